@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod backoff;
+mod rng;
+
+pub use crate::backoff::{Backoff, BackoffPolicy};
+pub use crate::rng::Rng;

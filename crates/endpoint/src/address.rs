@@ -1,0 +1,135 @@
+//! Addresses.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::Attributes;
+
+/// One place to connect to, and what must be known to do so.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Address {
+    location: Location,
+    server_name: Option<Arc<str>>,
+    attributes: Attributes,
+}
+
+/// Where an [`Address`] is.
+///
+/// Prints as [`SocketAddr`] does, or as `unix:/path`, `unix-abstract:name`, `host:port`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Location {
+    /// An IP address and port.
+    Socket(SocketAddr),
+    /// A Unix socket in the file system.
+    Unix(Arc<Path>),
+    /// A Unix socket in Linux's abstract namespace; without the leading NUL.
+    UnixAbstract(Arc<[u8]>),
+    /// A host that is looked up when it is dialled.
+    Name {
+        /// The host's name, or an IP literal without brackets.
+        host: Arc<str>,
+        /// The port.
+        port: u16,
+    },
+}
+
+impl Address {
+    /// An address without a server name and attributes.
+    pub fn new(location: impl Into<Location>) -> Self {
+        Self {
+            location: location.into(),
+            server_name: None,
+            attributes: Attributes::new(),
+        }
+    }
+
+    /// With the name that this address is to be asked for and must prove, in place of the
+    /// channel's authority.
+    #[must_use]
+    pub fn with_server_name(mut self, server_name: impl Into<Arc<str>>) -> Self {
+        self.server_name = Some(server_name.into());
+        self
+    }
+
+    /// With these attributes in place of the earlier ones.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// The IP address and port, if it is one.
+    #[must_use]
+    pub fn socket_addr(&self) -> Option<SocketAddr> {
+        match self.location {
+            Location::Socket(address) => Some(address),
+            _ => None,
+        }
+    }
+
+    /// The name that this address is to be asked for, where it has its own.
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+
+    /// The attributes.
+    #[must_use]
+    pub fn attributes(&self) -> &Attributes {
+        &self.attributes
+    }
+
+    /// Whether a connection to this address may be used for `other`: the same place, server name,
+    /// and attributes that are part of a connection's identity.
+    #[must_use]
+    pub fn same_connection(&self, other: &Self) -> bool {
+        self.location == other.location
+            && self.server_name == other.server_name
+            && self.attributes.same_connection(&other.attributes)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.location.fmt(f)
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(address) => address.fmt(f),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::UnixAbstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
+            Self::Name { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Self::Name { host, port } => write!(f, "{host}:{port}"),
+        }
+    }
+}
+
+impl From<SocketAddr> for Location {
+    fn from(address: SocketAddr) -> Self {
+        Self::Socket(address)
+    }
+}
+
+impl From<PathBuf> for Location {
+    fn from(path: PathBuf) -> Self {
+        Self::Unix(path.into())
+    }
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Self {
+        Self::new(address)
+    }
+}
