@@ -1,0 +1,166 @@
+//! What a policy says to the channel.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_endpoint::Address;
+
+use crate::{ConnectivityState, Picker};
+
+/// Names a subchannel of one channel.
+///
+/// An index that is used again after the subchannel is removed, and a generation that is not: what
+/// is said late of a removed subchannel can be told from what is said of its successor.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubchannelId {
+    index: u32,
+    generation: u32,
+}
+
+impl SubchannelId {
+    /// The place in a table of subchannels; small numbers are used first.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+}
+
+impl fmt::Debug for SubchannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{}.{}", self.index, self.generation)
+    }
+}
+
+/// One thing that a policy wants done.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Action {
+    /// Make a subchannel, idle, for this address.
+    Create {
+        /// Its name.
+        id: SubchannelId,
+        /// Where it connects to.
+        address: Address,
+    },
+    /// Connect an idle subchannel; in any other state there is nothing to do.
+    Connect(SubchannelId),
+    /// Drop a subchannel: no new calls, those under way finish. The policy hears no more of it.
+    Remove(SubchannelId),
+    /// Ask the resolver for a new list.
+    RequestReresolution,
+}
+
+/// What a policy wants to be seen as from now on.
+#[derive(Clone, Debug)]
+pub struct Published {
+    /// Its state.
+    pub state: ConnectivityState,
+    /// How calls are to choose.
+    pub picker: Arc<dyn Picker>,
+}
+
+/// What one tree of policies has asked for; kept by the channel from event to event.
+#[derive(Debug, Default)]
+pub struct Actions {
+    queue: Vec<Action>,
+    published: Option<Published>,
+    /// The generation of each index that was ever used.
+    generations: Vec<u32>,
+    /// Indices whose subchannel is gone, last freed last.
+    free: Vec<u32>,
+}
+
+impl Actions {
+    /// Nothing asked for yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A control for handing one event to a policy.
+    pub fn control(&mut self, now: Instant) -> Control<'_> {
+        Control { actions: self, now }
+    }
+
+    /// What was asked for since the last call, in order.
+    pub fn take(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.queue)
+    }
+
+    /// What was published last since the last call, if anything.
+    pub fn take_published(&mut self) -> Option<Published> {
+        self.published.take()
+    }
+}
+
+/// By which a policy says what it wants while it handles one event.
+#[derive(Debug)]
+pub struct Control<'a> {
+    actions: &'a mut Actions,
+    now: Instant,
+}
+
+impl Control<'_> {
+    /// The time of the event.
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        self.now
+    }
+
+    /// Makes an idle subchannel for `address`.
+    pub fn create_subchannel(&mut self, address: Address) -> SubchannelId {
+        let actions = &mut *self.actions;
+        let index = actions.free.pop().unwrap_or_else(|| {
+            actions.generations.push(0);
+            u32::try_from(actions.generations.len() - 1).expect("fewer than 2^32 subchannels")
+        });
+        let id = SubchannelId {
+            index,
+            generation: actions.generations[index as usize],
+        };
+        actions.queue.push(Action::Create { id, address });
+        id
+    }
+
+    /// Connects an idle subchannel; in any other state nothing happens.
+    pub fn connect(&mut self, id: SubchannelId) {
+        self.actions.queue.push(Action::Connect(id));
+    }
+
+    /// Drops a subchannel. Calls under way finish.
+    pub fn remove_subchannel(&mut self, id: SubchannelId) {
+        let generation = &mut self.actions.generations[id.index()];
+        debug_assert_eq!(*generation, id.generation, "a subchannel is removed once");
+        if *generation == id.generation {
+            *generation = generation.wrapping_add(1);
+            self.actions.free.push(id.index);
+            self.actions.queue.push(Action::Remove(id));
+        }
+    }
+
+    /// Asks the resolver for a new list.
+    pub fn request_reresolution(&mut self) {
+        self.actions.queue.push(Action::RequestReresolution);
+    }
+
+    /// Says how the policy wants to be seen from now on.
+    pub fn publish(&mut self, state: ConnectivityState, picker: Arc<dyn Picker>) {
+        self.actions.published = Some(Published { state, picker });
+    }
+
+    /// Hands an event to a child, and returns what the child published instead of letting it
+    /// through; everything else that it asks for goes to the channel.
+    pub fn with_child<R>(
+        &mut self,
+        event: impl FnOnce(&mut Control<'_>) -> R,
+    ) -> (R, Option<Published>) {
+        let outer = self.actions.published.take();
+        let result = event(&mut Control {
+            actions: self.actions,
+            now: self.now,
+        });
+        let published = std::mem::replace(&mut self.actions.published, outer);
+        (result, published)
+    }
+}
