@@ -14,7 +14,7 @@ use trunkline_status::{Code, Status};
 
 use crate::connection::{Connection, Shared};
 use crate::error::{CallError, Fate};
-use crate::upload::{Outgoing, Upload};
+use crate::upload::{Outgoing, Upload, Wanted};
 
 impl Connection {
     /// Sends a request: its head, and as much of its body as is there. The rest of the body, if
@@ -71,6 +71,7 @@ impl Connection {
 pub struct Exchange {
     response: ResponseFuture,
     shared: Arc<Shared>,
+    wanted: Option<Wanted>,
 }
 
 impl Future for Exchange {
@@ -98,6 +99,7 @@ impl Future for Exchange {
 pub struct Incoming {
     recv: RecvStream,
     shared: Arc<Shared>,
+    _wanted: Option<Wanted>,
     data_ended: bool,
 }
 

@@ -1,12 +1,15 @@
 //! Request bodies.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use async_channel::{Receiver, Sender};
 use bytes::Bytes;
+use futures_core::Stream;
 use h2::SendStream;
 use http::HeaderMap;
 use http_body::{Body, Frame};
@@ -89,7 +92,12 @@ pub struct Upload<B> {
     rest: B,
     /// Data that waits for room in the flow-control window.
     waiting: Option<Bytes>,
+    /// Closed when the caller gave the call up.
+    wanted: Pin<Box<Receiver<Infallible>>>,
 }
+
+/// Held by whoever waits for the response; without it the upload ends.
+pub(crate) type Wanted = Sender<Infallible>;
 
 impl<B> Upload<B> {
     pub(crate) fn new(send: SendStream<Bytes>, early: Vec<Frame<Bytes>>, rest: B) -> Self {
@@ -109,6 +117,10 @@ where
 {
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         loop {
+            if self.wanted.as_mut().poll_next(cx).is_ready() {
+                self.send.send_reset(h2::Reason::CANCEL);
+                return Poll::Ready(Ok(()));
+            }
             // The server may have lost interest (it answered already, or reset the call).
             if self.send.poll_reset(cx)?.is_ready() {
                 return Poll::Ready(Ok(()));
