@@ -1,0 +1,84 @@
+//! Families taken in turn.
+
+use crate::Family;
+
+/// Takes the families in turn, so that one which is broken costs one attempt and not all.
+///
+/// The family of the first item goes first, and the others follow in the order in which they first
+/// appear: the list, not a rule such as "IPv6 first", decides. Within a family the order stays. The
+/// first turn of the first family is `first_family_count` items long (RFC 8305's "First Address
+/// Family Count"; 0 counts as 1), every other turn one item. Families may be of unequal size: what
+/// is left of the longest goes last. Nothing is added or lost.
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use trunkline_connect::{Family, interleave};
+///
+/// let sorted: Vec<SocketAddr> = ["[2001:db8::1]:443", "[2001:db8::2]:443", "192.0.2.1:443"]
+///     .map(|text| text.parse().unwrap())
+///     .to_vec();
+/// let turns = interleave(sorted, |&address| Family::from(address), 1);
+/// assert_eq!(turns[1], "192.0.2.1:443".parse().unwrap());
+/// ```
+///
+/// Source: [RFC 8305 section 4](https://www.rfc-editor.org/rfc/rfc8305#section-4), gRFC A61.
+pub fn interleave<T>(
+    items: impl IntoIterator<Item = T>,
+    family: impl Fn(&T) -> Family,
+    first_family_count: usize,
+) -> Vec<T> {
+    let mut turns = Turns::new(first_family_count);
+    let mut dealt: Vec<(Turn, T)> = items
+        .into_iter()
+        .map(|item| (turns.take(family(&item)), item))
+        .collect();
+    dealt.sort_by_key(|(turn, _)| *turn);
+    dealt.into_iter().map(|(_, item)| item).collect()
+}
+
+/// Deals turns to the items of a sorted list, one after the other.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    /// How many items of the first family share the first round, less one.
+    ahead: usize,
+    /// How many families have appeared.
+    met: u8,
+    /// By [`Family`]: its place in a round once it has appeared, and its items so far.
+    families: [(Option<u8>, usize); 3],
+}
+
+/// The place of an item in the interleaved list: items sorted by their turns are interleaved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn {
+    round: usize,
+    /// The place of the family in the round.
+    place: u8,
+    /// Parts those who share the first round of the first family.
+    nth: usize,
+}
+
+impl Turns {
+    pub(crate) fn new(first_family_count: usize) -> Self {
+        Self {
+            ahead: first_family_count.saturating_sub(1),
+            met: 0,
+            families: [(None, 0); 3],
+        }
+    }
+
+    /// The turn of the next item of the list, which is of this family.
+    pub(crate) fn take(&mut self, family: Family) -> Turn {
+        let (place, count) = &mut self.families[family as usize];
+        let place = *place.get_or_insert_with(|| {
+            self.met += 1;
+            self.met - 1
+        });
+        let nth = *count;
+        *count += 1;
+        let round = match place {
+            0 => nth.saturating_sub(self.ahead),
+            _ => nth,
+        };
+        Turn { round, place, nth }
+    }
+}
