@@ -36,20 +36,27 @@ impl Connection {
             Ok(sent) => sent,
             Err(error) => return Err((self.refused(&error), body)),
         };
-        let exchange = Exchange {
-            response,
-            shared: Arc::clone(&self.shared),
-        };
-        let upload = match body {
-            Outgoing::Whole(None) => None,
+        let (upload, wanted) = match body {
+            Outgoing::Whole(None) => (None, None),
             Outgoing::Whole(Some(data)) => {
                 // An error here is the stream's own, and comes out of the exchange too.
                 let _ = send.send_data(data, true);
-                None
+                (None, None)
             }
-            Outgoing::Streaming { early, rest } => Some(Upload::new(send, early, rest)),
+            Outgoing::Streaming { early, rest } => {
+                let (upload, wanted) = Upload::new(send, early, rest);
+                (Some(upload), Some(wanted))
+            }
         };
-        Ok((exchange, upload))
+        let shared = Arc::clone(&self.shared);
+        Ok((
+            Exchange {
+                response,
+                shared,
+                wanted,
+            },
+            upload,
+        ))
     }
 
     fn refused(&self, error: &h2::Error) -> CallError {
@@ -81,9 +88,11 @@ impl Future for Exchange {
         Poll::Ready(match ready!(Pin::new(&mut self.response).poll(cx)) {
             Ok(response) => {
                 let shared = Arc::clone(&self.shared);
+                let wanted = self.wanted.take();
                 Ok(response.map(|recv| Incoming {
                     recv,
                     shared,
+                    _wanted: wanted,
                     data_ended: false,
                 }))
             }

@@ -100,13 +100,23 @@ pub struct Upload<B> {
 pub(crate) type Wanted = Sender<Infallible>;
 
 impl<B> Upload<B> {
-    pub(crate) fn new(send: SendStream<Bytes>, early: Vec<Frame<Bytes>>, rest: B) -> Self {
-        Self {
-            send,
-            early: early.into_iter(),
-            rest,
-            waiting: None,
-        }
+    pub(crate) fn new(
+        send: SendStream<Bytes>,
+        early: Vec<Frame<Bytes>>,
+        rest: B,
+    ) -> (Self, Wanted) {
+        let (guard, wanted) = async_channel::bounded(1);
+        let early = early.into_iter();
+        (
+            Self {
+                send,
+                early,
+                rest,
+                waiting: None,
+                wanted: Box::pin(wanted),
+            },
+            guard,
+        )
     }
 }
 
