@@ -2,8 +2,6 @@
 
 use trunkline_status::{Code, Status};
 
-use crate::Update;
-
 /// The error of an update that has no address.
 pub(crate) fn zero_addresses(note: &str) -> Status {
     Status::unavailable(with_note(
@@ -28,10 +26,4 @@ pub(crate) fn with_note(mut message: String, note: &str) -> String {
         message.push_str(note);
     }
     message
-}
-
-/// Whether the update has any address at all.
-pub(crate) fn has_addresses(update: &Update) -> bool {
-    let mut endpoints = update.endpoints.iter();
-    endpoints.any(|endpoint| !endpoint.addresses().is_empty())
 }

@@ -9,7 +9,7 @@ use trunkline_endpoint::{Endpoint, Location};
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
-use crate::errors::{has_addresses, resolver_error, zero_addresses};
+use crate::errors::{resolver_error, zero_addresses};
 use crate::{
     Action, Child, ConnectivityState, Control, OldList, Pick, Picker, Policy, Published,
     SubchannelId, SubchannelState, Update,
@@ -131,16 +131,13 @@ impl<P: Policy> EndpointSharding<P> {
         control: &mut Control<'_>,
         mut make: impl FnMut(u64) -> P,
     ) -> Result<(), Status> {
+        let mut distinct = distinct(&update.endpoints);
+        let first = self.rng.below(distinct.len());
+        distinct.rotate_left(first);
         let mut gone = std::mem::take(&mut self.by_key);
         self.order.clear();
         let mut result = Ok(());
-        let endpoints = &update.endpoints;
-        let (before, from) = endpoints.split_at(self.rng.below(endpoints.len()));
-        for endpoint in from.iter().chain(before) {
-            let key = key(endpoint);
-            if key.is_empty() || self.by_key.contains_key(&key) {
-                continue;
-            }
+        for (key, endpoint) in distinct {
             let slot = match gone.remove(&key) {
                 Some(slot) => slot,
                 None => {
@@ -168,7 +165,7 @@ impl<P: Policy> EndpointSharding<P> {
             self.remove(slot, control);
         }
         self.forget_failure_of_others();
-        if !has_addresses(update) {
+        if self.order.is_empty() {
             let error = zero_addresses(&update.note);
             self.fail(error.clone());
             result = Err(error);
@@ -415,6 +412,16 @@ impl<P: Policy> EndpointSharding<P> {
             _ => &mut self.counts.connecting,
         }
     }
+}
+
+/// The endpoints that have an address, each once: the first one of those that are the same.
+fn distinct(endpoints: &[Endpoint]) -> Vec<(Key, &Endpoint)> {
+    let mut seen = BTreeSet::new();
+    endpoints
+        .iter()
+        .map(|endpoint| (key(endpoint), endpoint))
+        .filter(|(key, _)| !key.is_empty() && seen.insert(key.clone()))
+        .collect()
 }
 
 /// The set of places of an endpoint, sorted. Server names and attributes are not part of it: the

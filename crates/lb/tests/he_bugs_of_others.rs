@@ -1,0 +1,215 @@
+//! Bugs that other implementations of gRFC A61 shipped, one test each.
+
+mod harness;
+
+use harness::*;
+use trunkline_lb::{PickFirst, Policy, SubchannelState};
+
+const A: &str = "10.0.0.1:443";
+const B: &str = "10.0.0.2:443";
+const C: &str = "10.0.0.3:443";
+
+fn pick_first(list: &[&str]) -> Harness<PickFirst> {
+    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    channel.update(&list.join(" ")).expect("a good list");
+    channel
+}
+
+/// Brings a policy to failing with A and B, both in back-off.
+fn failing() -> Harness<PickFirst> {
+    let mut channel = pick_first(&[A, B]);
+    channel.fail(A);
+    channel.fail(B);
+    channel.dialled();
+    channel
+}
+
+/// grpc#34804: families of unequal size were interleaved wrongly.
+#[test]
+fn interleave_with_unequal_families() {
+    let check = |list: &str, expected: &str| {
+        let mut channel = Harness::new(PickFirst::new(&options(7)));
+        channel.update(list).expect("a good list");
+        channel.pass(10_000);
+        assert_eq!(channel.dialled(), expected);
+    };
+    check(
+        "[2001:db8::1]:1 [2001:db8::2]:1 [2001:db8::3]:1 [2001:db8::4]:1 1.1.1.1:1 2.2.2.2:1",
+        "[2001:db8::1]:1 1.1.1.1:1 [2001:db8::2]:1 2.2.2.2:1 [2001:db8::3]:1 [2001:db8::4]:1",
+    );
+    check(
+        "1.1.1.1:1 [2001:db8::1]:1|[2001:db8::2]:1|[::ffff:3.3.3.3]:1|[2001:db8::3]:1",
+        "1.1.1.1:1 [2001:db8::1]:1 [::ffff:3.3.3.3]:1 [2001:db8::2]:1 [2001:db8::3]:1",
+    );
+}
+
+/// The peer in Rust takes every address for IPv6 because it looks for a colon in `1.2.3.4:443`,
+/// and puts IPv6 first whatever the list says.
+#[test]
+fn families_are_not_guessed_from_text() {
+    let mut channel = pick_first(&[A, B, "[2001:db8::1]:443"]);
+    channel.pass(10_000);
+    assert_eq!(channel.dialled(), [A, "[2001:db8::1]:443", B].join(" "));
+}
+
+/// grpc#38714: a kept subchannel was in back-off when the pass began and idle before the pass came
+/// to it: the pass never ended, and attempts stopped.
+#[test]
+fn backoff_ends_before_its_turn() {
+    let mut channel = failing();
+    channel.update(&[C, A].join(" ")).expect("a good list");
+    assert_eq!(channel.dialled(), C);
+    channel.idle(A);
+    assert_eq!(channel.dialled(), "", "its turn has not come");
+    channel.fail(C);
+    assert_eq!(channel.dialled(), A);
+    channel.states();
+    channel.fail(A);
+    assert_eq!(channel.states(), [TransientFailure], "the pass ends");
+    channel.idle(C);
+    channel.idle(A);
+    assert_eq!(channel.dialled(), [C, A].join(" "));
+}
+
+/// grpc#40162: the same with a kept subchannel that was connecting, failed and became idle.
+#[test]
+fn attempt_fails_before_its_turn() {
+    let mut channel = pick_first(&[A, B]);
+    channel.update(&[C, A].join(" ")).expect("a good list");
+    channel.fail(A);
+    channel.idle(A);
+    assert_eq!(channel.dialled(), [A, C].join(" "));
+    channel.fail(C);
+    assert_eq!(channel.dialled(), A);
+    assert_eq!(channel.states(), [Connecting]);
+    channel.fail(A);
+    assert_eq!(channel.states(), [TransientFailure]);
+}
+
+/// And one that failed before its turn and is still in back-off then counts as tried.
+#[test]
+fn attempt_fails_before_its_turn_and_stays_failed() {
+    let mut channel = pick_first(&[A, B]);
+    channel.update(&[C, A].join(" ")).expect("a good list");
+    channel.fail(A);
+    assert_eq!(channel.states(), [Connecting], "it does not count yet");
+    channel.fail(C);
+    assert_eq!(channel.states(), [TransientFailure]);
+}
+
+/// grpc-go#8615, grpc-java#12395: stuck idle for ever when a new list takes the address away
+/// after idleness is left and before the subchannel says that it is connecting.
+#[test]
+fn list_changes_right_after_idleness() {
+    let mut channel = pick_first(&[A]);
+    channel.ready(A);
+    channel.idle(A);
+    channel.exit_idle();
+    assert_eq!(
+        channel.state(),
+        Connecting,
+        "shown before any subchannel says so"
+    );
+    channel.dialled();
+    channel.update(B).expect("a good list");
+    assert_eq!(channel.dialled(), B);
+    channel.ready(B);
+    assert_eq!(channel.picked(), B);
+}
+
+/// grpc-node#2602: a new list while failing began no pass, and after the first failure no
+/// re-resolution was asked for.
+#[test]
+fn new_list_while_failing() {
+    let mut channel = failing();
+    assert_eq!(channel.reresolutions(), 1);
+    channel.update(&[C].join(" ")).expect("a good list");
+    assert_eq!(channel.dialled(), C);
+    channel.fail(C);
+    assert_eq!(channel.reresolutions(), 1);
+    channel.idle(C);
+    channel.fail(C);
+    assert_eq!(channel.reresolutions(), 1);
+}
+
+/// grpc-java#12958, #12968: a subchannel that was dropped said late that it was ready, and won.
+#[test]
+fn late_ready_of_a_dropped_subchannel() {
+    let mut channel = pick_first(&[A, B]);
+    channel.pass(250);
+    let (a, b) = (channel.id(A), channel.id(B));
+    channel.ready(B);
+    let states = channel.states();
+    channel.event(|policy, control| policy.handle_subchannel(a, SubchannelState::Ready, control));
+    assert_eq!(channel.picked(), B);
+    // Its place may be taken by another one, which is not meant either.
+    channel.update(C).expect("a good list");
+    channel.dialled();
+    for state in [SubchannelState::Ready, refused(), SubchannelState::Idle] {
+        for id in [a, b] {
+            let state = state.clone();
+            channel.event(|policy, control| policy.handle_subchannel(id, state, control));
+        }
+    }
+    assert_eq!(states, [Connecting, Ready]);
+    assert_eq!(channel.states(), [Connecting]);
+    assert_eq!(channel.dialled(), "");
+}
+
+/// grpc-java#12796: a crash when a list arrives in the middle of connecting.
+#[test]
+fn any_list_in_the_middle_of_connecting() {
+    for list in [
+        "",
+        A,
+        B,
+        C,
+        "10.0.0.2:443 10.0.0.1:443",
+        "10.0.0.3:443 10.0.0.2:443",
+    ] {
+        let mut channel = pick_first(&[A, B]);
+        channel.pass(250);
+        let result = channel.update(list);
+        assert_eq!(result.is_ok(), !list.is_empty());
+        channel.pass(10_000);
+    }
+}
+
+/// grpc-java#11082: the failure was never shown.
+#[test]
+fn failure_is_shown() {
+    let mut channel = pick_first(&[A]);
+    channel.fail(A);
+    assert_eq!(channel.states(), [Connecting, TransientFailure]);
+}
+
+/// grpc-go asks the resolver once for each subchannel that fails; once a pass is enough.
+#[test]
+fn one_reresolution_a_pass() {
+    let mut channel = pick_first(&[A, B, C]);
+    channel.fail(A);
+    channel.fail(B);
+    channel.fail(C);
+    assert_eq!(channel.reresolutions(), 1);
+}
+
+/// In the steady state the error of the first pass was kept for ever.
+#[test]
+fn error_is_renewed() {
+    let mut channel = failing();
+    assert!(
+        channel
+            .error()
+            .contains("last error: 10.0.0.2:443: connection refused")
+    );
+    let error = trunkline_status::Status::unavailable("no route to host");
+    for address in [B, A] {
+        channel.idle(address);
+        channel.set(address, SubchannelState::TransientFailure(error.clone()));
+    }
+    assert_eq!(
+        channel.error(),
+        "failed to connect to all addresses; last error: 10.0.0.1:443: no route to host; \
+         before it: 10.0.0.2:443: no route to host"
+    );
+}

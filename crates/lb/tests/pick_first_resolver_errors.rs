@@ -1,0 +1,161 @@
+//! What pick_first does when the name cannot be resolved.
+
+mod harness;
+
+use harness::*;
+use trunkline_lb::{OldList, Pick, PickFirst, Policy};
+
+const A: &str = "10.0.0.1:443";
+const B: &str = "10.0.0.2:443";
+
+fn pick_first() -> Harness<PickFirst> {
+    Harness::new(PickFirst::new(&options(7)))
+}
+
+fn connecting() -> Harness<PickFirst> {
+    let mut channel = pick_first();
+    channel.update(&[A, B].join(" ")).expect("a good list");
+    channel
+}
+
+/// Before there is a list calls fail; with the first list they wait again.
+#[test]
+fn no_list() {
+    let mut channel = pick_first();
+    channel.resolver_error("no such host", OldList::Keep);
+    assert_eq!(channel.error(), "name resolver error: no such host");
+    channel.resolver_error("timed out", OldList::Disown);
+    assert_eq!(channel.error(), "name resolver error: timed out");
+    channel.update(A).expect("a good list");
+    assert_eq!(channel.state(), Connecting);
+}
+
+/// A list that was good stays in use while it is connecting, ready or idle.
+#[test]
+fn kept_list() {
+    let mut channel = connecting();
+    channel.resolver_error("timed out", OldList::Keep);
+    channel.pass(250);
+    channel.ready(B);
+    channel.resolver_error("timed out", OldList::Keep);
+    channel.idle(B);
+    channel.resolver_error("timed out", OldList::Keep);
+    assert_eq!(channel.states(), [Connecting, Ready, Idle]);
+    channel.exit_idle();
+    assert_eq!(channel.dialled(), [A, B, A].join(" "));
+}
+
+/// While all connections fail, the error of calls tells of both, until a new list comes.
+#[test]
+fn kept_list_that_fails() {
+    let mut channel = connecting();
+    channel.fail(A);
+    channel.fail(B);
+    let connections = channel.error();
+    channel.resolver_error("timed out", OldList::Keep);
+    assert_eq!(
+        channel.error(),
+        format!("{connections}; name resolver error: timed out")
+    );
+    assert_eq!(
+        channel.addresses(),
+        [A, B].join(" "),
+        "the subchannels stay"
+    );
+    channel.update(&[A, B].join(" ")).expect("a good list");
+    assert_eq!(channel.error(), connections);
+}
+
+/// An error while connecting is told when the pass has failed.
+#[test]
+fn error_during_the_pass() {
+    let mut channel = connecting();
+    channel.resolver_error("timed out", OldList::Keep);
+    channel.fail(A);
+    channel.fail(B);
+    assert!(
+        channel
+            .error()
+            .ends_with("; name resolver error: timed out")
+    );
+}
+
+/// The name is gone while connected: the connection stays in use; when it is lost, nothing is
+/// dialled, and calls fail with the resolver's error.
+#[test]
+fn disowned_while_ready() {
+    let mut channel = connecting();
+    channel.ready(A);
+    channel.dialled();
+    channel.resolver_error("NXDOMAIN for orders", OldList::Disown);
+    assert_eq!(channel.picked(), A);
+    channel.resolver_error("timed out", OldList::Keep);
+    channel.resolver_error("NXDOMAIN for orders", OldList::Disown);
+    channel.idle(A);
+    assert_eq!(channel.error(), "name resolver error: NXDOMAIN for orders");
+    assert_eq!(channel.reresolutions(), 1);
+    assert_eq!(channel.addresses(), "");
+    channel.exit_idle();
+    channel.pass(10_000);
+    assert_eq!(channel.dialled(), "");
+    channel.update(B).expect("a good list");
+    assert_eq!(channel.dialled(), B);
+    assert_eq!(
+        channel.states(),
+        [Connecting, Ready, TransientFailure, Connecting]
+    );
+}
+
+/// The name comes back with the address in use: all is as before.
+#[test]
+fn owned_again() {
+    let mut channel = connecting();
+    channel.fail(A);
+    channel.ready(B);
+    channel.resolver_error("NXDOMAIN", OldList::Disown);
+    channel.update(&[A, B].join(" ")).expect("a good list");
+    assert_eq!(channel.picked(), B);
+    channel.idle(B);
+    assert_eq!(channel.pick(), Pick::ExitIdle);
+    channel.dialled();
+    channel.exit_idle();
+    assert_eq!(channel.dialled(), A);
+}
+
+/// The name comes back with other addresses.
+#[test]
+fn owned_elsewhere() {
+    let mut channel = connecting();
+    channel.ready(A);
+    channel.resolver_error("NXDOMAIN", OldList::Disown);
+    channel.update(B).expect("a good list");
+    assert_eq!(channel.state(), Connecting);
+    assert_eq!(channel.addresses(), B);
+}
+
+/// The name is gone in any other state: attempts end, nothing is dialled, calls fail.
+#[test]
+fn disowned_otherwise() {
+    let check = |what: &str, prepare: &dyn Fn(&mut Harness<PickFirst>)| {
+        let mut channel = connecting();
+        prepare(&mut channel);
+        channel.dialled();
+        channel.resolver_error("NXDOMAIN", OldList::Disown);
+        assert_eq!(channel.error(), "name resolver error: NXDOMAIN", "{what}");
+        assert_eq!(channel.addresses(), "", "{what}");
+        assert_eq!(channel.policy.poll_timeout(), None, "{what}");
+        channel.exit_idle();
+        channel.pass(10_000);
+        assert_eq!(channel.dialled(), "", "{what}");
+    };
+    check("in the first pass", &|_| {});
+    check("later in the first pass", &|channel| channel.pass(250));
+    check("failing", &|channel| {
+        channel.fail(A);
+        channel.fail(B);
+    });
+    check("idle", &|channel| {
+        channel.ready(A);
+        channel.idle(A);
+    });
+}

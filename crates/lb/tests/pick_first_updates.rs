@@ -1,0 +1,270 @@
+//! New lists: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md)
+//! and gRPC's client channel specification.
+
+mod harness;
+
+use harness::*;
+use trunkline_endpoint::{Address, AttributeKey, Attributes, Endpoint};
+use trunkline_lb::{Pick, PickFirst, Policy};
+
+const A: &str = "10.0.0.1:443";
+const B: &str = "10.0.0.2:443";
+const C: &str = "10.0.0.3:443";
+const D: &str = "10.0.0.4:443";
+
+fn pick_first(list: &[&str]) -> Harness<PickFirst> {
+    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    channel.update(&list.join(" ")).expect("a good list");
+    channel
+}
+
+/// A list without the address in use: another connection is made at once, without idleness.
+#[test]
+fn disjoint_lists() {
+    let mut channel = pick_first(&[A, B]);
+    channel.ready(A);
+    channel.update(&[C, D].join(" ")).expect("a good list");
+    channel.ready(C);
+    assert_eq!(channel.states(), [Connecting, Ready, Connecting, Ready]);
+    assert_eq!(channel.addresses(), C);
+}
+
+/// A list with the address in use, wherever: nothing happens.
+#[test]
+fn address_in_use_stays() {
+    let mut channel = pick_first(&[A, B]);
+    channel.ready(A);
+    let id = channel.id(A);
+    channel.dialled();
+    for list in [[A, B], [B, A], [C, A], [A, D]] {
+        channel.update(&list.join(" ")).expect("a good list");
+        assert_eq!(channel.pick(), Pick::Subchannel(id));
+    }
+    assert_eq!(channel.states(), [Connecting, Ready]);
+    assert_eq!(channel.dialled(), "");
+    assert_eq!(channel.addresses(), A);
+}
+
+/// The list that came while connected is the one that is tried after the connection is lost, from
+/// its first address, although the other one worked last.
+#[test]
+fn after_the_loss_the_newest_list_counts() {
+    let mut channel = pick_first(&[A, B]);
+    channel.fail(A);
+    channel.ready(B);
+    channel.update(&[C, B, D].join(" ")).expect("a good list");
+    channel.dialled();
+    channel.idle(B);
+    assert_eq!(channel.pick(), Pick::ExitIdle);
+    assert_eq!(channel.reresolutions(), 1);
+    channel.exit_idle();
+    assert_eq!(channel.states(), [Connecting, Ready, Idle, Connecting]);
+    assert_eq!(channel.dialled(), C);
+    channel.fail(C);
+    assert_eq!(channel.dialled(), B);
+    channel.ready(B);
+    assert_eq!(channel.state(), Ready);
+}
+
+/// Idle stays idle when a list comes: nobody has asked for a connection.
+#[test]
+fn idle_stays_idle() {
+    let mut channel = pick_first(&[A]);
+    channel.ready(A);
+    channel.idle(A);
+    channel.dialled();
+    channel.states();
+    channel.update(&[B, C].join(" ")).expect("a good list");
+    channel.pass(10_000);
+    assert_eq!(channel.dialled(), "");
+    assert_eq!(channel.states(), []);
+    channel.exit_idle();
+    assert_eq!(channel.states(), [Connecting]);
+    assert_eq!(channel.dialled(), B);
+    // Asked twice, nothing more happens.
+    channel.exit_idle();
+    assert_eq!(channel.states(), []);
+    assert_eq!(channel.dialled(), "");
+}
+
+/// An empty list: everything is dropped, calls fail, the resolver is told. That failure ends with
+/// the next good list, unlike one of connections.
+#[test]
+fn empty_list() {
+    let mut channel = pick_first(&[A]);
+    channel.ready(A);
+    let error = channel.update("").unwrap_err();
+    assert_eq!(
+        error.message(),
+        "name resolver error: produced zero addresses"
+    );
+    assert_eq!(channel.error(), error.message());
+    assert_eq!(channel.addresses(), "");
+    channel.update(B).expect("a good list");
+    channel.ready(B);
+    assert_eq!(
+        channel.states(),
+        [Connecting, Ready, TransientFailure, Connecting, Ready]
+    );
+    assert!(
+        channel.update_endpoints(vec![Endpoint::default()]).is_err(),
+        "no address in it"
+    );
+}
+
+/// Addresses that are there twice, in one endpoint or in two, are tried once.
+#[test]
+fn duplicates() {
+    let mut channel = pick_first(&[A, A, "10.0.0.1:443|10.0.0.2:443", B]);
+    channel.fail(A);
+    channel.fail(B);
+    assert_eq!(channel.state(), TransientFailure);
+    assert_eq!(channel.dialled(), [A, B].join(" "));
+}
+
+/// A list that repeats itself while connecting does not begin the pass again: else a resolver
+/// that is quicker than the attempts would put off the end for ever.
+#[test]
+fn same_list_while_connecting() {
+    let mut channel = pick_first(&[A, B]);
+    for list in [[A, B], [B, A], [A, B], [B, A]] {
+        channel.pass(100);
+        channel.update(&list.join(" ")).expect("a good list");
+    }
+    assert_eq!(channel.dialled(), [A, B].join(" "));
+    channel.fail(A);
+    channel.update(&[B, A].join(" ")).expect("a good list");
+    channel.fail(B);
+    assert_eq!(channel.states(), [Connecting, TransientFailure]);
+}
+
+/// Another list while connecting: attempts at addresses that stay go on, the others end, and a new
+/// pass begins that takes them as started.
+#[test]
+fn other_list_while_connecting() {
+    let mut channel = pick_first(&[A, B, C]);
+    channel.pass(250);
+    assert_eq!(channel.addresses(), [A, B].join(" "));
+    let kept = channel.id(B);
+    channel.dialled();
+    channel.update(&[D, B].join(" ")).expect("a good list");
+    assert_eq!(channel.addresses(), [B, D].join(" "));
+    assert_eq!(channel.id(B), kept);
+    assert_eq!(channel.dialled(), D);
+    // Its turn comes, and it counts as started; it is the last, so there is nothing to wait for.
+    channel.pass(250);
+    assert_eq!(channel.dialled(), "");
+    assert_eq!(channel.policy.poll_timeout(), None);
+    channel.fail(B);
+    channel.fail(D);
+    assert_eq!(channel.states(), [Connecting, TransientFailure]);
+}
+
+/// While it fails a new list is tried, and calls go on failing until something is ready
+/// (grpc-go goes back to connecting, so that calls hang).
+#[test]
+fn failing_is_sticky() {
+    let mut channel = pick_first(&[A, B]);
+    channel.fail(A);
+    channel.fail(B);
+    assert_eq!(channel.reresolutions(), 1);
+    channel.states();
+    channel.dialled();
+    channel.update(&[A, C, D].join(" ")).expect("a good list");
+    // A is in back-off, so it counts as tried.
+    assert_eq!(channel.dialled(), C);
+    channel.pass(250);
+    assert_eq!(channel.dialled(), D);
+    assert_eq!(channel.states(), []);
+    assert_eq!(channel.addresses(), [A, C, D].join(" "));
+    channel.fail(C);
+    channel.fail(D);
+    assert_eq!(channel.states(), [TransientFailure]);
+    assert_eq!(channel.reresolutions(), 1);
+    assert!(
+        !channel.error().contains(B),
+        "{} is not in the list any more",
+        B
+    );
+    for _ in 0..10 {
+        channel.idle(D);
+        channel.fail(D);
+    }
+    channel.idle(D);
+    channel.ready(D);
+    let states = channel.states();
+    assert!(
+        states[..states.len() - 1]
+            .iter()
+            .all(|state| *state == TransientFailure)
+    );
+    assert_eq!(states.last(), Some(&Ready));
+}
+
+/// Part of a connection's identity.
+struct Realm;
+
+impl AttributeKey for Realm {
+    type Value = u32;
+    const NAME: &'static str = "realm";
+    const IDENTIFIES_CONNECTION: bool = true;
+}
+
+/// Not part of it.
+struct Load;
+
+impl AttributeKey for Load {
+    type Value = u32;
+    const NAME: &'static str = "load";
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+fn with_attributes(attributes: Attributes) -> Vec<Endpoint> {
+    vec![Endpoint::new([address(A).with_attributes(attributes)])]
+}
+
+/// Another value of an attribute that a connection is made with makes a new connection; of any
+/// other attribute it does not.
+#[test]
+fn attributes() {
+    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    let realm = Attributes::new().with::<Realm>(1);
+    channel
+        .update_endpoints(with_attributes(realm.clone()))
+        .expect("a good list");
+    channel.ready(A);
+    let id = channel.id(A);
+    channel
+        .update_endpoints(with_attributes(realm.with::<Load>(5)))
+        .expect("a good list");
+    assert_eq!(channel.id(A), id);
+    assert_eq!(channel.state(), Ready);
+    channel
+        .update_endpoints(with_attributes(realm.with::<Realm>(2)))
+        .expect("a good list");
+    assert_ne!(channel.id(A), id);
+    assert_eq!(channel.state(), Connecting);
+}
+
+/// So does another server name.
+#[test]
+fn server_name() {
+    let named = |name: &str| -> Vec<Endpoint> {
+        vec![Endpoint::new([
+            Address::clone(&address(A)).with_server_name(name)
+        ])]
+    };
+    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    channel
+        .update_endpoints(named("a.example"))
+        .expect("a good list");
+    channel.ready(A);
+    channel
+        .update_endpoints(named("a.example"))
+        .expect("a good list");
+    assert_eq!(channel.state(), Ready);
+    channel
+        .update_endpoints(named("b.example"))
+        .expect("a good list");
+    assert_eq!(channel.state(), Connecting);
+}
