@@ -24,8 +24,8 @@ use crate::{
 /// | `ipv6` | `ipv6:[2001:db8::1]:5000` | the same |
 ///
 /// Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md).
-/// `passthrough` is grpc-go's; a target without a port gets 443 there too, because an address
-/// without a port cannot be dialled.
+/// `passthrough` is grpc-go's: no port is made up, and a target without one is refused here, because
+/// it cannot be dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressScheme {

@@ -36,9 +36,7 @@ impl ResolverRegistry {
     /// with the feature `dns` also `dns` and `srv`, at their defaults.
     #[must_use]
     pub fn standard() -> Self {
-        let registry = AddressScheme::ALL
-            .into_iter()
-            .fold(Self::new(), Self::with);
+        let registry = AddressScheme::ALL.into_iter().fold(Self::new(), Self::with);
         #[cfg(feature = "dns")]
         let registry = registry.with_dns(crate::DnsOptions::default());
         registry

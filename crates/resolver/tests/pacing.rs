@@ -39,8 +39,8 @@ impl Clock {
     }
 
     /// Goes to this second.
-    fn at(&mut self, second: u64) -> &mut Self {
-        self.now = self.start + second * SECOND;
+    fn at(&mut self, second: u32) -> &mut Self {
+        self.now = self.start + SECOND * second;
         self
     }
 

@@ -1,0 +1,214 @@
+//! The factories of the schemes `dns` and `srv`.
+
+use std::sync::Arc;
+
+use trunkline_dns::Name;
+use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_target::{Host, HostPort, Target, TargetView};
+
+use super::addresses::Addresses;
+use super::known::Known;
+use super::nameserver::{Clients, Nameserver};
+use super::options::DnsOptions;
+use super::paced::Paced;
+use super::report::{Lookup, LookupReport};
+use super::service::Service;
+use crate::address::wrong_scheme;
+use crate::{
+    Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
+    StaticResolver,
+};
+
+/// The scheme `dns`: the A and AAAA records of a host, each address an endpoint.
+///
+/// - `dns:[//server/]host[:port]`; port 443 unless written. An IP literal needs no lookup.
+/// - `server` (port 53 unless written) may be a name, which the system's configuration looks up.
+///   With it the search list applies, and the hosts file does not.
+/// - A and AAAA are asked at the same time. While the channel has no address, those of one family
+///   wait for the other for the [resolution delay](DnsOptions::resolution_delay) and no longer; the
+///   list is completed by an update. Later a family that could not be asked keeps its addresses.
+/// - The name is resolved again when its records run out, see [`Pacer`](crate::Pacer).
+/// - That the name does not exist, or has no address, is an error of the kind
+///   [`NotFound`](ResolveErrorKind::NotFound) or [`NoData`](ResolveErrorKind::NoData), and what was
+///   known is forgotten. Any other failure may heal. The error's source is the
+///   [`LookupError`](trunkline_dns::LookupError).
+/// - Each resolution has a [`LookupReport`] under [`Lookup`].
+///
+/// Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md), gRFC
+/// A61; refreshing by TTL, the resolution delay and keeping a missing family are ours.
+#[derive(Debug)]
+pub struct DnsFactory {
+    options: Arc<DnsOptions>,
+    clients: Arc<Clients>,
+}
+
+impl DnsFactory {
+    /// A factory with these options.
+    #[must_use]
+    pub fn new(options: DnsOptions) -> Self {
+        let options = Arc::new(options);
+        Self {
+            clients: Arc::new(Clients::new(Arc::clone(&options))),
+            options,
+        }
+    }
+}
+
+impl ResolverFactory for DnsFactory {
+    fn scheme(&self) -> &str {
+        "dns"
+    }
+
+    fn check(&self, target: &Target) -> Result<(), ResolveError> {
+        let TargetView::Dns { host, server, .. } = target.view() else {
+            return Err(wrong_scheme(self.scheme(), target));
+        };
+        check_host(host)?;
+        check_server(server.as_ref())
+    }
+
+    fn build(
+        &self,
+        target: &Target,
+        options: &ResolverOptions,
+    ) -> Result<Box<dyn Resolver>, ResolveError> {
+        self.check(target)?;
+        let TargetView::Dns { host, port, server } = target.view() else {
+            return Err(wrong_scheme(self.scheme(), target));
+        };
+        let (host, port) = (host.clone(), *port);
+        let literal = HostPort { host, port };
+        if let Some(address) = literal.socket_addr() {
+            return Ok(Box::new(at_once(Endpoint::new([address]))));
+        }
+        let addresses = Addresses {
+            host: literal.host.into_string(),
+            port,
+            runtime: Arc::clone(&options.runtime),
+            options: Arc::clone(&self.options),
+            nameserver: Nameserver::new(&self.clients, &options.runtime, server.as_ref()),
+            known: Known::default(),
+            pass: None,
+        };
+        let pacing = self.options.pacing.clone();
+        let runtime = Arc::clone(&options.runtime);
+        Ok(Box::new(Paced::new(addresses, pacing, runtime)))
+    }
+}
+
+/// The scheme `srv`: the SRV records of a service, each host an endpoint with all its addresses.
+///
+/// - `srv:[//server/]name`, such as `srv:///_grpc._tcp.orders.prod.svc.cluster.local`; the server as
+///   for [`DnsFactory`].
+/// - Plain A and AAAA records cannot tell which addresses are one backend; SRV records can: an
+///   endpoint has the A and AAAA records of one host, at the port of its record, in RFC 6724 order.
+///   [`SrvWeight`](crate::SrvWeight) and [`SrvPriority`](crate::SrvPriority) are its attributes.
+/// - Only the records of the lowest priority are used, in the server's order. The additional
+///   section is not believed: all hosts are looked up, at the same time.
+/// - A host that does not exist has no endpoint; one that could not be looked up keeps what it had.
+///   If no host is left, that is an error.
+/// - The target `.` (the service is absent, RFC 2782) is an error of the kind
+///   [`NoData`](ResolveErrorKind::NoData).
+/// - The channel's authority is the name without `_service._proto.`: what the service's
+///   certificates name.
+///
+/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782). The scheme is ours.
+#[derive(Debug)]
+pub struct SrvFactory {
+    options: Arc<DnsOptions>,
+    clients: Arc<Clients>,
+}
+
+impl SrvFactory {
+    /// A factory with these options.
+    #[must_use]
+    pub fn new(options: DnsOptions) -> Self {
+        let options = Arc::new(options);
+        Self {
+            clients: Arc::new(Clients::new(Arc::clone(&options))),
+            options,
+        }
+    }
+}
+
+impl ResolverFactory for SrvFactory {
+    fn scheme(&self) -> &str {
+        "srv"
+    }
+
+    fn check(&self, target: &Target) -> Result<(), ResolveError> {
+        let TargetView::Srv { name, server } = target.view() else {
+            return Err(wrong_scheme(self.scheme(), target));
+        };
+        check_name(name)?;
+        check_server(server.as_ref())
+    }
+
+    fn build(
+        &self,
+        target: &Target,
+        options: &ResolverOptions,
+    ) -> Result<Box<dyn Resolver>, ResolveError> {
+        self.check(target)?;
+        let TargetView::Srv { name, server } = target.view() else {
+            return Err(wrong_scheme(self.scheme(), target));
+        };
+        let service = Service {
+            name: name.clone(),
+            runtime: Arc::clone(&options.runtime),
+            options: Arc::clone(&self.options),
+            nameserver: Nameserver::new(&self.clients, &options.runtime, server.as_ref()),
+            hosts: Vec::new(),
+            pass: None,
+        };
+        let pacing = self.options.pacing.clone();
+        let runtime = Arc::clone(&options.runtime);
+        Ok(Box::new(Paced::new(service, pacing, runtime)))
+    }
+
+    fn default_authority(&self, target: &Target) -> Option<String> {
+        let TargetView::Srv { name, .. } = target.view() else {
+            return None;
+        };
+        let mut labels = name.trim_end_matches('.').split('.').peekable();
+        while labels.next_if(|label| label.starts_with('_')).is_some() {}
+        let domain = labels.collect::<Vec<_>>().join(".");
+        // The check has seen that a name holds nothing that an authority may not.
+        (!domain.is_empty()).then_some(domain)
+    }
+}
+
+/// The one endpoint that needs no lookup.
+fn at_once(endpoint: Endpoint) -> StaticResolver {
+    let report = LookupReport {
+        complete: true,
+        partial: false,
+        server: None,
+        expires: None,
+        elapsed: std::time::Duration::ZERO,
+    };
+    let attributes = Attributes::new().with::<Lookup>(report);
+    StaticResolver::new(Resolution::new([endpoint]).with_attributes(attributes))
+}
+
+fn check_server(server: Option<&HostPort>) -> Result<(), ResolveError> {
+    server.map_or(Ok(()), |server| check_host(&server.host))
+}
+
+fn check_host(host: &Host) -> Result<(), ResolveError> {
+    match host.ip() {
+        Some(_) => Ok(()),
+        None => check_name(host.as_str()),
+    }
+}
+
+/// A name that could never be asked for is known when the channel is built.
+fn check_name(name: &str) -> Result<(), ResolveError> {
+    Name::parse(name).map(drop).map_err(|error| {
+        let text = format!(
+            "`{}` is not a name to look up: {error}",
+            name.escape_debug()
+        );
+        ResolveError::new(ResolveErrorKind::InvalidName, text).with_source(error)
+    })
+}

@@ -1,0 +1,109 @@
+//! The shell of both resolvers: a question, asked again and again.
+
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use trunkline_runtime::{Runtime, Timer};
+
+use crate::{Pacer, Pacing, Resolution, Resolver, Verdict};
+
+/// Something that can be looked up again and again. It keeps what it knows in between.
+pub(super) trait Question: fmt::Debug + Send {
+    /// Begins to look up. Not called while it looks up.
+    fn start(&mut self, now: Instant);
+
+    /// Ready with each thing found out; pending while it does not look up.
+    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Step>;
+
+    /// When to be polled, whatever happens.
+    fn poll_timeout(&self) -> Option<Instant>;
+}
+
+/// One thing found out.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// What is known so far; more follows.
+    Early(Resolution),
+    /// The end of the lookup.
+    Done(Resolution, End),
+}
+
+/// How a lookup ended, for the pacing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// Everything is known until then.
+    Complete { expires: Option<Instant> },
+    /// Something is missing.
+    Partial { expires: Option<Instant> },
+    /// Nothing was found out, or that there is nothing.
+    Failed,
+}
+
+/// A question, and when to ask it.
+pub(super) struct Paced<Q> {
+    question: Q,
+    pacer: Pacer,
+    timer: Box<dyn Timer>,
+    runtime: Arc<dyn Runtime>,
+}
+
+impl<Q: Question> Paced<Q> {
+    pub(super) fn new(question: Q, pacing: Pacing, runtime: Arc<dyn Runtime>) -> Self {
+        Self {
+            question,
+            pacer: Pacer::new(pacing, runtime.seed(), runtime.now()),
+            timer: runtime.timer(),
+            runtime,
+        }
+    }
+
+    fn end(&mut self, end: End, now: Instant) {
+        let ttl = |expires: Option<Instant>| Some(expires?.saturating_duration_since(now));
+        match end {
+            End::Complete { expires } => self.pacer.handle_success(ttl(expires), now),
+            End::Partial { expires } => self.pacer.handle_partial(ttl(expires), now),
+            End::Failed => self.pacer.handle_failure(now),
+        }
+    }
+}
+
+impl<Q: Question> Resolver for Paced<Q> {
+    fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution> {
+        loop {
+            let now = self.runtime.now();
+            if self.pacer.poll_start(now) {
+                self.question.start(now);
+            }
+            match self.question.poll(cx, now) {
+                Poll::Ready(Step::Early(resolution)) => return Poll::Ready(resolution),
+                Poll::Ready(Step::Done(resolution, end)) => {
+                    self.end(end, self.runtime.now());
+                    return Poll::Ready(resolution);
+                }
+                Poll::Pending => {}
+            }
+            let deadlines = [self.pacer.poll_timeout(), self.question.poll_timeout()];
+            self.timer.set(deadlines.into_iter().flatten().min());
+            ready!(self.timer.poll_fired(cx));
+        }
+    }
+
+    fn resolve_now(&mut self) {
+        self.pacer.resolve_now();
+    }
+
+    fn handle_verdict(&mut self, verdict: Verdict) {
+        self.pacer.handle_verdict(verdict, self.runtime.now());
+    }
+}
+
+impl<Q: fmt::Debug> fmt::Debug for Paced<Q> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Paced")
+            .field("question", &self.question)
+            .field("pacer", &self.pacer)
+            .finish_non_exhaustive()
+    }
+}

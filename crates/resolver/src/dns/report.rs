@@ -1,0 +1,57 @@
+//! What is attached to resolutions and endpoints.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use trunkline_endpoint::AttributeKey;
+
+/// The key of the [`LookupReport`] among the attributes of a resolution.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup;
+
+impl AttributeKey for Lookup {
+    type Value = LookupReport;
+    const NAME: &'static str = "lookup";
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+/// How the lookup behind a resolution went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LookupReport {
+    /// Whether all that was asked has been answered or given up; else more follows at once.
+    pub complete: bool,
+    /// Whether something is missing of which it is not known that it does not exist: one family,
+    /// or under the scheme `srv` one host.
+    pub partial: bool,
+    /// The server that answered (first); `None` for literals and the hosts file.
+    pub server: Option<SocketAddr>,
+    /// When the first record runs out; `None` where nothing ages.
+    pub expires: Option<Instant>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// The weight of an endpoint's SRV record: its share among those of its priority.
+///
+/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
+#[derive(Clone, Copy, Debug)]
+pub struct SrvWeight;
+
+impl AttributeKey for SrvWeight {
+    type Value = u16;
+    const NAME: &'static str = "srv_weight";
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+/// The priority of an endpoint's SRV record, the lowest of the answer.
+///
+/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
+#[derive(Clone, Copy, Debug)]
+pub struct SrvPriority;
+
+impl AttributeKey for SrvPriority {
+    type Value = u16;
+    const NAME: &'static str = "srv_priority";
+    const IDENTIFIES_CONNECTION: bool = false;
+}

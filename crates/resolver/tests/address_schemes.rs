@@ -1,0 +1,165 @@
+//! Resolvers that need no lookup: grpc-client.md 1.6, grfcs.md 1.1.
+
+mod support;
+
+use support::{Still, poll, printed};
+use trunkline_endpoint::Location;
+use trunkline_resolver::{AddressScheme, ResolveErrorKind, ResolverFactory, ResolverRegistry};
+use trunkline_target::Target;
+
+/// Resolves with the standard registry; each endpoint has one address.
+fn resolve(target: &str) -> Result<Vec<Location>, String> {
+    let target = Target::parse(target).expect("a target");
+    let registry = ResolverRegistry::standard();
+    let factory = registry.get(target.scheme()).expect("a standard scheme");
+    factory.check(&target).map_err(|error| error.to_string())?;
+    let mut resolver = factory
+        .build(&target, &Still::new().options())
+        .expect("what was checked can be built");
+    let std::task::Poll::Ready(resolution) = poll(&mut resolver) else {
+        panic!("{target} needs no lookup")
+    };
+    resolver.resolve_now();
+    assert!(poll(&mut resolver).is_pending(), "nothing can change");
+    let endpoints = resolution.endpoints.expect("there are endpoints");
+    Ok(endpoints
+        .iter()
+        .map(|endpoint| {
+            let [address] = endpoint.addresses() else {
+                panic!("one address: {endpoint:?}")
+            };
+            address.location().clone()
+        })
+        .collect())
+}
+
+fn check(target: &str, expected: &[&str]) {
+    let locations = resolve(target).expect("it resolves");
+    let printed: Vec<String> = locations.iter().map(ToString::to_string).collect();
+    assert_eq!(printed, expected, "{target}");
+}
+
+/// passthrough: one address, the endpoint of the target; an IP literal is one at once, a host is
+/// looked up by who dials it; a Unix socket can be meant too.
+#[test]
+fn passthrough() {
+    check("passthrough:///db.test:5000", &["db.test:5000"]);
+    check("passthrough:///192.0.2.1:5000", &["192.0.2.1:5000"]);
+    check("passthrough:///[2001:db8::1]:5000", &["[2001:db8::1]:5000"]);
+    check("passthrough:///unix:/run/db", &["unix:/run/db"]);
+    check("passthrough:///unix:run/db", &["unix:run/db"]);
+    check("passthrough:///unix:///run/db", &["unix:/run/db"]);
+    check("passthrough:///unix-abstract:db", &["unix-abstract:db"]);
+    assert_eq!(
+        resolve("passthrough:///db.test:5000").unwrap(),
+        [Location::Name {
+            host: "db.test".into(),
+            port: 5000
+        }]
+    );
+}
+
+/// passthrough: no port is made up; what cannot be dialled is an error when the channel is built.
+#[test]
+fn passthrough_that_cannot_be_dialled() {
+    for address in ["db.test", "two words/and more"] {
+        let error = resolve(&format!("passthrough:///{address}")).unwrap_err();
+        assert!(error.contains(&format!("`{address}`")), "{error}");
+        assert!(error.contains("expected `host:port`"), "{error}");
+    }
+}
+
+/// unix: the path as written, relative or absolute.
+#[test]
+fn unix() {
+    check("unix:run/db", &["unix:run/db"]);
+    check("unix:/run/db", &["unix:/run/db"]);
+    check("unix:///run/db", &["unix:/run/db"]);
+    check("unix:///run/a%20b", &["unix:/run/a b"]);
+}
+
+/// unix-abstract: the name, without NUL before it.
+#[test]
+fn unix_abstract() {
+    check("unix-abstract:db", &["unix-abstract:db"]);
+    check("unix-abstract:a%00b", &["unix-abstract:a\\x00b"]);
+}
+
+/// ipv4, ipv6: one endpoint an address, in the order written; port 443 unless written.
+#[test]
+fn address_lists() {
+    check(
+        "ipv4:192.0.2.2:5000,192.0.2.1",
+        &["192.0.2.2:5000", "192.0.2.1:443"],
+    );
+    check(
+        "ipv6:[2001:db8::2]:5000,2001:db8::1",
+        &["[2001:db8::2]:5000", "[2001:db8::1]:443"],
+    );
+}
+
+/// dns: an IP literal is one endpoint at once, without a packet.
+#[cfg(feature = "dns")]
+#[test]
+fn dns_literals() {
+    check("dns:///192.0.2.1:5000", &["192.0.2.1:5000"]);
+    check("dns:///[2001:db8::1]:5000", &["[2001:db8::1]:5000"]);
+    check("dns:///2001:db8::1", &["[2001:db8::1]:443"]);
+    check("dns:///[fe80::1%252]:5000", &["[fe80::1%2]:5000"]);
+    // The server is not looked at: nothing is asked.
+    check("dns://nowhere.test/192.0.2.1", &["192.0.2.1:443"]);
+}
+
+/// A name that could never be asked for is an error when the channel is built.
+#[cfg(feature = "dns")]
+#[test]
+fn names_are_checked_at_once() {
+    fn check(target: &str, part: &str) {
+        let target = Target::parse(target).expect("a target");
+        let registry = ResolverRegistry::standard();
+        let factory = registry.get(target.scheme()).expect("a standard scheme");
+        let error = factory.check(&target).expect_err("cannot be used");
+        assert_eq!(error.kind(), ResolveErrorKind::InvalidName);
+        assert!(error.to_string().contains(part), "{error}");
+    }
+    check("dns:///a b:5000", "`a b`");
+    check("dns:///b\u{fc}cher:5000", "`xn--`");
+    check("srv:///_grpc._tcp.a b", "`_grpc._tcp.a b`");
+}
+
+/// A factory that is given another scheme's target says so.
+#[test]
+fn wrong_scheme() {
+    let target = Target::parse("ipv4:192.0.2.1").unwrap();
+    let error = AddressScheme::Ipv6.check(&target).unwrap_err();
+    assert_eq!(error.kind(), ResolveErrorKind::InvalidName);
+    assert!(error.to_string().contains("`ipv6`"), "{error}");
+    assert!(error.to_string().contains("ipv4:192.0.2.1"), "{error}");
+}
+
+/// srv: the authority is what certificates name: the domain without service and protocol.
+#[cfg(feature = "dns")]
+#[test]
+fn srv_authority() {
+    let target = Target::parse("srv:///_grpc._tcp.orders.prod.test.").unwrap();
+    let registry = ResolverRegistry::standard();
+    let factory = registry.get("srv").unwrap();
+    let authority = factory.default_authority(&target);
+    assert_eq!(authority.as_deref(), Some("orders.prod.test"));
+}
+
+/// `printed` is what the other tests compare with.
+#[test]
+fn endpoints_print_as_addresses() {
+    let target = Target::parse("ipv4:192.0.2.2:5000,192.0.2.1").unwrap();
+    let mut resolver = AddressScheme::Ipv4
+        .build(&target, &Still::new().options())
+        .unwrap();
+    let std::task::Poll::Ready(resolution) = poll(&mut resolver) else {
+        panic!("needs no lookup")
+    };
+    assert_eq!(
+        printed(&resolution),
+        [["192.0.2.2:5000"], ["192.0.2.1:443"]]
+    );
+}
