@@ -199,7 +199,8 @@ pub(crate) const fn check_server(text: &[u8], authority: &Authority) -> Result<(
     if let (Some(colon), None) = (authority.colon, authority.port) {
         return Err(Fault::new(What::AuthorityPortMissing, colon + 1));
     }
-    if authority.ip.is_some() {
+    // Without a host it is the local one, or no server at all.
+    if authority.ip.is_some() || authority.host.is_empty() {
         return Ok(());
     }
     let raw = authority.host.of(text);

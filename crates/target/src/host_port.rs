@@ -116,6 +116,9 @@ const fn port(octets: &[u8], start: usize) -> Result<u16, Fault> {
 /// (RFC 1035 section 2.3.4), with or without a dot at the end. Which characters a host name should
 /// have is not asked here: RFC 2181 section 11 lets DNS hold any.
 pub(crate) const fn name(octets: &[u8]) -> Result<(), Fault> {
+    if octets.is_empty() {
+        return Err(Fault::new(What::HostEmptyLabel, 0));
+    }
     let mut label = 0;
     let mut i = 0;
     while i < octets.len() {

@@ -14,8 +14,12 @@ mod host_port;
 mod ip;
 mod normalize;
 mod octets;
+mod repair;
 mod schemes;
+#[cfg(feature = "serde")]
+mod serde;
 mod split;
+mod suggest;
 mod target;
 mod target_ref;
 mod view;

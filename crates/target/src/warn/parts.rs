@@ -1,0 +1,113 @@
+//! The scheme, the authority, the query and the fragment.
+
+use alloc::format;
+use alloc::string::String;
+
+use super::List;
+use crate::facts::{ViewFacts, names_a_scheme};
+use crate::octets::Span;
+use crate::split::scheme_end;
+use crate::{ErrorKind, TargetRef};
+
+pub(super) fn scheme(list: &mut List<'_>) {
+    let text = list.target.as_str();
+    let path = list.target.facts().split.path;
+    if list.target.used_default_scheme() {
+        let raw = path.text(text);
+        if names_a_scheme(text.as_bytes()) {
+            let colon = scheme_end(text.as_bytes()).unwrap_or_default();
+            let name = text.get(..colon).unwrap_or_default();
+            let rest = text.get(colon + 1..).unwrap_or_default();
+            list.push(
+                ErrorKind::Scheme,
+                0,
+                format!("unknown scheme `{name}`: all of it is taken for the endpoint"),
+                "a known scheme",
+                [format!("{}:{rest}", list.target.scheme())],
+            );
+        } else if is_path(list.target) {
+            list.push(
+                ErrorKind::Scheme,
+                0,
+                format!("`{raw}` looks like the path of a socket"),
+                "the scheme `unix` before a path",
+                [format!("unix:{text}")],
+            );
+        }
+        return;
+    }
+    let one_slash =
+        list.target.facts().split.authority.is_none() && path.text(text).starts_with('/');
+    let wants_three = matches!(
+        list.target.facts().view,
+        ViewFacts::Dns(_) | ViewFacts::Srv | ViewFacts::Xds | ViewFacts::Passthrough(_)
+    );
+    if one_slash && wants_three {
+        list.push(
+            ErrorKind::Syntax,
+            path.start,
+            format!("one slash after `{}:`", list.target.scheme()),
+            "three slashes, or none",
+            [list.with(Span::new(path.start, path.start), "//")],
+        );
+    }
+}
+
+/// Whether a text without a scheme looks like the path of a socket.
+pub(super) fn is_path(target: &TargetRef<'_>) -> bool {
+    let text = target.as_str();
+    target.used_default_scheme() && text.starts_with(['/', '.']) && text.contains('/')
+}
+
+pub(super) fn authority(list: &mut List<'_>) {
+    let facts = list.target.facts();
+    let (Some(authority), false) = (facts.authority, facts.view == ViewFacts::Other) else {
+        return;
+    };
+    if let ViewFacts::Passthrough(_) = facts.view {
+        list.push(
+            ErrorKind::Authority,
+            authority.whole.start,
+            String::from("`passthrough` ignores the authority"),
+            "no authority",
+            [list.with(authority.whole, "")],
+        );
+    } else if let Some(userinfo) = authority.userinfo {
+        list.push(
+            ErrorKind::Authority,
+            userinfo.start,
+            String::from("the user before `@` is ignored"),
+            "a host, with or without a port",
+            [list.with(Span::new(userinfo.start, userinfo.end + 1), "")],
+        );
+    }
+}
+
+pub(super) fn query_and_fragment(list: &mut List<'_>) {
+    let split = list.target.facts().split;
+    let cuts_a_path = match list.target.facts().view {
+        ViewFacts::Other => return,
+        ViewFacts::Unix | ViewFacts::UnixAbstract => true,
+        _ => false,
+    };
+    let marks = [
+        ("query", '?', "%3F", split.query),
+        ("fragment", '#', "%23", split.fragment),
+    ];
+    for (name, mark, escape, span) in marks {
+        let Some(span) = span else { continue };
+        let mark_at = span.start.saturating_sub(1);
+        let (message, candidate) = if cuts_a_path {
+            (
+                format!("`{mark}` ends the path: what follows is ignored"),
+                list.with(Span::new(mark_at, span.start), escape),
+            )
+        } else {
+            (
+                format!("the {name} is ignored"),
+                list.with(Span::new(mark_at, span.end), ""),
+            )
+        };
+        list.push(ErrorKind::Syntax, mark_at, message, "the end", [candidate]);
+    }
+}

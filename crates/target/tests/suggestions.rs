@@ -1,0 +1,296 @@
+//! What people type: errors that say where and what is meant, and warnings of the same shape.
+
+use trunkline_target::ErrorKind::{
+    self, Authority, Endpoint, Escape, Host, Port, Scheme, Syntax, Unsupported,
+};
+use trunkline_target::{Schemes, Target};
+
+#[track_caller]
+fn check(text: &str, kind: ErrorKind, at: usize, suggestion: Option<&str>) {
+    let error = Target::parse(text).expect_err(text);
+    let found = (error.kind(), error.at(), error.suggestion());
+    assert_eq!(found, (kind, at, suggestion), "{error:?}");
+    assert!(!error.message().is_empty() && !error.expected().is_empty());
+    if let Some(suggestion) = suggestion {
+        assert!(Target::parse(suggestion).is_ok(), "{suggestion}");
+        let shown = format!("{}; did you mean `{suggestion}`?", error.message());
+        assert_eq!(error.to_string(), shown);
+    }
+}
+
+/// The slip that is made most: a host where the authority stands.
+#[test]
+fn two_slashes_in_place_of_three() {
+    check(
+        "dns://my-svc:5000",
+        Endpoint,
+        17,
+        Some("dns:///my-svc:5000"),
+    );
+    check(
+        "dns://my-svc:5000/",
+        Endpoint,
+        18,
+        Some("dns:///my-svc:5000"),
+    );
+    check("dns://8.8.8.8", Endpoint, 13, Some("dns:///8.8.8.8"));
+    check("xds://listener", Endpoint, 14, Some("xds:///listener"));
+    check("dns://::1", Authority, 7, Some("dns:///[::1]"));
+    let error = Target::parse("dns://my-svc:5000").expect_err("no endpoint");
+    assert_eq!(
+        error.to_string(),
+        "authority `my-svc:5000` and no endpoint; did you mean `dns:///my-svc:5000`?"
+    );
+}
+
+/// Quirk q21: a web page's scheme is never looked up as a host.
+#[test]
+fn schemes_of_web_pages() {
+    check("http://host:5000", Unsupported, 0, Some("dns:///host:5000"));
+    check("http://host", Unsupported, 0, Some("dns:///host:80"));
+    check("https://host", Unsupported, 0, Some("dns:///host"));
+    check("https://host/path", Unsupported, 0, Some("dns:///host"));
+    check("HTTP://u@host:1/", Unsupported, 0, Some("dns:///host:1"));
+    check("http:8080", Unsupported, 0, Some("dns:///http:8080"));
+}
+
+/// A scheme that nobody knows is no host where `//` follows it.
+#[test]
+fn unknown_schemes() {
+    check("grpc://host:5000", Scheme, 0, Some("dns:///host:5000"));
+    check("grpcs://[::1]:5000/", Scheme, 0, Some("dns:///[::1]:5000"));
+    check("dsn:///foo", Scheme, 0, Some("dns:///foo"));
+    check("tcp:host:80", Host, 8, Some("dns:///host:80"));
+    check("unixx:/tmp/s", Port, 6, Some("unix:/tmp/s"));
+    check("./x.sock", Host, 0, Some("unix:./x.sock"));
+}
+
+/// A scheme of the naming document without a resolver is an error that says so.
+#[test]
+fn schemes_without_a_resolver() {
+    let only_dns = Schemes::new(&["dns"], "dns");
+    for text in ["xds:///svc", "ipv4:10.0.0.1:80", "vsock:2:80"] {
+        let error = Target::parse_with(text, only_dns).expect_err(text);
+        assert_eq!((error.kind(), error.suggestion()), (Unsupported, None));
+    }
+    let none = Schemes::new(&["dns"], "etcd");
+    let error = Target::parse_with("orders", none).expect_err("no etcd");
+    assert_eq!(
+        error.message(),
+        "the default scheme `etcd` is not a known one"
+    );
+    assert!(Target::parse_with("dns:///orders", none).is_ok());
+}
+
+/// Unix sockets and address lists have no authority.
+#[test]
+fn authorities_that_are_none() {
+    check("unix://relative", Authority, 7, Some("unix:relative"));
+    check("unix://relative/x", Authority, 7, Some("unix:relative/x"));
+    check("unix://tmp/s", Authority, 7, Some("unix:///tmp/s"));
+    check(
+        "unix://localhost/tmp/s",
+        Authority,
+        7,
+        Some("unix:///tmp/s"),
+    );
+    check("unix-abstract://x", Authority, 16, Some("unix-abstract:x"));
+    check("ipv4://1.2.3.4:80", Authority, 7, Some("ipv4:1.2.3.4:80"));
+    check("vsock://2:80", Authority, 8, Some("vsock:2:80"));
+}
+
+/// Quirk q3: a malformed authority is an error.
+#[test]
+fn authorities_that_are_malformed() {
+    check("dns://::1/foo", Authority, 7, Some("dns://[::1]/foo"));
+    check("dns://[foo]/x", Authority, 7, Some("dns://foo/x"));
+    check("dns://[1.2.3.4]/x", Authority, 7, Some("dns://1.2.3.4/x"));
+    check("dns://h:abc/x", Authority, 8, Some("dns://h/x"));
+    check("dns://h:65536/x", Authority, 8, Some("dns://h/x"));
+    check("dns://h:/x", Authority, 8, Some("dns://h/x"));
+    check("dns://a b/x", Authority, 7, Some("dns://ab/x"));
+    check("dns://%41/x", Authority, 6, Some("dns://A/x"));
+    check("dns://a..b/x", Authority, 8, Some("dns://a.b/x"));
+    check("dns://[::1%12]/x", Escape, 10, Some("dns://[::1%2512]/x"));
+}
+
+/// A zone's `%` must be escaped (RFC 6874), as must any `%` that is one.
+#[test]
+fn lone_percent_signs() {
+    check("fe80::1%eth0", Escape, 7, Some("fe80::1%25eth0"));
+    check("[fe80::1%eth0]:80", Escape, 8, Some("[fe80::1%25eth0]:80"));
+    check(
+        "dns://[::1%eth0]/x",
+        Escape,
+        10,
+        Some("dns://[::1%25eth0]/x"),
+    );
+    check("100%", Escape, 3, Some("100%25"));
+    check("dns:///foo%FFx", Escape, 10, None);
+}
+
+/// Ports that are missing, no number, or too large.
+#[test]
+fn ports() {
+    check("host:", Port, 5, Some("host"));
+    check("dns:///[::1]:", Port, 13, Some("dns:///[::1]"));
+    check(":", Port, 1, None);
+    check("host:65536", Port, 5, None);
+    check("host:http", Port, 5, Some("host:80"));
+    check("host:https", Port, 5, Some("host:443"));
+    check("host:-1", Port, 5, None);
+    check("host:+80", Port, 5, None);
+    check("host: 80", Port, 5, Some("host:80"));
+    check("foo.com:80/path", Port, 10, Some("foo.com:80"));
+    check("srv:///foo:80", Port, 10, Some("srv:///foo"));
+    check("vsock:2", Port, 7, None);
+    check("vsock:2:x", Port, 8, None);
+}
+
+/// Hosts, brackets and lists.
+#[test]
+fn hosts() {
+    check("[::1", Host, 4, Some("[::1]"));
+    check("[::1:443", Host, 8, Some("[::1]:443"));
+    check("[::1]8080", Host, 5, Some("[::1]:8080"));
+    check("foo::80", Host, 4, Some("foo:80"));
+    check("fe80::1:50051", Host, 5, Some("[fe80::1]:50051"));
+    check(".foo:80", Host, 0, Some("foo:80"));
+    check("a..b", Host, 2, Some("a.b"));
+    check("dns:///fo%00o", Host, 9, None);
+    check("srv:///10.0.0.1", Host, 7, Some("dns:///10.0.0.1"));
+    check("vsock:x:1", Host, 6, None);
+    check("dns:///1.2.3.4:80,::1", Host, 18, None);
+    let list = "dns:///1.2.3.4:80,1.2.3.5:80";
+    check(list, Host, 25, Some("ipv4:1.2.3.4:80,1.2.3.5:80"));
+    check("ipv4:1.2.3.4,", Endpoint, 13, Some("ipv4:1.2.3.4"));
+    check(
+        "ipv4:1.2.3.4, 1.2.3.5",
+        Host,
+        13,
+        Some("ipv4:1.2.3.4,1.2.3.5"),
+    );
+    check("ipv4:localhost:80", Host, 5, Some("dns:///localhost:80"));
+    check("ipv4:[::1]:80", Host, 5, Some("ipv6:[::1]:80"));
+    check("ipv6:1.2.3.4:80", Host, 5, Some("ipv4:1.2.3.4:80"));
+    check(
+        "ipv6:2001:db8::1:50051",
+        Host,
+        13,
+        Some("ipv6:[2001:db8::1]:50051"),
+    );
+    check(&"a".repeat(64), Host, 0, None);
+    check(&"a.".repeat(128), Host, 253, None);
+}
+
+/// What creeps in when a target is copied.
+#[test]
+fn characters_that_creep_in() {
+    check("host:80 ", Syntax, 7, Some("host:80"));
+    check(" host:80", Syntax, 0, Some("host:80"));
+    check("host:80\n", Syntax, 7, Some("host:80"));
+    check("dns:///host\t", Syntax, 11, Some("dns:///host"));
+    check("\"dns:///host\"", Port, 5, Some("dns:///host"));
+    check("dns:///foo\u{7f}", Syntax, 10, Some("dns:///foo"));
+    check("   ", Syntax, 0, None);
+}
+
+/// A target that resolves to nothing.
+#[test]
+fn nothing_to_resolve() {
+    check("", Endpoint, 0, None);
+    check("dns:", Endpoint, 4, None);
+    check("dns:///", Endpoint, 7, None);
+    check("unix:", Endpoint, 5, None);
+    check("passthrough:///", Endpoint, 15, None);
+    check("unix:a%00b", Endpoint, 6, None);
+    check(&format!("unix:/{}", "a".repeat(107)), Endpoint, 112, None);
+    assert!(Target::parse(&format!("unix:/{}", "a".repeat(106))).is_ok());
+}
+
+#[track_caller]
+fn warns(text: &str, expected: &[(ErrorKind, usize, Option<&str>)]) {
+    let target = Target::parse(text).expect(text);
+    let warnings = target.warnings();
+    let found: Vec<_> = warnings
+        .iter()
+        .map(|warning| (warning.kind(), warning.at(), warning.suggestion()))
+        .collect();
+    assert_eq!(found, expected, "{warnings:?}");
+}
+
+/// What is valid, and probably a slip.
+#[test]
+fn warnings() {
+    warns("dns:/x", &[(Syntax, 4, Some("dns:///x"))]);
+    warns("dns:///a,b", &[(Host, 8, None)]);
+    let list = "dns:///1.2.3.4,1.2.3.5";
+    warns(list, &[(Host, 14, Some("ipv4:1.2.3.4,1.2.3.5"))]);
+    warns(
+        "dns///orders:5000",
+        &[(Host, 3, Some("dns:///orders:5000"))],
+    );
+    warns("dns:////orders", &[(Host, 7, Some("dns:///orders"))]);
+    warns("dns:\\\\\\orders", &[(Host, 4, Some("dns:///orders"))]);
+    warns("foo bar:80", &[(Host, 3, Some("foobar:80"))]);
+    warns("u@host:1", &[(Host, 1, Some("host:1"))]);
+    warns("münchen.de", &[(Host, 1, None)]);
+    warns("010.0.0.1:80", &[(Host, 0, Some("10.0.0.1:80"))]);
+    warns("127.1:80", &[(Host, 0, None)]);
+    warns("dns:5353", &[(Host, 4, Some("dns:///dns:5353"))]);
+    warns("[foo]:80", &[(Host, 0, Some("foo:80"))]);
+    warns("foo:0", &[(Port, 4, None)]);
+    warns("dns:///x?y=1", &[(Syntax, 8, Some("dns:///x"))]);
+    warns("unix:///a?b", &[(Syntax, 9, Some("unix:///a%3Fb"))]);
+    warns("unix:///a#b", &[(Syntax, 9, Some("unix:///a%23b"))]);
+    warns(
+        "dns://u:p@8.8.8.8/x",
+        &[(Authority, 6, Some("dns://8.8.8.8/x"))],
+    );
+    warns(
+        "passthrough://a/b:1",
+        &[(Authority, 14, Some("passthrough:///b:1"))],
+    );
+    warns("passthrough:///foo", &[(Port, 18, None)]);
+    warns("unix:///", &[(Endpoint, 8, None)]);
+    warns("unix:~/x", &[(Endpoint, 5, None)]);
+    warns("unix:@x", &[(Endpoint, 5, Some("unix-abstract:x"))]);
+    warns("unix:tmp/x", &[(Endpoint, 5, Some("unix:/tmp/x"))]);
+    warns(
+        "unix-abstract:@x",
+        &[(Endpoint, 14, Some("unix-abstract:x"))],
+    );
+    warns("::1:443", &[(Port, 4, Some("[::1]:443"))]);
+    warns("ipv6:::1:443,::2", &[(Port, 9, Some("ipv6:[::1]:443,::2"))]);
+    warns("0.0.0.0:80", &[(Host, 0, Some("127.0.0.1:80"))]);
+    warns("/run/x.sock", &[(Scheme, 0, Some("unix:/run/x.sock"))]);
+    warns("vsock:4294967295:1", &[(Host, 6, None)]);
+}
+
+/// What is right is not warned of.
+#[test]
+fn no_warnings() {
+    for text in [
+        "localhost:50051",
+        "dns:orders:5000",
+        "dns:///orders.prod.svc.cluster.local.:5000",
+        "dns://8.8.8.8/x",
+        "dns://localhost:1053/my-headless-service:5000",
+        "dns:///_underscore.example:443",
+        "srv:///_grpc._tcp.example.com",
+        "unix:/tmp/s",
+        "unix:///tmp/s",
+        "unix:s.sock",
+        "unix-abstract:orders",
+        "ipv4:10.0.0.1:80,10.0.0.2:80",
+        "ipv6:[2001:db8::1]:80,[2001:db8::2]:80",
+        "vsock:2:5000",
+        "xds:///orders",
+        "xds://authority/orders",
+        "passthrough:///localhost:5000",
+        "[::1]:80",
+        "::1",
+    ] {
+        warns(text, &[]);
+    }
+}
