@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod delay;
+mod error;
 mod family;
 mod interleave;
 #[cfg(feature = "io")]
@@ -10,6 +11,7 @@ mod order;
 mod race;
 
 pub use crate::delay::AttemptDelay;
+pub use crate::error::{ConnectError, ConnectErrorKind};
 pub use crate::family::Family;
 pub use crate::interleave::interleave;
 pub use crate::order::{

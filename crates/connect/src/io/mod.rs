@@ -1,3 +1,12 @@
 //! The shell: sockets, names and clocks, by way of a [`Runtime`](trunkline_runtime::Runtime).
 
+mod connect;
+mod driver;
+mod finish;
+mod lookup;
+mod options;
 mod probe;
+
+pub use self::connect::{Connected, connect, connect_host, connect_host_with, connect_with};
+pub use self::lookup::{Answer, Lookup, SystemLookup};
+pub use self::options::{ConnectOptions, Order};

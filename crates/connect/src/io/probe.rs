@@ -1,14 +1,40 @@
 //! The system as a probe.
 
 use std::net::SocketAddr;
+use std::sync::PoisonError;
+use std::time::Instant;
 
 use trunkline_runtime::Runtime;
 
-use crate::{Source, SourceProbe};
+use super::ConnectOptions;
+use crate::{RoundTrip, Source, SourceProbe};
 
 /// A runtime tells the source address and nothing else.
 impl SourceProbe for dyn Runtime {
     fn source(&self, destination: SocketAddr) -> Option<Source> {
         self.source_address(destination).ok().map(Source::new)
+    }
+}
+
+/// The system and the history, as the options say.
+pub(super) struct Probe<'a> {
+    pub(super) runtime: &'a dyn Runtime,
+    pub(super) options: &'a ConnectOptions,
+    pub(super) sort: bool,
+    pub(super) now: Instant,
+}
+
+impl SourceProbe for Probe<'_> {
+    fn source(&self, destination: SocketAddr) -> Option<Source> {
+        match self.sort {
+            true => self.runtime.source(destination),
+            false => None,
+        }
+    }
+
+    fn round_trip(&self, destination: SocketAddr) -> Option<RoundTrip> {
+        let history = self.options.history.as_ref()?;
+        let history = history.lock().unwrap_or_else(PoisonError::into_inner);
+        history.round_trip(destination.ip(), self.now)
     }
 }

@@ -1,0 +1,164 @@
+//! Why nothing was connected.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use crate::{Query, Report};
+
+/// Why nothing was connected: every address, when it was started, and how it failed.
+///
+/// `{}` prints one line, `{:#}` that line and a table of all attempts.
+#[derive(Debug)]
+pub struct ConnectError(Box<Facts>);
+
+#[derive(Debug)]
+struct Facts {
+    kind: ConnectErrorKind,
+    target: String,
+    report: Report,
+    lookup: Vec<(Query, io::Error)>,
+}
+
+/// What kind of failure it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectErrorKind {
+    /// The name could not be looked up.
+    Lookup,
+    /// The list was empty, or the name has no addresses.
+    NoAddresses,
+    /// Every address has failed.
+    AllFailed,
+    /// The time for the whole race was over.
+    TimedOut,
+    /// The race was told to stop.
+    Aborted,
+    /// There is no runtime to connect with.
+    Runtime,
+}
+
+impl ConnectError {
+    /// Describes the race that has ended without a winner.
+    ///
+    /// `target` is what the user asked for, such as `example.com:443`; it may be empty. `lookup` has
+    /// the questions that failed.
+    pub fn new(
+        kind: ConnectErrorKind,
+        target: impl Into<String>,
+        report: Report,
+        lookup: Vec<(Query, io::Error)>,
+    ) -> Self {
+        Self(Box::new(Facts {
+            kind,
+            target: target.into(),
+            report,
+            lookup,
+        }))
+    }
+
+    /// What kind of failure it was.
+    pub fn kind(&self) -> ConnectErrorKind {
+        self.0.kind
+    }
+
+    /// Every attempt, and the addresses that were not tried.
+    pub fn report(&self) -> &Report {
+        &self.0.report
+    }
+
+    /// The questions that failed, each with its error.
+    pub fn lookup_errors(&self) -> &[(Query, io::Error)] {
+        &self.0.lookup
+    }
+
+    /// The error that says most: that of the first attempt that has one, else of the lookup.
+    fn first_error(&self) -> Option<&io::Error> {
+        let mut attempts = self.0.report.attempts();
+        let failed = attempts.find_map(|attempt| attempt.error);
+        failed.or_else(|| self.0.lookup.first().map(|(_, error)| error))
+    }
+
+    fn write_reason(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &self.0.report;
+        let error = self.first_error();
+        match self.0.kind {
+            ConnectErrorKind::Lookup => f.write_str("the name cannot be looked up")?,
+            ConnectErrorKind::Runtime => f.write_str("no runtime to connect with")?,
+            ConnectErrorKind::NoAddresses => return f.write_str("there is no address"),
+            ConnectErrorKind::Aborted => return f.write_str("given up"),
+            ConnectErrorKind::TimedOut => {
+                let elapsed = report.elapsed().unwrap_or_default().as_secs_f64();
+                write!(f, "not connected after {elapsed:.3} s")?;
+                return match report.attempts().len() {
+                    0 => f.write_str(", waiting for the lookup"),
+                    1 => f.write_str(", 1 address tried"),
+                    tried => write!(f, ", {tried} addresses tried"),
+                };
+            }
+            ConnectErrorKind::AllFailed => {
+                let mut attempts = report.attempts();
+                let count = attempts.len();
+                if let Some(first) = attempts.find(|attempt| attempt.error.is_some()) {
+                    match count {
+                        1 => write!(f, "{}", first.address)?,
+                        _ => write!(f, "all {count} addresses failed, {}", first.address)?,
+                    }
+                } else {
+                    f.write_str("every attempt was given up")?;
+                }
+            }
+        }
+        match error {
+            Some(error) => write!(f, ": {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let facts = &*self.0;
+        match facts.target.is_empty() {
+            true => f.write_str("cannot connect: ")?,
+            false => write!(f, "cannot connect to {}: ", facts.target)?,
+        }
+        self.write_reason(f)?;
+        if !f.alternate() {
+            return Ok(());
+        }
+        let tried = facts.report.attempts().len() + facts.report.untried().len();
+        if tried > 0 {
+            write!(f, "\n{}", facts.report)?;
+        }
+        for (query, error) in &facts.lookup {
+            let what = match query {
+                Query::All => "addresses",
+                Query::Aaaa => "IPv6 addresses",
+                Query::A => "IPv4 addresses",
+            };
+            write!(f, "\n  lookup of {what}: {error}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for ConnectError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.first_error().map(|error| error as _)
+    }
+}
+
+/// Keeps the kind of the first attempt's error, so that `ErrorKind::ConnectionRefused` is still
+/// that.
+impl From<ConnectError> for io::Error {
+    fn from(error: ConnectError) -> Self {
+        let kind = match error.kind() {
+            ConnectErrorKind::TimedOut => io::ErrorKind::TimedOut,
+            ConnectErrorKind::Aborted => io::ErrorKind::Interrupted,
+            ConnectErrorKind::NoAddresses => io::ErrorKind::NotFound,
+            _ => error.first_error().map_or(io::ErrorKind::Other, Self::kind),
+        };
+        Self::new(kind, error)
+    }
+}

@@ -1,0 +1,195 @@
+//! The functions to call.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use trunkline_runtime::{Runtime, Stream};
+
+use super::driver::{Driver, Finished};
+use super::finish::{Finish, Handshake, Plain};
+use super::lookup::Answer;
+use super::{ConnectOptions, Lookup};
+use crate::{ConnectError, ConnectErrorKind, End, Query, Race, RaceOptions, Report};
+
+/// What won, and how.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Connected<T = Box<dyn Stream>> {
+    /// The stream, or what the handshake made of it.
+    pub stream: T,
+    /// The address that won.
+    pub address: SocketAddr,
+    /// Every attempt, the losers too.
+    pub report: Report,
+}
+
+/// Races the addresses, in the order in which they are (but for interleaving), unless
+/// [`ConnectOptions::order`] says otherwise.
+///
+/// Dropping the future gives everything up. Losers are reset, not closed: they keep no TIME_WAIT.
+///
+/// # Errors
+///
+/// When none of the addresses could be connected: the error has all of them.
+pub async fn connect(
+    runtime: &dyn Runtime,
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    options: &ConnectOptions,
+) -> Result<Connected, ConnectError> {
+    run_list(runtime, addresses, options, Plain).await
+}
+
+/// As [`connect`], with a handshake as part of the race: an attempt has won when its handshake is
+/// done, and a handshake that fails or hangs is followed by the next address.
+///
+/// # Errors
+///
+/// When none of the addresses came through its handshake.
+///
+/// Source: draft-ietf-happy-happyeyeballs-v3: with TLS, the race goes on until the TLS handshake
+/// is done.
+pub async fn connect_with<H, F, T>(
+    runtime: &dyn Runtime,
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    options: &ConnectOptions,
+    handshake: H,
+) -> Result<Connected<T>, ConnectError>
+where
+    H: FnMut(Box<dyn Stream>) -> F,
+    F: Future<Output = io::Result<T>> + Send + 'static,
+{
+    run_list(runtime, addresses, options, Handshake(handshake)).await
+}
+
+/// Looks a name up and races its addresses, as soon as they arrive.
+///
+/// `host` may be an IP address, also in brackets: then nothing is looked up.
+///
+/// # Errors
+///
+/// When the name cannot be looked up, or none of its addresses could be connected.
+pub async fn connect_host(
+    runtime: &dyn Runtime,
+    host: &str,
+    port: u16,
+    lookup: &dyn Lookup,
+    options: &ConnectOptions,
+) -> Result<Connected, ConnectError> {
+    run_host(runtime, host, port, lookup, options, Plain).await
+}
+
+/// As [`connect_host`], with a handshake as part of the race: see [`connect_with`].
+///
+/// # Errors
+///
+/// When the name cannot be looked up, or none of its addresses came through its handshake.
+pub async fn connect_host_with<H, F, T>(
+    runtime: &dyn Runtime,
+    host: &str,
+    port: u16,
+    lookup: &dyn Lookup,
+    options: &ConnectOptions,
+    handshake: H,
+) -> Result<Connected<T>, ConnectError>
+where
+    H: FnMut(Box<dyn Stream>) -> F,
+    F: Future<Output = io::Result<T>> + Send + 'static,
+{
+    run_host(runtime, host, port, lookup, options, Handshake(handshake)).await
+}
+
+async fn run_list<F: Finish>(
+    runtime: &dyn Runtime,
+    addresses: impl IntoIterator<Item = SocketAddr>,
+    options: &ConnectOptions,
+    finish: F,
+) -> Result<Connected<F::Output>, ConnectError> {
+    attach(runtime, String::new)?;
+    let mut driver = Driver::new(runtime, options, Vec::new(), true, finish);
+    driver.add(Query::All, addresses);
+    finished(driver.run().await, String::new)
+}
+
+async fn run_host<F: Finish>(
+    runtime: &dyn Runtime,
+    host: &str,
+    port: u16,
+    lookup: &dyn Lookup,
+    options: &ConnectOptions,
+    finish: F,
+) -> Result<Connected<F::Output>, ConnectError> {
+    let target = || match host.contains(':') && !host.starts_with('[') {
+        true => format!("[{host}]:{port}"),
+        false => format!("{host}:{port}"),
+    };
+    attach(runtime, target)?;
+    if let Some(address) = literal(host, port) {
+        let mut driver = Driver::new(runtime, options, Vec::new(), true, finish);
+        driver.add(Query::All, [address]);
+        return finished(driver.run().await, target);
+    }
+    let answers = match host {
+        "" => {
+            let error = io::Error::new(io::ErrorKind::InvalidInput, "the host name is empty");
+            let failed: Answer = Box::pin(std::future::ready(Err(error)));
+            vec![(Query::All, failed)]
+        }
+        _ => lookup.lookup(runtime, host, port),
+    };
+    let driver = Driver::new(runtime, options, answers, lookup.is_sorted(), finish);
+    finished(driver.run().await, target)
+}
+
+fn attach(runtime: &dyn Runtime, target: impl FnOnce() -> String) -> Result<(), ConnectError> {
+    runtime.attach().map_err(|error| {
+        let report = empty_report(runtime.now());
+        let errors = vec![(Query::All, error)];
+        ConnectError::new(ConnectErrorKind::Runtime, target(), report, errors)
+    })
+}
+
+fn empty_report(now: Instant) -> Report {
+    Race::awaiting(&[], RaceOptions::default(), now).into_report()
+}
+
+/// An IP address instead of a name, in brackets or not, with a numeric scope or without.
+fn literal(host: &str, port: u16) -> Option<SocketAddr> {
+    let inner = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let text = inner.unwrap_or(host);
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(SocketAddr::new(ip, port));
+    }
+    format!("[{text}]:{port}").parse().ok()
+}
+
+fn finished<T>(
+    finished: Finished<T>,
+    target: impl FnOnce() -> String,
+) -> Result<Connected<T>, ConnectError> {
+    let Finished {
+        winner,
+        race,
+        failed,
+        end,
+    } = finished;
+    let report = race.into_report();
+    if let (Some(stream), Some(address)) = (winner, report.winner()) {
+        return Ok(Connected {
+            stream,
+            address,
+            report,
+        });
+    }
+    let kind = match end {
+        End::TimedOut => ConnectErrorKind::TimedOut,
+        End::Exhausted if report.attempts().len() > 0 => ConnectErrorKind::AllFailed,
+        End::Exhausted if !failed.is_empty() => ConnectErrorKind::Lookup,
+        End::Exhausted => ConnectErrorKind::NoAddresses,
+        _ => ConnectErrorKind::Aborted,
+    };
+    Err(ConnectError::new(kind, target(), report, failed))
+}

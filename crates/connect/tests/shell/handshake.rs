@@ -1,0 +1,136 @@
+//! draft-ietf-happy-happyeyeballs-v3: a handshake as part of the race.
+
+use std::io;
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use trunkline_connect::Stage;
+use trunkline_connect::io::{SystemLookup, connect_host_with, connect_with};
+use trunkline_runtime::{PeerAddr, Stream};
+
+use crate::fake::{Fake, Fate, address, addresses};
+use crate::race::options;
+
+const A: &str = "[2001:db8::1]:443";
+const B: &str = "192.0.2.1:443";
+
+type Handshakes = &'static [(&'static str, u64, Option<io::ErrorKind>)];
+
+/// How long the handshake with each peer takes, and how it ends; without one it hangs.
+async fn handshake(
+    fake: Fake,
+    table: Handshakes,
+    stream: Box<dyn Stream>,
+) -> io::Result<Box<dyn Stream>> {
+    let PeerAddr::Ip(peer) = stream.peer_addr() else {
+        return Err(io::ErrorKind::Unsupported.into());
+    };
+    match table.iter().find(|(of, ..)| address(of) == peer) {
+        None => std::future::pending().await,
+        Some((_, after, failure)) => {
+            fake.after(*after, ()).await;
+            failure.map_or(Ok(stream), |kind| Err(kind.into()))
+        }
+    }
+}
+
+#[track_caller]
+fn check(fates: &[(&str, Fate)], table: Handshakes, expected: &str) {
+    let fake = Fake::new(fates);
+    let options = options();
+    let race = connect_with(&fake, addresses(&[A, B]), &options, |stream| {
+        handshake(fake.clone(), table, stream)
+    });
+    let result = fake.block_on(race);
+    fake.note(match &result {
+        Ok(connected) => format!("won {}", connected.address),
+        Err(error) => error.to_string(),
+    });
+    assert_eq!(fake.log(), expected);
+}
+
+/// Connected is not yet won: a server that accepts and then hangs loses, and is reset.
+#[test]
+fn a_handshake_that_hangs_loses() {
+    check(
+        &[(A, Fate::Works(20)), (B, Fate::Works(20))],
+        &[(B, 30, None)],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 250 connect 192.0.2.1:443, 250 timer off, \
+         300 abort [2001:db8::1]:443, 300 won 192.0.2.1:443",
+    );
+}
+
+/// Progress puts the next attempt off by as long as the step took.
+#[test]
+fn progress_extends_the_wait() {
+    check(
+        &[(A, Fate::Works(200))],
+        &[(A, 190, None)],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 200 timer 400, 390 won [2001:db8::1]:443",
+    );
+}
+
+/// A handshake that fails is followed by the next address at once.
+#[test]
+fn a_handshake_that_fails() {
+    check(
+        &[(A, Fate::Works(20)), (B, Fate::Works(20))],
+        &[(A, 10, Some(io::ErrorKind::InvalidData)), (B, 10, None)],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 30 close [2001:db8::1]:443, \
+         30 connect 192.0.2.1:443, 30 timer off, 60 won 192.0.2.1:443",
+    );
+}
+
+/// Two handshakes are done at one instant: the second is reset although it is done.
+#[test]
+fn the_second_winner_is_reset() {
+    check(
+        &[(A, Fate::Works(200)), (B, Fate::Works(50))],
+        &[(A, 250, None), (B, 0, None)],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 200 timer 400, 400 connect 192.0.2.1:443, \
+         400 timer off, 450 abort 192.0.2.1:443, 450 won [2001:db8::1]:443",
+    );
+}
+
+/// What won is closed in the ordinary way later, and can be used until then.
+#[test]
+fn the_winner_is_closed_as_usual() {
+    let fake = Fake::new(&[(A, Fate::Works(1))]).with_name("example.com", &[A]);
+    let options = options();
+    let race = connect_host_with(
+        &fake,
+        "example.com",
+        443,
+        &SystemLookup,
+        &options,
+        |stream| handshake(fake.clone(), &[(A, 1, None)], stream),
+    );
+    let connected = fake.block_on(race).unwrap();
+    assert_eq!(connected.stream.peer_addr(), address(A).into());
+    let stages: Vec<Stage> = connected.report.attempts().map(|one| one.stage).collect();
+    assert_eq!(stages, [Stage::Handshaking]);
+    drop(connected);
+    assert!(
+        fake.log().ends_with("7 close [2001:db8::1]:443"),
+        "{}",
+        fake.log()
+    );
+}
+
+/// Dropping the future in the middle of a handshake resets the connection.
+#[test]
+fn dropping_the_future() {
+    let fake = Fake::new(&[(A, Fate::Works(0))]);
+    let options = options();
+    {
+        let mut race = pin!(connect_with(&fake, [address(A)], &options, |stream| {
+            handshake(fake.clone(), &[], stream)
+        }));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(race.as_mut().poll(&mut cx).is_pending());
+    }
+    assert_eq!(
+        fake.log(),
+        "0 connect [2001:db8::1]:443, 0 abort [2001:db8::1]:443"
+    );
+}

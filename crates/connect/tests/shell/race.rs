@@ -1,0 +1,222 @@
+//! A race over a list.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use trunkline_connect::RttHistory;
+use trunkline_connect::io::{ConnectOptions, Order, connect};
+use trunkline_runtime::Runtime;
+
+use crate::fake::{Fake, Fate, address, addresses};
+
+use Fate::{Fails, Works};
+
+const A: &str = "[2001:db8::1]:443";
+const B: &str = "192.0.2.1:443";
+const C: &str = "192.0.2.2:443";
+
+/// No limit for the whole: its timer would be in every log.
+pub(crate) fn options() -> ConnectOptions {
+    let mut options = ConnectOptions::default();
+    options.race.timeout = None;
+    options
+}
+
+#[track_caller]
+fn check(options: &ConnectOptions, list: &[&str], fates: &[(&str, Fate)], expected: &str) {
+    let fake = Fake::new(fates);
+    let result = fake.block_on(connect(&fake, addresses(list), options));
+    fake.note(match &result {
+        Ok(connected) => format!("won {}", connected.address),
+        Err(_) => "failed".to_owned(),
+    });
+    assert_eq!(fake.log(), expected);
+}
+
+/// Nothing is asked of the runtime but one connection and, as there is a second address, a timer.
+#[test]
+fn a_healthy_race() {
+    check(
+        &options(),
+        &[A, B],
+        &[(A, Works(20))],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 20 won [2001:db8::1]:443",
+    );
+}
+
+/// The timer is armed only if something is left to try.
+#[test]
+fn the_last_address_needs_no_timer() {
+    check(
+        &options(),
+        &[B],
+        &[(B, Works(900))],
+        "0 connect 192.0.2.1:443, 900 won 192.0.2.1:443",
+    );
+    check(
+        &options(),
+        &[A, B],
+        &[
+            (A, Fails(0, io::ErrorKind::NetworkUnreachable)),
+            (B, Works(1)),
+        ],
+        "0 connect [2001:db8::1]:443, 0 connect 192.0.2.1:443, 1 won 192.0.2.1:443",
+    );
+}
+
+/// A connection that stands at once needs no timer either.
+#[test]
+fn connected_at_once() {
+    check(
+        &options(),
+        &[A, B],
+        &[(A, Works(0))],
+        "0 connect [2001:db8::1]:443, 0 won [2001:db8::1]:443",
+    );
+}
+
+/// The first address is silent: the second starts after the delay, and the first is given up.
+#[test]
+fn the_first_address_is_silent() {
+    check(
+        &options(),
+        &[A, B],
+        &[(B, Works(20))],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 250 connect 192.0.2.1:443, 250 timer off, \
+         270 give up [2001:db8::1]:443, 270 won 192.0.2.1:443",
+    );
+}
+
+/// A refusal adds no wait, and the one timer is set anew.
+#[test]
+fn the_first_address_refuses() {
+    check(
+        &options(),
+        &[A, B, C],
+        &[
+            (A, Fails(20, io::ErrorKind::ConnectionRefused)),
+            (B, Works(20)),
+        ],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 20 connect 192.0.2.1:443, 20 timer 270, \
+         40 won 192.0.2.1:443",
+    );
+}
+
+/// Two are connected at one instant: the one that was started first wins, the other is aborted and
+/// not left to linger.
+#[test]
+fn the_second_winner_is_aborted() {
+    check(
+        &options(),
+        &[A, B],
+        &[(A, Works(300)), (B, Works(50))],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 250 connect 192.0.2.1:443, 250 timer off, \
+         300 abort 192.0.2.1:443, 300 won [2001:db8::1]:443",
+    );
+}
+
+/// The limit for the whole.
+#[test]
+fn the_deadline() {
+    let mut limited = options();
+    limited.race.timeout = Some(Duration::from_millis(100));
+    check(
+        &limited,
+        &[A, B],
+        &[],
+        "0 connect [2001:db8::1]:443, 0 timer 100, 100 give up [2001:db8::1]:443, 100 failed",
+    );
+}
+
+/// An address of one family to bind leaves the other family out.
+#[test]
+fn bound_to_one_family() {
+    let mut bound = options();
+    bound.tcp.bind_ipv4 = Some("192.0.2.9".parse().unwrap());
+    check(
+        &bound,
+        &[A, B],
+        &[(B, Works(1))],
+        "0 connect 192.0.2.1:443, 1 won 192.0.2.1:443",
+    );
+    bound.tcp.bind_ipv6 = Some("2001:db8::9".parse().unwrap());
+    check(
+        &bound,
+        &[A, B],
+        &[(A, Works(1))],
+        "0 connect [2001:db8::1]:443, 0 timer 250, 1 won [2001:db8::1]:443",
+    );
+}
+
+/// Dropping the future gives everything up.
+#[test]
+fn dropping_the_future() {
+    let fake = Fake::new(&[]);
+    let options = options();
+    {
+        let mut racing = std::pin::pin!(connect(&fake, addresses(&[A, B]), &options));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(racing.as_mut().poll(&mut cx).is_pending());
+    }
+    assert_eq!(
+        fake.log(),
+        "0 connect [2001:db8::1]:443, 0 timer 250, 0 give up [2001:db8::1]:443"
+    );
+}
+
+/// A list is sorted only if that is asked for, each address with one probe.
+#[test]
+fn sorted_where_asked() {
+    let fake = Fake::new(&[(A, Works(1))])
+        .with_source(A, "2001:db8::9")
+        .with_source(B, "192.0.2.9");
+    let mut sorted = options();
+    sorted.order = Order::Rfc6724;
+    let connected = fake
+        .block_on(connect(&fake, addresses(&[B, A]), &sorted))
+        .unwrap();
+    assert_eq!(connected.address, address(A));
+    assert_eq!(
+        fake.log(),
+        "0 source 192.0.2.1:443, 0 source [2001:db8::1]:443, 0 connect [2001:db8::1]:443, \
+         0 timer 250"
+    );
+}
+
+/// A connection teaches the history its round-trip time, and that sets the next delay.
+#[test]
+fn the_history_is_fed() {
+    let fake = Fake::new(&[(A, Works(40))]);
+    let history = Arc::new(Mutex::new(RttHistory::default()));
+    let mut learning = options();
+    learning.history = Some(Arc::clone(&history));
+    learning.race.dynamic_delay = true;
+    fake.block_on(connect(&fake, addresses(&[A, B]), &learning))
+        .unwrap();
+    let ip: IpAddr = "2001:db8::1".parse().unwrap();
+    let known = history.lock().unwrap().round_trip(ip, fake.now()).unwrap();
+    assert_eq!(known.smoothed, Duration::from_millis(40));
+
+    fake.block_on(connect(&fake, addresses(&[A, B]), &learning))
+        .unwrap();
+    assert!(fake.log().contains("40 timer 160"), "{}", fake.log());
+}
+
+/// The future can be spawned.
+#[test]
+fn the_future_is_send() {
+    fn check<T: Send>(_: T) {}
+    let fake = Fake::new(&[]);
+    let runtime: &dyn Runtime = &fake;
+    let options = options();
+    check(connect(runtime, vec![address(A)], &options));
+    check(trunkline_connect::io::connect_host(
+        runtime,
+        "localhost",
+        443,
+        &trunkline_connect::io::SystemLookup,
+        &options,
+    ));
+}
