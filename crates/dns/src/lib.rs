@@ -3,6 +3,7 @@
 
 mod answer;
 mod config;
+pub mod engine;
 mod error;
 mod hosts;
 #[cfg(feature = "io")]
@@ -10,6 +11,7 @@ pub mod io;
 mod name;
 mod record;
 mod resolv_conf;
+mod wire;
 
 pub use crate::answer::{FamilyAnswer, IpAnswer, Partial, Source, SrvAnswer, TxtAnswer};
 pub use crate::config::ClientConfig;

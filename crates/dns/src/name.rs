@@ -186,6 +186,23 @@ impl Name {
         &self.labels
     }
 
+    /// The same name, a letter in upper case where the octet at its place in `flips` is odd.
+    pub(crate) fn with_case(&self, flips: &[u8]) -> Self {
+        let mut labels = self.labels.clone();
+        for (octet, flip) in labels.iter_mut().zip(flips) {
+            if octet.is_ascii_alphabetic() {
+                *octet = match flip & 1 {
+                    0 => octet.to_ascii_lowercase(),
+                    _ => octet.to_ascii_uppercase(),
+                };
+            }
+        }
+        Self {
+            labels,
+            absolute: self.absolute,
+        }
+    }
+
     /// The same name in lower case: a key.
     pub(crate) fn to_lower(&self) -> Self {
         // A length octet is below 64 and so never an upper-case letter.
@@ -251,8 +268,10 @@ impl PartialOrd for Name {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        let lower = |name: &Self| name.labels.to_ascii_lowercase();
-        (lower(self), self.absolute).cmp(&(lower(other), other.absolute))
+        let (a, b) = (self.labels.iter(), other.labels.iter());
+        a.map(u8::to_ascii_lowercase)
+            .cmp(b.map(u8::to_ascii_lowercase))
+            .then(self.absolute.cmp(&other.absolute))
     }
 }
 

@@ -1,11 +1,20 @@
 //! The client.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use trunkline_runtime::Runtime;
 
+use super::driver::Driver;
+use super::files::{Files, interface_index};
+use super::flight::{Flight, Waiter};
 use super::{IpLookup, SrvLookup, TxtLookup};
-use crate::{ClientConfig, Families};
+use crate::engine::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
+use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType};
+
+/// After so many lookups the generator of ids gets a new seed.
+const RESEED_EVERY: u64 = 1024;
 
 /// A DNS client over a runtime.
 ///
@@ -13,17 +22,25 @@ use crate::{ClientConfig, Families};
 /// lookups of one name at the same time are one question.
 #[derive(Clone, Debug)]
 pub struct Client {
-    runtime: Arc<dyn Runtime>,
-    config: Arc<ClientConfig>,
+    shared: Arc<Shared>,
 }
 
 impl Client {
-    /// A client; no I/O happens before the first lookup.
+    /// A client; no I/O happens before the first lookup is polled.
     #[must_use]
     pub fn new(runtime: Arc<dyn Runtime>, config: ClientConfig) -> Self {
-        Self {
+        let state = State {
+            files: Files::new(config),
+            memory: None,
+            flights: BTreeMap::new(),
+            started: 0,
+        };
+        let shared = Shared {
             runtime,
-            config: Arc::new(config),
+            state: Mutex::new(state),
+        };
+        Self {
+            shared: Arc::new(shared),
         }
     }
 
@@ -32,17 +49,195 @@ impl Client {
     ///
     /// The lookup starts when it is first polled; dropping it gives it up.
     pub fn lookup_ip(&self, host: &str, families: Families) -> IpLookup {
-        let _ = (&self.runtime, &self.config);
-        IpLookup::new(host, families)
+        IpLookup::new(Arc::clone(&self.shared), host, families)
     }
 
     /// Looks up the SRV records of `name`, such as `_grpc._tcp.orders.prod.`.
     pub fn lookup_srv(&self, name: &str) -> SrvLookup {
-        SrvLookup::new(name)
+        SrvLookup::new(Arc::clone(&self.shared), name)
     }
 
     /// Looks up the TXT records of `name`.
     pub fn lookup_txt(&self, name: &str) -> TxtLookup {
-        TxtLookup::new(name)
+        TxtLookup::new(Arc::clone(&self.shared), name)
+    }
+}
+
+/// What the clones of a client share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) runtime: Arc<dyn Runtime>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    files: Files,
+    /// Made when it is first needed, since it takes a seed.
+    memory: Option<Memory>,
+    flights: BTreeMap<Question, Arc<Flight>>,
+    /// Waiters so far.
+    started: u64,
+}
+
+/// What a lookup of addresses begins with.
+pub(super) enum Begun {
+    /// The answer is known without asking anybody.
+    Local(Local),
+    /// Servers are asked.
+    Waiting(Waiter),
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin_ip(
+        self: &Arc<Self>,
+        host: &str,
+        families: Families,
+    ) -> Result<Begun, LookupError> {
+        let now = self.attach(host)?;
+        let mut state = self.state();
+        self.look(&mut state, now);
+        match local_answer(host, families, state.files.hosts(), interface_index)? {
+            Local::Ask(name) => {
+                let mut question = Question::addresses(name, families);
+                if self.memory(&mut state).settings().no_aaaa {
+                    question.types.retain(|&of| of != RecordType::Aaaa);
+                }
+                if question.types.is_empty() {
+                    let why = "IPv6 addresses are not asked for (`options no-aaaa`)";
+                    return Err(LookupError::local(LookupErrorKind::NoData, host, why));
+                }
+                Ok(Begun::Waiting(self.join(&mut state, host, question, now)))
+            }
+            found => Ok(Begun::Local(found)),
+        }
+    }
+
+    pub(super) fn begin_records(
+        self: &Arc<Self>,
+        name: &str,
+        record_type: RecordType,
+    ) -> Result<Waiter, LookupError> {
+        let now = self.attach(name)?;
+        let question = Question::records(crate::engine::check_name(name)?, record_type);
+        let mut state = self.state();
+        self.look(&mut state, now);
+        Ok(self.join(&mut state, name, question, now))
+    }
+
+    fn attach(&self, name: &str) -> Result<Instant, LookupError> {
+        self.runtime.attach().map_err(|error| {
+            LookupError::local(LookupErrorKind::Unavailable, name, &error.to_string())
+        })?;
+        Ok(self.runtime.now())
+    }
+
+    fn look(&self, state: &mut State, now: Instant) {
+        if let Some(settings) = state.files.look(now) {
+            self.memory(state).set_settings(settings);
+        }
+    }
+
+    fn memory<'a>(&self, state: &'a mut State) -> &'a mut Memory {
+        let State { memory, files, .. } = state;
+        memory.get_or_insert_with(|| {
+            let mut seed = [0; 32];
+            self.runtime.fill_entropy(&mut seed);
+            Memory::new(files.settings(), seed)
+        })
+    }
+
+    /// Waits for the flight of a question, which is started where there is none.
+    fn join(
+        self: &Arc<Self>,
+        state: &mut State,
+        text: &str,
+        question: Question,
+        now: Instant,
+    ) -> Waiter {
+        state.started += 1;
+        let number = state.started;
+        let flight = match state.flights.get(&question) {
+            Some(flight) => Arc::clone(flight),
+            None => {
+                let flight = Arc::new(Flight::new(self.start(state, text, &question, now)));
+                state.flights.insert(question.clone(), Arc::clone(&flight));
+                flight
+            }
+        };
+        Waiter::new(Arc::clone(self), flight, question, number)
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        state: &mut State,
+        text: &str,
+        question: &Question,
+        now: Instant,
+    ) -> Driver {
+        let reseed = state.started.is_multiple_of(RESEED_EVERY);
+        let memory = self.memory(state);
+        if reseed {
+            let mut seed = [0; 32];
+            self.runtime.fill_entropy(&mut seed);
+            memory.reseed(seed);
+        }
+        let plan = memory.plan(question.clone(), now);
+        if let Some(probe) = memory.probe(&plan, now) {
+            self.spawn_probe(text, probe, now);
+        }
+        Driver::new(Arc::clone(&self.runtime), Lookup::new(text, plan, now))
+    }
+
+    /// Asks a server that had failed, in the background.
+    fn spawn_probe(self: &Arc<Self>, text: &str, plan: Plan, now: Instant) {
+        let lookup = Lookup::new(text, plan, now);
+        let mut driver = Driver::new(Arc::clone(&self.runtime), lookup);
+        let shared = Arc::clone(self);
+        let task = std::future::poll_fn(move |cx| {
+            driver.poll(cx, &mut |report, now| {
+                // A probe tells about its server, and nothing about the name.
+                if !matches!(report, Report::Won { .. } | Report::Lost { .. }) {
+                    shared.report(report, now);
+                }
+            })
+        });
+        self.runtime.spawn(Box::pin(task));
+    }
+
+    pub(super) fn report(&self, report: Report, now: Instant) {
+        if let Some(memory) = &mut self.state().memory {
+            memory.handle_report(report, now);
+        }
+    }
+
+    /// A flight has ended: later lookups start anew.
+    pub(super) fn forget(&self, question: &Question, flight: &Arc<Flight>) {
+        let mut state = self.state();
+        let current = state.flights.get(question);
+        if current.is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            state.flights.remove(question);
+        }
+    }
+
+    /// One who waited is gone; a flight that nobody waits for is given up.
+    pub(super) fn leave(&self, question: &Question, flight: Arc<Flight>) {
+        let mut state = self.state();
+        // Two are left: the one in the table and this. All others are made under this lock.
+        if Arc::strong_count(&flight) <= 2
+            && state
+                .flights
+                .get(question)
+                .is_some_and(|current| Arc::ptr_eq(current, &flight))
+        {
+            let table = state.flights.remove(question);
+            drop(state);
+            // Closed outside of the lock: closing a socket takes a while.
+            drop(table);
+        }
     }
 }

@@ -1,10 +1,18 @@
 //! Lookups under way.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use crate::{Families, FamilyAnswer, IpAnswer, LookupError, SrvAnswer, TxtAnswer};
+use super::client::{Begun, Shared};
+use super::flight::Waiter;
+use crate::engine::{Local, Success};
+use crate::{
+    Families, FamilyAnswer, IpAnswer, LookupError, RecordType, SrvAnswer, TxtAnswer,
+};
 
 /// A lookup of addresses: a future of the whole answer, and a source of what comes in between.
 ///
@@ -13,18 +21,35 @@ use crate::{Families, FamilyAnswer, IpAnswer, LookupError, SrvAnswer, TxtAnswer}
 /// while let Some(family) = lookup.next_event().await {}   // each family as it comes ..
 /// lookup.await                                            // .. then the whole
 /// ```
-///
-/// It may be sent to another task. After the whole answer was taken it must not be polled again.
 #[derive(Debug)]
 #[must_use = "a lookup does nothing unless it is polled"]
 pub struct IpLookup {
+    shared: Arc<Shared>,
     host: String,
+    families: Families,
+    state: IpState,
+}
+
+#[derive(Debug)]
+enum IpState {
+    /// Not polled yet.
+    New,
+    /// Servers are asked.
+    Waiting(Waiter),
+    /// Known; the events that were not taken yet.
+    Known {
+        result: Result<IpAnswer, LookupError>,
+        events: VecDeque<FamilyAnswer>,
+    },
 }
 
 impl IpLookup {
-    pub(crate) fn new(host: &str, _families: Families) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, host: &str, families: Families) -> Self {
         Self {
+            shared,
             host: host.to_owned(),
+            families,
+            state: IpState::New,
         }
     }
 
@@ -34,78 +59,166 @@ impl IpLookup {
     /// addresses; `None` when all have come, or when the lookup failed: then the future has the
     /// verdict and is ready.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<FamilyAnswer>> {
-        let _ = cx;
-        Poll::Ready(None)
+        self.begin();
+        match &mut self.state {
+            IpState::New => Poll::Pending,
+            IpState::Waiting(waiter) => waiter.poll_event(cx),
+            IpState::Known { events, .. } => Poll::Ready(events.pop_front()),
+        }
     }
 
     /// [`poll_event`](Self::poll_event) as a future; dropping it loses nothing.
     pub async fn next_event(&mut self) -> Option<FamilyAnswer> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
+
+    fn begin(&mut self) {
+        if !matches!(self.state, IpState::New) {
+            return;
+        }
+        self.state = match self.shared.begin_ip(&self.host, self.families) {
+            Ok(Begun::Waiting(waiter)) => IpState::Waiting(waiter),
+            Ok(Begun::Local(local)) => known(local, self.families),
+            Err(error) => IpState::Known {
+                result: Err(error),
+                events: VecDeque::new(),
+            },
+        };
+    }
+}
+
+/// An answer that needed no server.
+fn known(local: Local, families: Families) -> IpState {
+    let Local::Found {
+        addresses,
+        source,
+        name,
+    } = local
+    else {
+        return IpState::New;
+    };
+    let events = families.iter().map(|family| FamilyAnswer {
+        family,
+        addresses: Ok(addresses
+            .iter()
+            .copied()
+            .filter(|address| address.family() == family)
+            .collect()),
+        expires: None,
+        source: Some(source),
+    });
+    IpState::Known {
+        events: events.collect(),
+        result: Ok(IpAnswer {
+            addresses,
+            canonical: name,
+            source,
+            ttl: None,
+            expires: None,
+            partial: None,
+            attempts: Vec::new(),
+            elapsed: Duration::ZERO,
+        }),
+    }
 }
 
 impl Future for IpLookup {
     type Output = Result<IpAnswer, LookupError>;
 
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Err(LookupError::local(
-            crate::LookupErrorKind::Unavailable,
-            &self.host,
-            "no server is known",
-        )))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        this.begin();
+        let success = match &mut this.state {
+            IpState::New => return Poll::Pending,
+            IpState::Known { result, .. } => return Poll::Ready(result.clone()),
+            IpState::Waiting(waiter) => std::task::ready!(waiter.poll_result(cx)),
+        };
+        let now = this.shared.runtime.now();
+        Poll::Ready(success.and_then(|success| success.into_ip(&this.host, now)))
+    }
+}
+
+/// A lookup of records of one type.
+#[derive(Debug)]
+struct Records {
+    shared: Arc<Shared>,
+    name: String,
+    record_type: RecordType,
+    state: RecordsState,
+}
+
+#[derive(Debug)]
+enum RecordsState {
+    New,
+    Waiting(Waiter),
+    Failed(LookupError),
+}
+
+impl Records {
+    fn new(shared: Arc<Shared>, name: &str, record_type: RecordType) -> Self {
+        Self {
+            shared,
+            name: name.to_owned(),
+            record_type,
+            state: RecordsState::New,
+        }
+    }
+
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        convert: impl FnOnce(Success, &str, Instant) -> Result<T, LookupError>,
+    ) -> Poll<Result<T, LookupError>> {
+        if matches!(self.state, RecordsState::New) {
+            self.state = match self.shared.begin_records(&self.name, self.record_type) {
+                Ok(waiter) => RecordsState::Waiting(waiter),
+                Err(error) => RecordsState::Failed(error),
+            };
+        }
+        let success = match &mut self.state {
+            RecordsState::New => return Poll::Pending,
+            RecordsState::Failed(error) => return Poll::Ready(Err(error.clone())),
+            RecordsState::Waiting(waiter) => std::task::ready!(waiter.poll_result(cx)),
+        };
+        let now = self.shared.runtime.now();
+        Poll::Ready(success.and_then(|success| convert(success, &self.name, now)))
     }
 }
 
 /// A lookup of SRV records: a future of the answer.
 #[derive(Debug)]
 #[must_use = "a lookup does nothing unless it is polled"]
-pub struct SrvLookup {
-    name: String,
-}
+pub struct SrvLookup(Records);
 
 impl SrvLookup {
-    pub(crate) fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-        }
+    pub(super) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        Self(Records::new(shared, name, RecordType::Srv))
     }
 }
 
 impl Future for SrvLookup {
     type Output = Result<SrvAnswer, LookupError>;
 
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Err(LookupError::local(
-            crate::LookupErrorKind::Unavailable,
-            &self.name,
-            "no server is known",
-        )))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |success, name, now| success.into_srv(name, now))
     }
 }
 
 /// A lookup of TXT records: a future of the answer.
 #[derive(Debug)]
 #[must_use = "a lookup does nothing unless it is polled"]
-pub struct TxtLookup {
-    name: String,
-}
+pub struct TxtLookup(Records);
 
 impl TxtLookup {
-    pub(crate) fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-        }
+    pub(super) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        Self(Records::new(shared, name, RecordType::Txt))
     }
 }
 
 impl Future for TxtLookup {
     type Output = Result<TxtAnswer, LookupError>;
 
-    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(Err(LookupError::local(
-            crate::LookupErrorKind::Unavailable,
-            &self.name,
-            "no server is known",
-        )))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(cx, |success, name, now| success.into_txt(name, now))
     }
 }

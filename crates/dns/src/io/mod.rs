@@ -3,7 +3,13 @@
 //! [`Runtime`]: trunkline_runtime::Runtime
 
 mod client;
+mod driver;
+mod files;
+mod flight;
 mod lookup;
+mod socket;
+mod wakers;
 
 pub use self::client::Client;
+pub use self::files::interface_index;
 pub use self::lookup::{IpLookup, SrvLookup, TxtLookup};

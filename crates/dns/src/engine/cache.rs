@@ -1,0 +1,115 @@
+//! Answers that are kept for as long as their TTL says.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use crate::wire::Found;
+use crate::{Name, RecordType};
+
+/// For how long a failure is kept (RFC 9520 section 3.2 asks for 1 s at least).
+const FAILURE: Duration = Duration::from_secs(1);
+/// Records in the whole cache, so that few large answers cost no more than many small ones.
+const MAX_RECORDS: usize = 65_536;
+
+/// An answer with the end of its life.
+#[derive(Clone, Debug)]
+pub struct Cached {
+    pub(crate) finding: CachedFinding,
+    pub(crate) server: SocketAddr,
+    pub(crate) expires: Instant,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum CachedFinding {
+    Found(Found),
+    NoData,
+    NotFound,
+    Failed,
+}
+
+impl Cached {
+    pub(crate) fn failure(server: SocketAddr, now: Instant) -> Self {
+        Self {
+            finding: CachedFinding::Failed,
+            server,
+            expires: now + FAILURE,
+        }
+    }
+
+    fn records(&self) -> usize {
+        match &self.finding {
+            CachedFinding::Found(found) => found.records.count(),
+            _ => 1,
+        }
+    }
+}
+
+/// A bounded cache; without entries it keeps nothing.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    /// By lower-case name and type; NXDOMAIN is kept under each type that was asked.
+    entries: BTreeMap<(Name, RecordType), Cached>,
+    records: usize,
+}
+
+impl Cache {
+    pub(super) fn get(&self, name: &Name, record_type: RecordType, now: Instant) -> Option<&Cached> {
+        let entry = self.entries.get(&(name.to_lower(), record_type))?;
+        (entry.expires > now).then_some(entry)
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        name: &Name,
+        record_type: RecordType,
+        what: Cached,
+        bound: usize,
+        now: Instant,
+    ) {
+        if what.expires <= now || bound == 0 {
+            return;
+        }
+        self.records += what.records();
+        let key = (name.to_lower(), record_type);
+        if let Some(old) = self.entries.insert(key, what) {
+            self.records -= old.records();
+        }
+        if self.entries.len() > bound || self.records > MAX_RECORDS {
+            self.make_room(bound, now);
+        }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+        self.records = 0;
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Drops what is over, then what ends soonest, down to seven eighths: so that the search for
+    /// it is paid for by many insertions.
+    fn make_room(&mut self, bound: usize, now: Instant) {
+        self.entries.retain(|_, entry| entry.expires > now);
+        let mut ends: Vec<_> = self.entries.values().map(|entry| entry.expires).collect();
+        ends.sort_unstable();
+        let keep = (bound - bound / 8).min(ends.len());
+        let keep = match self.records > MAX_RECORDS {
+            true => keep / 2,
+            false => keep,
+        };
+        let drop = ends.len() - keep;
+        if drop > 0 {
+            let last = ends[drop - 1];
+            let mut left = drop;
+            self.entries.retain(|_, entry| {
+                let go = left > 0 && entry.expires <= last;
+                left -= usize::from(go);
+                !go
+            });
+        }
+        self.records = self.entries.values().map(Cached::records).sum();
+    }
+}

@@ -1,0 +1,134 @@
+//! Names that need no server.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::{
+    Address, Families, Hosts, LookupError, LookupErrorKind, Name, NameError, NameErrorKind, Source,
+};
+
+/// What can be said about a host without asking anybody.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Local {
+    /// Its addresses: at least one.
+    Found {
+        /// The addresses.
+        addresses: Vec<Address>,
+        /// Where they come from.
+        source: Source,
+        /// The name, unless it was a literal.
+        name: Option<Name>,
+    },
+    /// A server must be asked for this name.
+    Ask(Name),
+}
+
+/// Answers what needs no server: IP literals, the hosts file, and names with a fixed answer.
+///
+/// `interface` tells the index of an interface by its name, for `fe80::1%eth0`.
+///
+/// # Errors
+///
+/// An invalid name; a name that does not exist by RFC 6761 or RFC 7686; a family that a literal or
+/// the hosts file does not have.
+pub fn local_answer(
+    host: &str,
+    families: Families,
+    hosts: &Hosts,
+    interface: impl Fn(&str) -> Option<u32>,
+) -> Result<Local, LookupError> {
+    if let Some(address) = literal(host, &interface) {
+        return found(host, vec![address], Source::Literal, None, families);
+    }
+    if host.contains([':', '%', '[', ']']) {
+        return Err(LookupError::local(
+            LookupErrorKind::InvalidName,
+            host,
+            "it is neither an IP address nor a name; its brackets, port or zone are not understood",
+        ));
+    }
+    let name = check_name(host)?;
+    if let Some(addresses) = hosts.get(&name, &interface) {
+        return found(host, addresses, Source::Hosts, Some(name), families);
+    }
+    if ends_with(&name, "localhost") {
+        let both = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return found(host, both, Source::Special, Some(name), families);
+    }
+    Ok(Local::Ask(name))
+}
+
+/// A name that may be asked for.
+///
+/// # Errors
+///
+/// A text that is no name, and names that do not exist by decree.
+pub(crate) fn check_name(text: &str) -> Result<Name, LookupError> {
+    let name = Name::parse(text).map_err(|error| LookupError::invalid(text, &error))?;
+    if name.is_root() {
+        let error = NameError::new(NameErrorKind::Empty, 0);
+        return Err(LookupError::invalid(text, &error));
+    }
+    if name.labels().last().is_some_and(is_number) {
+        let error = NameError::new(NameErrorKind::NumericEnd, 0);
+        return Err(LookupError::invalid(text, &error));
+    }
+    let why = if ends_with(&name, "invalid") {
+        "names under .invalid do not exist (RFC 6761 section 6.4)"
+    } else if ends_with(&name, "onion") {
+        "names under .onion are not in the DNS (RFC 7686)"
+    } else {
+        return Ok(name);
+    };
+    Err(LookupError::local(LookupErrorKind::NotFound, text, why))
+}
+
+/// An IP literal: a strict dotted quad, or IPv6 with an optional zone.
+fn literal(host: &str, interface: impl Fn(&str) -> Option<u32>) -> Option<Address> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Some(ip.into());
+    }
+    let (ip, zone) = host.split_once('%')?;
+    let ip = IpAddr::V6(ip.parse().ok()?);
+    let scope_id = zone.parse().ok().or_else(|| interface(zone))?;
+    Some(Address { ip, scope_id })
+}
+
+/// Whether a label is a number, decimal or hexadecimal, which no top-level domain is.
+fn is_number(label: &[u8]) -> bool {
+    let hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    label.iter().all(u8::is_ascii_digit)
+        || label
+            .strip_prefix(b"0x")
+            .or_else(|| label.strip_prefix(b"0X"))
+            .is_some_and(hexadecimal)
+}
+
+fn ends_with(name: &Name, label: &str) -> bool {
+    name.labels()
+        .last()
+        .is_some_and(|last| last.eq_ignore_ascii_case(label.as_bytes()))
+}
+
+fn found(
+    host: &str,
+    mut addresses: Vec<Address>,
+    source: Source,
+    name: Option<Name>,
+    families: Families,
+) -> Result<Local, LookupError> {
+    addresses.retain(|address| families.include(address.family()));
+    addresses.sort_by_key(|address| address.family());
+    if addresses.is_empty() {
+        let why = match source {
+            Source::Hosts => "the hosts file has only addresses of the other family",
+            _ => "it is an address of the other family",
+        };
+        return Err(LookupError::local(LookupErrorKind::NoData, host, why));
+    }
+    Ok(Local::Found {
+        addresses,
+        source,
+        name: name.map(|name| name.to_absolute()),
+    })
+}

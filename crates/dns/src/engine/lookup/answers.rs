@@ -1,0 +1,179 @@
+//! What comes back.
+
+use std::time::Instant;
+
+use super::Lookup;
+use crate::engine::cache::{Cached, CachedFinding};
+use crate::engine::output::{Output, Report, SocketId, expiry};
+use crate::engine::result::Finding;
+use crate::wire::{Query, Reading, Verdict, read};
+use crate::{Outcome, Source, Transport};
+
+/// After so many refused cookies the question goes over TCP (RFC 7873 section 5.3).
+const MAX_BAD_COOKIES: u8 = 3;
+
+impl Lookup {
+    /// A message came: a datagram, or one of a stream.
+    pub(super) fn handle_message(
+        &mut self,
+        socket: SocketId,
+        message: &[u8],
+        cut: bool,
+        now: Instant,
+    ) {
+        let id = message.first_chunk().map(|&id| u16::from_be_bytes(id));
+        let mut target = None;
+        for ask in 0..self.asks.len() {
+            let Some(active) = self.uses(ask, socket) else { continue };
+            if Some(active.attempt.id) == id {
+                target = Some(ask);
+            } else if message.len() < 12 {
+                active.attempt.ignored = active.attempt.ignored.saturating_add(1);
+            }
+        }
+        match target {
+            Some(ask) => self.handle_reply(ask, message, cut, now),
+            // It answers nothing that was asked here: as if it had not come.
+            None if message.len() >= 12 => self.ignore(socket),
+            None => {}
+        }
+    }
+
+    fn ignore(&mut self, socket: SocketId) {
+        for ask in 0..self.asks.len() {
+            if let Some(active) = self.uses(ask, socket) {
+                active.attempt.ignored = active.attempt.ignored.saturating_add(1);
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, ask: usize, message: &[u8], cut: bool, now: Instant) {
+        let record_type = self.asks[ask].record_type;
+        let exact = self.plan.case_randomization;
+        let Some(active) = self.asks[ask].active_mut() else { return };
+        let server = self.plan.servers[active.server].address;
+        let exchange = &active.attempt;
+        let query = Query {
+            id: exchange.id,
+            name: &exchange.sent_name,
+            record_type,
+            edns: exchange.edns,
+            cookie: exchange.cookie.as_deref(),
+        };
+        let exact = exact && exchange.transport == Transport::Udp;
+        let (reading, cookie) = read(message, query, exact, exchange.transport, cut);
+        if matches!(reading, Reading::Foreign) {
+            active.attempt.ignored = active.attempt.ignored.saturating_add(1);
+            return;
+        }
+        let index = active.server;
+        self.heard = true;
+        if let Some(cookie) = cookie {
+            self.learn_cookie(index, cookie);
+        }
+        match reading {
+            Reading::Foreign => {}
+            Reading::OtherLetters => {
+                self.note(ask, Outcome::Malformed("its question is in other letters"), now);
+                self.again(ask, |next| next.transport = Transport::Tcp, now);
+            }
+            Reading::Truncated => {
+                self.note(ask, Outcome::Truncated, now);
+                self.again(ask, |next| next.transport = Transport::Tcp, now);
+            }
+            Reading::NoEdns => {
+                self.note(ask, Outcome::NoEdns, now);
+                self.plan.servers[index].edns = false;
+                self.outputs.push_back(Output::Report(Report::NoEdns { server }));
+                let without = |next: &mut crate::engine::ask::Exchange| {
+                    next.edns = false;
+                    next.cookie = None;
+                };
+                self.again(ask, without, now);
+            }
+            Reading::BadCookie => self.handle_bad_cookie(ask, index, now),
+            Reading::Failure(outcome) => self.attempt_over(ask, outcome, now),
+            Reading::Verdict(verdict) => self.handle_verdict(ask, verdict, now),
+        }
+    }
+
+    fn learn_cookie(&mut self, index: usize, cookie: Box<[u8]>) {
+        let planned = &mut self.plan.servers[index];
+        if let Some(ours) = planned.cookie.as_ref().and_then(|whole| whole.get(..8)) {
+            planned.cookie = Some([ours, &cookie].concat().into());
+        }
+        let server = planned.address;
+        let report = Report::Cookie { server, cookie };
+        self.outputs.push_back(Output::Report(report));
+    }
+
+    fn handle_bad_cookie(&mut self, ask: usize, index: usize, now: Instant) {
+        self.note(ask, Outcome::Rcode(23), now);
+        let cookie = self.plan.servers[index].cookie.clone();
+        let again = |next: &mut crate::engine::ask::Exchange| {
+            next.bad_cookies += 1;
+            next.cookie = cookie;
+            if next.bad_cookies > MAX_BAD_COOKIES {
+                next.transport = Transport::Tcp;
+            }
+        };
+        if self.is_tcp(ask) {
+            self.attempt_over(ask, Outcome::Rcode(23), now);
+        } else {
+            self.again(ask, again, now);
+        }
+    }
+
+    fn handle_verdict(&mut self, ask: usize, verdict: Verdict, now: Instant) {
+        let record_type = self.asks[ask].record_type;
+        let Some(active) = self.asks[ask].active() else { return };
+        let server = self.plan.servers[active.server].address;
+        let exchange = &active.attempt;
+        // Karn's rule: a reply to a question that was sent twice may be to either.
+        let timed = exchange.transport == Transport::Udp && !exchange.repeated;
+        let round_trip = timed.then(|| now.saturating_duration_since(exchange.started));
+        let max_ttl = self.plan.max_ttl;
+        let until = |ttl: Option<u32>| ttl.map(|ttl| expiry(ttl, max_ttl, now));
+        let (outcome, finding, cached) = match verdict {
+            Verdict::Found(found) => {
+                let expires = expiry(found.ttl_secs, max_ttl, now);
+                let cached = (CachedFinding::Found(found.clone()), expires);
+                let finding = Finding::Found {
+                    found,
+                    source: Source::Server(server),
+                    expires,
+                };
+                let count = match &cached.0 {
+                    CachedFinding::Found(found) => found.records.count(),
+                    _ => 0,
+                };
+                (Outcome::Answered(count), finding, Some(cached))
+            }
+            Verdict::NoData { ttl, why } => {
+                let outcome = why.map_or(Outcome::NoData, Outcome::Malformed);
+                let cached = until(ttl).map(|expires| (CachedFinding::NoData, expires));
+                (outcome, Finding::NoData, cached)
+            }
+            Verdict::NotFound { ttl } => {
+                let cached = until(ttl).map(|expires| (CachedFinding::NotFound, expires));
+                (Outcome::NotFound, Finding::NotFound, cached)
+            }
+        };
+        self.note(ask, outcome, now);
+        self.outputs
+            .push_back(Output::Report(Report::Answered { server, round_trip }));
+        if let Some((finding, expires)) = cached {
+            let report = Report::Learned {
+                name: self.name().clone(),
+                record_type,
+                what: Cached {
+                    finding,
+                    server,
+                    expires,
+                },
+            };
+            self.outputs.push_back(Output::Report(report));
+        }
+        self.settle(ask, finding);
+    }
+}

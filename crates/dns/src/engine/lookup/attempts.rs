@@ -1,0 +1,271 @@
+//! Asking one server after the other.
+
+use std::time::{Duration, Instant};
+
+use super::Lookup;
+use crate::engine::ask::{Active, Exchange, State};
+use crate::engine::cache::Cached;
+use crate::engine::output::{Output, Report, SocketId};
+use crate::engine::result::Finding;
+use crate::engine::socket::{Attempt, Socket};
+use crate::wire::{Query, encode};
+use crate::{LookupErrorKind, Name, Outcome, Transport};
+
+/// A second copy goes out after this time, from a new port: a packet may have been lost, and some
+/// firewalls lose one of two that leave a port at the same time.
+const COPY_AFTER: Duration = Duration::from_secs(1);
+/// The longest time for one attempt, unless more is configured.
+const LONGEST: Duration = Duration::from_secs(5);
+
+impl Lookup {
+    pub(super) fn start(&mut self, ask: usize, now: Instant) {
+        if self.plan.servers.is_empty() {
+            self.settle(ask, Finding::Failed(LookupErrorKind::Unavailable));
+            return;
+        }
+        self.asks[ask].state = State::Active(Active {
+            started: now,
+            round: 0,
+            server: 0,
+            silence: false,
+            give_up: None,
+            attempt: self.exchange(0, 0, now),
+        });
+        self.send(ask, false);
+    }
+
+    /// Asks the server that is next, anew.
+    fn begin(&mut self, ask: usize, now: Instant) {
+        let Some(active) = self.asks[ask].active() else { return };
+        let exchange = self.exchange(active.server, active.round, now);
+        if let Some(active) = self.asks[ask].active_mut() {
+            active.attempt = exchange;
+        }
+        self.send(ask, false);
+    }
+
+    /// An exchange with a server that has not begun.
+    fn exchange(&mut self, server: usize, round: u32, now: Instant) -> Exchange {
+        let transport = match self.plan.tcp_only {
+            true => Transport::Tcp,
+            false => Transport::Udp,
+        };
+        let timeout = self.timeout(server, round, transport);
+        let planned = &self.plan.servers[server];
+        // The server's own timer starts anew with a copy; a short attempt needs none.
+        let copy = transport == Transport::Udp && timeout > COPY_AFTER;
+        Exchange {
+            transport,
+            edns: planned.edns,
+            cookie: planned.cookie.clone().filter(|_| planned.edns),
+            id: self.fresh_id(),
+            sent_name: self.letters(transport),
+            sockets: Vec::new(),
+            started: now,
+            deadline: now + timeout,
+            timeout,
+            copy_at: copy.then(|| now + COPY_AFTER),
+            ignored: 0,
+            reconnected: false,
+            bad_cookies: 0,
+            repeated: false,
+        }
+    }
+
+    /// The time for an attempt: the server's own, doubled with each round, and then drawn from its
+    /// upper half, so that many clients do not repeat in step.
+    fn timeout(&mut self, server: usize, round: u32, transport: Transport) -> Duration {
+        let known = self.plan.servers[server].timeout;
+        let mut timeout = known
+            .saturating_mul(1 << round.min(6))
+            .min(LONGEST.max(self.plan.timeout));
+        if round > 0 {
+            timeout = timeout.mul_f64(0.5 + self.random.fraction() / 2.0);
+        }
+        match transport {
+            Transport::Udp => timeout,
+            // A connection takes more round trips than were measured.
+            Transport::Tcp => timeout.max(self.plan.timeout.min(COPY_AFTER)),
+        }
+    }
+
+    /// An id that no other question of this lookup has under way.
+    fn fresh_id(&mut self) -> u16 {
+        loop {
+            let id = self.random.u16();
+            let taken = |ask: &crate::engine::ask::Ask| {
+                ask.active().is_some_and(|active| active.attempt.id == id)
+            };
+            if !self.asks.iter().any(taken) {
+                return id;
+            }
+        }
+    }
+
+    /// The name of the candidate, its letters in random case where that is on.
+    fn letters(&mut self, transport: Transport) -> Name {
+        let name = self.name().clone();
+        if !self.plan.case_randomization || transport == Transport::Tcp {
+            return name;
+        }
+        let mut flips = Vec::new();
+        flips.resize(name.wire().len(), 0);
+        self.random.fill(&mut flips);
+        name.with_case(&flips)
+    }
+
+    /// Sends the question of an exchange: its first copy, or the second from a new port.
+    pub(super) fn send(&mut self, ask: usize, copy: bool) {
+        let record_type = self.asks[ask].record_type;
+        let candidate = self.candidate;
+        let own = self.plan.own_sockets.then_some(ask);
+        let Some(active) = self.asks[ask].active_mut() else { return };
+        let attempt = Attempt {
+            candidate,
+            round: active.round,
+            copy,
+            own,
+        };
+        let exchange = &mut active.attempt;
+        let wanted = Socket::wanted(active.server, exchange.transport, attempt, 1 << ask);
+        let address = self.plan.servers[active.server].address;
+        let socket = self.sockets.take(&wanted, &mut self.outputs, address);
+        if !exchange.sockets.contains(&socket) {
+            exchange.sockets.push(socket);
+        }
+        let query = Query {
+            id: exchange.id,
+            name: &exchange.sent_name,
+            record_type,
+            edns: exchange.edns,
+            cookie: exchange.cookie.as_deref(),
+        };
+        let bytes = match exchange.transport {
+            Transport::Udp => encode(query, 0),
+            Transport::Tcp => {
+                let mut bytes = encode(query, 2);
+                let length = u16::try_from(bytes.len() - 2).unwrap_or(u16::MAX);
+                bytes[..2].copy_from_slice(&length.to_be_bytes());
+                bytes
+            }
+        };
+        self.outputs.push_back(Output::Send { socket, bytes });
+    }
+
+    /// Lets go of the sockets of a question.
+    pub(super) fn release(&mut self, ask: usize) {
+        let Some(active) = self.asks[ask].active_mut() else { return };
+        for socket in std::mem::take(&mut active.attempt.sockets) {
+            if self.sockets.release(socket, 1 << ask) {
+                self.outputs.push_back(Output::Close { socket });
+            }
+        }
+    }
+
+    /// The question that waits for an answer on this socket.
+    pub(super) fn uses(&mut self, ask: usize, socket: SocketId) -> Option<&mut Active> {
+        let active = self.asks.get_mut(ask)?.active_mut()?;
+        active.attempt.sockets.contains(&socket).then_some(active)
+    }
+
+    /// Asks the same server the same again: with a new id, and what else has changed.
+    pub(super) fn again(
+        &mut self,
+        ask: usize,
+        change: impl FnOnce(&mut Exchange),
+        now: Instant,
+    ) {
+        self.release(ask);
+        let Some(active) = self.asks[ask].active() else { return };
+        let (server, round) = (active.server, active.round);
+        let mut next = self.exchange(server, round, now);
+        if let Some(active) = self.asks[ask].active_mut() {
+            let old = &active.attempt;
+            next.transport = old.transport;
+            next.edns = old.edns;
+            next.bad_cookies = old.bad_cookies;
+            next.cookie = old.cookie.clone();
+            change(&mut next);
+            if next.transport == Transport::Tcp {
+                next.copy_at = None;
+            }
+            active.attempt = next;
+        }
+        if self.is_tcp(ask) {
+            let timeout = self.asks[ask].active().map(|active| active.attempt.timeout);
+            let name = self.name().clone();
+            let longer = timeout.unwrap_or_default().max(self.plan.timeout.min(COPY_AFTER));
+            if let Some(active) = self.asks[ask].active_mut() {
+                active.attempt.sent_name = name;
+                active.attempt.deadline = now + longer;
+            }
+        }
+        self.send(ask, false);
+    }
+
+    /// An attempt has failed: the next server, or the next round, or the end.
+    pub(super) fn attempt_over(&mut self, ask: usize, outcome: Outcome, now: Instant) {
+        self.note(ask, outcome, now);
+        self.release(ask);
+        let silent = self.silent;
+        let (servers, attempts, timeout) = (
+            self.plan.servers.len(),
+            u32::from(self.plan.attempts),
+            self.plan.timeout,
+        );
+        let Some(active) = self.asks[ask].active_mut() else { return };
+        let address = self.plan.servers[active.server].address;
+        self.outputs.push_back(Output::Report(Report::Failed { server: address }));
+        active.silence |= matches!(outcome, Outcome::TimedOut { .. });
+        active.server += 1;
+        if active.server == servers {
+            active.server = 0;
+            active.round += 1;
+            // Attempts that were cut short, because the server is known to be fast, leave time for
+            // more rounds than are configured.
+            let spent = now.saturating_duration_since(active.started);
+            let more = active.silence && spent < timeout.saturating_mul(attempts);
+            let over = match silent {
+                true => true,
+                false => active.round >= attempts && !more,
+            };
+            active.silence = false;
+            if over {
+                self.give_up(ask, now);
+                return;
+            }
+        }
+        self.begin(ask, now);
+    }
+
+    /// Ends a question that nobody could answer.
+    pub(super) fn give_up(&mut self, ask: usize, now: Instant) {
+        let record_type = self.asks[ask].record_type;
+        if let Some(active) = self.asks[ask].active() {
+            let report = Report::Learned {
+                name: self.name().clone(),
+                record_type,
+                what: Cached::failure(self.plan.servers[active.server].address, now),
+            };
+            self.outputs.push_back(Output::Report(report));
+        }
+        self.settle(ask, Finding::Failed(LookupErrorKind::Unavailable));
+    }
+
+    pub(super) fn ask_timeout(&mut self, ask: usize, now: Instant) {
+        let Some(active) = self.asks[ask].active_mut() else { return };
+        let ignored = active.attempt.ignored;
+        if active.give_up.is_some_and(|at| at <= now) {
+            let server = self.plan.servers[active.server].address;
+            self.note(ask, Outcome::TimedOut { ignored }, now);
+            self.outputs.push_back(Output::Report(Report::Failed { server }));
+            self.settle(ask, Finding::Failed(LookupErrorKind::Unavailable));
+        } else if active.attempt.deadline <= now {
+            self.attempt_over(ask, Outcome::TimedOut { ignored }, now);
+        } else if active.attempt.copy_at.is_some_and(|at| at <= now) {
+            active.attempt.copy_at = None;
+            active.attempt.repeated = true;
+            self.send(ask, true);
+        }
+    }
+}

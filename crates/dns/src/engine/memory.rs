@@ -1,0 +1,293 @@
+//! What a client knows between lookups.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::cache::Cache;
+use super::output::Report;
+use super::plan::{Plan, PlannedServer, Question};
+use super::random::{Random, SEED};
+use super::settings::Settings;
+use crate::Name;
+
+/// An attempt gets this many mean round trips, within these bounds (c-ares has the same).
+const ROUND_TRIPS: u32 = 5;
+const SHORTEST: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(5);
+/// So many answers must have been timed before that counts.
+const SAMPLES: u32 = 3;
+/// A server that failed is tried again after this time, with one lookup in ten.
+const PROBE_AFTER: Duration = Duration::from_secs(5);
+const PROBE_ONE_IN: usize = 10;
+/// For how long a server is taken to know no EDNS.
+const EDNS_AGAIN: Duration = Duration::from_secs(600);
+/// Our part of a cookie is made anew after a day (RFC 9018 section 3).
+const COOKIE_LIFE: Duration = Duration::from_secs(86_400);
+/// Names of which the winning candidate is known.
+const WINNERS: usize = 1024;
+/// Servers of which something is known; far more than a configuration has.
+const SERVERS: usize = 64;
+
+/// What a client knows between lookups: its settings, its servers, its cache, and which candidate
+/// of the search list a relative name was found under.
+#[derive(Debug)]
+pub struct Memory {
+    settings: Settings,
+    random: Random,
+    servers: BTreeMap<SocketAddr, Known>,
+    /// By name as it is asked, in lower case.
+    winners: BTreeMap<Name, Name>,
+    cache: Cache,
+}
+
+/// What is known of a server.
+#[derive(Debug, Default)]
+struct Known {
+    /// Failures since the last answer: servers with fewer are asked first.
+    failures: u32,
+    /// When it may be probed.
+    probe_at: Option<Instant>,
+    probing: bool,
+    /// The mean of round trips, in seconds, newer ones counting more.
+    round_trip: f64,
+    samples: u32,
+    edns_again: Option<Instant>,
+    /// Our part of the cookie and when it was made, then the server's.
+    cookie: Option<([u8; 8], Instant)>,
+    server_cookie: Box<[u8]>,
+}
+
+impl Known {
+    fn timeout(&self, default: Duration) -> Duration {
+        if self.samples < SAMPLES {
+            return default;
+        }
+        let mean = Duration::from_secs_f64(self.round_trip.clamp(0.0, 60.0));
+        (mean * ROUND_TRIPS).clamp(SHORTEST.min(default), LONGEST.max(default))
+    }
+}
+
+impl Memory {
+    /// A memory without a past; `seed` must be unpredictable, since query ids follow from it.
+    #[must_use]
+    pub fn new(settings: Settings, seed: [u8; SEED]) -> Self {
+        Self {
+            settings,
+            random: Random::from_seed(seed),
+            servers: BTreeMap::new(),
+            winners: BTreeMap::new(),
+            cache: Cache::default(),
+        }
+    }
+
+    /// Takes a new seed, so that numbers to come do not follow from what is in memory now.
+    pub fn reseed(&mut self, seed: [u8; SEED]) {
+        self.random = Random::from_seed(seed);
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes new settings. Answers and winners of other servers or another search list are
+    /// forgotten; what is known of a server stays.
+    pub fn set_settings(&mut self, settings: Settings) {
+        if settings == self.settings {
+            return;
+        }
+        self.cache.clear();
+        self.winners.clear();
+        self.settings = settings;
+    }
+
+    /// Makes the plan of a lookup that starts at `now`.
+    #[must_use]
+    pub fn plan(&mut self, question: Question, now: Instant) -> Plan {
+        let mut candidates = self.settings.candidates(&question.name);
+        let winner = self.winners.get(&question.name.to_lower());
+        if let Some(at) = winner.and_then(|winner| candidates.iter().position(|c| c == winner)) {
+            candidates[..=at].rotate_right(1);
+        }
+        let cached = self.cached(&candidates, &question, now);
+        let settings = &self.settings;
+        Plan {
+            candidates,
+            cached,
+            servers: Vec::new(),
+            attempts: settings.attempts,
+            timeout: settings.timeout,
+            deadline: settings.deadline,
+            tcp_only: settings.tcp_only,
+            single_request: settings.single_request,
+            own_sockets: settings.own_sockets,
+            case_randomization: settings.case_randomization,
+            max_ttl: settings.max_ttl,
+            seed: self.random.seed(),
+            question,
+        }
+        .with_servers(self.ordered_servers(now))
+    }
+
+    /// A probe that goes along with `plan`, where one is due: the same question to a server that
+    /// had failed, whose answer is of no other use than to know that it is back.
+    #[must_use]
+    pub fn probe(&mut self, plan: &Plan, now: Instant) -> Option<Plan> {
+        let first = plan.servers.first()?.address;
+        let due = plan.servers.iter().find(|server| {
+            let known = self.servers.get(&server.address);
+            server.address != first
+                && known.is_some_and(|known| {
+                    known.failures > 0 && !known.probing && known.probe_at.is_some_and(|at| at <= now)
+                })
+        })?;
+        if self.random.below(PROBE_ONE_IN) != 0 {
+            return None;
+        }
+        self.servers.get_mut(&due.address)?.probing = true;
+        let mut probe = plan.clone();
+        probe.servers = vec![due.clone()];
+        probe.candidates.truncate(1);
+        probe.question.types.truncate(1);
+        probe.cached.clear();
+        probe.attempts = 1;
+        probe.deadline = plan.timeout;
+        probe.seed = self.random.seed();
+        Some(probe)
+    }
+
+    /// Learns from a lookup.
+    pub fn handle_report(&mut self, report: Report, now: Instant) {
+        match report {
+            Report::Answered { server, round_trip } => {
+                let Some(known) = self.known(server) else { return };
+                known.failures = 0;
+                known.probing = false;
+                known.probe_at = None;
+                if let Some(round_trip) = round_trip {
+                    let seconds = round_trip.as_secs_f64();
+                    let weight = 1.0 / f64::from(known.samples.min(7) + 1);
+                    known.round_trip += (seconds - known.round_trip) * weight;
+                    known.samples = known.samples.saturating_add(1);
+                }
+            }
+            Report::Failed { server } => {
+                let Some(known) = self.known(server) else { return };
+                known.failures = known.failures.saturating_add(1);
+                known.probing = false;
+                known.probe_at = Some(now + PROBE_AFTER);
+            }
+            Report::NoEdns { server } => {
+                if let Some(known) = self.known(server) {
+                    known.edns_again = Some(now + EDNS_AGAIN);
+                }
+            }
+            Report::Cookie { server, cookie } => {
+                if let Some(known) = self.known(server) {
+                    known.server_cookie = cookie;
+                }
+            }
+            Report::Learned {
+                name,
+                record_type,
+                what,
+            } => {
+                let bound = self.settings.cache_entries;
+                self.cache.insert(&name, record_type, what, bound, now);
+            }
+            Report::Won { name, candidate } => {
+                if self.winners.len() >= WINNERS {
+                    self.winners.pop_first();
+                }
+                self.winners.insert(name.to_lower(), candidate);
+            }
+            Report::Lost { name } => {
+                self.winners.remove(&name.to_lower());
+            }
+        }
+    }
+
+    /// How many answers the cache holds.
+    #[must_use]
+    pub fn cache_len(&self) -> usize {
+        self.cache.len()
+    }
+
+    fn known(&mut self, server: SocketAddr) -> Option<&mut Known> {
+        if self.servers.len() >= SERVERS && !self.servers.contains_key(&server) {
+            return None;
+        }
+        Some(self.servers.entry(server).or_default())
+    }
+
+    /// The servers in the order of their failures, those with as many in the order of the
+    /// configuration.
+    fn ordered_servers(&mut self, now: Instant) -> Vec<PlannedServer> {
+        let mut addresses = self.settings.servers.clone();
+        if self.settings.rotate && !addresses.is_empty() {
+            let start = self.random.below(addresses.len());
+            addresses.rotate_left(start);
+        }
+        addresses.sort_by_key(|address| {
+            let known = self.servers.get(address);
+            known.map_or(0, |known| known.failures)
+        });
+        addresses
+            .into_iter()
+            .map(|address| self.planned(address, now))
+            .collect()
+    }
+
+    fn planned(&mut self, address: SocketAddr, now: Instant) -> PlannedServer {
+        let default = self.settings.timeout;
+        let known = self.servers.get(&address);
+        let no_edns = known.is_some_and(|known| known.edns_again.is_some_and(|at| at > now));
+        let timeout = known.map_or(default, |known| known.timeout(default));
+        PlannedServer {
+            address,
+            timeout,
+            edns: self.settings.edns && !no_edns,
+            cookie: self.cookie(address, now),
+        }
+    }
+
+    fn cookie(&mut self, address: SocketAddr, now: Instant) -> Option<Box<[u8]>> {
+        if !self.settings.cookies {
+            return None;
+        }
+        let mut fresh = [0; 8];
+        self.random.fill(&mut fresh);
+        let known = self.known(address)?;
+        let old = known.cookie.filter(|&(_, made)| now < made + COOKIE_LIFE);
+        let (ours, _) = match old {
+            Some(old) => old,
+            None => {
+                known.server_cookie = Box::default();
+                *known.cookie.insert((fresh, now))
+            }
+        };
+        Some([&ours[..], &known.server_cookie].concat().into())
+    }
+
+    fn cached(
+        &self,
+        candidates: &[Name],
+        question: &Question,
+        now: Instant,
+    ) -> Vec<(usize, usize, super::cache::Cached)> {
+        let mut list = Vec::new();
+        if self.cache.len() == 0 {
+            return list;
+        }
+        for (i, candidate) in candidates.iter().enumerate() {
+            for (j, &record_type) in question.types.iter().enumerate() {
+                if let Some(entry) = self.cache.get(candidate, record_type, now) {
+                    list.push((i, j, entry.clone()));
+                }
+            }
+        }
+        list
+    }
+}

@@ -1,0 +1,27 @@
+//! The core: what a lookup does, without socket, task, lock, clock or random generator.
+//!
+//! [`Memory`] is what a client knows between lookups: servers, cached answers, which candidate of
+//! the search list had won. It makes the [`Plan`] of a lookup. A [`Lookup`] carries the plan out:
+//! tell it what happened with its `handle_*` methods, perform what [`Lookup::poll_output`] says,
+//! and hand each [`Report`] back to the memory.
+
+mod ask;
+mod cache;
+mod local;
+mod lookup;
+mod memory;
+mod output;
+mod plan;
+mod random;
+mod result;
+mod settings;
+mod socket;
+
+pub(crate) use self::local::check_name;
+pub use self::local::{Local, local_answer};
+pub use self::lookup::Lookup;
+pub use self::memory::Memory;
+pub use self::output::{Output, Report, SocketId};
+pub use self::plan::{Plan, Question};
+pub use self::result::{Finding, Found, Records, Success};
+pub use self::settings::Settings;

@@ -1,0 +1,102 @@
+//! What a lookup asks of its driver.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::cache::Cached;
+use crate::{Name, RecordType};
+
+/// A socket of one lookup.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SocketId(pub(crate) u32);
+
+/// What is to be done, in order.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Make a UDP socket connected to this server, its port chosen anew.
+    OpenUdp {
+        /// What the socket is called from now on.
+        socket: SocketId,
+        /// The server.
+        server: SocketAddr,
+    },
+    /// Connect to this server over TCP; tell of success by sending what follows.
+    OpenTcp {
+        /// What the connection is called from now on.
+        socket: SocketId,
+        /// The server.
+        server: SocketAddr,
+    },
+    /// Send this: one datagram, or a message with its length, in one write.
+    Send {
+        /// Where.
+        socket: SocketId,
+        /// The octets.
+        bytes: Vec<u8>,
+    },
+    /// Close the socket; nothing of it is of interest any more.
+    Close {
+        /// Which.
+        socket: SocketId,
+    },
+    /// Tell the memory.
+    Report(Report),
+}
+
+/// A fact for the [`Memory`](super::Memory).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Report {
+    /// A server answered.
+    Answered {
+        /// Which.
+        server: SocketAddr,
+        /// From the sending to the answer, where that is known for sure (no query sent twice).
+        round_trip: Option<Duration>,
+    },
+    /// A server failed.
+    Failed {
+        /// Which.
+        server: SocketAddr,
+    },
+    /// A server does not know EDNS.
+    NoEdns {
+        /// Which.
+        server: SocketAddr,
+    },
+    /// A server sent its cookie.
+    Cookie {
+        /// Which.
+        server: SocketAddr,
+        /// The server's part.
+        cookie: Box<[u8]>,
+    },
+    /// A name has these records, or none.
+    Learned {
+        /// The absolute name.
+        name: Name,
+        /// The type.
+        record_type: RecordType,
+        /// What was learned.
+        what: Cached,
+    },
+    /// Of the candidates of a relative name this one has records.
+    Won {
+        /// The name as it was asked.
+        name: Name,
+        /// The candidate, absolute.
+        candidate: Name,
+    },
+    /// The remembered candidate of a relative name has none any more.
+    Lost {
+        /// The name as it was asked.
+        name: Name,
+    },
+}
+
+/// The end of an answer's life, from its TTL.
+pub(crate) fn expiry(ttl_secs: u32, max_ttl: Duration, now: Instant) -> Instant {
+    let ttl = Duration::from_secs(ttl_secs.into()).min(max_ttl);
+    now.checked_add(ttl).unwrap_or(now)
+}

@@ -1,0 +1,108 @@
+//! The configuration as it stands at one time: values only.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::ClientConfig;
+use crate::{Name, ResolvConf};
+
+/// The configuration as it stands at one time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Settings {
+    /// The servers, in order.
+    pub servers: Vec<SocketAddr>,
+    /// The search list, absolute.
+    pub search: Vec<Name>,
+    /// With so many dots a name is tried as it is first.
+    pub ndots: u8,
+    /// The time for an attempt at a server of which nothing is known.
+    pub timeout: Duration,
+    /// How often the list of servers is gone through at least.
+    pub attempts: u8,
+    /// The time for one whole lookup.
+    pub deadline: Duration,
+    /// Each lookup starts at another server.
+    pub rotate: bool,
+    /// TCP from the start.
+    pub tcp_only: bool,
+    /// A first, AAAA when that is done.
+    pub single_request: bool,
+    /// A and AAAA from sockets of their own.
+    pub own_sockets: bool,
+    /// No AAAA at all.
+    pub no_aaaa: bool,
+    /// Queries carry EDNS.
+    pub edns: bool,
+    /// Letters are sent in random case.
+    pub case_randomization: bool,
+    /// Queries carry cookies.
+    pub cookies: bool,
+    /// How many answers are kept.
+    pub cache_entries: usize,
+    /// The longest TTL that is believed.
+    pub max_ttl: Duration,
+}
+
+impl Settings {
+    /// The settings that follow from a configuration and the `resolv.conf` that was read for it.
+    ///
+    /// `interface` tells the index of an interface by its name.
+    #[must_use]
+    pub fn new(
+        config: &ClientConfig,
+        conf: &ResolvConf,
+        interface: impl Fn(&str) -> Option<u32>,
+    ) -> Self {
+        let options = &conf.options;
+        let servers = match &config.servers {
+            Some(servers) => servers.clone(),
+            None => conf.servers(interface),
+        };
+        Self {
+            servers,
+            search: config.search.as_ref().unwrap_or(&conf.search).clone(),
+            ndots: config.ndots.or(options.ndots).unwrap_or(1),
+            timeout: config
+                .timeout
+                .or(options.timeout)
+                .unwrap_or(Duration::from_secs(2)),
+            attempts: config.attempts.or(options.attempts).unwrap_or(2),
+            deadline: config.deadline,
+            rotate: options.rotate,
+            tcp_only: config.tcp_only.unwrap_or(options.use_tcp),
+            single_request: options.single_request,
+            own_sockets: options.single_request_reopen,
+            no_aaaa: options.no_aaaa,
+            edns: config.edns,
+            case_randomization: config.case_randomization,
+            cookies: config.cookies,
+            cache_entries: config.cache_entries,
+            max_ttl: config.max_ttl,
+        }
+    }
+
+    /// The names to ask for, in order, each once: `name` as it is and within each domain of the
+    /// search list.
+    ///
+    /// An absolute name stands alone. With `ndots` dots or more the name as it is comes first,
+    /// else last (resolv.conf(5)).
+    #[must_use]
+    pub fn candidates(&self, name: &Name) -> Vec<Name> {
+        let as_is = name.to_absolute();
+        if name.is_absolute() {
+            return vec![as_is];
+        }
+        let mut list = Vec::with_capacity(1 + self.search.len());
+        if name.dots() >= usize::from(self.ndots) {
+            list.push(as_is.clone());
+        }
+        let within = self.search.iter().filter_map(|suffix| name.within(suffix));
+        for candidate in within.chain([as_is]) {
+            if !list.contains(&candidate) {
+                list.push(candidate);
+            }
+        }
+        list
+    }
+}

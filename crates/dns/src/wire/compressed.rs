@@ -1,0 +1,125 @@
+//! Names in a message, which may be compressed (RFC 1035 section 4.1.4).
+//!
+//! What RFC 9267 lists as mistakes is refused: pointers that do not go strictly backwards, that
+//! point into the header, names above 255 octets, label types that do not exist. A name of 255
+//! octets has at most 127 labels; so many pointers are followed.
+
+use super::skeleton::Malformed;
+use crate::Name;
+use crate::name::MAX_WIRE;
+
+const HEADER: usize = 12;
+const MAX_HOPS: usize = 127;
+
+/// The offset after the name at `at`, without following a pointer.
+pub(super) fn skip(message: &[u8], at: usize) -> Result<usize, Malformed> {
+    let mut next = at;
+    loop {
+        let &length = message.get(next).ok_or(Malformed::CutOff)?;
+        match length {
+            0 => return Ok(next + 1),
+            1..=63 => next += 1 + usize::from(length),
+            192.. => {
+                let &low = message.get(next + 1).ok_or(Malformed::CutOff)?;
+                let target = usize::from(length & 63) << 8 | usize::from(low);
+                if target < HEADER || target >= at {
+                    return Err(Malformed::Pointer);
+                }
+                return Ok(next + 2);
+            }
+            _ => return Err(Malformed::LabelType),
+        }
+        if next - at >= MAX_WIRE {
+            return Err(Malformed::NameTooLong);
+        }
+    }
+}
+
+/// The labels of the name at `at`, pointers followed.
+pub(super) struct Labels<'a> {
+    message: &'a [u8],
+    next: usize,
+    /// Pointers must go before this: the start of the run of labels that is being read.
+    bound: usize,
+    hops: usize,
+    /// Octets of the name so far, the root label included.
+    size: usize,
+    done: bool,
+}
+
+impl<'a> Labels<'a> {
+    pub(super) fn new(message: &'a [u8], at: usize) -> Self {
+        Self {
+            message,
+            next: at,
+            bound: at,
+            hops: 0,
+            size: 1,
+            done: false,
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<&'a [u8]>, Malformed> {
+        loop {
+            let &length = self.message.get(self.next).ok_or(Malformed::CutOff)?;
+            match length {
+                0 => return Ok(None),
+                1..=63 => {
+                    let start = self.next + 1;
+                    let end = start + usize::from(length);
+                    let label = self.message.get(start..end).ok_or(Malformed::CutOff)?;
+                    self.next = end;
+                    self.size += 1 + label.len();
+                    if self.size > MAX_WIRE {
+                        return Err(Malformed::NameTooLong);
+                    }
+                    return Ok(Some(label));
+                }
+                192.. => {
+                    let &low = self.message.get(self.next + 1).ok_or(Malformed::CutOff)?;
+                    let target = usize::from(length & 63) << 8 | usize::from(low);
+                    self.hops += 1;
+                    if target < HEADER || target >= self.bound || self.hops > MAX_HOPS {
+                        return Err(Malformed::Pointer);
+                    }
+                    self.next = target;
+                    self.bound = target;
+                }
+                _ => return Err(Malformed::LabelType),
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Labels<'a> {
+    type Item = Result<&'a [u8], Malformed>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let step = self.step();
+        self.done = !matches!(step, Ok(Some(_)));
+        step.transpose()
+    }
+}
+
+/// Whether the name at `at` is `name`, in any letter case. A name that cannot be read is not.
+pub(super) fn equals(message: &[u8], at: usize, name: &Name) -> bool {
+    let mut labels = name.labels();
+    for label in Labels::new(message, at) {
+        match (label, labels.next()) {
+            (Ok(a), Some(b)) if a.eq_ignore_ascii_case(b) => {}
+            _ => return false,
+        }
+    }
+    labels.next().is_none()
+}
+
+/// The name at `at` and the offset after it.
+pub(super) fn read(message: &[u8], at: usize) -> Result<(Name, usize), Malformed> {
+    let end = skip(message, at)?;
+    let labels = Labels::new(message, at).collect::<Result<Vec<_>, _>>()?;
+    let name = Name::from_labels(labels).ok_or(Malformed::NameTooLong)?;
+    Ok((name, end))
+}
