@@ -1,2 +1,43 @@
-//! The commands of this repository.
-fn main() {}
+//! The commands of this repository: `cargo xtask COMMAND`.
+//!
+//! Each command is a file of [`command`]; each step of `ci` is a file of [`ci`].
+
+mod cache;
+mod ci;
+mod clock;
+mod command;
+mod context;
+mod failure;
+mod interop;
+mod metadata;
+mod process;
+mod step;
+
+use std::process::ExitCode;
+
+use command::Command;
+use context::Context;
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args().skip(1).collect();
+    let Some(command) = args.first().and_then(|name| Command::named(name)) else {
+        eprint!("{}", command::help());
+        let asked = args
+            .first()
+            .is_some_and(|arg| arg == "help" || arg == "--help");
+        return if asked {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(2)
+        };
+    };
+    args.remove(0);
+    let context = match Context::new() {
+        Ok(context) => context,
+        Err(failure) => return failure.report(),
+    };
+    match (command.run)(&context, &args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Tools built from source, kept in the user's cache folder by version.
+//!
+//! A clean clone finds them there and builds none of them again.
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+
+/// The folder `trunkline` in the user's cache folder.
+pub(crate) struct Cache {
+    folder: PathBuf,
+}
+
+impl Cache {
+    /// `$XDG_CACHE_HOME/trunkline`, or `~/.cache/trunkline`.
+    pub(crate) fn of_user() -> Result<Self, Failure> {
+        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let base = set("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            // The XDG base directory specification: a relative path is to be ignored.
+            .filter(|path| path.is_absolute())
+            .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
+            .ok_or_else(|| {
+                Failure::new("no cache folder: neither XDG_CACHE_HOME nor a home folder is known")
+                    .remedy("set XDG_CACHE_HOME to a folder that can be written to")
+            })?;
+        Ok(Self {
+            folder: base.join("trunkline"),
+        })
+    }
+
+    /// The folder of one tool; `make` fills it when it is not there yet.
+    ///
+    /// `make` works in a folder beside it, which takes its place only when all is done: what is in
+    /// the cache is whole. A Python environment, which cannot be moved, says so with `Moves::No`.
+    pub(crate) fn tool(
+        &self,
+        name: &str,
+        moves: Moves,
+        make: impl FnOnce(&Path) -> Result<(), Failure>,
+    ) -> Result<PathBuf, Failure> {
+        let place = self.folder.join(name);
+        let done = place.join(".complete");
+        if done.exists() {
+            return Ok(place);
+        }
+        let work = match moves {
+            Moves::Yes => self.folder.join(format!(".{name}.{}", std::process::id())),
+            Moves::No => place.clone(),
+        };
+        println!("installing {name} (once for this user)");
+        remove(&work)?;
+        std::fs::create_dir_all(&work).map_err(|error| cannot("make", &work, &error))?;
+        make(&work)?;
+        let mark = work.join(".complete");
+        std::fs::write(&mark, "").map_err(|error| cannot("write", &mark, &error))?;
+        if moves == Moves::Yes {
+            remove(&place)?;
+            std::fs::rename(&work, &place).map_err(|error| cannot("make", &place, &error))?;
+        }
+        Ok(place)
+    }
+}
+
+/// Whether a tool still works after its folder was renamed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moves {
+    /// It does.
+    Yes,
+    /// It knows its own path.
+    No,
+}
+
+/// Removes a folder that an interrupted installation may have left.
+fn remove(folder: &Path) -> Result<(), Failure> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(cannot("remove", folder, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("cannot {what} {}: {error}", path.display()))
+}
+
+/// A short name for the content of a folder, so that a changed source is built anew (FNV-1a, 32 bits).
+///
+/// Only files directly in the folder count, in the order of their names.
+pub(crate) fn fingerprint(folder: &Path) -> Result<String, Failure> {
+    let unreadable = |error| cannot("read", folder, &error);
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        if path.is_file() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    let mut hash = 0x811c_9dc5_u32;
+    for file in files {
+        let name = file.file_name().unwrap_or_default().as_encoded_bytes();
+        let content = std::fs::read(&file).map_err(|error| cannot("read", &file, &error))?;
+        for byte in name.iter().chain(&content) {
+            hash = (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+        }
+    }
+    Ok(format!("{hash:08x}"))
+}

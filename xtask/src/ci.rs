@@ -1,0 +1,45 @@
+//! The steps of `ci`, a file each, in the order in which they run: the quick ones first.
+
+mod clippy;
+mod codegen;
+mod cores;
+mod demo;
+mod deny;
+mod docs;
+mod examples;
+mod features;
+mod fmt;
+mod fuzz;
+mod interop;
+mod invariants;
+mod msrv;
+mod package;
+mod readme;
+mod test;
+
+use crate::step::Step;
+
+/// Every step.
+pub(crate) const STEPS: [&Step; 21] = [
+    &fmt::STEP,
+    &invariants::STEP,
+    &clippy::STEP,
+    &clippy::ALL_FEATURES,
+    &codegen::STEP,
+    &test::STEP,
+    &examples::STEP,
+    &docs::STEP,
+    &cores::STEP,
+    &features::STEP,
+    &msrv::STEP,
+    &package::STEP,
+    &deny::STEP,
+    &deny::ADVISORIES,
+    &fuzz::STEP,
+    &interop::STEP,
+    &demo::STEP,
+    &demo::SABOTAGE_REFRESH,
+    &demo::SABOTAGE_FALLBACK,
+    &demo::SABOTAGE_DRAIN,
+    &readme::STEP,
+];

@@ -1,0 +1,44 @@
+//! Each core builds alone, with nothing of its I/O shell.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::step::{Done, Step};
+
+/// The crates with a core.
+const CORES: [&str; 10] = [
+    "target",
+    "endpoint",
+    "status",
+    "backoff",
+    "service-config",
+    "dns",
+    "connect",
+    "lb",
+    "resolver",
+    "sim",
+];
+
+pub(super) const STEP: Step = Step {
+    name: "cores",
+    remedy: "a core needs no feature: move what does I/O behind the feature `io`",
+    covers: &[],
+    run,
+};
+
+fn run(context: &Context) -> Result<Done, Failure> {
+    for core in CORES {
+        check(
+            context,
+            &format!("-p trunkline-{core} --no-default-features"),
+        )?;
+    }
+    Ok(Done::with(format!("{} cores", CORES.len())))
+}
+
+/// Builds the library and the binaries of a package, with warnings denied.
+///
+/// It goes by clippy, which alone can deny warnings without rebuilding what others wrote.
+pub(super) fn check(context: &Context, what: &str) -> Result<(), Failure> {
+    let line = format!("cargo clippy --quiet --locked {what} -- -D warnings");
+    context.run(&line).succeed().map(|_| ())
+}

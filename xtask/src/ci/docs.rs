@@ -1,0 +1,16 @@
+//! The documentation builds without a warning: no broken link, nothing undocumented.
+
+use crate::step::{Done, Step};
+
+pub(super) const STEP: Step = Step {
+    name: "docs",
+    remedy: "mend the links that it names",
+    covers: &["cargo doc --workspace --no-deps"],
+    run: |context| {
+        context
+            .run("cargo doc --workspace --no-deps --all-features --locked")
+            .env("RUSTDOCFLAGS", "-D warnings")
+            .succeed()?;
+        Ok(Done::passed())
+    },
+};

@@ -1,0 +1,28 @@
+//! Each feature of each crate builds without the others.
+
+use super::cores::check;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::step::{Done, Step};
+
+pub(super) const STEP: Step = Step {
+    name: "features",
+    remedy: "a feature names what it needs in Cargo.toml, and code that needs it has its #[cfg]",
+    covers: &[],
+    run,
+};
+
+fn run(context: &Context) -> Result<Done, Failure> {
+    let mut checks = 0;
+    for package in context.metadata()?.published() {
+        let name = &package.name;
+        for feature in package.features.iter().filter(|name| *name != "default") {
+            check(
+                context,
+                &format!("-p {name} --no-default-features --features {feature}"),
+            )?;
+            checks += 1;
+        }
+    }
+    Ok(Done::with(format!("{checks} features, each alone")))
+}

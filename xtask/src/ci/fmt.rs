@@ -1,0 +1,13 @@
+//! Every file is as rustfmt leaves it.
+
+use crate::step::{Done, Step};
+
+pub(super) const STEP: Step = Step {
+    name: "fmt",
+    remedy: "cargo fmt --all",
+    covers: &["cargo fmt --all --check"],
+    run: |context| {
+        context.run("cargo fmt --all --check").succeed()?;
+        Ok(Done::passed())
+    },
+};

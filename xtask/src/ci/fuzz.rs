@@ -1,0 +1,25 @@
+//! Every fuzz target runs for a while and finds nothing.
+
+use crate::command::fuzz::{Fuzzer, SECONDS};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::step::{Done, Step};
+
+pub(super) const STEP: Step = Step {
+    name: "fuzz",
+    remedy: "cargo xtask fuzz TARGET, with --seconds for longer",
+    covers: &["cargo xtask fuzz"],
+    run,
+};
+
+fn run(context: &Context) -> Result<Done, Failure> {
+    let fuzzer = match Fuzzer::find(context)? {
+        Ok(fuzzer) => fuzzer,
+        Err(reason) => return Ok(Done::Skipped(reason)),
+    };
+    fuzzer.build()?;
+    let targets = fuzzer.targets.iter();
+    let lines: Result<Vec<String>, Failure> =
+        targets.map(|target| fuzzer.fuzz(target, SECONDS)).collect();
+    Ok(Done::Passed(lines?))
+}

@@ -1,0 +1,124 @@
+//! What must not be in the dependency tree is not in it (docs/architecture.md, "Invariants").
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::metadata::{Metadata, Package};
+use crate::step::{Done, Step};
+
+pub(super) const STEP: Step = Step {
+    name: "invariants",
+    remedy: "leave the dependency out, or change the invariant in docs/architecture.md by a decision record",
+    covers: &[
+        "cargo tree -p trunkline-target -e normal",
+        "cargo tree -p trunkline --no-default-features --features smol -e normal",
+    ],
+    run,
+};
+
+/// Crates that only some of ours may ask for.
+const ONLY: [(&[&str], &[&str]); 4] = [
+    (&["async-std", "smol", "socket2"], &["trunkline-runtime"]),
+    (&["hickory-proto"], &["trunkline-dns"]),
+    (
+        &["h2", "async-compat"],
+        &["trunkline-transport", "trunkline-sim"],
+    ),
+    (&["tonic", "tonic-prost"], &[]),
+];
+
+fn run(context: &Context) -> Result<Done, Failure> {
+    let metadata = context.metadata()?;
+    let mut broken = Vec::new();
+    broken.extend(target_is_alone(context)?);
+    broken.extend(smol_without_async_std(context)?);
+    for package in metadata.published() {
+        if package.is_library() {
+            broken.extend(asks_for_others(package));
+            broken.extend(may_be_unsafe(package)?);
+        }
+        broken.extend(needs_newer_rust(metadata, package));
+    }
+    if broken.is_empty() {
+        return Ok(Done::passed());
+    }
+    let what = format!("{} broken", broken.len());
+    Err(Failure::new(what).output(broken.join("\n")))
+}
+
+/// The parser of targets has no dependency at all.
+fn target_is_alone(context: &Context) -> Result<Option<String>, Failure> {
+    let tree = context
+        .run("cargo tree --locked -p trunkline-target -e normal")
+        .stdout()?;
+    Ok((tree.lines().count() != 1).then(|| format!("trunkline-target has dependencies:\n{tree}")))
+}
+
+/// Whoever chooses smol gets no async-std, and so no advisory about it.
+fn smol_without_async_std(context: &Context) -> Result<Option<String>, Failure> {
+    let tree = context
+        .run("cargo tree --locked -p trunkline --no-default-features --features smol -e normal --prefix none")
+        .stdout()?;
+    let there = tree.lines().any(|line| line.starts_with("async-std "));
+    Ok(there.then(|| "trunkline with the feature smol alone still has async-std".to_owned()))
+}
+
+/// The dependencies of a library that only others may have.
+fn asks_for_others(package: &Package) -> Vec<String> {
+    let mut broken = Vec::new();
+    for (names, allowed) in ONLY {
+        for name in names {
+            if package.asks_for.contains(*name) && !allowed.contains(&package.name.as_str()) {
+                broken.push(match allowed {
+                    [] => format!("{} depends on {name}, which no library may", package.name),
+                    _ => format!(
+                        "{} depends on {name}, which only {} may",
+                        package.name,
+                        allowed.join(" and ")
+                    ),
+                });
+            }
+        }
+    }
+    broken
+}
+
+/// A library that does not forbid unsafe code.
+fn may_be_unsafe(package: &Package) -> Result<Option<String>, Failure> {
+    let Some(library) = package.targets.iter().find(|target| target.kind == "lib") else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(&library.source)
+        .map_err(|error| Failure::new(format!("cannot read {}: {error}", library.source)))?;
+    let forbids = text.contains("#![forbid(unsafe_code)]");
+    Ok((!forbids).then(|| format!("{} lacks #![forbid(unsafe_code)]", package.name)))
+}
+
+/// Dependencies that need a newer compiler than the package itself says.
+fn needs_newer_rust(metadata: &Metadata, package: &Package) -> Vec<String> {
+    let Some(declared) = &package.rust_version else {
+        return vec![format!("{} declares no rust-version", package.name)];
+    };
+    let newer = |other: &&Package| {
+        let needed = other.rust_version.as_deref().map(numbers);
+        needed.is_some_and(|needed| needed > numbers(declared))
+    };
+    let others = metadata.closure(package).into_iter().filter(newer);
+    others
+        .map(|other| {
+            let needed = other.rust_version.as_deref().unwrap_or_default();
+            format!(
+                "{} declares rust-version {declared}, but {} {} needs {needed}",
+                package.name, other.name, other.version
+            )
+        })
+        .collect()
+}
+
+/// `1.88` and `1.88.0` are the same version.
+fn numbers(version: &str) -> [u32; 3] {
+    let mut numbers = [0; 3];
+    for (number, text) in numbers.iter_mut().zip(version.split('.')) {
+        *number = text.parse().unwrap_or(0);
+    }
+    numbers
+}

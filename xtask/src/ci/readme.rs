@@ -1,0 +1,75 @@
+//! The commands that the README tells a reader to run are ones that run here.
+
+use super::STEPS;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::step::{Done, Step};
+
+pub(super) const STEP: Step = Step {
+    name: "readme",
+    remedy: "write commands that a step runs, or `cargo run ..`, which this step runs itself; fence others as text",
+    covers: &["cargo xtask ci", ".ci/run"],
+    run,
+};
+
+fn run(context: &Context) -> Result<Done, Failure> {
+    let path = context.root.join("README.md");
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Failure::new(format!("cannot read README.md: {error}")))?;
+    let commands = commands(&text);
+    if commands.is_empty() {
+        return Ok(Done::Skipped(
+            "README.md has no command in a ```sh block".to_owned(),
+        ));
+    }
+    let mut lines = Vec::new();
+    for command in commands {
+        let mut steps = STEPS.iter();
+        if let Some(step) = steps.find(|step| step.covers.contains(&command.as_str())) {
+            lines.push(format!("{command}: run by the step {}", step.name));
+        } else if command.starts_with("cargo run ") {
+            context.run(&command).succeed()?;
+            lines.push(format!("{command}: ran"));
+        } else {
+            return Err(Failure::new(format!(
+                "no step runs `{command}` of README.md"
+            )));
+        }
+    }
+    Ok(Done::Passed(lines))
+}
+
+/// The commands in the fenced blocks marked `sh`, without prompts and comments.
+fn commands(text: &str) -> Vec<String> {
+    let mut commands = Vec::new();
+    let mut inside = false;
+    for line in text.lines().map(str::trim) {
+        if let Some(language) = line.strip_prefix("```") {
+            inside = !inside && language == "sh";
+        } else if inside {
+            let command = line.split_once(" #").map_or(line, |(command, _)| command);
+            let command = command.strip_prefix("$ ").unwrap_or(command).trim();
+            if !command.is_empty() && !command.starts_with('#') {
+                commands.push(command.to_owned());
+            }
+        }
+    }
+    commands
+}
+
+#[cfg(test)]
+mod tests {
+    use super::commands;
+
+    #[test]
+    fn only_sh_blocks_give_commands() {
+        let text = "```sh\n# first\n$ cargo test --workspace   # all\n\ncargo xtask ci\n```\n\
+                    ```rust\nlet x = 1;\n```\n```text\ncargo add trunkline\n```\n```sh\ncargo xtask demo\n```\n";
+        let expected = [
+            "cargo test --workspace",
+            "cargo xtask ci",
+            "cargo xtask demo",
+        ];
+        assert_eq!(commands(text), expected);
+    }
+}

@@ -1,0 +1,52 @@
+//! `bench`: the benchmarks, and the comparisons with peers.
+
+use super::Command;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::metadata::{Package, Target};
+
+pub(super) const COMMAND: Command = Command {
+    name: "bench",
+    about: "all benchmarks, or one: [NAME [ARGUMENTS OF IT]]",
+    run,
+};
+
+/// The package with the benchmarks (targets of the kind `bench`) and the comparisons (`bin`).
+const PACKAGE: &str = "trunkline-benches";
+
+fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
+    let targets: Vec<&Target> = context
+        .metadata()?
+        .member(PACKAGE)
+        .into_iter()
+        .flat_map(|package: &Package| &package.targets)
+        .filter(|target| target.kind == "bench" || target.kind == "bin")
+        .collect();
+    let Some(name) = args.first() else {
+        if targets.is_empty() {
+            return Err(Failure::new(format!("{PACKAGE} has no benchmark")));
+        }
+        return targets
+            .iter()
+            .try_for_each(|target| one(context, target, &[]));
+    };
+    let target = targets.iter().find(|target| target.name == *name);
+    let target = target.ok_or_else(|| {
+        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+        Failure::usage(format!("no benchmark `{name}`"))
+            .remedy(format!("name one of: {}", names.join(", ")))
+    })?;
+    one(context, target, &args[1..])
+}
+
+/// Runs one of them; both kinds are built with the profile `bench`, so that they share what they depend on.
+fn one(context: &Context, target: &Target, args: &[String]) -> Result<(), Failure> {
+    let name = &target.name;
+    println!("{name}");
+    let line = if target.kind == "bench" {
+        format!("cargo bench -p {PACKAGE} --bench {name} --")
+    } else {
+        format!("cargo run --quiet --profile bench -p {PACKAGE} --bin {name} --")
+    };
+    context.run(&line).args(args).attached()
+}

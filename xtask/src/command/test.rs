@@ -1,0 +1,15 @@
+//! `test`: the tests of every crate.
+
+use super::Command;
+use crate::context::Context;
+use crate::failure::Failure;
+
+pub(super) const COMMAND: Command = Command {
+    name: "test",
+    about: "the tests of every crate; arguments go to `cargo test --workspace`",
+    run,
+};
+
+fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
+    context.run("cargo test --workspace").args(args).attached()
+}

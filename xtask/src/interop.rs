@@ -1,0 +1,137 @@
+//! Other people's servers on loopback, and a command that is run against them.
+//!
+//! A DNS server knows one name, `backends.trunkline.test`, with three addresses and one port. Behind them
+//! are a grpc-go server, a C-core server, and one that the command itself brings (it is written with tonic).
+//! The command is told where everything is by its environment ([`environment`]), and asks for
+//! counters, stops and starts over a connection ([`control`]).
+
+mod backends;
+mod build;
+mod control;
+mod environment;
+mod nameserver;
+mod server;
+mod zone;
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::process::Run;
+use crate::step::Done;
+use backends::Backends;
+use server::Server;
+use zone::Zone;
+
+/// Everything that was started; all of it ends when this is dropped.
+pub(crate) struct Interop {
+    dns: Server,
+    backends: Backends,
+    zone: Zone,
+    /// Where the command is to serve; nobody else does.
+    own: SocketAddr,
+    control: SocketAddr,
+    /// What could not be had on this machine, and why.
+    missing: Vec<String>,
+}
+
+impl Interop {
+    /// Builds what is not in the cache, and starts everything.
+    pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
+        let folder = context.root.join("target/xtask/interop");
+        std::fs::create_dir_all(&folder)
+            .map_err(|error| Failure::new(format!("cannot make {}: {error}", folder.display())))?;
+        let mut missing = Vec::new();
+        let own = free_port()?;
+        let backends = Backends::start(context, &folder, own.port(), &mut missing)?;
+        let zone = Zone::write(&folder, own, &backends.addresses())?;
+        let dns = nameserver::start(context, &folder, &zone, &mut missing)?;
+        let control = control::listen(&backends)?;
+        Ok(Self {
+            dns,
+            backends,
+            zone,
+            own,
+            control,
+            missing,
+        })
+    }
+
+    /// What runs, a line each.
+    fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} at {}", self.dns.name, self.dns.address)];
+        for (name, address) in self.backends.addresses() {
+            lines.push(format!("{name} at {address}"));
+        }
+        lines
+    }
+}
+
+/// Starts everything and runs the tests against it; says so where parts or the tests are missing.
+pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
+    let interop = Interop::start(context)?;
+    let mut lines = interop.lines();
+    let Some(tests) = tests(context)? else {
+        return Ok(Done::Skipped(format!(
+            "the servers start ({}), but no package has a target `interop` to test against them",
+            lines.join(", ")
+        )));
+    };
+    let output = interop.tell(context.run(&tests)).succeed()?;
+    lines.extend(output.lines().map(str::to_owned));
+    Ok(Done::Partly {
+        lines,
+        missing: interop.missing.clone(),
+    })
+}
+
+/// Starts everything and runs `command` against it, or the tests where it is empty.
+pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> {
+    let interop = Interop::start(context)?;
+    interop.lines().iter().for_each(|line| println!("{line}"));
+    interop
+        .missing
+        .iter()
+        .for_each(|why| println!("skipped: {why}"));
+    let run: Run = match command.split_first() {
+        Some((program, args)) => context.program(program).args(args),
+        None => context.run(&tests(context)?.ok_or_else(|| {
+            Failure::new("no package of the workspace has a target `interop`")
+                .remedy("name a command: cargo xtask interop -- COMMAND")
+        })?),
+    };
+    interop.tell(run).attached()
+}
+
+/// The command line of the tests: a binary, example or test with the name `interop` of any package.
+fn tests(context: &Context) -> Result<Option<String>, Failure> {
+    for package in context.metadata()?.members() {
+        for target in package
+            .targets
+            .iter()
+            .filter(|target| target.name == "interop")
+        {
+            let line = match target.kind.as_str() {
+                "bin" => format!("cargo run --quiet -p {} --bin interop", package.name),
+                "example" => format!("cargo run --quiet -p {} --example interop", package.name),
+                "test" => format!("cargo test --quiet -p {} --test interop", package.name),
+                _ => continue,
+            };
+            return Ok(Some(line));
+        }
+    }
+    Ok(None)
+}
+
+/// An address on loopback whose port was free a moment ago.
+fn free_port() -> Result<SocketAddr, Failure> {
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .map_err(|error| Failure::new(format!("no free port on loopback: {error}")))
+}
+
+/// The folder with the sources of a server.
+fn sources(context: &Context, name: &str) -> PathBuf {
+    context.root.join("xtask/interop").join(name)
+}

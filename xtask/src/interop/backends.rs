@@ -1,0 +1,133 @@
+//! The gRPC servers that are not ours.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::build;
+use super::server::Server;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// The servers by name, shared with the thread that answers the command.
+#[derive(Clone)]
+pub(super) struct Backends(Arc<Mutex<BTreeMap<&'static str, Backend>>>);
+
+/// One server, which runs or not.
+struct Backend {
+    name: &'static str,
+    address: SocketAddr,
+    program: PathBuf,
+    args: Vec<PathBuf>,
+    folder: PathBuf,
+    server: Option<Server>,
+}
+
+impl Backends {
+    /// Builds and starts them, each at an address of its own and all at `port`.
+    pub(super) fn start(
+        context: &Context,
+        folder: &Path,
+        port: u16,
+        missing: &mut Vec<String>,
+    ) -> Result<Self, Failure> {
+        let mut backends = BTreeMap::new();
+        let grpc_go = build::grpc_go(context)?;
+        let c_core = build::c_core(context)?;
+        for (name, last, built) in [("grpc-go", 2, grpc_go), ("c-core", 3, c_core)] {
+            match built {
+                Ok((program, args)) => {
+                    let mut backend = Backend {
+                        name,
+                        address: (Ipv4Addr::new(127, 0, 0, last), port).into(),
+                        program,
+                        args,
+                        folder: folder.to_owned(),
+                        server: None,
+                    };
+                    backend.start()?;
+                    backends.insert(name, backend);
+                }
+                Err(why) => missing.push(format!("{name}: {why}")),
+            }
+        }
+        Ok(Self(Arc::new(Mutex::new(backends))))
+    }
+
+    /// Their names and addresses, running or not.
+    pub(super) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
+        let backends = self.lock();
+        let each = backends.values();
+        each.map(|backend| (backend.name, backend.address))
+            .collect()
+    }
+
+    /// Does what a line of the command asks, and gives the answer.
+    pub(super) fn obey(&self, line: &str) -> Result<Value, Failure> {
+        let (verb, name) = line.split_once(' ').unwrap_or((line, ""));
+        let mut backends = self.lock();
+        let backend = backends
+            .get_mut(name)
+            .ok_or_else(|| Failure::new(format!("no server `{name}`")))?;
+        match verb {
+            "counts" => backend.running()?.counts(),
+            "terminate" => {
+                backend.running()?;
+                let server = backend.server.take();
+                server.map_or(Ok(Value::Null), Server::terminate)
+            }
+            "kill" => {
+                backend.running()?;
+                backend.server = None;
+                Ok(json!({"event": "killed"}))
+            }
+            "start" => {
+                backend.start()?;
+                Ok(json!({"event": "ready", "address": backend.address.to_string()}))
+            }
+            _ => Err(Failure::new(format!("unknown word `{verb}`"))),
+        }
+    }
+
+    /// Ends all of them.
+    fn end(&self) {
+        self.lock().clear();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Backend>> {
+        // Each server is whole whatever happened to the thread that held them.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for super::Interop {
+    fn drop(&mut self) {
+        // The thread that answers the command holds them too, and outlives this.
+        self.backends.end();
+    }
+}
+
+impl Backend {
+    fn start(&mut self) -> Result<(), Failure> {
+        if self.server.is_some() {
+            return Err(Failure::new(format!("{} runs already", self.name)));
+        }
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.args)
+            .arg("--listen")
+            .arg(self.address.to_string());
+        self.server = Some(Server::start(self.name, command, &self.folder)?);
+        Ok(())
+    }
+
+    fn running(&mut self) -> Result<&mut Server, Failure> {
+        let name = self.name;
+        let stopped = || Failure::new(format!("{name} does not run"));
+        self.server.as_mut().ok_or_else(stopped)
+    }
+}

@@ -1,0 +1,146 @@
+//! A server in a process of its own, which tells by lines of JSON how it is.
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::Receiver;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::clock::Stopwatch;
+use crate::failure::Failure;
+use crate::process::lines_of;
+
+/// A server that has not answered within this time does not come any more. A C-core server drains for
+/// up to 10 s.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A server that accepts connections. Dropping it kills the process.
+pub(crate) struct Server {
+    /// What it is called.
+    pub(super) name: &'static str,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: Receiver<String>,
+    log: PathBuf,
+}
+
+impl Server {
+    /// Starts it, and waits for its event `ready`. What it logs goes to a file in `folder`.
+    pub(super) fn start(
+        name: &'static str,
+        command: Command,
+        folder: &Path,
+    ) -> Result<Self, Failure> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Self::spawn(name, command, folder, nowhere)?;
+        let ready = server.event("ready")?;
+        let address = ready["address"].as_str().and_then(|text| text.parse().ok());
+        server.address = address.ok_or_else(|| {
+            server.failure(&format!("told no address when it was ready: {ready}"))
+        })?;
+        Ok(server)
+    }
+
+    /// Starts one that tells nothing but a line with `ready` in its log, and is known to listen at `address`.
+    pub(super) fn start_foreign(
+        name: &'static str,
+        command: Command,
+        folder: &Path,
+        address: SocketAddr,
+        ready: &str,
+    ) -> Result<Self, Failure> {
+        let server = Self::spawn(name, command, folder, address)?;
+        let stopwatch = Stopwatch::start();
+        loop {
+            match server.lines.recv_timeout(stopwatch.left(LIMIT)) {
+                Ok(line) if line.contains(ready) => return Ok(server),
+                Ok(_) => {}
+                Err(error) => return Err(server.failure(&format!("did not get ready: {error}"))),
+            }
+        }
+    }
+
+    fn spawn(
+        name: &'static str,
+        mut command: Command,
+        folder: &Path,
+        address: SocketAddr,
+    ) -> Result<Self, Failure> {
+        let failed = |error| Failure::new(format!("cannot start {name}: {error}"));
+        let log = folder.join(format!("{name}.log"));
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(File::create(&log).map_err(failed)?)
+            .spawn()
+            .map_err(failed)?;
+        let input = child.stdin.take();
+        let output = child.stdout.take();
+        let output = output.ok_or_else(|| Failure::new(format!("{name} has no output")))?;
+        Ok(Self {
+            name,
+            address,
+            child,
+            input,
+            lines: lines_of(output),
+            log,
+        })
+    }
+
+    /// What it has counted so far.
+    pub(super) fn counts(&mut self) -> Result<Value, Failure> {
+        let asked = match &mut self.input {
+            Some(input) => input.write_all(b"counts\n").and_then(|()| input.flush()),
+            None => Ok(()),
+        };
+        asked.map_err(|error| self.failure(&format!("cannot be asked: {error}")))?;
+        self.event("counts")
+    }
+
+    /// Sends SIGTERM, lets it drain, and gives what it has counted in its life.
+    pub(super) fn terminate(mut self) -> Result<Value, Failure> {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status();
+        if !sent.is_ok_and(|status| status.success()) {
+            return Err(self.failure("cannot be sent SIGTERM"));
+        }
+        let counts = self.event("stopped")?;
+        match self.child.wait() {
+            Ok(status) if status.success() => Ok(counts),
+            Ok(status) => Err(self.failure(&format!("ended with {status}"))),
+            Err(error) => Err(self.failure(&format!("cannot be waited for: {error}"))),
+        }
+    }
+
+    /// The next line, which must be this event.
+    fn event(&self, name: &str) -> Result<Value, Failure> {
+        let line = self
+            .lines
+            .recv_timeout(LIMIT)
+            .map_err(|error| self.failure(&format!("printed no event `{name}`: {error}")))?;
+        match serde_json::from_str::<Value>(&line) {
+            Ok(event) if event["event"] == name => Ok(event),
+            _ => Err(self.failure(&format!("printed `{line}`, not the event `{name}`"))),
+        }
+    }
+
+    /// A failure with what it logged.
+    fn failure(&self, what: &str) -> Failure {
+        let log = std::fs::read_to_string(&self.log).unwrap_or_default();
+        Failure::new(format!("{} {what}", self.name)).output(log)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already: then there is nothing to kill, and wait tells its status.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

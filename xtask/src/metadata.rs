@@ -1,0 +1,153 @@
+//! What `cargo metadata` tells of the workspace and its dependencies.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// The packages, with every feature on.
+pub(crate) struct Metadata {
+    packages: BTreeMap<String, Package>,
+    members: Vec<String>,
+}
+
+/// One package, of this workspace or of somebody else.
+pub(crate) struct Package {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its version.
+    pub(crate) version: String,
+    /// Whether it may be published.
+    pub(crate) published: bool,
+    /// The `rust-version` that it declares.
+    pub(crate) rust_version: Option<String>,
+    /// The names of its features.
+    pub(crate) features: Vec<String>,
+    /// The names of the packages that it asks for, tests left out.
+    pub(crate) asks_for: BTreeSet<String>,
+    /// Its binaries, examples, and so on.
+    pub(crate) targets: Vec<Target>,
+    /// The ids of the packages that it is built with, tests left out.
+    built_with: Vec<String>,
+}
+
+/// One thing that a package builds.
+pub(crate) struct Target {
+    /// Its name.
+    pub(crate) name: String,
+    /// Its kind, as cargo calls it: `lib`, `bin`, `example`, ...
+    pub(crate) kind: String,
+    /// The file that it begins with.
+    pub(crate) source: String,
+    /// The features it needs.
+    pub(crate) required_features: Vec<String>,
+}
+
+impl Metadata {
+    /// Asks cargo.
+    pub(crate) fn read(context: &Context) -> Result<Self, Failure> {
+        let text = context
+            .run("cargo metadata --format-version 1 --all-features --locked")
+            .stdout()
+            .map_err(|failure| failure.remedy("run `cargo check` and commit Cargo.lock"))?;
+        let value: Value = serde_json::from_str(&text)
+            .map_err(|error| Failure::new(format!("cargo metadata printed no JSON: {error}")))?;
+        let mut packages: BTreeMap<String, Package> = items(&value["packages"])
+            .map(|package| (text_of(&package["id"]), Package::read(package)))
+            .collect();
+        for node in items(&value["resolve"]["nodes"]) {
+            if let Some(package) = packages.get_mut(&text_of(&node["id"])) {
+                package.built_with = items(&node["deps"])
+                    .filter(|dep| items(&dep["dep_kinds"]).any(|kind| kind["kind"] != "dev"))
+                    .map(|dep| text_of(&dep["pkg"]))
+                    .collect();
+            }
+        }
+        let members = items(&value["workspace_members"]).map(text_of).collect();
+        Ok(Self { packages, members })
+    }
+
+    /// The packages of this workspace.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
+        self.members.iter().filter_map(|id| self.packages.get(id))
+    }
+
+    /// The packages of this workspace that may be published.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.members().filter(|package| package.published)
+    }
+
+    /// The package of this workspace with that name.
+    pub(crate) fn member(&self, name: &str) -> Option<&Package> {
+        self.members().find(|package| package.name == name)
+    }
+
+    /// Everything that `package` is built with, directly and not, without itself.
+    pub(crate) fn closure(&self, package: &Package) -> Vec<&Package> {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<&String> = package.built_with.iter().collect();
+        while let Some(id) = open.pop() {
+            if seen.insert(id)
+                && let Some(package) = self.packages.get(id)
+            {
+                open.extend(&package.built_with);
+            }
+        }
+        seen.into_iter()
+            .filter_map(|id| self.packages.get(id))
+            .collect()
+    }
+}
+
+impl Package {
+    fn read(value: &Value) -> Self {
+        Self {
+            name: text_of(&value["name"]),
+            version: text_of(&value["version"]),
+            // `null` is "anywhere", an empty list is `publish = false`.
+            published: value["publish"]
+                .as_array()
+                .is_none_or(|list| !list.is_empty()),
+            rust_version: value["rust_version"].as_str().map(str::to_owned),
+            features: value["features"]
+                .as_object()
+                .map(|features| features.keys().cloned().collect())
+                .unwrap_or_default(),
+            asks_for: items(&value["dependencies"])
+                .filter(|dependency| dependency["kind"] != "dev")
+                .map(|dependency| text_of(&dependency["name"]))
+                .collect(),
+            targets: items(&value["targets"]).map(Target::read).collect(),
+            built_with: Vec::new(),
+        }
+    }
+
+    /// Whether it is a library, and no command.
+    pub(crate) fn is_library(&self) -> bool {
+        self.targets.iter().any(|target| target.kind == "lib")
+            && !self.targets.iter().any(|target| target.kind == "bin")
+    }
+}
+
+impl Target {
+    fn read(value: &Value) -> Self {
+        Self {
+            name: text_of(&value["name"]),
+            kind: text_of(&value["kind"][0]),
+            source: text_of(&value["src_path"]),
+            required_features: items(&value["required-features"]).map(text_of).collect(),
+        }
+    }
+}
+
+/// The items of a list; none where there is no list.
+fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// A text; empty where there is none.
+fn text_of(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
