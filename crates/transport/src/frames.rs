@@ -153,3 +153,136 @@ impl GoAway {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(payload.len())
+            .expect("a short payload")
+            .to_be_bytes();
+        let mut frame = len[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        frame
+    }
+
+    fn go_away(last_stream: u32, reason: u32, debug: &[u8]) -> Vec<u8> {
+        let mut payload = last_stream.to_be_bytes().to_vec();
+        payload.extend(reason.to_be_bytes());
+        payload.extend(debug);
+        frame(GOAWAY_FRAME, 0, 0, &payload)
+    }
+
+    /// The same is seen however the octets are cut into pieces.
+    fn check(mut watch: impl FnMut() -> FrameWatch, octets: &[u8], expected: &[Seen]) {
+        for piece in 1..=octets.len() {
+            let mut watch = watch();
+            let mut seen = Vec::new();
+            for octets in octets.chunks(piece) {
+                watch.feed(octets, |what| seen.push(what));
+            }
+            assert_eq!(seen, expected, "in pieces of {piece}");
+        }
+    }
+
+    /// A server preface is a SETTINGS frame, which may be empty. (RFC 9113 section 3.4)
+    #[test]
+    fn the_servers_settings_are_seen() {
+        let mut octets = frame(SETTINGS_FRAME, 0, 0, &[0, 3, 0, 0, 0, 100]);
+        octets.extend(frame(SETTINGS_FRAME, ACK, 0, &[]));
+        octets.extend(frame(0, 0, 1, &[SETTINGS_FRAME; 20]));
+        check(FrameWatch::of_server, &octets, &[Seen::Settings]);
+    }
+
+    /// Any other first frame is no HTTP/2.
+    #[test]
+    fn anything_else_first_is_not_http2() {
+        let http1 = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        check(FrameWatch::of_server, &http1[..9], &[Seen::NotHttp2]);
+        let ack_first = frame(SETTINGS_FRAME, ACK, 0, &[]);
+        check(FrameWatch::of_server, &ack_first, &[Seen::NotHttp2]);
+    }
+
+    /// Both GOAWAYs of a graceful shutdown are seen, with their debug data.
+    #[test]
+    fn goaways_are_seen_whole() {
+        let mut octets = frame(SETTINGS_FRAME, 0, 0, &[]);
+        octets.extend(go_away(0x7fff_ffff, 0, b""));
+        octets.extend(frame(6, 0, 0, &[7; 8]));
+        octets.extend(go_away(5, 11, b"too_many_pings"));
+        octets.extend(frame(0, 1, 5, b"data"));
+        let expected = [
+            Seen::Settings,
+            Seen::GoAway(GoAway {
+                last_stream: 0x7fff_ffff,
+                reason: 0,
+                debug: Vec::new(),
+            }),
+            Seen::GoAway(GoAway {
+                last_stream: 5,
+                reason: 11,
+                debug: b"too_many_pings".to_vec(),
+            }),
+        ];
+        check(FrameWatch::of_server, &octets, &expected);
+    }
+
+    /// Of long debug data only the start is kept, and what follows is still understood.
+    #[test]
+    fn long_debug_data_is_cut() {
+        let mut octets = frame(SETTINGS_FRAME, 0, 0, &[]);
+        octets.extend(go_away(1, 0, &[b'x'; 1000]));
+        octets.extend(go_away(0, 0, b""));
+        let expected = [
+            Seen::Settings,
+            Seen::GoAway(GoAway {
+                last_stream: 1,
+                reason: 0,
+                debug: vec![b'x'; KEPT - 8],
+            }),
+            Seen::GoAway(GoAway {
+                last_stream: 0,
+                reason: 0,
+                debug: Vec::new(),
+            }),
+        ];
+        check(FrameWatch::of_server, &octets, &expected);
+    }
+
+    /// What a client writes: preface, SETTINGS, requests.
+    #[test]
+    fn the_clients_headers_are_seen() {
+        let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        octets.extend(frame(SETTINGS_FRAME, 0, 0, &[]));
+        octets.extend(frame(HEADERS_FRAME, 4, 1, b"headers"));
+        octets.extend(frame(0, 1, 1, b"data"));
+        octets.extend(frame(HEADERS_FRAME, 4, 3, b""));
+        let expected = [
+            Seen::Settings,
+            Seen::Headers { stream: 1 },
+            Seen::Headers { stream: 3 },
+        ];
+        check(FrameWatch::of_client, &octets, &expected);
+    }
+
+    /// No octets make it panic or stop.
+    #[test]
+    fn any_octets_are_survived() {
+        let mut state = 1_u32;
+        for _ in 0..2_000 {
+            let octets: Vec<u8> = (0..40)
+                .map(|_| {
+                    state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    (state >> 24) as u8 & if state & 0x1000 == 0 { 0x0f } else { 0xff }
+                })
+                .collect();
+            let mut watch = FrameWatch::of_server();
+            for piece in octets.chunks(7) {
+                watch.feed(piece, |_| {});
+            }
+        }
+    }
+}
