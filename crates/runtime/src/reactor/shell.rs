@@ -1,0 +1,68 @@
+//! What async-std and smol have in common: all but their executor.
+
+/// Implements `Runtime` for a runtime over async-io, from how it spawns a task and how it runs
+/// what blocks.
+macro_rules! impl_runtime {
+    ($name:ident, spawn: $spawn:expr, blocking: $blocking:expr $(,)?) => {
+        impl crate::Runtime for $name {
+            fn now(&self) -> std::time::Instant {
+                crate::socket::now()
+            }
+
+            fn timer(&self) -> Box<dyn crate::Timer> {
+                Box::new(crate::reactor::ReactorTimer::new())
+            }
+
+            fn spawn(&self, task: crate::BoxFuture<()>) {
+                $spawn(task)
+            }
+
+            fn fill_entropy(&self, bytes: &mut [u8]) {
+                crate::socket::entropy(bytes);
+            }
+
+            fn connect_tcp(
+                &self,
+                peer: std::net::SocketAddr,
+                options: &crate::TcpOptions,
+            ) -> crate::BoxFuture<std::io::Result<Box<dyn crate::Stream>>> {
+                crate::reactor::connect_tcp(peer, options)
+            }
+
+            #[cfg(unix)]
+            fn connect_unix(
+                &self,
+                peer: &crate::UnixAddr,
+            ) -> crate::BoxFuture<std::io::Result<Box<dyn crate::Stream>>> {
+                crate::reactor::connect_unix(peer)
+            }
+
+            fn connect_udp(
+                &self,
+                peer: std::net::SocketAddr,
+                options: &crate::UdpOptions,
+            ) -> std::io::Result<Box<dyn crate::UdpSocket>> {
+                crate::reactor::ReactorUdp::connect(peer, options)
+            }
+
+            fn source_address(
+                &self,
+                destination: std::net::SocketAddr,
+            ) -> std::io::Result<std::net::IpAddr> {
+                crate::socket::source_address(destination)
+            }
+
+            fn lookup_host(
+                &self,
+                host: &str,
+                port: u16,
+            ) -> crate::BoxFuture<std::io::Result<Vec<std::net::SocketAddr>>> {
+                let host = host.to_owned();
+                let blocking = $blocking;
+                Box::pin(async move { blocking(move || crate::socket::lookup(&host, port)).await })
+            }
+        }
+    };
+}
+
+pub(crate) use impl_runtime;

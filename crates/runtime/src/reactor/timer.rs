@@ -1,0 +1,55 @@
+//! Timers over async-io.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use crate::{Timer, socket};
+
+/// A timer that costs the reactor nothing until it is polled before its time: each registration
+/// is a system call.
+pub(crate) struct ReactorTimer {
+    deadline: Option<Instant>,
+    timer: async_io::Timer,
+    /// Whether `timer` stands at `deadline`.
+    armed: bool,
+}
+
+impl ReactorTimer {
+    pub(crate) fn new() -> Self {
+        Self {
+            deadline: None,
+            timer: async_io::Timer::never(),
+            armed: false,
+        }
+    }
+}
+
+impl Timer for ReactorTimer {
+    fn set(&mut self, deadline: Option<Instant>) {
+        if self.deadline == deadline {
+            return;
+        }
+        self.deadline = deadline;
+        if self.armed {
+            self.timer = async_io::Timer::never();
+            self.armed = false;
+        }
+    }
+
+    fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
+        if deadline <= socket::now() {
+            return Poll::Ready(());
+        }
+        if !self.armed {
+            self.timer.set_at(deadline);
+            self.armed = true;
+        }
+        // Ready only if the time came just now; the next poll sees that by the clock.
+        Pin::new(&mut self.timer).poll(cx).map(|_| ())
+    }
+}

@@ -1,0 +1,71 @@
+//! UDP.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+
+use socket2::{Domain, Protocol, SockRef, Type};
+
+use super::{new_socket, tcp};
+use crate::{Received, UdpOptions};
+
+/// A socket that is connected to `peer`. Sends no packet.
+pub(crate) fn connect_udp(peer: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
+    let domain = Domain::for_address(peer);
+    let socket = new_socket(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if peer.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if let Some(local) = options.bind {
+        tcp::bind(&socket, local, peer)?;
+    }
+    socket.connect(&peer.into())?;
+    Ok(socket.into())
+}
+
+/// The source address that the kernel takes for `destination`.
+pub(crate) fn source_address(mut destination: SocketAddr) -> io::Result<IpAddr> {
+    // The port does not matter to the route, but some systems refuse to connect to port 0.
+    if destination.port() == 0 {
+        destination.set_port(9);
+    }
+    let socket = connect_udp(destination, &UdpOptions::default())?;
+    Ok(socket.local_addr()?.ip())
+}
+
+/// Receives one datagram, or fails with [`io::ErrorKind::WouldBlock`].
+#[cfg(unix)]
+pub(crate) fn receive(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<Received> {
+    use rustix::net::{RecvAncillaryBuffer, RecvFlags, ReturnFlags, recvmsg};
+
+    let mut parts = [io::IoSliceMut::new(buffer)];
+    let mut control = RecvAncillaryBuffer::default();
+    let message = recvmsg(&**socket, &mut parts, &mut control, RecvFlags::empty())?;
+    Ok(Received {
+        len: message.bytes,
+        truncated: message.flags.contains(ReturnFlags::TRUNC),
+    })
+}
+
+/// Receives one datagram, or fails with [`io::ErrorKind::WouldBlock`].
+#[cfg(not(unix))]
+pub(crate) fn receive(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<Received> {
+    /// Winsock's word for "the datagram was longer than the buffer", which it has filled.
+    const WSAEMSGSIZE: i32 = 10040;
+
+    let mut socket: &socket2::Socket = socket;
+    match io::Read::read(&mut socket, buffer) {
+        Ok(len) => Ok(Received {
+            len,
+            truncated: false,
+        }),
+        Err(error) if error.raw_os_error() == Some(WSAEMSGSIZE) => Ok(Received {
+            len: buffer.len(),
+            truncated: true,
+        }),
+        // Winsock reports a closed port as a reset.
+        Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            Err(io::ErrorKind::ConnectionRefused.into())
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,130 @@
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{AsyncReadExt, AsyncWriteExt};
+use trunkline_runtime::{PeerAddr, Runtime, Stream, TcpOptions};
+
+use crate::BOUND;
+
+shells! {
+    connects_over_ipv4
+    connects_over_ipv6
+    refuses_v4_mapped
+    close_sends_fin
+    tells_refused
+    abort_resets
+    binds_the_local_address
+    wants_one_family
+    takes_every_portable_option
+}
+
+/// A connection: our end, and the peer's, which blocks for a bounded time.
+async fn pair(runtime: &dyn Runtime, bind: &str) -> (Box<dyn Stream>, TcpStream) {
+    let listener = TcpListener::bind(bind).unwrap();
+    let address = listener.local_addr().unwrap();
+    let ours = runtime.connect_tcp(address, &TcpOptions::default()).await;
+    let (theirs, _) = listener.accept().unwrap();
+    theirs.set_read_timeout(Some(BOUND)).unwrap();
+    let ours = ours.unwrap();
+    assert_eq!(ours.peer_addr(), PeerAddr::Ip(address));
+    (ours, theirs)
+}
+
+async fn check_exchange(runtime: &dyn Runtime, bind: &str) {
+    let (mut ours, mut theirs) = pair(runtime, bind).await;
+    let parts = [IoSlice::new(b"to "), IoSlice::new(b"there")];
+    assert_eq!(ours.write_vectored(&parts).await.unwrap(), 8);
+    let mut buffer = [0; 8];
+    theirs.read_exact(&mut buffer).unwrap();
+    assert_eq!(&buffer, b"to there");
+    theirs.write_all(b"and back").unwrap();
+    ours.read_exact(&mut buffer).await.unwrap();
+    assert_eq!(&buffer, b"and back");
+}
+
+/// A connection carries octets both ways.
+async fn connects_over_ipv4(runtime: Arc<dyn Runtime>) {
+    check_exchange(&*runtime, "127.0.0.1:0").await;
+}
+
+/// The same over IPv6.
+async fn connects_over_ipv6(runtime: Arc<dyn Runtime>) {
+    check_exchange(&*runtime, "[::1]:0").await;
+}
+
+/// An IPv6 socket never reaches an IPv4 destination (IPV6_V6ONLY).
+async fn refuses_v4_mapped(runtime: Arc<dyn Runtime>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mapped = Ipv4Addr::LOCALHOST.to_ipv6_mapped();
+    let peer = SocketAddr::from((mapped, port));
+    let connected = runtime.connect_tcp(peer, &TcpOptions::default()).await;
+    assert_eq!(connected.unwrap_err().kind(), ErrorKind::NetworkUnreachable);
+}
+
+/// `poll_close` ends our direction only; a drop of the peer's end is an end of the stream.
+async fn close_sends_fin(runtime: Arc<dyn Runtime>) {
+    let (mut ours, mut theirs) = pair(&*runtime, "127.0.0.1:0").await;
+    ours.close().await.unwrap();
+    assert_eq!(theirs.read(&mut [0; 8]).unwrap(), 0);
+    theirs.write_all(b"still").unwrap();
+    drop(theirs);
+    let mut rest = Vec::new();
+    ours.read_to_end(&mut rest).await.unwrap();
+    assert_eq!(rest, b"still");
+}
+
+/// The error of a closed port is the system's.
+async fn tells_refused(runtime: Arc<dyn Runtime>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let connected = runtime.connect_tcp(address, &TcpOptions::default()).await;
+    assert_eq!(connected.unwrap_err().kind(), ErrorKind::ConnectionRefused);
+}
+
+/// `abort` sends RST.
+async fn abort_resets(runtime: Arc<dyn Runtime>) {
+    let (ours, mut theirs) = pair(&*runtime, "127.0.0.1:0").await;
+    ours.abort();
+    let error = theirs.read(&mut [0; 8]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+/// The local address is the one of the destination's family.
+async fn binds_the_local_address(runtime: Arc<dyn Runtime>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut options = TcpOptions::default();
+    options.bind_ipv4 = Some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    options.bind_ipv6 = Some("2001:db8::1".parse().unwrap());
+    let address = listener.local_addr().unwrap();
+    let _ours = runtime.connect_tcp(address, &options).await.unwrap();
+    let (_theirs, peer) = listener.accept().unwrap();
+    assert_eq!(peer.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+}
+
+/// A local address of the wrong family says so.
+async fn wants_one_family(runtime: Arc<dyn Runtime>) {
+    let mut options = TcpOptions::default();
+    options.bind_ipv4 = Some("::1".parse().unwrap());
+    let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+    let error: io::Error = runtime.connect_tcp(peer, &options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let text = "cannot bind ::1 to connect to 127.0.0.1:9: they are not of the same address family";
+    assert_eq!(error.to_string(), text);
+}
+
+/// The options that need no privilege, all at once.
+async fn takes_every_portable_option(runtime: Arc<dyn Runtime>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut options = TcpOptions::default();
+    options.keepalive = Some(Duration::from_millis(10));
+    if cfg!(target_os = "linux") {
+        options.user_timeout = Some(Duration::from_secs(20));
+        options.interface = Some("lo".to_owned());
+    }
+    let address = listener.local_addr().unwrap();
+    runtime.connect_tcp(address, &options).await.unwrap();
+}

@@ -1,0 +1,66 @@
+//! Where tokio's handle comes from.
+
+use std::io::ErrorKind;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::runtime::{Builder, Runtime as TokioRuntime};
+use trunkline_runtime::{Runtime, TcpOptions, Tokio, UdpOptions};
+
+use crate::{bounded, system};
+
+const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
+
+fn current_thread() -> TokioRuntime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Outside of tokio, the error says what to do.
+#[test]
+fn tells_what_to_do_without_a_handle() {
+    let runtime = Tokio::new();
+    let text = "no tokio runtime here: make the first call from within one (`#[tokio::main]`, \
+        `Runtime::block_on`), give its handle to `Tokio::with_handle`, or choose another runtime";
+    assert_eq!(runtime.attach().unwrap_err().to_string(), text);
+    let socket = runtime.connect_udp(PEER, &UdpOptions::default());
+    assert_eq!(socket.unwrap_err().to_string(), text);
+}
+
+/// A connection that was asked for outside of tokio fails with the same words, wherever it is
+/// polled.
+#[test]
+fn a_connection_without_a_handle_is_an_error() {
+    let connecting = Tokio::new().connect_tcp(PEER, &TcpOptions::default());
+    let error = current_thread().block_on(connecting).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Other);
+    assert!(error.to_string().starts_with("no tokio runtime here"));
+}
+
+/// `attach` takes hold of the handle for good: then the value works on any thread.
+#[test]
+fn attaches_once() {
+    let runtime: Arc<dyn Runtime> = Arc::new(Tokio::new());
+    let tokio = current_thread();
+    tokio.block_on(async { runtime.attach() }).unwrap();
+    let elsewhere = runtime.clone();
+    let attached = thread::spawn(move || elsewhere.attach()).join().unwrap();
+    attached.unwrap();
+    runtime.connect_udp(PEER, &UdpOptions::default()).unwrap();
+}
+
+/// A handle that was given needs no context.
+#[test]
+fn takes_a_given_handle() {
+    let tokio = current_thread();
+    let runtime: Arc<dyn Runtime> = Arc::new(Tokio::with_handle(tokio.handle().clone()));
+    runtime.attach().unwrap();
+    let elsewhere = runtime.clone();
+    // Spawned outside of tokio's context, run within it.
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || elsewhere.spawn(Box::pin(async move { sender.send(1).unwrap() })))
+        .join()
+        .unwrap();
+    tokio.block_on(bounded(runtime, system::runs_tasks));
+    assert_eq!(receiver.try_recv(), Ok(1));
+}

@@ -1,0 +1,97 @@
+use std::future::poll_fn;
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::Arc;
+
+use trunkline_runtime::{Received, Runtime, UdpOptions};
+
+use crate::BOUND;
+
+shells! {
+    sends_and_receives
+    tells_a_closed_port
+    tells_truncation
+    ignores_strangers
+}
+
+/// A peer on loopback, and our socket that is connected to it.
+struct Pair {
+    ours: Box<dyn trunkline_runtime::UdpSocket>,
+    theirs: UdpSocket,
+}
+
+impl Pair {
+    fn new(runtime: &dyn Runtime) -> Self {
+        let theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
+        theirs.set_read_timeout(Some(BOUND)).unwrap();
+        let address = theirs.local_addr().unwrap();
+        let ours = runtime.connect_udp(address, &UdpOptions::default());
+        Self {
+            ours: ours.unwrap(),
+            theirs,
+        }
+    }
+
+    async fn send(&mut self, datagram: &[u8]) -> io::Result<()> {
+        poll_fn(|cx| self.ours.poll_send(cx, datagram)).await
+    }
+
+    async fn receive(&mut self, buffer: &mut [u8]) -> io::Result<Received> {
+        poll_fn(|cx| self.ours.poll_recv(cx, buffer)).await
+    }
+
+    /// Sends once, so that the peer knows our address.
+    async fn greet(&mut self) -> SocketAddr {
+        self.send(b"hello").await.unwrap();
+        let mut buffer = [0; 16];
+        let (len, from) = self.theirs.recv_from(&mut buffer).unwrap();
+        assert_eq!(&buffer[..len], b"hello");
+        from
+    }
+}
+
+/// A datagram goes out and one comes back.
+async fn sends_and_receives(runtime: Arc<dyn Runtime>) {
+    let mut pair = Pair::new(&*runtime);
+    let from = pair.greet().await;
+    pair.theirs.send_to(b"answer", from).unwrap();
+    let mut buffer = [0; 16];
+    let received = pair.receive(&mut buffer).await.unwrap();
+    assert_eq!(&buffer[..received.len], b"answer");
+    assert!(!received.truncated);
+}
+
+/// A closed port is reported by the next operation.
+async fn tells_a_closed_port(runtime: Arc<dyn Runtime>) {
+    let mut pair = Pair::new(&*runtime);
+    pair.theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
+    pair.send(b"hello").await.unwrap();
+    let error = pair.receive(&mut [0; 16]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}
+
+/// A datagram longer than the buffer is told apart from one that fills it exactly.
+async fn tells_truncation(runtime: Arc<dyn Runtime>) {
+    let mut pair = Pair::new(&*runtime);
+    let from = pair.greet().await;
+    pair.theirs.send_to(b"12345", from).unwrap();
+    pair.theirs.send_to(b"1234", from).unwrap();
+    for truncated in [true, false] {
+        let mut buffer = [0; 4];
+        let received = pair.receive(&mut buffer).await.unwrap();
+        assert_eq!(received, Received { len: 4, truncated });
+        assert_eq!(&buffer, b"1234");
+    }
+}
+
+/// What comes from elsewhere than the peer is dropped by the kernel.
+async fn ignores_strangers(runtime: Arc<dyn Runtime>) {
+    let mut pair = Pair::new(&*runtime);
+    let from = pair.greet().await;
+    let stranger = UdpSocket::bind("127.0.0.1:0").unwrap();
+    stranger.send_to(b"forged", from).unwrap();
+    pair.theirs.send_to(b"answer", from).unwrap();
+    let mut buffer = [0; 16];
+    let received = pair.receive(&mut buffer).await.unwrap();
+    assert_eq!(&buffer[..received.len], b"answer");
+}
