@@ -1,0 +1,141 @@
+//! The channel itself.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower_service::Service;
+use trunkline_lb::ConnectivityState;
+use trunkline_status::Status;
+
+use crate::body::Body;
+use crate::builder::ChannelBuilder;
+use crate::call;
+use crate::control::Event;
+use crate::shared::Handle;
+
+/// A gRPC channel: balanced connections to all backends behind one name.
+///
+/// Cheap to clone; all clones are one channel, which closes when the last one goes (calls under
+/// way finish). It is a [`tower_service::Service`], which is all that a tonic stub asks for.
+///
+/// * Building it does no I/O. The first call, or [`connect`](Self::connect), starts it.
+/// * A call never returns `Err`: a local failure is a response with `grpc-status` and
+///   `grpc-message`, so that the stub above shows the right code and text.
+/// * [`poll_ready`](Service::poll_ready) is always ready; all waiting is done inside the call, and
+///   bounded by its `grpc-timeout`.
+/// * The address that answered is in the response's extensions, as
+///   [`PeerAddr`](trunkline_runtime::PeerAddr).
+#[derive(Clone, Debug)]
+pub struct Channel {
+    handle: Arc<Handle>,
+}
+
+impl Channel {
+    /// Starts to build a channel to `target`, such as `dns:///orders.prod.svc:50051`.
+    pub fn builder(target: impl Into<String>) -> ChannelBuilder {
+        ChannelBuilder::new(target.into())
+    }
+
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self {
+            handle: Arc::new(handle),
+        }
+    }
+
+    /// The target as it was given.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.handle.shared.target
+    }
+
+    /// The target with its scheme, as telemetry names it.
+    ///
+    /// Source: [gRFC A66](https://github.com/grpc/proposal/blob/master/A66-otel-stats.md).
+    #[must_use]
+    pub fn canonical_target(&self) -> &str {
+        &self.handle.shared.canonical
+    }
+
+    /// How the channel stands now.
+    #[must_use]
+    pub fn state(&self) -> ConnectivityState {
+        self.handle.shared.snapshot().state
+    }
+
+    /// Waits until the channel stands otherwise than `known`, and returns how. States that last a
+    /// moment only may be missed.
+    pub async fn state_changed(&self, known: ConnectivityState) -> ConnectivityState {
+        loop {
+            let changed = self.handle.shared.listen();
+            let state = self.state();
+            if state != known {
+                return state;
+            }
+            changed.await;
+        }
+    }
+
+    /// Starts the channel and leaves idleness, as a call would.
+    ///
+    /// # Errors
+    ///
+    /// `INTERNAL` when the channel's runtime cannot be used here (tokio's, outside of tokio).
+    pub fn connect(&self) -> Result<(), Status> {
+        self.handle.start()?;
+        self.handle.send(Event::ExitIdle);
+        Ok(())
+    }
+
+    /// Ends all connection back-offs at once: for when the application knows that the network is
+    /// back.
+    pub fn reset_connect_backoff(&self) {
+        self.handle.send(Event::ResetBackoff);
+    }
+}
+
+impl<B> Service<Request<B>> for Channel
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        ResponseFuture {
+            call: Box::pin(call::call(Arc::clone(&self.handle), request)),
+        }
+    }
+}
+
+/// A call that is under way. Dropping it cancels the call.
+#[must_use = "a call is not made unless its future is polled"]
+pub struct ResponseFuture {
+    call: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,
+}
+
+impl Future for ResponseFuture {
+    type Output = Result<Response<Body>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.call.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for ResponseFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

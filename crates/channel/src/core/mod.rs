@@ -1,0 +1,444 @@
+//! What a channel decides: no socket, task, lock or clock.
+
+mod config;
+mod subchannel;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_backoff::{BackoffPolicy, Rng};
+use trunkline_endpoint::{Address, Attributes, Endpoint};
+use trunkline_lb::{
+    Action, Actions, ConnectivityState, GracefulSwitch, OldList, Policy, PolicyOptions,
+    PolicyRegistry, Published, SubchannelId, SubchannelState, Update,
+};
+use trunkline_resolver::{Resolution, ResolveError, ResolveErrorKind, Verdict};
+use trunkline_service_config::{PolicyChoice, ServiceConfig};
+use trunkline_status::Status;
+
+use self::config::{Configs, Taken};
+pub(crate) use self::subchannel::Phase;
+use self::subchannel::{Stand, Subchannel};
+use crate::event::ChannelEvent;
+use crate::snapshot::{Pending, Slot, Snapshot, WaitPicker};
+
+/// What a channel decides, driven by what happens to it.
+///
+/// Tell it what happened with the `handle_*` methods; after each, call
+/// [`poll_output`](Self::poll_output) until it returns `None`, and
+/// [`take_snapshot`](Self::take_snapshot). Then wait for the next event, or for
+/// [`poll_timeout`](Self::poll_timeout). `now` never goes backwards.
+///
+/// `C` is a connection, which is only stored and handed out.
+#[derive(Debug)]
+pub(crate) struct Core<C> {
+    backoff: BackoffPolicy,
+    rng: Rng,
+    configs: Configs,
+    actions: Actions,
+    policy: GracefulSwitch,
+    /// Whether the policy was told anything yet.
+    has_list: bool,
+    resolver_error: Option<ResolveError>,
+    /// By [`SubchannelId::index`].
+    subchannels: Vec<Option<Subchannel<C>>>,
+    /// Back-offs that run, by their ends.
+    waits: BTreeSet<(Instant, SubchannelId)>,
+    published: Published,
+    outputs: VecDeque<Output>,
+    /// Whether callers see something else than what is so.
+    is_stale: bool,
+}
+
+/// One thing that the channel wants done.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// Try to connect, until the deadline.
+    Connect {
+        id: SubchannelId,
+        address: Address,
+        deadline: Instant,
+    },
+    /// Give the attempt up that runs for this subchannel.
+    Cancel(SubchannelId),
+    /// Ask the resolver for a new list.
+    ResolveNow,
+    /// Tell whoever observes the channel.
+    Tell(ChannelEvent),
+}
+
+/// What a core is made of.
+#[derive(Debug)]
+pub(crate) struct CoreOptions {
+    pub(crate) policies: PolicyRegistry,
+    pub(crate) policy_options: PolicyOptions,
+    pub(crate) default_config: Arc<ServiceConfig>,
+    /// The policy that is used where the service config names none.
+    pub(crate) default_policy: PolicyChoice,
+    pub(crate) backoff: BackoffPolicy,
+    pub(crate) disable_service_config: bool,
+}
+
+impl<C: Clone> Core<C> {
+    pub(crate) fn new(options: CoreOptions, seed: u64) -> Self {
+        let mut rng = Rng::from_seed(seed);
+        let mut policy_options = options.policy_options;
+        policy_options.seed = rng.next_seed();
+        Self {
+            backoff: options.backoff,
+            rng,
+            policy: GracefulSwitch::new(options.policies.clone(), &policy_options),
+            configs: Configs::new(
+                options.policies,
+                options.default_config,
+                options.default_policy,
+                options.disable_service_config,
+            ),
+            actions: Actions::new(),
+            has_list: false,
+            resolver_error: None,
+            subchannels: Vec::new(),
+            waits: BTreeSet::new(),
+            published: Published {
+                state: ConnectivityState::Connecting,
+                picker: Arc::new(WaitPicker),
+            },
+            outputs: VecDeque::new(),
+            is_stale: true,
+        }
+    }
+
+    /// Hears what the resolver found.
+    pub(crate) fn handle_resolution(&mut self, resolution: Resolution, now: Instant) -> Verdict {
+        match resolution.endpoints {
+            Ok(endpoints) => {
+                self.tell(ChannelEvent::Endpoints(Arc::clone(&endpoints)));
+                self.resolver_error = None;
+                match self.configs.take(&resolution.service_config) {
+                    Taken::Config { changed } => {
+                        if changed {
+                            self.tell_config();
+                        }
+                        self.update(endpoints, resolution.attributes, resolution.note, now)
+                    }
+                    Taken::Kept(error) => {
+                        self.tell(ChannelEvent::ResolverError(error));
+                        let _ = self.update(endpoints, resolution.attributes, resolution.note, now);
+                        Verdict::Rejected
+                    }
+                    Taken::Nothing(error) => {
+                        self.resolver_failed(error, OldList::Keep, now);
+                        Verdict::Rejected
+                    }
+                }
+            }
+            Err(error) => {
+                let old = match error.is_authoritative() {
+                    true => OldList::Disown,
+                    false => OldList::Keep,
+                };
+                self.resolver_failed(error, old, now);
+                Verdict::Rejected
+            }
+        }
+    }
+
+    fn update(
+        &mut self,
+        endpoints: Arc<[Endpoint]>,
+        attributes: Attributes,
+        note: Arc<str>,
+        now: Instant,
+    ) -> Verdict {
+        self.has_list = true;
+        let choice = self.configs.policy();
+        let mut update = Update::new(endpoints, Arc::clone(&choice.config));
+        update.attributes = attributes;
+        update.note = note;
+        let result = self
+            .policy
+            .handle_choice(&choice, update, &mut self.actions.control(now));
+        self.act(now);
+        match result {
+            Ok(()) => Verdict::Accepted,
+            Err(status) => {
+                let error = ResolveError::new(
+                    ResolveErrorKind::Unavailable,
+                    format!("the list of endpoints cannot be used: {}", status.message()),
+                );
+                self.tell(ChannelEvent::ResolverError(error));
+                Verdict::Rejected
+            }
+        }
+    }
+
+    fn resolver_failed(&mut self, error: ResolveError, old: OldList, now: Instant) {
+        self.tell(ChannelEvent::ResolverError(error.clone()));
+        let status = Status::unavailable(error.to_string());
+        self.resolver_error = Some(error);
+        self.policy
+            .handle_resolver_error(status, old, &mut self.actions.control(now));
+        self.act(now);
+        self.is_stale = true;
+    }
+
+    /// Hears how far an attempt has come.
+    pub(crate) fn handle_progress(&mut self, id: SubchannelId, phase: Phase) {
+        if let Some(subchannel) = self.subchannel(id)
+            && let Stand::Connecting { phase: known, .. } = &mut subchannel.stand
+        {
+            *known = phase;
+            self.is_stale = true;
+        }
+    }
+
+    /// Hears that an attempt succeeded.
+    pub(crate) fn handle_connected(&mut self, id: SubchannelId, connection: C, now: Instant) {
+        let Some(subchannel) = self.subchannel(id) else {
+            return;
+        };
+        if !matches!(subchannel.stand, Stand::Connecting { .. }) {
+            return;
+        }
+        subchannel.backoff.reset();
+        subchannel.stand = Stand::Ready(connection);
+        self.is_stale = true;
+        self.inform(id, SubchannelState::Ready, now);
+        self.act(now);
+    }
+
+    /// Hears that an attempt failed.
+    pub(crate) fn handle_failed(&mut self, id: SubchannelId, error: Status, now: Instant) {
+        let Some(subchannel) = self.subchannel(id) else {
+            return;
+        };
+        let Stand::Connecting { retry_at, .. } = subchannel.stand else {
+            return;
+        };
+        subchannel.stand = Stand::Backoff { until: retry_at };
+        self.waits.insert((retry_at, id));
+        self.inform(id, SubchannelState::TransientFailure(error), now);
+        self.act(now);
+    }
+
+    /// Hears that a connection takes no calls any more.
+    pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: String, now: Instant) {
+        let Some(subchannel) = self.subchannel(id) else {
+            return;
+        };
+        if !matches!(subchannel.stand, Stand::Ready(_)) {
+            return;
+        }
+        subchannel.stand = Stand::Idle;
+        let address = subchannel.address.clone();
+        self.is_stale = true;
+        self.tell(ChannelEvent::Lost { address, why });
+        self.inform(id, SubchannelState::Idle, now);
+        self.act(now);
+    }
+
+    /// Hears that the time named by [`poll_timeout`](Self::poll_timeout) has come.
+    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+        while let Some(&(until, id)) = self.waits.first()
+            && until <= now
+        {
+            self.waits.pop_first();
+            self.end_backoff(id, now);
+        }
+        if self.policy.poll_timeout().is_some_and(|at| at <= now) {
+            self.policy.handle_timeout(&mut self.actions.control(now));
+        }
+        self.act(now);
+    }
+
+    /// Ends all back-offs at once: the application knows that the network is back.
+    pub(crate) fn reset_backoff(&mut self, now: Instant) {
+        self.policy.reset_backoff();
+        for (_, id) in std::mem::take(&mut self.waits) {
+            if let Some(subchannel) = self.subchannel(id) {
+                subchannel.backoff.reset();
+            }
+            self.end_backoff(id, now);
+        }
+        self.act(now);
+    }
+
+    fn end_backoff(&mut self, id: SubchannelId, now: Instant) {
+        if let Some(subchannel) = self.subchannel(id) {
+            subchannel.stand = Stand::Idle;
+            self.inform(id, SubchannelState::Idle, now);
+        }
+    }
+
+    /// Connects, if the policy is idle.
+    pub(crate) fn exit_idle(&mut self, now: Instant) {
+        self.policy.exit_idle(&mut self.actions.control(now));
+        self.act(now);
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        let wait = self.waits.first().map(|(until, _)| *until);
+        wait.into_iter().chain(self.policy.poll_timeout()).min()
+    }
+
+    /// The next thing to do.
+    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// What callers are to see from now on, if that is something new.
+    pub(crate) fn take_snapshot(&mut self) -> Option<Snapshot<C>> {
+        if !std::mem::take(&mut self.is_stale) {
+            return None;
+        }
+        let is_ready = self.published.state == ConnectivityState::Ready;
+        let pending = match is_ready {
+            true => Vec::new(),
+            false => self.pending(),
+        };
+        let slots = self.subchannels.iter().map(|subchannel| {
+            let subchannel = subchannel.as_ref()?;
+            let Stand::Ready(connection) = &subchannel.stand else {
+                return None;
+            };
+            Some(Slot {
+                id: subchannel.id,
+                connection: connection.clone(),
+                authority: subchannel.authority.clone(),
+            })
+        });
+        Some(Snapshot {
+            state: self.published.state,
+            picker: Arc::clone(&self.published.picker),
+            slots: slots.collect(),
+            config: self.configs.current(),
+            is_resolved: self.has_list,
+            resolver_error: self.resolver_error.clone(),
+            pending,
+        })
+    }
+
+    /// The attempts that callers may be waiting for, a few of them.
+    fn pending(&self) -> Vec<Pending> {
+        const SHOWN: usize = 4;
+        let connecting = self.subchannels.iter().flatten().filter_map(|subchannel| {
+            let Stand::Connecting { phase, .. } = subchannel.stand else {
+                return None;
+            };
+            Some(Pending {
+                address: subchannel.address.clone(),
+                phase,
+            })
+        });
+        connecting.take(SHOWN).collect()
+    }
+
+    /// Does what the policy asked for, and tells it what comes of that, until it asks for nothing.
+    fn act(&mut self, now: Instant) {
+        loop {
+            let actions = self.actions.take();
+            if actions.is_empty() {
+                break;
+            }
+            for action in actions {
+                self.do_one(action, now);
+            }
+        }
+        if let Some(published) = self.actions.take_published() {
+            if published.state != self.published.state {
+                self.tell(ChannelEvent::State(published.state));
+            }
+            self.published = published;
+            self.is_stale = true;
+        }
+    }
+
+    fn do_one(&mut self, action: Action, now: Instant) {
+        match action {
+            Action::Create { id, address } => {
+                if self.subchannels.len() <= id.index() {
+                    self.subchannels.resize_with(id.index() + 1, || None);
+                }
+                let seed = self.rng.next_seed();
+                let subchannel = Subchannel::new(id, address, self.backoff, seed);
+                self.subchannels[id.index()] = Some(subchannel);
+            }
+            Action::Connect(id) => self.connect(id, now),
+            Action::Remove(id) => {
+                let Some(subchannel) = self.subchannels.get_mut(id.index()) else {
+                    return;
+                };
+                match subchannel
+                    .take_if(|subchannel| subchannel.id == id)
+                    .map(|gone| gone.stand)
+                {
+                    Some(Stand::Connecting { .. }) => {
+                        self.outputs.push_back(Output::Cancel(id));
+                    }
+                    Some(Stand::Backoff { until }) => {
+                        self.waits.remove(&(until, id));
+                    }
+                    Some(Stand::Ready(_)) => self.is_stale = true,
+                    Some(Stand::Idle) | None => {}
+                }
+            }
+            Action::RequestReresolution => self.outputs.push_back(Output::ResolveNow),
+            other => debug_assert!(false, "unknown action {other:?}"),
+        }
+    }
+
+    fn connect(&mut self, id: SubchannelId, now: Instant) {
+        let Some(subchannel) = self.subchannel(id) else {
+            return;
+        };
+        if !matches!(subchannel.stand, Stand::Idle) {
+            return;
+        }
+        let retry_at = subchannel.backoff.next_attempt(now);
+        let deadline = subchannel.backoff.attempt_deadline(retry_at, now);
+        subchannel.stand = Stand::Connecting {
+            retry_at,
+            phase: Phase::Dialling,
+        };
+        let address = subchannel.address.clone();
+        self.is_stale = true;
+        self.outputs.push_back(Output::Connect {
+            id,
+            address,
+            deadline,
+        });
+        self.inform(id, SubchannelState::Connecting, now);
+    }
+
+    /// Tells the policy, and whoever observes, of a subchannel's new state.
+    fn inform(&mut self, id: SubchannelId, state: SubchannelState, now: Instant) {
+        let Some(subchannel) = self.subchannel(id) else {
+            return;
+        };
+        let address = subchannel.address.clone();
+        self.tell(ChannelEvent::Subchannel {
+            address,
+            state: state.clone(),
+        });
+        self.policy
+            .handle_subchannel(id, state, &mut self.actions.control(now));
+    }
+
+    fn subchannel(&mut self, id: SubchannelId) -> Option<&mut Subchannel<C>> {
+        let subchannel = self.subchannels.get_mut(id.index())?.as_mut()?;
+        (subchannel.id == id).then_some(subchannel)
+    }
+
+    fn tell(&mut self, event: ChannelEvent) {
+        self.outputs.push_back(Output::Tell(event));
+    }
+
+    fn tell_config(&mut self) {
+        let config = self.configs.current();
+        self.tell(ChannelEvent::Config(config));
+    }
+}

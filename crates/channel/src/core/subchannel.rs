@@ -1,0 +1,72 @@
+//! Subchannels.
+
+use std::fmt;
+use std::time::Instant;
+
+use http::uri::Authority;
+use trunkline_backoff::{Backoff, BackoffPolicy};
+use trunkline_endpoint::Address;
+use trunkline_lb::SubchannelId;
+
+/// One address that the policy wants connections to.
+#[derive(Debug)]
+pub(crate) struct Subchannel<C> {
+    pub(crate) id: SubchannelId,
+    pub(crate) address: Address,
+    /// The address's own server name as an authority, where it has one.
+    pub(crate) authority: Option<Authority>,
+    pub(crate) backoff: Backoff,
+    pub(crate) stand: Stand<C>,
+}
+
+/// How a subchannel stands.
+#[derive(Debug)]
+pub(crate) enum Stand<C> {
+    Idle,
+    /// An attempt runs. If it fails, the next may start at `retry_at`.
+    Connecting {
+        retry_at: Instant,
+        phase: Phase,
+    },
+    Ready(C),
+    /// The last attempt failed.
+    Backoff {
+        until: Instant,
+    },
+}
+
+/// How far an attempt has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// The stream is being made.
+    Dialling,
+    /// The stream stands; the server's SETTINGS have not come yet.
+    Handshake,
+}
+
+impl<C> Subchannel<C> {
+    pub(crate) fn new(
+        id: SubchannelId,
+        address: Address,
+        policy: BackoffPolicy,
+        seed: u64,
+    ) -> Self {
+        let authority = address.server_name().and_then(|name| name.parse().ok());
+        Self {
+            id,
+            address,
+            authority,
+            backoff: Backoff::new(policy, seed),
+            stand: Stand::Idle,
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dialling => "connecting",
+            Self::Handshake => "connected, but no HTTP/2 SETTINGS came yet",
+        })
+    }
+}

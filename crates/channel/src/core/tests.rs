@@ -1,0 +1,359 @@
+//! The core in virtual time: what comes out for what goes in.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use serde_json::json;
+use trunkline_lb::{Pick, PickRequest};
+use trunkline_resolver::{ResolveError, ResolveErrorKind};
+use trunkline_service_config::ServiceConfig;
+
+use super::*;
+
+const ROUND_ROBIN: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
+
+/// A core, the time, and what it asked for.
+struct Bench {
+    core: Core<u32>,
+    now: Instant,
+    /// Attempts that run.
+    attempts: Vec<(SubchannelId, SocketAddr, Duration)>,
+    snapshot: Snapshot<u32>,
+    resolve_now: usize,
+    cancelled: usize,
+}
+
+impl Bench {
+    fn new(default_config: &str) -> Self {
+        let policies = PolicyRegistry::standard();
+        let config = ServiceConfig::parse(default_config, &policies).expect("a valid config");
+        let default_policy =
+            PolicyChoice::parse(&json!([{"pick_first": {}}]), &policies).expect("a known policy");
+        let options = CoreOptions {
+            policies,
+            policy_options: PolicyOptions::new(0),
+            default_config: Arc::new(config),
+            default_policy,
+            disable_service_config: false,
+            backoff: BackoffPolicy::default(),
+        };
+        let core = Core::new(options, 7);
+        Self {
+            core,
+            now: base(),
+            attempts: Vec::new(),
+            snapshot: Snapshot::idle(Arc::default()),
+            resolve_now: 0,
+            cancelled: 0,
+        }
+    }
+
+    fn settle(&mut self) {
+        while let Some(output) = self.core.poll_output() {
+            match output {
+                Output::Connect { id, address, deadline } => {
+                    let address = address.socket_addr().expect("an IP address");
+                    self.attempts.push((id, address, deadline - self.now));
+                }
+                Output::Cancel(id) => {
+                    self.attempts.retain(|(running, ..)| *running != id);
+                    self.cancelled += 1;
+                }
+                Output::ResolveNow => self.resolve_now += 1,
+                Output::Tell(_) => {}
+            }
+        }
+        if let Some(snapshot) = self.core.take_snapshot() {
+            self.snapshot = snapshot;
+        }
+    }
+
+    fn resolve(&mut self, resolution: Resolution) -> Verdict {
+        let verdict = self.core.handle_resolution(resolution, self.now);
+        self.settle();
+        verdict
+    }
+
+    fn list(&mut self, ports: &[u16]) -> Verdict {
+        self.resolve(list(ports))
+    }
+
+    /// The attempt at this port succeeds; the connection is called like the port.
+    fn connected(&mut self, port: u16) {
+        let id = self.end_attempt(port);
+        self.core.handle_connected(id, u32::from(port), self.now);
+        self.settle();
+    }
+
+    fn refused(&mut self, port: u16) {
+        let id = self.end_attempt(port);
+        let error = Status::unavailable(format!("{}: connection refused", address(port)));
+        self.core.handle_failed(id, error, self.now);
+        self.settle();
+    }
+
+    fn lost(&mut self, port: u16) {
+        let mut slots = self.snapshot.slots.iter().flatten();
+        let slot = slots.find(|slot| slot.connection == u32::from(port)).expect("a connection");
+        self.core.handle_lost(slot.id, "said GOAWAY".into(), self.now);
+        self.settle();
+    }
+
+    fn attempt_at(&self, port: u16) -> SubchannelId {
+        let mut attempts = self.attempts.iter();
+        attempts.find(|(_, address, _)| address.port() == port).expect("an attempt").0
+    }
+
+    fn end_attempt(&mut self, port: u16) -> SubchannelId {
+        let mut attempts = self.attempts.iter();
+        let at = attempts.position(|(_, address, _)| address.port() == port).expect("an attempt");
+        self.attempts.remove(at).0
+    }
+
+    fn wait(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some(at) = self.core.poll_timeout().filter(|at| *at <= end) {
+            self.now = at.max(self.now);
+            self.core.handle_timeout(self.now);
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    fn running(&self) -> Vec<u16> {
+        let mut ports: Vec<u16> =
+            self.attempts.iter().map(|(_, address, _)| address.port()).collect();
+        ports.sort_unstable();
+        ports
+    }
+
+    /// What a call gets: the connection, or why not.
+    fn pick(&self) -> Result<u32, Pick> {
+        let pick = self.snapshot.picker.pick(&PickRequest::new("/s/m", &HeaderMap::new()));
+        match pick {
+            Pick::Subchannel(id) => Ok(self.snapshot.slot(id).expect("a ready slot").connection),
+            other => Err(other),
+        }
+    }
+
+    fn picks(&self, calls: usize) -> Vec<u32> {
+        let mut picks: Vec<u32> = (0..calls).map(|_| self.pick().expect("a connection")).collect();
+        picks.sort_unstable();
+        picks
+    }
+
+    fn failure(&self) -> String {
+        match self.pick() {
+            Err(Pick::Fail(status)) => status.message().to_owned(),
+            other => panic!("expected a failure, got {other:?}"),
+        }
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one instant that the virtual time counts from")]
+fn base() -> Instant {
+    Instant::now()
+}
+
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn list(ports: &[u16]) -> Resolution {
+    let endpoints: Vec<_> = ports.iter().map(|port| Endpoint::new([address(*port)])).collect();
+    Resolution::new(endpoints)
+}
+
+/// An attempt lasts at least MIN_CONNECT_TIMEOUT, 20 s.
+#[test]
+fn an_attempt_has_the_standard_deadline() {
+    let mut bench = Bench::new("{}");
+    assert_eq!(bench.list(&[1]), Verdict::Accepted);
+    let [(_, _, deadline)] = bench.attempts[..] else { panic!("one attempt") };
+    assert_eq!(deadline, Duration::from_secs(20));
+}
+
+/// Every ready endpoint gets its share under round_robin.
+#[test]
+fn round_robin_by_the_default_service_config() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1, 2, 3]);
+    assert_eq!(bench.running(), [1, 2, 3]);
+    for port in [1, 2, 3] {
+        bench.connected(port);
+    }
+    assert_eq!(bench.picks(6), [1, 1, 2, 2, 3, 3]);
+}
+
+/// The resolver's service config is used, and changes the policy while calls go on.
+#[test]
+fn the_resolvers_service_config_changes_the_policy() {
+    let mut bench = Bench::new("{}");
+    bench.list(&[1, 2]);
+    bench.connected(1);
+    assert_eq!(bench.picks(2), [1, 1]);
+    bench.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
+    assert_eq!(bench.picks(2), [1, 1], "the old policy serves while the new one connects");
+    bench.connected(1);
+    bench.connected(2);
+    assert_eq!(bench.picks(4), [1, 1, 2, 2]);
+}
+
+/// An invalid service config after a valid one: the valid one stays, the list is used, and the
+/// resolver is told to try again. (gRFC A21)
+#[test]
+fn a_bad_service_config_after_a_good_one_keeps_the_good_one() {
+    let mut bench = Bench::new("{}");
+    bench.resolve(list(&[1]).with_service_config(ROUND_ROBIN));
+    bench.connected(1);
+    let verdict = bench.resolve(list(&[1, 2]).with_service_config(r#"{"loadBalancingConfig":7}"#));
+    assert_eq!(verdict, Verdict::Rejected);
+    bench.connected(2);
+    assert_eq!(bench.picks(2), [1, 2]);
+}
+
+/// An invalid service config before any valid one: calls fail and say why.
+#[test]
+fn a_bad_first_service_config_fails_calls() {
+    let mut bench = Bench::new("{}");
+    let verdict = bench.resolve(list(&[1]).with_service_config("{"));
+    assert_eq!(verdict, Verdict::Rejected);
+    assert!(bench.failure().contains("service config is invalid"), "{}", bench.failure());
+    assert!(bench.running().is_empty());
+}
+
+/// A name that cannot be resolved fails calls with the resolver's own words, and recovers.
+#[test]
+fn a_resolver_error_fails_calls_until_there_is_a_list() {
+    let mut bench = Bench::new("{}");
+    let error = ResolveError::new(ResolveErrorKind::NotFound, "no such name: x.test");
+    assert_eq!(bench.resolve(Resolution::from_error(error)), Verdict::Rejected);
+    assert!(bench.failure().contains("no such name: x.test"), "{}", bench.failure());
+    bench.list(&[1]);
+    bench.connected(1);
+    assert_eq!(bench.pick(), Ok(1));
+}
+
+/// An error of the resolver does not disturb connections that stand.
+#[test]
+fn a_resolver_error_keeps_ready_connections() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1]);
+    bench.connected(1);
+    for kind in [ResolveErrorKind::Unavailable, ResolveErrorKind::NotFound] {
+        bench.resolve(Resolution::from_error(ResolveError::new(kind, "gone")));
+        assert_eq!(bench.pick(), Ok(1), "{kind:?}");
+    }
+}
+
+/// A lost connection: its backend gets no calls, the resolver is asked, and it is dialled again.
+#[test]
+fn a_lost_connection_is_made_again() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1, 2]);
+    bench.connected(1);
+    bench.connected(2);
+    bench.lost(1);
+    assert_eq!(bench.picks(2), [2, 2]);
+    assert_eq!(bench.running(), [1]);
+    assert!(bench.resolve_now > 0);
+    bench.connected(1);
+    assert_eq!(bench.picks(2), [1, 2]);
+}
+
+/// Back-off grows from 1 s by 1.6, with jitter of a fifth, and starts over after a success.
+#[test]
+fn attempts_back_off() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1]);
+    for step in 0..12 {
+        // A delay counts from the start of the attempt, which is now.
+        bench.refused(1);
+        assert!(bench.failure().contains("127.0.0.1:1: connection refused"));
+        let delay = bench.core.poll_timeout().expect("a back-off") - bench.now;
+        let expected = 1.6_f64.powi(step).min(120.0);
+        let share = delay.as_secs_f64() / expected;
+        assert!((0.8..=1.2).contains(&share), "{delay:?} instead of {expected} s");
+        bench.wait(delay);
+        assert_eq!(bench.running(), [1]);
+    }
+    bench.connected(1);
+    bench.lost(1);
+    bench.refused(1);
+    bench.wait(Duration::from_secs_f64(1.21));
+    assert_eq!(bench.running(), [1]);
+}
+
+/// The application may cut back-offs short.
+#[test]
+fn reset_backoff_dials_at_once() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1]);
+    bench.refused(1);
+    assert!(bench.running().is_empty());
+    bench.core.reset_backoff(bench.now);
+    bench.settle();
+    assert_eq!(bench.running(), [1]);
+}
+
+/// An address that leaves the list: its attempt is given up, and what it still says is not heard.
+#[test]
+fn an_address_that_leaves_the_list_is_given_up() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1, 2]);
+    let late = bench.attempt_at(1);
+    bench.list(&[2]);
+    assert_eq!(bench.running(), [2]);
+    assert_eq!(bench.cancelled, 1);
+    bench.core.handle_connected(late, 1, bench.now);
+    bench.settle();
+    bench.connected(2);
+    assert_eq!(bench.picks(2), [2, 2]);
+}
+
+/// The list with no endpoint at all is refused, so that the resolver tries again.
+#[test]
+fn an_empty_list_is_rejected() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    assert_eq!(bench.list(&[]), Verdict::Rejected);
+    assert!(matches!(bench.pick(), Err(Pick::Fail(_))));
+}
+
+/// pick_first tries the second address 250 ms after the first that does not answer, and gives the
+/// loser up. (gRFC A61)
+#[test]
+fn pick_first_staggers_attempts() {
+    let mut bench = Bench::new("{}");
+    bench.list(&[1, 2]);
+    assert_eq!(bench.running(), [1]);
+    bench.wait(Duration::from_millis(249));
+    assert_eq!(bench.running(), [1]);
+    bench.wait(Duration::from_millis(1));
+    assert_eq!(bench.running(), [1, 2]);
+    bench.connected(2);
+    assert_eq!(bench.pick(), Ok(2));
+    assert!(bench.running().is_empty());
+}
+
+/// A call that waits can be told what for.
+#[test]
+fn a_snapshot_tells_what_is_waited_for() {
+    let mut bench = Bench::new("{}");
+    assert_eq!(
+        bench.snapshot.waiting_for("dns:///x"),
+        "waiting for dns:///x to be resolved"
+    );
+    bench.list(&[1]);
+    assert_eq!(
+        bench.snapshot.waiting_for("dns:///x"),
+        "waiting for a connection: 127.0.0.1:1: connecting"
+    );
+    let id = bench.attempts[0].0;
+    bench.core.handle_progress(id, Phase::Handshake);
+    bench.settle();
+    assert_eq!(
+        bench.snapshot.waiting_for("dns:///x"),
+        "waiting for a connection: 127.0.0.1:1: connected, but no HTTP/2 SETTINGS came yet"
+    );
+}

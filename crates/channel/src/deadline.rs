@@ -1,0 +1,127 @@
+//! Deadlines of calls.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderValue};
+use trunkline_runtime::{Runtime, Sleep};
+use trunkline_status::Status;
+
+/// When a call must be over.
+#[derive(Debug)]
+pub(crate) struct Deadline {
+    timeout: Duration,
+    sleep: Sleep,
+}
+
+impl Deadline {
+    pub(crate) fn new(timeout: Duration, runtime: &dyn Runtime, now: Instant) -> Option<Self> {
+        // A time that the clock cannot hold never comes.
+        let at = now.checked_add(timeout)?;
+        Some(Self {
+            timeout,
+            sleep: runtime.sleep_until(at),
+        })
+    }
+
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    pub(crate) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        Pin::new(&mut self.sleep).poll(cx)
+    }
+
+    /// The status of a call that was not over in time, while it was `doing` something.
+    pub(crate) fn status(&self, doing: &str) -> Status {
+        Status::deadline_exceeded(format!(
+            "deadline of {:?} exceeded while {doing}",
+            self.timeout
+        ))
+    }
+}
+
+/// Reads `grpc-timeout`: up to eight digits and a unit. What is no such thing counts as none, as
+/// the server is the one to complain.
+///
+/// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+pub(crate) fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let number: u64 = digits.parse().ok()?;
+    Some(match unit {
+        "H" => Duration::from_secs(number * 3600),
+        "M" => Duration::from_secs(number * 60),
+        "S" => Duration::from_secs(number),
+        "m" => Duration::from_millis(number),
+        "u" => Duration::from_micros(number),
+        "n" => Duration::from_nanos(number),
+        _ => return None,
+    })
+}
+
+/// Writes `grpc-timeout`, in the finest unit that eight digits can hold.
+pub(crate) fn timeout_value(timeout: Duration) -> HeaderValue {
+    const MAX: u128 = 99_999_999;
+    let units = [
+        ("n", 1),
+        ("u", 1_000),
+        ("m", 1_000_000),
+        ("S", 1_000_000_000),
+    ];
+    let nanos = timeout.as_nanos();
+    let text = units
+        .into_iter()
+        .map(|(unit, size)| (unit, nanos.div_ceil(size)))
+        .find(|(_, number)| *number <= MAX)
+        .map_or_else(
+            || format!("{MAX}H"),
+            |(unit, number)| format!("{number}{unit}"),
+        );
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("99999999H"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is written is read as the same time, or the next that can be written.
+    #[test]
+    fn grpc_timeout_is_written_as_it_is_read() {
+        for (timeout, text) in [
+            (Duration::ZERO, "0n"),
+            (Duration::from_millis(1), "1000000n"),
+            (Duration::from_millis(250), "250000u"),
+            (Duration::from_nanos(100_000_001), "100001u"),
+            (Duration::from_secs(86_400), "86400000m"),
+        ] {
+            assert_eq!(timeout_value(timeout), text);
+        }
+    }
+
+    fn check(text: &str, expected: Option<Duration>) {
+        let mut headers = HeaderMap::new();
+        headers.insert("grpc-timeout", text.parse().expect("a header value"));
+        assert_eq!(timeout_of(&headers), expected, "{text:?}");
+    }
+
+    /// TimeoutValue is a positive integer of at most 8 digits, TimeoutUnit one of H M S m u n.
+    #[test]
+    fn grpc_timeout_is_read_as_the_standard_says() {
+        check("1H", Some(Duration::from_secs(3600)));
+        check("2M", Some(Duration::from_secs(120)));
+        check("99999999S", Some(Duration::from_secs(99_999_999)));
+        check("250m", Some(Duration::from_millis(250)));
+        check("5u", Some(Duration::from_micros(5)));
+        check("7n", Some(Duration::from_nanos(7)));
+        check("0m", Some(Duration::ZERO));
+        for bad in ["", "S", "1", "123456789S", "1s", "-1S", "1.5S", "1 S"] {
+            check(bad, None);
+        }
+    }
+}
