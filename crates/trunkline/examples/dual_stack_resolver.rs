@@ -1,0 +1,76 @@
+//! A resolver of one's own whose endpoints have an IPv4 and an IPv6 address each.
+//!
+//! Plain DNS cannot say which addresses are one backend, so that a backend with two of them gets
+//! two shares of the load. A resolver that knows can: here from a table, in earnest from the API
+//! of whatever places the backends.
+//!
+//! `cargo run --example dual_stack_resolver -- 5001 5002` calls the backends on these ports.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::task::{Context, Poll};
+
+use trunkline::target::Target;
+use trunkline::{AttributeKey, Attributes, Channel, Endpoint, Resolution};
+use trunkline::{ResolveError, Resolver, ResolverFactory, ResolverOptions};
+
+/// Where a backend runs: shown by `trunkline watch`, and there for policies to look at.
+#[derive(Debug)]
+pub enum Zone {}
+
+impl AttributeKey for Zone {
+    type Value = String;
+    const NAME: &'static str = "zone";
+    /// A backend that moves keeps its connections.
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+/// Resolves every target of the scheme `inventory` to the same backends.
+#[derive(Clone, Debug)]
+pub struct Inventory {
+    /// The port of each backend, on both loopback addresses.
+    pub ports: Vec<u16>,
+}
+
+impl ResolverFactory for Inventory {
+    fn scheme(&self) -> &str {
+        "inventory"
+    }
+
+    fn build(
+        &self,
+        _: &Target,
+        _: &ResolverOptions,
+    ) -> Result<Box<dyn Resolver>, ResolveError> {
+        let endpoints: Vec<Endpoint> = self.ports.iter().map(|&port| backend(port)).collect();
+        let resolution = Resolution::new(endpoints)
+            .with_service_config(r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#);
+        Ok(Box::new(Once(Some(resolution))))
+    }
+}
+
+/// One backend: two addresses, one share of the load.
+fn backend(port: u16) -> Endpoint {
+    Endpoint::new([
+        SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+        SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+    ])
+    .with_attributes(Attributes::new().with::<Zone>(format!("zone-{}", port % 3)))
+}
+
+/// Says its list once. One that watches would wake the context when there is a new one.
+#[derive(Debug)]
+struct Once(Option<Resolution>);
+
+impl Resolver for Once {
+    fn poll_resolution(&mut self, _: &mut Context<'_>) -> Poll<Resolution> {
+        self.0.take().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let ports = std::env::args().skip(1).map(|port| port.parse()).collect::<Result<_, _>>()?;
+    let channel =
+        Channel::builder("inventory:greeter").resolver(Inventory { ports }).plaintext().build()?;
+    println!("{}: {}", channel.canonical_target(), channel.state());
+    Ok(())
+}
