@@ -1,0 +1,85 @@
+//! Makes the checked-in tonic and prost code of this repository, without protoc.
+//!
+//! `cargo xtask codegen` runs it; with `--check` it writes nothing and fails when a checked-in file
+//! is not what the protos give.
+
+mod output;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use output::{Output, Sides};
+
+/// Every file that is made, and what of its proto goes into it.
+const OUTPUTS: [Output; 3] = [
+    Output {
+        proto: "helloworld.proto",
+        file: "crates/testkit/src/generated/helloworld.rs",
+        sides: Sides::ClientAndServer,
+    },
+    Output {
+        proto: "grpc/health/v1/health.proto",
+        file: "crates/testkit/src/generated/grpc.health.v1.rs",
+        sides: Sides::ClientAndServer,
+    },
+    Output {
+        proto: "grpc/health/v1/health.proto",
+        file: "crates/cli/src/generated/grpc.health.v1.rs",
+        sides: Sides::Client,
+    },
+];
+
+fn main() -> ExitCode {
+    let mut check = false;
+    for arg in std::env::args().skip(1) {
+        if arg != "--check" {
+            eprintln!("unknown argument `{arg}`; there is only --check");
+            return ExitCode::from(2);
+        }
+        check = true;
+    }
+    match run(check) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Writes the files that differ from what the protos give, or with `check` names them in an error.
+fn run(check: bool) -> Result<(), String> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let protos = here.join("proto");
+    let root = here.join("../..");
+    let mut stale = Vec::new();
+    for output in OUTPUTS {
+        let made = output.make(&protos)?;
+        let path = root.join(output.file);
+        if std::fs::read_to_string(&path).is_ok_and(|there| there == made) {
+            println!("{}: up to date", output.file);
+        } else if check {
+            stale.push(output.file);
+        } else {
+            write(&path, &made)?;
+            println!("{}: written", output.file);
+        }
+    }
+    if stale.is_empty() {
+        return Ok(());
+    }
+    Err(format!(
+        "not what the protos give: {}; run `cargo xtask codegen` and commit the result",
+        stale.join(", ")
+    ))
+}
+
+/// Writes `text` to `path`, whose folder need not be there.
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    let written = match path.parent() {
+        Some(folder) => std::fs::create_dir_all(folder),
+        None => Ok(()),
+    }
+    .and_then(|()| std::fs::write(path, text));
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+}

@@ -1,0 +1,94 @@
+//! From a proto to the text of one Rust file.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// One generated file.
+#[derive(Clone, Copy)]
+pub(crate) struct Output {
+    /// The proto it is made from, below the folder `proto`.
+    pub(crate) proto: &'static str,
+    /// Where it goes, from the root of the repository.
+    pub(crate) file: &'static str,
+    /// What of the services goes into it.
+    pub(crate) sides: Sides,
+}
+
+/// Which side of a service is generated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sides {
+    /// The client alone.
+    Client,
+    /// Both.
+    ClientAndServer,
+}
+
+impl Output {
+    /// Makes the text of the file, formatted as `cargo fmt` wants it.
+    pub(crate) fn make(&self, protos: &Path) -> Result<String, String> {
+        let files = protox::compile([self.proto], [protos])
+            .map_err(|error| format!("{}: {error}", self.proto))?;
+        let package = files
+            .file
+            .last()
+            .map(|file| file.package().to_owned())
+            .ok_or_else(|| format!("{}: nothing in it", self.proto))?;
+        let folder = Scratch::new()?;
+        tonic_prost_build::configure()
+            // No `connect()` that would pull in a transport of tokio's: a stub takes any channel.
+            .build_transport(false)
+            .build_server(self.sides == Sides::ClientAndServer)
+            .out_dir(&folder.0)
+            .compile_fds(files)
+            .map_err(|error| format!("{}: {error}", self.proto))?;
+        let made = folder.0.join(format!("{package}.rs"));
+        let text = std::fs::read_to_string(&made)
+            .map_err(|error| format!("cannot read {}: {error}", made.display()))?;
+        let header = format!(
+            "// Made by `cargo xtask codegen` from xtask/codegen/proto/{}; do not edit.\n",
+            self.proto
+        );
+        rustfmt(&(header + &text))
+    }
+}
+
+/// A folder of this process below the system's folder for temporary files, gone on drop.
+struct Scratch(std::path::PathBuf);
+
+impl Scratch {
+    fn new() -> Result<Self, String> {
+        let path = std::env::temp_dir().join(format!("trunkline-codegen-{}", std::process::id()));
+        std::fs::create_dir_all(&path)
+            .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // A folder left behind harms nobody, and there is nobody to tell.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Formats `source` with the rustfmt of this toolchain.
+fn rustfmt(source: &str) -> Result<String, String> {
+    let failed = |error: std::io::Error| {
+        format!("cannot run rustfmt: {error}; `rustup component add rustfmt` installs it")
+    };
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024", "--emit", "stdout"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(source.as_bytes()).map_err(failed)?;
+    }
+    let output = child.wait_with_output().map_err(failed)?;
+    if !output.status.success() {
+        return Err("rustfmt cannot read the generated code".to_owned());
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("rustfmt printed no text: {error}"))
+}
