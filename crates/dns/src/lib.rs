@@ -1,2 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod answer;
+mod config;
+mod error;
+mod hosts;
+#[cfg(feature = "io")]
+pub mod io;
+mod name;
+mod record;
+mod resolv_conf;
+
+pub use crate::answer::{FamilyAnswer, IpAnswer, Partial, Source, SrvAnswer, TxtAnswer};
+pub use crate::config::ClientConfig;
+pub use crate::error::{LookupError, LookupErrorKind, Outcome, ServerAttempt, Transport};
+pub use crate::hosts::Hosts;
+pub use crate::name::{Name, NameError, NameErrorKind};
+pub use crate::record::{Address, Families, Family, RecordType, Srv};
+pub use crate::resolv_conf::{Nameserver, ResolvConf, ResolvOptions};

@@ -1,2 +1,29 @@
 #![doc = include_str!("../README.md")]
+#![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod authority;
+mod encode;
+mod error;
+mod explain;
+mod facts;
+mod fault;
+mod host_port;
+mod ip;
+mod normalize;
+mod octets;
+mod schemes;
+mod split;
+mod target;
+mod target_ref;
+mod view;
+mod warn;
+
+pub use crate::encode::encode_authority;
+pub use crate::error::{ErrorKind, ParseError, Warning};
+pub use crate::schemes::Schemes;
+pub use crate::target::Target;
+pub use crate::target_ref::TargetRef;
+pub use crate::view::{DEFAULT_DNS_PORT, DEFAULT_PORT, Host, HostPort, TargetView};

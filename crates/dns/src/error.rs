@@ -1,0 +1,320 @@
+//! How a lookup failed, told in full.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::{Name, NameError, RecordType};
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LookupErrorKind {
+    /// The name does not exist (NXDOMAIN), and no server failed while this was found out.
+    NotFound,
+    /// The name exists and has no records of the type asked for.
+    NoData,
+    /// No server gave a verdict: SERVFAIL, REFUSED, silence, a malformed reply. It may heal.
+    Unavailable,
+    /// The deadline of the whole lookup came first.
+    Deadline,
+    /// The text is no name that could be asked for; nothing was sent.
+    InvalidName,
+}
+
+impl LookupErrorKind {
+    /// The stable word for scripts: `not_found`, `no_data`, `unavailable`, `deadline`,
+    /// `invalid_name`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::NoData => "no_data",
+            Self::Unavailable => "unavailable",
+            Self::Deadline => "deadline",
+            Self::InvalidName => "invalid_name",
+        }
+    }
+
+    /// Whether asking again may find something: the verdict is not the name's owner's.
+    #[must_use]
+    pub fn is_soft(self) -> bool {
+        matches!(self, Self::Unavailable | Self::Deadline)
+    }
+}
+
+/// The transport of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// A datagram.
+    Udp,
+    /// A stream, with lengths.
+    Tcp,
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+        })
+    }
+}
+
+/// What one server did with one query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It answered with this many records of the type.
+    Answered(usize),
+    /// It says that the name has no such records.
+    NoData,
+    /// It says that the name does not exist (NXDOMAIN).
+    NotFound,
+    /// Its reply did not fit into a datagram; it is asked again over TCP.
+    Truncated,
+    /// It does not know EDNS; it is asked again without.
+    NoEdns,
+    /// It failed with this response code: SERVFAIL (2), REFUSED (5), NOTIMP (4), FORMERR (1), or
+    /// another.
+    Rcode(u16),
+    /// It is not responsible for the name and does not ask others (a lame server).
+    Lame,
+    /// Its reply cannot be used; what is wrong with it.
+    Malformed(&'static str),
+    /// Nothing usable came in time; how many datagrams were dropped because they did not match.
+    TimedOut {
+        /// Datagrams that did not answer the question that was asked.
+        ignored: u32,
+    },
+    /// The operating system reports an error: refused, unreachable, reset.
+    Io(io::ErrorKind),
+    /// It closed the connection before it had answered.
+    Closed,
+    /// The lookup ended before the server had answered.
+    Abandoned,
+}
+
+impl Outcome {
+    /// The stable word for scripts.
+    ///
+    /// One of `answer`, `no_data`, `nxdomain`, `truncated`, `no_edns`, `servfail`, `refused`,
+    /// `notimp`, `formerr`, `rcode`, `lame`, `malformed`, `timed_out`, `connection_refused`,
+    /// `unreachable`, `io_error`, `closed`, `abandoned`.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Answered(_) => "answer",
+            Self::NoData => "no_data",
+            Self::NotFound => "nxdomain",
+            Self::Truncated => "truncated",
+            Self::NoEdns => "no_edns",
+            Self::Rcode(1) => "formerr",
+            Self::Rcode(2) => "servfail",
+            Self::Rcode(4) => "notimp",
+            Self::Rcode(5) => "refused",
+            Self::Rcode(_) => "rcode",
+            Self::Lame => "lame",
+            Self::Malformed(_) => "malformed",
+            Self::TimedOut { .. } => "timed_out",
+            Self::Io(io::ErrorKind::ConnectionRefused) => "connection_refused",
+            Self::Io(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
+                "unreachable"
+            }
+            Self::Io(_) => "io_error",
+            Self::Closed => "closed",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered(1) => f.write_str("answered with 1 record"),
+            Self::Answered(count) => write!(f, "answered with {count} records"),
+            Self::NoData => f.write_str("says there are no such records"),
+            Self::NotFound => f.write_str("says the name does not exist (NXDOMAIN)"),
+            Self::Truncated => f.write_str("reply truncated, asking over tcp"),
+            Self::NoEdns => f.write_str("does not know EDNS, asking without"),
+            Self::Rcode(1) => f.write_str("failed with FORMERR"),
+            Self::Rcode(2) => f.write_str("failed with SERVFAIL"),
+            Self::Rcode(4) => f.write_str("failed with NOTIMP"),
+            Self::Rcode(5) => f.write_str("refused the query (REFUSED)"),
+            Self::Rcode(16) => f.write_str("failed with BADVERS"),
+            Self::Rcode(code) => write!(f, "failed with response code {code}"),
+            Self::Lame => f.write_str("is not responsible for the name and asks nobody (lame)"),
+            Self::Malformed(what) => write!(f, "sent a malformed reply: {what}"),
+            Self::TimedOut { ignored: 0 } => f.write_str("did not answer in time"),
+            Self::TimedOut { ignored } => {
+                write!(
+                    f,
+                    "did not answer in time ({ignored} replies did not match)"
+                )
+            }
+            Self::Io(kind) => kind.fmt(f),
+            Self::Closed => f.write_str("closed the connection without an answer"),
+            Self::Abandoned => f.write_str("had not answered when the lookup ended"),
+        }
+    }
+}
+
+/// One query to one server, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ServerAttempt {
+    /// The server.
+    pub server: SocketAddr,
+    /// How it was asked.
+    pub transport: Transport,
+    /// The name that it was asked for: one of the search list's candidates.
+    pub name: Name,
+    /// The type that it was asked for.
+    pub record_type: RecordType,
+    /// What it did.
+    pub outcome: Outcome,
+    /// From the sending of the query to the outcome.
+    pub elapsed: Duration,
+}
+
+impl fmt::Display for ServerAttempt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} over {} for {} {}: {} after {:.1} ms",
+            self.server,
+            self.transport,
+            self.name,
+            self.record_type,
+            self.outcome,
+            self.elapsed.as_secs_f64() * 1e3
+        )
+    }
+}
+
+/// A lookup that found nothing: the name, the verdict, and every server with what it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookupError(Box<Inner>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Inner {
+    kind: LookupErrorKind,
+    name: String,
+    reason: Option<String>,
+    attempts: Vec<ServerAttempt>,
+    elapsed: Duration,
+}
+
+impl LookupError {
+    pub(crate) fn new(
+        kind: LookupErrorKind,
+        name: &str,
+        reason: Option<String>,
+        attempts: Vec<ServerAttempt>,
+        elapsed: Duration,
+    ) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            name: name.to_owned(),
+            reason,
+            attempts,
+            elapsed,
+        }))
+    }
+
+    pub(crate) fn local(kind: LookupErrorKind, name: &str, reason: &str) -> Self {
+        Self::new(
+            kind,
+            name,
+            Some(reason.to_owned()),
+            Vec::new(),
+            Duration::ZERO,
+        )
+    }
+
+    pub(crate) fn invalid(name: &str, error: &NameError) -> Self {
+        Self::local(LookupErrorKind::InvalidName, name, &error.to_string())
+    }
+
+    /// Why there is no answer.
+    #[must_use]
+    pub fn kind(&self) -> LookupErrorKind {
+        self.0.kind
+    }
+
+    /// The name as it was given, before any search list.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Why no server was asked, where none was.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+
+    /// Every query sent and what its server did, in order of the outcomes.
+    #[must_use]
+    pub fn attempts(&self) -> &[ServerAttempt] {
+        &self.0.attempts
+    }
+
+    /// How long the lookup took.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed
+    }
+
+    /// The last response code that a server gave: 3 (NXDOMAIN), 2 (SERVFAIL), 0 (no data), ...
+    #[must_use]
+    pub fn rcode(&self) -> Option<u16> {
+        self.0
+            .attempts
+            .iter()
+            .rev()
+            .find_map(|attempt| match attempt.outcome {
+                Outcome::Rcode(code) => Some(code),
+                Outcome::NotFound => Some(3),
+                Outcome::NoData | Outcome::Answered(_) | Outcome::Lame => Some(0),
+                _ => None,
+            })
+    }
+}
+
+impl fmt::Display for LookupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &*self.0;
+        let name = inner.name.escape_debug();
+        match inner.kind {
+            LookupErrorKind::NotFound => write!(f, "the name {name} does not exist")?,
+            LookupErrorKind::NoData => {
+                write!(f, "the name {name} has no records of the type asked for")?
+            }
+            LookupErrorKind::Unavailable => write!(f, "no server could look up {name}")?,
+            LookupErrorKind::Deadline => write!(
+                f,
+                "the lookup of {name} did not end within {:.1} s",
+                inner.elapsed.as_secs_f64()
+            )?,
+            LookupErrorKind::InvalidName => write!(f, "{name} is not a name to look up")?,
+        }
+        if let Some(reason) = &inner.reason {
+            write!(f, ": {reason}")?;
+        }
+        // The end tells more than the beginning, where a list is too long for one message.
+        const SHOWN: usize = 8;
+        let hidden = inner.attempts.len().saturating_sub(SHOWN);
+        for (index, attempt) in inner.attempts.iter().skip(hidden).enumerate() {
+            f.write_str(if index == 0 { ": " } else { "; " })?;
+            if index == 0 && hidden > 0 {
+                write!(f, "({hidden} earlier attempts); ")?;
+            }
+            attempt.fmt(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for LookupError {}

@@ -1,0 +1,231 @@
+//! `resolv.conf`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::{Address, Name};
+
+/// Nameservers and search domains above these are left out, so that a hostile or broken file costs
+/// little.
+const MAX_NAMESERVERS: usize = 32;
+const MAX_SEARCH: usize = 32;
+/// The port of DNS (RFC 1035 section 4.2).
+pub(crate) const DNS_PORT: u16 = 53;
+
+/// What a `resolv.conf` says.
+///
+/// Reading one never fails: what is not understood is left out, as every libc does. A file without
+/// a name server stands for the servers on this machine (`127.0.0.1` and `::1`).
+///
+/// Source: resolv.conf(5). Deviations: all name servers count, not the first three; a name server
+/// may carry a port (`127.0.0.1:5353`, `[::1]:5353`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResolvConf {
+    /// The servers, in order.
+    pub nameservers: Vec<Nameserver>,
+    /// The search list, absolute; the last `search` or `domain` line counts.
+    pub search: Vec<Name>,
+    /// What the `options` lines say.
+    pub options: ResolvOptions,
+}
+
+/// A `nameserver` line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Nameserver {
+    /// The address.
+    pub ip: IpAddr,
+    /// The interface of a link-local address, by name or by number: `eth0` in `fe80::1%eth0`.
+    pub zone: Option<String>,
+    /// The port; 53 unless the line says otherwise.
+    pub port: u16,
+}
+
+/// The options of a `resolv.conf`; `None` where the file does not say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResolvOptions {
+    /// `ndots:n`, 0 to 15: with so many dots a name is tried as it is first.
+    pub ndots: Option<u8>,
+    /// `timeout:n`, 1 to 30 s: how long one server may take.
+    pub timeout: Option<Duration>,
+    /// `attempts:n`, 1 to 5: how often the list of servers is gone through.
+    pub attempts: Option<u8>,
+    /// `rotate`: each lookup starts at another server.
+    pub rotate: bool,
+    /// `use-vc`, `usevc`, `tcp`: TCP from the start.
+    pub use_tcp: bool,
+    /// `single-request`: A first, AAAA when that is done.
+    pub single_request: bool,
+    /// `single-request-reopen`: A and AAAA from sockets of their own.
+    pub single_request_reopen: bool,
+    /// `no-reload`: changes of the file are not looked for.
+    pub no_reload: bool,
+    /// `no-aaaa`: IPv6 addresses are not asked for.
+    pub no_aaaa: bool,
+}
+
+impl ResolvConf {
+    /// Reads the text of a file, of any octets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use trunkline_dns::ResolvConf;
+    ///
+    /// let conf = ResolvConf::parse(b"search prod.svc cluster.local\nnameserver 10.0.0.10\noptions ndots:5\n");
+    /// assert_eq!(conf.search.len(), 2);
+    /// assert_eq!(conf.options.ndots, Some(5));
+    /// ```
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Self {
+        let mut conf = Self::default();
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        for line in text.split(|&octet| octet == b'\n') {
+            conf.parse_line(line);
+        }
+        conf
+    }
+
+    /// Applies the environment variables that every libc heeds: `LOCALDOMAIN` replaces the search
+    /// list, `RES_OPTIONS` adds to the options.
+    pub fn apply_environment(&mut self, localdomain: Option<&str>, res_options: Option<&str>) {
+        if let Some(domains) = localdomain {
+            self.search = search_list(domains.split_ascii_whitespace());
+        }
+        if let Some(options) = res_options {
+            for option in options.split_ascii_whitespace() {
+                self.options.parse_option(option);
+            }
+        }
+    }
+
+    /// The addresses of the servers, or those on this machine where the file names none.
+    ///
+    /// `interface` tells the index of an interface by its name; a server whose interface is not
+    /// known is left out.
+    pub fn servers(&self, interface: impl Fn(&str) -> Option<u32>) -> Vec<SocketAddr> {
+        if self.nameservers.is_empty() {
+            return local_servers();
+        }
+        self.nameservers
+            .iter()
+            .filter_map(|server| {
+                let scope_id = match &server.zone {
+                    None => 0,
+                    Some(zone) => zone.parse().ok().or_else(|| interface(zone))?,
+                };
+                let address = Address {
+                    ip: server.ip,
+                    scope_id,
+                };
+                Some(address.with_port(server.port))
+            })
+            .collect()
+    }
+
+    fn parse_line(&mut self, line: &[u8]) {
+        // A comment starts the line; within a line `#` and `;` end it, as musl and Go have it.
+        let end = line
+            .iter()
+            .position(|octet| matches!(octet, b'#' | b';' | 0));
+        let line = &line[..end.unwrap_or(line.len())];
+        let Ok(line) = std::str::from_utf8(line) else {
+            return;
+        };
+        let mut words = line.split_ascii_whitespace();
+        match words.next() {
+            Some("nameserver") => {
+                if self.nameservers.len() < MAX_NAMESERVERS {
+                    let server = words.next().and_then(Nameserver::parse);
+                    self.nameservers.extend(server);
+                }
+            }
+            Some("domain") => self.search = search_list(words.take(1)),
+            Some("search") => self.search = search_list(words),
+            Some("options") => words.for_each(|option| self.options.parse_option(option)),
+            _ => {}
+        }
+    }
+}
+
+/// The servers of a machine that names none (resolv.conf(5): "the default is to use the name
+/// server on the local machine").
+pub(crate) fn local_servers() -> Vec<SocketAddr> {
+    vec![
+        SocketAddr::from(([127, 0, 0, 1], DNS_PORT)),
+        SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], DNS_PORT)),
+    ]
+}
+
+fn search_list<'a>(words: impl Iterator<Item = &'a str>) -> Vec<Name> {
+    let mut list: Vec<Name> = Vec::new();
+    for word in words {
+        if let Ok(name) = Name::parse(word) {
+            let name = name.to_absolute();
+            if !list.contains(&name) && list.len() < MAX_SEARCH {
+                list.push(name);
+            }
+        }
+    }
+    list
+}
+
+impl Nameserver {
+    fn parse(word: &str) -> Option<Self> {
+        let (host, port) = match word.strip_prefix('[') {
+            Some(rest) => {
+                let (host, rest) = rest.split_once(']')?;
+                let port = match rest.strip_prefix(':') {
+                    Some(port) => port.parse().ok()?,
+                    None if rest.is_empty() => DNS_PORT,
+                    None => return None,
+                };
+                (host, port)
+            }
+            None => match word.split_once(':') {
+                Some((host, port)) if !port.contains(':') => (host, port.parse().ok()?),
+                _ => (word, DNS_PORT),
+            },
+        };
+        let (ip, zone) = match host.split_once('%') {
+            Some((ip, zone)) if !zone.is_empty() => (ip, Some(zone.to_owned())),
+            Some(_) => return None,
+            None => (host, None),
+        };
+        let ip: IpAddr = ip.parse().ok()?;
+        // A zone on an IPv4 address means nothing.
+        let zone = zone.filter(|_| ip.is_ipv6());
+        (port != 0).then_some(Self { ip, zone, port })
+    }
+}
+
+impl ResolvOptions {
+    fn parse_option(&mut self, option: &str) {
+        let (name, value) = match option.split_once(':') {
+            Some((name, value)) => (name, value.parse::<u64>().ok()),
+            None => (option, None),
+        };
+        let clamped = |low: u64, high: u64| {
+            let value = value?.clamp(low, high);
+            u8::try_from(value).ok()
+        };
+        match name {
+            "ndots" => self.ndots = clamped(0, 15).or(self.ndots),
+            "timeout" => {
+                let seconds = clamped(1, 30).map(|value| Duration::from_secs(value.into()));
+                self.timeout = seconds.or(self.timeout);
+            }
+            "attempts" => self.attempts = clamped(1, 5).or(self.attempts),
+            "rotate" => self.rotate = true,
+            "use-vc" | "usevc" | "tcp" => self.use_tcp = true,
+            "single-request" => self.single_request = true,
+            "single-request-reopen" => self.single_request_reopen = true,
+            "no-reload" => self.no_reload = true,
+            "no-aaaa" => self.no_aaaa = true,
+            // `edns0`: always on here. `trust-ad`, `strict-error` and the rest: not heeded.
+            _ => {}
+        }
+    }
+}

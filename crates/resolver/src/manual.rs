@@ -1,0 +1,177 @@
+//! A resolver that is told what to say.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use trunkline_target::Target;
+
+use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions, Verdict};
+
+/// A scheme whose targets resolve to what its owner says, when they say it.
+///
+/// It is the factory and the handle at once; clones are the same. Each resolution reaches every
+/// resolver that stands, in order; one that is built later begins with the last, because a channel
+/// that leaves idleness builds anew.
+///
+/// For tests, and for programs that learn of their backends by other ways than names.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use trunkline_endpoint::Endpoint;
+/// use trunkline_resolver::{ManualResolver, Resolution, ResolverRegistry};
+///
+/// let backends = ManualResolver::new("fleet");
+/// let mut registry = ResolverRegistry::new();
+/// registry.register(backends.clone());
+/// // .. a channel to `fleet:///any` is built with the registry; then, at any time:
+/// let backend = SocketAddr::from(([192, 0, 2, 1], 50051));
+/// backends.update(Resolution::new([Endpoint::new([backend])]));
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManualResolver {
+    scheme: Arc<str>,
+    shared: Arc<Mutex<Shared>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    last: Option<Resolution>,
+    /// The resolvers that stand, by number.
+    sessions: BTreeMap<u64, Inbox>,
+    built: u64,
+    requests: u64,
+    verdict: Option<Verdict>,
+}
+
+#[derive(Debug, Default)]
+struct Inbox {
+    resolutions: VecDeque<Resolution>,
+    waker: Option<Waker>,
+}
+
+impl ManualResolver {
+    /// Targets of this scheme stay without a resolution until [`update`](Self::update).
+    #[must_use]
+    pub fn new(scheme: &str) -> Self {
+        Self {
+            scheme: scheme.to_ascii_lowercase().into(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// Targets of this scheme begin with this resolution.
+    #[must_use]
+    pub fn with_initial(scheme: &str, resolution: Resolution) -> Self {
+        let manual = Self::new(scheme);
+        manual.lock().last = Some(resolution);
+        manual
+    }
+
+    /// Gives this resolution (endpoints, or an error) to every resolver, from now on.
+    pub fn update(&self, resolution: Resolution) {
+        let mut shared = self.lock();
+        shared.last = Some(resolution.clone());
+        let wakers: Vec<Waker> = shared
+            .sessions
+            .values_mut()
+            .filter_map(|inbox| {
+                inbox.resolutions.push_back(resolution.clone());
+                inbox.waker.take()
+            })
+            .collect();
+        drop(shared);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// How many resolvers stand: channels of this scheme that are not idle.
+    #[must_use]
+    pub fn active(&self) -> usize {
+        self.lock().sessions.len()
+    }
+
+    /// How many resolvers were built so far.
+    #[must_use]
+    pub fn built(&self) -> u64 {
+        self.lock().built
+    }
+
+    /// How often a channel asked for a new resolution so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.lock().requests
+    }
+
+    /// What a channel said last of a resolution.
+    #[must_use]
+    pub fn last_verdict(&self) -> Option<Verdict> {
+        self.lock().verdict
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ResolverFactory for ManualResolver {
+    fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    fn build(
+        &self,
+        _target: &Target,
+        _options: &ResolverOptions,
+    ) -> Result<Box<dyn Resolver>, ResolveError> {
+        let mut shared = self.lock();
+        let number = shared.built;
+        shared.built += 1;
+        let inbox = Inbox {
+            resolutions: shared.last.iter().cloned().collect(),
+            waker: None,
+        };
+        shared.sessions.insert(number, inbox);
+        drop(shared);
+        Ok(Box::new(Session {
+            manual: self.clone(),
+            number,
+        }))
+    }
+}
+
+/// One resolver that stands.
+#[derive(Debug)]
+struct Session {
+    manual: ManualResolver,
+    number: u64,
+}
+
+impl Resolver for Session {
+    fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution> {
+        let mut shared = self.manual.lock();
+        let inbox = shared.sessions.entry(self.number).or_default();
+        match inbox.resolutions.pop_front() {
+            Some(resolution) => Poll::Ready(resolution),
+            None => {
+                inbox.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn resolve_now(&mut self) {
+        self.manual.lock().requests += 1;
+    }
+
+    fn handle_verdict(&mut self, verdict: Verdict) {
+        self.manual.lock().verdict = Some(verdict);
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.manual.lock().sessions.remove(&self.number);
+    }
+}

@@ -1,0 +1,272 @@
+//! Pacing: grpc-client.md 3.5, and refreshing by TTL.
+
+use std::time::{Duration, Instant};
+
+use trunkline_backoff::BackoffPolicy;
+use trunkline_resolver::{Pacer, Pacing, Verdict};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A pacer without jitter, in virtual time that starts at zero.
+struct Clock {
+    pacer: Pacer,
+    start: Instant,
+    now: Instant,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "virtual time needs some first instant"
+)]
+fn first_instant() -> Instant {
+    Instant::now()
+}
+
+impl Clock {
+    fn new(pacing: Pacing) -> Self {
+        let now = first_instant();
+        Self {
+            pacer: Pacer::new(pacing, 7, now),
+            start: now,
+            now,
+        }
+    }
+
+    /// Seconds from the start to the next resolution.
+    fn due(&self) -> Option<f64> {
+        let due = self.pacer.poll_timeout()?;
+        Some((due - self.start).as_secs_f64())
+    }
+
+    /// Goes to this second.
+    fn at(&mut self, second: u64) -> &mut Self {
+        self.now = self.start + second * SECOND;
+        self
+    }
+
+    fn start(&mut self) {
+        assert!(self.pacer.poll_start(self.now), "nothing is due");
+    }
+
+    fn succeed(&mut self, ttl_secs: Option<u64>) {
+        self.pacer
+            .handle_success(ttl_secs.map(Duration::from_secs), self.now);
+    }
+
+    fn verdict(&mut self, verdict: Verdict) {
+        self.pacer.handle_verdict(verdict, self.now);
+    }
+
+    /// Goes to when the next resolution is due, and starts it; says how many seconds that took.
+    fn skip_to_start(&mut self) -> f64 {
+        let due = self.pacer.poll_timeout().expect("nothing will be due");
+        let gap = due.saturating_duration_since(self.now);
+        self.now = self.now.max(due);
+        self.start();
+        gap.as_secs_f64()
+    }
+}
+
+fn steady() -> Pacing {
+    let mut pacing = Pacing::default();
+    pacing.jitter = 0.0;
+    pacing.backoff.jitter = 0.0;
+    pacing
+}
+
+/// The first resolution is never limited, and runs once.
+#[test]
+fn first_is_due_at_once() {
+    let mut clock = Clock::new(steady());
+    assert_eq!(clock.due(), Some(0.0));
+    clock.start();
+    assert_eq!(clock.due(), None);
+    assert!(!clock.pacer.poll_start(clock.now));
+}
+
+/// A refresh comes when the TTL has run out, but not before the minimum interval; an answer without
+/// a TTL is not refreshed.
+#[test]
+fn refresh_by_ttl() {
+    fn check(ttl_secs: Option<u64>, expected: Option<f64>) {
+        let mut clock = Clock::new(steady());
+        clock.start();
+        clock.at(2).succeed(ttl_secs);
+        clock.verdict(Verdict::Accepted);
+        assert_eq!(clock.due(), expected, "TTL {ttl_secs:?}");
+    }
+    check(Some(300), Some(302.0));
+    check(Some(30), Some(32.0));
+    check(Some(5), Some(32.0));
+    check(Some(0), Some(32.0));
+    check(None, None);
+}
+
+/// No TTL makes the time overflow.
+#[test]
+fn huge_ttl() {
+    let mut clock = Clock::new(Pacing::default());
+    clock.start();
+    clock.pacer.handle_success(Some(Duration::MAX), clock.now);
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.pacer.poll_timeout(), None);
+}
+
+/// Jitter only lengthens: a refresh comes within max(TTL, floor) x (1 + jitter), and a thousand
+/// clients do not come in step.
+#[test]
+fn jitter_only_lengthens() {
+    let mut gaps: Vec<f64> = (0..1000)
+        .map(|seed| {
+            let now = first_instant();
+            let mut pacer = Pacer::new(Pacing::default(), seed, now);
+            assert!(pacer.poll_start(now));
+            pacer.handle_success(Some(60 * SECOND), now);
+            let due = pacer.poll_timeout().expect("has a TTL");
+            (due - now).as_secs_f64()
+        })
+        .collect();
+    gaps.sort_by(f64::total_cmp);
+    assert!(gaps[0] >= 60.0 && gaps[999] <= 66.0, "{gaps:?}");
+    assert!(gaps[250] > 61.0 && gaps[750] < 65.0, "not spread: {gaps:?}");
+}
+
+/// With refreshing off only a request brings the next resolution.
+#[test]
+fn refresh_can_be_off() {
+    let mut pacing = steady();
+    pacing.refresh = false;
+    let mut clock = Clock::new(pacing);
+    clock.start();
+    clock.succeed(Some(5));
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.due(), None);
+    clock.at(40).pacer.resolve_now();
+    assert_eq!(clock.due(), Some(30.0));
+    clock.start();
+}
+
+/// Any number of requests is one, not before the minimum interval, which counts from the success;
+/// it comes before a later refresh and leaves an earlier one.
+#[test]
+fn requests_are_coalesced_and_limited() {
+    let mut clock = Clock::new(steady());
+    clock.start();
+    clock.at(3).succeed(Some(300));
+    clock.verdict(Verdict::Accepted);
+    for _ in 0..100 {
+        clock.at(10).pacer.resolve_now();
+    }
+    assert_eq!(clock.due(), Some(33.0));
+    assert!(!clock.pacer.poll_start(clock.now));
+    clock.at(33).start();
+    clock.succeed(Some(300));
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.due(), Some(333.0));
+}
+
+/// A request during a resolution is remembered: the answer may be older than the request.
+#[test]
+fn request_while_running_is_remembered() {
+    let mut clock = Clock::new(steady());
+    clock.start();
+    clock.pacer.resolve_now();
+    clock.at(1).succeed(None);
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.due(), Some(31.0));
+}
+
+/// Failures back off, requests do not shorten that, and an accepted success ends it. The channel's
+/// verdict on an error changes nothing.
+#[test]
+fn failures_back_off() {
+    let mut clock = Clock::new(steady());
+    clock.start();
+    let mut gaps = Vec::new();
+    for _ in 0..5 {
+        clock.pacer.handle_failure(clock.now);
+        clock.verdict(Verdict::Accepted);
+        clock.pacer.resolve_now();
+        gaps.push(clock.skip_to_start());
+    }
+    let expected = [1.0, 1.6, 2.56, 4.096, 6.5536];
+    for (gap, expected) in gaps.iter().zip(expected) {
+        assert!((gap - expected).abs() < 1e-6, "{gaps:?}");
+    }
+    clock.succeed(None);
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.due(), None, "the requests came before the lookup");
+    clock.pacer.resolve_now();
+    assert_eq!(clock.skip_to_start(), 30.0);
+    clock.pacer.handle_failure(clock.now);
+    assert_eq!(clock.skip_to_start(), 1.0);
+}
+
+/// A success that the channel rejects (an empty list) backs off like a failure, growing.
+#[test]
+fn rejections_back_off() {
+    let mut clock = Clock::new(steady());
+    clock.start();
+    let mut last = 0.0;
+    for _ in 0..10 {
+        clock.succeed(Some(300));
+        clock.verdict(Verdict::Rejected);
+        let gap = clock.skip_to_start();
+        assert!(gap > last, "{gap} after {last}");
+        last = gap;
+    }
+    assert!(last < 120.0);
+    clock.succeed(Some(300));
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.skip_to_start(), 300.0);
+}
+
+/// The verdict on an early part of an answer counts, unless one on the whole follows.
+#[test]
+fn verdicts_on_parts() {
+    let mut clock = Clock::new(steady());
+    clock.start();
+    clock.verdict(Verdict::Rejected);
+    clock.succeed(Some(300));
+    assert_eq!(clock.due(), Some(1.0));
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.due(), Some(300.0));
+}
+
+/// What is missing is asked for again after the minimum interval, ever more slowly while it stays
+/// missing, and not later than the TTL says.
+#[test]
+fn partial_answers() {
+    let mut clock = Clock::new(steady());
+    clock.start();
+    let mut gaps = Vec::new();
+    for ttl_secs in [3600, 3600, 3600, 3600, 3600, 3600, 40] {
+        clock
+            .pacer
+            .handle_partial(Some(Duration::from_secs(ttl_secs)), clock.now);
+        clock.verdict(Verdict::Accepted);
+        gaps.push(clock.skip_to_start().round());
+    }
+    assert_eq!(gaps, [30.0, 48.0, 77.0, 120.0, 120.0, 120.0, 40.0]);
+    clock.succeed(Some(3600));
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.skip_to_start(), 3600.0);
+    clock.pacer.handle_partial(None, clock.now);
+    assert_eq!(clock.skip_to_start(), 30.0);
+}
+
+/// A minimum interval of zero and a back-off of zero are allowed, and mean at once.
+#[test]
+fn zeros() {
+    let mut pacing = steady();
+    pacing.min_interval = Duration::ZERO;
+    pacing.backoff = BackoffPolicy::default();
+    pacing.backoff.initial = Duration::ZERO;
+    let mut clock = Clock::new(pacing);
+    clock.start();
+    clock.succeed(Some(0));
+    clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.skip_to_start(), 0.0);
+    clock.pacer.handle_failure(clock.now);
+    assert_eq!(clock.skip_to_start(), 0.0);
+}

@@ -1,0 +1,281 @@
+//! What the scheme makes of the parts: checked without allocating, so that nothing is left to fail
+//! at the first call.
+
+use core::net::IpAddr;
+
+use crate::authority::{Authority, authority, check_server};
+use crate::fault::{Fault, What, ok};
+use crate::host_port::{HostPort, host_port, name};
+use crate::ip;
+use crate::octets::{Short, Span, escapes_are_text, find, octet_at, raw_index};
+use crate::schemes::Schemes;
+use crate::split::{Split, split};
+
+/// A text that has been read and checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Facts<'s> {
+    pub(crate) split: Split<'s>,
+    pub(crate) authority: Option<Authority>,
+    pub(crate) view: ViewFacts,
+}
+
+/// What a typed view is made of. Offsets count in the endpoint without its escapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ViewFacts {
+    Dns(HostPort),
+    Srv,
+    Unix,
+    UnixAbstract,
+    Ipv4,
+    Ipv6,
+    Vsock { cid: u32, port: u32 },
+    Passthrough(Option<HostPort>),
+    Xds,
+    Other,
+}
+
+/// The longest path or abstract name that fits a socket's address with its NUL, on any system.
+const PATH_MAX: usize = 107;
+
+/// Reads and checks a text. Faults count in the text.
+pub(crate) const fn read<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Facts<'s>, Fault> {
+    let split = ok!(split(text, schemes));
+    match check(text, split) {
+        Err(_) if split.fell_back && names_a_scheme(text) => {
+            // The host is what somebody meant as a scheme: say so, not that the port is odd.
+            Err(Fault::new(What::UnknownScheme, 0))
+        }
+        result => result,
+    }
+}
+
+/// Whether a text begins as `scheme://` does.
+pub(crate) const fn names_a_scheme(text: &[u8]) -> bool {
+    match crate::split::scheme_end(text) {
+        Some(colon) => colon + 2 < text.len() && text[colon + 1] == b'/' && text[colon + 2] == b'/',
+        None => false,
+    }
+}
+
+const fn check<'s>(text: &[u8], split: Split<'s>) -> Result<Facts<'s>, Fault> {
+    let scheme = split.scheme.as_bytes();
+    let binary = matches!(scheme, b"unix" | b"unix-abstract");
+    let authority = match split.authority {
+        Some(span) if span.is_empty() => None,
+        Some(span) if no_authority(scheme) => {
+            return Err(Fault::new(What::AuthorityRefused, span.start));
+        }
+        Some(span) => Some(ok!(authority(text, span))),
+        None => None,
+    };
+    if let Some(fragment) = split.fragment {
+        ok!(escapes_are_text(fragment.of(text), fragment.start));
+    }
+    let endpoint = split.endpoint(text);
+    let raw = endpoint.of(text);
+    if !binary {
+        ok!(escapes_are_text(raw, endpoint.start));
+    }
+    if raw.is_empty() && is_needed(scheme, split.path) {
+        return Err(Fault::new(What::EndpointMissing, endpoint.start));
+    }
+    let view = match view(scheme, split.path.of(text), raw) {
+        Ok(view) => view,
+        // Unix paths keep their slash: they count from the path.
+        Err(fault) if binary => return Err(fault.shifted(split.path.start)),
+        Err(fault) => return Err(fault.shifted(endpoint.start)),
+    };
+    if let (ViewFacts::Dns(_) | ViewFacts::Srv, Some(server)) = (view, &authority) {
+        ok!(check_server(text, server));
+    }
+    Ok(Facts {
+        split,
+        authority,
+        view,
+    })
+}
+
+/// Schemes for which an authority means nothing.
+const fn no_authority(scheme: &[u8]) -> bool {
+    matches!(
+        scheme,
+        b"unix" | b"unix-abstract" | b"ipv4" | b"ipv6" | b"vsock"
+    )
+}
+
+/// Whether a target of this scheme must have an endpoint.
+const fn is_needed(scheme: &[u8], path: Span) -> bool {
+    match scheme {
+        // `unix:///` is the root: of no use, but a path.
+        b"unix" | b"unix-abstract" => path.is_empty(),
+        b"dns" | b"srv" | b"ipv4" | b"ipv6" | b"vsock" | b"passthrough" | b"xds" => true,
+        _ => false,
+    }
+}
+
+/// Faults count in `raw`, but for Unix sockets in `path`.
+const fn view(scheme: &[u8], path: &[u8], raw: &[u8]) -> Result<ViewFacts, Fault> {
+    Ok(match scheme {
+        b"dns" => ViewFacts::Dns(ok!(dns(raw))),
+        b"srv" => {
+            ok!(srv(raw));
+            ViewFacts::Srv
+        }
+        b"unix" => {
+            ok!(socket_path(path, true));
+            ViewFacts::Unix
+        }
+        b"unix-abstract" => {
+            ok!(socket_path(path, false));
+            ViewFacts::UnixAbstract
+        }
+        b"ipv4" => {
+            ok!(list(raw, false));
+            ViewFacts::Ipv4
+        }
+        b"ipv6" => {
+            ok!(list(raw, true));
+            ViewFacts::Ipv6
+        }
+        b"vsock" => ok!(vsock(raw)),
+        b"passthrough" => ViewFacts::Passthrough(passthrough(raw)),
+        b"xds" => ViewFacts::Xds,
+        _ => ViewFacts::Other,
+    })
+}
+
+const fn dns(raw: &[u8]) -> Result<HostPort, Fault> {
+    if find(raw, b'%', 0).is_none() {
+        return host_port(raw);
+    }
+    let Some(decoded) = Short::decode(raw) else {
+        return Err(Fault::new(What::HostTooLong, 0));
+    };
+    match host_port(decoded.as_slice()) {
+        Ok(found) => Ok(found),
+        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
+    }
+}
+
+const fn srv(raw: &[u8]) -> Result<(), Fault> {
+    let Some(decoded) = Short::decode(raw) else {
+        return Err(Fault::new(What::HostTooLong, 0));
+    };
+    let octets = decoded.as_slice();
+    if ip::any(octets).is_some() || octets[0] == b'[' {
+        return Err(Fault::new(What::HostNotName, 0));
+    }
+    if let Some(colon) = find(octets, b':', 0) {
+        return Err(Fault::new(What::PortUnwanted, raw_index(raw, colon)));
+    }
+    match name(octets) {
+        Ok(()) => Ok(()),
+        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
+    }
+}
+
+const fn socket_path(path: &[u8], in_file_system: bool) -> Result<(), Fault> {
+    let mut count = 0;
+    let mut i = 0;
+    while i < path.len() {
+        let (octet, width) = octet_at(path, i);
+        if octet == 0 && in_file_system {
+            return Err(Fault::new(What::PathNul, i));
+        }
+        if count == PATH_MAX {
+            return Err(Fault::new(What::PathTooLong, i));
+        }
+        count += 1;
+        i += width;
+    }
+    Ok(())
+}
+
+/// Checks the elements between commas, escaped or not.
+const fn list(raw: &[u8], six: bool) -> Result<(), Fault> {
+    let mut element = Short::new();
+    let mut start = 0;
+    let mut i = 0;
+    loop {
+        let (octet, width) = if i < raw.len() {
+            octet_at(raw, i)
+        } else {
+            (b',', 0)
+        };
+        if octet == b',' {
+            match list_element(element.as_slice(), six) {
+                Ok(()) => {}
+                Err(fault) => {
+                    let at = start + raw_index(Span::new(start, i).of(raw), fault.at);
+                    return Err(Fault::new(fault.what, at));
+                }
+            }
+            if i >= raw.len() {
+                return Ok(());
+            }
+            element = Short::new();
+            start = i + width;
+        } else if !element.push(octet) {
+            return Err(Fault::new(not_of_family(six), start));
+        }
+        i += width;
+    }
+}
+
+const fn not_of_family(six: bool) -> What {
+    if six {
+        What::HostNotIpv6
+    } else {
+        What::HostNotIpv4
+    }
+}
+
+const fn list_element(octets: &[u8], six: bool) -> Result<(), Fault> {
+    if octets.is_empty() {
+        return Err(Fault::new(What::ElementMissing, 0));
+    }
+    let found = ok!(host_port(octets));
+    match found.ip {
+        Some(IpAddr::V4(_)) if !six && octets[0] != b'[' => {}
+        Some(IpAddr::V6(_)) if six => {}
+        _ => return Err(Fault::new(not_of_family(six), 0)),
+    }
+    // A socket address has room for the number of an interface, not for its name.
+    let host = found.host.of(octets);
+    match find(host, b'%', 0) {
+        Some(at) if ip::decimal(Span::new(at + 1, host.len()).of(host)).is_none() => {
+            Err(Fault::new(What::HostZone, found.host.start + at + 1))
+        }
+        _ => Ok(()),
+    }
+}
+
+const fn vsock(raw: &[u8]) -> Result<ViewFacts, Fault> {
+    let Some(decoded) = Short::decode(raw) else {
+        return Err(Fault::new(What::Cid, 0));
+    };
+    let octets = decoded.as_slice();
+    let Some(colon) = find(octets, b':', 0) else {
+        return Err(Fault::new(What::PortMissing, raw.len()));
+    };
+    let Some(cid) = ip::decimal(Span::new(0, colon).of(octets)) else {
+        return Err(Fault::new(What::Cid, 0));
+    };
+    let port = Span::new(colon + 1, octets.len()).of(octets);
+    let at = raw_index(raw, colon + 1);
+    if port.is_empty() {
+        return Err(Fault::new(What::PortMissing, at));
+    }
+    match ip::decimal(port) {
+        Some(port) => Ok(ViewFacts::Vsock { cid, port }),
+        None => Err(Fault::new(What::PortNotNumber, at)),
+    }
+}
+
+/// Anything may be passed through; what is a host and a port is told apart.
+const fn passthrough(raw: &[u8]) -> Option<HostPort> {
+    match dns(raw) {
+        Ok(found) if found.port.is_some() => Some(found),
+        _ => None,
+    }
+}

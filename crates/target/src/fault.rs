@@ -1,0 +1,192 @@
+//! What can be wrong with a target, before it is put into words.
+
+use crate::ErrorKind;
+
+/// What is wrong, and where. [`explain`](crate::explain) puts it into words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fault {
+    pub(crate) what: What,
+    /// An octet offset; which text it counts in, the function says that returns it.
+    pub(crate) at: usize,
+}
+
+impl Fault {
+    pub(crate) const fn new(what: What, at: usize) -> Self {
+        Self { what, at }
+    }
+
+    /// The same fault in a text that begins `offset` octets earlier.
+    pub(crate) const fn shifted(self, offset: usize) -> Self {
+        Self::new(self.what, self.at + offset)
+    }
+}
+
+/// Passes a fault on: `?` for a `const fn`.
+macro_rules! ok {
+    ($result:expr) => {
+        match $result {
+            Ok(value) => value,
+            Err(fault) => return Err(fault),
+        }
+    };
+}
+pub(crate) use ok;
+
+/// One violation each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A control character.
+    Control,
+    /// White space before or after the text.
+    EdgeSpace,
+    /// A `%` without two hexadecimal digits.
+    Escape,
+    /// Escapes that make no UTF-8.
+    NotText,
+    /// The default scheme is not among the known ones.
+    DefaultScheme,
+    /// Looks like a URI of a scheme that nobody knows.
+    UnknownScheme,
+    /// A scheme that never falls back, and has no resolver.
+    Unsupported,
+    /// A character that no host in an authority has.
+    AuthorityCharacter,
+    /// An escape of an ASCII character in an authority's host.
+    AuthorityEscape,
+    /// A `%` in an authority's IPv6 literal that is not `%25`.
+    AuthorityZone,
+    /// An IPv6 literal without brackets, or some other colon too many.
+    AuthorityColons,
+    /// Brackets that do not close, or hold no IPv6 literal.
+    AuthorityBrackets,
+    /// A port that is no number up to 65535.
+    AuthorityPort,
+    /// A colon and no port.
+    AuthorityPortMissing,
+    /// A name that no DNS message can hold.
+    AuthorityName,
+    /// The scheme has no authority.
+    AuthorityRefused,
+    /// Nothing after the scheme and authority.
+    EndpointMissing,
+    /// A list with nothing between two commas, or at an end.
+    ElementMissing,
+    /// A NUL in a path.
+    PathNul,
+    /// More octets than a socket's address holds.
+    PathTooLong,
+    /// A control character in a host.
+    HostControl,
+    /// Two dots in a row, or one in front.
+    HostEmptyLabel,
+    /// A label of more than 63 octets.
+    HostLabelTooLong,
+    /// A name of more than 253 octets.
+    HostTooLong,
+    /// More than one colon, and no IPv6 literal.
+    HostColons,
+    /// A `[` without a `]`.
+    HostBracketOpen,
+    /// Something other than a port after a `]`.
+    HostAfterBracket,
+    /// Brackets around something with colons that is no IPv6 literal, or around nothing.
+    HostBrackets,
+    /// Not an IPv4 address.
+    HostNotIpv4,
+    /// Not an IPv6 address.
+    HostNotIpv6,
+    /// An interface by name where only a number will do.
+    HostZone,
+    /// An IP address where a name is wanted.
+    HostNotName,
+    /// Not a vsock context id.
+    Cid,
+    /// A colon and no port, or no port where there must be one.
+    PortMissing,
+    /// Not a number.
+    PortNotNumber,
+    /// A number, but too large.
+    PortRange,
+    /// A port where the records bring it.
+    PortUnwanted,
+}
+
+impl What {
+    pub(crate) const fn kind(self) -> ErrorKind {
+        match self {
+            Self::Control | Self::EdgeSpace => ErrorKind::Syntax,
+            Self::Escape | Self::NotText | Self::AuthorityZone => ErrorKind::Escape,
+            Self::DefaultScheme | Self::UnknownScheme => ErrorKind::Scheme,
+            Self::Unsupported => ErrorKind::Unsupported,
+            Self::AuthorityCharacter
+            | Self::AuthorityEscape
+            | Self::AuthorityColons
+            | Self::AuthorityBrackets
+            | Self::AuthorityPort
+            | Self::AuthorityPortMissing
+            | Self::AuthorityName
+            | Self::AuthorityRefused => ErrorKind::Authority,
+            Self::EndpointMissing | Self::ElementMissing | Self::PathNul | Self::PathTooLong => {
+                ErrorKind::Endpoint
+            }
+            Self::HostControl
+            | Self::HostEmptyLabel
+            | Self::HostLabelTooLong
+            | Self::HostTooLong
+            | Self::HostColons
+            | Self::HostBracketOpen
+            | Self::HostAfterBracket
+            | Self::HostBrackets
+            | Self::HostNotIpv4
+            | Self::HostNotIpv6
+            | Self::HostZone
+            | Self::HostNotName
+            | Self::Cid => ErrorKind::Host,
+            Self::PortMissing | Self::PortNotNumber | Self::PortRange | Self::PortUnwanted => {
+                ErrorKind::Port
+            }
+        }
+    }
+
+    /// What would have been right there.
+    pub(crate) const fn expected(self) -> &'static str {
+        match self {
+            Self::Control => "printable characters; write others as %HH",
+            Self::EdgeSpace => "no white space at the ends; write %20 for a space that is meant",
+            Self::Escape => "two hexadecimal digits after `%`; write `%25` for a `%` itself",
+            Self::NotText => "escapes that make UTF-8",
+            Self::DefaultScheme => "a default scheme that is among the known ones",
+            Self::UnknownScheme => "a known scheme",
+            Self::Unsupported => "a scheme with a resolver",
+            Self::AuthorityCharacter => "letters, digits and `-._~!$&'()*+,;=`",
+            Self::AuthorityEscape => "the character itself: only non-ASCII ones are escaped here",
+            Self::AuthorityZone => "`%25` between an IPv6 address and its zone",
+            Self::AuthorityColons => "one colon, or an IPv6 address in brackets",
+            Self::AuthorityBrackets => "`[`, an IPv6 address, `]`, and no more than a port",
+            Self::AuthorityPort => "a port from 0 to 65535",
+            Self::AuthorityPortMissing | Self::PortMissing => "a port after the colon",
+            Self::AuthorityName => "labels of 1 to 63 octets, 253 octets in all",
+            Self::AuthorityRefused => "no authority: this scheme has none",
+            Self::EndpointMissing => "an endpoint",
+            Self::ElementMissing => "an address between the commas",
+            Self::PathNul => "a path without NUL",
+            Self::PathTooLong => "at most 107 octets, all that a socket's address holds",
+            Self::HostControl => "a host name without control characters",
+            Self::HostEmptyLabel => "labels of 1 to 63 octets between the dots",
+            Self::HostLabelTooLong => "labels of at most 63 octets",
+            Self::HostTooLong => "a name of at most 253 octets",
+            Self::HostColons => "one colon, or an IPv6 address in brackets",
+            Self::HostBracketOpen => "a `]`",
+            Self::HostAfterBracket => "`:` and a port, or nothing, after `]`",
+            Self::HostBrackets => "an IPv6 address in the brackets",
+            Self::HostNotIpv4 => "an IPv4 address",
+            Self::HostNotIpv6 => "an IPv6 address, in brackets where a port follows",
+            Self::HostZone => "the number of the interface",
+            Self::HostNotName => "a DNS name",
+            Self::Cid => "a context id from 0 to 4294967295",
+            Self::PortNotNumber => "a port number",
+            Self::PortRange => "a port from 0 to 65535",
+            Self::PortUnwanted => "a name alone: the SRV records bring the port",
+        }
+    }
+}

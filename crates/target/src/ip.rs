@@ -1,0 +1,165 @@
+//! IP literals, read by `const fn`: those of [`core::net`] are not.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::octets::{Span, find, hex};
+
+/// Four numbers up to 255 without leading zeros, as [`Ipv4Addr`] reads them.
+pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
+    let mut bytes = [0u8; 4];
+    let mut n = 0;
+    let mut i = 0;
+    loop {
+        let start = i;
+        let mut value: u32 = 0;
+        while i < octets.len() && octets[i].is_ascii_digit() && i - start < 3 {
+            value = value * 10 + (octets[i] - b'0') as u32;
+            i += 1;
+        }
+        if i == start || value > 255 || (octets[start] == b'0' && i - start > 1) {
+            return None;
+        }
+        bytes[n] = value as u8;
+        n += 1;
+        if n == 4 {
+            break;
+        }
+        if i >= octets.len() || octets[i] != b'.' {
+            return None;
+        }
+        i += 1;
+    }
+    if i != octets.len() {
+        return None;
+    }
+    Some(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]))
+}
+
+/// The text forms of RFC 4291 section 2.2, as [`Ipv6Addr`] reads them.
+pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
+    let len = octets.len();
+    let mut groups = [0u16; 8];
+    let mut n = 0;
+    let mut gap = None;
+    let mut i = 0;
+    if len >= 2 && octets[0] == b':' && octets[1] == b':' {
+        gap = Some(0);
+        i = 2;
+    }
+    while i < len {
+        if n == 8 {
+            return None;
+        }
+        let start = i;
+        let mut value: u16 = 0;
+        while i < len && i - start < 4 {
+            let Some(digit) = hex(octets[i]) else { break };
+            value = value * 16 + digit as u16;
+            i += 1;
+        }
+        if i == start {
+            return None;
+        }
+        if i < len && octets[i] == b'.' {
+            let Some(tail) = v4(Span::new(start, len).of(octets)) else {
+                return None;
+            };
+            if n > 6 {
+                return None;
+            }
+            let [a, b, c, d] = tail.octets();
+            groups[n] = u16::from_be_bytes([a, b]);
+            groups[n + 1] = u16::from_be_bytes([c, d]);
+            n += 2;
+            break;
+        }
+        groups[n] = value;
+        n += 1;
+        if i == len {
+            break;
+        }
+        if octets[i] != b':' || i + 1 == len {
+            return None;
+        }
+        i += 1;
+        if octets[i] == b':' {
+            if gap.is_some() {
+                return None;
+            }
+            gap = Some(n);
+            i += 1;
+        }
+    }
+    let Some(gap) = gap else {
+        return if n == 8 { Some(from(groups)) } else { None };
+    };
+    if n >= 8 {
+        return None;
+    }
+    let mut whole = [0u16; 8];
+    let mut k = 0;
+    while k < n {
+        whole[if k < gap { k } else { 8 - n + k }] = groups[k];
+        k += 1;
+    }
+    Some(from(whole))
+}
+
+const fn from(g: [u16; 8]) -> Ipv6Addr {
+    Ipv6Addr::new(g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7])
+}
+
+/// An IPv6 literal with or without a zone; and where the zone begins.
+pub(crate) const fn v6_zone(octets: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> {
+    let percent = find(octets, b'%', 0);
+    let end = match percent {
+        // RFC 6874: a zone is not empty.
+        Some(at) if at + 1 < octets.len() => at,
+        Some(_) => return None,
+        None => octets.len(),
+    };
+    match v6(Span::new(0, end).of(octets)) {
+        Some(ip) => Some((ip, percent)),
+        None => None,
+    }
+}
+
+/// An IP literal without brackets.
+pub(crate) const fn any(octets: &[u8]) -> Option<IpAddr> {
+    if octets.is_empty() {
+        return None;
+    }
+    if octets[0].is_ascii_digit()
+        && let Some(ip) = v4(octets)
+    {
+        return Some(IpAddr::V4(ip));
+    }
+    // Names are many and have no colon: do not try them.
+    if find(octets, b':', 0).is_none() {
+        return None;
+    }
+    match v6_zone(octets) {
+        Some((ip, _)) => Some(IpAddr::V6(ip)),
+        None => None,
+    }
+}
+
+/// A decimal number without a sign; `None` where it is none or too large for 32 bits.
+pub(crate) const fn decimal(octets: &[u8]) -> Option<u32> {
+    if octets.is_empty() {
+        return None;
+    }
+    let mut value: u64 = 0;
+    let mut i = 0;
+    while i < octets.len() {
+        if !octets[i].is_ascii_digit() {
+            return None;
+        }
+        value = value * 10 + (octets[i] - b'0') as u64;
+        if value > u32::MAX as u64 {
+            return None;
+        }
+        i += 1;
+    }
+    Some(value as u32)
+}

@@ -1,0 +1,80 @@
+//! A URI from the parts of a target.
+
+use alloc::string::{String, ToString};
+
+use crate::TargetRef;
+use crate::encode::{decode, push_encoded};
+
+/// Puts the parts together again.
+pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
+    let text = target.as_str();
+    let facts = target.facts();
+    let path = decode(facts.split.path.text(text));
+    let mut uri = String::with_capacity(text.len() + 8);
+    uri.push_str(target.scheme());
+    uri.push(':');
+    if target.used_default_scheme() {
+        uri.push_str("///");
+    } else if facts.split.authority.is_some() {
+        uri.push_str("//");
+    }
+    if let Some(authority) = facts.authority {
+        if let Some(userinfo) = authority.userinfo {
+            push_encoded(&mut uri, &decode(userinfo.text(text)), |octet| {
+                is_plain(octet) || octet == b':'
+            });
+            uri.push('@');
+        }
+        let host = decode(authority.host.text(text));
+        if authority.bracketed {
+            uri.push('[');
+            push_encoded(&mut uri, &host, |octet| {
+                is_unreserved(octet) || octet == b':'
+            });
+            uri.push(']');
+        } else {
+            push_encoded(&mut uri, &host, is_plain);
+        }
+        if authority.colon.is_some() {
+            uri.push(':');
+        }
+        if let Some(port) = authority.port {
+            uri.push_str(&port.to_string());
+        }
+    }
+    let rootless = target.opaque().is_some();
+    let rest = match path.split_first() {
+        // A slash that is data would be read as a separator in front.
+        Some((b'/', rest)) if rootless => {
+            uri.push_str("%2F");
+            rest
+        }
+        _ => &path,
+    };
+    push_encoded(&mut uri, rest, is_path);
+    if let Some(query) = target.query() {
+        uri.push('?');
+        uri.push_str(query);
+    }
+    if let Some(fragment) = target.fragment() {
+        uri.push('#');
+        push_encoded(&mut uri, fragment.as_bytes(), |octet| {
+            is_path(octet) || octet == b'?'
+        });
+    }
+    uri
+}
+
+const fn is_unreserved(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~')
+}
+
+/// unreserved and sub-delims of RFC 3986 section 2.
+fn is_plain(octet: u8) -> bool {
+    is_unreserved(octet) || b"!$&'()*+,;=".contains(&octet)
+}
+
+/// What a path may hold; and brackets, which every reader of targets takes.
+fn is_path(octet: u8) -> bool {
+    is_plain(octet) || b":@/[]".contains(&octet)
+}

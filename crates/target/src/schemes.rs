@@ -1,0 +1,109 @@
+//! Which schemes are known.
+
+use crate::octets::{equal, equal_lowered};
+
+/// The schemes that have a resolver, and the one to use for a text that names none of them.
+///
+/// Always an argument, never a global: two channels in a process may differ.
+///
+/// ```
+/// use trunkline_target::{Schemes, TargetRef};
+///
+/// let schemes = Schemes::new(&["dns", "etcd"], "etcd");
+/// let target = TargetRef::parse_with("orders", schemes)?;
+/// assert_eq!(target.scheme(), "etcd");
+/// assert!(target.used_default_scheme());
+/// # Ok::<(), trunkline_target::ParseError>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schemes<'a> {
+    known: &'a [&'a str],
+    default: &'a str,
+}
+
+impl<'a> Schemes<'a> {
+    /// Every scheme that has a typed view, and `dns` as the default.
+    pub const STANDARD: Schemes<'static> = Schemes::new(
+        &[
+            "dns",
+            "srv",
+            "unix",
+            "unix-abstract",
+            "ipv4",
+            "ipv6",
+            "vsock",
+            "passthrough",
+            "xds",
+        ],
+        "dns",
+    );
+
+    /// These schemes, and the default one, which must be among them.
+    ///
+    /// Names are in lower case: a scheme in a text is put in lower case and then compared exactly,
+    /// so that a name with a capital in it is never found.
+    #[must_use]
+    pub const fn new(known: &'a [&'a str], default: &'a str) -> Self {
+        Self { known, default }
+    }
+
+    /// The known schemes.
+    #[must_use]
+    pub const fn known(self) -> &'a [&'a str] {
+        self.known
+    }
+
+    /// The scheme of a text that names none of the known ones.
+    #[must_use]
+    pub const fn default_scheme(self) -> &'a str {
+        self.default
+    }
+
+    /// The known name of the scheme that a text spells `scheme`.
+    pub(crate) const fn lookup(self, scheme: &[u8]) -> Option<&'a str> {
+        let mut i = 0;
+        while i < self.known.len() {
+            if equal_lowered(scheme, self.known[i].as_bytes()) {
+                return Some(self.known[i]);
+            }
+            i += 1;
+        }
+        None
+    }
+
+    pub(crate) const fn default_is_known(self) -> bool {
+        let mut i = 0;
+        while i < self.known.len() {
+            if equal(self.known[i].as_bytes(), self.default.as_bytes()) {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+}
+
+impl Default for Schemes<'_> {
+    fn default() -> Self {
+        Self::STANDARD
+    }
+}
+
+/// Schemes that are never taken for a host name: an address list looked up in DNS helps nobody.
+const NEVER_FALL_BACK: &[&str] = &[
+    "dns",
+    "srv",
+    "unix",
+    "unix-abstract",
+    "ipv4",
+    "ipv6",
+    "vsock",
+    "passthrough",
+    "xds",
+    "http",
+    "https",
+];
+
+pub(crate) const fn never_falls_back(scheme: &[u8]) -> bool {
+    Schemes::new(NEVER_FALL_BACK, "").lookup(scheme).is_some()
+}
