@@ -23,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub enum Program {
     /// This executable, whose `main` is [`main`](super::main).
     Path(PathBuf),
+    /// This very program, whose `main` begins with [`serve_if_asked`](super::serve_if_asked).
+    ThisProgram,
     /// This very test binary, in its test of this name, which calls
     /// [`serve_if_asked`](super::serve_if_asked) and nothing else. So that a test of any package can
     /// have backends, without a program that somebody must build first.
@@ -62,6 +64,11 @@ impl Backend {
             Program::Path(path) => {
                 let mut command = std::process::Command::new(path);
                 command.args(options.to_args());
+                command
+            }
+            Program::ThisProgram => {
+                let mut command = std::process::Command::new(std::env::current_exe()?);
+                command.env(ASKED, options.to_args().join(" "));
                 command
             }
             Program::ThisTest(test) => {

@@ -16,7 +16,7 @@ use super::door::{Door, Order, What};
 use super::protocol::{Command, Report};
 use super::{Counters, Options};
 
-/// The environment variable by which a test binary is told to be a backend.
+/// The environment variable by which a program is told to be a backend.
 pub(super) const ASKED: &str = "TRUNKLINE_TESTKIT_BACKEND";
 
 /// How often a port that is free on both families is looked for.
@@ -28,10 +28,11 @@ pub fn main() -> ExitCode {
     run(Options::from_args(std::env::args().skip(1)))
 }
 
-/// Becomes a backend if this process was started as one by
+/// Becomes a backend, and never returns, if this process was started as one by
+/// [`Program::ThisProgram`](super::Program::ThisProgram) or
 /// [`Program::ThisTest`](super::Program::ThisTest); returns at once otherwise.
 ///
-/// To be called by a test of its own, `fn backend_process() { serve_if_asked() }`, which the other
+/// In a test it is to be called by a test of its own, `fn backend_process() { serve_if_asked() }`, which the other
 /// tests of the file name: `Program::ThisTest("backend_process")`.
 pub fn serve_if_asked() {
     let Ok(args) = std::env::var(ASKED) else {
