@@ -1,7 +1,5 @@
 //! Families taken in turn.
 
-use std::collections::VecDeque;
-
 use crate::Family;
 
 /// Takes the families in turn, so that one which is broken costs one attempt and not all.
@@ -10,7 +8,7 @@ use crate::Family;
 /// appear: the list, not a rule such as "IPv6 first", decides. Within a family the order stays. The
 /// first turn of the first family is `first_family_count` items long (RFC 8305's "First Address
 /// Family Count"; 0 counts as 1), every other turn one item. Families may be of unequal size: what
-/// is left of the longest goes last. Linear, and nothing is added or lost.
+/// is left of the longest goes last. Nothing is added or lost.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -29,25 +27,58 @@ pub fn interleave<T>(
     family: impl Fn(&T) -> Family,
     first_family_count: usize,
 ) -> Vec<T> {
-    let mut total = 0;
-    let mut families: Vec<(Family, VecDeque<T>)> = Vec::new();
-    for item in items {
-        total += 1;
-        let its_family = family(&item);
-        match families.iter_mut().find(|(known, _)| *known == its_family) {
-            Some((_, members)) => members.push_back(item),
-            None => families.push((its_family, VecDeque::from([item]))),
+    let mut turns = Turns::new(first_family_count);
+    let mut dealt: Vec<(Turn, T)> = items
+        .into_iter()
+        .map(|item| (turns.take(family(&item)), item))
+        .collect();
+    dealt.sort_by_key(|(turn, _)| *turn);
+    dealt.into_iter().map(|(_, item)| item).collect()
+}
+
+/// Deals turns to the items of a sorted list, one after the other.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    /// How many items of the first family share the first round, less one.
+    ahead: usize,
+    /// How many families have appeared.
+    met: u8,
+    /// By [`Family`]: its place in a round once it has appeared, and its items so far.
+    families: [(Option<u8>, usize); 3],
+}
+
+/// The place of an item in the interleaved list: items sorted by their turns are interleaved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn {
+    round: usize,
+    /// The place of the family in the round.
+    place: u8,
+    /// Parts those who share the first round of the first family.
+    nth: usize,
+}
+
+impl Turns {
+    pub(crate) fn new(first_family_count: usize) -> Self {
+        Self {
+            ahead: first_family_count.saturating_sub(1),
+            met: 0,
+            families: [(None, 0); 3],
         }
     }
 
-    let mut turns = Vec::with_capacity(total);
-    if let Some((_, first)) = families.first_mut() {
-        let ahead = first_family_count.saturating_sub(1).min(first.len());
-        turns.extend(first.drain(..ahead));
+    /// The turn of the next item of the list, which is of this family.
+    pub(crate) fn take(&mut self, family: Family) -> Turn {
+        let (place, count) = &mut self.families[family as usize];
+        let place = *place.get_or_insert_with(|| {
+            self.met += 1;
+            self.met - 1
+        });
+        let nth = *count;
+        *count += 1;
+        let round = match place {
+            0 => nth.saturating_sub(self.ahead),
+            _ => nth,
+        };
+        Turn { round, place, nth }
     }
-    while turns.len() < total {
-        let round = families.iter_mut();
-        turns.extend(round.filter_map(|(_, members)| members.pop_front()));
-    }
-    turns
 }

@@ -149,6 +149,25 @@ impl Control<'_> {
         self.actions.published = Some(Published { state, picker });
     }
 
+    /// How much was asked for so far; what comes later is [`asked_since`](Self::asked_since) it.
+    pub(crate) fn mark(&self) -> usize {
+        self.actions.queue.len()
+    }
+
+    /// What was asked for since `mark`, earlier in this event.
+    pub(crate) fn asked_since(&self, mark: usize) -> &[Action] {
+        &self.actions.queue[mark..]
+    }
+
+    /// Takes back the wishes for re-resolution since `mark`.
+    pub(crate) fn retract_reresolution(&mut self, mark: usize) {
+        let later = self.actions.queue.split_off(mark);
+        let kept = later
+            .into_iter()
+            .filter(|action| *action != Action::RequestReresolution);
+        self.actions.queue.extend(kept);
+    }
+
     /// Hands an event to a child, and returns what the child published instead of letting it
     /// through; everything else that it asks for goes to the channel.
     pub fn with_child<R>(

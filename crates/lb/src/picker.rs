@@ -49,3 +49,10 @@ pub enum Pick {
     /// Fail, whatever the call asks for, and never repeat it.
     Drop(Status),
 }
+
+/// The same for every call.
+impl Picker for Pick {
+    fn pick(&self, _: &PickRequest<'_>) -> Pick {
+        self.clone()
+    }
+}

@@ -1,8 +1,19 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod choice;
+mod config;
+mod duration;
 mod error;
+pub mod json;
+mod method;
 mod policy;
+mod retry;
 
+pub use crate::choice::{Client, choose, choose_from_txt};
+pub use crate::config::ServiceConfig;
+pub use crate::duration::parse_duration;
 pub use crate::error::ConfigError;
+pub use crate::method::MethodConfig;
 pub use crate::policy::{PolicyChoice, PolicyConfig, PolicyParsers};
+pub use crate::retry::{AttemptPolicy, HedgingPolicy, RetryPolicy, RetryThrottling};

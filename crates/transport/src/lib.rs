@@ -1,2 +1,19 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+
+mod call;
+mod connection;
+mod connector;
+mod error;
+mod frames;
+mod io;
+mod link;
+mod upload;
+mod wire;
+
+pub use crate::call::{Exchange, Incoming, IncomingFrame};
+pub use crate::connection::{Connection, HttpOptions, Lost, handshake};
+pub use crate::connector::Connector;
+pub use crate::error::{CallError, Fate, HandshakeError};
+pub use crate::link::Link;
+pub use crate::upload::{Outgoing, Upload};

@@ -2,8 +2,11 @@
 
 mod policy;
 mod probe;
+mod round_trip;
 mod scope;
 mod sort;
 
-pub use probe::{Source, SourceProbe};
+pub use probe::{KeepOrder, Source, SourceProbe};
+pub use round_trip::{RoundTrip, RttHistory};
+pub(crate) use sort::Preference;
 pub use sort::{sort_rfc6724, sort_rfc6724_by};

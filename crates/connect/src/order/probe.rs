@@ -1,7 +1,8 @@
 //! What the order needs to know about this host.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+
+use super::round_trip::RoundTrip;
 
 /// Says from which of its own addresses this host would reach a destination.
 ///
@@ -17,7 +18,7 @@ pub trait SourceProbe {
     /// Addresses with a lower one go first, those without one last, between rules 8 and 9
     /// (RFC 8305 section 4). It must only say what was learned on this network and for this user,
     /// and keep silent now and then, or a better address is never found.
-    fn rtt(&self, _destination: SocketAddr) -> Option<Duration> {
+    fn round_trip(&self, _destination: SocketAddr) -> Option<RoundTrip> {
         None
     }
 }
@@ -55,6 +56,16 @@ impl Source {
             care_of: false,
             encapsulated: false,
         }
+    }
+}
+
+/// The probe that knows nothing: every list stays in the order that it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeepOrder;
+
+impl SourceProbe for KeepOrder {
+    fn source(&self, _destination: SocketAddr) -> Option<Source> {
+        None
     }
 }
 

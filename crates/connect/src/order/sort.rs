@@ -31,25 +31,45 @@ pub fn sort_rfc6724_by<T>(
     address: impl Fn(&T) -> SocketAddr,
     probe: &(impl SourceProbe + ?Sized),
 ) {
-    items.sort_by_cached_key(|item| {
-        let destination = address(item);
-        probe.source(destination).map_or(Key::Unusable, |source| {
-            Key::Usable(Rules::of(destination.ip(), source, probe.rtt(destination)))
-        })
-    });
+    items.sort_by_cached_key(|item| Preference::of(address(item), false, probe));
 }
 
-/// The smaller, the better. Sorting by a key instead of pairwise rules makes the order total,
-/// whatever a probe says.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    Usable(Rules),
+/// How much a destination is liked: the smaller, the better. A key instead of pairwise rules makes
+/// the order total, whatever a probe says.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Preference {
     /// Rule 1: avoid unusable destinations.
-    Unusable,
+    unusable: bool,
+    /// The user's own rule, ahead of all others: not of the family that is asked for.
+    disliked: bool,
+    /// `None` where it is unusable.
+    rules: Option<Rules>,
+}
+
+impl Preference {
+    pub(crate) fn of(
+        destination: SocketAddr,
+        disliked: bool,
+        probe: &(impl SourceProbe + ?Sized),
+    ) -> Self {
+        let source = probe.source(destination);
+        Self {
+            unusable: source.is_none(),
+            disliked,
+            rules: source.map(|source| {
+                let round_trip = probe.round_trip(destination);
+                Rules::of(
+                    destination.ip(),
+                    source,
+                    round_trip.map(|known| known.smoothed),
+                )
+            }),
+        }
+    }
 }
 
 /// The fields in the order of the rules; derived `Ord` compares them one after the other.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rules {
     /// Rule 2: prefer matching scope.
     scope_differs: bool,

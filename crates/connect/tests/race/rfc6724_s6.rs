@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trunkline_connect::{Source, SourceProbe, sort_rfc6724, sort_rfc6724_by};
+use trunkline_connect::{KeepOrder, RoundTrip, Source, SourceProbe, sort_rfc6724, sort_rfc6724_by};
 
 /// A host as a list of (destination, the source that its kernel picks).
 #[derive(Default)]
@@ -19,9 +19,9 @@ impl SourceProbe for Host {
         route.map(|(_, source)| *source)
     }
 
-    fn rtt(&self, destination: SocketAddr) -> Option<Duration> {
+    fn round_trip(&self, destination: SocketAddr) -> Option<RoundTrip> {
         let known = self.round_trips.iter().find(|(to, _)| *to == destination);
-        known.map(|(_, rtt)| *rtt)
+        known.map(|(_, sample)| RoundTrip::new(*sample))
     }
 }
 
@@ -75,7 +75,7 @@ fn rule_1_destinations_without_a_source_go_last() {
 fn no_source_at_all_keeps_the_order() {
     let list = ["192.0.2.1", "2001:db8::1", "192.0.2.2"].map(address);
     let mut sorted = list;
-    sort_rfc6724(&mut sorted, &|_| None);
+    sort_rfc6724(&mut sorted, &KeepOrder);
     assert_eq!(sorted, list);
 }
 

@@ -1,0 +1,170 @@
+//! The addresses of a race: which were tried, and in which order the others come.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::attempt::{AttemptId, Run};
+use super::{Query, RaceOptions};
+use crate::interleave::{Turn, Turns};
+use crate::order::Preference;
+use crate::{AttemptDelay, Family, SourceProbe};
+
+/// Up to this many addresses, looking for a duplicate among all of them is the fastest way.
+const FEW: usize = 16;
+
+/// One address.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) address: SocketAddr,
+    query: Query,
+    arrival: usize,
+    /// Only known once there is something to compare it with: to ask costs a system call.
+    preference: Option<Preference>,
+    turn: Turn,
+    /// The delay after it, where that is not the common one.
+    pub(super) delay: Option<AttemptDelay>,
+    /// `None` while it waits.
+    pub(super) run: Option<Run>,
+}
+
+impl Candidate {
+    /// What sorts the list.
+    fn rank(&self) -> (&Option<Preference>, Query, usize) {
+        (&self.preference, self.query, self.arrival)
+    }
+
+    pub(super) fn in_flight(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.ended.is_none())
+    }
+}
+
+/// All addresses of a race: first those that were started, in the order of their start, then those
+/// that wait, in the order in which they will be started. So an attempt's id is its place.
+#[derive(Debug, Default)]
+pub(super) struct Candidates {
+    list: Vec<Candidate>,
+    started: usize,
+    arrivals: usize,
+}
+
+impl Candidates {
+    pub(super) fn started(&self) -> &[Candidate] {
+        &self.list[..self.started]
+    }
+
+    pub(super) fn waiting(&self) -> &[Candidate] {
+        &self.list[self.started..]
+    }
+
+    pub(super) fn run_mut(&mut self, id: AttemptId) -> Option<&mut Run> {
+        self.list.get_mut(id.index())?.run.as_mut()
+    }
+
+    /// Starts the next address in line.
+    pub(super) fn start(&mut self, now: Instant) -> Option<(AttemptId, SocketAddr)> {
+        let id = AttemptId(u32::try_from(self.started).ok()?);
+        let next = self.list.get_mut(self.started)?;
+        next.run = Some(Run::new(now));
+        self.started += 1;
+        Some((id, next.address))
+    }
+
+    /// Adds addresses and puts those that wait into the order that they would have if all had been
+    /// there from the beginning. Says whether there was a new one.
+    pub(super) fn merge(
+        &mut self,
+        query: Query,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+        probe: &(impl SourceProbe + ?Sized),
+        options: &RaceOptions,
+    ) -> bool {
+        let addresses = addresses.into_iter();
+        let known = self.list.len();
+        self.list.reserve_exact(addresses.size_hint().0);
+        let mut seen = Seen::default();
+        for address in addresses {
+            let address = canonical(address);
+            if !seen.insert(address, &self.list) {
+                continue;
+            }
+            let round_trip = match options.dynamic_delay {
+                true => probe.round_trip(address),
+                false => None,
+            };
+            self.list.push(Candidate {
+                address,
+                query,
+                arrival: self.arrivals,
+                preference: None,
+                turn: Turn::default(),
+                delay: round_trip.map(|known| known.attempt_delay()),
+                run: None,
+            });
+            self.arrivals += 1;
+        }
+        let new = self.list.len() > known;
+        if new && self.list.len() > 1 {
+            self.arrange(probe, options);
+        }
+        new
+    }
+
+    /// Drops addresses that wait; those that were started go on.
+    pub(super) fn remove(&mut self, addresses: &[SocketAddr]) {
+        let gone: BTreeSet<SocketAddr> = addresses.iter().map(|&one| canonical(one)).collect();
+        self.list
+            .retain(|candidate| candidate.run.is_some() || !gone.contains(&candidate.address));
+    }
+
+    /// Sorts those that wait, and deals the turns, counting those that were taken already.
+    fn arrange(&mut self, probe: &(impl SourceProbe + ?Sized), options: &RaceOptions) {
+        for candidate in self.list.iter_mut().filter(|one| one.preference.is_none()) {
+            let family = Family::from(candidate.address);
+            let disliked = options.prefer.is_some_and(|liked| liked != family);
+            candidate.preference = Some(Preference::of(candidate.address, disliked, probe));
+        }
+        let (started, waiting) = self.list.split_at_mut(self.started);
+        waiting.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        if !options.interleave {
+            return;
+        }
+        let mut taken: Vec<&Candidate> = started.iter().collect();
+        taken.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
+        let mut taken = taken.into_iter().peekable();
+        let mut turns = Turns::new(options.first_family_count);
+        for candidate in waiting.iter_mut() {
+            while let Some(earlier) = taken.next_if(|one| one.rank() < candidate.rank()) {
+                turns.take(earlier.address.into());
+            }
+            candidate.turn = turns.take(candidate.address.into());
+        }
+        waiting.sort_unstable_by_key(|candidate| candidate.turn);
+    }
+}
+
+/// Finds duplicates in linear time, without a set where the list is short.
+#[derive(Default)]
+struct Seen(BTreeSet<SocketAddr>);
+
+impl Seen {
+    /// Whether `address` is not among `list`, which holds what was inserted before.
+    fn insert(&mut self, address: SocketAddr, list: &[Candidate]) -> bool {
+        if list.len() < FEW {
+            return list.iter().all(|candidate| candidate.address != address);
+        }
+        if self.0.is_empty() {
+            self.0
+                .extend(list.iter().map(|candidate| candidate.address));
+        }
+        self.0.insert(address)
+    }
+}
+
+/// IPv4-mapped IPv6 as IPv4: the same address must not be tried twice. Scope ids stay.
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ std::net::IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        std::net::IpAddr::V6(_) => address,
+    }
+}

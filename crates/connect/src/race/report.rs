@@ -1,0 +1,134 @@
+//! What happened in a race.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::attempt::{Attempt, AttemptId, Outcome};
+use super::candidates::Candidates;
+
+/// What happened in a race: every attempt, in the order of their start.
+///
+/// Prints as a table with a line for each address, which are indented and not ended by a line
+/// break.
+#[derive(Debug)]
+pub struct Report {
+    pub(super) began: Instant,
+    pub(super) candidates: Candidates,
+    pub(super) end: Option<(Instant, End)>,
+}
+
+/// How a race ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum End {
+    /// This attempt won.
+    Won(AttemptId),
+    /// No address is left, and nobody is asked for more.
+    Exhausted,
+    /// The time for the whole race was over.
+    TimedOut,
+    /// It was told to stop.
+    Aborted,
+}
+
+impl Report {
+    /// The attempts in the order of their start.
+    pub fn attempts(&self) -> impl ExactSizeIterator<Item = Attempt<'_>> {
+        let began = self.began;
+        self.candidates.started().iter().map(move |candidate| {
+            let run = candidate.run.as_ref();
+            let ended = run.and_then(|run| run.ended);
+            Attempt {
+                address: candidate.address,
+                start: run.map_or(Duration::ZERO, |run| since(began, run.started)),
+                end: ended.map(|(at, _)| since(began, at)),
+                outcome: ended.map(|(_, outcome)| outcome),
+                stage: run.map_or(super::Stage::Connecting, |run| run.stage),
+                error: run.and_then(|run| run.error.as_ref()),
+            }
+        })
+    }
+
+    /// The addresses that were never tried, in the order in which they would have been.
+    pub fn untried(&self) -> impl ExactSizeIterator<Item = SocketAddr> {
+        let waiting = self.candidates.waiting().iter();
+        waiting.map(|candidate| candidate.address)
+    }
+
+    /// How the race ended; `None` while it runs.
+    pub fn end(&self) -> Option<End> {
+        self.end.map(|(_, end)| end)
+    }
+
+    /// The address that won.
+    pub fn winner(&self) -> Option<SocketAddr> {
+        match self.end {
+            Some((_, End::Won(id))) => {
+                let winner = self.candidates.started().get(id.index());
+                winner.map(|candidate| candidate.address)
+            }
+            _ => None,
+        }
+    }
+
+    /// From the beginning to the end; `None` while it runs.
+    pub fn elapsed(&self) -> Option<Duration> {
+        self.end.map(|(at, _)| since(self.began, at))
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let addresses = self.attempts().map(|attempt| attempt.address);
+        let width = addresses
+            .chain(self.untried())
+            .map(|address| address.to_string().len())
+            .max()
+            .unwrap_or(0);
+        for (at, attempt) in self.attempts().enumerate() {
+            line_break(f, at)?;
+            let address = attempt.address.to_string();
+            let start = millis(attempt.start);
+            write!(f, "  {address:<width$}  at {start:>9} ms  ")?;
+            match (attempt.outcome, attempt.end) {
+                (Some(outcome), Some(end)) => {
+                    let took = millis(end.saturating_sub(attempt.start));
+                    write!(f, "{:<11}  after {took:>9} ms", outcome_words(outcome))?;
+                }
+                _ => f.write_str("running")?,
+            }
+            if let Some(error) = attempt.error {
+                write!(f, ": {error}")?;
+            }
+        }
+        for (at, address) in self.untried().enumerate() {
+            line_break(f, at + self.attempts().len())?;
+            write!(f, "  {:<width$}  not tried", address.to_string())?;
+        }
+        Ok(())
+    }
+}
+
+fn line_break(f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
+    match at {
+        0 => Ok(()),
+        _ => f.write_str("\n"),
+    }
+}
+
+fn outcome_words(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::TimedOut => "timed out",
+        other => other.as_str(),
+    }
+}
+
+/// Milliseconds with three places.
+fn millis(duration: Duration) -> String {
+    format!("{:.3}", duration.as_secs_f64() * 1e3)
+}
+
+fn since(began: Instant, at: Instant) -> Duration {
+    at.saturating_duration_since(began)
+}

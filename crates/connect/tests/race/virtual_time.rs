@@ -1,0 +1,196 @@
+//! A network in a table, and a race over it in virtual time.
+//!
+//! Addresses have names: `6a` is `[2001:db8::a]:443`, `4a` is `192.0.2.10:443`.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use trunkline_connect::{
+    AttemptId, KeepOrder, Output, Query, Race, RaceOptions, Report, SourceProbe,
+};
+
+/// What becomes of an attempt, in milliseconds from its start. Those without one get no answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fate {
+    Works(u64),
+    Fails(u64, io::ErrorKind),
+    /// Connected after the first time, through with its handshake after the second; both from
+    /// the start.
+    Handshake(u64, u64),
+}
+
+pub(crate) const REFUSED: io::ErrorKind = io::ErrorKind::ConnectionRefused;
+
+/// What happens from outside, at a time in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Event<'a> {
+    /// The query was answered with these addresses.
+    Answer(Query, &'a str),
+    /// The query was answered negatively.
+    Negative(Query),
+    Removed(&'a str),
+    Abort,
+}
+
+enum Due<'a> {
+    Outside(Event<'a>),
+    Progress(AttemptId),
+    Connected(AttemptId),
+    Failed(AttemptId, io::ErrorKind),
+}
+
+pub(crate) struct World<'a> {
+    pub(crate) options: RaceOptions,
+    pub(crate) queries: &'a [Query],
+    pub(crate) events: &'a [(u64, Event<'a>)],
+    pub(crate) fates: &'a [(&'a str, Fate)],
+}
+
+impl Default for World<'_> {
+    fn default() -> Self {
+        let mut options = RaceOptions::default();
+        options.timeout = None;
+        Self {
+            options,
+            queries: &[Query::Aaaa, Query::A],
+            events: &[],
+            fates: &[],
+        }
+    }
+}
+
+impl World<'_> {
+    /// Runs the race for ten virtual minutes at most; says when what came out of it.
+    pub(crate) fn run(&self, probe: &dyn SourceProbe) -> (String, Report) {
+        let began = Instant::now();
+        let at = |ms: u64| began + Duration::from_millis(ms);
+        let mut race = Race::awaiting(self.queries, self.options.clone(), began);
+        let mut due: Vec<(Instant, Due<'_>)> = Vec::new();
+        due.extend(
+            self.events
+                .iter()
+                .map(|(ms, event)| (at(*ms), Due::Outside(*event))),
+        );
+        let mut log = Vec::new();
+        let mut now = began;
+        loop {
+            let (ready, later): (Vec<_>, _) = due.into_iter().partition(|(when, _)| *when <= now);
+            due = later;
+            for (_, event) in ready {
+                apply(&mut race, event, probe, now);
+            }
+            let ms = (now - began).as_secs_f64() * 1e3;
+            while let Some(output) = race.poll_output(now) {
+                match output {
+                    Output::Start { id, address } => {
+                        log.push(format!("{ms} start {}", name(address)));
+                        for (after, event) in self.fate(id, address) {
+                            match after {
+                                0 => apply(&mut race, event, probe, now),
+                                _ => due.push((now + Duration::from_millis(after), event)),
+                            }
+                        }
+                    }
+                    Output::Cancel { id } => {
+                        let attempt = race.report().attempts().nth(id.index()).unwrap();
+                        log.push(format!("{ms} cancel {}", name(attempt.address)));
+                    }
+                    Output::Ended(_) => {
+                        let winner = race.report().winner();
+                        log.push(match winner {
+                            Some(winner) => format!("{ms} won {}", name(winner)),
+                            None => format!("{ms} failed"),
+                        });
+                        assert!(race.poll_output(now).is_none(), "an output after the last");
+                        assert_eq!(race.poll_timeout(), None);
+                        return (log.join(", "), race.into_report());
+                    }
+                }
+            }
+            let next = due
+                .iter()
+                .map(|(when, _)| *when)
+                .chain(race.poll_timeout())
+                .min();
+            match next {
+                Some(next) if next <= at(600_000) => now = next.max(now),
+                _ => return (log.join(", "), race.into_report()),
+            }
+        }
+    }
+
+    fn fate(&self, id: AttemptId, address: SocketAddr) -> Vec<(u64, Due<'static>)> {
+        let fate = self.fates.iter().find(|(of, _)| named(of) == address);
+        match fate.map(|(_, fate)| *fate) {
+            None => vec![],
+            Some(Fate::Works(after)) => vec![(after, Due::Connected(id))],
+            Some(Fate::Fails(after, kind)) => vec![(after, Due::Failed(id, kind))],
+            Some(Fate::Handshake(tcp, done)) => {
+                vec![(tcp, Due::Progress(id)), (done, Due::Connected(id))]
+            }
+        }
+    }
+}
+
+fn apply(race: &mut Race, event: Due<'_>, probe: &dyn SourceProbe, now: Instant) {
+    match event {
+        Due::Outside(Event::Answer(query, list)) => {
+            race.handle_addresses(query, addresses(list), probe, now);
+        }
+        Due::Outside(Event::Negative(query)) => race.handle_no_addresses(query, now),
+        Due::Outside(Event::Removed(list)) => race.handle_removed(&addresses(list), now),
+        Due::Outside(Event::Abort) => race.handle_abort(now),
+        Due::Progress(id) => race.handle_progress(id, now),
+        Due::Connected(id) => race.handle_connected(id, now),
+        Due::Failed(id, kind) => race.handle_failure(id, kind.into(), now),
+    }
+}
+
+pub(crate) fn addresses(names: &str) -> Vec<SocketAddr> {
+    names.split_whitespace().map(named).collect()
+}
+
+pub(crate) fn named(name: &str) -> SocketAddr {
+    let (family, host) = name.split_at(1);
+    let host = u8::from_str_radix(host, 16).unwrap();
+    match family {
+        "4" => format!("192.0.2.{host}:443").parse().unwrap(),
+        _ => format!("[2001:db8::{host:x}]:443").parse().unwrap(),
+    }
+}
+
+pub(crate) fn name(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(v4) => format!("4{:x}", v4.ip().octets()[3]),
+        SocketAddr::V6(v6) => format!("6{:x}", v6.ip().segments()[7]),
+    }
+}
+
+/// Runs a race with the list as it is and compares what came out.
+#[track_caller]
+pub(crate) fn check(world: &World<'_>, expected: &str) {
+    assert_eq!(world.run(&KeepOrder).0, expected);
+}
+
+/// A race over a complete list, with the default options but for a timeout.
+#[track_caller]
+pub(crate) fn check_list(list: &str, fates: &[(&str, Fate)], expected: &str) {
+    check_options(World::default().options, list, fates, expected);
+}
+
+#[track_caller]
+pub(crate) fn check_options(
+    options: RaceOptions,
+    list: &str,
+    fates: &[(&str, Fate)],
+    expected: &str,
+) {
+    let world = World {
+        options,
+        queries: &[Query::All],
+        events: &[(0, Event::Answer(Query::All, list))],
+        fates,
+    };
+    check(&world, expected);
+}

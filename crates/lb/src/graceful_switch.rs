@@ -1,0 +1,278 @@
+//! From one policy to another without a gap.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_backoff::Rng;
+use trunkline_service_config::PolicyChoice;
+use trunkline_status::Status;
+
+use crate::errors::resolver_error;
+use crate::{
+    Child, ConnectivityState, Control, OldList, Pick, Policy, PolicyOptions, PolicyRegistry,
+    Published, SubchannelId, SubchannelState, Update,
+};
+
+/// Runs the policy that the service config names, and changes to another when the name changes.
+///
+/// The configuration of its updates is a [`PolicyChoice`]. While the policy in use is ready, a new
+/// one warms up beside it: it takes over once it is anything but connecting, or as soon as the old
+/// one is not ready any more. Mind that a new policy whose attempts all *fail* takes over too,
+/// although the old one still had connections: the owner of the service wants the new one.
+///
+/// Updates go to the newest policy. A choice that goes back to the policy in use before the new
+/// one took over ends the new one.
+///
+/// Source: gRPC's client channel specification, "LB policy switching".
+#[derive(Debug)]
+pub struct GracefulSwitch {
+    registry: PolicyRegistry,
+    /// What the policies are made with, but for the seed.
+    options: PolicyOptions,
+    rng: Rng,
+    current: Option<Named>,
+    /// The policy that will be the current one.
+    pending: Option<Named>,
+}
+
+/// A policy with its name.
+#[derive(Debug)]
+struct Named {
+    name: Arc<str>,
+    child: Child<Box<dyn Policy>>,
+    /// What it published last; a policy starts as connecting.
+    state: ConnectivityState,
+    published: Option<Published>,
+}
+
+/// Which of the two policies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Current,
+    Pending,
+}
+
+impl GracefulSwitch {
+    /// Without a policy, until the first update names one of `registry`.
+    #[must_use]
+    pub fn new(registry: PolicyRegistry, options: &PolicyOptions) -> Self {
+        Self {
+            registry,
+            options: options.clone(),
+            rng: Rng::from_seed(options.seed),
+            current: None,
+            pending: None,
+        }
+    }
+
+    /// The name of the policy in use.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        Some(&self.current.as_ref()?.name)
+    }
+
+    /// The name of the policy that warms up to take over.
+    #[must_use]
+    pub fn pending_name(&self) -> Option<&str> {
+        Some(&self.pending.as_ref()?.name)
+    }
+
+    /// Hands `update` to the policy that `choice` names, with the configuration of `choice`.
+    ///
+    /// # Errors
+    ///
+    /// Those of the policy, and `INTERNAL` if there is no such policy: the choice was made with
+    /// another registry.
+    pub fn handle_choice(
+        &mut self,
+        choice: &PolicyChoice,
+        mut update: Update,
+        control: &mut Control<'_>,
+    ) -> Result<(), Status> {
+        update.config = choice.config.clone();
+        let is_named = |policy: &Option<Named>| {
+            let policy = policy.as_ref();
+            policy.is_some_and(|policy| policy.name == choice.name)
+        };
+        let which = if is_named(&self.current) {
+            self.drop_policy(Which::Pending, control);
+            Which::Current
+        } else if is_named(&self.pending) {
+            Which::Pending
+        } else {
+            self.start(choice, control)?
+        };
+        let result = self.handle(which, control, |policy, control| {
+            policy.handle_update(update, control)
+        });
+        result.unwrap_or(Ok(()))
+    }
+
+    /// Makes the policy that `choice` names.
+    fn start(&mut self, choice: &PolicyChoice, control: &mut Control<'_>) -> Result<Which, Status> {
+        let factory = self.registry.get(&choice.name).ok_or_else(|| {
+            Status::internal(format!(
+                "no load-balancing policy with the name {:?} is registered",
+                choice.name
+            ))
+        })?;
+        self.options.seed = self.rng.next_seed();
+        let named = Named {
+            name: choice.name.clone(),
+            child: Child::new(factory.build(&self.options)),
+            state: ConnectivityState::Connecting,
+            published: None,
+        };
+        let which = match self.current {
+            None => Which::Current,
+            Some(_) => Which::Pending,
+        };
+        self.drop_policy(which, control);
+        *self.slot(which) = Some(named);
+        Ok(which)
+    }
+
+    fn slot(&mut self, which: Which) -> &mut Option<Named> {
+        match which {
+            Which::Current => &mut self.current,
+            Which::Pending => &mut self.pending,
+        }
+    }
+
+    fn drop_policy(&mut self, which: Which, control: &mut Control<'_>) {
+        if let Some(named) = self.slot(which).take() {
+            named.child.remove(control);
+        }
+    }
+
+    /// The policy that the service config wants.
+    fn latest(&self) -> Which {
+        match self.pending {
+            Some(_) => Which::Pending,
+            None => Which::Current,
+        }
+    }
+
+    /// Hands an event to one policy and takes in what it published.
+    fn handle<R>(
+        &mut self,
+        which: Which,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut dyn Policy, &mut Control<'_>) -> R,
+    ) -> Option<R> {
+        let is_latest = which == self.latest();
+        let named = self.slot(which).as_mut()?;
+        let mark = control.mark();
+        let (result, published) = named
+            .child
+            .handle(control, |policy, control| event(&mut **policy, control));
+        if !is_latest {
+            // The list is the newest policy's now.
+            control.retract_reresolution(mark);
+        }
+        if let Some(published) = published {
+            named.state = published.state;
+            match which {
+                Which::Current => control.publish(published.state, published.picker),
+                Which::Pending => named.published = Some(published),
+            }
+        }
+        self.take_over(control);
+        Some(result)
+    }
+
+    /// Lets the pending policy take over, if the time has come.
+    fn take_over(&mut self, control: &mut Control<'_>) {
+        let (Some(current), Some(pending)) = (&self.current, &self.pending) else {
+            return;
+        };
+        let still_useful = current.state == ConnectivityState::Ready
+            && pending.state == ConnectivityState::Connecting;
+        if still_useful {
+            return;
+        }
+        self.drop_policy(Which::Current, control);
+        self.current = self.pending.take();
+        let published = self.current.as_mut().and_then(|new| new.published.take());
+        match published {
+            Some(published) => control.publish(published.state, published.picker),
+            None => control.publish(ConnectivityState::Connecting, Arc::new(Pick::Queue)),
+        }
+    }
+}
+
+impl Policy for GracefulSwitch {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        let config = update.config.clone();
+        match (&*config as &dyn Any).downcast_ref() {
+            Some(choice) => self.handle_choice(choice, update, control),
+            None => Err(Status::internal(
+                "the configuration of a policy switch names no policy",
+            )),
+        }
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        if self.current.is_none() {
+            let state = ConnectivityState::TransientFailure;
+            return control.publish(state, Arc::new(Pick::Fail(resolver_error(&error))));
+        }
+        if self.pending.is_some() && old == OldList::Disown {
+            // Else it would go on to dial addresses that are not the name's any more.
+            self.handle(Which::Current, control, |policy, control| {
+                policy.handle_resolver_error(error.clone(), old, control);
+            });
+        }
+        self.handle(self.latest(), control, |policy, control| {
+            policy.handle_resolver_error(error, old, control);
+        });
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        let owns = |policy: &Option<Named>| {
+            let policy = policy.as_ref();
+            policy.is_some_and(|policy| policy.child.owns(id))
+        };
+        let which = match (owns(&self.current), owns(&self.pending)) {
+            (true, _) => Which::Current,
+            (false, true) => Which::Pending,
+            (false, false) => return,
+        };
+        self.handle(which, control, |policy, control| {
+            policy.handle_subchannel(id, state, control);
+        });
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        // The pending one first: it may take over, and then there is no pending one.
+        for which in [Which::Pending, Which::Current] {
+            self.handle(which, control, |policy, control| {
+                policy.handle_timeout(control);
+            });
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let policies = [&self.current, &self.pending].into_iter().flatten();
+        let deadlines = policies.filter_map(|named| named.child.policy().poll_timeout());
+        deadlines.min()
+    }
+
+    fn exit_idle(&mut self, control: &mut Control<'_>) {
+        self.handle(self.latest(), control, |policy, control| {
+            policy.exit_idle(control);
+        });
+    }
+
+    fn reset_backoff(&mut self) {
+        for named in [&mut self.current, &mut self.pending].into_iter().flatten() {
+            named.child.policy_mut().reset_backoff();
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Policies by name.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
+
+use crate::{PickFirstFactory, PolicyFactory, RoundRobinFactory};
+
+/// The policies that a service config can name: a value of each channel, not a global.
+///
+/// ```
+/// use trunkline_lb::PolicyRegistry;
+/// use trunkline_service_config::ServiceConfig;
+///
+/// let json = r#"{"loadBalancingConfig": [{"mine_v2": {}}, {"round_robin": {}}]}"#;
+/// let config = ServiceConfig::parse(json, &PolicyRegistry::standard())?;
+/// assert_eq!(config.policy().map(|choice| &*choice.name), Some("round_robin"));
+/// # Ok::<(), trunkline_service_config::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct PolicyRegistry {
+    factories: BTreeMap<String, Arc<dyn PolicyFactory>>,
+}
+
+impl PolicyRegistry {
+    /// No policy at all.
+    #[must_use]
+    pub fn empty() -> Self {
+        Self::default()
+    }
+
+    /// The policies of this crate.
+    #[must_use]
+    pub fn standard() -> Self {
+        Self::empty().with(PickFirstFactory).with(RoundRobinFactory)
+    }
+
+    /// With this policy too, in place of one of the same name. Names are case-sensitive.
+    #[must_use]
+    pub fn with(mut self, factory: impl PolicyFactory + 'static) -> Self {
+        self.register(Arc::new(factory));
+        self
+    }
+
+    /// Adds this policy, in place of one of the same name.
+    pub fn register(&mut self, factory: Arc<dyn PolicyFactory>) {
+        self.factories.insert(factory.name().to_owned(), factory);
+    }
+
+    /// The policy of this name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn PolicyFactory>> {
+        self.factories.get(name)
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.factories.keys().map(String::as_str)
+    }
+}
+
+impl PolicyParsers for PolicyRegistry {
+    fn parse(
+        &self,
+        name: &str,
+        config: &Value,
+    ) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>> {
+        Some(self.get(name)?.parse_config(config))
+    }
+}

@@ -1,0 +1,431 @@
+//! One child policy for each endpoint.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_backoff::Rng;
+use trunkline_endpoint::{Endpoint, Location};
+use trunkline_service_config::PolicyConfig;
+use trunkline_status::Status;
+
+use crate::errors::{has_addresses, resolver_error, zero_addresses};
+use crate::{
+    Action, Child, ConnectivityState, Control, OldList, Pick, Picker, Policy, Published,
+    SubchannelId, SubchannelState, Update,
+};
+
+/// One child policy for each endpoint, all kept connected: what round_robin and its kin share.
+///
+/// An endpoint is known by the set of its addresses, in any order; one that is listed twice has
+/// one child. A child that becomes idle is told to connect again at once, and counts as
+/// connecting; one that fails counts as failing until it is ready, whatever it says meanwhile.
+///
+/// It publishes nothing itself. Hand each event to it, then ask [`take_change`](Self::take_change)
+/// whether there is anything new to publish. An event for one subchannel costs no more however many
+/// endpoints there are; only making a picker does.
+///
+/// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md)
+/// ("petiole policies"), and the aggregation rules of gRPC's client channel specification.
+#[derive(Debug)]
+pub struct EndpointSharding<P> {
+    rng: Rng,
+    /// The children; `None` where one was taken away.
+    slots: Vec<Option<EndpointChild<P>>>,
+    /// Places in `slots` that are free.
+    free: Vec<usize>,
+    by_key: BTreeMap<Key, usize>,
+    /// The children in the order of the last list.
+    order: Vec<usize>,
+    /// The slot of the child that made the subchannel, by the subchannel's index.
+    owners: Vec<Option<(SubchannelId, usize)>>,
+    deadlines: BTreeSet<(Instant, usize)>,
+    counts: Counts,
+    /// The picker of the child that failed last, or of an error that concerns all.
+    last_failure: Arc<dyn Picker>,
+    /// Whether a picker made before would not do any more.
+    changed: bool,
+    shown: Option<ConnectivityState>,
+}
+
+/// What makes an endpoint the same as another: a set of places, sorted.
+type Key = Vec<Location>;
+
+/// How many children there are in each state.
+#[derive(Debug, Default)]
+struct Counts {
+    ready: usize,
+    connecting: usize,
+    failing: usize,
+}
+
+/// One child of an [`EndpointSharding`].
+#[derive(Debug)]
+pub struct EndpointChild<P> {
+    child: Child<P>,
+    endpoint: Endpoint,
+    state: ConnectivityState,
+    picker: Arc<dyn Picker>,
+    deadline: Option<Instant>,
+}
+
+impl<P> EndpointChild<P> {
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &P {
+        self.child.policy()
+    }
+
+    /// The endpoint that the child was given last.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// How the child counts: ready, connecting, or failing since it was ready last.
+    #[must_use]
+    pub fn state(&self) -> ConnectivityState {
+        self.state
+    }
+
+    /// The picker that goes with the state.
+    #[must_use]
+    pub fn picker(&self) -> &Arc<dyn Picker> {
+        &self.picker
+    }
+}
+
+impl<P: Policy> EndpointSharding<P> {
+    /// Without children.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            rng: Rng::from_seed(seed),
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_key: BTreeMap::new(),
+            order: Vec::new(),
+            owners: Vec::new(),
+            deadlines: BTreeSet::new(),
+            counts: Counts::default(),
+            last_failure: Arc::new(Pick::Queue),
+            changed: false,
+            shown: None,
+        }
+    }
+
+    /// Gives each endpoint of `update` to its child, with `config`, and takes children away whose
+    /// endpoint is gone. `make` makes a child from a seed.
+    ///
+    /// The children connect in the order of the list, beginning anywhere, so that a thousand
+    /// clients with one list do not all come to its first endpoint first.
+    ///
+    /// # Errors
+    ///
+    /// When there is no address in the whole list (all children are gone then), and the first
+    /// error of a child; all others have seen the update all the same.
+    pub fn handle_update(
+        &mut self,
+        update: &Update,
+        config: &Arc<dyn PolicyConfig>,
+        control: &mut Control<'_>,
+        mut make: impl FnMut(u64) -> P,
+    ) -> Result<(), Status> {
+        let mut gone = std::mem::take(&mut self.by_key);
+        self.order.clear();
+        let mut result = Ok(());
+        let endpoints = &update.endpoints;
+        let (before, from) = endpoints.split_at(self.rng.below(endpoints.len()));
+        for endpoint in from.iter().chain(before) {
+            let key = key(endpoint);
+            if key.is_empty() || self.by_key.contains_key(&key) {
+                continue;
+            }
+            let slot = match gone.remove(&key) {
+                Some(slot) => slot,
+                None => {
+                    let policy = make(self.rng.next_seed());
+                    self.add(policy)
+                }
+            };
+            self.by_key.insert(key, slot);
+            self.order.push(slot);
+            let update = Update {
+                endpoints: Arc::from([endpoint.clone()]),
+                attributes: update.attributes.clone(),
+                config: config.clone(),
+                note: update.note.clone(),
+            };
+            if let Some(child) = &mut self.slots[slot] {
+                child.endpoint = endpoint.clone();
+            }
+            let answer = self.handle(slot, control, |policy, control| {
+                policy.handle_update(update, control)
+            });
+            result = result.and_then(|()| answer.unwrap_or(Ok(())));
+        }
+        for slot in gone.into_values() {
+            self.remove(slot, control);
+        }
+        self.forget_failure_of_others();
+        if !has_addresses(update) {
+            let error = zero_addresses(&update.note);
+            self.fail(error.clone());
+            result = Err(error);
+        }
+        result
+    }
+
+    /// Hands the error to every child; without children it becomes the error of all calls.
+    pub fn handle_resolver_error(
+        &mut self,
+        error: &Status,
+        old: OldList,
+        control: &mut Control<'_>,
+    ) {
+        if self.order.is_empty() {
+            self.fail(resolver_error(error));
+        }
+        for at in 0..self.order.len() {
+            self.handle(self.order[at], control, |policy, control| {
+                policy.handle_resolver_error(error.clone(), old, control);
+            });
+        }
+    }
+
+    /// Hands the event to the child that made the subchannel.
+    pub fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        if let Some((_, slot)) = self.owner(id) {
+            self.handle(slot, control, |policy, control| {
+                policy.handle_subchannel(id, state, control);
+            });
+        }
+    }
+
+    /// Wakes the children whose time has come.
+    pub fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        let due: Vec<usize> = self
+            .deadlines
+            .range(..=(control.now(), usize::MAX))
+            .map(|&(_, slot)| slot)
+            .collect();
+        for slot in due {
+            self.handle(slot, control, |policy, control| {
+                policy.handle_timeout(control);
+            });
+        }
+    }
+
+    /// When the first child wants to be woken.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// Tells every child to forget its waits.
+    pub fn reset_backoff(&mut self) {
+        let children = self.slots.iter_mut().flatten();
+        children.for_each(|child| child.child.policy_mut().reset_backoff());
+    }
+
+    /// The state of all children together: ready if one is, else connecting if one is, else
+    /// failing.
+    #[must_use]
+    pub fn state(&self) -> ConnectivityState {
+        match self.counts {
+            Counts { ready: 1.., .. } => ConnectivityState::Ready,
+            Counts {
+                connecting: 1.., ..
+            } => ConnectivityState::Connecting,
+            _ => ConnectivityState::TransientFailure,
+        }
+    }
+
+    /// The state, if there is something to publish since the last call: another state, other
+    /// children that are ready, or, while all fail, a newer failure.
+    pub fn take_change(&mut self) -> Option<ConnectivityState> {
+        let state = self.state();
+        let changed = std::mem::take(&mut self.changed) || self.shown != Some(state);
+        self.shown = Some(state);
+        changed.then_some(state)
+    }
+
+    /// The children, in the order of the list.
+    pub fn children(&self) -> impl Iterator<Item = &EndpointChild<P>> {
+        self.order
+            .iter()
+            .filter_map(|&slot| self.slots[slot].as_ref())
+    }
+
+    /// The picker of the child that failed last, or that of an error that concerns all.
+    #[must_use]
+    pub fn last_failure(&self) -> &Arc<dyn Picker> {
+        &self.last_failure
+    }
+
+    fn fail(&mut self, error: Status) {
+        self.last_failure = Arc::new(Pick::Fail(error));
+        self.changed = true;
+    }
+
+    /// Takes another child's failure as the last, if the one that failed last is gone.
+    fn forget_failure_of_others(&mut self) {
+        let is_last = |child: &EndpointChild<P>| Arc::ptr_eq(&child.picker, &self.last_failure);
+        if self.children().any(is_last) {
+            return;
+        }
+        let is_failing =
+            |child: &&EndpointChild<P>| child.state == ConnectivityState::TransientFailure;
+        let other = self
+            .children()
+            .find(is_failing)
+            .map(|child| child.picker.clone());
+        if let Some(picker) = other {
+            self.last_failure = picker;
+            self.changed |= self.state() == ConnectivityState::TransientFailure;
+        }
+    }
+
+    fn add(&mut self, policy: P) -> usize {
+        self.counts.connecting += 1;
+        let child = EndpointChild {
+            child: Child::new(policy),
+            endpoint: Endpoint::default(),
+            state: ConnectivityState::Connecting,
+            picker: Arc::new(Pick::Queue),
+            deadline: None,
+        };
+        let slot = self.free.pop().unwrap_or(self.slots.len());
+        match self.slots.get_mut(slot) {
+            Some(place) => *place = Some(child),
+            None => self.slots.push(Some(child)),
+        }
+        slot
+    }
+
+    fn remove(&mut self, slot: usize, control: &mut Control<'_>) {
+        let Some(child) = self.slots[slot].take() else {
+            return;
+        };
+        self.free.push(slot);
+        if let Some(deadline) = child.deadline {
+            self.deadlines.remove(&(deadline, slot));
+        }
+        *self.count(child.state) -= 1;
+        self.changed |= child.state == ConnectivityState::Ready;
+        let mark = control.mark();
+        child.child.remove(control);
+        self.note_owners(slot, mark, control);
+    }
+
+    /// Hands an event to one child and takes in what comes of it.
+    fn handle<R>(
+        &mut self,
+        slot: usize,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut P, &mut Control<'_>) -> R,
+    ) -> Option<R> {
+        let child = self.slots[slot].as_mut()?;
+        let mark = control.mark();
+        let (result, mut published) = child.child.handle(control, event);
+        if let Some(Published {
+            state: ConnectivityState::Idle,
+            ..
+        }) = published
+        {
+            let wake = |policy: &mut P, control: &mut Control<'_>| policy.exit_idle(control);
+            let ((), after) = child.child.handle(control, wake);
+            published = after.or(published);
+        }
+        let deadline = child.child.policy().poll_timeout();
+        let before = std::mem::replace(&mut child.deadline, deadline);
+        if before != deadline {
+            if let Some(before) = before {
+                self.deadlines.remove(&(before, slot));
+            }
+            if let Some(deadline) = deadline {
+                self.deadlines.insert((deadline, slot));
+            }
+        }
+        self.note_owners(slot, mark, control);
+        if let Some(published) = published {
+            self.note_published(slot, published);
+        }
+        Some(result)
+    }
+
+    /// Takes in what a child published.
+    fn note_published(&mut self, slot: usize, published: Published) {
+        let Some(child) = &mut self.slots[slot] else {
+            return;
+        };
+        let before = child.state;
+        let after = match (before, published.state) {
+            // Failing until it is ready.
+            (ConnectivityState::TransientFailure, ConnectivityState::Connecting)
+            | (ConnectivityState::TransientFailure, ConnectivityState::Idle) => return,
+            (_, ConnectivityState::Idle) => ConnectivityState::Connecting,
+            (_, state) => state,
+        };
+        child.state = after;
+        child.picker = published.picker;
+        if after == ConnectivityState::TransientFailure {
+            self.last_failure = child.picker.clone();
+        }
+        *self.count(before) -= 1;
+        *self.count(after) += 1;
+        let ready = ConnectivityState::Ready;
+        self.changed |= match self.state() {
+            ConnectivityState::Ready => before == ready || after == ready,
+            ConnectivityState::TransientFailure => after == ConnectivityState::TransientFailure,
+            _ => false,
+        };
+    }
+
+    /// Files which subchannels the child in `slot` has made and removed since `mark`.
+    fn note_owners(&mut self, slot: usize, mark: usize, control: &Control<'_>) {
+        for action in control.asked_since(mark) {
+            match *action {
+                Action::Create { id, .. } => {
+                    if self.owners.len() <= id.index() {
+                        self.owners.resize(id.index() + 1, None);
+                    }
+                    self.owners[id.index()] = Some((id, slot));
+                }
+                Action::Remove(id) if self.owner(id).is_some() => self.owners[id.index()] = None,
+                _ => {}
+            }
+        }
+    }
+
+    fn owner(&self, id: SubchannelId) -> Option<(SubchannelId, usize)> {
+        let owner = self.owners.get(id.index()).copied().flatten();
+        owner.filter(|(owned, _)| *owned == id)
+    }
+
+    fn count(&mut self, state: ConnectivityState) -> &mut usize {
+        match state {
+            ConnectivityState::Ready => &mut self.counts.ready,
+            ConnectivityState::TransientFailure => &mut self.counts.failing,
+            _ => &mut self.counts.connecting,
+        }
+    }
+}
+
+/// The set of places of an endpoint, sorted. Server names and attributes are not part of it: the
+/// child sees to what they change.
+fn key(endpoint: &Endpoint) -> Key {
+    let mut key: Key = endpoint
+        .addresses()
+        .iter()
+        .map(|address| address.location().clone())
+        .collect();
+    key.sort_unstable();
+    key.dedup();
+    key
+}

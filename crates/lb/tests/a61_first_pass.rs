@@ -1,0 +1,151 @@
+//! The first pass of pick_first: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+
+mod harness;
+
+use harness::*;
+use trunkline_lb::{Pick, PickFirst, Policy};
+
+const A: &str = "10.0.0.1:443";
+const B: &str = "10.0.0.2:443";
+const C: &str = "10.0.0.3:443";
+
+fn pick_first(list: &str) -> Harness<PickFirst> {
+    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    channel.update(list).expect("a good list");
+    channel
+}
+
+fn abc() -> Harness<PickFirst> {
+    pick_first(&[A, B, C].join(" "))
+}
+
+/// The first address that is ready is used, and no other is tried.
+#[test]
+fn first_address_works() {
+    let mut channel = abc();
+    assert_eq!(channel.states(), [Connecting]);
+    assert_eq!(channel.pick(), Pick::Queue);
+    channel.ready(A);
+    assert_eq!(channel.states(), [Ready]);
+    assert_eq!(channel.picked(), A);
+    assert_eq!(channel.dialled(), A);
+    assert_eq!(channel.policy.poll_timeout(), None);
+}
+
+/// Failures out of order: 0 first, then 2, then 1. The failure of the newest attempt alone starts
+/// the next; the policy fails only after every address has failed.
+#[test]
+fn fails_after_the_end_of_the_list() {
+    let mut channel = abc();
+    channel.fail(A);
+    channel.pass(250);
+    assert_eq!(channel.dialled(), [A, B, C].join(" "));
+    channel.fail(C);
+    assert_eq!(channel.states(), [Connecting]);
+    assert_eq!(channel.reresolutions(), 0);
+    channel.fail(B);
+    assert_eq!(channel.states(), [TransientFailure]);
+    assert_eq!(channel.reresolutions(), 1);
+    assert_eq!(
+        channel.error(),
+        "failed to connect to all addresses; last error: 10.0.0.2:443: connection refused; \
+         before it: 10.0.0.3:443: connection refused, 10.0.0.1:443: connection refused"
+    );
+}
+
+/// The next address starts 250 ms after the last one did, and earlier attempts go on; the last
+/// address arms no timer.
+#[test]
+fn attempt_delay() {
+    let mut channel = abc();
+    channel.pass(249);
+    assert_eq!(channel.dialled(), A);
+    channel.pass(1);
+    assert_eq!(channel.dialled(), B);
+    channel.pass(249);
+    assert_eq!(channel.dialled(), "");
+    channel.pass(1);
+    assert_eq!(channel.dialled(), C);
+    assert_eq!(channel.policy.poll_timeout(), None);
+    // The first one wins after all: the others are dropped.
+    channel.ready(A);
+    assert_eq!(channel.addresses(), A);
+    assert_eq!(channel.states(), [Connecting, Ready]);
+}
+
+/// The failure of an attempt that is not the newest starts nothing.
+#[test]
+fn failure_of_an_older_attempt_only_counts() {
+    let mut channel = abc();
+    channel.pass(250);
+    assert_eq!(channel.dialled(), [A, B].join(" "));
+    channel.fail(A);
+    assert_eq!(channel.dialled(), "");
+    channel.pass(250);
+    assert_eq!(channel.dialled(), C);
+}
+
+/// A subchannel whose back-off ends during the pass is not connected before its end.
+#[test]
+fn no_second_attempt_during_the_pass() {
+    let mut channel = abc();
+    channel.fail(A);
+    channel.idle(A);
+    assert_eq!(channel.dialled(), [A, B].join(" "));
+    channel.fail(B);
+    assert_eq!(channel.dialled(), C);
+    channel.fail(C);
+    assert_eq!(channel.states(), [Connecting, TransientFailure]);
+    assert_eq!(
+        channel.dialled(),
+        A,
+        "idle subchannels connect when the pass ends"
+    );
+    channel.idle(B);
+    assert_eq!(channel.dialled(), B, "and later when their back-off ends");
+}
+
+/// After the pass every n failures ask for a new list, once, and show the newest error.
+#[test]
+fn steady_state_counts_failures() {
+    let mut channel = abc();
+    for address in [A, B, C] {
+        channel.fail(address);
+    }
+    assert_eq!(channel.reresolutions(), 1);
+    channel.states();
+    for round in 0..10 {
+        for address in [B, A, C] {
+            assert_eq!(channel.reresolutions(), 0, "in round {round}");
+            channel.idle(address);
+            channel.fail(address);
+        }
+        assert_eq!(channel.reresolutions(), 1, "in round {round}");
+        assert_eq!(channel.states(), [TransientFailure], "in round {round}");
+        assert!(channel.error().contains("last error: 10.0.0.3:443: "));
+    }
+    channel.idle(B);
+    channel.ready(B);
+    assert_eq!(channel.state(), Ready);
+    assert_eq!(channel.addresses(), B);
+}
+
+/// A list of one address.
+#[test]
+fn single_address() {
+    let mut channel = pick_first(A);
+    assert_eq!(channel.policy.poll_timeout(), None);
+    channel.fail(A);
+    assert_eq!(channel.states(), [Connecting, TransientFailure]);
+    channel.idle(A);
+    assert_eq!(channel.dialled(), [A, A].join(" "));
+}
+
+/// A connection that dies before it is ready is a failed attempt, not the end of attempts.
+#[test]
+fn lost_before_it_was_ready() {
+    let mut channel = pick_first(A);
+    channel.idle(A);
+    assert_eq!(channel.states(), [Connecting, TransientFailure]);
+    assert_eq!(channel.dialled(), [A, A].join(" "));
+}

@@ -1,0 +1,170 @@
+//! Retries and hedging.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use trunkline_status::Code;
+
+use crate::json::{self, Object, list, object, optional, required};
+use crate::{ConfigError, parse_duration};
+
+/// Whether and how a call is attempted more than once.
+///
+/// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
+#[derive(Clone, Debug, PartialEq)]
+pub enum AttemptPolicy {
+    /// Again after a failure.
+    Retry(RetryPolicy),
+    /// Again before there is an answer.
+    Hedging(HedgingPolicy),
+}
+
+/// When to try again after a failure.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// All attempts together, the first included: 2 or more. The channel caps it, at 5 by default.
+    pub max_attempts: u32,
+    /// The wait before the second attempt, without jitter; above 0.
+    pub initial_backoff: Duration,
+    /// The longest wait, without jitter; above 0.
+    pub max_backoff: Duration,
+    /// The factor between a wait and the next; above 0.
+    pub backoff_multiplier: f64,
+    /// Which failures may be retried, sorted; at least one.
+    pub retryable_codes: Vec<Code>,
+}
+
+/// When to send a call again although there is no answer yet.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct HedgingPolicy {
+    /// All attempts together, the first included: 2 or more. The channel caps it, at 5 by default.
+    pub max_attempts: u32,
+    /// The wait between attempts; 0 sends all at once.
+    pub delay: Duration,
+    /// Which failures do not end the call while other attempts are under way, sorted.
+    pub non_fatal_codes: Vec<Code>,
+}
+
+/// When a channel stops repeating calls because too many fail.
+///
+/// Counted in thousandths of a token, so that the count is exact and fits an atomic integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryThrottling {
+    /// How full the bucket is at first, and at most, in whole tokens: 1 to 1000. Nothing is
+    /// repeated while it is half empty or worse.
+    pub max_tokens: u32,
+    /// What a success puts back, in thousandths of a token; a failure takes a whole one.
+    pub token_ratio_thousandths: u32,
+}
+
+impl AttemptPolicy {
+    /// Reads `retryPolicy` or `hedgingPolicy` of a method's config.
+    pub(crate) fn read(method: &Object) -> Result<Option<Self>, ConfigError> {
+        let retry = optional(method, "retryPolicy", RetryPolicy::read)?;
+        let hedging = optional(method, "hedgingPolicy", HedgingPolicy::read)?;
+        match (retry, hedging) {
+            (Some(_), Some(_)) => Err(ConfigError::new(
+                "expected one of retryPolicy and hedgingPolicy, found both",
+            )),
+            (Some(retry), None) => Ok(Some(Self::Retry(retry))),
+            (None, hedging) => Ok(hedging.map(Self::Hedging)),
+        }
+    }
+}
+
+impl RetryPolicy {
+    fn read(value: &Value) -> Result<Self, ConfigError> {
+        let policy = object(value)?;
+        Ok(Self {
+            max_attempts: required(policy, "maxAttempts", max_attempts)?,
+            initial_backoff: required(policy, "initialBackoff", positive_duration)?,
+            max_backoff: required(policy, "maxBackoff", positive_duration)?,
+            backoff_multiplier: required(policy, "backoffMultiplier", json::positive)?,
+            retryable_codes: required(policy, "retryableStatusCodes", |value| {
+                let codes = codes(value)?;
+                match codes.is_empty() {
+                    true => Err(ConfigError::new("expected at least one status code")),
+                    false => Ok(codes),
+                }
+            })?,
+        })
+    }
+}
+
+impl HedgingPolicy {
+    fn read(value: &Value) -> Result<Self, ConfigError> {
+        let policy = object(value)?;
+        Ok(Self {
+            max_attempts: required(policy, "maxAttempts", max_attempts)?,
+            delay: optional(policy, "hedgingDelay", duration)?.unwrap_or_default(),
+            non_fatal_codes: optional(policy, "nonFatalStatusCodes", codes)?.unwrap_or_default(),
+        })
+    }
+}
+
+impl RetryThrottling {
+    pub(crate) fn read(value: &Value) -> Result<Self, ConfigError> {
+        let throttling = object(value)?;
+        Ok(Self {
+            max_tokens: required(throttling, "maxTokens", |value| match json::uint32(value) {
+                Ok(tokens @ 1..=1000) => Ok(tokens),
+                _ => Err(json::expected("an integer from 1 to 1000", value)),
+            })?,
+            token_ratio_thousandths: required(throttling, "tokenRatio", |value| {
+                thousandths(json::positive(value)?)
+                    .filter(|ratio| *ratio > 0)
+                    .ok_or_else(|| json::expected("a number from 0.001 to 1000000", value))
+            })?,
+        })
+    }
+}
+
+/// Cuts off what is beyond the third digit after the point; `None` above a million.
+///
+/// Done on the decimal text, because `1.001 * 1000.0` is below 1001.
+fn thousandths(number: f64) -> Option<u32> {
+    if number > 1e6 {
+        return None;
+    }
+    let text = number.to_string();
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    let digits: String = fraction.chars().chain("000".chars()).take(3).collect();
+    format!("{whole}{digits}").parse().ok()
+}
+
+pub(crate) fn duration(value: &Value) -> Result<Duration, ConfigError> {
+    parse_duration(json::string(value)?)
+}
+
+fn positive_duration(value: &Value) -> Result<Duration, ConfigError> {
+    match duration(value)? {
+        Duration::ZERO => Err(json::expected("a duration above 0", value)),
+        duration => Ok(duration),
+    }
+}
+
+fn max_attempts(value: &Value) -> Result<u32, ConfigError> {
+    match json::uint32(value) {
+        Ok(attempts @ 2..) => Ok(attempts),
+        _ => Err(json::expected("an integer of 2 or more", value)),
+    }
+}
+
+/// Status codes by number or by name, sorted, each once.
+fn codes(value: &Value) -> Result<Vec<Code>, ConfigError> {
+    let mut codes = list(value, |value| {
+        let code = match value {
+            Value::String(name) => name.parse().ok(),
+            number => json::uint32(number).ok().and_then(Code::from_number),
+        };
+        code.ok_or_else(|| {
+            json::expected("a status code such as \"UNAVAILABLE\" or its number", value)
+        })
+    })?;
+    codes.sort_unstable();
+    codes.dedup();
+    Ok(codes)
+}

@@ -1,0 +1,168 @@
+//! One call on one connection.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::client::ResponseFuture;
+use http::{HeaderMap, Request, Response};
+use trunkline_status::{Code, Status};
+
+use crate::connection::{Connection, Shared};
+use crate::error::{CallError, Fate};
+use crate::upload::{Outgoing, Upload, Wanted};
+
+impl Connection {
+    /// Sends a request: its head, and as much of its body as is there. The rest of the body, if
+    /// any, is sent by the [`Upload`], which the caller spawns.
+    ///
+    /// Over the server's limit of concurrent calls, h2 holds the request back until one ends.
+    ///
+    /// # Errors
+    ///
+    /// When the connection takes no calls any more: nothing was sent, and the body comes back.
+    pub fn send<B>(
+        &self,
+        head: Request<()>,
+        body: Outgoing<B>,
+    ) -> Result<(Exchange, Option<Upload<B>>), (CallError, Outgoing<B>)> {
+        let no_body = matches!(body, Outgoing::Whole(None));
+        // A clone has no pending request of its own, so that it is always ready.
+        let (response, mut send) = match self.send.clone().send_request(head, no_body) {
+            Ok(sent) => sent,
+            Err(error) => return Err((self.refused(&error), body)),
+        };
+        let exchange = Exchange {
+            response,
+            shared: Arc::clone(&self.shared),
+        };
+        let upload = match body {
+            Outgoing::Whole(None) => None,
+            Outgoing::Whole(Some(data)) => {
+                // An error here is the stream's own, and comes out of the exchange too.
+                let _ = send.send_data(data, true);
+                None
+            }
+            Outgoing::Streaming { early, rest } => Some(Upload::new(send, early, rest)),
+        };
+        Ok((exchange, upload))
+    }
+
+    fn refused(&self, error: &h2::Error) -> CallError {
+        // An error of the caller (a header that HTTP/2 forbids, say) does not heal elsewhere.
+        let (code, fate) = match error.is_io() || error.is_go_away() || error.is_reset() {
+            true => (Code::Unavailable, Fate::Unprocessed),
+            false => (Code::Internal, Fate::Unknown),
+        };
+        let text = match self.shared.go_away_text() {
+            Some(text) => format!("connection lost: {text}"),
+            None => format!("{} takes no call: {error}", self.shared.peer),
+        };
+        CallError::new(Status::new(code, text), fate)
+    }
+}
+
+/// Waits for the head of a response.
+#[must_use = "dropping it cancels the call"]
+pub struct Exchange {
+    response: ResponseFuture,
+    shared: Arc<Shared>,
+    wanted: Option<Wanted>,
+}
+
+impl Future for Exchange {
+    type Output = Result<Response<Incoming>, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match ready!(Pin::new(&mut self.response).poll(cx)) {
+            Ok(response) => {
+                let shared = Arc::clone(&self.shared);
+                Ok(response.map(|recv| Incoming {
+                    recv,
+                    shared,
+                    data_ended: false,
+                }))
+            }
+            Err(error) => {
+                let stream = self.response.stream_id().as_u32();
+                Err(CallError::of_stream(&error, stream, &self.shared))
+            }
+        })
+    }
+}
+
+/// The body of a response, as it comes in. Dropping it before its end cancels the call.
+pub struct Incoming {
+    recv: RecvStream,
+    shared: Arc<Shared>,
+    _wanted: Option<Wanted>,
+    data_ended: bool,
+}
+
+/// A piece of a response body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IncomingFrame {
+    /// Some octets.
+    Data(Bytes),
+    /// The end, with trailers.
+    Trailers(HeaderMap),
+}
+
+impl Incoming {
+    /// The next piece; `None` at the end.
+    pub fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<IncomingFrame, CallError>>> {
+        while !self.data_ended {
+            match ready!(self.recv.poll_data(cx)) {
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => {
+                    // The caller holds it now; the window is for what it has not seen yet.
+                    let _ = self.recv.flow_control().release_capacity(data.len());
+                    return Poll::Ready(Some(Ok(IncomingFrame::Data(data))));
+                }
+                Some(Err(error)) => {
+                    self.data_ended = true;
+                    return Poll::Ready(Some(Err(self.error(&error))));
+                }
+                None => self.data_ended = true,
+            }
+        }
+        match ready!(self.recv.poll_trailers(cx)) {
+            Ok(Some(trailers)) => Poll::Ready(Some(Ok(IncomingFrame::Trailers(trailers)))),
+            Ok(None) => Poll::Ready(None),
+            Err(error) => Poll::Ready(Some(Err(self.error(&error)))),
+        }
+    }
+
+    /// Whether it is known that nothing follows.
+    #[must_use]
+    pub fn is_end_stream(&self) -> bool {
+        self.recv.is_end_stream()
+    }
+
+    fn error(&self, error: &h2::Error) -> CallError {
+        CallError::of_stream(error, self.recv.stream_id().as_u32(), &self.shared)
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exchange")
+            .field("peer", &self.shared.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("peer", &self.shared.peer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,203 @@
+//! Connections.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::Poll;
+
+use bytes::Bytes;
+use h2::client::SendRequest;
+use trunkline_runtime::{PeerAddr, Stream};
+
+use crate::error::{HandshakeError, escaped};
+use crate::frames::GoAway;
+use crate::io::CompatWire;
+use crate::link::Link;
+use crate::wire::Wire;
+
+/// The most of a foreign peer's first words that is kept.
+const FOREIGN_KEPT: usize = 64;
+
+/// How HTTP/2 is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    /// The flow-control window of each call, in octets; 2 MiB by default.
+    pub stream_window: u32,
+    /// The flow-control window of the connection, in octets; 5 MiB by default.
+    pub connection_window: u32,
+    /// The longest header list that is taken from the server, in octets as HPACK counts them;
+    /// 1 MiB by default.
+    pub max_header_list: u32,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self {
+            stream_window: 2 * 1024 * 1024,
+            connection_window: 5 * 1024 * 1024,
+            max_header_list: 1024 * 1024,
+        }
+    }
+}
+
+/// Makes calls on one HTTP/2 connection. Cheap to clone.
+///
+/// When the last clone and the last call are gone, the connection closes in good order.
+#[derive(Clone)]
+pub struct Connection {
+    pub(crate) send: SendRequest<Bytes>,
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Connection {
+    /// The address at the other end.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        &self.shared.peer
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("peer", &self.shared.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a connection takes no new calls any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lost {
+    message: String,
+}
+
+impl Lost {
+    pub(crate) fn new(message: String) -> Self {
+        Self { message }
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// What the wire, the link and the calls of one connection know together.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) peer: PeerAddr,
+    settings_seen: AtomicBool,
+    /// The highest stream of which some HEADERS were written to the stream.
+    last_sent: AtomicU32,
+    go_away: OnceLock<GoAway>,
+    /// The last stream that the server says it processes; lowered by later GOAWAYs.
+    last_processed: AtomicU32,
+    foreign: OnceLock<Vec<u8>>,
+}
+
+impl Shared {
+    fn new(peer: PeerAddr) -> Self {
+        Self {
+            peer,
+            settings_seen: AtomicBool::new(false),
+            last_sent: AtomicU32::new(0),
+            go_away: OnceLock::new(),
+            last_processed: AtomicU32::new(u32::MAX),
+            foreign: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn set_settings_seen(&self) {
+        self.settings_seen.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn settings_seen(&self) -> bool {
+        self.settings_seen.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_last_sent(&self, stream: u32) {
+        self.last_sent.store(stream, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_go_away(&self, go_away: GoAway) {
+        self.last_processed
+            .fetch_min(go_away.last_stream, Ordering::Relaxed);
+        // The first one gives the reason; a graceful server sends two.
+        let _ = self.go_away.set(go_away);
+    }
+
+    pub(crate) fn set_foreign(&self, octets: &[u8]) {
+        let _ = self
+            .foreign
+            .set(octets[..octets.len().min(FOREIGN_KEPT)].to_vec());
+    }
+
+    /// Whether the server cannot have acted on this stream: it never left, or the server said so.
+    pub(crate) fn is_unprocessed(&self, stream: u32) -> bool {
+        stream > self.last_sent.load(Ordering::Relaxed)
+            || stream > self.last_processed.load(Ordering::Relaxed)
+    }
+
+    /// The server's GOAWAY in words, if one came.
+    pub(crate) fn go_away_text(&self) -> Option<String> {
+        let go_away = self.go_away.get()?;
+        let reason = h2::Reason::from(go_away.reason);
+        let debug = match go_away.debug.is_empty() {
+            true => String::new(),
+            false => format!(", \"{}\"", escaped(&go_away.debug)),
+        };
+        Some(format!("{} said GOAWAY ({reason:?}{debug})", self.peer))
+    }
+}
+
+/// Makes an HTTP/2 connection over `stream`; done when the server's SETTINGS have come.
+///
+/// `on_lost` is called once, when the connection takes no new calls any more: on GOAWAY while
+/// calls may still run, or when it broke.
+///
+/// The caller bounds the time.
+///
+/// # Errors
+///
+/// When the peer closes, speaks something else or breaks the protocol; the text names it and what
+/// it said.
+pub async fn handshake(
+    stream: Box<dyn Stream>,
+    options: &HttpOptions,
+    on_lost: impl FnOnce(Lost) + Send + 'static,
+) -> Result<(Connection, Link), HandshakeError> {
+    let shared = Arc::new(Shared::new(stream.peer_addr()));
+    let wire = CompatWire::new(Wire::new(stream, Arc::clone(&shared)));
+    let fail = |error: Option<h2::Error>| {
+        HandshakeError::new(
+            shared.peer.clone(),
+            shared.foreign.get().map(Vec::as_slice),
+            error,
+        )
+    };
+    let (send, mut connection) = h2::client::Builder::new()
+        .enable_push(false)
+        .initial_window_size(options.stream_window)
+        .initial_connection_window_size(options.connection_window)
+        .max_header_list_size(options.max_header_list)
+        // A caller that gives its call up early must not cost others their connection: what still
+        // comes for such calls would use the budget for small frames up.
+        .data_frame_budget(usize::MAX >> 1)
+        .max_local_error_reset_streams(None)
+        .handshake(wire)
+        .await
+        .map_err(|error| fail(Some(error)))?;
+    poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
+        Poll::Ready(Ok(())) => Poll::Ready(Err(fail(None))),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(fail(Some(error)))),
+        Poll::Pending if shared.settings_seen() => Poll::Ready(Ok(())),
+        Poll::Pending => Poll::Pending,
+    })
+    .await?;
+    let link = Link::new(connection, Arc::clone(&shared), Box::new(on_lost));
+    Ok((Connection { send, shared }, link))
+}

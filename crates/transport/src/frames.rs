@@ -1,0 +1,155 @@
+//! Watching HTTP/2 frames go by.
+//!
+//! h2 does not tell everything that a gRPC client must know: when the server's SETTINGS came, that a
+//! GOAWAY came while calls still run, what its debug data said, and which request headers were
+//! really written. All of it can be read off the frame headers.
+
+/// Octets of a frame header.
+///
+/// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
+const HEADER: usize = 9;
+
+/// The most of a GOAWAY's payload that is kept.
+const KEPT: usize = 8 + 256;
+
+const HEADERS_FRAME: u8 = 0x1;
+const SETTINGS_FRAME: u8 = 0x4;
+const GOAWAY_FRAME: u8 = 0x7;
+const ACK: u8 = 0x1;
+
+/// The octets that a client sends before its first frame.
+pub(crate) const CLIENT_PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+
+/// Something that went by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// The header of a SETTINGS frame that is no acknowledgement.
+    Settings,
+    /// The header of a HEADERS frame of this stream.
+    Headers { stream: u32 },
+    /// A whole GOAWAY frame.
+    GoAway(GoAway),
+    /// The first frame is something else: this is not HTTP/2.
+    NotHttp2,
+}
+
+/// What a GOAWAY frame says.
+///
+/// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GoAway {
+    /// Streams above this one were not processed.
+    pub(crate) last_stream: u32,
+    pub(crate) reason: u32,
+    /// The start of the debug data.
+    pub(crate) debug: Vec<u8>,
+}
+
+/// Finds frame headers in one direction of a connection, however the octets are cut into pieces.
+#[derive(Debug)]
+pub(crate) struct FrameWatch {
+    /// Octets that come before the next frame header.
+    skip: usize,
+    /// What has come of the header, or of a payload that is kept.
+    partial: Vec<u8>,
+    /// The length of the payload that is being kept.
+    keeping: Option<usize>,
+    /// Octets of that payload that come after what is kept.
+    skip_after: usize,
+    /// Whether the next frame is the peer's first, which must be SETTINGS.
+    expects_settings: bool,
+}
+
+impl FrameWatch {
+    /// Watches what a server sends.
+    pub(crate) fn of_server() -> Self {
+        Self {
+            skip: 0,
+            partial: Vec::with_capacity(KEPT),
+            keeping: None,
+            skip_after: 0,
+            expects_settings: true,
+        }
+    }
+
+    /// Watches what a client sends.
+    pub(crate) fn of_client() -> Self {
+        let partial = Vec::with_capacity(HEADER);
+        Self {
+            skip: CLIENT_PREFACE,
+            partial,
+            keeping: None,
+            skip_after: 0,
+            expects_settings: false,
+        }
+    }
+
+    /// Takes the next octets, and tells what is in them.
+    pub(crate) fn feed(&mut self, mut octets: &[u8], mut tell: impl FnMut(Seen)) {
+        while !octets.is_empty() {
+            let skipped = self.skip.min(octets.len());
+            self.skip -= skipped;
+            octets = &octets[skipped..];
+            let wanted = self.keeping.unwrap_or(HEADER) - self.partial.len();
+            let taken = wanted.min(octets.len());
+            if self.partial.is_empty() && self.keeping.is_none() && octets.len() >= HEADER {
+                // The common case: a whole header in one piece is not copied.
+                let header: [u8; HEADER] = octets[..HEADER].try_into().unwrap_or_default();
+                octets = &octets[HEADER..];
+                self.header(header, &mut tell);
+                continue;
+            }
+            self.partial.extend_from_slice(&octets[..taken]);
+            octets = &octets[taken..];
+            if taken < wanted || taken == 0 {
+                continue;
+            }
+            match self.keeping.take() {
+                None => {
+                    let header: [u8; HEADER] = self.partial[..].try_into().unwrap_or_default();
+                    self.partial.clear();
+                    self.header(header, &mut tell);
+                }
+                Some(_) => {
+                    if let Some(go_away) = GoAway::read(&self.partial) {
+                        tell(Seen::GoAway(go_away));
+                    }
+                    self.partial.clear();
+                    self.skip = std::mem::take(&mut self.skip_after);
+                }
+            }
+        }
+    }
+
+    fn header(&mut self, header: [u8; HEADER], tell: &mut impl FnMut(Seen)) {
+        let [a, b, c, kind, flags, stream @ ..] = header;
+        let len = u32::from_be_bytes([0, a, b, c]) as usize;
+        let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
+        self.skip = len;
+        let is_settings = kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0;
+        if std::mem::take(&mut self.expects_settings) && !(is_settings && len % 6 == 0) {
+            tell(Seen::NotHttp2);
+        } else if is_settings {
+            tell(Seen::Settings);
+        } else if kind == HEADERS_FRAME {
+            tell(Seen::Headers { stream });
+        } else if kind == GOAWAY_FRAME && len >= 8 {
+            // The end of a payload that is longer is skipped once its start has come.
+            self.keeping = Some(len.min(KEPT));
+            self.skip = 0;
+            self.skip_after = len - len.min(KEPT);
+        }
+    }
+}
+
+impl GoAway {
+    fn read(payload: &[u8]) -> Option<Self> {
+        let (last_stream, rest) = payload.split_first_chunk::<4>()?;
+        let (reason, debug) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            last_stream: u32::from_be_bytes(*last_stream) & 0x7fff_ffff,
+            reason: u32::from_be_bytes(*reason),
+            debug: debug.to_vec(),
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The buffers between h2 and the stream.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use trunkline_runtime::Stream;
+
+use crate::connection::Shared;
+use crate::frames::{FrameWatch, Seen};
+
+/// Octets that one read can bring.
+const READ_BUFFER: usize = 16 * 1024;
+
+/// Octets of small writes that are gathered before one goes out without being flushed.
+const WRITE_BUFFER: usize = 64 * 1024;
+
+/// A stream under h2: small writes are gathered until the flush, reads go into one buffer that was
+/// initialised once, and the frames that go by are watched.
+pub(crate) struct Wire {
+    stream: Box<dyn Stream>,
+    shared: Arc<Shared>,
+    incoming: FrameWatch,
+    outgoing: FrameWatch,
+    /// Whether nothing came yet.
+    expects_first: bool,
+    read: Box<[u8]>,
+    /// The part of `read` that h2 has not taken yet.
+    unread: std::ops::Range<usize>,
+    write: Vec<u8>,
+    /// Octets of `write` that the stream has taken.
+    written: usize,
+    /// The highest stream whose HEADERS are in `write` or went out.
+    last_headers: u32,
+}
+
+impl Wire {
+    pub(crate) fn new(stream: Box<dyn Stream>, shared: Arc<Shared>) -> Self {
+        Self {
+            stream,
+            shared,
+            incoming: FrameWatch::of_server(),
+            outgoing: FrameWatch::of_client(),
+            expects_first: true,
+            read: vec![0; READ_BUFFER].into(),
+            unread: 0..0,
+            write: Vec::with_capacity(4 * 1024),
+            written: 0,
+            last_headers: 0,
+        }
+    }
+
+    /// Looks at what came; fails where the peer does not speak HTTP/2.
+    fn watch_incoming(&mut self, len: usize) -> io::Result<()> {
+        let octets = &self.read[..len];
+        let shared = &self.shared;
+        let mut is_http2 = true;
+        self.incoming.feed(octets, |seen| match seen {
+            Seen::Settings => shared.set_settings_seen(),
+            Seen::GoAway(go_away) => shared.set_go_away(go_away),
+            Seen::NotHttp2 => is_http2 = false,
+            Seen::Headers { .. } => {}
+        });
+        // Fewer octets than a frame header can tell too: no SETTINGS begin like text.
+        let is_first = std::mem::take(&mut self.expects_first);
+        if !is_http2 || is_first && looks_like_text(octets) {
+            shared.set_foreign(octets);
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the peer speaks no HTTP/2",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Hands what was gathered to the stream.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.write.len() {
+            let n = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.write[self.written..]))?;
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += n;
+            self.shared.set_last_sent(self.last_headers);
+        }
+        self.write.clear();
+        self.written = 0;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Whether the first octets are printable, as in an answer of HTTP/1, SMTP or SSH. The first octet
+/// of SETTINGS is the high part of a small length: 0.
+fn looks_like_text(octets: &[u8]) -> bool {
+    octets.first().is_some_and(|first| first.is_ascii_graphic())
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.unread.is_empty() {
+            let n = ready!(Pin::new(&mut this.stream).poll_read(cx, &mut this.read))?;
+            this.watch_incoming(n)?;
+            this.unread = 0..n;
+        }
+        let n = buffer.len().min(this.unread.len());
+        let end = this.unread.start + n;
+        buffer[..n].copy_from_slice(&this.read[this.unread.start..end]);
+        this.unread.start = end;
+        Poll::Ready(Ok(n))
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.write.len() + octets.len() > WRITE_BUFFER && !this.write.is_empty() {
+            ready!(this.poll_drain(cx))?;
+        }
+        let n = octets.len().min(WRITE_BUFFER);
+        let last_headers = &mut this.last_headers;
+        this.outgoing.feed(&octets[..n], |seen| {
+            if let Seen::Headers { stream } = seen {
+                *last_headers = stream.max(*last_headers);
+            }
+        });
+        this.write.extend_from_slice(&octets[..n]);
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_drain(cx))?;
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire")
+            .field("stream", &self.stream)
+            .finish_non_exhaustive()
+    }
+}
