@@ -21,7 +21,7 @@ pub(crate) struct Args {
 pub(crate) enum Sabotage {
     /// DNS is asked once and never again.
     Refresh,
-    /// An endpoint has one address: there is nothing to fall back to.
+    /// The client sees IPv6 addresses alone: there is nothing to fall back to.
     Fallback,
     /// Backends drop everything at SIGTERM.
     Drain,

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkline::resolver::AddressFamilies;
 use trunkline::{Channel, DnsOptions, PeerAddr, Runtime};
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 use crate::args::Sabotage;
 use crate::load::Call;
-use crate::sabotage::Sabotaged;
 
 /// Far longer than a call takes, so that one that has to wait for a connection is no failure.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -20,21 +20,24 @@ pub(crate) fn channel(
     runtime: Arc<dyn Runtime>,
     sabotage: Option<Sabotage>,
 ) -> Result<Channel, trunkline::BuildError> {
-    // A second, so that nobody has to wait for the 30 that are kind to a real DNS server.
     let mut dns = DnsOptions::default();
+    // A second, so that nobody has to wait for the 30 that are kind to a real DNS server.
     dns.pacing.min_interval = Duration::from_secs(1);
-    let builder = Channel::builder(target)
+    match sabotage {
+        Some(Sabotage::Refresh) => {
+            // Neither when a TTL runs out nor when a connection is lost.
+            dns.pacing.refresh = false;
+            dns.pacing.min_interval = Duration::from_secs(3600);
+        }
+        Some(Sabotage::Fallback) => dns.families = AddressFamilies::Ipv6Only,
+        Some(Sabotage::Drain) | None => {}
+    }
+    Channel::builder(target)
         .default_service_config(r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#)
         .plaintext()
-        .runtime(runtime);
-    match sabotage {
-        None | Some(Sabotage::Drain) => builder.dns(dns).build(),
-        Some(Sabotage::Refresh) => {
-            dns.pacing.refresh = false;
-            builder.resolver(Sabotaged::deaf(dns)).build()
-        }
-        Some(Sabotage::Fallback) => builder.resolver(Sabotaged::one_address(dns)).build(),
-    }
+        .runtime(runtime)
+        .dns(dns)
+        .build()
 }
 
 /// Calls over `channel`, each of which checks its reply.

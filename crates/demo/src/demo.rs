@@ -27,9 +27,9 @@ pub(crate) fn run(args: &Args) -> Result<bool, Stop> {
         .enable_all()
         .build()?;
     let runtime: Arc<dyn Runtime> = match args.runtime {
-        RuntimeName::AsyncStd => Arc::new(trunkline::runtime::AsyncStd::new()),
-        RuntimeName::Smol => Arc::new(trunkline::runtime::Smol::new()),
-        RuntimeName::Tokio => Arc::new(trunkline::runtime::Tokio::with_handle(
+        RuntimeName::AsyncStd => Arc::new(trunkline::AsyncStd::new()),
+        RuntimeName::Smol => Arc::new(trunkline::Smol::new()),
+        RuntimeName::Tokio => Arc::new(trunkline::Tokio::with_handle(
             tokio.handle().clone(),
         )),
     };
@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Stop> {
 fn explain(sabotage: Sabotage) -> &'static str {
     match sabotage {
         Sabotage::Refresh => "the client asks DNS once and never again",
-        Sabotage::Fallback => "the client sees the first address of each backend alone",
+        Sabotage::Fallback => "the client sees IPv6 addresses alone",
         Sabotage::Drain => "backends drop everything at SIGTERM",
     }
 }

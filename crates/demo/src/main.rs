@@ -9,7 +9,6 @@ mod fleet;
 mod interrupt;
 mod load;
 mod paint;
-mod sabotage;
 mod screen;
 mod stage;
 mod table;
