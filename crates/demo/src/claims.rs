@@ -1,0 +1,59 @@
+//! What the demo claims, and whether it was so.
+
+/// The claims, in the order in which they were judged.
+#[derive(Debug, Default)]
+pub(crate) struct Claims(Vec<Claim>);
+
+/// One claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) text: &'static str,
+    pub(crate) verdict: Verdict,
+    /// The figures, as the backends counted them.
+    pub(crate) evidence: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Held,
+    Failed,
+    /// It could not be put to the test here.
+    Skipped,
+}
+
+impl Claims {
+    pub(crate) fn judge(&mut self, text: &'static str, held: bool, evidence: String) -> &Claim {
+        let verdict = if held { Verdict::Held } else { Verdict::Failed };
+        self.push(text, verdict, evidence)
+    }
+
+    pub(crate) fn skip(&mut self, text: &'static str, why: &str) -> &Claim {
+        self.push(text, Verdict::Skipped, why.to_owned())
+    }
+
+    fn push(&mut self, text: &'static str, verdict: Verdict, evidence: String) -> &Claim {
+        let at = self.0.len();
+        self.0.push(Claim {
+            text,
+            verdict,
+            evidence,
+        });
+        &self.0[at]
+    }
+
+    pub(crate) fn all(&self) -> &[Claim] {
+        &self.0
+    }
+
+    /// Whether there were claims and none failed.
+    pub(crate) fn hold(&self) -> bool {
+        !self.0.is_empty() && self.count(Verdict::Failed) == 0
+    }
+
+    pub(crate) fn count(&self, verdict: Verdict) -> usize {
+        self.0
+            .iter()
+            .filter(|claim| claim.verdict == verdict)
+            .count()
+    }
+}

@@ -1,0 +1,66 @@
+//! The client: tonic's stub over Trunkline's channel. This is all that a user writes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline::resolver::AddressFamilies;
+use trunkline::{Channel, DnsOptions, PeerAddr, Runtime};
+use trunkline_testkit::proto::helloworld::HelloRequest;
+use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
+
+use crate::args::Sabotage;
+use crate::load::Call;
+
+/// Far longer than a call takes, so that one that has to wait for a connection is no failure.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A channel to `target`.
+pub(crate) fn channel(
+    target: &str,
+    runtime: Arc<dyn Runtime>,
+    sabotage: Option<Sabotage>,
+) -> Result<Channel, trunkline::BuildError> {
+    let mut dns = DnsOptions::default();
+    // A second, so that nobody has to wait for the 30 that are kind to a real DNS server.
+    dns.pacing.min_interval = Duration::from_secs(1);
+    match sabotage {
+        Some(Sabotage::Refresh) => {
+            // Neither when a TTL runs out nor when a connection is lost.
+            dns.pacing.refresh = false;
+            dns.pacing.min_interval = Duration::from_secs(3600);
+        }
+        Some(Sabotage::Fallback) => dns.families = AddressFamilies::Ipv6Only,
+        Some(Sabotage::Drain) | None => {}
+    }
+    Channel::builder(target)
+        .default_service_config(r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#)
+        .plaintext()
+        .runtime(runtime)
+        .dns(dns)
+        .build()
+}
+
+/// Calls over `channel`, each of which checks its reply.
+pub(crate) fn greet(channel: Channel) -> Call {
+    let greeter = GreeterClient::new(channel);
+    Box::new(move |number| {
+        let mut greeter = greeter.clone();
+        Box::pin(async move {
+            let name = format!("caller {number}");
+            let mut request = tonic::Request::new(HelloRequest { name });
+            request.set_timeout(DEADLINE);
+            let response = greeter
+                .say_hello(request)
+                .await
+                .map_err(|status| format!("{:?}: {}", status.code(), status.message()))?;
+            let expected = format!("Hello caller {number}");
+            if response.get_ref().message != expected {
+                return Err("the reply to another call".to_owned());
+            }
+            match response.extensions().get::<PeerAddr>() {
+                Some(PeerAddr::Ip(peer)) => Ok(*peer),
+                other => Err(format!("answered by {other:?}, which is no IP address")),
+            }
+        })
+    })
+}

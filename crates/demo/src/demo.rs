@@ -1,0 +1,333 @@
+//! What is shown, in its order.
+
+use std::io;
+use std::sync::Arc;
+
+use trunkline::Runtime;
+use trunkline_testkit::backend::{Counters, Family};
+
+use crate::args::{Args, RuntimeName, Sabotage};
+use crate::claims::Claims;
+use crate::client;
+use crate::fleet::{Fleet, Member};
+use crate::interrupt;
+use crate::load::{Load, RATE};
+use crate::screen::Screen;
+use crate::stage::{LIMIT, Stage, Stop};
+use crate::zone::{TTL_SECS, Zone};
+
+/// Over how many calls shares are measured: three seconds of them.
+const SAMPLE: u64 = 3 * RATE as u64;
+
+/// Shows it all; whether every claim held.
+pub(crate) fn run(args: &Args) -> Result<bool, Stop> {
+    // For signals, and for the channel if it is to run on tokio.
+    let tokio = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()?;
+    let runtime: Arc<dyn Runtime> = match args.runtime {
+        RuntimeName::AsyncStd => Arc::new(trunkline::AsyncStd::new()),
+        RuntimeName::Smol => Arc::new(trunkline::Smol::new()),
+        RuntimeName::Tokio => Arc::new(trunkline::Tokio::with_handle(
+            tokio.handle().clone(),
+        )),
+    };
+    let interrupts = interrupt::listen(tokio.handle())?;
+    let mut screen = Screen::new(args.plain);
+    let mut zone = Zone::start()?;
+    let mut fleet = Fleet::new(args.sabotage != Some(Sabotage::Drain));
+    let started = runtime.now();
+
+    screen.heading("1. Three backends, named by SRV records")?;
+    screen.say(&format!(
+        "DNS server on {}, TTL {TTL_SECS} s",
+        zone.address()
+    ))?;
+    for name in ["a", "b", "c"] {
+        add(&mut fleet, &mut zone, &mut screen, name)?;
+    }
+    let target = zone.target();
+    screen.say(&format!("{RATE} calls a second to {target}, round_robin"))?;
+    if let Some(sabotage) = args.sabotage {
+        screen.say(&format!("sabotage: {}", explain(sabotage)))?;
+    }
+    let channel =
+        client::channel(&target, Arc::clone(&runtime), args.sabotage).map_err(io::Error::other)?;
+    let load = Load::start(&runtime, client::greet(channel));
+    let mut stage = Stage {
+        runtime,
+        started,
+        interrupts,
+        zone,
+        fleet,
+        load,
+        screen,
+        claims: Claims::default(),
+    };
+    three_share(&mut stage)?;
+    two_come(&mut stage)?;
+    two_go(&mut stage)?;
+    one_falls_silent(&mut stage)?;
+    all_end(&mut stage)?;
+    let took = stage.elapsed();
+    stage.screen.summary(&stage.claims, took)?;
+    Ok(stage.claims.hold())
+}
+
+fn explain(sabotage: Sabotage) -> &'static str {
+    match sabotage {
+        Sabotage::Refresh => "the client asks DNS once and never again",
+        Sabotage::Fallback => "the client sees IPv6 addresses alone",
+        Sabotage::Drain => "backends drop everything at SIGTERM",
+    }
+}
+
+fn add(fleet: &mut Fleet, zone: &mut Zone, screen: &mut Screen, name: &str) -> io::Result<()> {
+    let backend = fleet.start(name)?;
+    zone.add(name, backend.port(), backend.has_ipv6());
+    let families = match backend.has_ipv6() {
+        true => "127.0.0.1 and ::1",
+        false => "127.0.0.1 (there is no ::1 here)",
+    };
+    screen.say(&format!(
+        "backend {name}: process {}, {families}, port {}",
+        backend.pid(),
+        backend.port()
+    ))
+}
+
+fn three_share(stage: &mut Stage) -> Result<(), Stop> {
+    stage.until(|fleet| fleet.members().iter().all(|member| member.answers() > 0))?;
+    let shares = stage.shares(SAMPLE)?;
+    stage.claim(
+        "three backends share the calls equally",
+        shares.are_equal_for(&["a", "b", "c"]),
+        shares.to_string(),
+    )?;
+    let members = stage.fleet.members();
+    let one_each = members.iter().all(|one| one.counters.total().open() == 1);
+    stage.claim(
+        "one connection to each",
+        one_each,
+        connections(&stage.fleet, &["a", "b", "c"])?,
+    )
+}
+
+fn two_come(stage: &mut Stage) -> Result<(), Stop> {
+    stage.screen.heading("2. Two more are added to DNS")?;
+    let before = stage.fleet.counters();
+    for name in ["d", "e"] {
+        add(&mut stage.fleet, &mut stage.zone, &mut stage.screen, name)?;
+    }
+    let took = stage.until(|fleet| answer(fleet, "d") && answer(fleet, "e"))?;
+    stage.claim(
+        "new backends are found while all connections are healthy",
+        took.is_some(),
+        match took {
+            Some(took) => format!("both called after {:.1} s", took.as_secs_f64()),
+            None => format!("not called within {LIMIT:?}"),
+        },
+    )?;
+    let shares = stage.shares(SAMPLE)?;
+    stage.claim(
+        "they get their share",
+        shares.are_equal_for(&["a", "b", "c", "d", "e"]),
+        shares.to_string(),
+    )?;
+    let untouched = stage.fleet.counters();
+    let same = |(name, before): (&String, &Counters)| {
+        let after = untouched.get(name).map(Counters::total);
+        after.is_some_and(|after| {
+            (after.accepts, after.closes) == (before.total().accepts, before.total().closes)
+        })
+    };
+    stage.claim(
+        "no connection was closed or opened anew for it",
+        before.iter().all(same),
+        connections(&stage.fleet, &["a", "b", "c"])?,
+    )
+}
+
+fn two_go(stage: &mut Stage) -> Result<(), Stop> {
+    stage.screen.heading("3. Two go")?;
+    stage.screen.say("c is taken out of DNS")?;
+    stage.zone.remove("c");
+    let took = stage.until(|fleet| idle(fleet, "c"))?;
+    stage.claim(
+        "one that is taken out of DNS is left",
+        took.is_some(),
+        match took {
+            Some(took) => format!(
+                "its connection was closed after {:.1} s",
+                took.as_secs_f64()
+            ),
+            None => format!("still connected after {LIMIT:?}"),
+        },
+    )?;
+    for (name, how) in [
+        ("c", "SIGTERM to c"),
+        ("b", "SIGTERM to b, which stays in DNS"),
+    ] {
+        stage.screen.say(how)?;
+        stage.fleet.sigterm(name)?;
+        stage.until(|fleet| ended(fleet, name))?;
+    }
+    let finished = |name| Ok::<_, io::Error>(finished(stage.fleet.get(name)?));
+    let (b, c) = (finished("b")?, finished("c")?);
+    stage.claim(
+        "both finish the calls that they have, and end by themselves",
+        b.0 && c.0,
+        format!("b {}; c {}", b.1, c.1),
+    )?;
+    let shares = stage.shares(SAMPLE)?;
+    stage.claim(
+        "the others share the calls equally",
+        shares.are_equal_for(&["a", "d", "e"]),
+        shares.to_string(),
+    )?;
+    none_failed(stage, "no call failed over it")
+}
+
+fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
+    stage.screen.heading("4. IPv6 falls silent for a")?;
+    let text = "a backend that goes silent on IPv6 is reached over IPv4";
+    if !stage.fleet.get("a")?.has_ipv6() {
+        let claim = stage.claims.skip(text, "there is no ::1 on this machine");
+        return Ok(stage.screen.claim(claim)?);
+    }
+    let before = stage.fleet.get("a")?.counters;
+    stage.fleet.silence_ipv6("a")?;
+    stage
+        .screen
+        .say("a has closed its IPv6 connections, and answers no SYN there any more")?;
+    let took = stage.until(|fleet| {
+        fleet
+            .get("a")
+            .is_ok_and(|a| a.counters.ipv4.answers > before.ipv4.answers && !a.uses(Family::Ipv6))
+    })?;
+    let after = stage.fleet.get("a")?.counters;
+    let fell_back = before.ipv6.open() == 1
+        && after.ipv4.accepts == before.ipv4.accepts + 1
+        && after.ipv6.accepts == before.ipv6.accepts;
+    stage.claim(
+        text,
+        took.is_some() && fell_back,
+        format!(
+            "accepted over IPv6 {} and over IPv4 {} before, {} and {} after{}",
+            before.ipv6.accepts,
+            before.ipv4.accepts,
+            after.ipv6.accepts,
+            after.ipv4.accepts,
+            match took {
+                Some(took) => format!(" {:.1} s", took.as_secs_f64()),
+                None => format!(" {LIMIT:?}"),
+            },
+        ),
+    )?;
+    let shares = stage.shares(SAMPLE)?;
+    stage.claim(
+        "its share is the same over IPv4",
+        shares.are_equal_for(&["a", "d", "e"]),
+        shares.to_string(),
+    )?;
+    none_failed(stage, "no call failed over that")
+}
+
+fn all_end(stage: &mut Stage) -> Result<(), Stop> {
+    stage.screen.heading("5. The end")?;
+    stage.settle()?;
+    stage.fleet.sigterm_all()?;
+    stage.until(|fleet| fleet.members().iter().all(|one| one.exit().is_some()))?;
+    let last = stage
+        .fleet
+        .members()
+        .iter()
+        .map(finished)
+        .all(|(well, _)| well);
+    let outcome = stage.load.outcome();
+    let (calls, answers) = totals(&stage.fleet);
+    stage.claim(
+        "every call was taken and answered once, and every backend ended well",
+        last && calls == outcome.made && answers == outcome.made,
+        format!(
+            "{} calls made; {calls} taken and {answers} answered, by their last word; DNS was asked {} times",
+            outcome.made,
+            stage.zone.questions()
+        ),
+    )
+}
+
+/// Judges whether all calls that were made were answered: by the backends' count, and by the
+/// client's.
+fn none_failed(stage: &mut Stage, text: &'static str) -> Result<(), Stop> {
+    stage.settle()?;
+    let outcome = stage.load.outcome();
+    let (_, answers) = totals(&stage.fleet);
+    let mut evidence = format!("{} calls made, {answers} answered", outcome.made);
+    for (why, times) in &outcome.failures {
+        evidence.push_str(&format!("; {times} x {why}"));
+    }
+    stage.claim(
+        text,
+        outcome.failed() == 0 && answers == outcome.made,
+        evidence,
+    )?;
+    stage.load.go_on();
+    Ok(())
+}
+
+/// The calls that all backends took, and those that they answered.
+fn totals(fleet: &Fleet) -> (u64, u64) {
+    let calls = |member: &Member| member.counters.total().calls;
+    (fleet.members().iter().map(calls).sum(), fleet.answers())
+}
+
+/// Whether a backend ended by itself, all calls answered, and its last word.
+fn finished(member: &Member) -> (bool, String) {
+    match member.exit() {
+        Some(exit) => match exit.counters {
+            Some(counters) => {
+                let total = counters.total();
+                let well = exit.status.success() && total.calls == total.answers;
+                let text = format!("answered {} of {}", total.answers, total.calls);
+                (well, format!("{text}, {}", exit.status))
+            }
+            None => (false, format!("{}, without a last word", exit.status)),
+        },
+        None => (false, "still runs".to_owned()),
+    }
+}
+
+fn answer(fleet: &Fleet, name: &str) -> bool {
+    fleet.get(name).is_ok_and(|member| member.answers() > 0)
+}
+
+fn idle(fleet: &Fleet, name: &str) -> bool {
+    fleet
+        .get(name)
+        .is_ok_and(|member| member.counters.total().open() == 0)
+}
+
+fn ended(fleet: &Fleet, name: &str) -> bool {
+    fleet.get(name).is_ok_and(|member| member.exit().is_some())
+}
+
+/// What was opened and closed, and over which family the calls came.
+fn connections(fleet: &Fleet, names: &[&str]) -> io::Result<String> {
+    let one = |name: &&str| {
+        let member = fleet.get(name)?;
+        let total = member.counters.total();
+        let family = match (member.uses(Family::Ipv4), member.uses(Family::Ipv6)) {
+            (_, false) => "IPv4",
+            (false, true) => "IPv6",
+            (true, true) => "both",
+        };
+        Ok(format!(
+            "{name} {} opened, {} closed, {family}",
+            total.accepts, total.closes
+        ))
+    };
+    let all: io::Result<Vec<String>> = names.iter().map(one).collect();
+    Ok(all?.join("; "))
+}

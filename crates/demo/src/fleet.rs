@@ -1,0 +1,192 @@
+//! The backends, and what they counted.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::time::{Duration, Instant};
+
+use trunkline_testkit::backend::{Backend, Counters, Exit, Family, Options, Program};
+
+/// How long a call takes: so that there is always something in flight when a backend is stopped.
+const WORK: Duration = Duration::from_millis(40);
+
+/// Over how long calls a second are counted.
+const RATE_WINDOW: Duration = Duration::from_secs(1);
+
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    drain: bool,
+    members: Vec<Member>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Member {
+    backend: Backend,
+    pub(crate) state: State,
+    pub(crate) counters: Counters,
+    /// When how many calls had been answered, over the last moments.
+    answers: VecDeque<(Instant, u64)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Serving,
+    SilentOnIpv6,
+    Stopping,
+    Ended(Exit),
+}
+
+impl Fleet {
+    pub(crate) fn new(drain: bool) -> Self {
+        Self {
+            drain,
+            members: Vec::new(),
+        }
+    }
+
+    pub(crate) fn start(&mut self, name: &str) -> io::Result<&Member> {
+        let options = Options {
+            work: WORK,
+            drain: self.drain,
+            ..Options::new(name)
+        };
+        let at = self.members.len();
+        self.members.push(Member {
+            backend: Backend::start(&Program::ThisProgram, &options)?,
+            state: State::Serving,
+            counters: Counters::default(),
+            answers: VecDeque::new(),
+        });
+        Ok(&self.members[at])
+    }
+
+    /// Reads all counters.
+    pub(crate) fn refresh(&mut self, now: Instant) -> io::Result<()> {
+        self.members
+            .iter_mut()
+            .try_for_each(|member| member.refresh(now))
+    }
+
+    pub(crate) fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    pub(crate) fn get(&self, name: &str) -> io::Result<&Member> {
+        self.members
+            .iter()
+            .find(|member| member.name() == name)
+            .ok_or_else(|| io::Error::other(format!("there is no backend {name}")))
+    }
+
+    fn get_mut(&mut self, name: &str) -> io::Result<&mut Member> {
+        self.members
+            .iter_mut()
+            .find(|member| member.name() == name)
+            .ok_or_else(|| io::Error::other(format!("there is no backend {name}")))
+    }
+
+    /// All counters, by name.
+    pub(crate) fn counters(&self) -> BTreeMap<String, Counters> {
+        self.members
+            .iter()
+            .map(|member| (member.name().to_owned(), member.counters))
+            .collect()
+    }
+
+    /// All calls that were answered, by all backends.
+    pub(crate) fn answers(&self) -> u64 {
+        self.members.iter().map(Member::answers).sum()
+    }
+
+    pub(crate) fn sigterm(&mut self, name: &str) -> io::Result<()> {
+        let member = self.get_mut(name)?;
+        member.backend.sigterm()?;
+        member.state = State::Stopping;
+        Ok(())
+    }
+
+    pub(crate) fn sigterm_all(&mut self) -> io::Result<()> {
+        for member in &mut self.members {
+            if !matches!(member.state, State::Ended(_)) {
+                member.backend.sigterm()?;
+                member.state = State::Stopping;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn silence_ipv6(&mut self, name: &str) -> io::Result<()> {
+        let member = self.get_mut(name)?;
+        member.backend.ipv6_silent()?;
+        member.state = State::SilentOnIpv6;
+        Ok(())
+    }
+}
+
+impl Member {
+    fn refresh(&mut self, now: Instant) -> io::Result<()> {
+        if let State::Ended(_) = self.state {
+            return Ok(());
+        }
+        self.counters = self.backend.stats()?;
+        if let Some(exit) = self.backend.exit()? {
+            self.counters = exit.counters.unwrap_or(self.counters);
+            if self.state != State::Stopping {
+                let name = self.name();
+                let text = format!("backend {name} ended by itself: {}", exit.status);
+                return Err(io::Error::other(text));
+            }
+            self.state = State::Ended(exit);
+        }
+        self.answers.push_back((now, self.answers()));
+        while let Some(&(at, _)) = self.answers.get(1)
+            && now - at >= RATE_WINDOW
+        {
+            self.answers.pop_front();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        self.backend.name()
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.backend.pid()
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.backend.port()
+    }
+
+    pub(crate) fn has_ipv6(&self) -> bool {
+        self.backend.address_v6().is_some()
+    }
+
+    pub(crate) fn answers(&self) -> u64 {
+        self.counters.total().answers
+    }
+
+    /// Whether it has open connections of this family.
+    pub(crate) fn uses(&self, family: Family) -> bool {
+        self.counters.of(family).open() > 0
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn exit(&self) -> Option<Exit> {
+        match self.state {
+            State::Ended(exit) => Some(exit),
+            _ => None,
+        }
+    }
+
+    /// Calls that it answered a second, of late.
+    pub(crate) fn rate(&self) -> f64 {
+        match (self.answers.front(), self.answers.back(), self.state) {
+            (_, _, State::Ended(_)) => 0.0,
+            (Some(&(from, before)), Some(&(to, after)), _) if to > from => {
+                (after - before) as f64 / (to - from).as_secs_f64()
+            }
+            _ => 0.0,
+        }
+    }
+}

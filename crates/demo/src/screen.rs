@@ -1,0 +1,155 @@
+//! What the user sees: lines, and on a terminal a table below them that is drawn anew.
+
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use crate::claims::{Claim, Claims, Verdict};
+use crate::paint::Paint;
+use crate::table::{self, Row};
+
+/// How often a pipe gets a line about the backends.
+const PLAIN_EVERY: Duration = Duration::from_secs(2);
+
+#[derive(Debug)]
+pub(crate) struct Screen {
+    live: bool,
+    paint: Paint,
+    /// How many lines of the table are below the text now.
+    drawn: usize,
+    /// When, since the start, the next plain line about the backends is due.
+    next_plain: Duration,
+}
+
+impl Screen {
+    /// A table needs a terminal, and one that does not ask for `plain`.
+    pub(crate) fn new(plain: bool) -> Self {
+        let live = !plain
+            && io::stdout().is_terminal()
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let colour = live && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        Self {
+            live,
+            paint: Paint(colour),
+            drawn: 0,
+            next_plain: Duration::ZERO,
+        }
+    }
+
+    /// A heading.
+    pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
+        let text = self.paint.bold(text);
+        self.print(&["", &text])
+    }
+
+    /// A line of text.
+    pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
+        self.print(&[&format!("  {text}")])
+    }
+
+    /// A claim that was judged.
+    pub(crate) fn claim(&mut self, claim: &Claim) -> io::Result<()> {
+        let line = self.claim_line(claim);
+        self.print(&[&line])
+    }
+
+    /// All claims again, with their figures, and a last line.
+    pub(crate) fn summary(&mut self, claims: &Claims, took: Duration) -> io::Result<()> {
+        self.heading("Summary, as the backends counted")?;
+        for claim in claims.all() {
+            self.claim(claim)?;
+        }
+        let held = claims.count(Verdict::Held);
+        let failed = claims.count(Verdict::Failed);
+        let skipped = claims.count(Verdict::Skipped);
+        let count = format!(
+            "{held} claims held, {failed} failed, {skipped} skipped, in {:.1} s",
+            took.as_secs_f64()
+        );
+        let count = if claims.hold() {
+            self.paint.green(&count)
+        } else {
+            self.paint.red(&count)
+        };
+        self.print(&["", &count])?;
+        // The table stays as it is, above what comes next.
+        self.drawn = 0;
+        Ok(())
+    }
+
+    fn claim_line(&self, claim: &Claim) -> String {
+        let mark = match (claim.verdict, self.live) {
+            (Verdict::Held, true) => self.paint.green("✓"),
+            (Verdict::Held, false) => "ok     ".to_owned(),
+            (Verdict::Failed, true) => self.paint.red("✗"),
+            (Verdict::Failed, false) => "FAILED ".to_owned(),
+            (Verdict::Skipped, true) => self.paint.yellow("-"),
+            (Verdict::Skipped, false) => "skipped".to_owned(),
+        };
+        let evidence = self.paint.dim(&claim.evidence);
+        format!("  {mark} {}: {evidence}", claim.text)
+    }
+
+    /// The state of the backends, `now` after the start.
+    pub(crate) fn draw(&mut self, rows: &[Row], now: Duration) -> io::Result<()> {
+        if self.live {
+            let width = width();
+            let mut lines = table::lines(rows);
+            for (at, line) in lines.iter_mut().enumerate() {
+                let cut: String = line.chars().take(width).collect();
+                *line = if at == 0 { self.paint.dim(&cut) } else { cut };
+            }
+            // An empty line between the text and the table.
+            lines.insert(0, String::new());
+            let mut out = self.erase();
+            for line in &lines {
+                out.push_str(line);
+                out.push('\n');
+            }
+            self.drawn = lines.len();
+            return write(&out);
+        }
+        if now < self.next_plain {
+            return Ok(());
+        }
+        self.next_plain = now + PLAIN_EVERY;
+        self.say(&format!(
+            "{:4.1} s: {}",
+            now.as_secs_f64(),
+            table::line(rows)
+        ))
+    }
+
+    /// Prints lines in place of the table, which comes again with the next drawing.
+    fn print(&mut self, lines: &[&str]) -> io::Result<()> {
+        let mut out = self.erase();
+        self.drawn = 0;
+        for line in lines {
+            out.push_str(line);
+            out.push('\n');
+        }
+        write(&out)
+    }
+
+    /// What takes the table from the terminal.
+    fn erase(&self) -> String {
+        match self.drawn {
+            0 => String::new(),
+            lines => format!("\x1b[{lines}A\r\x1b[J"),
+        }
+    }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// The columns of the terminal: a line that wraps would spoil the counting of lines.
+fn width() -> usize {
+    rustix::termios::tcgetwinsize(io::stdout())
+        .ok()
+        .map(|size| usize::from(size.ws_col))
+        .filter(|&columns| columns > 0)
+        .unwrap_or(80)
+}

@@ -1,0 +1,82 @@
+//! What DNS says: a service, by SRV records, and each backend's addresses.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
+
+/// The service's name.
+const SERVICE: &str = "_grpc._tcp.greeter.demo.test";
+
+/// How long an answer may be kept.
+pub(crate) const TTL_SECS: u32 = 1;
+
+/// A DNS server with one service in it.
+#[derive(Debug)]
+pub(crate) struct Zone {
+    server: DnsServer,
+    /// The port and whether there is an IPv6 address, by the backend's name.
+    backends: BTreeMap<String, u16>,
+}
+
+impl Zone {
+    pub(crate) fn start() -> io::Result<Self> {
+        Ok(Self {
+            server: DnsServer::start()?,
+            backends: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The target to give to a channel.
+    pub(crate) fn target(&self) -> String {
+        format!("srv://{}/{SERVICE}", self.address())
+    }
+
+    /// How many questions were asked.
+    pub(crate) fn questions(&self) -> usize {
+        self.server.total()
+    }
+
+    pub(crate) fn has(&self, backend: &str) -> bool {
+        self.backends.contains_key(backend)
+    }
+
+    /// Adds a backend: a host of its own, with its addresses.
+    pub(crate) fn add(&mut self, backend: &str, port: u16, ipv6: bool) {
+        let host = host(backend);
+        let ipv4 = Reply::a(TTL_SECS, [Ipv4Addr::LOCALHOST]);
+        self.server.set(&host, Type::A, ipv4);
+        if ipv6 {
+            let ipv6 = Reply::aaaa(TTL_SECS, [Ipv6Addr::LOCALHOST]);
+            self.server.set(&host, Type::AAAA, ipv6);
+        }
+        self.backends.insert(backend.to_owned(), port);
+        self.publish();
+    }
+
+    pub(crate) fn remove(&mut self, backend: &str) {
+        self.backends.remove(backend);
+        self.publish();
+        self.server.remove(&host(backend));
+    }
+
+    fn publish(&self) {
+        let records = self.backends.iter().map(|(backend, &port)| Data::Srv {
+            priority: 10,
+            weight: 10,
+            port,
+            target: host(backend),
+        });
+        self.server
+            .set(SERVICE, Type::SRV, Reply::data(TTL_SECS, records));
+    }
+}
+
+fn host(backend: &str) -> String {
+    format!("{backend}.demo.test")
+}

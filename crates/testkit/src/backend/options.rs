@@ -1,0 +1,72 @@
+//! How a backend is to be.
+
+use std::time::Duration;
+
+/// How a backend is to be; also its command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What it calls itself in its replies (the metadata `served-by`); one word.
+    pub name: String,
+    /// The port; 0, the default, for any that is free on both families.
+    pub port: u16,
+    /// How long each call takes; no time by default.
+    pub work: Duration,
+    /// Whether SIGTERM drains, which is the default. Without it SIGTERM kills.
+    pub drain: bool,
+    /// Whether it listens on ::1 too, where there is one; the default.
+    pub ipv6: bool,
+}
+
+impl Options {
+    /// The defaults, with this name.
+    #[must_use]
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            port: 0,
+            work: Duration::ZERO,
+            drain: true,
+            ipv6: true,
+        }
+    }
+
+    /// The command line for these options.
+    pub(super) fn to_args(&self) -> Vec<String> {
+        let mut args = vec![
+            format!("--name={}", self.name),
+            format!("--port={}", self.port),
+            format!("--work-ms={}", self.work.as_millis()),
+        ];
+        if !self.drain {
+            args.push("--no-drain".to_owned());
+        }
+        if !self.ipv6 {
+            args.push("--no-ipv6".to_owned());
+        }
+        args
+    }
+
+    /// Reads a command line.
+    pub(super) fn from_args(args: impl IntoIterator<Item = String>) -> Result<Self, String> {
+        let mut options = Self::new("backend");
+        for arg in args {
+            let number = |text: &str| {
+                text.parse()
+                    .map_err(|error| format!("{arg}: {error}; a number is wanted"))
+            };
+            match arg.split_once('=') {
+                Some(("--name", name)) => options.name = name.to_owned(),
+                Some(("--port", port)) => options.port = number(port)?,
+                Some(("--work-ms", ms)) => options.work = Duration::from_millis(number(ms)?.into()),
+                None if arg == "--no-drain" => options.drain = false,
+                None if arg == "--no-ipv6" => options.ipv6 = false,
+                _ => {
+                    return Err(format!(
+                        "unknown argument `{arg}`; there are --name=, --port=, --work-ms=, --no-drain and --no-ipv6"
+                    ));
+                }
+            }
+        }
+        Ok(options)
+    }
+}

@@ -1,0 +1,161 @@
+//! What a backend answers to a call.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::body::Incoming;
+use tokio::sync::watch;
+use tonic::codegen::async_trait;
+use tonic::codegen::tokio_stream::Stream;
+use tonic::{Request, Response, Status};
+use tower_service::Service;
+
+use super::body::CountedBody;
+use super::counters::Tally;
+use crate::proto::health::health_check_response::ServingStatus;
+use crate::proto::health::health_server::{Health, HealthServer};
+use crate::proto::health::{HealthCheckRequest, HealthCheckResponse};
+use crate::proto::helloworld::greeter_server::{Greeter, GreeterServer};
+use crate::proto::helloworld::{HelloReply, HelloRequest};
+
+/// The services of a backend, as one connection sees them.
+#[derive(Clone, Debug)]
+pub(super) struct Services {
+    greeter: GreeterServer<Hello>,
+    health: HealthServer<Healthy>,
+    tally: Arc<Tally>,
+}
+
+impl Services {
+    /// `local` is the address that was called; `goaway` tells when the connection is to end.
+    pub(super) fn new(
+        name: &str,
+        local: SocketAddr,
+        work: Duration,
+        tally: Arc<Tally>,
+        goaway: watch::Receiver<u64>,
+    ) -> Self {
+        let greeter = GreeterServer::new(Hello {
+            served_by: format!("{name} {local}"),
+            work,
+        });
+        let health = HealthServer::new(Healthy { goaway });
+        Self {
+            greeter,
+            health,
+            tally,
+        }
+    }
+}
+
+impl Service<http::Request<Incoming>> for Services {
+    type Response = http::Response<CountedBody>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Incoming>) -> Self::Future {
+        self.tally.called();
+        let tally = Arc::clone(&self.tally);
+        // The generated services answer UNIMPLEMENTED to a method that they do not know.
+        let response = if request.uri().path().starts_with("/grpc.health.v1.Health/") {
+            self.health.call(request)
+        } else {
+            self.greeter.call(request)
+        };
+        Box::pin(async move { Ok(response.await?.map(|body| CountedBody::new(body, tally))) })
+    }
+}
+
+#[derive(Debug)]
+struct Hello {
+    served_by: String,
+    work: Duration,
+}
+
+#[async_trait]
+impl Greeter for Hello {
+    async fn say_hello(
+        &self,
+        request: Request<HelloRequest>,
+    ) -> Result<Response<HelloReply>, Status> {
+        if !self.work.is_zero() {
+            tokio::time::sleep(self.work).await;
+        }
+        let message = format!("Hello {}", request.into_inner().name);
+        let mut response = Response::new(HelloReply { message });
+        let served_by = self
+            .served_by
+            .parse()
+            .map_err(|error| Status::internal(format!("served-by: {error}")))?;
+        response.metadata_mut().insert("served-by", served_by);
+        Ok(response)
+    }
+}
+
+#[derive(Debug)]
+struct Healthy {
+    goaway: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl Health for Healthy {
+    async fn check(
+        &self,
+        request: Request<HealthCheckRequest>,
+    ) -> Result<Response<HealthCheckResponse>, Status> {
+        match request.into_inner().service.as_str() {
+            "" | "helloworld.Greeter" => Ok(Response::new(serving())),
+            other => Err(Status::not_found(format!("there is no service {other:?}"))),
+        }
+    }
+
+    type WatchStream = HealthUpdates;
+
+    async fn watch(
+        &self,
+        _: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
+        let mut goaway = self.goaway.clone();
+        Ok(Response::new(HealthUpdates {
+            first: Some(serving()),
+            end: Box::pin(async move {
+                // An error: the listener is gone, which is an end too.
+                let _ = goaway.changed().await;
+            }),
+        }))
+    }
+}
+
+fn serving() -> HealthCheckResponse {
+    HealthCheckResponse {
+        status: ServingStatus::Serving.into(),
+    }
+}
+
+/// One update, and the end of the stream when the connection is to end: a drain must not wait for
+/// somebody who watches.
+struct HealthUpdates {
+    first: Option<HealthCheckResponse>,
+    end: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Stream for HealthUpdates {
+    type Item = Result<HealthCheckResponse, Status>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
+        ready!(self.end.as_mut().poll(cx));
+        Poll::Ready(None)
+    }
+}
