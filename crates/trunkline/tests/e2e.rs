@@ -1,0 +1,1 @@
+//! One call, all the way.
