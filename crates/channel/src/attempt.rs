@@ -62,8 +62,10 @@ impl Attempt {
                     let waited = self.runtime.now().saturating_duration_since(started);
                     format!("gave up after {waited:?}: {phase}")
                 });
-                let error = Status::unavailable(format!("{}: {error}", self.address));
-                Event::Failed { id: self.id, error }
+                Event::Failed {
+                    id: self.id,
+                    error: Status::unavailable(error),
+                }
             }
         };
         self.tell(event);
@@ -75,11 +77,14 @@ impl Attempt {
             .connect(&self.address)
             .await
             .map_err(|error| {
-                Some(match error.raw_os_error() {
-                    // The words of the operating system end with "(os error 111)", which helps nobody.
-                    Some(_) => error.kind().to_string(),
-                    None => error.to_string(),
-                })
+                // The operating system's words end with "(os error 111)", which helps nobody.
+                let text = error.to_string();
+                Some(
+                    text.split(" (os error ")
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned(),
+                )
             })?;
         *phase = Phase::Handshake;
         self.tell(Event::Progress {

@@ -29,9 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Stop> {
     let runtime: Arc<dyn Runtime> = match args.runtime {
         RuntimeName::AsyncStd => Arc::new(trunkline::AsyncStd::new()),
         RuntimeName::Smol => Arc::new(trunkline::Smol::new()),
-        RuntimeName::Tokio => Arc::new(trunkline::Tokio::with_handle(
-            tokio.handle().clone(),
-        )),
+        RuntimeName::Tokio => Arc::new(trunkline::Tokio::with_handle(tokio.handle().clone())),
     };
     let interrupts = interrupt::listen(tokio.handle())?;
     let mut screen = Screen::new(args.plain);

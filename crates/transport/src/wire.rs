@@ -64,9 +64,9 @@ impl Wire {
             Seen::NotHttp2 => is_http2 = false,
             Seen::Headers { .. } => {}
         });
-        // Fewer octets than a frame header can tell too: no SETTINGS begin like text.
+        // Fewer octets than a frame header can tell too.
         let is_first = std::mem::take(&mut self.expects_first);
-        if !is_http2 || is_first && looks_like_text(octets) {
+        if !is_http2 || is_first && is_foreign(octets) {
             shared.set_foreign(octets);
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -92,10 +92,12 @@ impl Wire {
     }
 }
 
-/// Whether the first octets are printable, as in an answer of HTTP/1, SMTP or SSH. The first octet
-/// of SETTINGS is the high part of a small length: 0.
-fn looks_like_text(octets: &[u8]) -> bool {
-    octets.first().is_some_and(|first| first.is_ascii_graphic())
+/// Whether these first octets cannot begin a SETTINGS frame: that one begins with the high octet of
+/// its length, which is 0 up to the 16,384 that a peer may send unasked.
+///
+/// Source: [RFC 9113 section 4.2](https://www.rfc-editor.org/rfc/rfc9113#section-4.2).
+fn is_foreign(octets: &[u8]) -> bool {
+    octets.first().is_some_and(|first| *first != 0)
 }
 
 impl AsyncRead for Wire {

@@ -36,11 +36,7 @@ impl ResolverFactory for Inventory {
         "inventory"
     }
 
-    fn build(
-        &self,
-        _: &Target,
-        _: &ResolverOptions,
-    ) -> Result<Box<dyn Resolver>, ResolveError> {
+    fn build(&self, _: &Target, _: &ResolverOptions) -> Result<Box<dyn Resolver>, ResolveError> {
         let endpoints: Vec<Endpoint> = self.ports.iter().map(|&port| backend(port)).collect();
         let resolution = Resolution::new(endpoints)
             .with_service_config(r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#);
@@ -68,9 +64,14 @@ impl Resolver for Once {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let ports = std::env::args().skip(1).map(|port| port.parse()).collect::<Result<_, _>>()?;
-    let channel =
-        Channel::builder("inventory:greeter").resolver(Inventory { ports }).plaintext().build()?;
+    let ports = std::env::args()
+        .skip(1)
+        .map(|port| port.parse())
+        .collect::<Result<_, _>>()?;
+    let channel = Channel::builder("inventory:greeter")
+        .resolver(Inventory { ports })
+        .plaintext()
+        .build()?;
     println!("{}: {}", channel.canonical_target(), channel.state());
     Ok(())
 }

@@ -52,7 +52,11 @@ impl Bench {
     fn settle(&mut self) {
         while let Some(output) = self.core.poll_output() {
             match output {
-                Output::Connect { id, address, deadline } => {
+                Output::Connect {
+                    id,
+                    address,
+                    deadline,
+                } => {
                     let address = address.socket_addr().expect("an IP address");
                     self.attempts.push((id, address, deadline - self.now));
                 }
@@ -88,26 +92,34 @@ impl Bench {
 
     fn refused(&mut self, port: u16) {
         let id = self.end_attempt(port);
-        let error = Status::unavailable(format!("{}: connection refused", address(port)));
+        let error = Status::unavailable("connection refused");
         self.core.handle_failed(id, error, self.now);
         self.settle();
     }
 
     fn lost(&mut self, port: u16) {
         let mut slots = self.snapshot.slots.iter().flatten();
-        let slot = slots.find(|slot| slot.connection == u32::from(port)).expect("a connection");
-        self.core.handle_lost(slot.id, "said GOAWAY".into(), self.now);
+        let slot = slots
+            .find(|slot| slot.connection == u32::from(port))
+            .expect("a connection");
+        self.core
+            .handle_lost(slot.id, "said GOAWAY".into(), self.now);
         self.settle();
     }
 
     fn attempt_at(&self, port: u16) -> SubchannelId {
         let mut attempts = self.attempts.iter();
-        attempts.find(|(_, address, _)| address.port() == port).expect("an attempt").0
+        attempts
+            .find(|(_, address, _)| address.port() == port)
+            .expect("an attempt")
+            .0
     }
 
     fn end_attempt(&mut self, port: u16) -> SubchannelId {
         let mut attempts = self.attempts.iter();
-        let at = attempts.position(|(_, address, _)| address.port() == port).expect("an attempt");
+        let at = attempts
+            .position(|(_, address, _)| address.port() == port)
+            .expect("an attempt");
         self.attempts.remove(at).0
     }
 
@@ -122,15 +134,21 @@ impl Bench {
     }
 
     fn running(&self) -> Vec<u16> {
-        let mut ports: Vec<u16> =
-            self.attempts.iter().map(|(_, address, _)| address.port()).collect();
+        let mut ports: Vec<u16> = self
+            .attempts
+            .iter()
+            .map(|(_, address, _)| address.port())
+            .collect();
         ports.sort_unstable();
         ports
     }
 
     /// What a call gets: the connection, or why not.
     fn pick(&self) -> Result<u32, Pick> {
-        let pick = self.snapshot.picker.pick(&PickRequest::new("/s/m", &HeaderMap::new()));
+        let pick = self
+            .snapshot
+            .picker
+            .pick(&PickRequest::new("/s/m", &HeaderMap::new()));
         match pick {
             Pick::Subchannel(id) => Ok(self.snapshot.slot(id).expect("a ready slot").connection),
             other => Err(other),
@@ -138,7 +156,9 @@ impl Bench {
     }
 
     fn picks(&self, calls: usize) -> Vec<u32> {
-        let mut picks: Vec<u32> = (0..calls).map(|_| self.pick().expect("a connection")).collect();
+        let mut picks: Vec<u32> = (0..calls)
+            .map(|_| self.pick().expect("a connection"))
+            .collect();
         picks.sort_unstable();
         picks
     }
@@ -151,7 +171,10 @@ impl Bench {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one instant that the virtual time counts from")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one instant that the virtual time counts from"
+)]
 fn base() -> Instant {
     Instant::now()
 }
@@ -161,7 +184,10 @@ fn address(port: u16) -> SocketAddr {
 }
 
 fn list(ports: &[u16]) -> Resolution {
-    let endpoints: Vec<_> = ports.iter().map(|port| Endpoint::new([address(*port)])).collect();
+    let endpoints: Vec<_> = ports
+        .iter()
+        .map(|port| Endpoint::new([address(*port)]))
+        .collect();
     Resolution::new(endpoints)
 }
 
@@ -170,7 +196,9 @@ fn list(ports: &[u16]) -> Resolution {
 fn an_attempt_has_the_standard_deadline() {
     let mut bench = Bench::new("{}");
     assert_eq!(bench.list(&[1]), Verdict::Accepted);
-    let [(_, _, deadline)] = bench.attempts[..] else { panic!("one attempt") };
+    let [(_, _, deadline)] = bench.attempts[..] else {
+        panic!("one attempt")
+    };
     assert_eq!(deadline, Duration::from_secs(20));
 }
 
@@ -194,7 +222,11 @@ fn the_resolvers_service_config_changes_the_policy() {
     bench.connected(1);
     assert_eq!(bench.picks(2), [1, 1]);
     bench.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
-    assert_eq!(bench.picks(2), [1, 1], "the old policy serves while the new one connects");
+    assert_eq!(
+        bench.picks(2),
+        [1, 1],
+        "the old policy serves while the new one connects"
+    );
     bench.connected(1);
     bench.connected(2);
     assert_eq!(bench.picks(4), [1, 1, 2, 2]);
@@ -219,7 +251,11 @@ fn a_bad_first_service_config_fails_calls() {
     let mut bench = Bench::new("{}");
     let verdict = bench.resolve(list(&[1]).with_service_config("{"));
     assert_eq!(verdict, Verdict::Rejected);
-    assert!(bench.failure().contains("service config is invalid"), "{}", bench.failure());
+    assert!(
+        bench.failure().contains("service config is invalid"),
+        "{}",
+        bench.failure()
+    );
     assert!(bench.running().is_empty());
 }
 
@@ -228,8 +264,15 @@ fn a_bad_first_service_config_fails_calls() {
 fn a_resolver_error_fails_calls_until_there_is_a_list() {
     let mut bench = Bench::new("{}");
     let error = ResolveError::new(ResolveErrorKind::NotFound, "no such name: x.test");
-    assert_eq!(bench.resolve(Resolution::from_error(error)), Verdict::Rejected);
-    assert!(bench.failure().contains("no such name: x.test"), "{}", bench.failure());
+    assert_eq!(
+        bench.resolve(Resolution::from_error(error)),
+        Verdict::Rejected
+    );
+    assert!(
+        bench.failure().contains("no such name: x.test"),
+        "{}",
+        bench.failure()
+    );
     bench.list(&[1]);
     bench.connected(1);
     assert_eq!(bench.pick(), Ok(1));
@@ -274,7 +317,10 @@ fn attempts_back_off() {
         let delay = bench.core.poll_timeout().expect("a back-off") - bench.now;
         let expected = 1.6_f64.powi(step).min(120.0);
         let share = delay.as_secs_f64() / expected;
-        assert!((0.8..=1.2).contains(&share), "{delay:?} instead of {expected} s");
+        assert!(
+            (0.8..=1.2).contains(&share),
+            "{delay:?} instead of {expected} s"
+        );
         bench.wait(delay);
         assert_eq!(bench.running(), [1]);
     }

@@ -1,1 +1,0 @@
-//! One call, all the way.

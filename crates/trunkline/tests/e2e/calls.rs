@@ -1,0 +1,119 @@
+//! One call on one connection.
+
+use std::time::Duration;
+
+use tonic::Code;
+use trunkline::{ConnectivityState, PeerAddr, WaitForReady};
+use trunkline_testkit::backend::Options;
+
+use crate::world::{backend, backend_with, builder, channel, failure, greet, hello, peer};
+
+on_each_runtime! {
+    /// A stub of tonic's says hello; the response tells who answered.
+    async fn a_unary_call(runtime) {
+        let backend = backend("a");
+        let channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
+        assert_eq!(channel.state(), ConnectivityState::Idle);
+        let response = greet(&channel).await.expect("a reply");
+        assert_eq!(peer(&response), PeerAddr::Ip(backend.address_v4()));
+        assert_eq!(channel.state(), ConnectivityState::Ready);
+    }
+
+    /// A hundred calls at once share one connection.
+    async fn many_calls_share_a_connection(runtime) {
+        let mut backend = backend("a");
+        let channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
+        let calls = (0..100).map(|_| greet(&channel));
+        for response in futures_util::future::join_all(calls).await {
+            response.expect("a reply");
+        }
+        let counters = backend.stats().expect("counters").total();
+        assert_eq!((counters.accepts, counters.calls), (1, 100));
+    }
+
+    /// A call that takes longer than its deadline fails with DEADLINE_EXCEEDED, and names who
+    /// did not answer.
+    async fn a_deadline_bounds_the_answer(runtime) {
+        let backend = backend_with(&Options {
+            work: Duration::from_secs(60),
+            ..Options::new("slow")
+        });
+        let channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
+        let status = failure(&channel, Duration::from_millis(300)).await;
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        let expected = format!("waiting for {} to answer", backend.address_v4());
+        assert!(status.message().contains(&expected), "{status}");
+    }
+
+    /// A call that is dropped is cancelled, and costs the others nothing.
+    async fn dropped_calls_cost_others_nothing(runtime) {
+        let mut backend = backend_with(&Options {
+            work: Duration::from_millis(20),
+            ..Options::new("a")
+        });
+        let channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
+        greet(&channel).await.expect("a reply");
+        for round in 0..30 {
+            let kept = futures_util::future::join_all((0..20).map(|_| greet(&channel)));
+            let dropped = futures_util::future::join_all((0..20).map(|_| greet(&channel)));
+            // The dropped ones are polled, so that they are sent, and then given up.
+            let mut dropped = Box::pin(dropped);
+            let mut kept = Box::pin(kept);
+            let first = futures_util::future::select(&mut kept, &mut dropped).await;
+            let kept = match first {
+                futures_util::future::Either::Left((kept, _)) => kept,
+                futures_util::future::Either::Right(_) => kept.await,
+            };
+            for response in kept {
+                response.unwrap_or_else(|status| panic!("round {round}: {status}"));
+            }
+        }
+        assert_eq!(backend.stats().expect("counters").total().accepts, 1);
+    }
+
+    /// The service config's timeout bounds a call that has none of its own.
+    async fn the_service_config_sets_a_timeout(runtime) {
+        let backend = backend_with(&Options {
+            work: Duration::from_secs(60),
+            ..Options::new("slow")
+        });
+        let channel = builder(format!("ipv4:{}", backend.address_v4()), &runtime)
+            .default_service_config(
+                r#"{"methodConfig":[{"name":[{}],"timeout":"0.3s"}]}"#,
+            )
+            .build()
+            .expect("a channel");
+        let status = failure(&channel, Duration::from_secs(20)).await;
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert!(status.message().contains("300ms"), "{status}");
+    }
+
+    /// A call that waits for readiness outlives refused connections, and is answered once
+    /// somebody listens.
+    async fn wait_for_ready_waits_for_a_server(runtime) {
+        let port = {
+            let backend = backend("gone");
+            backend.port()
+        };
+        let mut backoff = trunkline::BackoffPolicy::default();
+        backoff.initial = Duration::from_millis(50);
+        backoff.max = Duration::from_millis(50);
+        let channel = builder(format!("ipv4:127.0.0.1:{port}"), &runtime)
+            .backoff(backoff)
+            .build()
+            .expect("a channel");
+        let status = failure(&channel, Duration::from_secs(10)).await;
+        assert_eq!(status.code(), Code::Unavailable, "{status}");
+        let mut request = hello("you");
+        request.extensions_mut().insert(WaitForReady(true));
+        let mut stub = trunkline_testkit::proto::helloworld::greeter_client::GreeterClient::new(
+            channel.clone(),
+        );
+        let waiting = stub.say_hello(request);
+        let backend = std::thread::spawn(move || {
+            backend_with(&Options { port, ..Options::new("late") })
+        });
+        waiting.await.expect("a reply");
+        drop(backend.join());
+    }
+}

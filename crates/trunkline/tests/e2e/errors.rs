@@ -1,0 +1,132 @@
+//! What goes wrong, and what the caller is told: who, what, and the right code.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+use std::time::Duration;
+
+use tonic::Code;
+use trunkline_testkit::dns::{DnsServer, Rcode, Reply};
+
+use crate::world::{backend, builder, channel, dns, failure};
+
+const SHORT: Duration = Duration::from_millis(500);
+const LONG: Duration = Duration::from_secs(15);
+
+fn check(status: &tonic::Status, code: Code, words: &[&str]) {
+    assert_eq!(status.code(), code, "{status}");
+    for word in words {
+        assert!(
+            status.message().contains(word),
+            "{word:?} is missing in: {}",
+            status.message()
+        );
+    }
+}
+
+/// A peer that accepts one connection, says something, and keeps it until the client goes.
+fn peer_that_says(words: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let _ = stream.write_all(words);
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    address
+}
+
+on_each_runtime! {
+    /// A port where nobody listens: UNAVAILABLE, with the address and "refused".
+    async fn a_port_that_refuses(runtime) {
+        let address = backend("gone").address_v4();
+        let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
+        check(&status, Code::Unavailable, &[&address.to_string(), "refused"]);
+    }
+
+    /// A name that does not exist: UNAVAILABLE, with the name, the server asked and NXDOMAIN.
+    async fn a_name_that_does_not_exist(runtime) {
+        let server = DnsServer::start().expect("a DNS server");
+        server.set_default(Reply::nxdomain());
+        let channel =
+            builder("dns:///no-such.test:1", &runtime).dns(dns(&server)).build().expect("a channel");
+        let status = failure(&channel, LONG).await;
+        let server = server.address().to_string();
+        check(&status, Code::Unavailable, &["no-such.test", &server, "NXDOMAIN"]);
+    }
+
+    /// A DNS server that fails: UNAVAILABLE, with its name and what it said.
+    async fn a_dns_server_that_fails(runtime) {
+        let server = DnsServer::start().expect("a DNS server");
+        server.set_default(Reply::rcode(Rcode::SERVFAIL));
+        let channel =
+            builder("dns:///greeter.test:1", &runtime).dns(dns(&server)).build().expect("a channel");
+        let status = failure(&channel, LONG).await;
+        let server = server.address().to_string();
+        check(&status, Code::Unavailable, &["greeter.test", &server, "SERVFAIL"]);
+    }
+
+    /// A DNS server that does not answer: the deadline holds, and says what was waited for.
+    async fn a_dns_server_that_is_silent(runtime) {
+        let server = DnsServer::start().expect("a DNS server");
+        server.set_default(Reply::silence());
+        let channel =
+            builder("dns:///greeter.test:1", &runtime).dns(dns(&server)).build().expect("a channel");
+        let status = failure(&channel, SHORT).await;
+        check(&status, Code::DeadlineExceeded, &["waiting for dns:///greeter.test:1 to be resolved"]);
+    }
+
+    /// A peer that accepts and says nothing: the deadline holds, and names it.
+    async fn a_peer_that_is_silent(runtime) {
+        let address = peer_that_says(b"");
+        let status = failure(&channel(format!("ipv4:{address}"), &runtime), SHORT).await;
+        check(&status, Code::DeadlineExceeded, &[&address.to_string(), "no HTTP/2 SETTINGS"]);
+    }
+
+    /// A web server: UNAVAILABLE, with what it said.
+    async fn a_peer_that_speaks_http1(runtime) {
+        let address = peer_that_says(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
+        check(&status, Code::Unavailable, &[&address.to_string(), "HTTP/1.1 400 Bad Request"]);
+    }
+
+    /// Something else altogether: UNAVAILABLE, with what it said, safe to print.
+    async fn a_peer_that_speaks_something_else(runtime) {
+        let address = peer_that_says(b"220 mail.test ESMTP\r\n");
+        let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
+        check(&status, Code::Unavailable, &[&address.to_string(), r"220 mail.test ESMTP\r\n"]);
+    }
+
+    /// TLS where plaintext is expected.
+    async fn a_peer_that_speaks_tls(runtime) {
+        let address = peer_that_says(b"\x15\x03\x01\x00\x02\x02\x16");
+        let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
+        check(&status, Code::Unavailable, &[&address.to_string(), "TLS"]);
+    }
+
+    /// A path that is no socket.
+    async fn a_unix_socket_that_is_not_there(runtime) {
+        let channel = channel("unix:///nonexistent/trunkline.sock", &runtime);
+        let status = failure(&channel, LONG).await;
+        check(&status, Code::Unavailable, &["unix:/nonexistent/trunkline.sock"]);
+    }
+}
+
+/// tokio's runtime outside of tokio: the call says so, instead of a panic.
+#[test]
+fn tokio_outside_of_tokio() {
+    let runtime: std::sync::Arc<dyn trunkline::Runtime> =
+        std::sync::Arc::new(trunkline::Tokio::new());
+    let channel = channel("ipv4:127.0.0.1:1", &runtime);
+    let status = async_std::task::block_on(async {
+        use tower_service::Service;
+        let request = http::Request::post("/s/m")
+            .body(trunkline::Body::empty())
+            .expect("a request");
+        let response = channel.clone().call(request).await.expect("never an error");
+        trunkline::Status::from_trailers(response.headers()).expect("a status")
+    });
+    assert_eq!(status.code(), trunkline::Code::Internal);
+    assert!(status.message().contains("tokio"), "{status}");
+}

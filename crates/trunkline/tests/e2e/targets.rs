@@ -1,0 +1,154 @@
+//! Each scheme that a target can have.
+
+use trunkline::{
+    BuildErrorKind, Channel, Endpoint, ManualResolver, PeerAddr, Resolution, StaticFactory,
+};
+use trunkline_testkit::dns::{DnsServer, Reply, Type};
+
+use crate::world::{backend, builder, channel, dns, greet, peer};
+
+on_each_runtime! {
+    /// `dns:` with the server in the target, by its address or by its name.
+    async fn dns_with_a_server_in_the_target(runtime) {
+        let backend = backend("a");
+        let server = DnsServer::start().expect("a DNS server");
+        server.set("greeter.test", Type::A, Reply::a(30, [[127, 0, 0, 1].into()]));
+        let dns_port = server.address().port();
+        for host in ["127.0.0.1", "localhost"] {
+            let target = format!("dns://{host}:{dns_port}/greeter.test:{}", backend.port());
+            let response = greet(&channel(target, &runtime)).await.expect("a reply");
+            assert_eq!(peer(&response), PeerAddr::Ip(backend.address_v4()));
+        }
+    }
+
+    /// `dns:` by TCP, when the answer over UDP is truncated.
+    async fn dns_over_tcp_when_truncated(runtime) {
+        let backend = backend("a");
+        let server = DnsServer::start().expect("a DNS server");
+        let reply = Reply::a(30, [[127, 0, 0, 1].into()]).truncated();
+        server.set("greeter.test", Type::A, reply);
+        let channel = builder(format!("dns:///greeter.test:{}", backend.port()), &runtime)
+            .dns(dns(&server))
+            .build()
+            .expect("a channel");
+        greet(&channel).await.expect("a reply");
+    }
+
+    /// A name without a scheme is `dns:`; localhost needs no DNS server.
+    async fn a_name_alone(runtime) {
+        let backend = backend("a");
+        let target = format!("localhost:{}", backend.port());
+        greet(&channel(target, &runtime)).await.expect("a reply");
+    }
+
+    /// `ipv6:`, where there is any.
+    async fn ipv6(runtime) {
+        let backend = backend("a");
+        let Some(address) = backend.address_v6() else { return };
+        let response = greet(&channel(format!("ipv6:{address}"), &runtime)).await.expect("a reply");
+        assert_eq!(peer(&response), PeerAddr::Ip(address));
+    }
+
+    /// `passthrough:` leaves the name to the connector, which asks the system and races.
+    async fn passthrough(runtime) {
+        let backend = backend("a");
+        let target = format!("passthrough:///localhost:{}", backend.port());
+        greet(&channel(target, &runtime)).await.expect("a reply");
+    }
+
+    /// A resolver that the application feeds.
+    async fn manual(runtime) {
+        let (one, two) = (backend("one"), backend("two"));
+        let resolver = ManualResolver::new("manual");
+        let channel = builder("manual:greeter", &runtime)
+            .resolver(resolver.clone())
+            .build()
+            .expect("a channel");
+        resolver.update(Resolution::new([Endpoint::new([one.address_v4()])]));
+        let response = greet(&channel).await.expect("a reply");
+        assert_eq!(peer(&response), PeerAddr::Ip(one.address_v4()));
+        resolver.update(Resolution::new([Endpoint::new([two.address_v4()])]));
+        // The list is taken on the control task: calls go to the one or the other until then.
+        for _ in 0..10_000 {
+            let response = greet(&channel).await.expect("a reply");
+            if peer(&response) == PeerAddr::Ip(two.address_v4()) {
+                return;
+            }
+        }
+        panic!("the new backend was never called");
+    }
+
+    /// A fixed list under a scheme of one's own.
+    async fn fixed(runtime) {
+        let backend = backend("a");
+        let endpoints = [Endpoint::new([backend.address_v4()])];
+        let channel = builder("fixed:greeter", &runtime)
+            .resolver(StaticFactory::from_endpoints("fixed", endpoints))
+            .build()
+            .expect("a channel");
+        greet(&channel).await.expect("a reply");
+    }
+}
+
+fn check(target: &str, kind: BuildErrorKind, words: &[&str]) {
+    let error = Channel::builder(target)
+        .plaintext()
+        .build()
+        .expect_err(target);
+    assert_eq!(error.kind(), kind, "{error}");
+    for word in words {
+        assert!(
+            error.to_string().contains(word),
+            "{word:?} is missing in: {error}"
+        );
+    }
+}
+
+/// What can never work is an error when the channel is built, and says what was meant.
+#[test]
+fn bad_targets_are_errors_of_build() {
+    check(
+        "dns://my-svc:5000",
+        BuildErrorKind::Target,
+        &["my-svc:5000", "dns:///my-svc:5000"],
+    );
+    check("dns:///host:99999", BuildErrorKind::Target, &["99999"]);
+    check(
+        "http://host:80",
+        BuildErrorKind::Target,
+        &["dns:///host:80"],
+    );
+    check("unix://relative", BuildErrorKind::Target, &["relative"]);
+    check("ipv4:1.2.3", BuildErrorKind::Target, &["1.2.3"]);
+    check("", BuildErrorKind::Target, &[]);
+    check("vsock:3:4", BuildErrorKind::Target, &["vsock"]);
+    check("xds:///x", BuildErrorKind::Target, &["xds"]);
+}
+
+/// Encryption is chosen, never implied; a bad service config is no surprise of the first call.
+#[test]
+fn other_errors_of_build() {
+    let error = Channel::builder("dns:///x")
+        .build()
+        .expect_err("no security");
+    assert_eq!(error.kind(), BuildErrorKind::Security);
+    let text = error.to_string();
+    assert!(
+        text.contains(".plaintext()") && text.contains(".tls(..)"),
+        "{text}"
+    );
+
+    let builder = Channel::builder("dns:///x").plaintext();
+    let error = builder
+        .default_service_config("{")
+        .build()
+        .expect_err("bad JSON");
+    assert_eq!(error.kind(), BuildErrorKind::ServiceConfig);
+
+    let builder = Channel::builder("dns:///x").plaintext();
+    let error = builder
+        .authority("a b")
+        .build()
+        .expect_err("a bad authority");
+    assert_eq!(error.kind(), BuildErrorKind::Authority);
+}

@@ -1,0 +1,84 @@
+//! Backends, a DNS server, and a client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tonic::{Request, Response, Status};
+use trunkline::{Channel, ChannelBuilder, DnsOptions, PeerAddr, Runtime};
+use trunkline_testkit::backend::{Backend, Options, Program};
+use trunkline_testkit::dns::DnsServer;
+use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
+use trunkline_testkit::proto::helloworld::{HelloReply, HelloRequest};
+
+/// Every call of these tests ends within this time; a bug is a failure, not a hang.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
+
+/// A backend on both loopback addresses, where there are two.
+pub(crate) fn backend(name: &str) -> Backend {
+    backend_with(&Options::new(name))
+}
+
+pub(crate) fn backend_with(options: &Options) -> Backend {
+    Backend::start(&Program::ThisTest("backend_process"), options).expect("a backend")
+}
+
+/// A builder for a channel to `target`, plaintext, with round_robin.
+pub(crate) fn builder(target: impl Into<String>, runtime: &Arc<dyn Runtime>) -> ChannelBuilder {
+    Channel::builder(target)
+        .default_service_config(ROUND_ROBIN)
+        .plaintext()
+        .runtime(Arc::clone(runtime))
+}
+
+pub(crate) fn channel(target: impl Into<String>, runtime: &Arc<dyn Runtime>) -> Channel {
+    builder(target, runtime).build().expect("a valid target")
+}
+
+/// DNS options for tests: this server, and refreshes every now and then instead of every 30 s.
+pub(crate) fn dns(server: &DnsServer) -> DnsOptions {
+    let mut options = DnsOptions::default();
+    options.servers = vec![server.address()];
+    options.pacing.min_interval = Duration::from_millis(100);
+    options
+}
+
+pub(crate) fn hello(name: &str) -> Request<HelloRequest> {
+    let mut request = Request::new(HelloRequest { name: name.into() });
+    request.set_timeout(PATIENCE);
+    request
+}
+
+/// One call with tonic's stub; the reply is checked.
+pub(crate) async fn greet(channel: &Channel) -> Result<Response<HelloReply>, Status> {
+    let response = GreeterClient::new(channel.clone())
+        .say_hello(hello("you"))
+        .await?;
+    assert_eq!(response.get_ref().message, "Hello you");
+    Ok(response)
+}
+
+/// One call that must fail within `timeout`.
+pub(crate) async fn failure(channel: &Channel, timeout: Duration) -> Status {
+    let mut request = hello("you");
+    request.set_timeout(timeout);
+    GreeterClient::new(channel.clone())
+        .say_hello(request)
+        .await
+        .expect_err("a failure")
+}
+
+/// Who answered.
+pub(crate) fn peer(response: &Response<HelloReply>) -> PeerAddr {
+    response
+        .extensions()
+        .get::<PeerAddr>()
+        .expect("the peer's address")
+        .clone()
+}
+
+/// How many calls each backend counted, in the order given.
+pub(crate) fn calls<const N: usize>(backends: [&mut Backend; N]) -> [u64; N] {
+    backends.map(|backend| backend.stats().expect("counters").total().calls)
+}
