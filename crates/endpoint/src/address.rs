@@ -8,6 +8,10 @@ use std::sync::Arc;
 use crate::Attributes;
 
 /// One place to connect to, and what must be known to do so.
+///
+/// There are three equalities, each narrower than the one before:
+/// [`same_location`](Self::same_location), [`same_connection`](Self::same_connection) and
+/// [`same_in_full`](Self::same_in_full), which is `==`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Address {
     location: Location,
@@ -88,8 +92,22 @@ impl Address {
         &self.attributes
     }
 
+    /// Whether it is the same place, whatever is known of it beyond that: what tells
+    /// [endpoints](crate::Endpoint::same_addresses) apart.
+    #[must_use]
+    pub fn same_location(&self, other: &Self) -> bool {
+        self.location == other.location
+    }
+
+    /// Whether everything is the same, which is `==` by name.
+    #[must_use]
+    pub fn same_in_full(&self, other: &Self) -> bool {
+        self == other
+    }
+
     /// Whether a connection to this address may be used for `other`: the same place, server name,
-    /// and attributes that are part of a connection's identity.
+    /// and attributes that are part of a connection's identity. It tells subchannels apart, and the
+    /// keys of an [`AddressMap`](crate::AddressMap).
     #[must_use]
     pub fn same_connection(&self, other: &Self) -> bool {
         self.location == other.location
@@ -122,6 +140,12 @@ impl From<SocketAddr> for Location {
     }
 }
 
+impl From<&Path> for Location {
+    fn from(path: &Path) -> Self {
+        Self::Unix(path.into())
+    }
+}
+
 impl From<PathBuf> for Location {
     fn from(path: PathBuf) -> Self {
         Self::Unix(path.into())
@@ -131,5 +155,11 @@ impl From<PathBuf> for Location {
 impl From<SocketAddr> for Address {
     fn from(address: SocketAddr) -> Self {
         Self::new(address)
+    }
+}
+
+impl From<Location> for Address {
+    fn from(location: Location) -> Self {
+        Self::new(location)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// A key of [`Attributes`]: a type of its own, so that two crates cannot clash.
@@ -20,6 +21,27 @@ pub trait AttributeKey: 'static {
 /// What is known of an address or endpoint beyond where it is.
 ///
 /// Cheap to clone; adding a value makes a new set.
+///
+/// ```
+/// use trunkline_endpoint::{AttributeKey, Attributes};
+///
+/// struct Weight;
+///
+/// impl AttributeKey for Weight {
+///     type Value = u32;
+///     const NAME: &'static str = "weight";
+///     const IDENTIFIES_CONNECTION: bool = false;
+/// }
+///
+/// let light = Attributes::new().with::<Weight>(1);
+/// let heavy = light.with::<Weight>(9);
+/// assert_eq!(heavy.get::<Weight>(), Some(&9));
+/// assert_ne!(light, heavy);
+/// assert!(light.same_connection(&heavy));
+/// ```
+///
+/// Equality is that of the keys and, key by key, of the values. There is no `Eq` and no `Hash`: a
+/// value is asked for equality alone.
 #[derive(Clone, Default)]
 pub struct Attributes {
     /// Sorted by key; `None` for the empty set, which allocates nothing.
@@ -74,6 +96,20 @@ impl Attributes {
         }
     }
 
+    /// This set without what is under the key `K`.
+    #[must_use]
+    pub fn without<K: AttributeKey>(&self) -> Self {
+        let key = TypeId::of::<K>();
+        if self.get::<K>().is_none() {
+            return self.clone();
+        }
+        let kept = self.entries().iter().filter(|entry| entry.key != key);
+        let entries: Vec<Entry> = kept.cloned().collect();
+        Self {
+            entries: (!entries.is_empty()).then(|| entries.into()),
+        }
+    }
+
     /// The value under the key `K`.
     #[must_use]
     pub fn get<K: AttributeKey>(&self) -> Option<&K::Value> {
@@ -84,6 +120,12 @@ impl Attributes {
             .ok()?;
         let value: &dyn Any = &*self.entries()[at].value;
         value.downcast_ref()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries().len()
     }
 
     /// Whether there is nothing in the set.
@@ -101,6 +143,15 @@ impl Attributes {
             .iter()
             .filter(identity)
             .eq(other.entries().iter().filter(identity))
+    }
+
+    /// Adds the keys that are part of a connection's identity, in their order, to a hash.
+    pub(crate) fn hash_connection_keys(&self, hasher: &mut impl Hasher) {
+        for entry in self.entries() {
+            if entry.identifies_connection {
+                entry.key.hash(hasher);
+            }
+        }
     }
 
     /// The names of the keys and the values, printed, sorted by name.

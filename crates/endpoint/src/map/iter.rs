@@ -1,0 +1,125 @@
+//! Iterators over a map.
+
+use std::fmt;
+use std::iter::FusedIterator;
+use std::{slice, vec};
+
+use super::{IdentityMap, Slot};
+
+macro_rules! iterator {
+    ($(#[$doc:meta])* $name:ident<$($life:lifetime,)? K, V>($inner:ty) -> $item:ty, $map:expr) => {
+        $(#[$doc])*
+        pub struct $name<$($life,)? K, V>($inner);
+
+        impl<$($life,)? K, V> Iterator for $name<$($life,)? K, V> {
+            type Item = $item;
+
+            fn next(&mut self) -> Option<$item> {
+                self.0.next().map($map)
+            }
+
+            fn size_hint(&self) -> (usize, Option<usize>) {
+                self.0.size_hint()
+            }
+        }
+
+        impl<$($life,)? K, V> DoubleEndedIterator for $name<$($life,)? K, V> {
+            fn next_back(&mut self) -> Option<$item> {
+                self.0.next_back().map($map)
+            }
+        }
+
+        impl<$($life,)? K, V> ExactSizeIterator for $name<$($life,)? K, V> {}
+
+        impl<$($life,)? K, V> FusedIterator for $name<$($life,)? K, V> {}
+
+        impl<$($life,)? K, V> fmt::Debug for $name<$($life,)? K, V> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({} left)"), self.0.len())
+            }
+        }
+    };
+}
+
+iterator! {
+    /// Keys and values.
+    Iter<'a, K, V>(slice::Iter<'a, Slot<K, V>>) -> (&'a K, &'a V), |slot| (&slot.key, &slot.value)
+}
+iterator! {
+    /// Keys, and values to change.
+    IterMut<'a, K, V>(slice::IterMut<'a, Slot<K, V>>) -> (&'a K, &'a mut V),
+    |slot| (&slot.key, &mut slot.value)
+}
+iterator! {
+    /// Keys and values, by value.
+    IntoIter<K, V>(vec::IntoIter<Slot<K, V>>) -> (K, V), |slot| (slot.key, slot.value)
+}
+iterator! {
+    /// Keys.
+    Keys<'a, K, V>(slice::Iter<'a, Slot<K, V>>) -> &'a K, |slot| &slot.key
+}
+iterator! {
+    /// Values.
+    Values<'a, K, V>(slice::Iter<'a, Slot<K, V>>) -> &'a V, |slot| &slot.value
+}
+iterator! {
+    /// Values to change.
+    ValuesMut<'a, K, V>(slice::IterMut<'a, Slot<K, V>>) -> &'a mut V, |slot| &mut slot.value
+}
+
+impl<K, V> IdentityMap<K, V> {
+    /// Keys and values, in the order of insertion while nothing is removed.
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_, K, V> {
+        Iter(self.slots.iter())
+    }
+
+    /// Keys, and values to change.
+    pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
+        IterMut(self.slots.iter_mut())
+    }
+
+    /// The keys.
+    #[must_use]
+    pub fn keys(&self) -> Keys<'_, K, V> {
+        Keys(self.slots.iter())
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(&self) -> Values<'_, K, V> {
+        Values(self.slots.iter())
+    }
+
+    /// The values, to change them.
+    pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
+        ValuesMut(self.slots.iter_mut())
+    }
+}
+
+impl<K, V> IntoIterator for IdentityMap<K, V> {
+    type Item = (K, V);
+    type IntoIter = IntoIter<K, V>;
+
+    fn into_iter(self) -> IntoIter<K, V> {
+        IntoIter(self.slots.into_iter())
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a IdentityMap<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
+}
+
+impl<'a, K, V> IntoIterator for &'a mut IdentityMap<K, V> {
+    type Item = (&'a K, &'a mut V);
+    type IntoIter = IterMut<'a, K, V>;
+
+    fn into_iter(self) -> IterMut<'a, K, V> {
+        self.iter_mut()
+    }
+}

@@ -1,0 +1,189 @@
+//! Section 2.2 and 2.3 of the client's specification: `AddressMap` and `EndpointMap`.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use trunkline_endpoint::{
+    Address, AddressMap, AttributeKey, Attributes, Endpoint, EndpointMap, Entry, Location,
+};
+
+struct Zone;
+
+impl AttributeKey for Zone {
+    type Value = String;
+    const NAME: &'static str = "zone";
+    const IDENTIFIES_CONNECTION: bool = true;
+}
+
+struct Weight;
+
+impl AttributeKey for Weight {
+    type Value = u32;
+    const NAME: &'static str = "weight";
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+fn address(port: u16) -> Address {
+    SocketAddr::from(([192, 0, 2, 1], port)).into()
+}
+
+fn zone(name: &str) -> Attributes {
+    Attributes::new().with::<Zone>(name.to_owned())
+}
+
+fn endpoint(ports: &[u16]) -> Endpoint {
+    Endpoint::new(ports.iter().map(|&port| address(port)))
+}
+
+/// Addresses that differ in place, server name or an identifying attribute are different keys; one
+/// that differs in another attribute is the same key.
+#[test]
+fn an_address_is_known_by_its_connection() {
+    let addresses = [
+        address(1),
+        address(2),
+        address(1).with_server_name("a"),
+        address(1).with_server_name("b"),
+        address(1).with_attributes(zone("a")),
+        address(1).with_attributes(zone("b")),
+        Address::new(Path::new("/tmp/s")),
+        Address::new(Location::UnixAbstract(b"s".as_slice().into())),
+        Address::new(Location::Name {
+            host: "orders".into(),
+            port: 1,
+        }),
+    ];
+    let mut map: AddressMap<usize> = addresses.iter().cloned().zip(0..).collect();
+    assert_eq!(map.len(), addresses.len());
+    for (at, address) in addresses.iter().enumerate() {
+        assert_eq!(map.get(address), Some(&at));
+    }
+    let alias = address(1).with_attributes(Attributes::new().with::<Weight>(5));
+    assert_eq!(map.insert(alias.clone(), 70), Some(0));
+    assert_eq!(
+        (map.len(), map.get(&address(1))),
+        (addresses.len(), Some(&70))
+    );
+    assert_eq!(map.remove(&address(1)), Some(70), "removed by its alias");
+    assert_eq!(map.remove(&alias), None);
+    assert_eq!(map.len(), addresses.len() - 1);
+}
+
+/// `[1, 2]`, `[2, 1]` and `[2, 1, 2]` are one key; `[1, 2, 3]` and `[]` are others.
+#[test]
+fn an_endpoint_is_known_by_its_set_of_addresses() {
+    let mut map = EndpointMap::new();
+    assert_eq!(map.insert(endpoint(&[1, 2]), "12"), None);
+    assert_eq!(map.insert(endpoint(&[1, 2, 3]), "123"), None);
+    assert_eq!(map.insert(endpoint(&[]), "empty"), None);
+    assert_eq!(map.insert(endpoint(&[2, 1]), "21"), Some("12"));
+    assert_eq!(map.insert(endpoint(&[2, 1, 2]), "212"), Some("21"));
+    assert_eq!(map.len(), 3);
+    assert_eq!(map.get(&endpoint(&[1, 2])), Some(&"212"));
+    assert_eq!(map.get(&endpoint(&[])), Some(&"empty"));
+    assert_eq!(map.get(&endpoint(&[3])), None);
+    let (key, _) = map.get_key_value(&endpoint(&[1, 2])).expect("there");
+    assert_eq!(*key, endpoint(&[2, 1, 2]), "the latest order is kept");
+    assert_eq!(map.remove(&endpoint(&[1, 2])), Some("212"));
+    assert_eq!(map.remove(&endpoint(&[2, 1])), None);
+    assert_eq!(map.len(), 2);
+}
+
+/// Server names and attributes do not make another endpoint.
+#[test]
+fn attributes_make_no_other_endpoint() {
+    let plain = endpoint(&[1]);
+    let rich = Endpoint::new([address(1).with_server_name("a").with_attributes(zone("b"))]);
+    let rich = rich.with_attributes(zone("c"));
+    let map = EndpointMap::from([(plain, 1), (rich.clone(), 2)]);
+    assert_eq!((map.len(), map.get(&rich)), (1, Some(&2)));
+}
+
+/// Iteration goes in the order of insertion, and is the same in every run after removals too.
+#[test]
+fn iteration_is_ordered() {
+    let mut map: AddressMap<u16> = (1..=5).map(|port| (address(port), port)).collect();
+    let values = |map: &AddressMap<u16>| map.values().copied().collect::<Vec<_>>();
+    assert_eq!(values(&map), [1, 2, 3, 4, 5]);
+    map.remove(&address(2));
+    assert_eq!(values(&map), [1, 5, 3, 4]);
+    map.retain(|_, value| *value != 5);
+    assert_eq!(values(&map), [1, 3, 4]);
+    for (_, value) in &mut map {
+        *value += 10;
+    }
+    map.values_mut().for_each(|value| *value += 10);
+    map.iter_mut().for_each(|(_, value)| *value += 10);
+    assert_eq!(
+        map.iter()
+            .rev()
+            .map(|(_, value)| *value)
+            .collect::<Vec<_>>(),
+        [34, 33, 31]
+    );
+    assert_eq!(
+        map.keys().cloned().collect::<Vec<_>>(),
+        [address(1), address(3), address(4)]
+    );
+    assert_eq!(map.iter().len(), 3);
+    for port in [1, 3, 4] {
+        assert_eq!(map.get(&address(port)), Some(&(port + 30)));
+    }
+    assert_eq!(map.into_iter().map(|(_, value)| value).sum::<u16>(), 98);
+}
+
+/// The entry API of the standard library's maps.
+#[test]
+fn entries() {
+    let mut map = EndpointMap::new();
+    *map.entry(endpoint(&[1, 2])).or_insert(0) += 1;
+    *map.entry(endpoint(&[2, 1])).or_default() += 1;
+    assert_eq!(map.get(&endpoint(&[1, 2])), Some(&2));
+    let length = |key: &Endpoint| key.addresses().len();
+    assert_eq!(*map.entry(endpoint(&[3])).or_insert_with_key(length), 1);
+    let doubled = map.entry(endpoint(&[3])).and_modify(|value| *value *= 2);
+    assert_eq!(doubled.key(), &endpoint(&[3]));
+    assert_eq!(*doubled.or_insert_with(|| unreachable!()), 2);
+    let Entry::Occupied(mut entry) = map.entry(endpoint(&[2, 1])) else {
+        panic!("not there");
+    };
+    assert_eq!((entry.key(), entry.get()), (&endpoint(&[1, 2]), &2));
+    assert_eq!(entry.insert(7), 2);
+    assert_eq!(entry.replace_key(), endpoint(&[1, 2]));
+    let Entry::Occupied(entry) = map.entry(endpoint(&[1, 2])) else {
+        panic!("not there");
+    };
+    assert_eq!(entry.remove_entry(), (endpoint(&[2, 1]), 7));
+    let Entry::Vacant(entry) = map.entry(endpoint(&[1, 2])) else {
+        panic!("still there");
+    };
+    assert_eq!(entry.key(), &endpoint(&[1, 2]));
+    assert_eq!(entry.into_key(), endpoint(&[1, 2]));
+    assert_eq!(map.len(), 1);
+}
+
+/// Thousands of keys, half of them removed: every lookup still finds what it should.
+#[test]
+fn many_keys() {
+    let key = |n: u32| {
+        let ip = std::net::Ipv4Addr::from(0x0A00_0000 + n);
+        Endpoint::new([SocketAddr::from((ip, 443)), SocketAddr::from((ip, 444))])
+    };
+    let mut map = EndpointMap::with_capacity(16);
+    for n in 0..5000 {
+        assert_eq!(map.insert(key(n), n), None);
+    }
+    for n in (0..5000).step_by(2) {
+        assert_eq!(map.remove(&key(n)), Some(n));
+    }
+    assert_eq!(map.len(), 2500);
+    for n in 0..5000 {
+        assert_eq!(map.get(&key(n)).copied(), (n % 2 == 1).then_some(n));
+        assert_eq!(map.contains_key(&key(n)), n % 2 == 1);
+    }
+    let copy: EndpointMap<u32> = map.iter().rev().map(|(key, n)| (key.clone(), *n)).collect();
+    assert_eq!(copy, map);
+    map.clear();
+    assert!(map.is_empty() && map.get(&key(1)).is_none());
+    assert_ne!(copy, map);
+}

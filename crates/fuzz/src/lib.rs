@@ -1,0 +1,54 @@
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod actions;
+mod diff;
+mod map;
+mod target;
+
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use libfuzzer_sys;
+
+pub use crate::diff::endpoint_diff;
+pub use crate::map::{address_map, endpoint_map};
+pub use crate::target::{target_authority, target_parse};
+
+/// A property: takes any input, panics where it does not hold.
+pub type Property = fn(&[u8]);
+
+/// Every property, by the name of its fuzz target and of its folder in `corpus`.
+pub const PROPERTIES: &[(&str, Property)] = &[
+    ("target_parse", target_parse),
+    ("target_authority", target_authority),
+    ("endpoint_map", endpoint_map),
+    ("address_map", address_map),
+    ("endpoint_diff", endpoint_diff),
+];
+
+/// Makes a fuzz target of a property: for libFuzzer where that is asked for by `--cfg fuzzing`, else
+/// a program that replays the files named on its command line.
+#[macro_export]
+macro_rules! fuzz {
+    ($property:path) => {
+        #[cfg(fuzzing)]
+        $crate::libfuzzer_sys::fuzz_target!(|data: &[u8]| $property(data));
+
+        #[cfg(not(fuzzing))]
+        fn main() -> std::io::Result<()> {
+            $crate::replay_arguments($property)
+        }
+    };
+}
+
+/// Replays the files named on the command line.
+///
+/// # Errors
+/// Where a file cannot be read.
+pub fn replay_arguments(property: Property) -> std::io::Result<()> {
+    for path in std::env::args_os().skip(1) {
+        property(&std::fs::read(&path)?);
+        println!("{}: holds", path.display());
+    }
+    Ok(())
+}

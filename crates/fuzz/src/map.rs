@@ -1,0 +1,140 @@
+//! The maps do what a map with keys in a normal form does.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::net::SocketAddr;
+
+use trunkline_endpoint::{
+    Address, AttributeKey, Attributes, Endpoint, EndpointMap, Entry, Identity, IdentityMap,
+};
+
+use crate::actions::Actions;
+
+struct Zone;
+
+impl AttributeKey for Zone {
+    type Value = u8;
+    const NAME: &'static str = "zone";
+    const IDENTIFIES_CONNECTION: bool = true;
+}
+
+struct Weight;
+
+impl AttributeKey for Weight {
+    type Value = u8;
+    const NAME: &'static str = "weight";
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+fn address(number: u8) -> Address {
+    if number.is_multiple_of(2) {
+        SocketAddr::from(([192, 0, 2, number], 443)).into()
+    } else {
+        SocketAddr::from(([0x2001, 0xDB8, 0, 0, 0, 0, 0, u16::from(number)], 443)).into()
+    }
+}
+
+/// An endpoint of up to 11 addresses out of 16, so that some are compared pair by pair and some in
+/// order.
+pub(crate) fn endpoint(actions: &mut Actions<'_>) -> (Endpoint, Vec<u8>) {
+    let count = actions.below(12);
+    let mut numbers: Vec<u8> = (0..count).map(|_| actions.below(16)).collect();
+    let weight = actions.below(3);
+    let endpoint = Endpoint::new(numbers.iter().map(|&number| address(number)))
+        .with_attributes(Attributes::new().with::<Weight>(weight));
+    numbers.sort_unstable();
+    numbers.dedup();
+    (endpoint, numbers)
+}
+
+/// An address, and what a connection to it depends on.
+fn address_with_identity(actions: &mut Actions<'_>) -> (Address, (u8, u8, u8)) {
+    let [number, name, zone, weight] = [8, 3, 3, 3].map(|bound| actions.below(bound));
+    let mut address = address(number);
+    if name > 0 {
+        address = address.with_server_name(["a", "b"][usize::from(name) - 1]);
+    }
+    let mut attributes = Attributes::new().with::<Weight>(weight);
+    if zone > 0 {
+        attributes = attributes.with::<Zone>(zone);
+    }
+    (address.with_attributes(attributes), (number, name, zone))
+}
+
+/// An [`EndpointMap`] is a `HashMap` of sorted sets of addresses.
+pub fn endpoint_map(data: &[u8]) {
+    let mut actions = Actions::new(data);
+    let map: EndpointMap<u8> = EndpointMap::new();
+    behaves_as_a_map(map, &mut actions, endpoint);
+}
+
+/// An [`AddressMap`](trunkline_endpoint::AddressMap) is a `HashMap` of places, names and identifying
+/// attributes.
+pub fn address_map(data: &[u8]) {
+    behaves_as_a_map(
+        IdentityMap::new(),
+        &mut Actions::new(data),
+        address_with_identity,
+    );
+}
+
+fn behaves_as_a_map<K: Identity + Clone + PartialEq + Debug, M: Hash + Eq + Debug>(
+    mut map: IdentityMap<K, u8>,
+    actions: &mut Actions<'_>,
+    key: impl Fn(&mut Actions<'_>) -> (K, M),
+) {
+    let mut model: HashMap<M, u8> = HashMap::new();
+    while !actions.is_empty() {
+        let action = actions.below(16);
+        let (key, model_key) = key(actions);
+        let value = actions.below(255);
+        match action {
+            0..=5 => {
+                let stored = key.clone();
+                assert_eq!(map.insert(key, value), model.insert(model_key, value));
+                let found = map.get_key_value(&stored);
+                assert_eq!(found, Some((&stored, &value)));
+            }
+            6..=8 => assert_eq!(map.remove(&key), model.remove(&model_key)),
+            9..=11 => {
+                assert_eq!(map.get(&key), model.get(&model_key));
+                assert_eq!(map.contains_key(&key), model.contains_key(&model_key));
+                assert_eq!(map.get_mut(&key), model.get_mut(&model_key));
+            }
+            12 => {
+                let here = *map
+                    .entry(key)
+                    .and_modify(|value| *value ^= 1)
+                    .or_insert(value);
+                let there = model.entry(model_key).and_modify(|value| *value ^= 1);
+                assert_eq!(here, *there.or_insert(value));
+            }
+            13 => {
+                if let Entry::Occupied(entry) = map.entry(key) {
+                    assert_eq!(Some(entry.remove()), model.remove(&model_key));
+                } else {
+                    assert!(!model.contains_key(&model_key));
+                }
+            }
+            14 => {
+                map.retain(|_, there| *there % 2 == value % 2);
+                model.retain(|_, there| *there % 2 == value % 2);
+            }
+            _ if value == 0 => {
+                map.clear();
+                model.clear();
+            }
+            _ => {
+                let copy: IdentityMap<K, u8> = map.clone().into_iter().rev().collect();
+                assert_eq!(copy, map);
+            }
+        }
+        assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
+    }
+    let mut values: Vec<u8> = map.values().copied().collect();
+    let mut model_values: Vec<u8> = model.into_values().collect();
+    values.sort_unstable();
+    model_values.sort_unstable();
+    assert_eq!(values, model_values);
+}

@@ -1,0 +1,70 @@
+//! Every property holds for every input of its corpus.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use trunkline_fuzz::PROPERTIES;
+
+fn names(folder: &str) -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = fs::read_dir(folder).expect("a folder");
+    entries
+        .map(|entry| {
+            let path = entry.expect("an entry").path();
+            let name = path.file_stem().expect("a name");
+            name.to_string_lossy().into_owned()
+        })
+        .collect()
+}
+
+/// Properties, fuzz targets and folders of the corpus are the same set.
+#[test]
+fn each_property_has_a_target_and_a_corpus() {
+    let properties: BTreeSet<String> = PROPERTIES.iter().map(|(name, _)| (*name).into()).collect();
+    assert_eq!(names("fuzz_targets"), properties);
+    assert_eq!(names("corpus"), properties);
+}
+
+/// The corpus, file by file; the one that fails is printed first.
+#[test]
+fn the_corpus_holds() {
+    for (name, property) in PROPERTIES {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("corpus")
+            .join(name);
+        let mut count = 0;
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            println!("{}", path.display());
+            property(&fs::read(&path).expect("a file"));
+            count += 1;
+        }
+        assert!(count > 0, "{name} has no input");
+    }
+}
+
+/// And for inputs that no one chose: the same in every run.
+#[test]
+fn random_inputs_hold() {
+    // A linear congruential generator (Knuth's MMIX constants) is random enough to pick octets.
+    let mut state: u64 = 1;
+    let mut octet = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    let alphabet = b"dns:///unix@[]%25:.,?# ipv6f0aA1\xC3\xBC\\";
+    for _ in 0..2000 {
+        let len = usize::from(octet()) / 4;
+        let text: Vec<u8> = (0..len)
+            .map(|_| alphabet[usize::from(octet()) % alphabet.len()])
+            .collect();
+        let any: Vec<u8> = (0..2 * len).map(|_| octet()).collect();
+        for (_, property) in PROPERTIES {
+            property(&text);
+            property(&any);
+        }
+    }
+}
