@@ -9,18 +9,28 @@ use trunkline_lb::{
     Action, Actions, PickFirst, PickFirstConfig, Picker, Policy, PolicyOptions, RoundRobin,
     SubchannelState, Update,
 };
+use trunkline_status::Status;
 
 /// The picker of a round_robin with this many endpoints, all of them ready.
 pub fn round_robin(endpoints: u16) -> Arc<dyn Picker> {
-    picker(RoundRobin::new(&PolicyOptions::new(1)), endpoints)
+    let policy = RoundRobin::new(&PolicyOptions::new(1));
+    picker(policy, endpoints, &SubchannelState::Ready)
 }
 
 /// The picker of a pick_first that is ready.
 pub fn pick_first() -> Arc<dyn Picker> {
-    picker(PickFirst::new(&PolicyOptions::new(1)), 1)
+    let policy = PickFirst::new(&PolicyOptions::new(1));
+    picker(policy, 1, &SubchannelState::Ready)
 }
 
-fn picker(mut policy: impl Policy, endpoints: u16) -> Arc<dyn Picker> {
+/// The picker of a pick_first whose connection attempt has failed.
+pub fn failing() -> Arc<dyn Picker> {
+    let policy = PickFirst::new(&PolicyOptions::new(1));
+    let error = Status::unavailable("connection refused");
+    picker(policy, 1, &SubchannelState::TransientFailure(error))
+}
+
+fn picker(mut policy: impl Policy, endpoints: u16, after: &SubchannelState) -> Arc<dyn Picker> {
     #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
     let now = Instant::now();
     let mut actions = Actions::new();
@@ -32,9 +42,9 @@ fn picker(mut policy: impl Policy, endpoints: u16) -> Arc<dyn Picker> {
     accepted.expect("a good list");
     for action in actions.take() {
         if let Action::Connect(id) = action {
-            policy.handle_subchannel(id, SubchannelState::Ready, &mut actions.control(now));
+            policy.handle_subchannel(id, after.clone(), &mut actions.control(now));
         }
     }
     let published = actions.take_published();
-    published.expect("it is ready").picker
+    published.expect("there is news").picker
 }

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use trunkline_benches::allocations::{CountingAllocator, allocations};
-use trunkline_benches::pickers::{pick_first, round_robin};
+use trunkline_benches::pickers::{failing, pick_first, round_robin};
 use trunkline_lb::{Pick, PickRequest};
 
 #[global_allocator]
@@ -16,10 +16,11 @@ fn no_allocation() {
     );
     let metadata = HeaderMap::new();
     let request = PickRequest::new("/shop.Orders/Get", &metadata);
-    for picker in [pick_first(), round_robin(1), round_robin(1000)] {
+    for picker in [pick_first(), round_robin(1), round_robin(1000), failing()] {
         let count = allocations(|| {
             for _ in 0..1000 {
-                assert!(matches!(picker.pick(&request), Pick::Subchannel(_)));
+                let pick = picker.pick(&request);
+                assert!(matches!(pick, Pick::Subchannel(_) | Pick::Fail(_)));
             }
         });
         assert_eq!(count, 0, "{picker:?}");
