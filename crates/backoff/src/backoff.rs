@@ -34,6 +34,12 @@ impl Default for BackoffPolicy {
     }
 }
 
+/// An instant beyond which nobody waits, so that no policy makes the clock overflow.
+fn later(now: Instant, delay: Duration) -> Instant {
+    const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+    now + delay.min(LONGEST)
+}
+
 /// The delays between attempts at one thing.
 ///
 /// A delay counts from the *start* of the attempt that fails: when the attempt itself used it up,
@@ -61,14 +67,14 @@ impl Backoff {
     /// When an attempt that starts `now` may be followed by the next, if it fails. Each call is one
     /// attempt: the delay grows.
     pub fn next_attempt(&mut self, now: Instant) -> Instant {
-        now + self.next_delay()
+        later(now, self.next_delay())
     }
 
     /// When an attempt that starts `now`, and whose successor may start at `next_attempt`, has
     /// taken too long: a slow server gets at least [`BackoffPolicy::min_attempt`].
     #[must_use]
     pub fn attempt_deadline(&self, next_attempt: Instant, now: Instant) -> Instant {
-        next_attempt.max(now + self.policy.min_attempt)
+        next_attempt.max(later(now, self.policy.min_attempt))
     }
 
     /// The next delay, with jitter. Each call grows it.

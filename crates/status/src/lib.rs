@@ -4,6 +4,7 @@
 mod code;
 mod message;
 mod status;
+mod text;
 
 pub use crate::code::{Code, UnknownCode};
 pub use crate::message::{decode_message, encode_message};

@@ -5,16 +5,20 @@ use std::fmt;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::text::Text;
 use crate::{Code, decode_message, encode_message};
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// How a call ended, and a text for people.
+///
+/// Cheap to clone: a text that was made is shared, so a picker that fails every call allocates
+/// for none of them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Status {
     code: Code,
-    message: Cow<'static, str>,
+    message: Text,
 }
 
 impl Status {
@@ -22,7 +26,7 @@ impl Status {
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
-            message: message.into(),
+            message: message.into().into(),
         }
     }
 
@@ -56,10 +60,7 @@ impl Status {
     /// The same code, with a text that says more.
     #[must_use]
     pub fn map_message(self, f: impl FnOnce(&str) -> String) -> Self {
-        Self {
-            code: self.code,
-            message: f(&self.message).into(),
-        }
+        Self::new(self.code, f(&self.message))
     }
 
     /// This status as it must be when it comes from a control plane (a policy, a resolver, a
@@ -80,7 +81,8 @@ impl Status {
             | Code::DataLoss => Self::internal(format!(
                 "the control plane used the status {}, which is for servers only (a bug in a \
                  resolver or policy): {}",
-                self.code, self.message
+                self.code,
+                self.message()
             )),
             _ => self,
         }
@@ -108,7 +110,7 @@ impl Status {
 
     /// Reads the status of a call from its trailers; `None` where there is no `grpc-status`.
     ///
-    /// A `grpc-status` that is no number is `UNKNOWN`, with a text that quotes it.
+    /// A `grpc-status` that is not the number of a code is `UNKNOWN`, with a text that quotes it.
     #[must_use]
     pub fn from_trailers(trailers: &HeaderMap) -> Option<Self> {
         let value = trailers.get(GRPC_STATUS)?;
@@ -116,9 +118,12 @@ impl Status {
             .get(GRPC_MESSAGE)
             .map(decode_message)
             .unwrap_or_default();
-        let code = value
+        // `parse` alone would take a sign.
+        let digits = value
             .to_str()
             .ok()
+            .filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
+        let code = digits
             .and_then(|text| text.parse().ok())
             .and_then(Code::from_number);
         Some(match code {
@@ -135,7 +140,7 @@ impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.message.is_empty() {
             true => self.code.fmt(f),
-            false => write!(f, "{}: {}", self.code, self.message),
+            false => write!(f, "{}: {}", self.code, self.message()),
         }
     }
 }

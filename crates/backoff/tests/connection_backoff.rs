@@ -1,0 +1,134 @@
+//! The waits of the standard:
+//! [connection back-off](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
+
+use std::time::{Duration, Instant};
+
+use trunkline_backoff::{Backoff, BackoffPolicy};
+
+fn policy(change: impl FnOnce(&mut BackoffPolicy)) -> BackoffPolicy {
+    let mut policy = BackoffPolicy::default();
+    change(&mut policy);
+    policy
+}
+
+/// The first `count` waits in milliseconds.
+fn waits(policy: BackoffPolicy, seed: u64, count: usize) -> Vec<u128> {
+    let mut backoff = Backoff::new(policy, seed);
+    (0..count)
+        .map(|_| backoff.next_delay().as_millis())
+        .collect()
+}
+
+fn now() -> Instant {
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+    Instant::now()
+}
+
+/// Without jitter: 1 s, then 1.6 times as long each, up to 120 s.
+#[test]
+fn growth() {
+    let waits = waits(policy(|policy| policy.jitter = 0.0), 1, 13);
+    let expected = [
+        1000, 1600, 2560, 4096, 6553, 10_485, 16_777, 26_843, 42_949, 68_719, 109_951, 120_000,
+        120_000,
+    ];
+    assert_eq!(waits, expected);
+}
+
+/// Each wait, the first one too, is off by up to 20 percent either way, evenly.
+#[test]
+fn jitter() {
+    let firsts: Vec<u128> = (0..2000)
+        .map(|seed| waits(BackoffPolicy::default(), seed, 1)[0])
+        .collect();
+    assert!(firsts.iter().all(|wait| (800..=1200).contains(wait)));
+    for band in [800..900, 900..1000, 1000..1100, 1100..1200] {
+        let count = firsts.iter().filter(|wait| band.contains(*wait)).count();
+        assert!((400..=600).contains(&count), "{band:?}: {count}");
+    }
+    let late: Vec<u128> = (0..500)
+        .map(|seed| waits(BackoffPolicy::default(), seed, 30)[29])
+        .collect();
+    assert!(late.iter().all(|wait| (96_000..=144_000).contains(wait)));
+}
+
+/// Success begins anew.
+#[test]
+fn reset() {
+    let mut backoff = Backoff::new(policy(|policy| policy.jitter = 0.0), 1);
+    for _ in 0..5 {
+        backoff.next_delay();
+    }
+    assert_eq!(backoff.failures(), 5);
+    backoff.reset();
+    assert_eq!(backoff.failures(), 0);
+    assert_eq!(backoff.next_delay(), Duration::from_secs(1));
+}
+
+/// The wait counts from the start of the attempt, and the attempt gets 20 s, or as long as the wait
+/// if that is longer.
+#[test]
+fn deadlines() {
+    let mut backoff = Backoff::new(policy(|policy| policy.jitter = 0.0), 1);
+    let start = now();
+    let next = backoff.next_attempt(start);
+    assert_eq!(next - start, Duration::from_secs(1));
+    assert_eq!(
+        backoff.attempt_deadline(next, start) - start,
+        Duration::from_secs(20)
+    );
+    for _ in 0..10 {
+        backoff.next_delay();
+    }
+    let next = backoff.next_attempt(start);
+    assert_eq!(backoff.attempt_deadline(next, start), next);
+}
+
+/// One seed gives the same waits.
+#[test]
+fn same_seed_same_waits() {
+    let waits = |seed| waits(BackoffPolicy::default(), seed, 20);
+    assert_eq!(waits(3), waits(3));
+    assert_ne!(waits(3), waits(4));
+}
+
+/// No policy that an application can make up panics, shrinks the waits or makes the clock
+/// overflow.
+#[test]
+fn odd_policies() {
+    let numbers = [
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        -1.0,
+        0.0,
+        0.5,
+        1e300,
+    ];
+    let durations = [Duration::ZERO, Duration::from_nanos(1), Duration::MAX];
+    for multiplier in numbers {
+        for jitter in numbers {
+            for initial in durations {
+                for max in durations {
+                    let policy = policy(|policy| {
+                        policy.multiplier = multiplier;
+                        policy.jitter = jitter;
+                        policy.initial = initial;
+                        policy.max = max;
+                        policy.min_attempt = max;
+                    });
+                    let mut backoff = Backoff::new(policy, 1);
+                    for _ in 0..5 {
+                        let next = backoff.next_attempt(now());
+                        let _ = backoff.attempt_deadline(next, now());
+                    }
+                }
+            }
+        }
+    }
+    let shrinking = policy(|policy| {
+        policy.multiplier = 0.1;
+        policy.jitter = 0.0;
+    });
+    assert_eq!(waits(shrinking, 1, 3), [1000, 1000, 1000]);
+}

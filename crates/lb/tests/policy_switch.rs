@@ -1,0 +1,305 @@
+//! Changing the policy: gRPC's client channel specification, "LB policy switching".
+
+mod harness;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use harness::*;
+use serde_json::json;
+use trunkline_lb::{
+    Control, GracefulSwitch, OldList, Pick, Policy, PolicyFactory, PolicyOptions, PolicyRegistry,
+    SubchannelId, SubchannelState, Update,
+};
+use trunkline_service_config::{ConfigError, PolicyChoice, PolicyConfig, ServiceConfig};
+use trunkline_status::Status;
+
+const A: &str = "10.0.0.1:443";
+const B: &str = "10.0.0.2:443";
+
+type Channel = Harness<GracefulSwitch>;
+
+fn channel() -> Channel {
+    Harness::new(GracefulSwitch::new(PolicyRegistry::standard(), &options(7)))
+}
+
+fn choice(name: &str) -> PolicyChoice {
+    PolicyChoice::parse(&json!([{ name: {} }]), &PolicyRegistry::standard()).expect("known")
+}
+
+fn update(channel: &mut Channel, policy: &str, list: &str) -> Result<(), Status> {
+    let choice = choice(policy);
+    let update = Update::new(endpoints(list), choice.config.clone());
+    channel.event(|policy, control| policy.handle_choice(&choice, update, control))
+}
+
+/// A channel whose round_robin is ready with A and B.
+fn ready() -> Channel {
+    let mut channel = channel();
+    update(&mut channel, "round_robin", &[A, B].join(" ")).expect("a good list");
+    channel.ready(A);
+    channel.ready(B);
+    channel.states();
+    channel
+}
+
+/// The subchannels that are there twice, one for each policy: the newer one.
+fn newer(channel: &Channel, address: &str) -> SubchannelId {
+    let ids = channel.subchannels.iter();
+    let mut ids = ids.filter(|(_, subchannel)| subchannel.address.to_string() == address);
+    let id = ids.rfind(|(_, subchannel)| subchannel.state != SubchannelState::Ready);
+    *id.expect("there is one that is not ready").0
+}
+
+/// The same name: the policy is kept and gets the update.
+#[test]
+fn same_name() {
+    let mut channel = ready();
+    let id = channel.id(A);
+    update(&mut channel, "round_robin", A).expect("a good list");
+    assert_eq!(channel.pick(), Pick::Subchannel(id));
+    assert_eq!(channel.addresses(), A);
+}
+
+/// Another name while ready: the old policy serves until the new one is ready, then is gone.
+#[test]
+fn ready_until_the_new_one_is_ready() {
+    let mut channel = ready();
+    update(&mut channel, "pick_first", B).expect("a good list");
+    assert_eq!(channel.policy.name(), Some("round_robin"));
+    assert_eq!(channel.policy.pending_name(), Some("pick_first"));
+    assert_eq!(channel.states(), []);
+    assert_eq!(channel.addresses(), [A, B, B].join(" "));
+    let id = newer(&channel, B);
+    channel.set_id(id, SubchannelState::Ready);
+    assert_eq!(channel.states(), [Ready]);
+    assert_eq!(channel.pick(), Pick::Subchannel(id));
+    assert_eq!(channel.addresses(), B);
+    assert_eq!(channel.policy.name(), Some("pick_first"));
+    assert_eq!(channel.policy.pending_name(), None);
+}
+
+/// The new policy fails: it takes over all the same, although the old one has connections.
+#[test]
+fn new_one_fails() {
+    let mut channel = ready();
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    channel.fail("10.9.9.9:1");
+    assert_eq!(channel.states(), [TransientFailure]);
+    assert_eq!(channel.addresses(), "10.9.9.9:1");
+}
+
+/// The old policy is not ready any more: the new one takes over although it is connecting.
+#[test]
+fn old_one_is_lost() {
+    let mut channel = ready();
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    channel.idle(A);
+    assert_eq!(channel.states(), [Ready], "B is left");
+    channel.idle(B);
+    assert_eq!(channel.states(), [Connecting]);
+    assert_eq!(channel.pick(), Pick::Queue);
+    assert_eq!(channel.addresses(), "10.9.9.9:1");
+}
+
+/// The old policy is not ready: the new one takes over at once.
+#[test]
+fn old_one_is_not_ready() {
+    let mut channel = channel();
+    update(&mut channel, "pick_first", A).expect("a good list");
+    update(&mut channel, "round_robin", B).expect("a good list");
+    assert_eq!(channel.policy.name(), Some("round_robin"));
+    assert_eq!(channel.addresses(), B);
+    channel.fail(B);
+    update(&mut channel, "pick_first", A).expect("a good list");
+    assert_eq!(
+        channel.states(),
+        [Connecting, Connecting, TransientFailure, Connecting]
+    );
+    assert_eq!(channel.addresses(), A);
+}
+
+/// Back to the policy in use before the new one took over: the new one is gone, and the
+/// connections are the same.
+#[test]
+fn there_and_back() {
+    let mut channel = ready();
+    let ids: Vec<_> = channel.subchannels.keys().copied().collect();
+    update(&mut channel, "pick_first", B).expect("a good list");
+    update(&mut channel, "round_robin", &[A, B].join(" ")).expect("a good list");
+    assert_eq!(channel.policy.pending_name(), None);
+    assert_eq!(channel.subchannels.keys().copied().collect::<Vec<_>>(), ids);
+    assert_eq!(channel.states(), []);
+}
+
+/// What the old policy learns while the new one warms up makes nobody resolve the name again.
+#[test]
+fn reresolution_of_the_old_one() {
+    let mut channel = ready();
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    channel.idle(A);
+    assert_eq!(channel.reresolutions(), 0);
+    channel.fail("10.9.9.9:1");
+    assert_eq!(channel.reresolutions(), 1);
+}
+
+/// Both policies are woken when they want.
+#[test]
+fn timeouts() {
+    let mut channel = channel();
+    let list = "10.0.0.1:443|10.0.0.2:443 10.0.0.3:443";
+    update(&mut channel, "round_robin", list).expect("a good list");
+    channel.ready("10.0.0.3:443");
+    channel.pass(100);
+    update(&mut channel, "pick_first", "10.0.0.5:1 10.0.0.6:1").expect("a good list");
+    channel.dialled();
+    channel.pass(149);
+    assert_eq!(channel.dialled(), "");
+    channel.pass(1);
+    assert_eq!(channel.dialled(), B);
+    channel.pass(100);
+    assert_eq!(channel.dialled(), "10.0.0.6:1");
+    assert_eq!(channel.policy.poll_timeout(), None);
+}
+
+/// The name is gone while a new policy warms up: neither dials again.
+#[test]
+fn disowned() {
+    let mut channel = ready();
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    channel.dialled();
+    channel.resolver_error("NXDOMAIN", OldList::Disown);
+    // The new policy has nothing left, and fails: it takes over, and the old one is gone.
+    assert_eq!(channel.error(), "name resolver error: NXDOMAIN");
+    channel.pass(10_000);
+    assert_eq!(channel.dialled(), "");
+}
+
+/// Without a policy a resolver's error is what calls get, and waking does nothing.
+#[test]
+fn no_policy_yet() {
+    let mut channel = channel();
+    channel.exit_idle();
+    assert_eq!(channel.policy.poll_timeout(), None);
+    channel.resolver_error("no such host", OldList::Keep);
+    assert_eq!(channel.error(), "name resolver error: no such host");
+    update(&mut channel, "pick_first", A).expect("a good list");
+    assert_eq!(channel.state(), Connecting);
+}
+
+/// Idle policies are woken through the switch.
+#[test]
+fn exit_idle() {
+    let mut channel = channel();
+    update(&mut channel, "pick_first", A).expect("a good list");
+    channel.ready(A);
+    channel.idle(A);
+    assert_eq!(channel.pick(), Pick::ExitIdle);
+    channel.exit_idle();
+    assert_eq!(channel.states(), [Connecting, Ready, Idle, Connecting]);
+}
+
+/// As a policy of its own its configuration is the choice.
+#[test]
+fn as_a_policy() {
+    let mut channel = channel().with_config(choice("round_robin"));
+    channel.update(A).expect("a good list");
+    assert_eq!(channel.policy.name(), Some("round_robin"));
+    let mut channel = self::channel();
+    let error = channel.update(A).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "the configuration of a policy switch names no policy"
+    );
+}
+
+/// A choice that was made with another registry is an error, and changes nothing.
+#[test]
+fn unknown_policy() {
+    let mut channel = ready();
+    let mut choice = choice("pick_first");
+    choice.name = "mine".into();
+    let update = Update::new(endpoints(A), choice.config.clone());
+    let result = channel.event(|policy, control| policy.handle_choice(&choice, update, control));
+    assert_eq!(
+        result.unwrap_err().message(),
+        "no load-balancing policy with the name \"mine\" is registered"
+    );
+    assert_eq!(channel.policy.name(), Some("round_robin"));
+    assert_eq!(channel.policy.pending_name(), None);
+}
+
+/// Notes which configurations its policies get.
+#[derive(Clone, Debug, Default)]
+struct Recorder(Arc<Mutex<Vec<String>>>);
+
+impl PolicyFactory for Recorder {
+    fn name(&self) -> &str {
+        "recorder"
+    }
+
+    fn parse_config(
+        &self,
+        config: &serde_json::Value,
+    ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+        Ok(Arc::new(config.to_string()))
+    }
+
+    fn build(&self, _: &PolicyOptions) -> Box<dyn Policy> {
+        Box::new(self.clone())
+    }
+}
+
+impl Policy for Recorder {
+    fn handle_update(&mut self, update: Update, _: &mut Control<'_>) -> Result<(), Status> {
+        self.0
+            .lock()
+            .expect("no panic")
+            .push(format!("{:?}", update.config));
+        Err(Status::unavailable("it is never content"))
+    }
+
+    fn handle_resolver_error(&mut self, _: Status, _: OldList, _: &mut Control<'_>) {}
+
+    fn handle_subchannel(&mut self, _: SubchannelId, _: SubchannelState, _: &mut Control<'_>) {}
+
+    fn handle_timeout(&mut self, _: &mut Control<'_>) {}
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    fn exit_idle(&mut self, _: &mut Control<'_>) {}
+}
+
+/// A policy from outside of this crate gets the configuration that it parsed itself, and its
+/// verdict on an update is handed up.
+#[test]
+fn policy_of_ones_own() {
+    let recorder = Recorder::default();
+    let registry = PolicyRegistry::standard().with(recorder.clone());
+    let names: Vec<&str> = registry.names().collect();
+    assert_eq!(names, ["pick_first", "recorder", "round_robin"]);
+    let config = ServiceConfig::parse(
+        r#"{"loadBalancingConfig": [{"unknown": 1}, {"recorder": {"a": 1}}]}"#,
+        &registry,
+    );
+    let config = config.expect("a known policy");
+    let choice = config.policy().expect("a known policy");
+    let mut channel = Harness::new(GracefulSwitch::new(registry, &options(7)));
+    for _ in 0..2 {
+        let update = Update::new(endpoints(A), choice.config.clone());
+        let result = channel.event(|policy, control| policy.handle_choice(choice, update, control));
+        assert_eq!(result.unwrap_err().message(), "it is never content");
+    }
+    let seen = recorder.0.lock().expect("no panic");
+    let counts = seen.iter().fold(BTreeMap::new(), |mut counts, config| {
+        *counts.entry(config.clone()).or_insert(0) += 1;
+        counts
+    });
+    assert_eq!(
+        counts.into_iter().collect::<Vec<_>>(),
+        [(format!("{:?}", r#"{"a":1}"#), 2)]
+    );
+}

@@ -1,0 +1,259 @@
+//! Random events: whatever happens in whatever order, what must hold holds.
+
+mod harness;
+
+use std::fmt::Debug;
+
+use harness::*;
+use trunkline_backoff::Rng;
+use trunkline_lb::{
+    OldList, Pick, PickFirst, PickFirstConfig, Policy, RoundRobin, SubchannelId, SubchannelState,
+};
+
+const SEEDS: u64 = 400;
+const STEPS: usize = 300;
+
+/// A list of up to six of eight addresses, in one endpoint or in several.
+fn random_list(rng: &mut Rng) -> String {
+    let addresses: Vec<String> = (0..rng.below(7))
+        .map(|_| match rng.below(8) {
+            number @ 0..4 => format!("10.0.0.{number}:443"),
+            number => format!("[2001:db8::{number}]:443"),
+        })
+        .collect();
+    let joint = if rng.below(2) == 0 { " " } else { "|" };
+    addresses.join(joint)
+}
+
+/// Moves a random subchannel along one of the ways that it can go.
+fn random_move<P: Policy>(channel: &mut Harness<P>, rng: &mut Rng) {
+    let ids: Vec<SubchannelId> = channel.subchannels.keys().copied().collect();
+    let Some(&id) = ids.get(rng.below(ids.len())) else {
+        return;
+    };
+    let next = match (&channel.subchannels[&id].state, rng.below(4)) {
+        (SubchannelState::Idle, _) => return,
+        (SubchannelState::Connecting, 0) => SubchannelState::Ready,
+        (SubchannelState::Connecting, 1) => refused(),
+        (SubchannelState::Connecting, 2) => SubchannelState::Idle,
+        // Told of what it asked for.
+        (SubchannelState::Connecting, _) => SubchannelState::Connecting,
+        (SubchannelState::Ready, _) | (SubchannelState::TransientFailure(_), _) => {
+            SubchannelState::Idle
+        }
+    };
+    channel.set_id(id, next);
+}
+
+/// One random event.
+fn random_event<P: Policy>(channel: &mut Harness<P>, list: &mut Option<String>, rng: &mut Rng) {
+    match rng.below(20) {
+        0 | 1 => {
+            let new = random_list(rng);
+            let result = channel.update(&new);
+            assert_eq!(result.is_err(), new.is_empty());
+            *list = (!new.is_empty()).then_some(new);
+        }
+        2 => channel.resolver_error("timed out", OldList::Keep),
+        3 if rng.below(4) == 0 => {
+            channel.resolver_error("NXDOMAIN", OldList::Disown);
+            *list = None;
+        }
+        4 => channel.exit_idle(),
+        5 => {
+            // What is said late of a subchannel that is gone changes nothing.
+            let gone = channel.removed.clone();
+            if let Some(&id) = gone.get(rng.below(gone.len())) {
+                let before = (channel.published.len(), channel.addresses());
+                let state = [SubchannelState::Ready, refused(), SubchannelState::Idle];
+                let state = state[rng.below(3)].clone();
+                channel.event(|policy, control| policy.handle_subchannel(id, state, control));
+                assert_eq!(before, (channel.published.len(), channel.addresses()));
+            }
+        }
+        6..9 => channel.pass(rng.below(400) as u64),
+        _ => random_move(channel, rng),
+    }
+}
+
+/// What must hold after every event.
+fn check_published<P: Policy>(channel: &Harness<P>) {
+    let Some(published) = channel.published.last() else {
+        return;
+    };
+    match (published.state, channel.pick()) {
+        (Ready, Pick::Subchannel(id)) => {
+            let subchannel = channel.subchannels.get(&id);
+            let subchannel = subchannel.expect("what is picked is there");
+            assert_eq!(subchannel.state, SubchannelState::Ready);
+        }
+        (Connecting, Pick::Queue) | (Idle, Pick::ExitIdle) => {}
+        (TransientFailure, Pick::Fail(status)) => assert!(!status.message().is_empty()),
+        (state, pick) => panic!("{state} with {pick:?}"),
+    }
+}
+
+/// Whether something will happen without anybody's doing: an attempt under way, a back-off that
+/// ends, or a timer.
+fn is_alive<P: Policy>(channel: &Harness<P>) -> bool {
+    channel.policy.poll_timeout().is_some()
+        || channel.subchannels.values().any(|subchannel| {
+            matches!(
+                subchannel.state,
+                SubchannelState::Connecting | SubchannelState::TransientFailure(_)
+            )
+        })
+}
+
+/// Lets everything fail and end its back-off, over and over, and counts attempts at each address.
+fn exhaust<P: Policy + Debug>(channel: &mut Harness<P>, list: &str) {
+    let mut addresses: Vec<String> = list.split([' ', '|']).map(str::to_owned).collect();
+    addresses.sort();
+    addresses.dedup();
+    let mut attempts: Vec<String> = Vec::new();
+    for _ in 0..4 * addresses.len() {
+        channel.pass(250);
+        let ids: Vec<SubchannelId> = channel.subchannels.keys().copied().collect();
+        for id in ids {
+            match channel.subchannels.get(&id).map(|found| &found.state) {
+                Some(SubchannelState::Connecting) => channel.set_id(id, refused()),
+                Some(SubchannelState::TransientFailure(_)) => {
+                    channel.set_id(id, SubchannelState::Idle);
+                }
+                _ => {}
+            }
+        }
+        let dialled = channel.dialled();
+        attempts.extend(dialled.split_whitespace().map(str::to_owned));
+    }
+    for address in addresses {
+        let count = attempts
+            .iter()
+            .filter(|attempt| **attempt == address)
+            .count();
+        assert!(
+            count >= 2,
+            "{address} was tried {count} times: {:?}",
+            channel.policy
+        );
+    }
+    assert_eq!(channel.state(), TransientFailure);
+}
+
+/// pick_first: at most one connection is kept, one that is ready is used, it never stops trying,
+/// and after a failure it shows nothing but failure until it is ready.
+#[test]
+fn pick_first() {
+    for seed in 0..SEEDS {
+        let mut rng = Rng::from_seed(seed);
+        let config = PickFirstConfig::new(rng.below(2) == 0);
+        let mut channel = Harness::new(PickFirst::new(&options(seed))).with_config(config);
+        let mut list = None;
+        for step in 0..STEPS {
+            let had_list = list.is_some();
+            let before = channel.published.len();
+            random_event(&mut channel, &mut list, &mut rng);
+            check_published(&channel);
+            let ready = |state: &SubchannelState| *state == SubchannelState::Ready;
+            let states = channel.subchannels.values().map(|found| &found.state);
+            let ready = states.filter(|state| ready(state)).count();
+            assert!(ready <= 1, "seed {seed}, step {step}");
+            if ready == 1 {
+                assert_eq!(channel.state(), Ready, "seed {seed}, step {step}");
+                assert_eq!(channel.subchannels.len(), 1);
+            } else if list.is_some() && channel.state() != Idle {
+                assert!(
+                    is_alive(&channel),
+                    "seed {seed}, step {step}: {:?}",
+                    channel.policy
+                );
+            }
+            if let [.., last, new] = &channel.published[before.saturating_sub(1)..]
+                && last.state == TransientFailure
+                && had_list
+                && list.is_some()
+                && channel.published.len() > before
+            {
+                assert!(
+                    matches!(new.state, TransientFailure | Ready),
+                    "seed {seed}, step {step}"
+                );
+            }
+        }
+        let list = list.unwrap_or_else(|| "10.0.0.1:443 10.0.0.2:443".to_owned());
+        channel.update(&list).expect("a good list");
+        lose_all(&mut channel);
+        channel.exit_idle();
+        channel.dialled();
+        exhaust(&mut channel, &list);
+    }
+}
+
+/// round_robin: a call is never sent to what is not ready, all that is ready gets calls, and every
+/// endpoint is tried for ever.
+#[test]
+fn round_robin() {
+    for seed in 0..SEEDS {
+        let mut rng = Rng::from_seed(seed);
+        let mut channel = Harness::new(RoundRobin::new(&options(seed)));
+        let mut list = None;
+        for step in 0..STEPS {
+            random_event(&mut channel, &mut list, &mut rng);
+            check_published(&channel);
+            let ready = channel.subchannels.iter();
+            let ready = ready.filter(|(_, found)| found.state == SubchannelState::Ready);
+            let mut ready: Vec<Pick> = ready.map(|(id, _)| Pick::Subchannel(*id)).collect();
+            if ready.is_empty() {
+                assert!(
+                    list.is_none() || is_alive(&channel),
+                    "seed {seed}, step {step}"
+                );
+                continue;
+            }
+            let picker = channel.picker();
+            let picks: Vec<Pick> = (0..ready.len()).map(|_| pick(&*picker)).collect();
+            ready.retain(|pick| !picks.contains(pick));
+            assert!(
+                ready.is_empty(),
+                "seed {seed}, step {step}: {ready:?} got no call"
+            );
+        }
+        let list = list.unwrap_or_else(|| "10.0.0.1:443 10.0.0.2:443".to_owned());
+        channel.update(&list).expect("a good list");
+        lose_all(&mut channel);
+        channel.dialled();
+        exhaust(&mut channel, &list);
+    }
+}
+
+/// Loses all connections.
+fn lose_all<P: Policy>(channel: &mut Harness<P>) {
+    let ids: Vec<SubchannelId> = channel.subchannels.keys().copied().collect();
+    for id in ids {
+        if channel.subchannels.get(&id).map(|found| &found.state) == Some(&SubchannelState::Ready) {
+            channel.set_id(id, SubchannelState::Idle);
+        }
+    }
+}
+
+/// One seed gives one run.
+#[test]
+fn same_seed_same_run() {
+    let run = || {
+        let mut rng = Rng::from_seed(5);
+        let mut channel = Harness::new(RoundRobin::new(&options(5)));
+        let mut list = None;
+        for _ in 0..STEPS {
+            random_event(&mut channel, &mut list, &mut rng);
+        }
+        (
+            channel.dialled(),
+            channel.states(),
+            channel.addresses(),
+            format!("{:?}", channel.policy),
+        )
+    };
+    let [first, second] = [run(), run()];
+    assert_eq!(first.0, second.0);
+    assert_eq!((first.1, first.2), (second.1, second.2));
+}
