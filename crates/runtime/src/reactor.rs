@@ -11,12 +11,22 @@ pub(crate) use udp::ReactorUdp;
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use async_io::Async;
 use socket2::SockRef;
 
 use crate::{BoxFuture, PeerAddr, Stream, TcpOptions, socket};
 use stream::ReactorStream;
+
+/// The monotonic clock.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where `Runtime::now` comes from"
+)]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
 
 pub(crate) fn connect_tcp(
     peer: SocketAddr,

@@ -8,7 +8,7 @@ mod udp;
 #[cfg(unix)]
 mod unix;
 
-pub(crate) use system::{entropy, lookup, now};
+pub(crate) use system::{entropy, lookup};
 pub(crate) use tcp::{reset_on_close, start_tcp, tcp_done};
 pub(crate) use udp::{connect_udp, receive, source_address};
 #[cfg(unix)]

@@ -6,7 +6,7 @@ macro_rules! impl_runtime {
     ($name:ident, spawn: $spawn:expr, blocking: $blocking:expr $(,)?) => {
         impl crate::Runtime for $name {
             fn now(&self) -> std::time::Instant {
-                crate::socket::now()
+                crate::reactor::now()
             }
 
             fn timer(&self) -> Box<dyn crate::Timer> {

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use crate::{Timer, socket};
+use super::now;
+use crate::Timer;
 
 /// A timer that costs the reactor nothing until it is polled before its time: each registration
 /// is a system call.
@@ -42,7 +43,7 @@ impl Timer for ReactorTimer {
         let Some(deadline) = self.deadline else {
             return Poll::Pending;
         };
-        if deadline <= socket::now() {
+        if deadline <= now() {
             return Poll::Ready(());
         }
         if !self.armed {

@@ -2,16 +2,6 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::Instant;
-
-/// The monotonic clock.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is where `Runtime::now` comes from"
-)]
-pub(crate) fn now() -> Instant {
-    Instant::now()
-}
 
 /// Fills `bytes` from the system's generator.
 ///
