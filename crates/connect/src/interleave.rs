@@ -40,27 +40,27 @@ pub fn interleave<T>(
 #[derive(Debug)]
 pub(crate) struct Turns {
     /// How many items of the first family share the first round, less one.
-    ahead: usize,
+    ahead: u32,
     /// How many families have appeared.
     met: u8,
     /// By [`Family`]: its place in a round once it has appeared, and its items so far.
-    families: [(Option<u8>, usize); 3],
+    families: [(Option<u8>, u32); 3],
 }
 
 /// The place of an item in the interleaved list: items sorted by their turns are interleaved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Turn {
-    round: usize,
+    round: u32,
     /// The place of the family in the round.
     place: u8,
     /// Parts those who share the first round of the first family.
-    nth: usize,
+    nth: u32,
 }
 
 impl Turns {
     pub(crate) fn new(first_family_count: usize) -> Self {
         Self {
-            ahead: first_family_count.saturating_sub(1),
+            ahead: u32::try_from(first_family_count.saturating_sub(1)).unwrap_or(u32::MAX),
             met: 0,
             families: [(None, 0); 3],
         }

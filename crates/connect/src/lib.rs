@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "io", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "io"),
+    doc = "Happy Eyeballs without I/O: RFC 6724 order, interleaving, and the race of RFC 8305."
+)]
 #![forbid(unsafe_code)]
 
 mod delay;
@@ -20,3 +24,7 @@ pub use crate::order::{
 pub use crate::race::{
     Attempt, AttemptId, End, OnFailure, Outcome, Output, Query, Race, RaceOptions, Report, Stage,
 };
+
+/// The runtimes to connect with, as this crate was built with them.
+#[cfg(feature = "io")]
+pub use trunkline_runtime as runtime;

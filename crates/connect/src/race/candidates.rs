@@ -1,6 +1,6 @@
 //! The addresses of a race: which were tried, and in which order the others come.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -18,7 +18,7 @@ const FEW: usize = 16;
 pub(super) struct Candidate {
     pub(super) address: SocketAddr,
     query: Query,
-    arrival: usize,
+    arrival: u32,
     /// Only known once there is something to compare it with: to ask costs a system call.
     preference: Option<Preference>,
     turn: Turn,
@@ -30,7 +30,7 @@ pub(super) struct Candidate {
 
 impl Candidate {
     /// What sorts the list.
-    fn rank(&self) -> (&Option<Preference>, Query, usize) {
+    fn rank(&self) -> (&Option<Preference>, Query, u32) {
         (&self.preference, self.query, self.arrival)
     }
 
@@ -45,7 +45,7 @@ impl Candidate {
 pub(super) struct Candidates {
     list: Vec<Candidate>,
     started: usize,
-    arrivals: usize,
+    arrivals: u32,
 }
 
 impl Candidates {
@@ -145,7 +145,7 @@ impl Candidates {
 
 /// Finds duplicates in linear time, without a set where the list is short.
 #[derive(Default)]
-struct Seen(BTreeSet<SocketAddr>);
+struct Seen(HashSet<SocketAddr>);
 
 impl Seen {
     /// Whether `address` is not among `list`, which holds what was inserted before.

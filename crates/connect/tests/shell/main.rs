@@ -4,8 +4,6 @@
     clippy::disallowed_methods,
     reason = "a run in virtual time begins at some instant; the clock is not read again"
 )]
-#![cfg(feature = "io")]
-
 mod errors;
 mod fake;
 mod handshake;

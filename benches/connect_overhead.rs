@@ -1,0 +1,87 @@
+//! What a healthy race costs over the runtime's plain connect, on loopback.
+//!
+//! Rounds of both alternate, so that the noise of the machine falls on both; the 10th percentile is
+//! what is stable. The server is in this process; each connection is reset after the clock stops.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::time::{Duration, Instant};
+
+use trunkline_connect::io::{ConnectOptions, connect};
+use trunkline_connect::runtime::{AsyncStd, Runtime, Smol, Stream, TcpOptions, Tokio};
+
+const ROUNDS: usize = 40;
+const PER_ROUND: usize = 100;
+
+fn main() {
+    let (first, second) = (listen("127.0.0.1:0"), listen("127.0.0.2:0"));
+    println!("healthy connect on loopback, us: 10th percentile (median) of {ROUNDS} x {PER_ROUND}");
+    async_std::task::block_on(measure("async-std", &AsyncStd::new(), first, second));
+    smol::block_on(measure("smol", &Smol::new(), first, second));
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a tokio runtime");
+    tokio.block_on(measure("tokio", &Tokio::new(), first, second));
+}
+
+/// Accepts and drops, in a thread of its own.
+fn listen(address: &str) -> SocketAddr {
+    let listener = TcpListener::bind(address).expect("a loopback port");
+    let address = listener.local_addr().expect("its address");
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    address
+}
+
+async fn measure(name: &str, runtime: &dyn Runtime, first: SocketAddr, second: SocketAddr) {
+    runtime.attach().expect("a runtime");
+    let tcp = TcpOptions::default();
+    let options = ConnectOptions::default();
+    let mut untimed = options.clone();
+    untimed.race.timeout = None;
+    let (mut plain, mut one, mut two) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for _ in 0..PER_ROUND {
+            plain.push(timed(async { runtime.connect_tcp(first, &tcp).await.ok() }).await);
+        }
+        for _ in 0..PER_ROUND {
+            one.push(timed(race(runtime, &[first], &untimed)).await);
+        }
+        for _ in 0..PER_ROUND {
+            two.push(timed(race(runtime, &[first, second], &options)).await);
+        }
+    }
+    let [plain, one, two] = [plain, one, two].map(summary);
+    println!(
+        "{name:<9}  plain {}  race of one, no limit {}  race of two {}",
+        plain.1, one.1, two.1
+    );
+    let over = |of: Duration| of.as_secs_f64() * 1e6 - plain.0.as_secs_f64() * 1e6;
+    println!("{name:<9}  over plain: {:+.2} and {:+.2} us", over(one.0), over(two.0));
+}
+
+async fn race(
+    runtime: &dyn Runtime,
+    list: &[SocketAddr],
+    options: &ConnectOptions,
+) -> Option<Box<dyn Stream>> {
+    let connected = connect(runtime, list.iter().copied(), options).await;
+    connected.ok().map(|connected| connected.stream)
+}
+
+#[expect(clippy::disallowed_methods, reason = "this measures real time")]
+async fn timed(connecting: impl Future<Output = Option<Box<dyn Stream>>>) -> Duration {
+    let began = Instant::now();
+    let stream = connecting.await;
+    let took = began.elapsed();
+    stream.expect("a healthy server").abort();
+    took
+}
+
+/// The 10th percentile, and it with the median as text.
+fn summary(mut times: Vec<Duration>) -> (Duration, String) {
+    times.sort();
+    let (low, median) = (times[times.len() / 10], times[times.len() / 2]);
+    let us = |time: Duration| time.as_secs_f64() * 1e6;
+    (low, format!("{:.1} ({:.1})", us(low), us(median)))
+}
