@@ -158,6 +158,7 @@ fn families() {
 #[test]
 fn no_such_name() {
     let world = World::new();
+    world.set(SERVER, "other.test", Type::A, Reply::no_data());
     let mut resolver = build(&world, "dns:///db.test.:5000", options());
     let resolution = accept(&world, &mut resolver);
     let failure = error(&resolution);
@@ -170,7 +171,12 @@ fn no_such_name() {
     assert_eq!(lookup.rcode(), Some(3));
     world.set(SERVER, "db.test", Type::TXT, Reply::no_data());
     let resolution = accept(&world, &mut resolver);
-    assert_eq!(error(&resolution).kind(), ResolveErrorKind::NoData);
+    assert_eq!(
+        error(&resolution).kind(),
+        ResolveErrorKind::NoData,
+        "{:?}",
+        resolution.endpoints
+    );
     assert!((world.elapsed() - 1.0).abs() < 0.1, "{}", world.elapsed());
     set_a(&world, &[1], 300);
     assert_eq!(
@@ -441,11 +447,13 @@ fn server_by_name() {
 #[test]
 fn server_not_found() {
     let world = World::new();
+    world.set(SERVER, "other.test", Type::A, Reply::no_data());
     let mut resolver = build(&world, "dns://ns.test.:1053/db.test.:1", options());
     let resolution = accept(&world, &mut resolver);
     let failure = error(&resolution);
     assert_eq!(failure.kind(), ResolveErrorKind::Unavailable);
     assert!(failure.to_string().contains("ns.test.:1053"), "{failure}");
+    assert!(failure.to_string().contains("NXDOMAIN"), "{failure}");
 }
 
 /// Whoever builds a resolver again (a channel leaves idleness) asks at once.
