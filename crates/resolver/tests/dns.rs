@@ -12,10 +12,10 @@ use support::{World, printed};
 use trunkline_dns::{ClientConfig, LookupError};
 use trunkline_resolver::{
     AddressFamilies, DnsFactory, DnsOptions, Lookup, LookupReport, Resolution, ResolveError,
-    ResolveErrorKind, Resolver, ResolverFactory, Verdict,
+    ResolveErrorKind, Resolver, ResolverFactory, ServiceConfigSource, Verdict,
 };
 use trunkline_target::Target;
-use trunkline_testkit::dns::{Rcode, Reply, Type};
+use trunkline_testkit::dns::{Data, Rcode, Reply, Type};
 
 const SERVER: &str = "192.0.2.53:53";
 
@@ -468,4 +468,115 @@ fn built_again() {
         assert_eq!(world.count("db.test", Type::A), asked);
     }
     assert!(world.elapsed() < 1.0);
+}
+
+const CONFIG: &str = "_grpc_config.db.test";
+const ROUND_ROBIN: &str = r#"grpc_config=[{"serviceConfig":{"a":1}}]"#;
+
+fn texts(texts: &[&str]) -> Reply {
+    let record = |text: &&str| Data::Txt(text.as_bytes().chunks(255).map(<[u8]>::to_vec).collect());
+    Reply::data(300, texts.iter().map(record))
+}
+
+fn with_txt() -> DnsOptions {
+    let mut options = options();
+    options.txt_service_config = true;
+    options
+}
+
+/// A service config in TXT records is not looked for unless asked, and not where the channel wants
+/// none; not for localhost (gRFC A10).
+#[test]
+fn txt_is_off() {
+    fn check(target: &str, dns: DnsOptions, disable: bool) {
+        let world = world(&[1], &[], 300);
+        world.set(SERVER, CONFIG, Type::TXT, texts(&[ROUND_ROBIN]));
+        let target = Target::parse(target).unwrap();
+        let mut options = world.options();
+        options.disable_service_config = disable;
+        let mut resolver = DnsFactory::new(dns).build(&target, &options).unwrap();
+        let resolution = accept(&world, &mut resolver);
+        assert_eq!(resolution.service_config, ServiceConfigSource::Absent);
+        assert!(report(&resolution).complete);
+        assert_eq!(world.count(CONFIG, Type::TXT), 0);
+        assert_eq!(world.count("_grpc_config.localhost", Type::TXT), 0);
+    }
+    check("dns:///db.test.:1", options(), false);
+    check("dns:///db.test.:1", with_txt(), true);
+    check("dns:///localhost:1", with_txt(), false);
+}
+
+/// The service config comes from the record that has the prefix (q8); no matching choice is no
+/// config (q7); a broken list is an error beside the addresses.
+#[test]
+fn txt_choices() {
+    fn check(reply: Reply, expected: Result<Option<&str>, &str>) {
+        let world = world(&[1], &[], 300);
+        world.set(SERVER, CONFIG, Type::TXT, reply);
+        let mut resolver = build(&world, "dns:///db.test.:1", with_txt());
+        let mut resolution = accept(&world, &mut resolver);
+        while !report(&resolution).complete {
+            resolution = accept(&world, &mut resolver);
+        }
+        assert_eq!(printed(&resolution), [["192.0.2.1:1"]]);
+        match (resolution.service_config, expected) {
+            (ServiceConfigSource::Absent, Ok(None)) => {}
+            (ServiceConfigSource::Json(json), Ok(Some(expected))) => assert_eq!(&*json, expected),
+            (ServiceConfigSource::Invalid(error), Err(part)) => {
+                let text = error.to_string();
+                assert!(text.contains(part) && text.contains(CONFIG), "{text}");
+            }
+            (config, expected) => panic!("{config:?} instead of {expected:?}"),
+        }
+    }
+    check(texts(&[ROUND_ROBIN]), Ok(Some(r#"{"a":1}"#)));
+    check(texts(&["v=spf1 -all", ROUND_ROBIN]), Ok(Some(r#"{"a":1}"#)));
+    let long = format!(
+        r#"grpc_config=[{{"serviceConfig":{{"b":"{}"}}}}]"#,
+        "x".repeat(600)
+    );
+    let whole = format!(r#"{{"b":"{}"}}"#, "x".repeat(600));
+    check(texts(&[&long]), Ok(Some(&whole)));
+    let other = r#"grpc_config=[{"clientLanguage":["go"],"serviceConfig":{}}]"#;
+    check(texts(&[other]), Ok(None));
+    check(texts(&["v=spf1 -all"]), Ok(None));
+    check(Reply::nxdomain(), Ok(None));
+    check(Reply::no_data(), Ok(None));
+    check(Reply::rcode(Rcode::SERVFAIL), Ok(None));
+    check(Reply::silence(), Ok(None));
+    check(texts(&["grpc_config={}"]), Err("expected"));
+}
+
+/// The TXT look-up never delays the addresses; its result follows by an update.
+#[test]
+fn txt_delays_nothing() {
+    let world = world(&[1], &[], 300);
+    let late = texts(&[ROUND_ROBIN]).after(Duration::from_millis(700));
+    world.set(SERVER, CONFIG, Type::TXT, late);
+    let mut resolver = build(&world, "dns:///db.test.:1", with_txt());
+    let first = accept(&world, &mut resolver);
+    assert_eq!(first.service_config, ServiceConfigSource::Absent);
+    assert!(!report(&first).complete);
+    assert!(world.elapsed() < 0.002, "{}", world.elapsed());
+    let second = accept(&world, &mut resolver);
+    assert_eq!(printed(&second), printed(&first));
+    assert!(report(&second).complete);
+    let json = ServiceConfigSource::Json(r#"{"a":1}"#.into());
+    assert_eq!(second.service_config, json);
+    assert!(
+        (world.elapsed() - 0.701).abs() < 0.001,
+        "{}",
+        world.elapsed()
+    );
+    // On a refresh it stays until there is another one, and when it cannot be looked up.
+    world.set(SERVER, CONFIG, Type::TXT, Reply::silence());
+    for _ in 0..3 {
+        assert_eq!(accept(&world, &mut resolver).service_config, json);
+    }
+    world.remove(SERVER, CONFIG);
+    for _ in 0..2 {
+        accept(&world, &mut resolver);
+    }
+    let last = accept(&world, &mut resolver);
+    assert_eq!(last.service_config, ServiceConfigSource::Absent);
 }
