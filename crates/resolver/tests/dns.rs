@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use support::{World, printed};
-use trunkline_dns::{ClientConfig, LookupError};
+use trunkline_dns::{ClientConfig, Hosts, LookupError};
 use trunkline_resolver::{
     AddressFamilies, DnsFactory, DnsOptions, Lookup, LookupReport, Resolution, ResolveError,
     ResolveErrorKind, Resolver, ResolverFactory, ServiceConfigSource, Verdict,
@@ -443,6 +443,33 @@ fn server_by_name() {
     assert_eq!(world.count("ns.test", Type::A), 2);
 }
 
+/// A server that is named and does not answer may have moved: its name is looked up again before its
+/// TTL has run out.
+#[test]
+fn server_moved() {
+    let world = World::new();
+    world.set(SERVER, "ns.test", Type::A, Reply::a(3600, [a(54)]));
+    world.set(SERVER, "ns.test", Type::AAAA, Reply::no_data());
+    let mut resolver = build(&world, "dns://ns.test./db.test.:1", options());
+    assert!(!error(&accept(&world, &mut resolver)).is_authoritative());
+    world.set(SERVER, "ns.test", Type::A, Reply::a(3600, [a(55)]));
+    world.set("192.0.2.55:53", "db.test", Type::A, Reply::a(30, [a(2)]));
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.2:1"]]);
+}
+
+/// The hosts file comes first, but not before a server that the target names.
+#[test]
+fn hosts_file() {
+    let world = world(&[1], &[], 300);
+    let mut options = options();
+    options.client = options.client.hosts(Hosts::parse(b"127.0.0.9 db.test"));
+    let mut resolver = build(&world, "dns:///db.test:1", options.clone());
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["127.0.0.9:1"]]);
+    assert_eq!(world.total(), 0);
+    let mut resolver = build(&world, "dns://192.0.2.53/db.test:1", options);
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.1:1"]]);
+}
+
 /// That the server's own name does not exist says nothing about the target's.
 #[test]
 fn server_not_found() {
@@ -579,4 +606,16 @@ fn txt_delays_nothing() {
     }
     let last = accept(&world, &mut resolver);
     assert_eq!(last.service_config, ServiceConfigSource::Absent);
+
+    // What is gone does not come back with a late config.
+    world.set(
+        SERVER,
+        CONFIG,
+        Type::TXT,
+        texts(&[ROUND_ROBIN]).after(Duration::from_millis(700)),
+    );
+    world.remove(SERVER, "db.test");
+    assert!(error(&accept(&world, &mut resolver)).is_authoritative());
+    let quiet = world.next_within(Duration::from_millis(750), &mut resolver);
+    assert!(quiet.is_none(), "{quiet:?}");
 }

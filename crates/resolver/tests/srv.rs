@@ -302,7 +302,7 @@ fn timeout() {
     assert!(world.elapsed() <= 3.1, "{}", world.elapsed());
 }
 
-/// More hosts than are looked up at once are all found.
+/// At most 64 hosts are looked up at the same time, and all are found.
 #[test]
 fn many_hosts() {
     let world = World::new();
@@ -316,8 +316,14 @@ fn many_hosts() {
     reply.oversize = true;
     world.set(SERVER, SERVICE, Type::SRV, reply);
     for last in 0..80 {
-        set_host(&world, &format!("b{last}.test"), last);
+        let host = format!("b{last}.test");
+        set_host(&world, &host, last);
+        let late = Reply::no_data().after(Duration::from_millis(20));
+        world.set(SERVER, &host, Type::AAAA, late);
     }
     let mut resolver = build(&world, options());
+    let quiet = world.next_within(Duration::from_millis(10), &mut resolver);
+    assert!(quiet.is_none());
+    assert_eq!(world.total(), 1 + 64 * 2);
     assert_eq!(printed(&accept(&world, &mut resolver)).len(), 80);
 }
