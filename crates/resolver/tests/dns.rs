@@ -612,10 +612,10 @@ fn txt_delays_nothing() {
         SERVER,
         CONFIG,
         Type::TXT,
-        texts(&[ROUND_ROBIN]).after(Duration::from_millis(700)),
+        texts(&[ROUND_ROBIN]).after(Duration::from_millis(100)),
     );
     world.remove(SERVER, "db.test");
     assert!(error(&accept(&world, &mut resolver)).is_authoritative());
-    let quiet = world.next_within(Duration::from_millis(750), &mut resolver);
+    let quiet = world.next_within(Duration::from_millis(150), &mut resolver);
     assert!(quiet.is_none(), "{quiet:?}");
 }
