@@ -10,7 +10,8 @@ use crate::Verdict;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Pacing {
-    /// The least time from a success to the next resolution; 30 s by default.
+    /// The least time from a success to the next resolution; 30 s by default. A refresh keeps 100 ms
+    /// in any case: with a TTL of 0 it would never end.
     pub min_interval: Duration,
     /// How much longer than due a refresh may wait, as a share; 0.1 by default, negative counts as
     /// 0. It only lengthens: a refresh comes at most `max(TTL, min_interval) x (1 + jitter)` after
@@ -32,6 +33,9 @@ impl Default for Pacing {
         }
     }
 }
+
+/// The least time between refreshes, whatever the options say.
+const LEAST_REFRESH: Duration = Duration::from_millis(100);
 
 /// Says when a name is to be resolved, without resolving anything.
 ///
@@ -191,7 +195,9 @@ impl Pacer {
     fn end(&mut self, refresh: Option<Duration>, now: Instant) {
         self.running = false;
         self.succeeded = Some(now);
-        self.refresh = refresh.and_then(|refresh| now.checked_add(self.lengthened(refresh)));
+        self.refresh = refresh
+            .map(|refresh| self.lengthened(refresh.max(LEAST_REFRESH)))
+            .and_then(|refresh| now.checked_add(refresh));
         // An early part of the answer was rejected; a verdict on the whole may follow.
         if self.rejected {
             self.back_off(now);

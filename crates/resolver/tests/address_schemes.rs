@@ -2,7 +2,7 @@
 
 mod support;
 
-use support::{Still, poll, printed};
+use support::{World, poll, printed};
 use trunkline_endpoint::Location;
 use trunkline_resolver::{AddressScheme, ResolveErrorKind, ResolverFactory, ResolverRegistry};
 use trunkline_target::Target;
@@ -14,7 +14,7 @@ fn resolve(target: &str) -> Result<Vec<Location>, String> {
     let factory = registry.get(target.scheme()).expect("a standard scheme");
     factory.check(&target).map_err(|error| error.to_string())?;
     let mut resolver = factory
-        .build(&target, &Still::new().options())
+        .build(&target, &World::new().options())
         .expect("what was checked can be built");
     let std::task::Poll::Ready(resolution) = poll(&mut resolver) else {
         panic!("{target} needs no lookup")
@@ -153,7 +153,7 @@ fn srv_authority() {
 fn endpoints_print_as_addresses() {
     let target = Target::parse("ipv4:192.0.2.2:5000,192.0.2.1").unwrap();
     let mut resolver = AddressScheme::Ipv4
-        .build(&target, &Still::new().options())
+        .build(&target, &World::new().options())
         .unwrap();
     let std::task::Poll::Ready(resolution) = poll(&mut resolver) else {
         panic!("needs no lookup")

@@ -255,7 +255,8 @@ fn partial_answers() {
     assert_eq!(clock.skip_to_start(), 30.0);
 }
 
-/// A minimum interval of zero and a back-off of zero are allowed, and mean at once.
+/// A minimum interval and a back-off of zero are allowed; refreshes keep a tenth of a second, so that
+/// a TTL of zero is no endless loop.
 #[test]
 fn zeros() {
     let mut pacing = steady();
@@ -266,7 +267,12 @@ fn zeros() {
     clock.start();
     clock.succeed(Some(0));
     clock.verdict(Verdict::Accepted);
+    assert_eq!(clock.skip_to_start(), 0.1);
+    clock.succeed(Some(0));
+    clock.pacer.resolve_now();
     assert_eq!(clock.skip_to_start(), 0.0);
+    clock.pacer.handle_partial(None, clock.now);
+    assert_eq!(clock.skip_to_start(), 0.1);
     clock.pacer.handle_failure(clock.now);
     assert_eq!(clock.skip_to_start(), 0.0);
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use support::{Still, poll, printed};
+use support::{World, poll, printed};
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{
     ManualResolver, Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory,
@@ -29,7 +29,7 @@ fn target(scheme: &str) -> Target {
 
 fn build(factory: &dyn ResolverFactory) -> Box<dyn Resolver> {
     factory
-        .build(&target(factory.scheme()), &Still::new().options())
+        .build(&target(factory.scheme()), &World::new().options())
         .expect("it takes any target")
 }
 

@@ -17,6 +17,7 @@ use super::nameserver::Nameserver;
 use super::options::DnsOptions;
 use super::paced::{End, Question, Step};
 use super::report::{Lookup, LookupReport};
+use super::text::TextConfig;
 use crate::{Resolution, ResolveError};
 
 /// The addresses of one host.
@@ -27,9 +28,21 @@ pub(super) struct Addresses {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) options: Arc<DnsOptions>,
     pub(super) nameserver: Nameserver,
-    /// What the channel has, from earlier lookups.
+    /// The service config, where it is looked for.
+    pub(super) config: Option<TextConfig>,
+    /// What earlier lookups have found.
     pub(super) known: Known,
+    /// The list that the channel was given last, until it is known to be void.
+    pub(super) last: Option<List>,
     pub(super) pass: Option<Pass>,
+}
+
+/// A list of endpoints, and how it came to be.
+#[derive(Debug)]
+pub(super) struct List {
+    endpoints: Arc<[Endpoint]>,
+    report: LookupReport,
+    note: Arc<str>,
 }
 
 /// One lookup under way.
@@ -61,18 +74,25 @@ impl Question for Addresses {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Step> {
-        let Some(mut pass) = self.pass.take() else {
-            return Poll::Pending;
-        };
-        match self.poll_pass(&mut pass, cx, now) {
-            Poll::Ready(Ok(ended)) => Poll::Ready(self.done(&pass, ended, now)),
-            Poll::Ready(Err(error)) => Poll::Ready(fail(error)),
-            Poll::Pending => {
-                let early = self.early(&mut pass, now);
-                self.pass = Some(pass);
-                early.map_or(Poll::Pending, |early| Poll::Ready(Step::Early(early)))
+        if let Some(mut pass) = self.pass.take() {
+            match self.poll_pass(&mut pass, cx, now) {
+                Poll::Ready(Ok(ended)) => return Poll::Ready(self.done(&pass, ended, cx, now)),
+                Poll::Ready(Err(error)) => return Poll::Ready(fail(error)),
+                Poll::Pending => {}
+            }
+            let early = self.early(&mut pass, now);
+            self.pass = Some(pass);
+            if let Some(list) = early {
+                self.poll_config(cx);
+                return Poll::Ready(Step::News(self.give(list)));
             }
         }
+        if self.poll_config(cx)
+            && let Some(list) = self.last.take()
+        {
+            return Poll::Ready(Step::News(self.give(list)));
+        }
+        Poll::Pending
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -96,6 +116,9 @@ impl Addresses {
                         Ok(client) => client,
                         Err(error) => return Poll::Ready(Err(error)),
                     };
+                    if let Some(config) = &mut self.config {
+                        config.start(&client);
+                    }
                     let asked = self.options.families.asked();
                     pass.stage = Stage::Host(HostLookup::new(&client, &self.host, asked));
                 }
@@ -104,9 +127,14 @@ impl Addresses {
         }
     }
 
+    /// Whether the lookup of the service config has just ended.
+    fn poll_config(&mut self, cx: &mut Context<'_>) -> bool {
+        self.config.as_mut().is_some_and(|config| config.poll(cx))
+    }
+
     /// Addresses of one family, for a channel that has none and has waited for the other for long
     /// enough.
-    fn early(&self, pass: &mut Pass, now: Instant) -> Option<Resolution> {
+    fn early(&self, pass: &mut Pass, now: Instant) -> Option<List> {
         let Stage::Host(lookup) = &pass.stage else {
             return None;
         };
@@ -118,63 +146,82 @@ impl Addresses {
             return None;
         }
         pass.early = true;
-        let report = LookupReport {
-            complete: false,
-            partial: true,
-            server: None,
-            expires: None,
-            elapsed: now - pass.started,
-        };
-        Some(self.resolution(lookup.seen(), report))
+        Some(List {
+            endpoints: self.endpoints(lookup.seen()),
+            report: LookupReport {
+                complete: false,
+                partial: true,
+                server: None,
+                expires: None,
+                elapsed: now - pass.started,
+            },
+            note: "".into(),
+        })
     }
 
-    fn done(&mut self, pass: &Pass, ended: Ended, now: Instant) -> Step {
+    fn done(&mut self, pass: &Pass, ended: Ended, cx: &mut Context<'_>, now: Instant) -> Step {
+        let partial = ended.partial;
+        let expires = ended.expires();
         if let Some(error) = ended.failure {
-            if !error.is_authoritative() {
-                self.nameserver.doubt(now);
+            match error.is_authoritative() {
+                true => self.last = None,
+                false => self.nameserver.doubt(now),
             }
             return fail(error);
         }
-        let partial = ended.partial;
-        let expires = ended.expires();
-        let report = LookupReport {
-            complete: true,
-            partial,
-            server: ended.answer.as_ref().and_then(IpAnswer::server),
-            expires,
-            elapsed: now - pass.started,
+        let answer = ended.answer.as_ref();
+        let list = List {
+            endpoints: self.endpoints(&self.known),
+            report: LookupReport {
+                complete: true,
+                partial,
+                server: answer.and_then(IpAnswer::server),
+                expires,
+                elapsed: now - pass.started,
+            },
+            note: answer
+                .and_then(|answer| answer.partial.as_ref())
+                .map(|missing| {
+                    let family = missing.family;
+                    format!("the {family} addresses of {} are not known", self.host)
+                })
+                .unwrap_or_default()
+                .into(),
         };
-        let mut resolution = self.resolution(&self.known, report);
-        if let Some(missing) = ended
-            .answer
-            .as_ref()
-            .and_then(|answer| answer.partial.as_ref())
-        {
-            let text = format!(
-                "the {} addresses of {} are not known",
-                missing.family, self.host
-            );
-            resolution.note = text.into();
-        }
+        self.poll_config(cx);
         let end = match partial {
             true => End::Partial { expires },
             false => End::Complete { expires },
         };
-        Step::Done(resolution, end)
+        Step::Done(self.give(list), end)
     }
 
-    fn resolution(&self, known: &Known, report: LookupReport) -> Resolution {
+    /// The list with the service config that is known now.
+    fn give(&mut self, list: List) -> Resolution {
+        let mut report = list.report.clone();
+        let config = self.config.as_ref();
+        report.complete &= !config.is_some_and(TextConfig::is_running);
+        let mut resolution = Resolution::new(Arc::clone(&list.endpoints))
+            .with_attributes(Attributes::new().with::<Lookup>(report));
+        resolution.note = Arc::clone(&list.note);
+        if let Some(config) = config {
+            resolution.service_config = config.current().clone();
+        }
+        self.last = Some(list);
+        resolution
+    }
+
+    fn endpoints(&self, known: &Known) -> Arc<[Endpoint]> {
         let chosen = known.chosen(self.options.families).into_iter();
         let mut addresses: Vec<SocketAddr> =
             chosen.map(|address| address.with_port(self.port)).collect();
         if self.options.sort {
             sort_rfc6724(&mut addresses, &*self.runtime);
         }
-        let endpoints: Arc<[Endpoint]> = addresses
+        addresses
             .into_iter()
             .map(|address| Endpoint::new([address]))
-            .collect();
-        Resolution::new(endpoints).with_attributes(Attributes::new().with::<Lookup>(report))
+            .collect()
     }
 }
 

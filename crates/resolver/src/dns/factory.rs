@@ -13,6 +13,7 @@ use super::options::DnsOptions;
 use super::paced::Paced;
 use super::report::{Lookup, LookupReport};
 use super::service::Service;
+use super::text::{Identity, TextConfig};
 use crate::address::wrong_scheme;
 use crate::{
     Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
@@ -32,6 +33,7 @@ use crate::{
 ///   [`NotFound`](ResolveErrorKind::NotFound) or [`NoData`](ResolveErrorKind::NoData), and what was
 ///   known is forgotten. Any other failure may heal. The error's source is the
 ///   [`LookupError`](trunkline_dns::LookupError).
+/// - A service config in TXT records is looked for [by option](DnsOptions::txt_service_config).
 /// - Each resolution has a [`LookupReport`] under [`Lookup`].
 ///
 /// Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md), gRFC
@@ -40,6 +42,7 @@ use crate::{
 pub struct DnsFactory {
     options: Arc<DnsOptions>,
     clients: Arc<Clients>,
+    identity: Identity,
 }
 
 impl DnsFactory {
@@ -50,7 +53,21 @@ impl DnsFactory {
         Self {
             clients: Arc::new(Clients::new(Arc::clone(&options))),
             options,
+            identity: Identity::default(),
         }
+    }
+
+    /// The service config of this host, if it is to be looked for.
+    ///
+    /// Source: gRFC A10: `localhost` and IP literals have none.
+    fn text_config(&self, host: &str, options: &ResolverOptions) -> Option<TextConfig> {
+        let name = host.trim_end_matches('.').to_ascii_lowercase();
+        let local = name == "localhost" || name.ends_with(".localhost");
+        let wanted = self.options.txt_service_config && !options.disable_service_config;
+        (wanted && !local).then(|| {
+            let own_name = self.options.host_name.as_deref();
+            TextConfig::new(host, &self.identity, &*options.runtime, own_name)
+        })
     }
 }
 
@@ -81,13 +98,16 @@ impl ResolverFactory for DnsFactory {
         if let Some(address) = literal.socket_addr() {
             return Ok(Box::new(at_once(Endpoint::new([address]))));
         }
+        let host = literal.host.into_string();
         let addresses = Addresses {
-            host: literal.host.into_string(),
+            config: self.text_config(&host, options),
+            host,
             port,
             runtime: Arc::clone(&options.runtime),
             options: Arc::clone(&self.options),
             nameserver: Nameserver::new(&self.clients, &options.runtime, server.as_ref()),
             known: Known::default(),
+            last: None,
             pass: None,
         };
         let pacing = self.options.pacing.clone();

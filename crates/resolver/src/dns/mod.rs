@@ -10,6 +10,7 @@ mod options;
 mod paced;
 mod report;
 mod service;
+mod text;
 
 pub use self::factory::{DnsFactory, SrvFactory};
 pub use self::options::{AddressFamilies, DnsOptions};

@@ -37,6 +37,15 @@ pub struct DnsOptions {
     /// Whether addresses are sorted by RFC 6724; on by default. Off, they stay in the server's
     /// order, IPv4 first.
     pub sort: bool,
+    /// Whether the scheme `dns` also looks for a service config in the TXT records of
+    /// `_grpc_config.` and the host; off by default. It comes with the addresses or, where it takes
+    /// longer than they do, by an update; that it cannot be looked up changes nothing.
+    ///
+    /// Source: [gRFC A2](https://github.com/grpc/proposal/blob/master/A2-service-configs-in-dns.md).
+    pub txt_service_config: bool,
+    /// The name of this host, which a choice in such a TXT record may ask for; what the system says
+    /// by default (on Linux; elsewhere none).
+    pub host_name: Option<String>,
     /// How long addresses of one family wait for the other while the channel has none; 50 ms by
     /// default.
     ///
@@ -83,6 +92,8 @@ impl Default for DnsOptions {
             pacing: Pacing::default(),
             families: AddressFamilies::Both,
             sort: true,
+            txt_service_config: false,
+            host_name: None,
             resolution_delay: Duration::from_millis(50),
             resolving_timeout: Duration::from_secs(30),
         }

@@ -14,7 +14,7 @@ pub(super) trait Question: fmt::Debug + Send {
     /// Begins to look up. Not called while it looks up.
     fn start(&mut self, now: Instant);
 
-    /// Ready with each thing found out; pending while it does not look up.
+    /// Ready with each thing found out. Polled also while it does not look up.
     fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Step>;
 
     /// When to be polled, whatever happens.
@@ -24,8 +24,8 @@ pub(super) trait Question: fmt::Debug + Send {
 /// One thing found out.
 #[derive(Debug)]
 pub(super) enum Step {
-    /// What is known so far; more follows.
-    Early(Resolution),
+    /// Something new before the end, or after it.
+    News(Resolution),
     /// The end of the lookup.
     Done(Resolution, End),
 }
@@ -77,7 +77,7 @@ impl<Q: Question> Resolver for Paced<Q> {
                 self.question.start(now);
             }
             match self.question.poll(cx, now) {
-                Poll::Ready(Step::Early(resolution)) => return Poll::Ready(resolution),
+                Poll::Ready(Step::News(resolution)) => return Poll::Ready(resolution),
                 Poll::Ready(Step::Done(resolution, end)) => {
                     self.end(end, self.runtime.now());
                     return Poll::Ready(resolution);

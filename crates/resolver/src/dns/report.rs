@@ -19,7 +19,8 @@ impl AttributeKey for Lookup {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LookupReport {
-    /// Whether all that was asked has been answered or given up; else more follows at once.
+    /// Whether all that was asked, a service config included, has been answered or given up; else
+    /// another resolution follows.
     pub complete: bool,
     /// Whether something is missing of which it is not known that it does not exist: one family,
     /// or under the scheme `srv` one host.

@@ -97,7 +97,7 @@ impl Question for Service {
             Poll::Pending => {
                 let early = self.early(&mut pass, now);
                 self.pass = Some(pass);
-                early.map_or(Poll::Pending, |early| Poll::Ready(Step::Early(early)))
+                early.map_or(Poll::Pending, |early| Poll::Ready(Step::News(early)))
             }
         }
     }

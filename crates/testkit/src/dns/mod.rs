@@ -12,4 +12,5 @@ mod wire;
 pub use self::query::{Query, Transport};
 pub use self::record::{Data, Record, Type};
 pub use self::reply::{Rcode, Reply};
+pub use self::script::{Response, Script};
 pub use self::server::DnsServer;

@@ -1,13 +1,16 @@
 //! What the server knows: replies by name and type.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::net::SocketAddr;
 
 use super::query::{Query, Transport};
 use super::record::Type;
 use super::reply::Reply;
 
+/// What a server knows: replies by name and type. No sockets and no clock, so that a simulated
+/// network can carry it too.
 #[derive(Debug, Default)]
-pub(super) struct Script {
+pub struct Script {
     /// By name (lower case), type, and transport (`None` for both). Each query takes the first
     /// reply; the last one stays.
     replies: BTreeMap<(String, Type, Option<Transport>), VecDeque<Reply>>,
@@ -15,8 +18,21 @@ pub(super) struct Script {
     default: Option<Reply>,
 }
 
+/// What is to be done about one query.
+#[derive(Debug)]
+pub struct Response {
+    /// The query.
+    pub query: Query,
+    /// The reply that the script has for it; its delay is up to who sends it.
+    pub reply: Reply,
+    /// The messages to send.
+    pub messages: Vec<Vec<u8>>,
+}
+
 impl Script {
-    pub(super) fn set(
+    /// Answers this question with one reply after the other, of which the last one stays; on one
+    /// transport or on both.
+    pub fn set(
         &mut self,
         name: &str,
         record_type: Type,
@@ -27,19 +43,36 @@ impl Script {
         self.replies.insert(key, replies.into_iter().collect());
     }
 
-    pub(super) fn set_default(&mut self, reply: Reply) {
+    /// Answers questions about unknown names with this reply.
+    pub fn set_default(&mut self, reply: Reply) {
         self.default = Some(reply);
     }
 
     /// Forgets all replies for `name`.
-    pub(super) fn remove(&mut self, name: &str) {
+    pub fn remove(&mut self, name: &str) {
         let name = normal(name);
         self.replies.retain(|(owner, ..), _| *owner != name);
     }
 
+    /// What to do about a message; `None` if it holds no question.
+    pub fn respond(
+        &mut self,
+        message: &[u8],
+        transport: Transport,
+        from: SocketAddr,
+    ) -> Option<Response> {
+        let query = Query::parse(message, transport, from)?;
+        let reply = self.reply(&query);
+        Some(Response {
+            messages: reply.encode(&query),
+            query,
+            reply,
+        })
+    }
+
     /// The reply to `query`. A name that is known for another type has no data; one that is not
     /// known does not exist.
-    pub(super) fn reply(&mut self, query: &Query) -> Reply {
+    fn reply(&mut self, query: &Query) -> Reply {
         let name = normal(&query.name);
         for transport in [Some(query.transport), None] {
             let key = (name.clone(), query.record_type, transport);

@@ -12,7 +12,7 @@ use super::query::{Query, Transport};
 use super::record::Type;
 use super::reply::Reply;
 use super::schedule::{Job, Schedule};
-use super::script::Script;
+use super::script::{Response, Script};
 
 /// A DNS server on one loopback address, UDP and TCP on the same port.
 ///
@@ -195,11 +195,11 @@ fn serve_udp(shared: &Shared, socket: UdpSocket) {
         }
         // An error is what an earlier reply caused (port unreachable): no reason to end.
         let Ok((len, from)) = received else { continue };
-        let Some(query) = Query::parse(&buffer[..len], Transport::Udp, from) else {
-            continue;
-        };
+        let message = &buffer[..len];
+        let response = lock(&shared.script).respond(message, Transport::Udp, from);
+        let Some(response) = response else { continue };
         let socket = Arc::clone(&socket);
-        shared.answer(query, move |messages| {
+        shared.answer(response, move |messages| {
             for message in messages {
                 let _ = socket.send_to(&message, from);
             }
@@ -231,11 +231,12 @@ fn serve_connection(shared: &Shared, mut connection: TcpStream) -> io::Result<()
         connection.read_exact(&mut len)?;
         let mut message = vec![0; usize::from(u16::from_be_bytes(len))];
         connection.read_exact(&mut message)?;
-        let Some(query) = Query::parse(&message, Transport::Tcp, from) else {
+        let response = lock(&shared.script).respond(&message, Transport::Tcp, from);
+        let Some(response) = response else {
             return Ok(());
         };
         let writer = Arc::clone(&writer);
-        shared.answer(query, move |messages| {
+        shared.answer(response, move |messages| {
             for message in messages {
                 let mut framed = (message.len() as u16).to_be_bytes().to_vec();
                 framed.extend(message);
@@ -247,9 +248,12 @@ fn serve_connection(shared: &Shared, mut connection: TcpStream) -> io::Result<()
 
 impl Shared {
     /// Answers now, later, or when it is told to.
-    fn answer(&self, query: Query, send: impl FnOnce(Vec<Vec<u8>>) + Send + 'static) {
-        let reply = lock(&self.script).reply(&query);
-        let messages = reply.encode(&query);
+    fn answer(&self, response: Response, send: impl FnOnce(Vec<Vec<u8>>) + Send + 'static) {
+        let Response {
+            query,
+            reply,
+            messages,
+        } = response;
         let (name, record_type) = (query.name.clone(), query.record_type);
         let send: Job = Box::new(move || send(messages));
         // A reply is held before its query is counted, so that who waits for the query can

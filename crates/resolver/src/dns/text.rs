@@ -1,0 +1,118 @@
+//! The service config that a TXT record may hold.
+
+use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
+use std::task::Context;
+
+use trunkline_dns::io::{Client, TxtLookup};
+use trunkline_dns::{LookupError, TxtAnswer};
+use trunkline_runtime::Runtime;
+use trunkline_service_config::{Client as Chooser, choose_from_txt};
+
+use crate::{ResolveError, ResolveErrorKind, ServiceConfigSource};
+
+/// Who this process is to the lists of choices: drawn once, not for each resolution.
+#[derive(Debug, Default)]
+pub(super) struct Identity(OnceLock<(u8, Option<Arc<str>>)>);
+
+impl Identity {
+    /// A number from 0 to 99, and the name of this host.
+    fn get(&self, runtime: &dyn Runtime, host_name: Option<&str>) -> (u8, Option<Arc<str>>) {
+        let identity = self.0.get_or_init(|| {
+            let sample = (runtime.seed() % 100) as u8;
+            let name = host_name.map(str::to_owned).or_else(system_host_name);
+            (sample, name.map(Into::into))
+        });
+        identity.clone()
+    }
+}
+
+/// Linux says it in a file; elsewhere it must be an option.
+fn system_host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// The service config of one host, looked up again and again.
+#[derive(Debug)]
+pub(super) struct TextConfig {
+    /// `_grpc_config.` and the host.
+    name: String,
+    sample: u8,
+    host_name: Option<Arc<str>>,
+    lookup: Option<TxtLookup>,
+    current: ServiceConfigSource,
+}
+
+impl TextConfig {
+    pub(super) fn new(
+        host: &str,
+        identity: &Identity,
+        runtime: &dyn Runtime,
+        host_name: Option<&str>,
+    ) -> Self {
+        let (sample, host_name) = identity.get(runtime, host_name);
+        Self {
+            name: format!("_grpc_config.{host}"),
+            sample,
+            host_name,
+            lookup: None,
+            current: ServiceConfigSource::Absent,
+        }
+    }
+
+    /// Looks it up, unless it is being looked up.
+    pub(super) fn start(&mut self, client: &Client) {
+        self.lookup
+            .get_or_insert_with(|| client.lookup_txt(&self.name));
+    }
+
+    /// What is known.
+    pub(super) fn current(&self) -> &ServiceConfigSource {
+        &self.current
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.lookup.is_some()
+    }
+
+    /// Goes on; whether the lookup has just ended.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(lookup) = &mut self.lookup else {
+            return false;
+        };
+        let std::task::Poll::Ready(result) = Pin::new(lookup).poll(cx) else {
+            return false;
+        };
+        self.lookup = None;
+        if let Some(config) = self.read(result) {
+            self.current = config;
+        }
+        true
+    }
+
+    /// `None` where nothing was learned: what was known stays.
+    fn read(&self, result: Result<TxtAnswer, LookupError>) -> Option<ServiceConfigSource> {
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) if error.kind().is_soft() => return None,
+            Err(_) => return Some(ServiceConfigSource::Absent),
+        };
+        // The list is ASCII; a record that is not is somebody else's.
+        let texts = answer.texts.iter();
+        let texts = texts.filter_map(|text| std::str::from_utf8(text).ok());
+        let chooser = Chooser::new(self.sample, self.host_name.as_deref());
+        Some(match choose_from_txt(texts, &chooser) {
+            Ok(Some(json)) => ServiceConfigSource::Json(json.into()),
+            Ok(None) => ServiceConfigSource::Absent,
+            Err(error) => {
+                let text = format!(
+                    "the service config in the TXT record of {}: {error}",
+                    self.name
+                );
+                let kind = ResolveErrorKind::Unavailable;
+                ServiceConfigSource::Invalid(ResolveError::new(kind, text).with_source(error))
+            }
+        })
+    }
+}

@@ -1,0 +1,621 @@
+//! The scheme `dns` in virtual time: grpc-client.md 3, grfcs.md 1.3, quirks q4 to q6 and q22.
+
+#![cfg(feature = "dns")]
+
+mod support;
+
+use std::error::Error as _;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use support::{World, printed};
+use trunkline_dns::{ClientConfig, Hosts, LookupError};
+use trunkline_resolver::{
+    AddressFamilies, DnsFactory, DnsOptions, Lookup, LookupReport, Resolution, ResolveError,
+    ResolveErrorKind, Resolver, ResolverFactory, ServiceConfigSource, Verdict,
+};
+use trunkline_target::Target;
+use trunkline_testkit::dns::{Data, Rcode, Reply, Type};
+
+const SERVER: &str = "192.0.2.53:53";
+
+fn options() -> DnsOptions {
+    let mut options = DnsOptions::default();
+    options.client = ClientConfig::with_servers(vec![SERVER.parse().unwrap()]);
+    options.pacing.jitter = 0.0;
+    options.pacing.backoff.jitter = 0.0;
+    options
+}
+
+fn build(world: &World, target: &str, options: DnsOptions) -> Box<dyn Resolver> {
+    let target = Target::parse(target).expect("a target");
+    let factory = DnsFactory::new(options);
+    factory.check(&target).expect("it can be used");
+    factory
+        .build(&target, &world.options())
+        .expect("it was checked")
+}
+
+/// A world with `db.test` in it.
+fn world(v4: &[u8], v6: &[u16], ttl_secs: u32) -> World {
+    let world = World::new();
+    set_a(&world, v4, ttl_secs);
+    set_aaaa(&world, v6, ttl_secs);
+    world
+}
+
+fn a(last: u8) -> Ipv4Addr {
+    Ipv4Addr::new(192, 0, 2, last)
+}
+
+fn aaaa(last: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last)
+}
+
+fn set_a(world: &World, last: &[u8], ttl_secs: u32) {
+    let addresses = last.iter().map(|last| a(*last).into());
+    world.set(
+        SERVER,
+        "db.test",
+        Type::A,
+        Reply::addresses(ttl_secs, addresses),
+    );
+}
+
+fn set_aaaa(world: &World, last: &[u16], ttl_secs: u32) {
+    let addresses = last.iter().map(|last| aaaa(*last).into());
+    world.set(
+        SERVER,
+        "db.test",
+        Type::AAAA,
+        Reply::addresses(ttl_secs, addresses),
+    );
+}
+
+/// The next resolution, which is accepted.
+fn accept(world: &World, resolver: &mut Box<dyn Resolver>) -> Resolution {
+    let resolution = world.next(resolver).expect("it resolves within an hour");
+    resolver.handle_verdict(Verdict::Accepted);
+    resolution
+}
+
+fn report(resolution: &Resolution) -> &LookupReport {
+    resolution.attributes.get::<Lookup>().expect("a report")
+}
+
+fn error(resolution: &Resolution) -> &ResolveError {
+    resolution.endpoints.as_ref().expect_err("no endpoints")
+}
+
+/// A and AAAA are asked once each, at the same time; each address is an endpoint, best first by RFC
+/// 6724.
+#[test]
+fn both_families() {
+    let world = world(&[1, 2], &[1], 300);
+    let mut resolver = build(&world, "dns:///db.test.:5000", options());
+    let resolution = accept(&world, &mut resolver);
+    assert_eq!(
+        printed(&resolution),
+        [
+            ["[2001:db8::1]:5000"],
+            ["192.0.2.1:5000"],
+            ["192.0.2.2:5000"]
+        ]
+    );
+    assert_eq!(world.count("db.test", Type::A), 1);
+    assert_eq!(world.count("db.test", Type::AAAA), 1);
+    assert_eq!(world.elapsed(), 0.001);
+    let report = report(&resolution);
+    assert!(report.complete && !report.partial, "{report:?}");
+    assert_eq!(report.server, Some(SERVER.parse().unwrap()));
+}
+
+/// Nothing is asked before the resolver is polled, and the port is 443 unless written.
+#[test]
+fn default_port() {
+    let world = world(&[1], &[], 300);
+    let mut resolver = build(&world, "dns:///db.test.", options());
+    assert_eq!(world.total(), 0);
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.1:443"]]);
+}
+
+/// The families to be used are an option.
+#[test]
+fn families() {
+    fn check(families: AddressFamilies, v4: &[u8], v6: &[u16], expected: &[&str]) {
+        let world = world(v4, v6, 300);
+        let mut options = options();
+        options.families = families;
+        let mut resolver = build(&world, "dns:///db.test.:1", options);
+        let resolution = accept(&world, &mut resolver);
+        assert_eq!(printed(&resolution).concat(), expected, "{families:?}");
+        let asked = (
+            world.count("db.test", Type::A) > 0,
+            world.count("db.test", Type::AAAA) > 0,
+        );
+        let expected = match families {
+            AddressFamilies::Ipv4Only => (true, false),
+            AddressFamilies::Ipv6Only => (false, true),
+            _ => (true, true),
+        };
+        assert_eq!(asked, expected, "{families:?}");
+    }
+    check(AddressFamilies::Ipv4Only, &[1], &[1], &["192.0.2.1:1"]);
+    check(AddressFamilies::Ipv6Only, &[1], &[1], &["[2001:db8::1]:1"]);
+    check(AddressFamilies::PreferIpv4, &[1], &[1], &["192.0.2.1:1"]);
+    check(AddressFamilies::PreferIpv4, &[], &[1], &["[2001:db8::1]:1"]);
+    check(
+        AddressFamilies::PreferIpv6,
+        &[1],
+        &[1],
+        &["[2001:db8::1]:1"],
+    );
+    check(AddressFamilies::PreferIpv6, &[1], &[], &["192.0.2.1:1"]);
+}
+
+/// A name that does not exist, or has no address, is an authoritative error that names the name and
+/// the server (q4, q5); it is asked for again by back-off, and heals.
+#[test]
+fn no_such_name() {
+    let world = World::new();
+    world.set(SERVER, "other.test", Type::A, Reply::no_data());
+    let mut resolver = build(&world, "dns:///db.test.:5000", options());
+    let resolution = accept(&world, &mut resolver);
+    let failure = error(&resolution);
+    assert_eq!(failure.kind(), ResolveErrorKind::NotFound);
+    assert!(failure.is_authoritative());
+    let text = failure.to_string();
+    assert!(text.contains("db.test") && text.contains(SERVER), "{text}");
+    let source = failure.source().and_then(|source| source.downcast_ref());
+    let lookup: &LookupError = source.expect("the lookup's error");
+    assert_eq!(lookup.rcode(), Some(3));
+    world.set(SERVER, "db.test", Type::TXT, Reply::no_data());
+    let resolution = accept(&world, &mut resolver);
+    assert_eq!(
+        error(&resolution).kind(),
+        ResolveErrorKind::NoData,
+        "{:?}",
+        resolution.endpoints
+    );
+    assert!((world.elapsed() - 1.0).abs() < 0.1, "{}", world.elapsed());
+    set_a(&world, &[1], 300);
+    assert_eq!(
+        printed(&accept(&world, &mut resolver)),
+        [["192.0.2.1:5000"]]
+    );
+    assert!((world.elapsed() - 2.6).abs() < 0.1, "{}", world.elapsed());
+}
+
+/// A server that fails is a soft error.
+#[test]
+fn server_failure() {
+    for rcode in [Rcode::SERVFAIL, Rcode::REFUSED] {
+        let world = World::new();
+        world.set(SERVER, "db.test", Type::A, Reply::rcode(rcode));
+        world.set(SERVER, "db.test", Type::AAAA, Reply::rcode(rcode));
+        let mut resolver = build(&world, "dns:///db.test.", options());
+        let resolution = accept(&world, &mut resolver);
+        let failure = error(&resolution);
+        assert_eq!(failure.kind(), ResolveErrorKind::Unavailable);
+        assert!(!failure.is_authoritative());
+        assert!(failure.to_string().contains(SERVER), "{failure}");
+    }
+}
+
+/// Silence is an error within the resolving timeout.
+#[test]
+fn silence() {
+    let world = World::new();
+    world.set(SERVER, "db.test", Type::A, Reply::silence());
+    world.set(SERVER, "db.test", Type::AAAA, Reply::silence());
+    let mut options = options();
+    options.resolving_timeout = Duration::from_secs(3);
+    let mut resolver = build(&world, "dns:///db.test.", options);
+    let resolution = accept(&world, &mut resolver);
+    assert!(!error(&resolution).is_authoritative());
+    assert!(world.elapsed() <= 3.1, "{}", world.elapsed());
+}
+
+/// While the channel has no list, addresses of one family wait 50 ms for the other (q6); the list is
+/// completed by an update.
+#[test]
+fn resolution_delay() {
+    for (late, millis) in [(Type::AAAA, 400), (Type::A, 400)] {
+        let world = world(&[1], &[1], 300);
+        let late_reply = match late {
+            Type::A => Reply::a(300, [a(1)]),
+            _ => Reply::aaaa(300, [aaaa(1)]),
+        };
+        let delay = Duration::from_millis(millis);
+        world.set(SERVER, "db.test", late, late_reply.after(delay));
+        let mut resolver = build(&world, "dns:///db.test.:1", options());
+        let early = accept(&world, &mut resolver);
+        let expected = match late {
+            Type::A => "[2001:db8::1]:1",
+            _ => "192.0.2.1:1",
+        };
+        assert_eq!(printed(&early), [[expected]]);
+        assert!(!report(&early).complete && report(&early).partial);
+        assert!(
+            (world.elapsed() - 0.051).abs() < 1e-6,
+            "{}",
+            world.elapsed()
+        );
+        let whole = accept(&world, &mut resolver);
+        assert_eq!(printed(&whole), [["[2001:db8::1]:1"], ["192.0.2.1:1"]]);
+        assert!(report(&whole).complete && !report(&whole).partial);
+        assert!(
+            (world.elapsed() - 0.401).abs() < 1e-6,
+            "{}",
+            world.elapsed()
+        );
+    }
+}
+
+/// An answer that comes within the delay makes one resolution, not two.
+#[test]
+fn within_the_resolution_delay() {
+    let world = world(&[1], &[1], 300);
+    let reply = Reply::aaaa(300, [aaaa(1)]).after(Duration::from_millis(40));
+    world.set(SERVER, "db.test", Type::AAAA, reply);
+    let mut resolver = build(&world, "dns:///db.test.:1", options());
+    let whole = accept(&world, &mut resolver);
+    assert_eq!(printed(&whole).len(), 2);
+    assert!(report(&whole).complete);
+}
+
+/// A family that is dropped does not hold up the other, and the answer is marked partial.
+#[test]
+fn dropped_family() {
+    let world = world(&[1], &[], 300);
+    world.set(SERVER, "db.test", Type::AAAA, Reply::silence());
+    let mut resolver = build(&world, "dns:///db.test.:1", options());
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.1:1"]]);
+    assert!(world.elapsed() < 0.1);
+    let whole = accept(&world, &mut resolver);
+    assert_eq!(printed(&whole), [["192.0.2.1:1"]]);
+    assert!(report(&whole).complete && report(&whole).partial);
+    assert!(whole.note.contains("IPv6"), "{}", whole.note);
+    assert!(world.elapsed() < 5.0, "{}", world.elapsed());
+    // What is missing is asked for again after the minimum interval, before the TTL has run out.
+    set_aaaa(&world, &[1], 300);
+    let before = world.elapsed();
+    assert_eq!(printed(&accept(&world, &mut resolver)).len(), 2);
+    assert!((world.elapsed() - before - 30.0).abs() < 0.1);
+}
+
+/// On a refresh a partial or failed answer never removes the missing family (q22).
+#[test]
+fn partial_refresh_keeps_the_family() {
+    for missing in [
+        Reply::silence(),
+        Reply::rcode(Rcode::SERVFAIL),
+        Reply::rcode(Rcode::REFUSED),
+    ] {
+        let world = world(&[1], &[1], 30);
+        let mut resolver = build(&world, "dns:///db.test.:1", options());
+        assert_eq!(printed(&accept(&world, &mut resolver)).len(), 2);
+        world.set(SERVER, "db.test", Type::AAAA, missing);
+        set_a(&world, &[2], 30);
+        let refreshed = accept(&world, &mut resolver);
+        assert_eq!(
+            printed(&refreshed),
+            [["[2001:db8::1]:1"], ["192.0.2.2:1"]],
+            "IPv4 is new, IPv6 is kept"
+        );
+        assert!(report(&refreshed).complete && report(&refreshed).partial);
+        // That there is none is another matter.
+        set_aaaa(&world, &[], 30);
+        assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.2:1"]]);
+    }
+}
+
+/// A soft failure of a refresh is told and forgets nothing; after an authoritative one nothing of
+/// the old list comes back.
+#[test]
+fn failed_refresh() {
+    let world = world(&[1], &[1], 30);
+    let mut resolver = build(&world, "dns:///db.test.:1", options());
+    accept(&world, &mut resolver);
+    for record_type in [Type::A, Type::AAAA] {
+        world.set(
+            SERVER,
+            "db.test",
+            record_type,
+            Reply::rcode(Rcode::SERVFAIL),
+        );
+    }
+    assert!(!error(&accept(&world, &mut resolver)).is_authoritative());
+    set_a(&world, &[2], 30);
+    assert_eq!(
+        printed(&accept(&world, &mut resolver)),
+        [["[2001:db8::1]:1"], ["192.0.2.2:1"]]
+    );
+    world.remove(SERVER, "db.test");
+    assert!(error(&accept(&world, &mut resolver)).is_authoritative());
+    set_a(&world, &[3], 30);
+    world.set(SERVER, "db.test", Type::AAAA, Reply::rcode(Rcode::SERVFAIL));
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.3:1"]]);
+}
+
+/// New backends are found when the shortest TTL runs out, not before the minimum interval.
+#[test]
+fn refresh_by_ttl() {
+    fn check(v4_ttl_secs: u32, v6_ttl_secs: u32, expected: f64) {
+        let world = World::new();
+        set_a(&world, &[1], v4_ttl_secs);
+        set_aaaa(&world, &[1], v6_ttl_secs);
+        let mut resolver = build(&world, "dns:///db.test.:1", options());
+        accept(&world, &mut resolver);
+        let before = world.elapsed();
+        set_a(&world, &[1, 2], v4_ttl_secs);
+        assert_eq!(printed(&accept(&world, &mut resolver)).len(), 3);
+        let gap = world.elapsed() - before;
+        assert!((gap - expected).abs() < 0.01, "{gap} instead of {expected}");
+    }
+    check(300, 60, 60.0);
+    check(45, 600, 45.0);
+    check(5, 300, 30.0);
+    check(0, 0, 30.0);
+}
+
+/// With the refresh off nothing is asked by itself, and a request works as before.
+#[test]
+fn refresh_off() {
+    let world = world(&[1], &[], 5);
+    let mut options = options();
+    options.pacing.refresh = false;
+    let mut resolver = build(&world, "dns:///db.test.:1", options);
+    accept(&world, &mut resolver);
+    assert!(world.next(&mut resolver).is_none());
+    set_a(&world, &[2], 5);
+    resolver.resolve_now();
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.2:1"]]);
+}
+
+/// Requests are coalesced and limited: a hundred of them are one lookup, after the minimum interval.
+#[test]
+fn requests() {
+    let world = world(&[1], &[], 3000);
+    let mut resolver = build(&world, "dns:///db.test.:1", options());
+    accept(&world, &mut resolver);
+    for _ in 0..100 {
+        resolver.resolve_now();
+    }
+    let before = world.elapsed();
+    accept(&world, &mut resolver);
+    assert!((world.elapsed() - before - 30.0).abs() < 0.01);
+    assert_eq!(world.count("db.test", Type::A), 2);
+    let quiet = world.next_within(Duration::from_secs(1000), &mut resolver);
+    assert!(quiet.is_none());
+}
+
+/// A list that the channel rejects is asked for again by back-off.
+#[test]
+fn rejected() {
+    let world = world(&[1], &[], 300);
+    let mut resolver = build(&world, "dns:///db.test.:1", options());
+    let mut gaps = Vec::new();
+    for _ in 0..4 {
+        let before = world.elapsed();
+        world.next(&mut resolver).expect("it tries again");
+        resolver.handle_verdict(Verdict::Rejected);
+        gaps.push((world.elapsed() - before).round());
+    }
+    assert_eq!(gaps, [0.0, 1.0, 2.0, 3.0]);
+}
+
+/// A server that the target names by an address is the one that is asked; its failures name it.
+#[test]
+fn server_by_address() {
+    let world = world(&[1], &[], 300);
+    let mut resolver = build(&world, "dns://192.0.2.53/db.test.:1", DnsOptions::default());
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.1:1"]]);
+    let mut resolver = build(
+        &world,
+        "dns://192.0.2.53/gone.test.:1",
+        DnsOptions::default(),
+    );
+    let resolution = accept(&world, &mut resolver);
+    assert!(error(&resolution).to_string().contains(SERVER));
+}
+
+/// A server that the target names by a name is looked up by the system's configuration first, and
+/// again when that answer has run out.
+#[test]
+fn server_by_name() {
+    let world = World::new();
+    world.set(SERVER, "ns.test", Type::A, Reply::a(20, [a(54)]));
+    world.set(SERVER, "ns.test", Type::AAAA, Reply::no_data());
+    let reply = || Reply::a(30, [a(1)]);
+    world.set("192.0.2.54:1053", "db.test", Type::A, reply());
+    let mut resolver = build(&world, "dns://ns.test.:1053/db.test.:1", options());
+    let resolution = accept(&world, &mut resolver);
+    assert_eq!(printed(&resolution), [["192.0.2.1:1"]]);
+    assert_eq!(
+        report(&resolution).server,
+        Some("192.0.2.54:1053".parse().unwrap())
+    );
+    world.set(SERVER, "ns.test", Type::A, Reply::a(20, [a(55)]));
+    world.set("192.0.2.55:1053", "db.test", Type::A, Reply::a(30, [a(2)]));
+    let resolution = accept(&world, &mut resolver);
+    assert_eq!(printed(&resolution), [["192.0.2.2:1"]]);
+    assert_eq!(world.count("ns.test", Type::A), 2);
+}
+
+/// A server that is named and does not answer may have moved: its name is looked up again before its
+/// TTL has run out.
+#[test]
+fn server_moved() {
+    let world = World::new();
+    world.set(SERVER, "ns.test", Type::A, Reply::a(3600, [a(54)]));
+    world.set(SERVER, "ns.test", Type::AAAA, Reply::no_data());
+    let mut resolver = build(&world, "dns://ns.test./db.test.:1", options());
+    assert!(!error(&accept(&world, &mut resolver)).is_authoritative());
+    world.set(SERVER, "ns.test", Type::A, Reply::a(3600, [a(55)]));
+    world.set("192.0.2.55:53", "db.test", Type::A, Reply::a(30, [a(2)]));
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.2:1"]]);
+}
+
+/// The hosts file comes first, but not before a server that the target names.
+#[test]
+fn hosts_file() {
+    let world = world(&[1], &[], 300);
+    let mut options = options();
+    options.client = options.client.hosts(Hosts::parse(b"127.0.0.9 db.test"));
+    let mut resolver = build(&world, "dns:///db.test:1", options.clone());
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["127.0.0.9:1"]]);
+    assert_eq!(world.total(), 0);
+    let mut resolver = build(&world, "dns://192.0.2.53/db.test:1", options);
+    assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.1:1"]]);
+}
+
+/// That the server's own name does not exist says nothing about the target's.
+#[test]
+fn server_not_found() {
+    let world = World::new();
+    world.set(SERVER, "other.test", Type::A, Reply::no_data());
+    let mut resolver = build(&world, "dns://ns.test.:1053/db.test.:1", options());
+    let resolution = accept(&world, &mut resolver);
+    let failure = error(&resolution);
+    assert_eq!(failure.kind(), ResolveErrorKind::Unavailable);
+    assert!(failure.to_string().contains("ns.test.:1053"), "{failure}");
+    assert!(failure.to_string().contains("NXDOMAIN"), "{failure}");
+}
+
+/// Whoever builds a resolver again (a channel leaves idleness) asks at once.
+#[test]
+fn built_again() {
+    let world = world(&[1], &[], 300);
+    let target = Target::parse("dns:///db.test.:1").unwrap();
+    let factory = DnsFactory::new(options());
+    for asked in 1..=2 {
+        let mut resolver = factory.build(&target, &world.options()).unwrap();
+        accept(&world, &mut resolver);
+        assert_eq!(world.count("db.test", Type::A), asked);
+    }
+    assert!(world.elapsed() < 1.0);
+}
+
+const CONFIG: &str = "_grpc_config.db.test";
+const ROUND_ROBIN: &str = r#"grpc_config=[{"serviceConfig":{"a":1}}]"#;
+
+fn texts(texts: &[&str]) -> Reply {
+    let record = |text: &&str| Data::Txt(text.as_bytes().chunks(255).map(<[u8]>::to_vec).collect());
+    Reply::data(300, texts.iter().map(record))
+}
+
+fn with_txt() -> DnsOptions {
+    let mut options = options();
+    options.txt_service_config = true;
+    options
+}
+
+/// A service config in TXT records is not looked for unless asked, and not where the channel wants
+/// none; not for localhost (gRFC A10).
+#[test]
+fn txt_is_off() {
+    fn check(target: &str, dns: DnsOptions, disable: bool) {
+        let world = world(&[1], &[], 300);
+        world.set(SERVER, CONFIG, Type::TXT, texts(&[ROUND_ROBIN]));
+        let target = Target::parse(target).unwrap();
+        let mut options = world.options();
+        options.disable_service_config = disable;
+        let mut resolver = DnsFactory::new(dns).build(&target, &options).unwrap();
+        let resolution = accept(&world, &mut resolver);
+        assert_eq!(resolution.service_config, ServiceConfigSource::Absent);
+        assert!(report(&resolution).complete);
+        assert_eq!(world.count(CONFIG, Type::TXT), 0);
+        assert_eq!(world.count("_grpc_config.localhost", Type::TXT), 0);
+    }
+    check("dns:///db.test.:1", options(), false);
+    check("dns:///db.test.:1", with_txt(), true);
+    check("dns:///localhost:1", with_txt(), false);
+}
+
+/// The service config comes from the record that has the prefix (q8); no matching choice is no
+/// config (q7); a broken list is an error beside the addresses.
+#[test]
+fn txt_choices() {
+    fn check(reply: Reply, expected: Result<Option<&str>, &str>) {
+        let world = world(&[1], &[], 300);
+        world.set(SERVER, CONFIG, Type::TXT, reply);
+        let mut resolver = build(&world, "dns:///db.test.:1", with_txt());
+        let mut resolution = accept(&world, &mut resolver);
+        while !report(&resolution).complete {
+            resolution = accept(&world, &mut resolver);
+        }
+        assert_eq!(printed(&resolution), [["192.0.2.1:1"]]);
+        match (resolution.service_config, expected) {
+            (ServiceConfigSource::Absent, Ok(None)) => {}
+            (ServiceConfigSource::Json(json), Ok(Some(expected))) => assert_eq!(&*json, expected),
+            (ServiceConfigSource::Invalid(error), Err(part)) => {
+                let text = error.to_string();
+                assert!(text.contains(part) && text.contains(CONFIG), "{text}");
+            }
+            (config, expected) => panic!("{config:?} instead of {expected:?}"),
+        }
+    }
+    check(texts(&[ROUND_ROBIN]), Ok(Some(r#"{"a":1}"#)));
+    check(texts(&["v=spf1 -all", ROUND_ROBIN]), Ok(Some(r#"{"a":1}"#)));
+    let long = format!(
+        r#"grpc_config=[{{"serviceConfig":{{"b":"{}"}}}}]"#,
+        "x".repeat(600)
+    );
+    let whole = format!(r#"{{"b":"{}"}}"#, "x".repeat(600));
+    check(texts(&[&long]), Ok(Some(&whole)));
+    let other = r#"grpc_config=[{"clientLanguage":["go"],"serviceConfig":{}}]"#;
+    check(texts(&[other]), Ok(None));
+    check(texts(&["v=spf1 -all"]), Ok(None));
+    check(Reply::nxdomain(), Ok(None));
+    check(Reply::no_data(), Ok(None));
+    check(Reply::rcode(Rcode::SERVFAIL), Ok(None));
+    check(Reply::silence(), Ok(None));
+    check(texts(&["grpc_config={}"]), Err("expected"));
+}
+
+/// The TXT look-up never delays the addresses; its result follows by an update.
+#[test]
+fn txt_delays_nothing() {
+    let world = world(&[1], &[], 300);
+    let late = texts(&[ROUND_ROBIN]).after(Duration::from_millis(700));
+    world.set(SERVER, CONFIG, Type::TXT, late);
+    let mut resolver = build(&world, "dns:///db.test.:1", with_txt());
+    let first = accept(&world, &mut resolver);
+    assert_eq!(first.service_config, ServiceConfigSource::Absent);
+    assert!(!report(&first).complete);
+    assert!(world.elapsed() < 0.002, "{}", world.elapsed());
+    let second = accept(&world, &mut resolver);
+    assert_eq!(printed(&second), printed(&first));
+    assert!(report(&second).complete);
+    let json = ServiceConfigSource::Json(r#"{"a":1}"#.into());
+    assert_eq!(second.service_config, json);
+    assert!(
+        (world.elapsed() - 0.701).abs() < 0.001,
+        "{}",
+        world.elapsed()
+    );
+    // On a refresh it stays until there is another one, and when it cannot be looked up.
+    world.set(SERVER, CONFIG, Type::TXT, Reply::silence());
+    for _ in 0..3 {
+        assert_eq!(accept(&world, &mut resolver).service_config, json);
+    }
+    world.remove(SERVER, CONFIG);
+    for _ in 0..2 {
+        accept(&world, &mut resolver);
+    }
+    let last = accept(&world, &mut resolver);
+    assert_eq!(last.service_config, ServiceConfigSource::Absent);
+
+    // What is gone does not come back with a late config.
+    world.set(
+        SERVER,
+        CONFIG,
+        Type::TXT,
+        texts(&[ROUND_ROBIN]).after(Duration::from_millis(100)),
+    );
+    world.remove(SERVER, "db.test");
+    assert!(error(&accept(&world, &mut resolver)).is_authoritative());
+    let quiet = world.next_within(Duration::from_millis(150), &mut resolver);
+    assert!(quiet.is_none(), "{quiet:?}");
+}

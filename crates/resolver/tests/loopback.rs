@@ -1,0 +1,194 @@
+//! The schemes `dns` and `srv` over real sockets, on async-std. No test waits for a fixed time: each
+//! waits for the next resolution.
+
+#![cfg(feature = "dns")]
+
+mod support;
+
+use std::future::poll_fn;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_std::future::timeout;
+use async_std::task::block_on;
+use support::printed;
+use trunkline_dns::ClientConfig;
+use trunkline_resolver::{
+    DnsOptions, Lookup, Resolution, ResolveErrorKind, Resolver, ResolverOptions, ResolverRegistry,
+    Verdict,
+};
+use trunkline_runtime::AsyncStd;
+use trunkline_target::Target;
+use trunkline_testkit::dns::{Data, DnsServer, Rcode, Reply, Transport, Type};
+
+/// Longer than anything here takes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn server() -> DnsServer {
+    DnsServer::start().expect("a port on 127.0.0.1")
+}
+
+/// Asks these servers, and nothing of this machine.
+fn options(servers: &[SocketAddr]) -> DnsOptions {
+    let mut options = DnsOptions::default();
+    options.client = ClientConfig::with_servers(servers.to_vec());
+    options
+}
+
+fn build(target: &str, options: DnsOptions) -> Box<dyn Resolver> {
+    let target = Target::parse(target).expect("a target");
+    let registry = ResolverRegistry::new().with_dns(options);
+    let factory = registry.get(target.scheme()).expect("dns or srv");
+    factory
+        .build(&target, &ResolverOptions::new(Arc::new(AsyncStd::new())))
+        .expect("it can be used")
+}
+
+/// The next resolution, which is accepted.
+fn accept(resolver: &mut Box<dyn Resolver>) -> Resolution {
+    let next = timeout(LIMIT, poll_fn(|cx| resolver.poll_resolution(cx)));
+    let resolution = block_on(next).expect("within the limit");
+    resolver.handle_verdict(Verdict::Accepted);
+    resolution
+}
+
+fn set_both(server: &DnsServer, name: &str, ttl_secs: u32, last: u8) {
+    server.set(
+        name,
+        Type::A,
+        Reply::a(ttl_secs, [Ipv4Addr::new(127, 0, 0, last)]),
+    );
+    server.set(
+        name,
+        Type::AAAA,
+        Reply::aaaa(ttl_secs, [Ipv6Addr::LOCALHOST]),
+    );
+}
+
+/// Both families arrive over UDP.
+#[test]
+fn both_families() {
+    let server = server();
+    set_both(&server, "db.test", 300, 1);
+    let mut resolver = build("dns:///db.test.:5000", options(&[server.address()]));
+    let mut found = printed(&accept(&mut resolver)).concat();
+    found.sort();
+    assert_eq!(found, ["127.0.0.1:5000", "[::1]:5000"]);
+    assert_eq!(server.count("db.test", Type::A, Transport::Udp), 1);
+    assert_eq!(server.count("db.test", Type::AAAA, Transport::Udp), 1);
+}
+
+/// What does not fit into a datagram is asked for over TCP: 200 addresses.
+#[test]
+fn truncated() {
+    let server = server();
+    let many = (0..200).map(|last| Ipv4Addr::new(127, 1, 0, last).into());
+    server.set("db.test", Type::A, Reply::addresses(300, many));
+    let mut resolver = build("dns:///db.test.:5000", options(&[server.address()]));
+    assert_eq!(printed(&accept(&mut resolver)).len(), 200);
+    assert_eq!(server.count("db.test", Type::A, Transport::Udp), 1);
+    assert_eq!(server.count("db.test", Type::A, Transport::Tcp), 1);
+}
+
+/// A name that does not exist, and a server that fails, are told apart, and the server is named.
+#[test]
+fn errors() {
+    let server = server();
+    for record_type in [Type::A, Type::AAAA] {
+        server.set("bad.test", record_type, Reply::rcode(Rcode::SERVFAIL));
+    }
+    for (target, expected) in [
+        ("dns:///gone.test.", ResolveErrorKind::NotFound),
+        ("dns:///bad.test.", ResolveErrorKind::Unavailable),
+        ("srv:///_grpc._tcp.gone.test.", ResolveErrorKind::NotFound),
+    ] {
+        let mut resolver = build(target, options(&[server.address()]));
+        let error = accept(&mut resolver).endpoints.expect_err("no endpoints");
+        assert_eq!(error.kind(), expected, "{error}");
+        let text = error.to_string();
+        assert!(text.contains(&server.address().to_string()), "{text}");
+    }
+}
+
+/// A family whose answer is late does not hold up the other; the list is completed by an update.
+#[test]
+fn late_family() {
+    let server = server();
+    set_both(&server, "db.test", 300, 1);
+    let late = Reply::aaaa(300, [Ipv6Addr::LOCALHOST]).held();
+    server.set("db.test", Type::AAAA, late);
+    let mut resolver = build("dns:///db.test.:5000", options(&[server.address()]));
+    assert_eq!(printed(&accept(&mut resolver)), [["127.0.0.1:5000"]]);
+    assert!(server.release("db.test", Type::AAAA) > 0);
+    let whole = accept(&mut resolver);
+    assert_eq!(printed(&whole).len(), 2);
+    let report = whole.attributes.get::<Lookup>().expect("a report");
+    assert!(report.complete && !report.partial, "{report:?}");
+}
+
+/// New backends are found by themselves when the TTL has run out.
+#[test]
+fn refresh() {
+    let server = server();
+    server.set("db.test", Type::AAAA, Reply::no_data());
+    let mut options = options(&[server.address()]);
+    options.pacing.min_interval = Duration::from_millis(20);
+    let mut resolver = build("dns:///db.test.:5000", options);
+    for last in 1..=3 {
+        let reply = Reply::a(0, [Ipv4Addr::new(127, 0, 0, last)]);
+        server.set("db.test", Type::A, reply);
+        let expected = format!("127.0.0.{last}:5000");
+        assert_eq!(printed(&accept(&mut resolver)).concat(), [expected]);
+    }
+}
+
+/// SRV records are dual-stack endpoints.
+#[test]
+fn service() {
+    let server = server();
+    let record = |port, host: &str| Data::Srv {
+        priority: 0,
+        weight: 1,
+        port,
+        target: host.to_owned(),
+    };
+    let records = [record(5001, "b1.test"), record(5002, "b2.test")];
+    server.set("_grpc._tcp.db.test", Type::SRV, Reply::data(300, records));
+    set_both(&server, "b1.test", 300, 1);
+    set_both(&server, "b2.test", 300, 2);
+    let mut resolver = build("srv:///_grpc._tcp.db.test.", options(&[server.address()]));
+    let mut found = printed(&accept(&mut resolver));
+    found.iter_mut().for_each(|addresses| addresses.sort());
+    assert_eq!(
+        found,
+        [
+            ["127.0.0.1:5001", "[::1]:5001"],
+            ["127.0.0.2:5002", "[::1]:5002"]
+        ]
+    );
+}
+
+/// The server in the target may be a name; one of its addresses may refuse.
+#[test]
+fn server_by_name() {
+    let server = server();
+    set_both(&server, "db.test", 300, 1);
+    let port = server.address().port();
+    let target = format!("dns://localhost:{port}/db.test.:5000");
+    let mut resolver = build(&target, options(&[]));
+    let resolution = accept(&mut resolver);
+    assert_eq!(printed(&resolution).len(), 2);
+    let report = resolution.attributes.get::<Lookup>().expect("a report");
+    assert_eq!(report.server, Some(server.address()));
+}
+
+/// A server that refuses is passed over at once.
+#[test]
+fn dead_first_server() {
+    let dead = server().address();
+    let server = server();
+    set_both(&server, "db.test", 300, 1);
+    let mut resolver = build("dns:///db.test.:5000", options(&[dead, server.address()]));
+    assert_eq!(printed(&accept(&mut resolver)).len(), 2);
+}
