@@ -54,7 +54,12 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    pub(super) fn get(&self, name: &Name, record_type: RecordType, now: Instant) -> Option<&Cached> {
+    pub(super) fn get(
+        &self,
+        name: &Name,
+        record_type: RecordType,
+        now: Instant,
+    ) -> Option<&Cached> {
         let entry = self.entries.get(&(name.to_lower(), record_type))?;
         (entry.expires > now).then_some(entry)
     }

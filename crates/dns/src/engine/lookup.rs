@@ -14,7 +14,9 @@ use super::plan::Plan;
 use super::random::Random;
 use super::result::{Finding, Success};
 use super::socket::Sockets;
-use crate::{FamilyAnswer, LookupError, LookupErrorKind, Name, Outcome, ServerAttempt, Source, Transport};
+use crate::{
+    FamilyAnswer, LookupError, LookupErrorKind, Name, Outcome, ServerAttempt, Source, Transport,
+};
 
 /// Attempts above this many are counted and not kept.
 const MAX_ATTEMPTS: usize = 256;
@@ -102,7 +104,10 @@ impl Lookup {
             return None;
         }
         let due = self.asks.iter().filter_map(Ask::active);
-        Some(due.map(|active| active.due()).fold(self.deadline, Instant::min))
+        Some(
+            due.map(|active| active.due())
+                .fold(self.deadline, Instant::min),
+        )
     }
 
     /// What was found out about each family so far, in order; it only grows.
@@ -141,7 +146,9 @@ impl Lookup {
         self.sockets.remove(socket);
         self.outputs.push_back(Output::Close { socket });
         for ask in 0..self.asks.len() {
-            let Some(active) = self.uses(ask, socket) else { continue };
+            let Some(active) = self.uses(ask, socket) else {
+                continue;
+            };
             if active.attempt.reconnected {
                 self.attempt_over(ask, Outcome::Closed, now);
             } else {
@@ -160,7 +167,9 @@ impl Lookup {
         self.sockets.remove(socket);
         self.outputs.push_back(Output::Close { socket });
         for ask in 0..self.asks.len() {
-            let Some(active) = self.uses(ask, socket) else { continue };
+            let Some(active) = self.uses(ask, socket) else {
+                continue;
+            };
             active.attempt.sockets.retain(|&other| other != socket);
             if active.attempt.sockets.is_empty() {
                 self.attempt_over(ask, Outcome::Io(error), now);
@@ -192,7 +201,11 @@ impl Lookup {
             if self.asks.iter().any(|ask| ask.finding().is_none()) {
                 return;
             }
-            if self.asks.iter().any(|ask| ask.finding().is_some_and(Finding::is_found)) {
+            if self
+                .asks
+                .iter()
+                .any(|ask| ask.finding().is_some_and(Finding::is_found))
+            {
                 self.succeed(now);
                 return;
             }
@@ -212,30 +225,35 @@ impl Lookup {
         self.heard = false;
         let candidate = self.candidate;
         let plan = &self.plan;
-        let asks = plan.question.types.iter().enumerate().map(|(index, &record_type)| {
-            let cached = plan
-                .cached
-                .iter()
-                .find(|&&(of, at, _)| (of, at) == (candidate, index));
-            let state = match cached {
-                None => State::Waiting,
-                Some((_, _, cached)) => State::Done(match &cached.finding {
-                    CachedFinding::Found(found) => Finding::Found {
-                        found: found.clone(),
-                        source: Source::Cache(cached.server),
-                        expires: cached.expires,
-                    },
-                    CachedFinding::NoData => Finding::NoData,
-                    CachedFinding::NotFound => Finding::NotFound,
-                    CachedFinding::Failed => Finding::Failed(LookupErrorKind::Unavailable),
-                }),
-            };
-            Ask {
-                record_type,
-                state,
-                told: false,
-            }
-        });
+        let asks = plan
+            .question
+            .types
+            .iter()
+            .enumerate()
+            .map(|(index, &record_type)| {
+                let cached = plan
+                    .cached
+                    .iter()
+                    .find(|&&(of, at, _)| (of, at) == (candidate, index));
+                let state = match cached {
+                    None => State::Waiting,
+                    Some((_, _, cached)) => State::Done(match &cached.finding {
+                        CachedFinding::Found(found) => Finding::Found {
+                            found: found.clone(),
+                            source: Source::Cache(cached.server),
+                            expires: cached.expires,
+                        },
+                        CachedFinding::NoData => Finding::NoData,
+                        CachedFinding::NotFound => Finding::NotFound,
+                        CachedFinding::Failed => Finding::Failed(LookupErrorKind::Unavailable),
+                    }),
+                };
+                Ask {
+                    record_type,
+                    state,
+                    told: false,
+                }
+            });
         self.asks = asks.collect();
     }
 
@@ -253,7 +271,11 @@ impl Lookup {
     /// Once a family has addresses, tells what is known, and gives the other one no more than the
     /// attempt that it is in.
     fn tell_and_bound(&mut self) {
-        if !self.asks.iter().any(|ask| ask.finding().is_some_and(Finding::is_found)) {
+        if !self
+            .asks
+            .iter()
+            .any(|ask| ask.finding().is_some_and(Finding::is_found))
+        {
             return;
         }
         let patience = self.plan.timeout.min(std::time::Duration::from_secs(1));
@@ -301,7 +323,11 @@ impl Lookup {
                 Finding::NotFound | Finding::Found { .. } => {}
             }
         }
-        self.silent |= !self.heard && self.asks.iter().any(|ask| matches!(ask.finding(), Some(Finding::Failed(_))));
+        self.silent |= !self.heard
+            && self
+                .asks
+                .iter()
+                .any(|ask| matches!(ask.finding(), Some(Finding::Failed(_))));
     }
 
     /// What the candidates together say: that a name does not exist only where none of them failed
@@ -317,7 +343,8 @@ impl Lookup {
     fn fail(&mut self, kind: LookupErrorKind, now: Instant) {
         if self.plan.candidates.len() > 1 && !kind.is_soft() {
             let name = self.plan.question.name.clone();
-            self.outputs.push_back(Output::Report(Report::Lost { name }));
+            self.outputs
+                .push_back(Output::Report(Report::Lost { name }));
         }
         let reason = match self.attempts.is_empty() {
             true if self.plan.servers.is_empty() => Some("no DNS server is configured".to_owned()),
@@ -340,7 +367,9 @@ impl Lookup {
         for ask in 0..self.asks.len() {
             if let Some(active) = self.asks[ask].active() {
                 let outcome = match active.attempt.deadline <= now {
-                    true => Outcome::TimedOut { ignored: active.attempt.ignored },
+                    true => Outcome::TimedOut {
+                        ignored: active.attempt.ignored,
+                    },
                     false => Outcome::Abandoned,
                 };
                 self.note(ask, outcome, now);
@@ -349,7 +378,11 @@ impl Lookup {
                 self.settle(ask, Finding::Failed(LookupErrorKind::Deadline));
             }
         }
-        if self.asks.iter().any(|ask| ask.finding().is_some_and(Finding::is_found)) {
+        if self
+            .asks
+            .iter()
+            .any(|ask| ask.finding().is_some_and(Finding::is_found))
+        {
             self.tell_and_bound();
             self.succeed(now);
         } else {
@@ -376,7 +409,9 @@ impl Lookup {
     /// Keeps what a server did.
     fn note(&mut self, ask: usize, outcome: Outcome, now: Instant) {
         let record_type = self.asks[ask].record_type;
-        let Some(active) = self.asks[ask].active() else { return };
+        let Some(active) = self.asks[ask].active() else {
+            return;
+        };
         if self.attempts.len() == MAX_ATTEMPTS {
             return;
         }

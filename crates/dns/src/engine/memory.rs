@@ -140,7 +140,9 @@ impl Memory {
             let known = self.servers.get(&server.address);
             server.address != first
                 && known.is_some_and(|known| {
-                    known.failures > 0 && !known.probing && known.probe_at.is_some_and(|at| at <= now)
+                    known.failures > 0
+                        && !known.probing
+                        && known.probe_at.is_some_and(|at| at <= now)
                 })
         })?;
         if self.random.below(PROBE_ONE_IN) != 0 {
@@ -162,7 +164,9 @@ impl Memory {
     pub fn handle_report(&mut self, report: Report, now: Instant) {
         match report {
             Report::Answered { server, round_trip } => {
-                let Some(known) = self.known(server) else { return };
+                let Some(known) = self.known(server) else {
+                    return;
+                };
                 known.failures = 0;
                 known.probing = false;
                 known.probe_at = None;
@@ -174,7 +178,9 @@ impl Memory {
                 }
             }
             Report::Failed { server } => {
-                let Some(known) = self.known(server) else { return };
+                let Some(known) = self.known(server) else {
+                    return;
+                };
                 known.failures = known.failures.saturating_add(1);
                 known.probing = false;
                 known.probe_at = Some(now + PROBE_AFTER);

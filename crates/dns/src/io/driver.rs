@@ -36,7 +36,9 @@ struct Open {
 
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("lookup", &self.lookup).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("lookup", &self.lookup)
+            .finish_non_exhaustive()
     }
 }
 

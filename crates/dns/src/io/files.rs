@@ -134,7 +134,9 @@ fn version(path: &Path) -> Option<Version> {
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    fs::File::open(path)?.take(MAX_FILE).read_to_end(&mut text)?;
+    fs::File::open(path)?
+        .take(MAX_FILE)
+        .read_to_end(&mut text)?;
     Ok(text)
 }
 

@@ -10,9 +10,7 @@ use std::time::{Duration, Instant};
 use super::client::{Begun, Shared};
 use super::flight::Waiter;
 use crate::engine::{Local, Success};
-use crate::{
-    Families, FamilyAnswer, IpAnswer, LookupError, RecordType, SrvAnswer, TxtAnswer,
-};
+use crate::{Families, FamilyAnswer, IpAnswer, LookupError, RecordType, SrvAnswer, TxtAnswer};
 
 /// A lookup of addresses: a future of the whole answer, and a source of what comes in between.
 ///
@@ -200,7 +198,8 @@ impl Future for SrvLookup {
     type Output = Result<SrvAnswer, LookupError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |success, name, now| success.into_srv(name, now))
+        self.0
+            .poll(cx, |success, name, now| success.into_srv(name, now))
     }
 }
 
@@ -219,6 +218,7 @@ impl Future for TxtLookup {
     type Output = Result<TxtAnswer, LookupError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(cx, |success, name, now| success.into_txt(name, now))
+        self.0
+            .poll(cx, |success, name, now| success.into_txt(name, now))
     }
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 use hickory_proto::rr::{RData, RecordType as Code};
 use hickory_proto::serialize::binary::{BinDecoder, Restrict};
 
+use super::CLASS_IN;
 use super::compressed;
 use super::query::{COOKIE, Query};
 use super::skeleton::{RecordAt, Skeleton};
-use super::CLASS_IN;
 use crate::{Name, Outcome, RecordType, Srv, Transport};
 
 /// CNAME records that are followed, as systemd-resolved has it.
@@ -149,7 +149,9 @@ pub(crate) fn read(
         Err(error) => return plain(Reading::Failure(Outcome::Malformed(error.text()))),
     };
     let Ok(extension) = extension(skeleton) else {
-        return plain(Reading::Failure(Outcome::Malformed("its OPT record is malformed")));
+        return plain(Reading::Failure(Outcome::Malformed(
+            "its OPT record is malformed",
+        )));
     };
     let cookie = match cookie(&extension, query, transport) {
         Ok(cookie) => cookie,
@@ -230,7 +232,11 @@ fn extension(skeleton: Skeleton<'_>) -> Result<Extension<'_>, ()> {
         }
         rest = tail;
     }
-    if rest.is_empty() { Ok(extension) } else { Err(()) }
+    if rest.is_empty() {
+        Ok(extension)
+    } else {
+        Err(())
+    }
 }
 
 /// The server's cookie; an error where the reply's cookie shows that it is forged (RFC 7873

@@ -21,7 +21,10 @@ fn s2_01_ids_are_random_and_buffered() {
     assert_eq!(ids.len(), 200);
     assert!(ids.chunks(2).all(|pair| pair[0] != pair[1]));
     assert!(ids.iter().collect::<BTreeSet<_>>().len() > 190, "{ids:?}");
-    let counted = ids.windows(2).filter(|pair| pair[1] == pair[0].wrapping_add(1)).count();
+    let counted = ids
+        .windows(2)
+        .filter(|pair| pair[1] == pair[0].wrapping_add(1))
+        .count();
     assert!(counted <= 1, "{ids:?}");
     assert_eq!(sim.entropy_calls(), 1);
 }
@@ -126,7 +129,9 @@ fn s2_04_a_header_alone_may_deny_edns() {
 #[test]
 fn s2_05_one_question_has_one_id_under_way() {
     let (sim, client) = one(|asked| asked.address(1).after(20));
-    let lookups: Vec<_> = (0..200).map(|_| client.lookup_ip("a.test.", Families::Both)).collect();
+    let lookups: Vec<_> = (0..200)
+        .map(|_| client.lookup_ip("a.test.", Families::Both))
+        .collect();
     for answer in sim.run(join(lookups)) {
         assert_eq!(texts(&answer.expect("an answer")), [ip4(1), ip6(1)]);
     }
@@ -227,7 +232,11 @@ fn s2_07_cookies_are_learned_and_checked() {
     let client = client(&sim, config(&[ONE]).cookies(true));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
-    let cookies: Vec<_> = sim.seen().into_iter().filter_map(|seen| seen.asked.cookie).collect();
+    let cookies: Vec<_> = sim
+        .seen()
+        .into_iter()
+        .filter_map(|seen| seen.asked.cookie)
+        .collect();
     assert_eq!(cookies[0].len(), 8);
     assert_eq!(cookies[1], [&cookies[0][..], &[7; 8]].concat());
 }
@@ -261,7 +270,12 @@ fn s2_08_foreign_records_are_no_answers() {
         }
         .after(1)
     });
-    for name in ["answer.test.", "authority.test.", "additional.test.", "chain.test."] {
+    for name in [
+        "answer.test.",
+        "authority.test.",
+        "additional.test.",
+        "chain.test.",
+    ] {
         check4(&sim, &client, name, Err(LookupErrorKind::NoData));
     }
 }

@@ -1,8 +1,8 @@
 //! The behaviours that a stub resolver must have to be trusted, by their numbers in the
 //! specification's section 2, each in virtual time against scripted servers.
 
-mod anti_spoofing;
 mod answers;
+mod anti_spoofing;
 mod cache;
 mod config;
 mod hostile;

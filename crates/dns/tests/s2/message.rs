@@ -154,7 +154,15 @@ impl Message {
         self
     }
 
-    fn record(self, section: usize, name: &str, code: u16, class: u16, ttl: u32, data: &[u8]) -> Self {
+    fn record(
+        self,
+        section: usize,
+        name: &str,
+        code: u16,
+        class: u16,
+        ttl: u32,
+        data: &[u8],
+    ) -> Self {
         let length = u16::try_from(data.len()).expect("short data");
         let mut record = wire(name);
         record.extend_from_slice(&code.to_be_bytes());

@@ -107,7 +107,10 @@ impl Wake for Flag {
 
 impl Sim {
     pub(crate) fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "any instant will do as the start")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "any instant will do as the start"
+        )]
         let start = Instant::now();
         Self(Arc::new(Mutex::new(World {
             start,
@@ -168,12 +171,20 @@ impl Sim {
         world.now - world.start
     }
 
+    pub(crate) fn elapsed_instant(&self) -> Instant {
+        self.world().now
+    }
+
     pub(crate) fn entropy_calls(&self) -> usize {
         self.world().entropy_calls
     }
 
     pub(crate) fn open_sockets(&self) -> usize {
-        self.world().sockets.values().filter(|wire| wire.open).count()
+        self.world()
+            .sockets
+            .values()
+            .filter(|wire| wire.open)
+            .count()
     }
 
     /// Lets time pass, and what is due in it happen.
@@ -233,7 +244,9 @@ impl Sim {
             }
             ran = true;
             let waker = Waker::from(flag.clone());
-            task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending()
+            task.as_mut()
+                .poll(&mut Context::from_waker(&waker))
+                .is_pending()
         });
         self.world().tasks.extend(tasks);
         ran
@@ -355,7 +368,10 @@ impl Runtime for Sim {
         _options: &TcpOptions,
     ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
         let mut world = self.world();
-        let accept = world.servers.get(&peer).map_or(Accept::Silent, |server| server.accept);
+        let accept = world
+            .servers
+            .get(&peer)
+            .map_or(Accept::Silent, |server| server.accept);
         let socket = world.open();
         if accept != Accept::Silent {
             world.schedule(ms(1), Event::Connected { socket });

@@ -89,7 +89,9 @@ pub(crate) fn outcomes(attempts: &[ServerAttempt]) -> Vec<Outcome> {
 }
 
 pub(crate) fn names(list: &[&str]) -> Vec<Name> {
-    list.iter().map(|text| Name::parse(text).expect("a name")).collect()
+    list.iter()
+        .map(|text| Name::parse(text).expect("a name"))
+        .collect()
 }
 
 /// The names that servers were asked for, in order.

@@ -24,7 +24,9 @@ impl Lookup {
         let id = message.first_chunk().map(|&id| u16::from_be_bytes(id));
         let mut target = None;
         for ask in 0..self.asks.len() {
-            let Some(active) = self.uses(ask, socket) else { continue };
+            let Some(active) = self.uses(ask, socket) else {
+                continue;
+            };
             if Some(active.attempt.id) == id {
                 target = Some(ask);
             } else if message.len() < 12 {
@@ -50,7 +52,9 @@ impl Lookup {
     fn handle_reply(&mut self, ask: usize, message: &[u8], cut: bool, now: Instant) {
         let record_type = self.asks[ask].record_type;
         let exact = self.plan.case_randomization;
-        let Some(active) = self.asks[ask].active_mut() else { return };
+        let Some(active) = self.asks[ask].active_mut() else {
+            return;
+        };
         let server = self.plan.servers[active.server].address;
         let exchange = &active.attempt;
         let query = Query {
@@ -74,7 +78,11 @@ impl Lookup {
         match reading {
             Reading::Foreign => {}
             Reading::OtherLetters => {
-                self.note(ask, Outcome::Malformed("its question is in other letters"), now);
+                self.note(
+                    ask,
+                    Outcome::Malformed("its question is in other letters"),
+                    now,
+                );
                 self.again(ask, |next| next.transport = Transport::Tcp, now);
             }
             Reading::Truncated => {
@@ -84,7 +92,8 @@ impl Lookup {
             Reading::NoEdns => {
                 self.note(ask, Outcome::NoEdns, now);
                 self.plan.servers[index].edns = false;
-                self.outputs.push_back(Output::Report(Report::NoEdns { server }));
+                self.outputs
+                    .push_back(Output::Report(Report::NoEdns { server }));
                 let without = |next: &mut crate::engine::ask::Exchange| {
                     next.edns = false;
                     next.cookie = None;
@@ -126,7 +135,9 @@ impl Lookup {
 
     fn handle_verdict(&mut self, ask: usize, verdict: Verdict, now: Instant) {
         let record_type = self.asks[ask].record_type;
-        let Some(active) = self.asks[ask].active() else { return };
+        let Some(active) = self.asks[ask].active() else {
+            return;
+        };
         let server = self.plan.servers[active.server].address;
         let exchange = &active.attempt;
         // Karn's rule: a reply to a question that was sent twice may be to either.

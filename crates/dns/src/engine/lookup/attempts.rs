@@ -36,7 +36,9 @@ impl Lookup {
 
     /// Asks the server that is next, anew.
     fn begin(&mut self, ask: usize, now: Instant) {
-        let Some(active) = self.asks[ask].active() else { return };
+        let Some(active) = self.asks[ask].active() else {
+            return;
+        };
         let exchange = self.exchange(active.server, active.round, now);
         if let Some(active) = self.asks[ask].active_mut() {
             active.attempt = exchange;
@@ -119,7 +121,9 @@ impl Lookup {
         let record_type = self.asks[ask].record_type;
         let candidate = self.candidate;
         let own = self.plan.own_sockets.then_some(ask);
-        let Some(active) = self.asks[ask].active_mut() else { return };
+        let Some(active) = self.asks[ask].active_mut() else {
+            return;
+        };
         let attempt = Attempt {
             candidate,
             round: active.round,
@@ -154,7 +158,9 @@ impl Lookup {
 
     /// Lets go of the sockets of a question.
     pub(super) fn release(&mut self, ask: usize) {
-        let Some(active) = self.asks[ask].active_mut() else { return };
+        let Some(active) = self.asks[ask].active_mut() else {
+            return;
+        };
         for socket in std::mem::take(&mut active.attempt.sockets) {
             if self.sockets.release(socket, 1 << ask) {
                 self.outputs.push_back(Output::Close { socket });
@@ -169,14 +175,11 @@ impl Lookup {
     }
 
     /// Asks the same server the same again: with a new id, and what else has changed.
-    pub(super) fn again(
-        &mut self,
-        ask: usize,
-        change: impl FnOnce(&mut Exchange),
-        now: Instant,
-    ) {
+    pub(super) fn again(&mut self, ask: usize, change: impl FnOnce(&mut Exchange), now: Instant) {
         self.release(ask);
-        let Some(active) = self.asks[ask].active() else { return };
+        let Some(active) = self.asks[ask].active() else {
+            return;
+        };
         let (server, round) = (active.server, active.round);
         let mut next = self.exchange(server, round, now);
         if let Some(active) = self.asks[ask].active_mut() {
@@ -194,7 +197,9 @@ impl Lookup {
         if self.is_tcp(ask) {
             let timeout = self.asks[ask].active().map(|active| active.attempt.timeout);
             let name = self.name().clone();
-            let longer = timeout.unwrap_or_default().max(self.plan.timeout.min(COPY_AFTER));
+            let longer = timeout
+                .unwrap_or_default()
+                .max(self.plan.timeout.min(COPY_AFTER));
             if let Some(active) = self.asks[ask].active_mut() {
                 active.attempt.sent_name = name;
                 active.attempt.deadline = now + longer;
@@ -213,9 +218,12 @@ impl Lookup {
             u32::from(self.plan.attempts),
             self.plan.timeout,
         );
-        let Some(active) = self.asks[ask].active_mut() else { return };
+        let Some(active) = self.asks[ask].active_mut() else {
+            return;
+        };
         let address = self.plan.servers[active.server].address;
-        self.outputs.push_back(Output::Report(Report::Failed { server: address }));
+        self.outputs
+            .push_back(Output::Report(Report::Failed { server: address }));
         active.silence |= matches!(outcome, Outcome::TimedOut { .. });
         active.server += 1;
         if active.server == servers {
@@ -253,12 +261,15 @@ impl Lookup {
     }
 
     pub(super) fn ask_timeout(&mut self, ask: usize, now: Instant) {
-        let Some(active) = self.asks[ask].active_mut() else { return };
+        let Some(active) = self.asks[ask].active_mut() else {
+            return;
+        };
         let ignored = active.attempt.ignored;
         if active.give_up.is_some_and(|at| at <= now) {
             let server = self.plan.servers[active.server].address;
             self.note(ask, Outcome::TimedOut { ignored }, now);
-            self.outputs.push_back(Output::Report(Report::Failed { server }));
+            self.outputs
+                .push_back(Output::Report(Report::Failed { server }));
             self.settle(ask, Finding::Failed(LookupErrorKind::Unavailable));
         } else if active.attempt.deadline <= now {
             self.attempt_over(ask, Outcome::TimedOut { ignored }, now);
