@@ -11,7 +11,7 @@ pub mod io;
 mod name;
 mod record;
 mod resolv_conf;
-mod wire;
+pub mod wire;
 
 pub use crate::answer::{FamilyAnswer, IpAnswer, Partial, Source, SrvAnswer, TxtAnswer};
 pub use crate::config::ClientConfig;

@@ -64,7 +64,8 @@ pub fn local_answer(
 ///
 /// A text that is no name, and names that do not exist by decree.
 pub(crate) fn check_name(text: &str) -> Result<Name, LookupError> {
-    let name = Name::parse(text).map_err(|error| LookupError::invalid(text, &error))?;
+    let ascii = to_ascii(text)?;
+    let name = Name::parse(&ascii).map_err(|error| LookupError::invalid(text, &error))?;
     if name.is_root() {
         let error = NameError::new(NameErrorKind::Empty, 0);
         return Err(LookupError::invalid(text, &error));
@@ -81,6 +82,29 @@ pub(crate) fn check_name(text: &str) -> Result<Name, LookupError> {
         return Ok(name);
     };
     Err(LookupError::local(LookupErrorKind::NotFound, text, why))
+}
+
+/// The name in its `xn--` form (UTS 46, non-transitional).
+#[cfg(feature = "idna")]
+fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
+    let encoded = |label: &str| {
+        label
+            .get(..4)
+            .is_some_and(|start| start.eq_ignore_ascii_case("xn--"))
+    };
+    if text.is_ascii() && !text.split('.').any(encoded) {
+        return Ok(text.into());
+    }
+    idna::domain_to_ascii_cow(text.as_bytes(), idna::AsciiDenyList::EMPTY).map_err(|_| {
+        let why = "its letters cannot be converted to the `xn--` form (UTS 46)";
+        LookupError::local(LookupErrorKind::InvalidName, text, why)
+    })
+}
+
+/// Names that are not ASCII are left to [`Name::parse`], which says where.
+#[cfg(not(feature = "idna"))]
+fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
+    Ok(text.into())
 }
 
 /// An IP literal: a strict dotted quad, or IPv6 with an optional zone.

@@ -17,6 +17,8 @@ mod result;
 mod settings;
 mod socket;
 
+pub use self::cache::Cached;
+#[cfg(feature = "io")]
 pub(crate) use self::local::check_name;
 pub use self::local::{Local, local_answer};
 pub use self::lookup::Lookup;

@@ -1,11 +1,17 @@
 //! Messages on the wire: what is sent, and what is believed of what comes back.
+//!
+//! Nothing from the network is decoded before its outline is known to fit ([`Skeleton::walk`]);
+//! then only the wanted records are, along the CNAME chain of the question ([`read_reply`]). No
+//! message costs more than its length accounts for.
 
 mod compressed;
 mod query;
+mod reply;
 mod response;
 mod skeleton;
 
 pub(crate) use self::query::{Query, encode};
+pub use self::reply::{Reply, read_reply};
 pub use self::response::{Found, Records};
 pub(crate) use self::response::{Reading, Verdict, read};
 pub use self::skeleton::{Malformed, Skeleton};

@@ -1,0 +1,285 @@
+//! Numbers 24 to 29: what is believed of an answer.
+
+use trunkline_dns::{LookupErrorKind, Outcome};
+
+use crate::message::{A, AAAA, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
+use crate::support::{check, check4, lookup4, one, outcomes, two};
+
+/// 24: a CNAME chain is followed within the message, in whatever order its records are.
+#[test]
+fn s2_24_chains_come_in_any_order() {
+    let (sim, client) = one(|asked| {
+        asked
+            .reply()
+            .answer("c.test.", A, 300, &[192, 0, 2, 1])
+            .cname("B.test.", 300, "c.test.")
+            .cname("a.TEST.", 300, "b.test.")
+            .after(1)
+    });
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(answer.addresses[0].to_string(), ip4(1));
+    assert_eq!(answer.canonical.expect("a name").to_string(), "c.test.");
+    assert_eq!(sim.seen().len(), 1);
+}
+
+/// 24: sixteen CNAMEs are followed, seventeen are not.
+#[test]
+fn s2_24_chains_have_a_limit() {
+    for (length, fine) in [(16, true), (17, false)] {
+        let (sim, client) = one(move |asked| {
+            let name = |at: usize| {
+                if at == 0 {
+                    "a.test.".into()
+                } else {
+                    format!("n{at}.test.")
+                }
+            };
+            (0..length)
+                .fold(asked.reply(), |message, at| {
+                    message.cname(&name(at), 300, &name(at + 1))
+                })
+                .answer(&name(length), A, 300, &[192, 0, 2, 1])
+                .after(1)
+        });
+        match fine {
+            true => check4(&sim, &client, "a.test.", Ok(&[&ip4(1)])),
+            false => check4(&sim, &client, "a.test.", Err(LookupErrorKind::NoData)),
+        }
+        assert_eq!(sim.seen().len(), 1);
+    }
+}
+
+/// 24: a loop ends the lookup without a new query.
+#[test]
+fn s2_24_loops_end_at_once() {
+    for targets in [
+        &["a.test."][..],
+        &["b.test.", "a.test."],
+        &["b.test.", "c.test.", "b.test."],
+    ] {
+        let (sim, client) = one(move |asked| {
+            let owners = ["a.test."].into_iter().chain(targets.iter().copied());
+            owners
+                .zip(targets)
+                .fold(asked.reply(), |message, (owner, target)| {
+                    message.cname(owner, 300, target)
+                })
+                .after(1)
+        });
+        let error = lookup4(&sim, &client, "a.test.").expect_err("a loop");
+        assert_eq!(error.kind(), LookupErrorKind::NoData);
+        assert!(error.to_string().contains("loop"), "{error}");
+        assert_eq!(sim.seen().len(), 1);
+    }
+}
+
+/// 24: a CNAME without data of its target is NODATA; the target is not chased.
+#[test]
+fn s2_24_a_chain_without_data_is_no_data() {
+    let (sim, client) = one(|asked| asked.reply().cname("a.test.", 300, "b.test.").after(1));
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::NoData));
+    assert_eq!(sim.seen().len(), 1);
+}
+
+/// 24: the chain is followed for SRV too.
+#[test]
+fn s2_24_srv_follows_the_chain() {
+    let (sim, client) = one(|asked| {
+        asked
+            .reply()
+            .cname("_grpc._tcp.a.test.", 300, "b.test.")
+            .answer("b.test.", SRV, 300, &srv(1, 2, 3, "host.test."))
+            .after(1)
+    });
+    let answer = sim
+        .run(client.lookup_srv("_grpc._tcp.a.test."))
+        .expect("an answer");
+    assert_eq!(answer.records[0].target.to_string(), "host.test.");
+}
+
+/// 25: NXDOMAIN is NXDOMAIN, with whatever records; also at the end of a chain.
+#[test]
+fn s2_25_nxdomain_with_records_is_nxdomain() {
+    let (sim, client) = one(|asked| match &*asked.name {
+        "a.test." => asked.address(6).rcode(3).after(1),
+        _ => asked
+            .reply()
+            .cname(&asked.name, 300, "gone.test.")
+            .rcode(3)
+            .soa("test.", 60, 60)
+            .after(1),
+    });
+    check(&sim, &client, "a.test.", Err(LookupErrorKind::NotFound));
+    check(&sim, &client, "b.test.", Err(LookupErrorKind::NotFound));
+}
+
+/// 26: an A has exactly 4 octets and an AAAA 16; the class is IN.
+#[test]
+fn s2_26_addresses_have_their_length() {
+    for (code, lengths) in [(A, [0, 3, 5, 16]), (AAAA, [0, 4, 15, 17])] {
+        for length in lengths {
+            let (sim, client) = two(
+                move |asked| match asked.code == code {
+                    true => asked
+                        .reply()
+                        .answer(&asked.name, code, 300, &vec![6; length])
+                        .after(1),
+                    false => asked.address(1).after(1),
+                },
+                |asked| asked.address(2).after(1),
+            );
+            match code {
+                A => check(&sim, &client, "a.test.", Ok(&[&ip4(2), &ip6(1)])),
+                _ => check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(2)])),
+            }
+        }
+    }
+    for class in [3, 4, 255, 0x1234] {
+        let (sim, client) = one(move |asked| {
+            asked
+                .reply()
+                .answer_of_class(class, &asked.name, A, &[6, 6, 6, 6])
+                .after(1)
+        });
+        check4(&sim, &client, "a.test.", Err(LookupErrorKind::NoData));
+    }
+}
+
+/// 27: a malformed record of the type asked for is the server's failure; one of another type is
+/// passed over.
+#[test]
+fn s2_27_malformed_records() {
+    let (sim, client) = one(|asked| {
+        let message = asked.address(1);
+        // CAA cut short, HTTPS of nothing, an unknown type, an A where AAAA was asked.
+        [
+            (257, &b"\x00"[..]),
+            (65, b""),
+            (65_280, b"x"),
+            (A ^ AAAA ^ asked.code, b"12"),
+        ]
+        .into_iter()
+        .fold(message, |message, (code, data)| {
+            message.answer(&asked.name, code, 300, data)
+        })
+        .additional(&asked.name, 65, b"\xff")
+        .after(1)
+    });
+    check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
+
+    let (sim, client) = two(
+        |asked| {
+            asked
+                .address(1)
+                .answer(&asked.name, A, 300, &[1, 2, 3])
+                .after(1)
+        },
+        |asked| asked.address(2).after(1),
+    );
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(answer.addresses[0].to_string(), ip4(2));
+    let bad = Outcome::Malformed("the data of a record is malformed");
+    assert_eq!(outcomes(&answer.attempts), [bad, Outcome::Answered(1)]);
+}
+
+/// 28: SRV keeps priority, weight and port; its additional addresses are not used.
+#[test]
+fn s2_28_srv_records() {
+    let (sim, client) = one(|asked| {
+        asked
+            .reply()
+            .answer(&asked.name, SRV, 60, &srv(10, 5, 443, "One.test."))
+            .answer(&asked.name, SRV, 30, &srv(0, 0, 80, "two.test."))
+            .additional("one.test.", A, &[6, 6, 6, 6])
+            .after(1)
+    });
+    let answer = sim
+        .run(client.lookup_srv("_grpc._tcp.a.test."))
+        .expect("an answer");
+    let records: Vec<_> = answer
+        .records
+        .iter()
+        .map(|srv| (srv.priority, srv.weight, srv.port, srv.target.to_string()))
+        .collect();
+    let expected = [
+        (10, 5, 443, "One.test.".into()),
+        (0, 0, 80, "two.test.".into()),
+    ];
+    assert_eq!(records, expected);
+    assert_eq!(answer.ttl.as_secs(), 30);
+    assert_eq!(sim.seen().len(), 1);
+}
+
+/// 28: a target of "." says that there is no such service (RFC 2782).
+#[test]
+fn s2_28_srv_may_declare_absence() {
+    let (sim, client) = one(|asked| {
+        asked
+            .reply()
+            .answer(&asked.name, SRV, 60, &srv(0, 0, 0, "."))
+            .after(1)
+    });
+    let error = sim
+        .run(client.lookup_srv("_grpc._tcp.a.test."))
+        .expect_err("absent");
+    assert_eq!(error.kind(), LookupErrorKind::NoData);
+}
+
+/// 28: a SRV record that is cut short, or whose target does not end with it, fails the server.
+#[test]
+fn s2_28_malformed_srv() {
+    let whole = srv(1, 1, 1, "a.test.");
+    let longer = [&whole[..], b"x"].concat();
+    for data in [
+        &whole[..6],
+        &whole[..whole.len() - 1],
+        &longer,
+        b"\0\0",
+        b"\0\0\0\0\0\0\xc0\xff",
+    ] {
+        let data = data.to_vec();
+        let (sim, client) =
+            one(move |asked| asked.reply().answer(&asked.name, SRV, 60, &data).after(1));
+        let error = sim
+            .run(client.lookup_srv("_grpc._tcp.a.test."))
+            .expect_err("malformed");
+        assert_eq!(error.kind(), LookupErrorKind::Unavailable);
+    }
+}
+
+/// 28: the strings of one TXT record are joined without a separator, records stay apart (gRFC A2).
+#[test]
+fn s2_28_txt_records() {
+    let (sim, client) = one(|asked| {
+        asked
+            .reply()
+            .answer(&asked.name, TXT, 60, b"\x0dgrpc_config=[\x01]")
+            .answer(&asked.name, TXT, 60, b"\x05other")
+            .answer(&asked.name, TXT, 60, b"\0")
+            .after(1)
+    });
+    let answer = sim
+        .run(client.lookup_txt("_grpc_config.a.test."))
+        .expect("an answer");
+    assert_eq!(answer.texts, [&b"grpc_config=[]"[..], b"other", b""]);
+}
+
+/// 29: names that a server sends are hostile text: they print escaped, and are compared as names.
+#[test]
+fn s2_29_names_print_escaped() {
+    let (sim, client) = one(|asked| {
+        let hostile = b"\x05a.b\n\0\x02\\\"\x04test\0";
+        let data = [&[0, 0, 0, 0, 0, 0][..], hostile].concat();
+        asked.reply().answer(&asked.name, SRV, 60, &data).after(1)
+    });
+    let answer = sim
+        .run(client.lookup_srv("_grpc._tcp.a.test."))
+        .expect("an answer");
+    let target = answer.records[0].target.to_string();
+    assert_eq!(target, r#"a\.b\010\000.\\".test."#);
+    let error = lookup4(&sim, &client, &target).expect_err("no name to look up");
+    assert_eq!(error.kind(), LookupErrorKind::InvalidName);
+    assert!(sim.elapsed() < ms(10));
+    let _ = wire("x.");
+    let _ = v6(1);
+}

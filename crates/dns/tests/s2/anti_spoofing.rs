@@ -1,0 +1,281 @@
+//! Numbers 1 to 8.
+
+use std::collections::BTreeSet;
+
+use trunkline_dns::{Families, LookupErrorKind, Outcome, Transport};
+
+use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
+use crate::sim::{Act, Acts, Sim};
+use crate::support::{ONE, check, check4, client, config, lookup, lookup4, one, outcomes, texts};
+
+/// 1: ids are unpredictable, unique on a socket, and cost no system call a query (RFC 5452 section
+/// 9.2).
+#[test]
+fn s2_01_ids_are_random_and_buffered() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    for round in 0..100 {
+        lookup(&sim, &client, &format!("h{round}.test.")).expect("an answer");
+    }
+    let seen = sim.seen();
+    let ids: Vec<u16> = seen.iter().map(|seen| seen.asked.id).collect();
+    assert_eq!(ids.len(), 200);
+    assert!(ids.chunks(2).all(|pair| pair[0] != pair[1]));
+    assert!(ids.iter().collect::<BTreeSet<_>>().len() > 190, "{ids:?}");
+    let counted = ids
+        .windows(2)
+        .filter(|pair| pair[1] == pair[0].wrapping_add(1))
+        .count();
+    assert!(counted <= 1, "{ids:?}");
+    assert_eq!(sim.entropy_calls(), 1);
+}
+
+/// 2: each lookup has a fresh connected socket, and so a fresh port; A and AAAA share it.
+#[test]
+fn s2_02_each_lookup_has_a_fresh_socket() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    for round in 0..10 {
+        lookup(&sim, &client, &format!("h{round}.test.")).expect("an answer");
+    }
+    let sockets: BTreeSet<u32> = sim.seen().iter().map(|seen| seen.asked.socket).collect();
+    assert_eq!(sockets.len(), 10);
+    assert_eq!(sim.open_sockets(), 0);
+}
+
+/// 3: a port that nobody listens on is known at once, since the socket is connected.
+#[test]
+fn s2_03_a_refused_port_fails_over_at_once() {
+    let sim = Sim::new();
+    sim.server(ONE, |_| vec![(ms(1), Act::Refuse)]);
+    sim.server("10.0.0.2:53", |asked| asked.address(2).after(1));
+    let client = client(&sim, config(&[ONE, "10.0.0.2:53"]));
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(texts(&answer), [ip4(2)]);
+    assert!(sim.elapsed() <= ms(3));
+    let refused = Outcome::Io(std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(outcomes(&answer.attempts), [refused, Outcome::Answered(1)]);
+}
+
+/// What a server sends first, before the right answer 50 ms later.
+#[track_caller]
+fn garbage(make: impl Fn(&Asked) -> Vec<u8> + Send + 'static) {
+    let (sim, client) = one(move |asked| {
+        let mut acts: Acts = vec![(ms(1), Act::Send(make(asked)))];
+        acts.extend(asked.address(1).after(50));
+        acts
+    });
+    check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
+    assert_eq!(sim.elapsed(), ms(50));
+    assert_eq!(sim.seen().len(), 2, "nothing was sent again");
+}
+
+fn evil(asked: &Asked) -> Message {
+    match asked.code {
+        A => asked.reply().answer(&asked.name, A, 300, &[6, 6, 6, 6]),
+        _ => asked.reply().answer(&asked.name, AAAA, 300, &[6; 16]),
+    }
+}
+
+/// 4: what does not match is dropped, and the timer decides (RFC 5452 section 9.1).
+#[test]
+fn s2_04_what_does_not_match_is_dropped() {
+    garbage(|_| Vec::new());
+    garbage(|_| vec![1, 2, 3, 4, 5]);
+    garbage(|asked| asked.bytes[..12].to_vec());
+    garbage(|asked| evil(asked).build()[..11].to_vec());
+    // The query itself, echoed.
+    garbage(|asked| asked.bytes.clone());
+    // Another id.
+    garbage(|asked| evil(asked).patch(0, &(asked.id ^ 1).to_be_bytes()).build());
+    // Opcode NOTIFY.
+    garbage(|asked| evil(asked).patch(2, &[0xa1]).build());
+    // No question, two questions, as the count says.
+    garbage(|asked| evil(asked).patch(4, &[0, 0]).build());
+    garbage(|asked| evil(asked).patch(4, &[0, 2]).build());
+    // Another type, class or name in the question.
+    garbage(|asked| evil(asked).patch(asked.end - 4, &[0, 16]).build());
+    garbage(|asked| evil(asked).patch(asked.end - 2, &[0, 3]).build());
+    garbage(|asked| evil(asked).patch(13, b"b").build());
+    // A header-only SERVFAIL.
+    garbage(|asked| asked.rcode(2).patch(4, &[0, 0]).no_opt().build()[..12].to_vec());
+    // The right question, and records that do not fit their counts.
+    garbage(|asked| evil(asked).patch(6, &[0, 9]).build());
+}
+
+/// 4: the question's letters may come back in another case (RFC 4343).
+#[test]
+fn s2_04_letters_of_the_question_may_change() {
+    let (sim, client) = one(|asked| asked.address(1).patch(13, b"A").after(1));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+}
+
+/// 4: a header-only FORMERR or NOTIMP with the right id leads to the query without EDNS, at once.
+#[test]
+fn s2_04_a_header_alone_may_deny_edns() {
+    for rcode in [1, 4] {
+        let (sim, client) = one(move |asked| match asked.edns {
+            true => {
+                let header = asked.rcode(rcode).patch(4, &[0, 0]).no_opt().build();
+                vec![(ms(1), Act::Send(header[..12].to_vec()))]
+            }
+            false => asked.address(1).after(1),
+        });
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+        assert_eq!(sim.elapsed(), ms(2));
+    }
+}
+
+/// 5: one question has one id under way, however many ask it (RFC 5452 section 5); a retry
+/// replaces the one before.
+#[test]
+fn s2_05_one_question_has_one_id_under_way() {
+    let (sim, client) = one(|asked| asked.address(1).after(20));
+    let lookups: Vec<_> = (0..200)
+        .map(|_| client.lookup_ip("a.test.", Families::Both))
+        .collect();
+    for answer in sim.run(join(lookups)) {
+        assert_eq!(texts(&answer.expect("an answer")), [ip4(1), ip6(1)]);
+    }
+    assert_eq!(sim.seen().len(), 2);
+}
+
+/// 5: a retry after silence has its own socket; what comes to the old one is not heard.
+#[test]
+fn s2_05_a_retry_replaces_the_query() {
+    let mut count = 0;
+    let (sim, client) = one(move |asked| {
+        count += 1;
+        // To the first query an answer comes when it has been given up.
+        let late = if count == 1 { 2500 } else { 4000 };
+        asked.address(count).after(late)
+    });
+    assert!(lookup4(&sim, &client, "a.test.").is_err());
+    let seen = sim.seen();
+    let first = &seen[0].asked;
+    for again in &seen[1..] {
+        let copy = again.asked.id == first.id && again.at < ms(2000);
+        assert!(copy || again.asked.id != first.id);
+        assert_ne!(again.asked.socket, first.socket);
+    }
+    assert_eq!(sim.open_sockets(), 0);
+}
+
+/// Runs futures of one type at the same time.
+pub(crate) async fn join<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Output> {
+    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
+    std::future::poll_fn(|cx| {
+        for (future, output) in futures.iter_mut().zip(&mut outputs) {
+            if output.is_none()
+                && let std::task::Poll::Ready(value) = std::pin::Pin::new(future).poll(cx)
+            {
+                *output = Some(value);
+            }
+        }
+        match outputs.iter().all(Option::is_some) {
+            true => std::task::Poll::Ready(()),
+            false => std::task::Poll::Pending,
+        }
+    })
+    .await;
+    outputs.into_iter().flatten().collect()
+}
+
+/// 6: with random letters, a reply in others is not believed over UDP; TCP decides.
+#[test]
+fn s2_06_random_letters_are_compared() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| match asked.transport {
+        Transport::Udp => {
+            let lower = asked.name.to_lowercase();
+            let mut reply = evil(asked);
+            let mut at = 13;
+            for label in lower.split('.').filter(|label| !label.is_empty()) {
+                reply = reply.patch(at, label.as_bytes());
+                at += label.len() + 1;
+            }
+            reply.after(1)
+        }
+        Transport::Tcp => asked.address(1).after(1),
+    });
+    let client = client(&sim, config(&[ONE]).case_randomization(true));
+    let name = "abcdefghijklmnopqrstuvwxyz.test.";
+    check4(&sim, &client, name, Ok(&[&ip4(1)]));
+    let sent = &sim.seen()[0].asked.name;
+    assert_ne!(sent, name);
+    assert!(sent.eq_ignore_ascii_case(name));
+}
+
+/// 6: it is off by default.
+#[test]
+fn s2_06_letters_go_out_as_they_are() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    check4(&sim, &client, "AbC.test.", Ok(&[&ip4(1)]));
+    assert_eq!(sim.seen()[0].asked.name, "AbC.test.");
+}
+
+/// 7: a cookie goes out and comes back with the server's; a reply with another is dropped (RFC
+/// 7873).
+#[test]
+fn s2_07_cookies_are_learned_and_checked() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let ours = asked.cookie.clone().expect("a cookie")[..8].to_vec();
+        let with = |cookie: Vec<u8>| {
+            let length = u8::try_from(cookie.len()).expect("short");
+            [vec![0, 10, 0, length], cookie].concat()
+        };
+        let right = with([ours, vec![7; 8]].concat());
+        let mut acts = evil(asked).opt_data(&with(vec![9; 16])).after(1);
+        acts.extend(evil(asked).opt_data(&with(vec![9; 3])).after(2));
+        acts.extend(asked.address(1).opt_data(&right).after(3));
+        acts
+    });
+    let client = client(&sim, config(&[ONE]).cookies(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
+    let cookies: Vec<_> = sim
+        .seen()
+        .into_iter()
+        .filter_map(|seen| seen.asked.cookie)
+        .collect();
+    assert_eq!(cookies[0].len(), 8);
+    assert_eq!(cookies[1], [&cookies[0][..], &[7; 8]].concat());
+}
+
+/// 7: BADCOOKIE brings the server's cookie; after some of them TCP is used (RFC 7873 section 5.3).
+#[test]
+fn s2_07_bad_cookies_end_at_tcp() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| match asked.transport {
+        Transport::Udp => asked.rcode(23).after(1),
+        Transport::Tcp => asked.address(1).after(1),
+    });
+    let client = client(&sim, config(&[ONE]).cookies(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    assert_eq!(sim.seen().len(), 5);
+}
+
+/// 8: only records along the CNAME chain of the question are answers.
+#[test]
+fn s2_08_foreign_records_are_no_answers() {
+    let (sim, client) = one(|asked| {
+        let reply = asked.reply();
+        match &*asked.name {
+            "answer.test." => reply.answer("evil.test.", A, 300, &[6, 6, 6, 6]),
+            "authority.test." => reply.authority("authority.test.", A, &[6, 6, 6, 6]),
+            "additional.test." => reply.additional("additional.test.", A, &[6, 6, 6, 6]),
+            _ => reply
+                .cname("chain.test.", 300, "b.test.")
+                .answer("chain.test.x.", A, 300, &[6, 6, 6, 6])
+                .answer("c.test.", A, 300, &[6, 6, 6, 6]),
+        }
+        .after(1)
+    });
+    for name in [
+        "answer.test.",
+        "authority.test.",
+        "additional.test.",
+        "chain.test.",
+    ] {
+        check4(&sim, &client, name, Err(LookupErrorKind::NoData));
+    }
+}

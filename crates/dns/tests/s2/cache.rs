@@ -1,0 +1,192 @@
+//! Numbers 30 to 36: TTLs, the cache, coalescing, bounds.
+
+use std::time::Duration;
+
+use trunkline_dns::io::Client;
+use trunkline_dns::{Families, LookupErrorKind, Source};
+
+use crate::anti_spoofing::join;
+use crate::message::{A, Asked, ip4, ms};
+use crate::sim::{Acts, Sim};
+use crate::support::{ONE, check4, client, config, lookup4, one, texts};
+
+fn caching(entries: usize, script: impl FnMut(&Asked) -> Acts + Send + 'static) -> (Sim, Client) {
+    let sim = Sim::new();
+    sim.server(ONE, script);
+    let client = client(&sim, config(&[ONE]).cache(entries));
+    (sim, client)
+}
+
+fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// 30: the key is the name in any letters and the type.
+#[test]
+fn s2_30_the_key_ignores_letters() {
+    let (sim, client) = caching(100, |asked| asked.address(1).after(1));
+    check4(&sim, &client, "Name.test.", Ok(&[&ip4(1)]));
+    let answer = lookup4(&sim, &client, "nAME.Test.").expect("an answer");
+    assert_eq!(
+        answer.source,
+        Source::Cache(ONE.parse().expect("an address"))
+    );
+    assert_eq!(sim.seen().len(), 1);
+    sim.run(client.lookup_txt("name.test."))
+        .expect_err("another type");
+    assert_eq!(sim.seen().len(), 2);
+}
+
+/// 30: without being asked to, nothing is cached.
+#[test]
+fn s2_30_there_is_no_cache_by_default() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    for _ in 0..3 {
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    }
+    assert_eq!(sim.seen().len(), 3);
+}
+
+/// 31: the TTL is the shortest of the chain and the records, not of what else is in the message.
+#[test]
+fn s2_31_the_shortest_ttl_of_the_chain_counts() {
+    let (sim, client) = caching(100, |asked| {
+        asked
+            .reply()
+            .cname("a.test.", 40, "b.test.")
+            .answer("b.test.", A, 100, &[192, 0, 2, 1])
+            .answer("b.test.", A, 90, &[192, 0, 2, 2])
+            .answer("other.test.", A, 1, &[192, 0, 2, 3])
+            .soa("test.", 2, 2)
+            .after(1)
+    });
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(answer.ttl, Some(secs(40)));
+    sim.pass(secs(15));
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!((answer.ttl, sim.seen().len()), (Some(secs(25)), 1));
+    sim.pass(secs(25));
+    lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(sim.seen().len(), 2);
+}
+
+/// 31: a TTL with the top bit set is 0 (RFC 2181 section 8); 0 is used once; a long one is cut.
+#[test]
+fn s2_31_ttls_at_the_ends() {
+    for (ttl, kept) in [
+        (0, 0),
+        (1 << 31, 0),
+        (u32::MAX, 0),
+        (i32::MAX as u32, 86_400),
+    ] {
+        let (sim, client) = caching(100, move |asked| {
+            asked
+                .reply()
+                .answer(&asked.name, A, ttl, &[192, 0, 2, 1])
+                .after(1)
+        });
+        let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+        assert_eq!(answer.ttl, Some(secs(kept)));
+        lookup4(&sim, &client, "a.test.").expect("an answer");
+        assert_eq!(sim.seen().len(), if kept == 0 { 2 } else { 1 });
+    }
+}
+
+/// 32: a denial is kept for the smaller of the SOA's TTL and minimum, without a SOA not at all (RFC
+/// 2308 section 5).
+#[test]
+fn s2_32_denials_are_kept_as_the_soa_says() {
+    for (rcode, kind) in [(3, LookupErrorKind::NotFound), (0, LookupErrorKind::NoData)] {
+        for (ttl, minimum, kept) in [(60, 30, 30), (20, 90, 20)] {
+            let (sim, client) = caching(100, move |asked| {
+                asked.rcode(rcode).soa("test.", ttl, minimum).after(1)
+            });
+            check4(&sim, &client, "a.test.", Err(kind));
+            sim.pass(secs(kept - 1));
+            check4(&sim, &client, "a.test.", Err(kind));
+            assert_eq!(sim.seen().len(), 1);
+            sim.pass(secs(1));
+            check4(&sim, &client, "a.test.", Err(kind));
+            assert_eq!(sim.seen().len(), 2);
+        }
+        let (sim, client) = caching(100, move |asked| asked.rcode(rcode).after(1));
+        check4(&sim, &client, "a.test.", Err(kind));
+        check4(&sim, &client, "a.test.", Err(kind));
+        assert_eq!(sim.seen().len(), 2);
+    }
+}
+
+/// 32: a denial of one name says nothing about names below it, nor a foreign SOA about this one.
+#[test]
+fn s2_32_denials_are_for_one_name() {
+    let (sim, client) = caching(100, |asked| match &*asked.name {
+        "a.test." => asked.nxdomain().after(1),
+        "c.test." => asked.rcode(3).soa("elsewhere.", 60, 60).after(1),
+        _ => asked.address(1).after(1),
+    });
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::NotFound));
+    check4(&sim, &client, "b.a.test.", Ok(&[&ip4(1)]));
+    check4(&sim, &client, "c.test.", Err(LookupErrorKind::NotFound));
+    check4(&sim, &client, "c.test.", Err(LookupErrorKind::NotFound));
+    assert_eq!(sim.seen().len(), 4);
+}
+
+/// 33: a failure is kept for a second (RFC 9520), so that a broken name is not asked for in a loop.
+#[test]
+fn s2_33_failures_are_kept_shortly() {
+    let (sim, client) = caching(100, |asked| asked.rcode(2).after(1));
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+    let sent = sim.seen().len();
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+    assert_eq!(sim.seen().len(), sent);
+    sim.pass(secs(1));
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+    assert!(sim.seen().len() > sent);
+}
+
+/// 35: lookups of one name share one flight, also its errors; another question has its own.
+#[test]
+fn s2_35_flights_are_shared() {
+    let (sim, client) = one(|asked| match &*asked.name {
+        "BAD.test." => asked.rcode(3).after(20),
+        _ => asked.address(1).after(20),
+    });
+    let lookups = (0..100).map(|at| {
+        let name = ["good.test.", "BAD.test.", "GOOD.test.", "bad.TEST."][at % 4];
+        client.lookup_ip(name, Families::Ipv4)
+    });
+    let results = sim.run(join(lookups.collect()));
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 50);
+    assert_eq!(sim.seen().len(), 2);
+}
+
+/// 36: the cache is bounded, and so are the records of one answer.
+#[test]
+fn s2_36_bounds() {
+    let (sim, client) = caching(64, |asked| asked.address(1).after(1));
+    for round in 0..500 {
+        check4(&sim, &client, &format!("h{round}.test."), Ok(&[&ip4(1)]));
+    }
+    // The last ones are still there, the first ones are not.
+    sim.clear_seen();
+    check4(&sim, &client, "h499.test.", Ok(&[&ip4(1)]));
+    assert_eq!(sim.seen().len(), 0);
+    check4(&sim, &client, "h0.test.", Ok(&[&ip4(1)]));
+    assert_eq!(sim.seen().len(), 1);
+
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let record = |at: u16| {
+            let [high, low] = at.to_be_bytes();
+            [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 10, 0, high, low]
+        };
+        (0..4000)
+            .fold(asked.reply(), |message, at| message.raw(6, &record(at)))
+            .after(1)
+    });
+    let client = crate::support::client(&sim, config(&[ONE]).tcp_only(true));
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(answer.addresses.len(), 1000);
+    assert_eq!(texts(&answer)[999], "10.0.3.231");
+    assert!(sim.elapsed() < ms(10));
+}

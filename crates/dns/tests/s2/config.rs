@@ -1,0 +1,221 @@
+//! Number 42: `resolv.conf`, and how it is read again.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use trunkline_dns::{ClientConfig, LookupErrorKind, ResolvConf};
+
+use crate::message::{ip4, ms};
+use crate::sim::Sim;
+use crate::support::{ONE, TWO, check4, client, names};
+
+fn servers(conf: &str) -> Vec<String> {
+    let known = |name: &str| (name == "eth0").then_some(7);
+    let servers = ResolvConf::parse(conf.as_bytes()).servers(known);
+    servers.iter().map(SocketAddr::to_string).collect()
+}
+
+/// 42: name servers, with scopes and ports; what is not understood is left out.
+#[test]
+fn s2_42_name_servers() {
+    for (conf, expected) in [
+        (
+            "nameserver 10.0.0.1\nnameserver ::1",
+            &["10.0.0.1:53", "[::1]:53"][..],
+        ),
+        ("nameserver fe80::1%eth0", &["[fe80::1%7]:53"]),
+        ("nameserver fe80::1%3", &["[fe80::1%3]:53"]),
+        (
+            "nameserver 10.0.0.1 10.0.0.2 # one a line",
+            &["10.0.0.1:53"],
+        ),
+        (
+            "  nameserver\t10.0.0.1\r\n;nameserver 10.0.0.9\n#nameserver 10.0.0.8",
+            &["10.0.0.1:53"],
+        ),
+        (
+            "nameserver 127.0.0.1:5353\nnameserver [::1]:54\nnameserver [::2]",
+            &["127.0.0.1:5353", "[::1]:54", "[::2]:53"],
+        ),
+        (
+            "nameserver 1\nnameserver a.b\nnameserver 10.0.0.1:0\nnameserver\nnameserver 10.0.0.3",
+            &["10.0.0.3:53"],
+        ),
+        (
+            "nameserver 10.0.0.1\nnameserver 10.0.0.2\nnameserver 10.0.0.3\nnameserver 10.0.0.4",
+            &["10.0.0.1:53", "10.0.0.2:53", "10.0.0.3:53", "10.0.0.4:53"],
+        ),
+        ("", &["127.0.0.1:53", "[::1]:53"]),
+        ("search a.test", &["127.0.0.1:53", "[::1]:53"]),
+        ("\u{feff}nameserver 10.0.0.1", &["10.0.0.1:53"]),
+        (
+            "nameserver fe80::1%eth9\nnameserver 10.0.0.1",
+            &["10.0.0.1:53"],
+        ),
+    ] {
+        assert_eq!(servers(conf), expected, "{conf:?}");
+    }
+}
+
+/// 42: the last of `search` and `domain` counts; each domain once.
+#[test]
+fn s2_42_search_lists() {
+    for (conf, expected) in [
+        ("search a.test b.test. A.test", &["a.test.", "b.test."][..]),
+        ("search a.test\ndomain b.test c.test", &["b.test."]),
+        (
+            "domain b.test\nsearch a.test c.test",
+            &["a.test.", "c.test."],
+        ),
+        ("search a..b ok.test", &["ok.test."]),
+        ("search a.test\nsearch", &[]),
+    ] {
+        assert_eq!(
+            ResolvConf::parse(conf.as_bytes()).search,
+            names(expected),
+            "{conf:?}"
+        );
+    }
+}
+
+/// 42: options, within their bounds; unknown ones are passed over.
+#[test]
+fn s2_42_options() {
+    let conf = ResolvConf::parse(
+        b"options ndots:99 timeout:0 attempts:9 rotate edns0 trust-ad\noptions nonsense no-aaaa ndots:x",
+    );
+    let options = conf.options;
+    assert_eq!((options.ndots, options.attempts), (Some(15), Some(5)));
+    assert_eq!(options.timeout, Some(Duration::from_secs(1)));
+    assert!(options.rotate && options.no_aaaa && !options.use_tcp && !options.single_request);
+    for word in ["use-vc", "usevc", "tcp"] {
+        let conf = ResolvConf::parse(format!("options {word}").as_bytes());
+        assert!(conf.options.use_tcp);
+    }
+}
+
+/// 42: the environment wins over the file.
+#[test]
+fn s2_42_environment() {
+    let mut conf = ResolvConf::parse(b"search a.test\noptions ndots:5 timeout:3");
+    conf.apply_environment(Some("b.test c.test"), Some("ndots:2 rotate"));
+    assert_eq!(conf.search, names(&["b.test.", "c.test."]));
+    assert_eq!(conf.options.ndots, Some(2));
+    assert_eq!(conf.options.timeout, Some(Duration::from_secs(3)));
+    assert!(conf.options.rotate);
+}
+
+/// 42: NULs, other octets and endless lines do no harm (CVE-2024-25629).
+#[test]
+fn s2_42_hostile_files() {
+    let mut text = b"\0\nnameserver 10.0.0.1\0\n\xff\xfe nameserver 10.0.0.2\n#".to_vec();
+    text.extend(vec![b'x'; 1 << 20]);
+    text.extend(b"\nsearch ");
+    text.extend(b"a.test ".repeat(100_000));
+    text.extend(b"\nnameserver 10.0.0.3");
+    let conf = ResolvConf::parse(&text);
+    let servers: Vec<_> = conf
+        .servers(|_| None)
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(servers, ["10.0.0.1:53", "10.0.0.3:53"]);
+    assert_eq!(conf.search, names(&["a.test."]));
+}
+
+/// A file of its own for each test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        Self(folder.join(format!("{name}-{}", std::process::id())))
+    }
+
+    /// Replaces the file, as editors do, so that its inode changes.
+    fn write(&self, text: &str) {
+        let fresh = self.0.with_extension("fresh");
+        fs::write(&fresh, text).expect("a file");
+        fs::rename(&fresh, &self.0).expect("a file");
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// 42: the file is read again when it has changed, looked at every 5 s at most; a file that is
+/// being written or is gone does not drop what works.
+#[test]
+fn s2_42_the_file_is_read_again() {
+    let file = Scratch::new("resolv");
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    sim.server(TWO, |asked| asked.address(2).after(1));
+    file.write("nameserver 10.0.0.1\n");
+    let config = ClientConfig::system().no_hosts().resolv_conf_file(&file.0);
+    let client = client(&sim, config);
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    file.write("nameserver 10.0.0.2\n");
+    sim.pass(ms(4000));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    sim.pass(ms(1000));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    file.write("# name");
+    sim.pass(ms(5000));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    fs::remove_file(&file.0).expect("it was there");
+    sim.pass(ms(5000));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    file.write("nameserver 10.0.0.1\n");
+    sim.pass(ms(5000));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+}
+
+/// 42: `no-reload` keeps the first.
+#[test]
+fn s2_42_no_reload() {
+    let file = Scratch::new("no-reload");
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    file.write("nameserver 10.0.0.1\noptions no-reload\n");
+    let client = client(
+        &sim,
+        ClientConfig::system().no_hosts().resolv_conf_file(&file.0),
+    );
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    file.write("nameserver 10.0.0.2\n");
+    sim.pass(ms(10_000));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+}
+
+/// 41: the hosts file is read again too.
+#[test]
+fn s2_41_the_hosts_file_is_read_again() {
+    let file = Scratch::new("hosts");
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    let config = crate::support::config(&[ONE]).hosts_file(&file.0);
+    let client = client(&sim, config);
+    check4(&sim, &client, "a.test", Ok(&[&ip4(1)]));
+    file.write("10.1.1.1 a.test\n");
+    sim.pass(ms(5000));
+    check4(&sim, &client, "a.test", Ok(&["10.1.1.1"]));
+}
+
+/// 42: `no-aaaa` leaves IPv6 out.
+#[test]
+fn s2_42_no_aaaa() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    let conf = ResolvConf::parse(b"nameserver 10.0.0.1\noptions no-aaaa\n");
+    let client = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+    crate::support::check(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    let six = sim.run(client.lookup_ip("a.test.", trunkline_dns::Families::Ipv6));
+    assert_eq!(six.expect_err("none").kind(), LookupErrorKind::NoData);
+    assert_eq!(sim.seen().len(), 1);
+}

@@ -1,0 +1,289 @@
+//! Numbers 37 to 41, and 43 to 46: names, the search list, the hosts file.
+
+use trunkline_dns::{ClientConfig, Families, Hosts, LookupErrorKind, ResolvConf, Source};
+
+use crate::message::{A, ip4, ip6, ms};
+use crate::sim::Sim;
+use crate::support::{
+    ONE, asked, check, check4, client, config, lookup, lookup4, names, one, texts,
+};
+
+/// 37: a name that cannot be is an error without a packet, which says where it is wrong.
+#[test]
+fn s2_37_bad_names_are_not_sent() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    let label = "a".repeat(64);
+    let long = [
+        "a".repeat(63),
+        "b".repeat(63),
+        "c".repeat(63),
+        "d".repeat(62),
+    ]
+    .join(".");
+    for name in [
+        "", ".", "..", ".a", "a..b", "a b", "a\0b", "a/b", "a@b", "b\\.c", "*.test.", &label, &long,
+    ] {
+        let error = lookup(&sim, &client, name).expect_err(name);
+        assert_eq!(error.kind(), LookupErrorKind::InvalidName, "{name:?}");
+    }
+    assert_eq!(sim.seen().len(), 0);
+    // The longest there is: 253 characters.
+    let longest = &long[1..];
+    check4(&sim, &client, longest, Ok(&[&ip4(1)]));
+    check4(&sim, &client, &format!("{longest}."), Ok(&[&ip4(1)]));
+    check4(&sim, &client, "a_b.-x-.test.", Ok(&[&ip4(1)]));
+}
+
+/// 38: IP literals need no packet; strict ones only, and what looks like one is not asked for.
+#[test]
+fn s2_38_literals() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    for (text, expected) in [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::1", "::1"),
+        ("2001:DB8::7", "2001:db8::7"),
+        ("fe80::1%3", "fe80::1%3"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+    ] {
+        let answer = lookup(&sim, &client, text).expect(text);
+        assert_eq!(texts(&answer), [expected]);
+        assert_eq!(
+            (answer.source, answer.ttl, answer.server()),
+            (Source::Literal, None, None)
+        );
+    }
+    for text in [
+        "127.1",
+        "1",
+        "0x7f.1",
+        "1.2.3.256",
+        "1.2.3",
+        "1.2.3.4.5",
+        "01.02.03.04",
+        "1.2.3.4.",
+        "a.0x7F",
+        "::g",
+        "1::2::3",
+        "fe80::1%nosuch0",
+        "[::1]",
+        "a:80",
+        "example.123",
+    ] {
+        let error = lookup(&sim, &client, text).expect_err(text);
+        assert_eq!(error.kind(), LookupErrorKind::InvalidName, "{text}");
+    }
+    let other = sim
+        .run(client.lookup_ip("192.0.2.7", Families::Ipv6))
+        .expect_err("IPv4");
+    assert_eq!(other.kind(), LookupErrorKind::NoData);
+    assert_eq!(sim.seen().len(), 0);
+}
+
+/// 38: an IPv6 zone may be the name of an interface.
+#[cfg(target_os = "linux")]
+#[test]
+fn s2_38_zones_by_name() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    let index = trunkline_dns::io::interface_index("lo").expect("the loopback interface");
+    let answer = lookup(&sim, &client, "fe80::1%lo").expect("a literal");
+    assert_eq!(answer.addresses[0].scope_id, index);
+    let text = answer.addresses[0].with_port(53).to_string();
+    assert_eq!(text, format!("[fe80::1%{index}]:53"));
+}
+
+/// 39: names with a fixed answer need no packet (RFC 6761, RFC 7686); `.local` is a name like any.
+#[test]
+fn s2_39_special_names() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    for name in ["localhost", "LocalHost.", "a.b.localhost"] {
+        check(&sim, &client, name, Ok(&["127.0.0.1", "::1"]));
+    }
+    let six = sim
+        .run(client.lookup_ip("localhost", Families::Ipv6))
+        .expect("loopback");
+    assert_eq!(texts(&six), ["::1"]);
+    for name in ["invalid", "a.invalid.", "a.ONION", "x.y.onion."] {
+        check(&sim, &client, name, Err(LookupErrorKind::NotFound));
+    }
+    assert_eq!(sim.seen().len(), 0);
+    check4(&sim, &client, "a.cluster.local.", Ok(&[&ip4(1)]));
+}
+
+fn searching(conf: &str, good: &'static [&'static str]) -> (Sim, trunkline_dns::io::Client) {
+    let sim = Sim::new();
+    sim.server(ONE, move |asked| match good.contains(&&*asked.name) {
+        true => asked.address(1).after(1),
+        false if asked.name.starts_with("nodata.") => asked.no_data().after(1),
+        false if asked.name.contains("broken") => asked.rcode(2).after(1),
+        false if asked.name.contains("silent") => Vec::new(),
+        false => asked.nxdomain().after(1),
+    });
+    let conf = ResolvConf::parse(format!("nameserver 10.0.0.1\n{conf}\n").as_bytes());
+    let client = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+    (sim, client)
+}
+
+/// 40: with `ndots` dots the name comes first as it is, else last; a dot at the end stands for
+/// itself; each candidate is asked once.
+#[test]
+fn s2_40_the_order_of_candidates() {
+    let conf = "search x.test y.test x.test.";
+    for (options, name, expected) in [
+        ("", "a", &["a.x.test.", "a.y.test.", "a."][..]),
+        ("", "a.b", &["a.b.", "a.b.x.test.", "a.b.y.test."]),
+        (
+            "options ndots:2",
+            "a.b",
+            &["a.b.x.test.", "a.b.y.test.", "a.b."],
+        ),
+        ("options ndots:0", "a", &["a.", "a.x.test.", "a.y.test."]),
+        ("", "a.b.", &["a.b."]),
+        ("options ndots:15", "a.", &["a."]),
+    ] {
+        let (sim, client) = searching(&format!("{conf}\n{options}"), &[]);
+        check4(&sim, &client, name, Err(LookupErrorKind::NotFound));
+        assert_eq!(asked(&sim), expected);
+    }
+}
+
+/// 40: NODATA leads on as NXDOMAIN does.
+#[test]
+fn s2_40_no_data_leads_on() {
+    let (sim, client) = searching("search x.test y.test", &["nodata.y.test."]);
+    check4(&sim, &client, "nodata", Ok(&[&ip4(1)]));
+    assert_eq!(asked(&sim), ["nodata.x.test.", "nodata.y.test."]);
+    let (sim, client) = searching("search x.test y.test", &[]);
+    check4(&sim, &client, "nodata", Err(LookupErrorKind::NoData));
+}
+
+/// 40: a candidate that failed softly is remembered: the name is then never said not to exist.
+#[test]
+fn s2_40_a_soft_failure_is_no_denial() {
+    let (sim, client) = searching("search broken.test y.test", &[]);
+    check4(&sim, &client, "a", Err(LookupErrorKind::Unavailable));
+    assert_eq!(asked(&sim).last().expect("queries"), "a.");
+    let (sim, client) = searching("search broken.test y.test", &["a.y.test."]);
+    check4(&sim, &client, "a", Ok(&[&ip4(1)]));
+    let (sim, client) = searching("search silent.test y.test", &["a.y.test."]);
+    check4(&sim, &client, "a", Ok(&[&ip4(1)]));
+}
+
+/// 40: a candidate that is too long is left out.
+#[test]
+fn s2_40_candidates_have_a_length() {
+    let suffix = "s".repeat(60);
+    let (sim, client) = searching(&format!("search {suffix}.{suffix}.test"), &[]);
+    let name = format!("{0}.{0}.{0}", "a".repeat(50));
+    check4(&sim, &client, &name, Err(LookupErrorKind::NotFound));
+    assert_eq!(asked(&sim), [format!("{name}.")]);
+}
+
+/// Issue 5, point 8: the candidate that won is asked first the next time; the list is walked again
+/// when it is gone.
+#[test]
+fn s2_40_the_winner_is_asked_first() {
+    let sim = Sim::new();
+    let mut moved = false;
+    sim.server(ONE, move |asked| match &*asked.name.to_lowercase() {
+        "api.z.test." if !moved => asked.address(1).after(1),
+        "move.test." => {
+            moved = true;
+            asked.address(9).after(1)
+        }
+        "api.x.test." if moved => asked.address(2).after(1),
+        _ => asked.nxdomain().after(1),
+    });
+    let search = names(&["x.test.", "y.test.", "z.test."]);
+    let client = client(&sim, config(&[ONE]).search(search).ndots(5));
+    check(&sim, &client, "api", Ok(&[&ip4(1), &ip6(1)]));
+    assert_eq!(sim.seen().len(), 6);
+    sim.clear_seen();
+    check(&sim, &client, "API", Ok(&[&ip4(1), &ip6(1)]));
+    assert_eq!(asked(&sim), ["API.z.test.", "API.z.test."]);
+    check4(&sim, &client, "move.test.", Ok(&[&ip4(9)]));
+    sim.clear_seen();
+    check4(&sim, &client, "api", Ok(&[&ip4(2)]));
+    assert_eq!(asked(&sim), ["api.z.test.", "api.x.test."]);
+}
+
+/// 41: the hosts file comes first; lines add up; what it has of a name is all there is of it.
+#[test]
+fn s2_41_the_hosts_file() {
+    let text = b"\xef\xbb\xbf127.0.0.1\tlocalhost # comment\r\n10.0.0.1 Both both.alias\n\
+        fe80::1%3 both\n 10.0.0.2\tBOTH. \n#10.0.0.9 none\nbad none\n10.0.0.3\n10.0.0.4 four\n";
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    let client = client(&sim, config(&[ONE]).hosts(Hosts::parse(text)));
+    check(
+        &sim,
+        &client,
+        "both",
+        Ok(&["10.0.0.1", "10.0.0.2", "fe80::1%3"]),
+    );
+    check(&sim, &client, "bOth.aLias.", Ok(&["10.0.0.1"]));
+    check(&sim, &client, "localhost", Ok(&["127.0.0.1"]));
+    let error = sim
+        .run(client.lookup_ip("four", Families::Ipv6))
+        .expect_err("IPv4 alone");
+    assert_eq!(error.kind(), LookupErrorKind::NoData);
+    assert_eq!(sim.seen().len(), 0);
+    check4(&sim, &client, "none", Ok(&[&ip4(1)]));
+    let answer = lookup4(&sim, &client, "four").expect("an answer");
+    assert_eq!((answer.source, answer.ttl), (Source::Hosts, None));
+}
+
+/// 43: a name that is not ASCII is refused, with the advice to write its `xn--` form.
+#[cfg(not(feature = "idna"))]
+#[test]
+fn s2_43_names_are_ascii() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    let error = lookup(&sim, &client, "b\u{fc}cher.test.").expect_err("not ASCII");
+    assert_eq!(error.kind(), LookupErrorKind::InvalidName);
+    assert!(error.to_string().contains("xn--"), "{error}");
+    check4(&sim, &client, "xn--bcher-kva.test.", Ok(&[&ip4(1)]));
+}
+
+/// 43: with the feature `idna` it is converted (UTS 46, non-transitional), and refused where that
+/// cannot be.
+#[cfg(feature = "idna")]
+#[test]
+fn s2_43_names_are_converted() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    check4(&sim, &client, "b\u{fc}cher.test.", Ok(&[&ip4(1)]));
+    check4(&sim, &client, "stra\u{df}e.test.", Ok(&[&ip4(1)]));
+    assert_eq!(asked(&sim), ["xn--bcher-kva.test.", "xn--strae-oqa.test."]);
+    for name in ["xn--.test.", "a\u{fffd}.test.", "xn--b\u{fc}.test."] {
+        let error = lookup(&sim, &client, name).expect_err(name);
+        assert_eq!(error.kind(), LookupErrorKind::InvalidName);
+    }
+}
+
+/// 44: addresses keep the server's order, IPv4 first: sorting by RFC 6724 is the caller's.
+#[test]
+fn s2_44_the_order_is_the_servers() {
+    let (sim, client) = one(|asked| match asked.code {
+        A => [3, 1, 2, 1]
+            .into_iter()
+            .fold(asked.reply(), |message, last| {
+                message.answer(&asked.name, A, 60, &[192, 0, 2, last])
+            })
+            .after(5),
+        _ => asked.address(1).after(1),
+    });
+    let answer = lookup(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(texts(&answer), [ip4(3), ip4(1), ip4(2), ip6(1)]);
+}
+
+/// 46: ANY is never asked, and each lookup asks only for what it needs.
+#[test]
+fn s2_46_only_what_is_needed_is_asked() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    lookup(&sim, &client, "a.test.").expect("an answer");
+    sim.run(client.lookup_ip("a.test.", Families::Ipv6))
+        .expect("an answer");
+    let _ = sim.run(client.lookup_srv("a.test."));
+    let _ = sim.run(client.lookup_txt("a.test."));
+    let codes: Vec<_> = sim.seen().iter().map(|seen| seen.asked.code).collect();
+    assert_eq!(codes, [1, 28, 28, 33, 16]);
+    assert!(sim.elapsed() < ms(1000));
+}

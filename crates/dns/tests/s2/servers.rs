@@ -1,0 +1,345 @@
+//! Numbers 17 to 23: servers, retries, time.
+
+use std::time::Duration;
+
+use trunkline_dns::{
+    ClientConfig, Families, Family, LookupErrorKind, Outcome, ResolvConf, Transport,
+};
+
+use crate::anti_spoofing::join;
+use crate::message::{A, AAAA, ip4, ip6, ms};
+use crate::sim::Sim;
+use crate::support::{
+    ONE, TWO, check, check4, client, config, lookup, lookup4, names, one, outcomes, texts, two,
+};
+
+/// 17: servers are asked in the order of the list.
+#[test]
+fn s2_17_servers_are_asked_in_order() {
+    let (sim, client) = two(
+        |asked| asked.address(1).after(1),
+        |asked| asked.address(2).after(1),
+    );
+    for _ in 0..20 {
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    }
+}
+
+/// 17: a server that is silent is paid for once, not by every lookup.
+#[test]
+fn s2_17_a_dead_server_is_remembered() {
+    let (sim, client) = two(|_| Vec::new(), |asked| asked.address(2).after(1));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    assert_eq!(sim.elapsed(), ms(2001));
+    for round in 0..50 {
+        let before = sim.elapsed();
+        check4(&sim, &client, &format!("h{round}.test."), Ok(&[&ip4(2)]));
+        assert_eq!(sim.elapsed() - before, ms(1));
+    }
+}
+
+/// 17: it is probed after 5 s by a query whose answer nobody waits for, one at a time; once it
+/// answers it is first again.
+#[test]
+fn s2_17_a_server_that_is_back_is_found() {
+    let sim = Sim::new();
+    let mut lookups = 0;
+    sim.server(ONE, move |asked| {
+        lookups += 1;
+        // The query and its copy are lost, the next ones are answered.
+        if lookups <= 2 {
+            Vec::new()
+        } else {
+            asked.address(1).after(1)
+        }
+    });
+    sim.server(TWO, |asked| asked.address(2).after(1));
+    let client = client(&sim, config(&[ONE, TWO]));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    sim.clear_seen();
+    for round in 0..20 {
+        check4(&sim, &client, &format!("h{round}.test."), Ok(&[&ip4(2)]));
+    }
+    let one = ONE.parse().expect("an address");
+    assert!(
+        sim.seen().iter().all(|seen| seen.asked.server != one),
+        "not before 5 s"
+    );
+    sim.pass(ms(5000));
+    let mut back = 0;
+    for round in 0..200 {
+        let before = sim.elapsed();
+        let answer = lookup4(&sim, &client, &format!("i{round}.test.")).expect("an answer");
+        assert!(sim.elapsed() - before <= ms(1), "nobody waits for a probe");
+        sim.pass(ms(5));
+        back += usize::from(texts(&answer) == [ip4(1)]);
+    }
+    assert!(
+        back > 100,
+        "{back} of 200 were answered by the first server again"
+    );
+}
+
+/// 17: `rotate` starts each lookup at another server.
+#[test]
+fn s2_17_rotate_spreads_the_lookups() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    sim.server(TWO, |asked| asked.address(2).after(1));
+    let conf = ResolvConf::parse(b"nameserver 10.0.0.1\nnameserver 10.0.0.2\noptions rotate\n");
+    let own = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+    let mut first = 0;
+    for round in 0..100 {
+        let answer = lookup4(&sim, &own, &format!("h{round}.test.")).expect("an answer");
+        first += usize::from(texts(&answer) == [ip4(1)]);
+    }
+    assert!((20..=80).contains(&first), "{first} of 100");
+}
+
+/// 18: without knowledge an attempt takes 2 s, with answers that were timed five times their mean,
+/// 250 ms at least.
+#[test]
+fn s2_18_attempts_adapt_to_the_server() {
+    let mut count = 0;
+    let (sim, client) = two(
+        move |asked| {
+            count += 1;
+            if count <= 5 {
+                asked.address(1).after(10)
+            } else {
+                Vec::new()
+            }
+        },
+        |asked| asked.address(2).after(1),
+    );
+    for round in 0..5 {
+        check4(&sim, &client, &format!("h{round}.test."), Ok(&[&ip4(1)]));
+    }
+    let before = sim.elapsed();
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    assert_eq!(sim.elapsed() - before, ms(251));
+}
+
+/// 18: rounds double their time and are jittered; all of it is bounded by attempts and timeout.
+#[test]
+fn s2_18_all_attempts_have_a_bound() {
+    let (sim, client) = one(|_| Vec::new());
+    let error = lookup4(&sim, &client, "a.test.").expect_err("no answer");
+    assert_eq!(error.kind(), LookupErrorKind::Unavailable);
+    // 2 s, then between half and all of 4 s.
+    assert!(
+        (ms(4000)..=ms(6000)).contains(&sim.elapsed()),
+        "{:?}",
+        sim.elapsed()
+    );
+    assert_eq!(error.elapsed(), sim.elapsed());
+    let silence = Outcome::TimedOut { ignored: 0 };
+    assert_eq!(outcomes(error.attempts()), [silence, silence]);
+}
+
+/// 18: the caller's deadline comes first.
+#[test]
+fn s2_18_the_deadline_bounds_the_whole() {
+    let sim = Sim::new();
+    sim.server(ONE, |_| Vec::new());
+    let config = config(&[ONE])
+        .deadline(ms(700))
+        .search(names(&["x.test.", "y.test."]));
+    let client = client(&sim, config);
+    let error = lookup(&sim, &client, "a").expect_err("no answer");
+    assert_eq!(error.kind(), LookupErrorKind::Deadline);
+    assert_eq!(sim.elapsed(), ms(700));
+    assert_eq!(sim.open_sockets(), 0);
+    assert!(error.to_string().contains("10.0.0.1:53"), "{error}");
+}
+
+/// 19: SERVFAIL, REFUSED, NOTIMP and a lame reply lead to the next server, at once.
+#[test]
+fn s2_19_failures_lead_to_the_next_server() {
+    for rcode in [2, 4, 5, 9] {
+        let (sim, client) = two(
+            move |asked| asked.rcode(rcode).after(1),
+            |asked| asked.address(2).after(1),
+        );
+        check(&sim, &client, "a.test.", Ok(&[&ip4(2), &ip6(2)]));
+        assert!(sim.elapsed() <= ms(3));
+    }
+    // A referral: no recursion, no authority, no SOA (Go #15434).
+    let (sim, client) = two(
+        |asked| {
+            asked
+                .reply()
+                .patch(2, &[0x80, 0])
+                .authority("test.", 2, b"\x01n\0")
+                .after(1)
+        },
+        |asked| asked.address(2).after(1),
+    );
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(texts(&answer), [ip4(2)]);
+    assert_eq!(answer.attempts[0].outcome, Outcome::Lame);
+}
+
+/// 19: NXDOMAIN and NODATA are final: no other server is asked.
+#[test]
+fn s2_19_a_verdict_is_final() {
+    let (sim, client) = two(
+        |asked| asked.nxdomain().after(1),
+        |asked| asked.address(2).after(1),
+    );
+    check(&sim, &client, "a.test.", Err(LookupErrorKind::NotFound));
+    let (sim2, client2) = two(
+        |asked| asked.no_data().after(1),
+        |asked| asked.address(2).after(1),
+    );
+    check(&sim2, &client2, "a.test.", Err(LookupErrorKind::NoData));
+    assert_eq!((sim.seen().len(), sim2.seen().len()), (2, 2));
+}
+
+/// 20: A and AAAA leave at the same time; a second copy goes out after 1 s from a new port, with
+/// the same id.
+#[test]
+fn s2_20_a_second_copy_leaves_from_a_new_port() {
+    let mut count = 0;
+    let (sim, client) = one(move |asked| {
+        count += 1;
+        // Of the two first, one is lost.
+        if count == 2 {
+            Vec::new()
+        } else {
+            asked.address(1).after(1)
+        }
+    });
+    check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
+    let seen = sim.seen();
+    assert_eq!(seen[0].at, seen[1].at);
+    assert_eq!(seen[0].asked.socket, seen[1].asked.socket);
+    assert_eq!(seen[2].at, ms(1000));
+    assert_eq!(seen[2].asked.id, seen[1].asked.id);
+    assert_ne!(seen[2].asked.socket, seen[1].asked.socket);
+    assert_eq!(sim.elapsed(), ms(1001));
+}
+
+/// 20: `single-request` asks AAAA when A is done, `single-request-reopen` from a socket of its own.
+#[test]
+fn s2_20_single_request_options() {
+    for (option, apart) in [("single-request", true), ("single-request-reopen", false)] {
+        let sim = Sim::new();
+        sim.server(ONE, |asked| asked.address(1).after(10));
+        let conf = format!("nameserver 10.0.0.1\noptions {option}\n");
+        let conf = ResolvConf::parse(conf.as_bytes());
+        let client = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+        check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
+        let seen = sim.seen();
+        assert_eq!(seen[1].at > seen[0].at, apart);
+        assert_ne!(seen[0].asked.socket, seen[1].asked.socket);
+    }
+}
+
+/// 21: when one family has come, the other has one attempt's time and no more; what is there is
+/// returned and marked.
+#[test]
+fn s2_21_a_silent_family_is_not_waited_for_long() {
+    for silent in [A, AAAA] {
+        let (sim, client) = one(move |asked| match asked.code == silent {
+            true => Vec::new(),
+            false => asked.address(1).after(10),
+        });
+        let answer = lookup(&sim, &client, "a.test.").expect("an answer");
+        let (there, missing) = match silent {
+            A => (ip6(1), Family::Ipv4),
+            _ => (ip4(1), Family::Ipv6),
+        };
+        assert_eq!(texts(&answer), [there]);
+        let partial = answer.partial.expect("partial");
+        assert_eq!(
+            (partial.family, partial.kind),
+            (missing, LookupErrorKind::Unavailable)
+        );
+        assert_eq!(sim.elapsed(), ms(2000));
+    }
+}
+
+/// 21: each family is told as soon as it comes.
+#[test]
+fn s2_21_families_are_told_as_they_come() {
+    let (sim, client) = one(|asked| asked.address(1).after(if asked.code == A { 5 } else { 80 }));
+    let mut lookup = client.lookup_ip("a.test.", Families::Both);
+    let first = sim.run(lookup.next_event()).expect("an event");
+    assert_eq!((first.family, sim.elapsed()), (Family::Ipv4, ms(5)));
+    assert_eq!(first.addresses.expect("addresses")[0].to_string(), ip4(1));
+    let second = sim.run(lookup.next_event()).expect("an event");
+    assert_eq!((second.family, sim.elapsed()), (Family::Ipv6, ms(80)));
+    assert_eq!(sim.run(lookup.next_event()), None);
+    assert_eq!(sim.run(lookup).expect("an answer").addresses.len(), 2);
+}
+
+/// 22: one family fails softly or is denied, the other is fine: the fine one is returned.
+#[test]
+fn s2_22_the_fine_family_is_returned() {
+    for (rcode, partial) in [(2, true), (5, true), (3, false)] {
+        let (sim, client) = one(move |asked| match asked.code {
+            A => asked.address(1).after(1),
+            _ => asked.rcode(rcode).after(1),
+        });
+        let answer = lookup(&sim, &client, "a.test.").expect("an answer");
+        assert_eq!(texts(&answer), [ip4(1)]);
+        assert_eq!(answer.partial.is_some(), partial, "rcode {rcode}");
+        assert!(sim.elapsed() < ms(100));
+    }
+}
+
+/// 23: dropping a lookup closes its sockets; another who waits for the same is not hurt.
+#[test]
+fn s2_23_dropping_gives_up_what_nobody_else_wants() {
+    let (sim, client) = one(|asked| asked.address(1).after(50));
+    let mut first = client.lookup_ip("a.test.", Families::Both);
+    let mut second = client.lookup_ip("a.test.", Families::Both);
+    let until = sim.elapsed_instant() + ms(10);
+    sim.run_until(first.next_event(), Some(until));
+    sim.run_until(second.next_event(), Some(until));
+    drop(first);
+    assert_eq!(
+        texts(&sim.run(second).expect("an answer")),
+        [ip4(1), ip6(1)]
+    );
+    assert_eq!(sim.seen().len(), 2);
+
+    let mut alone = client.lookup_ip("b.test.", Families::Both);
+    let until = sim.elapsed_instant() + ms(10);
+    sim.run_until(alone.next_event(), Some(until));
+    assert_eq!(sim.open_sockets(), 1);
+    drop(alone);
+    assert_eq!(sim.open_sockets(), 0);
+    // It is asked anew by who comes later.
+    check(&sim, &client, "b.test.", Ok(&[&ip4(1), &ip6(1)]));
+    assert_eq!(sim.seen().len(), 6);
+}
+
+/// 23: of many who wait, each gets the answer though others are dropped in between.
+#[test]
+fn s2_23_waiters_survive_each_other() {
+    let (sim, client) = one(|asked| asked.address(1).after(50));
+    let mut lookups: Vec<_> = (0..50)
+        .map(|_| client.lookup_ip("a.test.", Families::Ipv4))
+        .collect();
+    for at in 0..50 {
+        let until = sim.elapsed_instant();
+        sim.run_until(lookups[at].next_event(), Some(until));
+    }
+    let lookups: Vec<_> = lookups.into_iter().skip(1).step_by(2).collect();
+    assert!(sim.run(join(lookups)).iter().all(Result::is_ok));
+    assert_eq!(sim.seen().len(), 1);
+}
+
+/// `options use-vc` asks over TCP from the start.
+#[test]
+fn s2_18_tcp_from_the_start() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    let conf = ResolvConf::parse(b"nameserver 10.0.0.1\noptions use-vc timeout:1 attempts:1\n");
+    assert_eq!(conf.options.timeout, Some(Duration::from_secs(1)));
+    let client = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    assert_eq!(sim.seen()[0].asked.transport, Transport::Tcp);
+}

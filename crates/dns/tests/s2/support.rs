@@ -1,0 +1,100 @@
+//! What the tests share.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use trunkline_dns::io::Client;
+use trunkline_dns::{
+    ClientConfig, Families, IpAnswer, LookupError, LookupErrorKind, Name, Outcome, ServerAttempt,
+};
+
+use crate::message::Asked;
+use crate::sim::{Acts, Sim};
+
+pub(crate) const ONE: &str = "10.0.0.1:53";
+pub(crate) const TWO: &str = "10.0.0.2:53";
+
+pub(crate) fn config(servers: &[&str]) -> ClientConfig {
+    let parse = |server: &&str| server.parse::<SocketAddr>().expect("an address");
+    ClientConfig::with_servers(servers.iter().map(parse).collect())
+}
+
+pub(crate) fn client(sim: &Sim, config: ClientConfig) -> Client {
+    Client::new(Arc::new(sim.clone()), config)
+}
+
+/// A simulation with one server and a client of it.
+pub(crate) fn one(script: impl FnMut(&Asked) -> Acts + Send + 'static) -> (Sim, Client) {
+    let sim = Sim::new();
+    sim.server(ONE, script);
+    let client = client(&sim, config(&[ONE]));
+    (sim, client)
+}
+
+/// A simulation with two servers and a client of both.
+pub(crate) fn two(
+    first: impl FnMut(&Asked) -> Acts + Send + 'static,
+    second: impl FnMut(&Asked) -> Acts + Send + 'static,
+) -> (Sim, Client) {
+    let sim = Sim::new();
+    sim.server(ONE, first);
+    sim.server(TWO, second);
+    let client = client(&sim, config(&[ONE, TWO]));
+    (sim, client)
+}
+
+pub(crate) fn lookup(sim: &Sim, client: &Client, host: &str) -> Result<IpAnswer, LookupError> {
+    sim.run(client.lookup_ip(host, Families::Both))
+}
+
+pub(crate) fn lookup4(sim: &Sim, client: &Client, host: &str) -> Result<IpAnswer, LookupError> {
+    sim.run(client.lookup_ip(host, Families::Ipv4))
+}
+
+/// The addresses of an answer, as text.
+pub(crate) fn texts(answer: &IpAnswer) -> Vec<String> {
+    answer.addresses.iter().map(ToString::to_string).collect()
+}
+
+/// Looks up both families; the addresses, or the kind of error.
+#[track_caller]
+pub(crate) fn check(
+    sim: &Sim,
+    client: &Client,
+    host: &str,
+    expected: Result<&[&str], LookupErrorKind>,
+) {
+    let result = lookup(sim, client, host);
+    let found = result.as_ref().map(texts).map_err(LookupError::kind);
+    let expected = expected.map(|list| list.iter().map(|&ip| ip.to_owned()).collect());
+    assert_eq!(found, expected, "{result:?}");
+}
+
+/// The same for IPv4 alone.
+#[track_caller]
+pub(crate) fn check4(
+    sim: &Sim,
+    client: &Client,
+    host: &str,
+    expected: Result<&[&str], LookupErrorKind>,
+) {
+    let result = lookup4(sim, client, host);
+    let found = result.as_ref().map(texts).map_err(LookupError::kind);
+    let expected = expected.map(|list| list.iter().map(|&ip| ip.to_owned()).collect());
+    assert_eq!(found, expected, "{result:?}");
+}
+
+pub(crate) fn outcomes(attempts: &[ServerAttempt]) -> Vec<Outcome> {
+    attempts.iter().map(|attempt| attempt.outcome).collect()
+}
+
+pub(crate) fn names(list: &[&str]) -> Vec<Name> {
+    list.iter()
+        .map(|text| Name::parse(text).expect("a name"))
+        .collect()
+}
+
+/// The names that servers were asked for, in order.
+pub(crate) fn asked(sim: &Sim) -> Vec<String> {
+    sim.seen().into_iter().map(|seen| seen.asked.name).collect()
+}

@@ -1,0 +1,258 @@
+//! Numbers 9 to 16 (14, DoT, comes with TLS).
+
+use std::collections::BTreeSet;
+
+use trunkline_dns::{LookupErrorKind, Outcome, Transport};
+
+use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
+use crate::sim::{Accept, Act, Sim};
+use crate::support::{
+    ONE, TWO, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
+};
+
+fn many(asked: &Asked, count: u8) -> Message {
+    (0..count).fold(asked.reply(), |message, last| match asked.code {
+        A => message.answer(&asked.name, A, 300, &[192, 0, 2, last]),
+        _ => message.answer(&asked.name, AAAA, 300, &crate::message::v6(last)),
+    })
+}
+
+/// 9: a query asks for datagrams of 1232 octets, in one OPT record, version 0, DO clear.
+#[test]
+fn s2_09_edns_asks_for_1232_octets() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    lookup4(&sim, &client, "a.test.").expect("an answer");
+    let asked = &sim.seen()[0].asked;
+    let opt = &asked.bytes[asked.end..];
+    assert_eq!(opt, [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
+}
+
+/// 9: a longer reply without TC is taken whole, as far as the buffer goes; beyond it TCP has it.
+#[test]
+fn s2_09_overlong_replies_are_not_lost() {
+    for (count, transports) in [
+        (60, vec![Transport::Udp]),
+        (180, vec![Transport::Udp, Transport::Tcp]),
+    ] {
+        let (sim, client) = one(move |asked| many(asked, count).after(1));
+        let answer = lookup4(&sim, &client, "name.that.takes.place.test.").expect("an answer");
+        assert_eq!(answer.addresses.len(), usize::from(count));
+        let used: Vec<_> = sim.seen().iter().map(|seen| seen.asked.transport).collect();
+        assert_eq!(used, transports);
+    }
+}
+
+/// 10: FORMERR without OPT: the same server is asked without EDNS, and it is remembered.
+#[test]
+fn s2_10_edns_is_left_out_where_it_is_not_known() {
+    for rcode in [1, 4, 16] {
+        let (sim, client) = one(move |asked| match asked.edns {
+            true if rcode == 16 => asked.rcode(rcode).after(1),
+            true => asked.rcode(rcode).no_opt().after(1),
+            false => asked.address(1).after(1),
+        });
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+        assert_eq!(sim.seen().len(), 2);
+        check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
+        assert_eq!(sim.seen().len(), 3, "it is remembered");
+    }
+}
+
+/// 10: silence is no reason to leave EDNS out.
+#[test]
+fn s2_10_edns_stays_after_silence() {
+    let (sim, client) = one(|_| Vec::new());
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+    assert!(sim.seen().iter().all(|seen| seen.asked.edns));
+}
+
+/// 10: an extended code is no answer: BADVERS again after EDNS was left out is a failure.
+#[test]
+fn s2_10_an_extended_code_is_no_data_never() {
+    let (sim, client) = one(|asked| asked.rcode(20).after(1));
+    let error = lookup4(&sim, &client, "a.test.").expect_err("no answer");
+    assert_eq!(error.kind(), LookupErrorKind::Unavailable);
+    assert_eq!(error.rcode(), Some(20));
+}
+
+/// 11: a truncated reply is thrown away and asked again over TCP, of the same server.
+#[test]
+fn s2_11_truncation_leads_to_tcp() {
+    let (sim, client) = one(|asked| match asked.transport {
+        Transport::Udp => asked.address(6).truncated().after(1),
+        Transport::Tcp => asked.address(1).after(1),
+    });
+    let answer = lookup(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(texts(&answer), [ip4(1), ip6(1)]);
+    assert_eq!(
+        outcomes(&answer.attempts)[..2],
+        [Outcome::Truncated, Outcome::Truncated]
+    );
+    assert_eq!(answer.attempts[2].transport, Transport::Tcp);
+}
+
+/// 11: TC over TCP: what came is taken.
+#[test]
+fn s2_11_truncation_over_tcp_is_let_be() {
+    let (sim, client) = one(|asked| asked.address(1).truncated().after(1));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+}
+
+/// 11: where TCP is refused or silent the next server is asked; the cut set is never used.
+#[test]
+fn s2_11_a_cut_set_is_never_used() {
+    for accept in [Accept::Refuse, Accept::Silent] {
+        let (sim, client) = two(
+            |asked| asked.address(6).truncated().after(1),
+            |asked| asked.address(2).after(1),
+        );
+        sim.accept(ONE.parse().expect("an address"), accept);
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    }
+}
+
+/// 12: length and message leave in one write (RFC 7766 section 8).
+#[test]
+fn s2_12_length_and_message_are_one_write() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    let query = sim.seen()[0].asked.bytes.len();
+    assert_eq!(sim.writes(), [query + 2]);
+}
+
+fn framed(message: &Message) -> Vec<u8> {
+    let message = message.build();
+    let length = u16::try_from(message.len()).expect("short");
+    [&length.to_be_bytes(), &message[..]].concat()
+}
+
+/// 12: octets may come one by one; a message that stops in the middle ends with the attempt.
+#[test]
+fn s2_12_a_half_reply_has_a_deadline() {
+    let sim = Sim::new();
+    let mut whole = true;
+    sim.server(ONE, move |asked| {
+        let bytes = framed(&asked.address(1));
+        let until = if whole { bytes.len() } else { 9 };
+        whole = false;
+        let pieces = bytes[..until].iter().zip(1..);
+        pieces
+            .map(|(&octet, at)| (ms(at), Act::Octets(vec![octet])))
+            .collect()
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    let before = sim.elapsed();
+    check4(&sim, &client, "b.test.", Err(LookupErrorKind::Unavailable));
+    assert!(sim.elapsed() - before < ms(10_000));
+}
+
+/// 12: a message with another id over TCP is passed over.
+#[test]
+fn s2_12_foreign_messages_are_passed_over() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let foreign = asked.address(6).patch(0, &(asked.id ^ 1).to_be_bytes());
+        let bytes = [framed(&foreign), vec![0, 0], framed(&asked.address(1))].concat();
+        vec![(ms(1), Act::Octets(bytes))]
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+}
+
+/// 12: a connection that ends in the middle of a message is made anew, at once.
+#[test]
+fn s2_12_an_early_end_is_tried_again() {
+    let sim = Sim::new();
+    let mut first = true;
+    sim.server(ONE, move |asked| {
+        let bytes = framed(&asked.address(1));
+        if std::mem::take(&mut first) {
+            return vec![
+                (ms(1), Act::Octets(bytes[..9].to_vec())),
+                (ms(1), Act::Close),
+            ];
+        }
+        vec![(ms(1), Act::Octets(bytes))]
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    assert!(sim.elapsed() < ms(10));
+}
+
+/// 12: the longest message there is comes through.
+#[test]
+fn s2_12_messages_of_65535_octets() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let message = asked.address(1);
+        let room = 65_535 - message.build().len() - 11 - 11;
+        let filler = [
+            &[0, 0, 16, 0, 1, 0, 0, 0, 9][..],
+            &(room as u16).to_be_bytes(),
+            &vec![0; room],
+        ]
+        .concat();
+        let message = message.raw(8, &filler);
+        assert!(message.build().len() > 65_500);
+        message.after(1)
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+}
+
+/// 13: A and AAAA go over one connection, and may be answered in any order (RFC 7766).
+#[test]
+fn s2_13_queries_share_a_connection() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        asked
+            .address(1)
+            .after(if asked.code == A { 20 } else { 10 })
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
+    let sockets: BTreeSet<_> = sim.seen().iter().map(|seen| seen.asked.socket).collect();
+    assert_eq!(sockets.len(), 1);
+    assert_eq!(sim.writes().len(), 1, "both leave in one write");
+    assert_eq!(sim.open_sockets(), 0);
+}
+
+/// 13: a connection that is closed under two queries is replaced once; the second time the server
+/// has failed.
+#[test]
+fn s2_13_a_closed_connection_is_replaced_once() {
+    let sim = Sim::new();
+    sim.server(ONE, |_| vec![(ms(1), Act::Close)]);
+    sim.server(TWO, |asked| asked.address(2).after(1));
+    let client = client(&sim, config(&[ONE, TWO]).tcp_only(true));
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(
+        outcomes(&answer.attempts),
+        [Outcome::Closed, Outcome::Answered(1)]
+    );
+    assert_eq!(sim.seen().len(), 3);
+}
+
+/// 15, 16: a query has RD set, CD and AD clear, one question of class IN, no client subnet.
+#[test]
+fn s2_15_16_the_shape_of_a_query() {
+    let (sim, client) = one(|asked| asked.address(1).after(1));
+    lookup(&sim, &client, "a.test.").expect("an answer");
+    for seen in sim.seen() {
+        let bytes = &seen.asked.bytes;
+        assert_eq!(bytes[2..12], [1, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(bytes[seen.asked.end - 2..seen.asked.end], [0, 1]);
+        // No option at all.
+        assert_eq!(bytes.len(), seen.asked.end + 11);
+    }
+}
+
+/// 16: that a reply says its data were checked changes nothing.
+#[test]
+fn s2_16_the_ad_bit_is_not_believed() {
+    let (sim, client) = one(|asked| asked.address(1).patch(3, &[0xa0]).after(1));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+}
