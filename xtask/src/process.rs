@@ -44,9 +44,12 @@ impl Run {
                 command.env_remove(&*name);
             }
         }
+        // The name of a tool says enough; where it is kept does not matter to a reader.
+        let name = Path::new(&program).file_name();
+        let shown = name.unwrap_or(program.as_ref()).to_string_lossy();
         Self {
             command,
-            shown: program.as_ref().to_string_lossy().into_owned(),
+            shown: shown.into_owned(),
             verbose,
             limit: LIMIT,
         }

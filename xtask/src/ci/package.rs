@@ -21,10 +21,14 @@ fn run(context: &Context) -> Result<Done, Failure> {
     }
     // Verified with the target folder of everything else: cargo's own choice would build all anew.
     let target = context.root.join("target");
-    context
+    let output = context
         .run(&line)
         .env("CARGO_TARGET_DIR", target)
         .succeed()?;
+    // Cargo only warns of what a registry would turn down.
+    if output.contains("warning: manifest has no ") {
+        return Err(Failure::new("a manifest lacks what a registry asks for").output(output));
+    }
     Ok(Done::with(format!(
         "{} packages, each built from its archive",
         metadata.published().count()
