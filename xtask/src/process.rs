@@ -46,7 +46,7 @@ impl Run {
         }
         // The name of a tool says enough; where it is kept does not matter to a reader.
         let name = Path::new(&program).file_name();
-        let shown = name.unwrap_or(program.as_ref()).to_string_lossy();
+        let shown = name.unwrap_or_else(|| program.as_ref()).to_string_lossy();
         Self {
             command,
             shown: shown.into_owned(),
