@@ -174,3 +174,27 @@ fn judge(target: &str, seconds: u64, output: &str) -> Result<String, Failure> {
     }
     Ok(line)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+
+    const OUTPUT: &str = "#2\tINITED cov: 60 ft: 61 corp: 1/1b exec/s: 0 rss: 40Mb\n\
+        #9000\tNEW    cov: 140 ft: 261 corp: 9/41b lim: 4 exec/s: 900 rss: 41Mb L: 4/4 MS: 1 CMP-\n\
+        #10000\tDONE   cov: 141 ft: 262 corp: 9/41b lim: 4 exec/s: 900 rss: 41Mb\n\
+        stat::number_of_executed_units: 10000\n";
+
+    #[test]
+    fn figures_that_are_large_enough_pass() {
+        let line = judge("x", 20, OUTPUT).expect("10,000 in 20 s is just enough");
+        assert!(line.starts_with("x: 10000 executions"), "{line}");
+        assert!(line.contains(" 141 edges"), "{line}");
+    }
+
+    #[test]
+    fn too_few_executions_or_edges_fail() {
+        assert!(judge("x", 21, OUTPUT).is_err());
+        assert!(judge("x", 20, &OUTPUT.replace("141", "41")).is_err());
+        assert!(judge("x", 20, "").is_err());
+    }
+}

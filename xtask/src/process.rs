@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::failure::Failure;
 
-/// A program that runs longer hangs: the slowest step takes a few minutes.
-const LIMIT: Duration = Duration::from_secs(45 * 60);
+/// A program that runs longer hangs: the slowest, a first build, takes a few minutes.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// One run of a program.
 pub(crate) struct Run {
@@ -142,7 +142,10 @@ impl Run {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    // It may have ended by itself meanwhile: then there is nothing to kill.
+                    // What hangs is most often a test that cargo started. Both may have ended by
+                    // themselves meanwhile: then there is nothing to kill.
+                    let id = child.id().to_string();
+                    let _ = Command::new("pkill").args(["-KILL", "-P", &id]).status();
                     let _ = child.kill();
                     let _ = child.wait();
                     let what = format!("`{}`: no end after {:?}", self.shown, self.limit);
