@@ -197,3 +197,29 @@ pub(crate) fn lines_of(source: impl Read + Send + 'static) -> Receiver<String> {
 fn cannot_run(shown: &str, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot run `{shown}`: {error}"))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::Run;
+
+    #[test]
+    fn both_streams_are_kept_in_order() {
+        let run = Run::new("sh", false).args(["-c", "echo one; echo two >&2; echo three; exit 3"]);
+        let ran = run.finish().expect("there is a shell");
+        assert_eq!(ran.output, "one\ntwo\nthree\n");
+        assert_eq!(ran.status.code(), Some(3));
+        assert!(ran.success().is_err());
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_with_its_children() {
+        let run = Run::new("sh", false)
+            .args(["-c", "echo before; sleep 1000; true"])
+            .limit(Duration::from_millis(200));
+        let failure = run.finish().err().expect("it does not end by itself");
+        assert_eq!(failure.output, "before\n");
+        assert!(failure.what.contains("no end after"), "{}", failure.what);
+    }
+}
