@@ -48,7 +48,7 @@ impl Cache {
             Moves::Yes => self.folder.join(format!(".{name}.{}", std::process::id())),
             Moves::No => place.clone(),
         };
-        println!("installing {name} (once for this user)");
+        println!("    installing {name} (once for this user)");
         remove(&work)?;
         std::fs::create_dir_all(&work).map_err(|error| cannot("make", &work, &error))?;
         make(&work)?;

@@ -1,5 +1,6 @@
 //! The steps of `ci`, a file each, in the order in which they run: the quick ones first.
 
+mod benches;
 mod clippy;
 mod codegen;
 mod cores;
@@ -20,7 +21,7 @@ mod test;
 use crate::step::Step;
 
 /// Every step.
-pub(crate) const STEPS: [&Step; 21] = [
+pub(crate) const STEPS: [&Step; 22] = [
     &fmt::STEP,
     &invariants::STEP,
     &clippy::STEP,
@@ -28,6 +29,7 @@ pub(crate) const STEPS: [&Step; 21] = [
     &codegen::STEP,
     &test::STEP,
     &examples::STEP,
+    &benches::STEP,
     &docs::STEP,
     &cores::STEP,
     &features::STEP,

@@ -15,6 +15,7 @@ mod zone;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -23,6 +24,9 @@ use crate::step::Done;
 use backends::Backends;
 use server::Server;
 use zone::Zone;
+
+/// The tests take seconds once they are built; ones that take longer than this hang.
+const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Everything that was started; all of it ends when this is dropped.
 pub(crate) struct Interop {
@@ -78,7 +82,8 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
             lines.join(", ")
         )));
     };
-    let output = interop.tell(context.run(&tests)).succeed()?;
+    let run = context.run(&tests).limit(LIMIT);
+    let output = interop.tell(run).succeed()?;
     lines.extend(output.lines().map(str::to_owned));
     Ok(Done::Partly {
         lines,

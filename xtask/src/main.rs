@@ -8,6 +8,7 @@ mod clock;
 mod command;
 mod context;
 mod failure;
+mod fuzzer;
 mod interop;
 mod metadata;
 mod process;

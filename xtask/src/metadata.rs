@@ -23,6 +23,8 @@ pub(crate) struct Package {
     pub(crate) published: bool,
     /// The `rust-version` that it declares.
     pub(crate) rust_version: Option<String>,
+    /// What a published package needs, and its manifest does not say.
+    pub(crate) lacks: Vec<&'static str>,
     /// The names of its features.
     pub(crate) features: Vec<String>,
     /// The names of the packages that it asks for, tests left out.
@@ -111,6 +113,10 @@ impl Package {
                 .as_array()
                 .is_none_or(|list| !list.is_empty()),
             rust_version: value["rust_version"].as_str().map(str::to_owned),
+            lacks: ["description", "license", "readme", "repository"]
+                .into_iter()
+                .filter(|field| value[*field].is_null())
+                .collect(),
             features: value["features"]
                 .as_object()
                 .map(|features| features.keys().cloned().collect())

@@ -11,8 +11,8 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::failure::Failure;
 
-/// A program that runs longer hangs: the slowest step takes a few minutes.
-const LIMIT: Duration = Duration::from_secs(45 * 60);
+/// A program that runs longer hangs: the slowest, a first build, takes a few minutes.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// One run of a program.
 pub(crate) struct Run {
@@ -44,9 +44,12 @@ impl Run {
                 command.env_remove(&*name);
             }
         }
+        // The name of a tool says enough; where it is kept does not matter to a reader.
+        let name = Path::new(&program).file_name();
+        let shown = name.unwrap_or_else(|| program.as_ref()).to_string_lossy();
         Self {
             command,
-            shown: program.as_ref().to_string_lossy().into_owned(),
+            shown: shown.into_owned(),
             verbose,
             limit: LIMIT,
         }
@@ -139,7 +142,10 @@ impl Run {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    // It may have ended by itself meanwhile: then there is nothing to kill.
+                    // What hangs is most often a test that cargo started. Both may have ended by
+                    // themselves meanwhile: then there is nothing to kill.
+                    let id = child.id().to_string();
+                    let _ = Command::new("pkill").args(["-KILL", "-P", &id]).status();
                     let _ = child.kill();
                     let _ = child.wait();
                     let what = format!("`{}`: no end after {:?}", self.shown, self.limit);
@@ -190,4 +196,30 @@ pub(crate) fn lines_of(source: impl Read + Send + 'static) -> Receiver<String> {
 /// The failure of a program that could not be started.
 fn cannot_run(shown: &str, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot run `{shown}`: {error}"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Duration;
+
+    use super::Run;
+
+    #[test]
+    fn both_streams_are_kept_in_order() {
+        let run = Run::new("sh", false).args(["-c", "echo one; echo two >&2; echo three; exit 3"]);
+        let ran = run.finish().expect("there is a shell");
+        assert_eq!(ran.output, "one\ntwo\nthree\n");
+        assert_eq!(ran.status.code(), Some(3));
+        assert!(ran.success().is_err());
+    }
+
+    #[test]
+    fn a_program_that_hangs_is_ended_with_its_children() {
+        let run = Run::new("sh", false)
+            .args(["-c", "echo before; sleep 1000; true"])
+            .limit(Duration::from_millis(200));
+        let failure = run.finish().err().expect("it does not end by itself");
+        assert_eq!(failure.output, "before\n");
+        assert!(failure.what.contains("no end after"), "{}", failure.what);
+    }
 }

@@ -7,7 +7,9 @@ pub(super) const STEP: Step = Step {
     remedy: "cargo fmt --all",
     covers: &["cargo fmt --all --check"],
     run: |context| {
-        context.run("cargo fmt --all --check").succeed()?;
+        context
+            .run("cargo fmt --all --check -- --color never")
+            .succeed()?;
         Ok(Done::passed())
     },
 };

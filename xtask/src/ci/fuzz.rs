@@ -1,8 +1,9 @@
 //! Every fuzz target runs for a while and finds nothing.
 
-use crate::command::fuzz::{Fuzzer, SECONDS};
+use crate::command::fuzz::SECONDS;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::fuzzer::Fuzzer;
 use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
@@ -18,8 +19,6 @@ fn run(context: &Context) -> Result<Done, Failure> {
         Err(reason) => return Ok(Done::Skipped(reason)),
     };
     fuzzer.build()?;
-    let targets = fuzzer.targets.iter();
-    let lines: Result<Vec<String>, Failure> =
-        targets.map(|target| fuzzer.fuzz(target, SECONDS)).collect();
-    Ok(Done::Passed(lines?))
+    let targets: Vec<&String> = fuzzer.targets.iter().collect();
+    fuzzer.fuzz(&targets, SECONDS).map(Done::Passed)
 }

@@ -1,5 +1,7 @@
 //! What must not be in the dependency tree is not in it (docs/architecture.md, "Invariants").
 
+use std::collections::BTreeMap;
+
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::metadata::{Metadata, Package};
@@ -36,8 +38,8 @@ fn run(context: &Context) -> Result<Done, Failure> {
             broken.extend(asks_for_others(package));
             broken.extend(may_be_unsafe(package)?);
         }
-        broken.extend(needs_newer_rust(metadata, package));
     }
+    broken.extend(newer_than_declared(metadata));
     if broken.is_empty() {
         return Ok(Done::passed());
     }
@@ -93,25 +95,30 @@ fn may_be_unsafe(package: &Package) -> Result<Option<String>, Failure> {
     Ok((!forbids).then(|| format!("{} lacks #![forbid(unsafe_code)]", package.name)))
 }
 
-/// Dependencies that need a newer compiler than the package itself says.
-fn needs_newer_rust(metadata: &Metadata, package: &Package) -> Vec<String> {
-    let Some(declared) = &package.rust_version else {
-        return vec![format!("{} declares no rust-version", package.name)];
-    };
-    let newer = |other: &&Package| {
-        let needed = other.rust_version.as_deref().map(numbers);
-        needed.is_some_and(|needed| needed > numbers(declared))
-    };
-    let others = metadata.closure(package).into_iter().filter(newer);
-    others
-        .map(|other| {
-            let needed = other.rust_version.as_deref().unwrap_or_default();
-            format!(
-                "{} declares rust-version {declared}, but {} {} needs {needed}",
-                package.name, other.name, other.version
-            )
-        })
-        .collect()
+/// Dependencies that need a newer compiler than a package that is built with them says.
+fn newer_than_declared(metadata: &Metadata) -> Vec<String> {
+    let mut newer: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    let mut broken = Vec::new();
+    for package in metadata.published() {
+        let Some(declared) = &package.rust_version else {
+            broken.push(format!("{} declares no rust-version", package.name));
+            continue;
+        };
+        for other in metadata.closure(package) {
+            let Some(needed) = &other.rust_version else {
+                continue;
+            };
+            if numbers(needed) > numbers(declared) {
+                let what = format!("{} {} needs Rust {needed}", other.name, other.version);
+                newer.entry(what).or_default().push(&package.name);
+            }
+        }
+    }
+    let each = newer.into_iter();
+    broken.extend(each.map(|(what, packages)| {
+        format!("{what}, more than these declare: {}", packages.join(", "))
+    }));
+    broken
 }
 
 /// `1.88` and `1.88.0` are the same version.

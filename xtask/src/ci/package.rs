@@ -13,6 +13,12 @@ pub(super) const STEP: Step = Step {
 
 fn run(context: &Context) -> Result<Done, Failure> {
     let metadata = context.metadata()?;
+    // Cargo only warns of what a registry turns down, and of what a reader misses there.
+    for package in metadata.published() {
+        if let [first, ..] = package.lacks[..] {
+            return Err(Failure::new(format!("{} has no {first}", package.name)));
+        }
+    }
     // What is in the work tree counts, committed or not; CI runs on a clean one.
     let mut line = String::from("cargo package --workspace --locked --allow-dirty");
     for package in metadata.members().filter(|package| !package.published) {

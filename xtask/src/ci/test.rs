@@ -41,3 +41,17 @@ fn count(line: &str, word: &str) -> u64 {
         .find_map(|number| number.trim().parse().ok())
         .unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn counts_are_read_from_the_closing_line() {
+        let line =
+            "ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+        let counts = ["passed", "failed", "ignored"].map(|word| count(line, word));
+        assert_eq!(counts, [12, 0, 3]);
+        assert_eq!(count("FAILED. 1 passed; 2 failed;", "failed"), 2);
+    }
+}

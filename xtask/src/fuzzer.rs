@@ -1,0 +1,200 @@
+//! The fuzz targets, built as plain libFuzzer programs by a nightly toolchain: cargo-fuzz is not needed.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::process::Run;
+
+/// The package with the targets, which lie in its folder `fuzz_targets`.
+const PACKAGE: &str = "trunkline-fuzz";
+/// A target that runs less often a second than this does too much for each input, or hangs.
+const MIN_EXECUTIONS_A_SECOND: u64 = 500;
+/// A target that reaches fewer edges than this does not reach the code that it is for.
+const MIN_COVERAGE: u64 = 100;
+/// What cargo-fuzz passes: coverage that libFuzzer reads, checked arithmetic, AddressSanitizer.
+const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
+    -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
+    -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address -Cdebug-assertions";
+
+/// The fuzz targets, and the toolchain that builds them.
+pub(crate) struct Fuzzer<'a> {
+    context: &'a Context,
+    /// The names of the targets.
+    pub(crate) targets: Vec<String>,
+    folder: PathBuf,
+    host: String,
+}
+
+impl<'a> Fuzzer<'a> {
+    /// Finds them, or the reason for which there is nothing to fuzz here.
+    pub(crate) fn find(context: &'a Context) -> Result<Result<Self, String>, Failure> {
+        let Some(package) = context.metadata()?.member(PACKAGE) else {
+            return Ok(Err(format!("no package {PACKAGE} in the workspace")));
+        };
+        let is_target = |source: &str| {
+            let folder = Path::new(source).parent().and_then(Path::file_name);
+            folder.is_some_and(|folder| folder == "fuzz_targets")
+        };
+        let targets = package.targets.iter();
+        let targets: Vec<String> = targets
+            .filter(|target| target.kind == "bin" && is_target(&target.source))
+            .map(|target| target.name.clone())
+            .collect();
+        if targets.is_empty() {
+            return Ok(Err(format!("{PACKAGE} has no target in fuzz_targets")));
+        }
+        let Ok(version) = context.run("rustup run nightly rustc -vV").stdout() else {
+            let why = "no nightly toolchain; `rustup toolchain install nightly` gets one";
+            return Ok(Err(why.to_owned()));
+        };
+        let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+        let host = host.ok_or_else(|| Failure::new("rustc -vV names no host"))?;
+        Ok(Ok(Self {
+            context,
+            targets,
+            folder: context.root.join("target/fuzz"),
+            host: host.to_owned(),
+        }))
+    }
+
+    /// Whether there is a target of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.targets.iter().any(|target| target == name)
+    }
+
+    /// Builds all targets, in a target folder of their own: their flags fit nothing else.
+    pub(crate) fn build(&self) -> Result<(), Failure> {
+        let line = format!(
+            "rustup run nightly cargo build --release --bins -p {PACKAGE} --target {}",
+            self.host
+        );
+        self.context
+            .run(&line)
+            .env("RUSTFLAGS", RUSTFLAGS)
+            .env("CARGO_TARGET_DIR", &self.folder)
+            .succeed()?;
+        Ok(())
+    }
+
+    /// Fuzzes the targets, as many at once as there are cores; says of each how often it ran and how
+    /// much it covered.
+    pub(crate) fn fuzz(&self, targets: &[&String], seconds: u64) -> Result<Vec<String>, Failure> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let mut lines = Vec::new();
+        for batch in targets.chunks(cores) {
+            let runs: Result<Vec<Run>, Failure> = batch
+                .iter()
+                .map(|target| self.prepare(target, seconds))
+                .collect();
+            let outputs = all_at_once(runs?);
+            for (target, output) in batch.iter().zip(outputs) {
+                let output = output.map_err(|failure| self.found(target, failure))?;
+                lines.push(judge(target, seconds, &output)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// The run of one target.
+    fn prepare(&self, target: &str, seconds: u64) -> Result<Run, Failure> {
+        let program = self.folder.join(&self.host).join("release").join(target);
+        let found = self.folder.join("corpus").join(target);
+        let artifacts = self.folder.join("artifacts");
+        for folder in [&found, &artifacts] {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Failure::new(format!("cannot make {}: {error}", folder.display()))
+            })?;
+        }
+        // New inputs go to the first folder, which is not checked in; the second is.
+        let mut corpus = vec![found];
+        let seeds = format!("crates/fuzz/corpus/{target}");
+        if self.context.root.join(&seeds).is_dir() {
+            corpus.push(PathBuf::from(seeds));
+        }
+        let prefix = format!("-artifact_prefix={}/{target}-", artifacts.display());
+        Ok(self
+            .context
+            .program(program)
+            .args([&format!("-max_total_time={seconds}"), "-timeout=10"])
+            .args(["-print_final_stats=1", &prefix])
+            .args(corpus)
+            .limit(Duration::from_secs(seconds + 120)))
+    }
+
+    /// Says where the input is that made a target fail.
+    fn found(&self, target: &str, failure: Failure) -> Failure {
+        Failure::new(format!("{target} failed on an input"))
+            .output(format!("{}\n{}", failure.output, failure.what))
+            .remedy(format!(
+                "the input is below target/fuzz/artifacts; replay it with \
+                 target/fuzz/{}/release/{target} FILE, and add it to crates/fuzz/corpus/{target}",
+                self.host
+            ))
+    }
+}
+
+/// Runs programs side by side, and gives what each printed.
+fn all_at_once(runs: Vec<Run>) -> Vec<Result<String, Failure>> {
+    let died = |_| Err(Failure::new("the thread that waited for a program died"));
+    thread::scope(|scope| {
+        let threads: Vec<_> = runs
+            .into_iter()
+            .map(|run| scope.spawn(|| run.succeed()))
+            .collect();
+        let results = threads.into_iter().map(|thread| thread.join());
+        results.map(|result| result.unwrap_or_else(died)).collect()
+    })
+}
+
+/// Reads libFuzzer's figures, and fails where they are too small to mean anything.
+fn judge(target: &str, seconds: u64, output: &str) -> Result<String, Failure> {
+    let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
+    let executions = output
+        .lines()
+        .find_map(|line| number(line.strip_prefix("stat::number_of_executed_units:")?));
+    let coverage = output
+        .lines()
+        .rev()
+        .find_map(|line| number(line.split_once(" cov: ")?.1));
+    let (Some(executions), Some(coverage)) = (executions, coverage) else {
+        let what = format!("{target}: libFuzzer told no executions or no coverage");
+        return Err(Failure::new(what).output(output));
+    };
+    let least = MIN_EXECUTIONS_A_SECOND * seconds;
+    let line = format!(
+        "{target}: {executions} executions in {seconds} s (at least {least}), \
+         {coverage} edges covered (at least {MIN_COVERAGE})"
+    );
+    if executions < least || coverage < MIN_COVERAGE {
+        return Err(Failure::new(line).output(output));
+    }
+    Ok(line)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::judge;
+
+    const OUTPUT: &str = "#2\tINITED cov: 60 ft: 61 corp: 1/1b exec/s: 0 rss: 40Mb\n\
+        #9000\tNEW    cov: 140 ft: 261 corp: 9/41b lim: 4 exec/s: 900 rss: 41Mb L: 4/4 MS: 1 CMP-\n\
+        #10000\tDONE   cov: 141 ft: 262 corp: 9/41b lim: 4 exec/s: 900 rss: 41Mb\n\
+        stat::number_of_executed_units: 10000\n";
+
+    #[test]
+    fn figures_that_are_large_enough_pass() {
+        let line = judge("x", 20, OUTPUT).expect("10,000 in 20 s is just enough");
+        assert!(line.starts_with("x: 10000 executions"), "{line}");
+        assert!(line.contains(" 141 edges"), "{line}");
+    }
+
+    #[test]
+    fn too_few_executions_or_edges_fail() {
+        assert!(judge("x", 21, OUTPUT).is_err());
+        assert!(judge("x", 20, &OUTPUT.replace("141", "41")).is_err());
+        assert!(judge("x", 20, "").is_err());
+    }
+}
