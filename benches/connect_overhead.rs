@@ -57,7 +57,11 @@ async fn measure(name: &str, runtime: &dyn Runtime, first: SocketAddr, second: S
         plain.1, one.1, two.1
     );
     let over = |of: Duration| of.as_secs_f64() * 1e6 - plain.0.as_secs_f64() * 1e6;
-    println!("{name:<9}  over plain: {:+.2} and {:+.2} us", over(one.0), over(two.0));
+    println!(
+        "{name:<9}  over plain: {:+.2} and {:+.2} us",
+        over(one.0),
+        over(two.0)
+    );
 }
 
 async fn race(

@@ -16,7 +16,7 @@ use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::PeerAddr;
 use trunkline_service_config::MethodConfig;
 use trunkline_status::{Code, Status};
-use trunkline_transport::{Connection, Exchange, Fate, Incoming, Outgoing, Upload};
+use trunkline_transport::{Fate, Incoming, Outgoing, Sent};
 
 use crate::body::Body;
 use crate::control::Event;
@@ -66,18 +66,13 @@ where
     let (mut refusals, mut repeats) = (0, 0);
     loop {
         let replay = outgoing.replay();
-        let Sent {
-            exchange,
-            upload,
-            connection,
-        } = call.send(outgoing).await?;
+        let (Sent { exchange, upload }, peer) = call.send(outgoing).await?;
         if let Some(upload) = upload {
             call.handle.shared.runtime.spawn(Box::pin(upload));
         }
-        let peer = connection.peer_addr();
         let doing = || format!("waiting for {peer} to answer");
         let error = match bounded(&mut call.deadline, doing, exchange).await? {
-            Ok(response) => return respond(response, connection.peer_addr(), call.deadline),
+            Ok(response) => return respond(response, peer, call.deadline),
             Err(error) => error,
         };
         let may_repeat = match error.fate() {
@@ -113,16 +108,9 @@ struct Call {
     last_failure: Option<Status>,
 }
 
-/// A call that was sent.
-struct Sent<B> {
-    exchange: Exchange,
-    upload: Option<Upload<B>>,
-    connection: Connection,
-}
-
 /// What one look at the channel brought.
 enum Look<B> {
-    Sent(Sent<B>),
+    Sent(Sent<B>, PeerAddr),
     Failed(Status),
     /// Nothing to be had now; what the call waits for, if that is asked.
     Wait(Outgoing<B>),
@@ -154,11 +142,11 @@ impl Call {
     }
 
     /// Sends the call on a connection that the picker chooses, once there is one.
-    async fn send<B>(&mut self, mut outgoing: Outgoing<B>) -> Result<Sent<B>, Status> {
+    async fn send<B>(&mut self, mut outgoing: Outgoing<B>) -> Result<(Sent<B>, PeerAddr), Status> {
         let mut listener: Option<EventListener> = None;
         loop {
             outgoing = match self.look(outgoing) {
-                Look::Sent(sent) => return Ok(sent),
+                Look::Sent(sent, peer) => return Ok((sent, peer)),
                 Look::Failed(status) => return Err(status),
                 Look::Wait(outgoing) => outgoing,
             };
@@ -215,14 +203,10 @@ impl Call {
             Err(status) => return Look::Failed(status),
         };
         match slot.connection.send(head, outgoing) {
-            Ok((exchange, upload)) => Look::Sent(Sent {
-                exchange,
-                upload,
-                connection: slot.connection.clone(),
-            }),
+            Ok(sent) => Look::Sent(sent, slot.connection.peer_addr().clone()),
             // The connection is lost, and the control task will publish that soon.
-            Err((error, outgoing)) if error.fate() == Fate::Unprocessed => Look::Wait(outgoing),
-            Err((error, _)) => Look::Failed(error.into_status()),
+            Err(unsent) if unsent.error.fate() == Fate::Unprocessed => Look::Wait(unsent.body),
+            Err(unsent) => Look::Failed(unsent.error.into_status()),
         }
     }
 
@@ -283,15 +267,15 @@ async fn bounded<T>(
 /// Makes of a response what a stub expects.
 fn respond(
     response: Response<Incoming>,
-    peer: &PeerAddr,
+    peer: PeerAddr,
     deadline: Option<Deadline>,
 ) -> Result<Response<Body>, Status> {
     let (mut head, incoming) = response.into_parts();
     let has_status = head.headers.contains_key("grpc-status");
     if !has_status {
-        check_head(&head, peer)?;
+        check_head(&head, &peer)?;
     }
-    head.extensions.insert(peer.clone());
+    head.extensions.insert(peer);
     Ok(Response::from_parts(
         head,
         Body::incoming(incoming, deadline, has_status),
@@ -313,10 +297,10 @@ fn check_head(head: &http::response::Parts, peer: &PeerAddr) -> Result<(), Statu
             "{peer} answered HTTP {} with the content type {} and no grpc-status; is this a gRPC \
              server?",
             head.status.as_u16(),
-            content_type.map_or("(none)".into(), |value| value
-                .as_bytes()
-                .escape_ascii()
-                .to_string()),
+            content_type.map_or_else(
+                || "(none)".to_owned(),
+                |value| value.as_bytes().escape_ascii().to_string(),
+            ),
         ),
     ))
 }

@@ -25,16 +25,17 @@ impl Connection {
     /// # Errors
     ///
     /// When the connection takes no calls any more: nothing was sent, and the body comes back.
-    pub fn send<B>(
-        &self,
-        head: Request<()>,
-        body: Outgoing<B>,
-    ) -> Result<(Exchange, Option<Upload<B>>), (CallError, Outgoing<B>)> {
+    pub fn send<B>(&self, head: Request<()>, body: Outgoing<B>) -> Result<Sent<B>, Unsent<B>> {
         let no_body = matches!(body, Outgoing::Whole(None));
         // A clone has no pending request of its own, so that it is always ready.
         let (response, mut send) = match self.send.clone().send_request(head, no_body) {
             Ok(sent) => sent,
-            Err(error) => return Err((self.refused(&error), body)),
+            Err(error) => {
+                return Err(Unsent {
+                    error: self.refused(&error),
+                    body,
+                });
+            }
         };
         let (upload, wanted) = match body {
             Outgoing::Whole(None) => (None, None),
@@ -49,14 +50,12 @@ impl Connection {
             }
         };
         let shared = Arc::clone(&self.shared);
-        Ok((
-            Exchange {
-                response,
-                shared,
-                wanted,
-            },
-            upload,
-        ))
+        let exchange = Exchange {
+            response,
+            shared,
+            wanted,
+        };
+        Ok(Sent { exchange, upload })
     }
 
     fn refused(&self, error: &h2::Error) -> CallError {
@@ -71,6 +70,24 @@ impl Connection {
         };
         CallError::new(Status::new(code, text), fate)
     }
+}
+
+/// A call that was sent.
+#[derive(Debug)]
+pub struct Sent<B> {
+    /// Waits for the response.
+    pub exchange: Exchange,
+    /// Sends the rest of the request, if there is any.
+    pub upload: Option<Upload<B>>,
+}
+
+/// A call that was not sent.
+#[derive(Debug)]
+pub struct Unsent<B> {
+    /// Why.
+    pub error: CallError,
+    /// The body that was to be sent.
+    pub body: Outgoing<B>,
 }
 
 /// Waits for the head of a response.

@@ -127,7 +127,7 @@ impl FrameWatch {
         let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
         self.skip = len;
         let is_settings = kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0;
-        if std::mem::take(&mut self.expects_settings) && !(is_settings && len % 6 == 0) {
+        if std::mem::take(&mut self.expects_settings) && !(is_settings && len.is_multiple_of(6)) {
             tell(Seen::NotHttp2);
         } else if is_settings {
             tell(Seen::Settings);

@@ -11,7 +11,7 @@ mod link;
 mod upload;
 mod wire;
 
-pub use crate::call::{Exchange, Incoming, IncomingFrame};
+pub use crate::call::{Exchange, Incoming, IncomingFrame, Sent, Unsent};
 pub use crate::connection::{Connection, HttpOptions, Lost, handshake};
 pub use crate::connector::Connector;
 pub use crate::error::{CallError, Fate, HandshakeError};
