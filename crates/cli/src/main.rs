@@ -1,2 +1,57 @@
-//! The `trunkline` command.
-fn main() {}
+//! The `trunkline` command: what does my gRPC client see, and why.
+
+mod args;
+mod call;
+mod connect;
+mod failure;
+mod health;
+mod lookup;
+mod out;
+mod resolve;
+mod run;
+mod show;
+mod target;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use failure::Failure;
+use out::Out;
+
+fn main() -> ExitCode {
+    // A wrong command line ends here, with exit status 2 and words on stderr.
+    let args = Args::parse();
+    if args.common.verbose > 0 {
+        let level = match args.common.verbose {
+            1 => tracing::Level::INFO,
+            2 => tracing::Level::DEBUG,
+            _ => tracing::Level::TRACE,
+        };
+        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).init();
+    }
+    let out = Out::new(&args.common);
+    let result = match &args.command {
+        Command::Target(command) => target::run(command, &out),
+        Command::Resolve(command) => resolve::run(command, &args.common, &out),
+        Command::Connect(command) => connect::run(command, &args.common, &out),
+        Command::Call(command) => call::run(command, &args.common, &out),
+        Command::Watch(command) => watch::run(command, &args.common, &out),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure, &out),
+    }
+}
+
+/// Prints a failure where its reader looks for it.
+fn report(failure: &Failure, out: &Out) -> ExitCode {
+    if out.is_json() {
+        out.object(&failure.to_json());
+    } else {
+        out.failure(failure);
+    }
+    ExitCode::from(failure.exit_status())
+}

@@ -1,0 +1,200 @@
+//! `trunkline connect`: a race, drawn.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use trunkline::Runtime;
+use trunkline::target::{Target, TargetView};
+use trunkline_connect::io::{ConnectOptions, connect, connect_host};
+use trunkline_connect::{AttemptDelay, Family, Outcome, Report};
+
+use crate::args::{Common, ConnectArgs, FamilyName};
+use crate::failure::Failure;
+use crate::lookup::DnsLookup;
+use crate::out::{Out, Style};
+use crate::run::block_on;
+use crate::show;
+
+/// Where to connect to.
+enum Goal {
+    Addresses(Vec<SocketAddr>),
+    Host(String, u16),
+}
+
+pub(crate) fn run(args: &ConnectArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+    args.dns.check()?;
+    let goal = goal(&args.to)?;
+    let (options, warnings) = options(args);
+    if !out.is_json() {
+        for warning in &warnings {
+            out.warn(warning);
+        }
+    }
+    let warnings: Vec<Value> = warnings
+        .into_iter()
+        .map(|text| {
+            json!({ "kind": "clamped", "at": null, "message": text, "suggestion": null })
+        })
+        .collect();
+    block_on(common.runtime, |runtime| race(args, out, runtime, goal, options, warnings))
+}
+
+fn goal(to: &str) -> Result<Goal, Failure> {
+    let addresses: Result<Vec<SocketAddr>, _> = to.split(',').map(|part| part.trim().parse()).collect();
+    if let Ok(addresses) = addresses {
+        return Ok(Goal::Addresses(addresses));
+    }
+    if to.contains(',') {
+        let bad = to.split(',').find(|part| part.trim().parse::<SocketAddr>().is_err());
+        let text = format!("{:?} is no address with a port", bad.unwrap_or(to));
+        return Err(Failure::unusable("address", text)
+            .suggest(Some("give addresses such as `192.0.2.1:443,[2001:db8::1]:443`")));
+    }
+    let text = format!("dns:///{to}");
+    let target = Target::parse(&text).map_err(|error| {
+        Failure::unusable("host", format!("{to:?} is no host with a port: {}", error.message()))
+            .suggest(Some("give a host and a port, such as `example.com:443`"))
+    })?;
+    match target.view() {
+        TargetView::Dns { host, port, .. } => Ok(Goal::Host(host.as_str().to_owned(), *port)),
+        _ => Err(Failure::unusable("host", format!("{to:?} is no host with a port"))),
+    }
+}
+
+fn options(args: &ConnectArgs) -> (ConnectOptions, Vec<String>) {
+    let mut options = ConnectOptions::default();
+    let mut warnings = Vec::new();
+    let asked = Duration::from_secs_f64(args.attempt_delay / 1e3);
+    let delay = AttemptDelay::new(asked);
+    if delay.get() != asked {
+        warnings.push(format!(
+            "an attempt delay of {} ms is out of range; {} ms is used (RFC 8305 section 8)",
+            args.attempt_delay,
+            delay.get().as_millis(),
+        ));
+    }
+    options.race.attempt_delay = delay;
+    options.race.resolution_delay = Duration::from_secs_f64(args.resolution_delay / 1e3);
+    options.race.interleave = !args.no_interleave;
+    options.race.prefer = args.prefer.map(|family| match family {
+        FamilyName::Ipv4 => Family::V4,
+        FamilyName::Ipv6 => Family::V6,
+    });
+    options.race.timeout = Some(args.timeout);
+    (options, warnings)
+}
+
+async fn race(
+    args: &ConnectArgs,
+    out: &Out,
+    runtime: Arc<dyn Runtime>,
+    goal: Goal,
+    options: ConnectOptions,
+    warnings: Vec<Value>,
+) -> Result<(), Failure> {
+    let result = match goal {
+        Goal::Addresses(addresses) => connect(&*runtime, addresses, &options).await,
+        Goal::Host(host, port) => {
+            let lookup = DnsLookup::new(&args.dns, Arc::clone(&runtime), args.timeout);
+            connect_host(&*runtime, &host, port, &lookup, &options).await
+        }
+    };
+    let report = match &result {
+        Ok(connected) => &connected.report,
+        Err(error) => error.report(),
+    };
+    let mut object = describe(report);
+    if !warnings.is_empty() {
+        object.insert("warnings".to_owned(), Value::Array(warnings));
+    }
+    if !out.is_json() {
+        draw(report, out);
+    }
+    match result {
+        Ok(connected) => {
+            if out.is_json() {
+                out.object(&Value::Object(object));
+            }
+            connected.stream.abort();
+            Ok(())
+        }
+        Err(error) => Err(Failure::operation("connect", message(&error))
+            .suggest(Some("check that the server listens there, and what is in between"))
+            .beside(object)),
+    }
+}
+
+/// Every address and how it failed, on one line.
+fn message(error: &trunkline_connect::ConnectError) -> String {
+    let mut parts: Vec<String> = error
+        .lookup_errors()
+        .iter()
+        .map(|(_, error)| error.to_string())
+        .collect();
+    parts.extend(error.report().attempts().map(|attempt| {
+        let how = match (attempt.error, attempt.outcome) {
+            (Some(error), _) => error.to_string(),
+            (None, Some(outcome)) => outcome.as_str().replace('_', " "),
+            (None, None) => "not finished".to_owned(),
+        };
+        format!("{}: {how}", attempt.address)
+    }));
+    parts.extend(error.report().untried().map(|address| format!("{address}: not tried")));
+    match parts.is_empty() {
+        true => error.to_string(),
+        false => format!("nothing connected: {}", parts.join("; ")),
+    }
+}
+
+fn describe(report: &Report) -> Map<String, Value> {
+    let attempts: Vec<Value> = report
+        .attempts()
+        .map(|attempt| {
+            json!({
+                "address": attempt.address.to_string(),
+                "start_ms": show::millis(attempt.start),
+                "end_ms": attempt.end.map(show::millis),
+                "result": attempt.outcome.map(Outcome::as_str),
+                "error": attempt.error.map(ToString::to_string),
+            })
+        })
+        .collect();
+    let mut object = Map::new();
+    object.insert("attempts".to_owned(), Value::Array(attempts));
+    object.insert("winner".to_owned(), json!(report.winner().map(|winner| winner.to_string())));
+    let elapsed = report.elapsed().map_or(Value::Null, show::millis);
+    object.insert("elapsed_ms".to_owned(), elapsed);
+    object
+}
+
+/// The race as a time line.
+fn draw(report: &Report, out: &Out) {
+    const WIDTH: f64 = 40.0;
+    let width = report.attempts().map(|attempt| attempt.address.to_string().len()).max();
+    let total = report.elapsed().unwrap_or_default().as_secs_f64().max(1e-6);
+    let column = |at: Duration| ((at.as_secs_f64() / total * WIDTH) as usize).min(WIDTH as usize);
+    for attempt in report.attempts() {
+        let start = column(attempt.start);
+        let end = attempt.end.map_or(WIDTH as usize, column).max(start + 1);
+        let bar = format!("{}{}", " ".repeat(start), "=".repeat(end - start));
+        let (style, word) = match attempt.outcome {
+            Some(Outcome::Connected) => (Style::Good, "connected"),
+            Some(outcome @ Outcome::Cancelled) => (Style::Weak, outcome.as_str()),
+            Some(outcome) => (Style::Bad, outcome.as_str()),
+            None => (Style::Weak, "running"),
+        };
+        let from = attempt.start.as_secs_f64() * 1e3;
+        let to = attempt.end.map_or_else(String::new, |end| {
+            format!("{:.1}", end.as_secs_f64() * 1e3)
+        });
+        let address = attempt.address.to_string();
+        out.line(&format!(
+            "{address:<width$}  {}  {from:.1} to {to} ms, {}",
+            out.paint(style, &format!("{bar:<pad$}", pad = WIDTH as usize + 1)),
+            out.paint(style, word),
+            width = width.unwrap_or(0),
+        ));
+    }
+}

@@ -1,0 +1,97 @@
+//! What ends the command with another status than 0.
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+/// What ends the command with another status than 0.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    status: u8,
+    /// Beside `error` in the JSON object, such as the attempts of a race.
+    object: Map<String, Value>,
+    kind: String,
+    message: String,
+    suggestion: Option<String>,
+    /// Further fields of `error`.
+    fields: Map<String, Value>,
+    /// Lines for people, below the message.
+    details: Vec<String>,
+}
+
+impl Failure {
+    /// The operation failed: exit status 1.
+    pub(crate) fn operation(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(1, kind.into(), message.into())
+    }
+
+    /// What was asked for can never be done: exit status 2.
+    pub(crate) fn unusable(kind: impl Into<String>, message: impl Into<String>) -> Self {
+        Self::new(2, kind.into(), message.into())
+    }
+
+    fn new(status: u8, kind: String, message: String) -> Self {
+        Self {
+            status,
+            object: Map::new(),
+            kind,
+            message,
+            suggestion: None,
+            fields: Map::new(),
+            details: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with_kind(mut self, kind: impl Into<String>) -> Self {
+        self.kind = kind.into();
+        self
+    }
+
+    pub(crate) fn suggest(mut self, suggestion: Option<impl Into<String>>) -> Self {
+        self.suggestion = suggestion.map(Into::into);
+        self
+    }
+
+    pub(crate) fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub(crate) fn beside(mut self, object: Map<String, Value>) -> Self {
+        self.object = object;
+        self
+    }
+
+    pub(crate) fn detail(mut self, line: impl Into<String>) -> Self {
+        self.details.push(line.into());
+        self
+    }
+
+    pub(crate) fn exit_status(&self) -> u8 {
+        self.status
+    }
+
+    pub(crate) fn suggestion(&self) -> Option<&str> {
+        self.suggestion.as_deref()
+    }
+
+    pub(crate) fn details(&self) -> &[String] {
+        &self.details
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        let mut error = self.fields.clone();
+        error.insert("kind".to_owned(), json!(self.kind));
+        error.insert("message".to_owned(), json!(self.message));
+        error.insert("suggestion".to_owned(), json!(self.suggestion));
+        let mut object = self.object.clone();
+        object.insert("error".to_owned(), Value::Object(error));
+        Value::Object(object)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}

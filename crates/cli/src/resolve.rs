@@ -1,0 +1,217 @@
+//! `trunkline resolve`: what a policy would get.
+
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Instant;
+
+use serde_json::{Value, json};
+use trunkline::resolver::{Lookup, LookupReport};
+use trunkline::target::{Schemes, Target};
+use trunkline::{
+    Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
+    ResolverRegistry, Runtime, ServiceConfigSource, Verdict,
+};
+use trunkline_dns::{LookupError, ServerAttempt};
+
+use crate::args::{Common, ResolveArgs};
+use crate::failure::Failure;
+use crate::out::{Out, Style};
+use crate::run::block_on;
+use crate::{show, target};
+
+pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+    args.dns.check()?;
+    let mut options = args.dns.options();
+    options.sort = !args.no_sort;
+    options.txt_service_config = args.txt;
+    options.resolving_timeout = args.timeout;
+    let registry = ResolverRegistry::standard().with_dns(options);
+    let known: Vec<&str> = registry.schemes().collect();
+    let target = Target::parse_with(&args.target, Schemes::new(&known, "dns"))
+        .map_err(|error| invalid_target(&args.target, &error))?;
+    let factory = registry.get(target.scheme()).cloned().ok_or_else(|| {
+        let text = format!("no resolver is there for the scheme `{}`", target.scheme());
+        Failure::unusable("invalid_target", text)
+    })?;
+    factory.check(&target).map_err(|error| failure(&error))?;
+    block_on(common.runtime, |runtime| repeat(args, out, runtime, factory, target))
+}
+
+/// The parser's words, under the kind that `resolve` has for it.
+fn invalid_target(text: &str, error: &trunkline::target::ParseError) -> Failure {
+    target::failure(text, error).with_kind("invalid_target")
+}
+
+async fn repeat(
+    args: &ResolveArgs,
+    out: &Out,
+    runtime: Arc<dyn Runtime>,
+    factory: Arc<dyn ResolverFactory>,
+    target: Target,
+) -> Result<(), Failure> {
+    let options = ResolverOptions::new(Arc::clone(&runtime));
+    let mut last = Ok(());
+    let mut started = runtime.now();
+    for round in 0..args.repeat {
+        if round > 0 {
+            if let Some(next) = started.checked_add(args.every).filter(|next| *next > runtime.now())
+            {
+                runtime.sleep_until(next).await;
+            }
+            started = runtime.now();
+        }
+        // What is kept from one to the next (the cache, what is known of servers) is the factory's.
+        let resolver = factory.build(&target, &options).map_err(|error| failure(&error))?;
+        let resolution = resolve(resolver, &*runtime, started + args.timeout).await;
+        last = print(&resolution, out, started, runtime.now());
+        if let (Err(failure), true) = (&last, round + 1 < args.repeat) {
+            match out.is_json() {
+                true => out.object(&failure.to_json()),
+                false => out.failure(failure),
+            }
+        }
+    }
+    last
+}
+
+/// Waits for all that a resolver has to say at first.
+async fn resolve(
+    mut resolver: Box<dyn Resolver>,
+    runtime: &dyn Runtime,
+    deadline: Instant,
+) -> Resolution {
+    let mut late = pin!(runtime.sleep_until(deadline));
+    let mut best: Option<Resolution> = None;
+    poll_fn(|cx| {
+        while let Poll::Ready(resolution) = resolver.poll_resolution(cx) {
+            resolver.handle_verdict(Verdict::Accepted);
+            let is_complete = resolution.attributes.get::<Lookup>().is_none_or(|it| it.complete);
+            if is_complete || resolution.endpoints.is_err() {
+                return Poll::Ready(resolution);
+            }
+            best = Some(resolution);
+        }
+        if late.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(best.take().unwrap_or_else(|| {
+            let text = "the deadline passed before there was an answer";
+            Resolution::from_error(ResolveError::new(ResolveErrorKind::Deadline, text))
+        }))
+    })
+    .await
+}
+
+fn print(
+    resolution: &Resolution,
+    out: &Out,
+    started: Instant,
+    now: Instant,
+) -> Result<(), Failure> {
+    let endpoints = resolution.endpoints.as_ref().map_err(failure)?;
+    let report = resolution.attributes.get::<Lookup>();
+    let elapsed = report.map_or(now - started, |report| report.elapsed);
+    let server = report.and_then(|report| report.server).map(|server| server.to_string());
+    let ttl = report.and_then(|report| report.expires).map(|at| {
+        // Whole seconds on the wire; what remains of them has a fraction.
+        (at.saturating_duration_since(now).as_secs_f64() * 1e3).round() / 1e3
+    });
+    let partial = report.is_some_and(|report: &LookupReport| report.partial || !report.complete);
+    let config = match &resolution.service_config {
+        ServiceConfigSource::Json(json) => serde_json::from_str(json).unwrap_or(Value::Null),
+        _ => Value::Null,
+    };
+    if out.is_json() {
+        out.object(&json!({
+            "endpoints": show::endpoints(endpoints),
+            "partial": partial,
+            "service_config": config,
+            "ttl_secs": ttl,
+            "server": server,
+            "elapsed_ms": show::millis(elapsed),
+        }));
+        return Ok(());
+    }
+    for endpoint in endpoints.iter() {
+        out.line(&show::endpoint_line(endpoint));
+    }
+    let mut remark = format!("{} in {:.1} ms", count(endpoints.len()), elapsed.as_secs_f64() * 1e3);
+    if let Some(server) = server {
+        remark.push_str(&format!(", from {server}"));
+    }
+    if let Some(ttl) = ttl {
+        remark.push_str(&format!(", good for {ttl} s"));
+    }
+    out.line(&out.paint(Style::Weak, &remark));
+    if !config.is_null() {
+        out.line(&format!("service config: {config}"));
+    }
+    if let ServiceConfigSource::Invalid(error) = &resolution.service_config {
+        out.warn(&error.to_string());
+    }
+    if partial {
+        out.warn("something is missing: one family of addresses could not be looked up");
+    }
+    Ok(())
+}
+
+fn count(endpoints: usize) -> String {
+    match endpoints {
+        1 => "1 endpoint".to_owned(),
+        n => format!("{n} endpoints"),
+    }
+}
+
+fn failure(error: &ResolveError) -> Failure {
+    let lookup = error.source().and_then(|source| source.downcast_ref::<LookupError>());
+    let name = lookup.map(LookupError::name);
+    let attempts = lookup.map_or(&[][..], LookupError::attempts);
+    let failure = match error.kind() {
+        ResolveErrorKind::InvalidName => Failure::unusable(kind_code(error.kind()), error.to_string()),
+        kind => Failure::operation(kind_code(kind), error.to_string()),
+    };
+    attempts
+        .iter()
+        .fold(failure, |failure, attempt| failure.detail(attempt.to_string()))
+        .field("name", name)
+        .field("servers", attempts.iter().map(server).collect::<Value>())
+        .suggest(suggestion(error.kind()))
+}
+
+fn server(attempt: &ServerAttempt) -> Value {
+    json!({
+        "server": attempt.server.to_string(),
+        "transport": attempt.transport.to_string(),
+        "name": attempt.name.to_string(),
+        "type": attempt.record_type.to_string(),
+        "outcome": attempt.outcome.code(),
+        "elapsed_ms": show::millis(attempt.elapsed),
+    })
+}
+
+fn kind_code(kind: ResolveErrorKind) -> &'static str {
+    match kind {
+        ResolveErrorKind::NotFound => "not_found",
+        ResolveErrorKind::NoData => "no_data",
+        ResolveErrorKind::Deadline => "deadline",
+        ResolveErrorKind::InvalidName => "invalid_name",
+        _ => "unavailable",
+    }
+}
+
+/// What to do next.
+fn suggestion(kind: ResolveErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ResolveErrorKind::NotFound => {
+            "check the spelling and the search list; a name with a dot at its end is not searched"
+        }
+        ResolveErrorKind::NoData => {
+            "the name exists without addresses: is it a name of SRV records (`srv:///..`)?"
+        }
+        ResolveErrorKind::InvalidName => "give a host name such as `orders.prod.svc`",
+        _ => "ask another DNS server with `dns://SERVER:PORT/NAME`, or give --timeout more time",
+    })
+}

@@ -1,0 +1,34 @@
+//! Running on the runtime that was chosen.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use trunkline::Runtime;
+
+use crate::args::RuntimeName;
+
+/// Runs `main` to its end on a runtime.
+pub(crate) fn block_on<T, F>(name: RuntimeName, main: impl FnOnce(Arc<dyn Runtime>) -> F) -> T
+where
+    F: Future<Output = T>,
+{
+    match name {
+        #[cfg(feature = "async-std")]
+        RuntimeName::AsyncStd => {
+            async_std::task::block_on(main(Arc::new(trunkline::AsyncStd::new())))
+        }
+        #[cfg(feature = "smol")]
+        RuntimeName::Smol => smol::block_on(main(Arc::new(trunkline::Smol::new()))),
+        #[cfg(feature = "tokio")]
+        RuntimeName::Tokio => match tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+        {
+            Ok(tokio) => tokio.block_on(main(Arc::new(trunkline::Tokio::new()))),
+            Err(error) => {
+                eprintln!("error: tokio's runtime cannot be started: {error}");
+                std::process::exit(1);
+            }
+        },
+    }
+}
