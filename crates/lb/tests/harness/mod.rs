@@ -138,7 +138,12 @@ impl<P: Policy> Harness<P> {
     }
 
     pub fn update_endpoints(&mut self, endpoints: Vec<Endpoint>) -> Result<(), Status> {
-        let update = Update::new(endpoints, self.config.clone());
+        self.update_with_note(endpoints, "")
+    }
+
+    pub fn update_with_note(&mut self, endpoints: Vec<Endpoint>, note: &str) -> Result<(), Status> {
+        let mut update = Update::new(endpoints, self.config.clone());
+        update.note = note.into();
         self.event(|policy, control| policy.handle_update(update, control))
     }
 
