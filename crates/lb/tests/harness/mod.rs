@@ -94,6 +94,10 @@ impl<P: Policy> Harness<P> {
         self
     }
 
+    pub fn set_config(&mut self, config: Arc<dyn PolicyConfig>) {
+        self.config = config;
+    }
+
     /// Hands one event over and applies what the policy asks for.
     pub fn event<R>(&mut self, event: impl FnOnce(&mut P, &mut Control<'_>) -> R) -> R {
         let result = event(&mut self.policy, &mut self.actions.control(self.now));
