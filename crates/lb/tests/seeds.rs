@@ -257,7 +257,8 @@ fn policy_switch() {
             }
             random_event(&mut channel, &mut list, &mut rng);
             check_published(&channel);
-            let latest = channel.policy.pending_name().or(channel.policy.name());
+            let latest = channel.policy.pending_name();
+            let latest = latest.or_else(|| channel.policy.name());
             assert_eq!(latest, Some(name), "seed {seed}, step {step}");
             if list.is_some() && ![Idle, Ready].contains(&channel.state()) {
                 assert!(is_alive(&channel), "seed {seed}, step {step}");
