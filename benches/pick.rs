@@ -9,7 +9,7 @@ use std::thread;
 use criterion::{Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use trunkline_benches::allocations::{CountingAllocator, allocations};
-use trunkline_benches::pickers::{pick_first, round_robin};
+use trunkline_benches::policies::{pick_first, round_robin};
 use trunkline_lb::{PickRequest, Picker};
 
 #[global_allocator]

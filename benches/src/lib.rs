@@ -1,4 +1,4 @@
 //! What the benchmarks share.
 
 pub mod allocations;
-pub mod pickers;
+pub mod policies;

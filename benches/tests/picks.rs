@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use trunkline_benches::allocations::{CountingAllocator, allocations};
-use trunkline_benches::pickers::{failing, pick_first, round_robin};
+use trunkline_benches::policies::{failing, pick_first, round_robin};
 use trunkline_lb::{Pick, PickRequest};
 
 #[global_allocator]

@@ -64,6 +64,8 @@ pub struct Published {
 #[derive(Debug, Default)]
 pub struct Actions {
     queue: Vec<Action>,
+    /// Whether the queue has a wish for re-resolution; a second one would say no more.
+    wants_reresolution: bool,
     published: Option<Published>,
     /// The generation of each index that was ever used.
     generations: Vec<u32>,
@@ -85,6 +87,7 @@ impl Actions {
 
     /// What was asked for since the last call, in order.
     pub fn take(&mut self) -> Vec<Action> {
+        self.wants_reresolution = false;
         std::mem::take(&mut self.queue)
     }
 
@@ -141,7 +144,9 @@ impl Control<'_> {
 
     /// Asks the resolver for a new list.
     pub fn request_reresolution(&mut self) {
-        self.actions.queue.push(Action::RequestReresolution);
+        if !std::mem::replace(&mut self.actions.wants_reresolution, true) {
+            self.actions.queue.push(Action::RequestReresolution);
+        }
     }
 
     /// Says how the policy wants to be seen from now on.
@@ -159,13 +164,13 @@ impl Control<'_> {
         &self.actions.queue[mark..]
     }
 
-    /// Takes back the wishes for re-resolution since `mark`.
+    /// Takes back a wish for re-resolution that came since `mark`.
     pub(crate) fn retract_reresolution(&mut self, mark: usize) {
-        let later = self.actions.queue.split_off(mark);
-        let kept = later
-            .into_iter()
-            .filter(|action| *action != Action::RequestReresolution);
-        self.actions.queue.extend(kept);
+        let wish = |action: &Action| *action == Action::RequestReresolution;
+        if let Some(at) = self.asked_since(mark).iter().position(wish) {
+            self.actions.queue.remove(mark + at);
+            self.actions.wants_reresolution = false;
+        }
     }
 
     /// Hands an event to a child, and returns what the child published instead of letting it

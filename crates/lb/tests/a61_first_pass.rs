@@ -2,8 +2,13 @@
 
 mod harness;
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use harness::*;
-use trunkline_lb::{Pick, PickFirst, Policy};
+use trunkline_connect::AttemptDelay;
+use trunkline_endpoint::{Address, Endpoint};
+use trunkline_lb::{Pick, PickFirst, Policy, SubchannelState};
 
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
@@ -148,4 +153,88 @@ fn lost_before_it_was_ready() {
     channel.idle(A);
     assert_eq!(channel.states(), [Connecting, TransientFailure]);
     assert_eq!(channel.dialled(), [A, A].join(" "));
+}
+
+/// The delay can be set.
+#[test]
+fn other_attempt_delay() {
+    let mut options = options(7);
+    options.attempt_delay = AttemptDelay::new(Duration::from_millis(100));
+    let mut channel = Harness::new(PickFirst::new(&options));
+    channel.update(&[A, B].join(" ")).expect("a good list");
+    channel.pass(99);
+    assert_eq!(channel.dialled(), A);
+    channel.pass(1);
+    assert_eq!(channel.dialled(), B);
+}
+
+/// What is neither IPv4 nor IPv6 is a family of its own, and takes its turns.
+#[test]
+fn third_family() {
+    let socket = |name: &str| Address::new(PathBuf::from(name));
+    let list = [
+        socket("/a"),
+        socket("/b"),
+        address(A),
+        address("[2001:db8::1]:443"),
+        address(B),
+    ];
+    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    channel
+        .update_endpoints(vec![Endpoint::new(list)])
+        .expect("a good list");
+    channel.pass(10_000);
+    assert_eq!(
+        channel.dialled(),
+        "unix:/a 10.0.0.1:443 [2001:db8::1]:443 unix:/b 10.0.0.2:443"
+    );
+}
+
+/// A subchannel with several connections (gRFC A105) may go from ready to connecting, or to
+/// failing: a new pass begins at once, over all addresses, and a new list is asked for.
+#[test]
+fn ready_to_connecting_or_failing() {
+    for state in [SubchannelState::Connecting, refused()] {
+        let mut channel = abc();
+        channel.ready(A);
+        channel.states();
+        channel.dialled();
+        channel.set(A, state.clone());
+        assert_eq!(channel.states(), [Connecting]);
+        assert_eq!(channel.reresolutions(), 1);
+        channel.pass(250);
+        match state {
+            SubchannelState::Connecting => assert_eq!(channel.dialled(), B),
+            _ => assert_eq!(channel.dialled(), [B, C].join(" ")),
+        }
+    }
+}
+
+/// The error names the five addresses that failed last, counts the others, and ends with what the
+/// resolver said of the list.
+#[test]
+fn long_errors() {
+    let list: Vec<String> = (1..=7).map(|number| format!("10.0.0.{number}:1")).collect();
+    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    let note = "asked 192.0.2.53 for AAAA and got no answer";
+    channel
+        .update_with_note(endpoints(&list.join(" ")), note)
+        .expect("a good list");
+    for address in &list {
+        channel.fail(address);
+    }
+    assert_eq!(
+        channel.error(),
+        "failed to connect to all addresses; last error: 10.0.0.7:1: connection refused; \
+         before it: 10.0.0.6:1: connection refused, 10.0.0.5:1: connection refused, \
+         10.0.0.4:1: connection refused, 10.0.0.3:1: connection refused, and 2 more; \
+         asked 192.0.2.53 for AAAA and got no answer"
+    );
+    channel
+        .update_with_note(Vec::new(), "all were filtered")
+        .expect_err("an empty list");
+    assert_eq!(
+        channel.error(),
+        "name resolver error: produced zero addresses; all were filtered"
+    );
 }

@@ -303,3 +303,21 @@ fn policy_of_ones_own() {
         [(format!("{:?}", r#"{"a":1}"#), 2)]
     );
 }
+
+/// A third policy takes the place of the one that warms up.
+#[test]
+fn third_policy() {
+    let registry = PolicyRegistry::standard().with(Recorder::default());
+    let third = PolicyChoice::parse(&json!([{ "recorder": {} }]), &registry).expect("known");
+    let mut channel = Harness::new(GracefulSwitch::new(registry, &options(7)));
+    update(&mut channel, "round_robin", A).expect("a good list");
+    channel.ready(A);
+    update(&mut channel, "pick_first", B).expect("a good list");
+    assert_eq!(channel.addresses(), [A, B].join(" "));
+    let list = Update::new(endpoints(B), third.config.clone());
+    let result = channel.event(|policy, control| policy.handle_choice(&third, list, control));
+    assert!(result.is_err(), "it is never content");
+    assert_eq!(channel.policy.pending_name(), Some("recorder"));
+    assert_eq!(channel.addresses(), A);
+    assert_eq!(channel.state(), Ready);
+}

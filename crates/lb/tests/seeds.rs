@@ -3,12 +3,16 @@
 mod harness;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use harness::*;
+use serde_json::json;
 use trunkline_backoff::Rng;
 use trunkline_lb::{
-    OldList, Pick, PickFirst, PickFirstConfig, Policy, RoundRobin, SubchannelId, SubchannelState,
+    GracefulSwitch, OldList, Pick, PickFirst, PickFirstConfig, Policy, PolicyRegistry, RoundRobin,
+    SubchannelId, SubchannelState,
 };
+use trunkline_service_config::{PolicyChoice, PolicyConfig};
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 300;
@@ -223,6 +227,51 @@ fn round_robin() {
         lose_all(&mut channel);
         channel.dialled();
         exhaust(&mut channel, &list);
+    }
+}
+
+/// A switch between both: calls go to what is ready whichever policy it belongs to, and nothing is
+/// left behind by a policy that is gone.
+#[test]
+fn policy_switch() {
+    let registry = PolicyRegistry::standard();
+    let choices = ["pick_first", "round_robin"].map(|name| {
+        let choice = PolicyChoice::parse(&json!([{ name: {} }]), &registry).expect("known");
+        (name, Arc::new(choice) as Arc<dyn PolicyConfig>)
+    });
+    for seed in 0..SEEDS {
+        let mut rng = Rng::from_seed(seed);
+        let policy = GracefulSwitch::new(registry.clone(), &options(seed));
+        let mut channel = Harness::new(policy);
+        let mut list = None;
+        let mut name = "";
+        for step in 0..STEPS {
+            if name.is_empty() || rng.below(30) == 0 {
+                let (new, config) = &choices[rng.below(2)];
+                name = new;
+                channel.set_config(config.clone());
+                list = Some("10.0.0.1:443 [2001:db8::5]:443".to_owned());
+                channel
+                    .update("10.0.0.1:443 [2001:db8::5]:443")
+                    .expect("a good list");
+            }
+            random_event(&mut channel, &mut list, &mut rng);
+            check_published(&channel);
+            let latest = channel.policy.pending_name();
+            let latest = latest.or_else(|| channel.policy.name());
+            assert_eq!(latest, Some(name), "seed {seed}, step {step}");
+            if list.is_some() && ![Idle, Ready].contains(&channel.state()) {
+                assert!(is_alive(&channel), "seed {seed}, step {step}");
+            }
+        }
+        let list = "10.0.0.1:443 10.0.0.2:443";
+        channel.update(list).expect("a good list");
+        lose_all(&mut channel);
+        channel.exit_idle();
+        channel.dialled();
+        exhaust(&mut channel, list);
+        assert_eq!(channel.policy.name(), Some(name));
+        assert_eq!(channel.addresses(), list, "seed {seed}");
     }
 }
 

@@ -220,8 +220,8 @@ impl Policy for PickFirst {
         match (&mut self.phase, old) {
             (Phase::Ready { selected, disowned }, OldList::Disown) => {
                 *disowned = true;
-                let at = std::mem::take(selected);
-                self.slots.truncate_to(at);
+                self.slots.truncate_to(*selected);
+                *selected = 0;
             }
             (Phase::NoList, _) | (_, OldList::Disown) => self.fail_without_list(error, control),
             (_, OldList::Keep) if self.failing => self.show_failure(control),

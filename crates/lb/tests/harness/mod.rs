@@ -94,6 +94,10 @@ impl<P: Policy> Harness<P> {
         self
     }
 
+    pub fn set_config(&mut self, config: Arc<dyn PolicyConfig>) {
+        self.config = config;
+    }
+
     /// Hands one event over and applies what the policy asks for.
     pub fn event<R>(&mut self, event: impl FnOnce(&mut P, &mut Control<'_>) -> R) -> R {
         let result = event(&mut self.policy, &mut self.actions.control(self.now));
@@ -138,7 +142,12 @@ impl<P: Policy> Harness<P> {
     }
 
     pub fn update_endpoints(&mut self, endpoints: Vec<Endpoint>) -> Result<(), Status> {
-        let update = Update::new(endpoints, self.config.clone());
+        self.update_with_note(endpoints, "")
+    }
+
+    pub fn update_with_note(&mut self, endpoints: Vec<Endpoint>, note: &str) -> Result<(), Status> {
+        let mut update = Update::new(endpoints, self.config.clone());
+        update.note = note.into();
         self.event(|policy, control| policy.handle_update(update, control))
     }
 

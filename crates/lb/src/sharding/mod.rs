@@ -1,19 +1,26 @@
 //! One child policy for each endpoint.
 
+mod child;
+mod endpoints;
+mod owners;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
-use trunkline_endpoint::{Endpoint, Location};
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
+use self::endpoints::{Key, distinct};
+use self::owners::Owners;
 use crate::errors::{resolver_error, zero_addresses};
 use crate::{
-    Action, Child, ConnectivityState, Control, OldList, Pick, Picker, Policy, Published,
-    SubchannelId, SubchannelState, Update,
+    ConnectivityState, Control, OldList, Pick, Picker, Policy, Published, SubchannelId,
+    SubchannelState, Update,
 };
+
+pub use self::child::EndpointChild;
 
 /// One child policy for each endpoint, all kept connected: what round_robin and its kin share.
 ///
@@ -37,8 +44,8 @@ pub struct EndpointSharding<P> {
     by_key: BTreeMap<Key, usize>,
     /// The children in the order of the last list.
     order: Vec<usize>,
-    /// The slot of the child that made the subchannel, by the subchannel's index.
-    owners: Vec<Option<(SubchannelId, usize)>>,
+    /// The slot of the child that made each subchannel.
+    owners: Owners,
     deadlines: BTreeSet<(Instant, usize)>,
     counts: Counts,
     /// The picker of the child that failed last, or of an error that concerns all.
@@ -48,51 +55,12 @@ pub struct EndpointSharding<P> {
     shown: Option<ConnectivityState>,
 }
 
-/// What makes an endpoint the same as another: a set of places, sorted.
-type Key = Vec<Location>;
-
 /// How many children there are in each state.
 #[derive(Debug, Default)]
 struct Counts {
     ready: usize,
     connecting: usize,
     failing: usize,
-}
-
-/// One child of an [`EndpointSharding`].
-#[derive(Debug)]
-pub struct EndpointChild<P> {
-    child: Child<P>,
-    endpoint: Endpoint,
-    state: ConnectivityState,
-    picker: Arc<dyn Picker>,
-    deadline: Option<Instant>,
-}
-
-impl<P> EndpointChild<P> {
-    /// The policy.
-    #[must_use]
-    pub fn policy(&self) -> &P {
-        self.child.policy()
-    }
-
-    /// The endpoint that the child was given last.
-    #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.endpoint
-    }
-
-    /// How the child counts: ready, connecting, or failing since it was ready last.
-    #[must_use]
-    pub fn state(&self) -> ConnectivityState {
-        self.state
-    }
-
-    /// The picker that goes with the state.
-    #[must_use]
-    pub fn picker(&self) -> &Arc<dyn Picker> {
-        &self.picker
-    }
 }
 
 impl<P: Policy> EndpointSharding<P> {
@@ -105,7 +73,7 @@ impl<P: Policy> EndpointSharding<P> {
             free: Vec::new(),
             by_key: BTreeMap::new(),
             order: Vec::new(),
-            owners: Vec::new(),
+            owners: Owners::default(),
             deadlines: BTreeSet::new(),
             counts: Counts::default(),
             last_failure: Arc::new(Pick::Queue),
@@ -197,7 +165,7 @@ impl<P: Policy> EndpointSharding<P> {
         state: SubchannelState,
         control: &mut Control<'_>,
     ) {
-        if let Some((_, slot)) = self.owner(id) {
+        if let Some(slot) = self.owners.slot(id) {
             self.handle(slot, control, |policy, control| {
                 policy.handle_subchannel(id, state, control);
             });
@@ -290,13 +258,7 @@ impl<P: Policy> EndpointSharding<P> {
 
     fn add(&mut self, policy: P) -> usize {
         self.counts.connecting += 1;
-        let child = EndpointChild {
-            child: Child::new(policy),
-            endpoint: Endpoint::default(),
-            state: ConnectivityState::Connecting,
-            picker: Arc::new(Pick::Queue),
-            deadline: None,
-        };
+        let child = EndpointChild::new(policy);
         let slot = self.free.pop().unwrap_or(self.slots.len());
         match self.slots.get_mut(slot) {
             Some(place) => *place = Some(child),
@@ -317,7 +279,7 @@ impl<P: Policy> EndpointSharding<P> {
         self.changed |= child.state == ConnectivityState::Ready;
         let mark = control.mark();
         child.child.remove(control);
-        self.note_owners(slot, mark, control);
+        self.owners.note(slot, control.asked_since(mark));
     }
 
     /// Hands an event to one child and takes in what comes of it.
@@ -349,7 +311,7 @@ impl<P: Policy> EndpointSharding<P> {
                 self.deadlines.insert((deadline, slot));
             }
         }
-        self.note_owners(slot, mark, control);
+        self.owners.note(slot, control.asked_since(mark));
         if let Some(published) = published {
             self.note_published(slot, published);
         }
@@ -384,27 +346,6 @@ impl<P: Policy> EndpointSharding<P> {
         };
     }
 
-    /// Files which subchannels the child in `slot` has made and removed since `mark`.
-    fn note_owners(&mut self, slot: usize, mark: usize, control: &Control<'_>) {
-        for action in control.asked_since(mark) {
-            match *action {
-                Action::Create { id, .. } => {
-                    if self.owners.len() <= id.index() {
-                        self.owners.resize(id.index() + 1, None);
-                    }
-                    self.owners[id.index()] = Some((id, slot));
-                }
-                Action::Remove(id) if self.owner(id).is_some() => self.owners[id.index()] = None,
-                _ => {}
-            }
-        }
-    }
-
-    fn owner(&self, id: SubchannelId) -> Option<(SubchannelId, usize)> {
-        let owner = self.owners.get(id.index()).copied().flatten();
-        owner.filter(|(owned, _)| *owned == id)
-    }
-
     fn count(&mut self, state: ConnectivityState) -> &mut usize {
         match state {
             ConnectivityState::Ready => &mut self.counts.ready,
@@ -412,27 +353,4 @@ impl<P: Policy> EndpointSharding<P> {
             _ => &mut self.counts.connecting,
         }
     }
-}
-
-/// The endpoints that have an address, each once: the first one of those that are the same.
-fn distinct(endpoints: &[Endpoint]) -> Vec<(Key, &Endpoint)> {
-    let mut seen = BTreeSet::new();
-    endpoints
-        .iter()
-        .map(|endpoint| (key(endpoint), endpoint))
-        .filter(|(key, _)| !key.is_empty() && seen.insert(key.clone()))
-        .collect()
-}
-
-/// The set of places of an endpoint, sorted. Server names and attributes are not part of it: the
-/// child sees to what they change.
-fn key(endpoint: &Endpoint) -> Key {
-    let mut key: Key = endpoint
-        .addresses()
-        .iter()
-        .map(|address| address.location().clone())
-        .collect();
-    key.sort_unstable();
-    key.dedup();
-    key
 }

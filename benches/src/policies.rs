@@ -1,4 +1,4 @@
-//! Pickers as policies publish them.
+//! Policies, and pickers as they publish them.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -30,13 +30,22 @@ pub fn failing() -> Arc<dyn Picker> {
     picker(policy, 1, &SubchannelState::TransientFailure(error))
 }
 
-fn picker(mut policy: impl Policy, endpoints: u16, after: &SubchannelState) -> Arc<dyn Picker> {
+/// This many endpoints with one address each.
+pub fn endpoints(count: u16) -> Vec<Endpoint> {
+    let endpoint = |port| Endpoint::new([SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
+    (0..count).map(endpoint).collect()
+}
+
+/// An instant to begin at.
+pub fn now() -> Instant {
     #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
-    let now = Instant::now();
+    Instant::now()
+}
+
+fn picker(mut policy: impl Policy, endpoints: u16, after: &SubchannelState) -> Arc<dyn Picker> {
+    let now = now();
     let mut actions = Actions::new();
-    let list: Vec<Endpoint> = (0..endpoints)
-        .map(|port| Endpoint::new([SocketAddr::from((Ipv4Addr::LOCALHOST, port))]))
-        .collect();
+    let list = self::endpoints(endpoints);
     let update = Update::new(list, Arc::new(PickFirstConfig::default()));
     let accepted = policy.handle_update(update, &mut actions.control(now));
     accepted.expect("a good list");

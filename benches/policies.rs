@@ -1,0 +1,62 @@
+//! What events cost a policy with many endpoints. Ids: `policy/round_robin/EVENT/ENDPOINTS`, time
+//! for all endpoints together: it should grow with them, or with their square where each event
+//! makes a picker of all that are ready.
+
+use std::sync::Arc;
+
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use trunkline_benches::policies::{endpoints, now};
+use trunkline_lb::{
+    Action, Actions, Policy, PolicyOptions, RoundRobin, RoundRobinConfig, SubchannelId,
+    SubchannelState, Update,
+};
+use trunkline_status::Status;
+
+/// A policy that has just been given its list, with the subchannels that it connects.
+fn connecting(count: u16) -> (RoundRobin, Actions, Vec<SubchannelId>) {
+    let mut policy = RoundRobin::new(&PolicyOptions::new(1));
+    let mut actions = Actions::new();
+    let update = Update::new(endpoints(count), Arc::new(RoundRobinConfig::default()));
+    let accepted = policy.handle_update(update, &mut actions.control(now()));
+    accepted.expect("a good list");
+    let wanted = actions
+        .take()
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Connect(id) => Some(id),
+            _ => None,
+        });
+    let wanted = wanted.collect();
+    (policy, actions, wanted)
+}
+
+fn events(criterion: &mut Criterion) {
+    let refused = SubchannelState::TransientFailure(Status::unavailable("refused"));
+    for count in [10, 100, 1000] {
+        let id = format!("policy/round_robin/first list/{count}");
+        criterion.bench_function(&id, |bencher| bencher.iter(|| connecting(count)));
+        for (event, state) in [
+            ("all ready one by one", SubchannelState::Ready),
+            ("all fail one by one", refused.clone()),
+        ] {
+            let id = format!("policy/round_robin/{event}/{count}");
+            criterion.bench_function(&id, |bencher| {
+                bencher.iter_batched(
+                    || connecting(count),
+                    |(mut policy, mut actions, wanted)| {
+                        for id in wanted {
+                            let control = &mut actions.control(now());
+                            policy.handle_subchannel(id, state.clone(), control);
+                            actions.take_published();
+                        }
+                        (policy, actions)
+                    },
+                    BatchSize::SmallInput,
+                );
+            });
+        }
+    }
+}
+
+criterion_group!(benches, events);
+criterion_main!(benches);

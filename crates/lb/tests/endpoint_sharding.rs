@@ -1,0 +1,235 @@
+//! One child for each endpoint: what every policy over many endpoints shares.
+
+mod harness;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use harness::*;
+use trunkline_lb::{
+    ConnectivityState, Control, EndpointSharding, OldList, Pick, Policy, SubchannelId,
+    SubchannelState, Update,
+};
+use trunkline_service_config::PolicyConfig;
+use trunkline_status::Status;
+
+const A: &str = "10.0.0.1:443";
+const B: &str = "10.0.0.2:443";
+
+/// A child that shows whatever its one subchannel does, without any judgement, and wants to be
+/// woken a second after each update.
+#[derive(Debug, Default)]
+struct Mirror {
+    id: Option<SubchannelId>,
+    deadline: Option<Instant>,
+    wakes: u32,
+}
+
+impl Policy for Mirror {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        assert_eq!(update.endpoints.len(), 1);
+        let address = &update.endpoints[0].addresses()[0];
+        self.id
+            .get_or_insert_with(|| control.create_subchannel(address.clone()));
+        self.deadline = Some(control.now() + Duration::from_secs(1));
+        match address.to_string().ends_with(":13") {
+            true => Err(Status::unavailable(format!("{address} is not to my taste"))),
+            false => Ok(()),
+        }
+    }
+
+    fn handle_resolver_error(&mut self, _: Status, _: OldList, _: &mut Control<'_>) {}
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        assert_eq!(self.id, Some(id));
+        let (state, pick) = match state {
+            SubchannelState::Idle => (Idle, Pick::ExitIdle),
+            SubchannelState::Connecting => (Connecting, Pick::Queue),
+            SubchannelState::Ready => (Ready, Pick::Subchannel(id)),
+            SubchannelState::TransientFailure(status) => (TransientFailure, Pick::Fail(status)),
+        };
+        control.publish(state, Arc::new(pick));
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        if self.deadline.is_some_and(|due| due <= control.now()) {
+            self.deadline = None;
+            self.wakes += 1;
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    fn exit_idle(&mut self, control: &mut Control<'_>) {
+        control.connect(self.id.expect("it was updated"));
+    }
+}
+
+/// Publishes the state alone.
+#[derive(Debug)]
+struct Parent(EndpointSharding<Mirror>);
+
+impl Parent {
+    fn publish(&mut self, control: &mut Control<'_>) {
+        if let Some(state) = self.0.take_change() {
+            control.publish(state, self.0.last_failure().clone());
+        }
+    }
+}
+
+impl Policy for Parent {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        let config: Arc<dyn PolicyConfig> = Arc::new(());
+        let make = |_seed| Mirror::default();
+        let result = self.0.handle_update(&update, &config, control, make);
+        self.publish(control);
+        result
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        self.0.handle_resolver_error(&error, old, control);
+        self.publish(control);
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        self.0.handle_subchannel(id, state, control);
+        self.publish(control);
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        self.0.handle_timeout(control);
+        self.publish(control);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.0.poll_timeout()
+    }
+
+    fn exit_idle(&mut self, _: &mut Control<'_>) {}
+}
+
+fn parent(list: &[&str]) -> Harness<Parent> {
+    let mut channel = Harness::new(Parent(EndpointSharding::new(7)));
+    channel.update(&list.join(" ")).expect("a good list");
+    channel
+}
+
+/// Ready before connecting before failing; one that is idle connects at once, and counts as
+/// connecting.
+#[test]
+fn aggregation() {
+    let state = |name: char| match name {
+        'i' => SubchannelState::Idle,
+        'c' => SubchannelState::Connecting,
+        'r' => SubchannelState::Ready,
+        _ => refused(),
+    };
+    let check = |first: char, second: char, expected: ConnectivityState| {
+        let mut channel = parent(&[A, B]);
+        channel.set(A, state(first));
+        channel.set(B, state(second));
+        assert_eq!(channel.policy.0.state(), expected, "{first}{second}");
+    };
+    check('c', 'c', Connecting);
+    check('c', 'i', Connecting);
+    check('i', 'f', Connecting);
+    check('c', 'f', Connecting);
+    check('f', 'f', TransientFailure);
+    check('r', 'f', Ready);
+    check('i', 'r', Ready);
+    check('c', 'r', Ready);
+}
+
+/// A child that fails counts as failing until it is ready, whatever it shows meanwhile.
+#[test]
+fn failing_is_sticky() {
+    let mut channel = parent(&[A]);
+    channel.fail(A);
+    assert_eq!(channel.states(), [Connecting, TransientFailure]);
+    channel.idle(A);
+    assert_eq!(channel.dialled(), A, "it is told to connect");
+    channel.set(A, SubchannelState::Connecting);
+    assert_eq!(channel.states(), []);
+    channel.fail(A);
+    assert_eq!(channel.states(), [TransientFailure]);
+    channel.ready(A);
+    channel.set(A, SubchannelState::Connecting);
+    assert_eq!(channel.states(), [Ready, Connecting]);
+}
+
+/// A child that is not content does not keep the others from the update; its error is returned.
+#[test]
+fn error_of_a_child() {
+    let mut channel = Harness::new(Parent(EndpointSharding::new(7)));
+    let error = channel
+        .update("10.0.0.1:443 10.0.0.9:13 10.0.0.2:443")
+        .unwrap_err();
+    assert_eq!(error.message(), "10.0.0.9:13 is not to my taste");
+    assert_eq!(channel.addresses(), "10.0.0.1:443 10.0.0.2:443 10.0.0.9:13");
+}
+
+/// Each child is woken at its own time, once, and one that is gone not at all.
+#[test]
+fn timeouts() {
+    let mut channel = parent(&[A, B]);
+    channel.pass(500);
+    channel.update(B).expect("a good list");
+    channel.pass(999);
+    let wakes = |channel: &Harness<Parent>| {
+        let children = channel.policy.0.children();
+        children
+            .map(|child| child.policy().wakes)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(wakes(&channel), [0]);
+    channel.pass(1);
+    assert_eq!(wakes(&channel), [1]);
+    assert_eq!(channel.policy.poll_timeout(), None);
+}
+
+/// Children come in the list's order, beginning anywhere, each with its endpoint.
+#[test]
+fn children_in_order() {
+    for seed in 0..20 {
+        let mut channel = Harness::new(Parent(EndpointSharding::new(seed)));
+        channel
+            .update("10.0.0.1:1 10.0.0.2:1 10.0.0.3:1 10.0.0.1:1")
+            .expect("a good list");
+        let children = channel.policy.0.children();
+        let order: Vec<String> = children
+            .map(|child| child.endpoint().addresses()[0].to_string())
+            .collect();
+        let twice = "10.0.0.1:1 10.0.0.2:1 10.0.0.3:1 10.0.0.1:1 10.0.0.2:1 10.0.0.3:1";
+        assert!(twice.contains(&order.join(" ")), "{order:?}");
+        assert_eq!(order.len(), 3);
+    }
+}
+
+/// A subchannel's place is used again by another child: what is said late goes to nobody.
+#[test]
+fn places_are_used_again() {
+    let mut channel = parent(&[A]);
+    let gone = channel.id(A);
+    channel.update(B).expect("a good list");
+    let first = channel.id(B);
+    channel.update(A).expect("a good list");
+    assert_eq!(channel.id(A).index(), gone.index());
+    for id in [gone, first] {
+        channel.event(|policy, control| {
+            policy.handle_subchannel(id, SubchannelState::Ready, control);
+        });
+    }
+    assert_eq!(channel.states(), [Connecting]);
+}
