@@ -55,6 +55,55 @@ const LEAST_REFRESH: Duration = Duration::from_millis(100);
 /// - After a partial answer the next is due after the minimum interval, which grows as a back-off
 ///   does while answers stay partial; when the TTL runs out earlier, then.
 ///
+/// # Examples
+///
+/// The whole of a resolver that asks a directory of its own now and then:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::task::{Context, Poll, ready};
+/// use std::time::Duration;
+/// use trunkline_resolver::{Pacer, Resolution, Resolver, Verdict};
+/// use trunkline_runtime::{Runtime, Timer};
+/// # fn ask_the_directory() -> Resolution { Resolution::new([]) }
+///
+/// struct Directory {
+///     pacer: Pacer,
+///     timer: Box<dyn Timer>,
+///     runtime: Arc<dyn Runtime>,
+/// }
+///
+/// impl Resolver for Directory {
+///     fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution> {
+///         loop {
+///             let now = self.runtime.now();
+///             if self.pacer.poll_start(now) {
+///                 let found = ask_the_directory();
+///                 let ttl = Some(Duration::from_secs(60));
+///                 match &found.endpoints {
+///                     Ok(_) => self.pacer.handle_success(ttl, now),
+///                     Err(_) => self.pacer.handle_failure(now),
+///                 }
+///                 return Poll::Ready(found);
+///             }
+///             self.timer.set(self.pacer.poll_timeout());
+///             ready!(self.timer.poll_fired(cx));
+///         }
+///     }
+///
+///     fn resolve_now(&mut self) {
+///         self.pacer.resolve_now();
+///     }
+///
+///     fn handle_verdict(&mut self, verdict: Verdict) {
+///         self.pacer.handle_verdict(verdict, self.runtime.now());
+///     }
+/// }
+/// # impl std::fmt::Debug for Directory {
+/// #     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("Directory") }
+/// # }
+/// ```
+///
 /// Source: the pacing of
 /// [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md); refreshing by
 /// TTL is ours.

@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::{World, poll, printed};
+use support::world::World;
+use support::{poll, printed};
 use trunkline_endpoint::Location;
 use trunkline_resolver::{AddressScheme, ResolveErrorKind, ResolverFactory, ResolverRegistry};
 use trunkline_target::Target;

@@ -8,7 +8,8 @@ use std::error::Error as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use support::{World, printed};
+use support::printed;
+use support::world::World;
 use trunkline_dns::{ClientConfig, Hosts, LookupError};
 use trunkline_resolver::{
     AddressFamilies, DnsFactory, DnsOptions, Lookup, LookupReport, Resolution, ResolveError,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use trunkline_backoff::BackoffPolicy;
+use trunkline_backoff::{BackoffPolicy, Rng};
 use trunkline_resolver::{Pacer, Pacing, Verdict};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -275,4 +275,48 @@ fn zeros() {
     assert_eq!(clock.skip_to_start(), 0.1);
     clock.pacer.handle_failure(clock.now);
     assert_eq!(clock.skip_to_start(), 0.0);
+}
+
+/// Whatever happens: a success and the next start are at least the minimum interval apart unless the
+/// channel rejected it, a refresh is not later than its bound, and there is always a next start while
+/// refreshing is on.
+#[test]
+fn any_sequence_of_events() {
+    for seed in 0..500 {
+        let mut rng = Rng::from_seed(seed);
+        let mut pacing = Pacing::default();
+        pacing.min_interval = SECOND * (rng.below(40) as u32);
+        pacing.jitter = rng.fraction();
+        let (floor, jitter) = (pacing.min_interval, pacing.jitter);
+        let mut clock = Clock::new(pacing);
+        for step in 0..200 {
+            let what = format!("seed {seed}, step {step}");
+            let due = clock.pacer.poll_timeout().expect(&what);
+            clock.now = clock.now.max(due);
+            assert!(clock.pacer.poll_start(clock.now), "{what}");
+            assert_eq!(clock.pacer.poll_timeout(), None, "{what}");
+            if rng.below(3) == 0 {
+                clock.pacer.resolve_now();
+            }
+            clock.now += SECOND * (rng.below(5) as u32);
+            let ttl = SECOND * (rng.below(100) as u32);
+            let outcome = rng.below(3);
+            match outcome {
+                0 => clock.pacer.handle_success(Some(ttl), clock.now),
+                1 => clock.pacer.handle_partial(Some(ttl), clock.now),
+                _ => clock.pacer.handle_failure(clock.now),
+            }
+            clock.verdict(Verdict::Accepted);
+            for _ in 0..rng.below(3) {
+                clock.pacer.resolve_now();
+            }
+            let gap = clock.pacer.poll_timeout().expect(&what) - clock.now;
+            let least = floor.max(Duration::from_millis(100));
+            let bound = ttl.max(least).mul_f64(1.0 + jitter);
+            match outcome {
+                0 | 1 => assert!(gap >= floor && gap <= bound, "{what}: {gap:?}"),
+                _ => assert!(gap <= SECOND * 144, "{what}: {gap:?}"),
+            }
+        }
+    }
 }

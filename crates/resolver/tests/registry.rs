@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use support::{World, poll, printed};
+use support::world::World;
+use support::{poll, printed};
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{
     ManualResolver, Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory,

@@ -7,7 +7,8 @@ mod support;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use support::{World, printed};
+use support::printed;
+use support::world::World;
 use trunkline_dns::ClientConfig;
 use trunkline_resolver::{
     DnsOptions, Lookup, LookupReport, Resolution, ResolveErrorKind, Resolver, ResolverFactory,

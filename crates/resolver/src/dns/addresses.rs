@@ -49,25 +49,19 @@ pub(super) struct List {
 #[derive(Debug)]
 pub(super) struct Pass {
     started: Instant,
-    stage: Stage,
+    /// `None` while the server's own address is looked up.
+    lookup: Option<HostLookup>,
     /// When the first address was seen.
     first: Option<Instant>,
     /// Whether the channel was given what there was.
     early: bool,
 }
 
-#[derive(Debug)]
-enum Stage {
-    /// The server's own address is looked up.
-    Server,
-    Host(HostLookup),
-}
-
 impl Question for Addresses {
     fn start(&mut self, now: Instant) {
         self.pass = Some(Pass {
             started: now,
-            stage: Stage::Server,
+            lookup: None,
             first: None,
             early: false,
         });
@@ -109,22 +103,22 @@ impl Addresses {
         cx: &mut Context<'_>,
         now: Instant,
     ) -> Poll<Result<Ended, ResolveError>> {
-        loop {
-            match &mut pass.stage {
-                Stage::Server => {
-                    let client: Client = match ready!(self.nameserver.poll_client(cx, now)) {
-                        Ok(client) => client,
-                        Err(error) => return Poll::Ready(Err(error)),
-                    };
-                    if let Some(config) = &mut self.config {
-                        config.start(&client);
-                    }
-                    let asked = self.options.families.asked();
-                    pass.stage = Stage::Host(HostLookup::new(&client, &self.host, asked));
+        let lookup = match &mut pass.lookup {
+            Some(lookup) => lookup,
+            None => {
+                let client: Client = match ready!(self.nameserver.poll_client(cx, now)) {
+                    Ok(client) => client,
+                    Err(error) => return Poll::Ready(Err(error)),
+                };
+                if let Some(config) = &mut self.config {
+                    config.start(&client);
                 }
-                Stage::Host(lookup) => return lookup.poll(cx, &mut self.known).map(Ok),
+                let asked = self.options.families.asked();
+                let lookup = HostLookup::new(&client, &self.host, asked);
+                pass.lookup.insert(lookup)
             }
-        }
+        };
+        lookup.poll(cx, &mut self.known).map(Ok)
     }
 
     /// Whether the lookup of the service config has just ended.
@@ -135,9 +129,7 @@ impl Addresses {
     /// Addresses of one family, for a channel that has none and has waited for the other for long
     /// enough.
     fn early(&self, pass: &mut Pass, now: Instant) -> Option<List> {
-        let Stage::Host(lookup) = &pass.stage else {
-            return None;
-        };
+        let lookup = pass.lookup.as_ref()?;
         if pass.early || !self.known.is_empty() || lookup.seen().is_empty() {
             return None;
         }

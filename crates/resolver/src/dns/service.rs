@@ -347,7 +347,7 @@ fn poll_hosts(
 fn no_addresses(name: &str, hosts: usize, failures: &[ResolveError]) -> ResolveError {
     let soft = failures.iter().find(|failure| !failure.is_authoritative());
     let kind = soft.map_or(ResolveErrorKind::NoData, ResolveError::kind);
-    let telling = soft.or(failures.first());
+    let telling = soft.or_else(|| failures.first());
     let text = match telling {
         Some(failure) => {
             format!("none of the {hosts} hosts of {name} has a known address: {failure}")

@@ -2,14 +2,12 @@
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
-mod world;
+pub(crate) mod world;
 
 use std::task::{Context, Poll, Waker};
 
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{Resolution, Resolver};
-
-pub(crate) use self::world::World;
 
 /// What the resolver has to say now.
 pub(crate) fn poll(resolver: &mut Box<dyn Resolver>) -> Poll<Resolution> {
