@@ -1,10 +1,11 @@
-//! What a healthy race costs over the runtime's plain connect, on loopback.
+//! What a healthy race costs over the runtime's plain connect, on loopback, and how late a race is
+//! when its first address is silent.
 //!
 //! Rounds of both alternate, so that the noise of the machine falls on both; the 10th percentile is
 //! what is stable. The server is in this process; each connection is reset after the clock stops.
 
 use std::future::Future;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 use trunkline_connect::io::{ConnectOptions, connect};
@@ -12,6 +13,7 @@ use trunkline_connect::runtime::{AsyncStd, Runtime, Smol, Stream, TcpOptions, To
 
 const ROUNDS: usize = 40;
 const PER_ROUND: usize = 100;
+const SILENT_ROUNDS: usize = 20;
 
 fn main() {
     let (first, second) = (listen("127.0.0.1:0"), listen("127.0.0.2:0"));
@@ -62,6 +64,32 @@ async fn measure(name: &str, runtime: &dyn Runtime, first: SocketAddr, second: S
         over(one.0),
         over(two.0)
     );
+
+    let (silent, _held) = black_hole();
+    let mut late = Vec::new();
+    for _ in 0..SILENT_ROUNDS {
+        let took = timed(race(runtime, &[silent, first], &options)).await;
+        late.push(took.saturating_sub(options.race.attempt_delay.get()));
+    }
+    late.sort();
+    println!(
+        "{name:<9}  first address silent: attempt delay + {:?}, at most {:?}",
+        late[late.len() / 2],
+        late[late.len() - 1]
+    );
+}
+
+/// A port that accepts nothing any more: its queue is full, and SYNs are dropped.
+fn black_hole() -> (SocketAddr, impl Sized) {
+    use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
+
+    let holder = socket(AddressFamily::INET, SocketType::STREAM, None).expect("a socket");
+    bind(&holder, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+    listen(&holder, 0).expect("to listen");
+    let listener = TcpListener::from(holder);
+    let address = listener.local_addr().expect("its address");
+    let filler = TcpStream::connect(address).expect("the one place in the queue");
+    (address, (listener, filler))
 }
 
 async fn race(

@@ -1,7 +1,7 @@
 //! The addresses of a race: which were tried, and in which order the others come.
 
 use std::collections::{BTreeSet, HashSet};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::attempt::{AttemptId, Run};
@@ -164,7 +164,7 @@ impl Seen {
 /// IPv4-mapped IPv6 as IPv4: the same address must not be tried twice. Scope ids stay.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
-        ip @ std::net::IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
-        std::net::IpAddr::V6(_) => address,
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
     }
 }

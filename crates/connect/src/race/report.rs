@@ -4,13 +4,12 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, AttemptId, Outcome};
+use super::attempt::{Attempt, AttemptId, Outcome, Stage};
 use super::candidates::Candidates;
 
 /// What happened in a race: every attempt, in the order of their start.
 ///
-/// Prints as a table with a line for each address, which are indented and not ended by a line
-/// break.
+/// Prints as a table, with an indented line for each address and no line break at the end.
 #[derive(Debug)]
 pub struct Report {
     pub(super) began: Instant,
@@ -44,7 +43,7 @@ impl Report {
                 start: run.map_or(Duration::ZERO, |run| since(began, run.started)),
                 end: ended.map(|(at, _)| since(began, at)),
                 outcome: ended.map(|(_, outcome)| outcome),
-                stage: run.map_or(super::Stage::Connecting, |run| run.stage),
+                stage: run.map_or(Stage::Connecting, |run| run.stage),
                 error: run.and_then(|run| run.error.as_ref()),
             }
         })

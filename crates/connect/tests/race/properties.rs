@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use trunkline_connect::{
     AttemptDelay, AttemptId, End, Family, KeepOrder, OnFailure, Outcome, Output, Query, Race,
-    RaceOptions,
+    RaceOptions, Source, interleave, sort_rfc6724,
 };
 
 const RACES: u64 = 5_000;
@@ -282,5 +282,45 @@ impl Drop for Seed {
         if std::thread::panicking() {
             eprintln!("race of seed {}", self.0);
         }
+    }
+}
+
+/// A race takes any list in the order of `sort_rfc6724` and `interleave`, however it is cut into
+/// answers; and that order has every address once, each family in its own order.
+#[test]
+fn every_list_is_sorted_and_interleaved() {
+    for seed in 0..RACES {
+        let mut rng = Rng::with_seed(seed);
+        let seed = Seed(seed);
+        let mut list: Vec<SocketAddr> = Vec::new();
+        for _ in 0..rng.usize(..24) {
+            let address = address(&mut rng);
+            if !list.contains(&address) {
+                list.push(address);
+            }
+        }
+        // Addresses with an odd last octet have no route.
+        let probe = |to: SocketAddr| {
+            let ip = to.ip();
+            let last = match ip {
+                IpAddr::V4(v4) => v4.octets()[3],
+                IpAddr::V6(v6) => v6.octets()[15],
+            };
+            (last % 2 == 0).then(|| Source::new(ip))
+        };
+        let mut options = RaceOptions::default();
+        options.first_family_count = rng.usize(..4);
+        let mut sorted = list.clone();
+        sort_rfc6724(&mut sorted, &probe);
+        let count = options.first_family_count;
+        let expected = interleave(sorted, |&one| Family::from(one), count);
+
+        let now = Instant::now();
+        let mut race = Race::awaiting(&[Query::All], options, now);
+        for part in list.chunks(rng.usize(1..10)) {
+            race.handle_addresses(Query::All, part.iter().copied(), &probe, now);
+        }
+        assert!(race.report().untried().eq(expected));
+        drop(seed);
     }
 }

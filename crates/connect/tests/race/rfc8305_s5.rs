@@ -1,11 +1,12 @@
 //! RFC 8305 section 5: connection attempts.
 
 use std::io;
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use trunkline_connect::{
-    AttemptDelay, KeepOrder, OnFailure, Outcome, Query, RaceOptions, RoundTrip, Source,
-    SourceProbe, Stage,
+    AttemptDelay, KeepOrder, OnFailure, Outcome, Output, Query, Race, RaceOptions, RoundTrip,
+    Source, SourceProbe, Stage,
 };
 
 use crate::virtual_time::{Event, Fate, REFUSED, World, check, check_list, check_options, named};
@@ -253,9 +254,6 @@ fn aborted() {
 /// A timer that comes late (the process slept) starts one attempt and not all that it missed.
 #[test]
 fn a_late_timer_starts_one() {
-    use std::time::Instant;
-    use trunkline_connect::{Output, Race};
-
     let began = Instant::now();
     let list = ["4a", "4b", "4c"].map(named);
     let mut race = Race::over(list, &KeepOrder, options(), began);
@@ -272,9 +270,6 @@ fn a_late_timer_starts_one() {
 /// No timer is wanted for the last address.
 #[test]
 fn the_last_attempt_needs_no_timer() {
-    use std::time::Instant;
-    use trunkline_connect::Race;
-
     let now = Instant::now();
     let mut race = Race::over([named("4a")], &KeepOrder, options(), now);
     assert!(race.poll_output(now).is_some());
@@ -284,11 +279,11 @@ fn the_last_attempt_needs_no_timer() {
 struct Known;
 
 impl SourceProbe for Known {
-    fn source(&self, _destination: std::net::SocketAddr) -> Option<Source> {
+    fn source(&self, _destination: SocketAddr) -> Option<Source> {
         None
     }
 
-    fn round_trip(&self, destination: std::net::SocketAddr) -> Option<RoundTrip> {
+    fn round_trip(&self, destination: SocketAddr) -> Option<RoundTrip> {
         // SRTT + 4 RTTVAR = 40 + 4 * 20 = 120 ms.
         (destination == named("6a")).then(|| RoundTrip::new(Duration::from_millis(40)))
     }
