@@ -1,0 +1,113 @@
+//! A backend's answers.
+
+use std::fmt::Write;
+
+use bytes::{Bytes, BytesMut};
+use h2::server::SendResponse;
+use h2::{Reason, RecvStream};
+use http::{HeaderMap, HeaderValue, Request, Response};
+
+use super::Reply;
+use super::connection::Connection;
+use crate::net::SERVER;
+
+/// Answers one call. It fails when the client goes away, which is nobody's fault here.
+pub(super) async fn answer(
+    connection: Connection,
+    request: Request<RecvStream>,
+    respond: SendResponse<Bytes>,
+    reply: Reply,
+) {
+    let call = Call {
+        connection,
+        respond,
+    };
+    let _ = call.answer(request.into_body(), reply).await;
+}
+
+struct Call {
+    connection: Connection,
+    respond: SendResponse<Bytes>,
+}
+
+impl Call {
+    async fn answer(mut self, body: RecvStream, mut reply: Reply) -> Result<(), h2::Error> {
+        while let Reply::After(delay, then) = reply {
+            self.connection.sleep(delay).await;
+            reply = *then;
+        }
+        match reply {
+            Reply::Echo => self.echo(body).await,
+            Reply::GoAway => {
+                self.connection.state.stop_one(self.connection.conn);
+                self.echo(body).await
+            }
+            Reply::Status { code, message } => self.status(code, &message),
+            Reply::ResetStream(code) => {
+                self.respond.send_reset(Reason::from(code));
+                Ok(())
+            }
+            Reply::DropConnection => {
+                let conn = self.connection.conn;
+                let shared = &self.connection.shared;
+                shared.with(|world| world.kill_end(conn, SERVER));
+                Ok(())
+            }
+            Reply::Never | Reply::After(..) => {
+                // Until the client gives up: to let go of the stream would reset it.
+                std::future::poll_fn(|cx| self.respond.poll_reset(cx)).await?;
+                Ok(())
+            }
+        }
+    }
+
+    async fn echo(mut self, mut body: RecvStream) -> Result<(), h2::Error> {
+        let mut messages = BytesMut::new();
+        while let Some(part) = body.data().await {
+            let part = part?;
+            body.flow_control().release_capacity(part.len())?;
+            messages.extend_from_slice(&part);
+        }
+        let mut stream = self.respond.send_response(self.head(), false)?;
+        stream.send_data(messages.freeze(), false)?;
+        let mut trailers = HeaderMap::new();
+        trailers.insert("grpc-status", HeaderValue::from_static("0"));
+        stream.send_trailers(trailers)
+    }
+
+    fn status(mut self, code: u32, message: &str) -> Result<(), h2::Error> {
+        let mut head = self.head();
+        let headers = head.headers_mut();
+        headers.insert("grpc-status", HeaderValue::from(code));
+        if let Ok(message) = HeaderValue::from_str(&percent_encoded(message)) {
+            headers.insert("grpc-message", message);
+        }
+        self.respond.send_response(head, true).map(|_| ())
+    }
+
+    fn head(&self) -> Response<()> {
+        let mut head = Response::new(());
+        let headers = head.headers_mut();
+        let kind = HeaderValue::from_static("application/grpc");
+        headers.insert("content-type", kind);
+        let address = self.connection.address.to_string();
+        if let Ok(address) = HeaderValue::from_str(&address) {
+            headers.insert("x-backend", address);
+        }
+        head
+    }
+}
+
+/// As the gRPC protocol asks for `grpc-message`.
+fn percent_encoded(text: &str) -> String {
+    let mut out = String::new();
+    for octet in text.bytes() {
+        match octet {
+            b'%' | 0..=0x1F | 0x7F.. => {
+                let _ = write!(out, "%{octet:02X}");
+            }
+            plain => out.push(char::from(plain)),
+        }
+    }
+    out
+}

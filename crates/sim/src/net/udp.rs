@@ -1,0 +1,158 @@
+//! Datagrams, as the network sees them.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::world::World;
+
+/// Datagrams that a socket keeps unread; more are lost.
+const INBOX: usize = 256;
+
+pub(super) struct UdpEnd {
+    /// Whose datagrams alone are taken: that of a connected socket.
+    pub(super) peer: Option<SocketAddr>,
+    inbox: VecDeque<(SocketAddr, Vec<u8>)>,
+    /// What the next operation reports.
+    error: Option<ErrorKind>,
+    waker: Option<Waker>,
+}
+
+impl World {
+    /// Makes a socket at `local`.
+    pub(super) fn bind_udp(
+        &mut self,
+        local: SocketAddr,
+        peer: Option<SocketAddr>,
+    ) -> io::Result<()> {
+        if self.net.udp.contains_key(&local) {
+            let text = format!("a UDP socket is bound to {local} already");
+            return Err(io::Error::new(ErrorKind::AddrInUse, text));
+        }
+        let end = UdpEnd {
+            peer,
+            inbox: VecDeque::new(),
+            error: None,
+            waker: None,
+        };
+        self.net.udp.insert(local, end);
+        Ok(())
+    }
+
+    pub(super) fn close_udp(&mut self, local: SocketAddr) {
+        if let Some(end) = self.net.udp.remove(&local) {
+            self.discard(end.waker);
+        }
+    }
+
+    /// The error that waits at a socket, once.
+    pub(super) fn udp_error(&mut self, local: SocketAddr) -> io::Result<()> {
+        let Some(end) = self.net.udp.get_mut(&local) else {
+            return Err(ErrorKind::ConnectionAborted.into());
+        };
+        match end.error.take() {
+            Some(kind) => Err(kind.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Receives a datagram and tells from whom it is.
+    pub(super) fn poll_udp(
+        &mut self,
+        local: SocketAddr,
+        cx: &Context<'_>,
+    ) -> Poll<io::Result<(SocketAddr, Vec<u8>)>> {
+        self.udp_error(local)?;
+        let Some(end) = self.net.udp.get_mut(&local) else {
+            return Poll::Ready(Err(ErrorKind::ConnectionAborted.into()));
+        };
+        if let Some(datagram) = end.inbox.pop_front() {
+            return Poll::Ready(Ok(datagram));
+        }
+        let old = end.waker.replace(cx.waker().clone());
+        self.discard(old);
+        Poll::Pending
+    }
+
+    /// Sends a datagram over the path of `server`: it may be lost, doubled, overtaken.
+    pub(super) fn send_udp(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        server: IpAddr,
+        datagram: Vec<u8>,
+    ) {
+        let path = self.net.path(server);
+        let (loss, duplication, cut) = (path.loss, path.duplication, path.cut);
+        let what = format!("datagram of {} octets from {from} to {to}", datagram.len());
+        if cut || happens(loss, &mut self.rng) {
+            self.trace(format!("{what} is lost"));
+            return;
+        }
+        let copies = match happens(duplication, &mut self.rng) {
+            true => 2,
+            false => 1,
+        };
+        for _ in 0..copies {
+            let datagram = datagram.clone();
+            let traced = what.clone();
+            let arrive = Box::new(move |world: &mut Self| {
+                world.trace(traced);
+                world.udp_arrived(from, to, server, datagram);
+            });
+            self.send(Some(server), what.clone(), Duration::ZERO, arrive);
+        }
+    }
+
+    fn udp_arrived(&mut self, from: SocketAddr, to: SocketAddr, server: IpAddr, datagram: Vec<u8>) {
+        let Some(end) = self.net.udp.get_mut(&to) else {
+            return self.udp_refused(from, to, server);
+        };
+        // A connected socket takes nothing from strangers; a full one nothing at all.
+        if end.peer.is_some_and(|peer| peer != from) || end.inbox.len() == INBOX {
+            return self.trace(format!("{to} does not take the datagram from {from}"));
+        }
+        end.inbox.push_back((from, datagram));
+        let waker = end.waker.take();
+        self.wake(waker);
+    }
+
+    /// Nobody is bound to `to`: ICMP tells the sender, if that listens to it.
+    fn udp_refused(&mut self, from: SocketAddr, to: SocketAddr, server: IpAddr) {
+        let path = self.net.path(server);
+        if path.no_icmp || path.cut {
+            return;
+        }
+        let label = format!("ICMP to {from}: port unreachable at {to}");
+        let traced = label.clone();
+        let arrive = Box::new(move |world: &mut Self| {
+            world.trace(traced);
+            let end = world.net.udp.get_mut(&from);
+            let waker = end.filter(|end| end.peer == Some(to)).and_then(|end| {
+                end.error = Some(ErrorKind::ConnectionRefused);
+                end.waker.take()
+            });
+            world.wake(waker);
+        });
+        self.send(Some(server), label, Duration::ZERO, arrive);
+    }
+
+    /// Unbinds the servers of a host.
+    pub(super) fn kill_udp(&mut self, ip: IpAddr) {
+        let udp = std::mem::take(&mut self.net.udp);
+        for (local, end) in udp {
+            if local.ip() == ip && end.peer.is_none() {
+                self.wake(end.waker);
+            } else {
+                self.net.udp.insert(local, end);
+            }
+        }
+    }
+}
+
+/// Whether what has this probability happens; draws nothing where it is certain.
+fn happens(probability: f64, rng: &mut fastrand::Rng) -> bool {
+    probability > 0.0 && rng.f64() < probability
+}
