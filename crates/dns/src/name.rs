@@ -171,9 +171,9 @@ impl Name {
     /// Whether this name is `suffix` or lies below it (both taken as absolute).
     #[must_use]
     pub fn is_within(&self, suffix: &Self) -> bool {
-        let skip = match self.labels().count().checked_sub(suffix.labels().count()) {
-            Some(skip) => skip,
-            None => return false,
+        let (length, of_suffix) = (self.labels().count(), suffix.labels().count());
+        let Some(skip) = length.checked_sub(of_suffix) else {
+            return false;
         };
         self.labels()
             .skip(skip)

@@ -136,11 +136,9 @@ impl ResolvConf {
         };
         let mut words = line.split_ascii_whitespace();
         match words.next() {
-            Some("nameserver") => {
-                if self.nameservers.len() < MAX_NAMESERVERS {
-                    let server = words.next().and_then(Nameserver::parse);
-                    self.nameservers.extend(server);
-                }
+            Some("nameserver") if self.nameservers.len() < MAX_NAMESERVERS => {
+                let server = words.next().and_then(Nameserver::parse);
+                self.nameservers.extend(server);
             }
             Some("domain") => self.search = search_list(words.take(1)),
             Some("search") => self.search = search_list(words),

@@ -16,10 +16,6 @@ pub(super) struct Ask {
 }
 
 #[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there are at most two in a lookup"
-)]
 pub(super) enum State {
     /// Not asked yet.
     Waiting,

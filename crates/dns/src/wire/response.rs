@@ -16,9 +16,13 @@ use crate::{Name, Outcome, RecordType, Srv, Transport};
 /// CNAME records that are followed, as systemd-resolved has it.
 const MAX_CHAIN: usize = 16;
 /// CNAME records that are looked at, so that a message full of them costs little.
-const MAX_CNAMES: usize = 64;
+const MAX_CNAMES: usize = 32;
 /// Records of one answer that are kept.
 const MAX_RECORDS: usize = 1000;
+/// Records of the wanted type that belong to other names, after which the rest is not looked at.
+const MAX_FOREIGN: usize = 256;
+/// Octets that the targets of SRV records may come to, when compression is undone.
+const MAX_TARGETS: usize = 65_536;
 /// A TTL with the top bit set counts as 0 (RFC 2181 section 8).
 const MAX_TTL: u32 = i32::MAX as u32;
 
@@ -153,9 +157,8 @@ pub(crate) fn read(
             "its OPT record is malformed",
         )));
     };
-    let cookie = match cookie(&extension, query, transport) {
-        Ok(cookie) => cookie,
-        Err(()) => return plain(Reading::Foreign),
+    let Ok(cookie) = cookie(&extension, query, transport) else {
+        return plain(Reading::Foreign);
     };
     let reading = verdict(skeleton, &header, &extension, query);
     (reading, cookie)
@@ -369,28 +372,19 @@ impl Chain {
             RecordType::Txt => Records::Txt(Vec::new()),
         };
         let mut known = BTreeSet::new();
-        // Most owners are pointers to one and the same name: compared once.
-        let mut last = None;
-        let mut owned = |record: &RecordAt| {
-            let key = message.get(record.owner..record.owner + 2);
-            let key = key.filter(|octets| octets[0] >= 192);
-            if key.is_some() && key == last {
-                return true;
-            }
-            let equal = compressed::equals(message, record.owner, &self.end);
-            if equal {
-                last = key;
-            }
-            equal
-        };
+        let mut targets = 0;
         let wanted = skeleton
             .answers()
-            .filter(|record| record.code == record_type.code() && record.class == CLASS_IN)
-            .filter(|record| owned(record))
-            .take(MAX_RECORDS);
+            .filter(|record| record.code == record_type.code() && record.class == CLASS_IN);
+        let owned = Owned::new(message, &self.end);
+        let wanted = owned.among(wanted).take(MAX_RECORDS);
         for record in wanted {
             let ttl = believed(record.ttl);
             ttl_secs = ttl_secs.min(ttl);
+            if let Records::Txt(list) = &mut records {
+                list.push(text(message, record)?);
+                continue;
+            }
             let data = decode(&root, message, record)?;
             match (&mut records, data) {
                 (Records::Addresses(list), RData::A(a)) => {
@@ -403,6 +397,10 @@ impl Chain {
                     let target = Name::from_labels(srv.target.iter());
                     // A target of "." declares the service absent (RFC 2782).
                     if let Some(target) = target.filter(|target| !target.is_root()) {
+                        targets += target.wire().len();
+                        if targets > MAX_TARGETS {
+                            return Err("its targets take more than 64 KiB");
+                        }
                         list.push(Srv {
                             priority: srv.priority,
                             weight: srv.weight,
@@ -412,7 +410,6 @@ impl Chain {
                         });
                     }
                 }
-                (Records::Txt(list), RData::TXT(txt)) => list.push(txt.txt_data.concat()),
                 _ => return Err("a record is not of the type that it says"),
             }
         }
@@ -422,6 +419,72 @@ impl Chain {
             ttl_secs,
         }))
     }
+}
+
+/// Picks the records of one name.
+struct Owned<'a> {
+    message: &'a [u8],
+    name: &'a Name,
+    /// Most owners are pointers to one and the same name: the last that was compared, and how.
+    last: Option<(&'a [u8], bool)>,
+    foreign: usize,
+}
+
+impl<'a> Owned<'a> {
+    fn new(message: &'a [u8], name: &'a Name) -> Self {
+        Self {
+            message,
+            name,
+            last: None,
+            foreign: 0,
+        }
+    }
+
+    fn among(
+        mut self,
+        mut records: impl Iterator<Item = RecordAt> + 'a,
+    ) -> impl Iterator<Item = RecordAt> + 'a {
+        std::iter::from_fn(move || {
+            while self.foreign < MAX_FOREIGN {
+                let record = records.next()?;
+                if self.owns(&record) {
+                    return Some(record);
+                }
+            }
+            None
+        })
+    }
+
+    fn owns(&mut self, record: &RecordAt) -> bool {
+        let pointer = self.message.get(record.owner..record.owner + 2);
+        let pointer = pointer.filter(|octets| octets[0] >= 192);
+        match (self.last, pointer) {
+            (Some((last, equal)), Some(pointer)) if last == pointer => return equal,
+            _ => {}
+        }
+        let equal = compressed::equals(self.message, record.owner, self.name);
+        self.last = pointer.map(|pointer| (pointer, equal));
+        self.foreign += usize::from(!equal);
+        equal
+    }
+}
+
+/// The strings of a TXT record, joined. Not the decoder's: it makes one box a string, of which a
+/// message may hold 65,000.
+fn text(message: &[u8], record: RecordAt) -> Result<Vec<u8>, &'static str> {
+    const BAD: &str = "a string of a TXT record is cut off";
+    let end = record.data + usize::from(record.length);
+    let mut rest = message.get(record.data..end).ok_or(BAD)?;
+    if rest.is_empty() {
+        return Err("a TXT record holds no string");
+    }
+    let mut text = Vec::with_capacity(rest.len() - 1);
+    while let Some((&length, tail)) = rest.split_first() {
+        let (string, tail) = tail.split_at_checked(length.into()).ok_or(BAD)?;
+        text.extend_from_slice(string);
+        rest = tail;
+    }
+    Ok(text)
 }
 
 fn push_new(list: &mut Vec<IpAddr>, known: &mut BTreeSet<IpAddr>, ip: IpAddr) {

@@ -6,6 +6,7 @@ mod anti_spoofing;
 mod cache;
 mod config;
 mod hostile;
+mod loopback;
 mod message;
 mod names;
 mod servers;

@@ -323,9 +323,9 @@ fn s2_23_waiters_survive_each_other() {
     let mut lookups: Vec<_> = (0..50)
         .map(|_| client.lookup_ip("a.test.", Families::Ipv4))
         .collect();
-    for at in 0..50 {
+    for lookup in &mut lookups {
         let until = sim.elapsed_instant();
-        sim.run_until(lookups[at].next_event(), Some(until));
+        sim.run_until(lookup.next_event(), Some(until));
     }
     let lookups: Vec<_> = lookups.into_iter().skip(1).step_by(2).collect();
     assert!(sim.run(join(lookups)).iter().all(Result::is_ok));

@@ -110,8 +110,7 @@ impl Lookup {
         if !self.plan.case_randomization || transport == Transport::Tcp {
             return name;
         }
-        let mut flips = Vec::new();
-        flips.resize(name.wire().len(), 0);
+        let mut flips = vec![0; name.wire().len()];
         self.random.fill(&mut flips);
         name.with_case(&flips)
     }

@@ -1,0 +1,195 @@
+//! The client over real sockets, on each of the runtimes.
+
+use std::future::Future;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, JoinHandle, Thread};
+
+use trunkline_dns::io::Client;
+use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Outcome, Transport};
+use trunkline_runtime::{AsyncStd, Runtime, Smol, Tokio};
+
+use crate::message::{A, Asked, SRV, ip4, ip6, srv};
+use crate::sim::{Act, Acts};
+use crate::support::{outcomes, texts};
+
+/// A name server on the loopback address, UDP and TCP on one port, until it is dropped.
+struct Server {
+    address: SocketAddr,
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    fn start(script: fn(&Asked) -> Acts) -> Self {
+        let (udp, tcp) = (0..100)
+            .find_map(|_| {
+                let udp = UdpSocket::bind("127.0.0.1:0").ok()?;
+                let tcp = TcpListener::bind(udp.local_addr().ok()?).ok()?;
+                Some((udp, tcp))
+            })
+            .expect("a port that is free for both");
+        let address = udp.local_addr().expect("bound");
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ends, also_ends) = (stop.clone(), stop.clone());
+        let datagrams = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok((length, peer)) = udp.recv_from(&mut buffer) {
+                if ends.load(Ordering::SeqCst) {
+                    return;
+                }
+                let asked = Asked::read(address, Transport::Udp, 0, &buffer[..length]);
+                for (_, act) in script(&asked) {
+                    if let Act::Send(bytes) = act {
+                        let _ = udp.send_to(&bytes, peer);
+                    }
+                }
+            }
+        });
+        let streams = thread::spawn(move || {
+            while let Ok((stream, _)) = tcp.accept() {
+                if also_ends.load(Ordering::SeqCst) {
+                    return;
+                }
+                let _ = serve(stream, address, script);
+            }
+        });
+        Self {
+            address,
+            stop,
+            threads: vec![datagrams, streams],
+        }
+    }
+}
+
+fn serve(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    script: fn(&Asked) -> Acts,
+) -> std::io::Result<()> {
+    loop {
+        let mut length = [0; 2];
+        stream.read_exact(&mut length)?;
+        let mut query = vec![0; usize::from(u16::from_be_bytes(length))];
+        stream.read_exact(&mut query)?;
+        let asked = Asked::read(address, Transport::Tcp, 0, &query);
+        for (_, act) in script(&asked) {
+            if let Act::Send(bytes) = act {
+                let length = u16::try_from(bytes.len()).expect("a short message");
+                stream.write_all(&[&length.to_be_bytes(), &bytes[..]].concat())?;
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        if let Ok(socket) = UdpSocket::bind("127.0.0.1:0") {
+            let _ = socket.send_to(&[], self.address);
+        }
+        let _ = TcpStream::connect(self.address);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::park(),
+        }
+    }
+}
+
+/// Runs a check on each of the runtimes.
+fn on_each(check: impl AsyncFn(Arc<dyn Runtime>)) {
+    block_on(check(Arc::new(AsyncStd::new())));
+    block_on(check(Arc::new(Smol::new())));
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    tokio
+        .expect("a runtime")
+        .block_on(check(Arc::new(Tokio::new())));
+}
+
+/// A and AAAA over UDP, 200 addresses over TCP, SRV, a denial.
+#[test]
+fn lookups_over_real_sockets() {
+    let server = Server::start(|asked| match (&*asked.name, asked.transport) {
+        ("many.test.", Transport::Udp) => asked.reply().truncated().after(0),
+        ("many.test.", _) if asked.code == A => (0..200)
+            .fold(asked.reply(), |message, last| {
+                message.answer("many.test.", A, 60, &[192, 0, 2, last])
+            })
+            .after(0),
+        ("none.test.", _) => asked.nxdomain().after(0),
+        (name, _) if asked.code == SRV => asked
+            .reply()
+            .answer(name, SRV, 60, &srv(1, 2, 3, "a.test."))
+            .after(0),
+        _ => asked.address(1).after(0),
+    });
+    on_each(async |runtime| {
+        let client = Client::new(runtime, ClientConfig::with_servers(vec![server.address]));
+        let answer = client
+            .lookup_ip("a.test", Families::Both)
+            .await
+            .expect("an answer");
+        assert_eq!(texts(&answer), [ip4(1), ip6(1)]);
+        assert_eq!(answer.server(), Some(server.address));
+        let many = client
+            .lookup_ip("many.test.", Families::Both)
+            .await
+            .expect("an answer");
+        assert_eq!(many.addresses.len(), 201);
+        let srv = client
+            .lookup_srv("_grpc._tcp.a.test.")
+            .await
+            .expect("an answer");
+        assert_eq!(srv.records[0].port, 3);
+        let error = client
+            .lookup_ip("none.test.", Families::Both)
+            .await
+            .expect_err("a denial");
+        assert_eq!(error.kind(), LookupErrorKind::NotFound);
+        assert_eq!(error.rcode(), Some(3));
+    });
+}
+
+/// A port that nobody listens on is told by the kernel, so the next server is asked at once.
+#[test]
+fn a_refused_port_is_told_by_the_kernel() {
+    let server = Server::start(|asked| asked.address(2).after(0));
+    let dead = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let dead = dead.expect("a port");
+    on_each(async |runtime| {
+        let config = ClientConfig::with_servers(vec![dead, server.address]);
+        let client = Client::new(runtime, config);
+        let answer = client
+            .lookup_ip("a.test", Families::Ipv4)
+            .await
+            .expect("an answer");
+        assert_eq!(texts(&answer), [ip4(2)]);
+        let refused = Outcome::Io(std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(outcomes(&answer.attempts), [refused, Outcome::Answered(1)]);
+        assert!(answer.elapsed.as_millis() < 1000, "{:?}", answer.elapsed);
+    });
+}
