@@ -68,18 +68,18 @@ const fn check<'s>(text: &[u8], split: Split<'s>) -> Result<Facts<'s>, Fault> {
         Some(span) => Some(ok!(authority(text, span))),
         None => None,
     };
-    if let Some(fragment) = split.fragment {
+    if let (Some(fragment), true) = (split.fragment, split.escaped) {
         ok!(escapes_are_text(fragment.of(text), fragment.start));
     }
     let endpoint = split.endpoint(text);
     let raw = endpoint.of(text);
-    if !binary {
+    if split.escaped && !binary {
         ok!(escapes_are_text(raw, endpoint.start));
     }
     if raw.is_empty() && is_needed(scheme, split.path) {
         return Err(Fault::new(What::EndpointMissing, endpoint.start));
     }
-    let view = match view(scheme, split.path.of(text), raw) {
+    let view = match view(scheme, split.path.of(text), raw, split.escaped) {
         Ok(view) => view,
         // Unix paths keep their slash: they count from the path.
         Err(fault) if binary => return Err(fault.shifted(split.path.start)),
@@ -114,9 +114,9 @@ const fn is_needed(scheme: &[u8], path: Span) -> bool {
 }
 
 /// Faults count in `raw`, but for Unix sockets in `path`.
-const fn view(scheme: &[u8], path: &[u8], raw: &[u8]) -> Result<ViewFacts, Fault> {
+const fn view(scheme: &[u8], path: &[u8], raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
     Ok(match scheme {
-        b"dns" => ViewFacts::Dns(ok!(dns(raw))),
+        b"dns" => ViewFacts::Dns(ok!(dns(raw, escaped))),
         b"srv" => {
             ok!(srv(raw));
             ViewFacts::Srv
@@ -130,22 +130,22 @@ const fn view(scheme: &[u8], path: &[u8], raw: &[u8]) -> Result<ViewFacts, Fault
             ViewFacts::UnixAbstract
         }
         b"ipv4" => {
-            ok!(list(raw, false));
+            ok!(list(raw, escaped, false));
             ViewFacts::Ipv4
         }
         b"ipv6" => {
-            ok!(list(raw, true));
+            ok!(list(raw, escaped, true));
             ViewFacts::Ipv6
         }
         b"vsock" => ok!(vsock(raw)),
-        b"passthrough" => ViewFacts::Passthrough(passthrough(raw)),
+        b"passthrough" => ViewFacts::Passthrough(passthrough(raw, escaped)),
         b"xds" => ViewFacts::Xds,
         _ => ViewFacts::Other,
     })
 }
 
-const fn dns(raw: &[u8]) -> Result<HostPort, Fault> {
-    if find(raw, b'%', 0).is_none() {
+const fn dns(raw: &[u8], escaped: bool) -> Result<HostPort, Fault> {
+    if !escaped {
         return host_port(raw);
     }
     let Some(decoded) = Short::decode(raw) else {
@@ -191,8 +191,30 @@ const fn socket_path(path: &[u8], in_file_system: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Checks the elements between commas, escaped or not.
-const fn list(raw: &[u8], six: bool) -> Result<(), Fault> {
+/// Checks the elements between commas.
+const fn list(raw: &[u8], escaped: bool, six: bool) -> Result<(), Fault> {
+    if escaped {
+        return escaped_list(raw, six);
+    }
+    let mut start = 0;
+    loop {
+        let end = match find(raw, b',', start) {
+            Some(comma) => comma,
+            None => raw.len(),
+        };
+        match list_element(Span::new(start, end).of(raw), six) {
+            Ok(()) => {}
+            Err(fault) => return Err(fault.shifted(start)),
+        }
+        if end >= raw.len() {
+            return Ok(());
+        }
+        start = end + 1;
+    }
+}
+
+/// Checks elements between commas, where a comma may be escaped too.
+const fn escaped_list(raw: &[u8], six: bool) -> Result<(), Fault> {
     let mut element = Short::new();
     let mut start = 0;
     let mut i = 0;
@@ -273,8 +295,8 @@ const fn vsock(raw: &[u8]) -> Result<ViewFacts, Fault> {
 }
 
 /// Anything may be passed through; what is a host and a port is told apart.
-const fn passthrough(raw: &[u8]) -> Option<HostPort> {
-    match dns(raw) {
+const fn passthrough(raw: &[u8], escaped: bool) -> Option<HostPort> {
+    match dns(raw, escaped) {
         Ok(found) if found.port.is_some() => Some(found),
         _ => None,
     }

@@ -32,18 +32,19 @@ pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
     if octets[0] == b'[' {
         return bracketed(octets);
     }
-    if let Some(ip) = ip::any(octets) {
-        return Ok(HostPort {
-            host: Span::new(0, octets.len()),
-            ip: Some(ip),
-            port: None,
-        });
-    }
     let Some(colon) = find(octets, b':', 0) else {
         return named(octets, octets.len(), None);
     };
     if let Some(second) = find(octets, b':', colon + 1) {
-        return Err(Fault::new(What::HostColons, second));
+        // Only an IPv6 literal has two colons.
+        return match ip::v6_zone(octets) {
+            Some((ip, _)) => Ok(HostPort {
+                host: Span::new(0, octets.len()),
+                ip: Some(IpAddr::V6(ip)),
+                port: None,
+            }),
+            None => Err(Fault::new(What::HostColons, second)),
+        };
     }
     let port = ok!(port(octets, colon + 1));
     named(octets, colon, Some(port))
@@ -79,10 +80,12 @@ const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
 const fn named(octets: &[u8], end: usize, port: Option<u16>) -> Result<HostPort, Fault> {
     let host = Span::new(0, end);
     let inside = host.of(octets);
-    let ip = if port.is_some() && !inside.is_empty() && inside[0].is_ascii_digit() {
-        ip::any(inside)
-    } else {
-        None
+    let ip = match inside {
+        [first, ..] if first.is_ascii_digit() => match ip::v4(inside) {
+            Some(ip) => Some(IpAddr::V4(ip)),
+            None => None,
+        },
+        _ => None,
     };
     if ip.is_none() && !inside.is_empty() {
         ok!(name(inside));

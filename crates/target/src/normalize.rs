@@ -1,9 +1,10 @@
 //! A URI from the parts of a target.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use crate::TargetRef;
 use crate::encode::{decode, push_encoded};
+use crate::octets::Span;
 
 /// Puts the parts together again.
 pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
@@ -35,11 +36,9 @@ pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
         } else {
             push_encoded(&mut uri, &host, is_plain);
         }
-        if authority.colon.is_some() {
-            uri.push(':');
-        }
-        if let Some(port) = authority.port {
-            uri.push_str(&port.to_string());
+        // The colon and the port as they are written, if only a colon or with leading zeros.
+        if let Some(colon) = authority.colon {
+            uri.push_str(Span::new(colon, authority.whole.end).text(text));
         }
     }
     let rootless = target.opaque().is_some();

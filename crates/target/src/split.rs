@@ -11,6 +11,8 @@ pub(crate) struct Split<'s> {
     pub(crate) scheme: &'s str,
     /// The text has no known scheme: it is read as `default:///text`.
     pub(crate) fell_back: bool,
+    /// There is an escape somewhere.
+    pub(crate) escaped: bool,
     /// What stands between `//` and the path.
     pub(crate) authority: Option<Span>,
     pub(crate) path: Span,
@@ -53,12 +55,14 @@ const CLASS: [u8; 256] = {
 pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
     let mut query = None;
     let mut fragment = None;
+    let mut escaped = false;
     let mut i = 0;
     while i < text.len() {
         match CLASS[text[i] as usize] {
             0 => {}
             1 => return Err(Fault::new(What::Control, i)),
             2 => {
+                escaped = true;
                 if i + 2 >= text.len() || hex(text[i + 1]).is_none() || hex(text[i + 2]).is_none() {
                     return Err(Fault::new(What::Escape, i));
                 }
@@ -110,6 +114,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
             return Ok(Split {
                 scheme,
                 fell_back: false,
+                escaped,
                 authority,
                 path,
                 query,
@@ -126,6 +131,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     Ok(Split {
         scheme: schemes.default_scheme(),
         fell_back: true,
+        escaped,
         authority: None,
         path: Span::new(0, end),
         query,
