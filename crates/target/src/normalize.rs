@@ -9,17 +9,17 @@ use crate::octets::Span;
 /// Puts the parts together again.
 pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
     let text = target.as_str();
-    let facts = target.facts();
-    let path = decode(facts.split.path.text(text));
+    let split = target.split();
+    let path = decode(split.path.text(text));
     let mut uri = String::with_capacity(text.len() + 8);
     uri.push_str(target.scheme());
     uri.push(':');
     if target.used_default_scheme() {
         uri.push_str("///");
-    } else if facts.split.authority.is_some() {
+    } else if split.authority.is_some() {
         uri.push_str("//");
     }
-    if let Some(authority) = facts.authority {
+    if let Some(authority) = target.facts().authority {
         if let Some(userinfo) = authority.userinfo {
             push_encoded(&mut uri, &decode(userinfo.text(text)), |octet| {
                 is_plain(octet) || octet == b':'

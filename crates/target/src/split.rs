@@ -2,13 +2,14 @@
 
 use crate::fault::{Fault, What};
 use crate::octets::{Span, find, hex};
-use crate::schemes::{Schemes, never_falls_back};
+use crate::schemes::{Kind, Schemes, never_falls_back};
 
 /// Where the parts are. Offsets count in the whole text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split<'s> {
     /// As the caller spelt it.
     pub(crate) scheme: &'s str,
+    pub(crate) kind: Kind,
     /// The text has no known scheme: it is read as `default:///text`.
     pub(crate) fell_back: bool,
     /// There is an escape somewhere.
@@ -21,6 +22,20 @@ pub(crate) struct Split<'s> {
 }
 
 impl Split<'_> {
+    /// The same split with another spelling of the scheme.
+    pub(crate) const fn with_scheme<'s>(&self, scheme: &'s str) -> Split<'s> {
+        Split {
+            scheme,
+            kind: self.kind,
+            fell_back: self.fell_back,
+            escaped: self.escaped,
+            authority: self.authority,
+            path: self.path,
+            query: self.query,
+            fragment: self.fragment,
+        }
+    }
+
     /// The path without one leading slash.
     pub(crate) const fn endpoint(&self, text: &[u8]) -> Span {
         let path = self.path;
@@ -50,6 +65,28 @@ const CLASS: [u8; 256] = {
     class
 };
 
+/// Whether the eight octets from `i` on are all of class 0; false where there are fewer.
+const fn is_plain(text: &[u8], i: usize) -> bool {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    let Some((_, rest)) = text.split_at_checked(i) else {
+        return false;
+    };
+    let Some(chunk) = rest.first_chunk::<8>() else {
+        return false;
+    };
+    let word = u64::from_le_bytes(*chunk);
+    // The high bit of each octet that is less than 0x20, or that a mask makes zero.
+    let mut found = word.wrapping_sub(ONES * 0x20) & !word;
+    let mut marks = [0x7F, b'%', b'?', b'#'].as_slice();
+    while let [mark, rest @ ..] = marks {
+        let masked = word ^ (ONES * *mark as u64);
+        found |= masked.wrapping_sub(ONES) & !masked;
+        marks = rest;
+    }
+    found & HIGHS == 0
+}
+
 /// Splits by [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3), after the
 /// rule of gRPC's naming document for texts without a known scheme.
 pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
@@ -58,6 +95,10 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     let mut escaped = false;
     let mut i = 0;
     while i < text.len() {
+        if is_plain(text, i) {
+            i += 8;
+            continue;
+        }
         match CLASS[text[i] as usize] {
             0 => {}
             1 => return Err(Fault::new(What::Control, i)),
@@ -113,6 +154,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
             let (authority, path) = hierarchy(text, colon + 1, end);
             return Ok(Split {
                 scheme,
+                kind: Kind::of(scheme),
                 fell_back: false,
                 escaped,
                 authority,
@@ -130,6 +172,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     }
     Ok(Split {
         scheme: schemes.default_scheme(),
+        kind: Kind::of(schemes.default_scheme()),
         fell_back: true,
         escaped,
         authority: None,
