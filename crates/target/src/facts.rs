@@ -70,7 +70,7 @@ pub(crate) const fn names_a_scheme(text: &[u8]) -> bool {
 
 const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
     let kind = split.kind;
-    let authority = match split.authority {
+    let authority = match split.authority() {
         Some(span) if span.is_empty() => None,
         Some(span) if kind.has_no_authority() => {
             return Err(Fault::new(What::AuthorityRefused, span.start));
@@ -81,7 +81,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
     let endpoint = split.endpoint(text);
     let raw = endpoint.of(text);
     if split.escaped {
-        if let Some(fragment) = split.fragment {
+        if let Some(fragment) = split.fragment() {
             ok!(escapes_are_text(fragment.of(text), fragment.start));
         }
         if !kind.is_unix() {
@@ -89,14 +89,18 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
         }
     }
     // `unix:///` is the root: of no use, but a path.
-    let needed = if kind.is_unix() { split.path } else { endpoint };
+    let needed = if kind.is_unix() {
+        split.path()
+    } else {
+        endpoint
+    };
     if needed.is_empty() && !matches!(kind, Kind::Other) {
         return Err(Fault::new(What::EndpointMissing, endpoint.start));
     }
-    let view = match view(kind, split.path.of(text), raw, split.escaped) {
+    let view = match view(kind, split.path().of(text), raw, split.escaped) {
         Ok(view) => view,
         // Unix paths keep their slash: they count from the path.
-        Err(fault) if kind.is_unix() => return Err(fault.shifted(split.path.start)),
+        Err(fault) if kind.is_unix() => return Err(fault.shifted(split.path().start)),
         Err(fault) => return Err(fault.shifted(endpoint.start)),
     };
     if let (Kind::Dns | Kind::Srv, Some(server)) = (kind, &authority) {

@@ -10,13 +10,13 @@ use crate::octets::Span;
 pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
     let text = target.as_str();
     let split = target.split();
-    let path = decode(split.path.text(text));
+    let path = decode(split.path().text(text));
     let mut uri = String::with_capacity(text.len() + 8);
     uri.push_str(target.scheme());
     uri.push(':');
     if target.used_default_scheme() {
         uri.push_str("///");
-    } else if split.authority.is_some() {
+    } else if split.authority().is_some() {
         uri.push_str("//");
     }
     if let Some(authority) = target.facts().authority {

@@ -92,7 +92,7 @@ impl<'a> TargetRef<'a> {
         if self.used_default_scheme() {
             return Some(Cow::Borrowed(""));
         }
-        let raw = self.split.authority?.text(self.text);
+        let raw = self.split.authority()?.text(self.text);
         let host_port = raw.rsplit_once('@').map_or(raw, |(_, rest)| rest);
         Some(decode_text(host_port))
     }
@@ -110,7 +110,7 @@ impl<'a> TargetRef<'a> {
     /// U+FFFD, which only Unix sockets' paths and schemes without a typed view can have.
     #[must_use]
     pub fn path(&self) -> Cow<'a, str> {
-        let path = decode_text(self.split.path.text(self.text));
+        let path = decode_text(self.split.path().text(self.text));
         if self.used_default_scheme() {
             return Cow::Owned(format!("/{path}"));
         }
@@ -121,9 +121,9 @@ impl<'a> TargetRef<'a> {
     /// `dns:host:80`.
     #[must_use]
     pub fn opaque(&self) -> Option<Cow<'a, str>> {
-        let path = self.split.path.text(self.text);
+        let path = self.split.path().text(self.text);
         let rootless = !self.used_default_scheme()
-            && self.split.authority.is_none()
+            && self.split.authority().is_none()
             && !path.is_empty()
             && !path.starts_with('/');
         rootless.then(|| decode_text(path))
@@ -132,13 +132,13 @@ impl<'a> TargetRef<'a> {
     /// The query as written, without `?`.
     #[must_use]
     pub fn query(&self) -> Option<&'a str> {
-        Some(self.split.query?.text(self.text))
+        Some(self.split.query()?.text(self.text))
     }
 
     /// The fragment without escapes and without `#`.
     #[must_use]
     pub fn fragment(&self) -> Option<Cow<'a, str>> {
-        Some(decode_text(self.split.fragment?.text(self.text)))
+        Some(decode_text(self.split.fragment()?.text(self.text)))
     }
 
     /// What is to be resolved: the path without escapes and without one leading slash.

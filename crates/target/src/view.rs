@@ -179,7 +179,7 @@ fn socket_addr(ip: IpAddr, zone: Option<&str>, port: u16) -> Option<SocketAddr> 
 pub(crate) fn view(text: &str, split: &Split<'_>) -> TargetView {
     let facts = &facts(text, split);
     let raw = split.endpoint(text.as_bytes()).text(text);
-    let path = split.path.text(text);
+    let path = split.path().text(text);
     match facts.view {
         ViewFacts::Dns(found) => {
             let HostPort { host, port } = located(&decode_text(raw), &found, DEFAULT_PORT);
