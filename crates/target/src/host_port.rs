@@ -16,6 +16,7 @@ pub(crate) struct HostPort {
 }
 
 impl HostPort {
+    #[inline]
     pub(crate) const fn port_or(&self, default: u16) -> u16 {
         match self.port {
             Some(port) => port,
@@ -25,6 +26,7 @@ impl HostPort {
 }
 
 /// Reads octets without escapes.
+#[inline]
 pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
     if octets.is_empty() {
         return Err(Fault::new(What::EndpointMissing, 0));
@@ -32,23 +34,25 @@ pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
     if octets[0] == b'[' {
         return bracketed(octets);
     }
-    if let Some(ip) = ip::any(octets) {
-        return Ok(HostPort {
-            host: Span::new(0, octets.len()),
-            ip: Some(ip),
-            port: None,
-        });
-    }
     let Some(colon) = find(octets, b':', 0) else {
         return named(octets, octets.len(), None);
     };
     if let Some(second) = find(octets, b':', colon + 1) {
-        return Err(Fault::new(What::HostColons, second));
+        // Only an IPv6 literal has two colons.
+        return match ip::v6_zone(octets) {
+            Some((ip, _)) => Ok(HostPort {
+                host: Span::new(0, octets.len()),
+                ip: Some(IpAddr::V6(ip)),
+                port: None,
+            }),
+            None => Err(Fault::new(What::HostColons, second)),
+        };
     }
     let port = ok!(port(octets, colon + 1));
     named(octets, colon, Some(port))
 }
 
+#[inline]
 const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
     let Some(close) = find(octets, b']', 0) else {
         return Err(Fault::new(What::HostBracketOpen, octets.len()));
@@ -76,13 +80,16 @@ const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
     Ok(HostPort { host, ip, port })
 }
 
+#[inline]
 const fn named(octets: &[u8], end: usize, port: Option<u16>) -> Result<HostPort, Fault> {
     let host = Span::new(0, end);
     let inside = host.of(octets);
-    let ip = if port.is_some() && !inside.is_empty() && inside[0].is_ascii_digit() {
-        ip::any(inside)
-    } else {
-        None
+    let ip = match inside {
+        [first, ..] if first.is_ascii_digit() => match ip::v4(inside) {
+            Some(ip) => Some(IpAddr::V4(ip)),
+            None => None,
+        },
+        _ => None,
     };
     if ip.is_none() && !inside.is_empty() {
         ok!(name(inside));
@@ -91,6 +98,7 @@ const fn named(octets: &[u8], end: usize, port: Option<u16>) -> Result<HostPort,
 }
 
 /// The digits from `start` to the end.
+#[inline]
 const fn port(octets: &[u8], start: usize) -> Result<u16, Fault> {
     if start >= octets.len() {
         return Err(Fault::new(What::PortMissing, start));
@@ -115,6 +123,7 @@ const fn port(octets: &[u8], start: usize) -> Result<u16, Fault> {
 /// Checks what a DNS message can hold: labels of 1 to 63 octets, 253 in all with the dots
 /// (RFC 1035 section 2.3.4), with or without a dot at the end. Which characters a host name should
 /// have is not asked here: RFC 2181 section 11 lets DNS hold any.
+#[inline]
 pub(crate) const fn name(octets: &[u8]) -> Result<(), Fault> {
     if octets.is_empty() {
         return Err(Fault::new(What::HostEmptyLabel, 0));

@@ -5,6 +5,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::octets::{Span, find, hex};
 
 /// Four numbers up to 255 without leading zeros, as [`Ipv4Addr`] reads them.
+#[inline]
 pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
     let mut bytes = [0u8; 4];
     let mut n = 0;
@@ -36,6 +37,7 @@ pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
 }
 
 /// The text forms of RFC 4291 section 2.2, as [`Ipv6Addr`] reads them.
+#[inline]
 pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
     let len = octets.len();
     let mut groups = [0u16; 8];
@@ -105,11 +107,13 @@ pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
     Some(from(whole))
 }
 
+#[inline]
 const fn from(g: [u16; 8]) -> Ipv6Addr {
     Ipv6Addr::new(g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7])
 }
 
 /// An IPv6 literal with or without a zone; and where the zone begins.
+#[inline]
 pub(crate) const fn v6_zone(octets: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> {
     let percent = find(octets, b'%', 0);
     let end = match percent {
@@ -125,6 +129,7 @@ pub(crate) const fn v6_zone(octets: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> 
 }
 
 /// An IP literal without brackets.
+#[inline]
 pub(crate) const fn any(octets: &[u8]) -> Option<IpAddr> {
     if octets.is_empty() {
         return None;
@@ -145,6 +150,7 @@ pub(crate) const fn any(octets: &[u8]) -> Option<IpAddr> {
 }
 
 /// A decimal number without a sign; `None` where it is none or too large for 32 bits.
+#[inline]
 pub(crate) const fn decimal(octets: &[u8]) -> Option<u32> {
     if octets.is_empty() {
         return None;

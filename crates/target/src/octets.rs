@@ -10,15 +10,18 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    #[inline]
     pub(crate) const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 
+    #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.start >= self.end
     }
 
     /// The octets in this range; none where it does not fit.
+    #[inline]
     pub(crate) const fn of(self, octets: &[u8]) -> &[u8] {
         let Some((head, _)) = octets.split_at_checked(self.end) else {
             return &[];
@@ -36,6 +39,7 @@ impl Span {
 }
 
 /// The first `needle` in `octets` at or after `from`.
+#[inline]
 pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize> {
     let mut i = from;
     while i < octets.len() {
@@ -47,6 +51,7 @@ pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize
     None
 }
 
+#[inline]
 pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
@@ -62,6 +67,7 @@ pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Whether `text`, put in lower case, is `name`.
+#[inline]
 pub(crate) const fn equal_lowered(text: &[u8], name: &[u8]) -> bool {
     if text.len() != name.len() {
         return false;
@@ -76,6 +82,7 @@ pub(crate) const fn equal_lowered(text: &[u8], name: &[u8]) -> bool {
     true
 }
 
+#[inline]
 pub(crate) const fn hex(octet: u8) -> Option<u8> {
     match octet {
         b'0'..=b'9' => Some(octet - b'0'),
@@ -88,6 +95,7 @@ pub(crate) const fn hex(octet: u8) -> Option<u8> {
 /// The octet at `i`, and how many octets of `raw` it takes: three for an escape, else one.
 ///
 /// An escape that is none stands for itself: escapes are checked before anything else.
+#[inline]
 pub(crate) const fn octet_at(raw: &[u8], i: usize) -> (u8, usize) {
     if raw[i] == b'%'
         && i + 2 < raw.len()
@@ -110,6 +118,7 @@ impl Short {
     /// More than the longest host name, zone and port together.
     pub(crate) const CAPACITY: usize = 320;
 
+    #[inline]
     pub(crate) const fn new() -> Self {
         Self {
             octets: [0; Self::CAPACITY],
@@ -118,6 +127,7 @@ impl Short {
     }
 
     /// Adds an octet; false where there is no room.
+    #[inline]
     pub(crate) const fn push(&mut self, octet: u8) -> bool {
         if self.len >= Self::CAPACITY {
             return false;
@@ -128,6 +138,7 @@ impl Short {
     }
 
     /// `raw` without its escapes; `None` where it is too long.
+    #[inline]
     pub(crate) const fn decode(raw: &[u8]) -> Option<Self> {
         let mut short = Self::new();
         let mut i = 0;
@@ -141,12 +152,14 @@ impl Short {
         Some(short)
     }
 
+    #[inline]
     pub(crate) const fn as_slice(&self) -> &[u8] {
         Span::new(0, self.len).of(&self.octets)
     }
 }
 
 /// Where in `raw` the octet stands that is number `decoded` without escapes.
+#[inline]
 pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
     let mut i = 0;
     let mut n = 0;
@@ -160,6 +173,7 @@ pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
 /// Checks that the escapes in `raw`, which begins at `offset`, make UTF-8.
 ///
 /// What is not escaped is whole characters, so each run of escapes must be whole ones too.
+#[inline]
 pub(crate) const fn escapes_are_text(raw: &[u8], offset: usize) -> Result<(), Fault> {
     let mut i = 0;
     while i < raw.len() {
