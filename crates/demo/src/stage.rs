@@ -44,6 +44,17 @@ pub(crate) struct Stage {
     pub(crate) load: Load,
     pub(crate) screen: Screen,
     pub(crate) claims: Claims,
+    /// What was lost when that was judged last.
+    pub(crate) lost: Lost,
+}
+
+/// Calls without an answer, when none is in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Made by the client, and not answered by a backend.
+    pub(crate) unanswered: u64,
+    /// Failed, as the client sees it.
+    pub(crate) failed: u64,
 }
 
 impl Stage {
