@@ -52,6 +52,10 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
     for name in ["a", "b", "c"] {
         add(&mut fleet, &mut zone, &mut screen, name)?;
     }
+    if args.sabotage == Some(Sabotage::Fallback) && !fleet.get("a")?.has_ipv6() {
+        let text = "there is no ::1 here, so there is no fallback from it to sabotage";
+        return Err(io::Error::other(text).into());
+    }
     let target = zone.target();
     screen.say(&format!("{RATE} calls a second to {target}, round_robin"))?;
     if let Some(sabotage) = args.sabotage {
