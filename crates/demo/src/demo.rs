@@ -5,16 +5,19 @@ use std::sync::Arc;
 
 use trunkline::Runtime;
 use trunkline_testkit::backend::{Counters, Family};
+use trunkline_testkit::load::Load;
 
 use crate::args::{Args, RuntimeName, Sabotage};
 use crate::claims::Claims;
 use crate::client;
 use crate::fleet::{Fleet, Member};
 use crate::interrupt;
-use crate::load::{Load, RATE};
 use crate::screen::Screen;
 use crate::stage::{LIMIT, Lost, Stage, Stop};
 use crate::zone::{TTL_SECS, Zone};
+
+/// Calls a second.
+const RATE: u32 = 300;
 
 /// Over how many calls shares are measured: three seconds of them.
 const SAMPLE: u64 = 3 * RATE as u64;
@@ -63,7 +66,7 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
     }
     let channel =
         client::channel(&target, Arc::clone(&runtime), args.sabotage).map_err(io::Error::other)?;
-    let load = Load::start(&runtime, client::greet(channel));
+    let load = Load::start(&runtime, RATE, client::greet(channel));
     let mut stage = Stage {
         runtime,
         started,

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use trunkline::Runtime;
 use trunkline_testkit::backend::Counters;
+use trunkline_testkit::load::Load;
 
 use crate::claims::Claims;
 use crate::fleet::Fleet;
-use crate::load::Load;
 use crate::screen::Screen;
 use crate::table;
 use crate::zone::Zone;
