@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use trunkline::resolver::AddressFamilies;
 use trunkline::{Channel, DnsOptions, PeerAddr, Runtime};
+use trunkline_testkit::load::Call;
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 use crate::args::Sabotage;
-use crate::load::Call;
 
 /// Far longer than a call takes, so that one that has to wait for a connection is no failure.
 const DEADLINE: Duration = Duration::from_secs(5);

@@ -7,7 +7,6 @@ mod client;
 mod demo;
 mod fleet;
 mod interrupt;
-mod load;
 mod paint;
 mod screen;
 mod stage;

@@ -14,8 +14,8 @@ const PLAIN_EVERY: Duration = Duration::from_secs(2);
 pub(crate) struct Screen {
     live: bool,
     paint: Paint,
-    /// How many lines of the table are below the text now.
-    drawn: usize,
+    /// The table, as it is below the text now.
+    table: Vec<String>,
     /// When, since the start, the next plain line about the backends is due.
     next_plain: Duration,
 }
@@ -30,7 +30,7 @@ impl Screen {
         Self {
             live,
             paint: Paint(colour),
-            drawn: 0,
+            table: Vec::new(),
             next_plain: Duration::ZERO,
         }
     }
@@ -54,6 +54,8 @@ impl Screen {
 
     /// All claims again, with their figures, and a last line.
     pub(crate) fn summary(&mut self, claims: &Claims, took: Duration) -> io::Result<()> {
+        // The table stays where it is, as text.
+        self.table.clear();
         self.heading("Summary, as the backends counted")?;
         for claim in claims.all() {
             self.claim(claim)?;
@@ -70,10 +72,7 @@ impl Screen {
         } else {
             self.paint.red(&count)
         };
-        self.print(&["", &count])?;
-        // The table stays as it is, above what comes next.
-        self.drawn = 0;
-        Ok(())
+        self.print(&["", &count])
     }
 
     fn claim_line(&self, claim: &Claim) -> String {
@@ -100,13 +99,9 @@ impl Screen {
             }
             // An empty line between the text and the table.
             lines.insert(0, String::new());
-            let mut out = self.erase();
-            for line in &lines {
-                out.push_str(line);
-                out.push('\n');
-            }
-            self.drawn = lines.len();
-            return write(&out);
+            let erase = self.erase();
+            self.table = lines;
+            return write(&(erase + &joined(&self.table)));
         }
         if now < self.next_plain {
             return Ok(());
@@ -119,24 +114,27 @@ impl Screen {
         ))
     }
 
-    /// Prints lines in place of the table, which comes again with the next drawing.
+    /// Prints lines above the table.
     fn print(&mut self, lines: &[&str]) -> io::Result<()> {
-        let mut out = self.erase();
-        self.drawn = 0;
-        for line in lines {
-            out.push_str(line);
-            out.push('\n');
-        }
-        write(&out)
+        write(&(self.erase() + &joined(lines) + &joined(&self.table)))
     }
 
     /// What takes the table from the terminal.
     fn erase(&self) -> String {
-        match self.drawn {
+        match self.table.len() {
             0 => String::new(),
             lines => format!("\x1b[{lines}A\r\x1b[J"),
         }
     }
+}
+
+fn joined(lines: &[impl AsRef<str>]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        text.push_str(line.as_ref());
+        text.push('\n');
+    }
+    text
 }
 
 fn write(text: &str) -> io::Result<()> {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use trunkline::Runtime;
 use trunkline_testkit::backend::Counters;
+use trunkline_testkit::load::Load;
 
 use crate::claims::Claims;
 use crate::fleet::Fleet;
-use crate::load::Load;
 use crate::screen::Screen;
 use crate::table;
 use crate::zone::Zone;
@@ -44,6 +44,17 @@ pub(crate) struct Stage {
     pub(crate) load: Load,
     pub(crate) screen: Screen,
     pub(crate) claims: Claims,
+    /// What was lost when that was judged last.
+    pub(crate) lost: Lost,
+}
+
+/// Calls without an answer, when none is in flight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lost {
+    /// Made by the client, and not answered by a backend.
+    pub(crate) unanswered: u64,
+    /// Failed, as the client sees it.
+    pub(crate) failed: u64,
 }
 
 impl Stage {

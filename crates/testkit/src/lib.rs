@@ -3,4 +3,5 @@
 
 pub mod backend;
 pub mod dns;
+pub mod load;
 pub mod proto;

@@ -6,7 +6,7 @@ use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 use crate::world::{backend, builder, calls, channel, dns, greet};
 
 /// Names backends by SRV records, each with an address of each family.
-fn serve(server: &DnsServer, name: &str, backends: &[&Backend]) {
+pub(crate) fn serve(server: &DnsServer, name: &str, backends: &[&Backend]) {
     let records = backends.iter().map(|backend| Data::Srv {
         priority: 0,
         weight: 1,

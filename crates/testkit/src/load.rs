@@ -1,14 +1,13 @@
-//! Calls at a steady rate.
+//! Calls at a steady rate, whatever becomes of them.
+//!
+//! It knows neither channels nor stubs: a call is a future that tells who answered.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use trunkline::{BoxFuture, Runtime};
-
-/// Calls a second.
-pub(crate) const RATE: u32 = 300;
+use trunkline_runtime::{BoxFuture, Runtime};
 
 /// No more calls than this wait for their answer at a time; more are made up for later.
 const MOST_IN_FLIGHT: u64 = 120;
@@ -17,31 +16,37 @@ const MOST_IN_FLIGHT: u64 = 120;
 const TICK: Duration = Duration::from_millis(5);
 
 /// Makes one call, of this number: who answered, or why it failed.
-pub(crate) type Call = Box<dyn Fn(u64) -> BoxFuture<Result<SocketAddr, String>> + Send + Sync>;
+pub type Call = Box<dyn Fn(u64) -> BoxFuture<Result<SocketAddr, String>> + Send + Sync>;
 
 /// Makes calls in the background until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Load {
+pub struct Load {
     shared: Arc<Shared>,
 }
 
 /// What came of the calls up to now.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Outcome {
-    pub(crate) made: u64,
-    pub(crate) answered: u64,
+pub struct Outcome {
+    /// Calls that were begun.
+    pub made: u64,
+    /// Calls that were answered, as the client sees it.
+    pub answered: u64,
     /// How often each reason came.
-    pub(crate) failures: BTreeMap<String, u64>,
+    pub failures: BTreeMap<String, u64>,
     /// Who answered, as the client sees it.
-    pub(crate) peers: BTreeMap<SocketAddr, u64>,
+    pub peers: BTreeMap<SocketAddr, u64>,
 }
 
 impl Outcome {
-    pub(crate) fn failed(&self) -> u64 {
+    /// Calls that failed.
+    #[must_use]
+    pub fn failed(&self) -> u64 {
         self.failures.values().sum()
     }
 
-    fn in_flight(&self) -> u64 {
+    /// Calls that have not ended.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
         self.made - self.answered - self.failed()
     }
 }
@@ -60,31 +65,45 @@ struct State {
 }
 
 impl Load {
-    pub(crate) fn start(runtime: &Arc<dyn Runtime>, call: Call) -> Self {
+    /// Begins with `rate` calls a second.
+    ///
+    /// What could not be begun because too many calls were in flight is made up for later.
+    #[must_use]
+    pub fn start(runtime: &Arc<dyn Runtime>, rate: u32, call: Call) -> Self {
         let shared = Arc::<Shared>::default();
-        let task = make_calls(Arc::clone(runtime), Arc::clone(&shared), call);
+        let task = make_calls(Arc::clone(runtime), rate, Arc::clone(&shared), call);
         runtime.spawn(Box::pin(task));
         Self { shared }
     }
 
-    pub(crate) fn outcome(&self) -> Outcome {
+    /// What came of the calls up to now.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
         self.shared.lock().outcome.clone()
     }
 
-    /// Makes no more calls until [`go_on`](Self::go_on), and waits for those that are made; false if
-    /// some have not ended after `limit`.
-    pub(crate) fn settle(&self, limit: Duration) -> bool {
-        let mut state = self.shared.lock();
-        state.paused = true;
+    /// Makes no more calls until [`go_on`](Self::go_on).
+    pub fn pause(&self) {
+        self.shared.lock().paused = true;
+    }
+
+    /// Makes no more calls, and blocks this thread until those that are made have ended; false if
+    /// some have not after `limit`.
+    #[must_use]
+    pub fn settle(&self, limit: Duration) -> bool {
+        self.pause();
         let (_state, timeout) = self
             .shared
             .ended
-            .wait_timeout_while(state, limit, |state| state.outcome.in_flight() > 0)
+            .wait_timeout_while(self.shared.lock(), limit, |state| {
+                state.outcome.in_flight() > 0
+            })
             .unwrap_or_else(PoisonError::into_inner);
         !timeout.timed_out()
     }
 
-    pub(crate) fn go_on(&self) {
+    /// Makes calls again.
+    pub fn go_on(&self) {
         self.shared.lock().paused = false;
     }
 }
@@ -101,7 +120,7 @@ impl Shared {
     }
 }
 
-async fn make_calls(runtime: Arc<dyn Runtime>, shared: Arc<Shared>, call: Call) {
+async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<Shared>, call: Call) {
     let mut last = runtime.now();
     // In millionths of a call.
     let mut due: u64 = 0;
@@ -118,7 +137,7 @@ async fn make_calls(runtime: Arc<dyn Runtime>, shared: Arc<Shared>, call: Call) 
             if state.paused {
                 continue;
             }
-            due += u64::from(passed.subsec_micros()) * u64::from(RATE);
+            due += u64::from(passed.subsec_micros()) * u64::from(rate);
             let room = MOST_IN_FLIGHT.saturating_sub(state.outcome.in_flight());
             let count = (due / 1_000_000).min(room);
             due -= count * 1_000_000;
