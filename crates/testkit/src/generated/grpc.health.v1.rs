@@ -65,7 +65,7 @@ pub mod health_client {
     )]
     use tonic::codegen::http::Uri;
     use tonic::codegen::*;
-    /// The standard health service of gRPC: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+    /// The standard health service of gRPC: <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>
     #[derive(Debug, Clone)]
     pub struct HealthClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -199,7 +199,7 @@ pub mod health_server {
             request: tonic::Request<super::HealthCheckRequest>,
         ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
     }
-    /// The standard health service of gRPC: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+    /// The standard health service of gRPC: <https://github.com/grpc/grpc/blob/master/doc/health-checking.md>
     #[derive(Debug)]
     pub struct HealthServer<T> {
         inner: Arc<T>,
