@@ -205,13 +205,17 @@ pub(crate) struct WatchArgs {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text.parse().map_err(|_| "a number of seconds is wanted".to_owned())?;
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "a number of seconds is wanted".to_owned())?;
     Duration::try_from_secs_f64(number)
         .map_err(|_| "a number of seconds from 0 up is wanted".to_owned())
 }
 
 fn millis(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "a number of milliseconds is wanted".to_owned())?;
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "a number of milliseconds is wanted".to_owned())?;
     match (0.0..=86_400_000.0).contains(&number) {
         true => Ok(number),
         false => Err("a number of milliseconds from 0 to a day is wanted".to_owned()),
@@ -219,7 +223,9 @@ fn millis(text: &str) -> Result<f64, String> {
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let number: f64 = text.parse().map_err(|_| "a number of calls a second is wanted".to_owned())?;
+    let number: f64 = text
+        .parse()
+        .map_err(|_| "a number of calls a second is wanted".to_owned())?;
     match (0.001..=1e6).contains(&number) {
         true => Ok(number),
         false => Err("a number from 0.001 to 1000000 is wanted".to_owned()),

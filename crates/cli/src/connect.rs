@@ -9,6 +9,7 @@ use trunkline::Runtime;
 use trunkline::target::{Target, TargetView};
 use trunkline_connect::io::{ConnectOptions, connect, connect_host};
 use trunkline_connect::{AttemptDelay, Family, Outcome, Report};
+use trunkline_dns::Name;
 
 use crate::args::{Common, ConnectArgs, FamilyName};
 use crate::failure::Failure;
@@ -34,32 +35,50 @@ pub(crate) fn run(args: &ConnectArgs, common: &Common, out: &Out) -> Result<(), 
     }
     let warnings: Vec<Value> = warnings
         .into_iter()
-        .map(|text| {
-            json!({ "kind": "clamped", "at": null, "message": text, "suggestion": null })
-        })
+        .map(|text| json!({ "kind": "clamped", "at": null, "message": text, "suggestion": null }))
         .collect();
-    block_on(common.runtime, |runtime| race(args, out, runtime, goal, options, warnings))
+    block_on(common.runtime, |runtime| {
+        race(args, out, runtime, goal, options, warnings)
+    })
 }
 
 fn goal(to: &str) -> Result<Goal, Failure> {
-    let addresses: Result<Vec<SocketAddr>, _> = to.split(',').map(|part| part.trim().parse()).collect();
+    let addresses: Result<Vec<SocketAddr>, _> =
+        to.split(',').map(|part| part.trim().parse()).collect();
     if let Ok(addresses) = addresses {
         return Ok(Goal::Addresses(addresses));
     }
     if to.contains(',') {
-        let bad = to.split(',').find(|part| part.trim().parse::<SocketAddr>().is_err());
+        let bad = to
+            .split(',')
+            .find(|part| part.trim().parse::<SocketAddr>().is_err());
         let text = format!("{:?} is no address with a port", bad.unwrap_or(to));
-        return Err(Failure::unusable("address", text)
-            .suggest(Some("give addresses such as `192.0.2.1:443,[2001:db8::1]:443`")));
+        return Err(Failure::unusable("address", text).suggest(Some(
+            "give addresses such as `192.0.2.1:443,[2001:db8::1]:443`",
+        )));
     }
     let text = format!("dns:///{to}");
     let target = Target::parse(&text).map_err(|error| {
-        Failure::unusable("host", format!("{to:?} is no host with a port: {}", error.message()))
-            .suggest(Some("give a host and a port, such as `example.com:443`"))
+        Failure::unusable(
+            "host",
+            format!("{to:?} is no host with a port: {}", error.message()),
+        )
+        .suggest(Some("give a host and a port, such as `example.com:443`"))
     })?;
     match target.view() {
-        TargetView::Dns { host, port, .. } => Ok(Goal::Host(host.as_str().to_owned(), *port)),
-        _ => Err(Failure::unusable("host", format!("{to:?} is no host with a port"))),
+        TargetView::Dns { host, port, .. } => {
+            if host.ip().is_none() {
+                Name::parse(host.as_str()).map_err(|error| {
+                    Failure::unusable("invalid_name", format!("{:?}: {error}", host.as_str()))
+                        .suggest(Some("give a host and a port, such as `example.com:443`"))
+                })?;
+            }
+            Ok(Goal::Host(host.as_str().to_owned(), *port))
+        }
+        _ => Err(Failure::unusable(
+            "host",
+            format!("{to:?} is no host with a port"),
+        )),
     }
 }
 
@@ -121,7 +140,9 @@ async fn race(
             Ok(())
         }
         Err(error) => Err(Failure::operation("connect", message(&error))
-            .suggest(Some("check that the server listens there, and what is in between"))
+            .suggest(Some(
+                "check that the server listens there, and what is in between",
+            ))
             .beside(object)),
     }
 }
@@ -141,7 +162,12 @@ fn message(error: &trunkline_connect::ConnectError) -> String {
         };
         format!("{}: {how}", attempt.address)
     }));
-    parts.extend(error.report().untried().map(|address| format!("{address}: not tried")));
+    parts.extend(
+        error
+            .report()
+            .untried()
+            .map(|address| format!("{address}: not tried")),
+    );
     match parts.is_empty() {
         true => error.to_string(),
         false => format!("nothing connected: {}", parts.join("; ")),
@@ -163,7 +189,10 @@ fn describe(report: &Report) -> Map<String, Value> {
         .collect();
     let mut object = Map::new();
     object.insert("attempts".to_owned(), Value::Array(attempts));
-    object.insert("winner".to_owned(), json!(report.winner().map(|winner| winner.to_string())));
+    object.insert(
+        "winner".to_owned(),
+        json!(report.winner().map(|winner| winner.to_string())),
+    );
     let elapsed = report.elapsed().map_or(Value::Null, show::millis);
     object.insert("elapsed_ms".to_owned(), elapsed);
     object
@@ -172,7 +201,10 @@ fn describe(report: &Report) -> Map<String, Value> {
 /// The race as a time line.
 fn draw(report: &Report, out: &Out) {
     const WIDTH: f64 = 40.0;
-    let width = report.attempts().map(|attempt| attempt.address.to_string().len()).max();
+    let width = report
+        .attempts()
+        .map(|attempt| attempt.address.to_string().len())
+        .max();
     let total = report.elapsed().unwrap_or_default().as_secs_f64().max(1e-6);
     let column = |at: Duration| ((at.as_secs_f64() / total * WIDTH) as usize).min(WIDTH as usize);
     for attempt in report.attempts() {
@@ -186,9 +218,9 @@ fn draw(report: &Report, out: &Out) {
             None => (Style::Weak, "running"),
         };
         let from = attempt.start.as_secs_f64() * 1e3;
-        let to = attempt.end.map_or_else(String::new, |end| {
-            format!("{:.1}", end.as_secs_f64() * 1e3)
-        });
+        let to = attempt
+            .end
+            .map_or_else(String::new, |end| format!("{:.1}", end.as_secs_f64() * 1e3));
         let address = attempt.address.to_string();
         out.line(&format!(
             "{address:<width$}  {}  {from:.1} to {to} ms, {}",

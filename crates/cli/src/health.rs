@@ -3,6 +3,7 @@
 #[allow(
     clippy::all,
     missing_docs,
+    unnameable_types,
     unreachable_pub,
     unused_qualifications,
     dead_code,

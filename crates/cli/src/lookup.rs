@@ -18,7 +18,10 @@ impl DnsArgs {
     pub(crate) fn check(&self) -> Result<(), Failure> {
         for path in [&self.resolv_conf, &self.hosts].into_iter().flatten() {
             std::fs::read(path).map_err(|error| {
-                Failure::unusable("file", format!("{} cannot be read: {error}", path.display()))
+                Failure::unusable(
+                    "file",
+                    format!("{} cannot be read: {error}", path.display()),
+                )
             })?;
         }
         Ok(())
@@ -55,7 +58,9 @@ pub(crate) struct DnsLookup {
 
 impl DnsLookup {
     pub(crate) fn new(args: &DnsArgs, runtime: Arc<dyn Runtime>, timeout: Duration) -> Self {
-        Self { client: Client::new(runtime, args.client_config().deadline(timeout)) }
+        Self {
+            client: Client::new(runtime, args.client_config().deadline(timeout)),
+        }
     }
 
     fn ask(&self, host: &str, port: u16, families: Families) -> Answer {

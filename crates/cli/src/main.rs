@@ -10,6 +10,7 @@ mod out;
 mod resolve;
 mod run;
 mod show;
+mod tap;
 mod target;
 mod watch;
 
@@ -30,7 +31,10 @@ fn main() -> ExitCode {
             2 => tracing::Level::DEBUG,
             _ => tracing::Level::TRACE,
         };
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).init();
+        tracing_subscriber::fmt()
+            .with_writer(std::io::stderr)
+            .with_max_level(level)
+            .init();
     }
     let out = Out::new(&args.common);
     let result = match &args.command {

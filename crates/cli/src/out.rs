@@ -72,7 +72,10 @@ impl Out {
     pub(crate) fn line(&self, line: &str) {
         let mut stdout = io::stdout().lock();
         // A reader that has gone (`| head`) is no reason to complain.
-        if writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_err() {
+        if writeln!(stdout, "{line}")
+            .and_then(|()| stdout.flush())
+            .is_err()
+        {
             std::process::exit(0);
         }
     }
@@ -84,7 +87,10 @@ impl Out {
 
     /// A warning.
     pub(crate) fn warn(&self, words: &str) {
-        eprintln!("{} {words}", paint(self.color_err, Style::Strong, "warning:"));
+        eprintln!(
+            "{} {words}",
+            paint(self.color_err, Style::Strong, "warning:")
+        );
     }
 
     /// What went wrong, and what to do about it.
@@ -94,7 +100,10 @@ impl Out {
             eprintln!("  {line}");
         }
         if let Some(suggestion) = failure.suggestion() {
-            eprintln!("{} {suggestion}", paint(self.color_err, Style::Good, "try:"));
+            eprintln!(
+                "{} {suggestion}",
+                paint(self.color_err, Style::Good, "try:")
+            );
         }
     }
 }

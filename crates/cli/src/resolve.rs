@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use trunkline::resolver::{Lookup, LookupReport};
-use trunkline::target::{Schemes, Target};
+use trunkline::target::{ErrorKind, ParseError, Schemes, Target};
 use trunkline::{
     Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
     ResolverRegistry, Runtime, ServiceConfigSource, Verdict,
@@ -37,12 +37,18 @@ pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), 
         Failure::unusable("invalid_target", text)
     })?;
     factory.check(&target).map_err(|error| failure(&error))?;
-    block_on(common.runtime, |runtime| repeat(args, out, runtime, factory, target))
+    block_on(common.runtime, |runtime| {
+        repeat(args, out, runtime, factory, target)
+    })
 }
 
-/// The parser's words, under the kind that `resolve` has for it.
-fn invalid_target(text: &str, error: &trunkline::target::ParseError) -> Failure {
-    target::failure(text, error).with_kind("invalid_target")
+/// The parser's words, under the kinds that `resolve` has for them.
+fn invalid_target(text: &str, error: &ParseError) -> Failure {
+    let kind = match error.kind() {
+        ErrorKind::Host => "invalid_name",
+        _ => "invalid_target",
+    };
+    target::failure(text, error).with_kind(kind)
 }
 
 async fn repeat(
@@ -57,14 +63,18 @@ async fn repeat(
     let mut started = runtime.now();
     for round in 0..args.repeat {
         if round > 0 {
-            if let Some(next) = started.checked_add(args.every).filter(|next| *next > runtime.now())
+            if let Some(next) = started
+                .checked_add(args.every)
+                .filter(|next| *next > runtime.now())
             {
                 runtime.sleep_until(next).await;
             }
             started = runtime.now();
         }
         // What is kept from one to the next (the cache, what is known of servers) is the factory's.
-        let resolver = factory.build(&target, &options).map_err(|error| failure(&error))?;
+        let resolver = factory
+            .build(&target, &options)
+            .map_err(|error| failure(&error))?;
         let resolution = resolve(resolver, &*runtime, started + args.timeout).await;
         last = print(&resolution, out, started, runtime.now());
         if let (Err(failure), true) = (&last, round + 1 < args.repeat) {
@@ -88,7 +98,10 @@ async fn resolve(
     poll_fn(|cx| {
         while let Poll::Ready(resolution) = resolver.poll_resolution(cx) {
             resolver.handle_verdict(Verdict::Accepted);
-            let is_complete = resolution.attributes.get::<Lookup>().is_none_or(|it| it.complete);
+            let is_complete = resolution
+                .attributes
+                .get::<Lookup>()
+                .is_none_or(|it| it.complete);
             if is_complete || resolution.endpoints.is_err() {
                 return Poll::Ready(resolution);
             }
@@ -114,7 +127,9 @@ fn print(
     let endpoints = resolution.endpoints.as_ref().map_err(failure)?;
     let report = resolution.attributes.get::<Lookup>();
     let elapsed = report.map_or(now - started, |report| report.elapsed);
-    let server = report.and_then(|report| report.server).map(|server| server.to_string());
+    let server = report
+        .and_then(|report| report.server)
+        .map(|server| server.to_string());
     let ttl = report.and_then(|report| report.expires).map(|at| {
         // Whole seconds on the wire; what remains of them has a fraction.
         (at.saturating_duration_since(now).as_secs_f64() * 1e3).round() / 1e3
@@ -138,7 +153,11 @@ fn print(
     for endpoint in endpoints.iter() {
         out.line(&show::endpoint_line(endpoint));
     }
-    let mut remark = format!("{} in {:.1} ms", count(endpoints.len()), elapsed.as_secs_f64() * 1e3);
+    let mut remark = format!(
+        "{} in {:.1} ms",
+        count(endpoints.len()),
+        elapsed.as_secs_f64() * 1e3
+    );
     if let Some(server) = server {
         remark.push_str(&format!(", from {server}"));
     }
@@ -166,16 +185,22 @@ fn count(endpoints: usize) -> String {
 }
 
 fn failure(error: &ResolveError) -> Failure {
-    let lookup = error.source().and_then(|source| source.downcast_ref::<LookupError>());
+    let lookup = error
+        .source()
+        .and_then(|source| source.downcast_ref::<LookupError>());
     let name = lookup.map(LookupError::name);
     let attempts = lookup.map_or(&[][..], LookupError::attempts);
     let failure = match error.kind() {
-        ResolveErrorKind::InvalidName => Failure::unusable(kind_code(error.kind()), error.to_string()),
+        ResolveErrorKind::InvalidName => {
+            Failure::unusable(kind_code(error.kind()), error.to_string())
+        }
         kind => Failure::operation(kind_code(kind), error.to_string()),
     };
     attempts
         .iter()
-        .fold(failure, |failure, attempt| failure.detail(attempt.to_string()))
+        .fold(failure, |failure, attempt| {
+            failure.detail(attempt.to_string())
+        })
         .field("name", name)
         .field("servers", attempts.iter().map(server).collect::<Value>())
         .suggest(suggestion(error.kind()))
@@ -192,7 +217,7 @@ fn server(attempt: &ServerAttempt) -> Value {
     })
 }
 
-fn kind_code(kind: ResolveErrorKind) -> &'static str {
+pub(crate) fn kind_code(kind: ResolveErrorKind) -> &'static str {
     match kind {
         ResolveErrorKind::NotFound => "not_found",
         ResolveErrorKind::NoData => "no_data",

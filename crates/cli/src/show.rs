@@ -16,7 +16,11 @@ pub(crate) fn endpoints(endpoints: &[Endpoint]) -> Value {
 }
 
 fn endpoint(endpoint: &Endpoint) -> Value {
-    let addresses: Vec<String> = endpoint.addresses().iter().map(ToString::to_string).collect();
+    let addresses: Vec<String> = endpoint
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let attributes: Map<String, Value> = endpoint
         .attributes()
         .to_strings()
@@ -32,7 +36,11 @@ fn endpoint(endpoint: &Endpoint) -> Value {
 
 /// An endpoint on one line, for people.
 pub(crate) fn endpoint_line(endpoint: &Endpoint) -> String {
-    let addresses: Vec<String> = endpoint.addresses().iter().map(ToString::to_string).collect();
+    let addresses: Vec<String> = endpoint
+        .addresses()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let mut line = addresses.join(", ");
     for (name, value) in endpoint.attributes().to_strings() {
         line.push_str(&format!("  {name}={value}"));

@@ -1,7 +1,7 @@
 //! `trunkline target`: takes a target apart.
 
 use serde_json::{Map, Value, json};
-use trunkline::target::{HostPort, ParseError, Schemes, Target, TargetView, Warning};
+use trunkline::target::{ErrorKind, HostPort, ParseError, Schemes, Target, TargetView, Warning};
 
 use crate::args::TargetArgs;
 use crate::failure::Failure;
@@ -18,7 +18,10 @@ pub(crate) fn run(args: &TargetArgs, out: &Out) -> Result<(), Failure> {
         return Ok(());
     }
     for (name, value) in rows(&object) {
-        out.line(&format!("{} {value}", out.paint(Style::Weak, &format!("{name:>18}"))));
+        out.line(&format!(
+            "{} {value}",
+            out.paint(Style::Weak, &format!("{name:>18}"))
+        ));
     }
     for warning in target.warnings() {
         out.warn(&warning.to_string());
@@ -28,11 +31,19 @@ pub(crate) fn run(args: &TargetArgs, out: &Out) -> Result<(), Failure> {
 
 /// A target that cannot be used: what, where, and what may be meant.
 pub(crate) fn failure(text: &str, error: &ParseError) -> Failure {
-    Failure::unusable(error.kind().to_string(), error.message())
+    let pointer = " ".repeat(column(text, error.at()));
+    let failure = Failure::unusable(error.kind().to_string(), error.message())
         .field("at", error.at())
         .suggest(error.suggestion())
         .detail(text.escape_debug().to_string())
-        .detail(format!("{}^ expected {}", " ".repeat(column(text, error.at())), error.expected()))
+        .detail(format!("{pointer}^ expected {}", error.expected()));
+    if error.kind() == ErrorKind::Endpoint && text.contains("://") {
+        return failure.detail(
+            "what stands between the second and the third slash is an authority (for `dns`: the \
+             server to ask); the name comes after the third, or after `scheme:` alone",
+        );
+    }
+    failure
 }
 
 /// Where an octet stands when the text is printed.
@@ -71,18 +82,20 @@ fn view(view: &TargetView) -> Option<(&'static str, Value)> {
     Some(match view {
         TargetView::Dns { host, port, server } => {
             let server = server.as_ref().map(HostPort::to_string);
-            ("dns", json!({ "host": host.as_str(), "port": port, "server": server }))
+            (
+                "dns",
+                json!({ "host": host.as_str(), "port": port, "server": server }),
+            )
         }
         TargetView::Srv { name, server } => {
             let server = server.as_ref().map(HostPort::to_string);
             ("srv", json!({ "name": name, "server": server }))
         }
-        TargetView::Unix { path } => {
-            ("unix", json!({ "path": String::from_utf8_lossy(path) }))
-        }
-        TargetView::UnixAbstract { name } => {
-            ("unix_abstract", json!({ "name": String::from_utf8_lossy(name) }))
-        }
+        TargetView::Unix { path } => ("unix", json!({ "path": String::from_utf8_lossy(path) })),
+        TargetView::UnixAbstract { name } => (
+            "unix_abstract",
+            json!({ "name": String::from_utf8_lossy(name) }),
+        ),
         TargetView::Ipv4(addresses) => ("ipv4", json!({ "addresses": texts(addresses) })),
         TargetView::Ipv6(addresses) => ("ipv6", json!({ "addresses": texts(addresses) })),
         TargetView::Vsock { cid, port } => ("vsock", json!({ "cid": cid, "port": port })),
@@ -110,9 +123,23 @@ fn warning(warning: &Warning) -> Value {
 /// What people are shown of it, in an order that reads well.
 fn rows(object: &Map<String, Value>) -> Vec<(String, String)> {
     let order = [
-        "scheme", "authority", "path", "query", "fragment", "endpoint", "canonical",
-        "default_authority", "dns", "srv", "unix", "unix_abstract", "ipv4", "ipv6", "vsock",
-        "passthrough", "xds",
+        "scheme",
+        "authority",
+        "path",
+        "query",
+        "fragment",
+        "endpoint",
+        "canonical",
+        "default_authority",
+        "dns",
+        "srv",
+        "unix",
+        "unix_abstract",
+        "ipv4",
+        "ipv6",
+        "vsock",
+        "passthrough",
+        "xds",
     ];
     let mut rows = Vec::new();
     for name in order {

@@ -1,0 +1,57 @@
+//! Who answered a call, even where a stub keeps only the status.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tonic::body::Body as TonicBody;
+use tower_service::Service;
+use trunkline::{Body, Channel, PeerAddr};
+
+/// A channel for one call, which remembers who answered it.
+#[derive(Clone, Debug)]
+pub(crate) struct Tap {
+    channel: Channel,
+    peer: Arc<Mutex<Option<PeerAddr>>>,
+}
+
+impl Tap {
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self {
+            channel,
+            peer: Arc::default(),
+        }
+    }
+
+    /// Who answered; `None` if nobody did.
+    pub(crate) fn peer(&self) -> Option<PeerAddr> {
+        self.peer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+impl Service<Request<TonicBody>> for Tap {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<TonicBody>) -> Self::Future {
+        let call = self.channel.call(request);
+        let slot = Arc::clone(&self.peer);
+        Box::pin(async move {
+            let response = call.await?;
+            let peer = response.extensions().get::<PeerAddr>().cloned();
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = peer;
+            Ok(response)
+        })
+    }
+}

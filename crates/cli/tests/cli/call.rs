@@ -1,0 +1,104 @@
+//! `trunkline call`.
+
+use serde_json::json;
+use trunkline_testkit::backend::{Backend, Options, Program};
+
+use crate::command::{object, trunkline};
+
+pub(crate) fn backend(name: &str) -> Backend {
+    Backend::start(&Program::ThisTest("backend_process"), &Options::new(name)).expect("a backend")
+}
+
+/// Calls are counted by who answered.
+#[test]
+fn calls_are_shared() {
+    let (a, b) = (backend("a"), backend("b"));
+    let target = format!("ipv4:{},{}", a.address_v4(), b.address_v4());
+    let (status, object) = object(&[
+        "call",
+        &target,
+        "--lb",
+        "round_robin",
+        "--count",
+        "400",
+        "--concurrency",
+        "4",
+    ]);
+    assert_eq!(status, 0, "{object}");
+    assert_eq!(
+        (&object["calls"], &object["ok"]),
+        (&json!(400), &json!(400))
+    );
+    assert_eq!(object["codes"], json!({ "OK": 400 }));
+    // The first calls may all go to whoever is connected first.
+    for backend in [a, b] {
+        let share = object["backends"][backend.address_v4().to_string()].as_u64();
+        assert!(share.is_some_and(|share| share > 100), "{object}");
+    }
+    assert!(
+        object["latency_ms"]["p50"]
+            .as_f64()
+            .is_some_and(|p50| p50 > 0.0)
+    );
+}
+
+/// Without --count and --for there is one call.
+#[test]
+fn one_call() {
+    let backend = backend("a");
+    let target = format!("ipv4:{}", backend.address_v4());
+    for runtime in ["async-std", "smol", "tokio"] {
+        let (status, object) = object(&["call", &target, "--runtime", runtime]);
+        assert_eq!((status, &object["calls"]), (0, &json!(1)));
+    }
+}
+
+/// A service that the server does not know: its answer, and who gave it.
+#[test]
+fn an_unknown_service() {
+    let backend = backend("a");
+    let target = format!("ipv4:{}", backend.address_v4());
+    let (status, object) = object(&["call", &target, "--service", "no.such.Service"]);
+    assert_eq!(status, 1);
+    assert_eq!(object["codes"], json!({ "NOT_FOUND": 1 }));
+    assert_eq!(
+        object["backends"][backend.address_v4().to_string()],
+        1,
+        "{object}"
+    );
+}
+
+/// A port that refuses: the address and the reason, grouped.
+#[test]
+fn a_port_that_refuses() {
+    let address = backend("gone").address_v4();
+    let (status, object) = object(&["call", &format!("ipv4:{address}"), "--count", "3"]);
+    assert_eq!(status, 1);
+    assert_eq!(object["codes"], json!({ "UNAVAILABLE": 3 }));
+    assert_eq!(
+        object["errors"].as_array().map(Vec::len),
+        Some(1),
+        "{object}"
+    );
+    let message = object["errors"][0]["message"].as_str().expect("a message");
+    assert!(
+        message.contains(&address.to_string()) && message.contains("refused"),
+        "{message}"
+    );
+}
+
+/// What can never be used: status 2.
+#[test]
+fn unusable() {
+    for args in [
+        &["call", "dns://x:1"][..],
+        &["call", "vsock:1:2"],
+        &["call", "dns:///x", "--service-config", "{"],
+        &["call", "dns:///x", "--lb", "no_such_policy"],
+        &["call", "dns:///x", "--authority", "a b"],
+    ] {
+        let ran = trunkline(args);
+        assert_eq!(ran.status, 2, "{args:?}: {ran:?}");
+        assert!(ran.stderr.starts_with("error: "), "{ran:?}");
+    }
+}

@@ -1,0 +1,44 @@
+//! Running the command.
+
+use std::process::Command;
+
+use serde_json::Value;
+
+/// What the command left.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// Runs the command with these arguments, without colours.
+pub(crate) fn trunkline(args: &[&str]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        .args(args)
+        .env_remove("NO_COLOR")
+        .output()
+        .expect("the command");
+    Ran {
+        status: output.status.code().expect("an exit status"),
+        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
+        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
+    }
+}
+
+/// Runs the command with `--json`; the exit status, and the objects that it printed.
+pub(crate) fn json(args: &[&str]) -> (i32, Vec<Value>) {
+    let ran = trunkline(&[args, &["--json"]].concat());
+    let lines = ran.stdout.lines();
+    let objects = lines
+        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .collect();
+    (ran.status, objects)
+}
+
+/// The one object that was printed.
+pub(crate) fn object(args: &[&str]) -> (i32, Value) {
+    let (status, mut objects) = json(args);
+    assert_eq!(objects.len(), 1, "{objects:?}");
+    (status, objects.remove(0))
+}

@@ -1,0 +1,101 @@
+//! `trunkline target`.
+
+use serde_json::{Value, json};
+
+use crate::command::{object, trunkline};
+
+/// Every part is there; a field that does not apply is null, an empty text is "".
+#[test]
+fn a_target_is_taken_apart() {
+    let (status, object) = object(&["target", "dns://localhost:1053/orders%2Eprod:5000?a=b#c"]);
+    assert_eq!(status, 0);
+    let expected = json!({
+        "input": "dns://localhost:1053/orders%2Eprod:5000?a=b#c",
+        "scheme": "dns",
+        "authority": "localhost:1053",
+        "endpoint": "orders.prod:5000",
+        "path": "/orders.prod:5000",
+        "query": "a=b",
+        "fragment": "c",
+        "canonical": "dns://localhost:1053/orders.prod:5000",
+        "default_authority": "orders.prod:5000",
+        "used_default_scheme": false,
+        "dns": { "host": "orders.prod", "port": 5000, "server": "localhost:1053" },
+    });
+    for (field, value) in expected.as_object().expect("an object") {
+        assert_eq!(&object[field], value, "{field}");
+    }
+}
+
+/// Each scheme has its typed view.
+#[test]
+fn typed_views() {
+    let check = |target: &str, field: &str, expected: Value| {
+        let (status, object) = object(&["target", target]);
+        assert_eq!((status, &object[field]), (0, &expected), "{target}");
+    };
+    check(
+        "orders",
+        "dns",
+        json!({ "host": "orders", "port": 443, "server": null }),
+    );
+    check("unix:/run/a%20b", "unix", json!({ "path": "/run/a b" }));
+    check("unix-abstract:a", "unix_abstract", json!({ "name": "a" }));
+    check(
+        "ipv4:1.2.3.4,5.6.7.8:9",
+        "ipv4",
+        json!({ "addresses": ["1.2.3.4:443", "5.6.7.8:9"] }),
+    );
+    check("ipv6:[::1]:2", "ipv6", json!({ "addresses": ["[::1]:2"] }));
+    check("vsock:1:2", "vsock", json!({ "cid": 1, "port": 2 }));
+    check("xds://a/b", "xds", json!({ "authority": "a", "name": "b" }));
+}
+
+/// A scheme can be registered, and the default scheme chosen.
+#[test]
+fn schemes_can_be_registered() {
+    let (_, object) = object(&["target", "etcd:x", "--scheme", "etcd"]);
+    assert_eq!(
+        (&object["scheme"], &object["used_default_scheme"]),
+        (&json!("etcd"), &json!(false))
+    );
+    let (_, object) = crate::command::object(&["target", "x", "--default-scheme", "passthrough"]);
+    assert_eq!(object["canonical"], "passthrough:///x");
+}
+
+/// What cannot be used ends with status 2, and says what, where, and what may be meant.
+#[test]
+fn a_bad_target_is_explained() {
+    let (status, object) = object(&["target", "dns://my-svc:5000"]);
+    assert_eq!(status, 2);
+    assert_eq!(object["error"]["kind"], "endpoint");
+    assert_eq!(object["error"]["at"], 17);
+    assert_eq!(object["error"]["suggestion"], "dns:///my-svc:5000");
+    let ran = trunkline(&["target", "dns://my-svc:5000"]);
+    assert_eq!((ran.status, ran.stdout.as_str()), (2, ""));
+    assert!(
+        ran.stderr
+            .contains("between the second and the third slash"),
+        "{}",
+        ran.stderr
+    );
+}
+
+/// What is probably a slip works, with a warning.
+#[test]
+fn a_slip_is_a_warning() {
+    let (status, object) = object(&["target", "dns:/x"]);
+    assert_eq!(status, 0);
+    assert_eq!(object["warnings"][0]["suggestion"], "dns:///x");
+}
+
+/// A command line that cannot be used ends with status 2.
+#[test]
+fn a_bad_command_line() {
+    assert_eq!(trunkline(&["target"]).status, 2);
+    assert_eq!(trunkline(&["resolve", "x", "--every", "-1"]).status, 2);
+    assert_eq!(
+        trunkline(&["call", "x", "--lb", "a", "--service-config", "{}"]).status,
+        2
+    );
+}
