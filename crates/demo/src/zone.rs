@@ -16,7 +16,7 @@ pub(crate) const TTL_SECS: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Zone {
     server: DnsServer,
-    /// The port and whether there is an IPv6 address, by the backend's name.
+    /// The ports, by the backends' names.
     backends: BTreeMap<String, u16>,
 }
 
