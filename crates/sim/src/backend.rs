@@ -44,8 +44,8 @@ impl Backend {
         self.address
     }
 
-    /// Listens anew after [`kill`](Self::kill) or [`stop_gracefully`](Self::stop_gracefully);
-    /// nothing happens if it does already.
+    /// Listens anew after [`kill`](Self::kill), [`stop_gracefully`](Self::stop_gracefully) or
+    /// [`Net::kill`](crate::Net::kill); nothing happens if it does already.
     ///
     /// # Panics
     ///
@@ -56,8 +56,9 @@ impl Backend {
         }
         let bound = Listener::bind(self.shared.clone(), self.address.into());
         let listener = bound.unwrap_or_else(|error| panic!("cannot start a backend: {error}"));
-        self.state.listen(listener);
-        let accepting = connection::accept(self.shared.clone(), self.address, self.state.clone());
+        let generation = self.state.listen(listener);
+        let (shared, state) = (self.shared.clone(), self.state.clone());
+        let accepting = connection::accept(shared, self.address, state, generation);
         let name = format!("backend {}", self.address);
         crate::executor::spawn(&self.shared, name, Box::pin(accepting));
     }

@@ -69,7 +69,8 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// When the run would never end; the text says what was pending.
+    /// When the run would never end; the text says what was pending. When it is called from
+    /// within a run.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         match self.try_run(future) {
             Ok(output) => output,
@@ -83,6 +84,10 @@ impl Sim {
     ///
     /// When nothing is left that could wake the future, or a bound is reached
     /// ([`limit_time`](Self::limit_time), [`limit_polls`](Self::limit_polls)).
+    ///
+    /// # Panics
+    ///
+    /// When it is called from within a run.
     pub fn try_run<F: Future>(&self, future: F) -> Result<F::Output, Stuck> {
         executor::run(&self.shared, future, self.limits)
     }

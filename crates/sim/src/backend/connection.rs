@@ -30,12 +30,17 @@ pub(super) struct Connection {
 }
 
 /// Accepts until the port is closed.
-pub(super) async fn accept(shared: Arc<Shared>, address: SocketAddr, state: Arc<State>) {
+pub(super) async fn accept(
+    shared: Arc<Shared>,
+    address: SocketAddr,
+    state: Arc<State>,
+    generation: u64,
+) {
     loop {
-        let (stream, client) = match poll_fn(|cx| state.poll_accept(cx)).await {
-            Some(Ok(accepted)) => accepted,
-            Some(Err(_)) => return state.unlisten(),
-            None => return,
+        let accepted = poll_fn(|cx| state.poll_accept(generation, cx)).await;
+        // Closed, or the host was killed.
+        let Some(Ok((stream, client))) = accepted else {
+            return;
         };
         let connection = Connection {
             shared: shared.clone(),

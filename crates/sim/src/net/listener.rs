@@ -63,6 +63,14 @@ impl Listener {
         Ok((Box::new(stream), client))
     }
 
+    /// Whether the port is open: it is until the host is killed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.shared.with(|world| {
+            let listening = world.net.listeners.get(&self.address);
+            listening.is_some_and(|listening| listening.id == self.id)
+        })
+    }
+
     pub(crate) fn poll_accept(
         &mut self,
         cx: &Context<'_>,
