@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use trunkline_runtime::{PeerAddr, Stream};
 
+use super::conn::SERVER;
 use super::stream::SimStream;
-use super::tcp::SERVER;
 use crate::world::Shared;
 
 pub(super) struct Listening {

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use trunkline_runtime::PeerAddr;
 
+use super::attempt::Attempt;
+use super::conn::Conn;
 use super::fate::{Family, Fate};
 use super::listener::Listening;
 use super::path::Path;
-use super::tcp::{Attempt, Conn};
 use super::udp::UdpEnd;
 use crate::world::Event;
 
