@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{PeerAddr, Runtime};
 
 use crate::executor::{self, Limits};
 use crate::runtime::SimRuntime;
@@ -55,13 +55,13 @@ impl Sim {
         DnsServer::start(self, address)
     }
 
-    /// Starts a gRPC server at `address`.
+    /// Starts a gRPC server at `address`: a `SocketAddr` or a `UnixAddr`.
     ///
     /// # Panics
     ///
     /// When the address is taken.
-    pub fn backend(&self, address: SocketAddr) -> Backend {
-        Backend::start(self.shared.clone(), address)
+    pub fn backend(&self, address: impl Into<PeerAddr>) -> Backend {
+        Backend::start(self.shared.clone(), address.into())
     }
 
     /// Runs `future`, and the tasks beside it, until it is done. Tasks that are not stay, and go

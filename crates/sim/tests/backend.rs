@@ -10,7 +10,7 @@ use futures_util::future::{Either, select};
 use h2::client::SendRequest;
 use h2::{Reason, client};
 use http::Request;
-use trunkline_runtime::TcpOptions;
+use trunkline_runtime::{Stream, TcpOptions, UnixAddr};
 use trunkline_sim::{Backend, Opening, Reply, Sim};
 
 const MS: Duration = Duration::from_millis(1);
@@ -25,8 +25,12 @@ fn address() -> SocketAddr {
 async fn connect(sim: &Sim) -> Result<SendRequest<Bytes>, h2::Error> {
     let runtime = sim.runtime();
     let stream = runtime.connect_tcp(address(), &TcpOptions::default()).await;
-    let (sender, connection) = client::handshake(Compat::new(stream.unwrap())).await?;
-    runtime.spawn(Box::pin(async move {
+    http2(sim, stream.unwrap()).await
+}
+
+async fn http2(sim: &Sim, stream: Box<dyn Stream>) -> Result<SendRequest<Bytes>, h2::Error> {
+    let (sender, connection) = client::handshake(Compat::new(stream)).await?;
+    sim.runtime().spawn(Box::pin(async move {
         let _ = connection.await;
     }));
     sender.ready().await
@@ -225,6 +229,21 @@ fn calls_are_the_same_in_each_run() {
     for _ in 0..5 {
         assert_eq!(trace(), first);
     }
+}
+
+/// A backend can listen on a Unix socket.
+#[test]
+fn listens_on_a_unix_socket() {
+    let sim = Sim::new(1);
+    let address = UnixAddr::from_path("/run/orders.sock");
+    let _backend = sim.backend(address.clone());
+    let runtime = sim.runtime();
+    sim.run(async {
+        let stream = runtime.connect_unix(&address).await.unwrap();
+        let sender = http2(&sim, stream).await.unwrap();
+        let (backend, ..) = call(&sender).await.unwrap();
+        assert_eq!(backend, "unix:/run/orders.sock");
+    });
 }
 
 /// SETTINGS can be late.

@@ -41,6 +41,7 @@ fn check_fate(fate: Fate, kind: ErrorKind, after: Duration) {
     sim.net().set_fate(server(), fate);
     let error = sim.run(connect(&sim)).unwrap_err();
     assert_eq!((error.kind(), sim.elapsed()), (kind, after), "{fate:?}");
+    assert_eq!(sim.net().attempts(server()), 1);
 }
 
 /// Each scripted fate has its error and its time.

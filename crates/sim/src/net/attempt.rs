@@ -24,6 +24,7 @@ pub(super) struct Attempt {
 impl World {
     /// Starts an attempt from `local` to `peer`.
     pub(super) fn connect(&mut self, local: PeerAddr, peer: PeerAddr) -> io::Result<u64> {
+        *self.net.tried.entry(peer.clone()).or_default() += 1;
         match self.net.fate(&peer) {
             Fate::HostUnreachable => return Err(ErrorKind::HostUnreachable.into()),
             Fate::NetworkUnreachable => return Err(ErrorKind::NetworkUnreachable.into()),

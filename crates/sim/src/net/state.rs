@@ -33,6 +33,8 @@ pub(crate) struct NetState {
     pub(super) fates: BTreeMap<PeerAddr, Fate>,
     pub(super) listeners: BTreeMap<PeerAddr, Listening>,
     pub(super) attempts: BTreeMap<u64, Attempt>,
+    /// How many attempts were started, by peer.
+    pub(super) tried: BTreeMap<PeerAddr, usize>,
     pub(super) conns: BTreeMap<u64, Conn>,
     pub(super) udp: BTreeMap<SocketAddr, UdpEnd>,
     pub(super) hosts: BTreeMap<String, Vec<IpAddr>>,
@@ -52,6 +54,7 @@ impl Default for NetState {
             fates: BTreeMap::new(),
             listeners: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            tried: BTreeMap::new(),
             conns: BTreeMap::new(),
             udp: BTreeMap::new(),
             hosts: BTreeMap::new(),
