@@ -8,8 +8,9 @@ mod state;
 pub use reply::{Opening, Reply};
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::Arc;
+
+use trunkline_runtime::PeerAddr;
 
 use crate::Listener;
 use crate::net::SERVER;
@@ -24,12 +25,12 @@ use state::State;
 #[derive(Clone)]
 pub struct Backend {
     shared: Arc<Shared>,
-    address: SocketAddr,
+    address: PeerAddr,
     state: Arc<State>,
 }
 
 impl Backend {
-    pub(crate) fn start(shared: Arc<Shared>, address: SocketAddr) -> Self {
+    pub(crate) fn start(shared: Arc<Shared>, address: PeerAddr) -> Self {
         let backend = Self {
             shared,
             address,
@@ -40,12 +41,12 @@ impl Backend {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
-        self.address
+    pub fn address(&self) -> &PeerAddr {
+        &self.address
     }
 
-    /// Listens anew after [`kill`](Self::kill) or [`stop_gracefully`](Self::stop_gracefully);
-    /// nothing happens if it does already.
+    /// Listens anew after [`kill`](Self::kill), [`stop_gracefully`](Self::stop_gracefully) or
+    /// [`Net::kill`](crate::Net::kill); nothing happens if it does already.
     ///
     /// # Panics
     ///
@@ -54,10 +55,11 @@ impl Backend {
         if self.state.listens() {
             return;
         }
-        let bound = Listener::bind(self.shared.clone(), self.address.into());
+        let bound = Listener::bind(self.shared.clone(), self.address.clone());
         let listener = bound.unwrap_or_else(|error| panic!("cannot start a backend: {error}"));
-        self.state.listen(listener);
-        let accepting = connection::accept(self.shared.clone(), self.address, self.state.clone());
+        let generation = self.state.listen(listener);
+        let (shared, state) = (self.shared.clone(), self.state.clone());
+        let accepting = connection::accept(shared, self.address.clone(), state, generation);
         let name = format!("backend {}", self.address);
         crate::executor::spawn(&self.shared, name, Box::pin(accepting));
     }

@@ -116,6 +116,7 @@ pub(crate) fn run<F: Future>(
     future: F,
     limits: Limits,
 ) -> Result<F::Output, Stuck> {
+    let _running = Running::new(shared);
     let mut main = pin!(future);
     let main_waker = TaskWaker::new(MAIN, &shared.ready);
     main_waker.wake_by_ref();
@@ -134,6 +135,26 @@ pub(crate) fn run<F: Future>(
         }
     }
     Err(shared.with(|world| stuck(world, StuckKind::PollLimit)))
+}
+
+/// Held while a run goes on.
+struct Running<'a>(&'a Shared);
+
+impl<'a> Running<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        let nested = shared.with(|world| std::mem::replace(&mut world.running, true));
+        assert!(
+            !nested,
+            "a run of a simulation within a run of the same one"
+        );
+        Self(shared)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.with(|world| world.running = false);
+    }
 }
 
 fn poll_task(shared: &Shared, id: u64) {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{PeerAddr, Runtime};
 
 use crate::executor::{self, Limits};
 use crate::runtime::SimRuntime;
@@ -55,13 +55,13 @@ impl Sim {
         DnsServer::start(self, address)
     }
 
-    /// Starts a gRPC server at `address`.
+    /// Starts a gRPC server at `address`: a `SocketAddr` or a `UnixAddr`.
     ///
     /// # Panics
     ///
     /// When the address is taken.
-    pub fn backend(&self, address: SocketAddr) -> Backend {
-        Backend::start(self.shared.clone(), address)
+    pub fn backend(&self, address: impl Into<PeerAddr>) -> Backend {
+        Backend::start(self.shared.clone(), address.into())
     }
 
     /// Runs `future`, and the tasks beside it, until it is done. Tasks that are not stay, and go
@@ -69,7 +69,8 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// When the run would never end; the text says what was pending.
+    /// When the run would never end; the text says what was pending. When it is called from
+    /// within a run.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         match self.try_run(future) {
             Ok(output) => output,
@@ -83,6 +84,10 @@ impl Sim {
     ///
     /// When nothing is left that could wake the future, or a bound is reached
     /// ([`limit_time`](Self::limit_time), [`limit_polls`](Self::limit_polls)).
+    ///
+    /// # Panics
+    ///
+    /// When it is called from within a run.
     pub fn try_run<F: Future>(&self, future: F) -> Result<F::Output, Stuck> {
         executor::run(&self.shared, future, self.limits)
     }

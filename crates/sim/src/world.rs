@@ -31,6 +31,8 @@ pub(crate) struct World {
     next_event: u64,
     trace: VecDeque<Traced>,
     pub(crate) net: NetState,
+    /// Whether tasks are being polled.
+    pub(crate) running: bool,
     /// Set when the simulation is dropped: nothing is accepted any more.
     pub(crate) stopped: bool,
     /// To be woken when the lock is gone, because a waker may come back to us.
@@ -60,6 +62,7 @@ impl Shared {
             next_event: 0,
             trace: VecDeque::new(),
             net: NetState::default(),
+            running: false,
             stopped: false,
             wake: Vec::new(),
             discard: Vec::new(),

@@ -100,6 +100,14 @@ fn run_panics_on_a_deadlock() {
     Sim::new(1).run(pending::<()>());
 }
 
+/// One simulation has one run at a time.
+#[test]
+#[should_panic(expected = "a run of a simulation within a run of the same one")]
+fn runs_do_not_nest() {
+    let sim = Sim::new(1);
+    sim.run(async { sim.run(async {}) });
+}
+
 /// A run is bounded in virtual time, and says what was to come.
 #[test]
 fn virtual_time_is_bounded() {

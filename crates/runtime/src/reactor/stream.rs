@@ -120,6 +120,10 @@ where
 
     /// Sends FIN, which async-io's own `poll_close` leaves out.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.socket.get_ref().shut_down_write())
+        Poll::Ready(match self.socket.get_ref().shut_down_write() {
+            // Reset by the peer: as closed as can be.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        })
     }
 }

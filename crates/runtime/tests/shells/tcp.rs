@@ -15,6 +15,7 @@ shells! {
     close_sends_fin
     tells_refused
     abort_resets
+    close_after_a_reset_is_no_error
     binds_the_local_address
     wants_one_family
     takes_every_portable_option
@@ -91,6 +92,18 @@ async fn abort_resets(runtime: Arc<dyn Runtime>) {
     ours.abort();
     let error = theirs.read(&mut [0; 8]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+}
+
+/// To close what the peer has reset is no error: there is nothing left to close.
+async fn close_after_a_reset_is_no_error(runtime: Arc<dyn Runtime>) {
+    let (mut ours, theirs) = pair(&*runtime, "127.0.0.1:0").await;
+    socket2::SockRef::from(&theirs)
+        .set_linger(Some(Duration::ZERO))
+        .unwrap();
+    drop(theirs);
+    let error = ours.read(&mut [0; 8]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    ours.close().await.unwrap();
 }
 
 /// The local address is the one of the destination's family.

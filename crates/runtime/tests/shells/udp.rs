@@ -10,6 +10,7 @@ use crate::BOUND;
 shells! {
     sends_and_receives
     tells_a_closed_port
+    tells_a_closed_port_to_who_waits
     tells_truncation
     ignores_strangers
 }
@@ -67,6 +68,27 @@ async fn tells_a_closed_port(runtime: Arc<dyn Runtime>) {
     pair.theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
     pair.send(b"hello").await.unwrap();
     let error = pair.receive(&mut [0; 16]).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+}
+
+/// The report of a closed port ends a wait that began before it.
+async fn tells_a_closed_port_to_who_waits(runtime: Arc<dyn Runtime>) {
+    let mut pair = Pair::new(&*runtime);
+    pair.theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut sent = false;
+    let received = poll_fn(|cx| {
+        let received = pair.ours.poll_recv(cx, &mut [0; 16]);
+        if !sent {
+            assert!(received.is_pending());
+            sent = pair
+                .ours
+                .poll_send(cx, b"hello")
+                .map(Result::unwrap)
+                .is_ready();
+        }
+        received
+    });
+    let error = received.await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 

@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -10,7 +9,7 @@ use std::time::Duration;
 
 use async_compat::Compat;
 use futures_io::{AsyncRead, AsyncWrite};
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{PeerAddr, Runtime};
 
 use super::Opening;
 use super::call;
@@ -25,22 +24,27 @@ use crate::world::Shared;
 pub(super) struct Connection {
     pub(super) shared: Arc<Shared>,
     pub(super) state: Arc<State>,
-    pub(super) address: SocketAddr,
+    pub(super) address: PeerAddr,
     pub(super) conn: u64,
 }
 
 /// Accepts until the port is closed.
-pub(super) async fn accept(shared: Arc<Shared>, address: SocketAddr, state: Arc<State>) {
+pub(super) async fn accept(
+    shared: Arc<Shared>,
+    address: PeerAddr,
+    state: Arc<State>,
+    generation: u64,
+) {
     loop {
-        let (stream, client) = match poll_fn(|cx| state.poll_accept(cx)).await {
-            Some(Ok(accepted)) => accepted,
-            Some(Err(_)) => return state.unlisten(),
-            None => return,
+        let accepted = poll_fn(|cx| state.poll_accept(generation, cx)).await;
+        // Closed, or the host was killed.
+        let Some(Ok((stream, client))) = accepted else {
+            return;
         };
         let connection = Connection {
             shared: shared.clone(),
             state: state.clone(),
-            address,
+            address: address.clone(),
             conn: stream.conn(),
         };
         let name = format!("backend {address} for {client}");

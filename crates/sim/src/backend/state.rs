@@ -17,6 +17,8 @@ pub(super) struct State(Mutex<Inner>);
 #[derive(Default)]
 pub(super) struct Inner {
     listener: Option<Listener>,
+    /// Counts the listeners, so that the task of an old one leaves the new one alone.
+    generation: u64,
     /// Of the task that accepts.
     acceptor: Option<Waker>,
     pub(super) opening: Opening,
@@ -42,11 +44,17 @@ impl State {
     }
 
     pub(super) fn listens(&self) -> bool {
-        self.with(|inner| inner.listener.is_some())
+        self.with(|inner| inner.listener.as_ref().is_some_and(Listener::is_open))
     }
 
-    pub(super) fn listen(&self, listener: Listener) {
-        self.with(|inner| inner.listener = Some(listener));
+    /// Takes a listener, and says which one it is.
+    pub(super) fn listen(&self, listener: Listener) -> u64 {
+        let (generation, old) = self.with(|inner| {
+            inner.generation += 1;
+            (inner.generation, inner.listener.replace(listener))
+        });
+        drop(old);
+        generation
     }
 
     /// Closes the port and tells the connections to stop; returns their numbers.
@@ -73,10 +81,12 @@ impl State {
     /// The next connection; `None` once the port is closed.
     pub(super) fn poll_accept(
         &self,
+        generation: u64,
         cx: &Context<'_>,
     ) -> Poll<Option<io::Result<(SimStream, PeerAddr)>>> {
         self.with(|inner| {
-            let Some(listener) = &mut inner.listener else {
+            let current = inner.generation == generation;
+            let Some(listener) = inner.listener.as_mut().filter(|_| current) else {
                 return Poll::Ready(None);
             };
             let accepted = listener.poll_accept(cx);
@@ -90,11 +100,6 @@ impl State {
             }
             accepted.map(Some)
         })
-    }
-
-    /// Forgets the listener of a host that was killed.
-    pub(super) fn unlisten(&self) {
-        drop(self.with(|inner| inner.listener.take()));
     }
 
     /// Whether the connection shall stop; else its task is woken when it shall.

@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 use trunkline_runtime::{PeerAddr, Stream, UnixAddr};
 
+use super::conn::CLIENT;
 use super::stream::SimStream;
-use super::tcp::CLIENT;
 use crate::world::Shared;
 
 /// Starts at its first poll; a drop gives the attempt up.

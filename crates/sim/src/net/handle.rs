@@ -154,6 +154,13 @@ impl Net {
         self.shared.with(|world| world.net.buffer = octets.max(1));
     }
 
+    /// How many connection attempts to `address` were started.
+    pub fn attempts(&self, address: impl Into<PeerAddr>) -> usize {
+        let address = address.into();
+        self.shared
+            .with(|world| world.net.tried.get(&address).copied().unwrap_or(0))
+    }
+
     /// How many connections are open, at either end.
     pub fn connections(&self) -> usize {
         self.shared.with(|world| world.net.conns.len())

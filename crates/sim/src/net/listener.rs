@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use trunkline_runtime::{PeerAddr, Stream};
 
+use super::conn::SERVER;
 use super::stream::SimStream;
-use super::tcp::SERVER;
 use crate::world::Shared;
 
 pub(super) struct Listening {
@@ -61,6 +61,14 @@ impl Listener {
     pub async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, PeerAddr)> {
         let (stream, client) = poll_fn(|cx| self.poll_accept(cx)).await?;
         Ok((Box::new(stream), client))
+    }
+
+    /// Whether the port is open: it is until the host is killed.
+    pub(crate) fn is_open(&self) -> bool {
+        self.shared.with(|world| {
+            let listening = world.net.listeners.get(&self.address);
+            listening.is_some_and(|listening| listening.id == self.id)
+        })
     }
 
     pub(crate) fn poll_accept(

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use trunkline_runtime::PeerAddr;
 
+use super::attempt::Attempt;
+use super::conn::Conn;
 use super::fate::{Family, Fate};
 use super::listener::Listening;
 use super::path::Path;
-use super::tcp::{Attempt, Conn};
 use super::udp::UdpEnd;
 use crate::world::Event;
 
@@ -32,6 +33,8 @@ pub(crate) struct NetState {
     pub(super) fates: BTreeMap<PeerAddr, Fate>,
     pub(super) listeners: BTreeMap<PeerAddr, Listening>,
     pub(super) attempts: BTreeMap<u64, Attempt>,
+    /// How many attempts were started, by peer.
+    pub(super) tried: BTreeMap<PeerAddr, usize>,
     pub(super) conns: BTreeMap<u64, Conn>,
     pub(super) udp: BTreeMap<SocketAddr, UdpEnd>,
     pub(super) hosts: BTreeMap<String, Vec<IpAddr>>,
@@ -51,6 +54,7 @@ impl Default for NetState {
             fates: BTreeMap::new(),
             listeners: BTreeMap::new(),
             attempts: BTreeMap::new(),
+            tried: BTreeMap::new(),
             conns: BTreeMap::new(),
             udp: BTreeMap::new(),
             hosts: BTreeMap::new(),
