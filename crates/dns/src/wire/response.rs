@@ -500,8 +500,8 @@ fn decode(root: &BinDecoder<'_>, message: &[u8], record: RecordAt) -> Result<RDa
     let code = Code::from(record.code);
     if code == Code::SRV {
         let end = record.data + usize::from(record.length);
-        let (_, after) = compressed::read(message, record.data + 6).map_err(|_| BAD)?;
-        if after != end {
+        let after = compressed::check(message, record.data + 6);
+        if after != Ok(end) {
             return Err(BAD);
         }
     }
@@ -521,8 +521,8 @@ fn soa_ttl(skeleton: Skeleton<'_>, name: &Name) -> Option<Option<u32>> {
         .find(|record| record.code == SOA && record.class == CLASS_IN)?;
     let ttl = || {
         let (owner, _) = compressed::read(message, record.owner).ok()?;
-        let (_, rname) = compressed::read(message, record.data).ok()?;
-        let (_, numbers) = compressed::read(message, rname).ok()?;
+        let rname = compressed::check(message, record.data).ok()?;
+        let numbers = compressed::check(message, rname).ok()?;
         if !name.is_within(&owner) || numbers + 20 != record.data + usize::from(record.length) {
             return None;
         }

@@ -279,3 +279,57 @@ fn s2_08_foreign_records_are_no_answers() {
         check4(&sim, &client, name, Err(LookupErrorKind::NoData));
     }
 }
+
+/// 2: with the pool, lookups share a socket, for 64 of them at most; each gets its own answer, and
+/// a second copy still leaves from another port.
+#[test]
+fn s2_02_the_pool_shares_sockets() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let number = asked.name[1..]
+            .split('.')
+            .next()
+            .and_then(|text| text.parse().ok());
+        let number: u8 = number.expect("a number");
+        // Some are lost at first, and all come out of order.
+        match number {
+            7 if asked.socket == 1 => Vec::new(),
+            _ => asked.address(number).after(100 - u64::from(number)),
+        }
+    });
+    let client = client(&sim, config(&[ONE]).udp_pool(true));
+    let lookups = (0..100).map(|at| client.lookup_ip(&format!("h{at}.test."), Families::Both));
+    let answers = sim.run(join(lookups.collect()));
+    for (answer, at) in answers.into_iter().zip(0..) {
+        assert_eq!(texts(&answer.expect("an answer")), [ip4(at), ip6(at)]);
+    }
+    let seen = sim.seen();
+    let of = |wanted: u32| {
+        seen.iter()
+            .filter(|seen| seen.asked.socket == wanted)
+            .count()
+    };
+    assert_eq!((of(1), of(2), of(3)), (128, 72, 2));
+    assert!(sim.elapsed() < ms(1200));
+}
+
+/// 3, with the pool: a refused port is told to all who wait, and the socket is not used again.
+#[test]
+fn s2_03_the_pool_forgets_a_dead_socket() {
+    let sim = Sim::new();
+    let mut count = 0;
+    sim.server(ONE, move |asked| {
+        count += 1;
+        match count {
+            1..=4 => vec![(ms(1), Act::Refuse)],
+            _ => asked.address(1).after(1),
+        }
+    });
+    let client = client(&sim, config(&[ONE]).udp_pool(true));
+    let lookups = (0..4).map(|at| client.lookup_ip(&format!("h{at}.test."), Families::Ipv4));
+    for answer in sim.run(join(lookups.collect())) {
+        assert_eq!(texts(&answer.expect("an answer")), [ip4(1)]);
+    }
+    assert!(sim.elapsed() < ms(10));
+    check4(&sim, &client, "again.test.", Ok(&[&ip4(1)]));
+}

@@ -119,7 +119,7 @@ impl Lookup {
     pub(super) fn send(&mut self, ask: usize, copy: bool) {
         let record_type = self.asks[ask].record_type;
         let candidate = self.candidate;
-        let own = self.plan.own_sockets.then_some(ask);
+        let (own, pool) = (self.plan.own_sockets.then_some(ask), self.plan.udp_pool);
         let Some(active) = self.asks[ask].active_mut() else {
             return;
         };
@@ -127,6 +127,8 @@ impl Lookup {
             candidate,
             round: active.round,
             copy,
+            // What is sent again leaves from a port of its own.
+            shared: pool && !copy && active.round == 0,
             own,
         };
         let exchange = &mut active.attempt;
