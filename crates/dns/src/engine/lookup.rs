@@ -30,8 +30,8 @@ const MAX_ATTEMPTS: usize = 256;
 /// there. `now` never goes backwards.
 ///
 /// Never are two copies of a question under way with different ids (RFC 5452 section 5): a
-/// question that is asked anew replaces the one before, whose socket is closed; the second copy
-/// that goes out within one attempt, from another port, has the same id.
+/// question that goes to another server replaces the one before, whose socket is closed; one that
+/// goes to the same server again, from another port, has the same id.
 #[derive(Debug)]
 pub struct Lookup {
     /// The name as it was given.

@@ -123,6 +123,7 @@ impl Memory {
             tcp_only: settings.tcp_only,
             single_request: settings.single_request,
             own_sockets: settings.own_sockets,
+            udp_pool: settings.udp_pool,
             case_randomization: settings.case_randomization,
             max_ttl: settings.max_ttl,
             seed: self.random.seed(),

@@ -20,6 +20,8 @@ pub enum Output {
         socket: SocketId,
         /// The server.
         server: SocketAddr,
+        /// Whether it may be one that other lookups use too.
+        shared: bool,
     },
     /// Connect to this server over TCP; tell of success by sending what follows.
     OpenTcp {

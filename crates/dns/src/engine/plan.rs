@@ -52,6 +52,7 @@ pub struct Plan {
     pub(crate) tcp_only: bool,
     pub(crate) single_request: bool,
     pub(crate) own_sockets: bool,
+    pub(crate) udp_pool: bool,
     pub(crate) case_randomization: bool,
     pub(crate) max_ttl: Duration,
     pub(crate) seed: [u8; SEED],

@@ -30,6 +30,8 @@ pub struct Settings {
     pub single_request: bool,
     /// A and AAAA from sockets of their own.
     pub own_sockets: bool,
+    /// Lookups share UDP sockets.
+    pub udp_pool: bool,
     /// No AAAA at all.
     pub no_aaaa: bool,
     /// Queries carry EDNS.
@@ -73,6 +75,7 @@ impl Settings {
             tcp_only: config.tcp_only.unwrap_or(options.use_tcp),
             single_request: options.single_request,
             own_sockets: options.single_request_reopen,
+            udp_pool: config.udp_pool,
             no_aaaa: options.no_aaaa,
             edns: config.edns,
             case_randomization: config.case_randomization,

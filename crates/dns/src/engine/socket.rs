@@ -25,6 +25,8 @@ pub(super) struct Attempt {
     pub(super) candidate: usize,
     pub(super) round: u32,
     pub(super) copy: bool,
+    /// Whether the socket may be one of the pool.
+    pub(super) shared: bool,
     /// The type of records, where each has sockets of its own.
     pub(super) own: Option<usize>,
 }
@@ -87,6 +89,7 @@ impl Sockets {
             Transport::Udp => Output::OpenUdp {
                 socket: id,
                 server: address,
+                shared: wanted.attempt.shared,
             },
             Transport::Tcp => Output::OpenTcp {
                 socket: id,

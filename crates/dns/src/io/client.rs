@@ -9,6 +9,7 @@ use trunkline_runtime::Runtime;
 use super::driver::Driver;
 use super::files::{Files, interface_index};
 use super::flight::{Flight, Waiter};
+use super::pool::Pool;
 use super::{IpLookup, SrvLookup, TxtLookup};
 use crate::engine::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
 use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType};
@@ -37,6 +38,7 @@ impl Client {
         };
         let shared = Shared {
             runtime,
+            pool: Arc::default(),
             state: Mutex::new(state),
         };
         Self {
@@ -67,6 +69,7 @@ impl Client {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) runtime: Arc<dyn Runtime>,
+    pool: Arc<Pool>,
     state: Mutex<State>,
 }
 
@@ -190,13 +193,16 @@ impl Shared {
         if let Some(probe) = memory.probe(&plan, now) {
             self.spawn_probe(text, probe, now);
         }
-        Driver::new(Arc::clone(&self.runtime), Lookup::new(text, plan, now))
+        self.driver(Lookup::new(text, plan, now))
+    }
+
+    fn driver(&self, lookup: Lookup) -> Driver {
+        Driver::new(Arc::clone(&self.runtime), Arc::clone(&self.pool), lookup)
     }
 
     /// Asks a server that had failed, in the background.
     fn spawn_probe(self: &Arc<Self>, text: &str, plan: Plan, now: Instant) {
-        let lookup = Lookup::new(text, plan, now);
-        let mut driver = Driver::new(Arc::clone(&self.runtime), lookup);
+        let mut driver = self.driver(Lookup::new(text, plan, now));
         let shared = Arc::clone(self);
         let task = std::future::poll_fn(move |cx| {
             driver.poll(cx, &mut |report, now| {

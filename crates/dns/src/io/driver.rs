@@ -1,13 +1,16 @@
 //! A lookup with its sockets and its timer.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
 use trunkline_runtime::{Runtime, TcpOptions, Timer, UdpOptions};
 
+use super::pool::Pool;
 use super::socket::{Brought, Socket};
 use crate::engine::{Lookup, Output, Report, SocketId};
 
@@ -20,6 +23,7 @@ const TURN: usize = 64;
 /// A lookup with its sockets and its timer.
 pub(super) struct Driver {
     runtime: Arc<dyn Runtime>,
+    pool: Arc<Pool>,
     pub(super) lookup: Lookup,
     sockets: Vec<Open>,
     timer: Box<dyn Timer>,
@@ -43,8 +47,9 @@ impl fmt::Debug for Driver {
 }
 
 impl Driver {
-    pub(super) fn new(runtime: Arc<dyn Runtime>, lookup: Lookup) -> Self {
+    pub(super) fn new(runtime: Arc<dyn Runtime>, pool: Arc<Pool>, lookup: Lookup) -> Self {
         Self {
+            pool,
             timer: runtime.timer(),
             runtime,
             lookup,
@@ -92,12 +97,15 @@ impl Driver {
     fn perform(&mut self, report: &mut dyn FnMut(Report, Instant), now: Instant) {
         while let Some(output) = self.lookup.poll_output() {
             match output {
-                Output::OpenUdp { socket, server } => {
-                    let made = self.runtime.connect_udp(server, &UdpOptions::default());
-                    let made = made.map(|socket| Socket::Udp {
-                        socket,
-                        unsent: Default::default(),
-                    });
+                Output::OpenUdp {
+                    socket,
+                    server,
+                    shared,
+                } => {
+                    let made = match shared {
+                        true => self.pool.take(&*self.runtime, server).map(Socket::Pooled),
+                        false => self.connect_udp(server),
+                    };
                     self.open(socket, made);
                 }
                 Output::OpenTcp { socket, server } => {
@@ -121,6 +129,12 @@ impl Driver {
                 Output::Report(fact) => report(fact, now),
             }
         }
+    }
+
+    fn connect_udp(&self, server: SocketAddr) -> io::Result<Socket> {
+        let socket = self.runtime.connect_udp(server, &UdpOptions::default())?;
+        let unsent = VecDeque::new();
+        Ok(Socket::Udp { socket, unsent })
     }
 
     fn open(&mut self, id: SocketId, socket: io::Result<Socket>) {

@@ -7,6 +7,7 @@ mod driver;
 mod files;
 mod flight;
 mod lookup;
+mod pool;
 mod socket;
 mod wakers;
 

@@ -8,12 +8,15 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::{BoxFuture, Received, Stream, UdpSocket};
 
+use super::pool::Member;
+
 /// A datagram socket or a connection, with what is still to be sent over it.
 pub(super) enum Socket {
     Udp {
         socket: Box<dyn UdpSocket>,
         unsent: VecDeque<Vec<u8>>,
     },
+    Pooled(Member),
     Connecting {
         connect: BoxFuture<io::Result<Box<dyn Stream>>>,
         unsent: Vec<u8>,
@@ -35,6 +38,7 @@ impl Socket {
     pub(super) fn push(&mut self, bytes: Vec<u8>) {
         match self {
             Self::Udp { unsent, .. } => unsent.push_back(bytes),
+            Self::Pooled(member) => member.push(bytes),
             // One buffer, so that a length and its message leave in one write.
             Self::Connecting { unsent, .. } | Self::Tcp { unsent, .. } => unsent.extend(bytes),
         }
@@ -58,6 +62,9 @@ impl Socket {
                         }
                     }
                     return socket.poll_recv(cx, buffer).map_ok(Brought::Datagram);
+                }
+                Self::Pooled(member) => {
+                    return member.poll(cx, buffer).map_ok(Brought::Datagram);
                 }
                 Self::Connecting { connect, unsent } => {
                     let stream = ready!(connect.as_mut().poll(cx))?;

@@ -116,6 +116,13 @@ pub(super) fn equals(message: &[u8], at: usize, name: &Name) -> bool {
     labels.next().is_none()
 }
 
+/// The offset after the name at `at`, all of which was looked at.
+pub(super) fn check(message: &[u8], at: usize) -> Result<usize, Malformed> {
+    let end = skip(message, at)?;
+    Labels::new(message, at).try_for_each(|label| label.map(drop))?;
+    Ok(end)
+}
+
 /// The name at `at` and the offset after it.
 pub(super) fn read(message: &[u8], at: usize) -> Result<(Name, usize), Malformed> {
     let end = skip(message, at)?;

@@ -6,13 +6,14 @@
 
 mod compressed;
 mod query;
+mod records;
 mod reply;
 mod response;
 mod skeleton;
 
 pub(crate) use self::query::{Query, encode};
+pub use self::records::{Found, Records};
 pub use self::reply::{Reply, read_reply};
-pub use self::response::{Found, Records};
 pub(crate) use self::response::{Reading, Verdict, read};
 pub use self::skeleton::{Malformed, Skeleton};
 

@@ -6,7 +6,9 @@ use trunkline_dns::{Families, LookupErrorKind, Outcome, Transport};
 
 use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
 use crate::sim::{Act, Acts, Sim};
-use crate::support::{ONE, check, check4, client, config, lookup, lookup4, one, outcomes, texts};
+use crate::support::{
+    ONE, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
+};
 
 /// 1: ids are unpredictable, unique on a socket, and cost no system call a query (RFC 5452 section
 /// 9.2).
@@ -138,24 +140,34 @@ fn s2_05_one_question_has_one_id_under_way() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// 5: a retry after silence has its own socket; what comes to the old one is not heard.
+/// 5: a question that is repeated to the same server has the same id and another port; at another
+/// server it is a new question, and the old one is not listened to any more.
 #[test]
-fn s2_05_a_retry_replaces_the_query() {
-    let mut count = 0;
-    let (sim, client) = one(move |asked| {
-        count += 1;
-        // To the first query an answer comes when it has been given up.
-        let late = if count == 1 { 2500 } else { 4000 };
-        asked.address(count).after(late)
-    });
+fn s2_05_a_retry_shares_its_id_or_replaces() {
+    let (sim, client) = one(|_| Vec::new());
     assert!(lookup4(&sim, &client, "a.test.").is_err());
     let seen = sim.seen();
-    let first = &seen[0].asked;
-    for again in &seen[1..] {
-        let copy = again.asked.id == first.id && again.at < ms(2000);
-        assert!(copy || again.asked.id != first.id);
-        assert_ne!(again.asked.socket, first.socket);
-    }
+    let ids: BTreeSet<u16> = seen.iter().map(|seen| seen.asked.id).collect();
+    let sockets: BTreeSet<u32> = seen.iter().map(|seen| seen.asked.socket).collect();
+    assert_eq!((ids.len(), sockets.len()), (1, seen.len()));
+
+    let (sim, client) = two(|asked| asked.address(6).after(2500), |_| Vec::new());
+    let answer = lookup4(&sim, &client, "a.test.");
+    assert!(
+        sim.elapsed() > ms(4000),
+        "the late answer came to a closed socket: {answer:?}"
+    );
+    let seen = sim.seen();
+    assert_ne!(seen[0].asked.id, seen[2].asked.id);
+    assert_eq!(sim.open_sockets(), 0);
+}
+
+/// 5: a server that always takes 3 s is waited for, where there is no other.
+#[test]
+fn s2_05_a_slow_server_is_heard() {
+    let (sim, client) = one(|asked| asked.address(1).after(3000));
+    check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
+    assert_eq!(sim.elapsed(), ms(3000));
     assert_eq!(sim.open_sockets(), 0);
 }
 
@@ -278,4 +290,58 @@ fn s2_08_foreign_records_are_no_answers() {
     ] {
         check4(&sim, &client, name, Err(LookupErrorKind::NoData));
     }
+}
+
+/// 2: with the pool, lookups share a socket, for 64 of them at most; each gets its own answer, and
+/// a second copy still leaves from another port.
+#[test]
+fn s2_02_the_pool_shares_sockets() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let number = asked.name[1..]
+            .split('.')
+            .next()
+            .and_then(|text| text.parse().ok());
+        let number: u8 = number.expect("a number");
+        // Some are lost at first, and all come out of order.
+        match number {
+            7 if asked.socket == 1 => Vec::new(),
+            _ => asked.address(number).after(100 - u64::from(number)),
+        }
+    });
+    let client = client(&sim, config(&[ONE]).udp_pool(true));
+    let lookups = (0..100).map(|at| client.lookup_ip(&format!("h{at}.test."), Families::Both));
+    let answers = sim.run(join(lookups.collect()));
+    for (answer, at) in answers.into_iter().zip(0..) {
+        assert_eq!(texts(&answer.expect("an answer")), [ip4(at), ip6(at)]);
+    }
+    let seen = sim.seen();
+    let of = |wanted: u32| {
+        seen.iter()
+            .filter(|seen| seen.asked.socket == wanted)
+            .count()
+    };
+    assert_eq!((of(1), of(2), of(3)), (128, 72, 2));
+    assert!(sim.elapsed() < ms(1200));
+}
+
+/// 3, with the pool: a refused port is told to all who wait, and the socket is not used again.
+#[test]
+fn s2_03_the_pool_forgets_a_dead_socket() {
+    let sim = Sim::new();
+    let mut count = 0;
+    sim.server(ONE, move |asked| {
+        count += 1;
+        match count {
+            1..=4 => vec![(ms(1), Act::Refuse)],
+            _ => asked.address(1).after(1),
+        }
+    });
+    let client = client(&sim, config(&[ONE]).udp_pool(true));
+    let lookups = (0..4).map(|at| client.lookup_ip(&format!("h{at}.test."), Families::Ipv4));
+    for answer in sim.run(join(lookups.collect())) {
+        assert_eq!(texts(&answer.expect("an answer")), [ip4(1)]);
+    }
+    assert!(sim.elapsed() < ms(10));
+    check4(&sim, &client, "again.test.", Ok(&[&ip4(1)]));
 }

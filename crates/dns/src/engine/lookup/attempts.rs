@@ -17,6 +17,9 @@ const COPY_AFTER: Duration = Duration::from_secs(1);
 /// The longest time for one attempt, unless more is configured.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// Sockets that one question keeps open at most.
+const MAX_SOCKETS: usize = 4;
+
 impl Lookup {
     pub(super) fn start(&mut self, ask: usize, now: Instant) {
         if self.plan.servers.is_empty() {
@@ -119,7 +122,7 @@ impl Lookup {
     pub(super) fn send(&mut self, ask: usize, copy: bool) {
         let record_type = self.asks[ask].record_type;
         let candidate = self.candidate;
-        let own = self.plan.own_sockets.then_some(ask);
+        let (own, pool) = (self.plan.own_sockets.then_some(ask), self.plan.udp_pool);
         let Some(active) = self.asks[ask].active_mut() else {
             return;
         };
@@ -127,6 +130,8 @@ impl Lookup {
             candidate,
             round: active.round,
             copy,
+            // What is sent again leaves from a port of its own.
+            shared: pool && !copy && active.round == 0,
             own,
         };
         let exchange = &mut active.attempt;
@@ -161,9 +166,13 @@ impl Lookup {
             return;
         };
         for socket in std::mem::take(&mut active.attempt.sockets) {
-            if self.sockets.release(socket, 1 << ask) {
-                self.outputs.push_back(Output::Close { socket });
-            }
+            self.leave(ask, socket);
+        }
+    }
+
+    fn leave(&mut self, ask: usize, socket: SocketId) {
+        if self.sockets.release(socket, 1 << ask) {
+            self.outputs.push_back(Output::Close { socket });
         }
     }
 
@@ -210,7 +219,6 @@ impl Lookup {
     /// An attempt has failed: the next server, or the next round, or the end.
     pub(super) fn attempt_over(&mut self, ask: usize, outcome: Outcome, now: Instant) {
         self.note(ask, outcome, now);
-        self.release(ask);
         let silent = self.silent;
         let (servers, attempts, timeout) = (
             self.plan.servers.len(),
@@ -241,8 +249,41 @@ impl Lookup {
                 self.give_up(ask, now);
                 return;
             }
+            if servers == 1
+                && active.attempt.transport == Transport::Udp
+                && matches!(outcome, Outcome::TimedOut { .. })
+            {
+                self.repeat(ask, now);
+                return;
+            }
         }
+        self.release(ask);
         self.begin(ask, now);
+    }
+
+    /// Asks the only server again, which may be slow and not dead: with the same id, from a new
+    /// port, while what was sent before may still be answered.
+    fn repeat(&mut self, ask: usize, now: Instant) {
+        let Some(active) = self.asks[ask].active() else {
+            return;
+        };
+        let timeout = self.timeout(active.server, active.round, Transport::Udp);
+        let Some(active) = self.asks[ask].active_mut() else {
+            return;
+        };
+        let exchange = &mut active.attempt;
+        exchange.started = now;
+        exchange.timeout = timeout;
+        exchange.deadline = now + timeout;
+        exchange.copy_at = (timeout > COPY_AFTER).then(|| now + COPY_AFTER);
+        exchange.ignored = 0;
+        exchange.repeated = true;
+        let many = exchange.sockets.len().saturating_sub(MAX_SOCKETS - 2);
+        let old: Vec<_> = exchange.sockets.drain(..many).collect();
+        for socket in old {
+            self.leave(ask, socket);
+        }
+        self.send(ask, false);
     }
 
     /// Ends a question that nobody could answer.

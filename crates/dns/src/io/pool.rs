@@ -1,0 +1,228 @@
+//! UDP sockets that lookups share.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use trunkline_runtime::{Received, Runtime, UdpOptions, UdpSocket};
+
+/// A socket serves so many lookups: then the port is another one, so that who looks for it has
+/// little time.
+const LOOKUPS: u32 = 64;
+/// Datagrams that are read in one turn.
+const TURN: usize = 64;
+
+/// The sockets in use, one a server.
+#[derive(Debug, Default)]
+pub(super) struct Pool {
+    current: Mutex<BTreeMap<SocketAddr, (Arc<Shared>, u32)>>,
+}
+
+impl Pool {
+    /// A share in the server's socket, which is made where there is none that may be used.
+    pub(super) fn take(&self, runtime: &dyn Runtime, server: SocketAddr) -> io::Result<Member> {
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((shared, lookups)) = current.get_mut(&server)
+            && *lookups < LOOKUPS
+            && !shared.lock().is_dead()
+        {
+            *lookups += 1;
+            return Ok(Shared::join(shared, *lookups));
+        }
+        let socket = runtime.connect_udp(server, &UdpOptions::default())?;
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                socket,
+                members: Vec::new(),
+                reader: None,
+                dead: None,
+            }),
+        });
+        let member = Shared::join(&shared, 1);
+        current.insert(server, (shared, 1));
+        Ok(member)
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+}
+
+/// A socket and who uses it.
+///
+/// One of them, the reader, waits for the socket and hands out what comes by the id of the query;
+/// the others wait for the reader. When the reader leaves it wakes another, who takes its place.
+#[derive(Debug)]
+struct State {
+    socket: Box<dyn UdpSocket>,
+    members: Vec<Mailbox>,
+    reader: Option<u32>,
+    /// How the socket failed: nobody may use it any more.
+    dead: Option<io::ErrorKind>,
+}
+
+/// What came for one who uses the socket.
+#[derive(Debug)]
+struct Mailbox {
+    member: u32,
+    ids: Vec<[u8; 2]>,
+    inbox: VecDeque<(Vec<u8>, bool)>,
+    waker: Option<Waker>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn join(shared: &Arc<Self>, member: u32) -> Member {
+        shared.lock().members.push(Mailbox {
+            member,
+            ids: Vec::new(),
+            inbox: VecDeque::new(),
+            waker: None,
+        });
+        Member {
+            shared: Arc::clone(shared),
+            member,
+            unsent: VecDeque::new(),
+        }
+    }
+}
+
+impl State {
+    fn is_dead(&self) -> bool {
+        self.dead.is_some()
+    }
+
+    fn mailbox(&mut self, member: u32) -> Option<&mut Mailbox> {
+        self.members.iter_mut().find(|other| other.member == member)
+    }
+
+    /// The socket has failed: all are told.
+    fn fail(&mut self, error: &io::Error) {
+        self.dead = Some(error.kind());
+        for other in &mut self.members {
+            if let Some(waker) = other.waker.take() {
+                waker.wake();
+            }
+        }
+    }
+
+    /// Hands a datagram out; whether it is (also) for `member`.
+    fn deliver(&mut self, member: u32, datagram: &[u8], truncated: bool) -> bool {
+        let Some(id) = datagram.first_chunk::<2>() else {
+            return false;
+        };
+        let mut own = false;
+        for other in self
+            .members
+            .iter_mut()
+            .filter(|other| other.ids.contains(id))
+        {
+            if other.member == member {
+                own = true;
+                continue;
+            }
+            other.inbox.push_back((datagram.to_vec(), truncated));
+            if let Some(waker) = other.waker.take() {
+                waker.wake();
+            }
+        }
+        own
+    }
+}
+
+/// One lookup's share in a socket.
+#[derive(Debug)]
+pub(super) struct Member {
+    shared: Arc<Shared>,
+    member: u32,
+    unsent: VecDeque<Vec<u8>>,
+}
+
+impl Member {
+    pub(super) fn push(&mut self, bytes: Vec<u8>) {
+        if let Some(&id) = bytes.first_chunk()
+            && let Some(mailbox) = self.shared.lock().mailbox(self.member)
+        {
+            mailbox.ids.push(id);
+        }
+        self.unsent.push_back(bytes);
+    }
+
+    /// Sends what is to be sent; the next datagram with an id that was sent.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<Received>> {
+        let mut state = self.shared.lock();
+        let state = &mut *state;
+        if let Some(kind) = state.dead {
+            return Poll::Ready(Err(kind.into()));
+        }
+        while let Some(datagram) = self.unsent.front() {
+            match state.socket.poll_send(cx, datagram) {
+                Poll::Ready(Ok(())) => drop(self.unsent.pop_front()),
+                Poll::Ready(Err(error)) => {
+                    state.fail(&error);
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Pending => break,
+            }
+        }
+        let reading = state.reader.is_none_or(|reader| reader == self.member);
+        if let Some(mailbox) = state.mailbox(self.member) {
+            if let Some((datagram, truncated)) = mailbox.inbox.pop_front() {
+                let len = datagram.len().min(buffer.len());
+                buffer[..len].copy_from_slice(&datagram[..len]);
+                return Poll::Ready(Ok(Received { len, truncated }));
+            }
+            mailbox.waker = Some(cx.waker().clone());
+        }
+        if !reading {
+            return Poll::Pending;
+        }
+        state.reader = Some(self.member);
+        for _ in 0..TURN {
+            match state.socket.poll_recv(cx, buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(error)) => {
+                    state.fail(&error);
+                    return Poll::Ready(Err(error));
+                }
+                Poll::Ready(Ok(received)) => {
+                    let datagram = buffer.get(..received.len).unwrap_or_default();
+                    if state.deliver(self.member, datagram, received.truncated) {
+                        return Poll::Ready(Ok(received));
+                    }
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.members.retain(|other| other.member != self.member);
+        if state.reader == Some(self.member) {
+            state.reader = None;
+            // Somebody who still waits must wait for the socket from now on.
+            if let Some(waker) = state
+                .members
+                .iter_mut()
+                .find_map(|other| other.waker.take())
+            {
+                drop(state);
+                waker.wake();
+            }
+        }
+    }
+}

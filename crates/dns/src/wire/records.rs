@@ -1,0 +1,267 @@
+//! The records of an answer, along the CNAME chain of the question.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hickory_proto::rr::{RData, RecordType as Code};
+use hickory_proto::serialize::binary::{BinDecoder, Restrict};
+
+use super::skeleton::{RecordAt, Skeleton};
+use super::{CLASS_IN, Query, compressed};
+use crate::{Name, RecordType, Srv};
+
+/// CNAME records that are followed, as systemd-resolved has it.
+const MAX_CHAIN: usize = 16;
+/// CNAME records that are looked at, so that a message full of them costs little.
+const MAX_CNAMES: usize = 32;
+/// Records of one answer that are kept.
+const MAX_RECORDS: usize = 1000;
+/// Records of the wanted type that belong to other names, after which the rest is not looked at.
+const MAX_FOREIGN: usize = 256;
+/// Octets that the targets of SRV records may come to, when compression is undone.
+const MAX_TARGETS: usize = 65_536;
+/// A TTL with the top bit set counts as 0 (RFC 2181 section 8).
+const MAX_TTL: u32 = i32::MAX as u32;
+
+const CNAME: u16 = 5;
+
+/// Records that were found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// The records.
+    pub records: Records,
+    /// The name that owns them, at the end of the CNAMEs.
+    pub canonical: Name,
+    /// The shortest TTL along the chain.
+    pub ttl_secs: u32,
+}
+
+/// Records of one type, at least one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Records {
+    /// A or AAAA.
+    Addresses(Vec<IpAddr>),
+    /// SRV.
+    Srv(Vec<Srv>),
+    /// TXT.
+    Txt(Vec<Vec<u8>>),
+}
+
+impl Records {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Self::Addresses(list) => list.len(),
+            Self::Srv(list) => list.len(),
+            Self::Txt(list) => list.len(),
+        }
+    }
+}
+
+/// The CNAME chain of a question.
+pub(super) struct Chain {
+    /// The name at its end.
+    pub(super) end: Name,
+    /// The shortest TTL of its records; the longest there is where it has none.
+    pub(super) ttl: u32,
+}
+
+impl Chain {
+    /// Follows the CNAME records of a message, in whatever order they are.
+    pub(super) fn follow(skeleton: Skeleton<'_>, query: Query<'_>) -> Result<Self, &'static str> {
+        let message = skeleton.message();
+        let mut cnames: Vec<RecordAt> = skeleton
+            .answers()
+            .filter(|record| record.code == CNAME && record.class == CLASS_IN)
+            .take(MAX_CNAMES)
+            .collect();
+        let mut chain = Self {
+            end: query.name.clone(),
+            ttl: MAX_TTL,
+        };
+        let mut seen: Vec<Name> = Vec::new();
+        while let Some(index) = cnames
+            .iter()
+            .position(|record| compressed::equals(message, record.owner, &chain.end))
+        {
+            let record = cnames.swap_remove(index);
+            let target = compressed::read(message, record.data)
+                .ok()
+                .filter(|&(_, end)| end == record.data + usize::from(record.length));
+            // A CNAME that cannot be read leads nowhere; data at its owner still counts.
+            let Some((target, _)) = target else { continue };
+            if target == chain.end || seen.contains(&target) {
+                return Err("its CNAME records form a loop");
+            }
+            if seen.len() == MAX_CHAIN {
+                return Err("its CNAME records form a chain of more than 16");
+            }
+            chain.ttl = chain.ttl.min(believed(record.ttl));
+            seen.push(std::mem::replace(&mut chain.end, target));
+        }
+        Ok(chain)
+    }
+
+    /// The records of the wanted type at the end of the chain.
+    pub(super) fn records(
+        self,
+        skeleton: Skeleton<'_>,
+        record_type: RecordType,
+    ) -> Result<Option<Found>, &'static str> {
+        let message = skeleton.message();
+        let root = BinDecoder::new(message);
+        let mut ttl_secs = self.ttl;
+        let mut records = match record_type {
+            RecordType::A | RecordType::Aaaa => Records::Addresses(Vec::new()),
+            RecordType::Srv => Records::Srv(Vec::new()),
+            RecordType::Txt => Records::Txt(Vec::new()),
+        };
+        let mut known = BTreeSet::new();
+        let mut targets = 0;
+        let wanted = skeleton
+            .answers()
+            .filter(|record| record.code == record_type.code() && record.class == CLASS_IN);
+        let owned = Owned::new(message, &self.end);
+        let wanted = owned.among(wanted).take(MAX_RECORDS);
+        for record in wanted {
+            let ttl = believed(record.ttl);
+            ttl_secs = ttl_secs.min(ttl);
+            if let Records::Txt(list) = &mut records {
+                list.push(text(message, record)?);
+                continue;
+            }
+            let data = decode(&root, message, record)?;
+            match (&mut records, data) {
+                (Records::Addresses(list), RData::A(a)) => {
+                    push_new(list, &mut known, a.0.into());
+                }
+                (Records::Addresses(list), RData::AAAA(aaaa)) => {
+                    push_new(list, &mut known, aaaa.0.into());
+                }
+                (Records::Srv(list), RData::SRV(srv)) => {
+                    let target = Name::from_labels(srv.target.iter());
+                    // A target of "." declares the service absent (RFC 2782).
+                    if let Some(target) = target.filter(|target| !target.is_root()) {
+                        targets += target.wire().len();
+                        if targets > MAX_TARGETS {
+                            return Err("its targets take more than 64 KiB");
+                        }
+                        list.push(Srv {
+                            priority: srv.priority,
+                            weight: srv.weight,
+                            port: srv.port,
+                            target,
+                            ttl: Duration::from_secs(ttl.into()),
+                        });
+                    }
+                }
+                _ => return Err("a record is not of the type that it says"),
+            }
+        }
+        Ok((records.count() > 0).then_some(Found {
+            records,
+            canonical: self.end,
+            ttl_secs,
+        }))
+    }
+}
+
+/// Picks the records of one name.
+struct Owned<'a> {
+    message: &'a [u8],
+    name: &'a Name,
+    /// Most owners are pointers to one and the same name: the last that was compared, and how.
+    last: Option<(&'a [u8], bool)>,
+    foreign: usize,
+}
+
+impl<'a> Owned<'a> {
+    fn new(message: &'a [u8], name: &'a Name) -> Self {
+        Self {
+            message,
+            name,
+            last: None,
+            foreign: 0,
+        }
+    }
+
+    fn among(
+        mut self,
+        mut records: impl Iterator<Item = RecordAt> + 'a,
+    ) -> impl Iterator<Item = RecordAt> + 'a {
+        std::iter::from_fn(move || {
+            while self.foreign < MAX_FOREIGN {
+                let record = records.next()?;
+                if self.owns(&record) {
+                    return Some(record);
+                }
+            }
+            None
+        })
+    }
+
+    fn owns(&mut self, record: &RecordAt) -> bool {
+        let pointer = self.message.get(record.owner..record.owner + 2);
+        let pointer = pointer.filter(|octets| octets[0] >= 192);
+        match (self.last, pointer) {
+            (Some((last, equal)), Some(pointer)) if last == pointer => return equal,
+            _ => {}
+        }
+        let equal = compressed::equals(self.message, record.owner, self.name);
+        self.last = pointer.map(|pointer| (pointer, equal));
+        self.foreign += usize::from(!equal);
+        equal
+    }
+}
+
+/// The strings of a TXT record, joined. Not the decoder's: it makes one box a string, of which a
+/// message may hold 65,000.
+fn text(message: &[u8], record: RecordAt) -> Result<Vec<u8>, &'static str> {
+    const BAD: &str = "a string of a TXT record is cut off";
+    let end = record.data + usize::from(record.length);
+    let mut rest = message.get(record.data..end).ok_or(BAD)?;
+    if rest.is_empty() {
+        return Err("a TXT record holds no string");
+    }
+    let mut text = Vec::with_capacity(rest.len() - 1);
+    while let Some((&length, tail)) = rest.split_first() {
+        let (string, tail) = tail.split_at_checked(length.into()).ok_or(BAD)?;
+        text.extend_from_slice(string);
+        rest = tail;
+    }
+    Ok(text)
+}
+
+fn push_new(list: &mut Vec<IpAddr>, known: &mut BTreeSet<IpAddr>, ip: IpAddr) {
+    if known.insert(ip) {
+        list.push(ip);
+    }
+}
+
+/// Decodes the data of one wanted record whose names were checked, so that the decoder has bounded
+/// work.
+fn decode(root: &BinDecoder<'_>, message: &[u8], record: RecordAt) -> Result<RData, &'static str> {
+    const BAD: &str = "the data of a record is malformed";
+    let code = Code::from(record.code);
+    if code == Code::SRV {
+        let end = record.data + usize::from(record.length);
+        let after = compressed::check(message, record.data + 6);
+        if after != Ok(end) {
+            return Err(BAD);
+        }
+    }
+    let at = u16::try_from(record.data).map_err(|_| BAD)?;
+    if record.length == 0 {
+        return Err(BAD);
+    }
+    RData::read(&mut root.clone(at), code, Restrict::new(record.length)).map_err(|_| BAD)
+}
+
+/// The TTL that counts (RFC 2181 section 8).
+pub(super) fn believed(ttl: u32) -> u32 {
+    if ttl > MAX_TTL { 0 } else { ttl }
+}
