@@ -1,0 +1,63 @@
+//! What it takes to parse a target, beside general parsers of URIs.
+//!
+//! The peers get each target as a URI of the form that they accept most easily, `scheme:///..`, and
+//! one that they refuse is left out for them. They know nothing of gRPC's rules; ours checks the
+//! typed view too.
+
+mod allocations;
+
+use std::hint::black_box;
+
+use allocations::allocations;
+use criterion::{Criterion, criterion_group, criterion_main};
+use fluent_uri::Uri as FluentUri;
+use http::Uri;
+use trunkline_target::{Target, TargetRef};
+use url::Url;
+
+/// Typical targets, and the same as a URI.
+const TARGETS: [(&str, &str); 6] = [
+    ("localhost:50051", "dns:///localhost:50051"),
+    (
+        "dns:///orders.prod.svc.cluster.local:50051",
+        "dns:///orders.prod.svc.cluster.local:50051",
+    ),
+    (
+        "dns://10.0.0.53:53/orders.example.com:443",
+        "dns://10.0.0.53:53/orders.example.com:443",
+    ),
+    ("[2001:db8::1]:50051", "dns:///%5B2001:db8::1%5D:50051"),
+    ("unix:///var/run/orders.sock", "unix:///var/run/orders.sock"),
+    (
+        "ipv4:10.0.0.1:50051,10.0.0.2:50051,10.0.0.3:50051",
+        "ipv4:10.0.0.1:50051,10.0.0.2:50051,10.0.0.3:50051",
+    ),
+];
+
+fn parse(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parse/six targets");
+    let mut run = |name: &str, parse: &dyn Fn(usize) -> bool| {
+        let all = || (0..TARGETS.len()).filter(|&n| parse(n)).count();
+        println!(
+            "{name}: {} of 6 accepted, {} allocations",
+            all(),
+            allocations(all)
+        );
+        group.bench_function(name, |bencher| bencher.iter(all));
+    };
+    let target = |n: usize| black_box(TARGETS[n].0);
+    let uri = |n: usize| black_box(TARGETS[n].1);
+    run("TargetRef", &|n| {
+        black_box(TargetRef::parse(target(n))).is_ok()
+    });
+    run("Target", &|n| black_box(Target::parse(target(n))).is_ok());
+    run("url::Url", &|n| black_box(Url::parse(uri(n))).is_ok());
+    run("http::Uri", &|n| black_box(uri(n).parse::<Uri>()).is_ok());
+    run("fluent_uri::Uri", &|n| {
+        black_box(FluentUri::parse(uri(n))).is_ok()
+    });
+    group.finish();
+}
+
+criterion_group!(benches, parse);
+criterion_main!(benches);
