@@ -11,6 +11,7 @@ use crate::schemes::Schemes;
 use crate::split::{scheme_end, split};
 use crate::suggest::suggest;
 
+#[cold]
 pub(crate) fn explain(text: &str, schemes: Schemes<'_>, fault: Fault) -> ParseError {
     ParseError(Box::new(Finding {
         kind: fault.what.kind(),
@@ -27,7 +28,7 @@ fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
     let first = rest.chars().next().unwrap_or_default();
     let split = split(text.as_bytes(), schemes).ok();
     let part = |span: crate::octets::Span| span.text(text);
-    let authority = split.and_then(|split| split.authority).map(part);
+    let authority = split.and_then(|split| split.authority()).map(part);
     let authority = authority.unwrap_or_default();
     let endpoint = split.map(|split| part(split.endpoint(text.as_bytes())));
     let endpoint = endpoint.unwrap_or_default();
@@ -37,6 +38,7 @@ fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
     };
     let element = rest.split(',').next().unwrap_or_default();
     match fault.what {
+        What::TooLong => String::from("a text of 4 GiB or more"),
         What::Control => format!("control character U+{:04X}", u32::from(first)),
         What::EdgeSpace => format!(
             "white space {} the target",

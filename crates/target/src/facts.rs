@@ -8,13 +8,12 @@ use crate::fault::{Fault, What, ok};
 use crate::host_port::{HostPort, host_port, name};
 use crate::ip;
 use crate::octets::{Short, Span, escapes_are_text, find, octet_at, raw_index};
-use crate::schemes::Schemes;
+use crate::schemes::{Kind, Schemes};
 use crate::split::{Split, split};
 
-/// A text that has been read and checked.
+/// What a checked text says beyond its [`Split`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Facts<'s> {
-    pub(crate) split: Split<'s>,
+pub(crate) struct Facts {
     pub(crate) authority: Option<Authority>,
     pub(crate) view: ViewFacts,
 }
@@ -37,16 +36,29 @@ pub(crate) enum ViewFacts {
 /// The longest path or abstract name that fits a socket's address with its NUL, on any system.
 const PATH_MAX: usize = 107;
 
-/// Reads and checks a text. Faults count in the text.
-pub(crate) const fn read<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Facts<'s>, Fault> {
+/// Splits and checks a text. Faults count in the text.
+///
+/// What the check finds is not kept: a target is small so, and [`facts`] finds it again.
+#[inline(always)]
+pub(crate) const fn read<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
     let split = ok!(split(text, schemes));
-    match check(text, split) {
+    match check(text, &split) {
+        Ok(_) => Ok(split),
         Err(_) if split.fell_back && names_a_scheme(text) => {
             // The host is what somebody meant as a scheme: say so, not that the port is odd.
             Err(Fault::new(What::UnknownScheme, 0))
         }
-        result => result,
+        Err(fault) => Err(fault),
     }
+}
+
+/// The facts of a text that [`read`] has accepted.
+pub(crate) fn facts(text: &str, split: &Split<'_>) -> Facts {
+    // A text without faults has none the second time either.
+    check(text.as_bytes(), split).unwrap_or(Facts {
+        authority: None,
+        view: ViewFacts::Other,
+    })
 }
 
 /// Whether a text begins as `scheme://` does.
@@ -57,95 +69,82 @@ pub(crate) const fn names_a_scheme(text: &[u8]) -> bool {
     }
 }
 
-const fn check<'s>(text: &[u8], split: Split<'s>) -> Result<Facts<'s>, Fault> {
-    let scheme = split.scheme.as_bytes();
-    let binary = matches!(scheme, b"unix" | b"unix-abstract");
-    let authority = match split.authority {
+#[inline(always)]
+const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
+    let kind = split.kind;
+    let authority = match split.authority() {
         Some(span) if span.is_empty() => None,
-        Some(span) if no_authority(scheme) => {
+        Some(span) if kind.has_no_authority() => {
             return Err(Fault::new(What::AuthorityRefused, span.start));
         }
         Some(span) => Some(ok!(authority(text, span))),
         None => None,
     };
-    if let Some(fragment) = split.fragment {
-        ok!(escapes_are_text(fragment.of(text), fragment.start));
-    }
     let endpoint = split.endpoint(text);
     let raw = endpoint.of(text);
-    if !binary {
-        ok!(escapes_are_text(raw, endpoint.start));
+    if split.escaped {
+        if let Some(fragment) = split.fragment() {
+            ok!(escapes_are_text(fragment.of(text), fragment.start));
+        }
+        if !kind.is_unix() {
+            ok!(escapes_are_text(raw, endpoint.start));
+        }
     }
-    if raw.is_empty() && is_needed(scheme, split.path) {
+    // `unix:///` is the root: of no use, but a path.
+    let needed = if kind.is_unix() {
+        split.path()
+    } else {
+        endpoint
+    };
+    if needed.is_empty() && !matches!(kind, Kind::Other) {
         return Err(Fault::new(What::EndpointMissing, endpoint.start));
     }
-    let view = match view(scheme, split.path.of(text), raw) {
+    let view = match view(kind, split.path().of(text), raw, split.escaped) {
         Ok(view) => view,
         // Unix paths keep their slash: they count from the path.
-        Err(fault) if binary => return Err(fault.shifted(split.path.start)),
+        Err(fault) if kind.is_unix() => return Err(fault.shifted(split.path().start)),
         Err(fault) => return Err(fault.shifted(endpoint.start)),
     };
-    if let (ViewFacts::Dns(_) | ViewFacts::Srv, Some(server)) = (view, &authority) {
+    if let (Kind::Dns | Kind::Srv, Some(server)) = (kind, &authority) {
         ok!(check_server(text, server));
     }
-    Ok(Facts {
-        split,
-        authority,
-        view,
-    })
-}
-
-/// Schemes for which an authority means nothing.
-const fn no_authority(scheme: &[u8]) -> bool {
-    matches!(
-        scheme,
-        b"unix" | b"unix-abstract" | b"ipv4" | b"ipv6" | b"vsock"
-    )
-}
-
-/// Whether a target of this scheme must have an endpoint.
-const fn is_needed(scheme: &[u8], path: Span) -> bool {
-    match scheme {
-        // `unix:///` is the root: of no use, but a path.
-        b"unix" | b"unix-abstract" => path.is_empty(),
-        b"dns" | b"srv" | b"ipv4" | b"ipv6" | b"vsock" | b"passthrough" | b"xds" => true,
-        _ => false,
-    }
+    Ok(Facts { authority, view })
 }
 
 /// Faults count in `raw`, but for Unix sockets in `path`.
-const fn view(scheme: &[u8], path: &[u8], raw: &[u8]) -> Result<ViewFacts, Fault> {
-    Ok(match scheme {
-        b"dns" => ViewFacts::Dns(ok!(dns(raw))),
-        b"srv" => {
+#[inline]
+const fn view(kind: Kind, path: &[u8], raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
+    Ok(match kind {
+        Kind::Dns => ViewFacts::Dns(ok!(dns(raw, escaped))),
+        Kind::Srv => {
             ok!(srv(raw));
             ViewFacts::Srv
         }
-        b"unix" => {
-            ok!(socket_path(path, true));
+        Kind::Unix => {
+            ok!(socket_path(path, escaped, true));
             ViewFacts::Unix
         }
-        b"unix-abstract" => {
-            ok!(socket_path(path, false));
+        Kind::UnixAbstract => {
+            ok!(socket_path(path, escaped, false));
             ViewFacts::UnixAbstract
         }
-        b"ipv4" => {
-            ok!(list(raw, false));
+        Kind::Ipv4 => {
+            ok!(list(raw, escaped, false));
             ViewFacts::Ipv4
         }
-        b"ipv6" => {
-            ok!(list(raw, true));
+        Kind::Ipv6 => {
+            ok!(list(raw, escaped, true));
             ViewFacts::Ipv6
         }
-        b"vsock" => ok!(vsock(raw)),
-        b"passthrough" => ViewFacts::Passthrough(passthrough(raw)),
-        b"xds" => ViewFacts::Xds,
-        _ => ViewFacts::Other,
+        Kind::Vsock => ok!(vsock(raw)),
+        Kind::Passthrough => ViewFacts::Passthrough(passthrough(raw, escaped)),
+        Kind::Xds => ViewFacts::Xds,
+        Kind::Other => ViewFacts::Other,
     })
 }
 
-const fn dns(raw: &[u8]) -> Result<HostPort, Fault> {
-    if find(raw, b'%', 0).is_none() {
+const fn dns(raw: &[u8], escaped: bool) -> Result<HostPort, Fault> {
+    if !escaped {
         return host_port(raw);
     }
     let Some(decoded) = Short::decode(raw) else {
@@ -174,7 +173,10 @@ const fn srv(raw: &[u8]) -> Result<(), Fault> {
     }
 }
 
-const fn socket_path(path: &[u8], in_file_system: bool) -> Result<(), Fault> {
+const fn socket_path(path: &[u8], escaped: bool, in_file_system: bool) -> Result<(), Fault> {
+    if path.len() <= PATH_MAX && !escaped {
+        return Ok(());
+    }
     let mut count = 0;
     let mut i = 0;
     while i < path.len() {
@@ -191,8 +193,30 @@ const fn socket_path(path: &[u8], in_file_system: bool) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Checks the elements between commas, escaped or not.
-const fn list(raw: &[u8], six: bool) -> Result<(), Fault> {
+/// Checks the elements between commas.
+const fn list(raw: &[u8], escaped: bool, six: bool) -> Result<(), Fault> {
+    if escaped {
+        return escaped_list(raw, six);
+    }
+    let mut start = 0;
+    loop {
+        let end = match find(raw, b',', start) {
+            Some(comma) => comma,
+            None => raw.len(),
+        };
+        match list_element(Span::new(start, end).of(raw), six) {
+            Ok(()) => {}
+            Err(fault) => return Err(fault.shifted(start)),
+        }
+        if end >= raw.len() {
+            return Ok(());
+        }
+        start = end + 1;
+    }
+}
+
+/// Checks elements between commas, where a comma may be escaped too.
+const fn escaped_list(raw: &[u8], six: bool) -> Result<(), Fault> {
     let mut element = Short::new();
     let mut start = 0;
     let mut i = 0;
@@ -230,9 +254,24 @@ const fn not_of_family(six: bool) -> What {
     }
 }
 
+/// `address` or `address:port`; anything else gets a closer look.
+const fn usual_ipv4(octets: &[u8]) -> Option<()> {
+    let (end, port) = match find(octets, b':', 0) {
+        Some(colon) => (colon, Span::new(colon + 1, octets.len()).of(octets)),
+        None => (octets.len(), b"0".as_slice()),
+    };
+    match (ip::v4(Span::new(0, end).of(octets)), ip::decimal(port)) {
+        (Some(_), Some(port)) if port <= u16::MAX as u32 => Some(()),
+        _ => None,
+    }
+}
+
 const fn list_element(octets: &[u8], six: bool) -> Result<(), Fault> {
     if octets.is_empty() {
         return Err(Fault::new(What::ElementMissing, 0));
+    }
+    if !six && let Some(()) = usual_ipv4(octets) {
+        return Ok(());
     }
     let found = ok!(host_port(octets));
     match found.ip {
@@ -273,8 +312,8 @@ const fn vsock(raw: &[u8]) -> Result<ViewFacts, Fault> {
 }
 
 /// Anything may be passed through; what is a host and a port is told apart.
-const fn passthrough(raw: &[u8]) -> Option<HostPort> {
-    match dns(raw) {
+const fn passthrough(raw: &[u8], escaped: bool) -> Option<HostPort> {
+    match dns(raw, escaped) {
         Ok(found) if found.port.is_some() => Some(found),
         _ => None,
     }

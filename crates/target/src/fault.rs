@@ -35,6 +35,8 @@ pub(crate) use ok;
 /// One violation each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
+    /// 4 GiB or more.
+    TooLong,
     /// A control character.
     Control,
     /// White space before or after the text.
@@ -114,7 +116,7 @@ pub(crate) enum What {
 impl What {
     pub(crate) const fn kind(self) -> ErrorKind {
         match self {
-            Self::Control | Self::EdgeSpace => ErrorKind::Syntax,
+            Self::TooLong | Self::Control | Self::EdgeSpace => ErrorKind::Syntax,
             Self::Escape | Self::NotText | Self::AuthorityZone => ErrorKind::Escape,
             Self::DefaultScheme | Self::UnknownScheme => ErrorKind::Scheme,
             Self::Unsupported => ErrorKind::Unsupported,
@@ -151,6 +153,7 @@ impl What {
     /// What would have been right there.
     pub(crate) const fn expected(self) -> &'static str {
         match self {
+            Self::TooLong => "less than 4 GiB",
             Self::Control => "printable characters; write others as %HH",
             Self::EdgeSpace => "no white space at the ends; write %20 for a space that is meant",
             Self::Escape => "two hexadecimal digits after `%`; write `%25` for a `%` itself",

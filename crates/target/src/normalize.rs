@@ -1,24 +1,25 @@
 //! A URI from the parts of a target.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use crate::TargetRef;
 use crate::encode::{decode, push_encoded};
+use crate::octets::Span;
 
 /// Puts the parts together again.
 pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
     let text = target.as_str();
-    let facts = target.facts();
-    let path = decode(facts.split.path.text(text));
+    let split = target.split();
+    let path = decode(split.path().text(text));
     let mut uri = String::with_capacity(text.len() + 8);
     uri.push_str(target.scheme());
     uri.push(':');
     if target.used_default_scheme() {
         uri.push_str("///");
-    } else if facts.split.authority.is_some() {
+    } else if split.authority().is_some() {
         uri.push_str("//");
     }
-    if let Some(authority) = facts.authority {
+    if let Some(authority) = target.facts().authority {
         if let Some(userinfo) = authority.userinfo {
             push_encoded(&mut uri, &decode(userinfo.text(text)), |octet| {
                 is_plain(octet) || octet == b':'
@@ -35,11 +36,9 @@ pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
         } else {
             push_encoded(&mut uri, &host, is_plain);
         }
-        if authority.colon.is_some() {
-            uri.push(':');
-        }
-        if let Some(port) = authority.port {
-            uri.push_str(&port.to_string());
+        // The colon and the port as they are written, if only a colon or with leading zeros.
+        if let Some(colon) = authority.colon {
+            uri.push_str(Span::new(colon, authority.whole.end).text(text));
         }
     }
     let rootless = target.opaque().is_some();

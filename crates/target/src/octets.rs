@@ -10,15 +10,18 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    #[inline]
     pub(crate) const fn new(start: usize, end: usize) -> Self {
         Self { start, end }
     }
 
+    #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.start >= self.end
     }
 
     /// The octets in this range; none where it does not fit.
+    #[inline]
     pub(crate) const fn of(self, octets: &[u8]) -> &[u8] {
         let Some((head, _)) = octets.split_at_checked(self.end) else {
             return &[];
@@ -35,9 +38,55 @@ impl Span {
     }
 }
 
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
+
+/// The high bit of each octet that is zero, and perhaps of some above one that is.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
+/// The eight octets from `i` on; `None` where there are fewer.
+#[inline]
+const fn word_at(octets: &[u8], i: usize) -> Option<u64> {
+    let Some((_, rest)) = octets.split_at_checked(i) else {
+        return None;
+    };
+    match rest.first_chunk::<8>() {
+        Some(chunk) => Some(u64::from_le_bytes(*chunk)),
+        None => None,
+    }
+}
+
+/// Whether the eight octets from `i` on hold no control character and no `%`, `?` or `#`; false
+/// where there are fewer.
+#[inline]
+pub(crate) const fn is_plain(octets: &[u8], i: usize) -> bool {
+    let Some(word) = word_at(octets, i) else {
+        return false;
+    };
+    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+    controls
+        | zeros(word ^ (ONES * 0x7F))
+        | zeros(word ^ (ONES * b'%' as u64))
+        | zeros(word ^ (ONES * b'?' as u64))
+        | zeros(word ^ (ONES * b'#' as u64))
+        == 0
+}
+
 /// The first `needle` in `octets` at or after `from`.
+#[inline]
 pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize> {
     let mut i = from;
+    while let Some(word) = word_at(octets, i) {
+        let found = zeros(word ^ (ONES * needle as u64));
+        if found != 0 {
+            // The lowest is exact.
+            return Some(i + (found.trailing_zeros() / 8) as usize);
+        }
+        i += 8;
+    }
     while i < octets.len() {
         if octets[i] == needle {
             return Some(i);
@@ -47,6 +96,7 @@ pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize
     None
 }
 
+#[inline]
 pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;
@@ -62,6 +112,7 @@ pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Whether `text`, put in lower case, is `name`.
+#[inline(always)]
 pub(crate) const fn equal_lowered(text: &[u8], name: &[u8]) -> bool {
     if text.len() != name.len() {
         return false;
@@ -76,6 +127,7 @@ pub(crate) const fn equal_lowered(text: &[u8], name: &[u8]) -> bool {
     true
 }
 
+#[inline]
 pub(crate) const fn hex(octet: u8) -> Option<u8> {
     match octet {
         b'0'..=b'9' => Some(octet - b'0'),
@@ -88,6 +140,7 @@ pub(crate) const fn hex(octet: u8) -> Option<u8> {
 /// The octet at `i`, and how many octets of `raw` it takes: three for an escape, else one.
 ///
 /// An escape that is none stands for itself: escapes are checked before anything else.
+#[inline]
 pub(crate) const fn octet_at(raw: &[u8], i: usize) -> (u8, usize) {
     if raw[i] == b'%'
         && i + 2 < raw.len()
@@ -110,6 +163,7 @@ impl Short {
     /// More than the longest host name, zone and port together.
     pub(crate) const CAPACITY: usize = 320;
 
+    #[inline]
     pub(crate) const fn new() -> Self {
         Self {
             octets: [0; Self::CAPACITY],
@@ -118,6 +172,7 @@ impl Short {
     }
 
     /// Adds an octet; false where there is no room.
+    #[inline]
     pub(crate) const fn push(&mut self, octet: u8) -> bool {
         if self.len >= Self::CAPACITY {
             return false;
@@ -128,6 +183,7 @@ impl Short {
     }
 
     /// `raw` without its escapes; `None` where it is too long.
+    #[inline]
     pub(crate) const fn decode(raw: &[u8]) -> Option<Self> {
         let mut short = Self::new();
         let mut i = 0;
@@ -141,12 +197,14 @@ impl Short {
         Some(short)
     }
 
+    #[inline]
     pub(crate) const fn as_slice(&self) -> &[u8] {
         Span::new(0, self.len).of(&self.octets)
     }
 }
 
 /// Where in `raw` the octet stands that is number `decoded` without escapes.
+#[inline]
 pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
     let mut i = 0;
     let mut n = 0;
@@ -160,6 +218,7 @@ pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
 /// Checks that the escapes in `raw`, which begins at `offset`, make UTF-8.
 ///
 /// What is not escaped is whole characters, so each run of escapes must be whole ones too.
+#[inline]
 pub(crate) const fn escapes_are_text(raw: &[u8], offset: usize) -> Result<(), Fault> {
     let mut i = 0;
     while i < raw.len() {

@@ -60,6 +60,7 @@ impl<'a> Schemes<'a> {
     }
 
     /// The known name of the scheme that a text spells `scheme`.
+    #[inline(always)]
     pub(crate) const fn lookup(self, scheme: &[u8]) -> Option<&'a str> {
         let mut i = 0;
         while i < self.known.len() {
@@ -71,6 +72,7 @@ impl<'a> Schemes<'a> {
         None
     }
 
+    #[inline(always)]
     pub(crate) const fn default_is_known(self) -> bool {
         let mut i = 0;
         while i < self.known.len() {
@@ -89,21 +91,55 @@ impl Default for Schemes<'_> {
     }
 }
 
-/// Schemes that are never taken for a host name: an address list looked up in DNS helps nobody.
-const NEVER_FALL_BACK: &[&str] = &[
-    "dns",
-    "srv",
-    "unix",
-    "unix-abstract",
-    "ipv4",
-    "ipv6",
-    "vsock",
-    "passthrough",
-    "xds",
-    "http",
-    "https",
-];
+/// The schemes that have a typed view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Dns,
+    Srv,
+    Unix,
+    UnixAbstract,
+    Ipv4,
+    Ipv6,
+    Vsock,
+    Passthrough,
+    Xds,
+    Other,
+}
 
+impl Kind {
+    #[inline]
+    pub(crate) const fn of(scheme: &str) -> Self {
+        match scheme.as_bytes() {
+            b"dns" => Self::Dns,
+            b"srv" => Self::Srv,
+            b"unix" => Self::Unix,
+            b"unix-abstract" => Self::UnixAbstract,
+            b"ipv4" => Self::Ipv4,
+            b"ipv6" => Self::Ipv6,
+            b"vsock" => Self::Vsock,
+            b"passthrough" => Self::Passthrough,
+            b"xds" => Self::Xds,
+            _ => Self::Other,
+        }
+    }
+
+    pub(crate) const fn is_unix(self) -> bool {
+        matches!(self, Self::Unix | Self::UnixAbstract)
+    }
+
+    /// Whether an authority means nothing to it.
+    pub(crate) const fn has_no_authority(self) -> bool {
+        self.is_unix() || matches!(self, Self::Ipv4 | Self::Ipv6 | Self::Vsock)
+    }
+}
+
+/// Whether a scheme is never taken for a host name: an address list looked up in DNS helps nobody.
+#[inline]
 pub(crate) const fn never_falls_back(scheme: &[u8]) -> bool {
-    Schemes::new(NEVER_FALL_BACK, "").lookup(scheme).is_some()
+    // Most texts without a known scheme begin with a host's name: look no further at their lengths.
+    if !matches!(scheme.len(), 3 | 4 | 5 | 11 | 13) {
+        return false;
+    }
+    let web = Schemes::new(&["http", "https"], "");
+    Schemes::STANDARD.lookup(scheme).is_some() || web.lookup(scheme).is_some()
 }

@@ -1,27 +1,74 @@
 //! A text split into the parts of a URI.
 
 use crate::fault::{Fault, What};
-use crate::octets::{Span, find, hex};
-use crate::schemes::{Schemes, never_falls_back};
+use crate::octets::{Span, find, hex, is_plain};
+use crate::schemes::{Kind, Schemes, never_falls_back};
 
 /// Where the parts are. Offsets count in the whole text.
+///
+/// It is small, for it is moved with every target: offsets of 32 bits, each where a part ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split<'s> {
     /// As the caller spelt it.
     pub(crate) scheme: &'s str,
+    pub(crate) kind: Kind,
     /// The text has no known scheme: it is read as `default:///text`.
     pub(crate) fell_back: bool,
-    /// What stands between `//` and the path.
-    pub(crate) authority: Option<Span>,
-    pub(crate) path: Span,
-    pub(crate) query: Option<Span>,
-    pub(crate) fragment: Option<Span>,
+    /// There is an escape somewhere.
+    pub(crate) escaped: bool,
+    has_authority: bool,
+    /// After the scheme's colon.
+    hierarchy: u32,
+    path: u32,
+    path_end: u32,
+    query_end: u32,
+    end: u32,
 }
 
 impl Split<'_> {
+    /// The same split with another spelling of the scheme.
+    pub(crate) const fn with_scheme<'s>(&self, scheme: &'s str) -> Split<'s> {
+        Split { scheme, ..*self }
+    }
+
+    /// What stands between `//` and the path.
+    #[inline]
+    pub(crate) const fn authority(&self) -> Option<Span> {
+        if !self.has_authority {
+            return None;
+        }
+        Some(Span::new(self.hierarchy as usize + 2, self.path as usize))
+    }
+
+    #[inline]
+    pub(crate) const fn path(&self) -> Span {
+        Span::new(self.path as usize, self.path_end as usize)
+    }
+
+    /// What follows a `?`.
+    #[inline]
+    pub(crate) const fn query(&self) -> Option<Span> {
+        if self.path_end == self.query_end {
+            return None;
+        }
+        Some(Span::new(
+            self.path_end as usize + 1,
+            self.query_end as usize,
+        ))
+    }
+
+    /// What follows a `#`.
+    #[inline]
+    pub(crate) const fn fragment(&self) -> Option<Span> {
+        if self.query_end == self.end {
+            return None;
+        }
+        Some(Span::new(self.query_end as usize + 1, self.end as usize))
+    }
+
     /// The path without one leading slash.
     pub(crate) const fn endpoint(&self, text: &[u8]) -> Span {
-        let path = self.path;
+        let path = self.path();
         if !self.fell_back
             && !path.is_empty()
             && path.start < text.len()
@@ -50,15 +97,28 @@ const CLASS: [u8; 256] = {
 
 /// Splits by [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3), after the
 /// rule of gRPC's naming document for texts without a known scheme.
+#[inline(always)]
 pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
+    if text.len() >= u32::MAX as usize {
+        return Err(Fault::new(What::TooLong, 0));
+    }
     let mut query = None;
     let mut fragment = None;
+    let mut escaped = false;
     let mut i = 0;
     while i < text.len() {
+        if is_plain(text, i) {
+            i += 8;
+            continue;
+        }
+        if i + 8 > text.len() && text.len() >= 8 && is_plain(text, text.len() - 8) {
+            break;
+        }
         match CLASS[text[i] as usize] {
             0 => {}
             1 => return Err(Fault::new(What::Control, i)),
             2 => {
+                escaped = true;
                 if i + 2 >= text.len() || hex(text[i + 1]).is_none() || hex(text[i + 2]).is_none() {
                     return Err(Fault::new(What::Escape, i));
                 }
@@ -86,35 +146,35 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
         return Err(Fault::new(What::EdgeSpace, end));
     }
 
-    let before_fragment = match fragment {
+    let query_end = match fragment {
         Some(at) => at,
         None => text.len(),
     };
-    let end = match query {
+    let path_end = match query {
         Some(at) => at,
-        None => before_fragment,
+        None => query_end,
     };
-    let query = match query {
-        Some(at) => Some(Span::new(at + 1, before_fragment)),
-        None => None,
+    let mut split = Split {
+        scheme: schemes.default_scheme(),
+        kind: Kind::Other,
+        fell_back: true,
+        escaped,
+        has_authority: false,
+        hierarchy: 0,
+        path: 0,
+        path_end: path_end as u32,
+        query_end: query_end as u32,
+        end: text.len() as u32,
     };
-    let fragment = match fragment {
-        Some(at) => Some(Span::new(at + 1, text.len())),
-        None => None,
-    };
-
     if let Some(colon) = scheme_end(text) {
         let name = Span::new(0, colon).of(text);
         if let Some(scheme) = schemes.lookup(name) {
-            let (authority, path) = hierarchy(text, colon + 1, end);
-            return Ok(Split {
-                scheme,
-                fell_back: false,
-                authority,
-                path,
-                query,
-                fragment,
-            });
+            split.scheme = scheme;
+            split.kind = Kind::of(scheme);
+            split.fell_back = false;
+            split.hierarchy = colon as u32 + 1;
+            (split.has_authority, split.path) = hierarchy(text, colon + 1, path_end);
+            return Ok(split);
         }
         if never_falls_back(name) {
             return Err(Fault::new(What::Unsupported, 0));
@@ -123,17 +183,12 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     if !schemes.default_is_known() {
         return Err(Fault::new(What::DefaultScheme, 0));
     }
-    Ok(Split {
-        scheme: schemes.default_scheme(),
-        fell_back: true,
-        authority: None,
-        path: Span::new(0, end),
-        query,
-        fragment,
-    })
+    split.kind = Kind::of(split.scheme);
+    Ok(split)
 }
 
 /// Where the colon after a scheme is: `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) ":"`.
+#[inline]
 pub(crate) const fn scheme_end(text: &[u8]) -> Option<usize> {
     if text.is_empty() || !text[0].is_ascii_alphabetic() {
         return None;
@@ -151,15 +206,14 @@ pub(crate) const fn scheme_end(text: &[u8]) -> Option<usize> {
     None
 }
 
-/// The authority and the path between `start` and `end`.
-const fn hierarchy(text: &[u8], start: usize, end: usize) -> (Option<Span>, Span) {
+/// Whether there is an authority between `start` and `end`, and where the path begins.
+#[inline]
+const fn hierarchy(text: &[u8], start: usize, end: usize) -> (bool, u32) {
     if start + 2 > end || text[start] != b'/' || text[start + 1] != b'/' {
-        return (None, Span::new(start, end));
+        return (false, start as u32);
     }
-    let authority = start + 2;
-    let slash = match find(text, b'/', authority) {
-        Some(slash) if slash < end => slash,
-        _ => end,
-    };
-    (Some(Span::new(authority, slash)), Span::new(slash, end))
+    match find(text, b'/', start + 2) {
+        Some(slash) if slash < end => (true, slash as u32),
+        _ => (true, end as u32),
+    }
 }

@@ -27,7 +27,9 @@ pub(crate) fn is_better(candidate: &str, text: &str, schemes: Schemes<'_>) -> bo
 fn candidates(text: &str, schemes: Schemes<'_>, fault: Fault) -> Vec<String> {
     let at = fault.at;
     match fault.what {
-        What::Control | What::EdgeSpace | What::NotText | What::DefaultScheme => Vec::new(),
+        What::TooLong | What::Control | What::EdgeSpace | What::NotText | What::DefaultScheme => {
+            Vec::new()
+        }
         What::Escape | What::AuthorityZone => escape(text, at),
         What::UnknownScheme | What::Unsupported => scheme(text, schemes),
         _ => match Parts::of(text, schemes) {
@@ -107,7 +109,7 @@ impl<'a> Parts<'a> {
         Some(Self {
             text,
             scheme: split.scheme,
-            authority: split.authority.unwrap_or(Span::new(0, 0)),
+            authority: split.authority().unwrap_or(Span::new(0, 0)),
             endpoint,
             fell_back: split.fell_back,
             known: schemes.known(),

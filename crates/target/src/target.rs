@@ -7,7 +7,6 @@ use core::fmt;
 use core::hash::{Hash, Hasher};
 use core::str::FromStr;
 
-use crate::facts::Facts;
 use crate::schemes::Schemes;
 use crate::split::Split;
 use crate::{ParseError, TargetRef, TargetView, Warning};
@@ -34,7 +33,7 @@ pub struct Target {
     text: String,
     scheme: String,
     /// With an empty scheme, in place of which [`scheme`](Self::scheme) stands.
-    facts: Facts<'static>,
+    split: Split<'static>,
     view: TargetView,
 }
 
@@ -56,17 +55,10 @@ impl Target {
     }
 
     pub(crate) fn from_ref(target: &TargetRef<'_>) -> Self {
-        let facts = *target.facts();
         Self {
             text: target.as_str().to_owned(),
             scheme: target.scheme().to_owned(),
-            facts: Facts {
-                split: Split {
-                    scheme: "",
-                    ..facts.split
-                },
-                ..facts
-            },
+            split: target.split().with_scheme(""),
             view: target.view(),
         }
     }
@@ -74,16 +66,7 @@ impl Target {
     /// The same target by reference, which has every getter too.
     #[must_use]
     pub fn as_ref(&self) -> TargetRef<'_> {
-        TargetRef::from_facts(
-            &self.text,
-            Facts {
-                split: Split {
-                    scheme: &self.scheme,
-                    ..self.facts.split
-                },
-                ..self.facts
-            },
-        )
+        TargetRef::from_split(&self.text, self.split.with_scheme(&self.scheme))
     }
 
     /// The text as it was given.
@@ -101,7 +84,7 @@ impl Target {
     /// See [`TargetRef::used_default_scheme`].
     #[must_use]
     pub fn used_default_scheme(&self) -> bool {
-        self.facts.split.fell_back
+        self.split.fell_back
     }
 
     /// See [`TargetRef::authority`].

@@ -7,9 +7,10 @@ use core::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use crate::authority::Authority;
 use crate::encode::{decode, decode_text};
-use crate::facts::{Facts, ViewFacts};
+use crate::facts::{Facts, ViewFacts, facts};
 use crate::host_port::{HostPort as HostPortFacts, host_port};
 use crate::ip;
+use crate::split::Split;
 
 /// The port of a target that gives none, by gRPC's naming document.
 pub const DEFAULT_PORT: u16 = 443;
@@ -175,9 +176,10 @@ fn socket_addr(ip: IpAddr, zone: Option<&str>, port: u16) -> Option<SocketAddr> 
 }
 
 /// Builds the view of a text that has been read.
-pub(crate) fn view(text: &str, facts: &Facts<'_>) -> TargetView {
-    let raw = facts.split.endpoint(text.as_bytes()).text(text);
-    let path = facts.split.path.text(text);
+pub(crate) fn view(text: &str, split: &Split<'_>) -> TargetView {
+    let facts = &facts(text, split);
+    let raw = split.endpoint(text.as_bytes()).text(text);
+    let path = split.path().text(text);
     match facts.view {
         ViewFacts::Dns(found) => {
             let HostPort { host, port } = located(&decode_text(raw), &found, DEFAULT_PORT);
@@ -192,10 +194,10 @@ pub(crate) fn view(text: &str, facts: &Facts<'_>) -> TargetView {
             server: server(text, facts),
         },
         ViewFacts::Unix => TargetView::Unix {
-            path: socket_path(path, facts),
+            path: socket_path(path, split),
         },
         ViewFacts::UnixAbstract => TargetView::UnixAbstract {
-            name: socket_path(path, facts),
+            name: socket_path(path, split),
         },
         ViewFacts::Ipv4 => TargetView::Ipv4(addresses(&decode_text(raw))),
         ViewFacts::Ipv6 => TargetView::Ipv6(addresses(&decode_text(raw))),
@@ -224,7 +226,7 @@ fn located(endpoint: &str, found: &HostPortFacts, default: u16) -> HostPort {
     }
 }
 
-fn server(text: &str, facts: &Facts<'_>) -> Option<HostPort> {
+fn server(text: &str, facts: &Facts) -> Option<HostPort> {
     let Authority {
         host,
         ip,
@@ -242,9 +244,9 @@ fn server(text: &str, facts: &Facts<'_>) -> Option<HostPort> {
 }
 
 /// The path with the slash that `unix:///path` and a text without a scheme begin with.
-fn socket_path(path: &str, facts: &Facts<'_>) -> Vec<u8> {
+fn socket_path(path: &str, split: &Split<'_>) -> Vec<u8> {
     let decoded = decode(path);
-    if facts.split.fell_back {
+    if split.fell_back {
         return [b"/", &*decoded].concat();
     }
     decoded.into_owned()

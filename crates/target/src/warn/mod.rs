@@ -77,7 +77,7 @@ impl List<'_> {
     /// The endpoint in the text.
     fn endpoint(&self) -> Span {
         let text = self.target.as_str().as_bytes();
-        self.target.facts().split.endpoint(text)
+        self.target.split().endpoint(text)
     }
 
     /// The text with something else in one place.

@@ -11,7 +11,7 @@ use crate::{ErrorKind, TargetRef};
 
 pub(super) fn scheme(list: &mut List<'_>) {
     let text = list.target.as_str();
-    let path = list.target.facts().split.path;
+    let path = list.target.split().path();
     if list.target.used_default_scheme() {
         let raw = path.text(text);
         if names_a_scheme(text.as_bytes()) {
@@ -36,8 +36,7 @@ pub(super) fn scheme(list: &mut List<'_>) {
         }
         return;
     }
-    let one_slash =
-        list.target.facts().split.authority.is_none() && path.text(text).starts_with('/');
+    let one_slash = list.target.split().authority().is_none() && path.text(text).starts_with('/');
     let wants_three = matches!(
         list.target.facts().view,
         ViewFacts::Dns(_) | ViewFacts::Srv | ViewFacts::Xds | ViewFacts::Passthrough(_)
@@ -84,15 +83,15 @@ pub(super) fn authority(list: &mut List<'_>) {
 }
 
 pub(super) fn query_and_fragment(list: &mut List<'_>) {
-    let split = list.target.facts().split;
+    let split = list.target.split();
     let cuts_a_path = match list.target.facts().view {
         ViewFacts::Other => return,
         ViewFacts::Unix | ViewFacts::UnixAbstract => true,
         _ => false,
     };
     let marks = [
-        ("query", '?', "%3F", split.query),
-        ("fragment", '#', "%23", split.fragment),
+        ("query", '?', "%3F", split.query()),
+        ("fragment", '#', "%23", split.fragment()),
     ];
     for (name, mark, escape, span) in marks {
         let Some(span) = span else { continue };

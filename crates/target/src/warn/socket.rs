@@ -9,11 +9,11 @@ use crate::repair::ROOT_FOLDERS;
 
 pub(super) fn unix(list: &mut List<'_>) {
     let path = list.target.path();
-    let at = list.target.facts().split.path.start;
+    let at = list.target.split().path().start;
     if path.ends_with('/') {
         list.push(
             ErrorKind::Endpoint,
-            list.target.facts().split.path.end,
+            list.target.split().path().end,
             format!("`{path}` is a folder"),
             "the path of a socket",
             [],
@@ -57,7 +57,7 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
     };
     list.push(
         ErrorKind::Endpoint,
-        list.target.facts().split.path.start,
+        list.target.split().path().start,
         String::from("the name's first character is part of it: the NUL is put in front anyway"),
         "the name alone",
         [format!("unix-abstract:{rest}")],
