@@ -52,7 +52,7 @@ impl Index {
     /// Adds an element that is not in the table.
     pub(crate) fn insert(&mut self, hash: u64, position: usize) {
         if (self.count + 1) * 2 > self.slots.len() {
-            self.reserve((self.count + 1) * 2);
+            self.reserve(self.count + 1);
         }
         self.count += 1;
         self.place(slot(hash, position));

@@ -75,6 +75,17 @@ const fn is_reg_name(octet: u8) -> bool {
         )
 }
 
+/// [`is_reg_name`] as a table.
+const IS_REG_NAME: [bool; 256] = {
+    let mut is_reg_name = [false; 256];
+    let mut i = 0;
+    while i < 256 {
+        is_reg_name[i] = self::is_reg_name(i as u8);
+        i += 1;
+    }
+    is_reg_name
+};
+
 const fn literal(octets: &[u8], open: usize, offset: usize) -> Result<Authority, Fault> {
     let Some(close) = find(octets, b']', open) else {
         return Err(Fault::new(What::AuthorityBrackets, offset + octets.len()));
@@ -143,6 +154,10 @@ const fn reg_name(octets: &[u8], start: usize, offset: usize) -> Result<Authorit
     let mut colon = None;
     while i < octets.len() {
         let octet = octets[i];
+        if IS_REG_NAME[octet as usize] {
+            i += 1;
+            continue;
+        }
         if octet == b':' {
             if let Some(next) = find(octets, b':', i + 1) {
                 return Err(Fault::new(What::AuthorityColons, offset + next));
@@ -153,7 +168,7 @@ const fn reg_name(octets: &[u8], start: usize, offset: usize) -> Result<Authorit
             if octet_at(octets, i).0 < 0x80 {
                 return Err(Fault::new(What::AuthorityEscape, offset + i));
             }
-        } else if !is_reg_name(octet) && octet < 0x80 {
+        } else if octet < 0x80 {
             return Err(Fault::new(What::AuthorityCharacter, offset + i));
         }
         i += 1;

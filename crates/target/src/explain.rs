@@ -11,6 +11,7 @@ use crate::schemes::Schemes;
 use crate::split::{scheme_end, split};
 use crate::suggest::suggest;
 
+#[cold]
 pub(crate) fn explain(text: &str, schemes: Schemes<'_>, fault: Fault) -> ParseError {
     ParseError(Box::new(Finding {
         kind: fault.what.kind(),

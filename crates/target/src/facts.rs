@@ -39,6 +39,7 @@ const PATH_MAX: usize = 107;
 /// Splits and checks a text. Faults count in the text.
 ///
 /// What the check finds is not kept: a target is small so, and [`facts`] finds it again.
+#[inline(always)]
 pub(crate) const fn read<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
     let split = ok!(split(text, schemes));
     match check(text, &split) {
@@ -68,6 +69,7 @@ pub(crate) const fn names_a_scheme(text: &[u8]) -> bool {
     }
 }
 
+#[inline(always)]
 const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
     let kind = split.kind;
     let authority = match split.authority() {
@@ -110,6 +112,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
 }
 
 /// Faults count in `raw`, but for Unix sockets in `path`.
+#[inline]
 const fn view(kind: Kind, path: &[u8], raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
     Ok(match kind {
         Kind::Dns => ViewFacts::Dns(ok!(dns(raw, escaped))),
@@ -118,11 +121,11 @@ const fn view(kind: Kind, path: &[u8], raw: &[u8], escaped: bool) -> Result<View
             ViewFacts::Srv
         }
         Kind::Unix => {
-            ok!(socket_path(path, true));
+            ok!(socket_path(path, escaped, true));
             ViewFacts::Unix
         }
         Kind::UnixAbstract => {
-            ok!(socket_path(path, false));
+            ok!(socket_path(path, escaped, false));
             ViewFacts::UnixAbstract
         }
         Kind::Ipv4 => {
@@ -170,8 +173,8 @@ const fn srv(raw: &[u8]) -> Result<(), Fault> {
     }
 }
 
-const fn socket_path(path: &[u8], in_file_system: bool) -> Result<(), Fault> {
-    if path.len() <= PATH_MAX && find(path, b'%', 0).is_none() {
+const fn socket_path(path: &[u8], escaped: bool, in_file_system: bool) -> Result<(), Fault> {
+    if path.len() <= PATH_MAX && !escaped {
         return Ok(());
     }
     let mut count = 0;
@@ -251,9 +254,24 @@ const fn not_of_family(six: bool) -> What {
     }
 }
 
+/// `address` or `address:port`; anything else gets a closer look.
+const fn usual_ipv4(octets: &[u8]) -> Option<()> {
+    let (end, port) = match find(octets, b':', 0) {
+        Some(colon) => (colon, Span::new(colon + 1, octets.len()).of(octets)),
+        None => (octets.len(), b"0".as_slice()),
+    };
+    match (ip::v4(Span::new(0, end).of(octets)), ip::decimal(port)) {
+        (Some(_), Some(port)) if port <= u16::MAX as u32 => Some(()),
+        _ => None,
+    }
+}
+
 const fn list_element(octets: &[u8], six: bool) -> Result<(), Fault> {
     if octets.is_empty() {
         return Err(Fault::new(What::ElementMissing, 0));
+    }
+    if !six && let Some(()) = usual_ipv4(octets) {
+        return Ok(());
     }
     let found = ok!(host_port(octets));
     match found.ip {

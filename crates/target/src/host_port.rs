@@ -34,22 +34,29 @@ pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
     if octets[0] == b'[' {
         return bracketed(octets);
     }
-    let Some(colon) = find(octets, b':', 0) else {
-        return named(octets, octets.len(), None);
+    // The usual thing in one pass; whatever is wrong with it may be right as an IPv6 literal.
+    let (end, fault) = match labels(octets) {
+        Ok(end) if end == octets.len() => return Ok(named(octets, end, None)),
+        Ok(end) => match port(octets, end + 1) {
+            Ok(port) => return Ok(named(octets, end, Some(port))),
+            Err(fault) => (end, fault),
+        },
+        Err(fault) => match find(octets, b':', 0) {
+            Some(colon) => (colon, fault),
+            None => return Err(fault),
+        },
     };
-    if let Some(second) = find(octets, b':', colon + 1) {
-        // Only an IPv6 literal has two colons.
-        return match ip::v6_zone(octets) {
-            Some((ip, _)) => Ok(HostPort {
-                host: Span::new(0, octets.len()),
-                ip: Some(IpAddr::V6(ip)),
-                port: None,
-            }),
-            None => Err(Fault::new(What::HostColons, second)),
-        };
+    let Some(second) = find(octets, b':', end + 1) else {
+        return Err(fault);
+    };
+    match ip::v6_zone(octets) {
+        Some((ip, _)) => Ok(HostPort {
+            host: Span::new(0, octets.len()),
+            ip: Some(IpAddr::V6(ip)),
+            port: None,
+        }),
+        None => Err(Fault::new(What::HostColons, second)),
     }
-    let port = ok!(port(octets, colon + 1));
-    named(octets, colon, Some(port))
 }
 
 #[inline]
@@ -80,21 +87,20 @@ const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
     Ok(HostPort { host, ip, port })
 }
 
+/// A host that ends at `end`, which may be an IPv4 literal.
 #[inline]
-const fn named(octets: &[u8], end: usize, port: Option<u16>) -> Result<HostPort, Fault> {
+const fn named(octets: &[u8], end: usize, port: Option<u16>) -> HostPort {
     let host = Span::new(0, end);
-    let inside = host.of(octets);
-    let ip = match inside {
-        [first, ..] if first.is_ascii_digit() => match ip::v4(inside) {
-            Some(ip) => Some(IpAddr::V4(ip)),
-            None => None,
-        },
+    let ip = match host.of(octets) {
+        [first, rest @ ..] if first.is_ascii_digit() && !rest.is_empty() => {
+            match ip::v4(host.of(octets)) {
+                Some(ip) => Some(IpAddr::V4(ip)),
+                None => None,
+            }
+        }
         _ => None,
     };
-    if ip.is_none() && !inside.is_empty() {
-        ok!(name(inside));
-    }
-    Ok(HostPort { host, ip, port })
+    HostPort { host, ip, port }
 }
 
 /// The digits from `start` to the end.
@@ -123,15 +129,42 @@ const fn port(octets: &[u8], start: usize) -> Result<u16, Fault> {
 /// Checks what a DNS message can hold: labels of 1 to 63 octets, 253 in all with the dots
 /// (RFC 1035 section 2.3.4), with or without a dot at the end. Which characters a host name should
 /// have is not asked here: RFC 2181 section 11 lets DNS hold any.
-#[inline]
 pub(crate) const fn name(octets: &[u8]) -> Result<(), Fault> {
-    if octets.is_empty() {
-        return Err(Fault::new(What::HostEmptyLabel, 0));
+    match labels(octets) {
+        Ok(0) => Err(Fault::new(What::HostEmptyLabel, 0)),
+        Ok(end) if end == octets.len() => Ok(()),
+        Ok(colon) => Err(Fault::new(What::HostColons, colon)),
+        Err(fault) => Err(fault),
     }
+}
+
+/// The octets of a name that mean something: control characters, dot and colon.
+const IS_MARK: [bool; 256] = {
+    let mut is_mark = [false; 256];
+    let mut i = 0;
+    while i < 0x20 {
+        is_mark[i] = true;
+        i += 1;
+    }
+    is_mark[0x7F] = true;
+    is_mark[b'.' as usize] = true;
+    is_mark[b':' as usize] = true;
+    is_mark
+};
+
+/// Checks a name up to the first colon, or the end; returns where that is. No name is fine.
+const fn labels(octets: &[u8]) -> Result<usize, Fault> {
     let mut label = 0;
     let mut i = 0;
     while i < octets.len() {
         let octet = octets[i];
+        if !IS_MARK[octet as usize] {
+            i += 1;
+            continue;
+        }
+        if octet == b':' {
+            break;
+        }
         if octet < 0x20 || octet == 0x7F {
             return Err(Fault::new(What::HostControl, i));
         }
@@ -146,12 +179,12 @@ pub(crate) const fn name(octets: &[u8]) -> Result<(), Fault> {
         }
         i += 1;
     }
-    if octets.len() - label > 63 {
+    if i - label > 63 {
         return Err(Fault::new(What::HostLabelTooLong, label));
     }
-    let dots_end = label == octets.len();
-    if octets.len() - dots_end as usize > 253 {
+    let dot_at_end = label > 0 && label == i;
+    if i - dot_at_end as usize > 253 {
         return Err(Fault::new(What::HostTooLong, 253));
     }
-    Ok(())
+    Ok(i)
 }

@@ -7,33 +7,38 @@ use crate::octets::{Span, find, hex};
 /// Four numbers up to 255 without leading zeros, as [`Ipv4Addr`] reads them.
 #[inline]
 pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
-    let mut bytes = [0u8; 4];
-    let mut n = 0;
+    if octets.len() < 7 || octets.len() > 15 {
+        return None;
+    }
+    let mut address: u32 = 0;
+    let mut value: u32 = 0;
+    let mut dots = 0;
+    let mut digits = 0;
     let mut i = 0;
-    loop {
-        let start = i;
-        let mut value: u32 = 0;
-        while i < octets.len() && octets[i].is_ascii_digit() && i - start < 3 {
-            value = value * 10 + (octets[i] - b'0') as u32;
-            i += 1;
-        }
-        if i == start || value > 255 || (octets[start] == b'0' && i - start > 1) {
-            return None;
-        }
-        bytes[n] = value as u8;
-        n += 1;
-        if n == 4 {
-            break;
-        }
-        if i >= octets.len() || octets[i] != b'.' {
+    while i < octets.len() {
+        let octet = octets[i];
+        if octet.is_ascii_digit() {
+            if digits > 0 && value == 0 {
+                return None;
+            }
+            value = value * 10 + (octet - b'0') as u32;
+            digits += 1;
+            if value > 255 {
+                return None;
+            }
+        } else if octet == b'.' && digits > 0 && dots < 3 {
+            address = address << 8 | value;
+            (value, digits) = (0, 0);
+            dots += 1;
+        } else {
             return None;
         }
         i += 1;
     }
-    if i != octets.len() {
+    if dots != 3 || digits == 0 {
         return None;
     }
-    Some(Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]))
+    Some(Ipv4Addr::from_bits(address << 8 | value))
 }
 
 /// The text forms of RFC 4291 section 2.2, as [`Ipv6Addr`] reads them.

@@ -38,10 +38,55 @@ impl Span {
     }
 }
 
+const ONES: u64 = u64::MAX / 255;
+const HIGHS: u64 = ONES << 7;
+
+/// The high bit of each octet that is zero, and perhaps of some above one that is.
+#[inline]
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
+/// The eight octets from `i` on; `None` where there are fewer.
+#[inline]
+const fn word_at(octets: &[u8], i: usize) -> Option<u64> {
+    let Some((_, rest)) = octets.split_at_checked(i) else {
+        return None;
+    };
+    match rest.first_chunk::<8>() {
+        Some(chunk) => Some(u64::from_le_bytes(*chunk)),
+        None => None,
+    }
+}
+
+/// Whether the eight octets from `i` on hold no control character and no `%`, `?` or `#`; false
+/// where there are fewer.
+#[inline]
+pub(crate) const fn is_plain(octets: &[u8], i: usize) -> bool {
+    let Some(word) = word_at(octets, i) else {
+        return false;
+    };
+    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+    controls
+        | zeros(word ^ (ONES * 0x7F))
+        | zeros(word ^ (ONES * b'%' as u64))
+        | zeros(word ^ (ONES * b'?' as u64))
+        | zeros(word ^ (ONES * b'#' as u64))
+        == 0
+}
+
 /// The first `needle` in `octets` at or after `from`.
 #[inline]
 pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize> {
     let mut i = from;
+    while let Some(word) = word_at(octets, i) {
+        let found = zeros(word ^ (ONES * needle as u64));
+        if found != 0 {
+            // The lowest is exact.
+            return Some(i + (found.trailing_zeros() / 8) as usize);
+        }
+        i += 8;
+    }
     while i < octets.len() {
         if octets[i] == needle {
             return Some(i);
@@ -67,7 +112,7 @@ pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Whether `text`, put in lower case, is `name`.
-#[inline]
+#[inline(always)]
 pub(crate) const fn equal_lowered(text: &[u8], name: &[u8]) -> bool {
     if text.len() != name.len() {
         return false;

@@ -60,6 +60,7 @@ impl<'a> Schemes<'a> {
     }
 
     /// The known name of the scheme that a text spells `scheme`.
+    #[inline(always)]
     pub(crate) const fn lookup(self, scheme: &[u8]) -> Option<&'a str> {
         let mut i = 0;
         while i < self.known.len() {
@@ -71,6 +72,7 @@ impl<'a> Schemes<'a> {
         None
     }
 
+    #[inline(always)]
     pub(crate) const fn default_is_known(self) -> bool {
         let mut i = 0;
         while i < self.known.len() {
@@ -105,6 +107,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    #[inline]
     pub(crate) const fn of(scheme: &str) -> Self {
         match scheme.as_bytes() {
             b"dns" => Self::Dns,
@@ -131,6 +134,7 @@ impl Kind {
 }
 
 /// Whether a scheme is never taken for a host name: an address list looked up in DNS helps nobody.
+#[inline]
 pub(crate) const fn never_falls_back(scheme: &[u8]) -> bool {
     // Most texts without a known scheme begin with a host's name: look no further at their lengths.
     if !matches!(scheme.len(), 3 | 4 | 5 | 11 | 13) {

@@ -1,7 +1,7 @@
 //! A text split into the parts of a URI.
 
 use crate::fault::{Fault, What};
-use crate::octets::{Span, find, hex};
+use crate::octets::{Span, find, hex, is_plain};
 use crate::schemes::{Kind, Schemes, never_falls_back};
 
 /// Where the parts are. Offsets count in the whole text.
@@ -95,36 +95,9 @@ const CLASS: [u8; 256] = {
     class
 };
 
-const ONES: u64 = u64::MAX / 255;
-const HIGHS: u64 = ONES << 7;
-
-/// The high bit of each octet that is zero, and perhaps of some above one that is.
-#[inline]
-const fn zeros(word: u64) -> u64 {
-    word.wrapping_sub(ONES) & !word
-}
-
-/// Whether the eight octets from `i` on are all of class 0; false where there are fewer.
-#[inline]
-const fn is_plain(text: &[u8], i: usize) -> bool {
-    let Some((_, rest)) = text.split_at_checked(i) else {
-        return false;
-    };
-    let Some(chunk) = rest.first_chunk::<8>() else {
-        return false;
-    };
-    let word = u64::from_le_bytes(*chunk);
-    // The high bit of each octet that is less than 0x20, or that a mask makes zero.
-    let found = word.wrapping_sub(ONES * 0x20) & !word
-        | zeros(word ^ (ONES * 0x7F))
-        | zeros(word ^ (ONES * b'%' as u64))
-        | zeros(word ^ (ONES * b'?' as u64))
-        | zeros(word ^ (ONES * b'#' as u64));
-    found & HIGHS == 0
-}
-
 /// Splits by [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3), after the
 /// rule of gRPC's naming document for texts without a known scheme.
+#[inline(always)]
 pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
     if text.len() >= u32::MAX as usize {
         return Err(Fault::new(What::TooLong, 0));
@@ -137,6 +110,9 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
         if is_plain(text, i) {
             i += 8;
             continue;
+        }
+        if i + 8 > text.len() && text.len() >= 8 && is_plain(text, text.len() - 8) {
+            break;
         }
         match CLASS[text[i] as usize] {
             0 => {}
