@@ -13,7 +13,7 @@ mod nameserver;
 mod server;
 mod zone;
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -129,11 +129,26 @@ fn tests(context: &Context) -> Result<Option<String>, Failure> {
     Ok(None)
 }
 
-/// An address on loopback whose port was free a moment ago.
+/// The address at which the command serves: a moment ago its port was free at the addresses of the
+/// others too.
 fn free_port() -> Result<SocketAddr, Failure> {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .map_err(|error| Failure::new(format!("no free port on loopback: {error}")))
+    let free = |last: u8, port: u16| {
+        let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, last), port))?;
+        listener.local_addr()
+    };
+    let everywhere = || {
+        let own = free(1, 0)?;
+        backends::LAST_OCTETS
+            .into_iter()
+            .try_for_each(|last| free(last, own.port()).map(|_| ()))?;
+        Ok::<SocketAddr, std::io::Error>(own)
+    };
+    let found = (0..10).find_map(|_| everywhere().ok());
+    found.map_or_else(everywhere, Ok).map_err(|error| {
+        Failure::new(format!(
+            "no port is free on 127.0.0.1 to 127.0.0.3: {error}"
+        ))
+    })
 }
 
 /// The folder with the sources of a server.

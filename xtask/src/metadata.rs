@@ -1,6 +1,7 @@
 //! What `cargo metadata` tells of the workspace and its dependencies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -9,6 +10,8 @@ use crate::failure::Failure;
 
 /// The packages, with every feature on.
 pub(crate) struct Metadata {
+    /// The folder with what was built.
+    pub(crate) target: PathBuf,
     packages: BTreeMap<String, Package>,
     members: Vec<String>,
 }
@@ -43,8 +46,6 @@ pub(crate) struct Target {
     pub(crate) kind: String,
     /// The file that it begins with.
     pub(crate) source: String,
-    /// The features it needs.
-    pub(crate) required_features: Vec<String>,
 }
 
 impl Metadata {
@@ -68,7 +69,11 @@ impl Metadata {
             }
         }
         let members = items(&value["workspace_members"]).map(text_of).collect();
-        Ok(Self { packages, members })
+        Ok(Self {
+            target: text_of(&value["target_directory"]).into(),
+            packages,
+            members,
+        })
     }
 
     /// The packages of this workspace.
@@ -143,7 +148,6 @@ impl Target {
             name: text_of(&value["name"]),
             kind: text_of(&value["kind"][0]),
             source: text_of(&value["src_path"]),
-            required_features: items(&value["required-features"]).map(text_of).collect(),
         }
     }
 }

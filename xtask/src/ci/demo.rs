@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::command::demo::{MISSING, command, package};
+use crate::command::demo::{MISSING, build, exists, program};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::process::Ran;
@@ -66,16 +66,10 @@ fn demo(
     args: &[&str],
     judge: impl FnOnce(Ran) -> Result<Vec<String>, Failure>,
 ) -> Result<Done, Failure> {
-    let Some(package) = package(context)? else {
+    if !exists(context)? {
         return Ok(Done::Skipped(MISSING.to_owned()));
-    };
-    context
-        .run(&format!("cargo build -p {package} --bin demo"))
-        .succeed()?;
-    let ran = command(context, package)
-        .args(["--"])
-        .args(args)
-        .limit(LIMIT)
-        .finish()?;
+    }
+    build(context, "dev").succeed()?;
+    let ran = program(context, "dev")?.args(args).limit(LIMIT).finish()?;
     judge(ran).map(Done::Passed)
 }

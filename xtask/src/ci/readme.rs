@@ -7,7 +7,7 @@ use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
     name: "readme",
-    remedy: "write commands that a step runs, or `cargo run ..`, which this step runs itself; fence others as text",
+    remedy: "write commands that a step runs, or `cargo run ..` (` # exits N` behind it), which this step runs itself; fence others as text",
     covers: &["cargo xtask ci", ".ci/run"],
     run,
 };
@@ -23,12 +23,19 @@ fn run(context: &Context) -> Result<Done, Failure> {
         ));
     }
     let mut lines = Vec::new();
-    for command in commands {
+    for (command, status) in commands {
         let mut steps = STEPS.iter();
         if let Some(step) = steps.find(|step| step.covers.contains(&command.as_str())) {
             lines.push(format!("{command}: run by the step {}", step.name));
         } else if command.starts_with("cargo run ") {
-            context.run(&command).succeed()?;
+            let ran = context.run(&command).finish()?;
+            if ran.status.code() != Some(status) {
+                let what = format!(
+                    "`{command}`: {}, not {status} as README.md says",
+                    ran.status
+                );
+                return Err(Failure::new(what).output(ran.output));
+            }
             lines.push(format!("{command}: ran"));
         } else {
             return Err(Failure::new(format!(
@@ -39,18 +46,21 @@ fn run(context: &Context) -> Result<Done, Failure> {
     Ok(Done::Passed(lines))
 }
 
-/// The commands in the fenced blocks marked `sh`, without prompts and comments.
-fn commands(text: &str) -> Vec<String> {
+/// The commands in the fenced blocks marked `sh`, without prompts and comments, and the exit status
+/// of each: 0, or N where the comment behind it begins with `exits N`.
+fn commands(text: &str) -> Vec<(String, i32)> {
     let mut commands = Vec::new();
     let mut inside = false;
     for line in text.lines().map(str::trim) {
         if let Some(language) = line.strip_prefix("```") {
             inside = !inside && language == "sh";
         } else if inside {
-            let command = line.split_once(" #").map_or(line, |(command, _)| command);
+            let (command, comment) = line.split_once(" #").unwrap_or((line, ""));
+            let status = comment.trim().strip_prefix("exits ").unwrap_or("0");
+            let status = status.split([' ', ',', ':']).next().unwrap_or("0");
             let command = command.strip_prefix("$ ").unwrap_or(command).trim();
             if !command.is_empty() && !command.starts_with('#') {
-                commands.push(command.to_owned());
+                commands.push((command.to_owned(), status.parse().unwrap_or(0)));
             }
         }
     }
@@ -64,11 +74,11 @@ mod tests {
     #[test]
     fn only_sh_blocks_give_commands() {
         let text = "```sh\n# first\n$ cargo test --workspace   # all\n\ncargo xtask ci\n```\n\
-                    ```rust\nlet x = 1;\n```\n```text\ncargo add trunkline\n```\n```sh\ncargo xtask demo\n```\n";
+                    ```rust\nlet x = 1;\n```\n```text\ncargo add trunkline\n```\n```sh\ncargo run -- bad # exits 2: it is bad\n```\n";
         let expected = [
-            "cargo test --workspace",
-            "cargo xtask ci",
-            "cargo xtask demo",
+            ("cargo test --workspace".to_owned(), 0),
+            ("cargo xtask ci".to_owned(), 0),
+            ("cargo run -- bad".to_owned(), 2),
         ];
         assert_eq!(commands(text), expected);
     }

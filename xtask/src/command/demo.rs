@@ -14,30 +14,36 @@ pub(super) const COMMAND: Command = Command {
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     let (own, args): (Vec<&String>, Vec<&String>) =
         args.iter().partition(|arg| *arg == "--release");
-    let Some(package) = package(context)? else {
+    if !exists(context)? {
         return Err(Failure::new(MISSING));
-    };
-    command(context, package)
-        .args(own)
-        .args(["--"])
-        .args(args)
-        .attached()
+    }
+    let profile = if own.is_empty() { "dev" } else { "release" };
+    build(context, profile).attached()?;
+    program(context, profile)?.args(args).attached()
 }
 
 /// Why there is nothing to run.
 pub(crate) const MISSING: &str = "no package of the workspace has a binary `demo`";
 
-/// The package with the binary `demo`.
-pub(crate) fn package(context: &Context) -> Result<Option<&str>, Failure> {
-    let has_demo = |package: &&crate::metadata::Package| {
+/// Whether a package has the binary.
+pub(crate) fn exists(context: &Context) -> Result<bool, Failure> {
+    let mut members = context.metadata()?.members();
+    Ok(members.any(|package| {
         let mut targets = package.targets.iter();
         targets.any(|target| target.kind == "bin" && target.name == "demo")
-    };
-    let found = context.metadata()?.members().find(has_demo);
-    Ok(found.map(|package| package.name.as_str()))
+    }))
 }
 
-/// Builds and runs the demo; its arguments go after a `--`.
-pub(crate) fn command(context: &Context, package: &str) -> Run {
-    context.run(&format!("cargo run --quiet -p {package} --bin demo"))
+/// Builds the demo. With the features of the whole workspace, so that it shares what others built.
+pub(crate) fn build(context: &Context, profile: &str) -> Run {
+    context.run(&format!(
+        "cargo build --workspace --bin demo --profile {profile}"
+    ))
+}
+
+/// The demo that was built with `profile`.
+pub(crate) fn program(context: &Context, profile: &str) -> Result<Run, Failure> {
+    let folder = if profile == "dev" { "debug" } else { profile };
+    let program = context.metadata()?.target.join(folder).join("demo");
+    Ok(context.program(program))
 }

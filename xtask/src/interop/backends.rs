@@ -13,6 +13,9 @@ use super::server::Server;
 use crate::context::Context;
 use crate::failure::Failure;
 
+/// The addresses of grpc-go and C-core, by the last octet of 127.0.0.x.
+pub(super) const LAST_OCTETS: [u8; 2] = [2, 3];
+
 /// The servers by name, shared with the thread that answers the command.
 #[derive(Clone)]
 pub(super) struct Backends(Arc<Mutex<BTreeMap<&'static str, Backend>>>);
@@ -38,7 +41,8 @@ impl Backends {
         let mut backends = BTreeMap::new();
         let grpc_go = build::grpc_go(context)?;
         let c_core = build::c_core(context)?;
-        for (name, last, built) in [("grpc-go", 2, grpc_go), ("c-core", 3, c_core)] {
+        let servers = [("grpc-go", grpc_go), ("c-core", c_core)];
+        for ((name, built), last) in servers.into_iter().zip(LAST_OCTETS) {
             match built {
                 Ok((program, args)) => {
                     let mut backend = Backend {
