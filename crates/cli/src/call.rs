@@ -105,7 +105,7 @@ impl Load<'_> {
         let started = self.runtime.now();
         let count = args
             .count
-            .unwrap_or(if args.duration.is_some() { u64::MAX } else { 1 });
+            .unwrap_or_else(|| args.duration.map_or(1, |_| u64::MAX));
         let end = args
             .duration
             .and_then(|duration| started.checked_add(duration));

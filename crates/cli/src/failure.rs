@@ -6,7 +6,10 @@ use serde_json::{Map, Value, json};
 
 /// What ends the command with another status than 0.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct Failure(Box<Facts>);
+
+#[derive(Debug)]
+struct Facts {
     status: u8,
     /// Beside `error` in the JSON object, such as the attempts of a race.
     object: Map<String, Value>,
@@ -31,7 +34,7 @@ impl Failure {
     }
 
     fn new(status: u8, kind: String, message: String) -> Self {
-        Self {
+        Self(Box::new(Facts {
             status,
             object: Map::new(),
             kind,
@@ -39,52 +42,52 @@ impl Failure {
             suggestion: None,
             fields: Map::new(),
             details: Vec::new(),
-        }
+        }))
     }
 
     pub(crate) fn with_kind(mut self, kind: impl Into<String>) -> Self {
-        self.kind = kind.into();
+        self.0.kind = kind.into();
         self
     }
 
     pub(crate) fn suggest(mut self, suggestion: Option<impl Into<String>>) -> Self {
-        self.suggestion = suggestion.map(Into::into);
+        self.0.suggestion = suggestion.map(Into::into);
         self
     }
 
     pub(crate) fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
+        self.0.fields.insert(name.to_owned(), value.into());
         self
     }
 
     pub(crate) fn beside(mut self, object: Map<String, Value>) -> Self {
-        self.object = object;
+        self.0.object = object;
         self
     }
 
     pub(crate) fn detail(mut self, line: impl Into<String>) -> Self {
-        self.details.push(line.into());
+        self.0.details.push(line.into());
         self
     }
 
     pub(crate) fn exit_status(&self) -> u8 {
-        self.status
+        self.0.status
     }
 
     pub(crate) fn suggestion(&self) -> Option<&str> {
-        self.suggestion.as_deref()
+        self.0.suggestion.as_deref()
     }
 
     pub(crate) fn details(&self) -> &[String] {
-        &self.details
+        &self.0.details
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let mut error = self.fields.clone();
-        error.insert("kind".to_owned(), json!(self.kind));
-        error.insert("message".to_owned(), json!(self.message));
-        error.insert("suggestion".to_owned(), json!(self.suggestion));
-        let mut object = self.object.clone();
+        let mut error = self.0.fields.clone();
+        error.insert("kind".to_owned(), json!(self.0.kind));
+        error.insert("message".to_owned(), json!(self.0.message));
+        error.insert("suggestion".to_owned(), json!(self.0.suggestion));
+        let mut object = self.0.object.clone();
         object.insert("error".to_owned(), Value::Object(error));
         Value::Object(object)
     }
@@ -92,6 +95,6 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.0.message)
     }
 }
