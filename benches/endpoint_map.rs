@@ -3,15 +3,16 @@
 //! Each endpoint has an IPv4 and an IPv6 address. The peer has to make its key of the endpoint, as
 //! it would have to in a policy.
 
-mod allocations;
-
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use allocations::allocations;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use trunkline_benches::allocations::{CountingAllocator, allocations};
 use trunkline_endpoint::{Endpoint, EndpointMap, diff};
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
 
@@ -54,8 +55,12 @@ fn maps(c: &mut Criterion) {
         let (ours, peer) = (our_map(&endpoints), peer_map(&endpoints));
         println!(
             "{size}: {} allocations a lookup here, {} there",
-            allocations(|| ours.get(&endpoints[0])),
-            allocations(|| peer.get(&key(&endpoints[0]))),
+            allocations(|| {
+                black_box(ours.get(&endpoints[0]));
+            }),
+            allocations(|| {
+                black_box(peer.get(&key(&endpoints[0])));
+            }),
         );
 
         let mut group = c.benchmark_group("endpoint map/insert");

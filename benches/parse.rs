@@ -4,16 +4,17 @@
 //! one that they refuse is left out for them. They know nothing of gRPC's rules; ours checks the
 //! typed view too.
 
-mod allocations;
-
 use std::hint::black_box;
 
-use allocations::allocations;
 use criterion::{Criterion, criterion_group, criterion_main};
 use fluent_uri::Uri as FluentUri;
 use http::Uri;
+use trunkline_benches::allocations::{CountingAllocator, allocations};
 use trunkline_target::{Target, TargetRef};
 use url::Url;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Typical targets, and the same as a URI.
 const TARGETS: [(&str, &str); 6] = [
@@ -41,7 +42,9 @@ fn parse(c: &mut Criterion) {
         println!(
             "{name}: {} of 6 accepted, {} allocations",
             all(),
-            allocations(all)
+            allocations(|| {
+                black_box(all());
+            })
         );
         group.bench_function(name, |bencher| bencher.iter(all));
     };
