@@ -2,18 +2,17 @@
 //!
 //! Plain DNS cannot say which addresses are one backend, so that a backend with two of them gets
 //! two shares of the load. A resolver that knows can: here from a table, in earnest from the API
-//! of whatever places the backends.
-//!
-//! `cargo run --example dual_stack_resolver -- 5001 5002` calls the backends on these ports.
+//! of whatever places the backends. `cargo run --example dual_stack_resolver -- 5001 5002` calls the
+//! greeters on these ports (`cargo run -p trunkline-demo --bin backend -- --port=5001` is one).
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
 
-use trunkline::target::Target;
-use trunkline::{AttributeKey, Attributes, Channel, Endpoint, Resolution};
-use trunkline::{ResolveError, Resolver, ResolverFactory, ResolverOptions};
+use trunkline::{AttributeKey, Attributes, Channel, Endpoint, PeerAddr, Resolution, ResolveError};
+use trunkline::{Resolver, ResolverFactory, ResolverOptions, target::Target};
+use trunkline_testkit::proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
 
-/// Where a backend runs: shown by `trunkline watch`, and there for policies to look at.
+/// Where a backend runs: shown by an observer, and there for policies to look at.
 #[derive(Debug)]
 pub enum Zone {}
 
@@ -27,7 +26,6 @@ impl AttributeKey for Zone {
 /// Resolves every target of the scheme `inventory` to the same backends.
 #[derive(Clone, Debug)]
 pub struct Inventory {
-    /// The port of each backend, on both loopback addresses.
     pub ports: Vec<u16>,
 }
 
@@ -38,19 +36,18 @@ impl ResolverFactory for Inventory {
 
     fn build(&self, _: &Target, _: &ResolverOptions) -> Result<Box<dyn Resolver>, ResolveError> {
         let endpoints: Vec<Endpoint> = self.ports.iter().map(|&port| backend(port)).collect();
-        let resolution = Resolution::new(endpoints)
-            .with_service_config(r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#);
-        Ok(Box::new(Once(Some(resolution))))
+        let round_robin = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
+        let found = Resolution::new(endpoints).with_service_config(round_robin);
+        Ok(Box::new(Once(Some(found))))
     }
 }
 
 /// One backend: two addresses, one share of the load.
 fn backend(port: u16) -> Endpoint {
-    Endpoint::new([
-        SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
-        SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-    ])
-    .with_attributes(Attributes::new().with::<Zone>(format!("zone-{}", port % 3)))
+    let ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
+    let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let attributes = Attributes::new().with::<Zone>(format!("zone-{}", port % 3));
+    Endpoint::new([ipv6, ipv4]).with_attributes(attributes)
 }
 
 /// Says its list once. One that watches would wake the context when there is a new one.
@@ -68,10 +65,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .skip(1)
         .map(|port| port.parse())
         .collect::<Result<_, _>>()?;
-    let channel = Channel::builder("inventory:greeter")
-        .resolver(Inventory { ports })
-        .plaintext()
-        .build()?;
-    println!("{}: {}", channel.canonical_target(), channel.state());
-    Ok(())
+    let builder = Channel::builder("inventory:greeter").resolver(Inventory { ports });
+    let mut greeter = GreeterClient::new(builder.plaintext().build()?);
+    async_std::task::block_on(async {
+        for _ in 0..10 {
+            let response = greeter
+                .say_hello(HelloRequest { name: "you".into() })
+                .await?;
+            println!("{:?}", response.extensions().get::<PeerAddr>());
+        }
+        Ok(())
+    })
 }
