@@ -17,14 +17,19 @@ pub(super) const STEP: Step = Step {
 fn run(context: &Context) -> Result<Done, Failure> {
     let package = context.metadata()?.member(PACKAGE);
     let targets = package.map(|package| package.targets.as_slice());
-    let benches = targets.unwrap_or_default().iter();
-    let count = benches.filter(|target| target.kind == "bench").count();
-    if count == 0 {
+    let targets = targets.unwrap_or_default().iter();
+    let names: Vec<&str> = targets
+        .filter(|target| target.kind == "bench")
+        .map(|target| target.name.as_str())
+        .collect();
+    if names.is_empty() {
         return Ok(Done::Skipped(format!("{PACKAGE} has no benchmark")));
     }
-    // Without `--bench` criterion runs each function once, and the profile of the tests will do.
+    // Without `--bench` after dashes criterion runs each function once, and the profile of the tests
+    // will do. With the features of the whole workspace, so that it shares what the tests built.
     context
-        .run(&format!("cargo test --locked -p {PACKAGE} --benches"))
+        .run("cargo test --locked --workspace")
+        .args(names.iter().flat_map(|name| ["--bench", name]))
         .succeed()?;
-    Ok(Done::with(format!("{count} benchmarks, each once")))
+    Ok(Done::with(format!("{} benchmarks, each once", names.len())))
 }
