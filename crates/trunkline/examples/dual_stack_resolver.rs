@@ -19,13 +19,13 @@ pub enum Zone {}
 impl AttributeKey for Zone {
     type Value = String;
     const NAME: &'static str = "zone";
-    /// A backend that moves keeps its connections.
-    const IDENTIFIES_CONNECTION: bool = false;
+    const IDENTIFIES_CONNECTION: bool = false; // a backend that moves keeps its connections
 }
 
 /// Resolves every target of the scheme `inventory` to the same backends.
 #[derive(Clone, Debug)]
 pub struct Inventory {
+    /// The port of each backend, on both loopback addresses.
     pub ports: Vec<u16>,
 }
 
