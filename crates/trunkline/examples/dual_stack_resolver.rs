@@ -2,8 +2,8 @@
 //!
 //! Plain DNS cannot say which addresses are one backend, so that a backend with two of them gets
 //! two shares of the load. A resolver that knows can: here from a table, in earnest from the API
-//! of whatever places the backends. `cargo run --example dual_stack_resolver -- 5001 5002` calls the
-//! greeters on these ports (`cargo run -p trunkline-demo --bin backend -- --port=5001` is one).
+//! of whatever places them. `cargo run --example dual_stack_resolver -- 5001 5002` calls greeters on
+//! these ports (`cargo run -p trunkline-demo --bin backend -- --port=5001` is one).
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
@@ -68,7 +68,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let builder = Channel::builder("inventory:greeter").resolver(Inventory { ports });
     let mut greeter = GreeterClient::new(builder.plaintext().build()?);
     async_std::task::block_on(async {
-        for _ in 0..10 {
+        for _ in 0..calls {
             let response = greeter
                 .say_hello(HelloRequest { name: "you".into() })
                 .await?;
