@@ -10,7 +10,7 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::client::ResponseFuture;
 use http::{HeaderMap, Request, Response};
-use trunkline_status::{Code, Status};
+use trunkline_status::Status;
 
 use crate::connection::{Connection, Shared};
 use crate::error::{CallError, Fate};
@@ -59,16 +59,18 @@ impl Connection {
     }
 
     fn refused(&self, error: &h2::Error) -> CallError {
-        // An error of the caller (a header that HTTP/2 forbids, say) does not heal elsewhere.
-        let (code, fate) = match error.is_io() || error.is_go_away() || error.is_reset() {
-            true => (Code::Unavailable, Fate::Unprocessed),
-            false => (Code::Internal, Fate::Unknown),
+        let is_lost = error.is_io() || error.is_go_away() || error.is_reset();
+        if !is_lost {
+            // An error of the caller (a header that HTTP/2 forbids, say) does not heal elsewhere.
+            let text = format!("the request cannot be sent over HTTP/2: {error}");
+            return CallError::new(Status::internal(text), Fate::Unknown);
+        }
+        let peer = &self.shared.peer;
+        let text = match self.shared.go_away_words() {
+            Some(words) => format!("connection lost: {peer} said {words}"),
+            None => format!("connection to {peer} lost: {error}"),
         };
-        let text = match self.shared.go_away_text() {
-            Some(text) => format!("connection lost: {text}"),
-            None => format!("{} takes no call: {error}", self.shared.peer),
-        };
-        CallError::new(Status::new(code, text), fate)
+        CallError::new(Status::unavailable(text), Fate::Unprocessed)
     }
 }
 

@@ -142,15 +142,24 @@ impl Shared {
             || stream > self.last_processed.load(Ordering::Relaxed)
     }
 
+    /// What a foreign peer said first.
+    pub(crate) fn foreign(&self) -> Option<&[u8]> {
+        self.foreign.get().map(Vec::as_slice)
+    }
+
+    pub(crate) fn has_go_away(&self) -> bool {
+        self.go_away.get().is_some()
+    }
+
     /// The server's GOAWAY in words, if one came.
-    pub(crate) fn go_away_text(&self) -> Option<String> {
+    pub(crate) fn go_away_words(&self) -> Option<String> {
         let go_away = self.go_away.get()?;
         let reason = h2::Reason::from(go_away.reason);
         let debug = match go_away.debug.is_empty() {
             true => String::new(),
             false => format!(", \"{}\"", escaped(&go_away.debug)),
         };
-        Some(format!("{} said GOAWAY ({reason:?}{debug})", self.peer))
+        Some(format!("GOAWAY ({reason:?}{debug})"))
     }
 }
 
@@ -163,8 +172,8 @@ impl Shared {
 ///
 /// # Errors
 ///
-/// When the peer closes, speaks something else or breaks the protocol; the text names it and what
-/// it said.
+/// When the peer closes, takes no calls (GOAWAY), speaks something else or breaks the protocol; the
+/// text says which, and what the peer said.
 pub async fn handshake(
     stream: Box<dyn Stream>,
     options: &HttpOptions,
@@ -172,13 +181,7 @@ pub async fn handshake(
 ) -> Result<(Connection, Link), HandshakeError> {
     let shared = Arc::new(Shared::new(stream.peer_addr()));
     let wire = CompatWire::new(Wire::new(stream, Arc::clone(&shared)));
-    let fail = |error: Option<h2::Error>| {
-        HandshakeError::new(
-            shared.peer.clone(),
-            shared.foreign.get().map(Vec::as_slice),
-            error,
-        )
-    };
+    let fail = |error| HandshakeError::new(&shared, error);
     let (send, mut connection) = h2::client::Builder::new()
         .enable_push(false)
         .initial_window_size(options.stream_window)
@@ -194,6 +197,8 @@ pub async fn handshake(
     poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
         Poll::Ready(Ok(())) => Poll::Ready(Err(fail(None))),
         Poll::Ready(Err(error)) => Poll::Ready(Err(fail(Some(error)))),
+        // It takes no call, so that it never was a connection.
+        Poll::Pending if shared.has_go_away() => Poll::Ready(Err(fail(None))),
         Poll::Pending if shared.settings_seen() => Poll::Ready(Ok(())),
         Poll::Pending => Poll::Pending,
     })

@@ -47,12 +47,11 @@ impl Future for Link {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let poll = Pin::new(&mut self.connection).poll(cx);
-        if let Some(text) = self
-            .shared
-            .go_away_text()
-            .filter(|_| self.on_lost.is_some())
-        {
-            self.lose(|_| text);
+        if self.shared.has_go_away() {
+            self.lose(|shared| {
+                let words = shared.go_away_words().unwrap_or_default();
+                format!("{} said {words}", shared.peer)
+            });
         }
         match poll {
             Poll::Pending => return Poll::Pending,
