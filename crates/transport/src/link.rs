@@ -37,7 +37,7 @@ impl Link {
 
     fn lose(&mut self, why: impl FnOnce(&Shared) -> String) {
         if let Some(on_lost) = self.on_lost.take() {
-            on_lost(Lost::new(why(&self.shared)));
+            on_lost(Lost::new(why(&self.shared), &self.shared));
         }
     }
 }
@@ -52,6 +52,9 @@ impl Future for Link {
                 let words = shared.go_away_words().unwrap_or_default();
                 format!("{} said {words}", shared.peer)
             });
+        }
+        if self.shared.is_worn_out() {
+            self.lose(|shared| format!("{}: the stream numbers are used up", shared.peer));
         }
         match poll {
             Poll::Pending => return Poll::Pending,
