@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_channel::{Receiver, Sender};
 use futures_core::Stream;
 use trunkline_lb::SubchannelId;
 use trunkline_resolver::{Resolution, Resolver, ResolverFactory, ResolverOptions};
 use trunkline_runtime::Timer;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 use trunkline_target::Target;
-use trunkline_transport::{Connection, Connector, HttpOptions};
+use trunkline_transport::{Connection, Connector, HttpOptions, Lost};
 
 use crate::attempt::Attempt;
 use crate::core::{Core, CoreOptions, Output, Phase};
@@ -38,7 +38,7 @@ pub(crate) enum Event {
     /// An attempt failed.
     Failed { id: SubchannelId, error: Status },
     /// A connection takes no calls any more.
-    Lost { id: SubchannelId, why: String },
+    Lost { id: SubchannelId, why: Lost },
     /// The last handle of the channel is gone.
     Shutdown,
 }
@@ -146,7 +146,10 @@ impl Task {
                 self.attempts.remove(&id);
                 self.core.handle_failed(id, error, now);
             }
-            Event::Lost { id, why } => self.core.handle_lost(id, why, now),
+            Event::Lost { id, why } => {
+                let is_unused = why.is_unused();
+                self.core.handle_lost(id, why.to_string(), is_unused, now);
+            }
             Event::Shutdown => {}
         }
     }
