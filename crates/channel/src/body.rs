@@ -36,6 +36,17 @@ enum State {
     },
 }
 
+/// The status of a call that the server ended without one.
+///
+/// Source: [HTTP to gRPC status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
+fn without_status(incoming: &Incoming) -> Status {
+    let peer = incoming.peer_addr();
+    Status::new(
+        Code::Unknown,
+        format!("{peer} ended the response without a grpc-status"),
+    )
+}
+
 impl Body {
     /// A body without anything, as in a trailers-only response.
     #[must_use]
@@ -92,23 +103,35 @@ impl http_body::Body for Body {
         };
         match incoming.poll_frame(cx) {
             Poll::Ready(Some(Ok(IncomingFrame::Data(data)))) => {
+                // A server that always has more must not outlive the deadline.
+                if let Some(deadline) = deadline.as_ref().filter(|deadline| deadline.is_past()) {
+                    let status = deadline.status("reading the response");
+                    return self.end_with(&status);
+                }
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Poll::Ready(Some(Ok(IncomingFrame::Trailers(trailers)))) => {
+            Poll::Ready(Some(Ok(IncomingFrame::Trailers(mut trailers)))) => {
+                if !*has_status && !trailers.contains_key("grpc-status") {
+                    without_status(incoming).add_to_trailers(&mut trailers);
+                }
                 self.end_with_trailers(trailers)
             }
             Poll::Ready(Some(Err(error))) => {
                 let status = error.into_status();
+                let status = match deadline {
+                    Some(deadline) => deadline.instead_of(status, "reading the response"),
+                    None => status,
+                };
                 self.end_with(&status)
             }
             Poll::Ready(None) if *has_status => {
                 self.state = State::Ended;
                 Poll::Ready(None)
             }
-            Poll::Ready(None) => self.end_with(&Status::new(
-                Code::Internal,
-                "the server ended the response without a grpc-status",
-            )),
+            Poll::Ready(None) => {
+                let status = without_status(incoming);
+                self.end_with(&status)
+            }
             Poll::Pending => {
                 let Some(deadline) = deadline else {
                     return Poll::Pending;

@@ -18,7 +18,7 @@ use trunkline_transport::{Connector, HttpOptions};
 
 use crate::channel::Channel;
 use crate::connector::DirectConnector;
-use crate::control::Control;
+use crate::control::{Control, Inbox};
 use crate::core::CoreOptions;
 use crate::error::{BuildError, BuildErrorKind};
 use crate::event::Observer;
@@ -278,7 +278,7 @@ impl ChannelBuilder {
             http: self.http,
             observer: self.observer,
             events: events.clone(),
-            inbox,
+            inbox: Inbox::new(Arc::clone(&shared), inbox),
         };
         Ok(Channel::new(Handle::new(shared, events, control)))
     }
@@ -337,7 +337,7 @@ fn parse_user_agent(own: Option<&str>) -> Result<HeaderValue, BuildError> {
     };
     HeaderValue::try_from(format!("{own} {USER_AGENT}")).map_err(|error| {
         let text = format!("the user agent {own:?} cannot be sent: {error}");
-        BuildError::new(BuildErrorKind::Authority, text).with_source(error)
+        BuildError::new(BuildErrorKind::UserAgent, text).with_source(error)
     })
 }
 

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use event_listener::EventListener;
@@ -88,8 +88,15 @@ where
         };
         match replay.filter(|_| may_repeat) {
             Some(again) => outgoing = again,
-            None => return Err(error.into_status()),
+            None => {
+                let status = error.into_status();
+                return Err(match &call.deadline {
+                    Some(deadline) => deadline.instead_of(status, &doing()),
+                    None => status,
+                });
+            }
         }
+        call.is_late = true;
     }
 }
 
@@ -106,6 +113,8 @@ struct Call {
     is_configured: bool,
     /// Why the last pick failed, of a call that waits for readiness.
     last_failure: Option<Status>,
+    /// Whether the call had to wait, so that less time is left than `grpc-timeout` says.
+    is_late: bool,
 }
 
 /// What one look at the channel brought.
@@ -128,7 +137,7 @@ impl Call {
             .or_insert_with(|| shared.user_agent.clone());
         let started = shared.runtime.now();
         let deadline = timeout_of(&headers)
-            .and_then(|timeout| Deadline::new(timeout, &*shared.runtime, started));
+            .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
         Ok(Self {
             wait_for_ready: head.extensions.get::<WaitForReady>().map(|wait| wait.0),
             path,
@@ -137,6 +146,7 @@ impl Call {
             deadline,
             is_configured: false,
             last_failure: None,
+            is_late: false,
             handle,
         })
     }
@@ -165,6 +175,7 @@ impl Call {
                 text
             };
             bounded(&mut self.deadline, doing, change).await?;
+            self.is_late = true;
         }
     }
 
@@ -222,7 +233,7 @@ impl Call {
         {
             return;
         }
-        let runtime = &*self.handle.shared.runtime;
+        let runtime = &self.handle.shared.runtime;
         self.deadline = Deadline::new(timeout, runtime, self.started);
         self.headers.insert("grpc-timeout", timeout_value(timeout));
     }
@@ -242,6 +253,12 @@ impl Call {
         *head.uri_mut() = uri;
         *head.version_mut() = Version::HTTP_2;
         *head.headers_mut() = self.headers.clone();
+        if let Some(deadline) = self.deadline.as_ref().filter(|_| self.is_late) {
+            // The protocol wants a positive number.
+            let left = deadline.left().max(Duration::from_nanos(1));
+            head.headers_mut()
+                .insert("grpc-timeout", timeout_value(left));
+        }
         Ok(head)
     }
 }
@@ -285,8 +302,7 @@ fn respond(
 /// Whether this is the head of a gRPC response: it may come from a proxy or a web server.
 fn check_head(head: &http::response::Parts, peer: &PeerAddr) -> Result<(), Status> {
     let content_type = head.headers.get(CONTENT_TYPE);
-    let is_grpc =
-        content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
+    let is_grpc = content_type.is_some_and(|value| is_grpc(value.as_bytes()));
     if head.status == StatusCode::OK && is_grpc {
         return Ok(());
     }
@@ -303,4 +319,14 @@ fn check_head(head: &http::response::Parts, peer: &PeerAddr) -> Result<(), Statu
             ),
         ),
     ))
+}
+
+/// Whether a content type is gRPC's own, and not that of gRPC-Web, say.
+fn is_grpc(content_type: &[u8]) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    content_type
+        .split_at_checked(GRPC.len())
+        .is_some_and(|(own, rest)| {
+            own.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';'))
+        })
 }

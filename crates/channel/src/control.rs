@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use async_channel::{Receiver, Sender};
 use futures_core::Stream;
 use trunkline_lb::SubchannelId;
 use trunkline_resolver::{Resolution, Resolver, ResolverFactory, ResolverOptions};
 use trunkline_runtime::Timer;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 use trunkline_target::Target;
-use trunkline_transport::{Connection, Connector, HttpOptions};
+use trunkline_transport::{Connection, Connector, HttpOptions, Lost};
 
 use crate::attempt::Attempt;
 use crate::core::{Core, CoreOptions, Output, Phase};
@@ -38,7 +38,7 @@ pub(crate) enum Event {
     /// An attempt failed.
     Failed { id: SubchannelId, error: Status },
     /// A connection takes no calls any more.
-    Lost { id: SubchannelId, why: String },
+    Lost { id: SubchannelId, why: Lost },
     /// The last handle of the channel is gone.
     Shutdown,
 }
@@ -54,7 +54,50 @@ pub(crate) struct Control {
     pub(crate) http: HttpOptions,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) events: Sender<Event>,
-    pub(crate) inbox: Receiver<Event>,
+    pub(crate) inbox: Inbox,
+}
+
+/// Where events arrive. With it the channel goes: callers are told, and what was still in it is
+/// dropped (a connection may be, which its own link would otherwise keep here for ever).
+pub(crate) struct Inbox {
+    shared: Arc<Shared>,
+    events: Pin<Box<Receiver<Event>>>,
+    /// Whether the last handle of the channel is gone.
+    is_closing: bool,
+}
+
+impl Inbox {
+    pub(crate) fn new(shared: Arc<Shared>, events: Receiver<Event>) -> Self {
+        Self {
+            shared,
+            events: Box::pin(events),
+            is_closing: false,
+        }
+    }
+
+    /// The next event; `None` when the channel is to be closed.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+        let event = ready!(self.events.as_mut().poll_next(cx));
+        let event = event.filter(|event| !matches!(event, Event::Shutdown));
+        self.is_closing = event.is_none();
+        Poll::Ready(event)
+    }
+}
+
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let status = match self.is_closing {
+            true => Status::new(Code::Cancelled, "the channel is closed"),
+            // Else calls would wait for ever.
+            false => Status::internal(
+                "the channel's control task ended early: its runtime was shut down, or a resolver, \
+                 a policy or an observer panicked",
+            ),
+        };
+        self.shared.publish(Snapshot::shut_down(status));
+        self.events.close();
+        while self.events.try_recv().is_ok() {}
+    }
 }
 
 /// Events that are handled before callers are shown what came of them: a thousand connections that
@@ -82,11 +125,10 @@ impl Control {
             http: self.http,
             observer: self.observer,
             events: self.events,
-            inbox: Box::pin(self.inbox),
+            inbox: self.inbox,
             attempts: BTreeMap::new(),
         };
         poll_fn(|cx| task.poll(cx)).await;
-        task.shared.publish(Snapshot::shut_down());
     }
 }
 
@@ -100,7 +142,7 @@ struct Task {
     http: HttpOptions,
     observer: Option<Arc<dyn Observer>>,
     events: Sender<Event>,
-    inbox: Pin<Box<Receiver<Event>>>,
+    inbox: Inbox,
     /// Attempts that run; dropping the sender cancels one.
     attempts: BTreeMap<SubchannelId, Sender<()>>,
 }
@@ -111,10 +153,10 @@ impl Task {
         loop {
             let mut handled = 0;
             while handled < BATCH
-                && let Poll::Ready(event) = self.inbox.as_mut().poll_next(cx)
+                && let Poll::Ready(event) = self.inbox.poll_next(cx)
             {
                 match event {
-                    None | Some(Event::Shutdown) => return Poll::Ready(()),
+                    None => return Poll::Ready(()),
                     Some(event) => self.handle(event),
                 }
                 handled += 1;
@@ -146,7 +188,10 @@ impl Task {
                 self.attempts.remove(&id);
                 self.core.handle_failed(id, error, now);
             }
-            Event::Lost { id, why } => self.core.handle_lost(id, why, now),
+            Event::Lost { id, why } => {
+                let is_unused = why.is_unused();
+                self.core.handle_lost(id, why.to_string(), is_unused, now);
+            }
             Event::Shutdown => {}
         }
     }

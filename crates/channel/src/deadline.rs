@@ -1,29 +1,55 @@
 //! Deadlines of calls.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
 use trunkline_runtime::{Runtime, Sleep};
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 
 /// When a call must be over.
-#[derive(Debug)]
 pub(crate) struct Deadline {
     timeout: Duration,
+    at: Instant,
     sleep: Sleep,
+    /// Whose clock counts.
+    runtime: Arc<dyn Runtime>,
 }
 
 impl Deadline {
-    pub(crate) fn new(timeout: Duration, runtime: &dyn Runtime, now: Instant) -> Option<Self> {
+    pub(crate) fn new(timeout: Duration, runtime: &Arc<dyn Runtime>, now: Instant) -> Option<Self> {
         // A time that the clock cannot hold never comes.
         let at = now.checked_add(timeout)?;
         Some(Self {
             timeout,
+            at,
             sleep: runtime.sleep_until(at),
+            runtime: Arc::clone(runtime),
         })
+    }
+
+    /// The time that is left.
+    pub(crate) fn left(&self) -> Duration {
+        self.at.saturating_duration_since(self.runtime.now())
+    }
+
+    /// Whether the time has come, without waiting for it.
+    pub(crate) fn is_past(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// A server that cancels the call when its time is up may be heard just before our own timer.
+    ///
+    /// Source: [gRPC over HTTP/2, Errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
+    pub(crate) fn instead_of(&self, status: Status, doing: &str) -> Status {
+        match status.code() == Code::Cancelled && self.is_past() {
+            true => self.status(doing),
+            false => status,
+        }
     }
 
     pub(crate) fn timeout(&self) -> Duration {
@@ -40,6 +66,14 @@ impl Deadline {
             "deadline of {:?} exceeded while {doing}",
             self.timeout
         ))
+    }
+}
+
+impl fmt::Debug for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deadline")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 

@@ -21,6 +21,8 @@ pub enum BuildErrorKind {
     Scheme,
     /// The authority cannot be sent over HTTP/2.
     Authority,
+    /// The user agent cannot be sent in a header.
+    UserAgent,
     /// The default service config is invalid.
     ServiceConfig,
     /// Neither `.plaintext()` nor `.tls(..)` was chosen.

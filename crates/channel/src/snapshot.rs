@@ -8,7 +8,7 @@ use trunkline_endpoint::Address;
 use trunkline_lb::{ConnectivityState, Pick, PickRequest, Picker, SubchannelId};
 use trunkline_resolver::ResolveError;
 use trunkline_service_config::ServiceConfig;
-use trunkline_status::{Code, Status};
+use trunkline_status::Status;
 
 use crate::core::Phase;
 
@@ -59,8 +59,7 @@ impl<C> Snapshot<C> {
     }
 
     /// What is seen once the channel is closed.
-    pub(crate) fn shut_down() -> Self {
-        let status = Status::new(Code::Cancelled, "the channel is closed");
+    pub(crate) fn shut_down(status: Status) -> Self {
         Self {
             state: ConnectivityState::Shutdown,
             picker: Arc::new(DropPicker(status)),

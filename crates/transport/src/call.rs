@@ -10,7 +10,8 @@ use bytes::Bytes;
 use h2::RecvStream;
 use h2::client::ResponseFuture;
 use http::{HeaderMap, Request, Response};
-use trunkline_status::{Code, Status};
+use trunkline_runtime::PeerAddr;
+use trunkline_status::Status;
 
 use crate::connection::{Connection, Shared};
 use crate::error::{CallError, Fate};
@@ -59,16 +60,18 @@ impl Connection {
     }
 
     fn refused(&self, error: &h2::Error) -> CallError {
-        // An error of the caller (a header that HTTP/2 forbids, say) does not heal elsewhere.
-        let (code, fate) = match error.is_io() || error.is_go_away() || error.is_reset() {
-            true => (Code::Unavailable, Fate::Unprocessed),
-            false => (Code::Internal, Fate::Unknown),
+        let is_lost = error.is_io() || error.is_go_away() || error.is_reset();
+        if !is_lost {
+            // An error of the caller (a header that HTTP/2 forbids, say) does not heal elsewhere.
+            let text = format!("the request cannot be sent over HTTP/2: {error}");
+            return CallError::new(Status::internal(text), Fate::Unknown);
+        }
+        let peer = &self.shared.peer;
+        let text = match self.shared.go_away_words() {
+            Some(words) => format!("connection lost: {peer} said {words}"),
+            None => format!("connection to {peer} lost: {error}"),
         };
-        let text = match self.shared.go_away_text() {
-            Some(text) => format!("connection lost: {text}"),
-            None => format!("{} takes no call: {error}", self.shared.peer),
-        };
-        CallError::new(Status::new(code, text), fate)
+        CallError::new(Status::unavailable(text), Fate::Unprocessed)
     }
 }
 
@@ -109,13 +112,14 @@ impl Future for Exchange {
                 Ok(response.map(|recv| Incoming {
                     recv,
                     shared,
-                    _wanted: wanted,
+                    wanted,
                     data_ended: false,
                 }))
             }
             Err(error) => {
                 let stream = self.response.stream_id().as_u32();
-                Err(CallError::of_stream(&error, stream, &self.shared))
+                let wanted = self.wanted.as_ref();
+                Err(call_error(&error, stream, &self.shared, wanted))
             }
         })
     }
@@ -125,7 +129,7 @@ impl Future for Exchange {
 pub struct Incoming {
     recv: RecvStream,
     shared: Arc<Shared>,
-    _wanted: Option<Wanted>,
+    wanted: Option<Wanted>,
     data_ended: bool,
 }
 
@@ -166,6 +170,12 @@ impl Incoming {
         }
     }
 
+    /// The address that it comes from.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        &self.shared.peer
+    }
+
     /// Whether it is known that nothing follows.
     #[must_use]
     pub fn is_end_stream(&self) -> bool {
@@ -173,7 +183,21 @@ impl Incoming {
     }
 
     fn error(&self, error: &h2::Error) -> CallError {
-        CallError::of_stream(error, self.recv.stream_id().as_u32(), &self.shared)
+        let stream = self.recv.stream_id().as_u32();
+        call_error(error, stream, &self.shared, self.wanted.as_ref())
+    }
+}
+
+/// Why a call ended: what h2 says of its stream, unless it was our own doing.
+fn call_error(
+    error: &h2::Error,
+    stream: u32,
+    shared: &Shared,
+    wanted: Option<&Wanted>,
+) -> CallError {
+    match wanted.and_then(Wanted::failure) {
+        Some(status) => CallError::new(status.clone(), Fate::Unknown),
+        None => CallError::of_stream(error, stream, shared),
     }
 }
 

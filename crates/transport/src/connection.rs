@@ -20,6 +20,10 @@ use crate::wire::Wire;
 /// The most of a foreign peer's first words that is kept.
 const FOREIGN_KEPT: usize = 64;
 
+/// A connection that got as far as this stream takes no new calls: the numbers of streams end at
+/// 2^31, and there must be some left for calls that come until everybody knows.
+const LAST_STREAM: u32 = 3 << 29;
+
 /// How HTTP/2 is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,11 +76,19 @@ impl fmt::Debug for Connection {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lost {
     message: String,
+    is_unused: bool,
 }
 
 impl Lost {
-    pub(crate) fn new(message: String) -> Self {
-        Self { message }
+    pub(crate) fn new(message: String, shared: &Shared) -> Self {
+        let is_unused = !shared.is_answered.load(Ordering::Relaxed);
+        Self { message, is_unused }
+    }
+
+    /// Whether the server answered no call on it.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        self.is_unused
     }
 }
 
@@ -90,7 +102,11 @@ impl fmt::Display for Lost {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) peer: PeerAddr,
+    /// From this stream on no new calls are taken.
+    last_stream: u32,
     settings_seen: AtomicBool,
+    /// Whether the server began an answer to some call.
+    is_answered: AtomicBool,
     /// The highest stream of which some HEADERS were written to the stream.
     last_sent: AtomicU32,
     go_away: OnceLock<GoAway>,
@@ -100,10 +116,12 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn new(peer: PeerAddr) -> Self {
+    fn new(peer: PeerAddr, last_stream: u32) -> Self {
         Self {
             peer,
+            last_stream,
             settings_seen: AtomicBool::new(false),
+            is_answered: AtomicBool::new(false),
             last_sent: AtomicU32::new(0),
             go_away: OnceLock::new(),
             last_processed: AtomicU32::new(u32::MAX),
@@ -117,6 +135,18 @@ impl Shared {
 
     pub(crate) fn settings_seen(&self) -> bool {
         self.settings_seen.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_answered(&self) {
+        // Most often it is so already, and a read costs the other threads nothing.
+        if !self.is_answered.load(Ordering::Relaxed) {
+            self.is_answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a good part of the numbers that streams can have is used up.
+    pub(crate) fn is_worn_out(&self) -> bool {
+        self.last_sent.load(Ordering::Relaxed) >= self.last_stream
     }
 
     pub(crate) fn set_last_sent(&self, stream: u32) {
@@ -142,15 +172,24 @@ impl Shared {
             || stream > self.last_processed.load(Ordering::Relaxed)
     }
 
+    /// What a foreign peer said first.
+    pub(crate) fn foreign(&self) -> Option<&[u8]> {
+        self.foreign.get().map(Vec::as_slice)
+    }
+
+    pub(crate) fn has_go_away(&self) -> bool {
+        self.go_away.get().is_some()
+    }
+
     /// The server's GOAWAY in words, if one came.
-    pub(crate) fn go_away_text(&self) -> Option<String> {
+    pub(crate) fn go_away_words(&self) -> Option<String> {
         let go_away = self.go_away.get()?;
         let reason = h2::Reason::from(go_away.reason);
         let debug = match go_away.debug.is_empty() {
             true => String::new(),
             false => format!(", \"{}\"", escaped(&go_away.debug)),
         };
-        Some(format!("{} said GOAWAY ({reason:?}{debug})", self.peer))
+        Some(format!("GOAWAY ({reason:?}{debug})"))
     }
 }
 
@@ -163,22 +202,26 @@ impl Shared {
 ///
 /// # Errors
 ///
-/// When the peer closes, speaks something else or breaks the protocol; the text names it and what
-/// it said.
+/// When the peer closes, takes no calls (GOAWAY), speaks something else or breaks the protocol; the
+/// text says which, and what the peer said.
 pub async fn handshake(
     stream: Box<dyn Stream>,
     options: &HttpOptions,
     on_lost: impl FnOnce(Lost) + Send + 'static,
 ) -> Result<(Connection, Link), HandshakeError> {
-    let shared = Arc::new(Shared::new(stream.peer_addr()));
+    handshake_until(LAST_STREAM, stream, options, Box::new(on_lost)).await
+}
+
+/// As [`handshake`]; the connection takes no new calls after this stream.
+async fn handshake_until(
+    last_stream: u32,
+    stream: Box<dyn Stream>,
+    options: &HttpOptions,
+    on_lost: Box<dyn FnOnce(Lost) + Send>,
+) -> Result<(Connection, Link), HandshakeError> {
+    let shared = Arc::new(Shared::new(stream.peer_addr(), last_stream));
     let wire = CompatWire::new(Wire::new(stream, Arc::clone(&shared)));
-    let fail = |error: Option<h2::Error>| {
-        HandshakeError::new(
-            shared.peer.clone(),
-            shared.foreign.get().map(Vec::as_slice),
-            error,
-        )
-    };
+    let fail = |error| HandshakeError::new(&shared, error);
     let (send, mut connection) = h2::client::Builder::new()
         .enable_push(false)
         .initial_window_size(options.stream_window)
@@ -194,10 +237,65 @@ pub async fn handshake(
     poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
         Poll::Ready(Ok(())) => Poll::Ready(Err(fail(None))),
         Poll::Ready(Err(error)) => Poll::Ready(Err(fail(Some(error)))),
+        // It takes no call, so that it never was a connection.
+        Poll::Pending if shared.has_go_away() => Poll::Ready(Err(fail(None))),
         Poll::Pending if shared.settings_seen() => Poll::Ready(Ok(())),
         Poll::Pending => Poll::Pending,
     })
     .await?;
-    let link = Link::new(connection, Arc::clone(&shared), Box::new(on_lost));
+    let link = Link::new(connection, Arc::clone(&shared), on_lost);
     Ok((Connection { send, shared }, link))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Mutex;
+
+    use async_compat::CompatExt;
+    use http::{Request, Response};
+    use trunkline_runtime::TcpOptions;
+    use trunkline_sim::Sim;
+
+    use super::*;
+    use crate::Outgoing;
+
+    /// A connection whose stream numbers run out is given up in time, and its calls are answered.
+    #[test]
+    fn stream_numbers_run_out() {
+        let sim = Sim::new(1);
+        let address = SocketAddr::from(([198, 51, 100, 1], 1));
+        let mut listener = sim.net().listen(address).expect("a free address");
+        sim.spawn("server", async move {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let mut server = h2::server::handshake(stream.compat())
+                .await
+                .expect("HTTP/2");
+            while let Some(Ok((_, mut respond))) = server.accept().await {
+                let _ = respond.send_response(Response::new(()), true);
+            }
+        });
+        let runtime = sim.runtime();
+        let lost = Arc::new(Mutex::new(None));
+        let heard = Arc::clone(&lost);
+        let on_lost = move |why| *heard.lock().expect("no panic") = Some(why);
+        sim.run(async {
+            let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
+            let stream = stream.expect("a stream");
+            let options = HttpOptions::default();
+            let handshake = handshake_until(3, stream, &options, Box::new(on_lost)).await;
+            let (connection, link) = handshake.expect("a connection");
+            runtime.spawn(Box::pin(link));
+            for is_lost in [false, true, true] {
+                let request = Request::post("http://x/s/m").body(()).expect("a request");
+                let sent = connection.send(request, Outgoing::<()>::Whole(None));
+                sent.expect("a stream").exchange.await.expect("an answer");
+                let lost = lost.lock().expect("no panic");
+                assert_eq!(lost.is_some(), is_lost, "{lost:?}");
+            }
+        });
+        let lost = lost.lock().expect("no panic").take().expect("a loss");
+        assert!(lost.to_string().contains("stream numbers"), "{lost}");
+        assert!(!lost.is_unused());
+    }
 }

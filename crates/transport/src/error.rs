@@ -14,14 +14,19 @@ pub struct HandshakeError {
     peer: PeerAddr,
     /// What the peer said first, where that was no HTTP/2.
     foreign: Option<Vec<u8>>,
+    /// The peer's GOAWAY in words, if one came.
+    go_away: Option<String>,
+    settings_seen: bool,
     source: Option<h2::Error>,
 }
 
 impl HandshakeError {
-    pub(crate) fn new(peer: PeerAddr, foreign: Option<&[u8]>, source: Option<h2::Error>) -> Self {
+    pub(crate) fn new(shared: &Shared, source: Option<h2::Error>) -> Self {
         Self {
-            peer,
-            foreign: foreign.map(<[u8]>::to_vec),
+            peer: shared.peer.clone(),
+            foreign: shared.foreign().map(<[u8]>::to_vec),
+            go_away: shared.go_away_words(),
+            settings_seen: shared.settings_seen(),
             source,
         }
     }
@@ -36,6 +41,13 @@ impl HandshakeError {
     #[must_use]
     pub fn foreign(&self) -> Option<&[u8]> {
         self.foreign.as_deref()
+    }
+
+    fn when(&self) -> &'static str {
+        match self.settings_seen {
+            true => "right after its HTTP/2 SETTINGS",
+            false => "before its HTTP/2 SETTINGS came",
+        }
     }
 }
 
@@ -57,16 +69,15 @@ impl fmt::Display for HandshakeError {
                 "the peer speaks no HTTP/2: it said \"{}\"; is this a gRPC port?",
                 escaped(foreign)
             ),
-            (None, Some(error)) if error.is_io() => {
-                write!(
-                    f,
-                    "the connection broke before the HTTP/2 SETTINGS came: {error}"
-                )
-            }
-            (None, Some(error)) => write!(f, "the HTTP/2 handshake failed: {error}"),
-            (None, None) => {
-                f.write_str("the peer closed the connection before its HTTP/2 SETTINGS came")
-            }
+            (None, source) => match (&self.go_away, source) {
+                (Some(words), _) => write!(f, "the peer takes no calls: it said {words}"),
+                (None, Some(error)) if error.is_io() => {
+                    let when = self.when();
+                    write!(f, "the connection broke {when}: {error}")
+                }
+                (None, Some(error)) => write!(f, "the HTTP/2 handshake failed: {error}"),
+                (None, None) => write!(f, "the peer closed the connection {}", self.when()),
+            },
         }
     }
 }
@@ -123,13 +134,22 @@ impl CallError {
             true => Fate::Unprocessed,
             false => Fate::Unknown,
         };
+        if let Some(reason) = error.reason().filter(|_| error.is_reset()) {
+            // h2 gave the stream up by itself, and the connection goes on.
+            let text = format!("the answer of {peer} breaks HTTP/2: {reason:?}");
+            return Self::new(Status::internal(text), fate);
+        }
         let code = match error.is_io() || error.is_go_away() || fate == Fate::Unprocessed {
             true => Code::Unavailable,
             false => Code::Internal,
         };
-        let text = match shared.go_away_text() {
-            Some(text) => format!("connection lost: {text}: {error}"),
-            None => format!("connection to {peer} lost: {error}"),
+        let text = match (shared.go_away_words(), error.reason()) {
+            (Some(words), Some(_)) => format!("connection lost: {peer} said {words}"),
+            (Some(words), None) => format!("connection lost: {peer} said {words}, then: {error}"),
+            (None, Some(reason)) => {
+                format!("connection to {peer} lost: it breaks HTTP/2: {reason:?}")
+            }
+            (None, None) => format!("connection to {peer} lost: {error}"),
         };
         Self::new(Status::new(code, text), fate)
     }

@@ -37,7 +37,7 @@ impl Link {
 
     fn lose(&mut self, why: impl FnOnce(&Shared) -> String) {
         if let Some(on_lost) = self.on_lost.take() {
-            on_lost(Lost::new(why(&self.shared)));
+            on_lost(Lost::new(why(&self.shared), &self.shared));
         }
     }
 }
@@ -47,12 +47,14 @@ impl Future for Link {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let poll = Pin::new(&mut self.connection).poll(cx);
-        if let Some(text) = self
-            .shared
-            .go_away_text()
-            .filter(|_| self.on_lost.is_some())
-        {
-            self.lose(|_| text);
+        if self.shared.has_go_away() {
+            self.lose(|shared| {
+                let words = shared.go_away_words().unwrap_or_default();
+                format!("{} said {words}", shared.peer)
+            });
+        }
+        if self.shared.is_worn_out() {
+            self.lose(|shared| format!("{}: the stream numbers are used up", shared.peer));
         }
         match poll {
             Poll::Pending => return Poll::Pending,

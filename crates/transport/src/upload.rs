@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use async_channel::{Receiver, Sender};
@@ -94,10 +95,24 @@ pub struct Upload<B> {
     waiting: Option<Bytes>,
     /// Closed when the caller gave the call up.
     wanted: Pin<Box<Receiver<Infallible>>>,
+    /// Why the call was given up, for whoever waits for the response.
+    failure: Arc<OnceLock<Status>>,
+    is_done: bool,
 }
 
 /// Held by whoever waits for the response; without it the upload ends.
-pub(crate) type Wanted = Sender<Infallible>;
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    _open: Sender<Infallible>,
+    failure: Arc<OnceLock<Status>>,
+}
+
+impl Wanted {
+    /// Why the upload gave the call up.
+    pub(crate) fn failure(&self) -> Option<&Status> {
+        self.failure.get()
+    }
+}
 
 impl<B> Upload<B> {
     pub(crate) fn new(
@@ -105,18 +120,28 @@ impl<B> Upload<B> {
         early: Vec<Frame<Bytes>>,
         rest: B,
     ) -> (Self, Wanted) {
-        let (guard, wanted) = async_channel::bounded(1);
-        let early = early.into_iter();
-        (
-            Self {
-                send,
-                early,
-                rest,
-                waiting: None,
-                wanted: Box::pin(wanted),
-            },
-            guard,
-        )
+        let (open, wanted) = async_channel::bounded(1);
+        let failure = Arc::new(OnceLock::new());
+        let upload = Self {
+            send,
+            early: early.into_iter(),
+            rest,
+            waiting: None,
+            wanted: Box::pin(wanted),
+            failure: Arc::clone(&failure),
+            is_done: false,
+        };
+        let wanted = Wanted {
+            _open: open,
+            failure,
+        };
+        (upload, wanted)
+    }
+
+    /// Tells the server that the call is off, and whoever waits why.
+    fn give_up(&mut self, why: Status) {
+        let _ = self.failure.set(why);
+        self.send.send_reset(h2::Reason::CANCEL);
     }
 }
 
@@ -164,9 +189,8 @@ where
                         return Poll::Ready(self.send.send_trailers(trailers));
                     }
                 },
-                Some(Err(_)) => {
-                    // The application's own failure: the server is told that the call is off.
-                    self.send.send_reset(h2::Reason::CANCEL);
+                Some(Err(error)) => {
+                    self.give_up(body_failed(error));
                     return Poll::Ready(Ok(()));
                 }
             }
@@ -202,7 +226,19 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Whoever reads the response hears of an error that matters.
-        self.poll_upload(cx).map(drop)
+        let _ = ready!(self.poll_upload(cx));
+        self.is_done = true;
+        Poll::Ready(())
+    }
+}
+
+impl<B> Drop for Upload<B> {
+    /// Nobody waits for an answer to half a request: the body panicked, or the runtime ends.
+    fn drop(&mut self) {
+        if !self.is_done {
+            let why = "the task that sends the request's body was dropped before its end";
+            self.give_up(Status::internal(why));
+        }
     }
 }
 

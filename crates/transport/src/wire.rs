@@ -62,7 +62,7 @@ impl Wire {
             Seen::Settings => shared.set_settings_seen(),
             Seen::GoAway(go_away) => shared.set_go_away(go_away),
             Seen::NotHttp2 => is_http2 = false,
-            Seen::Headers { .. } => {}
+            Seen::Headers { .. } => shared.set_answered(),
         });
         // Fewer octets than a frame header can tell too.
         let is_first = std::mem::take(&mut self.expects_first);

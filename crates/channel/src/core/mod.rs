@@ -45,7 +45,7 @@ pub(crate) struct Core<C> {
     resolver_error: Option<ResolveError>,
     /// By [`SubchannelId::index`].
     subchannels: Vec<Option<Subchannel<C>>>,
-    /// Back-offs that run, by their ends.
+    /// Back-offs and other waits of subchannels, by their ends.
     waits: BTreeSet<(Instant, SubchannelId)>,
     published: Published,
     outputs: VecDeque<Output>,
@@ -117,6 +117,8 @@ impl<C: Clone> Core<C> {
             Ok(endpoints) => {
                 self.tell(ChannelEvent::Endpoints(Arc::clone(&endpoints)));
                 self.resolver_error = None;
+                // The config may be new even where the policy has nothing new to show.
+                self.is_stale = true;
                 match self.configs.take(&resolution.service_config) {
                     Taken::Config { changed } => {
                         if changed {
@@ -200,11 +202,14 @@ impl<C: Clone> Core<C> {
         let Some(subchannel) = self.subchannel(id) else {
             return;
         };
-        if !matches!(subchannel.stand, Stand::Connecting { .. }) {
+        let Stand::Connecting { retry_at, .. } = subchannel.stand else {
             return;
-        }
+        };
         subchannel.backoff.reset();
-        subchannel.stand = Stand::Ready(connection);
+        subchannel.stand = Stand::Ready {
+            connection,
+            retry_at,
+        };
         self.is_stale = true;
         self.inform(id, SubchannelState::Ready, now);
         self.act(now);
@@ -225,14 +230,25 @@ impl<C: Clone> Core<C> {
     }
 
     /// Hears that a connection takes no calls any more.
-    pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: String, now: Instant) {
+    ///
+    /// One that `is_unused`, because no call was answered on it, may be followed by the next as
+    /// soon as a failed attempt might have been: a server that takes every connection and closes it
+    /// at once is not to be dialled without end.
+    pub(crate) fn handle_lost(
+        &mut self,
+        id: SubchannelId,
+        why: String,
+        is_unused: bool,
+        now: Instant,
+    ) {
         let Some(subchannel) = self.subchannel(id) else {
             return;
         };
-        if !matches!(subchannel.stand, Stand::Ready(_)) {
+        let Stand::Ready { retry_at, .. } = subchannel.stand else {
             return;
-        }
+        };
         subchannel.stand = Stand::Idle;
+        subchannel.not_before = is_unused.then_some(retry_at);
         let address = subchannel.address.clone();
         self.is_stale = true;
         self.tell(ChannelEvent::Lost { address, why });
@@ -246,7 +262,7 @@ impl<C: Clone> Core<C> {
             && until <= now
         {
             self.waits.pop_first();
-            self.end_backoff(id, now);
+            self.end_wait(id, now);
         }
         if self.policy.poll_timeout().is_some_and(|at| at <= now) {
             self.policy.handle_timeout(&mut self.actions.control(now));
@@ -261,15 +277,25 @@ impl<C: Clone> Core<C> {
             if let Some(subchannel) = self.subchannel(id) {
                 subchannel.backoff.reset();
             }
-            self.end_backoff(id, now);
+            self.end_wait(id, now);
         }
         self.act(now);
     }
 
-    fn end_backoff(&mut self, id: SubchannelId, now: Instant) {
-        if let Some(subchannel) = self.subchannel(id) {
-            subchannel.stand = Stand::Idle;
-            self.inform(id, SubchannelState::Idle, now);
+    /// The wait of a subchannel is over.
+    fn end_wait(&mut self, id: SubchannelId, now: Instant) {
+        let Some(subchannel) = self.subchannel(id) else {
+            return;
+        };
+        match subchannel.stand {
+            Stand::Held { .. } => self.start_attempt(id, now),
+            Stand::Backoff { .. } => {
+                subchannel.stand = Stand::Idle;
+                self.inform(id, SubchannelState::Idle, now);
+                // At once: the policy must hear nothing of what it removes now.
+                self.act(now);
+            }
+            _ => {}
         }
     }
 
@@ -302,7 +328,7 @@ impl<C: Clone> Core<C> {
         };
         let slots = self.subchannels.iter().map(|subchannel| {
             let subchannel = subchannel.as_ref()?;
-            let Stand::Ready(connection) = &subchannel.stand else {
+            let Stand::Ready { connection, .. } = &subchannel.stand else {
                 return None;
             };
             Some(Slot {
@@ -326,8 +352,10 @@ impl<C: Clone> Core<C> {
     fn pending(&self) -> Vec<Pending> {
         const SHOWN: usize = 4;
         let connecting = self.subchannels.iter().flatten().filter_map(|subchannel| {
-            let Stand::Connecting { phase, .. } = subchannel.stand else {
-                return None;
+            let phase = match subchannel.stand {
+                Stand::Connecting { phase, .. } => phase,
+                Stand::Held { .. } => Phase::Held,
+                _ => return None,
             };
             Some(Pending {
                 address: subchannel.address.clone(),
@@ -379,10 +407,10 @@ impl<C: Clone> Core<C> {
                     Some(Stand::Connecting { .. }) => {
                         self.outputs.push_back(Output::Cancel(id));
                     }
-                    Some(Stand::Backoff { until }) => {
+                    Some(Stand::Backoff { until } | Stand::Held { until }) => {
                         self.waits.remove(&(until, id));
                     }
-                    Some(Stand::Ready(_)) => self.is_stale = true,
+                    Some(Stand::Ready { .. }) => self.is_stale = true,
                     Some(Stand::Idle) | None => {}
                 }
             }
@@ -398,6 +426,21 @@ impl<C: Clone> Core<C> {
         if !matches!(subchannel.stand, Stand::Idle) {
             return;
         }
+        match subchannel.not_before.take().filter(|at| *at > now) {
+            Some(until) => {
+                subchannel.stand = Stand::Held { until };
+                self.waits.insert((until, id));
+                self.is_stale = true;
+            }
+            None => self.start_attempt(id, now),
+        }
+        self.inform(id, SubchannelState::Connecting, now);
+    }
+
+    fn start_attempt(&mut self, id: SubchannelId, now: Instant) {
+        let Some(subchannel) = self.subchannel(id) else {
+            return;
+        };
         let retry_at = subchannel.backoff.next_attempt(now);
         let deadline = subchannel.backoff.attempt_deadline(retry_at, now);
         subchannel.stand = Stand::Connecting {
@@ -411,7 +454,6 @@ impl<C: Clone> Core<C> {
             address,
             deadline,
         });
-        self.inform(id, SubchannelState::Connecting, now);
     }
 
     /// Tells the policy, and whoever observes, of a subchannel's new state.

@@ -17,18 +17,28 @@ pub(crate) struct Subchannel<C> {
     pub(crate) authority: Option<Authority>,
     pub(crate) backoff: Backoff,
     pub(crate) stand: Stand<C>,
+    /// When the next attempt may start.
+    pub(crate) not_before: Option<Instant>,
 }
 
 /// How a subchannel stands.
 #[derive(Debug)]
 pub(crate) enum Stand<C> {
     Idle,
+    /// An attempt is wanted, and starts at `until`: the last connection was lost too soon.
+    Held {
+        until: Instant,
+    },
     /// An attempt runs. If it fails, the next may start at `retry_at`.
     Connecting {
         retry_at: Instant,
         phase: Phase,
     },
-    Ready(C),
+    /// A connection stands, whose attempt could have been followed by the next at `retry_at`.
+    Ready {
+        connection: C,
+        retry_at: Instant,
+    },
     /// The last attempt failed.
     Backoff {
         until: Instant,
@@ -38,6 +48,8 @@ pub(crate) enum Stand<C> {
 /// How far an attempt has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// The last connection was lost before it was of use; the next attempt waits its time.
+    Held,
     /// The stream is being made.
     Dialling,
     /// The stream stands; the server's SETTINGS have not come yet.
@@ -58,6 +70,7 @@ impl<C> Subchannel<C> {
             authority,
             backoff: Backoff::new(policy, seed),
             stand: Stand::Idle,
+            not_before: None,
         }
     }
 }
@@ -65,6 +78,7 @@ impl<C> Subchannel<C> {
 impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Held => "lost before it answered any call, waiting to connect again",
             Self::Dialling => "connecting",
             Self::Handshake => "connected, but no HTTP/2 SETTINGS came yet",
         })

@@ -98,12 +98,16 @@ impl Bench {
     }
 
     fn lost(&mut self, port: u16) {
+        self.lose(port, false);
+    }
+
+    fn lose(&mut self, port: u16, is_unused: bool) {
         let mut slots = self.snapshot.slots.iter().flatten();
         let slot = slots
             .find(|slot| slot.connection == u32::from(port))
             .expect("a connection");
         self.core
-            .handle_lost(slot.id, "said GOAWAY".into(), self.now);
+            .handle_lost(slot.id, "said GOAWAY".into(), is_unused, self.now);
         self.settle();
     }
 
@@ -402,4 +406,60 @@ fn a_snapshot_tells_what_is_waited_for() {
         bench.snapshot.waiting_for("dns:///x"),
         "waiting for a connection: 127.0.0.1:1: connected, but no HTTP/2 SETTINGS came yet"
     );
+}
+
+/// A connection that is lost before it answered any call is followed by the next not before a failed
+/// attempt would be; calls wait meanwhile, and are told what for. Later, or after a call, the next
+/// attempt starts at once.
+#[test]
+fn a_connection_lost_at_once_is_not_dialled_without_end() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1]);
+    bench.connected(1);
+    bench.lose(1, true);
+    assert!(bench.running().is_empty());
+    assert_eq!(bench.pick(), Err(Pick::Queue));
+    let text = bench.snapshot.waiting_for("dns:///x");
+    assert!(text.contains("127.0.0.1:1: lost before it"), "{text}");
+    bench.wait(Duration::from_millis(1200));
+    assert_eq!(bench.running(), [1]);
+
+    bench.wait(Duration::from_millis(100));
+    bench.connected(1);
+    bench.wait(Duration::from_millis(1200));
+    bench.lose(1, true);
+    assert_eq!(bench.running(), [1], "its back-off is over");
+
+    bench.connected(1);
+    bench.lose(1, false);
+    assert_eq!(bench.running(), [1], "it was of use");
+
+    bench.connected(1);
+    bench.lose(1, true);
+    assert!(bench.running().is_empty());
+    bench.core.reset_backoff(bench.now);
+    bench.settle();
+    assert_eq!(bench.running(), [1], "the application says so");
+
+    bench.connected(1);
+    bench.lose(1, true);
+    bench.list(&[2]);
+    bench.wait(Duration::from_secs(5));
+    assert_eq!(bench.running(), [2], "nobody wants it any more");
+}
+
+/// A service config that changes how calls are made, and no policy, holds at once.
+#[test]
+fn a_new_method_config_is_seen_at_once() {
+    let mut bench = Bench::new("{}");
+    bench.list(&[1]);
+    bench.connected(1);
+    let json = r#"{"methodConfig":[{"name":[{}],"timeout":"3s"}]}"#;
+    bench.resolve(list(&[1]).with_service_config(json));
+    let method = bench
+        .snapshot
+        .config
+        .method("/s/m")
+        .expect("a method config");
+    assert_eq!(method.timeout, Some(Duration::from_secs(3)));
 }
