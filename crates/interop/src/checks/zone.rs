@@ -1,0 +1,91 @@
+//! Servers that come and go by DNS, while all connections are healthy.
+
+use super::{Stage, all_more, answers, made};
+use crate::Wrong;
+use crate::clock::until;
+use crate::servers::{Counts, OWN};
+
+/// Calls a second, of each client.
+const RATE: u32 = 50;
+
+/// A server that is counted no call while all clients make so many is out.
+const WITHOUT: u64 = 20;
+
+/// Under both schemes and on each runtime at a time.
+pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
+    let all = stage.all();
+    let Some(&(name, address)) = all.iter().find(|(name, _)| *name != OWN) else {
+        println!("skipped: zone: there is no server but ours");
+        return Ok(());
+    };
+    let Some(mut zone) = stage.zone.take() else {
+        println!("skipped: zone: this DNS server does not read its zone again");
+        return Ok(());
+    };
+    let mut traffic = Vec::new();
+    for target in stage.targets() {
+        traffic.extend(stage.traffic(&target, RATE)?);
+    }
+    for (_, address) in &all {
+        until("each server is called by each client", || {
+            Ok(answers(&traffic, *address).iter().all(|calls| *calls > 0))
+        })?;
+    }
+    let before = stage.servers.counts()?;
+
+    let others: Vec<_> = all
+        .iter()
+        .copied()
+        .filter(|(one, _)| *one != name)
+        .collect();
+    zone.without(name, address)?;
+    let closed = |counts: Counts| {
+        counts
+            .closes
+            .map(|closes| closes - before[name].closes.unwrap_or(0))
+    };
+    let took = until(&format!("{name} is called no more"), || {
+        let calls = stage.servers.count(name)?.calls;
+        for one in &traffic {
+            one.more(WITHOUT)?;
+        }
+        let now = stage.servers.count(name)?;
+        let clients = traffic.len() as u64;
+        Ok(now.calls == calls && closed(now).is_none_or(|closes| closes == clients))
+    })?;
+    let its = match closed(stage.servers.count(name)?) {
+        Some(closes) => format!("its {closes} connections closed"),
+        None => "which does not count connections".to_owned(),
+    };
+    println!(
+        "{name} taken out of the zone: out of use by {} clients after {:.1} s, {its}",
+        traffic.len(),
+        took.as_secs_f64()
+    );
+
+    zone.with_all()?;
+    let had = answers(&traffic, address);
+    let took = until(&format!("{name} is called again"), || {
+        Ok(all_more(&answers(&traffic, address), &had))
+    })?;
+    for one in &traffic {
+        one.settle()?;
+        one.none_lost("while the zone changed")?;
+    }
+    let mut others_closed = 0;
+    for (other, _) in &others {
+        let closes = stage.servers.count(other)?.closes;
+        others_closed += closes.unwrap_or(0) - before[other].closes.unwrap_or(0);
+    }
+    if others_closed > 0 {
+        return Err(format!("{others_closed} connections to other servers were closed").into());
+    }
+    println!(
+        "{name} put back: called by {} clients after {:.1} s; no other connection closed, {} calls, 0 failed",
+        traffic.len(),
+        took.as_secs_f64(),
+        made(&traffic)
+    );
+    stage.zone = Some(zone);
+    Ok(())
+}
