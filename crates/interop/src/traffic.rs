@@ -74,12 +74,6 @@ impl Traffic {
         }
     }
 
-    /// Waits until this many calls more are made.
-    pub(crate) fn more(&self, calls: u64) -> Result<(), Wrong> {
-        let enough = self.made() + calls;
-        until("more calls", || Ok(self.made() >= enough)).map(|_| ())
-    }
-
     /// Makes no more calls, and waits for the end of those that are made.
     pub(crate) fn settle(&self) -> Result<(), Wrong> {
         match self.load.settle(2 * DEADLINE) {
@@ -92,6 +86,18 @@ impl Traffic {
     pub(crate) fn go_on(&self) {
         self.load.go_on();
     }
+}
+
+/// Waits until each has made so many calls more.
+pub(crate) fn more(traffic: &[Traffic], calls: u64) -> Result<(), Wrong> {
+    let enough: Vec<u64> = traffic.iter().map(|one| one.made() + calls).collect();
+    until("more calls", || {
+        Ok(traffic
+            .iter()
+            .zip(&enough)
+            .all(|(one, enough)| one.made() >= *enough))
+    })
+    .map(|_| ())
 }
 
 fn lock(lost: &Mutex<Vec<Lost>>) -> MutexGuard<'_, Vec<Lost>> {

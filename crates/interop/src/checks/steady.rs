@@ -12,7 +12,7 @@ use super::lost_with;
 use crate::Wrong;
 use crate::clients::{Client, Named};
 use crate::clock::{LIMIT, now, until};
-use crate::traffic::Traffic;
+use crate::traffic::{Traffic, more};
 
 /// Calls a second, and for how many seconds.
 const RATE: u32 = 200;
@@ -52,16 +52,17 @@ fn steady(on: &Named) -> Result<[String; 2], Wrong> {
     publish(&dns, &[&a, &b, &c]);
     let client = Client::new(&format!("srv://{}/{SERVICE}", dns.address()), on)?;
     let traffic = Traffic::start(client, RATE);
+    let more = |calls| more(std::slice::from_ref(&traffic), calls);
     until("three backends are called", || {
         Ok(traffic.outcome().peers.len() == 3)
     })?;
 
     let (began, first) = (now(), traffic.made());
-    traffic.more(u64::from(RATE) * SECONDS / 3)?;
+    more(u64::from(RATE) * SECONDS / 3)?;
     a.sigterm()?;
-    traffic.more(u64::from(RATE) * SECONDS / 6)?;
+    more(u64::from(RATE) * SECONDS / 6)?;
     publish(&dns, &[&b, &c, &d]);
-    traffic.more(u64::from(RATE) * SECONDS / 2)?;
+    more(u64::from(RATE) * SECONDS / 2)?;
     let (took, during) = (now() - began, traffic.made() - first);
     traffic.settle()?;
     traffic.none_lost("one stopped by SIGTERM, one added")?;
@@ -87,11 +88,11 @@ fn steady(on: &Named) -> Result<[String; 2], Wrong> {
     );
 
     traffic.go_on();
-    traffic.more(u64::from(RATE))?;
+    more(u64::from(RATE))?;
     b.kill()?;
     let killed = now();
     let before = traffic.made();
-    traffic.more(u64::from(RATE) * 3)?;
+    more(u64::from(RATE) * 3)?;
     traffic.settle()?;
     let later = traffic.made() - before;
     let addresses: Vec<_> = [Some(b.address_v4()), b.address_v6()]

@@ -4,6 +4,7 @@ use super::{Stage, all_more, answers, made};
 use crate::Wrong;
 use crate::clock::until;
 use crate::servers::{Counts, OWN};
+use crate::traffic::more;
 
 /// Calls a second, of each client.
 const RATE: u32 = 50;
@@ -46,9 +47,7 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     };
     let took = until(&format!("{name} is called no more"), || {
         let calls = stage.servers.count(name)?.calls;
-        for one in &traffic {
-            one.more(WITHOUT)?;
-        }
+        more(&traffic, WITHOUT)?;
         let now = stage.servers.count(name)?;
         let clients = traffic.len() as u64;
         Ok(now.calls == calls && closed(now).is_none_or(|closes| closes == clients))
