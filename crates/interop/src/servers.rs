@@ -133,3 +133,22 @@ fn own(port: u16) -> Result<Backend, Wrong> {
     };
     Ok(Backend::start(&Program::ThisProgram, &options)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn counts_are_read() {
+        let answer =
+            json!({"event": "counts", "calls": {"/helloworld.Greeter/SayHello": 3}, "closes": 1});
+        let counts = Counts {
+            calls: 3,
+            closes: Some(1),
+        };
+        assert_eq!(Counts::read(&answer), counts);
+        assert_eq!(Counts::read(&json!({"calls": {}})), Counts::default());
+    }
+}

@@ -47,17 +47,8 @@ impl Zone {
 
     /// Publishes all servers but this one.
     pub(crate) fn without(&mut self, name: &str, address: SocketAddr) -> Result<(), Wrong> {
-        let host = &self.host;
-        let its_address = format!("{host} IN A {}", address.ip());
-        let (service, target) = (format!("_grpc._tcp.{host} IN SRV "), format!(" {name}"));
-        let (gone, left): (Vec<&str>, Vec<&str>) = self.tail.lines().partition(|line| {
-            *line == its_address || (line.starts_with(&service) && line.ends_with(&target))
-        });
-        if gone.len() != 2 {
-            let file = self.file.display();
-            return Err(format!("{file}: one A and one SRV record of {name}, not {gone:?}").into());
-        }
-        let tail = left.join("\n") + "\n";
+        let tail = without(&self.tail, &self.host, name, address)
+            .map_err(|wrong| format!("{}: {wrong}", self.file.display()))?;
         self.publish(&tail)
     }
 
@@ -69,5 +60,38 @@ impl Zone {
         std::fs::write(&new, text)
             .and_then(|()| std::fs::rename(&new, &self.file))
             .map_err(|error| format!("cannot write {}: {error}", self.file.display()).into())
+    }
+}
+
+/// The records but the one A and the one SRV record of `host` that lead to `name`.
+fn without(records: &str, host: &str, name: &str, address: SocketAddr) -> Result<String, Wrong> {
+    let its_address = format!("{host} IN A {}", address.ip());
+    let (service, target) = (format!("_grpc._tcp.{host} IN SRV "), format!(" {name}"));
+    let (gone, left): (Vec<&str>, Vec<&str>) = records.lines().partition(|line| {
+        *line == its_address || (line.starts_with(&service) && line.ends_with(&target))
+    });
+    if gone.len() != 2 {
+        return Err(format!("{host} has not one A and one SRV record for {name}: {gone:?}").into());
+    }
+    Ok(left.join("\n") + "\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORDS: &str = "go IN A 127.0.0.2\nall IN A 127.0.0.2\n_grpc._tcp.all IN SRV 0 1 80 go\n\
+                           c IN A 127.0.0.3\nall IN A 127.0.0.3\n_grpc._tcp.all IN SRV 0 1 80 c\n";
+
+    #[test]
+    fn one_server_is_left_out() {
+        let address = SocketAddr::from(([127, 0, 0, 2], 80));
+        let left = without(RECORDS, "all", "go", address).expect("the records are there");
+        let rest = "c IN A 127.0.0.3\nall IN A 127.0.0.3\n_grpc._tcp.all IN SRV 0 1 80 c\n";
+        assert_eq!(left, format!("go IN A 127.0.0.2\n{rest}"));
+        assert!(
+            without(&left, "all", "go", address).is_err(),
+            "it is gone already"
+        );
     }
 }

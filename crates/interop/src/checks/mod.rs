@@ -13,7 +13,7 @@ use crate::Wrong;
 use crate::clients::{Client, Named};
 use crate::environment::Environment;
 use crate::servers::Servers;
-use crate::traffic::Traffic;
+use crate::traffic::{Lost, Traffic};
 use crate::zone::Zone;
 
 /// Everything that takes part.
@@ -87,29 +87,52 @@ fn all_more(later: &[u64], earlier: &[u64]) -> bool {
 /// is sent, too. On an idle machine it takes less than a millisecond.
 const HEARD: Duration = Duration::from_millis(100);
 
-/// The calls that were lost with a server: each was sent to it, and before it was known to be gone.
-fn lost_with(server: &[SocketAddr], gone: Instant, traffic: &Traffic) -> Result<usize, Wrong> {
-    let (lost, on) = (traffic.lost(), traffic.client.on.name);
-    for one in &lost {
+/// How many calls were lost with a server at these addresses: each must have been sent to it, and
+/// before it was known to be gone.
+fn lost_with(server: &[SocketAddr], gone: Instant, lost: &[Lost]) -> Result<usize, Wrong> {
+    for one in lost {
         let late = one.began.saturating_duration_since(gone);
         if late > HEARD {
             let late = late.as_millis();
-            return Err(format!(
-                "on {on} a call failed that began {late} ms later: {}",
-                one.why
-            )
-            .into());
+            return Err(format!("a call failed that began {late} ms later: {}", one.why).into());
         }
-        if !server
-            .iter()
-            .any(|address| one.why.contains(&address.to_string()))
-        {
-            return Err(format!(
-                "on {on} a call failed that was not sent to {server:?}: {}",
-                one.why
-            )
-            .into());
+        let names = |address: &SocketAddr| one.why.contains(&address.to_string());
+        if !server.iter().any(names) {
+            return Err(format!("a call failed that was not sent to it: {}", one.why).into());
         }
     }
     Ok(lost.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::now;
+
+    fn check(late: Duration, why: &str, expected: Result<usize, &str>) {
+        let gone = now();
+        let lost = [Lost {
+            began: gone + late,
+            why: why.to_owned(),
+        }];
+        let server = SocketAddr::from(([127, 0, 0, 2], 5000));
+        let judged = lost_with(&[server], gone, &lost).map_err(|wrong| wrong.to_string());
+        assert_eq!(judged, expected.map_err(str::to_owned));
+    }
+
+    #[test]
+    fn only_calls_that_were_sent_to_a_killed_server_may_be_lost() {
+        let early = Duration::ZERO;
+        check(early, "Unavailable: 127.0.0.2:5000: reset", Ok(1));
+        check(
+            early,
+            "Unavailable: 127.0.0.3:5000: reset",
+            Err("a call failed that was not sent to it: Unavailable: 127.0.0.3:5000: reset"),
+        );
+        check(
+            Duration::from_millis(300),
+            "Unavailable: 127.0.0.2:5000: reset",
+            Err("a call failed that began 300 ms later: Unavailable: 127.0.0.2:5000: reset"),
+        );
+    }
 }

@@ -49,7 +49,7 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
 }
 
 fn terminate(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String, Wrong> {
-    settle(traffic)?;
+    settle_well(traffic)?;
     let (before, made_before) = (stage.servers.counts()?, made(traffic));
     go_on(traffic, BEFORE)?;
     let last = stage.servers.terminate(name)?;
@@ -99,7 +99,7 @@ fn cancelled(traffic: &[Traffic], name: &str, stopped: Instant) -> Result<u64, W
 }
 
 fn kill(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String, Wrong> {
-    settle(traffic)?;
+    settle_well(traffic)?;
     let made_before = made(traffic);
     go_on(traffic, BEFORE)?;
     stage.servers.kill(name)?;
@@ -109,13 +109,16 @@ fn kill(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String
     let address = stage.servers.address(name)?;
     let mut lost = 0;
     for one in traffic {
-        lost += lost_with(&[address], killed, one)
-            .map_err(|wrong| format!("SIGKILL to {name}: {wrong}"))?;
+        let judged = lost_with(&[address], killed, &one.lost());
+        let on = one.client.on.name;
+        lost += judged.map_err(|wrong| format!("SIGKILL to {name}: on {on} {wrong}"))?;
     }
     let made = made(traffic) - made_before;
-    Ok(format!(
-        "{lost} of {made} calls failed, all of them sent to it before it was known to be gone"
-    ))
+    let found = format!("{lost} of {made} calls failed");
+    Ok(match lost {
+        0 => found,
+        _ => format!("{found}, sent to it before it was known to be gone"),
+    })
 }
 
 /// Starts a server again, and tells how soon all clients call it.
@@ -141,6 +144,13 @@ fn called(stage: &Stage<'_>, traffic: &[Traffic], name: &str) -> Result<Duration
 /// Waits for the end of all calls.
 fn settle(traffic: &[Traffic]) -> Result<(), Wrong> {
     traffic.iter().try_for_each(Traffic::settle)
+}
+
+/// The same, where no call may have failed.
+fn settle_well(traffic: &[Traffic]) -> Result<(), Wrong> {
+    settle(traffic)?;
+    let when = "while all servers ran";
+    traffic.iter().try_for_each(|one| one.none_lost(when))
 }
 
 /// Makes calls again, and waits for so many on each runtime.
