@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::Value;
-use trunkline_testkit::backend::{Backend, Options, Program};
+use trunkline_testkit::backend::{Backend, Counters, Options, Program};
 
 use crate::Wrong;
 use crate::clock::LIMIT;
@@ -27,8 +27,8 @@ pub(crate) struct Servers {
 pub(crate) struct Counts {
     /// Calls of `SayHello`.
     pub(crate) calls: u64,
-    /// Connections closed; C-core does not tell.
-    pub(crate) closes: Option<u64>,
+    /// Connections accepted and closed; C-core does not tell.
+    pub(crate) connections: Option<(u64, u64)>,
 }
 
 impl Servers {
@@ -59,11 +59,7 @@ impl Servers {
     /// What one has counted since it started.
     pub(crate) fn count(&mut self, name: &str) -> Result<Counts, Wrong> {
         if name == OWN {
-            let counters = self.own.stats()?.total();
-            return Ok(Counts {
-                calls: counters.answers,
-                closes: Some(counters.closes),
-            });
+            return Ok(Counts::of(self.own.stats()?));
         }
         Ok(Counts::read(&self.control.ask("counts", name)?))
     }
@@ -84,12 +80,8 @@ impl Servers {
         let exit = self.own.wait(LIMIT)?;
         let counters = exit
             .counters
-            .ok_or_else(|| format!("{OWN} ended with {}, without a last word", exit.status))?
-            .total();
-        Ok(Counts {
-            calls: counters.answers,
-            closes: Some(counters.closes),
-        })
+            .ok_or_else(|| format!("{OWN} ended with {}, without a last word", exit.status))?;
+        Ok(Counts::of(counters))
     }
 
     /// Ends one by SIGKILL; when this returns, its connections are closed.
@@ -114,13 +106,32 @@ impl Servers {
 }
 
 impl Counts {
+    /// Connections that are open.
+    pub(crate) fn open(&self) -> Option<u64> {
+        let open = |(accepts, closes): (u64, u64)| accepts.saturating_sub(closes);
+        self.connections.map(open)
+    }
+
+    /// Connections that were closed.
+    pub(crate) fn closes(&self) -> Option<u64> {
+        self.connections.map(|(_, closes)| closes)
+    }
+
+    fn of(counters: Counters) -> Self {
+        let total = counters.total();
+        Self {
+            calls: total.answers,
+            connections: Some((total.accepts, total.closes)),
+        }
+    }
+
     fn read(answer: &Value) -> Self {
         Self {
             // A server that was not called does not know the method.
             calls: answer["calls"]["/helloworld.Greeter/SayHello"]
                 .as_u64()
                 .unwrap_or(0),
-            closes: answer["closes"].as_u64(),
+            connections: answer["accepts"].as_u64().zip(answer["closes"].as_u64()),
         }
     }
 }
@@ -142,11 +153,11 @@ mod tests {
 
     #[test]
     fn counts_are_read() {
-        let answer =
-            json!({"event": "counts", "calls": {"/helloworld.Greeter/SayHello": 3}, "closes": 1});
+        let calls = json!({"/helloworld.Greeter/SayHello": 3});
+        let answer = json!({"event": "counts", "calls": calls, "accepts": 2, "closes": 1});
         let counts = Counts {
             calls: 3,
-            closes: Some(1),
+            connections: Some((2, 1)),
         };
         assert_eq!(Counts::read(&answer), counts);
         assert_eq!(Counts::read(&json!({"calls": {}})), Counts::default());

@@ -3,7 +3,7 @@
 use super::{Stage, all_more, answers, made};
 use crate::Wrong;
 use crate::clock::until;
-use crate::servers::{Counts, OWN};
+use crate::servers::OWN;
 use crate::traffic::more;
 
 /// Calls a second, of each client.
@@ -27,34 +27,32 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     for target in stage.targets() {
         traffic.extend(stage.traffic(&target, RATE)?);
     }
-    for (_, address) in &all {
+    let clients = traffic.len() as u64;
+    for (name, address) in &all {
         until("each server is called by each client", || {
             Ok(answers(&traffic, *address).iter().all(|calls| *calls > 0))
+        })?;
+        // Those of earlier clients may be about to close.
+        until("one connection of each client", || {
+            let open = stage.servers.count(name)?.open();
+            Ok(open.is_none_or(|open| open == clients))
         })?;
     }
     let before = stage.servers.counts()?;
 
-    let others = all.iter().copied().filter(|(one, _)| *one != name);
     zone.without(name, address)?;
-    let closed = |counts: Counts| {
-        counts
-            .closes
-            .map(|closes| closes - before[name].closes.unwrap_or(0))
-    };
     let took = until(&format!("{name} is called no more"), || {
         let calls = stage.servers.count(name)?.calls;
         more(&traffic, WITHOUT)?;
         let now = stage.servers.count(name)?;
-        let clients = traffic.len() as u64;
-        Ok(now.calls == calls && closed(now).is_none_or(|closes| closes == clients))
+        Ok(now.calls == calls && now.open().is_none_or(|open| open == 0))
     })?;
-    let its = match closed(stage.servers.count(name)?) {
-        Some(closes) => format!("its {closes} connections closed"),
+    let its = match stage.servers.count(name)?.open() {
+        Some(open) => format!("{open} of its {clients} connections open"),
         None => "which does not count connections".to_owned(),
     };
     println!(
-        "{name} taken out of the zone: out of use by {} clients after {:.1} s, {its}",
-        traffic.len(),
+        "{name} taken out of the zone: out of use by {clients} clients after {:.1} s, {its}",
         took.as_secs_f64()
     );
 
@@ -67,22 +65,22 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
         one.settle()?;
         one.none_lost("while the zone changed")?;
     }
-    let mut open = Vec::new();
-    for (other, _) in others {
-        match (stage.servers.count(other)?.closes, before[other].closes) {
+    let mut kept = Vec::new();
+    for (other, _) in all.iter().filter(|(other, _)| *other != name) {
+        let closes = stage.servers.count(other)?.closes();
+        match (closes, before[other].closes()) {
             (Some(after), Some(before)) if after > before => {
                 return Err(format!("{} connections to {other} closed", after - before).into());
             }
-            (Some(_), Some(_)) => open.push(other),
+            (Some(_), Some(_)) => kept.push(*other),
             // It does not count them.
             _ => {}
         }
     }
     println!(
-        "{name} put back: called by {} clients after {:.1} s; no connection to {} closed, {} calls, 0 failed",
-        traffic.len(),
+        "{name} put back: called by {clients} clients after {:.1} s; no connection to {} closed, {} calls, 0 failed",
         took.as_secs_f64(),
-        open.join(", "),
+        kept.join(", "),
         made(&traffic)
     );
     stage.zone = Some(zone);
