@@ -25,7 +25,7 @@ use backends::Backends;
 use server::Server;
 use zone::Zone;
 
-/// The tests take seconds once they are built; ones that take longer than this hang.
+/// The tests take a minute once they are built; ones that take longer than this hang.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
 /// Everything that was started; all of it ends when this is dropped.
@@ -82,13 +82,17 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
             lines.join(", ")
         )));
     };
-    let run = context.run(&tests).limit(LIMIT);
+    tests.build(context)?;
+    let run = context.run(&tests.run).limit(LIMIT);
     let output = interop.tell(run).succeed()?;
-    lines.extend(output.lines().map(str::to_owned));
-    Ok(Done::Partly {
-        lines,
-        missing: interop.missing.clone(),
-    })
+    let mut missing = interop.missing.clone();
+    for line in output.lines() {
+        match line.strip_prefix("skipped: ") {
+            Some(why) => missing.push(why.to_owned()),
+            None => lines.push(line.to_owned()),
+        }
+    }
+    Ok(Done::Partly { lines, missing })
 }
 
 /// Starts everything and runs `command` against it, or the tests where it is empty.
@@ -101,29 +105,53 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
         .for_each(|why| println!("skipped: {why}"));
     let run: Run = match command.split_first() {
         Some((program, args)) => context.program(program).args(args),
-        None => context.run(&tests(context)?.ok_or_else(|| {
-            Failure::new("no package of the workspace has a target `interop`")
-                .remedy("name a command: cargo xtask interop -- COMMAND")
-        })?),
+        None => {
+            let tests = tests(context)?.ok_or_else(|| {
+                Failure::new("no package of the workspace has a target `interop`")
+                    .remedy("name a command: cargo xtask interop -- COMMAND")
+            })?;
+            tests.build(context)?;
+            context.run(&tests.run)
+        }
     };
     interop.tell(run).attached()
 }
 
-/// The command line of the tests: a binary, example or test with the name `interop` of any package.
-fn tests(context: &Context) -> Result<Option<String>, Failure> {
+/// The tests: a binary, example or test with the name `interop` of any package.
+struct Tests {
+    /// The command line that builds them.
+    build: String,
+    /// The command line that runs them.
+    run: String,
+}
+
+impl Tests {
+    /// Builds them, which may take minutes, and has a limit of its own.
+    fn build(&self, context: &Context) -> Result<(), Failure> {
+        context.run(&self.build).succeed().map(|_| ())
+    }
+}
+
+/// Looks for the tests. A line of their output that begins with `skipped: ` tells what could not be
+/// done here.
+fn tests(context: &Context) -> Result<Option<Tests>, Failure> {
     for package in context.metadata()?.members() {
         for target in package
             .targets
             .iter()
             .filter(|target| target.name == "interop")
         {
-            let line = match target.kind.as_str() {
-                "bin" => format!("cargo run --quiet -p {} --bin interop", package.name),
-                "example" => format!("cargo run --quiet -p {} --example interop", package.name),
-                "test" => format!("cargo test --quiet -p {} --test interop", package.name),
+            let name = &package.name;
+            let (build, run) = match target.kind.as_str() {
+                "bin" => ("build --bin", "run --quiet --bin"),
+                "example" => ("build --example", "run --quiet --example"),
+                "test" => ("test --no-run --test", "test --quiet --test"),
                 _ => continue,
             };
-            return Ok(Some(line));
+            return Ok(Some(Tests {
+                build: format!("cargo {build} interop -p {name}"),
+                run: format!("cargo {run} interop -p {name}"),
+            }));
         }
     }
     Ok(None)

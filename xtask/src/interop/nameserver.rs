@@ -10,6 +10,9 @@ use super::zone::{ZONE, Zone};
 use crate::context::Context;
 use crate::failure::Failure;
 
+/// The name of the one that reads a changed zone by itself.
+pub(super) const COREDNS: &str = "coredns";
+
 /// Starts one on a free port of loopback.
 pub(super) fn start(
     context: &Context,
@@ -21,7 +24,7 @@ pub(super) fn start(
         Ok((program, _)) => {
             let mut command = Command::new(program);
             command.args(["-zone", ZONE, "-file"]).arg(&zone.file);
-            Server::start("coredns", command, folder)
+            Server::start(COREDNS, command, folder)
         }
         Err(why) => {
             missing.push(format!("coredns: {why}; nsd in its place"));

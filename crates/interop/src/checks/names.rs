@@ -1,0 +1,72 @@
+//! What a real DNS server says of names, and what a caller hears of it.
+
+use super::Stage;
+use crate::Wrong;
+use crate::clients::Client;
+
+/// On each runtime.
+pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
+    let (dns, port) = (stage.environment.dns, stage.environment.port());
+    let name = &stage.environment.name;
+    let zone = name.split_once('.').map_or("", |(_, zone)| zone);
+    let server = dns.to_string();
+
+    let with_a = format!("dns://{dns}/own.{zone}:{port}");
+    found(stage, &with_a, 1)?;
+    // No answer over UDP has room for so many.
+    let many = format!("dns://{dns}/many.{zone}:{port}");
+    found(stage, &many, 120)?;
+
+    let missing = format!("no-such.{zone}");
+    let words = [missing.as_str(), &server, "NXDOMAIN"];
+    not_found(stage, &format!("dns://{dns}/{missing}:{port}"), &words)?;
+    let missing = format!("_grpc._tcp.no-such.{zone}");
+    let words = [missing.as_str(), &server, "NXDOMAIN"];
+    not_found(stage, &format!("srv://{dns}/{missing}"), &words)?;
+    let empty = format!("_grpc._tcp.{name}");
+    let words = [empty.as_str(), &server, "no such records"];
+    not_found(stage, &format!("dns://{dns}/{empty}:{port}"), &words)
+}
+
+/// The name has so many endpoints, all of them IPv4, and our own server among them answers.
+fn found(stage: &Stage<'_>, target: &str, endpoints: usize) -> Result<(), Wrong> {
+    for on in stage.runtimes {
+        let client = Client::new(target, on)?;
+        let wrong = |why: String| format!("{target} on {}: {why}", on.name);
+        let peer = client.greet_now().map_err(wrong)?;
+        if peer != stage.environment.own || client.endpoints() != endpoints {
+            let (own, found) = (stage.environment.own, client.endpoints());
+            let why =
+                format!("{found} endpoints, answered by {peer}; {endpoints} and {own} are right");
+            return Err(wrong(why).into());
+        }
+    }
+    let which = match endpoints {
+        1 => "1 endpoint, by A alone".to_owned(),
+        _ => format!("{endpoints} endpoints, over TCP"),
+    };
+    println!("{target}: {which}; 1 call on each runtime, 0 failed");
+    Ok(())
+}
+
+/// Calls fail as UNAVAILABLE at once, and their message has these words.
+fn not_found(stage: &Stage<'_>, target: &str, words: &[&str]) -> Result<(), Wrong> {
+    let mut shown = String::new();
+    for on in stage.runtimes {
+        let wrong = |why: &str| format!("{target} on {}: {why}", on.name);
+        let message = match Client::new(target, on)?.greet_now() {
+            Ok(peer) => return Err(wrong(&format!("answered by {peer}")).into()),
+            Err(message) => message,
+        };
+        let missing = words.iter().find(|word| !message.contains(**word));
+        if let Some(word) = missing {
+            return Err(wrong(&format!("`{word}` is missing in: {message}")).into());
+        }
+        if !message.starts_with("Unavailable: ") {
+            return Err(wrong(&format!("not UNAVAILABLE: {message}")).into());
+        }
+        shown = message;
+    }
+    println!("{target}: {shown}");
+    Ok(())
+}

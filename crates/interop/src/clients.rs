@@ -1,0 +1,140 @@
+//! The clients: tonic's stub over Trunkline's channel, on each runtime.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use trunkline::{BackoffPolicy, Channel, ChannelEvent, DnsOptions, Observer, PeerAddr, Runtime};
+use trunkline_testkit::proto::helloworld::HelloRequest;
+use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
+
+use crate::Wrong;
+
+/// Far longer than a call takes, so that one that has to wait for a connection is no failure.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
+
+const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
+
+/// A runtime and what it is called.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) name: &'static str,
+    pub(crate) runtime: Arc<dyn Runtime>,
+}
+
+/// All three; `tokio` is what the third one is on.
+pub(crate) fn runtimes(tokio: &tokio::runtime::Runtime) -> [Named; 3] {
+    let tokio = trunkline::Tokio::with_handle(tokio.handle().clone());
+    let named = |name, runtime| Named { name, runtime };
+    [
+        named("async-std", Arc::new(trunkline::AsyncStd::new())),
+        named("smol", Arc::new(trunkline::Smol::new())),
+        named("tokio", Arc::new(tokio)),
+    ]
+}
+
+/// A client of one target.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    pub(crate) on: Named,
+    greeter: GreeterClient<Channel>,
+    found: Found,
+}
+
+/// How many endpoints the name had of late.
+#[derive(Clone, Debug, Default)]
+struct Found(Arc<AtomicUsize>);
+
+impl Observer for Found {
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let ChannelEvent::Endpoints(endpoints) = event {
+            self.0.store(endpoints.len(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Client {
+    pub(crate) fn new(target: &str, on: &Named) -> Result<Self, Wrong> {
+        let mut dns = DnsOptions::default();
+        // In place of the 30 s that are kind to a DNS server that others use too, so that nobody
+        // has to wait; and back-offs that are as short.
+        dns.pacing.min_interval = Duration::from_millis(500);
+        let mut backoff = BackoffPolicy::default();
+        backoff.initial = Duration::from_millis(200);
+        backoff.max = Duration::from_secs(1);
+        let found = Found::default();
+        let channel = Channel::builder(target)
+            .default_service_config(ROUND_ROBIN)
+            .plaintext()
+            .runtime(Arc::clone(&on.runtime))
+            .dns(dns)
+            .backoff(backoff)
+            .observer(found.clone())
+            .build()?;
+        Ok(Self {
+            on: on.clone(),
+            greeter: GreeterClient::new(channel),
+            found,
+        })
+    }
+
+    /// How many endpoints the name has, by the last answer.
+    pub(crate) fn endpoints(&self) -> usize {
+        self.found.0.load(Ordering::Relaxed)
+    }
+
+    /// Makes a call, checks the reply, and gives who answered.
+    pub(crate) async fn greet(mut self, number: u64) -> Result<SocketAddr, String> {
+        let name = format!("caller {number}");
+        let mut request = tonic::Request::new(HelloRequest { name });
+        request.set_timeout(DEADLINE);
+        let response = self
+            .greeter
+            .say_hello(request)
+            .await
+            .map_err(|status| format!("{:?}: {}", status.code(), status.message()))?;
+        if response.get_ref().message != format!("Hello caller {number}") {
+            return Err(format!("call {number} got the reply to another call"));
+        }
+        match response.extensions().get::<PeerAddr>() {
+            Some(PeerAddr::Ip(peer)) => Ok(*peer),
+            other => Err(format!("answered by {other:?}, which is no IP address")),
+        }
+    }
+
+    /// Makes a call, and waits for its end.
+    pub(crate) fn greet_now(&self) -> Result<SocketAddr, String> {
+        let (done, answer) = channel();
+        let call = self.clone().greet(0);
+        self.on.runtime.spawn(Box::pin(async move {
+            // Whoever waited may have given up.
+            let _ = done.send(call.await);
+        }));
+        answer
+            .recv_timeout(2 * DEADLINE)
+            .unwrap_or_else(|error| Err(format!("no end long after the deadline: {error}")))
+    }
+
+    /// Makes `calls` calls, at most `at_once` at a time, and waits for their end.
+    pub(crate) fn greet_often(&self, calls: u64, at_once: u64) -> Result<(), Wrong> {
+        let (done, answers) = channel();
+        for worker in 0..at_once {
+            let (client, done) = (self.clone(), done.clone());
+            self.on.runtime.spawn(Box::pin(async move {
+                let mut number = worker;
+                while number < calls && done.send(client.clone().greet(number).await).is_ok() {
+                    number += at_once;
+                }
+            }));
+        }
+        for call in 0..calls {
+            answers
+                .recv_timeout(2 * DEADLINE)
+                .map_err(|error| format!("after {call} calls: {error}"))?
+                .map_err(|why| format!("after {call} calls: {why}"))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,105 @@
+//! Calls at a steady rate, and which of them failed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use trunkline_testkit::load::{Load, Outcome};
+
+use crate::Wrong;
+use crate::clients::{Client, DEADLINE};
+use crate::clock::{now, until};
+
+/// The calls of one client.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    pub(crate) client: Client,
+    load: Load,
+    lost: Arc<Mutex<Vec<Lost>>>,
+}
+
+/// A call that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Lost {
+    pub(crate) began: Instant,
+    pub(crate) why: String,
+}
+
+impl Traffic {
+    /// Begins with `rate` calls a second.
+    pub(crate) fn start(client: Client, rate: u32) -> Self {
+        let lost = Arc::<Mutex<Vec<Lost>>>::default();
+        let (seen, caller) = (Arc::clone(&lost), client.clone());
+        let call = move |number| {
+            let (lost, began) = (Arc::clone(&seen), now());
+            let call = caller.clone().greet(number);
+            Box::pin(async move {
+                let answer = call.await;
+                if let Err(why) = &answer {
+                    let why = why.clone();
+                    lock(&lost).push(Lost { began, why });
+                }
+                answer
+            }) as trunkline::BoxFuture<_>
+        };
+        Self {
+            load: Load::start(&client.on.runtime, rate, Box::new(call)),
+            client,
+            lost,
+        }
+    }
+
+    /// What came of the calls up to now.
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.load.outcome()
+    }
+
+    /// Calls that were begun up to now.
+    pub(crate) fn made(&self) -> u64 {
+        self.outcome().made
+    }
+
+    /// Calls that failed since this was asked last.
+    pub(crate) fn lost(&self) -> Vec<Lost> {
+        std::mem::take(&mut lock(&self.lost))
+    }
+
+    /// Whether no call has failed since [`lost`](Self::lost) was asked last.
+    pub(crate) fn none_lost(&self, when: &str) -> Result<(), Wrong> {
+        match self.lost().as_slice() {
+            [] => Ok(()),
+            [first, ..] => {
+                let (count, name) = (self.outcome().failed(), self.client.on.name);
+                Err(format!("{when}: {count} calls failed on {name}: {}", first.why).into())
+            }
+        }
+    }
+
+    /// Makes no more calls, and waits for the end of those that are made.
+    pub(crate) fn settle(&self) -> Result<(), Wrong> {
+        match self.load.settle(2 * DEADLINE) {
+            true => Ok(()),
+            false => Err(format!("calls without an end: {:?}", self.outcome()).into()),
+        }
+    }
+
+    /// Makes calls again.
+    pub(crate) fn go_on(&self) {
+        self.load.go_on();
+    }
+}
+
+/// Waits until each has made so many calls more.
+pub(crate) fn more(traffic: &[Traffic], calls: u64) -> Result<(), Wrong> {
+    let enough: Vec<u64> = traffic.iter().map(|one| one.made() + calls).collect();
+    until("more calls", || {
+        Ok(traffic
+            .iter()
+            .zip(&enough)
+            .all(|(one, enough)| one.made() >= *enough))
+    })
+    .map(|_| ())
+}
+
+fn lock(lost: &Mutex<Vec<Lost>>) -> MutexGuard<'_, Vec<Lost>> {
+    lost.lock().unwrap_or_else(PoisonError::into_inner)
+}
