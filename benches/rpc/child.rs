@@ -1,14 +1,14 @@
 //! The children as their parent sees them.
 
-use std::env;
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{self, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use crate::case::Case;
-use crate::variant::Variant;
+use crate::variant::{Contestant, own_program};
 use crate::{ROLE, client, pin, server};
 
 /// A child that says nothing for so long hangs.
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A process that this one started; ended when dropped.
 pub(crate) struct Child {
-    name: &'static str,
+    name: String,
     process: process::Child,
     input: ChildStdin,
     output: Receiver<String>,
@@ -30,15 +30,16 @@ pub(crate) struct Cost {
 
 impl Child {
     pub(crate) fn server(is_pinned: bool) -> Self {
-        let mut command = command(server::ROLE);
+        let mut command = command(&own_program(), server::ROLE);
         if is_pinned {
             command.env(pin::CORE, "1");
         }
-        Self::start("the server", command)
+        Self::start("the server".to_owned(), command)
     }
 
-    pub(crate) fn client(variant: &Variant, address: &str, is_pinned: bool) -> Self {
-        let mut command = command(variant.name);
+    pub(crate) fn client(contestant: &Contestant, address: &str, is_pinned: bool) -> Self {
+        let variant = &contestant.variant;
+        let mut command = command(&contestant.program, variant.name);
         let threads = variant.threads.to_string();
         command
             .env(client::ADDRESS, address)
@@ -47,11 +48,11 @@ impl Child {
         if is_pinned {
             command.env(pin::CORE, "0");
         }
-        Self::start(variant.name, command)
+        Self::start(contestant.label.clone(), command)
     }
 
-    fn start(name: &'static str, mut command: Command) -> Self {
-        let mut process = command.spawn().expect("this program again");
+    fn start(name: String, mut command: Command) -> Self {
+        let mut process = command.spawn().expect("a program that starts");
         let input = process.stdin.take().expect("a pipe");
         let lines = BufReader::new(process.stdout.take().expect("a pipe"));
         let (sender, output) = channel();
@@ -101,9 +102,9 @@ impl Drop for Child {
     }
 }
 
-/// This program in another role.
-fn command(role: &str) -> Command {
-    let mut command = Command::new(env::current_exe().expect("the path of this program"));
+/// A program of this kind in another role.
+fn command(program: &Path, role: &str) -> Command {
+    let mut command = Command::new(program);
     command
         .env(ROLE, role)
         .stdin(Stdio::piped())

@@ -4,6 +4,9 @@
 //! This process only conducts. One child is a server that echoes; one child for each variant makes
 //! calls when it is told to, checks every reply, and says what that took of CPU time and
 //! allocations. The variants take turns, so that the noise of the machine falls on all of them.
+//!
+//! Arguments: `--free` gives all processes all cores, and two threads to the clients' runtimes;
+//! `--beside PROGRAM` lets another build of this benchmark take part, to compare before and after.
 
 mod allocator;
 mod case;
@@ -21,7 +24,7 @@ use std::env;
 use allocator::Counting;
 use child::Child;
 use report::Report;
-use variant::Variant;
+use variant::{Contestant, Stack};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -55,8 +58,8 @@ fn compare() {
     let mut plan = match has("--bench") && !has("--test") {
         true => Plan {
             generations: 3,
-            rounds: 9,
-            calls: 3_000,
+            rounds: 5,
+            calls: 2_000,
             is_pinned: true,
         },
         false => Plan {
@@ -67,24 +70,32 @@ fn compare() {
         },
     };
     plan.is_pinned = !has("--free");
-    let variants: Vec<Variant> = match plan.is_pinned {
-        true => variant::ONE_THREAD.to_vec(),
-        false => variant::TWO_THREADS.to_vec(),
+    let variants = match plan.is_pinned {
+        true => variant::ONE_THREAD,
+        false => variant::TWO_THREADS,
     };
-    let mut report = Report::new(&variants);
+    let mut contestants: Vec<Contestant> = variants.map(Contestant::own).into();
+    let mut args = env::args().skip_while(|arg| arg != "--beside").skip(1);
+    if let Some(other) = args.next() {
+        let trunkline = variants
+            .iter()
+            .filter(|variant| variant.stack == Stack::Trunkline);
+        contestants.extend(trunkline.map(|variant| Contestant::other(*variant, &other)));
+    }
+    let mut report = Report::new(contestants.iter().map(|one| one.label.clone()).collect());
     for _ in 0..plan.generations {
-        generation(&plan, &variants, &mut report);
+        generation(&plan, &contestants, &mut report);
     }
     report.print(plan.is_pinned);
 }
 
 /// Starts all children, and lets them take turns.
-fn generation(plan: &Plan, variants: &[Variant], report: &mut Report) {
+fn generation(plan: &Plan, contestants: &[Contestant], report: &mut Report) {
     let mut server = Child::server(plan.is_pinned);
     let address = server.line();
-    let mut clients: Vec<Child> = variants
+    let mut clients: Vec<Child> = contestants
         .iter()
-        .map(|variant| Child::client(variant, address.trim(), plan.is_pinned))
+        .map(|contestant| Child::client(contestant, &address, plan.is_pinned))
         .collect();
     for case in case::CASES {
         for client in &mut clients {

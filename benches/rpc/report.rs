@@ -1,11 +1,10 @@
 //! The tables.
 
 use crate::case::{CASES, Case};
-use crate::variant::Variant;
 
 /// What was measured, by case.
 pub(crate) struct Report {
-    names: Vec<&'static str>,
+    names: Vec<String>,
     cells: Vec<Cells>,
 }
 
@@ -17,14 +16,14 @@ struct Cells {
 }
 
 impl Report {
-    pub(crate) fn new(variants: &[Variant]) -> Self {
+    pub(crate) fn new(names: Vec<String>) -> Self {
         let cells = CASES.map(|case| Cells {
             case,
             cpu_ns: Vec::new(),
             allocations: Vec::new(),
         });
         Self {
-            names: variants.iter().map(|variant| variant.name).collect(),
+            names,
             cells: cells.into(),
         }
     }
@@ -47,7 +46,7 @@ impl Report {
             true => "client on one core, server on another",
             false => "client and server on all cores",
         };
-        let baseline = self.names[0];
+        let baseline = &self.names[0];
         println!();
         println!("Client CPU a call ({place}): {baseline} in us, the others as ratios to it.");
         println!("Medians of {} rounds, with quartiles.", self.rounds());

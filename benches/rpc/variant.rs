@@ -1,5 +1,8 @@
 //! What is compared.
 
+use std::env;
+use std::path::PathBuf;
+
 /// A client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variant {
@@ -11,7 +14,7 @@ pub(crate) struct Variant {
 }
 
 /// What is under the stub.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stack {
     Tonic,
     Trunkline,
@@ -69,4 +72,36 @@ impl Variant {
         let variant = all.find(|variant| variant.name == name);
         variant.unwrap_or_else(|| panic!("no variant {name:?}"))
     }
+}
+
+/// A variant in one build of this benchmark.
+pub(crate) struct Contestant {
+    pub(crate) label: String,
+    pub(crate) variant: Variant,
+    pub(crate) program: PathBuf,
+}
+
+impl Contestant {
+    /// In this build.
+    pub(crate) fn own(variant: Variant) -> Self {
+        Self {
+            label: variant.name.to_owned(),
+            variant,
+            program: own_program(),
+        }
+    }
+
+    /// In another build.
+    pub(crate) fn other(variant: Variant, program: &str) -> Self {
+        Self {
+            label: format!("{}, other", variant.name),
+            variant,
+            program: program.into(),
+        }
+    }
+}
+
+/// The path of this program.
+pub(crate) fn own_program() -> PathBuf {
+    env::current_exe().expect("the path of this program")
 }
