@@ -1,0 +1,113 @@
+//! The children as their parent sees them.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{self, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use crate::case::Case;
+use crate::variant::{Contestant, own_program};
+use crate::{ROLE, client, pin, server};
+
+/// A child that says nothing for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A process that this one started; ended when dropped.
+pub(crate) struct Child {
+    name: String,
+    process: process::Child,
+    input: ChildStdin,
+    output: Receiver<String>,
+}
+
+/// What a round took, for each of its calls.
+pub(crate) struct Cost {
+    pub(crate) cpu_ns: f64,
+    pub(crate) allocations: f64,
+}
+
+impl Child {
+    pub(crate) fn server(is_pinned: bool) -> Self {
+        let mut command = command(&own_program(), server::ROLE);
+        if is_pinned {
+            command.env(pin::CORE, "1");
+        }
+        Self::start("the server".to_owned(), command)
+    }
+
+    pub(crate) fn client(contestant: &Contestant, address: &str, is_pinned: bool) -> Self {
+        let variant = &contestant.variant;
+        let mut command = command(&contestant.program, variant.name);
+        let threads = variant.threads.to_string();
+        command
+            .env(client::ADDRESS, address)
+            .env("ASYNC_STD_THREAD_COUNT", &threads)
+            .env("SMOL_THREADS", &threads);
+        if is_pinned {
+            command.env(pin::CORE, "0");
+        }
+        Self::start(contestant.label.clone(), command)
+    }
+
+    fn start(name: String, mut command: Command) -> Self {
+        let mut process = command.spawn().expect("a program that starts");
+        let input = process.stdin.take().expect("a pipe");
+        let lines = BufReader::new(process.stdout.take().expect("a pipe"));
+        let (sender, output) = channel();
+        thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            name,
+            process,
+            input,
+            output,
+        }
+    }
+
+    /// The next line that the child writes.
+    pub(crate) fn line(&mut self) -> String {
+        let line = self.output.recv_timeout(PATIENCE);
+        line.unwrap_or_else(|error| panic!("{} gives no answer: {error}", self.name))
+    }
+
+    /// Lets the child make calls.
+    pub(crate) fn round(&mut self, case: &Case, calls: usize, is_counted: bool) -> Cost {
+        let counted = u8::from(is_counted);
+        writeln!(self.input, "{} {calls} {counted}", case.code()).expect("a child that listens");
+        let line = self.line();
+        let numbers: Option<Vec<u32>> = line.split(' ').map(|word| word.parse().ok()).collect();
+        let Some([cpu_ns, allocations]) = numbers.as_deref() else {
+            panic!("{} says {line:?}", self.name);
+        };
+        let calls = f64::from(u32::try_from(calls).expect("not so many calls"));
+        Cost {
+            cpu_ns: f64::from(*cpu_ns) / calls,
+            allocations: f64::from(*allocations) / calls,
+        }
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It fails only when the child has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A program of this kind in another role.
+fn command(program: &Path, role: &str) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env(ROLE, role)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    command
+}

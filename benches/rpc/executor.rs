@@ -1,0 +1,70 @@
+//! Where callers run.
+
+use std::future::Future;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use crate::variant::{Shape, Variant};
+
+/// Runs callers as its variant says.
+pub(crate) struct Executor {
+    shape: Shape,
+    tokio: Option<tokio::runtime::Runtime>,
+}
+
+impl Executor {
+    pub(crate) fn new(variant: &Variant) -> Self {
+        let tokio = matches!(variant.shape, Shape::Tokio).then(|| tokio_runtime(variant.threads));
+        Self {
+            shape: variant.shape,
+            tokio,
+        }
+    }
+
+    /// Runs one future to its end.
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match (&self.tokio, self.shape) {
+            (Some(tokio), _) => tokio.block_on(future),
+            (None, Shape::SmolBlockOn) => smol::block_on(future),
+            (None, _) => async_std::task::block_on(future),
+        }
+    }
+
+    /// Runs all callers, until the last is done.
+    pub(crate) fn run<F>(&self, mut callers: Vec<F>)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        match self.shape {
+            Shape::Tokio => self.block_on(async {
+                let tasks: Vec<_> = callers.into_iter().map(tokio::spawn).collect();
+                for task in tasks {
+                    task.await.expect("a caller that ends");
+                }
+            }),
+            Shape::AsyncStdPool => self.block_on(async {
+                let tasks: Vec<_> = callers.into_iter().map(async_std::task::spawn).collect();
+                for task in tasks {
+                    task.await;
+                }
+            }),
+            Shape::AsyncStdBlockOn | Shape::SmolBlockOn => match callers.len() {
+                1 => callers.drain(..).for_each(|caller| self.block_on(caller)),
+                _ => self.block_on(FuturesUnordered::from_iter(callers).collect()),
+            },
+        }
+    }
+}
+
+fn tokio_runtime(threads: usize) -> tokio::runtime::Runtime {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    builder
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .expect("a tokio runtime")
+}

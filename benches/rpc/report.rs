@@ -1,0 +1,104 @@
+//! The tables.
+
+use crate::case::{CASES, Case};
+
+/// What was measured, by case.
+pub(crate) struct Report {
+    names: Vec<String>,
+    cells: Vec<Cells>,
+}
+
+/// What was measured of one case: a row for each round, with a number for each variant.
+struct Cells {
+    case: Case,
+    cpu_ns: Vec<Vec<f64>>,
+    allocations: Vec<Vec<f64>>,
+}
+
+impl Report {
+    pub(crate) fn new(names: Vec<String>) -> Self {
+        let cells = CASES.map(|case| Cells {
+            case,
+            cpu_ns: Vec::new(),
+            allocations: Vec::new(),
+        });
+        Self {
+            names,
+            cells: cells.into(),
+        }
+    }
+
+    pub(crate) fn add_cpu(&mut self, case: &Case, row: &[f64]) {
+        self.of(case).cpu_ns.push(row.to_vec());
+    }
+
+    pub(crate) fn add_allocations(&mut self, case: &Case, row: &[f64]) {
+        self.of(case).allocations.push(row.to_vec());
+    }
+
+    fn of(&mut self, case: &Case) -> &mut Cells {
+        let mut cells = self.cells.iter_mut();
+        cells.find(|cells| cells.case == *case).expect("a case")
+    }
+
+    pub(crate) fn print(&self, is_pinned: bool) {
+        let place = match is_pinned {
+            true => "client on one core, server on another",
+            false => "client and server on all cores",
+        };
+        let baseline = &self.names[0];
+        println!();
+        println!("Client CPU a call ({place}): {baseline} in us, the others as ratios to it.");
+        println!("Medians of {} rounds, with quartiles.", self.rounds());
+        println!();
+        self.header();
+        for cells in &self.cells {
+            let first = column(&cells.cpu_ns, 0);
+            print!("| {} | {:.1} |", cells.case, quantile(&first, 0.5) / 1e3);
+            for at in 1..self.names.len() {
+                let ratios: Vec<f64> = cells.cpu_ns.iter().map(|row| row[at] / row[0]).collect();
+                let [low, median, high] = [0.25, 0.5, 0.75].map(|q| quantile(&ratios, q));
+                print!(" {median:.2} ({low:.2} to {high:.2}) |");
+            }
+            println!();
+        }
+        println!();
+        println!("Allocations a call, medians.");
+        println!();
+        self.header();
+        for cells in &self.cells {
+            print!("| {} |", cells.case);
+            for at in 0..self.names.len() {
+                print!(" {:.1} |", quantile(&column(&cells.allocations, at), 0.5));
+            }
+            println!();
+        }
+    }
+
+    fn header(&self) {
+        println!("| | {} |", self.names.join(" | "));
+        println!("|---|{}", "---|".repeat(self.names.len()));
+    }
+
+    fn rounds(&self) -> usize {
+        self.cells[0].cpu_ns.len()
+    }
+}
+
+fn column(rows: &[Vec<f64>], at: usize) -> Vec<f64> {
+    rows.iter().map(|row| row[at]).collect()
+}
+
+/// The value below which this part of the values lies.
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "there are few values"
+    )]
+    let at = ((sorted.len() - 1) as f64 * part).round() as usize;
+    sorted[at]
+}
