@@ -11,12 +11,16 @@ pub mod io;
 mod name;
 mod record;
 mod resolv_conf;
+mod svcb;
 pub mod wire;
 
-pub use crate::answer::{FamilyAnswer, IpAnswer, Partial, Source, SrvAnswer, TxtAnswer};
+pub use crate::answer::{
+    FamilyAnswer, IpAnswer, Partial, Source, SrvAnswer, SvcbAnswer, TxtAnswer,
+};
 pub use crate::config::ClientConfig;
 pub use crate::error::{LookupError, LookupErrorKind, Outcome, ServerAttempt, Transport};
 pub use crate::hosts::Hosts;
 pub use crate::name::{Name, NameError, NameErrorKind};
 pub use crate::record::{Address, Families, Family, RecordType, Srv};
 pub use crate::resolv_conf::{Nameserver, ResolvConf, ResolvOptions};
+pub use crate::svcb::Svcb;

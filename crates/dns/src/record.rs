@@ -18,6 +18,10 @@ pub enum RecordType {
     Srv,
     /// Text.
     Txt,
+    /// Service bindings, [RFC 9460](https://www.rfc-editor.org/rfc/rfc9460).
+    Svcb,
+    /// Service bindings of HTTP, RFC 9460.
+    Https,
 }
 
 impl RecordType {
@@ -29,6 +33,8 @@ impl RecordType {
             Self::Aaaa => 28,
             Self::Srv => 33,
             Self::Txt => 16,
+            Self::Svcb => 64,
+            Self::Https => 65,
         }
     }
 
@@ -38,7 +44,7 @@ impl RecordType {
         match self {
             Self::A => Some(Family::Ipv4),
             Self::Aaaa => Some(Family::Ipv6),
-            Self::Srv | Self::Txt => None,
+            _ => None,
         }
     }
 }
@@ -50,6 +56,8 @@ impl fmt::Display for RecordType {
             Self::Aaaa => "AAAA",
             Self::Srv => "SRV",
             Self::Txt => "TXT",
+            Self::Svcb => "SVCB",
+            Self::Https => "HTTPS",
         })
     }
 }

@@ -48,7 +48,10 @@ pub fn local_answer(
         ));
     }
     let name = check_name(host)?;
-    if let Some(addresses) = hosts.get(&name, &interface) {
+    if let Some(mut addresses) = hosts.get(&name, &interface) {
+        if ends_with(&name, "localhost") {
+            complete_loopback(&mut addresses);
+        }
         return found(host, addresses, Source::Hosts, Some(name), families);
     }
     if ends_with(&name, "localhost") {
@@ -56,6 +59,25 @@ pub fn local_answer(
         return found(host, both, Source::Special, Some(name), families);
     }
     Ok(Local::Ask(name))
+}
+
+/// Adds the loopback address of a family that the hosts file leaves out, as many do with `::1`;
+/// unless it has other ideas of `localhost`.
+fn complete_loopback(addresses: &mut Vec<Address>) {
+    if !addresses.iter().all(|address| address.ip.is_loopback()) {
+        return;
+    }
+    for loopback in [
+        Ipv4Addr::LOCALHOST.into(),
+        Address::from(Ipv6Addr::LOCALHOST),
+    ] {
+        if !addresses
+            .iter()
+            .any(|other| other.family() == loopback.family())
+        {
+            addresses.push(loopback);
+        }
+    }
 }
 
 /// A name that may be asked for.

@@ -222,7 +222,6 @@ impl Lookup {
 
     /// The questions for the candidate that is next, some of them answered by the cache.
     fn load_candidate(&mut self) {
-        self.heard = false;
         let candidate = self.candidate;
         let plan = &self.plan;
         let asks = plan
@@ -255,6 +254,8 @@ impl Lookup {
                 }
             });
         self.asks = asks.collect();
+        // What the cache says is a word, too.
+        self.heard = self.asks.iter().any(|ask| ask.finding().is_some());
     }
 
     fn start_waiting(&mut self, now: Instant) {

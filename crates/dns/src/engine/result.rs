@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 pub use crate::wire::{Found, Records};
 use crate::{
     Address, Family, FamilyAnswer, IpAnswer, LookupError, LookupErrorKind, Name, Partial,
-    RecordType, ServerAttempt, Source, SrvAnswer, TxtAnswer,
+    RecordType, ServerAttempt, Source, SrvAnswer, SvcbAnswer, TxtAnswer,
 };
 
 /// What was found out about one type of records of one name.
@@ -64,7 +64,7 @@ impl Finding {
 fn addresses(records: &Records) -> impl Iterator<Item = Address> {
     let list: &[IpAddr] = match records {
         Records::Addresses(list) => list,
-        Records::Srv(_) | Records::Txt(_) => &[],
+        _ => &[],
     };
     list.iter().map(|&ip| ip.into())
 }
@@ -184,6 +184,26 @@ impl Success {
         match (self.head(now), self.records()) {
             (Some(head), Some(Records::Txt(texts))) => Ok(TxtAnswer {
                 texts,
+                canonical: head.canonical,
+                source: head.source,
+                ttl: head.ttl,
+                expires: head.expires,
+                attempts: self.attempts,
+                elapsed: self.elapsed,
+            }),
+            _ => Err(self.empty(name)),
+        }
+    }
+
+    /// The answer as service bindings.
+    ///
+    /// # Errors
+    ///
+    /// [`NoData`](LookupErrorKind::NoData) where none is in it.
+    pub fn into_svcb(mut self, name: &str, now: Instant) -> Result<SvcbAnswer, LookupError> {
+        match (self.head(now), self.records()) {
+            (Some(head), Some(Records::Svcb(records))) => Ok(SvcbAnswer {
+                records,
                 canonical: head.canonical,
                 source: head.source,
                 ttl: head.ttl,

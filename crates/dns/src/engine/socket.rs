@@ -15,6 +15,8 @@ pub(super) struct Socket {
     pub(super) attempt: Attempt,
     /// A bit for each type of records.
     pub(super) users: u8,
+    /// A connection over which nothing comes: not for new queries.
+    stale: bool,
     /// What came over a connection and is no whole message yet.
     buffer: Vec<u8>,
 }
@@ -72,6 +74,7 @@ impl Sockets {
         let fits = |socket: &&mut Socket| {
             socket.server == wanted.server
                 && socket.transport == wanted.transport
+                && !socket.stale
                 && (socket.transport == Transport::Tcp || socket.attempt == wanted.attempt)
         };
         if let Some(socket) = self.list.iter_mut().find(fits) {
@@ -111,11 +114,22 @@ impl Sockets {
         };
         let socket = &mut self.list[at];
         socket.users &= !user;
-        let over = socket.users == 0 && socket.transport == Transport::Udp;
+        let over = socket.users == 0 && (socket.stale || socket.transport == Transport::Udp);
         if over {
             self.list.swap_remove(at);
         }
         over
+    }
+
+    /// Marks connections over which nothing comes.
+    pub(super) fn retire(&mut self, ids: &[SocketId]) {
+        for socket in self
+            .list
+            .iter_mut()
+            .filter(|socket| ids.contains(&socket.id))
+        {
+            socket.stale = socket.transport == Transport::Tcp;
+        }
     }
 
     /// Forgets a socket that is dead.
@@ -137,6 +151,7 @@ impl Socket {
             transport,
             attempt,
             users,
+            stale: false,
             buffer: Vec::new(),
         }
     }

@@ -10,7 +10,7 @@ use super::driver::Driver;
 use super::files::{Files, interface_index};
 use super::flight::{Flight, Waiter};
 use super::pool::Pool;
-use super::{IpLookup, SrvLookup, TxtLookup};
+use super::{IpLookup, SrvLookup, SvcbLookup, TxtLookup};
 use crate::engine::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
 use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType};
 
@@ -62,6 +62,16 @@ impl Client {
     /// Looks up the TXT records of `name`.
     pub fn lookup_txt(&self, name: &str) -> TxtLookup {
         TxtLookup::new(Arc::clone(&self.shared), name)
+    }
+
+    /// Looks up the HTTPS records of `name`.
+    pub fn lookup_https(&self, name: &str) -> SvcbLookup {
+        SvcbLookup::new(Arc::clone(&self.shared), name, RecordType::Https)
+    }
+
+    /// Looks up the SVCB records of `name`.
+    pub fn lookup_svcb(&self, name: &str) -> SvcbLookup {
+        SvcbLookup::new(Arc::clone(&self.shared), name, RecordType::Svcb)
     }
 }
 

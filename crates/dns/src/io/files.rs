@@ -102,7 +102,9 @@ impl Files {
         if text.is_none() && !first {
             return None;
         }
-        if let Some(text) = text {
+        // At the first look a file that is missing counts as an empty one.
+        let watched = matches!(self.resolv_conf.origin, Origin::File(_));
+        if let Some(text) = text.or_else(|| watched.then(Vec::new)) {
             let mut conf = ResolvConf::parse(&text);
             // A file that is being written names no server yet: what works is kept until it does.
             let whole = !conf.nameservers.is_empty() || self.config.servers.is_some();

@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 use super::client::{Begun, Shared};
 use super::flight::Waiter;
 use crate::engine::{Local, Success};
-use crate::{Families, FamilyAnswer, IpAnswer, LookupError, RecordType, SrvAnswer, TxtAnswer};
+use crate::{
+    Families, FamilyAnswer, IpAnswer, LookupError, RecordType, SrvAnswer, SvcbAnswer, TxtAnswer,
+};
 
 /// A lookup of addresses: a future of the whole answer, and a source of what comes in between.
 ///
@@ -220,5 +222,25 @@ impl Future for TxtLookup {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0
             .poll(cx, |success, name, now| success.into_txt(name, now))
+    }
+}
+
+/// A lookup of HTTPS or SVCB records: a future of the answer.
+#[derive(Debug)]
+#[must_use = "a lookup does nothing unless it is polled"]
+pub struct SvcbLookup(Records);
+
+impl SvcbLookup {
+    pub(super) fn new(shared: Arc<Shared>, name: &str, record_type: RecordType) -> Self {
+        Self(Records::new(shared, name, record_type))
+    }
+}
+
+impl Future for SvcbLookup {
+    type Output = Result<SvcbAnswer, LookupError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0
+            .poll(cx, |success, name, now| success.into_svcb(name, now))
     }
 }

@@ -13,4 +13,4 @@ mod wakers;
 
 pub use self::client::Client;
 pub use self::files::interface_index;
-pub use self::lookup::{IpLookup, SrvLookup, TxtLookup};
+pub use self::lookup::{IpLookup, SrvLookup, SvcbLookup, TxtLookup};

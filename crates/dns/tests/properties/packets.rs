@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
-use hickory_proto::rr::rdata::{A, AAAA, CNAME, SOA, SRV, TXT};
+use hickory_proto::rr::rdata::svcb::{Alpn, SvcParamKey, SvcParamValue};
+use hickory_proto::rr::rdata::{A, AAAA, CNAME, HTTPS, SOA, SRV, SVCB, TXT};
 use hickory_proto::rr::{Name as WireName, RData, Record, RecordType as Code};
 use trunkline_dns::wire::{Malformed, Records, Reply, Skeleton, read_reply};
 use trunkline_dns::{Name, RecordType, Transport};
@@ -11,11 +12,12 @@ use trunkline_dns::{Name, RecordType, Transport};
 use crate::Octets;
 
 const ID: u16 = 0x1234;
-const TYPES: [(RecordType, Code); 4] = [
+const TYPES: [(RecordType, Code); 5] = [
     (RecordType::A, Code::A),
     (RecordType::Aaaa, Code::AAAA),
     (RecordType::Srv, Code::SRV),
     (RecordType::Txt, Code::TXT),
+    (RecordType::Https, Code::HTTPS),
 ];
 
 /// Reading never panics; what the whole decode takes, the walk takes; every address that is found
@@ -72,6 +74,14 @@ fn corpus() -> Vec<Vec<u8>> {
     let a = |last| RData::A(A(Ipv4Addr::new(192, 0, 2, last)));
     let srv = |target: &str| RData::SRV(SRV::new(1, 2, 3, name(target)));
     let txt = RData::TXT(TXT::new(vec!["grpc_config=[]".into(), "more".into()]));
+    let params = vec![
+        (
+            SvcParamKey::Alpn,
+            SvcParamValue::Alpn(Alpn(vec!["h2".into()])),
+        ),
+        (SvcParamKey::Port, SvcParamValue::Port(8443)),
+    ];
+    let https = RData::HTTPS(HTTPS(SVCB::new(1, name("svc.test."), params)));
     vec![
         message(Code::A, vec![("a.test.", a(1)), ("a.test.", a(2))]),
         message(
@@ -87,6 +97,7 @@ fn corpus() -> Vec<Vec<u8>> {
             vec![("a.test.", srv("b.test.")), ("a.test.", srv("."))],
         ),
         message(Code::TXT, vec![("a.test.", txt)]),
+        message(Code::HTTPS, vec![("a.test.", https)]),
         message(Code::A, vec![]),
     ]
 }
@@ -104,7 +115,7 @@ fn packets() {
             found += usize::from(matches!(reply, Reply::Found(_)));
         }
     }
-    assert_eq!(found, 5, "the corpus is what it is meant to be");
+    assert_eq!(found, 6, "the corpus is what it is meant to be");
     let mut octets = Octets::from_seed(1);
     for round in 0..20_000 {
         let bad = octets.mutate(&corpus[round % corpus.len()]);

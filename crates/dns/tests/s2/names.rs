@@ -221,7 +221,6 @@ fn s2_41_the_hosts_file() {
         Ok(&["10.0.0.1", "10.0.0.2", "fe80::1%3"]),
     );
     check(&sim, &client, "bOth.aLias.", Ok(&["10.0.0.1"]));
-    check(&sim, &client, "localhost", Ok(&["127.0.0.1"]));
     let error = sim
         .run(client.lookup_ip("four", Families::Ipv6))
         .expect_err("IPv4 alone");
@@ -230,6 +229,23 @@ fn s2_41_the_hosts_file() {
     check4(&sim, &client, "none", Ok(&[&ip4(1)]));
     let answer = lookup4(&sim, &client, "four").expect("an answer");
     assert_eq!((answer.source, answer.ttl), (Source::Hosts, None));
+}
+
+/// 39, 41: of `localhost` the hosts file may leave a family out, as many do; it may also send it
+/// elsewhere.
+#[test]
+fn s2_39_localhost_in_the_hosts_file() {
+    for (text, expected) in [
+        ("127.0.0.1 localhost", &["127.0.0.1", "::1"][..]),
+        ("127.0.0.9 localhost\n::1 localhost", &["127.0.0.9", "::1"]),
+        ("10.0.0.1 localhost", &["10.0.0.1"]),
+        ("10.0.0.1 a.localhost", &["127.0.0.1", "::1"]),
+    ] {
+        let sim = Sim::new();
+        let config = config(&[ONE]).hosts(Hosts::parse(text.as_bytes()));
+        let client = client(&sim, config);
+        check(&sim, &client, "localhost", Ok(expected));
+    }
 }
 
 /// 43: a name that is not ASCII is refused, with the advice to write its `xn--` form.

@@ -149,6 +149,23 @@ fn s2_12_a_half_reply_has_a_deadline() {
     assert!(sim.elapsed() - before < ms(10_000));
 }
 
+/// 12: after silence over a connection the query goes over a new one.
+#[test]
+fn s2_12_a_stuck_connection_is_left() {
+    let sim = Sim::new();
+    let mut first = None;
+    sim.server(ONE, move |asked| {
+        match *first.get_or_insert(asked.socket) == asked.socket {
+            true => Vec::new(),
+            false => asked.address(1).after(1),
+        }
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
+    assert!(sim.elapsed() < ms(2010), "{:?}", sim.elapsed());
+    assert_eq!(sim.open_sockets(), 0);
+}
+
 /// 12: a message with another id over TCP is passed over.
 #[test]
 fn s2_12_foreign_messages_are_passed_over() {

@@ -22,22 +22,14 @@ impl Lookup {
         now: Instant,
     ) {
         let id = message.first_chunk().map(|&id| u16::from_be_bytes(id));
-        let mut target = None;
-        for ask in 0..self.asks.len() {
-            let Some(active) = self.uses(ask, socket) else {
-                continue;
-            };
-            if Some(active.attempt.id) == id {
-                target = Some(ask);
-            } else if message.len() < 12 {
-                active.attempt.ignored = active.attempt.ignored.saturating_add(1);
-            }
-        }
-        match target {
+        let asked = (0..self.asks.len()).find(|&ask| {
+            let active = self.uses(ask, socket);
+            active.is_some_and(|active| Some(active.attempt.id) == id)
+        });
+        match asked {
             Some(ask) => self.handle_reply(ask, message, cut, now),
             // It answers nothing that was asked here: as if it had not come.
-            None if message.len() >= 12 => self.ignore(socket),
-            None => {}
+            None => self.ignore(socket),
         }
     }
 

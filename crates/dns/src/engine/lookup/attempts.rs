@@ -32,7 +32,7 @@ impl Lookup {
             server: 0,
             silence: false,
             give_up: None,
-            attempt: self.exchange(0, 0, now),
+            attempt: self.exchange(0, 0, self.first_transport(), now),
         });
         self.send(ask, false);
     }
@@ -42,19 +42,29 @@ impl Lookup {
         let Some(active) = self.asks[ask].active() else {
             return;
         };
-        let exchange = self.exchange(active.server, active.round, now);
+        let (server, round) = (active.server, active.round);
+        let exchange = self.exchange(server, round, self.first_transport(), now);
         if let Some(active) = self.asks[ask].active_mut() {
             active.attempt = exchange;
         }
         self.send(ask, false);
     }
 
-    /// An exchange with a server that has not begun.
-    fn exchange(&mut self, server: usize, round: u32, now: Instant) -> Exchange {
-        let transport = match self.plan.tcp_only {
+    fn first_transport(&self) -> Transport {
+        match self.plan.tcp_only {
             true => Transport::Tcp,
             false => Transport::Udp,
-        };
+        }
+    }
+
+    /// An exchange with a server that has not begun.
+    fn exchange(
+        &mut self,
+        server: usize,
+        round: u32,
+        transport: Transport,
+        now: Instant,
+    ) -> Exchange {
         let timeout = self.timeout(server, round, transport);
         let planned = &self.plan.servers[server];
         // The server's own timer starts anew with a copy; a short attempt needs none.
@@ -182,36 +192,20 @@ impl Lookup {
         active.attempt.sockets.contains(&socket).then_some(active)
     }
 
-    /// Asks the same server the same again: with a new id, and what else has changed.
+    /// Asks the same server the same again: with a new id, and what `change` changes.
     pub(super) fn again(&mut self, ask: usize, change: impl FnOnce(&mut Exchange), now: Instant) {
         self.release(ask);
-        let Some(active) = self.asks[ask].active() else {
+        let Some(active) = self.asks[ask].active_mut() else {
             return;
         };
-        let (server, round) = (active.server, active.round);
-        let mut next = self.exchange(server, round, now);
+        change(&mut active.attempt);
+        let (server, round, transport) = (active.server, active.round, active.attempt.transport);
+        let next = self.exchange(server, round, transport, now);
         if let Some(active) = self.asks[ask].active_mut() {
-            let old = &active.attempt;
-            next.transport = old.transport;
-            next.edns = old.edns;
-            next.bad_cookies = old.bad_cookies;
-            next.cookie = old.cookie.clone();
-            change(&mut next);
-            if next.transport == Transport::Tcp {
-                next.copy_at = None;
-            }
-            active.attempt = next;
-        }
-        if self.is_tcp(ask) {
-            let timeout = self.asks[ask].active().map(|active| active.attempt.timeout);
-            let name = self.name().clone();
-            let longer = timeout
-                .unwrap_or_default()
-                .max(self.plan.timeout.min(COPY_AFTER));
-            if let Some(active) = self.asks[ask].active_mut() {
-                active.attempt.sent_name = name;
-                active.attempt.deadline = now + longer;
-            }
+            let old = std::mem::replace(&mut active.attempt, next);
+            active.attempt.edns = old.edns;
+            active.attempt.cookie = old.cookie;
+            active.attempt.bad_cookies = old.bad_cookies;
         }
         self.send(ask, false);
     }
@@ -231,7 +225,12 @@ impl Lookup {
         let address = self.plan.servers[active.server].address;
         self.outputs
             .push_back(Output::Report(Report::Failed { server: address }));
-        active.silence |= matches!(outcome, Outcome::TimedOut { .. });
+        let silent_now = matches!(outcome, Outcome::TimedOut { .. });
+        if silent_now {
+            // A connection that is stuck is not used again.
+            self.sockets.retire(&active.attempt.sockets);
+        }
+        active.silence |= silent_now;
         active.server += 1;
         if active.server == servers {
             active.server = 0;
@@ -249,10 +248,7 @@ impl Lookup {
                 self.give_up(ask, now);
                 return;
             }
-            if servers == 1
-                && active.attempt.transport == Transport::Udp
-                && matches!(outcome, Outcome::TimedOut { .. })
-            {
+            if servers == 1 && active.attempt.transport == Transport::Udp && silent_now {
                 self.repeat(ask, now);
                 return;
             }

@@ -1,0 +1,173 @@
+//! Service bindings: HTTPS and SVCB records.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use crate::Name;
+
+/// One HTTPS or SVCB record ([RFC 9460](https://www.rfc-editor.org/rfc/rfc9460)).
+///
+/// Nothing is followed: an alias is the caller's to look up, and to give up on after some steps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Svcb {
+    /// Lower is asked first; 0 says that the record is an alias, without parameters.
+    pub priority: u16,
+    /// The host, or the name that the alias is for; `.` stands for the owner of the record, or for
+    /// an alias of nothing. Hostile text.
+    pub target: Name,
+    /// Whether the protocol's default ALPN is *not* to be added to the list.
+    pub no_default_alpn: bool,
+    /// The port, where it is not the protocol's.
+    pub port: Option<u16>,
+    /// IPv4 addresses to begin with until the host was looked up.
+    pub ipv4_hints: Vec<Ipv4Addr>,
+    /// IPv6 addresses to begin with until the host was looked up.
+    pub ipv6_hints: Vec<Ipv6Addr>,
+    /// The ECHConfigList of TLS, as it came.
+    pub ech: Option<Vec<u8>>,
+    /// ALPN ids, each after its length.
+    alpn: Vec<u8>,
+}
+
+/// Keys of parameters (RFC 9460 section 14.3.2).
+const MANDATORY: u16 = 0;
+const ALPN: u16 = 1;
+const NO_DEFAULT_ALPN: u16 = 2;
+const PORT: u16 = 3;
+const IPV4_HINT: u16 = 4;
+const ECH: u16 = 5;
+const IPV6_HINT: u16 = 6;
+
+/// Why the parameters of a record are of no use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unusable {
+    /// They break the format (RFC 9460 section 2.2).
+    Malformed,
+    /// One that is not known here must be understood (section 8): the record counts as absent.
+    NotUnderstood,
+}
+
+impl Svcb {
+    /// The ALPN ids, in the server's order.
+    pub fn alpn(&self) -> impl Iterator<Item = &[u8]> {
+        pieces(&self.alpn).map_while(|piece| piece)
+    }
+
+    /// Reads the parameters of a record.
+    pub(crate) fn parse(priority: u16, target: Name, params: &[u8]) -> Result<Self, Unusable> {
+        let mut record = Self {
+            priority,
+            target,
+            no_default_alpn: false,
+            port: None,
+            ipv4_hints: Vec::new(),
+            ipv6_hints: Vec::new(),
+            ech: None,
+            alpn: Vec::new(),
+        };
+        let mut keys = Keys::default();
+        let mut rest = params;
+        while !rest.is_empty() {
+            let (head, tail) = rest.split_first_chunk::<4>().ok_or(Unusable::Malformed)?;
+            let key = u16::from_be_bytes([head[0], head[1]]);
+            let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
+            let (value, tail) = tail.split_at_checked(length).ok_or(Unusable::Malformed)?;
+            keys.add(key)?;
+            // An alias has no parameters; such as it has are passed over (section 2.4.2).
+            if priority != 0 {
+                record
+                    .set(key, value, &mut keys)
+                    .ok_or(Unusable::Malformed)?;
+            }
+            rest = tail;
+        }
+        if priority != 0 {
+            keys.check()?;
+            if record.no_default_alpn && record.alpn.is_empty() {
+                return Err(Unusable::Malformed);
+            }
+        }
+        Ok(record)
+    }
+
+    fn set(&mut self, key: u16, value: &[u8], keys: &mut Keys) -> Option<()> {
+        let some = !value.is_empty();
+        match key {
+            MANDATORY => keys.mandatory = some.then(|| value.to_vec())?,
+            ALPN => {
+                let good = pieces(value).all(|piece| piece.is_some_and(|id| !id.is_empty()));
+                self.alpn = (some && good).then(|| value.to_vec())?;
+            }
+            NO_DEFAULT_ALPN => self.no_default_alpn = (!some).then_some(true)?,
+            PORT => self.port = Some(u16::from_be_bytes(value.try_into().ok()?)),
+            IPV4_HINT => self.ipv4_hints = hints::<4, _>(value)?,
+            ECH => self.ech = Some(value.to_vec()),
+            IPV6_HINT => self.ipv6_hints = hints::<16, _>(value)?,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+fn hints<const N: usize, T: From<[u8; N]>>(value: &[u8]) -> Option<Vec<T>> {
+    let (hints, rest) = value.as_chunks::<N>();
+    let good = rest.is_empty() && !hints.is_empty();
+    good.then(|| hints.iter().map(|&octets| octets.into()).collect())
+}
+
+/// Pieces that each come after their length; `None` where one is cut off, then no more.
+fn pieces(mut rest: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
+    std::iter::from_fn(move || {
+        let (&length, tail) = rest.split_first()?;
+        let piece = tail.split_at_checked(length.into());
+        rest = piece.map_or(&[], |(_, tail)| tail);
+        Some(piece.map(|(piece, _)| piece))
+    })
+}
+
+/// The keys of a record, in their order.
+#[derive(Default)]
+struct Keys {
+    last: Option<u16>,
+    /// The known ones, a bit each.
+    known: u8,
+    mandatory: Vec<u8>,
+}
+
+impl Keys {
+    /// Keys must rise (section 2.2).
+    fn add(&mut self, key: u16) -> Result<(), Unusable> {
+        if self.last.is_some_and(|last| last >= key) {
+            return Err(Unusable::Malformed);
+        }
+        self.last = Some(key);
+        if key <= IPV6_HINT {
+            self.known |= 1 << key;
+        }
+        Ok(())
+    }
+
+    /// The mandatory keys must rise, be there, and be known (section 8).
+    fn check(&self) -> Result<(), Unusable> {
+        let (keys, rest) = self.mandatory.as_chunks::<2>();
+        if !rest.is_empty() {
+            return Err(Unusable::Malformed);
+        }
+        let mut last = MANDATORY;
+        let mut understood = true;
+        for key in keys {
+            let key = u16::from_be_bytes(*key);
+            let there = key > IPV6_HINT || self.known & 1 << key != 0;
+            if key <= last || !there {
+                return Err(Unusable::Malformed);
+            }
+            understood &= key <= IPV6_HINT;
+            last = key;
+        }
+        if understood {
+            Ok(())
+        } else {
+            Err(Unusable::NotUnderstood)
+        }
+    }
+}
