@@ -21,4 +21,21 @@ impl<'a> Actions<'a> {
         self.0 = rest;
         first % bound
     }
+
+    /// The next octet.
+    pub(crate) fn octet(&mut self) -> u8 {
+        let Some((first, rest)) = self.0.split_first() else {
+            return 0;
+        };
+        self.0 = rest;
+        *first
+    }
+
+    /// Fewer than `bound` octets, as they are.
+    pub(crate) fn octets(&mut self, bound: u8) -> Vec<u8> {
+        let count = usize::from(self.below(bound)).min(self.0.len());
+        let (octets, rest) = self.0.split_at(count);
+        self.0 = rest;
+        octets.to_vec()
+    }
 }

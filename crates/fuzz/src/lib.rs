@@ -3,6 +3,8 @@
 
 mod actions;
 mod diff;
+mod dns;
+mod dns_engine;
 mod map;
 mod target;
 
@@ -11,6 +13,8 @@ mod target;
 pub use libfuzzer_sys;
 
 pub use crate::diff::endpoint_diff;
+pub use crate::dns::{dns_hosts, dns_packet, dns_resolv_conf};
+pub use crate::dns_engine::dns_engine;
 pub use crate::map::{address_map, endpoint_map};
 pub use crate::target::{target_authority, target_parse};
 
@@ -24,6 +28,10 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("endpoint_map", endpoint_map),
     ("address_map", address_map),
     ("endpoint_diff", endpoint_diff),
+    ("dns_packet", dns_packet),
+    ("dns_resolv_conf", dns_resolv_conf),
+    ("dns_hosts", dns_hosts),
+    ("dns_engine", dns_engine),
 ];
 
 /// Makes a fuzz target of a property: for libFuzzer where that is asked for by `--cfg fuzzing`, else

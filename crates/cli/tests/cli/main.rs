@@ -3,6 +3,7 @@
 mod call;
 mod command;
 mod connect;
+mod hostile;
 mod resolve;
 mod target;
 mod watch;

@@ -1,0 +1,211 @@
+//! Sections 2.24 to 2.31: what is believed of an answer that came from whom it should.
+
+use serde_json::json;
+use trunkline_testkit::dns::{Data, Rcode, Record, Reply, Type};
+
+use super::{
+    BOTH, Made, V4, evil_record, honest, message, resolve, resolve_target, server, telling, truth,
+};
+
+fn cname(owner: &str, target: &str) -> Record {
+    Record::new(Data::Cname(target.into())).owned_by(owner)
+}
+
+fn address(owner: &str) -> Record {
+    Record::new(Data::A(V4.into())).owned_by(owner)
+}
+
+/// `length` CNAME records from `a.test`, and the address at their end.
+fn chain(length: usize) -> Vec<Record> {
+    let name = |at: usize| match at {
+        0 => "a.test".to_owned(),
+        at => format!("n{at}.test"),
+    };
+    let mut records: Vec<_> = (0..length)
+        .map(|at| cname(&name(at), &name(at + 1)))
+        .collect();
+    records.push(address(&name(length)));
+    records
+}
+
+/// The chain is followed in the message, in whatever order it is, up to 16; nothing of it is asked
+/// for.
+#[test]
+fn chains_are_followed_in_the_message() {
+    let reversed = |mut records: Vec<Record>| {
+        records.reverse();
+        records
+    };
+    let self_loop = vec![cname("a.test", "a.test")];
+    let loop_of_two = vec![cname("a.test", "b.test"), cname("b.test", "a.test")];
+    let cases: [(&str, Vec<Record>, bool); 9] = [
+        ("one", chain(1), true),
+        (
+            "in other letters",
+            vec![cname("A.test", "B.TEST"), address("b.Test")],
+            true,
+        ),
+        ("reversed", reversed(chain(3)), true),
+        ("16", chain(16), true),
+        ("16, reversed", reversed(chain(16)), true),
+        ("17", chain(17), false),
+        ("to itself", self_loop, false),
+        ("in a circle", loop_of_two, false),
+        ("to nowhere", vec![cname("a.test", "b.test")], false),
+    ];
+    for (what, records, fine) in cases {
+        let server = server(Reply::no_data());
+        server.set("a.test", Type::A, Reply::records(records));
+        let told = resolve(&[server.address()], "", "a.test");
+        match fine {
+            true => told.expect(what, &BOTH[..1]),
+            false => assert_eq!(
+                (told.status, told.kind()),
+                (1, "no_data"),
+                "{what}: {told:?}"
+            ),
+        }
+        assert_eq!(server.total(), 2, "{what}");
+    }
+}
+
+/// That a name does not exist is believed, whatever comes with it.
+#[test]
+fn nxdomain_with_records_is_nxdomain() {
+    let cases: [(&str, Made<Vec<Record>>); 2] = [
+        ("an address", |query| vec![evil_record(query)]),
+        ("a chain", |_| vec![cname("a.test", "gone.test")]),
+    ];
+    for (what, records) in cases {
+        let server = server(telling(move |query| {
+            let mut reply = Reply::rcode(Rcode::NXDOMAIN);
+            reply.answers = records(query);
+            vec![message(query, &reply)]
+        }));
+        let told = resolve(&[server.address()], "", "a.test");
+        told.expect_error(what, "not_found", &["nxdomain"]);
+    }
+}
+
+/// An address has the length that it must have: else the server has failed, and the next is asked.
+#[test]
+fn addresses_of_another_length_are_the_servers_failure() {
+    let other = honest();
+    for length in [0, 3, 5, 15, 17] {
+        let bad = server(telling(move |query| {
+            let data = Data::Raw(query.record_type, vec![6; length]);
+            vec![message(query, &Reply::data(60, [data]))]
+        }));
+        let told = resolve(&[bad.address(), other.address()], "", "a.test");
+        told.expect("the other server's", &BOTH);
+        let told = resolve(&[bad.address()], "options attempts:1", "a.test");
+        told.expect_error("alone", "unavailable", &["malformed"]);
+    }
+}
+
+/// Records that nobody asked for may be as broken as they like.
+#[test]
+fn broken_records_of_other_types_are_passed_over() {
+    let server = server(telling(|query| {
+        let broken = [(257, 1), (65, 0), (64, 3), (46, 2), (48, 0), (65_280, 0)];
+        let mut reply = Reply::default();
+        let all = broken.map(|(code, length)| Data::Raw(Type(code), vec![0xff; length]));
+        reply.answers = all.clone().map(Record::new).to_vec();
+        reply.additional = all.map(Record::new).to_vec();
+        let good = match query.record_type {
+            Type::A => Data::A(V4.into()),
+            _ => Data::Aaaa(super::V6.parse().expect("an address")),
+        };
+        reply.answers.push(Record::new(good));
+        vec![message(query, &reply)]
+    }));
+    resolve(&[server.address()], "", "a.test").expect("one that is good", &BOTH);
+}
+
+/// The TTL is the least along the chain; with its top bit set it counts as 0.
+#[test]
+fn the_least_ttl_counts() {
+    for (cname_ttl, ttl, least) in [(9000, 60, 60), (30, 300, 30), (60, 1 << 31, 0), (0, 60, 0)] {
+        let server = server(Reply::no_data());
+        let chain = [
+            cname("a.test", "b.test").with_ttl(cname_ttl),
+            address("b.test").with_ttl(ttl),
+            Record::new(Data::A([192, 0, 2, 7].into()))
+                .owned_by("z.test")
+                .with_ttl(1),
+        ];
+        server.set("a.test", Type::A, Reply::records(chain));
+        let told = resolve(&[server.address()], "", "a.test");
+        told.expect("a chain", &BOTH[..1]);
+        let left = told.object["ttl_secs"].as_f64().expect("a TTL");
+        let least = f64::from(least);
+        assert!((least - 5.0..=least).contains(&left), "{told:?}");
+    }
+}
+
+/// An address that is there twice is one endpoint.
+#[test]
+fn doubled_addresses_are_one() {
+    let server = server(telling(|query| {
+        let one = truth(query);
+        let data = one[query.question_end..].to_vec();
+        // The record of the honest answer, three times; EDNS behind it once.
+        let (record, opt) = data.split_at(data.len() - 11);
+        let head = [&one[..6], &[0, 3], &one[8..query.question_end]].concat();
+        vec![[&head[..], record, record, record, opt].concat()]
+    }));
+    resolve(&[server.address()], "", "a.test").expect("three of one", &BOTH);
+}
+
+/// A service that says it is not there is none; additional addresses are not believed; hostile
+/// targets harm nobody.
+#[test]
+fn services() {
+    let srv = |target: &str| Data::Srv {
+        priority: 0,
+        weight: 0,
+        port: 1,
+        target: target.into(),
+    };
+    let service = "_grpc._tcp.x.test";
+    let target = format!("srv:///{service}");
+    let server = honest();
+    server.set(service, Type::SRV, Reply::data(60, [srv(".")]));
+    let told = resolve_target(&[server.address()], "", "", &[&target]);
+    assert_eq!((told.status, told.kind()), (1, "no_data"), "{told:?}");
+
+    let mut lying = Reply::data(60, [srv("host.test")]);
+    lying.additional = vec![Record::new(Data::A(super::EVIL.into())).owned_by("host.test")];
+    server.set(service, Type::SRV, lying);
+    let told = resolve_target(&[server.address()], "", "", &[&target]);
+    assert_eq!(told.object["endpoints"][0]["addresses"], json!(BOTH));
+
+    server.set(
+        service,
+        Type::SRV,
+        Reply::data(60, [srv("a\x1b[31m\n.test")]),
+    );
+    let told = resolve_target(&[server.address()], "", "", &[&target]);
+    assert_ne!(told.status, 0, "{told:?}");
+    let text = told.object.to_string();
+    assert!(!text.contains("\\u001b") && !text.contains("\\n"), "{text}");
+}
+
+/// A service config that cannot be looked up changes nothing.
+#[test]
+fn a_failing_text_record_changes_nothing() {
+    for reply in [
+        Reply::nxdomain(),
+        Reply::rcode(Rcode::SERVFAIL),
+        Reply::data(60, [Data::Raw(Type::TXT, vec![200, 1])]),
+        Reply::data(60, [Data::Txt(vec![b"grpc_config={".to_vec()])]),
+        Reply::data(60, [Data::Txt(vec![b"v=spf1 -all".to_vec()])]),
+    ] {
+        let server = honest();
+        server.set("_grpc_config.a.test", Type::TXT, reply.clone());
+        let args = ["dns:///a.test:1", "--txt"];
+        let told = resolve_target(&[server.address()], "", "", &args);
+        told.expect(&format!("{reply:?}"), &BOTH);
+        assert!(told.object["service_config"].is_null(), "{told:?}");
+    }
+}
