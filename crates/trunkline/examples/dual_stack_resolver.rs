@@ -61,10 +61,9 @@ impl Resolver for Once {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let ports = std::env::args()
-        .skip(1)
-        .map(|port| port.parse())
-        .collect::<Result<_, _>>()?;
+    let ports = std::env::args().skip(1).map(|port| port.parse());
+    let ports = ports.collect::<Result<Vec<_>, _>>()?;
+    let calls = 5 * ports.len();
     let builder = Channel::builder("inventory:greeter").resolver(Inventory { ports });
     let mut greeter = GreeterClient::new(builder.plaintext().build()?);
     async_std::task::block_on(async {
