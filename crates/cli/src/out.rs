@@ -80,6 +80,11 @@ impl Out {
         }
     }
 
+    /// Takes the last lines off the screen.
+    pub(crate) fn erase(&self, lines: usize) {
+        print!("\x1b[{lines}A\x1b[J");
+    }
+
     /// Words in a colour, if colours are wanted.
     pub(crate) fn paint(&self, style: Style, words: &str) -> String {
         paint(self.color, style, words)

@@ -22,7 +22,7 @@ pub(crate) fn run(args: &WatchArgs, common: &Common, out: &Out) -> Result<(), Fa
             out: Arc::new(Out::new(common)),
             started,
         };
-        let channel = channel(&args.channel, Arc::clone(&runtime), Some(printer))?;
+        let channel = channel(&args.channel, Arc::clone(&runtime), printer)?;
         channel
             .connect()
             .map_err(|status| Failure::operation("runtime", status.message().to_owned()))?;
@@ -65,6 +65,18 @@ impl Observer for Printer {
                 .paint(Style::Weak, &format!("{:>10.1} ms", at.as_secs_f64() * 1e3));
             let name = self.out.paint(style, &format!("{name:<14}"));
             self.out.line(&format!("{time}  {name}  {words}"));
+        }
+    }
+}
+
+/// Tells of each event by tracing, for `-v`.
+#[derive(Debug)]
+pub(crate) struct Tracer;
+
+impl Observer for Tracer {
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let Some((name, _, words, _)) = describe(event) {
+            tracing::info!("{name}: {words}");
         }
     }
 }

@@ -1,0 +1,109 @@
+//! Making calls at a rate, so many at a time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use futures_util::stream::FuturesUnordered;
+use tonic::{Request, Status};
+use trunkline::{Channel, PeerAddr, Runtime, WaitForReady};
+
+use super::live::Live;
+use super::tally::Tally;
+use crate::args::CallArgs;
+use crate::health::{HealthCheckRequest, HealthClient, ServingStatus};
+use crate::tap::Tap;
+
+/// The calls to make.
+pub(super) struct Load<'a> {
+    pub(super) args: &'a CallArgs,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) channel: Channel,
+}
+
+/// How one call ended, when, and who answered.
+pub(super) struct Ended {
+    pub(super) result: Result<(), Status>,
+    /// Who answered, also with an error: a server without the health service shows balancing too.
+    pub(super) peer: Option<PeerAddr>,
+    pub(super) took: Duration,
+}
+
+impl Load<'_> {
+    /// Makes them all.
+    pub(super) async fn run(&self, mut live: Live<'_>) -> Tally {
+        let args = self.args;
+        let started = self.runtime.now();
+        let count = args
+            .count
+            .unwrap_or_else(|| args.duration.map_or(1, |_| u64::MAX));
+        let end = args
+            .duration
+            .and_then(|duration| started.checked_add(duration));
+        let gap = args.qps.map(|qps| Duration::from_secs_f64(1.0 / qps));
+        let mut tally = Tally::default();
+        let mut running = FuturesUnordered::new();
+        let mut made = 0_u64;
+        loop {
+            let now = self.runtime.now();
+            let may_start = made < count && end.is_none_or(|end| now < end);
+            let has_room = running.len() < args.concurrency as usize;
+            let due = gap
+                .map(|gap| started + gap.mul_f64(made as f64))
+                .filter(|due| *due > now);
+            if may_start && has_room && due.is_none() {
+                running.push(self.one());
+                made += 1;
+                continue;
+            }
+            // Wait for a call to end, or for the time of the next one.
+            let wait = due.filter(|_| may_start && has_room);
+            match (running.is_empty(), wait) {
+                (true, None) => break,
+                (true, Some(due)) => self.runtime.sleep_until(due).await,
+                (false, None) => {
+                    if let Some(ended) = running.next().await {
+                        tally.add(ended);
+                    }
+                }
+                (false, Some(due)) => {
+                    let sleep = self.runtime.sleep_until(due);
+                    if let Either::Left((Some(ended), _)) = select(running.next(), sleep).await {
+                        tally.add(ended);
+                    }
+                }
+            }
+            tally.elapsed = self.runtime.now() - started;
+            live.draw(&tally, started + tally.elapsed);
+        }
+        live.clear();
+        tally.elapsed = self.runtime.now() - started;
+        tally
+    }
+
+    async fn one(&self) -> Ended {
+        let started: Instant = self.runtime.now();
+        let service = self.args.service.clone();
+        let mut request = Request::new(HealthCheckRequest { service });
+        request.set_timeout(self.args.timeout);
+        if self.args.wait_for_ready {
+            request.extensions_mut().insert(WaitForReady(true));
+        }
+        let tap = Tap::new(self.channel.clone());
+        let result = HealthClient::new(tap.clone()).check(request).await;
+        let took = self.runtime.now() - started;
+        let peer = tap.peer();
+        let result = result.and_then(|response| match response.get_ref().status() {
+            ServingStatus::Serving | ServingStatus::Unknown => Ok(()),
+            other => {
+                let peer = peer
+                    .as_ref()
+                    .map_or_else(String::new, |peer| format!("{peer}: "));
+                let text = format!("{peer}the service says {}", other.as_str_name());
+                Err(Status::unavailable(text))
+            }
+        });
+        Ended { result, peer, took }
+    }
+}

@@ -1,0 +1,81 @@
+//! `trunkline call`: health checks through a channel.
+
+mod latency;
+mod live;
+mod load;
+mod tally;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use trunkline::{Channel, Observer, Runtime};
+
+use self::live::Live;
+use self::load::Load;
+use crate::args::{CallArgs, ChannelArgs, Common};
+use crate::failure::Failure;
+use crate::out::Out;
+use crate::run::block_on;
+use crate::watch::Tracer;
+
+pub(crate) fn run(args: &CallArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+    args.channel.dns.check()?;
+    block_on(common.runtime, |runtime| async move {
+        let channel = channel(&args.channel, Arc::clone(&runtime), Tracer)?;
+        let live = Live::new(out, runtime.now());
+        let load = Load {
+            args,
+            runtime,
+            channel,
+        };
+        load.run(live).await.print(out)
+    })
+}
+
+/// A channel as the command line asks for it.
+pub(crate) fn channel(
+    args: &ChannelArgs,
+    runtime: Arc<dyn Runtime>,
+    observer: impl Observer + 'static,
+) -> Result<Channel, Failure> {
+    let mut dns = args.dns.options();
+    dns.pacing.min_interval = args.min_resolution_interval;
+    let mut builder = Channel::builder(args.target.as_str())
+        .plaintext()
+        .runtime(runtime)
+        .dns(dns);
+    if let Some(policy) = &args.lb {
+        let config = json!({ "loadBalancingConfig": [{ policy.as_str(): {} }] });
+        builder = builder.default_service_config(config.to_string());
+    }
+    if let Some(config) = &args.service_config {
+        builder = builder.default_service_config(config.as_str());
+    }
+    if let Some(authority) = &args.authority {
+        builder = builder.authority(authority.as_str());
+    }
+    builder.observer(observer).build().map_err(|error| {
+        Failure::unusable(build_kind(&error), error.to_string()).suggest(build_hint(&error))
+    })
+}
+
+fn build_kind(error: &trunkline::BuildError) -> &'static str {
+    use trunkline::BuildErrorKind as Kind;
+    match error.kind() {
+        Kind::Target | Kind::Scheme => "invalid_target",
+        Kind::Authority => "invalid_authority",
+        Kind::ServiceConfig => "invalid_service_config",
+        _ => "invalid_channel",
+    }
+}
+
+fn build_hint(error: &trunkline::BuildError) -> Option<&'static str> {
+    use trunkline::BuildErrorKind as Kind;
+    Some(match error.kind() {
+        Kind::Target => "`trunkline target TARGET` shows the parts of a target",
+        Kind::Scheme => "give a target such as `dns:///orders.prod.svc:50051`",
+        Kind::Authority => "give another with --authority",
+        Kind::ServiceConfig => "give --lb round_robin or --lb pick_first, or valid JSON",
+        _ => return None,
+    })
+}

@@ -1,0 +1,163 @@
+//! What came of the calls.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+use tonic::Code;
+
+use super::latency::Latencies;
+use super::load::Ended;
+use crate::failure::Failure;
+use crate::out::{Out, Style};
+use crate::show;
+
+/// What came of the calls.
+#[derive(Default)]
+pub(super) struct Tally {
+    ok: u64,
+    failed: u64,
+    codes: BTreeMap<String, u64>,
+    backends: BTreeMap<String, u64>,
+    errors: BTreeMap<(String, String), u64>,
+    latencies: Latencies,
+    pub(super) elapsed: Duration,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, ended: Ended) {
+        self.latencies.add(ended.took);
+        if let Some(peer) = ended.peer {
+            *self.backends.entry(peer.to_string()).or_insert(0) += 1;
+        }
+        let code = match ended.result {
+            Ok(()) => {
+                self.ok += 1;
+                Code::Ok
+            }
+            Err(status) => {
+                self.failed += 1;
+                let key = (code_name(status.code()), status.message().to_owned());
+                *self.errors.entry(key).or_insert(0) += 1;
+                status.code()
+            }
+        };
+        *self.codes.entry(code_name(code)).or_insert(0) += 1;
+    }
+
+    pub(super) fn print(self, out: &Out) -> Result<(), Failure> {
+        let object = self.describe();
+        if !out.is_json() {
+            for line in self.table(out) {
+                out.line(&line);
+            }
+        }
+        if self.failed == 0 {
+            if out.is_json() {
+                out.object(&Value::Object(object));
+            }
+            return Ok(());
+        }
+        let most = self.errors.iter().max_by_key(|(_, count)| **count);
+        let (code, message) = most.map(|(error, _)| error.clone()).unwrap_or_default();
+        let calls = self.ok + self.failed;
+        let text = format!(
+            "{} of {calls} calls failed; mostly {code}: {message}",
+            self.failed
+        );
+        Err(Failure::operation("call", text)
+            .suggest(hint(&code))
+            .beside(object))
+    }
+
+    fn describe(&self) -> Map<String, Value> {
+        let errors: Vec<Value> = self
+            .errors
+            .iter()
+            .map(|((code, message), count)| {
+                json!({ "code": code, "message": message, "count": count })
+            })
+            .collect();
+        let fields = [
+            ("calls", json!(self.ok + self.failed)),
+            ("ok", json!(self.ok)),
+            ("failed", json!(self.failed)),
+            ("codes", json!(self.codes)),
+            ("backends", json!(self.backends)),
+            ("errors", Value::Array(errors)),
+            (
+                "latency_ms",
+                json!({
+                    "min": self.quantile(0.0),
+                    "p50": self.quantile(0.5),
+                    "p90": self.quantile(0.9),
+                    "p99": self.quantile(0.99),
+                    "max": self.quantile(1.0),
+                }),
+            ),
+            ("elapsed_ms", show::millis(self.elapsed)),
+        ];
+        fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    fn quantile(&self, share: f64) -> Value {
+        self.latencies
+            .quantile(share)
+            .map_or(Value::Null, show::millis)
+    }
+
+    /// The tally for people, a line each.
+    pub(super) fn table(&self, out: &Out) -> Vec<String> {
+        let backends = self.backends.iter().map(|(backend, count)| {
+            format!(
+                "{}  {backend}",
+                out.paint(Style::Strong, &format!("{count:>8}"))
+            )
+        });
+        let errors = self.errors.iter().map(|((code, message), count)| {
+            format!("{count:>8}  {}: {message}", out.paint(Style::Bad, code))
+        });
+        let calls = self.ok + self.failed;
+        let seconds = self.elapsed.as_secs_f64();
+        let sum = format!(
+            "{calls} calls, {} ok, {} failed in {seconds:.1} s ({:.0}/s); ms: p50 {}, p99 {}, max {}",
+            self.ok,
+            self.failed,
+            calls as f64 / seconds.max(1e-9),
+            self.quantile(0.5),
+            self.quantile(0.99),
+            self.quantile(1.0),
+        );
+        backends
+            .chain(errors)
+            .chain([out.paint(Style::Weak, &sum)])
+            .collect()
+    }
+}
+
+/// The name that the gRPC documents print.
+fn code_name(code: Code) -> String {
+    let number = u32::try_from(i32::from(code)).ok();
+    number
+        .and_then(trunkline::Code::from_number)
+        .unwrap_or(trunkline::Code::Unknown)
+        .to_string()
+}
+
+/// What to do next.
+fn hint(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "UNIMPLEMENTED" => {
+            "the server has no health service; what it answered still shows who answers"
+        }
+        "UNAVAILABLE" => {
+            "`trunkline resolve TARGET` shows the addresses, `trunkline connect ADDR` tries one"
+        }
+        "DEADLINE_EXCEEDED" => "give --timeout more time, or look with `trunkline watch TARGET`",
+        "NOT_FOUND" => "the server does not know this --service",
+        _ => "`trunkline watch TARGET` shows what happens to the channel",
+    })
+}
