@@ -71,10 +71,12 @@ fn terminate(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<S
         let wrong = format!("SIGTERM to {name}: of {made} calls {counted} were counted by servers");
         return Err(wrong.into());
     }
-    let found = format!("{made} calls, 0 failed, {counted} counted by the servers");
+    let found = format!("{made} calls, {counted} counted by the servers");
     Ok(match cancelled {
-        0 => found,
-        _ => format!("{found}, {cancelled} cancelled by {name} itself while it shut down"),
+        0 => format!("{found}, 0 failed"),
+        _ => format!(
+            "{found}, {cancelled} cancelled by {name} itself while it shut down, 0 failed otherwise"
+        ),
     })
 }
 
