@@ -4,6 +4,7 @@
 mod actions;
 mod diff;
 mod map;
+mod race;
 mod target;
 
 #[cfg(fuzzing)]
@@ -12,6 +13,7 @@ pub use libfuzzer_sys;
 
 pub use crate::diff::endpoint_diff;
 pub use crate::map::{address_map, endpoint_map};
+pub use crate::race::race;
 pub use crate::target::{target_authority, target_parse};
 
 /// A property: takes any input, panics where it does not hold.
@@ -24,6 +26,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("endpoint_map", endpoint_map),
     ("address_map", address_map),
     ("endpoint_diff", endpoint_diff),
+    ("race", race),
 ];
 
 /// Makes a fuzz target of a property: for libFuzzer where that is asked for by `--cfg fuzzing`, else
