@@ -133,6 +133,9 @@ pub(crate) struct ConnectArgs {
     /// Keeps the order of the addresses, instead of taking the families in turn
     #[arg(long)]
     pub(crate) no_interleave: bool,
+    /// Draws the race into this file, as SVG
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// A deadline for all of it
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub(crate) timeout: Duration,

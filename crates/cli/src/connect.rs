@@ -17,6 +17,7 @@ use crate::lookup::DnsLookup;
 use crate::out::{Out, Style};
 use crate::run::block_on;
 use crate::show;
+use crate::svg::svg;
 
 /// Where to connect to.
 enum Goal {
@@ -131,20 +132,46 @@ async fn race(
     if !out.is_json() {
         draw(report, out);
     }
+    let saved = save(args, report);
     match result {
         Ok(connected) => {
+            connected.stream.abort();
+            saved.map_err(|failure| failure.beside(object.clone()))?;
             if out.is_json() {
                 out.object(&Value::Object(object));
             }
-            connected.stream.abort();
             Ok(())
         }
-        Err(error) => Err(Failure::operation("connect", message(&error))
-            .suggest(Some(
+        Err(error) => {
+            let mut failure = Failure::operation("connect", message(&error)).suggest(Some(
                 "check that the server listens there, and what is in between",
-            ))
-            .beside(object)),
+            ));
+            if let Err(unsaved) = saved {
+                failure = failure
+                    .field("svg", unsaved.to_string())
+                    .detail(unsaved.to_string());
+            }
+            Err(failure.beside(object))
+        }
     }
+}
+
+/// Writes the picture, if one was asked for.
+fn save(args: &ConnectArgs, report: &Report) -> Result<(), Failure> {
+    let Some(path) = &args.svg else {
+        return Ok(());
+    };
+    let title = match report.winner() {
+        Some(winner) => format!("{}: {winner} connected", args.to),
+        None => format!("{}: nothing connected", args.to),
+    };
+    std::fs::write(path, svg(report, &title)).map_err(|error| {
+        Failure::operation(
+            "file",
+            format!("{} cannot be written: {error}", path.display()),
+        )
+        .suggest(Some("name a file in a folder that exists"))
+    })
 }
 
 /// Every address and how it failed, on one line.
@@ -201,9 +228,10 @@ fn describe(report: &Report) -> Map<String, Value> {
 /// The race as a time line.
 fn draw(report: &Report, out: &Out) {
     const WIDTH: f64 = 40.0;
-    let width = report
-        .attempts()
-        .map(|attempt| attempt.address.to_string().len())
+    let addresses = report.attempts().map(|attempt| attempt.address);
+    let width = addresses
+        .chain(report.untried())
+        .map(|address| address.to_string().len())
         .max();
     let total = report.elapsed().unwrap_or_default().as_secs_f64().max(1e-6);
     let column = |at: Duration| ((at.as_secs_f64() / total * WIDTH) as usize).min(WIDTH as usize);
@@ -225,7 +253,15 @@ fn draw(report: &Report, out: &Out) {
         out.line(&format!(
             "{address:<width$}  {}  {from:.1} to {to} ms, {}",
             out.paint(style, &format!("{bar:<pad$}", pad = WIDTH as usize + 1)),
-            out.paint(style, word),
+            out.paint(style, &word.replace('_', " ")),
+            width = width.unwrap_or(0),
+        ));
+    }
+    for address in report.untried() {
+        out.line(&format!(
+            "{:<width$}  {}",
+            address.to_string(),
+            out.paint(Style::Weak, "not tried"),
             width = width.unwrap_or(0),
         ));
     }

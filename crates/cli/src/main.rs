@@ -10,6 +10,7 @@ mod out;
 mod resolve;
 mod run;
 mod show;
+mod svg;
 mod tap;
 mod target;
 mod watch;

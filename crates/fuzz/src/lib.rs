@@ -6,6 +6,7 @@ mod diff;
 mod dns;
 mod dns_engine;
 mod map;
+mod race;
 mod target;
 
 #[cfg(fuzzing)]
@@ -16,6 +17,7 @@ pub use crate::diff::endpoint_diff;
 pub use crate::dns::{dns_hosts, dns_packet, dns_resolv_conf};
 pub use crate::dns_engine::dns_engine;
 pub use crate::map::{address_map, endpoint_map};
+pub use crate::race::race;
 pub use crate::target::{target_authority, target_parse};
 
 /// A property: takes any input, panics where it does not hold.
@@ -32,6 +34,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dns_resolv_conf", dns_resolv_conf),
     ("dns_hosts", dns_hosts),
     ("dns_engine", dns_engine),
+    ("race", race),
 ];
 
 /// Makes a fuzz target of a property: for libFuzzer where that is asked for by `--cfg fuzzing`, else

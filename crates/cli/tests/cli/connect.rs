@@ -1,6 +1,8 @@
 //! `trunkline connect`.
 
+use std::fs;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -75,4 +77,158 @@ fn hosts() {
     for bad in ["a b:1", "1.2.3.4:5,nonsense", "host:99999"] {
         assert_eq!(trunkline(&["connect", bad]).status, 2, "{bad}");
     }
+}
+
+/// A path of our own for a file that a test makes; nothing is there.
+fn path(name: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    // An earlier run may have left it.
+    let _ = fs::remove_file(&path);
+    path
+}
+
+/// A reader of XML that is strict about what it knows: every tag is closed in its order, every
+/// attribute quoted, every `&` an entity. Gives the elements by name with their attributes, and all
+/// text.
+fn parse(xml: &str) -> (Vec<(String, String)>, Vec<String>) {
+    let (mut elements, mut texts, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rest = xml;
+    while let Some((text, after)) = rest.split_once('<') {
+        check_text(text);
+        if !text.trim().is_empty() {
+            assert!(!open.is_empty(), "text outside: {text:?}");
+            texts.push(text.trim().to_owned());
+        }
+        let (tag, after) = after.split_once('>').expect("the end of a tag");
+        rest = after;
+        if let Some(name) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(name));
+            continue;
+        }
+        let (tag, closed) = match tag.strip_suffix('/') {
+            Some(tag) => (tag, true),
+            None => (tag, false),
+        };
+        let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
+        let mut left = attributes.trim();
+        while !left.is_empty() {
+            let (key, value) = left.split_once("=\"").expect("a quoted value");
+            assert!(
+                key.chars().all(|c| c.is_alphanumeric() || c == '-'),
+                "{key}"
+            );
+            let (value, after) = value.split_once('"').expect("a quote");
+            check_text(value);
+            left = after.trim_start();
+        }
+        elements.push((name.to_owned(), attributes.to_owned()));
+        if !closed {
+            open.push(name.to_owned());
+        }
+    }
+    assert!(
+        open.is_empty() && rest.trim().is_empty(),
+        "{open:?} {rest:?}"
+    );
+    (elements, texts)
+}
+
+fn check_text(text: &str) {
+    for (at, _) in text.match_indices('&') {
+        let known = ["&amp;", "&lt;", "&gt;", "&quot;"];
+        assert!(
+            known.iter().any(|one| text[at..].starts_with(one)),
+            "{text:?}"
+        );
+    }
+}
+
+/// The number that an attribute has.
+fn number(attributes: &str, key: &str) -> f64 {
+    let (_, value) = attributes.split_once(&format!(" {key}=\"")).expect(key);
+    value
+        .split('"')
+        .next()
+        .expect("a value")
+        .parse()
+        .expect(key)
+}
+
+/// The picture is well-formed and refers to nothing outside; it has one bar for each attempt, inside
+/// the picture and in the order of the starts, each address and outcome as a label, and an axis.
+#[test]
+fn a_picture() {
+    let (_listener, good) = listener();
+    let bad = closed();
+    let file = path("race.svg");
+    let name = file.to_str().expect("text");
+    let (status, _) = object(&["connect", &format!("{bad},{good}"), "--svg", name]);
+    assert_eq!(status, 0);
+    let xml = fs::read_to_string(&file).expect("a picture");
+    let (elements, texts) = parse(&xml);
+    assert_eq!(elements[0].0, "svg");
+    let inside = xml.replacen("xmlns=\"http://www.w3.org/2000/svg\"", "", 1);
+    assert!(
+        !inside.contains("http") && !inside.contains("href"),
+        "{xml}"
+    );
+
+    let width = number(&elements[0].1, "width");
+    let bars: Vec<(f64, f64)> = elements
+        .iter()
+        .filter(|(name, attributes)| name == "rect" && attributes.contains("class=\"attempt\""))
+        .map(|(_, attributes)| (number(attributes, "x"), number(attributes, "width")))
+        .collect();
+    assert_eq!(bars.len(), 2, "{xml}");
+    assert!(bars[0].0 <= bars[1].0, "{bars:?}");
+    assert!(
+        bars.iter().all(|(x, long)| *long > 0.0 && x + long < width),
+        "{bars:?}"
+    );
+    for label in [bad.as_str(), &good, "ms since the beginning"] {
+        assert!(texts.iter().any(|text| text == label), "{label}: {texts:?}");
+    }
+    for word in ["refused, ", "connected, "] {
+        assert!(texts.iter().any(|text| text.starts_with(word)), "{texts:?}");
+    }
+    let marks = elements
+        .iter()
+        .filter(|(_, of)| of.contains("class=\"mark\""))
+        .count();
+    assert!((2..=10).contains(&marks), "{marks} marks: {xml}");
+}
+
+/// A race that nobody won is drawn as well: that is when one looks.
+#[test]
+fn a_picture_of_a_failure() {
+    let file = path("failed.svg");
+    let name = file.to_str().expect("text");
+    assert_eq!(object(&["connect", &closed(), "--svg", name]).0, 1);
+    let (_, texts) = parse(&fs::read_to_string(&file).expect("a picture"));
+    assert!(
+        texts
+            .iter()
+            .any(|text| text.ends_with(": nothing connected")),
+        "{texts:?}"
+    );
+}
+
+/// A file that cannot be written is named; the race is told all the same.
+#[test]
+fn a_picture_that_cannot_be_written() {
+    let (_listener, good) = listener();
+    let file = path("no-such-folder").join("race.svg");
+    let name = file.to_str().expect("text");
+    let (status, object) = object(&["connect", &good, "--svg", name]);
+    assert_eq!((status, &object["winner"]), (1, &json!(good)));
+    let message = object["error"]["message"].as_str().expect("a message");
+    assert!(message.contains(name), "{message}");
+
+    let ran = trunkline(&["connect", &closed(), "--svg", name]);
+    assert_eq!(ran.status, 1);
+    assert!(
+        ran.stderr.contains(name) && ran.stderr.contains("refused"),
+        "{}",
+        ran.stderr
+    );
 }
