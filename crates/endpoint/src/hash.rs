@@ -86,6 +86,10 @@ pub(crate) fn of_locations(addresses: &[Address]) -> u64 {
     match addresses {
         [] => 0,
         [one] => hash(one),
+        [one, other] => match (hash(one), hash(other)) {
+            (one, other) if one == other => one,
+            (one, other) => one.wrapping_add(other),
+        },
         few if few.len() <= FEW => {
             let mut seen = [0; FEW];
             let mut count = 0;

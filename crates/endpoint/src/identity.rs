@@ -52,8 +52,12 @@ pub(crate) fn same_set<K: Ord + ?Sized>(
     key: impl Fn(&Address) -> &K,
 ) -> bool {
     let key = &key;
+    // Mostly they stand in the same order: then no more is to be compared.
+    if a.len() == b.len() && a.iter().zip(b).all(|(a, b)| key(a) == key(b)) {
+        return true;
+    }
     match (a, b) {
-        ([a], [b]) => key(a) == key(b),
+        ([_], [_]) => false,
         (a, b) if a.len() <= FEW && b.len() <= FEW => {
             let holds = |list: &[Address], one| list.iter().any(|other| key(other) == key(one));
             a.iter().all(|one| holds(b, one)) && b.iter().all(|one| holds(a, one))
