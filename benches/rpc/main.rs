@@ -6,7 +6,8 @@
 //! allocations. The variants take turns, so that the noise of the machine falls on all of them.
 //!
 //! Arguments: `--free` gives all processes all cores, and two threads to the clients' runtimes;
-//! `--beside PROGRAM` lets another build of this benchmark take part, to compare before and after.
+//! `--beside PROGRAM` lets another build of this benchmark take part, to compare before and after;
+//! `--only TEXT` measures the cases that have the text in their names.
 
 mod allocator;
 mod case;
@@ -22,6 +23,7 @@ mod variant;
 use std::env;
 
 use allocator::Counting;
+use case::Case;
 use child::Child;
 use report::Report;
 use variant::{Contestant, Stack};
@@ -38,7 +40,7 @@ struct Plan {
     generations: usize,
     /// How often each variant runs each case, in each generation.
     rounds: usize,
-    /// Calls of a round.
+    /// Calls of a round, where there are many in flight.
     calls: usize,
     /// Whether the client has one core, and the server the other.
     is_pinned: bool,
@@ -50,6 +52,11 @@ fn main() {
         Some(role) => client::run(&role),
         None => compare(),
     }
+}
+
+/// What stands after this flag on the command line.
+fn value_of(flag: &str) -> Option<String> {
+    env::args().skip_while(|arg| arg != flag).nth(1)
 }
 
 fn compare() {
@@ -75,45 +82,56 @@ fn compare() {
         false => variant::TWO_THREADS,
     };
     let mut contestants: Vec<Contestant> = variants.map(Contestant::own).into();
-    let mut args = env::args().skip_while(|arg| arg != "--beside").skip(1);
-    if let Some(other) = args.next() {
+    if let Some(other) = value_of("--beside") {
         let trunkline = variants
             .iter()
             .filter(|variant| variant.stack == Stack::Trunkline);
         contestants.extend(trunkline.map(|variant| Contestant::other(*variant, &other)));
     }
-    let mut report = Report::new(contestants.iter().map(|one| one.label.clone()).collect());
+    let only = value_of("--only").unwrap_or_default();
+    let cases = case::CASES.into_iter();
+    let cases: Vec<Case> = cases
+        .filter(|case| case.to_string().contains(&only))
+        .collect();
+    assert!(!cases.is_empty(), "no case has {only:?} in its name");
+    let labels = contestants.iter().map(|one| one.label.clone()).collect();
+    let mut report = Report::new(labels, &cases);
     for _ in 0..plan.generations {
-        generation(&plan, &contestants, &mut report);
+        generation(&plan, &contestants, &cases, &mut report);
     }
     report.print(plan.is_pinned);
 }
 
 /// Starts all children, and lets them take turns.
-fn generation(plan: &Plan, contestants: &[Contestant], report: &mut Report) {
+fn generation(plan: &Plan, contestants: &[Contestant], cases: &[Case], report: &mut Report) {
     let mut server = Child::server(plan.is_pinned);
     let address = server.line();
     let mut clients: Vec<Child> = contestants
         .iter()
         .map(|contestant| Child::client(contestant, &address, plan.is_pinned))
         .collect();
-    for case in case::CASES {
+    for case in cases {
+        // A call that is alone takes several times as long.
+        let calls = match case.in_flight {
+            1 => plan.calls / 4,
+            _ => plan.calls,
+        };
         for client in &mut clients {
-            client.round(&case, plan.calls / 4, false);
+            client.round(case, calls / 4, false);
         }
         for round in 0..plan.rounds {
             let mut costs = vec![0.0; clients.len()];
             for turn in 0..clients.len() {
                 // Each round begins with another variant.
                 let at = (turn + round) % clients.len();
-                costs[at] = clients[at].round(&case, plan.calls, false).cpu_ns;
+                costs[at] = clients[at].round(case, calls, false).cpu_ns;
             }
-            report.add_cpu(&case, &costs);
+            report.add_cpu(case, &costs);
         }
         let counts: Vec<f64> = clients
             .iter_mut()
-            .map(|client| client.round(&case, plan.calls, true).allocations)
+            .map(|client| client.round(case, calls, true).allocations)
             .collect();
-        report.add_allocations(&case, &counts);
+        report.add_allocations(case, &counts);
     }
 }

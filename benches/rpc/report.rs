@@ -1,6 +1,6 @@
 //! The tables.
 
-use crate::case::{CASES, Case};
+use crate::case::Case;
 
 /// What was measured, by case.
 pub(crate) struct Report {
@@ -16,15 +16,15 @@ struct Cells {
 }
 
 impl Report {
-    pub(crate) fn new(names: Vec<String>) -> Self {
-        let cells = CASES.map(|case| Cells {
-            case,
+    pub(crate) fn new(names: Vec<String>, cases: &[Case]) -> Self {
+        let cells = cases.iter().map(|case| Cells {
+            case: *case,
             cpu_ns: Vec::new(),
             allocations: Vec::new(),
         });
         Self {
             names,
-            cells: cells.into(),
+            cells: cells.collect(),
         }
     }
 

@@ -13,7 +13,7 @@ use trunkline_runtime::{PeerAddr, Stream};
 
 use crate::error::{HandshakeError, escaped};
 use crate::frames::GoAway;
-use crate::io::CompatWire;
+use crate::io::{CompatWire, SharedWire};
 use crate::link::Link;
 use crate::wire::Wire;
 
@@ -220,7 +220,7 @@ async fn handshake_until(
     on_lost: Box<dyn FnOnce(Lost) + Send>,
 ) -> Result<(Connection, Link), HandshakeError> {
     let shared = Arc::new(Shared::new(stream.peer_addr(), last_stream));
-    let wire = CompatWire::new(Wire::new(stream, Arc::clone(&shared)));
+    let wire = SharedWire::new(Wire::new(stream, Arc::clone(&shared)));
     let fail = |error| HandshakeError::new(&shared, error);
     let (send, mut connection) = h2::client::Builder::new()
         .enable_push(false)
@@ -231,7 +231,7 @@ async fn handshake_until(
         // comes for such calls would use the budget for small frames up.
         .data_frame_budget(usize::MAX >> 1)
         .max_local_error_reset_streams(None)
-        .handshake(wire)
+        .handshake(CompatWire::new(wire.clone()))
         .await
         .map_err(|error| fail(Some(error)))?;
     poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
@@ -243,7 +243,7 @@ async fn handshake_until(
         Poll::Pending => Poll::Pending,
     })
     .await?;
-    let link = Link::new(connection, Arc::clone(&shared), on_lost);
+    let link = Link::new(connection, wire, Arc::clone(&shared), on_lost);
     Ok((Connection { send, shared }, link))
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use async_compat::{Compat, CompatExt};
@@ -9,18 +10,61 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::wire::Wire;
 
-/// A [`Wire`] with the traits that h2 asks for, by async-compat.
+/// A [`Wire`] that h2 and whoever polls h2 have together. They take turns on one thread, so that
+/// nobody ever waits for the lock.
+#[derive(Clone, Debug)]
+pub(crate) struct SharedWire(Arc<Mutex<Wire>>);
+
+impl SharedWire {
+    pub(crate) fn new(wire: Wire) -> Self {
+        Self(Arc::new(Mutex::new(wire)))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Wire> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl futures_io::AsyncRead for SharedWire {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.lock()).poll_read(cx, buffer)
+    }
+}
+
+impl futures_io::AsyncWrite for SharedWire {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.lock()).poll_write(cx, octets)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.lock()).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.lock()).poll_close(cx)
+    }
+}
+
+/// A [`SharedWire`] with the traits that h2 asks for, by async-compat.
 ///
 /// A `Compat` that is dropped outside of tokio starts a tokio thread in order to drop what it
 /// holds; a wire needs no such thing, so it is taken out first.
-pub(crate) struct CompatWire(Option<Compat<Wire>>);
+pub(crate) struct CompatWire(Option<Compat<SharedWire>>);
 
 impl CompatWire {
-    pub(crate) fn new(wire: Wire) -> Self {
+    pub(crate) fn new(wire: SharedWire) -> Self {
         Self(Some(wire.compat()))
     }
 
-    fn inner(&mut self) -> io::Result<Pin<&mut Compat<Wire>>> {
+    fn inner(&mut self) -> io::Result<Pin<&mut Compat<SharedWire>>> {
         self.0
             .as_mut()
             .map(Pin::new)

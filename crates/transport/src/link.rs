@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use crate::connection::{Lost, Shared};
-use crate::io::CompatWire;
+use crate::io::{CompatWire, SharedWire};
 
 /// Polls one connection; done when it is closed.
 ///
@@ -18,6 +18,8 @@ use crate::io::CompatWire;
 #[must_use = "a connection that nobody polls does nothing"]
 pub struct Link {
     connection: h2::client::Connection<CompatWire, Bytes>,
+    /// What is under `connection`.
+    wire: SharedWire,
     shared: Arc<Shared>,
     on_lost: Option<Box<dyn FnOnce(Lost) + Send>>,
 }
@@ -25,13 +27,29 @@ pub struct Link {
 impl Link {
     pub(crate) fn new(
         connection: h2::client::Connection<CompatWire, Bytes>,
+        wire: SharedWire,
         shared: Arc<Shared>,
         on_lost: Box<dyn FnOnce(Lost) + Send>,
     ) -> Self {
+        wire.lock().gather();
         Self {
             connection,
+            wire,
             shared,
             on_lost: Some(on_lost),
+        }
+    }
+
+    /// Polls the connection, then sends all that it wrote.
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        loop {
+            if let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx) {
+                return Poll::Ready(ended);
+            }
+            // Where it fails, h2 is to say so: its next read does, and ends the connection.
+            if !matches!(self.wire.lock().poll_drain(cx), Poll::Ready(Err(_))) {
+                return Poll::Pending;
+            }
         }
     }
 
@@ -46,7 +64,7 @@ impl Future for Link {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let poll = Pin::new(&mut self.connection).poll(cx);
+        let poll = self.poll_connection(cx);
         if self.shared.has_go_away() {
             self.lose(|shared| {
                 let words = shared.go_away_words().unwrap_or_default();

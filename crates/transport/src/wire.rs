@@ -35,6 +35,10 @@ pub(crate) struct Wire {
     written: usize,
     /// The highest stream whose HEADERS are in `write` or went out.
     last_headers: u32,
+    /// Whether flushes are left to [`poll_drain`](Self::poll_drain).
+    gathers: bool,
+    /// What the stream said when that failed, until h2 hears of it.
+    failure: Option<io::Error>,
 }
 
 impl Wire {
@@ -50,7 +54,33 @@ impl Wire {
             write: Vec::with_capacity(4 * 1024),
             written: 0,
             last_headers: 0,
+            gathers: false,
+            failure: None,
         }
+    }
+
+    /// From now on whoever polls the connection calls [`poll_drain`](Self::poll_drain) afterwards.
+    ///
+    /// h2 flushes after each DATA frame that is not small, which would be a system call a message;
+    /// so all that one poll of the connection writes goes out together.
+    pub(crate) fn gather(&mut self) {
+        self.gathers = true;
+    }
+
+    /// Hands what was gathered to the stream.
+    ///
+    /// h2 hears of an error when it next reads or writes.
+    pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
+        let drained = self.poll_hand_over(cx);
+        drained.map_err(|error| {
+            self.failure = Some(error);
+            WriteFailed
+        })
+    }
+
+    /// Fails once if a gathered write did.
+    fn check(&mut self) -> io::Result<()> {
+        self.failure.take().map_or(Ok(()), Err)
     }
 
     /// Looks at what came; fails where the peer does not speak HTTP/2.
@@ -76,8 +106,7 @@ impl Wire {
         Ok(())
     }
 
-    /// Hands what was gathered to the stream.
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_hand_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.write.len() {
             let n = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.write[self.written..]))?;
             if n == 0 {
@@ -91,6 +120,10 @@ impl Wire {
         Poll::Ready(Ok(()))
     }
 }
+
+/// What was gathered cannot be written; the next read or write says why.
+#[derive(Debug)]
+pub(crate) struct WriteFailed;
 
 /// Whether these first octets cannot begin a SETTINGS frame: that one begins with the high octet of
 /// its length, which is 0 up to the 16,384 that a peer may send unasked.
@@ -107,6 +140,7 @@ impl AsyncRead for Wire {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        this.check()?;
         if this.unread.is_empty() {
             let n = ready!(Pin::new(&mut this.stream).poll_read(cx, &mut this.read))?;
             this.watch_incoming(n)?;
@@ -127,8 +161,9 @@ impl AsyncWrite for Wire {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        this.check()?;
         if this.write.len() + octets.len() > WRITE_BUFFER && !this.write.is_empty() {
-            ready!(this.poll_drain(cx))?;
+            ready!(this.poll_hand_over(cx))?;
         }
         let n = octets.len().min(WRITE_BUFFER);
         let last_headers = &mut this.last_headers;
@@ -142,12 +177,17 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(cx))?;
+        self.check()?;
+        if self.gathers {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(self.poll_hand_over(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_drain(cx))?;
+        self.check()?;
+        ready!(self.poll_hand_over(cx))?;
         Pin::new(&mut self.stream).poll_close(cx)
     }
 }
