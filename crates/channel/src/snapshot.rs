@@ -20,7 +20,7 @@ pub(crate) struct Snapshot<C> {
     pub(crate) state: ConnectivityState,
     pub(crate) picker: Arc<dyn Picker>,
     /// The connections, by [`SubchannelId::index`].
-    pub(crate) slots: Box<[Option<Slot<C>>]>,
+    pub(crate) slots: Box<[Option<Arc<Slot<C>>>]>,
     pub(crate) config: Arc<ServiceConfig>,
     /// Whether the resolver gave a list yet.
     pub(crate) is_resolved: bool,
@@ -71,7 +71,7 @@ impl<C> Snapshot<C> {
     pub(crate) fn slot(&self, id: SubchannelId) -> Option<&Slot<C>> {
         self.slots
             .get(id.index())?
-            .as_ref()
+            .as_deref()
             .filter(|slot| slot.id == id)
     }
 

@@ -82,7 +82,7 @@ pub(crate) struct CoreOptions {
     pub(crate) disable_service_config: bool,
 }
 
-impl<C: Clone> Core<C> {
+impl<C> Core<C> {
     pub(crate) fn new(options: CoreOptions, seed: u64) -> Self {
         let mut rng = Rng::from_seed(seed);
         let mut policy_options = options.policy_options;
@@ -193,7 +193,7 @@ impl<C: Clone> Core<C> {
             && let Stand::Connecting { phase: known, .. } = &mut subchannel.stand
         {
             *known = phase;
-            self.is_stale = true;
+            self.is_stale |= self.shows_pending();
         }
     }
 
@@ -206,10 +206,12 @@ impl<C: Clone> Core<C> {
             return;
         };
         subchannel.backoff.reset();
-        subchannel.stand = Stand::Ready {
+        let slot = Arc::new(Slot {
+            id,
             connection,
-            retry_at,
-        };
+            authority: subchannel.authority.clone(),
+        });
+        subchannel.stand = Stand::Ready { slot, retry_at };
         self.is_stale = true;
         self.inform(id, SubchannelState::Ready, now);
         self.act(now);
@@ -321,21 +323,15 @@ impl<C: Clone> Core<C> {
         if !std::mem::take(&mut self.is_stale) {
             return None;
         }
-        let is_ready = self.published.state == ConnectivityState::Ready;
-        let pending = match is_ready {
-            true => Vec::new(),
-            false => self.pending(),
+        let pending = match self.shows_pending() {
+            true => self.pending(),
+            false => Vec::new(),
         };
         let slots = self.subchannels.iter().map(|subchannel| {
-            let subchannel = subchannel.as_ref()?;
-            let Stand::Ready { connection, .. } = &subchannel.stand else {
-                return None;
-            };
-            Some(Slot {
-                id: subchannel.id,
-                connection: connection.clone(),
-                authority: subchannel.authority.clone(),
-            })
+            match &subchannel.as_ref()?.stand {
+                Stand::Ready { slot, .. } => Some(Arc::clone(slot)),
+                _ => None,
+            }
         });
         Some(Snapshot {
             state: self.published.state,
@@ -346,6 +342,12 @@ impl<C: Clone> Core<C> {
             resolver_error: self.resolver_error.clone(),
             pending,
         })
+    }
+
+    /// Whether callers see the attempts that run: else a snapshot, which grows with the number of
+    /// connections, is not worth making for each step of each of them.
+    fn shows_pending(&self) -> bool {
+        self.published.state != ConnectivityState::Ready
     }
 
     /// The attempts that callers may be waiting for, a few of them.
@@ -430,7 +432,7 @@ impl<C: Clone> Core<C> {
             Some(until) => {
                 subchannel.stand = Stand::Held { until };
                 self.waits.insert((until, id));
-                self.is_stale = true;
+                self.is_stale |= self.shows_pending();
             }
             None => self.start_attempt(id, now),
         }
@@ -448,7 +450,7 @@ impl<C: Clone> Core<C> {
             phase: Phase::Dialling,
         };
         let address = subchannel.address.clone();
-        self.is_stale = true;
+        self.is_stale |= self.shows_pending();
         self.outputs.push_back(Output::Connect {
             id,
             address,

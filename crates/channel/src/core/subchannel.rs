@@ -1,12 +1,15 @@
 //! Subchannels.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::uri::Authority;
 use trunkline_backoff::{Backoff, BackoffPolicy};
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
+
+use crate::snapshot::Slot;
 
 /// One address that the policy wants connections to.
 #[derive(Debug)]
@@ -36,7 +39,7 @@ pub(crate) enum Stand<C> {
     },
     /// A connection stands, whose attempt could have been followed by the next at `retry_at`.
     Ready {
-        connection: C,
+        slot: Arc<Slot<C>>,
         retry_at: Instant,
     },
     /// The last attempt failed.

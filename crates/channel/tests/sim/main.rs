@@ -1,0 +1,9 @@
+//! Channels in virtual time over a simulated network: the same run each time, and no waiting.
+
+mod answers;
+mod deadlines;
+mod faults;
+mod raw;
+mod runtimes;
+mod streams;
+mod world;

@@ -1,0 +1,179 @@
+//! Runtimes and streams that behave as they may, and as none of the usual ones does every time.
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use futures_util::io::{AsyncRead, AsyncWrite};
+use trunkline_channel::Channel;
+use trunkline_endpoint::Address;
+use trunkline_lb::ConnectivityState;
+use trunkline_runtime::{
+    BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
+};
+use trunkline_sim::Sim;
+use trunkline_status::Code;
+use trunkline_transport::Connector;
+
+use crate::raw::settings;
+use crate::world::{address, say};
+
+/// How a runtime treats the tasks that it is given.
+#[derive(Clone, Copy, Debug)]
+enum Tasks {
+    /// Each is polled before `spawn` returns, as by another thread that is quick.
+    Eager,
+    /// None ever runs, as when the runtime is shutting down.
+    Dropped,
+}
+
+#[derive(Debug)]
+struct Odd {
+    inner: Arc<dyn Runtime>,
+    tasks: Tasks,
+}
+
+impl Runtime for Odd {
+    fn now(&self) -> Instant {
+        self.inner.now()
+    }
+
+    fn timer(&self) -> Box<dyn Timer> {
+        self.inner.timer()
+    }
+
+    fn spawn(&self, mut task: BoxFuture<()>) {
+        match self.tasks {
+            Tasks::Dropped => drop(task),
+            Tasks::Eager => {
+                let mut cx = Context::from_waker(Waker::noop());
+                if task.as_mut().poll(&mut cx).is_pending() {
+                    self.inner.spawn(task);
+                }
+            }
+        }
+    }
+
+    fn fill_entropy(&self, bytes: &mut [u8]) {
+        self.inner.fill_entropy(bytes);
+    }
+
+    fn connect_tcp(
+        &self,
+        peer: SocketAddr,
+        options: &TcpOptions,
+    ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+        self.inner.connect_tcp(peer, options)
+    }
+
+    fn connect_udp(
+        &self,
+        peer: SocketAddr,
+        options: &UdpOptions,
+    ) -> io::Result<Box<dyn UdpSocket>> {
+        self.inner.connect_udp(peer, options)
+    }
+
+    fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
+        self.inner.source_address(destination)
+    }
+}
+
+fn channel(sim: &Sim, tasks: Tasks) -> trunkline_channel::ChannelBuilder {
+    let inner = sim.runtime();
+    Channel::builder(format!("ipv4:{}", address(1)))
+        .plaintext()
+        .runtime(Arc::new(Odd { inner, tasks }))
+}
+
+/// A runtime that drops what it is given: calls fail and say why, instead of waiting for ever.
+#[test]
+fn a_runtime_that_is_shut_down() {
+    let sim = Sim::new(1);
+    let channel = channel(&sim, Tasks::Dropped).build().expect("a channel");
+    sim.run(say(&channel, b"hello")).expect(
+        Code::Internal,
+        &["control task ended early", "runtime was shut down"],
+    );
+    assert_eq!(channel.state(), ConnectivityState::Shutdown);
+}
+
+/// A stream that brings SETTINGS, then pauses, then ends.
+#[derive(Debug)]
+struct Ending(VecDeque<Poll<Vec<u8>>>);
+
+impl AsyncRead for Ending {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.0.pop_front() {
+            None => Poll::Ready(Ok(0)),
+            Some(Poll::Ready(octets)) => {
+                buffer[..octets.len()].copy_from_slice(&octets);
+                Poll::Ready(Ok(octets.len()))
+            }
+            Some(Poll::Pending) => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Ending {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Stream for Ending {
+    fn peer_addr(&self) -> PeerAddr {
+        PeerAddr::Ip(address(1))
+    }
+
+    fn abort(self: Box<Self>) {}
+}
+
+#[derive(Debug)]
+struct EndingConnector;
+
+impl Connector for EndingConnector {
+    fn connect(&self, _: &Address) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+        let script = VecDeque::from([Poll::Ready(settings()), Poll::Pending]);
+        Box::pin(async { Ok(Box::new(Ending(script)) as Box<dyn Stream>) })
+    }
+}
+
+/// A connection that is lost as soon as its link is polled for the first time: the loss is heard,
+/// and the channel does not look ready for ever.
+#[test]
+fn a_loss_is_not_heard_before_its_connection() {
+    let sim = Sim::new(1);
+    let channel = channel(&sim, Tasks::Eager)
+        .connector(EndingConnector)
+        .build()
+        .expect("a channel");
+    sim.run(async {
+        channel.connect().expect("a runtime");
+        sim.sleep(Duration::from_secs(1)).await;
+    });
+    assert_ne!(channel.state(), ConnectivityState::Ready);
+}

@@ -1,0 +1,231 @@
+//! Streaming calls, flow control, cancellation.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use h2::server::Builder;
+use http_body::Frame;
+use http_body_util::{BodyExt, Full};
+use tower_service::Service;
+use trunkline_sim::Sim;
+use trunkline_status::Code;
+
+use crate::world::{call, channel, echo, finish, head, ok, request, say, send_all, serve};
+
+/// A request body of so many pieces of so many octets, which may fail at its end.
+struct Pieces {
+    left: usize,
+    size: usize,
+    fails: bool,
+    /// Whether the next poll is pending, as with an application that computes.
+    pauses: bool,
+}
+
+fn pieces(left: usize, size: usize) -> Pieces {
+    Pieces {
+        left,
+        size,
+        fails: false,
+        pauses: false,
+    }
+}
+
+impl http_body::Body for Pieces {
+    type Data = Bytes;
+    type Error = &'static str;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        self.pauses = !self.pauses;
+        if self.pauses {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.left == 0 {
+            return Poll::Ready(self.fails.then_some(Err("the disk is gone")));
+        }
+        self.left -= 1;
+        let data = Bytes::from(vec![7; self.size]);
+        Poll::Ready(Some(Ok(Frame::data(data))))
+    }
+}
+
+/// Unary bodies larger than any window, both ways.
+#[test]
+fn a_unary_body_larger_than_the_window() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let channel = channel(&sim, 1);
+    let body = Bytes::from(vec![3; 8 << 20]);
+    let outcome = sim.run(call(&channel, request(Full::new(body.clone()))));
+    assert!(outcome.expect_ok().data == body);
+}
+
+/// Both directions at once, in many pieces, larger than any window.
+#[test]
+fn a_stream_larger_than_the_window_both_ways() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let channel = channel(&sim, 1);
+    let outcome = sim.run(call(&channel, request(pieces(80, 100_000))));
+    assert_eq!(outcome.expect_ok().data.len(), 8_000_000);
+}
+
+/// Tens of thousands of frames of five octets, which nobody may take for an attack.
+#[test]
+fn many_small_frames() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), |mut incoming| async move {
+        let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+            return;
+        };
+        for _ in 0..60_000 {
+            if send_all(&mut send, Bytes::from_static(b"small"))
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+        let _ = send.send_trailers(ok());
+    });
+    let channel = channel(&sim, 1);
+    let outcome = sim.run(say(&channel, b"hello"));
+    assert_eq!(outcome.expect_ok().data.len(), 300_000);
+}
+
+/// A server that answers before the request has ended: the answer counts, and what is left of the
+/// request is not sent.
+#[test]
+fn an_answer_before_the_request_ends() {
+    let sim = Sim::new(1);
+    let counted = serve(&sim, 1, Builder::new(), |mut incoming| async move {
+        let mut head = head();
+        head.headers_mut().insert("grpc-status", 9.into());
+        let _ = incoming.respond.send_response(head, true);
+    });
+    let channel = channel(&sim, 1);
+    sim.run(async {
+        let outcome = call(&channel, request(pieces(usize::MAX, 1000))).await;
+        outcome.expect(Code::FailedPrecondition, &[]);
+        // An upload that went on would never let the simulation come to rest.
+        sim.sleep(Duration::from_secs(1)).await;
+    });
+    assert_eq!(counted.calls(), 1);
+}
+
+/// A request body that fails: the caller hears of the body, not of the connection, which goes on.
+#[test]
+fn a_request_body_that_fails() {
+    let sim = Sim::new(1);
+    let counted = serve(&sim, 1, Builder::new(), echo);
+    let channel = channel(&sim, 1);
+    sim.run(async {
+        for left in [0, 1, 5, 200] {
+            let body = Pieces {
+                fails: true,
+                ..pieces(left, 100_000)
+            };
+            let Ok(response) = channel.clone().call(request(body)).await;
+            let outcome = finish(response).await;
+            outcome.expect(
+                Code::Internal,
+                &["the request's body failed: the disk is gone"],
+            );
+        }
+        say(&channel, b"hello").await.expect_ok();
+    });
+    assert_eq!(counted.accepts(), 1);
+}
+
+/// A response that is dropped half-way: the server is told, the upload ends, and the window that it
+/// took is given back.
+#[test]
+fn responses_dropped_half_way() {
+    let sim = Sim::new(1);
+    let counted = serve(&sim, 1, Builder::new(), echo);
+    let channel = channel(&sim, 1);
+    sim.run(async {
+        for _ in 0..50 {
+            let Ok(response) = channel
+                .clone()
+                .call(request(pieces(usize::MAX, 100_000)))
+                .await;
+            let mut body = response.into_body();
+            body.frame().await.expect("a frame").expect("no error");
+            // The windows fill up.
+            sim.sleep(Duration::from_millis(50)).await;
+            drop(body);
+        }
+        sim.sleep(Duration::from_millis(50)).await;
+        let outcome = call(&channel, request(pieces(80, 100_000))).await;
+        assert_eq!(outcome.expect_ok().data.len(), 8_000_000);
+    });
+    assert_eq!((counted.accepts(), counted.calls()), (1, 51));
+}
+
+/// One call in three is dropped early, thousands of them: no other call fails, and the connection
+/// stays.
+#[test]
+fn mass_cancellation_costs_others_nothing() {
+    let sim = Sim::new(1);
+    let counted = serve(&sim, 1, Builder::new(), echo);
+    let channel = channel(&sim, 1);
+    let one = |number: usize| {
+        let (channel, sim) = (&channel, &sim);
+        async move {
+            let calling = call(channel, request(pieces(20, 500)));
+            if number.is_multiple_of(3) {
+                // At another moment of its life each time.
+                let moment = Duration::from_micros(((number * 37) % 8000) as u64);
+                let sleep = std::pin::pin!(sim.sleep(moment));
+                let calling = std::pin::pin!(calling);
+                let _ = futures_util::future::select(calling, sleep).await;
+            } else {
+                assert_eq!(calling.await.expect_ok().data.len(), 10_000);
+            }
+        }
+    };
+    for round in 0..30 {
+        sim.run(join_all((0..200).map(|number| one(round * 200 + number))));
+    }
+    assert_eq!(counted.accepts(), 1);
+}
+
+/// Ten calls at a server that takes one at a time.
+#[test]
+fn one_call_at_a_time() {
+    let sim = Sim::new(1);
+    let mut http2 = Builder::new();
+    http2.max_concurrent_streams(1);
+    let counted = serve(&sim, 1, http2, echo);
+    let channel = channel(&sim, 1);
+    let outcomes = sim.run(join_all((0..10).map(|_| say(&channel, b"hello"))));
+    for outcome in outcomes {
+        assert_eq!(outcome.expect_ok().data, "hello");
+    }
+    assert_eq!((counted.accepts(), counted.calls()), (1, 10));
+}
+
+/// A body without anything, and one whose only frame is empty.
+#[test]
+fn empty_requests() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let channel = channel(&sim, 1);
+    let empty = http_body_util::Empty::<Bytes>::new().map_err(|never: Infallible| match never {});
+    assert_eq!(sim.run(call(&channel, request(empty))).expect_ok().data, "");
+    assert_eq!(sim.run(say(&channel, b"")).expect_ok().data, "");
+    assert_eq!(
+        sim.run(call(&channel, request(pieces(3, 0))))
+            .expect_ok()
+            .data,
+        ""
+    );
+}

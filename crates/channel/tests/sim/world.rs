@@ -1,0 +1,228 @@
+//! A channel, its calls, and HTTP/2 servers that do as they are told.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_compat::Compat;
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::server::{Builder, SendResponse};
+use http::{HeaderMap, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
+use tower_service::Service;
+use trunkline_channel::{Body, Channel, ChannelBuilder};
+use trunkline_runtime::PeerAddr;
+use trunkline_sim::Sim;
+use trunkline_status::{Code, Status};
+
+pub(crate) const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
+
+/// An address of a host of its own.
+pub(crate) fn address(host: u8) -> SocketAddr {
+    SocketAddr::from(([198, 51, 100, host], 50051))
+}
+
+/// A builder for a channel on the simulation, plaintext.
+pub(crate) fn builder(sim: &Sim, target: impl Into<String>) -> ChannelBuilder {
+    Channel::builder(target).plaintext().runtime(sim.runtime())
+}
+
+/// A channel to the host with this number.
+pub(crate) fn channel(sim: &Sim, host: u8) -> Channel {
+    let target = format!("ipv4:{}", address(host));
+    builder(sim, target).build().expect("a valid target")
+}
+
+/// A request as a stub makes it.
+pub(crate) fn request<B>(body: B) -> Request<B> {
+    Request::post("/test.Echo/Say")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
+        .body(body)
+        .expect("a valid request")
+}
+
+pub(crate) fn with_timeout<B>(mut request: Request<B>, timeout: &'static str) -> Request<B> {
+    let timeout = HeaderValue::from_static(timeout);
+    request.headers_mut().insert("grpc-timeout", timeout);
+    request
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) status: Status,
+    pub(crate) data: Bytes,
+    pub(crate) peer: Option<PeerAddr>,
+}
+
+impl Outcome {
+    #[track_caller]
+    pub(crate) fn expect_ok(self) -> Self {
+        assert_eq!(self.status.code(), Code::Ok, "{}", self.status);
+        self
+    }
+
+    #[track_caller]
+    pub(crate) fn expect(self, code: Code, words: &[&str]) -> Self {
+        assert_eq!(self.status.code(), code, "{}", self.status);
+        for word in words {
+            let text = self.status.message();
+            assert!(text.contains(word), "{word:?} is missing in: {text}");
+        }
+        self
+    }
+
+    pub(crate) fn host(&self) -> u8 {
+        match &self.peer {
+            Some(PeerAddr::Ip(SocketAddr::V4(peer))) => peer.ip().octets()[3],
+            other => panic!("no peer: {other:?}"),
+        }
+    }
+}
+
+/// Makes a call and reads the response to its end.
+pub(crate) async fn call<B>(channel: &Channel, request: Request<B>) -> Outcome
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Ok(response) = channel.clone().call(request).await;
+    finish(response).await
+}
+
+/// Reads a response to its end.
+pub(crate) async fn finish(response: Response<Body>) -> Outcome {
+    let (head, body) = response.into_parts();
+    let Ok(body) = body.collect().await;
+    let status = body.trailers().and_then(Status::from_trailers);
+    Outcome {
+        status: status
+            .or_else(|| Status::from_trailers(&head.headers))
+            .expect("every call ends with a status"),
+        data: body.to_bytes(),
+        peer: head.extensions.get().cloned(),
+    }
+}
+
+/// A unary call that carries `data`.
+pub(crate) async fn say(channel: &Channel, data: &'static [u8]) -> Outcome {
+    call(channel, request(Full::new(Bytes::from_static(data)))).await
+}
+
+/// A unary call with a deadline.
+pub(crate) async fn say_within(channel: &Channel, timeout: &'static str) -> Outcome {
+    let request = request(Full::new(Bytes::from_static(b"hello")));
+    call(channel, with_timeout(request, timeout)).await
+}
+
+/// One call at a server.
+pub(crate) struct Incoming {
+    pub(crate) body: RecvStream,
+    pub(crate) head: http::request::Parts,
+    pub(crate) respond: SendResponse<Bytes>,
+}
+
+/// What a server counts.
+#[derive(Debug, Default)]
+pub(crate) struct Counted {
+    accepts: AtomicUsize,
+    calls: AtomicUsize,
+}
+
+impl Counted {
+    pub(crate) fn accepts(&self) -> usize {
+        self.accepts.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+}
+
+/// Starts an HTTP/2 server that hands each call to `handler`.
+pub(crate) fn serve<F>(
+    sim: &Sim,
+    host: u8,
+    http2: Builder,
+    handler: impl Fn(Incoming) -> F + Clone + Send + Sync + 'static,
+) -> Arc<Counted>
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let counted = Arc::new(Counted::default());
+    let mut listener = sim.net().listen(address(host)).expect("a free address");
+    let runtime = sim.runtime();
+    let counts = Arc::clone(&counted);
+    sim.spawn("server", async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counts.accepts.fetch_add(1, Ordering::Relaxed);
+            let (http2, handler, counts) = (http2.clone(), handler.clone(), Arc::clone(&counts));
+            let tasks = Arc::clone(&runtime);
+            runtime.spawn(Box::pin(async move {
+                let Ok(mut connection) = http2.handshake(Compat::new(stream)).await else {
+                    return;
+                };
+                while let Some(Ok((request, respond))) = connection.accept().await {
+                    counts.calls.fetch_add(1, Ordering::Relaxed);
+                    let (head, body) = request.into_parts();
+                    tasks.spawn(Box::pin(handler(Incoming {
+                        body,
+                        head,
+                        respond,
+                    })));
+                }
+            }));
+        }
+    });
+    counted
+}
+
+/// The head of an answer.
+pub(crate) fn head() -> Response<()> {
+    let mut head = Response::new(());
+    let grpc = HeaderValue::from_static("application/grpc");
+    head.headers_mut().insert("content-type", grpc);
+    head
+}
+
+/// Trailers that say OK.
+pub(crate) fn ok() -> HeaderMap {
+    Status::new(Code::Ok, "").to_trailers()
+}
+
+/// Answers with what came, piece by piece as it comes.
+pub(crate) async fn echo(mut incoming: Incoming) {
+    let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+        return;
+    };
+    while let Some(Ok(data)) = incoming.body.data().await {
+        let _ = incoming.body.flow_control().release_capacity(data.len());
+        if send_all(&mut send, data).await.is_err() {
+            return;
+        }
+    }
+    let _ = send.send_trailers(ok());
+}
+
+/// Sends data as the client's windows let it.
+pub(crate) async fn send_all(
+    send: &mut h2::SendStream<Bytes>,
+    mut data: Bytes,
+) -> Result<(), h2::Error> {
+    while !data.is_empty() {
+        send.reserve_capacity(data.len());
+        let room = match send.capacity() {
+            0 => match std::future::poll_fn(|cx| send.poll_capacity(cx)).await {
+                Some(room) => room?,
+                None => return Err(h2::Reason::CANCEL.into()),
+            },
+            room => room,
+        };
+        let part = data.split_to(room.min(data.len()));
+        send.send_data(part, false)?;
+    }
+    Ok(())
+}
