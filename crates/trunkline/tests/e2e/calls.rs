@@ -117,3 +117,15 @@ on_each_runtime! {
         drop(backend.join());
     }
 }
+
+/// A channel can be cloned, sent and shared, and so can its calls be sent.
+#[test]
+fn a_channel_is_clone_send_and_sync() {
+    fn check<T: Clone + Send + Sync + 'static>() {}
+    fn check_call<T: Send + 'static>() {}
+    check::<trunkline::Channel>();
+    check_call::<trunkline::ResponseFuture>();
+    check_call::<trunkline::Body>();
+    // Interceptors make a body from nothing.
+    let _ = trunkline::Body::default();
+}
