@@ -28,9 +28,11 @@ const LAST_STREAM: u32 = 3 << 29;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HttpOptions {
-    /// The flow-control window of each call, in octets; 2 MiB by default.
+    /// The flow-control window of each call, in octets; 2 MiB by default. What is out of the range
+    /// from 65,535 to 2^31 - 1 is taken as the next that is in it.
     pub stream_window: u32,
-    /// The flow-control window of the connection, in octets; 5 MiB by default.
+    /// The flow-control window of the connection, in octets; 5 MiB by default. Its range is that of
+    /// a call's.
     pub connection_window: u32,
     /// The longest header list that is taken from the server, in octets as HPACK counts them;
     /// 1 MiB by default.
@@ -45,6 +47,13 @@ impl Default for HttpOptions {
             max_header_list: 1024 * 1024,
         }
     }
+}
+
+/// A window that HTTP/2 can have, and that any call fits through.
+///
+/// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
+fn window(size: u32) -> u32 {
+    size.clamp(0xffff, i32::MAX as u32)
 }
 
 /// Makes calls on one HTTP/2 connection. Cheap to clone.
@@ -224,8 +233,8 @@ async fn handshake_until(
     let fail = |error| HandshakeError::new(&shared, error);
     let (send, mut connection) = h2::client::Builder::new()
         .enable_push(false)
-        .initial_window_size(options.stream_window)
-        .initial_connection_window_size(options.connection_window)
+        .initial_window_size(window(options.stream_window))
+        .initial_connection_window_size(window(options.connection_window))
         .max_header_list_size(options.max_header_list)
         // A caller that gives its call up early must not cost others their connection: what still
         // comes for such calls would use the budget for small frames up.

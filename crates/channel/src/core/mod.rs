@@ -327,12 +327,13 @@ impl<C> Core<C> {
             true => self.pending(),
             false => Vec::new(),
         };
-        let slots = self.subchannels.iter().map(|subchannel| {
-            match &subchannel.as_ref()?.stand {
+        let slots = self
+            .subchannels
+            .iter()
+            .map(|subchannel| match &subchannel.as_ref()?.stand {
                 Stand::Ready { slot, .. } => Some(Arc::clone(slot)),
                 _ => None,
-            }
-        });
+            });
         Some(Snapshot {
             state: self.published.state,
             picker: Arc::clone(&self.published.picker),

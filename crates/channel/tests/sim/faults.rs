@@ -1,13 +1,14 @@
 //! Names, balancing and faults: resolver, policy and connections together.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use trunkline_channel::Channel;
+use trunkline_endpoint::Endpoint;
 use trunkline_lb::ConnectivityState;
-use trunkline_resolver::DnsOptions;
+use trunkline_resolver::{AddressFamilies, DnsOptions, ManualResolver, Resolution};
 use trunkline_sim::{Fate, Record, Reply, Sim};
 use trunkline_status::Code;
 
@@ -20,7 +21,7 @@ fn named(sim: &Sim) -> Channel {
     let mut server = address(53);
     server.set_port(53);
     options.servers = vec![server];
-    options.families = trunkline_resolver::AddressFamilies::Ipv4Only;
+    options.families = AddressFamilies::Ipv4Only;
     options.pacing.min_interval = Duration::from_secs(5);
     builder(sim, "dns:///greeter.test:50051")
         .dns(options)
@@ -372,4 +373,25 @@ fn the_same_seed_gives_the_same_run() {
         }
     }
     assert_ne!(run(0), run(1));
+}
+
+/// An endpoint whose first address swallows packets: the second is tried 250 ms later (gRFC A61), and
+/// the call is answered as soon as that one stands.
+#[test]
+fn the_second_address_of_an_endpoint() {
+    let sim = Sim::new(1);
+    let silent = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7], 50051));
+    sim.net().set_fate(silent, Fate::Silent);
+    let backend = sim.backend(address(1));
+    let endpoint = Endpoint::new([silent, address(1)]);
+    let resolver = ManualResolver::with_initial("fleet", Resolution::new([endpoint]));
+    let channel = builder(&sim, "fleet:///x")
+        .resolver(resolver)
+        .default_service_config(ROUND_ROBIN)
+        .build()
+        .expect("a channel");
+    sim.run(say(&channel, b"hello")).expect_ok();
+    // One round trip to connect, one for the call.
+    assert_eq!(sim.elapsed(), Duration::from_millis(254));
+    assert_eq!(backend.accepts(), 1);
 }

@@ -13,8 +13,11 @@ use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
+use trunkline_transport::HttpOptions;
 
-use crate::world::{call, channel, echo, finish, head, ok, request, say, send_all, serve};
+use crate::world::{
+    address, builder, call, channel, echo, finish, head, ok, request, say, send_all, serve,
+};
 
 /// A request body of so many pieces of so many octets, which may fail at its end.
 struct Pieces {
@@ -228,4 +231,37 @@ fn empty_requests() {
             .data,
         ""
     );
+}
+
+/// A response goes on when the last handle of its channel is gone, and so does its request.
+#[test]
+fn a_stream_outlives_its_channel() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let channel = channel(&sim, 1);
+    sim.run(async {
+        let Ok(response) = channel.clone().call(request(pieces(80, 100_000))).await;
+        drop(channel);
+        sim.sleep(Duration::from_secs(1)).await;
+        assert_eq!(sim.net().connections(), 1);
+        assert_eq!(finish(response).await.expect_ok().data.len(), 8_000_000);
+        sim.sleep(Duration::from_secs(1)).await;
+    });
+    assert_eq!(sim.net().connections(), 0);
+}
+
+/// Windows that HTTP/2 cannot have, or that nothing fits through, are taken as the next that work.
+#[test]
+fn windows_of_any_size() {
+    for window in [0, 1, u32::MAX] {
+        let sim = Sim::new(1);
+        serve(&sim, 1, Builder::new(), echo);
+        let mut http = HttpOptions::default();
+        http.stream_window = window;
+        http.connection_window = window;
+        let target = format!("ipv4:{}", address(1));
+        let channel = builder(&sim, target).http(http).build().expect("a channel");
+        let outcome = sim.run(call(&channel, request(pieces(10, 100_000))));
+        assert_eq!(outcome.expect_ok().data.len(), 1_000_000, "{window}");
+    }
 }
