@@ -1,0 +1,201 @@
+//! Anything may happen, in any order: what holds all the same.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::{join_all, select};
+use http_body_util::Full;
+use trunkline_backoff::Rng;
+use trunkline_channel::Channel;
+use trunkline_endpoint::Endpoint;
+use trunkline_resolver::{ManualResolver, Resolution, ResolveError, ResolveErrorKind};
+use trunkline_sim::{Backend, Fate, Opening, Reply, Sim};
+use trunkline_status::Code;
+
+use crate::world::{ROUND_ROBIN, address, builder, call, request, say_within, with_timeout};
+
+const HOSTS: [u8; 3] = [1, 2, 3];
+const PATIENCE: Duration = Duration::from_secs(2);
+
+struct Chaos {
+    sim: Sim,
+    rng: Rng,
+    backends: [Backend; 3],
+    names: ManualResolver,
+    channel: Channel,
+}
+
+/// Every second run is with pick_first.
+fn is_round_robin(seed: u64) -> bool {
+    seed.is_multiple_of(2)
+}
+
+fn endpoints(hosts: &[u8]) -> Resolution {
+    let endpoints = hosts.iter().map(|host| Endpoint::new([address(*host)]));
+    Resolution::new(endpoints.collect::<Vec<_>>())
+}
+
+impl Chaos {
+    fn new(seed: u64) -> Self {
+        let sim = Sim::new(seed);
+        let backends = HOSTS.map(|host| sim.backend(address(host)));
+        let names = ManualResolver::with_initial("fleet", endpoints(&HOSTS));
+        let config = if is_round_robin(seed) {
+            ROUND_ROBIN
+        } else {
+            "{}"
+        };
+        let channel = builder(&sim, "fleet:///x")
+            .resolver(names.clone())
+            .default_service_config(config)
+            .build()
+            .expect("a channel");
+        Self {
+            sim,
+            rng: Rng::from_seed(seed),
+            backends,
+            names,
+            channel,
+        }
+    }
+
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.rng.next_seed() % sides
+    }
+
+    /// Something happens to one of the hosts, or to their names.
+    fn happen(&mut self) {
+        let at = self.roll(3) as usize;
+        let ip = address(HOSTS[at]).ip();
+        let net = self.sim.net();
+        match self.roll(16) {
+            0 => self.backends[at].kill(),
+            1 => self.backends[at].stop_gracefully(),
+            2 | 3 => self.backends[at].restart(),
+            4 => net.cut(ip),
+            5 | 6 => net.heal(ip),
+            7 => {
+                let opening = match self.roll(5) {
+                    0 => Opening::After(Duration::from_millis(300)),
+                    1 => Opening::Silent,
+                    2 => Opening::Garbage,
+                    3 => Opening::Close,
+                    _ => Opening::AtOnce,
+                };
+                self.backends[at].set_opening(opening);
+            }
+            8 | 9 => {
+                let delay = Duration::from_millis(self.roll(3000));
+                let reply = match self.roll(6) {
+                    0 => Reply::Never,
+                    1 => Reply::ResetStream(7),
+                    2 => Reply::ResetStream(8),
+                    3 => Reply::GoAway,
+                    4 => Reply::DropConnection,
+                    _ => Reply::Echo,
+                };
+                self.backends[at].push_reply(reply.after(delay));
+            }
+            10 => net.set_fate(address(HOSTS[at]), Fate::Refuse),
+            11 => net.set_fate(address(HOSTS[at]), Fate::Silent),
+            12 => net.set_fate(address(HOSTS[at]), Fate::Ordinary),
+            13 => self.names.update(endpoints(&HOSTS[at..])),
+            14 => self.names.update(endpoints(&HOSTS)),
+            _ => {
+                let kind = match self.roll(2) {
+                    0 => ResolveErrorKind::NotFound,
+                    _ => ResolveErrorKind::Unavailable,
+                };
+                let error = ResolveError::new(kind, "no such luck");
+                self.names.update(Resolution::from_error(error));
+            }
+        }
+    }
+
+    fn mend(&self) {
+        for (host, backend) in HOSTS.into_iter().zip(&self.backends) {
+            self.sim.net().heal(address(host).ip());
+            self.sim.net().set_fate(address(host), Fate::Ordinary);
+            backend.restart();
+            backend.set_opening(Opening::AtOnce);
+        }
+        self.names.update(endpoints(&HOSTS));
+    }
+
+    /// A call that ends in time, whatever happens; some are given up before.
+    async fn one_call(&self, given_up_after: Option<Duration>) {
+        let started = self.sim.elapsed();
+        let data = bytes::Bytes::from_static(b"hello");
+        let request = with_timeout(request(Full::new(data)), "2S");
+        let calling = call(&self.channel, request);
+        match given_up_after {
+            Some(time) => {
+                let sleep = std::pin::pin!(self.sim.sleep(time));
+                drop(select(std::pin::pin!(calling), sleep).await);
+            }
+            None => {
+                let outcome = calling.await;
+                let took = self.sim.elapsed() - started;
+                assert!(took <= PATIENCE, "{took:?}: {}", outcome.status);
+                if outcome.status.code() == Code::DeadlineExceeded {
+                    assert_eq!(took, PATIENCE, "{}", outcome.status);
+                }
+            }
+        }
+    }
+}
+
+/// Whatever happens, every call ends by its deadline; when all is well again, calls succeed and
+/// every host gets some under round_robin; and when the channel goes, no connection is left.
+#[test]
+fn whatever_happens() {
+    for seed in 0..100 {
+        let mut chaos = Chaos::new(seed);
+        for _ in 0..40 {
+            chaos.happen();
+            let calls: Vec<_> = (0..chaos.roll(6))
+                .map(|_| {
+                    let given_up = chaos.roll(4) == 0;
+                    given_up.then(|| Duration::from_millis(chaos.roll(500)))
+                })
+                .collect();
+            let pause = Duration::from_millis(chaos.roll(700));
+            let chaos = &chaos;
+            chaos.sim.run(async {
+                join_all(calls.into_iter().map(|given_up| chaos.one_call(given_up))).await;
+                chaos.sim.sleep(pause).await;
+            });
+        }
+        chaos.mend();
+        chaos.sim.run(async {
+            // Longer than any back-off, and than any answer that was to come.
+            chaos.sim.sleep(Duration::from_secs(150)).await;
+            let mut hosts = BTreeSet::new();
+            for number in 0..60 {
+                chaos.sim.sleep(Duration::from_millis(100)).await;
+                let outcome = say_within(&chaos.channel, "2S").await;
+                // What is left of scripted replies may fail some of the first.
+                if number >= 30 {
+                    assert_eq!(
+                        outcome.status.code(),
+                        Code::Ok,
+                        "seed {seed}: {}",
+                        outcome.status
+                    );
+                }
+                if outcome.status.code() == Code::Ok {
+                    hosts.insert(outcome.host());
+                }
+            }
+            if is_round_robin(seed) {
+                assert_eq!(hosts, BTreeSet::from(HOSTS), "seed {seed}");
+            }
+        });
+        let Chaos { sim, channel, .. } = chaos;
+        sim.run(async {
+            drop(channel);
+            sim.sleep(Duration::from_secs(30)).await;
+        });
+        assert_eq!(sim.net().connections(), 0, "seed {seed}");
+    }
+}
