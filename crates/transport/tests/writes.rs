@@ -1,0 +1,144 @@
+//! When a connection writes to its stream.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use http::Request;
+use trunkline_runtime::{PeerAddr, Stream, TcpOptions};
+use trunkline_sim::Sim;
+use trunkline_transport::{Connection, Exchange, Fate, HttpOptions, Lost, Outgoing, handshake};
+
+const MESSAGE: usize = 4 * 1024;
+
+/// A stream that keeps an eye on its writes.
+#[derive(Debug)]
+struct Watched {
+    stream: Box<dyn Stream>,
+    watch: Arc<Watch>,
+}
+
+#[derive(Debug, Default)]
+struct Watch {
+    /// The most octets that one write was given.
+    largest: AtomicUsize,
+    /// Whether writes fail.
+    is_broken: AtomicBool,
+}
+
+impl Stream for Watched {
+    fn peer_addr(&self) -> PeerAddr {
+        self.stream.peer_addr()
+    }
+
+    fn abort(self: Box<Self>) {
+        self.stream.abort();
+    }
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.watch.is_broken.load(Relaxed) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        self.watch.largest.fetch_max(octets.len(), Relaxed);
+        Pin::new(&mut self.stream).poll_write(cx, octets)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_close(cx)
+    }
+}
+
+/// Runs `client` with a connection to a server, and gives back why that was lost in the end.
+fn check<F: Future<Output = ()>>(client: impl FnOnce(Connection, Arc<Watch>) -> F) -> String {
+    let sim = Sim::new(1);
+    let address = SocketAddr::from(([198, 51, 100, 1], 1));
+    let _backend = sim.backend(address);
+    let runtime = sim.runtime();
+    let watch = Arc::new(Watch::default());
+    let why = Arc::new(Mutex::new(None));
+    let lost = Arc::clone(&why);
+    sim.run(async {
+        let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
+        let stream = Box::new(Watched {
+            stream: stream.expect("a stream"),
+            watch: Arc::clone(&watch),
+        });
+        let on_lost = move |why: Lost| *lost.lock().expect("no panic") = Some(why);
+        let handshake = handshake(stream, &HttpOptions::default(), on_lost).await;
+        let (connection, link) = handshake.expect("a connection");
+        let client = client(connection, watch);
+        // The link is polled after the client, so that it finds all that the client began. It ends
+        // by itself when the client is done, as the connection is dropped then.
+        let (mut client, mut link) = (pin!(client), pin!(link));
+        let (mut client_done, mut link_done) = (false, false);
+        poll_fn(|cx| {
+            client_done = client_done || client.as_mut().poll(cx).is_ready();
+            link_done = link_done || link.as_mut().poll(cx).is_ready();
+            match client_done && link_done {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
+    });
+    let why = why.lock().expect("no panic").take();
+    why.expect("a loss").to_string()
+}
+
+/// Begins a call whose message is not small.
+fn begin(connection: &Connection) -> Exchange {
+    let head = Request::post("http://x/s/m").body(()).expect("a request");
+    let body = Outgoing::<()>::Whole(Some(vec![0; MESSAGE].into()));
+    connection.send(head, body).expect("a stream").exchange
+}
+
+/// What is written in one poll of the connection goes out in one write: a system call a message
+/// would cost more than all else in a call.
+#[test]
+fn messages_go_out_together() {
+    check(async |connection, watch| {
+        let calls: Vec<Exchange> = (0..8).map(|_| begin(&connection)).collect();
+        for call in calls {
+            call.await.expect("an answer");
+        }
+        let largest = watch.largest.load(Relaxed);
+        assert!(largest > 8 * MESSAGE, "{largest} octets at most");
+    });
+}
+
+/// A write that fails ends the connection and its calls, and the reason is told.
+#[test]
+fn a_failed_write_ends_the_connection() {
+    let why = check(async |connection, watch| {
+        begin(&connection).await.expect("an answer");
+        watch.is_broken.store(true, Relaxed);
+        let error = begin(&connection).await.expect_err("no answer");
+        assert_eq!(error.fate(), Fate::Unprocessed, "{error:?}");
+    });
+    assert!(why.contains("broken pipe"), "{why}");
+}
