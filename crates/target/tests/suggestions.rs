@@ -63,6 +63,7 @@ fn unknown_schemes() {
     check("tcp:host:80", Host, 8, Some("dns:///host:80"));
     check("unixx:/tmp/s", Scheme, 0, Some("unix:/tmp/s"));
     check("zk:/orders", Scheme, 0, None);
+    check("foo.com:/path", Scheme, 0, Some("foo.com"));
     check("./x.sock", Host, 0, Some("unix:./x.sock"));
 }
 
