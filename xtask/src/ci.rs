@@ -13,6 +13,7 @@ mod fmt;
 mod fuzz;
 mod interop;
 mod invariants;
+mod miri;
 mod msrv;
 mod package;
 mod readme;
@@ -21,7 +22,7 @@ mod test;
 use crate::step::Step;
 
 /// Every step.
-pub(crate) const STEPS: [&Step; 22] = [
+pub(crate) const STEPS: [&Step; 23] = [
     &fmt::STEP,
     &invariants::STEP,
     &clippy::STEP,
@@ -37,6 +38,7 @@ pub(crate) const STEPS: [&Step; 22] = [
     &package::STEP,
     &deny::STEP,
     &deny::ADVISORIES,
+    &miri::STEP,
     &fuzz::STEP,
     &interop::STEP,
     &demo::STEP,

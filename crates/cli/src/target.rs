@@ -60,7 +60,9 @@ fn describe(input: &str, target: &Target) -> Map<String, Value> {
     put("input", json!(input));
     put("scheme", json!(target.scheme()));
     put("authority", json!(target.authority()));
+    put("userinfo", json!(target.userinfo()));
     put("endpoint", json!(target.endpoint()));
+    put("opaque", json!(target.opaque()));
     put("path", json!(target.path()));
     put("query", json!(target.query()));
     put("fragment", json!(target.fragment()));
@@ -124,7 +126,9 @@ fn warning(warning: &Warning) -> Value {
 fn rows(object: &Map<String, Value>) -> Vec<(String, String)> {
     let order = [
         "scheme",
+        "userinfo",
         "authority",
+        "opaque",
         "path",
         "query",
         "fragment",

@@ -152,6 +152,7 @@ const fn zone_characters(octets: &[u8], offset: usize) -> Result<(), Fault> {
 const fn reg_name(octets: &[u8], start: usize, offset: usize) -> Result<Authority, Fault> {
     let mut i = start;
     let mut colon = None;
+    let mut escaped = false;
     while i < octets.len() {
         let octet = octets[i];
         if IS_REG_NAME[octet as usize] {
@@ -168,6 +169,7 @@ const fn reg_name(octets: &[u8], start: usize, offset: usize) -> Result<Authorit
             if octet_at(octets, i).0 < 0x80 {
                 return Err(Fault::new(What::AuthorityEscape, offset + i));
             }
+            escaped = true;
         } else if octet < 0x80 {
             return Err(Fault::new(What::AuthorityCharacter, offset + i));
         }
@@ -175,7 +177,9 @@ const fn reg_name(octets: &[u8], start: usize, offset: usize) -> Result<Authorit
     }
     let host = Span::new(start, i);
     let inside = host.of(octets);
-    ok!(escapes_are_text(inside, offset + start));
+    if escaped {
+        ok!(escapes_are_text(inside, offset + start));
+    }
     let port = match colon {
         Some(at) => ok!(port(octets, at + 1, offset)),
         None => None,

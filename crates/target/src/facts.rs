@@ -61,10 +61,10 @@ pub(crate) fn facts(text: &str, split: &Split<'_>) -> Facts {
     })
 }
 
-/// Whether a text begins as `scheme://` does.
+/// Whether a text begins as `scheme:/` does: no port begins with a slash.
 pub(crate) const fn names_a_scheme(text: &[u8]) -> bool {
     match crate::split::scheme_end(text) {
-        Some(colon) => colon + 2 < text.len() && text[colon + 1] == b'/' && text[colon + 2] == b'/',
+        Some(colon) => colon + 1 < text.len() && text[colon + 1] == b'/',
         None => false,
     }
 }

@@ -10,35 +10,36 @@ pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
     if octets.len() < 7 || octets.len() > 15 {
         return None;
     }
-    let mut address: u32 = 0;
-    let mut value: u32 = 0;
+    let mut address = 0;
+    let mut value = 0;
     let mut dots = 0;
-    let mut digits = 0;
+    let mut start = 0;
     let mut i = 0;
     while i < octets.len() {
-        let octet = octets[i];
-        if octet.is_ascii_digit() {
-            if digits > 0 && value == 0 {
-                return None;
-            }
-            value = value * 10 + (octet - b'0') as u32;
-            digits += 1;
-            if value > 255 {
-                return None;
-            }
-        } else if octet == b'.' && digits > 0 && dots < 3 {
-            address = address << 8 | value;
-            (value, digits) = (0, 0);
+        let digit = octets[i].wrapping_sub(b'0');
+        if digit < 10 {
+            // Fifteen digits fit; how large it is counts at the end of the number.
+            value = value * 10 + digit as u64;
+        } else if octets[i] == b'.' && dots < 3 && is_byte(octets, start, i, value) {
+            address = address << 8 | value as u32;
+            (value, start) = (0, i + 1);
             dots += 1;
         } else {
             return None;
         }
         i += 1;
     }
-    if dots != 3 || digits == 0 {
+    if dots != 3 || !is_byte(octets, start, i, value) {
         return None;
     }
-    Some(Ipv4Addr::from_bits(address << 8 | value))
+    Some(Ipv4Addr::from_bits(address << 8 | value as u32))
+}
+
+/// Whether the digits from `start` to `end`, which make `value`, are a number up to 255 without
+/// leading zeros.
+#[inline(always)]
+const fn is_byte(octets: &[u8], start: usize, end: usize, value: u64) -> bool {
+    start < end && value <= 255 && (octets[start] != b'0' || end - start == 1)
 }
 
 /// The text forms of RFC 4291 section 2.2, as [`Ipv6Addr`] reads them.

@@ -42,10 +42,16 @@ pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
         }
     }
     let rootless = target.opaque().is_some();
+    let has_no_authority = !target.used_default_scheme() && split.authority().is_none();
     let rest = match path.split_first() {
         // A slash that is data would be read as a separator in front.
         Some((b'/', rest)) if rootless => {
             uri.push_str("%2F");
+            rest
+        }
+        // Two slashes would begin an authority (RFC 3986 section 3.3).
+        Some((b'/', [b'/', rest @ ..])) if has_no_authority => {
+            uri.push_str("/%2F");
             rest
         }
         _ => &path,

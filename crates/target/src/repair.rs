@@ -98,6 +98,10 @@ pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
         if let Some(number) = service_port(port) {
             repaired.push(format!("{host}:{number}"));
         }
+        if is_above_range(port) {
+            repaired.extend(without_repeated_digit(port).map(|port| format!("{host}:{port}")));
+            repaired.push(host.to_string());
+        }
         // `host::80`, `host: 80`
         let host = host.trim_end_matches([':', ' ']);
         if is_port(port.trim()) {
@@ -120,6 +124,18 @@ pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
 /// Two to five digits: one could be a group of an IPv6 address.
 pub(crate) fn is_port(text: &str) -> bool {
     (2..=5).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit())
+}
+
+fn is_above_range(port: &str) -> bool {
+    port.parse()
+        .is_ok_and(|port: u64| port > u64::from(u16::MAX))
+}
+
+/// `50051` for `500051`, which has a digit too many: without the first that repeats another.
+fn without_repeated_digit(port: &str) -> Option<String> {
+    let digits = port.as_bytes();
+    let at = digits.windows(2).position(|pair| pair[0] == pair[1])?;
+    (digits.len() == 6).then(|| [&port[..at], &port[at + 1..]].concat())
 }
 
 /// Whether the text is an IPv6 address, with or without a zone, escaped or not.

@@ -195,16 +195,24 @@ pub(crate) const fn scheme_end(text: &[u8]) -> Option<usize> {
     }
     let mut i = 1;
     while i < text.len() {
-        match text[i] {
-            b':' => return Some(i),
-            b'+' | b'-' | b'.' => {}
-            octet if octet.is_ascii_alphanumeric() => {}
-            _ => return None,
+        if !IS_SCHEME[text[i] as usize] {
+            return if text[i] == b':' { Some(i) } else { None };
         }
         i += 1;
     }
     None
 }
+
+const IS_SCHEME: [bool; 256] = {
+    let mut is_scheme = [false; 256];
+    let mut octet = 0u8;
+    while octet < 0x80 {
+        is_scheme[octet as usize] =
+            octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
+        octet += 1;
+    }
+    is_scheme
+};
 
 /// Whether there is an authority between `start` and `end`, and where the path begins.
 #[inline]

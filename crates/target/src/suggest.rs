@@ -69,8 +69,11 @@ fn scheme(text: &str, schemes: Schemes<'_>) -> Vec<String> {
         candidates.push(format!("{known}:{rest}"));
     }
     let Some(hierarchy) = rest.strip_prefix("//") else {
-        // A host that has the name of a scheme.
+        // A host that has the name of a scheme; or one with a path, and no port after its colon.
         candidates.push(format!("dns:///{text}"));
+        if name.contains('.') {
+            candidates.push(text.get(..colon).unwrap_or_default().to_string());
+        }
         return candidates;
     };
     let host_port = hierarchy

@@ -61,7 +61,9 @@ fn unknown_schemes() {
     check("grpcs://[::1]:5000/", Scheme, 0, Some("dns:///[::1]:5000"));
     check("dsn:///foo", Scheme, 0, Some("dns:///foo"));
     check("tcp:host:80", Host, 8, Some("dns:///host:80"));
-    check("unixx:/tmp/s", Port, 6, Some("unix:/tmp/s"));
+    check("unixx:/tmp/s", Scheme, 0, Some("unix:/tmp/s"));
+    check("zk:/orders", Scheme, 0, None);
+    check("foo.com:/path", Scheme, 0, Some("foo.com"));
     check("./x.sock", Host, 0, Some("unix:./x.sock"));
 }
 
@@ -135,7 +137,9 @@ fn ports() {
     check("host:", Port, 5, Some("host"));
     check("dns:///[::1]:", Port, 13, Some("dns:///[::1]"));
     check(":", Port, 1, None);
-    check("host:65536", Port, 5, None);
+    check("host:65536", Port, 5, Some("host"));
+    check("dns:///h:500051", Port, 9, Some("dns:///h:50051"));
+    check("[::1]:80800", Port, 6, Some("[::1]"));
     check("host:http", Port, 5, Some("host:80"));
     check("host:https", Port, 5, Some("host:443"));
     check("host:-1", Port, 5, None);
@@ -230,6 +234,8 @@ fn warnings() {
         "dns///orders:5000",
         &[(Host, 3, Some("dns:///orders:5000"))],
     );
+    warns("localhost;80", &[(Host, 9, Some("localhost:80"))]);
+    warns("dns;///orders:80", &[(Host, 3, Some("dns:///orders:80"))]);
     warns("dns:////orders", &[(Host, 7, Some("dns:///orders"))]);
     warns("dns:\\\\\\orders", &[(Host, 4, Some("dns:///orders"))]);
     warns("foo bar:80", &[(Host, 3, Some("foobar:80"))]);

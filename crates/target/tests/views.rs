@@ -216,6 +216,7 @@ fn normal_forms() {
     assert_eq!(normal("localhost:80"), "dns:///localhost:80");
     assert_eq!(normal("DNS:a%2Fb"), "dns:a/b");
     assert_eq!(normal("unix:%2F%2Fx"), "unix:%2F/x");
+    assert_eq!(normal("dns:/%2Fx"), "dns:/%2Fx");
     assert_eq!(
         normal("dns://u@[::1%25e]:53/x y?q#f f"),
         "dns://u@[::1%25e]:53/x%20y?q#f%20f"

@@ -15,6 +15,8 @@ fn a_target_is_taken_apart() {
         "authority": "localhost:1053",
         "endpoint": "orders.prod:5000",
         "path": "/orders.prod:5000",
+        "opaque": null,
+        "userinfo": null,
         "query": "a=b",
         "fragment": "c",
         "canonical": "dns://localhost:1053/orders.prod:5000",
@@ -25,6 +27,18 @@ fn a_target_is_taken_apart() {
     for (field, value) in expected.as_object().expect("an object") {
         assert_eq!(&object[field], value, "{field}");
     }
+}
+
+/// The parts that only some targets have.
+#[test]
+fn parts_that_are_rare() {
+    let (_, plain) = object(&["target", "dns:orders:5000"]);
+    assert_eq!(plain["opaque"], "orders:5000");
+    assert_eq!(plain["authority"], Value::Null);
+    let (_, with_user) = object(&["target", "dns://me@localhost/orders"]);
+    assert_eq!(with_user["userinfo"], "me");
+    assert_eq!(with_user["opaque"], Value::Null);
+    assert_eq!(with_user["authority"], "localhost");
 }
 
 /// Each scheme has its typed view.
@@ -79,6 +93,34 @@ fn a_bad_target_is_explained() {
         "{}",
         ran.stderr
     );
+}
+
+/// What people type and what is meant: the suggestion is there, and is itself a target.
+#[test]
+fn slips_have_suggestions() {
+    let check = |slip: &str, expected: &str| {
+        let (status, object) = object(&["target", slip]);
+        let suggestion = match status {
+            0 => &object["warnings"][0]["suggestion"],
+            _ => &object["error"]["suggestion"],
+        };
+        assert_eq!(suggestion, expected, "{slip:?}");
+        assert_eq!(trunkline(&["target", expected]).status, 0, "{expected}");
+    };
+    check("dns://my-svc:5000", "dns:///my-svc:5000");
+    check("http://orders:5000", "dns:///orders:5000");
+    check("https://orders.example/x", "dns:///orders.example");
+    check("unix://relative", "unix:relative");
+    check("fe80::1%eth0", "fe80::1%25eth0");
+    check("[fe80::1%eth0]:443", "[fe80::1%25eth0]:443");
+    check("host:", "host");
+    check("[::1", "[::1]");
+    check("host:500051", "host:50051");
+    check("host:65536", "host");
+    check("host:80  ", "host:80");
+    check("dns:/orders", "dns:///orders");
+    check("dns:///10.0.0.1,10.0.0.2", "ipv4:10.0.0.1,10.0.0.2");
+    check("localhost;80", "localhost:80");
 }
 
 /// What is probably a slip works, with a warning.

@@ -114,7 +114,8 @@ pub(super) fn name(list: &mut List<'_>, host: &str) {
     let slashes = endpoint.trim_start_matches('/');
     let candidates = if odd == ',' {
         let [four, six] = as_list(&endpoint);
-        [four, six, String::new(), String::new(), String::new()]
+        let none = String::new;
+        [four, six, none(), none(), none(), none()]
     } else {
         [
             // `dns///orders:5000` lacks a colon.
@@ -122,6 +123,11 @@ pub(super) fn name(list: &mut List<'_>, host: &str) {
                 Some((scheme, rest)) if scheme_end(format!("{scheme}:").as_bytes()).is_some() => {
                     format!("{scheme}:///{}", rest.trim_start_matches('/'))
                 }
+                _ => String::new(),
+            },
+            // `localhost;80` and `dns;///orders` were typed without the shift key.
+            match odd {
+                ';' => list.target.as_str().replacen(';', ":", 1),
                 _ => String::new(),
             },
             list.with_endpoint(slashes.rsplit('@').next().unwrap_or_default()),
