@@ -17,11 +17,12 @@ mod msrv;
 mod package;
 mod readme;
 mod test;
+mod testbed;
 
 use crate::step::Step;
 
 /// Every step.
-pub(crate) const STEPS: [&Step; 22] = [
+pub(crate) const STEPS: [&Step; 23] = [
     &fmt::STEP,
     &invariants::STEP,
     &clippy::STEP,
@@ -39,6 +40,7 @@ pub(crate) const STEPS: [&Step; 22] = [
     &deny::ADVISORIES,
     &fuzz::STEP,
     &interop::STEP,
+    &testbed::STEP,
     &demo::STEP,
     &demo::SABOTAGE_REFRESH,
     &demo::SABOTAGE_FALLBACK,
