@@ -1,5 +1,5 @@
-//! What a healthy race costs over the runtime's plain connect, on loopback, and how late a race is
-//! when its first address is silent.
+//! What a healthy race costs over the runtime's plain connect, on loopback, what a first address
+//! costs that refuses, and how late a race is when its first address is silent.
 //!
 //! Rounds of both alternate, so that the noise of the machine falls on both; the 10th percentile is
 //! what is stable. The server is in this process; each connection is reset after the clock stops.
@@ -65,6 +65,26 @@ async fn measure(name: &str, runtime: &dyn Runtime, first: SocketAddr, second: S
         over(two.0)
     );
 
+    let refusing = closed();
+    let (mut serial, mut raced) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        for _ in 0..PER_ROUND {
+            let one_by_one = async {
+                runtime.connect_tcp(refusing, &tcp).await.err()?;
+                runtime.connect_tcp(first, &tcp).await.ok()
+            };
+            serial.push(timed(one_by_one).await);
+        }
+        for _ in 0..PER_ROUND {
+            raced.push(timed(race(runtime, &[refusing, first], &options)).await);
+        }
+    }
+    let [serial, raced] = [serial, raced].map(summary);
+    println!(
+        "{name:<9}  first address refuses: one by one {}  raced {}",
+        serial.1, raced.1
+    );
+
     let (silent, _held) = black_hole();
     let mut late = Vec::new();
     for _ in 0..SILENT_ROUNDS {
@@ -77,6 +97,12 @@ async fn measure(name: &str, runtime: &dyn Runtime, first: SocketAddr, second: S
         late[late.len() / 2],
         late[late.len() - 1]
     );
+}
+
+/// A port where nobody listens.
+fn closed() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.3:0").expect("a loopback port");
+    listener.local_addr().expect("its address")
 }
 
 /// A port that accepts nothing any more: its queue is full, and SYNs are dropped.

@@ -18,6 +18,7 @@ mod msrv;
 mod package;
 mod readme;
 mod test;
+mod testbed;
 
 use crate::step::Step;
 
@@ -41,6 +42,7 @@ pub(crate) const STEPS: [&Step; 23] = [
     &miri::STEP,
     &fuzz::STEP,
     &interop::STEP,
+    &testbed::STEP,
     &demo::STEP,
     &demo::SABOTAGE_REFRESH,
     &demo::SABOTAGE_FALLBACK,

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod fuzz;
 mod interop;
 mod test;
+mod testbed;
 
 use std::fmt::Write;
 
@@ -21,13 +22,14 @@ pub(crate) struct Command {
     pub(crate) run: fn(&Context, &[String]) -> Result<(), Failure>,
 }
 
-const COMMANDS: [Command; 7] = [
+const COMMANDS: [Command; 8] = [
     ci::COMMAND,
     demo::COMMAND,
     test::COMMAND,
     bench::COMMAND,
     fuzz::COMMAND,
     interop::COMMAND,
+    testbed::COMMAND,
     codegen::COMMAND,
 ];
 

@@ -13,6 +13,7 @@ mod interop;
 mod metadata;
 mod process;
 mod step;
+mod testbed;
 
 use std::process::ExitCode;
 

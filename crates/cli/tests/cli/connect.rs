@@ -232,3 +232,23 @@ fn a_picture_that_cannot_be_written() {
         ran.stderr
     );
 }
+
+/// Addresses that were never tried are shown too: on the terminal and in the picture.
+#[test]
+fn a_race_that_has_no_time() {
+    let (one, two) = (closed(), closed());
+    let file = path("untried.svg");
+    let name = file.to_str().expect("text");
+    let list = format!("{one},{two}");
+    let ran = trunkline(&["connect", &list, "--timeout", "0", "--svg", name]);
+    assert_eq!(ran.status, 1);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    for (line, address) in lines.iter().zip([&one, &two]) {
+        assert!(line.starts_with(address.as_str()), "{line}");
+        assert!(line.ends_with("not tried"), "{line}");
+    }
+    let (_, texts) = parse(&fs::read_to_string(&file).expect("a picture"));
+    let untried = texts.iter().filter(|text| *text == "not tried");
+    assert_eq!(untried.count(), 2, "{texts:?}");
+}

@@ -1,0 +1,17 @@
+//! The short form of the testbed, where network namespaces can be made.
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::step::{Done, Step};
+use crate::testbed;
+
+pub(super) const STEP: Step = Step {
+    name: "testbed",
+    remedy: "cargo xtask testbed he --short",
+    covers: &["cargo xtask testbed he"],
+    run,
+};
+
+fn run(context: &Context) -> Result<Done, Failure> {
+    testbed::check(context)
+}

@@ -1,0 +1,103 @@
+//! The testbed of Happy Eyeballs: connectors beside each other, on a network that delays.
+//!
+//! Two network namespaces are made, with two TUN devices and a program (`benches/peers/he`) between
+//! them that delays as the address of the server says; nothing outside of them is touched. Every
+//! client goes through the three cases of the "Lazy Eye" study (IMC 2025, arXiv 2412.00263): a delay
+//! of IPv6, a delay of the AAAA answer, and ten dead addresses of each family.
+
+mod cases;
+mod dialogue;
+mod namespaces;
+mod page;
+mod plot;
+mod verdict;
+
+use std::path::PathBuf;
+
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::step::Done;
+use cases::{Measured, Plan};
+use namespaces::Namespaces;
+
+/// The program, a workspace of its own, which the other steps do not see.
+const MANIFEST: &str = "benches/peers/he/Cargo.toml";
+
+/// What is measured, and where.
+struct Testbed<'a> {
+    context: &'a Context,
+    program: PathBuf,
+    namespaces: Namespaces,
+}
+
+impl<'a> Testbed<'a> {
+    /// Builds the program and makes the namespaces, or says why they cannot be had here.
+    fn start(context: &'a Context) -> Result<Result<Self, String>, Failure> {
+        if let Some(reason) = namespaces::missing(context) {
+            return Ok(Err(reason));
+        }
+        let target = context.root.join("target/he");
+        context
+            .run(&format!("cargo build --manifest-path {MANIFEST}"))
+            .env("CARGO_TARGET_DIR", &target)
+            .succeed()?;
+        let program = target.join("debug/he");
+        Ok(Namespaces::make(context)?.map(|namespaces| Self {
+            context,
+            program,
+            namespaces,
+        }))
+    }
+
+    /// Takes every client through the cases.
+    fn measure(&self, plan: &Plan) -> Result<Result<Vec<Measured>, String>, Failure> {
+        let mut far = match self.namespaces.far(&self.program)? {
+            Ok(far) => far,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        self.namespaces.connect(self.context)?;
+        far.ask("serve")?;
+        let names = self.context.program(&self.program).args(["clients"]);
+        let names = names.stdout()?;
+        let mut results = Vec::new();
+        for name in names.lines() {
+            if name == "curl" && self.context.run("curl --version").stdout().is_err() {
+                continue;
+            }
+            let mut near = self.namespaces.near(&self.program, name)?;
+            results.push(cases::measure(name, plan, &mut near, &mut far)?);
+        }
+        Ok(Ok(results))
+    }
+}
+
+/// The short form, for `ci`: says where it cannot be had, and fails where our own connector is wrong.
+pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
+    context
+        .run(&format!("cargo fmt --check --manifest-path {MANIFEST}"))
+        .succeed()?;
+    let testbed = match Testbed::start(context)? {
+        Ok(testbed) => testbed,
+        Err(reason) => return Ok(Done::Skipped(reason)),
+    };
+    let results = match testbed.measure(&Plan::short())? {
+        Ok(results) => results,
+        Err(reason) => return Ok(Done::Skipped(reason)),
+    };
+    verdict::judge(&results)?;
+    Ok(Done::Passed(results.iter().map(page::line).collect()))
+}
+
+/// All of it, which writes the page and its plots; or the short form, which only prints.
+pub(crate) fn run(context: &Context, short: bool) -> Result<(), Failure> {
+    let plan = if short { Plan::short() } else { Plan::long() };
+    let testbed = Testbed::start(context)?.map_err(Failure::new)?;
+    let results = testbed.measure(&plan)?.map_err(Failure::new)?;
+    results
+        .iter()
+        .for_each(|one| println!("{}", page::line(one)));
+    if !short {
+        page::write(context, &plan, &results)?;
+    }
+    verdict::judge(&results)
+}
