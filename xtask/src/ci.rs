@@ -23,7 +23,7 @@ mod testbed;
 use crate::step::Step;
 
 /// Every step.
-pub(crate) const STEPS: [&Step; 23] = [
+pub(crate) const STEPS: [&Step; 24] = [
     &fmt::STEP,
     &invariants::STEP,
     &clippy::STEP,
