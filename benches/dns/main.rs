@@ -83,8 +83,12 @@ fn measure(is_whole: bool) -> ExitCode {
         );
     }
     let is_cheap = hostile::measure(is_whole);
+    if !is_whole {
+        // One round of a build without optimisation: no figures to judge by.
+        return ExitCode::SUCCESS;
+    }
     let met = TARGETS.map(|(name, most)| judge(&results, name, most, hickory));
-    match !is_whole || (is_cheap && met == [true; 2]) {
+    match is_cheap && met == [true; 2] {
         true => ExitCode::SUCCESS,
         false => ExitCode::FAILURE,
     }
