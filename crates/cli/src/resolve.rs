@@ -14,7 +14,7 @@ use trunkline::{
     Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
     ResolverRegistry, Runtime, ServiceConfigSource, Verdict,
 };
-use trunkline_dns::{LookupError, ServerAttempt};
+use trunkline_dns::{LookupError, Outcome, ServerAttempt};
 
 use crate::args::{Common, ResolveArgs};
 use crate::failure::Failure;
@@ -126,6 +126,7 @@ fn print(
 ) -> Result<(), Failure> {
     let endpoints = resolution.endpoints.as_ref().map_err(failure)?;
     let report = resolution.attributes.get::<Lookup>();
+    let attempts = report.map_or(&[][..], |report| &report.attempts);
     let elapsed = report.map_or(now - started, |report| report.elapsed);
     let server = report
         .and_then(|report| report.server)
@@ -146,6 +147,7 @@ fn print(
             "service_config": config,
             "ttl_secs": ttl,
             "server": server,
+            "servers": attempts.iter().map(describe).collect::<Value>(),
             "elapsed_ms": show::millis(elapsed),
         }));
         return Ok(());
@@ -170,6 +172,12 @@ fn print(
     }
     if let ServiceConfigSource::Invalid(error) = &resolution.service_config {
         out.warn(&error.to_string());
+    }
+    for attempt in attempts
+        .iter()
+        .filter(|attempt| is_trouble(attempt.outcome))
+    {
+        out.warn(&attempt.to_string());
     }
     if partial {
         out.warn("something is missing: one family of addresses could not be looked up");
@@ -202,11 +210,20 @@ fn failure(error: &ResolveError) -> Failure {
             failure.detail(attempt.to_string())
         })
         .field("name", name)
-        .field("servers", attempts.iter().map(server).collect::<Value>())
+        .field("servers", attempts.iter().map(describe).collect::<Value>())
         .suggest(suggestion(error.kind()))
 }
 
-fn server(attempt: &ServerAttempt) -> Value {
+/// Whether a server did something that people should know of, though another one answered.
+fn is_trouble(outcome: Outcome) -> bool {
+    use Outcome as O;
+    !matches!(
+        outcome,
+        O::Answered(_) | O::NoData | O::NotFound | O::Truncated | O::NoEdns | O::Abandoned
+    )
+}
+
+fn describe(attempt: &ServerAttempt) -> Value {
     json!({
         "server": attempt.server.to_string(),
         "transport": attempt.transport.to_string(),

@@ -146,6 +146,7 @@ impl Addresses {
                 server: None,
                 expires: None,
                 elapsed: now - pass.started,
+                attempts: Vec::new(),
             },
             note: "".into(),
         })
@@ -170,6 +171,9 @@ impl Addresses {
                 server: answer.and_then(IpAnswer::server),
                 expires,
                 elapsed: now - pass.started,
+                attempts: answer
+                    .map(|answer| answer.attempts.clone())
+                    .unwrap_or_default(),
             },
             note: answer
                 .and_then(|answer| answer.partial.as_ref())

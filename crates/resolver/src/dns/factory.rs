@@ -206,6 +206,7 @@ fn at_once(endpoint: Endpoint) -> StaticResolver {
         server: None,
         expires: None,
         elapsed: std::time::Duration::ZERO,
+        attempts: Vec::new(),
     };
     let attributes = Attributes::new().with::<Lookup>(report);
     StaticResolver::new(Resolution::new([endpoint]).with_attributes(attributes))

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use trunkline_dns::ServerAttempt;
 use trunkline_endpoint::AttributeKey;
 
 /// The key of the [`LookupReport`] among the attributes of a resolution.
@@ -31,6 +32,9 @@ pub struct LookupReport {
     pub expires: Option<Instant>,
     /// How long it took.
     pub elapsed: Duration,
+    /// Every query that was sent for it, and what came of it: a server that was dead or lied shows
+    /// here, also where another one answered. Empty while it is not complete.
+    pub attempts: Vec<ServerAttempt>,
 }
 
 /// The weight of an endpoint's SRV record: its share among those of its priority.

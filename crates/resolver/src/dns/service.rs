@@ -184,6 +184,7 @@ impl Service {
             server: answer.source.server(),
             expires: None,
             elapsed: now - pass.started,
+            attempts: Vec::new(),
         };
         Some(self.resolution(&seen, report))
     }
@@ -212,6 +213,7 @@ impl Service {
             return self.fail(ResolveError::new(ResolveErrorKind::Deadline, text), now);
         };
         let mut expires = Some(answer.expires);
+        let mut attempts = answer.attempts.clone();
         let mut failures = Vec::new();
         let mut partial = false;
         for lookee in &lookees {
@@ -220,6 +222,8 @@ impl Service {
                     partial |= ended.partial;
                     expires = expires.into_iter().chain(ended.expires()).min();
                     failures.extend(ended.failure.clone());
+                    let answered = ended.answer.iter().flat_map(|answer| &answer.attempts);
+                    attempts.extend(answered.cloned());
                 }
                 State::Waiting | State::Running(_) => {
                     partial = true;
@@ -249,6 +253,7 @@ impl Service {
             server: answer.source.server(),
             expires,
             elapsed: now - pass.started,
+            attempts,
         };
         let mut resolution = self.resolution(&hosts, report);
         if let Some(host) = absent.first() {
