@@ -62,9 +62,14 @@ fn address_with_identity(actions: &mut Actions<'_>) -> (Address, (u8, u8, u8)) {
     (address.with_attributes(attributes), (number, name, zone))
 }
 
+/// Some hundred actions: more of them find no more, and take the time of other inputs.
+fn short(data: &[u8]) -> &[u8] {
+    &data[..data.len().min(1024)]
+}
+
 /// An [`EndpointMap`] is a `HashMap` of sorted sets of addresses.
 pub fn endpoint_map(data: &[u8]) {
-    let mut actions = Actions::new(data);
+    let mut actions = Actions::new(short(data));
     let map: EndpointMap<u8> = EndpointMap::new();
     behaves_as_a_map(map, &mut actions, endpoint);
 }
@@ -74,7 +79,7 @@ pub fn endpoint_map(data: &[u8]) {
 pub fn address_map(data: &[u8]) {
     behaves_as_a_map(
         IdentityMap::new(),
-        &mut Actions::new(data),
+        &mut Actions::new(short(data)),
         address_with_identity,
     );
 }
