@@ -110,9 +110,9 @@ pub(crate) struct ResolveArgs {
     /// The time from one resolution to the next
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub(crate) every: Duration,
-    /// A deadline for each resolution
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    /// A deadline for all of it (30 for each resolution where it is not given)
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -190,9 +190,9 @@ pub(crate) struct CallArgs {
     /// Lets calls wait for a connection instead of failing
     #[arg(long)]
     pub(crate) wait_for_ready: bool,
-    /// A deadline for each call
-    #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
-    pub(crate) timeout: Duration,
+    /// A deadline for all of it (10 for each call where it is not given)
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -2,10 +2,11 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::iter::successors;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use trunkline::resolver::{Lookup, LookupReport};
@@ -22,12 +23,15 @@ use crate::out::{Out, Style};
 use crate::run::block_on;
 use crate::{show, target};
 
+/// The time for each resolution, where no deadline was given for all of them.
+const EACH: Duration = Duration::from_secs(30);
+
 pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), Failure> {
     args.dns.check()?;
     let mut options = args.dns.options();
     options.sort = !args.no_sort;
     options.txt_service_config = args.txt;
-    options.resolving_timeout = args.timeout;
+    options.resolving_timeout = args.timeout.unwrap_or(EACH);
     let registry = ResolverRegistry::standard().with_dns(options);
     let known: Vec<&str> = registry.schemes().collect();
     let target = Target::parse_with(&args.target, Schemes::new(&known, "dns"))
@@ -61,13 +65,18 @@ async fn repeat(
     let options = ResolverOptions::new(Arc::clone(&runtime));
     let mut last = Ok(());
     let mut started = runtime.now();
+    let end = args
+        .timeout
+        .and_then(|timeout| started.checked_add(timeout));
     for round in 0..args.repeat {
         if round > 0 {
             if let Some(next) = started
                 .checked_add(args.every)
                 .filter(|next| *next > runtime.now())
             {
-                runtime.sleep_until(next).await;
+                runtime
+                    .sleep_until(end.map_or(next, |end| end.min(next)))
+                    .await;
             }
             started = runtime.now();
         }
@@ -75,7 +84,7 @@ async fn repeat(
         let resolver = factory
             .build(&target, &options)
             .map_err(|error| failure(&error))?;
-        let resolution = resolve(resolver, &*runtime, started + args.timeout).await;
+        let resolution = resolve(resolver, &*runtime, end.unwrap_or(started + EACH)).await;
         last = print(&resolution, out, started, runtime.now());
         if let (Err(failure), true) = (&last, round + 1 < args.repeat) {
             match out.is_json() {
@@ -193,9 +202,9 @@ fn count(endpoints: usize) -> String {
 }
 
 fn failure(error: &ResolveError) -> Failure {
-    let lookup = error
-        .source()
-        .and_then(|source| source.downcast_ref::<LookupError>());
+    // Under `srv` it is the error of one host that is the source.
+    let lookup = successors(error.source(), |&error| error.source())
+        .find_map(|source| source.downcast_ref::<LookupError>());
     let name = lookup.map(LookupError::name);
     let attempts = lookup.map_or(&[][..], LookupError::attempts);
     let failure = match error.kind() {

@@ -22,6 +22,9 @@ pub(super) struct Load<'a> {
     pub(super) channel: Channel,
 }
 
+/// The time for each call, where no deadline was given for all of them.
+const EACH: Duration = Duration::from_secs(10);
+
 /// How one call ended, when, and who answered.
 pub(super) struct Ended {
     pub(super) result: Result<(), Status>,
@@ -38,9 +41,15 @@ impl Load<'_> {
         let count = args
             .count
             .unwrap_or_else(|| args.duration.map_or(1, |_| u64::MAX));
+        let deadline = args
+            .timeout
+            .and_then(|timeout| started.checked_add(timeout));
         let end = args
             .duration
-            .and_then(|duration| started.checked_add(duration));
+            .and_then(|duration| started.checked_add(duration))
+            .into_iter()
+            .chain(deadline)
+            .min();
         let gap = args.qps.map(|qps| Duration::from_secs_f64(1.0 / qps));
         let mut tally = Tally::default();
         let mut running = FuturesUnordered::new();
@@ -53,7 +62,7 @@ impl Load<'_> {
                 .map(|gap| started + gap.mul_f64(made as f64))
                 .filter(|due| *due > now);
             if may_start && has_room && due.is_none() {
-                running.push(self.one());
+                running.push(self.one(deadline));
                 made += 1;
                 continue;
             }
@@ -79,14 +88,16 @@ impl Load<'_> {
         }
         live.clear();
         tally.elapsed = self.runtime.now() - started;
+        tally.unmade = args.count.map_or(0, |count| count - made);
         tally
     }
 
-    async fn one(&self) -> Ended {
+    async fn one(&self, deadline: Option<Instant>) -> Ended {
         let started: Instant = self.runtime.now();
+        let timeout = deadline.map_or(EACH, |deadline| deadline.saturating_duration_since(started));
         let service = self.args.service.clone();
         let mut request = Request::new(HealthCheckRequest { service });
-        request.set_timeout(self.args.timeout);
+        request.set_timeout(timeout);
         if self.args.wait_for_ready {
             request.extensions_mut().insert(WaitForReady(true));
         }

@@ -22,6 +22,8 @@ pub(super) struct Tally {
     errors: BTreeMap<(String, String), u64>,
     latencies: Latencies,
     pub(super) elapsed: Duration,
+    /// Calls that were asked for and not made, because `--for` or `--timeout` ran out.
+    pub(super) unmade: u64,
 }
 
 impl Tally {
@@ -52,11 +54,21 @@ impl Tally {
                 out.line(&line);
             }
         }
-        if self.failed == 0 {
+        if self.failed == 0 && self.unmade == 0 {
             if out.is_json() {
                 out.object(&Value::Object(object));
             }
             return Ok(());
+        }
+        if self.failed == 0 {
+            let text = format!(
+                "the time ran out before {} of the calls were made",
+                self.unmade
+            );
+            let hint = "give --timeout or --for more time, or --concurrency more calls at once";
+            return Err(Failure::operation("deadline", text)
+                .suggest(Some(hint))
+                .beside(object));
         }
         let most = self.errors.iter().max_by_key(|(_, count)| **count);
         let (code, message) = most.map(|(error, _)| error.clone()).unwrap_or_default();

@@ -1,5 +1,7 @@
 //! `trunkline call`.
 
+use std::net::TcpListener;
+
 use serde_json::json;
 use trunkline_testkit::backend::{Backend, Options, Program};
 
@@ -101,4 +103,21 @@ fn unusable() {
         assert_eq!(ran.status, 2, "{args:?}: {ran:?}");
         assert!(ran.stderr.starts_with("error: "), "{ran:?}");
     }
+}
+
+/// A deadline for all of it: the call that is under way when it passes fails, and none follows.
+#[test]
+fn a_deadline_for_all_of_it() {
+    // It accepts, by its backlog, and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let target = format!("ipv4:{}", silent.local_addr().expect("an address"));
+    let (status, object) = object(&["call", &target, "--count", "3", "--timeout", "1"]);
+    assert_eq!(status, 1, "{object}");
+    assert_eq!(object["codes"], json!({ "DEADLINE_EXCEEDED": 1 }));
+    assert!(
+        object["elapsed_ms"].as_f64().is_some_and(|ms| ms < 2_500.0),
+        "{object}"
+    );
+    let message = object["errors"][0]["message"].as_str().expect("a message");
+    assert!(message.contains("no HTTP/2 SETTINGS"), "{message}");
 }

@@ -351,7 +351,12 @@ fn poll_hosts(
 /// There are records, and none of their hosts has an address.
 fn no_addresses(name: &str, hosts: usize, failures: &[ResolveError]) -> ResolveError {
     let soft = failures.iter().find(|failure| !failure.is_authoritative());
-    let kind = soft.map_or(ResolveErrorKind::NoData, ResolveError::kind);
+    let kind = match soft.map(ResolveError::kind) {
+        None => ResolveErrorKind::NoData,
+        // The server gave a target that is no name: its fault, and it may be mended.
+        Some(ResolveErrorKind::InvalidName) => ResolveErrorKind::Unavailable,
+        Some(kind) => kind,
+    };
     let telling = soft.or_else(|| failures.first());
     let text = match telling {
         Some(failure) => {

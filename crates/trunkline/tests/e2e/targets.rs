@@ -1,11 +1,33 @@
 //! Each scheme that a target can have.
 
+use std::net::TcpStream;
+#[cfg(target_os = "linux")]
+use std::os::unix::net::SocketAddr;
+use std::os::unix::net::UnixListener;
+use std::thread;
+
 use trunkline::{
     BuildErrorKind, Channel, Endpoint, ManualResolver, PeerAddr, Resolution, StaticFactory,
 };
 use trunkline_testkit::dns::{DnsServer, Reply, Type};
 
 use crate::world::{backend, builder, channel, dns, greet, peer};
+
+/// Carries what comes to a Unix socket on to a backend, and back.
+fn relay(listener: UnixListener, backend: std::net::SocketAddr) {
+    thread::spawn(move || {
+        while let Ok((near, _)) = listener.accept() {
+            let far = TcpStream::connect(backend).expect("the backend");
+            let (mut near_out, mut far_in) = (
+                near.try_clone().expect("a handle"),
+                far.try_clone().expect("a handle"),
+            );
+            thread::spawn(move || std::io::copy(&mut far_in, &mut near_out));
+            let (mut near_in, mut far_out) = (near, far);
+            thread::spawn(move || std::io::copy(&mut near_in, &mut far_out));
+        }
+    });
+}
 
 on_each_runtime! {
     /// `dns:` with the server in the target, by its address or by its name.
@@ -47,6 +69,37 @@ on_each_runtime! {
         let Some(address) = backend.address_v6() else { return };
         let response = greet(&channel(format!("ipv6:{address}"), &runtime)).await.expect("a reply");
         assert_eq!(peer(&response), PeerAddr::Ip(address));
+    }
+
+    /// `unix:`, by an absolute path.
+    async fn unix(runtime) {
+        let backend = backend("a");
+        let folder = std::env::temp_dir().join(format!("trunkline-{}-{:p}", std::process::id(), &backend));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("greeter.sock");
+        let listener = UnixListener::bind(&path).expect("a socket");
+        relay(listener, backend.address_v4());
+        let target = format!("unix://{}", path.display());
+        let response = greet(&channel(target, &runtime)).await.expect("a reply");
+        assert_eq!(peer(&response).to_string(), format!("unix:{}", path.display()));
+        std::fs::remove_dir_all(&folder).expect("a clean end");
+    }
+
+    /// `unix-abstract:`, on Linux.
+    async fn unix_abstract(runtime) {
+        #[cfg(target_os = "linux")]
+        {
+            use std::os::linux::net::SocketAddrExt;
+            let backend = backend("a");
+            let name = format!("trunkline-{}-{:p}", std::process::id(), &backend);
+            let address = SocketAddr::from_abstract_name(&name).expect("a name");
+            relay(UnixListener::bind_addr(&address).expect("a socket"), backend.address_v4());
+            let target = format!("unix-abstract:{name}");
+            let response = greet(&channel(target, &runtime)).await.expect("a reply");
+            assert_eq!(peer(&response).to_string(), format!("unix-abstract:{name}"));
+        }
+        #[cfg(not(target_os = "linux"))]
+        drop(runtime);
     }
 
     /// `passthrough:` leaves the name to the connector, which asks the system and races.
