@@ -13,7 +13,6 @@ use trunkline_dns::Name;
 
 use crate::args::{Common, ConnectArgs, FamilyName};
 use crate::failure::Failure;
-use crate::lookup::DnsLookup;
 use crate::out::{Out, Style};
 use crate::run::block_on;
 use crate::show;
@@ -117,7 +116,7 @@ async fn race(
     let result = match goal {
         Goal::Addresses(addresses) => connect(&*runtime, addresses, &options).await,
         Goal::Host(host, port) => {
-            let lookup = DnsLookup::new(&args.dns, Arc::clone(&runtime), args.timeout);
+            let lookup = args.dns.client(Arc::clone(&runtime), args.timeout);
             connect_host(&*runtime, &host, port, &lookup, &options).await
         }
     };

@@ -16,11 +16,10 @@ use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tower_service::Service;
-use trunkline_connect::Query;
-use trunkline_connect::io::{Answer, ConnectOptions, Lookup, connect, connect_host};
+use trunkline_connect::io::{ConnectOptions, connect, connect_host};
 use trunkline_connect::runtime::{AsyncStd, Runtime, Tokio};
+use trunkline_dns::ClientConfig;
 use trunkline_dns::io::Client as DnsClient;
-use trunkline_dns::{ClientConfig, Families, LookupErrorKind};
 
 use crate::fate::PROMPT_V4;
 
@@ -120,41 +119,12 @@ async fn race(runtime: impl Runtime, goal: Goal, limit: Duration) -> Result<Sock
         Goal::Host(host) => {
             let servers = vec![SocketAddr::from((PROMPT_V4, 53))];
             let config = ClientConfig::with_servers(servers).no_hosts();
-            let lookup = DnsLookup(DnsClient::new(Arc::clone(&runtime), config));
+            let lookup = DnsClient::new(Arc::clone(&runtime), config);
             connect_host(&*runtime, &host, PORT, &lookup, &options).await?
         }
     };
     connected.stream.abort();
     Ok(connected.address)
-}
-
-/// One question for each family.
-#[derive(Debug)]
-struct DnsLookup(DnsClient);
-
-impl DnsLookup {
-    fn ask(&self, host: &str, port: u16, families: Families) -> Answer {
-        let lookup = self.0.lookup_ip(host, families);
-        Box::pin(async move {
-            match lookup.await {
-                Ok(answer) => {
-                    let addresses = answer.addresses.iter();
-                    Ok(addresses.map(|address| address.with_port(port)).collect())
-                }
-                Err(error) if error.kind() == LookupErrorKind::NoData => Ok(Vec::new()),
-                Err(error) => Err(io::Error::other(error)),
-            }
-        })
-    }
-}
-
-impl Lookup for DnsLookup {
-    fn lookup(&self, _: &dyn Runtime, host: &str, port: u16) -> Vec<(Query, Answer)> {
-        vec![
-            (Query::Aaaa, self.ask(host, port, Families::Ipv6)),
-            (Query::A, self.ask(host, port, Families::Ipv4)),
-        ]
-    }
 }
 
 async fn hyper_util(goal: Goal, delay: Duration) -> Result<TcpStream> {

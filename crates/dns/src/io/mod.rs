@@ -3,6 +3,8 @@
 //! [`Runtime`]: trunkline_runtime::Runtime
 
 mod client;
+#[cfg(feature = "connect")]
+mod connect;
 mod driver;
 mod files;
 mod flight;
