@@ -95,11 +95,7 @@ pub(crate) fn read(
         Err(_) if transport == Transport::Udp => return plain(Reading::Foreign),
         Err(error) => return plain(Reading::Failure(Outcome::Malformed(error.text()))),
     };
-    let Ok(extension) = extension(skeleton) else {
-        return plain(Reading::Failure(Outcome::Malformed(
-            "its OPT record is malformed",
-        )));
-    };
+    let extension = extension(skeleton);
     let Ok(cookie) = cookie(&extension, query, transport) else {
         return plain(Reading::Foreign);
     };
@@ -159,9 +155,11 @@ fn question(message: &[u8], header: &Header, query: Query<'_>) -> Asked {
     }
 }
 
-fn extension(skeleton: Skeleton<'_>) -> Result<Extension<'_>, ()> {
+/// What the OPT record says. A list of options that breaks off is read as far as it goes: it is
+/// nothing that the answer rests on.
+fn extension(skeleton: Skeleton<'_>) -> Extension<'_> {
     let Some(opt) = skeleton.opt() else {
-        return Ok(Extension::default());
+        return Extension::default();
     };
     let mut extension = Extension {
         present: true,
@@ -169,20 +167,18 @@ fn extension(skeleton: Skeleton<'_>) -> Result<Extension<'_>, ()> {
         cookie: None,
     };
     let end = opt.data + usize::from(opt.length);
-    let mut rest = skeleton.message().get(opt.data..end).ok_or(())?;
+    let mut rest = skeleton.message().get(opt.data..end).unwrap_or_default();
     while let Some((head, tail)) = rest.split_at_checked(4) {
         let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
-        let (value, tail) = tail.split_at_checked(length).ok_or(())?;
+        let Some((value, tail)) = tail.split_at_checked(length) else {
+            break;
+        };
         if u16::from_be_bytes([head[0], head[1]]) == COOKIE && extension.cookie.is_none() {
             extension.cookie = Some(value);
         }
         rest = tail;
     }
-    if rest.is_empty() {
-        Ok(extension)
-    } else {
-        Err(())
-    }
+    extension
 }
 
 /// The server's cookie; an error where the reply's cookie shows that it is forged (RFC 7873
