@@ -82,13 +82,6 @@ impl Index {
         self.slots[free] = 0;
     }
 
-    /// Notes that an element has moved.
-    pub(crate) fn relocate(&mut self, hash: u64, from: usize, to: usize) {
-        if let Some(at) = self.slot_of(hash, from) {
-            self.slots[at] = slot(hash, to);
-        }
-    }
-
     pub(crate) fn clear(&mut self) {
         self.slots.fill(0);
         self.count = 0;

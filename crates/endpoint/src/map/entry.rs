@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::IdentityMap;
+use super::{IdentityMap, TAKEN};
 use crate::Identity;
 
 /// The place of one key in an [`IdentityMap`].
@@ -85,24 +85,24 @@ impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
     /// The key that is stored.
     #[must_use]
     pub fn key(&self) -> &K {
-        &self.map.slots[self.at].key
+        &self.map.slot(self.at).key
     }
 
     /// The value.
     #[must_use]
     pub fn get(&self) -> &V {
-        &self.map.slots[self.at].value
+        &self.map.slot(self.at).value
     }
 
     /// The value, to change it.
     pub fn get_mut(&mut self) -> &mut V {
-        &mut self.map.slots[self.at].value
+        &mut self.map.slot_mut(self.at).value
     }
 
     /// The value, for as long as the map is borrowed.
     #[must_use]
     pub fn into_mut(self) -> &'a mut V {
-        &mut self.map.slots[self.at].value
+        &mut self.map.slot_mut(self.at).value
     }
 
     /// Puts another value in; returns the one that was there. The stored key stays.
@@ -112,7 +112,7 @@ impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
 
     /// Stores the key that was asked for; returns the one that was there.
     pub fn replace_key(self) -> K {
-        std::mem::replace(&mut self.map.slots[self.at].key, self.key)
+        std::mem::replace(&mut self.map.slot_mut(self.at).key, self.key)
     }
 
     /// Takes it out; returns the value.
@@ -122,7 +122,7 @@ impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
 
     /// Takes it out; returns the stored key and the value.
     pub fn remove_entry(self) -> (K, V) {
-        self.map.take(self.at)
+        self.map.take(self.at).expect(TAKEN)
     }
 }
 
@@ -145,14 +145,13 @@ impl<'a, K: Identity, V> VacantEntry<'a, K, V> {
 
     /// Puts a value in.
     pub fn insert(self, value: V) -> &'a mut V {
-        let at = self.map.push(self.hash, self.key, value);
-        &mut self.map.slots[at].value
+        self.map.push(self.hash, self.key, value)
     }
 }
 
 impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for OccupiedEntry<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slot = &self.map.slots[self.at];
+        let slot = self.map.slot(self.at);
         f.debug_tuple("OccupiedEntry")
             .field(&slot.key)
             .field(&slot.value)

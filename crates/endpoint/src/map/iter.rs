@@ -9,23 +9,37 @@ use super::{IdentityMap, Slot};
 macro_rules! iterator {
     ($(#[$doc:meta])* $name:ident<$($life:lifetime,)? K, V>($inner:ty) -> $item:ty, $map:expr) => {
         $(#[$doc])*
-        pub struct $name<$($life,)? K, V>($inner);
+        pub struct $name<$($life,)? K, V> {
+            places: $inner,
+            /// Places that are not empty.
+            left: usize,
+        }
 
         impl<$($life,)? K, V> Iterator for $name<$($life,)? K, V> {
             type Item = $item;
 
             fn next(&mut self) -> Option<$item> {
-                self.0.next().map($map)
+                loop {
+                    if let Some(slot) = self.places.next()? {
+                        self.left -= 1;
+                        return Some($map(slot));
+                    }
+                }
             }
 
             fn size_hint(&self) -> (usize, Option<usize>) {
-                self.0.size_hint()
+                (self.left, Some(self.left))
             }
         }
 
         impl<$($life,)? K, V> DoubleEndedIterator for $name<$($life,)? K, V> {
             fn next_back(&mut self) -> Option<$item> {
-                self.0.next_back().map($map)
+                loop {
+                    if let Some(slot) = self.places.next_back()? {
+                        self.left -= 1;
+                        return Some($map(slot));
+                    }
+                }
             }
         }
 
@@ -35,7 +49,7 @@ macro_rules! iterator {
 
         impl<$($life,)? K, V> fmt::Debug for $name<$($life,)? K, V> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, concat!(stringify!($name), "({} left)"), self.0.len())
+                write!(f, concat!(stringify!($name), "({} left)"), self.left)
             }
         }
     };
@@ -43,57 +57,77 @@ macro_rules! iterator {
 
 iterator! {
     /// Keys and values.
-    Iter<'a, K, V>(slice::Iter<'a, Slot<K, V>>) -> (&'a K, &'a V), |slot| (&slot.key, &slot.value)
+    Iter<'a, K, V>(slice::Iter<'a, Option<Slot<K, V>>>) -> (&'a K, &'a V),
+    |slot: &'a Slot<K, V>| (&slot.key, &slot.value)
 }
 iterator! {
     /// Keys, and values to change.
-    IterMut<'a, K, V>(slice::IterMut<'a, Slot<K, V>>) -> (&'a K, &'a mut V),
-    |slot| (&slot.key, &mut slot.value)
+    IterMut<'a, K, V>(slice::IterMut<'a, Option<Slot<K, V>>>) -> (&'a K, &'a mut V),
+    |slot: &'a mut Slot<K, V>| (&slot.key, &mut slot.value)
 }
 iterator! {
     /// Keys and values, by value.
-    IntoIter<K, V>(vec::IntoIter<Slot<K, V>>) -> (K, V), |slot| (slot.key, slot.value)
+    IntoIter<K, V>(vec::IntoIter<Option<Slot<K, V>>>) -> (K, V),
+    |slot: Slot<K, V>| (slot.key, slot.value)
 }
 iterator! {
     /// Keys.
-    Keys<'a, K, V>(slice::Iter<'a, Slot<K, V>>) -> &'a K, |slot| &slot.key
+    Keys<'a, K, V>(slice::Iter<'a, Option<Slot<K, V>>>) -> &'a K,
+    |slot: &'a Slot<K, V>| &slot.key
 }
 iterator! {
     /// Values.
-    Values<'a, K, V>(slice::Iter<'a, Slot<K, V>>) -> &'a V, |slot| &slot.value
+    Values<'a, K, V>(slice::Iter<'a, Option<Slot<K, V>>>) -> &'a V,
+    |slot: &'a Slot<K, V>| &slot.value
 }
 iterator! {
     /// Values to change.
-    ValuesMut<'a, K, V>(slice::IterMut<'a, Slot<K, V>>) -> &'a mut V, |slot| &mut slot.value
+    ValuesMut<'a, K, V>(slice::IterMut<'a, Option<Slot<K, V>>>) -> &'a mut V,
+    |slot: &'a mut Slot<K, V>| &mut slot.value
 }
 
 impl<K, V> IdentityMap<K, V> {
-    /// Keys and values, in the order of insertion while nothing is removed.
+    /// Keys and values, in the order of insertion.
     #[must_use]
     pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter(self.slots.iter())
+        Iter {
+            left: self.len,
+            places: self.slots.iter(),
+        }
     }
 
     /// Keys, and values to change.
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
-        IterMut(self.slots.iter_mut())
+        IterMut {
+            left: self.len,
+            places: self.slots.iter_mut(),
+        }
     }
 
     /// The keys.
     #[must_use]
     pub fn keys(&self) -> Keys<'_, K, V> {
-        Keys(self.slots.iter())
+        Keys {
+            left: self.len,
+            places: self.slots.iter(),
+        }
     }
 
     /// The values.
     #[must_use]
     pub fn values(&self) -> Values<'_, K, V> {
-        Values(self.slots.iter())
+        Values {
+            left: self.len,
+            places: self.slots.iter(),
+        }
     }
 
     /// The values, to change them.
     pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
-        ValuesMut(self.slots.iter_mut())
+        ValuesMut {
+            left: self.len,
+            places: self.slots.iter_mut(),
+        }
     }
 }
 
@@ -102,7 +136,10 @@ impl<K, V> IntoIterator for IdentityMap<K, V> {
     type IntoIter = IntoIter<K, V>;
 
     fn into_iter(self) -> IntoIter<K, V> {
-        IntoIter(self.slots.into_iter())
+        IntoIter {
+            left: self.len,
+            places: self.slots.into_iter(),
+        }
     }
 }
 

@@ -38,14 +38,21 @@ pub type EndpointMap<V> = IdentityMap<Endpoint, V>;
 
 /// A map whose keys are compared by [`Identity`].
 ///
-/// Iteration goes in the order of insertion, until a removal puts the last one in the place of the
-/// removed one: it is the same in every run. Lookup, insertion and removal take constant time.
+/// Iteration goes in the order of insertion: it is the same in every run. Lookup, insertion and
+/// removal take constant time. A removal leaves an empty place, which is used again when the map
+/// would have to grow.
 #[derive(Clone)]
 pub struct IdentityMap<K, V> {
     /// Positions in `slots`, by hash.
     index: Index,
-    slots: Vec<Slot<K, V>>,
+    /// In the order of insertion; `None` where something was removed.
+    slots: Vec<Option<Slot<K, V>>>,
+    /// Those that are not `None`.
+    len: usize,
 }
+
+/// Positions in the index are of places that are taken.
+const TAKEN: &str = "a place that is taken";
 
 #[derive(Clone)]
 struct Slot<K, V> {
@@ -61,6 +68,7 @@ impl<K, V> IdentityMap<K, V> {
         Self {
             index: Index::default(),
             slots: Vec::new(),
+            len: 0,
         }
     }
 
@@ -70,25 +78,61 @@ impl<K, V> IdentityMap<K, V> {
         Self {
             index: Index::with_capacity(capacity),
             slots: Vec::with_capacity(capacity),
+            len: 0,
         }
+    }
+
+    /// How many keys there can be before the map grows, if none is removed.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity()
     }
 
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.slots.len()
+        self.len
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.len == 0
     }
 
     /// Removes everything, and keeps the room.
     pub fn clear(&mut self) {
         self.index.clear();
         self.slots.clear();
+        self.len = 0;
+    }
+
+    /// What stands at a position that the index has given.
+    fn slot(&self, at: usize) -> &Slot<K, V> {
+        self.slots[at].as_ref().expect(TAKEN)
+    }
+
+    fn slot_mut(&mut self, at: usize) -> &mut Slot<K, V> {
+        self.slots[at].as_mut().expect(TAKEN)
+    }
+
+    /// Closes the gaps that removals left.
+    fn compact(&mut self) {
+        self.slots.retain(Option::is_some);
+        self.index.clear();
+        for (at, slot) in self.slots.iter().flatten().enumerate() {
+            self.index.insert(slot.hash, at);
+        }
+    }
+
+    fn take(&mut self, at: usize) -> Option<(K, V)> {
+        let slot = self.slots.get_mut(at)?.take()?;
+        self.index.remove(slot.hash, at);
+        self.len -= 1;
+        if self.len == 0 {
+            self.slots.clear();
+        }
+        Some((slot.key, slot.value))
     }
 }
 
@@ -103,13 +147,13 @@ impl<K: Identity, V> IdentityMap<K, V> {
     #[must_use]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let at = self.position(key.identity_hash(), key)?;
-        Some(&mut self.slots[at].value)
+        Some(&mut self.slot_mut(at).value)
     }
 
     /// The stored key and its value.
     #[must_use]
     pub fn get_key_value(&self, key: &K) -> Option<(&K, &V)> {
-        let slot = &self.slots[self.position(key.identity_hash(), key)?];
+        let slot = self.slot(self.position(key.identity_hash(), key)?);
         Some((&slot.key, &slot.value))
     }
 
@@ -126,7 +170,7 @@ impl<K: Identity, V> IdentityMap<K, V> {
         let hash = key.identity_hash();
         match self.position(hash, &key) {
             Some(at) => {
-                let slot = &mut self.slots[at];
+                let slot = self.slot_mut(at);
                 slot.key = key;
                 Some(std::mem::replace(&mut slot.value, value))
             }
@@ -145,7 +189,7 @@ impl<K: Identity, V> IdentityMap<K, V> {
     /// Takes a key out; returns the stored key and its value.
     pub fn remove_entry(&mut self, key: &K) -> Option<(K, V)> {
         let at = self.position(key.identity_hash(), key)?;
-        Some(self.take(at))
+        self.take(at)
     }
 
     /// The place of a key, to look at it and to fill it with one lookup.
@@ -159,34 +203,29 @@ impl<K: Identity, V> IdentityMap<K, V> {
 
     /// Keeps those for which `keep` holds, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
-        self.slots
-            .retain_mut(|slot| keep(&slot.key, &mut slot.value));
-        self.index.clear();
-        for (at, slot) in self.slots.iter().enumerate() {
-            self.index.insert(slot.hash, at);
+        for slot in &mut self.slots {
+            slot.take_if(|slot| !keep(&slot.key, &mut slot.value));
         }
+        self.compact();
+        self.len = self.slots.len();
     }
 
     fn position(&self, hash: u64, key: &K) -> Option<usize> {
-        let is_it = |at: usize| self.slots[at].key.same_identity(key);
+        let is_it = |at: usize| self.slot(at).key.same_identity(key);
         self.index.find(hash, is_it)
     }
 
-    fn push(&mut self, hash: u64, key: K, value: V) -> usize {
-        let at = self.slots.len();
-        self.index.insert(hash, at);
-        self.slots.push(Slot { hash, key, value });
-        at
-    }
-
-    fn take(&mut self, at: usize) -> (K, V) {
-        self.index.remove(self.slots[at].hash, at);
-        let last = self.slots.len() - 1;
-        if at != last {
-            self.index.relocate(self.slots[last].hash, last, at);
+    fn push(&mut self, hash: u64, key: K, value: V) -> &mut V {
+        let is_full = self.slots.len() == self.slots.capacity();
+        // Each place that is closed up was paid for by a removal.
+        if is_full && self.len <= self.slots.len() / 2 {
+            self.compact();
         }
-        let slot = self.slots.swap_remove(at);
-        (slot.key, slot.value)
+        self.index.insert(hash, self.slots.len());
+        self.len += 1;
+        self.slots.push(None);
+        let last = self.slots.len() - 1;
+        &mut self.slots[last].insert(Slot { hash, key, value }).value
     }
 }
 
