@@ -2,9 +2,8 @@
 
 use trunkline_backoff::Rng;
 use trunkline_connect::{Family, interleave};
-use trunkline_endpoint::{Address, Endpoint, Location};
+use trunkline_endpoint::{Address, AddressMap, Endpoint, Location};
 
-use super::slots::ByAddress;
 use crate::EndpointWeight;
 
 /// The addresses in the order to try them: endpoints shuffled, if there is a generator for it,
@@ -17,11 +16,11 @@ pub(super) fn addresses(endpoints: &[Endpoint], shuffle: Option<&mut Rng>) -> Ve
     if let Some(rng) = shuffle {
         shuffle_by_weight(&mut endpoints, rng);
     }
-    let mut seen = ByAddress::default();
+    let mut seen = AddressMap::new();
     let distinct: Vec<Address> = endpoints
         .into_iter()
         .flat_map(Endpoint::addresses)
-        .filter(|address| seen.insert(Address::clone(address), ()))
+        .filter(|&address| seen.insert(address.clone(), ()).is_none())
         .cloned()
         .collect();
     interleave(distinct, family, 1)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use trunkline_endpoint::{Address, Location};
+use trunkline_endpoint::{Address, AddressMap};
 
 use crate::{Control, SubchannelId};
 
@@ -123,7 +123,7 @@ impl Slots {
 
     /// Whether `list`, which has no duplicates, has the same addresses, in any order.
     pub(super) fn has_all_of(&self, list: &[Address]) -> bool {
-        let mut known = ByAddress::default();
+        let mut known = AddressMap::new();
         for slot in &self.slots {
             known.insert(slot.address.clone(), ());
         }
@@ -133,7 +133,7 @@ impl Slots {
     /// Puts `list`, which has no duplicates, in the place of the slots. Addresses that stay keep
     /// their subchannel; the other subchannels are dropped.
     pub(super) fn replace(&mut self, list: Vec<Address>, control: &mut Control<'_>) {
-        let mut old = ByAddress::default();
+        let mut old = AddressMap::new();
         for slot in self.slots.drain(..) {
             if let Some(subchannel) = slot.subchannel {
                 old.insert(slot.address, subchannel);
@@ -151,52 +151,8 @@ impl Slots {
                 failed: false,
             });
         }
-        for subchannel in old.into_values() {
+        for (_, subchannel) in old {
             control.remove_subchannel(subchannel.id);
         }
-    }
-}
-
-/// A map by address, where two addresses are the same if one connection can serve both.
-#[derive(Debug)]
-pub(super) struct ByAddress<T> {
-    by_location: BTreeMap<Location, Vec<(Address, T)>>,
-}
-
-impl<T> Default for ByAddress<T> {
-    fn default() -> Self {
-        Self {
-            by_location: BTreeMap::new(),
-        }
-    }
-}
-
-impl<T> ByAddress<T> {
-    /// Adds an address; false, and nothing is changed, if it is there.
-    pub(super) fn insert(&mut self, address: Address, value: T) -> bool {
-        let bucket = self
-            .by_location
-            .entry(address.location().clone())
-            .or_default();
-        let new = !bucket
-            .iter()
-            .any(|(known, _)| known.same_connection(&address));
-        if new {
-            bucket.push((address, value));
-        }
-        new
-    }
-
-    fn remove(&mut self, address: &Address) -> Option<T> {
-        let bucket = self.by_location.get_mut(address.location())?;
-        let at = bucket
-            .iter()
-            .position(|(known, _)| known.same_connection(address))?;
-        Some(bucket.swap_remove(at).1)
-    }
-
-    fn into_values(self) -> impl Iterator<Item = T> {
-        let entries = self.by_location.into_values().flatten();
-        entries.map(|(_, value)| value)
     }
 }

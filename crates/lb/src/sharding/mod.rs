@@ -1,18 +1,17 @@
 //! One child policy for each endpoint.
 
 mod child;
-mod endpoints;
 mod owners;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
+use trunkline_endpoint::{Endpoint, EndpointMap};
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
-use self::endpoints::{Key, distinct};
 use self::owners::Owners;
 use crate::errors::{resolver_error, zero_addresses};
 use crate::{
@@ -41,7 +40,7 @@ pub struct EndpointSharding<P> {
     slots: Vec<Option<EndpointChild<P>>>,
     /// Places in `slots` that are free.
     free: Vec<usize>,
-    by_key: BTreeMap<Key, usize>,
+    by_endpoint: EndpointMap<usize>,
     /// The children in the order of the last list.
     order: Vec<usize>,
     /// The slot of the child that made each subchannel.
@@ -71,7 +70,7 @@ impl<P: Policy> EndpointSharding<P> {
             rng: Rng::from_seed(seed),
             slots: Vec::new(),
             free: Vec::new(),
-            by_key: BTreeMap::new(),
+            by_endpoint: EndpointMap::new(),
             order: Vec::new(),
             owners: Owners::default(),
             deadlines: BTreeSet::new(),
@@ -102,18 +101,18 @@ impl<P: Policy> EndpointSharding<P> {
         let mut distinct = distinct(&update.endpoints);
         let first = self.rng.below(distinct.len());
         distinct.rotate_left(first);
-        let mut gone = std::mem::take(&mut self.by_key);
+        let mut gone = std::mem::take(&mut self.by_endpoint);
         self.order.clear();
         let mut result = Ok(());
-        for (key, endpoint) in distinct {
-            let slot = match gone.remove(&key) {
+        for endpoint in distinct {
+            let slot = match gone.remove(endpoint) {
                 Some(slot) => slot,
                 None => {
                     let policy = make(self.rng.next_seed());
                     self.add(policy)
                 }
             };
-            self.by_key.insert(key, slot);
+            self.by_endpoint.insert(endpoint.clone(), slot);
             self.order.push(slot);
             let update = Update {
                 endpoints: Arc::from([endpoint.clone()]),
@@ -129,7 +128,7 @@ impl<P: Policy> EndpointSharding<P> {
             });
             result = result.and_then(|()| answer.unwrap_or(Ok(())));
         }
-        for slot in gone.into_values() {
+        for (_, slot) in gone {
             self.remove(slot, control);
         }
         self.forget_failure_of_others();
@@ -353,4 +352,14 @@ impl<P: Policy> EndpointSharding<P> {
             _ => &mut self.counts.connecting,
         }
     }
+}
+
+/// The endpoints that have an address, each once: the first one of those that are the same.
+fn distinct(endpoints: &[Endpoint]) -> Vec<&Endpoint> {
+    let mut seen = EndpointMap::new();
+    endpoints
+        .iter()
+        .filter(|endpoint| !endpoint.addresses().is_empty())
+        .filter(|&endpoint| seen.insert(endpoint.clone(), ()).is_none())
+        .collect()
 }
