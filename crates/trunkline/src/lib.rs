@@ -34,6 +34,11 @@ pub mod resolver {
     pub use trunkline_resolver::*;
 }
 
+/// The service config: what an observer is told of, and what a policy reads its own part with.
+pub mod service_config {
+    pub use trunkline_service_config::*;
+}
+
 /// gRPC target URIs.
 pub mod target {
     pub use trunkline_target::*;
