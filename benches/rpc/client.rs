@@ -7,9 +7,9 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 use tonic::transport::Endpoint;
 use trunkline::{AsyncStd, Channel, Runtime, Smol, Tokio};
+use trunkline_benches::allocations::allocations_of_all_threads;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
-use crate::allocator::counted;
 use crate::case::Case;
 use crate::executor::Executor;
 use crate::load::{Stub, caller};
@@ -68,7 +68,7 @@ fn serve(executor: &Executor, stub: &impl Stub) {
             .collect();
         let (mut cpu, mut allocations) = (Duration::ZERO, 0);
         match is_counted {
-            "1" => allocations = counted(|| executor.run(callers)),
+            "1" => allocations = allocations_of_all_threads(|| executor.run(callers)),
             _ => {
                 let before = cpu_time();
                 executor.run(callers);

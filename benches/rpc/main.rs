@@ -9,7 +9,6 @@
 //! `--beside PROGRAM` lets another build of this benchmark take part, to compare before and after;
 //! `--only TEXT` measures the cases that have the text in their names.
 
-mod allocator;
 mod case;
 mod child;
 mod client;
@@ -22,14 +21,14 @@ mod variant;
 
 use std::env;
 
-use allocator::Counting;
 use case::Case;
 use child::Child;
 use report::Report;
+use trunkline_benches::allocations::CountingAllocator;
 use variant::{Contestant, Stack};
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Names the role of a child in its environment.
 const ROLE: &str = "TRUNKLINE_BENCH_RPC";
