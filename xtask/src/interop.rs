@@ -1,7 +1,8 @@
 //! Other people's servers on loopback, and a command that is run against them.
 //!
-//! A DNS server knows one name, `backends.trunkline.test`, with three addresses and one port. Behind them
-//! are a grpc-go server, a C-core server, and one that the command itself brings (it is written with tonic).
+//! A DNS server has a zone, and two others ask it. A name of the zone, `backends.trunkline.test`, has
+//! three addresses and one port. Behind them are a grpc-go server, a C-core server, and one that the
+//! command itself brings (it is written with tonic).
 //! The command is told where everything is by its environment ([`environment`]), and asks for
 //! counters, stops and starts over a connection ([`control`]).
 
@@ -9,7 +10,9 @@ mod backends;
 mod build;
 mod control;
 mod environment;
+mod forwarders;
 mod nameserver;
+mod packages;
 mod server;
 mod zone;
 
@@ -31,6 +34,7 @@ const LIMIT: Duration = Duration::from_secs(5 * 60);
 /// Everything that was started; all of it ends when this is dropped.
 pub(crate) struct Interop {
     dns: Server,
+    forwarders: Vec<Server>,
     backends: Backends,
     zone: Zone,
     /// Where the command is to serve; nobody else does.
@@ -51,9 +55,11 @@ impl Interop {
         let backends = Backends::start(context, &folder, own.port(), &mut missing)?;
         let zone = Zone::write(&folder, own, &backends.addresses())?;
         let dns = nameserver::start(context, &folder, &zone, &mut missing)?;
+        let forwarders = forwarders::start(context, &folder, dns.address, &mut missing)?;
         let control = control::listen(&backends)?;
         Ok(Self {
             dns,
+            forwarders,
             backends,
             zone,
             own,
@@ -64,11 +70,16 @@ impl Interop {
 
     /// What runs, a line each.
     fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("{} at {}", self.dns.name, self.dns.address)];
-        for (name, address) in self.backends.addresses() {
-            lines.push(format!("{name} at {address}"));
-        }
-        lines
+        let nameservers = self.nameservers();
+        let nameservers = nameservers.map(|server| (server.name, server.address));
+        let all = nameservers.chain(self.backends.addresses());
+        all.map(|(name, address)| format!("{name} at {address}"))
+            .collect()
+    }
+
+    /// The DNS servers, the zone's own first.
+    fn nameservers(&self) -> impl Iterator<Item = &Server> {
+        std::iter::once(&self.dns).chain(&self.forwarders)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::interop;
 
 pub(super) const COMMAND: Command = Command {
     name: "interop",
-    about: "test against CoreDNS, grpc-go and C-core: [-v] [-- COMMAND..] runs COMMAND instead",
+    about: "test against CoreDNS, unbound, dnsmasq, grpc-go and C-core: [-v] [-- COMMAND..] runs COMMAND instead",
     run,
 };
 

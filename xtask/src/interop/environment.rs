@@ -8,7 +8,9 @@ impl Interop {
     ///
     /// | variable | what |
     /// |---|---|
-    /// | `TRUNKLINE_INTEROP_DNS` | address of the DNS server |
+    /// | `TRUNKLINE_INTEROP_DNS` | address of the zone's DNS server |
+    /// | `TRUNKLINE_INTEROP_COREDNS`, `.._NSD` | the same, under its name |
+    /// | `TRUNKLINE_INTEROP_UNBOUND`, `.._DNSMASQ` | address of a DNS server that asks it; unset where there is none |
     /// | `TRUNKLINE_INTEROP_NAME` | name of all backends: A records, and SRV records below `_grpc._tcp` |
     /// | `TRUNKLINE_INTEROP_PORT` | port of all backends; they differ in their addresses |
     /// | `TRUNKLINE_INTEROP_ZONE_FILE` | file of the zone: the server reads it again when its serial has changed; unset where it does not |
@@ -26,7 +28,10 @@ impl Interop {
         if self.dns.name == nameserver::COREDNS {
             run = run.env("TRUNKLINE_INTEROP_ZONE_FILE", &self.zone.file);
         }
-        for (name, address) in self.backends.addresses() {
+        let nameservers = self
+            .nameservers()
+            .map(|server| (server.name, server.address));
+        for (name, address) in nameservers.chain(self.backends.addresses()) {
             let name = name.to_uppercase().replace('-', "_");
             run = run.env(&format!("TRUNKLINE_INTEROP_{name}"), address.to_string());
         }

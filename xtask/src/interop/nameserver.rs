@@ -1,11 +1,11 @@
-//! The DNS server: CoreDNS where there is Go, else nsd.
+//! The DNS server of the zone: CoreDNS where there is Go, else nsd.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::Command;
 
 use super::build;
-use super::server::Server;
+use super::server::{Server, logging};
 use super::zone::{ZONE, Zone};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -39,8 +39,7 @@ fn nsd(context: &Context, folder: &Path, zone: &Zone) -> Result<Server, Failure>
         return Err(Failure::new("neither Go nor nsd is on this machine")
             .remedy("install Go, or the system's package nsd"));
     }
-    let address = free_port()
-        .map_err(|error| Failure::new(format!("no port is free for both UDP and TCP: {error}")))?;
+    let address = free_port()?;
     let config = folder.join("nsd.conf");
     let text = format!(
         "server:\n ip-address: {}@{}\n username: \"\"\n pidfile: \"\"\n database: \"\"\n \
@@ -53,24 +52,19 @@ fn nsd(context: &Context, folder: &Path, zone: &Zone) -> Result<Server, Failure>
     );
     std::fs::write(&config, text)
         .map_err(|error| Failure::new(format!("cannot write {}: {error}", config.display())))?;
-    // nsd logs to standard error alone, and says there when it is ready.
-    let mut command = Command::new("sh");
-    command
-        .args(["-c", "exec nsd -d -V 1 -c \"$0\" 2>&1"])
-        .arg(&config);
+    let mut command = logging(Path::new("nsd"));
+    command.args(["-d", "-V", "1", "-c"]).arg(&config);
     Server::start_foreign("nsd", command, folder, address, "nsd started")
 }
 
 /// An address on loopback that was free for both UDP and TCP a moment ago.
-fn free_port() -> std::io::Result<SocketAddr> {
-    let mut last = None;
-    for _ in 0..10 {
-        let stream = TcpListener::bind("127.0.0.1:0")?;
-        let address = stream.local_addr()?;
-        match UdpSocket::bind(address) {
-            Ok(_) => return Ok(address),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.unwrap_or_else(|| std::io::ErrorKind::AddrInUse.into()))
+pub(super) fn free_port() -> Result<SocketAddr, Failure> {
+    let free = || {
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        UdpSocket::bind(address)?.local_addr()
+    };
+    let found = (0..10).find_map(|_| free().ok());
+    found
+        .map_or_else(free, Ok)
+        .map_err(|error| Failure::new(format!("no port is free for both UDP and TCP: {error}")))
 }

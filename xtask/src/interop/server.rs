@@ -47,7 +47,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts one that tells nothing but a line with `ready` in its log, and is known to listen at `address`.
+    /// Starts one that tells nothing but a line with `ready` in its log ([`logging`]), and is known to
+    /// listen at `address`.
     pub(super) fn start_foreign(
         name: &'static str,
         command: Command,
@@ -57,11 +58,18 @@ impl Server {
     ) -> Result<Self, Failure> {
         let server = Self::spawn(name, command, folder, address)?;
         let stopwatch = Stopwatch::start();
+        let mut logged = String::new();
         loop {
             match server.lines.recv_timeout(stopwatch.left(LIMIT)) {
                 Ok(line) if line.contains(ready) => return Ok(server),
-                Ok(_) => {}
-                Err(error) => return Err(server.failure(&format!("did not get ready: {error}"))),
+                Ok(line) => {
+                    logged.push_str(&line);
+                    logged.push('\n');
+                }
+                Err(error) => {
+                    let failure = Failure::new(format!("{name} did not get ready: {error}"));
+                    return Err(failure.output(logged));
+                }
             }
         }
     }
@@ -135,6 +143,13 @@ impl Server {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         Failure::new(format!("{} {what}", self.name)).output(log)
     }
+}
+
+/// A command that runs a program whose log, on standard error, comes on standard output.
+pub(super) fn logging(program: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program);
+    command
 }
 
 impl Drop for Server {
