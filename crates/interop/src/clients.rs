@@ -24,6 +24,23 @@ pub(crate) struct Named {
     pub(crate) runtime: Arc<dyn Runtime>,
 }
 
+impl Named {
+    /// Runs it, and waits for its end.
+    pub(crate) fn wait<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, String> {
+        let (done, answer) = channel();
+        self.runtime.spawn(Box::pin(async move {
+            // Whoever waited may have given up.
+            let _ = done.send(future.await);
+        }));
+        answer
+            .recv_timeout(2 * DEADLINE)
+            .map_err(|error| format!("no end long after the deadline: {error}"))
+    }
+}
+
 /// All three; `tokio` is what the third one is on.
 pub(crate) fn runtimes(tokio: &tokio::runtime::Runtime) -> [Named; 3] {
     let tokio = trunkline::Tokio::with_handle(tokio.handle().clone());
@@ -106,15 +123,7 @@ impl Client {
 
     /// Makes a call, and waits for its end.
     pub(crate) fn greet_now(&self) -> Result<SocketAddr, String> {
-        let (done, answer) = channel();
-        let call = self.clone().greet(0);
-        self.on.runtime.spawn(Box::pin(async move {
-            // Whoever waited may have given up.
-            let _ = done.send(call.await);
-        }));
-        answer
-            .recv_timeout(2 * DEADLINE)
-            .unwrap_or_else(|error| Err(format!("no end long after the deadline: {error}")))
+        self.on.wait(self.clone().greet(0))?
     }
 
     /// Makes `calls` calls, at most `at_once` at a time, and waits for their end.

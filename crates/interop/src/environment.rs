@@ -9,8 +9,10 @@ use crate::Wrong;
 /// Where everything is.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    /// The DNS server.
+    /// The zone's own DNS server.
     pub(crate) dns: SocketAddr,
+    /// All DNS servers, the zone's own first.
+    pub(crate) nameservers: Vec<(&'static str, SocketAddr)>,
     /// The name that all servers have.
     pub(crate) name: String,
     /// The zone's file; none where the DNS server does not read it again.
@@ -25,27 +27,38 @@ pub(crate) struct Environment {
 
 impl Environment {
     pub(crate) fn read() -> Result<Self, Wrong> {
-        let mut others = Vec::new();
-        for name in ["grpc-go", "c-core"] {
-            let variable = name.to_uppercase().replace('-', "_");
-            if let Some(address) = optional(&variable)? {
-                others.push((name, address));
-            }
-        }
         Ok(Self {
             dns: required("DNS")?,
+            nameservers: those_of(&["coredns", "nsd", "unbound", "dnsmasq"])?,
             name: required("NAME")?,
             zone_file: optional("ZONE_FILE")?,
             own: required("OWN")?,
-            others,
+            others: those_of(&["grpc-go", "c-core"])?,
             control: required("CONTROL")?,
         })
+    }
+
+    /// The zone that the name is in.
+    pub(crate) fn zone(&self) -> &str {
+        self.name.split_once('.').map_or("", |(_, zone)| zone)
     }
 
     /// Everybody's port.
     pub(crate) fn port(&self) -> u16 {
         self.own.port()
     }
+}
+
+/// Those of these servers that were started.
+fn those_of(names: &[&'static str]) -> Result<Vec<(&'static str, SocketAddr)>, Wrong> {
+    let mut servers = Vec::new();
+    for name in names {
+        let variable = name.to_uppercase().replace('-', "_");
+        if let Some(address) = optional(&variable)? {
+            servers.push((*name, address));
+        }
+    }
+    Ok(servers)
 }
 
 fn required<T>(name: &str) -> Result<T, Wrong>

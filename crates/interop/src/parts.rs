@@ -1,13 +1,14 @@
 //! The parts, one after the other.
 
 use crate::Wrong;
-use crate::checks::{Stage, names, shares, steady, stop, zone};
+use crate::checks::{Stage, lookups, names, shares, steady, stop, zone};
 use crate::clients::{Named, runtimes};
 
 /// A part that needs the servers of others.
 type Part = fn(&mut Stage<'_>) -> Result<(), Wrong>;
 
-const WITH_OTHERS: [(&str, Part); 4] = [
+const WITH_OTHERS: [(&str, Part); 5] = [
+    ("lookups", lookups::check),
     ("names", names::check),
     ("shares", shares::check),
     ("stop", stop::check),

@@ -11,7 +11,33 @@ pub(super) const ZONE: &str = "trunkline.test";
 
 /// How many addresses the name `many` has: more than fit into the 1,232 octets that clients take
 /// over UDP.
-const MANY: u8 = 120;
+const MANY: u8 = 200;
+
+/// Names that are looked up; nobody is called at their addresses. unbound and dnsmasq know those below
+/// `local` themselves.
+const RECORDS: &str = "\
+dual IN A 127.0.0.1
+dual IN A 127.0.0.9
+dual IN AAAA ::1
+dual IN AAAA 2001:db8::9
+only-v6 IN AAAA 2001:db8::6
+chain IN CNAME two.chain
+two.chain IN CNAME three.elsewhere
+three.elsewhere IN CNAME four
+four IN CNAME five.far.below
+five.far.below IN CNAME dual
+lost IN CNAME two.lost
+two.lost IN CNAME no-such
+_sip._tcp.weighted IN SRV 10 60 5060 dual
+_sip._tcp.weighted IN SRV 10 20 5061 chain
+_sip._tcp.weighted IN SRV 20 0 5062 only-v6
+text IN TXT \"one\" \" record\"
+text IN TXT \"another\"
+minute 60 IN A 127.0.0.1
+host.local IN A 127.0.0.8
+host.local IN AAAA ::8
+_sip._tcp.host.local IN SRV 1 2 5060 host.local
+";
 
 /// The zone, and the file it is in.
 pub(super) struct Zone {
@@ -22,9 +48,10 @@ pub(super) struct Zone {
 impl Zone {
     /// Writes a zone in which `backends` has the addresses of all servers, ours among them, and
     /// `_grpc._tcp.backends` an SRV record for each; each has a name with its address alone (`own` is
-    /// ours), and `many` has 120 addresses: ours, and others where nobody listens.
+    /// ours). `both` has our address and `::1`, where nobody listens, and `many` 200: ours, and others
+    /// where nobody listens.
     ///
-    /// Everything may be kept for one second, so that a change is seen soon.
+    /// Everything but `minute` may be kept for one second, so that a change is seen soon.
     pub(super) fn write(
         folder: &Path,
         own: SocketAddr,
@@ -44,8 +71,14 @@ impl Zone {
                 "{name} IN A {ip}\nbackends IN A {ip}\n_grpc._tcp.backends IN SRV 0 1 {port} {name}"
             );
         }
+        text.push_str(RECORDS);
+        let (ip, port) = (own.ip(), own.port());
+        let _ = writeln!(
+            text,
+            "both IN A {ip}\nboth IN AAAA ::1\n_grpc._tcp.both IN SRV 0 1 {port} both"
+        );
         // One that answers, and too many to fit into an answer over UDP.
-        let _ = writeln!(text, "many IN A {}", own.ip());
+        let _ = writeln!(text, "many IN A {ip}");
         for last in 1..MANY {
             let _ = writeln!(text, "many IN A 127.77.0.{last}");
         }

@@ -1,5 +1,6 @@
 //! What is checked, a file each.
 
+pub(crate) mod lookups;
 pub(crate) mod names;
 pub(crate) mod shares;
 pub(crate) mod steady;

@@ -1,21 +1,33 @@
-//! What a real DNS server says of names, and what a caller hears of it.
+//! What real DNS servers say of names, and what a caller hears of it.
+
+use std::net::SocketAddr;
 
 use super::Stage;
 use crate::Wrong;
 use crate::clients::Client;
 
-/// On each runtime.
+/// Of each server, on each runtime.
 pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
-    let (dns, port) = (stage.environment.dns, stage.environment.port());
-    let name = &stage.environment.name;
-    let zone = name.split_once('.').map_or("", |(_, zone)| zone);
+    for (name, server) in &stage.environment.nameservers {
+        says(stage, *server).map_err(|wrong| format!("by {name}: {wrong}"))?;
+    }
+    Ok(())
+}
+
+fn says(stage: &Stage<'_>, dns: SocketAddr) -> Result<(), Wrong> {
+    let port = stage.environment.port();
+    let (name, zone) = (&stage.environment.name, stage.environment.zone());
     let server = dns.to_string();
 
     let with_a = format!("dns://{dns}/own.{zone}:{port}");
-    found(stage, &with_a, 1)?;
-    // No answer over UDP has room for so many.
+    found(stage, &with_a, 1, "1 endpoint, by A alone")?;
+    let both = format!("dns://{dns}/both.{zone}:{port}");
+    found(stage, &both, 2, "2 endpoints, by A and AAAA")?;
+    let service = format!("srv://{dns}/_grpc._tcp.both.{zone}");
+    found(stage, &service, 1, "1 endpoint, of both families")?;
     let many = format!("dns://{dns}/many.{zone}:{port}");
-    found(stage, &many, 120)?;
+    // No answer over UDP has room for so many.
+    found(stage, &many, 200, "200 endpoints, over TCP")?;
 
     let missing = format!("no-such.{zone}");
     let words = [missing.as_str(), &server, "NXDOMAIN"];
@@ -28,8 +40,8 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     not_found(stage, &format!("dns://{dns}/{empty}:{port}"), &words)
 }
 
-/// The name has so many endpoints, all of them IPv4, and our own server among them answers.
-fn found(stage: &Stage<'_>, target: &str, endpoints: usize) -> Result<(), Wrong> {
+/// The name has so many endpoints, and our own server among them answers.
+fn found(stage: &Stage<'_>, target: &str, endpoints: usize, which: &str) -> Result<(), Wrong> {
     for on in stage.runtimes {
         let client = Client::new(target, on)?;
         let wrong = |why: String| format!("{target} on {}: {why}", on.name);
@@ -41,10 +53,6 @@ fn found(stage: &Stage<'_>, target: &str, endpoints: usize) -> Result<(), Wrong>
             return Err(wrong(why).into());
         }
     }
-    let which = match endpoints {
-        1 => "1 endpoint, by A alone".to_owned(),
-        _ => format!("{endpoints} endpoints, over TCP"),
-    };
     println!("{target}: {which}; 1 call on each runtime, 0 failed");
     Ok(())
 }

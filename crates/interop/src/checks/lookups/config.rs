@@ -1,0 +1,94 @@
+//! What a client is told: a search list, servers of which some are dead, and options.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use trunkline_dns::{ClientConfig, Families, ResolvConf, ServerAttempt, Transport};
+
+use super::found::{DUAL, addresses};
+use super::{Asked, same};
+use crate::Wrong;
+
+/// How long a silent server is waited for; one that answers takes a few milliseconds.
+const SILENCE: Duration = Duration::from_millis(250);
+
+/// A name with fewer dots than `ndots` is tried in the search list first, another one as it is.
+pub(super) fn search_list(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let (server, zone) = (asked.server, asked.zone);
+    let with = |ndots: u8| {
+        let text = format!(
+            "nameserver {server}\nsearch no-such.{zone} {zone}\noptions ndots:{ndots} attempts:1\n"
+        );
+        let conf = ResolvConf::parse(text.as_bytes());
+        asked.client_with(ClientConfig::system().no_hosts().resolv_conf(conf))
+    };
+    let all = [
+        // Nobody here looks up what is outside of the zone.
+        ("two.chain.".to_owned(), "refused"),
+        (format!("two.chain.no-such.{zone}."), "nxdomain"),
+        (format!("two.chain.{zone}."), "answer"),
+    ];
+    for (ndots, right) in [(1, &all[..]), (2, &all[1..])] {
+        let lookup = with(ndots).lookup_ip("two.chain", Families::Ipv4);
+        let answer = asked.on.wait(lookup)??;
+        addresses(&answer, &DUAL[..2])?;
+        let attempts = answer.attempts.iter();
+        let found: Vec<_> = attempts
+            .map(|attempt| (attempt.name.to_string(), attempt.outcome.code()))
+            .collect();
+        same(&found, &right)?;
+    }
+    let each = all.map(|(name, outcome)| format!("{name} {outcome}"));
+    Ok(format!(
+        "ndots:1: {}; ndots:2: all but the first",
+        each.join(", ")
+    ))
+}
+
+/// One whose port is closed, and one that is silent.
+pub(super) fn dead_servers(asked: &Asked<'_>) -> Result<String, Wrong> {
+    // Nobody serves tcpmux, let alone over UDP.
+    let closed = SocketAddr::from(([127, 0, 0, 1], 1));
+    let silent = UdpSocket::bind("127.0.0.1:0")?;
+    let servers = [closed, silent.local_addr()?, asked.server];
+    let config = ClientConfig::with_servers(servers.into()).timeout(SILENCE);
+    let client = asked.client_with(config);
+    let lookup = client.lookup_ip(&asked.in_zone("dual"), Families::Ipv4);
+    let answer = asked.on.wait(lookup)??;
+    addresses(&answer, &DUAL[..2])?;
+    let attempts = answer.attempts.iter();
+    let found: Vec<_> = attempts
+        .map(|attempt| (attempt.server, attempt.outcome.code()))
+        .collect();
+    let outcomes = ["connection_refused", "timed_out", "answer"];
+    let right: Vec<_> = servers.into_iter().zip(outcomes).collect();
+    same(&found, &right)?;
+    Ok(outcomes.join(", "))
+}
+
+/// Every way of asking that a client can be told to use.
+pub(super) fn options(asked: &Asked<'_>) -> Result<String, Wrong> {
+    type Set = fn(ClientConfig) -> ClientConfig;
+    let options: [(&str, Set); 5] = [
+        ("no EDNS", |config| config.edns(false)),
+        ("cookies", |config| config.cookies(true)),
+        ("random case", |config| config.case_randomization(true)),
+        ("shared sockets", |config| config.udp_pool(true)),
+        ("TCP only", |config| config.tcp_only(true)),
+    ];
+    for (name, set) in options {
+        let client = asked.client_with(set(asked.config()));
+        let lookup = client.lookup_ip(&asked.in_zone("chain"), Families::Both);
+        let answer = asked.on.wait(lookup)??;
+        let outcome = |attempt: &ServerAttempt| (attempt.outcome.code(), attempt.transport);
+        let found: Vec<_> = answer.attempts.iter().map(outcome).collect();
+        let transport = match name {
+            "TCP only" => Transport::Tcp,
+            _ => Transport::Udp,
+        };
+        same(&found, &[("answer", transport); 2])
+            .and_then(|()| addresses(&answer, &DUAL))
+            .map_err(|wrong| format!("{name}: {wrong}"))?;
+    }
+    Ok(options.map(|(name, _)| name).join(", "))
+}

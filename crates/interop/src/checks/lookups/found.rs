@@ -1,0 +1,141 @@
+//! Records that are there.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr};
+
+use trunkline_dns::{Families, IpAnswer, Outcome, Transport};
+
+use super::{Asked, same};
+use crate::Wrong;
+use crate::clock::until;
+
+/// The addresses of `dual`, IPv4 first.
+pub(super) const DUAL: [&str; 4] = ["127.0.0.1", "127.0.0.9", "::1", "2001:db8::9"];
+
+/// How many addresses `many` has.
+const MANY: usize = 200;
+
+/// The TTL of `minute`, in seconds.
+const MINUTE: f64 = 60.0;
+
+pub(super) fn both_families(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let answer = asked.addresses("dual", Families::Both)??;
+    addresses(&answer, &DUAL)
+}
+
+pub(super) fn one_family(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let answer = asked.addresses("only-v6", Families::Both)??;
+    addresses(&answer, &["2001:db8::6"])
+}
+
+pub(super) fn services(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let right = [
+        (10, 20, 5061, "chain"),
+        (10, 60, 5060, "dual"),
+        (20, 0, 5062, "only-v6"),
+    ];
+    services_of(asked, "_sip._tcp.weighted", &right)
+}
+
+pub(super) fn texts(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let lookup = asked.client().lookup_txt(&asked.in_zone("text"));
+    let answer = asked.on.wait(lookup)??;
+    let texts = answer.texts.iter();
+    let found: BTreeSet<_> = texts.map(|text| String::from_utf8_lossy(text)).collect();
+    same(&found, &["another".into(), "one record".into()].into())?;
+    same(&answer.texts.len(), &found.len())?;
+    Ok(format!("{found:?}"))
+}
+
+/// A chain of five, over names of other depths.
+pub(super) fn chain(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let answer = asked.addresses("chain", Families::Both)??;
+    let end = answer.canonical.as_ref().map(ToString::to_string);
+    same(&end, &Some(asked.in_zone("dual")))?;
+    addresses(&answer, &DUAL).map(|found| format!("5 to dual: {found}"))
+}
+
+/// More than fit into a datagram.
+pub(super) fn over_tcp(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let answer = asked.addresses("many", Families::Ipv4)??;
+    let attempts = answer.attempts.iter();
+    let attempts: Vec<_> = attempts
+        .map(|attempt| (attempt.transport, attempt.outcome))
+        .collect();
+    let right = [
+        (Transport::Udp, Outcome::Truncated),
+        (Transport::Tcp, Outcome::Answered(MANY)),
+    ];
+    same(&attempts, &right)?;
+    let found: BTreeSet<_> = answer.addresses.iter().map(|found| found.ip).collect();
+    let others = (1..200).map(|last| Ipv4Addr::new(127, 77, 0, last).into());
+    let right = others.chain([IpAddr::from(Ipv4Addr::LOCALHOST)]).collect();
+    same(&found, &right)?;
+    Ok("truncated over UDP, all over TCP".to_owned())
+}
+
+/// Who serves the zone gives the whole TTL; who keeps answers gives what is left of it.
+pub(super) fn ttl(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let ask = || -> Result<_, Wrong> {
+        let answer = asked.addresses("minute", Families::Ipv4)??;
+        // Some microseconds have passed since it came.
+        Ok(answer.ttl.unwrap_or_default().as_secs_f64().ceil())
+    };
+    if !["unbound", "dnsmasq"].contains(&asked.name) {
+        same(&ask()?, &MINUTE)?;
+        return Ok("60 s".to_owned());
+    }
+    let mut left = MINUTE;
+    until("an answer from its cache", || {
+        left = ask()?;
+        Ok(left < MINUTE)
+    })?;
+    if left < MINUTE / 2.0 {
+        return Err(
+            format!("only {left} s of 60 s are left, and nothing here takes that long").into(),
+        );
+    }
+    Ok(format!("of 60 s, {left} s are left in its cache"))
+}
+
+/// Data of the server's own configuration.
+pub(super) fn local(asked: &Asked<'_>) -> Result<String, Wrong> {
+    let answer = asked.addresses("host.local", Families::Both)??;
+    let found = addresses(&answer, &["127.0.0.8", "::8"])?;
+    let services = services_of(asked, "_sip._tcp.host.local", &[(1, 2, 5060, "host.local")])?;
+    Ok(format!("{found}; {services}"))
+}
+
+/// Wrong unless the answer has just these addresses, and is whole.
+pub(super) fn addresses(answer: &IpAnswer, right: &[&str]) -> Result<String, Wrong> {
+    same(&answer.partial, &None)?;
+    let each = right.iter().map(|text| text.parse::<IpAddr>());
+    let right: BTreeSet<_> = each.collect::<Result<_, _>>()?;
+    let found: BTreeSet<_> = answer.addresses.iter().map(|found| found.ip).collect();
+    same(&found, &right)?;
+    let each: Vec<_> = found.iter().map(ToString::to_string).collect();
+    Ok(each.join(", "))
+}
+
+/// Wrong unless the name has just these records: priority, weight, port and host.
+fn services_of(
+    asked: &Asked<'_>,
+    name: &str,
+    right: &[(u16, u16, u16, &str)],
+) -> Result<String, Wrong> {
+    let answer = asked.services(name)??;
+    let records = answer.records.iter();
+    let mut found: Vec<_> = records
+        .map(|srv| (srv.priority, srv.weight, srv.port, srv.target.to_string()))
+        .collect();
+    found.sort();
+    let right = right.iter();
+    let right =
+        right.map(|&(priority, weight, port, host)| (priority, weight, port, asked.in_zone(host)));
+    same(&found, &right.collect::<Vec<_>>())?;
+    let each = found.iter();
+    let each: Vec<_> = each
+        .map(|(priority, weight, port, host)| format!("{priority} {weight} {port} {host}"))
+        .collect();
+    Ok(each.join(", "))
+}
