@@ -1,6 +1,5 @@
 //! Programs of the distribution's packages, unpacked into the user's cache.
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -72,28 +71,20 @@ fn release() -> String {
 }
 
 /// Downloads the packages and what the system lacks of their libraries, and unpacks them.
-///
-/// What apt-get writes, its lists of packages too, goes below `folder`: the system's stay as they
-/// are, and no root is needed.
 fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
     let cannot = |error| Failure::new(format!("cannot use {}: {error}", folder.display()));
     let apt = folder.join("apt");
     for name in ["lists/partial", "archives/partial"] {
         std::fs::create_dir_all(apt.join(name)).map_err(cannot)?;
     }
+    let config = apt.join("apt.conf");
+    std::fs::write(&config, configuration(&apt)).map_err(cannot)?;
     let apt_get = |line: &str| {
-        let option = |name: &str, folder: &Path| format!("--option={name}={}", folder.display());
-        context
-            .run("apt-get --option=Debug::NoLocking=true --option=APT::Sandbox::User=root")
-            .args([
-                option("Dir::Cache", &apt),
-                option("Dir::Cache::archives", &apt.join("archives")),
-                option("Dir::State::lists", &apt.join("lists")),
-            ])
-            .args(line.split_whitespace())
+        let run = context.run("apt-get --config-file").args([&config]);
+        run.args(line.split_whitespace())
     };
-    // A source or a hook of the system that fails may not matter: the next step tells.
-    let updated = apt_get("--option=Acquire::Languages=none update").finish()?;
+    // A source that cannot be reached may not matter: the next step tells.
+    let updated = apt_get("update").finish()?;
     apt_get("install --yes --download-only --reinstall --no-install-recommends")
         .args(PACKAGES)
         .succeed()
@@ -106,23 +97,34 @@ fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
     for entry in std::fs::read_dir(apt.join("archives")).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
         if path.extension().is_some_and(|extension| extension == "deb") {
-            context
-                .run("dpkg --extract")
-                .args([&path, folder])
-                .succeed()?;
+            let run = context.run("dpkg --extract").args([&path, folder]);
+            run.succeed()?;
         }
     }
     std::fs::remove_dir_all(&apt).map_err(cannot)
 }
 
+/// What apt-get reads after the system's configuration: all that it writes, its lists of packages
+/// too, goes below `folder`, no root is needed, and no hook of the system runs.
+fn configuration(folder: &Path) -> String {
+    format!(
+        "Dir::Cache \"{folder}\";
+Dir::Cache::archives \"{folder}/archives\";
+Dir::State::lists \"{folder}/lists\";
+Debug::NoLocking \"true\";
+APT::Sandbox::User \"root\";
+Acquire::Languages \"none\";
+#clear APT::Update::Pre-Invoke;
+#clear APT::Update::Post-Invoke;
+#clear APT::Update::Post-Invoke-Success;
+",
+        folder = folder.display()
+    )
+}
+
 /// The folders in which packages have their libraries, as the loader wants them.
-fn libraries(folder: &Path) -> OsString {
+fn libraries(folder: &Path) -> String {
+    let folder = folder.display();
     let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);
-    let mut list = OsString::new();
-    for base in ["usr/lib", "lib"] {
-        list.push(folder.join(base).join(&triplet));
-        list.push(":");
-    }
-    list.push(std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default());
-    list
+    format!("{folder}/usr/lib/{triplet}:{folder}/lib/{triplet}")
 }

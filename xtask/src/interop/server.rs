@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -67,8 +67,11 @@ impl Server {
                     logged.push('\n');
                 }
                 Err(error) => {
-                    let failure = Failure::new(format!("{name} did not get ready: {error}"));
-                    return Err(failure.output(logged));
+                    let what = match error {
+                        RecvTimeoutError::Timeout => format!("is not ready after {LIMIT:?}"),
+                        RecvTimeoutError::Disconnected => "ended before it was ready".to_owned(),
+                    };
+                    return Err(Failure::new(format!("{name} {what}")).output(logged));
                 }
             }
         }
