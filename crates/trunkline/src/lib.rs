@@ -24,6 +24,12 @@ pub use trunkline_runtime::{BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Un
 pub use trunkline_status::{Code, Status};
 pub use trunkline_transport::{Connector, HttpOptions};
 
+/// The DNS client: what [`DnsOptions`] configure, and what the report of a lookup is made of.
+#[cfg(feature = "dns")]
+pub mod dns {
+    pub use trunkline_dns::*;
+}
+
 /// Load-balancing policies, and the trait to write one.
 pub mod lb {
     pub use trunkline_lb::*;
