@@ -1,6 +1,6 @@
 //! What events cost a policy with many endpoints. Ids: `policy/round_robin/EVENT/ENDPOINTS`, time
-//! for all endpoints together: it should grow with them, or with their square where each event
-//! makes a picker of all that are ready.
+//! for all endpoints together: it should grow with them, or with their square where the policy
+//! settles after each event, and so makes a picker of all that are ready each time.
 
 use std::sync::Arc;
 
@@ -35,18 +35,26 @@ fn events(criterion: &mut Criterion) {
     for count in [10, 100, 1000] {
         let id = format!("policy/round_robin/first list/{count}");
         criterion.bench_function(&id, |bencher| bencher.iter(|| connecting(count)));
-        for (event, state) in [
-            ("all ready one by one", SubchannelState::Ready),
-            ("all fail one by one", refused.clone()),
+        for (event, state, batch) in [
+            (
+                "all ready together",
+                SubchannelState::Ready,
+                usize::from(count),
+            ),
+            ("all ready one by one", SubchannelState::Ready, 1),
+            ("all fail one by one", refused.clone(), 1),
         ] {
             let id = format!("policy/round_robin/{event}/{count}");
             criterion.bench_function(&id, |bencher| {
                 bencher.iter_batched(
                     || connecting(count),
                     |(mut policy, mut actions, wanted)| {
-                        for id in wanted {
+                        for ids in wanted.chunks(batch) {
                             let control = &mut actions.control(now());
-                            policy.handle_subchannel(id, state.clone(), control);
+                            for id in ids {
+                                policy.handle_subchannel(*id, state.clone(), control);
+                            }
+                            policy.settle(control);
                             actions.take_published();
                         }
                         (policy, actions)

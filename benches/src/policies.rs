@@ -54,6 +54,7 @@ fn picker(mut policy: impl Policy, endpoints: u16, after: &SubchannelState) -> A
             policy.handle_subchannel(id, after.clone(), &mut actions.control(now));
         }
     }
+    policy.settle(&mut actions.control(now));
     let published = actions.take_published();
     published.expect("there is news").picker
 }

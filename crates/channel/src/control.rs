@@ -164,6 +164,7 @@ impl Task {
             }
             handled += self.poll_resolver(cx);
             handled += self.poll_timer(cx);
+            self.core.settle(self.shared.runtime.now());
             self.do_outputs();
             if let Some(snapshot) = self.core.take_snapshot() {
                 self.shared.publish(snapshot);

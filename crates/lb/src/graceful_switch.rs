@@ -258,6 +258,13 @@ impl Policy for GracefulSwitch {
         }
     }
 
+    fn settle(&mut self, control: &mut Control<'_>) {
+        // The pending one first, as above.
+        for which in [Which::Pending, Which::Current] {
+            self.handle(which, control, |policy, control| policy.settle(control));
+        }
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         let policies = [&self.current, &self.pending].into_iter().flatten();
         let deadlines = policies.filter_map(|named| named.child.policy().poll_timeout());

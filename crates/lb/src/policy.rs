@@ -16,8 +16,9 @@ use crate::{Control, SubchannelId, SubchannelState};
 /// which subchannels there are, which connect, and how calls choose among them.
 ///
 /// It does no I/O. Everything that it wants goes through the [`Control`] that comes with each
-/// event; when it wants to be woken is named by [`poll_timeout`](Self::poll_timeout). A policy
-/// starts as connecting, and should publish on its first update.
+/// event; when it wants to be woken is named by [`poll_timeout`](Self::poll_timeout). Whoever runs
+/// it hands over the events that are there, then calls [`settle`](Self::settle), and lets calls see
+/// what is published then. A policy starts as connecting, and should publish on its first update.
 pub trait Policy: Debug + Send {
     /// Takes a new list of endpoints and a new configuration.
     ///
@@ -41,6 +42,15 @@ pub trait Policy: Debug + Send {
     /// Hears that the time named by [`poll_timeout`](Self::poll_timeout) has come. An earlier call
     /// changes nothing.
     fn handle_timeout(&mut self, control: &mut Control<'_>);
+
+    /// Hears that the events that came together were all handed over, before calls see what came
+    /// of them.
+    ///
+    /// A policy whose picker costs more the more endpoints there are publishes here: once, however
+    /// many events there were. One that publishes as it handles each event has nothing to do. A
+    /// policy with children must hand it on to each child that it handed an event, since that may
+    /// have put off what it has to say.
+    fn settle(&mut self, _control: &mut Control<'_>) {}
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called.
     fn poll_timeout(&self) -> Option<Instant>;

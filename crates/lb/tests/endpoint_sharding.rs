@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use harness::*;
 use trunkline_lb::{
-    ConnectivityState, Control, EndpointSharding, OldList, Pick, Policy, SubchannelId,
-    SubchannelState, Update,
+    Action, Actions, ConnectivityState, Control, EndpointSharding, OldList, Pick, Policy,
+    RoundRobin, SubchannelId, SubchannelState, Update,
 };
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
@@ -76,26 +76,15 @@ impl Policy for Mirror {
 #[derive(Debug)]
 struct Parent(EndpointSharding<Mirror>);
 
-impl Parent {
-    fn publish(&mut self, control: &mut Control<'_>) {
-        if let Some(state) = self.0.take_change() {
-            control.publish(state, self.0.last_failure().clone());
-        }
-    }
-}
-
 impl Policy for Parent {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
         let config: Arc<dyn PolicyConfig> = Arc::new(());
         let make = |_seed| Mirror::default();
-        let result = self.0.handle_update(&update, &config, control, make);
-        self.publish(control);
-        result
+        self.0.handle_update(&update, &config, control, make)
     }
 
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
         self.0.handle_resolver_error(&error, old, control);
-        self.publish(control);
     }
 
     fn handle_subchannel(
@@ -105,12 +94,16 @@ impl Policy for Parent {
         control: &mut Control<'_>,
     ) {
         self.0.handle_subchannel(id, state, control);
-        self.publish(control);
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         self.0.handle_timeout(control);
-        self.publish(control);
+    }
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        if let Some(state) = self.0.settle(control) {
+            control.publish(state, self.0.last_failure().clone());
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -232,4 +225,28 @@ fn places_are_used_again() {
         });
     }
     assert_eq!(channel.states(), [Connecting]);
+}
+
+/// Children that put off what they have to say until they settle are heard then.
+#[test]
+fn children_settle() {
+    let mut sharding = EndpointSharding::new(7);
+    let mut actions = Actions::new();
+    let config: Arc<dyn PolicyConfig> = Arc::new(());
+    let update = Update::new(endpoints(A), Arc::clone(&config));
+    let now = Harness::new(Mirror::default()).now;
+    let control = &mut actions.control(now);
+    assert_eq!(sharding.settle(control), None, "it has no list yet");
+    let make = |seed| RoundRobin::new(&options(seed));
+    let result = sharding.handle_update(&update, &config, control, make);
+    result.expect("a good list");
+    assert_eq!(sharding.settle(control), Some(Connecting));
+    let id = actions.take().into_iter().find_map(|action| match action {
+        Action::Connect(id) => Some(id),
+        _ => None,
+    });
+    let control = &mut actions.control(now);
+    sharding.handle_subchannel(id.expect("an attempt"), SubchannelState::Ready, control);
+    assert_eq!(sharding.settle(control), Some(Ready));
+    assert_eq!(sharding.settle(control), None);
 }

@@ -80,6 +80,24 @@ fn ready_until_the_new_one_is_ready() {
     assert_eq!(channel.policy.pending_name(), None);
 }
 
+/// The old policy is lost and the new one ready at once: callers see no gap.
+#[test]
+fn lost_and_ready_together() {
+    let mut channel = channel();
+    update(&mut channel, "pick_first", A).expect("a good list");
+    channel.ready(A);
+    update(&mut channel, "round_robin", B).expect("a good list");
+    assert_eq!(channel.policy.pending_name(), Some("round_robin"));
+    channel.states();
+    channel.has_more = true;
+    channel.ready(B);
+    channel.idle(A);
+    channel.settle();
+    assert_eq!(channel.states(), [Ready]);
+    assert_eq!(channel.picked(), B);
+    assert_eq!(channel.addresses(), B);
+}
+
 /// The new policy fails: it takes over all the same, although the old one has connections.
 #[test]
 fn new_one_fails() {

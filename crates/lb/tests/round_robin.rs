@@ -59,6 +59,27 @@ fn all_in_turn() {
     assert_eq!(turns[..3], turns[3..]);
 }
 
+/// Endpoints that become ready together make one picker, which has them all; what was lost again
+/// meanwhile is not in it.
+#[test]
+fn one_picker_for_events_that_come_together() {
+    let list: Vec<String> = (0..100).map(|port| format!("10.0.0.1:{port}")).collect();
+    let mut channel = Harness::new(RoundRobin::new(&options(7)));
+    channel.update(&list.join(" ")).expect("a good list");
+    channel.has_more = true;
+    for address in &list {
+        channel.ready(address);
+    }
+    channel.idle(&list[0]);
+    let before = channel.published.len();
+    channel.settle();
+    assert_eq!(channel.published.len() - before, 1);
+    let ready: Vec<&str> = list[1..].iter().map(String::as_str).collect();
+    assert_eq!(shares(&channel, 3 * 99), even(&ready, 3));
+    channel.settle();
+    assert_eq!(channel.published.len() - before, 1, "nothing is new");
+}
+
 /// An endpoint has one share however many addresses it has, and one that is listed twice has one.
 #[test]
 fn a_share_for_each_endpoint() {

@@ -68,6 +68,7 @@ fn random_event<P: Policy>(channel: &mut Harness<P>, list: &mut Option<String>, 
             // What is said late of a subchannel that is gone changes nothing.
             let gone = channel.removed.clone();
             if let Some(&id) = gone.get(rng.below(gone.len())) {
+                channel.settle();
                 let before = (channel.published.len(), channel.addresses());
                 let state = [SubchannelState::Ready, refused(), SubchannelState::Idle];
                 let state = state[rng.below(3)].clone();
@@ -78,6 +79,22 @@ fn random_event<P: Policy>(channel: &mut Harness<P>, list: &mut Option<String>, 
         6..9 => channel.pass(rng.below(400) as u64),
         _ => random_move(channel, rng),
     }
+}
+
+/// One random event, of several that come together now and then; whether it was the last of them.
+fn random_batch<P: Policy>(
+    channel: &mut Harness<P>,
+    list: &mut Option<String>,
+    rng: &mut Rng,
+) -> bool {
+    channel.has_more = true;
+    random_event(channel, list, rng);
+    channel.has_more = false;
+    let is_last = rng.below(3) > 0;
+    if is_last {
+        channel.settle();
+    }
+    is_last
 }
 
 /// What must hold after every event.
@@ -202,7 +219,9 @@ fn round_robin() {
         let mut channel = Harness::new(RoundRobin::new(&options(seed)));
         let mut list = None;
         for step in 0..STEPS {
-            random_event(&mut channel, &mut list, &mut rng);
+            if !random_batch(&mut channel, &mut list, &mut rng) {
+                continue;
+            }
             check_published(&channel);
             let ready = channel.subchannels.iter();
             let ready = ready.filter(|(_, found)| found.state == SubchannelState::Ready);
@@ -255,7 +274,9 @@ fn policy_switch() {
                     .update("10.0.0.1:443 [2001:db8::5]:443")
                     .expect("a good list");
             }
-            random_event(&mut channel, &mut list, &mut rng);
+            if !random_batch(&mut channel, &mut list, &mut rng) {
+                continue;
+            }
             check_published(&channel);
             let latest = channel.policy.pending_name();
             let latest = latest.or_else(|| channel.policy.name());

@@ -12,7 +12,7 @@ use std::time::Instant;
 use trunkline_backoff::{BackoffPolicy, Rng};
 use trunkline_endpoint::{Address, Attributes, Endpoint};
 use trunkline_lb::{
-    Action, Actions, ConnectivityState, GracefulSwitch, OldList, Policy, PolicyOptions,
+    Action, Actions, ConnectivityState, Control, GracefulSwitch, OldList, Policy, PolicyOptions,
     PolicyRegistry, Published, SubchannelId, SubchannelState, Update,
 };
 use trunkline_resolver::{Resolution, ResolveError, ResolveErrorKind, Verdict};
@@ -27,10 +27,10 @@ use crate::snapshot::{Pending, Slot, Snapshot, WaitPicker};
 
 /// What a channel decides, driven by what happens to it.
 ///
-/// Tell it what happened with the `handle_*` methods; after each, call
-/// [`poll_output`](Self::poll_output) until it returns `None`, and
-/// [`take_snapshot`](Self::take_snapshot). Then wait for the next event, or for
-/// [`poll_timeout`](Self::poll_timeout). `now` never goes backwards.
+/// Tell it what happened with the `handle_*` methods; when all that is there was told, call
+/// [`settle`](Self::settle), [`poll_output`](Self::poll_output) until it returns `None` (before,
+/// too, if you like), and [`take_snapshot`](Self::take_snapshot). Then wait for the next event, or
+/// for [`poll_timeout`](Self::poll_timeout). `now` never goes backwards.
 ///
 /// `C` is a connection, which is only stored and handed out.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct Core<C> {
     configs: Configs,
     actions: Actions,
     policy: GracefulSwitch,
+    /// Whether the policy was told anything since it settled last.
+    is_unsettled: bool,
     /// Whether the policy was told anything yet.
     has_list: bool,
     resolver_error: Option<ResolveError>,
@@ -98,6 +100,7 @@ impl<C> Core<C> {
                 options.disable_service_config,
             ),
             actions: Actions::new(),
+            is_unsettled: false,
             has_list: false,
             resolver_error: None,
             subchannels: Vec::new(),
@@ -160,9 +163,9 @@ impl<C> Core<C> {
         let mut update = Update::new(endpoints, Arc::clone(&choice.config));
         update.attributes = attributes;
         update.note = note;
-        let result = self
-            .policy
-            .handle_choice(&choice, update, &mut self.actions.control(now));
+        let result = self.tell_policy(now, |policy, control| {
+            policy.handle_choice(&choice, update, control)
+        });
         self.act(now);
         match result {
             Ok(()) => Verdict::Accepted,
@@ -181,8 +184,9 @@ impl<C> Core<C> {
         self.tell(ChannelEvent::ResolverError(error.clone()));
         let status = Status::unavailable(error.to_string());
         self.resolver_error = Some(error);
-        self.policy
-            .handle_resolver_error(status, old, &mut self.actions.control(now));
+        self.tell_policy(now, |policy, control| {
+            policy.handle_resolver_error(status, old, control);
+        });
         self.act(now);
         self.is_stale = true;
     }
@@ -267,7 +271,7 @@ impl<C> Core<C> {
             self.end_wait(id, now);
         }
         if self.policy.poll_timeout().is_some_and(|at| at <= now) {
-            self.policy.handle_timeout(&mut self.actions.control(now));
+            self.tell_policy(now, |policy, control| policy.handle_timeout(control));
         }
         self.act(now);
     }
@@ -303,8 +307,25 @@ impl<C> Core<C> {
 
     /// Connects, if the policy is idle.
     pub(crate) fn exit_idle(&mut self, now: Instant) {
-        self.policy.exit_idle(&mut self.actions.control(now));
+        self.tell_policy(now, |policy, control| policy.exit_idle(control));
         self.act(now);
+    }
+
+    /// Hears that all events that are there were told: what they come to together is what callers
+    /// see next.
+    pub(crate) fn settle(&mut self, now: Instant) {
+        // Again if what the policy asks for then brings it news.
+        while std::mem::take(&mut self.is_unsettled) {
+            self.policy.settle(&mut self.actions.control(now));
+            self.act(now);
+        }
+        if let Some(published) = self.actions.take_published() {
+            if published.state != self.published.state {
+                self.tell(ChannelEvent::State(published.state));
+            }
+            self.published = published;
+            self.is_stale = true;
+        }
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called.
@@ -373,18 +394,11 @@ impl<C> Core<C> {
         loop {
             let actions = self.actions.take();
             if actions.is_empty() {
-                break;
+                return;
             }
             for action in actions {
                 self.do_one(action, now);
             }
-        }
-        if let Some(published) = self.actions.take_published() {
-            if published.state != self.published.state {
-                self.tell(ChannelEvent::State(published.state));
-            }
-            self.published = published;
-            self.is_stale = true;
         }
     }
 
@@ -469,8 +483,18 @@ impl<C> Core<C> {
             address,
             state: state.clone(),
         });
-        self.policy
-            .handle_subchannel(id, state, &mut self.actions.control(now));
+        self.tell_policy(now, |policy, control| {
+            policy.handle_subchannel(id, state, control);
+        });
+    }
+
+    fn tell_policy<R>(
+        &mut self,
+        now: Instant,
+        event: impl FnOnce(&mut GracefulSwitch, &mut Control<'_>) -> R,
+    ) -> R {
+        self.is_unsettled = true;
+        event(&mut self.policy, &mut self.actions.control(now))
     }
 
     fn subchannel(&mut self, id: SubchannelId) -> Option<&mut Subchannel<C>> {

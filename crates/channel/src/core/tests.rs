@@ -50,6 +50,7 @@ impl Bench {
     }
 
     fn settle(&mut self) {
+        self.core.settle(self.now);
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Connect {
@@ -462,4 +463,30 @@ fn a_new_method_config_is_seen_at_once() {
         .method("/s/m")
         .expect("a method config");
     assert_eq!(method.timeout, Some(Duration::from_secs(3)));
+}
+
+/// Callers see what a batch of events comes to, in one snapshot, and no connection that was lost in
+/// it.
+#[test]
+fn one_snapshot_of_a_batch() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1, 2, 3]);
+    let ids = [1, 2, 3].map(|port| bench.end_attempt(port));
+    for (id, port) in ids.into_iter().zip(1..) {
+        bench.core.handle_connected(id, port, bench.now);
+    }
+    let lost = (ids[1], "said GOAWAY".to_owned());
+    bench.core.handle_lost(lost.0, lost.1, false, bench.now);
+    let told = |core: &mut Core<u32>| {
+        let outputs = std::iter::from_fn(|| core.poll_output());
+        let states =
+            outputs.filter(|output| matches!(output, Output::Tell(ChannelEvent::State(_))));
+        states.count()
+    };
+    assert_eq!(told(&mut bench.core), 0, "nothing before it settles");
+    bench.core.settle(bench.now);
+    assert_eq!(told(&mut bench.core), 1);
+    bench.settle();
+    assert_eq!(bench.picks(4), [1, 1, 3, 3]);
+    assert!(bench.core.take_snapshot().is_none());
 }

@@ -49,11 +49,9 @@ impl RoundRobin {
         }
     }
 
-    fn publish(&mut self, control: &mut Control<'_>) {
-        let Some(state) = self.endpoints.take_change() else {
-            return;
-        };
-        let picker: Arc<dyn Picker> = match state {
+    /// How calls are to choose while the endpoints together are in this state.
+    fn picker(&mut self, state: ConnectivityState) -> Arc<dyn Picker> {
+        match state {
             ConnectivityState::Ready => {
                 let ready = self.endpoints.children();
                 let ready = ready.filter_map(|child| child.policy().selected());
@@ -61,27 +59,22 @@ impl RoundRobin {
             }
             ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
             _ => Arc::new(Pick::Queue),
-        };
-        control.publish(state, picker);
+        }
     }
 }
 
 impl Policy for RoundRobin {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
         let options = &mut self.options;
-        let result = self
-            .endpoints
+        self.endpoints
             .handle_update(&update, &self.child_config, control, |seed| {
                 options.seed = seed;
                 PickFirst::new(options)
-            });
-        self.publish(control);
-        result
+            })
     }
 
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
         self.endpoints.handle_resolver_error(&error, old, control);
-        self.publish(control);
     }
 
     fn handle_subchannel(
@@ -91,12 +84,16 @@ impl Policy for RoundRobin {
         control: &mut Control<'_>,
     ) {
         self.endpoints.handle_subchannel(id, state, control);
-        self.publish(control);
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         self.endpoints.handle_timeout(control);
-        self.publish(control);
+    }
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        if let Some(state) = self.endpoints.settle(control) {
+            control.publish(state, self.picker(state));
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {

@@ -27,9 +27,9 @@ pub use self::child::EndpointChild;
 /// one child. A child that becomes idle is told to connect again at once, and counts as
 /// connecting; one that fails counts as failing until it is ready, whatever it says meanwhile.
 ///
-/// It publishes nothing itself. Hand each event to it, then ask [`take_change`](Self::take_change)
-/// whether there is anything new to publish. An event for one subchannel costs no more however many
-/// endpoints there are; only making a picker does.
+/// It publishes nothing itself. Hand each event to it; [`settle`](Self::settle) tells whether there
+/// is anything new to publish. An event for one subchannel costs no more however many endpoints
+/// there are; only making a picker does, which is why it waits until all events are in.
 ///
 /// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md)
 /// ("petiole policies"), and the aggregation rules of gRPC's client channel specification.
@@ -46,6 +46,8 @@ pub struct EndpointSharding<P> {
     /// The slot of the child that made each subchannel.
     owners: Owners,
     deadlines: BTreeSet<(Instant, usize)>,
+    /// The slots of children that were handed an event and did not settle yet.
+    unsettled: BTreeSet<usize>,
     counts: Counts,
     /// The picker of the child that failed last, or of an error that concerns all.
     last_failure: Arc<dyn Picker>,
@@ -74,6 +76,7 @@ impl<P: Policy> EndpointSharding<P> {
             order: Vec::new(),
             owners: Owners::default(),
             deadlines: BTreeSet::new(),
+            unsettled: BTreeSet::new(),
             counts: Counts::default(),
             last_failure: Arc::new(Pick::Queue),
             changed: false,
@@ -98,6 +101,8 @@ impl<P: Policy> EndpointSharding<P> {
         control: &mut Control<'_>,
         mut make: impl FnMut(u64) -> P,
     ) -> Result<(), Status> {
+        // The first list is news, whatever comes of it.
+        self.changed |= self.shown.is_none();
         let mut distinct = distinct(&update.endpoints);
         let first = self.rng.below(distinct.len());
         distinct.rotate_left(first);
@@ -210,13 +215,19 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
-    /// The state, if there is something to publish since the last call: another state, other
-    /// children that are ready, or, while all fail, a newer failure.
-    pub fn take_change(&mut self) -> Option<ConnectivityState> {
+    /// Lets the children settle, and returns the state if there is something to publish since the
+    /// last call: another state, other children that are ready, or, while all fail, a newer failure.
+    pub fn settle(&mut self, control: &mut Control<'_>) -> Option<ConnectivityState> {
+        for slot in std::mem::take(&mut self.unsettled) {
+            self.tell(slot, control, |policy, control| policy.settle(control));
+        }
         let state = self.state();
-        let changed = std::mem::take(&mut self.changed) || self.shown != Some(state);
+        let is_other = self.shown.is_some_and(|shown| shown != state);
+        if !std::mem::take(&mut self.changed) && !is_other {
+            return None;
+        }
         self.shown = Some(state);
-        changed.then_some(state)
+        self.shown
     }
 
     /// The children, in the order of the list.
@@ -271,6 +282,7 @@ impl<P: Policy> EndpointSharding<P> {
             return;
         };
         self.free.push(slot);
+        self.unsettled.remove(&slot);
         if let Some(deadline) = child.deadline {
             self.deadlines.remove(&(deadline, slot));
         }
@@ -281,8 +293,19 @@ impl<P: Policy> EndpointSharding<P> {
         self.owners.note(slot, control.asked_since(mark));
     }
 
-    /// Hands an event to one child and takes in what comes of it.
+    /// Hands an event to one child, which is to settle then.
     fn handle<R>(
+        &mut self,
+        slot: usize,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut P, &mut Control<'_>) -> R,
+    ) -> Option<R> {
+        self.unsettled.insert(slot);
+        self.tell(slot, control, event)
+    }
+
+    /// Tells one child something and takes in what comes of it.
+    fn tell<R>(
         &mut self,
         slot: usize,
         control: &mut Control<'_>,
@@ -298,6 +321,7 @@ impl<P: Policy> EndpointSharding<P> {
         {
             let wake = |policy: &mut P, control: &mut Control<'_>| policy.exit_idle(control);
             let ((), after) = child.child.handle(control, wake);
+            self.unsettled.insert(slot);
             published = after.or(published);
         }
         let deadline = child.child.policy().poll_timeout();

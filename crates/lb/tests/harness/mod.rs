@@ -35,6 +35,8 @@ pub struct Subchannel {
 pub struct Harness<P> {
     pub policy: P,
     pub now: Instant,
+    /// Whether events come together, so that the policy settles after the last.
+    pub has_more: bool,
     actions: Actions,
     pub subchannels: BTreeMap<SubchannelId, Subchannel>,
     /// Addresses in the order in which attempts at them began, since the last look.
@@ -78,6 +80,7 @@ impl<P: Policy> Harness<P> {
         Self {
             policy,
             now,
+            has_more: false,
             actions: Actions::new(),
             subchannels: BTreeMap::new(),
             dialled: Vec::new(),
@@ -98,15 +101,29 @@ impl<P: Policy> Harness<P> {
         self.config = config;
     }
 
-    /// Hands one event over and applies what the policy asks for.
+    /// Hands one event over, and lets the policy settle if no more come with it.
     pub fn event<R>(&mut self, event: impl FnOnce(&mut P, &mut Control<'_>) -> R) -> R {
-        let result = event(&mut self.policy, &mut self.actions.control(self.now));
-        for action in self.actions.take() {
-            self.apply(action);
+        let result = self.tell(event);
+        if !self.has_more {
+            self.settle();
         }
+        result
+    }
+
+    /// Lets the policy settle, and callers see what it published.
+    pub fn settle(&mut self) {
+        self.tell(|policy, control| policy.settle(control));
         if let Some(published) = self.actions.take_published() {
             self.states.push(published.state);
             self.published.push(published);
+        }
+    }
+
+    /// Tells the policy something and applies what it asks for.
+    fn tell<R>(&mut self, event: impl FnOnce(&mut P, &mut Control<'_>) -> R) -> R {
+        let result = event(&mut self.policy, &mut self.actions.control(self.now));
+        for action in self.actions.take() {
+            self.apply(action);
         }
         result
     }
