@@ -65,10 +65,14 @@ where
     let mut outgoing = Outgoing::prepare(body).await?;
     let (mut refusals, mut repeats) = (0, 0);
     loop {
-        let replay = outgoing.replay();
-        let (Sent { exchange, upload }, peer) = call.send(outgoing).await?;
+        let (sent, peer) = call.send(outgoing).await?;
+        let Sent {
+            exchange,
+            upload,
+            replay,
+        } = sent;
         if let Some(upload) = upload {
-            call.handle.shared.runtime.spawn(Box::pin(upload));
+            call.handle.shared.runtime.spawn(upload);
         }
         let doing = || format!("waiting for {peer} to answer");
         let error = match bounded(&mut call.deadline, doing, exchange).await? {
@@ -86,7 +90,11 @@ where
             }
             Fate::Unknown => false,
         };
-        match replay.filter(|_| may_repeat) {
+        let again = match may_repeat {
+            true => bounded(&mut call.deadline, doing, replay.body()).await?,
+            false => None,
+        };
+        match again {
             Some(again) => outgoing = again,
             None => {
                 let status = error.into_status();

@@ -15,6 +15,7 @@ use trunkline_status::Status;
 
 use crate::connection::{Connection, Shared};
 use crate::error::{CallError, Fate};
+use crate::source::Replay;
 use crate::upload::{Outgoing, Upload, Wanted};
 
 impl Connection {
@@ -38,16 +39,17 @@ impl Connection {
                 });
             }
         };
-        let (upload, wanted) = match body {
-            Outgoing::Whole(None) => (None, None),
-            Outgoing::Whole(Some(data)) => {
-                // An error here is the stream's own, and comes out of the exchange too.
-                let _ = send.send_data(data, true);
-                (None, None)
+        let (upload, wanted, replay) = match body {
+            Outgoing::Whole(data) => {
+                if let Some(data) = data.clone() {
+                    // An error here is the stream's own, and comes out of the exchange too.
+                    let _ = send.send_data(data, true);
+                }
+                (None, None, Replay::whole(data))
             }
             Outgoing::Streaming { early, rest } => {
-                let (upload, wanted) = Upload::new(send, early, rest);
-                (Some(upload), Some(wanted))
+                let (upload, wanted, replay) = Upload::new(send, early, rest);
+                (Some(Box::pin(upload)), Some(wanted), replay)
             }
         };
         let shared = Arc::clone(&self.shared);
@@ -56,7 +58,11 @@ impl Connection {
             shared,
             wanted,
         };
-        Ok(Sent { exchange, upload })
+        Ok(Sent {
+            exchange,
+            upload,
+            replay,
+        })
     }
 
     fn refused(&self, error: &h2::Error) -> CallError {
@@ -81,7 +87,9 @@ pub struct Sent<B> {
     /// Waits for the response.
     pub exchange: Exchange,
     /// Sends the rest of the request, if there is any.
-    pub upload: Option<Upload<B>>,
+    pub upload: Option<Pin<Box<Upload<B>>>>,
+    /// Makes the call again, if no server acts on it.
+    pub replay: Replay<B>,
 }
 
 /// A call that was not sent.
@@ -109,6 +117,7 @@ impl Future for Exchange {
             Ok(response) => {
                 let shared = Arc::clone(&self.shared);
                 let wanted = self.wanted.take();
+                wanted.iter().for_each(Wanted::answered);
                 Ok(response.map(|recv| Incoming {
                     recv,
                     shared,

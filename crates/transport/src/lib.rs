@@ -8,6 +8,7 @@ mod error;
 mod frames;
 mod io;
 mod link;
+mod source;
 mod upload;
 mod wire;
 
@@ -16,4 +17,5 @@ pub use crate::connection::{Connection, HttpOptions, Lost, handshake};
 pub use crate::connector::Connector;
 pub use crate::error::{CallError, Fate, HandshakeError};
 pub use crate::link::Link;
-pub use crate::upload::{Outgoing, Upload};
+pub use crate::source::Replay;
+pub use crate::upload::{Outgoing, Rest, Upload};

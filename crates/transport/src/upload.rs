@@ -1,6 +1,6 @@
 //! Request bodies.
 
-use std::convert::Infallible;
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -16,17 +16,39 @@ use http::HeaderMap;
 use http_body::{Body, Frame};
 use trunkline_status::{Code, Status};
 
+use crate::source::{Piece, Replay, Source};
+
 /// A request body that has been looked at as far as it goes without waiting.
 pub enum Outgoing<B> {
-    /// All of it is here, as with a unary call: it can be sent again.
+    /// All of it is here, as with a unary call.
     Whole(Option<Bytes>),
     /// There is more to come.
     Streaming {
-        /// Frames that have come already.
-        early: Vec<Frame<Bytes>>,
-        /// Where the others come from.
-        rest: B,
+        /// Data that has come already.
+        early: VecDeque<Bytes>,
+        /// What follows.
+        rest: Rest<B>,
     },
+}
+
+/// What follows the data of a request that has come already.
+pub enum Rest<B> {
+    /// Whatever the body has.
+    Body(B),
+    /// Trailers. (No gRPC request has any.)
+    Trailers(Box<HeaderMap>),
+    /// Nothing.
+    End,
+}
+
+impl<B> Rest<B> {
+    /// The data of a frame, or what it is instead.
+    pub(crate) fn of_frame(frame: Frame<Bytes>) -> Result<Bytes, Self> {
+        frame.into_data().map_err(|other| {
+            let trailers = other.into_trailers().unwrap_or_default();
+            Self::Trailers(Box::new(trailers))
+        })
+    }
 }
 
 impl<B> Outgoing<B>
@@ -40,39 +62,34 @@ where
     ///
     /// When the body fails: the application's own error, as `INTERNAL`.
     pub async fn prepare(mut body: B) -> Result<Self, Status> {
-        let mut early = Vec::new();
-        let ended = poll_fn(|cx| {
-            // Two polls tell a unary call: its message, and that nothing follows.
-            while early.len() < 2 && !body.is_end_stream() {
+        let (mut first, mut second) = (None, None);
+        // Two polls tell a unary call: its message, and that nothing follows.
+        let rest = poll_fn(|cx| {
+            while second.is_none() && !body.is_end_stream() {
                 match Pin::new(&mut body).poll_frame(cx) {
-                    Poll::Pending => return Poll::Ready(Ok(false)),
-                    Poll::Ready(None) => return Poll::Ready(Ok(true)),
-                    Poll::Ready(Some(Ok(frame))) => early.push(frame),
+                    Poll::Pending => return Poll::Ready(Ok(Rest::Body(()))),
+                    Poll::Ready(None) => return Poll::Ready(Ok(Rest::End)),
+                    Poll::Ready(Some(Ok(frame))) => match Rest::of_frame(frame) {
+                        Ok(data) if first.is_none() => first = Some(data),
+                        Ok(data) => second = Some(data),
+                        Err(trailers) => return Poll::Ready(Ok(trailers)),
+                    },
                     Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(body_failed(error))),
                 }
             }
-            Poll::Ready(Ok(early.len() < 2))
+            Poll::Ready(Ok(match second {
+                Some(_) => Rest::Body(()),
+                None => Rest::End,
+            }))
         })
         .await?;
-        if ended && early.len() <= 1 {
-            match early.pop().map(Frame::into_data) {
-                None => return Ok(Self::Whole(None)),
-                Some(Ok(data)) => return Ok(Self::Whole(Some(data))),
-                Some(Err(trailers)) => early.push(trailers),
-            }
-        }
-        Ok(Self::Streaming { early, rest: body })
-    }
-}
-
-impl<B> Outgoing<B> {
-    /// The same body again, where all of it is here.
-    #[must_use]
-    pub fn replay(&self) -> Option<Self> {
-        match self {
-            Self::Whole(data) => Some(Self::Whole(data.clone())),
-            Self::Streaming { .. } => None,
-        }
+        let rest = match rest {
+            Rest::End => return Ok(Self::Whole(first)),
+            Rest::Trailers(trailers) => Rest::Trailers(trailers),
+            Rest::Body(()) => Rest::Body(body),
+        };
+        let early = first.into_iter().chain(second).collect();
+        Ok(Self::Streaming { early, rest })
     }
 }
 
@@ -89,25 +106,34 @@ fn body_failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> Status {
 #[must_use = "the rest of the request is not sent unless this is polled"]
 pub struct Upload<B> {
     send: SendStream<Bytes>,
-    early: std::vec::IntoIter<Frame<Bytes>>,
-    rest: B,
+    source: Source<B>,
     /// Data that waits for room in the flow-control window.
     waiting: Option<Bytes>,
-    /// Closed when the caller gave the call up.
-    wanted: Pin<Box<Receiver<Infallible>>>,
+    /// Says that the response began; closed when the caller gave the call up.
+    wanted: Pin<Box<Receiver<Answered>>>,
     /// Why the call was given up, for whoever waits for the response.
     failure: Arc<OnceLock<Status>>,
     is_done: bool,
 }
 
+/// The head of the response came.
+#[derive(Debug)]
+struct Answered;
+
 /// Held by whoever waits for the response; without it the upload ends.
 #[derive(Debug)]
 pub(crate) struct Wanted {
-    _open: Sender<Infallible>,
+    open: Sender<Answered>,
     failure: Arc<OnceLock<Status>>,
 }
 
 impl Wanted {
+    /// Tells the upload that the call will not be made again.
+    pub(crate) fn answered(&self) {
+        // Said once, and there is room for one.
+        let _ = self.open.try_send(Answered);
+    }
+
     /// Why the upload gave the call up.
     pub(crate) fn failure(&self) -> Option<&Status> {
         self.failure.get()
@@ -117,25 +143,22 @@ impl Wanted {
 impl<B> Upload<B> {
     pub(crate) fn new(
         send: SendStream<Bytes>,
-        early: Vec<Frame<Bytes>>,
-        rest: B,
-    ) -> (Self, Wanted) {
+        early: VecDeque<Bytes>,
+        rest: Rest<B>,
+    ) -> (Self, Wanted, Replay<B>) {
         let (open, wanted) = async_channel::bounded(1);
+        let (source, replay) = Source::new(early, rest);
         let failure = Arc::new(OnceLock::new());
         let upload = Self {
             send,
-            early: early.into_iter(),
-            rest,
+            source,
             waiting: None,
             wanted: Box::pin(wanted),
             failure: Arc::clone(&failure),
             is_done: false,
         };
-        let wanted = Wanted {
-            _open: open,
-            failure,
-        };
-        (upload, wanted)
+        let wanted = Wanted { open, failure };
+        (upload, wanted, replay)
     }
 
     /// Tells the server that the call is off, and whoever waits why.
@@ -152,9 +175,13 @@ where
 {
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         loop {
-            if self.wanted.as_mut().poll_next(cx).is_ready() {
-                self.send.send_reset(h2::Reason::CANCEL);
-                return Poll::Ready(Ok(()));
+            match self.wanted.as_mut().poll_next(cx) {
+                Poll::Pending => {}
+                Poll::Ready(Some(Answered)) => self.source.commit(),
+                Poll::Ready(None) => {
+                    self.send.send_reset(h2::Reason::CANCEL);
+                    return Poll::Ready(Ok(()));
+                }
             }
             // The server may have lost interest (it answered already, or reset the call).
             if self.send.poll_reset(cx)?.is_ready() {
@@ -180,16 +207,13 @@ where
                     }
                 }
             }
-            match ready!(self.poll_next_frame(cx)) {
-                None => return Poll::Ready(self.send.send_data(Bytes::new(), true)),
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) => self.waiting = Some(data),
-                    Err(other) => {
-                        let trailers = other.into_trailers().unwrap_or_else(|_| HeaderMap::new());
-                        return Poll::Ready(self.send.send_trailers(trailers));
-                    }
-                },
-                Some(Err(error)) => {
+            match ready!(self.source.poll_next(cx)) {
+                Ok(Piece::Data(data)) => self.waiting = Some(data),
+                Ok(Piece::Trailers(trailers)) => {
+                    return Poll::Ready(self.send.send_trailers(trailers));
+                }
+                Ok(Piece::End) => return Poll::Ready(self.send.send_data(Bytes::new(), true)),
+                Err(error) => {
                     self.give_up(body_failed(error));
                     return Poll::Ready(Ok(()));
                 }
@@ -205,16 +229,6 @@ where
             false => self.send.send_data(part, false),
         }
     }
-
-    fn poll_next_frame(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.early.next() {
-            Some(frame) => Poll::Ready(Some(Ok(frame))),
-            None => Pin::new(&mut self.rest).poll_frame(cx),
-        }
-    }
 }
 
 impl<B> Future for Upload<B>
@@ -227,6 +241,7 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Whoever reads the response hears of an error that matters.
         let _ = ready!(self.poll_upload(cx));
+        self.source.give_back();
         self.is_done = true;
         Poll::Ready(())
     }
@@ -249,11 +264,22 @@ impl<B> fmt::Debug for Outgoing<B> {
                 .debug_tuple("Whole")
                 .field(&data.as_ref().map(Bytes::len))
                 .finish(),
-            Self::Streaming { early, .. } => f
+            Self::Streaming { early, rest } => f
                 .debug_struct("Streaming")
                 .field("early", &early.len())
-                .finish_non_exhaustive(),
+                .field("rest", rest)
+                .finish(),
         }
+    }
+}
+
+impl<B> fmt::Debug for Rest<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Body(_) => "Body",
+            Self::Trailers(_) => "Trailers",
+            Self::End => "End",
+        })
     }
 }
 

@@ -5,6 +5,7 @@ mod chaos;
 mod deadlines;
 mod faults;
 mod raw;
+mod replays;
 mod runtimes;
 mod streams;
 mod world;
