@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{join_all, select};
 use http_body_util::Full;
 use trunkline_backoff::Rng;
@@ -12,6 +13,7 @@ use trunkline_resolver::{ManualResolver, Resolution, ResolveError, ResolveErrorK
 use trunkline_sim::{Backend, Fate, Opening, Reply, Sim};
 use trunkline_status::Code;
 
+use crate::replays::messages;
 use crate::world::{ROUND_ROBIN, address, builder, call, request, say_within, with_timeout};
 
 const HOSTS: [u8; 3] = [1, 2, 3];
@@ -122,12 +124,20 @@ impl Chaos {
         self.names.update(endpoints(&HOSTS));
     }
 
-    /// A call that ends in time, whatever happens; some are given up before.
-    async fn one_call(&self, given_up_after: Option<Duration>) {
+    /// A call that ends in time, whatever happens, and is answered with what was sent if it is;
+    /// some are given up before. Those of one message are unary, the others stream.
+    async fn one_call(&self, count: u8, given_up_after: Option<Duration>) {
         let started = self.sim.elapsed();
-        let data = bytes::Bytes::from_static(b"hello");
-        let request = with_timeout(request(Full::new(data)), "2S");
-        let calling = call(&self.channel, request);
+        let (body, all) = messages(count, 1000);
+        let calling = async {
+            match count {
+                1 => {
+                    let body = Full::new(Bytes::from(all.clone()));
+                    call(&self.channel, with_timeout(request(body), "2S")).await
+                }
+                _ => call(&self.channel, with_timeout(request(body), "2S")).await,
+            }
+        };
         match given_up_after {
             Some(time) => {
                 let sleep = std::pin::pin!(self.sim.sleep(time));
@@ -137,8 +147,10 @@ impl Chaos {
                 let outcome = calling.await;
                 let took = self.sim.elapsed() - started;
                 assert!(took <= PATIENCE, "{took:?}: {}", outcome.status);
-                if outcome.status.code() == Code::DeadlineExceeded {
-                    assert_eq!(took, PATIENCE, "{}", outcome.status);
+                match outcome.status.code() {
+                    Code::DeadlineExceeded => assert_eq!(took, PATIENCE, "{}", outcome.status),
+                    Code::Ok => assert!(outcome.data == all, "{} octets", outcome.data.len()),
+                    _ => {}
                 }
             }
         }
@@ -155,14 +167,17 @@ fn whatever_happens() {
             chaos.happen();
             let calls: Vec<_> = (0..chaos.roll(6))
                 .map(|_| {
+                    let count = [1, 2, 5][chaos.roll(3) as usize];
                     let given_up = chaos.roll(4) == 0;
-                    given_up.then(|| Duration::from_millis(chaos.roll(500)))
+                    let after = given_up.then(|| Duration::from_millis(chaos.roll(500)));
+                    (count, after)
                 })
                 .collect();
             let pause = Duration::from_millis(chaos.roll(700));
             let chaos = &chaos;
             chaos.sim.run(async {
-                join_all(calls.into_iter().map(|given_up| chaos.one_call(given_up))).await;
+                let calls = calls.into_iter();
+                join_all(calls.map(|(count, after)| chaos.one_call(count, after))).await;
                 chaos.sim.sleep(pause).await;
             });
         }

@@ -26,7 +26,7 @@ use crate::world::{
     with_timeout,
 };
 
-type Frames = StreamBody<BoxStream<'static, Result<Frame<Bytes>, &'static str>>>;
+pub(crate) type Frames = StreamBody<BoxStream<'static, Result<Frame<Bytes>, &'static str>>>;
 
 /// A request body of these frames, whose end comes later than they do, as with a stream.
 fn frames(frames: Vec<Result<Frame<Bytes>, &'static str>>) -> Frames {
@@ -42,7 +42,7 @@ fn frames(frames: Vec<Result<Frame<Bytes>, &'static str>>) -> Frames {
 }
 
 /// So many messages of so many octets, each message filled with its number; and all together.
-fn messages(count: u8, size: usize) -> (Frames, Vec<u8>) {
+pub(crate) fn messages(count: u8, size: usize) -> (Frames, Vec<u8>) {
     let message = |number| vec![number; size];
     let body = frames(
         (0..count)
