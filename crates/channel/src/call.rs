@@ -198,7 +198,8 @@ impl Call {
         }
         let request = PickRequest::new(self.path.path(), &self.headers);
         let slot = match snapshot.picker.pick(&request) {
-            Pick::Subchannel(id) => snapshot.slot(id),
+            // It may have no connection any more.
+            Pick::Subchannel(id) => snapshot.slots.get(id),
             Pick::ExitIdle => {
                 handle.send(Event::ExitIdle);
                 None

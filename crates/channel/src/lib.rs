@@ -14,6 +14,7 @@ mod error;
 mod event;
 mod extensions;
 mod shared;
+mod slots;
 mod snapshot;
 
 pub use crate::body::Body;

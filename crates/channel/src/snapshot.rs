@@ -3,14 +3,14 @@
 use std::fmt::Write;
 use std::sync::Arc;
 
-use http::uri::Authority;
 use trunkline_endpoint::Address;
-use trunkline_lb::{ConnectivityState, Pick, PickRequest, Picker, SubchannelId};
+use trunkline_lb::{ConnectivityState, Pick, PickRequest, Picker};
 use trunkline_resolver::ResolveError;
 use trunkline_service_config::ServiceConfig;
 use trunkline_status::Status;
 
 use crate::core::Phase;
+use crate::slots::Slots;
 
 /// All that a call needs to choose a connection, as it was at one moment.
 ///
@@ -19,22 +19,13 @@ use crate::core::Phase;
 pub(crate) struct Snapshot<C> {
     pub(crate) state: ConnectivityState,
     pub(crate) picker: Arc<dyn Picker>,
-    /// The connections, by [`SubchannelId::index`].
-    pub(crate) slots: Box<[Option<Arc<Slot<C>>>]>,
+    pub(crate) slots: Slots<C>,
     pub(crate) config: Arc<ServiceConfig>,
     /// Whether the resolver gave a list yet.
     pub(crate) is_resolved: bool,
     pub(crate) resolver_error: Option<ResolveError>,
     /// Attempts that run, while no connection is ready.
     pub(crate) pending: Vec<Pending>,
-}
-
-/// One connection.
-#[derive(Debug)]
-pub(crate) struct Slot<C> {
-    pub(crate) id: SubchannelId,
-    pub(crate) connection: C,
-    pub(crate) authority: Option<Authority>,
 }
 
 /// An attempt that runs.
@@ -50,7 +41,7 @@ impl<C> Snapshot<C> {
         Self {
             state: ConnectivityState::Idle,
             picker: Arc::new(WaitPicker),
-            slots: Box::default(),
+            slots: Slots::new(),
             config,
             is_resolved: false,
             resolver_error: None,
@@ -65,14 +56,6 @@ impl<C> Snapshot<C> {
             picker: Arc::new(DropPicker(status)),
             ..Self::idle(Arc::default())
         }
-    }
-
-    /// The connection of a subchannel; `None` if it has none (any more).
-    pub(crate) fn slot(&self, id: SubchannelId) -> Option<&Slot<C>> {
-        self.slots
-            .get(id.index())?
-            .as_deref()
-            .filter(|slot| slot.id == id)
     }
 
     /// What a call that waits with this snapshot waits for.

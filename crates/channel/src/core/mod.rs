@@ -23,7 +23,8 @@ use self::config::{Configs, Taken};
 pub(crate) use self::subchannel::Phase;
 use self::subchannel::{Stand, Subchannel};
 use crate::event::ChannelEvent;
-use crate::snapshot::{Pending, Slot, Snapshot, WaitPicker};
+use crate::slots::{Slot, Slots};
+use crate::snapshot::{Pending, Snapshot, WaitPicker};
 
 /// What a channel decides, driven by what happens to it.
 ///
@@ -46,7 +47,9 @@ pub(crate) struct Core<C> {
     has_list: bool,
     resolver_error: Option<ResolveError>,
     /// By [`SubchannelId::index`].
-    subchannels: Vec<Option<Subchannel<C>>>,
+    subchannels: Vec<Option<Subchannel>>,
+    /// The connections of those that are ready.
+    slots: Slots<C>,
     /// Back-offs and other waits of subchannels, by their ends.
     waits: BTreeSet<(Instant, SubchannelId)>,
     published: Published,
@@ -104,6 +107,7 @@ impl<C> Core<C> {
             has_list: false,
             resolver_error: None,
             subchannels: Vec::new(),
+            slots: Slots::new(),
             waits: BTreeSet::new(),
             published: Published {
                 state: ConnectivityState::Connecting,
@@ -210,12 +214,13 @@ impl<C> Core<C> {
             return;
         };
         subchannel.backoff.reset();
-        let slot = Arc::new(Slot {
+        subchannel.stand = Stand::Ready { retry_at };
+        let authority = subchannel.authority.clone();
+        self.slots.insert(Slot {
             id,
             connection,
-            authority: subchannel.authority.clone(),
+            authority,
         });
-        subchannel.stand = Stand::Ready { slot, retry_at };
         self.is_stale = true;
         self.inform(id, SubchannelState::Ready, now);
         self.act(now);
@@ -250,12 +255,13 @@ impl<C> Core<C> {
         let Some(subchannel) = self.subchannel(id) else {
             return;
         };
-        let Stand::Ready { retry_at, .. } = subchannel.stand else {
+        let Stand::Ready { retry_at } = subchannel.stand else {
             return;
         };
         subchannel.stand = Stand::Idle;
         subchannel.not_before = is_unused.then_some(retry_at);
         let address = subchannel.address.clone();
+        self.slots.remove(id);
         self.is_stale = true;
         self.tell(ChannelEvent::Lost { address, why });
         self.inform(id, SubchannelState::Idle, now);
@@ -348,17 +354,10 @@ impl<C> Core<C> {
             true => self.pending(),
             false => Vec::new(),
         };
-        let slots = self
-            .subchannels
-            .iter()
-            .map(|subchannel| match &subchannel.as_ref()?.stand {
-                Stand::Ready { slot, .. } => Some(Arc::clone(slot)),
-                _ => None,
-            });
         Some(Snapshot {
             state: self.published.state,
             picker: Arc::clone(&self.published.picker),
-            slots: slots.collect(),
+            slots: self.slots.clone(),
             config: self.configs.current(),
             is_resolved: self.has_list,
             resolver_error: self.resolver_error.clone(),
@@ -427,7 +426,10 @@ impl<C> Core<C> {
                     Some(Stand::Backoff { until } | Stand::Held { until }) => {
                         self.waits.remove(&(until, id));
                     }
-                    Some(Stand::Ready { .. }) => self.is_stale = true,
+                    Some(Stand::Ready { .. }) => {
+                        self.slots.remove(id);
+                        self.is_stale = true;
+                    }
                     Some(Stand::Idle) | None => {}
                 }
             }
@@ -497,7 +499,7 @@ impl<C> Core<C> {
         event(&mut self.policy, &mut self.actions.control(now))
     }
 
-    fn subchannel(&mut self, id: SubchannelId) -> Option<&mut Subchannel<C>> {
+    fn subchannel(&mut self, id: SubchannelId) -> Option<&mut Subchannel> {
         let subchannel = self.subchannels.get_mut(id.index())?.as_mut()?;
         (subchannel.id == id).then_some(subchannel)
     }

@@ -1,7 +1,6 @@
 //! Subchannels.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Instant;
 
 use http::uri::Authority;
@@ -9,24 +8,22 @@ use trunkline_backoff::{Backoff, BackoffPolicy};
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
 
-use crate::snapshot::Slot;
-
 /// One address that the policy wants connections to.
 #[derive(Debug)]
-pub(crate) struct Subchannel<C> {
+pub(crate) struct Subchannel {
     pub(crate) id: SubchannelId,
     pub(crate) address: Address,
     /// The address's own server name as an authority, where it has one.
     pub(crate) authority: Option<Authority>,
     pub(crate) backoff: Backoff,
-    pub(crate) stand: Stand<C>,
+    pub(crate) stand: Stand,
     /// When the next attempt may start.
     pub(crate) not_before: Option<Instant>,
 }
 
 /// How a subchannel stands.
 #[derive(Debug)]
-pub(crate) enum Stand<C> {
+pub(crate) enum Stand {
     Idle,
     /// An attempt is wanted, and starts at `until`: the last connection was lost too soon.
     Held {
@@ -39,7 +36,6 @@ pub(crate) enum Stand<C> {
     },
     /// A connection stands, whose attempt could have been followed by the next at `retry_at`.
     Ready {
-        slot: Arc<Slot<C>>,
         retry_at: Instant,
     },
     /// The last attempt failed.
@@ -59,7 +55,7 @@ pub(crate) enum Phase {
     Handshake,
 }
 
-impl<C> Subchannel<C> {
+impl Subchannel {
     pub(crate) fn new(
         id: SubchannelId,
         address: Address,

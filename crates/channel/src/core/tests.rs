@@ -103,12 +103,12 @@ impl Bench {
     }
 
     fn lose(&mut self, port: u16, is_unused: bool) {
-        let mut slots = self.snapshot.slots.iter().flatten();
-        let slot = slots
-            .find(|slot| slot.connection == u32::from(port))
-            .expect("a connection");
+        let mut slots = self.snapshot.slots.iter();
+        let slot = slots.find(|slot| slot.connection == u32::from(port));
+        let id = slot.expect("a connection").id;
+        drop(slots);
         self.core
-            .handle_lost(slot.id, "said GOAWAY".into(), is_unused, self.now);
+            .handle_lost(id, "said GOAWAY".into(), is_unused, self.now);
         self.settle();
     }
 
@@ -155,7 +155,12 @@ impl Bench {
             .picker
             .pick(&PickRequest::new("/s/m", &HeaderMap::new()));
         match pick {
-            Pick::Subchannel(id) => Ok(self.snapshot.slot(id).expect("a ready slot").connection),
+            Pick::Subchannel(id) => Ok(self
+                .snapshot
+                .slots
+                .get(id)
+                .expect("a ready slot")
+                .connection),
             other => Err(other),
         }
     }
