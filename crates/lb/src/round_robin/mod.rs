@@ -30,6 +30,8 @@ pub use self::config::{RoundRobinConfig, RoundRobinFactory};
 #[derive(Debug)]
 pub struct RoundRobin {
     endpoints: EndpointSharding<PickFirst>,
+    /// The subchannel of each endpoint that is ready, by the place of its child.
+    selected: Vec<Option<SubchannelId>>,
     /// What the children are made with, but for the seed.
     options: PolicyOptions,
     child_config: Arc<dyn PolicyConfig>,
@@ -43,6 +45,7 @@ impl RoundRobin {
         let mut rng = Rng::from_seed(options.seed);
         Self {
             endpoints: EndpointSharding::new(rng.next_seed()),
+            selected: Vec::new(),
             options: options.clone(),
             child_config: Arc::new(PickFirstConfig::default()),
             rng,
@@ -53,8 +56,8 @@ impl RoundRobin {
     fn picker(&mut self, state: ConnectivityState) -> Arc<dyn Picker> {
         match state {
             ConnectivityState::Ready => {
-                let ready = self.endpoints.children();
-                let ready = ready.filter_map(|child| child.policy().selected());
+                let places = self.endpoints.places();
+                let ready = places.filter_map(|place| *self.selected.get(place)?);
                 Arc::new(RoundRobinPicker::new(ready.collect(), &mut self.rng))
             }
             ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
@@ -91,7 +94,14 @@ impl Policy for RoundRobin {
     }
 
     fn settle(&mut self, control: &mut Control<'_>) {
-        if let Some(state) = self.endpoints.settle(control) {
+        let change = self.endpoints.settle(control);
+        for (place, child) in self.endpoints.settled() {
+            if self.selected.len() <= place {
+                self.selected.resize(place + 1, None);
+            }
+            self.selected[place] = child.policy().selected();
+        }
+        if let Some(state) = change {
             control.publish(state, self.picker(state));
         }
     }

@@ -48,6 +48,8 @@ pub struct EndpointSharding<P> {
     deadlines: BTreeSet<(Instant, usize)>,
     /// The slots of children that were handed an event and did not settle yet.
     unsettled: BTreeSet<usize>,
+    /// The slots of children that settled last.
+    settled: BTreeSet<usize>,
     counts: Counts,
     /// The picker of the child that failed last, or of an error that concerns all.
     last_failure: Arc<dyn Picker>,
@@ -77,6 +79,7 @@ impl<P: Policy> EndpointSharding<P> {
             owners: Owners::default(),
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
+            settled: BTreeSet::new(),
             counts: Counts::default(),
             last_failure: Arc::new(Pick::Queue),
             changed: false,
@@ -218,9 +221,11 @@ impl<P: Policy> EndpointSharding<P> {
     /// Lets the children settle, and returns the state if there is something to publish since the
     /// last call: another state, other children that are ready, or, while all fail, a newer failure.
     pub fn settle(&mut self, control: &mut Control<'_>) -> Option<ConnectivityState> {
-        for slot in std::mem::take(&mut self.unsettled) {
-            self.tell(slot, control, |policy, control| policy.settle(control));
+        let settled = std::mem::take(&mut self.unsettled);
+        for slot in &settled {
+            self.tell(*slot, control, |policy, control| policy.settle(control));
         }
+        self.settled = settled;
         let state = self.state();
         let is_other = self.shown.is_some_and(|shown| shown != state);
         if !std::mem::take(&mut self.changed) && !is_other {
@@ -235,6 +240,20 @@ impl<P: Policy> EndpointSharding<P> {
         self.order
             .iter()
             .filter_map(|&slot| self.slots[slot].as_ref())
+    }
+
+    /// The places of the children, in the order of the list. A place is a small number that is one
+    /// child's as long as that is there: what a policy needs of all children for its picker, it may
+    /// keep by their places, close together.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        self.order.iter().copied()
+    }
+
+    /// The children to which anything has happened between the last two calls of
+    /// [`settle`](Self::settle), by their [`places`](Self::places).
+    pub fn settled(&self) -> impl Iterator<Item = (usize, &EndpointChild<P>)> {
+        let child = |&slot: &usize| Some((slot, self.slots[slot].as_ref()?));
+        self.settled.iter().filter_map(child)
     }
 
     /// The picker of the child that failed last, or that of an error that concerns all.
