@@ -51,6 +51,13 @@ impl Bench {
 
     fn settle(&mut self) {
         self.core.settle(self.now);
+        self.take_outputs();
+        if let Some(snapshot) = self.core.take_snapshot() {
+            self.snapshot = snapshot;
+        }
+    }
+
+    fn take_outputs(&mut self) {
         while let Some(output) = self.core.poll_output() {
             match output {
                 Output::Connect {
@@ -68,9 +75,6 @@ impl Bench {
                 Output::ResolveNow => self.resolve_now += 1,
                 Output::Tell(_) => {}
             }
-        }
-        if let Some(snapshot) = self.core.take_snapshot() {
-            self.snapshot = snapshot;
         }
     }
 
@@ -494,4 +498,88 @@ fn one_snapshot_of_a_batch() {
     bench.settle();
     assert_eq!(bench.picks(4), [1, 1, 3, 3]);
     assert!(bench.core.take_snapshot().is_none());
+}
+
+const PICK_FIRST: &str = r#"{"loadBalancingConfig": [{"pick_first": {}}]}"#;
+
+/// One random event, without letting the core settle. Connections are called by their number.
+fn random_event(bench: &mut Bench, connected: &mut Vec<SubchannelId>, rng: &mut Rng) {
+    let error = || Status::unavailable("connection refused");
+    match rng.below(16) {
+        0 | 1 => {
+            let ports: Vec<u16> = (0..rng.below(6)).map(|_| rng.below(8) as u16).collect();
+            let config = [PICK_FIRST, ROUND_ROBIN, ROUND_ROBIN][rng.below(3)];
+            let resolution = list(&ports).with_service_config(config);
+            let verdict = bench.core.handle_resolution(resolution, bench.now);
+            assert_eq!(verdict == Verdict::Accepted, !ports.is_empty());
+        }
+        2 => {
+            let kind = [ResolveErrorKind::NotFound, ResolveErrorKind::Unavailable][rng.below(2)];
+            let error = ResolveError::new(kind, "no such luck");
+            bench
+                .core
+                .handle_resolution(Resolution::from_error(error), bench.now);
+        }
+        3 => bench.core.exit_idle(bench.now),
+        4 => bench.core.reset_backoff(bench.now),
+        5 => {
+            bench.now += Duration::from_millis(rng.below(3_000) as u64);
+            bench.core.handle_timeout(bench.now);
+        }
+        6..9 if !connected.is_empty() => {
+            // Also of those that the policy has removed meanwhile.
+            let id = connected.swap_remove(rng.below(connected.len()));
+            let is_unused = rng.below(2) == 0;
+            bench
+                .core
+                .handle_lost(id, "closed".into(), is_unused, bench.now);
+        }
+        _ if !bench.attempts.is_empty() => {
+            let (id, address, _) = bench.attempts.remove(rng.below(bench.attempts.len()));
+            match rng.below(3) {
+                0 => bench.core.handle_failed(id, error(), bench.now),
+                _ => {
+                    let port = u32::from(address.port());
+                    bench.core.handle_connected(id, port, bench.now);
+                    connected.push(id);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whatever happens, in batches of any size: what callers are shown fits together. A connection
+/// that is picked is there, and somebody is at work where calls wait.
+#[test]
+fn snapshots_fit_together() {
+    for seed in 0..300 {
+        let mut rng = Rng::from_seed(seed);
+        let mut bench = Bench::new(ROUND_ROBIN);
+        let mut connected = Vec::new();
+        for step in 0..200 {
+            random_event(&mut bench, &mut connected, &mut rng);
+            if rng.below(3) == 0 {
+                // An attempt is only known once its output was taken.
+                bench.take_outputs();
+                continue;
+            }
+            bench.settle();
+            let at = format!("seed {seed}, step {step}");
+            for _ in 0..4 {
+                match (bench.snapshot.state, bench.pick()) {
+                    (ConnectivityState::Ready, Ok(_)) => {}
+                    (ConnectivityState::Idle, Err(Pick::ExitIdle)) => {}
+                    (ConnectivityState::TransientFailure, Err(Pick::Fail(_))) => {}
+                    (ConnectivityState::Connecting, Err(Pick::Queue)) => {
+                        let is_at_work = !bench.attempts.is_empty()
+                            || bench.core.poll_timeout().is_some()
+                            || !bench.core.has_list;
+                        assert!(is_at_work, "{at}: {:?}", bench.core);
+                    }
+                    (state, pick) => panic!("{at}: {state} with {pick:?}"),
+                }
+            }
+        }
+    }
 }
