@@ -32,7 +32,7 @@ fn connecting(count: u16) -> (RoundRobin, Actions, Vec<SubchannelId>) {
 
 fn events(criterion: &mut Criterion) {
     let refused = SubchannelState::TransientFailure(Status::unavailable("refused"));
-    for count in [10, 100, 1000] {
+    for count in [10, 1000, 8000] {
         let id = format!("policy/round_robin/first list/{count}");
         criterion.bench_function(&id, |bencher| bencher.iter(|| connecting(count)));
         for (event, state, batch) in [
