@@ -50,6 +50,8 @@ pub(crate) struct Core<C> {
     subchannels: Vec<Option<Subchannel>>,
     /// The connections of those that are ready.
     slots: Slots<C>,
+    /// Those whose attempt runs, or waits for its time.
+    attempts: BTreeSet<SubchannelId>,
     /// Back-offs and other waits of subchannels, by their ends.
     waits: BTreeSet<(Instant, SubchannelId)>,
     published: Published,
@@ -108,6 +110,7 @@ impl<C> Core<C> {
             resolver_error: None,
             subchannels: Vec::new(),
             slots: Slots::new(),
+            attempts: BTreeSet::new(),
             waits: BTreeSet::new(),
             published: Published {
                 state: ConnectivityState::Connecting,
@@ -216,6 +219,7 @@ impl<C> Core<C> {
         subchannel.backoff.reset();
         subchannel.stand = Stand::Ready { retry_at };
         let authority = subchannel.authority.clone();
+        self.attempts.remove(&id);
         self.slots.insert(Slot {
             id,
             connection,
@@ -235,6 +239,7 @@ impl<C> Core<C> {
             return;
         };
         subchannel.stand = Stand::Backoff { until: retry_at };
+        self.attempts.remove(&id);
         self.waits.insert((retry_at, id));
         self.inform(id, SubchannelState::TransientFailure(error), now);
         self.act(now);
@@ -374,7 +379,8 @@ impl<C> Core<C> {
     /// The attempts that callers may be waiting for, a few of them.
     fn pending(&self) -> Vec<Pending> {
         const SHOWN: usize = 4;
-        let connecting = self.subchannels.iter().flatten().filter_map(|subchannel| {
+        let connecting = self.attempts.iter().filter_map(|id| {
+            let subchannel = self.subchannels.get(id.index())?.as_ref()?;
             let phase = match subchannel.stand {
                 Stand::Connecting { phase, .. } => phase,
                 Stand::Held { .. } => Phase::Held,
@@ -413,6 +419,7 @@ impl<C> Core<C> {
             }
             Action::Connect(id) => self.connect(id, now),
             Action::Remove(id) => {
+                self.attempts.remove(&id);
                 let Some(subchannel) = self.subchannels.get_mut(id.index()) else {
                     return;
                 };
@@ -448,6 +455,7 @@ impl<C> Core<C> {
         match subchannel.not_before.take().filter(|at| *at > now) {
             Some(until) => {
                 subchannel.stand = Stand::Held { until };
+                self.attempts.insert(id);
                 self.waits.insert((until, id));
                 self.is_stale |= self.shows_pending();
             }
@@ -467,6 +475,7 @@ impl<C> Core<C> {
             phase: Phase::Dialling,
         };
         let address = subchannel.address.clone();
+        self.attempts.insert(id);
         self.is_stale |= self.shows_pending();
         self.outputs.push_back(Output::Connect {
             id,

@@ -576,6 +576,8 @@ fn snapshots_fit_together() {
                             || bench.core.poll_timeout().is_some()
                             || !bench.core.has_list;
                         assert!(is_at_work, "{at}: {:?}", bench.core);
+                        let is_told = !bench.snapshot.pending.is_empty();
+                        assert!(is_told || bench.attempts.is_empty(), "{at}");
                     }
                     (state, pick) => panic!("{at}: {state} with {pick:?}"),
                 }
