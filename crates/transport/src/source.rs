@@ -12,8 +12,8 @@ use http_body::Body;
 
 use crate::upload::{Outgoing, Rest};
 
-/// The most that is kept of a request so that it can be made again, in octets of memory; what
-/// gRPC keeps elsewhere.
+/// The most that is kept of a request so that it can be made again, in octets of memory. gRPC for Go
+/// and C++ keep as much.
 ///
 /// Source: [gRFC A6, memory management](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
 const KEPT: usize = 256 * 1024;
