@@ -1,45 +1,86 @@
 //! The authority of a URI: `userinfo@host:port`.
 
-use core::net::IpAddr;
-
 use crate::fault::{Fault, What, ok};
+use crate::host_port::{Form, HostPort};
 use crate::ip;
 use crate::octets::{Short, Span, escapes_are_text, find, octet_at, raw_index};
 
 /// Where the parts are. Offsets count in the whole text.
+///
+/// ```text
+/// userinfo@host:port     user@[2001:db8::1]:53
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub(crate) whole: Span,
-    pub(crate) userinfo: Option<Span>,
     /// Without brackets.
     pub(crate) host: Span,
-    pub(crate) bracketed: bool,
-    pub(crate) ip: Option<IpAddr>,
+    pub(crate) form: Form,
     pub(crate) port: Option<u16>,
-    /// A colon stands there, with or without a port.
-    pub(crate) colon: Option<usize>,
+}
+
+impl Authority {
+    /// Only IPv6 literals are, and they always.
+    pub(crate) const fn is_bracketed(&self) -> bool {
+        matches!(self.form, Form::Ipv6)
+    }
+
+    pub(crate) const fn userinfo(&self) -> Option<Span> {
+        let host = self.host.start - self.is_bracketed() as usize;
+        if host == self.whole.start {
+            return None;
+        }
+        Some(Span::new(self.whole.start, host - 1))
+    }
+
+    /// The colon after the host, which may have no port after it.
+    pub(crate) const fn colon(&self) -> Option<usize> {
+        let after_host = self.host.end + self.is_bracketed() as usize;
+        if after_host == self.whole.end {
+            return None;
+        }
+        Some(after_host)
+    }
 }
 
 /// Reads the authority at `whole` by [RFC 3986 section
 /// 3.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2), stricter in two places: brackets hold
 /// an IPv6 literal (with a zone by RFC 6874), and only non-ASCII characters are escaped in a host.
+#[inline(always)]
 pub(crate) const fn authority(text: &[u8], whole: Span) -> Result<Authority, Fault> {
     let octets = whole.of(text);
-    let mut host = 0;
-    let mut userinfo = None;
-    if let Some(at) = find(octets, b'@', 0) {
-        ok!(userinfo_characters(octets, at, whole.start));
-        userinfo = Some(Span::new(whole.start, whole.start + at));
-        host = at + 1;
-    }
-    let mut found = if host < octets.len() && octets[host] == b'[' {
-        ok!(literal(octets, host, whole.start))
-    } else {
-        ok!(reg_name(octets, host, whole.start))
+    // No host and no port holds an `@`: what is both has no userinfo in front.
+    let (start, found) = match host_port(octets) {
+        Err(fault) => match find(octets, b'@', 0) {
+            Some(at) => {
+                ok!(userinfo_characters(octets, at, whole.start));
+                (
+                    at + 1,
+                    host_port(Span::new(at + 1, octets.len()).of(octets)),
+                )
+            }
+            None => (0, Err(fault)),
+        },
+        found => (0, found),
     };
-    found.whole = whole;
-    found.userinfo = userinfo;
-    Ok(found)
+    let start = whole.start + start;
+    match found {
+        Ok(found) => Ok(Authority {
+            whole,
+            host: found.host.shifted(start),
+            form: found.form,
+            port: found.port,
+        }),
+        Err(fault) => Err(fault.shifted(start)),
+    }
+}
+
+#[inline(always)]
+const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
+    match octets {
+        [b'[', ..] => literal(octets),
+        _ => name_or_v4(octets),
+    }
 }
 
 const fn userinfo_characters(octets: &[u8], end: usize, offset: usize) -> Result<(), Fault> {
@@ -86,48 +127,45 @@ const IS_REG_NAME: [bool; 256] = {
     is_reg_name
 };
 
-const fn literal(octets: &[u8], open: usize, offset: usize) -> Result<Authority, Fault> {
-    let Some(close) = find(octets, b']', open) else {
-        return Err(Fault::new(What::AuthorityBrackets, offset + octets.len()));
+/// `[address]` or `[address]:port`.
+const fn literal(octets: &[u8]) -> Result<HostPort, Fault> {
+    let Some(close) = find(octets, b']', 0) else {
+        return Err(Fault::new(What::AuthorityBrackets, octets.len()));
     };
-    let inside = Span::new(open + 1, close).of(octets);
-    let address_end = match find(inside, b'%', 0) {
+    let host = Span::new(1, close);
+    let address_end = match find(host.of(octets), b'%', 0) {
         Some(percent) => {
-            // The check of escapes has seen two hexadecimal digits there.
-            if octet_at(inside, percent).0 != b'%' {
-                return Err(Fault::new(What::AuthorityZone, offset + open + 1 + percent));
-            }
-            if percent + 3 >= inside.len() {
-                return Err(Fault::new(What::AuthorityBrackets, offset + close));
-            }
-            let zone = offset + open + 1 + percent + 3;
-            let zone_octets = Span::new(percent + 3, inside.len()).of(inside);
-            ok!(escapes_are_text(zone_octets, zone));
-            ok!(zone_characters(zone_octets, zone));
-            percent
+            ok!(zone(octets, 1 + percent, close));
+            1 + percent
         }
-        None => inside.len(),
+        None => close,
     };
-    let Some(ip) = ip::v6(Span::new(0, address_end).of(inside)) else {
-        return Err(Fault::new(What::AuthorityBrackets, offset + open + 1));
-    };
-    let mut found = Authority {
-        whole: Span::new(0, 0),
-        userinfo: None,
-        host: Span::new(offset + open + 1, offset + close),
-        bracketed: true,
-        ip: Some(IpAddr::V6(ip)),
-        port: None,
-        colon: None,
-    };
-    if close + 1 < octets.len() {
-        if octets[close + 1] != b':' {
-            return Err(Fault::new(What::AuthorityBrackets, offset + close + 1));
-        }
-        found.colon = Some(offset + close + 1);
-        found.port = ok!(port(octets, close + 2, offset));
+    if ip::v6(Span::new(1, address_end).of(octets)).is_none() {
+        return Err(Fault::new(What::AuthorityBrackets, 1));
     }
-    Ok(found)
+    if close + 1 < octets.len() && octets[close + 1] != b':' {
+        return Err(Fault::new(What::AuthorityBrackets, close + 1));
+    }
+    Ok(HostPort {
+        host,
+        form: Form::Ipv6,
+        port: ok!(port_after(octets, close + 1)),
+    })
+}
+
+/// Checks the `%25` at `percent` and the zone between it and `close`.
+const fn zone(octets: &[u8], percent: usize, close: usize) -> Result<(), Fault> {
+    // The check of escapes has seen two hexadecimal digits there.
+    if octet_at(octets, percent).0 != b'%' {
+        return Err(Fault::new(What::AuthorityZone, percent));
+    }
+    let start = percent + 3;
+    if start >= close {
+        return Err(Fault::new(What::AuthorityBrackets, close));
+    }
+    let zone = Span::new(start, close).of(octets);
+    ok!(escapes_are_text(zone, start));
+    zone_characters(zone, start)
 }
 
 /// A zone is unreserved characters and escapes (RFC 6874); an escape hides no control character.
@@ -149,77 +187,71 @@ const fn zone_characters(octets: &[u8], offset: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-const fn reg_name(octets: &[u8], start: usize, offset: usize) -> Result<Authority, Fault> {
-    let mut i = start;
-    let mut colon = None;
+/// `host` or `host:port`, the host without brackets. What is an IPv4 literal is no name (RFC 3986
+/// section 3.2.2).
+#[inline(always)]
+const fn name_or_v4(octets: &[u8]) -> Result<HostPort, Fault> {
+    let (end, form) = match ip::v4_prefix(octets) {
+        Some((_, end)) if end == octets.len() || octets[end] == b':' => (end, Form::Ipv4),
+        _ => (ok!(reg_name(octets)), Form::Name),
+    };
+    match port_after(octets, end) {
+        Ok(port) => Ok(HostPort {
+            host: Span::new(0, end),
+            form,
+            port,
+        }),
+        Err(fault) => match find(octets, b':', end + 1) {
+            Some(second) => Err(Fault::new(What::AuthorityColons, second)),
+            None => Err(fault),
+        },
+    }
+}
+
+/// Checks a name up to the first colon, or the end; returns where that is.
+const fn reg_name(octets: &[u8]) -> Result<usize, Fault> {
     let mut escaped = false;
-    while i < octets.len() {
+    let mut i = 0;
+    while i < octets.len() && octets[i] != b':' {
         let octet = octets[i];
-        if IS_REG_NAME[octet as usize] {
-            i += 1;
-            continue;
-        }
-        if octet == b':' {
-            if let Some(next) = find(octets, b':', i + 1) {
-                return Err(Fault::new(What::AuthorityColons, offset + next));
-            }
-            colon = Some(i);
-            break;
-        } else if octet == b'%' {
+        if octet == b'%' {
             if octet_at(octets, i).0 < 0x80 {
-                return Err(Fault::new(What::AuthorityEscape, offset + i));
+                return Err(Fault::new(What::AuthorityEscape, i));
             }
             escaped = true;
-        } else if octet < 0x80 {
-            return Err(Fault::new(What::AuthorityCharacter, offset + i));
+        } else if !IS_REG_NAME[octet as usize] && octet < 0x80 {
+            return Err(Fault::new(What::AuthorityCharacter, i));
         }
         i += 1;
     }
-    let host = Span::new(start, i);
-    let inside = host.of(octets);
     if escaped {
-        ok!(escapes_are_text(inside, offset + start));
+        ok!(escapes_are_text(Span::new(0, i).of(octets), 0));
     }
-    let port = match colon {
-        Some(at) => ok!(port(octets, at + 1, offset)),
-        None => None,
-    };
-    Ok(Authority {
-        whole: Span::new(0, 0),
-        userinfo: None,
-        host: Span::new(offset + start, offset + i),
-        bracketed: false,
-        ip: match ip::v4(inside) {
-            Some(ip) => Some(IpAddr::V4(ip)),
-            None => None,
-        },
-        port,
-        colon: match colon {
-            Some(at) => Some(offset + at),
-            None => None,
-        },
-    })
+    Ok(i)
 }
 
-/// RFC 3986 lets a port be empty.
-const fn port(octets: &[u8], start: usize, offset: usize) -> Result<Option<u16>, Fault> {
+/// The port after a host that ends at `end`: none, or a colon and the rest, which RFC 3986 lets be
+/// empty.
+#[inline]
+const fn port_after(octets: &[u8], end: usize) -> Result<Option<u16>, Fault> {
+    let start = end + 1;
     if start >= octets.len() {
         return Ok(None);
     }
     match ip::decimal(Span::new(start, octets.len()).of(octets)) {
         Some(port) if port <= u16::MAX as u32 => Ok(Some(port as u16)),
-        _ => Err(Fault::new(What::AuthorityPort, offset + start)),
+        _ => Err(Fault::new(What::AuthorityPort, start)),
     }
 }
 
 /// Checks what only a server that is asked must fulfil: a port after a colon, a name that DNS can
 /// hold.
 pub(crate) const fn check_server(text: &[u8], authority: &Authority) -> Result<(), Fault> {
-    if let (Some(colon), None) = (authority.colon, authority.port) {
+    if let (Some(colon), None) = (authority.colon(), authority.port) {
         return Err(Fault::new(What::AuthorityPortMissing, colon + 1));
     }
     // Without a host it is the local one, or no server at all.
-    if authority.ip.is_some() || authority.host.is_empty() {
+    if !matches!(authority.form, Form::Name) || authority.host.is_empty() {
         return Ok(());
     }
     let raw = authority.host.of(text);

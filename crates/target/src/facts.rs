@@ -1,11 +1,9 @@
 //! What the scheme makes of the parts: checked without allocating, so that nothing is left to fail
 //! at the first call.
 
-use core::net::IpAddr;
-
 use crate::authority::{Authority, authority, check_server};
 use crate::fault::{Fault, What, ok};
-use crate::host_port::{HostPort, host_port, name};
+use crate::host_port::{Form, HostPort, host_port, name, no_control};
 use crate::ip;
 use crate::octets::{Short, Span, escapes_are_text, find, octet_at, raw_index};
 use crate::schemes::{Kind, Schemes};
@@ -112,7 +110,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
 }
 
 /// Faults count in `raw`, but for Unix sockets in `path`.
-#[inline]
+#[inline(always)]
 const fn view(kind: Kind, path: &[u8], raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
     Ok(match kind {
         Kind::Dns => ViewFacts::Dns(ok!(dns(raw, escaped))),
@@ -143,6 +141,7 @@ const fn view(kind: Kind, path: &[u8], raw: &[u8], escaped: bool) -> Result<View
     })
 }
 
+#[inline(always)]
 const fn dns(raw: &[u8], escaped: bool) -> Result<HostPort, Fault> {
     if !escaped {
         return host_port(raw);
@@ -150,10 +149,12 @@ const fn dns(raw: &[u8], escaped: bool) -> Result<HostPort, Fault> {
     let Some(decoded) = Short::decode(raw) else {
         return Err(Fault::new(What::HostTooLong, 0));
     };
-    match host_port(decoded.as_slice()) {
-        Ok(found) => Ok(found),
-        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
-    }
+    let octets = decoded.as_slice();
+    let fault = match (host_port(octets), no_control(octets)) {
+        (Ok(found), Ok(())) => return Ok(found),
+        (Err(fault), _) | (_, Err(fault)) => fault,
+    };
+    Err(Fault::new(fault.what, raw_index(raw, fault.at)))
 }
 
 const fn srv(raw: &[u8]) -> Result<(), Fault> {
@@ -200,18 +201,24 @@ const fn list(raw: &[u8], escaped: bool, six: bool) -> Result<(), Fault> {
     }
     let mut start = 0;
     loop {
-        let end = match find(raw, b',', start) {
-            Some(comma) => comma,
-            None => raw.len(),
+        let rest = Span::new(start, raw.len()).of(raw);
+        let end = match usual_ipv4(rest) {
+            Some(end) if !six && (end == rest.len() || rest[end] == b',') => end,
+            _ => {
+                let end = match find(rest, b',', 0) {
+                    Some(comma) => comma,
+                    None => rest.len(),
+                };
+                match list_element(Span::new(0, end).of(rest), six) {
+                    Ok(()) => end,
+                    Err(fault) => return Err(fault.shifted(start)),
+                }
+            }
         };
-        match list_element(Span::new(start, end).of(raw), six) {
-            Ok(()) => {}
-            Err(fault) => return Err(fault.shifted(start)),
-        }
-        if end >= raw.len() {
+        if end == rest.len() {
             return Ok(());
         }
-        start = end + 1;
+        start += end + 1;
     }
 }
 
@@ -254,14 +261,16 @@ const fn not_of_family(six: bool) -> What {
     }
 }
 
-/// `address` or `address:port`; anything else gets a closer look.
-const fn usual_ipv4(octets: &[u8]) -> Option<()> {
-    let (end, port) = match find(octets, b':', 0) {
-        Some(colon) => (colon, Span::new(colon + 1, octets.len()).of(octets)),
-        None => (octets.len(), b"0".as_slice()),
+/// Where an `address` or `address:port` in front ends; anything else gets a closer look.
+const fn usual_ipv4(octets: &[u8]) -> Option<usize> {
+    let Some((_, end)) = ip::v4_prefix(octets) else {
+        return None;
     };
-    match (ip::v4(Span::new(0, end).of(octets)), ip::decimal(port)) {
-        (Some(_), Some(port)) if port <= u16::MAX as u32 => Some(()),
+    if end == octets.len() || octets[end] != b':' {
+        return Some(end);
+    }
+    match ip::digits(octets, end + 1) {
+        (0..=0xFFFF, port_end) if port_end > end + 1 => Some(port_end),
         _ => None,
     }
 }
@@ -270,13 +279,10 @@ const fn list_element(octets: &[u8], six: bool) -> Result<(), Fault> {
     if octets.is_empty() {
         return Err(Fault::new(What::ElementMissing, 0));
     }
-    if !six && let Some(()) = usual_ipv4(octets) {
-        return Ok(());
-    }
     let found = ok!(host_port(octets));
-    match found.ip {
-        Some(IpAddr::V4(_)) if !six && octets[0] != b'[' => {}
-        Some(IpAddr::V6(_)) if six => {}
+    match found.form {
+        Form::Ipv4 if !six && octets[0] != b'[' => {}
+        Form::Ipv6 if six => {}
         _ => return Err(Fault::new(not_of_family(six), 0)),
     }
     // A socket address has room for the number of an interface, not for its name.

@@ -1,18 +1,24 @@
 //! `host`, `host:port`, `:port`, IP literals with and without brackets.
 
-use core::net::IpAddr;
-
 use crate::fault::{Fault, What, ok};
 use crate::ip;
-use crate::octets::{Span, find};
+use crate::octets::{Span, dots_and_colons, find, find_control};
 
 /// Where the host is and what it is. Offsets count in the octets that were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostPort {
     /// Without brackets; empty where there is only a port, which means the local host.
     pub(crate) host: Span,
-    pub(crate) ip: Option<IpAddr>,
+    pub(crate) form: Form,
     pub(crate) port: Option<u16>,
+}
+
+/// What a host is. The address itself is read again where it is wanted: it is large to carry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Form {
+    Name,
+    Ipv4,
+    Ipv6,
 }
 
 impl HostPort {
@@ -26,7 +32,7 @@ impl HostPort {
 }
 
 /// Reads octets without escapes.
-#[inline]
+#[inline(always)]
 pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
     if octets.is_empty() {
         return Err(Fault::new(What::EndpointMissing, 0));
@@ -35,10 +41,12 @@ pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
         return bracketed(octets);
     }
     // The usual thing in one pass; whatever is wrong with it may be right as an IPv6 literal.
-    let (end, fault) = match labels(octets) {
-        Ok(end) if end == octets.len() => return Ok(named(octets, end, None)),
-        Ok(end) => match port(octets, end + 1) {
-            Ok(port) => return Ok(named(octets, end, Some(port))),
+    let (end, fault) = match name_or_v4(octets) {
+        Ok((end, form)) => match port_after(octets, end) {
+            Ok(port) => {
+                let host = Span::new(0, end);
+                return Ok(HostPort { host, form, port });
+            }
             Err(fault) => (end, fault),
         },
         Err(fault) => match find(octets, b':', 0) {
@@ -50,9 +58,9 @@ pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
         return Err(fault);
     };
     match ip::v6_zone(octets) {
-        Some((ip, _)) => Ok(HostPort {
+        Some(_) => Ok(HostPort {
             host: Span::new(0, octets.len()),
-            ip: Some(IpAddr::V6(ip)),
+            form: Form::Ipv6,
             port: None,
         }),
         None => Err(Fault::new(What::HostColons, second)),
@@ -66,41 +74,49 @@ const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
     };
     let host = Span::new(1, close);
     let inside = host.of(octets);
-    let ip = ip::any(inside);
-    if ip.is_none() {
-        if inside.is_empty() || find(inside, b':', 0).is_some() || find(inside, b'[', 0).is_some() {
-            return Err(Fault::new(What::HostBrackets, 1));
-        }
+    let form = if ip::v6_zone(inside).is_some() {
+        Form::Ipv6
+    } else if ip::v4(inside).is_some() {
+        Form::Ipv4
+    } else if inside.is_empty()
+        || find(inside, b':', 0).is_some()
+        || find(inside, b'[', 0).is_some()
+    {
+        return Err(Fault::new(What::HostBrackets, 1));
+    } else {
         // A name in brackets is odd, and works elsewhere: a warning, not an error.
         match name(inside) {
-            Ok(()) => {}
+            Ok(()) => Form::Name,
             Err(fault) => return Err(fault.shifted(1)),
         }
-    }
-    let port = if close + 1 == octets.len() {
-        None
-    } else if octets[close + 1] == b':' {
-        Some(ok!(port(octets, close + 2)))
-    } else {
-        return Err(Fault::new(What::HostAfterBracket, close + 1));
     };
-    Ok(HostPort { host, ip, port })
+    if close + 1 < octets.len() && octets[close + 1] != b':' {
+        return Err(Fault::new(What::HostAfterBracket, close + 1));
+    }
+    let port = ok!(port_after(octets, close + 1));
+    Ok(HostPort { host, form, port })
 }
 
-/// A host that ends at `end`, which may be an IPv4 literal.
+/// Where a host without brackets ends, at a colon or with the octets, and what it is. What is an
+/// IPv4 literal is no name ([RFC 3986 section
+/// 3.2.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2)).
 #[inline]
-const fn named(octets: &[u8], end: usize, port: Option<u16>) -> HostPort {
-    let host = Span::new(0, end);
-    let ip = match host.of(octets) {
-        [first, rest @ ..] if first.is_ascii_digit() && !rest.is_empty() => {
-            match ip::v4(host.of(octets)) {
-                Some(ip) => Some(IpAddr::V4(ip)),
-                None => None,
-            }
-        }
-        _ => None,
-    };
-    HostPort { host, ip, port }
+const fn name_or_v4(octets: &[u8]) -> Result<(usize, Form), Fault> {
+    if let Some((_, end)) = ip::v4_prefix(octets)
+        && (end == octets.len() || octets[end] == b':')
+    {
+        return Ok((end, Form::Ipv4));
+    }
+    Ok((ok!(labels(octets)), Form::Name))
+}
+
+/// The port after a host that ends at `end`: none, or a colon and the rest.
+#[inline]
+const fn port_after(octets: &[u8], end: usize) -> Result<Option<u16>, Fault> {
+    if end == octets.len() {
+        return Ok(None);
+    }
+    Ok(Some(ok!(port(octets, end + 1))))
 }
 
 /// The digits from `start` to the end.
@@ -109,82 +125,64 @@ const fn port(octets: &[u8], start: usize) -> Result<u16, Fault> {
     if start >= octets.len() {
         return Err(Fault::new(What::PortMissing, start));
     }
-    let mut value: u32 = 0;
-    let mut i = start;
-    while i < octets.len() {
-        if !octets[i].is_ascii_digit() {
-            return Err(Fault::new(What::PortNotNumber, i));
-        }
-        value = value
-            .saturating_mul(10)
-            .saturating_add((octets[i] - b'0') as u32);
-        i += 1;
+    match ip::digits(octets, start) {
+        (_, end) if end < octets.len() => Err(Fault::new(What::PortNotNumber, end)),
+        (value @ 0..=0xFFFF, _) => Ok(value as u16),
+        _ => Err(Fault::new(What::PortRange, start)),
     }
-    if value > u16::MAX as u32 {
-        return Err(Fault::new(What::PortRange, start));
-    }
-    Ok(value as u16)
 }
 
 /// Checks what a DNS message can hold: labels of 1 to 63 octets, 253 in all with the dots
 /// (RFC 1035 section 2.3.4), with or without a dot at the end. Which characters a host name should
-/// have is not asked here: RFC 2181 section 11 lets DNS hold any.
+/// have is not asked here: RFC 2181 section 11 lets DNS hold any. Control characters are refused.
 pub(crate) const fn name(octets: &[u8]) -> Result<(), Fault> {
     match labels(octets) {
         Ok(0) => Err(Fault::new(What::HostEmptyLabel, 0)),
-        Ok(end) if end == octets.len() => Ok(()),
+        Ok(end) if end == octets.len() => no_control(octets),
         Ok(colon) => Err(Fault::new(What::HostColons, colon)),
         Err(fault) => Err(fault),
     }
 }
 
-/// The octets of a name that mean something: control characters, dot and colon.
-const IS_MARK: [bool; 256] = {
-    let mut is_mark = [false; 256];
-    let mut i = 0;
-    while i < 0x20 {
-        is_mark[i] = true;
-        i += 1;
+/// Only escapes can hide control characters: texts are without.
+pub(crate) const fn no_control(octets: &[u8]) -> Result<(), Fault> {
+    match find_control(octets) {
+        Some(at) => Err(Fault::new(What::HostControl, at)),
+        None => Ok(()),
     }
-    is_mark[0x7F] = true;
-    is_mark[b'.' as usize] = true;
-    is_mark[b':' as usize] = true;
-    is_mark
-};
+}
 
 /// Checks a name up to the first colon, or the end; returns where that is. No name is fine.
+#[inline]
 const fn labels(octets: &[u8]) -> Result<usize, Fault> {
     let mut label = 0;
+    let mut end = octets.len();
     let mut i = 0;
-    while i < octets.len() {
-        let octet = octets[i];
-        if !IS_MARK[octet as usize] {
-            i += 1;
-            continue;
-        }
-        if octet == b':' {
-            break;
-        }
-        if octet < 0x20 || octet == 0x7F {
-            return Err(Fault::new(What::HostControl, i));
-        }
-        if octet == b'.' {
-            if i == label {
-                return Err(Fault::new(What::HostEmptyLabel, i));
+    while i < end {
+        let mut marks = dots_and_colons(octets, i);
+        while marks != 0 {
+            let at = i + (marks.trailing_zeros() / 8) as usize;
+            if octets[at] == b':' {
+                end = at;
+                break;
             }
-            if i - label > 63 {
+            if at == label {
+                return Err(Fault::new(What::HostEmptyLabel, at));
+            }
+            if at - label > 63 {
                 return Err(Fault::new(What::HostLabelTooLong, label));
             }
-            label = i + 1;
+            label = at + 1;
+            marks &= marks - 1;
         }
-        i += 1;
+        i += 8;
     }
-    if i - label > 63 {
+    if end - label > 63 {
         return Err(Fault::new(What::HostLabelTooLong, label));
     }
-    let dot_at_end = label > 0 && label == i;
-    if i - dot_at_end as usize > 253 {
+    let dot_at_end = label > 0 && label == end;
+    if end - dot_at_end as usize > 253 {
         return Err(Fault::new(What::HostTooLong, 253));
     }
-    Ok(i)
+    Ok(end)
 }

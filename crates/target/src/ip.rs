@@ -7,9 +7,20 @@ use crate::octets::{Span, find, hex};
 /// Four numbers up to 255 without leading zeros, as [`Ipv4Addr`] reads them.
 #[inline]
 pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
-    if octets.len() < 7 || octets.len() > 15 {
-        return None;
+    match v4_prefix(octets) {
+        Some((ip, end)) if end == octets.len() => Some(ip),
+        _ => None,
     }
+}
+
+/// The IPv4 address that the octets begin with, and where it ends. What follows is not looked at.
+#[inline]
+pub(crate) const fn v4_prefix(octets: &[u8]) -> Option<(Ipv4Addr, usize)> {
+    const LONGEST: usize = "255.255.255.255".len();
+    let octets = match octets.split_at_checked(LONGEST) {
+        Some((head, _)) => head,
+        None => octets,
+    };
     let mut address = 0;
     let mut value = 0;
     let mut dots = 0;
@@ -25,14 +36,14 @@ pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
             (value, start) = (0, i + 1);
             dots += 1;
         } else {
-            return None;
+            break;
         }
         i += 1;
     }
     if dots != 3 || !is_byte(octets, start, i, value) {
         return None;
     }
-    Some(Ipv4Addr::from_bits(address << 8 | value as u32))
+    Some((Ipv4Addr::from_bits(address << 8 | value as u32), i))
 }
 
 /// Whether the digits from `start` to `end`, which make `value`, are a number up to 255 without
@@ -46,12 +57,13 @@ const fn is_byte(octets: &[u8], start: usize, end: usize, value: u64) -> bool {
 #[inline]
 pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
     let len = octets.len();
-    let mut groups = [0u16; 8];
+    // The groups after the gap, or all of them, and how many there are with those before it.
+    let mut bits = 0u128;
     let mut n = 0;
     let mut gap = None;
     let mut i = 0;
     if len >= 2 && octets[0] == b':' && octets[1] == b':' {
-        gap = Some(0);
+        gap = Some((0, 0));
         i = 2;
     }
     while i < len {
@@ -59,10 +71,10 @@ pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
             return None;
         }
         let start = i;
-        let mut value: u16 = 0;
+        let mut value = 0;
         while i < len && i - start < 4 {
             let Some(digit) = hex(octets[i]) else { break };
-            value = value * 16 + digit as u16;
+            value = value * 16 + digit as u128;
             i += 1;
         }
         if i == start {
@@ -75,13 +87,11 @@ pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
             if n > 6 {
                 return None;
             }
-            let [a, b, c, d] = tail.octets();
-            groups[n] = u16::from_be_bytes([a, b]);
-            groups[n + 1] = u16::from_be_bytes([c, d]);
+            bits = bits << 32 | tail.to_bits() as u128;
             n += 2;
             break;
         }
-        groups[n] = value;
+        bits = bits << 16 | value;
         n += 1;
         if i == len {
             break;
@@ -94,28 +104,19 @@ pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
             if gap.is_some() {
                 return None;
             }
-            gap = Some(n);
+            gap = Some((bits, n));
+            bits = 0;
             i += 1;
         }
     }
-    let Some(gap) = gap else {
-        return if n == 8 { Some(from(groups)) } else { None };
-    };
-    if n >= 8 {
-        return None;
+    match gap {
+        Some((head, before)) if n < 8 => {
+            let head = head.unbounded_shl(16 * (8 - before));
+            Some(Ipv6Addr::from_bits(head | bits))
+        }
+        None if n == 8 => Some(Ipv6Addr::from_bits(bits)),
+        _ => None,
     }
-    let mut whole = [0u16; 8];
-    let mut k = 0;
-    while k < n {
-        whole[if k < gap { k } else { 8 - n + k }] = groups[k];
-        k += 1;
-    }
-    Some(from(whole))
-}
-
-#[inline]
-const fn from(g: [u16; 8]) -> Ipv6Addr {
-    Ipv6Addr::new(g[0], g[1], g[2], g[3], g[4], g[5], g[6], g[7])
 }
 
 /// An IPv6 literal with or without a zone; and where the zone begins.
@@ -137,41 +138,40 @@ pub(crate) const fn v6_zone(octets: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> 
 /// An IP literal without brackets.
 #[inline]
 pub(crate) const fn any(octets: &[u8]) -> Option<IpAddr> {
-    if octets.is_empty() {
-        return None;
-    }
-    if octets[0].is_ascii_digit()
-        && let Some(ip) = v4(octets)
-    {
-        return Some(IpAddr::V4(ip));
-    }
-    // Names are many and have no colon: do not try them.
-    if find(octets, b':', 0).is_none() {
-        return None;
-    }
     match v6_zone(octets) {
         Some((ip, _)) => Some(IpAddr::V6(ip)),
-        None => None,
+        None => match v4(octets) {
+            Some(ip) => Some(IpAddr::V4(ip)),
+            None => None,
+        },
     }
+}
+
+/// The value of the digits from `start` on, where 2^32 is the same as more, and where they end.
+#[inline]
+pub(crate) const fn digits(octets: &[u8], start: usize) -> (u64, usize) {
+    const TOO_LARGE: u64 = 1 << 32;
+    let mut value = 0;
+    let mut i = start;
+    while i < octets.len() {
+        let digit = octets[i].wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        value = value * 10 + digit as u64;
+        if value > TOO_LARGE {
+            value = TOO_LARGE;
+        }
+        i += 1;
+    }
+    (value, i)
 }
 
 /// A decimal number without a sign; `None` where it is none or too large for 32 bits.
 #[inline]
 pub(crate) const fn decimal(octets: &[u8]) -> Option<u32> {
-    if octets.is_empty() {
-        return None;
+    match digits(octets, 0) {
+        (value @ 0..=0xFFFF_FFFF, end) if end == octets.len() && end > 0 => Some(value as u32),
+        _ => None,
     }
-    let mut value: u64 = 0;
-    let mut i = 0;
-    while i < octets.len() {
-        if !octets[i].is_ascii_digit() {
-            return None;
-        }
-        value = value * 10 + (octets[i] - b'0') as u64;
-        if value > u32::MAX as u64 {
-            return None;
-        }
-        i += 1;
-    }
-    Some(value as u32)
 }

@@ -20,14 +20,14 @@ pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
         uri.push_str("//");
     }
     if let Some(authority) = target.facts().authority {
-        if let Some(userinfo) = authority.userinfo {
+        if let Some(userinfo) = authority.userinfo() {
             push_encoded(&mut uri, &decode(userinfo.text(text)), |octet| {
                 is_plain(octet) || octet == b':'
             });
             uri.push('@');
         }
         let host = decode(authority.host.text(text));
-        if authority.bracketed {
+        if authority.is_bracketed() {
             uri.push('[');
             push_encoded(&mut uri, &host, |octet| {
                 is_unreserved(octet) || octet == b':'
@@ -37,7 +37,7 @@ pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
             push_encoded(&mut uri, &host, is_plain);
         }
         // The colon and the port as they are written, if only a colon or with leading zeros.
-        if let Some(colon) = authority.colon {
+        if let Some(colon) = authority.colon() {
             uri.push_str(Span::new(colon, authority.whole.end).text(text));
         }
     }

@@ -15,6 +15,12 @@ impl Span {
         Self { start, end }
     }
 
+    /// The same range of a text that begins `offset` octets earlier.
+    #[inline]
+    pub(crate) const fn shifted(self, offset: usize) -> Self {
+        Self::new(self.start + offset, self.end + offset)
+    }
+
     #[inline]
     pub(crate) const fn is_empty(self) -> bool {
         self.start >= self.end
@@ -41,54 +47,98 @@ impl Span {
 const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
 
+/// Eight times the same octet.
+#[inline]
+const fn all(octet: u8) -> u64 {
+    ONES * octet as u64
+}
+
 /// The high bit of each octet that is zero, and perhaps of some above one that is.
 #[inline]
 const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGHS
 }
 
-/// The eight octets from `i` on; `None` where there are fewer.
+/// The high bit of each octet that is zero, and no other.
 #[inline]
-const fn word_at(octets: &[u8], i: usize) -> Option<u64> {
-    let Some((_, rest)) = octets.split_at_checked(i) else {
-        return None;
-    };
-    match rest.first_chunk::<8>() {
-        Some(chunk) => Some(u64::from_le_bytes(*chunk)),
-        None => None,
-    }
+const fn exact_zeros(word: u64) -> u64 {
+    !(((word & !HIGHS) + !HIGHS) | word) & HIGHS
 }
 
-/// Whether the eight octets from `i` on hold no control character and no `%`, `?` or `#`; false
-/// where there are fewer.
+/// The eight octets from `i` on, the first lowest. Where there are fewer, 0xFF stands for the rest:
+/// it is in no UTF-8.
 #[inline]
-pub(crate) const fn is_plain(octets: &[u8], i: usize) -> bool {
-    let Some(word) = word_at(octets, i) else {
-        return false;
+const fn word_at(octets: &[u8], i: usize) -> u64 {
+    let Some((_, rest)) = octets.split_at_checked(i) else {
+        return u64::MAX;
     };
-    let controls = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
-    controls
-        | zeros(word ^ (ONES * 0x7F))
-        | zeros(word ^ (ONES * b'%' as u64))
-        | zeros(word ^ (ONES * b'?' as u64))
-        | zeros(word ^ (ONES * b'#' as u64))
-        == 0
+    if let Some(chunk) = rest.first_chunk() {
+        return u64::from_le_bytes(*chunk);
+    }
+    if let Some(chunk) = octets.last_chunk() {
+        let missing = 8 * (8 - rest.len() as u32);
+        return !(!u64::from_le_bytes(*chunk)).unbounded_shr(missing);
+    }
+    let mut word = u64::MAX;
+    let mut n = rest.len();
+    while n > 0 {
+        n -= 1;
+        word = word << 8 | rest[n] as u64;
+    }
+    word
+}
+
+/// How many octets stand before the first whose high bit is in `found`.
+#[inline]
+const fn first_of(found: u64) -> usize {
+    (found.trailing_zeros() / 8) as usize
+}
+
+/// The first octet at or after `from` that may be a control character, `%`, `?` or `#`.
+#[inline]
+pub(crate) const fn find_special(octets: &[u8], from: usize) -> Option<usize> {
+    let mut i = from;
+    while i < octets.len() {
+        let word = word_at(octets, i);
+        // All up to `%`: the others that are so low are rare.
+        let low = word.wrapping_sub(all(b'%' + 1)) & !word & HIGHS;
+        // `?` and U+007F differ in one bit.
+        let found = low | zeros((word | all(0x40)) ^ all(0x7F));
+        if found != 0 {
+            return Some(i + first_of(found));
+        }
+        i += 8;
+    }
+    None
 }
 
 /// The first `needle` in `octets` at or after `from`.
 #[inline]
 pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize> {
     let mut i = from;
-    while let Some(word) = word_at(octets, i) {
-        let found = zeros(word ^ (ONES * needle as u64));
+    while i < octets.len() {
+        let found = zeros(word_at(octets, i) ^ all(needle));
         if found != 0 {
             // The lowest is exact.
-            return Some(i + (found.trailing_zeros() / 8) as usize);
+            return Some(i + first_of(found));
         }
         i += 8;
     }
+    None
+}
+
+/// The high bit of each dot and each colon among the eight octets from `i` on, the first lowest.
+#[inline]
+pub(crate) const fn dots_and_colons(octets: &[u8], i: usize) -> u64 {
+    let word = word_at(octets, i);
+    exact_zeros(word ^ all(b'.')) | exact_zeros(word ^ all(b':'))
+}
+
+/// The first control character.
+pub(crate) const fn find_control(octets: &[u8]) -> Option<usize> {
+    let mut i = 0;
     while i < octets.len() {
-        if octets[i] == needle {
+        if octets[i].is_ascii_control() {
             return Some(i);
         }
         i += 1;

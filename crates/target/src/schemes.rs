@@ -107,7 +107,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    #[inline]
+    #[inline(always)]
     pub(crate) const fn of(scheme: &str) -> Self {
         match scheme.as_bytes() {
             b"dns" => Self::Dns,

@@ -1,7 +1,7 @@
 //! A text split into the parts of a URI.
 
 use crate::fault::{Fault, What};
-use crate::octets::{Span, find, hex, is_plain};
+use crate::octets::{Span, find, find_special, hex};
 use crate::schemes::{Kind, Schemes, never_falls_back};
 
 /// Where the parts are. Offsets count in the whole text.
@@ -106,14 +106,8 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     let mut fragment = None;
     let mut escaped = false;
     let mut i = 0;
-    while i < text.len() {
-        if is_plain(text, i) {
-            i += 8;
-            continue;
-        }
-        if i + 8 > text.len() && text.len() >= 8 && is_plain(text, text.len() - 8) {
-            break;
-        }
+    while let Some(at) = find_special(text, i) {
+        i = at;
         match CLASS[text[i] as usize] {
             0 => {}
             1 => return Err(Fault::new(What::Control, i)),
@@ -215,7 +209,7 @@ const IS_SCHEME: [bool; 256] = {
 };
 
 /// Whether there is an authority between `start` and `end`, and where the path begins.
-#[inline]
+#[inline(always)]
 const fn hierarchy(text: &[u8], start: usize, end: usize) -> (bool, u32) {
     if start + 2 > end || text[start] != b'/' || text[start + 1] != b'/' {
         return (false, start as u32);

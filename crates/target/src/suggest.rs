@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::facts::read;
 use crate::fault::{Fault, What};
+use crate::host_port::{Form, host_port};
 use crate::octets::Span;
 use crate::repair;
 use crate::schemes::{Schemes, never_falls_back};
@@ -265,8 +266,7 @@ fn list(parts: &Parts<'_>) -> Vec<String> {
             repair::host_ports(element)
                 .into_iter()
                 .find(|candidate| {
-                    crate::host_port::host_port(candidate.as_bytes())
-                        .is_ok_and(|found| found.ip.is_some())
+                    host_port(candidate.as_bytes()).is_ok_and(|found| found.form != Form::Name)
                 })
                 .unwrap_or_else(|| element.to_string())
         })

@@ -104,7 +104,7 @@ impl<'a> TargetRef<'a> {
     /// What stands before an `@` in the authority, without escapes.
     #[must_use]
     pub fn userinfo(&self) -> Option<Cow<'a, str>> {
-        let userinfo = self.facts().authority?.userinfo?;
+        let userinfo = self.facts().authority?.userinfo()?;
         Some(decode_text(userinfo.text(self.text)))
     }
 

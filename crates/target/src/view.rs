@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
-use crate::authority::Authority;
 use crate::encode::{decode, decode_text};
 use crate::facts::{Facts, ViewFacts, facts};
 use crate::host_port::{HostPort as HostPortFacts, host_port};
@@ -89,12 +88,12 @@ pub struct Host {
 }
 
 impl Host {
-    fn new(text: &str, ip: Option<IpAddr>) -> Self {
+    fn new(text: &str) -> Self {
         // A port alone means this host (gRPC's naming document, as all implementations read it).
         let text = if text.is_empty() { "localhost" } else { text };
         Self {
             text: text.to_string(),
-            ip,
+            ip: ip::any(text.as_bytes()),
         }
     }
 
@@ -151,7 +150,14 @@ impl HostPort {
     /// The socket address, where the host is a literal without a zone or with a numbered one.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        socket_addr(self.host.ip?, self.host.zone(), self.port)
+        let scope = match self.host.zone() {
+            Some(zone) => ip::decimal(zone.as_bytes())?,
+            None => 0,
+        };
+        Some(match self.host.ip? {
+            IpAddr::V4(ip) => SocketAddrV4::new(ip, self.port).into(),
+            IpAddr::V6(ip) => SocketAddrV6::new(ip, self.port, 0, scope).into(),
+        })
     }
 }
 
@@ -162,17 +168,6 @@ impl fmt::Display for HostPort {
             _ => write!(f, "{}:{}", self.host, self.port),
         }
     }
-}
-
-fn socket_addr(ip: IpAddr, zone: Option<&str>, port: u16) -> Option<SocketAddr> {
-    let scope = match zone {
-        Some(zone) => ip::decimal(zone.as_bytes())?,
-        None => 0,
-    };
-    Some(match ip {
-        IpAddr::V4(ip) => SocketAddrV4::new(ip, port).into(),
-        IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, scope).into(),
-    })
 }
 
 /// Builds the view of a text that has been read.
@@ -221,25 +216,19 @@ pub(crate) fn view(text: &str, split: &Split<'_>) -> TargetView {
 
 fn located(endpoint: &str, found: &HostPortFacts, default: u16) -> HostPort {
     HostPort {
-        host: Host::new(found.host.text(endpoint), found.ip),
+        host: Host::new(found.host.text(endpoint)),
         port: found.port_or(default),
     }
 }
 
 fn server(text: &str, facts: &Facts) -> Option<HostPort> {
-    let Authority {
-        host,
-        ip,
-        port,
-        colon,
-        ..
-    } = facts.authority?;
-    if host.is_empty() && colon.is_none() {
+    let authority = facts.authority?;
+    if authority.host.is_empty() && authority.colon().is_none() {
         return None;
     }
     Some(HostPort {
-        host: Host::new(&decode_text(host.text(text)), ip),
-        port: port.unwrap_or(DEFAULT_DNS_PORT),
+        host: Host::new(&decode_text(authority.host.text(text))),
+        port: authority.port.unwrap_or(DEFAULT_DNS_PORT),
     })
 }
 
@@ -255,9 +244,7 @@ fn socket_path(path: &str, split: &Split<'_>) -> Vec<u8> {
 fn addresses(list: &str) -> Vec<SocketAddr> {
     let address = |element: &str| {
         let found = host_port(element.as_bytes()).ok()?;
-        let zone = found.host.text(element).split_once('%');
-        let port = found.port_or(DEFAULT_PORT);
-        socket_addr(found.ip?, zone.map(|(_, zone)| zone), port)
+        located(element, &found, DEFAULT_PORT).socket_addr()
     };
     list.split(',').filter_map(address).collect()
 }

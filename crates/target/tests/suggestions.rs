@@ -162,6 +162,7 @@ fn hosts() {
     check(".foo:80", Host, 0, Some("foo:80"));
     check("a..b", Host, 2, Some("a.b"));
     check("dns:///fo%00o", Host, 9, None);
+    check("dns:///[fe80::1%25a%0A]:80", Host, 19, None);
     check("srv:///10.0.0.1", Host, 7, Some("dns:///10.0.0.1"));
     check("vsock:x:1", Host, 6, None);
     check("dns:///1.2.3.4:80,::1", Host, 18, None);

@@ -8,7 +8,8 @@ use core::net::IpAddr;
 use super::List;
 use crate::ErrorKind;
 use crate::encode::decode_text;
-use crate::host_port::HostPort;
+use crate::host_port::{Form, HostPort};
+use crate::ip;
 use crate::octets::raw_index;
 use crate::repair::{clean, is_v6};
 use crate::split::scheme_end;
@@ -17,7 +18,7 @@ use crate::suggest::as_list;
 pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
     let endpoint = list.target.endpoint();
     let host = found.host.text(&endpoint);
-    if endpoint.starts_with('[') && !found.ip.is_some_and(|ip| ip.is_ipv6()) {
+    if endpoint.starts_with('[') && found.form != Form::Ipv6 {
         list.push(
             ErrorKind::Host,
             list.endpoint().start,
@@ -26,7 +27,7 @@ pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
             [list.with_endpoint(&endpoint.replace(['[', ']'], ""))],
         );
     }
-    match found.ip {
+    match ip::any(host.as_bytes()) {
         Some(ip) => {
             swallowed_ports(list);
             unspecified(list, ip, host);

@@ -71,7 +71,7 @@ pub(super) fn authority(list: &mut List<'_>) {
             "no authority",
             [list.with(authority.whole, "")],
         );
-    } else if let Some(userinfo) = authority.userinfo {
+    } else if let Some(userinfo) = authority.userinfo() {
         list.push(
             ErrorKind::Authority,
             userinfo.start,
