@@ -7,6 +7,7 @@ use alloc::string::String;
 use crate::ParseError;
 use crate::error::Finding;
 use crate::fault::{Fault, What};
+use crate::octets::Span;
 use crate::schemes::Schemes;
 use crate::split::{scheme_end, split};
 use crate::suggest::suggest;
@@ -27,16 +28,16 @@ fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
     let rest = text.get(fault.at..).unwrap_or_default();
     let first = rest.chars().next().unwrap_or_default();
     let split = split(text.as_bytes(), schemes).ok();
-    let part = |span: crate::octets::Span| span.text(text);
+    let part = |span: Span| shown(span.text(text));
     let authority = split.and_then(|split| split.authority()).map(part);
     let authority = authority.unwrap_or_default();
     let endpoint = split.map(|split| part(split.endpoint(text.as_bytes())));
     let endpoint = endpoint.unwrap_or_default();
     let scheme = match scheme_end(text.as_bytes()) {
-        Some(colon) => text.get(..colon).unwrap_or_default(),
-        None => "",
+        Some(colon) => shown(text.get(..colon).unwrap_or_default()),
+        None => String::new(),
     };
-    let element = rest.split(',').next().unwrap_or_default();
+    let element = shown(rest.split(',').next().unwrap_or_default());
     match fault.what {
         What::TooLong => String::from("a text of 4 GiB or more"),
         What::Control => format!("control character U+{:04X}", u32::from(first)),
@@ -71,7 +72,10 @@ fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
         What::AuthorityBrackets => {
             format!("authority `{authority}` is not an IPv6 address in brackets")
         }
-        What::AuthorityPort => format!("authority `{authority}` has the port `{}`", to_slash(rest)),
+        What::AuthorityPort => format!(
+            "authority `{authority}` has the port `{}`",
+            shown(to_slash(rest))
+        ),
         What::AuthorityPortMissing => format!("authority `{authority}` has a colon and no port"),
         What::AuthorityName => {
             format!("authority `{authority}` holds no name that DNS can ask for")
@@ -93,7 +97,7 @@ fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
         What::HostTooLong => format!("host of more than 253 octets in `{endpoint}`"),
         What::HostColons => format!("`{endpoint}` has more than one colon"),
         What::HostBracketOpen => format!("`{endpoint}` has a `[` without a `]`"),
-        What::HostAfterBracket => format!("`{rest}` after the bracket"),
+        What::HostAfterBracket => format!("`{}` after the bracket", shown(rest)),
         What::HostBrackets => format!("`{endpoint}` has no IPv6 address in its brackets"),
         What::HostNotIpv4 => format!("`{element}` is not an IPv4 address"),
         What::HostNotIpv6 => format!("`{element}` is not an IPv6 address"),
@@ -107,6 +111,15 @@ fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
         What::PortNotNumber => format!("the port in `{endpoint}` is not a number"),
         What::PortRange => format!("the port in `{endpoint}` is above 65535"),
         What::PortUnwanted => format!("`{endpoint}` has a port"),
+    }
+}
+
+/// A part of a text, cut where it is too long for a message.
+fn shown(part: &str) -> String {
+    const LONGEST: usize = 80;
+    match prefix(part, LONGEST) {
+        whole if whole.len() == part.len() => String::from(whole),
+        beginning => format!("{beginning}…"),
     }
 }
 

@@ -213,6 +213,14 @@ fn nothing_to_resolve() {
     assert!(Target::parse(&format!("unix:/{}", "a".repeat(106))).is_ok());
 }
 
+/// A message quotes the beginning of a long part.
+#[test]
+fn messages_are_short() {
+    let long = Target::parse(&"a".repeat(100_000)).expect_err("a label too long");
+    let expected = format!("label of more than 63 octets in `{}…`", "a".repeat(80));
+    assert_eq!(long.message(), expected);
+}
+
 #[track_caller]
 fn warns(text: &str, expected: &[(ErrorKind, usize, Option<&str>)]) {
     let target = Target::parse(text).expect(text);
