@@ -114,7 +114,7 @@ macro_rules! finding {
                 self.0.expected
             }
 
-            /// A target that may be meant; it parses.
+            /// A target that may be meant, in which nothing is left to suggest.
             #[must_use]
             pub fn suggestion(&self) -> Option<&str> {
                 self.0.suggestion.as_deref()

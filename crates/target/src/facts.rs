@@ -275,7 +275,7 @@ const fn usual_ipv4(octets: &[u8]) -> Option<usize> {
     }
 }
 
-const fn list_element(octets: &[u8], six: bool) -> Result<(), Fault> {
+pub(crate) const fn list_element(octets: &[u8], six: bool) -> Result<(), Fault> {
     if octets.is_empty() {
         return Err(Fault::new(What::ElementMissing, 0));
     }

@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod authority;
+mod candidates;
 mod encode;
 mod error;
 mod explain;

@@ -7,23 +7,69 @@ use alloc::vec::Vec;
 use crate::ip;
 
 /// Folders at the root of a file system, by which `unix://tmp/s` shows that a slash is missing.
-pub(crate) const ROOT_FOLDERS: &[&str] = &[
+const ROOT_FOLDERS: &[&str] = &[
     "Users", "data", "dev", "etc", "home", "mnt", "opt", "private", "root", "run", "srv", "sys",
     "tmp", "usr", "var",
 ];
 
 /// The text without what creeps in when it is copied: white space, quotes, control characters,
-/// backslashes for slashes.
+/// backslashes for slashes, and characters that look like ASCII ones and are none.
 pub(crate) fn clean(text: &str) -> String {
-    let creeps = |c: char| {
-        c.is_whitespace() || c.is_control() || matches!(c, '\u{200B}'..='\u{200D}' | '\u{FEFF}')
-    };
-    let quotes = |c: char| matches!(c, '"' | '\'' | '`' | '<' | '>' | '“' | '”');
-    text.trim_matches(|c| creeps(c) || quotes(c))
-        .chars()
-        .filter(|c| !c.is_control())
-        .map(|c| if c == '\\' { '/' } else { c })
+    let text: String = text.chars().filter_map(plain).collect();
+    text.trim_matches(|c: char| c == ' ' || is_quote(c))
+        .to_string()
+}
+
+/// The ASCII character that was meant by one that looks like it; `None` by one that is not seen.
+fn plain(c: char) -> Option<char> {
+    Some(match c {
+        // Full width: U+FF01 to U+FF5E are `!` to `~`.
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0)?,
+        '。' | '｡' => '.',
+        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{2044}' | '\u{2215}' | '\\' => '/',
+        '\u{2236}' => ':',
+        '‘' | '’' | '“' | '”' | '„' | '«' | '»' => '"',
+        c if c.is_whitespace() => ' ',
+        c if c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}') => {
+            return None;
+        }
+        c => c,
+    })
+}
+
+/// What a text is put in.
+pub(crate) fn is_quote(c: char) -> bool {
+    matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')')
+}
+
+/// What stands between addresses.
+pub(crate) fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ',' | ';' | '|')
+}
+
+/// What stands between separators.
+pub(crate) fn elements(list: &str) -> Vec<&str> {
+    list.split(is_separator)
+        .filter(|element| !element.is_empty())
         .collect()
+}
+
+/// A target in a target: `dns:///http://orders`.
+pub(crate) fn nested(text: &str) -> Option<String> {
+    let (before, after) = text.rsplit_once("://")?;
+    if before.contains(is_separator) {
+        return None;
+    }
+    let is_scheme = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
+    let (_, scheme) = before.rsplit_once(|c| !is_scheme(c))?;
+    (!scheme.is_empty()).then(|| format!("{scheme}://{after}"))
+}
+
+/// Whether a path, without its first slash, leads into a folder at the root.
+pub(crate) fn is_in_root(path: &str) -> bool {
+    path.split_once('/')
+        .is_some_and(|(folder, _)| ROOT_FOLDERS.contains(&folder))
 }
 
 /// The known name that `name` is a slip of: one letter more, less or other, or two swapped.
@@ -66,8 +112,14 @@ pub(crate) fn dots(host: &str) -> String {
 
 /// An IPv6 address with its brackets in place, and other text without any.
 pub(crate) fn brackets(text: &str) -> Vec<String> {
-    let bare: String = text.chars().filter(|c| !matches!(c, '[' | ']')).collect();
     let mut repaired = Vec::new();
+    // `[::1]8080`
+    if let Some((host, port)) = text.split_once(']')
+        && is_port(port)
+    {
+        repaired.push(format!("{host}]:{port}"));
+    }
+    let bare: String = text.chars().filter(|c| !matches!(c, '[' | ']')).collect();
     if let Some((address, port)) = bare.rsplit_once(':')
         && is_port(port)
         && (is_v6(address) || !is_v6(&bare) && !address.contains(':'))
@@ -108,15 +160,18 @@ pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
             repaired.push(format!("{host}:{}", port.trim()));
         }
     }
-    // `[::1]8080`
-    if let Some((host, port)) = first.split_once(']')
-        && is_port(port)
-    {
-        repaired.push(format!("{host}]:{port}"));
-    }
     repaired.extend(brackets(first));
-    let dotted = dots(first);
-    repaired.push(dotted);
+    repaired.push(first.replace("%25]", "]"));
+    repaired.push(dots(first));
+    // `host:80.`, and `host:80,` where a list was cut.
+    let cut = first.trim_matches(|c| is_quote(c) || is_separator(c));
+    repaired.push(cut.trim_end_matches('.').to_string());
+    // `host:80:80`
+    if let Some((host_port, _)) = first.rsplit_once(':')
+        && has_port(host_port)
+    {
+        repaired.push(host_port.to_string());
+    }
     repaired.retain(|candidate| !candidate.is_empty());
     repaired
 }
@@ -138,9 +193,18 @@ fn without_repeated_digit(port: &str) -> Option<String> {
     (digits.len() == 6).then(|| [&port[..at], &port[at + 1..]].concat())
 }
 
+/// Whether a port follows a host.
+pub(crate) fn has_port(text: &str) -> bool {
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && is_port(port) && !is_v6(text))
+}
+
 /// Whether the text is an IPv6 address, with or without a zone, escaped or not.
 pub(crate) fn is_v6(text: &str) -> bool {
-    ip::v6_zone(text.as_bytes()).is_some()
+    match ip::v6_zone(text.as_bytes()) {
+        Some((_, Some(zone))) => text.get(zone..).is_some_and(|zone| !zone.contains(':')),
+        found => found.is_some(),
+    }
 }
 
 /// The number of a port that people call by its name.

@@ -12,9 +12,18 @@ fn check(text: &str, kind: ErrorKind, at: usize, suggestion: Option<&str>) {
     assert_eq!(found, (kind, at, suggestion), "{error:?}");
     assert!(!error.message().is_empty() && !error.expected().is_empty());
     if let Some(suggestion) = suggestion {
-        assert!(Target::parse(suggestion).is_ok(), "{suggestion}");
+        is_sound(suggestion);
         let shown = format!("{}; did you mean `{suggestion}`?", error.message());
         assert_eq!(error.to_string(), shown);
+    }
+}
+
+/// A suggestion is a target in which nothing is left to suggest.
+#[track_caller]
+fn is_sound(suggestion: &str) {
+    let target = Target::parse(suggestion).expect(suggestion);
+    for warning in target.warnings() {
+        assert_eq!(warning.suggestion(), None, "`{suggestion}`: {warning}");
     }
 }
 
@@ -52,6 +61,9 @@ fn schemes_of_web_pages() {
     check("https://host/path", Unsupported, 0, Some("dns:///host"));
     check("HTTP://u@host:1/", Unsupported, 0, Some("dns:///host:1"));
     check("http:8080", Unsupported, 0, Some("dns:///http:8080"));
+    check("http:host", Unsupported, 0, Some("dns:///host:80"));
+    check("https:/host:80", Unsupported, 0, Some("dns:///host:80"));
+    check("https://", Unsupported, 0, None);
 }
 
 /// A scheme that nobody knows is no host where `//` follows it.
@@ -65,6 +77,28 @@ fn unknown_schemes() {
     check("zk:/orders", Scheme, 0, None);
     check("foo.com:/path", Scheme, 0, Some("foo.com"));
     check("./x.sock", Host, 0, Some("unix:./x.sock"));
+    check("1dns:///host", Port, 5, Some("dns:///host"));
+    check("grpc:/host:80", Scheme, 0, Some("dns:///host:80"));
+    check("file:///tmp/s", Scheme, 0, Some("unix:/tmp/s"));
+    check("uds:/tmp/s", Scheme, 0, Some("unix:/tmp/s"));
+    check("unix_abstract:s", Port, 14, Some("unix-abstract:s"));
+    check("grpc://host/a.Service", Scheme, 0, Some("dns:///host"));
+    check("consul://server/orders", Scheme, 0, None);
+}
+
+/// A whole target after a scheme.
+#[test]
+fn targets_in_targets() {
+    check("dns:///dns:///host", Port, 11, Some("dns:///host"));
+    check("dns:///http://host", Port, 12, Some("dns:///host:80"));
+    check(
+        "dns://grpc://host:80",
+        Authority,
+        11,
+        Some("dns:///host:80"),
+    );
+    check("TARGET=unix:///tmp/s", Port, 12, Some("unix:///tmp/s"));
+    check("dns:://host", Port, 5, Some("dns:///host"));
 }
 
 /// A scheme of the naming document without a resolver is an error that says so.
@@ -114,6 +148,7 @@ fn authorities_that_are_malformed() {
     check("dns://%41/x", Authority, 6, Some("dns://A/x"));
     check("dns://a..b/x", Authority, 8, Some("dns://a.b/x"));
     check("dns://[::1%12]/x", Escape, 10, Some("dns://[::1%2512]/x"));
+    check("dns://[::1]53/x", Authority, 11, Some("dns://[::1]:53/x"));
 }
 
 /// A zone's `%` must be escaped (RFC 6874), as must any `%` that is one.
@@ -127,8 +162,15 @@ fn lone_percent_signs() {
         10,
         Some("dns://[::1%25eth0]/x"),
     );
-    check("100%", Escape, 3, Some("100%25"));
+    check("xds:///100%", Escape, 10, Some("xds:///100%25"));
+    check("100%", Escape, 3, None);
     check("dns:///foo%FFx", Escape, 10, None);
+    check(
+        "ipv6:[fe80::1%eth0]:80",
+        Escape,
+        13,
+        Some("dns:///[fe80::1%25eth0]:80"),
+    );
 }
 
 /// Ports that are missing, no number, or too large.
@@ -149,6 +191,12 @@ fn ports() {
     check("srv:///foo:80", Port, 10, Some("srv:///foo"));
     check("vsock:2", Port, 7, None);
     check("vsock:2:x", Port, 8, None);
+    check("host:80:81", Host, 7, Some("host:80"));
+    check("host:80,", Port, 7, Some("host:80"));
+    check("(host:80)", Port, 8, Some("host:80"));
+    check("host:80.", Port, 7, Some("host:80"));
+    check("host:80 # orders", Port, 7, Some("dns:///host:80"));
+    check("u:p@host:80", Host, 8, Some("dns:///host:80"));
 }
 
 /// Hosts, brackets and lists.
@@ -166,8 +214,10 @@ fn hosts() {
     check("srv:///10.0.0.1", Host, 7, Some("dns:///10.0.0.1"));
     check("vsock:x:1", Host, 6, None);
     check("dns:///1.2.3.4:80,::1", Host, 18, None);
-    let list = "dns:///1.2.3.4:80,1.2.3.5:80";
-    check(list, Host, 25, Some("ipv4:1.2.3.4:80,1.2.3.5:80"));
+    let list = Some("ipv4:1.2.3.4:80,1.2.3.5:80");
+    check("dns:///1.2.3.4:80,1.2.3.5:80", Host, 25, list);
+    check("1.2.3.4:80;1.2.3.5:80", Host, 18, list);
+    check("ipv4:1.2.3.4:80 1.2.3.5:80", Host, 23, list);
     check("ipv4:1.2.3.4,", Endpoint, 13, Some("ipv4:1.2.3.4"));
     check(
         "ipv4:1.2.3.4, 1.2.3.5",
@@ -178,6 +228,10 @@ fn hosts() {
     check("ipv4:localhost:80", Host, 5, Some("dns:///localhost:80"));
     check("ipv4:[::1]:80", Host, 5, Some("ipv6:[::1]:80"));
     check("ipv6:1.2.3.4:80", Host, 5, Some("ipv4:1.2.3.4:80"));
+    check("ipv4:[1.2.3.4]:80", Host, 5, Some("ipv4:1.2.3.4:80"));
+    check("ipv4:01.2.3.4", Host, 5, Some("dns:///1.2.3.4"));
+    check("ipv4:1.2.3", Host, 5, None);
+    check("[fe80::1%25]:80", Host, 1, Some("[fe80::1]:80"));
     check(
         "ipv6:2001:db8::1:50051",
         Host,
@@ -198,6 +252,13 @@ fn characters_that_creep_in() {
     check("\"dns:///host\"", Port, 5, Some("dns:///host"));
     check("dns:///foo\u{7f}", Syntax, 10, Some("dns:///foo"));
     check("   ", Syntax, 0, None);
+    check(" https://host", Syntax, 0, Some("dns:///host"));
+    check("host\t80", Syntax, 4, Some("host:80"));
+    check("host:80\\n", Port, 7, Some("host:80"));
+    check("host:80%0A", Port, 7, Some("host:80"));
+    check("‘host:80’", Port, 10, Some("host:80"));
+    check("host:８０", Port, 5, Some("host:80"));
+    check("dns%3A///host:80", Host, 13, Some("dns:///host:80"));
 }
 
 /// A target that resolves to nothing.
@@ -209,6 +270,7 @@ fn nothing_to_resolve() {
     check("unix:", Endpoint, 5, None);
     check("passthrough:///", Endpoint, 15, None);
     check("unix:a%00b", Endpoint, 6, None);
+    check("unix:/tmp/a%00b", Endpoint, 11, None);
     check(&format!("unix:/{}", "a".repeat(107)), Endpoint, 112, None);
     assert!(Target::parse(&format!("unix:/{}", "a".repeat(106))).is_ok());
 }
@@ -230,6 +292,9 @@ fn warns(text: &str, expected: &[(ErrorKind, usize, Option<&str>)]) {
         .map(|warning| (warning.kind(), warning.at(), warning.suggestion()))
         .collect();
     assert_eq!(found, expected, "{warnings:?}");
+    for suggestion in warnings.iter().filter_map(|warning| warning.suggestion()) {
+        is_sound(suggestion);
+    }
 }
 
 /// What is valid, and probably a slip.
@@ -243,7 +308,38 @@ fn warnings() {
         "dns///orders:5000",
         &[(Host, 3, Some("dns:///orders:5000"))],
     );
-    warns("localhost;80", &[(Host, 9, Some("localhost:80"))]);
+    for host in [
+        "localhost;80",
+        "localhost,80",
+        "localhost 80",
+        "localhost@80",
+    ] {
+        warns(host, &[(Host, 9, Some("localhost:80"))]);
+    }
+    warns("host,", &[(Host, 4, Some("host"))]);
+    warns("host：80", &[(Host, 4, Some("host:80"))]);
+    warns("\u{FEFF}host:80", &[(Host, 0, Some("host:80"))]);
+    warns("dns:///\"host\":80", &[(Host, 7, Some("dns:///host:80"))]);
+    warns("<host>:80", &[(Host, 0, Some("host:80"))]);
+    warns("*:80", &[(Host, 0, Some("localhost:80"))]);
+    warns("//host:80", &[(Scheme, 0, Some("host:80"))]);
+    warns("tmp/x.sock", &[(Host, 3, Some("unix:/tmp/x.sock"))]);
+    warns("unix//tmp/s", &[(Host, 4, Some("unix:///tmp/s"))]);
+    warns("@orders", &[(Host, 0, Some("unix-abstract:orders"))]);
+    warns("dns:8.8.8.8/x", &[(Host, 11, Some("dns://8.8.8.8/x"))]);
+    warns(
+        "dns://8.8.8.8,8.8.4.4/x",
+        &[(Authority, 13, Some("dns://8.8.8.8/x"))],
+    );
+    warns(
+        "dns://8.8.8.8:0/x",
+        &[(Authority, 14, Some("dns://8.8.8.8/x"))],
+    );
+    warns("_grpc._tcp.x", &[(Scheme, 0, Some("srv:///_grpc._tcp.x"))]);
+    warns(
+        "dns:/x?y",
+        &[(Syntax, 4, Some("dns:///x")), (Syntax, 6, Some("dns:///x"))],
+    );
     warns("dns;///orders:80", &[(Host, 3, Some("dns:///orders:80"))]);
     warns("dns:////orders", &[(Host, 7, Some("dns:///orders"))]);
     warns("dns:\\\\\\orders", &[(Host, 4, Some("dns:///orders"))]);
@@ -251,13 +347,18 @@ fn warnings() {
     warns("u@host:1", &[(Host, 1, Some("host:1"))]);
     warns("münchen.de", &[(Host, 1, None)]);
     warns("010.0.0.1:80", &[(Host, 0, Some("10.0.0.1:80"))]);
+    warns("10.0.0.1.:80", &[(Host, 0, Some("10.0.0.1:80"))]);
     warns("127.1:80", &[(Host, 0, None)]);
+    warns("0x7f.0.0.1", &[(Host, 0, None)]);
     warns("dns:5353", &[(Host, 4, Some("dns:///dns:5353"))]);
     warns("[foo]:80", &[(Host, 0, Some("foo:80"))]);
     warns("foo:0", &[(Port, 4, None)]);
+    warns("ipv4:1.2.3.4,1.2.3.5:0", &[(Port, 21, None)]);
+    warns("passthrough:///a:0", &[(Port, 17, None)]);
     warns("dns:///x?y=1", &[(Syntax, 8, Some("dns:///x"))]);
     warns("unix:///a?b", &[(Syntax, 9, Some("unix:///a%3Fb"))]);
     warns("unix:///a#b", &[(Syntax, 9, Some("unix:///a%23b"))]);
+    warns("unix:///a?", &[(Syntax, 9, Some("unix:///a"))]);
     warns(
         "dns://u:p@8.8.8.8/x",
         &[(Authority, 6, Some("dns://8.8.8.8/x"))],
@@ -269,6 +370,7 @@ fn warnings() {
     warns("passthrough:///foo", &[(Port, 18, None)]);
     warns("unix:///", &[(Endpoint, 8, None)]);
     warns("unix:~/x", &[(Endpoint, 5, None)]);
+    warns("unix:$HOME/x", &[(Endpoint, 5, None)]);
     warns("unix:@x", &[(Endpoint, 5, Some("unix-abstract:x"))]);
     warns("unix:tmp/x", &[(Endpoint, 5, Some("unix:/tmp/x"))]);
     warns(
@@ -278,6 +380,10 @@ fn warnings() {
     warns("::1:443", &[(Port, 4, Some("[::1]:443"))]);
     warns("ipv6:::1:443,::2", &[(Port, 9, Some("ipv6:[::1]:443,::2"))]);
     warns("0.0.0.0:80", &[(Host, 0, Some("127.0.0.1:80"))]);
+    warns(
+        "ipv4:0.0.0.0:80,0.0.0.0:81",
+        &[(Host, 5, Some("ipv4:127.0.0.1:80,127.0.0.1:81"))],
+    );
     warns("/run/x.sock", &[(Scheme, 0, Some("unix:/run/x.sock"))]);
     warns("vsock:4294967295:1", &[(Host, 6, None)]);
 }

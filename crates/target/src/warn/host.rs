@@ -1,25 +1,24 @@
-//! Hosts: names that are none, ports that were swallowed.
+//! Hosts: names that are none.
 
+use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::IpAddr;
 
 use super::List;
-use crate::ErrorKind;
+use super::address::addresses;
+use crate::candidates::as_list;
 use crate::encode::decode_text;
-use crate::host_port::{Form, HostPort};
-use crate::ip;
-use crate::octets::raw_index;
-use crate::repair::{clean, is_v6};
+use crate::host_port::{Form, HostPort, host_port};
+use crate::repair::{clean, is_in_root, is_port, is_quote, is_separator};
 use crate::split::scheme_end;
-use crate::suggest::as_list;
+use crate::{ErrorKind, ip};
 
 pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
     let endpoint = list.target.endpoint();
     let host = found.host.text(&endpoint);
     if endpoint.starts_with('[') && found.form != Form::Ipv6 {
-        list.push(
+        list.slip(
             ErrorKind::Host,
             list.endpoint().start,
             format!("brackets around `{host}`, which is no IPv6 address"),
@@ -27,141 +26,150 @@ pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
             [list.with_endpoint(&endpoint.replace(['[', ']'], ""))],
         );
     }
-    match ip::any(host.as_bytes()) {
-        Some(ip) => {
-            swallowed_ports(list);
-            unspecified(list, ip, host);
-        }
-        None if super::parts::is_path(list.target) => {}
-        None => name(list, host),
+    if found.form == Form::Name && !super::parts::is_path(list.target) {
+        name(list, host);
+        service_name(list, host, found.port);
     }
-    if found.port == Some(0) {
-        list.push(
-            ErrorKind::Port,
-            list.endpoint().end - 1,
-            String::from("nothing listens on port 0"),
-            "a port from 1 to 65535",
-            [],
-        );
-    }
+    addresses(list);
 }
 
-/// Warns of `::1:443`: an address with groups left out, and hardly what was meant.
-pub(super) fn swallowed_ports(list: &mut List<'_>) {
-    const COMMON: [&str; 8] = ["80", "443", "3000", "5000", "8000", "8080", "8443", "9090"];
-    let swallowed = |element: &str| {
-        let (address, port) = element.rsplit_once(':')?;
-        let found = is_v6(address) && COMMON.contains(&port);
-        found.then(|| (format!("[{address}]:{port}"), port.len()))
-    };
-    let endpoint = list.target.endpoint();
-    let repaired: Vec<String> = endpoint
-        .split(',')
-        .map(|element| swallowed(element).map_or_else(|| element.to_string(), |(whole, _)| whole))
-        .collect();
-    let repaired = list.with_endpoint(&repaired.join(","));
-    let mut end = 0;
-    for element in endpoint.split(',') {
-        end += element.len();
-        if let Some((_, port)) = swallowed(element) {
-            let raw = list.endpoint().text(list.target.as_str());
-            list.push(
-                ErrorKind::Port,
-                list.endpoint().start + raw_index(raw.as_bytes(), end - port),
-                format!("the port in `{element}` is read as part of the address"),
-                "brackets around an IPv6 address that a port follows",
-                [repaired.clone()],
-            );
-        }
-        end += 1;
+pub(super) fn passthrough(list: &mut List<'_>, found: Option<HostPort>) {
+    if found.is_some() {
+        return addresses(list);
     }
-}
-
-/// The address on which servers listen that want to be reached by any.
-fn unspecified(list: &mut List<'_>, ip: IpAddr, host: &str) {
-    if !ip.is_unspecified() {
-        return;
-    }
-    let loopback = if ip.is_ipv4() { "127.0.0.1" } else { "::1" };
-    list.push(
-        ErrorKind::Host,
-        list.endpoint().start,
-        format!("`{host}` is for servers to listen on, not to connect to"),
-        "the address of a server",
-        [list.with_endpoint(&list.target.endpoint().replacen(host, loopback, 1))],
+    list.note(
+        ErrorKind::Port,
+        list.endpoint().end,
+        String::from("no host and port: only a connector of one's own can dial it"),
+        "`host:port`",
     );
 }
 
 /// What DNS can ask for, and no host has as its name.
 pub(super) fn name(list: &mut List<'_>, host: &str) {
-    let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let Some((offset, odd)) = host.char_indices().find(|&(_, c)| !usual(c)) else {
+    if host == "*" {
+        return any_host(list);
+    }
+    let Some((offset, odd)) = unusual(host) else {
         return number(list, host);
     };
-    let raw = list.endpoint().text(list.target.as_str());
-    let in_endpoint = list.target.endpoint().find(host).unwrap_or_default() + offset;
-    let at = list.endpoint().start + raw_index(raw.as_bytes(), in_endpoint);
-    if !odd.is_ascii() {
-        list.push(
+    let endpoint = list.target.endpoint();
+    let offset = endpoint.find(host).unwrap_or_default() + offset;
+    let text = list.target.as_str();
+    let cleaned = clean(text);
+    if !odd.is_ascii() && cleaned == text {
+        return list.note(
             ErrorKind::Host,
-            at,
+            list.at(offset),
             format!("`{host}` is asked for as it is: names are not translated by IDNA"),
             "the form of the name that begins with `xn--`",
-            [],
         );
-        return;
     }
-    let endpoint = list.target.endpoint();
-    let slashes = endpoint.trim_start_matches('/');
-    let candidates = if odd == ',' {
-        let [four, six] = as_list(&endpoint);
-        let none = String::new;
-        [four, six, none(), none(), none(), none()]
-    } else {
-        [
-            // `dns///orders:5000` lacks a colon.
-            match slashes.split_once("//") {
-                Some((scheme, rest)) if scheme_end(format!("{scheme}:").as_bytes()).is_some() => {
-                    format!("{scheme}:///{}", rest.trim_start_matches('/'))
-                }
-                _ => String::new(),
-            },
-            // `localhost;80` and `dns;///orders` were typed without the shift key.
-            match odd {
-                ';' => list.target.as_str().replacen(';', ":", 1),
-                _ => String::new(),
-            },
-            list.with_endpoint(slashes.rsplit('@').next().unwrap_or_default()),
-            list.with_endpoint(slashes.split('/').next().unwrap_or_default()),
-            list.with_endpoint(&endpoint.replace(' ', "")),
-            clean(list.target.as_str()),
-        ]
-    };
-    list.push(
+    let mut candidates = meant_by(list, &endpoint, offset, odd);
+    candidates.push(cleaned);
+    list.slip(
         ErrorKind::Host,
-        at,
+        list.at(offset),
         format!("`{host}` holds `{odd}`, which is in no host's name"),
         "letters, digits, hyphens and dots",
-        candidates.map(|candidate| {
-            if names_are_usual(&candidate) {
-                candidate
-            } else {
-                String::new()
-            }
-        }),
+        candidates,
     );
 }
 
-/// Whether a repair leaves nothing to repair.
-fn names_are_usual(candidate: &str) -> bool {
-    crate::TargetRef::parse(candidate).is_ok_and(|target| {
-        let endpoint = target.endpoint();
-        !endpoint.contains([' ', '/', '@']) && (target.scheme() != "dns" || !endpoint.contains(','))
-    })
+/// The first character that is in no host's name, and where it is.
+pub(super) fn unusual(host: &str) -> Option<(usize, char)> {
+    host.char_indices()
+        .find(|&(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
+}
+
+/// What is meant by an endpoint with the character `odd` at `offset`.
+fn meant_by(list: &List<'_>, endpoint: &str, offset: usize, odd: char) -> Vec<String> {
+    let mut whole = Vec::new();
+    let mut endpoints = Vec::new();
+    let path = endpoint.trim_start_matches('/');
+    let first = path.split('/').next().unwrap_or_default();
+    let before = endpoint.get(..offset).unwrap_or_default();
+    let after = endpoint.get(offset + odd.len_utf8()..).unwrap_or_default();
+    if is_separator(odd) {
+        whole.extend(as_list(endpoint));
+    }
+    // `localhost,80`
+    if is_port(after) && odd != '/' {
+        endpoints.push(Cow::from(format!("{before}:{after}")));
+    }
+    // `dns///orders:5000` lacks a colon.
+    if let Some((scheme, rest)) = path.split_once("//")
+        && scheme_end(format!("{scheme}:").as_bytes()).is_some()
+    {
+        whole.push(format!("{scheme}:///{}", rest.trim_start_matches('/')));
+        endpoints.push(Cow::from(rest));
+    }
+    // `dns;///orders` was typed without the shift key.
+    if odd == ';' {
+        whole.push(list.target.as_str().replacen(';', ":", 1));
+    }
+    if is_in_root(path) {
+        whole.push(format!("unix:/{path}"));
+    }
+    // `dns:8.8.8.8/orders`
+    if host_port(first.as_bytes()).is_ok_and(|found| found.form != Form::Name) {
+        whole.push(format!("dns://{path}"));
+    }
+    if let Some(name) = endpoint.strip_prefix('@')
+        && !name.contains(':')
+    {
+        whole.push(format!("unix-abstract:{name}"));
+    }
+    endpoints.extend([
+        Cow::from(path.rsplit('@').next().unwrap_or_default()),
+        Cow::from(first),
+        Cow::from(endpoint.trim_matches(is_separator)),
+        Cow::from(endpoint.replace(' ', "")),
+        Cow::from(endpoint.replace(is_quote, "")),
+    ]);
+    whole.extend(
+        endpoints
+            .iter()
+            .map(|endpoint| list.with_endpoint(endpoint)),
+    );
+    whole
+}
+
+/// `*:80` is how some servers say where they listen.
+fn any_host(list: &mut List<'_>) {
+    let endpoint = list.target.endpoint();
+    list.slip(
+        ErrorKind::Host,
+        list.endpoint().start,
+        String::from("`*` is for servers to listen on, not to connect to"),
+        "the name of a server",
+        [list.with_endpoint(&endpoint.replacen('*', "localhost", 1))],
+    );
+}
+
+/// `_grpc._tcp.orders`: the owner of SRV records has no addresses.
+fn service_name(list: &mut List<'_>, host: &str, port: Option<u16>) {
+    let mut labels = host.split('.');
+    let is_service = labels.by_ref().take(2).all(|label| label.starts_with('_'))
+        && labels.next().is_some()
+        && port.is_none();
+    if !is_service {
+        return;
+    }
+    let authority = list.target.split().authority();
+    let server = authority.map(|span| span.text(list.target.as_str()));
+    list.slip(
+        ErrorKind::Scheme,
+        list.endpoint().start,
+        format!("`{host}` is a name of SRV records, and looked up as that of a host"),
+        "the scheme `srv` before such a name",
+        [format!("srv://{}/{host}", server.unwrap_or_default())],
+    );
 }
 
 /// A name that ends in a number: DNS has none, so it is an address with a slip.
 fn number(list: &mut List<'_>, host: &str) {
+    let written = host;
     let host = host.trim_end_matches('.');
     let last = host.rsplit('.').next().unwrap_or_default();
     if last.is_empty() || !last.bytes().all(|octet| octet.is_ascii_digit()) {
@@ -176,29 +184,20 @@ fn number(list: &mut List<'_>, host: &str) {
         })
         .collect::<Vec<_>>()
         .join(".");
+    let mut candidates = Vec::new();
     // `dns:5353` is read as host 5353 where a host of the name `dns` may be meant.
-    let opaque = list.target.opaque().is_some() && !host.contains('.');
-    let as_host = if opaque {
-        decode_text(list.target.as_str()).into_owned()
-    } else {
-        String::new()
-    };
-    list.push(
+    if list.target.opaque().is_some() && !host.contains('.') {
+        candidates.push(format!("dns:///{}", decode_text(list.target.as_str())));
+    }
+    // `010.0.0.1`, and `10.0.0.1.` as names may end.
+    if ip::v4(without_zeros.as_bytes()).is_some() {
+        candidates.push(list.with_endpoint(&endpoint.replacen(written, &without_zeros, 1)));
+    }
+    list.slip(
         ErrorKind::Host,
         list.endpoint().start,
         format!("`{host}` is looked up as a name, though it looks like a number"),
         "an IPv4 address of four numbers without leading zeros, or a name",
-        [
-            if opaque {
-                format!("dns:///{as_host}")
-            } else {
-                String::new()
-            },
-            if host == without_zeros || host.split('.').count() != 4 {
-                String::new()
-            } else {
-                list.with_endpoint(&endpoint.replacen(host, &without_zeros, 1))
-            },
-        ],
+        candidates,
     );
 }

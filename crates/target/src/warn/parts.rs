@@ -1,10 +1,13 @@
 //! The scheme, the authority, the query and the fragment.
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use super::List;
+use super::host::unusual;
+use crate::encode::decode_text;
 use crate::facts::{ViewFacts, names_a_scheme};
+use crate::host_port::Form;
 use crate::octets::Span;
 use crate::split::scheme_end;
 use crate::{ErrorKind, TargetRef};
@@ -18,7 +21,7 @@ pub(super) fn scheme(list: &mut List<'_>) {
             let colon = scheme_end(text.as_bytes()).unwrap_or_default();
             let name = text.get(..colon).unwrap_or_default();
             let rest = text.get(colon + 1..).unwrap_or_default();
-            list.push(
+            list.slip(
                 ErrorKind::Scheme,
                 0,
                 format!("unknown scheme `{name}`: all of it is taken for the endpoint"),
@@ -26,12 +29,16 @@ pub(super) fn scheme(list: &mut List<'_>) {
                 [format!("{}:{rest}", list.target.scheme())],
             );
         } else if is_path(list.target) {
-            list.push(
+            list.slip(
                 ErrorKind::Scheme,
                 0,
                 format!("`{raw}` looks like the path of a socket"),
                 "the scheme `unix` before a path",
-                [format!("unix:{text}")],
+                [
+                    format!("unix:{text}"),
+                    // `//host` lacks a scheme in front.
+                    raw.trim_start_matches('/').to_string(),
+                ],
             );
         }
         return;
@@ -42,7 +49,7 @@ pub(super) fn scheme(list: &mut List<'_>) {
         ViewFacts::Dns(_) | ViewFacts::Srv | ViewFacts::Xds | ViewFacts::Passthrough(_)
     );
     if one_slash && wants_three {
-        list.push(
+        list.slip(
             ErrorKind::Syntax,
             path.start,
             format!("one slash after `{}:`", list.target.scheme()),
@@ -64,20 +71,51 @@ pub(super) fn authority(list: &mut List<'_>) {
         return;
     };
     if let ViewFacts::Passthrough(_) = facts.view {
-        list.push(
+        list.slip(
             ErrorKind::Authority,
             authority.whole.start,
             String::from("`passthrough` ignores the authority"),
             "no authority",
             [list.with(authority.whole, "")],
         );
-    } else if let Some(userinfo) = authority.userinfo() {
-        list.push(
+        return;
+    }
+    if let Some(userinfo) = authority.userinfo() {
+        list.slip(
             ErrorKind::Authority,
             userinfo.start,
             String::from("the user before `@` is ignored"),
             "a host, with or without a port",
             [list.with(Span::new(userinfo.start, userinfo.end + 1), "")],
+        );
+    }
+}
+
+/// The DNS server, where the authority is one.
+pub(super) fn server(list: &mut List<'_>) {
+    let Some(authority) = list.target.facts().authority else {
+        return;
+    };
+    let host = decode_text(authority.host.text(list.target.as_str()));
+    if authority.form == Form::Name
+        && let Some((offset, odd)) = unusual(&host)
+        && odd.is_ascii()
+    {
+        list.slip(
+            ErrorKind::Authority,
+            authority.host.start + offset,
+            format!("the server `{host}` holds `{odd}`, which is in no host's name"),
+            "one server: a name or an address, and perhaps a port",
+            [list.with(authority.whole, host.get(..offset).unwrap_or_default())],
+        );
+    }
+    if authority.port == Some(0) {
+        list.slip(
+            ErrorKind::Authority,
+            authority.whole.end - 1,
+            String::from("nothing listens on port 0"),
+            "a port from 1 to 65535",
+            [list.with(authority.whole, &host)],
         );
     }
 }
@@ -97,6 +135,8 @@ pub(super) fn query_and_fragment(list: &mut List<'_>) {
         let Some(span) = span else { continue };
         let mark_at = span.start.saturating_sub(1);
         let (message, candidate) = if cuts_a_path {
+            // With nothing after it, it was not meant to be in the path.
+            let escape = if span.is_empty() { "" } else { escape };
             (
                 format!("`{mark}` ends the path: what follows is ignored"),
                 list.with(Span::new(mark_at, span.start), escape),
@@ -107,6 +147,6 @@ pub(super) fn query_and_fragment(list: &mut List<'_>) {
                 list.with(Span::new(mark_at, span.end), ""),
             )
         };
-        list.push(ErrorKind::Syntax, mark_at, message, "the end", [candidate]);
+        list.slip(ErrorKind::Syntax, mark_at, message, "the end", [candidate]);
     }
 }

@@ -5,13 +5,13 @@ use alloc::string::String;
 
 use super::List;
 use crate::ErrorKind;
-use crate::repair::ROOT_FOLDERS;
+use crate::repair::is_in_root;
 
 pub(super) fn unix(list: &mut List<'_>) {
     let path = list.target.path();
     let at = list.target.split().path().start;
     if path.ends_with('/') {
-        list.push(
+        list.slip(
             ErrorKind::Endpoint,
             list.target.split().path().end,
             format!("`{path}` is a folder"),
@@ -19,17 +19,17 @@ pub(super) fn unix(list: &mut List<'_>) {
             [],
         );
     }
-    if path.starts_with('~') {
-        list.push(
+    if path.starts_with(['~', '$']) {
+        list.slip(
             ErrorKind::Endpoint,
             at,
-            String::from("`~` is no shell's here: it is taken for a folder of that name"),
-            "the home folder's path",
+            format!("no shell reads `{path}`: it is taken for a path of that name"),
+            "the path itself",
             [],
         );
     }
     if let Some(name) = path.strip_prefix('@') {
-        list.push(
+        list.slip(
             ErrorKind::Endpoint,
             at,
             format!("`{path}` is taken for a file of that name"),
@@ -37,10 +37,8 @@ pub(super) fn unix(list: &mut List<'_>) {
             [format!("unix-abstract:{name}")],
         );
     }
-    if let Some((folder, _)) = path.split_once('/')
-        && ROOT_FOLDERS.contains(&folder)
-    {
-        list.push(
+    if is_in_root(&path) {
+        list.slip(
             ErrorKind::Endpoint,
             at,
             format!("`{path}` is relative to the working folder"),
@@ -55,7 +53,7 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
     let Some(rest) = name.strip_prefix(['@', '\0']) else {
         return;
     };
-    list.push(
+    list.slip(
         ErrorKind::Endpoint,
         list.target.split().path().start,
         String::from("the name's first character is part of it: the NUL is put in front anyway"),
@@ -66,7 +64,7 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
 
 pub(super) fn vsock(list: &mut List<'_>, cid: u32, port: u32) {
     if cid == u32::MAX || port == u32::MAX {
-        list.push(
+        list.slip(
             ErrorKind::Host,
             list.endpoint().start,
             String::from("4294967295 stands for any, which is for servers to listen on"),
