@@ -275,6 +275,16 @@ fn nothing_to_resolve() {
     assert!(Target::parse(&format!("unix:/{}", "a".repeat(106))).is_ok());
 }
 
+/// What an escape hides is not shown by a terminal.
+#[test]
+fn messages_have_no_control_characters() {
+    for text in ["unix:/tmp/%1B[31m/", "unix:~/%0A", "unix:tmp/%07"] {
+        let target = Target::parse(text).expect(text);
+        let message = target.warnings()[0].message().to_owned();
+        assert!(!message.contains(char::is_control), "{message:?}");
+    }
+}
+
 /// A message quotes the beginning of a long part.
 #[test]
 fn messages_are_short() {
@@ -373,6 +383,11 @@ fn warnings() {
     warns("unix:$HOME/x", &[(Endpoint, 5, None)]);
     warns("unix:@x", &[(Endpoint, 5, Some("unix-abstract:x"))]);
     warns("unix:tmp/x", &[(Endpoint, 5, Some("unix:/tmp/x"))]);
+    warns("unix:tmp/a%3F", &[(Endpoint, 5, Some("unix:/tmp/a%3F"))]);
+    warns(
+        "unix-abstract:%40a%00",
+        &[(Endpoint, 14, Some("unix-abstract:a%00"))],
+    );
     warns(
         "unix-abstract:@x",
         &[(Endpoint, 14, Some("unix-abstract:x"))],

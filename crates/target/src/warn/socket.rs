@@ -5,16 +5,18 @@ use alloc::string::String;
 
 use super::List;
 use crate::ErrorKind;
+use crate::octets::{Span, octet_at};
 use crate::repair::is_in_root;
 
 pub(super) fn unix(list: &mut List<'_>) {
     let path = list.target.path();
-    let at = list.target.split().path().start;
+    let span = list.target.split().path();
+    let written = span.text(list.target.as_str());
     if path.ends_with('/') {
         list.slip(
             ErrorKind::Endpoint,
-            list.target.split().path().end,
-            format!("`{path}` is a folder"),
+            span.end,
+            format!("`{written}` is a folder"),
             "the path of a socket",
             [],
         );
@@ -22,44 +24,51 @@ pub(super) fn unix(list: &mut List<'_>) {
     if path.starts_with(['~', '$']) {
         list.slip(
             ErrorKind::Endpoint,
-            at,
-            format!("no shell reads `{path}`: it is taken for a path of that name"),
+            span.start,
+            format!("no shell reads `{written}`: it is taken for a path of that name"),
             "the path itself",
             [],
         );
     }
-    if let Some(name) = path.strip_prefix('@') {
+    if path.starts_with('@') {
         list.slip(
             ErrorKind::Endpoint,
-            at,
-            format!("`{path}` is taken for a file of that name"),
+            span.start,
+            format!("`{written}` is taken for a file of that name"),
             "the scheme `unix-abstract` for an abstract name",
-            [format!("unix-abstract:{name}")],
+            [list.with(Span::new(0, first_octet(list).end), "unix-abstract:")],
         );
     }
     if is_in_root(&path) {
         list.slip(
             ErrorKind::Endpoint,
-            at,
-            format!("`{path}` is relative to the working folder"),
+            span.start,
+            format!("`{written}` is relative to the working folder"),
             "a slash before an absolute path",
-            [format!("unix:/{path}")],
+            [list.with(Span::new(span.start, span.start), "/")],
         );
     }
 }
 
 pub(super) fn unix_abstract(list: &mut List<'_>) {
-    let name = list.target.path();
-    let Some(rest) = name.strip_prefix(['@', '\0']) else {
+    if !list.target.path().starts_with(['@', '\0']) {
         return;
-    };
+    }
+    let first = first_octet(list);
     list.slip(
         ErrorKind::Endpoint,
-        list.target.split().path().start,
+        first.start,
         String::from("the name's first character is part of it: the NUL is put in front anyway"),
         "the name alone",
-        [format!("unix-abstract:{rest}")],
+        [list.with(first, "")],
     );
+}
+
+/// The first octet of the path, which may be escaped.
+fn first_octet(list: &List<'_>) -> Span {
+    let path = list.target.split().path();
+    let octets = path.of(list.target.as_str().as_bytes());
+    Span::new(path.start, path.start + octet_at(octets, 0).1)
 }
 
 pub(super) fn vsock(list: &mut List<'_>, cid: u32, port: u32) {
