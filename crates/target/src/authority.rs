@@ -128,6 +128,7 @@ const IS_REG_NAME: [bool; 256] = {
 };
 
 /// `[address]` or `[address]:port`.
+#[inline(always)]
 const fn literal(octets: &[u8]) -> Result<HostPort, Fault> {
     let Some(close) = find(octets, b']', 0) else {
         return Err(Fault::new(What::AuthorityBrackets, octets.len()));
@@ -246,6 +247,7 @@ const fn port_after(octets: &[u8], end: usize) -> Result<Option<u16>, Fault> {
 
 /// Checks what only a server that is asked must fulfil: a port after a colon, a name that DNS can
 /// hold.
+#[inline(always)]
 pub(crate) const fn check_server(text: &[u8], authority: &Authority) -> Result<(), Fault> {
     if let (Some(colon), None) = (authority.colon(), authority.port) {
         return Err(Fault::new(What::AuthorityPortMissing, colon + 1));
@@ -254,15 +256,18 @@ pub(crate) const fn check_server(text: &[u8], authority: &Authority) -> Result<(
     if !matches!(authority.form, Form::Name) || authority.host.is_empty() {
         return Ok(());
     }
-    let raw = authority.host.of(text);
+    match server_name(authority.host.of(text)) {
+        Ok(()) => Ok(()),
+        Err(fault) => Err(fault.shifted(authority.host.start)),
+    }
+}
+
+const fn server_name(raw: &[u8]) -> Result<(), Fault> {
     let Some(host) = Short::decode(raw) else {
-        return Err(Fault::new(What::AuthorityName, authority.host.start));
+        return Err(Fault::new(What::AuthorityName, 0));
     };
     match crate::host_port::name(host.as_slice()) {
         Ok(()) => Ok(()),
-        Err(fault) => Err(Fault::new(
-            What::AuthorityName,
-            authority.host.start + raw_index(raw, fault.at),
-        )),
+        Err(fault) => Err(Fault::new(What::AuthorityName, raw_index(raw, fault.at))),
     }
 }

@@ -78,30 +78,27 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
         Some(span) => Some(ok!(authority(text, span))),
         None => None,
     };
-    let endpoint = split.endpoint(text);
-    let raw = endpoint.of(text);
+    // Unix paths keep their slash: `unix:///` is the root, which is of no use, but a path.
+    let name = if kind.is_unix() {
+        split.path()
+    } else {
+        split.endpoint(text)
+    };
+    let raw = name.of(text);
     if split.escaped {
         if let Some(fragment) = split.fragment() {
             ok!(escapes_are_text(fragment.of(text), fragment.start));
         }
         if !kind.is_unix() {
-            ok!(escapes_are_text(raw, endpoint.start));
+            ok!(escapes_are_text(raw, name.start));
         }
     }
-    // `unix:///` is the root: of no use, but a path.
-    let needed = if kind.is_unix() {
-        split.path()
-    } else {
-        endpoint
-    };
-    if needed.is_empty() && !matches!(kind, Kind::Other) {
-        return Err(Fault::new(What::EndpointMissing, endpoint.start));
+    if name.is_empty() && !matches!(kind, Kind::Other) {
+        return Err(Fault::new(What::EndpointMissing, name.start));
     }
-    let view = match view(kind, split.path().of(text), raw, split.escaped) {
+    let view = match view(kind, raw, split.escaped) {
         Ok(view) => view,
-        // Unix paths keep their slash: they count from the path.
-        Err(fault) if kind.is_unix() => return Err(fault.shifted(split.path().start)),
-        Err(fault) => return Err(fault.shifted(endpoint.start)),
+        Err(fault) => return Err(fault.shifted(name.start)),
     };
     if let (Kind::Dns | Kind::Srv, Some(server)) = (kind, &authority) {
         ok!(check_server(text, server));
@@ -109,9 +106,9 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
     Ok(Facts { authority, view })
 }
 
-/// Faults count in `raw`, but for Unix sockets in `path`.
+/// Faults count in `raw`: the endpoint, or a Unix socket's path.
 #[inline(always)]
-const fn view(kind: Kind, path: &[u8], raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
+const fn view(kind: Kind, raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
     Ok(match kind {
         Kind::Dns => ViewFacts::Dns(ok!(dns(raw, escaped))),
         Kind::Srv => {
@@ -119,11 +116,11 @@ const fn view(kind: Kind, path: &[u8], raw: &[u8], escaped: bool) -> Result<View
             ViewFacts::Srv
         }
         Kind::Unix => {
-            ok!(socket_path(path, escaped, true));
+            ok!(socket_path(raw, escaped, true));
             ViewFacts::Unix
         }
         Kind::UnixAbstract => {
-            ok!(socket_path(path, escaped, false));
+            ok!(socket_path(raw, escaped, false));
             ViewFacts::UnixAbstract
         }
         Kind::Ipv4 => {

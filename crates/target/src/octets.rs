@@ -161,15 +161,17 @@ pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {
     true
 }
 
-/// Whether `text`, put in lower case, is `name`.
+/// Whether `scheme`, put in lower case, is `name`.
 #[inline(always)]
-pub(crate) const fn equal_lowered(text: &[u8], name: &[u8]) -> bool {
-    if text.len() != name.len() {
+pub(crate) const fn equal_lowered(scheme: &[u8], name: &[u8]) -> bool {
+    // Of all that a scheme may hold, only capitals lack this bit.
+    const LOWER: u8 = 0x20;
+    if scheme.len() != name.len() {
         return false;
     }
     let mut i = 0;
-    while i < text.len() {
-        if text[i].to_ascii_lowercase() != name[i] {
+    while i < scheme.len() {
+        if scheme[i] | LOWER != name[i] {
             return false;
         }
         i += 1;

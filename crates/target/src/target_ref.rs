@@ -110,8 +110,8 @@ impl<'a> TargetRef<'a> {
 
     /// The path without escapes, with its leading slash where it has one.
     ///
-    /// A text without a known scheme has the path `/<text>`. Octets that are no UTF-8 become
-    /// U+FFFD, which only Unix sockets' paths and schemes without a typed view can have.
+    /// A text without a known scheme has the path `/<text>`. Octets that are no UTF-8, which only
+    /// Unix sockets' paths can have, become U+FFFD.
     #[must_use]
     pub fn path(&self) -> Cow<'a, str> {
         let path = decode_text(self.split.path().text(self.text));
