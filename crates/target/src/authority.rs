@@ -1,7 +1,7 @@
 //! The authority of a URI: `userinfo@host:port`.
 
 use crate::fault::{Fault, What, ok};
-use crate::host_port::{Form, HostPort};
+use crate::host_port::{Form, HostPort, name};
 use crate::ip;
 use crate::octets::{Short, Span, escapes_are_text, find, octet_at, raw_index};
 
@@ -248,7 +248,11 @@ const fn port_after(octets: &[u8], end: usize) -> Result<Option<u16>, Fault> {
 /// Checks what only a server that is asked must fulfil: a port after a colon, a name that DNS can
 /// hold.
 #[inline(always)]
-pub(crate) const fn check_server(text: &[u8], authority: &Authority) -> Result<(), Fault> {
+pub(crate) const fn check_server(
+    text: &[u8],
+    authority: &Authority,
+    escaped: bool,
+) -> Result<(), Fault> {
     if let (Some(colon), None) = (authority.colon(), authority.port) {
         return Err(Fault::new(What::AuthorityPortMissing, colon + 1));
     }
@@ -256,18 +260,27 @@ pub(crate) const fn check_server(text: &[u8], authority: &Authority) -> Result<(
     if !matches!(authority.form, Form::Name) || authority.host.is_empty() {
         return Ok(());
     }
-    match server_name(authority.host.of(text)) {
+    let raw = authority.host.of(text);
+    let checked = if escaped {
+        escaped_name(raw)
+    } else {
+        name(raw)
+    };
+    match checked {
         Ok(()) => Ok(()),
-        Err(fault) => Err(fault.shifted(authority.host.start)),
+        Err(fault) => Err(Fault::new(
+            What::AuthorityName,
+            authority.host.start + fault.at,
+        )),
     }
 }
 
-const fn server_name(raw: &[u8]) -> Result<(), Fault> {
+const fn escaped_name(raw: &[u8]) -> Result<(), Fault> {
     let Some(host) = Short::decode(raw) else {
-        return Err(Fault::new(What::AuthorityName, 0));
+        return Err(Fault::new(What::HostTooLong, 0));
     };
-    match crate::host_port::name(host.as_slice()) {
+    match name(host.as_slice()) {
         Ok(()) => Ok(()),
-        Err(fault) => Err(Fault::new(What::AuthorityName, raw_index(raw, fault.at))),
+        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
     }
 }

@@ -101,7 +101,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
         Err(fault) => return Err(fault.shifted(name.start)),
     };
     if let (Kind::Dns | Kind::Srv, Some(server)) = (kind, &authority) {
-        ok!(check_server(text, server));
+        ok!(check_server(text, server, split.escaped));
     }
     Ok(Facts { authority, view })
 }
@@ -112,7 +112,7 @@ const fn view(kind: Kind, raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault>
     Ok(match kind {
         Kind::Dns => ViewFacts::Dns(ok!(dns(raw, escaped))),
         Kind::Srv => {
-            ok!(srv(raw));
+            ok!(srv(raw, escaped));
             ViewFacts::Srv
         }
         Kind::Unix => {
@@ -154,21 +154,27 @@ const fn dns(raw: &[u8], escaped: bool) -> Result<HostPort, Fault> {
     Err(Fault::new(fault.what, raw_index(raw, fault.at)))
 }
 
-const fn srv(raw: &[u8]) -> Result<(), Fault> {
+const fn srv(raw: &[u8], escaped: bool) -> Result<(), Fault> {
+    if !escaped {
+        return service_name(raw);
+    }
     let Some(decoded) = Short::decode(raw) else {
         return Err(Fault::new(What::HostTooLong, 0));
     };
-    let octets = decoded.as_slice();
+    match service_name(decoded.as_slice()) {
+        Ok(()) => Ok(()),
+        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
+    }
+}
+
+const fn service_name(octets: &[u8]) -> Result<(), Fault> {
     if ip::any(octets).is_some() || octets[0] == b'[' {
         return Err(Fault::new(What::HostNotName, 0));
     }
     if let Some(colon) = find(octets, b':', 0) {
-        return Err(Fault::new(What::PortUnwanted, raw_index(raw, colon)));
+        return Err(Fault::new(What::PortUnwanted, colon));
     }
-    match name(octets) {
-        Ok(()) => Ok(()),
-        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
-    }
+    name(octets)
 }
 
 const fn socket_path(path: &[u8], escaped: bool, in_file_system: bool) -> Result<(), Fault> {
