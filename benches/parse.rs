@@ -6,7 +6,7 @@
 
 use std::hint::black_box;
 
-use criterion::{Criterion, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use fluent_uri::Uri as FluentUri;
 use http::Uri;
 use trunkline_benches::allocations::{CountingAllocator, allocations};
@@ -62,5 +62,19 @@ fn parse(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, parse);
+/// Target by target, beside the parser that most programs have.
+fn parse_each(c: &mut Criterion) {
+    let mut group = c.benchmark_group("parse/one target");
+    for (target, uri) in TARGETS {
+        group.bench_function(BenchmarkId::new("TargetRef", target), |bencher| {
+            bencher.iter(|| black_box(TargetRef::parse(black_box(target))).is_ok());
+        });
+        group.bench_function(BenchmarkId::new("url::Url", target), |bencher| {
+            bencher.iter(|| black_box(Url::parse(black_box(uri))).is_ok());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, parse, parse_each);
 criterion_main!(benches);
