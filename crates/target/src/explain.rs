@@ -17,7 +17,7 @@ pub(crate) fn explain(text: &str, schemes: Schemes<'_>, fault: Fault) -> ParseEr
     ParseError(Box::new(Finding {
         kind: fault.what.kind(),
         at: fault.at,
-        message: message(text, schemes, fault),
+        message: printable(message(text, schemes, fault)),
         expected: fault.what.expected(),
         suggestion: suggest(text, schemes, fault),
     }))
@@ -111,6 +111,22 @@ fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
         What::PortNotNumber => format!("the port in `{endpoint}` is not a number"),
         What::PortRange => format!("the port in `{endpoint}` is above 65535"),
         What::PortUnwanted => format!("`{endpoint}` has a port"),
+    }
+}
+
+/// A message that may be printed: control characters in what it quotes (a target may hold those
+/// above U+007F) would steer the terminal.
+pub(crate) fn printable(message: String) -> String {
+    match message.contains(char::is_control) {
+        true => message.chars().map(as_printed).collect(),
+        false => message,
+    }
+}
+
+fn as_printed(c: char) -> String {
+    match c.is_control() {
+        true => c.escape_unicode().collect(),
+        false => String::from(c),
     }
 }
 

@@ -275,14 +275,22 @@ fn nothing_to_resolve() {
     assert!(Target::parse(&format!("unix:/{}", "a".repeat(106))).is_ok());
 }
 
-/// What an escape hides is not shown by a terminal.
+/// A message steers no terminal: neither by what an escape hides nor by what is quoted as it is.
 #[test]
 fn messages_have_no_control_characters() {
-    for text in ["unix:/tmp/%1B[31m/", "unix:~/%0A", "unix:tmp/%07"] {
+    for text in [
+        "unix:/tmp/%1B[31m/",
+        "unix:~/%0A",
+        "unix:tmp/%07",
+        "dns:///a\u{9b}31mb",
+    ] {
         let target = Target::parse(text).expect(text);
-        let message = target.warnings()[0].message().to_owned();
+        let message = target.warnings()[0].to_string();
         assert!(!message.contains(char::is_control), "{message:?}");
     }
+    let error = Target::parse("dns://my\u{9b}31m:5000").expect_err("no endpoint");
+    let message = error.to_string();
+    assert!(!message.contains(char::is_control), "{message:?}");
 }
 
 /// A message quotes the beginning of a long part.

@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::error::Finding;
+use crate::explain::printable;
 use crate::facts::ViewFacts;
 use crate::octets::{Span, raw_index};
 use crate::schemes::Schemes;
@@ -86,7 +87,7 @@ impl List<'_> {
             finding: Finding {
                 kind,
                 at,
-                message,
+                message: printable(message),
                 expected,
                 suggestion: None,
             },
