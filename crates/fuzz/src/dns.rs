@@ -209,3 +209,28 @@ fn plain_line(at: usize, line: &[u8], name: &str) -> Option<IpAddr> {
     let address = address.parse().ok()?;
     names.iter().any(named).then_some(address)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{ID, NAME, TYPES, read_reply};
+    use trunkline_dns::wire::Reply;
+    use trunkline_dns::{Name, Transport};
+
+    /// The corpus is what it is meant to be: answers of every type are in it.
+    #[test]
+    fn the_corpus_has_answers() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/dns_packet");
+        let name = Name::parse(NAME).expect("a name");
+        let mut found = [0; TYPES.len()];
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let message = std::fs::read(entry.expect("an entry").path()).expect("a file");
+            for (found, (record_type, _)) in found.iter_mut().zip(TYPES) {
+                let reply = read_reply(&message, ID, &name, record_type, Transport::Tcp);
+                *found += usize::from(matches!(reply, Reply::Found(_)));
+            }
+        }
+        assert!(!found.contains(&0), "{found:?} of {TYPES:?}");
+    }
+}
