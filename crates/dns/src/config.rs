@@ -48,6 +48,7 @@ pub struct ClientConfig {
     pub(crate) attempts: Option<u8>,
     pub(crate) deadline: Duration,
     pub(crate) tcp_only: Option<bool>,
+    pub(crate) tcp_idle: Duration,
     pub(crate) edns: bool,
     pub(crate) case_randomization: bool,
     pub(crate) cookies: bool,
@@ -91,6 +92,7 @@ impl ClientConfig {
             attempts: None,
             deadline: Duration::from_secs(30),
             tcp_only: None,
+            tcp_idle: Duration::from_secs(10),
             edns: true,
             case_randomization: false,
             cookies: false,
@@ -175,6 +177,13 @@ impl ClientConfig {
     /// Whether to ask over TCP from the start; default: what `resolv.conf` says, else no.
     pub fn tcp_only(mut self, on: bool) -> Self {
         self.tcp_only = Some(on);
+        self
+    }
+
+    /// For how long a TCP connection that no lookup uses is kept for the next one; default 10 s. With
+    /// zero none is kept.
+    pub fn tcp_idle(mut self, idle: Duration) -> Self {
+        self.tcp_idle = idle;
         self
     }
 

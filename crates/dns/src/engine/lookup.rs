@@ -124,24 +124,19 @@ impl Lookup {
 
     /// A datagram came; `cut` when it was longer than the buffer.
     pub fn handle_datagram(&mut self, socket: SocketId, datagram: &[u8], cut: bool, now: Instant) {
-        self.handle_message(socket, datagram, cut, now);
+        self.match_message(socket, datagram, cut, now);
         self.advance(now);
     }
 
-    /// Octets came over a connection.
-    pub fn handle_stream(&mut self, socket: SocketId, bytes: &[u8], now: Instant) {
-        let messages = match self.sockets.get_mut(socket) {
-            Some(socket) => socket.messages(bytes),
-            None => return,
-        };
-        for message in messages {
-            self.handle_message(socket, &message, false, now);
-        }
+    /// A whole message came over a connection.
+    pub fn handle_message(&mut self, socket: SocketId, message: &[u8], now: Instant) {
+        self.match_message(socket, message, false, now);
         self.advance(now);
     }
 
-    /// The server closed a connection. What it has not answered is asked once more over a new one
-    /// (RFC 7766 section 6.2.4); the second time counts as a failure.
+    /// The server closed a connection that had stood, or reset it. What it has not answered is asked
+    /// once more over one of its own (RFC 7766 section 6.2.4): some servers close after a few
+    /// answers. The second time counts as a failure.
     pub fn handle_closed(&mut self, socket: SocketId, now: Instant) {
         self.sockets.remove(socket);
         self.outputs.push_back(Output::Close { socket });

@@ -92,15 +92,16 @@ impl Memory {
         &self.settings
     }
 
-    /// Takes new settings. Answers and winners of other servers or another search list are
-    /// forgotten; what is known of a server stays.
-    pub fn set_settings(&mut self, settings: Settings) {
+    /// Takes new settings; whether they differ from those in force. Answers and winners of other
+    /// servers or another search list are forgotten; what is known of a server stays.
+    pub fn set_settings(&mut self, settings: Settings) -> bool {
         if settings == self.settings {
-            return;
+            return false;
         }
         self.cache.clear();
         self.winners.clear();
         self.settings = settings;
+        true
     }
 
     /// Makes the plan of a lookup that starts at `now`.

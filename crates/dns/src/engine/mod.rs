@@ -3,10 +3,12 @@
 //! [`Memory`] is what a client knows between lookups: servers, cached answers, which candidate of
 //! the search list had won. It makes the [`Plan`] of a lookup. A [`Lookup`] carries the plan out:
 //! tell it what happened with its `handle_*` methods, perform what [`Lookup::poll_output`] says,
-//! and hand each [`Report`] back to the memory.
+//! and hand each [`Report`] back to the memory. A [`Connection`] is what carries the questions of
+//! many lookups over TCP.
 
 mod ask;
 mod cache;
+mod connection;
 mod local;
 mod lookup;
 mod memory;
@@ -18,6 +20,7 @@ mod settings;
 mod socket;
 
 pub use self::cache::Cached;
+pub use self::connection::{Asker, Connection, End};
 #[cfg(feature = "io")]
 pub(crate) use self::local::check_name;
 pub use self::local::{Local, local_answer};

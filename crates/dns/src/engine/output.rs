@@ -23,21 +23,25 @@ pub enum Output {
         /// Whether it may be one that other lookups use too.
         shared: bool,
     },
-    /// Connect to this server over TCP; tell of success by sending what follows.
+    /// Join a connection to this server, which is made where none stands that takes one more
+    /// question (see [`Connection`](super::Connection)).
     OpenTcp {
-        /// What the connection is called from now on.
+        /// What the share in the connection is called from now on.
         socket: SocketId,
         /// The server.
         server: SocketAddr,
+        /// Whether it may be one that other lookups use too; else it is made anew and serves this
+        /// question alone.
+        shared: bool,
     },
-    /// Send this: one datagram, or a message with its length, in one write.
+    /// Send this: one datagram, or one message over a connection.
     Send {
         /// Where.
         socket: SocketId,
         /// The octets.
         bytes: Vec<u8>,
     },
-    /// Close the socket; nothing of it is of interest any more.
+    /// Close the socket, or leave the connection; nothing of it is of interest any more.
     Close {
         /// Which.
         socket: SocketId,

@@ -30,6 +30,7 @@ impl Client {
     /// A client; no I/O happens before the first lookup is polled.
     #[must_use]
     pub fn new(runtime: Arc<dyn Runtime>, config: ClientConfig) -> Self {
+        let pool = Arc::new(Pool::new(config.tcp_idle));
         let state = State {
             files: Files::new(config),
             memory: None,
@@ -38,7 +39,7 @@ impl Client {
         };
         let shared = Shared {
             runtime,
-            pool: Arc::default(),
+            pool,
             state: Mutex::new(state),
         };
         Self {
@@ -150,8 +151,11 @@ impl Shared {
     }
 
     fn look(&self, state: &mut State, now: Instant) {
-        if let Some(settings) = state.files.look(now) {
-            self.memory(state).set_settings(settings);
+        if let Some(settings) = state.files.look(now)
+            && self.memory(state).set_settings(settings)
+        {
+            // The servers may be others now.
+            self.pool.clear();
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use trunkline_runtime::{Runtime, TcpOptions, Timer, UdpOptions};
+use trunkline_runtime::{Runtime, Timer, UdpOptions};
 
 use super::pool::Pool;
 use super::socket::{Brought, Socket};
@@ -108,13 +108,16 @@ impl Driver {
                     };
                     self.open(socket, made);
                 }
-                Output::OpenTcp { socket, server } => {
-                    let connect = self.runtime.connect_tcp(server, &TcpOptions::default());
-                    let connecting = Socket::Connecting {
-                        connect,
-                        unsent: Vec::new(),
+                Output::OpenTcp {
+                    socket,
+                    server,
+                    shared,
+                } => {
+                    let share = match shared {
+                        true => self.pool.join(&self.runtime, server),
+                        false => self.pool.connect(&self.runtime, server),
                     };
-                    self.open(socket, Ok(connecting));
+                    self.open(socket, Ok(Socket::Tcp(share)));
                 }
                 Output::Send { socket, bytes } => {
                     let open = self.sockets.iter_mut().find(|open| open.id == socket);
@@ -175,9 +178,8 @@ impl Driver {
                         self.lookup
                             .handle_datagram(open.id, datagram, received.truncated, now);
                     }
-                    Poll::Ready(Ok(Brought::Octets(count))) => {
-                        let octets = buffer.get(..count).unwrap_or(&buffer);
-                        self.lookup.handle_stream(open.id, octets, now);
+                    Poll::Ready(Ok(Brought::Message(message))) => {
+                        self.lookup.handle_message(open.id, &message, now);
                     }
                     Poll::Ready(Ok(Brought::End)) => {
                         self.lookup.handle_closed(open.id, now);

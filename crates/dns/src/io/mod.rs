@@ -5,6 +5,7 @@
 mod client;
 #[cfg(feature = "connect")]
 mod connect;
+mod connection;
 mod driver;
 mod files;
 mod flight;

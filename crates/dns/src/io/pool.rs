@@ -1,12 +1,15 @@
-//! UDP sockets that lookups share.
+//! Sockets that lookups share.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use trunkline_runtime::{Received, Runtime, UdpOptions, UdpSocket};
+
+use super::connection::{self, Share};
 
 /// A socket serves so many lookups: then the port is another one, so that who looks for it has
 /// little time.
@@ -14,16 +17,70 @@ const LOOKUPS: u32 = 64;
 /// Datagrams that are read in one turn.
 const TURN: usize = 64;
 
-/// The sockets in use, one a server.
-#[derive(Debug, Default)]
+/// The sockets that lookups of a client share. Where it goes, they go.
+#[derive(Debug)]
 pub(super) struct Pool {
-    current: Mutex<BTreeMap<SocketAddr, (Arc<Shared>, u32)>>,
+    /// For how long a connection stays open that nobody uses.
+    idle: Duration,
+    current: Mutex<Current>,
+}
+
+#[derive(Debug, Default)]
+struct Current {
+    /// The UDP sockets, one a server, with how many lookups have used it.
+    sockets: BTreeMap<SocketAddr, (Arc<Shared>, u32)>,
+    /// The TCP connections: one a server, more where it is full.
+    connections: BTreeMap<SocketAddr, Vec<Arc<connection::Shared>>>,
 }
 
 impl Pool {
+    pub(super) fn new(idle: Duration) -> Self {
+        Self {
+            idle,
+            current: Mutex::default(),
+        }
+    }
+
+    fn current(&self) -> MutexGuard<'_, Current> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets go of all: those who use them stay until they are done.
+    pub(super) fn clear(&self) {
+        let Current {
+            sockets,
+            connections,
+        } = std::mem::take(&mut *self.current());
+        drop(sockets);
+        for connection in connections.values().flatten() {
+            connection.retire();
+        }
+    }
+
+    /// A share in a connection to the server, which is made where there is none with room.
+    pub(super) fn join(&self, runtime: &Arc<dyn Runtime>, server: SocketAddr) -> Share {
+        let mut current = self.current();
+        let connections = current.connections.entry(server).or_default();
+        connections.retain(|connection| !connection.is_over());
+        if let Some(share) = connections.iter().find_map(connection::Shared::join) {
+            return share;
+        }
+        let share = connection::Shared::connect(runtime, server, self.idle);
+        connections.push(Arc::clone(share.connection()));
+        share
+    }
+
+    /// A connection that nobody else uses.
+    pub(super) fn connect(&self, runtime: &Arc<dyn Runtime>, server: SocketAddr) -> Share {
+        let share = connection::Shared::connect(runtime, server, self.idle);
+        share.connection().retire();
+        share
+    }
+
     /// A share in the server's socket, which is made where there is none that may be used.
     pub(super) fn take(&self, runtime: &dyn Runtime, server: SocketAddr) -> io::Result<Member> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current();
+        let current = &mut current.sockets;
         if let Some((shared, lookups)) = current.get_mut(&server)
             && *lookups < LOOKUPS
             && !shared.lock().is_dead()
@@ -43,6 +100,12 @@ impl Pool {
         let member = Shared::join(&shared, 1);
         current.insert(server, (shared, 1));
         Ok(member)
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -18,14 +18,13 @@ pub(crate) struct Query<'a> {
 /// The COOKIE option (RFC 7873 section 4).
 pub(crate) const COOKIE: u16 = 10;
 
-/// Encodes a query after `prefix` octets of zero, where a length may be written.
+/// Encodes a query.
 ///
 /// Recursion is desired, checking is not disabled, there is one question of class IN; EDNS version
 /// 0 without DNSSEC.
-pub(crate) fn encode(query: Query<'_>, prefix: usize) -> Vec<u8> {
+pub(crate) fn encode(query: Query<'_>) -> Vec<u8> {
     const RECURSION_DESIRED: u16 = 0x0100;
-    let mut out = Vec::with_capacity(prefix + 12 + query.name.wire().len() + 5 + 11 + 44);
-    out.resize(prefix, 0);
+    let mut out = Vec::with_capacity(12 + query.name.wire().len() + 5 + 11 + 44);
     let mut put = |value: u16| out.extend_from_slice(&value.to_be_bytes());
     for value in [query.id, RECURSION_DESIRED, 1, 0, 0, u16::from(query.edns)] {
         put(value);

@@ -5,6 +5,7 @@ mod answers;
 mod anti_spoofing;
 mod cache;
 mod config;
+mod connection;
 mod hostile;
 mod loopback;
 mod message;

@@ -179,6 +179,11 @@ impl Sim {
         self.world().entropy_calls
     }
 
+    /// How many things are still to happen: packets, ends, timers.
+    pub(crate) fn pending(&self) -> usize {
+        self.world().events.len()
+    }
+
     pub(crate) fn open_sockets(&self) -> usize {
         self.world()
             .sockets
@@ -266,7 +271,6 @@ impl Sim {
             Event::Timer { waker } => Some(waker),
             Event::Connected { socket } => world.wake(socket),
             Event::Deliver { socket, act } => {
-                let tcp = matches!(act, Act::Octets(_) | Act::Close);
                 let Some(wire) = world.sockets.get_mut(&socket) else {
                     return true;
                 };
@@ -277,7 +281,6 @@ impl Sim {
                     }
                     Act::Close => wire.end = true,
                 }
-                let _ = tcp;
                 world.wake(socket)
             }
         };

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use trunkline_dns::{LookupErrorKind, Outcome, Transport};
+use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Outcome, Transport};
 
+use crate::anti_spoofing::join;
 use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
 use crate::sim::{Accept, Act, Sim};
 use crate::support::{
@@ -163,7 +164,7 @@ fn s2_12_a_stuck_connection_is_left() {
     let client = client(&sim, config(&[ONE]).tcp_only(true));
     check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
     assert!(sim.elapsed() < ms(2010), "{:?}", sim.elapsed());
-    assert_eq!(sim.open_sockets(), 0);
+    assert_eq!(sim.open_sockets(), 1);
 }
 
 /// 12: a message with another id over TCP is passed over.
@@ -231,10 +232,233 @@ fn s2_13_queries_share_a_connection() {
     });
     let client = client(&sim, config(&[ONE]).tcp_only(true));
     check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
-    let sockets: BTreeSet<_> = sim.seen().iter().map(|seen| seen.asked.socket).collect();
-    assert_eq!(sockets.len(), 1);
+    assert_eq!(connections(&sim), 1);
     assert_eq!(sim.writes().len(), 1, "both leave in one write");
+}
+
+/// How many connections the queries came over.
+fn connections(sim: &Sim) -> usize {
+    let seen = sim.seen();
+    let tcp = seen
+        .iter()
+        .filter(|seen| seen.asked.transport == Transport::Tcp);
+    let sockets: BTreeSet<_> = tcp.map(|seen| seen.asked.socket).collect();
+    sockets.len()
+}
+
+/// 13: lookups, one after the other and at the same time, go over one connection; answers come in
+/// any order.
+#[test]
+fn s2_13_lookups_share_a_connection() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let number: u64 = asked.name[1..3].parse().expect("a number");
+        asked.address(number as u8).after(100 - number)
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    for round in 0..2 {
+        let lookups = (10..42).map(|number| {
+            let name = format!("h{number}.test.");
+            client.lookup_ip(&name, Families::Ipv4)
+        });
+        let answers = sim.run(join(lookups.collect()));
+        for (answer, number) in answers.iter().zip(10..) {
+            let answer = answer.as_ref().expect("an answer");
+            assert_eq!(texts(answer), [ip4(number)], "round {round}");
+        }
+    }
+    assert_eq!((sim.seen().len(), connections(&sim)), (64, 1));
+    let ids: BTreeSet<_> = sim.seen()[..32].iter().map(|seen| seen.asked.id).collect();
+    assert_eq!(ids.len(), 32, "unique among those under way");
+}
+
+/// 13: a full connection is no reason to wait: the next question opens another one.
+#[test]
+fn s2_13_more_than_32_in_flight_take_another_connection() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(5));
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    let lookups = (0..33).map(|number| {
+        let name = format!("h{number}.test.");
+        client.lookup_ip(&name, Families::Ipv4)
+    });
+    let answers = sim.run(join(lookups.collect()));
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!(connections(&sim), 2);
+}
+
+/// 13: one question of two lookups is under way once.
+#[test]
+fn s2_13_no_question_is_outstanding_twice() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(20));
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    let lookups = [Families::Ipv4, Families::Both].map(|of| client.lookup_ip("a.test.", of));
+    let answers = sim.run(join(lookups.into()));
+    assert!(answers.iter().all(Result::is_ok));
+    let asked: Vec<_> = sim.seen().iter().map(|seen| seen.asked.code).collect();
+    assert_eq!(asked, [A, AAAA]);
+}
+
+/// 13: a truncated reply over UDP uses the connection that stands, and leaves one.
+#[test]
+fn s2_13_truncation_uses_the_connection_that_stands() {
+    let (sim, client) = one(|asked| match asked.transport {
+        Transport::Udp => asked.reply().truncated().after(1),
+        Transport::Tcp => asked.address(1).after(1),
+    });
+    for name in ["a.test.", "b.test."] {
+        check4(&sim, &client, name, Ok(&[&ip4(1)]));
+    }
+    assert_eq!((connections(&sim), sim.open_sockets()), (1, 1));
+}
+
+/// 13: after 10 s without a question, and not before, an idle connection is closed; nothing is left
+/// that would happen.
+#[test]
+fn s2_13_an_idle_connection_is_closed() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    sim.pass(ms(9990));
+    assert_eq!(sim.open_sockets(), 1);
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
+    sim.pass(ms(9990));
+    assert_eq!((connections(&sim), sim.open_sockets()), (1, 1));
+    sim.pass(ms(11));
+    assert_eq!((sim.open_sockets(), sim.pending()), (0, 0));
+    check4(&sim, &client, "c.test.", Ok(&[&ip4(1)]));
+    assert_eq!(connections(&sim), 2);
+}
+
+/// 13: how long it stays is set; with zero it goes with its last question.
+#[test]
+fn s2_13_the_idle_time_is_set() {
+    for idle in [0, 500] {
+        let sim = Sim::new();
+        sim.server(ONE, |asked| asked.address(1).after(1));
+        let config = config(&[ONE]).tcp_only(true).tcp_idle(ms(idle));
+        let client = client(&sim, config);
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+        let start = sim.elapsed();
+        while sim.open_sockets() > 0 {
+            sim.pass(ms(1));
+        }
+        assert!(sim.elapsed() - start <= ms(idle + 1));
+        assert!(sim.elapsed() - start >= ms(idle));
+    }
+}
+
+/// 13: a FIN without a question under way is quiet: the next one goes over a new connection, at
+/// once.
+#[test]
+fn s2_13_a_quiet_end_is_no_failure() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let reply = asked.address(1).after(1);
+        [reply, vec![(ms(5), Act::Close)]].concat()
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    sim.pass(ms(5));
     assert_eq!(sim.open_sockets(), 0);
+    let answer = lookup4(&sim, &client, "b.test.").expect("an answer");
+    assert_eq!(outcomes(&answer.attempts), [Outcome::Answered(1)]);
+    assert_eq!(connections(&sim), 2);
+}
+
+/// 13: a FIN or a reset under the questions of several lookups puts each of them on a new
+/// connection.
+#[test]
+fn s2_13_an_end_under_questions_asks_them_again() {
+    for end in [Act::Close, Act::Refuse] {
+        let sim = Sim::new();
+        let mut first = None;
+        sim.server(ONE, move |asked| {
+            match *first.get_or_insert(asked.socket) == asked.socket {
+                true => vec![(ms(5), end.clone())],
+                false => asked.address(1).after(1),
+            }
+        });
+        let client = client(&sim, config(&[ONE]).tcp_only(true));
+        let lookups = ["a.test.", "b.test.", "c.test."];
+        let lookups = lookups.map(|name| client.lookup_ip(name, Families::Both));
+        for answer in sim.run(join(lookups.into())) {
+            let answer = answer.expect("an answer");
+            assert_eq!(texts(&answer), [ip4(1), ip6(1)]);
+            let answered = [Outcome::Answered(1), Outcome::Answered(1)];
+            assert_eq!(outcomes(&answer.attempts), answered);
+        }
+        assert_eq!(sim.seen().len(), 12, "each was sent twice");
+    }
+}
+
+/// 13: a server that closes after each answer gets all questions answered all the same.
+#[test]
+fn s2_13_a_server_that_answers_once_a_connection() {
+    let sim = Sim::new();
+    let mut served = BTreeSet::new();
+    sim.server(ONE, move |asked| match served.insert(asked.socket) {
+        true => [asked.address(1).after(1), vec![(ms(1), Act::Close)]].concat(),
+        false => Vec::new(),
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    let lookups = ["a.test.", "b.test.", "c.test.", "d.test."];
+    let lookups = lookups.map(|name| client.lookup_ip(name, Families::Both));
+    let answers = sim.run(join(lookups.into()));
+    assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+    assert!(sim.elapsed() < ms(20), "{:?}", sim.elapsed());
+}
+
+/// 13: one who gives up leaves the others their connection, and takes it from those who come.
+#[test]
+fn s2_13_a_lookup_that_is_dropped_takes_nothing_from_others() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| match &*asked.name {
+        "slow.test." => Vec::new(),
+        _ => asked.address(1).after(20),
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true));
+    let mut slow = client.lookup_ip("slow.test.", Families::Ipv4);
+    let mut other = client.lookup_ip("a.test.", Families::Ipv4);
+    let until = sim.elapsed_instant() + ms(10);
+    let both = join(vec![&mut slow, &mut other]);
+    assert!(sim.run_until(both, Some(until)).is_none());
+    drop(slow);
+    sim.run(other).expect("an answer");
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
+    assert_eq!((connections(&sim), sim.open_sockets()), (2, 1));
+}
+
+/// 13: with the client go its connections; with a change of its servers go those of before.
+#[test]
+fn s2_13_the_client_takes_its_connections_along() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    sim.server(TWO, |asked| asked.address(2).after(1));
+    let path = std::env::temp_dir().join(format!("trunkline-s2-13-{}", std::process::id()));
+    let conf = |server: &str| {
+        let text = format!(
+            "nameserver {server}
+options use-vc
+"
+        );
+        std::fs::write(&path, text).expect("written");
+    };
+    conf("10.0.0.1");
+    let config = ClientConfig::system().resolv_conf_file(&path).no_hosts();
+    let client = client(&sim, config.tcp_idle(ms(60_000)));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    sim.pass(ms(6000));
+    conf("10.0.0.2 ");
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
+    sim.pass(ms(1));
+    assert_eq!((connections(&sim), sim.open_sockets()), (2, 1));
+    drop(client);
+    sim.pass(ms(1));
+    assert_eq!(sim.open_sockets(), 0);
+    std::fs::remove_file(&path).expect("removed");
 }
 
 /// 13: a connection that is closed under two queries is replaced once; the second time the server

@@ -14,7 +14,7 @@ const MAX_BAD_COOKIES: u8 = 3;
 
 impl Lookup {
     /// A message came: a datagram, or one of a stream.
-    pub(super) fn handle_message(
+    pub(super) fn match_message(
         &mut self,
         socket: SocketId,
         message: &[u8],

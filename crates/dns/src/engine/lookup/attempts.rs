@@ -132,19 +132,23 @@ impl Lookup {
     pub(super) fn send(&mut self, ask: usize, copy: bool) {
         let record_type = self.asks[ask].record_type;
         let candidate = self.candidate;
-        let (own, pool) = (self.plan.own_sockets.then_some(ask), self.plan.udp_pool);
+        let (own, pool) = (self.plan.own_sockets, self.plan.udp_pool);
         let Some(active) = self.asks[ask].active_mut() else {
             return;
         };
+        let exchange = &mut active.attempt;
+        let tcp = exchange.transport == Transport::Tcp;
         let attempt = Attempt {
             candidate,
             round: active.round,
             copy,
-            // What is sent again leaves from a port of its own.
-            shared: pool && !copy && active.round == 0,
-            own,
+            // What is sent again leaves from a port of its own, or over a connection of its own.
+            shared: match tcp {
+                true => !exchange.reconnected,
+                false => pool && !copy && active.round == 0,
+            },
+            own: (own || tcp).then_some(ask),
         };
-        let exchange = &mut active.attempt;
         let wanted = Socket::wanted(active.server, exchange.transport, attempt, 1 << ask);
         let address = self.plan.servers[active.server].address;
         let socket = self.sockets.take(&wanted, &mut self.outputs, address);
@@ -158,15 +162,7 @@ impl Lookup {
             edns: exchange.edns,
             cookie: exchange.cookie.as_deref(),
         };
-        let bytes = match exchange.transport {
-            Transport::Udp => encode(query, 0),
-            Transport::Tcp => {
-                let mut bytes = encode(query, 2);
-                let length = u16::try_from(bytes.len() - 2).unwrap_or(u16::MAX);
-                bytes[..2].copy_from_slice(&length.to_be_bytes());
-                bytes
-            }
-        };
+        let bytes = encode(query);
         self.outputs.push_back(Output::Send { socket, bytes });
     }
 
@@ -226,10 +222,6 @@ impl Lookup {
         self.outputs
             .push_back(Output::Report(Report::Failed { server: address }));
         let silent_now = matches!(outcome, Outcome::TimedOut { .. });
-        if silent_now {
-            // A connection that is stuck is not used again.
-            self.sockets.retire(&active.attempt.sockets);
-        }
         active.silence |= silent_now;
         active.server += 1;
         if active.server == servers {

@@ -1,0 +1,193 @@
+//! Number 13, the core of a shared TCP connection by its events.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use trunkline_dns::engine::{Asker, Connection, End};
+
+const IDLE: Duration = Duration::from_secs(10);
+
+fn now() -> Instant {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "any instant will do as the start"
+    )]
+    Instant::now()
+}
+
+/// What the connection wants to write: the messages, each with its length before it.
+fn written(connection: &mut Connection) -> Vec<Vec<u8>> {
+    let mut rest = connection.unsent().to_vec();
+    connection.handle_sent(rest.len());
+    let mut messages = Vec::new();
+    while !rest.is_empty() {
+        let length = usize::from(u16::from_be_bytes([rest[0], rest[1]]));
+        messages.push(rest[2..2 + length].to_vec());
+        rest.drain(..2 + length);
+    }
+    messages
+}
+
+fn framed(message: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(message.len()).expect("short");
+    [&length.to_be_bytes(), message].concat()
+}
+
+fn join(connection: &mut Connection) -> Asker {
+    connection.join().expect("room")
+}
+
+/// 13: each reply goes to the one who asked under its id, in whatever order they come; what nobody
+/// asked for goes to nobody.
+#[test]
+fn s2_13_replies_are_told_apart_by_id() {
+    let (mut connection, first) = Connection::new(IDLE);
+    let second = join(&mut connection);
+    connection.ask(first, b"\x00\x01first");
+    connection.ask(second, b"\x00\x02second");
+    assert_eq!(
+        written(&mut connection),
+        [&b"\x00\x01first"[..], b"\x00\x02second"]
+    );
+    connection.handle_established();
+    for message in [
+        &b"\x00\x03?"[..],
+        b"",
+        b"\x00",
+        b"\x00\x02two",
+        b"\x00\x01one",
+    ] {
+        connection.handle_received(&framed(message));
+    }
+    assert_eq!(connection.poll_reply(second), Some(b"\x00\x02two".to_vec()));
+    assert_eq!(connection.poll_reply(first), Some(b"\x00\x01one".to_vec()));
+    assert_eq!(connection.poll_reply(first), None);
+}
+
+/// 13: two askers with one id go out under two, and each gets its own back.
+#[test]
+fn s2_13_ids_are_unique_among_those_under_way() {
+    let (mut connection, first) = Connection::new(IDLE);
+    let second = join(&mut connection);
+    connection.ask(first, b"\xff\xfffirst");
+    connection.ask(second, b"\xff\xffsecond");
+    assert_eq!(
+        written(&mut connection),
+        [&b"\xff\xfffirst"[..], b"\x00\x00second"]
+    );
+    connection.handle_received(&framed(b"\x00\x00two"));
+    assert!(connection.has_reply(second) && !connection.has_reply(first));
+    assert_eq!(connection.poll_reply(second), Some(b"\xff\xfftwo".to_vec()));
+}
+
+/// 13: a question that is under way is not sent again; all who ask it get the reply.
+#[test]
+fn s2_13_one_question_is_under_way_once() {
+    let (mut connection, first) = Connection::new(IDLE);
+    let second = join(&mut connection);
+    connection.ask(first, b"\x00\x01same");
+    connection.ask(second, b"\x00\x02same");
+    assert_eq!(written(&mut connection), [b"\x00\x01same"]);
+    // The one who leaves takes nothing from the other.
+    connection.leave(first, now());
+    assert!(!connection.is_over());
+    connection.handle_received(&framed(b"\x00\x01reply"));
+    assert_eq!(
+        connection.poll_reply(second),
+        Some(b"\x00\x02reply".to_vec())
+    );
+    // Once it was answered it is a new question.
+    let third = join(&mut connection);
+    connection.ask(third, b"\x00\x01same");
+    assert_eq!(written(&mut connection), [b"\x00\x02same"]);
+}
+
+/// 13: at most 32 ask at the same time; who has left makes room.
+#[test]
+fn s2_13_so_many_are_in_flight() {
+    let (mut connection, first) = Connection::new(IDLE);
+    for _ in 1..32 {
+        join(&mut connection);
+    }
+    assert_eq!(connection.join(), None);
+    connection.ask(first, b"\x00\x01one");
+    connection.handle_received(&framed(b"\x00\x01reply"));
+    connection.leave(first, now());
+    assert!(connection.join().is_some());
+}
+
+/// 13: without an asker it is over after its time, and not before; with one it has no timer.
+#[test]
+fn s2_13_an_idle_connection_ends() {
+    let now = now();
+    let (mut connection, first) = Connection::new(IDLE);
+    assert_eq!(connection.poll_timeout(), None);
+    connection.ask(first, b"\x00\x01one");
+    connection.handle_received(&framed(b"\x00\x01reply"));
+    connection.leave(first, now);
+    assert_eq!(connection.poll_timeout(), Some(now + IDLE));
+    // The next asker stops the time, and its end starts it anew.
+    let second = join(&mut connection);
+    assert_eq!(connection.poll_timeout(), None);
+    connection.handle_timeout(now + 2 * IDLE);
+    assert_eq!(connection.end(), None);
+    connection.leave(second, now + IDLE);
+    connection.handle_timeout(now + 2 * IDLE - Duration::from_nanos(1));
+    assert_eq!(connection.end(), None);
+    connection.handle_timeout(now + 2 * IDLE);
+    assert_eq!(connection.end(), Some(End::Unused));
+    assert_eq!((connection.join(), connection.poll_timeout()), (None, None));
+}
+
+/// 13: a question that was given up leaves a connection that nobody else joins, and that ends with
+/// the last who is there.
+#[test]
+fn s2_13_a_question_that_is_given_up_retires_the_connection() {
+    let (mut connection, first) = Connection::new(IDLE);
+    let second = join(&mut connection);
+    connection.ask(first, b"\x00\x01first");
+    connection.ask(second, b"\x00\x02second");
+    connection.leave(first, now());
+    assert_eq!((connection.join(), connection.end()), (None, None));
+    // A late reply is nobody's.
+    connection.handle_received(&framed(b"\x00\x01late"));
+    connection.handle_received(&framed(b"\x00\x02reply"));
+    assert_eq!(
+        connection.poll_reply(second),
+        Some(b"\x00\x02reply".to_vec())
+    );
+    connection.leave(second, now());
+    assert_eq!(connection.end(), Some(End::Unused));
+}
+
+/// 13: an error before the connection stands is a failure; after that it is an end, as a FIN is.
+#[test]
+fn s2_13_a_reset_is_an_end() {
+    let reset = io::ErrorKind::ConnectionReset;
+    for (stood, error, end) in [
+        (false, Some(reset), End::Failed(reset)),
+        (true, Some(reset), End::Closed),
+        (true, None, End::Closed),
+    ] {
+        let (mut connection, first) = Connection::new(IDLE);
+        connection.ask(first, b"\x00\x01one");
+        if stood {
+            connection.handle_established();
+        }
+        connection.handle_closed(error);
+        assert_eq!(connection.end(), Some(end));
+        assert_eq!(connection.join(), None);
+    }
+}
+
+/// 13: what a server repeats under one id is kept a few times, not without end.
+#[test]
+fn s2_13_a_flood_under_one_id_is_bounded() {
+    let (mut connection, first) = Connection::new(IDLE);
+    connection.ask(first, b"\x00\x01one");
+    for _ in 0..1000 {
+        connection.handle_received(&framed(b"\x00\x01again"));
+    }
+    let kept = std::iter::from_fn(|| connection.poll_reply(first)).count();
+    assert_eq!(kept, 4);
+}
