@@ -11,6 +11,8 @@
 //! Without `--bench`, as `cargo test` runs it, a short form in which only the answers matter.
 
 mod clients;
+#[path = "../../crates/dns/tests/s2/costly.rs"]
+mod costly;
 mod hostile;
 mod peers;
 mod rounds;

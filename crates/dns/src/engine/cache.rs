@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::wire::Found;
@@ -22,7 +23,7 @@ pub struct Cached {
 
 #[derive(Clone, Debug)]
 pub(crate) enum CachedFinding {
-    Found(Found),
+    Found(Arc<Found>),
     NoData,
     NotFound,
     Failed,

@@ -4,8 +4,6 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::wire::MAX_MESSAGE;
-
 /// Queries that may wait for their replies over one connection at the same time, as hickory has it.
 const MAX_IN_FLIGHT: usize = 32;
 /// Messages that one asker leaves lying; what comes beyond is dropped, as a datagram would be.
@@ -53,7 +51,7 @@ pub struct Connection {
     questions: Vec<Question>,
     /// Messages with their lengths that are still to be written.
     unsent: Vec<u8>,
-    /// What came and is no whole message yet.
+    /// What came of a message, and its length before it.
     received: Vec<u8>,
     end: Option<End>,
 }
@@ -211,24 +209,11 @@ impl Connection {
         self.established = true;
     }
 
-    /// Octets came. What is kept of them is below one message an asker and a few that are whole: it
-    /// grows with what came, not with what a length promises (RFC 1035 section 4.2.2).
-    pub fn handle_received(&mut self, octets: &[u8]) {
-        let mut received = std::mem::take(&mut self.received);
-        received.extend_from_slice(octets);
-        let mut rest = &*received;
-        while let Some((length, tail)) = rest.split_first_chunk::<2>() {
-            let length = usize::from(u16::from_be_bytes(*length));
-            let Some((message, tail)) = tail.split_at_checked(length) else {
-                break;
-            };
+    /// Octets came.
+    pub fn handle_received(&mut self, mut octets: &[u8]) {
+        while let Some(message) = self.next_message(&mut octets) {
             self.deliver(message);
-            rest = tail;
         }
-        let used = received.len() - rest.len();
-        received.drain(..used);
-        debug_assert!(received.len() < MAX_MESSAGE + 2);
-        self.received = received;
     }
 
     /// The connection could not be made, or was reset (`error`), or closed by the server.
@@ -283,9 +268,40 @@ impl Connection {
         id
     }
 
+    /// Takes the next message out of what came, each after its length (RFC 1035 section 4.2.2).
+    fn next_message(&mut self, octets: &mut &[u8]) -> Option<Vec<u8>> {
+        loop {
+            let received = &mut self.received;
+            let whole = match received.first_chunk() {
+                Some(&length) => 2 + usize::from(u16::from_be_bytes(length)),
+                None => 2,
+            };
+            let missing = whole - received.len();
+            if missing == 0 {
+                let mut message = std::mem::take(received);
+                message.drain(..2);
+                return Some(message);
+            }
+            if octets.is_empty() {
+                return None;
+            }
+            let (piece, rest) = octets.split_at(octets.len().min(missing));
+            *octets = rest;
+            // It grows with what came, not with what the length promises, until much of it is there.
+            let came = received.len();
+            if received.capacity() < came + piece.len() {
+                received.reserve_exact(match missing <= 4 * came {
+                    true => missing,
+                    false => piece.len().max(came),
+                });
+            }
+            received.extend_from_slice(piece);
+        }
+    }
+
     /// Hands a message to those who asked under its id; to nobody, where that was never asked.
-    fn deliver(&mut self, message: &[u8]) {
-        let Some((&id, body)) = message.split_first_chunk() else {
+    fn deliver(&mut self, mut message: Vec<u8>) {
+        let Some(&id) = message.first_chunk() else {
             return;
         };
         let id = u16::from_be_bytes(id);
@@ -293,13 +309,22 @@ impl Connection {
             return;
         };
         question.answered = true;
-        for asking in &mut self.askers {
-            if let Some((here, own)) = asking.ids
-                && here == id
-                && asking.inbox.len() < MAX_INBOX
-            {
-                asking.inbox.push_back([&own.to_be_bytes(), body].concat());
-            }
+        let mut askers = self
+            .askers
+            .iter_mut()
+            .filter_map(|asking| match asking.ids {
+                Some((here, own)) if here == id => Some((&mut asking.inbox, own)),
+                _ => None,
+            })
+            .filter(|(inbox, _)| inbox.len() < MAX_INBOX)
+            .peekable();
+        while let Some((inbox, own)) = askers.next() {
+            let mut message = match askers.peek() {
+                Some(_) => message.clone(),
+                None => std::mem::take(&mut message),
+            };
+            message[..2].copy_from_slice(&own.to_be_bytes());
+            inbox.push_back(message);
         }
     }
 

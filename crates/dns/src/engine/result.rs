@@ -1,6 +1,7 @@
 //! What a lookup ended with, and how it becomes an answer.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use crate::wire::{Found, Records};
@@ -15,8 +16,8 @@ use crate::{
 pub enum Finding {
     /// There are records.
     Found {
-        /// The records.
-        found: Found,
+        /// The records, which the cache shares.
+        found: Arc<Found>,
         /// Where they come from.
         source: Source,
         /// When they must be asked for anew.
@@ -217,7 +218,7 @@ impl Success {
 
     fn records(&mut self) -> Option<Records> {
         match self.findings.pop()? {
-            (_, Finding::Found { found, .. }) => Some(found.records),
+            (_, Finding::Found { found, .. }) => Some(Arc::unwrap_or_clone(found).records),
             _ => None,
         }
     }

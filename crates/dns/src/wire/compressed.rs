@@ -123,6 +123,12 @@ pub(super) fn check(message: &[u8], at: usize) -> Result<usize, Malformed> {
     Ok(end)
 }
 
+/// The octets of the name at `at` without its root label, as far as it can be read.
+pub(super) fn length(message: &[u8], at: usize) -> usize {
+    let labels = Labels::new(message, at).map_while(Result::ok);
+    labels.map(|label| 1 + label.len()).sum()
+}
+
 /// The name at `at` and the offset after it.
 pub(super) fn read(message: &[u8], at: usize) -> Result<(Name, usize), Malformed> {
     let end = skip(message, at)?;

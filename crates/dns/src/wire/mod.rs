@@ -19,7 +19,5 @@ pub use self::skeleton::{Malformed, Skeleton};
 
 /// The size of datagrams that is asked for (DNS flag day 2020, RFC 9715).
 pub(crate) const EDNS_PAYLOAD: u16 = 1232;
-/// The longest message (RFC 1035 section 4.2.2): its length has 16 bits.
-pub(crate) const MAX_MESSAGE: usize = 65_535;
 /// The class IN (RFC 1035 section 3.2.4).
 pub(crate) const CLASS_IN: u16 = 1;

@@ -20,12 +20,15 @@ const MAX_CNAMES: usize = 32;
 const MAX_RECORDS: usize = 1000;
 /// Records of the wanted type that belong to other names, after which the rest is not looked at.
 const MAX_FOREIGN: usize = 256;
-/// Octets that the targets of SRV records may come to, when compression is undone.
-const MAX_TARGETS: usize = 65_536;
+/// Octets that the kept records of one answer may take, when compression is undone: what is looked
+/// at on the way included, a message then costs 64 KiB beyond itself at most.
+const MAX_SIZE: usize = 56 * 1024;
 /// A TTL with the top bit set counts as 0 (RFC 2181 section 8).
 const MAX_TTL: u32 = i32::MAX as u32;
 
 const CNAME: u16 = 5;
+
+const OTHER_TYPE: &str = "a record is not of the type that it says";
 
 /// Records that were found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,64 +121,106 @@ impl Chain {
     ) -> Result<Option<Found>, &'static str> {
         let message = skeleton.message();
         let root = BinDecoder::new(message);
-        let mut ttl_secs = self.ttl;
-        let mut records = match record_type {
-            RecordType::A | RecordType::Aaaa => Records::Addresses(Vec::new()),
-            RecordType::Srv => Records::Srv(Vec::new()),
-            RecordType::Txt => Records::Txt(Vec::new()),
-            RecordType::Svcb | RecordType::Https => Records::Svcb(Vec::new()),
+        let wanted = Wanted::new(skeleton, &self.end, record_type)?;
+        let records = match record_type {
+            RecordType::A | RecordType::Aaaa => {
+                let mut known = BTreeSet::new();
+                Records::Addresses(wanted.read(|record| {
+                    let ip = address(&root, message, record)?;
+                    Ok(known.insert(ip).then_some(ip))
+                })?)
+            }
+            RecordType::Srv => Records::Srv(wanted.read(|at| service(&root, message, at))?),
+            RecordType::Txt => Records::Txt(wanted.read(|at| text(message, at).map(Some))?),
+            RecordType::Svcb | RecordType::Https => {
+                Records::Svcb(wanted.read(|at| binding(message, at))?)
+            }
         };
-        let mut known = BTreeSet::new();
-        let mut targets = 0;
-        let wanted = skeleton
-            .answers()
-            .filter(|record| record.code == record_type.code() && record.class == CLASS_IN);
-        let owned = Owned::new(message, &self.end);
-        let wanted = owned.among(wanted).take(MAX_RECORDS);
-        for record in wanted {
-            let ttl = believed(record.ttl);
-            ttl_secs = ttl_secs.min(ttl);
-            if let Records::Txt(list) = &mut records {
-                list.push(text(message, record)?);
-                continue;
-            }
-            if let Records::Svcb(list) = &mut records {
-                list.extend(binding(message, record)?);
-                continue;
-            }
-            let data = decode(&root, message, record)?;
-            match (&mut records, data) {
-                (Records::Addresses(list), RData::A(a)) => {
-                    push_new(list, &mut known, a.0.into());
-                }
-                (Records::Addresses(list), RData::AAAA(aaaa)) => {
-                    push_new(list, &mut known, aaaa.0.into());
-                }
-                (Records::Srv(list), RData::SRV(srv)) => {
-                    let target = Name::from_labels(srv.target.iter());
-                    // A target of "." declares the service absent (RFC 2782).
-                    if let Some(target) = target.filter(|target| !target.is_root()) {
-                        targets += target.wire().len();
-                        if targets > MAX_TARGETS {
-                            return Err("its targets take more than 64 KiB");
-                        }
-                        list.push(Srv {
-                            priority: srv.priority,
-                            weight: srv.weight,
-                            port: srv.port,
-                            target,
-                            ttl: Duration::from_secs(ttl.into()),
-                        });
-                    }
-                }
-                _ => return Err("a record is not of the type that it says"),
-            }
-        }
+        let ttl_secs = self.ttl.min(wanted.ttl);
         Ok((records.count() > 0).then_some(Found {
             records,
             canonical: self.end,
             ttl_secs,
         }))
+    }
+}
+/// The records of one type of one name: as many as are kept.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    skeleton: Skeleton<'a>,
+    owner: &'a Name,
+    record_type: RecordType,
+    count: usize,
+    /// The shortest of their TTLs; the longest there is where there are none.
+    ttl: u32,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(
+        skeleton: Skeleton<'a>,
+        owner: &'a Name,
+        record_type: RecordType,
+    ) -> Result<Self, &'static str> {
+        let mut wanted = Self {
+            skeleton,
+            owner,
+            record_type,
+            count: MAX_RECORDS,
+            ttl: MAX_TTL,
+        };
+        let (mut count, mut size) = (0, 0);
+        for record in wanted.iter() {
+            size += wanted.size(record);
+            if size > MAX_SIZE {
+                break;
+            }
+            count += 1;
+            wanted.ttl = wanted.ttl.min(believed(record.ttl));
+        }
+        if count == 0 && size > 0 {
+            return Err("its records take more than 56 KiB");
+        }
+        wanted.count = count;
+        Ok(wanted)
+    }
+
+    fn iter(self) -> impl Iterator<Item = RecordAt> + 'a {
+        let code = self.record_type.code();
+        let of_type = self
+            .skeleton
+            .answers()
+            .filter(move |record| record.code == code && record.class == CLASS_IN);
+        Owned::new(self.skeleton.message(), self.owner)
+            .among(of_type)
+            .take(self.count)
+    }
+
+    /// The octets that a record takes when it is decoded, at most.
+    fn size(self, record: RecordAt) -> usize {
+        let message = self.skeleton.message();
+        match self.record_type {
+            RecordType::A | RecordType::Aaaa => size_of::<IpAddr>(),
+            RecordType::Srv => size_of::<Srv>() + compressed::length(message, record.data + 6),
+            RecordType::Txt => {
+                let strings = strings(message, record).map_while(Result::ok);
+                size_of::<Vec<u8>>() + strings.map(<[u8]>::len).sum::<usize>()
+            }
+            RecordType::Svcb | RecordType::Https => {
+                let target = compressed::length(message, record.data + 2);
+                size_of::<Svcb>() + target + usize::from(record.length)
+            }
+        }
+    }
+
+    fn read<T>(
+        self,
+        mut read: impl FnMut(RecordAt) -> Result<Option<T>, &'static str>,
+    ) -> Result<Vec<T>, &'static str> {
+        let mut list = Vec::with_capacity(self.count);
+        for record in self.iter() {
+            list.extend(read(record)?);
+        }
+        Ok(list)
     }
 }
 
@@ -227,22 +272,67 @@ impl<'a> Owned<'a> {
     }
 }
 
+/// The address of an A or AAAA record.
+fn address(
+    root: &BinDecoder<'_>,
+    message: &[u8],
+    record: RecordAt,
+) -> Result<IpAddr, &'static str> {
+    match decode(root, message, record)? {
+        RData::A(a) => Ok(a.0.into()),
+        RData::AAAA(aaaa) => Ok(aaaa.0.into()),
+        _ => Err(OTHER_TYPE),
+    }
+}
+
+/// An SRV record; `None` for a target of ".", which declares the service absent (RFC 2782).
+fn service(
+    root: &BinDecoder<'_>,
+    message: &[u8],
+    record: RecordAt,
+) -> Result<Option<Srv>, &'static str> {
+    let RData::SRV(srv) = decode(root, message, record)? else {
+        return Err(OTHER_TYPE);
+    };
+    let target = Name::from_labels(srv.target.iter());
+    let target = target.filter(|target| !target.is_root());
+    Ok(target.map(|target| Srv {
+        priority: srv.priority,
+        weight: srv.weight,
+        port: srv.port,
+        target,
+        ttl: Duration::from_secs(believed(record.ttl).into()),
+    }))
+}
+
 /// The strings of a TXT record, joined. Not the decoder's: it makes one box a string, of which a
 /// message may hold 65,000.
 fn text(message: &[u8], record: RecordAt) -> Result<Vec<u8>, &'static str> {
-    const BAD: &str = "a string of a TXT record is cut off";
-    let end = record.data + usize::from(record.length);
-    let mut rest = message.get(record.data..end).ok_or(BAD)?;
-    if rest.is_empty() {
+    let mut size = 0;
+    for string in strings(message, record) {
+        size += string?.len();
+    }
+    if record.length == 0 {
         return Err("a TXT record holds no string");
     }
-    let mut text = Vec::with_capacity(rest.len() - 1);
-    while let Some((&length, tail)) = rest.split_first() {
-        let (string, tail) = tail.split_at_checked(length.into()).ok_or(BAD)?;
-        text.extend_from_slice(string);
-        rest = tail;
-    }
+    let mut text = Vec::with_capacity(size);
+    text.extend(strings(message, record).flatten().flatten());
     Ok(text)
+}
+
+/// The strings of a TXT record, each after its length.
+fn strings(message: &[u8], record: RecordAt) -> impl Iterator<Item = Result<&[u8], &'static str>> {
+    let end = record.data + usize::from(record.length);
+    let mut rest = message.get(record.data..end).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (&length, tail) = rest.split_first()?;
+        let Some((string, tail)) = tail.split_at_checked(length.into()) else {
+            rest = &[];
+            return Some(Err("a string of a TXT record is cut off"));
+        };
+        rest = tail;
+        Some(Ok(string))
+    })
 }
 
 /// An SVCB or HTTPS record; `None` for one that asks for what is not known here. Not the decoder's:
@@ -258,12 +348,6 @@ fn binding(message: &[u8], record: RecordAt) -> Result<Option<Svcb>, &'static st
         Ok(binding) => Ok(Some(binding)),
         Err(Unusable::NotUnderstood) => Ok(None),
         Err(Unusable::Malformed) => Err(BAD),
-    }
-}
-
-fn push_new(list: &mut Vec<IpAddr>, known: &mut BTreeSet<IpAddr>, ip: IpAddr) {
-    if known.insert(ip) {
-        list.push(ip);
     }
 }
 

@@ -6,6 +6,7 @@ mod anti_spoofing;
 mod cache;
 mod config;
 mod connection;
+mod costly;
 mod hostile;
 mod loopback;
 mod message;

@@ -1,5 +1,6 @@
 //! What comes back.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::Lookup;
@@ -140,17 +141,15 @@ impl Lookup {
         let (outcome, finding, cached) = match verdict {
             Verdict::Found(found) => {
                 let expires = expiry(found.ttl_secs, max_ttl, now);
-                let cached = (CachedFinding::Found(found.clone()), expires);
+                let outcome = Outcome::Answered(found.records.count());
+                let found = Arc::new(found);
+                let cached = (CachedFinding::Found(Arc::clone(&found)), expires);
                 let finding = Finding::Found {
                     found,
                     source: Source::Server(server),
                     expires,
                 };
-                let count = match &cached.0 {
-                    CachedFinding::Found(found) => found.records.count(),
-                    _ => 0,
-                };
-                (Outcome::Answered(count), finding, Some(cached))
+                (outcome, finding, Some(cached))
             }
             Verdict::NoData { ttl, why } => {
                 let outcome = why.map_or(Outcome::NoData, Outcome::Malformed);
