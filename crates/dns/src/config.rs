@@ -201,7 +201,9 @@ impl ClientConfig {
         self
     }
 
-    /// Whether queries carry a DNS cookie (RFC 7873); default no.
+    /// Whether queries carry a DNS cookie (RFC 7873, RFC 9018); default no. A server that has once
+    /// sent its own is not believed over UDP without, until it has sent none for 120 s; one that
+    /// sends none is asked without for 300 s.
     pub fn cookies(mut self, on: bool) -> Self {
         self.cookies = on;
         self

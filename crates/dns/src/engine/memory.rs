@@ -1,10 +1,11 @@
 //! What a client knows between lookups.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::cache::Cache;
+use super::cookie::Cookies;
 use super::output::Report;
 use super::plan::{Plan, PlannedServer, Question};
 use super::random::{Random, SEED};
@@ -22,8 +23,6 @@ const PROBE_AFTER: Duration = Duration::from_secs(5);
 const PROBE_ONE_IN: usize = 10;
 /// For how long a server is taken to know no EDNS.
 const EDNS_AGAIN: Duration = Duration::from_secs(600);
-/// Our part of a cookie is made anew after a day (RFC 9018 section 3).
-const COOKIE_LIFE: Duration = Duration::from_secs(86_400);
 /// Names of which the winning candidate is known.
 const WINNERS: usize = 1024;
 /// Servers of which something is known; far more than a configuration has.
@@ -53,9 +52,7 @@ struct Known {
     round_trip: f64,
     samples: u32,
     edns_again: Option<Instant>,
-    /// Our part of the cookie and when it was made, then the server's.
-    cookie: Option<([u8; 8], Instant)>,
-    server_cookie: Box<[u8]>,
+    cookies: Cookies,
 }
 
 impl Known {
@@ -162,6 +159,14 @@ impl Memory {
         Some(probe)
     }
 
+    /// Takes the address of ours that a server sees, where that is known: a cookie is for one of
+    /// them. Of no use where no cookies are sent.
+    pub fn handle_source(&mut self, server: SocketAddr, source: Option<IpAddr>) {
+        if let Some(known) = self.known(server) {
+            known.cookies.handle_source(source);
+        }
+    }
+
     /// Learns from a lookup.
     pub fn handle_report(&mut self, report: Report, now: Instant) {
         match report {
@@ -194,7 +199,12 @@ impl Memory {
             }
             Report::Cookie { server, cookie } => {
                 if let Some(known) = self.known(server) {
-                    known.server_cookie = cookie;
+                    known.cookies.handle_cookie(cookie);
+                }
+            }
+            Report::NoCookie { server } => {
+                if let Some(known) = self.known(server) {
+                    known.cookies.handle_missing(now);
                 }
             }
             Report::Learned {
@@ -267,16 +277,7 @@ impl Memory {
         }
         let mut fresh = [0; 8];
         self.random.fill(&mut fresh);
-        let known = self.known(address)?;
-        let old = known.cookie.filter(|&(_, made)| now < made + COOKIE_LIFE);
-        let (ours, _) = match old {
-            Some(old) => old,
-            None => {
-                known.server_cookie = Box::default();
-                *known.cookie.insert((fresh, now))
-            }
-        };
-        Some([&ours[..], &known.server_cookie].concat().into())
+        self.known(address)?.cookies.next(fresh, now)
     }
 
     fn cached(

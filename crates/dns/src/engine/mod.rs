@@ -9,6 +9,7 @@
 mod ask;
 mod cache;
 mod connection;
+mod cookie;
 mod local;
 mod lookup;
 mod memory;

@@ -78,6 +78,11 @@ pub enum Report {
         /// The server's part.
         cookie: Box<[u8]>,
     },
+    /// A server answered a query that had a cookie by a reply without one.
+    NoCookie {
+        /// Which.
+        server: SocketAddr,
+    },
     /// A name has these records, or none.
     Learned {
         /// The absolute name.

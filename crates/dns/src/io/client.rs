@@ -203,6 +203,11 @@ impl Shared {
             self.runtime.fill_entropy(&mut seed);
             memory.reseed(seed);
         }
+        if memory.settings().cookies {
+            for server in memory.settings().servers.clone() {
+                memory.handle_source(server, self.runtime.source_address(server).ok());
+            }
+        }
         let plan = memory.plan(question.clone(), now);
         if let Some(probe) = memory.probe(&plan, now) {
             self.spawn_probe(text, probe, now);

@@ -53,7 +53,11 @@ pub fn read_reply(
         cookie: None,
     };
     match read(message, query, false, transport, false).0 {
-        Reading::Foreign | Reading::OtherLetters | Reading::BadCookie => Reply::Foreign,
+        Reading::Foreign
+        | Reading::OtherLetters
+        | Reading::NoCookie
+        | Reading::BadCookie
+        | Reading::BadOption => Reply::Foreign,
         Reading::Truncated => Reply::Truncated,
         Reading::NoEdns => Reply::NoEdns,
         Reading::Failure(outcome) => Reply::Failed(outcome),

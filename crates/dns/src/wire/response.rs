@@ -7,6 +7,8 @@ use super::{CLASS_IN, compressed};
 use crate::{Name, Outcome, Transport};
 
 const SOA: u16 = 6;
+/// Octets of our part of a cookie (RFC 7873 section 4.1); the server's has 8 to 32.
+const CLIENT_COOKIE: usize = 8;
 
 /// What a message is to the question that was asked.
 #[derive(Debug)]
@@ -19,8 +21,12 @@ pub(crate) enum Reading {
     Truncated,
     /// The server does not know EDNS: the same again without.
     NoEdns,
+    /// It lacks the cookie that the server is known to send: TCP decides.
+    NoCookie,
     /// The server wants its cookie, which it sent.
     BadCookie,
+    /// The server knows EDNS and does not like the cookie: the same again without.
+    BadOption,
     /// The server failed: the next one.
     Failure(Outcome),
     /// The answer.
@@ -50,8 +56,16 @@ struct Extension<'a> {
     cookie: Option<&'a [u8]>,
 }
 
-/// What is remembered of the cookie of a reply.
-pub(crate) type ServerCookie = Option<Box<[u8]>>;
+/// What a reply says of cookies.
+#[derive(Debug)]
+pub(crate) enum Cookie {
+    /// The query had none.
+    Unasked,
+    /// The query had one, and the reply has none.
+    Missing,
+    /// The server's part.
+    Server(Box<[u8]>),
+}
 
 /// Reads a reply: first whether it answers the question at all (RFC 5452 section 9.1), on the raw
 /// octets; then its outline; then the records along the CNAME chain of the question, and no others.
@@ -63,8 +77,8 @@ pub(crate) fn read(
     exact_letters: bool,
     transport: Transport,
     cut: bool,
-) -> (Reading, ServerCookie) {
-    let plain = |reading| (reading, None);
+) -> (Reading, Cookie) {
+    let plain = |reading| (reading, Cookie::Unasked);
     let Some(header) = Header::read(message) else {
         return plain(Reading::Foreign);
     };
@@ -96,9 +110,23 @@ pub(crate) fn read(
         Err(error) => return plain(Reading::Failure(Outcome::Malformed(error.text()))),
     };
     let extension = extension(skeleton);
-    let Ok(cookie) = cookie(&extension, query, transport) else {
-        return plain(Reading::Foreign);
+    // A server that is known to send cookies has its own in the query.
+    let known = query
+        .cookie
+        .is_some_and(|cookie| cookie.len() > CLIENT_COOKIE);
+    if header.rcode == 1 && extension.present && query.cookie.is_some() && !known {
+        // Some send our option back as it was.
+        return (Reading::BadOption, Cookie::Missing);
+    }
+    let Ok(cookie) = cookie(&extension, query) else {
+        return plain(match transport {
+            Transport::Udp => Reading::Foreign,
+            Transport::Tcp => Reading::Failure(Outcome::Malformed("its cookie is not ours")),
+        });
     };
+    if known && matches!(cookie, Cookie::Missing) && transport == Transport::Udp {
+        return (Reading::NoCookie, cookie);
+    }
     let reading = verdict(skeleton, &header, &extension, query);
     (reading, cookie)
 }
@@ -183,20 +211,16 @@ fn extension(skeleton: Skeleton<'_>) -> Extension<'_> {
 
 /// The server's cookie; an error where the reply's cookie shows that it is forged (RFC 7873
 /// section 5.3).
-fn cookie(
-    extension: &Extension<'_>,
-    query: Query<'_>,
-    transport: Transport,
-) -> Result<ServerCookie, ()> {
-    let (Some(sent), Transport::Udp) = (query.cookie, transport) else {
-        return Ok(None);
+fn cookie(extension: &Extension<'_>, query: Query<'_>) -> Result<Cookie, ()> {
+    let (Some(sent), Some(cookie)) = (query.cookie, extension.cookie) else {
+        return Ok(match query.cookie {
+            Some(_) => Cookie::Missing,
+            None => Cookie::Unasked,
+        });
     };
-    match extension.cookie {
-        Some(cookie) if !(16..=40).contains(&cookie.len()) => Err(()),
-        Some(cookie) if cookie.get(..8) != sent.get(..8) => Err(()),
-        Some(cookie) => Ok(cookie.get(8..).map(Into::into)),
-        None => Ok(None),
-    }
+    let (ours, server) = cookie.split_at_checked(CLIENT_COOKIE).ok_or(())?;
+    let good = sent.starts_with(ours) && (8..=32).contains(&server.len());
+    good.then(|| Cookie::Server(server.into())).ok_or(())
 }
 
 fn verdict(

@@ -224,48 +224,6 @@ fn s2_06_letters_go_out_as_they_are() {
     assert_eq!(sim.seen()[0].asked.name, "AbC.test.");
 }
 
-/// 7: a cookie goes out and comes back with the server's; a reply with another is dropped (RFC
-/// 7873).
-#[test]
-fn s2_07_cookies_are_learned_and_checked() {
-    let sim = Sim::new();
-    sim.server(ONE, |asked| {
-        let ours = asked.cookie.clone().expect("a cookie")[..8].to_vec();
-        let with = |cookie: Vec<u8>| {
-            let length = u8::try_from(cookie.len()).expect("short");
-            [vec![0, 10, 0, length], cookie].concat()
-        };
-        let right = with([ours, vec![7; 8]].concat());
-        let mut acts = evil(asked).opt_data(&with(vec![9; 16])).after(1);
-        acts.extend(evil(asked).opt_data(&with(vec![9; 3])).after(2));
-        acts.extend(asked.address(1).opt_data(&right).after(3));
-        acts
-    });
-    let client = client(&sim, config(&[ONE]).cookies(true));
-    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
-    check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
-    let cookies: Vec<_> = sim
-        .seen()
-        .into_iter()
-        .filter_map(|seen| seen.asked.cookie)
-        .collect();
-    assert_eq!(cookies[0].len(), 8);
-    assert_eq!(cookies[1], [&cookies[0][..], &[7; 8]].concat());
-}
-
-/// 7: BADCOOKIE brings the server's cookie; after some of them TCP is used (RFC 7873 section 5.3).
-#[test]
-fn s2_07_bad_cookies_end_at_tcp() {
-    let sim = Sim::new();
-    sim.server(ONE, |asked| match asked.transport {
-        Transport::Udp => asked.rcode(23).after(1),
-        Transport::Tcp => asked.address(1).after(1),
-    });
-    let client = client(&sim, config(&[ONE]).cookies(true));
-    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
-    assert_eq!(sim.seen().len(), 5);
-}
-
 /// 8: only records along the CNAME chain of the question are answers.
 #[test]
 fn s2_08_foreign_records_are_no_answers() {

@@ -6,6 +6,7 @@ mod anti_spoofing;
 mod cache;
 mod config;
 mod connection;
+mod cookies;
 mod costly;
 mod hostile;
 mod loopback;
@@ -24,6 +25,8 @@ fn every_number_has_a_test() {
         include_str!("answers.rs"),
         include_str!("cache.rs"),
         include_str!("config.rs"),
+        include_str!("connection.rs"),
+        include_str!("cookies.rs"),
         include_str!("hostile.rs"),
         include_str!("names.rs"),
         include_str!("servers.rs"),

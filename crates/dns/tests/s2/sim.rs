@@ -86,6 +86,7 @@ struct World {
     spawned: Vec<BoxFuture<()>>,
     entropy_calls: usize,
     entropy: u64,
+    source: IpAddr,
 }
 
 #[derive(Clone)]
@@ -126,6 +127,7 @@ impl Sim {
             spawned: Vec::new(),
             entropy_calls: 0,
             entropy: 0x9e37_79b9_7f4a_7c15,
+            source: [10, 0, 0, 100].into(),
         })))
     }
 
@@ -173,6 +175,11 @@ impl Sim {
 
     pub(crate) fn elapsed_instant(&self) -> Instant {
         self.world().now
+    }
+
+    /// Moves the client to another address.
+    pub(crate) fn set_source(&self, source: IpAddr) {
+        self.world().source = source;
     }
 
     pub(crate) fn entropy_calls(&self) -> usize {
@@ -418,7 +425,7 @@ impl Runtime for Sim {
     }
 
     fn source_address(&self, _destination: SocketAddr) -> io::Result<IpAddr> {
-        Err(io::ErrorKind::Unsupported.into())
+        Ok(self.world().source)
     }
 }
 

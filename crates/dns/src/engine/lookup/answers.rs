@@ -7,7 +7,7 @@ use super::Lookup;
 use crate::engine::cache::{Cached, CachedFinding};
 use crate::engine::output::{Output, Report, SocketId, expiry};
 use crate::engine::result::Finding;
-use crate::wire::{Query, Reading, Verdict, read};
+use crate::wire::{Cookie, Query, Reading, Verdict, read};
 use crate::{Outcome, Source, Transport};
 
 /// After so many refused cookies the question goes over TCP (RFC 7873 section 5.3).
@@ -65,8 +65,12 @@ impl Lookup {
         }
         let index = active.server;
         self.heard = true;
-        if let Some(cookie) = cookie {
-            self.learn_cookie(index, cookie);
+        match cookie {
+            Cookie::Unasked => {}
+            Cookie::Missing => self
+                .outputs
+                .push_back(Output::Report(Report::NoCookie { server })),
+            Cookie::Server(cookie) => self.learn_cookie(index, cookie),
         }
         match reading {
             Reading::Foreign => {}
@@ -92,6 +96,15 @@ impl Lookup {
                     next.cookie = None;
                 };
                 self.again(ask, without, now);
+            }
+            Reading::NoCookie => {
+                self.note(ask, Outcome::Malformed("it lacks the server's cookie"), now);
+                self.again(ask, |next| next.transport = Transport::Tcp, now);
+            }
+            Reading::BadOption => {
+                self.note(ask, Outcome::Rcode(1), now);
+                self.plan.servers[index].cookie = None;
+                self.again(ask, |next| next.cookie = None, now);
             }
             Reading::BadCookie => self.handle_bad_cookie(ask, index, now),
             Reading::Failure(outcome) => self.attempt_over(ask, outcome, now),

@@ -1,0 +1,222 @@
+//! Number 7: DNS cookies (RFC 7873, RFC 9018).
+
+use std::time::Duration;
+
+use trunkline_dns::io::Client;
+use trunkline_dns::{LookupErrorKind, Outcome, Transport};
+
+use crate::message::{A, Asked, Message, ip4};
+use crate::sim::{Acts, Sim};
+use crate::support::{ONE, check4, client, config, lookup4, outcomes};
+
+fn cookies(script: impl FnMut(&Asked) -> Acts + Send + 'static) -> (Sim, Client) {
+    let sim = Sim::new();
+    sim.server(ONE, script);
+    let client = client(&sim, config(&[ONE]).cookies(true));
+    (sim, client)
+}
+
+fn with(message: Message, cookie: &[u8]) -> Message {
+    let length = u8::try_from(cookie.len()).expect("short");
+    message.opt_data(&[&[0, 10, 0, length], cookie].concat())
+}
+
+/// The client's part of a query's cookie, with the server's.
+fn whole(asked: &Asked) -> Vec<u8> {
+    let ours = asked.cookie.as_ref().expect("a cookie").get(..8);
+    [ours.expect("8 octets"), &[7; 8]].concat()
+}
+
+fn evil(asked: &Asked) -> Message {
+    asked.reply().answer(&asked.name, A, 300, &[6, 6, 6, 6])
+}
+
+/// The cookies that were sent, in order; empty where there was none.
+fn sent(sim: &Sim) -> Vec<Vec<u8>> {
+    let seen = sim.seen().into_iter();
+    seen.map(|seen| seen.asked.cookie.unwrap_or_default())
+        .collect()
+}
+
+fn transports(sim: &Sim) -> Vec<Transport> {
+    let seen = sim.seen().into_iter();
+    seen.map(|seen| seen.asked.transport).collect()
+}
+
+fn secs(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+/// 7: a cookie goes out and comes back with the server's; a reply with another, or with one of
+/// another length than 16 to 40, is dropped (RFC 7873 section 5.3).
+#[test]
+fn s2_07_cookies_are_learned_and_checked() {
+    let (sim, client) = cookies(|asked| {
+        let ours = &whole(asked)[..8];
+        [
+            with(evil(asked), &[9; 16]).after(1),
+            with(evil(asked), &[9; 3]).after(2),
+            with(evil(asked), &ours[..7]).after(2),
+            with(evil(asked), &[ours, &[9; 7]].concat()).after(2),
+            with(evil(asked), &[ours, &[9; 33]].concat()).after(2),
+            with(asked.address(1), &whole(asked)).after(3),
+        ]
+        .concat()
+    });
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
+    let sent = sent(&sim);
+    assert_eq!(sent[0].len(), 8);
+    assert_eq!(sent[1], [&sent[0][..], &[7; 8]].concat());
+}
+
+/// 7: our part is made anew after a day, and then goes without the server's.
+#[test]
+fn s2_07_our_part_rotates_daily() {
+    let (sim, client) = cookies(|asked| with(asked.address(1), &whole(asked)).after(1));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    sim.pass(secs(86_000));
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
+    sim.pass(secs(400));
+    check4(&sim, &client, "c.test.", Ok(&[&ip4(1)]));
+    let sent = sent(&sim);
+    assert_eq!(sent[1][..8], sent[0]);
+    assert_eq!(sent[2].len(), 8);
+    assert_ne!(sent[2], sent[0]);
+}
+
+/// 7: each server has a part of its own, and so has each of our addresses (RFC 9018 section 8.1).
+#[test]
+fn s2_07_our_part_is_for_one_server_and_one_source() {
+    const TWO: &str = crate::support::TWO;
+    let sim = Sim::new();
+    sim.server(ONE, |asked| match asked.cookie {
+        Some(_) => asked.rcode(2).after(1),
+        None => Vec::new(),
+    });
+    sim.server(TWO, |asked| with(asked.address(2), &whole(asked)).after(1));
+    let client = client(&sim, config(&[ONE, TWO]).cookies(true));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+    let before = sent(&sim);
+    assert_ne!(before[0], before[1]);
+    sim.set_source([10, 0, 0, 99].into());
+    sim.clear_seen();
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
+    let after = sent(&sim);
+    assert_eq!(after[0].len(), 8);
+    assert_ne!(after[0], before[1]);
+}
+
+/// 7: BADCOOKIE brings the server's cookie, with which the query is sent again.
+#[test]
+fn s2_07_a_bad_cookie_is_replaced() {
+    let (sim, client) = cookies(|asked| match asked.cookie.as_ref().map(Vec::len) {
+        Some(16) => with(asked.address(1), &whole(asked)).after(1),
+        _ => with(asked.rcode(23), &whole(asked)).after(1),
+    });
+    let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
+    let expected = [Outcome::Rcode(23), Outcome::Answered(1)];
+    assert_eq!(outcomes(&answer.attempts), expected);
+}
+
+/// 7: after three queries that were sent again, TCP is used (RFC 7873 section 5.3).
+#[test]
+fn s2_07_bad_cookies_end_at_tcp() {
+    let (sim, client) = cookies(|asked| match asked.transport {
+        Transport::Udp => with(asked.rcode(23), &whole(asked)).after(1),
+        Transport::Tcp => asked.address(1).after(1),
+    });
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    let (udp, tcp) = (Transport::Udp, Transport::Tcp);
+    assert_eq!(transports(&sim), [udp, udp, udp, udp, tcp]);
+}
+
+/// 7: a server that sends no cookies gets none for 300 s, then one to see.
+#[test]
+fn s2_07_who_knows_no_cookies_gets_none() {
+    let (sim, client) = cookies(|asked| asked.address(1).after(1));
+    for (pass, cookies) in [(0, 1), (299, 1), (1, 2), (1, 2)] {
+        sim.pass(secs(pass));
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+        let sent = sent(&sim);
+        let with = sent.iter().filter(|cookie| !cookie.is_empty()).count();
+        assert_eq!(with, cookies, "{sent:?}");
+    }
+}
+
+/// 7: a server that does not like the option is asked again without, and with EDNS still.
+#[test]
+fn s2_07_a_refused_option_is_left_out() {
+    let (sim, client) = cookies(|asked| match asked.cookie {
+        Some(_) => asked.rcode(1).after(1),
+        None => asked.address(1).after(1),
+    });
+    for _ in 0..2 {
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    }
+    assert_eq!(sim.seen().len(), 3, "it is remembered");
+    assert!(sim.seen().iter().all(|seen| seen.asked.edns));
+}
+
+/// 7: a reply without a cookie from a server that had sent one is not believed over UDP: TCP
+/// decides.
+#[test]
+fn s2_07_a_missing_cookie_is_not_believed() {
+    let (sim, client) = cookies(|asked| match (&*asked.name, asked.transport) {
+        ("b.test.", Transport::Udp) => [
+            evil(asked).after(1),
+            with(asked.address(1), &whole(asked)).after(2),
+        ]
+        .concat(),
+        _ => with(asked.address(1), &whole(asked)).after(1),
+    });
+    for name in ["a.test.", "b.test.", "c.test."] {
+        check4(&sim, &client, name, Ok(&[&ip4(1)]));
+    }
+    let (udp, tcp) = (Transport::Udp, Transport::Tcp);
+    // The server's cookie came over TCP, too: it still knows them.
+    assert_eq!(transports(&sim), [udp, udp, tcp, udp]);
+    assert!(sent(&sim).iter().skip(1).all(|cookie| cookie.len() == 16));
+}
+
+/// 7: when a server that had sent cookies sends none for 120 s, it is believed without.
+#[test]
+fn s2_07_cookies_may_be_given_up() {
+    let mut first = true;
+    let (sim, client) = cookies(move |asked| match std::mem::take(&mut first) {
+        true => with(asked.address(1), &whole(asked)).after(1),
+        false => asked.address(1).after(1),
+    });
+    let (udp, tcp) = (Transport::Udp, Transport::Tcp);
+    let mut expected = vec![udp];
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    // Within the window, from the first reply without one: not over UDP.
+    for pass in [0, 60, 59] {
+        sim.pass(secs(pass));
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+        expected.extend([udp, tcp]);
+    }
+    // After it: a cookie of ours alone, as to an unknown server; then none.
+    sim.pass(secs(1));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    expected.extend([udp, udp]);
+    assert_eq!(transports(&sim), expected);
+    let lengths: Vec<_> = sent(&sim).iter().map(Vec::len).collect();
+    assert_eq!(lengths[lengths.len() - 2..], [8, 0]);
+}
+
+/// 7: without the option no query has a cookie, and one in a reply is passed over.
+#[test]
+fn s2_07_no_cookies_by_default() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| with(asked.address(1), &[9; 16]).after(1));
+    let client = client(&sim, config(&[ONE]));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    assert_eq!(sent(&sim), [[]; 1]);
+    // The code without a cookie of ours is a failure like others.
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.rcode(23).after(1));
+    let client = self::client(&sim, config(&[ONE]));
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+}
