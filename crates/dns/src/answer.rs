@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::{Address, Family, LookupErrorKind, Name, ServerAttempt, Srv, Svcb};
+use crate::{Address, Family, LookupErrorKind, Name, ServerAttempt};
 
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -91,53 +91,17 @@ impl IpAnswer {
     }
 }
 
-/// The SRV records of a name.
+/// The records of one type of a name: SRV ([`Srv`]), HTTPS or SVCB ([`Svcb`]), or TXT (`Vec<u8>`:
+/// the strings of one record, joined without a separator).
+///
+/// [`Srv`]: crate::Srv
+/// [`Svcb`]: crate::Svcb
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct SrvAnswer {
+pub struct RecordAnswer<T> {
     /// At least one record, in the server's order. Addresses in the additional section are not
     /// used: look the targets up.
-    pub records: Vec<Srv>,
-    /// The name that owns the records.
-    pub canonical: Name,
-    /// Where the records come from.
-    pub source: Source,
-    /// What remains of the shortest TTL along the chain.
-    pub ttl: Duration,
-    /// When the answer must be asked for anew.
-    pub expires: Instant,
-    /// Every server asked and what it did, in order.
-    pub attempts: Vec<ServerAttempt>,
-    /// How long the lookup took.
-    pub elapsed: Duration,
-}
-
-/// The TXT records of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TxtAnswer {
-    /// One entry a record, the strings of one record joined without a separator.
-    pub texts: Vec<Vec<u8>>,
-    /// The name that owns the records.
-    pub canonical: Name,
-    /// Where the records come from.
-    pub source: Source,
-    /// What remains of the shortest TTL along the chain.
-    pub ttl: Duration,
-    /// When the answer must be asked for anew.
-    pub expires: Instant,
-    /// Every server asked and what it did, in order.
-    pub attempts: Vec<ServerAttempt>,
-    /// How long the lookup took.
-    pub elapsed: Duration,
-}
-
-/// The HTTPS or SVCB records of a name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SvcbAnswer {
-    /// At least one record, in the server's order.
-    pub records: Vec<Svcb>,
+    pub records: Vec<T>,
     /// The name that owns the records.
     pub canonical: Name,
     /// Where the records come from.

@@ -14,9 +14,7 @@ mod resolv_conf;
 mod svcb;
 pub mod wire;
 
-pub use crate::answer::{
-    FamilyAnswer, IpAnswer, Partial, Source, SrvAnswer, SvcbAnswer, TxtAnswer,
-};
+pub use crate::answer::{FamilyAnswer, IpAnswer, Partial, RecordAnswer, Source};
 pub use crate::config::ClientConfig;
 pub use crate::error::{LookupError, LookupErrorKind, Outcome, ServerAttempt, Transport};
 pub use crate::hosts::Hosts;

@@ -29,5 +29,5 @@ pub use self::lookup::Lookup;
 pub use self::memory::Memory;
 pub use self::output::{Output, Report, SocketId};
 pub use self::plan::{Plan, Question};
-pub use self::result::{Finding, Found, Records, Success};
+pub use self::result::{Finding, Found, Record, Records, Success};
 pub use self::settings::Settings;

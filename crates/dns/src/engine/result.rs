@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub use crate::wire::{Found, Records};
 use crate::{
     Address, Family, FamilyAnswer, IpAnswer, LookupError, LookupErrorKind, Name, Partial,
-    RecordType, ServerAttempt, Source, SrvAnswer, SvcbAnswer, TxtAnswer,
+    RecordAnswer, RecordType, ServerAttempt, Source, Srv, Svcb,
 };
 
 /// What was found out about one type of records of one name.
@@ -156,54 +156,18 @@ impl Success {
         })
     }
 
-    /// The answer as SRV records.
+    /// The answer as records of one kind.
     ///
     /// # Errors
     ///
     /// [`NoData`](LookupErrorKind::NoData) where none is in it.
-    pub fn into_srv(mut self, name: &str, now: Instant) -> Result<SrvAnswer, LookupError> {
-        match (self.head(now), self.records()) {
-            (Some(head), Some(Records::Srv(records))) => Ok(SrvAnswer {
-                records,
-                canonical: head.canonical,
-                source: head.source,
-                ttl: head.ttl,
-                expires: head.expires,
-                attempts: self.attempts,
-                elapsed: self.elapsed,
-            }),
-            _ => Err(self.empty(name)),
-        }
-    }
-
-    /// The answer as texts.
-    ///
-    /// # Errors
-    ///
-    /// [`NoData`](LookupErrorKind::NoData) where none is in it.
-    pub fn into_txt(mut self, name: &str, now: Instant) -> Result<TxtAnswer, LookupError> {
-        match (self.head(now), self.records()) {
-            (Some(head), Some(Records::Txt(texts))) => Ok(TxtAnswer {
-                texts,
-                canonical: head.canonical,
-                source: head.source,
-                ttl: head.ttl,
-                expires: head.expires,
-                attempts: self.attempts,
-                elapsed: self.elapsed,
-            }),
-            _ => Err(self.empty(name)),
-        }
-    }
-
-    /// The answer as service bindings.
-    ///
-    /// # Errors
-    ///
-    /// [`NoData`](LookupErrorKind::NoData) where none is in it.
-    pub fn into_svcb(mut self, name: &str, now: Instant) -> Result<SvcbAnswer, LookupError> {
-        match (self.head(now), self.records()) {
-            (Some(head), Some(Records::Svcb(records))) => Ok(SvcbAnswer {
+    pub fn into_records<T: Record>(
+        mut self,
+        name: &str,
+        now: Instant,
+    ) -> Result<RecordAnswer<T>, LookupError> {
+        match (self.head(now), self.records().and_then(T::from_records)) {
+            (Some(head), Some(records)) => Ok(RecordAnswer {
                 records,
                 canonical: head.canonical,
                 source: head.source,
@@ -231,5 +195,39 @@ impl Success {
             self.attempts,
             self.elapsed,
         )
+    }
+}
+
+/// A kind of records that a [`RecordAnswer`] can hold.
+pub trait Record: Sized {
+    /// The records, where they are of this kind.
+    fn from_records(records: Records) -> Option<Vec<Self>>;
+}
+
+impl Record for Srv {
+    fn from_records(records: Records) -> Option<Vec<Self>> {
+        match records {
+            Records::Srv(list) => Some(list),
+            _ => None,
+        }
+    }
+}
+
+impl Record for Svcb {
+    fn from_records(records: Records) -> Option<Vec<Self>> {
+        match records {
+            Records::Svcb(list) => Some(list),
+            _ => None,
+        }
+    }
+}
+
+/// The text of a TXT record.
+impl Record for Vec<u8> {
+    fn from_records(records: Records) -> Option<Vec<Self>> {
+        match records {
+            Records::Txt(list) => Some(list),
+            _ => None,
+        }
     }
 }

@@ -10,9 +10,9 @@ use super::driver::Driver;
 use super::files::{Files, interface_index};
 use super::flight::{Flight, Waiter};
 use super::pool::Pool;
-use super::{IpLookup, SrvLookup, SvcbLookup, TxtLookup};
+use super::{IpLookup, RecordLookup};
 use crate::engine::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
-use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType};
+use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType, Srv, Svcb};
 
 /// After so many lookups the generator of ids gets a new seed.
 const RESEED_EVERY: u64 = 1024;
@@ -56,23 +56,23 @@ impl Client {
     }
 
     /// Looks up the SRV records of `name`, such as `_grpc._tcp.orders.prod.`.
-    pub fn lookup_srv(&self, name: &str) -> SrvLookup {
-        SrvLookup::new(Arc::clone(&self.shared), name)
+    pub fn lookup_srv(&self, name: &str) -> RecordLookup<Srv> {
+        RecordLookup::new(Arc::clone(&self.shared), name, RecordType::Srv)
     }
 
-    /// Looks up the TXT records of `name`.
-    pub fn lookup_txt(&self, name: &str) -> TxtLookup {
-        TxtLookup::new(Arc::clone(&self.shared), name)
+    /// Looks up the TXT records of `name`: each one's strings, joined.
+    pub fn lookup_txt(&self, name: &str) -> RecordLookup<Vec<u8>> {
+        RecordLookup::new(Arc::clone(&self.shared), name, RecordType::Txt)
     }
 
     /// Looks up the HTTPS records of `name`.
-    pub fn lookup_https(&self, name: &str) -> SvcbLookup {
-        SvcbLookup::new(Arc::clone(&self.shared), name, RecordType::Https)
+    pub fn lookup_https(&self, name: &str) -> RecordLookup<Svcb> {
+        RecordLookup::new(Arc::clone(&self.shared), name, RecordType::Https)
     }
 
     /// Looks up the SVCB records of `name`.
-    pub fn lookup_svcb(&self, name: &str) -> SvcbLookup {
-        SvcbLookup::new(Arc::clone(&self.shared), name, RecordType::Svcb)
+    pub fn lookup_svcb(&self, name: &str) -> RecordLookup<Svcb> {
+        RecordLookup::new(Arc::clone(&self.shared), name, RecordType::Svcb)
     }
 }
 

@@ -2,17 +2,16 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::client::{Begun, Shared};
 use super::flight::Waiter;
-use crate::engine::{Local, Success};
-use crate::{
-    Families, FamilyAnswer, IpAnswer, LookupError, RecordType, SrvAnswer, SvcbAnswer, TxtAnswer,
-};
+use crate::engine::{Local, Record};
+use crate::{Families, FamilyAnswer, IpAnswer, LookupError, RecordAnswer, RecordType};
 
 /// A lookup of addresses: a future of the whole answer, and a source of what comes in between.
 ///
@@ -138,109 +137,54 @@ impl Future for IpLookup {
     }
 }
 
-/// A lookup of records of one type.
+/// A lookup of records of one type: a future of the answer.
 #[derive(Debug)]
-struct Records {
+#[must_use = "a lookup does nothing unless it is polled"]
+pub struct RecordLookup<T> {
     shared: Arc<Shared>,
     name: String,
     record_type: RecordType,
-    state: RecordsState,
+    state: RecordState,
+    /// What it makes of what is found.
+    records: PhantomData<fn() -> T>,
 }
 
 #[derive(Debug)]
-enum RecordsState {
+enum RecordState {
     New,
     Waiting(Waiter),
     Failed(LookupError),
 }
 
-impl Records {
-    fn new(shared: Arc<Shared>, name: &str, record_type: RecordType) -> Self {
+impl<T> RecordLookup<T> {
+    pub(super) fn new(shared: Arc<Shared>, name: &str, record_type: RecordType) -> Self {
         Self {
             shared,
             name: name.to_owned(),
             record_type,
-            state: RecordsState::New,
+            state: RecordState::New,
+            records: PhantomData,
         }
     }
+}
 
-    fn poll<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        convert: impl FnOnce(Success, &str, Instant) -> Result<T, LookupError>,
-    ) -> Poll<Result<T, LookupError>> {
-        if matches!(self.state, RecordsState::New) {
-            self.state = match self.shared.begin_records(&self.name, self.record_type) {
-                Ok(waiter) => RecordsState::Waiting(waiter),
-                Err(error) => RecordsState::Failed(error),
+impl<T: Record> Future for RecordLookup<T> {
+    type Output = Result<RecordAnswer<T>, LookupError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if matches!(this.state, RecordState::New) {
+            this.state = match this.shared.begin_records(&this.name, this.record_type) {
+                Ok(waiter) => RecordState::Waiting(waiter),
+                Err(error) => RecordState::Failed(error),
             };
         }
-        let success = match &mut self.state {
-            RecordsState::New => return Poll::Pending,
-            RecordsState::Failed(error) => return Poll::Ready(Err(error.clone())),
-            RecordsState::Waiting(waiter) => std::task::ready!(waiter.poll_result(cx)),
+        let success = match &mut this.state {
+            RecordState::New => return Poll::Pending,
+            RecordState::Failed(error) => return Poll::Ready(Err(error.clone())),
+            RecordState::Waiting(waiter) => std::task::ready!(waiter.poll_result(cx)),
         };
-        let now = self.shared.runtime.now();
-        Poll::Ready(success.and_then(|success| convert(success, &self.name, now)))
-    }
-}
-
-/// A lookup of SRV records: a future of the answer.
-#[derive(Debug)]
-#[must_use = "a lookup does nothing unless it is polled"]
-pub struct SrvLookup(Records);
-
-impl SrvLookup {
-    pub(super) fn new(shared: Arc<Shared>, name: &str) -> Self {
-        Self(Records::new(shared, name, RecordType::Srv))
-    }
-}
-
-impl Future for SrvLookup {
-    type Output = Result<SrvAnswer, LookupError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0
-            .poll(cx, |success, name, now| success.into_srv(name, now))
-    }
-}
-
-/// A lookup of TXT records: a future of the answer.
-#[derive(Debug)]
-#[must_use = "a lookup does nothing unless it is polled"]
-pub struct TxtLookup(Records);
-
-impl TxtLookup {
-    pub(super) fn new(shared: Arc<Shared>, name: &str) -> Self {
-        Self(Records::new(shared, name, RecordType::Txt))
-    }
-}
-
-impl Future for TxtLookup {
-    type Output = Result<TxtAnswer, LookupError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0
-            .poll(cx, |success, name, now| success.into_txt(name, now))
-    }
-}
-
-/// A lookup of HTTPS or SVCB records: a future of the answer.
-#[derive(Debug)]
-#[must_use = "a lookup does nothing unless it is polled"]
-pub struct SvcbLookup(Records);
-
-impl SvcbLookup {
-    pub(super) fn new(shared: Arc<Shared>, name: &str, record_type: RecordType) -> Self {
-        Self(Records::new(shared, name, record_type))
-    }
-}
-
-impl Future for SvcbLookup {
-    type Output = Result<SvcbAnswer, LookupError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0
-            .poll(cx, |success, name, now| success.into_svcb(name, now))
+        let now = this.shared.runtime.now();
+        Poll::Ready(success.and_then(|success| success.into_records(&this.name, now)))
     }
 }

@@ -16,4 +16,4 @@ mod wakers;
 
 pub use self::client::Client;
 pub use self::files::interface_index;
-pub use self::lookup::{IpLookup, SrvLookup, SvcbLookup, TxtLookup};
+pub use self::lookup::{IpLookup, RecordLookup};

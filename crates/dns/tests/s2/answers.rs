@@ -261,7 +261,7 @@ fn s2_28_txt_records() {
     let answer = sim
         .run(client.lookup_txt("_grpc_config.a.test."))
         .expect("an answer");
-    assert_eq!(answer.texts, [&b"grpc_config=[]"[..], b"other", b""]);
+    assert_eq!(answer.records, [&b"grpc_config=[]"[..], b"other", b""]);
 }
 
 /// 28: HTTPS records (RFC 9460): parameters are read, an unknown one is passed over unless it is

@@ -11,7 +11,7 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 
 use trunkline_dns::io::Client;
-use trunkline_dns::{ClientConfig, Families, IpAnswer, LookupError, SrvAnswer};
+use trunkline_dns::{ClientConfig, Families, IpAnswer, LookupError, RecordAnswer, Srv};
 
 use super::Stage;
 use crate::Wrong;
@@ -94,7 +94,7 @@ impl Asked<'_> {
     }
 
     /// The SRV records of a name of the zone.
-    fn services(&self, name: &str) -> Found<SrvAnswer> {
+    fn services(&self, name: &str) -> Found<RecordAnswer<Srv>> {
         let lookup = self.client().lookup_srv(&self.in_zone(name));
         Ok(self.on.wait(lookup)?)
     }

@@ -7,8 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use trunkline_connect::sort_rfc6724;
-use trunkline_dns::io::{Client, SrvLookup};
-use trunkline_dns::{Srv, SrvAnswer};
+use trunkline_dns::io::{Client, RecordLookup};
+use trunkline_dns::{RecordAnswer, Srv};
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_runtime::Runtime;
 
@@ -58,8 +58,8 @@ pub(super) struct Pass {
 enum Stage {
     /// The server's own address is looked up.
     Server,
-    Records(Client, SrvLookup),
-    Hosts(Client, SrvAnswer, Vec<Lookee>),
+    Records(Client, RecordLookup<Srv>),
+    Hosts(Client, RecordAnswer<Srv>, Vec<Lookee>),
 }
 
 /// A host that is looked up.
@@ -300,7 +300,7 @@ impl Service {
 }
 
 /// The hosts of the lowest priority, each once, with what is known of them.
-fn lookees(answer: &SrvAnswer, known: &[Host]) -> Vec<Lookee> {
+fn lookees(answer: &RecordAnswer<Srv>, known: &[Host]) -> Vec<Lookee> {
     let lowest = answer.records.iter().map(|record| record.priority).min();
     let mut lookees: Vec<Lookee> = Vec::new();
     for record in &answer.records {

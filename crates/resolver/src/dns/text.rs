@@ -4,8 +4,8 @@ use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::Context;
 
-use trunkline_dns::io::{Client, TxtLookup};
-use trunkline_dns::{LookupError, TxtAnswer};
+use trunkline_dns::io::{Client, RecordLookup};
+use trunkline_dns::{LookupError, RecordAnswer};
 use trunkline_runtime::Runtime;
 use trunkline_service_config::{Client as Chooser, choose_from_txt};
 
@@ -40,7 +40,7 @@ pub(super) struct TextConfig {
     name: String,
     sample: u8,
     host_name: Option<Arc<str>>,
-    lookup: Option<TxtLookup>,
+    lookup: Option<RecordLookup<Vec<u8>>>,
     current: ServiceConfigSource,
 }
 
@@ -92,14 +92,17 @@ impl TextConfig {
     }
 
     /// `None` where nothing was learned: what was known stays.
-    fn read(&self, result: Result<TxtAnswer, LookupError>) -> Option<ServiceConfigSource> {
+    fn read(
+        &self,
+        result: Result<RecordAnswer<Vec<u8>>, LookupError>,
+    ) -> Option<ServiceConfigSource> {
         let answer = match result {
             Ok(answer) => answer,
             Err(error) if error.kind().is_soft() => return None,
             Err(_) => return Some(ServiceConfigSource::Absent),
         };
         // The list is ASCII; a record that is not is somebody else's.
-        let texts = answer.texts.iter();
+        let texts = answer.records.iter();
         let texts = texts.filter_map(|text| std::str::from_utf8(text).ok());
         let chooser = Chooser::new(self.sample, self.host_name.as_deref());
         Some(match choose_from_txt(texts, &chooser) {

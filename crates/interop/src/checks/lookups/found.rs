@@ -40,10 +40,10 @@ pub(super) fn services(asked: &Asked<'_>) -> Result<String, Wrong> {
 pub(super) fn texts(asked: &Asked<'_>) -> Result<String, Wrong> {
     let lookup = asked.client().lookup_txt(&asked.in_zone("text"));
     let answer = asked.on.wait(lookup)??;
-    let texts = answer.texts.iter();
+    let texts = answer.records.iter();
     let found: BTreeSet<_> = texts.map(|text| String::from_utf8_lossy(text)).collect();
     same(&found, &["another".into(), "one record".into()].into())?;
-    same(&answer.texts.len(), &found.len())?;
+    same(&answer.records.len(), &found.len())?;
     Ok(format!("{found:?}"))
 }
 
