@@ -145,12 +145,10 @@ impl Chain {
     }
 }
 /// The records of one type of one name: as many as are kept.
-#[derive(Clone, Copy)]
 struct Wanted<'a> {
     skeleton: Skeleton<'a>,
-    owner: &'a Name,
-    record_type: RecordType,
-    count: usize,
+    /// Where each stands: to compare their owners is what takes time.
+    at: Vec<u16>,
     /// The shortest of their TTLs; the longest there is where there are none.
     ttl: u32,
 }
@@ -163,42 +161,32 @@ impl<'a> Wanted<'a> {
     ) -> Result<Self, &'static str> {
         let mut wanted = Self {
             skeleton,
-            owner,
-            record_type,
-            count: MAX_RECORDS,
+            at: Vec::new(),
             ttl: MAX_TTL,
         };
-        let (mut count, mut size) = (0, 0);
-        for record in wanted.iter() {
-            size += wanted.size(record);
+        let message = skeleton.message();
+        let of_type = skeleton
+            .answers()
+            .filter(|record| record.code == record_type.code() && record.class == CLASS_IN);
+        let owned = Owned::new(message, owner).among(of_type);
+        let mut size = 0;
+        for record in owned.take(MAX_RECORDS) {
+            size += Self::size(message, record_type, record);
             if size > MAX_SIZE {
                 break;
             }
-            count += 1;
+            wanted.at.extend(u16::try_from(record.owner));
             wanted.ttl = wanted.ttl.min(believed(record.ttl));
         }
-        if count == 0 && size > 0 {
-            return Err("its records take more than 56 KiB");
+        match wanted.at.is_empty() && size > 0 {
+            true => Err("its records take more than 56 KiB"),
+            false => Ok(wanted),
         }
-        wanted.count = count;
-        Ok(wanted)
-    }
-
-    fn iter(self) -> impl Iterator<Item = RecordAt> + 'a {
-        let code = self.record_type.code();
-        let of_type = self
-            .skeleton
-            .answers()
-            .filter(move |record| record.code == code && record.class == CLASS_IN);
-        Owned::new(self.skeleton.message(), self.owner)
-            .among(of_type)
-            .take(self.count)
     }
 
     /// The octets that a record takes when it is decoded, at most.
-    fn size(self, record: RecordAt) -> usize {
-        let message = self.skeleton.message();
-        match self.record_type {
+    fn size(message: &[u8], record_type: RecordType, record: RecordAt) -> usize {
+        match record_type {
             RecordType::A | RecordType::Aaaa => size_of::<IpAddr>(),
             RecordType::Srv => size_of::<Srv>() + compressed::length(message, record.data + 6),
             RecordType::Txt => {
@@ -213,11 +201,12 @@ impl<'a> Wanted<'a> {
     }
 
     fn read<T>(
-        self,
+        &self,
         mut read: impl FnMut(RecordAt) -> Result<Option<T>, &'static str>,
     ) -> Result<Vec<T>, &'static str> {
-        let mut list = Vec::with_capacity(self.count);
-        for record in self.iter() {
+        let mut list = Vec::with_capacity(self.at.len());
+        let at = self.at.iter();
+        for record in at.filter_map(|&at| self.skeleton.record(at.into())) {
             list.extend(read(record)?);
         }
         Ok(list)

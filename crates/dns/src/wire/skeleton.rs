@@ -140,6 +140,13 @@ impl<'a> Skeleton<'a> {
         self.records(self.authorities)
     }
 
+    /// The record at an offset that one of these had as its owner's.
+    pub(crate) fn record(&self, at: usize) -> Option<RecordAt> {
+        RecordAt::read(self.message, at)
+            .ok()
+            .map(|(record, _)| record)
+    }
+
     pub(crate) fn opt(&self) -> Option<RecordAt> {
         self.opt
     }
