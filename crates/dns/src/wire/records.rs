@@ -75,6 +75,8 @@ pub(super) struct Chain {
     pub(super) end: Name,
     /// The shortest TTL of its records; the longest there is where it has none.
     pub(super) ttl: u32,
+    /// Whether the name at its end has a CNAME that cannot be read.
+    pub(super) broken: bool,
 }
 
 impl Chain {
@@ -89,6 +91,7 @@ impl Chain {
         let mut chain = Self {
             end: query.name.clone(),
             ttl: MAX_TTL,
+            broken: false,
         };
         let mut seen: Vec<Name> = Vec::new();
         while let Some(index) = cnames
@@ -99,8 +102,10 @@ impl Chain {
             let target = compressed::read(message, record.data)
                 .ok()
                 .filter(|&(_, end)| end == record.data + usize::from(record.length));
-            // A CNAME that cannot be read leads nowhere; data at its owner still counts.
-            let Some((target, _)) = target else { continue };
+            let Some((target, _)) = target else {
+                chain.broken = true;
+                continue;
+            };
             if target == chain.end || seen.contains(&target) {
                 return Err("its CNAME records form a loop");
             }
@@ -108,6 +113,7 @@ impl Chain {
                 return Err("its CNAME records form a chain of more than 16");
             }
             chain.ttl = chain.ttl.min(believed(record.ttl));
+            chain.broken = false;
             seen.push(std::mem::replace(&mut chain.end, target));
         }
         Ok(chain)

@@ -258,10 +258,13 @@ fn verdict(
             ttl: soa.flatten().map(|ttl| ttl.min(chain.ttl)),
         });
     }
-    let chain_ttl = chain.ttl;
+    let (chain_ttl, broken) = (chain.ttl, chain.broken);
     match chain.records(skeleton, query.record_type) {
         Err(what) => return Reading::Failure(Outcome::Malformed(what)),
         Ok(Some(found)) => return Reading::Verdict(Verdict::Found(found)),
+        Ok(None) if broken => {
+            return Reading::Failure(Outcome::Malformed("a CNAME record cannot be read"));
+        }
         Ok(None) => {}
     }
     let lame = !header.authoritative

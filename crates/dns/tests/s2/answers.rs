@@ -2,7 +2,7 @@
 
 use trunkline_dns::{LookupErrorKind, Outcome};
 
-use crate::message::{A, AAAA, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
+use crate::message::{A, AAAA, CNAME, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
 use crate::support::{check, check4, lookup4, one, outcomes, two};
 
 /// 24: a CNAME chain is followed within the message, in whatever order its records are.
@@ -180,6 +180,32 @@ fn s2_27_malformed_records() {
     assert_eq!(answer.addresses[0].to_string(), ip4(2));
     let bad = Outcome::Malformed("the data of a record is malformed");
     assert_eq!(outcomes(&answer.attempts), [bad, Outcome::Answered(1)]);
+}
+
+/// 27: a CNAME of the name asked for that cannot be read is no word that there is nothing.
+#[test]
+fn s2_27_a_malformed_cname_is_a_failure() {
+    for target in [&b""[..], b"\x01b", b"\xc0\xff", b"\x01b\0more"] {
+        let (sim, client) = two(
+            |asked| {
+                asked
+                    .reply()
+                    .answer(&asked.name, CNAME, 300, target)
+                    .after(1)
+            },
+            |asked| asked.address(2).after(1),
+        );
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
+        // Beside data it is passed over, and where it is another name's.
+        let (sim, client) = one(|asked| {
+            asked
+                .address(1)
+                .answer(&asked.name, CNAME, 300, target)
+                .answer("b.test.", CNAME, 300, target)
+                .after(1)
+        });
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    }
 }
 
 /// 28: SRV keeps priority, weight and port; its additional addresses are not used.
