@@ -25,6 +25,10 @@ pub enum RecordType {
 }
 
 impl RecordType {
+    /// The first and the last in their order.
+    pub(crate) const FIRST: Self = Self::A;
+    pub(crate) const LAST: Self = Self::Https;
+
     /// The number on the wire.
     #[must_use]
     pub fn code(self) -> u16 {

@@ -53,6 +53,16 @@ impl Svcb {
         pieces(&self.alpn).map_while(|piece| piece)
     }
 
+    /// The octets that it takes, or nearly.
+    pub(crate) fn octets(&self) -> usize {
+        size_of::<Self>()
+            + self.target.wire().len()
+            + size_of_val(&*self.ipv4_hints)
+            + size_of_val(&*self.ipv6_hints)
+            + self.ech.as_ref().map_or(0, Vec::len)
+            + self.alpn.len()
+    }
+
     /// Reads the parameters of a record.
     pub(crate) fn parse(priority: u16, target: Name, params: &[u8]) -> Result<Self, Unusable> {
         let mut record = Self {

@@ -10,8 +10,10 @@ use crate::{Name, RecordType};
 
 /// For how long a failure is kept (RFC 9520 section 3.2 asks for 1 s at least).
 const FAILURE: Duration = Duration::from_secs(1);
-/// Records in the whole cache, so that few large answers cost no more than many small ones.
-const MAX_RECORDS: usize = 65_536;
+/// Octets of the whole cache, so that few large answers cost no more than many small ones.
+const MAX_OCTETS: usize = 32 << 20;
+/// Octets of an entry without its records, more or less.
+const ENTRY: usize = 256;
 
 /// An answer with the end of its life.
 #[derive(Clone, Debug)]
@@ -38,10 +40,10 @@ impl Cached {
         }
     }
 
-    fn records(&self) -> usize {
+    fn octets(&self) -> usize {
         match &self.finding {
-            CachedFinding::Found(found) => found.records.count(),
-            _ => 1,
+            CachedFinding::Found(found) => ENTRY + found.records.octets(),
+            _ => ENTRY,
         }
     }
 }
@@ -49,9 +51,9 @@ impl Cached {
 /// A bounded cache; without entries it keeps nothing.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    /// By lower-case name and type; NXDOMAIN is kept under each type that was asked.
+    /// By lower-case name and type; NXDOMAIN is kept under the type that was asked.
     entries: BTreeMap<(Name, RecordType), Cached>,
-    records: usize,
+    octets: usize,
 }
 
 impl Cache {
@@ -61,8 +63,16 @@ impl Cache {
         record_type: RecordType,
         now: Instant,
     ) -> Option<&Cached> {
-        let entry = self.entries.get(&(name.to_lower(), record_type))?;
-        (entry.expires > now).then_some(entry)
+        let name = name.to_lower();
+        let all = (name.clone(), RecordType::FIRST)..=(name, RecordType::LAST);
+        let mut entries = self
+            .entries
+            .range(all)
+            .filter(|(_, entry)| entry.expires > now);
+        let own = entries.clone().find(|((_, of), _)| *of == record_type);
+        // That the name does not exist was said of another type, and holds for all.
+        let none = || entries.find(|(_, entry)| matches!(entry.finding, CachedFinding::NotFound));
+        own.or_else(none).map(|(_, entry)| entry)
     }
 
     pub(super) fn insert(
@@ -76,19 +86,19 @@ impl Cache {
         if what.expires <= now || bound == 0 {
             return;
         }
-        self.records += what.records();
+        self.octets += what.octets();
         let key = (name.to_lower(), record_type);
         if let Some(old) = self.entries.insert(key, what) {
-            self.records -= old.records();
+            self.octets -= old.octets();
         }
-        if self.entries.len() > bound || self.records > MAX_RECORDS {
+        if self.entries.len() > bound || self.octets > MAX_OCTETS {
             self.make_room(bound, now);
         }
     }
 
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        self.records = 0;
+        self.octets = 0;
     }
 
     pub(super) fn len(&self) -> usize {
@@ -102,7 +112,7 @@ impl Cache {
         let mut ends: Vec<_> = self.entries.values().map(|entry| entry.expires).collect();
         ends.sort_unstable();
         let keep = (bound - bound / 8).min(ends.len());
-        let keep = match self.records > MAX_RECORDS {
+        let keep = match self.octets > MAX_OCTETS {
             true => keep / 2,
             false => keep,
         };
@@ -116,6 +126,6 @@ impl Cache {
                 !go
             });
         }
-        self.records = self.entries.values().map(Cached::records).sum();
+        self.octets = self.entries.values().map(Cached::octets).sum();
     }
 }

@@ -33,6 +33,8 @@ const SERVERS: usize = 64;
 #[derive(Debug)]
 pub struct Memory {
     settings: Settings,
+    /// How often the settings have changed.
+    generation: u64,
     random: Random,
     servers: BTreeMap<SocketAddr, Known>,
     /// By name as it is asked, in lower case.
@@ -71,6 +73,7 @@ impl Memory {
     pub fn new(settings: Settings, seed: [u8; SEED]) -> Self {
         Self {
             settings,
+            generation: 0,
             random: Random::from_seed(seed),
             servers: BTreeMap::new(),
             winners: BTreeMap::new(),
@@ -98,6 +101,7 @@ impl Memory {
         self.cache.clear();
         self.winners.clear();
         self.settings = settings;
+        self.generation += 1;
         true
     }
 
@@ -125,6 +129,7 @@ impl Memory {
             case_randomization: settings.case_randomization,
             max_ttl: settings.max_ttl,
             seed: self.random.seed(),
+            generation: self.generation,
             question,
         }
         .with_servers(self.ordered_servers(now))
@@ -211,10 +216,12 @@ impl Memory {
                 name,
                 record_type,
                 what,
-            } => {
+                generation,
+            } if generation == self.generation => {
                 let bound = self.settings.cache_entries;
                 self.cache.insert(&name, record_type, what, bound, now);
             }
+            Report::Learned { .. } => {}
             Report::Won { name, candidate } => {
                 if self.winners.len() >= WINNERS {
                     self.winners.pop_first();

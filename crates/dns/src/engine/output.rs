@@ -91,6 +91,8 @@ pub enum Report {
         record_type: RecordType,
         /// What was learned.
         what: Cached,
+        /// Which settings it was asked under: of others' servers it says nothing.
+        generation: u64,
     },
     /// Of the candidates of a relative name this one has records.
     Won {

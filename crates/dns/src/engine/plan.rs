@@ -56,6 +56,8 @@ pub struct Plan {
     pub(crate) case_randomization: bool,
     pub(crate) max_ttl: Duration,
     pub(crate) seed: [u8; SEED],
+    /// Of the settings, which others may have followed by the time that something is learned.
+    pub(crate) generation: u64,
 }
 
 impl Plan {

@@ -154,8 +154,9 @@ impl Shared {
         if let Some(settings) = state.files.look(now)
             && self.memory(state).set_settings(settings)
         {
-            // The servers may be others now.
+            // The servers may be others now. Who waits for those of before still gets an answer.
             self.pool.clear();
+            state.flights.clear();
         }
     }
 

@@ -57,6 +57,19 @@ pub enum Records {
 }
 
 impl Records {
+    /// The octets that they take, or nearly.
+    pub(crate) fn octets(&self) -> usize {
+        match self {
+            Self::Addresses(list) => size_of_val(&**list),
+            Self::Srv(list) => {
+                let targets = list.iter().map(|srv| srv.target.wire().len());
+                size_of_val(&**list) + targets.sum::<usize>()
+            }
+            Self::Txt(list) => size_of_val(&**list) + list.iter().map(Vec::len).sum::<usize>(),
+            Self::Svcb(list) => list.iter().map(Svcb::octets).sum(),
+        }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use trunkline_dns::io::Client;
-use trunkline_dns::{Families, LookupErrorKind, Source};
+use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Source};
 
 use crate::anti_spoofing::join;
-use crate::message::{A, Asked, ip4, ms};
+use crate::message::{A, Asked, TXT, ip4, ms};
 use crate::sim::{Acts, Sim};
-use crate::support::{ONE, check4, client, config, lookup4, one, texts};
+use crate::support::{ONE, TWO, check4, client, config, lookup4, one, texts};
 
 fn caching(entries: usize, script: impl FnMut(&Asked) -> Acts + Send + 'static) -> (Sim, Client) {
     let sim = Sim::new();
@@ -116,6 +116,32 @@ fn s2_32_denials_are_kept_as_the_soa_says() {
     }
 }
 
+/// 32: that a name does not exist holds for all its types, that it has none of one for this one.
+#[test]
+fn s2_32_a_name_that_does_not_exist_has_no_records_of_any_type() {
+    for (rcode, queries) in [(3, 1), (0, 3)] {
+        let (sim, client) = caching(100, move |asked| {
+            asked.rcode(rcode).soa("test.", 60, 30).after(1)
+        });
+        check4(&sim, &client, "a.test.", Err(kind(rcode)));
+        let error = sim.run(client.lookup_txt("A.test.")).expect_err("none");
+        assert_eq!(error.kind(), kind(rcode));
+        let error = sim.run(client.lookup_ip("a.test.", Families::Ipv6));
+        assert_eq!(error.expect_err("none").kind(), kind(rcode));
+        assert_eq!(sim.seen().len(), queries);
+        sim.pass(secs(30));
+        sim.run(client.lookup_txt("a.test.")).expect_err("none");
+        assert_eq!(sim.seen().len(), queries + 1);
+    }
+}
+
+fn kind(rcode: u8) -> LookupErrorKind {
+    match rcode {
+        3 => LookupErrorKind::NotFound,
+        _ => LookupErrorKind::NoData,
+    }
+}
+
 /// 32: a denial of one name says nothing about names below it, nor a foreign SOA about this one.
 #[test]
 fn s2_32_denials_are_for_one_name() {
@@ -158,6 +184,55 @@ fn s2_35_flights_are_shared() {
     let results = sim.run(join(lookups.collect()));
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 50);
     assert_eq!(sim.seen().len(), 2);
+}
+
+/// 30, 35: what was asked of the servers of before a change is neither kept nor waited for after it.
+#[test]
+fn s2_30_35_new_servers_are_asked_anew() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(20));
+    sim.server(TWO, |asked| asked.address(2).after(1));
+    let path = std::env::temp_dir().join(format!("trunkline-s2-30-{}", std::process::id()));
+    std::fs::write(&path, "nameserver 10.0.0.1\n").expect("written");
+    let config = ClientConfig::system().resolv_conf_file(&path).no_hosts();
+    let client = client(&sim, config.cache(100));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    sim.pass(secs(5) - ms(30));
+    let mut old = client.lookup_ip("b.test.", Families::Ipv4);
+    let until = sim.elapsed_instant() + ms(10);
+    assert!(sim.run_until(&mut old, Some(until)).is_none());
+    std::fs::write(&path, "nameserver 10.0.0.2 \n").expect("written");
+    let new = sim.run(join(vec![old, client.lookup_ip("b.test.", Families::Ipv4)]));
+    let new: Vec<_> = new.iter().flatten().map(texts).collect();
+    assert_eq!(new, [[ip4(1)], [ip4(2)]]);
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
+    std::fs::remove_file(&path).expect("removed");
+}
+
+/// 36: the octets of the cache are bounded, however large its answers are.
+#[test]
+fn s2_36_the_cache_has_a_size() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let text = [&[255][..], &[b'x'; 255]].concat().repeat(200);
+        asked.reply().answer(&asked.name, TXT, 300, &text).after(1)
+    });
+    let client = client(&sim, config(&[ONE]).tcp_only(true).cache(65_536));
+    for number in 0..1000 {
+        sim.run(client.lookup_txt(&format!("h{number}.test.")))
+            .expect("an answer");
+    }
+    // The last ones are kept, but not 50 MB of them.
+    sim.clear_seen();
+    for number in 0..1000 {
+        sim.run(client.lookup_txt(&format!("h{}.test.", 999 - number)))
+            .expect("an answer");
+        if sim.seen().len() == 1 {
+            assert!((300..700).contains(&number), "{number}");
+            return;
+        }
+    }
+    panic!("all are kept");
 }
 
 /// 36: the cache is bounded, and so are the records of one answer.

@@ -186,6 +186,7 @@ impl Lookup {
                     server,
                     expires,
                 },
+                generation: self.plan.generation,
             };
             self.outputs.push_back(Output::Report(report));
         }

@@ -282,6 +282,7 @@ impl Lookup {
                 name: self.name().clone(),
                 record_type,
                 what: Cached::failure(self.plan.servers[active.server].address, now),
+                generation: self.plan.generation,
             };
             self.outputs.push_back(Output::Report(report));
         }
