@@ -14,6 +14,8 @@ use super::{IpLookup, RecordLookup};
 use crate::engine::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
 use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType, Srv, Svcb};
 
+/// Lookups that may be under way at the same time: more sockets than most processes may have.
+const MAX_FLIGHTS: usize = 8192;
 /// After so many lookups the generator of ids gets a new seed.
 const RESEED_EVERY: u64 = 1024;
 
@@ -125,7 +127,8 @@ impl Shared {
                     let why = "IPv6 addresses are not asked for (`options no-aaaa`)";
                     return Err(LookupError::local(LookupErrorKind::NoData, host, why));
                 }
-                Ok(Begun::Waiting(self.join(&mut state, host, question, now)))
+                let waiter = self.join(&mut state, host, question, now)?;
+                Ok(Begun::Waiting(waiter))
             }
             found => Ok(Begun::Local(found)),
         }
@@ -140,7 +143,7 @@ impl Shared {
         let question = Question::records(crate::engine::check_name(name)?, record_type);
         let mut state = self.state();
         self.look(&mut state, now);
-        Ok(self.join(&mut state, name, question, now))
+        self.join(&mut state, name, question, now)
     }
 
     fn attach(&self, name: &str) -> Result<Instant, LookupError> {
@@ -176,18 +179,22 @@ impl Shared {
         text: &str,
         question: Question,
         now: Instant,
-    ) -> Waiter {
+    ) -> Result<Waiter, LookupError> {
         state.started += 1;
         let number = state.started;
         let flight = match state.flights.get(&question) {
             Some(flight) => Arc::clone(flight),
+            None if state.flights.len() >= MAX_FLIGHTS => {
+                let why = format!("{MAX_FLIGHTS} lookups of this client are under way already");
+                return Err(LookupError::local(LookupErrorKind::Unavailable, text, &why));
+            }
             None => {
                 let flight = Arc::new(Flight::new(self.start(state, text, &question, now)));
                 state.flights.insert(question.clone(), Arc::clone(&flight));
                 flight
             }
         };
-        Waiter::new(Arc::clone(self), flight, question, number)
+        Ok(Waiter::new(Arc::clone(self), flight, question, number))
     }
 
     fn start(

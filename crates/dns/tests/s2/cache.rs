@@ -209,6 +209,28 @@ fn s2_30_35_new_servers_are_asked_anew() {
     std::fs::remove_file(&path).expect("removed");
 }
 
+/// 36: so many lookups are under way at the same time; one more says so, and those that are given
+/// up make room.
+#[test]
+fn s2_36_lookups_under_way_are_bounded() {
+    let (sim, client) = one(|_| Vec::new());
+    let start = |name: &str| {
+        let mut lookup = client.lookup_ip(name, Families::Ipv4);
+        let result = sim.run_until(&mut lookup, Some(sim.elapsed_instant()));
+        (lookup, result)
+    };
+    let mut lookups: Vec<_> = (0..8192).map(|at| start(&format!("h{at}.test."))).collect();
+    assert!(lookups.iter().all(|(_, result)| result.is_none()));
+    let (_, result) = start("one-more.test.");
+    let error = result.expect("at once").expect_err("no room");
+    assert_eq!(error.kind(), LookupErrorKind::Unavailable);
+    assert!(error.to_string().contains("8192 lookups"), "{error}");
+    // To wait for one of them takes no room.
+    assert!(start("h7.test.").1.is_none());
+    lookups.pop();
+    assert!(start("one-more.test.").1.is_none());
+}
+
 /// 36: the octets of the cache are bounded, however large its answers are.
 #[test]
 fn s2_36_the_cache_has_a_size() {
