@@ -14,6 +14,8 @@ use super::connection::{self, Share};
 /// A socket serves so many lookups: then the port is another one, so that who looks for it has
 /// little time.
 const LOOKUPS: u32 = 64;
+/// Datagrams that wait for one lookup; more are dropped, as the system drops them.
+const MAX_INBOX: usize = 64;
 /// Datagrams that are read in one turn.
 const TURN: usize = 64;
 
@@ -131,7 +133,8 @@ struct State {
 #[derive(Debug)]
 struct Mailbox {
     member: u32,
-    ids: Vec<[u8; 2]>,
+    /// The ids that its queries have on this socket, and those that they had at first.
+    ids: Vec<(u16, [u8; 2])>,
     inbox: VecDeque<(Vec<u8>, bool)>,
     waker: Option<Waker>,
 }
@@ -175,27 +178,47 @@ impl State {
         }
     }
 
-    /// Hands a datagram out; whether it is (also) for `member`.
-    fn deliver(&mut self, member: u32, datagram: &[u8], truncated: bool) -> bool {
-        let Some(id) = datagram.first_chunk::<2>() else {
+    /// The id under which a query goes out: its own, or the next one that nobody has on this socket
+    /// (RFC 5452 section 9.2).
+    fn take_id(&mut self, member: u32, own: [u8; 2]) -> [u8; 2] {
+        let mut id = u16::from_be_bytes(own);
+        let taken = |id| {
+            let mut ids = self.members.iter().flat_map(|other| &other.ids);
+            ids.any(|&(here, _)| here == id)
+        };
+        while taken(id) {
+            id = id.wrapping_add(1);
+        }
+        if let Some(mailbox) = self.mailbox(member) {
+            mailbox.ids.push((id, own));
+        }
+        id.to_be_bytes()
+    }
+
+    /// Hands a datagram out under the id that its query had at first; whether it is for `member`,
+    /// who is not handed a copy.
+    fn deliver(&mut self, member: u32, datagram: &mut [u8], truncated: bool) -> bool {
+        let Some(id) = datagram.first_chunk_mut() else {
             return false;
         };
-        let mut own = false;
-        for other in self
-            .members
-            .iter_mut()
-            .filter(|other| other.ids.contains(id))
-        {
-            if other.member == member {
-                own = true;
+        let here = u16::from_be_bytes(*id);
+        for other in &mut self.members {
+            let Some(&(_, own)) = other.ids.iter().find(|&&(taken, _)| taken == here) else {
                 continue;
+            };
+            *id = own;
+            if other.member == member {
+                return true;
             }
-            other.inbox.push_back((datagram.to_vec(), truncated));
+            if other.inbox.len() < MAX_INBOX {
+                other.inbox.push_back((datagram.to_vec(), truncated));
+            }
             if let Some(waker) = other.waker.take() {
                 waker.wake();
             }
+            return false;
         }
-        own
+        false
     }
 }
 
@@ -208,11 +231,9 @@ pub(super) struct Member {
 }
 
 impl Member {
-    pub(super) fn push(&mut self, bytes: Vec<u8>) {
-        if let Some(&id) = bytes.first_chunk()
-            && let Some(mailbox) = self.shared.lock().mailbox(self.member)
-        {
-            mailbox.ids.push(id);
+    pub(super) fn push(&mut self, mut bytes: Vec<u8>) {
+        if let Some(id) = bytes.first_chunk_mut() {
+            *id = self.shared.lock().take_id(self.member, *id);
         }
         self.unsent.push_back(bytes);
     }
@@ -259,7 +280,7 @@ impl Member {
                     return Poll::Ready(Err(error));
                 }
                 Poll::Ready(Ok(received)) => {
-                    let datagram = buffer.get(..received.len).unwrap_or_default();
+                    let datagram = buffer.get_mut(..received.len).unwrap_or_default();
                     if state.deliver(self.member, datagram, received.truncated) {
                         return Poll::Ready(Ok(received));
                     }

@@ -250,6 +250,35 @@ fn s2_08_foreign_records_are_no_answers() {
     }
 }
 
+/// 1: on a socket that lookups share, no two questions under way have one id (RFC 5452 section 9.2);
+/// each gets its own answer.
+#[test]
+fn s2_01_ids_are_unique_on_a_shared_socket() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| {
+        let number = asked.name[1..].split('.').next().map(str::parse::<u8>);
+        asked
+            .address(number.expect("a label").expect("a number"))
+            .after(20)
+    });
+    let client = client(&sim, config(&[ONE]).udp_pool(true));
+    for _ in 0..60 {
+        sim.clear_seen();
+        let lookups = (0..64).map(|at| client.lookup_ip(&format!("h{at}.test."), Families::Both));
+        let answers = sim.run(join(lookups.collect()));
+        for (answer, at) in answers.iter().zip(0..) {
+            let answer = answer.as_ref().expect("an answer");
+            assert_eq!(texts(answer), [ip4(at), ip6(at)]);
+        }
+        let seen = sim.seen();
+        let ids: BTreeSet<_> = seen
+            .iter()
+            .map(|seen| (seen.asked.socket, seen.asked.id))
+            .collect();
+        assert_eq!(ids.len(), 128);
+    }
+}
+
 /// 2: with the pool, lookups share a socket, for 64 of them at most; each gets its own answer, and
 /// a second copy still leaves from another port.
 #[test]
