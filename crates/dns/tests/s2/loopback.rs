@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 
@@ -20,6 +20,8 @@ use crate::support::{outcomes, texts};
 /// A name server on the loopback address, UDP and TCP on one port, until it is dropped.
 struct Server {
     address: SocketAddr,
+    /// TCP connections so far.
+    accepted: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -50,16 +52,20 @@ impl Server {
                 }
             }
         });
+        let accepted = Arc::new(AtomicUsize::new(0));
+        let counts = accepted.clone();
         let streams = thread::spawn(move || {
             while let Ok((stream, _)) = tcp.accept() {
                 if also_ends.load(Ordering::SeqCst) {
                     return;
                 }
+                counts.fetch_add(1, Ordering::SeqCst);
                 let _ = serve(stream, address, script);
             }
         });
         Self {
             address,
+            accepted,
             stop,
             threads: vec![datagrams, streams],
         }
@@ -71,6 +77,8 @@ fn serve(
     address: SocketAddr,
     script: fn(&Asked) -> Acts,
 ) -> std::io::Result<()> {
+    // A reply that waits for an ACK of the one before waits for 40 ms.
+    stream.set_nodelay(true)?;
     loop {
         let mut length = [0; 2];
         stream.read_exact(&mut length)?;
@@ -171,6 +179,24 @@ fn lookups_over_real_sockets() {
             .expect_err("a denial");
         assert_eq!(error.kind(), LookupErrorKind::NotFound);
         assert_eq!(error.rcode(), Some(3));
+    });
+}
+
+/// Lookups over TCP share a connection, which ends with the client: the server, which serves one at
+/// a time, would else never come to the next client's.
+#[test]
+fn connections_are_shared_over_real_sockets() {
+    let server = Server::start(|asked| asked.address(1).after(0));
+    on_each(async |runtime| {
+        let before = server.accepted.load(Ordering::SeqCst);
+        let config = ClientConfig::with_servers(vec![server.address]).tcp_only(true);
+        let client = Client::new(runtime, config);
+        for number in 0..50 {
+            let name = format!("h{number}.test.");
+            let answer = client.lookup_ip(&name, Families::Both).await;
+            assert_eq!(texts(&answer.expect("an answer")), [ip4(1), ip6(1)]);
+        }
+        assert_eq!(server.accepted.load(Ordering::SeqCst) - before, 1);
     });
 }
 
