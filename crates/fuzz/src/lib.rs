@@ -4,6 +4,7 @@
 mod actions;
 mod diff;
 mod dns;
+mod dns_connection;
 mod dns_engine;
 mod map;
 mod race;
@@ -15,6 +16,7 @@ pub use libfuzzer_sys;
 
 pub use crate::diff::endpoint_diff;
 pub use crate::dns::{dns_hosts, dns_packet, dns_resolv_conf};
+pub use crate::dns_connection::dns_connection;
 pub use crate::dns_engine::dns_engine;
 pub use crate::map::{address_map, endpoint_map};
 pub use crate::race::race;
@@ -34,6 +36,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dns_resolv_conf", dns_resolv_conf),
     ("dns_hosts", dns_hosts),
     ("dns_engine", dns_engine),
+    ("dns_connection", dns_connection),
     ("race", race),
 ];
 
