@@ -14,6 +14,20 @@ use crate::Attributes;
 /// [`same_in_full`](Self::same_in_full), which is `==`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Address {
+    known: Known,
+}
+
+/// Most addresses are a place and nothing else: these are kept small.
+#[derive(Clone, Debug, PartialEq)]
+enum Known {
+    /// No server name and no attributes.
+    Place(Location),
+    /// At least one of them.
+    More(Arc<More>),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct More {
     location: Location,
     server_name: Option<Arc<str>>,
     attributes: Attributes,
@@ -44,38 +58,62 @@ impl Address {
     /// An address without a server name and attributes.
     pub fn new(location: impl Into<Location>) -> Self {
         Self {
-            location: location.into(),
-            server_name: None,
-            attributes: Attributes::new(),
+            known: Known::Place(location.into()),
         }
     }
 
     /// With the name that this address is to be asked for and must prove, in place of the
     /// channel's authority.
     #[must_use]
-    pub fn with_server_name(mut self, server_name: impl Into<Arc<str>>) -> Self {
-        self.server_name = Some(server_name.into());
-        self
+    pub fn with_server_name(self, server_name: impl Into<Arc<str>>) -> Self {
+        self.with(|more| more.server_name = Some(server_name.into()))
     }
 
     /// With these attributes in place of the earlier ones.
     #[must_use]
-    pub fn with_attributes(mut self, attributes: Attributes) -> Self {
-        self.attributes = attributes;
-        self
+    pub fn with_attributes(self, attributes: Attributes) -> Self {
+        self.with(|more| more.attributes = attributes)
+    }
+
+    fn with(self, change: impl FnOnce(&mut More)) -> Self {
+        let mut more = match self.known {
+            Known::Place(location) => More {
+                location,
+                server_name: None,
+                attributes: Attributes::new(),
+            },
+            Known::More(more) => Arc::unwrap_or_clone(more),
+        };
+        change(&mut more);
+        let known = if more.server_name.is_none() && more.attributes.is_empty() {
+            Known::Place(more.location)
+        } else {
+            Known::More(Arc::new(more))
+        };
+        Self { known }
+    }
+
+    fn more(&self) -> Option<&More> {
+        match &self.known {
+            Known::Place(_) => None,
+            Known::More(more) => Some(more),
+        }
     }
 
     /// Where it is.
     #[must_use]
     pub fn location(&self) -> &Location {
-        &self.location
+        match &self.known {
+            Known::Place(location) => location,
+            Known::More(more) => &more.location,
+        }
     }
 
     /// The IP address and port, if it is one.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
-        match self.location {
-            Location::Socket(address) => Some(address),
+        match self.location() {
+            Location::Socket(address) => Some(*address),
             _ => None,
         }
     }
@@ -83,20 +121,21 @@ impl Address {
     /// The name that this address is to be asked for, where it has its own.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
-        self.server_name.as_deref()
+        self.more()?.server_name.as_deref()
     }
 
     /// The attributes.
     #[must_use]
     pub fn attributes(&self) -> &Attributes {
-        &self.attributes
+        const NONE: &Attributes = &Attributes::new();
+        self.more().map_or(NONE, |more| &more.attributes)
     }
 
     /// Whether it is the same place, whatever is known of it beyond that: what tells
     /// [endpoints](crate::Endpoint::same_addresses) apart.
     #[must_use]
     pub fn same_location(&self, other: &Self) -> bool {
-        self.location == other.location
+        self.location() == other.location()
     }
 
     /// Whether everything is the same, which is `==` by name.
@@ -110,15 +149,15 @@ impl Address {
     /// keys of an [`AddressMap`](crate::AddressMap).
     #[must_use]
     pub fn same_connection(&self, other: &Self) -> bool {
-        self.location == other.location
-            && self.server_name == other.server_name
-            && self.attributes.same_connection(&other.attributes)
+        self.location() == other.location()
+            && self.server_name() == other.server_name()
+            && self.attributes().same_connection(other.attributes())
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.location.fmt(f)
+        self.location().fmt(f)
     }
 }
 

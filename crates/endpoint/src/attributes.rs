@@ -44,8 +44,9 @@ pub trait AttributeKey: 'static {
 /// value is asked for equality alone.
 #[derive(Clone, Default)]
 pub struct Attributes {
-    /// Sorted by key; `None` for the empty set, which allocates nothing.
-    entries: Option<Arc<[Entry]>>,
+    /// Sorted by key; `None` for the empty set, which allocates nothing. A `Vec`, as a thin pointer
+    /// keeps the many empty sets small.
+    entries: Option<Arc<Vec<Entry>>>,
 }
 
 #[derive(Clone)]
@@ -92,7 +93,7 @@ impl Attributes {
         };
         entries.insert(at, entry);
         Self {
-            entries: Some(entries.into()),
+            entries: Some(Arc::new(entries)),
         }
     }
 
@@ -106,7 +107,7 @@ impl Attributes {
         let kept = self.entries().iter().filter(|entry| entry.key != key);
         let entries: Vec<Entry> = kept.cloned().collect();
         Self {
-            entries: (!entries.is_empty()).then(|| entries.into()),
+            entries: (!entries.is_empty()).then(|| Arc::new(entries)),
         }
     }
 
@@ -167,7 +168,7 @@ impl Attributes {
     }
 
     fn entries(&self) -> &[Entry] {
-        self.entries.as_deref().unwrap_or_default()
+        self.entries.as_ref().map_or(&[], |entries| entries)
     }
 }
 
