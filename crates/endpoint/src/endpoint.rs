@@ -9,14 +9,23 @@ use crate::{Address, Attributes};
 /// One backend: the addresses by which it can be reached, in the order to try them, and what is
 /// known of it.
 ///
-/// Cheap to clone. Prints as its addresses in brackets.
+/// A clone allocates nothing. Prints as its addresses in brackets.
 ///
 /// Two are `==` if everything is the same, in the same order. What makes a backend another one is
 /// [`same_addresses`](Self::same_addresses).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Endpoint {
-    addresses: Arc<[Address]>,
+    addresses: Addresses,
     attributes: Attributes,
+}
+
+/// One address or two, as nearly every backend has, stand in the endpoint itself: whoever compares
+/// or drops it then waits for no other memory.
+#[derive(Debug, PartialEq)]
+enum Addresses {
+    One([Address; 1]),
+    Two([Address; 2]),
+    Shared(Arc<[Address]>),
 }
 
 impl Endpoint {
@@ -39,7 +48,11 @@ impl Endpoint {
     /// The addresses, in the order to try them.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
-        &self.addresses
+        match &self.addresses {
+            Addresses::One(addresses) => addresses,
+            Addresses::Two(addresses) => addresses,
+            Addresses::Shared(addresses) => addresses,
+        }
     }
 
     /// The attributes.
@@ -52,26 +65,55 @@ impl Endpoint {
     /// calls the identity of an endpoint. Server names and attributes do not count.
     #[must_use]
     pub fn same_addresses(&self, other: &Self) -> bool {
-        same_set(&self.addresses, &other.addresses, Address::location)
+        same_set(self.addresses(), other.addresses(), Address::location)
     }
 
     /// Whether connections to the addresses may be used for those of `other`: as many, in the same
     /// order, each [`same_connection`](Address::same_connection).
     #[must_use]
     pub fn same_connections(&self, other: &Self) -> bool {
-        self.addresses.len() == other.addresses.len()
-            && self
-                .addresses
+        let (addresses, others) = (self.addresses(), other.addresses());
+        addresses.len() == others.len()
+            && addresses
                 .iter()
-                .zip(&*other.addresses)
+                .zip(others)
                 .all(|(address, other)| address.same_connection(other))
+    }
+}
+
+impl FromIterator<Address> for Addresses {
+    fn from_iter<I: IntoIterator<Item = Address>>(addresses: I) -> Self {
+        let addresses: Vec<Address> = addresses.into_iter().collect();
+        addresses
+            .try_into()
+            .map(Self::One)
+            .or_else(|addresses| addresses.try_into().map(Self::Two))
+            .unwrap_or_else(|addresses| Self::Shared(addresses.into()))
+    }
+}
+
+/// By hand: the derived one goes over an array by an iterator, which takes an insertion a fifth
+/// longer.
+impl Clone for Addresses {
+    fn clone(&self) -> Self {
+        match self {
+            Self::One([one]) => Self::One([one.clone()]),
+            Self::Two([one, other]) => Self::Two([one.clone(), other.clone()]),
+            Self::Shared(addresses) => Self::Shared(Arc::clone(addresses)),
+        }
+    }
+}
+
+impl Default for Addresses {
+    fn default() -> Self {
+        Self::Shared(Arc::default())
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[")?;
-        for (at, address) in self.addresses.iter().enumerate() {
+        for (at, address) in self.addresses().iter().enumerate() {
             let comma = if at == 0 { "" } else { ", " };
             write!(f, "{comma}{address}")?;
         }

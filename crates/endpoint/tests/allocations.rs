@@ -1,9 +1,9 @@
-//! Looking up an endpoint of up to 8 addresses allocates nothing.
+//! Looking up an endpoint of up to 8 addresses allocates nothing, and neither does cloning one.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
 
-use trunkline_endpoint::{Endpoint, EndpointMap};
+use trunkline_endpoint::{Address, Endpoint, EndpointMap};
 
 /// 1 to 8 addresses, there and not there; 9 may allocate, which shows that counting works.
 #[test]
@@ -24,5 +24,19 @@ fn lookups() {
             n > 8,
             "{allocated:?}, {n} addresses"
         );
+    }
+}
+
+/// However many addresses there are, and whatever is known of them.
+#[test]
+fn clones() {
+    let named = |port| Address::new(SocketAddr::from(([192, 0, 2, 1], port))).with_server_name("a");
+    for count in 0..=9 {
+        let plain = Endpoint::new((0..count).map(|port| SocketAddr::from(([192, 0, 2, 1], port))));
+        let named = Endpoint::new((0..count).map(named));
+        let allocated = allocation_counter::measure(|| {
+            black_box((plain.clone(), named.clone()));
+        });
+        assert_eq!(allocated.count_total, 0, "{count} addresses");
     }
 }
