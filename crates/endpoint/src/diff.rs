@@ -1,6 +1,6 @@
 //! What changed between two lists of endpoints.
 
-use crate::index::Index;
+use crate::index::{Found, Index};
 use crate::{Endpoint, Identity};
 
 /// What a new list of endpoints has that the old one had not, and the other way round.
@@ -58,7 +58,7 @@ pub fn diff<'a>(old: &'a [Endpoint], new: &'a [Endpoint]) -> Diff<'a> {
     for endpoint in new {
         let hash = endpoint.identity_hash();
         match index.find(hash, |other| old[other].same_identity(endpoint)) {
-            Some(at) if is_left[at] => {
+            Some(Found { position: at, .. }) if is_left[at] => {
                 is_left[at] = false;
                 if old[at] == *endpoint {
                     diff.kept.push(endpoint);

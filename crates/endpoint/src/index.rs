@@ -1,6 +1,6 @@
 //! Where in a list the element with a hash is.
 
-/// A table of positions by hash: open addressing, linear probing, half full at most.
+/// A table of positions by hash: open addressing, linear probing, three quarters full at most.
 ///
 /// The elements are the caller's; so are the hashes, which must have 32 good low bits.
 #[derive(Clone, Debug, Default)]
@@ -18,20 +18,26 @@ impl Index {
         index
     }
 
+    /// How many elements there is room for: so many are found within a few steps.
+    pub(crate) fn capacity(&self) -> usize {
+        self.slots.len() / 4 * 3
+    }
+
     /// Makes room for so many elements in all.
     pub(crate) fn reserve(&mut self, elements: usize) {
-        let wanted = elements.saturating_mul(2).next_power_of_two().max(8);
-        if elements == 0 || wanted <= self.slots.len() {
+        if elements <= self.capacity() {
             return;
         }
+        let wanted = elements.saturating_mul(4).div_ceil(3);
+        let wanted = wanted.next_power_of_two().max(8);
         let old = std::mem::replace(&mut self.slots, vec![0; wanted]);
         for slot in old.into_iter().filter(|slot| *slot != 0) {
             self.place(slot);
         }
     }
 
-    /// The position of the element with this hash for which `is_it` holds.
-    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+    /// The element with this hash for which `is_it` holds.
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<Found> {
         if self.slots.is_empty() {
             return None;
         }
@@ -43,7 +49,8 @@ impl Index {
                 return None;
             }
             if slot >> 32 == hash & LOW && is_it(position(slot)) {
-                return Some(position(slot));
+                let position = position(slot);
+                return Some(Found { at, position });
             }
             at = (at + 1) & mask;
         }
@@ -51,18 +58,14 @@ impl Index {
 
     /// Adds an element that is not in the table.
     pub(crate) fn insert(&mut self, hash: u64, position: usize) {
-        if (self.count + 1) * 2 > self.slots.len() {
-            self.reserve(self.count + 1);
-        }
         self.count += 1;
+        self.reserve(self.count);
         self.place(slot(hash, position));
     }
 
-    /// Takes an element out.
-    pub(crate) fn remove(&mut self, hash: u64, position: usize) {
-        let Some(mut free) = self.slot_of(hash, position) else {
-            return;
-        };
+    /// Takes out an element that was found since the last change.
+    pub(crate) fn remove(&mut self, found: Found) {
+        let mut free = found.at;
         self.count -= 1;
         // Close the gap, so that every probe still meets what it looks for.
         let mask = self.slots.len() - 1;
@@ -87,22 +90,6 @@ impl Index {
         self.count = 0;
     }
 
-    fn slot_of(&self, hash: u64, position: usize) -> Option<usize> {
-        if self.slots.is_empty() {
-            return None;
-        }
-        let mask = self.slots.len() - 1;
-        let wanted = slot(hash, position);
-        let mut at = home(wanted, mask);
-        while self.slots[at] != wanted {
-            if self.slots[at] == 0 {
-                return None;
-            }
-            at = (at + 1) & mask;
-        }
-        Some(at)
-    }
-
     fn place(&mut self, slot: u64) {
         let mask = self.slots.len() - 1;
         let mut at = home(slot, mask);
@@ -111,6 +98,15 @@ impl Index {
         }
         self.slots[at] = slot;
     }
+}
+
+/// Where an element is.
+#[derive(Clone, Copy)]
+pub(crate) struct Found {
+    /// In the table.
+    at: usize,
+    /// In the list.
+    pub(crate) position: usize,
 }
 
 const LOW: u64 = 0xFFFF_FFFF;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::{IdentityMap, TAKEN};
+use super::IdentityMap;
 use crate::Identity;
+use crate::index::Found;
 
 /// The place of one key in an [`IdentityMap`].
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub enum Entry<'a, K, V> {
 pub struct OccupiedEntry<'a, K, V> {
     map: &'a mut IdentityMap<K, V>,
     key: K,
-    at: usize,
+    found: Found,
 }
 
 /// A place without a value.
@@ -78,31 +79,31 @@ impl<'a, K: Identity, V> Entry<'a, K, V> {
 }
 
 impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
-    pub(super) fn new(map: &'a mut IdentityMap<K, V>, key: K, at: usize) -> Self {
-        Self { map, key, at }
+    pub(super) fn new(map: &'a mut IdentityMap<K, V>, key: K, found: Found) -> Self {
+        Self { map, key, found }
     }
 
     /// The key that is stored.
     #[must_use]
     pub fn key(&self) -> &K {
-        &self.map.slot(self.at).key
+        &self.map.slot(self.found).key
     }
 
     /// The value.
     #[must_use]
     pub fn get(&self) -> &V {
-        &self.map.slot(self.at).value
+        &self.map.slot(self.found).value
     }
 
     /// The value, to change it.
     pub fn get_mut(&mut self) -> &mut V {
-        &mut self.map.slot_mut(self.at).value
+        &mut self.map.slot_mut(self.found).value
     }
 
     /// The value, for as long as the map is borrowed.
     #[must_use]
     pub fn into_mut(self) -> &'a mut V {
-        &mut self.map.slot_mut(self.at).value
+        &mut self.map.slot_mut(self.found).value
     }
 
     /// Puts another value in; returns the one that was there. The stored key stays.
@@ -112,7 +113,7 @@ impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
 
     /// Stores the key that was asked for; returns the one that was there.
     pub fn replace_key(self) -> K {
-        std::mem::replace(&mut self.map.slot_mut(self.at).key, self.key)
+        std::mem::replace(&mut self.map.slot_mut(self.found).key, self.key)
     }
 
     /// Takes it out; returns the value.
@@ -122,7 +123,7 @@ impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
 
     /// Takes it out; returns the stored key and the value.
     pub fn remove_entry(self) -> (K, V) {
-        self.map.take(self.at).expect(TAKEN)
+        self.map.take(self.found)
     }
 }
 
@@ -151,7 +152,7 @@ impl<'a, K: Identity, V> VacantEntry<'a, K, V> {
 
 impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for OccupiedEntry<'_, K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let slot = self.map.slot(self.at);
+        let slot = self.map.slot(self.found);
         f.debug_tuple("OccupiedEntry")
             .field(&slot.key)
             .field(&slot.value)

@@ -7,7 +7,7 @@ use std::fmt;
 
 pub use self::entry::{Entry, OccupiedEntry, VacantEntry};
 pub use self::iter::{IntoIter, Iter, IterMut, Keys, Values, ValuesMut};
-use crate::index::Index;
+use crate::index::{Found, Index};
 use crate::{Address, Endpoint, Identity};
 
 /// A map keyed by what a connection to an address depends on: place, server name and identifying
@@ -39,8 +39,8 @@ pub type EndpointMap<V> = IdentityMap<Endpoint, V>;
 /// A map whose keys are compared by [`Identity`].
 ///
 /// Iteration goes in the order of insertion: it is the same in every run. Lookup, insertion and
-/// removal take constant time. A removal leaves an empty place, which is used again when the map
-/// would have to grow.
+/// removal take constant time. A removal leaves an empty place, which iteration passes by, and which
+/// is used again when the map would have to grow.
 #[derive(Clone)]
 pub struct IdentityMap<K, V> {
     /// Positions in `slots`, by hash.
@@ -56,7 +56,6 @@ const TAKEN: &str = "a place that is taken";
 
 #[derive(Clone)]
 struct Slot<K, V> {
-    hash: u64,
     key: K,
     value: V,
 }
@@ -107,32 +106,23 @@ impl<K, V> IdentityMap<K, V> {
         self.len = 0;
     }
 
-    /// What stands at a position that the index has given.
-    fn slot(&self, at: usize) -> &Slot<K, V> {
-        self.slots[at].as_ref().expect(TAKEN)
+    fn slot(&self, found: Found) -> &Slot<K, V> {
+        self.slots[found.position].as_ref().expect(TAKEN)
     }
 
-    fn slot_mut(&mut self, at: usize) -> &mut Slot<K, V> {
-        self.slots[at].as_mut().expect(TAKEN)
+    fn slot_mut(&mut self, found: Found) -> &mut Slot<K, V> {
+        self.slots[found.position].as_mut().expect(TAKEN)
     }
 
-    /// Closes the gaps that removals left.
-    fn compact(&mut self) {
-        self.slots.retain(Option::is_some);
-        self.index.clear();
-        for (at, slot) in self.slots.iter().flatten().enumerate() {
-            self.index.insert(slot.hash, at);
-        }
-    }
-
-    fn take(&mut self, at: usize) -> Option<(K, V)> {
-        let slot = self.slots.get_mut(at)?.take()?;
-        self.index.remove(slot.hash, at);
+    fn take(&mut self, found: Found) -> (K, V) {
+        // The index first: it does not wait for the memory of the slot.
+        self.index.remove(found);
+        let slot = self.slots[found.position].take().expect(TAKEN);
         self.len -= 1;
         if self.len == 0 {
             self.slots.clear();
         }
-        Some((slot.key, slot.value))
+        (slot.key, slot.value)
     }
 }
 
@@ -146,21 +136,21 @@ impl<K: Identity, V> IdentityMap<K, V> {
     /// The value of a key, to change it.
     #[must_use]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        let at = self.position(key.identity_hash(), key)?;
-        Some(&mut self.slot_mut(at).value)
+        let found = self.find(key.identity_hash(), key)?;
+        Some(&mut self.slot_mut(found).value)
     }
 
     /// The stored key and its value.
     #[must_use]
     pub fn get_key_value(&self, key: &K) -> Option<(&K, &V)> {
-        let slot = self.slot(self.position(key.identity_hash(), key)?);
+        let slot = self.slot(self.find(key.identity_hash(), key)?);
         Some((&slot.key, &slot.value))
     }
 
     /// Whether the key is there.
     #[must_use]
     pub fn contains_key(&self, key: &K) -> bool {
-        self.position(key.identity_hash(), key).is_some()
+        self.find(key.identity_hash(), key).is_some()
     }
 
     /// Puts a value in; returns the one that was there.
@@ -168,9 +158,9 @@ impl<K: Identity, V> IdentityMap<K, V> {
     /// The key is stored as it is given now: an endpoint's order and attributes are the latest.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = key.identity_hash();
-        match self.position(hash, &key) {
-            Some(at) => {
-                let slot = self.slot_mut(at);
+        match self.find(hash, &key) {
+            Some(found) => {
+                let slot = self.slot_mut(found);
                 slot.key = key;
                 Some(std::mem::replace(&mut slot.value, value))
             }
@@ -188,15 +178,15 @@ impl<K: Identity, V> IdentityMap<K, V> {
 
     /// Takes a key out; returns the stored key and its value.
     pub fn remove_entry(&mut self, key: &K) -> Option<(K, V)> {
-        let at = self.position(key.identity_hash(), key)?;
-        self.take(at)
+        let found = self.find(key.identity_hash(), key)?;
+        Some(self.take(found))
     }
 
     /// The place of a key, to look at it and to fill it with one lookup.
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         let hash = key.identity_hash();
-        match self.position(hash, &key) {
-            Some(at) => Entry::Occupied(OccupiedEntry::new(self, key, at)),
+        match self.find(hash, &key) {
+            Some(found) => Entry::Occupied(OccupiedEntry::new(self, key, found)),
             None => Entry::Vacant(VacantEntry::new(self, key, hash)),
         }
     }
@@ -210,22 +200,41 @@ impl<K: Identity, V> IdentityMap<K, V> {
         self.len = self.slots.len();
     }
 
-    fn position(&self, hash: u64, key: &K) -> Option<usize> {
-        let is_it = |at: usize| self.slot(at).key.same_identity(key);
+    /// Closes the gaps that removals left.
+    fn compact(&mut self) {
+        self.slots.retain(Option::is_some);
+        self.index.clear();
+        for (at, slot) in self.slots.iter().flatten().enumerate() {
+            self.index.insert(slot.key.identity_hash(), at);
+        }
+    }
+
+    fn find(&self, hash: u64, key: &K) -> Option<Found> {
+        let slot = |at: usize| self.slots[at].as_ref();
+        let is_it = |at| slot(at).is_some_and(|slot| slot.key.same_identity(key));
         self.index.find(hash, is_it)
     }
 
     fn push(&mut self, hash: u64, key: K, value: V) -> &mut V {
-        let is_full = self.slots.len() == self.slots.capacity();
-        // Each place that is closed up was paid for by a removal.
-        if is_full && self.len <= self.slots.len() / 2 {
-            self.compact();
+        if self.slots.len() == self.slots.capacity() {
+            self.make_room();
         }
         self.index.insert(hash, self.slots.len());
         self.len += 1;
         self.slots.push(None);
         let last = self.slots.len() - 1;
-        &mut self.slots[last].insert(Slot { hash, key, value }).value
+        &mut self.slots[last].insert(Slot { key, value }).value
+    }
+
+    /// Makes room for one place more.
+    fn make_room(&mut self) {
+        // Each gap that is closed was paid for by a removal.
+        if self.len <= self.slots.len() / 2 {
+            self.compact();
+        }
+        self.index.reserve(self.slots.len() + 1);
+        let more = self.index.capacity() - self.slots.len();
+        self.slots.reserve_exact(more);
     }
 }
 
