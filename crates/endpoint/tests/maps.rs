@@ -210,3 +210,28 @@ fn keys_that_come_and_go() {
     map.retain(|_, _| false);
     assert!(map.is_empty() && map.iter().next().is_none());
 }
+
+/// A map is still one after what `retain` asks has panicked.
+#[test]
+fn retain_that_panics() {
+    let mut map: AddressMap<u16> = (1..=5).map(|port| (address(port), port)).collect();
+    let keep = |_: &Address, port: &mut u16| {
+        assert!(*port < 4);
+        *port == 2
+    };
+    let retain = std::panic::AssertUnwindSafe(|| map.retain(keep));
+    std::panic::catch_unwind(retain).expect_err("the third is too much");
+    assert_eq!(map.values().copied().collect::<Vec<_>>(), [2, 4, 5]);
+    assert_eq!((map.len(), map.iter().len()), (3, 3));
+    for port in [2, 4, 5] {
+        assert_eq!(map.remove(&address(port)), Some(port));
+    }
+    for port in 1..=5 {
+        assert_eq!(map.get(&address(port)), None);
+        assert_eq!(map.insert(address(port), port + 10), None);
+    }
+    for port in 1..=5 {
+        assert_eq!(map.get(&address(port)), Some(&(port + 10)));
+    }
+    assert_eq!(map.len(), 5);
+}

@@ -194,10 +194,10 @@ impl<K: Identity, V> IdentityMap<K, V> {
     /// Keeps those for which `keep` holds, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         for slot in &mut self.slots {
-            slot.take_if(|slot| !keep(&slot.key, &mut slot.value));
+            let dropped = slot.take_if(|slot| !keep(&slot.key, &mut slot.value));
+            self.len -= usize::from(dropped.is_some());
         }
         self.compact();
-        self.len = self.slots.len();
     }
 
     /// Closes the gaps that removals left.
@@ -210,7 +210,8 @@ impl<K: Identity, V> IdentityMap<K, V> {
     }
 
     fn find(&self, hash: u64, key: &K) -> Option<Found> {
-        let slot = |at: usize| self.slots[at].as_ref();
+        // A `retain` that panicked has left positions that are empty now, or gone.
+        let slot = |at: usize| self.slots.get(at)?.as_ref();
         let is_it = |at| slot(at).is_some_and(|slot| slot.key.same_identity(key));
         self.index.find(hash, is_it)
     }
