@@ -67,7 +67,7 @@ fn short(data: &[u8]) -> &[u8] {
     &data[..data.len().min(1024)]
 }
 
-/// An [`EndpointMap`] is a `HashMap` of sorted sets of addresses.
+/// An [`EndpointMap`] is a `HashMap` of sorted sets of addresses, in the order of insertion.
 pub fn endpoint_map(data: &[u8]) {
     let mut actions = Actions::new(short(data));
     let map: EndpointMap<u8> = EndpointMap::new();
@@ -75,7 +75,7 @@ pub fn endpoint_map(data: &[u8]) {
 }
 
 /// An [`AddressMap`](trunkline_endpoint::AddressMap) is a `HashMap` of places, names and identifying
-/// attributes.
+/// attributes, in the order of insertion.
 pub fn address_map(data: &[u8]) {
     behaves_as_a_map(
         IdentityMap::new(),
@@ -84,15 +84,17 @@ pub fn address_map(data: &[u8]) {
     );
 }
 
-fn behaves_as_a_map<K: Identity + Clone + PartialEq + Debug, M: Hash + Eq + Debug>(
+fn behaves_as_a_map<K: Identity + Clone + PartialEq + Debug, M: Hash + Eq + Clone + Debug>(
     mut map: IdentityMap<K, u8>,
     actions: &mut Actions<'_>,
     key: impl Fn(&mut Actions<'_>) -> (K, M),
 ) {
     let mut model: HashMap<M, u8> = HashMap::new();
+    let mut order: Vec<M> = Vec::new();
     while !actions.is_empty() {
         let action = actions.below(16);
         let (key, model_key) = key(actions);
+        let last = model_key.clone();
         let value = actions.below(255);
         match action {
             0..=5 => {
@@ -136,10 +138,10 @@ fn behaves_as_a_map<K: Identity + Clone + PartialEq + Debug, M: Hash + Eq + Debu
             }
         }
         assert_eq!((map.len(), map.is_empty()), (model.len(), model.is_empty()));
+        order.retain(|key| model.contains_key(key));
+        if model.contains_key(&last) && !order.contains(&last) {
+            order.push(last);
+        }
+        assert!(map.values().eq(order.iter().map(|key| &model[key])));
     }
-    let mut values: Vec<u8> = map.values().copied().collect();
-    let mut model_values: Vec<u8> = model.into_values().collect();
-    values.sort_unstable();
-    model_values.sort_unstable();
-    assert_eq!(values, model_values);
 }
