@@ -12,13 +12,13 @@ use crate::Attributes;
 /// There are three equalities, each narrower than the one before:
 /// [`same_location`](Self::same_location), [`same_connection`](Self::same_connection) and
 /// [`same_in_full`](Self::same_in_full), which is `==`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Address {
     known: Known,
 }
 
 /// Most addresses are a place and nothing else: these are kept small.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 enum Known {
     /// No server name and no attributes.
     Place(Location),
@@ -26,7 +26,7 @@ enum Known {
     More(Arc<More>),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 struct More {
     location: Location,
     server_name: Option<Arc<str>>,
@@ -152,6 +152,16 @@ impl Address {
         self.location() == other.location()
             && self.server_name() == other.server_name()
             && self.attributes().same_connection(other.attributes())
+    }
+}
+
+impl fmt::Debug for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Address")
+            .field("location", self.location())
+            .field("server_name", &self.server_name())
+            .field("attributes", self.attributes())
+            .finish()
     }
 }
 

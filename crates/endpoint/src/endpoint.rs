@@ -13,7 +13,7 @@ use crate::{Address, Attributes};
 ///
 /// Two are `==` if everything is the same, in the same order. What makes a backend another one is
 /// [`same_addresses`](Self::same_addresses).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Endpoint {
     addresses: Addresses,
     attributes: Attributes,
@@ -21,7 +21,7 @@ pub struct Endpoint {
 
 /// One address or two, as nearly every backend has, stand in the endpoint itself: whoever compares
 /// or drops it then waits for no other memory.
-#[derive(Debug, PartialEq)]
+#[derive(PartialEq)]
 enum Addresses {
     One([Address; 1]),
     Two([Address; 2]),
@@ -107,6 +107,15 @@ impl Clone for Addresses {
 impl Default for Addresses {
     fn default() -> Self {
         Self::Shared(Arc::default())
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("addresses", &self.addresses())
+            .field("attributes", &self.attributes)
+            .finish()
     }
 }
 
