@@ -25,6 +25,9 @@ pub(super) enum State {
     Done(Finding),
 }
 
+/// A place in the rounds, and in the list of servers by index.
+pub(super) type Place = (u32, usize);
+
 /// A question that is being asked.
 #[derive(Debug)]
 pub(super) struct Active {
@@ -92,6 +95,11 @@ impl Ask {
 }
 
 impl Active {
+    /// How far in the rounds and the list of servers the question has come.
+    pub(super) fn place(&self) -> Place {
+        (self.round, self.server)
+    }
+
     /// When something is due.
     pub(super) fn due(&self) -> Instant {
         [self.attempt.copy_at, self.give_up]

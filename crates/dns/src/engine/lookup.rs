@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::time::Instant;
 
-use super::ask::{Ask, State};
+use super::ask::{Ask, Place, State};
 use super::cache::CachedFinding;
 use super::output::{Output, Report, SocketId};
 use super::plan::Plan;
@@ -47,6 +47,8 @@ pub struct Lookup {
     outputs: VecDeque<Output>,
     events: Vec<FamilyAnswer>,
     attempts: Vec<ServerAttempt>,
+    /// Where a family of this candidate was found.
+    found_at: Option<Place>,
     /// Whether a server has answered for this candidate, well or badly.
     heard: bool,
     /// Whether all servers were silent for a whole candidate: then each is tried but once more.
@@ -73,6 +75,7 @@ impl Lookup {
             outputs: VecDeque::new(),
             events: Vec::new(),
             attempts: Vec::new(),
+            found_at: None,
             heard: false,
             silent: false,
             soft: false,
@@ -249,6 +252,7 @@ impl Lookup {
                 }
             });
         self.asks = asks.collect();
+        self.found_at = None;
         // What the cache says is a word, too.
         self.heard = self.asks.iter().any(|ask| ask.finding().is_some());
     }
@@ -265,7 +269,7 @@ impl Lookup {
     }
 
     /// Once a family has addresses, tells what is known, and gives the other one no more than the
-    /// attempt that it is in.
+    /// attempt that it is in, and one at the server that had them.
     fn tell_and_bound(&mut self) {
         if !self
             .asks

@@ -260,6 +260,25 @@ fn s2_21_a_silent_family_is_not_waited_for_long() {
     }
 }
 
+/// 21: a family gets as far in the list of servers as the other one did: that nobody answered for
+/// it is said only when the server that answered for the other has been asked.
+#[test]
+fn s2_21_the_server_that_answered_is_asked_for_both() {
+    for silent in [A, AAAA] {
+        let (sim, client) = two(
+            move |asked| match asked.code == silent {
+                true => Vec::new(),
+                false => asked.rcode(2).after(1),
+            },
+            |asked| asked.address(2).after(1),
+        );
+        let answer = lookup(&sim, &client, "a.test.").expect("an answer");
+        assert_eq!(texts(&answer), [ip4(2), ip6(2)]);
+        assert_eq!(answer.partial, None);
+        assert_eq!(sim.elapsed(), ms(2001));
+    }
+}
+
 /// 21: each family is told as soon as it comes.
 #[test]
 fn s2_21_families_are_told_as_they_come() {

@@ -153,6 +153,7 @@ impl Lookup {
         let until = |ttl: Option<u32>| ttl.map(|ttl| expiry(ttl, max_ttl, now));
         let (outcome, finding, cached) = match verdict {
             Verdict::Found(found) => {
+                self.found_at = Some(active.place());
                 let expires = expiry(found.ttl_secs, max_ttl, now);
                 let outcome = Outcome::Answered(found.records.count());
                 let found = Arc::new(found);

@@ -289,6 +289,23 @@ impl Lookup {
         self.settle(ask, Finding::Failed(LookupErrorKind::Unavailable));
     }
 
+    /// Asks the server that had the other family's addresses, where this question has not come so
+    /// far; ends it otherwise.
+    fn catch_up(&mut self, ask: usize, now: Instant) {
+        let place = self.asks[ask].active().map(Active::place);
+        let ahead = self.found_at.filter(|&found| Some(found) > place);
+        let Some(ahead) = ahead else {
+            self.settle(ask, Finding::Failed(LookupErrorKind::Unavailable));
+            return;
+        };
+        self.release(ask);
+        if let Some(active) = self.asks[ask].active_mut() {
+            (active.round, active.server) = ahead;
+            active.give_up = None;
+        }
+        self.begin(ask, now);
+    }
+
     pub(super) fn ask_timeout(&mut self, ask: usize, now: Instant) {
         let Some(active) = self.asks[ask].active_mut() else {
             return;
@@ -299,7 +316,7 @@ impl Lookup {
             self.note(ask, Outcome::TimedOut { ignored }, now);
             self.outputs
                 .push_back(Output::Report(Report::Failed { server }));
-            self.settle(ask, Finding::Failed(LookupErrorKind::Unavailable));
+            self.catch_up(ask, now);
         } else if active.attempt.deadline <= now {
             self.attempt_over(ask, Outcome::TimedOut { ignored }, now);
         } else if active.attempt.copy_at.is_some_and(|at| at <= now) {
