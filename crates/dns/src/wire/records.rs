@@ -18,7 +18,7 @@ const MAX_CHAIN: usize = 16;
 const MAX_CNAMES: usize = 32;
 /// Records of one answer that are kept.
 const MAX_RECORDS: usize = 1000;
-/// Records of the wanted type that belong to other names, after which the rest is not looked at.
+/// Records of the wanted type that belong to other names, above which the message is refused.
 const MAX_FOREIGN: usize = 256;
 /// Octets that the kept records of one answer may take, when compression is undone: what is looked
 /// at on the way included, a message then costs 64 KiB beyond itself at most.
@@ -88,8 +88,9 @@ pub(super) struct Chain {
     pub(super) end: Name,
     /// The shortest TTL of its records; the longest there is where it has none.
     pub(super) ttl: u32,
-    /// Whether the name at its end has a CNAME that cannot be read.
-    pub(super) broken: bool,
+    /// Why it may go on: the name at its end has a CNAME that cannot be read, or there are more
+    /// than are looked at.
+    pub(super) broken: Option<&'static str>,
 }
 
 impl Chain {
@@ -99,12 +100,14 @@ impl Chain {
         let mut cnames: Vec<RecordAt> = skeleton
             .answers()
             .filter(|record| record.code == CNAME && record.class == CLASS_IN)
-            .take(MAX_CNAMES)
+            .take(MAX_CNAMES + 1)
             .collect();
+        let many = cnames.len() > MAX_CNAMES;
+        cnames.truncate(MAX_CNAMES);
         let mut chain = Self {
             end: query.name.clone(),
             ttl: MAX_TTL,
-            broken: false,
+            broken: None,
         };
         let mut seen: Vec<Name> = Vec::new();
         while let Some(index) = cnames
@@ -116,7 +119,7 @@ impl Chain {
                 .ok()
                 .filter(|&(_, end)| end == record.data + usize::from(record.length));
             let Some((target, _)) = target else {
-                chain.broken = true;
+                chain.broken = Some("a CNAME record cannot be read");
                 continue;
             };
             if target == chain.end || seen.contains(&target) {
@@ -126,8 +129,11 @@ impl Chain {
                 return Err("its CNAME records form a chain of more than 16");
             }
             chain.ttl = chain.ttl.min(believed(record.ttl));
-            chain.broken = false;
+            chain.broken = None;
             seen.push(std::mem::replace(&mut chain.end, target));
+        }
+        if many {
+            chain.broken = Some("it has more than 32 CNAME records");
         }
         Ok(chain)
     }
@@ -190,6 +196,7 @@ impl<'a> Wanted<'a> {
         let owned = Owned::new(message, owner).among(of_type);
         let mut size = 0;
         for record in owned.take(MAX_RECORDS) {
+            let record = record?;
             size += Self::size(message, record_type, record);
             if size > MAX_SIZE {
                 break;
@@ -254,15 +261,15 @@ impl<'a> Owned<'a> {
     fn among(
         mut self,
         mut records: impl Iterator<Item = RecordAt> + 'a,
-    ) -> impl Iterator<Item = RecordAt> + 'a {
+    ) -> impl Iterator<Item = Result<RecordAt, &'static str>> + 'a {
         std::iter::from_fn(move || {
             while self.foreign < MAX_FOREIGN {
                 let record = records.next()?;
                 if self.owns(&record) {
-                    return Some(record);
+                    return Some(Ok(record));
                 }
             }
-            None
+            Some(Err("it has too many records of other names"))
         })
     }
 

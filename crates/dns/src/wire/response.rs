@@ -262,10 +262,10 @@ fn verdict(
     match chain.records(skeleton, query.record_type) {
         Err(what) => return Reading::Failure(Outcome::Malformed(what)),
         Ok(Some(found)) => return Reading::Verdict(Verdict::Found(found)),
-        Ok(None) if broken => {
-            return Reading::Failure(Outcome::Malformed("a CNAME record cannot be read"));
-        }
         Ok(None) => {}
+    }
+    if let Some(why) = broken {
+        return Reading::Failure(Outcome::Malformed(why));
     }
     let lame = !header.authoritative
         && !header.recursion_available

@@ -2,7 +2,7 @@
 
 use trunkline_dns::{LookupErrorKind, Outcome};
 
-use crate::message::{A, AAAA, CNAME, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
+use crate::message::{A, AAAA, Asked, CNAME, Message, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
 use crate::support::{check, check4, lookup4, one, outcomes, two};
 
 /// 24: a CNAME chain is followed within the message, in whatever order its records are.
@@ -205,6 +205,27 @@ fn s2_27_a_malformed_cname_is_a_failure() {
                 .after(1)
         });
         check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    }
+}
+
+/// 27: nor is a message of which not all is looked at: records of other names without end.
+#[test]
+fn s2_27_what_is_not_looked_at_is_no_verdict() {
+    fn foreign(asked: &Asked, count: u16, code: u16, data: &[u8]) -> Message {
+        (0..count).fold(asked.reply(), |message, n| {
+            message.answer(&format!("n{n}.test."), code, 300, data)
+        })
+    }
+    let broken: [fn(&Asked) -> Message; 2] = [
+        |asked| foreign(asked, 300, A, &[6, 6, 6, 6]).answer(&asked.name, A, 300, &[6, 6, 6, 6]),
+        |asked| foreign(asked, 40, CNAME, b"\x01b\0").cname(&asked.name, 300, "b."),
+    ];
+    for broken in broken {
+        let (sim, client) = two(
+            move |asked| broken(asked).after(1),
+            |asked| asked.address(2).after(1),
+        );
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
     }
 }
 
