@@ -10,8 +10,8 @@ const MAX_ENTRIES: usize = 1_000_000;
 
 /// What a hosts file says: names and their addresses.
 ///
-/// Several lines with one name add up. Reading never fails: a line that is not understood is left
-/// out.
+/// Several lines with one name add up. Reading never fails: a line or a name that is not understood
+/// is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
     /// By lower-case name without a dot at the end.
@@ -45,9 +45,7 @@ impl Hosts {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for line in text.split(|&octet| octet == b'\n') {
             let end = line.iter().position(|octet| matches!(octet, b'#' | 0));
-            let Ok(line) = std::str::from_utf8(&line[..end.unwrap_or(line.len())]) else {
-                continue;
-            };
+            let line = String::from_utf8_lossy(&line[..end.unwrap_or(line.len())]);
             let mut words = line.split_ascii_whitespace();
             let Some(entry) = words.next().and_then(Entry::parse) else {
                 continue;

@@ -22,7 +22,7 @@ pub(crate) const DNS_PORT: u16 = 53;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResolvConf {
-    /// The servers, in order.
+    /// The servers, in order, each once.
     pub nameservers: Vec<Nameserver>,
     /// The search list, absolute; the last `search` or `domain` line counts.
     pub search: Vec<Name>,
@@ -130,15 +130,13 @@ impl ResolvConf {
         let end = line
             .iter()
             .position(|octet| matches!(octet, b'#' | b';' | 0));
-        let line = &line[..end.unwrap_or(line.len())];
-        let Ok(line) = std::str::from_utf8(line) else {
-            return;
-        };
+        let line = String::from_utf8_lossy(&line[..end.unwrap_or(line.len())]);
         let mut words = line.split_ascii_whitespace();
         match words.next() {
             Some("nameserver") if self.nameservers.len() < MAX_NAMESERVERS => {
                 let server = words.next().and_then(Nameserver::parse);
-                self.nameservers.extend(server);
+                self.nameservers
+                    .extend(server.filter(|server| !self.nameservers.contains(server)));
             }
             Some("domain") => self.search = search_list(words.take(1)),
             Some("search") => self.search = search_list(words),

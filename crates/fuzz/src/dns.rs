@@ -194,7 +194,7 @@ fn plain_line(at: usize, line: &[u8], name: &str) -> Option<IpAddr> {
         _ => line,
     };
     let end = line.iter().position(|octet| matches!(octet, 0 | b'#'));
-    let line = std::str::from_utf8(&line[..end.unwrap_or(line.len())]).ok()?;
+    let line = String::from_utf8_lossy(&line[..end.unwrap_or(line.len())]);
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let (address, names) = words.split_first()?;
     let address = match address.split_once('%') {

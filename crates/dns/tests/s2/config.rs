@@ -54,6 +54,10 @@ fn s2_42_name_servers() {
             "nameserver fe80::1%eth9\nnameserver 10.0.0.1",
             &["10.0.0.1:53"],
         ),
+        (
+            "nameserver 10.0.0.2\nnameserver 10.0.0.1\nnameserver 10.0.0.2",
+            &["10.0.0.2:53", "10.0.0.1:53"],
+        ),
     ] {
         assert_eq!(servers(conf), expected, "{conf:?}");
     }
@@ -114,7 +118,7 @@ fn s2_42_hostile_files() {
     text.extend(vec![b'x'; 1 << 20]);
     text.extend(b"\nsearch ");
     text.extend(b"a.test ".repeat(100_000));
-    text.extend(b"\nnameserver 10.0.0.3");
+    text.extend(b"\nnameserver 10.0.0.3\noptions \xff ndots:3");
     let conf = ResolvConf::parse(&text);
     let servers: Vec<_> = conf
         .servers(|_| None)
@@ -123,6 +127,7 @@ fn s2_42_hostile_files() {
         .collect();
     assert_eq!(servers, ["10.0.0.1:53", "10.0.0.3:53"]);
     assert_eq!(conf.search, names(&["a.test."]));
+    assert_eq!(conf.options.ndots, Some(3));
 }
 
 /// A file of its own for each test.

@@ -1,6 +1,6 @@
 //! Numbers 37 to 41, and 43 to 46: names, the search list, the hosts file.
 
-use trunkline_dns::{ClientConfig, Families, Hosts, LookupErrorKind, ResolvConf, Source};
+use trunkline_dns::{ClientConfig, Families, Hosts, LookupErrorKind, Name, ResolvConf, Source};
 
 use crate::message::{A, ip4, ip6, ms};
 use crate::sim::Sim;
@@ -229,6 +229,15 @@ fn s2_41_the_hosts_file() {
     check4(&sim, &client, "none", Ok(&[&ip4(1)]));
     let answer = lookup4(&sim, &client, "four").expect("an answer");
     assert_eq!((answer.source, answer.ttl), (Source::Hosts, None));
+}
+
+/// 41: octets that are no UTF-8 spoil the word that they are in, not its line.
+#[test]
+fn s2_41_odd_octets_in_the_hosts_file() {
+    let hosts = Hosts::parse(b"\xff\n10.0.0.1 \xe4rger a.test \xff\n");
+    let name = Name::parse("a.test").expect("a name");
+    let found = hosts.get(&name, |_| None).expect("it is there");
+    assert_eq!(found[0].to_string(), "10.0.0.1");
 }
 
 /// 39, 41: of `localhost` the hosts file may leave a family out, as many do; it may also send it
