@@ -184,7 +184,7 @@ fn print(
     }
     for attempt in attempts
         .iter()
-        .filter(|attempt| is_trouble(attempt.outcome))
+        .filter(|attempt| attempt.ignored > 0 || is_trouble(attempt.outcome))
     {
         out.warn(&attempt.to_string());
     }
@@ -239,6 +239,7 @@ fn describe(attempt: &ServerAttempt) -> Value {
         "name": attempt.name.to_string(),
         "type": attempt.record_type.to_string(),
         "outcome": attempt.outcome.code(),
+        "ignored": attempt.ignored,
         "elapsed_ms": show::millis(attempt.elapsed),
     })
 }

@@ -83,11 +83,8 @@ pub enum Outcome {
     Lame,
     /// Its reply cannot be used; what is wrong with it.
     Malformed(&'static str),
-    /// Nothing usable came in time; how many datagrams were dropped because they did not match.
-    TimedOut {
-        /// Datagrams that did not answer the question that was asked.
-        ignored: u32,
-    },
+    /// Nothing that answers the question came in time.
+    TimedOut,
     /// The operating system reports an error: refused, unreachable, reset.
     Io(io::ErrorKind),
     /// It closed the connection before it had answered.
@@ -117,7 +114,7 @@ impl Outcome {
             Self::Rcode(_) => "rcode",
             Self::Lame => "lame",
             Self::Malformed(_) => "malformed",
-            Self::TimedOut { .. } => "timed_out",
+            Self::TimedOut => "timed_out",
             Self::Io(io::ErrorKind::ConnectionRefused) => "connection_refused",
             Self::Io(io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable) => {
                 "unreachable"
@@ -146,13 +143,7 @@ impl fmt::Display for Outcome {
             Self::Rcode(code) => write!(f, "failed with response code {code}"),
             Self::Lame => f.write_str("is not responsible for the name and asks nobody (lame)"),
             Self::Malformed(what) => write!(f, "sent a malformed reply: {what}"),
-            Self::TimedOut { ignored: 0 } => f.write_str("did not answer in time"),
-            Self::TimedOut { ignored } => {
-                write!(
-                    f,
-                    "did not answer in time ({ignored} replies did not match)"
-                )
-            }
+            Self::TimedOut => f.write_str("did not answer in time"),
             Self::Io(kind) => kind.fmt(f),
             Self::Closed => f.write_str("closed the connection without an answer"),
             Self::Abandoned => f.write_str("had not answered when the lookup ended"),
@@ -176,6 +167,9 @@ pub struct ServerAttempt {
     pub outcome: Outcome,
     /// From the sending of the query to the outcome.
     pub elapsed: Duration,
+    /// Replies that came before, to this question or to one that shared its socket, and were dropped
+    /// since they do not match what was asked: somebody lies, or mixes things up.
+    pub ignored: u32,
 }
 
 impl fmt::Display for ServerAttempt {
@@ -189,7 +183,12 @@ impl fmt::Display for ServerAttempt {
             self.record_type,
             self.outcome,
             self.elapsed.as_secs_f64() * 1e3
-        )
+        )?;
+        match self.ignored {
+            0 => Ok(()),
+            1 => f.write_str(" (1 reply did not match)"),
+            count => write!(f, " ({count} replies did not match)"),
+        }
     }
 }
 

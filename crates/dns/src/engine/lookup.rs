@@ -367,9 +367,7 @@ impl Lookup {
         for ask in 0..self.asks.len() {
             if let Some(active) = self.asks[ask].active() {
                 let outcome = match active.attempt.deadline <= now {
-                    true => Outcome::TimedOut {
-                        ignored: active.attempt.ignored,
-                    },
+                    true => Outcome::TimedOut,
                     false => Outcome::Abandoned,
                 };
                 self.note(ask, outcome, now);
@@ -422,6 +420,7 @@ impl Lookup {
             record_type,
             outcome,
             elapsed: now.saturating_duration_since(active.attempt.started),
+            ignored: active.attempt.ignored,
         };
         self.attempts.push(attempt);
     }

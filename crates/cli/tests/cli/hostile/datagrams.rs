@@ -2,6 +2,8 @@
 
 use trunkline_testkit::dns::{Record, Reply, Type};
 
+use crate::command::trunkline;
+
 use super::{
     BOTH, Made, V4, evil, evil_record, honest, lie, message, patched, resolve, server, telling,
     truth,
@@ -77,6 +79,21 @@ fn what_does_not_match_is_dropped() {
         resolve(&[server.address()], "", "a.test").expect(what, &BOTH);
         assert_eq!(server.total(), 2, "{what}");
     }
+}
+
+/// An answer that came in spite of lies says that there were some.
+#[test]
+fn lies_before_an_answer_are_told() {
+    let liar = server(telling(|query| {
+        vec![patched(lie(query), 0, &[!query.id()[0]]), truth(query)]
+    }));
+    let told = resolve(&[liar.address()], "", "a.test");
+    told.expect("the truth after a lie", &BOTH);
+    let asked = told.object["servers"].as_array().expect("a list");
+    assert!(asked.iter().any(|it| it["ignored"] != 0), "{told:?}");
+    let target = format!("dns://{}/a.test:1", liar.address());
+    let ran = trunkline(&["resolve", &target]);
+    assert!(ran.stderr.contains("did not match"), "{ran:?}");
 }
 
 /// Where nothing but lies comes, the next server is asked; where there is none, the error says that

@@ -221,7 +221,7 @@ impl Lookup {
         let address = self.plan.servers[active.server].address;
         self.outputs
             .push_back(Output::Report(Report::Failed { server: address }));
-        let silent_now = matches!(outcome, Outcome::TimedOut { .. });
+        let silent_now = outcome == Outcome::TimedOut;
         active.silence |= silent_now;
         active.server += 1;
         if active.server == servers {
@@ -310,15 +310,14 @@ impl Lookup {
         let Some(active) = self.asks[ask].active_mut() else {
             return;
         };
-        let ignored = active.attempt.ignored;
         if active.give_up.is_some_and(|at| at <= now) {
             let server = self.plan.servers[active.server].address;
-            self.note(ask, Outcome::TimedOut { ignored }, now);
+            self.note(ask, Outcome::TimedOut, now);
             self.outputs
                 .push_back(Output::Report(Report::Failed { server }));
             self.catch_up(ask, now);
         } else if active.attempt.deadline <= now {
-            self.attempt_over(ask, Outcome::TimedOut { ignored }, now);
+            self.attempt_over(ask, Outcome::TimedOut, now);
         } else if active.attempt.copy_at.is_some_and(|at| at <= now) {
             active.attempt.copy_at = None;
             active.attempt.repeated = true;
