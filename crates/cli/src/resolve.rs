@@ -189,7 +189,10 @@ fn print(
         out.warn(&attempt.to_string());
     }
     if partial {
-        out.warn("something is missing: one family of addresses could not be looked up");
+        out.warn(match &*resolution.note {
+            "" => "something is missing that could not be looked up in time",
+            note => note,
+        });
     }
     Ok(())
 }

@@ -171,9 +171,7 @@ impl Addresses {
                 server: answer.and_then(IpAnswer::server),
                 expires,
                 elapsed: now - pass.started,
-                attempts: answer
-                    .map(|answer| answer.attempts.clone())
-                    .unwrap_or_default(),
+                attempts: ended.attempts,
             },
             note: answer
                 .and_then(|answer| answer.partial.as_ref())

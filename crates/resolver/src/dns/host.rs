@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use trunkline_dns::io::{Client, IpLookup};
-use trunkline_dns::{Families, IpAnswer, LookupError};
+use trunkline_dns::{Families, IpAnswer, LookupError, ServerAttempt};
 
 use super::failure::from_lookup;
 use super::known::Known;
@@ -31,6 +31,8 @@ pub(super) struct Ended {
     pub(super) answer: Option<IpAnswer>,
     /// Whether something is missing that may exist.
     pub(super) partial: bool,
+    /// Every server asked, and what it did.
+    pub(super) attempts: Vec<ServerAttempt>,
 }
 
 impl HostLookup {
@@ -69,17 +71,21 @@ impl HostLookup {
     }
 
     fn end(&mut self, result: Result<IpAnswer, LookupError>, known: &mut Known) -> Ended {
-        let failure = match result {
-            Ok(answer) => {
+        let (failure, attempts) = match result {
+            Ok(mut answer) => {
                 let missing = answer.partial.as_ref().map(|partial| partial.family);
                 known.merge(Known::from_answer(&answer.addresses, self.asked, missing));
                 return Ended {
                     failure: None,
                     partial: missing.is_some(),
+                    attempts: std::mem::take(&mut answer.attempts),
                     answer: Some(answer),
                 };
             }
-            Err(error) => from_lookup(error),
+            Err(error) => {
+                let attempts = error.attempts().to_vec();
+                (from_lookup(error), attempts)
+            }
         };
         let seen = std::mem::take(&mut self.seen);
         if failure.is_authoritative() {
@@ -91,12 +97,14 @@ impl HostLookup {
                 failure: None,
                 answer: None,
                 partial: true,
+                attempts,
             };
         }
         Ended {
             partial: !failure.is_authoritative(),
             failure: Some(failure),
             answer: None,
+            attempts,
         }
     }
 }

@@ -73,7 +73,7 @@ struct Lookee {
 enum State {
     Waiting,
     Running(Box<HostLookup>),
-    Ended(Ended),
+    Ended(Box<Ended>),
 }
 
 impl Question for Service {
@@ -200,7 +200,7 @@ impl Service {
 
     /// All hosts have been looked up, or the time is over.
     fn done(&mut self, pass: Pass, now: Instant) -> Step {
-        let Stage::Hosts(_, answer, lookees) = pass.stage else {
+        let Stage::Hosts(_, answer, mut lookees) = pass.stage else {
             let text = format!(
                 "the lookup of the service {} did not end within {:?}{}",
                 self.name,
@@ -216,14 +216,13 @@ impl Service {
         let mut attempts = answer.attempts.clone();
         let mut failures = Vec::new();
         let mut partial = false;
-        for lookee in &lookees {
-            match &lookee.state {
+        for lookee in &mut lookees {
+            match &mut lookee.state {
                 State::Ended(ended) => {
                     partial |= ended.partial;
                     expires = expires.into_iter().chain(ended.expires()).min();
                     failures.extend(ended.failure.clone());
-                    let answered = ended.answer.iter().flat_map(|answer| &answer.attempts);
-                    attempts.extend(answered.cloned());
+                    attempts.append(&mut ended.attempts);
                 }
                 State::Waiting | State::Running(_) => {
                     partial = true;
@@ -338,7 +337,7 @@ fn poll_hosts(
         if let State::Running(lookup) = state
             && let Poll::Ready(ended) = lookup.poll(cx, &mut host.known)
         {
-            *state = State::Ended(ended);
+            *state = State::Ended(Box::new(ended));
         }
         running += usize::from(!matches!(state, State::Ended(_)));
     }
