@@ -18,6 +18,8 @@ struct Facts {
     suggestion: Option<String>,
     /// Further fields of `error`.
     fields: Map<String, Value>,
+    /// What people read instead of the message, where the details say the rest.
+    summary: Option<String>,
     /// Lines for people, below the message.
     details: Vec<String>,
 }
@@ -41,6 +43,7 @@ impl Failure {
             message,
             suggestion: None,
             fields: Map::new(),
+            summary: None,
             details: Vec::new(),
         }))
     }
@@ -62,6 +65,11 @@ impl Failure {
 
     pub(crate) fn beside(mut self, object: Map<String, Value>) -> Self {
         self.0.object = object;
+        self
+    }
+
+    pub(crate) fn summary(mut self, summary: impl Into<String>) -> Self {
+        self.0.summary = Some(summary.into());
         self
     }
 
@@ -95,6 +103,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        let facts = &self.0;
+        f.write_str(facts.summary.as_ref().unwrap_or(&facts.message))
     }
 }

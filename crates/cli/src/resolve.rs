@@ -210,12 +210,16 @@ fn failure(error: &ResolveError) -> Failure {
         .find_map(|source| source.downcast_ref::<LookupError>());
     let name = lookup.map(LookupError::name);
     let attempts = lookup.map_or(&[][..], LookupError::attempts);
-    let failure = match error.kind() {
+    let mut failure = match error.kind() {
         ResolveErrorKind::InvalidName => {
             Failure::unusable(kind_code(error.kind()), error.to_string())
         }
         kind => Failure::operation(kind_code(kind), error.to_string()),
     };
+    if let Some(lookup) = lookup {
+        let text = error.to_string();
+        failure = failure.summary(text.replace(&lookup.to_string(), &lookup.summary()));
+    }
     attempts
         .iter()
         .fold(failure, |failure, attempt| {

@@ -260,6 +260,30 @@ impl LookupError {
         &self.0.attempts
     }
 
+    /// What went wrong, without the attempts: for who lists them apart.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let inner = &*self.0;
+        let name = inner.name.escape_debug();
+        let mut text = match inner.kind {
+            LookupErrorKind::NotFound => format!("the name {name} does not exist"),
+            LookupErrorKind::NoData => {
+                format!("the name {name} has no records of the type asked for")
+            }
+            LookupErrorKind::Unavailable => format!("no server could look up {name}"),
+            LookupErrorKind::Deadline => format!(
+                "the lookup of {name} did not end within {:.1} s",
+                inner.elapsed.as_secs_f64()
+            ),
+            LookupErrorKind::InvalidName => format!("{name} is not a name to look up"),
+        };
+        if let Some(reason) = &inner.reason {
+            text.push_str(": ");
+            text.push_str(reason);
+        }
+        text
+    }
+
     /// How long the lookup took.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
@@ -284,28 +308,11 @@ impl LookupError {
 
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let inner = &*self.0;
-        let name = inner.name.escape_debug();
-        match inner.kind {
-            LookupErrorKind::NotFound => write!(f, "the name {name} does not exist")?,
-            LookupErrorKind::NoData => {
-                write!(f, "the name {name} has no records of the type asked for")?
-            }
-            LookupErrorKind::Unavailable => write!(f, "no server could look up {name}")?,
-            LookupErrorKind::Deadline => write!(
-                f,
-                "the lookup of {name} did not end within {:.1} s",
-                inner.elapsed.as_secs_f64()
-            )?,
-            LookupErrorKind::InvalidName => write!(f, "{name} is not a name to look up")?,
-        }
-        if let Some(reason) = &inner.reason {
-            write!(f, ": {reason}")?;
-        }
+        f.write_str(&self.summary())?;
         // The end tells more than the beginning, where a list is too long for one message.
         const SHOWN: usize = 8;
-        let hidden = inner.attempts.len().saturating_sub(SHOWN);
-        for (index, attempt) in inner.attempts.iter().skip(hidden).enumerate() {
+        let hidden = self.attempts().len().saturating_sub(SHOWN);
+        for (index, attempt) in self.attempts().iter().skip(hidden).enumerate() {
             f.write_str(if index == 0 { ": " } else { "; " })?;
             if index == 0 && hidden > 0 {
                 write!(f, "({hidden} earlier attempts); ")?;
