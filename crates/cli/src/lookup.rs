@@ -1,5 +1,7 @@
 //! Where names are looked up.
 
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,15 +13,18 @@ use crate::args::DnsArgs;
 use crate::failure::Failure;
 
 impl DnsArgs {
-    /// Refuses files that cannot be read: a client would quietly go on without them.
+    /// Refuses files that cannot be read: a client would quietly go on without them. Nothing is read
+    /// here: of a pipe it could not be read again.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         for path in [&self.resolv_conf, &self.hosts].into_iter().flatten() {
-            std::fs::read(path).map_err(|error| {
-                Failure::unusable(
-                    "file",
-                    format!("{} cannot be read: {error}", path.display()),
-                )
-            })?;
+            let failure = |error| {
+                let text = format!("{} cannot be read: {error}", path.display());
+                Failure::unusable("file", text)
+            };
+            let file = File::open(path).map_err(failure)?;
+            if file.metadata().map_err(failure)?.is_dir() {
+                return Err(failure(io::ErrorKind::IsADirectory.into()));
+            }
         }
         Ok(())
     }
