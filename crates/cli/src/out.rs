@@ -71,18 +71,22 @@ impl Out {
     /// One line.
     pub(crate) fn line(&self, line: &str) {
         let mut stdout = io::stdout().lock();
-        // A reader that has gone (`| head`) is no reason to complain.
-        if writeln!(stdout, "{line}")
-            .and_then(|()| stdout.flush())
-            .is_err()
-        {
-            std::process::exit(0);
+        match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+            Ok(()) => {}
+            // A reader that has gone (`| head`) is no reason to complain.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+            Err(error) => {
+                let text = format!("the output cannot be written: {error}");
+                self.failure(&Failure::operation("output", text));
+                std::process::exit(1);
+            }
         }
     }
 
     /// Takes the last lines off the screen.
     pub(crate) fn erase(&self, lines: usize) {
-        print!("\x1b[{lines}A\x1b[J");
+        // If it cannot be written, the next line tells.
+        let _ = write!(io::stdout(), "\x1b[{lines}A\x1b[J");
     }
 
     /// Words in a colour, if colours are wanted.
@@ -92,25 +96,33 @@ impl Out {
 
     /// A warning.
     pub(crate) fn warn(&self, words: &str) {
-        eprintln!(
+        complain(&format!(
             "{} {words}",
             paint(self.color_err, Style::Strong, "warning:")
-        );
+        ));
     }
 
     /// What went wrong, and what to do about it.
     pub(crate) fn failure(&self, failure: &Failure) {
-        eprintln!("{} {failure}", paint(self.color_err, Style::Bad, "error:"));
+        complain(&format!(
+            "{} {failure}",
+            paint(self.color_err, Style::Bad, "error:")
+        ));
         for line in failure.details() {
-            eprintln!("  {line}");
+            complain(&format!("  {line}"));
         }
         if let Some(suggestion) = failure.suggestion() {
-            eprintln!(
+            complain(&format!(
                 "{} {suggestion}",
                 paint(self.color_err, Style::Good, "try:")
-            );
+            ));
         }
     }
+}
+
+/// A line to stderr. That it cannot be written can be told nowhere.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn paint(color: bool, style: Style, words: &str) -> String {

@@ -1,5 +1,9 @@
 //! `trunkline resolve`.
 
+use std::fs::File;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use serde_json::json;
 use trunkline_testkit::dns::{Data, DnsServer, Rcode, Reply, Type};
 
@@ -91,6 +95,49 @@ fn failures_tell_who_said_what() {
     }
 }
 
+/// A host of a service that could not be looked up is named, and what the servers did about it.
+#[test]
+fn a_service_tells_which_host_is_missing() {
+    let server = server();
+    let service = "_grpc._tcp.a.test";
+    let srv = |port, target: &str| Data::Srv {
+        priority: 0,
+        weight: 1,
+        port,
+        target: target.into(),
+    };
+    let hosts = [srv(1, "sick.test"), srv(2, "well.test")];
+    server.set(service, Type::SRV, Reply::data(60, hosts));
+    server.set_default(Reply::rcode(Rcode::SERVFAIL));
+    server.set("well.test", Type::A, Reply::a(60, [[127, 0, 0, 1].into()]));
+    server.set("well.test", Type::AAAA, Reply::no_data());
+    let target = format!("srv://{}/{service}", server.address());
+    let (status, object) = object(&["resolve", &target]);
+    assert_eq!((status, &object["partial"]), (0, &json!(true)), "{object}");
+    let asked = object["servers"].as_array().expect("a list");
+    let failed = |it: &&serde_json::Value| it["outcome"] == "servfail";
+    let names: Vec<_> = asked.iter().filter(failed).map(|it| &it["name"]).collect();
+    assert!(names.contains(&&json!("sick.test.")), "{object}");
+    let ran = trunkline(&["resolve", &target]);
+    assert!(
+        ran.stderr.contains("such as sick.test"),
+        "which one: {ran:?}"
+    );
+}
+
+/// People read what each server did once, on a line of its own.
+#[test]
+fn failures_are_told_once() {
+    let server = server();
+    server.set_default(Reply::rcode(Rcode::SERVFAIL));
+    let ran = trunkline(&["resolve", &format!("dns://{}/a.test.", server.address())]);
+    let mut lines = ran.stderr.lines();
+    let head = lines.next().expect("a line");
+    assert_eq!(head, "error: no server could look up a.test.", "{ran:?}");
+    let asked = lines.filter(|line| line.contains("SERVFAIL")).count();
+    assert_eq!(asked, server.total(), "{ran:?}");
+}
+
 /// A target or a name that can never be looked up: status 2.
 #[test]
 fn invalid_targets_and_names() {
@@ -147,4 +194,42 @@ fn files_of_ones_own() {
     );
     std::fs::remove_dir_all(&folder).expect("a clean end");
     assert_eq!(trunkline(&["resolve", "x", "--hosts", hosts]).status, 2);
+}
+
+/// What can be read but once, such as a pipe, is read once.
+#[test]
+fn files_may_be_pipes() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+        .args(["resolve", "dns:///printer:631", "--hosts", "/dev/stdin"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the command");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    stdin.write_all(b"192.0.2.9 printer\n").expect("written");
+    drop(stdin);
+    let output = child.wait_with_output().expect("the end");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
+}
+
+/// Output that cannot be written is a failure, and no panic.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told() {
+    let full = || File::options().write(true).open("/dev/full").expect("it");
+    let run = |target, stdout: Stdio, stderr: Stdio| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+        let command = command
+            .args(["resolve", target])
+            .stdout(stdout)
+            .stderr(stderr);
+        command.spawn().expect("the command").wait_with_output()
+    };
+    let output = run("dns:///127.0.0.1", full().into(), Stdio::piped()).expect("the end");
+    let words = String::from_utf8(output.stderr).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains("cannot be written"), "{words}");
+    let output = run("dns:///a..b", Stdio::piped(), full().into()).expect("the end");
+    assert_eq!(output.status.code(), Some(2));
 }
