@@ -142,9 +142,12 @@ async fn race(
             Ok(())
         }
         Err(error) => {
-            let mut failure = Failure::operation("connect", message(&error)).suggest(Some(
-                "check that the server listens there, and what is in between",
-            ));
+            let suggestion = match error.report().attempts().next() {
+                None => "`trunkline resolve` shows what DNS servers say about the name",
+                Some(_) => "check that the server listens there, and what is in between",
+            };
+            let mut failure =
+                Failure::operation("connect", message(&error)).suggest(Some(suggestion));
             if let Err(unsaved) = saved {
                 failure = failure
                     .field("svg", unsaved.to_string())
