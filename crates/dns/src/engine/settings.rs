@@ -1,6 +1,6 @@
 //! The configuration as it stands at one time: values only.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::config::ClientConfig;
@@ -62,7 +62,7 @@ impl Settings {
             None => conf.servers(interface),
         };
         Self {
-            servers,
+            servers: servers.into_iter().map(unmapped).collect(),
             search: config.search.as_ref().unwrap_or(&conf.search).clone(),
             ndots: config.ndots.or(options.ndots).unwrap_or(1),
             timeout: config
@@ -107,5 +107,13 @@ impl Settings {
             }
         }
         list
+    }
+}
+
+/// `::ffff:10.0.0.1` is asked over IPv4: a socket of the one family reaches nobody of the other.
+fn unmapped(server: SocketAddr) -> SocketAddr {
+    match server.ip().to_canonical() {
+        IpAddr::V4(ip) => (ip, server.port()).into(),
+        IpAddr::V6(_) => server,
     }
 }

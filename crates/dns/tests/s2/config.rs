@@ -9,7 +9,7 @@ use trunkline_dns::{ClientConfig, LookupErrorKind, ResolvConf};
 
 use crate::message::{ip4, ms};
 use crate::sim::Sim;
-use crate::support::{ONE, TWO, check4, client, names};
+use crate::support::{ONE, TWO, check4, client, config, names};
 
 fn servers(conf: &str) -> Vec<String> {
     let known = |name: &str| (name == "eth0").then_some(7);
@@ -61,6 +61,18 @@ fn s2_42_name_servers() {
     ] {
         assert_eq!(servers(conf), expected, "{conf:?}");
     }
+}
+
+/// 42: a server whose address is IPv4 in IPv6's form is asked over IPv4.
+#[test]
+fn s2_42_mapped_name_servers() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| asked.address(1).after(1));
+    let conf = ResolvConf::parse(b"nameserver ::ffff:10.0.0.1");
+    let mapped = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+    check4(&sim, &mapped, "a.test.", Ok(&[&ip4(1)]));
+    let mapped = client(&sim, config(&["[::ffff:10.0.0.1]:53"]));
+    check4(&sim, &mapped, "a.test.", Ok(&[&ip4(1)]));
 }
 
 /// 42: the last of `search` and `domain` counts; each domain once.
@@ -204,7 +216,7 @@ fn s2_41_the_hosts_file_is_read_again() {
     let file = Scratch::new("hosts");
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
-    let config = crate::support::config(&[ONE]).hosts_file(&file.0);
+    let config = config(&[ONE]).hosts_file(&file.0);
     let client = client(&sim, config);
     check4(&sim, &client, "a.test", Ok(&[&ip4(1)]));
     file.write("10.1.1.1 a.test\n");
