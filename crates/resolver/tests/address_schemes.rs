@@ -126,6 +126,8 @@ fn names_are_checked_at_once() {
     check("dns:///a b:5000", "`a b`");
     check("dns:///b\u{fc}cher:5000", "`xn--`");
     check("srv:///_grpc._tcp.a b", "`_grpc._tcp.a b`");
+    check("dns://192.0.2.53:0/a.test", "192.0.2.53:0");
+    check("srv://ns.test:0/_grpc._tcp.a.test", "ns.test:0");
 }
 
 /// A factory that is given another scheme's target says so.

@@ -213,7 +213,14 @@ fn at_once(endpoint: Endpoint) -> StaticResolver {
 }
 
 fn check_server(server: Option<&HostPort>) -> Result<(), ResolveError> {
-    server.map_or(Ok(()), |server| check_host(&server.host))
+    match server {
+        None => Ok(()),
+        Some(server) if server.port == 0 => {
+            let text = format!("nobody can listen on port 0: {server} is no DNS server");
+            Err(ResolveError::new(ResolveErrorKind::InvalidName, text))
+        }
+        Some(server) => check_host(&server.host),
+    }
 }
 
 fn check_host(host: &Host) -> Result<(), ResolveError> {
