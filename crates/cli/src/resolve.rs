@@ -150,7 +150,7 @@ fn print(
         _ => Value::Null,
     };
     if out.is_json() {
-        out.object(&json!({
+        let mut object = json!({
             "endpoints": show::endpoints(endpoints),
             "partial": partial,
             "service_config": config,
@@ -158,7 +158,16 @@ fn print(
             "server": server,
             "servers": attempts.iter().map(describe).collect::<Value>(),
             "elapsed_ms": show::millis(elapsed),
-        }));
+        });
+        if let ServiceConfigSource::Invalid(error) = &resolution.service_config {
+            object["warnings"] = json!([{
+                "kind": "service_config",
+                "at": null,
+                "message": error.to_string(),
+                "suggestion": null,
+            }]);
+        }
+        out.object(&object);
         return Ok(());
     }
     for endpoint in endpoints.iter() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use support::printed;
 use support::world::World;
-use trunkline_dns::{ClientConfig, Hosts, LookupError};
+use trunkline_dns::{ClientConfig, Hosts, LookupError, RecordType, ServerAttempt};
 use trunkline_resolver::{
     AddressFamilies, DnsFactory, DnsOptions, Lookup, LookupReport, Resolution, ResolveError,
     ResolveErrorKind, Resolver, ResolverFactory, ServiceConfigSource, Verdict,
@@ -547,6 +547,9 @@ fn txt_choices() {
             resolution = accept(&world, &mut resolver);
         }
         assert_eq!(printed(&resolution), [["192.0.2.1:1"]]);
+        let attempts = &report(&resolution).attempts;
+        let asked = |attempt: &ServerAttempt| attempt.record_type == RecordType::Txt;
+        assert!(attempts.iter().any(asked), "it is told: {attempts:?}");
         match (resolution.service_config, expected) {
             (ServiceConfigSource::Absent, Ok(None)) => {}
             (ServiceConfigSource::Json(json), Ok(Some(expected))) => assert_eq!(&*json, expected),

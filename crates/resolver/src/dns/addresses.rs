@@ -194,7 +194,11 @@ impl Addresses {
     fn give(&mut self, list: List) -> Resolution {
         let mut report = list.report.clone();
         let config = self.config.as_ref();
-        report.complete &= !config.is_some_and(TextConfig::is_running);
+        match config {
+            Some(config) if config.is_running() => report.complete = false,
+            Some(config) => report.attempts.extend_from_slice(config.attempts()),
+            None => {}
+        }
         let mut resolution = Resolution::new(Arc::clone(&list.endpoints))
             .with_attributes(Attributes::new().with::<Lookup>(report));
         resolution.note = Arc::clone(&list.note);

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::Context;
 
 use trunkline_dns::io::{Client, RecordLookup};
-use trunkline_dns::{LookupError, RecordAnswer};
+use trunkline_dns::{LookupError, RecordAnswer, ServerAttempt};
 use trunkline_runtime::Runtime;
 use trunkline_service_config::{Client as Chooser, choose_from_txt};
 
@@ -42,6 +42,8 @@ pub(super) struct TextConfig {
     host_name: Option<Arc<str>>,
     lookup: Option<RecordLookup<Vec<u8>>>,
     current: ServiceConfigSource,
+    /// What servers did in the last lookup.
+    attempts: Vec<ServerAttempt>,
 }
 
 impl TextConfig {
@@ -58,6 +60,7 @@ impl TextConfig {
             host_name,
             lookup: None,
             current: ServiceConfigSource::Absent,
+            attempts: Vec::new(),
         }
     }
 
@@ -70,6 +73,11 @@ impl TextConfig {
     /// What is known.
     pub(super) fn current(&self) -> &ServiceConfigSource {
         &self.current
+    }
+
+    /// Every server asked in the last lookup, and what it did.
+    pub(super) fn attempts(&self) -> &[ServerAttempt] {
+        &self.attempts
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -85,6 +93,10 @@ impl TextConfig {
             return false;
         };
         self.lookup = None;
+        self.attempts = match &result {
+            Ok(answer) => answer.attempts.clone(),
+            Err(error) => error.attempts().to_vec(),
+        };
         if let Some(config) = self.read(result) {
             self.current = config;
         }

@@ -191,15 +191,20 @@ fn services() {
     assert!(!text.contains("\\u001b") && !text.contains("\\n"), "{text}");
 }
 
-/// A service config that cannot be looked up changes nothing.
+/// A service config that cannot be looked up changes nothing, and what became of it is told.
 #[test]
 fn a_failing_text_record_changes_nothing() {
-    for reply in [
-        Reply::nxdomain(),
-        Reply::rcode(Rcode::SERVFAIL),
-        Reply::data(60, [Data::Raw(Type::TXT, vec![200, 1])]),
-        Reply::data(60, [Data::Txt(vec![b"grpc_config={".to_vec()])]),
-        Reply::data(60, [Data::Txt(vec![b"v=spf1 -all".to_vec()])]),
+    let text = |text: &[u8]| Reply::data(60, [Data::Txt(vec![text.to_vec()])]);
+    for (reply, outcome, warned) in [
+        (Reply::nxdomain(), "nxdomain", false),
+        (Reply::rcode(Rcode::SERVFAIL), "servfail", false),
+        (
+            Reply::data(60, [Data::Raw(Type::TXT, vec![200, 1])]),
+            "malformed",
+            false,
+        ),
+        (text(b"grpc_config={"), "answer", true),
+        (text(b"v=spf1 -all"), "answer", false),
     ] {
         let server = honest();
         server.set("_grpc_config.a.test", Type::TXT, reply.clone());
@@ -207,5 +212,10 @@ fn a_failing_text_record_changes_nothing() {
         let told = resolve_target(&[server.address()], "", "", &args);
         told.expect(&format!("{reply:?}"), &BOTH);
         assert!(told.object["service_config"].is_null(), "{told:?}");
+        let asked = told.object["servers"].as_array().expect("a list");
+        let text = asked.iter().find(|asked| asked["type"] == "TXT");
+        assert_eq!(text.expect("a TXT query")["outcome"], outcome, "{told:?}");
+        let warning = &told.object["warnings"][0]["kind"];
+        assert_eq!(*warning == "service_config", warned, "{told:?}");
     }
 }
