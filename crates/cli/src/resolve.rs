@@ -9,7 +9,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use trunkline::lb::PolicyRegistry;
 use trunkline::resolver::{Lookup, LookupReport};
+use trunkline::service_config::ServiceConfig;
 use trunkline::target::{ErrorKind, ParseError, Schemes, Target};
 use trunkline::{
     Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
@@ -149,6 +151,7 @@ fn print(
         ServiceConfigSource::Json(json) => serde_json::from_str(json).unwrap_or(Value::Null),
         _ => Value::Null,
     };
+    let doubt = doubt(&resolution.service_config);
     if out.is_json() {
         let mut object = json!({
             "endpoints": show::endpoints(endpoints),
@@ -159,11 +162,11 @@ fn print(
             "servers": attempts.iter().map(describe).collect::<Value>(),
             "elapsed_ms": show::millis(elapsed),
         });
-        if let ServiceConfigSource::Invalid(error) = &resolution.service_config {
+        if let Some(message) = doubt {
             object["warnings"] = json!([{
                 "kind": "service_config",
                 "at": null,
-                "message": error.to_string(),
+                "message": message,
                 "suggestion": null,
             }]);
         }
@@ -188,8 +191,8 @@ fn print(
     if !config.is_null() {
         out.line(&format!("service config: {config}"));
     }
-    if let ServiceConfigSource::Invalid(error) = &resolution.service_config {
-        out.warn(&error.to_string());
+    if let Some(message) = doubt {
+        out.warn(&message);
     }
     for attempt in attempts
         .iter()
@@ -204,6 +207,20 @@ fn print(
         });
     }
     Ok(())
+}
+
+/// Why a channel would not take the service config.
+fn doubt(config: &ServiceConfigSource) -> Option<String> {
+    match config {
+        ServiceConfigSource::Invalid(error) => Some(error.to_string()),
+        ServiceConfigSource::Json(json) => {
+            let error = ServiceConfig::parse(json, &PolicyRegistry::standard()).err()?;
+            Some(format!(
+                "a channel with the standard policies refuses the service config: {error}"
+            ))
+        }
+        _ => None,
+    }
 }
 
 fn count(endpoints: usize) -> String {

@@ -191,6 +191,23 @@ fn services() {
     assert!(!text.contains("\\u001b") && !text.contains("\\n"), "{text}");
 }
 
+/// A service config that no channel would take is shown, and said to be so.
+#[test]
+fn a_service_config_is_checked() {
+    for (policy, warned) in [("round_robin", false), ("nope", true)] {
+        let config = json!({"loadBalancingConfig": [{policy: {}}]});
+        let text = format!("grpc_config={}", json!([{"serviceConfig": config}]));
+        let server = honest();
+        let reply = Reply::data(60, [Data::Txt(vec![text.into_bytes()])]);
+        server.set("_grpc_config.a.test", Type::TXT, reply);
+        let told = resolve_target(&[server.address()], "", "", &["dns:///a.test:1", "--txt"]);
+        assert_eq!(told.object["service_config"], config, "{told:?}");
+        let warning = &told.object["warnings"][0]["message"];
+        let names_it = warning.as_str().is_some_and(|text| text.contains("nope"));
+        assert_eq!(names_it, warned, "{told:?}");
+    }
+}
+
 /// A service config that cannot be looked up changes nothing, and what became of it is told.
 #[test]
 fn a_failing_text_record_changes_nothing() {
