@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .with_max_level(level)
+            // Where stderr cannot be written there is nowhere to complain.
+            .log_internal_errors(false)
             .init();
     }
     let out = Out::new(&args.common);
