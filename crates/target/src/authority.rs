@@ -239,8 +239,8 @@ const fn port_after(octets: &[u8], end: usize) -> Result<Option<u16>, Fault> {
     if start >= octets.len() {
         return Ok(None);
     }
-    match ip::decimal(Span::new(start, octets.len()).of(octets)) {
-        Some(port) if port <= u16::MAX as u32 => Ok(Some(port as u16)),
+    match ip::digits(octets, start) {
+        (port @ 0..=0xFFFF, end) if end == octets.len() => Ok(Some(port as u16)),
         _ => Err(Fault::new(What::AuthorityPort, start)),
     }
 }
