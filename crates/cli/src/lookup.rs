@@ -1,6 +1,6 @@
 //! Where names are looked up.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,9 +21,13 @@ impl DnsArgs {
                 let text = format!("{} cannot be read: {error}", path.display());
                 Failure::unusable("file", text)
             };
-            let file = File::open(path).map_err(failure)?;
-            if file.metadata().map_err(failure)?.is_dir() {
+            let metadata = fs::metadata(path).map_err(failure)?;
+            if metadata.is_dir() {
                 return Err(failure(io::ErrorKind::IsADirectory.into()));
+            }
+            // Whoever writes into a pipe loses the reader that opens it and goes.
+            if metadata.is_file() {
+                File::open(path).map_err(failure)?;
             }
         }
         Ok(())

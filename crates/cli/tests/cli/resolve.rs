@@ -213,6 +213,23 @@ fn files_may_be_pipes() {
     assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
 }
 
+/// Whoever writes into a pipe with a name writes for one reader.
+#[cfg(target_os = "linux")]
+#[test]
+fn files_may_be_pipes_with_names() {
+    let pipe = std::env::temp_dir().join(format!("trunkline-hosts-{}", std::process::id()));
+    let script = "mkfifo \"$1\" && { echo 192.0.2.9 printer > \"$1\" & } && \
+                  timeout 20 \"$0\" resolve dns:///printer:631 --hosts \"$1\"";
+    let output = Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_trunkline")])
+        .arg(&pipe)
+        .output()
+        .expect("a shell");
+    std::fs::remove_file(&pipe).expect("a clean end");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
+}
+
 /// Output that cannot be written is a failure, and no panic.
 #[cfg(target_os = "linux")]
 #[test]

@@ -131,6 +131,10 @@ fn version(path: &Path) -> Option<Version> {
     let inode = std::os::unix::fs::MetadataExt::ino(&metadata);
     #[cfg(not(unix))]
     let inode = 0;
+    if !metadata.is_file() {
+        // A pipe is not the same when it has been read: once is all.
+        return Some((None, 0, inode));
+    }
     Some((metadata.modified().ok(), metadata.len(), inode))
 }
 
