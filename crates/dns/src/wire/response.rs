@@ -85,9 +85,16 @@ pub(crate) fn read(
     if !header.response || header.opcode != 0 || header.id != query.id {
         return plain(Reading::Foreign);
     }
+    // A server that is known to send cookies has its own in the query.
+    let known = query
+        .cookie
+        .is_some_and(|cookie| cookie.len() > CLIENT_COOKIE);
     if header.questions == 0 {
         // Old servers answer what they do not understand with the header alone: FORMERR, NOTIMP.
         let negative = matches!(header.rcode, 1 | 4) && message.len() == 12;
+        if negative && known && transport == Transport::Udp {
+            return (Reading::NoCookie, Cookie::Missing);
+        }
         return plain(match (negative, query.edns) {
             (false, _) => Reading::Foreign,
             (true, true) => Reading::NoEdns,
@@ -110,10 +117,6 @@ pub(crate) fn read(
         Err(error) => return plain(Reading::Failure(Outcome::Malformed(error.text()))),
     };
     let extension = extension(skeleton);
-    // A server that is known to send cookies has its own in the query.
-    let known = query
-        .cookie
-        .is_some_and(|cookie| cookie.len() > CLIENT_COOKIE);
     if header.rcode == 1 && extension.present && query.cookie.is_some() && !known {
         // Some send our option back as it was.
         return (Reading::BadOption, Cookie::Missing);

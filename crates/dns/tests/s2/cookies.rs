@@ -5,8 +5,8 @@ use std::time::Duration;
 use trunkline_dns::io::Client;
 use trunkline_dns::{LookupErrorKind, Outcome, Transport};
 
-use crate::message::{A, Asked, Message, ip4};
-use crate::sim::{Acts, Sim};
+use crate::message::{A, Asked, Message, ip4, ms};
+use crate::sim::{Act, Acts, Sim};
 use crate::support::{ONE, check4, client, config, lookup4, outcomes};
 
 fn cookies(script: impl FnMut(&Asked) -> Acts + Send + 'static) -> (Sim, Client) {
@@ -175,6 +175,24 @@ fn s2_07_a_missing_cookie_is_not_believed() {
     }
     let (udp, tcp) = (Transport::Udp, Transport::Tcp);
     // The server's cookie came over TCP, too: it still knows them.
+    assert_eq!(transports(&sim), [udp, udp, tcp, udp]);
+    assert!(sent(&sim).iter().skip(1).all(|cookie| cookie.len() == 16));
+}
+
+/// 7: nor is a header alone, which would turn EDNS off, and with it the cookies.
+#[test]
+fn s2_07_a_header_alone_is_not_believed() {
+    let (sim, client) = cookies(|asked| match (&*asked.name, asked.transport) {
+        ("b.test.", Transport::Udp) => {
+            let header = asked.rcode(1).patch(4, &[0, 0]).no_opt().build();
+            vec![(ms(1), Act::Send(header[..12].to_vec()))]
+        }
+        _ => with(asked.address(1), &whole(asked)).after(1),
+    });
+    for name in ["a.test.", "b.test.", "c.test."] {
+        check4(&sim, &client, name, Ok(&[&ip4(1)]));
+    }
+    let (udp, tcp) = (Transport::Udp, Transport::Tcp);
     assert_eq!(transports(&sim), [udp, udp, tcp, udp]);
     assert!(sent(&sim).iter().skip(1).all(|cookie| cookie.len() == 16));
 }
