@@ -61,8 +61,14 @@ impl Settings {
             Some(servers) => servers.clone(),
             None => conf.servers(interface),
         };
+        let mut distinct = Vec::with_capacity(servers.len());
+        for server in servers.into_iter().map(unmapped) {
+            if !distinct.contains(&server) {
+                distinct.push(server);
+            }
+        }
         Self {
-            servers: servers.into_iter().map(unmapped).collect(),
+            servers: distinct,
             search: config.search.as_ref().unwrap_or(&conf.search).clone(),
             ndots: config.ndots.or(options.ndots).unwrap_or(1),
             timeout: config

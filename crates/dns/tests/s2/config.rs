@@ -9,7 +9,7 @@ use trunkline_dns::{ClientConfig, LookupErrorKind, ResolvConf};
 
 use crate::message::{ip4, ms};
 use crate::sim::Sim;
-use crate::support::{ONE, TWO, check4, client, config, names};
+use crate::support::{ONE, TWO, check4, client, config, names, one};
 
 fn servers(conf: &str) -> Vec<String> {
     let known = |name: &str| (name == "eth0").then_some(7);
@@ -73,6 +73,16 @@ fn s2_42_mapped_name_servers() {
     check4(&sim, &mapped, "a.test.", Ok(&[&ip4(1)]));
     let mapped = client(&sim, config(&["[::ffff:10.0.0.1]:53"]));
     check4(&sim, &mapped, "a.test.", Ok(&[&ip4(1)]));
+}
+
+/// 17: a server that stands in the list twice, in whatever form, is asked once a round.
+#[test]
+fn s2_17_each_server_is_asked_once() {
+    let (sim, _) = one(|asked| asked.rcode(2).after(1));
+    let config = config(&[ONE, "[::ffff:10.0.0.1]:53", ONE]).attempts(1);
+    let client = client(&sim, config);
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+    assert_eq!(sim.seen().len(), 1);
 }
 
 /// 42: the last of `search` and `domain` counts; each domain once.
