@@ -169,6 +169,7 @@ impl Chain {
         }))
     }
 }
+
 /// The records of one type of one name: as many as are kept.
 struct Wanted<'a> {
     skeleton: Skeleton<'a>,
@@ -235,6 +236,8 @@ impl<'a> Wanted<'a> {
         for record in at.filter_map(|&at| self.skeleton.record(at.into())) {
             list.extend(read(record)?);
         }
+        // What is left out must not take up room in the cache.
+        list.shrink_to_fit();
         Ok(list)
     }
 }

@@ -146,6 +146,27 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     (of_connection, of_lookup)
 }
 
+/// What is left out of an answer takes up no room in it.
+#[test]
+fn s2_36_what_is_left_out_takes_up_nothing() {
+    let repeated = |costly: &Costly| costly.what == "one A, thousands of times";
+    let costly = costly().into_iter().find(repeated).expect("it is there");
+    let name = Name::parse(&costly.name).expect("a name");
+    let mut reply = None;
+    let kept = allocation_counter::measure(|| {
+        let read = read_reply(
+            &costly.message,
+            7,
+            &name,
+            costly.record_type,
+            Transport::Tcp,
+        );
+        reply = Some(read);
+    });
+    assert!(matches!(reply, Some(Reply::Found(_))), "{reply:?}");
+    assert!(kept.bytes_current < 1024, "{kept:?}");
+}
+
 /// As many records are kept as there is room for; one that is too long alone is no answer.
 #[test]
 fn s2_36_as_many_records_are_kept_as_fit() {
