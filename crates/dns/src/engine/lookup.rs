@@ -300,6 +300,7 @@ impl Lookup {
             let report = Report::Won {
                 name: name.clone(),
                 candidate: self.plan.candidates[self.candidate].clone(),
+                generation: self.plan.generation,
             };
             self.outputs.push_back(Output::Report(report));
         }

@@ -221,13 +221,17 @@ impl Memory {
                 let bound = self.settings.cache_entries;
                 self.cache.insert(&name, record_type, what, bound, now);
             }
-            Report::Learned { .. } => {}
-            Report::Won { name, candidate } => {
+            Report::Won {
+                name,
+                candidate,
+                generation,
+            } if generation == self.generation => {
                 if self.winners.len() >= WINNERS {
                     self.winners.pop_first();
                 }
                 self.winners.insert(name.to_lower(), candidate);
             }
+            Report::Learned { .. } | Report::Won { .. } => {}
             Report::Lost { name } => {
                 self.winners.remove(&name.to_lower());
             }

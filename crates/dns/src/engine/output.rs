@@ -100,6 +100,8 @@ pub enum Report {
         name: Name,
         /// The candidate, absolute.
         candidate: Name,
+        /// Which settings it was asked under: of others' servers it says nothing.
+        generation: u64,
     },
     /// The remembered candidate of a relative name has none any more.
     Lost {

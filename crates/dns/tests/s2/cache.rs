@@ -209,6 +209,38 @@ fn s2_30_35_new_servers_are_asked_anew() {
     std::fs::remove_file(&path).expect("removed");
 }
 
+/// 40: which candidate won at the servers of before says nothing of where the new ones have the name.
+#[test]
+fn s2_40_a_winner_of_before_is_no_winner() {
+    let sim = Sim::new();
+    sim.server(ONE, |asked| match &*asked.name {
+        "db.home.test." => asked.address(1).after(20),
+        _ => asked.nxdomain().after(1),
+    });
+    sim.server(TWO, |asked| asked.address(2).after(1));
+    let path = std::env::temp_dir().join(format!("trunkline-s2-40-{}", std::process::id()));
+    let write = |server: &str| {
+        let text = format!("search corp.test home.test\nnameserver {server}\n");
+        std::fs::write(&path, text).expect("written");
+    };
+    write("10.0.0.1");
+    let config = ClientConfig::system().resolv_conf_file(&path).no_hosts();
+    let client = client(&sim, config);
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::NotFound));
+    sim.pass(secs(5) - ms(10));
+    let mut old = client.lookup_ip("db", Families::Ipv4);
+    let until = sim.elapsed_instant() + ms(9);
+    assert!(sim.run_until(&mut old, Some(until)).is_none());
+    sim.pass(ms(1));
+    write("10.0.0.2");
+    check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
+    sim.run(old).expect("an answer of before");
+    sim.clear_seen();
+    check4(&sim, &client, "db", Ok(&[&ip4(2)]));
+    assert_eq!(sim.seen()[0].asked.name, "db.corp.test.");
+    std::fs::remove_file(&path).expect("removed");
+}
+
 /// 36: so many lookups are under way at the same time; one more says so, and those that are given
 /// up make room.
 #[test]
