@@ -189,8 +189,13 @@ impl Shared {
                 return Err(LookupError::local(LookupErrorKind::Unavailable, text, &why));
             }
             None => {
-                let flight = Arc::new(Flight::new(self.start(state, text, &question, now)));
-                state.flights.insert(question.clone(), Arc::clone(&flight));
+                let driver = self.start(state, text, &question, now);
+                let is_over = driver.lookup.result().is_some();
+                let flight = Arc::new(Flight::new(driver));
+                // What the cache says holds now, and not for who comes later.
+                if !is_over {
+                    state.flights.insert(question.clone(), Arc::clone(&flight));
+                }
                 flight
             }
         };
@@ -260,17 +265,20 @@ impl Shared {
     /// One who waited is gone; a flight that nobody waits for is given up.
     pub(super) fn leave(&self, question: &Question, flight: Arc<Flight>) {
         let mut state = self.state();
-        // Two are left: the one in the table and this. All others are made under this lock.
-        if Arc::strong_count(&flight) <= 2
-            && state
-                .flights
-                .get(question)
-                .is_some_and(|current| Arc::ptr_eq(current, &flight))
-        {
-            let table = state.flights.remove(question);
-            drop(state);
-            // Closed outside of the lock: closing a socket takes a while.
-            drop(table);
+        let current = state.flights.get(question);
+        if !current.is_some_and(|current| Arc::ptr_eq(current, &flight)) {
+            return;
         }
+        // Under the lock, where all others are made: of two who leave at once the second is to see
+        // that it is the last, with the table's own.
+        drop(flight);
+        let is_last = |current: &Arc<Flight>| Arc::strong_count(current) == 1;
+        let table = match state.flights.get(question).is_some_and(is_last) {
+            true => state.flights.remove(question),
+            false => None,
+        };
+        drop(state);
+        // Closed outside of the lock: closing a socket takes a while.
+        drop(table);
     }
 }

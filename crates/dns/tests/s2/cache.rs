@@ -289,6 +289,21 @@ fn s2_36_the_cache_has_a_size() {
     panic!("all are kept");
 }
 
+/// 30: an answer of the cache holds when it is given; who keeps the lookup keeps no later one from
+/// asking.
+#[test]
+fn s2_30_a_kept_lookup_is_not_joined() {
+    let (sim, client) = caching(100, |asked| asked.address(1).after(1));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    let mut kept = client.lookup_ip("a.test.", Families::Ipv4);
+    sim.run(&mut kept).expect("an answer");
+    assert_eq!(sim.seen().len(), 1);
+    sim.pass(secs(3600));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    assert_eq!(sim.seen().len(), 2);
+    drop(kept);
+}
+
 /// 36: the cache is bounded, and so are the records of one answer.
 #[test]
 fn s2_36_bounds() {
