@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::{Name, RecordType};
 const FAILURE: Duration = Duration::from_secs(1);
 /// Octets of the whole cache, so that few large answers cost no more than many small ones.
 const MAX_OCTETS: usize = 32 << 20;
-/// Octets of an entry without its records, more or less.
+/// Octets of an entry without its names and records, more or less.
 const ENTRY: usize = 256;
 
 /// An answer with the end of its life.
@@ -39,20 +40,28 @@ impl Cached {
             expires: now + FAILURE,
         }
     }
+}
 
-    fn octets(&self) -> usize {
-        match &self.finding {
-            CachedFinding::Found(found) => ENTRY + found.records.octets(),
-            _ => ENTRY,
-        }
-    }
+type Key = (Name, RecordType);
+
+fn octets((name, _): &Key, what: &Cached) -> usize {
+    let found = match &what.finding {
+        CachedFinding::Found(found) => found.canonical.wire().len() + found.records.octets(),
+        _ => 0,
+    };
+    ENTRY + name.wire().len() + found
+}
+
+/// The keys of all types of a name.
+fn all_types(name: &Name) -> RangeInclusive<Key> {
+    (name.clone(), RecordType::FIRST)..=(name.clone(), RecordType::LAST)
 }
 
 /// A bounded cache; without entries it keeps nothing.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
     /// By lower-case name and type; NXDOMAIN is kept under the type that was asked.
-    entries: BTreeMap<(Name, RecordType), Cached>,
+    entries: BTreeMap<Key, Cached>,
     octets: usize,
 }
 
@@ -63,11 +72,9 @@ impl Cache {
         record_type: RecordType,
         now: Instant,
     ) -> Option<&Cached> {
-        let name = name.to_lower();
-        let all = (name.clone(), RecordType::FIRST)..=(name, RecordType::LAST);
         let mut entries = self
             .entries
-            .range(all)
+            .range(all_types(&name.to_lower()))
             .filter(|(_, entry)| entry.expires > now);
         let own = entries.clone().find(|((_, of), _)| *of == record_type);
         // That the name does not exist was said of another type, and holds for all.
@@ -79,20 +86,46 @@ impl Cache {
         &mut self,
         name: &Name,
         record_type: RecordType,
-        what: Cached,
+        mut what: Cached,
         bound: usize,
         now: Instant,
     ) {
         if what.expires <= now || bound == 0 {
             return;
         }
-        self.octets += what.octets();
         let key = (name.to_lower(), record_type);
-        if let Some(old) = self.entries.insert(key, what) {
-            self.octets -= old.octets();
+        self.agree(&key.0, &mut what, now);
+        self.octets += octets(&key, &what);
+        if let Some(old) = self.entries.get(&key) {
+            self.octets -= octets(&key, old);
         }
+        self.entries.insert(key, what);
         if self.entries.len() > bound || self.octets > MAX_OCTETS {
             self.make_room(bound, now);
+        }
+    }
+
+    /// Some servers say that a name does not exist where it has no records of the type that was
+    /// asked for (RFC 4074 section 4.2). A name with records exists.
+    fn agree(&mut self, name: &Name, what: &mut Cached, now: Instant) {
+        let mut others = self.entries.range_mut(all_types(name));
+        match what.finding {
+            CachedFinding::Found(_) => {
+                for (_, other) in others {
+                    if matches!(other.finding, CachedFinding::NotFound) {
+                        other.finding = CachedFinding::NoData;
+                    }
+                }
+            }
+            CachedFinding::NotFound => {
+                let is_found = |other: &Cached| {
+                    other.expires > now && matches!(other.finding, CachedFinding::Found(_))
+                };
+                if others.any(|(_, other)| is_found(other)) {
+                    what.finding = CachedFinding::NoData;
+                }
+            }
+            CachedFinding::NoData | CachedFinding::Failed => {}
         }
     }
 
@@ -109,6 +142,7 @@ impl Cache {
     /// it is paid for by many insertions.
     fn make_room(&mut self, bound: usize, now: Instant) {
         self.entries.retain(|_, entry| entry.expires > now);
+        self.octets = self.sum();
         let mut ends: Vec<_> = self.entries.values().map(|entry| entry.expires).collect();
         ends.sort_unstable();
         let keep = (bound - bound / 8).min(ends.len());
@@ -126,6 +160,11 @@ impl Cache {
                 !go
             });
         }
-        self.octets = self.entries.values().map(Cached::octets).sum();
+        self.octets = self.sum();
+    }
+
+    fn sum(&self) -> usize {
+        let entries = self.entries.iter();
+        entries.map(|(key, what)| octets(key, what)).sum()
     }
 }

@@ -6,9 +6,9 @@ use trunkline_dns::io::Client;
 use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Source};
 
 use crate::anti_spoofing::join;
-use crate::message::{A, Asked, TXT, ip4, ms};
+use crate::message::{A, AAAA, Asked, TXT, ip4, ms};
 use crate::sim::{Acts, Sim};
-use crate::support::{ONE, TWO, check4, client, config, lookup4, one, texts};
+use crate::support::{ONE, TWO, check, check4, client, config, lookup4, one, texts};
 
 fn caching(entries: usize, script: impl FnMut(&Asked) -> Acts + Send + 'static) -> (Sim, Client) {
     let sim = Sim::new();
@@ -132,6 +132,31 @@ fn s2_32_a_name_that_does_not_exist_has_no_records_of_any_type() {
         sim.pass(secs(30));
         sim.run(client.lookup_txt("a.test.")).expect_err("none");
         assert_eq!(sim.seen().len(), queries + 1);
+    }
+}
+
+/// 32: a name with records exists, whatever a server says when it is asked for others (RFC 4074
+/// section 4.2).
+#[test]
+fn s2_32_a_name_with_records_exists() {
+    for first in [A, AAAA] {
+        let (sim, client) = caching(100, |asked| match asked.code {
+            AAAA => asked.rcode(3).soa("test.", 300, 300).after(1),
+            _ => asked
+                .reply()
+                .answer(&asked.name, A, 5, &[192, 0, 2, 1])
+                .after(1),
+        });
+        let six = || sim.run(client.lookup_ip("a.test.", Families::Ipv6));
+        match first {
+            A => check4(&sim, &client, "a.test.", Ok(&[&ip4(1)])),
+            _ => check(&sim, &client, "a.test.", Ok(&[&ip4(1)])),
+        }
+        six().expect_err("no IPv6");
+        sim.pass(secs(6));
+        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+        assert_eq!(six().expect_err("no IPv6").kind(), LookupErrorKind::NoData);
+        assert_eq!(sim.seen().len(), 3);
     }
 }
 
