@@ -11,6 +11,8 @@ use crate::{Name, RecordType, Transport};
 pub(super) struct Ask {
     pub(super) record_type: RecordType,
     pub(super) state: State,
+    /// The id of the exchange that it left last: a reply may still be under way.
+    pub(super) left: Option<u16>,
     /// Whether its finding was told as an event.
     pub(super) told: bool,
 }

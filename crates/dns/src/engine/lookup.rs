@@ -248,6 +248,7 @@ impl Lookup {
                 Ask {
                     record_type,
                     state,
+                    left: None,
                     told: false,
                 }
             });

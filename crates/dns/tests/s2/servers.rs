@@ -220,6 +220,27 @@ fn s2_20_a_second_copy_leaves_from_a_new_port() {
     assert_eq!(sim.elapsed(), ms(1001));
 }
 
+/// 20: the answer to a second copy, when that to the first has come, is no lie.
+#[test]
+fn s2_20_a_second_answer_is_passed_over() {
+    let mut copies = [0; 2];
+    let (sim, client) = one(move |asked| {
+        let (copies, first, second) = match asked.code {
+            A => (&mut copies[0], 1050, 50),
+            _ => (&mut copies[1], 1300, 300),
+        };
+        *copies += 1;
+        asked
+            .address(1)
+            .after(if *copies == 1 { first } else { second })
+    });
+    let answer = lookup(&sim, &client, "a.test.").expect("an answer");
+    assert_eq!(texts(&answer), [ip4(1), ip6(1)]);
+    assert_eq!(sim.seen().len(), 4);
+    let ignored = answer.attempts.iter().map(|attempt| attempt.ignored);
+    assert_eq!(ignored.sum::<u32>(), 0, "{:?}", answer.attempts);
+}
+
 /// 20: `single-request` asks AAAA when A is done, `single-request-reopen` from a socket of its own.
 #[test]
 fn s2_20_single_request_options() {

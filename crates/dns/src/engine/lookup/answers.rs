@@ -29,6 +29,8 @@ impl Lookup {
         });
         match asked {
             Some(ask) => self.handle_reply(ask, message, cut, now),
+            // A second answer to what is settled: no lie, and of no use.
+            None if id.is_some() && self.asks.iter().any(|ask| ask.left == id) => {}
             // It answers nothing that was asked here: as if it had not come.
             None => self.ignore(socket),
         }
@@ -123,7 +125,6 @@ impl Lookup {
     }
 
     fn handle_bad_cookie(&mut self, ask: usize, index: usize, now: Instant) {
-        self.note(ask, Outcome::Rcode(23), now);
         let cookie = self.plan.servers[index].cookie.clone();
         let again = |next: &mut crate::engine::ask::Exchange| {
             next.bad_cookies += 1;
@@ -135,6 +136,7 @@ impl Lookup {
         if self.is_tcp(ask) {
             self.attempt_over(ask, Outcome::Rcode(23), now);
         } else {
+            self.note(ask, Outcome::Rcode(23), now);
             self.again(ask, again, now);
         }
     }

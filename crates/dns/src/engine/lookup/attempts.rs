@@ -171,9 +171,11 @@ impl Lookup {
         let Some(active) = self.asks[ask].active_mut() else {
             return;
         };
+        let id = active.attempt.id;
         for socket in std::mem::take(&mut active.attempt.sockets) {
             self.leave(ask, socket);
         }
+        self.asks[ask].left = Some(id);
     }
 
     fn leave(&mut self, ask: usize, socket: SocketId) {
