@@ -177,7 +177,11 @@ where
         loop {
             match self.wanted.as_mut().poll_next(cx) {
                 Poll::Pending => {}
-                Poll::Ready(Some(Answered)) => self.source.commit(),
+                Poll::Ready(Some(Answered)) => {
+                    self.source.commit();
+                    // Once more: only a poll that is pending hears when the caller gives up.
+                    continue;
+                }
                 Poll::Ready(None) => {
                     self.send.send_reset(h2::Reason::CANCEL);
                     return Poll::Ready(Ok(()));

@@ -202,6 +202,55 @@ fn nothing_is_kept_of_an_answered_call() {
     });
 }
 
+/// An answered call that the caller drops: the server hears of it, though the request is idle.
+#[test]
+fn an_answered_call_that_is_dropped() {
+    let sim = Sim::new(1);
+    let (tell, told) = async_channel::unbounded();
+    serve(&sim, 1, Builder::new(), move |mut incoming| {
+        let tell = tell.clone();
+        async move {
+            let mut send = incoming.respond.send_response(head(), false).expect("open");
+            let reset = std::future::poll_fn(|cx| send.poll_reset(cx)).await;
+            tell.try_send(reset.expect("a reset")).expect("room");
+        }
+    });
+    let channel = world::channel(&sim, 1);
+    let (_open, body) = written();
+    let reset = sim.run(async {
+        let Ok(response) = channel.clone().call(request(body)).await;
+        sim.sleep(Duration::from_millis(10)).await;
+        drop(response);
+        told.recv().await
+    });
+    assert_eq!(reset, Ok(h2::Reason::CANCEL));
+}
+
+/// The whole answer to a request that is still open: its stream is free for the next call.
+#[test]
+fn an_answer_before_the_end_of_the_request() {
+    async fn refuse(mut incoming: Incoming) {
+        let mut answer = head();
+        answer.headers_mut().extend(ok());
+        incoming.respond.send_response(answer, true).expect("open");
+        // It goes on reading: it is the client who is to end the stream.
+        while let Some(Ok(_)) = incoming.body.data().await {}
+    }
+    let sim = Sim::new(1);
+    let mut http2 = Builder::new();
+    http2.max_concurrent_streams(1);
+    let counted = serve(&sim, 1, http2, refuse);
+    let channel = world::channel(&sim, 1);
+    sim.run(async {
+        let ((_one, first), (_other, second)) = (written(), written());
+        for body in [first, second] {
+            let request = with_timeout(request(body), "5S");
+            call(&channel, request).await.expect_ok();
+        }
+    });
+    assert_eq!(counted.calls(), 2);
+}
+
 /// REFUSED_STREAM: once more, as with a unary call.
 #[test]
 fn a_refused_stream_is_repeated_once() {
