@@ -114,7 +114,8 @@ macro_rules! finding {
                 self.0.expected
             }
 
-            /// A target that may be meant, in which nothing is left to suggest.
+            /// A target that may be meant, in which nothing is left to suggest. For a text of more
+            /// than 64 KiB there is none.
             #[must_use]
             pub fn suggestion(&self) -> Option<&str> {
                 self.0.suggestion.as_deref()

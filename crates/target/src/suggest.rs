@@ -16,8 +16,20 @@ const REPAIRS: usize = 3;
 /// How many texts are looked at for one suggestion.
 const TEXTS: usize = 24;
 
+/// The longest text for which anything is suggested, in octets: each candidate is a copy of it, there
+/// may be a few hundred of them, and nobody has typed more.
+const LONGEST: usize = 64 * 1024;
+
+/// Whether a text is too long to make candidates from it.
+pub(crate) const fn is_too_long(text: &str) -> bool {
+    text.len() > LONGEST
+}
+
 /// What may be meant by a text that is no target.
 pub(crate) fn suggest(text: &str, schemes: Schemes<'_>, fault: Fault) -> Option<String> {
+    if is_too_long(text) {
+        return None;
+    }
     first_sound(candidates(text, schemes, fault), text, schemes)
 }
 

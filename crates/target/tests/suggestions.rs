@@ -438,3 +438,22 @@ fn no_warnings() {
         warns(text, &[]);
     }
 }
+
+/// Nothing is suggested for what nobody has typed: many copies of a large text would be made.
+#[test]
+fn long_texts() {
+    const LONGEST: usize = 64 * 1024;
+    for (length, is_helped) in [(LONGEST, true), (LONGEST + 1, false)] {
+        let fill = |start: &str, end: &str| {
+            let rest = length - start.len() - end.len();
+            format!("{start}{}{end}", "a".repeat(rest))
+        };
+        let escape = fill("passthrough:///", "%");
+        let escaped = is_helped.then(|| format!("{escape}25"));
+        check(&escape, Escape, length - 1, escaped.as_deref());
+
+        let user = fill("dns://", "@192.0.2.1/x");
+        let server = is_helped.then_some("dns://192.0.2.1/x");
+        warns(&user, &[(Authority, 6, server)]);
+    }
+}

@@ -13,7 +13,7 @@ use crate::explain::printable;
 use crate::facts::ViewFacts;
 use crate::octets::{Span, raw_index};
 use crate::schemes::Schemes;
-use crate::suggest::first_sound;
+use crate::suggest::{first_sound, is_too_long};
 use crate::{ErrorKind, TargetRef, Warning};
 
 /// What is odd in a target, and texts that may be meant in its place.
@@ -83,6 +83,10 @@ impl List<'_> {
         expected: &'static str,
         candidates: impl IntoIterator<Item = String>,
     ) {
+        let candidates = match is_too_long(self.target.as_str()) {
+            true => Vec::new(),
+            false => candidates.into_iter().collect(),
+        };
         self.oddities.push(Oddity {
             finding: Finding {
                 kind,
@@ -91,7 +95,7 @@ impl List<'_> {
                 expected,
                 suggestion: None,
             },
-            candidates: candidates.into_iter().collect(),
+            candidates,
             is_slip: true,
         });
     }
