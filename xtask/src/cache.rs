@@ -32,7 +32,8 @@ impl Cache {
     /// The folder of one tool; `make` fills it when it is not there yet.
     ///
     /// `make` works in a folder beside it, which takes its place only when all is done: what is in
-    /// the cache is whole. A Python environment, which cannot be moved, says so with `Moves::No`.
+    /// the cache is whole. When it fails, that folder goes. A Python environment, which cannot be
+    /// moved, says so with `Moves::No`.
     pub(crate) fn tool(
         &self,
         name: &str,
@@ -51,7 +52,11 @@ impl Cache {
         println!("    installing {name} (once for this user)");
         remove(&work)?;
         std::fs::create_dir_all(&work).map_err(|error| cannot("make", &work, &error))?;
-        make(&work)?;
+        if let Err(failure) = make(&work) {
+            // Nobody would find it again: the next run's folder has another name.
+            let _ = std::fs::remove_dir_all(&work);
+            return Err(failure);
+        }
         let mark = work.join(".complete");
         std::fs::write(&mark, "").map_err(|error| cannot("write", &mark, &error))?;
         if moves == Moves::Yes {
@@ -107,4 +112,30 @@ pub(crate) fn fingerprint(folder: &Path) -> Result<String, Failure> {
         }
     }
     Ok(format!("{hash:08x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing of a tool stays that could not be made; the next run makes it.
+    #[test]
+    fn a_tool_that_cannot_be_made() {
+        let name = format!("trunkline-cache-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let cache = Cache {
+            folder: folder.clone(),
+        };
+        for moves in [Moves::Yes, Moves::No] {
+            let failed = cache.tool("tool", moves, |work| {
+                std::fs::write(work.join("half"), "").expect("a file");
+                Err(Failure::new("no network"))
+            });
+            assert_eq!(failed.expect_err("no tool").what, "no network");
+            assert_eq!(folder.read_dir().expect("a folder").count(), 0);
+        }
+        let tool = cache.tool("tool", Moves::Yes, |_| Ok(()));
+        assert!(tool.expect("a tool").join(".complete").exists());
+        std::fs::remove_dir_all(&folder).expect("removed");
+    }
 }
