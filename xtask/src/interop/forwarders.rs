@@ -20,7 +20,7 @@ pub(super) fn start(
     zone: SocketAddr,
     missing: &mut Vec<String>,
 ) -> Result<Vec<Server>, Failure> {
-    let packages = Packages::get(context)?;
+    let packages = Packages::get(context);
     let mut servers = Vec::new();
     for forwarder in [UNBOUND, DNSMASQ] {
         let name = forwarder.name;

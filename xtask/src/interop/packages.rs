@@ -15,21 +15,24 @@ const PACKAGES: [&str; 2] = ["unbound", "dnsmasq-base"];
 pub(super) enum Packages {
     /// Unpacked in this folder, with the libraries that the system lacks.
     Unpacked(PathBuf),
-    /// Where the system has them, if it does.
-    System,
+    /// Where the system has them, if it does; and why they were not unpacked.
+    System(String),
 }
 
 impl Packages {
-    /// Downloads and unpacks them where there is apt-get. Nothing is installed into the system.
-    pub(super) fn get(context: &Context) -> Result<Self, Failure> {
+    /// Downloads and unpacks them where apt-get can. Nothing is installed into the system.
+    pub(super) fn get(context: &Context) -> Self {
         if context.run("apt-get --version").stdout().is_err() {
-            return Ok(Self::System);
+            return Self::System("no apt-get".to_owned());
         }
         let tool = format!("unbound-dnsmasq-{}", release());
-        let folder = context
+        let unpacked = context
             .cache
-            .tool(&tool, Moves::Yes, |folder| unpack(context, folder))?;
-        Ok(Self::Unpacked(folder))
+            .tool(&tool, Moves::Yes, |folder| unpack(context, folder));
+        match unpacked {
+            Ok(folder) => Self::Unpacked(folder),
+            Err(failure) => Self::System(format!("no package: {}", reason(&failure))),
+        }
     }
 
     /// A command that runs one of the programs, its log on standard output; or why there is none.
@@ -40,10 +43,10 @@ impl Packages {
                 command.env("LD_LIBRARY_PATH", libraries(folder));
                 Ok(command)
             }
-            Self::System if context.run(program).args(["--version"]).finish().is_ok() => {
+            Self::System(_) if context.run(program).args(["--version"]).finish().is_ok() => {
                 Ok(logging(Path::new(program)))
             }
-            Self::System => Err(format!("neither apt-get nor {program} is on this machine")),
+            Self::System(why) => Err(format!("not on this machine, and {why}")),
         }
     }
 
@@ -55,7 +58,7 @@ impl Packages {
                 "delete {}, so that it is installed anew",
                 folder.display()
             )),
-            Self::System => failure,
+            Self::System(_) => failure,
         }
     }
 }
@@ -68,6 +71,13 @@ fn release() -> String {
         value.unwrap_or_default().trim_matches('"').to_owned()
     };
     format!("{}-{}", value("ID="), value("VERSION_CODENAME="))
+}
+
+/// Why the packages could not be had, in one line: what apt-get complained of first, where it did.
+fn reason(failure: &Failure) -> &str {
+    let mut lines = failure.output.lines();
+    let complaint = lines.find(|line| line.starts_with("E: ") || line.starts_with("W: Failed"));
+    complaint.unwrap_or(&failure.what)
 }
 
 /// Downloads the packages and what the system lacks of their libraries, and unpacks them.
@@ -90,9 +100,7 @@ fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
         .succeed()
         .map_err(|failure| {
             let output = format!("{}\n{}", updated.output, failure.output);
-            failure.output(output).remedy(
-                "this downloads packages of the distribution: see whether `apt-get update` works",
-            )
+            failure.output(output)
         })?;
     for entry in std::fs::read_dir(apt.join("archives")).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
