@@ -219,7 +219,7 @@ impl<C> Core<C> {
         subchannel.backoff.reset();
         subchannel.stand = Stand::Ready { retry_at };
         let authority = subchannel.authority.clone();
-        self.attempts.remove(&id);
+        self.end_attempt(id);
         self.slots.insert(Slot {
             id,
             connection,
@@ -239,7 +239,7 @@ impl<C> Core<C> {
             return;
         };
         subchannel.stand = Stand::Backoff { until: retry_at };
-        self.attempts.remove(&id);
+        self.end_attempt(id);
         self.waits.insert((retry_at, id));
         self.inform(id, SubchannelState::TransientFailure(error), now);
         self.act(now);
@@ -370,8 +370,8 @@ impl<C> Core<C> {
         })
     }
 
-    /// Whether callers see the attempts that run: else a snapshot, which grows with the number of
-    /// connections, is not worth making for each step of each of them.
+    /// Whether callers see the attempts that run: those that wait while no connection is ready.
+    /// Else no snapshot is made for what an attempt does.
     fn shows_pending(&self) -> bool {
         self.published.state != ConnectivityState::Ready
     }
@@ -419,7 +419,7 @@ impl<C> Core<C> {
             }
             Action::Connect(id) => self.connect(id, now),
             Action::Remove(id) => {
-                self.attempts.remove(&id);
+                self.end_attempt(id);
                 let Some(subchannel) = self.subchannels.get_mut(id.index()) else {
                     return;
                 };
@@ -482,6 +482,12 @@ impl<C> Core<C> {
             address,
             deadline,
         });
+    }
+
+    fn end_attempt(&mut self, id: SubchannelId) {
+        if self.attempts.remove(&id) {
+            self.is_stale |= self.shows_pending();
+        }
     }
 
     /// Tells the policy, and whoever observes, of a subchannel's new state.

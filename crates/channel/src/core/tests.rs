@@ -418,6 +418,22 @@ fn a_snapshot_tells_what_is_waited_for() {
     );
 }
 
+/// It is not told of an attempt that has ended, whatever the policy makes of the end.
+#[test]
+fn a_snapshot_tells_of_no_attempt_that_has_ended() {
+    let only_2 = "waiting for a connection: 127.0.0.1:2: connecting";
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1, 2]);
+    bench.refused(1);
+    assert_eq!(bench.snapshot.waiting_for("dns:///x"), only_2);
+
+    let mut bench = Bench::new("{}");
+    bench.list(&[1, 2]);
+    bench.wait(Duration::from_millis(250));
+    bench.refused(1);
+    assert_eq!(bench.snapshot.waiting_for("dns:///x"), only_2);
+}
+
 /// A connection that is lost before it answered any call is followed by the next not before a failed
 /// attempt would be; calls wait meanwhile, and are told what for. Later, or after a call, the next
 /// attempt starts at once.
