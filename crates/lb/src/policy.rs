@@ -50,6 +50,10 @@ pub trait Policy: Debug + Send {
     /// many events there were. One that publishes as it handles each event has nothing to do. A
     /// policy with children must hand it on to each child that it handed an event, since that may
     /// have put off what it has to say.
+    ///
+    /// It is called again if what the policy asks for here brings it news at once: a subchannel
+    /// that it lets connect is connecting then. So it must come to rest, and ask for nothing when
+    /// there is nothing new.
     fn settle(&mut self, _control: &mut Control<'_>) {}
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called.
@@ -59,7 +63,7 @@ pub trait Policy: Debug + Send {
     fn exit_idle(&mut self, control: &mut Control<'_>);
 
     /// Forgets the waits of this policy that the application wants to cut short. Back-off itself
-    /// belongs to the subchannels.
+    /// belongs to the subchannels. [`settle`](Self::settle) follows, as after each event.
     fn reset_backoff(&mut self) {}
 }
 

@@ -70,6 +70,10 @@ impl Policy for Mirror {
     fn exit_idle(&mut self, control: &mut Control<'_>) {
         control.connect(self.id.expect("it was updated"));
     }
+
+    fn reset_backoff(&mut self) {
+        self.deadline = None;
+    }
 }
 
 /// Publishes the state alone.
@@ -111,6 +115,10 @@ impl Policy for Parent {
     }
 
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
+
+    fn reset_backoff(&mut self) {
+        self.0.reset_backoff();
+    }
 }
 
 fn parent(list: &[&str]) -> Harness<Parent> {
@@ -189,6 +197,15 @@ fn timeouts() {
     assert_eq!(wakes(&channel), [0]);
     channel.pass(1);
     assert_eq!(wakes(&channel), [1]);
+    assert_eq!(channel.policy.poll_timeout(), None);
+}
+
+/// A wait that a child has forgotten is nobody's.
+#[test]
+fn waits_that_are_cut_short() {
+    let mut channel = parent(&[A, B]);
+    assert!(channel.policy.poll_timeout().is_some());
+    channel.policy.reset_backoff();
     assert_eq!(channel.policy.poll_timeout(), None);
 }
 

@@ -201,8 +201,13 @@ impl<P: Policy> EndpointSharding<P> {
 
     /// Tells every child to forget its waits.
     pub fn reset_backoff(&mut self) {
-        let children = self.slots.iter_mut().flatten();
-        children.for_each(|child| child.child.policy_mut().reset_backoff());
+        for slot in 0..self.slots.len() {
+            if let Some(child) = &mut self.slots[slot] {
+                child.child.policy_mut().reset_backoff();
+                self.unsettled.insert(slot);
+                self.note_deadline(slot);
+            }
+        }
     }
 
     /// The state of all children together: ready if one is, else connecting if one is, else
@@ -343,6 +348,19 @@ impl<P: Policy> EndpointSharding<P> {
             self.unsettled.insert(slot);
             published = after.or(published);
         }
+        self.note_deadline(slot);
+        self.owners.note(slot, control.asked_since(mark));
+        if let Some(published) = published {
+            self.note_published(slot, published);
+        }
+        Some(result)
+    }
+
+    /// Takes in when a child wants to be woken.
+    fn note_deadline(&mut self, slot: usize) {
+        let Some(child) = &mut self.slots[slot] else {
+            return;
+        };
         let deadline = child.child.policy().poll_timeout();
         let before = std::mem::replace(&mut child.deadline, deadline);
         if before != deadline {
@@ -353,11 +371,6 @@ impl<P: Policy> EndpointSharding<P> {
                 self.deadlines.insert((deadline, slot));
             }
         }
-        self.owners.note(slot, control.asked_since(mark));
-        if let Some(published) = published {
-            self.note_published(slot, published);
-        }
-        Some(result)
     }
 
     /// Takes in what a child published.
