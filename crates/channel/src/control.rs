@@ -163,12 +163,13 @@ impl Task {
                 self.do_outputs();
             }
             handled += self.poll_resolver(cx);
-            handled += self.poll_timer(cx);
             self.core.settle(self.shared.runtime.now());
             self.do_outputs();
             if let Some(snapshot) = self.core.take_snapshot() {
                 self.shared.publish(snapshot);
             }
+            // Last: settling may have brought a deadline.
+            handled += self.poll_timer(cx);
             if handled == 0 {
                 return Poll::Pending;
             }

@@ -289,7 +289,7 @@ impl<C> Core<C> {
 
     /// Ends all back-offs at once: the application knows that the network is back.
     pub(crate) fn reset_backoff(&mut self, now: Instant) {
-        self.policy.reset_backoff();
+        self.tell_policy(now, |policy, _| policy.reset_backoff());
         for (_, id) in std::mem::take(&mut self.waits) {
             if let Some(subchannel) = self.subchannel(id) {
                 subchannel.backoff.reset();
