@@ -111,10 +111,12 @@ impl<B> Source<B> {
     /// Takes the next data, if some came.
     fn take_data(&mut self) -> Option<Bytes> {
         let next = self.data.get(self.taken)?;
-        // Data that is empty takes up room too.
-        self.kept += next.len() + size_of::<Bytes>();
-        if self.kept > KEPT {
-            self.commit();
+        if self.back.is_some() {
+            // Data that is empty takes up room too.
+            self.kept += next.len() + size_of::<Bytes>();
+            if self.kept > KEPT {
+                self.commit();
+            }
         }
         if self.back.is_none() {
             return self.data.pop_front();
