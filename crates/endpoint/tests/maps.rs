@@ -211,6 +211,23 @@ fn keys_that_come_and_go() {
     assert!(map.is_empty() && map.iter().next().is_none());
 }
 
+/// A map is empty after `clear`, even where a value panicked as it was dropped.
+#[test]
+fn clear_that_panics() {
+    struct Loud;
+    impl Drop for Loud {
+        fn drop(&mut self) {
+            panic!("dropped");
+        }
+    }
+    let mut map = AddressMap::from([(address(1), Some(Loud)), (address(2), None)]);
+    let clear = std::panic::AssertUnwindSafe(|| map.clear());
+    std::panic::catch_unwind(clear).expect_err("a loud value");
+    assert_eq!((map.len(), map.iter().len(), map.keys().count()), (0, 0, 0));
+    map.insert(address(1), None);
+    assert_eq!((map.len(), map.keys().count()), (1, 1));
+}
+
 /// A map is still one after what `retain` asks has panicked.
 #[test]
 fn retain_that_panics() {

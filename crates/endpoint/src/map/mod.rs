@@ -102,8 +102,9 @@ impl<K, V> IdentityMap<K, V> {
     /// Removes everything, and keeps the room.
     pub fn clear(&mut self) {
         self.index.clear();
-        self.slots.clear();
+        // Before anything is dropped, which may panic.
         self.len = 0;
+        self.slots.clear();
     }
 
     fn slot(&self, found: Found) -> &Slot<K, V> {
