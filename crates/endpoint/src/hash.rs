@@ -12,9 +12,12 @@ use crate::{Address, Location};
 #[derive(Clone, Copy)]
 pub(crate) struct Mix(u64);
 
-/// Two odd constants with evenly spread bits (the fractions of the golden ratio and of pi).
+/// Two odd constants with evenly spread bits (the fractions of the golden ratio and of e).
+///
+/// A first word that is `START` makes the product 0, whatever the second is. No IPv6 network has it
+/// for its prefix: nothing of a000::/3 [is assigned](https://www.iana.org/assignments/ipv6-address-space).
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
-const START: u64 = 0x243F_6A88_85A3_08D3;
+const START: u64 = 0xB7E1_5162_8AED_2A6B;
 
 impl Mix {
     pub(crate) const fn new() -> Self {
@@ -120,4 +123,24 @@ pub(crate) const FEW: usize = 8;
 
 fn sum(hashes: &[u64]) -> u64 {
     hashes.iter().fold(0, |sum, hash| sum.wrapping_add(*hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::net::{Ipv6Addr, SocketAddr};
+
+    use super::*;
+
+    /// The hosts of a network have hashes of their own, where its prefix is a word of ours too.
+    #[test]
+    fn hosts_of_one_network() {
+        for prefix in [0x2001_0DB8_0000_0000_u64, 0x243F_6A88_85A3_08D3] {
+            let hosts = (0..1000_u64).map(|host| {
+                let ip = Ipv6Addr::from_bits(u128::from(prefix) << 64 | u128::from(host));
+                Location::from(SocketAddr::from((ip, 443))).mix().finish()
+            });
+            assert_eq!(hosts.collect::<BTreeSet<_>>().len(), 1000, "{prefix:x}");
+        }
+    }
 }
