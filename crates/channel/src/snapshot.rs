@@ -14,7 +14,8 @@ use crate::slots::Slots;
 
 /// All that a call needs to choose a connection, as it was at one moment.
 ///
-/// Subchannel ids of the picker are valid in the slots beside it.
+/// A subchannel id of the picker is looked up in the slots beside it. It may have no connection
+/// there any more: then the call waits for the next snapshot.
 #[derive(Debug)]
 pub(crate) struct Snapshot<C> {
     pub(crate) state: ConnectivityState,
