@@ -13,7 +13,7 @@ use crate::clock::until;
 pub(super) const DUAL: [&str; 4] = ["127.0.0.1", "127.0.0.9", "::1", "2001:db8::9"];
 
 /// How many addresses `many` has.
-const MANY: usize = 200;
+const MANY: u8 = 200;
 
 /// The TTL of `minute`, in seconds.
 const MINUTE: f64 = 60.0;
@@ -64,11 +64,11 @@ pub(super) fn over_tcp(asked: &Asked<'_>) -> Result<String, Wrong> {
         .collect();
     let right = [
         (Transport::Udp, Outcome::Truncated),
-        (Transport::Tcp, Outcome::Answered(MANY)),
+        (Transport::Tcp, Outcome::Answered(usize::from(MANY))),
     ];
     same(&attempts, &right)?;
     let found: BTreeSet<_> = answer.addresses.iter().map(|found| found.ip).collect();
-    let others = (1..200).map(|last| Ipv4Addr::new(127, 77, 0, last).into());
+    let others = (1..MANY).map(|last| Ipv4Addr::new(127, 77, 0, last).into());
     let right = others.chain([IpAddr::from(Ipv4Addr::LOCALHOST)]).collect();
     same(&found, &right)?;
     Ok("truncated over UDP, all over TCP".to_owned())
