@@ -94,7 +94,8 @@ impl Pool {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 socket,
-                members: Vec::new(),
+                members: BTreeMap::new(),
+                queries: BTreeMap::new(),
                 reader: None,
                 dead: None,
             }),
@@ -123,18 +124,27 @@ struct Shared {
 #[derive(Debug)]
 struct State {
     socket: Box<dyn UdpSocket>,
-    members: Vec<Mailbox>,
+    members: BTreeMap<u32, Mailbox>,
+    /// By the ids that they have on this socket.
+    queries: BTreeMap<u16, Query>,
     reader: Option<u32>,
     /// How the socket failed: nobody may use it any more.
     dead: Option<io::ErrorKind>,
 }
 
-/// What came for one who uses the socket.
-#[derive(Debug)]
-struct Mailbox {
+/// A query that went out.
+#[derive(Clone, Copy, Debug)]
+struct Query {
     member: u32,
-    /// The ids that its queries have on this socket, and those that they had at first.
-    ids: Vec<(u16, [u8; 2])>,
+    /// The id that it had at first.
+    own: [u8; 2],
+}
+
+/// What came for one who uses the socket.
+#[derive(Debug, Default)]
+struct Mailbox {
+    /// The ids of its queries.
+    ids: Vec<u16>,
     inbox: VecDeque<(Vec<u8>, bool)>,
     waker: Option<Waker>,
 }
@@ -145,12 +155,7 @@ impl Shared {
     }
 
     fn join(shared: &Arc<Self>, member: u32) -> Member {
-        shared.lock().members.push(Mailbox {
-            member,
-            ids: Vec::new(),
-            inbox: VecDeque::new(),
-            waker: None,
-        });
+        shared.lock().members.insert(member, Mailbox::default());
         Member {
             shared: Arc::clone(shared),
             member,
@@ -164,14 +169,10 @@ impl State {
         self.dead.is_some()
     }
 
-    fn mailbox(&mut self, member: u32) -> Option<&mut Mailbox> {
-        self.members.iter_mut().find(|other| other.member == member)
-    }
-
     /// The socket has failed: all are told.
     fn fail(&mut self, error: &io::Error) {
         self.dead = Some(error.kind());
-        for other in &mut self.members {
+        for other in self.members.values_mut() {
             if let Some(waker) = other.waker.take() {
                 waker.wake();
             }
@@ -182,15 +183,12 @@ impl State {
     /// (RFC 5452 section 9.2).
     fn take_id(&mut self, member: u32, own: [u8; 2]) -> [u8; 2] {
         let mut id = u16::from_be_bytes(own);
-        let taken = |id| {
-            let mut ids = self.members.iter().flat_map(|other| &other.ids);
-            ids.any(|&(here, _)| here == id)
-        };
-        while taken(id) {
+        while self.queries.contains_key(&id) {
             id = id.wrapping_add(1);
         }
-        if let Some(mailbox) = self.mailbox(member) {
-            mailbox.ids.push((id, own));
+        if let Some(mailbox) = self.members.get_mut(&member) {
+            mailbox.ids.push(id);
+            self.queries.insert(id, Query { member, own });
         }
         id.to_be_bytes()
     }
@@ -201,22 +199,20 @@ impl State {
         let Some(id) = datagram.first_chunk_mut() else {
             return false;
         };
-        let here = u16::from_be_bytes(*id);
-        for other in &mut self.members {
-            let Some(&(_, own)) = other.ids.iter().find(|&&(taken, _)| taken == here) else {
-                continue;
-            };
-            *id = own;
-            if other.member == member {
-                return true;
-            }
+        let Some(query) = self.queries.get(&u16::from_be_bytes(*id)) else {
+            return false;
+        };
+        *id = query.own;
+        if query.member == member {
+            return true;
+        }
+        if let Some(other) = self.members.get_mut(&query.member) {
             if other.inbox.len() < MAX_INBOX {
                 other.inbox.push_back((datagram.to_vec(), truncated));
             }
             if let Some(waker) = other.waker.take() {
                 waker.wake();
             }
-            return false;
         }
         false
     }
@@ -260,7 +256,7 @@ impl Member {
             }
         }
         let reading = state.reader.is_none_or(|reader| reader == self.member);
-        if let Some(mailbox) = state.mailbox(self.member) {
+        if let Some(mailbox) = state.members.get_mut(&self.member) {
             if let Some((datagram, truncated)) = mailbox.inbox.pop_front() {
                 let len = datagram.len().min(buffer.len());
                 buffer[..len].copy_from_slice(&datagram[..len]);
@@ -295,13 +291,15 @@ impl Member {
 impl Drop for Member {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
-        state.members.retain(|other| other.member != self.member);
+        for id in state.members.remove(&self.member).unwrap_or_default().ids {
+            state.queries.remove(&id);
+        }
         if state.reader == Some(self.member) {
             state.reader = None;
             // Somebody who still waits must wait for the socket from now on.
             if let Some(waker) = state
                 .members
-                .iter_mut()
+                .values_mut()
                 .find_map(|other| other.waker.take())
             {
                 drop(state);
