@@ -8,7 +8,7 @@ use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Source};
 use crate::anti_spoofing::join;
 use crate::message::{A, AAAA, Asked, TXT, ip4, ms};
 use crate::sim::{Acts, Sim};
-use crate::support::{ONE, TWO, check, check4, client, config, lookup4, one, texts};
+use crate::support::{ONE, Scratch, TWO, check, check4, client, config, lookup4, one, texts};
 
 fn caching(entries: usize, script: impl FnMut(&Asked) -> Acts + Send + 'static) -> (Sim, Client) {
     let sim = Sim::new();
@@ -217,21 +217,22 @@ fn s2_30_35_new_servers_are_asked_anew() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(20));
     sim.server(TWO, |asked| asked.address(2).after(1));
-    let path = std::env::temp_dir().join(format!("trunkline-s2-30-{}", std::process::id()));
-    std::fs::write(&path, "nameserver 10.0.0.1\n").expect("written");
-    let config = ClientConfig::system().resolv_conf_file(&path).no_hosts();
+    let file = Scratch::new("s2-30");
+    file.write("nameserver 10.0.0.1\n");
+    let config = ClientConfig::system()
+        .resolv_conf_file(file.path())
+        .no_hosts();
     let client = client(&sim, config.cache(100));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     sim.pass(secs(5) - ms(30));
     let mut old = client.lookup_ip("b.test.", Families::Ipv4);
     let until = sim.elapsed_instant() + ms(10);
     assert!(sim.run_until(&mut old, Some(until)).is_none());
-    std::fs::write(&path, "nameserver 10.0.0.2 \n").expect("written");
+    file.write("nameserver 10.0.0.2\n");
     let new = sim.run(join(vec![old, client.lookup_ip("b.test.", Families::Ipv4)]));
     let new: Vec<_> = new.iter().flatten().map(texts).collect();
     assert_eq!(new, [[ip4(1)], [ip4(2)]]);
     check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
-    std::fs::remove_file(&path).expect("removed");
 }
 
 /// 40: which candidate won at the servers of before says nothing of where the new ones have the name.
@@ -243,13 +244,16 @@ fn s2_40_a_winner_of_before_is_no_winner() {
         _ => asked.nxdomain().after(1),
     });
     sim.server(TWO, |asked| asked.address(2).after(1));
-    let path = std::env::temp_dir().join(format!("trunkline-s2-40-{}", std::process::id()));
+    let file = Scratch::new("s2-40");
     let write = |server: &str| {
-        let text = format!("search corp.test home.test\nnameserver {server}\n");
-        std::fs::write(&path, text).expect("written");
+        file.write(&format!(
+            "search corp.test home.test\nnameserver {server}\n"
+        ));
     };
     write("10.0.0.1");
-    let config = ClientConfig::system().resolv_conf_file(&path).no_hosts();
+    let config = ClientConfig::system()
+        .resolv_conf_file(file.path())
+        .no_hosts();
     let client = client(&sim, config);
     check4(&sim, &client, "a.test.", Err(LookupErrorKind::NotFound));
     sim.pass(secs(5) - ms(10));
@@ -263,7 +267,6 @@ fn s2_40_a_winner_of_before_is_no_winner() {
     sim.clear_seen();
     check4(&sim, &client, "db", Ok(&[&ip4(2)]));
     assert_eq!(sim.seen()[0].asked.name, "db.corp.test.");
-    std::fs::remove_file(&path).expect("removed");
 }
 
 /// 36: so many lookups are under way at the same time; one more says so, and those that are given

@@ -2,14 +2,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use trunkline_dns::{ClientConfig, LookupErrorKind, ResolvConf};
 
 use crate::message::{ip4, ms};
 use crate::sim::Sim;
-use crate::support::{ONE, TWO, check4, client, config, names, one};
+use crate::support::{ONE, Scratch, TWO, check4, client, config, names, one};
 
 fn servers(conf: &str) -> Vec<String> {
     let known = |name: &str| (name == "eth0").then_some(7);
@@ -152,29 +151,6 @@ fn s2_42_hostile_files() {
     assert_eq!(conf.options.ndots, Some(3));
 }
 
-/// A file of its own for each test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        Self(folder.join(format!("{name}-{}", std::process::id())))
-    }
-
-    /// Replaces the file, as editors do, so that its inode changes.
-    fn write(&self, text: &str) {
-        let fresh = self.0.with_extension("fresh");
-        fs::write(&fresh, text).expect("a file");
-        fs::rename(&fresh, &self.0).expect("a file");
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 /// 42: the file is read again when it has changed, looked at every 5 s at most; a file that is
 /// being written or is gone does not drop what works.
 #[test]
@@ -184,7 +160,9 @@ fn s2_42_the_file_is_read_again() {
     sim.server(ONE, |asked| asked.address(1).after(1));
     sim.server(TWO, |asked| asked.address(2).after(1));
     file.write("nameserver 10.0.0.1\n");
-    let config = ClientConfig::system().no_hosts().resolv_conf_file(&file.0);
+    let config = ClientConfig::system()
+        .no_hosts()
+        .resolv_conf_file(file.path());
     let client = client(&sim, config);
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     file.write("nameserver 10.0.0.2\n");
@@ -195,7 +173,7 @@ fn s2_42_the_file_is_read_again() {
     file.write("# name");
     sim.pass(ms(5000));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
-    fs::remove_file(&file.0).expect("it was there");
+    fs::remove_file(file.path()).expect("it was there");
     sim.pass(ms(5000));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
     file.write("nameserver 10.0.0.1\n");
@@ -212,7 +190,9 @@ fn s2_42_no_reload() {
     file.write("nameserver 10.0.0.1\noptions no-reload\n");
     let client = client(
         &sim,
-        ClientConfig::system().no_hosts().resolv_conf_file(&file.0),
+        ClientConfig::system()
+            .no_hosts()
+            .resolv_conf_file(file.path()),
     );
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     file.write("nameserver 10.0.0.2\n");
@@ -226,7 +206,7 @@ fn s2_41_the_hosts_file_is_read_again() {
     let file = Scratch::new("hosts");
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
-    let config = config(&[ONE]).hosts_file(&file.0);
+    let config = config(&[ONE]).hosts_file(file.path());
     let client = client(&sim, config);
     check4(&sim, &client, "a.test", Ok(&[&ip4(1)]));
     file.write("10.1.1.1 a.test\n");

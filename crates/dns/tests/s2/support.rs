@@ -1,6 +1,8 @@
 //! What the tests share.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use trunkline_dns::io::Client;
@@ -97,4 +99,31 @@ pub(crate) fn names(list: &[&str]) -> Vec<Name> {
 /// The names that servers were asked for, in order.
 pub(crate) fn asked(sim: &Sim) -> Vec<String> {
     sim.seen().into_iter().map(|seen| seen.asked.name).collect()
+}
+
+/// A file of its own for each test.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(name: &str) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        Self(folder.join(format!("{name}-{}", std::process::id())))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Replaces the file, as editors do, so that its inode changes.
+    pub(crate) fn write(&self, text: &str) {
+        let fresh = self.0.with_extension("fresh");
+        fs::write(&fresh, text).expect("a file");
+        fs::rename(&fresh, &self.0).expect("a file");
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
 }

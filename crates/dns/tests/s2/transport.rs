@@ -8,7 +8,7 @@ use crate::anti_spoofing::join;
 use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
 use crate::sim::{Accept, Act, Sim};
 use crate::support::{
-    ONE, TWO, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
+    ONE, Scratch, TWO, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
 };
 
 fn many(asked: &Asked, count: u8) -> Message {
@@ -437,28 +437,22 @@ fn s2_13_the_client_takes_its_connections_along() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     sim.server(TWO, |asked| asked.address(2).after(1));
-    let path = std::env::temp_dir().join(format!("trunkline-s2-13-{}", std::process::id()));
-    let conf = |server: &str| {
-        let text = format!(
-            "nameserver {server}
-options use-vc
-"
-        );
-        std::fs::write(&path, text).expect("written");
-    };
+    let file = Scratch::new("s2-13");
+    let conf = |server: &str| file.write(&format!("nameserver {server}\noptions use-vc\n"));
     conf("10.0.0.1");
-    let config = ClientConfig::system().resolv_conf_file(&path).no_hosts();
+    let config = ClientConfig::system()
+        .resolv_conf_file(file.path())
+        .no_hosts();
     let client = client(&sim, config.tcp_idle(ms(60_000)));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     sim.pass(ms(6000));
-    conf("10.0.0.2 ");
+    conf("10.0.0.2");
     check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
     sim.pass(ms(1));
     assert_eq!((connections(&sim), sim.open_sockets()), (2, 1));
     drop(client);
     sim.pass(ms(1));
     assert_eq!(sim.open_sockets(), 0);
-    std::fs::remove_file(&path).expect("removed");
 }
 
 /// 13: a connection that is closed under two queries is replaced once; the second time the server
