@@ -235,13 +235,15 @@ impl Socket {
         core: &mut Connection,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Option<io::ErrorKind>>> {
-        if let Self::Connecting(connect) = self {
-            let stream = ready!(connect.as_mut().poll(cx)).map_err(|error| error.kind())?;
-            core.handle_established();
-            *self = Self::Open(stream);
-        }
-        let Self::Open(stream) = self else {
-            return Poll::Pending;
+        let stream = loop {
+            match self {
+                Self::Connecting(connect) => {
+                    let stream = ready!(connect.as_mut().poll(cx)).map_err(|error| error.kind())?;
+                    core.handle_established();
+                    *self = Self::Open(stream);
+                }
+                Self::Open(stream) => break stream,
+            }
         };
         let mut stream = Pin::new(stream);
         let kind = |error: io::Error| Some(error.kind());
