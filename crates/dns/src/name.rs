@@ -202,15 +202,6 @@ impl Name {
             absolute: self.absolute,
         }
     }
-
-    /// The same name in lower case: a key.
-    pub(crate) fn to_lower(&self) -> Self {
-        // A length octet is below 64 and so never an upper-case letter.
-        Self {
-            labels: self.labels.to_ascii_lowercase().into(),
-            absolute: self.absolute,
-        }
-    }
 }
 
 impl FromStr for Name {
@@ -252,6 +243,7 @@ impl fmt::Debug for Name {
     }
 }
 
+// A length octet is below 64 and so never a letter: all octets may be compared alike.
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
         self.absolute == other.absolute && self.labels.eq_ignore_ascii_case(&other.labels)

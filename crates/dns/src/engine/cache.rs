@@ -60,7 +60,7 @@ fn all_types(name: &Name) -> RangeInclusive<Key> {
 /// A bounded cache; without entries it keeps nothing.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    /// By lower-case name and type; NXDOMAIN is kept under the type that was asked.
+    /// By name, in any letters, and type; NXDOMAIN is kept under the type that was asked.
     entries: BTreeMap<Key, Cached>,
     octets: usize,
 }
@@ -74,7 +74,7 @@ impl Cache {
     ) -> Option<&Cached> {
         let mut entries = self
             .entries
-            .range(all_types(&name.to_lower()))
+            .range(all_types(name))
             .filter(|(_, entry)| entry.expires > now);
         let own = entries.clone().find(|((_, of), _)| *of == record_type);
         // That the name does not exist was said of another type, and holds for all.
@@ -93,8 +93,8 @@ impl Cache {
         if what.expires <= now || bound == 0 {
             return;
         }
-        let key = (name.to_lower(), record_type);
-        self.agree(&key.0, &mut what, now);
+        let key = (name.clone(), record_type);
+        self.agree(name, &mut what, now);
         self.octets += octets(&key, &what);
         if let Some(old) = self.entries.get(&key) {
             self.octets -= octets(&key, old);

@@ -37,7 +37,7 @@ pub struct Memory {
     generation: u64,
     random: Random,
     servers: BTreeMap<SocketAddr, Known>,
-    /// By name as it is asked, in lower case.
+    /// By name as it is asked, in any letters.
     winners: BTreeMap<Name, Name>,
     cache: Cache,
 }
@@ -109,7 +109,7 @@ impl Memory {
     #[must_use]
     pub fn plan(&mut self, question: Question, now: Instant) -> Plan {
         let mut candidates = self.settings.candidates(&question.name);
-        let winner = self.winners.get(&question.name.to_lower());
+        let winner = self.winners.get(&question.name);
         if let Some(at) = winner.and_then(|winner| candidates.iter().position(|c| c == winner)) {
             candidates[..=at].rotate_right(1);
         }
@@ -229,11 +229,11 @@ impl Memory {
                 if self.winners.len() >= WINNERS {
                     self.winners.pop_first();
                 }
-                self.winners.insert(name.to_lower(), candidate);
+                self.winners.insert(name, candidate);
             }
             Report::Learned { .. } | Report::Won { .. } => {}
             Report::Lost { name } => {
-                self.winners.remove(&name.to_lower());
+                self.winners.remove(&name);
             }
         }
     }
