@@ -18,12 +18,12 @@ use trunkline_transport::{Connector, HttpOptions};
 
 use crate::channel::Channel;
 use crate::connector::DirectConnector;
-use crate::control::{Control, Inbox};
+use crate::control::task::{Control, Inbox};
 use crate::core::CoreOptions;
+use crate::core::event::Observer;
+use crate::core::snapshot::Snapshot;
 use crate::error::{BuildError, BuildErrorKind};
-use crate::event::Observer;
 use crate::shared::{Handle, Shared};
-use crate::snapshot::Snapshot;
 
 /// The policy that is used where no service config names one.
 ///

@@ -1,5 +1,8 @@
 //! The life of one call.
 
+pub(crate) mod body;
+pub(crate) mod deadline;
+
 use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -18,9 +21,9 @@ use trunkline_service_config::MethodConfig;
 use trunkline_status::{Code, Status};
 use trunkline_transport::{Fate, Incoming, Outgoing, Sent};
 
-use crate::body::Body;
-use crate::control::Event;
-use crate::deadline::{Deadline, timeout_of, timeout_value};
+use crate::call::body::Body;
+use crate::call::deadline::{Deadline, timeout_of, timeout_value};
+use crate::control::task::Event;
 use crate::extensions::WaitForReady;
 use crate::shared::Handle;
 

@@ -14,10 +14,10 @@ use tower_service::Service;
 use trunkline_lb::ConnectivityState;
 use trunkline_status::Status;
 
-use crate::body::Body;
 use crate::builder::ChannelBuilder;
 use crate::call;
-use crate::control::Event;
+use crate::call::body::Body;
+use crate::control::task::Event;
 use crate::shared::Handle;
 
 /// A gRPC channel: balanced connections to all backends behind one name.

@@ -12,8 +12,8 @@ use trunkline_runtime::Runtime;
 use trunkline_status::Status;
 use trunkline_transport::Connection;
 
-use crate::control::{Control, Event};
-use crate::snapshot::Snapshot;
+use crate::control::task::{Control, Event};
+use crate::core::snapshot::Snapshot;
 
 /// What all clones of a channel, its calls and its control task share.
 pub(crate) struct Shared {

@@ -11,7 +11,7 @@ use http_body::{Frame, SizeHint};
 use trunkline_status::{Code, Status};
 use trunkline_transport::{Incoming, IncomingFrame};
 
-use crate::deadline::Deadline;
+use crate::call::deadline::Deadline;
 
 /// The body of a response: data, then trailers with the call's status.
 ///

@@ -10,7 +10,7 @@ use trunkline_service_config::ServiceConfig;
 use trunkline_status::Status;
 
 use crate::core::Phase;
-use crate::slots::Slots;
+use crate::core::connections::Slots;
 
 /// All that a call needs to choose a connection, as it was at one moment.
 ///

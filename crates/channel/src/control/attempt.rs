@@ -14,7 +14,7 @@ use trunkline_runtime::Runtime;
 use trunkline_status::Status;
 use trunkline_transport::{Connection, Connector, HttpOptions, Link, Lost, handshake};
 
-use crate::control::Event;
+use crate::control::task::Event;
 use crate::core::Phase;
 
 /// One attempt to connect a subchannel, as a task of its own that reports by events.

@@ -1,6 +1,9 @@
 //! What a channel decides: no socket, task, lock or clock.
 
 mod config;
+pub(crate) mod connections;
+pub(crate) mod event;
+pub(crate) mod snapshot;
 mod subchannel;
 #[cfg(test)]
 mod tests;
@@ -20,11 +23,11 @@ use trunkline_service_config::{PolicyChoice, ServiceConfig};
 use trunkline_status::Status;
 
 use self::config::{Configs, Taken};
+use self::connections::{Slot, Slots};
+use self::event::ChannelEvent;
+use self::snapshot::{Pending, Snapshot, WaitPicker};
 pub(crate) use self::subchannel::Phase;
 use self::subchannel::{Stand, Subchannel};
-use crate::event::ChannelEvent;
-use crate::slots::{Slot, Slots};
-use crate::snapshot::{Pending, Snapshot, WaitPicker};
 
 /// What a channel decides, driven by what happens to it.
 ///
