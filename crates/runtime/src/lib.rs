@@ -1,19 +1,29 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+// From the ground up: what the trait is made of, plain data first.
 mod options;
 mod peer;
-mod runtime;
 mod stream;
 mod timer;
 mod udp;
 
-mod default;
-#[cfg(any(feature = "async-std", feature = "smol"))]
-mod reactor;
+// The trait.
+mod runtime;
+
+// For shells, over any runtime.
+mod alarm;
+mod lock;
+
+// The sockets of all runtimes below, before a reactor watches them.
 #[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
 mod socket;
 
+// async-io, which async-std and smol share.
+#[cfg(any(feature = "async-std", feature = "smol"))]
+mod reactor;
+
+// One runtime a feature.
 #[cfg(feature = "async-std")]
 mod async_std;
 #[cfg(feature = "smol")]
@@ -21,9 +31,14 @@ mod smol;
 #[cfg(feature = "tokio")]
 mod tokio;
 
+// Chooses among them.
+mod default;
+
+pub use crate::alarm::Alarm;
 #[cfg(feature = "async-std")]
 pub use crate::async_std::AsyncStd;
 pub use crate::default::default_runtime;
+pub use crate::lock::Lock;
 pub use crate::options::{TcpOptions, UdpOptions};
 pub use crate::peer::{PeerAddr, UnixAddr};
 pub use crate::runtime::{BoxFuture, Runtime};

@@ -1,0 +1,146 @@
+//! The alarm: a timer that follows a core's deadline.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use trunkline_runtime::{
+    Alarm, BoxFuture, Lock, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
+};
+
+/// A runtime whose clock the test sets, and a log of what was asked of its timers.
+#[derive(Clone, Debug)]
+struct Clock(Arc<Lock<(Instant, Vec<TimerCall>)>>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TimerCall {
+    Make,
+    Set(Option<Instant>),
+}
+
+impl Clock {
+    fn advance_to(&self, now: Instant) {
+        self.0.lock().0 = now;
+    }
+
+    fn log(&self) -> Vec<TimerCall> {
+        self.0.lock().1.clone()
+    }
+}
+
+/// A timer that fires 1 ms before the clock shows its deadline.
+struct EarlyTimer(Clock, Option<Instant>);
+
+const EARLY: Duration = Duration::from_millis(1);
+
+impl Timer for EarlyTimer {
+    fn set(&mut self, deadline: Option<Instant>) {
+        self.0.0.lock().1.push(TimerCall::Set(deadline));
+        self.1 = deadline;
+    }
+
+    fn poll_fired(&mut self, _: &mut Context<'_>) -> Poll<()> {
+        match self.1 {
+            Some(deadline) if deadline <= self.0.now() + EARLY => Poll::Ready(()),
+            _ => Poll::Pending,
+        }
+    }
+}
+
+impl Runtime for Clock {
+    fn now(&self) -> Instant {
+        self.0.lock().0
+    }
+
+    fn timer(&self) -> Box<dyn Timer> {
+        self.0.lock().1.push(TimerCall::Make);
+        Box::new(EarlyTimer(self.clone(), None))
+    }
+
+    fn spawn(&self, _: BoxFuture<()>) {}
+
+    fn fill_entropy(&self, _: &mut [u8]) {}
+
+    fn connect_tcp(&self, _: SocketAddr, _: &TcpOptions) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+        Box::pin(async { Err(io::ErrorKind::Unsupported.into()) })
+    }
+
+    fn connect_udp(&self, _: SocketAddr, _: &UdpOptions) -> io::Result<Box<dyn UdpSocket>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn source_address(&self, _: SocketAddr) -> io::Result<IpAddr> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a virtual clock must start somewhere"
+)]
+fn clock() -> (Clock, Instant) {
+    let start = Instant::now();
+    (Clock(Arc::new(Lock::new((start, Vec::new())))), start)
+}
+
+fn poll(alarm: &mut Alarm, deadline: Option<Instant>, clock: &Clock) -> Poll<Instant> {
+    alarm.poll(&mut Context::from_waker(Waker::noop()), deadline, clock)
+}
+
+/// A core without a deadline costs no timer.
+#[test]
+fn makes_the_timer_with_the_first_deadline() {
+    let (clock, start) = clock();
+    let mut alarm = Alarm::new();
+    assert_eq!(poll(&mut alarm, None, &clock), Poll::Pending);
+    assert_eq!(clock.log(), []);
+    let deadline = Some(start + 10 * EARLY);
+    assert_eq!(poll(&mut alarm, deadline, &clock), Poll::Pending);
+    assert_eq!(clock.log(), [TimerCall::Make, TimerCall::Set(deadline)]);
+}
+
+/// The same deadline again leaves the timer as it is; another one, or none, sets it.
+#[test]
+fn sets_the_timer_only_when_the_deadline_changes() {
+    let (clock, start) = clock();
+    let mut alarm = Alarm::new();
+    let (first, second) = (Some(start + 10 * EARLY), Some(start + 5 * EARLY));
+    for deadline in [first, first, second, None, None, second] {
+        assert_eq!(poll(&mut alarm, deadline, &clock), Poll::Pending);
+    }
+    let set = [first, second, None, second].map(TimerCall::Set);
+    assert_eq!(clock.log()[1..], set);
+}
+
+/// A timer that fires early reports its deadline, so that the core finds it due; a late one
+/// reports the clock's time.
+#[test]
+fn never_reports_a_time_before_the_deadline() {
+    let (clock, start) = clock();
+    let mut alarm = Alarm::new();
+    let deadline = start + 10 * EARLY;
+    clock.advance_to(deadline - EARLY);
+    assert_eq!(
+        poll(&mut alarm, Some(deadline), &clock),
+        Poll::Ready(deadline)
+    );
+    let late = deadline + EARLY;
+    clock.advance_to(late);
+    assert_eq!(poll(&mut alarm, Some(deadline), &clock), Poll::Ready(late));
+}
+
+/// A panic under the lock does not spread to the next holder.
+#[test]
+fn a_lock_outlives_a_panic() {
+    let lock = Arc::new(Lock::new(1));
+    let theirs = Arc::clone(&lock);
+    let panicked = std::thread::spawn(move || {
+        let mut value = theirs.lock();
+        *value = 2;
+        panic!("on purpose");
+    });
+    assert!(panicked.join().is_err());
+    assert_eq!(*lock.lock(), 2);
+}
