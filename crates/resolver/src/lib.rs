@@ -1,18 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod address;
-#[cfg(feature = "dns")]
-mod dns;
+// From the ground up: a module uses only those in the groups above it.
+
+// The trait of a resolver, its results and errors; how a channel makes one.
 mod error;
-mod factory;
-mod fixed;
-mod manual;
-mod pacer;
-mod registry;
+
 mod resolver;
 
-pub use crate::address::AddressScheme;
+mod factory;
+
+// When to resolve again.
+mod pacer;
+
+// The resolvers without DNS.
+mod fixed;
+mod manual;
+
+mod address_scheme;
+
+// The schemes `dns` and `srv`.
+#[cfg(feature = "dns")]
+mod dns;
+
+// The factories by scheme.
+mod registry;
+
+pub use crate::address_scheme::AddressScheme;
 #[cfg(feature = "dns")]
 pub use crate::dns::{
     AddressFamilies, DnsFactory, DnsOptions, Lookup, LookupReport, SrvFactory, SrvPriority,

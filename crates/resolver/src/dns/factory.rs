@@ -6,15 +6,15 @@ use trunkline_dns::Name;
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_target::{Host, HostPort, Target, TargetView};
 
-use super::addresses::Addresses;
+use super::attributes::{Lookup, LookupReport};
+use super::dns_scheme::Addresses;
 use super::known::Known;
 use super::nameserver::{Clients, Nameserver};
 use super::options::DnsOptions;
 use super::paced::Paced;
-use super::report::{Lookup, LookupReport};
-use super::service::Service;
-use super::text::{Identity, TextConfig};
-use crate::address::wrong_scheme;
+use super::srv_scheme::Service;
+use super::txt_config::{Identity, TextConfig};
+use crate::address_scheme::wrong_scheme;
 use crate::{
     Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
     StaticResolver,

@@ -12,13 +12,13 @@ use trunkline_dns::{RecordAnswer, Srv};
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_runtime::Runtime;
 
+use super::attributes::{Lookup, LookupReport, SrvPriority, SrvWeight};
 use super::failure::from_lookup;
-use super::host::{Ended, HostLookup};
+use super::host_lookup::{Ended, HostLookup};
 use super::known::Known;
 use super::nameserver::Nameserver;
 use super::options::{AddressFamilies, DnsOptions};
 use super::paced::{End, Question, Step};
-use super::report::{Lookup, LookupReport, SrvPriority, SrvWeight};
 use crate::{Resolution, ResolveError, ResolveErrorKind};
 
 /// So many hosts are looked up at the same time.

@@ -11,13 +11,13 @@ use trunkline_dns::io::Client;
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_runtime::Runtime;
 
-use super::host::{Ended, HostLookup};
+use super::attributes::{Lookup, LookupReport};
+use super::host_lookup::{Ended, HostLookup};
 use super::known::Known;
 use super::nameserver::Nameserver;
 use super::options::DnsOptions;
 use super::paced::{End, Question, Step};
-use super::report::{Lookup, LookupReport};
-use super::text::TextConfig;
+use super::txt_config::TextConfig;
 use crate::{Resolution, ResolveError};
 
 /// The addresses of one host.

@@ -1,0 +1,28 @@
+//! Names that are looked up in the DNS: the schemes `dns` and `srv`.
+
+// From the ground up: a module uses only those in the groups above it.
+
+// Values: options, attributes, errors, the addresses of one host.
+mod attributes;
+mod failure;
+mod options;
+
+mod known;
+
+// Single lookups: of the server to ask, of one host, of a TXT record.
+mod host_lookup;
+mod nameserver;
+mod txt_config;
+
+// The resolver that repeats a lookup.
+mod paced;
+
+// The lookups of the two schemes.
+mod dns_scheme;
+mod srv_scheme;
+
+mod factory;
+
+pub use self::attributes::{Lookup, LookupReport, SrvPriority, SrvWeight};
+pub use self::factory::{DnsFactory, SrvFactory};
+pub use self::options::{AddressFamilies, DnsOptions};
