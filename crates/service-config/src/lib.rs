@@ -9,6 +9,7 @@ pub mod json;
 mod method;
 mod policy;
 mod retry;
+mod selector;
 
 pub use crate::choice::{Client, choose, choose_from_txt};
 pub use crate::config::ServiceConfig;
@@ -17,3 +18,4 @@ pub use crate::error::ConfigError;
 pub use crate::method::MethodConfig;
 pub use crate::policy::{PolicyChoice, PolicyConfig, PolicyParsers};
 pub use crate::retry::{AttemptPolicy, HedgingPolicy, RetryPolicy, RetryThrottling};
+pub use crate::selector::{CallConfig, CallInfo, ConfigSelector};

@@ -1,0 +1,222 @@
+//! Why a connection was not made, and why one was lost: typed until it is printed.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_endpoint::Address;
+
+/// Why one connection attempt of a subchannel failed.
+///
+/// [`source`](Error::source) is the error of the layer that failed: an [`io::Error`] of the
+/// connector, or the transport's `HandshakeError`.
+#[derive(Clone, Debug)]
+pub struct ConnectFailure {
+    address: Address,
+    kind: ConnectFailureKind,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// The step at which a connection attempt failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectFailureKind {
+    /// The connector returned no stream (connection refused, for example).
+    Stream(io::ErrorKind),
+    /// The peer accepted the stream, and the HTTP/2 handshake on it failed.
+    Handshake,
+    /// The attempt took longer than its deadline.
+    TimedOut {
+        /// The step that did not end.
+        phase: ConnectPhase,
+        /// The time from the start of the attempt to its deadline.
+        waited: Duration,
+    },
+    /// The task of the attempt ended without a result.
+    Aborted,
+}
+
+/// The step that a connection attempt is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectPhase {
+    /// The connector is making a stream.
+    Dialing,
+    /// There is a stream, and the server's HTTP/2 SETTINGS have not arrived.
+    Handshake,
+}
+
+impl ConnectFailure {
+    pub(crate) fn new(address: Address, kind: ConnectFailureKind) -> Self {
+        Self {
+            address,
+            kind,
+            source: None,
+        }
+    }
+
+    pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Returns the address that the attempt was made to.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// Returns the step that failed.
+    #[must_use]
+    pub fn kind(&self) -> ConnectFailureKind {
+        self.kind
+    }
+}
+
+impl fmt::Display for ConnectFailure {
+    /// Prints the reason without the address, which is printed beside it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.kind, &self.source) {
+            (ConnectFailureKind::TimedOut { phase, waited }, _) => {
+                write!(f, "gave up after {waited:?}: {phase}")
+            }
+            (ConnectFailureKind::Aborted, _) => {
+                f.write_str("the task of the attempt was dropped, or its connector panicked")
+            }
+            (_, Some(source)) => f.write_str(&strip_os_error_codes(&source.to_string())),
+            (ConnectFailureKind::Stream(kind), None) => kind.fmt(f),
+            (ConnectFailureKind::Handshake, None) => f.write_str("the HTTP/2 handshake failed"),
+        }
+    }
+}
+
+impl Error for ConnectFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl fmt::Display for ConnectPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dialing => "connecting",
+            Self::Handshake => "connected, but no HTTP/2 SETTINGS came yet",
+        })
+    }
+}
+
+/// Why a connection takes no new calls any more.
+///
+/// [`source`](Error::source) is the transport's own error.
+#[derive(Clone, Debug)]
+pub struct ConnectionLost {
+    reason: ConnectionLostReason,
+    is_unused: bool,
+    source: Arc<dyn Error + Send + Sync>,
+}
+
+/// The kind of a connection's end.
+///
+/// Source: the reasons of `grpc.disconnect_error` in [gRFC A94](https://github.com/grpc/proposal/blob/master/A94-subchannel-otel-metrics.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectionLostReason {
+    /// The server sent GOAWAY with this HTTP/2 error code; calls that run may still end well.
+    GoAway {
+        /// The error code; 0 is NO_ERROR, as in an orderly shutdown.
+        code: u32,
+    },
+    /// The server closed the connection.
+    Closed,
+    /// Reading or writing failed.
+    Io(io::ErrorKind),
+    /// One side broke HTTP/2.
+    Protocol,
+    /// Almost all stream identifiers are used; a new connection starts from 1 again.
+    StreamsUsedUp,
+    /// The runtime dropped the task that polls the connection.
+    TaskDropped,
+}
+
+impl ConnectionLost {
+    pub(crate) fn new(
+        reason: ConnectionLostReason,
+        is_unused: bool,
+        source: impl Error + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            reason,
+            is_unused,
+            source: Arc::new(source),
+        }
+    }
+
+    /// Returns the kind of the end.
+    #[must_use]
+    pub fn reason(&self) -> ConnectionLostReason {
+        self.reason
+    }
+
+    /// Returns true when the server answered no call on the connection.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        self.is_unused
+    }
+}
+
+impl fmt::Display for ConnectionLost {
+    /// Prints the peer and what happened.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.source.fmt(f)
+    }
+}
+
+impl Error for ConnectionLost {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// Removes the "(os error 111)" of the standard library's texts: it helps no reader.
+fn strip_os_error_codes(text: &str) -> String {
+    let mut parts = text.split(" (os error ");
+    let mut plain = String::from(parts.next().unwrap_or_default());
+    for part in parts {
+        plain.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text after a code stays: the other addresses of a race, for example.
+    #[test]
+    fn os_error_codes_are_removed() {
+        for (text, plain) in [
+            ("Connection refused (os error 111)", "Connection refused"),
+            ("a: x (os error 1), b: y (os error 2); c", "a: x, b: y; c"),
+            ("timed out", "timed out"),
+            ("cut (os error 1", "cut1"),
+        ] {
+            assert_eq!(strip_os_error_codes(text), plain);
+        }
+    }
+
+    /// A failed attempt keeps its address, its kind and the error of the layer below.
+    #[test]
+    fn a_failure_keeps_its_source() {
+        let address = Address::from(std::net::SocketAddr::from(([192, 0, 2, 1], 443)));
+        let refused = io::Error::from(io::ErrorKind::ConnectionRefused);
+        let kind = ConnectFailureKind::Stream(refused.kind());
+        let failure = ConnectFailure::new(address.clone(), kind).with_source(refused);
+        assert_eq!(failure.address(), &address);
+        assert_eq!(failure.kind(), kind);
+        let source = failure.source().and_then(|source| source.downcast_ref());
+        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::ConnectionRefused));
+        assert_eq!(failure.to_string(), "connection refused");
+    }
+}

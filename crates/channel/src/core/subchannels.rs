@@ -1,0 +1,190 @@
+//! The table of subchannels, and all that follows from their stages.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use trunkline_lb::SubchannelId;
+
+use crate::core::connections::{ReadyConnection, Connections};
+use crate::core::snapshot::Pending;
+use crate::core::subchannel::{Stage, Subchannel};
+use crate::core::failure::ConnectPhase;
+
+/// The subchannels of a channel, with indices over their stages.
+///
+/// A stage changes in [`transition`](Self::transition) and in [`remove`](Self::remove) only, and
+/// those keep every index and the marks of change. `C` is a connection.
+#[derive(Debug)]
+pub(crate) struct Subchannels<C> {
+    /// By [`SubchannelId::index`].
+    table: Vec<Option<Subchannel>>,
+    /// The connections of those that are READY.
+    connections: Connections<C>,
+    /// Those whose attempt runs or is held back.
+    pending: BTreeSet<SubchannelId>,
+    /// Those that wait (held back or backing off), by the end of the wait.
+    waits: BTreeSet<(Instant, SubchannelId)>,
+    /// True when `connections` changed since [`take_changes`](Self::take_changes).
+    connections_changed: bool,
+    /// True when `pending`, or the phase of one in it, changed since then.
+    pending_changed: bool,
+}
+
+/// The stage that a subchannel changes to.
+#[derive(Debug)]
+pub(crate) enum Next<C> {
+    /// READY comes with the connection.
+    Ready { retry_at: Instant, connection: C },
+    /// Any other stage.
+    Stage(Stage),
+}
+
+/// What changed in a table of subchannels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Changes {
+    pub(crate) connections: bool,
+    pub(crate) pending: bool,
+}
+
+impl<C> Subchannels<C> {
+    pub(crate) fn new() -> Self {
+        Self {
+            table: Vec::new(),
+            connections: Connections::new(),
+            pending: BTreeSet::new(),
+            waits: BTreeSet::new(),
+            connections_changed: false,
+            pending_changed: false,
+        }
+    }
+
+    /// Adds a subchannel, which is idle, in place of the one at its index.
+    pub(crate) fn insert(&mut self, subchannel: Subchannel) {
+        let at = subchannel.id.index();
+        if self.table.len() <= at {
+            self.table.resize_with(at + 1, || None);
+        }
+        self.table[at] = Some(subchannel);
+    }
+
+    /// Returns a subchannel that was not removed.
+    pub(crate) fn get(&self, id: SubchannelId) -> Option<&Subchannel> {
+        let subchannel = self.table.get(id.index())?.as_ref()?;
+        (subchannel.id == id).then_some(subchannel)
+    }
+
+    /// Returns a subchannel that was not removed, to change all but its stage.
+    pub(crate) fn get_mut(&mut self, id: SubchannelId) -> Option<&mut Subchannel> {
+        let subchannel = self.table.get_mut(id.index())?.as_mut()?;
+        (subchannel.id == id).then_some(subchannel)
+    }
+
+    /// Changes the stage of a subchannel and returns the one before; `None` when there is no such
+    /// subchannel. The only writer of a stage.
+    pub(crate) fn transition(&mut self, id: SubchannelId, next: Next<C>) -> Option<Stage> {
+        let subchannel = self.table.get_mut(id.index())?.as_mut()?;
+        if subchannel.id != id {
+            return None;
+        }
+        let (stage, connection) = match next {
+            Next::Ready {
+                retry_at,
+                connection,
+            } => (Stage::Ready { retry_at }, Some(connection)),
+            Next::Stage(stage) => (stage, None),
+        };
+        let authority = subchannel.authority.clone();
+        let is_pending = stage.is_pending();
+        let wait = stage.wait_until();
+        let old = std::mem::replace(&mut subchannel.stage, stage);
+        self.leave(id, &old);
+        if is_pending {
+            self.pending.insert(id);
+            self.pending_changed = true;
+        }
+        self.waits.extend(wait.map(|until| (until, id)));
+        if let Some(connection) = connection {
+            self.connections.insert(ReadyConnection {
+                id,
+                connection,
+                authority,
+            });
+            self.connections_changed = true;
+        }
+        Some(old)
+    }
+
+    /// Removes a subchannel and returns its last stage.
+    pub(crate) fn remove(&mut self, id: SubchannelId) -> Option<Stage> {
+        let slot = self.table.get_mut(id.index())?;
+        let subchannel = slot.take_if(|subchannel| subchannel.id == id)?;
+        self.leave(id, &subchannel.stage);
+        Some(subchannel.stage)
+    }
+
+    /// Takes a subchannel that leaves `stage` out of every index.
+    fn leave(&mut self, id: SubchannelId, stage: &Stage) {
+        if stage.is_pending() {
+            self.pending.remove(&id);
+            self.pending_changed = true;
+        }
+        if let Some(until) = stage.wait_until() {
+            self.waits.remove(&(until, id));
+        }
+        if matches!(stage, Stage::Ready { .. }) {
+            self.connections.remove(id);
+            self.connections_changed = true;
+        }
+    }
+
+    /// Returns the connections of the READY subchannels.
+    pub(crate) fn connections(&self) -> &Connections<C> {
+        &self.connections
+    }
+
+    /// Returns the end of the earliest wait.
+    pub(crate) fn next_wait(&self) -> Option<Instant> {
+        self.waits.first().map(|(until, _)| *until)
+    }
+
+    /// Returns the subchannel whose wait ended first, at or before `now`.
+    pub(crate) fn first_due(&self, now: Instant) -> Option<SubchannelId> {
+        let (until, id) = self.waits.first()?;
+        (*until <= now).then_some(*id)
+    }
+
+    /// Returns the subchannels that wait, by the ends of their waits.
+    pub(crate) fn waiting(&self) -> Vec<SubchannelId> {
+        self.waits.iter().map(|(_, id)| *id).collect()
+    }
+
+    /// Returns all subchannels, by index.
+    pub(crate) fn ids(&self) -> Vec<SubchannelId> {
+        let subchannels = self.table.iter().flatten();
+        subchannels.map(|subchannel| subchannel.id).collect()
+    }
+
+    /// Returns the attempts that calls may be waiting for, at most `most`.
+    pub(crate) fn pending(&self, most: usize) -> Vec<Pending> {
+        let pending = self.pending.iter().filter_map(|id| {
+            let subchannel = self.get(*id)?;
+            let phase: Option<ConnectPhase> = match subchannel.stage {
+                Stage::Connecting { phase, .. } => Some(phase),
+                _ => None,
+            };
+            Some(Pending {
+                address: subchannel.address.clone(),
+                phase,
+            })
+        });
+        pending.take(most).collect()
+    }
+
+    /// Returns what changed since the last call.
+    pub(crate) fn take_changes(&mut self) -> Changes {
+        Changes {
+            connections: std::mem::take(&mut self.connections_changed),
+            pending: std::mem::take(&mut self.pending_changed),
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The choice of a configuration for each call.
+
+use std::fmt::Debug;
+
+use http::HeaderMap;
+use trunkline_endpoint::Attributes;
+use trunkline_status::Status;
+
+use crate::{MethodConfig, ServiceConfig};
+
+/// Chooses the configuration of each call, once per call.
+///
+/// A [`ServiceConfig`] is one: it chooses by the method's name. A resolver that routes calls
+/// (xDS does, by path and metadata) returns its own with each resolution.
+///
+/// Called by many threads at once for each call, so it takes no lock, and it borrows what it
+/// returns where it can.
+///
+/// Source: [gRFC A31](https://github.com/grpc/proposal/blob/master/A31-xds-timeout-support-and-config-selector.md).
+pub trait ConfigSelector: Debug + Send + Sync {
+    /// Returns the configuration of one call.
+    ///
+    /// # Errors
+    ///
+    /// When there is none for this call (no route matches, for example): the call fails with the
+    /// status.
+    fn select<'a>(&'a self, call: &CallInfo<'_>) -> Result<CallConfig<'a>, Status>;
+}
+
+/// The parts of a call that a [`ConfigSelector`] may look at.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CallInfo<'a> {
+    /// The path of the call, `/package.Service/Method`.
+    pub path: &'a str,
+    /// The call's metadata.
+    pub metadata: &'a HeaderMap,
+    /// The attributes that the application gave to the call.
+    pub attributes: &'a Attributes,
+}
+
+impl<'a> CallInfo<'a> {
+    /// Returns the description of a call of the method at `path`.
+    #[must_use]
+    pub fn new(path: &'a str, metadata: &'a HeaderMap, attributes: &'a Attributes) -> Self {
+        Self {
+            path,
+            metadata,
+            attributes,
+        }
+    }
+}
+
+/// The configuration of one call.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CallConfig<'a> {
+    /// The configuration of its method; `None` leaves everything to the caller.
+    pub method: Option<&'a MethodConfig>,
+    /// The attributes that pickers see, in place of the application's; `None` keeps those.
+    pub attributes: Option<Attributes>,
+}
+
+impl<'a> CallConfig<'a> {
+    /// Returns a configuration with this part for the method, and the call's own attributes.
+    #[must_use]
+    pub fn new(method: Option<&'a MethodConfig>) -> Self {
+        Self {
+            method,
+            attributes: None,
+        }
+    }
+
+    /// Replaces the attributes that pickers see.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = Some(attributes);
+        self
+    }
+}
+
+impl ConfigSelector for ServiceConfig {
+    /// Chooses by [`ServiceConfig::method`]; never fails.
+    fn select<'a>(&'a self, call: &CallInfo<'_>) -> Result<CallConfig<'a>, Status> {
+        Ok(CallConfig::new(self.method(call.path)))
+    }
+}
