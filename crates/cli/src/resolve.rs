@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use trunkline::lb::PolicyRegistry;
-use trunkline::resolver::{Lookup, LookupReport};
+use trunkline::resolver::LookupReport;
 use trunkline::service_config::ServiceConfig;
 use trunkline::target::{ErrorKind, ParseError, Schemes, Target};
 use trunkline::{
@@ -111,7 +111,7 @@ async fn resolve(
             resolver.handle_verdict(Verdict::Accepted);
             let is_complete = resolution
                 .attributes
-                .get::<Lookup>()
+                .get::<LookupReport>()
                 .is_none_or(|it| it.complete);
             if is_complete || resolution.endpoints.is_err() {
                 return Poll::Ready(resolution);
@@ -136,7 +136,7 @@ fn print(
     now: Instant,
 ) -> Result<(), Failure> {
     let endpoints = resolution.endpoints.as_ref().map_err(failure)?;
-    let report = resolution.attributes.get::<Lookup>();
+    let report = resolution.attributes.get::<LookupReport>();
     let attempts = report.map_or(&[][..], |report| &report.attempts);
     let elapsed = report.map_or(now - started, |report| report.elapsed);
     let server = report
@@ -201,7 +201,7 @@ fn print(
         out.warn(&attempt.to_string());
     }
     if partial {
-        out.warn(match &*resolution.note {
+        out.warn(match &*resolution.resolution_note {
             "" => "something is missing that could not be looked up in time",
             note => note,
         });

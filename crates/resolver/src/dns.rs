@@ -23,6 +23,6 @@ mod srv_scheme;
 
 mod factory;
 
-pub use self::attributes::{Lookup, LookupReport, SrvPriority, SrvWeight};
+pub use self::attributes::{LookupReport, SrvPriority, SrvWeight};
 pub use self::factory::{DnsFactory, SrvFactory};
 pub use self::options::{AddressFamilies, DnsOptions};

@@ -33,21 +33,21 @@ use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions
 #[derive(Clone, Debug)]
 pub struct ManualResolver {
     scheme: Arc<str>,
-    shared: Arc<Mutex<Shared>>,
+    state: Arc<Mutex<ManualState>>,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct ManualState {
     last: Option<Resolution>,
     /// The resolvers that stand, by number.
-    sessions: BTreeMap<u64, Inbox>,
+    sessions: BTreeMap<u64, SessionQueue>,
     built: u64,
     requests: u64,
     verdict: Option<Verdict>,
 }
 
 #[derive(Debug, Default)]
-struct Inbox {
+struct SessionQueue {
     resolutions: VecDeque<Resolution>,
     waker: Option<Waker>,
 }
@@ -58,7 +58,7 @@ impl ManualResolver {
     pub fn new(scheme: &str) -> Self {
         Self {
             scheme: scheme.to_ascii_lowercase().into(),
-            shared: Arc::default(),
+            state: Arc::default(),
         }
     }
 
@@ -72,17 +72,17 @@ impl ManualResolver {
 
     /// Gives this resolution (endpoints, or an error) to every resolver, from now on.
     pub fn update(&self, resolution: Resolution) {
-        let mut shared = self.lock();
-        shared.last = Some(resolution.clone());
-        let wakers: Vec<Waker> = shared
+        let mut state = self.lock();
+        state.last = Some(resolution.clone());
+        let wakers: Vec<Waker> = state
             .sessions
             .values_mut()
-            .filter_map(|inbox| {
-                inbox.resolutions.push_back(resolution.clone());
-                inbox.waker.take()
+            .filter_map(|queue| {
+                queue.resolutions.push_back(resolution.clone());
+                queue.waker.take()
             })
             .collect();
-        drop(shared);
+        drop(state);
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -110,8 +110,8 @@ impl ManualResolver {
         self.lock().verdict
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shared> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ManualState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -125,16 +125,16 @@ impl ResolverFactory for ManualResolver {
         _target: &Target,
         _options: &ResolverOptions,
     ) -> Result<Box<dyn Resolver>, ResolveError> {
-        let mut shared = self.lock();
-        let number = shared.built;
-        shared.built += 1;
-        let inbox = Inbox {
-            resolutions: shared.last.iter().cloned().collect(),
+        let mut state = self.lock();
+        let number = state.built;
+        state.built += 1;
+        let queue = SessionQueue {
+            resolutions: state.last.iter().cloned().collect(),
             waker: None,
         };
-        shared.sessions.insert(number, inbox);
-        drop(shared);
-        Ok(Box::new(Session {
+        state.sessions.insert(number, queue);
+        drop(state);
+        Ok(Box::new(ManualSession {
             manual: self.clone(),
             number,
         }))
@@ -143,19 +143,19 @@ impl ResolverFactory for ManualResolver {
 
 /// One resolver that stands.
 #[derive(Debug)]
-struct Session {
+struct ManualSession {
     manual: ManualResolver,
     number: u64,
 }
 
-impl Resolver for Session {
+impl Resolver for ManualSession {
     fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution> {
-        let mut shared = self.manual.lock();
-        let inbox = shared.sessions.entry(self.number).or_default();
-        match inbox.resolutions.pop_front() {
+        let mut state = self.manual.lock();
+        let queue = state.sessions.entry(self.number).or_default();
+        match queue.resolutions.pop_front() {
             Some(resolution) => Poll::Ready(resolution),
             None => {
-                inbox.waker = Some(cx.waker().clone());
+                queue.waker = Some(cx.waker().clone());
                 Poll::Pending
             }
         }
@@ -170,7 +170,7 @@ impl Resolver for Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for ManualSession {
     fn drop(&mut self) {
         self.manual.lock().sessions.remove(&self.number);
     }

@@ -119,7 +119,7 @@ pub struct Pacer {
     created: Instant,
     running: bool,
     /// Somebody asked for a resolution since the last one was started.
-    asked: bool,
+    requested: bool,
     /// The last resolution failed.
     failed: bool,
     /// The last verdict on what the running or last resolution brought.
@@ -149,7 +149,7 @@ impl Pacer {
             rng,
             created: now,
             running: false,
-            asked: false,
+            requested: false,
             failed: false,
             rejected: false,
             succeeded: None,
@@ -165,7 +165,7 @@ impl Pacer {
             return false;
         }
         self.running = true;
-        self.asked = false;
+        self.requested = false;
         self.failed = false;
         self.rejected = false;
         self.retry = None;
@@ -182,9 +182,9 @@ impl Pacer {
         let Some(succeeded) = self.succeeded else {
             return Some(self.retry.unwrap_or(self.created));
         };
-        let asked = self.asked.then(|| succeeded + self.pacing.min_interval);
+        let requested = self.requested.then(|| succeeded + self.pacing.min_interval);
         self.retry
-            .or_else(|| asked.into_iter().chain(self.refresh).min())
+            .or_else(|| requested.into_iter().chain(self.refresh).min())
     }
 
     /// Whether a resolution runs.
@@ -195,7 +195,7 @@ impl Pacer {
 
     /// Somebody believes that the answer is out of date.
     pub fn resolve_now(&mut self) {
-        self.asked = true;
+        self.requested = true;
     }
 
     /// The resolution ended well. `ttl` is the shortest time that the answer may be kept, from

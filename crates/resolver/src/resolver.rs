@@ -46,7 +46,7 @@ pub struct Resolution {
     /// What is known of all endpoints together.
     pub attributes: Attributes,
     /// A remark on how this list came to be, quoted in later errors; may be empty.
-    pub note: Arc<str>,
+    pub resolution_note: Arc<str>,
 }
 
 /// The service config that a resolver found.
@@ -79,7 +79,7 @@ impl Resolution {
             endpoints,
             service_config: ServiceConfigSource::Absent,
             attributes: Attributes::new(),
-            note: Arc::from(""),
+            resolution_note: Arc::from(""),
         }
     }
 

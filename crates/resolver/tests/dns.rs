@@ -12,7 +12,7 @@ use support::printed;
 use support::world::World;
 use trunkline_dns::{ClientConfig, Hosts, LookupError, RecordType, ServerAttempt};
 use trunkline_resolver::{
-    AddressFamilies, DnsFactory, DnsOptions, Lookup, LookupReport, Resolution, ResolveError,
+    AddressFamilies, DnsFactory, DnsOptions, LookupReport, Resolution, ResolveError,
     ResolveErrorKind, Resolver, ResolverFactory, ServiceConfigSource, Verdict,
 };
 use trunkline_target::Target;
@@ -81,7 +81,10 @@ fn accept(world: &World, resolver: &mut Box<dyn Resolver>) -> Resolution {
 }
 
 fn report(resolution: &Resolution) -> &LookupReport {
-    resolution.attributes.get::<Lookup>().expect("a report")
+    resolution
+        .attributes
+        .get::<LookupReport>()
+        .expect("a report")
 }
 
 fn error(resolution: &Resolution) -> &ResolveError {
@@ -276,7 +279,11 @@ fn dropped_family() {
     let whole = accept(&world, &mut resolver);
     assert_eq!(printed(&whole), [["192.0.2.1:1"]]);
     assert!(report(&whole).complete && report(&whole).partial);
-    assert!(whole.note.contains("IPv6"), "{}", whole.note);
+    assert!(
+        whole.resolution_note.contains("IPv6"),
+        "{}",
+        whole.resolution_note
+    );
     assert!(world.elapsed() < 5.0, "{}", world.elapsed());
     // What is missing is asked for again after the minimum interval, before the TTL has run out.
     set_aaaa(&world, &[1], 300);

@@ -15,8 +15,8 @@ use async_std::task::block_on;
 use support::printed;
 use trunkline_dns::ClientConfig;
 use trunkline_resolver::{
-    DnsOptions, Lookup, Resolution, ResolveErrorKind, Resolver, ResolverOptions, ResolverRegistry,
-    Verdict,
+    DnsOptions, LookupReport, Resolution, ResolveErrorKind, Resolver, ResolverOptions,
+    ResolverRegistry, Verdict,
 };
 use trunkline_runtime::AsyncStd;
 use trunkline_target::Target;
@@ -123,7 +123,7 @@ fn late_family() {
     assert!(server.release("db.test", Type::AAAA) > 0);
     let whole = accept(&mut resolver);
     assert_eq!(printed(&whole).len(), 2);
-    let report = whole.attributes.get::<Lookup>().expect("a report");
+    let report = whole.attributes.get::<LookupReport>().expect("a report");
     assert!(report.complete && !report.partial, "{report:?}");
 }
 
@@ -179,7 +179,10 @@ fn server_by_name() {
     let mut resolver = build(&target, options(&[]));
     let resolution = accept(&mut resolver);
     assert_eq!(printed(&resolution).len(), 2);
-    let report = resolution.attributes.get::<Lookup>().expect("a report");
+    let report = resolution
+        .attributes
+        .get::<LookupReport>()
+        .expect("a report");
     assert_eq!(report.server, Some(server.address()));
 }
 

@@ -11,8 +11,8 @@ use support::printed;
 use support::world::World;
 use trunkline_dns::ClientConfig;
 use trunkline_resolver::{
-    DnsOptions, Lookup, LookupReport, Resolution, ResolveErrorKind, Resolver, ResolverFactory,
-    SrvFactory, SrvPriority, SrvWeight, Verdict,
+    DnsOptions, LookupReport, Resolution, ResolveErrorKind, Resolver, ResolverFactory, SrvFactory,
+    SrvPriority, SrvWeight, Verdict,
 };
 use trunkline_target::Target;
 use trunkline_testkit::dns::{Data, Rcode, Reply, Type};
@@ -81,7 +81,10 @@ fn accept(world: &World, resolver: &mut Box<dyn Resolver>) -> Resolution {
 }
 
 fn report(resolution: &Resolution) -> &LookupReport {
-    resolution.attributes.get::<Lookup>().expect("a report")
+    resolution
+        .attributes
+        .get::<LookupReport>()
+        .expect("a report")
 }
 
 const FIRST: [&str; 2] = ["[2001:db8::1]:5001", "192.0.2.1:5001"];
@@ -179,7 +182,11 @@ fn hosts_without_addresses() {
     let resolution = accept(&world, &mut resolver);
     assert_eq!(printed(&resolution), [SECOND]);
     assert!(!report(&resolution).partial);
-    assert!(resolution.note.contains("b1.test"), "{}", resolution.note);
+    assert!(
+        resolution.resolution_note.contains("b1.test"),
+        "{}",
+        resolution.resolution_note
+    );
 
     world.remove(SERVER, "b2.test");
     let mut resolver = build(&world, options());

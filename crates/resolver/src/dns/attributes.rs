@@ -6,17 +6,8 @@ use std::time::{Duration, Instant};
 use trunkline_dns::ServerAttempt;
 use trunkline_endpoint::AttributeKey;
 
-/// The key of the [`LookupReport`] among the attributes of a resolution.
-#[derive(Clone, Copy, Debug)]
-pub struct Lookup;
-
-impl AttributeKey for Lookup {
-    type Value = LookupReport;
-    const NAME: &'static str = "lookup";
-    const IDENTIFIES_CONNECTION: bool = false;
-}
-
-/// How the lookup behind a resolution went.
+/// How the lookup behind a resolution went: an attribute of each resolution of the schemes `dns`
+/// and `srv`, under its own type as the key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LookupReport {
@@ -35,6 +26,12 @@ pub struct LookupReport {
     /// Every query that was sent for it, and what came of it: a server that was dead or lied shows
     /// here, also where another one answered. Empty while it is not complete.
     pub attempts: Vec<ServerAttempt>,
+}
+
+impl AttributeKey for LookupReport {
+    type Value = Self;
+    const NAME: &'static str = "lookup";
+    const IDENTIFIES_CONNECTION: bool = false;
 }
 
 /// The weight of an endpoint's SRV record: its share among those of its priority.

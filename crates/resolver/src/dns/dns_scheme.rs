@@ -11,35 +11,35 @@ use trunkline_dns::io::Client;
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_runtime::Runtime;
 
-use super::attributes::{Lookup, LookupReport};
-use super::host_lookup::{Ended, HostLookup};
-use super::known::Known;
+use super::attributes::LookupReport;
+use super::host_lookup::{HostLookup, HostResult};
+use super::known::KnownAddresses;
 use super::nameserver::Nameserver;
 use super::options::DnsOptions;
-use super::paced::{End, Question, Step};
-use super::txt_config::TextConfig;
+use super::paced::{LookupEnd, LookupProgress, RepeatedLookup};
+use super::txt_config::TxtConfig;
 use crate::{Resolution, ResolveError};
 
 /// The addresses of one host.
 #[derive(Debug)]
-pub(super) struct Addresses {
+pub(super) struct DnsLookup {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) options: Arc<DnsOptions>,
     pub(super) nameserver: Nameserver,
     /// The service config, where it is looked for.
-    pub(super) config: Option<TextConfig>,
+    pub(super) config: Option<TxtConfig>,
     /// What earlier lookups have found.
-    pub(super) known: Known,
+    pub(super) known: KnownAddresses,
     /// The list that the channel was given last, until it is known to be void.
-    pub(super) last: Option<List>,
-    pub(super) pass: Option<Pass>,
+    pub(super) last: Option<EndpointList>,
+    pub(super) run: Option<DnsRun>,
 }
 
 /// A list of endpoints, and how it came to be.
 #[derive(Debug)]
-pub(super) struct List {
+pub(super) struct EndpointList {
     endpoints: Arc<[Endpoint]>,
     report: LookupReport,
     note: Arc<str>,
@@ -47,7 +47,7 @@ pub(super) struct List {
 
 /// One lookup under way.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(super) struct DnsRun {
     started: Instant,
     /// `None` while the server's own address is looked up.
     lookup: Option<HostLookup>,
@@ -57,9 +57,9 @@ pub(super) struct Pass {
     early: bool,
 }
 
-impl Question for Addresses {
+impl RepeatedLookup for DnsLookup {
     fn start(&mut self, now: Instant) {
-        self.pass = Some(Pass {
+        self.run = Some(DnsRun {
             started: now,
             lookup: None,
             first: None,
@@ -67,43 +67,43 @@ impl Question for Addresses {
         });
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Step> {
-        if let Some(mut pass) = self.pass.take() {
-            match self.poll_pass(&mut pass, cx, now) {
-                Poll::Ready(Ok(ended)) => return Poll::Ready(self.done(&pass, ended, cx, now)),
+    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<LookupProgress> {
+        if let Some(mut run) = self.run.take() {
+            match self.poll_run(&mut run, cx, now) {
+                Poll::Ready(Ok(ended)) => return Poll::Ready(self.done(&run, ended, cx, now)),
                 Poll::Ready(Err(error)) => return Poll::Ready(fail(error)),
                 Poll::Pending => {}
             }
-            let early = self.early(&mut pass, now);
-            self.pass = Some(pass);
+            let early = self.early(&mut run, now);
+            self.run = Some(run);
             if let Some(list) = early {
                 self.poll_config(cx);
-                return Poll::Ready(Step::News(self.give(list)));
+                return Poll::Ready(LookupProgress::News(self.give(list)));
             }
         }
         if self.poll_config(cx)
             && let Some(list) = self.last.take()
         {
-            return Poll::Ready(Step::News(self.give(list)));
+            return Poll::Ready(LookupProgress::News(self.give(list)));
         }
         Poll::Pending
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let pass = self.pass.as_ref()?;
-        let first = pass.first.filter(|_| !pass.early)?;
+        let run = self.run.as_ref()?;
+        let first = run.first.filter(|_| !run.early)?;
         Some(first + self.options.resolution_delay)
     }
 }
 
-impl Addresses {
-    fn poll_pass(
+impl DnsLookup {
+    fn poll_run(
         &mut self,
-        pass: &mut Pass,
+        run: &mut DnsRun,
         cx: &mut Context<'_>,
         now: Instant,
-    ) -> Poll<Result<Ended, ResolveError>> {
-        let lookup = match &mut pass.lookup {
+    ) -> Poll<Result<HostResult, ResolveError>> {
+        let lookup = match &mut run.lookup {
             Some(lookup) => lookup,
             None => {
                 let client: Client = match ready!(self.nameserver.poll_client(cx, now)) {
@@ -115,7 +115,7 @@ impl Addresses {
                 }
                 let asked = self.options.families.asked();
                 let lookup = HostLookup::new(&client, &self.host, asked);
-                pass.lookup.insert(lookup)
+                run.lookup.insert(lookup)
             }
         };
         lookup.poll(cx, &mut self.known).map(Ok)
@@ -126,33 +126,39 @@ impl Addresses {
         self.config.as_mut().is_some_and(|config| config.poll(cx))
     }
 
-    /// Addresses of one family, for a channel that has none and has waited for the other for long
+    /// DnsLookup of one family, for a channel that has none and has waited for the other for long
     /// enough.
-    fn early(&self, pass: &mut Pass, now: Instant) -> Option<List> {
-        let lookup = pass.lookup.as_ref()?;
-        if pass.early || !self.known.is_empty() || lookup.seen().is_empty() {
+    fn early(&self, run: &mut DnsRun, now: Instant) -> Option<EndpointList> {
+        let lookup = run.lookup.as_ref()?;
+        if run.early || !self.known.is_empty() || lookup.seen().is_empty() {
             return None;
         }
-        let first = *pass.first.get_or_insert(now);
+        let first = *run.first.get_or_insert(now);
         if now < first + self.options.resolution_delay {
             return None;
         }
-        pass.early = true;
-        Some(List {
+        run.early = true;
+        Some(EndpointList {
             endpoints: self.endpoints(lookup.seen()),
             report: LookupReport {
                 complete: false,
                 partial: true,
                 server: None,
                 expires: None,
-                elapsed: now - pass.started,
+                elapsed: now - run.started,
                 attempts: Vec::new(),
             },
             note: "".into(),
         })
     }
 
-    fn done(&mut self, pass: &Pass, ended: Ended, cx: &mut Context<'_>, now: Instant) -> Step {
+    fn done(
+        &mut self,
+        run: &DnsRun,
+        ended: HostResult,
+        cx: &mut Context<'_>,
+        now: Instant,
+    ) -> LookupProgress {
         let partial = ended.partial;
         let expires = ended.expires();
         if let Some(error) = ended.failure {
@@ -163,14 +169,14 @@ impl Addresses {
             return fail(error);
         }
         let answer = ended.answer.as_ref();
-        let list = List {
+        let list = EndpointList {
             endpoints: self.endpoints(&self.known),
             report: LookupReport {
                 complete: true,
                 partial,
                 server: answer.and_then(IpAnswer::server),
                 expires,
-                elapsed: now - pass.started,
+                elapsed: now - run.started,
                 attempts: ended.attempts,
             },
             note: answer
@@ -184,14 +190,14 @@ impl Addresses {
         };
         self.poll_config(cx);
         let end = match partial {
-            true => End::Partial { expires },
-            false => End::Complete { expires },
+            true => LookupEnd::Partial { expires },
+            false => LookupEnd::Complete { expires },
         };
-        Step::Done(self.give(list), end)
+        LookupProgress::Done(self.give(list), end)
     }
 
     /// The list with the service config that is known now.
-    fn give(&mut self, list: List) -> Resolution {
+    fn give(&mut self, list: EndpointList) -> Resolution {
         let mut report = list.report.clone();
         let config = self.config.as_ref();
         match config {
@@ -200,8 +206,8 @@ impl Addresses {
             None => {}
         }
         let mut resolution = Resolution::new(Arc::clone(&list.endpoints))
-            .with_attributes(Attributes::new().with::<Lookup>(report));
-        resolution.note = Arc::clone(&list.note);
+            .with_attributes(Attributes::new().with::<LookupReport>(report));
+        resolution.resolution_note = Arc::clone(&list.note);
         if let Some(config) = config {
             resolution.service_config = config.current().clone();
         }
@@ -209,7 +215,7 @@ impl Addresses {
         resolution
     }
 
-    fn endpoints(&self, known: &Known) -> Arc<[Endpoint]> {
+    fn endpoints(&self, known: &KnownAddresses) -> Arc<[Endpoint]> {
         let chosen = known.chosen(self.options.families).into_iter();
         let mut addresses: Vec<SocketAddr> =
             chosen.map(|address| address.with_port(self.port)).collect();
@@ -223,6 +229,6 @@ impl Addresses {
     }
 }
 
-fn fail(error: ResolveError) -> Step {
-    Step::Done(Resolution::from_error(error), End::Failed)
+fn fail(error: ResolveError) -> LookupProgress {
+    LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed)
 }

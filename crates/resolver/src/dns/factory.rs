@@ -6,14 +6,14 @@ use trunkline_dns::Name;
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_target::{Host, HostPort, Target, TargetView};
 
-use super::attributes::{Lookup, LookupReport};
-use super::dns_scheme::Addresses;
-use super::known::Known;
-use super::nameserver::{Clients, Nameserver};
+use super::attributes::LookupReport;
+use super::dns_scheme::DnsLookup;
+use super::known::KnownAddresses;
+use super::nameserver::{ClientCache, Nameserver};
 use super::options::DnsOptions;
-use super::paced::Paced;
-use super::srv_scheme::Service;
-use super::txt_config::{Identity, TextConfig};
+use super::paced::PacedResolver;
+use super::srv_scheme::SrvLookup;
+use super::txt_config::{ClientIdentity, TxtConfig};
 use crate::address_scheme::wrong_scheme;
 use crate::{
     Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
@@ -34,15 +34,15 @@ use crate::{
 ///   known is forgotten. Any other failure may heal. The error's source is the
 ///   [`LookupError`](trunkline_dns::LookupError).
 /// - A service config in TXT records is looked for [by option](DnsOptions::txt_service_config).
-/// - Each resolution has a [`LookupReport`] under [`Lookup`].
+/// - Each resolution has a [`LookupReport`] among its attributes.
 ///
 /// Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md), gRFC
 /// A61; refreshing by TTL, the resolution delay and keeping a missing family are ours.
 #[derive(Debug)]
 pub struct DnsFactory {
     options: Arc<DnsOptions>,
-    clients: Arc<Clients>,
-    identity: Identity,
+    clients: Arc<ClientCache>,
+    identity: ClientIdentity,
 }
 
 impl DnsFactory {
@@ -51,22 +51,22 @@ impl DnsFactory {
     pub fn new(options: DnsOptions) -> Self {
         let options = Arc::new(options);
         Self {
-            clients: Arc::new(Clients::new(Arc::clone(&options))),
+            clients: Arc::new(ClientCache::new(Arc::clone(&options))),
             options,
-            identity: Identity::default(),
+            identity: ClientIdentity::default(),
         }
     }
 
     /// The service config of this host, if it is to be looked for.
     ///
     /// Source: gRFC A10: `localhost` and IP literals have none.
-    fn text_config(&self, host: &str, options: &ResolverOptions) -> Option<TextConfig> {
+    fn text_config(&self, host: &str, options: &ResolverOptions) -> Option<TxtConfig> {
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         let local = name == "localhost" || name.ends_with(".localhost");
         let wanted = self.options.txt_service_config && !options.disable_service_config;
         (wanted && !local).then(|| {
             let own_name = self.options.host_name.as_deref();
-            TextConfig::new(host, &self.identity, &*options.runtime, own_name)
+            TxtConfig::new(host, &self.identity, &*options.runtime, own_name)
         })
     }
 }
@@ -99,20 +99,20 @@ impl ResolverFactory for DnsFactory {
             return Ok(Box::new(at_once(Endpoint::new([address]))));
         }
         let host = literal.host.into_string();
-        let addresses = Addresses {
+        let addresses = DnsLookup {
             config: self.text_config(&host, options),
             host,
             port,
             runtime: Arc::clone(&options.runtime),
             options: Arc::clone(&self.options),
             nameserver: Nameserver::new(&self.clients, &options.runtime, server.as_ref()),
-            known: Known::default(),
+            known: KnownAddresses::default(),
             last: None,
-            pass: None,
+            run: None,
         };
         let pacing = self.options.pacing.clone();
         let runtime = Arc::clone(&options.runtime);
-        Ok(Box::new(Paced::new(addresses, pacing, runtime)))
+        Ok(Box::new(PacedResolver::new(addresses, pacing, runtime)))
     }
 }
 
@@ -136,7 +136,7 @@ impl ResolverFactory for DnsFactory {
 #[derive(Debug)]
 pub struct SrvFactory {
     options: Arc<DnsOptions>,
-    clients: Arc<Clients>,
+    clients: Arc<ClientCache>,
 }
 
 impl SrvFactory {
@@ -145,7 +145,7 @@ impl SrvFactory {
     pub fn new(options: DnsOptions) -> Self {
         let options = Arc::new(options);
         Self {
-            clients: Arc::new(Clients::new(Arc::clone(&options))),
+            clients: Arc::new(ClientCache::new(Arc::clone(&options))),
             options,
         }
     }
@@ -173,17 +173,17 @@ impl ResolverFactory for SrvFactory {
         let TargetView::Srv { name, server } = target.view() else {
             return Err(wrong_scheme(self.scheme(), target));
         };
-        let service = Service {
+        let service = SrvLookup {
             name: name.clone(),
             runtime: Arc::clone(&options.runtime),
             options: Arc::clone(&self.options),
             nameserver: Nameserver::new(&self.clients, &options.runtime, server.as_ref()),
             hosts: Vec::new(),
-            pass: None,
+            run: None,
         };
         let pacing = self.options.pacing.clone();
         let runtime = Arc::clone(&options.runtime);
-        Ok(Box::new(Paced::new(service, pacing, runtime)))
+        Ok(Box::new(PacedResolver::new(service, pacing, runtime)))
     }
 
     fn default_authority(&self, target: &Target) -> Option<String> {
@@ -208,7 +208,7 @@ fn at_once(endpoint: Endpoint) -> StaticResolver {
         elapsed: std::time::Duration::ZERO,
         attempts: Vec::new(),
     };
-    let attributes = Attributes::new().with::<Lookup>(report);
+    let attributes = Attributes::new().with::<LookupReport>(report);
     StaticResolver::new(Resolution::new([endpoint]).with_attributes(attributes))
 }
 

@@ -8,7 +8,7 @@ use trunkline_dns::io::{Client, IpLookup};
 use trunkline_dns::{Families, IpAnswer, LookupError, ServerAttempt};
 
 use super::failure::from_lookup;
-use super::known::Known;
+use super::known::KnownAddresses;
 use crate::ResolveError;
 
 /// One lookup of one host that is under way.
@@ -17,14 +17,14 @@ pub(super) struct HostLookup {
     lookup: IpLookup,
     asked: Families,
     /// What this lookup has found so far.
-    seen: Known,
+    seen: KnownAddresses,
     /// Whether each family has been heard of.
     heard: bool,
 }
 
 /// How a lookup ended.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct HostResult {
     /// Why there is nothing new.
     pub(super) failure: Option<ResolveError>,
     /// The whole answer, where there is one.
@@ -40,13 +40,13 @@ impl HostLookup {
         Self {
             lookup: client.lookup_ip(host, asked),
             asked,
-            seen: Known::default(),
+            seen: KnownAddresses::default(),
             heard: false,
         }
     }
 
     /// What has been found so far.
-    pub(super) fn seen(&self) -> &Known {
+    pub(super) fn seen(&self) -> &KnownAddresses {
         &self.seen
     }
 
@@ -55,7 +55,11 @@ impl HostLookup {
     /// - an answer replaces what was known of the families that it speaks of;
     /// - that there is no such name, or no address, empties it;
     /// - a soft failure leaves it as it is.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, known: &mut Known) -> Poll<Ended> {
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        known: &mut KnownAddresses,
+    ) -> Poll<HostResult> {
         while !self.heard {
             match ready!(self.lookup.poll_event(cx)) {
                 None => self.heard = true,
@@ -70,12 +74,20 @@ impl HostLookup {
         Poll::Ready(self.end(result, known))
     }
 
-    fn end(&mut self, result: Result<IpAnswer, LookupError>, known: &mut Known) -> Ended {
+    fn end(
+        &mut self,
+        result: Result<IpAnswer, LookupError>,
+        known: &mut KnownAddresses,
+    ) -> HostResult {
         let (failure, attempts) = match result {
             Ok(mut answer) => {
                 let missing = answer.partial.as_ref().map(|partial| partial.family);
-                known.merge(Known::from_answer(&answer.addresses, self.asked, missing));
-                return Ended {
+                known.merge(KnownAddresses::from_answer(
+                    &answer.addresses,
+                    self.asked,
+                    missing,
+                ));
+                return HostResult {
                     failure: None,
                     partial: missing.is_some(),
                     attempts: std::mem::take(&mut answer.attempts),
@@ -89,18 +101,18 @@ impl HostLookup {
         };
         let seen = std::mem::take(&mut self.seen);
         if failure.is_authoritative() {
-            *known = Known::default();
+            *known = KnownAddresses::default();
         } else if !seen.is_empty() {
             // A family that did come is better than an error.
             known.merge(seen);
-            return Ended {
+            return HostResult {
                 failure: None,
                 answer: None,
                 partial: true,
                 attempts,
             };
         }
-        Ended {
+        HostResult {
             partial: !failure.is_authoritative(),
             failure: Some(failure),
             answer: None,
@@ -109,7 +121,7 @@ impl HostLookup {
     }
 }
 
-impl Ended {
+impl HostResult {
     /// When the first record runs out.
     pub(super) fn expires(&self) -> Option<Instant> {
         self.answer.as_ref()?.expires

@@ -7,12 +7,12 @@ use super::options::AddressFamilies;
 /// The addresses of one host, by family; `None` while nothing is known of a family, empty where it
 /// is known to have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Known {
+pub(super) struct KnownAddresses {
     v4: Option<Vec<Address>>,
     v6: Option<Vec<Address>>,
 }
 
-impl Known {
+impl KnownAddresses {
     /// Everything that an answer says about the families that were asked for, but `missing`.
     pub(super) fn from_answer(
         addresses: &[Address],

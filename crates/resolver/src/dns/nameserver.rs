@@ -17,13 +17,13 @@ use crate::{ResolveError, ResolveErrorKind};
 
 /// The clients of one factory: resolvers that are built again find what was learned about servers.
 #[derive(Debug)]
-pub(super) struct Clients {
+pub(super) struct ClientCache {
     options: Arc<DnsOptions>,
-    made: Mutex<Made>,
+    cached: Mutex<CachedClients>,
 }
 
 #[derive(Debug, Default)]
-struct Made {
+struct CachedClients {
     /// The runtime that the clients live on.
     runtime: Option<Arc<dyn Runtime>>,
     /// By the servers that a target named; `None` for those that named none.
@@ -33,28 +33,28 @@ struct Made {
 /// So many clients are kept; a process that asks more servers than this gains nothing from them.
 const KEPT: usize = 32;
 
-impl Clients {
+impl ClientCache {
     pub(super) fn new(options: Arc<DnsOptions>) -> Self {
         Self {
             options,
-            made: Mutex::default(),
+            cached: Mutex::default(),
         }
     }
 
     /// The client that asks `servers`, or the ones of the configuration.
     fn get(&self, runtime: &Arc<dyn Runtime>, servers: Option<&[SocketAddr]>) -> Client {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = made
+        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = cached
             .runtime
             .as_ref()
             .is_some_and(|known| Arc::ptr_eq(known, runtime));
         if !same {
-            *made = Made {
+            *cached = CachedClients {
                 runtime: Some(Arc::clone(runtime)),
                 clients: Vec::new(),
             };
         }
-        let mut known = made.clients.iter();
+        let mut known = cached.clients.iter();
         if let Some((_, client)) = known.find(|(of, _)| of.as_deref() == servers) {
             return client.clone();
         }
@@ -63,10 +63,11 @@ impl Clients {
             Some(servers) => self.options.server_config(servers.to_vec()),
         };
         let client = Client::new(Arc::clone(runtime), config);
-        if made.clients.len() == KEPT {
-            made.clients.remove(0);
+        if cached.clients.len() == KEPT {
+            cached.clients.remove(0);
         }
-        made.clients
+        cached
+            .clients
             .push((servers.map(<[SocketAddr]>::to_vec), client.clone()));
         client
     }
@@ -75,7 +76,7 @@ impl Clients {
 /// Whom one target asks.
 #[derive(Debug)]
 pub(super) struct Nameserver {
-    clients: Arc<Clients>,
+    clients: Arc<ClientCache>,
     runtime: Arc<dyn Runtime>,
     /// The server that the target names by a name.
     name: Option<HostPort>,
@@ -88,7 +89,7 @@ pub(super) struct Nameserver {
 
 impl Nameserver {
     pub(super) fn new(
-        clients: &Arc<Clients>,
+        clients: &Arc<ClientCache>,
         runtime: &Arc<dyn Runtime>,
         server: Option<&HostPort>,
     ) -> Self {

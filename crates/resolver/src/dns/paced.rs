@@ -10,12 +10,12 @@ use trunkline_runtime::{Runtime, Timer};
 use crate::{Pacer, Pacing, Resolution, Resolver, Verdict};
 
 /// Something that can be looked up again and again. It keeps what it knows in between.
-pub(super) trait Question: fmt::Debug + Send {
+pub(super) trait RepeatedLookup: fmt::Debug + Send {
     /// Begins to look up. Not called while it looks up.
     fn start(&mut self, now: Instant);
 
     /// Ready with each thing found out. Polled also while it does not look up.
-    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Step>;
+    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<LookupProgress>;
 
     /// When to be polled, whatever happens.
     fn poll_timeout(&self) -> Option<Instant>;
@@ -23,16 +23,16 @@ pub(super) trait Question: fmt::Debug + Send {
 
 /// One thing found out.
 #[derive(Debug)]
-pub(super) enum Step {
+pub(super) enum LookupProgress {
     /// Something new before the end, or after it.
     News(Resolution),
     /// The end of the lookup.
-    Done(Resolution, End),
+    Done(Resolution, LookupEnd),
 }
 
 /// How a lookup ended, for the pacing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum LookupEnd {
     /// Everything is known until then.
     Complete { expires: Option<Instant> },
     /// Something is missing.
@@ -42,49 +42,49 @@ pub(super) enum End {
 }
 
 /// A question, and when to ask it.
-pub(super) struct Paced<Q> {
-    question: Q,
+pub(super) struct PacedResolver<L> {
+    lookup: L,
     pacer: Pacer,
     timer: Box<dyn Timer>,
     runtime: Arc<dyn Runtime>,
 }
 
-impl<Q: Question> Paced<Q> {
-    pub(super) fn new(question: Q, pacing: Pacing, runtime: Arc<dyn Runtime>) -> Self {
+impl<L: RepeatedLookup> PacedResolver<L> {
+    pub(super) fn new(lookup: L, pacing: Pacing, runtime: Arc<dyn Runtime>) -> Self {
         Self {
-            question,
+            lookup,
             pacer: Pacer::new(pacing, runtime.seed(), runtime.now()),
             timer: runtime.timer(),
             runtime,
         }
     }
 
-    fn end(&mut self, end: End, now: Instant) {
+    fn end(&mut self, end: LookupEnd, now: Instant) {
         let ttl = |expires: Option<Instant>| Some(expires?.saturating_duration_since(now));
         match end {
-            End::Complete { expires } => self.pacer.handle_success(ttl(expires), now),
-            End::Partial { expires } => self.pacer.handle_partial(ttl(expires), now),
-            End::Failed => self.pacer.handle_failure(now),
+            LookupEnd::Complete { expires } => self.pacer.handle_success(ttl(expires), now),
+            LookupEnd::Partial { expires } => self.pacer.handle_partial(ttl(expires), now),
+            LookupEnd::Failed => self.pacer.handle_failure(now),
         }
     }
 }
 
-impl<Q: Question> Resolver for Paced<Q> {
+impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
     fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution> {
         loop {
             let now = self.runtime.now();
             if self.pacer.poll_start(now) {
-                self.question.start(now);
+                self.lookup.start(now);
             }
-            match self.question.poll(cx, now) {
-                Poll::Ready(Step::News(resolution)) => return Poll::Ready(resolution),
-                Poll::Ready(Step::Done(resolution, end)) => {
+            match self.lookup.poll(cx, now) {
+                Poll::Ready(LookupProgress::News(resolution)) => return Poll::Ready(resolution),
+                Poll::Ready(LookupProgress::Done(resolution, end)) => {
                     self.end(end, self.runtime.now());
                     return Poll::Ready(resolution);
                 }
                 Poll::Pending => {}
             }
-            let deadlines = [self.pacer.poll_timeout(), self.question.poll_timeout()];
+            let deadlines = [self.pacer.poll_timeout(), self.lookup.poll_timeout()];
             self.timer.set(deadlines.into_iter().flatten().min());
             ready!(self.timer.poll_fired(cx));
         }
@@ -99,10 +99,10 @@ impl<Q: Question> Resolver for Paced<Q> {
     }
 }
 
-impl<Q: fmt::Debug> fmt::Debug for Paced<Q> {
+impl<L: fmt::Debug> fmt::Debug for PacedResolver<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Paced")
-            .field("question", &self.question)
+        f.debug_struct("PacedResolver")
+            .field("lookup", &self.lookup)
             .field("pacer", &self.pacer)
             .finish_non_exhaustive()
     }

@@ -12,42 +12,42 @@ use trunkline_dns::{RecordAnswer, Srv};
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_runtime::Runtime;
 
-use super::attributes::{Lookup, LookupReport, SrvPriority, SrvWeight};
+use super::attributes::{LookupReport, SrvPriority, SrvWeight};
 use super::failure::from_lookup;
-use super::host_lookup::{Ended, HostLookup};
-use super::known::Known;
+use super::host_lookup::{HostLookup, HostResult};
+use super::known::KnownAddresses;
 use super::nameserver::Nameserver;
 use super::options::{AddressFamilies, DnsOptions};
-use super::paced::{End, Question, Step};
+use super::paced::{LookupEnd, LookupProgress, RepeatedLookup};
 use crate::{Resolution, ResolveError, ResolveErrorKind};
 
 /// So many hosts are looked up at the same time.
-const AT_ONCE: usize = 64;
+const MAX_CONCURRENT_HOSTS: usize = 64;
 
 /// The hosts of one service.
 #[derive(Debug)]
-pub(super) struct Service {
+pub(super) struct SrvLookup {
     pub(super) name: String,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) options: Arc<DnsOptions>,
     pub(super) nameserver: Nameserver,
     /// What the channel has, from earlier lookups.
-    pub(super) hosts: Vec<Host>,
-    pub(super) pass: Option<Pass>,
+    pub(super) hosts: Vec<SrvHost>,
+    pub(super) run: Option<SrvRun>,
 }
 
 /// One host of the service.
 #[derive(Clone, Debug)]
-pub(super) struct Host {
+pub(super) struct SrvHost {
     record: Srv,
-    known: Known,
+    known: KnownAddresses,
 }
 
 /// One lookup under way.
 #[derive(Debug)]
-pub(super) struct Pass {
+pub(super) struct SrvRun {
     started: Instant,
-    stage: Stage,
+    stage: SrvStage,
     /// When the first address was seen.
     first: Option<Instant>,
     /// Whether the channel was given what there was.
@@ -55,96 +55,98 @@ pub(super) struct Pass {
 }
 
 #[derive(Debug)]
-enum Stage {
+enum SrvStage {
     /// The server's own address is looked up.
     Server,
     Records(Client, RecordLookup<Srv>),
-    Hosts(Client, RecordAnswer<Srv>, Vec<Lookee>),
+    Hosts(Client, RecordAnswer<Srv>, Vec<HostState>),
 }
 
 /// A host that is looked up.
 #[derive(Debug)]
-struct Lookee {
-    host: Host,
-    state: State,
+struct HostState {
+    host: SrvHost,
+    progress: HostProgress,
 }
 
 #[derive(Debug)]
-enum State {
+enum HostProgress {
     Waiting,
     Running(Box<HostLookup>),
-    Ended(Box<Ended>),
+    Ended(Box<HostResult>),
 }
 
-impl Question for Service {
+impl RepeatedLookup for SrvLookup {
     fn start(&mut self, now: Instant) {
-        self.pass = Some(Pass {
+        self.run = Some(SrvRun {
             started: now,
-            stage: Stage::Server,
+            stage: SrvStage::Server,
             first: None,
             early: false,
         });
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<Step> {
-        let Some(mut pass) = self.pass.take() else {
+    fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<LookupProgress> {
+        let Some(mut run) = self.run.take() else {
             return Poll::Pending;
         };
-        match self.poll_pass(&mut pass, cx, now) {
-            Poll::Ready(Ok(())) => Poll::Ready(self.done(pass, now)),
+        match self.poll_run(&mut run, cx, now) {
+            Poll::Ready(Ok(())) => Poll::Ready(self.done(run, now)),
             Poll::Ready(Err(error)) => Poll::Ready(self.fail(error, now)),
-            Poll::Pending if now >= self.deadline(&pass) => Poll::Ready(self.done(pass, now)),
+            Poll::Pending if now >= self.deadline(&run) => Poll::Ready(self.done(run, now)),
             Poll::Pending => {
-                let early = self.early(&mut pass, now);
-                self.pass = Some(pass);
-                early.map_or(Poll::Pending, |early| Poll::Ready(Step::News(early)))
+                let early = self.early(&mut run, now);
+                self.run = Some(run);
+                early.map_or(Poll::Pending, |early| {
+                    Poll::Ready(LookupProgress::News(early))
+                })
             }
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let pass = self.pass.as_ref()?;
-        let first = pass.first.filter(|_| !pass.early);
+        let run = self.run.as_ref()?;
+        let first = run.first.filter(|_| !run.early);
         let delivery = first.map(|first| first + self.options.resolution_delay);
-        let deadline = self.deadline(pass);
+        let deadline = self.deadline(run);
         Some(delivery.map_or(deadline, |delivery| delivery.min(deadline)))
     }
 }
 
-impl Service {
-    /// When the pass has taken too long. Each lookup in it has this limit too; all of them one
+impl SrvLookup {
+    /// When the run has taken too long. Each lookup in it has this limit too; all of them one
     /// after the other must not take a multiple of it.
-    fn deadline(&self, pass: &Pass) -> Instant {
-        pass.started + self.options.resolving_timeout
+    fn deadline(&self, run: &SrvRun) -> Instant {
+        run.started + self.options.resolving_timeout
     }
 
-    fn poll_pass(
+    fn poll_run(
         &mut self,
-        pass: &mut Pass,
+        run: &mut SrvRun,
         cx: &mut Context<'_>,
         now: Instant,
     ) -> Poll<Result<(), ResolveError>> {
         loop {
-            match &mut pass.stage {
-                Stage::Server => {
+            match &mut run.stage {
+                SrvStage::Server => {
                     let client = match ready!(self.nameserver.poll_client(cx, now)) {
                         Ok(client) => client,
                         Err(error) => return Poll::Ready(Err(error)),
                     };
                     let lookup = client.lookup_srv(&self.name);
-                    pass.stage = Stage::Records(client, lookup);
+                    run.stage = SrvStage::Records(client, lookup);
                 }
-                Stage::Records(client, lookup) => {
+                SrvStage::Records(client, lookup) => {
                     let answer = match ready!(Pin::new(lookup).poll(cx)) {
                         Ok(answer) => answer,
                         Err(error) => return Poll::Ready(Err(from_lookup(error))),
                     };
                     let client = client.clone();
-                    let lookees = lookees(&answer, &self.hosts);
-                    pass.stage = Stage::Hosts(client, answer, lookees);
+                    let states = host_states(&answer, &self.hosts);
+                    run.stage = SrvStage::Hosts(client, answer, states);
                 }
-                Stage::Hosts(client, _, lookees) => {
-                    return poll_hosts(lookees, client, &self.options, cx).map(Ok);
+                SrvStage::Hosts(client, _, states) => {
+                    return poll_hosts(states, client, &self.options, cx).map(Ok);
                 }
             }
         }
@@ -152,55 +154,55 @@ impl Service {
 
     /// The hosts that are known, for a channel that has none and has waited for the others for long
     /// enough.
-    fn early(&self, pass: &mut Pass, now: Instant) -> Option<Resolution> {
-        let Stage::Hosts(_, answer, lookees) = &pass.stage else {
+    fn early(&self, run: &mut SrvRun, now: Instant) -> Option<Resolution> {
+        let SrvStage::Hosts(_, answer, states) = &run.stage else {
             return None;
         };
-        if pass.early || self.hosts.iter().any(|host| !host.known.is_empty()) {
+        if run.early || self.hosts.iter().any(|host| !host.known.is_empty()) {
             return None;
         }
-        let seen: Vec<Host> = lookees
+        let seen: Vec<SrvHost> = states
             .iter()
-            .map(|lookee| match &lookee.state {
-                State::Running(lookup) => Host {
-                    record: lookee.host.record.clone(),
+            .map(|state| match &state.progress {
+                HostProgress::Running(lookup) => SrvHost {
+                    record: state.host.record.clone(),
                     known: lookup.seen().clone(),
                 },
-                _ => lookee.host.clone(),
+                _ => state.host.clone(),
             })
             .filter(|host| !host.known.is_empty())
             .collect();
         if seen.is_empty() {
             return None;
         }
-        let first = *pass.first.get_or_insert(now);
+        let first = *run.first.get_or_insert(now);
         if now < first + self.options.resolution_delay {
             return None;
         }
-        pass.early = true;
+        run.early = true;
         let report = LookupReport {
             complete: false,
             partial: true,
             server: answer.source.server(),
             expires: None,
-            elapsed: now - pass.started,
+            elapsed: now - run.started,
             attempts: Vec::new(),
         };
         Some(self.resolution(&seen, report))
     }
 
     /// The records cannot be had.
-    fn fail(&mut self, error: ResolveError, now: Instant) -> Step {
+    fn fail(&mut self, error: ResolveError, now: Instant) -> LookupProgress {
         match error.is_authoritative() {
             true => self.hosts.clear(),
             false => self.nameserver.doubt(now),
         }
-        Step::Done(Resolution::from_error(error), End::Failed)
+        LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed)
     }
 
     /// All hosts have been looked up, or the time is over.
-    fn done(&mut self, pass: Pass, now: Instant) -> Step {
-        let Stage::Hosts(_, answer, mut lookees) = pass.stage else {
+    fn done(&mut self, run: SrvRun, now: Instant) -> LookupProgress {
+        let SrvStage::Hosts(_, answer, mut states) = run.stage else {
             let text = format!(
                 "the lookup of the service {} did not end within {:?}{}",
                 self.name,
@@ -216,25 +218,25 @@ impl Service {
         let mut attempts = answer.attempts.clone();
         let mut failures = Vec::new();
         let mut partial = false;
-        for lookee in &mut lookees {
-            match &mut lookee.state {
-                State::Ended(ended) => {
+        for state in &mut states {
+            match &mut state.progress {
+                HostProgress::Ended(ended) => {
                     partial |= ended.partial;
                     expires = expires.into_iter().chain(ended.expires()).min();
                     failures.extend(ended.failure.clone());
                     attempts.append(&mut ended.attempts);
                 }
-                State::Waiting | State::Running(_) => {
+                HostProgress::Waiting | HostProgress::Running(_) => {
                     partial = true;
                     failures.push(ResolveError::new(
                         ResolveErrorKind::Deadline,
-                        format!("no answer about {} in time", lookee.host.record.target),
+                        format!("no answer about {} in time", state.host.record.target),
                     ));
                 }
             }
         }
-        self.hosts = lookees.into_iter().map(|lookee| lookee.host).collect();
-        let (hosts, absent): (Vec<Host>, Vec<Host>) = self
+        self.hosts = states.into_iter().map(|state| state.host).collect();
+        let (hosts, absent): (Vec<SrvHost>, Vec<SrvHost>) = self
             .hosts
             .iter()
             .cloned()
@@ -244,14 +246,14 @@ impl Service {
                 self.nameserver.doubt(now);
             }
             let error = no_addresses(&self.name, self.hosts.len(), &failures);
-            return Step::Done(Resolution::from_error(error), End::Failed);
+            return LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed);
         }
         let report = LookupReport {
             complete: true,
             partial,
             server: answer.source.server(),
             expires,
-            elapsed: now - pass.started,
+            elapsed: now - run.started,
             attempts,
         };
         let mut resolution = self.resolution(&hosts, report);
@@ -263,21 +265,21 @@ impl Service {
                 self.name,
                 host.record.target
             );
-            resolution.note = text.into();
+            resolution.resolution_note = text.into();
         }
         let end = match partial {
-            true => End::Partial { expires },
-            false => End::Complete { expires },
+            true => LookupEnd::Partial { expires },
+            false => LookupEnd::Complete { expires },
         };
-        Step::Done(resolution, end)
+        LookupProgress::Done(resolution, end)
     }
 
-    fn resolution(&self, hosts: &[Host], report: LookupReport) -> Resolution {
+    fn resolution(&self, hosts: &[SrvHost], report: LookupReport) -> Resolution {
         let endpoints: Arc<[Endpoint]> = hosts.iter().map(|host| self.endpoint(host)).collect();
-        Resolution::new(endpoints).with_attributes(Attributes::new().with::<Lookup>(report))
+        Resolution::new(endpoints).with_attributes(Attributes::new().with::<LookupReport>(report))
     }
 
-    fn endpoint(&self, host: &Host) -> Endpoint {
+    fn endpoint(&self, host: &SrvHost) -> Endpoint {
         let record = &host.record;
         let addresses = host.known.all().into_iter();
         let mut addresses: Vec<SocketAddr> = addresses
@@ -299,47 +301,47 @@ impl Service {
 }
 
 /// The hosts of the lowest priority, each once, with what is known of them.
-fn lookees(answer: &RecordAnswer<Srv>, known: &[Host]) -> Vec<Lookee> {
+fn host_states(answer: &RecordAnswer<Srv>, known: &[SrvHost]) -> Vec<HostState> {
     let lowest = answer.records.iter().map(|record| record.priority).min();
-    let mut lookees: Vec<Lookee> = Vec::new();
+    let mut states: Vec<HostState> = Vec::new();
     for record in &answer.records {
         let same =
-            |host: &Host| host.record.target == record.target && host.record.port == record.port;
-        if Some(record.priority) != lowest || lookees.iter().any(|lookee| same(&lookee.host)) {
+            |host: &SrvHost| host.record.target == record.target && host.record.port == record.port;
+        if Some(record.priority) != lowest || states.iter().any(|state| same(&state.host)) {
             continue;
         }
         let known = known.iter().find(|host| same(host));
-        lookees.push(Lookee {
-            host: Host {
+        states.push(HostState {
+            host: SrvHost {
                 record: record.clone(),
                 known: known.map(|host| host.known.clone()).unwrap_or_default(),
             },
-            state: State::Waiting,
+            progress: HostProgress::Waiting,
         });
     }
-    lookees
+    states
 }
 
 /// Ready when all hosts have been looked up.
 fn poll_hosts(
-    lookees: &mut [Lookee],
+    states: &mut [HostState],
     client: &Client,
     options: &DnsOptions,
     cx: &mut Context<'_>,
 ) -> Poll<()> {
     let mut running = 0;
-    for Lookee { host, state } in lookees {
-        if matches!(state, State::Waiting) && running < AT_ONCE {
+    for HostState { host, progress } in states {
+        if matches!(progress, HostProgress::Waiting) && running < MAX_CONCURRENT_HOSTS {
             let target = host.record.target.to_string();
             let lookup = HostLookup::new(client, &target, options.families.asked());
-            *state = State::Running(Box::new(lookup));
+            *progress = HostProgress::Running(Box::new(lookup));
         }
-        if let State::Running(lookup) = state
+        if let HostProgress::Running(lookup) = progress
             && let Poll::Ready(ended) = lookup.poll(cx, &mut host.known)
         {
-            *state = State::Ended(Box::new(ended));
+            *progress = HostProgress::Ended(Box::new(ended));
         }
-        running += usize::from(!matches!(state, State::Ended(_)));
+        running += usize::from(!matches!(progress, HostProgress::Ended(_)));
     }
     match running {
         0 => Poll::Ready(()),

@@ -13,9 +13,9 @@ use crate::{ResolveError, ResolveErrorKind, ServiceConfigSource};
 
 /// Who this process is to the lists of choices: drawn once, not for each resolution.
 #[derive(Debug, Default)]
-pub(super) struct Identity(OnceLock<(u8, Option<Arc<str>>)>);
+pub(super) struct ClientIdentity(OnceLock<(u8, Option<Arc<str>>)>);
 
-impl Identity {
+impl ClientIdentity {
     /// A number from 0 to 99, and the name of this host.
     fn get(&self, runtime: &dyn Runtime, host_name: Option<&str>) -> (u8, Option<Arc<str>>) {
         let identity = self.0.get_or_init(|| {
@@ -35,7 +35,7 @@ fn system_host_name() -> Option<String> {
 
 /// The service config of one host, looked up again and again.
 #[derive(Debug)]
-pub(super) struct TextConfig {
+pub(super) struct TxtConfig {
     /// `_grpc_config.` and the host.
     name: String,
     sample: u8,
@@ -46,10 +46,10 @@ pub(super) struct TextConfig {
     attempts: Vec<ServerAttempt>,
 }
 
-impl TextConfig {
+impl TxtConfig {
     pub(super) fn new(
         host: &str,
-        identity: &Identity,
+        identity: &ClientIdentity,
         runtime: &dyn Runtime,
         host_name: Option<&str>,
     ) -> Self {
