@@ -11,7 +11,7 @@
 //! Without `--bench`, as `cargo test` runs it, a short form in which only the answers matter.
 
 mod clients;
-#[path = "../../crates/dns/tests/s2/costly.rs"]
+#[path = "../../crates/dns/tests/client/costly.rs"]
 mod costly;
 mod hostile;
 mod peers;

@@ -3,7 +3,7 @@
 
 mod answer;
 mod config;
-pub mod engine;
+pub mod core;
 mod error;
 mod hosts;
 #[cfg(feature = "io")]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::{Duration, Instant};
 
-use trunkline_dns::engine::{Asker, Connection, End};
+use trunkline_dns::core::{Asker, Connection, End};
 
 use crate::actions::Actions;
 

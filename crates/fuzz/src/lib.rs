@@ -5,7 +5,7 @@ mod actions;
 mod diff;
 mod dns;
 mod dns_connection;
-mod dns_engine;
+mod dns_core;
 mod map;
 mod race;
 mod target;
@@ -17,7 +17,7 @@ pub use libfuzzer_sys;
 pub use crate::diff::endpoint_diff;
 pub use crate::dns::{dns_hosts, dns_packet, dns_resolv_conf};
 pub use crate::dns_connection::dns_connection;
-pub use crate::dns_engine::dns_engine;
+pub use crate::dns_core::dns_core;
 pub use crate::map::{address_map, endpoint_map};
 pub use crate::race::race;
 pub use crate::target::{target_authority, target_parse};
@@ -35,7 +35,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dns_packet", dns_packet),
     ("dns_resolv_conf", dns_resolv_conf),
     ("dns_hosts", dns_hosts),
-    ("dns_engine", dns_engine),
+    ("dns_core", dns_core),
     ("dns_connection", dns_connection),
     ("race", race),
 ];

@@ -11,7 +11,7 @@ use super::files::{Files, interface_index};
 use super::flight::{Flight, Waiter};
 use super::pool::Pool;
 use super::{IpLookup, RecordLookup};
-use crate::engine::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
+use crate::core::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
 use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType, Srv, Svcb};
 
 /// Lookups that may be under way at the same time: more sockets than most processes may have.
@@ -140,7 +140,7 @@ impl Shared {
         record_type: RecordType,
     ) -> Result<Waiter, LookupError> {
         let now = self.attach(name)?;
-        let question = Question::records(crate::engine::check_name(name)?, record_type);
+        let question = Question::records(crate::core::check_name(name)?, record_type);
         let mut state = self.state();
         self.look(&mut state, now);
         self.join(&mut state, name, question, now)

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::{BoxFuture, Runtime, Stream, TcpOptions, Timer};
 
-use crate::engine::{Asker, Connection, End};
+use crate::core::{Asker, Connection, End};
 
 /// Octets that are read in one turn.
 const BUFFER: usize = 4096;

@@ -12,7 +12,7 @@ use trunkline_runtime::{Runtime, Timer, UdpOptions};
 
 use super::pool::Pool;
 use super::socket::{Brought, Socket};
-use crate::engine::{Lookup, Output, Report, SocketId};
+use crate::core::{Lookup, Output, Report, SocketId};
 
 /// Longer replies than were asked for are still taken whole (some servers heed no limit); what is
 /// longer than this goes over TCP.

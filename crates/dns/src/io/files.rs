@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::config::{ClientConfig, Origin};
-use crate::engine::Settings;
+use crate::core::Settings;
 use crate::{Hosts, ResolvConf};
 
 /// How often files are looked at, at most.

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use super::client::Shared;
 use super::driver::Driver;
 use super::wakers::Wakers;
-use crate::engine::{Question, Success};
+use crate::core::{Question, Success};
 use crate::{FamilyAnswer, LookupError};
 
 /// A lookup under way. There is no task behind it: whoever waits for it and is polled carries it

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::client::{Begun, Shared};
 use super::flight::Waiter;
-use crate::engine::{Local, Record};
+use crate::core::{Local, Record};
 use crate::{Families, FamilyAnswer, IpAnswer, LookupError, RecordAnswer, RecordType};
 
 /// A lookup of addresses: a future of the whole answer, and a source of what comes in between.

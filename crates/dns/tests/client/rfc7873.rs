@@ -1,4 +1,4 @@
-//! Number 7: DNS cookies (RFC 7873, RFC 9018).
+//! DNS cookies (RFC 7873, RFC 9018).
 
 use std::time::Duration;
 
@@ -47,10 +47,10 @@ fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// 7: a cookie goes out and comes back with the server's; a reply with another, or with one of
+/// A cookie goes out and comes back with the server's; a reply with another, or with one of
 /// another length than 16 to 40, is dropped (RFC 7873 section 5.3).
 #[test]
-fn s2_07_cookies_are_learned_and_checked() {
+fn cookies_are_learned_and_checked() {
     let (sim, client) = cookies(|asked| {
         let ours = &whole(asked)[..8];
         [
@@ -70,9 +70,9 @@ fn s2_07_cookies_are_learned_and_checked() {
     assert_eq!(sent[1], [&sent[0][..], &[7; 8]].concat());
 }
 
-/// 7: our part is made anew after a day, and then goes without the server's.
+/// Our part is made anew after a day, and then goes without the server's.
 #[test]
-fn s2_07_our_part_rotates_daily() {
+fn our_part_rotates_daily() {
     let (sim, client) = cookies(|asked| with(asked.address(1), &whole(asked)).after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     sim.pass(secs(86_000));
@@ -85,9 +85,9 @@ fn s2_07_our_part_rotates_daily() {
     assert_ne!(sent[2], sent[0]);
 }
 
-/// 7: each server has a part of its own, and so has each of our addresses (RFC 9018 section 8.1).
+/// Each server has a part of its own, and so has each of our addresses (RFC 9018 section 8.1).
 #[test]
-fn s2_07_our_part_is_for_one_server_and_one_source() {
+fn our_part_is_for_one_server_and_one_source() {
     const TWO: &str = crate::support::TWO;
     let sim = Sim::new();
     sim.server(ONE, |asked| match asked.cookie {
@@ -107,9 +107,9 @@ fn s2_07_our_part_is_for_one_server_and_one_source() {
     assert_ne!(after[0], before[1]);
 }
 
-/// 7: BADCOOKIE brings the server's cookie, with which the query is sent again.
+/// BADCOOKIE brings the server's cookie, with which the query is sent again.
 #[test]
-fn s2_07_a_bad_cookie_is_replaced() {
+fn a_bad_cookie_is_replaced() {
     let (sim, client) = cookies(|asked| match asked.cookie.as_ref().map(Vec::len) {
         Some(16) => with(asked.address(1), &whole(asked)).after(1),
         _ => with(asked.rcode(23), &whole(asked)).after(1),
@@ -119,9 +119,9 @@ fn s2_07_a_bad_cookie_is_replaced() {
     assert_eq!(outcomes(&answer.attempts), expected);
 }
 
-/// 7: after three queries that were sent again, TCP is used (RFC 7873 section 5.3).
+/// After three queries that were sent again, TCP is used (RFC 7873 section 5.3).
 #[test]
-fn s2_07_bad_cookies_end_at_tcp() {
+fn bad_cookies_end_at_tcp() {
     let (sim, client) = cookies(|asked| match asked.transport {
         Transport::Udp => with(asked.rcode(23), &whole(asked)).after(1),
         Transport::Tcp => asked.address(1).after(1),
@@ -131,9 +131,9 @@ fn s2_07_bad_cookies_end_at_tcp() {
     assert_eq!(transports(&sim), [udp, udp, udp, udp, tcp]);
 }
 
-/// 7: a server that sends no cookies gets none for 300 s, then one to see.
+/// A server that sends no cookies gets none for 300 s, then one to see.
 #[test]
-fn s2_07_who_knows_no_cookies_gets_none() {
+fn who_knows_no_cookies_gets_none() {
     let (sim, client) = cookies(|asked| asked.address(1).after(1));
     for (pass, cookies) in [(0, 1), (299, 1), (1, 2), (1, 2)] {
         sim.pass(secs(pass));
@@ -144,9 +144,9 @@ fn s2_07_who_knows_no_cookies_gets_none() {
     }
 }
 
-/// 7: a server that does not like the option is asked again without, and with EDNS still.
+/// A server that does not like the option is asked again without, and with EDNS still.
 #[test]
-fn s2_07_a_refused_option_is_left_out() {
+fn a_refused_option_is_left_out() {
     let (sim, client) = cookies(|asked| match asked.cookie {
         Some(_) => asked.rcode(1).after(1),
         None => asked.address(1).after(1),
@@ -174,28 +174,28 @@ fn not_believed(without: impl Fn(&Asked) -> Acts + Send + 'static) {
     assert!(sent(&sim).iter().skip(1).all(|cookie| cookie.len() == 16));
 }
 
-/// 7: a reply without a cookie from a server that had sent one is not believed over UDP: TCP
+/// A reply without a cookie from a server that had sent one is not believed over UDP: TCP
 /// decides.
 #[test]
-fn s2_07_a_missing_cookie_is_not_believed() {
+fn a_missing_cookie_is_not_believed() {
     not_believed(|asked| {
         let right = with(asked.address(1), &whole(asked)).after(2);
         [evil(asked).after(1), right].concat()
     });
 }
 
-/// 7: nor is a header alone, which would turn EDNS off, and with it the cookies.
+/// Nor is a header alone, which would turn EDNS off, and with it the cookies.
 #[test]
-fn s2_07_a_header_alone_is_not_believed() {
+fn a_header_alone_is_not_believed() {
     not_believed(|asked| {
         let header = asked.rcode(1).patch(4, &[0, 0]).no_opt().build();
         vec![(ms(1), Act::Send(header[..12].to_vec()))]
     });
 }
 
-/// 7: when a server that had sent cookies sends none for 120 s, it is believed without.
+/// When a server that had sent cookies sends none for 120 s, it is believed without.
 #[test]
-fn s2_07_cookies_may_be_given_up() {
+fn cookies_may_be_given_up() {
     let mut first = true;
     let (sim, client) = cookies(move |asked| match std::mem::take(&mut first) {
         true => with(asked.address(1), &whole(asked)).after(1),
@@ -220,9 +220,9 @@ fn s2_07_cookies_may_be_given_up() {
     assert_eq!(lengths[lengths.len() - 2..], [8, 0]);
 }
 
-/// 7: without the option no query has a cookie, and one in a reply is passed over.
+/// Without the option no query has a cookie, and one in a reply is passed over.
 #[test]
-fn s2_07_no_cookies_by_default() {
+fn no_cookies_by_default() {
     let sim = Sim::new();
     sim.server(ONE, |asked| with(asked.address(1), &[9; 16]).after(1));
     let client = client(&sim, config(&[ONE]));

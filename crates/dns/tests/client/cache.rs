@@ -1,12 +1,12 @@
-//! Numbers 30 to 36: TTLs, the cache, coalescing, bounds.
+//! TTLs, the cache, lookups that share one query, bounds.
 
 use std::time::Duration;
 
 use trunkline_dns::io::Client;
 use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Source};
 
-use crate::anti_spoofing::join;
 use crate::message::{A, AAAA, Asked, TXT, ip4, ms};
+use crate::rfc5452::join;
 use crate::sim::{Acts, Sim};
 use crate::support::{ONE, Scratch, TWO, check, check4, client, config, lookup4, one, texts};
 
@@ -21,9 +21,9 @@ fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// 30: the key is the name in any letters and the type.
+/// The key is the name in any letters and the type.
 #[test]
-fn s2_30_the_key_ignores_letters() {
+fn the_key_ignores_letters() {
     let (sim, client) = caching(100, |asked| asked.address(1).after(1));
     check4(&sim, &client, "Name.test.", Ok(&[&ip4(1)]));
     let answer = lookup4(&sim, &client, "nAME.Test.").expect("an answer");
@@ -37,9 +37,9 @@ fn s2_30_the_key_ignores_letters() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// 30: without being asked to, nothing is cached.
+/// Without being asked to, nothing is cached.
 #[test]
-fn s2_30_there_is_no_cache_by_default() {
+fn there_is_no_cache_by_default() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     for _ in 0..3 {
         check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
@@ -47,9 +47,9 @@ fn s2_30_there_is_no_cache_by_default() {
     assert_eq!(sim.seen().len(), 3);
 }
 
-/// 31: the TTL is the shortest of the chain and the records, not of what else is in the message.
+/// The TTL is the shortest of the chain and the records, not of what else is in the message.
 #[test]
-fn s2_31_the_shortest_ttl_of_the_chain_counts() {
+fn the_shortest_ttl_of_the_chain_counts() {
     let (sim, client) = caching(100, |asked| {
         asked
             .reply()
@@ -70,9 +70,9 @@ fn s2_31_the_shortest_ttl_of_the_chain_counts() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// 31: a TTL with the top bit set is 0 (RFC 2181 section 8); 0 is used once; a long one is cut.
+/// A TTL with the top bit set is 0 (RFC 2181 section 8); 0 is used once; a long one is cut.
 #[test]
-fn s2_31_ttls_at_the_ends() {
+fn ttls_at_the_ends() {
     for (ttl, kept) in [
         (0, 0),
         (1 << 31, 0),
@@ -92,10 +92,10 @@ fn s2_31_ttls_at_the_ends() {
     }
 }
 
-/// 32: a denial is kept for the smaller of the SOA's TTL and minimum, without a SOA not at all (RFC
+/// A denial is kept for the smaller of the SOA's TTL and minimum, without a SOA not at all (RFC
 /// 2308 section 5).
 #[test]
-fn s2_32_denials_are_kept_as_the_soa_says() {
+fn denials_are_kept_as_the_soa_says() {
     for (rcode, kind) in [(3, LookupErrorKind::NotFound), (0, LookupErrorKind::NoData)] {
         for (ttl, minimum, kept) in [(60, 30, 30), (20, 90, 20)] {
             let (sim, client) = caching(100, move |asked| {
@@ -116,9 +116,9 @@ fn s2_32_denials_are_kept_as_the_soa_says() {
     }
 }
 
-/// 32: that a name does not exist holds for all its types, that it has none of one for this one.
+/// That a name does not exist holds for all its types, that it has none of one for this one.
 #[test]
-fn s2_32_a_name_that_does_not_exist_has_no_records_of_any_type() {
+fn a_name_that_does_not_exist_has_no_records_of_any_type() {
     for (rcode, queries) in [(3, 1), (0, 3)] {
         let (sim, client) = caching(100, move |asked| {
             asked.rcode(rcode).soa("test.", 60, 30).after(1)
@@ -135,10 +135,10 @@ fn s2_32_a_name_that_does_not_exist_has_no_records_of_any_type() {
     }
 }
 
-/// 32: a name with records exists, whatever a server says when it is asked for others (RFC 4074
+/// A name with records exists, whatever a server says when it is asked for others (RFC 4074
 /// section 4.2).
 #[test]
-fn s2_32_a_name_with_records_exists() {
+fn a_name_with_records_exists() {
     for first in [A, AAAA] {
         let (sim, client) = caching(100, |asked| match asked.code {
             AAAA => asked.rcode(3).soa("test.", 300, 300).after(1),
@@ -167,9 +167,9 @@ fn kind(rcode: u8) -> LookupErrorKind {
     }
 }
 
-/// 32: a denial of one name says nothing about names below it, nor a foreign SOA about this one.
+/// A denial of one name says nothing about names below it, nor a foreign SOA about this one.
 #[test]
-fn s2_32_denials_are_for_one_name() {
+fn denials_are_for_one_name() {
     let (sim, client) = caching(100, |asked| match &*asked.name {
         "a.test." => asked.nxdomain().after(1),
         "c.test." => asked.rcode(3).soa("elsewhere.", 60, 60).after(1),
@@ -182,9 +182,9 @@ fn s2_32_denials_are_for_one_name() {
     assert_eq!(sim.seen().len(), 4);
 }
 
-/// 33: a failure is kept for a second (RFC 9520), so that a broken name is not asked for in a loop.
+/// A failure is kept for a second (RFC 9520), so that a broken name is not asked for in a loop.
 #[test]
-fn s2_33_failures_are_kept_shortly() {
+fn failures_are_kept_shortly() {
     let (sim, client) = caching(100, |asked| asked.rcode(2).after(1));
     check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
     let sent = sim.seen().len();
@@ -195,9 +195,9 @@ fn s2_33_failures_are_kept_shortly() {
     assert!(sim.seen().len() > sent);
 }
 
-/// 35: lookups of one name share one flight, also its errors; another question has its own.
+/// Lookups of one name share one flight, also its errors; another question has its own.
 #[test]
-fn s2_35_flights_are_shared() {
+fn flights_are_shared() {
     let (sim, client) = one(|asked| match &*asked.name {
         "BAD.test." => asked.rcode(3).after(20),
         _ => asked.address(1).after(20),
@@ -211,13 +211,13 @@ fn s2_35_flights_are_shared() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// 30, 35: what was asked of the servers of before a change is neither kept nor waited for after it.
+/// What was asked of the servers of before a change is neither kept nor waited for after it.
 #[test]
-fn s2_30_35_new_servers_are_asked_anew() {
+fn new_servers_are_asked_anew() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(20));
     sim.server(TWO, |asked| asked.address(2).after(1));
-    let file = Scratch::new("s2-30");
+    let file = Scratch::new("new-servers");
     file.write("nameserver 10.0.0.1\n");
     let config = ClientConfig::system()
         .resolv_conf_file(file.path())
@@ -235,16 +235,16 @@ fn s2_30_35_new_servers_are_asked_anew() {
     check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
 }
 
-/// 40: which candidate won at the servers of before says nothing of where the new ones have the name.
+/// Which candidate won at the servers of before says nothing of where the new ones have the name.
 #[test]
-fn s2_40_a_winner_of_before_is_no_winner() {
+fn a_winner_of_before_is_no_winner() {
     let sim = Sim::new();
     sim.server(ONE, |asked| match &*asked.name {
         "db.home.test." => asked.address(1).after(20),
         _ => asked.nxdomain().after(1),
     });
     sim.server(TWO, |asked| asked.address(2).after(1));
-    let file = Scratch::new("s2-40");
+    let file = Scratch::new("old-winner");
     let write = |server: &str| {
         file.write(&format!(
             "search corp.test home.test\nnameserver {server}\n"
@@ -269,10 +269,10 @@ fn s2_40_a_winner_of_before_is_no_winner() {
     assert_eq!(sim.seen()[0].asked.name, "db.corp.test.");
 }
 
-/// 36: so many lookups are under way at the same time; one more says so, and those that are given
+/// So many lookups are under way at the same time; one more says so, and those that are given
 /// up make room.
 #[test]
-fn s2_36_lookups_under_way_are_bounded() {
+fn lookups_under_way_are_bounded() {
     let (sim, client) = one(|_| Vec::new());
     let start = |name: &str| {
         let mut lookup = client.lookup_ip(name, Families::Ipv4);
@@ -291,9 +291,9 @@ fn s2_36_lookups_under_way_are_bounded() {
     assert!(start("one-more.test.").1.is_none());
 }
 
-/// 36: the octets of the cache are bounded, however large its answers are.
+/// The octets of the cache are bounded, however large its answers are.
 #[test]
-fn s2_36_the_cache_has_a_size() {
+fn the_cache_has_a_size() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let text = [&[255][..], &[b'x'; 255]].concat().repeat(200);
@@ -317,10 +317,10 @@ fn s2_36_the_cache_has_a_size() {
     panic!("all are kept");
 }
 
-/// 30: an answer of the cache holds when it is given; who keeps the lookup keeps no later one from
+/// An answer of the cache holds when it is given; who keeps the lookup keeps no later one from
 /// asking.
 #[test]
-fn s2_30_a_kept_lookup_is_not_joined() {
+fn a_kept_lookup_is_not_joined() {
     let (sim, client) = caching(100, |asked| asked.address(1).after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     let mut kept = client.lookup_ip("a.test.", Families::Ipv4);
@@ -332,9 +332,9 @@ fn s2_30_a_kept_lookup_is_not_joined() {
     drop(kept);
 }
 
-/// 36: the cache is bounded, and so are the records of one answer.
+/// The cache is bounded, and so are the records of one answer.
 #[test]
-fn s2_36_bounds() {
+fn bounds() {
     let (sim, client) = caching(64, |asked| asked.address(1).after(1));
     for round in 0..500 {
         check4(&sim, &client, &format!("h{round}.test."), Ok(&[&ip4(1)]));

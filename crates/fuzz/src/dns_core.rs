@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use hickory_proto::op::Message;
-use trunkline_dns::engine::{
+use trunkline_dns::core::{
     Asker, Connection, End, Finding, Lookup, Memory, Output, Question, Records, Settings, SocketId,
 };
 use trunkline_dns::{ClientConfig, Families, Name, ResolvConf};
@@ -39,7 +39,7 @@ const IDLE: Duration = Duration::from_secs(10);
 /// Whatever happens, in whatever order: nothing panics, each event has bounded consequences, every
 /// query can be decoded and asks what it should, sockets are few and closed at the end, time alone
 /// ends the lookup by its deadline and then its connections, and no lie is believed.
-pub fn dns_engine(data: &[u8]) {
+pub fn dns_core(data: &[u8]) {
     run(data);
 }
 

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use super::Lookup;
-use crate::engine::ask::{Active, Exchange, State};
-use crate::engine::cache::Cached;
-use crate::engine::output::{Output, Report, SocketId};
-use crate::engine::result::Finding;
-use crate::engine::socket::{Attempt, Socket};
+use crate::core::ask::{Active, Exchange, State};
+use crate::core::cache::Cached;
+use crate::core::output::{Output, Report, SocketId};
+use crate::core::result::Finding;
+use crate::core::socket::{Attempt, Socket};
 use crate::wire::{Query, encode};
 use crate::{LookupErrorKind, Name, Outcome, Transport};
 
@@ -108,7 +108,7 @@ impl Lookup {
     fn fresh_id(&mut self) -> u16 {
         loop {
             let id = self.random.u16();
-            let taken = |ask: &crate::engine::ask::Ask| {
+            let taken = |ask: &crate::core::ask::Ask| {
                 ask.active().is_some_and(|active| active.attempt.id == id)
             };
             if !self.asks.iter().any(taken) {

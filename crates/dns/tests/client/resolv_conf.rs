@@ -1,4 +1,4 @@
-//! Number 42: `resolv.conf`, and how it is read again.
+//! `resolv.conf`, and when it is read again.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -16,9 +16,9 @@ fn servers(conf: &str) -> Vec<String> {
     servers.iter().map(SocketAddr::to_string).collect()
 }
 
-/// 42: name servers, with scopes and ports; what is not understood is left out.
+/// Name servers, with scopes and ports; what is not understood is left out.
 #[test]
-fn s2_42_name_servers() {
+fn name_servers() {
     for (conf, expected) in [
         (
             "nameserver 10.0.0.1\nnameserver ::1",
@@ -62,9 +62,9 @@ fn s2_42_name_servers() {
     }
 }
 
-/// 42: a server whose address is IPv4 in IPv6's form is asked over IPv4.
+/// A server whose address is IPv4 in IPv6's form is asked over IPv4.
 #[test]
-fn s2_42_mapped_name_servers() {
+fn mapped_name_servers() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     let conf = ResolvConf::parse(b"nameserver ::ffff:10.0.0.1");
@@ -74,9 +74,9 @@ fn s2_42_mapped_name_servers() {
     check4(&sim, &mapped, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// 17: a server that stands in the list twice, in whatever form, is asked once a round.
+/// A server that stands in the list twice, in whatever form, is asked once a round.
 #[test]
-fn s2_17_each_server_is_asked_once() {
+fn each_server_is_asked_once() {
     let (sim, _) = one(|asked| asked.rcode(2).after(1));
     let config = config(&[ONE, "[::ffff:10.0.0.1]:53", ONE]).attempts(1);
     let client = client(&sim, config);
@@ -84,9 +84,9 @@ fn s2_17_each_server_is_asked_once() {
     assert_eq!(sim.seen().len(), 1);
 }
 
-/// 42: the last of `search` and `domain` counts; each domain once.
+/// The last of `search` and `domain` counts; each domain once.
 #[test]
-fn s2_42_search_lists() {
+fn search_lists() {
     for (conf, expected) in [
         ("search a.test b.test. A.test", &["a.test.", "b.test."][..]),
         ("search a.test\ndomain b.test c.test", &["b.test."]),
@@ -105,9 +105,9 @@ fn s2_42_search_lists() {
     }
 }
 
-/// 42: options, within their bounds; unknown ones are passed over.
+/// Options, within their bounds; unknown ones are passed over.
 #[test]
-fn s2_42_options() {
+fn options() {
     let conf = ResolvConf::parse(
         b"options ndots:99 timeout:0 attempts:9 rotate edns0 trust-ad\noptions nonsense no-aaaa ndots:x",
     );
@@ -121,9 +121,9 @@ fn s2_42_options() {
     }
 }
 
-/// 42: the environment wins over the file.
+/// The environment wins over the file.
 #[test]
-fn s2_42_environment() {
+fn environment() {
     let mut conf = ResolvConf::parse(b"search a.test\noptions ndots:5 timeout:3");
     conf.apply_environment(Some("b.test c.test"), Some("ndots:2 rotate"));
     assert_eq!(conf.search, names(&["b.test.", "c.test."]));
@@ -132,9 +132,9 @@ fn s2_42_environment() {
     assert!(conf.options.rotate);
 }
 
-/// 42: NULs, other octets and endless lines do no harm (CVE-2024-25629).
+/// NULs, other octets and endless lines do no harm (CVE-2024-25629).
 #[test]
-fn s2_42_hostile_files() {
+fn hostile_files() {
     let mut text = b"\0\nnameserver 10.0.0.1\0\n\xff\xfe nameserver 10.0.0.2\n#".to_vec();
     text.extend(vec![b'x'; 1 << 20]);
     text.extend(b"\nsearch ");
@@ -151,10 +151,10 @@ fn s2_42_hostile_files() {
     assert_eq!(conf.options.ndots, Some(3));
 }
 
-/// 42: the file is read again when it has changed, looked at every 5 s at most; a file that is
+/// The file is read again when it has changed, looked at every 5 s at most; a file that is
 /// being written or is gone does not drop what works.
 #[test]
-fn s2_42_the_file_is_read_again() {
+fn the_file_is_read_again() {
     let file = Scratch::new("resolv");
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
@@ -181,9 +181,9 @@ fn s2_42_the_file_is_read_again() {
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// 42: `no-reload` keeps the first.
+/// `no-reload` keeps the first.
 #[test]
-fn s2_42_no_reload() {
+fn no_reload() {
     let file = Scratch::new("no-reload");
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
@@ -200,9 +200,9 @@ fn s2_42_no_reload() {
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// 41: the hosts file is read again too.
+/// The hosts file is read again too.
 #[test]
-fn s2_41_the_hosts_file_is_read_again() {
+fn the_hosts_file_is_read_again() {
     let file = Scratch::new("hosts");
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
@@ -214,9 +214,9 @@ fn s2_41_the_hosts_file_is_read_again() {
     check4(&sim, &client, "a.test", Ok(&["10.1.1.1"]));
 }
 
-/// 42: `no-aaaa` leaves IPv6 out.
+/// `no-aaaa` leaves IPv6 out.
 #[test]
-fn s2_42_no_aaaa() {
+fn no_aaaa() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     let conf = ResolvConf::parse(b"nameserver 10.0.0.1\noptions no-aaaa\n");

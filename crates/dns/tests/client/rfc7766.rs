@@ -1,84 +1,19 @@
-//! Numbers 9 to 16 (14, DoT, comes with TLS).
+//! Truncated replies, and queries over TCP (RFC 7766).
 
 use std::collections::BTreeSet;
 
 use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Outcome, Transport};
 
-use crate::anti_spoofing::join;
-use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
+use crate::message::{A, AAAA, Message, ip4, ip6, ms};
+use crate::rfc5452::join;
 use crate::sim::{Accept, Act, Sim};
 use crate::support::{
     ONE, Scratch, TWO, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
 };
 
-fn many(asked: &Asked, count: u8) -> Message {
-    (0..count).fold(asked.reply(), |message, last| match asked.code {
-        A => message.answer(&asked.name, A, 300, &[192, 0, 2, last]),
-        _ => message.answer(&asked.name, AAAA, 300, &crate::message::v6(last)),
-    })
-}
-
-/// 9: a query asks for datagrams of 1232 octets, in one OPT record, version 0, DO clear.
+/// A truncated reply is thrown away and asked again over TCP, of the same server.
 #[test]
-fn s2_09_edns_asks_for_1232_octets() {
-    let (sim, client) = one(|asked| asked.address(1).after(1));
-    lookup4(&sim, &client, "a.test.").expect("an answer");
-    let asked = &sim.seen()[0].asked;
-    let opt = &asked.bytes[asked.end..];
-    assert_eq!(opt, [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
-}
-
-/// 9: a longer reply without TC is taken whole, as far as the buffer goes; beyond it TCP has it.
-#[test]
-fn s2_09_overlong_replies_are_not_lost() {
-    for (count, transports) in [
-        (60, vec![Transport::Udp]),
-        (180, vec![Transport::Udp, Transport::Tcp]),
-    ] {
-        let (sim, client) = one(move |asked| many(asked, count).after(1));
-        let answer = lookup4(&sim, &client, "name.that.takes.place.test.").expect("an answer");
-        assert_eq!(answer.addresses.len(), usize::from(count));
-        let used: Vec<_> = sim.seen().iter().map(|seen| seen.asked.transport).collect();
-        assert_eq!(used, transports);
-    }
-}
-
-/// 10: FORMERR without OPT: the same server is asked without EDNS, and it is remembered.
-#[test]
-fn s2_10_edns_is_left_out_where_it_is_not_known() {
-    for rcode in [1, 4, 16] {
-        let (sim, client) = one(move |asked| match asked.edns {
-            true if rcode == 16 => asked.rcode(rcode).after(1),
-            true => asked.rcode(rcode).no_opt().after(1),
-            false => asked.address(1).after(1),
-        });
-        check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
-        assert_eq!(sim.seen().len(), 2);
-        check4(&sim, &client, "b.test.", Ok(&[&ip4(1)]));
-        assert_eq!(sim.seen().len(), 3, "it is remembered");
-    }
-}
-
-/// 10: silence is no reason to leave EDNS out.
-#[test]
-fn s2_10_edns_stays_after_silence() {
-    let (sim, client) = one(|_| Vec::new());
-    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
-    assert!(sim.seen().iter().all(|seen| seen.asked.edns));
-}
-
-/// 10: an extended code is no answer: BADVERS again after EDNS was left out is a failure.
-#[test]
-fn s2_10_an_extended_code_is_no_data_never() {
-    let (sim, client) = one(|asked| asked.rcode(20).after(1));
-    let error = lookup4(&sim, &client, "a.test.").expect_err("no answer");
-    assert_eq!(error.kind(), LookupErrorKind::Unavailable);
-    assert_eq!(error.rcode(), Some(20));
-}
-
-/// 11: a truncated reply is thrown away and asked again over TCP, of the same server.
-#[test]
-fn s2_11_truncation_leads_to_tcp() {
+fn truncation_leads_to_tcp() {
     let (sim, client) = one(|asked| match asked.transport {
         Transport::Udp => asked.address(6).truncated().after(1),
         Transport::Tcp => asked.address(1).after(1),
@@ -92,16 +27,16 @@ fn s2_11_truncation_leads_to_tcp() {
     assert_eq!(answer.attempts[2].transport, Transport::Tcp);
 }
 
-/// 11: TC over TCP: what came is taken.
+/// TC over TCP: what came is taken.
 #[test]
-fn s2_11_truncation_over_tcp_is_let_be() {
+fn truncation_over_tcp_is_let_be() {
     let (sim, client) = one(|asked| asked.address(1).truncated().after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// 11: where TCP is refused or silent the next server is asked; the cut set is never used.
+/// Where TCP is refused or silent the next server is asked; the cut set is never used.
 #[test]
-fn s2_11_a_cut_set_is_never_used() {
+fn a_cut_set_is_never_used() {
     for accept in [Accept::Refuse, Accept::Silent] {
         let (sim, client) = two(
             |asked| asked.address(6).truncated().after(1),
@@ -112,9 +47,9 @@ fn s2_11_a_cut_set_is_never_used() {
     }
 }
 
-/// 12: length and message leave in one write (RFC 7766 section 8).
+/// Length and message leave in one write (RFC 7766 section 8).
 #[test]
-fn s2_12_length_and_message_are_one_write() {
+fn length_and_message_are_one_write() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     let client = client(&sim, config(&[ONE]).tcp_only(true));
@@ -129,9 +64,9 @@ fn framed(message: &Message) -> Vec<u8> {
     [&length.to_be_bytes(), &message[..]].concat()
 }
 
-/// 12: octets may come one by one; a message that stops in the middle ends with the attempt.
+/// Octets may come one by one; a message that stops in the middle ends with the attempt.
 #[test]
-fn s2_12_a_half_reply_has_a_deadline() {
+fn a_half_reply_has_a_deadline() {
     let sim = Sim::new();
     let mut whole = true;
     sim.server(ONE, move |asked| {
@@ -150,9 +85,9 @@ fn s2_12_a_half_reply_has_a_deadline() {
     assert!(sim.elapsed() - before < ms(10_000));
 }
 
-/// 12: after silence over a connection the query goes over a new one.
+/// After silence over a connection the query goes over a new one.
 #[test]
-fn s2_12_a_stuck_connection_is_left() {
+fn a_stuck_connection_is_left() {
     let sim = Sim::new();
     let mut first = None;
     sim.server(ONE, move |asked| {
@@ -167,9 +102,9 @@ fn s2_12_a_stuck_connection_is_left() {
     assert_eq!(sim.open_sockets(), 1);
 }
 
-/// 12: a message with another id over TCP is passed over.
+/// A message with another id over TCP is passed over.
 #[test]
-fn s2_12_foreign_messages_are_passed_over() {
+fn foreign_messages_are_passed_over() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let foreign = asked.address(6).patch(0, &(asked.id ^ 1).to_be_bytes());
@@ -180,9 +115,9 @@ fn s2_12_foreign_messages_are_passed_over() {
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// 12: a connection that ends in the middle of a message is made anew, at once.
+/// A connection that ends in the middle of a message is made anew, at once.
 #[test]
-fn s2_12_an_early_end_is_tried_again() {
+fn an_early_end_is_tried_again() {
     let sim = Sim::new();
     let mut first = true;
     sim.server(ONE, move |asked| {
@@ -200,9 +135,9 @@ fn s2_12_an_early_end_is_tried_again() {
     assert!(sim.elapsed() < ms(10));
 }
 
-/// 12: the longest message there is comes through.
+/// The longest message there is comes through.
 #[test]
-fn s2_12_messages_of_65535_octets() {
+fn messages_of_65535_octets() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let message = asked.address(1);
@@ -221,9 +156,9 @@ fn s2_12_messages_of_65535_octets() {
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// 13: A and AAAA go over one connection, and may be answered in any order (RFC 7766).
+/// A and AAAA go over one connection, and may be answered in any order (RFC 7766).
 #[test]
-fn s2_13_queries_share_a_connection() {
+fn queries_share_a_connection() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         asked
@@ -246,10 +181,10 @@ fn connections(sim: &Sim) -> usize {
     sockets.len()
 }
 
-/// 13: lookups, one after the other and at the same time, go over one connection; answers come in
+/// Lookups, one after the other and at the same time, go over one connection; answers come in
 /// any order.
 #[test]
-fn s2_13_lookups_share_a_connection() {
+fn lookups_share_a_connection() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let number: u64 = asked.name[1..3].parse().expect("a number");
@@ -272,9 +207,9 @@ fn s2_13_lookups_share_a_connection() {
     assert_eq!(ids.len(), 32, "unique among those under way");
 }
 
-/// 13: a full connection is no reason to wait: the next question opens another one.
+/// A full connection is no reason to wait: the next question opens another one.
 #[test]
-fn s2_13_more_than_32_in_flight_take_another_connection() {
+fn more_than_32_in_flight_take_another_connection() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(5));
     let client = client(&sim, config(&[ONE]).tcp_only(true));
@@ -287,9 +222,9 @@ fn s2_13_more_than_32_in_flight_take_another_connection() {
     assert_eq!(connections(&sim), 2);
 }
 
-/// 13: one question of two lookups is under way once.
+/// One question of two lookups is under way once.
 #[test]
-fn s2_13_no_question_is_outstanding_twice() {
+fn no_question_is_outstanding_twice() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(20));
     let client = client(&sim, config(&[ONE]).tcp_only(true));
@@ -300,9 +235,9 @@ fn s2_13_no_question_is_outstanding_twice() {
     assert_eq!(asked, [A, AAAA]);
 }
 
-/// 13: a truncated reply over UDP uses the connection that stands, and leaves one.
+/// A truncated reply over UDP uses the connection that stands, and leaves one.
 #[test]
-fn s2_13_truncation_uses_the_connection_that_stands() {
+fn truncation_uses_the_connection_that_stands() {
     let (sim, client) = one(|asked| match asked.transport {
         Transport::Udp => asked.reply().truncated().after(1),
         Transport::Tcp => asked.address(1).after(1),
@@ -313,10 +248,10 @@ fn s2_13_truncation_uses_the_connection_that_stands() {
     assert_eq!((connections(&sim), sim.open_sockets()), (1, 1));
 }
 
-/// 13: after 10 s without a question, and not before, an idle connection is closed; nothing is left
+/// After 10 s without a question, and not before, an idle connection is closed; nothing is left
 /// that would happen.
 #[test]
-fn s2_13_an_idle_connection_is_closed() {
+fn an_idle_connection_is_closed() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     let client = client(&sim, config(&[ONE]).tcp_only(true));
@@ -332,9 +267,9 @@ fn s2_13_an_idle_connection_is_closed() {
     assert_eq!(connections(&sim), 2);
 }
 
-/// 13: how long it stays is set; with zero it goes with its last question.
+/// How long it stays is set; with zero it goes with its last question.
 #[test]
-fn s2_13_the_idle_time_is_set() {
+fn the_idle_time_is_set() {
     for idle in [0, 500] {
         let sim = Sim::new();
         sim.server(ONE, |asked| asked.address(1).after(1));
@@ -350,10 +285,10 @@ fn s2_13_the_idle_time_is_set() {
     }
 }
 
-/// 13: a FIN without a question under way is quiet: the next one goes over a new connection, at
+/// A FIN without a question under way is quiet: the next one goes over a new connection, at
 /// once.
 #[test]
-fn s2_13_a_quiet_end_is_no_failure() {
+fn a_quiet_end_is_no_failure() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let reply = asked.address(1).after(1);
@@ -368,10 +303,10 @@ fn s2_13_a_quiet_end_is_no_failure() {
     assert_eq!(connections(&sim), 2);
 }
 
-/// 13: a FIN or a reset under the questions of several lookups puts each of them on a new
+/// A FIN or a reset under the questions of several lookups puts each of them on a new
 /// connection.
 #[test]
-fn s2_13_an_end_under_questions_asks_them_again() {
+fn an_end_under_questions_asks_them_again() {
     for end in [Act::Close, Act::Refuse] {
         let sim = Sim::new();
         let mut first = None;
@@ -394,9 +329,9 @@ fn s2_13_an_end_under_questions_asks_them_again() {
     }
 }
 
-/// 13: a server that closes after each answer gets all questions answered all the same.
+/// A server that closes after each answer gets all questions answered all the same.
 #[test]
-fn s2_13_a_server_that_answers_once_a_connection() {
+fn a_server_that_answers_once_a_connection() {
     let sim = Sim::new();
     let mut served = BTreeSet::new();
     sim.server(ONE, move |asked| match served.insert(asked.socket) {
@@ -411,9 +346,9 @@ fn s2_13_a_server_that_answers_once_a_connection() {
     assert!(sim.elapsed() < ms(20), "{:?}", sim.elapsed());
 }
 
-/// 13: one who gives up leaves the others their connection, and takes it from those who come.
+/// One who gives up leaves the others their connection, and takes it from those who come.
 #[test]
-fn s2_13_a_lookup_that_is_dropped_takes_nothing_from_others() {
+fn a_lookup_that_is_dropped_takes_nothing_from_others() {
     let sim = Sim::new();
     sim.server(ONE, |asked| match &*asked.name {
         "slow.test." => Vec::new(),
@@ -431,13 +366,13 @@ fn s2_13_a_lookup_that_is_dropped_takes_nothing_from_others() {
     assert_eq!((connections(&sim), sim.open_sockets()), (2, 1));
 }
 
-/// 13: with the client go its connections; with a change of its servers go those of before.
+/// With the client go its connections; with a change of its servers go those of before.
 #[test]
-fn s2_13_the_client_takes_its_connections_along() {
+fn the_client_takes_its_connections_along() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     sim.server(TWO, |asked| asked.address(2).after(1));
-    let file = Scratch::new("s2-13");
+    let file = Scratch::new("client-goes");
     let conf = |server: &str| file.write(&format!("nameserver {server}\noptions use-vc\n"));
     conf("10.0.0.1");
     let config = ClientConfig::system()
@@ -455,10 +390,10 @@ fn s2_13_the_client_takes_its_connections_along() {
     assert_eq!(sim.open_sockets(), 0);
 }
 
-/// 13: a connection that is closed under two queries is replaced once; the second time the server
+/// A connection that is closed under two queries is replaced once; the second time the server
 /// has failed.
 #[test]
-fn s2_13_a_closed_connection_is_replaced_once() {
+fn a_closed_connection_is_replaced_once() {
     let sim = Sim::new();
     sim.server(ONE, |_| vec![(ms(1), Act::Close)]);
     sim.server(TWO, |asked| asked.address(2).after(1));
@@ -469,25 +404,4 @@ fn s2_13_a_closed_connection_is_replaced_once() {
         [Outcome::Closed, Outcome::Answered(1)]
     );
     assert_eq!(sim.seen().len(), 3);
-}
-
-/// 15, 16: a query has RD set, CD and AD clear, one question of class IN, no client subnet.
-#[test]
-fn s2_15_16_the_shape_of_a_query() {
-    let (sim, client) = one(|asked| asked.address(1).after(1));
-    lookup(&sim, &client, "a.test.").expect("an answer");
-    for seen in sim.seen() {
-        let bytes = &seen.asked.bytes;
-        assert_eq!(bytes[2..12], [1, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(bytes[seen.asked.end - 2..seen.asked.end], [0, 1]);
-        // No option at all.
-        assert_eq!(bytes.len(), seen.asked.end + 11);
-    }
-}
-
-/// 16: that a reply says its data were checked changes nothing.
-#[test]
-fn s2_16_the_ad_bit_is_not_believed() {
-    let (sim, client) = one(|asked| asked.address(1).patch(3, &[0xa0]).after(1));
-    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }

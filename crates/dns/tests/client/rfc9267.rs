@@ -1,10 +1,10 @@
-//! Number 45: messages made to cost time or memory (RFC 9267).
+//! Messages made to cost time or memory (RFC 9267).
 
 use std::hint::black_box;
 use std::time::Duration;
 
 use allocation_counter::AllocationInfo;
-use trunkline_dns::engine::{Connection, Lookup, Memory, Output, Question, Settings};
+use trunkline_dns::core::{Connection, Lookup, Memory, Output, Question, Settings};
 use trunkline_dns::wire::{Reply, Skeleton, read_reply};
 use trunkline_dns::{ClientConfig, Name, RecordType, ResolvConf, Transport};
 
@@ -56,7 +56,7 @@ fn time(costly: &Costly, name: &Name) -> Duration {
 
 /// No message takes long to read.
 #[test]
-fn s2_45_no_message_costs_much_time() {
+fn no_message_costs_much_time() {
     for costly in costly() {
         let name = Name::parse(&costly.name).expect("a name");
         let took = time(&costly, &name);
@@ -70,7 +70,7 @@ const MEMORY: u64 = 64 << 10;
 /// No message takes much memory: neither to be read, nor to be carried by a lookup over TCP to its
 /// end, with what is learned for the cache.
 #[test]
-fn s2_36_45_no_message_costs_much_memory() {
+fn no_message_costs_much_memory() {
     for costly in costly() {
         let Costly { what, message, .. } = &costly;
         let name = Name::parse(&costly.name).expect("a name");
@@ -148,7 +148,7 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
 
 /// What is left out of an answer takes up no room in it.
 #[test]
-fn s2_36_what_is_left_out_takes_up_nothing() {
+fn what_is_left_out_takes_up_nothing() {
     let repeated = |costly: &Costly| costly.what == "one A, thousands of times";
     let costly = costly().into_iter().find(repeated).expect("it is there");
     let name = Name::parse(&costly.name).expect("a name");
@@ -169,7 +169,7 @@ fn s2_36_what_is_left_out_takes_up_nothing() {
 
 /// As many records are kept as there is room for; one that is too long alone is no answer.
 #[test]
-fn s2_36_as_many_records_are_kept_as_fit() {
+fn as_many_records_are_kept_as_fit() {
     for costly in costly() {
         let name = Name::parse(&costly.name).expect("a name");
         let reply = read_reply(
@@ -197,7 +197,7 @@ fn s2_36_as_many_records_are_kept_as_fit() {
 
 /// Counts that promise more than there is cost nothing.
 #[test]
-fn s2_45_counts_promise_nothing() {
+fn counts_promise_nothing() {
     let header = [
         0, 7, 0x81, 0x80, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
     ];
@@ -214,7 +214,7 @@ fn s2_45_counts_promise_nothing() {
 /// What RFC 9267 lists: pointers ahead, to themselves, into the header; labels of types that do not
 /// exist; names above 255 octets; lengths beyond the end.
 #[test]
-fn s2_45_broken_names_are_refused() {
+fn broken_names_are_refused() {
     let asked = query("a.test.", 1);
     let here = asked.end;
     let owners: [&[u8]; 8] = [
@@ -246,7 +246,7 @@ fn s2_45_broken_names_are_refused() {
 /// Two OPT records, or one elsewhere than at the root: no answer. Options that do not fit into the
 /// record cost nothing: the answer does not rest on them.
 #[test]
-fn s2_45_broken_opt_records() {
+fn broken_opt_records() {
     let asked = query("a.test.", 1);
     let opt = [0, 0, 41, 4, 208, 0, 0, 0, 0, 0, 0];
     let name = Name::parse("a.test.").expect("a name");

@@ -1,4 +1,4 @@
-//! Numbers 37 to 41, and 43 to 46: names, the search list, the hosts file.
+//! Names, the search list, the hosts file.
 
 use trunkline_dns::{ClientConfig, Families, Hosts, LookupErrorKind, Name, ResolvConf, Source};
 
@@ -8,9 +8,9 @@ use crate::support::{
     ONE, asked, check, check4, client, config, lookup, lookup4, names, one, texts,
 };
 
-/// 37: a name that cannot be is an error without a packet, which says where it is wrong.
+/// A name that cannot be is an error without a packet, which says where it is wrong.
 #[test]
-fn s2_37_bad_names_are_not_sent() {
+fn bad_names_are_not_sent() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     let label = "a".repeat(64);
     let long = [
@@ -34,9 +34,9 @@ fn s2_37_bad_names_are_not_sent() {
     check4(&sim, &client, "a_b.-x-.test.", Ok(&[&ip4(1)]));
 }
 
-/// 38: IP literals need no packet; strict ones only, and what looks like one is not asked for.
+/// IP literals need no packet; strict ones only, and what looks like one is not asked for.
 #[test]
-fn s2_38_literals() {
+fn literals() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     for (text, expected) in [
         ("192.0.2.7", "192.0.2.7"),
@@ -79,10 +79,10 @@ fn s2_38_literals() {
     assert_eq!(sim.seen().len(), 0);
 }
 
-/// 38: an IPv6 zone may be the name of an interface.
+/// An IPv6 zone may be the name of an interface.
 #[cfg(target_os = "linux")]
 #[test]
-fn s2_38_zones_by_name() {
+fn zones_by_name() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     let index = trunkline_dns::io::interface_index("lo").expect("the loopback interface");
     let answer = lookup(&sim, &client, "fe80::1%lo").expect("a literal");
@@ -91,9 +91,9 @@ fn s2_38_zones_by_name() {
     assert_eq!(text, format!("[fe80::1%{index}]:53"));
 }
 
-/// 39: names with a fixed answer need no packet (RFC 6761, RFC 7686); `.local` is a name like any.
+/// Names with a fixed answer need no packet (RFC 6761, RFC 7686); `.local` is a name like any.
 #[test]
-fn s2_39_special_names() {
+fn special_names() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     for name in ["localhost", "LocalHost.", "a.b.localhost"] {
         check(&sim, &client, name, Ok(&["127.0.0.1", "::1"]));
@@ -123,10 +123,10 @@ fn searching(conf: &str, good: &'static [&'static str]) -> (Sim, trunkline_dns::
     (sim, client)
 }
 
-/// 40: with `ndots` dots the name comes first as it is, else last; a dot at the end stands for
+/// With `ndots` dots the name comes first as it is, else last; a dot at the end stands for
 /// itself; each candidate is asked once.
 #[test]
-fn s2_40_the_order_of_candidates() {
+fn the_order_of_candidates() {
     let conf = "search x.test y.test x.test.";
     for (options, name, expected) in [
         ("", "a", &["a.x.test.", "a.y.test.", "a."][..]),
@@ -146,9 +146,9 @@ fn s2_40_the_order_of_candidates() {
     }
 }
 
-/// 40: NODATA leads on as NXDOMAIN does.
+/// NODATA leads on as NXDOMAIN does.
 #[test]
-fn s2_40_no_data_leads_on() {
+fn no_data_leads_on() {
     let (sim, client) = searching("search x.test y.test", &["nodata.y.test."]);
     check4(&sim, &client, "nodata", Ok(&[&ip4(1)]));
     assert_eq!(asked(&sim), ["nodata.x.test.", "nodata.y.test."]);
@@ -156,9 +156,9 @@ fn s2_40_no_data_leads_on() {
     check4(&sim, &client, "nodata", Err(LookupErrorKind::NoData));
 }
 
-/// 40: a candidate that failed softly is remembered: the name is then never said not to exist.
+/// A candidate that failed softly is remembered: the name is then never said not to exist.
 #[test]
-fn s2_40_a_soft_failure_is_no_denial() {
+fn a_soft_failure_is_no_denial() {
     let (sim, client) = searching("search broken.test y.test", &[]);
     check4(&sim, &client, "a", Err(LookupErrorKind::Unavailable));
     assert_eq!(asked(&sim).last().expect("queries"), "a.");
@@ -168,9 +168,9 @@ fn s2_40_a_soft_failure_is_no_denial() {
     check4(&sim, &client, "a", Ok(&[&ip4(1)]));
 }
 
-/// 40: a candidate that is too long is left out.
+/// A candidate that is too long is left out.
 #[test]
-fn s2_40_candidates_have_a_length() {
+fn candidates_have_a_length() {
     let suffix = "s".repeat(60);
     let (sim, client) = searching(&format!("search {suffix}.{suffix}.test"), &[]);
     let name = format!("{0}.{0}.{0}", "a".repeat(50));
@@ -178,10 +178,10 @@ fn s2_40_candidates_have_a_length() {
     assert_eq!(asked(&sim), [format!("{name}.")]);
 }
 
-/// Issue 5, point 8: the candidate that won is asked first the next time; the list is walked again
+/// The candidate that won is asked first the next time; the list is walked again
 /// when it is gone.
 #[test]
-fn s2_40_the_winner_is_asked_first() {
+fn the_winner_is_asked_first() {
     let sim = Sim::new();
     let mut moved = false;
     sim.server(ONE, move |asked| match &*asked.name.to_lowercase() {
@@ -206,9 +206,9 @@ fn s2_40_the_winner_is_asked_first() {
     assert_eq!(asked(&sim), ["api.z.test.", "api.x.test."]);
 }
 
-/// 41: the hosts file comes first; lines add up; what it has of a name is all there is of it.
+/// The hosts file comes first; lines add up; what it has of a name is all there is of it.
 #[test]
-fn s2_41_the_hosts_file() {
+fn the_hosts_file() {
     let text = b"\xef\xbb\xbf127.0.0.1\tlocalhost # comment\r\n10.0.0.1 Both both.alias\n\
         fe80::1%3 both\n 10.0.0.2\tBOTH. \n#10.0.0.9 none\nbad none\n10.0.0.3\n10.0.0.4 four\n";
     let sim = Sim::new();
@@ -231,19 +231,19 @@ fn s2_41_the_hosts_file() {
     assert_eq!((answer.source, answer.ttl), (Source::Hosts, None));
 }
 
-/// 41: octets that are no UTF-8 spoil the word that they are in, not its line.
+/// Octets that are no UTF-8 spoil the word that they are in, not its line.
 #[test]
-fn s2_41_odd_octets_in_the_hosts_file() {
+fn odd_octets_in_the_hosts_file() {
     let hosts = Hosts::parse(b"\xff\n10.0.0.1 \xe4rger a.test \xff\n");
     let name = Name::parse("a.test").expect("a name");
     let found = hosts.get(&name, |_| None).expect("it is there");
     assert_eq!(found[0].to_string(), "10.0.0.1");
 }
 
-/// 39, 41: of `localhost` the hosts file may leave a family out, as many do; it may also send it
+/// Of `localhost` the hosts file may leave a family out, as many do; it may also send it
 /// elsewhere.
 #[test]
-fn s2_39_localhost_in_the_hosts_file() {
+fn localhost_in_the_hosts_file() {
     for (text, expected) in [
         ("127.0.0.1 localhost", &["127.0.0.1", "::1"][..]),
         ("127.0.0.9 localhost\n::1 localhost", &["127.0.0.9", "::1"]),
@@ -257,10 +257,10 @@ fn s2_39_localhost_in_the_hosts_file() {
     }
 }
 
-/// 43: a name that is not ASCII is refused, with the advice to write its `xn--` form.
+/// A name that is not ASCII is refused, with the advice to write its `xn--` form.
 #[cfg(not(feature = "idna"))]
 #[test]
-fn s2_43_names_are_ascii() {
+fn names_are_ascii() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     let error = lookup(&sim, &client, "b\u{fc}cher.test.").expect_err("not ASCII");
     assert_eq!(error.kind(), LookupErrorKind::InvalidName);
@@ -268,11 +268,11 @@ fn s2_43_names_are_ascii() {
     check4(&sim, &client, "xn--bcher-kva.test.", Ok(&[&ip4(1)]));
 }
 
-/// 43: with the feature `idna` it is converted (UTS 46, non-transitional), and refused where that
+/// With the feature `idna` it is converted (UTS 46, non-transitional), and refused where that
 /// cannot be.
 #[cfg(feature = "idna")]
 #[test]
-fn s2_43_names_are_converted() {
+fn names_are_converted() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     check4(&sim, &client, "b\u{fc}cher.test.", Ok(&[&ip4(1)]));
     check4(&sim, &client, "stra\u{df}e.test.", Ok(&[&ip4(1)]));
@@ -283,9 +283,9 @@ fn s2_43_names_are_converted() {
     }
 }
 
-/// 44: addresses keep the server's order, IPv4 first: sorting by RFC 6724 is the caller's.
+/// Addresses keep the server's order, IPv4 first: sorting by RFC 6724 is the caller's.
 #[test]
-fn s2_44_the_order_is_the_servers() {
+fn the_order_is_the_servers() {
     let (sim, client) = one(|asked| match asked.code {
         A => [3, 1, 2, 1]
             .into_iter()
@@ -299,9 +299,9 @@ fn s2_44_the_order_is_the_servers() {
     assert_eq!(texts(&answer), [ip4(3), ip4(1), ip4(2), ip6(1)]);
 }
 
-/// 46: ANY is never asked, and each lookup asks only for what it needs.
+/// ANY is never asked, and each lookup asks only for what it needs.
 #[test]
-fn s2_46_only_what_is_needed_is_asked() {
+fn only_what_is_needed_is_asked() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     lookup(&sim, &client, "a.test.").expect("an answer");
     sim.run(client.lookup_ip("a.test.", Families::Ipv6))

@@ -28,7 +28,7 @@ const MAX_INBOX: usize = 4;
 ///
 /// ```
 /// use std::time::Duration;
-/// use trunkline_dns::engine::Connection;
+/// use trunkline_dns::core::Connection;
 ///
 /// let (mut connection, asker) = Connection::new(Duration::from_secs(10));
 /// connection.ask(asker, b"\x12\x34 and so on");

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::Lookup;
-use crate::engine::cache::{Cached, CachedFinding};
-use crate::engine::output::{Output, Report, SocketId, expiry};
-use crate::engine::result::Finding;
+use crate::core::cache::{Cached, CachedFinding};
+use crate::core::output::{Output, Report, SocketId, expiry};
+use crate::core::result::Finding;
 use crate::wire::{Cookie, Query, Reading, Verdict, read};
 use crate::{Outcome, Source, Transport};
 
@@ -93,7 +93,7 @@ impl Lookup {
                 self.plan.servers[index].edns = false;
                 self.outputs
                     .push_back(Output::Report(Report::NoEdns { server }));
-                let without = |next: &mut crate::engine::ask::Exchange| {
+                let without = |next: &mut crate::core::ask::Exchange| {
                     next.edns = false;
                     next.cookie = None;
                 };
@@ -126,7 +126,7 @@ impl Lookup {
 
     fn handle_bad_cookie(&mut self, ask: usize, index: usize, now: Instant) {
         let cookie = self.plan.servers[index].cookie.clone();
-        let again = |next: &mut crate::engine::ask::Exchange| {
+        let again = |next: &mut crate::core::ask::Exchange| {
             next.bad_cookies += 1;
             next.cookie = cookie;
             if next.bad_cookies > MAX_BAD_COOKIES {

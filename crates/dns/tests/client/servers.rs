@@ -1,4 +1,4 @@
-//! Numbers 17 to 23: servers, retries, time.
+//! Order of the servers, retries, timeouts.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use trunkline_dns::{
     ClientConfig, Families, Family, LookupErrorKind, Outcome, ResolvConf, Transport,
 };
 
-use crate::anti_spoofing::join;
 use crate::message::{A, AAAA, ip4, ip6, ms};
+use crate::rfc5452::join;
 use crate::sim::Sim;
 use crate::support::{
     ONE, TWO, check, check4, client, config, lookup, lookup4, names, one, outcomes, texts, two,
 };
 
-/// 17: servers are asked in the order of the list.
+/// Servers are asked in the order of the list.
 #[test]
-fn s2_17_servers_are_asked_in_order() {
+fn servers_are_asked_in_order() {
     let (sim, client) = two(
         |asked| asked.address(1).after(1),
         |asked| asked.address(2).after(1),
@@ -25,9 +25,9 @@ fn s2_17_servers_are_asked_in_order() {
     }
 }
 
-/// 17: a server that is silent is paid for once, not by every lookup.
+/// A server that is silent is paid for once, not by every lookup.
 #[test]
-fn s2_17_a_dead_server_is_remembered() {
+fn a_dead_server_is_remembered() {
     let (sim, client) = two(|_| Vec::new(), |asked| asked.address(2).after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
     assert_eq!(sim.elapsed(), ms(2001));
@@ -38,10 +38,10 @@ fn s2_17_a_dead_server_is_remembered() {
     }
 }
 
-/// 17: it is probed after 5 s by a query whose answer nobody waits for, one at a time; once it
+/// It is probed after 5 s by a query whose answer nobody waits for, one at a time; once it
 /// answers it is first again.
 #[test]
-fn s2_17_a_server_that_is_back_is_found() {
+fn a_server_that_is_back_is_found() {
     let sim = Sim::new();
     let mut lookups = 0;
     sim.server(ONE, move |asked| {
@@ -80,9 +80,9 @@ fn s2_17_a_server_that_is_back_is_found() {
     );
 }
 
-/// 17: `rotate` starts each lookup at another server.
+/// `rotate` starts each lookup at another server.
 #[test]
-fn s2_17_rotate_spreads_the_lookups() {
+fn rotate_spreads_the_lookups() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     sim.server(TWO, |asked| asked.address(2).after(1));
@@ -96,10 +96,10 @@ fn s2_17_rotate_spreads_the_lookups() {
     assert!((20..=80).contains(&first), "{first} of 100");
 }
 
-/// 18: without knowledge an attempt takes 2 s, with answers that were timed five times their mean,
+/// Without knowledge an attempt takes 2 s, with answers that were timed five times their mean,
 /// 250 ms at least.
 #[test]
-fn s2_18_attempts_adapt_to_the_server() {
+fn attempts_adapt_to_the_server() {
     let mut count = 0;
     let (sim, client) = two(
         move |asked| {
@@ -120,9 +120,9 @@ fn s2_18_attempts_adapt_to_the_server() {
     assert_eq!(sim.elapsed() - before, ms(251));
 }
 
-/// 18: rounds double their time and are jittered; all of it is bounded by attempts and timeout.
+/// Rounds double their time and are jittered; all of it is bounded by attempts and timeout.
 #[test]
-fn s2_18_all_attempts_have_a_bound() {
+fn all_attempts_have_a_bound() {
     let (sim, client) = one(|_| Vec::new());
     let error = lookup4(&sim, &client, "a.test.").expect_err("no answer");
     assert_eq!(error.kind(), LookupErrorKind::Unavailable);
@@ -137,9 +137,9 @@ fn s2_18_all_attempts_have_a_bound() {
     assert_eq!(outcomes(error.attempts()), [silence, silence]);
 }
 
-/// 18: the caller's deadline comes first.
+/// The caller's deadline comes first.
 #[test]
-fn s2_18_the_deadline_bounds_the_whole() {
+fn the_deadline_bounds_the_whole() {
     let sim = Sim::new();
     sim.server(ONE, |_| Vec::new());
     let config = config(&[ONE])
@@ -153,9 +153,9 @@ fn s2_18_the_deadline_bounds_the_whole() {
     assert!(error.to_string().contains("10.0.0.1:53"), "{error}");
 }
 
-/// 19: SERVFAIL, REFUSED, NOTIMP and a lame reply lead to the next server, at once.
+/// SERVFAIL, REFUSED, NOTIMP and a lame reply lead to the next server, at once.
 #[test]
-fn s2_19_failures_lead_to_the_next_server() {
+fn failures_lead_to_the_next_server() {
     for rcode in [2, 4, 5, 9] {
         let (sim, client) = two(
             move |asked| asked.rcode(rcode).after(1),
@@ -180,9 +180,9 @@ fn s2_19_failures_lead_to_the_next_server() {
     assert_eq!(answer.attempts[0].outcome, Outcome::Lame);
 }
 
-/// 19: NXDOMAIN and NODATA are final: no other server is asked.
+/// NXDOMAIN and NODATA are final: no other server is asked.
 #[test]
-fn s2_19_a_verdict_is_final() {
+fn a_verdict_is_final() {
     let (sim, client) = two(
         |asked| asked.nxdomain().after(1),
         |asked| asked.address(2).after(1),
@@ -196,10 +196,10 @@ fn s2_19_a_verdict_is_final() {
     assert_eq!((sim.seen().len(), sim2.seen().len()), (2, 2));
 }
 
-/// 20: A and AAAA leave at the same time; a second copy goes out after 1 s from a new port, with
+/// A and AAAA leave at the same time; a second copy goes out after 1 s from a new port, with
 /// the same id.
 #[test]
-fn s2_20_a_second_copy_leaves_from_a_new_port() {
+fn a_second_copy_leaves_from_a_new_port() {
     let mut count = 0;
     let (sim, client) = one(move |asked| {
         count += 1;
@@ -220,9 +220,9 @@ fn s2_20_a_second_copy_leaves_from_a_new_port() {
     assert_eq!(sim.elapsed(), ms(1001));
 }
 
-/// 20: the answer to a second copy, when that to the first has come, is no lie.
+/// The answer to a second copy, when that to the first has come, is no lie.
 #[test]
-fn s2_20_a_second_answer_is_passed_over() {
+fn a_second_answer_is_passed_over() {
     let mut copies = [0; 2];
     let (sim, client) = one(move |asked| {
         let (copies, first, second) = match asked.code {
@@ -241,9 +241,9 @@ fn s2_20_a_second_answer_is_passed_over() {
     assert_eq!(ignored.sum::<u32>(), 0, "{:?}", answer.attempts);
 }
 
-/// 20: `single-request` asks AAAA when A is done, `single-request-reopen` from a socket of its own.
+/// `single-request` asks AAAA when A is done, `single-request-reopen` from a socket of its own.
 #[test]
-fn s2_20_single_request_options() {
+fn single_request_options() {
     for (option, apart) in [("single-request", true), ("single-request-reopen", false)] {
         let sim = Sim::new();
         sim.server(ONE, |asked| asked.address(1).after(10));
@@ -257,10 +257,10 @@ fn s2_20_single_request_options() {
     }
 }
 
-/// 21: when one family has come, the other has one attempt's time and no more; what is there is
+/// When one family has come, the other has one attempt's time and no more; what is there is
 /// returned and marked.
 #[test]
-fn s2_21_a_silent_family_is_not_waited_for_long() {
+fn a_silent_family_is_not_waited_for_long() {
     for silent in [A, AAAA] {
         let (sim, client) = one(move |asked| match asked.code == silent {
             true => Vec::new(),
@@ -281,10 +281,10 @@ fn s2_21_a_silent_family_is_not_waited_for_long() {
     }
 }
 
-/// 21: a family gets as far in the list of servers as the other one did: that nobody answered for
+/// A family gets as far in the list of servers as the other one did: that nobody answered for
 /// it is said only when the server that answered for the other has been asked.
 #[test]
-fn s2_21_the_server_that_answered_is_asked_for_both() {
+fn the_server_that_answered_is_asked_for_both() {
     for silent in [A, AAAA] {
         let (sim, client) = two(
             move |asked| match asked.code == silent {
@@ -300,9 +300,9 @@ fn s2_21_the_server_that_answered_is_asked_for_both() {
     }
 }
 
-/// 21: each family is told as soon as it comes.
+/// Each family is told as soon as it comes.
 #[test]
-fn s2_21_families_are_told_as_they_come() {
+fn families_are_told_as_they_come() {
     let (sim, client) = one(|asked| asked.address(1).after(if asked.code == A { 5 } else { 80 }));
     let mut lookup = client.lookup_ip("a.test.", Families::Both);
     let first = sim.run(lookup.next_event()).expect("an event");
@@ -314,9 +314,9 @@ fn s2_21_families_are_told_as_they_come() {
     assert_eq!(sim.run(lookup).expect("an answer").addresses.len(), 2);
 }
 
-/// 22: one family fails softly or is denied, the other is fine: the fine one is returned.
+/// One family fails softly or is denied, the other is fine: the fine one is returned.
 #[test]
-fn s2_22_the_fine_family_is_returned() {
+fn the_fine_family_is_returned() {
     for (rcode, partial) in [(2, true), (5, true), (3, false)] {
         let (sim, client) = one(move |asked| match asked.code {
             A => asked.address(1).after(1),
@@ -329,9 +329,9 @@ fn s2_22_the_fine_family_is_returned() {
     }
 }
 
-/// 23: dropping a lookup closes its sockets; another who waits for the same is not hurt.
+/// Dropping a lookup closes its sockets; another who waits for the same is not hurt.
 #[test]
-fn s2_23_dropping_gives_up_what_nobody_else_wants() {
+fn dropping_gives_up_what_nobody_else_wants() {
     let (sim, client) = one(|asked| asked.address(1).after(50));
     let mut first = client.lookup_ip("a.test.", Families::Both);
     let mut second = client.lookup_ip("a.test.", Families::Both);
@@ -356,9 +356,9 @@ fn s2_23_dropping_gives_up_what_nobody_else_wants() {
     assert_eq!(sim.seen().len(), 6);
 }
 
-/// 23: of many who wait, each gets the answer though others are dropped in between.
+/// Of many who wait, each gets the answer though others are dropped in between.
 #[test]
-fn s2_23_waiters_survive_each_other() {
+fn waiters_survive_each_other() {
     let (sim, client) = one(|asked| asked.address(1).after(50));
     let mut lookups: Vec<_> = (0..50)
         .map(|_| client.lookup_ip("a.test.", Families::Ipv4))
@@ -374,7 +374,7 @@ fn s2_23_waiters_survive_each_other() {
 
 /// `options use-vc` asks over TCP from the start.
 #[test]
-fn s2_18_tcp_from_the_start() {
+fn tcp_from_the_start() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     let conf = ResolvConf::parse(b"nameserver 10.0.0.1\noptions use-vc timeout:1 attempts:1\n");

@@ -1,4 +1,4 @@
-//! Numbers 1 to 8.
+//! Measures against forged replies (RFC 5452).
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::support::{
     ONE, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
 };
 
-/// 1: ids are unpredictable, unique on a socket, and cost no system call a query (RFC 5452 section
+/// Ids are unpredictable, unique on a socket, and cost no system call a query (RFC 5452 section
 /// 9.2).
 #[test]
-fn s2_01_ids_are_random_and_buffered() {
+fn ids_are_random_and_buffered() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     for round in 0..100 {
         lookup(&sim, &client, &format!("h{round}.test.")).expect("an answer");
@@ -31,9 +31,9 @@ fn s2_01_ids_are_random_and_buffered() {
     assert_eq!(sim.entropy_calls(), 1);
 }
 
-/// 2: each lookup has a fresh connected socket, and so a fresh port; A and AAAA share it.
+/// Each lookup has a fresh connected socket, and so a fresh port; A and AAAA share it.
 #[test]
-fn s2_02_each_lookup_has_a_fresh_socket() {
+fn each_lookup_has_a_fresh_socket() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     for round in 0..10 {
         lookup(&sim, &client, &format!("h{round}.test.")).expect("an answer");
@@ -43,9 +43,9 @@ fn s2_02_each_lookup_has_a_fresh_socket() {
     assert_eq!(sim.open_sockets(), 0);
 }
 
-/// 3: a port that nobody listens on is known at once, since the socket is connected.
+/// A port that nobody listens on is known at once, since the socket is connected.
 #[test]
-fn s2_03_a_refused_port_fails_over_at_once() {
+fn a_refused_port_fails_over_at_once() {
     let sim = Sim::new();
     sim.server(ONE, |_| vec![(ms(1), Act::Refuse)]);
     sim.server("10.0.0.2:53", |asked| asked.address(2).after(1));
@@ -80,9 +80,9 @@ fn evil(asked: &Asked) -> Message {
     }
 }
 
-/// 4: what does not match is dropped, and the timer decides (RFC 5452 section 9.1).
+/// What does not match is dropped, and the timer decides (RFC 5452 section 9.1).
 #[test]
-fn s2_04_what_does_not_match_is_dropped() {
+fn what_does_not_match_is_dropped() {
     garbage(|_| Vec::new());
     garbage(|_| vec![1, 2, 3, 4, 5]);
     garbage(|asked| asked.bytes[..12].to_vec());
@@ -106,16 +106,16 @@ fn s2_04_what_does_not_match_is_dropped() {
     garbage(|asked| evil(asked).patch(6, &[0, 9]).build());
 }
 
-/// 4: the question's letters may come back in another case (RFC 4343).
+/// The question's letters may come back in another case (RFC 4343).
 #[test]
-fn s2_04_letters_of_the_question_may_change() {
+fn letters_of_the_question_may_change() {
     let (sim, client) = one(|asked| asked.address(1).patch(13, b"A").after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// 4: a header-only FORMERR or NOTIMP with the right id leads to the query without EDNS, at once.
+/// A header-only FORMERR or NOTIMP with the right id leads to the query without EDNS, at once.
 #[test]
-fn s2_04_a_header_alone_may_deny_edns() {
+fn a_header_alone_may_deny_edns() {
     for rcode in [1, 4] {
         let (sim, client) = one(move |asked| match asked.edns {
             true => {
@@ -129,10 +129,10 @@ fn s2_04_a_header_alone_may_deny_edns() {
     }
 }
 
-/// 5: one question has one id under way, however many ask it (RFC 5452 section 5); a retry
+/// One question has one id under way, however many ask it (RFC 5452 section 5); a retry
 /// replaces the one before.
 #[test]
-fn s2_05_one_question_has_one_id_under_way() {
+fn one_question_has_one_id_under_way() {
     let (sim, client) = one(|asked| asked.address(1).after(20));
     let lookups: Vec<_> = (0..200)
         .map(|_| client.lookup_ip("a.test.", Families::Both))
@@ -143,10 +143,10 @@ fn s2_05_one_question_has_one_id_under_way() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// 5: a question that is repeated to the same server has the same id and another port; at another
+/// A question that is repeated to the same server has the same id and another port; at another
 /// server it is a new question, and the old one is not listened to any more.
 #[test]
-fn s2_05_a_retry_shares_its_id_or_replaces() {
+fn a_retry_shares_its_id_or_replaces() {
     let (sim, client) = one(|_| Vec::new());
     assert!(lookup4(&sim, &client, "a.test.").is_err());
     let seen = sim.seen();
@@ -165,9 +165,9 @@ fn s2_05_a_retry_shares_its_id_or_replaces() {
     assert_eq!(sim.open_sockets(), 0);
 }
 
-/// 5: a server that always takes 3 s is waited for, where there is no other.
+/// A server that always takes 3 s is waited for, where there is no other.
 #[test]
-fn s2_05_a_slow_server_is_heard() {
+fn a_slow_server_is_heard() {
     let (sim, client) = one(|asked| asked.address(1).after(3000));
     check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
     assert_eq!(sim.elapsed(), ms(3000));
@@ -194,9 +194,9 @@ pub(crate) async fn join<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Outpu
     outputs.into_iter().flatten().collect()
 }
 
-/// 6: with random letters, a reply in others is not believed over UDP; TCP decides.
+/// With random letters, a reply in others is not believed over UDP; TCP decides.
 #[test]
-fn s2_06_random_letters_are_compared() {
+fn random_letters_are_compared() {
     let sim = Sim::new();
     sim.server(ONE, |asked| match asked.transport {
         Transport::Udp => {
@@ -219,17 +219,17 @@ fn s2_06_random_letters_are_compared() {
     assert!(sent.eq_ignore_ascii_case(name));
 }
 
-/// 6: it is off by default.
+/// It is off by default.
 #[test]
-fn s2_06_letters_go_out_as_they_are() {
+fn letters_go_out_as_they_are() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     check4(&sim, &client, "AbC.test.", Ok(&[&ip4(1)]));
     assert_eq!(sim.seen()[0].asked.name, "AbC.test.");
 }
 
-/// 8: only records along the CNAME chain of the question are answers.
+/// Only records along the CNAME chain of the question are answers.
 #[test]
-fn s2_08_foreign_records_are_no_answers() {
+fn foreign_records_are_no_answers() {
     let (sim, client) = one(|asked| {
         let reply = asked.reply();
         match &*asked.name {
@@ -253,10 +253,10 @@ fn s2_08_foreign_records_are_no_answers() {
     }
 }
 
-/// 1: on a socket that lookups share, no two questions under way have one id (RFC 5452 section 9.2);
+/// On a socket that lookups share, no two questions under way have one id (RFC 5452 section 9.2);
 /// each gets its own answer.
 #[test]
-fn s2_01_ids_are_unique_on_a_shared_socket() {
+fn ids_are_unique_on_a_shared_socket() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let number = asked.name[1..].split('.').next().map(str::parse::<u8>);
@@ -282,10 +282,10 @@ fn s2_01_ids_are_unique_on_a_shared_socket() {
     }
 }
 
-/// 2: with the pool, lookups share a socket, for 64 of them at most; each gets its own answer, and
+/// With the pool, lookups share a socket, for 64 of them at most; each gets its own answer, and
 /// a second copy still leaves from another port.
 #[test]
-fn s2_02_the_pool_shares_sockets() {
+fn the_pool_shares_sockets() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let number = asked.name[1..]
@@ -315,9 +315,9 @@ fn s2_02_the_pool_shares_sockets() {
     assert!(sim.elapsed() < ms(1200));
 }
 
-/// 3, with the pool: a refused port is told to all who wait, and the socket is not used again.
+/// With the pool: a refused port is told to all who wait, and the socket is not used again.
 #[test]
-fn s2_03_the_pool_forgets_a_dead_socket() {
+fn the_pool_forgets_a_dead_socket() {
     let sim = Sim::new();
     let mut count = 0;
     sim.server(ONE, move |asked| {

@@ -1,13 +1,13 @@
-//! Numbers 24 to 29: what is believed of an answer.
+//! Which records of a reply are believed.
 
 use trunkline_dns::{LookupErrorKind, Outcome};
 
 use crate::message::{A, AAAA, Asked, CNAME, Message, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
 use crate::support::{check, check4, lookup4, one, outcomes, two};
 
-/// 24: a CNAME chain is followed within the message, in whatever order its records are.
+/// A CNAME chain is followed within the message, in whatever order its records are.
 #[test]
-fn s2_24_chains_come_in_any_order() {
+fn chains_come_in_any_order() {
     let (sim, client) = one(|asked| {
         asked
             .reply()
@@ -22,9 +22,9 @@ fn s2_24_chains_come_in_any_order() {
     assert_eq!(sim.seen().len(), 1);
 }
 
-/// 24: sixteen CNAMEs are followed, seventeen are not.
+/// Sixteen CNAMEs are followed, seventeen are not.
 #[test]
-fn s2_24_chains_have_a_limit() {
+fn chains_have_a_limit() {
     for (length, fine) in [(16, true), (17, false)] {
         let (sim, client) = one(move |asked| {
             let name = |at: usize| {
@@ -49,9 +49,9 @@ fn s2_24_chains_have_a_limit() {
     }
 }
 
-/// 24: a loop ends the lookup without a new query.
+/// A loop ends the lookup without a new query.
 #[test]
-fn s2_24_loops_end_at_once() {
+fn loops_end_at_once() {
     for targets in [
         &["a.test."][..],
         &["b.test.", "a.test."],
@@ -73,17 +73,17 @@ fn s2_24_loops_end_at_once() {
     }
 }
 
-/// 24: a CNAME without data of its target is NODATA; the target is not chased.
+/// A CNAME without data of its target is NODATA; the target is not chased.
 #[test]
-fn s2_24_a_chain_without_data_is_no_data() {
+fn a_chain_without_data_is_no_data() {
     let (sim, client) = one(|asked| asked.reply().cname("a.test.", 300, "b.test.").after(1));
     check4(&sim, &client, "a.test.", Err(LookupErrorKind::NoData));
     assert_eq!(sim.seen().len(), 1);
 }
 
-/// 24: the chain is followed for SRV too.
+/// The chain is followed for SRV too.
 #[test]
-fn s2_24_srv_follows_the_chain() {
+fn srv_follows_the_chain() {
     let (sim, client) = one(|asked| {
         asked
             .reply()
@@ -97,9 +97,9 @@ fn s2_24_srv_follows_the_chain() {
     assert_eq!(answer.records[0].target.to_string(), "host.test.");
 }
 
-/// 25: NXDOMAIN is NXDOMAIN, with whatever records; also at the end of a chain.
+/// NXDOMAIN is NXDOMAIN, with whatever records; also at the end of a chain.
 #[test]
-fn s2_25_nxdomain_with_records_is_nxdomain() {
+fn nxdomain_with_records_is_nxdomain() {
     let (sim, client) = one(|asked| match &*asked.name {
         "a.test." => asked.address(6).rcode(3).after(1),
         _ => asked
@@ -113,9 +113,9 @@ fn s2_25_nxdomain_with_records_is_nxdomain() {
     check(&sim, &client, "b.test.", Err(LookupErrorKind::NotFound));
 }
 
-/// 26: an A has exactly 4 octets and an AAAA 16; the class is IN.
+/// An A has exactly 4 octets and an AAAA 16; the class is IN.
 #[test]
-fn s2_26_addresses_have_their_length() {
+fn addresses_have_their_length() {
     for (code, lengths) in [(A, [0, 3, 5, 16]), (AAAA, [0, 4, 15, 17])] {
         for length in lengths {
             let (sim, client) = two(
@@ -145,10 +145,10 @@ fn s2_26_addresses_have_their_length() {
     }
 }
 
-/// 27: a malformed record of the type asked for is the server's failure; one of another type is
+/// A malformed record of the type asked for is the server's failure; one of another type is
 /// passed over.
 #[test]
-fn s2_27_malformed_records() {
+fn malformed_records() {
     let (sim, client) = one(|asked| {
         let message = asked.address(1);
         // CAA cut short, HTTPS of nothing, an unknown type, an A where AAAA was asked.
@@ -182,9 +182,9 @@ fn s2_27_malformed_records() {
     assert_eq!(outcomes(&answer.attempts), [bad, Outcome::Answered(1)]);
 }
 
-/// 27: a CNAME of the name asked for that cannot be read is no word that there is nothing.
+/// A CNAME of the name asked for that cannot be read is no word that there is nothing.
 #[test]
-fn s2_27_a_malformed_cname_is_a_failure() {
+fn a_malformed_cname_is_a_failure() {
     for target in [&b""[..], b"\x01b", b"\xc0\xff", b"\x01b\0more"] {
         let (sim, client) = two(
             |asked| {
@@ -208,9 +208,9 @@ fn s2_27_a_malformed_cname_is_a_failure() {
     }
 }
 
-/// 27: nor is a message of which not all is looked at: records of other names without end.
+/// Nor is a message of which not all is looked at: records of other names without end.
 #[test]
-fn s2_27_what_is_not_looked_at_is_no_verdict() {
+fn what_is_not_looked_at_is_no_verdict() {
     fn foreign(asked: &Asked, count: u16, code: u16, data: &[u8]) -> Message {
         (0..count).fold(asked.reply(), |message, n| {
             message.answer(&format!("n{n}.test."), code, 300, data)
@@ -229,9 +229,9 @@ fn s2_27_what_is_not_looked_at_is_no_verdict() {
     }
 }
 
-/// 28: SRV keeps priority, weight and port; its additional addresses are not used.
+/// SRV keeps priority, weight and port; its additional addresses are not used.
 #[test]
-fn s2_28_srv_records() {
+fn srv_records() {
     let (sim, client) = one(|asked| {
         asked
             .reply()
@@ -257,9 +257,9 @@ fn s2_28_srv_records() {
     assert_eq!(sim.seen().len(), 1);
 }
 
-/// 28: a target of "." says that there is no such service (RFC 2782).
+/// A target of "." says that there is no such service (RFC 2782).
 #[test]
-fn s2_28_srv_may_declare_absence() {
+fn srv_may_declare_absence() {
     let (sim, client) = one(|asked| {
         asked
             .reply()
@@ -272,9 +272,9 @@ fn s2_28_srv_may_declare_absence() {
     assert_eq!(error.kind(), LookupErrorKind::NoData);
 }
 
-/// 28: a SRV record that is cut short, or whose target does not end with it, fails the server.
+/// A SRV record that is cut short, or whose target does not end with it, fails the server.
 #[test]
-fn s2_28_malformed_srv() {
+fn malformed_srv() {
     let whole = srv(1, 1, 1, "a.test.");
     let longer = [&whole[..], b"x"].concat();
     for data in [
@@ -294,9 +294,9 @@ fn s2_28_malformed_srv() {
     }
 }
 
-/// 28: the strings of one TXT record are joined without a separator, records stay apart (gRFC A2).
+/// The strings of one TXT record are joined without a separator, records stay apart (gRFC A2).
 #[test]
-fn s2_28_txt_records() {
+fn txt_records() {
     let (sim, client) = one(|asked| {
         asked
             .reply()
@@ -311,10 +311,10 @@ fn s2_28_txt_records() {
     assert_eq!(answer.records, [&b"grpc_config=[]"[..], b"other", b""]);
 }
 
-/// 28: HTTPS records (RFC 9460): parameters are read, an unknown one is passed over unless it is
+/// HTTPS records (RFC 9460): parameters are read, an unknown one is passed over unless it is
 /// mandatory, then the record is.
 #[test]
-fn s2_28_https_records() {
+fn https_records() {
     let param = |key: u16, value: &[u8]| {
         let length = u16::try_from(value.len()).expect("short");
         [&key.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
@@ -393,9 +393,9 @@ fn one_with(code: u16, data: Vec<u8>) -> (crate::sim::Sim, trunkline_dns::io::Cl
     one(move |asked| asked.reply().answer(&asked.name, code, 60, &data).after(1))
 }
 
-/// 29: names that a server sends are hostile text: they print escaped, and are compared as names.
+/// Names that a server sends are hostile text: they print escaped, and are compared as names.
 #[test]
-fn s2_29_names_print_escaped() {
+fn names_print_escaped() {
     let (sim, client) = one(|asked| {
         let hostile = b"\x05a.b\n\0\x02\\\"\x04test\0";
         let data = [&[0, 0, 0, 0, 0, 0][..], hostile].concat();

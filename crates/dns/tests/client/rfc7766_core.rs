@@ -1,9 +1,9 @@
-//! Number 13, the core of a shared TCP connection by its events.
+//! A shared TCP connection without I/O: its core, driven by events (RFC 7766 section 6.2).
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use trunkline_dns::engine::{Asker, Connection, End};
+use trunkline_dns::core::{Asker, Connection, End};
 
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -37,10 +37,10 @@ fn join(connection: &mut Connection) -> Asker {
     connection.join().expect("room")
 }
 
-/// 13: each reply goes to the one who asked under its id, in whatever order they come; what nobody
+/// Each reply goes to the one who asked under its id, in whatever order they come; what nobody
 /// asked for goes to nobody.
 #[test]
-fn s2_13_replies_are_told_apart_by_id() {
+fn replies_are_told_apart_by_id() {
     let (mut connection, first) = Connection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\x00\x01first");
@@ -64,9 +64,9 @@ fn s2_13_replies_are_told_apart_by_id() {
     assert_eq!(connection.poll_reply(first), None);
 }
 
-/// 13: two askers with one id go out under two, and each gets its own back.
+/// Two askers with one id go out under two, and each gets its own back.
 #[test]
-fn s2_13_ids_are_unique_among_those_under_way() {
+fn ids_are_unique_among_those_under_way() {
     let (mut connection, first) = Connection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\xff\xfffirst");
@@ -80,9 +80,9 @@ fn s2_13_ids_are_unique_among_those_under_way() {
     assert_eq!(connection.poll_reply(second), Some(b"\xff\xfftwo".to_vec()));
 }
 
-/// 13: a question that is under way is not sent again; all who ask it get the reply.
+/// A question that is under way is not sent again; all who ask it get the reply.
 #[test]
-fn s2_13_one_question_is_under_way_once() {
+fn one_question_is_under_way_once() {
     let (mut connection, first) = Connection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\x00\x01same");
@@ -102,9 +102,9 @@ fn s2_13_one_question_is_under_way_once() {
     assert_eq!(written(&mut connection), [b"\x00\x02same"]);
 }
 
-/// 13: at most 32 ask at the same time; who has left makes room.
+/// At most 32 ask at the same time; who has left makes room.
 #[test]
-fn s2_13_so_many_are_in_flight() {
+fn so_many_are_in_flight() {
     let (mut connection, first) = Connection::new(IDLE);
     for _ in 1..32 {
         join(&mut connection);
@@ -116,9 +116,9 @@ fn s2_13_so_many_are_in_flight() {
     assert!(connection.join().is_some());
 }
 
-/// 13: without an asker it is over after its time, and not before; with one it has no timer.
+/// Without an asker it is over after its time, and not before; with one it has no timer.
 #[test]
-fn s2_13_an_idle_connection_ends() {
+fn an_idle_connection_ends() {
     let now = now();
     let (mut connection, first) = Connection::new(IDLE);
     assert_eq!(connection.poll_timeout(), None);
@@ -139,10 +139,10 @@ fn s2_13_an_idle_connection_ends() {
     assert_eq!((connection.join(), connection.poll_timeout()), (None, None));
 }
 
-/// 13: a question that was given up leaves a connection that nobody else joins, and that ends with
+/// A question that was given up leaves a connection that nobody else joins, and that ends with
 /// the last who is there.
 #[test]
-fn s2_13_a_question_that_is_given_up_retires_the_connection() {
+fn a_question_that_is_given_up_retires_the_connection() {
     let (mut connection, first) = Connection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\x00\x01first");
@@ -160,9 +160,9 @@ fn s2_13_a_question_that_is_given_up_retires_the_connection() {
     assert_eq!(connection.end(), Some(End::Unused));
 }
 
-/// 13: an error before the connection stands is a failure; after that it is an end, as a FIN is.
+/// An error before the connection stands is a failure; after that it is an end, as a FIN is.
 #[test]
-fn s2_13_a_reset_is_an_end() {
+fn a_reset_is_an_end() {
     let reset = io::ErrorKind::ConnectionReset;
     for (stood, error, end) in [
         (false, Some(reset), End::Failed(reset)),
@@ -180,9 +180,9 @@ fn s2_13_a_reset_is_an_end() {
     }
 }
 
-/// 13: what a server repeats under one id is kept a few times, not without end.
+/// What a server repeats under one id is kept a few times, not without end.
 #[test]
-fn s2_13_a_flood_under_one_id_is_bounded() {
+fn a_flood_under_one_id_is_bounded() {
     let (mut connection, first) = Connection::new(IDLE);
     connection.ask(first, b"\x00\x01one");
     for _ in 0..1000 {

@@ -1,3 +1,0 @@
-//! See [`trunkline_fuzz::dns_engine`].
-#![cfg_attr(fuzzing, no_main)]
-trunkline_fuzz::fuzz!(trunkline_fuzz::dns_engine);
