@@ -6,7 +6,8 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use trunkline_connect::{Family, KeepOrder, Output, Race, RaceOptions, interleave};
+use trunkline_connect::{Family, KeepOrder, Output, Race, RaceOptions};
+use trunkline_endpoint::interleave;
 
 /// As production has it: half IPv6, half IPv4, one family after the other.
 fn list(count: u16) -> Vec<SocketAddr> {

@@ -8,7 +8,7 @@ use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 use serde_json::json;
 use trunkline_backoff::BackoffPolicy;
-use trunkline_connect::AttemptDelay;
+use trunkline_endpoint::AttemptDelay;
 use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
 use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{Runtime, TcpOptions};

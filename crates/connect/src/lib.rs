@@ -5,19 +5,13 @@
 )]
 #![forbid(unsafe_code)]
 
-mod delay;
 mod error;
-mod family;
-mod interleave;
 #[cfg(feature = "io")]
 pub mod io;
 mod order;
 mod race;
 
-pub use crate::delay::AttemptDelay;
 pub use crate::error::{ConnectError, ConnectErrorKind};
-pub use crate::family::Family;
-pub use crate::interleave::interleave;
 pub use crate::order::{
     KeepOrder, RoundTrip, RttHistory, Source, SourceProbe, sort_rfc6724, sort_rfc6724_by,
 };
@@ -25,6 +19,8 @@ pub use crate::race::{
     Attempt, AttemptId, End, OnFailure, Outcome, Output, Query, Race, RaceOptions, Report, Stage,
 };
 
+/// Parts of [`RaceOptions`].
+pub use trunkline_endpoint::{AttemptDelay, Family};
 /// The runtimes to connect with, as this crate was built with them.
 #[cfg(feature = "io")]
 pub use trunkline_runtime as runtime;

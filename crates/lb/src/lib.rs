@@ -12,7 +12,6 @@ mod registry;
 mod round_robin;
 mod sharding;
 mod state;
-mod weight;
 
 pub use crate::child::Child;
 pub use crate::control::{Action, Actions, Control, Published, SubchannelId};
@@ -24,4 +23,3 @@ pub use crate::registry::PolicyRegistry;
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding};
 pub use crate::state::{ConnectivityState, SubchannelState};
-pub use crate::weight::EndpointWeight;

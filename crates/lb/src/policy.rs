@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
-use trunkline_connect::AttemptDelay;
-use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_endpoint::{AttemptDelay, Attributes, Endpoint};
 use trunkline_service_config::{ConfigError, PolicyConfig};
 use trunkline_status::Status;
 

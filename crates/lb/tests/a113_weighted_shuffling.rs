@@ -6,8 +6,8 @@ mod harness;
 use std::collections::BTreeMap;
 
 use harness::*;
-use trunkline_endpoint::{Attributes, Endpoint};
-use trunkline_lb::{EndpointWeight, PickFirst, PickFirstConfig};
+use trunkline_endpoint::{Attributes, Endpoint, Weight};
+use trunkline_lb::{PickFirst, PickFirstConfig};
 
 const LIST: &str = "10.0.0.1:1|10.0.0.2:1 10.0.0.3:1|10.0.0.4:1 10.0.0.5:1|10.0.0.6:1";
 
@@ -77,7 +77,7 @@ fn no_shuffle_while_connected() {
 fn first_by_weight() {
     let weighted = |address: &str, weight: Option<u32>| {
         let attributes = match weight {
-            Some(weight) => Attributes::new().with::<EndpointWeight>(weight),
+            Some(weight) => Attributes::new().with::<Weight>(weight),
             None => Attributes::new(),
         };
         Endpoint::new([harness::address(address)]).with_attributes(attributes)
@@ -115,7 +115,7 @@ fn first_by_weight() {
 fn huge_weights() {
     let weighted = |address: &str, weight: u32| {
         Endpoint::new([harness::address(address)])
-            .with_attributes(Attributes::new().with::<EndpointWeight>(weight))
+            .with_attributes(Attributes::new().with::<Weight>(weight))
     };
     let list = || {
         vec![

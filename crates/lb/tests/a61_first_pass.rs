@@ -6,8 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use harness::*;
-use trunkline_connect::AttemptDelay;
-use trunkline_endpoint::{Address, Endpoint};
+use trunkline_endpoint::{Address, AttemptDelay, Endpoint};
 use trunkline_lb::{Pick, PickFirst, Policy, SubchannelState};
 
 const A: &str = "10.0.0.1:443";

@@ -6,7 +6,9 @@ pub use trunkline_channel::{
     Body, BuildError, BuildErrorKind, Channel, ChannelBuilder, ChannelEvent, Observer,
     ResponseFuture, WaitForReady,
 };
-pub use trunkline_endpoint::{Address, AttributeKey, Attributes, Endpoint, Location};
+pub use trunkline_endpoint::{
+    Address, AttemptDelay, AttributeKey, Attributes, Endpoint, Family, Location, Weight, interleave,
+};
 pub use trunkline_lb::{ConnectivityState, SubchannelState};
 #[cfg(feature = "dns")]
 pub use trunkline_resolver::DnsOptions;

@@ -4,9 +4,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use trunkline_endpoint::{Turn, Turns};
+
 use super::attempt::{AttemptId, Run};
 use super::{Query, RaceOptions};
-use crate::interleave::{Turn, Turns};
 use crate::order::Preference;
 use crate::{AttemptDelay, Family, SourceProbe};
 

@@ -27,7 +27,7 @@ pub struct RaceOptions {
     /// The family whose answer is waited for, and whose addresses go first even where RFC 6724
     /// says otherwise. `None`: the answer about IPv6, and the order of the list.
     pub prefer: Option<Family>,
-    /// Takes the families in turn, as [`interleave`](crate::interleave()) does; on.
+    /// Takes the families in turn, as [`interleave`](trunkline_endpoint::interleave()) does; on.
     pub interleave: bool,
     /// The length of the first turn; 1, "First Address Family Count" of RFC 8305 section 8.
     pub first_family_count: usize,

@@ -5,7 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use fastrand::Rng;
-use trunkline_connect::{Family, Query, Race, RaceOptions, Source, interleave, sort_rfc6724};
+use trunkline_connect::{Family, Query, Race, RaceOptions, Source, sort_rfc6724};
+use trunkline_endpoint::interleave;
 
 const LISTS: u64 = 5_000;
 

@@ -4,7 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::virtual_time::{Event, Fate, World};
-use trunkline_connect::{Family, KeepOrder, Query, Race, RaceOptions, Report, Source, interleave};
+use trunkline_connect::{Family, KeepOrder, Query, Race, RaceOptions, Report, Source};
+use trunkline_endpoint::interleave;
 
 #[track_caller]
 fn check(first_family_count: usize, sorted: &str, expected: &str) {

@@ -1,10 +1,7 @@
 //! From endpoints to the list of addresses to try.
 
 use trunkline_backoff::Rng;
-use trunkline_connect::{Family, interleave};
-use trunkline_endpoint::{Address, AddressMap, Endpoint, Location};
-
-use crate::EndpointWeight;
+use trunkline_endpoint::{Address, AddressMap, Endpoint, Family, Location, Weight, interleave};
 
 /// The addresses in the order to try them: endpoints shuffled, if there is a generator for it,
 /// flattened, each address once, families taken in turn.
@@ -39,7 +36,7 @@ fn family(address: &Address) -> Family {
 /// order, without the powers of heavy endpoints being rounded to one and the same 1.
 fn shuffle_by_weight(endpoints: &mut [&Endpoint], rng: &mut Rng) {
     endpoints.sort_by_cached_key(|endpoint| {
-        let weight = endpoint.attributes().get::<EndpointWeight>();
+        let weight = endpoint.attributes().get::<Weight>();
         let weight = f64::from(weight.copied().unwrap_or(1).max(1));
         // From 0 up, and ordered as its bits are; infinite where 0 was drawn.
         (-rng.fraction().ln() / weight).to_bits()

@@ -9,7 +9,7 @@ use std::time::Duration;
 ///
 /// ```
 /// use std::time::Duration;
-/// use trunkline_connect::AttemptDelay;
+/// use trunkline_endpoint::AttemptDelay;
 ///
 /// assert_eq!(AttemptDelay::default().get(), Duration::from_millis(250));
 /// // What was asked for and what it became differ: worth a warning.

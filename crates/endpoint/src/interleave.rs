@@ -12,7 +12,7 @@ use crate::Family;
 ///
 /// ```
 /// use std::net::SocketAddr;
-/// use trunkline_connect::{Family, interleave};
+/// use trunkline_endpoint::{Family, interleave};
 ///
 /// let sorted: Vec<SocketAddr> = ["[2001:db8::1]:443", "[2001:db8::2]:443", "192.0.2.1:443"]
 ///     .map(|text| text.parse().unwrap())
@@ -36,9 +36,10 @@ pub fn interleave<T>(
     dealt.into_iter().map(|(_, item)| item).collect()
 }
 
-/// Deals turns to the items of a sorted list, one after the other.
+/// Numbers the items of a sorted list with their [`Turn`]s, one item after the other: the state of
+/// [`interleave`], for a caller that numbers a list in several steps.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub struct Turns {
     /// How many items of the first family share the first round, less one.
     ahead: u32,
     /// How many families have appeared.
@@ -47,9 +48,9 @@ pub(crate) struct Turns {
     families: [(Option<u8>, u32); 3],
 }
 
-/// The place of an item in the interleaved list: items sorted by their turns are interleaved.
+/// The place of an item in an interleaved list: items sorted by their turns are interleaved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Turn {
+pub struct Turn {
     round: u32,
     /// The place of the family in the round.
     place: u8,
@@ -58,7 +59,9 @@ pub(crate) struct Turn {
 }
 
 impl Turns {
-    pub(crate) fn new(first_family_count: usize) -> Self {
+    /// Starts a list whose first family has a first turn of `first_family_count` items; 0 counts as 1.
+    #[must_use]
+    pub fn new(first_family_count: usize) -> Self {
         Self {
             ahead: u32::try_from(first_family_count.saturating_sub(1)).unwrap_or(u32::MAX),
             met: 0,
@@ -66,8 +69,8 @@ impl Turns {
         }
     }
 
-    /// The turn of the next item of the list, which is of this family.
-    pub(crate) fn take(&mut self, family: Family) -> Turn {
+    /// Returns the turn of the next item of the list, which is of this family.
+    pub fn take(&mut self, family: Family) -> Turn {
         let (place, count) = &mut self.families[family as usize];
         let place = *place.get_or_insert_with(|| {
             self.met += 1;
