@@ -30,10 +30,12 @@ const EACH: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), Failure> {
     args.dns.check()?;
-    let mut options = args.dns.options();
+    let mut options = args
+        .dns
+        .options()
+        .resolving_timeout(args.timeout.unwrap_or(EACH));
     options.sort = !args.no_sort;
     options.txt_service_config = args.txt;
-    options.resolving_timeout = args.timeout.unwrap_or(EACH);
     let registry = ResolverRegistry::standard().with_dns(options);
     let known: Vec<&str> = registry.schemes().collect();
     let target = Target::parse_with(&args.target, Schemes::new(&known, "dns"))

@@ -174,6 +174,12 @@ impl ClientConfig {
         self
     }
 
+    /// Returns the time for one whole lookup, as set by [`deadline`](Self::deadline).
+    #[must_use]
+    pub fn lookup_deadline(&self) -> Duration {
+        self.deadline
+    }
+
     /// Whether to ask over TCP from the start; default: what `resolv.conf` says, else no.
     pub fn tcp_only(mut self, on: bool) -> Self {
         self.tcp_only = Some(on);

@@ -17,10 +17,9 @@ use crate::world::{ROUND_ROBIN, address, builder, channel, say, say_within};
 
 /// A channel to `dns:///greeter.test:50051` with round_robin, by a server on host 53.
 fn named(sim: &Sim) -> Channel {
-    let mut options = DnsOptions::default();
     let mut server = address(53);
     server.set_port(53);
-    options.servers = vec![server];
+    let mut options = DnsOptions::default().servers(vec![server]);
     options.families = AddressFamilies::Ipv4Only;
     options.pacing.min_interval = Duration::from_secs(5);
     builder(sim, "dns:///greeter.test:50051")

@@ -59,7 +59,7 @@ impl ClientCache {
             return client.clone();
         }
         let config = match servers {
-            None => self.options.system_config(),
+            None => self.options.client.clone(),
             Some(servers) => self.options.server_config(servers.to_vec()),
         };
         let client = Client::new(Arc::clone(runtime), config);

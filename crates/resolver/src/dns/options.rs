@@ -23,12 +23,12 @@ use crate::Pacing;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct DnsOptions {
-    /// How servers are found and asked; the system's way by default. Its deadline is set by
-    /// [`resolving_timeout`](Self::resolving_timeout).
+    /// How servers are found and asked, and how long one resolution may take; the system's
+    /// configuration and 30 s by default.
     pub client: ClientConfig,
-    /// Servers to ask in place of the system's. Where a target names its own server
-    /// (`dns://server/host`), that is asked first, then these.
-    pub servers: Vec<SocketAddr>,
+    /// Servers that are asked after the one that a target names (`dns://server/host`); none by
+    /// default.
+    pub fallback_servers: Vec<SocketAddr>,
     /// How often a name is resolved: minimum interval, TTL refresh and its off switch, jitter,
     /// back-off.
     pub pacing: Pacing,
@@ -51,8 +51,6 @@ pub struct DnsOptions {
     ///
     /// Source: [RFC 8305 section 3](https://www.rfc-editor.org/rfc/rfc8305#section-3).
     pub resolution_delay: Duration,
-    /// How long one resolution may take in all; 30 s by default.
-    pub resolving_timeout: Duration,
 }
 
 /// Which families of addresses are used.
@@ -88,14 +86,13 @@ impl Default for DnsOptions {
     fn default() -> Self {
         Self {
             client: ClientConfig::system(),
-            servers: Vec::new(),
+            fallback_servers: Vec::new(),
             pacing: Pacing::default(),
             families: AddressFamilies::Both,
             sort: true,
             txt_service_config: false,
             host_name: None,
             resolution_delay: Duration::from_millis(50),
-            resolving_timeout: Duration::from_secs(30),
         }
     }
 }
@@ -115,19 +112,25 @@ impl DnsOptions {
         self
     }
 
-    /// The client for targets that name no server.
-    pub(super) fn system_config(&self) -> ClientConfig {
-        let config = self.client.clone().deadline(self.resolving_timeout);
-        match self.servers.is_empty() {
-            true => config,
-            false => config.servers(self.servers.clone()),
-        }
+    /// Asks these servers in place of the system's, where a target names none; the search list
+    /// stays.
+    #[must_use]
+    pub fn servers(mut self, servers: Vec<SocketAddr>) -> Self {
+        self.client = self.client.servers(servers);
+        self
     }
 
-    /// The client for a target that names its server: the search list applies, the hosts file does
-    /// not.
+    /// Limits one whole resolution, and each lookup in it, to this time; 30 s by default.
+    #[must_use]
+    pub fn resolving_timeout(mut self, timeout: Duration) -> Self {
+        self.client = self.client.deadline(timeout);
+        self
+    }
+
+    /// Returns the configuration of the client for a target that names its server: the search list
+    /// applies, the hosts file does not.
     pub(super) fn server_config(&self, mut servers: Vec<SocketAddr>) -> ClientConfig {
-        servers.extend(&self.servers);
-        self.system_config().servers(servers).no_hosts()
+        servers.extend(&self.fallback_servers);
+        self.client.clone().servers(servers).no_hosts()
     }
 }

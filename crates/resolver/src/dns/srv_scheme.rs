@@ -117,7 +117,7 @@ impl SrvLookup {
     /// When the run has taken too long. Each lookup in it has this limit too; all of them one
     /// after the other must not take a multiple of it.
     fn deadline(&self, run: &SrvRun) -> Instant {
-        run.started + self.options.resolving_timeout
+        run.started + self.options.client.lookup_deadline()
     }
 
     fn poll_run(
@@ -206,7 +206,7 @@ impl SrvLookup {
             let text = format!(
                 "the lookup of the service {} did not end within {:?}{}",
                 self.name,
-                self.options.resolving_timeout,
+                self.options.client.lookup_deadline(),
                 match self.nameserver.name() {
                     Some(server) => format!(", the lookup of its DNS server {server} included"),
                     None => String::new(),

@@ -38,8 +38,7 @@ pub(crate) fn channel(target: impl Into<String>, runtime: &Arc<dyn Runtime>) -> 
 
 /// DNS options for tests: this server, and refreshes every now and then instead of every 30 s.
 pub(crate) fn dns(server: &DnsServer) -> DnsOptions {
-    let mut options = DnsOptions::default();
-    options.servers = vec![server.address()];
+    let mut options = DnsOptions::default().servers(vec![server.address()]);
     options.pacing.min_interval = Duration::from_millis(100);
     options
 }
