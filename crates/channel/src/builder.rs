@@ -112,7 +112,7 @@ impl ChannelBuilder {
 
     /// A resolver for the targets of its scheme, in place of one that is there.
     pub fn resolver(mut self, factory: impl ResolverFactory + 'static) -> Self {
-        self.resolvers.register(factory);
+        self.resolvers.register(Arc::new(factory));
         self
     }
 

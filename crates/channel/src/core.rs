@@ -137,11 +137,21 @@ impl<C> Core<C> {
                         if changed {
                             self.tell_config();
                         }
-                        self.update(endpoints, resolution.attributes, resolution.resolution_note, now)
+                        self.update(
+                            endpoints,
+                            resolution.attributes,
+                            resolution.resolution_note,
+                            now,
+                        )
                     }
                     Taken::Kept(error) => {
                         self.tell(ChannelEvent::ResolverError(error));
-                        let _ = self.update(endpoints, resolution.attributes, resolution.resolution_note, now);
+                        let _ = self.update(
+                            endpoints,
+                            resolution.attributes,
+                            resolution.resolution_note,
+                            now,
+                        );
                         Verdict::Rejected
                     }
                     Taken::Nothing(error) => {

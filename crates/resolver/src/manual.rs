@@ -24,8 +24,7 @@ use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions
 /// use trunkline_resolver::{ManualResolver, Resolution, ResolverRegistry};
 ///
 /// let backends = ManualResolver::new("fleet");
-/// let mut registry = ResolverRegistry::new();
-/// registry.register(backends.clone());
+/// let registry = ResolverRegistry::empty().with(backends.clone());
 /// // .. a channel to `fleet:///any` is built with the registry; then, at any time:
 /// let backend = SocketAddr::from(([192, 0, 2, 1], 50051));
 /// backends.update(Resolution::new([Endpoint::new([backend])]));

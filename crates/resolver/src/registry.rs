@@ -26,9 +26,9 @@ pub struct ResolverRegistry {
 }
 
 impl ResolverRegistry {
-    /// A registry without any factory.
+    /// Returns a registry without factories.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn empty() -> Self {
         Self::default()
     }
 
@@ -36,7 +36,9 @@ impl ResolverRegistry {
     /// with the feature `dns` also `dns` and `srv`, at their defaults.
     #[must_use]
     pub fn standard() -> Self {
-        let registry = AddressScheme::ALL.into_iter().fold(Self::new(), Self::with);
+        let registry = AddressScheme::ALL
+            .into_iter()
+            .fold(Self::empty(), Self::with);
         #[cfg(feature = "dns")]
         let registry = registry.with_dns(crate::DnsOptions::default());
         registry
@@ -53,17 +55,12 @@ impl ResolverRegistry {
     /// With this factory, in place of one of the same scheme.
     #[must_use]
     pub fn with(mut self, factory: impl ResolverFactory + 'static) -> Self {
-        self.register(factory);
+        self.register(Arc::new(factory));
         self
     }
 
-    /// Adds a factory, in place of one of the same scheme.
-    pub fn register(&mut self, factory: impl ResolverFactory + 'static) {
-        self.register_arc(Arc::new(factory));
-    }
-
-    /// Adds a factory that others hold too, in place of one of the same scheme.
-    pub fn register_arc(&mut self, factory: Arc<dyn ResolverFactory>) {
+    /// Adds this factory, in place of one of the same scheme.
+    pub fn register(&mut self, factory: Arc<dyn ResolverFactory>) {
         let scheme = factory.scheme().to_ascii_lowercase();
         self.factories.insert(scheme, factory);
     }

@@ -38,7 +38,7 @@ fn options(servers: &[SocketAddr]) -> DnsOptions {
 
 fn build(target: &str, options: DnsOptions) -> Box<dyn Resolver> {
     let target = Target::parse(target).expect("a target");
-    let registry = ResolverRegistry::new().with_dns(options);
+    let registry = ResolverRegistry::empty().with_dns(options);
     let factory = registry.get(target.scheme()).expect("dns or srv");
     factory
         .build(&target, &ResolverOptions::new(Arc::new(AsyncStd::new())))
