@@ -9,7 +9,9 @@ mod options;
 
 mod known;
 
-// Single lookups: of the server to ask, of one host, of a TXT record.
+// Single lookups: of the server to ask, of one host, of a TXT record; and when a part of an answer
+// is delivered before the rest.
+mod early_delivery;
 mod host_lookup;
 mod nameserver;
 mod txt_config;

@@ -28,6 +28,30 @@ pub struct LookupReport {
     pub attempts: Vec<ServerAttempt>,
 }
 
+impl LookupReport {
+    /// Reports a complete lookup that asked no server.
+    pub(super) fn complete(elapsed: Duration) -> Self {
+        Self {
+            complete: true,
+            partial: false,
+            server: None,
+            expires: None,
+            elapsed,
+            attempts: Vec::new(),
+        }
+    }
+
+    /// Reports the part of an answer that is delivered before the rest.
+    pub(super) fn early(server: Option<SocketAddr>, elapsed: Duration) -> Self {
+        Self {
+            complete: false,
+            partial: true,
+            server,
+            ..Self::complete(elapsed)
+        }
+    }
+}
+
 impl AttributeKey for LookupReport {
     type Value = Self;
     const NAME: &'static str = "lookup";

@@ -12,6 +12,7 @@ use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_runtime::Runtime;
 
 use super::attributes::LookupReport;
+use super::early_delivery::EarlyDelivery;
 use super::host_lookup::{HostLookup, HostResult};
 use super::known::KnownAddresses;
 use super::nameserver::Nameserver;
@@ -51,10 +52,8 @@ pub(super) struct DnsRun {
     started: Instant,
     /// `None` while the server's own address is looked up.
     lookup: Option<HostLookup>,
-    /// When the first address was seen.
-    first: Option<Instant>,
-    /// Whether the channel was given what there was.
-    early: bool,
+    /// The delivery of the addresses of one family before those of the other.
+    early: EarlyDelivery,
 }
 
 impl RepeatedLookup for DnsLookup {
@@ -62,8 +61,7 @@ impl RepeatedLookup for DnsLookup {
         self.run = Some(DnsRun {
             started: now,
             lookup: None,
-            first: None,
-            early: false,
+            early: EarlyDelivery::new(self.options.resolution_delay),
         });
     }
 
@@ -90,9 +88,7 @@ impl RepeatedLookup for DnsLookup {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let run = self.run.as_ref()?;
-        let first = run.first.filter(|_| !run.early)?;
-        Some(first + self.options.resolution_delay)
+        self.run.as_ref()?.early.poll_timeout()
     }
 }
 
@@ -130,24 +126,12 @@ impl DnsLookup {
     /// enough.
     fn early(&self, run: &mut DnsRun, now: Instant) -> Option<EndpointList> {
         let lookup = run.lookup.as_ref()?;
-        if run.early || !self.known.is_empty() || lookup.seen().is_empty() {
+        if !self.known.is_empty() || lookup.seen().is_empty() || !run.early.poll_due(now) {
             return None;
         }
-        let first = *run.first.get_or_insert(now);
-        if now < first + self.options.resolution_delay {
-            return None;
-        }
-        run.early = true;
         Some(EndpointList {
             endpoints: self.endpoints(lookup.seen()),
-            report: LookupReport {
-                complete: false,
-                partial: true,
-                server: None,
-                expires: None,
-                elapsed: now - run.started,
-                attempts: Vec::new(),
-            },
+            report: LookupReport::early(None, now - run.started),
             note: "".into(),
         })
     }
@@ -162,9 +146,10 @@ impl DnsLookup {
         let partial = ended.partial;
         let expires = ended.expires();
         if let Some(error) = ended.failure {
-            match error.is_authoritative() {
-                true => self.last = None,
-                false => self.nameserver.doubt(now),
+            if error.is_authoritative() {
+                self.last = None;
+            } else {
+                self.nameserver.doubt(now);
             }
             return fail(error);
         }
@@ -172,12 +157,11 @@ impl DnsLookup {
         let list = EndpointList {
             endpoints: self.endpoints(&self.known),
             report: LookupReport {
-                complete: true,
                 partial,
                 server: answer.and_then(IpAnswer::server),
                 expires,
-                elapsed: now - run.started,
                 attempts: ended.attempts,
+                ..LookupReport::complete(now - run.started)
             },
             note: answer
                 .and_then(|answer| answer.partial.as_ref())
@@ -189,9 +173,10 @@ impl DnsLookup {
                 .into(),
         };
         self.poll_config(cx);
-        let end = match partial {
-            true => LookupEnd::Partial { expires },
-            false => LookupEnd::Complete { expires },
+        let end = if partial {
+            LookupEnd::Partial { expires }
+        } else {
+            LookupEnd::Complete { expires }
         };
         LookupProgress::Done(self.give(list), end)
     }

@@ -1,6 +1,7 @@
 //! The factories of the schemes `dns` and `srv`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_dns::Name;
 use trunkline_endpoint::{Attributes, Endpoint};
@@ -200,14 +201,7 @@ impl ResolverFactory for SrvFactory {
 
 /// The one endpoint that needs no lookup.
 fn at_once(endpoint: Endpoint) -> StaticResolver {
-    let report = LookupReport {
-        complete: true,
-        partial: false,
-        server: None,
-        expires: None,
-        elapsed: std::time::Duration::ZERO,
-        attempts: Vec::new(),
-    };
+    let report = LookupReport::complete(Duration::ZERO);
     let attributes = Attributes::new().with::<LookupReport>(report);
     StaticResolver::new(Resolution::new([endpoint]).with_attributes(attributes))
 }

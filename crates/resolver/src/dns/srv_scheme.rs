@@ -13,6 +13,7 @@ use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_runtime::Runtime;
 
 use super::attributes::{LookupReport, SrvPriority, SrvWeight};
+use super::early_delivery::EarlyDelivery;
 use super::failure::from_lookup;
 use super::host_lookup::{HostLookup, HostResult};
 use super::known::KnownAddresses;
@@ -48,10 +49,8 @@ pub(super) struct SrvHost {
 pub(super) struct SrvRun {
     started: Instant,
     stage: SrvStage,
-    /// When the first address was seen.
-    first: Option<Instant>,
-    /// Whether the channel was given what there was.
-    early: bool,
+    /// The delivery of the hosts whose addresses are known before the others.
+    early: EarlyDelivery,
 }
 
 #[derive(Debug)]
@@ -81,8 +80,7 @@ impl RepeatedLookup for SrvLookup {
         self.run = Some(SrvRun {
             started: now,
             stage: SrvStage::Server,
-            first: None,
-            early: false,
+            early: EarlyDelivery::new(self.options.resolution_delay),
         });
     }
 
@@ -106,10 +104,8 @@ impl RepeatedLookup for SrvLookup {
 
     fn poll_timeout(&self) -> Option<Instant> {
         let run = self.run.as_ref()?;
-        let first = run.first.filter(|_| !run.early);
-        let delivery = first.map(|first| first + self.options.resolution_delay);
-        let deadline = self.deadline(run);
-        Some(delivery.map_or(deadline, |delivery| delivery.min(deadline)))
+        let delivery = run.early.poll_timeout();
+        delivery.into_iter().chain([self.deadline(run)]).min()
     }
 }
 
@@ -158,7 +154,7 @@ impl SrvLookup {
         let SrvStage::Hosts(_, answer, states) = &run.stage else {
             return None;
         };
-        if run.early || self.hosts.iter().any(|host| !host.known.is_empty()) {
+        if !run.early.is_open() || self.hosts.iter().any(|host| !host.known.is_empty()) {
             return None;
         }
         let seen: Vec<SrvHost> = states
@@ -172,30 +168,19 @@ impl SrvLookup {
             })
             .filter(|host| !host.known.is_empty())
             .collect();
-        if seen.is_empty() {
+        if seen.is_empty() || !run.early.poll_due(now) {
             return None;
         }
-        let first = *run.first.get_or_insert(now);
-        if now < first + self.options.resolution_delay {
-            return None;
-        }
-        run.early = true;
-        let report = LookupReport {
-            complete: false,
-            partial: true,
-            server: answer.source.server(),
-            expires: None,
-            elapsed: now - run.started,
-            attempts: Vec::new(),
-        };
+        let report = LookupReport::early(answer.source.server(), now - run.started);
         Some(self.resolution(&seen, report))
     }
 
     /// The records cannot be had.
     fn fail(&mut self, error: ResolveError, now: Instant) -> LookupProgress {
-        match error.is_authoritative() {
-            true => self.hosts.clear(),
-            false => self.nameserver.doubt(now),
+        if error.is_authoritative() {
+            self.hosts.clear();
+        } else {
+            self.nameserver.doubt(now);
         }
         LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed)
     }
@@ -249,12 +234,11 @@ impl SrvLookup {
             return LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed);
         }
         let report = LookupReport {
-            complete: true,
             partial,
             server: answer.source.server(),
             expires,
-            elapsed: now - run.started,
             attempts,
+            ..LookupReport::complete(now - run.started)
         };
         let mut resolution = self.resolution(&hosts, report);
         if let Some(host) = absent.first() {
@@ -267,9 +251,10 @@ impl SrvLookup {
             );
             resolution.resolution_note = text.into();
         }
-        let end = match partial {
-            true => LookupEnd::Partial { expires },
-            false => LookupEnd::Complete { expires },
+        let end = if partial {
+            LookupEnd::Partial { expires }
+        } else {
+            LookupEnd::Complete { expires }
         };
         LookupProgress::Done(resolution, end)
     }
