@@ -1,9 +1,10 @@
 //! A resolver that is told what to say.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
+use trunkline_runtime::Lock;
 use trunkline_target::Target;
 
 use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions, Verdict};
@@ -32,7 +33,7 @@ use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions
 #[derive(Clone, Debug)]
 pub struct ManualResolver {
     scheme: Arc<str>,
-    state: Arc<Mutex<ManualState>>,
+    state: Arc<Lock<ManualState>>,
 }
 
 #[derive(Debug, Default)]
@@ -110,7 +111,7 @@ impl ManualResolver {
     }
 
     fn lock(&self) -> MutexGuard<'_, ManualState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 

@@ -64,19 +64,19 @@ const LEAST_REFRESH: Duration = Duration::from_millis(100);
 /// use std::task::{Context, Poll, ready};
 /// use std::time::Duration;
 /// use trunkline_resolver::{Pacer, Resolution, Resolver, Verdict};
-/// use trunkline_runtime::{Runtime, Timer};
+/// use trunkline_runtime::{Alarm, Runtime};
 /// # fn ask_the_directory() -> Resolution { Resolution::new([]) }
 ///
 /// struct Directory {
 ///     pacer: Pacer,
-///     timer: Box<dyn Timer>,
+///     alarm: Alarm,
 ///     runtime: Arc<dyn Runtime>,
 /// }
 ///
 /// impl Resolver for Directory {
 ///     fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution> {
+///         let mut now = self.runtime.now();
 ///         loop {
-///             let now = self.runtime.now();
 ///             if self.pacer.poll_start(now) {
 ///                 let found = ask_the_directory();
 ///                 let ttl = Some(Duration::from_secs(60));
@@ -86,8 +86,8 @@ const LEAST_REFRESH: Duration = Duration::from_millis(100);
 ///                 }
 ///                 return Poll::Ready(found);
 ///             }
-///             self.timer.set(self.pacer.poll_timeout());
-///             ready!(self.timer.poll_fired(cx));
+///             let next = self.pacer.poll_timeout();
+///             now = ready!(self.alarm.poll(cx, next, &*self.runtime));
 ///         }
 ///     }
 ///

@@ -2,13 +2,13 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use trunkline_dns::io::{Client, IpLookup};
 use trunkline_dns::{Families, IpAnswer, LookupError, LookupErrorKind};
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{Lock, Runtime};
 use trunkline_target::HostPort;
 
 use super::failure;
@@ -19,7 +19,7 @@ use crate::{ResolveError, ResolveErrorKind};
 #[derive(Debug)]
 pub(super) struct ClientCache {
     options: Arc<DnsOptions>,
-    cached: Mutex<CachedClients>,
+    cached: Lock<CachedClients>,
 }
 
 #[derive(Debug, Default)]
@@ -37,13 +37,13 @@ impl ClientCache {
     pub(super) fn new(options: Arc<DnsOptions>) -> Self {
         Self {
             options,
-            cached: Mutex::default(),
+            cached: Lock::default(),
         }
     }
 
     /// The client that asks `servers`, or the ones of the configuration.
     fn get(&self, runtime: &Arc<dyn Runtime>, servers: Option<&[SocketAddr]>) -> Client {
-        let mut cached = self.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cached = self.cached.lock();
         let same = cached
             .runtime
             .as_ref()

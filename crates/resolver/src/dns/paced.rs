@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use trunkline_runtime::{Runtime, Timer};
+use trunkline_runtime::{Alarm, Runtime};
 
 use crate::{Pacer, Pacing, Resolution, Resolver, Verdict};
 
@@ -45,7 +45,7 @@ pub(super) enum LookupEnd {
 pub(super) struct PacedResolver<L> {
     lookup: L,
     pacer: Pacer,
-    timer: Box<dyn Timer>,
+    alarm: Alarm,
     runtime: Arc<dyn Runtime>,
 }
 
@@ -54,7 +54,7 @@ impl<L: RepeatedLookup> PacedResolver<L> {
         Self {
             lookup,
             pacer: Pacer::new(pacing, runtime.seed(), runtime.now()),
-            timer: runtime.timer(),
+            alarm: Alarm::new(),
             runtime,
         }
     }
@@ -71,8 +71,8 @@ impl<L: RepeatedLookup> PacedResolver<L> {
 
 impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
     fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution> {
+        let mut now = self.runtime.now();
         loop {
-            let now = self.runtime.now();
             if self.pacer.poll_start(now) {
                 self.lookup.start(now);
             }
@@ -85,8 +85,8 @@ impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
                 Poll::Pending => {}
             }
             let deadlines = [self.pacer.poll_timeout(), self.lookup.poll_timeout()];
-            self.timer.set(deadlines.into_iter().flatten().min());
-            ready!(self.timer.poll_fired(cx));
+            let deadline = deadlines.into_iter().flatten().min();
+            now = ready!(self.alarm.poll(cx, deadline, &*self.runtime));
         }
     }
 
