@@ -4,7 +4,10 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::step::{Done, Step};
 
-/// The crates with a core.
+/// The crates whose core is all that is left without features.
+///
+/// The channel's core is one module of a crate that needs its shell; the step `invariants` guards
+/// the walls of every core.
 const CORES: [&str; 10] = [
     "target",
     "endpoint",

@@ -1,6 +1,10 @@
 //! Checks that what docs/architecture.md ("Invariants") rules out is absent from the code.
 
+// From the ground up: source, imports; dependencies, walls.
 mod dependencies;
+mod imports;
+mod source;
+mod walls;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -17,7 +21,8 @@ pub(super) const STEP: Step = Step {
 };
 
 fn run(context: &Context) -> Result<Done, Failure> {
-    let broken = dependencies::broken(context)?;
+    let mut broken = dependencies::broken(context)?;
+    broken.extend(walls::broken(&context.root)?);
     if broken.is_empty() {
         return Ok(Done::passed());
     }
