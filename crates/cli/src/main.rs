@@ -1,18 +1,30 @@
 //! The `trunkline` command: what does my gRPC client see, and why.
 
+// From the ground up: a module uses those above it alone.
 mod args;
-mod call;
-mod connect;
+
+// What is printed, and how.
 mod failure;
+mod show;
+
+mod out;
+
+mod event;
+mod svg;
+
+// What the subcommands share.
+mod channel;
 mod health;
 mod lookup;
-mod out;
-mod resolve;
+mod peer;
 mod run;
-mod show;
-mod svg;
-mod tap;
+
+// The subcommands. `resolve` explains a target as `target` does.
 mod target;
+
+mod call;
+mod connect;
+mod resolve;
 mod watch;
 
 use std::process::ExitCode;

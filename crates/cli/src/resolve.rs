@@ -91,9 +91,10 @@ async fn repeat(
         let resolution = resolve(resolver, &*runtime, end.unwrap_or(started + EACH)).await;
         last = print(&resolution, out, started, runtime.now());
         if let (Err(failure), true) = (&last, round + 1 < args.repeat) {
-            match out.is_json() {
-                true => out.object(&failure.to_json()),
-                false => out.failure(failure),
+            if out.is_json() {
+                out.object(&failure.to_json());
+            } else {
+                out.failure(failure);
             }
         }
     }
@@ -240,9 +241,9 @@ fn failure(error: &ResolveError) -> Failure {
     let attempts = lookup.map_or(&[][..], LookupError::attempts);
     let mut failure = match error.kind() {
         ResolveErrorKind::InvalidName => {
-            Failure::unusable(kind_code(error.kind()), error.to_string())
+            Failure::unusable(show::resolve_error_kind(error.kind()), error.to_string())
         }
-        kind => Failure::operation(kind_code(kind), error.to_string()),
+        kind => Failure::operation(show::resolve_error_kind(kind), error.to_string()),
     };
     if let Some(lookup) = lookup {
         let text = error.to_string();
@@ -277,16 +278,6 @@ fn describe(attempt: &ServerAttempt) -> Value {
         "ignored": attempt.ignored,
         "elapsed_ms": show::millis(attempt.elapsed),
     })
-}
-
-pub(crate) fn kind_code(kind: ResolveErrorKind) -> &'static str {
-    match kind {
-        ResolveErrorKind::NotFound => "not_found",
-        ResolveErrorKind::NoData => "no_data",
-        ResolveErrorKind::Deadline => "deadline",
-        ResolveErrorKind::InvalidName => "invalid_name",
-        _ => "unavailable",
-    }
 }
 
 /// What to do next.

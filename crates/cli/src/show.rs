@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use trunkline::Endpoint;
+use trunkline::{Endpoint, ResolveErrorKind};
 
 /// Milliseconds with a fraction, to the microsecond.
 pub(crate) fn millis(time: Duration) -> Value {
@@ -46,4 +46,15 @@ pub(crate) fn endpoint_line(endpoint: &Endpoint) -> String {
         line.push_str(&format!("  {name}={value}"));
     }
     line
+}
+
+/// The `kind` of a resolver's error in JSON.
+pub(crate) fn resolve_error_kind(kind: ResolveErrorKind) -> &'static str {
+    match kind {
+        ResolveErrorKind::NotFound => "not_found",
+        ResolveErrorKind::NoData => "no_data",
+        ResolveErrorKind::Deadline => "deadline",
+        ResolveErrorKind::InvalidName => "invalid_name",
+        _ => "unavailable",
+    }
 }

@@ -7,13 +7,13 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
 use tonic::{Request, Status};
-use trunkline::{Channel, PeerAddr, Runtime, WaitForReady};
+use trunkline::{Channel, Runtime, WaitForReady};
 
 use super::live::Live;
-use super::tally::Tally;
+use super::tally::{FinishedCall, Tally};
 use crate::args::CallArgs;
 use crate::health::{HealthCheckRequest, HealthClient, ServingStatus};
-use crate::tap::Tap;
+use crate::peer::PeerRecorder;
 
 /// The calls to make.
 pub(super) struct Load<'a> {
@@ -24,14 +24,6 @@ pub(super) struct Load<'a> {
 
 /// The time for each call, where no deadline was given for all of them.
 const EACH: Duration = Duration::from_secs(10);
-
-/// How one call ended, when, and who answered.
-pub(super) struct Ended {
-    pub(super) result: Result<(), Status>,
-    /// Who answered, also with an error: a server without the health service shows balancing too.
-    pub(super) peer: Option<PeerAddr>,
-    pub(super) took: Duration,
-}
 
 impl Load<'_> {
     /// Makes them all.
@@ -92,7 +84,7 @@ impl Load<'_> {
         tally
     }
 
-    async fn one(&self, deadline: Option<Instant>) -> Ended {
+    async fn one(&self, deadline: Option<Instant>) -> FinishedCall {
         let started: Instant = self.runtime.now();
         let timeout = deadline.map_or(EACH, |deadline| deadline.saturating_duration_since(started));
         let service = self.args.service.clone();
@@ -101,10 +93,10 @@ impl Load<'_> {
         if self.args.wait_for_ready {
             request.extensions_mut().insert(WaitForReady(true));
         }
-        let tap = Tap::new(self.channel.clone());
-        let result = HealthClient::new(tap.clone()).check(request).await;
+        let recorder = PeerRecorder::new(self.channel.clone());
+        let result = HealthClient::new(recorder.clone()).check(request).await;
         let took = self.runtime.now() - started;
-        let peer = tap.peer();
+        let peer = recorder.peer();
         let result = result.and_then(|response| match response.get_ref().status() {
             ServingStatus::Serving | ServingStatus::Unknown => Ok(()),
             other => {
@@ -115,6 +107,6 @@ impl Load<'_> {
                 Err(Status::unavailable(text))
             }
         });
-        Ended { result, peer, took }
+        FinishedCall { result, peer, took }
     }
 }

@@ -4,13 +4,21 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use tonic::Code;
+use tonic::{Code, Status};
+use trunkline::PeerAddr;
 
 use super::latency::Latencies;
-use super::load::Ended;
 use crate::failure::Failure;
 use crate::out::{Out, Style};
 use crate::show;
+
+/// How one call ended, when, and who answered.
+pub(super) struct FinishedCall {
+    pub(super) result: Result<(), Status>,
+    /// Who answered, also with an error: a server without the health service shows balancing too.
+    pub(super) peer: Option<PeerAddr>,
+    pub(super) took: Duration,
+}
 
 /// What came of the calls.
 #[derive(Default)]
@@ -27,7 +35,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, ended: Ended) {
+    pub(super) fn add(&mut self, ended: FinishedCall) {
         self.latencies.add(ended.took);
         if let Some(peer) = ended.peer {
             *self.backends.entry(peer.to_string()).or_insert(0) += 1;

@@ -1,39 +1,15 @@
-//! `trunkline call`: health checks through a channel.
-
-mod latency;
-mod live;
-mod load;
-mod tally;
+//! The channel that `call` and `watch` use.
 
 use std::sync::Arc;
 
 use serde_json::json;
 use trunkline::{Channel, Observer, Runtime};
 
-use self::live::Live;
-use self::load::Load;
-use crate::args::{CallArgs, ChannelArgs, Common};
+use crate::args::ChannelArgs;
 use crate::failure::Failure;
-use crate::out::Out;
-use crate::run::block_on;
-use crate::watch::Tracer;
-
-pub(crate) fn run(args: &CallArgs, common: &Common, out: &Out) -> Result<(), Failure> {
-    args.channel.dns.check()?;
-    block_on(common.runtime, |runtime| async move {
-        let channel = channel(&args.channel, Arc::clone(&runtime), Tracer)?;
-        let live = Live::new(out, runtime.now());
-        let load = Load {
-            args,
-            runtime,
-            channel,
-        };
-        load.run(live).await.print(out)
-    })
-}
 
 /// A channel as the command line asks for it.
-pub(crate) fn channel(
+pub(crate) fn build(
     args: &ChannelArgs,
     runtime: Arc<dyn Runtime>,
     observer: impl Observer + 'static,

@@ -13,12 +13,12 @@ use trunkline::{Body, Channel, PeerAddr};
 
 /// A channel for one call, which remembers who answered it.
 #[derive(Clone, Debug)]
-pub(crate) struct Tap {
+pub(crate) struct PeerRecorder {
     channel: Channel,
     peer: Arc<Mutex<Option<PeerAddr>>>,
 }
 
-impl Tap {
+impl PeerRecorder {
     pub(crate) fn new(channel: Channel) -> Self {
         Self {
             channel,
@@ -35,7 +35,7 @@ impl Tap {
     }
 }
 
-impl Service<Request<TonicBody>> for Tap {
+impl Service<Request<TonicBody>> for PeerRecorder {
     type Response = Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;

@@ -1,0 +1,34 @@
+//! `trunkline call`: health checks through a channel.
+
+mod latency;
+
+mod tally;
+
+mod live;
+
+mod load;
+
+use std::sync::Arc;
+
+use self::live::Live;
+use self::load::Load;
+use crate::args::{CallArgs, Common};
+use crate::channel;
+use crate::event::Tracer;
+use crate::failure::Failure;
+use crate::out::Out;
+use crate::run::block_on;
+
+pub(crate) fn run(args: &CallArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+    args.channel.dns.check()?;
+    block_on(common.runtime, |runtime| async move {
+        let channel = channel::build(&args.channel, Arc::clone(&runtime), Tracer)?;
+        let live = Live::new(out, runtime.now());
+        let load = Load {
+            args,
+            runtime,
+            channel,
+        };
+        load.run(live).await.print(out)
+    })
+}
