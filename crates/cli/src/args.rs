@@ -219,9 +219,10 @@ fn millis(text: &str) -> Result<f64, String> {
     let number: f64 = text
         .parse()
         .map_err(|_| "a number of milliseconds is wanted".to_owned())?;
-    match (0.0..=86_400_000.0).contains(&number) {
-        true => Ok(number),
-        false => Err("a number of milliseconds from 0 to a day is wanted".to_owned()),
+    if (0.0..=86_400_000.0).contains(&number) {
+        Ok(number)
+    } else {
+        Err("a number of milliseconds from 0 to a day is wanted".to_owned())
     }
 }
 
@@ -229,8 +230,9 @@ fn rate(text: &str) -> Result<f64, String> {
     let number: f64 = text
         .parse()
         .map_err(|_| "a number of calls a second is wanted".to_owned())?;
-    match (0.001..=1e6).contains(&number) {
-        true => Ok(number),
-        false => Err("a number from 0.001 to 1000000 is wanted".to_owned()),
+    if (0.001..=1e6).contains(&number) {
+        Ok(number)
+    } else {
+        Err("a number from 0.001 to 1000000 is wanted".to_owned())
     }
 }

@@ -197,9 +197,10 @@ fn message(error: &trunkline_connect::ConnectError) -> String {
             .untried()
             .map(|address| format!("{address}: not tried")),
     );
-    match parts.is_empty() {
-        true => error.to_string(),
-        false => format!("nothing connected: {}", parts.join("; ")),
+    if parts.is_empty() {
+        error.to_string()
+    } else {
+        format!("nothing connected: {}", parts.join("; "))
     }
 }
 

@@ -126,8 +126,9 @@ fn complain(line: &str) {
 }
 
 fn paint(color: bool, style: Style, words: &str) -> String {
-    match color {
-        true => format!("\x1b[{}m{words}\x1b[0m", style.code()),
-        false => words.to_owned(),
+    if color {
+        format!("\x1b[{}m{words}\x1b[0m", style.code())
+    } else {
+        words.to_owned()
     }
 }
