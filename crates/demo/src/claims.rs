@@ -8,13 +8,13 @@ pub(crate) struct Claims(Vec<Claim>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     pub(crate) text: &'static str,
-    pub(crate) verdict: Verdict,
+    pub(crate) result: ClaimResult,
     /// The figures, as the backends counted them.
     pub(crate) evidence: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ClaimResult {
     Held,
     Failed,
     /// It could not be put to the test here.
@@ -23,19 +23,23 @@ pub(crate) enum Verdict {
 
 impl Claims {
     pub(crate) fn judge(&mut self, text: &'static str, held: bool, evidence: String) -> &Claim {
-        let verdict = if held { Verdict::Held } else { Verdict::Failed };
-        self.push(text, verdict, evidence)
+        let result = if held {
+            ClaimResult::Held
+        } else {
+            ClaimResult::Failed
+        };
+        self.push(text, result, evidence)
     }
 
     pub(crate) fn skip(&mut self, text: &'static str, why: &str) -> &Claim {
-        self.push(text, Verdict::Skipped, why.to_owned())
+        self.push(text, ClaimResult::Skipped, why.to_owned())
     }
 
-    fn push(&mut self, text: &'static str, verdict: Verdict, evidence: String) -> &Claim {
+    fn push(&mut self, text: &'static str, result: ClaimResult, evidence: String) -> &Claim {
         let at = self.0.len();
         self.0.push(Claim {
             text,
-            verdict,
+            result,
             evidence,
         });
         &self.0[at]
@@ -47,13 +51,10 @@ impl Claims {
 
     /// Whether there were claims and none failed.
     pub(crate) fn hold(&self) -> bool {
-        !self.0.is_empty() && self.count(Verdict::Failed) == 0
+        !self.0.is_empty() && self.count(ClaimResult::Failed) == 0
     }
 
-    pub(crate) fn count(&self, verdict: Verdict) -> usize {
-        self.0
-            .iter()
-            .filter(|claim| claim.verdict == verdict)
-            .count()
+    pub(crate) fn count(&self, result: ClaimResult) -> usize {
+        self.0.iter().filter(|claim| claim.result == result).count()
     }
 }

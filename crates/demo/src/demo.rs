@@ -13,7 +13,7 @@ use crate::client;
 use crate::fleet::{Fleet, Member};
 use crate::interrupt;
 use crate::screen::Screen;
-use crate::stage::{LIMIT, Lost, Stage, Stop};
+use crate::stage::{LIMIT, LostCalls, Stage, Stop};
 use crate::zone::{TTL_SECS, Zone};
 
 /// Calls a second.
@@ -76,7 +76,7 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
         load,
         screen,
         claims: Claims::default(),
-        lost: Lost::default(),
+        lost: LostCalls::default(),
     };
     three_share(&mut stage)?;
     two_come(&mut stage)?;
@@ -99,9 +99,10 @@ fn explain(sabotage: Sabotage) -> &'static str {
 fn add(fleet: &mut Fleet, zone: &mut Zone, screen: &mut Screen, name: &str) -> io::Result<()> {
     let backend = fleet.start(name)?;
     zone.add(name, backend.port(), backend.has_ipv6());
-    let families = match backend.has_ipv6() {
-        true => "127.0.0.1 and ::1",
-        false => "127.0.0.1 (there is no ::1 here)",
+    let families = if backend.has_ipv6() {
+        "127.0.0.1 and ::1"
+    } else {
+        "127.0.0.1 (there is no ::1 here)"
     };
     screen.say(&format!(
         "backend {name}: process {}, {families}, port {}",
@@ -277,7 +278,7 @@ fn none_failed(stage: &mut Stage, text: &'static str) -> Result<(), Stop> {
     stage.settle()?;
     let outcome = stage.load.outcome();
     let (_, answers) = totals(&stage.fleet);
-    let lost = Lost {
+    let lost = LostCalls {
         unanswered: outcome.made.saturating_sub(answers),
         failed: outcome.failed(),
     };

@@ -21,14 +21,14 @@ pub(crate) struct Fleet {
 #[derive(Debug)]
 pub(crate) struct Member {
     backend: Backend,
-    pub(crate) state: State,
+    pub(crate) state: BackendState,
     pub(crate) counters: Counters,
     /// When how many calls had been answered, over the last moments.
     answers: VecDeque<(Instant, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum BackendState {
     Serving,
     SilentOnIpv6,
     Stopping,
@@ -52,7 +52,7 @@ impl Fleet {
         let at = self.members.len();
         self.members.push(Member {
             backend: Backend::start(&Program::ThisProgram, &options)?,
-            state: State::Serving,
+            state: BackendState::Serving,
             counters: Counters::default(),
             answers: VecDeque::new(),
         });
@@ -100,15 +100,15 @@ impl Fleet {
     pub(crate) fn sigterm(&mut self, name: &str) -> io::Result<()> {
         let member = self.get_mut(name)?;
         member.backend.sigterm()?;
-        member.state = State::Stopping;
+        member.state = BackendState::Stopping;
         Ok(())
     }
 
     pub(crate) fn sigterm_all(&mut self) -> io::Result<()> {
         for member in &mut self.members {
-            if !matches!(member.state, State::Ended(_)) {
+            if !matches!(member.state, BackendState::Ended(_)) {
                 member.backend.sigterm()?;
-                member.state = State::Stopping;
+                member.state = BackendState::Stopping;
             }
         }
         Ok(())
@@ -117,25 +117,25 @@ impl Fleet {
     pub(crate) fn silence_ipv6(&mut self, name: &str) -> io::Result<()> {
         let member = self.get_mut(name)?;
         member.backend.ipv6_silent()?;
-        member.state = State::SilentOnIpv6;
+        member.state = BackendState::SilentOnIpv6;
         Ok(())
     }
 }
 
 impl Member {
     fn refresh(&mut self, now: Instant) -> io::Result<()> {
-        if let State::Ended(_) = self.state {
+        if let BackendState::Ended(_) = self.state {
             return Ok(());
         }
         self.counters = self.backend.stats()?;
         if let Some(exit) = self.backend.exit()? {
             self.counters = exit.counters.unwrap_or(self.counters);
-            if self.state != State::Stopping {
+            if self.state != BackendState::Stopping {
                 let name = self.name();
                 let text = format!("backend {name} ended by itself: {}", exit.status);
                 return Err(io::Error::other(text));
             }
-            self.state = State::Ended(exit);
+            self.state = BackendState::Ended(exit);
         }
         self.answers.push_back((now, self.answers()));
         while let Some(&(at, _)) = self.answers.get(1)
@@ -174,7 +174,7 @@ impl Member {
     /// How it ended, if it has.
     pub(crate) fn exit(&self) -> Option<Exit> {
         match self.state {
-            State::Ended(exit) => Some(exit),
+            BackendState::Ended(exit) => Some(exit),
             _ => None,
         }
     }
@@ -182,7 +182,7 @@ impl Member {
     /// Calls that it answered a second, of late.
     pub(crate) fn rate(&self) -> f64 {
         match (self.answers.front(), self.answers.back(), self.state) {
-            (_, _, State::Ended(_)) => 0.0,
+            (_, _, BackendState::Ended(_)) => 0.0,
             (Some(&(from, before)), Some(&(to, after)), _) if to > from => {
                 (after - before) as f64 / (to - from).as_secs_f64()
             }

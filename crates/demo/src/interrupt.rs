@@ -28,9 +28,10 @@ pub(crate) fn listen(handle: &tokio::runtime::Handle) -> io::Result<Receiver<()>
 async fn any(signals: &mut [Signal]) {
     std::future::poll_fn(|cx| {
         let mut polled = signals.iter_mut().map(|signal| signal.poll_recv(cx));
-        match polled.any(|polled| polled.is_ready()) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
+        if polled.any(|polled| polled.is_ready()) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
         }
     })
     .await;

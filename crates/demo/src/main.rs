@@ -1,17 +1,26 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+// From the ground up: a module uses those above it alone.
 mod args;
 mod claims;
-mod client;
-mod demo;
-mod fleet;
 mod interrupt;
 mod paint;
-mod screen;
-mod stage;
-mod table;
+
+// What the demo starts: backend processes, a DNS server, a client.
+mod client;
+mod fleet;
 mod zone;
+
+// What the user sees.
+mod table;
+
+mod screen;
+
+// What runs it all, step by step.
+mod stage;
+
+mod demo;
 
 use std::process::ExitCode;
 

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
-use crate::claims::{Claim, Claims, Verdict};
+use crate::claims::{Claim, ClaimResult, Claims};
 use crate::paint::Paint;
 use crate::table::{self, Row};
 
@@ -60,9 +60,9 @@ impl Screen {
         for claim in claims.all() {
             self.claim(claim)?;
         }
-        let held = claims.count(Verdict::Held);
-        let failed = claims.count(Verdict::Failed);
-        let skipped = claims.count(Verdict::Skipped);
+        let held = claims.count(ClaimResult::Held);
+        let failed = claims.count(ClaimResult::Failed);
+        let skipped = claims.count(ClaimResult::Skipped);
         let count = format!(
             "{held} claims held, {failed} failed, {skipped} skipped, in {:.1} s",
             took.as_secs_f64()
@@ -76,13 +76,13 @@ impl Screen {
     }
 
     fn claim_line(&self, claim: &Claim) -> String {
-        let mark = match (claim.verdict, self.live) {
-            (Verdict::Held, true) => self.paint.green("✓"),
-            (Verdict::Held, false) => "ok     ".to_owned(),
-            (Verdict::Failed, true) => self.paint.red("✗"),
-            (Verdict::Failed, false) => "FAILED ".to_owned(),
-            (Verdict::Skipped, true) => self.paint.yellow("-"),
-            (Verdict::Skipped, false) => "skipped".to_owned(),
+        let mark = match (claim.result, self.live) {
+            (ClaimResult::Held, true) => self.paint.green("✓"),
+            (ClaimResult::Held, false) => "ok     ".to_owned(),
+            (ClaimResult::Failed, true) => self.paint.red("✗"),
+            (ClaimResult::Failed, false) => "FAILED ".to_owned(),
+            (ClaimResult::Skipped, true) => self.paint.yellow("-"),
+            (ClaimResult::Skipped, false) => "skipped".to_owned(),
         };
         let evidence = self.paint.dim(&claim.evidence);
         format!("  {mark} {}: {evidence}", claim.text)

@@ -45,12 +45,12 @@ pub(crate) struct Stage {
     pub(crate) screen: Screen,
     pub(crate) claims: Claims,
     /// What was lost when that was judged last.
-    pub(crate) lost: Lost,
+    pub(crate) lost: LostCalls,
 }
 
 /// Calls without an answer, when none is in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Lost {
+pub(crate) struct LostCalls {
     /// Made by the client, and not answered by a backend.
     pub(crate) unanswered: u64,
     /// Failed, as the client sees it.

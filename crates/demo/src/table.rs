@@ -2,7 +2,7 @@
 
 use trunkline_testkit::backend::Family;
 
-use crate::fleet::{Fleet, Member, State};
+use crate::fleet::{BackendState, Fleet, Member};
 use crate::zone::Zone;
 
 /// One backend.
@@ -37,10 +37,10 @@ fn row(member: &Member, in_dns: bool) -> Row {
         (true, true) => "both",
     };
     let state = match member.state {
-        State::Serving => "serving".to_owned(),
-        State::SilentOnIpv6 => "silent on IPv6".to_owned(),
-        State::Stopping => "stopping".to_owned(),
-        State::Ended(exit) => format!("ended, {}", exit.status),
+        BackendState::Serving => "serving".to_owned(),
+        BackendState::SilentOnIpv6 => "silent on IPv6".to_owned(),
+        BackendState::Stopping => "stopping".to_owned(),
+        BackendState::Ended(exit) => format!("ended, {}", exit.status),
     };
     Row {
         name: member.name().to_owned(),
