@@ -1,4 +1,4 @@
-//! `trunkline call`.
+//! Tests of `trunkline call`.
 
 use std::net::TcpListener;
 
@@ -11,7 +11,7 @@ pub(crate) fn backend(name: &str) -> Backend {
     Backend::start(&Program::ThisTest("backend_process"), &Options::new(name)).expect("a backend")
 }
 
-/// Calls are counted by who answered.
+/// Calls are counted by the backend that answered.
 #[test]
 fn calls_are_shared() {
     let (a, b) = (backend("a"), backend("b"));
@@ -32,7 +32,7 @@ fn calls_are_shared() {
         (&json!(400), &json!(400))
     );
     assert_eq!(object["codes"], json!({ "OK": 400 }));
-    // The first calls may all go to whoever is connected first.
+    // The first calls may all go to the backend that is connected first.
     for backend in [a, b] {
         let share = object["backends"][backend.address_v4().to_string()].as_u64();
         assert!(share.is_some_and(|share| share > 100), "{object}");
@@ -44,7 +44,7 @@ fn calls_are_shared() {
     );
 }
 
-/// Without --count and --for there is one call.
+/// Without `--count` and `--for` the command makes one call.
 #[test]
 fn one_call() {
     let backend = backend("a");
@@ -55,7 +55,7 @@ fn one_call() {
     }
 }
 
-/// A service that the server does not know: its answer, and who gave it.
+/// For a service that the server does not know, the server's status and the backend are printed.
 #[test]
 fn an_unknown_service() {
     let backend = backend("a");
@@ -70,7 +70,7 @@ fn an_unknown_service() {
     );
 }
 
-/// A port that refuses: the address and the reason, grouped.
+/// Connection failures are grouped into one error that has the address and the reason.
 #[test]
 fn a_port_that_refuses() {
     let address = backend("gone").address_v4();
@@ -89,7 +89,7 @@ fn a_port_that_refuses() {
     );
 }
 
-/// What can never be used: status 2.
+/// A target or an option that can never work ends with status 2.
 #[test]
 fn unusable() {
     for args in [
@@ -105,10 +105,11 @@ fn unusable() {
     }
 }
 
-/// A deadline for all of it: the call that is under way when it passes fails, and none follows.
+/// `--timeout` is a deadline for the whole command: the call in flight fails at that time, and no
+/// further call is made.
 #[test]
 fn a_deadline_for_all_of_it() {
-    // It accepts, by its backlog, and says nothing.
+    // The system accepts connections into the backlog; nothing is ever sent on them.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let target = format!("ipv4:{}", silent.local_addr().expect("an address"));
     let (status, object) = object(&["call", &target, "--count", "3", "--timeout", "1"]);

@@ -1,10 +1,10 @@
-//! Running the command.
+//! Runs the command.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-/// What the command left.
+/// The output and the exit status of a run of the command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) status: i32,
@@ -12,13 +12,13 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// Runs the command with these arguments, without colours.
+/// Runs the command with these arguments. The output has no colours, as it goes to a pipe.
 pub(crate) fn trunkline(args: &[&str]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
         .args(args)
         .env_remove("NO_COLOR")
         .output()
-        .expect("the command");
+        .expect("the command runs");
     Ran {
         status: output.status.code().expect("an exit status"),
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),
@@ -26,7 +26,7 @@ pub(crate) fn trunkline(args: &[&str]) -> Ran {
     }
 }
 
-/// Runs the command with `--json`; the exit status, and the objects that it printed.
+/// Runs the command with `--json`. Returns the exit status and the printed objects.
 pub(crate) fn json(args: &[&str]) -> (i32, Vec<Value>) {
     let ran = trunkline(&[args, &["--json"]].concat());
     let lines = ran.stdout.lines();
@@ -36,7 +36,7 @@ pub(crate) fn json(args: &[&str]) -> (i32, Vec<Value>) {
     (ran.status, objects)
 }
 
-/// The one object that was printed.
+/// Runs the command with `--json`. Returns the exit status and the one printed object.
 pub(crate) fn object(args: &[&str]) -> (i32, Value) {
     let (status, mut objects) = json(args);
     assert_eq!(objects.len(), 1, "{objects:?}");

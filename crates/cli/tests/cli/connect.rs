@@ -1,4 +1,4 @@
-//! `trunkline connect`.
+//! Tests of `trunkline connect`.
 
 use std::fs;
 use std::net::TcpListener;
@@ -14,12 +14,12 @@ fn listener() -> (TcpListener, String) {
     (listener, address)
 }
 
-/// A port where nobody listens.
+/// Returns an address where nothing listens.
 fn closed() -> String {
     listener().1
 }
 
-/// The attempts in the order of their start, and who won.
+/// The attempts are printed in the order of their start, with the winner.
 #[test]
 fn a_refused_address_and_a_good_one() {
     let (_listener, good) = listener();
@@ -42,7 +42,7 @@ fn a_refused_address_and_a_good_one() {
     );
 }
 
-/// Nothing connected: status 1, each address named with how it failed.
+/// When no attempt connects, the status is 1, and the message has each address and how it failed.
 #[test]
 fn nothing_connects() {
     let (one, two) = (closed(), closed());
@@ -56,7 +56,7 @@ fn nothing_connects() {
     assert!(message.contains("refused"), "{message}");
 }
 
-/// A delay out of range is clamped, with a warning.
+/// An attempt delay that is out of range is clamped, with a warning.
 #[test]
 fn a_delay_out_of_range() {
     let (_listener, good) = listener();
@@ -68,7 +68,7 @@ fn a_delay_out_of_range() {
     assert!(message.contains("100 ms"), "{message}");
 }
 
-/// A host is looked up; a text that is neither is refused.
+/// A host is looked up; a text that is neither a host nor a list of addresses is an error.
 #[test]
 fn hosts() {
     let (_listener, good) = listener();
@@ -79,7 +79,7 @@ fn hosts() {
     }
 }
 
-/// A path of our own for a file that a test makes; nothing is there.
+/// Returns a path for a file that a test creates. The file does not exist yet.
 fn path(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     // An earlier run may have left it.
@@ -87,9 +87,8 @@ fn path(name: &str) -> PathBuf {
     path
 }
 
-/// A reader of XML that is strict about what it knows: every tag is closed in its order, every
-/// attribute quoted, every `&` an entity. Gives the elements by name with their attributes, and all
-/// text.
+/// Parses XML, and panics unless every tag is closed in order, every attribute is quoted, and every
+/// `&` begins an entity. Returns the elements (name and attributes) and the texts.
 fn parse(xml: &str) -> (Vec<(String, String)>, Vec<String>) {
     let (mut elements, mut texts, mut open) = (Vec::new(), Vec::new(), Vec::new());
     let mut rest = xml;
@@ -143,7 +142,7 @@ fn check_text(text: &str) {
     }
 }
 
-/// The number that an attribute has.
+/// Returns the value of an attribute that is a number.
 fn number(attributes: &str, key: &str) -> f64 {
     let (_, value) = attributes.split_once(&format!(" {key}=\"")).expect(key);
     value
@@ -154,8 +153,8 @@ fn number(attributes: &str, key: &str) -> f64 {
         .expect(key)
 }
 
-/// The picture is well-formed and refers to nothing outside; it has one bar for each attempt, inside
-/// the picture and in the order of the starts, each address and outcome as a label, and an axis.
+/// The picture is well-formed XML and refers to nothing outside. It has a bar for each attempt, in
+/// the order of the starts and within the picture, a label for each address and outcome, and an axis.
 #[test]
 fn a_picture() {
     let (_listener, good) = listener();
@@ -198,7 +197,7 @@ fn a_picture() {
     assert!((2..=10).contains(&marks), "{marks} marks: {xml}");
 }
 
-/// A race that nobody won is drawn as well: that is when one looks.
+/// A race without a winner is drawn too: that is when a user needs the picture.
 #[test]
 fn a_picture_of_a_failure() {
     let file = path("failed.svg");
@@ -213,7 +212,7 @@ fn a_picture_of_a_failure() {
     );
 }
 
-/// A file that cannot be written is named; the race is told all the same.
+/// A picture that cannot be written is an error with the file's name; the race is printed all the same.
 #[test]
 fn a_picture_that_cannot_be_written() {
     let (_listener, good) = listener();
@@ -233,9 +232,9 @@ fn a_picture_that_cannot_be_written() {
     );
 }
 
-/// Addresses that were never tried are shown too: on the terminal and in the picture.
+/// Addresses that were never tried are shown too, as text and in the picture.
 #[test]
-fn a_race_that_has_no_time() {
+fn addresses_that_were_never_tried() {
     let (one, two) = (closed(), closed());
     let file = path("untried.svg");
     let name = file.to_str().expect("text");

@@ -1,5 +1,6 @@
-//! `trunkline resolve` among servers that lie, fail, are silent, or are not there: the answer is
-//! correct, comes without a wait that nobody needs, and an error says who did what.
+//! Tests of `trunkline resolve` with DNS servers that forge answers, fail, are silent, or do not
+//! exist. The answer is correct and comes without an unnecessary wait; an error names each server
+//! and what it did.
 
 mod answers;
 mod datagrams;
@@ -16,31 +17,38 @@ use trunkline_testkit::dns::{Data, DnsServer, Query, Record, Reply, Script, Type
 
 use crate::command::object;
 
-/// What an honest server has for each name.
+/// The IPv4 address that an honest server has for every name.
 const V4: [u8; 4] = [192, 0, 2, 1];
+/// The IPv6 address that an honest server has for every name.
 const V6: &str = "2001:db8::1";
-/// The same, as the command prints it.
+/// Both addresses, as the command prints them.
 const BOTH: [&str; 2] = ["192.0.2.1:1", "[2001:db8::1]:1"];
-/// What nobody should be told.
+/// An address that is only in forged records, and must not be printed.
 const EVIL: [u8; 4] = [6, 6, 6, 6];
 
-/// What a server makes of a query.
-type Made<T> = fn(&Query) -> T;
+/// Makes a `T` from a query.
+type FromQuery<T> = fn(&Query) -> T;
 
-/// What the command said about `dns:///NAME:1`.
+/// The exit status and the object that the command printed.
 #[derive(Debug)]
-struct Told {
+struct CommandResult {
     status: i32,
     object: Value,
 }
 
-/// Resolves `name` with these servers, these further lines of a `resolv.conf`, and no hosts.
-fn resolve(servers: &[SocketAddr], lines: &str, name: &str) -> Told {
+/// Resolves `dns:///NAME:1` with these servers, further lines for `resolv.conf`, and no hosts.
+fn resolve(servers: &[SocketAddr], lines: &str, name: &str) -> CommandResult {
     resolve_target(servers, lines, "", &[&format!("dns:///{name}:1")])
 }
 
-/// The same, with a hosts file and arguments of one's own.
-fn resolve_target(servers: &[SocketAddr], lines: &str, hosts: &str, args: &[&str]) -> Told {
+/// Runs `trunkline resolve` with these servers, further lines for `resolv.conf`, the text of a hosts
+/// file, and arguments.
+fn resolve_target(
+    servers: &[SocketAddr],
+    lines: &str,
+    hosts: &str,
+    args: &[&str],
+) -> CommandResult {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let folder = format!(
         "trunkline-hostile-{}-{}",
@@ -54,11 +62,11 @@ fn resolve_target(servers: &[SocketAddr], lines: &str, hosts: &str, args: &[&str
         .map(|server| format!("nameserver {server}\n"));
     let conf = write(&folder, "resolv.conf", &(named.collect::<String>() + lines));
     let hosts = write(&folder, "hosts", hosts);
-    // The order of the servers, so that what is printed does not depend on this machine's routes.
+    // `--no-sort`, so that the order of the addresses does not depend on this machine's routes.
     let common = ["--no-sort", "--resolv-conf", &conf, "--hosts", &hosts];
     let (status, object) = object(&[&["resolve"], args, &common].concat());
     std::fs::remove_dir_all(&folder).expect("a clean end");
-    Told { status, object }
+    CommandResult { status, object }
 }
 
 fn write(folder: &std::path::Path, name: &str, text: &str) -> String {
@@ -67,8 +75,8 @@ fn write(folder: &std::path::Path, name: &str, text: &str) -> String {
     path.to_str().expect("UTF-8").to_owned()
 }
 
-impl Told {
-    /// The addresses, in order.
+impl CommandResult {
+    /// Returns the first address of each endpoint, in order.
     fn addresses(&self) -> Vec<&str> {
         let endpoints = self.object["endpoints"].as_array();
         let endpoints = endpoints.map_or(&[][..], Vec::as_slice);
@@ -76,12 +84,12 @@ impl Told {
         addresses.filter_map(Value::as_str).collect()
     }
 
-    /// The kind of the error; empty where there is none.
+    /// Returns the kind of the error; empty without an error.
     fn kind(&self) -> &str {
         self.object["error"]["kind"].as_str().unwrap_or_default()
     }
 
-    /// What the servers did with the questions of one type, in order.
+    /// Returns the outcomes of the queries for one record type, in order.
     fn outcomes(&self, record_type: &str) -> Vec<&str> {
         let servers = self.object["error"]["servers"].as_array();
         let servers = servers.map_or(&[][..], Vec::as_slice).iter();
@@ -95,7 +103,7 @@ impl Told {
         self.object["partial"] == true
     }
 
-    /// These addresses and nothing missing.
+    /// Asserts success with these addresses, and that the answer is not partial.
     #[track_caller]
     fn expect(&self, what: &str, addresses: &[&str]) {
         assert_eq!(self.status, 0, "{what}: {self:?}");
@@ -103,7 +111,7 @@ impl Told {
         assert!(!self.is_partial(), "{what}: {self:?}");
     }
 
-    /// An error of this kind, which the servers caused with these outcomes for A.
+    /// Asserts an error of this kind, with these outcomes of the queries for A.
     #[track_caller]
     fn expect_error(&self, what: &str, kind: &str, outcomes: &[&str]) {
         assert_eq!((self.status, self.kind()), (1, kind), "{what}: {self:?}");
@@ -111,23 +119,23 @@ impl Told {
     }
 }
 
-/// A server that does the same with every question.
+/// Starts a server that gives the same reply to every query.
 fn server(reply: Reply) -> DnsServer {
     let server = DnsServer::start().expect("a DNS server");
     server.set_default(reply);
     server
 }
 
-/// A server that answers every question for an address.
+/// Starts a server that answers every query for an address.
 fn honest() -> DnsServer {
-    server(telling(|query| vec![truth(query)]))
+    server(replying(|query| vec![truth(query)]))
 }
 
-fn telling(forge: impl Fn(&Query) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Reply {
+fn replying(forge: impl Fn(&Query) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Reply {
     Reply::forged(forge)
 }
 
-/// The message of an honest server.
+/// Returns the reply of an honest server.
 fn truth(query: &Query) -> Vec<u8> {
     let v6: Data = Data::Aaaa(V6.parse().expect("an address"));
     let data = match query.record_type {
@@ -138,12 +146,12 @@ fn truth(query: &Query) -> Vec<u8> {
     message(query, &Reply::data(60, data))
 }
 
-/// A message that would be an answer, and a lie.
+/// Returns a reply that answers the query with a forged address.
 fn lie(query: &Query) -> Vec<u8> {
     message(query, &Reply::data(60, [evil(query.record_type)]))
 }
 
-/// An address of the liar's.
+/// Returns the data of a forged address record.
 fn evil(record_type: Type) -> Data {
     match record_type {
         Type::AAAA => Data::Aaaa("2001:db8::6666".parse().expect("an address")),
@@ -151,12 +159,12 @@ fn evil(record_type: Type) -> Data {
     }
 }
 
-/// A record of the liar's, owned by the name that was asked for.
+/// Returns a forged address record whose owner is the name asked.
 fn evil_record(query: &Query) -> Record {
     Record::new(evil(query.record_type))
 }
 
-/// The message that a server makes of this reply.
+/// Returns the bytes with which a server sends this reply.
 fn message(query: &Query, reply: &Reply) -> Vec<u8> {
     let mut script = Script::default();
     script.set_default(reply.clone());
@@ -165,8 +173,8 @@ fn message(query: &Query, reply: &Reply) -> Vec<u8> {
     messages.pop().expect("a message")
 }
 
-/// With these octets at this offset.
-fn patched(mut message: Vec<u8>, at: usize, octets: &[u8]) -> Vec<u8> {
-    message[at..at + octets.len()].copy_from_slice(octets);
+/// Replaces the bytes from the offset `at` on.
+fn patched(mut message: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
+    message[at..at + bytes.len()].copy_from_slice(bytes);
     message
 }

@@ -1,4 +1,4 @@
-//! The command as scripts and people use it.
+//! Tests of the command, run as scripts and people run it.
 
 mod call;
 mod command;
@@ -8,7 +8,7 @@ mod resolve;
 mod target;
 mod watch;
 
-/// Not a test of its own: the backends of the others are this binary, run with just this test.
+/// Serves as a backend when another test starts this binary as one; otherwise does nothing.
 #[test]
 fn backend_process() {
     trunkline_testkit::backend::serve_if_asked();

@@ -1,4 +1,4 @@
-//! `trunkline resolve`.
+//! Tests of `trunkline resolve`.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,7 +13,7 @@ fn server() -> DnsServer {
     DnsServer::start().expect("a DNS server")
 }
 
-/// Both families, in the order that a policy gets them, with what remains of the shortest TTL.
+/// The addresses of both families are printed, with the time that remains of the shortest TTL.
 #[test]
 fn both_families() {
     let server = server();
@@ -40,7 +40,7 @@ fn both_families() {
     assert!((20.0..=30.0).contains(&ttl), "{ttl}");
 }
 
-/// SRV names, each with its addresses, as one endpoint.
+/// Each host of an SRV record set is one endpoint, with its addresses and its weight.
 #[test]
 fn srv_endpoints() {
     let server = server();
@@ -70,9 +70,9 @@ fn srv_endpoints() {
     assert_eq!(object["endpoints"][0]["attributes"]["srv_weight"], 7);
 }
 
-/// Failures have a kind, the name, and each server with what it did.
+/// A failure has its kind, the name, and each server asked.
 #[test]
-fn failures_tell_who_said_what() {
+fn failures_have_a_kind_a_name_and_servers() {
     let server = server();
     server.set_default(Reply::rcode(Rcode::SERVFAIL));
     server.set("gone.test", Type::A, Reply::nxdomain());
@@ -95,9 +95,10 @@ fn failures_tell_who_said_what() {
     }
 }
 
-/// A host of a service that could not be looked up is named, and what the servers did about it.
+/// When one host of a service cannot be looked up, the answer is partial, and the host and the
+/// outcome of its queries are printed.
 #[test]
-fn a_service_tells_which_host_is_missing() {
+fn a_missing_host_of_a_service_is_named() {
     let server = server();
     let service = "_grpc._tcp.a.test";
     let srv = |port, target: &str| Data::Srv {
@@ -125,9 +126,9 @@ fn a_service_tells_which_host_is_missing() {
     );
 }
 
-/// People read what each server did once, on a line of its own.
+/// For people, the outcome of each query is printed once, on a line of its own.
 #[test]
-fn failures_are_told_once() {
+fn each_outcome_is_printed_once() {
     let server = server();
     server.set_default(Reply::rcode(Rcode::SERVFAIL));
     let ran = trunkline(&["resolve", &format!("dns://{}/a.test.", server.address())]);
@@ -138,7 +139,7 @@ fn failures_are_told_once() {
     assert_eq!(asked, server.total(), "{ran:?}");
 }
 
-/// A target or a name that can never be looked up: status 2.
+/// A target or a name that can never be looked up ends with status 2.
 #[test]
 fn invalid_targets_and_names() {
     let (status, object) = object(&["resolve", "dns://x:1"]);
@@ -154,7 +155,7 @@ fn invalid_targets_and_names() {
     );
 }
 
-/// One object each time, from one client.
+/// `--repeat` prints one object per resolution.
 #[test]
 fn repeated() {
     let server = server();
@@ -164,7 +165,7 @@ fn repeated() {
     assert_eq!((status, objects.len()), (0, 3));
 }
 
-/// A literal needs nobody; every runtime that is built in does it.
+/// An address literal needs no DNS server, on each runtime.
 #[test]
 fn a_literal_on_each_runtime() {
     for runtime in ["async-std", "smol", "tokio"] {
@@ -178,9 +179,9 @@ fn a_literal_on_each_runtime() {
     }
 }
 
-/// Files that replace the system's are read, and one that is not there is no silent nothing.
+/// `--hosts` replaces the system's hosts file, and a file that does not exist is an error.
 #[test]
-fn files_of_ones_own() {
+fn the_hosts_file_can_be_replaced() {
     let folder = std::env::temp_dir().join(format!("trunkline-cli-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
     let hosts = folder.join("hosts");
@@ -196,7 +197,7 @@ fn files_of_ones_own() {
     assert_eq!(trunkline(&["resolve", "x", "--hosts", hosts]).status, 2);
 }
 
-/// What can be read but once, such as a pipe, is read once.
+/// A file that can be read only once, such as a pipe, works.
 #[test]
 fn files_may_be_pipes() {
     let mut child = Command::new(env!("CARGO_BIN_EXE_trunkline"))
@@ -213,7 +214,7 @@ fn files_may_be_pipes() {
     assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
 }
 
-/// Whoever writes into a pipe with a name writes for one reader.
+/// A named pipe works, whose writer writes for one reader only.
 #[cfg(target_os = "linux")]
 #[test]
 fn files_may_be_pipes_with_names() {
@@ -230,11 +231,16 @@ fn files_may_be_pipes_with_names() {
     assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
 }
 
-/// Output that cannot be written is a failure, and no panic.
+/// Output that cannot be written is an error, not a panic. Log lines that cannot be written are ignored.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_full_disk_is_told() {
-    let full = || File::options().write(true).open("/dev/full").expect("it");
+fn a_full_disk_is_reported() {
+    let full = || {
+        File::options()
+            .write(true)
+            .open("/dev/full")
+            .expect("/dev/full")
+    };
     let run = |target: &str, stdout: Stdio, stderr: Stdio| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
         let command = command

@@ -1,10 +1,10 @@
-//! `trunkline target`.
+//! Tests of `trunkline target`.
 
 use serde_json::{Value, json};
 
 use crate::command::{object, trunkline};
 
-/// Every part is there; a field that does not apply is null, an empty text is "".
+/// Every part of the target is printed; a field that does not apply is null.
 #[test]
 fn a_target_is_taken_apart() {
     let (status, object) = object(&["target", "dns://localhost:1053/orders%2Eprod:5000?a=b#c"]);
@@ -29,7 +29,7 @@ fn a_target_is_taken_apart() {
     }
 }
 
-/// The parts that only some targets have.
+/// `opaque` and `userinfo` have values only for the targets that have these parts.
 #[test]
 fn parts_that_are_rare() {
     let (_, plain) = object(&["target", "dns:orders:5000"]);
@@ -41,7 +41,7 @@ fn parts_that_are_rare() {
     assert_eq!(with_user["authority"], "localhost");
 }
 
-/// Each scheme has its typed view.
+/// Each scheme has its typed view, under the name of the scheme.
 #[test]
 fn typed_views() {
     let check = |target: &str, field: &str, expected: Value| {
@@ -65,7 +65,7 @@ fn typed_views() {
     check("xds://a/b", "xds", json!({ "authority": "a", "name": "b" }));
 }
 
-/// A scheme can be registered, and the default scheme chosen.
+/// `--scheme` registers a scheme, and `--default-scheme` sets the default scheme.
 #[test]
 fn schemes_can_be_registered() {
     let (_, object) = object(&["target", "etcd:x", "--scheme", "etcd"]);
@@ -77,7 +77,7 @@ fn schemes_can_be_registered() {
     assert_eq!(object["canonical"], "passthrough:///x");
 }
 
-/// What cannot be used ends with status 2, and says what, where, and what may be meant.
+/// An invalid target ends with status 2; the error has its kind, its place and a suggestion.
 #[test]
 fn a_bad_target_is_explained() {
     let (status, object) = object(&["target", "dns://my-svc:5000"]);
@@ -95,7 +95,7 @@ fn a_bad_target_is_explained() {
     );
 }
 
-/// What people type and what is meant: the suggestion is there, and is itself a target.
+/// For common slips, the suggestion is the target that was meant, and is itself valid.
 #[test]
 fn slips_have_suggestions() {
     let check = |slip: &str, expected: &str| {
@@ -123,7 +123,7 @@ fn slips_have_suggestions() {
     check("localhost;80", "localhost:80");
 }
 
-/// What is probably a slip works, with a warning.
+/// A valid target that is probably a slip works, with a warning.
 #[test]
 fn a_slip_is_a_warning() {
     let (status, object) = object(&["target", "dns:/x"]);
@@ -131,7 +131,7 @@ fn a_slip_is_a_warning() {
     assert_eq!(object["warnings"][0]["suggestion"], "dns:///x");
 }
 
-/// A command line that cannot be used ends with status 2.
+/// An invalid command line ends with status 2.
 #[test]
 fn a_bad_command_line() {
     assert_eq!(trunkline(&["target"]).status, 2);

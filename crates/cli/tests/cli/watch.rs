@@ -1,11 +1,11 @@
-//! `trunkline watch`.
+//! Tests of `trunkline watch`.
 
 use serde_json::json;
 
 use crate::call::backend;
 use crate::command::json;
 
-/// Endpoints, config, states and subchannels, as they come.
+/// Endpoints, channel states and subchannel states are printed as they change, in order of time.
 #[test]
 fn a_channel_that_becomes_ready() {
     let backend = backend("a");
@@ -32,7 +32,7 @@ fn a_channel_that_becomes_ready() {
     assert!(times.is_sorted(), "{times:?}");
 }
 
-/// A name that cannot be resolved.
+/// A name that does not exist is an event with the kind of the error.
 #[test]
 fn a_resolver_error() {
     let (status, events) = json(&["watch", "dns:///x.invalid", "--for", "0.5"]);

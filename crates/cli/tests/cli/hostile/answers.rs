@@ -1,10 +1,11 @@
-//! Sections 2.24 to 2.31: what is believed of an answer that came from whom it should.
+//! Replies that match the query: which of their records are used.
 
 use serde_json::json;
 use trunkline_testkit::dns::{Data, Rcode, Record, Reply, Type};
 
 use super::{
-    BOTH, Made, V4, evil_record, honest, message, resolve, resolve_target, server, telling, truth,
+    BOTH, FromQuery, V4, evil_record, honest, message, replying, resolve, resolve_target, server,
+    truth,
 };
 
 fn cname(owner: &str, target: &str) -> Record {
@@ -15,7 +16,7 @@ fn address(owner: &str) -> Record {
     Record::new(Data::A(V4.into())).owned_by(owner)
 }
 
-/// `length` CNAME records from `a.test`, and the address at their end.
+/// Returns a chain of `length` CNAME records from `a.test`, and the address at its end.
 fn chain(length: usize) -> Vec<Record> {
     let name = |at: usize| match at {
         0 => "a.test".to_owned(),
@@ -28,8 +29,8 @@ fn chain(length: usize) -> Vec<Record> {
     records
 }
 
-/// The chain is followed in the message, in whatever order it is, up to 16; nothing of it is asked
-/// for.
+/// A CNAME chain of up to 16 records is followed within the message, in any order of the records,
+/// without further queries.
 #[test]
 fn chains_are_followed_in_the_message() {
     let reversed = |mut records: Vec<Record>| {
@@ -56,57 +57,58 @@ fn chains_are_followed_in_the_message() {
     for (what, records, fine) in cases {
         let server = server(Reply::no_data());
         server.set("a.test", Type::A, Reply::records(records));
-        let told = resolve(&[server.address()], "", "a.test");
-        match fine {
-            true => told.expect(what, &BOTH[..1]),
-            false => assert_eq!(
-                (told.status, told.kind()),
+        let result = resolve(&[server.address()], "", "a.test");
+        if fine {
+            result.expect(what, &BOTH[..1]);
+        } else {
+            assert_eq!(
+                (result.status, result.kind()),
                 (1, "no_data"),
-                "{what}: {told:?}"
-            ),
+                "{what}: {result:?}"
+            );
         }
         assert_eq!(server.total(), 2, "{what}");
     }
 }
 
-/// That a name does not exist is believed, whatever comes with it.
+/// NXDOMAIN means that the name does not exist, whatever records come with it.
 #[test]
 fn nxdomain_with_records_is_nxdomain() {
-    let cases: [(&str, Made<Vec<Record>>); 2] = [
+    let cases: [(&str, FromQuery<Vec<Record>>); 2] = [
         ("an address", |query| vec![evil_record(query)]),
         ("a chain", |_| vec![cname("a.test", "gone.test")]),
     ];
     for (what, records) in cases {
-        let server = server(telling(move |query| {
+        let server = server(replying(move |query| {
             let mut reply = Reply::rcode(Rcode::NXDOMAIN);
             reply.answers = records(query);
             vec![message(query, &reply)]
         }));
-        let told = resolve(&[server.address()], "", "a.test");
-        told.expect_error(what, "not_found", &["nxdomain"]);
+        let result = resolve(&[server.address()], "", "a.test");
+        result.expect_error(what, "not_found", &["nxdomain"]);
     }
 }
 
-/// An address has the length that it must have: else the server has failed, and the next is asked.
+/// An address of the wrong length is a failure of the server, and the next server is asked.
 #[test]
 fn addresses_of_another_length_are_the_servers_failure() {
     let other = honest();
     for length in [0, 3, 5, 15, 17] {
-        let bad = server(telling(move |query| {
+        let bad = server(replying(move |query| {
             let data = Data::Raw(query.record_type, vec![6; length]);
             vec![message(query, &Reply::data(60, [data]))]
         }));
-        let told = resolve(&[bad.address(), other.address()], "", "a.test");
-        told.expect("the other server's", &BOTH);
-        let told = resolve(&[bad.address()], "options attempts:1", "a.test");
-        told.expect_error("alone", "unavailable", &["malformed"]);
+        let result = resolve(&[bad.address(), other.address()], "", "a.test");
+        result.expect("the other server's", &BOTH);
+        let result = resolve(&[bad.address()], "options attempts:1", "a.test");
+        result.expect_error("alone", "unavailable", &["malformed"]);
     }
 }
 
-/// Records that nobody asked for may be as broken as they like.
+/// Malformed records of types that were not asked for are ignored.
 #[test]
 fn broken_records_of_other_types_are_passed_over() {
-    let server = server(telling(|query| {
+    let server = server(replying(|query| {
         let broken = [(257, 1), (65, 0), (64, 3), (46, 2), (48, 0), (65_280, 0)];
         let mut reply = Reply::default();
         let all = broken.map(|(code, length)| Data::Raw(Type(code), vec![0xff; length]));
@@ -122,7 +124,7 @@ fn broken_records_of_other_types_are_passed_over() {
     resolve(&[server.address()], "", "a.test").expect("one that is good", &BOTH);
 }
 
-/// The TTL is the least along the chain; with its top bit set it counts as 0.
+/// The TTL is the least of the chain; one with the top bit set counts as 0.
 #[test]
 fn the_least_ttl_counts() {
     for (cname_ttl, ttl, least) in [(9000, 60, 60), (30, 300, 30), (60, 1 << 31, 0), (0, 60, 0)] {
@@ -135,21 +137,21 @@ fn the_least_ttl_counts() {
                 .with_ttl(1),
         ];
         server.set("a.test", Type::A, Reply::records(chain));
-        let told = resolve(&[server.address()], "", "a.test");
-        told.expect("a chain", &BOTH[..1]);
-        let left = told.object["ttl_secs"].as_f64().expect("a TTL");
+        let result = resolve(&[server.address()], "", "a.test");
+        result.expect("a chain", &BOTH[..1]);
+        let left = result.object["ttl_secs"].as_f64().expect("a TTL");
         let least = f64::from(least);
-        assert!((least - 5.0..=least).contains(&left), "{told:?}");
+        assert!((least - 5.0..=least).contains(&left), "{result:?}");
     }
 }
 
-/// An address that is there twice is one endpoint.
+/// An address that occurs several times in a reply is one endpoint.
 #[test]
 fn doubled_addresses_are_one() {
-    let server = server(telling(|query| {
+    let server = server(replying(|query| {
         let one = truth(query);
         let data = one[query.question_end..].to_vec();
-        // The record of the honest answer, three times; EDNS behind it once.
+        // The record of the honest answer three times, then the OPT record once.
         let (record, opt) = data.split_at(data.len() - 11);
         let head = [&one[..6], &[0, 3], &one[8..query.question_end]].concat();
         vec![[&head[..], record, record, record, opt].concat()]
@@ -157,8 +159,8 @@ fn doubled_addresses_are_one() {
     resolve(&[server.address()], "", "a.test").expect("three of one", &BOTH);
 }
 
-/// A service that says it is not there is none; additional addresses are not believed; hostile
-/// targets harm nobody.
+/// An SRV target of `.` means that there is no such service. Addresses in the additional section are
+/// not used. Control characters in an SRV target are not printed.
 #[test]
 fn services() {
     let srv = |target: &str| Data::Srv {
@@ -171,27 +173,27 @@ fn services() {
     let target = format!("srv:///{service}");
     let server = honest();
     server.set(service, Type::SRV, Reply::data(60, [srv(".")]));
-    let told = resolve_target(&[server.address()], "", "", &[&target]);
-    assert_eq!((told.status, told.kind()), (1, "no_data"), "{told:?}");
+    let result = resolve_target(&[server.address()], "", "", &[&target]);
+    assert_eq!((result.status, result.kind()), (1, "no_data"), "{result:?}");
 
     let mut lying = Reply::data(60, [srv("host.test")]);
     lying.additional = vec![Record::new(Data::A(super::EVIL.into())).owned_by("host.test")];
     server.set(service, Type::SRV, lying);
-    let told = resolve_target(&[server.address()], "", "", &[&target]);
-    assert_eq!(told.object["endpoints"][0]["addresses"], json!(BOTH));
+    let result = resolve_target(&[server.address()], "", "", &[&target]);
+    assert_eq!(result.object["endpoints"][0]["addresses"], json!(BOTH));
 
     server.set(
         service,
         Type::SRV,
         Reply::data(60, [srv("a\x1b[31m\n.test")]),
     );
-    let told = resolve_target(&[server.address()], "", "", &[&target]);
-    assert_ne!(told.status, 0, "{told:?}");
-    let text = told.object.to_string();
+    let result = resolve_target(&[server.address()], "", "", &[&target]);
+    assert_ne!(result.status, 0, "{result:?}");
+    let text = result.object.to_string();
     assert!(!text.contains("\\u001b") && !text.contains("\\n"), "{text}");
 }
 
-/// A service config that no channel would take is shown, and said to be so.
+/// A service config that a channel would refuse is printed, with a warning.
 #[test]
 fn a_service_config_is_checked() {
     for (policy, warned) in [("round_robin", false), ("nope", true)] {
@@ -200,15 +202,15 @@ fn a_service_config_is_checked() {
         let server = honest();
         let reply = Reply::data(60, [Data::Txt(vec![text.into_bytes()])]);
         server.set("_grpc_config.a.test", Type::TXT, reply);
-        let told = resolve_target(&[server.address()], "", "", &["dns:///a.test:1", "--txt"]);
-        assert_eq!(told.object["service_config"], config, "{told:?}");
-        let warning = &told.object["warnings"][0]["message"];
+        let result = resolve_target(&[server.address()], "", "", &["dns:///a.test:1", "--txt"]);
+        assert_eq!(result.object["service_config"], config, "{result:?}");
+        let warning = &result.object["warnings"][0]["message"];
         let names_it = warning.as_str().is_some_and(|text| text.contains("nope"));
-        assert_eq!(names_it, warned, "{told:?}");
+        assert_eq!(names_it, warned, "{result:?}");
     }
 }
 
-/// A service config that cannot be looked up changes nothing, and what became of it is told.
+/// A failed lookup of the service config changes nothing else, and its outcome is printed.
 #[test]
 fn a_failing_text_record_changes_nothing() {
     let text = |text: &[u8]| Reply::data(60, [Data::Txt(vec![text.to_vec()])]);
@@ -226,13 +228,13 @@ fn a_failing_text_record_changes_nothing() {
         let server = honest();
         server.set("_grpc_config.a.test", Type::TXT, reply.clone());
         let args = ["dns:///a.test:1", "--txt"];
-        let told = resolve_target(&[server.address()], "", "", &args);
-        told.expect(&format!("{reply:?}"), &BOTH);
-        assert!(told.object["service_config"].is_null(), "{told:?}");
-        let asked = told.object["servers"].as_array().expect("a list");
+        let result = resolve_target(&[server.address()], "", "", &args);
+        result.expect(&format!("{reply:?}"), &BOTH);
+        assert!(result.object["service_config"].is_null(), "{result:?}");
+        let asked = result.object["servers"].as_array().expect("a list");
         let text = asked.iter().find(|asked| asked["type"] == "TXT");
-        assert_eq!(text.expect("a TXT query")["outcome"], outcome, "{told:?}");
-        let warning = &told.object["warnings"][0]["kind"];
-        assert_eq!(*warning == "service_config", warned, "{told:?}");
+        assert_eq!(text.expect("a TXT query")["outcome"], outcome, "{result:?}");
+        let warning = &result.object["warnings"][0]["kind"];
+        assert_eq!(*warning == "service_config", warned, "{result:?}");
     }
 }

@@ -1,19 +1,19 @@
-//! Sections 2.4 and 2.8 of what a stub needs: datagrams that are no answer to what was asked.
+//! Datagrams and records that do not answer the query.
 
 use trunkline_testkit::dns::{Record, Reply, Type};
 
 use crate::command::trunkline;
 
 use super::{
-    BOTH, Made, V4, evil, evil_record, honest, lie, message, patched, resolve, server, telling,
-    truth,
+    BOTH, FromQuery, V4, evil, evil_record, honest, lie, message, patched, replying, resolve,
+    server, truth,
 };
 
-/// Everything that does not match is as if it had not come: the answer that follows is taken, and
-/// nothing is asked twice.
+/// A datagram that does not match the query is ignored: the answer after it is used, and no query is
+/// repeated.
 #[test]
 fn what_does_not_match_is_dropped() {
-    let cases: [(&str, Made<Vec<Vec<u8>>>); 20] = [
+    let cases: [(&str, FromQuery<Vec<Vec<u8>>>); 20] = [
         ("another id", |query| {
             vec![patched(lie(query), 0, &[!query.id()[0], query.id()[1]])]
         }),
@@ -31,7 +31,7 @@ fn what_does_not_match_is_dropped() {
             vec![patched(lie(query), query.question_end - 2, &[0, 3])]
         }),
         ("the query itself", |query| vec![query.message.clone()]),
-        ("an answer that says it is a query", |query| {
+        ("an answer with QR clear", |query| {
             vec![patched(lie(query), 2, &[0x01])]
         }),
         ("opcode NOTIFY", |query| {
@@ -41,14 +41,14 @@ fn what_does_not_match_is_dropped() {
             vec![patched(lie(query), 2, &[0xa9])]
         }),
         ("nothing", |_| vec![Vec::new()]),
-        ("one octet", |query| vec![query.id()[..1].to_vec()]),
+        ("one byte", |query| vec![query.id()[..1].to_vec()]),
         ("the id alone", |query| vec![query.id().to_vec()]),
-        ("five octets", |query| vec![truth(query)[..5].to_vec()]),
+        ("five bytes", |query| vec![truth(query)[..5].to_vec()]),
         ("half a header", |query| vec![truth(query)[..11].to_vec()]),
-        ("a header that says all is well", |query| {
+        ("a header without records", |query| {
             vec![patched(truth(query)[..12].to_vec(), 4, &[0; 8])]
         }),
-        ("a header that promises all", |query| {
+        ("a header that counts 65535 of everything", |query| {
             vec![patched(truth(query)[..12].to_vec(), 4, &[0xff; 8])]
         }),
         ("no question", |query| {
@@ -64,14 +64,14 @@ fn what_does_not_match_is_dropped() {
                 .map(|end| lie[..end].to_vec())
                 .collect()
         }),
-        ("64 KiB of nothing", |query| {
-            let mut octets = vec![0; 65_000];
-            octets[..2].copy_from_slice(&query.id());
-            vec![octets]
+        ("65000 zero bytes", |query| {
+            let mut bytes = vec![0; 65_000];
+            bytes[..2].copy_from_slice(&query.id());
+            vec![bytes]
         }),
     ];
     for (what, lies) in cases {
-        let server = server(telling(move |query| {
+        let server = server(replying(move |query| {
             let mut messages = lies(query);
             messages.push(truth(query));
             messages
@@ -81,26 +81,26 @@ fn what_does_not_match_is_dropped() {
     }
 }
 
-/// An answer that came in spite of lies says that there were some.
+/// The number of datagrams that were ignored before an answer is printed.
 #[test]
-fn lies_before_an_answer_are_told() {
-    let liar = server(telling(|query| {
+fn ignored_datagrams_are_counted() {
+    let liar = server(replying(|query| {
         vec![patched(lie(query), 0, &[!query.id()[0]]), truth(query)]
     }));
-    let told = resolve(&[liar.address()], "", "a.test");
-    told.expect("the truth after a lie", &BOTH);
-    let asked = told.object["servers"].as_array().expect("a list");
-    assert!(asked.iter().any(|it| it["ignored"] != 0), "{told:?}");
+    let result = resolve(&[liar.address()], "", "a.test");
+    result.expect("the truth after a lie", &BOTH);
+    let asked = result.object["servers"].as_array().expect("a list");
+    assert!(asked.iter().any(|it| it["ignored"] != 0), "{result:?}");
     let target = format!("dns://{}/a.test:1", liar.address());
     let ran = trunkline(&["resolve", &target]);
     assert!(ran.stderr.contains("did not match"), "{ran:?}");
 }
 
-/// Where nothing but lies comes, the next server is asked; where there is none, the error says that
-/// something came.
+/// When only forged replies come, the next server is asked. Without a next server, the error states
+/// that replies came and did not match.
 #[test]
-fn lies_alone_are_silence() {
-    let liar = server(telling(|query| {
+fn forged_replies_alone_count_as_silence() {
+    let liar = server(replying(|query| {
         vec![
             query.message.clone(),
             patched(lie(query), 0, &[!query.id()[0]]),
@@ -109,16 +109,16 @@ fn lies_alone_are_silence() {
     let other = honest();
     let servers = [liar.address(), other.address()];
     resolve(&servers, "options timeout:1", "a.test").expect("the other server", &BOTH);
-    let told = resolve(&servers[..1], "options timeout:1 attempts:1", "a.test");
-    told.expect_error("a liar alone", "unavailable", &["timed_out"]);
-    let text = told.object["error"]["message"].as_str().expect("a text");
+    let result = resolve(&servers[..1], "options timeout:1 attempts:1", "a.test");
+    result.expect_error("a liar alone", "unavailable", &["timed_out"]);
+    let text = result.object["error"]["message"].as_str().expect("a text");
     assert!(text.contains("replies did not match"), "{text}");
 }
 
-/// Only records along the chain of the question, in the answer section, are answers.
+/// Only records of the name asked or of its CNAME chain, in the answer section, are used.
 #[test]
 fn records_of_others_are_no_answers() {
-    let cases: [(&str, Made<Reply>); 4] = [
+    let cases: [(&str, FromQuery<Reply>); 4] = [
         ("an owner elsewhere", |query| {
             Reply::records([evil_record(query).owned_by("evil.test")])
         }),
@@ -139,12 +139,12 @@ fn records_of_others_are_no_answers() {
         }),
     ];
     for (what, reply) in cases {
-        let server = server(telling(move |query| vec![message(query, &reply(query))]));
+        let server = server(replying(move |query| vec![message(query, &reply(query))]));
         resolve(&[server.address()], "", "a.test").expect_error(what, "no_data", &["no_data"]);
     }
 }
 
-/// A right answer stays one with somebody else's records around it.
+/// Records of other names do not affect the record of the name asked.
 #[test]
 fn records_of_others_are_passed_over() {
     let server = server(Reply::no_data());

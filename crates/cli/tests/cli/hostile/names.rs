@@ -1,10 +1,10 @@
-//! Sections 2.37 to 2.42: names that go nowhere, search lists, hosts, and files full of nonsense.
+//! Names that are not sent, search lists, hosts, and files with invalid lines.
 
 use trunkline_testkit::dns::{DnsServer, Rcode, Reply, Type};
 
-use super::{BOTH, honest, resolve, resolve_target, telling, truth};
+use super::{BOTH, honest, replying, resolve, resolve_target, truth};
 
-/// Nothing is sent for what is no name, nor for names that standards give a fixed answer to.
+/// No query is sent for an invalid name, an address literal, or a name whose answer a standard fixes.
 #[test]
 fn names_that_are_not_sent() {
     let server = honest();
@@ -17,35 +17,35 @@ fn names_that_are_not_sent() {
         "1.2.3.256",
         "1.2.3.4.5",
     ] {
-        let told = resolve(&[server.address()], "", name);
+        let result = resolve(&[server.address()], "", name);
         assert_eq!(
-            (told.status, told.kind()),
+            (result.status, result.kind()),
             (2, "invalid_name"),
-            "{name}: {told:?}"
+            "{name}: {result:?}"
         );
     }
     for name in ["x.onion", "x.invalid", "invalid."] {
-        let told = resolve(&[server.address()], "", name);
+        let result = resolve(&[server.address()], "", name);
         assert_eq!(
-            (told.status, told.kind()),
+            (result.status, result.kind()),
             (1, "not_found"),
-            "{name}: {told:?}"
+            "{name}: {result:?}"
         );
     }
     for name in ["localhost", "LocalHost.", "x.localhost"] {
-        let told = resolve(&[server.address()], "search test", name);
-        told.expect(name, &["127.0.0.1:1", "[::1]:1"]);
+        let result = resolve(&[server.address()], "search test", name);
+        result.expect(name, &["127.0.0.1:1", "[::1]:1"]);
     }
     resolve(&[server.address()], "", "192.0.2.1").expect("a literal", &BOTH[..1]);
     resolve(&[server.address()], "", "[2001:db8::1]").expect("a literal", &BOTH[1..]);
     assert_eq!(server.total(), 0, "{:?}", server.queries());
 }
 
-/// A server on which only `known` exists.
+/// Starts a server that has addresses for the name `known` only.
 fn only(known: &str) -> DnsServer {
     let server = DnsServer::start().expect("a DNS server");
     for record_type in [Type::A, Type::AAAA] {
-        server.set(known, record_type, telling(|query| vec![truth(query)]));
+        server.set(known, record_type, replying(|query| vec![truth(query)]));
     }
     server
 }
@@ -56,8 +56,8 @@ fn asked(server: &DnsServer) -> Vec<String> {
     of_a.map(|query| query.name).collect()
 }
 
-/// The search list: with fewer dots than `ndots` the name itself comes last; a dot at the end keeps
-/// it out; each candidate is asked for once.
+/// With fewer dots than `ndots` the name itself is the last candidate. A name that ends with a dot
+/// is not searched. Each candidate is asked for once.
 #[test]
 fn search_lists() {
     let lines = "search x.test y.test X.test\noptions ndots:2";
@@ -75,8 +75,8 @@ fn search_lists() {
     }
 }
 
-/// A name with empty candidates before it is found; one of which a candidate failed is not said to
-/// be absent.
+/// A candidate without addresses is followed by the next. After the failure of a candidate, the
+/// error is `unavailable`, not `not_found`.
 #[test]
 fn a_soft_failure_is_no_absence() {
     let lines = "search x.test y.test\noptions attempts:1";
@@ -89,16 +89,20 @@ fn a_soft_failure_is_no_absence() {
         let server = only("other.test");
         server.set("a.x.test", Type::A, Reply::rcode(rcode));
         server.set("a.x.test", Type::AAAA, Reply::rcode(rcode));
-        let told = resolve(&[server.address()], lines, "a");
-        assert_eq!((told.status, told.kind()), (1, "unavailable"), "{told:?}");
+        let result = resolve(&[server.address()], lines, "a");
+        assert_eq!(
+            (result.status, result.kind()),
+            (1, "unavailable"),
+            "{result:?}"
+        );
     }
     let server = only("other.test");
-    let told = resolve(&[server.address()], lines, "a");
+    let result = resolve(&[server.address()], lines, "a");
     let nowhere = ["nxdomain"; 3];
-    told.expect_error("nowhere", "not_found", &nowhere);
+    result.expect_error("nowhere", "not_found", &nowhere);
 }
 
-/// A name in the hosts file is not asked for; a family that it lacks is empty.
+/// For a name in the hosts file no query is sent, also when the file has one family only.
 #[test]
 fn hosts_come_first() {
     let server = honest();
@@ -109,13 +113,13 @@ fn hosts_come_first() {
         ("dns:///one.test:1", &BOTH[..1]),
         ("dns:///both:1", &BOTH[..]),
     ] {
-        let told = resolve_target(&[server.address()], "", hosts, &[target]);
-        told.expect(target, addresses);
+        let result = resolve_target(&[server.address()], "", hosts, &[target]);
+        result.expect(target, addresses);
     }
     assert_eq!(server.total(), 0, "{:?}", server.queries());
 }
 
-/// Whatever else stands in a `resolv.conf`, what can be understood counts.
+/// Invalid lines of a `resolv.conf` are ignored, and the valid ones are used.
 #[test]
 fn nonsense_in_the_file_is_passed_over() {
     let server = honest();
@@ -130,12 +134,12 @@ fn nonsense_in_the_file_is_passed_over() {
     }
 }
 
-/// A server of one's own in the target wins over those of the file.
+/// The server in the target is asked, not those of the file.
 #[test]
 fn the_targets_own_server_is_asked() {
     let (named, other) = (honest(), honest());
     let target = format!("dns://{}/a.test:1", named.address());
-    let told = resolve_target(&[other.address()], "", "", &[&target]);
-    told.expect("its own", &BOTH);
+    let result = resolve_target(&[other.address()], "", "", &[&target]);
+    result.expect("its own", &BOTH);
     assert_eq!((named.total(), other.total()), (2, 0));
 }

@@ -1,13 +1,13 @@
-//! Sections 2.17 to 2.22: servers that are dead, silent, or fail; families that do not come.
+//! Servers that are dead, silent or fail, and address families without an answer.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
 use trunkline_testkit::dns::{DnsServer, Query, Rcode, Reply, Type};
 
-use super::{BOTH, Told, honest, message, patched, resolve, server, telling, truth};
+use super::{BOTH, CommandResult, honest, message, patched, replying, resolve, server, truth};
 
-/// An address where nobody listens: whoever had it is gone.
+/// Returns an address where nothing listens.
 fn nobody() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     socket.local_addr().expect("an address")
@@ -18,13 +18,13 @@ fn lame(query: &Query) -> Vec<Vec<u8>> {
     vec![patched(empty, 2, &[0x81, 0])]
 }
 
-fn ms(told: &Told) -> f64 {
-    told.object["elapsed_ms"].as_f64().expect("a time")
+fn ms(result: &CommandResult) -> f64 {
+    result.object["elapsed_ms"].as_f64().expect("a time")
 }
 
-/// The next server is asked at once where the first is dead or fails, for both families.
+/// When the first server is dead or fails, the next one is asked at once, for both families.
 #[test]
-fn a_failing_server_is_passed_at_once() {
+fn after_a_failing_server_the_next_is_asked_at_once() {
     let failures: [(&str, Reply); 8] = [
         ("SERVFAIL", Reply::rcode(Rcode::SERVFAIL)),
         ("REFUSED", Reply::rcode(Rcode::REFUSED)),
@@ -33,37 +33,37 @@ fn a_failing_server_is_passed_at_once() {
         ("NOTAUTH", Reply::rcode(Rcode(9))),
         ("code 15", Reply::rcode(Rcode(15))),
         ("BADKEY", Reply::rcode(Rcode(17))),
-        ("lame", telling(lame)),
+        ("lame", replying(lame)),
     ];
     let other = honest();
     for (what, reply) in failures {
         let first = server(reply);
         other.forget_queries();
-        let told = resolve(&[first.address(), other.address()], "", "a.test");
-        told.expect(what, &BOTH);
+        let result = resolve(&[first.address(), other.address()], "", "a.test");
+        result.expect(what, &BOTH);
         assert_eq!(
-            told.object["server"],
+            result.object["server"],
             other.address().to_string(),
-            "{what}: {told:?}"
+            "{what}: {result:?}"
         );
         assert_eq!(other.total(), 2, "{what}");
     }
-    let told = resolve(&[nobody(), other.address()], "", "a.test");
-    told.expect("nobody is there", &BOTH);
-    assert!(ms(&told) < 1000.0, "{told:?}");
+    let result = resolve(&[nobody(), other.address()], "", "a.test");
+    result.expect("nobody is there", &BOTH);
+    assert!(ms(&result) < 1000.0, "{result:?}");
 }
 
-/// A silent server costs one attempt.
+/// A silent server costs the time of one attempt.
 #[test]
 fn a_silent_server_costs_one_attempt() {
     let (silent, other) = (server(Reply::silence()), honest());
     let servers = [silent.address(), other.address()];
-    let told = resolve(&servers, "options timeout:1", "a.test");
-    told.expect("a black hole first", &BOTH);
-    assert!((900.0..1900.0).contains(&ms(&told)), "{told:?}");
+    let result = resolve(&servers, "options timeout:1", "a.test");
+    result.expect("a black hole first", &BOTH);
+    assert!((900.0..1900.0).contains(&ms(&result)), "{result:?}");
 }
 
-/// Where all fail, the error names each of them, and what it did.
+/// When all servers fail, the error names each of them and its outcome.
 #[test]
 fn an_error_names_every_server() {
     let (one, two) = (
@@ -71,27 +71,29 @@ fn an_error_names_every_server() {
         server(Reply::rcode(Rcode::REFUSED)),
     );
     let servers = [one.address(), two.address(), nobody()];
-    let told = resolve(&servers, "options attempts:1", "a.test");
+    let result = resolve(&servers, "options attempts:1", "a.test");
     let outcomes = ["servfail", "refused", "connection_refused"];
-    told.expect_error("all fail", "unavailable", &outcomes);
-    let asked = told.object["error"]["servers"].as_array().expect("a list");
+    result.expect_error("all fail", "unavailable", &outcomes);
+    let asked = result.object["error"]["servers"]
+        .as_array()
+        .expect("a list");
     let asked = asked.iter().filter(|server| server["type"] == "A");
     let names: Vec<&str> = asked.filter_map(|it| it["server"].as_str()).collect();
     assert_eq!(names, servers.map(|server| server.to_string()));
 }
 
-/// A server set of one that is dead is told at once, not after all retries.
+/// When the only server is dead, that is reported at once, not after all retries.
 #[test]
-fn a_dead_server_alone_is_told_at_once() {
-    let told = resolve(&[nobody()], "options attempts:1", "a.test");
-    told.expect_error("nobody", "unavailable", &["connection_refused"]);
-    let took = told.object["error"]["servers"][0]["elapsed_ms"].as_f64();
-    assert!(took.expect("a time") < 1000.0, "{told:?}");
+fn a_dead_server_alone_is_reported_at_once() {
+    let result = resolve(&[nobody()], "options attempts:1", "a.test");
+    result.expect_error("nobody", "unavailable", &["connection_refused"]);
+    let took = result.object["error"]["servers"][0]["elapsed_ms"].as_f64();
+    assert!(took.expect("a time") < 1000.0, "{result:?}");
 }
 
-/// One family that never comes costs one attempt; the answer says that it is missing.
+/// When one family has no answer, that costs the time of one attempt, and the answer is partial.
 #[test]
-fn a_dropped_family_is_said_to_be_missing() {
+fn without_one_family_the_answer_is_partial() {
     for (dropped, addresses) in [(Type::AAAA, &BOTH[..1]), (Type::A, &BOTH[1..])] {
         let server = honest();
         server.set("a.test", dropped, Reply::silence());
@@ -102,22 +104,22 @@ fn a_dropped_family_is_said_to_be_missing() {
             } else {
                 Type::A
             },
-            telling(|query| vec![truth(query)]),
+            replying(|query| vec![truth(query)]),
         );
-        let told = resolve(&[server.address()], "options timeout:1", "a.test");
-        assert_eq!((told.status, told.addresses()), (0, addresses.to_vec()));
-        assert!(told.is_partial(), "{told:?}");
-        assert!((900.0..1900.0).contains(&ms(&told)), "{told:?}");
+        let result = resolve(&[server.address()], "options timeout:1", "a.test");
+        assert_eq!((result.status, result.addresses()), (0, addresses.to_vec()));
+        assert!(result.is_partial(), "{result:?}");
+        assert!((900.0..1900.0).contains(&ms(&result)), "{result:?}");
     }
 }
 
-/// One family that fails takes nothing from the other; that it does not exist makes the answer no
-/// less whole.
+/// A failure of one family does not affect the other's addresses. The answer is partial, except
+/// when the reply is that the family has no records.
 #[test]
 fn a_failing_family_leaves_the_other() {
     let with = |reply: Reply| -> DnsServer {
         let server = honest();
-        server.set("a.test", Type::A, telling(|query| vec![truth(query)]));
+        server.set("a.test", Type::A, replying(|query| vec![truth(query)]));
         server.set("a.test", Type::AAAA, reply);
         server
     };
@@ -125,26 +127,26 @@ fn a_failing_family_leaves_the_other() {
         (Reply::rcode(Rcode::SERVFAIL), true),
         (Reply::rcode(Rcode::REFUSED), true),
         (Reply::rcode(Rcode::NOTIMP), true),
-        (telling(lame), true),
+        (replying(lame), true),
         (Reply::nxdomain(), false),
         (Reply::no_data(), false),
     ] {
         let server = with(reply.clone());
-        let told = resolve(&[server.address()], "", "a.test");
-        assert_eq!(told.addresses(), &BOTH[..1], "{reply:?}: {told:?}");
-        assert_eq!(told.is_partial(), partial, "{reply:?}: {told:?}");
-        assert!(ms(&told) < 1000.0, "{reply:?}: {told:?}");
+        let result = resolve(&[server.address()], "", "a.test");
+        assert_eq!(result.addresses(), &BOTH[..1], "{reply:?}: {result:?}");
+        assert_eq!(result.is_partial(), partial, "{reply:?}: {result:?}");
+        assert!(ms(&result) < 1000.0, "{reply:?}: {result:?}");
     }
 }
 
-/// A family that is late is waited for.
+/// The command waits for a family whose answer is late.
 #[test]
 fn a_late_family_completes_the_answer() {
     let server = honest();
-    server.set("a.test", Type::A, telling(|query| vec![truth(query)]));
-    let late = telling(|query| vec![truth(query)]).after(Duration::from_millis(300));
+    server.set("a.test", Type::A, replying(|query| vec![truth(query)]));
+    let late = replying(|query| vec![truth(query)]).after(Duration::from_millis(300));
     server.set("a.test", Type::AAAA, late);
-    let told = resolve(&[server.address()], "", "a.test");
-    told.expect("300 ms late", &BOTH);
-    assert!(ms(&told) >= 300.0, "{told:?}");
+    let result = resolve(&[server.address()], "", "a.test");
+    result.expect("300 ms late", &BOTH);
+    assert!(ms(&result) >= 300.0, "{result:?}");
 }

@@ -1,4 +1,4 @@
-//! Sections 2.9 to 2.12: EDNS, replies that do not fit, and TCP.
+//! EDNS, replies that do not fit into a datagram, and TCP.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, UdpSocket};
@@ -7,13 +7,13 @@ use std::thread;
 use trunkline_testkit::dns::{Data, DnsServer, Query, Rcode, Reply, Script, Transport, Type};
 
 use super::{
-    BOTH, Made, evil_record, honest, lie, message, patched, resolve, server, telling, truth,
+    BOTH, FromQuery, evil_record, honest, lie, message, patched, replying, resolve, server, truth,
 };
 
-/// A server that does not like EDNS is asked without, and that only once.
+/// A server that refuses EDNS is asked without it, once per family.
 #[test]
 fn a_server_without_edns_is_asked_without() {
-    let refusals: [(&str, Made<Vec<u8>>); 6] = [
+    let refusals: [(&str, FromQuery<Vec<u8>>); 6] = [
         ("FORMERR, header alone", |query| {
             patched(
                 query.message[..12].to_vec(),
@@ -38,17 +38,17 @@ fn a_server_without_edns_is_asked_without() {
         }),
     ];
     for (what, refusal) in refusals {
-        let server = server(telling(move |query| match query.edns_size {
+        let server = server(replying(move |query| match query.edns_size {
             Some(_) => vec![refusal(query)],
             None => vec![truth(query)],
         }));
         resolve(&[server.address()], "", "a.test").expect(what, &BOTH);
-        // Each family at most once with and once without.
+        // Each family: at most one query with EDNS and one without.
         assert!((3..=4).contains(&server.total()), "{what}");
     }
 }
 
-/// The question alone, with this response code and without an OPT record.
+/// Returns a reply that is the question with this response code, without an OPT record.
 fn bare(query: &Query, rcode: u8) -> Vec<u8> {
     let mut message = query.message[..query.question_end].to_vec();
     message[2..4].copy_from_slice(&[0x81, 0x80 | rcode]);
@@ -60,15 +60,15 @@ fn many(count: u8) -> Reply {
     Reply::data(60, (0..count).map(|last| Data::A([10, 0, 0, last].into())))
 }
 
-/// As many in one datagram, whatever the client allows.
+/// The same in one datagram, even when it is larger than the client allows.
 fn oversize(count: u8) -> Reply {
     let mut reply = many(count);
     reply.oversize = true;
     reply
 }
 
-/// What does not fit comes whole: over TCP where the server says so, at once where it sends more
-/// than it was allowed.
+/// A large answer is complete. A truncated one is asked for again over TCP. A datagram larger than
+/// the client allows is used when it arrives whole, and asked for again over TCP otherwise.
 #[test]
 fn large_answers_come_whole() {
     let cases: [(&str, Reply, usize, usize); 4] = [
@@ -80,28 +80,28 @@ fn large_answers_come_whole() {
     for (what, reply, count, over_tcp) in cases {
         let server = server(Reply::no_data());
         server.set("a.test", Type::A, reply);
-        let told = resolve(&[server.address()], "", "a.test");
-        assert_eq!(told.addresses().len(), count, "{what}: {told:?}");
-        assert!(!told.is_partial(), "{what}");
+        let result = resolve(&[server.address()], "", "a.test");
+        assert_eq!(result.addresses().len(), count, "{what}: {result:?}");
+        assert!(!result.is_partial(), "{what}");
         let tcp = server.count("a.test", Type::A, Transport::Tcp);
         assert_eq!(tcp, over_tcp, "{what}");
     }
 }
 
-/// Records of a truncated datagram are not used, and TC over TCP is passed over.
+/// The records of a truncated datagram are not used, and the TC bit is ignored over TCP.
 #[test]
 fn truncated_records_are_not_used() {
-    let server = server(telling(|query| match query.transport {
+    let server = server(replying(|query| match query.transport {
         Transport::Udp => vec![patched(lie(query), 2, &[0x83])],
         Transport::Tcp => vec![patched(truth(query), 2, &[0x83])],
     }));
     resolve(&[server.address()], "", "a.test").expect("over TCP", &BOTH);
 }
 
-/// Foreign messages on a connection are passed over, as datagrams are.
+/// Messages on a TCP connection that do not match the query are ignored, as datagrams are.
 #[test]
 fn foreign_messages_on_a_connection_are_dropped() {
-    let server = server(telling(|query| match query.transport {
+    let server = server(replying(|query| match query.transport {
         Transport::Udp => vec![message(query, &Reply::default().truncated())],
         Transport::Tcp => vec![
             Vec::new(),
@@ -114,26 +114,26 @@ fn foreign_messages_on_a_connection_are_dropped() {
     resolve(&[server.address()], "", "a.test").expect("the fifth message", &BOTH);
 }
 
-/// A message of 64 KiB that is made to cost time is refused at once.
+/// A message of 64 KiB that is expensive to decode is refused at once.
 #[test]
-fn a_costly_message_costs_nothing() {
-    let server = server(telling(|query| match query.transport {
+fn an_expensive_message_is_refused_at_once() {
+    let server = server(replying(|query| match query.transport {
         Transport::Udp => vec![message(query, &Reply::default().truncated())],
         Transport::Tcp => vec![pointers(query)],
     }));
     let other = honest();
     let servers = [server.address(), other.address()];
-    let told = resolve(&servers, "options attempts:1", "a.test");
+    let result = resolve(&servers, "options attempts:1", "a.test");
     assert!(
-        told.object["elapsed_ms"]
+        result.object["elapsed_ms"]
             .as_f64()
             .is_none_or(|ms| ms < 1000.0),
-        "{told:?}"
+        "{result:?}"
     );
-    assert_ne!(told.addresses(), ["6.6.6.6:1"], "{told:?}");
+    assert_ne!(result.addresses(), ["6.6.6.6:1"], "{result:?}");
 }
 
-/// Records whose owners are pointers to pointers to pointers.
+/// Returns a reply whose records have chained compression pointers as owners.
 fn pointers(query: &Query) -> Vec<u8> {
     let mut message = truth(query)[..query.question_end].to_vec();
     message[4..12].copy_from_slice(&[0, 1, 0xff, 0xff, 0, 0, 0, 0]);
@@ -147,18 +147,18 @@ fn pointers(query: &Query) -> Vec<u8> {
     message
 }
 
-/// A server over UDP alone, which truncates all.
+/// Serves DNS on a UDP socket without TCP, and truncates every reply.
 fn udp_alone(socket: UdpSocket) -> SocketAddr {
     let address = socket.local_addr().expect("an address");
     thread::spawn(move || {
         let mut script = Script::default();
-        script.set_default(telling(|query| {
+        script.set_default(replying(|query| {
             let mut reply = Reply::records([evil_record(query)]);
             reply.truncate = true;
             vec![patched(message(query, &reply), 2, &[0x83])]
         }));
         let mut buffer = [0; 4096];
-        // Two questions and their copies are all that can come.
+        // Two queries and their retransmissions are all that can come.
         for _ in 0..8 {
             let Ok((length, from)) = socket.recv_from(&mut buffer) else {
                 continue;
@@ -172,7 +172,7 @@ fn udp_alone(socket: UdpSocket) -> SocketAddr {
     address
 }
 
-/// Where TCP is refused, the next server is asked, and nothing of the datagram is used.
+/// When a server refuses TCP, the next server is asked, and the truncated datagram is not used.
 #[test]
 fn refused_tcp_goes_to_the_next_server() {
     let refusing = udp_alone(UdpSocket::bind("127.0.0.1:0").expect("a port"));
@@ -180,8 +180,8 @@ fn refused_tcp_goes_to_the_next_server() {
     resolve(&[refusing, other.address()], "", "a.test").expect("the other server's", &BOTH);
 }
 
-/// Half a message on a connection, and no more: one deadline, and the next server. A connection that
-/// is closed is tried once more before.
+/// When a TCP connection delivers half a message and stalls, the next server is asked after one
+/// attempt timeout. When the connection closes instead, one retry comes first.
 #[test]
 fn half_a_message_goes_to_the_next_server() {
     for close in [true, false] {
@@ -202,14 +202,14 @@ fn half_a_message_goes_to_the_next_server() {
             }
         });
         let other = honest();
-        let told = resolve(&[half, other.address()], "options timeout:1", "a.test");
-        told.expect("the other server's", &BOTH);
-        let ms = told.object["elapsed_ms"].as_f64().expect("a time");
-        assert!(ms < 3000.0, "{told:?}");
+        let result = resolve(&[half, other.address()], "options timeout:1", "a.test");
+        result.expect("the other server's", &BOTH);
+        let ms = result.object["elapsed_ms"].as_f64().expect("a time");
+        assert!(ms < 3000.0, "{result:?}");
     }
 }
 
-/// `options use-vc`: TCP from the start.
+/// With `options use-vc` the first query goes over TCP.
 #[test]
 fn tcp_from_the_start() {
     let server: DnsServer = honest();
