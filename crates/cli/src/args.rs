@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 
-/// Asks what a gRPC client sees of a name, and why.
+/// Shows what a gRPC client sees when it uses a target, and why
 #[derive(Debug, Parser)]
 #[command(name = "trunkline", version, max_term_width = 100)]
 pub(crate) struct Args {
@@ -17,16 +17,16 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Common {
-    /// Prints one JSON object a line on stdout, and nothing else there
+    /// Prints one JSON object per line on stdout, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,
-    /// Whether to use colours
+    /// When to use colours
     #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
     pub(crate) color: ColorWhen,
-    /// The runtime to run on
+    /// The async runtime to run on
     #[arg(long, global = true, value_enum, default_value_t = RuntimeName::first())]
     pub(crate) runtime: RuntimeName,
-    /// Tells on stderr what happens (-vv and -vvv tell more)
+    /// Logs to stderr what happens (-vv and -vvv log more)
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -38,7 +38,7 @@ pub(crate) enum ColorWhen {
     Never,
 }
 
-/// The runtimes that are built in.
+/// The runtimes that this build contains.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum RuntimeName {
     #[cfg(feature = "async-std")]
@@ -57,13 +57,13 @@ impl RuntimeName {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Takes a target apart, and says what is wrong with it
+    /// Shows the parts of a target, and what is wrong with it
     Target(TargetArgs),
-    /// Resolves a target, and prints the endpoints as a policy gets them
+    /// Resolves a target, and prints the endpoints as a load-balancing policy gets them
     Resolve(ResolveArgs),
-    /// Races connections to a host or to addresses
+    /// Races connection attempts to a host or to addresses (Happy Eyeballs)
     Connect(ConnectArgs),
-    /// Makes health-check calls to a target, and counts who answers
+    /// Makes health-check calls to a target, and counts the answers of each backend
     Call(CallArgs),
     /// Prints what happens to a channel: endpoints, states, connections
     Watch(WatchArgs),
@@ -73,21 +73,21 @@ pub(crate) enum Command {
 pub(crate) struct TargetArgs {
     /// The target, such as dns:///orders.prod.svc:50051
     pub(crate) target: String,
-    /// The scheme of a target that has none that is registered
+    /// The scheme for a target that does not begin with a registered scheme
     #[arg(long, value_name = "S", default_value = "dns")]
     pub(crate) default_scheme: String,
-    /// Registers a scheme beside the standard ones
+    /// Registers a scheme in addition to the standard ones
     #[arg(long = "scheme", value_name = "S")]
     pub(crate) schemes: Vec<String>,
 }
 
-/// Where names are looked up.
+/// The configuration of name lookups.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DnsArgs {
-    /// Reads DNS servers and search list from this file instead of the system's
+    /// Reads the DNS servers and the search list from this file instead of the system's resolv.conf
     #[arg(long, value_name = "FILE")]
     pub(crate) resolv_conf: Option<PathBuf>,
-    /// Reads hosts from this file instead of the system's
+    /// Reads hosts from this file instead of the system's hosts file
     #[arg(long, value_name = "FILE")]
     pub(crate) hosts: Option<PathBuf>,
 }
@@ -98,45 +98,45 @@ pub(crate) struct ResolveArgs {
     pub(crate) target: String,
     #[command(flatten)]
     pub(crate) dns: DnsArgs,
-    /// Looks for a service config in TXT records too
+    /// Also looks for a service config in TXT records
     #[arg(long)]
     pub(crate) txt: bool,
-    /// Leaves the addresses in the server's order instead of that of RFC 6724
+    /// Keeps the addresses in the DNS server's order instead of sorting them by RFC 6724
     #[arg(long)]
     pub(crate) no_sort: bool,
-    /// Resolves this many times, with one client
+    /// Resolves this many times, with one client and so with one cache
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
-    /// The time from one resolution to the next
+    /// The time from the start of one resolution to the start of the next
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds)]
     pub(crate) every: Duration,
-    /// A deadline for all of it (30 for each resolution where it is not given)
+    /// A deadline for the whole command (if not given: 30 for each resolution)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
-    /// HOST:PORT to look up, or ADDR,ADDR,.. to race as they stand
+    /// HOST:PORT to look up, or the addresses ADDR,ADDR,.. to race without a lookup
     pub(crate) to: String,
     #[command(flatten)]
     pub(crate) dns: DnsArgs,
-    /// Waits this long for an attempt before the next starts beside it (100 to 2000)
+    /// The time after which the next attempt starts while the last one still runs (100 to 2000)
     #[arg(long, value_name = "MS", default_value_t = 250.0, value_parser = millis)]
     pub(crate) attempt_delay: f64,
-    /// Waits this long for the preferred family's addresses
+    /// Once the other family's addresses are there, waits this long for the preferred family's
     #[arg(long, value_name = "MS", default_value_t = 50.0, value_parser = millis)]
     pub(crate) resolution_delay: f64,
     /// Tries addresses of this family first
     #[arg(long, value_enum)]
     pub(crate) prefer: Option<FamilyName>,
-    /// Keeps the order of the addresses, instead of taking the families in turn
+    /// Keeps the order of the addresses instead of alternating between IPv6 and IPv4
     #[arg(long)]
     pub(crate) no_interleave: bool,
-    /// Draws the race into this file, as SVG
+    /// Writes a picture of the race to this file, as SVG
     #[arg(long, value_name = "FILE")]
     pub(crate) svg: Option<PathBuf>,
-    /// A deadline for all of it
+    /// A deadline for the whole command
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub(crate) timeout: Duration,
 }
@@ -147,21 +147,21 @@ pub(crate) enum FamilyName {
     Ipv4,
 }
 
-/// How a channel is set up.
+/// The configuration of a channel.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ChannelArgs {
     /// The target, such as dns:///orders.prod.svc:50051
     pub(crate) target: String,
-    /// Uses this policy where the resolver says nothing
+    /// Uses this load-balancing policy when the resolver gives no service config
     #[arg(long, value_name = "POLICY", conflicts_with = "service_config")]
     pub(crate) lb: Option<String>,
-    /// Uses this service config where the resolver gives none
+    /// Uses this service config when the resolver gives none
     #[arg(long, value_name = "JSON")]
     pub(crate) service_config: Option<String>,
-    /// Says this as :authority
+    /// Sends this as :authority
     #[arg(long, value_name = "A")]
     pub(crate) authority: Option<String>,
-    /// Resolves at most this often
+    /// Waits at least this long between two resolutions
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) min_resolution_interval: Duration,
     #[command(flatten)]
@@ -172,25 +172,25 @@ pub(crate) struct ChannelArgs {
 pub(crate) struct CallArgs {
     #[command(flatten)]
     pub(crate) channel: ChannelArgs,
-    /// The service to ask about; the server as a whole where it is not given
+    /// The service whose health is asked for (if not given: the server as a whole)
     #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) service: String,
-    /// Makes this many calls (1, unless --for says otherwise)
+    /// Makes this many calls (if not given: 1, or with --for as many as fit)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
-    /// Has at most this many calls in flight
+    /// Has at most this many calls in flight at a time
     #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) concurrency: u32,
     /// Makes at most this many calls a second
     #[arg(long, value_name = "Q", value_parser = rate)]
     pub(crate) qps: Option<f64>,
-    /// Makes calls for this long
+    /// Starts calls for this long
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
     /// Lets calls wait for a connection instead of failing
     #[arg(long)]
     pub(crate) wait_for_ready: bool,
-    /// A deadline for all of it (10 for each call where it is not given)
+    /// A deadline for the whole command (if not given: 10 for each call)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -199,7 +199,7 @@ pub(crate) struct CallArgs {
 pub(crate) struct WatchArgs {
     #[command(flatten)]
     pub(crate) channel: ChannelArgs,
-    /// Watches for this long instead of until it is interrupted
+    /// Watches for this long instead of until an interrupt
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
     /// The same as --for
@@ -210,29 +210,29 @@ pub(crate) struct WatchArgs {
 fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text
         .parse()
-        .map_err(|_| "a number of seconds is wanted".to_owned())?;
+        .map_err(|_| "expected a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(number)
-        .map_err(|_| "a number of seconds from 0 up is wanted".to_owned())
+        .map_err(|_| "expected a number of seconds, 0 or more".to_owned())
 }
 
 fn millis(text: &str) -> Result<f64, String> {
     let number: f64 = text
         .parse()
-        .map_err(|_| "a number of milliseconds is wanted".to_owned())?;
+        .map_err(|_| "expected a number of milliseconds".to_owned())?;
     if (0.0..=86_400_000.0).contains(&number) {
         Ok(number)
     } else {
-        Err("a number of milliseconds from 0 to a day is wanted".to_owned())
+        Err("expected a number of milliseconds from 0 to 86400000 (a day)".to_owned())
     }
 }
 
 fn rate(text: &str) -> Result<f64, String> {
     let number: f64 = text
         .parse()
-        .map_err(|_| "a number of calls a second is wanted".to_owned())?;
+        .map_err(|_| "expected a number of calls per second".to_owned())?;
     if (0.001..=1e6).contains(&number) {
         Ok(number)
     } else {
-        Err("a number from 0.001 to 1000000 is wanted".to_owned())
+        Err("expected a number of calls per second from 0.001 to 1000000".to_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! `trunkline call`: health checks through a channel.
+//! `trunkline call`: makes health-check calls over a channel.
 
 mod latency;
 

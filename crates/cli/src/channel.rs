@@ -8,7 +8,7 @@ use trunkline::{Channel, Observer, Runtime};
 use crate::args::ChannelArgs;
 use crate::failure::Failure;
 
-/// A channel as the command line asks for it.
+/// Builds the channel that the command line asks for. It reports its events to `observer`.
 pub(crate) fn build(
     args: &ChannelArgs,
     runtime: Arc<dyn Runtime>,

@@ -1,4 +1,4 @@
-//! `trunkline connect`: a race, drawn.
+//! `trunkline connect`: races connection attempts and shows how each ended.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,15 +18,15 @@ use crate::run::block_on;
 use crate::show;
 use crate::svg::svg;
 
-/// Where to connect to.
-enum Goal {
+/// What to connect to.
+enum Destination {
     Addresses(Vec<SocketAddr>),
     Host(String, u16),
 }
 
 pub(crate) fn run(args: &ConnectArgs, common: &Common, out: &Out) -> Result<(), Failure> {
     args.dns.check()?;
-    let goal = goal(&args.to)?;
+    let destination = destination(&args.to)?;
     let (options, warnings) = options(args);
     if !out.is_json() {
         for warning in &warnings {
@@ -38,21 +38,21 @@ pub(crate) fn run(args: &ConnectArgs, common: &Common, out: &Out) -> Result<(), 
         .map(|text| json!({ "kind": "clamped", "at": null, "message": text, "suggestion": null }))
         .collect();
     block_on(common.runtime, |runtime| {
-        race(args, out, runtime, goal, options, warnings)
+        race(args, out, runtime, destination, options, warnings)
     })
 }
 
-fn goal(to: &str) -> Result<Goal, Failure> {
+fn destination(to: &str) -> Result<Destination, Failure> {
     let addresses: Result<Vec<SocketAddr>, _> =
         to.split(',').map(|part| part.trim().parse()).collect();
     if let Ok(addresses) = addresses {
-        return Ok(Goal::Addresses(addresses));
+        return Ok(Destination::Addresses(addresses));
     }
     if to.contains(',') {
         let bad = to
             .split(',')
             .find(|part| part.trim().parse::<SocketAddr>().is_err());
-        let text = format!("{:?} is no address with a port", bad.unwrap_or(to));
+        let text = format!("{:?} is not an address with a port", bad.unwrap_or(to));
         return Err(Failure::unusable("address", text).suggest(Some(
             "give addresses such as `192.0.2.1:443,[2001:db8::1]:443`",
         )));
@@ -61,7 +61,7 @@ fn goal(to: &str) -> Result<Goal, Failure> {
     let target = Target::parse(&text).map_err(|error| {
         Failure::unusable(
             "host",
-            format!("{to:?} is no host with a port: {}", error.message()),
+            format!("{to:?} is not a host with a port: {}", error.message()),
         )
         .suggest(Some("give a host and a port, such as `example.com:443`"))
     })?;
@@ -73,11 +73,11 @@ fn goal(to: &str) -> Result<Goal, Failure> {
                         .suggest(Some("give a host and a port, such as `example.com:443`"))
                 })?;
             }
-            Ok(Goal::Host(host.as_str().to_owned(), *port))
+            Ok(Destination::Host(host.as_str().to_owned(), *port))
         }
         _ => Err(Failure::unusable(
             "host",
-            format!("{to:?} is no host with a port"),
+            format!("{to:?} is not a host with a port"),
         )),
     }
 }
@@ -109,13 +109,13 @@ async fn race(
     args: &ConnectArgs,
     out: &Out,
     runtime: Arc<dyn Runtime>,
-    goal: Goal,
+    destination: Destination,
     options: ConnectOptions,
     warnings: Vec<Value>,
 ) -> Result<(), Failure> {
-    let result = match goal {
-        Goal::Addresses(addresses) => connect(&*runtime, addresses, &options).await,
-        Goal::Host(host, port) => {
+    let result = match destination {
+        Destination::Addresses(addresses) => connect(&*runtime, addresses, &options).await,
+        Destination::Host(host, port) => {
             let lookup = args.dns.client(Arc::clone(&runtime), args.timeout);
             connect_host(&*runtime, &host, port, &lookup, &options).await
         }
@@ -143,8 +143,10 @@ async fn race(
         }
         Err(error) => {
             let suggestion = match error.report().attempts().next() {
-                None => "`trunkline resolve` shows what DNS servers say about the name",
-                Some(_) => "check that the server listens there, and what is in between",
+                None => "`trunkline resolve` shows what the DNS servers answer for the name",
+                Some(_) => {
+                    "check that a server listens there, and that no firewall or proxy is in between"
+                }
             };
             let mut failure =
                 Failure::operation("connect", message(&error)).suggest(Some(suggestion));
@@ -158,7 +160,7 @@ async fn race(
     }
 }
 
-/// Writes the picture, if one was asked for.
+/// Writes the picture to the file of `--svg`, if it is given.
 fn save(args: &ConnectArgs, report: &Report) -> Result<(), Failure> {
     let Some(path) = &args.svg else {
         return Ok(());
@@ -176,7 +178,7 @@ fn save(args: &ConnectArgs, report: &Report) -> Result<(), Failure> {
     })
 }
 
-/// Every address and how it failed, on one line.
+/// Returns every address and how it failed, on one line.
 fn message(error: &trunkline_connect::ConnectError) -> String {
     let mut parts: Vec<String> = error
         .lookup_errors()
@@ -228,7 +230,7 @@ fn describe(report: &Report) -> Map<String, Value> {
     object
 }
 
-/// The race as a time line.
+/// Prints the race as a time line.
 fn draw(report: &Report, out: &Out) {
     const WIDTH: f64 = 40.0;
     let addresses = report.attempts().map(|attempt| attempt.address);

@@ -8,7 +8,7 @@ use trunkline::{ChannelEvent, Observer, SubchannelState};
 use crate::out::Style;
 use crate::show;
 
-/// Tells of each event by tracing, for `-v`.
+/// Logs each event by `tracing`, for `-v`.
 #[derive(Debug)]
 pub(crate) struct Tracer;
 
@@ -27,6 +27,9 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
         .collect()
 }
 
+/// Describes an event: its name, its fields in JSON, its text for people, and the style of its name.
+///
+/// Returns `None` for an event that the command does not print.
 pub(crate) fn describe(
     event: &ChannelEvent,
 ) -> Option<(&'static str, Map<String, Value>, String, Style)> {
@@ -92,7 +95,7 @@ pub(crate) fn describe(
             )
         }
         ChannelEvent::Lost { address, why } => {
-            // The subchannel's own event follows; this one says why.
+            // The event of the subchannel's new state follows; this one has the reason.
             let object = subchannel(&address.to_string(), "IDLE", Some(why.clone()));
             (
                 "subchannel",

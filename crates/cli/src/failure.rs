@@ -1,36 +1,36 @@
-//! What ends the command with another status than 0.
+//! The error that ends the command.
 
 use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-/// What ends the command with another status than 0.
+/// The error that ends the command, with exit status 1 or 2.
 #[derive(Debug)]
 pub(crate) struct Failure(Box<Facts>);
 
 #[derive(Debug)]
 struct Facts {
     status: u8,
-    /// Beside `error` in the JSON object, such as the attempts of a race.
+    /// The fields of the JSON object beside `error`, such as the attempts of a race.
     object: Map<String, Value>,
     kind: String,
     message: String,
     suggestion: Option<String>,
     /// Further fields of `error`.
     fields: Map<String, Value>,
-    /// What people read instead of the message, where the details say the rest.
+    /// A shorter text for people, used instead of the message when the details have the rest.
     summary: Option<String>,
-    /// Lines for people, below the message.
+    /// Lines that are printed below the message, for people.
     details: Vec<String>,
 }
 
 impl Failure {
-    /// The operation failed: exit status 1.
+    /// Makes the error of an operation that failed: exit status 1.
     pub(crate) fn operation(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(1, kind.into(), message.into())
     }
 
-    /// What was asked for can never be done: exit status 2.
+    /// Makes the error of a target or option that can never work: exit status 2.
     pub(crate) fn unusable(kind: impl Into<String>, message: impl Into<String>) -> Self {
         Self::new(2, kind.into(), message.into())
     }

@@ -1,4 +1,4 @@
-//! The stub of the standard health service.
+//! The client stub of the standard health service.
 
 #[allow(
     clippy::all,

@@ -1,4 +1,4 @@
-//! Where names are looked up.
+//! The DNS options and the DNS client that the command line asks for.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,8 +13,10 @@ use crate::args::DnsArgs;
 use crate::failure::Failure;
 
 impl DnsArgs {
-    /// Refuses files that cannot be read: a client would quietly go on without them. Nothing is read
-    /// here: of a pipe it could not be read again.
+    /// Checks that the given files can be read.
+    ///
+    /// The DNS client ignores files that it cannot read, so the error must be reported here. The
+    /// contents are not read: the contents of a pipe can be read only once.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         for path in [&self.resolv_conf, &self.hosts].into_iter().flatten() {
             let failure = |error| {
@@ -25,7 +27,7 @@ impl DnsArgs {
             if metadata.is_dir() {
                 return Err(failure(io::ErrorKind::IsADirectory.into()));
             }
-            // Whoever writes into a pipe loses the reader that opens it and goes.
+            // A pipe is not opened: closing it again would break it for its writer.
             if metadata.is_file() {
                 File::open(path).map_err(failure)?;
             }
@@ -44,7 +46,7 @@ impl DnsArgs {
         options
     }
 
-    /// A DNS client, whose lookups end within `timeout`.
+    /// Makes a DNS client whose lookups end within `timeout`.
     pub(crate) fn client(&self, runtime: Arc<dyn Runtime>, timeout: Duration) -> Client {
         let mut config = ClientConfig::system().deadline(timeout);
         if let Some(path) = &self.resolv_conf {

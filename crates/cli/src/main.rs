@@ -1,4 +1,4 @@
-//! The `trunkline` command: what does my gRPC client see, and why.
+//! The `trunkline` command: shows what a gRPC client sees, and why.
 
 // From the ground up: a module uses those above it alone.
 mod args;
@@ -36,7 +36,7 @@ use failure::Failure;
 use out::Out;
 
 fn main() -> ExitCode {
-    // A wrong command line ends here, with exit status 2 and words on stderr.
+    // A wrong command line exits here, with status 2 and a message on stderr.
     let args = Args::parse();
     if args.common.verbose > 0 {
         let level = match args.common.verbose {
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         tracing_subscriber::fmt()
             .with_writer(std::io::stderr)
             .with_max_level(level)
-            // Where stderr cannot be written there is nowhere to complain.
+            // When stderr cannot be written to, a message about it would be lost too.
             .log_internal_errors(false)
             .init();
     }
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints a failure where its reader looks for it.
+/// Prints a failure: as JSON to stdout, or as text to stderr.
 fn report(failure: &Failure, out: &Out) -> ExitCode {
     if out.is_json() {
         out.object(&failure.to_json());

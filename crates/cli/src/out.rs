@@ -1,4 +1,4 @@
-//! What is printed, and where.
+//! Printing: results to stdout, messages to stderr.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::args::{ColorWhen, Common};
 use crate::failure::Failure;
 
-/// Where output goes: JSON or words to stdout, complaints to stderr.
+/// Prints results to stdout, as JSON or text, and warnings and errors to stderr.
 #[derive(Debug)]
 pub(crate) struct Out {
     json: bool,
@@ -16,7 +16,7 @@ pub(crate) struct Out {
     color_err: bool,
 }
 
-/// How a word is meant.
+/// The meaning that a colour gives to a text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Style {
     Good,
@@ -58,22 +58,22 @@ impl Out {
         self.json
     }
 
-    /// Whether somebody looks at a screen, where lines can be drawn again.
+    /// True when stdout is a terminal and shows text, so that lines can be drawn again.
     pub(crate) fn is_live(&self) -> bool {
         self.is_terminal && !self.json
     }
 
-    /// One JSON object on a line of its own.
+    /// Prints a JSON object on a line of its own.
     pub(crate) fn object(&self, object: &Value) {
         self.line(&object.to_string());
     }
 
-    /// One line.
+    /// Prints a line. Ends the process when stdout cannot be written to.
     pub(crate) fn line(&self, line: &str) {
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
             Ok(()) => {}
-            // A reader that has gone (`| head`) is no reason to complain.
+            // The reader closed the pipe (`| head`): that is no error.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
             Err(error) => {
                 let text = format!("the output cannot be written: {error}");
@@ -83,36 +83,36 @@ impl Out {
         }
     }
 
-    /// Takes the last lines off the screen.
+    /// Erases the last `lines` lines from the terminal.
     pub(crate) fn erase(&self, lines: usize) {
-        // If it cannot be written, the next line tells.
+        // If stdout cannot be written to, `line` reports it.
         let _ = write!(io::stdout(), "\x1b[{lines}A\x1b[J");
     }
 
-    /// Words in a colour, if colours are wanted.
+    /// Returns `words` in the colour of `style`, when colours are on.
     pub(crate) fn paint(&self, style: Style, words: &str) -> String {
         paint(self.color, style, words)
     }
 
-    /// A warning.
+    /// Prints a warning.
     pub(crate) fn warn(&self, words: &str) {
-        complain(&format!(
+        write_stderr(&format!(
             "{} {words}",
             paint(self.color_err, Style::Strong, "warning:")
         ));
     }
 
-    /// What went wrong, and what to do about it.
+    /// Prints an error, its details, and the suggestion.
     pub(crate) fn failure(&self, failure: &Failure) {
-        complain(&format!(
+        write_stderr(&format!(
             "{} {failure}",
             paint(self.color_err, Style::Bad, "error:")
         ));
         for line in failure.details() {
-            complain(&format!("  {line}"));
+            write_stderr(&format!("  {line}"));
         }
         if let Some(suggestion) = failure.suggestion() {
-            complain(&format!(
+            write_stderr(&format!(
                 "{} {suggestion}",
                 paint(self.color_err, Style::Good, "try:")
             ));
@@ -120,8 +120,8 @@ impl Out {
     }
 }
 
-/// A line to stderr. That it cannot be written can be told nowhere.
-fn complain(line: &str) {
+/// Prints a line to stderr. An error of stderr itself is ignored: there is no other place to report it.
+fn write_stderr(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 

@@ -1,4 +1,4 @@
-//! Who answered a call, even where a stub keeps only the status.
+//! Records the peer of a call, also when the stub returns nothing but a status.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -11,7 +11,7 @@ use tonic::body::Body as TonicBody;
 use tower_service::Service;
 use trunkline::{Body, Channel, PeerAddr};
 
-/// A channel for one call, which remembers who answered it.
+/// A channel for one call that records the address of the backend that answers.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerRecorder {
     channel: Channel,
@@ -26,7 +26,7 @@ impl PeerRecorder {
         }
     }
 
-    /// Who answered; `None` if nobody did.
+    /// Returns the address of the backend that answered; `None` without an answer.
     pub(crate) fn peer(&self) -> Option<PeerAddr> {
         self.peer
             .lock()

@@ -1,4 +1,4 @@
-//! `trunkline resolve`: what a policy would get.
+//! `trunkline resolve`: shows the endpoints that a load-balancing policy would get.
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -25,7 +25,7 @@ use crate::out::{Out, Style};
 use crate::run::block_on;
 use crate::{show, target};
 
-/// The time for each resolution, where no deadline was given for all of them.
+/// The deadline of each resolution, when `--timeout` gives none for all of them.
 const EACH: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), Failure> {
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), 
     let target = Target::parse_with(&args.target, Schemes::new(&known, "dns"))
         .map_err(|error| invalid_target(&args.target, &error))?;
     let factory = registry.get(target.scheme()).cloned().ok_or_else(|| {
-        let text = format!("no resolver is there for the scheme `{}`", target.scheme());
+        let text = format!("there is no resolver for the scheme `{}`", target.scheme());
         Failure::unusable("invalid_target", text)
     })?;
     factory.check(&target).map_err(|error| failure(&error))?;
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), 
     })
 }
 
-/// The parser's words, under the kinds that `resolve` has for them.
+/// Makes the error of a target that does not parse, with the kind that `resolve` has for it.
 fn invalid_target(text: &str, error: &ParseError) -> Failure {
     let kind = match error.kind() {
         ErrorKind::Host => "invalid_name",
@@ -84,7 +84,8 @@ async fn repeat(
             }
             started = runtime.now();
         }
-        // What is kept from one to the next (the cache, what is known of servers) is the factory's.
+        // The factory keeps what one resolution leaves for the next: the cache, and what is known
+        // of the DNS servers.
         let resolver = factory
             .build(&target, &options)
             .map_err(|error| failure(&error))?;
@@ -101,7 +102,7 @@ async fn repeat(
     last
 }
 
-/// Waits for all that a resolver has to say at first.
+/// Waits for a resolver's first complete result, or for what there is at the deadline.
 async fn resolve(
     mut resolver: Box<dyn Resolver>,
     runtime: &dyn Runtime,
@@ -146,7 +147,7 @@ fn print(
         .and_then(|report| report.server)
         .map(|server| server.to_string());
     let ttl = report.and_then(|report| report.expires).map(|at| {
-        // Whole seconds on the wire; what remains of them has a fraction.
+        // A TTL is whole seconds; the time that remains has a fraction.
         (at.saturating_duration_since(now).as_secs_f64() * 1e3).round() / 1e3
     });
     let partial = report.is_some_and(|report: &LookupReport| report.partial || !report.complete);
@@ -205,14 +206,14 @@ fn print(
     }
     if partial {
         out.warn(match &*resolution.resolution_note {
-            "" => "something is missing that could not be looked up in time",
+            "" => "the answer is incomplete: a part of it could not be looked up in time",
             note => note,
         });
     }
     Ok(())
 }
 
-/// Why a channel would not take the service config.
+/// Returns why a channel would refuse the service config.
 fn doubt(config: &ServiceConfigSource) -> Option<String> {
     match config {
         ServiceConfigSource::Invalid(error) => Some(error.to_string()),
@@ -234,7 +235,7 @@ fn count(endpoints: usize) -> String {
 }
 
 fn failure(error: &ResolveError) -> Failure {
-    // Under `srv` it is the error of one host that is the source.
+    // For `srv`, the source can be the error of one host, which has the lookup's as its own source.
     let lookup = successors(error.source(), |&error| error.source())
         .find_map(|source| source.downcast_ref::<LookupError>());
     let name = lookup.map(LookupError::name);
@@ -259,7 +260,7 @@ fn failure(error: &ResolveError) -> Failure {
         .suggest(suggestion(error.kind()))
 }
 
-/// Whether a server did something that people should know of, though another one answered.
+/// True for a server's failure that people should know of although another server answered.
 fn is_trouble(outcome: Outcome) -> bool {
     use Outcome as O;
     !matches!(
@@ -280,7 +281,7 @@ fn describe(attempt: &ServerAttempt) -> Value {
     })
 }
 
-/// What to do next.
+/// Returns what the user can do about an error of this kind.
 fn suggestion(kind: ResolveErrorKind) -> Option<&'static str> {
     Some(match kind {
         ResolveErrorKind::NotFound => {

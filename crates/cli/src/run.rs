@@ -1,4 +1,4 @@
-//! Running on the runtime that was chosen.
+//! Runs a future on the runtime that `--runtime` names.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use trunkline::Runtime;
 
 use crate::args::RuntimeName;
 
-/// Runs `main` to its end on a runtime.
+/// Runs `main` to completion on the runtime `name`.
 pub(crate) fn block_on<T, F>(name: RuntimeName, main: impl FnOnce(Arc<dyn Runtime>) -> F) -> T
 where
     F: Future<Output = T>,

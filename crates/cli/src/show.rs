@@ -1,16 +1,16 @@
-//! How things are printed in JSON.
+//! Times, endpoints and errors as they are printed.
 
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use trunkline::{Endpoint, ResolveErrorKind};
 
-/// Milliseconds with a fraction, to the microsecond.
+/// Returns milliseconds with a fraction, rounded to the microsecond.
 pub(crate) fn millis(time: Duration) -> Value {
     json!((time.as_secs_f64() * 1e6).round() / 1e3)
 }
 
-/// Endpoints as `resolve` and `watch` print them.
+/// Returns endpoints as `resolve` and `watch` print them in JSON.
 pub(crate) fn endpoints(endpoints: &[Endpoint]) -> Value {
     endpoints.iter().map(endpoint).collect()
 }
@@ -25,7 +25,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
         .attributes()
         .to_strings()
         .into_iter()
-        // Numbers and quoted texts are JSON as they are printed.
+        // The value of an attribute is printed as a JSON number or string where it is one.
         .map(|(name, value)| {
             let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
             (name.to_owned(), value)
@@ -34,7 +34,7 @@ fn endpoint(endpoint: &Endpoint) -> Value {
     json!({ "addresses": addresses, "attributes": attributes })
 }
 
-/// An endpoint on one line, for people.
+/// Returns an endpoint as one line of text.
 pub(crate) fn endpoint_line(endpoint: &Endpoint) -> String {
     let addresses: Vec<String> = endpoint
         .addresses()
@@ -48,7 +48,7 @@ pub(crate) fn endpoint_line(endpoint: &Endpoint) -> String {
     line
 }
 
-/// The `kind` of a resolver's error in JSON.
+/// Returns the `kind` of a resolver's error in JSON.
 pub(crate) fn resolve_error_kind(kind: ResolveErrorKind) -> &'static str {
     match kind {
         ResolveErrorKind::NotFound => "not_found",

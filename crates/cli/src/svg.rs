@@ -1,11 +1,11 @@
-//! A race as a picture: an SVG file that needs nothing else.
+//! Draws a race as an SVG picture that refers to no other file.
 
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
 use trunkline_connect::{Attempt, Outcome, Report};
 
-/// What one character of the font takes, at most, in units of the picture.
+/// The greatest width of a character of the font, in units of the picture.
 const CHARACTER: usize = 8;
 const ROW: usize = 28;
 const BAR: usize = 16;
@@ -13,13 +13,13 @@ const TOP: usize = 44;
 const MARGIN: usize = 16;
 /// The width of the time axis.
 const SPAN: f64 = 640.0;
-/// About this many marks on the time axis.
+/// The approximate number of marks on the time axis.
 const MARKS: f64 = 8.0;
 
 /// Draws the race: a bar for each attempt, from its start to its end, over an axis of milliseconds.
 pub(crate) fn svg(report: &Report, title: &str) -> String {
     let mut text = String::new();
-    // Writing to a String cannot fail.
+    // Writing to a `String` cannot fail.
     let _ = draw(&mut text, report, title);
     text
 }
@@ -32,8 +32,8 @@ fn draw(text: &mut String, report: &Report, title: &str) -> fmt::Result {
         .chain(report.untried())
         .map(|address| address.to_string().len());
     let left = MARGIN + labels.max().unwrap_or(0) * CHARACTER + CHARACTER;
-    let words = report.attempts().map(|attempt| words(&attempt).len());
-    let right = words.max().unwrap_or(0).max("not tried".len()) * CHARACTER + MARGIN;
+    let texts = report.attempts().map(|attempt| label(&attempt).len());
+    let right = texts.max().unwrap_or(0).max("not tried".len()) * CHARACTER + MARGIN;
     let width = left + SPAN as usize + CHARACTER + right;
     let width = width.max(title.chars().count() * CHARACTER + 2 * MARGIN);
     let rows = report.attempts().len() + report.untried().len();
@@ -78,7 +78,7 @@ fn draw(text: &mut String, report: &Report, title: &str) -> fmt::Result {
     writeln!(text, "</svg>")
 }
 
-/// One attempt: its address, its bar, and how it ended.
+/// Draws one attempt: its address, its bar, and how it ended.
 fn bar(
     text: &mut String,
     axis: &Axis,
@@ -102,18 +102,18 @@ fn bar(
         "<rect class=\"attempt\" x=\"{from:.1}\" y=\"{bar}\" width=\"{width:.1}\" \
          height=\"{BAR}\" fill=\"{}\"><title>{}</title></rect>",
         colour(attempt.outcome),
-        Escaped(&told(attempt))
+        Escaped(&tooltip(attempt))
     )?;
     writeln!(
         text,
         "<text x=\"{:.1}\" y=\"{line}\">{}</text>",
         from + width + CHARACTER as f64,
-        Escaped(&words(attempt))
+        Escaped(&label(attempt))
     )
 }
 
-/// How it ended and when, beside the bar.
-fn words(attempt: &Attempt<'_>) -> String {
+/// Returns how the attempt ended and when: the label beside the bar.
+fn label(attempt: &Attempt<'_>) -> String {
     let word = attempt.outcome.map_or("running", Outcome::as_str);
     let word = word.replace('_', " ");
     let from = millis(attempt.start);
@@ -123,11 +123,11 @@ fn words(attempt: &Attempt<'_>) -> String {
     }
 }
 
-/// All that is known, for a reader who points at the bar.
-fn told(attempt: &Attempt<'_>) -> String {
+/// Returns all that is known of the attempt: the text shown while the mouse is over the bar.
+fn tooltip(attempt: &Attempt<'_>) -> String {
     match attempt.error {
-        Some(error) => format!("{}: {}: {error}", attempt.address, words(attempt)),
-        None => format!("{}: {}", attempt.address, words(attempt)),
+        Some(error) => format!("{}: {}: {error}", attempt.address, label(attempt)),
+        None => format!("{}: {}", attempt.address, label(attempt)),
     }
 }
 
@@ -139,17 +139,17 @@ fn colour(outcome: Option<Outcome>) -> &'static str {
     }
 }
 
-/// From times to places.
+/// The time axis: maps times to horizontal positions.
 struct Axis {
     left: f64,
-    /// The time at its right end, in milliseconds; more than 0.
+    /// The time at the right end, in milliseconds; more than 0.
     total: f64,
-    /// From one mark to the next, in milliseconds.
+    /// The time between two marks, in milliseconds.
     step: f64,
 }
 
 impl Axis {
-    /// An axis from 0 to `end`.
+    /// Makes an axis from 0 to `end`.
     fn over(end: Duration, left: f64) -> Self {
         let total = millis(end).max(1e-3);
         Self {
@@ -163,7 +163,7 @@ impl Axis {
         self.left + (millis(at) / self.total).min(1.0) * SPAN
     }
 
-    /// Its line below the rows, with a mark and a grid line for each step.
+    /// Draws the axis below the rows, with a mark and a grid line for each step.
     fn draw(&self, text: &mut String, top: usize, bottom: usize) -> fmt::Result {
         let right = self.left + SPAN;
         writeln!(
@@ -180,7 +180,7 @@ impl Axis {
                 "<line x1=\"{x:.1}\" y1=\"{top}\" x2=\"{x:.1}\" y2=\"{}\" stroke=\"#dddddd\"/>",
                 bottom + 5
             )?;
-            // As many places as the step has: 0.5 and 0.50 would be two names for one mark.
+            // As many decimal places as the step needs, so that all marks have the same number.
             let places = (-self.step.log10().floor()).max(0.0) as usize;
             writeln!(
                 text,
@@ -197,7 +197,7 @@ impl Axis {
     }
 }
 
-/// The next of 1, 2, 5, 10, 20 and so on, and of their tenths.
+/// Rounds up to 1, 2 or 5 times a power of ten.
 fn round_step(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|digit| digit * power);
@@ -209,7 +209,8 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Text as XML has it; what XML 1.0 cannot hold at all becomes a replacement character.
+/// Text with XML escapes. A character that XML 1.0 cannot contain becomes U+FFFD, the replacement
+/// character.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
@@ -248,7 +249,7 @@ mod tests {
         }
     }
 
-    /// A race that ended at its very beginning has an axis too.
+    /// The axis of a race that took no time has finite positions.
     #[test]
     fn an_axis_of_no_time() {
         let axis = Axis::over(Duration::ZERO, 100.0);

@@ -1,4 +1,4 @@
-//! `trunkline target`: takes a target apart.
+//! `trunkline target`: shows the parts of a target.
 
 use serde_json::{Map, Value, json};
 use trunkline::target::{ErrorKind, HostPort, ParseError, Schemes, Target, TargetView, Warning};
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &TargetArgs, out: &Out) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A target that cannot be used: what, where, and what may be meant.
+/// Makes the error of a target that does not parse: what is wrong, where, and what was probably meant.
 pub(crate) fn failure(text: &str, error: &ParseError) -> Failure {
     let pointer = " ".repeat(column(text, error.at()));
     let failure = Failure::unusable(error.kind().to_string(), error.message())
@@ -39,14 +39,14 @@ pub(crate) fn failure(text: &str, error: &ParseError) -> Failure {
         .detail(format!("{pointer}^ expected {}", error.expected()));
     if error.kind() == ErrorKind::Endpoint && text.contains("://") {
         return failure.detail(
-            "what stands between the second and the third slash is an authority (for `dns`: the \
-             server to ask); the name comes after the third, or after `scheme:` alone",
+            "the text between the second and the third slash is the authority (for `dns`: the DNS \
+             server to ask); the name comes after the third slash, or directly after `scheme:`",
         );
     }
     failure
 }
 
-/// Where an octet stands when the text is printed.
+/// Returns the column at which the byte with index `at` is printed.
 fn column(text: &str, at: usize) -> usize {
     text.char_indices()
         .take_while(|(start, _)| *start < at)
@@ -79,7 +79,7 @@ fn describe(input: &str, target: &Target) -> Map<String, Value> {
     object
 }
 
-/// The typed view, under the name of the scheme.
+/// Returns the typed view, and the field that it is printed under: its scheme.
 fn view(view: &TargetView) -> Option<(&'static str, Value)> {
     Some(match view {
         TargetView::Dns { host, port, server } => {
@@ -122,7 +122,7 @@ fn warning(warning: &Warning) -> Value {
     })
 }
 
-/// What people are shown of it, in an order that reads well.
+/// Returns the rows of the table for people, in reading order.
 fn rows(object: &Map<String, Value>) -> Vec<(String, String)> {
     let order = [
         "scheme",

@@ -1,4 +1,4 @@
-//! `trunkline watch`: what happens to a channel.
+//! `trunkline watch`: prints what happens to a channel.
 
 use std::future::pending;
 use std::sync::Arc;

@@ -1,12 +1,13 @@
-//! How long calls took, in a bounded space.
+//! The latencies of calls, in bounded memory.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Buckets for each factor of two: a quantile is off by less than 1.1 %.
+/// Buckets per factor of two: the error of a quantile is below 1.1 %.
 const STEPS: f64 = 64.0;
 
-/// How long calls took: exact at both ends, in buckets between, however many there are.
+/// A histogram of latencies. The least and the greatest are exact; a latency in between is known to
+/// within a bucket. The memory does not grow with the number of calls.
 #[derive(Debug, Default)]
 pub(super) struct Latencies {
     buckets: BTreeMap<u16, u64>,
@@ -28,7 +29,7 @@ impl Latencies {
         *self.buckets.entry(bucket(latency)).or_insert(0) += 1;
     }
 
-    /// The latency that this share of the calls did not exceed; `None` without calls.
+    /// Returns the latency that `share` (0 to 1) of the calls did not exceed; `None` without calls.
     pub(super) fn quantile(&self, share: f64) -> Option<Duration> {
         let wanted = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
         let mut seen = 0;
@@ -58,7 +59,7 @@ fn top(bucket: u16) -> Duration {
 mod tests {
     use super::*;
 
-    /// Quantiles are off by a bucket at most, both ends not at all.
+    /// The error of a quantile is at most a bucket; the least and the greatest are exact.
     #[test]
     fn quantiles() {
         let mut latencies = Latencies::default();

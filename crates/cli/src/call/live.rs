@@ -1,18 +1,18 @@
-//! The tally while it grows, on a terminal.
+//! Shows the tally on a terminal while calls run.
 
 use std::time::{Duration, Instant};
 
 use super::tally::Tally;
 use crate::out::Out;
 
-/// The time from one drawing to the next.
+/// The time between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
 
-/// Draws the tally again and again in the same place, where somebody looks at a screen.
+/// Draws the tally repeatedly in the same place, when stdout is a terminal.
 pub(super) struct Live<'a> {
     out: &'a Out,
     next: Instant,
-    /// Lines that stand on the screen.
+    /// The lines of the last drawing, which are on the screen now.
     drawn: usize,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Draws, if it is time again.
+    /// Draws the tally, when the next drawing is due.
     pub(super) fn draw(&mut self, tally: &Tally, now: Instant) {
         if !self.out.is_live() || now < self.next {
             return;
@@ -39,7 +39,7 @@ impl<'a> Live<'a> {
         }
     }
 
-    /// Takes the drawing off the screen.
+    /// Erases the last drawing.
     pub(super) fn clear(&mut self) {
         if self.drawn > 0 {
             self.out.erase(self.drawn);

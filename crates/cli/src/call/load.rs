@@ -1,4 +1,4 @@
-//! Making calls at a rate, so many at a time.
+//! Makes calls, at a limited rate and with a limited number in flight.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,11 +22,11 @@ pub(super) struct Load<'a> {
     pub(super) channel: Channel,
 }
 
-/// The time for each call, where no deadline was given for all of them.
+/// The deadline of each call, when `--timeout` gives none for all of them.
 const EACH: Duration = Duration::from_secs(10);
 
 impl Load<'_> {
-    /// Makes them all.
+    /// Makes all calls and waits for them to end.
     pub(super) async fn run(&self, mut live: Live<'_>) -> Tally {
         let args = self.args;
         let started = self.runtime.now();
@@ -58,7 +58,7 @@ impl Load<'_> {
                 made += 1;
                 continue;
             }
-            // Wait for a call to end, or for the time of the next one.
+            // Wait until a call ends or the next one is due.
             let wait = due.filter(|_| may_start && has_room);
             match (running.is_empty(), wait) {
                 (true, None) => break,
@@ -84,6 +84,7 @@ impl Load<'_> {
         tally
     }
 
+    /// Makes one call.
     async fn one(&self, deadline: Option<Instant>) -> FinishedCall {
         let started: Instant = self.runtime.now();
         let timeout = deadline.map_or(EACH, |deadline| deadline.saturating_duration_since(started));

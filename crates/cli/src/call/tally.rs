@@ -1,4 +1,4 @@
-//! What came of the calls.
+//! Counts how calls ended.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,15 +12,16 @@ use crate::failure::Failure;
 use crate::out::{Out, Style};
 use crate::show;
 
-/// How one call ended, when, and who answered.
+/// How a call ended, how long it took, and which backend answered.
 pub(super) struct FinishedCall {
     pub(super) result: Result<(), Status>,
-    /// Who answered, also with an error: a server without the health service shows balancing too.
+    /// The backend that answered, also with an error status: so balancing shows also with a server
+    /// that lacks the health service.
     pub(super) peer: Option<PeerAddr>,
     pub(super) took: Duration,
 }
 
-/// What came of the calls.
+/// Counts of calls by result, backend and error, with their latencies.
 #[derive(Default)]
 pub(super) struct Tally {
     ok: u64,
@@ -30,7 +31,7 @@ pub(super) struct Tally {
     errors: BTreeMap<(String, String), u64>,
     latencies: Latencies,
     pub(super) elapsed: Duration,
-    /// Calls that were asked for and not made, because `--for` or `--timeout` ran out.
+    /// Calls that `--count` asks for and that were not made, because `--for` or `--timeout` ran out.
     pub(super) unmade: u64,
 }
 
@@ -129,7 +130,7 @@ impl Tally {
             .map_or(Value::Null, show::millis)
     }
 
-    /// The tally for people, a line each.
+    /// Returns the lines of the table for people.
     pub(super) fn table(&self, out: &Out) -> Vec<String> {
         let backends = self.backends.iter().map(|(backend, count)| {
             format!(
@@ -158,7 +159,7 @@ impl Tally {
     }
 }
 
-/// The name that the gRPC documents print.
+/// Returns the name of a status code as the gRPC documents have it, such as `NOT_FOUND`.
 fn code_name(code: Code) -> String {
     let number = u32::try_from(i32::from(code)).ok();
     number
@@ -167,11 +168,11 @@ fn code_name(code: Code) -> String {
         .to_string()
 }
 
-/// What to do next.
+/// Returns what the user can do about calls that fail with this code.
 fn hint(code: &str) -> Option<&'static str> {
     Some(match code {
         "UNIMPLEMENTED" => {
-            "the server has no health service; what it answered still shows who answers"
+            "the server has no health service; the answers still show which backends are called"
         }
         "UNAVAILABLE" => {
             "`trunkline resolve TARGET` shows the addresses, `trunkline connect ADDR` tries one"
