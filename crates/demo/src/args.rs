@@ -1,14 +1,14 @@
-//! The command line.
+//! Parses the command line.
 
 /// What `--help` prints.
 pub(crate) const HELP: &str = "\
 usage: cargo xtask demo [--sabotage refresh|fallback|drain] [--runtime async-std|smol|tokio] [--plain]
 
-  --sabotage WHAT   switch a mechanism off; the demo must notice, and exit 1
-  --runtime NAME    what the channel runs on (async-std)
-  --plain           plain lines on a terminal too";
+  --sabotage WHAT   switch a mechanism off; a claim must fail, and the exit status be 1
+  --runtime NAME    the runtime of the channel (default: async-std)
+  --plain           print plain lines on a terminal too";
 
-/// What to show, and how.
+/// The options of the demo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Args {
     pub(crate) sabotage: Option<Sabotage>,
@@ -16,14 +16,14 @@ pub(crate) struct Args {
     pub(crate) plain: bool,
 }
 
-/// A mechanism that is switched off.
+/// A mechanism that the demo switches off, so that a claim must fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sabotage {
-    /// DNS is asked once and never again.
+    /// The client asks DNS once and never again.
     Refresh,
-    /// The client sees IPv6 addresses alone: there is nothing to fall back to.
+    /// The client gets IPv6 addresses only, so there is nothing to fall back to.
     Fallback,
-    /// Backends drop everything at SIGTERM.
+    /// Backends drop all calls and connections at SIGTERM.
     Drain,
 }
 
@@ -36,7 +36,7 @@ pub(crate) enum RuntimeName {
 }
 
 impl Args {
-    /// Reads the arguments after the program's name; `None` when help is asked for.
+    /// Parses the arguments after the program's name. Returns `None` for `--help`.
     pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Option<Self>, String> {
         let mut parsed = Self::default();
         let mut args = args.into_iter();

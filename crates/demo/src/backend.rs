@@ -1,6 +1,6 @@
-//! One backend, to play with by hand: `--name=`, `--port=`, `--work-ms=`, `--no-drain`, `--no-ipv6`.
+//! One backend, to try things out: `--name=`, `--port=`, `--work-ms=`, `--no-drain`, `--no-ipv6`.
 //!
-//! It says where it listens, and reads commands from standard input; see
+//! It prints the addresses that it listens on, and reads commands from standard input; see
 //! `trunkline_testkit::backend`.
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! What the demo claims, and whether it was so.
+//! The claims of the demo, and whether each one held.
 
 /// The claims, in the order in which they were judged.
 #[derive(Debug, Default)]
@@ -9,7 +9,7 @@ pub(crate) struct Claims(Vec<Claim>);
 pub(crate) struct Claim {
     pub(crate) text: &'static str,
     pub(crate) result: ClaimResult,
-    /// The figures, as the backends counted them.
+    /// The figures by which it was judged, as the backends counted them.
     pub(crate) evidence: String,
 }
 
@@ -17,11 +17,12 @@ pub(crate) struct Claim {
 pub(crate) enum ClaimResult {
     Held,
     Failed,
-    /// It could not be put to the test here.
+    /// The claim cannot be tested on this machine.
     Skipped,
 }
 
 impl Claims {
+    /// Records a claim as held or failed.
     pub(crate) fn judge(&mut self, text: &'static str, held: bool, evidence: String) -> &Claim {
         let result = if held {
             ClaimResult::Held
@@ -31,6 +32,7 @@ impl Claims {
         self.push(text, result, evidence)
     }
 
+    /// Records a claim as skipped, with the reason.
     pub(crate) fn skip(&mut self, text: &'static str, why: &str) -> &Claim {
         self.push(text, ClaimResult::Skipped, why.to_owned())
     }
@@ -49,7 +51,7 @@ impl Claims {
         &self.0
     }
 
-    /// Whether there were claims and none failed.
+    /// True when there are claims and none of them failed.
     pub(crate) fn hold(&self) -> bool {
         !self.0.is_empty() && self.count(ClaimResult::Failed) == 0
     }

@@ -1,4 +1,4 @@
-//! The client: tonic's stub over Trunkline's channel. This is all that a user writes.
+//! The client: tonic's stub over Trunkline's channel. A user's program needs no more than this.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 use crate::args::Sabotage;
 
-/// Far longer than a call takes, so that one that has to wait for a connection is no failure.
+/// The deadline of a call: far longer than a call takes, so that a call can wait for a connection.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// A channel to `target`.
+/// Builds the channel to `target`, with `sabotage` where it concerns the client.
 pub(crate) fn channel(
     target: &str,
     runtime: Arc<dyn Runtime>,
     sabotage: Option<Sabotage>,
 ) -> Result<Channel, trunkline::BuildError> {
     let mut dns = DnsOptions::default();
-    // A second, so that nobody has to wait for the 30 that are kind to a real DNS server.
+    // One second, so that the demo is short. The default is 30, which spares real DNS servers.
     dns.pacing.min_interval = Duration::from_secs(1);
     match sabotage {
         Some(Sabotage::Refresh) => {
-            // Neither when a TTL runs out nor when a connection is lost.
+            // No refresh when a TTL runs out, and none when a connection is lost.
             dns.pacing.refresh = false;
             dns.pacing.min_interval = Duration::from_secs(3600);
         }
@@ -40,7 +40,7 @@ pub(crate) fn channel(
         .build()
 }
 
-/// Calls over `channel`, each of which checks its reply.
+/// Makes a function that makes a call over `channel` and checks the reply.
 pub(crate) fn greet(channel: Channel) -> Call {
     let greeter = GreeterClient::new(channel);
     Box::new(move |number| {

@@ -1,4 +1,4 @@
-//! What is shown, in its order.
+//! The steps of the demo, in their order.
 
 use std::io;
 use std::sync::Arc;
@@ -16,21 +16,21 @@ use crate::screen::Screen;
 use crate::stage::{LIMIT, LostCalls, Stage, Stop};
 use crate::zone::{TTL_SECS, Zone};
 
-/// Calls a second.
+/// The rate of the client, in calls per second.
 const RATE: u32 = 300;
 
-/// Over how many calls shares are measured: three seconds of them.
+/// The number of calls over which shares are measured: those of three seconds.
 const SAMPLE: u64 = 3 * RATE as u64;
 
-/// Shows it all; whether every claim held.
+/// Runs the demo. Returns true when every claim held.
 pub(crate) fn run(args: &Args) -> Result<bool, Stop> {
-    // For signals, and for the channel if it is to run on tokio.
+    // For signals, and for the channel when `--runtime tokio` is given.
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()?;
     let shown = show(args, tokio.handle());
-    // Whatever still runs there must not hold up the end.
+    // Tasks that still run must not delay the exit.
     tokio.shutdown_background();
     shown
 }
@@ -91,8 +91,8 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
 fn explain(sabotage: Sabotage) -> &'static str {
     match sabotage {
         Sabotage::Refresh => "the client asks DNS once and never again",
-        Sabotage::Fallback => "the client sees IPv6 addresses alone",
-        Sabotage::Drain => "backends drop everything at SIGTERM",
+        Sabotage::Fallback => "the client gets IPv6 addresses only",
+        Sabotage::Drain => "backends drop all calls and connections at SIGTERM",
     }
 }
 
@@ -129,7 +129,9 @@ fn three_share(stage: &mut Stage) -> Result<(), Stop> {
 }
 
 fn two_come(stage: &mut Stage) -> Result<(), Stop> {
-    stage.screen.heading("2. Two more are added to DNS")?;
+    stage
+        .screen
+        .heading("2. Two more backends are added to DNS")?;
     let before = stage.fleet.counters();
     for name in ["d", "e"] {
         add(&mut stage.fleet, &mut stage.zone, &mut stage.screen, name)?;
@@ -157,19 +159,19 @@ fn two_come(stage: &mut Stage) -> Result<(), Stop> {
         })
     };
     stage.claim(
-        "no connection was closed or opened anew for it",
+        "no connection was closed or reopened for it",
         before.iter().all(same),
         connections(&stage.fleet, &["a", "b", "c"])?,
     )
 }
 
 fn two_go(stage: &mut Stage) -> Result<(), Stop> {
-    stage.screen.heading("3. Two go")?;
-    stage.screen.say("c is taken out of DNS")?;
+    stage.screen.heading("3. Two backends go away")?;
+    stage.screen.say("c is removed from DNS")?;
     stage.zone.remove("c");
     let took = stage.until(|fleet| idle(fleet, "c"))?;
     stage.claim(
-        "one that is taken out of DNS is left",
+        "the connection to a backend that is removed from DNS is closed",
         took.is_some(),
         match took {
             Some(took) => format!(
@@ -190,7 +192,7 @@ fn two_go(stage: &mut Stage) -> Result<(), Stop> {
     let finished = |name| Ok::<_, io::Error>(finished(stage.fleet.get(name)?));
     let (b, c) = (finished("b")?, finished("c")?);
     stage.claim(
-        "both finish the calls that they have, and end by themselves",
+        "both finish the calls that they have, then exit",
         b.0 && c.0,
         format!("b {}; c {}", b.1, c.1),
     )?;
@@ -200,11 +202,13 @@ fn two_go(stage: &mut Stage) -> Result<(), Stop> {
         shares.are_equal_for(&["a", "d", "e"]),
         shares.to_string(),
     )?;
-    none_failed(stage, "no call failed over it")
+    none_failed(stage, "no call failed because of this")
 }
 
 fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
-    stage.screen.heading("4. IPv6 falls silent for a")?;
+    stage
+        .screen
+        .heading("4. Backend a becomes silent on IPv6")?;
     let text = "a backend that goes silent on IPv6 is reached over IPv4";
     if !stage.fleet.get("a")?.has_ipv6() {
         let claim = stage.claims.skip(text, "there is no ::1 on this machine");
@@ -214,7 +218,7 @@ fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
     stage.fleet.silence_ipv6("a")?;
     stage
         .screen
-        .say("a has closed its IPv6 connections, and answers no SYN there any more")?;
+        .say("a closes its IPv6 connections, and answers no SYN over IPv6 any more")?;
     let took = stage.until(|fleet| {
         fleet
             .get("a")
@@ -245,7 +249,7 @@ fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
         shares.are_equal_for(&["a", "d", "e"]),
         shares.to_string(),
     )?;
-    none_failed(stage, "no call failed over that")
+    none_failed(stage, "no call failed because of that")
 }
 
 fn all_end(stage: &mut Stage) -> Result<(), Stop> {
@@ -262,18 +266,18 @@ fn all_end(stage: &mut Stage) -> Result<(), Stop> {
     let outcome = stage.load.outcome();
     let (calls, answers) = totals(&stage.fleet);
     stage.claim(
-        "every call was taken and answered once, and every backend ended well",
+        "every call was received and answered once, and every backend ended with success",
         last && calls == outcome.made && answers == outcome.made,
         format!(
-            "{} calls made; {calls} taken and {answers} answered, by their last word; DNS was asked {} times",
+            "{} calls made; {calls} received and {answers} answered, by the final counters; DNS was asked {} times",
             outcome.made,
             stage.zone.questions()
         ),
     )
 }
 
-/// Judges whether calls were lost since this was judged last: by the backends' count, and by the
-/// client's.
+/// Judges the claim that no call was lost since the last such claim, by the counters of the backends
+/// and of the client.
 fn none_failed(stage: &mut Stage, text: &'static str) -> Result<(), Stop> {
     stage.settle()?;
     let outcome = stage.load.outcome();
@@ -296,13 +300,14 @@ fn none_failed(stage: &mut Stage, text: &'static str) -> Result<(), Stop> {
     Ok(())
 }
 
-/// The calls that all backends took, and those that they answered.
+/// Returns the number of calls that all backends received, and of those that they answered.
 fn totals(fleet: &Fleet) -> (u64, u64) {
     let calls = |member: &Member| member.counters.total().calls;
     (fleet.members().iter().map(calls).sum(), fleet.answers())
 }
 
-/// Whether a backend ended by itself, all calls answered, and its last word.
+/// Returns whether a backend ended with success and answered all calls, and a text with the figures
+/// that it printed last.
 fn finished(member: &Member) -> (bool, String) {
     match member.exit() {
         Some(exit) => match exit.counters {
@@ -312,7 +317,7 @@ fn finished(member: &Member) -> (bool, String) {
                 let text = format!("answered {} of {}", total.answers, total.calls);
                 (well, format!("{text}, {}", exit.status))
             }
-            None => (false, format!("{}, without a last word", exit.status)),
+            None => (false, format!("{}, without final counters", exit.status)),
         },
         None => (false, "still runs".to_owned()),
     }
@@ -332,7 +337,7 @@ fn ended(fleet: &Fleet, name: &str) -> bool {
     fleet.get(name).is_ok_and(|member| member.exit().is_some())
 }
 
-/// What was opened and closed, and over which family the calls came.
+/// Returns a text with the connections that each backend opened and closed, and their family.
 fn connections(fleet: &Fleet, names: &[&str]) -> io::Result<String> {
     let one = |name: &&str| {
         let member = fleet.get(name)?;

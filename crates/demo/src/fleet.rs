@@ -1,4 +1,4 @@
-//! The backends, and what they counted.
+//! The backends of the demo, with their counters.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -6,24 +6,27 @@ use std::time::{Duration, Instant};
 
 use trunkline_testkit::backend::{Backend, Counters, Exit, Family, Options, Program};
 
-/// How long a call takes: so that there is always something in flight when a backend is stopped.
+/// How long a backend works on a call: long enough that calls are in flight whenever one is stopped.
 const WORK: Duration = Duration::from_millis(40);
 
-/// Over how long calls a second are counted.
+/// The time over which the rate of a backend is measured.
 const RATE_WINDOW: Duration = Duration::from_secs(1);
 
+/// All backends that were started.
 #[derive(Debug)]
 pub(crate) struct Fleet {
+    /// Whether backends finish their calls at SIGTERM.
     drain: bool,
     members: Vec<Member>,
 }
 
+/// One backend: its process, and its counters when they were read last.
 #[derive(Debug)]
 pub(crate) struct Member {
     backend: Backend,
     pub(crate) state: BackendState,
     pub(crate) counters: Counters,
-    /// When how many calls had been answered, over the last moments.
+    /// The number of answered calls at several times within [`RATE_WINDOW`], oldest first.
     answers: VecDeque<(Instant, u64)>,
 }
 
@@ -59,7 +62,7 @@ impl Fleet {
         Ok(&self.members[at])
     }
 
-    /// Reads all counters.
+    /// Reads the counters of all backends.
     pub(crate) fn refresh(&mut self, now: Instant) -> io::Result<()> {
         self.members
             .iter_mut()
@@ -84,7 +87,7 @@ impl Fleet {
             .ok_or_else(|| io::Error::other(format!("there is no backend {name}")))
     }
 
-    /// All counters, by name.
+    /// Returns the counters of all backends, by name.
     pub(crate) fn counters(&self) -> BTreeMap<String, Counters> {
         self.members
             .iter()
@@ -92,7 +95,7 @@ impl Fleet {
             .collect()
     }
 
-    /// All calls that were answered, by all backends.
+    /// Returns the number of calls that all backends together answered.
     pub(crate) fn answers(&self) -> u64 {
         self.members.iter().map(Member::answers).sum()
     }
@@ -166,12 +169,12 @@ impl Member {
         self.counters.total().answers
     }
 
-    /// Whether it has open connections of this family.
+    /// True when the backend has open connections of this family.
     pub(crate) fn uses(&self, family: Family) -> bool {
         self.counters.of(family).open() > 0
     }
 
-    /// How it ended, if it has.
+    /// Returns how the process ended; `None` while it runs.
     pub(crate) fn exit(&self) -> Option<Exit> {
         match self.state {
             BackendState::Ended(exit) => Some(exit),
@@ -179,7 +182,7 @@ impl Member {
         }
     }
 
-    /// Calls that it answered a second, of late.
+    /// Returns the calls answered per second, over the last [`RATE_WINDOW`].
     pub(crate) fn rate(&self) -> f64 {
         match (self.answers.front(), self.answers.back(), self.state) {
             (_, _, BackendState::Ended(_)) => 0.0,

@@ -1,12 +1,14 @@
-//! Ctrl-C, SIGTERM and SIGHUP.
+//! Handles Ctrl-C, SIGTERM and SIGHUP.
 
 use std::io;
 use std::sync::mpsc::{Receiver, channel};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Something is received when the user wants an end; a second time, the process ends at once (and
-/// the backends with it, as their input is closed).
+/// Returns a channel that receives a message at the first of these signals.
+///
+/// At the second one the process exits at once with status 130. The backends exit too, because their
+/// standard input is closed.
 pub(crate) fn listen(handle: &tokio::runtime::Handle) -> io::Result<Receiver<()>> {
     let (sender, interrupts) = channel();
     let _guard = handle.enter();
@@ -17,7 +19,7 @@ pub(crate) fn listen(handle: &tokio::runtime::Handle) -> io::Result<Receiver<()>
     ];
     handle.spawn(async move {
         any(&mut signals).await;
-        // Without a receiver the demo is over anyway.
+        // Without a receiver the demo has ended already.
         let _ = sender.send(());
         any(&mut signals).await;
         std::process::exit(130);
@@ -25,6 +27,7 @@ pub(crate) fn listen(handle: &tokio::runtime::Handle) -> io::Result<Receiver<()>
     Ok(interrupts)
 }
 
+/// Waits for any of the signals.
 async fn any(signals: &mut [Signal]) {
     std::future::poll_fn(|cx| {
         let mut polled = signals.iter_mut().map(|signal| signal.poll_recv(cx));

@@ -28,7 +28,7 @@ use crate::args::Args;
 use crate::stage::Stop;
 
 fn main() -> ExitCode {
-    // The backends are this program, started again.
+    // Serves as a backend, when the demo started this process as one.
     trunkline_testkit::backend::serve_if_asked();
     let args = match Args::parse(std::env::args().skip(1)) {
         Ok(Some(args)) => args,

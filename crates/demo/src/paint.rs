@@ -1,6 +1,6 @@
-//! Colours, where they are wanted.
+//! Colours for a terminal.
 
-/// Whether text is painted.
+/// Adds colours to text when it is true, and returns the text unchanged otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint(pub(crate) bool);
 

@@ -1,4 +1,4 @@
-//! What the user sees: lines, and on a terminal a table below them that is drawn anew.
+//! Prints lines and, on a terminal, a table below them that is drawn again and again.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -7,21 +7,23 @@ use crate::claims::{Claim, ClaimResult, Claims};
 use crate::paint::Paint;
 use crate::table::{self, Row};
 
-/// How often a pipe gets a line about the backends.
+/// The time between two lines about the backends, in plain output.
 const PLAIN_EVERY: Duration = Duration::from_secs(2);
 
+/// The output of the demo.
 #[derive(Debug)]
 pub(crate) struct Screen {
+    /// Whether there is a table. Without one the output is plain lines.
     live: bool,
     paint: Paint,
-    /// The table, as it is below the text now.
+    /// The lines of the table that is on the screen now.
     table: Vec<String>,
-    /// When, since the start, the next plain line about the backends is due.
+    /// The time since the start at which the next plain line about the backends is due.
     next_plain: Duration,
 }
 
 impl Screen {
-    /// A table needs a terminal, and one that does not ask for `plain`.
+    /// Makes the output. It has a table when stdout is a terminal, unless `plain` is set.
     pub(crate) fn new(plain: bool) -> Self {
         let live = !plain
             && io::stdout().is_terminal()
@@ -35,26 +37,26 @@ impl Screen {
         }
     }
 
-    /// A heading.
+    /// Prints a heading.
     pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
         let text = self.paint.bold(text);
         self.print(&["", &text])
     }
 
-    /// A line of text.
+    /// Prints a line of text.
     pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
         self.print(&[&format!("  {text}")])
     }
 
-    /// A claim that was judged.
+    /// Prints a claim that was judged.
     pub(crate) fn claim(&mut self, claim: &Claim) -> io::Result<()> {
         let line = self.claim_line(claim);
         self.print(&[&line])
     }
 
-    /// All claims again, with their figures, and a last line.
+    /// Prints all claims again, with their figures, and a line with their numbers.
     pub(crate) fn summary(&mut self, claims: &Claims, took: Duration) -> io::Result<()> {
-        // The table stays where it is, as text.
+        // The last table stays on the screen, as text.
         self.table.clear();
         self.heading("Summary, as the backends counted")?;
         for claim in claims.all() {
@@ -88,7 +90,7 @@ impl Screen {
         format!("  {mark} {}: {evidence}", claim.text)
     }
 
-    /// The state of the backends, `now` after the start.
+    /// Shows the state of the backends; `now` is the time since the start.
     pub(crate) fn draw(&mut self, rows: &[Row], now: Duration) -> io::Result<()> {
         if self.live {
             let width = width();
@@ -119,7 +121,7 @@ impl Screen {
         write(&(self.erase() + &joined(lines) + &joined(&self.table)))
     }
 
-    /// What takes the table from the terminal.
+    /// Returns the control sequence that erases the table.
     fn erase(&self) -> String {
         match self.table.len() {
             0 => String::new(),
@@ -143,7 +145,8 @@ fn write(text: &str) -> io::Result<()> {
     stdout.flush()
 }
 
-/// The columns of the terminal: a line that wraps would spoil the counting of lines.
+/// Returns the columns of the terminal. Longer lines are cut: a line that wraps takes two rows, and
+/// erasing counts rows.
 fn width() -> usize {
     rustix::termios::tcgetwinsize(io::stdout())
         .ok()

@@ -1,4 +1,4 @@
-//! Everything that takes part, and the waiting for what is to happen.
+//! All parts of the running demo, and waiting for what each step expects.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,10 +16,10 @@ use crate::screen::Screen;
 use crate::table;
 use crate::zone::Zone;
 
-/// How often the backends are asked and the table is drawn.
+/// The time between two readings of the backends' counters, each followed by a drawing of the table.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How long what is to happen may take; all of it takes far less.
+/// The longest that a step waits for what it expects. Usually it takes far less.
 pub(crate) const LIMIT: Duration = Duration::from_secs(8);
 
 /// Why the demo ended early.
@@ -35,6 +35,7 @@ impl From<io::Error> for Stop {
     }
 }
 
+/// All parts of the running demo.
 pub(crate) struct Stage {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) started: Instant,
@@ -44,16 +45,16 @@ pub(crate) struct Stage {
     pub(crate) load: Load,
     pub(crate) screen: Screen,
     pub(crate) claims: Claims,
-    /// What was lost when that was judged last.
+    /// The calls that were lost when that was judged last.
     pub(crate) lost: LostCalls,
 }
 
-/// Calls without an answer, when none is in flight.
+/// The numbers of lost calls, counted while no call is in flight.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct LostCalls {
-    /// Made by the client, and not answered by a backend.
+    /// Calls that the client made and no backend answered.
     pub(crate) unanswered: u64,
-    /// Failed, as the client sees it.
+    /// Calls that failed for the client.
     pub(crate) failed: u64,
 }
 
@@ -62,7 +63,7 @@ impl Stage {
         self.runtime.now() - self.started
     }
 
-    /// Asks the backends, and draws what they say.
+    /// Reads the backends' counters and shows them.
     fn look(&mut self) -> Result<(), Stop> {
         self.fleet.refresh(self.runtime.now())?;
         let rows = table::rows(&self.fleet, &self.zone);
@@ -70,8 +71,8 @@ impl Stage {
         Ok(self.screen.draw(&rows, elapsed)?)
     }
 
-    /// Waits until the backends' counters say so; how long it took, or `None` if it did not come
-    /// within [`LIMIT`].
+    /// Waits until `holds` is true of the backends. Returns how long it took, or `None` when it was not
+    /// true within [`LIMIT`].
     pub(crate) fn until(
         &mut self,
         holds: impl Fn(&Fleet) -> bool,
@@ -93,8 +94,9 @@ impl Stage {
         }
     }
 
-    /// How many calls each backend answered while `calls` were made or a few more. Nothing is in
-    /// flight at the beginning and the end, so the numbers are exact.
+    /// Measures how many calls each backend answers while all together answer at least `calls`.
+    ///
+    /// No call is in flight at the beginning and at the end, so the numbers are exact.
     pub(crate) fn shares(&mut self, calls: u64) -> Result<Shares, Stop> {
         self.settle()?;
         let before = self.fleet.counters();
@@ -107,16 +109,16 @@ impl Stage {
         Ok(Shares::between(&before, &after))
     }
 
-    /// Waits for all calls that were made, and counts.
+    /// Pauses the load, waits until all calls have ended, and reads the counters.
     pub(crate) fn settle(&mut self) -> Result<(), Stop> {
         if !self.load.settle(LIMIT) {
-            let text = "calls had not ended long after their deadline";
+            let text = "calls have not ended long after their deadline";
             return Err(io::Error::other(text).into());
         }
         self.look()
     }
 
-    /// Judges a claim, and tells it.
+    /// Judges a claim and prints it.
     pub(crate) fn claim(
         &mut self,
         text: &'static str,
@@ -128,11 +130,11 @@ impl Stage {
     }
 }
 
-/// How calls were spread.
+/// The number of calls that each backend answered, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Shares(BTreeMap<String, u64>);
 
-/// By how much the largest and the smallest share may differ.
+/// The greatest difference between the largest and the smallest share that counts as equal.
 const MOST_DIFFERENCE: u64 = 3;
 
 impl Shares {
@@ -145,7 +147,7 @@ impl Shares {
         Self(after.iter().map(answers).filter(|(_, n)| *n > 0).collect())
     }
 
-    /// Whether these backends had equal shares, and nobody else any.
+    /// True when these backends have equal shares and no other backend has any.
     pub(crate) fn are_equal_for(&self, names: &[&str]) -> bool {
         let smallest = self.0.values().min().copied().unwrap_or(0);
         let largest = self.0.values().max().copied().unwrap_or(0);

@@ -1,11 +1,11 @@
-//! The table of backends, as text.
+//! Formats the table of backends.
 
 use trunkline_testkit::backend::Family;
 
 use crate::fleet::{BackendState, Fleet, Member};
 use crate::zone::Zone;
 
-/// One backend.
+/// The row of one backend.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Row {
     pub(crate) state: String,
 }
 
-/// A row for each backend.
+/// Returns a row for each backend.
 pub(crate) fn rows(fleet: &Fleet, zone: &Zone) -> Vec<Row> {
     fleet
         .members()
@@ -55,7 +55,7 @@ fn row(member: &Member, in_dns: bool) -> Row {
     }
 }
 
-/// The whole table, a line each.
+/// Returns the lines of the table, the head first.
 pub(crate) fn lines(rows: &[Row]) -> Vec<String> {
     let head = format!(
         "{:<8} {:>6}  {:<6}  {:<6}  {:>7}  {:>7}  {:>6}  {:>6}  {}",
@@ -78,7 +78,7 @@ pub(crate) fn lines(rows: &[Row]) -> Vec<String> {
     std::iter::once(head).chain(rows.iter().map(row)).collect()
 }
 
-/// The same in one line, without backends that have ended.
+/// Returns one line about the backends that have not ended.
 pub(crate) fn line(rows: &[Row]) -> String {
     let part = |row: &Row| format!("{} {} {:.0}/s", row.name, row.family, row.rate);
     let parts: Vec<String> = rows

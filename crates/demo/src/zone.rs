@@ -1,4 +1,4 @@
-//! What DNS says: a service, by SRV records, and each backend's addresses.
+//! The contents of DNS: a service as SRV records, and the addresses of each backend.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,17 +6,17 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 
-/// The service's name.
+/// The name of the service.
 const SERVICE: &str = "_grpc._tcp.greeter.demo.test";
 
-/// How long an answer may be kept.
+/// The TTL of every record.
 pub(crate) const TTL_SECS: u32 = 1;
 
-/// A DNS server with one service in it.
+/// A DNS server for one service.
 #[derive(Debug)]
 pub(crate) struct Zone {
     server: DnsServer,
-    /// The ports, by the backends' names.
+    /// The port of each backend, by name.
     backends: BTreeMap<String, u16>,
 }
 
@@ -32,12 +32,12 @@ impl Zone {
         self.server.address()
     }
 
-    /// The target to give to a channel.
+    /// Returns the target for the channel.
     pub(crate) fn target(&self) -> String {
         format!("srv://{}/{SERVICE}", self.address())
     }
 
-    /// How many questions were asked.
+    /// Returns the number of queries that the server received.
     pub(crate) fn questions(&self) -> usize {
         self.server.total()
     }
@@ -46,7 +46,7 @@ impl Zone {
         self.backends.contains_key(backend)
     }
 
-    /// Adds a backend: a host of its own, with its addresses.
+    /// Adds a backend as a host with its own name and addresses.
     pub(crate) fn add(&mut self, backend: &str, port: u16, ipv6: bool) {
         let host = host(backend);
         let ipv4 = Reply::a(TTL_SECS, [Ipv4Addr::LOCALHOST]);
