@@ -1,9 +1,10 @@
-//! A resolver of one's own whose endpoints have an IPv4 and an IPv6 address each.
+//! A custom resolver whose endpoints each have an IPv4 and an IPv6 address.
 //!
-//! Plain DNS cannot say which addresses are one backend, so that a backend with two of them gets
-//! two shares of the load. A resolver that knows can: here from a table, in earnest from the API
-//! of whatever places them. `cargo run --example dual_stack_resolver -- 5001 5002` calls greeters on
-//! these ports (`cargo run -p trunkline-demo --bin backend -- --port=5001` is one).
+//! A and AAAA records do not tell which addresses belong to the same backend, so a backend with two
+//! addresses gets two shares of the load. A custom resolver can group them: here from a list of
+//! ports, in production from the API of the system that places the backends.
+//! `cargo run --example dual_stack_resolver -- 5001 5002` calls greeters on these ports
+//! (`cargo run -p trunkline-demo --bin backend -- --port=5001` starts one).
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::task::{Context, Poll};
@@ -12,14 +13,14 @@ use trunkline::{AttributeKey, Attributes, Channel, Endpoint, PeerAddr, Resolutio
 use trunkline::{Resolver, ResolverFactory, ResolverOptions, target::Target};
 use trunkline_testkit::proto::helloworld::{HelloRequest, greeter_client::GreeterClient};
 
-/// Where a backend runs: shown by an observer, and there for policies to look at.
+/// The zone in which a backend runs: printed with the endpoint, and readable by policies.
 #[derive(Debug)]
 pub enum Zone {}
 
 impl AttributeKey for Zone {
     type Value = String;
     const NAME: &'static str = "zone";
-    const IDENTIFIES_CONNECTION: bool = false; // a backend that moves keeps its connections
+    const IDENTIFIES_CONNECTION: bool = false; // a new zone does not cause a reconnect
 }
 
 /// Resolves every target of the scheme `inventory` to the same backends.
@@ -50,7 +51,8 @@ fn backend(port: u16) -> Endpoint {
     Endpoint::new([ipv6, ipv4]).with_attributes(attributes)
 }
 
-/// Says its list once. One that watches would wake the context when there is a new one.
+/// A resolver that returns its list once. One that watches for changes would keep the context's waker
+/// and wake it when there is a new list.
 #[derive(Debug)]
 struct Once(Option<Resolution>);
 

@@ -1,11 +1,11 @@
-//! Which backend gets which calls.
+//! How calls are spread over backends.
 
 use trunkline_testkit::backend::Backend;
 use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 
 use crate::world::{backend, builder, calls, channel, dns, greet};
 
-/// Names backends by SRV records, each with an address of each family.
+/// Sets SRV records for the backends, and an address of each family for each of them.
 pub(crate) fn serve(server: &DnsServer, name: &str, backends: &[&Backend]) {
     let records = backends.iter().map(|backend| Data::Srv {
         priority: 0,
@@ -26,13 +26,13 @@ pub(crate) fn serve(server: &DnsServer, name: &str, backends: &[&Backend]) {
 }
 
 on_each_runtime! {
-    /// round_robin gives each of three backends the same number of calls, one more or less.
+    /// round_robin gives each of three backends the same number of calls, give or take one.
     async fn round_robin_shares_equally(runtime) {
         let (mut a, mut b, mut c) = (backend("a"), backend("b"), backend("c"));
         let target =
             format!("ipv4:{},{},{}", a.address_v4(), b.address_v4(), c.address_v4());
         let channel = channel(target, &runtime);
-        // Calls go to whoever is connected: wait until all three are.
+        // Calls go to the backends that are connected: wait until all three are.
         while calls([&mut a, &mut b, &mut c]).contains(&0) {
             greet(&channel).await.expect("a reply");
         }
@@ -46,7 +46,7 @@ on_each_runtime! {
         }
     }
 
-    /// Without a service config there is one connection, as gRPC has it: pick_first.
+    /// Without a service config the policy is pick_first, which has one connection.
     async fn pick_first_uses_one_backend(runtime) {
         let (mut a, mut b) = (backend("a"), backend("b"));
         let target = format!("ipv4:{},{}", a.address_v4(), b.address_v4());
@@ -61,7 +61,8 @@ on_each_runtime! {
         assert_eq!(calls([&mut a, &mut b]), [50, 0]);
     }
 
-    /// `srv:` knows that two addresses are one backend: each gets one connection and one share.
+    /// With `srv:` the two addresses of a backend are one endpoint: it gets one connection and one
+    /// share.
     async fn srv_gives_each_backend_one_share(runtime) {
         let (mut a, mut b) = (backend("a"), backend("b"));
         let server = DnsServer::start().expect("a DNS server");
@@ -84,8 +85,8 @@ on_each_runtime! {
         }
     }
 
-    /// A backend that appears in DNS is found when the records' TTL runs out, while all
-    /// connections are healthy; one that vanishes gets no calls any more.
+    /// A backend that is added to DNS is found when the TTL of the records runs out, while all
+    /// connections are healthy; one that is removed gets no more calls.
     async fn backends_come_and_go_by_dns(runtime) {
         let (mut a, mut b) = (backend("a"), backend("b"));
         let server = DnsServer::start().expect("a DNS server");
@@ -111,7 +112,7 @@ on_each_runtime! {
         assert_eq!(calls([&mut a]), before);
     }
 
-    /// SIGTERM to one of two backends under load: no call fails.
+    /// When one of two backends gets SIGTERM under load, no call fails.
     async fn a_drained_backend_costs_no_call(runtime) {
         let (mut a, b) = (backend("a"), backend("b"));
         let target = format!("ipv4:{},{}", a.address_v4(), b.address_v4());
@@ -129,7 +130,7 @@ on_each_runtime! {
         }
     }
 
-    /// After SIGKILL only calls that were sent already may fail; the next ones go elsewhere.
+    /// After SIGKILL, only a call that was in flight may fail; later calls go to the other backend.
     async fn a_killed_backend_costs_only_what_it_had(runtime) {
         let (mut a, b) = (backend("a"), backend("b"));
         let target = format!("ipv4:{},{}", a.address_v4(), b.address_v4());

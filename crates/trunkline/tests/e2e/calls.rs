@@ -1,4 +1,4 @@
-//! One call on one connection.
+//! Calls to one backend.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use trunkline_testkit::backend::Options;
 use crate::world::{backend, backend_with, builder, channel, failure, greet, hello, peer};
 
 on_each_runtime! {
-    /// A stub of tonic's says hello; the response tells who answered.
+    /// A stub of tonic's makes a call; the response has the peer's address in its extensions.
     async fn a_unary_call(runtime) {
         let backend = backend("a");
         let channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
@@ -31,8 +31,8 @@ on_each_runtime! {
         assert_eq!((counters.accepts, counters.calls), (1, 100));
     }
 
-    /// A call that takes longer than its deadline fails with DEADLINE_EXCEEDED, and names who
-    /// did not answer.
+    /// A call that takes longer than its deadline fails with DEADLINE_EXCEEDED, and the message has
+    /// the address of the backend that did not answer.
     async fn a_deadline_bounds_the_answer(runtime) {
         let backend = backend_with(&Options {
             work: Duration::from_secs(60),
@@ -45,7 +45,7 @@ on_each_runtime! {
         assert!(status.message().contains(&expected), "{status}");
     }
 
-    /// A call that is dropped is cancelled, and costs the others nothing.
+    /// A call that is dropped is cancelled, and the other calls on the connection go on.
     async fn dropped_calls_cost_others_nothing(runtime) {
         let mut backend = backend_with(&Options {
             work: Duration::from_millis(20),
@@ -56,7 +56,7 @@ on_each_runtime! {
         for round in 0..30 {
             let kept = futures_util::future::join_all((0..20).map(|_| greet(&channel)));
             let dropped = futures_util::future::join_all((0..20).map(|_| greet(&channel)));
-            // The dropped ones are polled, so that they are sent, and then given up.
+            // Poll the calls to drop, so that they are sent, and drop them then.
             let mut dropped = Box::pin(dropped);
             let mut kept = Box::pin(kept);
             let first = futures_util::future::select(&mut kept, &mut dropped).await;
@@ -71,7 +71,7 @@ on_each_runtime! {
         assert_eq!(backend.stats().expect("counters").total().accepts, 1);
     }
 
-    /// The service config's timeout bounds a call that has none of its own.
+    /// The timeout of the service config bounds a call that has a longer deadline.
     async fn the_service_config_sets_a_timeout(runtime) {
         let backend = backend_with(&Options {
             work: Duration::from_secs(60),
@@ -88,8 +88,8 @@ on_each_runtime! {
         assert!(status.message().contains("300ms"), "{status}");
     }
 
-    /// A call that waits for readiness outlives refused connections, and is answered once
-    /// somebody listens.
+    /// A wait-for-ready call does not fail when connections are refused, and is answered once a
+    /// server listens.
     async fn wait_for_ready_waits_for_a_server(runtime) {
         let port = {
             let backend = backend("gone");
@@ -118,7 +118,7 @@ on_each_runtime! {
     }
 }
 
-/// A channel can be cloned, sent and shared, and so can its calls be sent.
+/// A channel is `Clone`, `Send` and `Sync`; its futures and bodies are `Send`.
 #[test]
 fn a_channel_is_clone_send_and_sync() {
     fn check<T: Clone + Send + Sync + 'static>() {}
@@ -126,6 +126,6 @@ fn a_channel_is_clone_send_and_sync() {
     check::<trunkline::Channel>();
     check_call::<trunkline::ResponseFuture>();
     check_call::<trunkline::Body>();
-    // Interceptors make a body from nothing.
+    // tonic's interceptors need `Default` for the body.
     let _ = trunkline::Body::default();
 }

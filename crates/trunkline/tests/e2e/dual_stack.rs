@@ -1,4 +1,4 @@
-//! `examples/dual_stack_resolver.rs`: each endpoint one share, whichever family works.
+//! Tests of `examples/dual_stack_resolver.rs`: each endpoint gets one share, whichever family works.
 
 use std::collections::BTreeMap;
 
@@ -9,13 +9,13 @@ use crate::world::{backend, backend_with, greet, peer};
 #[expect(
     dead_code,
     unreachable_pub,
-    reason = "it is a program of its own, for people"
+    reason = "the example is a program of its own"
 )]
 #[path = "../../examples/dual_stack_resolver.rs"]
 mod example;
 
 on_each_runtime! {
-    /// One backend answers on IPv6, the other on IPv4 only: both get one share.
+    /// A backend that is reached over IPv6 and one that has IPv4 only get one share each.
     async fn each_endpoint_gets_one_share(runtime) {
         let both = backend("both");
         let ipv4_only = backend_with(&Options { ipv6: false, ..Options::new("ipv4-only") });

@@ -1,4 +1,4 @@
-//! What goes wrong, and what the caller is told: who, what, and the right code.
+//! Failures: the status has the right code, and a message with the cause and its address or server.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -24,13 +24,13 @@ fn check(status: &tonic::Status, code: Code, words: &[&str]) {
     }
 }
 
-/// A peer that accepts one connection, says something, and keeps it until the client goes.
-fn peer_that_says(words: &'static [u8]) -> SocketAddr {
+/// Starts a peer that sends `bytes` on each connection, and keeps it open until the client closes it.
+fn peer_that_sends(bytes: &'static [u8]) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         while let Ok((mut stream, _)) = listener.accept() {
-            let _ = stream.write_all(words);
+            let _ = stream.write_all(bytes);
             let _ = stream.read_to_end(&mut Vec::new());
         }
     });
@@ -38,7 +38,7 @@ fn peer_that_says(words: &'static [u8]) -> SocketAddr {
 }
 
 on_each_runtime! {
-    /// A port where nobody listens: UNAVAILABLE, with the address and "refused".
+    /// A port where nothing listens: UNAVAILABLE, with the address and "refused".
     async fn a_port_that_refuses(runtime) {
         let address = backend("gone").address_v4();
         let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
@@ -56,7 +56,7 @@ on_each_runtime! {
         check(&status, Code::Unavailable, &["no-such.test", &server, "NXDOMAIN"]);
     }
 
-    /// A DNS server that fails: UNAVAILABLE, with its name and what it said.
+    /// A DNS server that fails: UNAVAILABLE, with the name, the server asked and SERVFAIL.
     async fn a_dns_server_that_fails(runtime) {
         let server = DnsServer::start().expect("a DNS server");
         server.set_default(Reply::rcode(Rcode::SERVFAIL));
@@ -67,7 +67,7 @@ on_each_runtime! {
         check(&status, Code::Unavailable, &["greeter.test", &server, "SERVFAIL"]);
     }
 
-    /// A DNS server that does not answer: the deadline holds, and says what was waited for.
+    /// A DNS server that does not answer: DEADLINE_EXCEEDED, with the target that is being resolved.
     async fn a_dns_server_that_is_silent(runtime) {
         let server = DnsServer::start().expect("a DNS server");
         server.set_default(Reply::silence());
@@ -77,35 +77,36 @@ on_each_runtime! {
         check(&status, Code::DeadlineExceeded, &["waiting for dns:///greeter.test:1 to be resolved"]);
     }
 
-    /// A peer that accepts and says nothing: the deadline holds, and names it.
+    /// A peer that accepts and sends nothing: DEADLINE_EXCEEDED, with the address and the missing
+    /// SETTINGS.
     async fn a_peer_that_is_silent(runtime) {
-        let address = peer_that_says(b"");
+        let address = peer_that_sends(b"");
         let status = failure(&channel(format!("ipv4:{address}"), &runtime), SHORT).await;
         check(&status, Code::DeadlineExceeded, &[&address.to_string(), "no HTTP/2 SETTINGS"]);
     }
 
-    /// A web server: UNAVAILABLE, with what it said.
+    /// A peer that speaks HTTP/1: UNAVAILABLE, with the first line that it sent.
     async fn a_peer_that_speaks_http1(runtime) {
-        let address = peer_that_says(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        let address = peer_that_sends(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
         let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
         check(&status, Code::Unavailable, &[&address.to_string(), "HTTP/1.1 400 Bad Request"]);
     }
 
-    /// Something else altogether: UNAVAILABLE, with what it said, safe to print.
+    /// A peer that speaks another protocol: UNAVAILABLE, with what it sent, escaped.
     async fn a_peer_that_speaks_something_else(runtime) {
-        let address = peer_that_says(b"220 mail.test ESMTP\r\n");
+        let address = peer_that_sends(b"220 mail.test ESMTP\r\n");
         let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
         check(&status, Code::Unavailable, &[&address.to_string(), r"220 mail.test ESMTP\r\n"]);
     }
 
-    /// TLS where plaintext is expected.
+    /// A peer that speaks TLS: UNAVAILABLE, with the address and "TLS".
     async fn a_peer_that_speaks_tls(runtime) {
-        let address = peer_that_says(b"\x15\x03\x01\x00\x02\x02\x16");
+        let address = peer_that_sends(b"\x15\x03\x01\x00\x02\x02\x16");
         let status = failure(&channel(format!("ipv4:{address}"), &runtime), LONG).await;
         check(&status, Code::Unavailable, &[&address.to_string(), "TLS"]);
     }
 
-    /// A path that is no socket.
+    /// A path where no socket is: UNAVAILABLE, with the path.
     async fn a_unix_socket_that_is_not_there(runtime) {
         let channel = channel("unix:///nonexistent/trunkline.sock", &runtime);
         let status = failure(&channel, LONG).await;
@@ -113,7 +114,7 @@ on_each_runtime! {
     }
 }
 
-/// tokio's runtime outside of tokio: the call says so, instead of a panic.
+/// The runtime `Tokio` used outside of tokio: the call fails with INTERNAL instead of a panic.
 #[test]
 fn tokio_outside_of_tokio() {
     let runtime: std::sync::Arc<dyn trunkline::Runtime> =

@@ -1,4 +1,4 @@
-//! Calls all the way: from a target's text to a backend in a process of its own, on each runtime.
+//! End-to-end tests: calls from a target's text to a backend in a process of its own, on each runtime.
 
 #[macro_use]
 mod runtimes;
@@ -11,7 +11,7 @@ mod steady;
 mod targets;
 mod world;
 
-/// Not a test of its own: the backends of the others are this binary, run with just this test.
+/// Serves as a backend when another test starts this binary as one; otherwise does nothing.
 #[test]
 fn backend_process() {
     trunkline_testkit::backend::serve_if_asked();

@@ -1,11 +1,11 @@
-//! The same test on each runtime.
+//! Runs a test on each runtime.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use trunkline::{AsyncStd, Runtime, Smol, Tokio};
 
-/// Makes of `async fn name(runtime: Arc<dyn Runtime>)` three tests, one on each runtime.
+/// Turns each `async fn name(runtime: Arc<dyn Runtime>)` into three tests, one on each runtime.
 macro_rules! on_each_runtime {
     ($($(#[$attribute:meta])* async fn $name:ident($runtime:ident) $body:block)*) => {$(
         $(#[$attribute])*

@@ -13,10 +13,10 @@ use crate::world::{PATIENCE, backend_with, builder, dns, greet, peer};
 
 const SERVICE: &str = "_grpc._tcp.greeter.test";
 
-/// Calls a second. They go on for three seconds; `cargo xtask demo` keeps up more for longer.
+/// Calls per second. A test runs for three seconds; `cargo xtask demo` has a higher rate for longer.
 const RATE: u32 = 200;
 
-/// A backend whose calls take a while, so that some are always in flight.
+/// Starts a backend that works on each call for 40 ms, so that some are always in flight.
 fn backend(name: &str) -> Backend {
     backend_with(&Options {
         work: Duration::from_millis(40),
@@ -42,7 +42,7 @@ fn load(channel: &Channel, runtime: &Arc<dyn Runtime>) -> Load {
     Load::start(runtime, RATE, Box::new(call))
 }
 
-/// Waits, for at most [`PATIENCE`], until the outcome is so.
+/// Waits until `holds` is true of the load's outcome; panics after [`PATIENCE`].
 async fn until(runtime: &Arc<dyn Runtime>, load: &Load, holds: impl Fn(&Outcome) -> bool) {
     let start = runtime.now();
     while !holds(&load.outcome()) {
@@ -53,8 +53,8 @@ async fn until(runtime: &Arc<dyn Runtime>, load: &Load, holds: impl Fn(&Outcome)
 }
 
 on_each_runtime! {
-    /// While one backend is added to DNS and another is stopped by SIGTERM, no call fails, and
-    /// each is answered once, by the backends' own count.
+    /// While one backend is added to DNS and another is stopped by SIGTERM, no call fails, and by the
+    /// backends' counters each is answered once.
     async fn a_backend_comes_and_one_goes(runtime) {
         let (mut a, mut b, mut c) = (backend("a"), backend("b"), backend("c"));
         let server = DnsServer::start().expect("a DNS server");
@@ -75,27 +75,27 @@ on_each_runtime! {
         let outcome = load.outcome();
         assert_eq!(outcome.failed(), 0, "{outcome:?}");
         let exit = a.wait(PATIENCE).expect("the end");
-        let a = exit.counters.expect("the last word of a drain").total().answers;
+        let a = exit.counters.expect("the final counters").total().answers;
         let b = b.stats().expect("counters").total().answers;
         let c = c.stats().expect("counters").total().answers;
         assert_eq!(a + b + c, outcome.made, "{a} + {b} + {c}");
         assert!(a > 0 && b > 0 && c > 0, "{a}, {b}, {c}");
     }
 
-    /// After SIGKILL only calls that were in flight at that time fail, and none later.
+    /// After SIGKILL only calls fail that were in flight at that time, and none later.
     async fn a_backend_is_killed(runtime) {
         let (mut a, b) = (backend("a"), backend("b"));
         let target = format!("ipv4:{},{}", a.address_v4(), b.address_v4());
         let channel = crate::world::channel(target, &runtime);
         let load = load(&channel, &runtime);
-        // Both are called.
+        // Wait until both backends are called.
         until(&runtime, &load, |outcome| outcome.answered >= 100 && outcome.peers.len() == 2).await;
         let before = load.outcome();
         a.kill().expect("the end");
         let killed = load.outcome();
         until(&runtime, &load, |outcome| outcome.answered >= killed.answered + 100).await;
         let soon = load.outcome();
-        // What is sent before the client hears of the end may fail too: for that, 50 ms of calls.
+        // Calls that are sent before the client notices the loss may fail too: allow 50 ms of calls.
         let most = before.in_flight() + (killed.made - before.made) + u64::from(RATE / 20);
         assert!(soon.failed() <= most, "{before:?}, then {soon:?}");
         until(&runtime, &load, |outcome| outcome.answered >= soon.answered + 300).await;

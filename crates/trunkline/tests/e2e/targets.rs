@@ -1,4 +1,4 @@
-//! Each scheme that a target can have.
+//! Targets of each scheme.
 
 use std::net::TcpStream;
 #[cfg(target_os = "linux")]
@@ -13,7 +13,7 @@ use trunkline_testkit::dns::{DnsServer, Reply, Type};
 
 use crate::world::{backend, builder, channel, dns, greet, peer};
 
-/// Carries what comes to a Unix socket on to a backend, and back.
+/// Relays connections of a Unix socket to a backend.
 fn relay(listener: UnixListener, backend: std::net::SocketAddr) {
     thread::spawn(move || {
         while let Ok((near, _)) = listener.accept() {
@@ -30,7 +30,7 @@ fn relay(listener: UnixListener, backend: std::net::SocketAddr) {
 }
 
 on_each_runtime! {
-    /// `dns:` with the server in the target, by its address or by its name.
+    /// `dns:` with the DNS server in the target, as an address or a name.
     async fn dns_with_a_server_in_the_target(runtime) {
         let backend = backend("a");
         let server = DnsServer::start().expect("a DNS server");
@@ -43,7 +43,7 @@ on_each_runtime! {
         }
     }
 
-    /// `dns:` by TCP, when the answer over UDP is truncated.
+    /// `dns:` over TCP, when the answer over UDP is truncated.
     async fn dns_over_tcp_when_truncated(runtime) {
         let backend = backend("a");
         let server = DnsServer::start().expect("a DNS server");
@@ -63,7 +63,7 @@ on_each_runtime! {
         greet(&channel(target, &runtime)).await.expect("a reply");
     }
 
-    /// `ipv6:`, where there is any.
+    /// `ipv6:`, on a machine that has IPv6.
     async fn ipv6(runtime) {
         let backend = backend("a");
         let Some(address) = backend.address_v6() else { return };
@@ -102,14 +102,15 @@ on_each_runtime! {
         drop(runtime);
     }
 
-    /// `passthrough:` leaves the name to the connector, which asks the system and races.
+    /// `passthrough:` leaves the name to the connector, which looks it up with the system's resolver
+    /// and races the addresses.
     async fn passthrough(runtime) {
         let backend = backend("a");
         let target = format!("passthrough:///localhost:{}", backend.port());
         greet(&channel(target, &runtime)).await.expect("a reply");
     }
 
-    /// A resolver that the application feeds.
+    /// A resolver whose endpoints the application sets.
     async fn manual(runtime) {
         let (one, two) = (backend("one"), backend("two"));
         let resolver = ManualResolver::new("manual");
@@ -121,7 +122,7 @@ on_each_runtime! {
         let response = greet(&channel).await.expect("a reply");
         assert_eq!(peer(&response), PeerAddr::Ip(one.address_v4()));
         resolver.update(Resolution::new([Endpoint::new([two.address_v4()])]));
-        // The list is taken on the control task: calls go to the one or the other until then.
+        // The control task applies the list later: until then calls go to either backend.
         for _ in 0..10_000 {
             let response = greet(&channel).await.expect("a reply");
             if peer(&response) == PeerAddr::Ip(two.address_v4()) {
@@ -131,7 +132,7 @@ on_each_runtime! {
         panic!("the new backend was never called");
     }
 
-    /// A fixed list under a scheme of one's own.
+    /// A fixed list of endpoints under a custom scheme.
     async fn fixed(runtime) {
         let backend = backend("a");
         let endpoints = [Endpoint::new([backend.address_v4()])];
@@ -157,7 +158,7 @@ fn check(target: &str, kind: BuildErrorKind, words: &[&str]) {
     }
 }
 
-/// What can never work is an error when the channel is built, and says what was meant.
+/// A target that can never work is an error of `build`, whose text has what was probably meant.
 #[test]
 fn bad_targets_are_errors_of_build() {
     check(
@@ -178,7 +179,7 @@ fn bad_targets_are_errors_of_build() {
     check("xds:///x", BuildErrorKind::Target, &["xds"]);
 }
 
-/// Encryption is chosen, never implied; a bad service config is no surprise of the first call.
+/// Missing security, an invalid service config and an invalid authority are errors of `build`.
 #[test]
 fn other_errors_of_build() {
     let error = Channel::builder("dns:///x")

@@ -1,4 +1,4 @@
-//! Backends, a DNS server, and a client.
+//! Helpers that the tests share: backends, DNS options, channels and calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use trunkline_testkit::dns::DnsServer;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 use trunkline_testkit::proto::helloworld::{HelloReply, HelloRequest};
 
-/// Every call of these tests ends within this time; a bug is a failure, not a hang.
+/// The deadline of every call, so that a bug makes a test fail instead of hang.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
 
-/// A backend on both loopback addresses, where there are two.
+/// Starts a backend on 127.0.0.1, and on ::1 where the machine has it.
 pub(crate) fn backend(name: &str) -> Backend {
     backend_with(&Options::new(name))
 }
@@ -24,7 +24,7 @@ pub(crate) fn backend_with(options: &Options) -> Backend {
     Backend::start(&Program::ThisTest("backend_process"), options).expect("a backend")
 }
 
-/// A builder for a channel to `target`, plaintext, with round_robin.
+/// Returns a builder of a plaintext channel to `target`, with round_robin.
 pub(crate) fn builder(target: impl Into<String>, runtime: &Arc<dyn Runtime>) -> ChannelBuilder {
     Channel::builder(target)
         .default_service_config(ROUND_ROBIN)
@@ -36,7 +36,7 @@ pub(crate) fn channel(target: impl Into<String>, runtime: &Arc<dyn Runtime>) -> 
     builder(target, runtime).build().expect("a valid target")
 }
 
-/// DNS options for tests: this server, and refreshes every now and then instead of every 30 s.
+/// Returns DNS options for tests: this server, and a minimum interval of 100 ms instead of 30 s.
 pub(crate) fn dns(server: &DnsServer) -> DnsOptions {
     let mut options = DnsOptions::default().servers(vec![server.address()]);
     options.pacing.min_interval = Duration::from_millis(100);
@@ -49,7 +49,7 @@ pub(crate) fn hello(name: &str) -> Request<HelloRequest> {
     request
 }
 
-/// One call with tonic's stub; the reply is checked.
+/// Makes one call with tonic's stub and checks the reply.
 pub(crate) async fn greet(channel: &Channel) -> Result<Response<HelloReply>, Status> {
     let response = GreeterClient::new(channel.clone())
         .say_hello(hello("you"))
@@ -58,7 +58,7 @@ pub(crate) async fn greet(channel: &Channel) -> Result<Response<HelloReply>, Sta
     Ok(response)
 }
 
-/// One call that must fail within `timeout`.
+/// Makes one call that must fail, with the deadline `timeout`.
 pub(crate) async fn failure(channel: &Channel, timeout: Duration) -> Status {
     let mut request = hello("you");
     request.set_timeout(timeout);
@@ -68,7 +68,7 @@ pub(crate) async fn failure(channel: &Channel, timeout: Duration) -> Status {
         .expect_err("a failure")
 }
 
-/// Who answered.
+/// Returns the address of the backend that answered.
 pub(crate) fn peer(response: &Response<HelloReply>) -> PeerAddr {
     response
         .extensions()
@@ -77,7 +77,7 @@ pub(crate) fn peer(response: &Response<HelloReply>) -> PeerAddr {
         .clone()
 }
 
-/// How many calls each backend counted, in the order given.
+/// Returns how many calls each backend counted, in the order given.
 pub(crate) fn calls<const N: usize>(backends: [&mut Backend; N]) -> [u64; N] {
     backends.map(|backend| backend.stats().expect("counters").total().calls)
 }
