@@ -8,16 +8,16 @@ use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 use serde_json::json;
 use trunkline_backoff::BackoffPolicy;
+use trunkline_connector::{Connector, DirectConnector};
 use trunkline_endpoint::AttemptDelay;
 use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
 use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{Runtime, TcpOptions};
 use trunkline_service_config::{PolicyChoice, ServiceConfig};
 use trunkline_target::{Schemes, Target};
-use trunkline_transport::{Connector, HttpOptions};
+use trunkline_transport::HttpOptions;
 
 use crate::channel::Channel;
-use crate::connector::DirectConnector;
 use crate::control::task::{Control, Inbox};
 use crate::core::CoreOptions;
 use crate::core::event::Observer;
@@ -251,10 +251,7 @@ impl ChannelBuilder {
             published: crate::shared::Published::new(Snapshot::idle(Arc::clone(&default_config))),
         });
         let connector = self.connector.unwrap_or_else(|| {
-            Arc::new(DirectConnector {
-                runtime: Arc::clone(&runtime),
-                tcp: self.tcp,
-            })
+            Arc::new(DirectConnector::new(Arc::clone(&runtime)).with_tcp(self.tcp))
         });
         let mut policy_options = PolicyOptions::new(0);
         policy_options.attempt_delay = self.attempt_delay;

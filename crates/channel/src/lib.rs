@@ -6,7 +6,6 @@ mod extensions;
 
 mod core;
 
-mod connector;
 mod control;
 mod shared;
 

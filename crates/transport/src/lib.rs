@@ -3,7 +3,6 @@
 
 mod call;
 mod connection;
-mod connector;
 mod error;
 mod frames;
 mod io;
@@ -14,7 +13,6 @@ mod wire;
 
 pub use crate::call::{Exchange, Incoming, IncomingFrame, Sent, Unsent};
 pub use crate::connection::{Connection, HttpOptions, Lost, handshake};
-pub use crate::connector::Connector;
 pub use crate::error::{CallError, Fate, HandshakeError};
 pub use crate::link::Link;
 pub use crate::source::Replay;

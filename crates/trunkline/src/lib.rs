@@ -37,7 +37,10 @@ pub mod dns {
 }
 
 // Connections.
-pub use trunkline_transport::{Connector, HttpOptions};
+pub use trunkline_connector::{
+    Connected, ConnectionInfo, Connector, DirectConnector, SecurityLevel,
+};
+pub use trunkline_transport::HttpOptions;
 
 // Load-balancing policies.
 pub use trunkline_lb::{ConnectivityState, SubchannelState};

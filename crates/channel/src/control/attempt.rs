@@ -8,11 +8,12 @@ use std::task::Poll;
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
+use trunkline_connector::Connector;
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
 use trunkline_runtime::Runtime;
 use trunkline_status::Status;
-use trunkline_transport::{Connection, Connector, HttpOptions, Link, Lost, handshake};
+use trunkline_transport::{Connection, HttpOptions, Link, Lost, handshake};
 
 use crate::control::task::Event;
 use crate::core::Phase;
@@ -73,7 +74,7 @@ impl Attempt {
     }
 
     async fn connect(&self, phase: &mut Phase) -> Result<(Connection, Link), Option<String>> {
-        let stream = self
+        let connected = self
             .connector
             .connect(&self.address)
             .await
@@ -87,7 +88,7 @@ impl Attempt {
         let on_lost = move |why: Lost| {
             let _ = events.try_send(Event::Lost { id, why });
         };
-        handshake(stream, &self.http, on_lost)
+        handshake(connected.stream, &self.http, on_lost)
             .await
             .map_err(|error| Some(without_numbers(&error.to_string())))
     }

@@ -8,12 +8,13 @@ use std::task::{Context, Poll, ready};
 
 use async_channel::{Receiver, Sender};
 use futures_core::Stream;
+use trunkline_connector::Connector;
 use trunkline_lb::SubchannelId;
 use trunkline_resolver::{Resolution, Resolver, ResolverFactory, ResolverOptions};
 use trunkline_runtime::Timer;
 use trunkline_status::{Code, Status};
 use trunkline_target::Target;
-use trunkline_transport::{Connection, Connector, HttpOptions, Lost};
+use trunkline_transport::{Connection, HttpOptions, Lost};
 
 use crate::control::attempt::Attempt;
 use crate::core::event::Observer;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::io::{AsyncRead, AsyncWrite};
 use trunkline_channel::Channel;
+use trunkline_connector::{Connected, Connector};
 use trunkline_endpoint::Address;
 use trunkline_lb::ConnectivityState;
 use trunkline_runtime::{
@@ -17,7 +18,6 @@ use trunkline_runtime::{
 };
 use trunkline_sim::Sim;
 use trunkline_status::Code;
-use trunkline_transport::Connector;
 
 use crate::raw::settings;
 use crate::world::{address, say};
@@ -156,9 +156,9 @@ impl Stream for Ending {
 struct EndingConnector;
 
 impl Connector for EndingConnector {
-    fn connect(&self, _: &Address) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+    fn connect(&self, _: &Address) -> BoxFuture<io::Result<Connected>> {
         let script = VecDeque::from([Poll::Ready(settings()), Poll::Pending]);
-        Box::pin(async { Ok(Box::new(Ending(script)) as Box<dyn Stream>) })
+        Box::pin(async { Ok(Connected::plaintext(Box::new(Ending(script)))) })
     }
 }
 

@@ -1,0 +1,47 @@
+//! The trait that makes streams.
+
+use std::fmt::Debug;
+use std::io;
+
+use trunkline_endpoint::Address;
+use trunkline_runtime::{BoxFuture, Stream};
+
+use crate::info::ConnectionInfo;
+
+/// Connects to one address: the place for a proxy, a tunnel or an in-process pipe.
+///
+/// Dropping the future gives the attempt up. The caller bounds the time.
+pub trait Connector: Debug + Send + Sync {
+    /// Makes a stream to `address`, ready for HTTP/2.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be reached. The kind is that of the underlying error where there is
+    /// one. Callers print the text beside the address, so it need not name the address.
+    fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>>;
+}
+
+/// A connected stream, and what is known of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The stream, ready for HTTP/2.
+    pub stream: Box<dyn Stream>,
+    /// What is known of the stream.
+    pub info: ConnectionInfo,
+}
+
+impl Connected {
+    /// Pairs a stream with what is known of it.
+    #[must_use]
+    pub fn new(stream: Box<dyn Stream>, info: ConnectionInfo) -> Self {
+        Self { stream, info }
+    }
+
+    /// Describes `stream` as an unprotected one: only its peer is known.
+    #[must_use]
+    pub fn plaintext(stream: Box<dyn Stream>) -> Self {
+        let info = ConnectionInfo::new(stream.peer_addr());
+        Self { stream, info }
+    }
+}
