@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How a call ended.
+/// Status code of a call.
 ///
 /// Source: [status codes](https://github.com/grpc/grpc/blob/master/doc/statuscodes.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,37 +11,37 @@ use std::str::FromStr;
 pub enum Code {
     /// No error.
     Ok = 0,
-    /// The caller gave the call up.
+    /// The caller cancelled the call.
     Cancelled = 1,
-    /// An error that has no better code.
+    /// An error that no other code describes.
     Unknown = 2,
-    /// The request can never work, whatever the state of the server.
+    /// The request is invalid, whatever the state of the server.
     InvalidArgument = 3,
-    /// The deadline passed first.
+    /// The deadline passed before the call completed.
     DeadlineExceeded = 4,
-    /// What was asked for is not there.
+    /// The requested entity does not exist.
     NotFound = 5,
-    /// What was to be made is there already.
+    /// The entity to create exists already.
     AlreadyExists = 6,
-    /// The caller may not do this.
+    /// The caller is known, and has no permission for this operation.
     PermissionDenied = 7,
-    /// A quota or limit is used up.
+    /// A quota or another limit is exhausted.
     ResourceExhausted = 8,
     /// The system is not in the state that the call needs.
     FailedPrecondition = 9,
-    /// The call met a conflict, such as a transaction that was undone.
+    /// The call was aborted because of a conflict, such as a transaction that was rolled back.
     Aborted = 10,
-    /// Something is past its valid range.
+    /// A value, such as an offset, is past the valid range.
     OutOfRange = 11,
-    /// The server does not know the method.
+    /// The server does not implement the method.
     Unimplemented = 12,
-    /// Something that must hold does not: a bug.
+    /// An invariant is broken: a bug in the client, the server or between them.
     Internal = 13,
-    /// The server cannot be used now; trying again may help.
+    /// The server cannot be used at present; a retry may succeed.
     Unavailable = 14,
-    /// Data is lost for good.
+    /// Data is lost or corrupted beyond recovery.
     DataLoss = 15,
-    /// The caller did not say, or prove, who it is.
+    /// The call carries no valid credentials.
     Unauthenticated = 16,
 }
 
@@ -67,27 +67,27 @@ const NAMES: [(Code, &str); 17] = [
 ];
 
 impl Code {
-    /// The code with this number; `None` above 16.
+    /// Returns the code with this number; `None` above 16.
     #[must_use]
     pub fn from_number(number: u32) -> Option<Self> {
         let (code, _) = NAMES.get(usize::try_from(number).ok()?)?;
         Some(*code)
     }
 
-    /// The number that goes over the wire.
+    /// Returns the number that `grpc-status` carries.
     #[must_use]
     pub const fn number(self) -> u8 {
         self as u8
     }
 
-    /// The name in capitals, such as `DEADLINE_EXCEEDED`.
+    /// Returns the name in capitals, such as `DEADLINE_EXCEEDED`.
     #[must_use]
     pub fn name(self) -> &'static str {
         NAMES[usize::from(self.number())].1
     }
 
-    /// The code of a response whose HTTP status says that it did not come from a gRPC server, and
-    /// that has no `grpc-status`.
+    /// Returns the code for a response without `grpc-status`, which did not come from a gRPC server
+    /// but, for example, from a proxy.
     ///
     /// Source: [HTTP to gRPC status code mapping](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
     #[must_use]
@@ -109,14 +109,14 @@ impl fmt::Display for Code {
     }
 }
 
-/// A text that names no code.
+/// Error: the text is not the name of a code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownCode(String);
 
 impl FromStr for Code {
     type Err = UnknownCode;
 
-    /// Reads a name, in capitals or not.
+    /// Parses a name, in upper or lower case.
     fn from_str(text: &str) -> Result<Self, UnknownCode> {
         NAMES
             .iter()

@@ -2,44 +2,45 @@
 
 use http::HeaderValue;
 
-/// Encodes a message for the header `grpc-message`: octets outside of `%x20-7E`, and `%` itself,
-/// as `%HH` in capitals.
+/// Encodes a message for the header `grpc-message`. Bytes outside of `%x20-7E`, and `%` itself,
+/// become `%HH` with capital digits.
 ///
 /// Source: [gRPC over HTTP/2, Responses](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
 #[must_use]
 pub fn encode_message(message: &str) -> HeaderValue {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let mut encoded = Vec::with_capacity(message.len());
-    for octet in message.bytes() {
-        match octet {
-            b' '..=b'~' if octet != b'%' => encoded.push(octet),
+    for byte in message.bytes() {
+        match byte {
+            b' '..=b'~' if byte != b'%' => encoded.push(byte),
             _ => encoded.extend([
                 b'%',
-                HEX[usize::from(octet >> 4)],
-                HEX[usize::from(octet & 15)],
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
             ]),
         }
     }
-    // Cannot fail: every octet is printable now.
+    // Cannot fail: each byte is printable ASCII.
     HeaderValue::try_from(encoded).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Decodes the header `grpc-message`. Never fails: what is not an escape stays as it is, and what
-/// is not UTF-8 becomes U+FFFD.
+/// Decodes the header `grpc-message`.
+///
+/// Never fails: a `%` that begins no valid escape is kept, and invalid UTF-8 becomes U+FFFD.
 #[must_use]
 pub fn decode_message(value: &HeaderValue) -> String {
     let encoded = value.as_bytes();
     let mut decoded = Vec::with_capacity(encoded.len());
     let mut rest = encoded;
-    while let [octet, tail @ ..] = rest {
+    while let [byte, tail @ ..] = rest {
         let escape = match tail {
-            [high, low, after @ ..] if *octet == b'%' => hex(*high)
+            [high, low, after @ ..] if *byte == b'%' => hex(*high)
                 .zip(hex(*low))
                 .map(|(high, low)| (high << 4 | low, after)),
             _ => None,
         };
-        let (octet, after) = escape.unwrap_or((*octet, tail));
-        decoded.push(octet);
+        let (byte, after) = escape.unwrap_or((*byte, tail));
+        decoded.push(byte);
         rest = after;
     }
     String::from_utf8(decoded)

@@ -1,4 +1,4 @@
-//! Statuses.
+//! The status of a call: a code and a message.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,10 +11,10 @@ use crate::{Code, decode_message, encode_message};
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// How a call ended, and a text for people.
+/// Status of a call: a [`Code`] and a message for people.
 ///
-/// Cheap to clone: a text that was made is shared, so a picker that fails every call allocates
-/// for none of them.
+/// Cheap to clone: clones share the message, so a picker that fails every call with one status
+/// allocates nothing per call.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Status {
     code: Code,
@@ -22,7 +22,7 @@ pub struct Status {
 }
 
 impl Status {
-    /// A status with this code and text.
+    /// Returns a status with this code and message.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -30,42 +30,44 @@ impl Status {
         }
     }
 
-    /// `UNAVAILABLE` with this text.
+    /// Returns `UNAVAILABLE` with this message.
     pub fn unavailable(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Unavailable, message)
     }
 
-    /// `DEADLINE_EXCEEDED` with this text.
+    /// Returns `DEADLINE_EXCEEDED` with this message.
     pub fn deadline_exceeded(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::DeadlineExceeded, message)
     }
 
-    /// `INTERNAL` with this text.
+    /// Returns `INTERNAL` with this message.
     pub fn internal(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::Internal, message)
     }
 
-    /// The code.
+    /// Returns the code.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The text.
+    /// Returns the message; empty if there is none.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The same code, with a text that says more.
+    /// Returns the same code with the message that `f` builds from the current one.
     #[must_use]
     pub fn map_message(self, f: impl FnOnce(&str) -> String) -> Self {
         Self::new(self.code, f(&self.message))
     }
 
-    /// This status as it must be when it comes from a control plane (a policy, a resolver, a
-    /// service config) and not from a server: codes that would make the application believe that
-    /// a server answered become `INTERNAL`.
+    /// Replaces the codes that only a server may use by `INTERNAL`.
+    ///
+    /// For a status that comes from a control plane (a policy, a resolver, a service config): with
+    /// these codes the application would believe that a server had answered. The new message
+    /// contains the old code and message.
     ///
     /// Source: [gRFC A54](https://github.com/grpc/proposal/blob/master/A54-restrict-control-plane-status-codes.md).
     #[must_use]
@@ -88,7 +90,7 @@ impl Status {
         }
     }
 
-    /// The status as trailers: `grpc-status`, and `grpc-message` if there is a text.
+    /// Returns the status as trailers: `grpc-status`, and `grpc-message` unless the message is empty.
     #[must_use]
     pub fn to_trailers(&self) -> HeaderMap {
         let mut trailers = HeaderMap::with_capacity(2);
@@ -96,21 +98,23 @@ impl Status {
         trailers
     }
 
-    /// Puts the status into `trailers`, in place of one that is there.
+    /// Adds the status to `trailers`. Replaces a status that they already contain.
     pub fn add_to_trailers(&self, trailers: &mut HeaderMap) {
         trailers.insert(
             GRPC_STATUS,
             HeaderValue::from(u16::from(self.code.number())),
         );
-        match self.message.is_empty() {
-            true => drop(trailers.remove(GRPC_MESSAGE)),
-            false => drop(trailers.insert(GRPC_MESSAGE, encode_message(&self.message))),
+        if self.message.is_empty() {
+            trailers.remove(GRPC_MESSAGE);
+        } else {
+            trailers.insert(GRPC_MESSAGE, encode_message(&self.message));
         }
     }
 
-    /// Reads the status of a call from its trailers; `None` where there is no `grpc-status`.
+    /// Reads the status of a call from its trailers; `None` if there is no `grpc-status`.
     ///
-    /// A `grpc-status` that is not the number of a code is `UNKNOWN`, with a text that quotes it.
+    /// A `grpc-status` that is not the number of a code becomes `UNKNOWN`, with a message that quotes
+    /// it.
     #[must_use]
     pub fn from_trailers(trailers: &HeaderMap) -> Option<Self> {
         let value = trailers.get(GRPC_STATUS)?;
@@ -118,11 +122,11 @@ impl Status {
             .get(GRPC_MESSAGE)
             .map(decode_message)
             .unwrap_or_default();
-        // `parse` alone would take a sign.
+        // `parse` alone would accept a sign.
         let digits = value
             .to_str()
             .ok()
-            .filter(|text| text.bytes().all(|octet| octet.is_ascii_digit()));
+            .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
         let code = digits
             .and_then(|text| text.parse().ok())
             .and_then(Code::from_number);
@@ -138,9 +142,10 @@ impl Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.message.is_empty() {
-            true => self.code.fmt(f),
-            false => write!(f, "{}: {}", self.code, self.message()),
+        if self.message.is_empty() {
+            self.code.fmt(f)
+        } else {
+            write!(f, "{}: {}", self.code, self.message())
         }
     }
 }

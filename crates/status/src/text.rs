@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
-/// A text that is part of the program, or shared.
+/// A text that is part of the program, or shared by its clones.
 #[derive(Clone)]
 pub(crate) enum Text {
     Static(&'static str),

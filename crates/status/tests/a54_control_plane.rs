@@ -3,8 +3,8 @@
 
 use trunkline_status::{Code, Status};
 
-/// The eight codes by which an application would believe that a server has answered become
-/// `INTERNAL`, and the text keeps the old code and text; all others stay.
+/// The eight codes that only a server may use become `INTERNAL`, and the new message contains the
+/// old code and message. All other codes are kept.
 #[test]
 fn restricted_codes() {
     let restricted = [
@@ -31,7 +31,7 @@ fn restricted_codes() {
     }
 }
 
-/// Printing: the code, and the text if there is one.
+/// `Display` prints the code, and the message if there is one.
 #[test]
 fn printing() {
     assert_eq!(

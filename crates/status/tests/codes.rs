@@ -4,7 +4,7 @@
 use http::StatusCode;
 use trunkline_status::Code;
 
-/// Numbers and names lead back to their code; names in any case.
+/// Each code is found by its number, and by its name in upper or lower case.
 #[test]
 fn numbers_and_names() {
     for number in 0..=16 {
@@ -26,7 +26,7 @@ fn numbers_and_names() {
     assert_eq!(Code::from_number(u32::MAX), None);
 }
 
-/// A name that is none is quoted.
+/// The error for an unknown name quotes the name.
 #[test]
 fn unknown_name() {
     for text in ["", "CANCELED", "14", " OK", "DEADLINE EXCEEDED"] {
@@ -38,7 +38,7 @@ fn unknown_name() {
     }
 }
 
-/// What an HTTP status without a `grpc-status` means.
+/// An HTTP status without `grpc-status` maps to the code that the specification lists.
 #[test]
 fn http_statuses() {
     let check = |status: u16, expected: Code| {

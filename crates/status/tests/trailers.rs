@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderValue};
 use trunkline_status::{Code, Status, decode_message, encode_message};
 
 fn trailers(status: &'static [u8], message: Option<&'static [u8]>) -> HeaderMap {
-    let value = |octets| HeaderValue::from_bytes(octets).expect("a header value");
+    let value = |bytes| HeaderValue::from_bytes(bytes).expect("a header value");
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", value(status));
     if let Some(message) = message {
@@ -14,8 +14,8 @@ fn trailers(status: &'static [u8], message: Option<&'static [u8]>) -> HeaderMap 
     trailers
 }
 
-/// Octets outside of the printable ones, and the percent sign, are escaped; the way back gives the
-/// same text.
+/// Bytes that are not printable ASCII, and the percent sign, are escaped. Decoding returns the same
+/// text.
 #[test]
 fn message_encoding() {
     let check = |message: &str, expected: &str| {
@@ -32,7 +32,7 @@ fn message_encoding() {
     check("Größe ☃ 😀", "Gr%C3%B6%C3%9Fe %E2%98%83 %F0%9F%98%80");
 }
 
-/// A message that is badly encoded is shown as it came, and never lost.
+/// A badly encoded message is kept as it arrived.
 #[test]
 fn bad_message_encoding() {
     let check = |encoded: &'static [u8], expected: &str| {
@@ -49,7 +49,7 @@ fn bad_message_encoding() {
     check("\u{2603}".as_bytes(), "\u{2603}");
 }
 
-/// What is written can be read.
+/// A status that is written to trailers is read back unchanged.
 #[test]
 fn there_and_back() {
     for number in 0..=16 {
@@ -61,7 +61,7 @@ fn there_and_back() {
     }
 }
 
-/// A status takes the place of the one that is there, with its message, and nothing else.
+/// A status replaces the code and the message of the one before, and no other trailer.
 #[test]
 fn replacing() {
     let mut map = trailers(b"2", Some(b"old"));
@@ -72,7 +72,7 @@ fn replacing() {
     assert_eq!(map["x-trace"], "1");
 }
 
-/// A `grpc-status` that is not a code's number is `UNKNOWN`, and its text says what came.
+/// A `grpc-status` that is not the number of a code becomes `UNKNOWN` with a message that quotes it.
 #[test]
 fn bad_status() {
     assert_eq!(Status::from_trailers(&HeaderMap::new()), None);
