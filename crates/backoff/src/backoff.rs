@@ -4,21 +4,22 @@ use std::time::{Duration, Instant};
 
 use crate::Rng;
 
-/// How long to wait between attempts.
+/// Parameters of a [`Backoff`].
 ///
 /// Source: [connection back-off](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct BackoffPolicy {
-    /// The first delay; 1 s by default.
+    /// Delay after the first failure; 1 s by default.
     pub initial: Duration,
-    /// The factor between a delay and the next; 1.6 by default. Below 1 counts as 1.
+    /// Factor from one delay to the next; 1.6 by default. A value below 1 counts as 1.
     pub multiplier: f64,
-    /// How far a delay may be off, as a share of itself, up or down; 0.2 by default.
+    /// Largest random change of a delay, up or down, as a fraction of the delay; 0.2 by default.
     pub jitter: f64,
-    /// The longest delay, before jitter; 120 s by default.
+    /// Longest delay, before jitter; 120 s by default.
     pub max: Duration,
-    /// The least time that an attempt gets (`MIN_CONNECT_TIMEOUT`); 20 s by default.
+    /// Shortest time that an attempt may take before it is given up (`MIN_CONNECT_TIMEOUT`); 20 s by
+    /// default.
     pub min_attempt: Duration,
 }
 
@@ -34,27 +35,27 @@ impl Default for BackoffPolicy {
     }
 }
 
-/// An instant beyond which nobody waits, so that no policy makes the clock overflow.
+/// Returns `now + delay`, with `delay` limited to a year so that no policy overflows an `Instant`.
 fn later(now: Instant, delay: Duration) -> Instant {
     const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
     now + delay.min(LONGEST)
 }
 
-/// The delays between attempts at one thing.
+/// Exponential back-off between attempts at one operation.
 ///
-/// A delay counts from the *start* of the attempt that fails: when the attempt itself used it up,
-/// the next may start at once. Unlike the text of the standard the first delay has jitter too, so
-/// that a thousand clients that lose one server at the same instant do not come back in step.
+/// A delay counts from the *start* of the failed attempt: if the attempt took longer than the delay,
+/// the next one may start at once. Unlike in the standard, the first delay has jitter too, so that a
+/// thousand clients that lose one server at the same instant do not reconnect in step.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     policy: BackoffPolicy,
     rng: Rng,
-    /// Attempts that failed since the last reset.
+    /// Delays handed out since the last reset, one for each attempt.
     failures: u32,
 }
 
 impl Backoff {
-    /// A back-off that starts at its first delay.
+    /// Creates a back-off that begins with the first delay.
     #[must_use]
     pub fn new(policy: BackoffPolicy, seed: u64) -> Self {
         Self {
@@ -64,20 +65,20 @@ impl Backoff {
         }
     }
 
-    /// When an attempt that starts `now` may be followed by the next, if it fails. Each call is one
-    /// attempt: the delay grows.
+    /// Returns when the next attempt may start if the one that starts `now` fails. Call it once for
+    /// each attempt: each call increases the delay.
     pub fn next_attempt(&mut self, now: Instant) -> Instant {
         later(now, self.next_delay())
     }
 
-    /// When an attempt that starts `now`, and whose successor may start at `next_attempt`, has
-    /// taken too long: a slow server gets at least [`BackoffPolicy::min_attempt`].
+    /// Returns when the attempt that starts `now` has taken too long: at `next_attempt`, but not
+    /// before [`BackoffPolicy::min_attempt`] has passed, so that a slow server can answer.
     #[must_use]
     pub fn attempt_deadline(&self, next_attempt: Instant, now: Instant) -> Instant {
         next_attempt.max(later(now, self.policy.min_attempt))
     }
 
-    /// The next delay, with jitter. Each call grows it.
+    /// Returns the next delay, with jitter. Each call increases the delay.
     pub fn next_delay(&mut self) -> Duration {
         let grown = self
             .policy
@@ -91,12 +92,12 @@ impl Backoff {
         Duration::try_from_secs_f64(capped * (1.0 + jitter)).unwrap_or(self.policy.max)
     }
 
-    /// Back to the first delay: the thing works again.
+    /// Returns to the first delay. Call it after an attempt has succeeded.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// Attempts that failed since the last reset.
+    /// Returns how many delays were handed out since the last reset.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures

@@ -1,4 +1,4 @@
-//! The waits of the standard:
+//! The delays of the standard:
 //! [connection back-off](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
 
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ fn policy(change: impl FnOnce(&mut BackoffPolicy)) -> BackoffPolicy {
     policy
 }
 
-/// The first `count` waits in milliseconds.
+/// Returns the first `count` delays in milliseconds.
 fn waits(policy: BackoffPolicy, seed: u64, count: usize) -> Vec<u128> {
     let mut backoff = Backoff::new(policy, seed);
     (0..count)
@@ -20,11 +20,14 @@ fn waits(policy: BackoffPolicy, seed: u64, count: usize) -> Vec<u128> {
 }
 
 fn now() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "virtual time may start at any instant"
+    )]
     Instant::now()
 }
 
-/// Without jitter: 1 s, then 1.6 times as long each, up to 120 s.
+/// Without jitter the delays are 1 s, then 1.6 times the one before, up to 120 s.
 #[test]
 fn growth() {
     let waits = waits(policy(|policy| policy.jitter = 0.0), 1, 13);
@@ -35,7 +38,7 @@ fn growth() {
     assert_eq!(waits, expected);
 }
 
-/// Each wait, the first one too, is off by up to 20 percent either way, evenly.
+/// Jitter changes each delay, the first one too, by up to 20 percent either way, evenly distributed.
 #[test]
 fn jitter() {
     let firsts: Vec<u128> = (0..2000)
@@ -52,7 +55,7 @@ fn jitter() {
     assert!(late.iter().all(|wait| (96_000..=144_000).contains(wait)));
 }
 
-/// Success begins anew.
+/// A reset returns to the first delay.
 #[test]
 fn reset() {
     let mut backoff = Backoff::new(policy(|policy| policy.jitter = 0.0), 1);
@@ -65,7 +68,7 @@ fn reset() {
     assert_eq!(backoff.next_delay(), Duration::from_secs(1));
 }
 
-/// The wait counts from the start of the attempt, and the attempt gets 20 s, or as long as the wait
+/// The delay counts from the start of the attempt. The attempt may take 20 s, or as long as the delay
 /// if that is longer.
 #[test]
 fn deadlines() {
@@ -84,7 +87,7 @@ fn deadlines() {
     assert_eq!(backoff.attempt_deadline(next, start), next);
 }
 
-/// One seed gives the same waits.
+/// The same seed gives the same delays.
 #[test]
 fn same_seed_same_waits() {
     let waits = |seed| waits(BackoffPolicy::default(), seed, 20);
@@ -92,8 +95,7 @@ fn same_seed_same_waits() {
     assert_ne!(waits(3), waits(4));
 }
 
-/// No policy that an application can make up panics, shrinks the waits or makes the clock
-/// overflow.
+/// No policy that an application can set panics, shrinks the delays or overflows an `Instant`.
 #[test]
 fn odd_policies() {
     let numbers = [

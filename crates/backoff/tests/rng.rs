@@ -1,8 +1,8 @@
-//! The seeded generator.
+//! The seeded random generator.
 
 use trunkline_backoff::Rng;
 
-/// Everything that is drawn follows from the seed.
+/// All numbers depend on the seed alone.
 #[test]
 fn same_seed_same_numbers() {
     let draw = |seed| {
@@ -15,7 +15,7 @@ fn same_seed_same_numbers() {
     assert_ne!(draw(1), draw(2));
 }
 
-/// `below` stays below, reaches everything, and has an answer for 0.
+/// `below` returns each number below its bound equally often, and 0 for the bound 0.
 #[test]
 fn below() {
     let mut rng = Rng::from_seed(1);
@@ -41,7 +41,7 @@ fn fraction() {
     assert!((0.48..0.52).contains(&mean), "{mean}");
 }
 
-/// Shuffling loses and adds nothing.
+/// Shuffling changes the order and keeps the items.
 #[test]
 fn shuffle() {
     let mut rng = Rng::from_seed(1);
