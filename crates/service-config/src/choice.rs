@@ -1,28 +1,28 @@
-//! The list of service configs that a TXT record holds.
+//! The list of service configs in a TXT record.
 
 use serde_json::Value;
 
 use crate::ConfigError;
 use crate::json::{self, list, object, optional, required, string};
 
-/// What the attribute of a TXT record is called.
+/// Begins the TXT record that holds the list.
 const PREFIX: &str = "grpc_config=";
 
-/// Who chooses: what a choice can be meant for.
+/// Properties of the client that decide which choice is meant for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Client<'a> {
-    /// The language, `rust` for us.
+    /// The language of the client, here `rust`.
     pub language: &'a str,
-    /// A number from 0 to 99, drawn once for the life of the client: a choice for 30 percent of
-    /// the clients is for those below 30.
+    /// A random number from 0 to 99, drawn once in the life of the client. A choice for 30 percent of
+    /// the clients is meant for those below 30.
     pub sample: u8,
-    /// The name of this host; `None` where it is not known, which matches no list of names.
+    /// The name of this host. `None` if it is unknown, which matches no list of names.
     pub hostname: Option<&'a str>,
 }
 
 impl<'a> Client<'a> {
-    /// A client in Rust.
+    /// Returns the properties of a client in Rust.
     #[must_use]
     pub fn new(sample: u8, hostname: Option<&'a str>) -> Self {
         Self {
@@ -33,9 +33,10 @@ impl<'a> Client<'a> {
     }
 }
 
-/// Chooses from the TXT records of `_grpc_config.NAME`, each with its strings joined: the first
-/// that starts with `grpc_config=` holds the list for [`choose`], and all others are somebody
-/// else's. `None` where there is no such record.
+/// Chooses from the TXT records of `_grpc_config.NAME`, each with its strings joined.
+///
+/// The first record that starts with `grpc_config=` contains the list for [`choose`]; other records
+/// are ignored. `None` if there is no such record.
 ///
 /// # Errors
 ///
@@ -50,8 +51,10 @@ pub fn choose_from_txt<'a>(
     list.map_or(Ok(None), |list| choose(list, client))
 }
 
-/// Chooses the first service config of a JSON list that is meant for `client`, and returns its
-/// JSON, unread. `None` where there is none: that is no error, the client uses its default.
+/// Chooses the first service config of a JSON list that is meant for `client`.
+///
+/// Returns its JSON without parsing the config. `None` if no choice is meant for this client: this is
+/// no error, the client uses its default.
 ///
 /// ```
 /// use trunkline_service_config::{Client, choose};
@@ -65,8 +68,8 @@ pub fn choose_from_txt<'a>(
 ///
 /// # Errors
 ///
-/// When any choice of the list is malformed or has a field that is not known: a condition that we
-/// cannot read must not be taken as fulfilled.
+/// When any choice of the list is malformed or has an unknown field: an unknown condition must not
+/// count as fulfilled.
 ///
 /// Source: [gRFC A2](https://github.com/grpc/proposal/blob/master/A2-service-configs-in-dns.md).
 pub fn choose(choices: &str, client: &Client<'_>) -> Result<Option<String>, ConfigError> {
@@ -77,7 +80,7 @@ pub fn choose(choices: &str, client: &Client<'_>) -> Result<Option<String>, Conf
     Ok(chosen.map(Value::to_string))
 }
 
-/// The service config of one choice, if it is meant for `client`.
+/// Returns the service config of one choice, if it is meant for `client`.
 fn read<'a>(choice: &'a Value, client: &Client<'_>) -> Result<Option<&'a Value>, ConfigError> {
     let choice = object(choice)?;
     for field in choice.keys() {
@@ -102,7 +105,7 @@ fn read<'a>(choice: &'a Value, client: &Client<'_>) -> Result<Option<&'a Value>,
     Ok(meant.then_some(config))
 }
 
-/// Whether one of the names matches; no names, or none in the list, are meant for everybody.
+/// Returns whether one of the names matches. An absent or empty list matches every client.
 fn matches_any(names: Option<Vec<&str>>, matches: impl FnMut(&str) -> bool) -> bool {
     names.is_none_or(|names| names.is_empty() || names.into_iter().any(matches))
 }

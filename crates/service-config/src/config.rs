@@ -1,4 +1,4 @@
-//! The service config as a whole.
+//! A whole service config.
 
 use std::sync::Arc;
 
@@ -8,11 +8,11 @@ use crate::json::{object, optional, string, uint32};
 use crate::method::Methods;
 use crate::{ConfigError, MethodConfig, PolicyChoice, PolicyParsers, RetryThrottling};
 
-/// What the owner of a service tells its clients: how to balance load, and defaults for its
-/// methods.
+/// Configuration that the owner of a service publishes for its clients: the load-balancing policy, and
+/// defaults for the service's methods.
 ///
-/// The default is the empty config, `{}`. Two are equal if they say the same, whatever their JSON
-/// looked like, so that a resolver that repeats itself changes nothing.
+/// The default is the empty config, `{}`. Two configs are equal if their parsed values are, whatever
+/// their JSON looked like. So a resolver that returns the same config again changes nothing.
 ///
 /// Source: [service_config.md](https://github.com/grpc/grpc/blob/master/doc/service_config.md).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,18 +25,18 @@ pub struct ServiceConfig {
 }
 
 impl ServiceConfig {
-    /// Reads a service config.
+    /// Parses a service config.
     ///
-    /// `parsers` knows the load-balancing policies; the first of the list that it knows is chosen
-    /// and parsed, and nothing after it is looked at. Fields that are not known are ignored, as
-    /// the grammar wants it to grow. Where a key is there twice, the last one counts.
+    /// Chooses and parses the first load-balancing policy of the list that `parsers` knows, and
+    /// ignores the policies after it. Ignores unknown fields, so that the grammar can grow. If a key
+    /// occurs twice, the last one counts.
     ///
     /// # Errors
     ///
-    /// When the text is no JSON object, is nested deeper than 127 levels, or when a field that is
-    /// known has a bad value: the config is then of no use at all.
+    /// When the text is not a JSON object, is nested deeper than 127 levels, or when a known field has
+    /// a bad value: then no part of the config may be used.
     pub fn parse(json: &str, parsers: &dyn PolicyParsers) -> Result<Self, ConfigError> {
-        // The reader itself refuses to go deeper, so nothing that walks the value can overflow.
+        // serde_json limits the depth, so code that walks the value cannot overflow the stack.
         let value: Value = serde_json::from_str(json)
             .map_err(|error| ConfigError::new(format!("not JSON: {error}")))?;
         let config = object(&value)?;
@@ -61,38 +61,45 @@ impl ServiceConfig {
                 optional(object(value)?, "maxConnectionsPerSubchannel", uint32)
             })?
             .flatten()
-            // A plain number of proto3: 0 is the same as unset.
+            // In proto3 a number field of 0 is the same as an unset one.
             .filter(|most| *most > 0),
         })
     }
 
-    /// The load-balancing policy; `None` leaves the choice to the channel.
+    /// Returns the load-balancing policy; `None` leaves the choice to the channel.
     #[must_use]
     pub fn policy(&self) -> Option<&PolicyChoice> {
         self.policy.as_ref()
     }
 
-    /// What is said of the method at `path`, `/package.Service/Method`: under its own name, else
-    /// under its service's, else under the name of everything.
+    /// Returns the config of the method at `path`, `/package.Service/Method`: the one under its own
+    /// name, else the one under its service's name, else the one under the empty name.
     #[must_use]
     pub fn method(&self, path: &str) -> Option<&MethodConfig> {
         self.methods.get(path)
     }
 
-    /// When to stop repeating calls.
+    /// Returns when to stop repeating calls.
+    ///
+    /// The channel does not act on it yet.
     #[must_use]
     pub fn retry_throttling(&self) -> Option<RetryThrottling> {
         self.retry_throttling
     }
 
-    /// The service whose health is asked for on each connection; empty for the server as a whole,
-    /// `None` for no health checks.
+    /// Returns the service to ask for in health checks on each connection: empty for the server as a
+    /// whole, `None` for no health checks.
+    ///
+    /// The channel does not act on it yet.
     #[must_use]
     pub fn health_check_service(&self) -> Option<&str> {
         self.health_check_service.as_deref()
     }
 
-    /// How many connections one address may get when calls outnumber a connection's streams.
+    /// Returns how many connections to one address may be open when there are more calls than one
+    /// connection's limit of concurrent streams; `None` if unset.
+    ///
+    /// The channel does not act on it yet.
     ///
     /// Source: gRFC A105.
     #[must_use]

@@ -1,4 +1,4 @@
-//! Durations as protobuf writes them in JSON.
+//! Durations in the JSON form of protobuf.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::ConfigError;
 /// The longest duration of protobuf: 10,000 years.
 const MAX_SECS: u64 = 315_576_000_000;
 
-/// Reads a duration such as `1.5s`: decimal seconds with at most nine digits after the point, and
-/// an `s`.
+/// Parses a duration such as `1.5s`: decimal seconds with at most nine digits after the point, then an
+/// `s`.
 ///
-/// Digits may be missing on one side of the point, as in `.5s` and `1.s`. There is no sign: no
-/// field of a service config has a use for a negative duration, and C-core refuses them too.
+/// Digits may be missing on one side of the point, as in `.5s` and `1.s`. A sign is an error: no field
+/// of a service config accepts a negative duration, and C-core rejects them too.
 ///
 /// ```
 /// use std::time::Duration;
@@ -40,7 +40,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, ConfigError> {
     if fraction.len() > 9 {
         return Err(wrong("expected at most nine digits after the point"));
     }
-    // An empty part counts as zero; a part too long for its type is over the limit.
+    // An empty part is zero. A part that overflows its type is above the limit.
     let secs = match whole {
         "" => Some(0),
         whole => whole.parse().ok(),
@@ -51,10 +51,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, ConfigError> {
         .ok_or_else(|| wrong("expected at most 315576000000 seconds"))
 }
 
-/// The digits before and after the point; `None` where there is anything else, or no digit.
+/// Returns the digits before and after the point; `None` if there is anything else, or no digit.
 fn digits_around_point(number: &str) -> Option<(&str, &str)> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let digits = |part: &str| part.bytes().all(|octet| octet.is_ascii_digit());
+    let digits = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
     let any = !whole.is_empty() || !fraction.is_empty();
     (any && digits(whole) && digits(fraction)).then_some((whole, fraction))
 }

@@ -1,8 +1,8 @@
-//! What can be wrong with a service config.
+//! The error for a bad service config.
 
 use std::fmt;
 
-/// A service config that cannot be used: where, and why.
+/// Error: a service config has a bad value. It contains the path of the value, and the problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     path: String,
@@ -10,7 +10,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// An error at the value itself, with `problem` as "expected .., found ..".
+    /// Returns an error at the value itself. `problem` is a text such as "expected .., found ..".
     pub fn new(problem: impl Into<String>) -> Self {
         Self {
             path: String::new(),
@@ -18,7 +18,7 @@ impl ConfigError {
         }
     }
 
-    /// The same error, seen from the value that holds it in `field`.
+    /// Prefixes the path with `field`, the place of the value in the object or list around it.
     #[must_use]
     pub fn within(mut self, field: impl fmt::Display) -> Self {
         let joint = if self.path.is_empty() || self.path.starts_with('[') {
@@ -30,7 +30,7 @@ impl ConfigError {
         self
     }
 
-    /// Where: a path such as `methodConfig[0].timeout`; empty for the whole.
+    /// Returns the path of the bad value, such as `methodConfig[0].timeout`; empty for the whole config.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
@@ -39,9 +39,10 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.path.is_empty() {
-            true => f.write_str(&self.problem),
-            false => write!(f, "{}: {}", self.path, self.problem),
+        if self.path.is_empty() {
+            f.write_str(&self.problem)
+        } else {
+            write!(f, "{}: {}", self.path, self.problem)
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Reading JSON values strictly: what a policy needs to parse its own part.
+//! Strict reading of JSON values, for a policy that parses its own part of a service config.
 //!
-//! A field that is absent and one that is `null` are the same. Unknown fields are nobody's
-//! business. A field of a wrong type is an error that says where, what was expected, and what was
-//! found.
+//! A field that is `null` counts as absent. Unknown fields are ignored. A field of a wrong type is an
+//! error with the path of the field, the expected type and the value that was found.
 //!
 //! ```
 //! use serde_json::json;
@@ -37,7 +36,7 @@ pub fn optional<'a, T>(
     }
 }
 
-/// Reads a field that must be there.
+/// Reads a field that must be present.
 ///
 /// # Errors
 ///
@@ -121,7 +120,7 @@ pub fn positive(value: &Value) -> Result<f64, ConfigError> {
         .ok_or_else(|| expected("a number above 0", value))
 }
 
-/// An error that says what was expected and quotes what was found, cut short where it is long.
+/// Returns an error with what was expected and with the value that was found, cut after 60 characters.
 #[must_use]
 pub fn expected(what: &str, found: &Value) -> ConfigError {
     const LONGEST: usize = 60;

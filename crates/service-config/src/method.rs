@@ -1,4 +1,4 @@
-//! What a service config says of single methods.
+//! The part of a service config for single methods.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,25 +10,33 @@ use crate::json::{self, boolean, list, object, optional, uint32};
 use crate::retry::duration;
 use crate::{AttemptPolicy, ConfigError};
 
-/// What a service config says of one method, or of many.
+/// Defaults for the calls of a method, or of many methods.
 ///
 /// Source: [`MethodConfig` of service_config.proto](https://github.com/grpc/grpc-proto/blob/master/grpc/service_config/service_config.proto).
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct MethodConfig {
-    /// Whether calls wait until a connection is ready; what the caller says goes before it.
+    /// Whether calls wait until a connection is ready (wait-for-ready). The caller's own choice takes
+    /// precedence.
     pub wait_for_ready: Option<bool>,
-    /// How long a call may take; the caller's own deadline holds too, the earlier of both ends it.
+    /// How long a call may take. The caller's own deadline applies too: the earlier of the two ends the
+    /// call.
     pub timeout: Option<Duration>,
-    /// The longest request message, in octets after compression; the caller's own limit holds too.
+    /// Largest request message, in bytes after compression. The caller's own limit applies too.
+    ///
+    /// The channel does not act on it yet.
     pub max_request_message_bytes: Option<u32>,
-    /// The longest response message, in octets after compression; the caller's own limit holds too.
+    /// Largest response message, in bytes after compression. The caller's own limit applies too.
+    ///
+    /// The channel does not act on it yet.
     pub max_response_message_bytes: Option<u32>,
-    /// Whether and how a call is attempted more than once.
+    /// Whether and how the channel makes more than one attempt at a call.
+    ///
+    /// The channel does not act on it yet.
     pub attempts: Option<AttemptPolicy>,
 }
 
-/// The configs of methods by path: `/service/method`, `/service/` or nothing at all.
+/// The configs of methods by path: `/service/method`, `/service/`, or the empty text for all methods.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Methods {
     by_path: BTreeMap<String, Arc<MethodConfig>>,
@@ -41,7 +49,7 @@ impl Methods {
         Ok(methods)
     }
 
-    /// Checks one entry and files it under its names; one without names says nothing.
+    /// Parses one entry and adds it under each of its names. An entry without names has no effect.
     fn add(&mut self, entry: &Value) -> Result<(), ConfigError> {
         let entry = object(entry)?;
         let config = Arc::new(MethodConfig {
@@ -51,13 +59,13 @@ impl Methods {
             max_response_message_bytes: optional(entry, "maxResponseMessageBytes", uint32)?,
             attempts: AttemptPolicy::read(entry)?,
         });
-        let file = |name| match self.by_path.insert(path(name)?, config.clone()) {
+        let insert = |name| match self.by_path.insert(path(name)?, config.clone()) {
             None => Ok(()),
             Some(_) => Err(ConfigError::new(
                 "this name has a config already; a name may be given once",
             )),
         };
-        optional(entry, "name", |names| list(names, file))?;
+        optional(entry, "name", |names| list(names, insert))?;
         Ok(())
     }
 
@@ -70,7 +78,7 @@ impl Methods {
     }
 }
 
-/// The path, or its beginning, of one name.
+/// Returns the key of one name in [`Methods`]: a path, or the beginning of one.
 fn path(name: &Value) -> Result<String, ConfigError> {
     let name = object(name)?;
     let service = optional(name, "service", json::string)?.unwrap_or_default();

@@ -9,9 +9,9 @@ use serde_json::Value;
 use crate::ConfigError;
 use crate::json::{Object, expected, object};
 
-/// What a policy made of its own part of a service config.
+/// A policy's own part of a service config, parsed by that policy.
 pub trait PolicyConfig: Any + Debug + Send + Sync {
-    /// Whether `other` is a configuration of the same policy that says the same.
+    /// Returns whether `other` is an equal configuration of the same policy.
     fn equals(&self, other: &dyn PolicyConfig) -> bool;
 }
 
@@ -23,10 +23,10 @@ impl<C: Any + Debug + PartialEq + Send + Sync> PolicyConfig for C {
     }
 }
 
-/// Knows the policies by name, so that a service config can be read without knowing any.
+/// Parsers of policies' configurations by the policy's name, so that the service config itself need
+/// not know any policy.
 pub trait PolicyParsers {
-    /// Reads `config` as the configuration of the policy `name`; `None` where there is no such
-    /// policy.
+    /// Parses `config` as the configuration of the policy `name`; `None` if that policy is unknown.
     fn parse(
         &self,
         name: &str,
@@ -34,7 +34,7 @@ pub trait PolicyParsers {
     ) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>>;
 }
 
-/// A policy, and its configuration.
+/// A chosen policy and its configuration.
 #[derive(Clone, Debug)]
 pub struct PolicyChoice {
     /// The policy's name.
@@ -50,14 +50,14 @@ impl PartialEq for PolicyChoice {
 }
 
 impl PolicyChoice {
-    /// Chooses from a list of policies as `loadBalancingConfig` and `childPolicy` hold it,
-    /// `[{"name": config}, ..]`: the first that `parsers` knows.
+    /// Chooses the first policy that `parsers` knows from a list such as `loadBalancingConfig` or
+    /// `childPolicy`: `[{"name": config}, ..]`.
     ///
     /// # Errors
     ///
-    /// When the list has another shape, when it names no policy that is known, and when the
-    /// configuration of the first one that is known cannot be used: the ones after it are for
-    /// clients that do not know it, not for those that do not like what it says.
+    /// When the list has another shape, when it contains no known policy, and when the configuration of
+    /// the first known policy is bad. The policies after it are for clients that do not know it: they
+    /// are no fallback for a bad configuration.
     ///
     /// Source: [gRFC A24](https://github.com/grpc/proposal/blob/master/A24-lb-policy-config.md).
     pub fn parse(list: &Value, parsers: &dyn PolicyParsers) -> Result<Self, ConfigError> {
@@ -88,8 +88,8 @@ impl PolicyChoice {
         }))
     }
 
-    /// Reads the deprecated `loadBalancingPolicy`: a policy's name in any case, without a
-    /// configuration. The name of the protobuf enum's zero and the empty string are no choice.
+    /// Parses the deprecated `loadBalancingPolicy`: a policy's name in upper or lower case, without a
+    /// configuration. `None` for the empty string and for `UNSPECIFIED`, the zero of the protobuf enum.
     pub(crate) fn parse_deprecated(
         name: &str,
         parsers: &dyn PolicyParsers,

@@ -8,60 +8,60 @@ use trunkline_status::Code;
 use crate::json::{self, Object, list, object, optional, required};
 use crate::{ConfigError, parse_duration};
 
-/// Whether and how a call is attempted more than once.
+/// How the channel makes more than one attempt at a call.
 ///
 /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
 #[derive(Clone, Debug, PartialEq)]
 pub enum AttemptPolicy {
-    /// Again after a failure.
+    /// A new attempt after a failed one.
     Retry(RetryPolicy),
-    /// Again before there is an answer.
+    /// A new attempt while earlier ones have no response yet.
     Hedging(HedgingPolicy),
 }
 
-/// When to try again after a failure.
+/// When to retry a failed call.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// All attempts together, the first included: 2 or more. The channel caps it, at 5 by default.
+    /// Most attempts, the first included: 2 or more. The channel is to cap it, at 5 by default.
     pub max_attempts: u32,
-    /// The wait before the second attempt, without jitter; above 0.
+    /// The delay before the second attempt, without jitter; above 0.
     pub initial_backoff: Duration,
-    /// The longest wait, without jitter; above 0.
+    /// The longest delay, without jitter; above 0.
     pub max_backoff: Duration,
-    /// The factor between a wait and the next; above 0.
+    /// The factor from one delay to the next; above 0.
     pub backoff_multiplier: f64,
-    /// Which failures may be retried, sorted; at least one.
+    /// The status codes that are retried, sorted; at least one.
     pub retryable_codes: Vec<Code>,
 }
 
-/// When to send a call again although there is no answer yet.
+/// When to make further attempts at a call while the earlier ones have no response yet.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct HedgingPolicy {
-    /// All attempts together, the first included: 2 or more. The channel caps it, at 5 by default.
+    /// Most attempts, the first included: 2 or more. The channel is to cap it, at 5 by default.
     pub max_attempts: u32,
-    /// The wait between attempts; 0 sends all at once.
+    /// The delay between attempts; 0 starts all of them at once.
     pub delay: Duration,
-    /// Which failures do not end the call while other attempts are under way, sorted.
+    /// The status codes that do not end the call while other attempts are in flight, sorted.
     pub non_fatal_codes: Vec<Code>,
 }
 
-/// When a channel stops repeating calls because too many fail.
+/// Token bucket that stops retries and hedging while too many calls fail.
 ///
-/// Counted in thousandths of a token, so that the count is exact and fits an atomic integer.
+/// Tokens are counted in thousandths, so that the count is exact and fits an atomic integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryThrottling {
-    /// How full the bucket is at first, and at most, in whole tokens: 1 to 1000. Nothing is
-    /// repeated while it is half empty or worse.
+    /// Size of the bucket in whole tokens: 1 to 1000. The bucket is full at first. While it is at most
+    /// half full, calls are neither retried nor hedged.
     pub max_tokens: u32,
-    /// What a success puts back, in thousandths of a token; a failure takes a whole one.
+    /// Thousandths of a token that a successful call adds. A failed one takes a whole token.
     pub token_ratio_thousandths: u32,
 }
 
 impl AttemptPolicy {
-    /// Reads `retryPolicy` or `hedgingPolicy` of a method's config.
+    /// Parses `retryPolicy` or `hedgingPolicy` of a method's config; `None` if both are absent.
     pub(crate) fn read(method: &Object) -> Result<Option<Self>, ConfigError> {
         let retry = optional(method, "retryPolicy", RetryPolicy::read)?;
         let hedging = optional(method, "hedgingPolicy", HedgingPolicy::read)?;
@@ -85,10 +85,10 @@ impl RetryPolicy {
             backoff_multiplier: required(policy, "backoffMultiplier", json::positive)?,
             retryable_codes: required(policy, "retryableStatusCodes", |value| {
                 let codes = codes(value)?;
-                match codes.is_empty() {
-                    true => Err(ConfigError::new("expected at least one status code")),
-                    false => Ok(codes),
+                if codes.is_empty() {
+                    return Err(ConfigError::new("expected at least one status code"));
                 }
+                Ok(codes)
             })?,
         })
     }
@@ -122,9 +122,9 @@ impl RetryThrottling {
     }
 }
 
-/// Cuts off what is beyond the third digit after the point; `None` above a million.
+/// Returns a number in thousandths, without the digits after the third one; `None` above a million.
 ///
-/// Done on the decimal text, because `1.001 * 1000.0` is below 1001.
+/// It works on the decimal text, because `1.001 * 1000.0` is below 1001.
 fn thousandths(number: f64) -> Option<u32> {
     if number > 1e6 {
         return None;
@@ -153,7 +153,7 @@ fn max_attempts(value: &Value) -> Result<u32, ConfigError> {
     }
 }
 
-/// Status codes by number or by name, sorted, each once.
+/// Parses status codes, each a number or a name. Returns them sorted, without duplicates.
 fn codes(value: &Value) -> Result<Vec<Code>, ConfigError> {
     let mut codes = list(value, |value| {
         let code = match value {

@@ -1,4 +1,4 @@
-//! The choice of a configuration for each call.
+//! The choice of each call's configuration.
 
 use std::fmt::Debug;
 

@@ -1,11 +1,11 @@
-//! Which policy is chosen: [gRFC A24](https://github.com/grpc/proposal/blob/master/A24-lb-policy-config.md).
+//! The choice of a policy: [gRFC A24](https://github.com/grpc/proposal/blob/master/A24-lb-policy-config.md).
 
 mod parsers;
 
 use parsers::{Config, bad, good};
 use trunkline_service_config::{PolicyConfig, ServiceConfig};
 
-/// Checks the name of the chosen policy, and its one field.
+/// Checks the name of the chosen policy and the value of its one field.
 fn check(json: &str, name: &str, shuffle: bool) {
     let config = good(json);
     let choice = config.policy().expect("a policy is chosen");
@@ -17,8 +17,8 @@ fn check(json: &str, name: &str, shuffle: bool) {
     );
 }
 
-/// The first policy of the list that is known is chosen; those before it need only look like one,
-/// and those after it may be anything.
+/// The first known policy of the list is chosen. Entries before it must have the shape of a policy;
+/// entries after it may have any value.
 #[test]
 fn first_known_wins() {
     check(
@@ -43,8 +43,8 @@ fn first_known_wins() {
     );
 }
 
-/// A list without a known policy, and one of another shape, are errors; so is a known policy whose
-/// configuration is bad, whatever comes after it.
+/// A list without a known policy and a list of another shape are errors. A bad configuration of the
+/// first known policy is an error too, whatever policies follow.
 #[test]
 fn bad_lists() {
     let cases = [
@@ -86,7 +86,7 @@ fn bad_lists() {
     }
 }
 
-/// The deprecated field is a name in any case, and counts only where there is no list.
+/// The deprecated field is a policy's name in upper or lower case. It is used only if there is no list.
 #[test]
 fn deprecated_name() {
     check(

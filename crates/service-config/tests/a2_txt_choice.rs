@@ -1,17 +1,17 @@
-//! Which service config of a TXT record is for this client:
+//! The choice of a service config from a TXT record:
 //! [gRFC A2](https://github.com/grpc/proposal/blob/master/A2-service-configs-in-dns.md).
 
 use trunkline_service_config::{Client, choose, choose_from_txt};
 
-/// Checks the choice of a client in Rust with the sample 29 on the host `web-1`.
+/// Checks what a client in Rust with the sample 29 on the host `web-1` chooses from `list`.
 fn check(list: &str, expected: Option<&str>) {
     let client = Client::new(29, Some("web-1"));
     let found = choose(list, &client).unwrap_or_else(|error| panic!("{list}: {error}"));
     assert_eq!(found.as_deref(), expected, "{list}");
 }
 
-/// The first choice all of whose conditions hold is taken; a condition that is absent, `null` or
-/// an empty list holds for everybody.
+/// The first choice whose conditions all hold is taken. A condition that is absent, `null` or an empty
+/// list holds for every client.
 #[test]
 fn first_match() {
     const YES: Option<&str> = Some("{}");
@@ -54,7 +54,7 @@ fn first_match() {
     check("[]", None);
 }
 
-/// 0 percent is nobody, 100 percent everybody, and in between it is that many of 100 samples.
+/// A choice for N percent of the clients is meant for N of the 100 samples.
 #[test]
 fn percentage() {
     for percentage in [0, 1, 50, 99, 100] {
@@ -67,15 +67,15 @@ fn percentage() {
     }
 }
 
-/// A host whose name is not known is in no list of names.
+/// An unknown host name matches no list of names.
 #[test]
 fn unknown_hostname() {
     let list = r#"[{"clientHostname": [""], "serviceConfig": {}}]"#;
     assert_eq!(choose(list, &Client::new(0, None)), Ok(None));
 }
 
-/// One bad choice makes the whole list bad, wherever it stands; what is in the service configs
-/// does not matter here.
+/// One bad choice, at any place, is an error for the whole list. The content of the service configs is
+/// not checked here.
 #[test]
 fn bad_lists() {
     let cases = [
@@ -121,7 +121,7 @@ fn bad_lists() {
     );
 }
 
-/// Only the record that starts with `grpc_config=` is ours; others live beside it (SPF and such).
+/// Only the record that starts with `grpc_config=` is read. Other records, such as SPF, are ignored.
 #[test]
 fn records() {
     let client = Client::new(0, None);

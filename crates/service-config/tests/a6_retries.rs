@@ -11,7 +11,7 @@ fn with_policy(policy: &str) -> String {
     format!(r#"{{"methodConfig": [{{"name": [{{}}], {policy}}}]}}"#)
 }
 
-/// Each field of a retry policy has its own range; outside of it the whole config is bad.
+/// A field of a retry policy that is out of its range is an error for the whole config.
 #[test]
 fn retry_policy() {
     good(&with_policy(&format!(r#""retryPolicy": {RETRY}"#)));
@@ -44,7 +44,7 @@ fn retry_policy() {
     }
 }
 
-/// A method is retried or hedged, not both.
+/// A method config with both a retry policy and a hedging policy is an error.
 #[test]
 fn one_of_both() {
     let both = format!(r#""retryPolicy": {RETRY}, "hedgingPolicy": {{"maxAttempts": 2}}"#);
@@ -54,7 +54,7 @@ fn one_of_both() {
     );
 }
 
-/// Throttling is checked whether or not there is a `methodConfig` (grpc-go does not).
+/// Throttling is checked with and without a `methodConfig` (grpc-go checks it only with one).
 #[test]
 fn throttling_is_always_checked() {
     let check = |tokens: &str, ratio: &str, expected: Option<(u32, u32)>| {

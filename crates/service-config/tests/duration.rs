@@ -1,4 +1,4 @@
-//! Durations as protobuf writes them in JSON, strictly.
+//! Strict parsing of durations in the JSON form of protobuf.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn good() {
     check("315576000000s", Some(Duration::from_secs(315_576_000_000)));
 }
 
-/// What other implementations take by accident, and everything else that is no duration.
+/// Texts that are no duration, among them some that other implementations accept by accident.
 #[test]
 fn bad() {
     for text in [
@@ -57,7 +57,7 @@ fn bad() {
     }
 }
 
-/// The error quotes the text, and says what is wrong with it.
+/// The error quotes the text and describes the problem.
 #[test]
 fn errors() {
     let check = |text: &str, expected: &str| {

@@ -9,7 +9,7 @@ use parsers::{bad, good, parse};
 use trunkline_service_config::{AttemptPolicy, ServiceConfig};
 use trunkline_status::Code;
 
-/// Every field at once.
+/// A config with every field.
 const EVERYTHING: &str = r#"{
     "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [
@@ -45,7 +45,7 @@ fn every_field() {
         config.policy().map(|choice| &*choice.name),
         Some("round_robin")
     );
-    let method = config.method("/a.S/M").expect("it has a config");
+    let method = config.method("/a.S/M").expect("the method has a config");
     assert_eq!(method.wait_for_ready, Some(true));
     assert_eq!(method.timeout, Some(Duration::from_millis(1500)));
     assert_eq!(method.max_request_message_bytes, Some(0));
@@ -66,14 +66,14 @@ fn every_field() {
     };
     assert_eq!(hedging.delay, Duration::ZERO);
     assert_eq!(hedging.non_fatal_codes, [Code::Unavailable]);
-    let throttling = config.retry_throttling().expect("it is there");
+    let throttling = config.retry_throttling().expect("throttling is configured");
     assert_eq!(throttling.max_tokens, 10);
     assert_eq!(throttling.token_ratio_thousandths, 546);
     assert_eq!(config.health_check_service(), Some(""));
     assert_eq!(config.max_connections_per_subchannel(), Some(3));
 }
 
-/// The empty config is valid and is the default; `null` is the same as absent.
+/// The empty config is valid and equals the default. `null` is the same as absent.
 #[test]
 fn empty() {
     for json in [
@@ -91,8 +91,8 @@ fn empty() {
     assert_eq!(ServiceConfig::default().method("/a.S/M"), None);
 }
 
-/// What is no JSON object is an error; one that is nested without end neither overflows the stack
-/// nor takes long.
+/// A text that is not a JSON object is an error. Very deep nesting neither overflows the stack nor
+/// takes long.
 #[test]
 fn no_object() {
     assert_eq!(bad("[]"), "expected an object, found an array");
@@ -106,7 +106,7 @@ fn no_object() {
     }
 }
 
-/// Two configs that say the same are equal; the order of fields and blanks do not matter.
+/// Two configs with the same values are equal, whatever the order of fields and the blanks.
 #[test]
 fn equality() {
     let again = EVERYTHING.replace(['\n', ' '], "");
@@ -128,7 +128,8 @@ fn equality() {
     }
 }
 
-/// A method's own name goes before its service's, and that before the name of everything.
+/// A config under a method's own name is preferred to one under its service's name, and that one to
+/// the config under the empty name.
 #[test]
 fn most_specific_name() {
     let config = good(
@@ -155,7 +156,7 @@ fn most_specific_name() {
     check("", 1);
 }
 
-/// A name may be given once in the whole config, and a method needs a service.
+/// A name may occur once in the whole config, and a name with a method needs a service.
 #[test]
 fn bad_names() {
     assert_eq!(
@@ -174,7 +175,7 @@ fn bad_names() {
     );
 }
 
-/// An entry without names says nothing, and is checked all the same (grpc-go does not).
+/// An entry without names has no effect, but is checked (grpc-go does not check it).
 #[test]
 fn entry_without_names() {
     let config = good(r#"{"methodConfig": [{"timeout": "1s"}, {"name": [], "timeout": "1s"}]}"#);
@@ -183,7 +184,7 @@ fn entry_without_names() {
     assert!(parse(r#"{"methodConfig": [{"name": [], "timeout": 1}]}"#).is_err());
 }
 
-/// Every known field with a bad value makes the whole config useless, and the error says where.
+/// A bad value in a known field is an error for the whole config, and the error contains its path.
 #[test]
 fn bad_values() {
     let method = |field: &str| format!(r#"{{"methodConfig": [{{"name": [{{}}], {field}}}]}}"#);
@@ -246,7 +247,7 @@ fn bad_values() {
     }
 }
 
-/// A long bad value is quoted in part only.
+/// An error quotes only the beginning of a long bad value.
 #[test]
 fn long_values_are_cut() {
     let json = format!(

@@ -1,6 +1,10 @@
-//! Policies that tests know.
+//! The policies of these tests.
 
-#![allow(dead_code, unreachable_pub, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses only some of the items"
+)]
 
 use std::sync::Arc;
 
@@ -8,10 +12,10 @@ use serde_json::Value;
 use trunkline_service_config::json::{boolean, object, optional};
 use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers, ServiceConfig};
 
-/// Knows `pick_first`, which has a field, and `round_robin`, which has none.
+/// Parses `pick_first`, which has one field, and `round_robin`, which has none.
 pub struct Parsers;
 
-/// A configuration: the policy's name and its one field.
+/// A parsed configuration: the policy's name and the value of its one field.
 #[derive(Debug, PartialEq)]
 pub struct Config(pub String, pub bool);
 
@@ -40,12 +44,12 @@ pub fn parse(json: &str) -> Result<ServiceConfig, ConfigError> {
     ServiceConfig::parse(json, &Parsers)
 }
 
-/// Parses what must be good.
+/// Parses a config that must be good.
 pub fn good(json: &str) -> ServiceConfig {
     parse(json).unwrap_or_else(|error| panic!("{json}: {error}"))
 }
 
-/// Parses what must be bad, and returns the error's text.
+/// Parses a config that must be bad, and returns the error's text.
 pub fn bad(json: &str) -> String {
     match parse(json) {
         Ok(config) => panic!("{json} became {config:?}"),
