@@ -25,6 +25,6 @@ mod srv_scheme;
 
 mod factory;
 
-pub use self::attributes::{LookupReport, SrvPriority, SrvWeight};
+pub use self::attributes::{LookupReport, SrvPriority};
 pub use self::factory::{DnsFactory, SrvFactory};
 pub use self::options::{AddressFamilies, DnsOptions};

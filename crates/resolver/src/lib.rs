@@ -29,7 +29,7 @@ mod registry;
 pub use crate::address_scheme::AddressScheme;
 #[cfg(feature = "dns")]
 pub use crate::dns::{
-    AddressFamilies, DnsFactory, DnsOptions, LookupReport, SrvFactory, SrvPriority, SrvWeight,
+    AddressFamilies, DnsFactory, DnsOptions, LookupReport, SrvFactory, SrvPriority,
 };
 pub use crate::error::{ResolveError, ResolveErrorKind};
 pub use crate::factory::{ResolverFactory, ResolverOptions};

@@ -10,9 +10,10 @@ use std::time::Duration;
 use support::printed;
 use support::world::World;
 use trunkline_dns::ClientConfig;
+use trunkline_endpoint::Weight;
 use trunkline_resolver::{
     DnsOptions, LookupReport, Resolution, ResolveErrorKind, Resolver, ResolverFactory, SrvFactory,
-    SrvPriority, SrvWeight, Verdict,
+    SrvPriority, Verdict,
 };
 use trunkline_target::Target;
 use trunkline_testkit::dns::{Data, Rcode, Reply, Type};
@@ -102,8 +103,8 @@ fn dual_stack_endpoints() {
     let [first, second] = &**endpoints else {
         panic!("two endpoints")
     };
-    assert_eq!(first.attributes().get::<SrvWeight>(), Some(&10));
-    assert_eq!(second.attributes().get::<SrvWeight>(), Some(&20));
+    assert_eq!(first.attributes().get::<Weight>(), Some(&10));
+    assert_eq!(second.attributes().get::<Weight>(), Some(&20));
     assert_eq!(first.attributes().get::<SrvPriority>(), Some(&1));
     assert!(first.attributes().same_connection(second.attributes()));
     assert!(report(&resolution).complete && !report(&resolution).partial);
@@ -113,6 +114,27 @@ fn dual_stack_endpoints() {
         world.elapsed() < 0.003,
         "hosts are looked up at the same time"
     );
+}
+
+/// Each endpoint has the weight of its SRV record, by which policies distribute load; a weight of 0
+/// is passed on as it is.
+///
+/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782), gRFC A113.
+#[test]
+fn endpoints_have_weights() {
+    let world = world();
+    set_records(
+        &world,
+        300,
+        &[(1, 65_535, 5001, "b1.test"), (1, 0, 5002, "b2.test")],
+    );
+    let mut resolver = build(&world, options());
+    let resolution = accept(&world, &mut resolver);
+    let endpoints = resolution.endpoints.as_ref().unwrap().iter();
+    let weights: Vec<_> = endpoints
+        .map(|endpoint| endpoint.attributes().get::<Weight>().copied())
+        .collect();
+    assert_eq!(weights, [Some(65_535), Some(0)]);
 }
 
 /// Only the lowest priority is used, and looked up; a record that comes twice counts once.

@@ -67,7 +67,7 @@ fn srv_endpoints() {
         object["endpoints"][0]["addresses"].as_array().map(Vec::len),
         Some(2)
     );
-    assert_eq!(object["endpoints"][0]["attributes"]["srv_weight"], 7);
+    assert_eq!(object["endpoints"][0]["attributes"]["weight"], 7);
 }
 
 /// A failure has its kind, the name, and each server asked.

@@ -58,18 +58,6 @@ impl AttributeKey for LookupReport {
     const IDENTIFIES_CONNECTION: bool = false;
 }
 
-/// The weight of an endpoint's SRV record: its share among those of its priority.
-///
-/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
-#[derive(Clone, Copy, Debug)]
-pub struct SrvWeight;
-
-impl AttributeKey for SrvWeight {
-    type Value = u16;
-    const NAME: &'static str = "srv_weight";
-    const IDENTIFIES_CONNECTION: bool = false;
-}
-
 /// The priority of an endpoint's SRV record, the lowest of the answer.
 ///
 /// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).

@@ -123,7 +123,9 @@ impl ResolverFactory for DnsFactory {
 ///   for [`DnsFactory`].
 /// - Plain A and AAAA records cannot tell which addresses are one backend; SRV records can: an
 ///   endpoint has the A and AAAA records of one host, at the port of its record, in RFC 6724 order.
-///   [`SrvWeight`](crate::SrvWeight) and [`SrvPriority`](crate::SrvPriority) are its attributes.
+///   Its attributes are the record's weight, under [`Weight`](trunkline_endpoint::Weight), and its
+///   priority, under [`SrvPriority`](crate::SrvPriority). Policies take a weight of 0 as 1, which
+///   gives such a record the small share that RFC 2782 asks for.
 /// - Only the records of the lowest priority are used, in the server's order. The additional
 ///   section is not believed: all hosts are looked up, at the same time.
 /// - A host that does not exist has no endpoint; one that could not be looked up keeps what it had.

@@ -9,10 +9,10 @@ use std::time::Instant;
 use trunkline_connect::sort_rfc6724;
 use trunkline_dns::io::{Client, RecordLookup};
 use trunkline_dns::{RecordAnswer, Srv};
-use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_endpoint::{Attributes, Endpoint, Weight};
 use trunkline_runtime::Runtime;
 
-use super::attributes::{LookupReport, SrvPriority, SrvWeight};
+use super::attributes::{LookupReport, SrvPriority};
 use super::early_delivery::EarlyDelivery;
 use super::failure::from_lookup;
 use super::host_lookup::{HostLookup, HostResult};
@@ -279,7 +279,7 @@ impl SrvLookup {
             _ => {}
         }
         let attributes = Attributes::new()
-            .with::<SrvWeight>(record.weight)
+            .with::<Weight>(record.weight.into())
             .with::<SrvPriority>(record.priority);
         Endpoint::new(addresses).with_attributes(attributes)
     }
