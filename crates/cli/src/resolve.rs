@@ -246,9 +246,8 @@ fn failure(error: &ResolveError) -> Failure {
         }
         kind => Failure::operation(show::resolve_error_kind(kind), error.to_string()),
     };
-    if let Some(lookup) = lookup {
-        let text = error.to_string();
-        failure = failure.summary(text.replace(&lookup.to_string(), &lookup.summary()));
+    if lookup.is_some() {
+        failure = failure.summary(error.summary());
     }
     attempts
         .iter()

@@ -206,6 +206,23 @@ fn server_failure() {
     }
 }
 
+/// An error has the name, the server and the source as values, and a summary without the attempts.
+#[test]
+fn error_facts() {
+    let world = World::new();
+    world.set(SERVER, "other.test", Type::A, Reply::no_data());
+    let mut resolver = build(&world, "dns:///db.test.", options());
+    let resolution = accept(&world, &mut resolver);
+    let failure = error(&resolution);
+    assert_eq!(failure.kind(), ResolveErrorKind::NotFound);
+    assert_eq!(failure.name(), Some("db.test."));
+    assert_eq!(failure.server(), Some(SERVER.parse().unwrap()));
+    assert_eq!(failure.summary(), "the name db.test. does not exist");
+    assert!(failure.to_string().contains(SERVER), "{failure}");
+    let source = std::error::Error::source(failure).expect("the lookup's error");
+    assert!(source.is::<LookupError>());
+}
+
 /// Silence is an error within the resolving timeout.
 #[test]
 fn silence() {

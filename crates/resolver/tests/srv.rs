@@ -221,6 +221,9 @@ fn hosts_without_addresses() {
     let error = accept(&world, &mut resolver).endpoints.unwrap_err();
     assert_eq!(error.kind(), ResolveErrorKind::Unavailable);
     assert!(error.to_string().contains("b2.test"), "{error}");
+    assert_eq!(error.name(), Some("_grpc._tcp.db.test."));
+    assert_eq!(error.server(), Some(SERVER.parse().unwrap()));
+    assert!(!error.summary().contains(SERVER), "{}", error.summary());
 }
 
 /// On a refresh a host whose lookup fails softly keeps its endpoint, one family its addresses; a

@@ -233,6 +233,8 @@ fn check_name(name: &str) -> Result<(), ResolveError> {
             "`{}` is not a name to look up: {error}",
             name.escape_debug()
         );
-        ResolveError::new(ResolveErrorKind::InvalidName, text).with_source(error)
+        ResolveError::new(ResolveErrorKind::InvalidName, text)
+            .with_name(name)
+            .with_source(error)
     })
 }

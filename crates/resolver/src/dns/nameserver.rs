@@ -177,8 +177,9 @@ fn not_found(server: &HostPort, error: LookupError) -> ResolveError {
         LookupErrorKind::NotFound | LookupErrorKind::NoData => ResolveErrorKind::Unavailable,
         kind => failure::kind(kind),
     };
-    let text = format!("the DNS server {server}, which the target names, was not found: {error}");
-    ResolveError::new(kind, text).with_source(error)
+    failure::convert(kind, error, |text| {
+        format!("the DNS server {server}, which the target names, was not found: {text}")
+    })
 }
 
 fn unnamed() -> ResolveError {

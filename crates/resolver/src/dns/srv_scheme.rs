@@ -197,7 +197,8 @@ impl SrvLookup {
                     None => String::new(),
                 }
             );
-            return self.fail(ResolveError::new(ResolveErrorKind::Deadline, text), now);
+            let error = ResolveError::new(ResolveErrorKind::Deadline, text);
+            return self.fail(error.with_name(&*self.name), now);
         };
         let mut expires = Some(answer.expires);
         let mut attempts = answer.attempts.clone();
@@ -213,10 +214,10 @@ impl SrvLookup {
                 }
                 HostProgress::Waiting | HostProgress::Running(_) => {
                     partial = true;
-                    failures.push(ResolveError::new(
-                        ResolveErrorKind::Deadline,
-                        format!("no answer about {} in time", state.host.record.target),
-                    ));
+                    let name = state.host.record.target.to_string();
+                    let text = format!("no answer about {name} in time");
+                    let error = ResolveError::new(ResolveErrorKind::Deadline, text);
+                    failures.push(error.with_name(name));
                 }
             }
         }
@@ -343,16 +344,18 @@ fn no_addresses(name: &str, hosts: usize, failures: &[ResolveError]) -> ResolveE
         Some(ResolveErrorKind::InvalidName) => ResolveErrorKind::Unavailable,
         Some(kind) => kind,
     };
-    let telling = soft.or_else(|| failures.first());
-    let text = match telling {
-        Some(failure) => {
-            format!("none of the {hosts} hosts of {name} has a known address: {failure}")
-        }
-        None => format!("none of the {hosts} hosts of {name} has an address"),
+    let Some(failure) = soft.or_else(|| failures.first()) else {
+        let text = format!("none of the {hosts} hosts of {name} has an address");
+        return ResolveError::new(kind, text).with_name(name);
     };
-    let error = ResolveError::new(kind, text);
-    match telling {
-        Some(failure) => error.with_source(failure.clone()),
-        None => error,
+    let with_reason =
+        |reason: &str| format!("none of the {hosts} hosts of {name} has a known address: {reason}");
+    let mut error = ResolveError::new(kind, with_reason(&failure.to_string()))
+        .with_summary(with_reason(failure.summary()))
+        .with_name(name)
+        .with_source(failure.clone());
+    if let Some(server) = failure.server() {
+        error = error.with_server(server);
     }
+    error
 }

@@ -126,7 +126,10 @@ impl TxtConfig {
                     self.name
                 );
                 let kind = ResolveErrorKind::Unavailable;
-                ServiceConfigSource::Invalid(ResolveError::new(kind, text).with_source(error))
+                let error = ResolveError::new(kind, text)
+                    .with_name(&*self.name)
+                    .with_source(error);
+                ServiceConfigSource::Invalid(error)
             }
         })
     }
