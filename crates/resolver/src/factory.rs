@@ -1,4 +1,4 @@
-//! How a channel gets its resolver.
+//! The trait by which a channel makes its resolver.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,12 +9,16 @@ use trunkline_target::Target;
 use crate::{ResolveError, Resolver};
 
 /// Makes resolvers for the targets of one scheme.
+///
+/// A channel keeps its factory for its whole life and builds with it again each time it leaves
+/// idleness, so one factory makes many resolvers for one target. State that must survive idleness,
+/// such as a cache or what was learned about servers, belongs into the factory.
 pub trait ResolverFactory: Debug + Send + Sync {
     /// The scheme, in lower case.
     fn scheme(&self) -> &str;
 
-    /// Checks that a resolver for this target can be built, without I/O; called when the channel
-    /// is built, so that a target that can never be used is an error there.
+    /// Checks without I/O that a resolver for this target can be built. The channel's builder calls
+    /// it, so that a target that can never be used fails there.
     ///
     /// # Errors
     ///
@@ -24,7 +28,8 @@ pub trait ResolverFactory: Debug + Send + Sync {
         Ok(())
     }
 
-    /// Makes a resolver. Called each time the channel leaves idleness.
+    /// Makes a new resolver. The channel calls it each time it leaves idleness, for the first time
+    /// on its first call.
     ///
     /// # Errors
     ///
@@ -35,26 +40,26 @@ pub trait ResolverFactory: Debug + Send + Sync {
         options: &ResolverOptions,
     ) -> Result<Box<dyn Resolver>, ResolveError>;
 
-    /// The authority of the channel, where it is not the target's own
-    /// ([`Target::default_authority`]).
+    /// The authority of the channel, where it differs from the target's own
+    /// ([`Target::default_authority`]); `None` by default.
     fn default_authority(&self, target: &Target) -> Option<String> {
         let _ = target;
         None
     }
 }
 
-/// What the channel gives to a resolver that is made.
+/// What a channel passes to the factory for each resolver.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ResolverOptions {
     /// The channel's runtime: clock, timers, sockets, randomness.
     pub runtime: Arc<dyn Runtime>,
-    /// Whether the channel wants no service config, so that none need be looked up.
+    /// Whether the channel ignores service configs; the resolver then looks up none.
     pub disable_service_config: bool,
 }
 
 impl ResolverOptions {
-    /// Options with this runtime, and defaults.
+    /// Returns options with this runtime, and the defaults for everything else.
     #[must_use]
     pub fn new(runtime: Arc<dyn Runtime>) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! The trait to write a resolver.
+//! The trait of a resolver, and its results.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,44 +8,51 @@ use trunkline_endpoint::{Attributes, Endpoint};
 
 use crate::ResolveError;
 
-/// Turns one name into endpoints, again and again.
+/// Resolves one name into endpoints, again and again.
 ///
-/// The channel's one control task polls it while the channel is not idle; dropping it ends it.
+/// The control task of a channel polls it until the channel becomes idle or is closed, and then
+/// drops it: dropping it ends all of its work. When a channel leaves idleness, it has its
+/// [`ResolverFactory`](crate::ResolverFactory) build a new one.
 pub trait Resolver: Debug + Send {
-    /// Ready with each new resolution. Each is answered by a call of
-    /// [`handle_verdict`](Self::handle_verdict) before the next poll.
+    /// Ready with each new resolution. The channel answers each with a call of
+    /// [`handle_verdict`](Self::handle_verdict) before it polls again.
     fn poll_resolution(&mut self, cx: &mut Context<'_>) -> Poll<Resolution>;
 
-    /// Hears that a connection was lost or could not be made, so that the list may be out of date.
-    /// A hint: asking soon, later or not at all are all allowed. The channel polls again after it.
+    /// Handles a request for a new resolution: a connection was lost or could not be made, so the
+    /// endpoints may be out of date.
+    ///
+    /// It is a hint: the resolver may resolve at once, later, or not at all. The channel polls
+    /// again afterwards. Ignored by default.
     fn resolve_now(&mut self) {}
 
-    /// Hears what the channel made of the last resolution.
+    /// Handles the channel's verdict on the last resolution. Ignored by default.
     fn handle_verdict(&mut self, verdict: Verdict) {
         let _ = verdict;
     }
 }
 
-/// Whether a resolution could be used.
+/// Whether the channel can use a resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is in use.
+    /// The channel uses it.
     Accepted,
-    /// It could not be used (an empty list, a bad service config): try again, backing off.
+    /// The channel cannot use it (no endpoints, an invalid service config): resolve again, with
+    /// back-off.
     Rejected,
 }
 
-/// What a resolver found.
+/// The result of one resolution.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Resolution {
     /// The endpoints, best first, or why there are none.
     pub endpoints: Result<Arc<[Endpoint]>, ResolveError>,
-    /// The service config that came with them.
+    /// The service config that was found with them.
     pub service_config: ServiceConfigSource,
-    /// What is known of all endpoints together.
+    /// Attributes of the resolution as a whole.
     pub attributes: Attributes,
-    /// A remark on how this list came to be, quoted in later errors; may be empty.
+    /// A remark on how the resolver got these endpoints, for example which part of the answer is
+    /// missing. Later errors quote it. Empty where there is nothing to remark.
     pub resolution_note: Arc<str>,
 }
 
@@ -53,22 +60,22 @@ pub struct Resolution {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub enum ServiceConfigSource {
-    /// None: the channel's default is used.
+    /// There is none; the channel uses its default.
     #[default]
     Absent,
-    /// This JSON text.
+    /// A service config as JSON text, which the channel parses.
     Json(Arc<str>),
-    /// One that could not be had.
+    /// There is one, and the resolver could not read it.
     Invalid(ResolveError),
 }
 
 impl Resolution {
-    /// These endpoints, and nothing else.
+    /// Returns a resolution with these endpoints, and nothing else.
     pub fn new(endpoints: impl Into<Arc<[Endpoint]>>) -> Self {
         Self::from_result(Ok(endpoints.into()))
     }
 
-    /// No endpoints, because of this error.
+    /// Returns a resolution without endpoints, because of this error.
     #[must_use]
     pub fn from_error(error: ResolveError) -> Self {
         Self::from_result(Err(error))
@@ -83,14 +90,14 @@ impl Resolution {
         }
     }
 
-    /// With this service config, as JSON.
+    /// Sets the service config, as JSON text.
     #[must_use]
     pub fn with_service_config(mut self, json: impl Into<Arc<str>>) -> Self {
         self.service_config = ServiceConfigSource::Json(json.into());
         self
     }
 
-    /// With these attributes in place of the earlier ones.
+    /// Replaces the attributes.
     #[must_use]
     pub fn with_attributes(mut self, attributes: Attributes) -> Self {
         self.attributes = attributes;
