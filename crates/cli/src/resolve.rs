@@ -17,7 +17,7 @@ use trunkline::{
     Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions,
     ResolverRegistry, Runtime, ServiceConfigSource, Verdict,
 };
-use trunkline_dns::{LookupError, Outcome, ServerAttempt};
+use trunkline_dns::{LookupError, ServerAttempt, ServerOutcome};
 
 use crate::args::{Common, ResolveArgs};
 use crate::failure::Failure;
@@ -260,8 +260,8 @@ fn failure(error: &ResolveError) -> Failure {
 }
 
 /// True for a server's failure that people should know of although another server answered.
-fn is_trouble(outcome: Outcome) -> bool {
-    use Outcome as O;
+fn is_trouble(outcome: ServerOutcome) -> bool {
+    use ServerOutcome as O;
     !matches!(
         outcome,
         O::Answered(_) | O::NoData | O::NotFound | O::Truncated | O::NoEdns | O::Abandoned

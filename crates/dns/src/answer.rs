@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::{Address, Family, LookupErrorKind, Name, ServerAttempt};
+use crate::{Family, LookupErrorKind, Name, ScopedIp, ServerAttempt};
 
 /// Where an answer comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Source {
+pub enum AnswerSource {
     /// The text was an IP address.
     Literal,
     /// The hosts file.
@@ -21,7 +21,7 @@ pub enum Source {
     Cache(SocketAddr),
 }
 
-impl Source {
+impl AnswerSource {
     /// The server that answered; `None` where none was needed.
     #[must_use]
     pub fn server(self) -> Option<SocketAddr> {
@@ -51,11 +51,11 @@ pub struct FamilyAnswer {
     pub family: Family,
     /// Its addresses in the server's order; empty where there are none. An error where that is not
     /// known.
-    pub addresses: Result<Vec<Address>, LookupErrorKind>,
+    pub addresses: Result<Vec<ScopedIp>, LookupErrorKind>,
     /// When the addresses must be asked for anew; `None` where they do not age.
     pub expires: Option<Instant>,
     /// Where it comes from; `None` for a failure.
-    pub source: Option<Source>,
+    pub source: Option<AnswerSource>,
 }
 
 /// The addresses of a name.
@@ -64,12 +64,12 @@ pub struct FamilyAnswer {
 pub struct IpAnswer {
     /// All addresses, never none: IPv4 first, each family in its server's order (sorting by RFC
     /// 6724 is the caller's business). No address is there twice.
-    pub addresses: Vec<Address>,
+    pub addresses: Vec<ScopedIp>,
     /// The name that owns the addresses, after the search list and all CNAMEs; hostile text.
     /// `None` for an IP literal.
     pub canonical: Option<Name>,
     /// Where the addresses come from; with two families, the one that answered first.
-    pub source: Source,
+    pub source: AnswerSource,
     /// What remains of the shortest TTL along the chain at `expires`'s making; `None` where nothing
     /// ages (literals, hosts file).
     pub ttl: Option<Duration>,
@@ -105,7 +105,7 @@ pub struct RecordAnswer<T> {
     /// The name that owns the records.
     pub canonical: Name,
     /// Where the records come from.
-    pub source: Source,
+    pub source: AnswerSource,
     /// What remains of the shortest TTL along the chain.
     pub ttl: Duration,
     /// When the answer must be asked for anew.

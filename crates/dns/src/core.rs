@@ -1,18 +1,18 @@
 //! The core: what a lookup does, without socket, task, lock, clock or random generator.
 //!
-//! [`Memory`] is what a client knows between lookups: servers, cached answers, which candidate of
+//! [`ClientState`] is what a client knows between lookups: servers, cached answers, which candidate of
 //! the search list had won. It makes the [`Plan`] of a lookup. A [`Lookup`] carries the plan out:
 //! tell it what happened with its `handle_*` methods, perform what [`Lookup::poll_output`] says,
-//! and hand each [`Report`] back to the memory. A [`Connection`] is what carries the questions of
+//! and hand each [`Report`] back to the memory. A [`TcpConnection`] is what carries the questions of
 //! many lookups over TCP.
 
 mod ask;
 mod cache;
+mod client_state;
 mod connection;
 mod cookie;
 mod local;
 mod lookup;
-mod memory;
 mod output;
 mod plan;
 mod random;
@@ -21,12 +21,12 @@ mod settings;
 mod socket;
 
 pub use self::cache::Cached;
-pub use self::connection::{Asker, Connection, End};
+pub use self::client_state::ClientState;
+pub use self::connection::{Asker, ConnectionEnd, TcpConnection};
 #[cfg(feature = "io")]
 pub(crate) use self::local::check_name;
 pub use self::local::{Local, local_answer};
 pub use self::lookup::Lookup;
-pub use self::memory::Memory;
 pub use self::output::{Output, Report, SocketId};
 pub use self::plan::{Plan, Question};
 pub use self::result::{Finding, Found, Record, Records, Success};

@@ -65,7 +65,7 @@ impl fmt::Display for Transport {
 /// What one server did with one query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum ServerOutcome {
     /// It answered with this many records of the type.
     Answered(usize),
     /// It says that the name has no such records.
@@ -93,7 +93,7 @@ pub enum Outcome {
     Abandoned,
 }
 
-impl Outcome {
+impl ServerOutcome {
     /// The stable word for scripts.
     ///
     /// One of `answer`, `no_data`, `nxdomain`, `truncated`, `no_edns`, `servfail`, `refused`,
@@ -126,7 +126,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ServerOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answered(1) => f.write_str("answered with 1 record"),
@@ -164,7 +164,7 @@ pub struct ServerAttempt {
     /// The type that it was asked for.
     pub record_type: RecordType,
     /// What it did.
-    pub outcome: Outcome,
+    pub outcome: ServerOutcome,
     /// From the sending of the query to the outcome.
     pub elapsed: Duration,
     /// Replies that came before, to this question or to one that shared its socket, and were dropped
@@ -298,9 +298,9 @@ impl LookupError {
             .iter()
             .rev()
             .find_map(|attempt| match attempt.outcome {
-                Outcome::Rcode(code) => Some(code),
-                Outcome::NotFound => Some(3),
-                Outcome::NoData | Outcome::Answered(_) | Outcome::Lame => Some(0),
+                ServerOutcome::Rcode(code) => Some(code),
+                ServerOutcome::NotFound => Some(3),
+                ServerOutcome::NoData | ServerOutcome::Answered(_) | ServerOutcome::Lame => Some(0),
                 _ => None,
             })
     }

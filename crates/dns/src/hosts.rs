@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use crate::{Address, Name};
+use crate::{Name, ScopedIp};
 
 /// Lines above this many are left out; block lists of half a million names fit.
 const MAX_ENTRIES: usize = 1_000_000;
@@ -76,7 +76,7 @@ impl Hosts {
         &self,
         name: &Name,
         interface: impl Fn(&str) -> Option<u32>,
-    ) -> Option<Vec<Address>> {
+    ) -> Option<Vec<ScopedIp>> {
         let mut key = name.to_string();
         key.make_ascii_lowercase();
         let entries = self.entries.get(key.strip_suffix('.').unwrap_or(&key))?;
@@ -85,7 +85,7 @@ impl Hosts {
                 None => 0,
                 Some(zone) => zone.parse().ok().or_else(|| interface(zone))?,
             };
-            Some(Address {
+            Some(ScopedIp {
                 ip: entry.ip,
                 scope_id,
             })

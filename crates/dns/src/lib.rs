@@ -14,11 +14,11 @@ mod resolv_conf;
 mod svcb;
 pub mod wire;
 
-pub use crate::answer::{FamilyAnswer, IpAnswer, Partial, RecordAnswer, Source};
+pub use crate::answer::{AnswerSource, FamilyAnswer, IpAnswer, Partial, RecordAnswer};
 pub use crate::config::ClientConfig;
-pub use crate::error::{LookupError, LookupErrorKind, Outcome, ServerAttempt, Transport};
+pub use crate::error::{LookupError, LookupErrorKind, ServerAttempt, ServerOutcome, Transport};
 pub use crate::hosts::Hosts;
 pub use crate::name::{Name, NameError, NameErrorKind};
-pub use crate::record::{Address, Families, Family, RecordType, Srv};
+pub use crate::record::{Families, Family, RecordType, ScopedIp, Srv};
 pub use crate::resolv_conf::{Nameserver, ResolvConf, ResolvOptions};
 pub use crate::svcb::Svcb;

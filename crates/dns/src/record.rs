@@ -134,14 +134,14 @@ impl Families {
 
 /// An IP address, with the index of its interface where it is link-local.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Address {
+pub struct ScopedIp {
     /// The address.
     pub ip: IpAddr,
     /// The interface of a link-local IPv6 address (`fe80::1%2`); else 0.
     pub scope_id: u32,
 }
 
-impl Address {
+impl ScopedIp {
     /// The address with a port, its scope kept.
     #[must_use]
     pub fn with_port(self, port: u16) -> SocketAddr {
@@ -158,25 +158,25 @@ impl Address {
     }
 }
 
-impl From<IpAddr> for Address {
+impl From<IpAddr> for ScopedIp {
     fn from(ip: IpAddr) -> Self {
         Self { ip, scope_id: 0 }
     }
 }
 
-impl From<Ipv4Addr> for Address {
+impl From<Ipv4Addr> for ScopedIp {
     fn from(ip: Ipv4Addr) -> Self {
         IpAddr::V4(ip).into()
     }
 }
 
-impl From<Ipv6Addr> for Address {
+impl From<Ipv6Addr> for ScopedIp {
     fn from(ip: Ipv6Addr) -> Self {
         IpAddr::V6(ip).into()
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for ScopedIp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.scope_id {
             0 => self.ip.fmt(f),

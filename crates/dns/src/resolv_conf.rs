@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::{Address, Name};
+use crate::{Name, ScopedIp};
 
 /// Nameservers and search domains above these are left out, so that a hostile or broken file costs
 /// little.
@@ -116,7 +116,7 @@ impl ResolvConf {
                     None => 0,
                     Some(zone) => zone.parse().ok().or_else(|| interface(zone))?,
                 };
-                let address = Address {
+                let address = ScopedIp {
                     ip: server.ip,
                     scope_id,
                 };

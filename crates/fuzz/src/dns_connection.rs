@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::{Duration, Instant};
 
-use trunkline_dns::core::{Asker, Connection, End};
+use trunkline_dns::core::{Asker, ConnectionEnd, TcpConnection};
 
 use crate::actions::Actions;
 
@@ -32,7 +32,7 @@ pub fn dns_connection(data: &[u8]) {
 
 /// What an onlooker knows about a connection.
 struct Onlooker {
-    connection: Connection,
+    connection: TcpConnection,
     now: Instant,
     /// Who asks: the id there and here.
     askers: BTreeMap<Asker, Option<(u16, u16)>>,
@@ -49,7 +49,7 @@ impl Onlooker {
             reason = "any instant will do as the start"
         )]
         let now = Instant::now();
-        let (connection, first) = Connection::new(IDLE);
+        let (connection, first) = TcpConnection::new(IDLE);
         Self {
             connection,
             now,
@@ -183,6 +183,6 @@ impl Onlooker {
             "a deadline without an asker, and only then"
         );
         assert!(end.is_none() || self.connection.is_over());
-        assert!(end != Some(End::Unused) || self.askers.is_empty());
+        assert!(end != Some(ConnectionEnd::Unused) || self.askers.is_empty());
     }
 }

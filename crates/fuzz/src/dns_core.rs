@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::Message;
 use trunkline_dns::core::{
-    Asker, Connection, End, Finding, Lookup, Memory, Output, Question, Records, Settings, SocketId,
+    Asker, ClientState, ConnectionEnd, Finding, Lookup, Output, Question, Records, Settings,
+    SocketId, TcpConnection,
 };
 use trunkline_dns::{ClientConfig, Families, Name, ResolvConf};
 
@@ -80,12 +81,12 @@ struct Open {
 /// What carries out a lookup, and checks what it is told.
 struct Driver {
     lookup: Lookup,
-    memory: Memory,
+    client_state: ClientState,
     start: Instant,
     now: Instant,
     sockets: BTreeMap<SocketId, Open>,
     /// The connections so far, each with whether it may be shared.
-    connections: Vec<(Connection, bool)>,
+    connections: Vec<(TcpConnection, bool)>,
     /// The last socket that was closed: what still comes over it is nobody's.
     closed: Option<(SocketId, Open)>,
     outputs: usize,
@@ -110,12 +111,12 @@ impl Driver {
             .case_randomization(options & 64 != 0)
             .edns(options & 128 == 0);
         let settings = Settings::new(&config, &conf, |_| None);
-        let mut memory = Memory::new(settings, [options; 32]);
+        let mut client_state = ClientState::new(settings, [options; 32]);
         let name = Name::parse("a.test").expect("a name");
-        let plan = memory.plan(Question::addresses(name, Families::Both), start);
+        let plan = client_state.plan(Question::addresses(name, Families::Both), start);
         Self {
             lookup: Lookup::new("a.test", plan, start),
-            memory,
+            client_state,
             start,
             now: start,
             sockets: BTreeMap::new(),
@@ -140,7 +141,7 @@ impl Driver {
                 }
                 Output::Send { socket, bytes } => self.send(socket, &bytes),
                 Output::Close { socket } => self.close(socket),
-                Output::Report(report) => self.memory.handle_report(report, self.now),
+                Output::Report(report) => self.client_state.handle_report(report, self.now),
                 _ => {}
             }
         }
@@ -177,7 +178,7 @@ impl Driver {
                 return (at, asker);
             }
         }
-        let (connection, asker) = Connection::new(IDLE);
+        let (connection, asker) = TcpConnection::new(IDLE);
         self.connections.push((connection, shared));
         (self.connections.len() - 1, asker)
     }
@@ -267,7 +268,7 @@ impl Driver {
         let end = connection.end().expect("it has ended");
         for (socket, _) in self.shares(at) {
             match end {
-                End::Failed(error) => self.lookup.handle_failed(socket, error, self.now),
+                ConnectionEnd::Failed(error) => self.lookup.handle_failed(socket, error, self.now),
                 _ => self.lookup.handle_closed(socket, self.now),
             }
         }

@@ -28,16 +28,16 @@ const MAX_INBOX: usize = 4;
 ///
 /// ```
 /// use std::time::Duration;
-/// use trunkline_dns::core::Connection;
+/// use trunkline_dns::core::TcpConnection;
 ///
-/// let (mut connection, asker) = Connection::new(Duration::from_secs(10));
+/// let (mut connection, asker) = TcpConnection::new(Duration::from_secs(10));
 /// connection.ask(asker, b"\x12\x34 and so on");
 /// assert_eq!(connection.unsent(), b"\0\x0c\x12\x34 and so on");
 /// ```
 ///
 /// Source: [RFC 7766 section 6.2](https://www.rfc-editor.org/rfc/rfc7766#section-6.2).
 #[derive(Debug)]
-pub struct Connection {
+pub struct TcpConnection {
     /// For how long it stays open without an asker.
     idle: Duration,
     /// When it is closed; set while there is no asker.
@@ -53,17 +53,17 @@ pub struct Connection {
     unsent: Vec<u8>,
     /// What came of a message, and its length before it.
     received: Vec<u8>,
-    end: Option<End>,
+    end: Option<ConnectionEnd>,
 }
 
-/// One who asks over a [`Connection`].
+/// One who asks over a [`TcpConnection`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Asker(u64);
 
-/// How a [`Connection`] ended.
+/// How a [`TcpConnection`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum End {
+pub enum ConnectionEnd {
     /// It could not be made.
     Failed(io::ErrorKind),
     /// It stood, and was closed or reset: what the server has not answered may be asked anew, over
@@ -91,7 +91,7 @@ struct Question {
     answered: bool,
 }
 
-impl Connection {
+impl TcpConnection {
     /// A connection that is being made, for its first asker; it is closed when it had none for
     /// `idle`.
     #[must_use]
@@ -189,7 +189,7 @@ impl Connection {
 
     /// How it ended, once it has.
     #[must_use]
-    pub fn end(&self) -> Option<End> {
+    pub fn end(&self) -> Option<ConnectionEnd> {
         self.end
     }
 
@@ -219,8 +219,8 @@ impl Connection {
     /// The connection could not be made, or was reset (`error`), or closed by the server.
     pub fn handle_closed(&mut self, error: Option<io::ErrorKind>) {
         let end = match error {
-            Some(kind) if !self.established => End::Failed(kind),
-            _ => End::Closed,
+            Some(kind) if !self.established => ConnectionEnd::Failed(kind),
+            _ => ConnectionEnd::Closed,
         };
         self.end.get_or_insert(end);
     }
@@ -247,7 +247,7 @@ impl Connection {
     /// Time has passed; call it at [`poll_timeout`](Self::poll_timeout), or at any other time.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.poll_timeout().is_some_and(|at| at <= now) {
-            self.end = Some(End::Unused);
+            self.end = Some(ConnectionEnd::Unused);
         }
     }
 
@@ -330,7 +330,7 @@ impl Connection {
 
     fn end_if_unused(&mut self) {
         if self.retired && self.askers.is_empty() {
-            self.end.get_or_insert(End::Unused);
+            self.end.get_or_insert(ConnectionEnd::Unused);
         }
     }
 }

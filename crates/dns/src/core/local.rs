@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::{
-    Address, Families, Hosts, LookupError, LookupErrorKind, Name, NameError, NameErrorKind, Source,
+    AnswerSource, Families, Hosts, LookupError, LookupErrorKind, Name, NameError, NameErrorKind,
+    ScopedIp,
 };
 
 /// What can be said about a host without asking anybody.
@@ -13,9 +14,9 @@ pub enum Local {
     /// Its addresses: at least one.
     Found {
         /// The addresses.
-        addresses: Vec<Address>,
+        addresses: Vec<ScopedIp>,
         /// Where they come from.
-        source: Source,
+        source: AnswerSource,
         /// The name, unless it was a literal.
         name: Option<Name>,
     },
@@ -38,7 +39,7 @@ pub fn local_answer(
     interface: impl Fn(&str) -> Option<u32>,
 ) -> Result<Local, LookupError> {
     if let Some(address) = literal(host, &interface) {
-        return found(host, vec![address], Source::Literal, None, families);
+        return found(host, vec![address], AnswerSource::Literal, None, families);
     }
     if host.contains([':', '%', '[', ']']) {
         return Err(LookupError::local(
@@ -52,24 +53,24 @@ pub fn local_answer(
         if ends_with(&name, "localhost") {
             complete_loopback(&mut addresses);
         }
-        return found(host, addresses, Source::Hosts, Some(name), families);
+        return found(host, addresses, AnswerSource::Hosts, Some(name), families);
     }
     if ends_with(&name, "localhost") {
         let both = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        return found(host, both, Source::Special, Some(name), families);
+        return found(host, both, AnswerSource::Special, Some(name), families);
     }
     Ok(Local::Ask(name))
 }
 
 /// Adds the loopback address of a family that the hosts file leaves out, as many do with `::1`;
 /// unless it has other ideas of `localhost`.
-fn complete_loopback(addresses: &mut Vec<Address>) {
+fn complete_loopback(addresses: &mut Vec<ScopedIp>) {
     if !addresses.iter().all(|address| address.ip.is_loopback()) {
         return;
     }
     for loopback in [
         Ipv4Addr::LOCALHOST.into(),
-        Address::from(Ipv6Addr::LOCALHOST),
+        ScopedIp::from(Ipv6Addr::LOCALHOST),
     ] {
         if !addresses
             .iter()
@@ -130,14 +131,14 @@ fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
 }
 
 /// An IP literal: a strict dotted quad, or IPv6 with an optional zone.
-fn literal(host: &str, interface: impl Fn(&str) -> Option<u32>) -> Option<Address> {
+fn literal(host: &str, interface: impl Fn(&str) -> Option<u32>) -> Option<ScopedIp> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Some(ip.into());
     }
     let (ip, zone) = host.split_once('%')?;
     let ip = IpAddr::V6(ip.parse().ok()?);
     let scope_id = zone.parse().ok().or_else(|| interface(zone))?;
-    Some(Address { ip, scope_id })
+    Some(ScopedIp { ip, scope_id })
 }
 
 /// Whether a label is a number, decimal or hexadecimal, which no top-level domain is.
@@ -158,8 +159,8 @@ fn ends_with(name: &Name, label: &str) -> bool {
 
 fn found(
     host: &str,
-    mut addresses: Vec<Address>,
-    source: Source,
+    mut addresses: Vec<ScopedIp>,
+    source: AnswerSource,
     name: Option<Name>,
     families: Families,
 ) -> Result<Local, LookupError> {
@@ -167,7 +168,7 @@ fn found(
     addresses.sort_by_key(|address| address.family());
     if addresses.is_empty() {
         let why = match source {
-            Source::Hosts => "the hosts file has only addresses of the other family",
+            AnswerSource::Hosts => "the hosts file has only addresses of the other family",
             _ => "it is an address of the other family",
         };
         return Err(LookupError::local(LookupErrorKind::NoData, host, why));

@@ -15,7 +15,8 @@ use super::random::Random;
 use super::result::{Finding, Success};
 use super::socket::Sockets;
 use crate::{
-    FamilyAnswer, LookupError, LookupErrorKind, Name, Outcome, ServerAttempt, Source, Transport,
+    AnswerSource, FamilyAnswer, LookupError, LookupErrorKind, Name, ServerAttempt, ServerOutcome,
+    Transport,
 };
 
 /// Attempts above this many are counted and not kept.
@@ -148,7 +149,7 @@ impl Lookup {
                 continue;
             };
             if active.attempt.reconnected {
-                self.attempt_over(ask, Outcome::Closed, now);
+                self.attempt_over(ask, ServerOutcome::Closed, now);
             } else {
                 active.attempt.reconnected = true;
                 active.attempt.repeated = true;
@@ -170,7 +171,7 @@ impl Lookup {
             };
             active.attempt.sockets.retain(|&other| other != socket);
             if active.attempt.sockets.is_empty() {
-                self.attempt_over(ask, Outcome::Io(error), now);
+                self.attempt_over(ask, ServerOutcome::Io(error), now);
             }
         }
         self.advance(now);
@@ -237,7 +238,7 @@ impl Lookup {
                     Some((_, _, cached)) => State::Done(match &cached.finding {
                         CachedFinding::Found(found) => Finding::Found {
                             found: found.clone(),
-                            source: Source::Cache(cached.server),
+                            source: AnswerSource::Cache(cached.server),
                             expires: cached.expires,
                         },
                         CachedFinding::NoData => Finding::NoData,
@@ -369,8 +370,8 @@ impl Lookup {
         for ask in 0..self.asks.len() {
             if let Some(active) = self.asks[ask].active() {
                 let outcome = match active.attempt.deadline <= now {
-                    true => Outcome::TimedOut,
-                    false => Outcome::Abandoned,
+                    true => ServerOutcome::TimedOut,
+                    false => ServerOutcome::Abandoned,
                 };
                 self.note(ask, outcome, now);
             }
@@ -407,7 +408,7 @@ impl Lookup {
     }
 
     /// Keeps what a server did.
-    fn note(&mut self, ask: usize, outcome: Outcome, now: Instant) {
+    fn note(&mut self, ask: usize, outcome: ServerOutcome, now: Instant) {
         let record_type = self.asks[ask].record_type;
         let Some(active) = self.asks[ask].active() else {
             return;

@@ -24,7 +24,7 @@ pub enum Output {
         shared: bool,
     },
     /// Join a connection to this server, which is made where none stands that takes one more
-    /// question (see [`Connection`](super::Connection)).
+    /// question (see [`TcpConnection`](super::TcpConnection)).
     OpenTcp {
         /// What the share in the connection is called from now on.
         socket: SocketId,
@@ -50,7 +50,7 @@ pub enum Output {
     Report(Report),
 }
 
-/// A fact for the [`Memory`](super::Memory).
+/// A fact for the [`ClientState`](super::ClientState).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Report {

@@ -34,7 +34,7 @@ impl Question {
     }
 }
 
-/// What a lookup sets out to do, made by [`Memory::plan`](super::Memory::plan): a snapshot, so that
+/// What a lookup sets out to do, made by [`ClientState::plan`](super::ClientState::plan): a snapshot, so that
 /// what other lookups learn in the meantime does not change it.
 #[derive(Clone, Debug)]
 pub struct Plan {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 pub use crate::wire::{Found, Records};
 use crate::{
-    Address, Family, FamilyAnswer, IpAnswer, LookupError, LookupErrorKind, Name, Partial,
-    RecordAnswer, RecordType, ServerAttempt, Source, Srv, Svcb,
+    AnswerSource, Family, FamilyAnswer, IpAnswer, LookupError, LookupErrorKind, Name, Partial,
+    RecordAnswer, RecordType, ScopedIp, ServerAttempt, Srv, Svcb,
 };
 
 /// What was found out about one type of records of one name.
@@ -19,7 +19,7 @@ pub enum Finding {
         /// The records, which the cache shares.
         found: Arc<Found>,
         /// Where they come from.
-        source: Source,
+        source: AnswerSource,
         /// When they must be asked for anew.
         expires: Instant,
     },
@@ -62,7 +62,7 @@ impl Finding {
     }
 }
 
-fn addresses(records: &Records) -> impl Iterator<Item = Address> {
+fn addresses(records: &Records) -> impl Iterator<Item = ScopedIp> {
     let list: &[IpAddr] = match records {
         Records::Addresses(list) => list,
         _ => &[],
@@ -85,7 +85,7 @@ pub struct Success {
 /// The parts that every answer has.
 struct Head {
     canonical: Name,
-    source: Source,
+    source: AnswerSource,
     expires: Instant,
     ttl: Duration,
 }

@@ -11,7 +11,7 @@ use super::files::{Files, interface_index};
 use super::flight::{Flight, Waiter};
 use super::pool::Pool;
 use super::{IpLookup, RecordLookup};
-use crate::core::{Local, Lookup, Memory, Plan, Question, Report, local_answer};
+use crate::core::{ClientState, Local, Lookup, Plan, Question, Report, local_answer};
 use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType, Srv, Svcb};
 
 /// Lookups that may be under way at the same time: more sockets than most processes may have.
@@ -90,7 +90,7 @@ pub(super) struct Shared {
 struct State {
     files: Files,
     /// Made when it is first needed, since it takes a seed.
-    memory: Option<Memory>,
+    memory: Option<ClientState>,
     flights: BTreeMap<Question, Arc<Flight>>,
     /// Waiters so far.
     started: u64,
@@ -163,12 +163,12 @@ impl Shared {
         }
     }
 
-    fn memory<'a>(&self, state: &'a mut State) -> &'a mut Memory {
+    fn memory<'a>(&self, state: &'a mut State) -> &'a mut ClientState {
         let State { memory, files, .. } = state;
         memory.get_or_insert_with(|| {
             let mut seed = [0; 32];
             self.runtime.fill_entropy(&mut seed);
-            Memory::new(files.settings(), seed)
+            ClientState::new(files.settings(), seed)
         })
     }
 

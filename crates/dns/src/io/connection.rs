@@ -1,4 +1,4 @@
-//! A TCP connection that lookups share: the core [`Connection`] with its stream and its timer.
+//! A TCP connection that lookups share: the core [`TcpConnection`] with its stream and its timer.
 
 use std::fmt;
 use std::future::Future;
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::{BoxFuture, Runtime, Stream, TcpOptions, Timer};
 
-use crate::core::{Asker, Connection, End};
+use crate::core::{Asker, ConnectionEnd, TcpConnection};
 
 /// Octets that are read in one turn.
 const BUFFER: usize = 4096;
@@ -27,7 +27,7 @@ pub(super) struct Shared {
 }
 
 struct State {
-    core: Connection,
+    core: TcpConnection,
     askers: Vec<(Asker, Waker)>,
     task: Option<Waker>,
 }
@@ -41,7 +41,7 @@ impl fmt::Debug for Shared {
 impl Shared {
     /// Starts to connect, in a task of its own.
     pub(super) fn connect(runtime: &Arc<dyn Runtime>, server: SocketAddr, idle: Duration) -> Share {
-        let (core, asker) = Connection::new(idle);
+        let (core, asker) = TcpConnection::new(idle);
         let shared = Arc::new(Self {
             runtime: Arc::clone(runtime),
             state: Mutex::new(State {
@@ -80,11 +80,11 @@ impl Shared {
 
     /// Takes no new asker from now on, and closes with the last.
     pub(super) fn retire(&self) {
-        self.change(Connection::retire);
+        self.change(TcpConnection::retire);
     }
 
     /// Tells the connection something, and its task that there may be something to do.
-    fn change(&self, tell: impl FnOnce(&mut Connection)) {
+    fn change(&self, tell: impl FnOnce(&mut TcpConnection)) {
         let mut state = self.lock();
         tell(&mut state.core);
         let task = state.task.take();
@@ -118,7 +118,7 @@ impl Share {
             return Poll::Ready(Ok(Some(message)));
         }
         match state.core.end() {
-            Some(End::Failed(kind)) => return Poll::Ready(Err(kind.into())),
+            Some(ConnectionEnd::Failed(kind)) => return Poll::Ready(Err(kind.into())),
             Some(_) => return Poll::Ready(Ok(None)),
             None => {}
         }
@@ -232,7 +232,7 @@ impl Socket {
     /// their turn, or with how the connection ended.
     fn poll(
         &mut self,
-        core: &mut Connection,
+        core: &mut TcpConnection,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Option<io::ErrorKind>>> {
         let stream = loop {

@@ -5,7 +5,7 @@ use crate::{Name, RecordType};
 
 /// One question, as it goes out.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Query<'a> {
+pub(crate) struct QueryMessage<'a> {
     pub(crate) id: u16,
     /// The name in the letters that are sent.
     pub(crate) name: &'a Name,
@@ -22,7 +22,7 @@ pub(crate) const COOKIE: u16 = 10;
 ///
 /// Recursion is desired, checking is not disabled, there is one question of class IN; EDNS version
 /// 0 without DNSSEC.
-pub(crate) fn encode(query: Query<'_>) -> Vec<u8> {
+pub(crate) fn encode(query: QueryMessage<'_>) -> Vec<u8> {
     const RECURSION_DESIRED: u16 = 0x0100;
     let mut out = Vec::with_capacity(12 + query.name.wire().len() + 5 + 11 + 44);
     let mut put = |value: u16| out.extend_from_slice(&value.to_be_bytes());

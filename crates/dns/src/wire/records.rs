@@ -8,7 +8,7 @@ use hickory_proto::rr::{RData, RecordType as Code};
 use hickory_proto::serialize::binary::{BinDecoder, Restrict};
 
 use super::skeleton::{RecordAt, Skeleton};
-use super::{CLASS_IN, Query, compressed};
+use super::{CLASS_IN, QueryMessage, compressed};
 use crate::svcb::Unusable;
 use crate::{Name, RecordType, Srv, Svcb};
 
@@ -95,7 +95,10 @@ pub(super) struct Chain {
 
 impl Chain {
     /// Follows the CNAME records of a message, in whatever order they are.
-    pub(super) fn follow(skeleton: Skeleton<'_>, query: Query<'_>) -> Result<Self, &'static str> {
+    pub(super) fn follow(
+        skeleton: Skeleton<'_>,
+        query: QueryMessage<'_>,
+    ) -> Result<Self, &'static str> {
         let message = skeleton.message();
         let mut cnames: Vec<RecordAt> = skeleton
             .answers()

@@ -1,7 +1,7 @@
 //! Reading one reply, for those who have it from elsewhere.
 
-use super::{Found, Query, Reading, Verdict, read};
-use crate::{Name, Outcome, RecordType, Transport};
+use super::{FinalReply, Found, QueryMessage, Reading, read};
+use crate::{Name, RecordType, ServerOutcome, Transport};
 
 /// What a message is to a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub enum Reply {
     /// The server does not know EDNS: to be asked without.
     NoEdns,
     /// The server failed.
-    Failed(Outcome),
+    Failed(ServerOutcome),
     /// There are records.
     Found(Found),
     /// There are none of the type; for how many seconds that holds, where the server says so.
@@ -45,7 +45,7 @@ pub fn read_reply(
     record_type: RecordType,
     transport: Transport,
 ) -> Reply {
-    let query = Query {
+    let query = QueryMessage {
         id,
         name,
         record_type,
@@ -61,11 +61,11 @@ pub fn read_reply(
         Reading::Truncated => Reply::Truncated,
         Reading::NoEdns => Reply::NoEdns,
         Reading::Failure(outcome) => Reply::Failed(outcome),
-        Reading::Verdict(Verdict::Found(found)) => Reply::Found(found),
-        Reading::Verdict(Verdict::NoData { why: Some(why), .. }) => {
-            Reply::Failed(Outcome::Malformed(why))
+        Reading::Final(FinalReply::Found(found)) => Reply::Found(found),
+        Reading::Final(FinalReply::NoData { why: Some(why), .. }) => {
+            Reply::Failed(ServerOutcome::Malformed(why))
         }
-        Reading::Verdict(Verdict::NoData { ttl, .. }) => Reply::NoData(ttl),
-        Reading::Verdict(Verdict::NotFound { ttl }) => Reply::NotFound(ttl),
+        Reading::Final(FinalReply::NoData { ttl, .. }) => Reply::NoData(ttl),
+        Reading::Final(FinalReply::NotFound { ttl }) => Reply::NotFound(ttl),
     }
 }

@@ -1,10 +1,10 @@
 //! What is believed of a reply.
 
-use super::query::{COOKIE, Query};
+use super::query::{COOKIE, QueryMessage};
 use super::records::{Chain, Found, believed};
 use super::skeleton::Skeleton;
 use super::{CLASS_IN, compressed};
-use crate::{Name, Outcome, Transport};
+use crate::{Name, ServerOutcome, Transport};
 
 const SOA: u16 = 6;
 /// Octets of our part of a cookie (RFC 7873 section 4.1); the server's has 8 to 32.
@@ -28,14 +28,14 @@ pub(crate) enum Reading {
     /// The server knows EDNS and does not like the cookie: the same again without.
     BadOption,
     /// The server failed: the next one.
-    Failure(Outcome),
+    Failure(ServerOutcome),
     /// The answer.
-    Verdict(Verdict),
+    Final(FinalReply),
 }
 
 /// What the server says about the name.
 #[derive(Clone, Debug)]
-pub(crate) enum Verdict {
+pub(crate) enum FinalReply {
     Found(Found),
     NoData {
         /// For how long that holds (RFC 2308), where the server says so.
@@ -73,7 +73,7 @@ pub(crate) enum Cookie {
 /// `cut` says that the end of the datagram was lost.
 pub(crate) fn read(
     message: &[u8],
-    query: Query<'_>,
+    query: QueryMessage<'_>,
     exact_letters: bool,
     transport: Transport,
     cut: bool,
@@ -98,7 +98,7 @@ pub(crate) fn read(
         return plain(match (negative, query.edns) {
             (false, _) => Reading::Foreign,
             (true, true) => Reading::NoEdns,
-            (true, false) => Reading::Failure(Outcome::Rcode(header.rcode)),
+            (true, false) => Reading::Failure(ServerOutcome::Rcode(header.rcode)),
         });
     }
     match question(message, &header, query) {
@@ -114,7 +114,7 @@ pub(crate) fn read(
         Ok(skeleton) => skeleton,
         // A datagram is anybody's; what came over a connection is the server's own.
         Err(_) if transport == Transport::Udp => return plain(Reading::Foreign),
-        Err(error) => return plain(Reading::Failure(Outcome::Malformed(error.text()))),
+        Err(error) => return plain(Reading::Failure(ServerOutcome::Malformed(error.text()))),
     };
     let extension = extension(skeleton);
     if header.rcode == 1 && extension.present && query.cookie.is_some() && !known {
@@ -124,7 +124,7 @@ pub(crate) fn read(
     let Ok(cookie) = cookie(&extension, query) else {
         return plain(match transport {
             Transport::Udp => Reading::Foreign,
-            Transport::Tcp => Reading::Failure(Outcome::Malformed("its cookie is not ours")),
+            Transport::Tcp => Reading::Failure(ServerOutcome::Malformed("its cookie is not ours")),
         });
     };
     if known && matches!(cookie, Cookie::Missing) && transport == Transport::Udp {
@@ -168,7 +168,7 @@ enum Asked {
 }
 
 /// Whether the message carries the question that was asked, uncompressed as it must be.
-fn question(message: &[u8], header: &Header, query: Query<'_>) -> Asked {
+fn question(message: &[u8], header: &Header, query: QueryMessage<'_>) -> Asked {
     let name = query.name.wire();
     let end = 12 + name.len();
     let (Some(echo), Some(fixed)) = (message.get(12..end), message.get(end..end + 5)) else {
@@ -214,7 +214,7 @@ fn extension(skeleton: Skeleton<'_>) -> Extension<'_> {
 
 /// The server's cookie; an error where the reply's cookie shows that it is forged (RFC 7873
 /// section 5.3).
-fn cookie(extension: &Extension<'_>, query: Query<'_>) -> Result<Cookie, ()> {
+fn cookie(extension: &Extension<'_>, query: QueryMessage<'_>) -> Result<Cookie, ()> {
     let (Some(sent), Some(cookie)) = (query.cookie, extension.cookie) else {
         return Ok(match query.cookie {
             Some(_) => Cookie::Missing,
@@ -230,7 +230,7 @@ fn verdict(
     skeleton: Skeleton<'_>,
     header: &Header,
     extension: &Extension<'_>,
-    query: Query<'_>,
+    query: QueryMessage<'_>,
 ) -> Reading {
     const BADVERS: u16 = 16;
     const BADCOOKIE: u16 = 23;
@@ -243,12 +243,12 @@ fn verdict(
         1 if query.edns => return Reading::NoEdns,
         BADVERS if query.edns => return Reading::NoEdns,
         BADCOOKIE if query.cookie.is_some() => return Reading::BadCookie,
-        code => return Reading::Failure(Outcome::Rcode(code)),
+        code => return Reading::Failure(ServerOutcome::Rcode(code)),
     };
     let chain = match Chain::follow(skeleton, query) {
         Ok(chain) => chain,
         Err(why) => {
-            return Reading::Verdict(Verdict::NoData {
+            return Reading::Final(FinalReply::NoData {
                 ttl: None,
                 why: Some(why),
             });
@@ -257,27 +257,27 @@ fn verdict(
     let soa = soa_ttl(skeleton, &chain.end);
     if not_found {
         // Whatever records came along: the end of the chain does not exist.
-        return Reading::Verdict(Verdict::NotFound {
+        return Reading::Final(FinalReply::NotFound {
             ttl: soa.flatten().map(|ttl| ttl.min(chain.ttl)),
         });
     }
     let (chain_ttl, broken) = (chain.ttl, chain.broken);
     match chain.records(skeleton, query.record_type) {
-        Err(what) => return Reading::Failure(Outcome::Malformed(what)),
-        Ok(Some(found)) => return Reading::Verdict(Verdict::Found(found)),
+        Err(what) => return Reading::Failure(ServerOutcome::Malformed(what)),
+        Ok(Some(found)) => return Reading::Final(FinalReply::Found(found)),
         Ok(None) => {}
     }
     if let Some(why) = broken {
-        return Reading::Failure(Outcome::Malformed(why));
+        return Reading::Failure(ServerOutcome::Malformed(why));
     }
     let lame = !header.authoritative
         && !header.recursion_available
         && soa.is_none()
         && skeleton.answer_count() == 0;
     if lame {
-        return Reading::Failure(Outcome::Lame);
+        return Reading::Failure(ServerOutcome::Lame);
     }
-    Reading::Verdict(Verdict::NoData {
+    Reading::Final(FinalReply::NoData {
         ttl: soa.flatten().map(|ttl| ttl.min(chain_ttl)),
         why: None,
     })

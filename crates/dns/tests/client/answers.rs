@@ -1,6 +1,6 @@
 //! Which records of a reply are believed.
 
-use trunkline_dns::{LookupErrorKind, Outcome};
+use trunkline_dns::{LookupErrorKind, ServerOutcome};
 
 use crate::message::{A, AAAA, Asked, CNAME, Message, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
 use crate::support::{check, check4, lookup4, one, outcomes, two};
@@ -178,8 +178,11 @@ fn malformed_records() {
     );
     let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
     assert_eq!(answer.addresses[0].to_string(), ip4(2));
-    let bad = Outcome::Malformed("the data of a record is malformed");
-    assert_eq!(outcomes(&answer.attempts), [bad, Outcome::Answered(1)]);
+    let bad = ServerOutcome::Malformed("the data of a record is malformed");
+    assert_eq!(
+        outcomes(&answer.attempts),
+        [bad, ServerOutcome::Answered(1)]
+    );
 }
 
 /// A CNAME of the name asked for that cannot be read is no word that there is nothing.

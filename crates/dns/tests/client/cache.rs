@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_dns::io::Client;
-use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Source};
+use trunkline_dns::{AnswerSource, ClientConfig, Families, LookupErrorKind};
 
 use crate::message::{A, AAAA, Asked, TXT, ip4, ms};
 use crate::rfc5452::join;
@@ -29,7 +29,7 @@ fn the_key_ignores_letters() {
     let answer = lookup4(&sim, &client, "nAME.Test.").expect("an answer");
     assert_eq!(
         answer.source,
-        Source::Cache(ONE.parse().expect("an address"))
+        AnswerSource::Cache(ONE.parse().expect("an address"))
     );
     assert_eq!(sim.seen().len(), 1);
     sim.run(client.lookup_txt("name.test."))

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, JoinHandle, Thread};
 
 use trunkline_dns::io::Client;
-use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Outcome, Transport};
+use trunkline_dns::{ClientConfig, Families, LookupErrorKind, ServerOutcome, Transport};
 use trunkline_runtime::{AsyncStd, Runtime, Smol, Tokio};
 
 use crate::message::{A, Asked, SRV, ip4, ip6, srv};
@@ -214,8 +214,11 @@ fn a_refused_port_is_told_by_the_kernel() {
             .await
             .expect("an answer");
         assert_eq!(texts(&answer), [ip4(2)]);
-        let refused = Outcome::Io(std::io::ErrorKind::ConnectionRefused);
-        assert_eq!(outcomes(&answer.attempts), [refused, Outcome::Answered(1)]);
+        let refused = ServerOutcome::Io(std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            outcomes(&answer.attempts),
+            [refused, ServerOutcome::Answered(1)]
+        );
         assert!(answer.elapsed.as_millis() < 1000, "{:?}", answer.elapsed);
     });
 }

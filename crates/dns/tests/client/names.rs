@@ -1,6 +1,8 @@
 //! Names, the search list, the hosts file.
 
-use trunkline_dns::{ClientConfig, Families, Hosts, LookupErrorKind, Name, ResolvConf, Source};
+use trunkline_dns::{
+    AnswerSource, ClientConfig, Families, Hosts, LookupErrorKind, Name, ResolvConf,
+};
 
 use crate::message::{A, ip4, ip6, ms};
 use crate::sim::Sim;
@@ -49,7 +51,7 @@ fn literals() {
         assert_eq!(texts(&answer), [expected]);
         assert_eq!(
             (answer.source, answer.ttl, answer.server()),
-            (Source::Literal, None, None)
+            (AnswerSource::Literal, None, None)
         );
     }
     for text in [
@@ -228,7 +230,7 @@ fn the_hosts_file() {
     assert_eq!(sim.seen().len(), 0);
     check4(&sim, &client, "none", Ok(&[&ip4(1)]));
     let answer = lookup4(&sim, &client, "four").expect("an answer");
-    assert_eq!((answer.source, answer.ttl), (Source::Hosts, None));
+    assert_eq!((answer.source, answer.ttl), (AnswerSource::Hosts, None));
 }
 
 /// Octets that are no UTF-8 spoil the word that they are in, not its line.

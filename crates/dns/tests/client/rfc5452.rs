@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trunkline_dns::{Families, LookupErrorKind, Outcome, ServerAttempt, Transport};
+use trunkline_dns::{Families, LookupErrorKind, ServerAttempt, ServerOutcome, Transport};
 
 use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
 use crate::sim::{Act, Acts, Sim};
@@ -53,8 +53,11 @@ fn a_refused_port_fails_over_at_once() {
     let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
     assert_eq!(texts(&answer), [ip4(2)]);
     assert!(sim.elapsed() <= ms(3));
-    let refused = Outcome::Io(std::io::ErrorKind::ConnectionRefused);
-    assert_eq!(outcomes(&answer.attempts), [refused, Outcome::Answered(1)]);
+    let refused = ServerOutcome::Io(std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(
+        outcomes(&answer.attempts),
+        [refused, ServerOutcome::Answered(1)]
+    );
 }
 
 /// What a server sends first, before the right answer 50 ms later.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use trunkline_dns::{ClientConfig, Families, LookupErrorKind, Outcome, Transport};
+use trunkline_dns::{ClientConfig, Families, LookupErrorKind, ServerOutcome, Transport};
 
 use crate::message::{A, AAAA, Message, ip4, ip6, ms};
 use crate::rfc5452::join;
@@ -22,7 +22,7 @@ fn truncation_leads_to_tcp() {
     assert_eq!(texts(&answer), [ip4(1), ip6(1)]);
     assert_eq!(
         outcomes(&answer.attempts)[..2],
-        [Outcome::Truncated, Outcome::Truncated]
+        [ServerOutcome::Truncated, ServerOutcome::Truncated]
     );
     assert_eq!(answer.attempts[2].transport, Transport::Tcp);
 }
@@ -299,7 +299,7 @@ fn a_quiet_end_is_no_failure() {
     sim.pass(ms(5));
     assert_eq!(sim.open_sockets(), 0);
     let answer = lookup4(&sim, &client, "b.test.").expect("an answer");
-    assert_eq!(outcomes(&answer.attempts), [Outcome::Answered(1)]);
+    assert_eq!(outcomes(&answer.attempts), [ServerOutcome::Answered(1)]);
     assert_eq!(connections(&sim), 2);
 }
 
@@ -322,7 +322,7 @@ fn an_end_under_questions_asks_them_again() {
         for answer in sim.run(join(lookups.into())) {
             let answer = answer.expect("an answer");
             assert_eq!(texts(&answer), [ip4(1), ip6(1)]);
-            let answered = [Outcome::Answered(1), Outcome::Answered(1)];
+            let answered = [ServerOutcome::Answered(1), ServerOutcome::Answered(1)];
             assert_eq!(outcomes(&answer.attempts), answered);
         }
         assert_eq!(sim.seen().len(), 12, "each was sent twice");
@@ -401,7 +401,7 @@ fn a_closed_connection_is_replaced_once() {
     let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
     assert_eq!(
         outcomes(&answer.attempts),
-        [Outcome::Closed, Outcome::Answered(1)]
+        [ServerOutcome::Closed, ServerOutcome::Answered(1)]
     );
     assert_eq!(sim.seen().len(), 3);
 }

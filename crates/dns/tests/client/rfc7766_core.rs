@@ -3,7 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use trunkline_dns::core::{Asker, Connection, End};
+use trunkline_dns::core::{Asker, ConnectionEnd, TcpConnection};
 
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -16,7 +16,7 @@ fn now() -> Instant {
 }
 
 /// What the connection wants to write: the messages, each with its length before it.
-fn written(connection: &mut Connection) -> Vec<Vec<u8>> {
+fn written(connection: &mut TcpConnection) -> Vec<Vec<u8>> {
     let mut rest = connection.unsent().to_vec();
     connection.handle_sent(rest.len());
     let mut messages = Vec::new();
@@ -33,7 +33,7 @@ fn framed(message: &[u8]) -> Vec<u8> {
     [&length.to_be_bytes(), message].concat()
 }
 
-fn join(connection: &mut Connection) -> Asker {
+fn join(connection: &mut TcpConnection) -> Asker {
     connection.join().expect("room")
 }
 
@@ -41,7 +41,7 @@ fn join(connection: &mut Connection) -> Asker {
 /// asked for goes to nobody.
 #[test]
 fn replies_are_told_apart_by_id() {
-    let (mut connection, first) = Connection::new(IDLE);
+    let (mut connection, first) = TcpConnection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\x00\x01first");
     connection.ask(second, b"\x00\x02second");
@@ -67,7 +67,7 @@ fn replies_are_told_apart_by_id() {
 /// Two askers with one id go out under two, and each gets its own back.
 #[test]
 fn ids_are_unique_among_those_under_way() {
-    let (mut connection, first) = Connection::new(IDLE);
+    let (mut connection, first) = TcpConnection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\xff\xfffirst");
     connection.ask(second, b"\xff\xffsecond");
@@ -83,7 +83,7 @@ fn ids_are_unique_among_those_under_way() {
 /// A question that is under way is not sent again; all who ask it get the reply.
 #[test]
 fn one_question_is_under_way_once() {
-    let (mut connection, first) = Connection::new(IDLE);
+    let (mut connection, first) = TcpConnection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\x00\x01same");
     connection.ask(second, b"\x00\x02same");
@@ -105,7 +105,7 @@ fn one_question_is_under_way_once() {
 /// At most 32 ask at the same time; who has left makes room.
 #[test]
 fn so_many_are_in_flight() {
-    let (mut connection, first) = Connection::new(IDLE);
+    let (mut connection, first) = TcpConnection::new(IDLE);
     for _ in 1..32 {
         join(&mut connection);
     }
@@ -120,7 +120,7 @@ fn so_many_are_in_flight() {
 #[test]
 fn an_idle_connection_ends() {
     let now = now();
-    let (mut connection, first) = Connection::new(IDLE);
+    let (mut connection, first) = TcpConnection::new(IDLE);
     assert_eq!(connection.poll_timeout(), None);
     connection.ask(first, b"\x00\x01one");
     connection.handle_received(&framed(b"\x00\x01reply"));
@@ -135,7 +135,7 @@ fn an_idle_connection_ends() {
     connection.handle_timeout(now + 2 * IDLE - Duration::from_nanos(1));
     assert_eq!(connection.end(), None);
     connection.handle_timeout(now + 2 * IDLE);
-    assert_eq!(connection.end(), Some(End::Unused));
+    assert_eq!(connection.end(), Some(ConnectionEnd::Unused));
     assert_eq!((connection.join(), connection.poll_timeout()), (None, None));
 }
 
@@ -143,7 +143,7 @@ fn an_idle_connection_ends() {
 /// the last who is there.
 #[test]
 fn a_question_that_is_given_up_retires_the_connection() {
-    let (mut connection, first) = Connection::new(IDLE);
+    let (mut connection, first) = TcpConnection::new(IDLE);
     let second = join(&mut connection);
     connection.ask(first, b"\x00\x01first");
     connection.ask(second, b"\x00\x02second");
@@ -157,7 +157,7 @@ fn a_question_that_is_given_up_retires_the_connection() {
         Some(b"\x00\x02reply".to_vec())
     );
     connection.leave(second, now());
-    assert_eq!(connection.end(), Some(End::Unused));
+    assert_eq!(connection.end(), Some(ConnectionEnd::Unused));
 }
 
 /// An error before the connection stands is a failure; after that it is an end, as a FIN is.
@@ -165,11 +165,11 @@ fn a_question_that_is_given_up_retires_the_connection() {
 fn a_reset_is_an_end() {
     let reset = io::ErrorKind::ConnectionReset;
     for (stood, error, end) in [
-        (false, Some(reset), End::Failed(reset)),
-        (true, Some(reset), End::Closed),
-        (true, None, End::Closed),
+        (false, Some(reset), ConnectionEnd::Failed(reset)),
+        (true, Some(reset), ConnectionEnd::Closed),
+        (true, None, ConnectionEnd::Closed),
     ] {
-        let (mut connection, first) = Connection::new(IDLE);
+        let (mut connection, first) = TcpConnection::new(IDLE);
         connection.ask(first, b"\x00\x01one");
         if stood {
             connection.handle_established();
@@ -183,7 +183,7 @@ fn a_reset_is_an_end() {
 /// What a server repeats under one id is kept a few times, not without end.
 #[test]
 fn a_flood_under_one_id_is_bounded() {
-    let (mut connection, first) = Connection::new(IDLE);
+    let (mut connection, first) = TcpConnection::new(IDLE);
     connection.ask(first, b"\x00\x01one");
     for _ in 0..1000 {
         connection.handle_received(&framed(b"\x00\x01again"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_dns::io::Client;
-use trunkline_dns::{LookupErrorKind, Outcome, Transport};
+use trunkline_dns::{LookupErrorKind, ServerOutcome, Transport};
 
 use crate::message::{A, Asked, Message, ip4, ms};
 use crate::sim::{Act, Acts, Sim};
@@ -115,7 +115,7 @@ fn a_bad_cookie_is_replaced() {
         _ => with(asked.rcode(23), &whole(asked)).after(1),
     });
     let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
-    let expected = [Outcome::Rcode(23), Outcome::Answered(1)];
+    let expected = [ServerOutcome::Rcode(23), ServerOutcome::Answered(1)];
     assert_eq!(outcomes(&answer.attempts), expected);
 }
 

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use allocation_counter::AllocationInfo;
-use trunkline_dns::core::{Connection, Lookup, Memory, Output, Question, Settings};
+use trunkline_dns::core::{ClientState, Lookup, Output, Question, Settings, TcpConnection};
 use trunkline_dns::wire::{Reply, Skeleton, read_reply};
 use trunkline_dns::{ClientConfig, Name, RecordType, ResolvConf, Transport};
 
@@ -112,10 +112,10 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     let config = ClientConfig::with_servers(vec![server]);
     let config = config.tcp_only(true).cache(100);
     let settings = Settings::new(&config, &ResolvConf::default(), |_| None);
-    let mut memory = Memory::new(settings, [7; 32]);
-    let plan = memory.plan(Question::records(name, costly.record_type), now);
+    let mut client_state = ClientState::new(settings, [7; 32]);
+    let plan = client_state.plan(Question::records(name, costly.record_type), now);
     let mut lookup = Lookup::new(&costly.name, plan, now);
-    let (mut connection, asker) = Connection::new(Duration::from_secs(10));
+    let (mut connection, asker) = TcpConnection::new(Duration::from_secs(10));
     let mut socket = None;
     while let Some(output) = lookup.poll_output() {
         match output {
@@ -139,7 +139,7 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
         lookup.handle_message(socket, &message, now);
         while let Some(output) = lookup.poll_output() {
             if let Output::Report(report) = output {
-                memory.handle_report(report, now);
+                client_state.handle_report(report, now);
             }
         }
     });

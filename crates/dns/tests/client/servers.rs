@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_dns::{
-    ClientConfig, Families, Family, LookupErrorKind, Outcome, ResolvConf, Transport,
+    ClientConfig, Families, Family, LookupErrorKind, ResolvConf, ServerOutcome, Transport,
 };
 
 use crate::message::{A, AAAA, ip4, ip6, ms};
@@ -133,7 +133,7 @@ fn all_attempts_have_a_bound() {
         sim.elapsed()
     );
     assert_eq!(error.elapsed(), sim.elapsed());
-    let silence = Outcome::TimedOut;
+    let silence = ServerOutcome::TimedOut;
     assert_eq!(outcomes(error.attempts()), [silence, silence]);
 }
 
@@ -177,7 +177,7 @@ fn failures_lead_to_the_next_server() {
     );
     let answer = lookup4(&sim, &client, "a.test.").expect("an answer");
     assert_eq!(texts(&answer), [ip4(2)]);
-    assert_eq!(answer.attempts[0].outcome, Outcome::Lame);
+    assert_eq!(answer.attempts[0].outcome, ServerOutcome::Lame);
 }
 
 /// NXDOMAIN and NODATA are final: no other server is asked.

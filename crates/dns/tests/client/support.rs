@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use trunkline_dns::io::Client;
 use trunkline_dns::{
-    ClientConfig, Families, IpAnswer, LookupError, LookupErrorKind, Name, Outcome, ServerAttempt,
+    ClientConfig, Families, IpAnswer, LookupError, LookupErrorKind, Name, ServerAttempt,
+    ServerOutcome,
 };
 
 use crate::message::Asked;
@@ -86,7 +87,7 @@ pub(crate) fn check4(
     assert_eq!(found, expected, "{result:?}");
 }
 
-pub(crate) fn outcomes(attempts: &[ServerAttempt]) -> Vec<Outcome> {
+pub(crate) fn outcomes(attempts: &[ServerAttempt]) -> Vec<ServerOutcome> {
     attempts.iter().map(|attempt| attempt.outcome).collect()
 }
 

@@ -1,6 +1,6 @@
 //! What is known of one host.
 
-use trunkline_dns::{Address, Families, Family};
+use trunkline_dns::{Families, Family, ScopedIp};
 
 use super::options::AddressFamilies;
 
@@ -8,14 +8,14 @@ use super::options::AddressFamilies;
 /// is known to have none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct KnownAddresses {
-    v4: Option<Vec<Address>>,
-    v6: Option<Vec<Address>>,
+    v4: Option<Vec<ScopedIp>>,
+    v6: Option<Vec<ScopedIp>>,
 }
 
 impl KnownAddresses {
     /// Everything that an answer says about the families that were asked for, but `missing`.
     pub(super) fn from_answer(
-        addresses: &[Address],
+        addresses: &[ScopedIp],
         asked: Families,
         missing: Option<Family>,
     ) -> Self {
@@ -29,7 +29,7 @@ impl KnownAddresses {
         known
     }
 
-    pub(super) fn set(&mut self, family: Family, addresses: Vec<Address>) {
+    pub(super) fn set(&mut self, family: Family, addresses: Vec<ScopedIp>) {
         *self.of(family) = Some(addresses);
     }
 
@@ -48,12 +48,12 @@ impl KnownAddresses {
     }
 
     /// The addresses of both families.
-    pub(super) fn all(&self) -> Vec<Address> {
+    pub(super) fn all(&self) -> Vec<ScopedIp> {
         self.each().copied().collect()
     }
 
     /// The addresses of the families to be used.
-    pub(super) fn chosen(&self, families: AddressFamilies) -> Vec<Address> {
+    pub(super) fn chosen(&self, families: AddressFamilies) -> Vec<ScopedIp> {
         let preferred = match families {
             AddressFamilies::PreferIpv4 => &self.v4,
             AddressFamilies::PreferIpv6 => &self.v6,
@@ -65,11 +65,11 @@ impl KnownAddresses {
         }
     }
 
-    fn each(&self) -> impl Iterator<Item = &Address> {
+    fn each(&self) -> impl Iterator<Item = &ScopedIp> {
         self.v4.iter().chain(&self.v6).flatten()
     }
 
-    fn of(&mut self, family: Family) -> &mut Option<Vec<Address>> {
+    fn of(&mut self, family: Family) -> &mut Option<Vec<ScopedIp>> {
         match family {
             Family::Ipv4 => &mut self.v4,
             Family::Ipv6 => &mut self.v6,

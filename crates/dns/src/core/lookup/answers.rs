@@ -7,8 +7,8 @@ use super::Lookup;
 use crate::core::cache::{Cached, CachedFinding};
 use crate::core::output::{Output, Report, SocketId, expiry};
 use crate::core::result::Finding;
-use crate::wire::{Cookie, Query, Reading, Verdict, read};
-use crate::{Outcome, Source, Transport};
+use crate::wire::{Cookie, FinalReply, QueryMessage, Reading, read};
+use crate::{AnswerSource, ServerOutcome, Transport};
 
 /// After so many refused cookies the question goes over TCP (RFC 7873 section 5.3).
 const MAX_BAD_COOKIES: u8 = 3;
@@ -52,7 +52,7 @@ impl Lookup {
         };
         let server = self.plan.servers[active.server].address;
         let exchange = &active.attempt;
-        let query = Query {
+        let query = QueryMessage {
             id: exchange.id,
             name: &exchange.sent_name,
             record_type,
@@ -79,17 +79,17 @@ impl Lookup {
             Reading::OtherLetters => {
                 self.note(
                     ask,
-                    Outcome::Malformed("its question is in other letters"),
+                    ServerOutcome::Malformed("its question is in other letters"),
                     now,
                 );
                 self.again(ask, |next| next.transport = Transport::Tcp, now);
             }
             Reading::Truncated => {
-                self.note(ask, Outcome::Truncated, now);
+                self.note(ask, ServerOutcome::Truncated, now);
                 self.again(ask, |next| next.transport = Transport::Tcp, now);
             }
             Reading::NoEdns => {
-                self.note(ask, Outcome::NoEdns, now);
+                self.note(ask, ServerOutcome::NoEdns, now);
                 self.plan.servers[index].edns = false;
                 self.outputs
                     .push_back(Output::Report(Report::NoEdns { server }));
@@ -100,17 +100,21 @@ impl Lookup {
                 self.again(ask, without, now);
             }
             Reading::NoCookie => {
-                self.note(ask, Outcome::Malformed("it lacks the server's cookie"), now);
+                self.note(
+                    ask,
+                    ServerOutcome::Malformed("it lacks the server's cookie"),
+                    now,
+                );
                 self.again(ask, |next| next.transport = Transport::Tcp, now);
             }
             Reading::BadOption => {
-                self.note(ask, Outcome::Rcode(1), now);
+                self.note(ask, ServerOutcome::Rcode(1), now);
                 self.plan.servers[index].cookie = None;
                 self.again(ask, |next| next.cookie = None, now);
             }
             Reading::BadCookie => self.handle_bad_cookie(ask, index, now),
             Reading::Failure(outcome) => self.attempt_over(ask, outcome, now),
-            Reading::Verdict(verdict) => self.handle_verdict(ask, verdict, now),
+            Reading::Final(verdict) => self.handle_verdict(ask, verdict, now),
         }
     }
 
@@ -134,14 +138,14 @@ impl Lookup {
             }
         };
         if self.is_tcp(ask) {
-            self.attempt_over(ask, Outcome::Rcode(23), now);
+            self.attempt_over(ask, ServerOutcome::Rcode(23), now);
         } else {
-            self.note(ask, Outcome::Rcode(23), now);
+            self.note(ask, ServerOutcome::Rcode(23), now);
             self.again(ask, again, now);
         }
     }
 
-    fn handle_verdict(&mut self, ask: usize, verdict: Verdict, now: Instant) {
+    fn handle_verdict(&mut self, ask: usize, verdict: FinalReply, now: Instant) {
         let record_type = self.asks[ask].record_type;
         let Some(active) = self.asks[ask].active() else {
             return;
@@ -154,27 +158,27 @@ impl Lookup {
         let max_ttl = self.plan.max_ttl;
         let until = |ttl: Option<u32>| ttl.map(|ttl| expiry(ttl, max_ttl, now));
         let (outcome, finding, cached) = match verdict {
-            Verdict::Found(found) => {
+            FinalReply::Found(found) => {
                 self.found_at = Some(active.place());
                 let expires = expiry(found.ttl_secs, max_ttl, now);
-                let outcome = Outcome::Answered(found.records.count());
+                let outcome = ServerOutcome::Answered(found.records.count());
                 let found = Arc::new(found);
                 let cached = (CachedFinding::Found(Arc::clone(&found)), expires);
                 let finding = Finding::Found {
                     found,
-                    source: Source::Server(server),
+                    source: AnswerSource::Server(server),
                     expires,
                 };
                 (outcome, finding, Some(cached))
             }
-            Verdict::NoData { ttl, why } => {
-                let outcome = why.map_or(Outcome::NoData, Outcome::Malformed);
+            FinalReply::NoData { ttl, why } => {
+                let outcome = why.map_or(ServerOutcome::NoData, ServerOutcome::Malformed);
                 let cached = until(ttl).map(|expires| (CachedFinding::NoData, expires));
                 (outcome, Finding::NoData, cached)
             }
-            Verdict::NotFound { ttl } => {
+            FinalReply::NotFound { ttl } => {
                 let cached = until(ttl).map(|expires| (CachedFinding::NotFound, expires));
-                (Outcome::NotFound, Finding::NotFound, cached)
+                (ServerOutcome::NotFound, Finding::NotFound, cached)
             }
         };
         self.note(ask, outcome, now);

@@ -8,8 +8,8 @@ use crate::core::cache::Cached;
 use crate::core::output::{Output, Report, SocketId};
 use crate::core::result::Finding;
 use crate::core::socket::{Attempt, Socket};
-use crate::wire::{Query, encode};
-use crate::{LookupErrorKind, Name, Outcome, Transport};
+use crate::wire::{QueryMessage, encode};
+use crate::{LookupErrorKind, Name, ServerOutcome, Transport};
 
 /// A second copy goes out after this time, from a new port: a packet may have been lost, and some
 /// firewalls lose one of two that leave a port at the same time.
@@ -155,7 +155,7 @@ impl Lookup {
         if !exchange.sockets.contains(&socket) {
             exchange.sockets.push(socket);
         }
-        let query = Query {
+        let query = QueryMessage {
             id: exchange.id,
             name: &exchange.sent_name,
             record_type,
@@ -209,7 +209,7 @@ impl Lookup {
     }
 
     /// An attempt has failed: the next server, or the next round, or the end.
-    pub(super) fn attempt_over(&mut self, ask: usize, outcome: Outcome, now: Instant) {
+    pub(super) fn attempt_over(&mut self, ask: usize, outcome: ServerOutcome, now: Instant) {
         self.note(ask, outcome, now);
         let silent = self.silent;
         let (servers, attempts, timeout) = (
@@ -223,7 +223,7 @@ impl Lookup {
         let address = self.plan.servers[active.server].address;
         self.outputs
             .push_back(Output::Report(Report::Failed { server: address }));
-        let silent_now = outcome == Outcome::TimedOut;
+        let silent_now = outcome == ServerOutcome::TimedOut;
         active.silence |= silent_now;
         active.server += 1;
         if active.server == servers {
@@ -314,12 +314,12 @@ impl Lookup {
         };
         if active.give_up.is_some_and(|at| at <= now) {
             let server = self.plan.servers[active.server].address;
-            self.note(ask, Outcome::TimedOut, now);
+            self.note(ask, ServerOutcome::TimedOut, now);
             self.outputs
                 .push_back(Output::Report(Report::Failed { server }));
             self.catch_up(ask, now);
         } else if active.attempt.deadline <= now {
-            self.attempt_over(ask, Outcome::TimedOut, now);
+            self.attempt_over(ask, ServerOutcome::TimedOut, now);
         } else if active.attempt.copy_at.is_some_and(|at| at <= now) {
             active.attempt.copy_at = None;
             active.attempt.repeated = true;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 
-use trunkline_dns::{Families, IpAnswer, Outcome, Transport};
+use trunkline_dns::{Families, IpAnswer, ServerOutcome, Transport};
 
 use super::{Asked, same};
 use crate::Wrong;
@@ -63,8 +63,8 @@ pub(super) fn over_tcp(asked: &Asked<'_>) -> Result<String, Wrong> {
         .map(|attempt| (attempt.transport, attempt.outcome))
         .collect();
     let right = [
-        (Transport::Udp, Outcome::Truncated),
-        (Transport::Tcp, Outcome::Answered(usize::from(MANY))),
+        (Transport::Udp, ServerOutcome::Truncated),
+        (Transport::Tcp, ServerOutcome::Answered(usize::from(MANY))),
     ];
     same(&attempts, &right)?;
     let found: BTreeSet<_> = answer.addresses.iter().map(|found| found.ip).collect();

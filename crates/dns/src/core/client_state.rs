@@ -31,12 +31,12 @@ const SERVERS: usize = 64;
 /// What a client knows between lookups: its settings, its servers, its cache, and which candidate
 /// of the search list a relative name was found under.
 #[derive(Debug)]
-pub struct Memory {
+pub struct ClientState {
     settings: Settings,
     /// How often the settings have changed.
     generation: u64,
     random: Random,
-    servers: BTreeMap<SocketAddr, Known>,
+    servers: BTreeMap<SocketAddr, KnownServer>,
     /// By name as it is asked, in any letters.
     winners: BTreeMap<Name, Name>,
     cache: Cache,
@@ -44,7 +44,7 @@ pub struct Memory {
 
 /// What is known of a server.
 #[derive(Debug, Default)]
-struct Known {
+struct KnownServer {
     /// Failures since the last answer: servers with fewer are asked first.
     failures: u32,
     /// When it may be probed.
@@ -57,7 +57,7 @@ struct Known {
     cookies: Cookies,
 }
 
-impl Known {
+impl KnownServer {
     fn timeout(&self, default: Duration) -> Duration {
         if self.samples < SAMPLES {
             return default;
@@ -67,7 +67,7 @@ impl Known {
     }
 }
 
-impl Memory {
+impl ClientState {
     /// A memory without a past; `seed` must be unpredictable, since query ids follow from it.
     #[must_use]
     pub fn new(settings: Settings, seed: [u8; SEED]) -> Self {
@@ -244,7 +244,7 @@ impl Memory {
         self.cache.len()
     }
 
-    fn known(&mut self, server: SocketAddr) -> Option<&mut Known> {
+    fn known(&mut self, server: SocketAddr) -> Option<&mut KnownServer> {
         if self.servers.len() >= SERVERS && !self.servers.contains_key(&server) {
             return None;
         }
