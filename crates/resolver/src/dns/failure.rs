@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use trunkline_dns::{LookupError, LookupErrorKind, Outcome};
+use trunkline_dns::{LookupError, LookupErrorKind, ServerOutcome};
 
 use crate::{ResolveError, ResolveErrorKind};
 
@@ -45,7 +45,7 @@ fn deciding_server(error: &LookupError) -> Option<SocketAddr> {
     let attempts = error.attempts();
     attempts
         .iter()
-        .rfind(|attempt| attempt.outcome != Outcome::Abandoned)
+        .rfind(|attempt| attempt.outcome != ServerOutcome::Abandoned)
         .or(attempts.last())
         .map(|attempt| attempt.server)
 }
