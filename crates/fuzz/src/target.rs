@@ -71,7 +71,7 @@ fn rebuilt_agrees(target: &TargetRef<'_>, schemes: Schemes<'_>) {
     assert_eq!(rebuilt.opaque(), target.opaque());
     assert_eq!(rebuilt.query(), target.query());
     assert_eq!(rebuilt.fragment(), target.fragment());
-    assert_eq!(rebuilt.endpoint_octets(), target.endpoint_octets());
+    assert_eq!(rebuilt.endpoint_bytes(), target.endpoint_bytes());
     assert_eq!(rebuilt.default_authority(), target.default_authority());
     assert_eq!(rebuilt.canonical(), target.canonical());
     assert_eq!(rebuilt.view(), target.view());

@@ -1,9 +1,9 @@
 //! The authority of a URI: `userinfo@host:port`.
 
+use crate::bytes::{Short, Span, byte_at, escapes_are_text, find, raw_index};
 use crate::fault::{Fault, What, ok};
 use crate::host_port::{Form, HostPort, name};
 use crate::ip;
-use crate::octets::{Short, Span, escapes_are_text, find, octet_at, raw_index};
 
 /// Where the parts are. Offsets count in the whole text.
 ///
@@ -48,16 +48,13 @@ impl Authority {
 /// an IPv6 literal (with a zone by RFC 6874), and only non-ASCII characters are escaped in a host.
 #[inline(always)]
 pub(crate) const fn authority(text: &[u8], whole: Span) -> Result<Authority, Fault> {
-    let octets = whole.of(text);
+    let bytes = whole.of(text);
     // No host and no port holds an `@`: what is both has no userinfo in front.
-    let (start, found) = match host_port(octets) {
-        Err(fault) => match find(octets, b'@', 0) {
+    let (start, found) = match host_port(bytes) {
+        Err(fault) => match find(bytes, b'@', 0) {
             Some(at) => {
-                ok!(userinfo_characters(octets, at, whole.start));
-                (
-                    at + 1,
-                    host_port(Span::new(at + 1, octets.len()).of(octets)),
-                )
+                ok!(userinfo_characters(bytes, at, whole.start));
+                (at + 1, host_port(Span::new(at + 1, bytes.len()).of(bytes)))
             }
             None => (0, Err(fault)),
         },
@@ -76,29 +73,29 @@ pub(crate) const fn authority(text: &[u8], whole: Span) -> Result<Authority, Fau
 }
 
 #[inline(always)]
-const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
-    match octets {
-        [b'[', ..] => literal(octets),
-        _ => name_or_v4(octets),
+const fn host_port(bytes: &[u8]) -> Result<HostPort, Fault> {
+    match bytes {
+        [b'[', ..] => literal(bytes),
+        _ => name_or_v4(bytes),
     }
 }
 
-const fn userinfo_characters(octets: &[u8], end: usize, offset: usize) -> Result<(), Fault> {
+const fn userinfo_characters(bytes: &[u8], end: usize, offset: usize) -> Result<(), Fault> {
     let mut i = 0;
     while i < end {
-        if !(is_reg_name(octets[i]) || matches!(octets[i], b':' | b'%') || octets[i] >= 0x80) {
+        if !(is_reg_name(bytes[i]) || matches!(bytes[i], b':' | b'%') || bytes[i] >= 0x80) {
             return Err(Fault::new(What::AuthorityCharacter, offset + i));
         }
         i += 1;
     }
-    escapes_are_text(Span::new(0, end).of(octets), offset)
+    escapes_are_text(Span::new(0, end).of(bytes), offset)
 }
 
 /// unreserved and sub-delims.
-const fn is_reg_name(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
+const fn is_reg_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
         || matches!(
-            octet,
+            byte,
             b'-' | b'.'
                 | b'_'
                 | b'~'
@@ -129,56 +126,56 @@ const IS_REG_NAME: [bool; 256] = {
 
 /// `[address]` or `[address]:port`.
 #[inline(always)]
-const fn literal(octets: &[u8]) -> Result<HostPort, Fault> {
-    let Some(close) = find(octets, b']', 0) else {
-        return Err(Fault::new(What::AuthorityBrackets, octets.len()));
+const fn literal(bytes: &[u8]) -> Result<HostPort, Fault> {
+    let Some(close) = find(bytes, b']', 0) else {
+        return Err(Fault::new(What::AuthorityBrackets, bytes.len()));
     };
     let host = Span::new(1, close);
-    let address_end = match find(host.of(octets), b'%', 0) {
+    let address_end = match find(host.of(bytes), b'%', 0) {
         Some(percent) => {
-            ok!(zone(octets, 1 + percent, close));
+            ok!(zone(bytes, 1 + percent, close));
             1 + percent
         }
         None => close,
     };
-    if ip::v6(Span::new(1, address_end).of(octets)).is_none() {
+    if ip::v6(Span::new(1, address_end).of(bytes)).is_none() {
         return Err(Fault::new(What::AuthorityBrackets, 1));
     }
-    if close + 1 < octets.len() && octets[close + 1] != b':' {
+    if close + 1 < bytes.len() && bytes[close + 1] != b':' {
         return Err(Fault::new(What::AuthorityBrackets, close + 1));
     }
     Ok(HostPort {
         host,
         form: Form::Ipv6,
-        port: ok!(port_after(octets, close + 1)),
+        port: ok!(port_after(bytes, close + 1)),
     })
 }
 
 /// Checks the `%25` at `percent` and the zone between it and `close`.
-const fn zone(octets: &[u8], percent: usize, close: usize) -> Result<(), Fault> {
+const fn zone(bytes: &[u8], percent: usize, close: usize) -> Result<(), Fault> {
     // The check of escapes has seen two hexadecimal digits there.
-    if octet_at(octets, percent).0 != b'%' {
+    if byte_at(bytes, percent).0 != b'%' {
         return Err(Fault::new(What::AuthorityZone, percent));
     }
     let start = percent + 3;
     if start >= close {
         return Err(Fault::new(What::AuthorityBrackets, close));
     }
-    let zone = Span::new(start, close).of(octets);
+    let zone = Span::new(start, close).of(bytes);
     ok!(escapes_are_text(zone, start));
     zone_characters(zone, start)
 }
 
 /// A zone is unreserved characters and escapes (RFC 6874); an escape hides no control character.
-const fn zone_characters(octets: &[u8], offset: usize) -> Result<(), Fault> {
+const fn zone_characters(bytes: &[u8], offset: usize) -> Result<(), Fault> {
     let mut i = 0;
-    while i < octets.len() {
-        let (octet, width) = octet_at(octets, i);
-        let plain = octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~');
+    while i < bytes.len() {
+        let (byte, width) = byte_at(bytes, i);
+        let plain = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
         let fits = if width == 1 {
-            plain || octet >= 0x80
+            plain || byte >= 0x80
         } else {
-            octet >= 0x20 && octet != 0x7F
+            byte >= 0x20 && byte != 0x7F
         };
         if !fits {
             return Err(Fault::new(What::AuthorityCharacter, offset + i));
@@ -191,18 +188,18 @@ const fn zone_characters(octets: &[u8], offset: usize) -> Result<(), Fault> {
 /// `host` or `host:port`, the host without brackets. What is an IPv4 literal is no name (RFC 3986
 /// section 3.2.2).
 #[inline(always)]
-const fn name_or_v4(octets: &[u8]) -> Result<HostPort, Fault> {
-    let (end, form) = match ip::v4_prefix(octets) {
-        Some((_, end)) if end == octets.len() || octets[end] == b':' => (end, Form::Ipv4),
-        _ => (ok!(reg_name(octets)), Form::Name),
+const fn name_or_v4(bytes: &[u8]) -> Result<HostPort, Fault> {
+    let (end, form) = match ip::v4_prefix(bytes) {
+        Some((_, end)) if end == bytes.len() || bytes[end] == b':' => (end, Form::Ipv4),
+        _ => (ok!(reg_name(bytes)), Form::Name),
     };
-    match port_after(octets, end) {
+    match port_after(bytes, end) {
         Ok(port) => Ok(HostPort {
             host: Span::new(0, end),
             form,
             port,
         }),
-        Err(fault) => match find(octets, b':', end + 1) {
+        Err(fault) => match find(bytes, b':', end + 1) {
             Some(second) => Err(Fault::new(What::AuthorityColons, second)),
             None => Err(fault),
         },
@@ -210,23 +207,23 @@ const fn name_or_v4(octets: &[u8]) -> Result<HostPort, Fault> {
 }
 
 /// Checks a name up to the first colon, or the end; returns where that is.
-const fn reg_name(octets: &[u8]) -> Result<usize, Fault> {
+const fn reg_name(bytes: &[u8]) -> Result<usize, Fault> {
     let mut escaped = false;
     let mut i = 0;
-    while i < octets.len() && octets[i] != b':' {
-        let octet = octets[i];
-        if octet == b'%' {
-            if octet_at(octets, i).0 < 0x80 {
+    while i < bytes.len() && bytes[i] != b':' {
+        let byte = bytes[i];
+        if byte == b'%' {
+            if byte_at(bytes, i).0 < 0x80 {
                 return Err(Fault::new(What::AuthorityEscape, i));
             }
             escaped = true;
-        } else if !IS_REG_NAME[octet as usize] && octet < 0x80 {
+        } else if !IS_REG_NAME[byte as usize] && byte < 0x80 {
             return Err(Fault::new(What::AuthorityCharacter, i));
         }
         i += 1;
     }
     if escaped {
-        ok!(escapes_are_text(Span::new(0, i).of(octets), 0));
+        ok!(escapes_are_text(Span::new(0, i).of(bytes), 0));
     }
     Ok(i)
 }
@@ -234,13 +231,13 @@ const fn reg_name(octets: &[u8]) -> Result<usize, Fault> {
 /// The port after a host that ends at `end`: none, or a colon and the rest, which RFC 3986 lets be
 /// empty.
 #[inline]
-const fn port_after(octets: &[u8], end: usize) -> Result<Option<u16>, Fault> {
+const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
     let start = end + 1;
-    if start >= octets.len() {
+    if start >= bytes.len() {
         return Ok(None);
     }
-    match ip::digits(octets, start) {
-        (port @ 0..=0xFFFF, end) if end == octets.len() => Ok(Some(port as u16)),
+    match ip::digits(bytes, start) {
+        (port @ 0..=0xFFFF, end) if end == bytes.len() => Ok(Some(port as u16)),
         _ => Err(Fault::new(What::AuthorityPort, start)),
     }
 }

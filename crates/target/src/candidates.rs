@@ -5,10 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::bytes::Span;
 use crate::encode::{decode, decode_text};
 use crate::facts::list_element;
 use crate::fault::{Fault, What};
-use crate::octets::Span;
 use crate::repair;
 use crate::schemes::{Schemes, never_falls_back};
 use crate::split::split;

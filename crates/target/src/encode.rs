@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::octets::octet_at;
+use crate::bytes::byte_at;
 
 /// The `:authority` that stands for `endpoint` on the wire.
 ///
@@ -18,44 +18,44 @@ use crate::octets::octet_at;
 /// ```
 #[must_use]
 pub fn encode_authority(endpoint: &str) -> Cow<'_, str> {
-    let kept = |octet: u8| octet.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:[]@".contains(&octet);
+    let kept = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:[]@".contains(&byte);
     encode(endpoint.as_bytes(), kept, endpoint)
 }
 
 /// `octets` with all but the kept ones escaped; `text` where that changes nothing.
-pub(crate) fn encode<'a>(octets: &[u8], kept: impl Fn(u8) -> bool, text: &'a str) -> Cow<'a, str> {
-    if octets.len() == text.len() && octets.iter().all(|&octet| kept(octet)) {
+pub(crate) fn encode<'a>(bytes: &[u8], kept: impl Fn(u8) -> bool, text: &'a str) -> Cow<'a, str> {
+    if bytes.len() == text.len() && bytes.iter().all(|&byte| kept(byte)) {
         return Cow::Borrowed(text);
     }
-    let mut encoded = String::with_capacity(octets.len() + 8);
-    push_encoded(&mut encoded, octets, kept);
+    let mut encoded = String::with_capacity(bytes.len() + 8);
+    push_encoded(&mut encoded, bytes, kept);
     Cow::Owned(encoded)
 }
 
-pub(crate) fn push_encoded(to: &mut String, octets: &[u8], kept: impl Fn(u8) -> bool) {
+pub(crate) fn push_encoded(to: &mut String, bytes: &[u8], kept: impl Fn(u8) -> bool) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
-    for &octet in octets {
-        if octet.is_ascii() && kept(octet) {
-            to.push(char::from(octet));
+    for &byte in bytes {
+        if byte.is_ascii() && kept(byte) {
+            to.push(char::from(byte));
         } else {
             to.push('%');
-            to.push(char::from(HEX[usize::from(octet >> 4)]));
-            to.push(char::from(HEX[usize::from(octet & 15)]));
+            to.push(char::from(HEX[usize::from(byte >> 4)]));
+            to.push(char::from(HEX[usize::from(byte & 15)]));
         }
     }
 }
 
 /// `raw` without its escapes.
 pub(crate) fn decode(raw: &str) -> Cow<'_, [u8]> {
-    let octets = raw.as_bytes();
-    if !octets.contains(&b'%') {
-        return Cow::Borrowed(octets);
+    let bytes = raw.as_bytes();
+    if !bytes.contains(&b'%') {
+        return Cow::Borrowed(bytes);
     }
-    let mut decoded = Vec::with_capacity(octets.len());
+    let mut decoded = Vec::with_capacity(bytes.len());
     let mut i = 0;
-    while i < octets.len() {
-        let (octet, width) = octet_at(octets, i);
-        decoded.push(octet);
+    while i < bytes.len() {
+        let (byte, width) = byte_at(bytes, i);
+        decoded.push(byte);
         i += width;
     }
     Cow::Owned(decoded)
@@ -68,7 +68,7 @@ pub(crate) fn decode_text(raw: &str) -> Cow<'_, str> {
     }
     match decode(raw) {
         Cow::Borrowed(_) => Cow::Borrowed(raw),
-        Cow::Owned(octets) => Cow::Owned(match String::from_utf8(octets) {
+        Cow::Owned(bytes) => Cow::Owned(match String::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
         }),

@@ -5,9 +5,9 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::ParseError;
+use crate::bytes::Span;
 use crate::error::Finding;
 use crate::fault::{Fault, What};
-use crate::octets::Span;
 use crate::schemes::Schemes;
 use crate::split::{scheme_end, split};
 use crate::suggest::suggest;

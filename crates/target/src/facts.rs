@@ -2,10 +2,10 @@
 //! at the first call.
 
 use crate::authority::{Authority, authority, check_server};
+use crate::bytes::{Short, Span, byte_at, escapes_are_text, find, raw_index};
 use crate::fault::{Fault, What, ok};
 use crate::host_port::{Form, HostPort, host_port, name, no_control};
 use crate::ip;
-use crate::octets::{Short, Span, escapes_are_text, find, octet_at, raw_index};
 use crate::schemes::{Kind, Schemes};
 use crate::split::{Split, split};
 
@@ -146,8 +146,8 @@ const fn dns(raw: &[u8], escaped: bool) -> Result<HostPort, Fault> {
     let Some(decoded) = Short::decode(raw) else {
         return Err(Fault::new(What::HostTooLong, 0));
     };
-    let octets = decoded.as_slice();
-    let fault = match (host_port(octets), no_control(octets)) {
+    let bytes = decoded.as_slice();
+    let fault = match (host_port(bytes), no_control(bytes)) {
         (Ok(found), Ok(())) => return Ok(found),
         (Err(fault), _) | (_, Err(fault)) => fault,
     };
@@ -167,14 +167,14 @@ const fn srv(raw: &[u8], escaped: bool) -> Result<(), Fault> {
     }
 }
 
-const fn service_name(octets: &[u8]) -> Result<(), Fault> {
-    if ip::any(octets).is_some() || octets[0] == b'[' {
+const fn service_name(bytes: &[u8]) -> Result<(), Fault> {
+    if ip::any(bytes).is_some() || bytes[0] == b'[' {
         return Err(Fault::new(What::HostNotName, 0));
     }
-    if let Some(colon) = find(octets, b':', 0) {
+    if let Some(colon) = find(bytes, b':', 0) {
         return Err(Fault::new(What::PortUnwanted, colon));
     }
-    name(octets)
+    name(bytes)
 }
 
 const fn socket_path(path: &[u8], escaped: bool, in_file_system: bool) -> Result<(), Fault> {
@@ -184,8 +184,8 @@ const fn socket_path(path: &[u8], escaped: bool, in_file_system: bool) -> Result
     let mut count = 0;
     let mut i = 0;
     while i < path.len() {
-        let (octet, width) = octet_at(path, i);
-        if octet == 0 && in_file_system {
+        let (byte, width) = byte_at(path, i);
+        if byte == 0 && in_file_system {
             return Err(Fault::new(What::PathNul, i));
         }
         if count == PATH_MAX {
@@ -231,12 +231,12 @@ const fn escaped_list(raw: &[u8], six: bool) -> Result<(), Fault> {
     let mut start = 0;
     let mut i = 0;
     loop {
-        let (octet, width) = if i < raw.len() {
-            octet_at(raw, i)
+        let (byte, width) = if i < raw.len() {
+            byte_at(raw, i)
         } else {
             (b',', 0)
         };
-        if octet == b',' {
+        if byte == b',' {
             match list_element(element.as_slice(), six) {
                 Ok(()) => {}
                 Err(fault) => {
@@ -249,7 +249,7 @@ const fn escaped_list(raw: &[u8], six: bool) -> Result<(), Fault> {
             }
             element = Short::new();
             start = i + width;
-        } else if !element.push(octet) {
+        } else if !element.push(byte) {
             return Err(Fault::new(not_of_family(six), start));
         }
         i += width;
@@ -265,31 +265,31 @@ const fn not_of_family(six: bool) -> What {
 }
 
 /// Where an `address` or `address:port` in front ends; anything else gets a closer look.
-const fn usual_ipv4(octets: &[u8]) -> Option<usize> {
-    let Some((_, end)) = ip::v4_prefix(octets) else {
+const fn usual_ipv4(bytes: &[u8]) -> Option<usize> {
+    let Some((_, end)) = ip::v4_prefix(bytes) else {
         return None;
     };
-    if end == octets.len() || octets[end] != b':' {
+    if end == bytes.len() || bytes[end] != b':' {
         return Some(end);
     }
-    match ip::digits(octets, end + 1) {
+    match ip::digits(bytes, end + 1) {
         (0..=0xFFFF, port_end) if port_end > end + 1 => Some(port_end),
         _ => None,
     }
 }
 
-pub(crate) const fn list_element(octets: &[u8], six: bool) -> Result<(), Fault> {
-    if octets.is_empty() {
+pub(crate) const fn list_element(bytes: &[u8], six: bool) -> Result<(), Fault> {
+    if bytes.is_empty() {
         return Err(Fault::new(What::ElementMissing, 0));
     }
-    let found = ok!(host_port(octets));
+    let found = ok!(host_port(bytes));
     match found.form {
-        Form::Ipv4 if !six && octets[0] != b'[' => {}
+        Form::Ipv4 if !six && bytes[0] != b'[' => {}
         Form::Ipv6 if six => {}
         _ => return Err(Fault::new(not_of_family(six), 0)),
     }
     // A socket address has room for the number of an interface, not for its name.
-    let host = found.host.of(octets);
+    let host = found.host.of(bytes);
     match find(host, b'%', 0) {
         Some(at) if ip::decimal(Span::new(at + 1, host.len()).of(host)).is_none() => {
             Err(Fault::new(What::HostZone, found.host.start + at + 1))
@@ -302,14 +302,14 @@ const fn vsock(raw: &[u8]) -> Result<ViewFacts, Fault> {
     let Some(decoded) = Short::decode(raw) else {
         return Err(Fault::new(What::Cid, 0));
     };
-    let octets = decoded.as_slice();
-    let Some(colon) = find(octets, b':', 0) else {
+    let bytes = decoded.as_slice();
+    let Some(colon) = find(bytes, b':', 0) else {
         return Err(Fault::new(What::PortMissing, raw.len()));
     };
-    let Some(cid) = ip::decimal(Span::new(0, colon).of(octets)) else {
+    let Some(cid) = ip::decimal(Span::new(0, colon).of(bytes)) else {
         return Err(Fault::new(What::Cid, 0));
     };
-    let port = Span::new(colon + 1, octets.len()).of(octets);
+    let port = Span::new(colon + 1, bytes.len()).of(bytes);
     let at = raw_index(raw, colon + 1);
     if port.is_empty() {
         return Err(Fault::new(What::PortMissing, at));

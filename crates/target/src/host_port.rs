@@ -1,8 +1,8 @@
 //! `host`, `host:port`, `:port`, IP literals with and without brackets.
 
+use crate::bytes::{Span, dots_and_colons, find, find_control};
 use crate::fault::{Fault, What, ok};
 use crate::ip;
-use crate::octets::{Span, dots_and_colons, find, find_control};
 
 /// Where the host is and what it is. Offsets count in the octets that were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,33 +33,33 @@ impl HostPort {
 
 /// Reads octets without escapes.
 #[inline(always)]
-pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
-    if octets.is_empty() {
+pub(crate) const fn host_port(bytes: &[u8]) -> Result<HostPort, Fault> {
+    if bytes.is_empty() {
         return Err(Fault::new(What::EndpointMissing, 0));
     }
-    if octets[0] == b'[' {
-        return bracketed(octets);
+    if bytes[0] == b'[' {
+        return bracketed(bytes);
     }
     // The usual thing in one pass; whatever is wrong with it may be right as an IPv6 literal.
-    let (end, fault) = match name_or_v4(octets) {
-        Ok((end, form)) => match port_after(octets, end) {
+    let (end, fault) = match name_or_v4(bytes) {
+        Ok((end, form)) => match port_after(bytes, end) {
             Ok(port) => {
                 let host = Span::new(0, end);
                 return Ok(HostPort { host, form, port });
             }
             Err(fault) => (end, fault),
         },
-        Err(fault) => match find(octets, b':', 0) {
+        Err(fault) => match find(bytes, b':', 0) {
             Some(colon) => (colon, fault),
             None => return Err(fault),
         },
     };
-    let Some(second) = find(octets, b':', end + 1) else {
+    let Some(second) = find(bytes, b':', end + 1) else {
         return Err(fault);
     };
-    match ip::v6_zone(octets) {
+    match ip::v6_zone(bytes) {
         Some(_) => Ok(HostPort {
-            host: Span::new(0, octets.len()),
+            host: Span::new(0, bytes.len()),
             form: Form::Ipv6,
             port: None,
         }),
@@ -68,12 +68,12 @@ pub(crate) const fn host_port(octets: &[u8]) -> Result<HostPort, Fault> {
 }
 
 #[inline]
-const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
-    let Some(close) = find(octets, b']', 0) else {
-        return Err(Fault::new(What::HostBracketOpen, octets.len()));
+const fn bracketed(bytes: &[u8]) -> Result<HostPort, Fault> {
+    let Some(close) = find(bytes, b']', 0) else {
+        return Err(Fault::new(What::HostBracketOpen, bytes.len()));
     };
     let host = Span::new(1, close);
-    let inside = host.of(octets);
+    let inside = host.of(bytes);
     let form = if ip::v6_zone(inside).is_some() {
         Form::Ipv6
     } else if ip::v4(inside).is_some() {
@@ -90,10 +90,10 @@ const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
             Err(fault) => return Err(fault.shifted(1)),
         }
     };
-    if close + 1 < octets.len() && octets[close + 1] != b':' {
+    if close + 1 < bytes.len() && bytes[close + 1] != b':' {
         return Err(Fault::new(What::HostAfterBracket, close + 1));
     }
-    let port = ok!(port_after(octets, close + 1));
+    let port = ok!(port_after(bytes, close + 1));
     Ok(HostPort { host, form, port })
 }
 
@@ -101,32 +101,32 @@ const fn bracketed(octets: &[u8]) -> Result<HostPort, Fault> {
 /// IPv4 literal is no name ([RFC 3986 section
 /// 3.2.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2)).
 #[inline]
-const fn name_or_v4(octets: &[u8]) -> Result<(usize, Form), Fault> {
-    if let Some((_, end)) = ip::v4_prefix(octets)
-        && (end == octets.len() || octets[end] == b':')
+const fn name_or_v4(bytes: &[u8]) -> Result<(usize, Form), Fault> {
+    if let Some((_, end)) = ip::v4_prefix(bytes)
+        && (end == bytes.len() || bytes[end] == b':')
     {
         return Ok((end, Form::Ipv4));
     }
-    Ok((ok!(labels(octets)), Form::Name))
+    Ok((ok!(labels(bytes)), Form::Name))
 }
 
 /// The port after a host that ends at `end`: none, or a colon and the rest.
 #[inline]
-const fn port_after(octets: &[u8], end: usize) -> Result<Option<u16>, Fault> {
-    if end == octets.len() {
+const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
+    if end == bytes.len() {
         return Ok(None);
     }
-    Ok(Some(ok!(port(octets, end + 1))))
+    Ok(Some(ok!(port(bytes, end + 1))))
 }
 
 /// The digits from `start` to the end.
 #[inline]
-const fn port(octets: &[u8], start: usize) -> Result<u16, Fault> {
-    if start >= octets.len() {
+const fn port(bytes: &[u8], start: usize) -> Result<u16, Fault> {
+    if start >= bytes.len() {
         return Err(Fault::new(What::PortMissing, start));
     }
-    match ip::digits(octets, start) {
-        (_, end) if end < octets.len() => Err(Fault::new(What::PortNotNumber, end)),
+    match ip::digits(bytes, start) {
+        (_, end) if end < bytes.len() => Err(Fault::new(What::PortNotNumber, end)),
         (value @ 0..=0xFFFF, _) => Ok(value as u16),
         _ => Err(Fault::new(What::PortRange, start)),
     }
@@ -135,18 +135,18 @@ const fn port(octets: &[u8], start: usize) -> Result<u16, Fault> {
 /// Checks what a DNS message can hold: labels of 1 to 63 octets, 253 in all with the dots
 /// (RFC 1035 section 2.3.4), with or without a dot at the end. Which characters a host name should
 /// have is not asked here: RFC 2181 section 11 lets DNS hold any. Control characters are refused.
-pub(crate) const fn name(octets: &[u8]) -> Result<(), Fault> {
-    match labels(octets) {
+pub(crate) const fn name(bytes: &[u8]) -> Result<(), Fault> {
+    match labels(bytes) {
         Ok(0) => Err(Fault::new(What::HostEmptyLabel, 0)),
-        Ok(end) if end == octets.len() => no_control(octets),
+        Ok(end) if end == bytes.len() => no_control(bytes),
         Ok(colon) => Err(Fault::new(What::HostColons, colon)),
         Err(fault) => Err(fault),
     }
 }
 
 /// Only escapes can hide control characters: texts are without.
-pub(crate) const fn no_control(octets: &[u8]) -> Result<(), Fault> {
-    match find_control(octets) {
+pub(crate) const fn no_control(bytes: &[u8]) -> Result<(), Fault> {
+    match find_control(bytes) {
         Some(at) => Err(Fault::new(What::HostControl, at)),
         None => Ok(()),
     }
@@ -154,15 +154,15 @@ pub(crate) const fn no_control(octets: &[u8]) -> Result<(), Fault> {
 
 /// Checks a name up to the first colon, or the end; returns where that is. No name is fine.
 #[inline]
-const fn labels(octets: &[u8]) -> Result<usize, Fault> {
+const fn labels(bytes: &[u8]) -> Result<usize, Fault> {
     let mut label = 0;
-    let mut end = octets.len();
+    let mut end = bytes.len();
     let mut i = 0;
     while i < end {
-        let mut marks = dots_and_colons(octets, i);
+        let mut marks = dots_and_colons(bytes, i);
         while marks != 0 {
             let at = i + (marks.trailing_zeros() / 8) as usize;
-            if octets[at] == b':' {
+            if bytes[at] == b':' {
                 end = at;
                 break;
             }

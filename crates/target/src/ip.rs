@@ -2,36 +2,36 @@
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::octets::{Span, find, hex};
+use crate::bytes::{Span, find, hex};
 
 /// Four numbers up to 255 without leading zeros, as [`Ipv4Addr`] reads them.
 #[inline]
-pub(crate) const fn v4(octets: &[u8]) -> Option<Ipv4Addr> {
-    match v4_prefix(octets) {
-        Some((ip, end)) if end == octets.len() => Some(ip),
+pub(crate) const fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
+    match v4_prefix(bytes) {
+        Some((ip, end)) if end == bytes.len() => Some(ip),
         _ => None,
     }
 }
 
 /// The IPv4 address that the octets begin with, and where it ends. What follows is not looked at.
 #[inline]
-pub(crate) const fn v4_prefix(octets: &[u8]) -> Option<(Ipv4Addr, usize)> {
+pub(crate) const fn v4_prefix(bytes: &[u8]) -> Option<(Ipv4Addr, usize)> {
     const LONGEST: usize = "255.255.255.255".len();
-    let octets = match octets.split_at_checked(LONGEST) {
+    let bytes = match bytes.split_at_checked(LONGEST) {
         Some((head, _)) => head,
-        None => octets,
+        None => bytes,
     };
     let mut address = 0;
     let mut value = 0;
     let mut dots = 0;
     let mut start = 0;
     let mut i = 0;
-    while i < octets.len() {
-        let digit = octets[i].wrapping_sub(b'0');
+    while i < bytes.len() {
+        let digit = bytes[i].wrapping_sub(b'0');
         if digit < 10 {
             // Fifteen digits fit; how large it is counts at the end of the number.
             value = value * 10 + digit as u64;
-        } else if octets[i] == b'.' && dots < 3 && is_byte(octets, start, i, value) {
+        } else if bytes[i] == b'.' && dots < 3 && is_byte(bytes, start, i, value) {
             address = address << 8 | value as u32;
             (value, start) = (0, i + 1);
             dots += 1;
@@ -40,7 +40,7 @@ pub(crate) const fn v4_prefix(octets: &[u8]) -> Option<(Ipv4Addr, usize)> {
         }
         i += 1;
     }
-    if dots != 3 || !is_byte(octets, start, i, value) {
+    if dots != 3 || !is_byte(bytes, start, i, value) {
         return None;
     }
     Some((Ipv4Addr::from_bits(address << 8 | value as u32), i))
@@ -49,20 +49,20 @@ pub(crate) const fn v4_prefix(octets: &[u8]) -> Option<(Ipv4Addr, usize)> {
 /// Whether the digits from `start` to `end`, which make `value`, are a number up to 255 without
 /// leading zeros.
 #[inline(always)]
-const fn is_byte(octets: &[u8], start: usize, end: usize, value: u64) -> bool {
-    start < end && value <= 255 && (octets[start] != b'0' || end - start == 1)
+const fn is_byte(bytes: &[u8], start: usize, end: usize, value: u64) -> bool {
+    start < end && value <= 255 && (bytes[start] != b'0' || end - start == 1)
 }
 
 /// The text forms of RFC 4291 section 2.2, as [`Ipv6Addr`] reads them.
 #[inline]
-pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
-    let len = octets.len();
+pub(crate) const fn v6(bytes: &[u8]) -> Option<Ipv6Addr> {
+    let len = bytes.len();
     // The groups after the gap, or all of them, and how many there are with those before it.
     let mut bits = 0u128;
     let mut n = 0;
     let mut gap = None;
     let mut i = 0;
-    if len >= 2 && octets[0] == b':' && octets[1] == b':' {
+    if len >= 2 && bytes[0] == b':' && bytes[1] == b':' {
         gap = Some((0, 0));
         i = 2;
     }
@@ -73,15 +73,15 @@ pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
         let start = i;
         let mut value = 0;
         while i < len && i - start < 4 {
-            let Some(digit) = hex(octets[i]) else { break };
+            let Some(digit) = hex(bytes[i]) else { break };
             value = value * 16 + digit as u128;
             i += 1;
         }
         if i == start {
             return None;
         }
-        if i < len && octets[i] == b'.' {
-            let Some(tail) = v4(Span::new(start, len).of(octets)) else {
+        if i < len && bytes[i] == b'.' {
+            let Some(tail) = v4(Span::new(start, len).of(bytes)) else {
                 return None;
             };
             if n > 6 {
@@ -96,11 +96,11 @@ pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
         if i == len {
             break;
         }
-        if octets[i] != b':' || i + 1 == len {
+        if bytes[i] != b':' || i + 1 == len {
             return None;
         }
         i += 1;
-        if octets[i] == b':' {
+        if bytes[i] == b':' {
             if gap.is_some() {
                 return None;
             }
@@ -121,15 +121,15 @@ pub(crate) const fn v6(octets: &[u8]) -> Option<Ipv6Addr> {
 
 /// An IPv6 literal with or without a zone; and where the zone begins.
 #[inline]
-pub(crate) const fn v6_zone(octets: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> {
-    let percent = find(octets, b'%', 0);
+pub(crate) const fn v6_zone(bytes: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> {
+    let percent = find(bytes, b'%', 0);
     let end = match percent {
         // RFC 6874: a zone is not empty.
-        Some(at) if at + 1 < octets.len() => at,
+        Some(at) if at + 1 < bytes.len() => at,
         Some(_) => return None,
-        None => octets.len(),
+        None => bytes.len(),
     };
-    match v6(Span::new(0, end).of(octets)) {
+    match v6(Span::new(0, end).of(bytes)) {
         Some(ip) => Some((ip, percent)),
         None => None,
     }
@@ -137,10 +137,10 @@ pub(crate) const fn v6_zone(octets: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> 
 
 /// An IP literal without brackets.
 #[inline]
-pub(crate) const fn any(octets: &[u8]) -> Option<IpAddr> {
-    match v6_zone(octets) {
+pub(crate) const fn any(bytes: &[u8]) -> Option<IpAddr> {
+    match v6_zone(bytes) {
         Some((ip, _)) => Some(IpAddr::V6(ip)),
-        None => match v4(octets) {
+        None => match v4(bytes) {
             Some(ip) => Some(IpAddr::V4(ip)),
             None => None,
         },
@@ -149,12 +149,12 @@ pub(crate) const fn any(octets: &[u8]) -> Option<IpAddr> {
 
 /// The value of the digits from `start` on, where 2^32 is the same as more, and where they end.
 #[inline]
-pub(crate) const fn digits(octets: &[u8], start: usize) -> (u64, usize) {
+pub(crate) const fn digits(bytes: &[u8], start: usize) -> (u64, usize) {
     const TOO_LARGE: u64 = 1 << 32;
     let mut value = 0;
     let mut i = start;
-    while i < octets.len() {
-        let digit = octets[i].wrapping_sub(b'0');
+    while i < bytes.len() {
+        let digit = bytes[i].wrapping_sub(b'0');
         if digit > 9 {
             break;
         }
@@ -169,9 +169,9 @@ pub(crate) const fn digits(octets: &[u8], start: usize) -> (u64, usize) {
 
 /// A decimal number without a sign; `None` where it is none or too large for 32 bits.
 #[inline]
-pub(crate) const fn decimal(octets: &[u8]) -> Option<u32> {
-    match digits(octets, 0) {
-        (value @ 0..=0xFFFF_FFFF, end) if end == octets.len() && end > 0 => Some(value as u32),
+pub(crate) const fn decimal(bytes: &[u8]) -> Option<u32> {
+    match digits(bytes, 0) {
+        (value @ 0..=0xFFFF_FFFF, end) if end == bytes.len() && end > 0 => Some(value as u32),
         _ => None,
     }
 }

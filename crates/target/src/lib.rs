@@ -5,6 +5,7 @@
 extern crate alloc;
 
 mod authority;
+mod bytes;
 mod candidates;
 mod encode;
 mod error;
@@ -14,7 +15,6 @@ mod fault;
 mod host_port;
 mod ip;
 mod normalize;
-mod octets;
 mod repair;
 mod schemes;
 #[cfg(feature = "serde")]

@@ -3,8 +3,8 @@
 use alloc::string::String;
 
 use crate::TargetRef;
+use crate::bytes::Span;
 use crate::encode::{decode, push_encoded};
-use crate::octets::Span;
 
 /// Puts the parts together again.
 pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
@@ -21,17 +21,15 @@ pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
     }
     if let Some(authority) = target.facts().authority {
         if let Some(userinfo) = authority.userinfo() {
-            push_encoded(&mut uri, &decode(userinfo.text(text)), |octet| {
-                is_plain(octet) || octet == b':'
+            push_encoded(&mut uri, &decode(userinfo.text(text)), |byte| {
+                is_plain(byte) || byte == b':'
             });
             uri.push('@');
         }
         let host = decode(authority.host.text(text));
         if authority.is_bracketed() {
             uri.push('[');
-            push_encoded(&mut uri, &host, |octet| {
-                is_unreserved(octet) || octet == b':'
-            });
+            push_encoded(&mut uri, &host, |byte| is_unreserved(byte) || byte == b':');
             uri.push(']');
         } else {
             push_encoded(&mut uri, &host, is_plain);
@@ -63,23 +61,23 @@ pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
     }
     if let Some(fragment) = target.fragment() {
         uri.push('#');
-        push_encoded(&mut uri, fragment.as_bytes(), |octet| {
-            is_path(octet) || octet == b'?'
+        push_encoded(&mut uri, fragment.as_bytes(), |byte| {
+            is_path(byte) || byte == b'?'
         });
     }
     uri
 }
 
-const fn is_unreserved(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b'-' | b'.' | b'_' | b'~')
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// unreserved and sub-delims of RFC 3986 section 2.
-fn is_plain(octet: u8) -> bool {
-    is_unreserved(octet) || b"!$&'()*+,;=".contains(&octet)
+fn is_plain(byte: u8) -> bool {
+    is_unreserved(byte) || b"!$&'()*+,;=".contains(&byte)
 }
 
 /// What a path may hold; and brackets, which every reader of targets takes.
-fn is_path(octet: u8) -> bool {
-    is_plain(octet) || b":@/[]".contains(&octet)
+fn is_path(byte: u8) -> bool {
+    is_plain(byte) || b":@/[]".contains(&byte)
 }

@@ -178,7 +178,7 @@ pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
 
 /// Two to five digits: one could be a group of an IPv6 address.
 pub(crate) fn is_port(text: &str) -> bool {
-    (2..=5).contains(&text.len()) && text.bytes().all(|octet| octet.is_ascii_digit())
+    (2..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn is_above_range(port: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Which schemes are known.
 
-use crate::octets::{equal, equal_lowered};
+use crate::bytes::{equal, equal_lowered};
 
 /// The schemes that have a resolver, and the one to use for a text that names none of them.
 ///

@@ -1,7 +1,7 @@
 //! A text split into the parts of a URI.
 
+use crate::bytes::{Span, find, find_special, hex};
 use crate::fault::{Fault, What};
-use crate::octets::{Span, find, find_special, hex};
 use crate::schemes::{Kind, Schemes, never_falls_back};
 
 /// Where the parts are. Offsets count in the whole text.
@@ -199,11 +199,11 @@ pub(crate) const fn scheme_end(text: &[u8]) -> Option<usize> {
 
 const IS_SCHEME: [bool; 256] = {
     let mut is_scheme = [false; 256];
-    let mut octet = 0u8;
-    while octet < 0x80 {
-        is_scheme[octet as usize] =
-            octet.is_ascii_alphanumeric() || matches!(octet, b'+' | b'-' | b'.');
-        octet += 1;
+    let mut byte = 0u8;
+    while byte < 0x80 {
+        is_scheme[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+        byte += 1;
     }
     is_scheme
 };

@@ -129,10 +129,10 @@ impl Target {
         self.as_ref().endpoint()
     }
 
-    /// See [`TargetRef::endpoint_octets`].
+    /// See [`TargetRef::endpoint_bytes`].
     #[must_use]
-    pub fn endpoint_octets(&self) -> Cow<'_, [u8]> {
-        self.as_ref().endpoint_octets()
+    pub fn endpoint_bytes(&self) -> Cow<'_, [u8]> {
+        self.as_ref().endpoint_bytes()
     }
 
     /// See [`TargetRef::canonical`].

@@ -155,7 +155,7 @@ impl<'a> TargetRef<'a> {
 
     /// The [`endpoint`](Self::endpoint), exact to the octet.
     #[must_use]
-    pub fn endpoint_octets(&self) -> Cow<'a, [u8]> {
+    pub fn endpoint_bytes(&self) -> Cow<'a, [u8]> {
         decode(self.raw_endpoint())
     }
 

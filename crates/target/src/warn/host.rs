@@ -172,7 +172,7 @@ fn number(list: &mut List<'_>, host: &str) {
     let written = host;
     let host = host.trim_end_matches('.');
     let last = host.rsplit('.').next().unwrap_or_default();
-    if last.is_empty() || !last.bytes().all(|octet| octet.is_ascii_digit()) {
+    if last.is_empty() || !last.bytes().all(|byte| byte.is_ascii_digit()) {
         return;
     }
     let endpoint = list.target.endpoint();

@@ -8,10 +8,10 @@ mod socket;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::bytes::{Span, raw_index};
 use crate::error::Finding;
 use crate::explain::printable;
 use crate::facts::ViewFacts;
-use crate::octets::{Span, raw_index};
 use crate::schemes::Schemes;
 use crate::suggest::{first_sound, is_too_long};
 use crate::{ErrorKind, TargetRef, Warning};

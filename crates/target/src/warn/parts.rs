@@ -5,10 +5,10 @@ use alloc::string::{String, ToString};
 
 use super::List;
 use super::host::unusual;
+use crate::bytes::Span;
 use crate::encode::decode_text;
 use crate::facts::{ViewFacts, names_a_scheme};
 use crate::host_port::Form;
-use crate::octets::Span;
 use crate::split::scheme_end;
 use crate::{ErrorKind, TargetRef};
 

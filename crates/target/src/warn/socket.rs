@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use super::List;
 use crate::ErrorKind;
-use crate::octets::{Span, octet_at};
+use crate::bytes::{Span, byte_at};
 use crate::repair::is_in_root;
 
 pub(super) fn unix(list: &mut List<'_>) {
@@ -36,7 +36,7 @@ pub(super) fn unix(list: &mut List<'_>) {
             span.start,
             format!("`{written}` is taken for a file of that name"),
             "the scheme `unix-abstract` for an abstract name",
-            [list.with(Span::new(0, first_octet(list).end), "unix-abstract:")],
+            [list.with(Span::new(0, first_byte(list).end), "unix-abstract:")],
         );
     }
     if is_in_root(&path) {
@@ -54,7 +54,7 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
     if !list.target.path().starts_with(['@', '\0']) {
         return;
     }
-    let first = first_octet(list);
+    let first = first_byte(list);
     list.slip(
         ErrorKind::Endpoint,
         first.start,
@@ -65,10 +65,10 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
 }
 
 /// The first octet of the path, which may be escaped.
-fn first_octet(list: &List<'_>) -> Span {
+fn first_byte(list: &List<'_>) -> Span {
     let path = list.target.split().path();
-    let octets = path.of(list.target.as_str().as_bytes());
-    Span::new(path.start, path.start + octet_at(octets, 0).1)
+    let bytes = path.of(list.target.as_str().as_bytes());
+    Span::new(path.start, path.start + byte_at(bytes, 0).1)
 }
 
 pub(super) fn vsock(list: &mut List<'_>, cid: u32, port: u32) {

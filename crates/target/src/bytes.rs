@@ -28,8 +28,8 @@ impl Span {
 
     /// The octets in this range; none where it does not fit.
     #[inline]
-    pub(crate) const fn of(self, octets: &[u8]) -> &[u8] {
-        let Some((head, _)) = octets.split_at_checked(self.end) else {
+    pub(crate) const fn of(self, bytes: &[u8]) -> &[u8] {
+        let Some((head, _)) = bytes.split_at_checked(self.end) else {
             return &[];
         };
         match head.split_at_checked(self.start) {
@@ -49,8 +49,8 @@ const HIGHS: u64 = ONES << 7;
 
 /// Eight times the same octet.
 #[inline]
-const fn all(octet: u8) -> u64 {
-    ONES * octet as u64
+const fn all(byte: u8) -> u64 {
+    ONES * byte as u64
 }
 
 /// The high bit of each octet that is zero, and perhaps of some above one that is.
@@ -68,14 +68,14 @@ const fn exact_zeros(word: u64) -> u64 {
 /// The eight octets from `i` on, the first lowest. Where there are fewer, 0xFF stands for the rest:
 /// it is in no UTF-8.
 #[inline]
-const fn word_at(octets: &[u8], i: usize) -> u64 {
-    let Some((_, rest)) = octets.split_at_checked(i) else {
+const fn word_at(bytes: &[u8], i: usize) -> u64 {
+    let Some((_, rest)) = bytes.split_at_checked(i) else {
         return u64::MAX;
     };
     if let Some(chunk) = rest.first_chunk() {
         return u64::from_le_bytes(*chunk);
     }
-    if let Some(chunk) = octets.last_chunk() {
+    if let Some(chunk) = bytes.last_chunk() {
         let missing = 8 * (8 - rest.len() as u32);
         return !(!u64::from_le_bytes(*chunk)).unbounded_shr(missing);
     }
@@ -96,10 +96,10 @@ const fn first_of(found: u64) -> usize {
 
 /// The first octet at or after `from` that may be a control character, `%`, `?` or `#`.
 #[inline]
-pub(crate) const fn find_special(octets: &[u8], from: usize) -> Option<usize> {
+pub(crate) const fn find_special(bytes: &[u8], from: usize) -> Option<usize> {
     let mut i = from;
-    while i < octets.len() {
-        let word = word_at(octets, i);
+    while i < bytes.len() {
+        let word = word_at(bytes, i);
         // All up to `%`: the others that are so low are rare.
         let low = word.wrapping_sub(all(b'%' + 1)) & !word & HIGHS;
         // `?` and U+007F differ in one bit.
@@ -114,10 +114,10 @@ pub(crate) const fn find_special(octets: &[u8], from: usize) -> Option<usize> {
 
 /// The first `needle` in `octets` at or after `from`.
 #[inline]
-pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize> {
+pub(crate) const fn find(bytes: &[u8], needle: u8, from: usize) -> Option<usize> {
     let mut i = from;
-    while i < octets.len() {
-        let found = zeros(word_at(octets, i) ^ all(needle));
+    while i < bytes.len() {
+        let found = zeros(word_at(bytes, i) ^ all(needle));
         if found != 0 {
             // The lowest is exact.
             return Some(i + first_of(found));
@@ -129,16 +129,16 @@ pub(crate) const fn find(octets: &[u8], needle: u8, from: usize) -> Option<usize
 
 /// The high bit of each dot and each colon among the eight octets from `i` on, the first lowest.
 #[inline]
-pub(crate) const fn dots_and_colons(octets: &[u8], i: usize) -> u64 {
-    let word = word_at(octets, i);
+pub(crate) const fn dots_and_colons(bytes: &[u8], i: usize) -> u64 {
+    let word = word_at(bytes, i);
     exact_zeros(word ^ all(b'.')) | exact_zeros(word ^ all(b':'))
 }
 
 /// The first control character.
-pub(crate) const fn find_control(octets: &[u8]) -> Option<usize> {
+pub(crate) const fn find_control(bytes: &[u8]) -> Option<usize> {
     let mut i = 0;
-    while i < octets.len() {
-        if octets[i].is_ascii_control() {
+    while i < bytes.len() {
+        if bytes[i].is_ascii_control() {
             return Some(i);
         }
         i += 1;
@@ -180,11 +180,11 @@ pub(crate) const fn equal_lowered(scheme: &[u8], name: &[u8]) -> bool {
 }
 
 #[inline]
-pub(crate) const fn hex(octet: u8) -> Option<u8> {
-    match octet {
-        b'0'..=b'9' => Some(octet - b'0'),
-        b'a'..=b'f' => Some(octet - b'a' + 10),
-        b'A'..=b'F' => Some(octet - b'A' + 10),
+pub(crate) const fn hex(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
         _ => None,
     }
 }
@@ -193,7 +193,7 @@ pub(crate) const fn hex(octet: u8) -> Option<u8> {
 ///
 /// An escape that is none stands for itself: escapes are checked before anything else.
 #[inline]
-pub(crate) const fn octet_at(raw: &[u8], i: usize) -> (u8, usize) {
+pub(crate) const fn byte_at(raw: &[u8], i: usize) -> (u8, usize) {
     if raw[i] == b'%'
         && i + 2 < raw.len()
         && let Some(high) = hex(raw[i + 1])
@@ -207,7 +207,7 @@ pub(crate) const fn octet_at(raw: &[u8], i: usize) -> (u8, usize) {
 /// Octets without their escapes, held on the stack: for what can be of use only when short.
 #[derive(Clone, Copy)]
 pub(crate) struct Short {
-    octets: [u8; Self::CAPACITY],
+    bytes: [u8; Self::CAPACITY],
     len: usize,
 }
 
@@ -218,18 +218,18 @@ impl Short {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self {
-            octets: [0; Self::CAPACITY],
+            bytes: [0; Self::CAPACITY],
             len: 0,
         }
     }
 
     /// Adds an octet; false where there is no room.
     #[inline]
-    pub(crate) const fn push(&mut self, octet: u8) -> bool {
+    pub(crate) const fn push(&mut self, byte: u8) -> bool {
         if self.len >= Self::CAPACITY {
             return false;
         }
-        self.octets[self.len] = octet;
+        self.bytes[self.len] = byte;
         self.len += 1;
         true
     }
@@ -240,8 +240,8 @@ impl Short {
         let mut short = Self::new();
         let mut i = 0;
         while i < raw.len() {
-            let (octet, width) = octet_at(raw, i);
-            if !short.push(octet) {
+            let (byte, width) = byte_at(raw, i);
+            if !short.push(byte) {
                 return None;
             }
             i += width;
@@ -251,7 +251,7 @@ impl Short {
 
     #[inline]
     pub(crate) const fn as_slice(&self) -> &[u8] {
-        Span::new(0, self.len).of(&self.octets)
+        Span::new(0, self.len).of(&self.bytes)
     }
 }
 
@@ -261,7 +261,7 @@ pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
     let mut i = 0;
     let mut n = 0;
     while i < raw.len() && n < decoded {
-        i += octet_at(raw, i).1;
+        i += byte_at(raw, i).1;
         n += 1;
     }
     i
@@ -274,7 +274,7 @@ pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
 pub(crate) const fn escapes_are_text(raw: &[u8], offset: usize) -> Result<(), Fault> {
     let mut i = 0;
     while i < raw.len() {
-        let (first, width) = octet_at(raw, i);
+        let (first, width) = byte_at(raw, i);
         if width == 1 || first < 0x80 {
             i += width;
             continue;
@@ -289,10 +289,10 @@ pub(crate) const fn escapes_are_text(raw: &[u8], offset: usize) -> Result<(), Fa
         let mut n = 0;
         while n < count {
             let at = i + 3 * n;
-            if at >= raw.len() || octet_at(raw, at).1 != 3 {
+            if at >= raw.len() || byte_at(raw, at).1 != 3 {
                 return Err(Fault::new(What::NotText, offset + i));
             }
-            character[n] = octet_at(raw, at).0;
+            character[n] = byte_at(raw, at).0;
             n += 1;
         }
         if core::str::from_utf8(Span::new(0, count).of(&character)).is_err() {
