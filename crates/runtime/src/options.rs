@@ -1,6 +1,6 @@
 //! Socket options, as plain data.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 /// How a TCP socket is set up before it connects.
@@ -12,9 +12,9 @@ pub struct TcpOptions {
     /// `SO_KEEPALIVE` with this idle time; off by default.
     pub keepalive: Option<Duration>,
     /// The local address to bind for IPv4 destinations.
-    pub bind_ipv4: Option<IpAddr>,
+    pub bind_ipv4: Option<Ipv4Addr>,
     /// The local address to bind for IPv6 destinations.
-    pub bind_ipv6: Option<IpAddr>,
+    pub bind_ipv6: Option<Ipv6Addr>,
     /// The interface to bind (`SO_BINDTODEVICE`, Linux).
     pub interface: Option<String>,
     /// The firewall mark (`SO_MARK`, Linux).

@@ -48,8 +48,8 @@ impl Runtime for SimRuntime {
         options: &TcpOptions,
     ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
         let bind = match peer {
-            SocketAddr::V4(_) => options.bind_ipv4,
-            SocketAddr::V6(_) => options.bind_ipv6,
+            SocketAddr::V4(_) => options.bind_ipv4.map(IpAddr::V4),
+            SocketAddr::V6(_) => options.bind_ipv6.map(IpAddr::V6),
         };
         Box::pin(Connect::new(self.shared.clone(), PeerAddr::Ip(peer), bind))
     }

@@ -75,8 +75,8 @@ fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Res
         set_mark(socket, mark)?;
     }
     let local = match peer {
-        SocketAddr::V4(_) => options.bind_ipv4,
-        SocketAddr::V6(_) => options.bind_ipv6,
+        SocketAddr::V4(_) => options.bind_ipv4.map(IpAddr::V4),
+        SocketAddr::V6(_) => options.bind_ipv6.map(IpAddr::V6),
     };
     match local {
         Some(local) => bind(socket, local, peer),

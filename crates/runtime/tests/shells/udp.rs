@@ -12,6 +12,7 @@ shells! {
     tells_a_closed_port
     tells_a_closed_port_to_who_waits
     tells_truncation
+    wants_one_family
     ignores_strangers
 }
 
@@ -104,6 +105,17 @@ async fn tells_truncation(runtime: Arc<dyn Runtime>) {
         assert_eq!(received, Received { len: 4, truncated });
         assert_eq!(&buffer, b"1234");
     }
+}
+
+/// A local address of the wrong family is an error that names both addresses.
+async fn wants_one_family(runtime: Arc<dyn Runtime>) {
+    let mut options = UdpOptions::default();
+    options.bind = Some("::1".parse().unwrap());
+    let peer = SocketAddr::from(([127, 0, 0, 1], 9));
+    let error: io::Error = runtime.connect_udp(peer, &options).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let text = "cannot bind ::1 to connect to 127.0.0.1:9: they are not of the same address family";
+    assert_eq!(error.to_string(), text);
 }
 
 /// What comes from elsewhere than the peer is dropped by the kernel.
