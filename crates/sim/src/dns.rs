@@ -1,119 +1,114 @@
-//! A scripted DNS server.
+//! A scripted DNS server, and the messages that it reads and writes.
+//!
+//! [`DnsServer`] answers in the simulated network. [`Query`], [`Answer`], [`Record`] and what they
+//! are made of do no I/O, so that a server on real sockets can use them too.
 
-mod answer;
+mod code;
 mod name;
 mod query;
 mod record;
-mod serve;
+
+mod answer;
 mod zone;
 
-pub use record::Record;
-pub use zone::Behaviour;
+mod state;
+
+mod serve;
+
+pub use self::answer::Answer;
+pub use self::code::{Rcode, Type};
+pub use self::name::normalized;
+pub use self::query::{Query, Transport};
+pub use self::record::{Data, Record};
+pub use self::state::LoggedQuery;
+pub use self::zone::Behaviour;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use crate::Sim;
-use zone::Zone;
+use self::state::DnsState;
+use crate::world::Shared;
 
-/// A DNS server of the simulation: it answers from a zone that the test can change at any time,
-/// over UDP and TCP.
+/// A DNS server of the simulation. It answers from a zone over UDP and TCP; a test can change the
+/// zone at any time.
 ///
-/// A name that the zone lacks is NXDOMAIN, a type that the name lacks is an empty answer; both
-/// carry an SOA record. CNAME records are followed inside the zone. An answer that is too long for
-/// UDP (512 octets, or what the query's OPT record says) is cut: TC.
+/// The answer for a name that the zone lacks is NXDOMAIN. The answer for a type that the name
+/// lacks is empty. Both carry an SOA record. CNAME records are followed inside the zone. An answer
+/// that is too long for UDP (512 bytes, or the size in the query's OPT record) is truncated: it is
+/// empty and has TC set.
 #[derive(Clone)]
 pub struct DnsServer {
     address: SocketAddr,
-    state: Arc<Mutex<State>>,
-}
-
-/// A query that was received.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Query {
-    /// Virtual time since the simulation was made.
-    pub at: Duration,
-    /// The name, in lower case, without the last dot.
-    pub name: String,
-    /// The type, as a number: 1 is A, 28 is AAAA.
-    pub kind: u16,
-    /// Whether it came over TCP.
-    pub tcp: bool,
-    /// Whence it came.
-    pub from: SocketAddr,
-}
-
-#[derive(Default)]
-struct State {
-    zone: Zone,
-    queries: Vec<Query>,
+    state: Arc<DnsState>,
 }
 
 impl DnsServer {
-    pub(crate) fn start(sim: &Sim, address: SocketAddr) -> Self {
-        let server = Self {
-            address,
-            state: Arc::default(),
-        };
-        serve::start(sim, &server);
-        server
+    pub(crate) fn start(shared: &Arc<Shared>, address: SocketAddr) -> Self {
+        let state = Arc::<DnsState>::default();
+        serve::start(shared, address, &state);
+        Self { address, state }
     }
 
-    /// Where it listens.
+    /// Returns the address at which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Adds a record.
+    /// Adds a record to a name.
     ///
     /// # Panics
     ///
-    /// When a name in it cannot be a domain name: a label is empty or longer than 63 octets.
-    pub fn insert(&self, name: &str, ttl_secs: u32, record: Record) {
-        record.check();
-        self.lock().zone.insert(name::key(name), ttl_secs, record);
+    /// When a name in the record is no domain name (a label is empty or longer than 63 bytes, or
+    /// the name is longer than 253 bytes), or a string of a TXT record is longer than 255 bytes.
+    pub fn insert(&self, name: &str, ttl_secs: u32, data: Data) {
+        data.check();
+        let name = normalized(name);
+        self.state.with(|content| {
+            content.zone.insert(name, ttl_secs, data);
+        });
     }
 
-    /// Removes all records of a name: it then is NXDOMAIN.
+    /// Removes all records of a name: the answer is then NXDOMAIN.
     pub fn remove(&self, name: &str) {
-        self.lock().zone.remove(&name::key(name));
+        let name = normalized(name);
+        self.state.with(|content| content.zone.remove(&name));
     }
 
-    /// How the queries for a name are treated from now on, for one type or (`None`) for those
-    /// without a behaviour of their own. The default behaviour takes it back.
-    pub fn behave(&self, name: &str, kind: Option<u16>, behaviour: Behaviour) {
-        self.lock().zone.behave(name::key(name), kind, behaviour);
+    /// Sets how the server treats the queries for a name: those for one type, or with `None`
+    /// those for all types without a behaviour of their own. The default behaviour undoes this.
+    pub fn behave(&self, name: &str, record_type: Option<Type>, behaviour: Behaviour) {
+        let name = normalized(name);
+        self.state.with(|content| {
+            content.zone.behave(name, record_type, behaviour);
+        });
     }
 
-    /// How the queries are treated for which nothing else was said.
+    /// Sets how the server treats all queries that [`behave`](Self::behave) does not cover.
     pub fn behave_by_default(&self, behaviour: Behaviour) {
-        self.lock().zone.behave_by_default(behaviour);
+        self.state.with(|content| {
+            content.zone.behave_by_default(behaviour);
+        });
     }
 
-    /// How long a negative answer may be kept, by its SOA record; 60 seconds if not called.
+    /// Sets how long a negative answer may be cached, by its SOA record; the default is 60 s.
     pub fn set_negative_ttl(&self, ttl_secs: u32) {
-        self.lock().zone.negative_ttl_secs = ttl_secs;
+        self.state.with(|content| {
+            content.zone.negative_ttl_secs = ttl_secs;
+        });
     }
 
-    /// All queries so far, those that were dropped too.
-    pub fn queries(&self) -> Vec<Query> {
-        self.lock().queries.clone()
+    /// Returns all queries so far, including those that the server dropped.
+    pub fn queries(&self) -> Vec<LoggedQuery> {
+        self.state.with(|content| content.queries.clone())
     }
 
-    /// How many queries there were for a name and a type, UDP and TCP together.
-    pub fn count(&self, name: &str, kind: u16) -> usize {
-        let name = name::key(name);
-        let state = self.lock();
-        let queries = state.queries.iter();
-        queries
-            .filter(|query| query.kind == kind && query.name == name)
-            .count()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns how many queries for a name and a type arrived, over UDP and TCP together.
+    pub fn count(&self, name: &str, record_type: Type) -> usize {
+        let name = normalized(name);
+        let matches = |query: &&LoggedQuery| query.record_type == record_type && query.name == name;
+        self.state
+            .with(|content| content.queries.iter().filter(matches).count())
     }
 }
 

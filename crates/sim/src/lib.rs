@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-mod dns;
+pub mod dns;
 mod executor;
 mod net;
 mod runtime;
@@ -13,7 +13,6 @@ mod trace;
 mod world;
 
 pub use crate::backend::{Backend, Opening, Reply};
-pub use crate::dns::{Behaviour, DnsServer, Query, Record};
 pub use crate::net::{Family, Fate, Listener, Net, UdpListener};
 pub use crate::sim::Sim;
 pub use crate::stuck::{Stuck, StuckKind};

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use trunkline_runtime::{PeerAddr, Runtime};
 
+use crate::dns::DnsServer;
 use crate::executor::{self, Limits};
 use crate::runtime::SimRuntime;
 use crate::world::Shared;
-use crate::{Backend, DnsServer, Net, Stuck, Traced};
+use crate::{Backend, Net, Stuck, Traced};
 
 /// A simulation: a clock, tasks and a network of its own, all on the thread that runs it.
 ///
@@ -52,7 +53,7 @@ impl Sim {
     ///
     /// When the address is taken.
     pub fn dns_server(&self, address: SocketAddr) -> DnsServer {
-        DnsServer::start(self, address)
+        DnsServer::start(&self.shared, address)
     }
 
     /// Starts a gRPC server at `address`: a `SocketAddr` or a `UnixAddr`.

@@ -6,27 +6,28 @@ use std::time::Duration;
 
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use trunkline_runtime::{TcpOptions, UdpOptions};
-use trunkline_sim::{Behaviour, DnsServer, Query, Record, Sim};
+use trunkline_sim::Sim;
+use trunkline_sim::dns::{Behaviour, Data, DnsServer, LoggedQuery, Rcode, Transport, Type};
 
 const MS: Duration = Duration::from_millis(1);
-const A: u16 = 1;
-const TXT: u16 = 16;
-const AAAA: u16 = 28;
-const SRV: u16 = 33;
+const A: Type = Type::A;
+const TXT: Type = Type::TXT;
+const AAAA: Type = Type::AAAA;
+const SRV: Type = Type::SRV;
 
 fn server() -> SocketAddr {
     "198.51.100.53:53".parse().unwrap()
 }
 
 /// A query with id 0xBEEF for a name of labels, recursion desired.
-fn query(labels: &[&str], kind: u16) -> Vec<u8> {
+fn query(labels: &[&str], record_type: Type) -> Vec<u8> {
     let mut out = vec![0xBE, 0xEF, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in labels {
         out.push(label.len() as u8);
         out.extend_from_slice(label.as_bytes());
     }
     out.push(0);
-    out.extend_from_slice(&kind.to_be_bytes());
+    out.extend_from_slice(&record_type.0.to_be_bytes());
     out.extend_from_slice(&[0, 1]);
     out
 }
@@ -55,11 +56,17 @@ async fn ask_tcp(sim: &Sim, query: &[u8]) -> Vec<u8> {
 }
 
 /// What follows the repeated question in the answer over UDP, and the flags and counts before.
-fn check(dns: impl FnOnce(&DnsServer), labels: &[&str], kind: u16, head: [u8; 10], rest: &[u8]) {
+fn check(
+    dns: impl FnOnce(&DnsServer),
+    labels: &[&str],
+    record_type: Type,
+    head: [u8; 10],
+    rest: &[u8],
+) {
     let sim = Sim::new(1);
     let server = sim.dns_server(server());
     dns(&server);
-    let query = query(labels, kind);
+    let query = query(labels, record_type);
     let answer = sim.run(ask_udp(&sim, &query));
     assert_eq!(answer[..2], [0xBE, 0xEF]);
     assert_eq!(answer[2..12], head);
@@ -77,7 +84,7 @@ const SOA: [u8; 33] = [
 /// An address, for a name in any case; the question comes back as it was.
 #[test]
 fn answers_an_address() {
-    let record = Record::A([198, 51, 100, 7].into());
+    let record = Data::A([198, 51, 100, 7].into());
     let rest = [0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 30, 0, 4, 198, 51, 100, 7];
     let insert = |dns: &DnsServer| dns.insert("orders.test.", 30, record);
     check(insert, &["OrDeRs", "test"], A, ONE_ANSWER, &rest);
@@ -86,7 +93,7 @@ fn answers_an_address() {
 /// A service, with its target uncompressed.
 #[test]
 fn answers_a_service() {
-    let record = Record::Srv {
+    let record = Data::Srv {
         priority: 1,
         weight: 2,
         port: 50051,
@@ -107,7 +114,7 @@ fn answers_a_service() {
 /// Strings.
 #[test]
 fn answers_text() {
-    let record = Record::Txt(vec![b"one".to_vec(), b"".to_vec()]);
+    let record = Data::Txt(vec![b"one".to_vec(), b"".to_vec()]);
     let rest = b"\xC0\x0C\0\x10\0\x01\0\0\0\x1E\0\x05\x03one\0";
     let insert = |dns: &DnsServer| dns.insert("orders.test", 30, record);
     check(insert, &["orders", "test"], TXT, ONE_ANSWER, rest);
@@ -118,8 +125,8 @@ fn answers_text() {
 fn follows_an_alias() {
     let two_answers = [0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0];
     let insert = |dns: &DnsServer| {
-        dns.insert("www.test", 30, Record::Cname("a.test".to_owned()));
-        dns.insert("a.test", 30, Record::A([198, 51, 100, 7].into()));
+        dns.insert("www.test", 30, Data::Cname("a.test".to_owned()));
+        dns.insert("a.test", 30, Data::A([198, 51, 100, 7].into()));
     };
     let rest = b"\xC0\x0C\0\x05\0\x01\0\0\0\x1E\0\x08\x01a\x04test\0\
         \x01a\x04test\0\0\x01\0\x01\0\0\0\x1E\0\x04\xC6\x33\x64\x07";
@@ -132,7 +139,7 @@ fn answers_negatively() {
     let nxdomain = [0x81, 0x83, 0, 1, 0, 0, 0, 1, 0, 0];
     check(|_| {}, &["orders", "test"], A, nxdomain, &SOA);
     let no_data = [0x81, 0x80, 0, 1, 0, 0, 0, 1, 0, 0];
-    let insert = |dns: &DnsServer| dns.insert("orders.test", 30, Record::A([1, 2, 3, 4].into()));
+    let insert = |dns: &DnsServer| dns.insert("orders.test", 30, Data::A([1, 2, 3, 4].into()));
     check(insert, &["orders", "test"], AAAA, no_data, &SOA);
 }
 
@@ -141,7 +148,7 @@ fn answers_negatively() {
 fn answers_with_a_code() {
     let refused = |dns: &DnsServer| {
         let behaviour = Behaviour {
-            rcode: Some(5),
+            rcode: Some(Rcode::REFUSED),
             ..Behaviour::default()
         };
         dns.behave_by_default(behaviour);
@@ -156,7 +163,7 @@ fn truncates_and_counts() {
     let sim = Sim::new(1);
     let dns = sim.dns_server(server());
     for host in 0..40 {
-        dns.insert("many.test", 30, Record::A([198, 51, 100, host].into()));
+        dns.insert("many.test", 30, Data::A([198, 51, 100, host].into()));
     }
     let question = query(&["many", "test"], A);
     sim.run(async {
@@ -176,11 +183,11 @@ fn truncates_and_counts() {
         assert_eq!(none[3] & 0xF, 3);
     });
     assert_eq!(dns.count("MANY.test", A), 4);
-    let tcp = Query {
+    let tcp = LoggedQuery {
         at: 5 * MS,
         name: "many.test".to_owned(),
-        kind: A,
-        tcp: true,
+        record_type: A,
+        transport: Transport::Tcp,
         from: "192.0.2.1:32769".parse().unwrap(),
     };
     assert_eq!(dns.queries()[1], tcp);
@@ -191,7 +198,7 @@ fn truncates_and_counts() {
 fn delays_and_drops() {
     let sim = Sim::new(1);
     let dns = sim.dns_server(server());
-    dns.insert("orders.test", 30, Record::A([1, 2, 3, 4].into()));
+    dns.insert("orders.test", 30, Data::A([1, 2, 3, 4].into()));
     let late = Behaviour {
         delay: 500 * MS,
         ..Behaviour::default()

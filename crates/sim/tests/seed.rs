@@ -6,7 +6,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use trunkline_runtime::{TcpOptions, UdpOptions};
-use trunkline_sim::{Behaviour, Record, Sim, Traced};
+use trunkline_sim::dns::{Behaviour, Data};
+use trunkline_sim::{Sim, Traced};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -18,7 +19,7 @@ fn run(seed: u64) -> Vec<Traced> {
     let sim = Sim::new(seed);
     let dns: SocketAddr = "198.51.100.53:53".parse().unwrap();
     let server = sim.dns_server(dns);
-    server.insert("orders.test", 30, Record::A([198, 51, 100, 7].into()));
+    server.insert("orders.test", 30, Data::A([198, 51, 100, 7].into()));
     server.behave_by_default(Behaviour {
         delay: 3 * MS,
         ..Behaviour::default()

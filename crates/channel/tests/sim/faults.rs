@@ -9,7 +9,8 @@ use trunkline_channel::Channel;
 use trunkline_endpoint::Endpoint;
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::{AddressFamilies, DnsOptions, ManualResolver, Resolution};
-use trunkline_sim::{Fate, Record, Reply, Sim};
+use trunkline_sim::dns::{Data, DnsServer};
+use trunkline_sim::{Fate, Reply, Sim};
 use trunkline_status::Code;
 
 use crate::raw::{self, Happens, go_away, settings};
@@ -29,17 +30,17 @@ fn named(sim: &Sim) -> Channel {
         .expect("a channel")
 }
 
-fn dns_server(sim: &Sim) -> trunkline_sim::DnsServer {
+fn dns_server(sim: &Sim) -> DnsServer {
     let mut server = address(53);
     server.set_port(53);
     sim.dns_server(server)
 }
 
-fn insert(server: &trunkline_sim::DnsServer, host: u8) {
+fn insert(server: &DnsServer, host: u8) {
     let IpAddr::V4(ip) = address(host).ip() else {
         panic!("an IPv4 address")
     };
-    server.insert("greeter.test", 5, Record::A(ip));
+    server.insert("greeter.test", 5, Data::A(ip));
 }
 
 /// How many of so many calls, one after the other, each host answered. All must succeed.

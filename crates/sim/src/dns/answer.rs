@@ -1,95 +1,98 @@
-//! Answers on the wire.
+//! Answers on the wire (RFC 1035 section 4.1, RFC 6891 section 6.1).
 
-use super::name;
-use super::query::Parsed;
-use super::zone::{Owned, Zone};
+use super::code::{Rcode, Type};
+use super::query::{Query, Transport};
+use super::record::Record;
 
-/// What every client takes over UDP (RFC 1035 section 2.3.4).
-const PLAIN_UDP: u16 = 512;
-/// What this server says that it takes (RFC 6891 section 6.2.5).
-const OUR_UDP: u16 = 1232;
+/// The size of a UDP message that every client accepts, in bytes (RFC 1035 section 2.3.4).
+const MIN_UDP: u16 = 512;
+/// The UDP payload size that the server's own OPT record offers, in bytes (RFC 6891 section 6.2.5).
+const SERVER_UDP: u16 = 1232;
 
-const NXDOMAIN: u8 = 3;
-const SOA: u16 = 6;
-
+// Header bits (RFC 1035 section 4.1.1).
+const RESPONSE: u16 = 0x8000;
 const TRUNCATED: u16 = 0x0200;
+const RECURSION_DESIRED: u16 = 0x0100;
+const RECURSION_AVAILABLE: u16 = 0x0080;
+const RCODE: u16 = 0x000F;
 
-/// The answer to a query, from the zone; what the behaviour says is done already, but for its
-/// code and its truncation.
-pub(super) fn answer(zone: &Zone, query: &Parsed, tcp: bool) -> Vec<u8> {
-    let behaviour = zone.behaviour(&query.name, query.kind);
-    if let Some(rcode) = behaviour.rcode {
-        return message(query, u16::from(rcode & 0xF), &[], None);
-    }
-    if behaviour.truncate && !tcp {
-        return message(query, TRUNCATED, &[], None);
-    }
-    let (found, exists) = zone.find(&query.name, query.kind);
-    let rcode = match exists {
-        true => 0,
-        false => NXDOMAIN,
-    };
-    let positive = found
-        .iter()
-        .any(|(_, _, record)| record.kind() == query.kind);
-    let negative_ttl = (!positive).then_some(zone.negative_ttl_secs);
-    let whole = message(query, u16::from(rcode), &found, negative_ttl);
-    let limit = usize::from(query.udp_size.unwrap_or(PLAIN_UDP).max(PLAIN_UDP));
-    match tcp || whole.len() <= limit {
-        true => whole,
-        false => message(query, TRUNCATED, &[], None),
-    }
+/// The content of an answer, without what it repeats from the query.
+///
+/// Encoding checks nothing: a label of more than 63 bytes and a string of more than 255 bytes are
+/// cut, everything else is written as given. The answer has an OPT record when the query has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The response code.
+    pub rcode: Rcode,
+    /// The answer section.
+    pub answers: Vec<Record>,
+    /// The authority section.
+    pub authority: Vec<Record>,
+    /// The additional section, without the OPT record.
+    pub additional: Vec<Record>,
 }
 
-fn message(query: &Parsed, flags: u16, answers: &[Owned], negative_ttl: Option<u32>) -> Vec<u8> {
-    // An answer, recursion available.
-    let mut flags = flags | 0x8080;
-    if query.recursion_desired {
-        flags |= 0x0100;
-    }
-    let counts = [
-        1,
-        answers.len() as u16,
-        u16::from(negative_ttl.is_some()),
-        u16::from(query.udp_size.is_some()),
-    ];
-    let mut out = Vec::new();
-    out.extend_from_slice(&query.id.to_be_bytes());
-    out.extend_from_slice(&flags.to_be_bytes());
-    for count in counts {
-        out.extend_from_slice(&count.to_be_bytes());
-    }
-    out.extend_from_slice(&query.question);
-    for (owner, ttl, record) in answers {
-        match *owner == query.name {
-            // Points to the question.
-            true => out.extend_from_slice(&[0xC0, 12]),
-            false => name::write(owner, &mut out),
+impl Answer {
+    /// Returns the message for `query`: the whole answer if it fits, else an empty message with
+    /// TC set.
+    ///
+    /// Over TCP every answer fits. Over UDP the limit is the size that the query's OPT record
+    /// offers, and at least 512 bytes.
+    #[must_use]
+    pub fn encode(&self, query: &Query) -> Vec<u8> {
+        let whole = self.encode_whole(query);
+        let limit = usize::from(query.edns_size.unwrap_or(MIN_UDP).max(MIN_UDP));
+        if query.transport == Transport::Udp && whole.len() > limit {
+            self.encode_truncated(query)
+        } else {
+            whole
         }
-        let mut data = Vec::new();
-        record.write_data(&mut data);
-        write_rest(record.kind(), *ttl, &data, &mut out);
     }
-    if let Some(ttl) = negative_ttl {
-        // Of the root, which is above every name: no names, four times zero, the minimum TTL
-        // (RFC 2308 section 5).
-        out.push(0);
-        let mut data = vec![0; 2 + 4 * 4];
-        data.extend_from_slice(&ttl.to_be_bytes());
-        write_rest(SOA, ttl, &data, &mut out);
+
+    /// Returns the message with all its records, whatever size the client accepts.
+    #[must_use]
+    pub fn encode_whole(&self, query: &Query) -> Vec<u8> {
+        let sections = [&self.answers[..], &self.authority, &self.additional];
+        self.message(query, 0, sections)
     }
-    if query.udp_size.is_some() {
-        let [high, low] = OUR_UDP.to_be_bytes();
-        out.extend_from_slice(&[0, 0, 41, high, low, 0, 0, 0, 0, 0, 0]);
+
+    /// Returns the message without its records and with TC set, so that the client asks over TCP.
+    #[must_use]
+    pub fn encode_truncated(&self, query: &Query) -> Vec<u8> {
+        self.message(query, TRUNCATED, [&[], &[], &[]])
     }
-    out
+
+    fn message(&self, query: &Query, flags: u16, sections: [&[Record]; 3]) -> Vec<u8> {
+        let has_edns = query.edns_size.is_some();
+        let mut flags = flags | RESPONSE | RECURSION_AVAILABLE | (self.rcode.0 & RCODE);
+        if query.is_recursion_desired() {
+            flags |= RECURSION_DESIRED;
+        }
+        let mut out = query.id().to_vec();
+        out.extend(flags.to_be_bytes());
+        out.extend(1_u16.to_be_bytes());
+        for (section, has_opt) in sections.iter().zip([false, false, has_edns]) {
+            out.extend((section.len() as u16 + u16::from(has_opt)).to_be_bytes());
+        }
+        // Repeated byte by byte: the client may compare the case of the letters.
+        out.extend_from_slice(query.question());
+        for record in sections.into_iter().flatten() {
+            record.write(&mut out);
+        }
+        if has_edns {
+            write_opt((self.rcode.0 >> 4) as u8, &mut out);
+        }
+        out
+    }
 }
 
-/// Writes a record after its owner: type, class IN, TTL, data.
-fn write_rest(kind: u16, ttl: u32, data: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(&kind.to_be_bytes());
-    out.extend_from_slice(&[0, 1]);
-    out.extend_from_slice(&ttl.to_be_bytes());
-    out.extend_from_slice(&(data.len() as u16).to_be_bytes());
-    out.extend_from_slice(data);
+/// Writes an OPT record with the upper bits of the response code (RFC 6891 section 6.1.3).
+fn write_opt(upper_rcode: u8, out: &mut Vec<u8>) {
+    // The owner is the root; the class is the payload size; the TTL holds the upper bits, the
+    // version and the flags; there are no options.
+    out.push(0);
+    out.extend(Type::OPT.0.to_be_bytes());
+    out.extend(SERVER_UDP.to_be_bytes());
+    out.extend([upper_rcode, 0, 0, 0]);
+    out.extend(0_u16.to_be_bytes());
 }

@@ -1,4 +1,4 @@
-//! The server's tasks.
+//! The tasks of a simulated server.
 
 use std::future::poll_fn;
 use std::io;
@@ -9,59 +9,66 @@ use std::time::Duration;
 
 use trunkline_runtime::{PeerAddr, Runtime, Stream};
 
-use super::answer::answer;
-use super::query::Parsed;
-use super::{DnsServer, Query};
-use crate::{Listener, Net, Sim, UdpListener};
+use super::name;
+use super::query::{Query, Transport};
+use super::state::{DnsState, LoggedQuery};
+use crate::executor;
+use crate::net::{Listener, Net, UdpListener};
+use crate::runtime::SimRuntime;
+use crate::world::Shared;
 
-/// What the tasks share.
+/// What the tasks of one server share.
 #[derive(Clone)]
-struct Server {
-    dns: DnsServer,
+struct DnsTasks {
+    address: SocketAddr,
+    state: Arc<DnsState>,
     net: Net,
     runtime: Arc<dyn Runtime>,
 }
 
-pub(super) fn start(sim: &Sim, dns: &DnsServer) {
-    let address = dns.address;
-    let server = Server {
-        dns: dns.clone(),
-        net: sim.net(),
-        runtime: sim.runtime(),
+/// Binds both ports and starts their tasks. Panics when a port is taken.
+pub(super) fn start(shared: &Arc<Shared>, address: SocketAddr, state: &Arc<DnsState>) {
+    let tasks = DnsTasks {
+        address,
+        state: state.clone(),
+        net: Net::new(shared.clone()),
+        runtime: Arc::new(SimRuntime::new(shared.clone())),
     };
-    let bound = sim.net().bind_udp(address);
+    let bound = tasks.net.bind_udp(address);
     let udp = bound.unwrap_or_else(|error| panic!("cannot start a DNS server: {error}"));
-    let bound = sim.net().listen(address);
+    let bound = tasks.net.listen(address);
     let tcp = bound.unwrap_or_else(|error| panic!("cannot start a DNS server: {error}"));
-    sim.spawn(&format!("DNS over UDP {address}"), server.clone().udp(udp));
-    sim.spawn(&format!("DNS over TCP {address}"), server.tcp(tcp));
+    let name = format!("DNS over UDP {address}");
+    executor::spawn(shared, name, Box::pin(tasks.clone().udp(udp)));
+    let name = format!("DNS over TCP {address}");
+    executor::spawn(shared, name, Box::pin(tasks.tcp(tcp)));
 }
 
-impl Server {
+impl DnsTasks {
     async fn udp(self, mut socket: UdpListener) {
-        // Ends when the host is killed.
+        // An error means that the host was killed.
         while let Ok((datagram, from)) = socket.recv_from().await {
-            let Some((delay, answer)) = self.handle(&datagram, from, false) else {
+            let Some((delay, answer)) = self.handle(&datagram, Transport::Udp, from) else {
                 continue;
             };
             if delay.is_zero() {
                 socket.send_to(&answer, from);
                 continue;
             }
-            let server = self.clone();
+            let tasks = self.clone();
             self.runtime.spawn(Box::pin(async move {
-                server.wait(delay).await;
-                server.net.inject(server.dns.address, from, &answer);
+                tasks.wait(delay).await;
+                tasks.net.inject(tasks.address, from, &answer);
             }));
         }
     }
 
     async fn tcp(self, mut listener: Listener) {
         while let Ok((stream, PeerAddr::Ip(from))) = listener.accept().await {
-            let server = self.clone();
+            let tasks = self.clone();
             self.runtime.spawn(Box::pin(async move {
-                // The client's end of the connection is also the end of the matter.
-                let _ = server.connection(stream, from).await;
+                // An error means that the client closed the connection.
+                let _ = tasks.connection(stream, from).await;
             }));
         }
     }
@@ -72,7 +79,7 @@ impl Server {
             read_exact(&mut *stream, &mut len).await?;
             let mut query = vec![0; usize::from(u16::from_be_bytes(len))];
             read_exact(&mut *stream, &mut query).await?;
-            let Some((delay, answer)) = self.handle(&query, from, true) else {
+            let Some((delay, answer)) = self.handle(&query, Transport::Tcp, from) else {
                 continue;
             };
             self.wait(delay).await;
@@ -82,23 +89,29 @@ impl Server {
         }
     }
 
-    /// Notes a query; returns its answer, and how long that takes.
-    fn handle(&self, octets: &[u8], from: SocketAddr, tcp: bool) -> Option<(Duration, Vec<u8>)> {
-        let query = Parsed::from_wire(octets)?;
+    /// Logs a query; returns its answer and the delay before it. Returns `None` if there is no
+    /// answer.
+    fn handle(
+        &self,
+        message: &[u8],
+        transport: Transport,
+        from: SocketAddr,
+    ) -> Option<(Duration, Vec<u8>)> {
+        let query = Query::parse(message, transport, from)?;
+        let name = name::normalized(&query.name);
         let at = self.net.elapsed();
-        let mut state = self.dns.lock();
-        state.queries.push(Query {
-            at,
-            name: query.name.clone(),
-            kind: query.kind,
-            tcp,
-            from,
-        });
-        let behaviour = state.zone.behaviour(&query.name, query.kind);
-        if behaviour.drop {
-            return None;
-        }
-        Some((behaviour.delay, answer(&state.zone, &query, tcp)))
+        self.state.with(|content| {
+            content.queries.push(LoggedQuery {
+                at,
+                name: name.clone(),
+                record_type: query.record_type,
+                transport,
+                from,
+            });
+            let behaviour = content.zone.behaviour(&name, query.record_type);
+            let answer = (behaviour.delay, content.zone.answer(&query));
+            (!behaviour.drop).then_some(answer)
+        })
     }
 
     async fn wait(&self, delay: Duration) {
@@ -118,10 +131,10 @@ async fn read_exact(stream: &mut dyn Stream, mut buffer: &mut [u8]) -> io::Resul
     Ok(())
 }
 
-async fn write_all(stream: &mut dyn Stream, mut octets: &[u8]) -> io::Result<()> {
-    while !octets.is_empty() {
-        let len = poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, octets)).await?;
-        octets = &octets[len..];
+async fn write_all(stream: &mut dyn Stream, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let len = poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes)).await?;
+        bytes = &bytes[len..];
     }
     Ok(())
 }

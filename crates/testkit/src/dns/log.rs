@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::query::Query;
+use trunkline_sim::dns::Query;
 
 /// The queries in the order of their arrival, and a way to wait for more.
 #[derive(Debug, Default)]

@@ -5,30 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::query::{Query, Transport};
-use super::record::{Data, Record};
-use super::wire::{encode_opt, encode_record};
-
-/// A response code, by its number; above 15 it takes EDNS to carry it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Rcode(pub u16);
-
-impl Rcode {
-    /// Fine.
-    pub const NOERROR: Self = Self(0);
-    /// The server did not understand the query.
-    pub const FORMERR: Self = Self(1);
-    /// The server failed.
-    pub const SERVFAIL: Self = Self(2);
-    /// There is no such name.
-    pub const NXDOMAIN: Self = Self(3);
-    /// The server cannot do this.
-    pub const NOTIMP: Self = Self(4);
-    /// The server does not want to.
-    pub const REFUSED: Self = Self(5);
-    /// The server does not know this version of EDNS.
-    pub const BADVERS: Self = Self(16);
-}
+use trunkline_sim::dns::{Answer, Data, Query, Rcode, Record, Transport};
 
 /// What the server does about a query. All fields may be set to any nonsense.
 #[derive(Clone, Debug, Default)]
@@ -184,50 +161,44 @@ impl Reply {
         self
     }
 
-    /// The messages to send.
+    /// Returns the messages to send.
     pub(super) fn encode(&self, query: &Query) -> Vec<Vec<u8>> {
         match &self.form {
             Form::Silence => Vec::new(),
             Form::Raw(forge) => forge(query),
             Form::Message => {
-                let udp = query.transport == Transport::Udp;
-                if udp && self.truncate {
-                    return vec![self.message(query, true)];
-                }
-                let whole = self.message(query, false);
-                let limit = usize::from(query.edns_size.unwrap_or(512).max(512));
-                match udp && !self.oversize && whole.len() > limit {
-                    true => vec![self.message(query, true)],
-                    false => vec![whole],
-                }
+                let answer = self.answer(query);
+                let message = if query.transport == Transport::Tcp {
+                    answer.encode_whole(query)
+                } else if self.truncate {
+                    answer.encode_truncated(query)
+                } else if self.oversize {
+                    answer.encode_whole(query)
+                } else {
+                    answer.encode(query)
+                };
+                vec![message]
             }
         }
     }
 
-    /// The message; with `truncated` it has TC set and no records.
-    fn message(&self, query: &Query, truncated: bool) -> Vec<u8> {
-        let sections = match truncated {
-            true => [&[][..], &[], &[]],
-            false => [&self.answers[..], &self.authority, &self.additional],
+    /// Returns the answer with every owner written out. Compression would make a message smaller
+    /// than the sum of its records, which tests of size limits count on.
+    fn answer(&self, query: &Query) -> Answer {
+        let written_out = |records: &[Record]| {
+            let records = records.iter().cloned();
+            let owned = records.map(|record| match record.name {
+                Some(_) => record,
+                None => record.owned_by(&query.name),
+            });
+            owned.collect()
         };
-        let edns = query.edns_size.is_some();
-        let recursion_desired = query.message[2] & 0x01;
-        let mut out = query.id().to_vec();
-        // QR, TC, RD as it was; RA, the lower bits of the response code.
-        out.push(0x80 | u8::from(truncated) << 1 | recursion_desired);
-        out.push(0x80 | (self.rcode.0 & 0x0f) as u8);
-        out.extend(1_u16.to_be_bytes());
-        for (section, extra) in sections.iter().zip([false, false, edns]) {
-            out.extend((section.len() as u16 + u16::from(extra)).to_be_bytes());
+        Answer {
+            rcode: self.rcode,
+            answers: written_out(&self.answers),
+            authority: written_out(&self.authority),
+            additional: written_out(&self.additional),
         }
-        out.extend_from_slice(query.question());
-        for record in sections.into_iter().flatten() {
-            encode_record(&mut out, record, &query.name);
-        }
-        if edns {
-            encode_opt(&mut out, (self.rcode.0 >> 4) as u8);
-        }
-        out
     }
 }
 

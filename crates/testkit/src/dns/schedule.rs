@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::record::Type;
+use trunkline_sim::dns::{Type, normalized};
 
 /// Sends what it has been given, when its time has come.
 #[derive(Debug)]
@@ -53,13 +53,13 @@ impl Schedule {
 
     /// Sends when [`release`](Self::release) is called for this name and type.
     pub(super) fn hold(&self, name: &str, record_type: Type, send: Job) {
-        let name = name.to_ascii_lowercase();
+        let name = normalized(name);
         self.shared.lock().held.push((name, record_type, send));
     }
 
     /// Sends what is held for this name and type; says how many replies that were.
     pub(super) fn release(&self, name: &str, record_type: Type) -> usize {
-        let name = name.trim_end_matches('.').to_ascii_lowercase();
+        let name = normalized(name);
         let mut state = self.shared.lock();
         let (released, held) = std::mem::take(&mut state.held)
             .into_iter()

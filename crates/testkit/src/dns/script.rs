@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 
-use super::query::{Query, Transport};
-use super::record::Type;
+use trunkline_sim::dns::{Query, Transport, Type, normalized};
+
 use super::reply::Reply;
 
 /// What a server knows: replies by name and type. No sockets and no clock, so that a simulated
@@ -39,7 +39,7 @@ impl Script {
         transport: Option<Transport>,
         replies: impl IntoIterator<Item = Reply>,
     ) {
-        let key = (normal(name), record_type, transport);
+        let key = (normalized(name), record_type, transport);
         self.replies.insert(key, replies.into_iter().collect());
     }
 
@@ -50,7 +50,7 @@ impl Script {
 
     /// Forgets all replies for `name`.
     pub fn remove(&mut self, name: &str) {
-        let name = normal(name);
+        let name = normalized(name);
         self.replies.retain(|(owner, ..), _| *owner != name);
     }
 
@@ -73,7 +73,7 @@ impl Script {
     /// The reply to `query`. A name that is known for another type has no data; one that is not
     /// known does not exist.
     fn reply(&mut self, query: &Query) -> Reply {
-        let name = normal(&query.name);
+        let name = normalized(&query.name);
         for transport in [Some(query.transport), None] {
             let key = (name.clone(), query.record_type, transport);
             if let Some(replies) = self.replies.get_mut(&key) {
@@ -89,8 +89,4 @@ impl Script {
         }
         self.default.clone().unwrap_or_else(Reply::nxdomain)
     }
-}
-
-fn normal(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
 }

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use trunkline_sim::dns::{Query, Transport, Type, normalized};
+
 use super::log::Log;
-use super::query::{Query, Transport};
-use super::record::Type;
 use super::reply::Reply;
 use super::schedule::{Job, Schedule};
 use super::script::{Response, Script};
@@ -278,7 +278,7 @@ impl Shared {
 }
 
 fn same_question(query: &Query, name: &str, record_type: Type) -> bool {
-    query.record_type == record_type && query.name.eq_ignore_ascii_case(name.trim_end_matches('.'))
+    query.record_type == record_type && normalized(&query.name) == normalized(name)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
