@@ -216,7 +216,7 @@ impl Call {
                 None
             }
             Pick::Drop(status) => return Look::Failed(status.restricted_to_control_plane()),
-            _ => None,
+            Pick::Queue => None,
         };
         let Some(slot) = slot else {
             return Look::Wait(outgoing);

@@ -17,7 +17,7 @@ pub use crate::child::Child;
 pub use crate::control::{Action, Actions, Control, Published, SubchannelId};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
-pub use crate::picker::{Pick, PickRequest, Picker};
+pub use crate::picker::{AttemptOutcome, AttemptTracker, Pick, PickRequest, Picker};
 pub use crate::policy::{OldList, Policy, PolicyFactory, PolicyOptions, Update};
 pub use crate::registry::PolicyRegistry;
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use trunkline_endpoint::Address;
-use trunkline_lb::{ConnectivityState, Pick, PickRequest, Picker};
+use trunkline_lb::{AttemptTracker, ConnectivityState, Pick, PickRequest, Picker};
 use trunkline_resolver::ResolveError;
 use trunkline_service_config::ServiceConfig;
 use trunkline_status::Status;
@@ -88,6 +88,10 @@ impl Picker for WaitPicker {
     fn pick(&self, _: &PickRequest<'_>) -> Pick {
         Pick::Queue
     }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        None
+    }
 }
 
 /// Ends all calls.
@@ -97,5 +101,9 @@ struct DropPicker(Status);
 impl Picker for DropPicker {
     fn pick(&self, _: &PickRequest<'_>) -> Pick {
         Pick::Drop(self.0.clone())
+    }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        None
     }
 }

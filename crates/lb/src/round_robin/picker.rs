@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use trunkline_backoff::Rng;
 
-use crate::{Pick, PickRequest, Picker, SubchannelId};
+use crate::{AttemptTracker, Pick, PickRequest, Picker, SubchannelId};
 
 /// Takes subchannels in turn: one atomic addition a pick.
 #[derive(Debug)]
@@ -29,5 +29,10 @@ impl Picker for RoundRobinPicker {
             Some(at) => Pick::Subchannel(self.ready[at]),
             None => Pick::Queue,
         }
+    }
+
+    /// Returns `None`: the children are pick_firsts, which track nothing.
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        None
     }
 }
