@@ -39,6 +39,11 @@ impl<P> Child<P> {
         self.subchannels.contains(&id)
     }
 
+    /// The subchannels that the child made and did not remove, sorted.
+    pub fn subchannels(&self) -> impl Iterator<Item = SubchannelId> {
+        self.subchannels.iter().copied()
+    }
+
     /// Hands an event to the policy, and returns what the policy published instead of letting it
     /// through; everything else that it asks for goes to the channel.
     pub fn handle<R>(
@@ -52,7 +57,10 @@ impl<P> Child<P> {
             match action {
                 Action::Create { id, .. } => drop(self.subchannels.insert(*id)),
                 Action::Remove(id) => drop(self.subchannels.remove(id)),
-                Action::Connect(_) | Action::RequestReresolution => {}
+                Action::Connect(_)
+                | Action::RequestReresolution
+                | Action::Watch { .. }
+                | Action::Unwatch(_) => {}
             }
         }
         answer

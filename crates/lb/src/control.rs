@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use trunkline_endpoint::Address;
 
-use crate::{ConnectivityState, Picker};
+use crate::{ConnectivityState, Picker, Watch, WatchId};
 
 /// Names a subchannel of one channel.
 ///
@@ -34,7 +34,6 @@ impl fmt::Debug for SubchannelId {
 
 /// One thing that a policy wants done.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Action {
     /// Make a subchannel, idle, for this address.
     Create {
@@ -49,6 +48,20 @@ pub enum Action {
     Remove(SubchannelId),
     /// Ask the resolver for a new list.
     RequestReresolution,
+    /// Start a server-streaming call over the connection of a ready subchannel, and hand its
+    /// events to [`Policy::handle_watch`](crate::Policy::handle_watch). If the subchannel is not
+    /// ready, the watch ends at once.
+    Watch {
+        /// The id of the watch.
+        watch: WatchId,
+        /// The subchannel.
+        id: SubchannelId,
+        /// The call.
+        call: Watch,
+    },
+    /// End a watch. The policy gets no further event of it. An id that is not running (its last
+    /// event is on its way, say) is ignored.
+    Unwatch(WatchId),
 }
 
 /// What a policy wants to be seen as from now on.
@@ -71,6 +84,8 @@ pub struct Actions {
     generations: Vec<u32>,
     /// Indices whose subchannel is gone, last freed last.
     free: Vec<u32>,
+    /// How many watches were started.
+    watches: u64,
 }
 
 impl Actions {
@@ -147,6 +162,22 @@ impl Control<'_> {
         if !std::mem::replace(&mut self.actions.wants_reresolution, true) {
             self.actions.queue.push(Action::RequestReresolution);
         }
+    }
+
+    /// Starts `call` over the connection of the subchannel `id`, which is ready. Its events come to
+    /// [`Policy::handle_watch`](crate::Policy::handle_watch).
+    ///
+    /// See [`Watch`] for when it ends.
+    pub fn watch(&mut self, id: SubchannelId, call: Watch) -> WatchId {
+        let watch = WatchId(self.actions.watches);
+        self.actions.watches += 1;
+        self.actions.queue.push(Action::Watch { watch, id, call });
+        watch
+    }
+
+    /// Ends a watch; no further event of it comes. Does nothing if it has ended.
+    pub fn unwatch(&mut self, watch: WatchId) {
+        self.actions.queue.push(Action::Unwatch(watch));
     }
 
     /// Says how the policy wants to be seen from now on.

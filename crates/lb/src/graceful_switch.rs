@@ -11,7 +11,7 @@ use trunkline_status::Status;
 use crate::errors::resolver_error;
 use crate::{
     Child, ConnectivityState, Control, OldList, Pick, Policy, PolicyOptions, PolicyRegistry,
-    Published, SubchannelId, SubchannelState, Update,
+    Published, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 
 /// Runs the policy that the service config names, and changes to another when the name changes.
@@ -146,6 +146,21 @@ impl GracefulSwitch {
         }
     }
 
+    /// Returns the policy that made the subchannel and did not remove it.
+    fn owner(&self, id: SubchannelId) -> Option<Which> {
+        let owns = |policy: &Option<Named>| {
+            let policy = policy.as_ref();
+            policy.is_some_and(|policy| policy.child.owns(id))
+        };
+        if owns(&self.current) {
+            Some(Which::Current)
+        } else if owns(&self.pending) {
+            Some(Which::Pending)
+        } else {
+            None
+        }
+    }
+
     /// The policy that the service config wants.
     fn latest(&self) -> Which {
         match self.pending {
@@ -235,17 +250,26 @@ impl Policy for GracefulSwitch {
         state: SubchannelState,
         control: &mut Control<'_>,
     ) {
-        let owns = |policy: &Option<Named>| {
-            let policy = policy.as_ref();
-            policy.is_some_and(|policy| policy.child.owns(id))
-        };
-        let which = match (owns(&self.current), owns(&self.pending)) {
-            (true, _) => Which::Current,
-            (false, true) => Which::Pending,
-            (false, false) => return,
+        let Some(which) = self.owner(id) else {
+            return;
         };
         self.handle(which, control, |policy, control| {
             policy.handle_subchannel(id, state, control);
+        });
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        let Some(which) = self.owner(id) else {
+            return;
+        };
+        self.handle(which, control, |policy, control| {
+            policy.handle_watch(watch, id, event, control);
         });
     }
 

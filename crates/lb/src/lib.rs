@@ -12,6 +12,7 @@ mod registry;
 mod round_robin;
 mod sharding;
 mod state;
+mod watch;
 
 pub use crate::child::Child;
 pub use crate::control::{Action, Actions, Control, Published, SubchannelId};
@@ -23,3 +24,4 @@ pub use crate::registry::PolicyRegistry;
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding};
 pub use crate::state::{ConnectivityState, SubchannelState};
+pub use crate::watch::{Watch, WatchEvent, WatchId};

@@ -9,7 +9,7 @@ use trunkline_endpoint::{AttemptDelay, Attributes, Endpoint};
 use trunkline_service_config::{ConfigError, PolicyConfig};
 use trunkline_status::Status;
 
-use crate::{Control, SubchannelId, SubchannelState};
+use crate::{Control, SubchannelId, SubchannelState, WatchEvent, WatchId};
 
 /// A load-balancing policy: told of endpoints and of what becomes of its subchannels, it says
 /// which subchannels there are, which connect, and how calls choose among them.
@@ -38,6 +38,21 @@ pub trait Policy: Debug + Send {
         control: &mut Control<'_>,
     );
 
+    /// Handles an event of a watch that the policy started over the subchannel `id`
+    /// ([`Control::watch`]).
+    ///
+    /// A policy with children hands it to the child that owns the subchannel. Events of a watch come
+    /// in order. Whether the end of a watch comes before or after the change of state of its
+    /// subchannel is not defined. No event comes after the policy has ended the watch or removed
+    /// the subchannel.
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    );
+
     /// Hears that the time named by [`poll_timeout`](Self::poll_timeout) has come. An earlier call
     /// changes nothing.
     fn handle_timeout(&mut self, control: &mut Control<'_>);
@@ -53,7 +68,7 @@ pub trait Policy: Debug + Send {
     /// It is called again if what the policy asks for here brings it news at once: a subchannel
     /// that it lets connect is connecting then. So it must come to rest, and ask for nothing when
     /// there is nothing new.
-    fn settle(&mut self, _control: &mut Control<'_>) {}
+    fn settle(&mut self, control: &mut Control<'_>);
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called.
     fn poll_timeout(&self) -> Option<Instant>;
@@ -63,7 +78,7 @@ pub trait Policy: Debug + Send {
 
     /// Forgets the waits of this policy that the application wants to cut short. Back-off itself
     /// belongs to the subchannels. [`settle`](Self::settle) follows, as after each event.
-    fn reset_backoff(&mut self) {}
+    fn reset_backoff(&mut self);
 }
 
 /// What a resolver found.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use harness::*;
 use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, EndpointSharding, OldList, Pick, Policy,
-    RoundRobin, SubchannelId, SubchannelState, Update,
+    RoundRobin, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
@@ -56,6 +56,8 @@ impl Policy for Mirror {
         control.publish(state, Arc::new(pick));
     }
 
+    fn handle_watch(&mut self, _: WatchId, _: SubchannelId, _: WatchEvent, _: &mut Control<'_>) {}
+
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         if self.deadline.is_some_and(|due| due <= control.now()) {
             self.deadline = None;
@@ -70,6 +72,8 @@ impl Policy for Mirror {
     fn exit_idle(&mut self, control: &mut Control<'_>) {
         control.connect(self.id.expect("it was updated"));
     }
+
+    fn settle(&mut self, _: &mut Control<'_>) {}
 
     fn reset_backoff(&mut self) {
         self.deadline = None;
@@ -98,6 +102,16 @@ impl Policy for Parent {
         control: &mut Control<'_>,
     ) {
         self.0.handle_subchannel(id, state, control);
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        self.0.handle_watch(watch, id, event, control);
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {

@@ -10,7 +10,7 @@ use harness::*;
 use serde_json::json;
 use trunkline_lb::{
     Control, GracefulSwitch, OldList, Pick, Policy, PolicyFactory, PolicyOptions, PolicyRegistry,
-    SubchannelId, SubchannelState, Update,
+    SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::{ConfigError, PolicyChoice, PolicyConfig, ServiceConfig};
 use trunkline_status::Status;
@@ -282,6 +282,8 @@ impl Policy for Recorder {
 
     fn handle_subchannel(&mut self, _: SubchannelId, _: SubchannelState, _: &mut Control<'_>) {}
 
+    fn handle_watch(&mut self, _: WatchId, _: SubchannelId, _: WatchEvent, _: &mut Control<'_>) {}
+
     fn handle_timeout(&mut self, _: &mut Control<'_>) {}
 
     fn poll_timeout(&self) -> Option<Instant> {
@@ -289,6 +291,10 @@ impl Policy for Recorder {
     }
 
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
+
+    fn settle(&mut self, _: &mut Control<'_>) {}
+
+    fn reset_backoff(&mut self) {}
 }
 
 /// A policy from outside of this crate gets the configuration that it parsed itself, and its

@@ -18,7 +18,7 @@ use self::slots::{Link, Slots};
 use crate::errors::{resolver_error, zero_addresses};
 use crate::{
     ConnectivityState, Control, OldList, Pick, Policy, PolicyOptions, SubchannelId,
-    SubchannelState, Update,
+    SubchannelState, Update, WatchEvent, WatchId,
 };
 
 pub use self::config::{PickFirstConfig, PickFirstFactory};
@@ -261,6 +261,9 @@ impl Policy for PickFirst {
         }
     }
 
+    /// Does nothing: it starts no watch.
+    fn handle_watch(&mut self, _: WatchId, _: SubchannelId, _: WatchEvent, _: &mut Control<'_>) {}
+
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         if self.poll_timeout().is_some_and(|due| due <= control.now()) {
             self.advance(control);
@@ -279,4 +282,10 @@ impl Policy for PickFirst {
             self.start_pass(control);
         }
     }
+
+    /// Does nothing: it publishes as it handles each event.
+    fn settle(&mut self, _: &mut Control<'_>) {}
+
+    /// Does nothing: its only wait is the attempt delay, and back-off belongs to the subchannels.
+    fn reset_backoff(&mut self) {}
 }

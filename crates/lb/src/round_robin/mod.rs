@@ -13,7 +13,7 @@ use trunkline_status::Status;
 use self::picker::RoundRobinPicker;
 use crate::{
     ConnectivityState, Control, EndpointSharding, OldList, Pick, PickFirst, PickFirstConfig,
-    Picker, Policy, PolicyOptions, SubchannelId, SubchannelState, Update,
+    Picker, Policy, PolicyOptions, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 
 pub use self::config::{RoundRobinConfig, RoundRobinFactory};
@@ -87,6 +87,16 @@ impl Policy for RoundRobin {
         control: &mut Control<'_>,
     ) {
         self.endpoints.handle_subchannel(id, state, control);
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        self.endpoints.handle_watch(watch, id, event, control);
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {

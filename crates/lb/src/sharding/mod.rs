@@ -16,7 +16,7 @@ use self::owners::Owners;
 use crate::errors::{resolver_error, zero_addresses};
 use crate::{
     ConnectivityState, Control, OldList, Pick, Picker, Policy, Published, SubchannelId,
-    SubchannelState, Update,
+    SubchannelState, Update, WatchEvent, WatchId,
 };
 
 pub use self::child::EndpointChild;
@@ -175,6 +175,21 @@ impl<P: Policy> EndpointSharding<P> {
         if let Some(slot) = self.owners.slot(id) {
             self.handle(slot, control, |policy, control| {
                 policy.handle_subchannel(id, state, control);
+            });
+        }
+    }
+
+    /// Hands the event of a watch to the child that made the subchannel.
+    pub fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        if let Some(slot) = self.owners.slot(id) {
+            self.handle(slot, control, |policy, control| {
+                policy.handle_watch(watch, id, event, control);
             });
         }
     }

@@ -29,7 +29,11 @@ impl Owners {
                     self.by_index[id.index()] = Some((id, slot));
                 }
                 Action::Remove(id) if self.slot(id).is_some() => self.by_index[id.index()] = None,
-                Action::Remove(_) | Action::Connect(_) | Action::RequestReresolution => {}
+                Action::Remove(_)
+                | Action::Connect(_)
+                | Action::RequestReresolution
+                | Action::Watch { .. }
+                | Action::Unwatch(_) => {}
             }
         }
     }
