@@ -1,4 +1,4 @@
-//! The schemes whose targets are addresses already.
+//! The schemes whose targets are addresses.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::{
     StaticResolver,
 };
 
-/// A scheme whose targets are addresses already: one endpoint for each, and no I/O.
+/// A scheme whose targets are addresses: one endpoint for each address, and no I/O.
 ///
 /// | scheme | a target | its endpoints |
 /// |---|---|---|
-/// | `passthrough` | `passthrough:///db:5000` | one, whose host is looked up when it is dialled |
+/// | `passthrough` | `passthrough:///db:5000` | one; a connection attempt looks up its host |
 /// | | `passthrough:///[::1]:5000` | one, an IP address |
 /// | | `passthrough:///unix:/run/db` | one, a Unix socket |
 /// | `unix` | `unix:run/db`, `unix:///run/db` | one |
 /// | `unix-abstract` | `unix-abstract:db` | one |
-/// | `ipv4` | `ipv4:192.0.2.1:5000,192.0.2.2` | one an address, in this order |
+/// | `ipv4` | `ipv4:192.0.2.1:5000,192.0.2.2` | one for each address, in this order |
 /// | `ipv6` | `ipv6:[2001:db8::1]:5000` | the same |
 ///
 /// Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md).
-/// `passthrough` is grpc-go's: no port is made up, and a target without one is refused here, because
-/// it cannot be dialled.
+/// `passthrough` is grpc-go's, where a target must have a port. A target without one is an error
+/// here, because it cannot be connected to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressScheme {
-    /// `passthrough`: what a connector can make an address of.
+    /// `passthrough`: a host and port, or a Unix socket, passed to the connector as it is.
     Passthrough,
     /// `unix`: a socket in the file system.
     Unix,
@@ -42,7 +42,7 @@ pub enum AddressScheme {
 }
 
 impl AddressScheme {
-    /// All of them.
+    /// All schemes.
     pub const ALL: [Self; 5] = [
         Self::Passthrough,
         Self::Unix,
@@ -51,7 +51,7 @@ impl AddressScheme {
         Self::Ipv6,
     ];
 
-    /// The places that the target names; never none.
+    /// Returns the addresses in the target; at least one.
     fn locations(self, target: &Target) -> Result<Vec<Location>, ResolveError> {
         let locations: Vec<Location> = match (self, target.view()) {
             (Self::Passthrough, TargetView::Passthrough { address, host_port }) => {
@@ -100,13 +100,15 @@ impl ResolverFactory for AddressScheme {
     }
 }
 
-/// A target that its scheme's resolver cannot read: it was parsed with other schemes.
+/// Returns the error for a target of another kind than the scheme's: it was parsed with another set
+/// of schemes.
 pub(crate) fn wrong_scheme(scheme: &str, target: &Target) -> ResolveError {
     let text = format!("the resolver of the scheme `{scheme}` cannot use the target `{target}`");
     ResolveError::new(ResolveErrorKind::InvalidName, text)
 }
 
-/// Reads what grpc-go's dialler reads: `host:port`, or a target of the scheme `unix`.
+/// Reads the address of a `passthrough` target as grpc-go's dialler does: `host:port`, or a target of
+/// the scheme `unix` or `unix-abstract`.
 fn passthrough(address: &str, host_port: Option<&HostPort>) -> Result<Location, ResolveError> {
     let inner = ["unix:", "unix-abstract:"]
         .iter()
@@ -136,7 +138,7 @@ fn passthrough(address: &str, host_port: Option<&HostPort>) -> Result<Location, 
     Err(ResolveError::new(ResolveErrorKind::InvalidName, text))
 }
 
-/// A literal at once, anything else when it is dialled.
+/// Returns an IP address for a literal, else a name, which the connection attempt looks up.
 fn named(host_port: &HostPort) -> Location {
     match host_port.socket_addr() {
         Some(address) => address.into(),

@@ -1,4 +1,4 @@
-//! Resolvers that know their answer beforehand.
+//! Resolvers whose answer is fixed when they are made.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -8,14 +8,14 @@ use trunkline_target::Target;
 
 use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions};
 
-/// A resolver that gives one resolution and never another.
+/// A resolver that returns one resolution and never another.
 #[derive(Debug)]
 pub struct StaticResolver {
     resolution: Option<Resolution>,
 }
 
 impl StaticResolver {
-    /// A resolver that gives this.
+    /// Returns a resolver with this resolution.
     #[must_use]
     pub fn new(resolution: Resolution) -> Self {
         Self {
@@ -25,13 +25,13 @@ impl StaticResolver {
 }
 
 impl Resolver for StaticResolver {
-    /// Ready once; then pending for ever, because nothing can change.
+    /// Ready once, then pending for ever.
     fn poll_resolution(&mut self, _cx: &mut Context<'_>) -> Poll<Resolution> {
         self.resolution.take().map_or(Poll::Pending, Poll::Ready)
     }
 }
 
-/// A scheme whose every target has the same resolution.
+/// A scheme all of whose targets have the same resolution.
 ///
 /// # Examples
 ///
@@ -50,7 +50,8 @@ pub struct StaticFactory {
 }
 
 impl StaticFactory {
-    /// Targets of this scheme resolve to this.
+    /// Returns a factory whose targets have this resolution. Upper and lower case of the scheme are
+    /// the same.
     #[must_use]
     pub fn new(scheme: &str, resolution: Resolution) -> Self {
         Self {
@@ -59,7 +60,7 @@ impl StaticFactory {
         }
     }
 
-    /// Targets of this scheme resolve to these endpoints.
+    /// Returns a factory whose targets have these endpoints.
     pub fn from_endpoints(scheme: &str, endpoints: impl IntoIterator<Item = Endpoint>) -> Self {
         let endpoints: Arc<[Endpoint]> = endpoints.into_iter().collect();
         Self::new(scheme, Resolution::new(endpoints))

@@ -1,4 +1,4 @@
-//! A resolver that is told what to say.
+//! A resolver whose resolutions come from the program.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, MutexGuard};
@@ -9,13 +9,13 @@ use trunkline_target::Target;
 
 use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions, Verdict};
 
-/// A scheme whose targets resolve to what its owner says, when they say it.
+/// A scheme whose targets have the resolutions that the program passes to [`update`](Self::update).
 ///
-/// It is the factory and the handle at once; clones are the same. Each resolution reaches every
-/// resolver that stands, in order; one that is built later begins with the last, because a channel
-/// that leaves idleness builds anew.
+/// The value is both the factory and the handle; all clones share one state. Every active resolver
+/// returns each resolution, in order. A resolver that is built later starts with the last one, so a
+/// channel that was idle gets the current list when it comes back.
 ///
-/// For tests, and for programs that learn of their backends by other ways than names.
+/// For tests, and for programs that find their backends by other means than names.
 ///
 /// # Examples
 ///
@@ -26,7 +26,7 @@ use crate::{Resolution, ResolveError, Resolver, ResolverFactory, ResolverOptions
 ///
 /// let backends = ManualResolver::new("fleet");
 /// let registry = ResolverRegistry::empty().with(backends.clone());
-/// // .. a channel to `fleet:///any` is built with the registry; then, at any time:
+/// // .. build a channel to `fleet:///any` with the registry; then, at any time:
 /// let backend = SocketAddr::from(([192, 0, 2, 1], 50051));
 /// backends.update(Resolution::new([Endpoint::new([backend])]));
 /// ```
@@ -36,16 +36,22 @@ pub struct ManualResolver {
     state: Arc<Lock<ManualState>>,
 }
 
+/// The state that all clones share.
 #[derive(Debug, Default)]
 struct ManualState {
+    /// The last resolution passed to `update`.
     last: Option<Resolution>,
-    /// The resolvers that stand, by number.
+    /// The active resolvers, by number.
     sessions: BTreeMap<u64, SessionQueue>,
+    /// How many resolvers were built; also the number of the next one.
     built: u64,
+    /// How often `resolve_now` was called on a resolver.
     requests: u64,
+    /// The last verdict of a channel.
     verdict: Option<Verdict>,
 }
 
+/// The resolutions that one resolver has not returned yet.
 #[derive(Debug, Default)]
 struct SessionQueue {
     resolutions: VecDeque<Resolution>,
@@ -53,7 +59,8 @@ struct SessionQueue {
 }
 
 impl ManualResolver {
-    /// Targets of this scheme stay without a resolution until [`update`](Self::update).
+    /// Returns a factory for this scheme. Its targets have no resolution until the first
+    /// [`update`](Self::update).
     #[must_use]
     pub fn new(scheme: &str) -> Self {
         Self {
@@ -62,7 +69,7 @@ impl ManualResolver {
         }
     }
 
-    /// Targets of this scheme begin with this resolution.
+    /// Returns a factory for this scheme whose targets start with this resolution.
     #[must_use]
     pub fn with_initial(scheme: &str, resolution: Resolution) -> Self {
         let manual = Self::new(scheme);
@@ -70,7 +77,8 @@ impl ManualResolver {
         manual
     }
 
-    /// Gives this resolution (endpoints, or an error) to every resolver, from now on.
+    /// Passes this resolution (endpoints, or an error) to every active resolver, and to those that
+    /// are built later.
     pub fn update(&self, resolution: Resolution) {
         let mut state = self.lock();
         state.last = Some(resolution.clone());
@@ -86,25 +94,25 @@ impl ManualResolver {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// How many resolvers stand: channels of this scheme that are not idle.
+    /// How many resolvers are active: one for each channel of this scheme that is not idle.
     #[must_use]
     pub fn active(&self) -> usize {
         self.lock().sessions.len()
     }
 
-    /// How many resolvers were built so far.
+    /// How many resolvers have been built.
     #[must_use]
     pub fn built(&self) -> u64 {
         self.lock().built
     }
 
-    /// How often a channel asked for a new resolution so far.
+    /// How often a channel has requested a new resolution.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.lock().requests
     }
 
-    /// What a channel said last of a resolution.
+    /// The last verdict of a channel on a resolution; `None` before the first.
     #[must_use]
     pub fn last_verdict(&self) -> Option<Verdict> {
         self.lock().verdict
@@ -141,7 +149,7 @@ impl ResolverFactory for ManualResolver {
     }
 }
 
-/// One resolver that stands.
+/// One active resolver.
 #[derive(Debug)]
 struct ManualSession {
     manual: ManualResolver,

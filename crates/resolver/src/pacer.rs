@@ -6,20 +6,20 @@ use trunkline_backoff::{Backoff, BackoffPolicy, Rng};
 
 use crate::Verdict;
 
-/// How often a name may be, and must be, resolved.
+/// How often a name is resolved: intervals, refreshing by TTL, back-off.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Pacing {
-    /// The least time from a success to the next resolution; 30 s by default. A refresh keeps 100 ms
-    /// in any case: with a TTL of 0 it would never end.
+    /// The minimum time from a success to the next resolution; 30 s by default. Between refreshes it
+    /// is at least 100 ms, because a TTL of 0 would otherwise make an endless loop.
     pub min_interval: Duration,
-    /// How much longer than due a refresh may wait, as a share; 0.1 by default, negative counts as
-    /// 0. It only lengthens: a refresh comes at most `max(TTL, min_interval) x (1 + jitter)` after
-    /// the answer.
+    /// The random part that is added to the wait for a refresh, as a share of that wait; 0.1 by
+    /// default, a negative value counts as 0. It only lengthens the wait: a refresh starts at most
+    /// `max(TTL, min_interval) x (1 + jitter)` after the answer.
     pub jitter: f64,
-    /// Whether to resolve again by itself when the TTL has run out; on by default.
+    /// Whether to resolve again when the TTL has expired, without a request; on by default.
     pub refresh: bool,
-    /// The delays after a failure or a rejection.
+    /// The delays after a failure, and after a resolution that the channel rejected.
     pub backoff: BackoffPolicy,
 }
 
@@ -34,30 +34,30 @@ impl Default for Pacing {
     }
 }
 
-/// The least time between refreshes, whatever the options say.
+/// The minimum time between refreshes, also where [`Pacing::min_interval`] is shorter.
 const LEAST_REFRESH: Duration = Duration::from_millis(100);
 
-/// Says when a name is to be resolved, without resolving anything.
+/// Decides when a name is resolved, without resolving anything.
 ///
-/// Ask [`poll_start`](Self::poll_start) whether to start a resolution; after it said so, tell its
-/// outcome with one of [`handle_success`](Self::handle_success),
+/// Call [`poll_start`](Self::poll_start) to learn whether to start a resolution. If it returns true,
+/// report the result with one of [`handle_success`](Self::handle_success),
 /// [`handle_partial`](Self::handle_partial) and [`handle_failure`](Self::handle_failure). Otherwise
-/// wait until [`poll_timeout`](Self::poll_timeout), and ask again after each event. `now` never
+/// wait until [`poll_timeout`](Self::poll_timeout), and call it again after each event. `now` never
 /// goes backwards.
 ///
 /// - The first resolution is due at once.
-/// - After a success the next is due when the TTL has run out, but not before the minimum
-///   interval, with jitter; or after the minimum interval if [`resolve_now`](Self::resolve_now)
-///   asked for one. Any number of requests counts as one; one that comes while a resolution runs
-///   is remembered, because the answer may be older than the request.
-/// - After a failure or a rejection the next is due by back-off, and by nothing else: a request
-///   does not shorten it.
-/// - After a partial answer the next is due after the minimum interval, which grows as a back-off
-///   does while answers stay partial; when the TTL runs out earlier, then.
+/// - After a success the next one is due when the TTL has expired, but not before the minimum
+///   interval, with jitter. A call of [`resolve_now`](Self::resolve_now) makes it due after the
+///   minimum interval. Any number of requests counts as one. A request during a resolution is
+///   remembered, because the answer may be older than the request.
+/// - After a failure or a rejection the next one is due when the back-off ends. A request does not
+///   shorten the back-off.
+/// - After a partial answer the next one is due after the minimum interval, or when the TTL expires,
+///   whichever is first. While answers stay partial, that interval grows like a back-off.
 ///
 /// # Examples
 ///
-/// The whole of a resolver that asks a directory of its own now and then:
+/// A complete resolver that polls a directory service:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -104,43 +104,44 @@ const LEAST_REFRESH: Duration = Duration::from_millis(100);
 /// # }
 /// ```
 ///
-/// Source: the pacing of
-/// [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md); refreshing by
-/// TTL is ours.
+/// Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md).
+/// Refreshing by TTL is our addition.
 #[derive(Clone, Debug)]
 pub struct Pacer {
     pacing: Pacing,
     rng: Rng,
-    /// Delays after failures and rejections.
+    /// The delays after failures and rejections.
     backoff: Backoff,
-    /// Delays after partial answers.
+    /// The delays after partial answers.
     completion: Backoff,
     /// When the first resolution is due.
     created: Instant,
+    /// Whether a resolution has been started and has not ended.
     running: bool,
-    /// Somebody asked for a resolution since the last one was started.
+    /// Whether `resolve_now` was called since the last start.
     requested: bool,
-    /// The last resolution failed.
+    /// Whether the last resolution failed.
     failed: bool,
-    /// The last verdict on what the running or last resolution brought.
+    /// Whether the last verdict on the current or last resolution was a rejection.
     rejected: bool,
-    /// When the last success came.
+    /// When the last resolution succeeded.
     succeeded: Option<Instant>,
-    /// When the answer of the last success is to be refreshed.
+    /// When the answer of the last success is due for a refresh.
     refresh: Option<Instant>,
-    /// When to try again after a failure or a rejection; nothing else counts while it is set.
+    /// When to retry after a failure or a rejection; overrides requests and refreshes while set.
     retry: Option<Instant>,
 }
 
 impl Pacer {
-    /// A pacer whose first resolution is due `now`.
+    /// Returns a pacer whose first resolution is due `now`. `seed` makes its jitter.
     #[must_use]
     pub fn new(pacing: Pacing, seed: u64, now: Instant) -> Self {
         let mut rng = Rng::from_seed(seed);
         let mut completion = pacing.backoff;
         completion.initial = pacing.min_interval;
         completion.max = completion.max.max(pacing.min_interval);
-        // Jitter that shortens has no place under a minimum interval; `lengthened` adds ours.
+        // The jitter of a back-off also shortens, which would break the minimum interval. `lengthened`
+        // adds one that only lengthens.
         completion.jitter = 0.0;
         Self {
             backoff: Backoff::new(pacing.backoff, rng.next_seed()),
@@ -158,7 +159,7 @@ impl Pacer {
         }
     }
 
-    /// Whether to start a resolution, which then counts as running.
+    /// Returns true when a resolution is due; it then counts as running.
     #[must_use = "a resolution that is due counts as started"]
     pub fn poll_start(&mut self, now: Instant) -> bool {
         if self.poll_timeout().is_none_or(|due| due > now) {
@@ -172,8 +173,8 @@ impl Pacer {
         true
     }
 
-    /// When the next resolution is due; `None` while one runs, and where only a request will bring
-    /// the next.
+    /// When the next resolution is due; `None` while one runs, and while only a request can make one
+    /// due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.running {
@@ -187,19 +188,19 @@ impl Pacer {
             .or_else(|| requested.into_iter().chain(self.refresh).min())
     }
 
-    /// Whether a resolution runs.
+    /// Whether a resolution is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running
     }
 
-    /// Somebody believes that the answer is out of date.
+    /// Requests a resolution, because the last answer may be out of date.
     pub fn resolve_now(&mut self) {
         self.requested = true;
     }
 
-    /// The resolution ended well. `ttl` is the shortest time that the answer may be kept, from
-    /// `now` on; `None` if it knows no such time (a literal, a file).
+    /// Handles a resolution that found everything. `ttl` is for how long the answer is valid from
+    /// `now` on; `None` for an answer that does not expire (a literal, a file).
     pub fn handle_success(&mut self, ttl: Option<Duration>, now: Instant) {
         self.completion.reset();
         let ttl = ttl.filter(|_| self.pacing.refresh);
@@ -207,7 +208,8 @@ impl Pacer {
         self.end(refresh, now);
     }
 
-    /// The resolution brought something, and it is known that something is missing.
+    /// Handles a resolution that found a part of the answer, while another part could not be looked
+    /// up. `ttl` is for how long the found part is valid from `now` on.
     pub fn handle_partial(&mut self, ttl: Option<Duration>, now: Instant) {
         let completion = self.completion.next_delay();
         let refresh = match ttl.filter(|_| self.pacing.refresh) {
@@ -217,15 +219,16 @@ impl Pacer {
         self.end(Some(refresh), now);
     }
 
-    /// The resolution failed.
+    /// Handles a resolution that failed.
     pub fn handle_failure(&mut self, now: Instant) {
         self.running = false;
         self.failed = true;
         self.back_off(now);
     }
 
-    /// The channel used or refused the last answer. May come while the resolution still runs (an
-    /// early part of it was delivered) or after its end. What it says of an error says nothing new.
+    /// Handles the channel's verdict on the last answer. Call it after the resolution has ended, or
+    /// while it runs if an early part of the answer was delivered. A verdict on a failed resolution
+    /// is ignored: the back-off has started already.
     pub fn handle_verdict(&mut self, verdict: Verdict, now: Instant) {
         if self.failed {
             return;
@@ -241,23 +244,27 @@ impl Pacer {
         }
     }
 
+    /// Ends the running resolution; the next refresh is due after `refresh`, and never if it is
+    /// `None`.
     fn end(&mut self, refresh: Option<Duration>, now: Instant) {
         self.running = false;
         self.succeeded = Some(now);
         self.refresh = refresh
             .map(|refresh| self.lengthened(refresh.max(LEAST_REFRESH)))
             .and_then(|refresh| now.checked_add(refresh));
-        // An early part of the answer was rejected; a verdict on the whole may follow.
+        // An early part of the answer was rejected. The verdict on the whole answer follows, and
+        // replaces this back-off if it accepts.
         if self.rejected {
             self.back_off(now);
         }
     }
 
+    /// Sets the retry to the end of the next back-off delay.
     fn back_off(&mut self, now: Instant) {
         self.retry = Some(now + self.backoff.next_delay());
     }
 
-    /// `delay`, or a little more.
+    /// Returns `delay` with the random part of the jitter added.
     fn lengthened(&mut self, delay: Duration) -> Duration {
         let jitter = self.pacing.jitter.max(0.0) * self.rng.fraction();
         Duration::try_from_secs_f64(delay.as_secs_f64() * (1.0 + jitter)).unwrap_or(delay)

@@ -1,13 +1,14 @@
-//! Which factory serves which scheme.
+//! The factories by scheme.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{AddressScheme, ResolverFactory};
 
-/// The factories that a channel may use, one a scheme.
+/// The resolver factories that a channel may use, one for each scheme.
 ///
-/// A value, not a global: two channels of a process may differ. Cheap enough to clone for each.
+/// It is a value and not a global, so two channels of one process may have different ones. A clone
+/// copies a small map and shares the factories.
 ///
 /// # Examples
 ///
@@ -32,8 +33,8 @@ impl ResolverRegistry {
         Self::default()
     }
 
-    /// Every factory of this crate: `passthrough`, `unix`, `unix-abstract`, `ipv4`, `ipv6`, and
-    /// with the feature `dns` also `dns` and `srv`, at their defaults.
+    /// Returns a registry with every factory of this crate: `passthrough`, `unix`, `unix-abstract`, `ipv4`, `ipv6`, and
+    /// with the feature `dns` also `dns` and `srv` with default options.
     #[must_use]
     pub fn standard() -> Self {
         let registry = AddressScheme::ALL
@@ -44,7 +45,7 @@ impl ResolverRegistry {
         registry
     }
 
-    /// With `dns` and `srv` set up by these options, in place of those that are there.
+    /// Adds the factories of `dns` and `srv` with these options, in place of earlier ones.
     #[cfg(feature = "dns")]
     #[must_use]
     pub fn with_dns(self, options: crate::DnsOptions) -> Self {
@@ -52,26 +53,26 @@ impl ResolverRegistry {
         self.with(crate::DnsFactory::new(options)).with(srv)
     }
 
-    /// With this factory, in place of one of the same scheme.
+    /// Adds this factory, in place of an earlier one of the same scheme.
     #[must_use]
     pub fn with(mut self, factory: impl ResolverFactory + 'static) -> Self {
         self.register(Arc::new(factory));
         self
     }
 
-    /// Adds this factory, in place of one of the same scheme.
+    /// Adds this factory, in place of an earlier one of the same scheme.
     pub fn register(&mut self, factory: Arc<dyn ResolverFactory>) {
         let scheme = factory.scheme().to_ascii_lowercase();
         self.factories.insert(scheme, factory);
     }
 
-    /// The factory of a scheme; letter case does not matter.
+    /// The factory of a scheme. Upper and lower case are the same.
     #[must_use]
     pub fn get(&self, scheme: &str) -> Option<&Arc<dyn ResolverFactory>> {
         self.factories.get(&scheme.to_ascii_lowercase())
     }
 
-    /// The schemes in lower case, sorted: what a target may begin with.
+    /// The schemes of all factories in lower case, sorted.
     pub fn schemes(&self) -> impl Iterator<Item = &str> {
         self.factories.keys().map(String::as_str)
     }

@@ -8,15 +8,15 @@ use trunkline_endpoint::Location;
 use trunkline_resolver::{AddressScheme, ResolveErrorKind, ResolverFactory, ResolverRegistry};
 use trunkline_target::Target;
 
-/// Resolves with the standard registry; each endpoint has one address.
+/// Resolves with the standard registry, and returns the address of each endpoint.
 fn resolve(target: &str) -> Result<Vec<Location>, String> {
-    let target = Target::parse(target).expect("a target");
+    let target = Target::parse(target).expect("valid target");
     let registry = ResolverRegistry::standard();
     let factory = registry.get(target.scheme()).expect("a standard scheme");
     factory.check(&target).map_err(|error| error.to_string())?;
     let mut resolver = factory
         .build(&target, &World::new().options())
-        .expect("what was checked can be built");
+        .expect("checked target");
     let std::task::Poll::Ready(resolution) = poll(&mut resolver) else {
         panic!("{target} needs no lookup")
     };
@@ -35,13 +35,13 @@ fn resolve(target: &str) -> Result<Vec<Location>, String> {
 }
 
 fn check(target: &str, expected: &[&str]) {
-    let locations = resolve(target).expect("it resolves");
+    let locations = resolve(target).expect("usable target");
     let printed: Vec<String> = locations.iter().map(ToString::to_string).collect();
     assert_eq!(printed, expected, "{target}");
 }
 
-/// passthrough: one address, the endpoint of the target; an IP literal is one at once, a host is
-/// looked up by who dials it; a Unix socket can be meant too.
+/// `passthrough` has one address. An IP literal is an IP address, a host name stays a name for the
+/// connector to look up, and a Unix socket is also allowed.
 #[test]
 fn passthrough() {
     check("passthrough:///db.test:5000", &["db.test:5000"]);
@@ -60,7 +60,8 @@ fn passthrough() {
     );
 }
 
-/// passthrough: no port is made up; what cannot be dialled is an error when the channel is built.
+/// `passthrough` has no default port, and an address that cannot be connected to is an error when the
+/// channel is built.
 #[test]
 fn passthrough_that_cannot_be_dialled() {
     for address in ["db.test", "two words/and more"] {
@@ -70,7 +71,7 @@ fn passthrough_that_cannot_be_dialled() {
     }
 }
 
-/// unix: the path as written, relative or absolute.
+/// `unix` keeps the path as written, relative or absolute.
 #[test]
 fn unix() {
     check("unix:run/db", &["unix:run/db"]);
@@ -79,14 +80,14 @@ fn unix() {
     check("unix:///run/a%20b", &["unix:/run/a b"]);
 }
 
-/// unix-abstract: the name, without NUL before it.
+/// `unix-abstract` keeps the name, without the leading NUL.
 #[test]
 fn unix_abstract() {
     check("unix-abstract:db", &["unix-abstract:db"]);
     check("unix-abstract:a%00b", &["unix-abstract:a\\x00b"]);
 }
 
-/// ipv4, ipv6: one endpoint an address, in the order written; port 443 unless written.
+/// `ipv4` and `ipv6` have one endpoint for each address, in the order written, with default port 443.
 #[test]
 fn address_lists() {
     check(
@@ -99,7 +100,7 @@ fn address_lists() {
     );
 }
 
-/// dns: an IP literal is one endpoint at once, without a packet.
+/// An IP literal under the scheme `dns` is one endpoint, and sends no query.
 #[cfg(feature = "dns")]
 #[test]
 fn dns_literals() {
@@ -107,16 +108,16 @@ fn dns_literals() {
     check("dns:///[2001:db8::1]:5000", &["[2001:db8::1]:5000"]);
     check("dns:///2001:db8::1", &["[2001:db8::1]:443"]);
     check("dns:///[fe80::1%252]:5000", &["[fe80::1%2]:5000"]);
-    // The server is not looked at: nothing is asked.
+    // The server in the target is not used, because there is nothing to look up.
     check("dns://nowhere.test/192.0.2.1", &["192.0.2.1:443"]);
 }
 
-/// A name that could never be asked for is an error when the channel is built.
+/// A name that can never be looked up is an error when the channel is built.
 #[cfg(feature = "dns")]
 #[test]
 fn names_are_checked_at_once() {
     fn check(target: &str, part: &str) {
-        let target = Target::parse(target).expect("a target");
+        let target = Target::parse(target).expect("valid target");
         let registry = ResolverRegistry::standard();
         let factory = registry.get(target.scheme()).expect("a standard scheme");
         let error = factory.check(&target).expect_err("cannot be used");
@@ -130,7 +131,7 @@ fn names_are_checked_at_once() {
     check("srv://ns.test:0/_grpc._tcp.a.test", "ns.test:0");
 }
 
-/// A factory that is given another scheme's target says so.
+/// A factory returns an error for a target of another scheme.
 #[test]
 fn wrong_scheme() {
     let target = Target::parse("ipv4:192.0.2.1").unwrap();
@@ -140,7 +141,8 @@ fn wrong_scheme() {
     assert!(error.to_string().contains("ipv4:192.0.2.1"), "{error}");
 }
 
-/// srv: the authority is what certificates name: the domain without service and protocol.
+/// The authority under the scheme `srv` is the domain without service and protocol, which is the name
+/// in certificates.
 #[cfg(feature = "dns")]
 #[test]
 fn srv_authority() {
@@ -151,7 +153,7 @@ fn srv_authority() {
     assert_eq!(authority.as_deref(), Some("orders.prod.test"));
 }
 
-/// `printed` is what the other tests compare with.
+/// `printed`, by which the other tests compare, returns the addresses of each endpoint.
 #[test]
 fn endpoints_print_as_addresses() {
     let target = Target::parse("ipv4:192.0.2.2:5000,192.0.2.1").unwrap();

@@ -1,4 +1,7 @@
-//! The scheme `dns` in virtual time: grpc-client.md 3, grfcs.md 1.3, quirks q4 to q6 and q22.
+//! The scheme `dns` in virtual time: endpoints from A and AAAA records, service config from TXT records.
+//!
+//! Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md),
+//! [gRFC A2](https://github.com/grpc/proposal/blob/master/A2-service-configs-in-dns.md).
 
 #![cfg(feature = "dns")]
 
@@ -29,15 +32,15 @@ fn options() -> DnsOptions {
 }
 
 fn build(world: &World, target: &str, options: DnsOptions) -> Box<dyn Resolver> {
-    let target = Target::parse(target).expect("a target");
+    let target = Target::parse(target).expect("valid target");
     let factory = DnsFactory::new(options);
-    factory.check(&target).expect("it can be used");
+    factory.check(&target).expect("usable target");
     factory
         .build(&target, &world.options())
-        .expect("it was checked")
+        .expect("checked target")
 }
 
-/// A world with `db.test` in it.
+/// Returns a world whose server knows `db.test`.
 fn world(v4: &[u8], v6: &[u16], ttl_secs: u32) -> World {
     let world = World::new();
     set_a(&world, v4, ttl_secs);
@@ -73,9 +76,9 @@ fn set_aaaa(world: &World, last: &[u16], ttl_secs: u32) {
     );
 }
 
-/// The next resolution, which is accepted.
+/// Waits for the next resolution and accepts it.
 fn accept(world: &World, resolver: &mut Box<dyn Resolver>) -> Resolution {
-    let resolution = world.next(resolver).expect("it resolves within an hour");
+    let resolution = world.next(resolver).expect("a resolution within an hour");
     resolver.handle_verdict(Verdict::Accepted);
     resolution
 }
@@ -91,7 +94,7 @@ fn error(resolution: &Resolution) -> &ResolveError {
     resolution.endpoints.as_ref().expect_err("no endpoints")
 }
 
-/// A and AAAA are asked once each, at the same time; each address is an endpoint, best first by RFC
+/// One A and one AAAA query are sent at the same time. Each address is an endpoint, best first by RFC
 /// 6724.
 #[test]
 fn both_families() {
@@ -114,7 +117,7 @@ fn both_families() {
     assert_eq!(report.server, Some(SERVER.parse().unwrap()));
 }
 
-/// Nothing is asked before the resolver is polled, and the port is 443 unless written.
+/// The resolver sends nothing before it is polled. The default port is 443.
 #[test]
 fn default_port() {
     let world = world(&[1], &[], 300);
@@ -123,7 +126,7 @@ fn default_port() {
     assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.1:443"]]);
 }
 
-/// The families to be used are an option.
+/// An option chooses the address families.
 #[test]
 fn families() {
     fn check(families: AddressFamilies, v4: &[u8], v6: &[u16], expected: &[&str]) {
@@ -157,8 +160,8 @@ fn families() {
     check(AddressFamilies::PreferIpv6, &[1], &[], &["192.0.2.1:1"]);
 }
 
-/// A name that does not exist, or has no address, is an authoritative error that names the name and
-/// the server (q4, q5); it is asked for again by back-off, and heals.
+/// A name that does not exist, or has no address, is an authoritative error with the name and the
+/// server in its text. The resolver retries after a back-off, and finds addresses that exist by then.
 #[test]
 fn no_such_name() {
     let world = World::new();
@@ -190,7 +193,7 @@ fn no_such_name() {
     assert!((world.elapsed() - 2.6).abs() < 0.1, "{}", world.elapsed());
 }
 
-/// A server that fails is a soft error.
+/// A failure of the server is not authoritative.
 #[test]
 fn server_failure() {
     for rcode in [Rcode::SERVFAIL, Rcode::REFUSED] {
@@ -223,7 +226,7 @@ fn error_facts() {
     assert!(source.is::<LookupError>());
 }
 
-/// Silence is an error within the resolving timeout.
+/// If no reply comes, the resolution fails within the resolving timeout.
 #[test]
 fn silence() {
     let world = World::new();
@@ -236,8 +239,10 @@ fn silence() {
     assert!(world.elapsed() <= 3.1, "{}", world.elapsed());
 }
 
-/// While the channel has no list, addresses of one family wait 50 ms for the other (q6); the list is
-/// completed by an update.
+/// While the channel has no list, the addresses of one family wait 50 ms for those of the other. A
+/// later resolution has both.
+///
+/// Source: [RFC 8305 section 3](https://www.rfc-editor.org/rfc/rfc8305#section-3).
 #[test]
 fn resolution_delay() {
     for (late, millis) in [(Type::AAAA, 400), (Type::A, 400)] {
@@ -272,7 +277,7 @@ fn resolution_delay() {
     }
 }
 
-/// An answer that comes within the delay makes one resolution, not two.
+/// If both families arrive within the delay, there is one resolution and not two.
 #[test]
 fn within_the_resolution_delay() {
     let world = world(&[1], &[1], 300);
@@ -284,7 +289,7 @@ fn within_the_resolution_delay() {
     assert!(report(&whole).complete);
 }
 
-/// A family that is dropped does not hold up the other, and the answer is marked partial.
+/// A family without a reply does not delay the other, and the answer is marked partial.
 #[test]
 fn dropped_family() {
     let world = world(&[1], &[], 300);
@@ -301,14 +306,14 @@ fn dropped_family() {
         whole.resolution_note
     );
     assert!(world.elapsed() < 5.0, "{}", world.elapsed());
-    // What is missing is asked for again after the minimum interval, before the TTL has run out.
+    // The missing family is looked up again after the minimum interval, before the TTL expires.
     set_aaaa(&world, &[1], 300);
     let before = world.elapsed();
     assert_eq!(printed(&accept(&world, &mut resolver)).len(), 2);
     assert!((world.elapsed() - before - 30.0).abs() < 0.1);
 }
 
-/// On a refresh a partial or failed answer never removes the missing family (q22).
+/// On a refresh a partial or failed answer never removes the missing family.
 #[test]
 fn partial_refresh_keeps_the_family() {
     for missing in [
@@ -328,14 +333,14 @@ fn partial_refresh_keeps_the_family() {
             "IPv4 is new, IPv6 is kept"
         );
         assert!(report(&refreshed).complete && report(&refreshed).partial);
-        // That there is none is another matter.
+        // An answer without addresses of the family does remove it.
         set_aaaa(&world, &[], 30);
         assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.2:1"]]);
     }
 }
 
-/// A soft failure of a refresh is told and forgets nothing; after an authoritative one nothing of
-/// the old list comes back.
+/// A temporary failure of a refresh is reported and removes no address. After an authoritative one no
+/// address of the old list returns.
 #[test]
 fn failed_refresh() {
     let world = world(&[1], &[1], 30);
@@ -362,7 +367,7 @@ fn failed_refresh() {
     assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.3:1"]]);
 }
 
-/// New backends are found when the shortest TTL runs out, not before the minimum interval.
+/// New backends are found when the shortest TTL expires, but not before the minimum interval.
 #[test]
 fn refresh_by_ttl() {
     fn check(v4_ttl_secs: u32, v6_ttl_secs: u32, expected: f64) {
@@ -383,7 +388,7 @@ fn refresh_by_ttl() {
     check(0, 0, 30.0);
 }
 
-/// With the refresh off nothing is asked by itself, and a request works as before.
+/// With refreshing off, the resolver sends no query without a request.
 #[test]
 fn refresh_off() {
     let world = world(&[1], &[], 5);
@@ -397,7 +402,7 @@ fn refresh_off() {
     assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.2:1"]]);
 }
 
-/// Requests are coalesced and limited: a hundred of them are one lookup, after the minimum interval.
+/// A hundred requests cause one lookup, after the minimum interval.
 #[test]
 fn requests() {
     let world = world(&[1], &[], 3000);
@@ -414,7 +419,7 @@ fn requests() {
     assert!(quiet.is_none());
 }
 
-/// A list that the channel rejects is asked for again by back-off.
+/// After the channel has rejected a list, the resolver retries with back-off.
 #[test]
 fn rejected() {
     let world = world(&[1], &[], 300);
@@ -422,14 +427,14 @@ fn rejected() {
     let mut gaps = Vec::new();
     for _ in 0..4 {
         let before = world.elapsed();
-        world.next(&mut resolver).expect("it tries again");
+        world.next(&mut resolver).expect("another resolution");
         resolver.handle_verdict(Verdict::Rejected);
         gaps.push((world.elapsed() - before).round());
     }
     assert_eq!(gaps, [0.0, 1.0, 2.0, 3.0]);
 }
 
-/// A server that the target names by an address is the one that is asked; its failures name it.
+/// A server address in the target is the server that is queried, and errors name it.
 #[test]
 fn server_by_address() {
     let world = world(&[1], &[], 300);
@@ -444,8 +449,8 @@ fn server_by_address() {
     assert!(error(&resolution).to_string().contains(SERVER));
 }
 
-/// A server that the target names by a name is looked up by the system's configuration first, and
-/// again when that answer has run out.
+/// A server name in the target is looked up first, with the servers of the configuration, and again
+/// when that answer has expired.
 #[test]
 fn server_by_name() {
     let world = World::new();
@@ -467,8 +472,8 @@ fn server_by_name() {
     assert_eq!(world.count("ns.test", Type::A), 2);
 }
 
-/// A server that is named and does not answer may have moved: its name is looked up again before its
-/// TTL has run out.
+/// If a server named in the target does not answer, its name is looked up again before its TTL
+/// expires: its address may have changed.
 #[test]
 fn server_moved() {
     let world = World::new();
@@ -481,7 +486,7 @@ fn server_moved() {
     assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.2:1"]]);
 }
 
-/// The hosts file comes first, but not before a server that the target names.
+/// The hosts file has precedence over DNS, except if the target names a server.
 #[test]
 fn hosts_file() {
     let world = world(&[1], &[], 300);
@@ -494,7 +499,7 @@ fn hosts_file() {
     assert_eq!(printed(&accept(&world, &mut resolver)), [["192.0.2.1:1"]]);
 }
 
-/// That the server's own name does not exist says nothing about the target's.
+/// If the name of the server does not exist, the error is not authoritative for the target's name.
 #[test]
 fn server_not_found() {
     let world = World::new();
@@ -507,7 +512,7 @@ fn server_not_found() {
     assert!(failure.to_string().contains("NXDOMAIN"), "{failure}");
 }
 
-/// Whoever builds a resolver again (a channel leaves idleness) asks at once.
+/// A resolver that the factory builds again, as after idleness, sends its queries at once.
 #[test]
 fn built_again() {
     let world = world(&[1], &[], 300);
@@ -535,8 +540,8 @@ fn with_txt() -> DnsOptions {
     options
 }
 
-/// A service config in TXT records is not looked for unless asked, and not where the channel wants
-/// none; not for localhost (gRFC A10).
+/// No service config is looked up if the option is off, if the channel wants none, and for localhost
+/// (gRFC A10).
 #[test]
 fn txt_is_off() {
     fn check(target: &str, dns: DnsOptions, disable: bool) {
@@ -557,8 +562,8 @@ fn txt_is_off() {
     check("dns:///localhost:1", with_txt(), false);
 }
 
-/// The service config comes from the record that has the prefix (q8); no matching choice is no
-/// config (q7); a broken list is an error beside the addresses.
+/// The service config is in the TXT record with the prefix `grpc_config=`. If no choice matches, there
+/// is no service config. An invalid list of choices is an error, and the endpoints stay usable.
 #[test]
 fn txt_choices() {
     fn check(reply: Reply, expected: Result<Option<&str>, &str>) {
@@ -601,7 +606,7 @@ fn txt_choices() {
     check(texts(&["grpc_config={}"]), Err("expected"));
 }
 
-/// The TXT look-up never delays the addresses; its result follows by an update.
+/// The lookup of TXT records never delays the addresses; a later resolution has the service config.
 #[test]
 fn txt_delays_nothing() {
     let world = world(&[1], &[], 300);
@@ -622,7 +627,7 @@ fn txt_delays_nothing() {
         "{}",
         world.elapsed()
     );
-    // On a refresh it stays until there is another one, and when it cannot be looked up.
+    // On a refresh it stays until another one is found, and also if the lookup fails.
     world.set(SERVER, CONFIG, Type::TXT, Reply::silence());
     for _ in 0..3 {
         assert_eq!(accept(&world, &mut resolver).service_config, json);
@@ -634,7 +639,7 @@ fn txt_delays_nothing() {
     let last = accept(&world, &mut resolver);
     assert_eq!(last.service_config, ServiceConfigSource::Absent);
 
-    // What is gone does not come back with a late config.
+    // A late service config does not bring back endpoints that were removed.
     world.set(
         SERVER,
         CONFIG,

@@ -22,14 +22,14 @@ use trunkline_runtime::AsyncStd;
 use trunkline_target::Target;
 use trunkline_testkit::dns::{Data, DnsServer, Rcode, Reply, Transport, Type};
 
-/// Longer than anything here takes on a busy machine.
+/// Longer than any test takes on a busy machine.
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn server() -> DnsServer {
     DnsServer::start().expect("a port on 127.0.0.1")
 }
 
-/// Asks these servers, and nothing of this machine.
+/// Returns options with these servers, without the configuration of this machine.
 fn options(servers: &[SocketAddr]) -> DnsOptions {
     let mut options = DnsOptions::default();
     options.client = ClientConfig::with_servers(servers.to_vec());
@@ -37,18 +37,18 @@ fn options(servers: &[SocketAddr]) -> DnsOptions {
 }
 
 fn build(target: &str, options: DnsOptions) -> Box<dyn Resolver> {
-    let target = Target::parse(target).expect("a target");
+    let target = Target::parse(target).expect("valid target");
     let registry = ResolverRegistry::empty().with_dns(options);
     let factory = registry.get(target.scheme()).expect("dns or srv");
     factory
         .build(&target, &ResolverOptions::new(Arc::new(AsyncStd::new())))
-        .expect("it can be used")
+        .expect("usable target")
 }
 
-/// The next resolution, which is accepted.
+/// Waits for the next resolution and accepts it.
 fn accept(resolver: &mut Box<dyn Resolver>) -> Resolution {
     let next = timeout(LIMIT, poll_fn(|cx| resolver.poll_resolution(cx)));
-    let resolution = block_on(next).expect("within the limit");
+    let resolution = block_on(next).expect("a resolution within the limit");
     resolver.handle_verdict(Verdict::Accepted);
     resolution
 }
@@ -66,7 +66,7 @@ fn set_both(server: &DnsServer, name: &str, ttl_secs: u32, last: u8) {
     );
 }
 
-/// Both families arrive over UDP.
+/// Addresses of both families are found over UDP.
 #[test]
 fn both_families() {
     let server = server();
@@ -79,7 +79,7 @@ fn both_families() {
     assert_eq!(server.count("db.test", Type::AAAA, Transport::Udp), 1);
 }
 
-/// What does not fit into a datagram is asked for over TCP: 200 addresses.
+/// An answer that does not fit into a datagram (200 addresses) is fetched over TCP.
 #[test]
 fn truncated() {
     let server = server();
@@ -91,7 +91,8 @@ fn truncated() {
     assert_eq!(server.count("db.test", Type::A, Transport::Tcp), 1);
 }
 
-/// A name that does not exist, and a server that fails, are told apart, and the server is named.
+/// A name that does not exist and a server that fails have different kinds of error, and both name the
+/// server.
 #[test]
 fn errors() {
     let server = server();
@@ -111,7 +112,7 @@ fn errors() {
     }
 }
 
-/// A family whose answer is late does not hold up the other; the list is completed by an update.
+/// A family whose answer is late does not delay the other; a later resolution has both.
 #[test]
 fn late_family() {
     let server = server();
@@ -127,7 +128,7 @@ fn late_family() {
     assert!(report.complete && !report.partial, "{report:?}");
 }
 
-/// New backends are found by themselves when the TTL has run out.
+/// New backends are found without a request when the TTL expires.
 #[test]
 fn refresh() {
     let server = server();
@@ -143,7 +144,7 @@ fn refresh() {
     }
 }
 
-/// SRV records are dual-stack endpoints.
+/// SRV records become dual-stack endpoints.
 #[test]
 fn service() {
     let server = server();
@@ -169,7 +170,7 @@ fn service() {
     );
 }
 
-/// The server in the target may be a name; one of its addresses may refuse.
+/// The server in the target may be a name, and one of its addresses may refuse connections.
 #[test]
 fn server_by_name() {
     let server = server();
@@ -186,7 +187,7 @@ fn server_by_name() {
     assert_eq!(report.server, Some(server.address()));
 }
 
-/// A server that refuses is passed over at once.
+/// A server that refuses is skipped at once.
 #[test]
 fn dead_first_server() {
     let dead = server().address();

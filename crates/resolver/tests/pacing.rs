@@ -1,4 +1,7 @@
-//! Pacing: grpc-client.md 3.5, and refreshing by TTL.
+//! The pacing of resolutions: minimum interval, back-off, and refreshing by TTL.
+//!
+//! Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md).
+//! Refreshing by TTL is our addition.
 
 use std::time::{Duration, Instant};
 
@@ -32,13 +35,13 @@ impl Clock {
         }
     }
 
-    /// Seconds from the start to the next resolution.
+    /// Returns the seconds from the start to the next resolution.
     fn due(&self) -> Option<f64> {
         let due = self.pacer.poll_timeout()?;
         Some((due - self.start).as_secs_f64())
     }
 
-    /// Goes to this second.
+    /// Sets the time to this second after the start.
     fn at(&mut self, second: u32) -> &mut Self {
         self.now = self.start + SECOND * second;
         self
@@ -57,9 +60,10 @@ impl Clock {
         self.pacer.handle_verdict(verdict, self.now);
     }
 
-    /// Goes to when the next resolution is due, and starts it; says how many seconds that took.
+    /// Sets the time to when the next resolution is due, and starts it. Returns how many seconds
+    /// passed.
     fn skip_to_start(&mut self) -> f64 {
-        let due = self.pacer.poll_timeout().expect("nothing will be due");
+        let due = self.pacer.poll_timeout().expect("a due time");
         let gap = due.saturating_duration_since(self.now);
         self.now = self.now.max(due);
         self.start();
@@ -74,7 +78,7 @@ fn steady() -> Pacing {
     pacing
 }
 
-/// The first resolution is never limited, and runs once.
+/// The first resolution is due at once, and is started once.
 #[test]
 fn first_is_due_at_once() {
     let mut clock = Clock::new(steady());
@@ -84,8 +88,8 @@ fn first_is_due_at_once() {
     assert!(!clock.pacer.poll_start(clock.now));
 }
 
-/// A refresh comes when the TTL has run out, but not before the minimum interval; an answer without
-/// a TTL is not refreshed.
+/// A refresh starts when the TTL has expired, but not before the minimum interval. An answer without a
+/// TTL is not refreshed.
 #[test]
 fn refresh_by_ttl() {
     fn check(ttl_secs: Option<u64>, expected: Option<f64>) {
@@ -102,7 +106,7 @@ fn refresh_by_ttl() {
     check(None, None);
 }
 
-/// No TTL makes the time overflow.
+/// The longest TTL does not overflow the time.
 #[test]
 fn huge_ttl() {
     let mut clock = Clock::new(Pacing::default());
@@ -112,8 +116,8 @@ fn huge_ttl() {
     assert_eq!(clock.pacer.poll_timeout(), None);
 }
 
-/// Jitter only lengthens: a refresh comes within max(TTL, floor) x (1 + jitter), and a thousand
-/// clients do not come in step.
+/// Jitter only lengthens: a refresh starts within `max(TTL, min_interval) x (1 + jitter)`, and the
+/// refreshes of a thousand clients are spread over that time.
 #[test]
 fn jitter_only_lengthens() {
     let mut gaps: Vec<f64> = (0..1000)
@@ -122,7 +126,7 @@ fn jitter_only_lengthens() {
             let mut pacer = Pacer::new(Pacing::default(), seed, now);
             assert!(pacer.poll_start(now));
             pacer.handle_success(Some(60 * SECOND), now);
-            let due = pacer.poll_timeout().expect("has a TTL");
+            let due = pacer.poll_timeout().expect("a due time");
             (due - now).as_secs_f64()
         })
         .collect();
@@ -131,7 +135,7 @@ fn jitter_only_lengthens() {
     assert!(gaps[250] > 61.0 && gaps[750] < 65.0, "not spread: {gaps:?}");
 }
 
-/// With refreshing off only a request brings the next resolution.
+/// With refreshing off only a request makes the next resolution due.
 #[test]
 fn refresh_can_be_off() {
     let mut pacing = steady();
@@ -146,8 +150,8 @@ fn refresh_can_be_off() {
     clock.start();
 }
 
-/// Any number of requests is one, not before the minimum interval, which counts from the success;
-/// it comes before a later refresh and leaves an earlier one.
+/// Any number of requests causes one resolution, not before the minimum interval after the last
+/// success. It comes before a later refresh, and does not delay an earlier one.
 #[test]
 fn requests_are_coalesced_and_limited() {
     let mut clock = Clock::new(steady());
@@ -176,8 +180,8 @@ fn request_while_running_is_remembered() {
     assert_eq!(clock.due(), Some(31.0));
 }
 
-/// Failures back off, requests do not shorten that, and an accepted success ends it. The channel's
-/// verdict on an error changes nothing.
+/// Failures are followed by a back-off, which requests do not shorten, and which an accepted success
+/// resets. The channel's verdict on an error changes nothing.
 #[test]
 fn failures_back_off() {
     let mut clock = Clock::new(steady());
@@ -202,7 +206,8 @@ fn failures_back_off() {
     assert_eq!(clock.skip_to_start(), 1.0);
 }
 
-/// A success that the channel rejects (an empty list) backs off like a failure, growing.
+/// A success that the channel rejects (an empty list) is followed by a growing back-off, like a
+/// failure.
 #[test]
 fn rejections_back_off() {
     let mut clock = Clock::new(steady());
@@ -221,7 +226,7 @@ fn rejections_back_off() {
     assert_eq!(clock.skip_to_start(), 300.0);
 }
 
-/// The verdict on an early part of an answer counts, unless one on the whole follows.
+/// The verdict on an early part of an answer counts until the verdict on the whole answer replaces it.
 #[test]
 fn verdicts_on_parts() {
     let mut clock = Clock::new(steady());
@@ -233,8 +238,8 @@ fn verdicts_on_parts() {
     assert_eq!(clock.due(), Some(300.0));
 }
 
-/// What is missing is asked for again after the minimum interval, ever more slowly while it stays
-/// missing, and not later than the TTL says.
+/// A missing part is looked up again after the minimum interval. The interval grows while the part
+/// stays missing, and is never longer than the TTL.
 #[test]
 fn partial_answers() {
     let mut clock = Clock::new(steady());
@@ -255,8 +260,8 @@ fn partial_answers() {
     assert_eq!(clock.skip_to_start(), 30.0);
 }
 
-/// A minimum interval and a back-off of zero are allowed; refreshes keep a tenth of a second, so that
-/// a TTL of zero is no endless loop.
+/// A minimum interval and a back-off of zero are allowed. Refreshes are at least 100 ms apart, so a TTL
+/// of zero makes no endless loop.
 #[test]
 fn zeros() {
     let mut pacing = steady();
@@ -277,9 +282,9 @@ fn zeros() {
     assert_eq!(clock.skip_to_start(), 0.0);
 }
 
-/// Whatever happens: a success and the next start are at least the minimum interval apart unless the
-/// channel rejected it, a refresh is not later than its bound, and there is always a next start while
-/// refreshing is on.
+/// For any sequence of events: a success and the next start are at least the minimum interval apart
+/// unless the channel rejected it, a refresh is not later than its bound, and while refreshing is on
+/// a next start is always due.
 #[test]
 fn any_sequence_of_events() {
     for seed in 0..500 {

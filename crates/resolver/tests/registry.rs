@@ -1,4 +1,6 @@
-//! Registry, manual and static resolvers: grpc-client.md 1.1 (5), 1.6 and 2.1.
+//! The registry, and the manual and static resolvers.
+//!
+//! Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md).
 
 mod support;
 
@@ -31,17 +33,17 @@ fn target(scheme: &str) -> Target {
 fn build(factory: &dyn ResolverFactory) -> Box<dyn Resolver> {
     factory
         .build(&target(factory.scheme()), &World::new().options())
-        .expect("it takes any target")
+        .expect("any target is valid")
 }
 
 fn ready(resolver: &mut Box<dyn Resolver>) -> Resolution {
     match poll(resolver) {
         Poll::Ready(resolution) => resolution,
-        Poll::Pending => panic!("nothing to say"),
+        Poll::Pending => panic!("no resolution"),
     }
 }
 
-/// The last factory registered for a scheme serves it; letter case does not matter.
+/// The factory that was registered last for a scheme is used. Upper and lower case are the same.
 #[test]
 fn last_registration_wins() {
     let registry = ResolverRegistry::standard()
@@ -55,7 +57,7 @@ fn last_registration_wins() {
     assert!(registry.get("caseless").is_none());
 }
 
-/// The standard registry has every scheme that needs no other library, sorted.
+/// The standard registry has the factories of this crate, sorted by scheme.
 #[cfg(feature = "dns")]
 #[test]
 fn standard_schemes() {
@@ -75,7 +77,7 @@ fn standard_schemes() {
     );
 }
 
-/// A registry is a value: what one channel adds, another does not have.
+/// A registry is a value: a factory added to one is not in another.
 #[test]
 fn registries_are_values() {
     let one = ResolverRegistry::standard();
@@ -84,7 +86,7 @@ fn registries_are_values() {
     assert!(other.get("fleet").is_some());
 }
 
-/// A manual resolver replays its last state on every build.
+/// A manual resolver that is built later starts with the last resolution.
 #[test]
 fn manual_replays_the_last_state() {
     let manual = ManualResolver::new("fleet");
@@ -104,7 +106,7 @@ fn manual_replays_the_last_state() {
     assert_eq!(ready(&mut second).endpoints.unwrap_err(), error);
 }
 
-/// It tells what channels said to it, and wakes them.
+/// A manual resolver counts requests, keeps the last verdict, and wakes its channels on an update.
 #[test]
 fn manual_hears_and_wakes() {
     struct Count(AtomicUsize);

@@ -1,4 +1,6 @@
 //! The scheme `srv` in virtual time: dual-stack endpoints from SRV records.
+//!
+//! Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
 
 #![cfg(feature = "dns")]
 
@@ -30,14 +32,14 @@ fn options() -> DnsOptions {
 }
 
 fn build(world: &World, options: DnsOptions) -> Box<dyn Resolver> {
-    let target = Target::parse(&format!("srv:///{SERVICE}.")).expect("a target");
+    let target = Target::parse(&format!("srv:///{SERVICE}.")).expect("valid target");
     let factory = SrvFactory::new(options);
     factory
         .build(&target, &world.options())
-        .expect("it can be used")
+        .expect("usable target")
 }
 
-/// Records as (priority, weight, port, host).
+/// Sets the SRV records of the service, each as (priority, weight, port, host).
 fn set_records(world: &World, ttl_secs: u32, records: &[(u16, u16, u16, &str)]) {
     let data = records
         .iter()
@@ -50,7 +52,7 @@ fn set_records(world: &World, ttl_secs: u32, records: &[(u16, u16, u16, &str)]) 
     world.set(SERVER, SERVICE, Type::SRV, Reply::data(ttl_secs, data));
 }
 
-/// A host with an address of each family that ends with this number.
+/// Sets one address of each family for a host; both end with this number.
 fn set_host(world: &World, host: &str, last: u8) {
     let v4 = Ipv4Addr::new(192, 0, 2, last);
     let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last.into());
@@ -76,7 +78,7 @@ fn world() -> World {
 }
 
 fn accept(world: &World, resolver: &mut Box<dyn Resolver>) -> Resolution {
-    let resolution = world.next(resolver).expect("it resolves within an hour");
+    let resolution = world.next(resolver).expect("a resolution within an hour");
     resolver.handle_verdict(Verdict::Accepted);
     resolution
 }
@@ -91,8 +93,8 @@ fn report(resolution: &Resolution) -> &LookupReport {
 const FIRST: [&str; 2] = ["[2001:db8::1]:5001", "192.0.2.1:5001"];
 const SECOND: [&str; 2] = ["[2001:db8::2]:5002", "192.0.2.2:5002"];
 
-/// One endpoint a record, in the server's order: all addresses of its host, at its port, its weight
-/// and priority as attributes that change no connection.
+/// Each record is one endpoint, in the server's order, with all addresses of its host at its port. Its
+/// weight and priority are attributes that cause no reconnect.
 #[test]
 fn dual_stack_endpoints() {
     let world = world();
@@ -137,7 +139,8 @@ fn endpoints_have_weights() {
     assert_eq!(weights, [Some(65_535), Some(0)]);
 }
 
-/// Only the lowest priority is used, and looked up; a record that comes twice counts once.
+/// Only the hosts with the lowest priority are looked up and used. A record that is there twice counts
+/// once.
 #[test]
 fn lowest_priority() {
     let world = world();
@@ -171,7 +174,7 @@ fn two_ports() {
     );
 }
 
-/// No records, no such name, and the target "." are authoritative errors.
+/// A name without SRV records, a name that does not exist, and the target "." are authoritative errors.
 #[test]
 fn no_service() {
     fn check(reply: Reply, expected: ResolveErrorKind) {
@@ -194,8 +197,8 @@ fn no_service() {
     check(Reply::rcode(Rcode::SERVFAIL), ResolveErrorKind::Unavailable);
 }
 
-/// A host that does not exist has no endpoint. If no host is left, the error says so: authoritative
-/// only if every host is known to have no address.
+/// A host that does not exist has no endpoint. If no host is left, the resolution is an error, which is
+/// authoritative only if every host is known to have no address.
 #[test]
 fn hosts_without_addresses() {
     let world = world();
@@ -226,8 +229,8 @@ fn hosts_without_addresses() {
     assert!(!error.summary().contains(SERVER), "{}", error.summary());
 }
 
-/// On a refresh a host whose lookup fails softly keeps its endpoint, one family its addresses; a
-/// host that is gone, and one that has no record any more, goes.
+/// On a refresh, a host or a family whose lookup fails temporarily keeps its addresses. A host that
+/// does not exist any more, or has no SRV record any more, loses its endpoint.
 #[test]
 fn refresh_keeps_what_failed_softly() {
     let world = world();
@@ -248,8 +251,8 @@ fn refresh_keeps_what_failed_softly() {
     assert_eq!(printed(&accept(&world, &mut resolver)), [FIRST]);
 }
 
-/// A soft failure of the records is told and forgets nothing; after an authoritative one nothing
-/// comes back.
+/// A temporary failure to look up the records is reported, and the addresses of the hosts are kept.
+/// After an authoritative one they are not used again.
 #[test]
 fn failed_refresh() {
     let world = world();
@@ -278,7 +281,7 @@ fn failed_refresh() {
     assert_eq!(printed(&accept(&world, &mut resolver)), [SECOND]);
 }
 
-/// While the channel has no list, hosts that have answered wait 50 ms for the others.
+/// While the channel has no list, hosts whose addresses are known wait 50 ms for the others.
 #[test]
 fn slow_host() {
     let world = world();
@@ -302,7 +305,7 @@ fn slow_host() {
     assert!(report(&whole).complete);
 }
 
-/// The shortest TTL of records and addresses says when to ask again.
+/// The next lookup is due when the shortest TTL of SRV and address records expires.
 #[test]
 fn refresh_by_ttl() {
     fn check(records_ttl_secs: u32, address_ttl_secs: u32, expected: f64) {
@@ -322,7 +325,7 @@ fn refresh_by_ttl() {
     check(1, 1, 30.0);
 }
 
-/// The whole of it ends within the resolving timeout, with what there is.
+/// The whole resolution ends within the resolving timeout.
 #[test]
 fn timeout() {
     let world = world();

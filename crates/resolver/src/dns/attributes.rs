@@ -1,4 +1,4 @@
-//! What is attached to resolutions and endpoints.
+//! The attributes that the schemes `dns` and `srv` set on resolutions and endpoints.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -7,24 +7,24 @@ use trunkline_dns::ServerAttempt;
 use trunkline_endpoint::AttributeKey;
 
 /// How the lookup behind a resolution went: an attribute of each resolution of the schemes `dns`
-/// and `srv`, under its own type as the key.
+/// and `srv` that has endpoints. The type is its own key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LookupReport {
-    /// Whether all that was asked, a service config included, has been answered or given up; else
-    /// another resolution follows.
+    /// Whether every query, that for a service config included, was answered or abandoned. If
+    /// false, another resolution follows.
     pub complete: bool,
-    /// Whether something is missing of which it is not known that it does not exist: one family,
-    /// or under the scheme `srv` one host.
+    /// Whether a part of the answer could not be looked up and may exist: one address family, or
+    /// under the scheme `srv` one host.
     pub partial: bool,
-    /// The server that answered (first); `None` for literals and the hosts file.
+    /// The server that answered first; `None` for literals and the hosts file.
     pub server: Option<SocketAddr>,
-    /// When the first record runs out; `None` where nothing ages.
+    /// When the first record expires; `None` where none does.
     pub expires: Option<Instant>,
-    /// How long it took.
+    /// How long the lookup took.
     pub elapsed: Duration,
-    /// Every query that was sent for it, and what came of it: a server that was dead or lied shows
-    /// here, also where another one answered. Empty while it is not complete.
+    /// Every query that was sent, with its outcome. A server that was down or sent wrong replies is
+    /// listed here also when another one answered. Empty while the lookup is not complete.
     pub attempts: Vec<ServerAttempt>,
 }
 
@@ -58,7 +58,7 @@ impl AttributeKey for LookupReport {
     const IDENTIFIES_CONNECTION: bool = false;
 }
 
-/// The priority of an endpoint's SRV record, the lowest of the answer.
+/// The attribute key of the priority of an endpoint's SRV record, the lowest in the answer.
 ///
 /// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
 #[derive(Clone, Copy, Debug)]

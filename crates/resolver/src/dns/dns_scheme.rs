@@ -1,4 +1,4 @@
-//! The scheme `dns`: one endpoint an address.
+//! The lookup of the scheme `dns`: one endpoint for each address.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use super::paced::{LookupEnd, LookupProgress, RepeatedLookup};
 use super::txt_config::TxtConfig;
 use crate::{Resolution, ResolveError};
 
-/// The addresses of one host.
+/// The lookup of the addresses of one host, and of its service config.
 #[derive(Debug)]
 pub(super) struct DnsLookup {
     pub(super) host: String,
@@ -29,16 +29,17 @@ pub(super) struct DnsLookup {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) options: Arc<DnsOptions>,
     pub(super) nameserver: Nameserver,
-    /// The service config, where it is looked for.
+    /// The service config; `None` if it is not looked up.
     pub(super) config: Option<TxtConfig>,
-    /// What earlier lookups have found.
+    /// The addresses that earlier runs have found.
     pub(super) known: KnownAddresses,
-    /// The list that the channel was given last, until it is known to be void.
+    /// The list of the last resolution; `None` after an authoritative failure.
     pub(super) last: Option<EndpointList>,
+    /// The run in progress.
     pub(super) run: Option<DnsRun>,
 }
 
-/// A list of endpoints, and how it came to be.
+/// A list of endpoints, and the report and note of the lookup that found them.
 #[derive(Debug)]
 pub(super) struct EndpointList {
     endpoints: Arc<[Endpoint]>,
@@ -46,11 +47,11 @@ pub(super) struct EndpointList {
     note: Arc<str>,
 }
 
-/// One lookup under way.
+/// One run of the lookup.
 #[derive(Debug)]
 pub(super) struct DnsRun {
     started: Instant,
-    /// `None` while the server's own address is looked up.
+    /// `None` while the address of the DNS server is looked up.
     lookup: Option<HostLookup>,
     /// The delivery of the addresses of one family before those of the other.
     early: EarlyDelivery,
@@ -76,13 +77,13 @@ impl RepeatedLookup for DnsLookup {
             self.run = Some(run);
             if let Some(list) = early {
                 self.poll_config(cx);
-                return Poll::Ready(LookupProgress::News(self.give(list)));
+                return Poll::Ready(LookupProgress::Update(self.resolution(list)));
             }
         }
         if self.poll_config(cx)
             && let Some(list) = self.last.take()
         {
-            return Poll::Ready(LookupProgress::News(self.give(list)));
+            return Poll::Ready(LookupProgress::Update(self.resolution(list)));
         }
         Poll::Pending
     }
@@ -93,6 +94,7 @@ impl RepeatedLookup for DnsLookup {
 }
 
 impl DnsLookup {
+    /// Ready when the addresses have been looked up, or when there is no server to query.
     fn poll_run(
         &mut self,
         run: &mut DnsRun,
@@ -117,13 +119,13 @@ impl DnsLookup {
         lookup.poll(cx, &mut self.known).map(Ok)
     }
 
-    /// Whether the lookup of the service config has just ended.
+    /// Polls the lookup of the service config; returns true when it has ended in this call.
     fn poll_config(&mut self, cx: &mut Context<'_>) -> bool {
         self.config.as_mut().is_some_and(|config| config.poll(cx))
     }
 
-    /// DnsLookup of one family, for a channel that has none and has waited for the other for long
-    /// enough.
+    /// Returns the addresses of one family, if the channel has no addresses and the resolution delay
+    /// has passed.
     fn early(&self, run: &mut DnsRun, now: Instant) -> Option<EndpointList> {
         let lookup = run.lookup.as_ref()?;
         if !self.known.is_empty() || lookup.seen().is_empty() || !run.early.poll_due(now) {
@@ -136,6 +138,7 @@ impl DnsLookup {
         })
     }
 
+    /// Handles the end of a run, and returns its resolution.
     fn done(
         &mut self,
         run: &DnsRun,
@@ -178,11 +181,11 @@ impl DnsLookup {
         } else {
             LookupEnd::Complete { expires }
         };
-        LookupProgress::Done(self.give(list), end)
+        LookupProgress::Done(self.resolution(list), end)
     }
 
-    /// The list with the service config that is known now.
-    fn give(&mut self, list: EndpointList) -> Resolution {
+    /// Returns a resolution with this list and the current service config.
+    fn resolution(&mut self, list: EndpointList) -> Resolution {
         let mut report = list.report.clone();
         let config = self.config.as_ref();
         match config {
@@ -200,6 +203,7 @@ impl DnsLookup {
         resolution
     }
 
+    /// Returns the endpoints for these addresses: of the families to use, in the order to use.
     fn endpoints(&self, known: &KnownAddresses) -> Arc<[Endpoint]> {
         let chosen = known.chosen(self.options.families).into_iter();
         let mut addresses: Vec<SocketAddr> =
@@ -214,6 +218,7 @@ impl DnsLookup {
     }
 }
 
+/// Returns the end of a run that failed.
 fn fail(error: ResolveError) -> LookupProgress {
     LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed)
 }

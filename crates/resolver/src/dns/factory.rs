@@ -21,24 +21,26 @@ use crate::{
     StaticResolver,
 };
 
-/// The scheme `dns`: the A and AAAA records of a host, each address an endpoint.
+/// The scheme `dns`: the A and AAAA records of a host, with one endpoint for each address.
 ///
-/// - `dns:[//server/]host[:port]`; port 443 unless written. An IP literal needs no lookup.
-/// - `server` (port 53 unless written) may be a name, which the system's configuration looks up.
-///   With it the search list applies, and the hosts file does not.
-/// - A and AAAA are asked at the same time. While the channel has no address, those of one family
-///   wait for the other for the [resolution delay](DnsOptions::resolution_delay) and no longer; the
-///   list is completed by an update. Later a family that could not be asked keeps its addresses.
-/// - The name is resolved again when its records run out, see [`Pacer`](crate::Pacer).
-/// - That the name does not exist, or has no address, is an error of the kind
-///   [`NotFound`](ResolveErrorKind::NotFound) or [`NoData`](ResolveErrorKind::NoData), and what was
-///   known is forgotten. Any other failure may heal. The error's source is the
-///   [`LookupError`](trunkline_dns::LookupError).
-/// - A service config in TXT records is looked for [by option](DnsOptions::txt_service_config).
-/// - Each resolution has a [`LookupReport`] among its attributes.
+/// - `dns:[//server/]host[:port]`; the default port is 443. An IP literal needs no lookup.
+/// - `server` is an address or a name, with default port 53. A name is looked up with the servers
+///   of the configuration. With a server in the target the search list applies, and the hosts file
+///   does not.
+/// - The A and AAAA queries are sent at the same time. While the channel has no address, the
+///   addresses of one family wait for those of the other for the
+///   [resolution delay](DnsOptions::resolution_delay); a later resolution then has both. On a
+///   refresh, a family that could not be looked up keeps its addresses.
+/// - The name is resolved again when its records expire, see [`Pacer`](crate::Pacer).
+/// - If the name does not exist, or has no address, the error has the kind
+///   [`NotFound`](ResolveErrorKind::NotFound) or [`NoData`](ResolveErrorKind::NoData), and the known
+///   addresses are forgotten. Any other failure may be temporary, and they are kept. The error's
+///   source is the [`LookupError`](trunkline_dns::LookupError).
+/// - A service config in TXT records is looked up [if the option is on](DnsOptions::txt_service_config).
+/// - Each resolution with endpoints has a [`LookupReport`] among its attributes.
 ///
 /// Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md), gRFC
-/// A61; refreshing by TTL, the resolution delay and keeping a missing family are ours.
+/// A61. Refreshing by TTL, the resolution delay and keeping a missing family are our additions.
 #[derive(Debug)]
 pub struct DnsFactory {
     options: Arc<DnsOptions>,
@@ -47,7 +49,7 @@ pub struct DnsFactory {
 }
 
 impl DnsFactory {
-    /// A factory with these options.
+    /// Returns a factory with these options.
     #[must_use]
     pub fn new(options: DnsOptions) -> Self {
         let options = Arc::new(options);
@@ -58,10 +60,10 @@ impl DnsFactory {
         }
     }
 
-    /// The service config of this host, if it is to be looked for.
+    /// Returns the lookup of this host's service config; `None` if none is wanted.
     ///
-    /// Source: gRFC A10: `localhost` and IP literals have none.
-    fn text_config(&self, host: &str, options: &ResolverOptions) -> Option<TxtConfig> {
+    /// Source: gRFC A10: `localhost` and IP literals have no service config.
+    fn txt_config(&self, host: &str, options: &ResolverOptions) -> Option<TxtConfig> {
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         let local = name == "localhost" || name.ends_with(".localhost");
         let wanted = self.options.txt_service_config && !options.disable_service_config;
@@ -97,11 +99,11 @@ impl ResolverFactory for DnsFactory {
         let (host, port) = (host.clone(), *port);
         let literal = HostPort { host, port };
         if let Some(address) = literal.socket_addr() {
-            return Ok(Box::new(at_once(Endpoint::new([address]))));
+            return Ok(Box::new(literal_resolver(Endpoint::new([address]))));
         }
         let host = literal.host.into_string();
         let addresses = DnsLookup {
-            config: self.text_config(&host, options),
+            config: self.txt_config(&host, options),
             host,
             port,
             runtime: Arc::clone(&options.runtime),
@@ -117,25 +119,27 @@ impl ResolverFactory for DnsFactory {
     }
 }
 
-/// The scheme `srv`: the SRV records of a service, each host an endpoint with all its addresses.
+/// The scheme `srv`: the SRV records of a service, with one endpoint for each record, which has all
+/// addresses of its host.
 ///
-/// - `srv:[//server/]name`, such as `srv:///_grpc._tcp.orders.prod.svc.cluster.local`; the server as
-///   for [`DnsFactory`].
-/// - Plain A and AAAA records cannot tell which addresses are one backend; SRV records can: an
+/// - `srv:[//server/]name`, such as `srv:///_grpc._tcp.orders.prod.svc.cluster.local`; the server is
+///   as for [`DnsFactory`].
+/// - A and AAAA records do not show which addresses belong to one backend; SRV records do. An
 ///   endpoint has the A and AAAA records of one host, at the port of its record, in RFC 6724 order.
 ///   Its attributes are the record's weight, under [`Weight`](trunkline_endpoint::Weight), and its
 ///   priority, under [`SrvPriority`](crate::SrvPriority). Policies take a weight of 0 as 1, which
 ///   gives such a record the small share that RFC 2782 asks for.
-/// - Only the records of the lowest priority are used, in the server's order. The additional
-///   section is not believed: all hosts are looked up, at the same time.
-/// - A host that does not exist has no endpoint; one that could not be looked up keeps what it had.
-///   If no host is left, that is an error.
-/// - The target `.` (the service is absent, RFC 2782) is an error of the kind
+/// - Only the records with the lowest priority are used, in the server's order. The additional
+///   section of the reply is ignored, because it is not trusted: the hosts are looked up, up to 64
+///   at the same time.
+/// - A host that does not exist has no endpoint; one that could not be looked up keeps its
+///   addresses. If no host has an address, the resolution is an error.
+/// - A record with the target `.` (the service is absent, RFC 2782) is an error of the kind
 ///   [`NoData`](ResolveErrorKind::NoData).
-/// - The channel's authority is the name without `_service._proto.`: what the service's
-///   certificates name.
+/// - The channel's authority is the name without `_service._proto.`, which is the name in the
+///   service's certificates.
 ///
-/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782). The scheme is ours.
+/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782). The scheme is our addition.
 #[derive(Debug)]
 pub struct SrvFactory {
     options: Arc<DnsOptions>,
@@ -143,7 +147,7 @@ pub struct SrvFactory {
 }
 
 impl SrvFactory {
-    /// A factory with these options.
+    /// Returns a factory with these options.
     #[must_use]
     pub fn new(options: DnsOptions) -> Self {
         let options = Arc::new(options);
@@ -196,29 +200,31 @@ impl ResolverFactory for SrvFactory {
         let mut labels = name.trim_end_matches('.').split('.').peekable();
         while labels.next_if(|label| label.starts_with('_')).is_some() {}
         let domain = labels.collect::<Vec<_>>().join(".");
-        // The check has seen that a name holds nothing that an authority may not.
+        // `check` has accepted the name, so it has no character that is invalid in an authority.
         (!domain.is_empty()).then_some(domain)
     }
 }
 
-/// The one endpoint that needs no lookup.
-fn at_once(endpoint: Endpoint) -> StaticResolver {
+/// Returns a resolver for one endpoint that needs no lookup.
+fn literal_resolver(endpoint: Endpoint) -> StaticResolver {
     let report = LookupReport::complete(Duration::ZERO);
     let attributes = Attributes::new().with::<LookupReport>(report);
     StaticResolver::new(Resolution::new([endpoint]).with_attributes(attributes))
 }
 
+/// Checks the DNS server in a target.
 fn check_server(server: Option<&HostPort>) -> Result<(), ResolveError> {
     match server {
         None => Ok(()),
         Some(server) if server.port == 0 => {
-            let text = format!("nobody can listen on port 0: {server} is no DNS server");
+            let text = format!("{server} is not a DNS server: port 0 cannot be used");
             Err(ResolveError::new(ResolveErrorKind::InvalidName, text))
         }
         Some(server) => check_host(&server.host),
     }
 }
 
+/// Checks that a host is an address, or a name that can be looked up.
 fn check_host(host: &Host) -> Result<(), ResolveError> {
     match host.ip() {
         Some(_) => Ok(()),
@@ -226,7 +232,7 @@ fn check_host(host: &Host) -> Result<(), ResolveError> {
     }
 }
 
-/// A name that could never be asked for is known when the channel is built.
+/// Checks that a name can be looked up, so that an invalid one is an error when the channel is built.
 fn check_name(name: &str) -> Result<(), ResolveError> {
     Name::parse(name).map(drop).map_err(|error| {
         let text = format!(

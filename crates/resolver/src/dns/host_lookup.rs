@@ -11,58 +11,59 @@ use super::failure::from_lookup;
 use super::known::KnownAddresses;
 use crate::ResolveError;
 
-/// One lookup of one host that is under way.
+/// One lookup of one host, in progress.
 #[derive(Debug)]
 pub(super) struct HostLookup {
     lookup: IpLookup,
     asked: Families,
-    /// What this lookup has found so far.
+    /// The addresses that this lookup has found so far.
     seen: KnownAddresses,
-    /// Whether each family has been heard of.
-    heard: bool,
+    /// Whether the lookup has reported each family.
+    all_reported: bool,
 }
 
-/// How a lookup ended.
+/// The result of the lookup of one host.
 #[derive(Debug)]
 pub(super) struct HostResult {
-    /// Why there is nothing new.
+    /// The error, if the lookup found nothing new.
     pub(super) failure: Option<ResolveError>,
-    /// The whole answer, where there is one.
+    /// The answer; `None` if the lookup failed, also if it found one family before that.
     pub(super) answer: Option<IpAnswer>,
-    /// Whether something is missing that may exist.
+    /// Whether an address family could not be looked up and may exist.
     pub(super) partial: bool,
-    /// Every server asked, and what it did.
+    /// Every query that was sent, with its outcome.
     pub(super) attempts: Vec<ServerAttempt>,
 }
 
 impl HostLookup {
+    /// Starts the lookup of these families.
     pub(super) fn new(client: &Client, host: &str, asked: Families) -> Self {
         Self {
             lookup: client.lookup_ip(host, asked),
             asked,
             seen: KnownAddresses::default(),
-            heard: false,
+            all_reported: false,
         }
     }
 
-    /// What has been found so far.
+    /// The addresses that have been found so far.
     pub(super) fn seen(&self) -> &KnownAddresses {
         &self.seen
     }
 
-    /// Ready at the end, with `known` brought up to date:
+    /// Ready when the lookup has ended, after an update of `known`:
     ///
-    /// - an answer replaces what was known of the families that it speaks of;
-    /// - that there is no such name, or no address, empties it;
-    /// - a soft failure leaves it as it is.
+    /// - an answer replaces the addresses of the families in it;
+    /// - an authoritative failure (no such name, or no address) removes all addresses;
+    /// - any other failure replaces the families that were found before it, and keeps the others.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         known: &mut KnownAddresses,
     ) -> Poll<HostResult> {
-        while !self.heard {
+        while !self.all_reported {
             match ready!(self.lookup.poll_event(cx)) {
-                None => self.heard = true,
+                None => self.all_reported = true,
                 Some(event) => {
                     if let Ok(addresses) = event.addresses {
                         self.seen.set(event.family, addresses);
@@ -103,7 +104,7 @@ impl HostLookup {
         if failure.is_authoritative() {
             *known = KnownAddresses::default();
         } else if !seen.is_empty() {
-            // A family that did come is better than an error.
+            // One family was found before the failure: use it instead of failing.
             known.merge(seen);
             return HostResult {
                 failure: None,
@@ -122,7 +123,7 @@ impl HostLookup {
 }
 
 impl HostResult {
-    /// When the first record runs out.
+    /// When the first record of the answer expires.
     pub(super) fn expires(&self) -> Option<Instant> {
         self.answer.as_ref()?.expires
     }

@@ -1,11 +1,11 @@
-//! What is known of one host.
+//! The known addresses of one host.
 
 use trunkline_dns::{Families, Family, ScopedIp};
 
 use super::options::AddressFamilies;
 
-/// The addresses of one host, by family; `None` while nothing is known of a family, empty where it
-/// is known to have none.
+/// The known addresses of one host, by family. A family is `None` while it is unknown, and empty when
+/// the host has no address of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct KnownAddresses {
     v4: Option<Vec<ScopedIp>>,
@@ -13,7 +13,7 @@ pub(super) struct KnownAddresses {
 }
 
 impl KnownAddresses {
-    /// Everything that an answer says about the families that were asked for, but `missing`.
+    /// Returns the addresses in an answer. The families in `asked` become known, except `missing`.
     pub(super) fn from_answer(
         addresses: &[ScopedIp],
         asked: Families,
@@ -29,11 +29,12 @@ impl KnownAddresses {
         known
     }
 
+    /// Replaces the addresses of one family.
     pub(super) fn set(&mut self, family: Family, addresses: Vec<ScopedIp>) {
         *self.of(family) = Some(addresses);
     }
 
-    /// Takes over what `newer` knows, and keeps what it does not know.
+    /// Replaces each family that is known in `newer`, and keeps the others.
     pub(super) fn merge(&mut self, newer: Self) {
         for (old, new) in [(&mut self.v4, newer.v4), (&mut self.v6, newer.v6)] {
             if new.is_some() {
@@ -52,7 +53,7 @@ impl KnownAddresses {
         self.each().copied().collect()
     }
 
-    /// The addresses of the families to be used.
+    /// The addresses of the families to use.
     pub(super) fn chosen(&self, families: AddressFamilies) -> Vec<ScopedIp> {
         let preferred = match families {
             AddressFamilies::PreferIpv4 => &self.v4,

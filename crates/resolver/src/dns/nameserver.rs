@@ -1,4 +1,4 @@
-//! Whom to ask: the client for a target's lookups.
+//! The DNS client for the lookups of a target.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -15,7 +15,8 @@ use super::failure;
 use super::options::DnsOptions;
 use crate::{ResolveError, ResolveErrorKind};
 
-/// The clients of one factory: resolvers that are built again find what was learned about servers.
+/// The DNS clients of one factory. They outlive its resolvers, so what they have learned about servers
+/// survives when a channel becomes idle.
 #[derive(Debug)]
 pub(super) struct ClientCache {
     options: Arc<DnsOptions>,
@@ -24,14 +25,16 @@ pub(super) struct ClientCache {
 
 #[derive(Debug, Default)]
 struct CachedClients {
-    /// The runtime that the clients live on.
+    /// The runtime that the clients use.
     runtime: Option<Arc<dyn Runtime>>,
-    /// By the servers that a target named; `None` for those that named none.
+    /// The clients, oldest first, each with the addresses of the server that a target names; `None`
+    /// for targets that name no server.
     clients: Vec<(Option<Vec<SocketAddr>>, Client)>,
 }
 
-/// So many clients are kept; a process that asks more servers than this gains nothing from them.
-const KEPT: usize = 32;
+/// The maximum number of clients that are kept. With more servers than this the oldest client is
+/// dropped, and what it has learned about its servers is lost.
+const MAX_CLIENTS: usize = 32;
 
 impl ClientCache {
     pub(super) fn new(options: Arc<DnsOptions>) -> Self {
@@ -41,7 +44,7 @@ impl ClientCache {
         }
     }
 
-    /// The client that asks `servers`, or the ones of the configuration.
+    /// Returns the client for `servers`, or for those of the configuration if it is `None`.
     fn get(&self, runtime: &Arc<dyn Runtime>, servers: Option<&[SocketAddr]>) -> Client {
         let mut cached = self.cached.lock();
         let same = cached
@@ -63,7 +66,7 @@ impl ClientCache {
             Some(servers) => self.options.server_config(servers.to_vec()),
         };
         let client = Client::new(Arc::clone(runtime), config);
-        if cached.clients.len() == KEPT {
+        if cached.clients.len() == MAX_CLIENTS {
             cached.clients.remove(0);
         }
         cached
@@ -73,17 +76,18 @@ impl ClientCache {
     }
 }
 
-/// Whom one target asks.
+/// The DNS server of one target: that which the target names, or those of the configuration.
 #[derive(Debug)]
 pub(super) struct Nameserver {
     clients: Arc<ClientCache>,
     runtime: Arc<dyn Runtime>,
-    /// The server that the target names by a name.
+    /// The server in the target, if it is a name and not an address.
     name: Option<HostPort>,
-    /// The client to ask, where it is known.
+    /// The client for lookups; `None` until the server's address is known.
     client: Option<Client>,
-    /// When the server's address must be looked up anew.
+    /// When to look up the server's address again.
     expires: Option<Instant>,
+    /// The lookup of the server's address, in progress.
     lookup: Option<IpLookup>,
 }
 
@@ -109,10 +113,11 @@ impl Nameserver {
         }
     }
 
-    /// Ready with the client to ask, once the server's own address is known.
+    /// Ready with the client for lookups when the server's own address is known.
     ///
-    /// The server's name is looked up by the system's configuration, again when its TTL has run out
-    /// or [`doubt`](Self::doubt) was called; while that fails, the address that was known is used.
+    /// The server's name is looked up with the servers of the configuration. It is looked up again
+    /// after its TTL has expired and after a call of [`doubt`](Self::doubt). If that fails, the
+    /// earlier address stays in use.
     pub(super) fn poll_client(
         &mut self,
         cx: &mut Context<'_>,
@@ -131,23 +136,25 @@ impl Nameserver {
             let system = self.clients.get(&self.runtime, None);
             system.lookup_ip(name.host.as_str(), Families::Both)
         });
-        // What comes in between does not matter here.
+        // Parts of the answer are of no use here: wait for the end.
         while ready!(lookup.poll_event(cx)).is_some() {}
         let result = ready!(Pin::new(lookup).poll(cx));
         self.lookup = None;
         Poll::Ready(self.found(result))
     }
 
-    /// The server did not answer: it may have moved.
+    /// Makes the next lookup look up the server's address again: the server did not answer, so its
+    /// address may have changed.
     pub(super) fn doubt(&mut self, now: Instant) {
         self.expires = Some(now);
     }
 
-    /// What the server is called, for messages.
+    /// The name of the server, for messages; `None` if the target names none, or an address.
     pub(super) fn name(&self) -> Option<&HostPort> {
         self.name.as_ref()
     }
 
+    /// Handles the end of the lookup of the server's address, and returns the client to use.
     fn found(&mut self, result: Result<IpAnswer, LookupError>) -> Result<Client, ResolveError> {
         let Some(name) = &self.name else {
             return self.client.clone().ok_or_else(unnamed);
@@ -171,7 +178,8 @@ impl Nameserver {
     }
 }
 
-/// That the *server* does not exist says nothing about the name that it was to be asked for.
+/// Returns the error for a server whose address was not found. It is never authoritative: that the
+/// server does not exist does not mean that the target's name does not.
 fn not_found(server: &HostPort, error: LookupError) -> ResolveError {
     let kind = match error.kind() {
         LookupErrorKind::NotFound | LookupErrorKind::NoData => ResolveErrorKind::Unavailable,
@@ -182,6 +190,7 @@ fn not_found(server: &HostPort, error: LookupError) -> ResolveError {
     })
 }
 
+/// Returns the error for a target without any server to query.
 fn unnamed() -> ResolveError {
     ResolveError::new(ResolveErrorKind::Unavailable, "no DNS server is known")
 }

@@ -1,4 +1,4 @@
-//! How names are looked up, and how often.
+//! Options of the schemes `dns` and `srv`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use trunkline_dns::{ClientConfig, Families};
 
 use crate::Pacing;
 
-/// How names are looked up, and how often; for the schemes `dns` and `srv`.
+/// How the schemes `dns` and `srv` look up names, and how often.
 ///
 /// # Examples
 ///
@@ -29,50 +29,53 @@ pub struct DnsOptions {
     /// Servers that are asked after the one that a target names (`dns://server/host`); none by
     /// default.
     pub fallback_servers: Vec<SocketAddr>,
-    /// How often a name is resolved: minimum interval, TTL refresh and its off switch, jitter,
+    /// How often a name is resolved: minimum interval, refreshing by TTL (on or off), jitter,
     /// back-off.
     pub pacing: Pacing,
-    /// Which families of addresses are used; both by default.
+    /// Which address families are used; both by default.
     pub families: AddressFamilies,
-    /// Whether addresses are sorted by RFC 6724; on by default. Off, they stay in the server's
+    /// Whether addresses are sorted by RFC 6724; on by default. If off, they stay in the server's
     /// order, IPv4 first.
     pub sort: bool,
-    /// Whether the scheme `dns` also looks for a service config in the TXT records of
-    /// `_grpc_config.` and the host; off by default. It comes with the addresses or, where it takes
-    /// longer than they do, by an update; that it cannot be looked up changes nothing.
+    /// Whether the scheme `dns` also looks up a service config, in the TXT records of
+    /// `_grpc_config.` and the host; off by default. The first resolution has it if it arrives
+    /// before the addresses do, else a later resolution has it. A lookup that fails leaves the
+    /// earlier service config in place.
     ///
     /// Source: [gRFC A2](https://github.com/grpc/proposal/blob/master/A2-service-configs-in-dns.md).
     pub txt_service_config: bool,
-    /// The name of this host, which a choice in such a TXT record may ask for; what the system says
-    /// by default (on Linux; elsewhere none).
+    /// The name of this host, by which such a TXT record can select a service config; the system's
+    /// host name by default on Linux, none by default elsewhere.
     pub host_name: Option<String>,
-    /// How long addresses of one family wait for the other while the channel has none; 50 ms by
-    /// default.
+    /// How long the addresses of one family wait for those of the other while the channel has no
+    /// addresses; 50 ms by default. Under the scheme `srv` hosts wait for other hosts in the same
+    /// way.
     ///
     /// Source: [RFC 8305 section 3](https://www.rfc-editor.org/rfc/rfc8305#section-3).
     pub resolution_delay: Duration,
 }
 
-/// Which families of addresses are used.
+/// Which address families are used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AddressFamilies {
-    /// Both: under the scheme `dns` a backend with a record of each family is two endpoints, and
-    /// gets two shares of the load, because plain DNS cannot tell that they are one backend.
+    /// Both. Under the scheme `dns` a backend with a record of each family is two endpoints and gets
+    /// two shares of the load, because A and AAAA records do not show that they belong to one
+    /// backend.
     #[default]
     Both,
-    /// IPv4 alone; AAAA is not asked for.
+    /// IPv4 only; no AAAA query is sent.
     Ipv4Only,
-    /// IPv6 alone; A is not asked for.
+    /// IPv6 only; no A query is sent.
     Ipv6Only,
-    /// IPv4 where there is any, else IPv6. Under the scheme `srv`: both, IPv4 first.
+    /// IPv4 if there is any IPv4 address, else IPv6. Under the scheme `srv`: both, IPv4 first.
     PreferIpv4,
-    /// IPv6 where there is any, else IPv4. Under the scheme `srv`: both, IPv6 first.
+    /// IPv6 if there is any IPv6 address, else IPv4. Under the scheme `srv`: both, IPv6 first.
     PreferIpv6,
 }
 
 impl AddressFamilies {
-    /// What to ask for.
+    /// The families to query.
     pub(super) fn asked(self) -> Families {
         match self {
             Self::Both | Self::PreferIpv4 | Self::PreferIpv6 => Families::Both,
@@ -98,21 +101,21 @@ impl Default for DnsOptions {
 }
 
 impl DnsOptions {
-    /// Takes servers, search list and options from this file, in the format of `resolv.conf`.
+    /// Reads servers, search list and options from this file, in the format of `resolv.conf`.
     #[must_use]
     pub fn resolv_conf_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.client = self.client.resolv_conf_file(path);
         self
     }
 
-    /// Takes hosts from this file, in the format of `/etc/hosts`.
+    /// Reads hosts from this file, in the format of `/etc/hosts`.
     #[must_use]
     pub fn hosts_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.client = self.client.hosts_file(path);
         self
     }
 
-    /// Asks these servers in place of the system's, where a target names none; the search list
+    /// Uses these servers in place of the system's for targets that name no server; the search list
     /// stays.
     #[must_use]
     pub fn servers(mut self, servers: Vec<SocketAddr>) -> Self {

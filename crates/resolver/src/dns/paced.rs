@@ -1,4 +1,4 @@
-//! The shell of both resolvers: a question, asked again and again.
+//! The resolver of both schemes: repeats a lookup when its pacer decides so.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,39 +9,39 @@ use trunkline_runtime::{Alarm, Runtime};
 
 use crate::{Pacer, Pacing, Resolution, Resolver, Verdict};
 
-/// Something that can be looked up again and again. It keeps what it knows in between.
+/// A lookup that can be repeated. It keeps its results from one run to the next.
 pub(super) trait RepeatedLookup: fmt::Debug + Send {
-    /// Begins to look up. Not called while it looks up.
+    /// Starts a run. Not called during a run.
     fn start(&mut self, now: Instant);
 
-    /// Ready with each thing found out. Polled also while it does not look up.
+    /// Ready with each new result. Polled also between runs.
     fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<LookupProgress>;
 
-    /// When to be polled, whatever happens.
+    /// When to poll at the latest.
     fn poll_timeout(&self) -> Option<Instant>;
 }
 
-/// One thing found out.
+/// One result of a lookup.
 #[derive(Debug)]
 pub(super) enum LookupProgress {
-    /// Something new before the end, or after it.
-    News(Resolution),
-    /// The end of the lookup.
+    /// A resolution before the end of the run, or after it.
+    Update(Resolution),
+    /// The resolution at the end of the run.
     Done(Resolution, LookupEnd),
 }
 
-/// How a lookup ended, for the pacing.
+/// How a run of a lookup ended, for the pacer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LookupEnd {
-    /// Everything is known until then.
+    /// Everything was found. The first record expires at `expires`; none does if it is `None`.
     Complete { expires: Option<Instant> },
-    /// Something is missing.
+    /// A part could not be looked up. The first record of the rest expires at `expires`.
     Partial { expires: Option<Instant> },
-    /// Nothing was found out, or that there is nothing.
+    /// The lookup failed, or found that the name has no addresses.
     Failed,
 }
 
-/// A question, and when to ask it.
+/// A resolver that repeats a lookup when its [`Pacer`] decides so.
 pub(super) struct PacedResolver<L> {
     lookup: L,
     pacer: Pacer,
@@ -59,6 +59,7 @@ impl<L: RepeatedLookup> PacedResolver<L> {
         }
     }
 
+    /// Reports the end of a run to the pacer.
     fn end(&mut self, end: LookupEnd, now: Instant) {
         let ttl = |expires: Option<Instant>| Some(expires?.saturating_duration_since(now));
         match end {
@@ -77,7 +78,7 @@ impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
                 self.lookup.start(now);
             }
             match self.lookup.poll(cx, now) {
-                Poll::Ready(LookupProgress::News(resolution)) => return Poll::Ready(resolution),
+                Poll::Ready(LookupProgress::Update(resolution)) => return Poll::Ready(resolution),
                 Poll::Ready(LookupProgress::Done(resolution, end)) => {
                     self.end(end, self.runtime.now());
                     return Poll::Ready(resolution);

@@ -1,4 +1,4 @@
-//! The scheme `srv`: one endpoint a host, with all its addresses.
+//! The lookup of the scheme `srv`: one endpoint for each SRV record, with all addresses of its host.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -22,29 +22,30 @@ use super::options::{AddressFamilies, DnsOptions};
 use super::paced::{LookupEnd, LookupProgress, RepeatedLookup};
 use crate::{Resolution, ResolveError, ResolveErrorKind};
 
-/// So many hosts are looked up at the same time.
+/// The maximum number of hosts that are looked up at the same time.
 const MAX_CONCURRENT_HOSTS: usize = 64;
 
-/// The hosts of one service.
+/// The lookup of one service: its SRV records, and the addresses of their hosts.
 #[derive(Debug)]
 pub(super) struct SrvLookup {
     pub(super) name: String,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) options: Arc<DnsOptions>,
     pub(super) nameserver: Nameserver,
-    /// What the channel has, from earlier lookups.
+    /// The hosts that earlier runs have found.
     pub(super) hosts: Vec<SrvHost>,
+    /// The run in progress.
     pub(super) run: Option<SrvRun>,
 }
 
-/// One host of the service.
+/// One host of the service: an SRV record, and the known addresses of its target.
 #[derive(Clone, Debug)]
 pub(super) struct SrvHost {
     record: Srv,
     known: KnownAddresses,
 }
 
-/// One lookup under way.
+/// One run of the lookup.
 #[derive(Debug)]
 pub(super) struct SrvRun {
     started: Instant,
@@ -53,23 +54,28 @@ pub(super) struct SrvRun {
     early: EarlyDelivery,
 }
 
+/// What a run looks up at present.
 #[derive(Debug)]
 enum SrvStage {
-    /// The server's own address is looked up.
+    /// The address of the DNS server is looked up.
     Server,
+    /// The SRV records are looked up.
     Records(Client, RecordLookup<Srv>),
+    /// The addresses of the hosts are looked up.
     Hosts(Client, RecordAnswer<Srv>, Vec<HostState>),
 }
 
-/// A host that is looked up.
+/// A host of the run, and how far its lookup is.
 #[derive(Debug)]
 struct HostState {
     host: SrvHost,
     progress: HostProgress,
 }
 
+/// How far the lookup of a host is.
 #[derive(Debug)]
 enum HostProgress {
+    /// It starts when another one ends, see [`MAX_CONCURRENT_HOSTS`].
     Waiting,
     Running(Box<HostLookup>),
     Ended(Box<HostResult>),
@@ -96,7 +102,7 @@ impl RepeatedLookup for SrvLookup {
                 let early = self.early(&mut run, now);
                 self.run = Some(run);
                 early.map_or(Poll::Pending, |early| {
-                    Poll::Ready(LookupProgress::News(early))
+                    Poll::Ready(LookupProgress::Update(early))
                 })
             }
         }
@@ -110,12 +116,13 @@ impl RepeatedLookup for SrvLookup {
 }
 
 impl SrvLookup {
-    /// When the run has taken too long. Each lookup in it has this limit too; all of them one
-    /// after the other must not take a multiple of it.
+    /// When the run times out. Each lookup in it has the same limit, but they follow each other, so
+    /// together they could take a multiple of it.
     fn deadline(&self, run: &SrvRun) -> Instant {
         run.started + self.options.client.lookup_deadline()
     }
 
+    /// Ready when all hosts have been looked up, or when the records could not be.
     fn poll_run(
         &mut self,
         run: &mut SrvRun,
@@ -148,8 +155,8 @@ impl SrvLookup {
         }
     }
 
-    /// The hosts that are known, for a channel that has none and has waited for the others for long
-    /// enough.
+    /// Returns a resolution with the hosts whose addresses are known, if the channel has no endpoints
+    /// and the resolution delay has passed.
     fn early(&self, run: &mut SrvRun, now: Instant) -> Option<Resolution> {
         let SrvStage::Hosts(_, answer, states) = &run.stage else {
             return None;
@@ -175,7 +182,7 @@ impl SrvLookup {
         Some(self.resolution(&seen, report))
     }
 
-    /// The records cannot be had.
+    /// Handles the failure to look up the records.
     fn fail(&mut self, error: ResolveError, now: Instant) -> LookupProgress {
         if error.is_authoritative() {
             self.hosts.clear();
@@ -185,7 +192,7 @@ impl SrvLookup {
         LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed)
     }
 
-    /// All hosts have been looked up, or the time is over.
+    /// Handles the end of a run: all hosts have been looked up, or it timed out.
     fn done(&mut self, run: SrvRun, now: Instant) -> LookupProgress {
         let SrvStage::Hosts(_, answer, mut states) = run.stage else {
             let text = format!(
@@ -260,11 +267,14 @@ impl SrvLookup {
         LookupProgress::Done(resolution, end)
     }
 
+    /// Returns a resolution with an endpoint for each host.
     fn resolution(&self, hosts: &[SrvHost], report: LookupReport) -> Resolution {
         let endpoints: Arc<[Endpoint]> = hosts.iter().map(|host| self.endpoint(host)).collect();
         Resolution::new(endpoints).with_attributes(Attributes::new().with::<LookupReport>(report))
     }
 
+    /// Returns the endpoint of a host: its addresses at the port of its record, with the record's
+    /// weight and priority.
     fn endpoint(&self, host: &SrvHost) -> Endpoint {
         let record = &host.record;
         let addresses = host.known.all().into_iter();
@@ -286,7 +296,8 @@ impl SrvLookup {
     }
 }
 
-/// The hosts of the lowest priority, each once, with what is known of them.
+/// Returns the hosts in the records with the lowest priority, each host and port once, with their known
+/// addresses.
 fn host_states(answer: &RecordAnswer<Srv>, known: &[SrvHost]) -> Vec<HostState> {
     let lowest = answer.records.iter().map(|record| record.priority).min();
     let mut states: Vec<HostState> = Vec::new();
@@ -308,7 +319,8 @@ fn host_states(answer: &RecordAnswer<Srv>, known: &[SrvHost]) -> Vec<HostState> 
     states
 }
 
-/// Ready when all hosts have been looked up.
+/// Polls the lookups of the hosts, and starts those that wait as others end; ready when all have
+/// ended.
 fn poll_hosts(
     states: &mut [HostState],
     client: &Client,
@@ -335,12 +347,13 @@ fn poll_hosts(
     }
 }
 
-/// There are records, and none of their hosts has an address.
+/// Returns the error for a service with SRV records none of whose hosts has a known address.
 fn no_addresses(name: &str, hosts: usize, failures: &[ResolveError]) -> ResolveError {
     let soft = failures.iter().find(|failure| !failure.is_authoritative());
     let kind = match soft.map(ResolveError::kind) {
         None => ResolveErrorKind::NoData,
-        // The server gave a target that is no name: its fault, and it may be mended.
+        // The target of a record is not a valid name. The record may be corrected, unlike the name
+        // that the program asked for, so this error is temporary.
         Some(ResolveErrorKind::InvalidName) => ResolveErrorKind::Unavailable,
         Some(kind) => kind,
     };

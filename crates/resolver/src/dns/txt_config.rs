@@ -1,4 +1,4 @@
-//! The service config that a TXT record may hold.
+//! The service config in the TXT records of a host.
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -11,12 +11,14 @@ use trunkline_service_config::{Client as Chooser, choose_from_txt};
 
 use crate::{ResolveError, ResolveErrorKind, ServiceConfigSource};
 
-/// Who this process is to the lists of choices: drawn once, not for each resolution.
+/// The properties of this process by which a list of choices selects a service config. They are
+/// determined once, so every resolution selects the same.
 #[derive(Debug, Default)]
 pub(super) struct ClientIdentity(OnceLock<(u8, Option<Arc<str>>)>);
 
 impl ClientIdentity {
-    /// A number from 0 to 99, and the name of this host.
+    /// Returns a random number from 0 to 99, which is compared with a choice's percentage, and the
+    /// name of this host.
     fn get(&self, runtime: &dyn Runtime, host_name: Option<&str>) -> (u8, Option<Arc<str>>) {
         let identity = self.0.get_or_init(|| {
             let sample = (runtime.seed() % 100) as u8;
@@ -27,22 +29,27 @@ impl ClientIdentity {
     }
 }
 
-/// Linux says it in a file; elsewhere it must be an option.
+/// Returns the host name that Linux shows in a file; `None` on other systems, where only the option
+/// can give it.
 fn system_host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }
 
-/// The service config of one host, looked up again and again.
+/// The service config of one host, from repeated lookups of its TXT records.
 #[derive(Debug)]
 pub(super) struct TxtConfig {
     /// `_grpc_config.` and the host.
     name: String,
+    /// A number from 0 to 99, which is compared with a choice's percentage.
     sample: u8,
+    /// The name of the host that this process runs on.
     host_name: Option<Arc<str>>,
+    /// The lookup in progress.
     lookup: Option<RecordLookup<Vec<u8>>>,
+    /// The result of the last lookup that did not fail.
     current: ServiceConfigSource,
-    /// What servers did in the last lookup.
+    /// The queries of the last lookup, with their outcomes.
     attempts: Vec<ServerAttempt>,
 }
 
@@ -64,27 +71,28 @@ impl TxtConfig {
         }
     }
 
-    /// Looks it up, unless it is being looked up.
+    /// Starts a lookup, unless one is in progress.
     pub(super) fn start(&mut self, client: &Client) {
         self.lookup
             .get_or_insert_with(|| client.lookup_txt(&self.name));
     }
 
-    /// What is known.
+    /// The service config of the last lookup that did not fail.
     pub(super) fn current(&self) -> &ServiceConfigSource {
         &self.current
     }
 
-    /// Every server asked in the last lookup, and what it did.
+    /// Every query of the last lookup, with its outcome.
     pub(super) fn attempts(&self) -> &[ServerAttempt] {
         &self.attempts
     }
 
+    /// Whether a lookup is in progress.
     pub(super) fn is_running(&self) -> bool {
         self.lookup.is_some()
     }
 
-    /// Goes on; whether the lookup has just ended.
+    /// Polls the lookup; returns true when it has ended in this call.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let Some(lookup) = &mut self.lookup else {
             return false;
@@ -103,7 +111,8 @@ impl TxtConfig {
         true
     }
 
-    /// `None` where nothing was learned: what was known stays.
+    /// Returns the service config in the result of a lookup; `None` after a failure that may be
+    /// temporary, which keeps the earlier one.
     fn read(
         &self,
         result: Result<RecordAnswer<Vec<u8>>, LookupError>,
@@ -113,7 +122,7 @@ impl TxtConfig {
             Err(error) if error.kind().is_soft() => return None,
             Err(_) => return Some(ServiceConfigSource::Absent),
         };
-        // The list is ASCII; a record that is not is somebody else's.
+        // A list of choices is ASCII, so a record that is not UTF-8 has another purpose.
         let texts = answer.records.iter();
         let texts = texts.filter_map(|text| std::str::from_utf8(text).ok());
         let chooser = Chooser::new(self.sample, self.host_name.as_deref());

@@ -1,4 +1,4 @@
-//! What the tests share: a world in virtual time on one thread, with scripted DNS servers.
+//! Helpers of several tests: a world in virtual time on one thread, with scripted DNS servers.
 
 #![allow(dead_code, reason = "not every test needs all of it")]
 
@@ -9,12 +9,12 @@ use std::task::{Context, Poll, Waker};
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{Resolution, Resolver};
 
-/// What the resolver has to say now.
+/// Polls the resolver once.
 pub(crate) fn poll(resolver: &mut Box<dyn Resolver>) -> Poll<Resolution> {
     resolver.poll_resolution(&mut Context::from_waker(Waker::noop()))
 }
 
-/// The addresses of the endpoints, printed.
+/// Returns the addresses of each endpoint as text.
 pub(crate) fn printed(resolution: &Resolution) -> Vec<Vec<String>> {
     let endpoints = resolution.endpoints.as_ref().expect("there are endpoints");
     let addresses = |endpoint: &Endpoint| {

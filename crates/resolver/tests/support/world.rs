@@ -1,4 +1,4 @@
-//! A runtime in virtual time whose network carries DNS over UDP, and nothing else.
+//! A runtime in virtual time, with a network for DNS over UDP and nothing else.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -14,19 +14,20 @@ use trunkline_runtime::{
 };
 use trunkline_testkit::dns::{Query, Reply, Script, Transport, Type};
 
-/// How long a datagram takes to a server and back.
+/// The time from a query to its reply, without the reply's own delay.
 const ROUND_TRIP: Duration = Duration::from_millis(1);
 
 #[derive(Clone)]
-pub(crate) struct World(Arc<Mutex<State>>);
+pub(crate) struct World(Arc<Mutex<WorldState>>);
 
-struct State {
+struct WorldState {
     start: Instant,
     now: Instant,
-    /// When each timer that is set fires.
+    /// The deadline of each timer that is set, by id.
     timers: BTreeMap<u64, Instant>,
+    /// The datagrams that each socket has not received yet, by id.
     sockets: BTreeMap<u64, VecDeque<Vec<u8>>>,
-    /// Datagrams on their way to a socket.
+    /// Datagrams in transit: arrival time, id of the socket, content.
     flying: Vec<(Instant, u64, Vec<u8>)>,
     servers: BTreeMap<SocketAddr, Script>,
     queries: Vec<(SocketAddr, Query)>,
@@ -37,11 +38,11 @@ struct State {
 impl World {
     #[expect(
         clippy::disallowed_methods,
-        reason = "virtual time needs some first instant"
+        reason = "virtual time needs a first instant"
     )]
     pub(crate) fn new() -> Self {
         let start = Instant::now();
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(WorldState {
             start,
             now: start,
             timers: BTreeMap::new(),
@@ -58,27 +59,27 @@ impl World {
         ResolverOptions::new(Arc::new(self.clone()))
     }
 
-    /// Makes a server at this address answer this question with this.
+    /// Sets the reply of the server at this address to a query.
     pub(crate) fn set(&self, server: &str, name: &str, record_type: Type, reply: Reply) {
-        let server = server.parse().expect("an address");
+        let server = server.parse().expect("valid address");
         let mut state = self.lock();
         let script = state.servers.entry(server).or_default();
         script.set(name, record_type, None, [reply]);
     }
 
-    /// Makes a server at this address forget a name.
+    /// Removes a name from the server at this address.
     pub(crate) fn remove(&self, server: &str, name: &str) {
-        let server = server.parse().expect("an address");
+        let server = server.parse().expect("valid address");
         self.lock().servers.entry(server).or_default().remove(name);
     }
 
-    /// Seconds since the beginning.
+    /// Returns the seconds since the start.
     pub(crate) fn elapsed(&self) -> f64 {
         let state = self.lock();
         (state.now - state.start).as_secs_f64()
     }
 
-    /// How many queries of this type were asked about this name.
+    /// Returns how many queries for this name and type the servers got.
     pub(crate) fn count(&self, name: &str, record_type: Type) -> usize {
         let state = self.lock();
         let queries = state.queries.iter();
@@ -87,17 +88,17 @@ impl World {
             .count()
     }
 
-    /// How many queries were asked at all.
+    /// Returns how many queries the servers got.
     pub(crate) fn total(&self) -> usize {
         self.lock().queries.len()
     }
 
-    /// Lets time pass until the resolver has something to say; `None` if it has not for an hour.
+    /// Lets time pass until the resolver returns a resolution; `None` after an hour without one.
     pub(crate) fn next(&self, resolver: &mut Box<dyn Resolver>) -> Option<Resolution> {
         self.next_within(Duration::from_secs(3600), resolver)
     }
 
-    /// Lets time pass until the resolver has something to say, for this long at most.
+    /// Lets time pass until the resolver returns a resolution, for at most `limit`.
     pub(crate) fn next_within(
         &self,
         limit: Duration,
@@ -105,19 +106,18 @@ impl World {
     ) -> Option<Resolution> {
         let end = self.lock().now + limit;
         let mut context = Context::from_waker(Waker::noop());
-        // A resolver that is never content would go on for ever.
+        // The bound stops a resolver that never waits.
         for _ in 0..100_000 {
             self.poll_tasks(&mut context);
             if let Poll::Ready(resolution) = resolver.poll_resolution(&mut context) {
                 return Some(resolution);
             }
             self.poll_tasks(&mut context);
-            match self.lock().step(end) {
-                true => {}
-                false => return None,
+            if !self.lock().step(end) {
+                return None;
             }
         }
-        panic!("the resolver does not come to rest");
+        panic!("the resolver never waits");
     }
 
     fn poll_tasks(&self, context: &mut Context<'_>) {
@@ -126,13 +126,14 @@ impl World {
         self.lock().tasks.extend(tasks);
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().expect("no test panicked with it")
+    fn lock(&self) -> MutexGuard<'_, WorldState> {
+        self.0.lock().expect("unpoisoned lock")
     }
 }
 
-impl State {
-    /// Goes to the next event, but not beyond `end`; false if there is none before.
+impl WorldState {
+    /// Moves the time to the next event, but not beyond `end`. Returns false if no event is due before
+    /// `end`.
     fn step(&mut self, end: Instant) -> bool {
         let timers = self.timers.values().copied();
         let next = timers.chain(self.flying.iter().map(|(at, ..)| *at)).min();
@@ -159,7 +160,7 @@ impl State {
         self.next_id
     }
 
-    /// Carries a datagram to a server and its replies back.
+    /// Delivers a datagram to a server, and puts its replies into transit.
     fn carry(&mut self, socket: u64, server: SocketAddr, datagram: &[u8]) {
         let from = SocketAddr::from(([127, 0, 0, 1], 40_000));
         let Some(script) = self.servers.get_mut(&server) else {
@@ -221,7 +222,7 @@ impl Runtime for World {
         }))
     }
 
-    /// There is one route to everywhere, so that RFC 6724 goes by precedence.
+    /// Every destination has the same source address of its family, so RFC 6724 sorts by precedence.
     fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
         Ok(match destination {
             SocketAddr::V4(_) => [192, 0, 2, 99].into(),
