@@ -10,7 +10,7 @@ use trunkline::{BackoffPolicy, Channel, ChannelEvent, DnsOptions, Observer, Peer
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
-use crate::Wrong;
+use crate::wrong::Wrong;
 
 /// Far longer than a call takes, so that one that has to wait for a connection is no failure.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
@@ -19,12 +19,12 @@ const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
 
 /// A runtime and what it is called.
 #[derive(Clone, Debug)]
-pub(crate) struct Named {
+pub(crate) struct NamedRuntime {
     pub(crate) name: &'static str,
     pub(crate) runtime: Arc<dyn Runtime>,
 }
 
-impl Named {
+impl NamedRuntime {
     /// Runs it, and waits for its end.
     pub(crate) fn wait<T: Send + 'static>(
         &self,
@@ -42,9 +42,9 @@ impl Named {
 }
 
 /// All three; `tokio` is what the third one is on.
-pub(crate) fn runtimes(tokio: &tokio::runtime::Runtime) -> [Named; 3] {
+pub(crate) fn runtimes(tokio: &tokio::runtime::Runtime) -> [NamedRuntime; 3] {
     let tokio = trunkline::Tokio::with_handle(tokio.handle().clone());
-    let named = |name, runtime| Named { name, runtime };
+    let named = |name, runtime| NamedRuntime { name, runtime };
     [
         named("async-std", Arc::new(trunkline::AsyncStd::new())),
         named("smol", Arc::new(trunkline::Smol::new())),
@@ -55,16 +55,16 @@ pub(crate) fn runtimes(tokio: &tokio::runtime::Runtime) -> [Named; 3] {
 /// A client of one target.
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
-    pub(crate) on: Named,
+    pub(crate) on: NamedRuntime,
     greeter: GreeterClient<Channel>,
-    found: Found,
+    found: EndpointCount,
 }
 
 /// How many endpoints the name had of late.
 #[derive(Clone, Debug, Default)]
-struct Found(Arc<AtomicUsize>);
+struct EndpointCount(Arc<AtomicUsize>);
 
-impl Observer for Found {
+impl Observer for EndpointCount {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
         if let ChannelEvent::Endpoints(endpoints) = event {
             self.0.store(endpoints.len(), Ordering::Relaxed);
@@ -73,7 +73,7 @@ impl Observer for Found {
 }
 
 impl Client {
-    pub(crate) fn new(target: &str, on: &Named) -> Result<Self, Wrong> {
+    pub(crate) fn new(target: &str, on: &NamedRuntime) -> Result<Self, Wrong> {
         let mut dns = DnsOptions::default();
         // In place of the 30 s that are kind to a DNS server that others use too, so that nobody
         // has to wait; and back-offs that are as short.
@@ -81,7 +81,7 @@ impl Client {
         let mut backoff = BackoffPolicy::default();
         backoff.initial = Duration::from_millis(200);
         backoff.max = Duration::from_secs(1);
-        let found = Found::default();
+        let found = EndpointCount::default();
         let channel = Channel::builder(target)
             .default_service_config(ROUND_ROBIN)
             .plaintext()

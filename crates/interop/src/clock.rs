@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::Wrong;
+use crate::wrong::Wrong;
 
 /// How often what is waited for is looked at.
 const TICK: Duration = Duration::from_millis(10);

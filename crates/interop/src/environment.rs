@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::Wrong;
+use crate::wrong::Wrong;
 
 /// Where everything is.
 #[derive(Debug)]

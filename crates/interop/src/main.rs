@@ -1,20 +1,28 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod checks;
-mod clients;
+// From the ground up: a module uses only those in the groups above it.
+
+mod wrong;
+
 mod clock;
-mod control;
 mod environment;
-mod parts;
-mod servers;
-mod traffic;
+mod server_control;
 mod zone;
 
-use std::process::ExitCode;
+// The clients, and the servers that they call.
+mod clients;
+mod servers;
 
-/// Why something did not hold, or could not be tried.
-type Wrong = Box<dyn std::error::Error + Send + Sync>;
+// Calls at a steady rate.
+mod traffic;
+
+mod checks;
+
+// The checks by name.
+mod parts;
+
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
     // The backends are this program, started again.

@@ -1,8 +1,8 @@
 //! The parts, one after the other.
 
-use crate::Wrong;
 use crate::checks::{Stage, lookups, names, shares, steady, stop, zone};
-use crate::clients::{Named, runtimes};
+use crate::clients::{NamedRuntime, runtimes};
+use crate::wrong::Wrong;
 
 /// A part that needs the servers of others.
 type Part = fn(&mut Stage<'_>) -> Result<(), Wrong>;
@@ -35,7 +35,7 @@ pub(crate) fn run(names: &[String]) -> Result<(), Wrong> {
     done
 }
 
-fn run_on(names: &[String], runtimes: &[Named; 3]) -> Result<(), Wrong> {
+fn run_on(names: &[String], runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let wanted = |part: &str| names.is_empty() || names.iter().any(|name| name == part);
     let in_part = |part, wrong| Wrong::from(format!("{part}: {wrong}"));
     let mut stage = None;

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::Wrong;
+use crate::wrong::Wrong;
 
 /// A server that drains may take ten seconds, and one that starts a few.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The connection to whoever started the servers: a line asks, a line of JSON answers.
 #[derive(Debug)]
-pub(crate) struct Control(BufReader<TcpStream>);
+pub(crate) struct ServerControl(BufReader<TcpStream>);
 
-impl Control {
+impl ServerControl {
     pub(crate) fn connect(address: SocketAddr) -> Result<Self, Wrong> {
         let stream = TcpStream::connect(address)
             .map_err(|error| format!("the control at {address}: {error}"))?;

@@ -6,10 +6,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde_json::Value;
 use trunkline_testkit::backend::{Backend, Counters, Options, Program};
 
-use crate::Wrong;
 use crate::clock::LIMIT;
-use crate::control::Control;
 use crate::environment::Environment;
+use crate::server_control::ServerControl;
+use crate::wrong::Wrong;
 
 /// What our own is called: its services are what tonic generates.
 pub(crate) const OWN: &str = "tonic";
@@ -17,7 +17,7 @@ pub(crate) const OWN: &str = "tonic";
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Servers {
-    control: Control,
+    control: ServerControl,
     own: Backend,
     addresses: BTreeMap<&'static str, SocketAddr>,
 }
@@ -39,7 +39,7 @@ impl Servers {
         let mut addresses: BTreeMap<_, _> = environment.others.iter().copied().collect();
         addresses.insert(OWN, environment.own);
         Ok(Self {
-            control: Control::connect(environment.control)?,
+            control: ServerControl::connect(environment.control)?,
             own: own(environment.port())?,
             addresses,
         })

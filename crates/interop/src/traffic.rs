@@ -5,21 +5,21 @@ use std::time::Instant;
 
 use trunkline_testkit::load::{Load, Outcome};
 
-use crate::Wrong;
 use crate::clients::{Client, DEADLINE};
 use crate::clock::{now, until};
+use crate::wrong::Wrong;
 
 /// The calls of one client.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     pub(crate) client: Client,
     load: Load,
-    lost: Arc<Mutex<Vec<Lost>>>,
+    lost: Arc<Mutex<Vec<LostCall>>>,
 }
 
 /// A call that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lost {
+pub(crate) struct LostCall {
     pub(crate) began: Instant,
     pub(crate) why: String,
 }
@@ -27,7 +27,7 @@ pub(crate) struct Lost {
 impl Traffic {
     /// Begins with `rate` calls a second.
     pub(crate) fn start(client: Client, rate: u32) -> Self {
-        let lost = Arc::<Mutex<Vec<Lost>>>::default();
+        let lost = Arc::<Mutex<Vec<LostCall>>>::default();
         let (seen, caller) = (Arc::clone(&lost), client.clone());
         let call = move |number| {
             let (lost, began) = (Arc::clone(&seen), now());
@@ -36,7 +36,7 @@ impl Traffic {
                 let answer = call.await;
                 if let Err(why) = &answer {
                     let why = why.clone();
-                    lock(&lost).push(Lost { began, why });
+                    lock(&lost).push(LostCall { began, why });
                 }
                 answer
             }) as trunkline::BoxFuture<_>
@@ -59,7 +59,7 @@ impl Traffic {
     }
 
     /// Calls that failed since this was asked last.
-    pub(crate) fn lost(&self) -> Vec<Lost> {
+    pub(crate) fn lost(&self) -> Vec<LostCall> {
         std::mem::take(&mut lock(&self.lost))
     }
 
@@ -100,6 +100,6 @@ pub(crate) fn more(traffic: &[Traffic], calls: u64) -> Result<(), Wrong> {
     .map(|_| ())
 }
 
-fn lock(lost: &Mutex<Vec<Lost>>) -> MutexGuard<'_, Vec<Lost>> {
+fn lock(lost: &Mutex<Vec<LostCall>>) -> MutexGuard<'_, Vec<LostCall>> {
     lost.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::Wrong;
+use crate::wrong::Wrong;
 
 /// The serial is the next word in the file.
 const BEFORE_SERIAL: &str = " SOA ns hostmaster ";

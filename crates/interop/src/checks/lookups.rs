@@ -3,22 +3,20 @@
 //! One of them serves the zone; unbound looks names up there, and dnsmasq passes questions on. The
 //! records are those of `xtask/src/interop/zone.rs`.
 
-mod config;
+// A server and the lookups from it.
+mod asked_server;
+
 mod found;
+
+mod config;
 mod not_found;
 
-use std::fmt::Debug;
-use std::net::SocketAddr;
-
-use trunkline_dns::io::Client;
-use trunkline_dns::{ClientConfig, Families, IpAnswer, LookupError, RecordAnswer, Srv};
-
-use super::Stage;
-use crate::Wrong;
-use crate::clients::Named;
+use self::asked_server::AskedServer;
+use super::stage::Stage;
+use crate::wrong::Wrong;
 
 /// What is checked, and what tells it of one server on one runtime: it gives what was seen.
-type Check = (&'static str, fn(&Asked<'_>) -> Result<String, Wrong>);
+type Check = (&'static str, fn(&AskedServer<'_>) -> Result<String, Wrong>);
 
 const CHECKS: [Check; 13] = [
     ("A and AAAA", found::both_families),
@@ -42,7 +40,7 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
         for (what, check) in CHECKS {
             let mut seen = String::new();
             for on in stage.runtimes {
-                let asked = Asked {
+                let asked = AskedServer {
                     name,
                     server: *server,
                     zone: stage.environment.zone(),
@@ -55,59 +53,4 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
         }
     }
     Ok(())
-}
-
-/// What a lookup found; wrong where it did not end.
-type Found<T> = Result<Result<T, LookupError>, Wrong>;
-
-/// One server, asked by a client on one runtime.
-struct Asked<'a> {
-    name: &'a str,
-    server: SocketAddr,
-    zone: &'a str,
-    on: &'a Named,
-}
-
-impl Asked<'_> {
-    /// A name of the zone, absolute.
-    fn in_zone(&self, name: &str) -> String {
-        format!("{name}.{}.", self.zone)
-    }
-
-    /// A client of this server alone.
-    fn client(&self) -> Client {
-        self.client_with(self.config())
-    }
-
-    fn config(&self) -> ClientConfig {
-        ClientConfig::with_servers(vec![self.server])
-    }
-
-    fn client_with(&self, config: ClientConfig) -> Client {
-        Client::new(self.on.runtime.clone(), config)
-    }
-
-    /// The addresses of a name of the zone.
-    fn addresses(&self, name: &str, families: Families) -> Found<IpAnswer> {
-        let lookup = self.client().lookup_ip(&self.in_zone(name), families);
-        Ok(self.on.wait(lookup)?)
-    }
-
-    /// The SRV records of a name of the zone.
-    fn services(&self, name: &str) -> Found<RecordAnswer<Srv>> {
-        let lookup = self.client().lookup_srv(&self.in_zone(name));
-        Ok(self.on.wait(lookup)?)
-    }
-}
-
-/// Wrong unless what was found is what is right.
-fn same<T, U>(found: &T, right: &U) -> Result<(), Wrong>
-where
-    T: PartialEq<U> + Debug,
-    U: Debug,
-{
-    match found == right {
-        true => Ok(()),
-        false => Err(format!("found {found:?}, and {right:?} is right").into()),
-    }
 }

@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use super::Stage;
-use crate::Wrong;
+use super::stage::Stage;
 use crate::clients::Client;
+use crate::wrong::Wrong;
 
 /// Of each server, on each runtime.
 pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Stage;
-use crate::Wrong;
+use super::stage::Stage;
 use crate::clients::Client;
 use crate::clock::until;
+use crate::wrong::Wrong;
 
 const CALLS: u64 = 3_000;
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 use trunkline_testkit::backend::{Backend, Options, Program};
 use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 
-use super::lost_with;
-use crate::Wrong;
-use crate::clients::{Client, Named};
+use super::calls::lost_with;
+use crate::clients::{Client, NamedRuntime};
 use crate::clock::{LIMIT, now, until};
 use crate::traffic::{Traffic, more};
+use crate::wrong::Wrong;
 
 /// Calls a second, and for how many seconds.
 const RATE: u32 = 200;
@@ -27,7 +27,7 @@ const TTL_SECS: u32 = 1;
 const SERVICE: &str = "_grpc._tcp.greeter.test";
 
 /// On all runtimes at the same time.
-pub(crate) fn check(runtimes: &[Named; 3]) -> Result<(), Wrong> {
+pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     thread::scope(|scope| {
         let started = runtimes.each_ref().map(|on| {
             let ended = scope.spawn(move || steady(on));
@@ -46,7 +46,7 @@ pub(crate) fn check(runtimes: &[Named; 3]) -> Result<(), Wrong> {
     })
 }
 
-fn steady(on: &Named) -> Result<[String; 2], Wrong> {
+fn steady(on: &NamedRuntime) -> Result<[String; 2], Wrong> {
     let (mut a, mut b, mut c, mut d) = (backend("a")?, backend("b")?, backend("c")?, backend("d")?);
     let dns = DnsServer::start()?;
     publish(&dns, &[&a, &b, &c]);

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Stage, all_more, answers, lost_with, made};
-use crate::Wrong;
+use super::calls::{all_more, answers, lost_with, made};
+use super::stage::Stage;
 use crate::clock::{now, until};
 use crate::traffic::{Traffic, more};
+use crate::wrong::Wrong;
 
 /// Calls a second, on each runtime.
 const RATE: u32 = 200;

@@ -1,10 +1,11 @@
 //! Servers that come and go by DNS, while all connections are healthy.
 
-use super::{Stage, all_more, answers, made};
-use crate::Wrong;
+use super::calls::{all_more, answers, made};
+use super::stage::Stage;
 use crate::clock::until;
 use crate::servers::OWN;
 use crate::traffic::more;
+use crate::wrong::Wrong;
 
 /// Calls a second, of each client.
 const RATE: u32 = 50;

@@ -5,15 +5,15 @@ use std::time::Duration;
 
 use trunkline_dns::{ClientConfig, Families, ResolvConf, ServerAttempt, Transport};
 
+use super::asked_server::{AskedServer, same};
 use super::found::{DUAL, addresses};
-use super::{Asked, same};
-use crate::Wrong;
+use crate::wrong::Wrong;
 
 /// How long a silent server is waited for; one that answers takes a few milliseconds.
 const SILENCE: Duration = Duration::from_millis(250);
 
 /// A name with fewer dots than `ndots` is tried in the search list first, another one as it is.
-pub(super) fn search_list(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn search_list(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let (server, zone) = (asked.server, asked.zone);
     let with = |ndots: u8| {
         let text = format!(
@@ -46,7 +46,7 @@ pub(super) fn search_list(asked: &Asked<'_>) -> Result<String, Wrong> {
 }
 
 /// One whose port is closed, and one that is silent.
-pub(super) fn dead_servers(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn dead_servers(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     // Nobody serves tcpmux, let alone over UDP.
     let closed = SocketAddr::from(([127, 0, 0, 1], 1));
     let silent = UdpSocket::bind("127.0.0.1:0")?;
@@ -67,7 +67,7 @@ pub(super) fn dead_servers(asked: &Asked<'_>) -> Result<String, Wrong> {
 }
 
 /// Every way of asking that a client can be told to use.
-pub(super) fn options(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn options(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     type Set = fn(ClientConfig) -> ClientConfig;
     let options: [(&str, Set); 5] = [
         ("no EDNS", |config| config.edns(false)),

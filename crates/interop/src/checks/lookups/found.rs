@@ -5,9 +5,9 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use trunkline_dns::{Families, IpAnswer, ServerOutcome, Transport};
 
-use super::{Asked, same};
-use crate::Wrong;
+use super::asked_server::{AskedServer, same};
 use crate::clock::until;
+use crate::wrong::Wrong;
 
 /// The addresses of `dual`, IPv4 first.
 pub(super) const DUAL: [&str; 4] = ["127.0.0.1", "127.0.0.9", "::1", "2001:db8::9"];
@@ -18,17 +18,17 @@ const MANY: u8 = 200;
 /// The TTL of `minute`, in seconds.
 const MINUTE: f64 = 60.0;
 
-pub(super) fn both_families(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn both_families(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("dual", Families::Both)??;
     addresses(&answer, &DUAL)
 }
 
-pub(super) fn one_family(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn one_family(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("only-v6", Families::Both)??;
     addresses(&answer, &["2001:db8::6"])
 }
 
-pub(super) fn services(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn services(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let right = [
         (10, 20, 5061, "chain"),
         (10, 60, 5060, "dual"),
@@ -37,7 +37,7 @@ pub(super) fn services(asked: &Asked<'_>) -> Result<String, Wrong> {
     services_of(asked, "_sip._tcp.weighted", &right)
 }
 
-pub(super) fn texts(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn texts(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let lookup = asked.client().lookup_txt(&asked.in_zone("text"));
     let answer = asked.on.wait(lookup)??;
     let texts = answer.records.iter();
@@ -48,7 +48,7 @@ pub(super) fn texts(asked: &Asked<'_>) -> Result<String, Wrong> {
 }
 
 /// A chain of five, over names of other depths.
-pub(super) fn chain(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn chain(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("chain", Families::Both)??;
     let end = answer.canonical.as_ref().map(ToString::to_string);
     same(&end, &Some(asked.in_zone("dual")))?;
@@ -56,7 +56,7 @@ pub(super) fn chain(asked: &Asked<'_>) -> Result<String, Wrong> {
 }
 
 /// More than fit into a datagram.
-pub(super) fn over_tcp(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn over_tcp(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("many", Families::Ipv4)??;
     let attempts = answer.attempts.iter();
     let attempts: Vec<_> = attempts
@@ -75,7 +75,7 @@ pub(super) fn over_tcp(asked: &Asked<'_>) -> Result<String, Wrong> {
 }
 
 /// Who serves the zone gives the whole TTL; who keeps answers gives what is left of it.
-pub(super) fn ttl(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn ttl(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let ask = || -> Result<_, Wrong> {
         let answer = asked.addresses("minute", Families::Ipv4)??;
         // Some microseconds have passed since it came.
@@ -99,7 +99,7 @@ pub(super) fn ttl(asked: &Asked<'_>) -> Result<String, Wrong> {
 }
 
 /// Data of the server's own configuration.
-pub(super) fn local(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn local(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("host.local", Families::Both)??;
     let found = addresses(&answer, &["127.0.0.8", "::8"])?;
     let services = services_of(asked, "_sip._tcp.host.local", &[(1, 2, 5060, "host.local")])?;
@@ -119,7 +119,7 @@ pub(super) fn addresses(answer: &IpAnswer, right: &[&str]) -> Result<String, Wro
 
 /// Wrong unless the name has just these records: priority, weight, port and host.
 fn services_of(
-    asked: &Asked<'_>,
+    asked: &AskedServer<'_>,
     name: &str,
     right: &[(u16, u16, u16, &str)],
 ) -> Result<String, Wrong> {

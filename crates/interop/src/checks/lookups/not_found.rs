@@ -4,8 +4,8 @@ use std::fmt::Debug;
 
 use trunkline_dns::{Families, LookupError, LookupErrorKind};
 
-use super::Asked;
-use crate::Wrong;
+use super::asked_server::AskedServer;
+use crate::wrong::Wrong;
 
 /// How the lookup of a name that does not exist fails, and the words for it.
 const NO_NAME: (LookupErrorKind, &str) = (LookupErrorKind::NotFound, "NXDOMAIN");
@@ -15,7 +15,7 @@ const NO_DATA: (LookupErrorKind, &str) = (LookupErrorKind::NoData, "no such reco
 
 /// In the zone, at the end of a chain, and below the data of the server's own configuration, where
 /// no SOA record says so.
-pub(super) fn no_name(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn no_name(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     // Of `lost` no AAAA records are asked for: dnsmasq, which knows it as an alias from the answer to
     // A, turns the NXDOMAIN into "no such records" where that comes second.
     let names = [
@@ -33,7 +33,7 @@ pub(super) fn no_name(asked: &Asked<'_>) -> Result<String, Wrong> {
     Ok(format!("{names}, {service}: {}", NO_NAME.1))
 }
 
-pub(super) fn no_data(asked: &Asked<'_>) -> Result<String, Wrong> {
+pub(super) fn no_data(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let names = ["text", "_sip._tcp.host.local"];
     for name in names {
         let lookup = asked.addresses(name, Families::Both)?;
@@ -46,7 +46,7 @@ pub(super) fn no_data(asked: &Asked<'_>) -> Result<String, Wrong> {
 
 /// Wrong unless the lookup fails as it must, and tells the name, the server and what that said.
 fn not_there<T: Debug>(
-    asked: &Asked<'_>,
+    asked: &AskedServer<'_>,
     name: &str,
     lookup: Result<T, LookupError>,
     (kind, words): (LookupErrorKind, &str),
