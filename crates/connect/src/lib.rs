@@ -5,19 +5,21 @@
 )]
 #![forbid(unsafe_code)]
 
+// From the ground up.
+mod core;
+
 mod error;
+
 #[cfg(feature = "io")]
 pub mod io;
-mod order;
-mod race;
 
-pub use crate::error::{ConnectError, ConnectErrorKind};
-pub use crate::order::{
+pub use crate::core::order::{
     KeepOrder, RoundTrip, RttHistory, Source, SourceProbe, sort_rfc6724, sort_rfc6724_by,
 };
-pub use crate::race::{
+pub use crate::core::race::{
     Attempt, AttemptId, End, OnFailure, Outcome, Output, Query, Race, RaceOptions, Report, Stage,
 };
+pub use crate::error::{ConnectError, ConnectErrorKind};
 
 /// Parts of [`RaceOptions`].
 pub use trunkline_endpoint::{AttemptDelay, Family};

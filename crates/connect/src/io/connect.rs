@@ -9,8 +9,8 @@ use trunkline_runtime::{Runtime, Stream};
 
 use super::driver::{Driver, Finished};
 use super::finish::{Finish, Handshake, Plain};
-use super::lookup::Answer;
-use super::{ConnectOptions, Lookup};
+use super::lookup::{Answer, Lookup};
+use super::options::ConnectOptions;
 use crate::{ConnectError, ConnectErrorKind, End, Query, Race, RaceOptions, Report};
 
 /// What won, and how.

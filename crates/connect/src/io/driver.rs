@@ -9,8 +9,8 @@ use trunkline_runtime::{BoxFuture, Runtime, Stream, Timer};
 
 use super::finish::{Begun, Contest, Finish};
 use super::lookup::Answer;
+use super::options::{ConnectOptions, Order};
 use super::probe::Probe;
-use super::{ConnectOptions, Order};
 use crate::{AttemptId, End, Output, Query, Race};
 
 /// A race, and everything that it has running. Dropping it gives all of that up.

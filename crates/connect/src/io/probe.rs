@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use trunkline_runtime::Runtime;
 
-use super::ConnectOptions;
+use super::options::ConnectOptions;
 use crate::{RoundTrip, Source, SourceProbe};
 
 /// A runtime tells the source address and nothing else.

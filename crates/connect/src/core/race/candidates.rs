@@ -7,8 +7,9 @@ use std::time::Instant;
 use trunkline_endpoint::{Turn, Turns};
 
 use super::attempt::{AttemptId, Run};
-use super::{Query, RaceOptions};
-use crate::order::Preference;
+use super::options::RaceOptions;
+use super::query::Query;
+use crate::core::order::Preference;
 use crate::{AttemptDelay, Family, SourceProbe};
 
 /// Up to this many addresses, looking for a duplicate among all of them is the fastest way.
