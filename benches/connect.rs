@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Instant;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use trunkline_connect::{Family, KeepOrder, Output, Race, RaceOptions};
+use trunkline_connect::{Family, KeepOrder, Race, RaceOptions, RaceOutput};
 use trunkline_endpoint::interleave;
 
 /// As production has it: half IPv6, half IPv4, one family after the other.
@@ -20,7 +20,7 @@ fn list(count: u16) -> Vec<SocketAddr> {
 fn run(list: &[SocketAddr], options: &RaceOptions, now: Instant) -> Race {
     let mut race = Race::over(list.iter().copied(), &KeepOrder, options.clone(), now);
     while let Some(output) = race.poll_output(now) {
-        if let Output::Start { id, .. } = output {
+        if let RaceOutput::Start { id, .. } = output {
             match id.index() + 1 == list.len() {
                 true => race.handle_connected(id, now),
                 false => {
@@ -35,7 +35,7 @@ fn run(list: &[SocketAddr], options: &RaceOptions, now: Instant) -> Race {
 fn healthy(list: &[SocketAddr], options: &RaceOptions, now: Instant) -> Race {
     let mut race = Race::over(list.iter().copied(), &KeepOrder, options.clone(), now);
     while let Some(output) = race.poll_output(now) {
-        if let Output::Start { id, .. } = output {
+        if let RaceOutput::Start { id, .. } = output {
             black_box(race.poll_timeout());
             race.handle_connected(id, now);
         }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use trunkline::Runtime;
 use trunkline::target::{Target, TargetView};
 use trunkline_connect::io::{ConnectOptions, connect, connect_host};
-use trunkline_connect::{AttemptDelay, Family, Outcome, Report};
+use trunkline_connect::{AttemptDelay, ConnectOutcome, Family, RaceReport};
 use trunkline_dns::Name;
 
 use crate::args::{Common, ConnectArgs, FamilyName};
@@ -161,7 +161,7 @@ async fn race(
 }
 
 /// Writes the picture to the file of `--svg`, if it is given.
-fn save(args: &ConnectArgs, report: &Report) -> Result<(), Failure> {
+fn save(args: &ConnectArgs, report: &RaceReport) -> Result<(), Failure> {
     let Some(path) = &args.svg else {
         return Ok(());
     };
@@ -206,7 +206,7 @@ fn message(error: &trunkline_connect::ConnectError) -> String {
     }
 }
 
-fn describe(report: &Report) -> Map<String, Value> {
+fn describe(report: &RaceReport) -> Map<String, Value> {
     let attempts: Vec<Value> = report
         .attempts()
         .map(|attempt| {
@@ -214,7 +214,7 @@ fn describe(report: &Report) -> Map<String, Value> {
                 "address": attempt.address.to_string(),
                 "start_ms": show::millis(attempt.start),
                 "end_ms": attempt.end.map(show::millis),
-                "result": attempt.outcome.map(Outcome::as_str),
+                "result": attempt.outcome.map(ConnectOutcome::as_str),
                 "error": attempt.error.map(ToString::to_string),
             })
         })
@@ -231,7 +231,7 @@ fn describe(report: &Report) -> Map<String, Value> {
 }
 
 /// Prints the race as a time line.
-fn draw(report: &Report, out: &Out) {
+fn draw(report: &RaceReport, out: &Out) {
     const WIDTH: f64 = 40.0;
     let addresses = report.attempts().map(|attempt| attempt.address);
     let width = addresses
@@ -245,8 +245,8 @@ fn draw(report: &Report, out: &Out) {
         let end = attempt.end.map_or(WIDTH as usize, column).max(start + 1);
         let bar = format!("{}{}", " ".repeat(start), "=".repeat(end - start));
         let (style, word) = match attempt.outcome {
-            Some(Outcome::Connected) => (Style::Good, "connected"),
-            Some(outcome @ Outcome::Cancelled) => (Style::Weak, outcome.as_str()),
+            Some(ConnectOutcome::Connected) => (Style::Good, "connected"),
+            Some(outcome @ ConnectOutcome::Cancelled) => (Style::Weak, outcome.as_str()),
             Some(outcome) => (Style::Bad, outcome.as_str()),
             None => (Style::Weak, "running"),
         };

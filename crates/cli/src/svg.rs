@@ -3,7 +3,7 @@
 use std::fmt::{self, Display, Write};
 use std::time::Duration;
 
-use trunkline_connect::{Attempt, Outcome, Report};
+use trunkline_connect::{AttemptReport, ConnectOutcome, RaceReport};
 
 /// The greatest width of a character of the font, in units of the picture.
 const CHARACTER: usize = 8;
@@ -17,14 +17,14 @@ const SPAN: f64 = 640.0;
 const MARKS: f64 = 8.0;
 
 /// Draws the race: a bar for each attempt, from its start to its end, over an axis of milliseconds.
-pub(crate) fn svg(report: &Report, title: &str) -> String {
+pub(crate) fn svg(report: &RaceReport, title: &str) -> String {
     let mut text = String::new();
     // Writing to a `String` cannot fail.
     let _ = draw(&mut text, report, title);
     text
 }
 
-fn draw(text: &mut String, report: &Report, title: &str) -> fmt::Result {
+fn draw(text: &mut String, report: &RaceReport, title: &str) -> fmt::Result {
     let end = report.elapsed().unwrap_or_default();
     let labels = report
         .attempts()
@@ -83,7 +83,7 @@ fn bar(
     text: &mut String,
     axis: &Axis,
     top: usize,
-    attempt: &Attempt<'_>,
+    attempt: &AttemptReport<'_>,
     end: Duration,
 ) -> fmt::Result {
     let (from, to) = (
@@ -113,8 +113,8 @@ fn bar(
 }
 
 /// Returns how the attempt ended and when: the label beside the bar.
-fn label(attempt: &Attempt<'_>) -> String {
-    let word = attempt.outcome.map_or("running", Outcome::as_str);
+fn label(attempt: &AttemptReport<'_>) -> String {
+    let word = attempt.outcome.map_or("running", ConnectOutcome::as_str);
     let word = word.replace('_', " ");
     let from = millis(attempt.start);
     match attempt.end {
@@ -124,17 +124,17 @@ fn label(attempt: &Attempt<'_>) -> String {
 }
 
 /// Returns all that is known of the attempt: the text shown while the mouse is over the bar.
-fn tooltip(attempt: &Attempt<'_>) -> String {
+fn tooltip(attempt: &AttemptReport<'_>) -> String {
     match attempt.error {
         Some(error) => format!("{}: {}: {error}", attempt.address, label(attempt)),
         None => format!("{}: {}", attempt.address, label(attempt)),
     }
 }
 
-fn colour(outcome: Option<Outcome>) -> &'static str {
+fn colour(outcome: Option<ConnectOutcome>) -> &'static str {
     match outcome {
-        Some(Outcome::Connected) => "#2e8b57",
-        Some(Outcome::Cancelled) | None => "#b0b0b0",
+        Some(ConnectOutcome::Connected) => "#2e8b57",
+        Some(ConnectOutcome::Cancelled) | None => "#b0b0b0",
         Some(_) => "#c0392b",
     }
 }

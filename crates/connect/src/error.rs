@@ -4,20 +4,20 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use crate::{Query, Report};
+use crate::{AddressQuery, RaceReport};
 
 /// Why nothing was connected: every address, when it was started, and how it failed.
 ///
 /// `{}` prints one line, `{:#}` that line and a table of all attempts.
 #[derive(Debug)]
-pub struct ConnectError(Box<Facts>);
+pub struct ConnectError(Box<RaceFailure>);
 
 #[derive(Debug)]
-struct Facts {
+struct RaceFailure {
     kind: ConnectErrorKind,
     target: String,
-    report: Report,
-    lookup: Vec<(Query, io::Error)>,
+    report: RaceReport,
+    lookup: Vec<(AddressQuery, io::Error)>,
 }
 
 /// What kind of failure it was.
@@ -46,10 +46,10 @@ impl ConnectError {
     pub fn new(
         kind: ConnectErrorKind,
         target: impl Into<String>,
-        report: Report,
-        lookup: Vec<(Query, io::Error)>,
+        report: RaceReport,
+        lookup: Vec<(AddressQuery, io::Error)>,
     ) -> Self {
-        Self(Box::new(Facts {
+        Self(Box::new(RaceFailure {
             kind,
             target: target.into(),
             report,
@@ -63,12 +63,12 @@ impl ConnectError {
     }
 
     /// Every attempt, and the addresses that were not tried.
-    pub fn report(&self) -> &Report {
+    pub fn report(&self) -> &RaceReport {
         &self.0.report
     }
 
     /// The questions that failed, each with its error.
-    pub fn lookup_errors(&self) -> &[(Query, io::Error)] {
+    pub fn lookup_errors(&self) -> &[(AddressQuery, io::Error)] {
         &self.0.lookup
     }
 
@@ -133,9 +133,9 @@ impl fmt::Display for ConnectError {
         }
         for (query, error) in &facts.lookup {
             let what = match query {
-                Query::All => "addresses",
-                Query::Aaaa => "IPv6 addresses",
-                Query::A => "IPv4 addresses",
+                AddressQuery::All => "addresses",
+                AddressQuery::Aaaa => "IPv6 addresses",
+                AddressQuery::A => "IPv4 addresses",
             };
             write!(f, "\n  lookup of {what}: {error}")?;
         }

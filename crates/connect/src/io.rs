@@ -7,6 +7,6 @@ mod lookup;
 mod options;
 mod probe;
 
-pub use self::connect::{Connected, connect, connect_host, connect_host_with, connect_with};
-pub use self::lookup::{Answer, Lookup, SystemLookup};
-pub use self::options::{ConnectOptions, Order};
+pub use self::connect::{Winner, connect, connect_host, connect_host_with, connect_with};
+pub use self::lookup::{AddressLookup, Answer, SystemLookup};
+pub use self::options::{AddressOrder, ConnectOptions};

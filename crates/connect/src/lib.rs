@@ -14,10 +14,11 @@ mod error;
 pub mod io;
 
 pub use crate::core::order::{
-    KeepOrder, RoundTrip, RttHistory, Source, SourceProbe, sort_rfc6724, sort_rfc6724_by,
+    KeepOrder, RoundTrip, RttHistory, SourceAddress, SourceProbe, sort_rfc6724, sort_rfc6724_by,
 };
 pub use crate::core::race::{
-    Attempt, AttemptId, End, OnFailure, Outcome, Output, Query, Race, RaceOptions, Report, Stage,
+    AddressQuery, AttemptId, AttemptReport, AttemptStage, ConnectOutcome, OnFailure, Race, RaceEnd,
+    RaceOptions, RaceOutput, RaceReport,
 };
 pub use crate::error::{ConnectError, ConnectErrorKind};
 

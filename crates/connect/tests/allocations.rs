@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use trunkline_connect::{KeepOrder, Output, Race, RaceOptions};
+use trunkline_connect::{KeepOrder, Race, RaceOptions, RaceOutput};
 
 /// A healthy race over two addresses allocates once, its report included.
 #[test]
@@ -17,13 +17,13 @@ fn a_healthy_race_allocates_once() {
     let now = Instant::now();
     let allocated = allocation_counter::measure(|| {
         let mut race = Race::over(list, &KeepOrder, RaceOptions::default(), now);
-        let Some(Output::Start { id, .. }) = race.poll_output(now) else {
+        let Some(RaceOutput::Start { id, .. }) = race.poll_output(now) else {
             panic!("no start");
         };
         assert_eq!(race.poll_output(now), None);
         assert!(race.poll_timeout().is_some());
         race.handle_connected(id, now);
-        assert!(matches!(race.poll_output(now), Some(Output::Ended(_))));
+        assert!(matches!(race.poll_output(now), Some(RaceOutput::Ended(_))));
         let report = race.into_report();
         assert_eq!(report.winner(), Some(list[0]));
     });

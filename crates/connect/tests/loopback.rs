@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use trunkline_connect::io::{
-    ConnectOptions, Order, SystemLookup, connect, connect_host, connect_with,
+    AddressOrder, ConnectOptions, SystemLookup, connect, connect_host, connect_with,
 };
 use trunkline_connect::runtime::{AsyncStd, Runtime, Smol, Stream, Tokio};
-use trunkline_connect::{AttemptDelay, ConnectErrorKind, Outcome};
+use trunkline_connect::{AttemptDelay, ConnectErrorKind, ConnectOutcome};
 
 /// Runs a test's future to its end.
 type BlockOn<'a> = &'a dyn Fn(Pin<&mut dyn Future<Output = ()>>);
@@ -84,7 +84,7 @@ fn refused_first() {
                 .unwrap();
             assert_eq!(connected.address, address);
             let first = connected.report.attempts().next().unwrap();
-            assert_eq!(first.outcome, Some(Outcome::Refused));
+            assert_eq!(first.outcome, Some(ConnectOutcome::Refused));
         }));
         listener.accept().unwrap();
     });
@@ -103,7 +103,7 @@ fn silent_first() {
                 .unwrap();
             assert_eq!(connected.address, address);
             let attempts: Vec<_> = connected.report.attempts().collect();
-            assert_eq!(attempts[0].outcome, Some(Outcome::Cancelled));
+            assert_eq!(attempts[0].outcome, Some(ConnectOutcome::Cancelled));
             assert!(attempts[1].start >= Duration::from_millis(10));
         }));
         listener.accept().unwrap();
@@ -122,7 +122,7 @@ fn all_refused() {
                 .unwrap_err();
             assert_eq!(error.kind(), ConnectErrorKind::AllFailed);
             let outcomes: Vec<_> = error.report().attempts().map(|one| one.outcome).collect();
-            assert_eq!(outcomes, [Some(Outcome::Refused); 2]);
+            assert_eq!(outcomes, [Some(ConnectOutcome::Refused); 2]);
             assert_eq!(
                 io::Error::from(error).kind(),
                 io::ErrorKind::ConnectionRefused
@@ -143,7 +143,7 @@ fn all_silent() {
             let error = connect(runtime, [silent], &limited).await.unwrap_err();
             assert_eq!(error.kind(), ConnectErrorKind::TimedOut);
             let attempt = error.report().attempts().next().unwrap();
-            assert_eq!(attempt.outcome, Some(Outcome::TimedOut));
+            assert_eq!(attempt.outcome, Some(ConnectOutcome::TimedOut));
         }));
     });
 }
@@ -215,7 +215,7 @@ fn sorted_by_the_system() {
         let nowhere = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
         let nowhere = SocketAddr::new(nowhere, address.port());
         let mut sorted = options();
-        sorted.order = Order::Rfc6724;
+        sorted.order = AddressOrder::Rfc6724;
         block_on(std::pin::pin!(async {
             let connected = connect(runtime, [nowhere, address], &sorted).await.unwrap();
             assert_eq!(connected.address, address);

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use trunkline_connect::Query;
-use trunkline_connect::io::Lookup;
+use trunkline_connect::AddressQuery;
+use trunkline_connect::io::AddressLookup;
 use trunkline_dns::io::Client;
 use trunkline_dns::{ClientConfig, Hosts, LookupError};
 use trunkline_runtime::{Runtime, Tokio};
 
 /// What each question is answered with, in the order of the questions.
-async fn check(hosts: &str, host: &str, expected: &[(Query, &[&str])]) {
+async fn check(hosts: &str, host: &str, expected: &[(AddressQuery, &[&str])]) {
     let runtime: Arc<dyn Runtime> = Arc::new(Tokio::new());
     let hosts = Hosts::parse(hosts.as_bytes());
     let config = ClientConfig::with_servers(Vec::new()).hosts(hosts);
@@ -32,15 +32,18 @@ async fn check(hosts: &str, host: &str, expected: &[(Query, &[&str])]) {
 #[tokio::test]
 async fn each_family_answers_for_itself() {
     let hosts = "192.0.2.1 both\n2001:db8::1 both\n192.0.2.2 four\n";
-    let both: &[(Query, &[&str])] = &[
-        (Query::Aaaa, &["[2001:db8::1]:443"]),
-        (Query::A, &["192.0.2.1:443"]),
+    let both: &[(AddressQuery, &[&str])] = &[
+        (AddressQuery::Aaaa, &["[2001:db8::1]:443"]),
+        (AddressQuery::A, &["192.0.2.1:443"]),
     ];
     check(hosts, "both", both).await;
     check(
         hosts,
         "four",
-        &[(Query::Aaaa, &[]), (Query::A, &["192.0.2.2:443"])],
+        &[
+            (AddressQuery::Aaaa, &[]),
+            (AddressQuery::A, &["192.0.2.2:443"]),
+        ],
     )
     .await;
 }

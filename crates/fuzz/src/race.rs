@@ -6,13 +6,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 use std::time::{Duration, Instant};
 
 use trunkline_connect::{
-    AttemptDelay, AttemptId, End, Family, OnFailure, Outcome, Output, Query, Race, RaceOptions,
-    RoundTrip, Source, SourceProbe,
+    AddressQuery, AttemptDelay, AttemptId, ConnectOutcome, Family, OnFailure, Race, RaceEnd,
+    RaceOptions, RaceOutput, RoundTrip, SourceAddress, SourceProbe,
 };
 
 use crate::actions::Actions;
 
-const QUERIES: [Query; 3] = [Query::All, Query::Aaaa, Query::A];
+const QUERIES: [AddressQuery; 3] = [AddressQuery::All, AddressQuery::Aaaa, AddressQuery::A];
 
 /// No address is started twice and none is forgotten; no two starts are closer than the gap, nor
 /// than the delay where no attempt has failed or was cancelled; at most one wins; every loser is
@@ -35,10 +35,10 @@ struct Referee {
     now: Instant,
     /// Every address that the race was told of, less those removed before they were started.
     told: BTreeSet<SocketAddr>,
-    open: BTreeSet<Query>,
+    open: BTreeSet<AddressQuery>,
     started: BTreeSet<SocketAddr>,
     in_flight: BTreeSet<AttemptId>,
-    cancelled: BTreeMap<AttemptId, Outcome>,
+    cancelled: BTreeMap<AttemptId, ConnectOutcome>,
     /// Failures, each of which may bring one start forward.
     failures: usize,
     /// The first that was told to have succeeded while it was in flight.
@@ -46,7 +46,7 @@ struct Referee {
     /// Whether one has won or the race was aborted: nothing may be started after that.
     decided: bool,
     last_start: Option<Instant>,
-    end: Option<End>,
+    end: Option<RaceEnd>,
 }
 
 impl Referee {
@@ -57,8 +57,8 @@ impl Referee {
         let open = QUERIES
             .into_iter()
             .filter(|query| asked >> *query as u8 & 1 == 1);
-        let open: BTreeSet<Query> = open.collect();
-        let queries: Vec<Query> = open.iter().copied().collect();
+        let open: BTreeSet<AddressQuery> = open.collect();
+        let queries: Vec<AddressQuery> = open.iter().copied().collect();
         Self {
             race: Race::awaiting(&queries, options.clone(), now),
             options,
@@ -169,9 +169,9 @@ impl Referee {
         while let Some(output) = self.race.poll_output(self.now) {
             assert_eq!(self.end, None, "{output:?} after the end");
             match output {
-                Output::Start { id, address } => self.on_start(id, address),
-                Output::Cancel { id } => self.on_cancel(id),
-                Output::Ended(end) => self.on_end(end),
+                RaceOutput::Start { id, address } => self.on_start(id, address),
+                RaceOutput::Cancel { id } => self.on_cancel(id),
+                RaceOutput::Ended(end) => self.on_end(end),
             }
         }
         let waits = !self.in_flight.is_empty()
@@ -221,22 +221,25 @@ impl Referee {
         let outcome = attempt.and_then(|attempt| attempt.outcome);
         let outcome = outcome.expect("a cancelled attempt has ended");
         assert!(
-            matches!(outcome, Outcome::Cancelled | Outcome::TimedOut),
+            matches!(
+                outcome,
+                ConnectOutcome::Cancelled | ConnectOutcome::TimedOut
+            ),
             "{outcome}"
         );
-        if outcome == Outcome::TimedOut {
+        if outcome == ConnectOutcome::TimedOut {
             self.failures += 1;
         }
         let twice = self.cancelled.insert(id, outcome);
         assert_eq!(twice, None, "cancelled twice");
     }
 
-    fn on_end(&mut self, end: End) {
+    fn on_end(&mut self, end: RaceEnd) {
         self.end = Some(end);
         assert!(self.in_flight.is_empty(), "not all losers were cancelled");
         match end {
-            End::Won(id) => assert_eq!(self.winner, Some(id)),
-            End::Exhausted => {
+            RaceEnd::Won(id) => assert_eq!(self.winner, Some(id)),
+            RaceEnd::Exhausted => {
                 assert!(self.open.is_empty() && !self.decided, "too early");
                 assert_eq!(self.told, self.started, "an address was forgotten");
             }
@@ -246,8 +249,8 @@ impl Referee {
         let report = self.race.report();
         for (index, attempt) in report.attempts().enumerate() {
             let outcome = attempt.outcome.expect("every attempt has ended");
-            let won = matches!(end, End::Won(id) if id.index() == index);
-            assert_eq!(outcome == Outcome::Connected, won);
+            let won = matches!(end, RaceEnd::Won(id) if id.index() == index);
+            assert_eq!(outcome == ConnectOutcome::Connected, won);
             assert!(
                 attempt.end >= Some(attempt.start),
                 "an end before its start"
@@ -352,8 +355,8 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 struct Probe;
 
 impl SourceProbe for Probe {
-    fn source(&self, destination: SocketAddr) -> Option<Source> {
-        (last_octet(destination) % 4 != 3).then(|| Source::new(destination.ip()))
+    fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
+        (last_octet(destination) % 4 != 3).then(|| SourceAddress::new(destination.ip()))
     }
 
     fn round_trip(&self, destination: SocketAddr) -> Option<RoundTrip> {

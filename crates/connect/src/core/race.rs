@@ -10,12 +10,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub use self::attempt::{Attempt, AttemptId, Outcome, Stage};
+pub use self::attempt::{AttemptId, AttemptReport, AttemptStage, ConnectOutcome};
 use self::candidates::Candidates;
 pub use self::options::{OnFailure, RaceOptions};
-use self::query::Pending;
-pub use self::query::Query;
-pub use self::report::{End, Report};
+pub use self::query::AddressQuery;
+use self::query::OpenQueries;
+pub use self::report::{RaceEnd, RaceReport};
 use crate::{AttemptDelay, Family, SourceProbe};
 
 /// Races connection attempts to the addresses of one host, without doing any I/O.
@@ -27,36 +27,36 @@ use crate::{AttemptDelay, Family, SourceProbe};
 ///
 /// No address is started twice and none is forgotten. There is at most one winner; every attempt
 /// that is still in flight then, or when the race ends otherwise, is cancelled once, before
-/// [`Output::Ended`], which is the last output. Until then there is always an attempt in flight, a
+/// [`RaceOutput::Ended`], which is the last output. Until then there is always an attempt in flight, a
 /// question open, or a time to wait for.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use trunkline_connect::{KeepOrder, Output, Race, RaceOptions};
+/// use trunkline_connect::{KeepOrder, RaceOutput, Race, RaceOptions};
 ///
 /// let now = Instant::now();
 /// let addresses = ["[2001:db8::1]:443", "192.0.2.1:443"].map(|text| text.parse().unwrap());
 /// let mut race = Race::over(addresses, &KeepOrder, RaceOptions::default(), now);
 ///
-/// let Some(Output::Start { address, .. }) = race.poll_output(now) else { panic!() };
+/// let Some(RaceOutput::Start { address, .. }) = race.poll_output(now) else { panic!() };
 /// assert_eq!(address, addresses[0]);
 /// assert!(race.poll_output(now).is_none());
 ///
 /// let later = race.poll_timeout().unwrap();
 /// assert_eq!(later, now + Duration::from_millis(250));
-/// let Some(Output::Start { id, address }) = race.poll_output(later) else { panic!() };
+/// let Some(RaceOutput::Start { id, address }) = race.poll_output(later) else { panic!() };
 /// assert_eq!(address, addresses[1]);
 ///
 /// race.handle_connected(id, later);
-/// assert!(matches!(race.poll_output(later), Some(Output::Cancel { .. })));
-/// assert!(matches!(race.poll_output(later), Some(Output::Ended(_))));
+/// assert!(matches!(race.poll_output(later), Some(RaceOutput::Cancel { .. })));
+/// assert!(matches!(race.poll_output(later), Some(RaceOutput::Ended(_))));
 /// ```
 ///
 /// Source: [RFC 8305](https://www.rfc-editor.org/rfc/rfc8305).
 #[derive(Debug)]
 pub struct Race {
     options: RaceOptions,
-    pending: Pending,
+    pending: OpenQueries,
     /// When the first address arrived: the resolution delay counts from here.
     first_address: Option<Instant>,
     /// When the newest attempt has been alone for long enough.
@@ -68,12 +68,12 @@ pub struct Race {
     oldest: usize,
     /// Whether the last output has been given.
     over: bool,
-    report: Report,
+    report: RaceReport,
 }
 
 /// What a race wants done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Output {
+pub enum RaceOutput {
     /// Connect to `address`, and tell the race under this name how it went.
     Start {
         /// The name of the attempt.
@@ -87,7 +87,7 @@ pub enum Output {
         id: AttemptId,
     },
     /// The race is over; nothing comes after this.
-    Ended(End),
+    Ended(RaceEnd),
 }
 
 impl Race {
@@ -99,22 +99,22 @@ impl Race {
         now: Instant,
     ) -> Self {
         let mut race = Self::awaiting(&[], options, now);
-        race.handle_addresses(Query::All, addresses, probe, now);
+        race.handle_addresses(AddressQuery::All, addresses, probe, now);
         race
     }
 
     /// A race whose addresses are still asked for.
-    pub fn awaiting(queries: &[Query], options: RaceOptions, now: Instant) -> Self {
+    pub fn awaiting(queries: &[AddressQuery], options: RaceOptions, now: Instant) -> Self {
         Self {
             options,
-            pending: Pending::new(queries),
+            pending: OpenQueries::new(queries),
             first_address: None,
             next_at: None,
             early_starts: 0,
             in_flight: 0,
             oldest: 0,
             over: false,
-            report: Report {
+            report: RaceReport {
                 began: now,
                 candidates: Candidates::default(),
                 end: None,
@@ -123,12 +123,12 @@ impl Race {
     }
 
     /// What has happened so far.
-    pub fn report(&self) -> &Report {
+    pub fn report(&self) -> &RaceReport {
         &self.report
     }
 
     /// What has happened.
-    pub fn into_report(self) -> Report {
+    pub fn into_report(self) -> RaceReport {
         self.report
     }
 
@@ -138,7 +138,7 @@ impl Race {
     /// from the beginning. Duplicates and IPv4-mapped twins count once.
     pub fn handle_addresses(
         &mut self,
-        query: Query,
+        query: AddressQuery,
         addresses: impl IntoIterator<Item = SocketAddr>,
         probe: &(impl SourceProbe + ?Sized),
         now: Instant,
@@ -154,7 +154,7 @@ impl Race {
     }
 
     /// `query` has no answer, and will have none.
-    pub fn handle_no_addresses(&mut self, query: Query, _now: Instant) {
+    pub fn handle_no_addresses(&mut self, query: AddressQuery, _now: Instant) {
         self.pending.answered(query);
     }
 
@@ -174,15 +174,15 @@ impl Race {
     pub fn handle_progress(&mut self, id: AttemptId, now: Instant) {
         let limit = self.delay_after(id);
         let newest = self.is_newest(id);
-        let Some(run) = self.report.candidates.run_mut(id) else {
+        let Some(record) = self.report.candidates.record_mut(id) else {
             return;
         };
-        if run.ended.is_some() {
+        if record.ended.is_some() {
             return;
         }
-        let step = now.saturating_duration_since(run.last_step);
-        run.stage = Stage::Handshaking;
-        run.last_step = now;
+        let step = now.saturating_duration_since(record.last_step);
+        record.stage = AttemptStage::Handshaking;
+        record.last_step = now;
         if newest {
             self.next_at = self.next_at.max(Some(now + step.min(limit.get())));
         }
@@ -191,15 +191,15 @@ impl Race {
     /// The attempt has succeeded, handshake and all. The first one wins; one that comes after it
     /// is cancelled like those that are in flight.
     pub fn handle_connected(&mut self, id: AttemptId, now: Instant) {
-        if self.report.end.is_none() && self.finish(id, Outcome::Connected, None, now) {
-            self.report.end = Some((now, End::Won(id)));
+        if self.report.end.is_none() && self.finish(id, ConnectOutcome::Connected, None, now) {
+            self.report.end = Some((now, RaceEnd::Won(id)));
         }
     }
 
     /// The attempt has failed. With `now` the instant of its start it counts as one that has sent
     /// nothing.
     pub fn handle_failure(&mut self, id: AttemptId, error: io::Error, now: Instant) {
-        let outcome = Outcome::of(&error);
+        let outcome = ConnectOutcome::of(&error);
         if self.report.end.is_none() && self.finish(id, outcome, Some(error), now) {
             self.make_room(id);
         }
@@ -207,16 +207,16 @@ impl Race {
 
     /// Stops the race; nothing is wanted any more.
     pub fn handle_abort(&mut self, now: Instant) {
-        self.end(End::Aborted, now);
+        self.end(RaceEnd::Aborted, now);
     }
 
     /// What to do next; `None`: nothing for now.
-    pub fn poll_output(&mut self, now: Instant) -> Option<Output> {
+    pub fn poll_output(&mut self, now: Instant) -> Option<RaceOutput> {
         if self.over {
             return None;
         }
         if self.report.end.is_none() && self.deadline().is_some_and(|deadline| deadline <= now) {
-            self.end(End::TimedOut, now);
+            self.end(RaceEnd::TimedOut, now);
         }
         if let Some((_, end)) = self.report.end {
             return Some(self.close(end, now));
@@ -225,16 +225,16 @@ impl Race {
             .attempt_deadline()
             .is_some_and(|deadline| deadline <= now)
         {
-            return self.cancel_oldest(Outcome::TimedOut, now);
+            return self.cancel_oldest(ConnectOutcome::TimedOut, now);
         }
         match self.start_at() {
             Some(at) if at <= now => match self.in_flight < self.options.max_in_flight.max(1) {
                 true => self.start(now),
-                false => self.cancel_oldest(Outcome::Cancelled, now),
+                false => self.cancel_oldest(ConnectOutcome::Cancelled, now),
             },
             None if self.in_flight == 0 && !self.pending.any() => {
-                self.end(End::Exhausted, now);
-                Some(self.close(End::Exhausted, now))
+                self.end(RaceEnd::Exhausted, now);
+                Some(self.close(RaceEnd::Exhausted, now))
             }
             _ => None,
         }
@@ -280,8 +280,11 @@ impl Race {
         let least = self.options.attempt_delay.get() * 2;
         let timeout = self.options.attempt_timeout?.max(least);
         let oldest = self.report.candidates.started().get(self.oldest)?;
-        let run = oldest.run.as_ref().filter(|run| run.ended.is_none())?;
-        run.started.checked_add(timeout)
+        let record = oldest
+            .record
+            .as_ref()
+            .filter(|record| record.ended.is_none())?;
+        record.started.checked_add(timeout)
     }
 
     /// When the whole race has had its time.
@@ -289,8 +292,8 @@ impl Race {
         self.report.began.checked_add(self.options.timeout?)
     }
 
-    fn newest(&self) -> Option<&attempt::Run> {
-        self.report.candidates.started().last()?.run.as_ref()
+    fn newest(&self) -> Option<&attempt::AttemptRecord> {
+        self.report.candidates.started().last()?.record.as_ref()
     }
 
     fn is_newest(&self, id: AttemptId) -> bool {
@@ -303,30 +306,30 @@ impl Race {
         own.unwrap_or(self.options.attempt_delay)
     }
 
-    fn start(&mut self, now: Instant) -> Option<Output> {
+    fn start(&mut self, now: Instant) -> Option<RaceOutput> {
         let (id, address) = self.report.candidates.start(now)?;
         self.in_flight += 1;
         self.early_starts = self.early_starts.saturating_sub(1);
         self.next_at = Some(now + self.delay_after(id).get());
-        Some(Output::Start { id, address })
+        Some(RaceOutput::Start { id, address })
     }
 
     /// Writes the end of an attempt down, unless it has ended before.
     fn finish(
         &mut self,
         id: AttemptId,
-        outcome: Outcome,
+        outcome: ConnectOutcome,
         error: Option<io::Error>,
         now: Instant,
     ) -> bool {
-        let Some(run) = self.report.candidates.run_mut(id) else {
+        let Some(record) = self.report.candidates.record_mut(id) else {
             return false;
         };
-        if run.ended.is_some() {
+        if record.ended.is_some() {
             return false;
         }
-        run.ended = Some((now, outcome));
-        run.error = error;
+        record.ended = Some((now, outcome));
+        record.error = error;
         self.in_flight -= 1;
         let rest = self.report.candidates.started().iter().skip(self.oldest);
         self.oldest += rest.take_while(|candidate| !candidate.in_flight()).count();
@@ -340,23 +343,23 @@ impl Race {
         }
     }
 
-    fn cancel_oldest(&mut self, outcome: Outcome, now: Instant) -> Option<Output> {
+    fn cancel_oldest(&mut self, outcome: ConnectOutcome, now: Instant) -> Option<RaceOutput> {
         let id = AttemptId(u32::try_from(self.oldest).ok()?);
-        if self.finish(id, outcome, None, now) && outcome == Outcome::TimedOut {
+        if self.finish(id, outcome, None, now) && outcome == ConnectOutcome::TimedOut {
             self.make_room(id);
         }
-        Some(Output::Cancel { id })
+        Some(RaceOutput::Cancel { id })
     }
 
-    fn end(&mut self, end: End, now: Instant) {
+    fn end(&mut self, end: RaceEnd, now: Instant) {
         self.report.end.get_or_insert((now, end));
     }
 
     /// Cancels what is in flight, one at a time, and then says that it is over.
-    fn close(&mut self, end: End, now: Instant) -> Output {
+    fn close(&mut self, end: RaceEnd, now: Instant) -> RaceOutput {
         let outcome = match end {
-            End::TimedOut => Outcome::TimedOut,
-            _ => Outcome::Cancelled,
+            RaceEnd::TimedOut => ConnectOutcome::TimedOut,
+            _ => ConnectOutcome::Cancelled,
         };
         if self.in_flight > 0
             && let Some(cancel) = self.cancel_oldest(outcome, now)
@@ -364,6 +367,6 @@ impl Race {
             return cancel;
         }
         self.over = true;
-        Output::Ended(end)
+        RaceOutput::Ended(end)
     }
 }

@@ -7,22 +7,22 @@ use std::time::Instant;
 
 use trunkline_runtime::{Runtime, Stream};
 
-use super::driver::{Driver, Finished};
+use super::driver::{Finished, RaceDriver};
 use super::finish::{Finish, Handshake, Plain};
-use super::lookup::{Answer, Lookup};
+use super::lookup::{AddressLookup, Answer};
 use super::options::ConnectOptions;
-use crate::{ConnectError, ConnectErrorKind, End, Query, Race, RaceOptions, Report};
+use crate::{AddressQuery, ConnectError, ConnectErrorKind, Race, RaceEnd, RaceOptions, RaceReport};
 
 /// What won, and how.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Connected<T = Box<dyn Stream>> {
+pub struct Winner<T = Box<dyn Stream>> {
     /// The stream, or what the handshake made of it.
     pub stream: T,
     /// The address that won.
     pub address: SocketAddr,
     /// Every attempt, the losers too.
-    pub report: Report,
+    pub report: RaceReport,
 }
 
 /// Races the addresses, in the order in which they are (but for interleaving), unless
@@ -37,7 +37,7 @@ pub async fn connect(
     runtime: &dyn Runtime,
     addresses: impl IntoIterator<Item = SocketAddr>,
     options: &ConnectOptions,
-) -> Result<Connected, ConnectError> {
+) -> Result<Winner, ConnectError> {
     run_list(runtime, addresses, options, Plain).await
 }
 
@@ -55,7 +55,7 @@ pub async fn connect_with<H, F, T>(
     addresses: impl IntoIterator<Item = SocketAddr>,
     options: &ConnectOptions,
     handshake: H,
-) -> Result<Connected<T>, ConnectError>
+) -> Result<Winner<T>, ConnectError>
 where
     H: FnMut(Box<dyn Stream>) -> F,
     F: Future<Output = io::Result<T>> + Send + 'static,
@@ -74,9 +74,9 @@ pub async fn connect_host(
     runtime: &dyn Runtime,
     host: &str,
     port: u16,
-    lookup: &dyn Lookup,
+    lookup: &dyn AddressLookup,
     options: &ConnectOptions,
-) -> Result<Connected, ConnectError> {
+) -> Result<Winner, ConnectError> {
     run_host(runtime, host, port, lookup, options, Plain).await
 }
 
@@ -89,10 +89,10 @@ pub async fn connect_host_with<H, F, T>(
     runtime: &dyn Runtime,
     host: &str,
     port: u16,
-    lookup: &dyn Lookup,
+    lookup: &dyn AddressLookup,
     options: &ConnectOptions,
     handshake: H,
-) -> Result<Connected<T>, ConnectError>
+) -> Result<Winner<T>, ConnectError>
 where
     H: FnMut(Box<dyn Stream>) -> F,
     F: Future<Output = io::Result<T>> + Send + 'static,
@@ -105,10 +105,10 @@ async fn run_list<F: Finish>(
     addresses: impl IntoIterator<Item = SocketAddr>,
     options: &ConnectOptions,
     finish: F,
-) -> Result<Connected<F::Output>, ConnectError> {
+) -> Result<Winner<F::Output>, ConnectError> {
     attach(runtime, String::new)?;
-    let mut driver = Driver::new(runtime, options, Vec::new(), true, finish);
-    driver.add(Query::All, addresses);
+    let mut driver = RaceDriver::new(runtime, options, Vec::new(), true, finish);
+    driver.add(AddressQuery::All, addresses);
     finished(driver.run().await, String::new)
 }
 
@@ -116,41 +116,41 @@ async fn run_host<F: Finish>(
     runtime: &dyn Runtime,
     host: &str,
     port: u16,
-    lookup: &dyn Lookup,
+    lookup: &dyn AddressLookup,
     options: &ConnectOptions,
     finish: F,
-) -> Result<Connected<F::Output>, ConnectError> {
+) -> Result<Winner<F::Output>, ConnectError> {
     let target = || match host.contains(':') && !host.starts_with('[') {
         true => format!("[{host}]:{port}"),
         false => format!("{host}:{port}"),
     };
     attach(runtime, target)?;
     if let Some(address) = literal(host, port) {
-        let mut driver = Driver::new(runtime, options, Vec::new(), true, finish);
-        driver.add(Query::All, [address]);
+        let mut driver = RaceDriver::new(runtime, options, Vec::new(), true, finish);
+        driver.add(AddressQuery::All, [address]);
         return finished(driver.run().await, target);
     }
     let answers = match host {
         "" => {
             let error = io::Error::new(io::ErrorKind::InvalidInput, "the host name is empty");
             let failed: Answer = Box::pin(std::future::ready(Err(error)));
-            vec![(Query::All, failed)]
+            vec![(AddressQuery::All, failed)]
         }
         _ => lookup.lookup(runtime, host, port),
     };
-    let driver = Driver::new(runtime, options, answers, lookup.is_sorted(), finish);
+    let driver = RaceDriver::new(runtime, options, answers, lookup.is_sorted(), finish);
     finished(driver.run().await, target)
 }
 
 fn attach(runtime: &dyn Runtime, target: impl FnOnce() -> String) -> Result<(), ConnectError> {
     runtime.attach().map_err(|error| {
         let report = empty_report(runtime.now());
-        let errors = vec![(Query::All, error)];
+        let errors = vec![(AddressQuery::All, error)];
         ConnectError::new(ConnectErrorKind::Runtime, target(), report, errors)
     })
 }
 
-fn empty_report(now: Instant) -> Report {
+fn empty_report(now: Instant) -> RaceReport {
     Race::awaiting(&[], RaceOptions::default(), now).into_report()
 }
 
@@ -169,7 +169,7 @@ fn literal(host: &str, port: u16) -> Option<SocketAddr> {
 fn finished<T>(
     finished: Finished<T>,
     target: impl FnOnce() -> String,
-) -> Result<Connected<T>, ConnectError> {
+) -> Result<Winner<T>, ConnectError> {
     let Finished {
         winner,
         race,
@@ -178,17 +178,17 @@ fn finished<T>(
     } = finished;
     let report = race.into_report();
     if let (Some(stream), Some(address)) = (winner, report.winner()) {
-        return Ok(Connected {
+        return Ok(Winner {
             stream,
             address,
             report,
         });
     }
     let kind = match end {
-        End::TimedOut => ConnectErrorKind::TimedOut,
-        End::Exhausted if report.attempts().len() > 0 => ConnectErrorKind::AllFailed,
-        End::Exhausted if !failed.is_empty() => ConnectErrorKind::Lookup,
-        End::Exhausted => ConnectErrorKind::NoAddresses,
+        RaceEnd::TimedOut => ConnectErrorKind::TimedOut,
+        RaceEnd::Exhausted if report.attempts().len() > 0 => ConnectErrorKind::AllFailed,
+        RaceEnd::Exhausted if !failed.is_empty() => ConnectErrorKind::Lookup,
+        RaceEnd::Exhausted => ConnectErrorKind::NoAddresses,
         _ => ConnectErrorKind::Aborted,
     };
     Err(ConnectError::new(kind, target(), report, failed))

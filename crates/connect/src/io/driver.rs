@@ -9,12 +9,12 @@ use trunkline_runtime::{BoxFuture, Runtime, Stream, Timer};
 
 use super::finish::{Begun, Contest, Finish};
 use super::lookup::Answer;
-use super::options::{ConnectOptions, Order};
-use super::probe::Probe;
-use crate::{AttemptId, End, Output, Query, Race};
+use super::options::{AddressOrder, ConnectOptions};
+use super::probe::SystemProbe;
+use crate::{AddressQuery, AttemptId, Race, RaceEnd, RaceOutput};
 
 /// A race, and everything that it has running. Dropping it gives all of that up.
-pub(super) struct Driver<'a, F: Finish> {
+pub(super) struct RaceDriver<'a, F: Finish> {
     runtime: &'a dyn Runtime,
     options: &'a ConnectOptions,
     finish: F,
@@ -23,10 +23,10 @@ pub(super) struct Driver<'a, F: Finish> {
     race: Race,
     /// The last time that was seen; time does not go back behind it.
     now: Instant,
-    answers: Vec<(Query, Answer)>,
+    answers: Vec<(AddressQuery, Answer)>,
     /// The questions that failed.
-    failed: Vec<(Query, io::Error)>,
-    attempts: Vec<Running<F::Output>>,
+    failed: Vec<(AddressQuery, io::Error)>,
+    attempts: Vec<AttemptInFlight<F::Output>>,
     /// Made when it is first needed.
     timer: Option<Box<dyn Timer>>,
     /// What the timer is set to.
@@ -34,15 +34,15 @@ pub(super) struct Driver<'a, F: Finish> {
 }
 
 /// An attempt in flight. The contest is dropped first: see [`Contest`].
-struct Running<T> {
+struct AttemptInFlight<T> {
     id: AttemptId,
     address: SocketAddr,
     started: Instant,
     contest: Contest,
-    work: Work<T>,
+    work: AttemptWork<T>,
 }
 
-enum Work<T> {
+enum AttemptWork<T> {
     Connecting(BoxFuture<io::Result<Box<dyn Stream>>>),
     Finishing(BoxFuture<io::Result<T>>),
     Done(T),
@@ -58,20 +58,20 @@ enum Fate {
 pub(super) struct Finished<T> {
     pub(super) winner: Option<T>,
     pub(super) race: Race,
-    pub(super) failed: Vec<(Query, io::Error)>,
-    pub(super) end: End,
+    pub(super) failed: Vec<(AddressQuery, io::Error)>,
+    pub(super) end: RaceEnd,
 }
 
-impl<'a, F: Finish> Driver<'a, F> {
+impl<'a, F: Finish> RaceDriver<'a, F> {
     pub(super) fn new(
         runtime: &'a dyn Runtime,
         options: &'a ConnectOptions,
-        answers: Vec<(Query, Answer)>,
+        answers: Vec<(AddressQuery, Answer)>,
         sorted: bool,
         finish: F,
     ) -> Self {
         let now = runtime.now();
-        let mut queries = [Query::All; 3];
+        let mut queries = [AddressQuery::All; 3];
         let asked = answers.len().min(queries.len());
         for (query, (asked, _)) in queries.iter_mut().zip(&answers) {
             *query = *asked;
@@ -81,9 +81,9 @@ impl<'a, F: Finish> Driver<'a, F> {
             options,
             finish,
             sort: match options.order {
-                Order::Auto => !sorted,
-                Order::AsGiven => false,
-                Order::Rfc6724 => true,
+                AddressOrder::Auto => !sorted,
+                AddressOrder::AsGiven => false,
+                AddressOrder::Rfc6724 => true,
             },
             race: Race::awaiting(&queries[..asked], options.race.clone(), now),
             now,
@@ -96,7 +96,11 @@ impl<'a, F: Finish> Driver<'a, F> {
     }
 
     /// Adds addresses; those that could not leave from the address to bind are left out.
-    pub(super) fn add(&mut self, query: Query, addresses: impl IntoIterator<Item = SocketAddr>) {
+    pub(super) fn add(
+        &mut self,
+        query: AddressQuery,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) {
         let tcp = &self.options.tcp;
         let (v4, v6) = (tcp.bind_ipv4.is_some(), tcp.bind_ipv6.is_some());
         let usable = addresses.into_iter().filter(|address| match address {
@@ -104,7 +108,7 @@ impl<'a, F: Finish> Driver<'a, F> {
             SocketAddr::V4(_) => v4,
             SocketAddr::V6(address) => v4 == address.ip().to_ipv4_mapped().is_some(),
         });
-        let probe = Probe {
+        let probe = SystemProbe {
             runtime: self.runtime,
             options: self.options,
             sort: self.sort,
@@ -116,7 +120,7 @@ impl<'a, F: Finish> Driver<'a, F> {
     pub(super) async fn run(mut self) -> Finished<F::Output> {
         let end = std::future::poll_fn(|cx| self.poll(cx)).await;
         let winner = match end {
-            End::Won(id) => self.take_winner(id),
+            RaceEnd::Won(id) => self.take_winner(id),
             _ => None,
         };
         Finished {
@@ -128,7 +132,7 @@ impl<'a, F: Finish> Driver<'a, F> {
     }
 
     /// Everything that is ready first, then the deadlines, then what the race wants.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RaceEnd> {
         loop {
             self.now = self.runtime.now().max(self.now);
             self.poll_answers(cx);
@@ -141,9 +145,9 @@ impl<'a, F: Finish> Driver<'a, F> {
             }
             while let Some(output) = self.race.poll_output(self.now) {
                 match output {
-                    Output::Start { id, address } => self.start(id, address, cx),
-                    Output::Cancel { id } => self.cancel(id),
-                    Output::Ended(end) => return Poll::Ready(end),
+                    RaceOutput::Start { id, address } => self.start(id, address, cx),
+                    RaceOutput::Cancel { id } => self.cancel(id),
+                    RaceOutput::Ended(end) => return Poll::Ready(end),
                 }
             }
             if self.poll_timer(cx).is_pending() {
@@ -173,12 +177,12 @@ impl<'a, F: Finish> Driver<'a, F> {
 
     fn start(&mut self, id: AttemptId, address: SocketAddr, cx: &mut Context<'_>) {
         let connecting = self.runtime.connect_tcp(address, &self.options.tcp);
-        self.attempts.push(Running {
+        self.attempts.push(AttemptInFlight {
             id,
             address,
             started: self.now,
             contest: Contest::default(),
-            work: Work::Connecting(connecting),
+            work: AttemptWork::Connecting(connecting),
         });
         // At once: what fails now has sent nothing, and the timer is for what is left.
         if let Fate::HasFailed = self.poll_attempt(self.attempts.len() - 1, cx) {
@@ -203,9 +207,9 @@ impl<'a, F: Finish> Driver<'a, F> {
         let attempt = &mut self.attempts[at];
         let id = attempt.id;
         let finished = match &mut attempt.work {
-            Work::Done(_) => return Poll::Pending,
-            Work::Finishing(finishing) => ready!(finishing.as_mut().poll(cx)),
-            Work::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
+            AttemptWork::Done(_) => return Poll::Pending,
+            AttemptWork::Finishing(finishing) => ready!(finishing.as_mut().poll(cx)),
+            AttemptWork::Connecting(connecting) => match ready!(connecting.as_mut().poll(cx)) {
                 Err(error) => Err(error),
                 Ok(stream) => {
                     let rtt = self
@@ -217,7 +221,7 @@ impl<'a, F: Finish> Driver<'a, F> {
                         Begun::Done(output) => Ok(output),
                         Begun::Running(finishing, contest) => {
                             attempt.contest = contest;
-                            attempt.work = Work::Finishing(finishing);
+                            attempt.work = AttemptWork::Finishing(finishing);
                             self.race.handle_progress(id, self.now);
                             return self.advance(at, cx);
                         }
@@ -225,20 +229,20 @@ impl<'a, F: Finish> Driver<'a, F> {
                 }
             },
         };
-        let result = finished.map(|output| attempt.work = Work::Done(output));
+        let result = finished.map(|output| attempt.work = AttemptWork::Done(output));
         Poll::Ready((id, result))
     }
 
     fn cancel(&mut self, id: AttemptId) {
         if let Some(loser) = self.take(id)
-            && let Work::Done(output) = loser.work
+            && let AttemptWork::Done(output) = loser.work
         {
             drop(loser.contest);
             F::discard(output);
         }
     }
 
-    fn take(&mut self, id: AttemptId) -> Option<Running<F::Output>> {
+    fn take(&mut self, id: AttemptId) -> Option<AttemptInFlight<F::Output>> {
         let at = self.attempts.iter().position(|one| one.id == id)?;
         Some(self.attempts.swap_remove(at))
     }
@@ -247,7 +251,7 @@ impl<'a, F: Finish> Driver<'a, F> {
         let winner = self.take(id)?;
         winner.contest.won();
         match winner.work {
-            Work::Done(output) => Some(output),
+            AttemptWork::Done(output) => Some(output),
             _ => None,
         }
     }

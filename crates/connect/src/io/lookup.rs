@@ -6,18 +6,18 @@ use std::net::SocketAddr;
 
 use trunkline_runtime::{BoxFuture, Runtime};
 
-use crate::Query;
+use crate::AddressQuery;
 
-/// The answer to a [`Query`], when it comes: addresses, with the port. None at all is an answer too.
+/// The answer to a [`AddressQuery`], when it comes: addresses, with the port. None at all is an answer too.
 pub type Answer = BoxFuture<io::Result<Vec<SocketAddr>>>;
 
 /// Looks host names up.
 ///
 /// Give one answer for each family, so that the first that arrives can be used while the other one
-/// is late or lost; or one for [`Query::All`], where that is not to be had. At most one for each query.
-pub trait Lookup: Debug + Send + Sync {
+/// is late or lost; or one for [`AddressQuery::All`], where that is not to be had. At most one for each query.
+pub trait AddressLookup: Debug + Send + Sync {
     /// Asks for the addresses of `host`, which is not an IP address.
-    fn lookup(&self, runtime: &dyn Runtime, host: &str, port: u16) -> Vec<(Query, Answer)>;
+    fn lookup(&self, runtime: &dyn Runtime, host: &str, port: u16) -> Vec<(AddressQuery, Answer)>;
 
     /// Whether the answers are sorted as RFC 6724 says; if not, the connector does it.
     fn is_sorted(&self) -> bool {
@@ -29,9 +29,9 @@ pub trait Lookup: Debug + Send + Sync {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SystemLookup;
 
-impl Lookup for SystemLookup {
-    fn lookup(&self, runtime: &dyn Runtime, host: &str, port: u16) -> Vec<(Query, Answer)> {
-        vec![(Query::All, runtime.lookup_host(host, port))]
+impl AddressLookup for SystemLookup {
+    fn lookup(&self, runtime: &dyn Runtime, host: &str, port: u16) -> Vec<(AddressQuery, Answer)> {
+        vec![(AddressQuery::All, runtime.lookup_host(host, port))]
     }
 
     fn is_sorted(&self) -> bool {

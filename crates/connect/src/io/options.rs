@@ -18,7 +18,7 @@ pub struct ConnectOptions {
     /// of the other family are left out: they would leave from elsewhere.
     pub tcp: TcpOptions,
     /// Which addresses are sorted.
-    pub order: Order,
+    pub order: AddressOrder,
     /// Round-trip times, to sort by, for [`RaceOptions::dynamic_delay`], and to add to. `None`: no
     /// memory. Give each user, and each network, one of its own.
     pub history: Option<Arc<Mutex<RttHistory>>>,
@@ -37,7 +37,7 @@ impl ConnectOptions {
 /// Which addresses are sorted as RFC 6724 says, at the cost of some system calls for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Order {
+pub enum AddressOrder {
     /// The answers of a lookup that does not sort them itself. A list that was given, and the
     /// answer of the system, stay as they are.
     #[default]

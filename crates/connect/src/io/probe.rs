@@ -7,25 +7,27 @@ use std::time::Instant;
 use trunkline_runtime::Runtime;
 
 use super::options::ConnectOptions;
-use crate::{RoundTrip, Source, SourceProbe};
+use crate::{RoundTrip, SourceAddress, SourceProbe};
 
 /// A runtime tells the source address and nothing else.
 impl SourceProbe for dyn Runtime {
-    fn source(&self, destination: SocketAddr) -> Option<Source> {
-        self.source_address(destination).ok().map(Source::new)
+    fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
+        self.source_address(destination)
+            .ok()
+            .map(SourceAddress::new)
     }
 }
 
 /// The system and the history, as the options say.
-pub(super) struct Probe<'a> {
+pub(super) struct SystemProbe<'a> {
     pub(super) runtime: &'a dyn Runtime,
     pub(super) options: &'a ConnectOptions,
     pub(super) sort: bool,
     pub(super) now: Instant,
 }
 
-impl SourceProbe for Probe<'_> {
-    fn source(&self, destination: SocketAddr) -> Option<Source> {
+impl SourceProbe for SystemProbe<'_> {
+    fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
         match self.sort {
             true => self.runtime.source(destination),
             false => None,

@@ -4,15 +4,19 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use trunkline_connect::{End, KeepOrder, OnFailure, Outcome, Output, Query, Race};
+use trunkline_connect::{
+    AddressQuery, ConnectOutcome, KeepOrder, OnFailure, Race, RaceEnd, RaceOutput,
+};
 
-use crate::virtual_time::{Event, Fate, REFUSED, World, check, check_list, check_options, named};
+use crate::virtual_time::{
+    Behaviour, REFUSED, RaceEvent, World, check, check_list, check_options, named,
+};
 
-use Fate::{Fails, Works};
+use Behaviour::{Fails, Works};
 
 fn start(race: &mut Race, now: Instant) -> trunkline_connect::AttemptId {
     match race.poll_output(now) {
-        Some(Output::Start { id, .. }) => id,
+        Some(RaceOutput::Start { id, .. }) => id,
         other => panic!("no start but {other:?}"),
     }
 }
@@ -49,10 +53,13 @@ fn aiohappyeyeballs_143_two_winners() {
     let second = start(&mut race, later);
     race.handle_connected(second, later);
     race.handle_connected(first, later);
-    assert_eq!(race.poll_output(later), Some(Output::Cancel { id: first }));
     assert_eq!(
         race.poll_output(later),
-        Some(Output::Ended(End::Won(second)))
+        Some(RaceOutput::Cancel { id: first })
+    );
+    assert_eq!(
+        race.poll_output(later),
+        Some(RaceOutput::Ended(RaceEnd::Won(second)))
     );
     assert_eq!(race.poll_output(later), None);
 }
@@ -68,7 +75,7 @@ fn grpc_java_12958_a_late_success_of_a_cancelled_attempt() {
     let later = now + Duration::from_millis(250);
     assert_eq!(
         race.poll_output(later),
-        Some(Output::Cancel { id: cancelled })
+        Some(RaceOutput::Cancel { id: cancelled })
     );
     let second = start(&mut race, later);
     race.handle_connected(cancelled, later);
@@ -78,12 +85,15 @@ fn grpc_java_12958_a_late_success_of_a_cancelled_attempt() {
     race.handle_connected(second, later);
     assert_eq!(
         race.poll_output(later),
-        Some(Output::Ended(End::Won(second)))
+        Some(RaceOutput::Ended(RaceEnd::Won(second)))
     );
     let outcomes: Vec<_> = race.report().attempts().map(|one| one.outcome).collect();
     assert_eq!(
         outcomes,
-        [Some(Outcome::Cancelled), Some(Outcome::Connected)]
+        [
+            Some(ConnectOutcome::Cancelled),
+            Some(ConnectOutcome::Connected)
+        ]
     );
 }
 
@@ -91,13 +101,13 @@ fn grpc_java_12958_a_late_success_of_a_cancelled_attempt() {
 #[test]
 fn grpc_java_12796_a_new_list_while_connecting() {
     let world = World {
-        queries: &[Query::All],
+        queries: &[AddressQuery::All],
         events: &[
-            (0, Event::Answer(Query::All, "6a 6b")),
-            (10, Event::Removed("6a 6b")),
-            (10, Event::Answer(Query::All, "4a 4b")),
+            (0, RaceEvent::Answer(AddressQuery::All, "6a 6b")),
+            (10, RaceEvent::Removed("6a 6b")),
+            (10, RaceEvent::Answer(AddressQuery::All, "4a 4b")),
         ],
-        fates: &[("6a", Fails(20, REFUSED)), ("4b", Works(5))],
+        behaviours: &[("6a", Fails(20, REFUSED)), ("4b", Works(5))],
         ..World::default()
     };
     check(
@@ -117,9 +127,9 @@ fn grpc_38714_never_stuck_whatever_fails_first() {
                 options.on_failure = on_failure;
                 let world = World {
                     options,
-                    queries: &[Query::All],
-                    events: &[(0, Event::Answer(Query::All, "4a 4b 4c"))],
-                    fates: &[
+                    queries: &[AddressQuery::All],
+                    events: &[(0, RaceEvent::Answer(AddressQuery::All, "4a 4b 4c"))],
+                    behaviours: &[
                         ("4a", Fails(first, REFUSED)),
                         ("4b", Fails(second, REFUSED)),
                         ("4c", Fails(1, REFUSED)),
@@ -161,12 +171,12 @@ fn curl_22897_huge_lists() {
     let mut started = 0;
     while let Some(output) = race.poll_output(now) {
         match output {
-            Output::Start { id, .. } => {
+            RaceOutput::Start { id, .. } => {
                 started += 1;
                 race.handle_failure(id, io::ErrorKind::NetworkUnreachable.into(), now);
             }
-            Output::Cancel { .. } => panic!("nothing was in flight"),
-            Output::Ended(end) => assert_eq!(end, End::Exhausted),
+            RaceOutput::Cancel { .. } => panic!("nothing was in flight"),
+            RaceOutput::Ended(end) => assert_eq!(end, RaceEnd::Exhausted),
         }
     }
     assert_eq!(started, 20_000);

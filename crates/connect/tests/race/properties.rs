@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use fastrand::Rng;
-use trunkline_connect::{Family, Query, Race, RaceOptions, Source, sort_rfc6724};
+use trunkline_connect::{AddressQuery, Family, Race, RaceOptions, SourceAddress, sort_rfc6724};
 use trunkline_endpoint::interleave;
 
 const LISTS: u64 = 5_000;
@@ -52,7 +52,7 @@ fn every_list_is_sorted_and_interleaved() {
                 IpAddr::V4(v4) => v4.octets()[3],
                 IpAddr::V6(v6) => v6.octets()[15],
             };
-            (last % 2 == 0).then(|| Source::new(ip))
+            (last % 2 == 0).then(|| SourceAddress::new(ip))
         };
         let mut options = RaceOptions::default();
         options.first_family_count = rng.usize(..4);
@@ -62,9 +62,9 @@ fn every_list_is_sorted_and_interleaved() {
         let expected = interleave(sorted, |&one| Family::from(one), count);
 
         let now = Instant::now();
-        let mut race = Race::awaiting(&[Query::All], options, now);
+        let mut race = Race::awaiting(&[AddressQuery::All], options, now);
         for part in list.chunks(rng.usize(1..10)) {
-            race.handle_addresses(Query::All, part.iter().copied(), &probe, now);
+            race.handle_addresses(AddressQuery::All, part.iter().copied(), &probe, now);
         }
         assert!(race.report().untried().eq(expected));
         drop(seed);

@@ -4,17 +4,19 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trunkline_connect::{KeepOrder, RoundTrip, Source, SourceProbe, sort_rfc6724, sort_rfc6724_by};
+use trunkline_connect::{
+    KeepOrder, RoundTrip, SourceAddress, SourceProbe, sort_rfc6724, sort_rfc6724_by,
+};
 
 /// A host as a list of (destination, the source that its kernel picks).
 #[derive(Default)]
 struct Host {
-    routes: Vec<(SocketAddr, Source)>,
+    routes: Vec<(SocketAddr, SourceAddress)>,
     round_trips: Vec<(SocketAddr, Duration)>,
 }
 
 impl SourceProbe for Host {
-    fn source(&self, destination: SocketAddr) -> Option<Source> {
+    fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
         let route = self.routes.iter().find(|(to, _)| *to == destination);
         route.map(|(_, source)| *source)
     }
@@ -29,13 +31,13 @@ fn address(ip: &str) -> SocketAddr {
     SocketAddr::new(ip.parse().unwrap(), 50051)
 }
 
-fn source(ip: &str) -> Source {
-    Source::new(ip.parse().unwrap())
+fn source(ip: &str) -> SourceAddress {
+    SourceAddress::new(ip.parse().unwrap())
 }
 
 /// Each destination with its source; `expected` are positions in that list.
 #[track_caller]
-fn check(routes: &[(&str, Source)], expected: &[usize]) {
+fn check(routes: &[(&str, SourceAddress)], expected: &[usize]) {
     let host = Host {
         routes: routes
             .iter()
@@ -47,7 +49,7 @@ fn check(routes: &[(&str, Source)], expected: &[usize]) {
 }
 
 #[track_caller]
-fn check_on(host: &Host, routes: &[(&str, Source)], expected: &[usize]) {
+fn check_on(host: &Host, routes: &[(&str, SourceAddress)], expected: &[usize]) {
     let list: Vec<SocketAddr> = routes.iter().map(|(to, _)| address(to)).collect();
     let expected: Vec<SocketAddr> = expected.iter().map(|&at| list[at]).collect();
     let mut sorted = list;
@@ -289,6 +291,6 @@ fn items_are_sorted_by_their_address() {
     sort_rfc6724_by(&mut items, |item| item.1, &probe);
     assert_eq!(items[0].0, "b");
 
-    let never = |_: SocketAddr| -> Option<Source> { panic!("nothing to compare") };
+    let never = |_: SocketAddr| -> Option<SourceAddress> { panic!("nothing to compare") };
     sort_rfc6724(&mut [address("192.0.2.1")], &never);
 }

@@ -2,19 +2,20 @@
 
 use std::time::Duration;
 
-use crate::virtual_time::{Event, Fate, World, check};
-use trunkline_connect::{Family, Query};
+use crate::virtual_time::{Behaviour, RaceEvent, World, check};
+use trunkline_connect::{AddressQuery, Family};
 
-use Event::{Answer, Negative};
-use Query::{A, Aaaa, All};
+use AddressQuery::{A, Aaaa, All};
+use RaceEvent::{Answer, Negative};
 
-const FATES: &[(&str, Fate)] = &[("6a", Fate::Works(20)), ("4a", Fate::Works(20))];
+const BEHAVIOURS: &[(&str, Behaviour)] =
+    &[("6a", Behaviour::Works(20)), ("4a", Behaviour::Works(20))];
 
 #[track_caller]
-fn check_answers(events: &[(u64, Event<'_>)], expected: &str) {
+fn check_answers(events: &[(u64, RaceEvent<'_>)], expected: &str) {
     let world = World {
         events,
-        fates: FATES,
+        behaviours: BEHAVIOURS,
         ..World::default()
     };
     check(&world, expected);
@@ -96,7 +97,7 @@ fn no_addresses() {
 fn a_late_answer_is_merged() {
     let world = World {
         events: &[(0, Answer(A, "4a 4b 4c")), (100, Answer(Aaaa, "6a"))],
-        fates: &[("6a", Fate::Works(20))],
+        behaviours: &[("6a", Behaviour::Works(20))],
         ..World::default()
     };
     check(
@@ -110,9 +111,9 @@ fn a_late_answer_is_merged() {
 fn a_late_answer_revives_the_race() {
     let world = World {
         events: &[(0, Answer(A, "4a")), (400, Answer(Aaaa, "6a"))],
-        fates: &[
-            ("4a", Fate::Fails(10, crate::virtual_time::REFUSED)),
-            ("6a", Fate::Works(20)),
+        behaviours: &[
+            ("4a", Behaviour::Fails(10, crate::virtual_time::REFUSED)),
+            ("6a", Behaviour::Works(20)),
         ],
         ..World::default()
     };
@@ -125,7 +126,7 @@ fn one_answer_for_all() {
     let world = World {
         queries: &[All],
         events: &[(10, Answer(All, "4a 6a"))],
-        fates: FATES,
+        behaviours: BEHAVIOURS,
         ..World::default()
     };
     check(&world, "10 start 4a, 30 won 4a");
@@ -136,7 +137,7 @@ fn one_answer_for_all() {
 fn the_preferred_family_is_waited_for() {
     let mut world = World {
         events: &[(0, Answer(Aaaa, "6a")), (40, Answer(A, "4a"))],
-        fates: FATES,
+        behaviours: BEHAVIOURS,
         ..World::default()
     };
     world.options.prefer = Some(Family::V4);
@@ -151,9 +152,9 @@ fn removed_addresses() {
     let world = World {
         events: &[
             (0, Answer(Aaaa, "6a 6b 6c")),
-            (10, Event::Removed("6a 6b")),
+            (10, RaceEvent::Removed("6a 6b")),
             (300, Answer(Aaaa, "6a 6b")),
-            (510, Event::Abort),
+            (510, RaceEvent::Abort),
         ],
         ..World::default()
     };

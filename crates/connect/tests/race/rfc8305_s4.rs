@@ -3,8 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
-use crate::virtual_time::{Event, Fate, World};
-use trunkline_connect::{Family, KeepOrder, Query, Race, RaceOptions, Report, Source};
+use crate::virtual_time::{Behaviour, RaceEvent, World};
+use trunkline_connect::{
+    AddressQuery, Family, KeepOrder, Race, RaceOptions, RaceReport, SourceAddress,
+};
 use trunkline_endpoint::interleave;
 
 #[track_caller]
@@ -91,8 +93,8 @@ fn the_preferred_family_goes_first() {
 fn late_addresses_take_their_places() {
     let world = World {
         events: &[
-            (0, Event::Answer(Query::A, "4a 4b 4c")),
-            (60, Event::Answer(Query::Aaaa, "6a 6b 6c")),
+            (0, RaceEvent::Answer(AddressQuery::A, "4a 4b 4c")),
+            (60, RaceEvent::Answer(AddressQuery::Aaaa, "6a 6b 6c")),
         ],
         ..World::default()
     };
@@ -137,11 +139,11 @@ fn a_race_sorts_with_its_probe() {
             SocketAddr::V6(v6) if v6.ip().segments()[7] == 0xb => return None,
             SocketAddr::V6(_) => "2001:db8::99",
         };
-        Some(Source::new(source.parse().unwrap()))
+        Some(SourceAddress::new(source.parse().unwrap()))
     };
     let world = World {
-        queries: &[Query::All],
-        events: &[(0, Event::Answer(Query::All, "4a 4b 6b 6a"))],
+        queries: &[AddressQuery::All],
+        events: &[(0, RaceEvent::Answer(AddressQuery::All, "4a 4b 6b 6a"))],
         ..World::default()
     };
     assert_eq!(started(&world.run(&host).1).join(" "), "6a 4a 6b 4b");
@@ -150,10 +152,10 @@ fn a_race_sorts_with_its_probe() {
 /// One address needs no comparison, and so no system call.
 #[test]
 fn one_address_is_not_probed() {
-    let never = |_: SocketAddr| -> Option<Source> { panic!("nothing to compare") };
+    let never = |_: SocketAddr| -> Option<SourceAddress> { panic!("nothing to compare") };
     let world = World {
-        events: &[(0, Event::Answer(Query::Aaaa, "6a"))],
-        fates: &[("6a", Fate::Works(1))],
+        events: &[(0, RaceEvent::Answer(AddressQuery::Aaaa, "6a"))],
+        behaviours: &[("6a", Behaviour::Works(1))],
         ..World::default()
     };
     assert_eq!(world.run(&never).0, "0 start 6a, 1 won 6a");
@@ -163,14 +165,14 @@ fn one_address_is_not_probed() {
 fn order_of(options: RaceOptions, list: &str, expected: &str) {
     let world = World {
         options,
-        queries: &[Query::All],
-        events: &[(0, Event::Answer(Query::All, list))],
+        queries: &[AddressQuery::All],
+        events: &[(0, RaceEvent::Answer(AddressQuery::All, list))],
         ..World::default()
     };
     assert_eq!(started(&world.run(&KeepOrder).1).join(" "), expected);
 }
 
-fn started(report: &Report) -> Vec<String> {
+fn started(report: &RaceReport) -> Vec<String> {
     let attempts = report.attempts();
     attempts
         .map(|attempt| crate::virtual_time::name(attempt.address))

@@ -5,13 +5,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use trunkline_connect::{
-    AttemptDelay, KeepOrder, OnFailure, Outcome, Output, Query, Race, RaceOptions, RoundTrip,
-    Source, SourceProbe, Stage,
+    AddressQuery, AttemptDelay, AttemptStage, ConnectOutcome, KeepOrder, OnFailure, Race,
+    RaceOptions, RaceOutput, RoundTrip, SourceAddress, SourceProbe,
 };
 
-use crate::virtual_time::{Event, Fate, REFUSED, World, check, check_list, check_options, named};
+use crate::virtual_time::{
+    Behaviour, REFUSED, RaceEvent, World, check, check_list, check_options, named,
+};
 
-use Fate::{Fails, Handshake, Works};
+use Behaviour::{Fails, Handshake, Works};
 
 fn options() -> RaceOptions {
     World::default().options
@@ -68,10 +70,10 @@ fn a_failure_starts_the_next() {
 /// `OnFailure::Any`: the failure of an older attempt makes room too. `Newest`: it does not.
 #[test]
 fn which_failures_start_the_next() {
-    let fates = &[("6a", Fails(300, REFUSED)), ("6b", Works(1))];
+    let behaviours = &[("6a", Fails(300, REFUSED)), ("6b", Works(1))];
     check_list(
         "6a 4a 6b",
-        fates,
+        behaviours,
         "0 start 6a, 250 start 4a, 300 start 6b, 301 cancel 4a, 301 won 6b",
     );
     let mut newest = options();
@@ -79,7 +81,7 @@ fn which_failures_start_the_next() {
     check_options(
         newest,
         "6a 4a 6b",
-        fates,
+        behaviours,
         "0 start 6a, 250 start 4a, 500 start 6b, 501 cancel 4a, 501 won 6b",
     );
 }
@@ -237,11 +239,11 @@ fn one_deadline_for_all() {
 #[test]
 fn aborted() {
     let world = World {
-        queries: &[Query::All],
+        queries: &[AddressQuery::All],
         events: &[
-            (0, Event::Answer(Query::All, "4a 4b")),
-            (260, Event::Abort),
-            (270, Event::Answer(Query::All, "4c")),
+            (0, RaceEvent::Answer(AddressQuery::All, "4a 4b")),
+            (260, RaceEvent::Abort),
+            (270, RaceEvent::Answer(AddressQuery::All, "4c")),
         ],
         ..World::default()
     };
@@ -259,10 +261,13 @@ fn a_late_timer_starts_one() {
     let mut race = Race::over(list, &KeepOrder, options(), began);
     assert!(matches!(
         race.poll_output(began),
-        Some(Output::Start { .. })
+        Some(RaceOutput::Start { .. })
     ));
     let late = began + Duration::from_secs(60);
-    assert!(matches!(race.poll_output(late), Some(Output::Start { .. })));
+    assert!(matches!(
+        race.poll_output(late),
+        Some(RaceOutput::Start { .. })
+    ));
     assert_eq!(race.poll_output(late), None);
     assert_eq!(race.poll_timeout(), Some(late + Duration::from_millis(250)));
 }
@@ -276,10 +281,10 @@ fn the_last_attempt_needs_no_timer() {
     assert_eq!(race.poll_timeout(), None);
 }
 
-struct Known;
+struct KnownRoundTrips;
 
-impl SourceProbe for Known {
-    fn source(&self, _destination: SocketAddr) -> Option<Source> {
+impl SourceProbe for KnownRoundTrips {
+    fn source(&self, _destination: SocketAddr) -> Option<SourceAddress> {
         None
     }
 
@@ -293,14 +298,14 @@ impl SourceProbe for Known {
 #[test]
 fn the_delay_may_come_from_history() {
     let mut world = World {
-        queries: &[Query::All],
-        events: &[(0, Event::Answer(Query::All, "6a 6b 6c"))],
-        fates: &[("6c", Works(1))],
+        queries: &[AddressQuery::All],
+        events: &[(0, RaceEvent::Answer(AddressQuery::All, "6a 6b 6c"))],
+        behaviours: &[("6c", Works(1))],
         ..World::default()
     };
     world.options.dynamic_delay = true;
     assert_eq!(
-        world.run(&Known).0,
+        world.run(&KnownRoundTrips).0,
         "0 start 6a, 120 start 6b, 370 start 6c, 371 cancel 6a, 371 cancel 6b, 371 won 6c"
     );
 }
@@ -345,9 +350,9 @@ fn progress_extends_the_wait() {
 #[test]
 fn the_report() {
     let world = World {
-        queries: &[Query::All],
-        events: &[(0, Event::Answer(Query::All, "6a 4a 6b 4b"))],
-        fates: &[
+        queries: &[AddressQuery::All],
+        events: &[(0, RaceEvent::Answer(AddressQuery::All, "6a 4a 6b 4b"))],
+        behaviours: &[
             ("6a", Fails(10, io::ErrorKind::HostUnreachable)),
             ("4a", Handshake(5, 1_000)),
             ("6b", Works(30)),
@@ -375,22 +380,22 @@ fn the_report() {
                 named("6a"),
                 ms(0),
                 ms(10),
-                Outcome::Unreachable,
-                Stage::Connecting
+                ConnectOutcome::Unreachable,
+                AttemptStage::Connecting
             ),
             (
                 named("4a"),
                 ms(10),
                 ms(290),
-                Outcome::Cancelled,
-                Stage::Handshaking
+                ConnectOutcome::Cancelled,
+                AttemptStage::Handshaking
             ),
             (
                 named("6b"),
                 ms(260),
                 ms(290),
-                Outcome::Connected,
-                Stage::Connecting
+                ConnectOutcome::Connected,
+                AttemptStage::Connecting
             ),
         ]
     );
@@ -411,7 +416,7 @@ fn the_report() {
 #[test]
 fn outcomes_of_errors() {
     let check = |kind: io::ErrorKind, expected: &str| {
-        assert_eq!(Outcome::of(&kind.into()).to_string(), expected);
+        assert_eq!(ConnectOutcome::of(&kind.into()).to_string(), expected);
     };
     check(io::ErrorKind::ConnectionRefused, "refused");
     check(io::ErrorKind::NetworkUnreachable, "unreachable");

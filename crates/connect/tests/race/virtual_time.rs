@@ -7,12 +7,12 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use trunkline_connect::{
-    AttemptId, KeepOrder, Output, Query, Race, RaceOptions, Report, SourceProbe,
+    AddressQuery, AttemptId, KeepOrder, Race, RaceOptions, RaceOutput, RaceReport, SourceProbe,
 };
 
 /// What becomes of an attempt, in milliseconds from its start. Those without one get no answer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Fate {
+pub(crate) enum Behaviour {
     Works(u64),
     Fails(u64, io::ErrorKind),
     /// Connected after the first time, through with its handshake after the second; both from
@@ -24,17 +24,17 @@ pub(crate) const REFUSED: io::ErrorKind = io::ErrorKind::ConnectionRefused;
 
 /// What happens from outside, at a time in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Event<'a> {
+pub(crate) enum RaceEvent<'a> {
     /// The query was answered with these addresses.
-    Answer(Query, &'a str),
+    Answer(AddressQuery, &'a str),
     /// The query was answered negatively.
-    Negative(Query),
+    Negative(AddressQuery),
     Removed(&'a str),
     Abort,
 }
 
 enum Due<'a> {
-    Outside(Event<'a>),
+    Outside(RaceEvent<'a>),
     Progress(AttemptId),
     Connected(AttemptId),
     Failed(AttemptId, io::ErrorKind),
@@ -42,9 +42,9 @@ enum Due<'a> {
 
 pub(crate) struct World<'a> {
     pub(crate) options: RaceOptions,
-    pub(crate) queries: &'a [Query],
-    pub(crate) events: &'a [(u64, Event<'a>)],
-    pub(crate) fates: &'a [(&'a str, Fate)],
+    pub(crate) queries: &'a [AddressQuery],
+    pub(crate) events: &'a [(u64, RaceEvent<'a>)],
+    pub(crate) behaviours: &'a [(&'a str, Behaviour)],
 }
 
 impl Default for World<'_> {
@@ -53,16 +53,16 @@ impl Default for World<'_> {
         options.timeout = None;
         Self {
             options,
-            queries: &[Query::Aaaa, Query::A],
+            queries: &[AddressQuery::Aaaa, AddressQuery::A],
             events: &[],
-            fates: &[],
+            behaviours: &[],
         }
     }
 }
 
 impl World<'_> {
     /// Runs the race for ten virtual minutes at most; says when what came out of it.
-    pub(crate) fn run(&self, probe: &dyn SourceProbe) -> (String, Report) {
+    pub(crate) fn run(&self, probe: &dyn SourceProbe) -> (String, RaceReport) {
         let began = Instant::now();
         let at = |ms: u64| began + Duration::from_millis(ms);
         let mut race = Race::awaiting(self.queries, self.options.clone(), began);
@@ -83,7 +83,7 @@ impl World<'_> {
             let ms = (now - began).as_secs_f64() * 1e3;
             while let Some(output) = race.poll_output(now) {
                 match output {
-                    Output::Start { id, address } => {
+                    RaceOutput::Start { id, address } => {
                         log.push(format!("{ms} start {}", name(address)));
                         for (after, event) in self.fate(id, address) {
                             match after {
@@ -92,11 +92,11 @@ impl World<'_> {
                             }
                         }
                     }
-                    Output::Cancel { id } => {
+                    RaceOutput::Cancel { id } => {
                         let attempt = race.report().attempts().nth(id.index()).unwrap();
                         log.push(format!("{ms} cancel {}", name(attempt.address)));
                     }
-                    Output::Ended(_) => {
+                    RaceOutput::Ended(_) => {
                         let winner = race.report().winner();
                         log.push(match winner {
                             Some(winner) => format!("{ms} won {}", name(winner)),
@@ -121,12 +121,12 @@ impl World<'_> {
     }
 
     fn fate(&self, id: AttemptId, address: SocketAddr) -> Vec<(u64, Due<'static>)> {
-        let fate = self.fates.iter().find(|(of, _)| named(of) == address);
+        let fate = self.behaviours.iter().find(|(of, _)| named(of) == address);
         match fate.map(|(_, fate)| *fate) {
             None => vec![],
-            Some(Fate::Works(after)) => vec![(after, Due::Connected(id))],
-            Some(Fate::Fails(after, kind)) => vec![(after, Due::Failed(id, kind))],
-            Some(Fate::Handshake(tcp, done)) => {
+            Some(Behaviour::Works(after)) => vec![(after, Due::Connected(id))],
+            Some(Behaviour::Fails(after, kind)) => vec![(after, Due::Failed(id, kind))],
+            Some(Behaviour::Handshake(tcp, done)) => {
                 vec![(tcp, Due::Progress(id)), (done, Due::Connected(id))]
             }
         }
@@ -135,12 +135,12 @@ impl World<'_> {
 
 fn apply(race: &mut Race, event: Due<'_>, probe: &dyn SourceProbe, now: Instant) {
     match event {
-        Due::Outside(Event::Answer(query, list)) => {
+        Due::Outside(RaceEvent::Answer(query, list)) => {
             race.handle_addresses(query, addresses(list), probe, now);
         }
-        Due::Outside(Event::Negative(query)) => race.handle_no_addresses(query, now),
-        Due::Outside(Event::Removed(list)) => race.handle_removed(&addresses(list), now),
-        Due::Outside(Event::Abort) => race.handle_abort(now),
+        Due::Outside(RaceEvent::Negative(query)) => race.handle_no_addresses(query, now),
+        Due::Outside(RaceEvent::Removed(list)) => race.handle_removed(&addresses(list), now),
+        Due::Outside(RaceEvent::Abort) => race.handle_abort(now),
         Due::Progress(id) => race.handle_progress(id, now),
         Due::Connected(id) => race.handle_connected(id, now),
         Due::Failed(id, kind) => race.handle_failure(id, kind.into(), now),
@@ -175,22 +175,22 @@ pub(crate) fn check(world: &World<'_>, expected: &str) {
 
 /// A race over a complete list, with the default options but for a timeout.
 #[track_caller]
-pub(crate) fn check_list(list: &str, fates: &[(&str, Fate)], expected: &str) {
-    check_options(World::default().options, list, fates, expected);
+pub(crate) fn check_list(list: &str, behaviours: &[(&str, Behaviour)], expected: &str) {
+    check_options(World::default().options, list, behaviours, expected);
 }
 
 #[track_caller]
 pub(crate) fn check_options(
     options: RaceOptions,
     list: &str,
-    fates: &[(&str, Fate)],
+    behaviours: &[(&str, Behaviour)],
     expected: &str,
 ) {
     let world = World {
         options,
-        queries: &[Query::All],
-        events: &[(0, Event::Answer(Query::All, list))],
-        fates,
+        queries: &[AddressQuery::All],
+        events: &[(0, RaceEvent::Answer(AddressQuery::All, list))],
+        behaviours,
     };
     check(&world, expected);
 }

@@ -6,10 +6,10 @@ use std::io;
 use trunkline_connect::ConnectErrorKind;
 use trunkline_connect::io::{SystemLookup, connect, connect_host};
 
-use crate::fake::{Fake, Fate, addresses};
+use crate::fake::{Behaviour, Fake, addresses};
 use crate::race::options;
 
-use Fate::Fails;
+use Behaviour::Fails;
 
 const A: &str = "[2001:db8::1]:443";
 const B: &str = "192.0.2.1:443";

@@ -16,35 +16,35 @@ use trunkline_runtime::{
 
 /// What becomes of a connection, in milliseconds from its start. Those without one get no answer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Fate {
+pub(crate) enum Behaviour {
     Works(u64),
     Fails(u64, io::ErrorKind),
 }
 
 /// The runtime; clones share everything.
 #[derive(Clone, Debug)]
-pub(crate) struct Fake(Arc<Mutex<State>>);
+pub(crate) struct Fake(Arc<Mutex<FakeState>>);
 
 #[derive(Debug)]
-struct State {
+struct FakeState {
     began: Instant,
     now: Instant,
     wakes: BTreeSet<Instant>,
     log: Vec<String>,
-    fates: Vec<(SocketAddr, Fate)>,
+    behaviours: Vec<(SocketAddr, Behaviour)>,
     names: Vec<(&'static str, Vec<SocketAddr>)>,
     sources: Vec<(SocketAddr, IpAddr)>,
 }
 
 impl Fake {
-    pub(crate) fn new(fates: &[(&str, Fate)]) -> Self {
+    pub(crate) fn new(behaviours: &[(&str, Behaviour)]) -> Self {
         let now = Instant::now();
-        Self(Arc::new(Mutex::new(State {
+        Self(Arc::new(Mutex::new(FakeState {
             began: now,
             now,
             wakes: BTreeSet::new(),
             log: Vec::new(),
-            fates: fates
+            behaviours: behaviours
                 .iter()
                 .map(|(to, fate)| (address(to), *fate))
                 .collect(),
@@ -98,7 +98,7 @@ impl Fake {
         panic!("no end");
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, FakeState> {
         self.0.lock().unwrap()
     }
 
@@ -154,14 +154,14 @@ impl Runtime for Fake {
         self.note(format_args!("connect {peer}"));
         let fate = self
             .state()
-            .fates
+            .behaviours
             .iter()
             .find(|(to, _)| *to == peer)
             .map(|one| one.1);
         let attempt = AttemptGuard(self.clone(), peer, false);
         let ends = match fate {
-            Some(Fate::Works(after)) => self.after(after, None),
-            Some(Fate::Fails(after, kind)) => self.after(after, Some(kind)),
+            Some(Behaviour::Works(after)) => self.after(after, None),
+            Some(Behaviour::Fails(after, kind)) => self.after(after, Some(kind)),
             None => Box::pin(std::future::pending()),
         };
         Box::pin(async move {

@@ -4,11 +4,11 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Waker};
 
-use trunkline_connect::Stage;
+use trunkline_connect::AttemptStage;
 use trunkline_connect::io::{SystemLookup, connect_host_with, connect_with};
 use trunkline_runtime::{PeerAddr, Stream};
 
-use crate::fake::{Fake, Fate, address, addresses};
+use crate::fake::{Behaviour, Fake, address, addresses};
 use crate::race::options;
 
 const A: &str = "[2001:db8::1]:443";
@@ -35,8 +35,8 @@ async fn handshake(
 }
 
 #[track_caller]
-fn check(fates: &[(&str, Fate)], table: Handshakes, expected: &str) {
-    let fake = Fake::new(fates);
+fn check(behaviours: &[(&str, Behaviour)], table: Handshakes, expected: &str) {
+    let fake = Fake::new(behaviours);
     let options = options();
     let race = connect_with(&fake, addresses(&[A, B]), &options, |stream| {
         handshake(fake.clone(), table, stream)
@@ -53,7 +53,7 @@ fn check(fates: &[(&str, Fate)], table: Handshakes, expected: &str) {
 #[test]
 fn a_handshake_that_hangs_loses() {
     check(
-        &[(A, Fate::Works(20)), (B, Fate::Works(20))],
+        &[(A, Behaviour::Works(20)), (B, Behaviour::Works(20))],
         &[(B, 30, None)],
         "0 connect [2001:db8::1]:443, 0 timer 250, 250 connect 192.0.2.1:443, 250 timer off, \
          300 abort [2001:db8::1]:443, 300 won 192.0.2.1:443",
@@ -64,7 +64,7 @@ fn a_handshake_that_hangs_loses() {
 #[test]
 fn progress_extends_the_wait() {
     check(
-        &[(A, Fate::Works(200))],
+        &[(A, Behaviour::Works(200))],
         &[(A, 190, None)],
         "0 connect [2001:db8::1]:443, 0 timer 250, 200 timer 400, 390 won [2001:db8::1]:443",
     );
@@ -74,7 +74,7 @@ fn progress_extends_the_wait() {
 #[test]
 fn a_handshake_that_fails() {
     check(
-        &[(A, Fate::Works(20)), (B, Fate::Works(20))],
+        &[(A, Behaviour::Works(20)), (B, Behaviour::Works(20))],
         &[(A, 10, Some(io::ErrorKind::InvalidData)), (B, 10, None)],
         "0 connect [2001:db8::1]:443, 0 timer 250, 30 close [2001:db8::1]:443, \
          30 connect 192.0.2.1:443, 30 timer off, 60 won 192.0.2.1:443",
@@ -85,7 +85,7 @@ fn a_handshake_that_fails() {
 #[test]
 fn the_second_winner_is_reset() {
     check(
-        &[(A, Fate::Works(200)), (B, Fate::Works(50))],
+        &[(A, Behaviour::Works(200)), (B, Behaviour::Works(50))],
         &[(A, 250, None), (B, 0, None)],
         "0 connect [2001:db8::1]:443, 0 timer 250, 200 timer 400, 400 connect 192.0.2.1:443, \
          400 timer off, 450 abort 192.0.2.1:443, 450 won [2001:db8::1]:443",
@@ -95,7 +95,7 @@ fn the_second_winner_is_reset() {
 /// What won is closed in the ordinary way later, and can be used until then.
 #[test]
 fn the_winner_is_closed_as_usual() {
-    let fake = Fake::new(&[(A, Fate::Works(1))]).with_name("example.com", &[A]);
+    let fake = Fake::new(&[(A, Behaviour::Works(1))]).with_name("example.com", &[A]);
     let options = options();
     let race = connect_host_with(
         &fake,
@@ -107,8 +107,8 @@ fn the_winner_is_closed_as_usual() {
     );
     let connected = fake.block_on(race).unwrap();
     assert_eq!(connected.stream.peer_addr(), address(A).into());
-    let stages: Vec<Stage> = connected.report.attempts().map(|one| one.stage).collect();
-    assert_eq!(stages, [Stage::Handshaking]);
+    let stages: Vec<AttemptStage> = connected.report.attempts().map(|one| one.stage).collect();
+    assert_eq!(stages, [AttemptStage::Handshaking]);
     drop(connected);
     assert!(
         fake.log().ends_with("7 close [2001:db8::1]:443"),
@@ -120,7 +120,7 @@ fn the_winner_is_closed_as_usual() {
 /// Dropping the future in the middle of a handshake resets the connection.
 #[test]
 fn dropping_the_future() {
-    let fake = Fake::new(&[(A, Fate::Works(0))]);
+    let fake = Fake::new(&[(A, Behaviour::Works(0))]);
     let options = options();
     {
         let mut race = pin!(connect_with(&fake, [address(A)], &options, |stream| {

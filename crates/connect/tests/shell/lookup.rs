@@ -4,11 +4,13 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use trunkline_connect::io::{Answer, ConnectOptions, Lookup, Order, SystemLookup, connect_host};
-use trunkline_connect::{ConnectErrorKind, Query};
+use trunkline_connect::io::{
+    AddressLookup, AddressOrder, Answer, ConnectOptions, SystemLookup, connect_host,
+};
+use trunkline_connect::{AddressQuery, ConnectErrorKind};
 use trunkline_runtime::Runtime;
 
-use crate::fake::{Fake, Fate, address, addresses};
+use crate::fake::{Behaviour, Fake, address, addresses};
 use crate::race::options;
 
 const V6: &str = "[2001:db8::1]:443";
@@ -22,8 +24,13 @@ struct Scripted {
     a: (u64, Vec<SocketAddr>),
 }
 
-impl Lookup for Scripted {
-    fn lookup(&self, _runtime: &dyn Runtime, host: &str, _port: u16) -> Vec<(Query, Answer)> {
+impl AddressLookup for Scripted {
+    fn lookup(
+        &self,
+        _runtime: &dyn Runtime,
+        host: &str,
+        _port: u16,
+    ) -> Vec<(AddressQuery, Answer)> {
         self.fake.note(format_args!("ask {host}"));
         let answer = |(after, list): &(u64, Vec<SocketAddr>)| {
             let answer = match list.is_empty() {
@@ -33,15 +40,15 @@ impl Lookup for Scripted {
             self.fake.after(*after, answer)
         };
         vec![
-            (Query::Aaaa, answer(&self.aaaa)),
-            (Query::A, answer(&self.a)),
+            (AddressQuery::Aaaa, answer(&self.aaaa)),
+            (AddressQuery::A, answer(&self.a)),
         ]
     }
 }
 
 #[track_caller]
 fn check(options: &ConnectOptions, aaaa: (u64, &[&str]), a: (u64, &[&str]), expected: &str) {
-    let fake = Fake::new(&[(V6, Fate::Works(20)), (V4, Fate::Works(20))])
+    let fake = Fake::new(&[(V6, Behaviour::Works(20)), (V4, Behaviour::Works(20))])
         .with_source(V6, "2001:db8::9")
         .with_source(V4, "192.0.2.9");
     let lookup = Scripted {
@@ -103,7 +110,7 @@ fn unsorted_answers_are_sorted() {
          10 connect [2001:db8::1]:443, 10 timer 260, 30 won [2001:db8::1]:443",
     );
     let mut as_given = options();
-    as_given.order = Order::AsGiven;
+    as_given.order = AddressOrder::AsGiven;
     check(
         &as_given,
         (10, &[V6]),
@@ -142,7 +149,7 @@ fn the_lookup_hangs() {
 /// The system's answer is one, and it is sorted already.
 #[test]
 fn the_system_lookup() {
-    let fake = Fake::new(&[(V4, Fate::Works(1))]).with_name("example.com", &[V4, V6]);
+    let fake = Fake::new(&[(V4, Behaviour::Works(1))]).with_name("example.com", &[V4, V6]);
     let options = options();
     let race = connect_host(&fake, "example.com", 443, &SystemLookup, &options);
     let connected = fake.block_on(race).unwrap();
@@ -162,7 +169,7 @@ fn literals() {
         ("[2001:db8::1]", "[2001:db8::1]:443"),
         ("fe80::1%3", "[fe80::1%3]:443"),
     ] {
-        let fake = Fake::new(&[(expected, Fate::Works(1))]);
+        let fake = Fake::new(&[(expected, Behaviour::Works(1))]);
         let options = options();
         let race = connect_host(&fake, host, 443, &SystemLookup, &options);
         let connected = fake.block_on(race).unwrap();

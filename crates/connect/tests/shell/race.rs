@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use trunkline_connect::RttHistory;
-use trunkline_connect::io::{ConnectOptions, Order, connect};
+use trunkline_connect::io::{AddressOrder, ConnectOptions, connect};
 use trunkline_runtime::Runtime;
 
-use crate::fake::{Fake, Fate, address, addresses};
+use crate::fake::{Behaviour, Fake, address, addresses};
 
-use Fate::{Fails, Works};
+use Behaviour::{Fails, Works};
 
 const A: &str = "[2001:db8::1]:443";
 const B: &str = "192.0.2.1:443";
@@ -25,8 +25,13 @@ pub(crate) fn options() -> ConnectOptions {
 }
 
 #[track_caller]
-fn check(options: &ConnectOptions, list: &[&str], fates: &[(&str, Fate)], expected: &str) {
-    let fake = Fake::new(fates);
+fn check(
+    options: &ConnectOptions,
+    list: &[&str],
+    behaviours: &[(&str, Behaviour)],
+    expected: &str,
+) {
+    let fake = Fake::new(behaviours);
     let result = fake.block_on(connect(&fake, addresses(list), options));
     fake.note(match &result {
         Ok(connected) => format!("won {}", connected.address),
@@ -173,7 +178,7 @@ fn sorted_where_asked() {
         .with_source(A, "2001:db8::9")
         .with_source(B, "192.0.2.9");
     let mut sorted = options();
-    sorted.order = Order::Rfc6724;
+    sorted.order = AddressOrder::Rfc6724;
     let connected = fake
         .block_on(connect(&fake, addresses(&[B, A]), &sorted))
         .unwrap();

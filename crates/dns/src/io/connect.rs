@@ -2,20 +2,20 @@
 
 use std::io;
 
-use trunkline_connect::Query;
-use trunkline_connect::io::{Answer, Lookup};
+use trunkline_connect::AddressQuery;
+use trunkline_connect::io::{AddressLookup, Answer};
 use trunkline_runtime::Runtime;
 
 use super::Client;
 use crate::{Families, LookupErrorKind};
 
-impl Lookup for Client {
+impl AddressLookup for Client {
     /// Asks for both families at once, each with an answer of its own: a race begins with the first
     /// that comes. An error's source is the [`LookupError`](crate::LookupError).
-    fn lookup(&self, _: &dyn Runtime, host: &str, port: u16) -> Vec<(Query, Answer)> {
+    fn lookup(&self, _: &dyn Runtime, host: &str, port: u16) -> Vec<(AddressQuery, Answer)> {
         vec![
-            (Query::Aaaa, self.answer(host, port, Families::Ipv6)),
-            (Query::A, self.answer(host, port, Families::Ipv4)),
+            (AddressQuery::Aaaa, self.answer(host, port, Families::Ipv6)),
+            (AddressQuery::A, self.answer(host, port, Families::Ipv4)),
         ]
     }
 }

@@ -11,7 +11,7 @@ use super::round_trip::RoundTrip;
 pub trait SourceProbe {
     /// The source for `destination`; `None` when there is no route, or the kernel refuses
     /// (RFC 6724 rule 1: such a destination goes last).
-    fn source(&self, destination: SocketAddr) -> Option<Source>;
+    fn source(&self, destination: SocketAddr) -> Option<SourceAddress>;
 
     /// The round-trip time that was measured to `destination` earlier, if any.
     ///
@@ -29,7 +29,7 @@ pub trait SourceProbe {
 /// default, and the rule that asks for it then decides nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Source {
+pub struct SourceAddress {
     /// The address.
     pub address: IpAddr,
     /// The length of its on-link prefix in bits, for rule 9. Unknown for IPv6: 64. Unknown for
@@ -45,7 +45,7 @@ pub struct Source {
     pub encapsulated: bool,
 }
 
-impl Source {
+impl SourceAddress {
     /// A source of which only the address is known.
     pub fn new(address: IpAddr) -> Self {
         Self {
@@ -64,7 +64,7 @@ impl Source {
 pub struct KeepOrder;
 
 impl SourceProbe for KeepOrder {
-    fn source(&self, _destination: SocketAddr) -> Option<Source> {
+    fn source(&self, _destination: SocketAddr) -> Option<SourceAddress> {
         None
     }
 }
@@ -72,9 +72,9 @@ impl SourceProbe for KeepOrder {
 /// Every function is a probe: from a destination to a source address.
 impl<F> SourceProbe for F
 where
-    F: Fn(SocketAddr) -> Option<Source>,
+    F: Fn(SocketAddr) -> Option<SourceAddress>,
 {
-    fn source(&self, destination: SocketAddr) -> Option<Source> {
+    fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
         self(destination)
     }
 }

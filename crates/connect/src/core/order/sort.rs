@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use super::policy::{Policy, common_prefix_len};
-use super::probe::{Source, SourceProbe};
+use super::policy_table::{PrefixPolicy, common_prefix_len};
+use super::probe::{SourceAddress, SourceProbe};
 use super::scope::scope;
 
 /// Sorts addresses as RFC 6724 section 6 says, best first; see [`sort_rfc6724_by`].
@@ -92,8 +92,8 @@ struct Rules {
 }
 
 impl Rules {
-    fn of(destination: IpAddr, source: Source, rtt: Option<Duration>) -> Self {
-        let policy = Policy::of(mapped(destination));
+    fn of(destination: IpAddr, source: SourceAddress, rtt: Option<Duration>) -> Self {
+        let policy = PrefixPolicy::of(mapped(destination));
         let its_scope = scope(destination);
         Self {
             scope_differs: its_scope != scope(source.address),
@@ -103,7 +103,7 @@ impl Rules {
                 (_, false) => 1,
                 (false, true) => 2,
             },
-            label_differs: policy.label != Policy::of(mapped(source.address)).label,
+            label_differs: policy.label != PrefixPolicy::of(mapped(source.address)).label,
             precedence: Reverse(policy.precedence),
             encapsulated: source.encapsulated,
             scope: its_scope,
@@ -114,7 +114,7 @@ impl Rules {
 }
 
 /// `CommonPrefixLen` of RFC 6724 section 2.2: never longer than the source's own prefix.
-fn matching_prefix(destination: IpAddr, source: Source) -> u32 {
+fn matching_prefix(destination: IpAddr, source: SourceAddress) -> u32 {
     let common = common_prefix_len(mapped(destination), mapped(source.address));
     match (destination.to_canonical(), source.prefix_len) {
         (IpAddr::V6(_), bits) => common.min(bits.map_or(64, u32::from)),

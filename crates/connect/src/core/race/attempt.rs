@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub struct AttemptId(pub(super) u32);
 
 impl AttemptId {
-    /// Its place among the attempts of the [`Report`](crate::Report).
+    /// Its place among the attempts of the [`RaceReport`](crate::RaceReport).
     pub fn index(self) -> usize {
         self.0 as usize
     }
@@ -19,7 +19,7 @@ impl AttemptId {
 /// How far an attempt has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Stage {
+pub enum AttemptStage {
     /// Waiting for the connection.
     Connecting,
     /// Connected, and in a handshake that is part of the race.
@@ -29,7 +29,7 @@ pub enum Stage {
 /// How an attempt ended. Prints as one word, `timed_out` and so on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Outcome {
+pub enum ConnectOutcome {
     /// It won.
     Connected,
     /// The host answered that nobody listens there.
@@ -46,7 +46,7 @@ pub enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl ConnectOutcome {
     /// Sorts the operating system's error.
     pub fn of(error: &io::Error) -> Self {
         match error.kind() {
@@ -72,7 +72,7 @@ impl Outcome {
     }
 }
 
-impl fmt::Display for Outcome {
+impl fmt::Display for ConnectOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -81,7 +81,7 @@ impl fmt::Display for Outcome {
 /// What is known about an attempt; times count from the beginning of the race.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
-pub struct Attempt<'a> {
+pub struct AttemptReport<'a> {
     /// Where to.
     pub address: SocketAddr,
     /// When it started.
@@ -89,30 +89,30 @@ pub struct Attempt<'a> {
     /// When it ended; `None` while it runs.
     pub end: Option<Duration>,
     /// How it ended; `None` while it runs.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<ConnectOutcome>,
     /// How far it has come.
-    pub stage: Stage,
+    pub stage: AttemptStage,
     /// The error that ended it, where there was one.
     pub error: Option<&'a io::Error>,
 }
 
 /// The facts about an attempt, as they are kept.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct AttemptRecord {
     pub(super) started: Instant,
     /// The start, or the last sign of progress.
     pub(super) last_step: Instant,
-    pub(super) stage: Stage,
-    pub(super) ended: Option<(Instant, Outcome)>,
+    pub(super) stage: AttemptStage,
+    pub(super) ended: Option<(Instant, ConnectOutcome)>,
     pub(super) error: Option<io::Error>,
 }
 
-impl Run {
+impl AttemptRecord {
     pub(super) fn new(now: Instant) -> Self {
         Self {
             started: now,
             last_step: now,
-            stage: Stage::Connecting,
+            stage: AttemptStage::Connecting,
             ended: None,
             error: None,
         }

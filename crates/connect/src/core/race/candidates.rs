@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use trunkline_endpoint::{Turn, Turns};
 
-use super::attempt::{AttemptId, Run};
+use super::attempt::{AttemptId, AttemptRecord};
 use super::options::RaceOptions;
-use super::query::Query;
+use super::query::AddressQuery;
 use crate::core::order::Preference;
 use crate::{AttemptDelay, Family, SourceProbe};
 
@@ -19,7 +19,7 @@ const FEW: usize = 16;
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) address: SocketAddr,
-    query: Query,
+    query: AddressQuery,
     arrival: u32,
     /// Only known once there is something to compare it with: to ask costs a system call.
     preference: Option<Preference>,
@@ -27,17 +27,19 @@ pub(super) struct Candidate {
     /// The delay after it, where that is not the common one.
     pub(super) delay: Option<AttemptDelay>,
     /// `None` while it waits.
-    pub(super) run: Option<Run>,
+    pub(super) record: Option<AttemptRecord>,
 }
 
 impl Candidate {
     /// What sorts the list.
-    fn rank(&self) -> (&Option<Preference>, Query, u32) {
+    fn rank(&self) -> (&Option<Preference>, AddressQuery, u32) {
         (&self.preference, self.query, self.arrival)
     }
 
     pub(super) fn in_flight(&self) -> bool {
-        self.run.as_ref().is_some_and(|run| run.ended.is_none())
+        self.record
+            .as_ref()
+            .is_some_and(|record| record.ended.is_none())
     }
 }
 
@@ -59,15 +61,15 @@ impl Candidates {
         &self.list[self.started..]
     }
 
-    pub(super) fn run_mut(&mut self, id: AttemptId) -> Option<&mut Run> {
-        self.list.get_mut(id.index())?.run.as_mut()
+    pub(super) fn record_mut(&mut self, id: AttemptId) -> Option<&mut AttemptRecord> {
+        self.list.get_mut(id.index())?.record.as_mut()
     }
 
     /// Starts the next address in line.
     pub(super) fn start(&mut self, now: Instant) -> Option<(AttemptId, SocketAddr)> {
         let id = AttemptId(u32::try_from(self.started).ok()?);
         let next = self.list.get_mut(self.started)?;
-        next.run = Some(Run::new(now));
+        next.record = Some(AttemptRecord::new(now));
         self.started += 1;
         Some((id, next.address))
     }
@@ -76,7 +78,7 @@ impl Candidates {
     /// there from the beginning. Says whether there was a new one.
     pub(super) fn merge(
         &mut self,
-        query: Query,
+        query: AddressQuery,
         addresses: impl IntoIterator<Item = SocketAddr>,
         probe: &(impl SourceProbe + ?Sized),
         options: &RaceOptions,
@@ -84,7 +86,7 @@ impl Candidates {
         let addresses = addresses.into_iter();
         let known = self.list.len();
         self.list.reserve_exact(addresses.size_hint().0);
-        let mut seen = Seen::default();
+        let mut seen = KnownAddresses::default();
         for address in addresses {
             let address = canonical(address);
             if !seen.insert(address, &self.list) {
@@ -101,7 +103,7 @@ impl Candidates {
                 preference: None,
                 turn: Turn::default(),
                 delay: round_trip.map(|known| known.attempt_delay()),
-                run: None,
+                record: None,
             });
             self.arrivals += 1;
         }
@@ -116,7 +118,7 @@ impl Candidates {
     pub(super) fn remove(&mut self, addresses: &[SocketAddr]) {
         let gone: BTreeSet<SocketAddr> = addresses.iter().map(|&one| canonical(one)).collect();
         self.list
-            .retain(|candidate| candidate.run.is_some() || !gone.contains(&candidate.address));
+            .retain(|candidate| candidate.record.is_some() || !gone.contains(&candidate.address));
     }
 
     /// Sorts those that wait, and deals the turns, counting those that were taken already.
@@ -147,9 +149,9 @@ impl Candidates {
 
 /// Finds duplicates in linear time, without a set where the list is short.
 #[derive(Default)]
-struct Seen(HashSet<SocketAddr>);
+struct KnownAddresses(HashSet<SocketAddr>);
 
-impl Seen {
+impl KnownAddresses {
     /// Whether `address` is not among `list`, which holds what was inserted before.
     fn insert(&mut self, address: SocketAddr, list: &[Candidate]) -> bool {
         if list.len() < FEW {

@@ -7,7 +7,7 @@ use crate::Family;
 /// The order is that of RFC 8305 section 3: where nothing else decides, the addresses of an earlier
 /// one go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Query {
+pub enum AddressQuery {
     /// One question about all families, such as a call of `getaddrinfo`.
     All,
     /// The IPv6 addresses.
@@ -16,7 +16,7 @@ pub enum Query {
     A,
 }
 
-impl Query {
+impl AddressQuery {
     /// The question that tells about this family alone.
     fn about(family: Family) -> Option<Self> {
         match family {
@@ -29,15 +29,15 @@ impl Query {
 
 /// The questions that have no answer yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pending(u8);
+pub(super) struct OpenQueries(u8);
 
-impl Pending {
-    pub(super) fn new(queries: &[Query]) -> Self {
+impl OpenQueries {
+    pub(super) fn new(queries: &[AddressQuery]) -> Self {
         let bits = queries.iter().map(|query| 1 << *query as u8);
         Self(bits.fold(0, |all, bit| all | bit))
     }
 
-    pub(super) fn answered(&mut self, query: Query) {
+    pub(super) fn answered(&mut self, query: AddressQuery) {
         self.0 &= !(1 << query as u8);
     }
 
@@ -47,6 +47,6 @@ impl Pending {
 
     /// Whether the question about this family is still open.
     pub(super) fn about(self, family: Family) -> bool {
-        Query::about(family).is_some_and(|query| self.0 & (1 << query as u8) != 0)
+        AddressQuery::about(family).is_some_and(|query| self.0 & (1 << query as u8) != 0)
     }
 }

@@ -4,23 +4,23 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::attempt::{Attempt, AttemptId, Outcome, Stage};
+use super::attempt::{AttemptId, AttemptReport, AttemptStage, ConnectOutcome};
 use super::candidates::Candidates;
 
 /// What happened in a race: every attempt, in the order of their start.
 ///
 /// Prints as a table, with an indented line for each address and no line break at the end.
 #[derive(Debug)]
-pub struct Report {
+pub struct RaceReport {
     pub(super) began: Instant,
     pub(super) candidates: Candidates,
-    pub(super) end: Option<(Instant, End)>,
+    pub(super) end: Option<(Instant, RaceEnd)>,
 }
 
 /// How a race ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum End {
+pub enum RaceEnd {
     /// This attempt won.
     Won(AttemptId),
     /// No address is left, and nobody is asked for more.
@@ -31,20 +31,20 @@ pub enum End {
     Aborted,
 }
 
-impl Report {
+impl RaceReport {
     /// The attempts in the order of their start.
-    pub fn attempts(&self) -> impl ExactSizeIterator<Item = Attempt<'_>> {
+    pub fn attempts(&self) -> impl ExactSizeIterator<Item = AttemptReport<'_>> {
         let began = self.began;
         self.candidates.started().iter().map(move |candidate| {
-            let run = candidate.run.as_ref();
-            let ended = run.and_then(|run| run.ended);
-            Attempt {
+            let record = candidate.record.as_ref();
+            let ended = record.and_then(|record| record.ended);
+            AttemptReport {
                 address: candidate.address,
-                start: run.map_or(Duration::ZERO, |run| since(began, run.started)),
+                start: record.map_or(Duration::ZERO, |record| since(began, record.started)),
                 end: ended.map(|(at, _)| since(began, at)),
                 outcome: ended.map(|(_, outcome)| outcome),
-                stage: run.map_or(Stage::Connecting, |run| run.stage),
-                error: run.and_then(|run| run.error.as_ref()),
+                stage: record.map_or(AttemptStage::Connecting, |record| record.stage),
+                error: record.and_then(|record| record.error.as_ref()),
             }
         })
     }
@@ -56,14 +56,14 @@ impl Report {
     }
 
     /// How the race ended; `None` while it runs.
-    pub fn end(&self) -> Option<End> {
+    pub fn end(&self) -> Option<RaceEnd> {
         self.end.map(|(_, end)| end)
     }
 
     /// The address that won.
     pub fn winner(&self) -> Option<SocketAddr> {
         match self.end {
-            Some((_, End::Won(id))) => {
+            Some((_, RaceEnd::Won(id))) => {
                 let winner = self.candidates.started().get(id.index());
                 winner.map(|candidate| candidate.address)
             }
@@ -77,7 +77,7 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for RaceReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let addresses = self.attempts().map(|attempt| attempt.address);
         let width = addresses
@@ -116,9 +116,9 @@ fn line_break(f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
     }
 }
 
-fn outcome_words(outcome: Outcome) -> &'static str {
+fn outcome_words(outcome: ConnectOutcome) -> &'static str {
     match outcome {
-        Outcome::TimedOut => "timed out",
+        ConnectOutcome::TimedOut => "timed out",
         other => other.as_str(),
     }
 }

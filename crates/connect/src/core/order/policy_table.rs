@@ -3,19 +3,19 @@
 use std::net::Ipv6Addr;
 
 /// One row: the prefix, its length in bits, the precedence, the label.
-struct Row(Ipv6Addr, u32, u8, u8);
+struct PolicyRow(Ipv6Addr, u32, u8, u8);
 
 /// Longest prefix first, so that the first row that matches is the one that counts.
-const TABLE: [Row; 9] = [
-    Row(Ipv6Addr::LOCALHOST, 128, 50, 0),
-    Row(v6(0, 0, 0, 0, 0, 0xffff), 96, 35, 4),
-    Row(v6(0, 0, 0, 0, 0, 0), 96, 1, 3),
-    Row(v6(0x2001, 0, 0, 0, 0, 0), 32, 5, 5),
-    Row(v6(0x2002, 0, 0, 0, 0, 0), 16, 30, 2),
-    Row(v6(0x3ffe, 0, 0, 0, 0, 0), 16, 1, 12),
-    Row(v6(0xfec0, 0, 0, 0, 0, 0), 10, 1, 11),
-    Row(v6(0xfc00, 0, 0, 0, 0, 0), 7, 3, 13),
-    Row(v6(0, 0, 0, 0, 0, 0), 0, 40, 1),
+const TABLE: [PolicyRow; 9] = [
+    PolicyRow(Ipv6Addr::LOCALHOST, 128, 50, 0),
+    PolicyRow(v6(0, 0, 0, 0, 0, 0xffff), 96, 35, 4),
+    PolicyRow(v6(0, 0, 0, 0, 0, 0), 96, 1, 3),
+    PolicyRow(v6(0x2001, 0, 0, 0, 0, 0), 32, 5, 5),
+    PolicyRow(v6(0x2002, 0, 0, 0, 0, 0), 16, 30, 2),
+    PolicyRow(v6(0x3ffe, 0, 0, 0, 0, 0), 16, 1, 12),
+    PolicyRow(v6(0xfec0, 0, 0, 0, 0, 0), 10, 1, 11),
+    PolicyRow(v6(0xfc00, 0, 0, 0, 0, 0), 7, 3, 13),
+    PolicyRow(v6(0, 0, 0, 0, 0, 0), 0, 40, 1),
 ];
 
 const fn v6(a: u16, b: u16, c: u16, d: u16, e: u16, f: u16) -> Ipv6Addr {
@@ -24,20 +24,20 @@ const fn v6(a: u16, b: u16, c: u16, d: u16, e: u16, f: u16) -> Ipv6Addr {
 
 /// What the table says about an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Policy {
+pub(super) struct PrefixPolicy {
     /// Higher is better (rule 6).
     pub(super) precedence: u8,
     /// Source and destination should have the same one (rule 5).
     pub(super) label: u8,
 }
 
-impl Policy {
+impl PrefixPolicy {
     /// Looks `address` up; IPv4 as its IPv4-mapped form.
     pub(super) fn of(address: Ipv6Addr) -> Self {
         let matching = TABLE
             .iter()
-            .find(|Row(prefix, bits, ..)| common_prefix_len(*prefix, address) >= *bits);
-        let Row(_, _, precedence, label) = matching.unwrap_or(&TABLE[TABLE.len() - 1]);
+            .find(|PolicyRow(prefix, bits, ..)| common_prefix_len(*prefix, address) >= *bits);
+        let PolicyRow(_, _, precedence, label) = matching.unwrap_or(&TABLE[TABLE.len() - 1]);
         Self {
             precedence: *precedence,
             label: *label,
