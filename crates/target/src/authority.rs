@@ -1,7 +1,7 @@
 //! The authority of a URI: `userinfo@host:port`.
 
 use crate::bytes::{Short, Span, byte_at, escapes_are_text, find, raw_index};
-use crate::fault::{Fault, What, ok};
+use crate::fault::{Fault, Violation, ok};
 use crate::host_port::{Form, HostPort, name};
 use crate::ip;
 
@@ -84,7 +84,7 @@ const fn userinfo_characters(bytes: &[u8], end: usize, offset: usize) -> Result<
     let mut i = 0;
     while i < end {
         if !(is_reg_name(bytes[i]) || matches!(bytes[i], b':' | b'%') || bytes[i] >= 0x80) {
-            return Err(Fault::new(What::AuthorityCharacter, offset + i));
+            return Err(Fault::new(Violation::AuthorityCharacter, offset + i));
         }
         i += 1;
     }
@@ -128,7 +128,7 @@ const IS_REG_NAME: [bool; 256] = {
 #[inline(always)]
 const fn literal(bytes: &[u8]) -> Result<HostPort, Fault> {
     let Some(close) = find(bytes, b']', 0) else {
-        return Err(Fault::new(What::AuthorityBrackets, bytes.len()));
+        return Err(Fault::new(Violation::AuthorityBrackets, bytes.len()));
     };
     let host = Span::new(1, close);
     let address_end = match find(host.of(bytes), b'%', 0) {
@@ -139,10 +139,10 @@ const fn literal(bytes: &[u8]) -> Result<HostPort, Fault> {
         None => close,
     };
     if ip::v6(Span::new(1, address_end).of(bytes)).is_none() {
-        return Err(Fault::new(What::AuthorityBrackets, 1));
+        return Err(Fault::new(Violation::AuthorityBrackets, 1));
     }
     if close + 1 < bytes.len() && bytes[close + 1] != b':' {
-        return Err(Fault::new(What::AuthorityBrackets, close + 1));
+        return Err(Fault::new(Violation::AuthorityBrackets, close + 1));
     }
     Ok(HostPort {
         host,
@@ -155,11 +155,11 @@ const fn literal(bytes: &[u8]) -> Result<HostPort, Fault> {
 const fn zone(bytes: &[u8], percent: usize, close: usize) -> Result<(), Fault> {
     // The check of escapes has seen two hexadecimal digits there.
     if byte_at(bytes, percent).0 != b'%' {
-        return Err(Fault::new(What::AuthorityZone, percent));
+        return Err(Fault::new(Violation::AuthorityZone, percent));
     }
     let start = percent + 3;
     if start >= close {
-        return Err(Fault::new(What::AuthorityBrackets, close));
+        return Err(Fault::new(Violation::AuthorityBrackets, close));
     }
     let zone = Span::new(start, close).of(bytes);
     ok!(escapes_are_text(zone, start));
@@ -178,7 +178,7 @@ const fn zone_characters(bytes: &[u8], offset: usize) -> Result<(), Fault> {
             byte >= 0x20 && byte != 0x7F
         };
         if !fits {
-            return Err(Fault::new(What::AuthorityCharacter, offset + i));
+            return Err(Fault::new(Violation::AuthorityCharacter, offset + i));
         }
         i += width;
     }
@@ -200,7 +200,7 @@ const fn name_or_v4(bytes: &[u8]) -> Result<HostPort, Fault> {
             port,
         }),
         Err(fault) => match find(bytes, b':', end + 1) {
-            Some(second) => Err(Fault::new(What::AuthorityColons, second)),
+            Some(second) => Err(Fault::new(Violation::AuthorityColons, second)),
             None => Err(fault),
         },
     }
@@ -214,11 +214,11 @@ const fn reg_name(bytes: &[u8]) -> Result<usize, Fault> {
         let byte = bytes[i];
         if byte == b'%' {
             if byte_at(bytes, i).0 < 0x80 {
-                return Err(Fault::new(What::AuthorityEscape, i));
+                return Err(Fault::new(Violation::AuthorityEscape, i));
             }
             escaped = true;
         } else if !IS_REG_NAME[byte as usize] && byte < 0x80 {
-            return Err(Fault::new(What::AuthorityCharacter, i));
+            return Err(Fault::new(Violation::AuthorityCharacter, i));
         }
         i += 1;
     }
@@ -238,7 +238,7 @@ const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
     }
     match ip::digits(bytes, start) {
         (port @ 0..=0xFFFF, end) if end == bytes.len() => Ok(Some(port as u16)),
-        _ => Err(Fault::new(What::AuthorityPort, start)),
+        _ => Err(Fault::new(Violation::AuthorityPort, start)),
     }
 }
 
@@ -251,7 +251,7 @@ pub(crate) const fn check_server(
     escaped: bool,
 ) -> Result<(), Fault> {
     if let (Some(colon), None) = (authority.colon(), authority.port) {
-        return Err(Fault::new(What::AuthorityPortMissing, colon + 1));
+        return Err(Fault::new(Violation::AuthorityPortMissing, colon + 1));
     }
     // Without a host it is the local one, or no server at all.
     if !matches!(authority.form, Form::Name) || authority.host.is_empty() {
@@ -266,7 +266,7 @@ pub(crate) const fn check_server(
     match checked {
         Ok(()) => Ok(()),
         Err(fault) => Err(Fault::new(
-            What::AuthorityName,
+            Violation::AuthorityName,
             authority.host.start + fault.at,
         )),
     }
@@ -274,10 +274,10 @@ pub(crate) const fn check_server(
 
 const fn escaped_name(raw: &[u8]) -> Result<(), Fault> {
     let Some(host) = Short::decode(raw) else {
-        return Err(Fault::new(What::HostTooLong, 0));
+        return Err(Fault::new(Violation::HostTooLong, 0));
     };
     match name(host.as_slice()) {
         Ok(()) => Ok(()),
-        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
+        Err(fault) => Err(Fault::new(fault.violation, raw_index(raw, fault.at))),
     }
 }

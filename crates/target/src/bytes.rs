@@ -1,6 +1,6 @@
 //! What a `const fn` needs to read octets, none of which can panic.
 
-use crate::fault::{Fault, What};
+use crate::fault::{Fault, Violation};
 
 /// A range of octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -283,20 +283,20 @@ pub(crate) const fn escapes_are_text(raw: &[u8], offset: usize) -> Result<(), Fa
             0xC2..=0xDF => 2,
             0xE0..=0xEF => 3,
             0xF0..=0xF4 => 4,
-            _ => return Err(Fault::new(What::NotText, offset + i)),
+            _ => return Err(Fault::new(Violation::NotText, offset + i)),
         };
         let mut character = [0; 4];
         let mut n = 0;
         while n < count {
             let at = i + 3 * n;
             if at >= raw.len() || byte_at(raw, at).1 != 3 {
-                return Err(Fault::new(What::NotText, offset + i));
+                return Err(Fault::new(Violation::NotText, offset + i));
             }
             character[n] = byte_at(raw, at).0;
             n += 1;
         }
         if core::str::from_utf8(Span::new(0, count).of(&character)).is_err() {
-            return Err(Fault::new(What::NotText, offset + i));
+            return Err(Fault::new(Violation::NotText, offset + i));
         }
         i += 3 * count;
     }

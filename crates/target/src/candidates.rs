@@ -8,10 +8,19 @@ use alloc::vec::Vec;
 use crate::bytes::Span;
 use crate::encode::{decode, decode_text};
 use crate::facts::list_element;
-use crate::fault::{Fault, What};
+use crate::fault::{Fault, Violation};
 use crate::repair;
 use crate::schemes::{Schemes, never_falls_back};
 use crate::split::split;
+
+/// The longest text for which anything is suggested, in octets: each candidate is a copy of it, there
+/// may be a few hundred of them, and nobody has typed more.
+const LONGEST: usize = 64 * 1024;
+
+/// Whether a text is too long to make candidates from it.
+pub(crate) const fn is_too_long(text: &str) -> bool {
+    text.len() > LONGEST
+}
 
 pub(crate) fn candidates(text: &str, schemes: Schemes<'_>, fault: Fault) -> Vec<String> {
     let mut candidates = vec![repair::clean(text)];
@@ -19,19 +28,21 @@ pub(crate) fn candidates(text: &str, schemes: Schemes<'_>, fault: Fault) -> Vec<
         candidates.push(nested);
         return candidates;
     }
-    candidates.extend(match fault.what {
-        What::TooLong
-        | What::Control
-        | What::EdgeSpace
-        | What::NotText
-        | What::DefaultScheme
-        | What::PathNul
-        | What::PathTooLong => Vec::new(),
-        What::Escape | What::AuthorityZone => escape(text, fault.at),
-        What::UnknownScheme | What::Unsupported => scheme(text, schemes.known()),
-        what => match Parts::of(text, schemes) {
-            Some(parts) if what.kind() == crate::ErrorKind::Authority => authority(&parts, what),
-            Some(parts) => endpoint(&parts, what),
+    candidates.extend(match fault.violation {
+        Violation::TooLong
+        | Violation::Control
+        | Violation::EdgeSpace
+        | Violation::NotText
+        | Violation::DefaultScheme
+        | Violation::PathNul
+        | Violation::PathTooLong => Vec::new(),
+        Violation::Escape | Violation::AuthorityZone => escape(text, fault.at),
+        Violation::UnknownScheme | Violation::Unsupported => scheme(text, schemes.known()),
+        violation => match Parts::of(text, schemes) {
+            Some(parts) if violation.kind() == crate::ErrorKind::Authority => {
+                authority(&parts, violation)
+            }
+            Some(parts) => endpoint(&parts, violation),
             None => Vec::new(),
         },
     });
@@ -148,12 +159,12 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn authority(parts: &Parts<'_>, what: What) -> Vec<String> {
+fn authority(parts: &Parts<'_>, violation: Violation) -> Vec<String> {
     let authority = parts.authority();
     let with = |authority: &str| parts.with(parts.authority, authority);
-    match what {
-        What::AuthorityRefused => refused(parts),
-        What::AuthorityColons | What::AuthorityBrackets => {
+    match violation {
+        Violation::AuthorityRefused => refused(parts),
+        Violation::AuthorityColons | Violation::AuthorityBrackets => {
             let mut candidates = Vec::new();
             for repaired in repair::brackets(authority) {
                 if parts.endpoint().is_empty() {
@@ -163,13 +174,15 @@ fn authority(parts: &Parts<'_>, what: What) -> Vec<String> {
             }
             candidates
         }
-        What::AuthorityPort | What::AuthorityPortMissing => match authority.rsplit_once(':') {
-            Some((host, _)) => [with(host)].into(),
-            None => Vec::new(),
-        },
-        What::AuthorityEscape => [with(&decode_text(authority))].into(),
-        What::AuthorityCharacter => [with(&authority.replace(' ', ""))].into(),
-        What::AuthorityName => [with(&repair::dots(authority))].into(),
+        Violation::AuthorityPort | Violation::AuthorityPortMissing => {
+            match authority.rsplit_once(':') {
+                Some((host, _)) => [with(host)].into(),
+                None => Vec::new(),
+            }
+        }
+        Violation::AuthorityEscape => [with(&decode_text(authority))].into(),
+        Violation::AuthorityCharacter => [with(&authority.replace(' ', ""))].into(),
+        Violation::AuthorityName => [with(&repair::dots(authority))].into(),
         _ => Vec::new(),
     }
 }
@@ -196,12 +209,12 @@ fn refused(parts: &Parts<'_>) -> Vec<String> {
     [relative].into()
 }
 
-fn endpoint(parts: &Parts<'_>, what: What) -> Vec<String> {
+fn endpoint(parts: &Parts<'_>, violation: Violation) -> Vec<String> {
     let endpoint = parts.endpoint();
     let is_list = matches!(parts.scheme, "ipv4" | "ipv6");
     let mut candidates = Vec::new();
-    match what {
-        What::EndpointMissing if !parts.authority().is_empty() => {
+    match violation {
+        Violation::EndpointMissing if !parts.authority().is_empty() => {
             let authority = parts.authority();
             candidates.push(format!("{}:///{authority}{}", parts.scheme, parts.tail()));
             candidates.extend(
@@ -210,11 +223,11 @@ fn endpoint(parts: &Parts<'_>, what: What) -> Vec<String> {
                     .map(|repaired| format!("{}:///{repaired}", parts.scheme)),
             );
         }
-        What::PortUnwanted => {
+        Violation::PortUnwanted => {
             let name = endpoint.split(':').next().unwrap_or_default();
             candidates.push(parts.with_endpoint(name));
         }
-        What::HostNotName => candidates.push(format!("dns:///{endpoint}")),
+        Violation::HostNotName => candidates.push(format!("dns:///{endpoint}")),
         _ if is_list => candidates.extend(list(parts)),
         _ => {
             if endpoint.contains(repair::is_separator) {

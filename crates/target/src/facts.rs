@@ -3,7 +3,7 @@
 
 use crate::authority::{Authority, authority, check_server};
 use crate::bytes::{Short, Span, byte_at, escapes_are_text, find, raw_index};
-use crate::fault::{Fault, What, ok};
+use crate::fault::{Fault, Violation, ok};
 use crate::host_port::{Form, HostPort, host_port, name, no_control};
 use crate::ip;
 use crate::schemes::{Kind, Schemes};
@@ -44,7 +44,7 @@ pub(crate) const fn read<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<
         Ok(_) => Ok(split),
         Err(_) if split.fell_back && names_a_scheme(text) => {
             // The host is what somebody meant as a scheme: say so, not that the port is odd.
-            Err(Fault::new(What::UnknownScheme, 0))
+            Err(Fault::new(Violation::UnknownScheme, 0))
         }
         Err(fault) => Err(fault),
     }
@@ -73,7 +73,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
     let authority = match split.authority() {
         Some(span) if span.is_empty() => None,
         Some(span) if kind.has_no_authority() => {
-            return Err(Fault::new(What::AuthorityRefused, span.start));
+            return Err(Fault::new(Violation::AuthorityRefused, span.start));
         }
         Some(span) => Some(ok!(authority(text, span))),
         None => None,
@@ -94,7 +94,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
         }
     }
     if name.is_empty() && !matches!(kind, Kind::Other) {
-        return Err(Fault::new(What::EndpointMissing, name.start));
+        return Err(Fault::new(Violation::EndpointMissing, name.start));
     }
     let view = match view(kind, raw, split.escaped) {
         Ok(view) => view,
@@ -144,14 +144,14 @@ const fn dns(raw: &[u8], escaped: bool) -> Result<HostPort, Fault> {
         return host_port(raw);
     }
     let Some(decoded) = Short::decode(raw) else {
-        return Err(Fault::new(What::HostTooLong, 0));
+        return Err(Fault::new(Violation::HostTooLong, 0));
     };
     let bytes = decoded.as_slice();
     let fault = match (host_port(bytes), no_control(bytes)) {
         (Ok(found), Ok(())) => return Ok(found),
         (Err(fault), _) | (_, Err(fault)) => fault,
     };
-    Err(Fault::new(fault.what, raw_index(raw, fault.at)))
+    Err(Fault::new(fault.violation, raw_index(raw, fault.at)))
 }
 
 const fn srv(raw: &[u8], escaped: bool) -> Result<(), Fault> {
@@ -159,20 +159,20 @@ const fn srv(raw: &[u8], escaped: bool) -> Result<(), Fault> {
         return service_name(raw);
     }
     let Some(decoded) = Short::decode(raw) else {
-        return Err(Fault::new(What::HostTooLong, 0));
+        return Err(Fault::new(Violation::HostTooLong, 0));
     };
     match service_name(decoded.as_slice()) {
         Ok(()) => Ok(()),
-        Err(fault) => Err(Fault::new(fault.what, raw_index(raw, fault.at))),
+        Err(fault) => Err(Fault::new(fault.violation, raw_index(raw, fault.at))),
     }
 }
 
 const fn service_name(bytes: &[u8]) -> Result<(), Fault> {
     if ip::any(bytes).is_some() || bytes[0] == b'[' {
-        return Err(Fault::new(What::HostNotName, 0));
+        return Err(Fault::new(Violation::HostNotName, 0));
     }
     if let Some(colon) = find(bytes, b':', 0) {
-        return Err(Fault::new(What::PortUnwanted, colon));
+        return Err(Fault::new(Violation::PortUnwanted, colon));
     }
     name(bytes)
 }
@@ -186,10 +186,10 @@ const fn socket_path(path: &[u8], escaped: bool, in_file_system: bool) -> Result
     while i < path.len() {
         let (byte, width) = byte_at(path, i);
         if byte == 0 && in_file_system {
-            return Err(Fault::new(What::PathNul, i));
+            return Err(Fault::new(Violation::PathNul, i));
         }
         if count == PATH_MAX {
-            return Err(Fault::new(What::PathTooLong, i));
+            return Err(Fault::new(Violation::PathTooLong, i));
         }
         count += 1;
         i += width;
@@ -241,7 +241,7 @@ const fn escaped_list(raw: &[u8], six: bool) -> Result<(), Fault> {
                 Ok(()) => {}
                 Err(fault) => {
                     let at = start + raw_index(Span::new(start, i).of(raw), fault.at);
-                    return Err(Fault::new(fault.what, at));
+                    return Err(Fault::new(fault.violation, at));
                 }
             }
             if i >= raw.len() {
@@ -256,11 +256,11 @@ const fn escaped_list(raw: &[u8], six: bool) -> Result<(), Fault> {
     }
 }
 
-const fn not_of_family(six: bool) -> What {
+const fn not_of_family(six: bool) -> Violation {
     if six {
-        What::HostNotIpv6
+        Violation::HostNotIpv6
     } else {
-        What::HostNotIpv4
+        Violation::HostNotIpv4
     }
 }
 
@@ -280,7 +280,7 @@ const fn usual_ipv4(bytes: &[u8]) -> Option<usize> {
 
 pub(crate) const fn list_element(bytes: &[u8], six: bool) -> Result<(), Fault> {
     if bytes.is_empty() {
-        return Err(Fault::new(What::ElementMissing, 0));
+        return Err(Fault::new(Violation::ElementMissing, 0));
     }
     let found = ok!(host_port(bytes));
     match found.form {
@@ -292,7 +292,7 @@ pub(crate) const fn list_element(bytes: &[u8], six: bool) -> Result<(), Fault> {
     let host = found.host.of(bytes);
     match find(host, b'%', 0) {
         Some(at) if ip::decimal(Span::new(at + 1, host.len()).of(host)).is_none() => {
-            Err(Fault::new(What::HostZone, found.host.start + at + 1))
+            Err(Fault::new(Violation::HostZone, found.host.start + at + 1))
         }
         _ => Ok(()),
     }
@@ -300,23 +300,23 @@ pub(crate) const fn list_element(bytes: &[u8], six: bool) -> Result<(), Fault> {
 
 const fn vsock(raw: &[u8]) -> Result<ViewFacts, Fault> {
     let Some(decoded) = Short::decode(raw) else {
-        return Err(Fault::new(What::Cid, 0));
+        return Err(Fault::new(Violation::Cid, 0));
     };
     let bytes = decoded.as_slice();
     let Some(colon) = find(bytes, b':', 0) else {
-        return Err(Fault::new(What::PortMissing, raw.len()));
+        return Err(Fault::new(Violation::PortMissing, raw.len()));
     };
     let Some(cid) = ip::decimal(Span::new(0, colon).of(bytes)) else {
-        return Err(Fault::new(What::Cid, 0));
+        return Err(Fault::new(Violation::Cid, 0));
     };
     let port = Span::new(colon + 1, bytes.len()).of(bytes);
     let at = raw_index(raw, colon + 1);
     if port.is_empty() {
-        return Err(Fault::new(What::PortMissing, at));
+        return Err(Fault::new(Violation::PortMissing, at));
     }
     match ip::decimal(port) {
         Some(port) => Ok(ViewFacts::Vsock { cid, port }),
-        None => Err(Fault::new(What::PortNotNumber, at)),
+        None => Err(Fault::new(Violation::PortNotNumber, at)),
     }
 }
 

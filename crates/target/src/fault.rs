@@ -5,19 +5,19 @@ use crate::ErrorKind;
 /// What is wrong, and where. [`explain`](crate::explain) puts it into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
-    pub(crate) what: What,
+    pub(crate) violation: Violation,
     /// An octet offset; which text it counts in, the function says that returns it.
     pub(crate) at: usize,
 }
 
 impl Fault {
-    pub(crate) const fn new(what: What, at: usize) -> Self {
-        Self { what, at }
+    pub(crate) const fn new(violation: Violation, at: usize) -> Self {
+        Self { violation, at }
     }
 
     /// The same fault in a text that begins `offset` octets earlier.
     pub(crate) const fn shifted(self, offset: usize) -> Self {
-        Self::new(self.what, self.at + offset)
+        Self::new(self.violation, self.at + offset)
     }
 }
 
@@ -34,7 +34,7 @@ pub(crate) use ok;
 
 /// One violation each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum What {
+pub(crate) enum Violation {
     /// 4 GiB or more.
     TooLong,
     /// A control character.
@@ -113,7 +113,7 @@ pub(crate) enum What {
     PortUnwanted,
 }
 
-impl What {
+impl Violation {
     pub(crate) const fn kind(self) -> ErrorKind {
         match self {
             Self::TooLong | Self::Control | Self::EdgeSpace => ErrorKind::Syntax,

@@ -1,7 +1,7 @@
 //! `host`, `host:port`, `:port`, IP literals with and without brackets.
 
 use crate::bytes::{Span, dots_and_colons, find, find_control};
-use crate::fault::{Fault, What, ok};
+use crate::fault::{Fault, Violation, ok};
 use crate::ip;
 
 /// Where the host is and what it is. Offsets count in the octets that were read.
@@ -35,7 +35,7 @@ impl HostPort {
 #[inline(always)]
 pub(crate) const fn host_port(bytes: &[u8]) -> Result<HostPort, Fault> {
     if bytes.is_empty() {
-        return Err(Fault::new(What::EndpointMissing, 0));
+        return Err(Fault::new(Violation::EndpointMissing, 0));
     }
     if bytes[0] == b'[' {
         return bracketed(bytes);
@@ -63,14 +63,14 @@ pub(crate) const fn host_port(bytes: &[u8]) -> Result<HostPort, Fault> {
             form: Form::Ipv6,
             port: None,
         }),
-        None => Err(Fault::new(What::HostColons, second)),
+        None => Err(Fault::new(Violation::HostColons, second)),
     }
 }
 
 #[inline]
 const fn bracketed(bytes: &[u8]) -> Result<HostPort, Fault> {
     let Some(close) = find(bytes, b']', 0) else {
-        return Err(Fault::new(What::HostBracketOpen, bytes.len()));
+        return Err(Fault::new(Violation::HostBracketOpen, bytes.len()));
     };
     let host = Span::new(1, close);
     let inside = host.of(bytes);
@@ -82,7 +82,7 @@ const fn bracketed(bytes: &[u8]) -> Result<HostPort, Fault> {
         || find(inside, b':', 0).is_some()
         || find(inside, b'[', 0).is_some()
     {
-        return Err(Fault::new(What::HostBrackets, 1));
+        return Err(Fault::new(Violation::HostBrackets, 1));
     } else {
         // A name in brackets is odd, and works elsewhere: a warning, not an error.
         match name(inside) {
@@ -91,7 +91,7 @@ const fn bracketed(bytes: &[u8]) -> Result<HostPort, Fault> {
         }
     };
     if close + 1 < bytes.len() && bytes[close + 1] != b':' {
-        return Err(Fault::new(What::HostAfterBracket, close + 1));
+        return Err(Fault::new(Violation::HostAfterBracket, close + 1));
     }
     let port = ok!(port_after(bytes, close + 1));
     Ok(HostPort { host, form, port })
@@ -123,12 +123,12 @@ const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
 #[inline]
 const fn port(bytes: &[u8], start: usize) -> Result<u16, Fault> {
     if start >= bytes.len() {
-        return Err(Fault::new(What::PortMissing, start));
+        return Err(Fault::new(Violation::PortMissing, start));
     }
     match ip::digits(bytes, start) {
-        (_, end) if end < bytes.len() => Err(Fault::new(What::PortNotNumber, end)),
+        (_, end) if end < bytes.len() => Err(Fault::new(Violation::PortNotNumber, end)),
         (value @ 0..=0xFFFF, _) => Ok(value as u16),
-        _ => Err(Fault::new(What::PortRange, start)),
+        _ => Err(Fault::new(Violation::PortRange, start)),
     }
 }
 
@@ -137,9 +137,9 @@ const fn port(bytes: &[u8], start: usize) -> Result<u16, Fault> {
 /// have is not asked here: RFC 2181 section 11 lets DNS hold any. Control characters are refused.
 pub(crate) const fn name(bytes: &[u8]) -> Result<(), Fault> {
     match labels(bytes) {
-        Ok(0) => Err(Fault::new(What::HostEmptyLabel, 0)),
+        Ok(0) => Err(Fault::new(Violation::HostEmptyLabel, 0)),
         Ok(end) if end == bytes.len() => no_control(bytes),
-        Ok(colon) => Err(Fault::new(What::HostColons, colon)),
+        Ok(colon) => Err(Fault::new(Violation::HostColons, colon)),
         Err(fault) => Err(fault),
     }
 }
@@ -147,7 +147,7 @@ pub(crate) const fn name(bytes: &[u8]) -> Result<(), Fault> {
 /// Only escapes can hide control characters: texts are without.
 pub(crate) const fn no_control(bytes: &[u8]) -> Result<(), Fault> {
     match find_control(bytes) {
-        Some(at) => Err(Fault::new(What::HostControl, at)),
+        Some(at) => Err(Fault::new(Violation::HostControl, at)),
         None => Ok(()),
     }
 }
@@ -167,10 +167,10 @@ const fn labels(bytes: &[u8]) -> Result<usize, Fault> {
                 break;
             }
             if at == label {
-                return Err(Fault::new(What::HostEmptyLabel, at));
+                return Err(Fault::new(Violation::HostEmptyLabel, at));
             }
             if at - label > 63 {
-                return Err(Fault::new(What::HostLabelTooLong, label));
+                return Err(Fault::new(Violation::HostLabelTooLong, label));
             }
             label = at + 1;
             marks &= marks - 1;
@@ -178,11 +178,11 @@ const fn labels(bytes: &[u8]) -> Result<usize, Fault> {
         i += 8;
     }
     if end - label > 63 {
-        return Err(Fault::new(What::HostLabelTooLong, label));
+        return Err(Fault::new(Violation::HostLabelTooLong, label));
     }
     let dot_at_end = label > 0 && label == end;
     if end - dot_at_end as usize > 253 {
-        return Err(Fault::new(What::HostTooLong, 253));
+        return Err(Fault::new(Violation::HostTooLong, 253));
     }
     Ok(end)
 }

@@ -4,6 +4,11 @@
 
 extern crate alloc;
 
+// From the ground up.
+// Reading, all of it `const fn`:  error, fault, bytes, ip, host_port, authority, schemes, split, facts
+// What was read:                  encode, view, target_ref, normalize
+// What may be meant instead:      quote, repair, candidates, warn, suggest, explain
+// The way in:                     parse, target, serde
 mod authority;
 mod bytes;
 mod candidates;
@@ -15,6 +20,8 @@ mod fault;
 mod host_port;
 mod ip;
 mod normalize;
+mod parse;
+mod quote;
 mod repair;
 mod schemes;
 #[cfg(feature = "serde")]

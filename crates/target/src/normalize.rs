@@ -6,8 +6,18 @@ use crate::TargetRef;
 use crate::bytes::Span;
 use crate::encode::{decode, push_encoded};
 
+impl TargetRef<'_> {
+    /// A URI of the same meaning, built from the parts: it parses, to the same parts.
+    ///
+    /// The scheme is written out and in lower case, escapes are there where they must be.
+    #[must_use]
+    pub fn normalized(&self) -> String {
+        normalized(self)
+    }
+}
+
 /// Puts the parts together again.
-pub(crate) fn normalized(target: &TargetRef<'_>) -> String {
+fn normalized(target: &TargetRef<'_>) -> String {
     let text = target.as_str();
     let split = target.split();
     let path = decode(split.path().text(text));

@@ -1,7 +1,7 @@
 //! A text split into the parts of a URI.
 
 use crate::bytes::{Span, find, find_special, hex};
-use crate::fault::{Fault, What};
+use crate::fault::{Fault, Violation};
 use crate::schemes::{Kind, Schemes, never_falls_back};
 
 /// Where the parts are. Offsets count in the whole text.
@@ -100,7 +100,7 @@ const CLASS: [u8; 256] = {
 #[inline(always)]
 pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
     if text.len() >= u32::MAX as usize {
-        return Err(Fault::new(What::TooLong, 0));
+        return Err(Fault::new(Violation::TooLong, 0));
     }
     let mut query = None;
     let mut fragment = None;
@@ -110,11 +110,11 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
         i = at;
         match CLASS[text[i] as usize] {
             0 => {}
-            1 => return Err(Fault::new(What::Control, i)),
+            1 => return Err(Fault::new(Violation::Control, i)),
             2 => {
                 escaped = true;
                 if i + 2 >= text.len() || hex(text[i + 1]).is_none() || hex(text[i + 2]).is_none() {
-                    return Err(Fault::new(What::Escape, i));
+                    return Err(Fault::new(Violation::Escape, i));
                 }
             }
             _ => {
@@ -130,14 +130,14 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
         i += 1;
     }
     if let [b' ', ..] = text {
-        return Err(Fault::new(What::EdgeSpace, 0));
+        return Err(Fault::new(Violation::EdgeSpace, 0));
     }
     if let [.., b' '] = text {
         let mut end = text.len();
         while end > 0 && text[end - 1] == b' ' {
             end -= 1;
         }
-        return Err(Fault::new(What::EdgeSpace, end));
+        return Err(Fault::new(Violation::EdgeSpace, end));
     }
 
     let query_end = match fragment {
@@ -171,11 +171,11 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
             return Ok(split);
         }
         if never_falls_back(name) {
-            return Err(Fault::new(What::Unsupported, 0));
+            return Err(Fault::new(Violation::Unsupported, 0));
         }
     }
     if !schemes.default_is_known() {
-        return Err(Fault::new(What::DefaultScheme, 0));
+        return Err(Fault::new(Violation::DefaultScheme, 0));
     }
     split.kind = Kind::of(split.scheme);
     Ok(split)

@@ -4,26 +4,18 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::candidates::candidates;
+use crate::candidates::{candidates, is_too_long};
+use crate::error::Finding;
 use crate::facts::read;
 use crate::fault::Fault;
 use crate::schemes::Schemes;
-use crate::{TargetRef, warn};
+use crate::{TargetRef, Warning, warn};
 
 /// How many repairs lead to a suggestion: who needs more has not made a slip.
 const REPAIRS: usize = 3;
 
 /// How many texts are looked at for one suggestion.
 const TEXTS: usize = 24;
-
-/// The longest text for which anything is suggested, in octets: each candidate is a copy of it, there
-/// may be a few hundred of them, and nobody has typed more.
-const LONGEST: usize = 64 * 1024;
-
-/// Whether a text is too long to make candidates from it.
-pub(crate) const fn is_too_long(text: &str) -> bool {
-    text.len() > LONGEST
-}
 
 /// What may be meant by a text that is no target.
 pub(crate) fn suggest(text: &str, schemes: Schemes<'_>, fault: Fault) -> Option<String> {
@@ -33,13 +25,24 @@ pub(crate) fn suggest(text: &str, schemes: Schemes<'_>, fault: Fault) -> Option<
     first_sound(candidates(text, schemes, fault), text, schemes)
 }
 
+/// What is probably a slip, with what may be meant.
+pub(crate) fn warnings(target: &TargetRef<'_>) -> Vec<Warning> {
+    let mut known = Schemes::STANDARD.known().to_vec();
+    known.push(target.scheme());
+    let schemes = Schemes::new(&known, target.scheme());
+    let warning = |oddity: warn::Oddity| {
+        let suggestion = first_sound(oddity.candidates, target.as_str(), schemes);
+        Warning(Finding {
+            suggestion,
+            ..oddity.finding
+        })
+    };
+    warn::oddities(target).into_iter().map(warning).collect()
+}
+
 /// The first candidate in which nothing is wrong or odd; where there is none, the first such text
 /// among what the candidates are repaired to in their turn. Never `text` itself.
-pub(crate) fn first_sound(
-    candidates: Vec<String>,
-    text: &str,
-    schemes: Schemes<'_>,
-) -> Option<String> {
+fn first_sound(candidates: Vec<String>, text: &str, schemes: Schemes<'_>) -> Option<String> {
     let mut seen = vec![text.to_string()];
     let mut generation = candidates;
     for _ in 0..REPAIRS {

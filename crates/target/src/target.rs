@@ -166,6 +166,14 @@ impl Target {
     }
 }
 
+impl TargetRef<'_> {
+    /// The same target by value.
+    #[must_use]
+    pub fn to_target(&self) -> Target {
+        Target::from_ref(self)
+    }
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.text)

@@ -3,16 +3,13 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::fmt;
 use core::hash::{Hash, Hasher};
 
 use crate::encode::{decode, decode_text, encode_authority};
-use crate::explain::explain;
-use crate::facts::{Facts, facts, read};
-use crate::schemes::Schemes;
+use crate::facts::{Facts, facts};
 use crate::split::Split;
-use crate::{ParseError, Target, TargetView, Warning, ip, normalize, view, warn};
+use crate::{TargetView, ip, view};
 
 /// A checked target that borrows its text: parsing allocates nothing.
 ///
@@ -25,52 +22,6 @@ pub struct TargetRef<'a> {
 }
 
 impl<'a> TargetRef<'a> {
-    /// Parses with [`Schemes::STANDARD`].
-    ///
-    /// # Errors
-    /// As for [`parse_with`](Self::parse_with).
-    pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        // Said again, so that the compiler knows the schemes here: it is a third faster.
-        match read(text.as_bytes(), Schemes::STANDARD) {
-            Ok(split) => Ok(Self { text, split }),
-            Err(fault) => Err(explain(text, Schemes::STANDARD, fault)),
-        }
-    }
-
-    /// Parses a text: a URI of a known scheme, or else `<default scheme>:///<text>`.
-    ///
-    /// # Errors
-    /// For a text that is no target, and one that no resolver could ever use. An error says what is
-    /// wrong, where, what was expected, and often what is meant.
-    ///
-    /// Source: gRPC's naming document; RFC 3986. A known scheme with a malformed rest is an error
-    /// and never a host name.
-    pub fn parse_with(text: &'a str, schemes: Schemes<'a>) -> Result<Self, ParseError> {
-        match read(text.as_bytes(), schemes) {
-            Ok(split) => Ok(Self { text, split }),
-            Err(fault) => Err(explain(text, schemes, fault)),
-        }
-    }
-
-    /// Parses in a `const`: `None` where [`parse_with`](Self::parse_with) is an error.
-    ///
-    /// ```
-    /// use trunkline_target::{Schemes, TargetRef};
-    ///
-    /// const ORDERS: TargetRef<'_> = match TargetRef::parse_const("dns:///orders", Schemes::STANDARD) {
-    ///     Some(target) => target,
-    ///     None => panic!("not a target"),
-    /// };
-    /// assert_eq!(ORDERS.endpoint(), "orders");
-    /// ```
-    #[must_use]
-    pub const fn parse_const(text: &'a str, schemes: Schemes<'a>) -> Option<Self> {
-        match read(text.as_bytes(), schemes) {
-            Ok(split) => Some(Self { text, split }),
-            Err(_) => None,
-        }
-    }
-
     /// The text as it was given.
     #[must_use]
     pub const fn as_str(&self) -> &'a str {
@@ -201,26 +152,6 @@ impl<'a> TargetRef<'a> {
         view::view(self.text, &self.split)
     }
 
-    /// What is probably a slip in it.
-    #[must_use]
-    pub fn warnings(&self) -> Vec<Warning> {
-        warn::warnings(self)
-    }
-
-    /// The same target by value.
-    #[must_use]
-    pub fn to_target(&self) -> Target {
-        Target::from_ref(self)
-    }
-
-    /// A URI of the same meaning, built from the parts: it parses, to the same parts.
-    ///
-    /// The scheme is written out and in lower case, escapes are there where they must be.
-    #[must_use]
-    pub fn normalized(&self) -> String {
-        normalize::normalized(self)
-    }
-
     pub(crate) const fn from_split(text: &'a str, split: Split<'a>) -> Self {
         Self { text, split }
     }
@@ -247,14 +178,6 @@ impl fmt::Debug for TargetRef<'_> {
             .field("scheme", &self.scheme())
             .field("view", &self.view())
             .finish()
-    }
-}
-
-impl<'a> TryFrom<&'a str> for TargetRef<'a> {
-    type Error = ParseError;
-
-    fn try_from(text: &'a str) -> Result<Self, ParseError> {
-        Self::parse(text)
     }
 }
 

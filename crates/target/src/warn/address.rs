@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::List;
+use super::list::List;
 use crate::host_port::host_port;
 use crate::repair::is_v6;
 use crate::{ErrorKind, ip};
@@ -42,7 +42,7 @@ fn first(list: &mut List<'_>, odd: fn(&str) -> Option<Odd>) {
             let all = endpoint.split(',').map(meant).collect::<Vec<_>>().join(",");
             let candidate = found.meant.is_some().then(|| list.with_endpoint(&all));
             let at = list.at(start + found.at);
-            return list.slip(found.kind, at, found.message, found.expected, candidate);
+            return list.add_slip(found.kind, at, found.message, found.expected, candidate);
         }
         start += address.len() + 1;
     }

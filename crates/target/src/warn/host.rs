@@ -5,8 +5,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::List;
 use super::address::addresses;
+use super::list::List;
 use crate::candidates::as_list;
 use crate::encode::decode_text;
 use crate::host_port::{Form, HostPort, host_port};
@@ -18,7 +18,7 @@ pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
     let endpoint = list.target.endpoint();
     let host = found.host.text(&endpoint);
     if endpoint.starts_with('[') && found.form != Form::Ipv6 {
-        list.slip(
+        list.add_slip(
             ErrorKind::Host,
             list.endpoint().start,
             format!("brackets around `{host}`, which is no IPv6 address"),
@@ -26,7 +26,7 @@ pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
             [list.with_endpoint(&endpoint.replace(['[', ']'], ""))],
         );
     }
-    if found.form == Form::Name && !super::parts::is_path(list.target) {
+    if found.form == Form::Name && !list.is_path() {
         name(list, host);
         service_name(list, host, found.port);
     }
@@ -37,7 +37,7 @@ pub(super) fn passthrough(list: &mut List<'_>, found: Option<HostPort>) {
     if found.is_some() {
         return addresses(list);
     }
-    list.note(
+    list.add_remark(
         ErrorKind::Port,
         list.endpoint().end,
         String::from("no host and port: only a connector of one's own can dial it"),
@@ -58,7 +58,7 @@ pub(super) fn name(list: &mut List<'_>, host: &str) {
     let text = list.target.as_str();
     let cleaned = clean(text);
     if !odd.is_ascii() && cleaned == text {
-        return list.note(
+        return list.add_remark(
             ErrorKind::Host,
             list.at(offset),
             format!("`{host}` is asked for as it is: names are not translated by IDNA"),
@@ -67,7 +67,7 @@ pub(super) fn name(list: &mut List<'_>, host: &str) {
     }
     let mut candidates = meant_by(list, &endpoint, offset, odd);
     candidates.push(cleaned);
-    list.slip(
+    list.add_slip(
         ErrorKind::Host,
         list.at(offset),
         format!("`{host}` holds `{odd}`, which is in no host's name"),
@@ -138,7 +138,7 @@ fn meant_by(list: &List<'_>, endpoint: &str, offset: usize, odd: char) -> Vec<St
 /// `*:80` is how some servers say where they listen.
 fn any_host(list: &mut List<'_>) {
     let endpoint = list.target.endpoint();
-    list.slip(
+    list.add_slip(
         ErrorKind::Host,
         list.endpoint().start,
         String::from("`*` is for servers to listen on, not to connect to"),
@@ -158,7 +158,7 @@ fn service_name(list: &mut List<'_>, host: &str, port: Option<u16>) {
     }
     let authority = list.target.split().authority();
     let server = authority.map(|span| span.text(list.target.as_str()));
-    list.slip(
+    list.add_slip(
         ErrorKind::Scheme,
         list.endpoint().start,
         format!("`{host}` is a name of SRV records, and looked up as that of a host"),
@@ -193,7 +193,7 @@ fn number(list: &mut List<'_>, host: &str) {
     if ip::v4(without_zeros.as_bytes()).is_some() {
         candidates.push(list.with_endpoint(&endpoint.replacen(written, &without_zeros, 1)));
     }
-    list.slip(
+    list.add_slip(
         ErrorKind::Host,
         list.endpoint().start,
         format!("`{host}` is looked up as a name, though it looks like a number"),

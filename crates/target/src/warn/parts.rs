@@ -3,14 +3,14 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 
-use super::List;
 use super::host::unusual;
+use super::list::List;
+use crate::ErrorKind;
 use crate::bytes::Span;
 use crate::encode::decode_text;
 use crate::facts::{ViewFacts, names_a_scheme};
 use crate::host_port::Form;
 use crate::split::scheme_end;
-use crate::{ErrorKind, TargetRef};
 
 pub(super) fn scheme(list: &mut List<'_>) {
     let text = list.target.as_str();
@@ -21,15 +21,15 @@ pub(super) fn scheme(list: &mut List<'_>) {
             let colon = scheme_end(text.as_bytes()).unwrap_or_default();
             let name = text.get(..colon).unwrap_or_default();
             let rest = text.get(colon + 1..).unwrap_or_default();
-            list.slip(
+            list.add_slip(
                 ErrorKind::Scheme,
                 0,
                 format!("unknown scheme `{name}`: all of it is taken for the endpoint"),
                 "a known scheme",
                 [format!("{}:{rest}", list.target.scheme())],
             );
-        } else if is_path(list.target) {
-            list.slip(
+        } else if list.is_path() {
+            list.add_slip(
                 ErrorKind::Scheme,
                 0,
                 format!("`{raw}` looks like the path of a socket"),
@@ -49,7 +49,7 @@ pub(super) fn scheme(list: &mut List<'_>) {
         ViewFacts::Dns(_) | ViewFacts::Srv | ViewFacts::Xds | ViewFacts::Passthrough(_)
     );
     if one_slash && wants_three {
-        list.slip(
+        list.add_slip(
             ErrorKind::Syntax,
             path.start,
             format!("one slash after `{}:`", list.target.scheme()),
@@ -59,19 +59,13 @@ pub(super) fn scheme(list: &mut List<'_>) {
     }
 }
 
-/// Whether a text without a scheme looks like the path of a socket.
-pub(super) fn is_path(target: &TargetRef<'_>) -> bool {
-    let text = target.as_str();
-    target.used_default_scheme() && text.starts_with(['/', '.']) && text.contains('/')
-}
-
 pub(super) fn authority(list: &mut List<'_>) {
     let facts = list.target.facts();
     let (Some(authority), false) = (facts.authority, facts.view == ViewFacts::Other) else {
         return;
     };
     if let ViewFacts::Passthrough(_) = facts.view {
-        list.slip(
+        list.add_slip(
             ErrorKind::Authority,
             authority.whole.start,
             String::from("`passthrough` ignores the authority"),
@@ -81,7 +75,7 @@ pub(super) fn authority(list: &mut List<'_>) {
         return;
     }
     if let Some(userinfo) = authority.userinfo() {
-        list.slip(
+        list.add_slip(
             ErrorKind::Authority,
             userinfo.start,
             String::from("the user before `@` is ignored"),
@@ -101,7 +95,7 @@ pub(super) fn server(list: &mut List<'_>) {
         && let Some((offset, odd)) = unusual(&host)
         && odd.is_ascii()
     {
-        list.slip(
+        list.add_slip(
             ErrorKind::Authority,
             authority.host.start + offset,
             format!("the server `{host}` holds `{odd}`, which is in no host's name"),
@@ -110,7 +104,7 @@ pub(super) fn server(list: &mut List<'_>) {
         );
     }
     if authority.port == Some(0) {
-        list.slip(
+        list.add_slip(
             ErrorKind::Authority,
             authority.whole.end - 1,
             String::from("nothing listens on port 0"),
@@ -147,6 +141,6 @@ pub(super) fn query_and_fragment(list: &mut List<'_>) {
                 list.with(Span::new(mark_at, span.end), ""),
             )
         };
-        list.slip(ErrorKind::Syntax, mark_at, message, "the end", [candidate]);
+        list.add_slip(ErrorKind::Syntax, mark_at, message, "the end", [candidate]);
     }
 }

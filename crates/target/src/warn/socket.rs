@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::List;
+use super::list::List;
 use crate::ErrorKind;
 use crate::bytes::{Span, byte_at};
 use crate::repair::is_in_root;
@@ -13,7 +13,7 @@ pub(super) fn unix(list: &mut List<'_>) {
     let span = list.target.split().path();
     let written = span.text(list.target.as_str());
     if path.ends_with('/') {
-        list.slip(
+        list.add_slip(
             ErrorKind::Endpoint,
             span.end,
             format!("`{written}` is a folder"),
@@ -22,7 +22,7 @@ pub(super) fn unix(list: &mut List<'_>) {
         );
     }
     if path.starts_with(['~', '$']) {
-        list.slip(
+        list.add_slip(
             ErrorKind::Endpoint,
             span.start,
             format!("no shell reads `{written}`: it is taken for a path of that name"),
@@ -31,7 +31,7 @@ pub(super) fn unix(list: &mut List<'_>) {
         );
     }
     if path.starts_with('@') {
-        list.slip(
+        list.add_slip(
             ErrorKind::Endpoint,
             span.start,
             format!("`{written}` is taken for a file of that name"),
@@ -40,7 +40,7 @@ pub(super) fn unix(list: &mut List<'_>) {
         );
     }
     if is_in_root(&path) {
-        list.slip(
+        list.add_slip(
             ErrorKind::Endpoint,
             span.start,
             format!("`{written}` is relative to the working folder"),
@@ -55,7 +55,7 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
         return;
     }
     let first = first_byte(list);
-    list.slip(
+    list.add_slip(
         ErrorKind::Endpoint,
         first.start,
         String::from("the name's first character is part of it: the NUL is put in front anyway"),
@@ -73,7 +73,7 @@ fn first_byte(list: &List<'_>) -> Span {
 
 pub(super) fn vsock(list: &mut List<'_>, cid: u32, port: u32) {
     if cid == u32::MAX || port == u32::MAX {
-        list.slip(
+        list.add_slip(
             ErrorKind::Host,
             list.endpoint().start,
             String::from("4294967295 stands for any, which is for servers to listen on"),

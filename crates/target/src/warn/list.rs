@@ -1,0 +1,99 @@
+//! The list of what is odd in a target.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::bytes::{Span, raw_index};
+use crate::candidates::is_too_long;
+use crate::error::Finding;
+use crate::quote::printable;
+use crate::{ErrorKind, TargetRef};
+
+/// What is odd in a target, and texts that may be meant in its place.
+pub(crate) struct Oddity {
+    pub(crate) finding: Finding,
+    pub(crate) candidates: Vec<String>,
+    /// The text is hardly right as it is; otherwise it may well be.
+    pub(crate) is_slip: bool,
+}
+
+/// What is odd in one target.
+pub(super) struct List<'t> {
+    pub(super) target: &'t TargetRef<'t>,
+    pub(super) oddities: Vec<Oddity>,
+}
+
+impl List<'_> {
+    /// Adds a slip, with candidates for what is meant, the likeliest first.
+    pub(super) fn add_slip(
+        &mut self,
+        kind: ErrorKind,
+        at: usize,
+        message: String,
+        expected: &'static str,
+        candidates: impl IntoIterator<Item = String>,
+    ) {
+        let candidates = if is_too_long(self.target.as_str()) {
+            Vec::new()
+        } else {
+            candidates.into_iter().collect()
+        };
+        self.oddities.push(Oddity {
+            finding: Finding {
+                kind,
+                at,
+                message: printable(message),
+                expected,
+                suggestion: None,
+            },
+            candidates,
+            is_slip: true,
+        });
+    }
+
+    /// Adds what may well be right as it is.
+    pub(super) fn add_remark(
+        &mut self,
+        kind: ErrorKind,
+        at: usize,
+        message: String,
+        expected: &'static str,
+    ) {
+        self.add_slip(kind, at, message, expected, []);
+        if let Some(oddity) = self.oddities.last_mut() {
+            oddity.is_slip = false;
+        }
+    }
+
+    /// Returns whether the text has no scheme and looks like the path of a socket.
+    pub(super) fn is_path(&self) -> bool {
+        let text = self.target.as_str();
+        self.target.used_default_scheme() && text.starts_with(['/', '.']) && text.contains('/')
+    }
+
+    /// Where in the text the octet stands that is number `decoded` of the endpoint.
+    pub(super) fn at(&self, decoded: usize) -> usize {
+        let endpoint = self.endpoint();
+        let raw = endpoint.of(self.target.as_str().as_bytes());
+        endpoint.start + raw_index(raw, decoded)
+    }
+
+    /// The endpoint in the text.
+    pub(super) fn endpoint(&self) -> Span {
+        let text = self.target.as_str().as_bytes();
+        self.target.split().endpoint(text)
+    }
+
+    /// The text with something else in one place.
+    pub(super) fn with(&self, span: Span, replacement: &str) -> String {
+        let text = self.target.as_str();
+        let before = text.get(..span.start).unwrap_or_default();
+        let after = text.get(span.end..).unwrap_or_default();
+        [before, replacement, after].concat()
+    }
+
+    /// The text with another endpoint.
+    pub(super) fn with_endpoint(&self, endpoint: &str) -> String {
+        self.with(self.endpoint(), endpoint)
+    }
+}
