@@ -162,7 +162,7 @@ impl<C> Core<C> {
             }
             Err(error) => {
                 let old = match error.is_authoritative() {
-                    true => OldList::Disown,
+                    true => OldList::DropList,
                     false => OldList::Keep,
                 };
                 self.resolver_failed(error, old, now);
@@ -182,9 +182,9 @@ impl<C> Core<C> {
         let choice = self.configs.policy();
         let mut update = Update::new(endpoints, Arc::clone(&choice.config));
         update.attributes = attributes;
-        update.note = note;
+        update.resolution_note = note;
         let result = self.tell_policy(now, |policy, control| {
-            policy.handle_choice(&choice, update, control)
+            policy.handle_named_update(&choice.name, update, control)
         });
         self.act(now);
         match result {

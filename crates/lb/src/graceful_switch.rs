@@ -78,22 +78,21 @@ impl GracefulSwitch {
         Some(&self.pending.as_ref()?.name)
     }
 
-    /// Hands `update` to the policy that `choice` names, with the configuration of `choice`.
+    /// Hands `update` to the policy with this name; its configuration is that policy's.
     ///
     /// # Errors
     ///
-    /// Those of the policy, and `INTERNAL` if there is no such policy: the choice was made with
+    /// Those of the policy, and `INTERNAL` if there is no such policy: the name was chosen with
     /// another registry.
-    pub fn handle_choice(
+    pub fn handle_named_update(
         &mut self,
-        choice: &PolicyChoice,
-        mut update: Update,
+        name: &Arc<str>,
+        update: Update,
         control: &mut Control<'_>,
     ) -> Result<(), Status> {
-        update.config = choice.config.clone();
         let is_named = |policy: &Option<Named>| {
             let policy = policy.as_ref();
-            policy.is_some_and(|policy| policy.name == choice.name)
+            policy.is_some_and(|policy| policy.name == *name)
         };
         let which = if is_named(&self.current) {
             self.drop_policy(Which::Pending, control);
@@ -101,7 +100,7 @@ impl GracefulSwitch {
         } else if is_named(&self.pending) {
             Which::Pending
         } else {
-            self.start(choice, control)?
+            self.start(name, control)?
         };
         let result = self.handle(which, control, |policy, control| {
             policy.handle_update(update, control)
@@ -109,17 +108,16 @@ impl GracefulSwitch {
         result.unwrap_or(Ok(()))
     }
 
-    /// Makes the policy that `choice` names.
-    fn start(&mut self, choice: &PolicyChoice, control: &mut Control<'_>) -> Result<Which, Status> {
-        let factory = self.registry.get(&choice.name).ok_or_else(|| {
+    /// Makes the policy with this name.
+    fn start(&mut self, name: &Arc<str>, control: &mut Control<'_>) -> Result<Which, Status> {
+        let factory = self.registry.get(name).ok_or_else(|| {
             Status::internal(format!(
-                "no load-balancing policy with the name {:?} is registered",
-                choice.name
+                "no load-balancing policy with the name {name:?} is registered"
             ))
         })?;
         self.options.seed = self.rng.next_seed();
         let named = Named {
-            name: choice.name.clone(),
+            name: name.clone(),
             child: Child::new(factory.build(&self.options)),
             state: ConnectivityState::Connecting,
             published: None,
@@ -218,14 +216,19 @@ impl GracefulSwitch {
 }
 
 impl Policy for GracefulSwitch {
-    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
-        let config = update.config.clone();
-        match (&*config as &dyn Any).downcast_ref() {
-            Some(choice) => self.handle_choice(choice, update, control),
-            None => Err(Status::internal(
-                "the configuration of a policy switch names no policy",
-            )),
-        }
+    fn handle_update(
+        &mut self,
+        mut update: Update,
+        control: &mut Control<'_>,
+    ) -> Result<(), Status> {
+        let PolicyChoice { name, config } = (&*update.config as &dyn Any)
+            .downcast_ref()
+            .cloned()
+            .ok_or_else(|| {
+            Status::internal("the configuration of a policy switch names no policy")
+        })?;
+        update.config = config;
+        self.handle_named_update(&name, update, control)
     }
 
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
@@ -233,7 +236,7 @@ impl Policy for GracefulSwitch {
             let state = ConnectivityState::TransientFailure;
             return control.publish(state, Arc::new(Pick::Fail(resolver_error(&error))));
         }
-        if self.pending.is_some() && old == OldList::Disown {
+        if self.pending.is_some() && old == OldList::DropList {
             // Else it would go on to dial addresses that are not the name's any more.
             self.handle(Which::Current, control, |policy, control| {
                 policy.handle_resolver_error(error.clone(), old, control);

@@ -92,7 +92,7 @@ pub struct Update {
     /// The policy's own part of the service config, as its factory parsed it.
     pub config: Arc<dyn PolicyConfig>,
     /// What the resolver says about this list in words, for errors; may be empty.
-    pub note: Arc<str>,
+    pub resolution_note: Arc<str>,
 }
 
 impl Update {
@@ -102,7 +102,7 @@ impl Update {
             endpoints: endpoints.into(),
             attributes: Attributes::new(),
             config,
-            note: Arc::from(""),
+            resolution_note: Arc::from(""),
         }
     }
 }
@@ -114,7 +114,7 @@ pub enum OldList {
     Keep,
     /// Its addresses belong to the name no more (NXDOMAIN): connections that stand stay in use,
     /// and none is made anew, because the addresses may be somebody else's by now.
-    Disown,
+    DropList,
 }
 
 /// Makes policies of one name.

@@ -24,7 +24,7 @@ fn no_list() {
     let mut channel = pick_first();
     channel.resolver_error("no such host", OldList::Keep);
     assert_eq!(channel.error(), "name resolver error: no such host");
-    channel.resolver_error("timed out", OldList::Disown);
+    channel.resolver_error("timed out", OldList::DropList);
     assert_eq!(channel.error(), "name resolver error: timed out");
     channel.update(A).expect("a good list");
     assert_eq!(channel.state(), Connecting);
@@ -87,10 +87,10 @@ fn disowned_while_ready() {
     let mut channel = connecting();
     channel.ready(A);
     channel.dialled();
-    channel.resolver_error("NXDOMAIN for orders", OldList::Disown);
+    channel.resolver_error("NXDOMAIN for orders", OldList::DropList);
     assert_eq!(channel.picked(), A);
     channel.resolver_error("timed out", OldList::Keep);
-    channel.resolver_error("NXDOMAIN for orders", OldList::Disown);
+    channel.resolver_error("NXDOMAIN for orders", OldList::DropList);
     channel.idle(A);
     assert_eq!(channel.error(), "name resolver error: NXDOMAIN for orders");
     assert_eq!(channel.reresolutions(), 1);
@@ -112,7 +112,7 @@ fn owned_again() {
     let mut channel = connecting();
     channel.fail(A);
     channel.ready(B);
-    channel.resolver_error("NXDOMAIN", OldList::Disown);
+    channel.resolver_error("NXDOMAIN", OldList::DropList);
     channel.update(&[A, B].join(" ")).expect("a good list");
     assert_eq!(channel.picked(), B);
     channel.idle(B);
@@ -127,7 +127,7 @@ fn owned_again() {
 fn owned_elsewhere() {
     let mut channel = connecting();
     channel.ready(A);
-    channel.resolver_error("NXDOMAIN", OldList::Disown);
+    channel.resolver_error("NXDOMAIN", OldList::DropList);
     channel.update(B).expect("a good list");
     assert_eq!(channel.state(), Connecting);
     assert_eq!(channel.addresses(), B);
@@ -140,7 +140,7 @@ fn disowned_otherwise() {
         let mut channel = connecting();
         prepare(&mut channel);
         channel.dialled();
-        channel.resolver_error("NXDOMAIN", OldList::Disown);
+        channel.resolver_error("NXDOMAIN", OldList::DropList);
         assert_eq!(channel.error(), "name resolver error: NXDOMAIN", "{what}");
         assert_eq!(channel.addresses(), "", "{what}");
         assert_eq!(channel.policy.poll_timeout(), None, "{what}");

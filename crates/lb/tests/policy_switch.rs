@@ -31,7 +31,7 @@ fn choice(name: &str) -> PolicyChoice {
 fn update(channel: &mut Channel, policy: &str, list: &str) -> Result<(), Status> {
     let choice = choice(policy);
     let update = Update::new(endpoints(list), choice.config.clone());
-    channel.event(|policy, control| policy.handle_choice(&choice, update, control))
+    channel.event(|policy, control| policy.handle_named_update(&choice.name, update, control))
 }
 
 /// A channel whose round_robin is ready with A and B.
@@ -187,7 +187,7 @@ fn disowned() {
     let mut channel = ready();
     update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
     channel.dialled();
-    channel.resolver_error("NXDOMAIN", OldList::Disown);
+    channel.resolver_error("NXDOMAIN", OldList::DropList);
     // The new policy has nothing left, and fails: it takes over, and the old one is gone.
     assert_eq!(channel.error(), "name resolver error: NXDOMAIN");
     channel.pass(10_000);
@@ -239,7 +239,8 @@ fn unknown_policy() {
     let mut choice = choice("pick_first");
     choice.name = "mine".into();
     let update = Update::new(endpoints(A), choice.config.clone());
-    let result = channel.event(|policy, control| policy.handle_choice(&choice, update, control));
+    let result =
+        channel.event(|policy, control| policy.handle_named_update(&choice.name, update, control));
     assert_eq!(
         result.unwrap_err().message(),
         "no load-balancing policy with the name \"mine\" is registered"
@@ -314,7 +315,8 @@ fn policy_of_ones_own() {
     let mut channel = Harness::new(GracefulSwitch::new(registry, &options(7)));
     for _ in 0..2 {
         let update = Update::new(endpoints(A), choice.config.clone());
-        let result = channel.event(|policy, control| policy.handle_choice(choice, update, control));
+        let result = channel
+            .event(|policy, control| policy.handle_named_update(&choice.name, update, control));
         assert_eq!(result.unwrap_err().message(), "it is never content");
     }
     let seen = recorder.0.lock().expect("no panic");
@@ -339,7 +341,8 @@ fn third_policy() {
     update(&mut channel, "pick_first", B).expect("a good list");
     assert_eq!(channel.addresses(), [A, B].join(" "));
     let list = Update::new(endpoints(B), third.config.clone());
-    let result = channel.event(|policy, control| policy.handle_choice(&third, list, control));
+    let result =
+        channel.event(|policy, control| policy.handle_named_update(&third.name, list, control));
     assert!(result.is_err(), "it is never content");
     assert_eq!(channel.policy.pending_name(), Some("recorder"));
     assert_eq!(channel.addresses(), A);

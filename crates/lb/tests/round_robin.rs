@@ -245,7 +245,7 @@ fn disowned() {
     let mut channel = ready(&[A, B]);
     channel.update(&[A, B, C].join(" ")).expect("a good list");
     channel.dialled();
-    channel.resolver_error("NXDOMAIN", OldList::Disown);
+    channel.resolver_error("NXDOMAIN", OldList::DropList);
     assert_eq!(channel.addresses(), [A, B].join(" "));
     assert_eq!(shares(&channel, 4), even(&[A, B], 2));
     channel.idle(A);

@@ -60,7 +60,7 @@ fn random_event<P: Policy>(channel: &mut Harness<P>, list: &mut Option<String>, 
         }
         2 => channel.resolver_error("timed out", OldList::Keep),
         3 if rng.below(4) == 0 => {
-            channel.resolver_error("NXDOMAIN", OldList::Disown);
+            channel.resolver_error("NXDOMAIN", OldList::DropList);
             *list = None;
         }
         4 => channel.exit_idle(),

@@ -79,7 +79,7 @@ enum Phase {
         selected: usize,
         /// Whether the address belongs to the name no more, so that it is not dialled again. It is
         /// the only slot then.
-        disowned: bool,
+        list_dropped: bool,
     },
 }
 
@@ -127,7 +127,7 @@ impl PickFirst {
         self.failures.clear();
         self.phase = Phase::Ready {
             selected: at,
-            disowned: false,
+            list_dropped: false,
         };
         self.show(ConnectivityState::Ready, Pick::Subchannel(id), control);
     }
@@ -144,7 +144,10 @@ impl PickFirst {
             }
         };
         control.request_reresolution();
-        if let Phase::Ready { disowned: true, .. } = self.phase {
+        if let Phase::Ready {
+            list_dropped: true, ..
+        } = self.phase
+        {
             let error = self.failures.of_resolver();
             return self.fail_without_list(error, control);
         }
@@ -177,7 +180,7 @@ impl Policy for PickFirst {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
         let shuffle = PickFirstConfig::of(&update).shuffle_address_list;
         let list = list::addresses(&update.endpoints, shuffle.then_some(&mut self.rng));
-        let had_resolver_error = self.failures.handle_update(update.note);
+        let had_resolver_error = self.failures.handle_update(update.resolution_note);
         if list.is_empty() {
             let error = zero_addresses(self.failures.resolver_note());
             self.fail_without_list(error.clone(), control);
@@ -204,7 +207,7 @@ impl Policy for PickFirst {
                     Some(selected) => {
                         self.phase = Phase::Ready {
                             selected,
-                            disowned: false,
+                            list_dropped: false,
                         }
                     }
                     None => self.start_pass(control),
@@ -218,12 +221,18 @@ impl Policy for PickFirst {
         let error = resolver_error(&error);
         self.failures.handle_resolver_error(error.clone());
         match (&mut self.phase, old) {
-            (Phase::Ready { selected, disowned }, OldList::Disown) => {
-                *disowned = true;
+            (
+                Phase::Ready {
+                    selected,
+                    list_dropped,
+                },
+                OldList::DropList,
+            ) => {
+                *list_dropped = true;
                 self.slots.truncate_to(*selected);
                 *selected = 0;
             }
-            (Phase::NoList, _) | (_, OldList::Disown) => self.fail_without_list(error, control),
+            (Phase::NoList, _) | (_, OldList::DropList) => self.fail_without_list(error, control),
             (_, OldList::Keep) if self.failing => self.show_failure(control),
             (_, OldList::Keep) => {}
         }

@@ -56,8 +56,8 @@ impl RoundRobin {
     fn picker(&mut self, state: ConnectivityState) -> Arc<dyn Picker> {
         match state {
             ConnectivityState::Ready => {
-                let places = self.endpoints.places();
-                let ready = places.filter_map(|place| *self.selected.get(place)?);
+                let slots = self.endpoints.slots();
+                let ready = slots.filter_map(|slot| *self.selected.get(slot)?);
                 Arc::new(RoundRobinPicker::new(ready.collect(), &mut self.rng))
             }
             ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
@@ -105,11 +105,11 @@ impl Policy for RoundRobin {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let change = self.endpoints.settle(control);
-        for (place, child) in self.endpoints.settled() {
-            if self.selected.len() <= place {
-                self.selected.resize(place + 1, None);
+        for (slot, child) in self.endpoints.settled() {
+            if self.selected.len() <= slot {
+                self.selected.resize(slot + 1, None);
             }
-            self.selected[place] = child.policy().selected();
+            self.selected[slot] = child.policy().selected();
         }
         if let Some(state) = change {
             control.publish(state, self.picker(state));

@@ -126,7 +126,7 @@ impl<P: Policy> EndpointSharding<P> {
                 endpoints: Arc::from([endpoint.clone()]),
                 attributes: update.attributes.clone(),
                 config: config.clone(),
-                note: update.note.clone(),
+                resolution_note: update.resolution_note.clone(),
             };
             if let Some(child) = &mut self.slots[slot] {
                 child.endpoint = endpoint.clone();
@@ -141,7 +141,7 @@ impl<P: Policy> EndpointSharding<P> {
         }
         self.forget_failure_of_others();
         if self.order.is_empty() {
-            let error = zero_addresses(&update.note);
+            let error = zero_addresses(&update.resolution_note);
             self.fail(error.clone());
             result = Err(error);
         }
@@ -220,7 +220,7 @@ impl<P: Policy> EndpointSharding<P> {
             if let Some(child) = &mut self.slots[slot] {
                 child.child.policy_mut().reset_backoff();
                 self.unsettled.insert(slot);
-                self.note_deadline(slot);
+                self.update_deadline(slot);
             }
         }
     }
@@ -265,7 +265,7 @@ impl<P: Policy> EndpointSharding<P> {
     /// The places of the children, in the order of the list. A place is a small number that is one
     /// child's as long as that is there: what a policy needs of all children for its picker, it may
     /// keep by their places, close together.
-    pub fn places(&self) -> impl Iterator<Item = usize> {
+    pub fn slots(&self) -> impl Iterator<Item = usize> {
         self.order.iter().copied()
     }
 
@@ -329,7 +329,7 @@ impl<P: Policy> EndpointSharding<P> {
         self.changed |= child.state == ConnectivityState::Ready;
         let mark = control.mark();
         child.child.remove(control);
-        self.owners.note(slot, control.asked_since(mark));
+        self.owners.record(slot, control.asked_since(mark));
     }
 
     /// Hands an event to one child, which is to settle then.
@@ -363,16 +363,16 @@ impl<P: Policy> EndpointSharding<P> {
             self.unsettled.insert(slot);
             published = after.or(published);
         }
-        self.note_deadline(slot);
-        self.owners.note(slot, control.asked_since(mark));
+        self.update_deadline(slot);
+        self.owners.record(slot, control.asked_since(mark));
         if let Some(published) = published {
-            self.note_published(slot, published);
+            self.handle_published(slot, published);
         }
         Some(result)
     }
 
     /// Takes in when a child wants to be woken.
-    fn note_deadline(&mut self, slot: usize) {
+    fn update_deadline(&mut self, slot: usize) {
         let Some(child) = &mut self.slots[slot] else {
             return;
         };
@@ -389,7 +389,7 @@ impl<P: Policy> EndpointSharding<P> {
     }
 
     /// Takes in what a child published.
-    fn note_published(&mut self, slot: usize, published: Published) {
+    fn handle_published(&mut self, slot: usize, published: Published) {
         let Some(child) = &mut self.slots[slot] else {
             return;
         };

@@ -19,7 +19,7 @@ impl Owners {
     }
 
     /// Files which subchannels the child in `slot` has made and removed.
-    pub(super) fn note(&mut self, slot: usize, actions: &[Action]) {
+    pub(super) fn record(&mut self, slot: usize, actions: &[Action]) {
         for action in actions {
             match *action {
                 Action::Create { id, .. } => {

@@ -164,7 +164,7 @@ impl<P: Policy> Harness<P> {
 
     pub fn update_with_note(&mut self, endpoints: Vec<Endpoint>, note: &str) -> Result<(), Status> {
         let mut update = Update::new(endpoints, self.config.clone());
-        update.note = note.into();
+        update.resolution_note = note.into();
         self.event(|policy, control| policy.handle_update(update, control))
     }
 
