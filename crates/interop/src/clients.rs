@@ -1,4 +1,4 @@
-//! The clients: tonic's stub over Trunkline's channel, on each runtime.
+//! The clients: tonic's stub over a Trunkline channel, on each runtime.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,12 +12,13 @@ use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 use crate::wrong::Wrong;
 
-/// Far longer than a call takes, so that one that has to wait for a connection is no failure.
+/// The deadline of a call. It is far longer than a call takes, so that a call that waits for a
+/// connection does not fail.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
 const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
 
-/// A runtime and what it is called.
+/// A runtime and its name.
 #[derive(Clone, Debug)]
 pub(crate) struct NamedRuntime {
     pub(crate) name: &'static str,
@@ -25,14 +26,18 @@ pub(crate) struct NamedRuntime {
 }
 
 impl NamedRuntime {
-    /// Runs it, and waits for its end.
+    /// Runs a future on the runtime, and waits for its result.
+    ///
+    /// # Errors
+    ///
+    /// When there is no result after twice the deadline of a call.
     pub(crate) fn wait<T: Send + 'static>(
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, String> {
         let (done, answer) = channel();
         self.runtime.spawn(Box::pin(async move {
-            // Whoever waited may have given up.
+            // The receiver may have timed out.
             let _ = done.send(future.await);
         }));
         answer
@@ -41,7 +46,7 @@ impl NamedRuntime {
     }
 }
 
-/// All three; `tokio` is what the third one is on.
+/// Returns all three runtimes; the third one uses `tokio`.
 pub(crate) fn runtimes(tokio: &tokio::runtime::Runtime) -> [NamedRuntime; 3] {
     let tokio = trunkline::Tokio::with_handle(tokio.handle().clone());
     let named = |name, runtime| NamedRuntime { name, runtime };
@@ -60,7 +65,7 @@ pub(crate) struct Client {
     found: EndpointCount,
 }
 
-/// How many endpoints the name had of late.
+/// An observer that keeps the number of endpoints in the last resolution.
 #[derive(Clone, Debug, Default)]
 struct EndpointCount(Arc<AtomicUsize>);
 
@@ -73,10 +78,11 @@ impl Observer for EndpointCount {
 }
 
 impl Client {
+    /// Returns a client with a round_robin channel to `target`.
     pub(crate) fn new(target: &str, on: &NamedRuntime) -> Result<Self, Wrong> {
         let mut dns = DnsOptions::default();
-        // In place of the 30 s that are kind to a DNS server that others use too, so that nobody
-        // has to wait; and back-offs that are as short.
+        // The default of 30 s protects a shared DNS server. This one is ours, so a shorter interval and
+        // shorter back-offs keep the checks fast.
         dns.pacing.min_interval = Duration::from_millis(500);
         let mut backoff = BackoffPolicy::default();
         backoff.initial = Duration::from_millis(200);
@@ -97,12 +103,12 @@ impl Client {
         })
     }
 
-    /// How many endpoints the name has, by the last answer.
+    /// The number of endpoints in the last resolution.
     pub(crate) fn endpoints(&self) -> usize {
         self.found.0.load(Ordering::Relaxed)
     }
 
-    /// Makes a call, checks the reply, and gives who answered.
+    /// Makes a call, checks the reply, and returns the address of the server.
     pub(crate) async fn greet(mut self, number: u64) -> Result<SocketAddr, String> {
         let name = format!("caller {number}");
         let mut request = tonic::Request::new(HelloRequest { name });
@@ -121,12 +127,13 @@ impl Client {
         }
     }
 
-    /// Makes a call, and waits for its end.
+    /// Makes a call, waits for its end, and returns the address of the server.
     pub(crate) fn greet_now(&self) -> Result<SocketAddr, String> {
         self.on.wait(self.clone().greet(0))?
     }
 
-    /// Makes `calls` calls, at most `at_once` at a time, and waits for their end.
+    /// Makes `calls` calls, at most `at_once` at a time, and waits for their end; fails with the first
+    /// call that does.
     pub(crate) fn greet_often(&self, calls: u64, at_once: u64) -> Result<(), Wrong> {
         let (done, answers) = channel();
         for worker in 0..at_once {

@@ -1,26 +1,31 @@
-//! Waiting for what other processes do.
+//! The clock, and waiting for other processes.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::wrong::Wrong;
 
-/// How often what is waited for is looked at.
+/// How often [`until`] tests its condition.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What is waited for takes a few seconds at most; later it does not come any more.
+/// The maximum wait of [`until`]. Every condition of the checks is met within a few seconds, so after
+/// this time it never will be.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
-/// The time.
+/// The current time.
 #[expect(
     clippy::disallowed_methods,
-    reason = "this program times real processes, and nobody hands it a time"
+    reason = "this program times real processes, and no caller passes it a time"
 )]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// Waits until it is so, and tells how long that took; wrong after [`LIMIT`].
+/// Waits until `holds` returns true, and returns how long that took.
+///
+/// # Errors
+///
+/// When `holds` fails, and after [`LIMIT`]: the message names `what` was waited for.
 pub(crate) fn until(
     what: &str,
     mut holds: impl FnMut() -> Result<bool, Wrong>,
@@ -30,7 +35,7 @@ pub(crate) fn until(
         if now() - start > LIMIT {
             return Err(format!("waited {} s in vain: {what}", LIMIT.as_secs()).into());
         }
-        // An early wake-up does no harm.
+        // A spurious wake-up is harmless: the condition is tested again.
         thread::park_timeout(TICK);
     }
     Ok(now() - start)

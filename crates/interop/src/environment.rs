@@ -1,4 +1,4 @@
-//! What `cargo xtask interop` tells of what it started.
+//! The addresses and names that `cargo xtask interop` passes in environment variables.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,26 +6,27 @@ use std::str::FromStr;
 
 use crate::wrong::Wrong;
 
-/// Where everything is.
+/// The servers that `cargo xtask interop` has started, and where this program listens.
 #[derive(Debug)]
 pub(crate) struct Environment {
-    /// The zone's own DNS server.
+    /// The DNS server that is authoritative for the zone.
     pub(crate) dns: SocketAddr,
-    /// All DNS servers, the zone's own first.
+    /// All DNS servers by name, the authoritative one first.
     pub(crate) nameservers: Vec<(&'static str, SocketAddr)>,
-    /// The name that all servers have.
+    /// The DNS name that has the addresses of all gRPC servers.
     pub(crate) name: String,
-    /// The zone's file; none where the DNS server does not read it again.
+    /// The zone file; `None` if the DNS server does not read it again after a change.
     pub(crate) zone_file: Option<PathBuf>,
-    /// Where this program serves.
+    /// The address that the backend of this program listens on.
     pub(crate) own: SocketAddr,
-    /// The servers that are not ours.
+    /// The gRPC servers of other projects, by name.
     pub(crate) others: Vec<(&'static str, SocketAddr)>,
-    /// Who stops, starts and asks them.
+    /// The control connection to the process that runs them.
     pub(crate) control: SocketAddr,
 }
 
 impl Environment {
+    /// Reads the environment variables that begin with `TRUNKLINE_INTEROP_`.
     pub(crate) fn read() -> Result<Self, Wrong> {
         Ok(Self {
             dns: required("DNS")?,
@@ -43,13 +44,13 @@ impl Environment {
         self.name.split_once('.').map_or("", |(_, zone)| zone)
     }
 
-    /// Everybody's port.
+    /// The port that all gRPC servers listen on.
     pub(crate) fn port(&self) -> u16 {
         self.own.port()
     }
 }
 
-/// Those of these servers that were started.
+/// Returns the servers of this list that were started, with their addresses.
 fn those_of(names: &[&'static str]) -> Result<Vec<(&'static str, SocketAddr)>, Wrong> {
     let mut servers = Vec::new();
     for name in names {
@@ -61,6 +62,7 @@ fn those_of(names: &[&'static str]) -> Result<Vec<(&'static str, SocketAddr)>, W
     Ok(servers)
 }
 
+/// Reads a variable, which must be set.
 fn required<T>(name: &str) -> Result<T, Wrong>
 where
     T: FromStr<Err: std::fmt::Display>,
@@ -70,6 +72,7 @@ where
     })
 }
 
+/// Reads a variable; `None` if it is not set.
 fn optional<T>(name: &str) -> Result<Option<T>, Wrong>
 where
     T: FromStr<Err: std::fmt::Display>,

@@ -25,7 +25,7 @@ mod parts;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // The backends are this program, started again.
+    // A backend is this program in a child process; this call does not return there.
     trunkline_testkit::backend::serve_if_asked();
     let names: Vec<String> = std::env::args().skip(1).collect();
     match parts::run(&names) {

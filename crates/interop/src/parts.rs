@@ -1,10 +1,10 @@
-//! The parts, one after the other.
+//! Runs the parts, one after the other.
 
 use crate::checks::{Stage, lookups, names, shares, steady, stop, zone};
 use crate::clients::{NamedRuntime, runtimes};
 use crate::wrong::Wrong;
 
-/// A part that needs the servers of others.
+/// A part that needs the servers of other projects.
 type Part = fn(&mut Stage<'_>) -> Result<(), Wrong>;
 
 const WITH_OTHERS: [(&str, Part); 5] = [
@@ -17,7 +17,11 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 
 const STEADY: &str = "steady";
 
-/// Runs the parts that are named, or all.
+/// Runs the parts with these names, or all parts if there are none.
+///
+/// # Errors
+///
+/// When a name is unknown, and when a check fails.
 pub(crate) fn run(names: &[String]) -> Result<(), Wrong> {
     let parts = WITH_OTHERS.map(|(part, _)| part);
     let known = |name: &str| parts.contains(&name) || name == STEADY;
@@ -30,11 +34,12 @@ pub(crate) fn run(names: &[String]) -> Result<(), Wrong> {
         .enable_all()
         .build()?;
     let done = run_on(names, &runtimes(&tokio));
-    // Whatever still runs there must not hold up the end.
+    // Does not wait for tasks that still run.
     tokio.shutdown_background();
     done
 }
 
+/// Runs the parts on these runtimes. The servers are started for the first part that needs them.
 fn run_on(names: &[String], runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let wanted = |part: &str| names.is_empty() || names.iter().any(|name| name == part);
     let in_part = |part, wrong| Wrong::from(format!("{part}: {wrong}"));

@@ -1,4 +1,4 @@
-//! Asking about the servers that are not ours, and stopping and starting them.
+//! The control connection: queries, stops and starts the servers of other projects.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use crate::wrong::Wrong;
 
-/// A server that drains may take ten seconds, and one that starts a few.
+/// The read timeout of the connection. A server that drains takes up to ten seconds, and one that
+/// starts a few.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The connection to whoever started the servers: a line asks, a line of JSON answers.
+/// The connection to `cargo xtask interop`, which started the servers. A request is one line of text,
+/// and its answer one line of JSON.
 #[derive(Debug)]
 pub(crate) struct ServerControl(BufReader<TcpStream>);
 
@@ -23,7 +25,11 @@ impl ServerControl {
         Ok(Self(BufReader::new(stream)))
     }
 
-    /// Asks `verb server`, and gives the answer, which is no error.
+    /// Sends the request `verb server`, and returns the answer.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails, and when the answer is an error.
     pub(crate) fn ask(&mut self, verb: &str, server: &str) -> Result<Value, Wrong> {
         self.0
             .get_ref()

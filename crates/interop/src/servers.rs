@@ -1,4 +1,4 @@
-//! The servers: two of other people's, and one of ours.
+//! The gRPC servers: two of other projects, and one of this program.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,10 +11,10 @@ use crate::environment::Environment;
 use crate::server_control::ServerControl;
 use crate::wrong::Wrong;
 
-/// What our own is called: its services are what tonic generates.
+/// The name of this program's own server, whose code tonic generates.
 pub(crate) const OWN: &str = "tonic";
 
-/// All of them.
+/// All gRPC servers.
 #[derive(Debug)]
 pub(crate) struct Servers {
     control: ServerControl,
@@ -22,16 +22,17 @@ pub(crate) struct Servers {
     addresses: BTreeMap<&'static str, SocketAddr>,
 }
 
-/// What a server has counted.
+/// The counters of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Calls of `SayHello`.
     pub(crate) calls: u64,
-    /// Connections accepted and closed; C-core does not tell.
+    /// Connections accepted and closed; `None` for C-core, which does not count them.
     pub(crate) connections: Option<(u64, u64)>,
 }
 
 impl Servers {
+    /// Starts the own server, and connects to the control of the others.
     pub(crate) fn start(environment: &Environment) -> Result<Self, Wrong> {
         if environment.own.ip() != Ipv4Addr::LOCALHOST {
             return Err(format!("cannot serve on {}: only on 127.0.0.1", environment.own).into());
@@ -45,18 +46,18 @@ impl Servers {
         })
     }
 
-    /// Their names, in order.
+    /// The names of the servers, sorted.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.addresses.keys().copied().collect()
     }
 
-    /// Where a server listens.
+    /// The address that a server listens on.
     pub(crate) fn address(&self, name: &str) -> Result<SocketAddr, Wrong> {
         let address = self.addresses.get(name).copied();
         address.ok_or_else(|| format!("there is no server {name}").into())
     }
 
-    /// What one has counted since it started.
+    /// Returns the counters of a server since its start.
     pub(crate) fn count(&mut self, name: &str) -> Result<Counts, Wrong> {
         if name == OWN {
             return Ok(Counts::of(self.own.stats()?));
@@ -64,14 +65,14 @@ impl Servers {
         Ok(Counts::read(&self.control.ask("counts", name)?))
     }
 
-    /// What each has counted since it started.
+    /// Returns the counters of each server since its start.
     pub(crate) fn counts(&mut self) -> Result<BTreeMap<&'static str, Counts>, Wrong> {
         let names = self.names();
         let each = names.into_iter();
         each.map(|name| Ok((name, self.count(name)?))).collect()
     }
 
-    /// Stops one by SIGTERM, waits for its end, and gives what it has counted in its life.
+    /// Stops a server by SIGTERM, waits for its end, and returns its last counters.
     pub(crate) fn terminate(&mut self, name: &str) -> Result<Counts, Wrong> {
         if name != OWN {
             return Ok(Counts::read(&self.control.ask("terminate", name)?));
@@ -84,7 +85,7 @@ impl Servers {
         Ok(Counts::of(counters))
     }
 
-    /// Ends one by SIGKILL; when this returns, its connections are closed.
+    /// Ends a server by SIGKILL. Its connections are closed when this returns.
     pub(crate) fn kill(&mut self, name: &str) -> Result<(), Wrong> {
         if name == OWN {
             self.own.kill()?;
@@ -94,7 +95,7 @@ impl Servers {
         Ok(())
     }
 
-    /// Starts one again at its address, with counters from 0.
+    /// Starts a server again at the same address; its counters begin at 0.
     pub(crate) fn restart(&mut self, name: &str) -> Result<(), Wrong> {
         if name == OWN {
             self.own = own(self.own.port())?;
@@ -106,17 +107,18 @@ impl Servers {
 }
 
 impl Counts {
-    /// Connections that are open.
+    /// The number of open connections.
     pub(crate) fn open(&self) -> Option<u64> {
         let open = |(accepts, closes): (u64, u64)| accepts.saturating_sub(closes);
         self.connections.map(open)
     }
 
-    /// Connections that were closed.
+    /// The number of closed connections.
     pub(crate) fn closes(&self) -> Option<u64> {
         self.connections.map(|(_, closes)| closes)
     }
 
+    /// Returns the counts of this program's own server.
     fn of(counters: Counters) -> Self {
         let total = counters.total();
         Self {
@@ -125,9 +127,10 @@ impl Counts {
         }
     }
 
+    /// Reads the counts in an answer of the control connection.
     fn read(answer: &Value) -> Self {
         Self {
-            // A server that was not called does not know the method.
+            // Before the first call the method is missing in the answer.
             calls: answer["calls"]["/helloworld.Greeter/SayHello"]
                 .as_u64()
                 .unwrap_or(0),
@@ -136,6 +139,7 @@ impl Counts {
     }
 }
 
+/// Starts this program's own server.
 fn own(port: u16) -> Result<Backend, Wrong> {
     let options = Options {
         port,

@@ -1,4 +1,4 @@
-//! Calls at a steady rate, and which of them failed.
+//! Calls at a steady rate, and those of them that failed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -9,7 +9,7 @@ use crate::clients::{Client, DEADLINE};
 use crate::clock::{now, until};
 use crate::wrong::Wrong;
 
-/// The calls of one client.
+/// The calls of one client in the background.
 #[derive(Debug)]
 pub(crate) struct Traffic {
     pub(crate) client: Client,
@@ -21,11 +21,12 @@ pub(crate) struct Traffic {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LostCall {
     pub(crate) began: Instant,
+    /// The code and message of its status.
     pub(crate) why: String,
 }
 
 impl Traffic {
-    /// Begins with `rate` calls a second.
+    /// Starts `rate` calls a second.
     pub(crate) fn start(client: Client, rate: u32) -> Self {
         let lost = Arc::<Mutex<Vec<LostCall>>>::default();
         let (seen, caller) = (Arc::clone(&lost), client.clone());
@@ -48,22 +49,22 @@ impl Traffic {
         }
     }
 
-    /// What came of the calls up to now.
+    /// The results of the calls so far.
     pub(crate) fn outcome(&self) -> Outcome {
         self.load.outcome()
     }
 
-    /// Calls that were begun up to now.
+    /// The number of calls started so far.
     pub(crate) fn made(&self) -> u64 {
         self.outcome().made
     }
 
-    /// Calls that failed since this was asked last.
+    /// Returns the calls that failed since the last call of this method.
     pub(crate) fn lost(&self) -> Vec<LostCall> {
         std::mem::take(&mut lock(&self.lost))
     }
 
-    /// Whether no call has failed since [`lost`](Self::lost) was asked last.
+    /// Returns an error if a call failed since the last call of [`lost`](Self::lost).
     pub(crate) fn none_lost(&self, when: &str) -> Result<(), Wrong> {
         match self.lost().as_slice() {
             [] => Ok(()),
@@ -74,21 +75,22 @@ impl Traffic {
         }
     }
 
-    /// Makes no more calls, and waits for the end of those that are made.
+    /// Stops making calls, and waits for the end of those in flight.
     pub(crate) fn settle(&self) -> Result<(), Wrong> {
-        match self.load.settle(2 * DEADLINE) {
-            true => Ok(()),
-            false => Err(format!("calls without an end: {:?}", self.outcome()).into()),
+        if self.load.settle(2 * DEADLINE) {
+            Ok(())
+        } else {
+            Err(format!("calls without an end: {:?}", self.outcome()).into())
         }
     }
 
-    /// Makes calls again.
+    /// Makes calls again after [`settle`](Self::settle).
     pub(crate) fn go_on(&self) {
         self.load.go_on();
     }
 }
 
-/// Waits until each has made so many calls more.
+/// Waits until each client has started this many further calls.
 pub(crate) fn more(traffic: &[Traffic], calls: u64) -> Result<(), Wrong> {
     let enough: Vec<u64> = traffic.iter().map(|one| one.made() + calls).collect();
     until("more calls", || {

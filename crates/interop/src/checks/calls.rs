@@ -1,4 +1,4 @@
-//! Numbers and losses of calls.
+//! Counts and judges the calls of several clients.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use crate::traffic::{LostCall, Traffic};
 use crate::wrong::Wrong;
 
-/// Calls that were made by all of them up to now.
+/// Returns the number of calls that all clients have started so far.
 pub(super) fn made(traffic: &[Traffic]) -> u64 {
     traffic.iter().map(Traffic::made).sum()
 }
 
-/// How often each of them was answered by this server.
+/// Returns for each client how many of its calls this server has answered.
 pub(super) fn answers(traffic: &[Traffic], server: SocketAddr) -> Vec<u64> {
     let by = |one: &Traffic| one.outcome().peers.get(&server).copied().unwrap_or(0);
     traffic.iter().map(by).collect()
 }
 
-/// Whether each of the later numbers is higher than the earlier one.
+/// Whether each later number is higher than the earlier one.
 pub(super) fn all_more(later: &[u64], earlier: &[u64]) -> bool {
     later
         .iter()
@@ -25,12 +25,16 @@ pub(super) fn all_more(later: &[u64], earlier: &[u64]) -> bool {
         .all(|(later, earlier)| later > earlier)
 }
 
-/// How long it may take until a client hears that a connection is closed: what it sends meanwhile
-/// is sent, too. On an idle machine it takes less than a millisecond.
-const HEARD: Duration = Duration::from_millis(100);
+/// How long it may take until a client detects that a connection is closed. A call that starts within
+/// that time may still be sent on it. On an idle machine it takes less than a millisecond.
+const CLOSE_DETECTION: Duration = Duration::from_millis(100);
 
-/// How many calls were lost with a server at these addresses: each must have been sent to it, and
-/// before it was known to be gone.
+/// Returns how many calls failed because a server at these addresses was ended at the time `gone`.
+///
+/// # Errors
+///
+/// When one of the calls was sent to another server, or began after the client must have detected
+/// the end.
 pub(super) fn lost_with(
     server: &[SocketAddr],
     gone: Instant,
@@ -38,7 +42,7 @@ pub(super) fn lost_with(
 ) -> Result<usize, Wrong> {
     for one in lost {
         let late = one.began.saturating_duration_since(gone);
-        if late > HEARD {
+        if late > CLOSE_DETECTION {
             let late = late.as_millis();
             return Err(format!("a call failed that began {late} ms later: {}", one.why).into());
         }

@@ -1,6 +1,6 @@
-//! What real DNS servers answer, record by record.
+//! The lookups of the DNS client from real DNS servers, record by record.
 //!
-//! One of them serves the zone; unbound looks names up there, and dnsmasq passes questions on. The
+//! One server is authoritative for the zone; unbound resolves from it, and dnsmasq forwards to it. The
 //! records are those of `xtask/src/interop/zone.rs`.
 
 // A server and the lookups from it.
@@ -15,7 +15,8 @@ use self::asked_server::AskedServer;
 use super::stage::Stage;
 use crate::wrong::Wrong;
 
-/// What is checked, and what tells it of one server on one runtime: it gives what was seen.
+/// The title of a check, and its function for one server on one runtime, which returns the findings as
+/// text.
 type Check = (&'static str, fn(&AskedServer<'_>) -> Result<String, Wrong>);
 
 const CHECKS: [Check; 13] = [
@@ -34,7 +35,7 @@ const CHECKS: [Check; 13] = [
     ("options", config::options),
 ];
 
-/// Each server, on each runtime.
+/// Checks each server on each runtime.
 pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     for (name, server) in &stage.environment.nameservers {
         for (what, check) in CHECKS {

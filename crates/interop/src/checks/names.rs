@@ -1,4 +1,4 @@
-//! What real DNS servers say of names, and what a caller hears of it.
+//! Calls to names that real DNS servers resolve, or fail to.
 
 use std::net::SocketAddr;
 
@@ -6,15 +6,16 @@ use super::stage::Stage;
 use crate::clients::Client;
 use crate::wrong::Wrong;
 
-/// Of each server, on each runtime.
+/// Checks each DNS server on each runtime.
 pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     for (name, server) in &stage.environment.nameservers {
-        says(stage, *server).map_err(|wrong| format!("by {name}: {wrong}"))?;
+        check_server(stage, *server).map_err(|wrong| format!("by {name}: {wrong}"))?;
     }
     Ok(())
 }
 
-fn says(stage: &Stage<'_>, dns: SocketAddr) -> Result<(), Wrong> {
+/// Checks the names of the zone through one DNS server.
+fn check_server(stage: &Stage<'_>, dns: SocketAddr) -> Result<(), Wrong> {
     let port = stage.environment.port();
     let (name, zone) = (&stage.environment.name, stage.environment.zone());
     let server = dns.to_string();
@@ -26,7 +27,7 @@ fn says(stage: &Stage<'_>, dns: SocketAddr) -> Result<(), Wrong> {
     let service = format!("srv://{dns}/_grpc._tcp.both.{zone}");
     found(stage, &service, 1, "1 endpoint, of both families")?;
     let many = format!("dns://{dns}/many.{zone}:{port}");
-    // No answer over UDP has room for so many.
+    // So many addresses do not fit into a reply over UDP.
     found(stage, &many, 200, "200 endpoints, over TCP")?;
 
     let missing = format!("no-such.{zone}");
@@ -40,7 +41,8 @@ fn says(stage: &Stage<'_>, dns: SocketAddr) -> Result<(), Wrong> {
     not_found(stage, &format!("dns://{dns}/{empty}:{port}"), &words)
 }
 
-/// The name has so many endpoints, and our own server among them answers.
+/// Checks on each runtime that the target has this many endpoints, and that this program's own server
+/// answers a call.
 fn found(stage: &Stage<'_>, target: &str, endpoints: usize, which: &str) -> Result<(), Wrong> {
     for on in stage.runtimes {
         let client = Client::new(target, on)?;
@@ -57,7 +59,7 @@ fn found(stage: &Stage<'_>, target: &str, endpoints: usize, which: &str) -> Resu
     Ok(())
 }
 
-/// Calls fail as UNAVAILABLE at once, and their message has these words.
+/// Checks on each runtime that a call fails with UNAVAILABLE, and that its message has these words.
 fn not_found(stage: &Stage<'_>, target: &str, words: &[&str]) -> Result<(), Wrong> {
     let mut shown = String::new();
     for on in stage.runtimes {

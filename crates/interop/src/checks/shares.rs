@@ -1,4 +1,4 @@
-//! Equal shares, counted at the servers.
+//! Equal shares of the load, as counted by the servers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,13 +9,13 @@ use crate::wrong::Wrong;
 
 const CALLS: u64 = 3_000;
 
-/// Calls in flight at a time.
+/// The number of calls in flight at the same time.
 const AT_ONCE: u64 = 8;
 
-/// By how much the largest and the smallest share may differ.
+/// The maximum difference between the largest and the smallest share.
 const MOST_DIFFERENCE: u64 = 3;
 
-/// On each runtime, and under both schemes.
+/// Checks both schemes on each runtime.
 pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     for target in stage.targets() {
         for on in stage.runtimes {
@@ -28,8 +28,9 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// Makes [`CALLS`] calls, and returns the shares of the servers as text.
 fn share(stage: &mut Stage<'_>, client: &Client) -> Result<String, Wrong> {
-    // Calls go to whoever is connected: they are counted from when all are.
+    // round_robin uses only servers that are connected, so wait until all are.
     let mut answered = BTreeSet::new();
     until("an answer of each server", || {
         answered.insert(client.greet_now()?);
@@ -45,7 +46,11 @@ fn share(stage: &mut Stage<'_>, client: &Client) -> Result<String, Wrong> {
     judge(&shares.collect())
 }
 
-/// What each server counted of [`CALLS`] calls.
+/// Returns the shares as text, given how many of [`CALLS`] calls each server counted.
+///
+/// # Errors
+///
+/// When they are not [`CALLS`] together, or differ by more than [`MOST_DIFFERENCE`].
 fn judge(shares: &BTreeMap<&str, u64>) -> Result<String, Wrong> {
     let total: u64 = shares.values().sum();
     let most = shares.values().max().copied().unwrap_or(0);

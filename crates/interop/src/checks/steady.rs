@@ -1,5 +1,5 @@
-//! A steady load while backends come and go: our own DNS server and backends, and no toolchain but
-//! Rust's.
+//! A steady load while backends are stopped and added. It uses our own DNS server and backends, so it
+//! needs no toolchain except Rust's.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::thread;
@@ -14,19 +14,21 @@ use crate::clock::{LIMIT, now, until};
 use crate::traffic::{Traffic, more};
 use crate::wrong::Wrong;
 
-/// Calls a second, and for how many seconds.
+/// Calls per second.
 const RATE: u32 = 200;
+
+/// For how many seconds the calls before the SIGKILL are made.
 const SECONDS: u64 = 15;
 
 /// How long a backend works on a call.
 const WORK: Duration = Duration::from_millis(40);
 
-/// How long an answer of the DNS server may be kept.
+/// The TTL of the records.
 const TTL_SECS: u32 = 1;
 
 const SERVICE: &str = "_grpc._tcp.greeter.test";
 
-/// On all runtimes at the same time.
+/// Runs the check on all runtimes at the same time, and prints the results.
 pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     thread::scope(|scope| {
         let started = runtimes.each_ref().map(|on| {
@@ -46,6 +48,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     })
 }
 
+/// Runs the check on one runtime, and returns the lines to print.
 fn steady(on: &NamedRuntime) -> Result<[String; 2], Wrong> {
     let (mut a, mut b, mut c, mut d) = (backend("a")?, backend("b")?, backend("c")?, backend("d")?);
     let dns = DnsServer::start()?;
@@ -107,7 +110,7 @@ fn steady(on: &NamedRuntime) -> Result<[String; 2], Wrong> {
     Ok([gently, roughly])
 }
 
-/// A backend whose calls take a while, so that some are always in flight.
+/// Starts a backend whose calls take [`WORK`], so that some are always in flight.
 fn backend(name: &str) -> Result<Backend, Wrong> {
     let options = Options {
         work: WORK,
@@ -116,7 +119,7 @@ fn backend(name: &str) -> Result<Backend, Wrong> {
     Ok(Backend::start(&Program::ThisProgram, &options)?)
 }
 
-/// Names these backends, by SRV records and by addresses of both families.
+/// Publishes these backends in the DNS, with SRV records and addresses of both families.
 fn publish(server: &DnsServer, backends: &[&Backend]) {
     let host = |backend: &Backend| format!("{}.greeter.test", backend.name());
     for backend in backends {

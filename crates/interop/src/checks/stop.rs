@@ -1,4 +1,4 @@
-//! Servers that are stopped under load, gently and not, and come back.
+//! Servers that are stopped under load by SIGTERM and by SIGKILL, and started again.
 
 use std::time::{Duration, Instant};
 
@@ -8,21 +8,21 @@ use crate::clock::{now, until};
 use crate::traffic::{Traffic, more};
 use crate::wrong::Wrong;
 
-/// Calls a second, on each runtime.
+/// Calls per second on each runtime.
 const RATE: u32 = 200;
 
-/// So many calls are made before a server is stopped, on each runtime.
+/// The number of calls on each runtime before a server is stopped.
 const BEFORE: u64 = 100;
 
-/// And so many when it is gone.
+/// The number of calls on each runtime after that.
 const AFTER: u64 = 300;
 
-/// Each server in its turn, called by a client on each runtime.
+/// Checks each server, one after the other, with a client on each runtime.
 pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     let names = stage.servers.names();
     if names.len() < 2 {
         println!(
-            "skipped: stop: nobody is there to take over from {}",
+            "skipped: stop: there is no second server to take the calls of {}",
             names.join("")
         );
         return Ok(());
@@ -49,6 +49,8 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     Ok(())
 }
 
+/// Stops a server by SIGTERM under load, and returns what happened: no call may fail, and each call is
+/// counted by a server.
 fn terminate(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String, Wrong> {
     settle_well(traffic)?;
     let (before, made_before) = (stage.servers.counts()?, made(traffic));
@@ -62,9 +64,10 @@ fn terminate(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<S
         cancelled(traffic, name, stopped).map_err(|wrong| format!("SIGTERM to {name}: {wrong}"))?;
     let mut counted = 0;
     for (other, before) in before {
-        let after = match other == name {
-            true => last,
-            false => stage.servers.count(other)?,
+        let after = if other == name {
+            last
+        } else {
+            stage.servers.count(other)?
         };
         counted += after.calls - before.calls;
     }
@@ -81,11 +84,15 @@ fn terminate(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<S
     })
 }
 
-/// The calls that C-core dropped while it shut down. Any other call that failed is wrong.
+/// Returns the number of calls that C-core cancelled while it shut down.
 ///
-/// C-core tells its clients to go elsewhere (GOAWAY), and answers CANCELLED to calls that were sent
-/// before they could hear of it, without showing them to the application. Its own client hears no
-/// better: [issue 24237](https://github.com/grpc/grpc/issues/24237).
+/// C-core sends a GOAWAY, and answers CANCELLED to calls that were sent before the client received it,
+/// without passing them to the application. Its own client gets the same answer:
+/// [issue 24237](https://github.com/grpc/grpc/issues/24237).
+///
+/// # Errors
+///
+/// When any other call failed.
 fn cancelled(traffic: &[Traffic], name: &str, stopped: Instant) -> Result<u64, Wrong> {
     let mut cancelled = 0;
     for one in traffic {
@@ -101,6 +108,8 @@ fn cancelled(traffic: &[Traffic], name: &str, stopped: Instant) -> Result<u64, W
     Ok(cancelled)
 }
 
+/// Ends a server by SIGKILL under load, and returns what happened: only calls that were sent to it may
+/// fail.
 fn kill(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String, Wrong> {
     settle_well(traffic)?;
     let made_before = made(traffic);
@@ -124,7 +133,7 @@ fn kill(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String
     })
 }
 
-/// Starts a server again, and tells how soon all clients call it.
+/// Starts a server again, and returns how soon all clients call it, as text.
 fn restart(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<String, Wrong> {
     stage.servers.restart(name)?;
     go_on(traffic, 0)?;
@@ -135,7 +144,7 @@ fn restart(stage: &mut Stage<'_>, traffic: &[Traffic], name: &str) -> Result<Str
     ))
 }
 
-/// Waits until all clients have an answer of this server that they did not have yet.
+/// Waits until each client has a further answer from this server, and returns how long that took.
 fn called(stage: &Stage<'_>, traffic: &[Traffic], name: &str) -> Result<Duration, Wrong> {
     let address = stage.servers.address(name)?;
     let before = answers(traffic, address);
@@ -149,14 +158,14 @@ fn settle(traffic: &[Traffic]) -> Result<(), Wrong> {
     traffic.iter().try_for_each(Traffic::settle)
 }
 
-/// The same, where no call may have failed.
+/// Waits for the end of all calls; none of them may have failed.
 fn settle_well(traffic: &[Traffic]) -> Result<(), Wrong> {
     settle(traffic)?;
     let when = "while all servers ran";
     traffic.iter().try_for_each(|one| one.none_lost(when))
 }
 
-/// Makes calls again, and waits for so many on each runtime.
+/// Makes calls again, and waits until each runtime has started this many.
 fn go_on(traffic: &[Traffic], calls: u64) -> Result<(), Wrong> {
     traffic.iter().for_each(Traffic::go_on);
     more(traffic, calls)

@@ -1,4 +1,4 @@
-//! Servers that come and go by DNS, while all connections are healthy.
+//! A server that is removed from the DNS and added again, while all connections are healthy.
 
 use super::calls::{all_more, answers, made};
 use super::stage::Stage;
@@ -7,17 +7,17 @@ use crate::servers::OWN;
 use crate::traffic::more;
 use crate::wrong::Wrong;
 
-/// Calls a second, of each client.
+/// Calls per second of each client.
 const RATE: u32 = 50;
 
-/// A server that is counted no call while all clients make so many is out.
+/// A server is out of use if it counts no call while each client makes this many.
 const WITHOUT: u64 = 20;
 
-/// Under both schemes and on each runtime at a time.
+/// Checks both schemes on all runtimes at the same time.
 pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
     let all = stage.all();
     let Some(&(name, address)) = all.iter().find(|(name, _)| *name != OWN) else {
-        println!("skipped: zone: there is no server but ours");
+        println!("skipped: zone: there is no server of another project");
         return Ok(());
     };
     let Some(mut zone) = stage.zone.take() else {
@@ -33,7 +33,7 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
         until("each server is called by each client", || {
             Ok(answers(&traffic, *address).iter().all(|calls| *calls > 0))
         })?;
-        // Those of earlier clients may be about to close.
+        // Connections of clients of earlier parts may still be closing.
         until("one connection of each client", || {
             let open = stage.servers.count(name)?.open();
             Ok(open.is_none_or(|open| open == clients))
@@ -74,7 +74,7 @@ pub(crate) fn check(stage: &mut Stage<'_>) -> Result<(), Wrong> {
                 return Err(format!("{} connections to {other} closed", after - before).into());
             }
             (Some(_), Some(_)) => kept.push(*other),
-            // It does not count them.
+            // The server does not count connections.
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! One DNS server, and lookups from it.
+//! One DNS server, and lookups through it.
 
 use std::fmt::Debug;
 use std::net::SocketAddr;
@@ -9,57 +9,61 @@ use trunkline_dns::{ClientConfig, Families, IpAnswer, LookupError, RecordAnswer,
 use crate::clients::NamedRuntime;
 use crate::wrong::Wrong;
 
-/// What a lookup found; wrong where it did not end.
+/// The result of a lookup; the outer error means that the lookup did not end.
 pub(super) type Found<T> = Result<Result<T, LookupError>, Wrong>;
 
-/// One server, asked by a client on one runtime.
+/// One DNS server, and the runtime of the client that queries it.
 pub(super) struct AskedServer<'a> {
     pub(super) name: &'a str,
     pub(super) server: SocketAddr,
+    /// The name of the zone.
     pub(super) zone: &'a str,
     pub(super) on: &'a NamedRuntime,
 }
 
 impl AskedServer<'_> {
-    /// A name of the zone, absolute.
+    /// Returns the absolute form of a name in the zone.
     pub(super) fn in_zone(&self, name: &str) -> String {
         format!("{name}.{}.", self.zone)
     }
 
-    /// A client of this server alone.
+    /// Returns a client that queries only this server.
     pub(super) fn client(&self) -> Client {
         self.client_with(self.config())
     }
 
+    /// Returns the configuration of a client that queries only this server.
     pub(super) fn config(&self) -> ClientConfig {
         ClientConfig::with_servers(vec![self.server])
     }
 
+    /// Returns a client with this configuration.
     pub(super) fn client_with(&self, config: ClientConfig) -> Client {
         Client::new(self.on.runtime.clone(), config)
     }
 
-    /// The addresses of a name of the zone.
+    /// Looks up the addresses of a name in the zone.
     pub(super) fn addresses(&self, name: &str, families: Families) -> Found<IpAnswer> {
         let lookup = self.client().lookup_ip(&self.in_zone(name), families);
         Ok(self.on.wait(lookup)?)
     }
 
-    /// The SRV records of a name of the zone.
+    /// Looks up the SRV records of a name in the zone.
     pub(super) fn services(&self, name: &str) -> Found<RecordAnswer<Srv>> {
         let lookup = self.client().lookup_srv(&self.in_zone(name));
         Ok(self.on.wait(lookup)?)
     }
 }
 
-/// Wrong unless what was found is what is right.
+/// Returns an error unless `found` is equal to `right`.
 pub(super) fn same<T, U>(found: &T, right: &U) -> Result<(), Wrong>
 where
     T: PartialEq<U> + Debug,
     U: Debug,
 {
-    match found == right {
-        true => Ok(()),
-        false => Err(format!("found {found:?}, and {right:?} is right").into()),
+    if found == right {
+        Ok(())
+    } else {
+        Err(format!("found {found:?}, expected {right:?}").into())
     }
 }

@@ -1,4 +1,4 @@
-//! What a client is told: a search list, servers of which some are dead, and options.
+//! The configuration of the client: a search list, dead servers before the live one, and options.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
@@ -9,10 +9,11 @@ use super::asked_server::{AskedServer, same};
 use super::found::{DUAL, addresses};
 use crate::wrong::Wrong;
 
-/// How long a silent server is waited for; one that answers takes a few milliseconds.
+/// The timeout for the silent server. A server that answers takes a few milliseconds.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// A name with fewer dots than `ndots` is tried in the search list first, another one as it is.
+/// A name with fewer dots than `ndots` is tried with the search list first, any other name first as it
+/// is.
 pub(super) fn search_list(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let (server, zone) = (asked.server, asked.zone);
     let with = |ndots: u8| {
@@ -23,7 +24,7 @@ pub(super) fn search_list(asked: &AskedServer<'_>) -> Result<String, Wrong> {
         asked.client_with(ClientConfig::system().no_hosts().resolv_conf(conf))
     };
     let all = [
-        // Nobody here looks up what is outside of the zone.
+        // The servers refuse names outside of the zone.
         ("two.chain.".to_owned(), "refused"),
         (format!("two.chain.no-such.{zone}."), "nxdomain"),
         (format!("two.chain.{zone}."), "answer"),
@@ -45,9 +46,9 @@ pub(super) fn search_list(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     ))
 }
 
-/// One whose port is closed, and one that is silent.
+/// A server whose port is closed, and one that never replies, before the live one.
 pub(super) fn dead_servers(asked: &AskedServer<'_>) -> Result<String, Wrong> {
-    // Nobody serves tcpmux, let alone over UDP.
+    // Port 1 (tcpmux) is closed for UDP on any usual machine.
     let closed = SocketAddr::from(([127, 0, 0, 1], 1));
     let silent = UdpSocket::bind("127.0.0.1:0")?;
     let servers = [closed, silent.local_addr()?, asked.server];
@@ -66,7 +67,7 @@ pub(super) fn dead_servers(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(outcomes.join(", "))
 }
 
-/// Every way of asking that a client can be told to use.
+/// The options of the client that change its queries.
 pub(super) fn options(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     type Set = fn(ClientConfig) -> ClientConfig;
     let options: [(&str, Set); 5] = [

@@ -1,4 +1,4 @@
-//! Records that are there.
+//! Lookups of records that exist.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -12,22 +12,25 @@ use crate::wrong::Wrong;
 /// The addresses of `dual`, IPv4 first.
 pub(super) const DUAL: [&str; 4] = ["127.0.0.1", "127.0.0.9", "::1", "2001:db8::9"];
 
-/// How many addresses `many` has.
+/// The number of addresses of `many`.
 const MANY: u8 = 200;
 
 /// The TTL of `minute`, in seconds.
 const MINUTE: f64 = 60.0;
 
+/// A host with addresses of both families.
 pub(super) fn both_families(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("dual", Families::Both)??;
     addresses(&answer, &DUAL)
 }
 
+/// A host with IPv6 addresses only.
 pub(super) fn one_family(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("only-v6", Families::Both)??;
     addresses(&answer, &["2001:db8::6"])
 }
 
+/// SRV records with different priorities and weights.
 pub(super) fn services(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let right = [
         (10, 20, 5061, "chain"),
@@ -37,6 +40,7 @@ pub(super) fn services(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     services_of(asked, "_sip._tcp.weighted", &right)
 }
 
+/// TXT records.
 pub(super) fn texts(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let lookup = asked.client().lookup_txt(&asked.in_zone("text"));
     let answer = asked.on.wait(lookup)??;
@@ -47,7 +51,7 @@ pub(super) fn texts(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(format!("{found:?}"))
 }
 
-/// A chain of five, over names of other depths.
+/// A chain of five CNAME records, over names with different numbers of labels.
 pub(super) fn chain(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("chain", Families::Both)??;
     let end = answer.canonical.as_ref().map(ToString::to_string);
@@ -55,7 +59,7 @@ pub(super) fn chain(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     addresses(&answer, &DUAL).map(|found| format!("5 to dual: {found}"))
 }
 
-/// More than fit into a datagram.
+/// More addresses than fit into a datagram.
 pub(super) fn over_tcp(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("many", Families::Ipv4)??;
     let attempts = answer.attempts.iter();
@@ -74,11 +78,11 @@ pub(super) fn over_tcp(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok("truncated over UDP, all over TCP".to_owned())
 }
 
-/// Who serves the zone gives the whole TTL; who keeps answers gives what is left of it.
+/// The authoritative server returns the whole TTL, and a server with a cache the rest of it.
 pub(super) fn ttl(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let ask = || -> Result<_, Wrong> {
         let answer = asked.addresses("minute", Families::Ipv4)??;
-        // Some microseconds have passed since it came.
+        // The TTL is a little less than a whole number, because time has passed since the reply.
         Ok(answer.ttl.unwrap_or_default().as_secs_f64().ceil())
     };
     if !["unbound", "dnsmasq"].contains(&asked.name) {
@@ -92,13 +96,13 @@ pub(super) fn ttl(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     })?;
     if left < MINUTE / 2.0 {
         return Err(
-            format!("only {left} s of 60 s are left, and nothing here takes that long").into(),
+            format!("only {left} s of 60 s are left, and this check is faster than that").into(),
         );
     }
     Ok(format!("of 60 s, {left} s are left in its cache"))
 }
 
-/// Data of the server's own configuration.
+/// Records of the server's own configuration, for names below `local`.
 pub(super) fn local(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("host.local", Families::Both)??;
     let found = addresses(&answer, &["127.0.0.8", "::8"])?;
@@ -106,7 +110,11 @@ pub(super) fn local(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(format!("{found}; {services}"))
 }
 
-/// Wrong unless the answer has just these addresses, and is whole.
+/// Returns the addresses as text.
+///
+/// # Errors
+///
+/// When the answer is partial, or has other addresses than these.
 pub(super) fn addresses(answer: &IpAnswer, right: &[&str]) -> Result<String, Wrong> {
     same(&answer.partial, &None)?;
     let each = right.iter().map(|text| text.parse::<IpAddr>());
@@ -117,7 +125,11 @@ pub(super) fn addresses(answer: &IpAnswer, right: &[&str]) -> Result<String, Wro
     Ok(each.join(", "))
 }
 
-/// Wrong unless the name has just these records: priority, weight, port and host.
+/// Looks up SRV records, and returns them as text. `right` is priority, weight, port and host of each.
+///
+/// # Errors
+///
+/// When the name has other records than these.
 fn services_of(
     asked: &AskedServer<'_>,
     name: &str,

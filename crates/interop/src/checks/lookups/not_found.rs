@@ -1,4 +1,4 @@
-//! Names and records that are not there.
+//! Lookups of names and records that do not exist.
 
 use std::fmt::Debug;
 
@@ -7,17 +7,17 @@ use trunkline_dns::{Families, LookupError, LookupErrorKind};
 use super::asked_server::AskedServer;
 use crate::wrong::Wrong;
 
-/// How the lookup of a name that does not exist fails, and the words for it.
+/// The kind of error for a name that does not exist, and words in its text.
 const NO_NAME: (LookupErrorKind, &str) = (LookupErrorKind::NotFound, "NXDOMAIN");
 
-/// The same, of a name that has other records.
+/// The kind of error for a name that has only other records, and words in its text.
 const NO_DATA: (LookupErrorKind, &str) = (LookupErrorKind::NoData, "no such records");
 
-/// In the zone, at the end of a chain, and below the data of the server's own configuration, where
-/// no SOA record says so.
+/// Names that do not exist: in the zone, at the end of a chain, and below the records of the server's
+/// own configuration, where the reply has no SOA record.
 pub(super) fn no_name(asked: &AskedServer<'_>) -> Result<String, Wrong> {
-    // Of `lost` no AAAA records are asked for: dnsmasq, which knows it as an alias from the answer to
-    // A, turns the NXDOMAIN into "no such records" where that comes second.
+    // No AAAA records of `lost` are looked up. dnsmasq has its CNAME in the cache after the query for A,
+    // and answers a second query with "no such records" instead of NXDOMAIN.
     let names = [
         ("no-such", Families::Both),
         ("lost", Families::Ipv4),
@@ -33,6 +33,7 @@ pub(super) fn no_name(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(format!("{names}, {service}: {}", NO_NAME.1))
 }
 
+/// Names without records of the type.
 pub(super) fn no_data(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let names = ["text", "_sip._tcp.host.local"];
     for name in names {
@@ -44,7 +45,8 @@ pub(super) fn no_data(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(format!("{}, {host}: {}", names.join(", "), NO_DATA.1))
 }
 
-/// Wrong unless the lookup fails as it must, and tells the name, the server and what that said.
+/// Returns an error unless the lookup failed with this kind, and its text has the name, the server and
+/// these words.
 fn not_there<T: Debug>(
     asked: &AskedServer<'_>,
     name: &str,
@@ -58,7 +60,7 @@ fn not_there<T: Debug>(
     let parts = [&asked.in_zone(name), &asked.server.to_string(), words];
     if error.kind() != kind || parts.iter().any(|part| !text.contains(part)) {
         let right = parts.join(", ");
-        return Err(format!("{name}: {kind:?} with {right} is right, not: {text}").into());
+        return Err(format!("{name}: expected {kind:?} with {right}, found: {text}").into());
     }
     Ok(())
 }
