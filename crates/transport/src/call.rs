@@ -11,11 +11,11 @@ use h2::RecvStream;
 use h2::client::ResponseFuture;
 use http::{HeaderMap, Request, Response};
 use trunkline_runtime::PeerAddr;
-use trunkline_status::Status;
 
-use crate::connection::{Connection, Shared};
+use crate::connection::Connection;
 use crate::error::{CallError, Fate};
 use crate::source::Replay;
+use crate::state::ConnectionState;
 use crate::upload::{Outgoing, Upload, Wanted};
 
 impl Connection {
@@ -34,7 +34,7 @@ impl Connection {
             Ok(sent) => sent,
             Err(error) => {
                 return Err(Unsent {
-                    error: self.refused(&error),
+                    error: CallError::not_sent(&error, &self.state),
                     body,
                 });
             }
@@ -52,10 +52,10 @@ impl Connection {
                 (Some(Box::pin(upload)), Some(wanted), replay)
             }
         };
-        let shared = Arc::clone(&self.shared);
+        let state = Arc::clone(&self.state);
         let exchange = Exchange {
             response,
-            shared,
+            state,
             wanted,
         };
         Ok(Sent {
@@ -63,21 +63,6 @@ impl Connection {
             upload,
             replay,
         })
-    }
-
-    fn refused(&self, error: &h2::Error) -> CallError {
-        let is_lost = error.is_io() || error.is_go_away() || error.is_reset();
-        if !is_lost {
-            // An error of the caller (a header that HTTP/2 forbids, say) does not heal elsewhere.
-            let text = format!("the request cannot be sent over HTTP/2: {error}");
-            return CallError::new(Status::internal(text), Fate::Unknown);
-        }
-        let peer = &self.shared.peer;
-        let text = match self.shared.go_away_words() {
-            Some(words) => format!("connection lost: {peer} said {words}"),
-            None => format!("connection to {peer} lost: {error}"),
-        };
-        CallError::new(Status::unavailable(text), Fate::Unprocessed)
     }
 }
 
@@ -105,7 +90,7 @@ pub struct Unsent<B> {
 #[must_use = "dropping it cancels the call"]
 pub struct Exchange {
     response: ResponseFuture,
-    shared: Arc<Shared>,
+    state: Arc<ConnectionState>,
     wanted: Option<Wanted>,
 }
 
@@ -115,12 +100,12 @@ impl Future for Exchange {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(Pin::new(&mut self.response).poll(cx)) {
             Ok(response) => {
-                let shared = Arc::clone(&self.shared);
+                let state = Arc::clone(&self.state);
                 let wanted = self.wanted.take();
                 wanted.iter().for_each(Wanted::answered);
                 Ok(response.map(|recv| Incoming {
                     recv,
-                    shared,
+                    state,
                     wanted,
                     data_ended: false,
                 }))
@@ -128,7 +113,7 @@ impl Future for Exchange {
             Err(error) => {
                 let stream = self.response.stream_id().as_u32();
                 let wanted = self.wanted.as_ref();
-                Err(call_error(&error, stream, &self.shared, wanted))
+                Err(call_error(&error, stream, &self.state, wanted))
             }
         })
     }
@@ -137,7 +122,7 @@ impl Future for Exchange {
 /// The body of a response, as it comes in. Dropping it before its end cancels the call.
 pub struct Incoming {
     recv: RecvStream,
-    shared: Arc<Shared>,
+    state: Arc<ConnectionState>,
     wanted: Option<Wanted>,
     data_ended: bool,
 }
@@ -182,7 +167,7 @@ impl Incoming {
     /// The address that it comes from.
     #[must_use]
     pub fn peer_addr(&self) -> &PeerAddr {
-        &self.shared.peer
+        &self.state.peer
     }
 
     /// Whether it is known that nothing follows.
@@ -193,7 +178,7 @@ impl Incoming {
 
     fn error(&self, error: &h2::Error) -> CallError {
         let stream = self.recv.stream_id().as_u32();
-        call_error(error, stream, &self.shared, self.wanted.as_ref())
+        call_error(error, stream, &self.state, self.wanted.as_ref())
     }
 }
 
@@ -201,19 +186,19 @@ impl Incoming {
 fn call_error(
     error: &h2::Error,
     stream: u32,
-    shared: &Shared,
+    state: &ConnectionState,
     wanted: Option<&Wanted>,
 ) -> CallError {
     match wanted.and_then(Wanted::failure) {
         Some(status) => CallError::new(status.clone(), Fate::Unknown),
-        None => CallError::of_stream(error, stream, shared),
+        None => CallError::of_stream(error, stream, state),
     }
 }
 
 impl fmt::Debug for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Exchange")
-            .field("peer", &self.shared.peer)
+            .field("peer", &self.state.peer)
             .finish_non_exhaustive()
     }
 }
@@ -221,7 +206,7 @@ impl fmt::Debug for Exchange {
 impl fmt::Debug for Incoming {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Incoming")
-            .field("peer", &self.shared.peer)
+            .field("peer", &self.state.peer)
             .finish_non_exhaustive()
     }
 }

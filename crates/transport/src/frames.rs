@@ -4,6 +4,8 @@
 //! GOAWAY came while calls still run, what its debug data said, and which request headers were
 //! really written. All of it can be read off the frame headers.
 
+use crate::go_away::GoAway;
+
 /// Octets of a frame header.
 ///
 /// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
@@ -31,18 +33,6 @@ pub(crate) enum Seen {
     GoAway(GoAway),
     /// The first frame is something else: this is not HTTP/2.
     NotHttp2,
-}
-
-/// What a GOAWAY frame says.
-///
-/// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct GoAway {
-    /// Streams above this one were not processed.
-    pub(crate) last_stream: u32,
-    pub(crate) reason: u32,
-    /// The start of the debug data.
-    pub(crate) debug: Vec<u8>,
 }
 
 /// Finds frame headers in one direction of a connection, however the octets are cut into pieces.
@@ -142,18 +132,6 @@ impl FrameWatch {
     }
 }
 
-impl GoAway {
-    fn read(payload: &[u8]) -> Option<Self> {
-        let (last_stream, rest) = payload.split_first_chunk::<4>()?;
-        let (reason, debug) = rest.split_first_chunk::<4>()?;
-        Some(Self {
-            last_stream: u32::from_be_bytes(*last_stream) & 0x7fff_ffff,
-            reason: u32::from_be_bytes(*reason),
-            debug: debug.to_vec(),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,9 +147,9 @@ mod tests {
         frame
     }
 
-    fn go_away(last_stream: u32, reason: u32, debug: &[u8]) -> Vec<u8> {
+    fn go_away(last_stream: u32, code: u32, debug: &[u8]) -> Vec<u8> {
         let mut payload = last_stream.to_be_bytes().to_vec();
-        payload.extend(reason.to_be_bytes());
+        payload.extend(code.to_be_bytes());
         payload.extend(debug);
         frame(GOAWAY_FRAME, 0, 0, &payload)
     }
@@ -218,12 +196,12 @@ mod tests {
             Seen::Settings,
             Seen::GoAway(GoAway {
                 last_stream: 0x7fff_ffff,
-                reason: 0,
+                code: 0,
                 debug: Vec::new(),
             }),
             Seen::GoAway(GoAway {
                 last_stream: 5,
-                reason: 11,
+                code: 11,
                 debug: b"too_many_pings".to_vec(),
             }),
         ];
@@ -240,12 +218,12 @@ mod tests {
             Seen::Settings,
             Seen::GoAway(GoAway {
                 last_stream: 1,
-                reason: 0,
+                code: 0,
                 debug: vec![b'x'; KEPT - 8],
             }),
             Seen::GoAway(GoAway {
                 last_stream: 0,
-                reason: 0,
+                code: 0,
                 debug: Vec::new(),
             }),
         ];

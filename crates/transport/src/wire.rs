@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::Stream;
 
-use crate::connection::Shared;
 use crate::frames::{FrameWatch, Seen};
+use crate::state::ConnectionState;
 
 /// Octets that one read can bring.
 const READ_BUFFER: usize = 16 * 1024;
@@ -22,7 +22,7 @@ const WRITE_BUFFER: usize = 64 * 1024;
 /// initialised once, and the frames that go by are watched.
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
-    shared: Arc<Shared>,
+    state: Arc<ConnectionState>,
     incoming: FrameWatch,
     outgoing: FrameWatch,
     /// Whether nothing came yet.
@@ -42,10 +42,10 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) fn new(stream: Box<dyn Stream>, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(stream: Box<dyn Stream>, state: Arc<ConnectionState>) -> Self {
         Self {
             stream,
-            shared,
+            state,
             incoming: FrameWatch::of_server(),
             outgoing: FrameWatch::of_client(),
             expects_first: true,
@@ -86,18 +86,18 @@ impl Wire {
     /// Looks at what came; fails where the peer does not speak HTTP/2.
     fn watch_incoming(&mut self, len: usize) -> io::Result<()> {
         let octets = &self.read[..len];
-        let shared = &self.shared;
+        let state = &self.state;
         let mut is_http2 = true;
         self.incoming.feed(octets, |seen| match seen {
-            Seen::Settings => shared.set_settings_seen(),
-            Seen::GoAway(go_away) => shared.set_go_away(go_away),
+            Seen::Settings => state.set_settings_seen(),
+            Seen::GoAway(go_away) => state.set_go_away(go_away),
             Seen::NotHttp2 => is_http2 = false,
-            Seen::Headers { .. } => shared.set_answered(),
+            Seen::Headers { .. } => state.set_answered(),
         });
         // Fewer octets than a frame header can tell too.
         let is_first = std::mem::take(&mut self.expects_first);
         if !is_http2 || is_first && is_foreign(octets) {
-            shared.set_foreign(octets);
+            state.set_foreign(octets);
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the peer speaks no HTTP/2",
@@ -113,7 +113,7 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += n;
-            self.shared.set_last_sent(self.last_headers);
+            self.state.set_last_sent(self.last_headers);
         }
         self.write.clear();
         self.written = 0;

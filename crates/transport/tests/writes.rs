@@ -89,7 +89,13 @@ fn check<F: Future<Output = ()>>(client: impl FnOnce(Connection, Arc<Watch>) -> 
             watch: Arc::clone(&watch),
         });
         let on_lost = move |why: Lost| *lost.lock().expect("no panic") = Some(why);
-        let handshake = handshake(stream, &HttpOptions::default(), on_lost).await;
+        let handshake = handshake(
+            stream,
+            &HttpOptions::default(),
+            Arc::clone(&runtime),
+            on_lost,
+        )
+        .await;
         let (connection, link) = handshake.expect("a connection");
         let client = client(connection, watch);
         // The link is polled after the client, so that it finds all that the client began. It ends

@@ -13,7 +13,7 @@ use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
 use trunkline_runtime::Runtime;
 use trunkline_status::Status;
-use trunkline_transport::{Connection, HttpOptions, Link, Lost, handshake};
+use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, Lost, handshake};
 
 use crate::control::task::Event;
 use crate::core::Phase;
@@ -73,7 +73,10 @@ impl Attempt {
         }
     }
 
-    async fn connect(&self, phase: &mut Phase) -> Result<(Connection, Link), Option<String>> {
+    async fn connect(
+        &self,
+        phase: &mut Phase,
+    ) -> Result<(Connection, ConnectionDriver), Option<String>> {
         let connected = self
             .connector
             .connect(&self.address)
@@ -88,9 +91,14 @@ impl Attempt {
         let on_lost = move |why: Lost| {
             let _ = events.try_send(Event::Lost { id, why });
         };
-        handshake(connected.stream, &self.http, on_lost)
-            .await
-            .map_err(|error| Some(without_numbers(&error.to_string())))
+        handshake(
+            connected.stream,
+            &self.http,
+            Arc::clone(&self.runtime),
+            on_lost,
+        )
+        .await
+        .map_err(|error| Some(without_numbers(&error.to_string())))
     }
 }
 

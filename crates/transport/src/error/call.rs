@@ -1,0 +1,130 @@
+//! Failures of a call.
+
+use std::error::Error;
+use std::fmt;
+
+use trunkline_status::{Code, Status};
+
+use crate::state::ConnectionState;
+
+/// The reason why a call ended without a status of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallError {
+    status: Status,
+    fate: Fate,
+}
+
+/// Whether the server may have acted on a call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It cannot have: the call never left this process, or the server's GOAWAY excludes it.
+    Unprocessed,
+    /// It reports that it did not (`REFUSED_STREAM`).
+    Refused,
+    /// It may have.
+    Unknown,
+}
+
+impl CallError {
+    pub(crate) fn new(status: Status, fate: Fate) -> Self {
+        Self { status, fate }
+    }
+
+    /// Describes a request that h2 did not take.
+    pub(crate) fn not_sent(error: &h2::Error, state: &ConnectionState) -> Self {
+        let is_lost = error.is_io() || error.is_go_away() || error.is_reset();
+        if !is_lost {
+            // The caller's mistake, such as a header that HTTP/2 forbids: another connection would
+            // not take it either.
+            let text = format!("the request cannot be sent over HTTP/2: {error}");
+            return Self::new(Status::internal(text), Fate::Unknown);
+        }
+        let peer = &state.peer;
+        let text = match state.go_away() {
+            Some(go_away) => format!("connection lost: {peer} said {go_away}"),
+            None => format!("connection to {peer} lost: {error}"),
+        };
+        Self::new(Status::unavailable(text), Fate::Unprocessed)
+    }
+
+    /// Describes the failure of the stream `stream`, as h2 reports it.
+    pub(crate) fn of_stream(error: &h2::Error, stream: u32, state: &ConnectionState) -> Self {
+        let peer = &state.peer;
+        if let Some(reason) = error
+            .reason()
+            .filter(|_| error.is_reset() && error.is_remote())
+        {
+            let fate = match reason {
+                h2::Reason::REFUSED_STREAM => Fate::Refused,
+                _ => Fate::Unknown,
+            };
+            let text = format!("{peer} reset the call: {reason:?}");
+            return Self::new(Status::new(code_of(reason), text), fate);
+        }
+        let fate = if state.is_unprocessed(stream) {
+            Fate::Unprocessed
+        } else {
+            Fate::Unknown
+        };
+        if let Some(reason) = error.reason().filter(|_| error.is_reset()) {
+            // h2 itself reset the stream; the connection goes on.
+            let text = format!("the answer of {peer} breaks HTTP/2: {reason:?}");
+            return Self::new(Status::internal(text), fate);
+        }
+        let code = if error.is_io() || error.is_go_away() || fate == Fate::Unprocessed {
+            Code::Unavailable
+        } else {
+            Code::Internal
+        };
+        let text = match (state.go_away(), error.reason()) {
+            (Some(go_away), Some(_)) => format!("connection lost: {peer} said {go_away}"),
+            (Some(go_away), None) => {
+                format!("connection lost: {peer} said {go_away}, then: {error}")
+            }
+            (None, Some(reason)) => {
+                format!("connection to {peer} lost: it breaks HTTP/2: {reason:?}")
+            }
+            (None, None) => format!("connection to {peer} lost: {error}"),
+        };
+        Self::new(Status::new(code, text), fate)
+    }
+
+    /// Returns the status to report.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Returns the status to report.
+    #[must_use]
+    pub fn into_status(self) -> Status {
+        self.status
+    }
+
+    /// Returns whether the server may have acted on the call.
+    #[must_use]
+    pub fn fate(&self) -> Fate {
+        self.fate
+    }
+}
+
+/// Maps the error code of an RST_STREAM frame to a status code.
+///
+/// Source: [gRPC over HTTP/2, Errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
+fn code_of(reason: h2::Reason) -> Code {
+    match reason {
+        h2::Reason::REFUSED_STREAM => Code::Unavailable,
+        h2::Reason::CANCEL => Code::Cancelled,
+        h2::Reason::ENHANCE_YOUR_CALM => Code::ResourceExhausted,
+        h2::Reason::INADEQUATE_SECURITY => Code::PermissionDenied,
+        _ => Code::Internal,
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.status.fmt(f)
+    }
+}
+
+impl Error for CallError {}

@@ -1,0 +1,122 @@
+//! The loss of a connection.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_runtime::PeerAddr;
+
+use super::source_of;
+use crate::go_away::GoAway;
+use crate::state::ConnectionState;
+
+/// The reason why a connection takes no new calls any more.
+#[derive(Clone, Debug)]
+pub struct Lost {
+    peer: PeerAddr,
+    reason: LostReason,
+    is_unused: bool,
+    age: Duration,
+    source: Option<Arc<h2::Error>>,
+}
+
+/// What ended a connection, without the address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LostReason {
+    /// The server sent GOAWAY. Calls that have begun may still run.
+    GoAway(GoAway),
+    /// The connection ended in good order: the server closed it, or all of this side's calls and
+    /// handles are gone.
+    Closed,
+    /// The stream failed.
+    Io(io::ErrorKind),
+    /// One side broke HTTP/2, as the other one noticed.
+    Protocol {
+        /// The [error code](https://www.rfc-editor.org/rfc/rfc9113#section-7), if there is one.
+        code: Option<u32>,
+    },
+    /// The numbers that streams can have are used up. Calls that have begun may still run.
+    StreamsUsedUp,
+    /// The runtime dropped the task that polled the connection.
+    TaskDropped,
+}
+
+impl LostReason {
+    pub(crate) fn of(error: &h2::Error) -> Self {
+        match error.get_io() {
+            Some(error) => Self::Io(error.kind()),
+            None => Self::Protocol {
+                code: error.reason().map(u32::from),
+            },
+        }
+    }
+}
+
+impl Lost {
+    pub(crate) fn new(
+        state: &ConnectionState,
+        reason: LostReason,
+        source: Option<h2::Error>,
+        age: Duration,
+    ) -> Self {
+        Self {
+            peer: state.peer.clone(),
+            reason,
+            is_unused: !state.is_answered(),
+            age,
+            source: source.map(Arc::new),
+        }
+    }
+
+    /// Returns the address at the other end.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        &self.peer
+    }
+
+    /// Returns what ended the connection.
+    #[must_use]
+    pub fn reason(&self) -> &LostReason {
+        &self.reason
+    }
+
+    /// Returns whether the server answered no call on the connection.
+    #[must_use]
+    pub fn is_unused(&self) -> bool {
+        self.is_unused
+    }
+
+    /// Returns the time from the end of the handshake to the loss.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let peer = &self.peer;
+        match (&self.reason, &self.source) {
+            (LostReason::GoAway(go_away), _) => write!(f, "{peer} said {go_away}"),
+            (LostReason::Closed, _) => write!(f, "{peer} closed"),
+            (LostReason::StreamsUsedUp, _) => {
+                write!(f, "{peer}: the stream numbers are used up")
+            }
+            (LostReason::TaskDropped, _) => {
+                write!(f, "{peer}: the task of the connection was dropped")
+            }
+            (_, Some(error)) => write!(f, "{peer}: {error}"),
+            (LostReason::Io(kind), None) => write!(f, "{peer}: {kind}"),
+            (LostReason::Protocol { .. }, None) => write!(f, "{peer}: HTTP/2 was broken"),
+        }
+    }
+}
+
+impl Error for Lost {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(source_of)
+    }
+}

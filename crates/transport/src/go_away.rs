@@ -1,0 +1,60 @@
+//! GOAWAY frames.
+
+use std::fmt;
+
+/// A GOAWAY frame: the server takes no new calls on a connection.
+///
+/// Prints as `GOAWAY (ENHANCE_YOUR_CALM, "too_many_pings")`; without the debug data where there is
+/// none.
+///
+/// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GoAway {
+    pub(crate) last_stream: u32,
+    pub(crate) code: u32,
+    pub(crate) debug: Vec<u8>,
+}
+
+impl GoAway {
+    /// Returns the error code, such as 0 (`NO_ERROR`) or 11 (`ENHANCE_YOUR_CALM`).
+    ///
+    /// Source: [RFC 9113 section 7](https://www.rfc-editor.org/rfc/rfc9113#section-7).
+    #[must_use]
+    pub fn code(&self) -> u32 {
+        self.code
+    }
+
+    /// Returns the start of the debug data: at most 256 bytes.
+    #[must_use]
+    pub fn debug_data(&self) -> &[u8] {
+        &self.debug
+    }
+
+    /// Returns the highest stream that the server may have processed.
+    #[must_use]
+    pub fn last_stream(&self) -> u32 {
+        self.last_stream
+    }
+
+    /// Reads the payload of a frame, of which only the start may be there; `None` when it is too
+    /// short.
+    pub(crate) fn read(payload: &[u8]) -> Option<Self> {
+        let (last_stream, rest) = payload.split_first_chunk::<4>()?;
+        let (code, debug) = rest.split_first_chunk::<4>()?;
+        Some(Self {
+            last_stream: u32::from_be_bytes(*last_stream) & 0x7fff_ffff,
+            code: u32::from_be_bytes(*code),
+            debug: debug.to_vec(),
+        })
+    }
+}
+
+impl fmt::Display for GoAway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "GOAWAY ({:?}", h2::Reason::from(self.code))?;
+        if !self.debug.is_empty() {
+            write!(f, ", \"{}\"", self.debug.escape_ascii())?;
+        }
+        f.write_str(")")
+    }
+}

@@ -1,0 +1,105 @@
+//! The facts of one connection that its wire, its driver and its calls share.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use trunkline_runtime::PeerAddr;
+
+use crate::go_away::GoAway;
+
+/// How many bytes are kept of what a peer sends that does not speak HTTP/2.
+const FOREIGN_KEPT: usize = 64;
+
+/// The facts of one connection that its wire, its driver and its calls share.
+///
+/// The wire writes them, as the frames go by; the others read them.
+#[derive(Debug)]
+pub(crate) struct ConnectionState {
+    pub(crate) peer: PeerAddr,
+    /// The connection takes no new calls once this stream was used.
+    last_stream: u32,
+    /// Whether the server's SETTINGS came.
+    settings_seen: AtomicBool,
+    /// Whether the server began the response of any call.
+    is_answered: AtomicBool,
+    /// The highest stream of which some HEADERS were written to the stream.
+    last_sent: AtomicU32,
+    /// The first GOAWAY that came.
+    go_away: OnceLock<GoAway>,
+    /// The last stream that the server may process; lowered by later GOAWAYs.
+    last_processed: AtomicU32,
+    /// The first bytes of a peer that does not speak HTTP/2.
+    foreign: OnceLock<Vec<u8>>,
+}
+
+impl ConnectionState {
+    pub(crate) fn new(peer: PeerAddr, last_stream: u32) -> Self {
+        Self {
+            peer,
+            last_stream,
+            settings_seen: AtomicBool::new(false),
+            is_answered: AtomicBool::new(false),
+            last_sent: AtomicU32::new(0),
+            go_away: OnceLock::new(),
+            last_processed: AtomicU32::new(u32::MAX),
+            foreign: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn set_settings_seen(&self) {
+        self.settings_seen.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn settings_seen(&self) -> bool {
+        self.settings_seen.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_answered(&self) {
+        // It is true most of the time, and a load, unlike a store, does not take the cache line
+        // away from other threads.
+        if !self.is_answered.load(Ordering::Relaxed) {
+            self.is_answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_answered(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether so many stream numbers are used that no new call may begin.
+    pub(crate) fn streams_used_up(&self) -> bool {
+        self.last_sent.load(Ordering::Relaxed) >= self.last_stream
+    }
+
+    pub(crate) fn set_last_sent(&self, stream: u32) {
+        self.last_sent.store(stream, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_go_away(&self, go_away: GoAway) {
+        self.last_processed
+            .fetch_min(go_away.last_stream, Ordering::Relaxed);
+        // A graceful server sends two; the first one gives the reason.
+        let _ = self.go_away.set(go_away);
+    }
+
+    pub(crate) fn go_away(&self) -> Option<&GoAway> {
+        self.go_away.get()
+    }
+
+    pub(crate) fn set_foreign(&self, bytes: &[u8]) {
+        let kept = &bytes[..bytes.len().min(FOREIGN_KEPT)];
+        let _ = self.foreign.set(kept.to_vec());
+    }
+
+    /// Returns the first bytes of a peer that does not speak HTTP/2.
+    pub(crate) fn foreign(&self) -> Option<&[u8]> {
+        self.foreign.get().map(Vec::as_slice)
+    }
+
+    /// Returns whether the server cannot have acted on a stream: its HEADERS were never written, or
+    /// a GOAWAY excludes it.
+    pub(crate) fn is_unprocessed(&self, stream: u32) -> bool {
+        stream > self.last_sent.load(Ordering::Relaxed)
+            || stream > self.last_processed.load(Ordering::Relaxed)
+    }
+}
