@@ -18,8 +18,8 @@ pub struct BackoffPolicy {
     pub jitter: f64,
     /// Longest delay, before jitter; 120 s by default.
     pub max: Duration,
-    /// Shortest time that an attempt may take before it is given up (`MIN_CONNECT_TIMEOUT`); 20 s by
-    /// default.
+    /// Shortest time that an attempt may take before it is given up (`MIN_CONNECT_TIMEOUT`); 20 s
+    /// by default.
     pub min_attempt: Duration,
 }
 
@@ -43,9 +43,9 @@ fn later(now: Instant, delay: Duration) -> Instant {
 
 /// Exponential back-off between attempts at one operation.
 ///
-/// A delay counts from the *start* of the failed attempt: if the attempt took longer than the delay,
-/// the next one may start at once. Unlike in the standard, the first delay has jitter too, so that a
-/// thousand clients that lose one server at the same instant do not reconnect in step.
+/// A delay counts from the *start* of the failed attempt: if the attempt took longer than the
+/// delay, the next one may start at once. Unlike in the standard, the first delay has jitter too,
+/// so that a thousand clients that lose one server at the same instant do not reconnect in step.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     policy: BackoffPolicy,

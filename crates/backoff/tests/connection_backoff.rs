@@ -38,7 +38,8 @@ fn growth() {
     assert_eq!(waits, expected);
 }
 
-/// Jitter changes each delay, the first one too, by up to 20 percent either way, evenly distributed.
+/// Jitter changes each delay, the first one too, by up to 20 percent either way, evenly
+/// distributed.
 #[test]
 fn jitter() {
     let firsts: Vec<u128> = (0..2000)
@@ -68,8 +69,8 @@ fn reset() {
     assert_eq!(backoff.next_delay(), Duration::from_secs(1));
 }
 
-/// The delay counts from the start of the attempt. The attempt may take 20 s, or as long as the delay
-/// if that is longer.
+/// The delay counts from the start of the attempt. The attempt may take 20 s, or as long as the
+/// delay if that is longer.
 #[test]
 fn deadlines() {
     let mut backoff = Backoff::new(policy(|policy| policy.jitter = 0.0), 1);

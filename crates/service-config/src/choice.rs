@@ -14,8 +14,8 @@ const PREFIX: &str = "grpc_config=";
 pub struct Client<'a> {
     /// The language of the client, here `rust`.
     pub language: &'a str,
-    /// A random number from 0 to 99, drawn once in the life of the client. A choice for 30 percent of
-    /// the clients is meant for those below 30.
+    /// A random number from 0 to 99, drawn once in the life of the client. A choice for 30 percent
+    /// of the clients is meant for those below 30.
     pub sample: u8,
     /// The name of this host. `None` if it is unknown, which matches no list of names.
     pub hostname: Option<&'a str>,
@@ -53,8 +53,8 @@ pub fn choose_from_txt<'a>(
 
 /// Chooses the first service config of a JSON list that is meant for `client`.
 ///
-/// Returns its JSON without parsing the config. `None` if no choice is meant for this client: this is
-/// no error, the client uses its default.
+/// Returns its JSON without parsing the config. `None` if no choice is meant for this client: this
+/// is no error, the client uses its default.
 ///
 /// ```
 /// use trunkline_service_config::{Client, choose};

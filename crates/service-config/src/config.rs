@@ -8,11 +8,12 @@ use crate::json::{object, optional, string, uint32};
 use crate::method::Methods;
 use crate::{ConfigError, MethodConfig, PolicyChoice, PolicyParsers, RetryThrottling};
 
-/// Configuration that the owner of a service publishes for its clients: the load-balancing policy, and
-/// defaults for the service's methods.
+/// Configuration that the owner of a service publishes for its clients: the load-balancing policy,
+/// and defaults for the service's methods.
 ///
-/// The default is the empty config, `{}`. Two configs are equal if their parsed values are, whatever
-/// their JSON looked like. So a resolver that returns the same config again changes nothing.
+/// The default is the empty config, `{}`. Two configs are equal if their parsed values are,
+/// whatever their JSON looked like. So a resolver that returns the same config again changes
+/// nothing.
 ///
 /// Source: [service_config.md](https://github.com/grpc/grpc/blob/master/doc/service_config.md).
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,13 +29,13 @@ impl ServiceConfig {
     /// Parses a service config.
     ///
     /// Chooses and parses the first load-balancing policy of the list that `parsers` knows, and
-    /// ignores the policies after it. Ignores unknown fields, so that the grammar can grow. If a key
-    /// occurs twice, the last one counts.
+    /// ignores the policies after it. Ignores unknown fields, so that the grammar can grow. If a
+    /// key occurs twice, the last one counts.
     ///
     /// # Errors
     ///
-    /// When the text is not a JSON object, is nested deeper than 127 levels, or when a known field has
-    /// a bad value: then no part of the config may be used.
+    /// When the text is not a JSON object, is nested deeper than 127 levels, or when a known field
+    /// has a bad value: then no part of the config may be used.
     pub fn parse(json: &str, parsers: &dyn PolicyParsers) -> Result<Self, ConfigError> {
         // serde_json limits the depth, so code that walks the value cannot overflow the stack.
         let value: Value = serde_json::from_str(json)
@@ -87,8 +88,8 @@ impl ServiceConfig {
         self.retry_throttling
     }
 
-    /// Returns the service to ask for in health checks on each connection: empty for the server as a
-    /// whole, `None` for no health checks.
+    /// Returns the service to ask for in health checks on each connection: empty for the server as
+    /// a whole, `None` for no health checks.
     ///
     /// The channel does not act on it yet.
     #[must_use]

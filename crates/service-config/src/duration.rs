@@ -7,11 +7,11 @@ use crate::ConfigError;
 /// The longest duration of protobuf: 10,000 years.
 const MAX_SECS: u64 = 315_576_000_000;
 
-/// Parses a duration such as `1.5s`: decimal seconds with at most nine digits after the point, then an
-/// `s`.
+/// Parses a duration such as `1.5s`: decimal seconds with at most nine digits after the point, then
+/// an `s`.
 ///
-/// Digits may be missing on one side of the point, as in `.5s` and `1.s`. A sign is an error: no field
-/// of a service config accepts a negative duration, and C-core rejects them too.
+/// Digits may be missing on one side of the point, as in `.5s` and `1.s`. A sign is an error: no
+/// field of a service config accepts a negative duration, and C-core rejects them too.
 ///
 /// ```
 /// use std::time::Duration;

@@ -30,7 +30,8 @@ impl ConfigError {
         self
     }
 
-    /// Returns the path of the bad value, such as `methodConfig[0].timeout`; empty for the whole config.
+    /// Returns the path of the bad value, such as `methodConfig[0].timeout`; empty for the whole
+    /// config.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path

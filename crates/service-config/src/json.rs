@@ -1,7 +1,7 @@
 //! Strict reading of JSON values, for a policy that parses its own part of a service config.
 //!
-//! A field that is `null` counts as absent. Unknown fields are ignored. A field of a wrong type is an
-//! error with the path of the field, the expected type and the value that was found.
+//! A field that is `null` counts as absent. Unknown fields are ignored. A field of a wrong type is
+//! an error with the path of the field, the expected type and the value that was found.
 //!
 //! ```
 //! use serde_json::json;
@@ -120,7 +120,8 @@ pub fn positive(value: &Value) -> Result<f64, ConfigError> {
         .ok_or_else(|| expected("a number above 0", value))
 }
 
-/// Returns an error with what was expected and with the value that was found, cut after 60 characters.
+/// Returns an error with what was expected and with the value that was found, cut after 60
+/// characters.
 #[must_use]
 pub fn expected(what: &str, found: &Value) -> ConfigError {
     const LONGEST: usize = 60;

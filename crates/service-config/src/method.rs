@@ -16,11 +16,11 @@ use crate::{AttemptPolicy, ConfigError};
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct MethodConfig {
-    /// Whether calls wait until a connection is ready (wait-for-ready). The caller's own choice takes
-    /// precedence.
+    /// Whether calls wait until a connection is ready (wait-for-ready). The caller's own choice
+    /// takes precedence.
     pub wait_for_ready: Option<bool>,
-    /// How long a call may take. The caller's own deadline applies too: the earlier of the two ends the
-    /// call.
+    /// How long a call may take. The caller's own deadline applies too: the earlier of the two ends
+    /// the call.
     pub timeout: Option<Duration>,
     /// Largest request message, in bytes after compression. The caller's own limit applies too.
     ///
@@ -36,7 +36,8 @@ pub struct MethodConfig {
     pub attempts: Option<AttemptPolicy>,
 }
 
-/// The configs of methods by path: `/service/method`, `/service/`, or the empty text for all methods.
+/// The configs of methods by path: `/service/method`, `/service/`, or the empty text for all
+/// methods.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Methods {
     by_path: BTreeMap<String, Arc<MethodConfig>>,

@@ -55,9 +55,9 @@ impl PolicyChoice {
     ///
     /// # Errors
     ///
-    /// When the list has another shape, when it contains no known policy, and when the configuration of
-    /// the first known policy is bad. The policies after it are for clients that do not know it: they
-    /// are no fallback for a bad configuration.
+    /// When the list has another shape, when it contains no known policy, and when the
+    /// configuration of the first known policy is bad. The policies after it are for clients that
+    /// do not know it: they are no fallback for a bad configuration.
     ///
     /// Source: [gRFC A24](https://github.com/grpc/proposal/blob/master/A24-lb-policy-config.md).
     pub fn parse(list: &Value, parsers: &dyn PolicyParsers) -> Result<Self, ConfigError> {
@@ -88,8 +88,9 @@ impl PolicyChoice {
         }))
     }
 
-    /// Parses the deprecated `loadBalancingPolicy`: a policy's name in upper or lower case, without a
-    /// configuration. `None` for the empty string and for `UNSPECIFIED`, the zero of the protobuf enum.
+    /// Parses the deprecated `loadBalancingPolicy`: a policy's name in upper or lower case, without
+    /// a configuration. `None` for the empty string and for `UNSPECIFIED`, the zero of the protobuf
+    /// enum.
     pub(crate) fn parse_deprecated(
         name: &str,
         parsers: &dyn PolicyParsers,

@@ -53,8 +53,8 @@ pub struct HedgingPolicy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryThrottling {
-    /// Size of the bucket in whole tokens: 1 to 1000. The bucket is full at first. While it is at most
-    /// half full, calls are neither retried nor hedged.
+    /// Size of the bucket in whole tokens: 1 to 1000. The bucket is full at first. While it is at
+    /// most half full, calls are neither retried nor hedged.
     pub max_tokens: u32,
     /// Thousandths of a token that a successful call adds. A failed one takes a whole token.
     pub token_ratio_thousandths: u32,

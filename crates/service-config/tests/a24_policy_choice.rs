@@ -86,7 +86,8 @@ fn bad_lists() {
     }
 }
 
-/// The deprecated field is a policy's name in upper or lower case. It is used only if there is no list.
+/// The deprecated field is a policy's name in upper or lower case. It is used only if there is no
+/// list.
 #[test]
 fn deprecated_name() {
     check(

@@ -10,8 +10,8 @@ fn check(list: &str, expected: Option<&str>) {
     assert_eq!(found.as_deref(), expected, "{list}");
 }
 
-/// The first choice whose conditions all hold is taken. A condition that is absent, `null` or an empty
-/// list holds for every client.
+/// The first choice whose conditions all hold is taken. A condition that is absent, `null` or an
+/// empty list holds for every client.
 #[test]
 fn first_match() {
     const YES: Option<&str> = Some("{}");
@@ -74,8 +74,8 @@ fn unknown_hostname() {
     assert_eq!(choose(list, &Client::new(0, None)), Ok(None));
 }
 
-/// One bad choice, at any place, is an error for the whole list. The content of the service configs is
-/// not checked here.
+/// One bad choice, at any place, is an error for the whole list. The content of the service configs
+/// is not checked here.
 #[test]
 fn bad_lists() {
     let cases = [
@@ -121,7 +121,8 @@ fn bad_lists() {
     );
 }
 
-/// Only the record that starts with `grpc_config=` is read. Other records, such as SPF, are ignored.
+/// Only the record that starts with `grpc_config=` is read. Other records, such as SPF, are
+/// ignored.
 #[test]
 fn records() {
     let client = Client::new(0, None);

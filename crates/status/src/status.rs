@@ -90,7 +90,8 @@ impl Status {
         }
     }
 
-    /// Returns the status as trailers: `grpc-status`, and `grpc-message` unless the message is empty.
+    /// Returns the status as trailers: `grpc-status`, and `grpc-message` unless the message is
+    /// empty.
     #[must_use]
     pub fn to_trailers(&self) -> HeaderMap {
         let mut trailers = HeaderMap::with_capacity(2);
@@ -113,8 +114,8 @@ impl Status {
 
     /// Reads the status of a call from its trailers; `None` if there is no `grpc-status`.
     ///
-    /// A `grpc-status` that is not the number of a code becomes `UNKNOWN`, with a message that quotes
-    /// it.
+    /// A `grpc-status` that is not the number of a code becomes `UNKNOWN`, with a message that
+    /// quotes it.
     #[must_use]
     pub fn from_trailers(trailers: &HeaderMap) -> Option<Self> {
         let value = trailers.get(GRPC_STATUS)?;

@@ -72,7 +72,8 @@ fn replacing() {
     assert_eq!(map["x-trace"], "1");
 }
 
-/// A `grpc-status` that is not the number of a code becomes `UNKNOWN` with a message that quotes it.
+/// A `grpc-status` that is not the number of a code becomes `UNKNOWN` with a message that quotes
+/// it.
 #[test]
 fn bad_status() {
     assert_eq!(Status::from_trailers(&HeaderMap::new()), None);

@@ -1,11 +1,11 @@
-//! The authority of a URI: `userinfo@host:port`.
+//! Parses the authority of a URI: `userinfo@host:port`.
 
 use crate::bytes::{Short, Span, byte_at, escapes_are_text, find, raw_index};
 use crate::fault::{Fault, Violation, ok};
 use crate::host_port::{Form, HostPort, name};
 use crate::ip;
 
-/// Where the parts are. Offsets count in the whole text.
+/// Where the parts of an authority are. Offsets count in the whole text.
 ///
 /// ```text
 /// userinfo@host:port     user@[2001:db8::1]:53
@@ -13,14 +13,14 @@ use crate::ip;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Authority {
     pub(crate) whole: Span,
-    /// Without brackets.
+    /// The host without brackets.
     pub(crate) host: Span,
     pub(crate) form: Form,
     pub(crate) port: Option<u16>,
 }
 
 impl Authority {
-    /// Only IPv6 literals are, and they always.
+    /// Returns whether the host is in brackets: always for an IPv6 literal, never otherwise.
     pub(crate) const fn is_bracketed(&self) -> bool {
         matches!(self.form, Form::Ipv6)
     }
@@ -33,7 +33,7 @@ impl Authority {
         Some(Span::new(self.whole.start, host - 1))
     }
 
-    /// The colon after the host, which may have no port after it.
+    /// Returns the offset of the colon after the host. A port need not follow it.
     pub(crate) const fn colon(&self) -> Option<usize> {
         let after_host = self.host.end + self.is_bracketed() as usize;
         if after_host == self.whole.end {
@@ -43,13 +43,15 @@ impl Authority {
     }
 }
 
-/// Reads the authority at `whole` by [RFC 3986 section
-/// 3.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2), stricter in two places: brackets hold
-/// an IPv6 literal (with a zone by RFC 6874), and only non-ASCII characters are escaped in a host.
+/// Parses the authority at `whole`. Offsets of faults count in `text`.
+///
+/// Source: [RFC 3986 section 3.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2). Stricter in
+/// two places: brackets must contain an IPv6 literal (with or without a zone, RFC 6874), and only
+/// non-ASCII characters may be escaped in a host.
 #[inline(always)]
 pub(crate) const fn authority(text: &[u8], whole: Span) -> Result<Authority, Fault> {
     let bytes = whole.of(text);
-    // No host and no port holds an `@`: what is both has no userinfo in front.
+    // No host and no port contains an `@`: if the text parses as them, there is no userinfo.
     let (start, found) = match host_port(bytes) {
         Err(fault) => match find(bytes, b'@', 0) {
             Some(at) => {
@@ -91,7 +93,7 @@ const fn userinfo_characters(bytes: &[u8], end: usize, offset: usize) -> Result<
     escapes_are_text(Span::new(0, end).of(bytes), offset)
 }
 
-/// unreserved and sub-delims.
+/// Returns whether a byte is one of `unreserved` and `sub-delims` of RFC 3986 section 2.
 const fn is_reg_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -124,7 +126,7 @@ const IS_REG_NAME: [bool; 256] = {
     is_reg_name
 };
 
-/// `[address]` or `[address]:port`.
+/// Parses `[address]` or `[address]:port`.
 #[inline(always)]
 const fn literal(bytes: &[u8]) -> Result<HostPort, Fault> {
     let Some(close) = find(bytes, b']', 0) else {
@@ -153,7 +155,7 @@ const fn literal(bytes: &[u8]) -> Result<HostPort, Fault> {
 
 /// Checks the `%25` at `percent` and the zone between it and `close`.
 const fn zone(bytes: &[u8], percent: usize, close: usize) -> Result<(), Fault> {
-    // The check of escapes has seen two hexadecimal digits there.
+    // `split` has checked that two hexadecimal digits follow.
     if byte_at(bytes, percent).0 != b'%' {
         return Err(Fault::new(Violation::AuthorityZone, percent));
     }
@@ -166,7 +168,8 @@ const fn zone(bytes: &[u8], percent: usize, close: usize) -> Result<(), Fault> {
     zone_characters(zone, start)
 }
 
-/// A zone is unreserved characters and escapes (RFC 6874); an escape hides no control character.
+/// Checks that a zone consists of unreserved characters and escapes (RFC 6874), and that no escape
+/// decodes to a control character.
 const fn zone_characters(bytes: &[u8], offset: usize) -> Result<(), Fault> {
     let mut i = 0;
     while i < bytes.len() {
@@ -185,8 +188,8 @@ const fn zone_characters(bytes: &[u8], offset: usize) -> Result<(), Fault> {
     Ok(())
 }
 
-/// `host` or `host:port`, the host without brackets. What is an IPv4 literal is no name (RFC 3986
-/// section 3.2.2).
+/// Parses `host` or `host:port`, with a host without brackets. A host that matches an IPv4 literal
+/// is not a name (RFC 3986 section 3.2.2).
 #[inline(always)]
 const fn name_or_v4(bytes: &[u8]) -> Result<HostPort, Fault> {
     let (end, form) = match ip::v4_prefix(bytes) {
@@ -206,7 +209,7 @@ const fn name_or_v4(bytes: &[u8]) -> Result<HostPort, Fault> {
     }
 }
 
-/// Checks a name up to the first colon, or the end; returns where that is.
+/// Checks a name up to the first colon or the end, and returns where that is.
 const fn reg_name(bytes: &[u8]) -> Result<usize, Fault> {
     let mut escaped = false;
     let mut i = 0;
@@ -228,8 +231,8 @@ const fn reg_name(bytes: &[u8]) -> Result<usize, Fault> {
     Ok(i)
 }
 
-/// The port after a host that ends at `end`: none, or a colon and the rest, which RFC 3986 lets be
-/// empty.
+/// Parses the port after a host that ends at `end`. `None` if nothing follows, or only a colon: RFC
+/// 3986 allows an empty port.
 #[inline]
 const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
     let start = end + 1;
@@ -242,8 +245,8 @@ const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
     }
 }
 
-/// Checks what only a server that is asked must fulfil: a port after a colon, a name that DNS can
-/// hold.
+/// Checks the further conditions for an authority that is a DNS server: a port after a colon, and a
+/// name that fits a DNS message.
 #[inline(always)]
 pub(crate) const fn check_server(
     text: &[u8],
@@ -253,7 +256,7 @@ pub(crate) const fn check_server(
     if let (Some(colon), None) = (authority.colon(), authority.port) {
         return Err(Fault::new(Violation::AuthorityPortMissing, colon + 1));
     }
-    // Without a host it is the local one, or no server at all.
+    // An empty host is the local one, or there is no server at all.
     if !matches!(authority.form, Form::Name) || authority.host.is_empty() {
         return Ok(());
     }

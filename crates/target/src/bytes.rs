@@ -1,8 +1,8 @@
-//! What a `const fn` needs to read octets, none of which can panic.
+//! Functions on bytes that work in a `const fn`.
 
 use crate::fault::{Fault, Violation};
 
-/// A range of octets.
+/// A range of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     pub(crate) start: usize,
@@ -15,7 +15,7 @@ impl Span {
         Self { start, end }
     }
 
-    /// The same range of a text that begins `offset` octets earlier.
+    /// Returns the same range in a text that begins `offset` bytes earlier.
     #[inline]
     pub(crate) const fn shifted(self, offset: usize) -> Self {
         Self::new(self.start + offset, self.end + offset)
@@ -26,7 +26,7 @@ impl Span {
         self.start >= self.end
     }
 
-    /// The octets in this range; none where it does not fit.
+    /// Returns the bytes in this range; none if it does not fit.
     #[inline]
     pub(crate) const fn of(self, bytes: &[u8]) -> &[u8] {
         let Some((head, _)) = bytes.split_at_checked(self.end) else {
@@ -38,7 +38,7 @@ impl Span {
         }
     }
 
-    /// The text in this range; none where it does not fit.
+    /// Returns the text in this range; none if it does not fit.
     pub(crate) fn text(self, text: &str) -> &str {
         text.get(self.start..self.end).unwrap_or_default()
     }
@@ -47,26 +47,27 @@ impl Span {
 const ONES: u64 = u64::MAX / 255;
 const HIGHS: u64 = ONES << 7;
 
-/// Eight times the same octet.
+/// Returns a word of eight equal bytes.
 #[inline]
 const fn all(byte: u8) -> u64 {
     ONES * byte as u64
 }
 
-/// The high bit of each octet that is zero, and perhaps of some above one that is.
+/// Returns the high bit of each byte that is zero. Bits of bytes above the lowest zero byte may be
+/// set wrongly.
 #[inline]
 const fn zeros(word: u64) -> u64 {
     word.wrapping_sub(ONES) & !word & HIGHS
 }
 
-/// The high bit of each octet that is zero, and no other.
+/// Returns the high bit of each byte that is zero, and no other bit.
 #[inline]
 const fn exact_zeros(word: u64) -> u64 {
     !(((word & !HIGHS) + !HIGHS) | word) & HIGHS
 }
 
-/// The eight octets from `i` on, the first lowest. Where there are fewer, 0xFF stands for the rest:
-/// it is in no UTF-8.
+/// Returns the eight bytes from `i` on as a word, the first byte lowest. Fills up missing bytes
+/// with 0xFF, which never occurs in UTF-8.
 #[inline]
 const fn word_at(bytes: &[u8], i: usize) -> u64 {
     let Some((_, rest)) = bytes.split_at_checked(i) else {
@@ -88,19 +89,20 @@ const fn word_at(bytes: &[u8], i: usize) -> u64 {
     word
 }
 
-/// How many octets stand before the first whose high bit is in `found`.
+/// Returns how many bytes precede the first one whose high bit is set in `found`.
 #[inline]
 const fn first_of(found: u64) -> usize {
     (found.trailing_zeros() / 8) as usize
 }
 
-/// The first octet at or after `from` that may be a control character, `%`, `?` or `#`.
+/// Finds the first byte at or after `from` that may be a control character, `%`, `?` or `#`. It
+/// also stops at spaces and the other characters below `%`.
 #[inline]
 pub(crate) const fn find_special(bytes: &[u8], from: usize) -> Option<usize> {
     let mut i = from;
     while i < bytes.len() {
         let word = word_at(bytes, i);
-        // All up to `%`: the others that are so low are rare.
+        // Every byte up to `%`: those that are not wanted are rare.
         let low = word.wrapping_sub(all(b'%' + 1)) & !word & HIGHS;
         // `?` and U+007F differ in one bit.
         let found = low | zeros((word | all(0x40)) ^ all(0x7F));
@@ -112,14 +114,14 @@ pub(crate) const fn find_special(bytes: &[u8], from: usize) -> Option<usize> {
     None
 }
 
-/// The first `needle` in `octets` at or after `from`.
+/// Finds the first `needle` in `bytes` at or after `from`.
 #[inline]
 pub(crate) const fn find(bytes: &[u8], needle: u8, from: usize) -> Option<usize> {
     let mut i = from;
     while i < bytes.len() {
         let found = zeros(word_at(bytes, i) ^ all(needle));
         if found != 0 {
-            // The lowest is exact.
+            // The lowest bit of `zeros` is exact.
             return Some(i + first_of(found));
         }
         i += 8;
@@ -127,14 +129,15 @@ pub(crate) const fn find(bytes: &[u8], needle: u8, from: usize) -> Option<usize>
     None
 }
 
-/// The high bit of each dot and each colon among the eight octets from `i` on, the first lowest.
+/// Returns the high bit of each dot and each colon among the eight bytes from `i` on, the first
+/// byte lowest.
 #[inline]
 pub(crate) const fn dots_and_colons(bytes: &[u8], i: usize) -> u64 {
     let word = word_at(bytes, i);
     exact_zeros(word ^ all(b'.')) | exact_zeros(word ^ all(b':'))
 }
 
-/// The first control character.
+/// Finds the first control character.
 pub(crate) const fn find_control(bytes: &[u8]) -> Option<usize> {
     let mut i = 0;
     while i < bytes.len() {
@@ -161,10 +164,10 @@ pub(crate) const fn equal(a: &[u8], b: &[u8]) -> bool {
     true
 }
 
-/// Whether `scheme`, put in lower case, is `name`.
+/// Returns whether `scheme`, converted to lower case, equals `name`.
 #[inline(always)]
 pub(crate) const fn equal_lowered(scheme: &[u8], name: &[u8]) -> bool {
-    // Of all that a scheme may hold, only capitals lack this bit.
+    // Of the characters that a scheme may contain, only capitals lack this bit.
     const LOWER: u8 = 0x20;
     if scheme.len() != name.len() {
         return false;
@@ -189,9 +192,11 @@ pub(crate) const fn hex(byte: u8) -> Option<u8> {
     }
 }
 
-/// The octet at `i`, and how many octets of `raw` it takes: three for an escape, else one.
+/// Returns the decoded byte at `i`, and how many bytes of `raw` it takes: three for an escape, else
+/// one.
 ///
-/// An escape that is none stands for itself: escapes are checked before anything else.
+/// A `%` that begins no valid escape is returned as it is. Escapes are checked before anything
+/// else.
 #[inline]
 pub(crate) const fn byte_at(raw: &[u8], i: usize) -> (u8, usize) {
     if raw[i] == b'%'
@@ -204,7 +209,7 @@ pub(crate) const fn byte_at(raw: &[u8], i: usize) -> (u8, usize) {
     (raw[i], 1)
 }
 
-/// Octets without their escapes, held on the stack: for what can be of use only when short.
+/// Decoded bytes on the stack, for parts that are only valid when they are short.
 #[derive(Clone, Copy)]
 pub(crate) struct Short {
     bytes: [u8; Self::CAPACITY],
@@ -212,7 +217,7 @@ pub(crate) struct Short {
 }
 
 impl Short {
-    /// More than the longest host name, zone and port together.
+    /// Capacity in bytes: more than the longest host name, zone and port together.
     pub(crate) const CAPACITY: usize = 320;
 
     #[inline]
@@ -223,7 +228,7 @@ impl Short {
         }
     }
 
-    /// Adds an octet; false where there is no room.
+    /// Adds a byte; returns false if there is no room.
     #[inline]
     pub(crate) const fn push(&mut self, byte: u8) -> bool {
         if self.len >= Self::CAPACITY {
@@ -234,7 +239,7 @@ impl Short {
         true
     }
 
-    /// `raw` without its escapes; `None` where it is too long.
+    /// Decodes the escapes in `raw`; `None` if the result is too long.
     #[inline]
     pub(crate) const fn decode(raw: &[u8]) -> Option<Self> {
         let mut short = Self::new();
@@ -255,7 +260,7 @@ impl Short {
     }
 }
 
-/// Where in `raw` the octet stands that is number `decoded` without escapes.
+/// Maps an index in the decoded text to its index in `raw`.
 #[inline]
 pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
     let mut i = 0;
@@ -267,9 +272,10 @@ pub(crate) const fn raw_index(raw: &[u8], decoded: usize) -> usize {
     i
 }
 
-/// Checks that the escapes in `raw`, which begins at `offset`, make UTF-8.
+/// Checks that the escapes in `raw` decode to UTF-8. `offset` is the index of `raw` in the text in
+/// which the offsets of faults count.
 ///
-/// What is not escaped is whole characters, so each run of escapes must be whole ones too.
+/// Unescaped text consists of whole characters, so each run of escapes must do so too.
 #[inline]
 pub(crate) const fn escapes_are_text(raw: &[u8], offset: usize) -> Result<(), Fault> {
     let mut i = 0;

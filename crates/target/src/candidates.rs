@@ -1,4 +1,5 @@
-//! Texts that may be meant by one that is no target, the likeliest first. They may be wrong too.
+//! Candidates: texts that may be meant by a text that is not a target, the likeliest first. A
+//! candidate may be wrong too.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -13,11 +14,11 @@ use crate::repair;
 use crate::schemes::{Schemes, never_falls_back};
 use crate::split::split;
 
-/// The longest text for which anything is suggested, in octets: each candidate is a copy of it, there
-/// may be a few hundred of them, and nobody has typed more.
+/// The longest text for which anything is suggested, in bytes. Each candidate is a copy of the
+/// text, there may be a few hundred of them, and no user types a longer text.
 const LONGEST: usize = 64 * 1024;
 
-/// Whether a text is too long to make candidates from it.
+/// Returns whether a text is too long for suggestions.
 pub(crate) const fn is_too_long(text: &str) -> bool {
     text.len() > LONGEST
 }
@@ -46,7 +47,7 @@ pub(crate) fn candidates(text: &str, schemes: Schemes<'_>, fault: Fault) -> Vec<
             None => Vec::new(),
         },
     });
-    // `host:80%0A`; what is hidden in the middle was meant to be.
+    // `host:80%0A`. A control character in the middle was escaped on purpose.
     if let Ok(decoded) = str::from_utf8(&decode(text))
         && !decoded.trim().contains(char::is_control)
     {
@@ -55,18 +56,18 @@ pub(crate) fn candidates(text: &str, schemes: Schemes<'_>, fault: Fault) -> Vec<
     candidates
 }
 
-/// A zone or a lone `%` that wants to be `%25`.
+/// Replaces the `%` of a zone, or a lone one, by `%25`.
 fn escape(text: &str, at: usize) -> Vec<String> {
     let (Some(before), Some(after)) = (text.get(..at), text.get(at + 1..)) else {
         return Vec::new();
     };
     let once = format!("{before}%25{after}");
-    // There may be more of them.
+    // There may be more than one.
     let all = text.replace("%25", "%").replace('%', "%25");
     vec![once, all]
 }
 
-/// Another scheme for what follows the first colon.
+/// Tries other schemes for the text after the first colon.
 fn scheme(text: &str, known: &[&str]) -> Vec<String> {
     let Some((name, rest)) = text.split_once(':') else {
         return Vec::new();
@@ -77,7 +78,7 @@ fn scheme(text: &str, known: &[&str]) -> Vec<String> {
         || ["grpc", "h2", "tcp", "ws"]
             .iter()
             .any(|s| name.starts_with(s));
-    // Other schemes that never fall back are meant as they stand.
+    // The other schemes that never fall back are probably meant as they are written.
     if never_falls_back(name.as_bytes()) && !is_web {
         return Vec::new();
     }
@@ -95,11 +96,11 @@ fn scheme(text: &str, known: &[&str]) -> Vec<String> {
     let (host_port, after) = path.split_at(path.find(['/', '?', '#']).unwrap_or(path.len()));
     let host_port = host_port.rsplit('@').next().unwrap_or_default();
     let has_port = repair::has_port(host_port);
-    // A web page's port is 80, and 443 where it is https as in a target.
+    // The default port of http is 80. The one of https is 443, as in a target.
     if name == "http" && !has_port && !host_port.is_empty() {
         candidates.push(format!("dns:///{host_port}:80"));
     }
-    // Of `consul://server/orders` neither part is a host to connect to.
+    // In `consul://server/orders` neither part is a host to connect to.
     let is_host = names_a_server || has_port || matches!(after, "" | "/");
     if is_web || has_port || rest.starts_with("//") && is_host {
         candidates.push(format!("dns:///{host_port}"));
@@ -111,7 +112,7 @@ fn scheme(text: &str, known: &[&str]) -> Vec<String> {
     candidates
 }
 
-/// A text that could be split, for edits of one part.
+/// A text that could be split, for replacing one part.
 struct Parts<'a> {
     text: &'a str,
     scheme: &'a str,
@@ -143,7 +144,7 @@ impl<'a> Parts<'a> {
         self.endpoint.text(self.text)
     }
 
-    /// What follows the endpoint: query and fragment.
+    /// Returns the text after the endpoint: query and fragment.
     fn tail(&self) -> &'a str {
         self.text.get(self.endpoint.end..).unwrap_or_default()
     }
@@ -187,7 +188,7 @@ fn authority(parts: &Parts<'_>, violation: Violation) -> Vec<String> {
     }
 }
 
-/// Two slashes after a scheme that has no authority.
+/// Repairs two slashes after a scheme that has no authority.
 fn refused(parts: &Parts<'_>) -> Vec<String> {
     let after_slashes = parts.text.get(parts.authority.start..).unwrap_or_default();
     let path = after_slashes
@@ -199,7 +200,7 @@ fn refused(parts: &Parts<'_>) -> Vec<String> {
     if scheme != "unix" {
         return [relative].into();
     }
-    // `unix://tmp/s` lacks a slash; `unix://localhost/tmp/s` has a host as `file:` URIs do.
+    // `unix://tmp/s` lacks a slash. `unix://localhost/tmp/s` has a host like a `file:` URI.
     if matches!(parts.authority(), "localhost" | "127.0.0.1" | "[::1]") {
         return [absolute].into();
     }
@@ -256,7 +257,7 @@ fn endpoint(parts: &Parts<'_>, violation: Violation) -> Vec<String> {
     candidates
 }
 
-/// Repairs each element of an address list; or takes the scheme that fits.
+/// Repairs each element of an address list, or tries the other list scheme.
 fn list(parts: &Parts<'_>) -> Vec<String> {
     let elements = repair::elements(parts.endpoint());
     let is_address = |text: &str| {
@@ -282,7 +283,7 @@ fn list(parts: &Parts<'_>) -> Vec<String> {
     candidates
 }
 
-/// The list that the addresses would be in one of the schemes for lists.
+/// Returns the addresses as a list in each of the list schemes.
 pub(crate) fn as_list(addresses: &str) -> [String; 2] {
     let addresses = repair::elements(addresses).join(",");
     ["ipv4", "ipv6"].map(|scheme| format!("{scheme}:{addresses}"))

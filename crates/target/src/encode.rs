@@ -1,4 +1,4 @@
-//! Percent escapes, on and off.
+//! Percent-encoding and decoding.
 
 use alloc::borrow::Cow;
 use alloc::string::String;
@@ -6,9 +6,9 @@ use alloc::vec::Vec;
 
 use crate::bytes::byte_at;
 
-/// The `:authority` that stands for `endpoint` on the wire.
+/// Returns the `:authority` header for an endpoint.
 ///
-/// Letters, digits and `-_.~!$&'()*+,;=:[]@` stay; every other octet becomes `%HH`.
+/// Keeps letters, digits and `-_.~!$&'()*+,;=:[]@`. Every other byte becomes `%HH`.
 ///
 /// ```
 /// use trunkline_target::encode_authority;
@@ -22,7 +22,7 @@ pub fn encode_authority(endpoint: &str) -> Cow<'_, str> {
     encode(endpoint.as_bytes(), kept, endpoint)
 }
 
-/// `octets` with all but the kept ones escaped; `text` where that changes nothing.
+/// Escapes all bytes that `kept` does not accept; returns `text` if there are none.
 pub(crate) fn encode<'a>(bytes: &[u8], kept: impl Fn(u8) -> bool, text: &'a str) -> Cow<'a, str> {
     if bytes.len() == text.len() && bytes.iter().all(|&byte| kept(byte)) {
         return Cow::Borrowed(text);
@@ -45,7 +45,7 @@ pub(crate) fn push_encoded(to: &mut String, bytes: &[u8], kept: impl Fn(u8) -> b
     }
 }
 
-/// `raw` without its escapes.
+/// Decodes the escapes in `raw`.
 pub(crate) fn decode(raw: &str) -> Cow<'_, [u8]> {
     let bytes = raw.as_bytes();
     if !bytes.contains(&b'%') {
@@ -61,7 +61,7 @@ pub(crate) fn decode(raw: &str) -> Cow<'_, [u8]> {
     Cow::Owned(decoded)
 }
 
-/// `raw` without its escapes, U+FFFD for what is not UTF-8.
+/// Decodes the escapes in `raw`, with U+FFFD for what is not UTF-8.
 pub(crate) fn decode_text(raw: &str) -> Cow<'_, str> {
     if !raw.contains('%') {
         return Cow::Borrowed(raw);

@@ -4,17 +4,17 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
-/// Which part of a target is wrong or odd.
+/// The part of a target that is wrong or odd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// Characters that no target has.
+    /// Characters that no target may contain.
     Syntax,
     /// The scheme, or the default scheme.
     Scheme,
     /// The authority, which begins after `//`.
     Authority,
-    /// The host in the endpoint, or what stands for it.
+    /// The host in the endpoint, or an address or name in its place.
     Host,
     /// The port in the endpoint.
     Port,
@@ -22,12 +22,12 @@ pub enum ErrorKind {
     Escape,
     /// The endpoint as a whole.
     Endpoint,
-    /// A scheme that is never read as a host name, and has no resolver.
+    /// A scheme that has no resolver and is never read as a host name.
     Unsupported,
 }
 
 impl ErrorKind {
-    /// The kind as a word, in lower case.
+    /// Returns the kind as a word in lower case.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,7 +49,7 @@ impl fmt::Display for ErrorKind {
     }
 }
 
-/// What an error and a warning have in common.
+/// The content of an error or a warning.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Finding {
     pub(crate) kind: ErrorKind,
@@ -59,7 +59,8 @@ pub(crate) struct Finding {
     pub(crate) suggestion: Option<String>,
 }
 
-/// Why a text is no target: what is wrong, where, what was expected, and what may be meant.
+/// Error: a text is not a target. It contains what is wrong, where, what was expected, and a target
+/// that may be meant.
 ///
 /// ```
 /// use trunkline_target::{ErrorKind, Target};
@@ -75,7 +76,7 @@ pub(crate) struct Finding {
 #[derive(Clone, PartialEq, Eq)]
 pub struct ParseError(pub(crate) Box<Finding>);
 
-/// A text that is a target, but probably a slip.
+/// Warning: a text is a target, but probably a mistake.
 ///
 /// ```
 /// use trunkline_target::Target;
@@ -90,32 +91,32 @@ pub struct Warning(pub(crate) Finding);
 macro_rules! finding {
     ($type:ident) => {
         impl $type {
-            /// Which part it is about.
+            /// Returns which part of the target is affected.
             #[must_use]
             pub fn kind(&self) -> ErrorKind {
                 self.0.kind
             }
 
-            /// Where it is: an octet offset in the text, at most its length.
+            /// Returns the byte offset of the place in the text, at most the length of the text.
             #[must_use]
             pub fn at(&self) -> usize {
                 self.0.at
             }
 
-            /// What it is, without the suggestion.
+            /// Returns what is wrong or odd, without the suggestion.
             #[must_use]
             pub fn message(&self) -> &str {
                 &self.0.message
             }
 
-            /// What would be right at that place.
+            /// Returns what was expected at that place.
             #[must_use]
             pub fn expected(&self) -> &'static str {
                 self.0.expected
             }
 
-            /// A target that may be meant, in which nothing is left to suggest. For a text of more
-            /// than 64 KiB there is none.
+            /// Returns a target that may be meant, in which nothing is wrong or odd. A text of more
+            /// than 64 KiB has no suggestion.
             #[must_use]
             pub fn suggestion(&self) -> Option<&str> {
                 self.0.suggestion.as_deref()

@@ -1,4 +1,4 @@
-//! Faults put into words.
+//! Writes the error for a fault.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -24,7 +24,7 @@ pub(crate) fn explain(text: &str, schemes: Schemes<'_>, fault: Fault) -> ParseEr
     }))
 }
 
-/// What is wrong, quoting the part that is.
+/// Returns the message for a fault, which quotes the wrong part.
 fn message(text: &str, schemes: Schemes<'_>, fault: Fault) -> String {
     let rest = text.get(fault.at..).unwrap_or_default();
     let first = rest.chars().next().unwrap_or_default();

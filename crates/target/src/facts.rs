@@ -1,5 +1,5 @@
-//! What the scheme makes of the parts: checked without allocating, so that nothing is left to fail
-//! at the first call.
+//! Checks the parts of a text by the rules of its scheme, without allocating. A target that passes
+//! is usable, so no error is left for the first call.
 
 use crate::authority::{Authority, authority, check_server};
 use crate::bytes::{Short, Span, byte_at, escapes_are_text, find, raw_index};
@@ -9,14 +9,14 @@ use crate::ip;
 use crate::schemes::{Kind, Schemes};
 use crate::split::{Split, split};
 
-/// What a checked text says beyond its [`Split`].
+/// The content of a checked text, beyond its [`Split`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) authority: Option<Authority>,
     pub(crate) view: ViewFacts,
 }
 
-/// What a typed view is made of. Offsets count in the endpoint without its escapes.
+/// The content of a typed view. Offsets count in the decoded endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ViewFacts {
     Dns(HostPort),
@@ -31,35 +31,37 @@ pub(crate) enum ViewFacts {
     Other,
 }
 
-/// The longest path or abstract name that fits a socket's address with its NUL, on any system.
+/// The longest path or abstract name that fits a Unix socket's address together with its NUL, on
+/// any system; in bytes.
 const PATH_MAX: usize = 107;
 
-/// Splits and checks a text. Faults count in the text.
+/// Splits and checks a text. Offsets of faults count in the text.
 ///
-/// What the check finds is not kept: a target is small so, and [`facts`] finds it again.
+/// The facts are not returned, so that a target stays small; [`facts`] computes them again.
 #[inline(always)]
 pub(crate) const fn read<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
     let split = ok!(split(text, schemes));
     match check(text, &split) {
         Ok(_) => Ok(split),
         Err(_) if split.fell_back && names_a_scheme(text) => {
-            // The host is what somebody meant as a scheme: say so, not that the port is odd.
+            // The text before the colon was meant as a scheme, so report it instead of a bad port.
             Err(Fault::new(Violation::UnknownScheme, 0))
         }
         Err(fault) => Err(fault),
     }
 }
 
-/// The facts of a text that [`read`] has accepted.
+/// Returns the facts of a text that [`read`] has accepted.
 pub(crate) fn facts(text: &str, split: &Split<'_>) -> Facts {
-    // A text without faults has none the second time either.
+    // The same check has passed before, so it cannot fail.
     check(text.as_bytes(), split).unwrap_or(Facts {
         authority: None,
         view: ViewFacts::Other,
     })
 }
 
-/// Whether a text begins as `scheme:/` does: no port begins with a slash.
+/// Returns whether a text begins with `scheme:/`. After a host's colon there would be a port, which
+/// does not begin with a slash.
 pub(crate) const fn names_a_scheme(text: &[u8]) -> bool {
     match crate::split::scheme_end(text) {
         Some(colon) => colon + 1 < text.len() && text[colon + 1] == b'/',
@@ -78,7 +80,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
         Some(span) => Some(ok!(authority(text, span))),
         None => None,
     };
-    // Unix paths keep their slash: `unix:///` is the root, which is of no use, but a path.
+    // Unix paths keep their leading slash. `unix:///` is the root: useless, but a path.
     let name = if kind.is_unix() {
         split.path()
     } else {
@@ -106,7 +108,7 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
     Ok(Facts { authority, view })
 }
 
-/// Faults count in `raw`: the endpoint, or a Unix socket's path.
+/// Checks `raw`, the endpoint or a Unix socket's path. Offsets of faults count in `raw`.
 #[inline(always)]
 const fn view(kind: Kind, raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
     Ok(match kind {
@@ -197,7 +199,7 @@ const fn socket_path(path: &[u8], escaped: bool, in_file_system: bool) -> Result
     Ok(())
 }
 
-/// Checks the elements between commas.
+/// Checks the elements of a comma-separated list.
 const fn list(raw: &[u8], escaped: bool, six: bool) -> Result<(), Fault> {
     if escaped {
         return escaped_list(raw, six);
@@ -225,7 +227,7 @@ const fn list(raw: &[u8], escaped: bool, six: bool) -> Result<(), Fault> {
     }
 }
 
-/// Checks elements between commas, where a comma may be escaped too.
+/// Checks the elements of a comma-separated list with escapes. A comma may be escaped too.
 const fn escaped_list(raw: &[u8], six: bool) -> Result<(), Fault> {
     let mut element = Short::new();
     let mut start = 0;
@@ -264,7 +266,8 @@ const fn not_of_family(six: bool) -> Violation {
     }
 }
 
-/// Where an `address` or `address:port` in front ends; anything else gets a closer look.
+/// Returns where a leading `address` or `address:port` ends: the fast path for usual lists. `None`
+/// for anything else, which [`list_element`] checks.
 const fn usual_ipv4(bytes: &[u8]) -> Option<usize> {
     let Some((_, end)) = ip::v4_prefix(bytes) else {
         return None;
@@ -288,7 +291,7 @@ pub(crate) const fn list_element(bytes: &[u8], six: bool) -> Result<(), Fault> {
         Form::Ipv6 if six => {}
         _ => return Err(Fault::new(not_of_family(six), 0)),
     }
-    // A socket address has room for the number of an interface, not for its name.
+    // A socket address contains the number of an interface, not its name.
     let host = found.host.of(bytes);
     match find(host, b'%', 0) {
         Some(at) if ip::decimal(Span::new(at + 1, host.len()).of(host)).is_none() => {
@@ -320,7 +323,7 @@ const fn vsock(raw: &[u8]) -> Result<ViewFacts, Fault> {
     }
 }
 
-/// Anything may be passed through; what is a host and a port is told apart.
+/// Returns the host and the port, if the endpoint consists of both. Any endpoint is valid.
 const fn passthrough(raw: &[u8], escaped: bool) -> Option<HostPort> {
     match dns(raw, escaped) {
         Ok(found) if found.port.is_some() => Some(found),

@@ -1,12 +1,13 @@
-//! What can be wrong with a target, before it is put into words.
+//! What can be wrong with a target. [`explain`](crate::explain) writes the message for it.
 
 use crate::ErrorKind;
 
-/// What is wrong, and where. [`explain`](crate::explain) puts it into words.
+/// What is wrong with a target, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fault {
     pub(crate) violation: Violation,
-    /// An octet offset; which text it counts in, the function says that returns it.
+    /// A byte offset, in the text that the doc comment of the function that returns the fault
+    /// names.
     pub(crate) at: usize,
 }
 
@@ -15,13 +16,13 @@ impl Fault {
         Self { violation, at }
     }
 
-    /// The same fault in a text that begins `offset` octets earlier.
+    /// Returns the same fault in a text that begins `offset` bytes earlier.
     pub(crate) const fn shifted(self, offset: usize) -> Self {
         Self::new(self.violation, self.at + offset)
     }
 }
 
-/// Passes a fault on: `?` for a `const fn`.
+/// Returns the value, or returns the fault from the calling function: `?` for a `const fn`.
 macro_rules! ok {
     ($result:expr) => {
         match $result {
@@ -32,7 +33,7 @@ macro_rules! ok {
 }
 pub(crate) use ok;
 
-/// One violation each.
+/// The rules that a text can violate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Violation {
     /// 4 GiB or more.
@@ -43,73 +44,73 @@ pub(crate) enum Violation {
     EdgeSpace,
     /// A `%` without two hexadecimal digits.
     Escape,
-    /// Escapes that make no UTF-8.
+    /// Escapes that do not decode to UTF-8.
     NotText,
     /// The default scheme is not among the known ones.
     DefaultScheme,
-    /// Looks like a URI of a scheme that nobody knows.
+    /// A URI of an unknown scheme.
     UnknownScheme,
-    /// A scheme that never falls back, and has no resolver.
+    /// A scheme that has no resolver and is never read as a host name.
     Unsupported,
-    /// A character that no host in an authority has.
+    /// A character that the authority may not contain.
     AuthorityCharacter,
     /// An escape of an ASCII character in an authority's host.
     AuthorityEscape,
     /// A `%` in an authority's IPv6 literal that is not `%25`.
     AuthorityZone,
-    /// An IPv6 literal without brackets, or some other colon too many.
+    /// An IPv6 literal without brackets, or another second colon.
     AuthorityColons,
-    /// Brackets that do not close, or hold no IPv6 literal.
+    /// Brackets that are not closed, or do not contain an IPv6 literal.
     AuthorityBrackets,
-    /// A port that is no number up to 65535.
+    /// A port that is not a number up to 65535.
     AuthorityPort,
-    /// A colon and no port.
+    /// A colon without a port after it.
     AuthorityPortMissing,
-    /// A name that no DNS message can hold.
+    /// A name that does not fit a DNS message.
     AuthorityName,
-    /// The scheme has no authority.
+    /// An authority, although the scheme has none.
     AuthorityRefused,
-    /// Nothing after the scheme and authority.
+    /// No endpoint after the scheme and the authority.
     EndpointMissing,
-    /// A list with nothing between two commas, or at an end.
+    /// A list with an empty element.
     ElementMissing,
     /// A NUL in a path.
     PathNul,
-    /// More octets than a socket's address holds.
+    /// More bytes than fit a Unix socket's address.
     PathTooLong,
     /// A control character in a host.
     HostControl,
-    /// Two dots in a row, or one in front.
+    /// Two dots in a row, or a dot at the beginning.
     HostEmptyLabel,
-    /// A label of more than 63 octets.
+    /// A label of more than 63 bytes.
     HostLabelTooLong,
-    /// A name of more than 253 octets.
+    /// A name of more than 253 bytes.
     HostTooLong,
-    /// More than one colon, and no IPv6 literal.
+    /// More than one colon, but not an IPv6 literal.
     HostColons,
     /// A `[` without a `]`.
     HostBracketOpen,
-    /// Something other than a port after a `]`.
+    /// Text other than a port after a `]`.
     HostAfterBracket,
-    /// Brackets around something with colons that is no IPv6 literal, or around nothing.
+    /// Empty brackets, or brackets around text with colons that is not an IPv6 literal.
     HostBrackets,
     /// Not an IPv4 address.
     HostNotIpv4,
     /// Not an IPv6 address.
     HostNotIpv6,
-    /// An interface by name where only a number will do.
+    /// The name of an interface where only its number is accepted.
     HostZone,
-    /// An IP address where a name is wanted.
+    /// An IP address where a name is required.
     HostNotName,
     /// Not a vsock context id.
     Cid,
-    /// A colon and no port, or no port where there must be one.
+    /// A colon without a port, or no port where one is required.
     PortMissing,
-    /// Not a number.
+    /// A port that is not a number.
     PortNotNumber,
-    /// A number, but too large.
+    /// A port above its range.
     PortRange,
-    /// A port where the records bring it.
+    /// A port where SRV records supply it.
     PortUnwanted,
 }
 
@@ -150,7 +151,7 @@ impl Violation {
         }
     }
 
-    /// What would have been right there.
+    /// Returns what was expected at the place of the violation.
     pub(crate) const fn expected(self) -> &'static str {
         match self {
             Self::TooLong => "less than 4 GiB",

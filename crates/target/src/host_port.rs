@@ -1,19 +1,19 @@
-//! `host`, `host:port`, `:port`, IP literals with and without brackets.
+//! Parses `host`, `host:port` and `:port`, with IP literals in brackets or without.
 
 use crate::bytes::{Span, dots_and_colons, find, find_control};
 use crate::fault::{Fault, Violation, ok};
 use crate::ip;
 
-/// Where the host is and what it is. Offsets count in the octets that were read.
+/// Where the host is, its form, and the port. Offsets count in the parsed bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct HostPort {
-    /// Without brackets; empty where there is only a port, which means the local host.
+    /// The host without brackets. Empty if there is only a port, which means the local host.
     pub(crate) host: Span,
     pub(crate) form: Form,
     pub(crate) port: Option<u16>,
 }
 
-/// What a host is. The address itself is read again where it is wanted: it is large to carry.
+/// The form of a host. It does not contain the address, which is large; users parse it again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Name,
@@ -31,7 +31,7 @@ impl HostPort {
     }
 }
 
-/// Reads octets without escapes.
+/// Parses bytes without escapes.
 #[inline(always)]
 pub(crate) const fn host_port(bytes: &[u8]) -> Result<HostPort, Fault> {
     if bytes.is_empty() {
@@ -40,7 +40,7 @@ pub(crate) const fn host_port(bytes: &[u8]) -> Result<HostPort, Fault> {
     if bytes[0] == b'[' {
         return bracketed(bytes);
     }
-    // The usual thing in one pass; whatever is wrong with it may be right as an IPv6 literal.
+    // Usual text takes one pass. Text that fails may still be an IPv6 literal without brackets.
     let (end, fault) = match name_or_v4(bytes) {
         Ok((end, form)) => match port_after(bytes, end) {
             Ok(port) => {
@@ -84,7 +84,7 @@ const fn bracketed(bytes: &[u8]) -> Result<HostPort, Fault> {
     {
         return Err(Fault::new(Violation::HostBrackets, 1));
     } else {
-        // A name in brackets is odd, and works elsewhere: a warning, not an error.
+        // A name in brackets is odd, but other implementations accept it: a warning, not an error.
         match name(inside) {
             Ok(()) => Form::Name,
             Err(fault) => return Err(fault.shifted(1)),
@@ -97,8 +97,8 @@ const fn bracketed(bytes: &[u8]) -> Result<HostPort, Fault> {
     Ok(HostPort { host, form, port })
 }
 
-/// Where a host without brackets ends, at a colon or with the octets, and what it is. What is an
-/// IPv4 literal is no name ([RFC 3986 section
+/// Returns where a host without brackets ends (at a colon or at the end), and its form. A host that
+/// matches an IPv4 literal is not a name ([RFC 3986 section
 /// 3.2.2](https://www.rfc-editor.org/rfc/rfc3986#section-3.2.2)).
 #[inline]
 const fn name_or_v4(bytes: &[u8]) -> Result<(usize, Form), Fault> {
@@ -110,7 +110,7 @@ const fn name_or_v4(bytes: &[u8]) -> Result<(usize, Form), Fault> {
     Ok((ok!(labels(bytes)), Form::Name))
 }
 
-/// The port after a host that ends at `end`: none, or a colon and the rest.
+/// Parses the port after a host that ends at `end`; `None` if nothing follows.
 #[inline]
 const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
     if end == bytes.len() {
@@ -119,7 +119,7 @@ const fn port_after(bytes: &[u8], end: usize) -> Result<Option<u16>, Fault> {
     Ok(Some(ok!(port(bytes, end + 1))))
 }
 
-/// The digits from `start` to the end.
+/// Parses the digits from `start` to the end as a port.
 #[inline]
 const fn port(bytes: &[u8], start: usize) -> Result<u16, Fault> {
     if start >= bytes.len() {
@@ -132,9 +132,9 @@ const fn port(bytes: &[u8], start: usize) -> Result<u16, Fault> {
     }
 }
 
-/// Checks what a DNS message can hold: labels of 1 to 63 octets, 253 in all with the dots
-/// (RFC 1035 section 2.3.4), with or without a dot at the end. Which characters a host name should
-/// have is not asked here: RFC 2181 section 11 lets DNS hold any. Control characters are refused.
+/// Checks that a name fits a DNS message: labels of 1 to 63 bytes, 253 in all with the dots
+/// (RFC 1035 section 2.3.4), with or without a dot at the end. Accepts any character but control
+/// characters, because DNS names may contain any (RFC 2181 section 11).
 pub(crate) const fn name(bytes: &[u8]) -> Result<(), Fault> {
     match labels(bytes) {
         Ok(0) => Err(Fault::new(Violation::HostEmptyLabel, 0)),
@@ -144,7 +144,8 @@ pub(crate) const fn name(bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
-/// Only escapes can hide control characters: texts are without.
+/// Checks that decoded bytes contain no control character. Only escapes can introduce one: the text
+/// itself was checked.
 pub(crate) const fn no_control(bytes: &[u8]) -> Result<(), Fault> {
     match find_control(bytes) {
         Some(at) => Err(Fault::new(Violation::HostControl, at)),
@@ -152,7 +153,8 @@ pub(crate) const fn no_control(bytes: &[u8]) -> Result<(), Fault> {
     }
 }
 
-/// Checks a name up to the first colon, or the end; returns where that is. No name is fine.
+/// Checks a name up to the first colon or the end, and returns where that is. An empty name is
+/// valid.
 #[inline]
 const fn labels(bytes: &[u8]) -> Result<usize, Fault> {
     let mut label = 0;

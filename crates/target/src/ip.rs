@@ -1,10 +1,10 @@
-//! IP literals, read by `const fn`: those of [`core::net`] are not.
+//! Parsing of IP literals in `const fn`; the parsers of [`core::net`] are not `const`.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::bytes::{Span, find, hex};
 
-/// Four numbers up to 255 without leading zeros, as [`Ipv4Addr`] reads them.
+/// Parses four numbers up to 255 without leading zeros, as [`Ipv4Addr`] does.
 #[inline]
 pub(crate) const fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
     match v4_prefix(bytes) {
@@ -13,7 +13,8 @@ pub(crate) const fn v4(bytes: &[u8]) -> Option<Ipv4Addr> {
     }
 }
 
-/// The IPv4 address that the octets begin with, and where it ends. What follows is not looked at.
+/// Parses the IPv4 address at the beginning of `bytes`, and returns where it ends. Ignores the
+/// bytes after it.
 #[inline]
 pub(crate) const fn v4_prefix(bytes: &[u8]) -> Option<(Ipv4Addr, usize)> {
     const LONGEST: usize = "255.255.255.255".len();
@@ -29,7 +30,7 @@ pub(crate) const fn v4_prefix(bytes: &[u8]) -> Option<(Ipv4Addr, usize)> {
     while i < bytes.len() {
         let digit = bytes[i].wrapping_sub(b'0');
         if digit < 10 {
-            // Fifteen digits fit; how large it is counts at the end of the number.
+            // Fifteen digits fit, so the value is checked only at the end of the number.
             value = value * 10 + digit as u64;
         } else if bytes[i] == b'.' && dots < 3 && is_byte(bytes, start, i, value) {
             address = address << 8 | value as u32;
@@ -46,18 +47,18 @@ pub(crate) const fn v4_prefix(bytes: &[u8]) -> Option<(Ipv4Addr, usize)> {
     Some((Ipv4Addr::from_bits(address << 8 | value as u32), i))
 }
 
-/// Whether the digits from `start` to `end`, which make `value`, are a number up to 255 without
-/// leading zeros.
+/// Returns whether the digits from `start` to `end`, whose value is `value`, are a number up to 255
+/// without leading zeros.
 #[inline(always)]
 const fn is_byte(bytes: &[u8], start: usize, end: usize, value: u64) -> bool {
     start < end && value <= 255 && (bytes[start] != b'0' || end - start == 1)
 }
 
-/// The text forms of RFC 4291 section 2.2, as [`Ipv6Addr`] reads them.
+/// Parses the text forms of RFC 4291 section 2.2, as [`Ipv6Addr`] does.
 #[inline]
 pub(crate) const fn v6(bytes: &[u8]) -> Option<Ipv6Addr> {
     let len = bytes.len();
-    // The groups after the gap, or all of them, and how many there are with those before it.
+    // `bits` has the groups after the gap `::`, or all groups; `n` counts the groups on both sides.
     let mut bits = 0u128;
     let mut n = 0;
     let mut gap = None;
@@ -119,7 +120,7 @@ pub(crate) const fn v6(bytes: &[u8]) -> Option<Ipv6Addr> {
     }
 }
 
-/// An IPv6 literal with or without a zone; and where the zone begins.
+/// Parses an IPv6 literal with or without a zone, and returns where the `%` of the zone is.
 #[inline]
 pub(crate) const fn v6_zone(bytes: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> {
     let percent = find(bytes, b'%', 0);
@@ -135,7 +136,7 @@ pub(crate) const fn v6_zone(bytes: &[u8]) -> Option<(Ipv6Addr, Option<usize>)> {
     }
 }
 
-/// An IP literal without brackets.
+/// Parses an IP literal without brackets.
 #[inline]
 pub(crate) const fn any(bytes: &[u8]) -> Option<IpAddr> {
     match v6_zone(bytes) {
@@ -147,7 +148,7 @@ pub(crate) const fn any(bytes: &[u8]) -> Option<IpAddr> {
     }
 }
 
-/// The value of the digits from `start` on, where 2^32 is the same as more, and where they end.
+/// Returns the value of the digits from `start` on, at most 2^32, and where the digits end.
 #[inline]
 pub(crate) const fn digits(bytes: &[u8], start: usize) -> (u64, usize) {
     const TOO_LARGE: u64 = 1 << 32;
@@ -167,7 +168,7 @@ pub(crate) const fn digits(bytes: &[u8], start: usize) -> (u64, usize) {
     (value, i)
 }
 
-/// A decimal number without a sign; `None` where it is none or too large for 32 bits.
+/// Parses a decimal number without a sign; `None` if it is anything else, or too large for 32 bits.
 #[inline]
 pub(crate) const fn decimal(bytes: &[u8]) -> Option<u32> {
     match digits(bytes, 0) {

@@ -5,10 +5,10 @@
 extern crate alloc;
 
 // From the ground up.
-// Reading, all of it `const fn`:  error, fault, bytes, ip, host_port, authority, schemes, split, facts
-// What was read:                  encode, view, target_ref, normalize
-// What may be meant instead:      quote, repair, candidates, warn, suggest, explain
-// The way in:                     parse, target, serde
+//   parsing, in `const fn`:  error, fault, bytes, ip, host_port, authority, schemes, split, facts
+//   a parsed target:         encode, view, target_ref, normalize
+//   suggestions, warnings:   quote, repair, candidates, warn, suggest, explain
+//   the entry points:        parse, target, serde
 mod authority;
 mod bytes;
 mod candidates;

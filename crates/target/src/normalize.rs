@@ -1,4 +1,4 @@
-//! A URI from the parts of a target.
+//! Builds the normal form of a target from its parts.
 
 use alloc::string::String;
 
@@ -7,16 +7,17 @@ use crate::bytes::Span;
 use crate::encode::{decode, push_encoded};
 
 impl TargetRef<'_> {
-    /// A URI of the same meaning, built from the parts: it parses, to the same parts.
+    /// Returns a URI with the same meaning, which parses to the same parts.
     ///
-    /// The scheme is written out and in lower case, escapes are there where they must be.
+    /// The scheme is always present and in lower case, and only characters that must be escaped
+    /// are.
     #[must_use]
     pub fn normalized(&self) -> String {
         normalized(self)
     }
 }
 
-/// Puts the parts together again.
+/// Joins the parts of a target.
 fn normalized(target: &TargetRef<'_>) -> String {
     let text = target.as_str();
     let split = target.split();
@@ -44,7 +45,8 @@ fn normalized(target: &TargetRef<'_>) -> String {
         } else {
             push_encoded(&mut uri, &host, is_plain);
         }
-        // The colon and the port as they are written, if only a colon or with leading zeros.
+        // Keeps the colon and the port as they are written: the port may be empty or have leading
+        // zeros.
         if let Some(colon) = authority.colon() {
             uri.push_str(Span::new(colon, authority.whole.end).text(text));
         }
@@ -52,7 +54,7 @@ fn normalized(target: &TargetRef<'_>) -> String {
     let rootless = target.opaque().is_some();
     let has_no_authority = !target.used_default_scheme() && split.authority().is_none();
     let rest = match path.split_first() {
-        // A slash that is data would be read as a separator in front.
+        // An unescaped slash at the beginning would be read as a separator.
         Some((b'/', rest)) if rootless => {
             uri.push_str("%2F");
             rest
@@ -82,12 +84,13 @@ const fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// unreserved and sub-delims of RFC 3986 section 2.
+/// Returns whether a byte is one of `unreserved` and `sub-delims` of RFC 3986 section 2.
 fn is_plain(byte: u8) -> bool {
     is_unreserved(byte) || b"!$&'()*+,;=".contains(&byte)
 }
 
-/// What a path may hold; and brackets, which every reader of targets takes.
+/// Returns whether a path may contain a byte unescaped. Brackets may, as all parsers of targets
+/// accept them.
 fn is_path(byte: u8) -> bool {
     is_plain(byte) || b":@/[]".contains(&byte)
 }

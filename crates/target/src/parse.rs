@@ -1,4 +1,4 @@
-//! From a text to a target, and to what is odd in one.
+//! Parsing a target, with explanations of what is wrong or odd in it.
 
 use alloc::vec::Vec;
 
@@ -11,23 +11,26 @@ impl<'a> TargetRef<'a> {
     /// Parses with [`Schemes::STANDARD`].
     ///
     /// # Errors
-    /// As for [`parse_with`](Self::parse_with).
+    ///
+    /// Those of [`parse_with`](Self::parse_with).
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
-        // Said again, so that the compiler knows the schemes here: it is a third faster.
+        // Repeats `parse_with`, so that the compiler knows the schemes here: that is a third
+        // faster.
         match read(text.as_bytes(), Schemes::STANDARD) {
             Ok(split) => Ok(Self::from_split(text, split)),
             Err(fault) => Err(explain(text, Schemes::STANDARD, fault)),
         }
     }
 
-    /// Parses a text: a URI of a known scheme, or else `<default scheme>:///<text>`.
+    /// Parses a URI of a known scheme. Any other text is parsed as `<default scheme>:///<text>`.
     ///
     /// # Errors
-    /// For a text that is no target, and one that no resolver could ever use. An error says what is
-    /// wrong, where, what was expected, and often what is meant.
     ///
-    /// Source: gRPC's naming document; RFC 3986. A known scheme with a malformed rest is an error
-    /// and never a host name.
+    /// When the text is not a target, or is a target that no resolver can use. The error contains
+    /// what is wrong, where, what was expected, and often a suggestion.
+    ///
+    /// Source: gRPC's naming document; RFC 3986. Deviation: a known scheme with a malformed rest is
+    /// an error, and never read as a host name.
     pub fn parse_with(text: &'a str, schemes: Schemes<'a>) -> Result<Self, ParseError> {
         match read(text.as_bytes(), schemes) {
             Ok(split) => Ok(Self::from_split(text, split)),
@@ -35,7 +38,7 @@ impl<'a> TargetRef<'a> {
         }
     }
 
-    /// Parses in a `const`: `None` where [`parse_with`](Self::parse_with) is an error.
+    /// Parses in a `const`. Returns `None` where [`parse_with`](Self::parse_with) returns an error.
     ///
     /// ```
     /// use trunkline_target::{Schemes, TargetRef};
@@ -54,7 +57,7 @@ impl<'a> TargetRef<'a> {
         }
     }
 
-    /// What is probably a slip in it.
+    /// Returns what is valid in this target, but probably a mistake.
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         suggest::warnings(self)

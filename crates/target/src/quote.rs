@@ -1,10 +1,10 @@
-//! Parts of a text, as messages quote them.
+//! Quoting parts of a target in messages.
 
 use alloc::format;
 use alloc::string::String;
 
-/// A message that may be printed: control characters in what it quotes (a target may hold those
-/// above U+007F) would steer the terminal.
+/// Escapes the control characters in a message. It may quote some, because a target may contain
+/// those above U+007F, and they would control the terminal.
 pub(crate) fn printable(message: String) -> String {
     if message.contains(char::is_control) {
         message.chars().map(as_printed).collect()
@@ -21,7 +21,7 @@ fn as_printed(c: char) -> String {
     }
 }
 
-/// A part of a text, cut where it is too long for a message.
+/// Returns a part of a text, cut if it is too long for a message.
 pub(crate) fn shown(part: &str) -> String {
     const LONGEST: usize = 80;
     match prefix(part, LONGEST) {
@@ -30,7 +30,7 @@ pub(crate) fn shown(part: &str) -> String {
     }
 }
 
-/// The first `count` characters.
+/// Returns the first `count` characters.
 pub(crate) fn prefix(text: &str, count: usize) -> &str {
     let end = text
         .char_indices()

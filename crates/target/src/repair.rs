@@ -1,4 +1,4 @@
-//! Usual slips in parts of a target, and how they are put right.
+//! Repairs of common mistakes in parts of a target.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -6,21 +6,22 @@ use alloc::vec::Vec;
 
 use crate::ip;
 
-/// Folders at the root of a file system, by which `unix://tmp/s` shows that a slash is missing.
+/// Folders at the root of a file system. A path such as the one of `unix://tmp/s` that begins with
+/// one of them lacks a slash.
 const ROOT_FOLDERS: &[&str] = &[
     "Users", "data", "dev", "etc", "home", "mnt", "opt", "private", "root", "run", "srv", "sys",
     "tmp", "usr", "var",
 ];
 
-/// The text without what creeps in when it is copied: white space, quotes, control characters,
-/// backslashes for slashes, and characters that look like ASCII ones and are none.
+/// Removes what copying adds to a text: white space, quotes and control characters. Replaces
+/// backslashes by slashes, and look-alikes of ASCII characters by those.
 pub(crate) fn clean(text: &str) -> String {
     let text: String = text.chars().filter_map(plain).collect();
     text.trim_matches(|c: char| c == ' ' || is_quote(c))
         .to_string()
 }
 
-/// The ASCII character that was meant by one that looks like it; `None` by one that is not seen.
+/// Returns the ASCII character that `c` looks like; `None` for an invisible character.
 fn plain(c: char) -> Option<char> {
     Some(match c {
         // Full width: U+FF01 to U+FF5E are `!` to `~`.
@@ -38,24 +39,24 @@ fn plain(c: char) -> Option<char> {
     })
 }
 
-/// What a text is put in.
+/// Returns whether a character encloses quoted text.
 pub(crate) fn is_quote(c: char) -> bool {
     matches!(c, '"' | '\'' | '`' | '<' | '>' | '(' | ')')
 }
 
-/// What stands between addresses.
+/// Returns whether a character separates addresses.
 pub(crate) fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, ',' | ';' | '|')
 }
 
-/// What stands between separators.
+/// Splits a list at its separators, without empty elements.
 pub(crate) fn elements(list: &str) -> Vec<&str> {
     list.split(is_separator)
         .filter(|element| !element.is_empty())
         .collect()
 }
 
-/// A target in a target: `dns:///http://orders`.
+/// Returns the inner target of a target in a target, such as `dns:///http://orders`.
 pub(crate) fn nested(text: &str) -> Option<String> {
     let (before, after) = text.rsplit_once("://")?;
     if before.contains(is_separator) {
@@ -66,20 +67,21 @@ pub(crate) fn nested(text: &str) -> Option<String> {
     (!scheme.is_empty()).then(|| format!("{scheme}://{after}"))
 }
 
-/// Whether a path, without its first slash, leads into a folder at the root.
+/// Returns whether a path, without its first slash, begins with a usual folder at the root.
 pub(crate) fn is_in_root(path: &str) -> bool {
     path.split_once('/')
         .is_some_and(|(folder, _)| ROOT_FOLDERS.contains(&folder))
 }
 
-/// The known name that `name` is a slip of: one letter more, less or other, or two swapped.
+/// Returns the known name that `name` is a misspelling of: one letter added, missing or different,
+/// or two letters swapped.
 pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     known.iter().copied().find(|known| is_near(name, known))
 }
 
 fn is_near(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    // Of shorter names too many are near.
+    // Too many short names are near each other.
     if a == b || a.len() < 3 || b.len() < 3 {
         return false;
     }
@@ -99,7 +101,7 @@ fn is_near(a: &str, b: &str) -> bool {
     }
 }
 
-/// One dot where there are many, and none in front.
+/// Replaces runs of dots by one dot, and removes dots at the beginning.
 pub(crate) fn dots(host: &str) -> String {
     let mut once = String::with_capacity(host.len());
     for c in host.chars() {
@@ -110,7 +112,7 @@ pub(crate) fn dots(host: &str) -> String {
     once
 }
 
-/// An IPv6 address with its brackets in place, and other text without any.
+/// Returns candidates with brackets around an IPv6 address, and without brackets around other text.
 pub(crate) fn brackets(text: &str) -> Vec<String> {
     let mut repaired = Vec::new();
     // `[::1]8080`
@@ -139,10 +141,10 @@ pub(crate) fn brackets(text: &str) -> Vec<String> {
     repaired
 }
 
-/// What is meant by an endpoint that is no host with or without a port.
+/// Returns candidates for an endpoint that is not a host with or without a port.
 pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
     let mut repaired = Vec::new();
-    // A path after the port, or a colon and nothing.
+    // A path after the port, or a colon without a port.
     let first = endpoint.split('/').next().unwrap_or_default();
     let first = first.trim();
     repaired.push(first.trim_end_matches(':').to_string());
@@ -163,7 +165,7 @@ pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
     repaired.extend(brackets(first));
     repaired.push(first.replace("%25]", "]"));
     repaired.push(dots(first));
-    // `host:80.`, and `host:80,` where a list was cut.
+    // `host:80.`, or `host:80,` from a list that was cut.
     let cut = first.trim_matches(|c| is_quote(c) || is_separator(c));
     repaired.push(cut.trim_end_matches('.').to_string());
     // `host:80:80`
@@ -176,7 +178,8 @@ pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
     repaired
 }
 
-/// Two to five digits: one could be a group of an IPv6 address.
+/// Returns whether a text looks like a port: two to five digits. A single digit may as well be a
+/// group of an IPv6 address.
 pub(crate) fn is_port(text: &str) -> bool {
     (2..=5).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
@@ -186,20 +189,20 @@ fn is_above_range(port: &str) -> bool {
         .is_ok_and(|port: u64| port > u64::from(u16::MAX))
 }
 
-/// `50051` for `500051`, which has a digit too many: without the first that repeats another.
+/// Removes the first repeated digit of a port that has one digit too many: `50051` for `500051`.
 fn without_repeated_digit(port: &str) -> Option<String> {
     let digits = port.as_bytes();
     let at = digits.windows(2).position(|pair| pair[0] == pair[1])?;
     (digits.len() == 6).then(|| [&port[..at], &port[at + 1..]].concat())
 }
 
-/// Whether a port follows a host.
+/// Returns whether the text is a host followed by a port.
 pub(crate) fn has_port(text: &str) -> bool {
     text.rsplit_once(':')
         .is_some_and(|(host, port)| !host.is_empty() && is_port(port) && !is_v6(text))
 }
 
-/// Whether the text is an IPv6 address, with or without a zone, escaped or not.
+/// Returns whether the text is an IPv6 address, with or without a zone, escaped or not.
 pub(crate) fn is_v6(text: &str) -> bool {
     match ip::v6_zone(text.as_bytes()) {
         Some((_, Some(zone))) => text.get(zone..).is_some_and(|zone| !zone.contains(':')),
@@ -207,7 +210,7 @@ pub(crate) fn is_v6(text: &str) -> bool {
     }
 }
 
-/// The number of a port that people call by its name.
+/// Returns the number of a port that is given by its service's name.
 fn service_port(name: &str) -> Option<u16> {
     match name.to_ascii_lowercase().as_str() {
         "http" => Some(80),

@@ -1,10 +1,10 @@
-//! Which schemes are known.
+//! The known schemes.
 
 use crate::bytes::{equal, equal_lowered};
 
-/// The schemes that have a resolver, and the one to use for a text that names none of them.
+/// The schemes that have a resolver, and the default scheme for a text that has none of them.
 ///
-/// Always an argument, never a global: two channels in a process may differ.
+/// Always an argument, never a global: two channels in one process may differ.
 ///
 /// ```
 /// use trunkline_target::{Schemes, TargetRef};
@@ -22,7 +22,7 @@ pub struct Schemes<'a> {
 }
 
 impl<'a> Schemes<'a> {
-    /// Every scheme that has a typed view, and `dns` as the default.
+    /// The schemes that have a typed view, with `dns` as the default.
     pub const STANDARD: Schemes<'static> = Schemes::new(
         &[
             "dns",
@@ -38,28 +38,28 @@ impl<'a> Schemes<'a> {
         "dns",
     );
 
-    /// These schemes, and the default one, which must be among them.
+    /// Creates a set of known schemes with a default, which must be one of them.
     ///
-    /// Names are in lower case: a scheme in a text is put in lower case and then compared exactly,
-    /// so that a name with a capital in it is never found.
+    /// Write the names in lower case. The scheme of a text is converted to lower case and then
+    /// compared exactly, so a known name with a capital never matches.
     #[must_use]
     pub const fn new(known: &'a [&'a str], default: &'a str) -> Self {
         Self { known, default }
     }
 
-    /// The known schemes.
+    /// Returns the known schemes.
     #[must_use]
     pub const fn known(self) -> &'a [&'a str] {
         self.known
     }
 
-    /// The scheme of a text that names none of the known ones.
+    /// Returns the scheme for a text that has none of the known ones.
     #[must_use]
     pub const fn default_scheme(self) -> &'a str {
         self.default
     }
 
-    /// The known name of the scheme that a text spells `scheme`.
+    /// Finds the known name of the scheme that is written as `scheme`.
     #[inline(always)]
     pub(crate) const fn lookup(self, scheme: &[u8]) -> Option<&'a str> {
         let mut i = 0;
@@ -127,16 +127,17 @@ impl Kind {
         matches!(self, Self::Unix | Self::UnixAbstract)
     }
 
-    /// Whether an authority means nothing to it.
+    /// Returns whether targets of this scheme have no authority.
     pub(crate) const fn has_no_authority(self) -> bool {
         self.is_unix() || matches!(self, Self::Ipv4 | Self::Ipv6 | Self::Vsock)
     }
 }
 
-/// Whether a scheme is never taken for a host name: an address list looked up in DNS helps nobody.
+/// Returns whether a scheme is never read as a host name, even if it is not a known scheme. It
+/// would be useless to look up an address list in DNS.
 #[inline]
 pub(crate) const fn never_falls_back(scheme: &[u8]) -> bool {
-    // Most texts without a known scheme begin with a host's name: look no further at their lengths.
+    // Fast path: most texts without a known scheme begin with a host name of another length.
     if !matches!(scheme.len(), 3 | 4 | 5 | 11 | 13) {
         return false;
     }

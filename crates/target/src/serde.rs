@@ -1,4 +1,4 @@
-//! A target is its text to serde, both ways.
+//! Serialization with serde: a target is its text.
 
 use alloc::borrow::Cow;
 

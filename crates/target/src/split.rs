@@ -1,23 +1,24 @@
-//! A text split into the parts of a URI.
+//! Splits a text into the parts of a URI.
 
 use crate::bytes::{Span, find, find_special, hex};
 use crate::fault::{Fault, Violation};
 use crate::schemes::{Kind, Schemes, never_falls_back};
 
-/// Where the parts are. Offsets count in the whole text.
+/// Where the parts of a URI are. Offsets count in the whole text.
 ///
-/// It is small, for it is moved with every target: offsets of 32 bits, each where a part ends.
+/// It is small, because it is moved with every target: the offsets have 32 bits, one for the end of
+/// each part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Split<'s> {
-    /// As the caller spelt it.
+    /// The scheme, as the known or the default scheme is written.
     pub(crate) scheme: &'s str,
     pub(crate) kind: Kind,
-    /// The text has no known scheme: it is read as `default:///text`.
+    /// True if the text has no known scheme. It is read as `default:///text`.
     pub(crate) fell_back: bool,
-    /// There is an escape somewhere.
+    /// True if the text contains an escape.
     pub(crate) escaped: bool,
     has_authority: bool,
-    /// After the scheme's colon.
+    /// Offset after the scheme's colon.
     hierarchy: u32,
     path: u32,
     path_end: u32,
@@ -26,12 +27,12 @@ pub(crate) struct Split<'s> {
 }
 
 impl Split<'_> {
-    /// The same split with another spelling of the scheme.
+    /// Returns the same split with another text for the scheme.
     pub(crate) const fn with_scheme<'s>(&self, scheme: &'s str) -> Split<'s> {
         Split { scheme, ..*self }
     }
 
-    /// What stands between `//` and the path.
+    /// Returns the part between `//` and the path.
     #[inline]
     pub(crate) const fn authority(&self) -> Option<Span> {
         if !self.has_authority {
@@ -45,7 +46,7 @@ impl Split<'_> {
         Span::new(self.path as usize, self.path_end as usize)
     }
 
-    /// What follows a `?`.
+    /// Returns the part after the `?`.
     #[inline]
     pub(crate) const fn query(&self) -> Option<Span> {
         if self.path_end == self.query_end {
@@ -57,7 +58,7 @@ impl Split<'_> {
         ))
     }
 
-    /// What follows a `#`.
+    /// Returns the part after the `#`.
     #[inline]
     pub(crate) const fn fragment(&self) -> Option<Span> {
         if self.query_end == self.end {
@@ -66,7 +67,7 @@ impl Split<'_> {
         Some(Span::new(self.query_end as usize + 1, self.end as usize))
     }
 
-    /// The path without one leading slash.
+    /// Returns the path without one leading slash.
     pub(crate) const fn endpoint(&self, text: &[u8]) -> Span {
         let path = self.path();
         if !self.fell_back
@@ -80,7 +81,8 @@ impl Split<'_> {
     }
 }
 
-/// What each octet is to the first look at a text: 1 to be refused, 2 an escape, 3 a mark.
+/// Class of each byte in the first pass over a text: 1 for an error, 2 for an escape, 3 for `?` and
+/// `#`.
 const CLASS: [u8; 256] = {
     let mut class = [0; 256];
     let mut i = 0;
@@ -95,8 +97,10 @@ const CLASS: [u8; 256] = {
     class
 };
 
-/// Splits by [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3), after the
-/// rule of gRPC's naming document for texts without a known scheme.
+/// Splits a text. Offsets of faults count in the text.
+///
+/// Source: [RFC 3986 section 3](https://www.rfc-editor.org/rfc/rfc3986#section-3), and gRPC's naming
+/// document for texts without a known scheme.
 #[inline(always)]
 pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split<'s>, Fault> {
     if text.len() >= u32::MAX as usize {
@@ -181,7 +185,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     Ok(split)
 }
 
-/// Where the colon after a scheme is: `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) ":"`.
+/// Finds the colon after a scheme: `ALPHA *( ALPHA / DIGIT / "+" / "-" / "." ) ":"`.
 #[inline]
 pub(crate) const fn scheme_end(text: &[u8]) -> Option<usize> {
     if text.is_empty() || !text[0].is_ascii_alphabetic() {
@@ -208,7 +212,7 @@ const IS_SCHEME: [bool; 256] = {
     is_scheme
 };
 
-/// Whether there is an authority between `start` and `end`, and where the path begins.
+/// Returns whether there is an authority between `start` and `end`, and where the path begins.
 #[inline(always)]
 const fn hierarchy(text: &[u8], start: usize, end: usize) -> (bool, u32) {
     if start + 2 > end || text[start] != b'/' || text[start + 1] != b'/' {

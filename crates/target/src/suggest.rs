@@ -1,4 +1,4 @@
-//! What somebody may have meant: a text in which nothing is wrong, and nothing odd.
+//! Suggestions: texts that the user may have meant, in which nothing is wrong or odd.
 
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -11,13 +11,14 @@ use crate::fault::Fault;
 use crate::schemes::Schemes;
 use crate::{TargetRef, Warning, warn};
 
-/// How many repairs lead to a suggestion: who needs more has not made a slip.
+/// A suggestion is at most this many repairs away from the text. A text that needs more is not a
+/// slip.
 const REPAIRS: usize = 3;
 
-/// How many texts are looked at for one suggestion.
+/// Most texts that are tried for one suggestion.
 const TEXTS: usize = 24;
 
-/// What may be meant by a text that is no target.
+/// Returns a target that may be meant by a text that is none.
 pub(crate) fn suggest(text: &str, schemes: Schemes<'_>, fault: Fault) -> Option<String> {
     if is_too_long(text) {
         return None;
@@ -25,7 +26,7 @@ pub(crate) fn suggest(text: &str, schemes: Schemes<'_>, fault: Fault) -> Option<
     first_sound(candidates(text, schemes, fault), text, schemes)
 }
 
-/// What is probably a slip, with what may be meant.
+/// Returns the warnings for a target, each with a suggestion if there is one.
 pub(crate) fn warnings(target: &TargetRef<'_>) -> Vec<Warning> {
     let mut known = Schemes::STANDARD.known().to_vec();
     known.push(target.scheme());
@@ -40,8 +41,8 @@ pub(crate) fn warnings(target: &TargetRef<'_>) -> Vec<Warning> {
     warn::oddities(target).into_iter().map(warning).collect()
 }
 
-/// The first candidate in which nothing is wrong or odd; where there is none, the first such text
-/// among what the candidates are repaired to in their turn. Never `text` itself.
+/// Returns the first candidate in which nothing is wrong or odd. If there is none, tries the
+/// repairs of the candidates in the same way. Never returns `text` itself.
 fn first_sound(candidates: Vec<String>, text: &str, schemes: Schemes<'_>) -> Option<String> {
     let mut seen = vec![text.to_string()];
     let mut generation = candidates;
@@ -65,7 +66,7 @@ fn first_sound(candidates: Vec<String>, text: &str, schemes: Schemes<'_>) -> Opt
     None
 }
 
-/// Candidates for what a text is a slip of; `None` where it is none.
+/// Returns candidates for what a text may mean; `None` if nothing is wrong or odd in it.
 fn repairs(text: &str, schemes: Schemes<'_>) -> Option<Vec<String>> {
     let split = match read(text.as_bytes(), schemes) {
         Ok(split) => split,

@@ -11,7 +11,7 @@ use crate::schemes::Schemes;
 use crate::split::Split;
 use crate::{ParseError, TargetRef, TargetView, Warning};
 
-/// A checked target: what a channel is made for.
+/// A checked gRPC target, which owns its text.
 ///
 /// ```
 /// use trunkline_target::{Target, TargetView};
@@ -32,7 +32,7 @@ use crate::{ParseError, TargetRef, TargetView, Warning};
 pub struct Target {
     text: String,
     scheme: String,
-    /// With an empty scheme, in place of which [`scheme`](Self::scheme) stands.
+    /// Its own scheme is empty: it cannot borrow from `scheme`.
     split: Split<'static>,
     view: TargetView,
 }
@@ -46,7 +46,7 @@ impl Target {
         Self::parse_with(text, Schemes::STANDARD)
     }
 
-    /// Parses a text: a URI of a known scheme, or else `<default scheme>:///<text>`.
+    /// Parses a URI of a known scheme. Any other text is parsed as `<default scheme>:///<text>`.
     ///
     /// # Errors
     /// As for [`TargetRef::parse_with`].
@@ -63,13 +63,13 @@ impl Target {
         }
     }
 
-    /// The same target by reference, which has every getter too.
+    /// Returns the same target by reference, with the same getters.
     #[must_use]
     pub fn as_ref(&self) -> TargetRef<'_> {
         TargetRef::from_split(&self.text, self.split.with_scheme(&self.scheme))
     }
 
-    /// The text as it was given.
+    /// Returns the text as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -153,7 +153,7 @@ impl Target {
         self.as_ref().default_authority()
     }
 
-    /// What it means, by its scheme.
+    /// Returns what the target means by the rules of its scheme.
     #[must_use]
     pub fn view(&self) -> &TargetView {
         &self.view
@@ -167,7 +167,7 @@ impl Target {
 }
 
 impl TargetRef<'_> {
-    /// The same target by value.
+    /// Returns the same target with its own copy of the text.
     #[must_use]
     pub fn to_target(&self) -> Target {
         Target::from_ref(self)

@@ -11,9 +11,9 @@ use crate::facts::{Facts, facts};
 use crate::split::Split;
 use crate::{TargetView, ip, view};
 
-/// A checked target that borrows its text: parsing allocates nothing.
+/// A checked gRPC target that borrows its text. Parsing allocates nothing.
 ///
-/// Getters that give a [`Cow`] allocate only where there are escapes to be taken out.
+/// A getter that returns a [`Cow`] allocates only if it must decode escapes.
 /// Equality, order and hash are those of the scheme and the text.
 #[derive(Clone, Copy)]
 pub struct TargetRef<'a> {
@@ -22,25 +22,26 @@ pub struct TargetRef<'a> {
 }
 
 impl<'a> TargetRef<'a> {
-    /// The text as it was given.
+    /// Returns the text as it was given.
     #[must_use]
     pub const fn as_str(&self) -> &'a str {
         self.text
     }
 
-    /// The scheme in lower case, written or default.
+    /// Returns the scheme in lower case, written or default.
     #[must_use]
     pub const fn scheme(&self) -> &'a str {
         self.split.scheme
     }
 
-    /// Whether the text names no known scheme, so that it is read as `<default scheme>:///<text>`.
+    /// Returns whether the text has no known scheme, so that it is read as
+    /// `<default scheme>:///<text>`.
     #[must_use]
     pub const fn used_default_scheme(&self) -> bool {
         self.split.fell_back
     }
 
-    /// `host` or `host:port` of the authority, without escapes and without userinfo; `None` where
+    /// Returns the `host` or `host:port` of the authority, decoded and without userinfo; `None` if
     /// there is no `//`.
     #[must_use]
     pub fn authority(&self) -> Option<Cow<'a, str>> {
@@ -52,17 +53,17 @@ impl<'a> TargetRef<'a> {
         Some(decode_text(host_port))
     }
 
-    /// What stands before an `@` in the authority, without escapes.
+    /// Returns the part of the authority before an `@`, decoded.
     #[must_use]
     pub fn userinfo(&self) -> Option<Cow<'a, str>> {
         let userinfo = self.facts().authority?.userinfo()?;
         Some(decode_text(userinfo.text(self.text)))
     }
 
-    /// The path without escapes, with its leading slash where it has one.
+    /// Returns the decoded path, with its leading slash if it has one.
     ///
-    /// A text without a known scheme has the path `/<text>`. Octets that are no UTF-8, which only
-    /// Unix sockets' paths can have, become U+FFFD.
+    /// A text without a known scheme has the path `/<text>`. Bytes that are not UTF-8, which only
+    /// the paths of Unix sockets can contain, become U+FFFD.
     #[must_use]
     pub fn path(&self) -> Cow<'a, str> {
         let path = decode_text(self.split.path().text(self.text));
@@ -72,8 +73,8 @@ impl<'a> TargetRef<'a> {
         path
     }
 
-    /// The path where it does not begin with a slash and no authority is before it: the `host:80` of
-    /// `dns:host:80`.
+    /// Returns the path if it does not begin with a slash and there is no authority, such as the
+    /// `host:80` of `dns:host:80`.
     #[must_use]
     pub fn opaque(&self) -> Option<Cow<'a, str>> {
         let path = self.split.path().text(self.text);
@@ -84,27 +85,28 @@ impl<'a> TargetRef<'a> {
         rootless.then(|| decode_text(path))
     }
 
-    /// The query as written, without `?`.
+    /// Returns the query as it is written, without the `?`.
     #[must_use]
     pub fn query(&self) -> Option<&'a str> {
         Some(self.split.query()?.text(self.text))
     }
 
-    /// The fragment without escapes and without `#`.
+    /// Returns the decoded fragment, without the `#`.
     #[must_use]
     pub fn fragment(&self) -> Option<Cow<'a, str>> {
         Some(decode_text(self.split.fragment()?.text(self.text)))
     }
 
-    /// What is to be resolved: the path without escapes and without one leading slash.
+    /// Returns what the resolver resolves: the decoded path without one leading slash.
     ///
-    /// As for [`path`](Self::path), octets that are no UTF-8 become U+FFFD.
+    /// Bytes that are not UTF-8 become U+FFFD, as in [`path`](Self::path).
     #[must_use]
     pub fn endpoint(&self) -> Cow<'a, str> {
         decode_text(self.raw_endpoint())
     }
 
-    /// The [`endpoint`](Self::endpoint), exact to the octet.
+    /// Returns the bytes of the [`endpoint`](Self::endpoint), unchanged also where they are not
+    /// UTF-8.
     #[must_use]
     pub fn endpoint_bytes(&self) -> Cow<'a, [u8]> {
         decode(self.raw_endpoint())
@@ -114,20 +116,22 @@ impl<'a> TargetRef<'a> {
         self.split.endpoint(self.text.as_bytes()).text(self.text)
     }
 
-    /// `scheme://authority/endpoint`, the form for logs and metrics (gRFC A66's `grpc.target`).
+    /// Returns `scheme://authority/endpoint`, the form for logs and metrics (gRFC A66's
+    /// `grpc.target`).
     ///
-    /// Escapes are taken out, userinfo, query and fragment are left out; so it is for people, and
-    /// may not parse. [`normalized`](Self::normalized) does.
+    /// It is decoded and lacks userinfo, query and fragment. So it is for people, and may not
+    /// parse; [`normalized`](Self::normalized) returns a text that does.
     #[must_use]
     pub fn canonical(&self) -> String {
         let authority = self.authority().unwrap_or_default();
         format!("{}://{authority}/{}", self.scheme(), self.endpoint())
     }
 
-    /// The `:authority` of calls, unless something better is known.
+    /// Returns the `:authority` of calls, unless a resolver or the application sets another one.
     ///
-    /// The endpoint, percent-encoded by [`encode_authority`], with an IPv6 address in brackets;
-    /// `localhost` for Unix sockets, vsock, address lists, and before a port alone.
+    /// It is the endpoint, percent-encoded by [`encode_authority`], with an IPv6 address in
+    /// brackets. For Unix sockets, vsock and address lists it is `localhost`, and a port alone
+    /// follows `localhost`.
     #[must_use]
     pub fn default_authority(&self) -> Cow<'a, str> {
         if self.split.kind.has_no_authority() {
@@ -146,7 +150,7 @@ impl<'a> TargetRef<'a> {
         }
     }
 
-    /// What it means, by its scheme.
+    /// Returns what the target means by the rules of its scheme.
     #[must_use]
     pub fn view(&self) -> TargetView {
         view::view(self.text, &self.split)

@@ -1,4 +1,4 @@
-//! What a target means to the resolver of its scheme.
+//! Typed views: what a target means to the resolver of its scheme.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -11,47 +11,48 @@ use crate::host_port::{HostPort as HostPortFacts, host_port};
 use crate::ip;
 use crate::split::Split;
 
-/// The port of a target that gives none, by gRPC's naming document.
+/// The port of a target without one, by gRPC's naming document.
 pub const DEFAULT_PORT: u16 = 443;
 
-/// The port of a DNS server that is named without one.
+/// The port of a DNS server without one.
 pub const DEFAULT_DNS_PORT: u16 = 53;
 
-/// What a target means, by its scheme.
+/// What a target means by the rules of its scheme.
 ///
-/// Everything in it has been checked: what no resolver could ever use is an error of the parser.
+/// All of it is checked: the parser returns an error for a target that no resolver can use.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum TargetView {
-    /// `dns:[//server/]host[:port]`: a name to be looked up, or an IP address.
+    /// `dns:[//server/]host[:port]`: a name to look up, or an IP address.
     Dns {
-        /// The name or address; `localhost` where the target is a port alone.
+        /// The name or address; `localhost` if the target is only a port.
         host: Host,
-        /// As written, or 443.
+        /// The port; 443 unless written.
         port: u16,
-        /// The DNS server to ask, in place of the system's; port 53 unless written.
+        /// The DNS server to ask instead of the system's; port 53 unless written.
         server: Option<HostPort>,
     },
-    /// `srv:[//server/]name`: SRV records to be looked up. A scheme of Trunkline's.
+    /// `srv:[//server/]name`: SRV records to look up. Only Trunkline has this scheme.
     Srv {
         /// The owner of the records, such as `_grpc._tcp.example.com`.
         name: String,
-        /// As for `dns`.
+        /// The DNS server, as for `dns`.
         server: Option<HostPort>,
     },
     /// `unix:path` or `unix:///absolute/path`: a socket in the file system.
     Unix {
-        /// 1 to 107 octets without NUL; not always UTF-8.
+        /// 1 to 107 bytes without NUL; need not be UTF-8.
         path: Vec<u8>,
     },
     /// `unix-abstract:name`: a socket in Linux's abstract namespace.
     UnixAbstract {
-        /// 1 to 107 octets, without the leading NUL.
+        /// 1 to 107 bytes, without the leading NUL.
         name: Vec<u8>,
     },
-    /// `ipv4:address[:port],..`: at least one, in the order written; port 443 unless written.
+    /// `ipv4:address[:port],..`: at least one address, in the written order; port 443 unless
+    /// written.
     Ipv4(Vec<SocketAddr>),
-    /// `ipv6:address,..` or `ipv6:[address]:port,..`; as for `ipv4`.
+    /// `ipv6:address,..` or `ipv6:[address]:port,..`, as for `ipv4`.
     Ipv6(Vec<SocketAddr>),
     /// `vsock:cid:port`: a virtual machine or its host.
     Vsock {
@@ -60,27 +61,27 @@ pub enum TargetView {
         /// The port.
         port: u32,
     },
-    /// `passthrough:///anything`: handed to the connector as it is.
+    /// `passthrough:///anything`: passed to the connector unchanged.
     Passthrough {
         /// The endpoint, never empty.
         address: String,
-        /// The endpoint as a host and a port, where it is that.
+        /// The endpoint as a host and a port, if it consists of both.
         host_port: Option<HostPort>,
     },
     /// `xds:[//authority/]name`: a listener of an xDS server.
     Xds {
-        /// The authority of the bootstrap file to use.
+        /// The name of the authority in the bootstrap file.
         authority: Option<String>,
         /// The listener's name, never empty.
         name: String,
     },
-    /// Any other scheme: its resolver knows.
+    /// Any other scheme: its resolver interprets the target.
     Other,
 }
 
 /// A host: a name or an IP literal.
 ///
-/// Prints without brackets.
+/// `Display` prints it without brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Host {
     text: String,
@@ -89,7 +90,8 @@ pub struct Host {
 
 impl Host {
     fn new(text: &str) -> Self {
-        // A port alone means this host (gRPC's naming document, as all implementations read it).
+        // Only a port means the local host (gRPC's naming document, as all implementations read
+        // it).
         let text = if text.is_empty() { "localhost" } else { text };
         Self {
             text: text.to_string(),
@@ -97,26 +99,26 @@ impl Host {
         }
     }
 
-    /// The name or literal, without brackets and escapes, with its zone.
+    /// Returns the decoded name or literal, without brackets, with its zone.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The address, where it is a literal; without its zone.
+    /// Returns the address without its zone, if the host is a literal.
     #[must_use]
     pub fn ip(&self) -> Option<IpAddr> {
         self.ip
     }
 
-    /// The zone of an IPv6 literal, such as `eth0` or `2` (RFC 4007 section 11).
+    /// Returns the zone of an IPv6 literal, such as `eth0` or `2` (RFC 4007 section 11).
     #[must_use]
     pub fn zone(&self) -> Option<&str> {
         self.ip?;
         self.text.split_once('%').map(|(_, zone)| zone)
     }
 
-    /// The text by value.
+    /// Returns the owned text.
     #[must_use]
     pub fn into_string(self) -> String {
         self.text
@@ -137,7 +139,7 @@ impl fmt::Display for Host {
 
 /// A host and a port.
 ///
-/// Prints as `host:port`, an IPv6 literal in brackets.
+/// `Display` prints `host:port`, with an IPv6 literal in brackets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostPort {
     /// The host.
@@ -147,7 +149,7 @@ pub struct HostPort {
 }
 
 impl HostPort {
-    /// The socket address, where the host is a literal without a zone or with a numbered one.
+    /// Returns the socket address, if the host is a literal without a zone or with a numeric one.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         let scope = match self.host.zone() {
@@ -170,7 +172,7 @@ impl fmt::Display for HostPort {
     }
 }
 
-/// Builds the view of a text that has been read.
+/// Builds the view of a parsed text.
 pub(crate) fn view(text: &str, split: &Split<'_>) -> TargetView {
     let facts = &facts(text, split);
     let raw = split.endpoint(text.as_bytes()).text(text);
@@ -232,7 +234,7 @@ fn server(text: &str, facts: &Facts) -> Option<HostPort> {
     })
 }
 
-/// The path with the slash that `unix:///path` and a text without a scheme begin with.
+/// Returns the decoded path. A text without a scheme gets the slash that its path begins with.
 fn socket_path(path: &str, split: &Split<'_>) -> Vec<u8> {
     let decoded = decode(path);
     if split.fell_back {

@@ -1,5 +1,6 @@
-//! Texts that are targets, and probably slips.
+//! Warnings: what is valid in a target, but probably a mistake.
 
+// From the ground up: list; address, socket; host; parts.
 mod address;
 mod host;
 mod list;
@@ -13,7 +14,8 @@ pub(crate) use self::list::Oddity;
 use crate::TargetRef;
 use crate::facts::ViewFacts;
 
-/// Everything odd, in the order of the checks: scheme, authority, endpoint, query and fragment.
+/// Returns everything odd in a target, in the order of the checks: scheme, authority, endpoint,
+/// query and fragment.
 pub(crate) fn oddities(target: &TargetRef<'_>) -> Vec<Oddity> {
     let mut list = List {
         target,

@@ -13,7 +13,7 @@ thread_local! {
 struct Counting;
 
 #[expect(unsafe_code, reason = "an allocator that counts")]
-// SAFETY: everything is left to the system's allocator.
+// SAFETY: every call is forwarded to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.with(|count| count.set(count.get() + 1));
@@ -28,7 +28,8 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Targets with and without escapes; `to_target` does allocate, which shows that counting works.
+/// Parsing targets with and without escapes allocates nothing. `to_target` allocates, which shows
+/// that the counting works.
 #[test]
 fn parsing() {
     for text in [

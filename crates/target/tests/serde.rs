@@ -1,9 +1,9 @@
-//! With the feature `serde`, a target is its text.
+//! With the feature `serde`, a target is serialized as its text.
 #![cfg(feature = "serde")]
 
 use trunkline_target::Target;
 
-/// Text in, the same text out.
+/// A target is read from its text and written as the same text.
 #[test]
 fn a_target_is_its_text() {
     let json = r#""dns:///orders:5000""#;
@@ -12,7 +12,7 @@ fn a_target_is_its_text() {
     assert_eq!(serde_json::to_string(&target).expect("json"), json);
 }
 
-/// The error is the parser's, suggestion and all.
+/// The error contains the parser's message with its suggestion.
 #[test]
 fn an_error_keeps_its_words() {
     let error = serde_json::from_str::<Target>(r#""dns://orders:5000""#).expect_err("no endpoint");

@@ -1,4 +1,4 @@
-//! What people type: errors that say where and what is meant, and warnings of the same shape.
+//! Errors and warnings for mistakes that people make, with their place and suggestion.
 
 use trunkline_target::ErrorKind::{
     self, Authority, Endpoint, Escape, Host, Port, Scheme, Syntax, Unsupported,
@@ -18,7 +18,7 @@ fn check(text: &str, kind: ErrorKind, at: usize, suggestion: Option<&str>) {
     }
 }
 
-/// A suggestion is a target in which nothing is left to suggest.
+/// Checks that a suggestion is a target without warnings that suggest something else.
 #[track_caller]
 fn is_sound(suggestion: &str) {
     let target = Target::parse(suggestion).expect(suggestion);
@@ -27,7 +27,7 @@ fn is_sound(suggestion: &str) {
     }
 }
 
-/// The slip that is made most: a host where the authority stands.
+/// The most common mistake: a host in the place of the authority.
 #[test]
 fn two_slashes_in_place_of_three() {
     check(
@@ -52,7 +52,7 @@ fn two_slashes_in_place_of_three() {
     );
 }
 
-/// Quirk q21: a web page's scheme is never looked up as a host.
+/// The scheme of a web page is never read as a host (quirk q21 of grpc-go).
 #[test]
 fn schemes_of_web_pages() {
     check("http://host:5000", Unsupported, 0, Some("dns:///host:5000"));
@@ -66,7 +66,7 @@ fn schemes_of_web_pages() {
     check("https://", Unsupported, 0, None);
 }
 
-/// A scheme that nobody knows is no host where `//` follows it.
+/// An unknown scheme is not read as a host if `//` follows it.
 #[test]
 fn unknown_schemes() {
     check("grpc://host:5000", Scheme, 0, Some("dns:///host:5000"));
@@ -86,7 +86,7 @@ fn unknown_schemes() {
     check("consul://server/orders", Scheme, 0, None);
 }
 
-/// A whole target after a scheme.
+/// A whole target after another scheme is an error that suggests the inner target.
 #[test]
 fn targets_in_targets() {
     check("dns:///dns:///host", Port, 11, Some("dns:///host"));
@@ -101,7 +101,7 @@ fn targets_in_targets() {
     check("dns:://host", Port, 5, Some("dns:///host"));
 }
 
-/// A scheme of the naming document without a resolver is an error that says so.
+/// A scheme of the naming document without a resolver is an error of its own kind.
 #[test]
 fn schemes_without_a_resolver() {
     let only_dns = Schemes::new(&["dns"], "dns");
@@ -135,7 +135,7 @@ fn authorities_that_are_none() {
     check("vsock://2:80", Authority, 8, Some("vsock:2:80"));
 }
 
-/// Quirk q3: a malformed authority is an error.
+/// A malformed authority is an error (quirk q3 of grpc-go).
 #[test]
 fn authorities_that_are_malformed() {
     check("dns://::1/foo", Authority, 7, Some("dns://[::1]/foo"));
@@ -151,7 +151,7 @@ fn authorities_that_are_malformed() {
     check("dns://[::1]53/x", Authority, 11, Some("dns://[::1]:53/x"));
 }
 
-/// A zone's `%` must be escaped (RFC 6874), as must any `%` that is one.
+/// The `%` before a zone must be escaped (RFC 6874), like every literal `%`.
 #[test]
 fn lone_percent_signs() {
     check("fe80::1%eth0", Escape, 7, Some("fe80::1%25eth0"));
@@ -173,7 +173,7 @@ fn lone_percent_signs() {
     );
 }
 
-/// Ports that are missing, no number, or too large.
+/// Ports that are missing, not a number, or too large are errors.
 #[test]
 fn ports() {
     check("host:", Port, 5, Some("host"));
@@ -199,7 +199,7 @@ fn ports() {
     check("u:p@host:80", Host, 8, Some("dns:///host:80"));
 }
 
-/// Hosts, brackets and lists.
+/// Malformed hosts, brackets and lists are errors.
 #[test]
 fn hosts() {
     check("[::1", Host, 4, Some("[::1]"));
@@ -242,7 +242,7 @@ fn hosts() {
     check(&"a.".repeat(128), Host, 253, None);
 }
 
-/// What creeps in when a target is copied.
+/// Characters that copying adds to a target are errors, and the suggestion lacks them.
 #[test]
 fn characters_that_creep_in() {
     check("host:80 ", Syntax, 7, Some("host:80"));
@@ -261,7 +261,7 @@ fn characters_that_creep_in() {
     check("dns%3A///host:80", Host, 13, Some("dns:///host:80"));
 }
 
-/// A target that resolves to nothing.
+/// A target without an endpoint is an error.
 #[test]
 fn nothing_to_resolve() {
     check("", Endpoint, 0, None);
@@ -275,7 +275,8 @@ fn nothing_to_resolve() {
     assert!(Target::parse(&format!("unix:/{}", "a".repeat(106))).is_ok());
 }
 
-/// A message steers no terminal: neither by what an escape hides nor by what is quoted as it is.
+/// A message contains no control character, whether it quotes one that was escaped or one that was
+/// not.
 #[test]
 fn messages_have_no_control_characters() {
     for text in [
@@ -293,7 +294,7 @@ fn messages_have_no_control_characters() {
     assert!(!message.contains(char::is_control), "{message:?}");
 }
 
-/// A message quotes the beginning of a long part.
+/// A message quotes only the beginning of a long part.
 #[test]
 fn messages_are_short() {
     let long = Target::parse(&"a".repeat(100_000)).expect_err("a label too long");
@@ -315,7 +316,7 @@ fn warns(text: &str, expected: &[(ErrorKind, usize, Option<&str>)]) {
     }
 }
 
-/// What is valid, and probably a slip.
+/// A valid target that is probably a mistake has a warning.
 #[test]
 fn warnings() {
     warns("dns:/x", &[(Syntax, 4, Some("dns:///x"))]);
@@ -411,7 +412,7 @@ fn warnings() {
     warns("vsock:4294967295:1", &[(Host, 6, None)]);
 }
 
-/// What is right is not warned of.
+/// A correct target has no warnings.
 #[test]
 fn no_warnings() {
     for text in [
@@ -439,7 +440,7 @@ fn no_warnings() {
     }
 }
 
-/// Nothing is suggested for what nobody has typed: many copies of a large text would be made.
+/// A text that is too long to be typed has no suggestion, which would need many copies of it.
 #[test]
 fn long_texts() {
     const LONGEST: usize = 64 * 1024;

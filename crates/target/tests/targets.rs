@@ -1,14 +1,14 @@
-//! What grpc-go makes of 138 targets, by `data/targets.tsv`, and where we differ on purpose.
+//! Compares 138 targets with grpc-go's results in `data/targets.tsv`.
 //!
-//! A row holds the input and each part that grpc-go reads out of it. Every row that is the parser's
-//! is compared in full, or stands in [`DEVIATIONS`] with its reason; and every deviation there must
-//! be one, so that the list cannot rot.
+//! A row contains the input and each part that grpc-go parses from it. Each row that concerns the
+//! parser is compared in full, or listed in [`DEVIATIONS`] with the reason. Each row listed there
+//! must really differ, so that the list stays correct.
 
 use trunkline_target::{ErrorKind, HostPort, Schemes, Target, TargetView, encode_authority};
 
 const ROWS: &str = include_str!("data/targets.tsv");
 
-/// Every standard scheme, and those of the tests that the rows were taken from.
+/// The standard schemes, and those of the grpc-go tests that the rows come from.
 const KNOWN: &[&str] = &[
     "dns",
     "srv",
@@ -23,8 +23,8 @@ const KNOWN: &[&str] = &[
     "whatever",
 ];
 
-/// Kinds of rows that are about what a dialer, a proxy or a lookup does after the parser. Where such
-/// a row has the parts of a target, these are compared too.
+/// Kinds of rows that concern a dialer, a proxy or a lookup, not the parser. If such a row has the
+/// parts of a target, these are compared too.
 const NOT_THE_PARSERS: &[&str] = &[
     "dial-address",
     "custom-dialer",
@@ -33,20 +33,21 @@ const NOT_THE_PARSERS: &[&str] = &[
     "dns-resolve",
 ];
 
-/// Rows in which we differ: quirk or rule, the rows, and the kind of the error if we make it one.
+/// Rows in which this parser differs on purpose: the quirk or rule, the rows, and the kind of the
+/// error if it is an error here.
 const DEVIATIONS: &[(&str, &[u32], Option<ErrorKind>)] = &[
     // q1: a bare IPv6 address is put in brackets, not after `localhost`.
     ("q1", &[81, 84, 93, 215], None),
-    // q2: escapes are taken out of the opaque part as out of the path.
+    // q2: escapes are decoded in the opaque part as in the path.
     ("q2", &[153, 184], None),
-    // q3: a malformed authority of a known scheme is no host name.
+    // q3: a known scheme with a malformed authority is not read as a host name.
     ("q3", &[169, 221, 222], Some(ErrorKind::Authority)),
-    // q21: these schemes never fall back to a host name.
+    // q21: these schemes are never read as a host name.
     ("q21", &[176, 177], Some(ErrorKind::Unsupported)),
     ("q21", &[196, 197], None),
-    // What could never be used is an error at once: a port is a number up to 65535, for a service's
-    // name would need the system's tables; `scheme://` of an unknown scheme is no host; a DNS
-    // message holds no empty label.
+    // A target that no resolver can use is an error at once: a port must be a number up to 65535 (a
+    // service's name would need the system's tables), `scheme://` of an unknown scheme is not a
+    // host, and a DNS message cannot contain an empty label.
     (
         "view",
         &[2, 11, 65, 160, 161, 206, 211],
@@ -61,7 +62,7 @@ struct Row<'a> {
     kind: &'a str,
     default_scheme: &'a str,
     input: String,
-    /// From `fell_back` to `dns_server`.
+    /// The cells from `fell_back` to `dns_server`.
     parts: Vec<&'a str>,
     result: &'a str,
 }
@@ -73,7 +74,7 @@ fn rows() -> Vec<Row<'static>> {
             number: cells[0].parse().expect("a number"),
             kind: cells[2],
             default_scheme: if cells[4].is_empty() { "dns" } else { cells[4] },
-            // The file shows the one control character that way.
+            // The file escapes the only control character in this way.
             input: cells[5].replace("\\x7f", "\x7f"),
             parts: cells[6..=17].to_vec(),
             result: cells[18],
@@ -87,7 +88,8 @@ impl Row<'_> {
         Target::parse_with(&self.input, Schemes::new(KNOWN, self.default_scheme))
     }
 
-    /// grpc-go refuses it too, at once or when the channel first leaves idle.
+    /// Returns whether grpc-go rejects the target too, at once or when the channel first leaves
+    /// idle.
     fn is_refused(&self) -> bool {
         self.parts[1] == "(error)"
             || self.parts[10].starts_with("BUILD-ERR")
@@ -95,7 +97,7 @@ impl Row<'_> {
             || self.result.contains("first RPC UNAVAILABLE")
     }
 
-    /// What differs between the row and what we read; empty where nothing does.
+    /// Returns the differences between the row and the parsed target; empty if there are none.
     fn differences(&self, target: &Target) -> Vec<String> {
         let [
             fell_back,
@@ -163,7 +165,7 @@ impl Row<'_> {
     }
 }
 
-/// `ip host=::1 port=443` and `ip addr=[::1]:443` in one form.
+/// Returns `ip host=::1 port=443` and `ip addr=[::1]:443` in the same form.
 fn written(cell: &str) -> String {
     if let Some(address) = cell.strip_prefix("ip addr=") {
         return format!("ip {address}");
@@ -193,13 +195,13 @@ fn deviation(number: u32) -> Option<&'static (&'static str, &'static [u32], Opti
         .find(|(_, numbers, _)| numbers.contains(&number))
 }
 
-/// Every part of every target is what grpc-go makes of it, or a listed deviation.
+/// Each part of each target equals grpc-go's, or the row is a listed deviation.
 #[test]
 fn every_row_is_read_as_by_grpc_go() {
     let mut compared = 0;
     for row in rows() {
         if row.parts[1].is_empty() {
-            continue; // No parts: the other tests' rows.
+            continue; // A row without parts is for another test.
         }
         let Row { number, input, .. } = &row;
         match (row.parse(), deviation(*number)) {
@@ -236,7 +238,8 @@ fn every_row_is_read_as_by_grpc_go() {
     assert_eq!(compared, 124);
 }
 
-/// The rows that are not the parser's are counted, so that none gets lost by a slip of the pen.
+/// The number of rows that do not concern the parser is fixed, so that no row is lost by a typing
+/// error.
 #[test]
 fn rows_of_other_parts_are_known() {
     let rows = rows();
@@ -253,7 +256,7 @@ fn rows_of_other_parts_are_known() {
     }
 }
 
-/// The encoder of authorities, alone.
+/// `encode_authority` encodes as grpc-go does.
 #[test]
 fn authorities_are_encoded_as_by_grpc_go() {
     let mut compared = 0;
@@ -269,8 +272,8 @@ fn authorities_are_encoded_as_by_grpc_go() {
     assert_eq!(compared, 2);
 }
 
-/// A resolver's own scheme is known when it is handed in; that an address's server name then goes
-/// before the default authority is the channel's business.
+/// A resolver's own scheme is known if it is among the known schemes. That an address's server name
+/// then takes precedence over the default authority is up to the channel.
 #[test]
 fn a_registered_scheme_is_no_host() {
     let row = rows()

@@ -1,4 +1,4 @@
-//! The schemes of gRPC's naming document, and what their targets mean.
+//! Views of targets for the schemes of gRPC's naming document.
 
 use std::net::SocketAddr;
 
@@ -26,7 +26,7 @@ fn dns(text: &str, host: &str, port: u16, server: Option<&str>) {
     );
 }
 
-/// `dns:[//server/]host[:port]`, port 443 and server port 53 unless written.
+/// `dns:[//server/]host[:port]`: the default port is 443, the server's is 53.
 #[test]
 fn dns_names_and_literals() {
     dns("orders", "orders", 443, None);
@@ -61,7 +61,7 @@ fn dns_names_and_literals() {
     );
 }
 
-/// An IP literal is told apart, with its zone; four numbers with a leading zero are a name.
+/// An IP literal is recognized, with its zone. Four numbers with a leading zero are a name.
 #[test]
 fn literals_are_recognised() {
     let host = |text: &str| match view(text) {
@@ -79,7 +79,7 @@ fn literals_are_recognised() {
     assert_eq!(host("orders:80"), (None, None));
 }
 
-/// A server or a literal host is a socket address where its zone is none or a number.
+/// A literal without a zone, or with a numeric one, is a socket address.
 #[test]
 fn literals_are_socket_addresses() {
     let server = |text: &str| match view(text) {
@@ -95,7 +95,7 @@ fn literals_are_socket_addresses() {
     assert_eq!(server("dns://ns.example/x"), None);
 }
 
-/// `srv:[//server/]name`: the records bring the ports.
+/// `srv:[//server/]name`: the SRV records supply the ports.
 #[test]
 fn srv_names() {
     let name = "_grpc._tcp.example.com".to_owned();
@@ -113,7 +113,7 @@ fn srv_names() {
     );
 }
 
-/// `unix:path`, `unix:///path`, `unix-abstract:name`: escapes are taken out, any octet may be there.
+/// `unix:path`, `unix:///path`, `unix-abstract:name`: escapes are decoded, to any byte.
 #[test]
 fn unix_sockets() {
     let unix = |text: &str, expected: &[u8]| {
@@ -136,7 +136,8 @@ fn unix_sockets() {
     );
 }
 
-/// `ipv4:` and `ipv6:` lists: in the order written, port 443 unless written, brackets before a port.
+/// `ipv4:` and `ipv6:` lists keep the written order. The default port is 443; an IPv6 address before
+/// a port is in brackets.
 #[test]
 fn address_lists() {
     let list = |addresses: &[&str]| -> Vec<SocketAddr> {
@@ -168,7 +169,8 @@ fn address_lists() {
     );
 }
 
-/// `vsock:cid:port`, both of 32 bits; `xds:[//authority/]name`; `passthrough:///anything`.
+/// `vsock:cid:port` with two numbers of 32 bits, `xds:[//authority/]name`,
+/// `passthrough:///anything`, and a scheme of a custom resolver.
 #[test]
 fn the_others() {
     let (cid, port) = (2, 4_294_967_294);
@@ -193,7 +195,8 @@ fn the_others() {
     assert_eq!(custom.view(), TargetView::Other);
 }
 
-/// Known schemes are compared in lower case; the default scheme counts only where none is named.
+/// A written scheme is compared in lower case. The default scheme applies only to a text without a
+/// known scheme.
 #[test]
 fn schemes_are_arguments() {
     let schemes = Schemes::new(&["etcd", "caseTest2"], "etcd");
@@ -203,7 +206,7 @@ fn schemes_are_arguments() {
     assert_eq!(parse("localhost:80").canonical(), "etcd:///localhost:80");
 }
 
-/// Normal forms parse to the same parts.
+/// A normal form parses to the same parts.
 #[test]
 fn normal_forms() {
     let normal = |text: &str| {
@@ -223,7 +226,7 @@ fn normal_forms() {
     );
 }
 
-/// Text, scheme and default decide equality; the text is kept.
+/// Two targets are equal if their text and their scheme, written or default, are. The text is kept.
 #[test]
 fn values() {
     let a = Target::parse("orders").expect("a target");

@@ -1,4 +1,4 @@
-//! Addresses: those of no server, and ports that were swallowed.
+//! IP addresses: those that no server has, and ports that are read as part of an address.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -11,35 +11,40 @@ use crate::host_port::host_port;
 use crate::repair::is_v6;
 use crate::{ErrorKind, ip};
 
-/// Looks at the addresses of a list, or at the only one.
+/// Checks the addresses of a list, or a single one.
 pub(super) fn addresses(list: &mut List<'_>) {
     first(list, swallowed_port);
     first(list, unspecified);
     first(list, port_zero);
 }
 
-/// What is odd in an address.
+/// An odd place in an address.
 struct Odd {
     kind: ErrorKind,
-    /// Counts in the address.
+    /// Byte offset in the address.
     at: usize,
     message: String,
     expected: &'static str,
+    /// The address that may be meant.
     meant: Option<String>,
 }
 
-/// Adds a slip for the first address in which `odd` finds one. What is meant has all of them put
-/// right.
+/// Adds a probable mistake for the first address in which `odd` finds one. The candidate has all
+/// addresses corrected.
 fn first(list: &mut List<'_>, odd: fn(&str) -> Option<Odd>) {
     let endpoint = list.target.endpoint();
     let mut start = 0;
     for address in endpoint.split(',') {
         if let Some(found) = odd(address) {
-            let meant = |address| match odd(address).and_then(|odd| odd.meant) {
+            let corrected = |address| match odd(address).and_then(|odd| odd.meant) {
                 Some(meant) => Cow::from(meant),
                 None => Cow::from(address),
             };
-            let all = endpoint.split(',').map(meant).collect::<Vec<_>>().join(",");
+            let all = endpoint
+                .split(',')
+                .map(corrected)
+                .collect::<Vec<_>>()
+                .join(",");
             let candidate = found.meant.is_some().then(|| list.with_endpoint(&all));
             let at = list.at(start + found.at);
             return list.add_slip(found.kind, at, found.message, found.expected, candidate);
@@ -48,7 +53,7 @@ fn first(list: &mut List<'_>, odd: fn(&str) -> Option<Odd>) {
     }
 }
 
-/// `::1:443` is an address with groups left out, and hardly what was meant.
+/// Finds an address such as `::1:443`: its last group was probably meant as a port.
 fn swallowed_port(text: &str) -> Option<Odd> {
     const COMMON: [&str; 8] = ["80", "443", "3000", "5000", "8000", "8080", "8443", "9090"];
     let (address, port) = text.rsplit_once(':')?;
@@ -64,7 +69,7 @@ fn swallowed_port(text: &str) -> Option<Odd> {
     })
 }
 
-/// The address on which servers listen that want to be reached by any.
+/// Finds the unspecified address, on which servers listen on all interfaces.
 fn unspecified(text: &str) -> Option<Odd> {
     let found = host_port(text.as_bytes()).ok()?;
     let host = found.host.text(text);

@@ -1,4 +1,4 @@
-//! Hosts: names that are none.
+//! Host names that no host has.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -45,7 +45,7 @@ pub(super) fn passthrough(list: &mut List<'_>, found: Option<HostPort>) {
     );
 }
 
-/// What DNS can ask for, and no host has as its name.
+/// Checks for names that DNS can look up, but that no host has.
 pub(super) fn name(list: &mut List<'_>, host: &str) {
     if host == "*" {
         return any_host(list);
@@ -76,13 +76,13 @@ pub(super) fn name(list: &mut List<'_>, host: &str) {
     );
 }
 
-/// The first character that is in no host's name, and where it is.
+/// Finds the first character that no host name contains, and its byte offset.
 pub(super) fn unusual(host: &str) -> Option<(usize, char)> {
     host.char_indices()
         .find(|&(_, c)| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')))
 }
 
-/// What is meant by an endpoint with the character `odd` at `offset`.
+/// Returns texts that may be meant by an endpoint with the character `odd` at `offset`.
 fn meant_by(list: &List<'_>, endpoint: &str, offset: usize, odd: char) -> Vec<String> {
     let mut whole = Vec::new();
     let mut endpoints = Vec::new();
@@ -135,7 +135,7 @@ fn meant_by(list: &List<'_>, endpoint: &str, offset: usize, odd: char) -> Vec<St
     whole
 }
 
-/// `*:80` is how some servers say where they listen.
+/// Warns of `*`, which some servers use for "listen on all addresses", as in `*:80`.
 fn any_host(list: &mut List<'_>) {
     let endpoint = list.target.endpoint();
     list.add_slip(
@@ -147,7 +147,7 @@ fn any_host(list: &mut List<'_>) {
     );
 }
 
-/// `_grpc._tcp.orders`: the owner of SRV records has no addresses.
+/// Warns of the owner name of SRV records, such as `_grpc._tcp.orders`, which has no addresses.
 fn service_name(list: &mut List<'_>, host: &str, port: Option<u16>) {
     let mut labels = host.split('.');
     let is_service = labels.by_ref().take(2).all(|label| label.starts_with('_'))
@@ -167,7 +167,8 @@ fn service_name(list: &mut List<'_>, host: &str, port: Option<u16>) {
     );
 }
 
-/// A name that ends in a number: DNS has none, so it is an address with a slip.
+/// Warns of a name whose last label is a number. DNS has no such names, so it is probably a
+/// mistyped address.
 fn number(list: &mut List<'_>, host: &str) {
     let written = host;
     let host = host.trim_end_matches('.');
@@ -185,7 +186,7 @@ fn number(list: &mut List<'_>, host: &str) {
         .collect::<Vec<_>>()
         .join(".");
     let mut candidates = Vec::new();
-    // `dns:5353` is read as host 5353 where a host of the name `dns` may be meant.
+    // `dns:5353` is read as the host 5353; a host named `dns` may be meant.
     if list.target.opaque().is_some() && !host.contains('.') {
         candidates.push(format!("dns:///{}", decode_text(list.target.as_str())));
     }

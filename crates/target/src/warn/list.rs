@@ -1,4 +1,4 @@
-//! The list of what is odd in a target.
+//! The list of odd places in a target.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,22 +9,22 @@ use crate::error::Finding;
 use crate::quote::printable;
 use crate::{ErrorKind, TargetRef};
 
-/// What is odd in a target, and texts that may be meant in its place.
+/// An odd place in a target, and texts that may be meant instead of the target.
 pub(crate) struct Oddity {
     pub(crate) finding: Finding,
     pub(crate) candidates: Vec<String>,
-    /// The text is hardly right as it is; otherwise it may well be.
+    /// True if the target is probably a mistake; false if it may well be right.
     pub(crate) is_slip: bool,
 }
 
-/// What is odd in one target.
+/// The odd places in one target.
 pub(super) struct List<'t> {
     pub(super) target: &'t TargetRef<'t>,
     pub(super) oddities: Vec<Oddity>,
 }
 
 impl List<'_> {
-    /// Adds a slip, with candidates for what is meant, the likeliest first.
+    /// Adds a probable mistake, with candidates for what is meant, the likeliest first.
     pub(super) fn add_slip(
         &mut self,
         kind: ErrorKind,
@@ -51,7 +51,7 @@ impl List<'_> {
         });
     }
 
-    /// Adds what may well be right as it is.
+    /// Adds a remark on a target that may well be right.
     pub(super) fn add_remark(
         &mut self,
         kind: ErrorKind,
@@ -71,20 +71,20 @@ impl List<'_> {
         self.target.used_default_scheme() && text.starts_with(['/', '.']) && text.contains('/')
     }
 
-    /// Where in the text the octet stands that is number `decoded` of the endpoint.
+    /// Maps an index in the decoded endpoint to its index in the text.
     pub(super) fn at(&self, decoded: usize) -> usize {
         let endpoint = self.endpoint();
         let raw = endpoint.of(self.target.as_str().as_bytes());
         endpoint.start + raw_index(raw, decoded)
     }
 
-    /// The endpoint in the text.
+    /// Returns the range of the endpoint in the text.
     pub(super) fn endpoint(&self) -> Span {
         let text = self.target.as_str().as_bytes();
         self.target.split().endpoint(text)
     }
 
-    /// The text with something else in one place.
+    /// Returns the text with one range replaced.
     pub(super) fn with(&self, span: Span, replacement: &str) -> String {
         let text = self.target.as_str();
         let before = text.get(..span.start).unwrap_or_default();
@@ -92,7 +92,7 @@ impl List<'_> {
         [before, replacement, after].concat()
     }
 
-    /// The text with another endpoint.
+    /// Returns the text with another endpoint.
     pub(super) fn with_endpoint(&self, endpoint: &str) -> String {
         self.with(self.endpoint(), endpoint)
     }

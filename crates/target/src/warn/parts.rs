@@ -1,4 +1,4 @@
-//! The scheme, the authority, the query and the fragment.
+//! The scheme, the authority, the query and the fragment of a target.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -85,7 +85,7 @@ pub(super) fn authority(list: &mut List<'_>) {
     }
 }
 
-/// The DNS server, where the authority is one.
+/// Checks the DNS server that the authority names.
 pub(super) fn server(list: &mut List<'_>) {
     let Some(authority) = list.target.facts().authority else {
         return;
@@ -129,7 +129,7 @@ pub(super) fn query_and_fragment(list: &mut List<'_>) {
         let Some(span) = span else { continue };
         let mark_at = span.start.saturating_sub(1);
         let (message, candidate) = if cuts_a_path {
-            // With nothing after it, it was not meant to be in the path.
+            // A mark with nothing after it was not meant as part of the path.
             let escape = if span.is_empty() { "" } else { escape };
             (
                 format!("`{mark}` ends the path: what follows is ignored"),

@@ -1,4 +1,4 @@
-//! Unix sockets and vsock.
+//! Unix sockets and vsock addresses.
 
 use alloc::format;
 use alloc::string::String;
@@ -64,7 +64,7 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
     );
 }
 
-/// The first octet of the path, which may be escaped.
+/// Returns the range of the first byte of the path, which may be escaped.
 fn first_byte(list: &List<'_>) -> Span {
     let path = list.target.split().path();
     let bytes = path.of(list.target.as_str().as_bytes());
