@@ -121,10 +121,10 @@ pub(crate) struct ConnectArgs {
     pub(crate) to: String,
     #[command(flatten)]
     pub(crate) dns: DnsArgs,
-    /// The time after which the next attempt starts while the last one still runs (100 to 2000)
+    /// Starts the next attempt when the last one has run for this long (100 to 2000)
     #[arg(long, value_name = "MS", default_value_t = 250.0, value_parser = millis)]
     pub(crate) attempt_delay: f64,
-    /// Once the other family's addresses are there, waits this long for the preferred family's
+    /// Waits this long for the preferred family's addresses when the other family's come first
     #[arg(long, value_name = "MS", default_value_t = 50.0, value_parser = millis)]
     pub(crate) resolution_delay: f64,
     /// Tries addresses of this family first

@@ -48,31 +48,37 @@ impl Failure {
         }))
     }
 
+    /// Replaces the `kind` of `error`.
     pub(crate) fn with_kind(mut self, kind: impl Into<String>) -> Self {
         self.0.kind = kind.into();
         self
     }
 
+    /// Sets what the user can do about it.
     pub(crate) fn suggest(mut self, suggestion: Option<impl Into<String>>) -> Self {
         self.0.suggestion = suggestion.map(Into::into);
         self
     }
 
+    /// Adds a field to `error`.
     pub(crate) fn field(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.0.fields.insert(name.to_owned(), value.into());
         self
     }
 
+    /// Sets the fields of the JSON object beside `error`.
     pub(crate) fn beside(mut self, object: Map<String, Value>) -> Self {
         self.0.object = object;
         self
     }
 
+    /// Sets the shorter text for people.
     pub(crate) fn summary(mut self, summary: impl Into<String>) -> Self {
         self.0.summary = Some(summary.into());
         self
     }
 
+    /// Adds a line for people, below the message.
     pub(crate) fn detail(mut self, line: impl Into<String>) -> Self {
         self.0.details.push(line.into());
         self

@@ -58,7 +58,7 @@ impl Out {
         self.json
     }
 
-    /// True when stdout is a terminal and shows text, so that lines can be drawn again.
+    /// True when stdout is a terminal and the output is not JSON, so that lines can be drawn again.
     pub(crate) fn is_live(&self) -> bool {
         self.is_terminal && !self.json
     }

@@ -48,7 +48,7 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
     let started = runtime.now();
 
     screen.heading("1. Three backends, named by SRV records")?;
-    screen.say(&format!(
+    screen.text(&format!(
         "DNS server on {}, TTL {TTL_SECS} s",
         zone.address()
     ))?;
@@ -60,9 +60,9 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
         return Err(io::Error::other(text).into());
     }
     let target = zone.target();
-    screen.say(&format!("{RATE} calls a second to {target}, round_robin"))?;
+    screen.text(&format!("{RATE} calls a second to {target}, round_robin"))?;
     if let Some(sabotage) = args.sabotage {
-        screen.say(&format!("sabotage: {}", explain(sabotage)))?;
+        screen.text(&format!("sabotage: {}", explain(sabotage)))?;
     }
     let channel =
         client::channel(&target, Arc::clone(&runtime), args.sabotage).map_err(io::Error::other)?;
@@ -104,7 +104,7 @@ fn add(fleet: &mut Fleet, zone: &mut Zone, screen: &mut Screen, name: &str) -> i
     } else {
         "127.0.0.1 (there is no ::1 here)"
     };
-    screen.say(&format!(
+    screen.text(&format!(
         "backend {name}: process {}, {families}, port {}",
         backend.pid(),
         backend.port()
@@ -167,7 +167,7 @@ fn two_come(stage: &mut Stage) -> Result<(), Stop> {
 
 fn two_go(stage: &mut Stage) -> Result<(), Stop> {
     stage.screen.heading("3. Two backends go away")?;
-    stage.screen.say("c is removed from DNS")?;
+    stage.screen.text("c is removed from DNS")?;
     stage.zone.remove("c");
     let took = stage.until(|fleet| idle(fleet, "c"))?;
     stage.claim(
@@ -185,7 +185,7 @@ fn two_go(stage: &mut Stage) -> Result<(), Stop> {
         ("c", "SIGTERM to c"),
         ("b", "SIGTERM to b, which stays in DNS"),
     ] {
-        stage.screen.say(how)?;
+        stage.screen.text(how)?;
         stage.fleet.sigterm(name)?;
         stage.until(|fleet| ended(fleet, name))?;
     }
@@ -218,7 +218,7 @@ fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
     stage.fleet.silence_ipv6("a")?;
     stage
         .screen
-        .say("a closes its IPv6 connections, and answers no SYN over IPv6 any more")?;
+        .text("a closes its IPv6 connections, and answers no SYN over IPv6 any more")?;
     let took = stage.until(|fleet| {
         fleet
             .get("a")

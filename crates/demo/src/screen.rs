@@ -44,7 +44,7 @@ impl Screen {
     }
 
     /// Prints a line of text.
-    pub(crate) fn say(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) fn text(&mut self, text: &str) -> io::Result<()> {
         self.print(&[&format!("  {text}")])
     }
 
@@ -109,7 +109,7 @@ impl Screen {
             return Ok(());
         }
         self.next_plain = now + PLAIN_EVERY;
-        self.say(&format!(
+        self.text(&format!(
             "{:4.1} s: {}",
             now.as_secs_f64(),
             table::line(rows)

@@ -104,7 +104,7 @@ impl Load<'_> {
                 let peer = peer
                     .as_ref()
                     .map_or_else(String::new, |peer| format!("{peer}: "));
-                let text = format!("{peer}the service says {}", other.as_str_name());
+                let text = format!("{peer}the service reports {}", other.as_str_name());
                 Err(Status::unavailable(text))
             }
         });

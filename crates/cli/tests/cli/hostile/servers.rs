@@ -8,7 +8,7 @@ use trunkline_testkit::dns::{DnsServer, Query, Rcode, Reply, Type};
 use super::{BOTH, CommandResult, honest, message, patched, replying, resolve, server, truth};
 
 /// Returns an address where nothing listens.
-fn nobody() -> SocketAddr {
+fn closed() -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
     socket.local_addr().expect("an address")
 }
@@ -48,8 +48,8 @@ fn after_a_failing_server_the_next_is_asked_at_once() {
         );
         assert_eq!(other.total(), 2, "{what}");
     }
-    let result = resolve(&[nobody(), other.address()], "", "a.test");
-    result.expect("nobody is there", &BOTH);
+    let result = resolve(&[closed(), other.address()], "", "a.test");
+    result.expect("nothing listens", &BOTH);
     assert!(ms(&result) < 1000.0, "{result:?}");
 }
 
@@ -70,7 +70,7 @@ fn an_error_names_every_server() {
         server(Reply::rcode(Rcode::SERVFAIL)),
         server(Reply::rcode(Rcode::REFUSED)),
     );
-    let servers = [one.address(), two.address(), nobody()];
+    let servers = [one.address(), two.address(), closed()];
     let result = resolve(&servers, "options attempts:1", "a.test");
     let outcomes = ["servfail", "refused", "connection_refused"];
     result.expect_error("all fail", "unavailable", &outcomes);
@@ -85,8 +85,8 @@ fn an_error_names_every_server() {
 /// When the only server is dead, that is reported at once, not after all retries.
 #[test]
 fn a_dead_server_alone_is_reported_at_once() {
-    let result = resolve(&[nobody()], "options attempts:1", "a.test");
-    result.expect_error("nobody", "unavailable", &["connection_refused"]);
+    let result = resolve(&[closed()], "options attempts:1", "a.test");
+    result.expect_error("nothing listens", "unavailable", &["connection_refused"]);
     let took = result.object["error"]["servers"][0]["elapsed_ms"].as_f64();
     assert!(took.expect("a time") < 1000.0, "{result:?}");
 }
