@@ -3,19 +3,20 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tonic::body::Body as TonicBody;
 use tower_service::Service;
 use trunkline::{Body, Channel, PeerAddr};
+use trunkline_runtime::Lock;
 
 /// A channel for one call that records the address of the backend that answers.
 #[derive(Clone, Debug)]
 pub(crate) struct PeerRecorder {
     channel: Channel,
-    peer: Arc<Mutex<Option<PeerAddr>>>,
+    peer: Arc<Lock<Option<PeerAddr>>>,
 }
 
 impl PeerRecorder {
@@ -28,10 +29,7 @@ impl PeerRecorder {
 
     /// Returns the address of the backend that answered; `None` without an answer.
     pub(crate) fn peer(&self) -> Option<PeerAddr> {
-        self.peer
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.peer.lock().clone()
     }
 }
 
@@ -50,7 +48,7 @@ impl Service<Request<TonicBody>> for PeerRecorder {
         Box::pin(async move {
             let response = call.await?;
             let peer = response.extensions().get::<PeerAddr>().cloned();
-            *slot.lock().unwrap_or_else(PoisonError::into_inner) = peer;
+            *slot.lock() = peer;
             Ok(response)
         })
     }
