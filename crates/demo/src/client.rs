@@ -14,7 +14,7 @@ use crate::args::Sabotage;
 /// The deadline of a call: far longer than a call takes, so that a call can wait for a connection.
 const DEADLINE: Duration = Duration::from_secs(5);
 
-/// Builds the channel to `target`, with `sabotage` where it concerns the client.
+/// Builds the channel to `target`. `sabotage` can change its DNS options.
 pub(crate) fn channel(
     target: &str,
     runtime: Arc<dyn Runtime>,

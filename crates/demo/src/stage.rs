@@ -45,7 +45,7 @@ pub(crate) struct Stage {
     pub(crate) load: Load,
     pub(crate) screen: Screen,
     pub(crate) claims: Claims,
-    /// The calls that were lost when that was judged last.
+    /// The calls that were lost when the claim of no failed calls was judged last.
     pub(crate) lost: LostCalls,
 }
 
