@@ -1,5 +1,6 @@
 //! tokio.
 
+mod handle;
 mod stream;
 mod timer;
 mod udp;
@@ -23,28 +24,28 @@ use udp::TokioUdp;
 /// tokio.
 ///
 /// It needs the handle of a tokio runtime whose I/O and time drivers are on
-/// (`Builder::enable_all`), and takes it at the first [`attach`](Runtime::attach), or is
-/// [given](Self::with_handle) it.
+/// (`Builder::enable_all`). It takes the handle of the current runtime at the first
+/// [`attach`](Runtime::attach), unless it was made [with a handle](Self::with_handle).
 ///
 /// # Panics
 ///
-/// [`spawn`](Runtime::spawn), and a timer when it is polled, panic where there is no handle: that
-/// is before the first successful `attach`, outside of tokio. tokio itself panics where a driver
-/// is off.
+/// [`spawn`](Runtime::spawn), and a timer when it is polled, panic where there is no handle: outside
+/// of tokio, before the first successful `attach`. tokio itself panics where a driver is off.
 #[derive(Debug, Default)]
 pub struct Tokio {
     handle: OnceLock<Handle>,
 }
 
 impl Tokio {
-    /// The runtime that is current when this value is first used.
+    /// Returns a runtime that takes the handle of the tokio runtime that is current at its first
+    /// use.
     pub const fn new() -> Self {
         Self {
             handle: OnceLock::new(),
         }
     }
 
-    /// The runtime behind `handle`, whatever thread this value is used on.
+    /// Returns a runtime over the one of `handle`; it can be used on any thread.
     pub fn with_handle(handle: Handle) -> Self {
         Self {
             handle: OnceLock::from(handle),
@@ -55,11 +56,12 @@ impl Tokio {
         if let Some(handle) = self.handle.get() {
             return Ok(handle);
         }
-        let current = Handle::try_current().map_err(|_| io::Error::other(NO_HANDLE))?;
+        let current = handle::current()?;
         Ok(self.handle.get_or_init(|| current))
     }
 
-    /// A future that asks for the handle when it is first polled.
+    /// Returns the future of `connect`. Where there is no handle, the future returns that error when
+    /// it is polled.
     fn connect<F>(&self, connect: impl FnOnce(Handle) -> F + Send + 'static) -> Connecting
     where
         F: Future<Output = io::Result<Box<dyn Stream>>> + Send,
@@ -71,17 +73,12 @@ impl Tokio {
 
 type Connecting = BoxFuture<io::Result<Box<dyn Stream>>>;
 
-/// What to do where there is no tokio.
-const NO_HANDLE: &str = "no tokio runtime here: make the first call from within one \
-    (`#[tokio::main]`, `Runtime::block_on`), give its handle to `Tokio::with_handle`, or choose \
-    another runtime";
-
 impl Runtime for Tokio {
     fn attach(&self) -> io::Result<()> {
         self.handle().map(|_| ())
     }
 
-    /// The clock of tokio, which its `test-util` can pause.
+    /// Returns the time of tokio's clock, which its feature `test-util` can pause.
     fn now(&self) -> Instant {
         ::tokio::time::Instant::now().into_std()
     }
@@ -98,7 +95,7 @@ impl Runtime for Tokio {
     }
 
     fn fill_entropy(&self, bytes: &mut [u8]) {
-        socket::entropy(bytes);
+        socket::fill_entropy(bytes);
     }
 
     fn connect_tcp(&self, peer: SocketAddr, options: &TcpOptions) -> Connecting {
@@ -109,10 +106,10 @@ impl Runtime for Tokio {
                 let _in_tokio = handle.enter();
                 TcpStream::from_std(started.socket)?
             };
-            if !started.done {
+            if !started.is_connected {
                 stream.writable().await?;
             }
-            socket::tcp_done(&SockRef::from(&stream), peer, &options)?;
+            socket::finish_tcp(&SockRef::from(&stream), peer, &options)?;
             Ok(TokioStream::boxed(stream, PeerAddr::Ip(peer)))
         })
     }
@@ -126,10 +123,10 @@ impl Runtime for Tokio {
                 let _in_tokio = handle.enter();
                 ::tokio::net::UnixStream::from_std(started.socket)?
             };
-            if !started.done {
+            if !started.is_connected {
                 stream.writable().await?;
             }
-            socket::unix_done(&SockRef::from(&stream))?;
+            socket::finish_unix(&SockRef::from(&stream))?;
             Ok(TokioStream::boxed(stream, PeerAddr::Unix(peer)))
         })
     }

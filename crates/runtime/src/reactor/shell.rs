@@ -1,7 +1,7 @@
-//! What async-std and smol have in common: all but their executor.
+//! The `Runtime` of async-std and of smol, which differ in their executor only.
 
-/// Implements `Runtime` for a runtime over async-io, from how it spawns a task and how it runs
-/// what blocks.
+/// Implements `Runtime` for a runtime over async-io. The arguments are two closures: one spawns a
+/// task, one runs a blocking function on another thread.
 macro_rules! impl_runtime {
     ($name:ident, spawn: $spawn:expr, blocking: $blocking:expr $(,)?) => {
         impl crate::Runtime for $name {
@@ -10,7 +10,7 @@ macro_rules! impl_runtime {
             }
 
             fn timer(&self) -> Box<dyn crate::Timer> {
-                Box::new(crate::reactor::ReactorTimer::new())
+                Box::new(crate::reactor::timer::ReactorTimer::new())
             }
 
             fn spawn(&self, task: crate::BoxFuture<()>) {
@@ -18,7 +18,7 @@ macro_rules! impl_runtime {
             }
 
             fn fill_entropy(&self, bytes: &mut [u8]) {
-                crate::socket::entropy(bytes);
+                crate::socket::fill_entropy(bytes);
             }
 
             fn connect_tcp(
@@ -26,7 +26,7 @@ macro_rules! impl_runtime {
                 peer: std::net::SocketAddr,
                 options: &crate::TcpOptions,
             ) -> crate::BoxFuture<std::io::Result<Box<dyn crate::Stream>>> {
-                crate::reactor::connect_tcp(peer, options)
+                crate::reactor::connect::connect_tcp(peer, options)
             }
 
             #[cfg(unix)]
@@ -34,7 +34,7 @@ macro_rules! impl_runtime {
                 &self,
                 peer: &crate::UnixAddr,
             ) -> crate::BoxFuture<std::io::Result<Box<dyn crate::Stream>>> {
-                crate::reactor::connect_unix(peer)
+                crate::reactor::connect::connect_unix(peer)
             }
 
             fn connect_udp(
@@ -42,7 +42,7 @@ macro_rules! impl_runtime {
                 peer: std::net::SocketAddr,
                 options: &crate::UdpOptions,
             ) -> std::io::Result<Box<dyn crate::UdpSocket>> {
-                crate::reactor::ReactorUdp::connect(peer, options)
+                crate::reactor::udp::ReactorUdp::connect(peer, options)
             }
 
             fn source_address(

@@ -21,7 +21,7 @@ pub(super) struct ReactorStream<S> {
     peer: PeerAddr,
 }
 
-/// What a stream needs of its socket beyond reading and writing.
+/// What a stream needs from its socket beyond reading and writing.
 pub(super) trait RawStream: Debug + Send + Sync + 'static {
     fn shut_down_write(&self) -> io::Result<()>;
     fn reset_on_close(&self);
@@ -33,7 +33,7 @@ impl RawStream for TcpStream {
     }
 
     fn reset_on_close(&self) {
-        // It fails only on a socket that is dead already.
+        // This fails only on a socket that is closed or reset already.
         let _ = socket::reset_on_close(&SockRef::from(self));
     }
 }
@@ -101,9 +101,9 @@ where
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, octets)
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -118,10 +118,10 @@ where
         Poll::Ready(Ok(()))
     }
 
-    /// Sends FIN, which async-io's own `poll_close` leaves out.
+    /// Sends FIN, which async-io's own `poll_close` does not.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(match self.socket.get_ref().shut_down_write() {
-            // Reset by the peer: as closed as can be.
+            // The peer has reset the connection, so it is closed.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             done => done,
         })

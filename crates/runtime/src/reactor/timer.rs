@@ -5,15 +5,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::now;
+use super::clock::now;
 use crate::Timer;
 
-/// A timer that costs the reactor nothing until it is polled before its time: each registration
-/// is a system call.
+/// A timer that registers with the reactor only when it is polled before its time, because each
+/// registration is a system call.
 pub(crate) struct ReactorTimer {
     deadline: Option<Instant>,
     timer: async_io::Timer,
-    /// Whether `timer` stands at `deadline`.
+    /// True when `timer` is set to `deadline`.
     armed: bool,
 }
 
@@ -50,7 +50,8 @@ impl Timer for ReactorTimer {
             self.timer.set_at(deadline);
             self.armed = true;
         }
-        // Ready only if the time came just now; the next poll sees that by the clock.
+        // When the deadline has passed in the meantime, this is ready, and the next poll finds it
+        // passed by the clock.
         Pin::new(&mut self.timer).poll(cx).map(|_| ())
     }
 }

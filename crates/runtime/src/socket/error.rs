@@ -1,8 +1,8 @@
-//! What the operating system's errors mean.
+//! The operating system's errors.
 
 use std::io;
 
-/// Whether `connect` said that it will be decided later.
+/// True when `connect` has started and its result comes later.
 pub(super) fn in_progress(error: &io::Error) -> bool {
     #[cfg(unix)]
     {
@@ -10,15 +10,15 @@ pub(super) fn in_progress(error: &io::Error) -> bool {
     }
     #[cfg(not(unix))]
     {
-        // Winsock says WSAEWOULDBLOCK.
+        // Winsock's error for it is WSAEWOULDBLOCK.
         error.kind() == io::ErrorKind::WouldBlock
     }
 }
 
-/// An option that this operating system does not have.
+/// Returns the error for an option that this operating system does not have.
 #[cfg_attr(
     any(target_os = "android", target_os = "fuchsia", target_os = "linux"),
-    expect(dead_code, reason = "these have all of them")
+    expect(dead_code, reason = "these systems have every option")
 )]
 pub(super) fn unsupported(option: &str) -> io::Error {
     let text = format!("{option} is not available on this operating system");

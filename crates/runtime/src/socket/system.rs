@@ -1,4 +1,4 @@
-//! What else the operating system gives.
+//! Random bytes and host names from the operating system.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -7,14 +7,14 @@ use std::net::{SocketAddr, ToSocketAddrs};
 ///
 /// # Panics
 ///
-/// When the system has none to give, as `HashMap` does; no supported system is without.
-pub(crate) fn entropy(bytes: &mut [u8]) {
+/// When the system has no random bytes, as `HashMap` does. Every supported system has them.
+pub(crate) fn fill_entropy(bytes: &mut [u8]) {
     if let Err(error) = getrandom::fill(bytes) {
-        panic!("the operating system gives no random octets: {error}");
+        panic!("the operating system gives no random bytes: {error}");
     }
 }
 
-/// `getaddrinfo`; blocks.
+/// Looks a host name up with `getaddrinfo`. Blocks the thread.
 pub(crate) fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     Ok((host, port).to_socket_addrs()?.collect())
 }

@@ -1,4 +1,4 @@
-//! TCP.
+//! TCP sockets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -6,30 +6,34 @@ use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
+use super::create::{Started, bind, new_socket};
 use super::error::in_progress;
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
 use super::error::unsupported;
-use super::{Started, new_socket};
 use crate::TcpOptions;
 
 /// Makes a socket and starts to connect it to `peer`.
 ///
-/// Never with TCP Fast Open: it makes a connection look open before the peer has said a word.
+/// It never uses TCP Fast Open, with which a connection looks open before the peer has answered.
 pub(crate) fn start_tcp(peer: SocketAddr, options: &TcpOptions) -> io::Result<Started<TcpStream>> {
     let domain = Domain::for_address(peer);
     let socket = new_socket(domain, Type::STREAM, Some(Protocol::TCP))?;
     configure(&socket, peer, options)?;
-    let done = match socket.connect(&peer.into()) {
+    let is_connected = match socket.connect(&peer.into()) {
         Ok(()) => true,
         Err(error) if in_progress(&error) => false,
         Err(error) => return Err(error),
     };
     let socket = socket.into();
-    Ok(Started { socket, done })
+    Ok(Started {
+        socket,
+        is_connected,
+    })
 }
 
-/// Asks how the attempt ended, once the socket is writable; `Ok` if the connection stands.
-pub(crate) fn tcp_done(
+/// Completes an attempt whose socket has become writable: returns its error, or sets the options
+/// that must wait for the connection.
+pub(crate) fn finish_tcp(
     socket: &SockRef<'_>,
     peer: SocketAddr,
     options: &TcpOptions,
@@ -37,26 +41,26 @@ pub(crate) fn tcp_done(
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
-    // A port that nobody listens to can be the very one that the kernel chose as our source: TCP
-    // then connects the socket to itself, and a dead server looks alive.
+    // The kernel may choose the very port that we connect to as our source port, when no server
+    // listens on it. TCP then connects the socket to itself, and a dead server looks alive.
     if peer.ip().is_loopback() && socket.local_addr()?.as_socket() == Some(peer) {
         let _ = reset_on_close(socket);
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    // Only now: set earlier, it would bound the connecting as well.
+    // Set only now, because it would limit the time to connect too.
     match options.user_timeout {
         Some(timeout) => set_user_timeout(socket, timeout),
         None => Ok(()),
     }
 }
 
-/// Makes the coming close send RST and leave no TIME_WAIT.
+/// Makes the socket send RST when it is closed, and leave no TIME_WAIT.
 pub(crate) fn reset_on_close(socket: &SockRef<'_>) -> io::Result<()> {
     socket.set_linger(Some(Duration::ZERO))
 }
 
 fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Result<()> {
-    // Without it a socket for IPv6 also reaches ::ffff:a.b.c.d, over IPv4.
+    // Without this option an IPv6 socket also connects to ::ffff:a.b.c.d, over IPv4.
     if peer.is_ipv6() {
         socket.set_only_v6(true)?;
     }
@@ -64,7 +68,7 @@ fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Res
         socket.set_tcp_nodelay(true)?;
     }
     if let Some(idle) = options.keepalive {
-        // The kernel counts in whole seconds and refuses 0.
+        // The kernel counts in whole seconds and rejects 0.
         let idle = idle.max(Duration::from_secs(1));
         socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
     }
@@ -82,17 +86,6 @@ fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Res
         Some(local) => bind(socket, local, peer),
         None => Ok(()),
     }
-}
-
-/// Binds an address and leaves the port to the kernel.
-pub(super) fn bind(socket: &Socket, local: IpAddr, peer: SocketAddr) -> io::Result<()> {
-    if local.is_ipv4() != peer.is_ipv4() {
-        let text = format!(
-            "cannot bind {local} to connect to {peer}: they are not of the same address family"
-        );
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
-    }
-    socket.bind(&SocketAddr::new(local, 0).into())
 }
 
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]

@@ -1,14 +1,14 @@
-//! UDP.
+//! UDP sockets.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 
 use socket2::{Domain, Protocol, SockRef, Type};
 
-use super::{new_socket, tcp};
+use super::create::{bind, new_socket};
 use crate::{Received, UdpOptions};
 
-/// A socket that is connected to `peer`. Sends no packet.
+/// Returns a socket that is connected to `peer`. Sends no packet.
 pub(crate) fn connect_udp(peer: SocketAddr, options: &UdpOptions) -> io::Result<UdpSocket> {
     let domain = Domain::for_address(peer);
     let socket = new_socket(domain, Type::DGRAM, Some(Protocol::UDP))?;
@@ -16,17 +16,20 @@ pub(crate) fn connect_udp(peer: SocketAddr, options: &UdpOptions) -> io::Result<
         socket.set_only_v6(true)?;
     }
     if let Some(local) = options.bind {
-        tcp::bind(&socket, local, peer)?;
+        bind(&socket, local, peer)?;
     }
     socket.connect(&peer.into())?;
     Ok(socket.into())
 }
 
-/// The source address that the kernel takes for `destination`.
+/// Returns the source address that the kernel chooses for `destination`.
 pub(crate) fn source_address(mut destination: SocketAddr) -> io::Result<IpAddr> {
-    // The port does not matter to the route, but some systems refuse to connect to port 0.
+    /// The port of the discard service (RFC 863).
+    const DISCARD: u16 = 9;
+
+    // The route does not depend on the port, but some systems reject a connect to port 0.
     if destination.port() == 0 {
-        destination.set_port(9);
+        destination.set_port(DISCARD);
     }
     let socket = connect_udp(destination, &UdpOptions::default())?;
     Ok(socket.local_addr()?.ip())
@@ -49,7 +52,7 @@ pub(crate) fn receive(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<Rec
 /// Receives one datagram, or fails with [`io::ErrorKind::WouldBlock`].
 #[cfg(not(unix))]
 pub(crate) fn receive(socket: &SockRef<'_>, buffer: &mut [u8]) -> io::Result<Received> {
-    /// Winsock's word for "the datagram was longer than the buffer", which it has filled.
+    /// Winsock's error for a datagram that was longer than the buffer. The buffer is filled.
     const WSAEMSGSIZE: i32 = 10040;
 
     let mut socket: &socket2::Socket = socket;

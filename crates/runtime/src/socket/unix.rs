@@ -6,18 +6,19 @@ use std::os::unix::net::UnixStream;
 
 use socket2::{Domain, SockAddr, SockRef, Type};
 
+use super::create::{Started, new_socket};
 use super::error::in_progress;
-use super::{Started, new_socket};
 use crate::UnixAddr;
 
 /// Makes a socket and starts to connect it to `peer`.
 pub(crate) fn start_unix(peer: &UnixAddr) -> io::Result<Started<UnixStream>> {
     let address = address(peer)?;
     let socket = new_socket(Domain::UNIX, Type::STREAM, None)?;
-    let done = match socket.connect(&address) {
+    let is_connected = match socket.connect(&address) {
         Ok(()) => true,
         Err(error) if in_progress(&error) => false,
-        // Not "wait": the listener's queue is full, and the socket is not being connected.
+        // Here this error does not mean "wait": the listener's queue is full, and the socket is
+        // not connecting.
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
             let text = format!("the queue of {peer} is full");
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, text));
@@ -25,17 +26,21 @@ pub(crate) fn start_unix(peer: &UnixAddr) -> io::Result<Started<UnixStream>> {
         Err(error) => return Err(error),
     };
     let socket = socket.into();
-    Ok(Started { socket, done })
+    Ok(Started {
+        socket,
+        is_connected,
+    })
 }
 
-/// Asks how the attempt ended, once the socket is writable.
-pub(crate) fn unix_done(socket: &SockRef<'_>) -> io::Result<()> {
+/// Returns the error of an attempt whose socket has become writable, if it failed.
+pub(crate) fn finish_unix(socket: &SockRef<'_>) -> io::Result<()> {
     match socket.take_error()? {
         Some(error) => Err(error),
         None => Ok(()),
     }
 }
 
+/// Converts `peer` to the system's form, or returns why it cannot be an address.
 fn address(peer: &UnixAddr) -> io::Result<SockAddr> {
     let invalid = |why: &str| {
         let text = format!("{peer} is not an address that can be connected to: {why}");

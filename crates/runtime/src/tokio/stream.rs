@@ -21,7 +21,7 @@ pub(super) struct TokioStream<S> {
     peer: PeerAddr,
 }
 
-/// What a stream needs of its socket.
+/// What a stream needs from its socket.
 pub(super) trait RawStream:
     ::tokio::io::AsyncRead + ::tokio::io::AsyncWrite + Debug + Send + Sync + Unpin + 'static
 {
@@ -30,7 +30,7 @@ pub(super) trait RawStream:
 
 impl RawStream for TcpStream {
     fn reset_on_close(&self) {
-        // It fails only on a socket that is dead already.
+        // This fails only on a socket that is closed or reset already.
         let _ = socket::reset_on_close(&SockRef::from(self));
     }
 }
@@ -72,9 +72,9 @@ impl<S: RawStream> AsyncWrite for TokioStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, octets)
+        Pin::new(&mut self.socket).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(

@@ -8,14 +8,14 @@ use std::time::Instant;
 use ::tokio::runtime::Handle;
 use ::tokio::time::{Sleep, sleep_until};
 
-use super::NO_HANDLE;
+use super::handle;
 use crate::Timer;
 
-/// A timer that costs tokio nothing until it is polled before its time.
+/// A timer that registers with tokio only when it is polled before its time.
 pub(super) struct TokioTimer {
     handle: Option<Handle>,
     deadline: Option<Instant>,
-    /// Stands at `deadline`, if there is one.
+    /// Made for `deadline` when it is first needed.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -44,11 +44,11 @@ impl Timer for TokioTimer {
         if deadline <= ::tokio::time::Instant::now() {
             return Poll::Ready(());
         }
-        let handle = &self.handle;
+        let attached = &self.handle;
         let sleep = self.sleep.get_or_insert_with(|| {
-            let handle = handle.clone().or_else(|| Handle::try_current().ok());
-            let Some(handle) = handle else {
-                panic!("{NO_HANDLE}");
+            let handle = match attached.clone().map_or_else(handle::current, Ok) {
+                Ok(handle) => handle,
+                Err(error) => panic!("{error}"),
             };
             let _in_tokio = handle.enter();
             Box::pin(sleep_until(deadline))

@@ -12,21 +12,21 @@ use socket2::SockRef;
 
 use crate::{Received, UdpOptions, UdpSocket, socket};
 
-/// What ends the wait for a datagram. Errors are named apart: a report of a closed port makes the
-/// socket neither readable nor closed, and tokio's own `poll_recv` would sleep through it.
+/// The events that end the wait for a datagram. Errors are among them: the report of a closed port
+/// makes the socket neither readable nor closed, and tokio's own `poll_recv` would miss it.
 const EITHER: Interest = Interest::READABLE.add(Interest::ERROR);
 
 /// A connected UDP socket that tokio watches.
 pub(super) struct TokioUdp {
     socket: Arc<::tokio::net::UdpSocket>,
-    /// Ready when there is something to receive; stands while somebody waits for that.
+    /// Ready when there is something to receive; `None` while no task waits for that.
     readable: Option<Readable>,
 }
 
 type Readable = Pin<Box<dyn Future<Output = io::Result<()>> + Send>>;
 
 impl TokioUdp {
-    /// To be called within tokio's context.
+    /// Must be called within tokio's context.
     pub(super) fn connect(
         peer: SocketAddr,
         options: &UdpOptions,
@@ -38,9 +38,9 @@ impl TokioUdp {
         }))
     }
 
-    /// Receives by our own call, because tokio's does not tell what was cut off.
+    /// Receives by our own system call, because tokio's does not report a truncated datagram.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        // One kind at a time: `try_io` never runs for two at once.
+        // One kind at a time: `try_io` must not be called with a combination of two.
         match self.receive_if(Interest::READABLE, buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.receive_if(Interest::ERROR, buffer)
