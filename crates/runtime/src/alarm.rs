@@ -8,8 +8,8 @@ use crate::{Runtime, Timer};
 
 /// A timer that follows the next deadline of a sans-I/O core.
 ///
-/// The runtime's timer is made when there is a deadline for the first time, and set only when the
-/// deadline changes.
+/// It makes the runtime's timer when there is a deadline for the first time, and sets it only when
+/// the deadline changes.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -39,9 +39,9 @@ use crate::{Runtime, Timer};
 /// ```
 #[derive(Default)]
 pub struct Alarm {
-    /// `None` until there is a deadline for the first time.
+    /// `None` until the first deadline.
     timer: Option<Box<dyn Timer>>,
-    /// What `timer` is set to.
+    /// The deadline that `timer` is set to.
     deadline: Option<Instant>,
 }
 
@@ -56,12 +56,12 @@ impl Alarm {
 
     /// Sets the timer to `deadline`, and returns the time once the deadline has passed.
     ///
-    /// The time is that of the runtime's clock, or `deadline` where a timer fires before the clock
-    /// shows its deadline: given an earlier time, the core would find nothing due and name the
-    /// same deadline again, in a loop without end.
+    /// The time is that of the runtime's clock, but never before `deadline`: a timer may fire a
+    /// little before the clock reaches its deadline. Given an earlier time, the core would find
+    /// nothing due and return the same deadline again, in a loop without end.
     ///
-    /// Without a deadline the alarm is pending. Pass the same `runtime` at each call: the timer is
-    /// the first one's.
+    /// Without a deadline it is pending. Pass the same `runtime` in each call: the first one makes
+    /// the timer.
     pub fn poll(
         &mut self,
         cx: &mut Context<'_>,

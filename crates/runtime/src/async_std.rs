@@ -4,13 +4,13 @@ use crate::reactor::impl_runtime;
 
 /// async-std: its global executor, and async-io's reactor.
 ///
-/// There is nothing to start or to hand in: both come to life at their first use.
+/// It needs no setup: both start when they are first used.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct AsyncStd;
 
 impl AsyncStd {
-    /// The runtime.
+    /// Returns the runtime.
     pub const fn new() -> Self {
         Self
     }

@@ -1,11 +1,11 @@
-//! Which runtime is used when nobody names one.
+//! The runtime that is used where the user names none.
 
 use std::sync::Arc;
 
 use crate::Runtime;
 
-/// The runtime to use where none was named: async-std if its feature is on, else smol, else
-/// tokio. `None` if no feature is on: then the caller must be given one.
+/// Returns the runtime to use where the user names none: async-std if its feature is on, else smol,
+/// else tokio. Returns `None` if no such feature is on: then the user must name a runtime.
 #[allow(
     unreachable_code,
     reason = "with several features on, the first one wins"

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: what the trait is made of, plain data first.
+// From the ground up: the types in the trait's signatures, plain data first.
 mod options;
 mod peer;
 mod stream;
@@ -11,11 +11,11 @@ mod udp;
 // The trait.
 mod runtime;
 
-// For shells, over any runtime.
+// For the I/O shells of other crates, over any runtime.
 mod alarm;
 mod lock;
 
-// The sockets of all runtimes below, before a reactor watches them.
+// The sockets of all runtimes below, before they are registered with a reactor.
 #[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
 mod socket;
 
@@ -23,7 +23,7 @@ mod socket;
 #[cfg(any(feature = "async-std", feature = "smol"))]
 mod reactor;
 
-// One runtime a feature.
+// The runtimes, one for each feature.
 #[cfg(feature = "async-std")]
 mod async_std;
 #[cfg(feature = "smol")]
@@ -31,7 +31,7 @@ mod smol;
 #[cfg(feature = "tokio")]
 mod tokio;
 
-// Chooses among them.
+// Chooses one of them.
 mod default;
 
 pub use crate::alarm::Alarm;

@@ -2,11 +2,11 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A mutex that ignores poisoning: [`lock`](Self::lock) returns the guard also after a thread has
-/// panicked while it held the lock.
+/// A mutex that ignores poisoning: it can still be locked after a thread panicked while it held the
+/// lock.
 ///
-/// It is for state that a panic leaves usable. The panic of one task then does not spread to every
-/// other task that shares the state.
+/// Use it for state that stays usable after a panic. The panic of one task then does not spread to
+/// the other tasks that share the state.
 #[derive(Debug, Default)]
 pub struct Lock<T>(Mutex<T>);
 
@@ -16,7 +16,7 @@ impl<T> Lock<T> {
         Self(Mutex::new(value))
     }
 
-    /// Waits until no other thread holds the lock, and takes it until the guard is dropped.
+    /// Waits until no other thread holds the lock, and holds it until the guard is dropped.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -7,20 +7,20 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TcpOptions {
-    /// `TCP_NODELAY`; on by default: without it each small call waits 40 ms for an ACK.
+    /// `TCP_NODELAY`; on by default. Without it each small call may wait 40 ms for an ACK.
     pub nodelay: bool,
-    /// `SO_KEEPALIVE` with this idle time; off by default.
+    /// `SO_KEEPALIVE`, with this idle time before the first probe; off by default.
     pub keepalive: Option<Duration>,
-    /// The local address to bind for IPv4 destinations.
+    /// The local address to bind for IPv4 destinations; `None`, the default, binds none.
     pub bind_ipv4: Option<Ipv4Addr>,
-    /// The local address to bind for IPv6 destinations.
+    /// The local address to bind for IPv6 destinations; `None`, the default, binds none.
     pub bind_ipv6: Option<Ipv6Addr>,
     /// The interface to bind (`SO_BINDTODEVICE`, Linux).
     pub interface: Option<String>,
     /// The firewall mark (`SO_MARK`, Linux).
     pub mark: Option<u32>,
-    /// `TCP_USER_TIMEOUT` (Linux), set once the connection stands: set earlier it would also bound
-    /// the connecting itself.
+    /// `TCP_USER_TIMEOUT` (Linux). It is set when the connection is established: set earlier, it
+    /// would also limit the time to connect.
     pub user_timeout: Option<Duration>,
 }
 
@@ -42,6 +42,7 @@ impl Default for TcpOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UdpOptions {
-    /// The local address to bind; the unspecified one where it is `None`.
+    /// The local address to bind, of the destination's family; `None`, the default, leaves the
+    /// choice to the system.
     pub bind: Option<IpAddr>,
 }

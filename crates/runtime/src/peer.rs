@@ -20,19 +20,19 @@ pub enum PeerAddr {
 /// The address of a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UnixAddr {
-    /// A path in the file system.
+    /// The socket at a path in the file system.
     Path(PathBuf),
-    /// A name in Linux's abstract namespace, without the leading NUL.
+    /// The socket with a name in Linux's abstract namespace; the name has no leading NUL.
     Abstract(Vec<u8>),
 }
 
 impl UnixAddr {
-    /// The address of a socket in the file system.
+    /// Returns the address of a socket in the file system.
     pub fn from_path(path: impl AsRef<Path>) -> Self {
         Self::Path(path.as_ref().to_owned())
     }
 
-    /// The address of an abstract socket; `name` without the leading NUL.
+    /// Returns the address of an abstract socket; `name` has no leading NUL.
     pub fn from_abstract_name(name: impl AsRef<[u8]>) -> Self {
         Self::Abstract(name.as_ref().to_owned())
     }
@@ -50,24 +50,24 @@ impl fmt::Display for PeerAddr {
 impl fmt::Display for UnixAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Escaped, because a path may hold line breaks and is printed in messages.
+            // A path may hold line breaks, which would break the message that it is printed in.
             Self::Path(path) => write!(f, "unix:{}", escaped(path.as_os_str())),
             Self::Abstract(name) => write!(f, "unix-abstract:{}", name.escape_ascii()),
         }
     }
 }
 
+/// Returns `text` with its control characters escaped, and every other character as it is.
 fn escaped(text: &OsStr) -> String {
-    text.to_string_lossy()
-        .chars()
-        .flat_map(|c| {
-            let (control, plain) = match c.is_control() {
-                true => (Some(c.escape_default()), None),
-                false => (None, Some(c)),
-            };
-            control.into_iter().flatten().chain(plain)
-        })
-        .collect()
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.to_string_lossy().chars() {
+        if c.is_control() {
+            escaped.extend(c.escape_default());
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 impl From<SocketAddr> for PeerAddr {

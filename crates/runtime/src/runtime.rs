@@ -9,45 +9,54 @@ use std::time::Instant;
 
 use crate::{Sleep, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, UnixAddr};
 
-/// A future that a trait object can return or take.
+/// A boxed future, as methods of a trait object take and return it.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What network code asks of an async runtime.
+/// What network code needs from an async runtime.
 ///
-/// Object safe, signed with std and futures-io types only, and meant to be implemented outside of
-/// this crate too. It is used off the path of a call (connecting, resolving, timers that outlive a
-/// call), so a box here and there costs nothing that can be seen. Every method that is added later
-/// comes with a default.
+/// The trait is object safe, and its signatures use types of std and futures-io only, so that it can
+/// be implemented outside of this crate too. Every method that is added later has a default.
 ///
-/// All sockets are made here and nowhere else: non-blocking, close-on-exec, from plain-data
+/// Connecting and resolving go through this trait. Of what a gRPC call does, three things do: it
+/// reads the clock, a call with a deadline has a timer, and a call that streams its request may spawn
+/// a task. Each such timer or task costs one allocation, because it is boxed.
+///
+/// All sockets are made by this trait and nowhere else: non-blocking, close-on-exec, from plain-data
 /// options.
 pub trait Runtime: Debug + Send + Sync + 'static {
-    /// Called in the context of the user's own task before the first use, so that a runtime that
-    /// lives in a thread-local (tokio) can take hold of its handle. Called often: must be cheap.
+    /// Takes hold of the runtime that the calling task runs on, where there is one to take hold of.
+    ///
+    /// Call it in the context of the user's own task before the first use. tokio needs it, because
+    /// it keeps its handle in a thread-local. It is called often, so it must be cheap. The default
+    /// does nothing.
     ///
     /// # Errors
     ///
-    /// When there is no such runtime here; the text says what the user must do.
+    /// When no such runtime is current; the text says what the user must do.
     fn attach(&self) -> io::Result<()> {
         Ok(())
     }
 
-    /// The time by this runtime's clock; never goes backwards.
+    /// Returns the time of this runtime's clock, which never goes backwards.
     fn now(&self) -> Instant;
 
-    /// A timer that is not set.
+    /// Returns a timer that is not set.
     fn timer(&self) -> Box<dyn Timer>;
 
-    /// Runs a task to its end, in the background.
+    /// Runs `task` to its end, in the background.
     fn spawn(&self, task: BoxFuture<()>);
 
-    /// Fills `bytes` from a source that cannot be predicted (a simulation: from its seed).
+    /// Fills `bytes` from a source that cannot be predicted. A simulation fills them from its seed.
     fn fill_entropy(&self, bytes: &mut [u8]);
 
     /// Connects to `peer` over TCP.
     ///
-    /// Dropping the future gives the attempt up. The error is the operating system's
-    /// (`SO_ERROR`), so that [`io::Error::kind`] tells refused from unreachable.
+    /// Dropping the future gives the attempt up.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error (`SO_ERROR`), so that [`io::Error::kind`] tells a refused
+    /// connection from an unreachable host.
     fn connect_tcp(
         &self,
         peer: SocketAddr,
@@ -58,29 +67,38 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::Unsupported`] where there are none.
+    /// [`io::ErrorKind::Unsupported`] where there are no Unix sockets, which is the default; else
+    /// the operating system's error.
     fn connect_unix(&self, peer: &UnixAddr) -> BoxFuture<io::Result<Box<dyn Stream>>> {
         let text = format!("this runtime cannot connect to the Unix socket {peer}");
         Box::pin(async move { Err(io::Error::new(io::ErrorKind::Unsupported, text)) })
     }
 
-    /// Makes a UDP socket that is connected to `peer`: the kernel then drops what comes from
-    /// elsewhere, and reports a closed port as an error of the next operation.
+    /// Makes a UDP socket that is connected to `peer`.
+    ///
+    /// The kernel then drops datagrams that other hosts send, and reports a closed port as the error
+    /// of the next operation.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error.
     fn connect_udp(&self, peer: SocketAddr, options: &UdpOptions)
     -> io::Result<Box<dyn UdpSocket>>;
 
-    /// The source address that the system would use for `destination`, without sending a packet.
+    /// Returns the source address that the system would use for `destination`, without sending a
+    /// packet.
     ///
     /// # Errors
     ///
-    /// When there is no route (what RFC 6724 rule 1 calls an unusable destination).
+    /// When there is no route. RFC 6724 rule 1 calls such a destination unusable.
     fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr>;
 
-    /// Looks a host name up with the system's own resolver (`getaddrinfo`), off this thread.
+    /// Looks a host name up with the system's own resolver (`getaddrinfo`), on another thread.
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::Unsupported`] where there is none.
+    /// [`io::ErrorKind::Unsupported`] where there is no system resolver, which is the default; else
+    /// the resolver's error.
     fn lookup_host(&self, host: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
         let text = format!("this runtime has no system resolver to look up {host}:{port}");
         Box::pin(async move { Err(io::Error::new(io::ErrorKind::Unsupported, text)) })
@@ -88,14 +106,14 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 }
 
 impl dyn Runtime {
-    /// A future that is ready at `deadline`.
+    /// Returns a future that is ready at `deadline`.
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         let mut timer = self.timer();
         timer.set(Some(deadline));
         Sleep::new(timer)
     }
 
-    /// A seed for a core's generator.
+    /// Returns a random seed for the generator of a sans-I/O core.
     pub fn seed(&self) -> u64 {
         let mut bytes = [0; 8];
         self.fill_entropy(&mut bytes);

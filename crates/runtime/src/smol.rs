@@ -4,13 +4,13 @@ use crate::reactor::impl_runtime;
 
 /// smol: its global executor (`SMOL_THREADS` threads), and async-io's reactor.
 ///
-/// There is nothing to start or to hand in: both come to life at their first use.
+/// It needs no setup: both start when they are first used.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Smol;
 
 impl Smol {
-    /// The runtime.
+    /// Returns the runtime.
     pub const fn new() -> Self {
         Self
     }

@@ -10,10 +10,12 @@ use crate::PeerAddr;
 ///
 /// Dropping it closes it in the ordinary way.
 pub trait Stream: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin + 'static {
-    /// The address that this stream is connected to.
+    /// Returns the address that this stream is connected to.
     fn peer_addr(&self) -> PeerAddr;
 
-    /// Closes the stream at once: TCP sends RST and keeps no TIME_WAIT, data that was not sent
-    /// yet is lost. For the losers of a race and for connections that broke their protocol.
+    /// Closes the stream at once, and loses data that was not sent yet. TCP sends RST and keeps no
+    /// TIME_WAIT.
+    ///
+    /// It is for the losers of a race, and for connections whose peer broke the protocol.
     fn abort(self: Box<Self>);
 }

@@ -8,13 +8,13 @@ use std::time::Instant;
 
 /// One timer that can be set again and again.
 pub trait Timer: Send {
-    /// Sets the time at which the timer fires, or unsets it. Replaces what was set before.
+    /// Sets the time at which the timer fires, or unsets it. Replaces the time that was set before.
+    ///
+    /// The timer wakes no task after this until [`poll_fired`](Self::poll_fired) is called again.
     fn set(&mut self, deadline: Option<Instant>);
 
-    /// Ready when the time that was set has come, and again at each poll until it is set anew.
-    /// A timer that is not set is pending for ever.
-    ///
-    /// After [`set`](Self::set) the timer wakes nobody until it is polled again.
+    /// Returns ready once the time that was set has come, and at each later call until the timer is
+    /// set again. A timer that is not set stays pending.
     fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 }
 

@@ -11,17 +11,17 @@ pub trait UdpSocket: Debug + Send + 'static {
 
     /// Receives one datagram into `buffer`.
     ///
-    /// An ICMP "port unreachable" for what was sent earlier arrives here as
+    /// An ICMP "port unreachable" for an earlier datagram is returned here as
     /// [`io::ErrorKind::ConnectionRefused`].
     fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>>;
 }
 
-/// What one receive brought.
+/// The result of one receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Octets written to the buffer.
+    /// The number of bytes written to the buffer.
     pub len: usize,
-    /// Whether the datagram was longer than the buffer, so that its end is lost. Where the
-    /// operating system does not tell, a full buffer counts as truncated.
+    /// True when the datagram was longer than the buffer, so that its end is lost. Where the
+    /// operating system does not report this, a full buffer counts as truncated.
     pub truncated: bool,
 }

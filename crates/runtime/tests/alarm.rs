@@ -1,4 +1,4 @@
-//! The alarm: a timer that follows a core's deadline.
+//! The alarm, a timer that follows the deadline of a core; and the lock.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -10,7 +10,7 @@ use trunkline_runtime::{
     Alarm, BoxFuture, Lock, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
 };
 
-/// A runtime whose clock the test sets, and a log of what was asked of its timers.
+/// A runtime whose clock the test sets, with a log of the calls for its timers.
 #[derive(Clone, Debug)]
 struct Clock(Arc<Lock<(Instant, Vec<TimerCall>)>>);
 
@@ -89,7 +89,7 @@ fn poll(alarm: &mut Alarm, deadline: Option<Instant>, clock: &Clock) -> Poll<Ins
     alarm.poll(&mut Context::from_waker(Waker::noop()), deadline, clock)
 }
 
-/// A core without a deadline costs no timer.
+/// Without a deadline no timer is made; the first deadline makes and sets it.
 #[test]
 fn makes_the_timer_with_the_first_deadline() {
     let (clock, start) = clock();
@@ -101,7 +101,7 @@ fn makes_the_timer_with_the_first_deadline() {
     assert_eq!(clock.log(), [TimerCall::Make, TimerCall::Set(deadline)]);
 }
 
-/// The same deadline again leaves the timer as it is; another one, or none, sets it.
+/// The same deadline again does not set the timer; another deadline, or none, does.
 #[test]
 fn sets_the_timer_only_when_the_deadline_changes() {
     let (clock, start) = clock();
@@ -114,8 +114,8 @@ fn sets_the_timer_only_when_the_deadline_changes() {
     assert_eq!(clock.log()[1..], set);
 }
 
-/// A timer that fires early reports its deadline, so that the core finds it due; a late one
-/// reports the clock's time.
+/// When the timer fires early, the alarm returns the deadline, so that the core finds it due; when
+/// it fires late, the alarm returns the clock's time.
 #[test]
 fn never_reports_a_time_before_the_deadline() {
     let (clock, start) = clock();
@@ -131,7 +131,7 @@ fn never_reports_a_time_before_the_deadline() {
     assert_eq!(poll(&mut alarm, Some(deadline), &clock), Poll::Ready(late));
 }
 
-/// A panic under the lock does not spread to the next holder.
+/// After a panic of the thread that holds it, a lock can be locked again.
 #[test]
 fn a_lock_outlives_a_panic() {
     let lock = Arc::new(Lock::new(1));

@@ -1,8 +1,8 @@
-//! Which runtime is used when nobody names one.
+//! The runtime that is used where the user names none.
 
 use trunkline_runtime::default_runtime;
 
-/// async-std, then smol, then tokio, as far as their features are on.
+/// The default is async-std, then smol, then tokio: the first whose feature is on.
 #[test]
 fn the_first_feature_wins() {
     let features = [

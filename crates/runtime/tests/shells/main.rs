@@ -1,4 +1,4 @@
-//! Every runtime does the same on loopback.
+//! Every runtime passes the same checks on loopback.
 
 #![cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
 
@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use trunkline_runtime::Runtime;
 
-/// Makes each check a test of each runtime.
+/// Makes a test of each check with each runtime.
 macro_rules! shells {
     ($($check:ident)*) => {
         #[cfg(feature = "async-std")]
@@ -52,9 +52,10 @@ mod udp;
 #[cfg(unix)]
 mod unix;
 
-/// No test takes longer.
+/// The time limit of each test.
 const BOUND: Duration = Duration::from_secs(20);
 
+/// Runs `check` on an attached runtime, and fails when it takes longer than `BOUND`.
 async fn bounded<F: Future<Output = ()>>(
     runtime: Arc<dyn Runtime>,
     check: impl FnOnce(Arc<dyn Runtime>) -> F,

@@ -6,15 +6,15 @@ use std::task::{Poll, Waker};
 use trunkline_runtime::Runtime;
 
 shells! {
-    tells_the_source_address
+    returns_the_source_address
     looks_up_localhost
-    tells_an_unknown_host
+    rejects_an_unknown_host
     runs_tasks
-    gives_entropy
+    fills_entropy
 }
 
-/// The route to a loopback address starts at that address; the port does not matter.
-async fn tells_the_source_address(runtime: Arc<dyn Runtime>) {
+/// The source address for a loopback address is that address itself, whatever the port.
+async fn returns_the_source_address(runtime: Arc<dyn Runtime>) {
     for address in ["127.0.0.1", "::1"] {
         let address: IpAddr = address.parse().unwrap();
         for port in [0, 443] {
@@ -24,7 +24,7 @@ async fn tells_the_source_address(runtime: Arc<dyn Runtime>) {
     }
 }
 
-/// The system's resolver knows `localhost`, and gives addresses with the port.
+/// The system's resolver knows `localhost`, and returns addresses with the port.
 async fn looks_up_localhost(runtime: Arc<dyn Runtime>) {
     let found = runtime.lookup_host("localhost", 50051).await.unwrap();
     assert!(!found.is_empty());
@@ -34,13 +34,13 @@ async fn looks_up_localhost(runtime: Arc<dyn Runtime>) {
     }
 }
 
-/// A name that cannot be is an error.
-async fn tells_an_unknown_host(runtime: Arc<dyn Runtime>) {
+/// A name that is too long for a host name is an error.
+async fn rejects_an_unknown_host(runtime: Arc<dyn Runtime>) {
     let name = "x".repeat(300);
     assert!(runtime.lookup_host(&name, 1).await.is_err());
 }
 
-/// A task runs to its end without anybody waiting for it.
+/// A spawned task runs to its end though nothing awaits it.
 pub(crate) async fn runs_tasks(runtime: Arc<dyn Runtime>) {
     let shared: Arc<Mutex<(bool, Option<Waker>)>> = Arc::default();
     let theirs = shared.clone();
@@ -54,15 +54,16 @@ pub(crate) async fn runs_tasks(runtime: Arc<dyn Runtime>) {
     poll_fn(|cx| {
         let mut shared = shared.lock().unwrap();
         shared.1 = Some(cx.waker().clone());
-        match shared.0 {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if shared.0 {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     })
     .await;
 }
 
 /// Two seeds differ.
-async fn gives_entropy(runtime: Arc<dyn Runtime>) {
+async fn fills_entropy(runtime: Arc<dyn Runtime>) {
     assert_ne!(runtime.seed(), runtime.seed());
 }

@@ -13,14 +13,14 @@ shells! {
     connects_over_ipv6
     refuses_v4_mapped
     close_sends_fin
-    tells_refused
+    reports_a_refused_connection
     abort_resets
     close_after_a_reset_is_no_error
     binds_the_local_address
     takes_every_portable_option
 }
 
-/// A connection: our end, and the peer's, which blocks for a bounded time.
+/// Returns a connection: our end, and the peer's end, which blocks for at most `BOUND`.
 async fn pair(runtime: &dyn Runtime, bind: &str) -> (Box<dyn Stream>, TcpStream) {
     let listener = TcpListener::bind(bind).unwrap();
     let address = listener.local_addr().unwrap();
@@ -32,6 +32,7 @@ async fn pair(runtime: &dyn Runtime, bind: &str) -> (Box<dyn Stream>, TcpStream)
     (ours, theirs)
 }
 
+/// Connects to `bind`, and sends bytes both ways.
 async fn check_exchange(runtime: &dyn Runtime, bind: &str) {
     let (mut ours, mut theirs) = pair(runtime, bind).await;
     let parts = [IoSlice::new(b"to "), IoSlice::new(b"there")];
@@ -44,7 +45,7 @@ async fn check_exchange(runtime: &dyn Runtime, bind: &str) {
     assert_eq!(&buffer, b"and back");
 }
 
-/// A connection carries octets both ways.
+/// A connection carries bytes both ways.
 async fn connects_over_ipv4(runtime: Arc<dyn Runtime>) {
     check_exchange(&*runtime, "127.0.0.1:0").await;
 }
@@ -64,7 +65,7 @@ async fn refuses_v4_mapped(runtime: Arc<dyn Runtime>) {
     assert_eq!(connected.unwrap_err().kind(), ErrorKind::NetworkUnreachable);
 }
 
-/// `poll_close` ends our direction only; a drop of the peer's end is an end of the stream.
+/// `poll_close` ends our direction only; when the peer drops its end, our stream ends.
 async fn close_sends_fin(runtime: Arc<dyn Runtime>) {
     let (mut ours, mut theirs) = pair(&*runtime, "127.0.0.1:0").await;
     ours.close().await.unwrap();
@@ -76,8 +77,8 @@ async fn close_sends_fin(runtime: Arc<dyn Runtime>) {
     assert_eq!(rest, b"still");
 }
 
-/// The error of a closed port is the system's.
-async fn tells_refused(runtime: Arc<dyn Runtime>) {
+/// The error for a closed port is the system's.
+async fn reports_a_refused_connection(runtime: Arc<dyn Runtime>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -93,7 +94,7 @@ async fn abort_resets(runtime: Arc<dyn Runtime>) {
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
-/// To close what the peer has reset is no error: there is nothing left to close.
+/// Closing a stream that the peer has reset is no error: there is nothing left to close.
 async fn close_after_a_reset_is_no_error(runtime: Arc<dyn Runtime>) {
     let (mut ours, theirs) = pair(&*runtime, "127.0.0.1:0").await;
     socket2::SockRef::from(&theirs)
@@ -105,7 +106,7 @@ async fn close_after_a_reset_is_no_error(runtime: Arc<dyn Runtime>) {
     ours.close().await.unwrap();
 }
 
-/// The local address is the one of the destination's family.
+/// The local address that is bound is the one for the destination's family.
 async fn binds_the_local_address(runtime: Arc<dyn Runtime>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut options = TcpOptions::default();
@@ -117,7 +118,7 @@ async fn binds_the_local_address(runtime: Arc<dyn Runtime>) {
     assert_eq!(peer.ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
 }
 
-/// The options that need no privilege, all at once.
+/// All options that need no privilege can be set at once.
 async fn takes_every_portable_option(runtime: Arc<dyn Runtime>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut options = TcpOptions::default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkline_runtime::{Runtime, Timer};
 
 shells! {
-    a_timer_fires_and_is_set_anew
+    a_timer_fires_and_is_set_again
     a_timer_that_is_not_set_is_pending
     sleeps_until
     a_timer_moves_earlier
@@ -15,17 +15,18 @@ shells! {
 const STEP: Duration = Duration::from_millis(5);
 const FAR: Duration = Duration::from_secs(3600);
 
+/// Waits until the timer fires.
 async fn fired(timer: &mut dyn Timer) {
     poll_fn(|cx| timer.poll_fired(cx)).await;
 }
 
-/// Whether the timer is ready at once.
+/// True when the timer is ready now.
 async fn is_fired(timer: &mut dyn Timer) -> bool {
     poll_fn(|cx| Poll::Ready(timer.poll_fired(cx).is_ready())).await
 }
 
-/// It fires not before its time, stays ready, and can be set again after that.
-async fn a_timer_fires_and_is_set_anew(runtime: Arc<dyn Runtime>) {
+/// A timer does not fire before its time, stays ready, and can be set again after that.
+async fn a_timer_fires_and_is_set_again(runtime: Arc<dyn Runtime>) {
     let mut timer = runtime.timer();
     for _ in 0..2 {
         let deadline = runtime.now() + STEP;
@@ -39,7 +40,7 @@ async fn a_timer_fires_and_is_set_anew(runtime: Arc<dyn Runtime>) {
     }
 }
 
-/// Neither a new timer nor one that was unset fires.
+/// Neither a new timer nor a timer that was unset fires.
 async fn a_timer_that_is_not_set_is_pending(runtime: Arc<dyn Runtime>) {
     let mut timer = runtime.timer();
     assert!(!is_fired(&mut *timer).await);
@@ -49,7 +50,7 @@ async fn a_timer_that_is_not_set_is_pending(runtime: Arc<dyn Runtime>) {
     assert!(!is_fired(&mut *timer).await);
 }
 
-/// A timer that waits far off can be called back.
+/// A timer that waits for a late deadline can be set to an earlier one.
 async fn a_timer_moves_earlier(runtime: Arc<dyn Runtime>) {
     let mut timer = runtime.timer();
     timer.set(Some(runtime.now() + FAR));
@@ -60,7 +61,7 @@ async fn a_timer_moves_earlier(runtime: Arc<dyn Runtime>) {
     assert!(runtime.now() >= deadline);
 }
 
-/// A sleep ends not before its time, and at once if that has passed.
+/// A sleep does not end before its time, and ends at once when its time has passed.
 async fn sleeps_until(runtime: Arc<dyn Runtime>) {
     let start = runtime.now();
     runtime.sleep_until(start + STEP).await;

@@ -1,4 +1,4 @@
-//! Where tokio's handle comes from.
+//! How a `Tokio` gets its handle.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -16,9 +16,9 @@ fn current_thread() -> TokioRuntime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Outside of tokio, the error says what to do.
+/// Outside of tokio, the error lists what the user can do.
 #[test]
-fn tells_what_to_do_without_a_handle() {
+fn the_error_without_a_handle_lists_what_to_do() {
     let runtime = Tokio::new();
     let text = "no tokio runtime here: make the first call from within one (`#[tokio::main]`, \
         `Runtime::block_on`), give its handle to `Tokio::with_handle`, or choose another runtime";
@@ -27,7 +27,7 @@ fn tells_what_to_do_without_a_handle() {
     assert_eq!(socket.unwrap_err().to_string(), text);
 }
 
-/// A connection that was asked for outside of tokio fails with the same words, wherever it is
+/// A connection that was started outside of tokio fails with the same text, wherever its future is
 /// polled.
 #[test]
 fn a_connection_without_a_handle_is_an_error() {
@@ -37,7 +37,7 @@ fn a_connection_without_a_handle_is_an_error() {
     assert!(error.to_string().starts_with("no tokio runtime here"));
 }
 
-/// `attach` takes hold of the handle for good: then the value works on any thread.
+/// `attach` stores the handle for good: after that the value works on any thread.
 #[test]
 fn attaches_once() {
     let runtime: Arc<dyn Runtime> = Arc::new(Tokio::new());
@@ -49,14 +49,14 @@ fn attaches_once() {
     runtime.connect_udp(PEER, &UdpOptions::default()).unwrap();
 }
 
-/// A handle that was given needs no context.
+/// A `Tokio` with a given handle works outside of tokio's context.
 #[test]
 fn takes_a_given_handle() {
     let tokio = current_thread();
     let runtime: Arc<dyn Runtime> = Arc::new(Tokio::with_handle(tokio.handle().clone()));
     runtime.attach().unwrap();
     let elsewhere = runtime.clone();
-    // Spawned outside of tokio's context, run within it.
+    // The task is spawned outside of tokio's context, and runs within it.
     let (sender, receiver) = std::sync::mpsc::channel();
     thread::spawn(move || elsewhere.spawn(Box::pin(async move { sender.send(1).unwrap() })))
         .join()

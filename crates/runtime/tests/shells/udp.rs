@@ -9,9 +9,9 @@ use crate::BOUND;
 
 shells! {
     sends_and_receives
-    tells_a_closed_port
-    tells_a_closed_port_to_who_waits
-    tells_truncation
+    reports_a_closed_port
+    a_closed_port_ends_a_pending_receive
+    reports_truncation
     wants_one_family
     ignores_strangers
 }
@@ -42,7 +42,7 @@ impl Pair {
         poll_fn(|cx| self.ours.poll_recv(cx, buffer)).await
     }
 
-    /// Sends once, so that the peer knows our address.
+    /// Sends one datagram, from which the peer learns our address.
     async fn greet(&mut self) -> SocketAddr {
         self.send(b"hello").await.unwrap();
         let mut buffer = [0; 16];
@@ -52,7 +52,7 @@ impl Pair {
     }
 }
 
-/// A datagram goes out and one comes back.
+/// A datagram is sent, and one is received.
 async fn sends_and_receives(runtime: Arc<dyn Runtime>) {
     let mut pair = Pair::new(&*runtime);
     let from = pair.greet().await;
@@ -63,8 +63,8 @@ async fn sends_and_receives(runtime: Arc<dyn Runtime>) {
     assert!(!received.truncated);
 }
 
-/// A closed port is reported by the next operation.
-async fn tells_a_closed_port(runtime: Arc<dyn Runtime>) {
+/// A closed port is the error of the next operation.
+async fn reports_a_closed_port(runtime: Arc<dyn Runtime>) {
     let mut pair = Pair::new(&*runtime);
     pair.theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
     pair.send(b"hello").await.unwrap();
@@ -72,8 +72,8 @@ async fn tells_a_closed_port(runtime: Arc<dyn Runtime>) {
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
-/// The report of a closed port ends a wait that began before it.
-async fn tells_a_closed_port_to_who_waits(runtime: Arc<dyn Runtime>) {
+/// The report of a closed port ends a receive that was pending before it.
+async fn a_closed_port_ends_a_pending_receive(runtime: Arc<dyn Runtime>) {
     let mut pair = Pair::new(&*runtime);
     pair.theirs = UdpSocket::bind("127.0.0.1:0").unwrap();
     let mut sent = false;
@@ -93,8 +93,8 @@ async fn tells_a_closed_port_to_who_waits(runtime: Arc<dyn Runtime>) {
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
 }
 
-/// A datagram longer than the buffer is told apart from one that fills it exactly.
-async fn tells_truncation(runtime: Arc<dyn Runtime>) {
+/// A datagram longer than the buffer is truncated; one that fills the buffer exactly is not.
+async fn reports_truncation(runtime: Arc<dyn Runtime>) {
     let mut pair = Pair::new(&*runtime);
     let from = pair.greet().await;
     pair.theirs.send_to(b"12345", from).unwrap();
@@ -118,7 +118,7 @@ async fn wants_one_family(runtime: Arc<dyn Runtime>) {
     assert_eq!(error.to_string(), text);
 }
 
-/// What comes from elsewhere than the peer is dropped by the kernel.
+/// The kernel drops datagrams from any other address than the peer's.
 async fn ignores_strangers(runtime: Arc<dyn Runtime>) {
     let mut pair = Pair::new(&*runtime);
     let from = pair.greet().await;

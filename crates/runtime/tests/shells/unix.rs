@@ -10,11 +10,11 @@ use crate::BOUND;
 
 shells! {
     connects_to_a_path
-    tells_that_there_is_no_socket
+    reports_a_path_without_a_socket
     refuses_bad_paths
 }
 
-/// A path of its own for each call, removed with the value.
+/// A path that no other test uses; the file is removed with the value.
 struct SocketPath(PathBuf);
 
 impl SocketPath {
@@ -30,6 +30,7 @@ impl Drop for SocketPath {
     }
 }
 
+/// Connects to `address`, on which `listener` listens, and sends bytes both ways.
 async fn check_exchange(runtime: &dyn Runtime, address: UnixAddr, listener: UnixListener) {
     let mut ours = runtime.connect_unix(&address).await.unwrap();
     assert_eq!(ours.peer_addr(), PeerAddr::Unix(address));
@@ -47,7 +48,7 @@ async fn check_exchange(runtime: &dyn Runtime, address: UnixAddr, listener: Unix
     ours.abort();
 }
 
-/// A socket in the file system.
+/// Connects to a socket in the file system.
 async fn connects_to_a_path(runtime: Arc<dyn Runtime>) {
     let path = SocketPath::new(&*runtime);
     let listener = UnixListener::bind(&path.0).unwrap();
@@ -66,7 +67,7 @@ mod abstract_names {
         connects_to_an_abstract_name
     }
 
-    /// A name in Linux's abstract namespace.
+    /// Connects to a name in Linux's abstract namespace.
     async fn connects_to_an_abstract_name(runtime: Arc<dyn Runtime>) {
         let name = format!("trunkline-{:016x}", runtime.seed());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
@@ -75,14 +76,14 @@ mod abstract_names {
     }
 }
 
-/// A path without a socket is "not found".
-async fn tells_that_there_is_no_socket(runtime: Arc<dyn Runtime>) {
+/// The error for a path without a socket is "not found".
+async fn reports_a_path_without_a_socket(runtime: Arc<dyn Runtime>) {
     let path = SocketPath::new(&*runtime);
     let connected = runtime.connect_unix(&UnixAddr::from_path(&path.0)).await;
     assert_eq!(connected.unwrap_err().kind(), ErrorKind::NotFound);
 }
 
-/// What cannot be the path of a socket is an error that says why.
+/// The error for a path that cannot be a socket's names the reason.
 async fn refuses_bad_paths(runtime: Arc<dyn Runtime>) {
     let long = "x".repeat(200);
     let cases = [
