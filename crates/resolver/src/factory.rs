@@ -1,4 +1,4 @@
-//! The trait by which a channel makes its resolver.
+//! The trait of a resolver factory, through which a channel makes its resolvers.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -1,4 +1,6 @@
-//! Resolvers that need no lookup: grpc-client.md 1.6, grfcs.md 1.1.
+//! The schemes whose targets need no lookup, and the checks of targets.
+//!
+//! Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md).
 
 mod support;
 
@@ -153,7 +155,7 @@ fn srv_authority() {
     assert_eq!(authority.as_deref(), Some("orders.prod.test"));
 }
 
-/// `printed`, by which the other tests compare, returns the addresses of each endpoint.
+/// `printed`, which the other tests compare with, returns the addresses of each endpoint.
 #[test]
 fn endpoints_print_as_addresses() {
     let target = Target::parse("ipv4:192.0.2.2:5000,192.0.2.1").unwrap();

@@ -19,7 +19,7 @@ struct Clock {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "virtual time needs some first instant"
+    reason = "virtual time needs a first instant"
 )]
 fn first_instant() -> Instant {
     Instant::now()

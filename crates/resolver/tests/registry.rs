@@ -108,7 +108,7 @@ fn manual_replays_the_last_state() {
 
 /// A manual resolver counts requests, keeps the last verdict, and wakes its channels on an update.
 #[test]
-fn manual_hears_and_wakes() {
+fn manual_counts_requests_and_wakes() {
     struct Count(AtomicUsize);
     impl Wake for Count {
         fn wake(self: Arc<Self>) {

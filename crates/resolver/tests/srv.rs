@@ -118,8 +118,8 @@ fn dual_stack_endpoints() {
     );
 }
 
-/// Each endpoint has the weight of its SRV record, by which policies distribute load; a weight of 0
-/// is passed on as it is.
+/// Each endpoint has the weight of its SRV record as an attribute, which policies read. A weight of 0 is
+/// passed on as it is.
 ///
 /// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782), gRFC A113.
 #[test]

@@ -11,8 +11,8 @@ use trunkline_endpoint::AttributeKey;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LookupReport {
-    /// Whether every query, that for a service config included, was answered or abandoned. If
-    /// false, another resolution follows.
+    /// Whether every lookup, also that of the service config, has succeeded or failed. If false, one
+    /// is still in progress, and another resolution follows.
     pub complete: bool,
     /// Whether a part of the answer could not be looked up and may exist: one address family, or
     /// under the scheme `srv` one host.

@@ -46,6 +46,6 @@ fn deciding_server(error: &LookupError) -> Option<SocketAddr> {
     attempts
         .iter()
         .rfind(|attempt| attempt.outcome != ServerOutcome::Abandoned)
-        .or(attempts.last())
+        .or_else(|| attempts.last())
         .map(|attempt| attempt.server)
 }

@@ -39,13 +39,13 @@ pub struct DnsOptions {
     pub sort: bool,
     /// Whether the scheme `dns` also looks up a service config, in the TXT records of
     /// `_grpc_config.` and the host; off by default. The first resolution has it if it arrives
-    /// before the addresses do, else a later resolution has it. A lookup that fails leaves the
-    /// earlier service config in place.
+    /// before the addresses do, else a later resolution has it. A lookup that fails temporarily
+    /// leaves the earlier service config in place.
     ///
     /// Source: [gRFC A2](https://github.com/grpc/proposal/blob/master/A2-service-configs-in-dns.md).
     pub txt_service_config: bool,
-    /// The name of this host, by which such a TXT record can select a service config; the system's
-    /// host name by default on Linux, none by default elsewhere.
+    /// The name of this host. A choice in such a TXT record can be limited to certain host names. The
+    /// default is the system's host name on Linux, and none elsewhere.
     pub host_name: Option<String>,
     /// How long the addresses of one family wait for those of the other while the channel has no
     /// addresses; 50 ms by default. Under the scheme `srv` hosts wait for other hosts in the same

@@ -11,8 +11,8 @@ use trunkline_service_config::{Client as Chooser, choose_from_txt};
 
 use crate::{ResolveError, ResolveErrorKind, ServiceConfigSource};
 
-/// The properties of this process by which a list of choices selects a service config. They are
-/// determined once, so every resolution selects the same.
+/// The properties of this process that decide which choice in a TXT record applies to it. They are
+/// determined once, so every resolution selects the same choice.
 #[derive(Debug, Default)]
 pub(super) struct ClientIdentity(OnceLock<(u8, Option<Arc<str>>)>);
 
