@@ -55,7 +55,7 @@ impl Context {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);
         }
-        let metadata = Metadata::read(self)?;
+        let metadata = Metadata::read(self.run(Metadata::COMMAND))?;
         Ok(self.metadata.get_or_init(|| metadata))
     }
 }

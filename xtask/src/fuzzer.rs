@@ -9,6 +9,9 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::process::Run;
 
+/// Seconds that each target is fuzzed by default.
+pub(crate) const SECONDS: u64 = 20;
+
 /// The package with the targets, which lie in its folder `fuzz_targets`.
 const PACKAGE: &str = "trunkline-fuzz";
 /// A target that runs less often a second than this does too much for each input, or hangs.

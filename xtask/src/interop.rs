@@ -17,7 +17,6 @@ mod server;
 mod zone;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::context::Context;
@@ -80,6 +79,13 @@ impl Interop {
     /// The DNS servers, the zone's own first.
     fn nameservers(&self) -> impl Iterator<Item = &Server> {
         std::iter::once(&self.dns).chain(&self.forwarders)
+    }
+}
+
+impl Drop for Interop {
+    fn drop(&mut self) {
+        // The thread that answers the command holds them too, and outlives this.
+        self.backends.end();
     }
 }
 
@@ -188,9 +194,4 @@ fn free_port() -> Result<SocketAddr, Failure> {
             "no port is free on 127.0.0.1 to 127.0.0.3: {error}"
         ))
     })
-}
-
-/// The folder with the sources of a server.
-fn sources(context: &Context, name: &str) -> PathBuf {
-    context.root.join("xtask/interop").join(name)
 }

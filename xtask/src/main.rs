@@ -1,12 +1,14 @@
 //! The commands of this repository: `cargo xtask COMMAND`.
 //!
-//! Each command is a file of [`command`]; each step of `ci` is a file of [`ci`].
+//! Each command is a file of [`commands`], and each step of `ci` is a file of [`ci`].
 
 mod cache;
 mod ci;
 mod clock;
 mod command;
+mod commands;
 mod context;
+mod demo;
 mod failure;
 mod fuzzer;
 mod interop;
@@ -17,13 +19,12 @@ mod testbed;
 
 use std::process::ExitCode;
 
-use command::Command;
 use context::Context;
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args().skip(1).collect();
-    let Some(command) = args.first().and_then(|name| Command::named(name)) else {
-        eprint!("{}", command::help());
+    let Some(command) = args.first().and_then(|name| commands::find(name)) else {
+        eprint!("{}", commands::help());
         let asked = args
             .first()
             .is_some_and(|arg| arg == "help" || arg == "--help");

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::context::Context;
 use crate::failure::Failure;
+use crate::process::Run;
 
 /// The packages, with every feature on.
 pub(crate) struct Metadata {
@@ -49,10 +49,12 @@ pub(crate) struct Target {
 }
 
 impl Metadata {
-    /// Asks cargo.
-    pub(crate) fn read(context: &Context) -> Result<Self, Failure> {
-        let text = context
-            .run("cargo metadata --format-version 1 --all-features --locked")
+    /// The command line whose output [`read`](Self::read) parses.
+    pub(crate) const COMMAND: &str = "cargo metadata --format-version 1 --all-features --locked";
+
+    /// Runs [`COMMAND`](Self::COMMAND), and parses what it prints.
+    pub(crate) fn read(command: Run) -> Result<Self, Failure> {
+        let text = command
             .stdout()
             .map_err(|failure| failure.remedy("run `cargo check` and commit Cargo.lock"))?;
         let value: Value = serde_json::from_str(&text)

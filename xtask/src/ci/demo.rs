@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::command::demo::{MISSING, build, exists, program};
 use crate::context::Context;
+use crate::demo::{MISSING, build, exists, program};
 use crate::failure::Failure;
 use crate::process::Ran;
 use crate::step::{Done, Step};

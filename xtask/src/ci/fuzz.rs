@@ -1,9 +1,8 @@
 //! Every fuzz target runs for a while and finds nothing.
 
-use crate::command::fuzz::SECONDS;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::fuzzer::Fuzzer;
+use crate::fuzzer::{Fuzzer, SECONDS};
 use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {

@@ -1,18 +1,11 @@
 //! The commands that the README tells a reader to run are ones that run here.
 
-use super::STEPS;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::step::{Done, Step};
 
-pub(super) const STEP: Step = Step {
-    name: "readme",
-    remedy: "write commands that a step runs, or `cargo run ..` (` # exits N` behind it), which this step runs itself; fence others as text",
-    covers: &["cargo xtask ci", ".ci/run"],
-    run,
-};
-
-fn run(context: &Context) -> Result<Done, Failure> {
+/// Checks the commands of the README; `steps` are all steps of `ci`.
+pub(super) fn run(context: &Context, steps: &[&Step]) -> Result<Done, Failure> {
     let path = context.root.join("README.md");
     let text = std::fs::read_to_string(&path)
         .map_err(|error| Failure::new(format!("cannot read README.md: {error}")))?;
@@ -24,8 +17,10 @@ fn run(context: &Context) -> Result<Done, Failure> {
     }
     let mut lines = Vec::new();
     for (command, status) in commands {
-        let mut steps = STEPS.iter();
-        if let Some(step) = steps.find(|step| step.covers.contains(&command.as_str())) {
+        if let Some(step) = steps
+            .iter()
+            .find(|step| step.covers.contains(&command.as_str()))
+        {
             lines.push(format!("{command}: run by the step {}", step.name));
         } else if command.starts_with("cargo run ") {
             let ran = context.run(&command).finish()?;

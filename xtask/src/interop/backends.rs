@@ -98,20 +98,13 @@ impl Backends {
     }
 
     /// Ends all of them.
-    fn end(&self) {
+    pub(super) fn end(&self) {
         self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Backend>> {
         // Each server is whole whatever happened to the thread that held them.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for super::Interop {
-    fn drop(&mut self) {
-        // The thread that answers the command holds them too, and outlives this.
-        self.backends.end();
     }
 }
 

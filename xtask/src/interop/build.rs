@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use super::sources;
 use crate::cache::{Moves, fingerprint};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -65,4 +64,9 @@ pub(super) fn c_core(context: &Context) -> Result<Built, Failure> {
     })?;
     let python = folder.join("bin/python");
     Ok(Ok((python, vec![sources.join("server.py")])))
+}
+
+/// The folder with the sources of a server.
+fn sources(context: &Context, name: &str) -> PathBuf {
+    context.root.join("xtask/interop").join(name)
 }

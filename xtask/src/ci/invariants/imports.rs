@@ -108,6 +108,10 @@ impl<'a> Modules<'a> {
     /// Returns the file that defines `name`, a member of the file `at` that is no module of it.
     fn member(&self, at: usize, name: &str, after: &[String], reexports: usize) -> Option<usize> {
         let file = &self.files[at];
+        // A module without a file of this crate: `#[path]` or a macro gives it one.
+        if file.children.contains(name) {
+            return None;
+        }
         if name == "*" || file.defined.contains(name) || reexports == MOST_REEXPORTS {
             return Some(at);
         }

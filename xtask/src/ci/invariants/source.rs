@@ -185,12 +185,13 @@ fn without_tests(tokens: &[Token]) -> Vec<Token> {
 }
 
 fn is_test_attribute(tokens: &[Token]) -> bool {
-    let attribute = ["#", "[", "cfg", "(", "test", ")", "]"];
-    tokens.len() >= attribute.len()
-        && attribute
-            .iter()
-            .zip(tokens)
-            .all(|(wanted, token)| token.text == *wanted)
+    const TEST: [&str; 5] = ["#", "[", "cfg", "(", "test"];
+    const TEST_AND: [&str; 8] = ["#", "[", "cfg", "(", "all", "(", "test", ","];
+    let starts_with = |texts: &[&str]| {
+        let found = tokens.iter().map(|token| token.text.as_str());
+        found.take(texts.len()).eq(texts.iter().copied())
+    };
+    starts_with(&TEST) || starts_with(&TEST_AND)
 }
 
 /// Returns the index after the item that begins at `start` with an attribute.
@@ -249,6 +250,7 @@ mod tests {
         );
         check("#[cfg(test)]\n#[allow(x)]\nfn a([b; 2]) {} c", &[(3, "c")]);
         check("#[cfg(test)] mod tests; a", &[(1, "a")]);
+        check("#[cfg(all(test, unix))] mod tests {} a", &[(1, "a")]);
         check("#[cfg(test)] use a::{b, c}; d", &[(1, ";"), (1, "d")]);
     }
 }

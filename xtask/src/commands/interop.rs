@@ -1,6 +1,6 @@
 //! `interop`: the tests against other people's servers.
 
-use super::Command;
+use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interop;

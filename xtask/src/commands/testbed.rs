@@ -1,6 +1,6 @@
 //! `testbed`: connectors beside each other on a network that delays.
 
-use super::Command;
+use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::testbed;

@@ -1,26 +1,8 @@
-//! `demo`: what the project is for, on one machine.
+//! Building and running the demo.
 
-use super::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::process::Run;
-
-pub(super) const COMMAND: Command = Command {
-    name: "demo",
-    about: "show the whole on this machine; [--release], other arguments go to the demo",
-    run,
-};
-
-fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
-    let (own, args): (Vec<&String>, Vec<&String>) =
-        args.iter().partition(|arg| *arg == "--release");
-    if !exists(context)? {
-        return Err(Failure::new(MISSING));
-    }
-    let profile = if own.is_empty() { "dev" } else { "release" };
-    build(context, profile).attached()?;
-    program(context, profile)?.args(args).attached()
-}
 
 /// Why there is nothing to run.
 pub(crate) const MISSING: &str = "no package of the workspace has a binary `demo`";

@@ -1,7 +1,7 @@
 //! `ci`: every check of this repository.
 
-use super::Command;
 use crate::ci::STEPS;
+use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::step::{Step, run_all};

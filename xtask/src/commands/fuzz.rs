@@ -1,18 +1,15 @@
 //! `fuzz`: every fuzz target, for a while.
 
-use super::Command;
+use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::fuzzer::Fuzzer;
+use crate::fuzzer::{Fuzzer, SECONDS};
 
 pub(super) const COMMAND: Command = Command {
     name: "fuzz",
     about: "fuzz with libFuzzer on nightly: [--seconds N] [TARGET..]",
     run,
 };
-
-/// How long a target is fuzzed when nothing else is said, in seconds.
-pub(crate) const SECONDS: u64 = 20;
 
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     let mut seconds = SECONDS;

@@ -1,6 +1,6 @@
 //! `bench`: the benchmarks, and the comparisons with peers.
 
-use super::Command;
+use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::metadata::{Package, Target};

@@ -1,6 +1,6 @@
 //! `test`: the tests of every crate.
 
-use super::Command;
+use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 

@@ -1,6 +1,6 @@
 //! `codegen`: the checked-in tonic and prost code.
 
-use super::Command;
+use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -9,9 +9,6 @@ pub(super) const COMMAND: Command = Command {
     about: "make the checked-in tonic and prost code, or with --check compare it",
     run,
 };
-
-/// Compares the checked-in code with what the protos give.
-pub(crate) const CHECK: &str = "cargo run --quiet -p trunkline-codegen -- --check";
 
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     context

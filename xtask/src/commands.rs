@@ -1,0 +1,40 @@
+//! The commands, a file each.
+
+mod bench;
+mod ci;
+mod codegen;
+mod demo;
+mod fuzz;
+mod interop;
+mod test;
+mod testbed;
+
+use std::fmt::Write;
+
+use crate::command::Command;
+
+const COMMANDS: [Command; 8] = [
+    ci::COMMAND,
+    demo::COMMAND,
+    test::COMMAND,
+    bench::COMMAND,
+    fuzz::COMMAND,
+    interop::COMMAND,
+    testbed::COMMAND,
+    codegen::COMMAND,
+];
+
+/// Returns the command with this name.
+pub(crate) fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+/// What can be said on the command line.
+pub(crate) fn help() -> String {
+    let mut text = String::from("cargo xtask COMMAND [ARGUMENTS]\n\n");
+    for command in &COMMANDS {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {:8}  {}", command.name, command.about);
+    }
+    text
+}
