@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use trunkline_runtime::{BoxFuture, Runtime, Stream, Timer};
+use trunkline_runtime::{Alarm, BoxFuture, Runtime, Stream};
 
 use super::finish::{Begun, Contest, Finish};
 use super::lookup::Answer;
@@ -27,10 +27,7 @@ pub(super) struct RaceDriver<'a, F: Finish> {
     /// The questions that failed.
     failed: Vec<(AddressQuery, io::Error)>,
     attempts: Vec<AttemptInFlight<F::Output>>,
-    /// Made when it is first needed.
-    timer: Option<Box<dyn Timer>>,
-    /// What the timer is set to.
-    timer_at: Option<Instant>,
+    alarm: Alarm,
 }
 
 /// An attempt in flight. The contest is dropped first: see [`Contest`].
@@ -90,8 +87,7 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
             answers,
             failed: Vec::new(),
             attempts: Vec::new(),
-            timer: None,
-            timer_at: None,
+            alarm: Alarm::new(),
         }
     }
 
@@ -150,8 +146,10 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
                     RaceOutput::Ended(end) => return Poll::Ready(end),
                 }
             }
-            if self.poll_timer(cx).is_pending() {
-                return Poll::Pending;
+            let deadline = self.race.poll_timeout();
+            match self.alarm.poll(cx, deadline, self.runtime) {
+                Poll::Ready(now) => self.now = now.max(self.now),
+                Poll::Pending => return Poll::Pending,
             }
         }
     }
@@ -253,28 +251,6 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
         match winner.work {
             AttemptWork::Done(output) => Some(output),
             _ => None,
-        }
-    }
-
-    /// Sets the timer to what the race waits for; ready when that has come.
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let at = self.race.poll_timeout();
-        if at.is_none() && self.timer.is_none() {
-            return Poll::Pending;
-        }
-        let runtime = self.runtime;
-        let timer = self.timer.get_or_insert_with(|| runtime.timer());
-        if self.timer_at != at {
-            timer.set(at);
-            self.timer_at = at;
-        }
-        match at {
-            Some(at) if timer.poll_fired(cx).is_ready() => {
-                // A timer that fires early would have this loop turn until it is time.
-                self.now = self.now.max(at);
-                Poll::Ready(())
-            }
-            _ => Poll::Pending,
         }
     }
 }

@@ -1,10 +1,10 @@
 //! How to connect.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_runtime::TcpOptions;
+use trunkline_runtime::{Lock, TcpOptions};
 
 use crate::{RaceOptions, RttHistory};
 
@@ -21,15 +21,14 @@ pub struct ConnectOptions {
     pub order: AddressOrder,
     /// Round-trip times, to sort by, for [`RaceOptions::dynamic_delay`], and to add to. `None`: no
     /// memory. Give each user, and each network, one of its own.
-    pub history: Option<Arc<Mutex<RttHistory>>>,
+    pub history: Option<Arc<Lock<RttHistory>>>,
 }
 
 impl ConnectOptions {
     /// Remembers how long a connection has taken, if there is a memory.
     pub(super) fn learn(&self, address: SocketAddr, rtt: Duration, now: Instant) {
         if let Some(history) = &self.history {
-            let mut history = history.lock().unwrap_or_else(PoisonError::into_inner);
-            history.record(address.ip(), rtt, now);
+            history.lock().record(address.ip(), rtt, now);
         }
     }
 }

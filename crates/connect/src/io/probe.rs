@@ -1,7 +1,6 @@
 //! The system as a probe.
 
 use std::net::SocketAddr;
-use std::sync::PoisonError;
 use std::time::Instant;
 
 use trunkline_runtime::Runtime;
@@ -36,7 +35,6 @@ impl SourceProbe for SystemProbe<'_> {
 
     fn round_trip(&self, destination: SocketAddr) -> Option<RoundTrip> {
         let history = self.options.history.as_ref()?;
-        let history = history.lock().unwrap_or_else(PoisonError::into_inner);
-        history.round_trip(destination.ip(), self.now)
+        history.lock().round_trip(destination.ip(), self.now)
     }
 }

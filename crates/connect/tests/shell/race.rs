@@ -2,12 +2,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_connect::RttHistory;
 use trunkline_connect::io::{AddressOrder, ConnectOptions, connect};
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{Lock, Runtime};
 
 use crate::fake::{Behaviour, Fake, address, addresses};
 
@@ -194,14 +194,14 @@ fn sorted_where_asked() {
 #[test]
 fn the_history_is_fed() {
     let fake = Fake::new(&[(A, Works(40))]);
-    let history = Arc::new(Mutex::new(RttHistory::default()));
+    let history = Arc::new(Lock::new(RttHistory::default()));
     let mut learning = options();
     learning.history = Some(Arc::clone(&history));
     learning.race.dynamic_delay = true;
     fake.block_on(connect(&fake, addresses(&[A, B]), &learning))
         .unwrap();
     let ip: IpAddr = "2001:db8::1".parse().unwrap();
-    let known = history.lock().unwrap().round_trip(ip, fake.now()).unwrap();
+    let known = history.lock().round_trip(ip, fake.now()).unwrap();
     assert_eq!(known.smoothed, Duration::from_millis(40));
 
     fake.block_on(connect(&fake, addresses(&[A, B]), &learning))
