@@ -32,7 +32,7 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When no such runtime is current; the text says what the user must do.
+    /// When no such runtime is current; the text names what the user must do.
     fn attach(&self) -> io::Result<()> {
         Ok(())
     }
@@ -55,7 +55,7 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// The operating system's error (`SO_ERROR`), so that [`io::Error::kind`] tells a refused
+    /// The operating system's error (`SO_ERROR`), so that [`io::Error::kind`] separates a refused
     /// connection from an unreachable host.
     fn connect_tcp(
         &self,
