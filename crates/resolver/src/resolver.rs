@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_service_config::{ConfigSelector, ServiceConfig};
 
 use crate::ResolveError;
 
@@ -54,6 +55,9 @@ pub struct Resolution {
     /// A remark on how the resolver got these endpoints, for example which part of the answer is
     /// missing. Later errors quote it. Empty where there is nothing to remark.
     pub resolution_note: Arc<str>,
+    /// Chooses the configuration of each call, in place of `service_config`, which then decides the
+    /// load-balancing policy alone; `None` for resolvers that do not route calls.
+    pub config_selector: Option<Arc<dyn ConfigSelector>>,
 }
 
 /// The service config that a resolver found.
@@ -65,6 +69,8 @@ pub enum ServiceConfigSource {
     Absent,
     /// A service config as JSON text, which the channel parses.
     Json(Arc<str>),
+    /// A service config that the resolver has parsed or made itself.
+    Parsed(Arc<ServiceConfig>),
     /// There is one, and the resolver could not read it.
     Invalid(ResolveError),
 }
@@ -87,6 +93,7 @@ impl Resolution {
             service_config: ServiceConfigSource::Absent,
             attributes: Attributes::new(),
             resolution_note: Arc::from(""),
+            config_selector: None,
         }
     }
 
@@ -94,6 +101,13 @@ impl Resolution {
     #[must_use]
     pub fn with_service_config(mut self, json: impl Into<Arc<str>>) -> Self {
         self.service_config = ServiceConfigSource::Json(json.into());
+        self
+    }
+
+    /// Sets the selector, which chooses the configuration of each call.
+    #[must_use]
+    pub fn with_config_selector(mut self, selector: Arc<dyn ConfigSelector>) -> Self {
+        self.config_selector = Some(selector);
         self
     }
 
