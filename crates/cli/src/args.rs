@@ -161,7 +161,7 @@ pub(crate) struct ChannelArgs {
     /// Sends this as :authority
     #[arg(long, value_name = "A")]
     pub(crate) authority: Option<String>,
-    /// Waits at least this long between two resolutions
+    /// Waits at least this long after a successful resolution before the next
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) min_resolution_interval: Duration,
     #[command(flatten)]
