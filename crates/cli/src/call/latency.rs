@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(latencies.quantile(0.0), Some(Duration::from_micros(1)));
         assert_eq!(latencies.quantile(1.0), Some(Duration::from_micros(1000)));
         for (share, micros) in [(0.5, 500.0), (0.9, 900.0), (0.99, 990.0)] {
-            let found = latencies.quantile(share).expect("calls").as_secs_f64() * 1e6;
+            let found = latencies.quantile(share).expect("a quantile").as_secs_f64() * 1e6;
             assert!((found / micros - 1.0).abs() < 0.012, "{share}: {found}");
         }
     }

@@ -31,7 +31,7 @@ pub(crate) fn json(args: &[&str]) -> (i32, Vec<Value>) {
     let ran = trunkline(&[args, &["--json"]].concat());
     let lines = ran.stdout.lines();
     let objects = lines
-        .map(|line| serde_json::from_str(line).expect("one object a line"))
+        .map(|line| serde_json::from_str(line).expect("one JSON object per line"))
         .collect();
     (ran.status, objects)
 }

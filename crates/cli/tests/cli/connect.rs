@@ -160,7 +160,7 @@ fn a_picture() {
     let (_listener, good) = listener();
     let bad = closed();
     let file = path("race.svg");
-    let name = file.to_str().expect("text");
+    let name = file.to_str().expect("a UTF-8 path");
     let (status, _) = object(&["connect", &format!("{bad},{good}"), "--svg", name]);
     assert_eq!(status, 0);
     let xml = fs::read_to_string(&file).expect("a picture");
@@ -201,7 +201,7 @@ fn a_picture() {
 #[test]
 fn a_picture_of_a_failure() {
     let file = path("failed.svg");
-    let name = file.to_str().expect("text");
+    let name = file.to_str().expect("a UTF-8 path");
     assert_eq!(object(&["connect", &closed(), "--svg", name]).0, 1);
     let (_, texts) = parse(&fs::read_to_string(&file).expect("a picture"));
     assert!(
@@ -217,7 +217,7 @@ fn a_picture_of_a_failure() {
 fn a_picture_that_cannot_be_written() {
     let (_listener, good) = listener();
     let file = path("no-such-folder").join("race.svg");
-    let name = file.to_str().expect("text");
+    let name = file.to_str().expect("a UTF-8 path");
     let (status, object) = object(&["connect", &good, "--svg", name]);
     assert_eq!((status, &object["winner"]), (1, &json!(good)));
     let message = object["error"]["message"].as_str().expect("a message");
@@ -237,7 +237,7 @@ fn a_picture_that_cannot_be_written() {
 fn addresses_that_were_never_tried() {
     let (one, two) = (closed(), closed());
     let file = path("untried.svg");
-    let name = file.to_str().expect("text");
+    let name = file.to_str().expect("a UTF-8 path");
     let list = format!("{one},{two}");
     let ran = trunkline(&["connect", &list, "--timeout", "0", "--svg", name]);
     assert_eq!(ran.status, 1);

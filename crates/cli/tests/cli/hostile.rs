@@ -65,7 +65,7 @@ fn resolve_target(
     // `--no-sort`, so that the order of the addresses does not depend on this machine's routes.
     let common = ["--no-sort", "--resolv-conf", &conf, "--hosts", &hosts];
     let (status, object) = object(&[&["resolve"], args, &common].concat());
-    std::fs::remove_dir_all(&folder).expect("a clean end");
+    std::fs::remove_dir_all(&folder).expect("the test removes its files");
     CommandResult { status, object }
 }
 

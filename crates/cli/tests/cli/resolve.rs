@@ -193,7 +193,7 @@ fn the_hosts_file_can_be_replaced() {
         object["endpoints"][0]["addresses"],
         json!(["192.0.2.9:631"])
     );
-    std::fs::remove_dir_all(&folder).expect("a clean end");
+    std::fs::remove_dir_all(&folder).expect("the test removes its files");
     assert_eq!(trunkline(&["resolve", "x", "--hosts", hosts]).status, 2);
 }
 
@@ -205,11 +205,13 @@ fn files_may_be_pipes() {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
-        .expect("the command");
+        .expect("the command runs");
     let mut stdin = child.stdin.take().expect("a pipe");
-    stdin.write_all(b"192.0.2.9 printer\n").expect("written");
+    stdin
+        .write_all(b"192.0.2.9 printer\n")
+        .expect("the child reads stdin");
     drop(stdin);
-    let output = child.wait_with_output().expect("the end");
+    let output = child.wait_with_output().expect("the command ends");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
 }
@@ -226,7 +228,7 @@ fn files_may_be_pipes_with_names() {
         .arg(&pipe)
         .output()
         .expect("a shell");
-    std::fs::remove_file(&pipe).expect("a clean end");
+    std::fs::remove_file(&pipe).expect("the test removes its files");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
     assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
 }
@@ -247,15 +249,18 @@ fn a_full_disk_is_reported() {
             .args(["resolve", "-vvv", target])
             .stdout(stdout)
             .stderr(stderr);
-        command.spawn().expect("the command").wait_with_output()
+        command
+            .spawn()
+            .expect("the command runs")
+            .wait_with_output()
     };
-    let output = run("dns:///127.0.0.1", full().into(), Stdio::piped()).expect("the end");
+    let output = run("dns:///127.0.0.1", full().into(), Stdio::piped()).expect("the command ends");
     let words = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains("cannot be written"), "{words}");
     let server = server();
     server.set("a.test", Type::A, Reply::a(60, [[127, 0, 0, 1].into()]));
     let target = format!("dns://{}/a.test.", server.address());
-    let output = run(&target, Stdio::piped(), full().into()).expect("the end");
+    let output = run(&target, Stdio::piped(), full().into()).expect("the command ends");
     assert_eq!(output.status.code(), Some(0));
 }

@@ -40,6 +40,6 @@ fn a_resolver_error() {
     let error = events
         .iter()
         .find(|object| object["event"] == "resolver_error")
-        .expect("an error");
+        .expect("an error event");
     assert_eq!(error["error"]["kind"], "not_found");
 }

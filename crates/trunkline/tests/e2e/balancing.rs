@@ -122,7 +122,7 @@ on_each_runtime! {
         }
         for round in 0..200 {
             if round == 50 {
-                a.sigterm().expect("a signal");
+                a.sigterm().expect("the process takes the signal");
             }
             for response in futures_util::future::join_all((0..4).map(|_| greet(&channel))).await {
                 response.unwrap_or_else(|status| panic!("round {round}: {status}"));
@@ -138,7 +138,7 @@ on_each_runtime! {
         while calls([&mut a]) == [0] {
             greet(&channel).await.expect("a reply");
         }
-        a.kill().expect("the end");
+        a.kill().expect("the backend ends");
         let mut failed = 0;
         for _ in 0..200 {
             failed += usize::from(greet(&channel).await.is_err());

@@ -125,7 +125,11 @@ fn tokio_outside_of_tokio() {
         let request = http::Request::post("/s/m")
             .body(trunkline::Body::empty())
             .expect("a request");
-        let response = channel.clone().call(request).await.expect("never an error");
+        let response = channel
+            .clone()
+            .call(request)
+            .await
+            .expect("a call never returns Err");
         trunkline::Status::from_trailers(response.headers()).expect("a status")
     });
     assert_eq!(status.code(), trunkline::Code::Internal);

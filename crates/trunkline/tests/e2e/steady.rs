@@ -67,14 +67,14 @@ on_each_runtime! {
         until(&runtime, &load, |outcome| outcome.answered >= 150).await;
         serve(&server, SERVICE, &[&a, &b, &c]);
         until(&runtime, &load, |outcome| outcome.answered >= 300).await;
-        a.sigterm().expect("a signal");
+        a.sigterm().expect("the process takes the signal");
         until(&runtime, &load, |outcome| outcome.answered + outcome.failed() >= 600).await;
         load.pause();
         until(&runtime, &load, |outcome| outcome.in_flight() == 0).await;
 
         let outcome = load.outcome();
         assert_eq!(outcome.failed(), 0, "{outcome:?}");
-        let exit = a.wait(PATIENCE).expect("the end");
+        let exit = a.wait(PATIENCE).expect("the backend ends");
         let a = exit.counters.expect("the final counters").total().answers;
         let b = b.stats().expect("counters").total().answers;
         let c = c.stats().expect("counters").total().answers;
@@ -91,7 +91,7 @@ on_each_runtime! {
         // Wait until both backends are called.
         until(&runtime, &load, |outcome| outcome.answered >= 100 && outcome.peers.len() == 2).await;
         let before = load.outcome();
-        a.kill().expect("the end");
+        a.kill().expect("the backend ends");
         let killed = load.outcome();
         until(&runtime, &load, |outcome| outcome.answered >= killed.answered + 100).await;
         let soon = load.outcome();

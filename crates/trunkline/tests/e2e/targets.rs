@@ -82,7 +82,7 @@ on_each_runtime! {
         let target = format!("unix://{}", path.display());
         let response = greet(&channel(target, &runtime)).await.expect("a reply");
         assert_eq!(peer(&response).to_string(), format!("unix:{}", path.display()));
-        std::fs::remove_dir_all(&folder).expect("a clean end");
+        std::fs::remove_dir_all(&folder).expect("the test removes its files");
     }
 
     /// `unix-abstract:`, on Linux.
