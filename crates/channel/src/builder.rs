@@ -13,29 +13,31 @@ use trunkline_endpoint::AttemptDelay;
 use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
 use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{Runtime, TcpOptions};
-use trunkline_service_config::{PolicyChoice, ServiceConfig};
+use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_target::{Schemes, Target};
 use trunkline_transport::HttpOptions;
 
 use crate::channel::Channel;
-use crate::control::task::{Control, Inbox};
+use crate::control::inbox::Inbox;
+use crate::control::task::ControlTaskParts;
 use crate::core::CoreOptions;
-use crate::core::event::Observer;
 use crate::core::snapshot::Snapshot;
 use crate::error::{BuildError, BuildErrorKind};
-use crate::shared::{Handle, Shared};
+use crate::handle::Handle;
+use crate::observer::Observer;
+use crate::shared::{ChannelShared, Current};
 
 /// The policy that is used where no service config names one.
 ///
 /// Source: [service config](https://github.com/grpc/grpc/blob/master/doc/service_config.md).
 const DEFAULT_POLICY: &str = "pick_first";
 
-/// What `user-agent` says, after what the application says.
+/// The `user-agent` of a channel, after the application's own part.
 ///
 /// Source: [gRPC over HTTP/2, User Agents](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#user-agents).
 const USER_AGENT: &str = concat!("grpc-rust-trunkline/", env!("CARGO_PKG_VERSION"));
 
-/// Sets a [`Channel`] up.
+/// Sets up a [`Channel`].
 #[must_use = "a builder does nothing until `build`"]
 pub struct ChannelBuilder {
     target: String,
@@ -62,8 +64,24 @@ enum Security {
     Plaintext,
 }
 
+impl Security {
+    /// Returns the `:scheme` of the calls.
+    fn scheme(self) -> Scheme {
+        match self {
+            Self::Plaintext => Scheme::HTTP,
+        }
+    }
+}
+
+impl Channel {
+    /// Returns a builder of a channel to `target`, such as `dns:///orders.prod.svc:50051`.
+    pub fn builder(target: impl Into<String>) -> ChannelBuilder {
+        ChannelBuilder::new(target.into())
+    }
+}
+
 impl ChannelBuilder {
-    pub(crate) fn new(target: String) -> Self {
+    fn new(target: String) -> Self {
         Self {
             target,
             default_scheme: None,
@@ -84,89 +102,91 @@ impl ChannelBuilder {
         }
     }
 
-    /// The service config, as JSON, that holds while the resolver gives none. Default: empty, which
-    /// means pick_first.
+    /// Sets the service config, as JSON, that is in force while the resolver returns none. Default:
+    /// the empty config, which means pick_first.
     pub fn default_service_config(mut self, json: impl Into<String>) -> Self {
         self.default_service_config = Some(json.into());
         self
     }
 
-    /// Ignores the service config of the resolver, and asks for none.
+    /// Ignores the service configs of the resolver, which then looks none up.
     pub fn disable_service_config(mut self) -> Self {
         self.disable_service_config = true;
         self
     }
 
-    /// Connects without encryption or proof of who is at the other end.
+    /// Connects without encryption, and without a proof of the server's identity.
     pub fn plaintext(mut self) -> Self {
         self.security = Some(Security::Plaintext);
         self
     }
 
-    /// The runtime to use. Default: that of the features that are on; with several of them
-    /// async-std, then smol, then tokio.
+    /// Sets the runtime. Default: that of the features that are on; with several of them async-std,
+    /// then smol, then tokio.
     pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
         self.runtime = Some(runtime);
         self
     }
 
-    /// A resolver for the targets of its scheme, in place of one that is there.
+    /// Adds a resolver for the targets of its scheme, in place of the one that is registered.
     pub fn resolver(mut self, factory: impl ResolverFactory + 'static) -> Self {
         self.resolvers.register(Arc::new(factory));
         self
     }
 
-    /// All resolvers that this channel may use, in place of the standard ones.
+    /// Sets all resolvers that this channel may use, in place of the standard ones.
     pub fn resolvers(mut self, registry: ResolverRegistry) -> Self {
         self.resolvers = registry;
         self
     }
 
-    /// How the schemes `dns` and `srv` resolve.
+    /// Sets how the schemes `dns` and `srv` resolve.
     #[cfg(feature = "dns")]
     pub fn dns(mut self, options: trunkline_resolver::DnsOptions) -> Self {
         self.resolvers = self.resolvers.with_dns(options);
         self
     }
 
-    /// A load-balancing policy that a service config can name, in place of one of the same name.
+    /// Adds a load-balancing policy that a service config can name, in place of the one of the same
+    /// name.
     pub fn policy(mut self, factory: impl PolicyFactory + 'static) -> Self {
         self.policies.register(Arc::new(factory));
         self
     }
 
-    /// What makes streams to addresses. Default: TCP and Unix sockets of the runtime.
+    /// Sets the connector, which makes the streams to addresses. Default: TCP and Unix sockets of
+    /// the runtime.
     pub fn connector(mut self, connector: impl Connector + 'static) -> Self {
         self.connector = Some(Arc::new(connector));
         self
     }
 
-    /// The scheme that a target without a known one has. Default: `dns`.
+    /// Sets the scheme of a target that has none that is known. Default: `dns`.
     pub fn default_scheme(mut self, scheme: impl Into<String>) -> Self {
         self.default_scheme = Some(scheme.into());
         self
     }
 
-    /// What `:authority` says, in place of the target's own name.
+    /// Sets `:authority`. Default: the name in the target.
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self
     }
 
-    /// What `user-agent` says before the name of this library.
+    /// Sets the application's part of `user-agent`, in front of the name of this library.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = Some(user_agent.into());
         self
     }
 
-    /// How long to wait between attempts at one address.
+    /// Sets the delays between attempts to connect to one address.
     pub fn backoff(mut self, policy: BackoffPolicy) -> Self {
         self.backoff = policy;
         self
     }
 
-    /// How long pick_first waits for one address of an endpoint before it tries the next as well;
-    /// clamped to 100 ms to 2 s. Default: 250 ms.
+    /// Sets how long pick_first waits for one address of an endpoint before it tries the next as
+    /// well; clamped to 100 ms to 2 s. Default: 250 ms.
     ///
     /// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
     pub fn attempt_delay(mut self, delay: Duration) -> Self {
@@ -174,38 +194,39 @@ impl ChannelBuilder {
         self
     }
 
-    /// How TCP sockets are set up.
+    /// Sets the options of TCP sockets.
     pub fn tcp(mut self, options: TcpOptions) -> Self {
         self.tcp = options;
         self
     }
 
-    /// How HTTP/2 is set up.
+    /// Sets the options of HTTP/2.
     pub fn http(mut self, options: HttpOptions) -> Self {
         self.http = options;
         self
     }
 
-    /// Is told of everything that happens to the channel outside of its calls.
+    /// Sets the observer, which receives the events of the channel.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
     }
 
-    /// Builds the channel. Does no I/O, and needs no runtime to be running yet.
+    /// Builds the channel. Does no I/O, and needs no running runtime.
     ///
     /// # Errors
     ///
-    /// When something that was asked for can never work; see [`BuildErrorKind`].
+    /// When an option can never work; see [`BuildErrorKind`].
     pub fn build(self) -> Result<Channel, BuildError> {
-        let Some(Security::Plaintext) = self.security else {
+        let Some(security) = self.security else {
             return Err(BuildError::new(
                 BuildErrorKind::Security,
                 "no transport security was chosen: call `.plaintext()` for connections without \
                  encryption, or `.tls(..)` once this version has it; neither is implied",
             ));
         };
-        let runtime = self.runtime.or_else(trunkline_runtime::default_runtime).ok_or_else(|| {
+        let runtime = self.runtime.or_else(trunkline_runtime::default_runtime);
+        let runtime = runtime.ok_or_else(|| {
             BuildError::new(
                 BuildErrorKind::Runtime,
                 "there is no runtime: give one with `.runtime(..)`, or turn on one of the features \
@@ -214,23 +235,7 @@ impl ChannelBuilder {
         })?;
         let default_scheme = self.default_scheme.as_deref().unwrap_or("dns");
         let target = parse_target(&self.target, &self.resolvers, default_scheme)?;
-        let resolver = self.resolvers.get(target.scheme()).ok_or_else(|| {
-            BuildError::new(
-                BuildErrorKind::Scheme,
-                format!(
-                    "no resolver is registered for the scheme `{}` of the target `{}`; registered \
-                     are: {}",
-                    target.scheme(),
-                    self.target,
-                    self.resolvers.schemes().collect::<Vec<_>>().join(", "),
-                ),
-            )
-        })?;
-        let resolver = Arc::clone(resolver);
-        resolver.check(&target).map_err(|error| {
-            let text = format!("the target `{}` cannot be used: {error}", self.target);
-            BuildError::new(BuildErrorKind::Target, text).with_source(error)
-        })?;
+        let resolver = resolver_for(&target, &self.target, &self.resolvers)?;
         let authority = self
             .authority
             .or_else(|| resolver.default_authority(&target))
@@ -240,15 +245,16 @@ impl ChannelBuilder {
         let default_policy = default_policy(&self.policies)?;
         let user_agent = parse_user_agent(self.user_agent.as_deref())?;
 
-        let target_text: Arc<str> = self.target.into();
-        let shared = Arc::new(Shared {
+        let selector = Arc::clone(&default_config) as Arc<dyn ConfigSelector>;
+        let shared = Arc::new(ChannelShared {
             canonical: target.canonical(),
-            target: target_text,
-            scheme: Scheme::HTTP,
+            target: self.target.into(),
+            scheme: security.scheme(),
             authority,
             user_agent,
             runtime: Arc::clone(&runtime),
-            published: crate::shared::Published::new(Snapshot::idle(Arc::clone(&default_config))),
+            observer: self.observer,
+            current: Current::new(Snapshot::not_started(selector)),
         });
         let connector = self.connector.unwrap_or_else(|| {
             Arc::new(DirectConnector::new(Arc::clone(&runtime)).with_tcp(self.tcp))
@@ -258,7 +264,7 @@ impl ChannelBuilder {
         let mut resolver_options = ResolverOptions::new(runtime);
         resolver_options.disable_service_config = self.disable_service_config;
         let (events, inbox) = async_channel::unbounded();
-        let control = Control {
+        let parts = ControlTaskParts {
             shared: Arc::clone(&shared),
             target,
             resolver,
@@ -273,11 +279,10 @@ impl ChannelBuilder {
             },
             connector,
             http: self.http,
-            observer: self.observer,
             events: events.clone(),
             inbox: Inbox::new(Arc::clone(&shared), inbox),
         };
-        Ok(Channel::new(Handle::new(shared, events, control)))
+        Ok(Channel::new(Handle::new(shared, events, parts)))
     }
 }
 
@@ -291,6 +296,30 @@ fn parse_target(
         let text = format!("the target `{text}` cannot be used: {error}");
         BuildError::new(BuildErrorKind::Target, text).with_source(error)
     })
+}
+
+/// Returns the factory for the target's scheme, if that accepts the target.
+fn resolver_for(
+    target: &Target,
+    text: &str,
+    resolvers: &ResolverRegistry,
+) -> Result<Arc<dyn ResolverFactory>, BuildError> {
+    let resolver = resolvers.get(target.scheme()).ok_or_else(|| {
+        BuildError::new(
+            BuildErrorKind::Scheme,
+            format!(
+                "no resolver is registered for the scheme `{}` of the target `{text}`; registered \
+                 are: {}",
+                target.scheme(),
+                resolvers.schemes().collect::<Vec<_>>().join(", "),
+            ),
+        )
+    })?;
+    resolver.check(target).map_err(|error| {
+        let text = format!("the target `{text}` cannot be used: {error}");
+        BuildError::new(BuildErrorKind::Target, text).with_source(error)
+    })?;
+    Ok(Arc::clone(resolver))
 }
 
 fn parse_authority(text: &str, target: &str) -> Result<Authority, BuildError> {

@@ -15,17 +15,18 @@ use event_listener::EventListener;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::PeerAddr;
-use trunkline_service_config::MethodConfig;
+use trunkline_service_config::{CallInfo, MethodConfig};
 use trunkline_status::{Code, Status};
 use trunkline_transport::{Fate, Incoming, Outgoing, Sent};
 
 use crate::call::body::Body;
 use crate::call::deadline::{Deadline, timeout_of, timeout_value};
-use crate::control::task::Event;
+use crate::control::event::ControlEvent;
 use crate::extensions::WaitForReady;
-use crate::shared::Handle;
+use crate::handle::Handle;
 
 /// How often a call is sent again that the server refused (`REFUSED_STREAM`).
 ///
@@ -194,7 +195,12 @@ impl Call {
     fn look<B>(&mut self, outgoing: Outgoing<B>) -> Look<B> {
         let handle = Arc::clone(&self.handle);
         let snapshot = handle.shared.snapshot();
-        let method = snapshot.config.method(self.path.path());
+        let none = Attributes::new();
+        let info = CallInfo::new(self.path.path(), &self.headers, &none);
+        let method = match snapshot.selector.select(&info) {
+            Ok(config) => config.method,
+            Err(status) => return Look::Failed(status),
+        };
         if snapshot.is_resolved && !self.is_configured {
             self.is_configured = true;
             self.configure(method);
@@ -202,9 +208,9 @@ impl Call {
         let request = PickRequest::new(self.path.path(), &self.headers);
         let slot = match snapshot.picker.pick(&request) {
             // It may have no connection any more.
-            Pick::Subchannel(id) => snapshot.slots.get(id),
+            Pick::Subchannel(id) => snapshot.connections.get(id),
             Pick::ExitIdle => {
-                handle.send(Event::ExitIdle);
+                handle.send(ControlEvent::ExitIdle);
                 None
             }
             Pick::Fail(status) => {

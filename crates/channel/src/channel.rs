@@ -14,11 +14,10 @@ use tower_service::Service;
 use trunkline_lb::ConnectivityState;
 use trunkline_status::Status;
 
-use crate::builder::ChannelBuilder;
 use crate::call;
 use crate::call::body::Body;
-use crate::control::task::Event;
-use crate::shared::Handle;
+use crate::control::event::ControlEvent;
+use crate::handle::Handle;
 
 /// A gRPC channel: balanced connections to all backends behind one name.
 ///
@@ -38,11 +37,6 @@ pub struct Channel {
 }
 
 impl Channel {
-    /// Starts to build a channel to `target`, such as `dns:///orders.prod.svc:50051`.
-    pub fn builder(target: impl Into<String>) -> ChannelBuilder {
-        ChannelBuilder::new(target.into())
-    }
-
     pub(crate) fn new(handle: Handle) -> Self {
         Self {
             handle: Arc::new(handle),
@@ -89,14 +83,22 @@ impl Channel {
     /// `INTERNAL` when the channel's runtime cannot be used here (tokio's, outside of tokio).
     pub fn connect(&self) -> Result<(), Status> {
         self.handle.start()?;
-        self.handle.send(Event::ExitIdle);
+        self.handle.send(ControlEvent::ExitIdle);
         Ok(())
+    }
+
+    /// Enters idleness: closes the connections that no call uses, and stops resolving the name. The
+    /// next call, or [`connect`](Self::connect), leaves it again: the name is resolved anew.
+    ///
+    /// Calls that run go on. The channel does not enter idleness by itself in this version.
+    pub fn enter_idle(&self) {
+        self.handle.send(ControlEvent::EnterIdle);
     }
 
     /// Ends all connection back-offs at once: for when the application knows that the network is
     /// back.
     pub fn reset_connect_backoff(&self) {
-        self.handle.send(Event::ResetBackoff);
+        self.handle.send(ControlEvent::ResetBackoff);
     }
 }
 

@@ -1,4 +1,11 @@
 //! The control path: one task a channel, and one for each connection attempt.
+//!
+//! From the ground up: the events that the control task receives, the attempts that send them, the
+//! inbox in which they arrive, and the task.
 
-pub(crate) mod attempt;
+pub(crate) mod event;
+
+mod attempt;
+pub(crate) mod inbox;
+
 pub(crate) mod task;

@@ -1,86 +1,105 @@
 //! What a channel decides: no socket, task, lock or clock.
+//!
+//! From the ground up: `failure` and `subchannel` (one subchannel), `connections` and `snapshot`
+//! (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
+//! `config` (the service config in force), and [`Core`], which joins them with the policy.
 
-mod config;
 pub(crate) mod connections;
-pub(crate) mod event;
+pub(crate) mod failure;
+
 pub(crate) mod snapshot;
 mod subchannel;
+mod subchannels;
+
+pub(crate) mod event;
+
+mod config;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::{BackoffPolicy, Rng};
-use trunkline_endpoint::{Address, Attributes, Endpoint};
+use trunkline_connector::ConnectionInfo;
+use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{
-    Action, Actions, ConnectivityState, Control, GracefulSwitch, OldList, Policy, PolicyOptions,
-    PolicyRegistry, Published, SubchannelId, SubchannelState, Update,
+    Action, Actions, ConnectivityState, Control, GracefulSwitch, OldList, Pick, Policy,
+    PolicyOptions, PolicyRegistry, Published, SubchannelId, Update,
 };
 use trunkline_resolver::{Resolution, ResolveError, ResolveErrorKind, Verdict};
-use trunkline_service_config::{PolicyChoice, ServiceConfig};
+use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_status::Status;
 
-use self::config::{Configs, Taken};
-use self::connections::{Slot, Slots};
+use self::config::{ConfigInForce, ConfigOutcome};
 use self::event::ChannelEvent;
-use self::snapshot::{Pending, Snapshot, WaitPicker};
-pub(crate) use self::subchannel::Phase;
-use self::subchannel::{Stand, Subchannel};
+use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
+use self::snapshot::Snapshot;
+use self::subchannel::{Stage, Subchannel};
+use self::subchannels::{Next, Subchannels};
 
-/// What a channel decides, driven by what happens to it.
+/// The most pending attempts that a snapshot names.
+const PENDING_SHOWN: usize = 4;
+
+/// The decisions of a channel, driven by what happens to it.
 ///
-/// Tell it what happened with the `handle_*` methods; when all that is there was told, call
-/// [`settle`](Self::settle), [`poll_output`](Self::poll_output) until it returns `None` (before,
-/// too, if you like), and [`take_snapshot`](Self::take_snapshot). Then wait for the next event, or
-/// for [`poll_timeout`](Self::poll_timeout). `now` never goes backwards.
+/// * Getters: [`poll_timeout`](Self::poll_timeout), the time of the next `handle_timeout`.
+/// * `handle_*` methods report what happened; [`exit_idle`](Self::exit_idle),
+///   [`enter_idle`](Self::enter_idle) and [`reset_backoff`](Self::reset_backoff) are requests of
+///   the application.
+/// * After a batch of events call [`settle`](Self::settle), then drain
+///   [`poll_output`](Self::poll_output) (draining between events is allowed), then publish what
+///   [`take_snapshot`](Self::take_snapshot) returns.
 ///
-/// `C` is a connection, which is only stored and handed out.
+/// `now` never goes backwards. A new core is idle. `C` is a connection, which is only stored and
+/// handed out.
 #[derive(Debug)]
 pub(crate) struct Core<C> {
     backoff: BackoffPolicy,
     rng: Rng,
-    configs: Configs,
+    policy_options: PolicyOptions,
+    config: ConfigInForce,
+    /// The selector of the last resolution, where that had one of its own.
+    selector: Option<Arc<dyn ConfigSelector>>,
     actions: Actions,
     policy: GracefulSwitch,
-    /// Whether the policy was told anything since it settled last.
+    /// True when the policy was notified of something since it settled last.
     is_unsettled: bool,
-    /// Whether the policy was told anything yet.
+    /// True while no resolver runs, because no call wants one.
+    is_idle: bool,
+    /// True once the policy has received a list.
     has_list: bool,
     resolver_error: Option<ResolveError>,
-    /// By [`SubchannelId::index`].
-    subchannels: Vec<Option<Subchannel>>,
-    /// The connections of those that are ready.
-    slots: Slots<C>,
-    /// Those whose attempt runs, or waits for its time.
-    attempts: BTreeSet<SubchannelId>,
-    /// Back-offs and other waits of subchannels, by their ends.
-    waits: BTreeSet<(Instant, SubchannelId)>,
+    subchannels: Subchannels<C>,
     published: Published,
     outputs: VecDeque<Output>,
-    /// Whether callers see something else than what is so.
+    /// True when the published snapshot is out of date.
     is_stale: bool,
 }
 
-/// One thing that the channel wants done.
+/// A request of the core to its shell.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// Try to connect, until the deadline.
+    /// Start a connection attempt, and end it at the deadline.
     Connect {
         id: SubchannelId,
         address: Address,
         deadline: Instant,
     },
-    /// Give the attempt up that runs for this subchannel.
+    /// Cancel the attempt that runs for this subchannel.
     Cancel(SubchannelId),
+    /// Build the resolver.
+    StartResolver,
+    /// Drop the resolver.
+    StopResolver,
     /// Ask the resolver for a new list.
     ResolveNow,
-    /// Tell whoever observes the channel.
-    Tell(ChannelEvent),
+    /// Report an event to the observer.
+    Observe(ChannelEvent),
 }
 
-/// What a core is made of.
+/// The parts of a core.
 #[derive(Debug)]
 pub(crate) struct CoreOptions {
     pub(crate) policies: PolicyRegistry,
@@ -101,71 +120,63 @@ impl<C> Core<C> {
             backoff: options.backoff,
             rng,
             policy: GracefulSwitch::new(options.policies.clone(), &policy_options),
-            configs: Configs::new(
+            policy_options,
+            config: ConfigInForce::new(
                 options.policies,
                 options.default_config,
                 options.default_policy,
                 options.disable_service_config,
             ),
+            selector: None,
             actions: Actions::new(),
             is_unsettled: false,
+            is_idle: true,
             has_list: false,
             resolver_error: None,
-            subchannels: Vec::new(),
-            slots: Slots::new(),
-            attempts: BTreeSet::new(),
-            waits: BTreeSet::new(),
+            subchannels: Subchannels::new(),
             published: Published {
                 state: ConnectivityState::Connecting,
-                picker: Arc::new(WaitPicker),
+                picker: Arc::new(Pick::Queue),
             },
             outputs: VecDeque::new(),
             is_stale: true,
         }
     }
 
-    /// Hears what the resolver found.
+    /// Handles a resolution, and returns whether it could be used.
     pub(crate) fn handle_resolution(&mut self, resolution: Resolution, now: Instant) -> Verdict {
-        match resolution.endpoints {
-            Ok(endpoints) => {
-                self.tell(ChannelEvent::Endpoints(Arc::clone(&endpoints)));
-                self.resolver_error = None;
-                // The config may be new even where the policy has nothing new to show.
-                self.is_stale = true;
-                match self.configs.take(&resolution.service_config) {
-                    Taken::Config { changed } => {
-                        if changed {
-                            self.tell_config();
-                        }
-                        self.update(
-                            endpoints,
-                            resolution.attributes,
-                            resolution.resolution_note,
-                            now,
-                        )
-                    }
-                    Taken::Kept(error) => {
-                        self.tell(ChannelEvent::ResolverError(error));
-                        let _ = self.update(
-                            endpoints,
-                            resolution.attributes,
-                            resolution.resolution_note,
-                            now,
-                        );
-                        Verdict::Rejected
-                    }
-                    Taken::Nothing(error) => {
-                        self.resolver_failed(error, OldList::Keep, now);
-                        Verdict::Rejected
-                    }
-                }
-            }
+        let endpoints = match &resolution.endpoints {
+            Ok(endpoints) => Arc::clone(endpoints),
             Err(error) => {
-                let old = match error.is_authoritative() {
-                    true => OldList::DropList,
-                    false => OldList::Keep,
+                let old = if error.is_authoritative() {
+                    OldList::DropList
+                } else {
+                    OldList::Keep
                 };
-                self.resolver_failed(error, old, now);
+                self.resolver_failed(error.clone(), old, now);
+                return Verdict::Rejected;
+            }
+        };
+        self.observe(ChannelEvent::Endpoints(Arc::clone(&endpoints)));
+        self.resolver_error = None;
+        // The config may be new even where the policy publishes nothing new.
+        self.is_stale = true;
+        match self.config.apply(&resolution.service_config) {
+            ConfigOutcome::InForce { changed } => {
+                if changed {
+                    let config = Arc::clone(self.config.current());
+                    self.observe(ChannelEvent::Config(config));
+                }
+                self.selector = resolution.config_selector.clone();
+                self.update(endpoints, resolution, now)
+            }
+            ConfigOutcome::KeptOld(error) => {
+                self.observe(ChannelEvent::ResolverError(error));
+                let _ = self.update(endpoints, resolution, now);
+                Verdict::Rejected
+            }
+            ConfigOutcome::NoConfig(error) => {
+                self.resolver_failed(error, OldList::Keep, now);
                 Verdict::Rejected
             }
         }
@@ -174,137 +185,122 @@ impl<C> Core<C> {
     fn update(
         &mut self,
         endpoints: Arc<[Endpoint]>,
-        attributes: Attributes,
-        note: Arc<str>,
+        resolution: Resolution,
         now: Instant,
     ) -> Verdict {
         self.has_list = true;
-        let choice = self.configs.policy();
+        let choice = self.config.policy();
         let mut update = Update::new(endpoints, Arc::clone(&choice.config));
-        update.attributes = attributes;
-        update.resolution_note = note;
-        let result = self.tell_policy(now, |policy, control| {
+        update.attributes = resolution.attributes;
+        update.resolution_note = resolution.resolution_note;
+        let result = self.notify_policy(now, |policy, control| {
             policy.handle_named_update(&choice.name, update, control)
         });
         self.act(now);
-        match result {
-            Ok(()) => Verdict::Accepted,
-            Err(status) => {
-                let error = ResolveError::new(
-                    ResolveErrorKind::Unavailable,
-                    format!("the list of endpoints cannot be used: {}", status.message()),
-                );
-                self.tell(ChannelEvent::ResolverError(error));
-                Verdict::Rejected
-            }
-        }
+        let Err(status) = result else {
+            return Verdict::Accepted;
+        };
+        let error = ResolveError::new(
+            ResolveErrorKind::Unavailable,
+            format!("the list of endpoints cannot be used: {}", status.message()),
+        );
+        self.observe(ChannelEvent::ResolverError(error));
+        Verdict::Rejected
     }
 
     fn resolver_failed(&mut self, error: ResolveError, old: OldList, now: Instant) {
-        self.tell(ChannelEvent::ResolverError(error.clone()));
+        self.observe(ChannelEvent::ResolverError(error.clone()));
         let status = Status::unavailable(error.to_string());
         self.resolver_error = Some(error);
-        self.tell_policy(now, |policy, control| {
+        self.notify_policy(now, |policy, control| {
             policy.handle_resolver_error(status, old, control);
         });
         self.act(now);
         self.is_stale = true;
     }
 
-    /// Hears how far an attempt has come.
-    pub(crate) fn handle_progress(&mut self, id: SubchannelId, phase: Phase) {
-        if let Some(subchannel) = self.subchannel(id)
-            && let Stand::Connecting { phase: known, .. } = &mut subchannel.stand
-        {
-            *known = phase;
-            self.is_stale |= self.shows_pending();
+    /// Handles an attempt's step from one phase to the next.
+    pub(crate) fn handle_progress(&mut self, id: SubchannelId, phase: ConnectPhase, now: Instant) {
+        if let Some(retry_at) = self.connecting(id) {
+            self.transition(id, Next::Stage(Stage::Connecting { retry_at, phase }), now);
         }
     }
 
-    /// Hears that an attempt succeeded.
-    pub(crate) fn handle_connected(&mut self, id: SubchannelId, connection: C, now: Instant) {
-        let Some(subchannel) = self.subchannel(id) else {
-            return;
-        };
-        let Stand::Connecting { retry_at, .. } = subchannel.stand else {
-            return;
-        };
-        subchannel.backoff.reset();
-        subchannel.stand = Stand::Ready { retry_at };
-        let authority = subchannel.authority.clone();
-        self.end_attempt(id);
-        self.slots.insert(Slot {
-            id,
-            connection,
-            authority,
-        });
-        self.is_stale = true;
-        self.inform(id, SubchannelState::Ready, now);
-        self.act(now);
-    }
-
-    /// Hears that an attempt failed.
-    pub(crate) fn handle_failed(&mut self, id: SubchannelId, error: Status, now: Instant) {
-        let Some(subchannel) = self.subchannel(id) else {
-            return;
-        };
-        let Stand::Connecting { retry_at, .. } = subchannel.stand else {
-            return;
-        };
-        subchannel.stand = Stand::Backoff { until: retry_at };
-        self.end_attempt(id);
-        self.waits.insert((retry_at, id));
-        self.inform(id, SubchannelState::TransientFailure(error), now);
-        self.act(now);
-    }
-
-    /// Hears that a connection takes no calls any more.
-    ///
-    /// One that `is_unused`, because no call was answered on it, may be followed by the next as
-    /// soon as a failed attempt might have been: a server that takes every connection and closes it
-    /// at once is not to be dialled without end.
-    pub(crate) fn handle_lost(
+    /// Handles a successful connection attempt.
+    pub(crate) fn handle_connected(
         &mut self,
         id: SubchannelId,
-        why: String,
-        is_unused: bool,
+        connection: C,
+        info: ConnectionInfo,
         now: Instant,
     ) {
-        let Some(subchannel) = self.subchannel(id) else {
+        let Some(retry_at) = self.connecting(id) else {
             return;
         };
-        let Stand::Ready { retry_at } = subchannel.stand else {
-            return;
+        if let Some(subchannel) = self.subchannels.get_mut(id) {
+            subchannel.backoff.reset();
+            let address = subchannel.address.clone();
+            self.observe(ChannelEvent::Connected { address, info });
+        }
+        let next = Next::Ready {
+            retry_at,
+            connection,
         };
-        subchannel.stand = Stand::Idle;
-        subchannel.not_before = is_unused.then_some(retry_at);
-        let address = subchannel.address.clone();
-        self.slots.remove(id);
-        self.is_stale = true;
-        self.tell(ChannelEvent::Lost { address, why });
-        self.inform(id, SubchannelState::Idle, now);
+        self.transition(id, next, now);
         self.act(now);
     }
 
-    /// Hears that the time named by [`poll_timeout`](Self::poll_timeout) has come.
+    /// Handles a failed connection attempt.
+    pub(crate) fn handle_failed(
+        &mut self,
+        id: SubchannelId,
+        failure: ConnectFailure,
+        now: Instant,
+    ) {
+        let Some(until) = self.connecting(id) else {
+            return;
+        };
+        let error = Status::unavailable(failure.to_string());
+        self.observe(ChannelEvent::ConnectFailed(failure));
+        self.transition(id, Next::Stage(Stage::BackingOff { until, error }), now);
+        self.act(now);
+    }
+
+    /// Handles the loss of a connection, which takes no new calls any more.
+    ///
+    /// After one that [`is_unused`](ConnectionLost::is_unused) the next attempt starts no sooner
+    /// than after a failed attempt: a server that accepts every connection and closes it at once
+    /// must not be dialed in a loop.
+    pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: ConnectionLost, now: Instant) {
+        let Some(subchannel) = self.subchannels.get_mut(id) else {
+            return;
+        };
+        let Stage::Ready { retry_at } = *subchannel.stage() else {
+            return;
+        };
+        subchannel.not_before = why.is_unused().then_some(retry_at);
+        let address = subchannel.address.clone();
+        self.observe(ChannelEvent::Lost { address, why });
+        self.transition(id, Next::Stage(Stage::Idle), now);
+        self.act(now);
+    }
+
+    /// Handles the time that [`poll_timeout`](Self::poll_timeout) returned.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
-        while let Some(&(until, id)) = self.waits.first()
-            && until <= now
-        {
-            self.waits.pop_first();
+        while let Some(id) = self.subchannels.first_due(now) {
             self.end_wait(id, now);
         }
         if self.policy.poll_timeout().is_some_and(|at| at <= now) {
-            self.tell_policy(now, |policy, control| policy.handle_timeout(control));
+            self.notify_policy(now, |policy, control| policy.handle_timeout(control));
         }
         self.act(now);
     }
 
     /// Ends all back-offs at once: the application knows that the network is back.
     pub(crate) fn reset_backoff(&mut self, now: Instant) {
-        self.tell_policy(now, |policy, _| policy.reset_backoff());
-        for (_, id) in std::mem::take(&mut self.waits) {
-            if let Some(subchannel) = self.subchannel(id) {
+        self.notify_policy(now, |policy, _| policy.reset_backoff());
+        for id in self.subchannels.waiting() {
+            if let Some(subchannel) = self.subchannels.get_mut(id) {
                 subchannel.backoff.reset();
             }
             self.end_wait(id, now);
@@ -312,102 +308,120 @@ impl<C> Core<C> {
         self.act(now);
     }
 
-    /// The wait of a subchannel is over.
+    /// Ends the wait of a subchannel.
     fn end_wait(&mut self, id: SubchannelId, now: Instant) {
-        let Some(subchannel) = self.subchannel(id) else {
-            return;
-        };
-        match subchannel.stand {
-            Stand::Held { .. } => self.start_attempt(id, now),
-            Stand::Backoff { .. } => {
-                subchannel.stand = Stand::Idle;
-                self.inform(id, SubchannelState::Idle, now);
-                // At once: the policy must hear nothing of what it removes now.
+        match self.subchannels.get(id).map(Subchannel::stage) {
+            Some(Stage::HeldBack { .. }) => self.start_attempt(id, now),
+            Some(Stage::BackingOff { .. }) => {
+                self.transition(id, Next::Stage(Stage::Idle), now);
+                // Now, not after the next wait: the policy must not be notified of a subchannel
+                // that it removes here.
                 self.act(now);
             }
             _ => {}
         }
     }
 
-    /// Connects, if the policy is idle.
+    /// Leaves idleness: starts the resolver, or lets an idle policy connect.
     pub(crate) fn exit_idle(&mut self, now: Instant) {
-        self.tell_policy(now, |policy, control| policy.exit_idle(control));
+        if std::mem::take(&mut self.is_idle) {
+            self.outputs.push_back(Output::StartResolver);
+            self.publish(Published {
+                state: ConnectivityState::Connecting,
+                picker: Arc::new(Pick::Queue),
+            });
+            return;
+        }
+        self.notify_policy(now, |policy, control| policy.exit_idle(control));
         self.act(now);
     }
 
-    /// Hears that all events that are there were told: what they come to together is what callers
-    /// see next.
+    /// Enters idleness: drops the resolver, the policy and all connections. Calls that run go on;
+    /// the next call makes the channel leave idleness.
+    pub(crate) fn enter_idle(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.is_idle, true) {
+            return;
+        }
+        self.outputs.push_back(Output::StopResolver);
+        let mut control = self.actions.control(now);
+        for id in self.subchannels.ids() {
+            control.remove_subchannel(id);
+        }
+        self.policy_options.seed = self.rng.next_seed();
+        self.policy = GracefulSwitch::new(self.config.policies().clone(), &self.policy_options);
+        self.is_unsettled = false;
+        self.act(now);
+        // The last picker of the old policy.
+        drop(self.actions.take_published());
+        self.config.reset();
+        self.selector = None;
+        self.has_list = false;
+        self.resolver_error = None;
+        self.publish(Published {
+            state: ConnectivityState::Idle,
+            picker: Arc::new(Pick::ExitIdle),
+        });
+    }
+
+    /// Ends a batch of events: the policy publishes what came of all of them together.
     pub(crate) fn settle(&mut self, now: Instant) {
-        // Again if what the policy asks for then brings it news.
+        // Again when the policy's requests bring it new events.
         while std::mem::take(&mut self.is_unsettled) {
             self.policy.settle(&mut self.actions.control(now));
             self.act(now);
         }
         if let Some(published) = self.actions.take_published() {
-            if published.state != self.published.state {
-                self.tell(ChannelEvent::State(published.state));
-            }
-            self.published = published;
-            self.is_stale = true;
+            self.publish(published);
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    fn publish(&mut self, published: Published) {
+        if published.state != self.published.state {
+            self.observe(ChannelEvent::State(published.state));
+        }
+        self.published = published;
+        self.is_stale = true;
+    }
+
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        let wait = self.waits.first().map(|(until, _)| *until);
+        let wait = self.subchannels.next_wait();
         wait.into_iter().chain(self.policy.poll_timeout()).min()
     }
 
-    /// The next thing to do.
+    /// Returns the next request.
     pub(crate) fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// What callers are to see from now on, if that is something new.
+    /// Returns the snapshot for calls to use from now on; `None` when the last one still holds.
     pub(crate) fn take_snapshot(&mut self) -> Option<Snapshot<C>> {
-        if !std::mem::take(&mut self.is_stale) {
+        let changes = self.subchannels.take_changes();
+        // Calls that wait see the pending attempts. While the channel is READY none waits, and no
+        // snapshot is made for what an attempt does.
+        let shows_pending = self.published.state != ConnectivityState::Ready;
+        let is_stale = std::mem::take(&mut self.is_stale);
+        if !is_stale && !changes.connections && !(changes.pending && shows_pending) {
             return None;
         }
-        let pending = match self.shows_pending() {
-            true => self.pending(),
-            false => Vec::new(),
+        let pending = if shows_pending {
+            self.subchannels.pending(PENDING_SHOWN)
+        } else {
+            Vec::new()
         };
+        let config = || Arc::clone(self.config.current()) as Arc<dyn ConfigSelector>;
         Some(Snapshot {
             state: self.published.state,
             picker: Arc::clone(&self.published.picker),
-            slots: self.slots.clone(),
-            config: self.configs.current(),
+            connections: self.subchannels.connections().clone(),
+            selector: self.selector.clone().unwrap_or_else(config),
             is_resolved: self.has_list,
             resolver_error: self.resolver_error.clone(),
             pending,
         })
     }
 
-    /// Whether callers see the attempts that run: those that wait while no connection is ready.
-    /// Else no snapshot is made for what an attempt does.
-    fn shows_pending(&self) -> bool {
-        self.published.state != ConnectivityState::Ready
-    }
-
-    /// The attempts that callers may be waiting for, a few of them.
-    fn pending(&self) -> Vec<Pending> {
-        const SHOWN: usize = 4;
-        let connecting = self.attempts.iter().filter_map(|id| {
-            let subchannel = self.subchannels.get(id.index())?.as_ref()?;
-            let phase = match subchannel.stand {
-                Stand::Connecting { phase, .. } => phase,
-                Stand::Held { .. } => Phase::Held,
-                _ => return None,
-            };
-            Some(Pending {
-                address: subchannel.address.clone(),
-                phase,
-            })
-        });
-        connecting.take(SHOWN).collect()
-    }
-
-    /// Does what the policy asked for, and tells it what comes of that, until it asks for nothing.
+    /// Carries out the policy's requests, and those that follow from them, until there are none.
     fn act(&mut self, now: Instant) {
         loop {
             let actions = self.actions.take();
@@ -415,42 +429,22 @@ impl<C> Core<C> {
                 return;
             }
             for action in actions {
-                self.do_one(action, now);
+                self.act_on(action, now);
             }
         }
     }
 
-    fn do_one(&mut self, action: Action, now: Instant) {
+    fn act_on(&mut self, action: Action, now: Instant) {
         match action {
             Action::Create { id, address } => {
-                if self.subchannels.len() <= id.index() {
-                    self.subchannels.resize_with(id.index() + 1, || None);
-                }
                 let seed = self.rng.next_seed();
-                let subchannel = Subchannel::new(id, address, self.backoff, seed);
-                self.subchannels[id.index()] = Some(subchannel);
+                self.subchannels
+                    .insert(Subchannel::new(id, address, self.backoff, seed));
             }
             Action::Connect(id) => self.connect(id, now),
             Action::Remove(id) => {
-                self.end_attempt(id);
-                let Some(subchannel) = self.subchannels.get_mut(id.index()) else {
-                    return;
-                };
-                match subchannel
-                    .take_if(|subchannel| subchannel.id == id)
-                    .map(|gone| gone.stand)
-                {
-                    Some(Stand::Connecting { .. }) => {
-                        self.outputs.push_back(Output::Cancel(id));
-                    }
-                    Some(Stand::Backoff { until } | Stand::Held { until }) => {
-                        self.waits.remove(&(until, id));
-                    }
-                    Some(Stand::Ready { .. }) => {
-                        self.slots.remove(id);
-                        self.is_stale = true;
-                    }
-                    Some(Stand::Idle) | None => {}
+                if let Some(Stage::Connecting { .. }) = self.subchannels.remove(id) {
+                    self.outputs.push_back(Output::Cancel(id));
                 }
             }
             Action::RequestReresolution => self.outputs.push_back(Output::ResolveNow),
@@ -460,66 +454,65 @@ impl<C> Core<C> {
     }
 
     fn connect(&mut self, id: SubchannelId, now: Instant) {
-        let Some(subchannel) = self.subchannel(id) else {
+        let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
         };
-        if !matches!(subchannel.stand, Stand::Idle) {
+        if !matches!(subchannel.stage(), Stage::Idle) {
             return;
         }
         match subchannel.not_before.take().filter(|at| *at > now) {
-            Some(until) => {
-                subchannel.stand = Stand::Held { until };
-                self.attempts.insert(id);
-                self.waits.insert((until, id));
-                self.is_stale |= self.shows_pending();
-            }
+            Some(until) => self.transition(id, Next::Stage(Stage::HeldBack { until }), now),
             None => self.start_attempt(id, now),
         }
-        self.inform(id, SubchannelState::Connecting, now);
     }
 
     fn start_attempt(&mut self, id: SubchannelId, now: Instant) {
-        let Some(subchannel) = self.subchannel(id) else {
+        let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
         };
         let retry_at = subchannel.backoff.next_attempt(now);
         let deadline = subchannel.backoff.attempt_deadline(retry_at, now);
-        subchannel.stand = Stand::Connecting {
-            retry_at,
-            phase: Phase::Dialling,
-        };
-        let address = subchannel.address.clone();
-        self.attempts.insert(id);
-        self.is_stale |= self.shows_pending();
         self.outputs.push_back(Output::Connect {
             id,
-            address,
+            address: subchannel.address.clone(),
             deadline,
         });
+        let phase = ConnectPhase::Dialing;
+        self.transition(id, Next::Stage(Stage::Connecting { retry_at, phase }), now);
     }
 
-    fn end_attempt(&mut self, id: SubchannelId) {
-        if self.attempts.remove(&id) {
-            self.is_stale |= self.shows_pending();
+    /// Returns the earliest time of the next attempt, of a subchannel whose attempt runs.
+    fn connecting(&self, id: SubchannelId) -> Option<Instant> {
+        match self.subchannels.get(id)?.stage() {
+            Stage::Connecting { retry_at, .. } => Some(*retry_at),
+            _ => None,
         }
     }
 
-    /// Tells the policy, and whoever observes, of a subchannel's new state.
-    fn inform(&mut self, id: SubchannelId, state: SubchannelState, now: Instant) {
-        let Some(subchannel) = self.subchannel(id) else {
+    /// Changes the stage of a subchannel, and reports the new state to the policy and the observer
+    /// if that changed too.
+    fn transition(&mut self, id: SubchannelId, next: Next<C>, now: Instant) {
+        let Some(old) = self.subchannels.transition(id, next) else {
             return;
         };
+        let Some(subchannel) = self.subchannels.get(id) else {
+            return;
+        };
+        let state = subchannel.stage().state();
+        if state == old.state() {
+            return;
+        }
         let address = subchannel.address.clone();
-        self.tell(ChannelEvent::Subchannel {
+        self.observe(ChannelEvent::Subchannel {
             address,
             state: state.clone(),
         });
-        self.tell_policy(now, |policy, control| {
+        self.notify_policy(now, |policy, control| {
             policy.handle_subchannel(id, state, control);
         });
     }
 
-    fn tell_policy<R>(
+    fn notify_policy<R>(
         &mut self,
         now: Instant,
         event: impl FnOnce(&mut GracefulSwitch, &mut Control<'_>) -> R,
@@ -528,17 +521,7 @@ impl<C> Core<C> {
         event(&mut self.policy, &mut self.actions.control(now))
     }
 
-    fn subchannel(&mut self, id: SubchannelId) -> Option<&mut Subchannel> {
-        let subchannel = self.subchannels.get_mut(id.index())?.as_mut()?;
-        (subchannel.id == id).then_some(subchannel)
-    }
-
-    fn tell(&mut self, event: ChannelEvent) {
-        self.outputs.push_back(Output::Tell(event));
-    }
-
-    fn tell_config(&mut self) {
-        let config = self.configs.current();
-        self.tell(ChannelEvent::Config(config));
+    fn observe(&mut self, event: ChannelEvent) {
+        self.outputs.push_back(Output::Observe(event));
     }
 }

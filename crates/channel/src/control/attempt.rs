@@ -1,6 +1,5 @@
 //! One attempt to connect a subchannel.
 
-use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,154 +7,154 @@ use std::task::Poll;
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
-use trunkline_connector::Connector;
+use trunkline_connector::{Connected, ConnectionInfo, Connector};
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
 use trunkline_runtime::Runtime;
-use trunkline_status::Status;
-use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, Lost, handshake};
+use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, Lost, LostReason, handshake};
 
-use crate::control::task::Event;
-use crate::core::Phase;
+use crate::control::event::ControlEvent;
+use crate::core::failure::{
+    ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason,
+};
 
 /// One attempt to connect a subchannel, as a task of its own that reports by events.
-pub(crate) struct Attempt {
+pub(crate) struct ConnectAttempt {
     pub(crate) id: SubchannelId,
     pub(crate) address: Address,
     pub(crate) deadline: Instant,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) http: HttpOptions,
-    pub(crate) events: Sender<Event>,
-    /// Closed when nobody wants the connection any more.
+    pub(crate) events: Sender<ControlEvent>,
+    /// Closed when the attempt is to be cancelled.
     pub(crate) cancelled: Receiver<()>,
 }
 
-impl Attempt {
+impl ConnectAttempt {
     pub(crate) async fn run(self) {
-        let mut outcome = Outcome {
+        let mut report = AttemptReport {
             id: self.id,
-            events: self.events.clone(),
-            is_known: false,
+            address: &self.address,
+            events: &self.events,
+            is_sent: false,
         };
         let started = self.runtime.now();
-        let mut phase = Phase::Dialling;
+        let mut phase = ConnectPhase::Dialing;
         let result = {
             let mut connect = pin!(self.connect(&mut phase));
             let mut late = self.runtime.sleep_until(self.deadline);
             let mut cancelled = pin!(self.cancelled.recv());
             poll_fn(|cx| {
                 if let Poll::Ready(result) = connect.as_mut().poll(cx) {
-                    return Poll::Ready(Some(result));
+                    return Poll::Ready(Ended::Done(result));
                 }
                 if cancelled.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(None);
+                    return Poll::Ready(Ended::Cancelled);
                 }
-                pin!(&mut late).poll(cx).map(|()| Some(Err(None)))
+                pin!(&mut late).poll(cx).map(|()| Ended::TimedOut)
             })
             .await
         };
         match result {
-            None => outcome.is_known = true,
-            Some(Ok((connection, link))) => {
-                // Before the link can say that the connection is lost again: what is said of a
-                // connection that nobody knows is not heard.
-                outcome.tell(Event::Connected {
+            Ended::Cancelled => report.is_sent = true,
+            Ended::Done(Ok((connection, driver, info))) => {
+                // Before the driver can report a loss: the core ignores the loss of a connection
+                // that it does not know.
+                report.send(ControlEvent::Connected {
                     id: self.id,
                     connection,
+                    info,
                 });
-                self.runtime.spawn(Box::pin(link));
+                self.runtime.spawn(Box::pin(driver));
             }
-            Some(Err(error)) => outcome.failed(error.unwrap_or_else(|| {
+            Ended::Done(Err(failure)) => report.failed(failure),
+            Ended::TimedOut => {
                 let waited = self.runtime.now().saturating_duration_since(started);
-                format!("gave up after {waited:?}: {phase}")
-            })),
+                let kind = ConnectFailureKind::TimedOut { phase, waited };
+                report.failed(ConnectFailure::new(self.address.clone(), kind));
+            }
         }
     }
 
     async fn connect(
         &self,
-        phase: &mut Phase,
-    ) -> Result<(Connection, ConnectionDriver), Option<String>> {
-        let connected = self
-            .connector
-            .connect(&self.address)
-            .await
-            .map_err(|error| Some(without_numbers(&error.to_string())))?;
-        *phase = Phase::Handshake;
-        let _ = self.events.try_send(Event::Progress {
+        phase: &mut ConnectPhase,
+    ) -> Result<(Connection, ConnectionDriver, ConnectionInfo), ConnectFailure> {
+        let connected = self.connector.connect(&self.address).await;
+        let Connected { stream, info, .. } = connected.map_err(|error| {
+            let kind = ConnectFailureKind::Stream(error.kind());
+            ConnectFailure::new(self.address.clone(), kind).with_source(error)
+        })?;
+        *phase = ConnectPhase::Handshake;
+        let _ = self.events.try_send(ControlEvent::Progress {
             id: self.id,
             phase: *phase,
         });
         let (id, events) = (self.id, self.events.clone());
-        let on_lost = move |why: Lost| {
-            let _ = events.try_send(Event::Lost { id, why });
+        let on_lost = move |lost: Lost| {
+            let why = connection_lost(lost);
+            let _ = events.try_send(ControlEvent::Lost { id, why });
         };
-        handshake(
-            connected.stream,
-            &self.http,
-            Arc::clone(&self.runtime),
-            on_lost,
-        )
-        .await
-        .map_err(|error| Some(without_numbers(&error.to_string())))
+        let handshake = handshake(stream, &self.http, Arc::clone(&self.runtime), on_lost).await;
+        let (connection, driver) = handshake.map_err(|error| {
+            let kind = ConnectFailureKind::Handshake;
+            ConnectFailure::new(self.address.clone(), kind).with_source(error)
+        })?;
+        Ok((connection, driver, info))
     }
 }
 
-/// Sees to it that an attempt has one: also when a connector panics, or a runtime drops tasks.
-struct Outcome {
-    id: SubchannelId,
-    events: Sender<Event>,
-    is_known: bool,
+/// How an attempt ended.
+enum Ended {
+    Done(Result<(Connection, ConnectionDriver, ConnectionInfo), ConnectFailure>),
+    Cancelled,
+    TimedOut,
 }
 
-impl Outcome {
-    fn tell(&mut self, event: Event) {
-        self.is_known = true;
-        // Unbounded; closed only when the control task is gone.
+/// Reports the end of an attempt exactly once, also when a connector panics or a runtime drops the
+/// task.
+struct AttemptReport<'a> {
+    id: SubchannelId,
+    address: &'a Address,
+    events: &'a Sender<ControlEvent>,
+    is_sent: bool,
+}
+
+impl AttemptReport<'_> {
+    fn send(&mut self, event: ControlEvent) {
+        self.is_sent = true;
+        // Unbounded; closed only when the control task has ended.
         let _ = self.events.try_send(event);
     }
 
-    fn failed(&mut self, error: impl Into<Cow<'static, str>>) {
-        self.tell(Event::Failed {
-            id: self.id,
-            error: Status::unavailable(error),
-        });
+    fn failed(&mut self, failure: ConnectFailure) {
+        let id = self.id;
+        self.send(ControlEvent::Failed { id, failure });
     }
 }
 
-impl Drop for Outcome {
+impl Drop for AttemptReport<'_> {
     fn drop(&mut self) {
-        if !self.is_known {
-            self.failed("the task of the attempt was dropped, or its connector panicked");
+        if !self.is_sent {
+            let address = self.address.clone();
+            self.failed(ConnectFailure::new(address, ConnectFailureKind::Aborted));
         }
     }
 }
 
-/// What the operating system says without its "(os error 111)", which helps nobody.
-fn without_numbers(text: &str) -> String {
-    let mut parts = text.split(" (os error ");
-    let mut plain = String::from(parts.next().unwrap_or_default());
-    for part in parts {
-        plain.push_str(part.split_once(')').map_or(part, |(_, rest)| rest));
-    }
-    plain
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What follows a number stays: the other addresses of a race, say.
-    #[test]
-    fn numbers_of_the_operating_system_are_left_out() {
-        for (text, plain) in [
-            ("Connection refused (os error 111)", "Connection refused"),
-            ("a: x (os error 1), b: y (os error 2); c", "a: x, b: y; c"),
-            ("timed out", "timed out"),
-            ("cut (os error 1", "cut1"),
-        ] {
-            assert_eq!(without_numbers(text), plain);
-        }
-    }
+/// Converts the transport's loss of a connection into the channel's.
+fn connection_lost(lost: Lost) -> ConnectionLost {
+    let reason = match lost.reason() {
+        LostReason::GoAway(go_away) => ConnectionLostReason::GoAway {
+            code: go_away.code(),
+        },
+        LostReason::Closed => ConnectionLostReason::Closed,
+        LostReason::Io(kind) => ConnectionLostReason::Io(*kind),
+        LostReason::Protocol { code } => ConnectionLostReason::Protocol { code: *code },
+        LostReason::StreamsUsedUp => ConnectionLostReason::StreamsUsedUp,
+        LostReason::TaskDropped => ConnectionLostReason::TaskDropped,
+        _ => ConnectionLostReason::Unknown,
+    };
+    ConnectionLost::new(reason, lost.is_unused(), lost.age(), lost)
 }

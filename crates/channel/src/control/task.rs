@@ -2,153 +2,84 @@
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use async_channel::{Receiver, Sender};
-use futures_core::Stream;
+use async_channel::Sender;
 use trunkline_connector::Connector;
 use trunkline_lb::SubchannelId;
 use trunkline_resolver::{Resolution, Resolver, ResolverFactory, ResolverOptions};
-use trunkline_runtime::Timer;
-use trunkline_status::{Code, Status};
+use trunkline_runtime::Alarm;
 use trunkline_target::Target;
-use trunkline_transport::{Connection, HttpOptions, Lost};
+use trunkline_transport::{Connection, HttpOptions};
 
-use crate::control::attempt::Attempt;
-use crate::core::event::Observer;
-use crate::core::snapshot::Snapshot;
-use crate::core::{Core, CoreOptions, Output, Phase};
-use crate::shared::Shared;
+use crate::control::attempt::ConnectAttempt;
+use crate::control::event::ControlEvent;
+use crate::control::inbox::Inbox;
+use crate::core::{Core, CoreOptions, Output};
+use crate::shared::ChannelShared;
 
-/// Something that the control task is told.
-#[derive(Debug)]
-pub(crate) enum Event {
-    /// Leave idleness.
-    ExitIdle,
-    /// End all back-offs.
-    ResetBackoff,
-    /// An attempt has come further.
-    Progress { id: SubchannelId, phase: Phase },
-    /// An attempt succeeded.
-    Connected {
-        id: SubchannelId,
-        connection: Connection,
-    },
-    /// An attempt failed.
-    Failed { id: SubchannelId, error: Status },
-    /// A connection takes no calls any more.
-    Lost { id: SubchannelId, why: Lost },
-    /// The last handle of the channel is gone.
-    Shutdown,
-}
-
-/// What the control task needs to start.
-pub(crate) struct Control {
-    pub(crate) shared: Arc<Shared>,
+/// The parts that the control task is made of when the channel is first used.
+pub(crate) struct ControlTaskParts {
+    pub(crate) shared: Arc<ChannelShared>,
     pub(crate) target: Target,
     pub(crate) resolver: Arc<dyn ResolverFactory>,
     pub(crate) resolver_options: ResolverOptions,
     pub(crate) core: CoreOptions,
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) http: HttpOptions,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
-    pub(crate) events: Sender<Event>,
+    pub(crate) events: Sender<ControlEvent>,
     pub(crate) inbox: Inbox,
 }
 
-/// Where events arrive. With it the channel goes: callers are told, and what was still in it is
-/// dropped (a connection may be, which its own link would otherwise keep here for ever).
-pub(crate) struct Inbox {
-    shared: Arc<Shared>,
-    events: Pin<Box<Receiver<Event>>>,
-    /// Whether the last handle of the channel is gone.
-    is_closing: bool,
-}
-
-impl Inbox {
-    pub(crate) fn new(shared: Arc<Shared>, events: Receiver<Event>) -> Self {
-        Self {
-            shared,
-            events: Box::pin(events),
-            is_closing: false,
-        }
-    }
-
-    /// The next event; `None` when the channel is to be closed.
-    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        let event = ready!(self.events.as_mut().poll_next(cx));
-        let event = event.filter(|event| !matches!(event, Event::Shutdown));
-        self.is_closing = event.is_none();
-        Poll::Ready(event)
-    }
-}
-
-impl Drop for Inbox {
-    fn drop(&mut self) {
-        let status = match self.is_closing {
-            true => Status::new(Code::Cancelled, "the channel is closed"),
-            // Else calls would wait for ever.
-            false => Status::internal(
-                "the channel's control task ended early: its runtime was shut down, or a resolver, \
-                 a policy or an observer panicked",
-            ),
-        };
-        self.shared.publish(Snapshot::shut_down(status));
-        self.events.close();
-        while self.events.try_recv().is_ok() {}
-    }
-}
-
-/// Events that are handled before callers are shown what came of them: a thousand connections that
+/// The most events that are handled before a snapshot is published: a thousand connections that
 /// become ready together make a few new snapshots, not a thousand.
 const BATCH: usize = 256;
 
-impl Control {
-    /// Runs until the last handle of the channel is gone.
+impl ControlTaskParts {
+    /// Runs the control task until the last handle of the channel is dropped.
     pub(crate) async fn run(self) {
-        let mut core = Core::new(self.core, self.shared.runtime.seed());
-        let now = self.shared.runtime.now();
-        let resolver = match self.resolver.build(&self.target, &self.resolver_options) {
-            Ok(resolver) => Some(resolver),
-            Err(error) => {
-                core.handle_resolution(Resolution::from_error(error), now);
-                None
-            }
-        };
-        let mut task = Task {
-            timer: self.shared.runtime.timer(),
+        let seed = self.shared.runtime.seed();
+        let mut task = ControlTask {
+            core: Core::new(self.core, seed),
+            alarm: Alarm::new(),
             shared: self.shared,
-            core,
-            resolver,
+            target: self.target,
+            factory: self.resolver,
+            resolver_options: self.resolver_options,
+            resolver: None,
             connector: self.connector,
             http: self.http,
-            observer: self.observer,
             events: self.events,
             inbox: self.inbox,
             attempts: BTreeMap::new(),
         };
+        task.core.exit_idle(task.shared.runtime.now());
+        task.do_outputs();
         poll_fn(|cx| task.poll(cx)).await;
     }
 }
 
 /// The control task: it joins resolver, core and attempts, and decides nothing.
-struct Task {
-    shared: Arc<Shared>,
+struct ControlTask {
+    shared: Arc<ChannelShared>,
     core: Core<Connection>,
+    target: Target,
+    /// Builds the resolver, again each time the channel leaves idleness.
+    factory: Arc<dyn ResolverFactory>,
+    resolver_options: ResolverOptions,
+    /// `None` while the channel is idle, or when the factory could build none.
     resolver: Option<Box<dyn Resolver>>,
-    timer: Box<dyn Timer>,
+    alarm: Alarm,
     connector: Arc<dyn Connector>,
     http: HttpOptions,
-    observer: Option<Arc<dyn Observer>>,
-    events: Sender<Event>,
+    events: Sender<ControlEvent>,
     inbox: Inbox,
     /// Attempts that run; dropping the sender cancels one.
     attempts: BTreeMap<SubchannelId, Sender<()>>,
 }
 
-impl Task {
+impl ControlTask {
     /// Ready when the channel is closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
@@ -169,33 +100,35 @@ impl Task {
             if let Some(snapshot) = self.core.take_snapshot() {
                 self.shared.publish(snapshot);
             }
-            // Last: settling may have brought a deadline.
-            handled += self.poll_timer(cx);
+            // Last, because settling may set a deadline.
+            handled += self.poll_alarm(cx);
             if handled == 0 {
                 return Poll::Pending;
             }
         }
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: ControlEvent) {
         let now = self.shared.runtime.now();
         match event {
-            Event::ExitIdle => self.core.exit_idle(now),
-            Event::ResetBackoff => self.core.reset_backoff(now),
-            Event::Progress { id, phase } => self.core.handle_progress(id, phase),
-            Event::Connected { id, connection } => {
+            ControlEvent::ExitIdle => self.core.exit_idle(now),
+            ControlEvent::EnterIdle => self.core.enter_idle(now),
+            ControlEvent::ResetBackoff => self.core.reset_backoff(now),
+            ControlEvent::Progress { id, phase } => self.core.handle_progress(id, phase, now),
+            ControlEvent::Connected {
+                id,
+                connection,
+                info,
+            } => {
                 self.attempts.remove(&id);
-                self.core.handle_connected(id, connection, now);
+                self.core.handle_connected(id, connection, info, now);
             }
-            Event::Failed { id, error } => {
+            ControlEvent::Failed { id, failure } => {
                 self.attempts.remove(&id);
-                self.core.handle_failed(id, error, now);
+                self.core.handle_failed(id, failure, now);
             }
-            Event::Lost { id, why } => {
-                let is_unused = why.is_unused();
-                self.core.handle_lost(id, why.to_string(), is_unused, now);
-            }
-            Event::Shutdown => {}
+            ControlEvent::Lost { id, why } => self.core.handle_lost(id, why, now),
+            ControlEvent::Shutdown => {}
         }
     }
 
@@ -213,13 +146,12 @@ impl Task {
         1
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>) -> usize {
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> usize {
         let deadline = self.core.poll_timeout();
-        self.timer.set(deadline);
-        if deadline.is_none() || self.timer.poll_fired(cx).is_pending() {
+        let Poll::Ready(now) = self.alarm.poll(cx, deadline, &*self.shared.runtime) else {
             return 0;
-        }
-        self.core.handle_timeout(self.shared.runtime.now());
+        };
+        self.core.handle_timeout(now);
         1
     }
 
@@ -233,7 +165,7 @@ impl Task {
                 } => {
                     let (cancel, cancelled) = async_channel::bounded(1);
                     self.attempts.insert(id, cancel);
-                    let attempt = Attempt {
+                    let attempt = ConnectAttempt {
                         id,
                         address,
                         deadline,
@@ -246,16 +178,29 @@ impl Task {
                     self.shared.runtime.spawn(Box::pin(attempt.run()));
                 }
                 Output::Cancel(id) => drop(self.attempts.remove(&id)),
+                Output::StartResolver => self.start_resolver(),
+                Output::StopResolver => self.resolver = None,
                 Output::ResolveNow => {
                     if let Some(resolver) = &mut self.resolver {
                         resolver.resolve_now();
                     }
                 }
-                Output::Tell(event) => {
-                    if let Some(observer) = &self.observer {
+                Output::Observe(event) => {
+                    if let Some(observer) = &self.shared.observer {
                         observer.observe(&event, self.shared.runtime.now());
                     }
                 }
+            }
+        }
+    }
+
+    fn start_resolver(&mut self) {
+        match self.factory.build(&self.target, &self.resolver_options) {
+            Ok(resolver) => self.resolver = Some(resolver),
+            Err(error) => {
+                let resolution = Resolution::from_error(error);
+                let now = self.shared.runtime.now();
+                self.core.handle_resolution(resolution, now);
             }
         }
     }

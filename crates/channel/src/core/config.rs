@@ -10,31 +10,31 @@ use trunkline_service_config::{PolicyChoice, ServiceConfig};
 ///
 /// Source: [gRFC A21](https://github.com/grpc/proposal/blob/master/A21-service-config-error-handling.md).
 #[derive(Debug)]
-pub(crate) struct Configs {
+pub(crate) struct ConfigInForce {
     policies: PolicyRegistry,
     default: Arc<ServiceConfig>,
     default_policy: PolicyChoice,
-    /// Whether the resolver's are ignored.
+    /// True when the resolver's configs are ignored.
     is_disabled: bool,
     current: Arc<ServiceConfig>,
-    /// Whether a resolution brought a usable config, or said that there is none.
+    /// True once a resolution had a usable config, or had none on purpose.
     has_any: bool,
-    /// What `current` was read from.
+    /// The JSON that `current` was parsed from.
     json: Option<Arc<str>>,
 }
 
-/// What became of a service config.
+/// The effect of one resolution on the config in force.
 #[derive(Debug)]
-pub(crate) enum Taken {
-    /// It is in force.
-    Config { changed: bool },
-    /// It is bad, and the one before it stays in force.
-    Kept(ResolveError),
-    /// It is bad, and there is none before it.
-    Nothing(ResolveError),
+pub(crate) enum ConfigOutcome {
+    /// The resolution's config is in force.
+    InForce { changed: bool },
+    /// The resolution's config is invalid; the one before it stays in force.
+    KeptOld(ResolveError),
+    /// The resolution's config is invalid, and there was none before it.
+    NoConfig(ResolveError),
 }
 
-impl Configs {
+impl ConfigInForce {
     pub(crate) fn new(
         policies: PolicyRegistry,
         default: Arc<ServiceConfig>,
@@ -53,11 +53,11 @@ impl Configs {
         }
     }
 
-    pub(crate) fn current(&self) -> Arc<ServiceConfig> {
-        Arc::clone(&self.current)
+    pub(crate) fn current(&self) -> &Arc<ServiceConfig> {
+        &self.current
     }
 
-    /// The policy that is in force.
+    /// Returns the policy in force.
     pub(crate) fn policy(&self) -> PolicyChoice {
         self.current
             .policy()
@@ -65,11 +65,23 @@ impl Configs {
             .clone()
     }
 
-    pub(crate) fn take(&mut self, source: &ServiceConfigSource) -> Taken {
+    pub(crate) fn policies(&self) -> &PolicyRegistry {
+        &self.policies
+    }
+
+    /// Forgets the resolver's config: the default is in force until the next resolution.
+    pub(crate) fn reset(&mut self) {
+        self.current = Arc::clone(&self.default);
+        self.has_any = false;
+        self.json = None;
+    }
+
+    /// Applies the service config of one resolution.
+    pub(crate) fn apply(&mut self, source: &ServiceConfigSource) -> ConfigOutcome {
         let result = match source {
             _ if self.is_disabled => Ok((Arc::clone(&self.default), None)),
             ServiceConfigSource::Json(json) if self.json.as_ref() == Some(json) => {
-                return Taken::Config { changed: false };
+                return ConfigOutcome::InForce { changed: false };
             }
             ServiceConfigSource::Json(json) => ServiceConfig::parse(json, &self.policies)
                 .map(|config| (Arc::new(config), Some(Arc::clone(json))))
@@ -77,6 +89,7 @@ impl Configs {
                     let text = format!("the resolver's service config is invalid: {error}");
                     ResolveError::new(ResolveErrorKind::Unavailable, text)
                 }),
+            ServiceConfigSource::Parsed(config) => Ok((Arc::clone(config), None)),
             ServiceConfigSource::Invalid(error) => Err(error.clone()),
             _ => Ok((Arc::clone(&self.default), None)),
         };
@@ -88,10 +101,10 @@ impl Configs {
                 }
                 self.json = json;
                 self.has_any = true;
-                Taken::Config { changed }
+                ConfigOutcome::InForce { changed }
             }
-            Err(error) if self.has_any => Taken::Kept(error),
-            Err(error) => Taken::Nothing(error),
+            Err(error) if self.has_any => ConfigOutcome::KeptOld(error),
+            Err(error) => ConfigOutcome::NoConfig(error),
         }
     }
 }

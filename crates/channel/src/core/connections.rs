@@ -1,4 +1,4 @@
-//! Connections by subchannel.
+//! The connections that calls can use, by subchannel.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,75 +6,74 @@ use std::sync::Arc;
 use http::uri::Authority;
 use trunkline_lb::SubchannelId;
 
-/// How many connections one piece of the table holds.
-const PIECE: usize = 64;
+/// The number of connections in one chunk of the table.
+const CHUNK: usize = 64;
 
-/// The connections that stand, by [`SubchannelId::index`].
+/// The connections of the subchannels that are READY, by [`SubchannelId::index`].
 ///
-/// A copy shares all pieces with the table that it was made of, until one of them changes: callers
-/// are shown a copy each time that something changes, and that costs one `Arc` for every 64
-/// connections.
-pub(crate) struct Slots<C> {
-    pieces: Vec<Piece<C>>,
+/// A clone shares all chunks with its original until one of them changes. A snapshot holds a clone,
+/// so publishing one costs one `Arc` for every 64 connections.
+pub(crate) struct Connections<C> {
+    chunks: Vec<Chunk<C>>,
 }
 
-type Piece<C> = Arc<[Option<Arc<Slot<C>>>; PIECE]>;
+type Chunk<C> = Arc<[Option<Arc<ReadyConnection<C>>>; CHUNK]>;
 
-/// One connection.
+/// The connection of one READY subchannel.
 #[derive(Debug)]
-pub(crate) struct Slot<C> {
+pub(crate) struct ReadyConnection<C> {
     pub(crate) id: SubchannelId,
     pub(crate) connection: C,
+    /// The authority of the address, which replaces the channel's.
     pub(crate) authority: Option<Authority>,
 }
 
-impl<C> Slots<C> {
-    /// Without a connection.
+impl<C> Connections<C> {
     pub(crate) fn new() -> Self {
-        Self { pieces: Vec::new() }
+        Self { chunks: Vec::new() }
     }
 
-    /// The connection of a subchannel.
-    pub(crate) fn get(&self, id: SubchannelId) -> Option<&Slot<C>> {
-        let piece = self.pieces.get(id.index() / PIECE)?;
-        let slot = piece[id.index() % PIECE].as_deref();
-        slot.filter(|slot| slot.id == id)
+    /// Returns the connection of a subchannel.
+    pub(crate) fn get(&self, id: SubchannelId) -> Option<&Arc<ReadyConnection<C>>> {
+        let chunk = self.chunks.get(id.index() / CHUNK)?;
+        let ready = chunk[id.index() % CHUNK].as_ref();
+        ready.filter(|ready| ready.id == id)
     }
 
-    /// Files a connection, in the place of what was at its index.
-    pub(crate) fn insert(&mut self, slot: Slot<C>) {
-        let at = slot.id.index();
-        while self.pieces.len() <= at / PIECE {
-            self.pieces.push(Arc::new([const { None }; PIECE]));
+    /// Adds a connection in place of the one at its index.
+    pub(crate) fn insert(&mut self, ready: ReadyConnection<C>) {
+        let at = ready.id.index();
+        while self.chunks.len() <= at / CHUNK {
+            self.chunks.push(Arc::new([const { None }; CHUNK]));
         }
-        Arc::make_mut(&mut self.pieces[at / PIECE])[at % PIECE] = Some(Arc::new(slot));
+        Arc::make_mut(&mut self.chunks[at / CHUNK])[at % CHUNK] = Some(Arc::new(ready));
     }
 
-    /// Takes the connection of a subchannel away.
+    /// Removes the connection of a subchannel, if it has one.
     pub(crate) fn remove(&mut self, id: SubchannelId) {
         if self.get(id).is_some() {
-            Arc::make_mut(&mut self.pieces[id.index() / PIECE])[id.index() % PIECE] = None;
+            Arc::make_mut(&mut self.chunks[id.index() / CHUNK])[id.index() % CHUNK] = None;
         }
     }
 
-    /// All connections.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &Slot<C>> {
-        let slots = self.pieces.iter().flat_map(|piece| piece.iter());
-        slots.filter_map(Option::as_deref)
+    /// Returns all connections, by index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &ReadyConnection<C>> {
+        let connections = self.chunks.iter().flat_map(|chunk| chunk.iter());
+        connections.filter_map(Option::as_deref)
     }
 }
 
-impl<C> Clone for Slots<C> {
+impl<C> Clone for Connections<C> {
     fn clone(&self) -> Self {
         Self {
-            pieces: self.pieces.clone(),
+            chunks: self.chunks.clone(),
         }
     }
 }
 
-impl<C> fmt::Debug for Slots<C> {
+impl<C> fmt::Debug for Connections<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ids = self.iter().map(|slot| slot.id);
+        let ids = self.iter().map(|ready| ready.id);
         f.debug_list().entries(ids).finish()
     }
 }
@@ -88,31 +87,32 @@ mod tests {
 
     use super::*;
 
-    /// A copy shows what was so when it was made, and only a piece that changed is made anew.
+    /// A clone keeps the connections of its time, and only a chunk that changed is copied.
     #[test]
-    fn copies_share_what_stays() {
+    fn clones_share_what_does_not_change() {
         let mut actions = Actions::new();
         #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
         let mut control = actions.control(Instant::now());
         let mut ids = Vec::new();
-        let mut slots = Slots::new();
+        let mut connections = Connections::new();
         for port in 0..200 {
             let address = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
             let id = control.create_subchannel(address);
             ids.push(id);
-            slots.insert(Slot {
+            connections.insert(ReadyConnection {
                 id,
                 connection: port,
                 authority: None,
             });
         }
-        let copy = slots.clone();
-        slots.remove(ids[70]);
-        assert_eq!(copy.get(ids[70]).map(|slot| slot.connection), Some(70));
-        assert!(slots.get(ids[70]).is_none());
-        assert_eq!(slots.iter().count(), 199);
-        let pieces = slots.pieces.iter().zip(&copy.pieces);
-        let shared: Vec<bool> = pieces.map(|(one, other)| Arc::ptr_eq(one, other)).collect();
+        let clone = connections.clone();
+        connections.remove(ids[70]);
+        let old = clone.get(ids[70]).map(|ready| ready.connection);
+        assert_eq!(old, Some(70));
+        assert!(connections.get(ids[70]).is_none());
+        assert_eq!(connections.iter().count(), 199);
+        let chunks = connections.chunks.iter().zip(&clone.chunks);
+        let shared: Vec<bool> = chunks.map(|(one, other)| Arc::ptr_eq(one, other)).collect();
         assert_eq!(shared, [true, false, true, true]);
     }
 }

@@ -1,46 +1,48 @@
-//! What can be observed of a channel.
+//! What happens to a channel outside of its calls.
 
-use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::Instant;
 
+use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{ConnectivityState, SubchannelState};
 use trunkline_resolver::ResolveError;
 use trunkline_service_config::ServiceConfig;
 
-/// Is told of everything that happens to a channel outside of its calls.
-///
-/// Called on the channel's control task, in order; must not block.
-pub trait Observer: Debug + Send + Sync {
-    /// Hears of one event.
-    fn observe(&self, event: &ChannelEvent, at: Instant);
-}
+use crate::core::failure::{ConnectFailure, ConnectionLost};
 
-/// Something that happened to a channel.
+/// An event of a channel, outside of its calls.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ChannelEvent {
-    /// The resolver gave this list.
+    /// The resolver returned this list.
     Endpoints(Arc<[Endpoint]>),
-    /// The resolver, or what it found, failed.
+    /// The resolver failed, or returned something that cannot be used.
     ResolverError(ResolveError),
-    /// Another service config is in force.
+    /// A different service config is in force.
     Config(Arc<ServiceConfig>),
     /// The channel's state changed.
     State(ConnectivityState),
+    /// A connection attempt failed. The subchannel's new state follows.
+    ConnectFailed(ConnectFailure),
+    /// A connection attempt succeeded. The subchannel's new state follows.
+    Connected {
+        /// The address of the subchannel.
+        address: Address,
+        /// What is known of the connection.
+        info: ConnectionInfo,
+    },
     /// A subchannel's state changed.
     Subchannel {
-        /// Where it connects to.
+        /// The address that it connects to.
         address: Address,
         /// Its new state.
         state: SubchannelState,
     },
-    /// A connection takes no calls any more.
+    /// A connection takes no new calls any more. The subchannel's new state follows.
     Lost {
-        /// Where it was connected to.
+        /// The address of the subchannel.
         address: Address,
-        /// Why, such as the server's GOAWAY.
-        why: String,
+        /// The reason, such as the server's GOAWAY.
+        why: ConnectionLost,
     },
 }

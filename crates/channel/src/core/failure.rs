@@ -114,6 +114,7 @@ impl fmt::Display for ConnectPhase {
 pub struct ConnectionLost {
     reason: ConnectionLostReason,
     is_unused: bool,
+    age: Duration,
     source: Arc<dyn Error + Send + Sync>,
 }
 
@@ -133,22 +134,29 @@ pub enum ConnectionLostReason {
     /// Reading or writing failed.
     Io(io::ErrorKind),
     /// One side broke HTTP/2.
-    Protocol,
+    Protocol {
+        /// The HTTP/2 error code, where there is one.
+        code: Option<u32>,
+    },
     /// Almost all stream identifiers are used; a new connection starts from 1 again.
     StreamsUsedUp,
     /// The runtime dropped the task that polls the connection.
     TaskDropped,
+    /// None of the above.
+    Unknown,
 }
 
 impl ConnectionLost {
     pub(crate) fn new(
         reason: ConnectionLostReason,
         is_unused: bool,
+        age: Duration,
         source: impl Error + Send + Sync + 'static,
     ) -> Self {
         Self {
             reason,
             is_unused,
+            age,
             source: Arc::new(source),
         }
     }
@@ -163,6 +171,12 @@ impl ConnectionLost {
     #[must_use]
     pub fn is_unused(&self) -> bool {
         self.is_unused
+    }
+
+    /// Returns the time from the end of the handshake to the loss.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.age
     }
 }
 
@@ -216,7 +230,10 @@ mod tests {
         assert_eq!(failure.address(), &address);
         assert_eq!(failure.kind(), kind);
         let source = failure.source().and_then(|source| source.downcast_ref());
-        assert_eq!(source.map(io::Error::kind), Some(io::ErrorKind::ConnectionRefused));
+        assert_eq!(
+            source.map(io::Error::kind),
+            Some(io::ErrorKind::ConnectionRefused)
+        );
         assert_eq!(failure.to_string(), "connection refused");
     }
 }

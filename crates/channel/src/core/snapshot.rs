@@ -1,72 +1,81 @@
-//! What callers see of a channel.
+//! What calls see of a channel.
 
 use std::fmt::Write;
 use std::sync::Arc;
 
 use trunkline_endpoint::Address;
-use trunkline_lb::{AttemptTracker, ConnectivityState, Pick, PickRequest, Picker};
+use trunkline_lb::{ConnectivityState, Pick, Picker};
 use trunkline_resolver::ResolveError;
-use trunkline_service_config::ServiceConfig;
+use trunkline_service_config::ConfigSelector;
 use trunkline_status::Status;
 
-use crate::core::Phase;
-use crate::core::connections::Slots;
+use crate::core::connections::Connections;
+use crate::core::failure::ConnectPhase;
 
-/// All that a call needs to choose a connection, as it was at one moment.
+/// Everything that a call needs to choose a connection, as of one moment.
 ///
-/// A subchannel id of the picker is looked up in the slots beside it. It may have no connection
-/// there any more: then the call waits for the next snapshot.
+/// A subchannel id that the picker returns is looked up in the connections beside it. It may have
+/// no connection there any more: then the call waits for the next snapshot.
 #[derive(Debug)]
 pub(crate) struct Snapshot<C> {
     pub(crate) state: ConnectivityState,
     pub(crate) picker: Arc<dyn Picker>,
-    pub(crate) slots: Slots<C>,
-    pub(crate) config: Arc<ServiceConfig>,
-    /// Whether the resolver gave a list yet.
+    pub(crate) connections: Connections<C>,
+    pub(crate) selector: Arc<dyn ConfigSelector>,
+    /// True once the resolver has returned a list.
     pub(crate) is_resolved: bool,
     pub(crate) resolver_error: Option<ResolveError>,
-    /// Attempts that run, while no connection is ready.
+    /// Attempts that run or are held back, while the channel is not READY.
     pub(crate) pending: Vec<Pending>,
 }
 
-/// An attempt that runs.
+/// A connection attempt that calls may be waiting for.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     pub(crate) address: Address,
-    pub(crate) phase: Phase,
+    /// The step that the attempt is at; `None` while it is held back, because the last connection
+    /// was lost before it answered a call.
+    pub(crate) phase: Option<ConnectPhase>,
 }
 
 impl<C> Snapshot<C> {
-    /// What is seen before the channel was used.
-    pub(crate) fn idle(config: Arc<ServiceConfig>) -> Self {
+    /// Returns the snapshot of a channel that has not started.
+    pub(crate) fn not_started(selector: Arc<dyn ConfigSelector>) -> Self {
         Self {
             state: ConnectivityState::Idle,
-            picker: Arc::new(WaitPicker),
-            slots: Slots::new(),
-            config,
+            picker: Arc::new(Pick::Queue),
+            connections: Connections::new(),
+            selector,
             is_resolved: false,
             resolver_error: None,
             pending: Vec::new(),
         }
     }
 
-    /// What is seen once the channel is closed.
-    pub(crate) fn shut_down(status: Status) -> Self {
+    /// Returns the snapshot of a channel that is closed: every call fails with `status`.
+    pub(crate) fn shut_down(status: Status, selector: Arc<dyn ConfigSelector>) -> Self {
         Self {
             state: ConnectivityState::Shutdown,
-            picker: Arc::new(DropPicker(status)),
-            ..Self::idle(Arc::default())
+            picker: Arc::new(Pick::Drop(status)),
+            ..Self::not_started(selector)
         }
     }
 
-    /// What a call that waits with this snapshot waits for.
+    /// Returns what a call that waits with this snapshot waits for, in words.
     pub(crate) fn waiting_for(&self, target: &str) -> String {
         let mut text = String::new();
         if !self.pending.is_empty() {
             text.push_str("waiting for a connection");
             for (at, Pending { address, phase }) in self.pending.iter().enumerate() {
                 let joint = if at == 0 { ": " } else { "; " };
-                let _ = write!(text, "{joint}{address}: {phase}");
+                let _ = write!(text, "{joint}{address}: ");
+                let _ = match phase {
+                    Some(phase) => write!(text, "{phase}"),
+                    None => write!(
+                        text,
+                        "lost before it answered any call, waiting to connect again"
+                    ),
+                };
             }
         } else if self.is_resolved {
             text.push_str("waiting for a connection");
@@ -77,33 +86,5 @@ impl<C> Snapshot<C> {
             let _ = write!(text, "; the resolver said: {error}");
         }
         text
-    }
-}
-
-/// Lets calls wait.
-#[derive(Debug)]
-pub(crate) struct WaitPicker;
-
-impl Picker for WaitPicker {
-    fn pick(&self, _: &PickRequest<'_>) -> Pick {
-        Pick::Queue
-    }
-
-    fn tracker(&self) -> Option<&dyn AttemptTracker> {
-        None
-    }
-}
-
-/// Ends all calls.
-#[derive(Debug)]
-struct DropPicker(Status);
-
-impl Picker for DropPicker {
-    fn pick(&self, _: &PickRequest<'_>) -> Pick {
-        Pick::Drop(self.0.clone())
-    }
-
-    fn tracker(&self) -> Option<&dyn AttemptTracker> {
-        None
     }
 }

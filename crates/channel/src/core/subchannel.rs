@@ -1,14 +1,16 @@
-//! Subchannels.
+//! One subchannel and its stage.
 
-use std::fmt;
 use std::time::Instant;
 
 use http::uri::Authority;
 use trunkline_backoff::{Backoff, BackoffPolicy};
 use trunkline_endpoint::Address;
-use trunkline_lb::SubchannelId;
+use trunkline_lb::{SubchannelId, SubchannelState};
+use trunkline_status::Status;
 
-/// One address that the policy wants connections to.
+use crate::core::failure::ConnectPhase;
+
+/// One address that the policy has a subchannel for.
 #[derive(Debug)]
 pub(crate) struct Subchannel {
     pub(crate) id: SubchannelId,
@@ -16,43 +18,61 @@ pub(crate) struct Subchannel {
     /// The address's own server name as an authority, where it has one.
     pub(crate) authority: Option<Authority>,
     pub(crate) backoff: Backoff,
-    pub(crate) stand: Stand,
-    /// When the next attempt may start.
+    /// The earliest start of the next attempt, after a connection that was lost unused.
     pub(crate) not_before: Option<Instant>,
+    /// Written by [`Subchannels::transition`](crate::core::subchannels::Subchannels::transition)
+    /// alone.
+    pub(in crate::core) stage: Stage,
 }
 
-/// How a subchannel stands.
-#[derive(Debug)]
-pub(crate) enum Stand {
+/// What a subchannel is doing: finer than the [`SubchannelState`] that its policy sees.
+#[derive(Clone, Debug)]
+pub(crate) enum Stage {
     Idle,
-    /// An attempt is wanted, and starts at `until`: the last connection was lost too soon.
-    Held {
+    /// The policy asked for a connection. The attempt starts at `until`, because the last
+    /// connection was lost before it answered a call.
+    HeldBack {
         until: Instant,
     },
     /// An attempt runs. If it fails, the next may start at `retry_at`.
     Connecting {
         retry_at: Instant,
-        phase: Phase,
+        phase: ConnectPhase,
     },
-    /// A connection stands, whose attempt could have been followed by the next at `retry_at`.
+    /// There is a connection. After its attempt, the next could have started at `retry_at`.
     Ready {
         retry_at: Instant,
     },
     /// The last attempt failed.
-    Backoff {
+    BackingOff {
         until: Instant,
+        error: Status,
     },
 }
 
-/// How far an attempt has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    /// The last connection was lost before it was of use; the next attempt waits its time.
-    Held,
-    /// The stream is being made.
-    Dialling,
-    /// The stream stands; the server's SETTINGS have not come yet.
-    Handshake,
+impl Stage {
+    /// Returns the end of the wait that this stage is.
+    pub(crate) fn wait_until(&self) -> Option<Instant> {
+        match self {
+            Self::HeldBack { until } | Self::BackingOff { until, .. } => Some(*until),
+            Self::Idle | Self::Connecting { .. } | Self::Ready { .. } => None,
+        }
+    }
+
+    /// Returns true while calls may be waiting for this subchannel's connection.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::HeldBack { .. } | Self::Connecting { .. })
+    }
+
+    /// Returns the state that the policy sees.
+    pub(crate) fn state(&self) -> SubchannelState {
+        match self {
+            Self::Idle => SubchannelState::Idle,
+            Self::HeldBack { .. } | Self::Connecting { .. } => SubchannelState::Connecting,
+            Self::Ready { .. } => SubchannelState::Ready,
+            Self::BackingOff { error, .. } => SubchannelState::TransientFailure(error.clone()),
+        }
+    }
 }
 
 impl Subchannel {
@@ -68,18 +88,12 @@ impl Subchannel {
             address,
             authority,
             backoff: Backoff::new(policy, seed),
-            stand: Stand::Idle,
             not_before: None,
+            stage: Stage::Idle,
         }
     }
-}
 
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Held => "lost before it answered any call, waiting to connect again",
-            Self::Dialling => "connecting",
-            Self::Handshake => "connected, but no HTTP/2 SETTINGS came yet",
-        })
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.stage
     }
 }

@@ -5,10 +5,10 @@ use std::time::Instant;
 
 use trunkline_lb::SubchannelId;
 
-use crate::core::connections::{ReadyConnection, Connections};
+use crate::core::connections::{Connections, ReadyConnection};
+use crate::core::failure::ConnectPhase;
 use crate::core::snapshot::Pending;
 use crate::core::subchannel::{Stage, Subchannel};
-use crate::core::failure::ConnectPhase;
 
 /// The subchannels of a channel, with indices over their stages.
 ///

@@ -1,14 +1,18 @@
 //! The core in virtual time: what comes out for what goes in.
 
+use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use serde_json::json;
+use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
-use trunkline_resolver::{ResolveError, ResolveErrorKind};
-use trunkline_service_config::ServiceConfig;
+use trunkline_resolver::{ResolveError, ResolveErrorKind, ServiceConfigSource};
+use trunkline_runtime::PeerAddr;
+use trunkline_service_config::{CallConfig, CallInfo, MethodConfig, ServiceConfig};
 
+use super::failure::{ConnectFailureKind, ConnectionLostReason};
 use super::*;
 
 const ROUND_ROBIN: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
@@ -20,6 +24,7 @@ struct Bench {
     /// Attempts that run.
     attempts: Vec<(SubchannelId, SocketAddr, Duration)>,
     snapshot: Snapshot<u32>,
+    has_resolver: bool,
     resolve_now: usize,
     cancelled: usize,
 }
@@ -38,12 +43,15 @@ impl Bench {
             disable_service_config: false,
             backoff: BackoffPolicy::default(),
         };
-        let core = Core::new(options, 7);
+        let mut core = Core::new(options, 7);
+        let now = base();
+        core.exit_idle(now);
         Self {
             core,
-            now: base(),
+            now,
             attempts: Vec::new(),
-            snapshot: Snapshot::idle(Arc::default()),
+            snapshot: Snapshot::not_started(Arc::<ServiceConfig>::default()),
+            has_resolver: false,
             resolve_now: 0,
             cancelled: 0,
         }
@@ -72,8 +80,10 @@ impl Bench {
                     self.attempts.retain(|(running, ..)| *running != id);
                     self.cancelled += 1;
                 }
+                Output::StartResolver => self.has_resolver = true,
+                Output::StopResolver => self.has_resolver = false,
                 Output::ResolveNow => self.resolve_now += 1,
-                Output::Tell(_) => {}
+                Output::Observe(_) => {}
             }
         }
     }
@@ -91,14 +101,14 @@ impl Bench {
     /// The attempt at this port succeeds; the connection is called like the port.
     fn connected(&mut self, port: u16) {
         let id = self.end_attempt(port);
-        self.core.handle_connected(id, u32::from(port), self.now);
+        self.core
+            .handle_connected(id, u32::from(port), info(port), self.now);
         self.settle();
     }
 
     fn refused(&mut self, port: u16) {
         let id = self.end_attempt(port);
-        let error = Status::unavailable("connection refused");
-        self.core.handle_failed(id, error, self.now);
+        self.core.handle_failed(id, refused(port), self.now);
         self.settle();
     }
 
@@ -107,12 +117,11 @@ impl Bench {
     }
 
     fn lose(&mut self, port: u16, is_unused: bool) {
-        let mut slots = self.snapshot.slots.iter();
-        let slot = slots.find(|slot| slot.connection == u32::from(port));
+        let mut connections = self.snapshot.connections.iter();
+        let slot = connections.find(|slot| slot.connection == u32::from(port));
         let id = slot.expect("a connection").id;
-        drop(slots);
-        self.core
-            .handle_lost(id, "said GOAWAY".into(), is_unused, self.now);
+        drop(connections);
+        self.core.handle_lost(id, lost(is_unused), self.now);
         self.settle();
     }
 
@@ -161,9 +170,9 @@ impl Bench {
         match pick {
             Pick::Subchannel(id) => Ok(self
                 .snapshot
-                .slots
+                .connections
                 .get(id)
-                .expect("a ready slot")
+                .expect("a ready connection")
                 .connection),
             other => Err(other),
         }
@@ -195,6 +204,21 @@ fn base() -> Instant {
 
 fn address(port: u16) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], port))
+}
+
+fn info(port: u16) -> ConnectionInfo {
+    ConnectionInfo::new(PeerAddr::Ip(address(port)))
+}
+
+fn refused(port: u16) -> ConnectFailure {
+    let kind = ConnectFailureKind::Stream(io::ErrorKind::ConnectionRefused);
+    ConnectFailure::new(address(port).into(), kind)
+}
+
+fn lost(is_unused: bool) -> ConnectionLost {
+    let reason = ConnectionLostReason::GoAway { code: 0 };
+    let source = io::Error::other("said GOAWAY");
+    ConnectionLost::new(reason, is_unused, Duration::ZERO, source)
 }
 
 fn list(ports: &[u16]) -> Resolution {
@@ -366,7 +390,7 @@ fn an_address_that_leaves_the_list_is_given_up() {
     bench.list(&[2]);
     assert_eq!(bench.running(), [2]);
     assert_eq!(bench.cancelled, 1);
-    bench.core.handle_connected(late, 1, bench.now);
+    bench.core.handle_connected(late, 1, info(1), bench.now);
     bench.settle();
     bench.connected(2);
     assert_eq!(bench.picks(2), [2, 2]);
@@ -410,7 +434,9 @@ fn a_snapshot_tells_what_is_waited_for() {
         "waiting for a connection: 127.0.0.1:1: connecting"
     );
     let id = bench.attempts[0].0;
-    bench.core.handle_progress(id, Phase::Handshake);
+    bench
+        .core
+        .handle_progress(id, ConnectPhase::Handshake, bench.now);
     bench.settle();
     assert_eq!(
         bench.snapshot.waiting_for("dns:///x"),
@@ -482,12 +508,14 @@ fn a_new_method_config_is_seen_at_once() {
     bench.connected(1);
     let json = r#"{"methodConfig":[{"name":[{}],"timeout":"3s"}]}"#;
     bench.resolve(list(&[1]).with_service_config(json));
-    let method = bench
-        .snapshot
-        .config
-        .method("/s/m")
-        .expect("a method config");
-    assert_eq!(method.timeout, Some(Duration::from_secs(3)));
+    let (metadata, attributes) = (HeaderMap::new(), Attributes::new());
+    let call = CallInfo::new("/s/m", &metadata, &attributes);
+    let selected = bench.snapshot.selector.select(&call);
+    let method = selected.expect("a config").method;
+    assert_eq!(
+        method.expect("a method config").timeout,
+        Some(Duration::from_secs(3))
+    );
 }
 
 /// Callers see what a batch of events comes to, in one snapshot, and no connection that was lost in
@@ -498,14 +526,13 @@ fn one_snapshot_of_a_batch() {
     bench.list(&[1, 2, 3]);
     let ids = [1, 2, 3].map(|port| bench.end_attempt(port));
     for (id, port) in ids.into_iter().zip(1..) {
-        bench.core.handle_connected(id, port, bench.now);
+        bench.core.handle_connected(id, port, info(0), bench.now);
     }
-    let lost = (ids[1], "said GOAWAY".to_owned());
-    bench.core.handle_lost(lost.0, lost.1, false, bench.now);
+    bench.core.handle_lost(ids[1], lost(false), bench.now);
     let told = |core: &mut Core<u32>| {
         let outputs = std::iter::from_fn(|| core.poll_output());
         let states =
-            outputs.filter(|output| matches!(output, Output::Tell(ChannelEvent::State(_))));
+            outputs.filter(|output| matches!(output, Output::Observe(ChannelEvent::State(_))));
         states.count()
     };
     assert_eq!(told(&mut bench.core), 0, "nothing before it settles");
@@ -520,8 +547,8 @@ const PICK_FIRST: &str = r#"{"loadBalancingConfig": [{"pick_first": {}}]}"#;
 
 /// One random event, without letting the core settle. Connections are called by their number.
 fn random_event(bench: &mut Bench, connected: &mut Vec<SubchannelId>, rng: &mut Rng) {
-    let error = || Status::unavailable("connection refused");
     match rng.below(16) {
+        0..3 if !bench.has_resolver => bench.core.exit_idle(bench.now),
         0 | 1 => {
             let ports: Vec<u16> = (0..rng.below(6)).map(|_| rng.below(8) as u16).collect();
             let config = [PICK_FIRST, ROUND_ROBIN, ROUND_ROBIN][rng.below(3)];
@@ -542,27 +569,121 @@ fn random_event(bench: &mut Bench, connected: &mut Vec<SubchannelId>, rng: &mut 
             bench.now += Duration::from_millis(rng.below(3_000) as u64);
             bench.core.handle_timeout(bench.now);
         }
+        6 if rng.below(8) == 0 => bench.core.enter_idle(bench.now),
         6..9 if !connected.is_empty() => {
             // Also of those that the policy has removed meanwhile.
             let id = connected.swap_remove(rng.below(connected.len()));
             let is_unused = rng.below(2) == 0;
-            bench
-                .core
-                .handle_lost(id, "closed".into(), is_unused, bench.now);
+            bench.core.handle_lost(id, lost(is_unused), bench.now);
         }
         _ if !bench.attempts.is_empty() => {
             let (id, address, _) = bench.attempts.remove(rng.below(bench.attempts.len()));
             match rng.below(3) {
-                0 => bench.core.handle_failed(id, error(), bench.now),
+                0 => bench
+                    .core
+                    .handle_failed(id, refused(address.port()), bench.now),
                 _ => {
                     let port = u32::from(address.port());
-                    bench.core.handle_connected(id, port, bench.now);
+                    bench.core.handle_connected(id, port, info(0), bench.now);
                     connected.push(id);
                 }
             }
         }
         _ => {}
     }
+}
+
+/// An idle channel has no resolver, no attempt and no connection, and keeps no list. The next call
+/// makes it leave idleness: the name is resolved again, and calls wait meanwhile.
+#[test]
+fn an_idle_channel_starts_again() {
+    let mut bench = Bench::new(ROUND_ROBIN);
+    bench.list(&[1, 2, 3]);
+    assert!(bench.has_resolver);
+    bench.connected(1);
+    bench.refused(2);
+    let late = bench.attempt_at(3);
+
+    bench.core.enter_idle(bench.now);
+    bench.settle();
+    assert!(!bench.has_resolver);
+    assert!(bench.running().is_empty());
+    assert_eq!(bench.snapshot.state, ConnectivityState::Idle);
+    assert_eq!(bench.pick(), Err(Pick::ExitIdle));
+    assert_eq!(bench.snapshot.connections.iter().count(), 0);
+    assert_eq!(bench.core.poll_timeout(), None);
+    bench.core.handle_connected(late, 3, info(3), bench.now);
+    bench.settle();
+    assert_eq!(
+        bench.pick(),
+        Err(Pick::ExitIdle),
+        "a late connection is dropped"
+    );
+
+    bench.core.exit_idle(bench.now);
+    bench.settle();
+    assert!(bench.has_resolver);
+    assert_eq!(bench.pick(), Err(Pick::Queue));
+    assert!(!bench.snapshot.is_resolved);
+    bench.list(&[2]);
+    bench.connected(2);
+    assert_eq!(bench.picks(2), [2, 2]);
+}
+
+/// The service config of a resolver that is gone with idleness is not in force afterwards.
+#[test]
+fn an_idle_channel_forgets_the_resolvers_service_config() {
+    let mut bench = Bench::new(PICK_FIRST);
+    bench.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
+    assert_eq!(bench.running(), [1, 2]);
+    bench.core.enter_idle(bench.now);
+    bench.core.exit_idle(bench.now);
+    bench.list(&[1, 2]);
+    assert_eq!(bench.running(), [1], "pick_first, by the default config");
+}
+
+/// A resolver may hand over a service config that it has parsed itself.
+#[test]
+fn a_parsed_service_config_is_used() {
+    let mut bench = Bench::new(PICK_FIRST);
+    let config = ServiceConfig::parse(ROUND_ROBIN, &PolicyRegistry::standard());
+    let mut resolution = list(&[1, 2]);
+    resolution.service_config = ServiceConfigSource::Parsed(Arc::new(config.expect("valid")));
+    assert_eq!(bench.resolve(resolution), Verdict::Accepted);
+    assert_eq!(bench.running(), [1, 2]);
+}
+
+/// Chooses a timeout by the path, as routes do.
+#[derive(Debug)]
+struct Routes(MethodConfig);
+
+impl ConfigSelector for Routes {
+    fn select<'a>(&'a self, call: &CallInfo<'_>) -> Result<CallConfig<'a>, Status> {
+        if call.path == "/s/m" {
+            Ok(CallConfig::new(Some(&self.0)))
+        } else {
+            Err(Status::unavailable("no route"))
+        }
+    }
+}
+
+/// A resolution's own config selector chooses the configuration of calls, and its service config
+/// the policy. (gRFC A31)
+#[test]
+fn a_config_selector_replaces_the_service_config_for_calls() {
+    let mut method = MethodConfig::default();
+    method.timeout = Some(Duration::from_secs(7));
+    let mut bench = Bench::new(PICK_FIRST);
+    let resolution = list(&[1, 2]).with_service_config(ROUND_ROBIN);
+    bench.resolve(resolution.with_config_selector(Arc::new(Routes(method))));
+    assert_eq!(bench.running(), [1, 2]);
+    let (metadata, attributes) = (HeaderMap::new(), Attributes::new());
+    let call = |path| CallInfo::new(path, &metadata, &attributes);
+    let selector = &bench.snapshot.selector;
+    let selected = selector.select(&call("/s/m")).expect("a route");
+    let timeout = selected.method.and_then(|method| method.timeout);
+    assert_eq!(timeout, Some(Duration::from_secs(7)));
+    assert!(selector.select(&call("/s/other")).is_err());
 }
 
 /// Whatever happens, in batches of any size: what callers are shown fits together. A connection

@@ -127,7 +127,17 @@ const CORES: [Core; 10] = [
                 "trunkline_connect",
             ],
         ),
-        &[],
+        // `ConnectionInfo`, plain data that describes a connection.
+        &[
+            Exception {
+                file: "core.rs",
+                names: &["trunkline_connector"],
+            },
+            Exception {
+                file: "core/event.rs",
+                names: &["trunkline_connector"],
+            },
+        ],
     ),
 ];
 
