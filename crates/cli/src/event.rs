@@ -96,7 +96,7 @@ pub(crate) fn describe(
         }
         ChannelEvent::Lost { address, why } => {
             // The event of the subchannel's new state follows; this one has the reason.
-            let object = subchannel(&address.to_string(), "IDLE", Some(why.clone()));
+            let object = subchannel(&address.to_string(), "IDLE", Some(why.to_string()));
             (
                 "subchannel",
                 object,
