@@ -9,8 +9,9 @@
 mod ask;
 mod cache;
 mod client_state;
-mod connection;
+mod configuration;
 mod cookie;
+mod demux;
 mod local;
 mod lookup;
 mod output;
@@ -19,10 +20,13 @@ mod random;
 mod result;
 mod settings;
 mod socket;
+mod tcp;
+mod udp;
 
 pub use self::cache::Cached;
 pub use self::client_state::ClientState;
-pub use self::connection::{Asker, ConnectionEnd, TcpConnection};
+pub use self::configuration::Configuration;
+pub use self::demux::{Asker, Delivered, Recipient};
 #[cfg(feature = "io")]
 pub(crate) use self::local::check_name;
 pub use self::local::{Local, local_answer};
@@ -31,3 +35,5 @@ pub use self::output::{Output, Report, SocketId};
 pub use self::plan::{Plan, Question};
 pub use self::result::{Finding, Found, Record, Records, Success};
 pub use self::settings::Settings;
+pub use self::tcp::{ConnectionEnd, TcpConnection};
+pub use self::udp::SharedUdp;

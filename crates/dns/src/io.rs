@@ -1,18 +1,43 @@
 //! The client itself: the core, driven over the sockets and timers of a [`Runtime`].
 //!
+//! A caller that waits for a lookup drives it. Two kinds of work have a task: a probe of a server
+//! that had failed, and an open TCP connection.
+//!
 //! [`Runtime`]: trunkline_runtime::Runtime
 
+// From the ground up: a module uses only those above it.
+
+// Files of the configuration; the wakers of those who wait for one lookup.
+mod files;
+mod wakers;
+
+// Sockets that lookups share.
+mod tcp;
+mod udp;
+
+// All shared sockets of a client; one socket of a lookup.
+mod lookup_socket;
+mod pool;
+
+// A lookup with its sockets.
+mod driver;
+
+// The same, for several waiters.
+mod flight;
+
+// What the clones of a client share.
+mod shared;
+
+// One of the waiters.
+mod waiter;
+
+// The futures that callers poll.
+mod lookup;
+
 mod client;
+
 #[cfg(feature = "connect")]
 mod connect;
-mod connection;
-mod driver;
-mod files;
-mod flight;
-mod lookup;
-mod pool;
-mod socket;
-mod wakers;
 
 pub use self::client::Client;
 pub use self::files::interface_index;

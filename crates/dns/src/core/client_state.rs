@@ -27,6 +27,8 @@ const EDNS_AGAIN: Duration = Duration::from_secs(600);
 const WINNERS: usize = 1024;
 /// Servers of which something is known; far more than a configuration has.
 const SERVERS: usize = 64;
+/// Plans after which the generator of ids gets a new seed.
+const PLANS_PER_SEED: u32 = 1024;
 
 /// What a client knows between lookups: its settings, its servers, its cache, and which candidate
 /// of the search list a relative name was found under.
@@ -36,6 +38,8 @@ pub struct ClientState {
     /// How often the settings have changed.
     generation: u64,
     random: Random,
+    /// Plans that were made since the last seed.
+    plans: u32,
     servers: BTreeMap<SocketAddr, KnownServer>,
     /// By name as it is asked, in any letters.
     winners: BTreeMap<Name, Name>,
@@ -75,15 +79,34 @@ impl ClientState {
             settings,
             generation: 0,
             random: Random::from_seed(seed),
+            plans: 0,
             servers: BTreeMap::new(),
             winners: BTreeMap::new(),
             cache: Cache::default(),
         }
     }
 
-    /// Takes a new seed, so that numbers to come do not follow from what is in memory now.
+    /// Returns whether [`reseed`](Self::reseed) is due: after every 1024 plans.
+    #[must_use]
+    pub fn needs_seed(&self) -> bool {
+        self.plans >= PLANS_PER_SEED
+    }
+
+    /// Replaces the seed, so that later ids cannot be computed from what is in memory now.
     pub fn reseed(&mut self, seed: [u8; SEED]) {
         self.random = Random::from_seed(seed);
+        self.plans = 0;
+    }
+
+    /// Returns the servers for which [`handle_source`](Self::handle_source) is to be called before
+    /// the next plan: all of them where queries carry cookies, else none.
+    #[must_use]
+    pub fn sources_needed(&self) -> &[SocketAddr] {
+        if self.settings.cookies {
+            &self.settings.servers
+        } else {
+            &[]
+        }
     }
 
     /// The settings in force.
@@ -108,6 +131,7 @@ impl ClientState {
     /// Makes the plan of a lookup that starts at `now`.
     #[must_use]
     pub fn plan(&mut self, question: Question, now: Instant) -> Plan {
+        self.plans = self.plans.saturating_add(1);
         let mut candidates = self.settings.candidates(&question.name);
         let winner = self.winners.get(&question.name);
         if let Some(at) = winner.and_then(|winner| candidates.iter().position(|c| c == winner)) {

@@ -3,8 +3,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::plan::Question;
 use crate::config::ClientConfig;
-use crate::{Name, ResolvConf};
+use crate::{Families, LookupError, LookupErrorKind, Name, RecordType, ResolvConf};
 
 /// The configuration as it stands at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,29 @@ impl Settings {
             cache_entries: config.cache_entries,
             max_ttl: config.max_ttl,
         }
+    }
+
+    /// Returns the question for the addresses of a host.
+    ///
+    /// # Errors
+    ///
+    /// [`NoData`](LookupErrorKind::NoData) where only IPv6 addresses are wanted and
+    /// `options no-aaaa` is set.
+    pub fn addresses_question(
+        &self,
+        host: &str,
+        name: Name,
+        families: Families,
+    ) -> Result<Question, LookupError> {
+        let mut question = Question::addresses(name, families);
+        if self.no_aaaa {
+            question.types.retain(|&of| of != RecordType::Aaaa);
+        }
+        if question.types.is_empty() {
+            let why = "IPv6 addresses are not asked for (`options no-aaaa`)";
+            return Err(LookupError::local(LookupErrorKind::NoData, host, why));
+        }
+        Ok(question)
     }
 
     /// The names to ask for, in order, each once: `name` as it is and within each domain of the

@@ -1,4 +1,4 @@
-//! The client as what `trunkline-connect` looks hosts up with.
+//! The client as the [`AddressLookup`] of `trunkline-connect`.
 
 use std::io;
 
@@ -6,12 +6,13 @@ use trunkline_connect::AddressQuery;
 use trunkline_connect::io::{AddressLookup, Answer};
 use trunkline_runtime::Runtime;
 
-use super::Client;
+use super::client::Client;
 use crate::{Families, LookupErrorKind};
 
 impl AddressLookup for Client {
-    /// Asks for both families at once, each with an answer of its own: a race begins with the first
-    /// that comes. An error's source is the [`LookupError`](crate::LookupError).
+    /// Asks for both families at the same time. Each has an answer of its own, so that a race begins
+    /// with the first one that arrives. The source of an error is the
+    /// [`LookupError`](crate::LookupError).
     fn lookup(&self, _: &dyn Runtime, host: &str, port: u16) -> Vec<(AddressQuery, Answer)> {
         vec![
             (AddressQuery::Aaaa, self.answer(host, port, Families::Ipv6)),
@@ -29,7 +30,7 @@ impl Client {
                     let addresses = answer.addresses.iter();
                     Ok(addresses.map(|address| address.with_port(port)).collect())
                 }
-                // A host with addresses of the other family only is nothing to speak of.
+                // A host that has addresses of the other family only is no error.
                 Err(error) if error.kind() == LookupErrorKind::NoData => Ok(Vec::new()),
                 Err(error) => Err(io::Error::other(error)),
             }

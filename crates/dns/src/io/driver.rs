@@ -8,57 +8,56 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use trunkline_runtime::{Runtime, Timer, UdpOptions};
+use trunkline_runtime::{Alarm, Runtime, UdpOptions};
 
+use super::lookup_socket::{Arrived, LookupSocket};
 use super::pool::Pool;
-use super::socket::{Brought, Socket};
 use crate::core::{Lookup, Output, Report, SocketId};
 
-/// Longer replies than were asked for are still taken whole (some servers heed no limit); what is
-/// longer than this goes over TCP.
+/// Bytes of the buffer for a datagram. It has room for replies that are longer than the 1232 bytes
+/// that queries allow, since some servers ignore the limit. A longer reply is asked for over TCP.
 const BUFFER: usize = 4096;
-/// Messages taken from one socket before others have their turn.
-const TURN: usize = 64;
+/// Messages that are taken from one socket in one poll, before other tasks run.
+const MAX_MESSAGES: usize = 64;
 
 /// A lookup with its sockets and its timer.
-pub(super) struct Driver {
+pub(super) struct LookupDriver {
     runtime: Arc<dyn Runtime>,
     pool: Arc<Pool>,
     pub(super) lookup: Lookup,
-    sockets: Vec<Open>,
-    timer: Box<dyn Timer>,
-    deadline: Option<Instant>,
+    sockets: Vec<OpenSocket>,
+    alarm: Alarm,
 }
 
-struct Open {
+struct OpenSocket {
     id: SocketId,
-    /// The socket, or why it could not be made.
-    socket: io::Result<Socket>,
-    /// Whether it has nothing, and its waker is set.
+    /// The socket, or the error with which it could not be opened.
+    socket: io::Result<LookupSocket>,
+    /// True when the socket is pending and has the waker of this poll.
     parked: bool,
 }
 
-impl fmt::Debug for Driver {
+impl fmt::Debug for LookupDriver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver")
+        f.debug_struct("LookupDriver")
             .field("lookup", &self.lookup)
             .finish_non_exhaustive()
     }
 }
 
-impl Driver {
+impl LookupDriver {
     pub(super) fn new(runtime: Arc<dyn Runtime>, pool: Arc<Pool>, lookup: Lookup) -> Self {
         Self {
-            pool,
-            timer: runtime.timer(),
             runtime,
+            pool,
             lookup,
             sockets: Vec::new(),
-            deadline: None,
+            alarm: Alarm::new(),
         }
     }
 
-    /// Carries the lookup on; ready when it has its result. `report` takes what it learns.
+    /// Drives the lookup; ready when it has its result. `report` gets the facts for the client's
+    /// state.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
@@ -78,22 +77,14 @@ impl Driver {
                 continue;
             }
             let deadline = self.lookup.poll_timeout();
-            if self.deadline != deadline {
-                self.deadline = deadline;
-                self.timer.set(deadline);
-            }
-            if self.timer.poll_fired(cx).is_pending() {
+            let Poll::Ready(now) = self.alarm.poll(cx, deadline, &*self.runtime) else {
                 return Poll::Pending;
-            }
-            let now = self.runtime.now();
-            // A timer that is early would else be polled for ever.
-            let now = deadline.map_or(now, |deadline| now.max(deadline));
-            self.deadline = None;
+            };
             self.lookup.handle_timeout(now);
         }
     }
 
-    /// Does what the lookup wants done.
+    /// Performs the outputs of the lookup.
     fn perform(&mut self, report: &mut dyn FnMut(Report, Instant), now: Instant) {
         while let Some(output) = self.lookup.poll_output() {
             match output {
@@ -102,22 +93,25 @@ impl Driver {
                     server,
                     shared,
                 } => {
-                    let made = match shared {
-                        true => self.pool.take(&*self.runtime, server).map(Socket::Pooled),
-                        false => self.connect_udp(server),
+                    let opened = if shared {
+                        let share = self.pool.join_udp(&*self.runtime, server);
+                        share.map(LookupSocket::PooledUdp)
+                    } else {
+                        self.connect_udp(server)
                     };
-                    self.open(socket, made);
+                    self.open(socket, opened);
                 }
                 Output::OpenTcp {
                     socket,
                     server,
                     shared,
                 } => {
-                    let share = match shared {
-                        true => self.pool.join(&self.runtime, server),
-                        false => self.pool.connect(&self.runtime, server),
+                    let share = if shared {
+                        self.pool.join_tcp(&self.runtime, server)
+                    } else {
+                        self.pool.connect_tcp(&self.runtime, server)
                     };
-                    self.open(socket, Ok(Socket::Tcp(share)));
+                    self.open(socket, Ok(LookupSocket::Tcp(share)));
                 }
                 Output::Send { socket, bytes } => {
                     let open = self.sockets.iter_mut().find(|open| open.id == socket);
@@ -134,21 +128,22 @@ impl Driver {
         }
     }
 
-    fn connect_udp(&self, server: SocketAddr) -> io::Result<Socket> {
+    fn connect_udp(&self, server: SocketAddr) -> io::Result<LookupSocket> {
         let socket = self.runtime.connect_udp(server, &UdpOptions::default())?;
         let unsent = VecDeque::new();
-        Ok(Socket::Udp { socket, unsent })
+        Ok(LookupSocket::OwnUdp { socket, unsent })
     }
 
-    fn open(&mut self, id: SocketId, socket: io::Result<Socket>) {
-        self.sockets.push(Open {
+    fn open(&mut self, id: SocketId, socket: io::Result<LookupSocket>) {
+        self.sockets.push(OpenSocket {
             id,
             socket,
             parked: false,
         });
     }
 
-    /// Takes what the sockets have; whether that gave the lookup something to do.
+    /// Passes what arrives at the sockets to the lookup; returns whether the lookup has an output
+    /// or a result, or a socket has ended.
     fn poll_sockets(&mut self, cx: &mut Context<'_>) -> bool {
         let mut buffer = [0; BUFFER];
         for open in self.sockets.iter_mut().filter(|open| !open.parked) {
@@ -160,8 +155,8 @@ impl Driver {
                     return true;
                 }
             };
-            for turn in 0.. {
-                if turn == TURN {
+            for count in 0.. {
+                if count == MAX_MESSAGES {
                     cx.waker().wake_by_ref();
                     open.parked = true;
                     break;
@@ -173,15 +168,15 @@ impl Driver {
                         open.parked = true;
                         break;
                     }
-                    Poll::Ready(Ok(Brought::Datagram(received))) => {
+                    Poll::Ready(Ok(Arrived::Datagram(received))) => {
                         let datagram = buffer.get(..received.len).unwrap_or(&buffer);
                         self.lookup
                             .handle_datagram(open.id, datagram, received.truncated, now);
                     }
-                    Poll::Ready(Ok(Brought::Message(message))) => {
+                    Poll::Ready(Ok(Arrived::Message(message))) => {
                         self.lookup.handle_message(open.id, &message, now);
                     }
-                    Poll::Ready(Ok(Brought::End)) => {
+                    Poll::Ready(Ok(Arrived::End)) => {
                         self.lookup.handle_closed(open.id, now);
                         return true;
                     }

@@ -2,129 +2,94 @@
 
 use std::fs;
 use std::io::Read;
-use std::path::Path;
-use std::time::{Duration, Instant, SystemTime};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
 
+use crate::Hosts;
 use crate::config::{ClientConfig, Origin};
-use crate::core::Settings;
-use crate::{Hosts, ResolvConf};
+use crate::core::{Configuration, Settings};
 
-/// How often files are looked at, at most.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// What is read of a file: block lists in a hosts file have some megabytes.
+/// Bytes that are read of a file; block lists in a hosts file have some megabytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// What tells one version of a file from another.
+/// What differs between two versions of a file: time of change, length, inode.
 type Version = (Option<SystemTime>, u64, u64);
 
-/// A file, or what stands for it.
+/// A file, and the version of it that was read last.
 #[derive(Debug)]
-struct Watched<T> {
-    origin: Origin<T>,
+struct WatchedFile {
+    path: PathBuf,
     version: Option<Version>,
 }
 
-impl<T> Watched<T> {
-    /// The file's octets where it has changed since they were last read.
+impl WatchedFile {
+    fn new<T>(origin: &Origin<T>) -> Option<Self> {
+        match origin {
+            Origin::File(path) => Some(Self {
+                path: path.clone(),
+                version: None,
+            }),
+            Origin::None | Origin::Value(_) => None,
+        }
+    }
+
+    /// Returns the bytes of the file where it has changed since it was last read. A file that is
+    /// gone or cannot be read counts as empty.
     fn changed(&mut self) -> Option<Vec<u8>> {
-        let Origin::File(path) = &self.origin else {
-            return None;
-        };
-        let version = version(path);
+        let version = version(&self.path);
         if version == self.version {
             return None;
         }
         self.version = version;
-        // A file that is gone stands for nothing, as one that cannot be read.
-        Some(read(path).unwrap_or_default())
+        Some(read(&self.path).unwrap_or_default())
     }
 }
 
 /// The configuration, with the files that it comes from.
 #[derive(Debug)]
 pub(super) struct Files {
-    config: ClientConfig,
-    resolv_conf: Watched<ResolvConf>,
-    hosts_file: Watched<Hosts>,
-    conf: ResolvConf,
-    hosts: Hosts,
-    looked: Option<Instant>,
+    configuration: Configuration,
+    resolv_conf: Option<WatchedFile>,
+    hosts: Option<WatchedFile>,
 }
 
 impl Files {
     pub(super) fn new(config: ClientConfig) -> Self {
-        let watched_conf = Watched {
-            origin: config.resolv_conf.clone(),
-            version: None,
-        };
-        let watched_hosts = Watched {
-            origin: config.hosts.clone(),
-            version: None,
-        };
-        let conf = match &config.resolv_conf {
-            Origin::Value(conf) => conf.clone(),
-            Origin::None | Origin::File(_) => ResolvConf::default(),
-        };
-        let hosts = match &config.hosts {
-            Origin::Value(hosts) => hosts.clone(),
-            Origin::None | Origin::File(_) => Hosts::default(),
-        };
         Self {
-            config,
-            resolv_conf: watched_conf,
-            hosts_file: watched_hosts,
-            conf,
-            hosts,
-            looked: None,
+            resolv_conf: WatchedFile::new(&config.resolv_conf),
+            hosts: WatchedFile::new(&config.hosts),
+            configuration: Configuration::new(config),
         }
     }
 
     pub(super) fn hosts(&self) -> &Hosts {
-        &self.hosts
+        self.configuration.hosts()
     }
 
     pub(super) fn settings(&self) -> Settings {
-        Settings::new(&self.config, &self.conf, interface_index)
+        self.configuration.settings(interface_index)
     }
 
-    /// Looks at the files where it is time to; new settings where they have changed.
-    pub(super) fn look(&mut self, now: Instant) -> Option<Settings> {
-        let first = self.looked.is_none();
-        let due = self.looked.is_none_or(|at| now >= at + LOOK_EVERY);
-        if !due || (!first && self.conf.options.no_reload) {
-            return None;
+    /// Looks at the files where that is due; returns whether the settings may have changed.
+    pub(super) fn look(&mut self, now: Instant) -> bool {
+        if !self.configuration.is_due(now) {
+            return false;
         }
-        self.looked = Some(now);
-        if let Some(text) = self.hosts_file.changed() {
-            self.hosts = Hosts::parse(&text);
+        let variable = |name: &str| std::env::var(name).ok();
+        if let Some(text) = self.hosts.as_mut().and_then(WatchedFile::changed) {
+            self.configuration.handle_hosts(&text);
         }
-        let text = self.resolv_conf.changed();
-        if text.is_none() && !first {
-            return None;
+        if let Some(file) = &mut self.resolv_conf
+            && let Some(text) = file.changed()
+            && !self.configuration.handle_resolv_conf(&text, variable)
+        {
+            file.version = None;
         }
-        // At the first look a file that is missing counts as an empty one.
-        let watched = matches!(self.resolv_conf.origin, Origin::File(_));
-        if let Some(text) = text.or_else(|| watched.then(Vec::new)) {
-            let mut conf = ResolvConf::parse(&text);
-            // A file that is being written names no server yet: what works is kept until it does.
-            let whole = !conf.nameservers.is_empty() || self.config.servers.is_some();
-            if whole || self.conf.nameservers.is_empty() {
-                if self.config.environment {
-                    let variable = |name| std::env::var(name).ok();
-                    conf.apply_environment(
-                        variable("LOCALDOMAIN").as_deref(),
-                        variable("RES_OPTIONS").as_deref(),
-                    );
-                }
-                self.conf = conf;
-            } else {
-                self.resolv_conf.version = None;
-            }
-        }
-        Some(self.settings())
+        self.configuration.handle_look(variable, now)
     }
 }
 
+/// Returns the version of a file; `None` where there is none.
 fn version(path: &Path) -> Option<Version> {
     let metadata = fs::metadata(path).ok()?;
     #[cfg(unix)]
@@ -132,7 +97,7 @@ fn version(path: &Path) -> Option<Version> {
     #[cfg(not(unix))]
     let inode = 0;
     if !metadata.is_file() {
-        // A pipe is not the same when it has been read: once is all.
+        // Reading a pipe changes its metadata: without them it is read once.
         return Some((None, 0, inode));
     }
     Some((metadata.modified().ok(), metadata.len(), inode))
@@ -146,9 +111,9 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(text)
 }
 
-/// The index of a network interface by its name, as a scope of a link-local address has it;
-/// `None` where there is no such interface, or where the system does not tell (elsewhere than on
-/// Linux).
+/// Returns the index of a network interface by its name: the scope of a link-local address.
+///
+/// `None` where there is no such interface, and on systems other than Linux.
 #[must_use]
 pub fn interface_index(name: &str) -> Option<u32> {
     let plain = !name.is_empty()

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::client::{Begun, Shared};
-use super::flight::Waiter;
+use super::shared::{Begun, ClientShared};
+use super::waiter::Waiter;
 use crate::core::{Local, Record};
 use crate::{Families, FamilyAnswer, IpAnswer, LookupError, RecordAnswer, RecordType};
 
@@ -23,7 +23,7 @@ use crate::{Families, FamilyAnswer, IpAnswer, LookupError, RecordAnswer, RecordT
 #[derive(Debug)]
 #[must_use = "a lookup does nothing unless it is polled"]
 pub struct IpLookup {
-    shared: Arc<Shared>,
+    shared: Arc<ClientShared>,
     host: String,
     families: Families,
     state: IpState,
@@ -43,7 +43,7 @@ enum IpState {
 }
 
 impl IpLookup {
-    pub(super) fn new(shared: Arc<Shared>, host: &str, families: Families) -> Self {
+    pub(super) fn new(shared: Arc<ClientShared>, host: &str, families: Families) -> Self {
         Self {
             shared,
             host: host.to_owned(),
@@ -76,7 +76,9 @@ impl IpLookup {
             return;
         }
         self.state = match self.shared.begin_ip(&self.host, self.families) {
-            Ok(Begun::Waiting(waiter)) => IpState::Waiting(waiter),
+            Ok(Begun::Joined(joined)) => {
+                IpState::Waiting(Waiter::new(Arc::clone(&self.shared), joined))
+            }
             Ok(Begun::Local(local)) => known(local, self.families),
             Err(error) => IpState::Known {
                 result: Err(error),
@@ -141,7 +143,7 @@ impl Future for IpLookup {
 #[derive(Debug)]
 #[must_use = "a lookup does nothing unless it is polled"]
 pub struct RecordLookup<T> {
-    shared: Arc<Shared>,
+    shared: Arc<ClientShared>,
     name: String,
     record_type: RecordType,
     state: RecordState,
@@ -157,7 +159,7 @@ enum RecordState {
 }
 
 impl<T> RecordLookup<T> {
-    pub(super) fn new(shared: Arc<Shared>, name: &str, record_type: RecordType) -> Self {
+    pub(super) fn new(shared: Arc<ClientShared>, name: &str, record_type: RecordType) -> Self {
         Self {
             shared,
             name: name.to_owned(),
@@ -175,7 +177,7 @@ impl<T: Record> Future for RecordLookup<T> {
         let this = &mut *self;
         if matches!(this.state, RecordState::New) {
             this.state = match this.shared.begin_records(&this.name, this.record_type) {
-                Ok(waiter) => RecordState::Waiting(waiter),
+                Ok(joined) => RecordState::Waiting(Waiter::new(Arc::clone(&this.shared), joined)),
                 Err(error) => RecordState::Failed(error),
             };
         }

@@ -1,24 +1,22 @@
-//! One waker for all who wait for the same lookup.
+//! One waker for everything that waits for the same lookup.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-/// The wakers of all who wait, each under a number.
+use trunkline_runtime::Lock;
+
+/// The wakers of all waiters, each under its number.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
-    list: Mutex<BTreeMap<u64, Waker>>,
+    list: Lock<BTreeMap<u64, Waker>>,
 }
 
 impl Wakers {
-    fn list(&self) -> MutexGuard<'_, BTreeMap<u64, Waker>> {
-        self.list.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Keeps the waker of one who waits, and returns the waker to poll with: theirs where nobody
-    /// else waits, else one for all.
+    /// Stores the waker of a waiter, and returns the waker to poll with: the waiter's own where it
+    /// is the only one, else one that wakes all.
     pub(super) fn join(self: &Arc<Self>, waiter: u64, waker: &Waker) -> Waker {
-        let mut list = self.list();
+        let mut list = self.list.lock();
         match list.get_mut(&waiter) {
             Some(old) => old.clone_from(waker),
             None => drop(list.insert(waiter, waker.clone())),
@@ -30,12 +28,12 @@ impl Wakers {
     }
 
     pub(super) fn leave(&self, waiter: u64) {
-        self.list().remove(&waiter);
+        self.list.lock().remove(&waiter);
     }
 
-    /// Wakes all but one.
+    /// Wakes all waiters but one.
     pub(super) fn wake_others(&self, waiter: u64) {
-        let list = self.list();
+        let list = self.list.lock();
         for (_, waker) in list.iter().filter(|&(&other, _)| other != waiter) {
             waker.wake_by_ref();
         }
@@ -48,7 +46,7 @@ impl Wake for Wakers {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        for waker in self.list().values() {
+        for waker in self.list.lock().values() {
             waker.wake_by_ref();
         }
     }

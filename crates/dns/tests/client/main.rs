@@ -3,12 +3,14 @@
 
 mod answers;
 mod cache;
+mod configuration;
 mod costly;
 mod loopback;
 mod message;
 mod names;
 mod resolv_conf;
 mod rfc5452;
+mod rfc5452_core;
 mod rfc6891;
 mod rfc7766;
 mod rfc7766_core;

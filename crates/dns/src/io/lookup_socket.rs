@@ -6,57 +6,59 @@ use std::task::{Context, Poll};
 
 use trunkline_runtime::{Received, UdpSocket};
 
-use super::connection::Share;
-use super::pool::Member;
+use super::tcp::TcpShare;
+use super::udp::UdpShare;
 
-/// A datagram socket, or a share in one or in a connection.
-pub(super) enum Socket {
-    Udp {
+/// A UDP socket of the lookup's own, or a share in one of the pool's sockets.
+pub(super) enum LookupSocket {
+    OwnUdp {
         socket: Box<dyn UdpSocket>,
         unsent: VecDeque<Vec<u8>>,
     },
-    Pooled(Member),
-    Tcp(Share),
+    PooledUdp(UdpShare),
+    Tcp(TcpShare),
 }
 
-/// What a socket has brought.
-pub(super) enum Brought {
+/// What arrived at a socket.
+pub(super) enum Arrived {
+    /// A datagram, in the buffer.
     Datagram(Received),
     Message(Vec<u8>),
+    /// The connection was closed.
     End,
 }
 
-impl Socket {
+impl LookupSocket {
     pub(super) fn push(&mut self, bytes: Vec<u8>) {
         match self {
-            Self::Udp { unsent, .. } => unsent.push_back(bytes),
-            Self::Pooled(member) => member.push(bytes),
+            Self::OwnUdp { unsent, .. } => unsent.push_back(bytes),
+            Self::PooledUdp(share) => share.push(bytes),
             Self::Tcp(share) => share.push(&bytes),
         }
     }
 
-    /// Sends what is to be sent, then waits for what comes.
+    /// Sends the queries that are still to be sent, then waits for what arrives.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
-    ) -> Poll<io::Result<Brought>> {
+    ) -> Poll<io::Result<Arrived>> {
         match self {
-            Self::Udp { socket, unsent } => {
+            Self::OwnUdp { socket, unsent } => {
                 while let Some(datagram) = unsent.front() {
-                    // A send that is not ready must not hold up what comes in.
                     match socket.poll_send(cx, datagram) {
                         Poll::Ready(Ok(())) => drop(unsent.pop_front()),
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                        // A send that has to wait must not keep replies from being read.
                         Poll::Pending => break,
                     }
                 }
-                socket.poll_recv(cx, buffer).map_ok(Brought::Datagram)
+                socket.poll_recv(cx, buffer).map_ok(Arrived::Datagram)
             }
-            Self::Pooled(member) => member.poll(cx, buffer).map_ok(Brought::Datagram),
+            Self::PooledUdp(share) => share.poll(cx, buffer).map_ok(Arrived::Datagram),
             Self::Tcp(share) => share
                 .poll(cx)
-                .map_ok(|message| message.map_or(Brought::End, Brought::Message)),
+                .map_ok(|message| message.map_or(Arrived::End, Arrived::Message)),
         }
     }
 }

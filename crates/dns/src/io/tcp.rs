@@ -1,92 +1,93 @@
-//! A TCP connection that lookups share: the core [`TcpConnection`] with its stream and its timer.
+//! A TCP connection that lookups share: its core, with its stream and its timer.
 
 use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_io::{AsyncRead, AsyncWrite};
-use trunkline_runtime::{BoxFuture, Runtime, Stream, TcpOptions, Timer};
+use trunkline_runtime::{Alarm, BoxFuture, Lock, Runtime, Stream, TcpOptions};
 
 use crate::core::{Asker, ConnectionEnd, TcpConnection};
 
-/// Octets that are read in one turn.
+/// Bytes of one read.
 const BUFFER: usize = 4096;
-/// Turns before other tasks have theirs.
-const TURNS: usize = 64;
+/// Reads in one poll of the task, before other tasks run.
+const MAX_READS: usize = 64;
 
-/// A connection, as the pool and those who ask over it hold it. Its stream belongs to a task of its
-/// own, which ends with it: nobody has to ask for an idle connection to be closed.
-pub(super) struct Shared {
+/// A connection, shared by the pool and the lookups that ask over it.
+///
+/// Its stream belongs to a [`TcpTask`], which closes it when it has been idle for long enough.
+pub(super) struct SharedTcp {
     runtime: Arc<dyn Runtime>,
-    state: Mutex<State>,
+    state: Lock<TcpState>,
 }
 
-struct State {
+struct TcpState {
     core: TcpConnection,
-    askers: Vec<(Asker, Waker)>,
+    /// The askers that wait for a reply.
+    waiting: Vec<(Asker, Waker)>,
     task: Option<Waker>,
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for SharedTcp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").finish_non_exhaustive()
+        f.debug_struct("SharedTcp").finish_non_exhaustive()
     }
 }
 
-impl Shared {
-    /// Starts to connect, in a task of its own.
-    pub(super) fn connect(runtime: &Arc<dyn Runtime>, server: SocketAddr, idle: Duration) -> Share {
+impl SharedTcp {
+    /// Spawns a task that connects to `server`; returns the first share in the connection.
+    pub(super) fn connect(
+        runtime: &Arc<dyn Runtime>,
+        server: SocketAddr,
+        idle: Duration,
+    ) -> TcpShare {
         let (core, asker) = TcpConnection::new(idle);
         let shared = Arc::new(Self {
             runtime: Arc::clone(runtime),
-            state: Mutex::new(State {
+            state: Lock::new(TcpState {
                 core,
-                askers: Vec::new(),
+                waiting: Vec::new(),
                 task: None,
             }),
         });
-        let task = Task {
+        let task = TcpTask {
             shared: Arc::clone(&shared),
-            socket: Socket::Connecting(runtime.connect_tcp(server, &TcpOptions::default())),
-            timer: runtime.timer(),
-            deadline: None,
+            socket: TcpSocket::Connecting(runtime.connect_tcp(server, &TcpOptions::default())),
+            alarm: Alarm::new(),
         };
         runtime.spawn(Box::pin(task));
-        Share { shared, asker }
+        TcpShare { shared, asker }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A share in the connection; `None` where it takes no more.
-    pub(super) fn join(self: &Arc<Self>) -> Option<Share> {
-        let asker = self.lock().core.join()?;
-        Some(Share {
+    /// Returns a share in the connection; `None` where it takes no more.
+    pub(super) fn join(self: &Arc<Self>) -> Option<TcpShare> {
+        let asker = self.state.lock().core.join()?;
+        Some(TcpShare {
             shared: Arc::clone(self),
             asker,
         })
     }
 
-    /// Whether it takes no new asker any more.
+    /// Returns whether the connection takes no new shares.
     pub(super) fn is_over(&self) -> bool {
-        self.lock().core.is_over()
+        self.state.lock().core.is_over()
     }
 
-    /// Takes no new asker from now on, and closes with the last.
+    /// Refuses new shares from now on, and closes the connection with the last one.
     pub(super) fn retire(&self) {
         self.change(TcpConnection::retire);
     }
 
-    /// Tells the connection something, and its task that there may be something to do.
-    fn change(&self, tell: impl FnOnce(&mut TcpConnection)) {
-        let mut state = self.lock();
-        tell(&mut state.core);
+    /// Changes the core, and wakes the task, which may have something to write or to close.
+    fn change(&self, change: impl FnOnce(&mut TcpConnection)) {
+        let mut state = self.state.lock();
+        change(&mut state.core);
         let task = state.task.take();
         drop(state);
         if let Some(task) = task {
@@ -95,15 +96,15 @@ impl Shared {
     }
 }
 
-/// One question's share in a connection.
+/// The share of one question in a connection.
 #[derive(Debug)]
-pub(super) struct Share {
-    shared: Arc<Shared>,
+pub(super) struct TcpShare {
+    shared: Arc<SharedTcp>,
     asker: Asker,
 }
 
-impl Share {
-    pub(super) fn connection(&self) -> &Arc<Shared> {
+impl TcpShare {
+    pub(super) fn connection(&self) -> &Arc<SharedTcp> {
         &self.shared
     }
 
@@ -111,9 +112,9 @@ impl Share {
         self.shared.change(|core| core.ask(self.asker, message));
     }
 
-    /// The next message; `None` when the connection was closed without it.
+    /// Waits for the next message; `None` when the connection was closed before one arrived.
     pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<io::Result<Option<Vec<u8>>>> {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         if let Some(message) = state.core.poll_reply(self.asker) {
             return Poll::Ready(Ok(Some(message)));
         }
@@ -122,49 +123,47 @@ impl Share {
             Some(_) => return Poll::Ready(Ok(None)),
             None => {}
         }
-        let mut wakers = state.askers.iter_mut();
+        let mut wakers = state.waiting.iter_mut();
         match wakers.find(|(asker, _)| *asker == self.asker) {
             Some((_, waker)) => waker.clone_from(cx.waker()),
-            None => state.askers.push((self.asker, cx.waker().clone())),
+            None => state.waiting.push((self.asker, cx.waker().clone())),
         }
         Poll::Pending
     }
 }
 
-impl Drop for Share {
+impl Drop for TcpShare {
     fn drop(&mut self) {
         let now = self.shared.runtime.now();
-        let mut state = self.shared.lock();
-        state.askers.retain(|(asker, _)| *asker != self.asker);
+        let mut state = self.shared.state.lock();
+        state.waiting.retain(|(asker, _)| *asker != self.asker);
         drop(state);
         self.shared.change(|core| core.leave(self.asker, now));
     }
 }
 
-/// What carries a connection: it writes, reads, and watches the time.
-struct Task {
-    shared: Arc<Shared>,
-    socket: Socket,
-    timer: Box<dyn Timer>,
-    deadline: Option<Instant>,
+/// The task of a connection: it connects, writes, reads, and closes the idle connection.
+struct TcpTask {
+    shared: Arc<SharedTcp>,
+    socket: TcpSocket,
+    alarm: Alarm,
 }
 
-enum Socket {
+enum TcpSocket {
     Connecting(BoxFuture<io::Result<Box<dyn Stream>>>),
     Open(Box<dyn Stream>),
 }
 
-impl Future for Task {
+impl Future for TcpTask {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Self {
             shared,
             socket,
-            timer,
-            deadline,
+            alarm,
         } = &mut *self;
-        let mut state = shared.lock();
+        let mut state = shared.state.lock();
         let core = &mut state.core;
         let again = match socket.poll(core, cx) {
             Poll::Ready(Ok(())) => true,
@@ -174,21 +173,14 @@ impl Future for Task {
             }
             Poll::Pending => false,
         };
-        let due = core.poll_timeout();
-        if *deadline != due {
-            *deadline = due;
-            timer.set(due);
-        }
-        if due.is_some() && timer.poll_fired(cx).is_ready() {
-            // A timer that is early would else never be polled again.
-            let now = shared.runtime.now();
-            core.handle_timeout(due.map_or(now, |due| now.max(due)));
+        if let Poll::Ready(now) = alarm.poll(cx, core.poll_timeout(), &*shared.runtime) {
+            core.handle_timeout(now);
         }
         let over = state.core.end().is_some();
         state.task = (!over).then(|| cx.waker().clone());
-        let woken = state.woken();
+        let ready = state.take_ready();
         drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        ready.into_iter().for_each(Waker::wake);
         if over {
             return Poll::Ready(());
         }
@@ -199,37 +191,39 @@ impl Future for Task {
     }
 }
 
-impl Drop for Task {
-    /// Where the executor is gone before the connection is over, those who wait are told.
+impl Drop for TcpTask {
+    /// Ends the connection where the executor drops its task first, so that no asker waits for ever.
     fn drop(&mut self) {
-        let mut state = self.shared.lock();
+        let mut state = self.shared.state.lock();
         state.core.handle_closed(None);
-        let woken = state.woken();
+        let ready = state.take_ready();
         drop(state);
-        woken.into_iter().for_each(Waker::wake);
+        ready.into_iter().for_each(Waker::wake);
     }
 }
 
-impl State {
-    /// The wakers of those for whom there is something.
-    fn woken(&mut self) -> Vec<Waker> {
-        let Self { core, askers, .. } = self;
+impl TcpState {
+    /// Removes and returns the wakers of the askers that have a reply: all of them, once the
+    /// connection has ended.
+    fn take_ready(&mut self) -> Vec<Waker> {
+        let Self { core, waiting, .. } = self;
         let over = core.end().is_some();
-        let mut woken = Vec::new();
-        askers.retain(|(asker, waker)| {
-            let there = over || core.has_reply(*asker);
-            if there {
-                woken.push(waker.clone());
+        let mut ready = Vec::new();
+        waiting.retain(|(asker, waker)| {
+            let is_ready = over || core.has_reply(*asker);
+            if is_ready {
+                ready.push(waker.clone());
             }
-            !there
+            !is_ready
         });
-        woken
+        ready
     }
 }
 
-impl Socket {
-    /// Connects, writes what is to be written, reads what is there; ready when others are to have
-    /// their turn, or with how the connection ended.
+impl TcpSocket {
+    /// Connects, writes what the core has to send, and reads what has arrived. Ready with `Ok` after
+    /// [`MAX_READS`] reads, and with `Err` when the connection has ended: the error, or `None` where
+    /// the server closed it.
     fn poll(
         &mut self,
         core: &mut TcpConnection,
@@ -251,7 +245,7 @@ impl Socket {
             match stream.as_mut().poll_write(cx, core.unsent()) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(None)),
                 Poll::Ready(sent) => core.handle_sent(sent.map_err(kind)?),
-                // What cannot be written now must not hold up what comes in.
+                // A write that has to wait must not keep replies from being read.
                 Poll::Pending => break,
             }
         }
@@ -259,7 +253,7 @@ impl Socket {
             flushed.map_err(kind)?;
         }
         let mut buffer = [0; BUFFER];
-        for _ in 0..TURNS {
+        for _ in 0..MAX_READS {
             match ready!(stream.as_mut().poll_read(cx, &mut buffer)).map_err(kind)? {
                 0 => return Poll::Ready(Err(None)),
                 count => core.handle_received(buffer.get(..count).unwrap_or(&buffer)),

@@ -1,0 +1,242 @@
+//! What the clones of a client share: its state, its sockets, the lookups under way.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_runtime::{Lock, Runtime};
+
+use super::driver::LookupDriver;
+use super::files::{Files, interface_index};
+use super::flight::Flight;
+use super::pool::Pool;
+use crate::core::{ClientState, Local, Lookup, Plan, Question, Report, check_name, local_answer};
+use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType};
+
+/// Lookups that may be under way at the same time: they have more sockets than most processes may
+/// open.
+const MAX_FLIGHTS: usize = 8192;
+
+/// What the clones of a client share.
+#[derive(Debug)]
+pub(super) struct ClientShared {
+    pub(super) runtime: Arc<dyn Runtime>,
+    pool: Arc<Pool>,
+    tables: Lock<Tables>,
+}
+
+#[derive(Debug)]
+struct Tables {
+    files: Files,
+    /// Made by the first lookup, since it needs a seed.
+    client_state: Option<ClientState>,
+    /// The lookups under way.
+    flights: BTreeMap<Question, Arc<Flight>>,
+    /// Number of waiters so far; the last one's number.
+    waiters: u64,
+}
+
+/// How a lookup of addresses begins.
+pub(super) enum Begun {
+    /// No server is needed for the answer.
+    Local(Local),
+    /// Servers are asked.
+    Joined(Joined),
+}
+
+/// A flight that a waiter has joined.
+pub(super) struct Joined {
+    pub(super) flight: Arc<Flight>,
+    pub(super) question: Question,
+    /// The number of the waiter.
+    pub(super) number: u64,
+}
+
+impl ClientShared {
+    pub(super) fn new(runtime: Arc<dyn Runtime>, config: ClientConfig) -> Self {
+        Self {
+            runtime,
+            pool: Arc::new(Pool::new(config.tcp_idle)),
+            tables: Lock::new(Tables {
+                files: Files::new(config),
+                client_state: None,
+                flights: BTreeMap::new(),
+                waiters: 0,
+            }),
+        }
+    }
+
+    /// Begins a lookup of addresses.
+    pub(super) fn begin_ip(
+        self: &Arc<Self>,
+        host: &str,
+        families: Families,
+    ) -> Result<Begun, LookupError> {
+        let now = self.attach(host)?;
+        let mut tables = self.tables.lock();
+        self.look(&mut tables, now);
+        match local_answer(host, families, tables.files.hosts(), interface_index)? {
+            Local::Ask(name) => {
+                let settings = self.client_state(&mut tables).settings();
+                let question = settings.addresses_question(host, name, families)?;
+                let joined = self.join(&mut tables, host, question, now)?;
+                Ok(Begun::Joined(joined))
+            }
+            found => Ok(Begun::Local(found)),
+        }
+    }
+
+    /// Begins a lookup of records of one type.
+    pub(super) fn begin_records(
+        self: &Arc<Self>,
+        name: &str,
+        record_type: RecordType,
+    ) -> Result<Joined, LookupError> {
+        let now = self.attach(name)?;
+        let question = Question::records(check_name(name)?, record_type);
+        let mut tables = self.tables.lock();
+        self.look(&mut tables, now);
+        self.join(&mut tables, name, question, now)
+    }
+
+    fn attach(&self, name: &str) -> Result<Instant, LookupError> {
+        self.runtime.attach().map_err(|error| {
+            LookupError::local(LookupErrorKind::Unavailable, name, &error.to_string())
+        })?;
+        Ok(self.runtime.now())
+    }
+
+    /// Looks at the files of the configuration where that is due.
+    fn look(&self, tables: &mut Tables, now: Instant) {
+        if !tables.files.look(now) {
+            return;
+        }
+        let settings = tables.files.settings();
+        if self.client_state(tables).set_settings(settings) {
+            // The servers may be others now. Waiters of flights to the old ones still get an answer.
+            self.pool.clear();
+            tables.flights.clear();
+        }
+    }
+
+    fn client_state<'a>(&self, tables: &'a mut Tables) -> &'a mut ClientState {
+        let Tables {
+            client_state,
+            files,
+            ..
+        } = tables;
+        client_state.get_or_insert_with(|| ClientState::new(files.settings(), self.seed()))
+    }
+
+    fn seed(&self) -> [u8; 32] {
+        let mut seed = [0; 32];
+        self.runtime.fill_entropy(&mut seed);
+        seed
+    }
+
+    /// Joins the flight of a question, which is started where there is none.
+    fn join(
+        self: &Arc<Self>,
+        tables: &mut Tables,
+        text: &str,
+        question: Question,
+        now: Instant,
+    ) -> Result<Joined, LookupError> {
+        tables.waiters += 1;
+        let number = tables.waiters;
+        let flight = match tables.flights.get(&question) {
+            Some(flight) => Arc::clone(flight),
+            None if tables.flights.len() >= MAX_FLIGHTS => {
+                let why = format!("{MAX_FLIGHTS} lookups of this client are under way already");
+                return Err(LookupError::local(LookupErrorKind::Unavailable, text, &why));
+            }
+            None => {
+                let driver = self.start(tables, text, &question, now);
+                let is_over = driver.lookup.result().is_some();
+                let flight = Arc::new(Flight::new(driver));
+                // An answer from the cache is valid now, and may not be for a later waiter.
+                if !is_over {
+                    tables.flights.insert(question.clone(), Arc::clone(&flight));
+                }
+                flight
+            }
+        };
+        Ok(Joined {
+            flight,
+            question,
+            number,
+        })
+    }
+
+    fn start(
+        self: &Arc<Self>,
+        tables: &mut Tables,
+        text: &str,
+        question: &Question,
+        now: Instant,
+    ) -> LookupDriver {
+        let client_state = self.client_state(tables);
+        if client_state.needs_seed() {
+            client_state.reseed(self.seed());
+        }
+        for server in client_state.sources_needed().to_vec() {
+            client_state.handle_source(server, self.runtime.source_address(server).ok());
+        }
+        let plan = client_state.plan(question.clone(), now);
+        if let Some(probe) = client_state.probe(&plan, now) {
+            self.spawn_probe(text, probe, now);
+        }
+        self.driver(Lookup::new(text, plan, now))
+    }
+
+    fn driver(&self, lookup: Lookup) -> LookupDriver {
+        LookupDriver::new(Arc::clone(&self.runtime), Arc::clone(&self.pool), lookup)
+    }
+
+    /// Spawns a task that asks a server which had failed.
+    fn spawn_probe(self: &Arc<Self>, text: &str, plan: Plan, now: Instant) {
+        let mut driver = self.driver(Lookup::new(text, plan, now));
+        let shared = Arc::clone(self);
+        let task = std::future::poll_fn(move |cx| {
+            driver.poll(cx, &mut |report, now| shared.report(report, now))
+        });
+        self.runtime.spawn(Box::pin(task));
+    }
+
+    /// Passes a fact to the client's state.
+    pub(super) fn report(&self, report: Report, now: Instant) {
+        if let Some(client_state) = &mut self.tables.lock().client_state {
+            client_state.handle_report(report, now);
+        }
+    }
+
+    /// Removes a flight that has ended, so that a later lookup starts another one.
+    pub(super) fn forget(&self, question: &Question, flight: &Arc<Flight>) {
+        let mut tables = self.tables.lock();
+        let current = tables.flights.get(question);
+        if current.is_some_and(|current| Arc::ptr_eq(current, flight)) {
+            tables.flights.remove(question);
+        }
+    }
+
+    /// Handles the drop of a waiter: ends its flight where it was the last waiter.
+    pub(super) fn leave(&self, question: &Question, flight: Arc<Flight>) {
+        let mut tables = self.tables.lock();
+        let current = tables.flights.get(question);
+        if !current.is_some_and(|current| Arc::ptr_eq(current, &flight)) {
+            return;
+        }
+        // The reference is dropped under the lock, where all references are made: of two waiters
+        // that leave at the same time, the second one then finds the table's reference alone.
+        drop(flight);
+        let is_last = |current: &Arc<Flight>| Arc::strong_count(current) == 1;
+        let last = if tables.flights.get(question).is_some_and(is_last) {
+            tables.flights.remove(question)
+        } else {
+            None
+        };
+        drop(tables);
+        // The sockets are closed outside of the lock, since closing takes a while.
+        drop(last);
+    }
+}
