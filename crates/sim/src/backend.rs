@@ -1,36 +1,41 @@
 //! Simulated gRPC servers.
 
-mod call;
-mod connection;
 mod reply;
+
 mod state;
 
-pub use reply::{Opening, Reply};
+mod connection;
+
+mod call;
+
+mod serve;
+
+pub use self::reply::{Opening, Reply};
 
 use std::fmt;
 use std::sync::Arc;
 
 use trunkline_runtime::PeerAddr;
 
-use crate::Listener;
-use crate::net::SERVER;
-use crate::world::Shared;
-use state::State;
+use self::state::BackendState;
+use crate::executor;
+use crate::net::Listener;
+use crate::world::{SERVER, SharedWorld};
 
 /// A gRPC server of the simulation, over HTTP/2 without TLS.
 ///
-/// It answers every unary call with the request's own messages, or as scripted; its answers carry
-/// the header `x-backend` with its address. Handles share one server; it goes on when they are
-/// dropped.
+/// It answers every unary call with the request's own messages, or as scripted. Its answers carry
+/// the header `x-backend` with its address. All clones are handles of one server, which continues
+/// when they are dropped.
 #[derive(Clone)]
 pub struct Backend {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
     address: PeerAddr,
-    state: Arc<State>,
+    state: Arc<BackendState>,
 }
 
 impl Backend {
-    pub(crate) fn start(shared: Arc<Shared>, address: PeerAddr) -> Self {
+    pub(crate) fn start(shared: Arc<SharedWorld>, address: PeerAddr) -> Self {
         let backend = Self {
             shared,
             address,
@@ -40,17 +45,17 @@ impl Backend {
         backend
     }
 
-    /// Where it listens.
+    /// Returns the address at which the backend listens.
     pub fn address(&self) -> &PeerAddr {
         &self.address
     }
 
-    /// Listens anew after [`kill`](Self::kill), [`stop_gracefully`](Self::stop_gracefully) or
-    /// [`Net::kill`](crate::Net::kill); nothing happens if it does already.
+    /// Listens again after [`kill`](Self::kill), [`stop_gracefully`](Self::stop_gracefully) or
+    /// [`Net::kill`](crate::Net::kill). Does nothing if the backend listens already.
     ///
     /// # Panics
     ///
-    /// When somebody else listens at the address.
+    /// When another listener has the address.
     pub fn restart(&self) {
         if self.state.listens() {
             return;
@@ -59,9 +64,9 @@ impl Backend {
         let listener = bound.unwrap_or_else(|error| panic!("cannot start a backend: {error}"));
         let generation = self.state.listen(listener);
         let (shared, state) = (self.shared.clone(), self.state.clone());
-        let accepting = connection::accept(shared, self.address.clone(), state, generation);
+        let accepting = serve::accept(shared, self.address.clone(), state, generation);
         let name = format!("backend {}", self.address);
-        crate::executor::spawn(&self.shared, name, Box::pin(accepting));
+        executor::spawn(&self.shared, name, Box::pin(accepting));
     }
 
     /// Closes the port, sends GOAWAY on every connection, and closes each when its calls are done.
@@ -69,7 +74,7 @@ impl Backend {
         self.state.stop();
     }
 
-    /// Dies: closes the port and resets every connection.
+    /// Closes the port and resets every connection.
     pub fn kill(&self) {
         let connections = self.state.stop();
         self.shared.with(|world| {
@@ -80,34 +85,36 @@ impl Backend {
         });
     }
 
-    /// How connections open from now on.
+    /// Sets how the backend begins the connections that it accepts from now on.
     pub fn set_opening(&self, opening: Opening) {
-        self.state.with(|inner| inner.opening = opening);
+        self.state.with(|content| content.opening = opening);
     }
 
-    /// How calls are answered from now on, when no single reply is left.
+    /// Sets how the backend answers calls once the replies of [`push_reply`](Self::push_reply) are
+    /// used up.
     pub fn set_reply(&self, reply: Reply) {
-        self.state.with(|inner| inner.reply = reply);
+        self.state.with(|content| content.reply = reply);
     }
 
-    /// How one call more is answered, after those that were scripted before.
+    /// Adds a reply for one call, after the replies that were added before.
     pub fn push_reply(&self, reply: Reply) {
-        self.state.with(|inner| inner.replies.push_back(reply));
+        self.state.with(|content| content.replies.push_back(reply));
     }
 
-    /// How many calls arrived.
+    /// Returns how many calls arrived.
     pub fn calls(&self) -> usize {
-        self.state.with(|inner| inner.calls)
+        self.state.with(|content| content.calls)
     }
 
-    /// How many connections were accepted.
+    /// Returns how many connections the backend accepted.
     pub fn accepts(&self) -> usize {
-        self.state.with(|inner| inner.accepts)
+        self.state.with(|content| content.accepts)
     }
 
-    /// How many connections have ended.
+    /// Returns how many connections have ended.
     pub fn closes(&self) -> usize {
-        self.state.with(|inner| inner.accepts - inner.open.len())
+        self.state
+            .with(|content| content.accepts - content.open.len())
     }
 }
 

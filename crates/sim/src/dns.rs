@@ -28,7 +28,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use self::state::DnsState;
-use crate::world::Shared;
+use crate::world::SharedWorld;
 
 /// A DNS server of the simulation. It answers from a zone over UDP and TCP; a test can change the
 /// zone at any time.
@@ -44,7 +44,7 @@ pub struct DnsServer {
 }
 
 impl DnsServer {
-    pub(crate) fn start(shared: &Arc<Shared>, address: SocketAddr) -> Self {
+    pub(crate) fn start(shared: &Arc<SharedWorld>, address: SocketAddr) -> Self {
         let state = Arc::<DnsState>::default();
         serve::start(shared, address, &state);
         Self { address, state }

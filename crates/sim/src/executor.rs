@@ -1,89 +1,36 @@
-//! One thread, one queue, first woken first polled.
+//! The executor: one thread and one queue, which polls tasks in the order in which they were
+//! woken.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use trunkline_runtime::BoxFuture;
 
 use crate::stuck::{Stuck, StuckKind};
+use crate::task::{SimTask, TaskWaker};
 use crate::trace::Millis;
-use crate::world::{Shared, World};
+use crate::world::{SharedWorld, World};
 
-/// How many of the events to come a [`Stuck`] names.
-const EVENTS_NAMED: usize = 8;
+/// How many of the events to come a [`Stuck`] lists.
+const EVENTS_LISTED: usize = 8;
 
-/// The future that was given to `run`.
+/// The id of the future that was passed to `run`.
 const MAIN: u64 = 0;
-
-pub(crate) struct Task {
-    name: String,
-    /// Away while it is polled.
-    future: Option<BoxFuture<()>>,
-    waker: Arc<TaskWaker>,
-}
-
-/// The tasks that were woken, in that order.
-#[derive(Default)]
-pub(crate) struct ReadyQueue(Mutex<VecDeque<u64>>);
-
-struct TaskWaker {
-    id: u64,
-    queue: Arc<ReadyQueue>,
-    /// In the queue already: a task stands in it once.
-    queued: AtomicBool,
-}
 
 /// How long a run may take.
 #[derive(Clone, Copy)]
 pub(crate) struct Limits {
+    /// How many tasks are polled and events handled, taken together.
     pub(crate) polls: u64,
+    /// How much virtual time passes.
     pub(crate) time: Duration,
 }
 
-impl ReadyQueue {
-    fn push(&self, id: u64) {
-        self.lock().push_back(id);
-    }
-
-    fn pop(&self) -> Option<u64> {
-        self.lock().pop_front()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl TaskWaker {
-    fn new(id: u64, queue: &Arc<ReadyQueue>) -> Arc<Self> {
-        Arc::new(Self {
-            id,
-            queue: queue.clone(),
-            queued: AtomicBool::new(false),
-        })
-    }
-}
-
-impl Wake for TaskWaker {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        if !self.queued.swap(true, Ordering::AcqRel) {
-            self.queue.push(self.id);
-        }
-    }
-}
-
-/// Adds a task; it is first polled when those that are ready now have been.
-pub(crate) fn spawn(shared: &Shared, name: String, future: BoxFuture<()>) {
-    // Dropped after the lock is gone if the simulation is over.
+/// Adds a task. It is first polled after the tasks that are ready now.
+pub(crate) fn spawn(shared: &SharedWorld, name: String, future: BoxFuture<()>) {
+    // If the simulation was dropped, the future is dropped here, without the lock.
     let mut future = Some(future);
     let waker = shared.with(|world| {
         if world.stopped {
@@ -97,7 +44,7 @@ pub(crate) fn spawn(shared: &Shared, name: String, future: BoxFuture<()>) {
         };
         world.trace(format!("{name} starts"));
         let waker = TaskWaker::new(id, &shared.ready);
-        let task = Task {
+        let task = SimTask {
             name,
             future: future.take(),
             waker: waker.clone(),
@@ -110,13 +57,14 @@ pub(crate) fn spawn(shared: &Shared, name: String, future: BoxFuture<()>) {
     }
 }
 
-/// Polls what is ready, and lets time jump where nothing is, until `future` is done.
+/// Polls the tasks that are ready, and moves the clock to the next event when none is, until
+/// `future` is complete.
 pub(crate) fn run<F: Future>(
-    shared: &Shared,
+    shared: &SharedWorld,
     future: F,
     limits: Limits,
 ) -> Result<F::Output, Stuck> {
-    let _running = Running::new(shared);
+    let _guard = RunGuard::new(shared);
     let mut main = pin!(future);
     let main_waker = TaskWaker::new(MAIN, &shared.ready);
     main_waker.wake_by_ref();
@@ -125,23 +73,23 @@ pub(crate) fn run<F: Future>(
     for _ in 0..limits.polls {
         match shared.ready.pop() {
             Some(MAIN) => {
-                main_waker.queued.store(false, Ordering::Release);
+                main_waker.taken_from_queue();
                 if let Poll::Ready(output) = main.as_mut().poll(&mut Context::from_waker(&waker)) {
                     return Ok(output);
                 }
             }
             Some(id) => poll_task(shared, id),
-            None => pass_time(shared, deadline)?,
+            None => handle_next_event(shared, deadline)?,
         }
     }
     Err(shared.with(|world| stuck(world, StuckKind::PollLimit)))
 }
 
-/// Held while a run goes on.
-struct Running<'a>(&'a Shared);
+/// Marks the simulation as running until it is dropped.
+struct RunGuard<'a>(&'a SharedWorld);
 
-impl<'a> Running<'a> {
-    fn new(shared: &'a Shared) -> Self {
+impl<'a> RunGuard<'a> {
+    fn new(shared: &'a SharedWorld) -> Self {
         let nested = shared.with(|world| std::mem::replace(&mut world.running, true));
         assert!(
             !nested,
@@ -151,26 +99,26 @@ impl<'a> Running<'a> {
     }
 }
 
-impl Drop for Running<'_> {
+impl Drop for RunGuard<'_> {
     fn drop(&mut self) {
         self.0.with(|world| world.running = false);
     }
 }
 
-fn poll_task(shared: &Shared, id: u64) {
+fn poll_task(shared: &SharedWorld, id: u64) {
     let taken = shared.with(|world| {
         let task = world.tasks.get_mut(&id)?;
         Some((task.future.take()?, task.waker.clone()))
     });
-    // A task that has ended may be woken all the same.
+    // A completed task may still be woken.
     let Some((mut future, task_waker)) = taken else {
         return;
     };
-    task_waker.queued.store(false, Ordering::Release);
+    task_waker.taken_from_queue();
     let waker = Waker::from(task_waker);
     match future.as_mut().poll(&mut Context::from_waker(&waker)) {
         Poll::Pending => {
-            // Back to its place, unless the simulation ended meanwhile.
+            // If the task dropped the simulation, the future is dropped here, without the lock.
             let mut future = Some(future);
             shared.with(|world| {
                 if let Some(task) = world.tasks.get_mut(&id) {
@@ -192,7 +140,8 @@ fn poll_task(shared: &Shared, id: u64) {
     }
 }
 
-fn pass_time(shared: &Shared, deadline: Duration) -> Result<(), Stuck> {
+/// Moves the clock to the next event and handles it.
+fn handle_next_event(shared: &SharedWorld, deadline: Duration) -> Result<(), Stuck> {
     shared.with(|world| match world.next_event(deadline) {
         Some(Ok(event)) => {
             (event.run)(world);
@@ -204,7 +153,7 @@ fn pass_time(shared: &Shared, deadline: Duration) -> Result<(), Stuck> {
 }
 
 fn stuck(world: &World, kind: StuckKind) -> Stuck {
-    let events = world.upcoming().take(EVENTS_NAMED);
+    let events = world.upcoming().take(EVENTS_LISTED);
     Stuck {
         kind,
         at: world.now,

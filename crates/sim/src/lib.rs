@@ -1,19 +1,31 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod backend;
-pub mod dns;
+// From the ground up: a module uses only those above it.
+
+// What happened in a run.
+mod trace;
+// Why a run did not end.
+mod stuck;
+// Tasks and the queue of those that are ready.
+mod task;
+// The state: clock, tasks, events to come, the network's tables.
+mod world;
+// Polls tasks and moves the clock.
 mod executor;
+mod timer;
+// The packets: handshakes, streams, datagrams, listeners.
 mod net;
 mod runtime;
+// Servers.
+mod backend;
+pub mod dns;
+// The handle that ties it all together.
 mod sim;
-mod stuck;
-mod timer;
-mod trace;
-mod world;
 
 pub use crate::backend::{Backend, Opening, Reply};
-pub use crate::net::{Family, Fate, Listener, Net, UdpListener};
+pub use crate::net::{Listener, Net, UdpListener};
 pub use crate::sim::Sim;
 pub use crate::stuck::{Stuck, StuckKind};
 pub use crate::trace::Traced;
+pub use crate::world::{Fate, IpVersion};

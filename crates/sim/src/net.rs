@@ -1,26 +1,24 @@
-//! The simulated network.
+//! The simulated network: packets between the code under test and simulated servers.
 
-mod attempt;
+mod transmit;
+
 mod conn;
+mod handshake;
+mod udp;
+
 mod connect;
-mod fate;
-mod handle;
 mod hosts;
 mod kill;
 mod listener;
-mod path;
-mod state;
 mod stream;
-mod udp;
 mod udp_socket;
 
-pub(crate) use conn::SERVER;
-pub(crate) use connect::Connect;
-pub use fate::{Family, Fate};
-pub use handle::Net;
-pub(crate) use hosts::lookup;
-pub use listener::Listener;
-pub(crate) use state::NetState;
-pub(crate) use stream::SimStream;
-pub(crate) use udp_socket::SimUdp;
-pub use udp_socket::UdpListener;
+mod handle;
+
+pub(crate) use self::connect::Connect;
+pub use self::handle::Net;
+pub(crate) use self::hosts::lookup;
+pub use self::listener::Listener;
+pub(crate) use self::stream::SimStream;
+pub(crate) use self::udp_socket::SimUdp;
+pub use self::udp_socket::UdpListener;

@@ -13,14 +13,14 @@ use trunkline_runtime::{
 use crate::executor;
 use crate::net::{Connect, SimUdp, lookup};
 use crate::timer::SimTimer;
-use crate::world::Shared;
+use crate::world::SharedWorld;
 
 pub(crate) struct SimRuntime {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
 }
 
 impl SimRuntime {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedWorld>) -> Self {
         Self { shared }
     }
 }

@@ -8,41 +8,48 @@ use std::time::{Duration, Instant};
 
 use trunkline_runtime::{PeerAddr, Runtime};
 
+use crate::backend::Backend;
 use crate::dns::DnsServer;
 use crate::executor::{self, Limits};
+use crate::net::Net;
 use crate::runtime::SimRuntime;
-use crate::world::Shared;
-use crate::{Backend, Net, Stuck, Traced};
+use crate::stuck::Stuck;
+use crate::timer;
+use crate::trace::Traced;
+use crate::world::SharedWorld;
+
+/// The limits of a run unless a test sets others.
+const DEFAULT_LIMITS: Limits = Limits {
+    polls: 10_000_000,
+    time: Duration::from_secs(24 * 3600),
+};
 
 /// A simulation: a clock, tasks and a network of its own, all on the thread that runs it.
 ///
-/// The same seed gives the same run. When no task is ready, time jumps to the next timer or
+/// The same seed gives the same run. When no task is ready, the clock moves to the next timer or
 /// packet. Dropping the simulation drops its tasks.
 pub struct Sim {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
     limits: Limits,
 }
 
 impl Sim {
-    /// A simulation in which nothing happens yet.
+    /// Returns a simulation without tasks and servers.
     ///
-    /// All that is random in it comes from `seed`: entropy, loss, jitter.
+    /// Everything random in it comes from `seed`: entropy, loss, jitter.
     pub fn new(seed: u64) -> Self {
         Self {
-            shared: Shared::new(base(), seed),
-            limits: Limits {
-                polls: 10_000_000,
-                time: Duration::from_secs(24 * 3600),
-            },
+            shared: SharedWorld::new(base(), seed),
+            limits: DEFAULT_LIMITS,
         }
     }
 
-    /// The runtime to hand to the code under test.
+    /// Returns the runtime for the code under test.
     pub fn runtime(&self) -> Arc<dyn Runtime> {
         Arc::new(SimRuntime::new(self.shared.clone()))
     }
 
-    /// The network.
+    /// Returns a handle of the network.
     pub fn net(&self) -> Net {
         Net::new(self.shared.clone())
     }
@@ -51,7 +58,7 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// When the address is taken.
+    /// When another server has the address.
     pub fn dns_server(&self, address: SocketAddr) -> DnsServer {
         DnsServer::start(&self.shared, address)
     }
@@ -60,18 +67,18 @@ impl Sim {
     ///
     /// # Panics
     ///
-    /// When the address is taken.
+    /// When another server has the address.
     pub fn backend(&self, address: impl Into<PeerAddr>) -> Backend {
         Backend::start(self.shared.clone(), address.into())
     }
 
-    /// Runs `future`, and the tasks beside it, until it is done. Tasks that are not stay, and go
-    /// on with the next run.
+    /// Runs `future` and all tasks until `future` is complete. The tasks that are not complete
+    /// continue in the next run.
     ///
     /// # Panics
     ///
-    /// When the run would never end; the text says what was pending. When it is called from
-    /// within a run.
+    /// When the run would never end: the text lists what is pending. When it is called within a
+    /// run.
     pub fn run<F: Future>(&self, future: F) -> F::Output {
         match self.try_run(future) {
             Ok(output) => output,
@@ -79,37 +86,36 @@ impl Sim {
         }
     }
 
-    /// As [`run`](Self::run).
+    /// Does the same as [`run`](Self::run), but returns an error where that panics.
     ///
     /// # Errors
     ///
-    /// When nothing is left that could wake the future, or a bound is reached
+    /// When no task, timer or packet is left that could wake the future, or a limit is reached
     /// ([`limit_time`](Self::limit_time), [`limit_polls`](Self::limit_polls)).
     ///
     /// # Panics
     ///
-    /// When it is called from within a run.
+    /// When it is called within a run.
     pub fn try_run<F: Future>(&self, future: F) -> Result<F::Output, Stuck> {
         executor::run(&self.shared, future, self.limits)
     }
 
-    /// Spawns a task with a name, which the trace and a [`Stuck`] tell.
+    /// Spawns a task with a name, by which the trace and a [`Stuck`] refer to it.
     pub fn spawn(&self, name: &str, task: impl Future<Output = ()> + Send + 'static) {
         executor::spawn(&self.shared, name.to_owned(), Box::pin(task));
     }
 
     /// Waits for virtual time to pass.
     pub async fn sleep(&self, duration: Duration) {
-        let runtime = self.runtime();
-        runtime.sleep_until(runtime.now() + duration).await;
+        timer::sleep(&self.shared, duration).await;
     }
 
-    /// Virtual time since the simulation was made.
+    /// Returns the virtual time since the simulation was made.
     pub fn elapsed(&self) -> Duration {
         self.shared.with(|world| world.now)
     }
 
-    /// What happened so far; the newest 1,048,576 events.
+    /// Returns the newest 1,048,576 events so far, oldest first.
     pub fn trace(&self) -> Vec<Traced> {
         self.shared.with(|world| world.traced())
     }
@@ -119,12 +125,13 @@ impl Sim {
         self.shared.with(|world| world.trace(what.into()));
     }
 
-    /// Bounds the virtual time of each run; 24 hours if not called.
+    /// Limits the virtual time of each run; the default is 24 hours.
     pub fn limit_time(&mut self, limit: Duration) {
         self.limits.time = limit;
     }
 
-    /// Bounds the polls and events of each run; ten million if not called.
+    /// Limits how many tasks each run polls and how many events it handles, taken together; the
+    /// default is ten million.
     pub fn limit_polls(&mut self, limit: u64) {
         self.limits.polls = limit;
     }
@@ -132,14 +139,15 @@ impl Sim {
 
 impl Drop for Sim {
     fn drop(&mut self) {
-        // Tasks hold the world, and the world holds them. Outside of the lock, because they use
-        // the world while they are dropped.
+        // The tasks hold the world, and the world holds the tasks. They are dropped without the
+        // lock, because they use the world while they are dropped.
         let (tasks, events) = self.shared.with(|world| {
             world.stopped = true;
             (std::mem::take(&mut world.tasks), world.take_events())
         });
         drop(tasks);
         drop(events);
+        // The drops may have scheduled further events, for example FIN and RST.
         drop(self.shared.with(|world| world.take_events()));
     }
 }

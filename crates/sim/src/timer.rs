@@ -1,22 +1,23 @@
 //! Timers in virtual time.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trunkline_runtime::Timer;
 
-use crate::world::{EventKey, Shared};
+use crate::world::{EventKey, SharedWorld, World};
 
 pub(crate) struct SimTimer {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
     deadline: Option<Instant>,
-    /// The event that wakes whoever polled last.
+    /// The event that wakes the task that polled last.
     event: Option<EventKey>,
 }
 
 impl SimTimer {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedWorld>) -> Self {
         Self {
             shared,
             deadline: None,
@@ -49,7 +50,7 @@ impl Timer for SimTimer {
                 world.discard(Some(waker));
                 return None;
             }
-            let fire = Box::new(|world: &mut crate::world::World| {
+            let fire = Box::new(|world: &mut World| {
                 world.trace("a timer fires".to_owned());
                 world.wake(Some(waker));
             });
@@ -66,4 +67,11 @@ impl Drop for SimTimer {
     fn drop(&mut self) {
         self.disarm();
     }
+}
+
+/// Waits for virtual time to pass.
+pub(crate) async fn sleep(shared: &Arc<SharedWorld>, duration: Duration) {
+    let mut timer = SimTimer::new(shared.clone());
+    timer.set(Some(shared.now() + duration));
+    poll_fn(|cx| timer.poll_fired(cx)).await;
 }

@@ -1,67 +1,86 @@
-//! The state of a simulation: its clock, what is to happen, and the network.
+//! The state of a simulation: its clock, its tasks, the events to come, and the network.
+
+mod agenda;
+mod conn;
+mod fate;
+mod path;
+mod socket;
+
+mod network;
+
+pub(crate) use self::agenda::EventKey;
+pub(crate) use self::conn::{CLIENT, Conn, ConnEnd, SERVER};
+pub use self::fate::{Fate, IpVersion};
+pub(crate) use self::network::{NetworkState, path_of};
+pub(crate) use self::socket::{BoundUdp, ConnectAttempt, Listening};
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::IpAddr;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use crate::executor::{ReadyQueue, Task};
-use crate::net::NetState;
+use trunkline_runtime::Lock;
+
+use self::agenda::Agenda;
+use crate::task::{ReadyQueue, SimTask};
 use crate::trace::Traced;
 
-/// How many events the trace keeps; older ones are dropped first.
+/// How many events the trace keeps; the oldest are dropped first.
 const TRACE_LIMIT: usize = 1 << 20;
 
 /// What all handles of one simulation share.
-pub(crate) struct Shared {
+pub(crate) struct SharedWorld {
     /// The real time at which the simulation was made; virtual time is counted from it.
     pub(crate) base: Instant,
     pub(crate) ready: Arc<ReadyQueue>,
-    world: Mutex<World>,
+    world: Lock<World>,
 }
 
 pub(crate) struct World {
-    /// Virtual time since the simulation was made.
+    /// The virtual time since the simulation was made.
     pub(crate) now: Duration,
     pub(crate) rng: fastrand::Rng,
-    /// By id; ids rise in the order of spawning.
-    pub(crate) tasks: BTreeMap<u64, Task>,
+    /// The tasks by id; ids rise in the order of spawning.
+    pub(crate) tasks: BTreeMap<u64, SimTask>,
     pub(crate) next_task: u64,
-    events: BTreeMap<EventKey, Event>,
-    next_event: u64,
+    agenda: Agenda<TimedEvent>,
+    /// The events that wait on a cut path until it is healed, in the order of sending.
+    held: BTreeMap<IpAddr, Vec<TimedEvent>>,
     trace: VecDeque<Traced>,
-    pub(crate) net: NetState,
-    /// Whether tasks are being polled.
+    pub(crate) net: NetworkState,
+    /// Whether a run is in progress.
     pub(crate) running: bool,
-    /// Set when the simulation is dropped: nothing is accepted any more.
+    /// Whether the simulation was dropped: new tasks are then dropped at once.
     pub(crate) stopped: bool,
-    /// To be woken when the lock is gone, because a waker may come back to us.
+    /// Wakers to wake after the lock is released, because a waker may lock the world again.
     wake: Vec<Waker>,
-    /// To be dropped when the lock is gone, for the same reason.
+    /// Wakers to drop after the lock is released, because a drop may lock the world again.
     discard: Vec<Waker>,
 }
 
-/// When an event is due, and its place among those of the same instant.
-pub(crate) type EventKey = (Duration, u64);
-
-pub(crate) struct Event {
+/// Something that happens at an instant: a packet arrives, a timer fires.
+pub(crate) struct TimedEvent {
     pub(crate) label: String,
-    pub(crate) run: Action,
+    pub(crate) run: EventAction,
 }
 
-pub(crate) type Action = Box<dyn FnOnce(&mut World) + Send>;
+pub(crate) type EventAction = Box<dyn FnOnce(&mut World) + Send>;
 
-impl Shared {
+/// The next event is due after the limit on virtual time.
+pub(crate) struct TooLate;
+
+impl SharedWorld {
     pub(crate) fn new(base: Instant, seed: u64) -> Arc<Self> {
         let world = World {
             now: Duration::ZERO,
             rng: fastrand::Rng::with_seed(seed),
             tasks: BTreeMap::new(),
             next_task: 1,
-            events: BTreeMap::new(),
-            next_event: 0,
+            agenda: Agenda::default(),
+            held: BTreeMap::new(),
             trace: VecDeque::new(),
-            net: NetState::default(),
+            net: NetworkState::default(),
             running: false,
             stopped: false,
             wake: Vec::new(),
@@ -70,13 +89,14 @@ impl Shared {
         Arc::new(Self {
             base,
             ready: Arc::default(),
-            world: Mutex::new(world),
+            world: Lock::new(world),
         })
     }
 
-    /// Changes the world; then, without the lock, wakes whom that concerns.
+    /// Changes the world. Then releases the lock, and wakes and drops the wakers that `change`
+    /// collected.
     pub(crate) fn with<R>(&self, change: impl FnOnce(&mut World) -> R) -> R {
-        let mut world = self.lock();
+        let mut world = self.world.lock();
         let result = change(&mut world);
         let wake = std::mem::take(&mut world.wake);
         let discard = std::mem::take(&mut world.discard);
@@ -89,12 +109,7 @@ impl Shared {
     }
 
     pub(crate) fn now(&self) -> Instant {
-        self.base + self.lock().now
-    }
-
-    fn lock(&self) -> MutexGuard<'_, World> {
-        // A panic of a test must not hide behind a second one.
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+        self.base + self.world.lock().now
     }
 }
 
@@ -110,54 +125,62 @@ impl World {
         self.trace.iter().cloned().collect()
     }
 
-    /// Lets `run` happen at `at`, or now if that has passed.
-    pub(crate) fn schedule(&mut self, at: Duration, label: String, run: Action) -> EventKey {
-        let key = (at.max(self.now), self.next_event);
-        self.next_event += 1;
-        self.events.insert(key, Event { label, run });
-        key
+    /// Schedules `run` for `at`, or for now if `at` has passed.
+    pub(crate) fn schedule(&mut self, at: Duration, label: String, run: EventAction) -> EventKey {
+        let event = TimedEvent { label, run };
+        self.agenda.insert(at.max(self.now), event)
     }
 
-    /// Takes an event back; to be dropped by the caller, without the lock.
-    pub(crate) fn unschedule(&mut self, key: EventKey) -> Option<Event> {
-        self.events.remove(&key)
+    /// Cancels an event. The caller drops it after it has released the lock.
+    pub(crate) fn unschedule(&mut self, key: EventKey) -> Option<TimedEvent> {
+        self.agenda.remove(key)
     }
 
-    /// Moves the clock to the next event and gives it; `None` if there is none.
-    pub(crate) fn next_event(&mut self, limit: Duration) -> Option<Result<Event, TooLate>> {
-        let key = *self.events.first_key_value()?.0;
-        if key.0 > limit {
+    /// Holds an event back until [`release`](Self::release) is called for the path.
+    pub(crate) fn hold(&mut self, path: IpAddr, label: String, run: EventAction) {
+        let held = self.held.entry(path).or_default();
+        held.push(TimedEvent { label, run });
+    }
+
+    /// Returns the events that were held back for the path, in the order of sending.
+    pub(crate) fn release(&mut self, path: IpAddr) -> Vec<TimedEvent> {
+        self.held.remove(&path).unwrap_or_default()
+    }
+
+    /// Moves the clock to the next event and returns it; `None` if there is none.
+    pub(crate) fn next_event(&mut self, limit: Duration) -> Option<Result<TimedEvent, TooLate>> {
+        let due = self.agenda.next_due()?;
+        if due > limit {
             return Some(Err(TooLate));
         }
-        self.now = key.0;
-        self.events.remove(&key).map(Ok)
+        self.now = due;
+        self.agenda.pop().map(Ok)
     }
 
-    /// The labels of the next events.
+    /// Returns when the next events are due, with their labels.
     pub(crate) fn upcoming(&self) -> impl Iterator<Item = (Duration, &str)> {
-        let events = self.events.iter();
-        events.map(|((at, _), event)| (*at, event.label.as_str()))
+        let events = self.agenda.iter();
+        events.map(|(at, event)| (at, event.label.as_str()))
     }
 
-    /// All that is still to happen, to be dropped by the caller without the lock.
-    pub(crate) fn take_events(&mut self) -> Vec<Event> {
-        let events = std::mem::take(&mut self.events);
-        events.into_values().chain(self.net.take_held()).collect()
+    /// Returns all events to come. The caller drops them after it has released the lock.
+    pub(crate) fn take_events(&mut self) -> Vec<TimedEvent> {
+        let held = std::mem::take(&mut self.held).into_values().flatten();
+        self.agenda.take_all().chain(held).collect()
     }
 
+    /// Wakes `waker` after the lock is released.
     pub(crate) fn wake(&mut self, waker: Option<Waker>) {
         self.wake.extend(waker);
     }
 
+    /// Wakes all of `wakers` after the lock is released.
     pub(crate) fn wake_all(&mut self, wakers: impl IntoIterator<Item = Waker>) {
         self.wake.extend(wakers);
     }
 
-    /// Drops a waker once the lock is gone.
+    /// Drops `waker` after the lock is released.
     pub(crate) fn discard(&mut self, waker: Option<Waker>) {
         self.discard.extend(waker);
     }
 }
-
-/// The next event lies behind the bound on virtual time.
-pub(crate) struct TooLate;

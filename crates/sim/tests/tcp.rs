@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{Either, join, select};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use trunkline_runtime::{PeerAddr, Stream, TcpOptions, UnixAddr};
-use trunkline_sim::{Family, Fate, Listener, Sim};
+use trunkline_sim::{Fate, IpVersion, Listener, Sim};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -248,14 +248,14 @@ fn fates_after_the_handshake() {
 fn a_family_without_routes() {
     let sim = sim();
     let runtime = sim.runtime();
-    sim.net().no_route(Family::V4);
+    sim.net().no_route(IpVersion::V4);
     let error = sim.run(connect(&sim)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NetworkUnreachable);
     assert!(runtime.source_address(server()).is_err());
     let v6: SocketAddr = "[2001:db8::7]:1".parse().unwrap();
     let source: IpAddr = "2001:db8::1".parse().unwrap();
     assert_eq!(runtime.source_address(v6).unwrap(), source);
-    sim.net().route(Family::V4);
+    sim.net().route(IpVersion::V4);
     let loopback: SocketAddr = "127.0.0.1:1".parse().unwrap();
     assert_eq!(runtime.source_address(loopback).unwrap(), loopback.ip());
     assert!(runtime.source_address(server()).is_ok());

@@ -7,30 +7,31 @@ use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Request, Response};
 
-use super::Reply;
-use super::connection::Connection;
-use crate::net::SERVER;
+use super::connection::AcceptedConn;
+use super::reply::Reply;
+use crate::world::SERVER;
 
-/// Answers one call. It fails when the client goes away, which is nobody's fault here.
+/// Answers one call. An error means that the client abandoned the call, which is no fault of the
+/// backend.
 pub(super) async fn answer(
-    connection: Connection,
+    connection: AcceptedConn,
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
     reply: Reply,
 ) {
-    let call = Call {
+    let call = ServedCall {
         connection,
         respond,
     };
     let _ = call.answer(request.into_body(), reply).await;
 }
 
-struct Call {
-    connection: Connection,
+struct ServedCall {
+    connection: AcceptedConn,
     respond: SendResponse<Bytes>,
 }
 
-impl Call {
+impl ServedCall {
     async fn answer(mut self, body: RecvStream, mut reply: Reply) -> Result<(), h2::Error> {
         while let Reply::After(delay, then) = reply {
             self.connection.sleep(delay).await;
@@ -54,7 +55,7 @@ impl Call {
                 Ok(())
             }
             Reply::Never | Reply::After(..) => {
-                // Until the client gives up: to let go of the stream would reset it.
+                // Keeps the stream until the client resets it: a drop would reset it here.
                 std::future::poll_fn(|cx| self.respond.poll_reset(cx)).await?;
                 Ok(())
             }
@@ -98,13 +99,13 @@ impl Call {
     }
 }
 
-/// As the gRPC protocol asks for `grpc-message`.
+/// Returns `text` in the encoding that the gRPC protocol requires for `grpc-message`.
 fn percent_encoded(text: &str) -> String {
     let mut out = String::new();
-    for octet in text.bytes() {
-        match octet {
+    for byte in text.bytes() {
+        match byte {
             b'%' | 0..=0x1F | 0x7F.. => {
-                let _ = write!(out, "%{octet:02X}");
+                let _ = write!(out, "%{byte:02X}");
             }
             plain => out.push(char::from(plain)),
         }

@@ -1,17 +1,17 @@
-//! What a backend is told to do.
+//! How a backend opens connections and answers calls.
 
 use std::time::Duration;
 
-/// How a connection opens.
+/// How the backend begins a connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Opening {
-    /// HTTP/2: SETTINGS at once.
+    /// Speaks HTTP/2 and sends SETTINGS at once.
     #[default]
     AtOnce,
-    /// SETTINGS so much later.
+    /// Speaks HTTP/2 and sends SETTINGS after this delay.
     After(Duration),
-    /// Reads what the client sends, and never says a word.
+    /// Reads what the client sends, and sends nothing.
     Silent,
     /// Answers in HTTP/1.1 and closes.
     Garbage,
@@ -19,34 +19,34 @@ pub enum Opening {
     Close,
 }
 
-/// How a call is answered.
+/// How the backend answers a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
     /// With the messages of the request, and `grpc-status: 0`.
     #[default]
     Echo,
-    /// With a status and no message, in one frame of headers ("trailers only").
+    /// With a status and no message, in one HEADERS frame (a trailers-only response).
     Status {
-        /// A gRPC code.
+        /// The gRPC status code.
         code: u32,
         /// The status message.
         message: String,
     },
-    /// Not at all; the stream stays open.
+    /// Not at all. The stream stays open.
     Never,
-    /// By RST_STREAM with this HTTP/2 error code; 7 is REFUSED_STREAM.
+    /// With RST_STREAM and this HTTP/2 error code; 7 is REFUSED_STREAM.
     ResetStream(u32),
-    /// As [`Echo`](Self::Echo), with a GOAWAY before it.
+    /// As [`Echo`](Self::Echo), after a GOAWAY.
     GoAway,
-    /// By a reset of the connection.
+    /// With a reset of the connection.
     DropConnection,
-    /// So much later as the other reply says.
+    /// As the other reply, after this delay.
     After(Duration, Box<Self>),
 }
 
 impl Reply {
-    /// The same, so much later.
+    /// Returns the same reply, delayed by `delay`.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         Self::After(delay, Box::new(self))

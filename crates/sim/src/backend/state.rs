@@ -1,25 +1,23 @@
-//! What a backend's tasks and handles share.
+//! What a backend's handles and its tasks share.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use trunkline_runtime::PeerAddr;
+use trunkline_runtime::{Lock, PeerAddr};
 
-use super::{Opening, Reply};
-use crate::Listener;
-use crate::net::SimStream;
-
-#[derive(Default)]
-pub(super) struct State(Mutex<Inner>);
+use super::reply::{Opening, Reply};
+use crate::net::{Listener, SimStream};
 
 #[derive(Default)]
-pub(super) struct Inner {
+pub(super) struct BackendState(Lock<BackendContent>);
+
+#[derive(Default)]
+pub(super) struct BackendContent {
     listener: Option<Listener>,
-    /// Counts the listeners, so that the task of an old one leaves the new one alone.
+    /// How many listeners there were, so that the task of an old one does not use a new one.
     generation: u64,
-    /// Of the task that accepts.
+    /// The waker of the task that accepts.
     acceptor: Option<Waker>,
     pub(super) opening: Opening,
     pub(super) reply: Reply,
@@ -27,85 +25,85 @@ pub(super) struct Inner {
     pub(super) calls: usize,
     pub(super) accepts: usize,
     /// The open connections, by number.
-    pub(super) open: BTreeMap<u64, Open>,
+    pub(super) open: BTreeMap<u64, OpenConn>,
 }
 
-/// What a connection's task is told.
+/// An open connection, as its task sees it.
 #[derive(Default)]
-pub(super) struct Open {
-    /// Send GOAWAY, and close when the calls are done.
+pub(super) struct OpenConn {
+    /// Whether the connection is to send GOAWAY, and to close when its calls are done.
     stop: bool,
     waker: Option<Waker>,
 }
 
-impl State {
-    pub(super) fn with<R>(&self, change: impl FnOnce(&mut Inner) -> R) -> R {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+impl BackendState {
+    pub(super) fn with<R>(&self, change: impl FnOnce(&mut BackendContent) -> R) -> R {
+        change(&mut self.0.lock())
     }
 
     pub(super) fn listens(&self) -> bool {
-        self.with(|inner| inner.listener.as_ref().is_some_and(Listener::is_open))
+        self.with(|content| content.listener.as_ref().is_some_and(Listener::is_open))
     }
 
-    /// Takes a listener, and says which one it is.
+    /// Replaces the listener; returns its generation.
     pub(super) fn listen(&self, listener: Listener) -> u64 {
-        let (generation, old) = self.with(|inner| {
-            inner.generation += 1;
-            (inner.generation, inner.listener.replace(listener))
+        let (generation, old) = self.with(|content| {
+            content.generation += 1;
+            (content.generation, content.listener.replace(listener))
         });
         drop(old);
         generation
     }
 
-    /// Closes the port and tells the connections to stop; returns their numbers.
+    /// Closes the port and asks the connections to stop; returns their numbers.
     pub(super) fn stop(&self) -> Vec<u64> {
-        let (listener, mut wakers, connections) = self.with(|inner| {
-            let open = inner.open.values_mut();
+        let (listener, mut wakers, connections) = self.with(|content| {
+            let open = content.open.values_mut();
             let wakers: Vec<_> = open
                 .filter_map(|open| {
                     open.stop = true;
                     open.waker.take()
                 })
                 .collect();
-            let connections = inner.open.keys().copied().collect();
-            (inner.listener.take(), wakers, connections)
+            let connections = content.open.keys().copied().collect();
+            (content.listener.take(), wakers, connections)
         });
         drop(listener);
-        wakers.extend(self.with(|inner| inner.acceptor.take()));
+        wakers.extend(self.with(|content| content.acceptor.take()));
         for waker in wakers {
             waker.wake();
         }
         connections
     }
 
-    /// The next connection; `None` once the port is closed.
+    /// Returns the next connection, or `None` once the port is closed.
     pub(super) fn poll_accept(
         &self,
         generation: u64,
         cx: &Context<'_>,
     ) -> Poll<Option<io::Result<(SimStream, PeerAddr)>>> {
-        self.with(|inner| {
-            let current = inner.generation == generation;
-            let Some(listener) = inner.listener.as_mut().filter(|_| current) else {
+        self.with(|content| {
+            let current = content.generation == generation;
+            let Some(listener) = content.listener.as_mut().filter(|_| current) else {
                 return Poll::Ready(None);
             };
             let accepted = listener.poll_accept(cx);
             match &accepted {
                 Poll::Ready(Ok((stream, _))) => {
-                    inner.accepts += 1;
-                    inner.open.insert(stream.conn(), Open::default());
+                    content.accepts += 1;
+                    content.open.insert(stream.conn(), OpenConn::default());
                 }
                 Poll::Ready(Err(_)) => {}
-                Poll::Pending => inner.acceptor = Some(cx.waker().clone()),
+                Poll::Pending => content.acceptor = Some(cx.waker().clone()),
             }
             accepted.map(Some)
         })
     }
 
-    /// Whether the connection shall stop; else its task is woken when it shall.
+    /// Returns whether a connection is to stop. If not, its task is woken when that changes.
     pub(super) fn shall_stop(&self, conn: u64, cx: &Context<'_>) -> bool {
-        self.with(|inner| {
-            let Some(open) = inner.open.get_mut(&conn) else {
+        self.with(|content| {
+            let Some(open) = content.open.get_mut(&conn) else {
                 return true;
             };
             open.waker = Some(cx.waker().clone());
@@ -113,10 +111,10 @@ impl State {
         })
     }
 
-    /// Tells one connection to stop.
+    /// Asks one connection to stop.
     pub(super) fn stop_one(&self, conn: u64) {
-        let waker = self.with(|inner| {
-            let open = inner.open.get_mut(&conn)?;
+        let waker = self.with(|content| {
+            let open = content.open.get_mut(&conn)?;
             open.stop = true;
             open.waker.take()
         });
@@ -125,17 +123,18 @@ impl State {
         }
     }
 
-    /// Counts a call and says how to answer it.
+    /// Counts a call; returns how to answer it.
     pub(super) fn next_reply(&self) -> Reply {
-        self.with(|inner| {
-            inner.calls += 1;
-            let single = inner.replies.pop_front();
-            single.unwrap_or_else(|| inner.reply.clone())
+        self.with(|content| {
+            content.calls += 1;
+            let single = content.replies.pop_front();
+            single.unwrap_or_else(|| content.reply.clone())
         })
     }
 
+    /// Records that a connection has ended.
     pub(super) fn closed(&self, conn: u64) {
-        let open = self.with(|inner| inner.open.remove(&conn));
+        let open = self.with(|content| content.open.remove(&conn));
         drop(open);
     }
 }

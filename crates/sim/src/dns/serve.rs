@@ -7,15 +7,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_runtime::{PeerAddr, Runtime, Stream};
+use trunkline_runtime::{BoxFuture, PeerAddr, Stream};
 
 use super::name;
 use super::query::{Query, Transport};
 use super::state::{DnsState, LoggedQuery};
 use crate::executor;
 use crate::net::{Listener, Net, UdpListener};
-use crate::runtime::SimRuntime;
-use crate::world::Shared;
+use crate::timer::sleep;
+use crate::world::SharedWorld;
 
 /// What the tasks of one server share.
 #[derive(Clone)]
@@ -23,16 +23,16 @@ struct DnsTasks {
     address: SocketAddr,
     state: Arc<DnsState>,
     net: Net,
-    runtime: Arc<dyn Runtime>,
+    shared: Arc<SharedWorld>,
 }
 
 /// Binds both ports and starts their tasks. Panics when a port is taken.
-pub(super) fn start(shared: &Arc<Shared>, address: SocketAddr, state: &Arc<DnsState>) {
+pub(super) fn start(shared: &Arc<SharedWorld>, address: SocketAddr, state: &Arc<DnsState>) {
     let tasks = DnsTasks {
         address,
         state: state.clone(),
         net: Net::new(shared.clone()),
-        runtime: Arc::new(SimRuntime::new(shared.clone())),
+        shared: shared.clone(),
     };
     let bound = tasks.net.bind_udp(address);
     let udp = bound.unwrap_or_else(|error| panic!("cannot start a DNS server: {error}"));
@@ -45,6 +45,10 @@ pub(super) fn start(shared: &Arc<Shared>, address: SocketAddr, state: &Arc<DnsSt
 }
 
 impl DnsTasks {
+    fn spawn(&self, task: BoxFuture<()>) {
+        executor::spawn(&self.shared, String::new(), task);
+    }
+
     async fn udp(self, mut socket: UdpListener) {
         // An error means that the host was killed.
         while let Ok((datagram, from)) = socket.recv_from().await {
@@ -56,8 +60,8 @@ impl DnsTasks {
                 continue;
             }
             let tasks = self.clone();
-            self.runtime.spawn(Box::pin(async move {
-                tasks.wait(delay).await;
+            self.spawn(Box::pin(async move {
+                sleep(&tasks.shared, delay).await;
                 tasks.net.inject(tasks.address, from, &answer);
             }));
         }
@@ -66,7 +70,7 @@ impl DnsTasks {
     async fn tcp(self, mut listener: Listener) {
         while let Ok((stream, PeerAddr::Ip(from))) = listener.accept().await {
             let tasks = self.clone();
-            self.runtime.spawn(Box::pin(async move {
+            self.spawn(Box::pin(async move {
                 // An error means that the client closed the connection.
                 let _ = tasks.connection(stream, from).await;
             }));
@@ -82,7 +86,7 @@ impl DnsTasks {
             let Some((delay, answer)) = self.handle(&query, Transport::Tcp, from) else {
                 continue;
             };
-            self.wait(delay).await;
+            sleep(&self.shared, delay).await;
             let mut framed = (answer.len() as u16).to_be_bytes().to_vec();
             framed.extend_from_slice(&answer);
             write_all(&mut *stream, &framed).await?;
@@ -112,11 +116,6 @@ impl DnsTasks {
             let answer = (behaviour.delay, content.zone.answer(&query));
             (!behaviour.drop).then_some(answer)
         })
-    }
-
-    async fn wait(&self, delay: Duration) {
-        let deadline = self.runtime.now() + delay;
-        self.runtime.sleep_until(deadline).await;
     }
 }
 

@@ -1,15 +1,16 @@
 //! What a server's handles and its tasks share.
 
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use trunkline_runtime::Lock;
 
 use super::code::Type;
 use super::query::Transport;
 use super::zone::Zone;
 
 #[derive(Debug, Default)]
-pub(super) struct DnsState(Mutex<DnsContent>);
+pub(super) struct DnsState(Lock<DnsContent>);
 
 #[derive(Debug, Default)]
 pub(super) struct DnsContent {
@@ -34,6 +35,6 @@ pub struct LoggedQuery {
 
 impl DnsState {
     pub(super) fn with<R>(&self, change: impl FnOnce(&mut DnsContent) -> R) -> R {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut self.0.lock())
     }
 }

@@ -1,57 +1,12 @@
-//! Connections of two ends, as the network sees them.
+//! Established connections: data, FIN and RST.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
-use std::net::IpAddr;
-use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::task::{Context, Poll};
 
-use trunkline_runtime::PeerAddr;
-
-use super::state::path_of;
-use crate::world::World;
-
-/// The two ends of a connection.
-pub(super) const CLIENT: usize = 0;
-pub(crate) const SERVER: usize = 1;
-
-pub(super) struct Conn {
-    pub(super) local: PeerAddr,
-    pub(super) peer: PeerAddr,
-    ends: [End; 2],
-}
-
-impl Conn {
-    /// A connection that stands, for the client, from `stands` on.
-    pub(super) fn new(local: PeerAddr, peer: PeerAddr, stands: Duration) -> Self {
-        let mut ends: [End; 2] = Default::default();
-        // What the server says at once does not overtake the SYN-ACK.
-        ends[CLIENT].last_arrival = stands;
-        Self { local, peer, ends }
-    }
-}
-
-#[derive(Default)]
-struct End {
-    /// Arrived, and not read.
-    inbox: VecDeque<u8>,
-    /// On the way to this end, in octets.
-    in_flight: usize,
-    /// The peer's FIN has arrived.
-    fin: bool,
-    /// The peer's RST has arrived, or this end was killed.
-    reset: bool,
-    /// This end has sent its FIN.
-    fin_sent: bool,
-    /// Nobody holds this end any more.
-    closed: bool,
-    /// When the last packet to this end arrives: none overtakes another.
-    last_arrival: Duration,
-    reader: Option<Waker>,
-    writer: Option<Waker>,
-}
+use crate::world::{CLIENT, ConnEnd, World, path_of};
 
 impl World {
+    /// Reads from an end of a connection.
     pub(super) fn poll_read(
         &mut self,
         (conn, side): (u64, usize),
@@ -63,10 +18,10 @@ impl World {
         };
         let len = end.inbox.len().min(buffer.len());
         if len > 0 {
-            for (to, octet) in buffer.iter_mut().zip(end.inbox.drain(..len)) {
-                *to = octet;
+            for (to, byte) in buffer.iter_mut().zip(end.inbox.drain(..len)) {
+                *to = byte;
             }
-            // There is room again.
+            // The peer has room to write again.
             let waker = self.end(conn, 1 - side).and_then(|end| end.writer.take());
             self.wake(waker);
             return Poll::Ready(Ok(len));
@@ -82,10 +37,11 @@ impl World {
         Poll::Pending
     }
 
+    /// Writes as many bytes at an end of a connection as the peer's buffer has room for.
     pub(super) fn poll_write(
         &mut self,
         (conn, side): (u64, usize),
-        octets: &[u8],
+        bytes: &[u8],
         cx: &Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let capacity = self.net.buffer;
@@ -102,8 +58,8 @@ impl World {
         let room = other.map_or(0, |end| {
             capacity.saturating_sub(end.inbox.len() + end.in_flight)
         });
-        let len = octets.len().min(room);
-        if len == 0 && !octets.is_empty() {
+        let len = bytes.len().min(room);
+        if len == 0 && !bytes.is_empty() {
             let old = self
                 .end(conn, side)
                 .and_then(|end| end.writer.replace(cx.waker().clone()));
@@ -114,15 +70,15 @@ impl World {
             if let Some(end) = self.end(conn, 1 - side) {
                 end.in_flight += len;
             }
-            let octets = octets[..len].to_vec();
-            let arrive = move |world: &mut Self| world.deliver(conn, 1 - side, octets);
-            let label = format!("{len} octets");
+            let bytes = bytes[..len].to_vec();
+            let arrive = move |world: &mut Self| world.handle_data(conn, 1 - side, bytes);
+            let label = format!("{len} bytes");
             self.send_to_end((conn, 1 - side), &label, arrive);
         }
         Poll::Ready(Ok(len))
     }
 
-    /// Sends FIN, once.
+    /// Sends FIN, unless this end has sent it or was reset.
     pub(super) fn close_write(&mut self, conn: u64, side: usize) {
         let Some(end) = self.end(conn, side) else {
             return;
@@ -140,7 +96,7 @@ impl World {
         });
     }
 
-    /// Lets go of an end: FIN, or RST if octets were left unread, as Linux does.
+    /// Closes an end: sends FIN, or as Linux does RST if bytes are unread.
     pub(super) fn close_end(&mut self, conn: u64, side: usize) {
         let Some(end) = self.end(conn, side) else {
             return;
@@ -149,10 +105,10 @@ impl World {
             return self.abort_end(conn, side);
         }
         self.close_write(conn, side);
-        self.forget_end(conn, side);
+        self.mark_closed(conn, side);
     }
 
-    /// Lets go of an end with RST.
+    /// Closes an end and sends RST.
     pub(super) fn abort_end(&mut self, conn: u64, side: usize) {
         let Some(end) = self.end(conn, side) else {
             return;
@@ -160,43 +116,43 @@ impl World {
         if !end.reset {
             end.reset = true;
             self.send_to_end((conn, 1 - side), "RST", move |world: &mut Self| {
-                world.reset_end(conn, 1 - side);
+                world.handle_reset(conn, 1 - side);
             });
         }
-        self.forget_end(conn, side);
+        self.mark_closed(conn, side);
     }
 
-    /// The end dies under its owner, and the peer gets RST.
+    /// Resets an end while its stream still exists, and sends RST to the peer.
     pub(crate) fn kill_end(&mut self, conn: u64, side: usize) {
         let Some(end) = self.end(conn, side) else {
             return;
         };
-        let held = !end.closed;
+        let was_open = !end.closed;
         self.abort_end(conn, side);
-        if held && let Some(end) = self.end(conn, side) {
+        if was_open && let Some(end) = self.end(conn, side) {
             end.closed = false;
         }
     }
 
-    /// The octets have arrived.
-    fn deliver(&mut self, conn: u64, side: usize, octets: Vec<u8>) {
+    /// Handles the arrival of data at an end.
+    fn handle_data(&mut self, conn: u64, side: usize, bytes: Vec<u8>) {
         let Some(end) = self.end(conn, side) else {
             return;
         };
-        end.in_flight = end.in_flight.saturating_sub(octets.len());
+        end.in_flight = end.in_flight.saturating_sub(bytes.len());
         if end.closed && !end.reset {
-            // Nobody is there to read: the kernel answers with RST.
+            // The kernel answers data for a closed socket with RST.
             return self.abort_end(conn, side);
         }
         if !end.reset {
-            end.inbox.extend(octets);
+            end.inbox.extend(bytes);
             let waker = end.reader.take();
             self.wake(waker);
         }
     }
 
-    /// The RST has arrived.
-    fn reset_end(&mut self, conn: u64, side: usize) {
+    /// Handles the arrival of RST at an end.
+    fn handle_reset(&mut self, conn: u64, side: usize) {
         let Some(end) = self.end(conn, side) else {
             return;
         };
@@ -205,13 +161,14 @@ impl World {
         self.wake_all(wakers.into_iter().flatten());
     }
 
-    fn forget_end(&mut self, conn: u64, side: usize) {
+    /// Marks an end as closed, and removes the connection once both ends are.
+    fn mark_closed(&mut self, conn: u64, side: usize) {
         let Some(end) = self.end(conn, side) else {
             return;
         };
         end.closed = true;
         end.inbox.clear();
-        // Whoever waits on an end that was killed must hear of it.
+        // The end may have been killed while a task waits on its stream.
         let wakers = [end.reader.take(), end.writer.take()];
         self.wake_all(wakers.into_iter().flatten());
         if self.end(conn, 1 - side).is_some_and(|other| other.closed) {
@@ -219,7 +176,7 @@ impl World {
         }
     }
 
-    /// Sends something to an end, in order.
+    /// Sends a packet to an end, behind all earlier packets to it.
     fn send_to_end(
         &mut self,
         (conn, side): (u64, usize),
@@ -234,8 +191,7 @@ impl World {
             _ => "server",
         };
         let label = format!("connection {conn}: {what} to the {to}");
-        let (ip, earliest): (Option<IpAddr>, _) =
-            (path_of(&state.peer), state.ends[side].last_arrival);
+        let (ip, earliest) = (path_of(&state.peer), state.ends[side].last_arrival);
         let traced = label.clone();
         let arrive = Box::new(move |world: &mut Self| {
             world.trace(traced);
@@ -247,7 +203,7 @@ impl World {
         }
     }
 
-    fn end(&mut self, conn: u64, side: usize) -> Option<&mut End> {
+    fn end(&mut self, conn: u64, side: usize) -> Option<&mut ConnEnd> {
         Some(&mut self.net.conns.get_mut(&conn)?.ends[side])
     }
 }

@@ -9,21 +9,20 @@ use std::task::{Context, Poll};
 
 use trunkline_runtime::{PeerAddr, Stream, UnixAddr};
 
-use super::conn::CLIENT;
 use super::stream::SimStream;
-use crate::world::Shared;
+use crate::world::{CLIENT, SharedWorld};
 
-/// Starts at its first poll; a drop gives the attempt up.
+/// Starts the attempt at the first poll. A drop abandons it.
 pub(crate) struct Connect {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
     peer: PeerAddr,
     bind: Option<IpAddr>,
-    /// The attempt, once started and until it is decided.
+    /// The number of the attempt while it is in progress.
     attempt: Option<u64>,
 }
 
 impl Connect {
-    pub(crate) fn new(shared: Arc<Shared>, peer: PeerAddr, bind: Option<IpAddr>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedWorld>, peer: PeerAddr, bind: Option<IpAddr>) -> Self {
         Self {
             shared,
             peer,
@@ -39,7 +38,7 @@ impl Connect {
                     let source = world.net.source(peer.ip(), self.bind)?;
                     PeerAddr::Ip(SocketAddr::new(source, world.net.port()))
                 }
-                // A client's end has no name.
+                // The client's end of a Unix socket has no name.
                 _ => PeerAddr::Unix(UnixAddr::from_path("")),
             };
             world.connect(local, self.peer.clone())
@@ -61,9 +60,9 @@ impl Future for Connect {
         };
         self.shared
             .with(|world| world.poll_attempt(id, cx))
-            .map(|outcome| {
+            .map(|result| {
                 self.attempt = None;
-                let end = (outcome?, CLIENT);
+                let end = (result?, CLIENT);
                 let stream = SimStream::new(self.shared.clone(), end, self.peer.clone());
                 Ok(Box::new(stream) as Box<dyn Stream>)
             })

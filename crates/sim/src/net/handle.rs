@@ -1,4 +1,4 @@
-//! The network's public face.
+//! The handle of the network.
 
 use std::fmt;
 use std::io;
@@ -8,22 +8,21 @@ use std::time::Duration;
 
 use trunkline_runtime::PeerAddr;
 
-use super::fate::{Family, Fate};
 use super::listener::Listener;
 use super::udp_socket::UdpListener;
-use crate::world::Shared;
+use crate::world::{Fate, IpVersion, SharedWorld};
 
-/// The network of a simulation: who listens where, and what becomes of packets.
+/// The network of a simulation: its servers, and how it treats packets.
 ///
-/// Each IP address has a path between it and the code under test; everything can be changed while
-/// the simulation runs. Where nothing was said, one way takes 1 ms and nothing is lost.
+/// Each IP address has a path between it and the code under test. A test can change everything
+/// while the simulation runs. By default the one-way latency is 1 ms and nothing is lost.
 #[derive(Clone)]
 pub struct Net {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
 }
 
 impl Net {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<SharedWorld>) -> Self {
         Self { shared }
     }
 
@@ -31,7 +30,7 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::AddrInUse`] when somebody does already.
+    /// [`io::ErrorKind::AddrInUse`] when another listener has the address.
     pub fn listen(&self, address: impl Into<PeerAddr>) -> io::Result<Listener> {
         Listener::bind(self.shared.clone(), address.into())
     }
@@ -40,12 +39,12 @@ impl Net {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::AddrInUse`] when the address is taken.
+    /// [`io::ErrorKind::AddrInUse`] when another socket has the address.
     pub fn bind_udp(&self, address: SocketAddr) -> io::Result<UdpListener> {
         UdpListener::bind(self.shared.clone(), address)
     }
 
-    /// What becomes of the connection attempts to `address` whose SYN arrives from now on.
+    /// Sets how connection attempts to `address` end whose SYN arrives from now on.
     pub fn set_fate(&self, address: impl Into<PeerAddr>, fate: Fate) {
         let address = address.into();
         self.shared.with(|world| {
@@ -53,79 +52,81 @@ impl Net {
         });
     }
 
-    /// How long one way takes, on all paths that have no latency of their own.
+    /// Sets the one-way latency of all paths that have no latency of their own; the default is
+    /// 1 ms.
     pub fn set_default_latency(&self, one_way: Duration) {
-        self.shared.with(|world| world.net.latency = Some(one_way));
+        self.shared.with(|world| world.net.latency = one_way);
     }
 
-    /// How long one way takes to or from `ip`: half of the round trip.
+    /// Sets the one-way latency to and from `ip`: half of the round-trip time.
     pub fn set_latency(&self, ip: impl Into<IpAddr>, one_way: Duration) {
         let ip = ip.into();
         self.shared
             .with(|world| world.net.path(ip).latency = Some(one_way));
     }
 
-    /// Delays each packet to or from `ip` by a random time up to `most` more. Datagrams may then
-    /// overtake each other; streams stay in order.
-    pub fn set_jitter(&self, ip: impl Into<IpAddr>, most: Duration) {
+    /// Delays each packet to or from `ip` by a further random time of at most `max`. Datagrams may
+    /// then overtake each other; streams stay in order.
+    pub fn set_jitter(&self, ip: impl Into<IpAddr>, max: Duration) {
         let ip = ip.into();
-        self.shared.with(|world| world.net.path(ip).jitter = most);
+        self.shared.with(|world| world.net.path(ip).jitter = max);
     }
 
-    /// The share of datagrams to and from `ip` that are lost, 0 to 1.
+    /// Sets the share of datagrams to and from `ip` that are lost, 0 to 1.
     pub fn set_udp_loss(&self, ip: impl Into<IpAddr>, share: f64) {
         let ip = ip.into();
         self.shared.with(|world| world.net.path(ip).loss = share);
     }
 
-    /// The share of datagrams to and from `ip` that arrive twice, 0 to 1.
+    /// Sets the share of datagrams to and from `ip` that arrive twice, 0 to 1.
     pub fn set_udp_duplication(&self, ip: impl Into<IpAddr>, share: f64) {
         let ip = ip.into();
         self.shared
             .with(|world| world.net.path(ip).duplication = share);
     }
 
-    /// Whether `ip` says by ICMP that a UDP port is closed; it does, if not told otherwise.
-    pub fn set_icmp(&self, ip: impl Into<IpAddr>, tells: bool) {
+    /// Sets whether `ip` reports a closed UDP port by ICMP; it does by default.
+    pub fn set_icmp(&self, ip: impl Into<IpAddr>, reports: bool) {
         let ip = ip.into();
         self.shared
-            .with(|world| world.net.path(ip).no_icmp = !tells);
+            .with(|world| world.net.path(ip).no_icmp = !reports);
     }
 
     /// Cuts the path to `ip`: a black hole for new and established streams and for datagrams.
     ///
-    /// Datagrams are lost. What streams send waits, and arrives once the path is whole again, as
-    /// TCP would send it again; an attempt may time out before.
+    /// Datagrams are lost. What streams send waits until [`heal`](Self::heal), as TCP would
+    /// retransmit it. A connection attempt may time out before.
     pub fn cut(&self, ip: impl Into<IpAddr>) {
         let ip = ip.into();
-        self.shared.with(|world| world.cut(ip, true));
+        self.shared.with(|world| world.cut(ip));
     }
 
-    /// Makes the path to `ip` whole again.
+    /// Undoes [`cut`](Self::cut).
     pub fn heal(&self, ip: impl Into<IpAddr>) {
         let ip = ip.into();
-        self.shared.with(|world| world.cut(ip, false));
+        self.shared.with(|world| world.heal(ip));
     }
 
-    /// Kills the processes of a host: its streams are reset, its ports closed. Its `accept` and
-    /// `recv_from` fail; one can listen there anew.
+    /// Kills the processes of a host: its streams are reset and its ports closed. Its pending
+    /// `accept` and `recv_from` fail. Its addresses can be bound again.
     pub fn kill(&self, ip: impl Into<IpAddr>) {
         let ip = ip.into();
         self.shared.with(|world| world.kill(ip));
     }
 
-    /// Takes away the routes to a whole family: connecting fails at once with "network
-    /// unreachable", and there is no source address.
-    pub fn no_route(&self, family: Family) {
-        self.shared.with(|world| world.net.set_route(family, false));
+    /// Removes the routes of a version of IP: connecting fails at once with
+    /// [`io::ErrorKind::NetworkUnreachable`], and there is no source address.
+    pub fn no_route(&self, version: IpVersion) {
+        self.shared
+            .with(|world| world.net.set_route(version, false));
     }
 
-    /// Gives the routes to a family back.
-    pub fn route(&self, family: Family) {
-        self.shared.with(|world| world.net.set_route(family, true));
+    /// Undoes [`no_route`](Self::no_route).
+    pub fn route(&self, version: IpVersion) {
+        self.shared.with(|world| world.net.set_route(version, true));
     }
 
-    /// The source address on the way to `destination`. If not told otherwise it is 192.0.2.1 or
+    /// Sets the source address for packets to `destination`. The default is 192.0.2.1 or
     /// 2001:db8::1, and for a loopback address that address itself.
     pub fn set_source(&self, destination: impl Into<IpAddr>, source: impl Into<IpAddr>) {
         let (destination, source) = (destination.into(), source.into());
@@ -134,8 +135,8 @@ impl Net {
         });
     }
 
-    /// What the system's resolver answers for `name`, in this order. Without an entry it knows IP
-    /// literals and `localhost`.
+    /// Sets the addresses that the system's resolver returns for `name`, in this order. For other
+    /// names it resolves only IP literals and `localhost`.
     pub fn set_host(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
         let (name, addresses) = (name.to_ascii_lowercase(), addresses.into_iter().collect());
         self.shared.with(|world| {
@@ -143,25 +144,25 @@ impl Net {
         });
     }
 
-    /// How long the system's resolver takes; nothing, if not told otherwise.
+    /// Sets how long the system's resolver takes; the default is zero.
     pub fn set_lookup_delay(&self, delay: Duration) {
         self.shared.with(|world| world.net.lookup_delay = delay);
     }
 
-    /// How many octets one direction of a stream holds that its reader did not take; 65,536 if
-    /// not told otherwise. A writer waits beyond that.
-    pub fn set_buffer(&self, octets: usize) {
-        self.shared.with(|world| world.net.buffer = octets.max(1));
+    /// Sets how many bytes one direction of a stream holds between writer and reader; the default
+    /// is 65,536, the minimum 1. A writer waits while the buffer is full.
+    pub fn set_buffer(&self, bytes: usize) {
+        self.shared.with(|world| world.net.buffer = bytes.max(1));
     }
 
-    /// How many connection attempts to `address` were started.
+    /// Returns how many connection attempts to `address` were started.
     pub fn attempts(&self, address: impl Into<PeerAddr>) -> usize {
         let address = address.into();
         self.shared
             .with(|world| world.net.tried.get(&address).copied().unwrap_or(0))
     }
 
-    /// How many connections are open, at either end.
+    /// Returns how many connections are open at either end.
     pub fn connections(&self) -> usize {
         self.shared.with(|world| world.net.conns.len())
     }
@@ -170,7 +171,7 @@ impl Net {
         self.shared.with(|world| world.now)
     }
 
-    /// Sends a datagram with a sender that may be forged.
+    /// Sends a datagram to `to` with the sender address `from`, which may be forged.
     pub fn inject(&self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
         let datagram = datagram.to_vec();
         self.shared

@@ -1,24 +1,21 @@
-//! The system's resolver: a table.
+//! The system's resolver: a table of names.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
-use trunkline_runtime::Runtime;
+use crate::timer::sleep;
+use crate::world::SharedWorld;
 
-use crate::runtime::SimRuntime;
-use crate::world::Shared;
-
-/// Looks `host` up, after the delay that was set.
+/// Looks up `host` after the delay that the test has set.
 pub(crate) async fn lookup(
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
     host: String,
     port: u16,
 ) -> io::Result<Vec<SocketAddr>> {
     let delay = shared.with(|world| world.net.lookup_delay);
     if !delay.is_zero() {
-        let runtime: Arc<dyn Runtime> = Arc::new(SimRuntime::new(shared.clone()));
-        runtime.sleep_until(runtime.now() + delay).await;
+        sleep(&shared, delay).await;
     }
     let found = shared.with(|world| {
         world.trace(format!("the system looks up {host}"));

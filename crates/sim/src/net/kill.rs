@@ -4,13 +4,10 @@ use std::net::IpAddr;
 
 use trunkline_runtime::PeerAddr;
 
-use super::conn::SERVER;
-use super::listener::Listening;
-use super::state::path_of;
-use crate::world::World;
+use crate::world::{Listening, SERVER, World, path_of};
 
 impl World {
-    /// All processes of a host die: its streams are reset, and nobody listens there any more.
+    /// Kills all processes of a host: resets its streams and closes its ports.
     pub(super) fn kill(&mut self, ip: IpAddr) {
         self.trace(format!("{ip} is killed"));
         let on_host = |peer: &PeerAddr| path_of(peer) == Some(ip);

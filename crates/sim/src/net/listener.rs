@@ -1,36 +1,29 @@
-//! Where simulated servers accept.
+//! The listeners of simulated servers.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use trunkline_runtime::{PeerAddr, Stream};
 
-use super::conn::SERVER;
 use super::stream::SimStream;
-use crate::world::Shared;
-
-pub(super) struct Listening {
-    /// Tells this listener from a later one at the same address.
-    id: u64,
-    pub(super) queue: VecDeque<u64>,
-    pub(super) waker: Option<Waker>,
-}
+use crate::world::{Listening, SERVER, SharedWorld};
 
 /// Accepts the connections to one address.
 ///
-/// Dropping it closes the port: connections that were not accepted are reset, new ones refused.
+/// Dropping it closes the port: connections that wait to be accepted are reset, and later attempts
+/// are refused.
 pub struct Listener {
-    shared: Arc<Shared>,
+    shared: Arc<SharedWorld>,
     address: PeerAddr,
     id: u64,
 }
 
 impl Listener {
-    pub(crate) fn bind(shared: Arc<Shared>, address: PeerAddr) -> io::Result<Self> {
+    pub(crate) fn bind(shared: Arc<SharedWorld>, address: PeerAddr) -> io::Result<Self> {
         let id = shared.with(|world| {
             if world.net.listeners.contains_key(&address) {
                 let text = format!("somebody listens on {address} already");
@@ -52,18 +45,18 @@ impl Listener {
         })
     }
 
-    /// Waits for a connection; returns it and the client's address (of a Unix socket: none, an
-    /// empty path).
+    /// Waits for a connection; returns it and the client's address. The address of a Unix socket's
+    /// client is an empty path.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ConnectionAborted`] once the host was killed.
+    /// [`ErrorKind::ConnectionAborted`] after the host was killed.
     pub async fn accept(&mut self) -> io::Result<(Box<dyn Stream>, PeerAddr)> {
         let (stream, client) = poll_fn(|cx| self.poll_accept(cx)).await?;
         Ok((Box::new(stream), client))
     }
 
-    /// Whether the port is open: it is until the host is killed.
+    /// Returns whether the port is open; killing the host closes it.
     pub(crate) fn is_open(&self) -> bool {
         self.shared.with(|world| {
             let listening = world.net.listeners.get(&self.address);
@@ -71,6 +64,7 @@ impl Listener {
         })
     }
 
+    /// Returns the next connection and the client's address.
     pub(crate) fn poll_accept(
         &mut self,
         cx: &Context<'_>,
@@ -101,7 +95,7 @@ impl Drop for Listener {
     fn drop(&mut self) {
         self.shared.with(|world| {
             let listeners = &mut world.net.listeners;
-            if listeners.get(&self.address).map(|it| it.id) != Some(self.id) {
+            if listeners.get(&self.address).map(|listening| listening.id) != Some(self.id) {
                 return;
             }
             let Some(listening) = listeners.remove(&self.address) else {

@@ -9,21 +9,21 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::{PeerAddr, Stream};
 
-use crate::world::Shared;
+use crate::world::SharedWorld;
 
 pub(crate) struct SimStream {
-    shared: Arc<Shared>,
-    /// The connection, and which end of it this is.
+    shared: Arc<SharedWorld>,
+    /// The number of the connection, and the index of this end.
     end: (u64, usize),
     peer: PeerAddr,
 }
 
 impl SimStream {
-    pub(super) fn new(shared: Arc<Shared>, end: (u64, usize), peer: PeerAddr) -> Self {
+    pub(super) fn new(shared: Arc<SharedWorld>, end: (u64, usize), peer: PeerAddr) -> Self {
         Self { shared, end, peer }
     }
 
-    /// The number of the connection.
+    /// Returns the number of the connection.
     pub(crate) fn conn(&self) -> u64 {
         self.end.0
     }
@@ -55,10 +55,10 @@ impl AsyncWrite for SimStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.shared
-            .with(|world| world.poll_write(self.end, octets, cx))
+            .with(|world| world.poll_write(self.end, bytes, cx))
     }
 
     fn poll_write_vectored(
@@ -66,9 +66,9 @@ impl AsyncWrite for SimStream {
         cx: &mut Context<'_>,
         parts: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // One segment, as the real call sends it.
-        let octets: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
-        self.poll_write(cx, &octets)
+        // One segment, as `writev` sends it.
+        let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
+        self.poll_write(cx, &bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,27 +1,18 @@
-//! Datagrams, as the network sees them.
+//! Datagrams and ICMP.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::world::World;
+use crate::world::{BoundUdp, World};
 
-/// Datagrams that a socket keeps unread; more are lost.
+/// How many unread datagrams a socket keeps; later ones are lost.
 const INBOX: usize = 256;
 
-pub(super) struct UdpEnd {
-    /// Whose datagrams alone are taken: that of a connected socket.
-    pub(super) peer: Option<SocketAddr>,
-    inbox: VecDeque<(SocketAddr, Vec<u8>)>,
-    /// What the next operation reports.
-    error: Option<ErrorKind>,
-    waker: Option<Waker>,
-}
-
 impl World {
-    /// Makes a socket at `local`.
+    /// Binds a socket to `local`.
     pub(super) fn bind_udp(
         &mut self,
         local: SocketAddr,
@@ -31,7 +22,7 @@ impl World {
             let text = format!("a UDP socket is bound to {local} already");
             return Err(io::Error::new(ErrorKind::AddrInUse, text));
         }
-        let end = UdpEnd {
+        let end = BoundUdp {
             peer,
             inbox: VecDeque::new(),
             error: None,
@@ -47,7 +38,7 @@ impl World {
         }
     }
 
-    /// The error that waits at a socket, once.
+    /// Takes the error that is pending at a socket.
     pub(super) fn udp_error(&mut self, local: SocketAddr) -> io::Result<()> {
         let Some(end) = self.net.udp.get_mut(&local) else {
             return Err(ErrorKind::ConnectionAborted.into());
@@ -58,7 +49,7 @@ impl World {
         }
     }
 
-    /// Receives a datagram and tells from whom it is.
+    /// Receives a datagram; returns its sender and its content.
     pub(super) fn poll_udp(
         &mut self,
         local: SocketAddr,
@@ -76,7 +67,7 @@ impl World {
         Poll::Pending
     }
 
-    /// Sends a datagram over the path of `server`: it may be lost, doubled, overtaken.
+    /// Sends a datagram over the path of `server`. It may be lost, arrive twice, or be overtaken.
     pub(super) fn send_udp(
         &mut self,
         from: SocketAddr,
@@ -86,31 +77,39 @@ impl World {
     ) {
         let path = self.net.path(server);
         let (loss, duplication, cut) = (path.loss, path.duplication, path.cut);
-        let what = format!("datagram of {} octets from {from} to {to}", datagram.len());
+        let what = format!("datagram of {} bytes from {from} to {to}", datagram.len());
         if cut || happens(loss, &mut self.rng) {
             self.trace(format!("{what} is lost"));
             return;
         }
-        let copies = match happens(duplication, &mut self.rng) {
-            true => 2,
-            false => 1,
+        let copies = if happens(duplication, &mut self.rng) {
+            2
+        } else {
+            1
         };
         for _ in 0..copies {
             let datagram = datagram.clone();
             let traced = what.clone();
             let arrive = Box::new(move |world: &mut Self| {
                 world.trace(traced);
-                world.udp_arrived(from, to, server, datagram);
+                world.handle_datagram(from, to, server, datagram);
             });
             self.send(Some(server), what.clone(), Duration::ZERO, arrive);
         }
     }
 
-    fn udp_arrived(&mut self, from: SocketAddr, to: SocketAddr, server: IpAddr, datagram: Vec<u8>) {
+    /// Handles the arrival of a datagram at `to`.
+    fn handle_datagram(
+        &mut self,
+        from: SocketAddr,
+        to: SocketAddr,
+        server: IpAddr,
+        datagram: Vec<u8>,
+    ) {
         let Some(end) = self.net.udp.get_mut(&to) else {
-            return self.udp_refused(from, to, server);
+            return self.send_port_unreachable(from, to, server);
         };
-        // A connected socket takes nothing from strangers; a full one nothing at all.
+        // A connected socket receives from its peer alone, a full one from no address.
         if end.peer.is_some_and(|peer| peer != from) || end.inbox.len() == INBOX {
             return self.trace(format!("{to} does not take the datagram from {from}"));
         }
@@ -119,8 +118,8 @@ impl World {
         self.wake(waker);
     }
 
-    /// Nobody is bound to `to`: ICMP tells the sender, if that listens to it.
-    fn udp_refused(&mut self, from: SocketAddr, to: SocketAddr, server: IpAddr) {
+    /// Sends an ICMP message because no socket is bound to `to`. Only a connected socket reports it.
+    fn send_port_unreachable(&mut self, from: SocketAddr, to: SocketAddr, server: IpAddr) {
         let path = self.net.path(server);
         if path.no_icmp || path.cut {
             return;
@@ -139,7 +138,7 @@ impl World {
         self.send(Some(server), label, Duration::ZERO, arrive);
     }
 
-    /// Unbinds the servers of a host.
+    /// Unbinds the servers of a killed host.
     pub(super) fn kill_udp(&mut self, ip: IpAddr) {
         let udp = std::mem::take(&mut self.net.udp);
         for (local, end) in udp {
@@ -152,7 +151,8 @@ impl World {
     }
 }
 
-/// Whether what has this probability happens; draws nothing where it is certain.
+/// Draws whether an event of this probability happens. Draws nothing for a probability of zero, so
+/// that a faultless network leaves the generator as it is.
 fn happens(probability: f64, rng: &mut fastrand::Rng) -> bool {
     probability > 0.0 && rng.f64() < probability
 }

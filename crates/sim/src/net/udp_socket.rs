@@ -9,12 +9,12 @@ use std::task::{Context, Poll};
 
 use trunkline_runtime::{Received, UdpSocket};
 
-use crate::world::Shared;
+use crate::world::SharedWorld;
 
 /// A client's socket, connected to one peer.
 #[derive(Debug)]
 pub(crate) struct SimUdp {
-    socket: Bound,
+    socket: UdpBinding,
     peer: SocketAddr,
 }
 
@@ -23,18 +23,18 @@ pub(crate) struct SimUdp {
 /// Dropping it closes the port.
 #[derive(Debug)]
 pub struct UdpListener {
-    socket: Bound,
+    socket: UdpBinding,
 }
 
-/// A socket's place in the network.
-struct Bound {
-    shared: Arc<Shared>,
+/// A bound address, which is released on drop.
+struct UdpBinding {
+    shared: Arc<SharedWorld>,
     local: SocketAddr,
 }
 
 impl SimUdp {
     pub(crate) fn connect(
-        shared: Arc<Shared>,
+        shared: Arc<SharedWorld>,
         peer: SocketAddr,
         bind: Option<IpAddr>,
     ) -> io::Result<Self> {
@@ -44,14 +44,14 @@ impl SimUdp {
             world.bind_udp(local, Some(peer))?;
             Ok::<_, io::Error>(local)
         })?;
-        let socket = Bound { shared, local };
+        let socket = UdpBinding { shared, local };
         Ok(Self { socket, peer })
     }
 }
 
 impl UdpSocket for SimUdp {
     fn poll_send(&mut self, _: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<()>> {
-        let Bound { shared, local } = &self.socket;
+        let UdpBinding { shared, local } = &self.socket;
         Poll::Ready(shared.with(|world| {
             world.udp_error(*local)?;
             world.send_udp(*local, self.peer, self.peer.ip(), datagram.to_vec());
@@ -60,7 +60,7 @@ impl UdpSocket for SimUdp {
     }
 
     fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
-        let Bound { shared, local } = &self.socket;
+        let UdpBinding { shared, local } = &self.socket;
         let received = shared.with(|world| world.poll_udp(*local, cx));
         received.map_ok(|(_, datagram)| {
             let len = datagram.len().min(buffer.len());
@@ -74,10 +74,10 @@ impl UdpSocket for SimUdp {
 }
 
 impl UdpListener {
-    pub(crate) fn bind(shared: Arc<Shared>, local: SocketAddr) -> io::Result<Self> {
+    pub(crate) fn bind(shared: Arc<SharedWorld>, local: SocketAddr) -> io::Result<Self> {
         shared.with(|world| world.bind_udp(local, None))?;
         Ok(Self {
-            socket: Bound { shared, local },
+            socket: UdpBinding { shared, local },
         })
     }
 
@@ -85,28 +85,28 @@ impl UdpListener {
     ///
     /// # Errors
     ///
-    /// [`io::ErrorKind::ConnectionAborted`] once the host was killed.
+    /// [`io::ErrorKind::ConnectionAborted`] after the host was killed.
     pub async fn recv_from(&mut self) -> io::Result<(Vec<u8>, SocketAddr)> {
-        let Bound { shared, local } = &self.socket;
+        let UdpBinding { shared, local } = &self.socket;
         let received = poll_fn(|cx| shared.with(|world| world.poll_udp(*local, cx))).await;
         received.map(|(from, datagram)| (datagram, from))
     }
 
     /// Sends a datagram to a client.
     pub fn send_to(&self, datagram: &[u8], to: SocketAddr) {
-        let Bound { shared, local } = &self.socket;
+        let UdpBinding { shared, local } = &self.socket;
         shared.with(|world| world.send_udp(*local, to, local.ip(), datagram.to_vec()));
     }
 }
 
-impl Drop for Bound {
+impl Drop for UdpBinding {
     fn drop(&mut self) {
         self.shared.with(|world| world.close_udp(self.local));
     }
 }
 
-impl fmt::Debug for Bound {
+impl fmt::Debug for UdpBinding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Bound").field(&self.local).finish()
+        f.debug_tuple("UdpBinding").field(&self.local).finish()
     }
 }
