@@ -5,7 +5,7 @@
 
 // What happened in a run.
 mod trace;
-// Why a run did not end.
+// The error of a run that does not end.
 mod stuck;
 // Tasks and the queue of those that are ready.
 mod task;

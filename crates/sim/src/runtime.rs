@@ -1,4 +1,4 @@
-//! The runtime in virtual time.
+//! The runtime in virtual time over the simulated network.
 
 use std::fmt;
 use std::io;

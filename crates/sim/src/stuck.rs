@@ -1,4 +1,4 @@
-//! Why a run did not end.
+//! The error of a run that does not end.
 
 use std::error::Error;
 use std::fmt;
@@ -6,28 +6,28 @@ use std::time::Duration;
 
 use crate::trace::Millis;
 
-/// A run that would never have ended, and what was pending.
+/// The error of a run that would never have ended: what was pending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
-    /// Why it was given up.
+    /// Why the run was ended.
     pub kind: StuckKind,
-    /// Virtual time since the simulation was made.
+    /// The virtual time since the simulation was made.
     pub at: Duration,
-    /// The tasks that were not done, in the order in which they were spawned.
+    /// The tasks that were not complete, in the order in which they were spawned.
     pub tasks: Vec<String>,
-    /// What the network and the timers had still to bring, soonest first; not more than eight.
+    /// The packets and timers to come, soonest first; at most eight.
     pub events: Vec<String>,
 }
 
-/// Why a run was given up.
+/// Why a run was ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StuckKind {
     /// The future waits, and no task, timer or packet is left that could wake it.
     Deadlock,
-    /// The bound on virtual time was reached.
+    /// The limit on virtual time was reached.
     TimeLimit,
-    /// The bound on polls was reached: often tasks that wake each other without end.
+    /// The limit on polls was reached: often tasks that wake each other endlessly.
     PollLimit,
 }
 

@@ -1,4 +1,4 @@
-//! What happened, for comparing two runs.
+//! The trace: the events of a run, by which two runs can be compared.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Prints as `   250.000 ms  what`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Traced {
-    /// Virtual time since the simulation was made.
+    /// The virtual time since the simulation was made.
     pub at: Duration,
     /// What happened.
     pub what: String,

@@ -1,4 +1,4 @@
-//! The gRPC server, asked by h2's own client.
+//! The gRPC server, called by h2's own client.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -14,14 +14,14 @@ use trunkline_runtime::{Stream, TcpOptions, UnixAddr};
 use trunkline_sim::{Backend, Opening, Reply, Sim};
 
 const MS: Duration = Duration::from_millis(1);
-/// One gRPC message of five octets.
+/// One gRPC message of five bytes.
 const MESSAGE: &[u8] = b"\0\0\0\0\x05hello";
 
 fn address() -> SocketAddr {
     "198.51.100.7:50051".parse().unwrap()
 }
 
-/// Connects; the connection is a task of the simulation that ends with it.
+/// Connects; a task of the simulation polls the connection.
 async fn connect(sim: &Sim) -> Result<SendRequest<Bytes>, h2::Error> {
     let runtime = sim.runtime();
     let stream = runtime.connect_tcp(address(), &TcpOptions::default()).await;
@@ -36,7 +36,7 @@ async fn http2(sim: &Sim, stream: Box<dyn Stream>) -> Result<SendRequest<Bytes>,
     sender.ready().await
 }
 
-/// What an answer said: `x-backend`, `grpc-status`, `grpc-message`, and the messages.
+/// The content of an answer: `x-backend`, `grpc-status`, `grpc-message`, and the messages.
 type Answer = (String, String, String, Vec<u8>);
 
 async fn call(sender: &SendRequest<Bytes>) -> Result<Answer, h2::Error> {
@@ -69,7 +69,7 @@ fn start() -> (Sim, Backend) {
     (sim, backend)
 }
 
-/// A call is answered with its own messages; calls and connections are counted.
+/// A call is answered with its own messages. The backend counts calls and connections.
 #[test]
 fn echoes() {
     let (sim, backend) = start();
@@ -89,7 +89,7 @@ fn echoes() {
     assert_eq!(sim.net().connections(), 0);
 }
 
-/// Replies are scripted one by one, or for all.
+/// Replies can be scripted for single calls and for all other calls.
 #[test]
 fn replies_as_scripted() {
     let (sim, backend) = start();
@@ -119,7 +119,7 @@ fn replies_as_scripted() {
     });
 }
 
-/// A graceful stop lets calls end, then the connection; new ones are refused.
+/// A graceful stop lets the calls end, then closes the connection. New connections are refused.
 #[test]
 fn stops_gracefully() {
     let (sim, backend) = start();
@@ -148,7 +148,7 @@ fn stops_gracefully() {
     });
 }
 
-/// GOAWAY ends the connection after the call that brought it.
+/// GOAWAY ends the connection after the call whose reply sends it.
 #[test]
 fn goes_away_on_a_call() {
     let (sim, backend) = start();
@@ -159,12 +159,12 @@ fn goes_away_on_a_call() {
         sim.sleep(10 * MS).await;
         assert!(call(&sender).await.is_err());
         assert_eq!((backend.calls(), backend.closes()), (1, 1));
-        // The port is open as before.
+        // The port is still open.
         connect(&sim).await.unwrap();
     });
 }
 
-/// A backend that is killed, or drops the connection, resets it under its calls.
+/// A backend that is killed or drops the connection resets it while calls are in progress.
 #[test]
 fn resets_under_a_call() {
     let (sim, backend) = start();
@@ -188,7 +188,7 @@ fn resets_under_a_call() {
     });
 }
 
-/// A host that is killed takes its backend along, which can start again at once.
+/// Killing a host kills its backend, which can start again at once.
 #[test]
 fn dies_with_its_host() {
     let (sim, backend) = start();
@@ -200,7 +200,7 @@ fn dies_with_its_host() {
         let sender = connect(&sim).await.unwrap();
         assert_eq!(call(&sender).await.unwrap(), echoed());
         assert_eq!((backend.accepts(), backend.closes()), (2, 1));
-        // The tasks of the old listener are gone: one that accepts, one for each connection.
+        // Afterwards no task is left: neither the two that accept nor one of a connection.
         backend.kill();
         drop(sender);
     });
@@ -208,7 +208,7 @@ fn dies_with_its_host() {
     assert!(stuck.tasks.is_empty(), "{stuck}");
 }
 
-/// HTTP/2 adds no chance: the same calls give the same trace.
+/// HTTP/2 adds nothing random: the same calls give the same trace.
 #[test]
 fn calls_are_the_same_in_each_run() {
     let trace = || {
@@ -246,7 +246,7 @@ fn listens_on_a_unix_socket() {
     });
 }
 
-/// SETTINGS can be late.
+/// The backend can delay its SETTINGS.
 #[test]
 fn opens_late() {
     let (sim, backend) = start();
@@ -258,7 +258,7 @@ fn opens_late() {
     });
 }
 
-/// SETTINGS can be missing: the connection stands, and nothing is answered.
+/// The backend can stay silent: the connection is established, and no call is answered.
 #[test]
 fn opens_never() {
     let (sim, backend) = start();
@@ -276,7 +276,7 @@ fn opens_never() {
     });
 }
 
-/// A server that does not speak HTTP/2, and one that hangs up.
+/// The backend can answer in HTTP/1.1, or close the connection at once.
 #[test]
 fn speaks_garbage() {
     let (sim, backend) = start();

@@ -1,4 +1,4 @@
-//! The scripted DNS server, asked in octets.
+//! The scripted DNS server, byte by byte.
 
 use std::future::poll_fn;
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ fn server() -> SocketAddr {
     "198.51.100.53:53".parse().unwrap()
 }
 
-/// A query with id 0xBEEF for a name of labels, recursion desired.
+/// Returns a query with id 0xBEEF and RD set for the name of these labels.
 fn query(labels: &[&str], record_type: Type) -> Vec<u8> {
     let mut out = vec![0xBE, 0xEF, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
     for label in labels {
@@ -55,7 +55,8 @@ async fn ask_tcp(sim: &Sim, query: &[u8]) -> Vec<u8> {
     answer
 }
 
-/// What follows the repeated question in the answer over UDP, and the flags and counts before.
+/// Checks the answer over UDP: `head` is its flags and counts, `rest` what follows the repeated
+/// question.
 fn check(
     dns: impl FnOnce(&DnsServer),
     labels: &[&str],
@@ -81,7 +82,8 @@ const SOA: [u8; 33] = [
     0, 60,
 ];
 
-/// An address, for a name in any case; the question comes back as it was.
+/// The server answers with an address, whatever the case of the name, and repeats the question
+/// unchanged.
 #[test]
 fn answers_an_address() {
     let record = Data::A([198, 51, 100, 7].into());
@@ -90,7 +92,7 @@ fn answers_an_address() {
     check(insert, &["OrDeRs", "test"], A, ONE_ANSWER, &rest);
 }
 
-/// A service, with its target uncompressed.
+/// The server answers with a service whose target is not compressed.
 #[test]
 fn answers_a_service() {
     let record = Data::Srv {
@@ -111,7 +113,7 @@ fn answers_a_service() {
     );
 }
 
-/// Strings.
+/// The server answers with strings.
 #[test]
 fn answers_text() {
     let record = Data::Txt(vec![b"one".to_vec(), b"".to_vec()]);
@@ -120,7 +122,7 @@ fn answers_text() {
     check(insert, &["orders", "test"], TXT, ONE_ANSWER, rest);
 }
 
-/// An alias and what it leads to.
+/// The answer has the alias and the record that it leads to.
 #[test]
 fn follows_an_alias() {
     let two_answers = [0x81, 0x80, 0, 1, 0, 2, 0, 0, 0, 0];
@@ -133,7 +135,7 @@ fn follows_an_alias() {
     check(insert, &["www", "test"], A, two_answers, rest);
 }
 
-/// No such name; no such type.
+/// Unknown names and types get a negative answer with an SOA record.
 #[test]
 fn answers_negatively() {
     let nxdomain = [0x81, 0x83, 0, 1, 0, 0, 0, 1, 0, 0];
@@ -143,7 +145,7 @@ fn answers_negatively() {
     check(insert, &["orders", "test"], AAAA, no_data, &SOA);
 }
 
-/// A scripted code.
+/// The server answers with the scripted response code.
 #[test]
 fn answers_with_a_code() {
     let refused = |dns: &DnsServer| {
@@ -157,7 +159,8 @@ fn answers_with_a_code() {
     check(refused, &["orders", "test"], A, head, &[]);
 }
 
-/// What is truncated over UDP is whole over TCP; all queries are counted, and the zone can change.
+/// An answer that is truncated over UDP is whole over TCP. The server counts all queries, and its
+/// zone can change.
 #[test]
 fn truncates_and_counts() {
     let sim = Sim::new(1);
@@ -172,7 +175,7 @@ fn truncates_and_counts() {
         let whole = ask_tcp(&sim, &question).await;
         assert_eq!(whole[2..12], [0x81, 0x80, 0, 1, 0, 40, 0, 0, 0, 0]);
         assert_eq!(whole.len(), question.len() + 40 * 16);
-        // With EDNS, 1232 octets over UDP are enough.
+        // With EDNS, the answer fits into 1232 bytes over UDP.
         let mut edns = question.clone();
         edns[11] = 1;
         edns.extend_from_slice(&[0, 0, 41, 0x04, 0xD0, 0, 0, 0, 0, 0, 0]);
@@ -193,7 +196,7 @@ fn truncates_and_counts() {
     assert_eq!(dns.queries()[1], tcp);
 }
 
-/// A delay and a drop, for one type each; the others are as quick as ever.
+/// A delay and a drop apply to one type each and leave the others as they are.
 #[test]
 fn delays_and_drops() {
     let sim = Sim::new(1);
@@ -218,7 +221,7 @@ fn delays_and_drops() {
     assert_eq!(dns.count("orders.test", AAAA), 1);
 }
 
-/// What is not a query is not answered, and hurts nobody.
+/// Messages that are no query get no answer and do no harm.
 #[test]
 fn ignores_garbage() {
     let sim = Sim::new(1);

@@ -1,4 +1,4 @@
-//! Tasks, time, and runs that do not end.
+//! Tasks, virtual time, and runs that do not end.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -12,7 +12,8 @@ use trunkline_sim::{Sim, StuckKind};
 
 const MS: Duration = Duration::from_millis(1);
 
-/// Time jumps: an hour of sleep takes no time, and ends exactly at its end.
+/// The clock moves straight to the next timer: an hour of sleep takes no real time, and exactly an
+/// hour of virtual time.
 #[test]
 fn time_jumps_to_the_next_timer() {
     let sim = Sim::new(1);
@@ -23,7 +24,8 @@ fn time_jumps_to_the_next_timer() {
     assert_eq!(sim.elapsed(), 3_600_000 * MS);
 }
 
-/// Timers fire in the order of their times; those of one instant in the order of their setting.
+/// Timers fire in the order of their deadlines, and those of one instant in the order in which they
+/// were set.
 #[test]
 fn timers_fire_in_order() {
     let sim = Sim::new(1);
@@ -39,7 +41,7 @@ fn timers_fire_in_order() {
     assert_eq!(*fired.lock().unwrap(), ["a", "b", "c", "d"]);
 }
 
-/// A timer can be set anew after it fired, moved, and unset.
+/// A timer can be moved, polled again after it fired, and unset.
 #[test]
 fn a_timer_is_set_again() {
     let sim = Sim::new(1);
@@ -62,7 +64,7 @@ fn a_timer_is_set_again() {
     });
 }
 
-/// Tasks are polled first woken, first polled.
+/// Tasks are polled in the order in which they were woken.
 #[test]
 fn tasks_run_first_in_first_out() {
     let sim = Sim::new(1);
@@ -76,7 +78,7 @@ fn tasks_run_first_in_first_out() {
     assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3]);
 }
 
-/// A run that nothing can wake is an error that names the tasks that wait.
+/// A run that nothing can wake is an error that lists the waiting tasks.
 #[test]
 fn a_deadlock_names_the_tasks() {
     let sim = Sim::new(1);
@@ -93,14 +95,14 @@ fn a_deadlock_names_the_tasks() {
     );
 }
 
-/// `run` panics with the same words.
+/// `run` panics with the text of that error.
 #[test]
 #[should_panic(expected = "deadlock: the future waits")]
 fn run_panics_on_a_deadlock() {
     Sim::new(1).run(pending::<()>());
 }
 
-/// One simulation has one run at a time.
+/// A run within a run of the same simulation panics.
 #[test]
 #[should_panic(expected = "a run of a simulation within a run of the same one")]
 fn runs_do_not_nest() {
@@ -108,7 +110,7 @@ fn runs_do_not_nest() {
     sim.run(async { sim.run(async {}) });
 }
 
-/// A run is bounded in virtual time, and says what was to come.
+/// A run ends at the limit on virtual time, and the error lists the events to come.
 #[test]
 fn virtual_time_is_bounded() {
     let mut sim = Sim::new(1);
@@ -118,7 +120,7 @@ fn virtual_time_is_bounded() {
     assert_eq!(stuck.events, ["a timer at 101.000 ms"]);
 }
 
-/// A task that wakes itself for ever ends at the bound on polls.
+/// A task that always wakes itself ends the run at the limit on polls.
 #[test]
 fn polls_are_bounded() {
     let mut sim = Sim::new(1);
@@ -131,7 +133,7 @@ fn polls_are_bounded() {
     assert_eq!(stuck.kind, StuckKind::PollLimit);
 }
 
-/// Tasks that are not done go on with the next run.
+/// Tasks that are not complete continue in the next run.
 #[test]
 fn tasks_outlive_a_run() {
     let sim = Sim::new(1);
@@ -149,7 +151,7 @@ fn tasks_outlive_a_run() {
     assert!(*done.lock().unwrap());
 }
 
-/// The end of the simulation drops its tasks, though they hold its runtime.
+/// Dropping the simulation drops its tasks, although they hold its runtime.
 #[test]
 fn tasks_are_dropped_with_the_simulation() {
     let sim = Sim::new(1);
@@ -164,13 +166,13 @@ fn tasks_are_dropped_with_the_simulation() {
     assert_eq!(Arc::strong_count(&held), 2);
     drop(sim);
     assert_eq!(Arc::strong_count(&held), 1);
-    // What is spawned later is dropped at once.
+    // A task that is spawned later is dropped at once.
     let late = held.clone();
     runtime.spawn(Box::pin(async move { drop(late) }));
     assert_eq!(Arc::strong_count(&held), 1);
 }
 
-/// Entropy comes from the seed.
+/// Entropy depends on the seed alone.
 #[test]
 fn entropy_comes_from_the_seed() {
     let seeds = |seed| {

@@ -1,4 +1,4 @@
-//! Same seed, same run.
+//! The same seed gives the same run.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ const MS: Duration = Duration::from_millis(1);
 /// A query for the A records of orders.test.
 const QUERY: &[u8] = b"\0\x07\x01\0\0\x01\0\0\0\0\0\0\x06orders\x04test\0\0\x01\0\x01";
 
-/// A run with a bit of everything: tasks, streams with jitter, lossy datagrams, a cut.
+/// Returns the trace of a run with tasks, streams with jitter, lost datagrams, and a cut path.
 fn run(seed: u64) -> Vec<Traced> {
     let sim = Sim::new(seed);
     let dns: SocketAddr = "198.51.100.53:53".parse().unwrap();
@@ -71,7 +71,7 @@ fn run(seed: u64) -> Vec<Traced> {
     sim.trace()
 }
 
-/// Two runs of one seed are the same, event by event.
+/// Two runs with the same seed have the same trace, event by event.
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..20 {
@@ -90,7 +90,7 @@ fn another_seed_gives_another_trace() {
     assert_ne!(run(1), run(2));
 }
 
-/// A line of the trace has its time in milliseconds.
+/// A line of the trace begins with its time in milliseconds.
 #[test]
 fn a_trace_is_printed() {
     let sim = Sim::new(1);

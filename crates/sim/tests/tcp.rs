@@ -1,4 +1,4 @@
-//! Streams: how attempts end, and what established connections do.
+//! Connection attempts and established streams.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr};
@@ -16,7 +16,7 @@ fn server() -> SocketAddr {
     "198.51.100.7:50051".parse().unwrap()
 }
 
-/// A simulation where the server is 10 ms away.
+/// Returns a simulation in which the one-way latency to the server is 10 ms.
 fn sim() -> Sim {
     let sim = Sim::new(1);
     sim.net().set_latency(server().ip(), 10 * MS);
@@ -28,13 +28,13 @@ async fn connect(sim: &Sim) -> std::io::Result<Box<dyn Stream>> {
     runtime.connect_tcp(server(), &TcpOptions::default()).await
 }
 
-/// Both ends of a connection.
+/// Connects; returns the client's and the server's end.
 async fn pair(sim: &Sim, listener: &mut Listener) -> (Box<dyn Stream>, Box<dyn Stream>) {
     let (client, accepted) = join(connect(sim), listener.accept()).await;
     (client.unwrap(), accepted.unwrap().0)
 }
 
-/// An attempt ends so, and then.
+/// Checks the error of an attempt with this fate, and how long the attempt takes.
 fn check_fate(fate: Fate, kind: ErrorKind, after: Duration) {
     let sim = sim();
     let _listener = sim.net().listen(server()).unwrap();
@@ -44,7 +44,7 @@ fn check_fate(fate: Fate, kind: ErrorKind, after: Duration) {
     assert_eq!(sim.net().attempts(server()), 1);
 }
 
-/// Each scripted fate has its error and its time.
+/// Each fate ends the attempt with its own error after its own time.
 #[test]
 fn fates_have_their_error_and_time() {
     check_fate(Fate::Refuse, ErrorKind::ConnectionRefused, 20 * MS);
@@ -61,7 +61,7 @@ fn fates_have_their_error_and_time() {
     check_fate(Fate::Silent, ErrorKind::TimedOut, 133_700 * MS);
 }
 
-/// Where nobody listens, the connection is refused.
+/// A port without a listener refuses the connection.
 #[test]
 fn a_closed_port_refuses() {
     let sim = sim();
@@ -70,7 +70,7 @@ fn a_closed_port_refuses() {
     assert_eq!(sim.elapsed(), 20 * MS);
 }
 
-/// A connection stands after one round trip, and each octet takes one way.
+/// A connection is established after one round trip, and data arrives after the one-way latency.
 #[test]
 fn latency_is_one_way() {
     let sim = sim();
@@ -93,7 +93,7 @@ fn latency_is_one_way() {
     assert_eq!(sim.net().connections(), 0);
 }
 
-/// A half-closed stream still reads.
+/// A stream whose write side is closed can still be read.
 #[test]
 fn close_ends_one_direction() {
     let sim = sim();
@@ -111,7 +111,7 @@ fn close_ends_one_direction() {
     });
 }
 
-/// An abort is a reset at the peer; what had arrived before can still be read.
+/// An abort resets the peer, which can still read what arrived before.
 #[test]
 fn abort_resets_the_peer() {
     let sim = sim();
@@ -130,7 +130,7 @@ fn abort_resets_the_peer() {
     assert_eq!(sim.net().connections(), 0);
 }
 
-/// To write to an end that was closed brings a reset.
+/// A write to an end that was closed is answered with a reset.
 #[test]
 fn a_write_to_a_closed_end_is_reset() {
     let sim = sim();
@@ -146,7 +146,7 @@ fn a_write_to_a_closed_end_is_reset() {
     });
 }
 
-/// A writer waits when the reader does not read, and goes on when it does.
+/// A writer waits while the buffer is full, and continues when the reader has read.
 #[test]
 fn a_full_buffer_holds_the_writer_back() {
     let sim = sim();
@@ -164,7 +164,7 @@ fn a_full_buffer_holds_the_writer_back() {
     });
 }
 
-/// An attempt that is dropped leaves nothing behind: the server's end is reset.
+/// Dropping an attempt resets the server's end.
 #[test]
 fn a_dropped_attempt_is_reset() {
     let sim = sim();
@@ -181,7 +181,7 @@ fn a_dropped_attempt_is_reset() {
     });
 }
 
-/// A path that is cut swallows everything; what was sent arrives when it is whole again.
+/// What a stream sends on a cut path arrives after the path is healed.
 #[test]
 fn a_cut_path_delays_streams() {
     let sim = sim();
@@ -203,7 +203,7 @@ fn a_cut_path_delays_streams() {
     });
 }
 
-/// A host that is killed resets its streams and refuses new ones, until somebody listens again.
+/// Killing a host resets its streams and refuses new ones until a server listens there again.
 #[test]
 fn a_killed_host_resets() {
     let sim = sim();
@@ -223,7 +223,7 @@ fn a_killed_host_resets() {
     });
 }
 
-/// Accepted and reset; accepted and silent.
+/// A connection can be reset or stay silent after it was accepted.
 #[test]
 fn fates_after_the_handshake() {
     let sim = sim();
@@ -237,15 +237,15 @@ fn fates_after_the_handshake() {
         let mut ours = connect(&sim).await.unwrap();
         ours.write_all(b"anybody?").await.unwrap();
         match select(ours.read(&mut [0; 8]), pin!(sim.sleep(60_000 * MS))).await {
-            Either::Left(_) => panic!("somebody answered"),
+            Either::Left(_) => panic!("an answer arrived"),
             Either::Right(_) => {}
         };
     });
 }
 
-/// Without routes a family is unreachable at once, and has no source address.
+/// Without routes, a version of IP is unreachable at once and has no source address.
 #[test]
-fn a_family_without_routes() {
+fn a_version_without_routes() {
     let sim = sim();
     let runtime = sim.runtime();
     sim.net().no_route(IpVersion::V4);
@@ -261,7 +261,7 @@ fn a_family_without_routes() {
     assert!(runtime.source_address(server()).is_ok());
 }
 
-/// Unix sockets are reached by name.
+/// Unix sockets connect by path and by abstract name.
 #[test]
 fn unix_sockets() {
     let sim = Sim::new(1);
@@ -287,7 +287,7 @@ fn unix_sockets() {
     assert_eq!(sim.elapsed(), Duration::ZERO);
 }
 
-/// The system's resolver answers from a table.
+/// The system's resolver returns the addresses that the test has set.
 #[test]
 fn the_hosts_table() {
     let sim = Sim::new(1);

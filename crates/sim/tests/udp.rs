@@ -1,4 +1,4 @@
-//! Datagrams.
+//! Datagrams: delivery, ICMP, loss and duplication.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -31,7 +31,8 @@ async fn receive(socket: &mut dyn UdpSocket, buffer: &mut [u8]) -> std::io::Resu
     poll_fn(|cx| socket.poll_recv(cx, buffer)).await
 }
 
-/// A round trip takes twice the latency; a datagram that is too long says so.
+/// A round trip takes twice the one-way latency. A datagram that is longer than the buffer is
+/// reported as truncated.
 #[test]
 fn a_round_trip() {
     let sim = Sim::new(1);
@@ -56,7 +57,7 @@ fn a_round_trip() {
     });
 }
 
-/// A closed port is "connection refused", unless ICMP is silent there.
+/// A closed port is reported as "connection refused", unless the host sends no ICMP.
 #[test]
 fn a_closed_port() {
     let sim = Sim::new(1);
@@ -78,15 +79,15 @@ fn a_closed_port() {
         )
         .await
         {
-            Either::Left(_) => panic!("somebody answered"),
+            Either::Left(_) => panic!("an answer arrived"),
             Either::Right(_) => {}
         };
     });
 }
 
-/// A connected socket takes nothing from strangers.
+/// A connected socket receives datagrams from its peer alone.
 #[test]
-fn strangers_are_not_heard() {
+fn other_senders_are_ignored() {
     let sim = Sim::new(1);
     let mut theirs = sim.net().bind_udp(server()).unwrap();
     sim.run(async {
@@ -102,7 +103,7 @@ fn strangers_are_not_heard() {
     });
 }
 
-/// How many of `sent` datagrams arrive.
+/// Returns how many datagrams arrive when `sent` are sent.
 fn arrivals(seed: u64, sent: usize, script: impl FnOnce(&Sim)) -> usize {
     let sim = Sim::new(seed);
     script(&sim);
@@ -121,7 +122,7 @@ fn arrivals(seed: u64, sent: usize, script: impl FnOnce(&Sim)) -> usize {
     })
 }
 
-/// Loss and duplication take their share, and come from the seed.
+/// Loss and duplication have their share of the datagrams, and depend on the seed alone.
 #[test]
 fn loss_and_duplication() {
     let ip = server().ip();

@@ -26,7 +26,7 @@ impl Listener {
     pub(crate) fn bind(shared: Arc<SharedWorld>, address: PeerAddr) -> io::Result<Self> {
         let id = shared.with(|world| {
             if world.net.listeners.contains_key(&address) {
-                let text = format!("somebody listens on {address} already");
+                let text = format!("another listener has {address}");
                 return Err(io::Error::new(ErrorKind::AddrInUse, text));
             }
             let id = world.net.id();
