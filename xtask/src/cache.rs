@@ -1,6 +1,6 @@
-//! Tools built from source, kept in the user's cache folder by version.
+//! Cache of tools: built from source once, kept by version in the user's cache folder.
 //!
-//! A clean clone finds them there and builds none of them again.
+//! A clean clone finds them there, so it need not build them again.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,12 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// `$XDG_CACHE_HOME/trunkline`, or `~/.cache/trunkline`.
+    /// Returns the cache in `$XDG_CACHE_HOME/trunkline`, or in `~/.cache/trunkline`.
     pub(crate) fn of_user() -> Result<Self, Failure> {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let base = set("XDG_CACHE_HOME")
             .map(PathBuf::from)
-            // The XDG base directory specification: a relative path is to be ignored.
+            // A relative path must be ignored (XDG base directory specification).
             .filter(|path| path.is_absolute())
             .or_else(|| std::env::home_dir().map(|home| home.join(".cache")))
             .ok_or_else(|| {
@@ -29,11 +29,11 @@ impl Cache {
         })
     }
 
-    /// The folder of one tool; `make` fills it when it is not there yet.
+    /// Returns the folder of one tool. `make` fills it if it does not exist yet.
     ///
-    /// `make` works in a folder beside it, which takes its place only when all is done: what is in
-    /// the cache is whole. When it fails, that folder goes. A Python environment, which cannot be
-    /// moved, says so with `Moves::No`.
+    /// `make` works in a temporary folder, which is renamed only when `make` has succeeded, so a
+    /// tool in the cache is always complete. If `make` fails, the temporary folder is removed. Use
+    /// `Moves::No` for a tool that does not work after a move, such as a Python environment.
     pub(crate) fn tool(
         &self,
         name: &str,
@@ -53,7 +53,7 @@ impl Cache {
         remove(&work)?;
         std::fs::create_dir_all(&work).map_err(|error| cannot("make", &work, &error))?;
         if let Err(failure) = make(&work) {
-            // Nobody would find it again: the next run's folder has another name.
+            // The next run would not find it: its folder has another name.
             let _ = std::fs::remove_dir_all(&work);
             return Err(failure);
         }
@@ -67,12 +67,12 @@ impl Cache {
     }
 }
 
-/// Whether a tool still works after its folder was renamed.
+/// Whether a tool works after its folder was renamed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moves {
-    /// It does.
+    /// It works.
     Yes,
-    /// It knows its own path.
+    /// It does not work: it contains its own path.
     No,
 }
 
@@ -90,9 +90,10 @@ fn cannot(what: &str, path: &Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot {what} {}: {error}", path.display()))
 }
 
-/// A short name for the content of a folder, so that a changed source is built anew (FNV-1a, 32 bits).
+/// Returns a hash of the content of a folder (FNV-1a, 32 bits), so that changed sources are built
+/// again.
 ///
-/// Only files directly in the folder count, in the order of their names.
+/// Covers only files directly in the folder, in the order of their names.
 pub(crate) fn fingerprint(folder: &Path) -> Result<String, Failure> {
     let unreadable = |error| cannot("read", folder, &error);
     let mut files = Vec::new();
@@ -118,7 +119,7 @@ pub(crate) fn fingerprint(folder: &Path) -> Result<String, Failure> {
 mod tests {
     use super::*;
 
-    /// Nothing of a tool stays that could not be made; the next run makes it.
+    /// A failed `make` leaves no folder behind, and the next call makes the tool.
     #[test]
     fn a_tool_that_cannot_be_made() {
         let name = format!("trunkline-cache-{}", std::process::id());

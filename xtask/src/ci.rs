@@ -1,4 +1,4 @@
-//! The steps of `ci`, a file each, in the order in which they run: the quick ones first.
+//! The steps of `ci`, one file each. They run in the order of [`STEPS`], quick ones first.
 
 mod benches;
 mod clippy;
@@ -30,7 +30,7 @@ const README: Step = Step {
     run: |context| readme::run(context, &STEPS),
 };
 
-/// Every step.
+/// All steps, in the order in which they run.
 pub(crate) const STEPS: [&Step; 24] = [
     &fmt::STEP,
     &invariants::STEP,

@@ -1,13 +1,13 @@
-//! The time that steps take.
+//! Measuring how long steps take.
 
 use std::time::{Duration, Instant};
 
-/// When something began.
+/// A stopwatch.
 #[derive(Clone, Copy)]
 pub(crate) struct Stopwatch(Instant);
 
 impl Stopwatch {
-    /// Starts now.
+    /// Starts a stopwatch.
     #[expect(
         clippy::disallowed_methods,
         reason = "this crate times real processes; it has no core"
@@ -16,12 +16,12 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
-    /// The time since the start.
+    /// Returns the time since the start.
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
 
-    /// What is left of `limit`, zero when it is used up.
+    /// Returns how much of `limit` is left; zero after the limit.
     pub(crate) fn left(self, limit: Duration) -> Duration {
         limit.saturating_sub(self.elapsed())
     }

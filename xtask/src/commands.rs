@@ -1,4 +1,4 @@
-//! The commands, a file each.
+//! The commands, one file each.
 
 mod bench;
 mod ci;
@@ -29,7 +29,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }
 
-/// What can be said on the command line.
+/// Returns the help text.
 pub(crate) fn help() -> String {
     let mut text = String::from("cargo xtask COMMAND [ARGUMENTS]\n\n");
     for command in &COMMANDS {

@@ -1,4 +1,4 @@
-//! What every command and step is given.
+//! The context of every command and step.
 
 use std::cell::{Cell, OnceCell};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::metadata::Metadata;
 use crate::process::Run;
 
-/// Where things are, and how much to print.
+/// The repository, the cache, and whether to print the output of programs.
 pub(crate) struct Context {
     /// The root of the repository.
     pub(crate) root: PathBuf,
@@ -32,12 +32,12 @@ impl Context {
         })
     }
 
-    /// Shows the output of programs as it comes, from now on.
+    /// Prints the output of programs as it arrives, from now on.
     pub(crate) fn be_verbose(&self) {
         self.verbose.set(true);
     }
 
-    /// A command line in the root of the repository; words are separated by blanks.
+    /// Prepares a command line in the root of the repository. Its words are separated by blanks.
     pub(crate) fn run(&self, line: &str) -> Run {
         let mut words = line.split_whitespace();
         Run::new(words.next().unwrap_or_default(), self.verbose.get())
@@ -45,12 +45,12 @@ impl Context {
             .args(words)
     }
 
-    /// A program in the root of the repository.
+    /// Prepares a program in the root of the repository.
     pub(crate) fn program(&self, program: impl AsRef<Path>) -> Run {
         Run::new(program.as_ref(), self.verbose.get()).folder(&self.root)
     }
 
-    /// What cargo knows of the workspace and of everything it depends on; asked once.
+    /// Returns cargo's metadata of the workspace and its dependencies. Runs cargo only once.
     pub(crate) fn metadata(&self) -> Result<&Metadata, Failure> {
         if let Some(metadata) = self.metadata.get() {
             return Ok(metadata);

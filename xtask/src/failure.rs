@@ -1,22 +1,22 @@
-//! How a command or a step says that it failed.
+//! The failure of a command or a step.
 
 use std::process::ExitCode;
 
-/// What failed, what was printed, and what to do about it.
+/// What failed, the output of the failed program, and what to do about it.
 #[derive(Debug)]
 pub(crate) struct Failure {
     /// What failed, in one line.
     pub(crate) what: String,
-    /// What the failed program printed; empty when it was shown already or there was none.
+    /// What the failed program printed. Empty if it was shown already, or if no program failed.
     pub(crate) output: String,
-    /// What to do, where this is known better here than at the step.
+    /// What to do, if it is more specific than the step's remedy.
     pub(crate) remedy: Option<String>,
-    /// The exit status of the whole command.
+    /// Exit status of the whole command.
     status: u8,
 }
 
 impl Failure {
-    /// A failure without output.
+    /// Creates a failure without output.
     pub(crate) fn new(what: impl Into<String>) -> Self {
         Self {
             what: what.into(),
@@ -26,7 +26,7 @@ impl Failure {
         }
     }
 
-    /// A command line that cannot be used: exit status 2.
+    /// Creates a failure for a wrong command line, with exit status 2.
     pub(crate) fn usage(what: impl Into<String>) -> Self {
         Self {
             status: 2,
@@ -34,7 +34,7 @@ impl Failure {
         }
     }
 
-    /// The same, with what was printed.
+    /// Adds the output of the failed program.
     pub(crate) fn output(self, output: impl Into<String>) -> Self {
         Self {
             output: output.into(),
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// The same, with what to do.
+    /// Adds what to do.
     pub(crate) fn remedy(self, remedy: impl Into<String>) -> Self {
         Self {
             remedy: Some(remedy.into()),
@@ -50,7 +50,7 @@ impl Failure {
         }
     }
 
-    /// Prints it to standard error, and gives the exit status.
+    /// Prints the failure to standard error, and returns the exit status.
     pub(crate) fn report(&self) -> ExitCode {
         if !self.output.is_empty() {
             eprintln!("{}", self.output.trim_end());

@@ -1,4 +1,5 @@
-//! The fuzz targets, built as plain libFuzzer programs by a nightly toolchain: cargo-fuzz is not needed.
+//! Builds the fuzz targets as plain libFuzzer programs with a nightly toolchain, and runs them.
+//! Does not need cargo-fuzz.
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -12,13 +13,13 @@ use crate::process::Run;
 /// Seconds that each target is fuzzed by default.
 pub(crate) const SECONDS: u64 = 20;
 
-/// The package with the targets, which lie in its folder `fuzz_targets`.
+/// The package with the targets, in its folder `fuzz_targets`.
 const PACKAGE: &str = "trunkline-fuzz";
-/// A target that runs less often a second than this does too much for each input, or hangs.
+/// A target with fewer executions per second does too much for each input, or hangs.
 const MIN_EXECUTIONS_A_SECOND: u64 = 500;
-/// A target that reaches fewer edges than this does not reach the code that it is for.
+/// A target that covers fewer edges does not reach the code that it tests.
 const MIN_COVERAGE: u64 = 100;
-/// What cargo-fuzz passes: coverage that libFuzzer reads, checked arithmetic, AddressSanitizer.
+/// The flags that cargo-fuzz passes: coverage for libFuzzer, checked arithmetic, AddressSanitizer.
 const RUSTFLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
     -Cllvm-args=-sanitizer-coverage-trace-compares -Zsanitizer=address -Cdebug-assertions";
@@ -33,7 +34,7 @@ pub(crate) struct Fuzzer<'a> {
 }
 
 impl<'a> Fuzzer<'a> {
-    /// Finds them, or the reason for which there is nothing to fuzz here.
+    /// Finds the targets and the toolchain; `Ok(Err(reason))` if fuzzing is not possible here.
     pub(crate) fn find(context: &'a Context) -> Result<Result<Self, String>, Failure> {
         let Some(package) = context.metadata()?.member(PACKAGE) else {
             return Ok(Err(format!("no package {PACKAGE} in the workspace")));
@@ -64,12 +65,12 @@ impl<'a> Fuzzer<'a> {
         }))
     }
 
-    /// Whether there is a target of that name.
+    /// Returns whether there is a target with this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.targets.iter().any(|target| target == name)
     }
 
-    /// Builds all targets, in a target folder of their own: their flags fit nothing else.
+    /// Builds all targets, in a separate target folder, because their flags fit no other build.
     pub(crate) fn build(&self) -> Result<(), Failure> {
         let line = format!(
             "rustup run nightly cargo build --release --bins -p {PACKAGE} --target {}",
@@ -83,8 +84,8 @@ impl<'a> Fuzzer<'a> {
         Ok(())
     }
 
-    /// Fuzzes the targets, as many at once as there are cores; says of each how often it ran and how
-    /// much it covered.
+    /// Fuzzes the targets, as many in parallel as there are cores. Returns a line for each, with
+    /// its executions and its coverage.
     pub(crate) fn fuzz(&self, targets: &[&String], seconds: u64) -> Result<Vec<String>, Failure> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let mut lines = Vec::new();
@@ -102,7 +103,7 @@ impl<'a> Fuzzer<'a> {
         Ok(lines)
     }
 
-    /// The run of one target.
+    /// Prepares the run of one target.
     fn prepare(&self, target: &str, seconds: u64) -> Result<Run, Failure> {
         let program = self.folder.join(&self.host).join("release").join(target);
         let found = self.folder.join("corpus").join(target);
@@ -112,7 +113,8 @@ impl<'a> Fuzzer<'a> {
                 Failure::new(format!("cannot make {}: {error}", folder.display()))
             })?;
         }
-        // New inputs go to the first folder, which is not checked in; the second is.
+        // libFuzzer adds new inputs to the first folder, which is not checked in. The second one
+        // is.
         let mut corpus = vec![found];
         let seeds = format!("crates/fuzz/corpus/{target}");
         if self.context.root.join(&seeds).is_dir() {
@@ -128,7 +130,7 @@ impl<'a> Fuzzer<'a> {
             .limit(Duration::from_secs(seconds + 120)))
     }
 
-    /// Says where the input is that made a target fail.
+    /// Returns the failure of a target, with the place of the input that caused it.
     fn found(&self, target: &str, failure: Failure) -> Failure {
         Failure::new(format!("{target} failed on an input"))
             .output(format!("{}\n{}", failure.output, failure.what))
@@ -140,7 +142,7 @@ impl<'a> Fuzzer<'a> {
     }
 }
 
-/// Runs programs side by side, and gives what each printed.
+/// Runs programs in parallel, and returns what each printed.
 fn all_at_once(runs: Vec<Run>) -> Vec<Result<String, Failure>> {
     let died = |_| Err(Failure::new("the thread that waited for a program died"));
     thread::scope(|scope| {
@@ -153,7 +155,7 @@ fn all_at_once(runs: Vec<Run>) -> Vec<Result<String, Failure>> {
     })
 }
 
-/// Reads libFuzzer's figures, and fails where they are too small to mean anything.
+/// Checks libFuzzer's figures. Too small ones are a failure, because the run then proves nothing.
 fn judge(target: &str, seconds: u64, output: &str) -> Result<String, Failure> {
     let number = |text: &str| text.split_whitespace().next()?.parse::<u64>().ok();
     let executions = output

@@ -1,10 +1,10 @@
-//! Other people's servers on loopback, and a command that is run against them.
+//! Starts third-party servers on loopback, and runs a command against them.
 //!
-//! A DNS server has a zone, and two others ask it. A name of the zone, `backends.trunkline.test`, has
-//! three addresses and one port. Behind them are a grpc-go server, a C-core server, and one that the
-//! command itself brings (it is written with tonic).
-//! The command is told where everything is by its environment ([`environment`]), and asks for
-//! counters, stops and starts over a connection ([`control`]).
+//! One DNS server serves a zone, and two others forward to it. A name of the zone,
+//! `backends.trunkline.test`, has three addresses and one port. There a grpc-go server, a C-core
+//! server, and a server of the command itself (written with tonic) listen.
+//! Environment variables give the command the addresses ([`environment`]). Over a connection it can
+//! read counters, and stop and start servers ([`control`]).
 
 mod backends;
 mod build;
@@ -27,24 +27,25 @@ use backends::Backends;
 use server::Server;
 use zone::Zone;
 
-/// The tests take a minute once they are built; ones that take longer than this hang.
+/// Limit for the tests. Without the build they take a minute; tests that take longer than this
+/// hang.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
-/// Everything that was started; all of it ends when this is dropped.
+/// All servers that were started. They end when this is dropped.
 pub(crate) struct Interop {
     dns: Server,
     forwarders: Vec<Server>,
     backends: Backends,
     zone: Zone,
-    /// Where the command is to serve; nobody else does.
+    /// The address at which the command must serve. No other server uses it.
     own: SocketAddr,
     control: SocketAddr,
-    /// What could not be had on this machine, and why.
+    /// The servers that are not available on this machine, and why.
     missing: Vec<String>,
 }
 
 impl Interop {
-    /// Builds what is not in the cache, and starts everything.
+    /// Builds the servers that are not in the cache, and starts all of them.
     pub(crate) fn start(context: &Context) -> Result<Self, Failure> {
         let folder = context.root.join("target/xtask/interop");
         std::fs::create_dir_all(&folder)
@@ -67,7 +68,7 @@ impl Interop {
         })
     }
 
-    /// What runs, a line each.
+    /// Returns a line for each server that runs.
     fn lines(&self) -> Vec<String> {
         let nameservers = self.nameservers();
         let nameservers = nameservers.map(|server| (server.name, server.address));
@@ -76,7 +77,7 @@ impl Interop {
             .collect()
     }
 
-    /// The DNS servers, the zone's own first.
+    /// Returns the DNS servers, first the one that serves the zone.
     fn nameservers(&self) -> impl Iterator<Item = &Server> {
         std::iter::once(&self.dns).chain(&self.forwarders)
     }
@@ -84,12 +85,12 @@ impl Interop {
 
 impl Drop for Interop {
     fn drop(&mut self) {
-        // The thread that answers the command holds them too, and outlives this.
+        // The thread of `control` shares the backends and lives longer, so end them here.
         self.backends.end();
     }
 }
 
-/// Starts everything and runs the tests against it; says so where parts or the tests are missing.
+/// Starts the servers and runs the tests against them. Reports servers or tests that are missing.
 pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
     let interop = Interop::start(context)?;
     let mut lines = interop.lines();
@@ -101,7 +102,7 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
     };
     tests.build(context)?;
     let run = context.run(&tests.run).limit(LIMIT);
-    let output = interop.tell(run).succeed()?;
+    let output = interop.with_environment(run).succeed()?;
     let mut missing = interop.missing.clone();
     for line in output.lines() {
         match line.strip_prefix("skipped: ") {
@@ -112,7 +113,7 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
     Ok(Done::Partly { lines, missing })
 }
 
-/// Starts everything and runs `command` against it, or the tests where it is empty.
+/// Starts the servers and runs `command` against them, or the tests if `command` is empty.
 pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> {
     let interop = Interop::start(context)?;
     interop.lines().iter().for_each(|line| println!("{line}"));
@@ -131,10 +132,10 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
             context.run(&tests.run)
         }
     };
-    interop.tell(run).attached()
+    interop.with_environment(run).attached()
 }
 
-/// The tests: a binary, example or test with the name `interop` of any package.
+/// The tests: a binary, example or test named `interop` of any package.
 struct Tests {
     /// The command line that builds them.
     build: String,
@@ -143,14 +144,14 @@ struct Tests {
 }
 
 impl Tests {
-    /// Builds them, which may take minutes, and has a limit of its own.
+    /// Builds the tests. This may take minutes, so it does not count against the limit of the run.
     fn build(&self, context: &Context) -> Result<(), Failure> {
         context.run(&self.build).succeed().map(|_| ())
     }
 }
 
-/// Looks for the tests. A line of their output that begins with `skipped: ` tells what could not be
-/// done here.
+/// Finds the tests. A line of their output that begins with `skipped: ` names what was not possible
+/// here.
 fn tests(context: &Context) -> Result<Option<Tests>, Failure> {
     for package in context.metadata()?.members() {
         for target in package
@@ -174,8 +175,8 @@ fn tests(context: &Context) -> Result<Option<Tests>, Failure> {
     Ok(None)
 }
 
-/// The address at which the command serves: a moment ago its port was free at the addresses of the
-/// others too.
+/// Returns the address at which the command serves. Its port was free a moment ago, also at the
+/// addresses of the other servers.
 fn free_port() -> Result<SocketAddr, Failure> {
     let free = |last: u8, port: u16| {
         let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 0, last), port))?;
@@ -183,7 +184,7 @@ fn free_port() -> Result<SocketAddr, Failure> {
     };
     let everywhere = || {
         let own = free(1, 0)?;
-        backends::LAST_OCTETS
+        backends::LAST_BYTES
             .into_iter()
             .try_for_each(|last| free(last, own.port()).map(|_| ()))?;
         Ok::<SocketAddr, std::io::Error>(own)

@@ -1,4 +1,4 @@
-//! What `cargo metadata` tells of the workspace and its dependencies.
+//! The workspace and its dependencies, from `cargo metadata`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,43 +8,43 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::process::Run;
 
-/// The packages, with every feature on.
+/// The packages with all features.
 pub(crate) struct Metadata {
-    /// The folder with what was built.
+    /// The target folder.
     pub(crate) target: PathBuf,
     packages: BTreeMap<String, Package>,
     members: Vec<String>,
 }
 
-/// One package, of this workspace or of somebody else.
+/// A package of this workspace, or a dependency.
 pub(crate) struct Package {
     /// Its name.
     pub(crate) name: String,
     /// Its version.
     pub(crate) version: String,
-    /// Whether it may be published.
+    /// True if it may be published.
     pub(crate) published: bool,
-    /// The `rust-version` that it declares.
+    /// Its `rust-version`, if declared.
     pub(crate) rust_version: Option<String>,
-    /// What a published package needs, and its manifest does not say.
+    /// Fields that a published package needs and that its manifest lacks.
     pub(crate) lacks: Vec<&'static str>,
     /// The names of its features.
     pub(crate) features: Vec<String>,
-    /// The names of the packages that it asks for, tests left out.
-    pub(crate) asks_for: BTreeSet<String>,
-    /// Its binaries, examples, and so on.
+    /// Names of its direct dependencies, without those of its tests.
+    pub(crate) dependencies: BTreeSet<String>,
+    /// Its library, binaries, examples and so on.
     pub(crate) targets: Vec<Target>,
-    /// The ids of the packages that it is built with, tests left out.
+    /// Ids of the packages that it is built with, without those of its tests.
     built_with: Vec<String>,
 }
 
-/// One thing that a package builds.
+/// A library, binary, example, test or benchmark of a package.
 pub(crate) struct Target {
     /// Its name.
     pub(crate) name: String,
-    /// Its kind, as cargo calls it: `lib`, `bin`, `example`, ...
+    /// Cargo's name of its kind: `lib`, `bin`, `example`, ...
     pub(crate) kind: String,
-    /// The file that it begins with.
+    /// Path of its root file.
     pub(crate) source: String,
 }
 
@@ -78,22 +78,22 @@ impl Metadata {
         })
     }
 
-    /// The packages of this workspace.
+    /// Returns the packages of this workspace.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Package> {
         self.members.iter().filter_map(|id| self.packages.get(id))
     }
 
-    /// The packages of this workspace that may be published.
+    /// Returns the packages of this workspace that may be published.
     pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
         self.members().filter(|package| package.published)
     }
 
-    /// The package of this workspace with that name.
+    /// Returns the package of this workspace with this name.
     pub(crate) fn member(&self, name: &str) -> Option<&Package> {
         self.members().find(|package| package.name == name)
     }
 
-    /// Everything that `package` is built with, directly and not, without itself.
+    /// Returns the direct and indirect dependencies of `package`, without those of tests.
     pub(crate) fn closure(&self, package: &Package) -> Vec<&Package> {
         let mut seen = BTreeSet::new();
         let mut open: Vec<&String> = package.built_with.iter().collect();
@@ -115,7 +115,7 @@ impl Package {
         Self {
             name: text_of(&value["name"]),
             version: text_of(&value["version"]),
-            // `null` is "anywhere", an empty list is `publish = false`.
+            // `null` means any registry, and an empty list `publish = false`.
             published: value["publish"]
                 .as_array()
                 .is_none_or(|list| !list.is_empty()),
@@ -128,7 +128,7 @@ impl Package {
                 .as_object()
                 .map(|features| features.keys().cloned().collect())
                 .unwrap_or_default(),
-            asks_for: items(&value["dependencies"])
+            dependencies: items(&value["dependencies"])
                 .filter(|dependency| dependency["kind"] != "dev")
                 .map(|dependency| text_of(&dependency["name"]))
                 .collect(),
@@ -137,7 +137,7 @@ impl Package {
         }
     }
 
-    /// Whether it is a library, and no command.
+    /// Returns whether it is a library without a binary.
     pub(crate) fn is_library(&self) -> bool {
         self.targets.iter().any(|target| target.kind == "lib")
             && !self.targets.iter().any(|target| target.kind == "bin")
@@ -154,12 +154,12 @@ impl Target {
     }
 }
 
-/// The items of a list; none where there is no list.
+/// Returns the items of a JSON array; none if the value is something else.
 fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
 
-/// A text; empty where there is none.
+/// Returns a JSON string; empty if the value is something else.
 fn text_of(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }

@@ -1,4 +1,4 @@
-//! Running a program, with its output kept until somebody needs it.
+//! Runs programs and captures their output.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read};
@@ -11,10 +11,10 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::failure::Failure;
 
-/// A program that runs longer hangs: the slowest, a first build, takes a few minutes.
+/// A program that runs longer than this hangs. The slowest one, a first build, takes a few minutes.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
-/// One run of a program.
+/// A program that is about to run.
 pub(crate) struct Run {
     command: Command,
     shown: String,
@@ -22,13 +22,13 @@ pub(crate) struct Run {
     limit: Duration,
 }
 
-/// What came of a run.
+/// Result of a program that has run.
 pub(crate) struct Ran {
     /// The command line.
     pub(crate) shown: String,
     /// How the program ended.
     pub(crate) status: ExitStatus,
-    /// What it printed, standard output and standard error as they came.
+    /// What it printed on standard output and standard error, in the order of arrival.
     pub(crate) output: String,
 }
 
@@ -37,14 +37,15 @@ impl Run {
     pub(crate) fn new(program: impl AsRef<OsStr>, verbose: bool) -> Self {
         let mut command = Command::new(&program);
         command.stdin(Stdio::null());
-        // `cargo run` tells its program which package it is; a cargo below must not hear that.
+        // `cargo run` sets these for its program. A cargo that is started here must not inherit
+        // them.
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
             if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
                 command.env_remove(&*name);
             }
         }
-        // The name of a tool says enough; where it is kept does not matter to a reader.
+        // Show only the name of a tool: its folder does not matter to the reader.
         let name = Path::new(&program).file_name();
         let shown = name.unwrap_or_else(|| program.as_ref()).to_string_lossy();
         Self {
@@ -77,13 +78,13 @@ impl Run {
         self
     }
 
-    /// Ends the program, and fails, when it runs longer than this.
+    /// Kills the program, and fails, if it runs longer than this.
     pub(crate) fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Runs it with the terminal of this process, so that it can draw and be interrupted.
+    /// Runs it on the terminal of this process, so that it can draw there and be interrupted.
     pub(crate) fn attached(mut self) -> Result<(), Failure> {
         let status = self
             .command
@@ -97,12 +98,12 @@ impl Run {
         }
     }
 
-    /// Runs it; a status other than 0 is a failure that carries the output.
+    /// Runs it and returns its output. A status other than 0 is a failure that contains the output.
     pub(crate) fn succeed(self) -> Result<String, Failure> {
         self.finish()?.success()
     }
 
-    /// Runs it, and gives what it printed on standard output alone.
+    /// Runs it and returns only its standard output. A status other than 0 is a failure.
     pub(crate) fn stdout(mut self) -> Result<String, Failure> {
         let output = self
             .command
@@ -115,7 +116,7 @@ impl Run {
         Err(failure.output(String::from_utf8_lossy(&output.stderr)))
     }
 
-    /// Runs it, and gives what came of it, whatever its status.
+    /// Runs it and returns the result, whatever its status.
     pub(crate) fn finish(mut self) -> Result<Ran, Failure> {
         let failed = |error| cannot_run(&self.shown, &error);
         let (reader, writer) = std::io::pipe().map_err(failed)?;
@@ -127,7 +128,8 @@ impl Run {
             .stderr(second)
             .spawn()
             .map_err(failed)?;
-        // The command holds the ends of the pipe that are to be written to; with them it goes.
+        // The command owns the write ends of the pipe. They must close, so that the reader sees the
+        // end.
         drop(self.command);
         let lines = lines_of(reader);
         let mut output = String::new();
@@ -142,8 +144,8 @@ impl Run {
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
-                    // What hangs is most often a test that cargo started. Both may have ended by
-                    // themselves meanwhile: then there is nothing to kill.
+                    // Usually a test that cargo started hangs, so kill the children too. Errors do
+                    // not matter: the processes may have ended meanwhile.
                     let id = child.id().to_string();
                     let _ = Command::new("pkill").args(["-KILL", "-P", &id]).status();
                     let _ = child.kill();
@@ -165,7 +167,7 @@ impl Run {
 }
 
 impl Ran {
-    /// What was printed, or a failure when the status is not 0.
+    /// Returns the output, or a failure if the status is not 0.
     pub(crate) fn success(self) -> Result<String, Failure> {
         if self.status.success() {
             return Ok(self.output);
@@ -175,13 +177,13 @@ impl Ran {
     }
 }
 
-/// The lines that come out of `source`, read on a thread that ends with it.
+/// Returns the lines of `source` as they arrive. A thread reads them until the end of `source`.
 pub(crate) fn lines_of(source: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut source = BufReader::new(source);
         let mut line = Vec::new();
-        // Not every program prints UTF-8, and a line that is not must not stop the reading.
+        // A line that is not UTF-8 must not stop the reading.
         while matches!(source.read_until(b'\n', &mut line), Ok(count) if count > 0) {
             let text = String::from_utf8_lossy(&line).trim_end().to_owned();
             if sender.send(text).is_err() {
@@ -193,7 +195,7 @@ pub(crate) fn lines_of(source: impl Read + Send + 'static) -> Receiver<String> {
     receiver
 }
 
-/// The failure of a program that could not be started.
+/// Returns the failure for a program that could not be started.
 fn cannot_run(shown: &str, error: &std::io::Error) -> Failure {
     Failure::new(format!("cannot run `{shown}`: {error}"))
 }

@@ -1,4 +1,4 @@
-//! Steps: what runs, how long it took, and what to do when it fails.
+//! The steps of `ci`: running them and printing their results.
 
 use std::io::Write;
 use std::time::Duration;
@@ -7,43 +7,43 @@ use crate::clock::Stopwatch;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// A failed step shows this many of the last lines of its output; the rest is in a file.
+/// Number of the last lines of output that a failed step shows. The whole output is in a file.
 const SHOWN_LINES: usize = 120;
 
 /// One step of `ci`.
 pub(crate) struct Step {
-    /// Its name, for `--only` and `--skip`.
+    /// The name, for `--only` and `--skip`.
     pub(crate) name: &'static str,
-    /// What to do when it fails.
+    /// What to do if the step fails.
     pub(crate) remedy: &'static str,
-    /// The commands of a reader that it runs, word by word.
+    /// Commands of the README that the step runs, word by word.
     pub(crate) covers: &'static [&'static str],
-    /// Does it.
+    /// Runs the step.
     pub(crate) run: fn(&Context) -> Result<Done, Failure>,
 }
 
-/// A step that did not fail.
+/// Result of a step that did not fail.
 pub(crate) enum Done {
-    /// It passed; the lines say what was found, where that is worth a line.
+    /// It passed. The lines are what it reports.
     Passed(Vec<String>),
-    /// It passed as far as it could be done here.
+    /// It passed, except for parts that are not possible here.
     Partly {
-        /// What was found.
+        /// What the step reports.
         lines: Vec<String>,
-        /// The parts that could not be done, and why.
+        /// The parts that are not possible here, and why.
         missing: Vec<String>,
     },
-    /// It could not be done here, and why.
+    /// It is not possible here. The text is why.
     Skipped(String),
 }
 
 impl Done {
-    /// Passed, with nothing to say.
+    /// Returns a result without a report.
     pub(crate) fn passed() -> Self {
         Self::Passed(Vec::new())
     }
 
-    /// Passed, with one line to say.
+    /// Returns a result with a report of one line.
     pub(crate) fn with(line: impl Into<String>) -> Self {
         Self::Passed(vec![line.into()])
     }
@@ -55,13 +55,14 @@ enum Mark {
     Skipped(String),
 }
 
-/// Runs the steps, one after the other, and prints a summary; a failed step does not stop the others.
+/// Runs the steps, one after the other, and prints a summary. A failed step does not stop the
+/// others.
 pub(crate) fn run_all(context: &Context, steps: &[&Step]) -> Result<(), Failure> {
     let stopwatch = Stopwatch::start();
     let mut marks = Vec::new();
     for (index, step) in steps.iter().enumerate() {
         println!("[{}/{}] {}", index + 1, steps.len(), step.name);
-        // A reader who waits wants to see the name now; a failure to print it shows soon enough.
+        // Show the name before the step runs. A failure to print shows at the next line.
         let _ = std::io::stdout().flush();
         let began = Stopwatch::start();
         let result = (step.run)(context);
@@ -84,7 +85,7 @@ pub(crate) fn run_all(context: &Context, steps: &[&Step]) -> Result<(), Failure>
     summarize(&marks, stopwatch.elapsed())
 }
 
-/// Prints what a step found, and what it left out.
+/// Prints the report of a step that passed, and the parts that it skipped.
 fn pass(lines: &[String], missing: Vec<String>, took: Duration) -> Mark {
     lines.iter().for_each(|line| println!("    {line}"));
     missing
@@ -94,7 +95,7 @@ fn pass(lines: &[String], missing: Vec<String>, took: Duration) -> Mark {
     Mark::Passed(missing)
 }
 
-/// Prints the end of a failed step's output, and what to do.
+/// Prints the last lines of a failed step's output, and what to do.
 fn show(context: &Context, step: &Step, failure: &Failure) {
     let lines: Vec<&str> = failure.output.lines().collect();
     if lines.len() > SHOWN_LINES {
@@ -120,7 +121,7 @@ fn show(context: &Context, step: &Step, failure: &Failure) {
     println!("    only this step: cargo xtask ci --only {}", step.name);
 }
 
-/// Prints a line for each step, and the counts.
+/// Prints a line for each step, and the totals.
 fn summarize(marks: &[(&str, Duration, Mark)], total: Duration) -> Result<(), Failure> {
     let width = marks.iter().map(|(name, ..)| name.len()).max().unwrap_or(0);
     let (mut failed, mut skipped, mut parts) = (Vec::new(), 0, 0);
@@ -158,7 +159,7 @@ fn summarize(marks: &[(&str, Duration, Mark)], total: Duration) -> Result<(), Fa
         .remedy(format!("cargo xtask ci --only {}", failed.join(","))))
 }
 
-/// A duration in seconds, for people.
+/// Formats a duration in seconds.
 fn seconds(duration: Duration) -> String {
     format!("{:.1} s", duration.as_secs_f64())
 }

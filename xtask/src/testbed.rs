@@ -1,9 +1,10 @@
-//! The testbed of Happy Eyeballs: connectors beside each other, on a network that delays.
+//! The testbed of Happy Eyeballs: compares connectors on a network with delays.
 //!
-//! Two network namespaces are made, with two TUN devices and a program (`benches/peers/he`) between
-//! them that delays as the address of the server says; nothing outside of them is touched. Every
-//! client goes through the three cases of the "Lazy Eye" study (IMC 2025, arXiv 2412.00263): a delay
-//! of IPv6, a delay of the AAAA answer, and ten dead addresses of each family.
+//! It makes two network namespaces, with two TUN devices and a program (`benches/peers/he`) between
+//! them. The program delays packets by the number that is encoded in the server's address. Nothing
+//! outside of the namespaces changes. Each client runs the three cases of the "Lazy Eye" study (IMC
+//! 2025, arXiv 2412.00263): a delay of IPv6, a delay of the AAAA answer, and ten dead addresses of
+//! each family.
 
 mod cases;
 mod dialogue;
@@ -20,10 +21,10 @@ use crate::step::Done;
 use cases::{Measured, Plan};
 use namespaces::Namespaces;
 
-/// The program, a workspace of its own, which the other steps do not see.
+/// The program. It is a separate workspace, so the other steps do not build it.
 const MANIFEST: &str = "benches/peers/he/Cargo.toml";
 
-/// What is measured, and where.
+/// The program and the namespaces in which it measures.
 struct Testbed<'a> {
     context: &'a Context,
     program: PathBuf,
@@ -31,7 +32,7 @@ struct Testbed<'a> {
 }
 
 impl<'a> Testbed<'a> {
-    /// Builds the program and makes the namespaces, or says why they cannot be had here.
+    /// Builds the program and makes the namespaces; `Ok(Err(reason))` if that is not possible here.
     fn start(context: &'a Context) -> Result<Result<Self, String>, Failure> {
         if let Some(reason) = namespaces::missing(context) {
             return Ok(Err(reason));
@@ -49,7 +50,7 @@ impl<'a> Testbed<'a> {
         }))
     }
 
-    /// Takes every client through the cases.
+    /// Measures all cases with every client.
     fn measure(&self, plan: &Plan) -> Result<Result<Vec<Measured>, String>, Failure> {
         let mut far = match self.namespaces.far(&self.program)? {
             Ok(far) => far,
@@ -71,7 +72,8 @@ impl<'a> Testbed<'a> {
     }
 }
 
-/// The short form, for `ci`: says where it cannot be had, and fails where our own connector is wrong.
+/// Runs the short form, for `ci`. It fails if Trunkline's connector is wrong, and is skipped if it
+/// is not possible here.
 pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
     context
         .run(&format!("cargo fmt --check --manifest-path {MANIFEST}"))
@@ -88,7 +90,7 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
     Ok(Done::Passed(results.iter().map(page::line).collect()))
 }
 
-/// All of it, which writes the page and its plots; or the short form, which only prints.
+/// Runs the long form, which writes the page and its plots, or the short form, which only prints.
 pub(crate) fn run(context: &Context, short: bool) -> Result<(), Failure> {
     let plan = if short { Plan::short() } else { Plan::long() };
     let testbed = Testbed::start(context)?.map_err(Failure::new)?;

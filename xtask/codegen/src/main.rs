@@ -1,7 +1,7 @@
-//! Makes the checked-in tonic and prost code of this repository, without protoc.
+//! Generates the checked-in tonic and prost code of this repository, without protoc.
 //!
-//! `cargo xtask codegen` runs it; with `--check` it writes nothing and fails when a checked-in file
-//! is not what the protos give.
+//! `cargo xtask codegen` runs it. With `--check` it writes nothing, and fails if a checked-in file
+//! does not match the protos.
 
 mod output;
 
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 use output::{Output, Sides};
 
-/// Every file that is made, and what of its proto goes into it.
+/// The generated files, each with its proto and the sides of services that it contains.
 const OUTPUTS: [Output; 3] = [
     Output {
         proto: "helloworld.proto",
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes the files that differ from what the protos give, or with `check` names them in an error.
+/// Writes the files that do not match the protos, or with `check` returns an error that names them.
 fn run(check: bool) -> Result<(), String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let protos = here.join("proto");
@@ -74,7 +74,7 @@ fn run(check: bool) -> Result<(), String> {
     ))
 }
 
-/// Writes `text` to `path`, whose folder need not be there.
+/// Writes `text` to `path`. Creates the folder if it does not exist.
 fn write(path: &Path, text: &str) -> Result<(), String> {
     let written = match path.parent() {
         Some(folder) => std::fs::create_dir_all(folder),

@@ -1,4 +1,4 @@
-//! From a proto to the text of one Rust file.
+//! Generates the text of one Rust file from a proto.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,25 +7,25 @@ use std::process::{Command, Stdio};
 /// One generated file.
 #[derive(Clone, Copy)]
 pub(crate) struct Output {
-    /// The proto it is made from, below the folder `proto`.
+    /// Path of the proto, below the folder `proto`.
     pub(crate) proto: &'static str,
-    /// Where it goes, from the root of the repository.
+    /// Path of the generated file, from the root of the repository.
     pub(crate) file: &'static str,
-    /// What of the services goes into it.
+    /// The sides of services that are generated.
     pub(crate) sides: Sides,
 }
 
-/// Which side of a service is generated.
+/// The sides of a service.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sides {
-    /// The client alone.
+    /// Only the client.
     Client,
-    /// Both.
+    /// The client and the server.
     ClientAndServer,
 }
 
 impl Output {
-    /// Makes the text of the file, formatted as `cargo fmt` wants it.
+    /// Generates the text of the file, formatted by rustfmt.
     pub(crate) fn make(&self, protos: &Path) -> Result<String, String> {
         let files = protox::compile([self.proto], [protos])
             .map_err(|error| format!("{}: {error}", self.proto))?;
@@ -36,7 +36,7 @@ impl Output {
             .ok_or_else(|| format!("{}: nothing in it", self.proto))?;
         let folder = Scratch::new()?;
         tonic_prost_build::configure()
-            // No `connect()` that would pull in a transport of tokio's: a stub takes any channel.
+            // Without `connect()`, which would need tonic's transport. A stub accepts any channel.
             .build_transport(false)
             .build_server(self.sides == Sides::ClientAndServer)
             .out_dir(&folder.0)
@@ -53,7 +53,7 @@ impl Output {
     }
 }
 
-/// A folder of this process below the system's folder for temporary files, gone on drop.
+/// A temporary folder, which is removed on drop.
 struct Scratch(std::path::PathBuf);
 
 impl Scratch {
@@ -67,7 +67,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A folder left behind harms nobody, and there is nobody to tell.
+        // A temporary folder that is left behind does no harm.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

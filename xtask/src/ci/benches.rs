@@ -1,4 +1,4 @@
-//! Every benchmark of criterion's runs once: what it measures is still there, and right.
+//! Runs each benchmark once, to check that it still works and gets right results.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -25,8 +25,8 @@ fn run(context: &Context) -> Result<Done, Failure> {
     if names.is_empty() {
         return Ok(Done::Skipped(format!("{PACKAGE} has no benchmark")));
     }
-    // Without `--bench` after dashes criterion runs each function once, and the profile of the tests
-    // will do. With the features of the whole workspace, so that it shares what the tests built.
+    // Without `--bench` after dashes, criterion runs each function once; the test profile is good
+    // enough for that. `--workspace` unifies features, so that the build of the tests is reused.
     context
         .run("cargo test --locked --workspace")
         .args(names.iter().flat_map(|name| ["--bench", name]))

@@ -1,4 +1,4 @@
-//! No warning of the compiler or of clippy, with the default features and with all.
+//! Checks that neither the compiler nor clippy warns, with the default features and with all.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -19,7 +19,7 @@ pub(super) const ALL_FEATURES: Step = Step {
 };
 
 fn clippy(context: &Context, what: &str) -> Result<Done, Failure> {
-    // `-D warnings` after the dashes goes to clippy alone: in RUSTFLAGS it would rebuild everything.
+    // `-D warnings` after the dashes is only for clippy. In RUSTFLAGS it would rebuild everything.
     context
         .run(&format!("cargo clippy --locked {what} -- -D warnings"))
         .succeed()?;

@@ -1,4 +1,4 @@
-//! The checked-in generated code is what the protos give.
+//! Checks that the checked-in generated code matches the protos.
 
 use crate::step::{Done, Step};
 

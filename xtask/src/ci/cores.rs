@@ -1,4 +1,4 @@
-//! Each core builds alone, with nothing of its I/O shell.
+//! Builds each core without its I/O shell.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -40,7 +40,7 @@ fn run(context: &Context) -> Result<Done, Failure> {
 
 /// Builds the library and the binaries of a package, with warnings denied.
 ///
-/// It goes by clippy, which alone can deny warnings without rebuilding what others wrote.
+/// Uses clippy, because only clippy can deny warnings without rebuilding the dependencies.
 pub(super) fn check(context: &Context, what: &str) -> Result<(), Failure> {
     let line = format!("cargo clippy --quiet --locked {what} -- -D warnings");
     context.run(&line).succeed().map(|_| ())

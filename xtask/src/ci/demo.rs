@@ -1,4 +1,4 @@
-//! The demo shows what it promises, and notices when it cannot.
+//! Runs the demo, and checks that it notices when a mechanism is switched off.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::process::Ran;
 use crate::step::{Done, Step};
 
-/// It promises to take less than a minute; a slow machine is given two more.
+/// Limit for the demo. It is to take less than a minute; slow machines get two more.
 const LIMIT: Duration = Duration::from_secs(180);
 
 pub(super) const STEP: Step = Step {
@@ -50,7 +50,7 @@ const SABOTAGE: Step = Step {
     run: |_| Ok(Done::passed()),
 };
 
-/// Runs the demo with one mechanism switched off: it must notice, and say so by its exit status.
+/// Runs the demo with one mechanism switched off. It must notice, and end with exit status 1.
 fn sabotage(context: &Context, mechanism: &str) -> Result<Done, Failure> {
     demo(context, &["--sabotage", mechanism], |ran| {
         if ran.status.code() == Some(1) {

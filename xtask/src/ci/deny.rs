@@ -1,4 +1,5 @@
-//! cargo-deny: which crates, licences and sources are let in, and which advisories are known.
+//! Runs cargo-deny: checks crates, licences and sources by deny.toml, and looks for known
+//! advisories.
 
 use std::path::PathBuf;
 
@@ -40,7 +41,7 @@ fn advisories(context: &Context) -> Result<Done, Failure> {
     let tool = tool(context)?;
     let fetched = context.program(&tool).args(["fetch", "db"]).finish()?;
     if !fetched.status.success() {
-        // A service that builds pull requests has a network; a machine without one is let off.
+        // GitHub Actions has a network, so there it is a failure. Elsewhere the step is skipped.
         if std::env::var_os("GITHUB_ACTIONS").is_some() {
             fetched.success()?;
         }
@@ -61,7 +62,7 @@ fn advisories(context: &Context) -> Result<Done, Failure> {
     Ok(Done::passed())
 }
 
-/// Builds cargo-deny, once for this user.
+/// Builds cargo-deny, once per user.
 fn tool(context: &Context) -> Result<PathBuf, Failure> {
     let name = format!("cargo-deny-{VERSION}");
     let folder = context.cache.tool(&name, Moves::Yes, |folder| {

@@ -1,4 +1,4 @@
-//! The documentation builds without a warning: no broken link, nothing undocumented.
+//! Checks that the documentation builds without warnings: no broken link, no undocumented item.
 
 use crate::step::{Done, Step};
 

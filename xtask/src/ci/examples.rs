@@ -1,4 +1,4 @@
-//! Every example runs to its end.
+//! Runs every example.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::step::{Done, Step};
 
-/// An example shows something and ends; one that takes longer than this waits for what never comes.
+/// Limit for an example. One that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 pub(super) const STEP: Step = Step {
@@ -17,7 +17,8 @@ pub(super) const STEP: Step = Step {
 };
 
 fn run(context: &Context) -> Result<Done, Failure> {
-    // The tests have built them already, with the same features; alone, each would be built anew.
+    // Reuses the build of the tests, with the same features. `cargo run --example` would build
+    // again.
     context.run("cargo test --workspace --no-run").succeed()?;
     let folder = context.metadata()?.target.join("debug/examples");
     let mut lines = Vec::new();

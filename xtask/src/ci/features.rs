@@ -1,4 +1,4 @@
-//! Each feature of each crate builds without the others.
+//! Builds each crate with each of its features alone.
 
 use super::cores::check;
 use crate::context::Context;

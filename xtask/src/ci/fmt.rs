@@ -1,4 +1,4 @@
-//! Every file is as rustfmt leaves it.
+//! Checks that every file is formatted by rustfmt.
 
 use crate::step::{Done, Step};
 

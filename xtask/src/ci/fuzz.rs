@@ -1,4 +1,4 @@
-//! Every fuzz target runs for a while and finds nothing.
+//! Runs every fuzz target for a while. It must find nothing.
 
 use crate::context::Context;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! The tests against other people's servers.
+//! Runs the tests against third-party servers.
 
 use crate::context::Context;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! Miri runs the tests of the two crates that others embed alone.
+//! Runs the tests of the two crates that other projects embed alone with Miri.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,7 +22,7 @@ fn run(context: &Context) -> Result<Done, Failure> {
     context
         .run("rustup run nightly cargo miri test -p trunkline-target -p trunkline-endpoint")
         .env("CARGO_TARGET_DIR", context.root.join("target/miri"))
-        // The tests read their own files.
+        // The tests read their data files.
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")
         .succeed()?;
     Ok(Done::with(version.trim().to_owned()))

@@ -1,4 +1,4 @@
-//! The published crates build with the oldest compiler that they name.
+//! Builds the published crates with the oldest compiler that they support.
 
 use crate::context::Context;
 use crate::failure::Failure;

@@ -1,4 +1,4 @@
-//! Every published crate can be packaged, and what is packaged builds.
+//! Packages every published crate, and builds the packages.
 
 use std::fmt::Write;
 
@@ -16,13 +16,13 @@ pub(super) const STEP: Step = Step {
 
 fn run(context: &Context) -> Result<Done, Failure> {
     let metadata = context.metadata()?;
-    // Cargo only warns of what a registry turns down, and of what a reader misses there.
+    // Cargo only warns of missing fields, which a registry rejects or shows to readers.
     for package in metadata.published() {
         if let [first, ..] = package.lacks[..] {
             return Err(Failure::new(format!("{} has no {first}", package.name)));
         }
     }
-    // What is in the work tree counts, committed or not; CI runs on a clean one.
+    // `--allow-dirty`: package the work tree, committed or not. In CI it is clean.
     let mut line = String::from("cargo package --workspace --locked --allow-dirty --no-verify");
     for package in metadata.members().filter(|package| !package.published) {
         line.push_str(" --exclude ");
@@ -36,10 +36,10 @@ fn run(context: &Context) -> Result<Done, Failure> {
     )))
 }
 
-/// Unpacks the archives side by side, and builds them with each other.
+/// Unpacks the archives into one workspace, and builds them there.
 ///
-/// Cargo's own verification keeps what it unpacked in the user's folder, by name and version, and takes it
-/// from there the next time: as long as a version is not published, it verifies what was there before.
+/// Cargo's own verification caches unpacked archives in the user's folder by name and version.
+/// While a version is not published, it would verify an old archive again.
 fn verify(context: &Context, metadata: &Metadata) -> Result<(), Failure> {
     let archives = metadata.target.join("package");
     let folder = archives.join("unpacked");
@@ -49,8 +49,8 @@ fn verify(context: &Context, metadata: &Metadata) -> Result<(), Failure> {
     }
     std::fs::create_dir_all(&folder).map_err(failed)?;
     for package in metadata.published() {
-        // `m`: the files are as new as they are here. In an archive all are equally old, and cargo
-        // would take what it built before for what they give.
+        // `m` gives the files the time of unpacking. In the archive all have the same old time, and
+        // cargo would take earlier build results for theirs.
         context
             .run("tar -xmzf")
             .args([archives.join(format!("{}.crate", stem(package)))])
@@ -60,7 +60,7 @@ fn verify(context: &Context, metadata: &Metadata) -> Result<(), Failure> {
     std::fs::write(folder.join("Cargo.toml"), workspace(metadata)).map_err(failed)?;
     let lock = context.root.join("Cargo.lock");
     std::fs::copy(lock, folder.join("Cargo.lock")).map_err(failed)?;
-    // Not `--locked`: our unpublished packages are to go from the lock file.
+    // Not `--locked`, because cargo must remove the unpublished packages from the lock file.
     context
         .run("cargo check --workspace --offline")
         .folder(&folder)
@@ -69,7 +69,8 @@ fn verify(context: &Context, metadata: &Metadata) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A workspace of what was unpacked, in which nothing of ours comes from a registry.
+/// Returns the manifest of a workspace of the unpacked packages, in which they use each other
+/// instead of a registry.
 fn workspace(metadata: &Metadata) -> String {
     let stems: Vec<String> = metadata.published().map(stem).collect();
     let mut text =
@@ -81,7 +82,7 @@ fn workspace(metadata: &Metadata) -> String {
     text
 }
 
-/// What cargo calls a package: its name and version.
+/// Returns a package's name and version, as cargo names the archive.
 fn stem(package: &Package) -> String {
     format!("{}-{}", package.name, package.version)
 }

@@ -1,4 +1,4 @@
-//! The commands that the README tells a reader to run are ones that run here.
+//! Checks that a step runs each command of the README.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -41,8 +41,8 @@ pub(super) fn run(context: &Context, steps: &[&Step]) -> Result<Done, Failure> {
     Ok(Done::Passed(lines))
 }
 
-/// The commands in the fenced blocks marked `sh`, without prompts and comments, and the exit status
-/// of each: 0, or N where the comment behind it begins with `exits N`.
+/// Returns the commands in the fenced blocks marked `sh`, without prompts and comments, each with
+/// its exit status: 0, or N if a comment after it begins with `exits N`.
 fn commands(text: &str) -> Vec<(String, i32)> {
     let mut commands = Vec::new();
     let mut inside = false;

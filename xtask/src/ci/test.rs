@@ -1,4 +1,4 @@
-//! The tests of every crate, by the command that the README names.
+//! Runs the tests of every crate, with the command of the README.
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -34,7 +34,8 @@ fn run(context: &Context) -> Result<Done, Failure> {
     Ok(Done::Passed(lines))
 }
 
-/// The number before `word` in cargo's closing line: `ok. 5 passed; 0 failed; 1 ignored; ...`.
+/// Returns the number before `word` in a result line such as `ok. 5 passed; 0 failed; 1 ignored;
+/// ...`.
 fn count(line: &str, word: &str) -> u64 {
     line.split([';', '.'])
         .filter_map(|part| part.trim().strip_suffix(word))

@@ -1,4 +1,4 @@
-//! The short form of the testbed, where network namespaces can be made.
+//! Runs the short form of the testbed, if this machine can make network namespaces.
 
 use crate::context::Context;
 use crate::failure::Failure;

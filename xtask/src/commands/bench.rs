@@ -1,4 +1,4 @@
-//! `bench`: the benchmarks, and the comparisons with peers.
+//! `bench`: runs the benchmarks and the comparisons with peers.
 
 use crate::command::Command;
 use crate::context::Context;
@@ -39,7 +39,8 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     one(context, target, &args[1..])
 }
 
-/// Runs one of them; both kinds are built with the profile `bench`, so that they share what they depend on.
+/// Runs one target. Both kinds use the profile `bench`, so that they share the build of
+/// dependencies.
 fn one(context: &Context, target: &Target, args: &[String]) -> Result<(), Failure> {
     let name = &target.name;
     println!("{name}");

@@ -1,4 +1,4 @@
-//! `ci`: every check of this repository.
+//! `ci`: runs every check of this repository.
 
 use crate::ci::STEPS;
 use crate::command::Command;
@@ -38,7 +38,7 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     run_all(context, &steps)
 }
 
-/// The steps that the value of `option` names.
+/// Returns the names of steps in the value of `option`.
 fn names(option: &str, value: Option<&String>) -> Result<Vec<&'static str>, Failure> {
     let value = value
         .ok_or_else(|| Failure::usage(format!("{option} needs names of steps, with commas")))?;

@@ -1,4 +1,4 @@
-//! `codegen`: the checked-in tonic and prost code.
+//! `codegen`: generates the checked-in tonic and prost code.
 
 use crate::command::Command;
 use crate::context::Context;

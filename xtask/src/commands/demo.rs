@@ -1,4 +1,4 @@
-//! `demo`: what the project is for, on one machine.
+//! `demo`: shows on one machine what the project is for.
 
 use crate::command::Command;
 use crate::context::Context;

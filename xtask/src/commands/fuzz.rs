@@ -1,4 +1,4 @@
-//! `fuzz`: every fuzz target, for a while.
+//! `fuzz`: runs the fuzz targets for a while.
 
 use crate::command::Command;
 use crate::context::Context;

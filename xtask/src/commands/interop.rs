@@ -1,4 +1,4 @@
-//! `interop`: the tests against other people's servers.
+//! `interop`: runs the tests against third-party servers.
 
 use crate::command::Command;
 use crate::context::Context;

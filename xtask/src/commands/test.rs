@@ -1,4 +1,4 @@
-//! `test`: the tests of every crate.
+//! `test`: runs the tests of every crate.
 
 use crate::command::Command;
 use crate::context::Context;

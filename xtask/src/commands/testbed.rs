@@ -1,4 +1,4 @@
-//! `testbed`: connectors beside each other on a network that delays.
+//! `testbed`: compares connectors on a network with delays.
 
 use crate::command::Command;
 use crate::context::Context;

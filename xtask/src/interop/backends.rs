@@ -1,4 +1,4 @@
-//! The gRPC servers that are not ours.
+//! The third-party gRPC servers.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -13,14 +13,14 @@ use super::server::Server;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// The addresses of grpc-go and C-core, by the last octet of 127.0.0.x.
-pub(super) const LAST_OCTETS: [u8; 2] = [2, 3];
+/// The last bytes of the addresses 127.0.0.x of grpc-go and C-core.
+pub(super) const LAST_BYTES: [u8; 2] = [2, 3];
 
-/// The servers by name, shared with the thread that answers the command.
+/// The servers by name, shared with the thread of `control`.
 #[derive(Clone)]
 pub(super) struct Backends(Arc<Mutex<BTreeMap<&'static str, Backend>>>);
 
-/// One server, which runs or not.
+/// One server, running or stopped.
 struct Backend {
     name: &'static str,
     address: SocketAddr,
@@ -31,7 +31,7 @@ struct Backend {
 }
 
 impl Backends {
-    /// Builds and starts them, each at an address of its own and all at `port`.
+    /// Builds and starts the servers, all at `port`, each at its own address.
     pub(super) fn start(
         context: &Context,
         folder: &Path,
@@ -42,7 +42,7 @@ impl Backends {
         let grpc_go = build::grpc_go(context)?;
         let c_core = build::c_core(context)?;
         let servers = [("grpc-go", grpc_go), ("c-core", c_core)];
-        for ((name, built), last) in servers.into_iter().zip(LAST_OCTETS) {
+        for ((name, built), last) in servers.into_iter().zip(LAST_BYTES) {
             match built {
                 Ok((program, args)) => {
                     let mut backend = Backend {
@@ -62,7 +62,7 @@ impl Backends {
         Ok(Self(Arc::new(Mutex::new(backends))))
     }
 
-    /// Their names and addresses, running or not.
+    /// Returns the names and addresses of all servers, running or stopped.
     pub(super) fn addresses(&self) -> Vec<(&'static str, SocketAddr)> {
         let backends = self.lock();
         let each = backends.values();
@@ -70,8 +70,8 @@ impl Backends {
             .collect()
     }
 
-    /// Does what a line of the command asks, and gives the answer.
-    pub(super) fn obey(&self, line: &str) -> Result<Value, Failure> {
+    /// Carries out a request line of the command, and returns the answer.
+    pub(super) fn execute(&self, line: &str) -> Result<Value, Failure> {
         let (verb, name) = line.split_once(' ').unwrap_or((line, ""));
         let mut backends = self.lock();
         let backend = backends
@@ -97,13 +97,13 @@ impl Backends {
         }
     }
 
-    /// Ends all of them.
+    /// Ends all servers.
     pub(super) fn end(&self) {
         self.lock().clear();
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Backend>> {
-        // Each server is whole whatever happened to the thread that held them.
+        // A poisoned lock does not matter: no panic leaves a server in an inconsistent state.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

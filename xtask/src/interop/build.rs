@@ -1,4 +1,4 @@
-//! Building the servers into the user's cache.
+//! Builds the servers into the user's cache.
 
 use std::path::PathBuf;
 
@@ -6,20 +6,20 @@ use crate::cache::{Moves, fingerprint};
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// A program and its first arguments, or why it cannot be had here.
+/// A program and its first arguments, or why it cannot be built here.
 pub(super) type Built = Result<(PathBuf, Vec<PathBuf>), String>;
 
-/// CoreDNS with the few plugins that are needed.
+/// Builds CoreDNS with the few plugins that are needed.
 pub(super) fn coredns(context: &Context) -> Result<Built, Failure> {
     go(context, "coredns")
 }
 
-/// The grpc-go server.
+/// Builds the grpc-go server.
 pub(super) fn grpc_go(context: &Context) -> Result<Built, Failure> {
     go(context, "grpc-go")
 }
 
-/// Builds a Go module of ours. What it depends on is pinned by its go.sum.
+/// Builds a Go module of this repository. Its go.sum pins the dependencies.
 fn go(context: &Context, name: &str) -> Result<Built, Failure> {
     if context.run("go version").stdout().is_err() {
         return Ok(Err("no Go toolchain here".to_owned()));
@@ -39,7 +39,7 @@ fn go(context: &Context, name: &str) -> Result<Built, Failure> {
     Ok(Ok((folder.join(name), Vec::new())))
 }
 
-/// The C-core server: a Python script, and an environment with grpcio.
+/// Prepares the C-core server: a Python script, and an environment with grpcio.
 pub(super) fn c_core(context: &Context) -> Result<Built, Failure> {
     if context.run("python3 -m venv --help").stdout().is_err() {
         return Ok(Err("no python3 with the module venv here".to_owned()));
@@ -66,7 +66,7 @@ pub(super) fn c_core(context: &Context) -> Result<Built, Failure> {
     Ok(Ok((python, vec![sources.join("server.py")])))
 }
 
-/// The folder with the sources of a server.
+/// Returns the folder with the sources of a server.
 fn sources(context: &Context, name: &str) -> PathBuf {
     context.root.join("xtask/interop").join(name)
 }

@@ -1,15 +1,15 @@
-//! The connection over which the command asks about the servers, and stops and starts them.
+//! A connection over which the command reads the servers' counters, and stops and starts servers.
 //!
-//! One line asks, one line of JSON answers. `SERVER` is `grpc-go` or `c-core`.
+//! A request is one line, an answer is one line of JSON. `SERVER` is `grpc-go` or `c-core`.
 //!
-//! | line | what is done | answer |
+//! | request | action | answer |
 //! |---|---|---|
-//! | `counts SERVER` | nothing | `{"event":"counts","calls":{"/helloworld.Greeter/SayHello":3}}`; grpc-go adds `accepts` and `closes` |
-//! | `terminate SERVER` | SIGTERM; it drains | the same as `"event":"stopped"`, when the process has ended |
+//! | `counts SERVER` | none | `{"event":"counts","calls":{"/helloworld.Greeter/SayHello":3}}`; grpc-go adds `accepts` and `closes` |
+//! | `terminate SERVER` | SIGTERM; the server drains | the counters as `"event":"stopped"`, after the process has ended |
 //! | `kill SERVER` | SIGKILL | `{"event":"killed"}` |
-//! | `start SERVER` | it runs again, at its address, with counters from 0 | `{"event":"ready","address":".."}` |
+//! | `start SERVER` | starts it again at the same address, with counters from 0 | `{"event":"ready","address":".."}` |
 //!
-//! What cannot be done is answered by `{"event":"error","message":".."}`.
+//! The answer to a request that fails is `{"event":"error","message":".."}`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -20,7 +20,7 @@ use serde_json::json;
 use super::backends::Backends;
 use crate::failure::Failure;
 
-/// Answers on a thread until the process ends; gives the address.
+/// Answers requests on a thread until the process ends. Returns the address.
 pub(super) fn listen(backends: &Backends) -> Result<SocketAddr, Failure> {
     let failed = |error| Failure::new(format!("cannot listen on loopback: {error}"));
     let listener = TcpListener::bind("127.0.0.1:0").map_err(failed)?;
@@ -28,17 +28,17 @@ pub(super) fn listen(backends: &Backends) -> Result<SocketAddr, Failure> {
     let backends = backends.clone();
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // A connection that breaks is the command's affair; the next one is answered again.
+            // Ignore a broken connection: the command notices it, and may open another one.
             let _ = answer(&backends, &stream);
         }
     });
     Ok(address)
 }
 
-/// Answers one connection to its end.
+/// Answers the requests of one connection until it ends.
 fn answer(backends: &Backends, mut stream: &TcpStream) -> std::io::Result<()> {
     for line in BufReader::new(stream).lines() {
-        let answer = backends.obey(line?.trim()).unwrap_or_else(
+        let answer = backends.execute(line?.trim()).unwrap_or_else(
             |failure| json!({"event": "error", "message": format!("{}\n{}", failure.what, failure.output)}),
         );
         stream.write_all(format!("{answer}\n").as_bytes())?;

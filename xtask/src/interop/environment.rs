@@ -1,4 +1,4 @@
-//! What the command is told, by its environment.
+//! The environment variables for the command.
 
 use super::{Interop, nameserver};
 use crate::process::Run;
@@ -6,19 +6,19 @@ use crate::process::Run;
 impl Interop {
     /// Adds to `run`:
     ///
-    /// | variable | what |
+    /// | variable | value |
     /// |---|---|
-    /// | `TRUNKLINE_INTEROP_DNS` | address of the zone's DNS server |
-    /// | `TRUNKLINE_INTEROP_COREDNS`, `.._NSD` | the same, under its name |
-    /// | `TRUNKLINE_INTEROP_UNBOUND`, `.._DNSMASQ` | address of a DNS server that asks it; unset where there is none |
+    /// | `TRUNKLINE_INTEROP_DNS` | address of the DNS server of the zone |
+    /// | `TRUNKLINE_INTEROP_COREDNS`, `.._NSD` | the same, under the server's name |
+    /// | `TRUNKLINE_INTEROP_UNBOUND`, `.._DNSMASQ` | address of a DNS server that forwards to it; unset if there is none |
     /// | `TRUNKLINE_INTEROP_NAME` | name of all backends: A records, and SRV records below `_grpc._tcp` |
-    /// | `TRUNKLINE_INTEROP_PORT` | port of all backends; they differ in their addresses |
-    /// | `TRUNKLINE_INTEROP_ZONE_FILE` | file of the zone: the server reads it again when its serial has changed; unset where it does not |
-    /// | `TRUNKLINE_INTEROP_OWN` | address at which the command must serve: the name has it too |
-    /// | `TRUNKLINE_INTEROP_GRPC_GO` | address of the grpc-go server; unset where there is none |
-    /// | `TRUNKLINE_INTEROP_C_CORE` | address of the C-core server; unset where there is none |
-    /// | `TRUNKLINE_INTEROP_CONTROL` | address that answers questions about the servers: [`control`](super::control) |
-    pub(super) fn tell(&self, run: Run) -> Run {
+    /// | `TRUNKLINE_INTEROP_PORT` | port of all backends, which have different addresses |
+    /// | `TRUNKLINE_INTEROP_ZONE_FILE` | file of the zone, which the server reads again when the serial has changed; unset if the server does not do so |
+    /// | `TRUNKLINE_INTEROP_OWN` | address at which the command must serve; it is one of the name's addresses |
+    /// | `TRUNKLINE_INTEROP_GRPC_GO` | address of the grpc-go server; unset if there is none |
+    /// | `TRUNKLINE_INTEROP_C_CORE` | address of the C-core server; unset if there is none |
+    /// | `TRUNKLINE_INTEROP_CONTROL` | address of the control connection: [`control`](super::control) |
+    pub(super) fn with_environment(&self, run: Run) -> Run {
         let mut run = run
             .env("TRUNKLINE_INTEROP_DNS", self.dns.address.to_string())
             .env("TRUNKLINE_INTEROP_NAME", self.zone.name())

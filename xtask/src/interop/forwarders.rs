@@ -1,7 +1,7 @@
-//! DNS servers that have the zone from the one that serves it: unbound looks names up for its clients
-//! and keeps the answers, dnsmasq passes questions on and keeps the answers.
+//! DNS servers that forward to the server of the zone: unbound resolves names for its clients and
+//! caches the answers, dnsmasq forwards the queries and caches the answers.
 //!
-//! Both answer for names below `local` of the zone from their own configuration.
+//! Both answer for names below `local` in the zone from their own configuration.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,7 +13,7 @@ use super::zone::ZONE;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Starts those that can be had; they ask the server at `zone` and nobody else.
+/// Starts the servers that are available. They query only the server at `zone`.
 pub(super) fn start(
     context: &Context,
     folder: &Path,
@@ -45,11 +45,11 @@ pub(super) fn start(
 
 struct Forwarder {
     name: &'static str,
-    /// Stay in the foreground, and take the configuration from the file that follows.
+    /// Options to stay in the foreground, and to read the configuration from the file that follows.
     args: &'static [&'static str],
-    /// What it logs when it answers.
+    /// Text in its log when it is ready.
     ready: &'static str,
-    /// The configuration, from its own address and that of the zone's server.
+    /// Returns the configuration for its own address and the address of the zone's server.
     config: fn(SocketAddr, SocketAddr) -> String,
 }
 
@@ -67,8 +67,8 @@ const DNSMASQ: Forwarder = Forwarder {
     config: dnsmasq,
 };
 
-/// It refuses everything outside of the zone, and so never asks the root. No validator: nobody signs
-/// the zone.
+/// Returns a configuration that refuses names outside of the zone, so it never queries the root. It
+/// has no validator, because the zone is not signed.
 fn unbound(own: SocketAddr, zone: SocketAddr) -> String {
     let at = |address: SocketAddr| format!("{}@{}", address.ip(), address.port());
     format!(
@@ -102,7 +102,7 @@ stub-zone:
     )
 }
 
-/// It refuses everything outside of the zone.
+/// Returns a configuration that refuses names outside of the zone.
 fn dnsmasq(own: SocketAddr, zone: SocketAddr) -> String {
     format!(
         "listen-address={own_ip}

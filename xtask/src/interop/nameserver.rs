@@ -1,4 +1,4 @@
-//! The DNS server of the zone: CoreDNS where there is Go, else nsd.
+//! The DNS server of the zone: CoreDNS if Go is installed, else nsd.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::Path;
@@ -10,10 +10,10 @@ use super::zone::{ZONE, Zone};
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// The name of the one that reads a changed zone by itself.
+/// The name of the server that reads a changed zone by itself.
 pub(super) const COREDNS: &str = "coredns";
 
-/// Starts one on a free port of loopback.
+/// Starts the server on a free port of loopback.
 pub(super) fn start(
     context: &Context,
     folder: &Path,
@@ -33,7 +33,7 @@ pub(super) fn start(
     }
 }
 
-/// Starts nsd. It reads a changed zone only when it is told to (`nsd-control`).
+/// Starts nsd. It reads a changed zone only on request (`nsd-control`).
 fn nsd(context: &Context, folder: &Path, zone: &Zone) -> Result<Server, Failure> {
     if context.run("nsd -v").finish().is_err() {
         return Err(Failure::new("neither Go nor nsd is on this machine")
@@ -57,7 +57,7 @@ fn nsd(context: &Context, folder: &Path, zone: &Zone) -> Result<Server, Failure>
     Server::start_foreign("nsd", command, folder, address, "nsd started")
 }
 
-/// An address on loopback that was free for both UDP and TCP a moment ago.
+/// Returns an address on loopback that was free for both UDP and TCP a moment ago.
 pub(super) fn free_port() -> Result<SocketAddr, Failure> {
     let free = || {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;

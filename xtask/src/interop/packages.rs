@@ -1,4 +1,4 @@
-//! Programs of the distribution's packages, unpacked into the user's cache.
+//! Programs from packages of the distribution, unpacked into the user's cache.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,19 +8,20 @@ use crate::cache::Moves;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// The packages with the programs `unbound` and `dnsmasq`; nothing in them starts by itself.
+/// The packages with the programs `unbound` and `dnsmasq`. They start no service.
 const PACKAGES: [&str; 2] = ["unbound", "dnsmasq-base"];
 
-/// Where the programs are.
+/// Where the programs come from.
 pub(super) enum Packages {
     /// Unpacked in this folder, with the libraries that the system lacks.
     Unpacked(PathBuf),
-    /// Where the system has them, if it does; and why they were not unpacked.
+    /// Installed in the system, if at all. The text is why they were not unpacked.
     System(String),
 }
 
 impl Packages {
-    /// Downloads and unpacks them where apt-get can. Nothing is installed into the system.
+    /// Downloads and unpacks the packages if there is apt-get. Does not install them into the
+    /// system.
     pub(super) fn get(context: &Context) -> Self {
         if context.run("apt-get --version").stdout().is_err() {
             return Self::System("no apt-get".to_owned());
@@ -35,7 +36,8 @@ impl Packages {
         }
     }
 
-    /// A command that runs one of the programs, its log on standard output; or why there is none.
+    /// Returns a command that runs one of the programs, with its log on standard output; or why
+    /// there is none.
     pub(super) fn command(&self, context: &Context, program: &str) -> Result<Command, String> {
         match self {
             Self::Unpacked(folder) => {
@@ -50,12 +52,12 @@ impl Packages {
         }
     }
 
-    /// Says what to do when a program did not start.
+    /// Adds a remedy to the failure of a program that did not start.
     pub(super) fn explain(&self, failure: Failure) -> Failure {
         match self {
-            // It may need a library that the system had when it was unpacked.
+            // It may lack a library that the system had when the package was unpacked.
             Self::Unpacked(folder) => failure.remedy(format!(
-                "delete {}, so that it is installed anew",
+                "delete {}, so that it is installed again",
                 folder.display()
             )),
             Self::System(_) => failure,
@@ -63,7 +65,8 @@ impl Packages {
     }
 }
 
-/// The release of the distribution, `debian-bookworm`: another one has other libraries.
+/// Returns the release of the distribution, such as `debian-bookworm`. Another release has other
+/// libraries.
 fn release() -> String {
     let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let value = |name: &str| {
@@ -73,14 +76,15 @@ fn release() -> String {
     format!("{}-{}", value("ID="), value("VERSION_CODENAME="))
 }
 
-/// Why the packages could not be had, in one line: what apt-get complained of first, where it did.
+/// Returns in one line why the packages are not available: the first error of apt-get, if there is
+/// one.
 fn reason(failure: &Failure) -> &str {
     let mut lines = failure.output.lines();
     let complaint = lines.find(|line| line.starts_with("E: ") || line.starts_with("W: Failed"));
     complaint.unwrap_or(&failure.what)
 }
 
-/// Downloads the packages and what the system lacks of their libraries, and unpacks them.
+/// Downloads and unpacks the packages, with those of their libraries that the system lacks.
 fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
     let cannot = |error| Failure::new(format!("cannot use {}: {error}", folder.display()));
     let apt = folder.join("apt");
@@ -93,7 +97,7 @@ fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
         let run = context.run("apt-get --config-file").args([&config]);
         run.args(line.split_whitespace())
     };
-    // A source that cannot be reached may not matter: the next step tells.
+    // An unreachable source may not matter: the download shows whether it does.
     let updated = apt_get("update").finish()?;
     apt_get("install --yes --download-only --reinstall --no-install-recommends")
         .args(PACKAGES)
@@ -112,8 +116,8 @@ fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
     std::fs::remove_dir_all(&apt).map_err(cannot)
 }
 
-/// What apt-get reads after the system's configuration: all that it writes, its lists of packages
-/// too, goes below `folder`, no root is needed, and no hook of the system runs.
+/// Returns the configuration that apt-get reads after the system's: it writes all files, its
+/// package lists too, below `folder`, needs no root, and runs no hook of the system.
 fn configuration(folder: &Path) -> String {
     format!(
         "Dir::Cache \"{folder}\";
@@ -130,7 +134,7 @@ Acquire::Languages \"none\";
     )
 }
 
-/// The folders in which packages have their libraries, as the loader wants them.
+/// Returns the library folders of the unpacked packages, in the form of `LD_LIBRARY_PATH`.
 fn libraries(folder: &Path) -> String {
     let folder = folder.display();
     let triplet = format!("{}-linux-gnu", std::env::consts::ARCH);

@@ -1,4 +1,4 @@
-//! A server in a process of its own, which tells by lines of JSON how it is.
+//! A server in its own process, which reports events as lines of JSON.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,15 +14,15 @@ use crate::clock::Stopwatch;
 use crate::failure::Failure;
 use crate::process::lines_of;
 
-/// A server that has not answered within this time does not come any more. A C-core server drains for
-/// up to 10 s.
+/// A server that has not answered within this time is not going to. A C-core server drains for up
+/// to 10 s.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A server that accepts connections. Dropping it kills the process.
 pub(crate) struct Server {
-    /// What it is called.
+    /// Its name in messages and environment variables.
     pub(super) name: &'static str,
-    /// Where it listens.
+    /// The address at which it listens.
     pub(super) address: SocketAddr,
     child: Child,
     input: Option<ChildStdin>,
@@ -31,7 +31,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it, and waits for its event `ready`. What it logs goes to a file in `folder`.
+    /// Starts a server and waits for its event `ready`. Its log goes to a file in `folder`.
     pub(super) fn start(
         name: &'static str,
         command: Command,
@@ -47,8 +47,8 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts one that tells nothing but a line with `ready` in its log ([`logging`]), and is known to
-    /// listen at `address`.
+    /// Starts a server that reports no events, and waits for a line with `ready` in its log
+    /// ([`logging`]). It listens at `address`.
     pub(super) fn start_foreign(
         name: &'static str,
         command: Command,
@@ -104,7 +104,7 @@ impl Server {
         })
     }
 
-    /// What it has counted so far.
+    /// Asks for the counters, and returns the server's answer.
     pub(super) fn counts(&mut self) -> Result<Value, Failure> {
         let asked = match &mut self.input {
             Some(input) => input.write_all(b"counts\n").and_then(|()| input.flush()),
@@ -114,7 +114,7 @@ impl Server {
         self.event("counts")
     }
 
-    /// Sends SIGTERM, lets it drain, and gives what it has counted in its life.
+    /// Sends SIGTERM, waits until the server has drained, and returns its final counters.
     pub(super) fn terminate(mut self) -> Result<Value, Failure> {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status();
@@ -129,7 +129,7 @@ impl Server {
         }
     }
 
-    /// The next line, which must be this event.
+    /// Waits for the next line, which must be this event.
     fn event(&self, name: &str) -> Result<Value, Failure> {
         let line = self
             .lines
@@ -141,14 +141,14 @@ impl Server {
         }
     }
 
-    /// A failure with what it logged.
+    /// Returns a failure with the server's log.
     fn failure(&self, what: &str) -> Failure {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         Failure::new(format!("{} {what}", self.name)).output(log)
     }
 }
 
-/// A command that runs a program whose log, on standard error, comes on standard output.
+/// Returns a command that runs a program with its standard error, the log, on standard output.
 pub(super) fn logging(program: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program);
@@ -157,7 +157,7 @@ pub(super) fn logging(program: &Path) -> Command {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended already: then there is nothing to kill, and wait tells its status.
+        // Errors do not matter: the process may have ended already. `wait` reaps it.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

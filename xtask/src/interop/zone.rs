@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 
-/// The zone; `.test` is reserved for this (RFC 6761 section 6.2).
+/// Name of the zone. `.test` is reserved for tests (RFC 6761 section 6.2).
 pub(super) const ZONE: &str = "trunkline.test";
 
-/// How many addresses the name `many` has: more than fit into the 1,232 octets that clients take
-/// over UDP.
+/// Number of addresses of the name `many`: more than fit the 1,232 bytes that clients accept over
+/// UDP.
 const MANY: u8 = 200;
 
-/// Names that are looked up; nobody is called at their addresses. unbound and dnsmasq know those below
-/// `local` themselves.
+/// Names that are looked up, but whose addresses are not called. unbound and dnsmasq answer for
+/// those below `local` themselves.
 const RECORDS: &str = "\
 dual IN A 127.0.0.1
 dual IN A 127.0.0.9
@@ -39,19 +39,21 @@ host.local IN AAAA ::8
 _sip._tcp.host.local IN SRV 1 2 5060 host.local
 ";
 
-/// The zone, and the file it is in.
+/// The zone in its file.
 pub(super) struct Zone {
-    /// Where it is.
+    /// Path of the file.
     pub(super) file: PathBuf,
 }
 
 impl Zone {
-    /// Writes a zone in which `backends` has the addresses of all servers, ours among them, and
-    /// `_grpc._tcp.backends` an SRV record for each; each has a name with its address alone (`own` is
-    /// ours). `both` has our address and `::1`, where nobody listens, and `many` 200: ours, and others
-    /// where nobody listens.
+    /// Writes the zone:
     ///
-    /// Everything but `minute` may be kept for one second, so that a change is seen soon.
+    /// - `backends` has the addresses of all servers, and `_grpc._tcp.backends` an SRV record for
+    ///   each. Each server also has a name with only its address. `own` is the command's server.
+    /// - `both` has the address of `own`, and `::1`, where no server listens.
+    /// - `many` has 200 addresses: the one of `own`, and others where no server listens.
+    ///
+    /// The TTL is one second, except for `minute`, so that clients see a change soon.
     pub(super) fn write(
         folder: &Path,
         own: SocketAddr,
@@ -77,7 +79,7 @@ impl Zone {
             text,
             "both IN A {ip}\nboth IN AAAA ::1\n_grpc._tcp.both IN SRV 0 1 {port} both"
         );
-        // One that answers, and too many to fit into an answer over UDP.
+        // One address that answers, and too many others for an answer over UDP.
         let _ = writeln!(text, "many IN A {ip}");
         for last in 1..MANY {
             let _ = writeln!(text, "many IN A 127.77.0.{last}");
@@ -88,7 +90,7 @@ impl Zone {
         Ok(Self { file })
     }
 
-    /// The name of all backends.
+    /// Returns the name with the addresses of all servers.
     pub(super) fn name(&self) -> String {
         format!("backends.{ZONE}")
     }

@@ -1,4 +1,4 @@
-//! The three cases.
+//! The three cases, measured for one client.
 
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -8,27 +8,27 @@ use serde_json::Value;
 use super::dialogue::Dialogue;
 use crate::failure::Failure;
 
-/// A client that has no connection after this long would not get one.
+/// A client that is not connected after this time will not be.
 const LIMIT_MS: u32 = 4000;
-/// Twenty attempts, 250 ms apart, and half a second more.
+/// Time for twenty attempts that start 250 ms apart, and half a second more.
 const DEAD_LIMIT_MS: u32 = 5500;
-/// How many dead addresses there are of each family.
+/// Number of dead addresses of each family.
 const DEAD: u16 = 10;
-/// Where the resolution delay is to be seen: the AAAA answer is late beyond doubt.
+/// Delays of the AAAA answer, in milliseconds, that are long enough to show the resolution delay.
 const CLEARLY_LATE: RangeInclusive<u32> = 100..=400;
 
-/// How closely is measured.
+/// The resolution of the measurement.
 pub(super) struct Plan {
-    /// From one delay of IPv6 to the next, in milliseconds.
+    /// Step between delays of IPv6, in milliseconds.
     pub(super) attempt_step: u32,
-    /// From one delay of the AAAA answer to the next, in milliseconds.
+    /// Step between delays of the AAAA answer, in milliseconds.
     pub(super) resolution_step: u32,
-    /// Whether the dead addresses are tried by our own clients alone: it takes seconds each.
+    /// True if only Trunkline's clients try the dead addresses, which takes seconds each.
     pub(super) only_ours_dead: bool,
 }
 
 impl Plan {
-    /// As the study has it.
+    /// Returns the plan of the study.
     pub(super) const fn long() -> Self {
         Self {
             attempt_step: 5,
@@ -37,7 +37,7 @@ impl Plan {
         }
     }
 
-    /// In less than half a minute.
+    /// Returns a plan that takes less than half a minute.
     pub(super) const fn short() -> Self {
         Self {
             attempt_step: 150,
@@ -47,35 +47,35 @@ impl Plan {
     }
 }
 
-/// One connection.
+/// One measured connection.
 pub(super) struct Trial {
-    /// The delay that was set, in milliseconds.
+    /// The delay of the network, in milliseconds.
     pub(super) set: u32,
-    /// Whom it connected to.
+    /// The address to which the client connected.
     pub(super) won: Option<SocketAddr>,
-    /// How long that took, in milliseconds.
+    /// Time until it was connected, in milliseconds.
     pub(super) took: Option<f64>,
-    /// How long it waited with IPv4, in milliseconds: from its first IPv6 SYN or from the A answer to
-    /// its first IPv4 SYN. `None`: it never sent one.
+    /// Time that it waited with IPv4, in milliseconds: from its first IPv6 SYN or from the A answer
+    /// to its first IPv4 SYN. `None` if it sent no IPv4 SYN.
     pub(super) waited: Option<f64>,
 }
 
-/// What was found of one client.
+/// The results of one client.
 pub(super) struct Measured {
     pub(super) client: String,
     pub(super) attempt: Vec<Trial>,
     pub(super) resolution: Vec<Trial>,
-    /// The addresses in the order of their first SYNs, and when that was.
+    /// The dead addresses in the order of their first SYNs, each with the time, in milliseconds.
     pub(super) dead: Option<Vec<(SocketAddr, f64)>>,
 }
 
 impl Measured {
-    /// Whether it is one of ours.
+    /// Returns whether it is one of Trunkline's clients.
     pub(super) fn is_ours(&self) -> bool {
         is_ours(&self.client)
     }
 
-    /// The longest delay of IPv6 with which IPv6 won, and the shortest with which IPv4 did.
+    /// Returns the longest delay of IPv6 with which IPv6 won, and the shortest with which IPv4 won.
     pub(super) fn turn(&self) -> (Option<u32>, Option<u32>) {
         let wins = |v6: bool| {
             let all = self.attempt.iter();
@@ -87,12 +87,12 @@ impl Measured {
         )
     }
 
-    /// The median of its attempt delay.
+    /// Returns the median of its attempt delay, in milliseconds.
     pub(super) fn attempt_delay(&self) -> Option<f64> {
         median(self.attempt.iter().filter_map(|trial| trial.waited))
     }
 
-    /// The median of its resolution delay, where it has one.
+    /// Returns the median of its resolution delay, in milliseconds, if it has one.
     pub(super) fn resolution_delay(&self) -> Option<f64> {
         let late = self.resolution.iter();
         let late = late.filter(|trial| CLEARLY_LATE.contains(&trial.set));
@@ -110,7 +110,7 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-/// Takes one client through all cases.
+/// Measures all cases with one client.
 pub(super) fn measure(
     client: &str,
     plan: &Plan,
@@ -135,9 +135,10 @@ pub(super) fn measure(
         })
     });
     let resolution = resolution.collect::<Result<_, _>>()?;
-    let dead = match plan.only_ours_dead && !is_ours(client) {
-        true => None,
-        false => Some(sides.dead()?),
+    let dead = if plan.only_ours_dead && !is_ours(client) {
+        None
+    } else {
+        Some(sides.dead()?)
     };
     Ok(Measured {
         client: client.to_owned(),
@@ -153,7 +154,7 @@ struct Sides<'a> {
 }
 
 impl Sides<'_> {
-    /// Connects once; gives the client's answer, and what was seen on the far side.
+    /// Connects once. Returns the client's answer, and the events on the far side.
     fn connect(&mut self, limit: u32, to: &str) -> Result<(Value, Vec<Value>), Failure> {
         self.far.ask("take")?;
         let answer = self.near.ask(&format!("{limit} {to}"))?;
@@ -179,7 +180,7 @@ impl Sides<'_> {
         })
     }
 
-    /// Ten dead addresses of each family, IPv6 first.
+    /// Connects to ten dead addresses of each family, IPv6 first.
     fn dead(&mut self) -> Result<Vec<(SocketAddr, f64)>, Failure> {
         let holes = 0xff00..0xff00 + DEAD;
         let list: Vec<String> = holes.clone().map(v6).chain(holes.map(v4)).collect();
@@ -194,25 +195,25 @@ impl Sides<'_> {
     }
 }
 
-/// The IPv6 address with this fate; the program between the namespaces tells what that is.
+/// Returns the IPv6 address with this fate, as the program between the namespaces encodes it.
 fn v6(fate: u16) -> String {
     format!("[2001:db8:97::1:{fate:x}]:80")
 }
 
-/// The IPv4 address with this fate.
+/// Returns the IPv4 address with this fate.
 fn v4(fate: u16) -> String {
     let [high, low] = fate.to_be_bytes();
     format!("10.97.{high}.{low}:80")
 }
 
-/// The SYNs among the events, and when they were seen.
+/// Returns the SYNs among the events, with their times in milliseconds.
 fn syns(events: &[Value]) -> impl Iterator<Item = (SocketAddr, f64)> {
     events
         .iter()
         .filter_map(|event| Some((event["syn"].as_str()?.parse().ok()?, event["ms"].as_f64()?)))
 }
 
-/// When the first SYN to such an address was seen.
+/// Returns the time of the first SYN to such an address.
 fn first(events: &[Value], is_one: impl Fn(&SocketAddr) -> bool) -> Option<f64> {
     let found = syns(events).find(|(to, _)| is_one(to));
     found.map(|(_, at)| at)

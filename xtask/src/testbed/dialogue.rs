@@ -1,4 +1,4 @@
-//! A program that is asked line by line, and answers each with a line of JSON.
+//! A program that answers each line on its input with a line of JSON.
 
 use std::io::Write;
 use std::path::Path;
@@ -11,10 +11,10 @@ use serde_json::Value;
 use crate::failure::Failure;
 use crate::process::lines_of;
 
-/// No answer takes longer: a client gives up by itself long before.
+/// Limit for an answer. A client gives up by itself long before.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// The program; it ends when this is dropped.
+/// The running program. It is killed when this is dropped.
 pub(super) struct Dialogue {
     name: String,
     child: Child,
@@ -39,7 +39,7 @@ impl Dialogue {
         Ok(Self { name, child, lines })
     }
 
-    /// Says a line, and waits for the answer.
+    /// Sends a line, and waits for the answer.
     pub(super) fn ask(&mut self, line: &str) -> Result<Value, Failure> {
         let written = match &mut self.child.stdin {
             Some(stdin) => writeln!(stdin, "{line}").map_err(|error| error.to_string()),
@@ -49,7 +49,7 @@ impl Dialogue {
         self.listen()
     }
 
-    /// Waits for a line.
+    /// Waits for the next line of the program.
     pub(super) fn listen(&mut self) -> Result<Value, Failure> {
         let line = self.lines.recv_timeout(LIMIT).map_err(|_| {
             Failure::new(format!(
@@ -64,7 +64,7 @@ impl Dialogue {
 
 impl Drop for Dialogue {
     fn drop(&mut self) {
-        // It may have ended by itself: then there is nothing to end.
+        // Errors do not matter: the program may have ended by itself.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,4 @@
-//! Two network namespaces, which go when this program goes, however it goes.
+//! Two network namespaces, which are removed when this program ends, whatever ends it.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,12 @@ use super::dialogue::Dialogue;
 use crate::context::Context;
 use crate::failure::Failure;
 
-/// Waits until its standard input ends, which it does with this program, and then ends what runs in
-/// the namespaces and removes them. It is in a process group of its own: an interrupt from the
-/// keyboard goes to all processes of the group in front. What this program had begun may come a little
-/// later than its end: so it looks twice.
+/// Shell script that cleans up. It waits for the end of its standard input, which ends with this
+/// program. Then it kills the processes in the namespaces, and removes the namespaces.
+///
+/// It runs in its own process group, because an interrupt from the keyboard reaches all processes
+/// of the foreground group. It cleans up twice, because a command that this program has started may
+/// finish a little later than this program.
 const GUARD: &str = "trap '' INT TERM HUP
 clean() {
     for name; do
@@ -26,7 +28,8 @@ sleep 0.2
 clean \"$@\"
 rmdir /etc/netns";
 
-/// In the near one, with the devices in place. A `/32` and a `/128` each: there is no other host.
+/// Commands for the near namespace, after its device is there. The addresses are a `/32` and a
+/// `/128`: there is no other host on the link.
 const NEAR: &str = "link set lo up
 address add 10.96.0.1/32 dev he-near
 address add 2001:db8:96::1/128 dev he-near nodad
@@ -34,7 +37,7 @@ link set he-near up
 route add 10.97.0.0/16 dev he-near
 route add 2001:db8:97::/64 dev he-near";
 
-/// In the far one, where every address of the servers is local.
+/// Commands for the far namespace, where every address of the servers is local.
 const FAR: &str = "link set lo up
 address add 10.96.0.2/32 dev he-far
 address add 2001:db8:96::2/128 dev he-far nodad
@@ -44,10 +47,10 @@ route add 2001:db8:96::1/128 dev he-far
 route add local 10.97.0.0/16 dev lo
 route add local 2001:db8:97::/64 dev lo";
 
-/// The DNS server of the near one, which `ip netns exec` puts in the place of the system's.
+/// The `resolv.conf` of the near namespace, which `ip netns exec` mounts over the system's.
 const RESOLV_CONF: &str = "nameserver 10.97.0.0\n";
 
-/// Why there can be none, if that is known beforehand.
+/// Returns why namespaces are not possible here, as far as it is known beforehand.
 pub(super) fn missing(context: &Context) -> Option<String> {
     if !cfg!(target_os = "linux") {
         return Some("network namespaces are Linux's".to_owned());
@@ -63,7 +66,7 @@ pub(super) fn missing(context: &Context) -> Option<String> {
     (!device.exists()).then(|| format!("no {}", device.display()))
 }
 
-/// The namespaces.
+/// The two namespaces, and the process that removes them.
 pub(super) struct Namespaces {
     near: String,
     far: String,
@@ -71,14 +74,14 @@ pub(super) struct Namespaces {
 }
 
 impl Namespaces {
-    /// Makes them, or says why the kernel does not allow it.
+    /// Makes the namespaces; `Ok(Err(reason))` if the kernel does not allow it.
     pub(super) fn make(context: &Context) -> Result<Result<Self, String>, Failure> {
         let id = std::process::id();
         let (near, far) = (
             format!("trunkline-{id}-near"),
             format!("trunkline-{id}-far"),
         );
-        // The guard first: there is no instant at which there is something that nobody would remove.
+        // Start the guard first, so that whatever is made later is removed in any case.
         let mut guard = Command::new("sh");
         guard
             .args(["-c", GUARD, "guard", &near, &far])
@@ -108,7 +111,7 @@ impl Namespaces {
         Ok(Ok(namespaces))
     }
 
-    /// Starts the far side, or says why it cannot be had.
+    /// Starts the far side; `Ok(Err(reason))` if that is not possible here.
     pub(super) fn far(&self, program: &Path) -> Result<Result<Dialogue, String>, Failure> {
         let mut far = Dialogue::start(&self.far, program, &["far"])?;
         let begun = far.listen()?;
@@ -118,7 +121,7 @@ impl Namespaces {
         })
     }
 
-    /// Puts the devices of the far side, which must run, in their places.
+    /// Moves and configures the devices of the far side, which must be running.
     pub(super) fn connect(&self, context: &Context) -> Result<(), Failure> {
         let in_one = |name: &str, line: &str| {
             let run = context.program("ip").args(["-n", name]);
@@ -143,7 +146,7 @@ impl Namespaces {
 
 impl Drop for Namespaces {
     fn drop(&mut self) {
-        // The end of its input tells the guard; it says nothing, and there is nobody to tell.
+        // The guard cleans up at the end of its input. Its status does not matter.
         drop(self.guard.stdin.take());
         let _ = self.guard.wait();
     }

@@ -1,4 +1,4 @@
-//! The page in `docs` that shows what was measured.
+//! Writes the page in `docs` with the results.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,7 +13,7 @@ const ATTEMPT_PLOT: &str = "happy-eyeballs-attempt.svg";
 const RESOLUTION_PLOT: &str = "happy-eyeballs-resolution.svg";
 const LOCK: &str = "benches/peers/he/Cargo.lock";
 
-/// One client on one line.
+/// Returns the results of one client on one line.
 pub(super) fn line(one: &Measured) -> String {
     let [last_v6, first_v4, attempt, resolution, tried, order] = cells(one);
     format!(
@@ -67,7 +67,7 @@ fn page(context: &Context, plan: &Plan, results: &[Measured]) -> Result<String, 
         let _ = writeln!(table, "| {} | {} |", one.client, cells(one).join(" | "));
     }
     let kernel = context.run("uname -r").stdout()?;
-    // What follows the version is the name of a build.
+    // Cut off the name of the build, which follows the version.
     let kernel = kernel.trim().split('-').next().unwrap_or_default();
     for (key, value) in [
         ("{table}", table.trim_end()),
@@ -83,7 +83,7 @@ fn page(context: &Context, plan: &Plan, results: &[Measured]) -> Result<String, 
     Ok(text)
 }
 
-/// The versions of the others.
+/// Returns the versions of the other clients.
 fn versions(context: &Context) -> Result<String, Failure> {
     let lock = fs::read_to_string(context.root.join(LOCK))
         .map_err(|error| Failure::new(format!("{LOCK}: {error}")))?;
@@ -100,7 +100,7 @@ fn versions(context: &Context) -> Result<String, Failure> {
     Ok(versions.join(", "))
 }
 
-/// What there is to say of a client.
+/// Returns the cells of a client's row in the table.
 fn cells(one: &Measured) -> [String; 6] {
     let (last_v6, first_v4) = one.turn();
     let set =
@@ -112,10 +112,10 @@ fn cells(one: &Measured) -> [String; 6] {
         None => ("not measured".to_owned(), "-".to_owned()),
         Some(order) => {
             let v6 = order.iter().filter(|(to, _)| to.is_ipv6()).count();
-            let families = order.iter().take(8).map(|(to, _)| match to.is_ipv6() {
-                true => "6",
-                false => "4",
-            });
+            let families = order
+                .iter()
+                .take(8)
+                .map(|(to, _)| if to.is_ipv6() { "6" } else { "4" });
             let families: Vec<&str> = families.collect();
             let more = if order.len() > 8 { " .." } else { "" };
             let tried = format!("{v6}/{}", order.len() - v6);

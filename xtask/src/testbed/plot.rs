@@ -1,15 +1,15 @@
-//! Curves as SVG.
+//! Draws curves as SVG.
 
 use std::fmt::{self, Write};
 
-/// The plot within the picture.
+/// The area of the plot within the picture, in pixels.
 const LEFT: f64 = 64.0;
 const TOP: f64 = 40.0;
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 320.0;
-/// Grid lines are this far apart, on both axes, in milliseconds.
+/// Distance of grid lines on both axes, in milliseconds.
 const GRID: usize = 50;
-/// Colours that the colour-blind can tell apart (Okabe and Ito), black last.
+/// Colours that colour-blind people can distinguish (Okabe and Ito), black last.
 const COLOURS: [&str; 7] = [
     "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#cc79a7", "#009e73", "#000000",
 ];
@@ -21,8 +21,8 @@ pub(super) struct Curve<'a> {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// A plot of these curves, on axes of milliseconds that begin at 0. The texts are ours, and hold
-/// nothing that XML would take for its own.
+/// Draws the curves on axes of milliseconds that begin at 0. Does not escape the texts, so they
+/// must contain no special character of XML.
 pub(super) fn plot(title: &str, axes: (&str, &str), curves: &[Curve<'_>]) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -123,7 +123,7 @@ mod tests {
         );
     }
 
-    /// Nothing to draw is still a picture.
+    /// A plot without curves is a valid picture.
     #[test]
     fn no_curves() {
         assert!(plot("title", ("x", "y"), &[]).ends_with("</svg>\n"));

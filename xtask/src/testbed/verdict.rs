@@ -1,15 +1,15 @@
-//! What our own connector must show.
+//! Checks the results of Trunkline's connector.
 
 use super::cases::Measured;
 use crate::failure::Failure;
 
-/// The delay of RFC 8305, less what a clock may be early, to what a loaded machine may be late. (The
-/// page has the median; an idle machine is within 2 ms.)
+/// Accepted attempt delays: from the 250 ms of RFC 8305, less the error of a clock, to what a
+/// loaded machine may need. (The page shows the median, which is within 2 ms on an idle machine.)
 const ATTEMPT_DELAY_MS: (f64, f64) = (248.0, 300.0);
-/// The same of the resolution delay.
+/// Accepted resolution delays, from the 50 ms of RFC 8305 in the same way.
 const RESOLUTION_DELAY_MS: (f64, f64) = (48.0, 100.0);
 
-/// Fails, with what is wrong, where there is anything.
+/// Fails with the list of what is wrong, if anything is.
 pub(super) fn judge(results: &[Measured]) -> Result<(), Failure> {
     let mut wrong = Vec::new();
     let ours: Vec<&Measured> = results.iter().filter(|one| one.is_ours()).collect();
@@ -70,7 +70,7 @@ fn resolutions(one: &Measured, say: &mut impl FnMut(String)) {
     }
 }
 
-/// All twenty, the families in turn, each after the delay.
+/// Checks that all twenty dead addresses are tried, alternating families, each after the delay.
 fn dead(one: &Measured, say: &mut impl FnMut(String)) {
     let Some(order) = &one.dead else {
         return say("it did not try the dead addresses".to_owned());
@@ -115,7 +115,7 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    /// A client that does everything right.
+    /// Returns the results of a client that does everything right.
     fn right() -> Measured {
         let dead = (0..20).map(|index| {
             let to = match index % 2 {

@@ -1,4 +1,4 @@
-//! Checks of what no package may depend on.
+//! Checks the dependency tree, and that no library allows unsafe code.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::metadata::{Metadata, Package};
 
-/// Crates that only some of ours may ask for.
+/// Crates, and the only packages of this workspace that may depend on them.
 const ONLY: [(&[&str], &[&str]); 4] = [
     (&["async-std", "smol", "socket2"], &["trunkline-runtime"]),
     (&["hickory-proto"], &["trunkline-dns"]),
@@ -25,15 +25,15 @@ pub(super) fn broken(context: &Context) -> Result<Vec<String>, Failure> {
     broken.extend(smol_without_async_std(context)?);
     for package in metadata.published() {
         if package.is_library() {
-            broken.extend(asks_for_others(package));
-            broken.extend(may_be_unsafe(package)?);
+            broken.extend(forbidden_dependencies(package));
+            broken.extend(allows_unsafe(package)?);
         }
     }
     broken.extend(newer_than_declared(metadata));
     Ok(broken)
 }
 
-/// The parser of targets has no dependency at all.
+/// Checks that the target parser has no dependency.
 fn target_is_alone(context: &Context) -> Result<Option<String>, Failure> {
     let tree = context
         .run("cargo tree --locked -p trunkline-target -e normal")
@@ -41,7 +41,8 @@ fn target_is_alone(context: &Context) -> Result<Option<String>, Failure> {
     Ok((tree.lines().count() != 1).then(|| format!("trunkline-target has dependencies:\n{tree}")))
 }
 
-/// Whoever chooses smol gets no async-std, and so no advisory about it.
+/// Checks that the facade with the feature `smol` alone does not depend on async-std, so that the
+/// advisory about async-std does not apply to it.
 fn smol_without_async_std(context: &Context) -> Result<Option<String>, Failure> {
     let tree = context
         .run("cargo tree --locked -p trunkline --no-default-features --features smol -e normal --prefix none")
@@ -50,12 +51,12 @@ fn smol_without_async_std(context: &Context) -> Result<Option<String>, Failure> 
     Ok(there.then(|| "trunkline with the feature smol alone still has async-std".to_owned()))
 }
 
-/// The dependencies of a library that only others may have.
-fn asks_for_others(package: &Package) -> Vec<String> {
+/// Returns the dependencies of a library that it may not have.
+fn forbidden_dependencies(package: &Package) -> Vec<String> {
     let mut broken = Vec::new();
     for (names, allowed) in ONLY {
         for name in names {
-            if package.asks_for.contains(*name) && !allowed.contains(&package.name.as_str()) {
+            if package.dependencies.contains(*name) && !allowed.contains(&package.name.as_str()) {
                 broken.push(match allowed {
                     [] => format!("{} depends on {name}, which no library may", package.name),
                     _ => format!(
@@ -70,8 +71,8 @@ fn asks_for_others(package: &Package) -> Vec<String> {
     broken
 }
 
-/// A library that does not forbid unsafe code.
-fn may_be_unsafe(package: &Package) -> Result<Option<String>, Failure> {
+/// Checks that a library forbids unsafe code.
+fn allows_unsafe(package: &Package) -> Result<Option<String>, Failure> {
     let Some(library) = package.targets.iter().find(|target| target.kind == "lib") else {
         return Ok(None);
     };
@@ -81,7 +82,8 @@ fn may_be_unsafe(package: &Package) -> Result<Option<String>, Failure> {
     Ok((!forbids).then(|| format!("{} lacks #![forbid(unsafe_code)]", package.name)))
 }
 
-/// Dependencies that need a newer compiler than a package that is built with them says.
+/// Returns the dependencies that need a newer compiler than a package that is built with them
+/// declares.
 fn newer_than_declared(metadata: &Metadata) -> Vec<String> {
     let mut newer: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     let mut broken = Vec::new();
@@ -107,7 +109,7 @@ fn newer_than_declared(metadata: &Metadata) -> Vec<String> {
     broken
 }
 
-/// `1.88` and `1.88.0` are the same version.
+/// Parses a version into numbers, so that `1.88` equals `1.88.0`.
 fn numbers(version: &str) -> [u32; 3] {
     let mut numbers = [0; 3];
     for (number, text) in numbers.iter_mut().zip(version.split('.')) {

@@ -1,4 +1,5 @@
-//! Which file of a crate imports which: its paths, followed to the files that define what they name.
+//! Which file of a crate imports which: its paths, followed to the files that define what they
+//! name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
