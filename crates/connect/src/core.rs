@@ -1,6 +1,6 @@
-//! The parts without I/O: the order of addresses, and the race between them.
+//! The sans-I/O core: the order of addresses, and the race between them.
 
-// The race sorts by the order.
+// From the ground up: the race sorts addresses by the order.
 pub(crate) mod order;
 
 pub(crate) mod race;

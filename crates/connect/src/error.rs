@@ -1,4 +1,4 @@
-//! Why nothing was connected.
+//! The error of a race without a winner.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io;
 
 use crate::{AddressQuery, RaceReport};
 
-/// Why nothing was connected: every address, when it was started, and how it failed.
+/// The error of a race without a winner: every address, when it was started, and how it failed.
 ///
 /// `{}` prints one line, `{:#}` that line and a table of all attempts.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ struct RaceFailure {
     lookup: Vec<(AddressQuery, io::Error)>,
 }
 
-/// What kind of failure it was.
+/// The kind of a failure to connect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectErrorKind {
@@ -28,21 +28,21 @@ pub enum ConnectErrorKind {
     Lookup,
     /// The list was empty, or the name has no addresses.
     NoAddresses,
-    /// Every address has failed.
+    /// Every address failed.
     AllFailed,
-    /// The time for the whole race was over.
+    /// The time limit of the whole race passed.
     TimedOut,
-    /// The race was told to stop.
+    /// The race was stopped by its user.
     Aborted,
-    /// There is no runtime to connect with.
+    /// The runtime cannot be used here, for example tokio outside of its context.
     Runtime,
 }
 
 impl ConnectError {
-    /// Describes the race that has ended without a winner.
+    /// Returns the error of a race that has ended without a winner.
     ///
-    /// `target` is what the user asked for, such as `example.com:443`; it may be empty. `lookup` has
-    /// the questions that failed.
+    /// `target` is the host and port that the user passed, such as `example.com:443`; it may be
+    /// empty. `lookup` has the queries that failed.
     pub fn new(
         kind: ConnectErrorKind,
         target: impl Into<String>,
@@ -57,22 +57,23 @@ impl ConnectError {
         }))
     }
 
-    /// What kind of failure it was.
+    /// Returns the kind of the failure.
     pub fn kind(&self) -> ConnectErrorKind {
         self.0.kind
     }
 
-    /// Every attempt, and the addresses that were not tried.
+    /// Returns the report of the race: every attempt, and the addresses that were not tried.
     pub fn report(&self) -> &RaceReport {
         &self.0.report
     }
 
-    /// The questions that failed, each with its error.
+    /// Returns the queries that failed, each with its error.
     pub fn lookup_errors(&self) -> &[(AddressQuery, io::Error)] {
         &self.0.lookup
     }
 
-    /// The error that says most: that of the first attempt that has one, else of the lookup.
+    /// Returns the error that explains most: that of the first attempt that has one, else that of
+    /// the lookup.
     fn first_error(&self) -> Option<&io::Error> {
         let mut attempts = self.0.report.attempts();
         let failed = attempts.find_map(|attempt| attempt.error);
@@ -118,20 +119,21 @@ impl ConnectError {
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let facts = &*self.0;
-        match facts.target.is_empty() {
-            true => f.write_str("cannot connect: ")?,
-            false => write!(f, "cannot connect to {}: ", facts.target)?,
+        let failure = &*self.0;
+        if failure.target.is_empty() {
+            f.write_str("cannot connect: ")?;
+        } else {
+            write!(f, "cannot connect to {}: ", failure.target)?;
         }
         self.write_reason(f)?;
         if !f.alternate() {
             return Ok(());
         }
-        let tried = facts.report.attempts().len() + facts.report.untried().len();
+        let tried = failure.report.attempts().len() + failure.report.untried().len();
         if tried > 0 {
-            write!(f, "\n{}", facts.report)?;
+            write!(f, "\n{}", failure.report)?;
         }
-        for (query, error) in &facts.lookup {
+        for (query, error) in &failure.lookup {
             let what = match query {
                 AddressQuery::All => "addresses",
                 AddressQuery::Aaaa => "IPv6 addresses",
@@ -149,8 +151,8 @@ impl Error for ConnectError {
     }
 }
 
-/// Keeps the kind of the first attempt's error, so that `ErrorKind::ConnectionRefused` is still
-/// that.
+/// The conversion keeps the kind of the first error, such as `ErrorKind::ConnectionRefused`. A
+/// timeout becomes `TimedOut`, a stopped race `Interrupted`, and a list without addresses `NotFound`.
 impl From<ConnectError> for io::Error {
     fn from(error: ConnectError) -> Self {
         let kind = match error.kind() {

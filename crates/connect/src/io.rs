@@ -1,4 +1,5 @@
-//! The shell: sockets, names and clocks, by way of a [`Runtime`](trunkline_runtime::Runtime).
+//! The I/O shell: connects over a [`Runtime`](trunkline_runtime::Runtime), which has the sockets, the
+//! names and the clock.
 
 mod connect;
 mod driver;

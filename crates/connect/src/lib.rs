@@ -5,7 +5,7 @@
 )]
 #![forbid(unsafe_code)]
 
-// From the ground up.
+// From the ground up: the decisions, the error that reports them, the sockets.
 mod core;
 
 mod error;
@@ -22,8 +22,8 @@ pub use crate::core::race::{
 };
 pub use crate::error::{ConnectError, ConnectErrorKind};
 
-/// Parts of [`RaceOptions`].
+/// The types of two fields of [`RaceOptions`].
 pub use trunkline_endpoint::{AttemptDelay, Family};
-/// The runtimes to connect with, as this crate was built with them.
+/// The runtimes to connect with: those whose features are on.
 #[cfg(feature = "io")]
 pub use trunkline_runtime as runtime;

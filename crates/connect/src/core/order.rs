@@ -1,4 +1,4 @@
-//! Destination address selection: which address of a name to try first.
+//! Destination address selection (RFC 6724): which address of a name to try first.
 
 mod policy_table;
 mod probe;

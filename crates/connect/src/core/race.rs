@@ -20,15 +20,14 @@ use crate::{AttemptDelay, Family, SourceProbe};
 
 /// Races connection attempts to the addresses of one host, without doing any I/O.
 ///
-/// Tell it what happened with the `handle_*` methods, all that is known at one instant before
-/// anything else; then call [`poll_output`](Self::poll_output) until it returns `None`, and wait
-/// for the next event or for [`poll_timeout`](Self::poll_timeout), whichever is first. `now` never
-/// goes backwards.
+/// Pass in every event with the `handle_*` methods, first all that are known at one instant. Then call
+/// [`poll_output`](Self::poll_output) until it returns `None`, and wait for the next event or for
+/// [`poll_timeout`](Self::poll_timeout), whichever is first. `now` must never go backwards.
 ///
-/// No address is started twice and none is forgotten. There is at most one winner; every attempt
-/// that is still in flight then, or when the race ends otherwise, is cancelled once, before
+/// No address is started twice, and none is lost. There is at most one winner.
+/// Every attempt that is still in flight when the race ends is cancelled once, before
 /// [`RaceOutput::Ended`], which is the last output. Until then there is always an attempt in flight, a
-/// question open, or a time to wait for.
+/// query open, or a timeout to wait for.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -56,42 +55,42 @@ use crate::{AttemptDelay, Family, SourceProbe};
 #[derive(Debug)]
 pub struct Race {
     options: RaceOptions,
-    pending: OpenQueries,
-    /// When the first address arrived: the resolution delay counts from here.
+    open_queries: OpenQueries,
+    /// When the first address arrived. The resolution delay counts from here.
     first_address: Option<Instant>,
-    /// When the newest attempt has been alone for long enough.
+    /// When the delay after the newest attempt is over.
     next_at: Option<Instant>,
-    /// Failures that have not been followed by a start yet.
+    /// How many attempts may start before their delay is over, because others have failed.
     early_starts: usize,
     in_flight: usize,
-    /// No attempt before this one is in flight.
+    /// The index of the oldest attempt in flight: no attempt before it is in flight.
     oldest: usize,
-    /// Whether the last output has been given.
+    /// True once the last output was returned.
     over: bool,
     report: RaceReport,
 }
 
-/// What a race wants done.
+/// What to do next for a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RaceOutput {
-    /// Connect to `address`, and tell the race under this name how it went.
+    /// Connect to `address`, and pass the result to the race with this id.
     Start {
-        /// The name of the attempt.
+        /// The id of the attempt.
         id: AttemptId,
-        /// Where to connect to.
+        /// The address to connect to.
         address: SocketAddr,
     },
-    /// Give this attempt up; whatever comes of it is not wanted any more.
+    /// Give this attempt up; the race ignores its result from now on.
     Cancel {
-        /// The name of the attempt.
+        /// The id of the attempt.
         id: AttemptId,
     },
-    /// The race is over; nothing comes after this.
+    /// The race has ended; this is the last output.
     Ended(RaceEnd),
 }
 
 impl Race {
-    /// A race over a list that is complete.
+    /// Starts a race over a list of addresses that is complete.
     pub fn over(
         addresses: impl IntoIterator<Item = SocketAddr>,
         probe: &(impl SourceProbe + ?Sized),
@@ -103,11 +102,11 @@ impl Race {
         race
     }
 
-    /// A race whose addresses are still asked for.
+    /// Starts a race whose addresses arrive later, as the answers to `queries`.
     pub fn awaiting(queries: &[AddressQuery], options: RaceOptions, now: Instant) -> Self {
         Self {
             options,
-            pending: OpenQueries::new(queries),
+            open_queries: OpenQueries::new(queries),
             first_address: None,
             next_at: None,
             early_starts: 0,
@@ -122,20 +121,21 @@ impl Race {
         }
     }
 
-    /// What has happened so far.
+    /// Returns the report of what has happened so far.
     pub fn report(&self) -> &RaceReport {
         &self.report
     }
 
-    /// What has happened.
+    /// Returns the report of what has happened, by value.
     pub fn into_report(self) -> RaceReport {
         self.report
     }
 
-    /// `query` was answered; the addresses may be none, or more of what was answered before.
+    /// Handles an answer to `query`. It may have no addresses, and it may add to an earlier answer.
     ///
-    /// They are sorted with `probe`, among those that arrived earlier too, as if all had been there
-    /// from the beginning. Duplicates and IPv4-mapped twins count once.
+    /// The addresses are sorted with `probe`, together with those that arrived earlier, as if all had
+    /// been there from the start. An address counts once, also when it comes again in its IPv4-mapped
+    /// form.
     pub fn handle_addresses(
         &mut self,
         query: AddressQuery,
@@ -143,7 +143,7 @@ impl Race {
         probe: &(impl SourceProbe + ?Sized),
         now: Instant,
     ) {
-        self.pending.answered(query);
+        self.open_queries.close(query);
         let candidates = &mut self.report.candidates;
         if self.report.end.is_none()
             && candidates.merge(query, addresses, probe, &self.options)
@@ -153,22 +153,23 @@ impl Race {
         }
     }
 
-    /// `query` has no answer, and will have none.
+    /// Handles the failure of `query`: no answer to it will come.
     pub fn handle_no_addresses(&mut self, query: AddressQuery, _now: Instant) {
-        self.pending.answered(query);
+        self.open_queries.close(query);
     }
 
-    /// These addresses are no longer those of the host. Attempts that run go on, the others are
-    /// dropped.
+    /// Handles the removal of addresses that the host no longer has. Those that wait are dropped;
+    /// attempts in flight go on.
     pub fn handle_removed(&mut self, addresses: &[SocketAddr], _now: Instant) {
         if self.report.end.is_none() {
             self.report.candidates.remove(addresses);
         }
     }
 
-    /// The attempt has been connected, and goes on with a handshake.
+    /// Handles an established connection whose attempt goes on with a handshake.
     ///
-    /// The next attempt waits for as long as this step took, if this is the newest attempt.
+    /// If this is the newest attempt, the next one waits once more: for as long as this step took, but
+    /// not longer than the delay.
     ///
     /// Source: draft-ietf-happy-happyeyeballs-v3, "Establishing Connections".
     pub fn handle_progress(&mut self, id: AttemptId, now: Instant) {
@@ -188,29 +189,29 @@ impl Race {
         }
     }
 
-    /// The attempt has succeeded, handshake and all. The first one wins; one that comes after it
-    /// is cancelled like those that are in flight.
+    /// Handles a successful attempt, whose handshake, if it has one, is done. The first one wins. A
+    /// later one is cancelled, like the attempts that are still in flight.
     pub fn handle_connected(&mut self, id: AttemptId, now: Instant) {
         if self.report.end.is_none() && self.finish(id, ConnectOutcome::Connected, None, now) {
             self.report.end = Some((now, RaceEnd::Won(id)));
         }
     }
 
-    /// The attempt has failed. With `now` the instant of its start it counts as one that has sent
-    /// nothing.
+    /// Handles a failed attempt. If `now` is the instant of its start, the attempt counts as one that
+    /// has sent nothing.
     pub fn handle_failure(&mut self, id: AttemptId, error: io::Error, now: Instant) {
         let outcome = ConnectOutcome::of(&error);
         if self.report.end.is_none() && self.finish(id, outcome, Some(error), now) {
-            self.make_room(id);
+            self.allow_early_start(id);
         }
     }
 
-    /// Stops the race; nothing is wanted any more.
+    /// Stops the race. What is in flight is cancelled.
     pub fn handle_abort(&mut self, now: Instant) {
         self.end(RaceEnd::Aborted, now);
     }
 
-    /// What to do next; `None`: nothing for now.
+    /// Returns what to do next; `None` when there is nothing to do for now.
     pub fn poll_output(&mut self, now: Instant) -> Option<RaceOutput> {
         if self.over {
             return None;
@@ -228,11 +229,14 @@ impl Race {
             return self.cancel_oldest(ConnectOutcome::TimedOut, now);
         }
         match self.start_at() {
-            Some(at) if at <= now => match self.in_flight < self.options.max_in_flight.max(1) {
-                true => self.start(now),
-                false => self.cancel_oldest(ConnectOutcome::Cancelled, now),
-            },
-            None if self.in_flight == 0 && !self.pending.any() => {
+            Some(at) if at <= now => {
+                if self.in_flight < self.options.max_in_flight.max(1) {
+                    self.start(now)
+                } else {
+                    self.cancel_oldest(ConnectOutcome::Cancelled, now)
+                }
+            }
+            None if self.in_flight == 0 && !self.open_queries.any() => {
                 self.end(RaceEnd::Exhausted, now);
                 Some(self.close(RaceEnd::Exhausted, now))
             }
@@ -240,8 +244,8 @@ impl Race {
         }
     }
 
-    /// When to call [`poll_output`](Self::poll_output) again if nothing happens before; `None`:
-    /// not at all.
+    /// Returns when to call [`poll_output`](Self::poll_output) again if no event comes before; `None`
+    /// when the race waits for events only.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.report.end.is_some() {
             return None;
@@ -250,7 +254,7 @@ impl Race {
         times.into_iter().flatten().min()
     }
 
-    /// When the next address may be started; `None` while there is none.
+    /// Returns when the next address may be started; `None` while no address waits.
     fn start_at(&self) -> Option<Instant> {
         if self.report.candidates.waiting().is_empty() {
             return None;
@@ -258,24 +262,28 @@ impl Race {
         let Some(newest) = self.newest() else {
             let first = self.first_address?;
             let preferred = self.options.prefer.unwrap_or(Family::V6);
-            return match self.pending.about(preferred) {
-                true => first.checked_add(self.options.resolution_delay),
-                false => Some(first),
+            return if self.open_queries.is_open_for(preferred) {
+                first.checked_add(self.options.resolution_delay)
+            } else {
+                Some(first)
             };
         };
-        let gap = match newest.failed_at_once() {
-            true => Duration::ZERO,
-            // Never more than the delay, which is bounded: no slip may hold the list up for ever.
-            false => self.options.min_gap.min(self.options.attempt_delay.get()),
+        let gap = if newest.failed_at_once() {
+            Duration::ZERO
+        } else {
+            // At most the delay, which has an upper bound: a large gap in the options must not hold up
+            // the list for ever.
+            self.options.min_gap.min(self.options.attempt_delay.get())
         };
         let gap = Some(newest.started + gap);
-        match self.in_flight == 0 || self.early_starts > 0 {
-            true => gap,
-            false => gap.max(self.next_at),
+        if self.in_flight == 0 || self.early_starts > 0 {
+            gap
+        } else {
+            gap.max(self.next_at)
         }
     }
 
-    /// When the oldest attempt has had its time.
+    /// Returns when the time limit of the oldest attempt passes.
     fn attempt_deadline(&self) -> Option<Instant> {
         let least = self.options.attempt_delay.get() * 2;
         let timeout = self.options.attempt_timeout?.max(least);
@@ -287,7 +295,7 @@ impl Race {
         record.started.checked_add(timeout)
     }
 
-    /// When the whole race has had its time.
+    /// Returns when the time limit of the whole race passes.
     fn deadline(&self) -> Option<Instant> {
         self.report.began.checked_add(self.options.timeout?)
     }
@@ -314,7 +322,7 @@ impl Race {
         Some(RaceOutput::Start { id, address })
     }
 
-    /// Writes the end of an attempt down, unless it has ended before.
+    /// Records the end of an attempt, and returns true, unless it ended before.
     fn finish(
         &mut self,
         id: AttemptId,
@@ -336,8 +344,8 @@ impl Race {
         true
     }
 
-    /// An attempt has failed: perhaps the next one need not wait for its time.
-    fn make_room(&mut self, id: AttemptId) {
+    /// Lets the next attempt start early after a failure, where the options allow it.
+    fn allow_early_start(&mut self, id: AttemptId) {
         if self.options.on_failure == OnFailure::Any || self.is_newest(id) {
             self.early_starts += 1;
         }
@@ -346,7 +354,7 @@ impl Race {
     fn cancel_oldest(&mut self, outcome: ConnectOutcome, now: Instant) -> Option<RaceOutput> {
         let id = AttemptId(u32::try_from(self.oldest).ok()?);
         if self.finish(id, outcome, None, now) && outcome == ConnectOutcome::TimedOut {
-            self.make_room(id);
+            self.allow_early_start(id);
         }
         Some(RaceOutput::Cancel { id })
     }
@@ -355,7 +363,7 @@ impl Race {
         self.report.end.get_or_insert((now, end));
     }
 
-    /// Cancels what is in flight, one at a time, and then says that it is over.
+    /// Cancels the attempts in flight, one in each call, and then returns the last output.
     fn close(&mut self, end: RaceEnd, now: Instant) -> RaceOutput {
         let outcome = match end {
             RaceEnd::TimedOut => ConnectOutcome::TimedOut,

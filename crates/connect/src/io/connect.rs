@@ -1,4 +1,4 @@
-//! The functions to call.
+//! The functions that connect.
 
 use std::future::Future;
 use std::io;
@@ -13,26 +13,27 @@ use super::lookup::{AddressLookup, Answer};
 use super::options::ConnectOptions;
 use crate::{AddressQuery, ConnectError, ConnectErrorKind, Race, RaceEnd, RaceOptions, RaceReport};
 
-/// What won, and how.
+/// The connection that won a race, and the report of the race.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Winner<T = Box<dyn Stream>> {
-    /// The stream, or what the handshake made of it.
+    /// The stream, or the output of the handshake.
     pub stream: T,
     /// The address that won.
     pub address: SocketAddr,
-    /// Every attempt, the losers too.
+    /// Every attempt, those that lost too.
     pub report: RaceReport,
 }
 
-/// Races the addresses, in the order in which they are (but for interleaving), unless
-/// [`ConnectOptions::order`] says otherwise.
+/// Races connections to the addresses, and returns the first that is established.
 ///
-/// Dropping the future gives everything up. Losers are reset, not closed: they keep no TIME_WAIT.
+/// The addresses keep their order, except that the families are interleaved;
+/// [`ConnectOptions::order`] can have them sorted. Dropping the future gives every attempt up. The
+/// losers are reset, not closed, so that they leave no TIME_WAIT.
 ///
 /// # Errors
 ///
-/// When none of the addresses could be connected: the error has all of them.
+/// When no address could be connected; the error has every address and how it failed.
 pub async fn connect(
     runtime: &dyn Runtime,
     addresses: impl IntoIterator<Item = SocketAddr>,
@@ -41,12 +42,12 @@ pub async fn connect(
     run_list(runtime, addresses, options, Plain).await
 }
 
-/// As [`connect`], with a handshake as part of the race: an attempt has won when its handshake is
-/// done, and a handshake that fails or hangs is followed by the next address.
+/// Like [`connect`], with a handshake as part of the race: an attempt wins when its handshake is done,
+/// and a handshake that fails or hangs is followed by the next address.
 ///
 /// # Errors
 ///
-/// When none of the addresses came through its handshake.
+/// When no address could be connected and complete its handshake.
 ///
 /// Source: draft-ietf-happy-happyeyeballs-v3: with TLS, the race goes on until the TLS handshake
 /// is done.
@@ -63,13 +64,13 @@ where
     run_list(runtime, addresses, options, Handshake(handshake)).await
 }
 
-/// Looks a name up and races its addresses, as soon as they arrive.
+/// Looks a name up, and races connections to its addresses as they arrive.
 ///
-/// `host` may be an IP address, also in brackets: then nothing is looked up.
+/// `host` may be an IP address, with or without brackets: then nothing is looked up.
 ///
 /// # Errors
 ///
-/// When the name cannot be looked up, or none of its addresses could be connected.
+/// When the name cannot be looked up, or no address of it could be connected.
 pub async fn connect_host(
     runtime: &dyn Runtime,
     host: &str,
@@ -80,11 +81,12 @@ pub async fn connect_host(
     run_host(runtime, host, port, lookup, options, Plain).await
 }
 
-/// As [`connect_host`], with a handshake as part of the race: see [`connect_with`].
+/// Like [`connect_host`], with a handshake as part of the race: see [`connect_with`].
 ///
 /// # Errors
 ///
-/// When the name cannot be looked up, or none of its addresses came through its handshake.
+/// When the name cannot be looked up, or no address of it could be connected and complete its
+/// handshake.
 pub async fn connect_host_with<H, F, T>(
     runtime: &dyn Runtime,
     host: &str,
@@ -109,7 +111,7 @@ async fn run_list<F: Finish>(
     attach(runtime, String::new)?;
     let mut driver = RaceDriver::new(runtime, options, Vec::new(), true, finish);
     driver.add(AddressQuery::All, addresses);
-    finished(driver.run().await, String::new)
+    result(driver.run().await, String::new)
 }
 
 async fn run_host<F: Finish>(
@@ -120,28 +122,31 @@ async fn run_host<F: Finish>(
     options: &ConnectOptions,
     finish: F,
 ) -> Result<Winner<F::Output>, ConnectError> {
-    let target = || match host.contains(':') && !host.starts_with('[') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
+    let target = || {
+        if host.contains(':') && !host.starts_with('[') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        }
     };
     attach(runtime, target)?;
     if let Some(address) = literal(host, port) {
         let mut driver = RaceDriver::new(runtime, options, Vec::new(), true, finish);
         driver.add(AddressQuery::All, [address]);
-        return finished(driver.run().await, target);
+        return result(driver.run().await, target);
     }
-    let answers = match host {
-        "" => {
-            let error = io::Error::new(io::ErrorKind::InvalidInput, "the host name is empty");
-            let failed: Answer = Box::pin(std::future::ready(Err(error)));
-            vec![(AddressQuery::All, failed)]
-        }
-        _ => lookup.lookup(runtime, host, port),
+    let answers = if host.is_empty() {
+        let error = io::Error::new(io::ErrorKind::InvalidInput, "the host name is empty");
+        let failed: Answer = Box::pin(std::future::ready(Err(error)));
+        vec![(AddressQuery::All, failed)]
+    } else {
+        lookup.lookup(runtime, host, port)
     };
     let driver = RaceDriver::new(runtime, options, answers, lookup.is_sorted(), finish);
-    finished(driver.run().await, target)
+    result(driver.run().await, target)
 }
 
+/// Attaches the runtime, and turns its error into this crate's.
 fn attach(runtime: &dyn Runtime, target: impl FnOnce() -> String) -> Result<(), ConnectError> {
     runtime.attach().map_err(|error| {
         let report = empty_report(runtime.now());
@@ -154,7 +159,7 @@ fn empty_report(now: Instant) -> RaceReport {
     Race::awaiting(&[], RaceOptions::default(), now).into_report()
 }
 
-/// An IP address instead of a name, in brackets or not, with a numeric scope or without.
+/// Parses a host that is an IP address, with or without brackets and a numeric scope id.
 fn literal(host: &str, port: u16) -> Option<SocketAddr> {
     let inner = host
         .strip_prefix('[')
@@ -166,7 +171,8 @@ fn literal(host: &str, port: u16) -> Option<SocketAddr> {
     format!("[{text}]:{port}").parse().ok()
 }
 
-fn finished<T>(
+/// Returns the winner of a race that has ended, or the error.
+fn result<T>(
     finished: Finished<T>,
     target: impl FnOnce() -> String,
 ) -> Result<Winner<T>, ConnectError> {

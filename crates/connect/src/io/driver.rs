@@ -1,4 +1,4 @@
-//! The loop that carries out what a race wants.
+//! The loop that carries out the outputs of a race.
 
 use std::io;
 use std::net::SocketAddr;
@@ -7,51 +7,49 @@ use std::time::Instant;
 
 use trunkline_runtime::{Alarm, BoxFuture, Runtime, Stream};
 
-use super::finish::{Begun, Contest, Finish};
+use super::finish::{AbortOnLoss, Begun, Finish};
 use super::lookup::Answer;
 use super::options::{AddressOrder, ConnectOptions};
 use super::probe::SystemProbe;
 use crate::{AddressQuery, AttemptId, Race, RaceEnd, RaceOutput};
 
-/// A race, and everything that it has running. Dropping it gives all of that up.
+/// A race, with its lookups, attempts and timer. Dropping it gives all of them up.
 pub(super) struct RaceDriver<'a, F: Finish> {
     runtime: &'a dyn Runtime,
     options: &'a ConnectOptions,
     finish: F,
-    /// Whether the addresses are sorted here.
+    /// True when the addresses must be sorted.
     sort: bool,
     race: Race,
-    /// The last time that was seen; time does not go back behind it.
+    /// The time of the last poll. It never goes backwards.
     now: Instant,
+    /// The queries without an answer yet.
     answers: Vec<(AddressQuery, Answer)>,
-    /// The questions that failed.
+    /// The queries that failed.
     failed: Vec<(AddressQuery, io::Error)>,
     attempts: Vec<AttemptInFlight<F::Output>>,
     alarm: Alarm,
 }
 
-/// An attempt in flight. The contest is dropped first: see [`Contest`].
+/// An attempt that the race has not cancelled. Its `abort_on_loss` is declared before its `work`, so
+/// that it is dropped first: the stream must know that it has lost when it is dropped itself.
 struct AttemptInFlight<T> {
     id: AttemptId,
     address: SocketAddr,
     started: Instant,
-    contest: Contest,
+    abort_on_loss: AbortOnLoss,
     work: AttemptWork<T>,
 }
 
+/// What an attempt does.
 enum AttemptWork<T> {
     Connecting(BoxFuture<io::Result<Box<dyn Stream>>>),
+    /// The handshake runs.
     Finishing(BoxFuture<io::Result<T>>),
     Done(T),
 }
 
-/// What polling an attempt has shown.
-enum Fate {
-    Lives,
-    HasFailed,
-}
-
-/// How the race went.
+/// The result of a race.
 pub(super) struct Finished<T> {
     pub(super) winner: Option<T>,
     pub(super) race: Race,
@@ -91,7 +89,8 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
         }
     }
 
-    /// Adds addresses; those that could not leave from the address to bind are left out.
+    /// Adds addresses. Where only one of `bind_ipv4` and `bind_ipv6` is set, addresses of the other
+    /// family are left out.
     pub(super) fn add(
         &mut self,
         query: AddressQuery,
@@ -113,6 +112,7 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
         self.race.handle_addresses(query, usable, &probe, self.now);
     }
 
+    /// Runs the race to its end.
     pub(super) async fn run(mut self) -> Finished<F::Output> {
         let end = std::future::poll_fn(|cx| self.poll(cx)).await;
         let winner = match end {
@@ -127,16 +127,17 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
         }
     }
 
-    /// Everything that is ready first, then the deadlines, then what the race wants.
+    /// Handles all events that are ready, then the outputs of the race, then its timeout.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RaceEnd> {
         loop {
             self.now = self.runtime.now().max(self.now);
             self.poll_answers(cx);
             let mut at = 0;
             while at < self.attempts.len() {
-                match self.poll_attempt(at, cx) {
-                    Fate::Lives => at += 1,
-                    Fate::HasFailed => drop(self.attempts.remove(at)),
+                if self.drive_attempt(at, cx) {
+                    drop(self.attempts.remove(at));
+                } else {
+                    at += 1;
                 }
             }
             while let Some(output) = self.race.poll_output(self.now) {
@@ -179,29 +180,38 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
             id,
             address,
             started: self.now,
-            contest: Contest::default(),
+            abort_on_loss: AbortOnLoss::default(),
             work: AttemptWork::Connecting(connecting),
         });
-        // At once: what fails now has sent nothing, and the timer is for what is left.
-        if let Fate::HasFailed = self.poll_attempt(self.attempts.len() - 1, cx) {
+        // Polled at once: an attempt that fails now has sent nothing, and the race starts the next
+        // address without a delay.
+        if self.drive_attempt(self.attempts.len() - 1, cx) {
             self.attempts.pop();
         }
     }
 
-    fn poll_attempt(&mut self, at: usize, cx: &mut Context<'_>) -> Fate {
-        match self.advance(at, cx) {
-            Poll::Pending => {}
-            Poll::Ready((id, Ok(()))) => self.race.handle_connected(id, self.now),
+    /// Polls an attempt and passes its result to the race. Returns true when it has failed, and must
+    /// be removed.
+    fn drive_attempt(&mut self, at: usize, cx: &mut Context<'_>) -> bool {
+        match self.poll_attempt(at, cx) {
+            Poll::Pending => false,
+            Poll::Ready((id, Ok(()))) => {
+                self.race.handle_connected(id, self.now);
+                false
+            }
             Poll::Ready((id, Err(error))) => {
                 self.race.handle_failure(id, error, self.now);
-                return Fate::HasFailed;
+                true
             }
         }
-        Fate::Lives
     }
 
-    /// Ready when the attempt comes to its end.
-    fn advance(&mut self, at: usize, cx: &mut Context<'_>) -> Poll<(AttemptId, io::Result<()>)> {
+    /// Polls an attempt; ready when it has failed, or is connected and through its handshake.
+    fn poll_attempt(
+        &mut self,
+        at: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<(AttemptId, io::Result<()>)> {
         let attempt = &mut self.attempts[at];
         let id = attempt.id;
         let finished = match &mut attempt.work {
@@ -214,14 +224,14 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
                         .runtime
                         .now()
                         .saturating_duration_since(attempt.started);
-                    self.options.learn(attempt.address, rtt, self.now);
+                    self.options.record_rtt(attempt.address, rtt, self.now);
                     match self.finish.begin(stream) {
                         Begun::Done(output) => Ok(output),
-                        Begun::Running(finishing, contest) => {
-                            attempt.contest = contest;
+                        Begun::Running(finishing, abort_on_loss) => {
+                            attempt.abort_on_loss = abort_on_loss;
                             attempt.work = AttemptWork::Finishing(finishing);
                             self.race.handle_progress(id, self.now);
-                            return self.advance(at, cx);
+                            return self.poll_attempt(at, cx);
                         }
                     }
                 }
@@ -235,19 +245,21 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
         if let Some(loser) = self.take(id)
             && let AttemptWork::Done(output) = loser.work
         {
-            drop(loser.contest);
+            drop(loser.abort_on_loss);
             F::discard(output);
         }
     }
 
+    /// Removes an attempt.
     fn take(&mut self, id: AttemptId) -> Option<AttemptInFlight<F::Output>> {
         let at = self.attempts.iter().position(|one| one.id == id)?;
         Some(self.attempts.swap_remove(at))
     }
 
+    /// Removes the winner, and returns its output.
     fn take_winner(&mut self, id: AttemptId) -> Option<F::Output> {
         let winner = self.take(id)?;
-        winner.contest.won();
+        winner.abort_on_loss.won();
         match winner.work {
             AttemptWork::Done(output) => Some(output),
             _ => None,

@@ -1,4 +1,5 @@
-//! What comes after the connection, and what becomes of a stream that is not wanted.
+//! The part of an attempt after the connection is established: a handshake or none, and how the
+//! stream of a loser is closed.
 
 use std::future::Future;
 use std::io;
@@ -10,22 +11,26 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::{BoxFuture, PeerAddr, Stream};
 
-/// The rest of an attempt once it is connected.
+/// The rest of an attempt after its connection is established.
 pub(super) trait Finish {
     type Output;
 
+    /// Starts the rest of an attempt.
     fn begin(&mut self, stream: Box<dyn Stream>) -> Begun<Self::Output>;
 
-    /// Does away with the output of an attempt that has lost.
+    /// Drops the output of an attempt that has lost.
     fn discard(output: Self::Output);
 }
 
+/// The rest of an attempt that was started.
 pub(super) enum Begun<T> {
+    /// Nothing is left to do.
     Done(T),
-    Running(BoxFuture<io::Result<T>>, Contest),
+    /// A handshake runs.
+    Running(BoxFuture<io::Result<T>>, AbortOnLoss),
 }
 
-/// Connected is all that is wanted.
+/// An attempt without a handshake: it is complete when its connection is established.
 pub(super) struct Plain;
 
 impl Finish for Plain {
@@ -40,7 +45,7 @@ impl Finish for Plain {
     }
 }
 
-/// A handshake that is part of the race.
+/// An attempt with a handshake, which is part of the race.
 pub(super) struct Handshake<H>(pub(super) H);
 
 impl<H, F, T> Finish for Handshake<H>
@@ -52,32 +57,34 @@ where
 
     fn begin(&mut self, stream: Box<dyn Stream>) -> Begun<T> {
         let lost = Arc::new(AtomicBool::new(false));
-        let contender = Contender {
+        let racing = RacingStream {
             peer: stream.peer_addr(),
             stream: Some(stream),
             lost: Arc::clone(&lost),
         };
-        let handshake = (self.0)(Box::new(contender));
-        Begun::Running(Box::pin(handshake), Contest(Some(lost)))
+        let handshake = (self.0)(Box::new(racing));
+        Begun::Running(Box::pin(handshake), AbortOnLoss(Some(lost)))
     }
 
-    /// What holds the stream drops it, and the stream knows that it has lost.
+    /// The stream is inside of the output, and aborts when it is dropped.
     fn discard(output: T) {
         drop(output);
     }
 }
 
-/// Dropped without [`won`](Self::won), it makes the stream abort instead of close.
+/// Makes the stream of an attempt abort instead of close, unless [`won`](Self::won) is called before
+/// this is dropped.
 #[derive(Default)]
-pub(super) struct Contest(Option<Arc<AtomicBool>>);
+pub(super) struct AbortOnLoss(Option<Arc<AtomicBool>>);
 
-impl Contest {
+impl AbortOnLoss {
+    /// Lets the stream close in the ordinary way.
     pub(super) fn won(mut self) {
         self.0 = None;
     }
 }
 
-impl Drop for Contest {
+impl Drop for AbortOnLoss {
     fn drop(&mut self) {
         if let Some(lost) = &self.0 {
             lost.store(true, Ordering::Relaxed);
@@ -85,24 +92,24 @@ impl Drop for Contest {
     }
 }
 
-/// The stream of an attempt that may lose while others hold it: a loser is reset, not left to
-/// linger.
+/// The stream of an attempt whose handshake holds it, and which may still lose. The stream of a loser
+/// is reset when it is dropped, so that it leaves no TIME_WAIT.
 #[derive(Debug)]
-struct Contender {
+struct RacingStream {
     peer: PeerAddr,
-    /// `None` only while it is dropped.
+    /// `None` only while this is dropped.
     stream: Option<Box<dyn Stream>>,
     lost: Arc<AtomicBool>,
 }
 
-impl Contender {
+impl RacingStream {
     fn inner(self: Pin<&mut Self>) -> io::Result<Pin<&mut Box<dyn Stream>>> {
         let stream = self.get_mut().stream.as_mut().map(Pin::new);
         stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
-impl Drop for Contender {
+impl Drop for RacingStream {
     fn drop(&mut self) {
         if let Some(stream) = self.stream.take()
             && self.lost.load(Ordering::Relaxed)
@@ -112,7 +119,7 @@ impl Drop for Contender {
     }
 }
 
-impl Stream for Contender {
+impl Stream for RacingStream {
     fn peer_addr(&self) -> PeerAddr {
         self.peer.clone()
     }
@@ -124,7 +131,7 @@ impl Stream for Contender {
     }
 }
 
-impl AsyncRead for Contender {
+impl AsyncRead for RacingStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -142,7 +149,7 @@ impl AsyncRead for Contender {
     }
 }
 
-impl AsyncWrite for Contender {
+impl AsyncWrite for RacingStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -1,4 +1,4 @@
-//! Names to addresses.
+//! The lookup of host names.
 
 use std::fmt::Debug;
 use std::io;
@@ -8,24 +8,26 @@ use trunkline_runtime::{BoxFuture, Runtime};
 
 use crate::AddressQuery;
 
-/// The answer to a [`AddressQuery`], when it comes: addresses, with the port. None at all is an answer too.
+/// The future answer to an [`AddressQuery`]: addresses, with the port. An empty list is an answer too.
 pub type Answer = BoxFuture<io::Result<Vec<SocketAddr>>>;
 
 /// Looks host names up.
 ///
-/// Give one answer for each family, so that the first that arrives can be used while the other one
-/// is late or lost; or one for [`AddressQuery::All`], where that is not to be had. At most one for each query.
+/// Return one answer for each family, so that the first one to arrive can be used while the other is
+/// late or lost. Where the families cannot be asked separately, return one for
+/// [`AddressQuery::All`]. Return at most one answer for each query.
 pub trait AddressLookup: Debug + Send + Sync {
-    /// Asks for the addresses of `host`, which is not an IP address.
+    /// Starts to look up the addresses of `host`, which is not an IP address.
     fn lookup(&self, runtime: &dyn Runtime, host: &str, port: u16) -> Vec<(AddressQuery, Answer)>;
 
-    /// Whether the answers are sorted as RFC 6724 says; if not, the connector does it.
+    /// True when the answers are sorted by RFC 6724. If false, the default, they are sorted as they
+    /// arrive.
     fn is_sorted(&self) -> bool {
         false
     }
 }
 
-/// The system's own resolver (`getaddrinfo`), which sorts what it finds.
+/// The system's own resolver (`getaddrinfo`), which sorts the addresses itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SystemLookup;
 

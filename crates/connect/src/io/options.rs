@@ -1,4 +1,4 @@
-//! How to connect.
+//! The options of a connect.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,35 +14,36 @@ use crate::{RaceOptions, RttHistory};
 pub struct ConnectOptions {
     /// How the race is run.
     pub race: RaceOptions,
-    /// How each socket is set up. Where only one of the two addresses to bind is given, addresses
-    /// of the other family are left out: they would leave from elsewhere.
+    /// How each socket is set up. Where only one of `bind_ipv4` and `bind_ipv6` is set, addresses of
+    /// the other family are not tried, because they would use another source address.
     pub tcp: TcpOptions,
-    /// Which addresses are sorted.
+    /// Which addresses are sorted; default [`Auto`](AddressOrder::Auto).
     pub order: AddressOrder,
-    /// Round-trip times, to sort by, for [`RaceOptions::dynamic_delay`], and to add to. `None`: no
-    /// memory. Give each user, and each network, one of its own.
+    /// The round-trip times of earlier connections, which every new connection adds to. They are used
+    /// to sort, and for [`RaceOptions::dynamic_delay`]. Use one history for each user and each
+    /// network. With `None`, the default, no times are kept.
     pub history: Option<Arc<Lock<RttHistory>>>,
 }
 
 impl ConnectOptions {
-    /// Remembers how long a connection has taken, if there is a memory.
-    pub(super) fn learn(&self, address: SocketAddr, rtt: Duration, now: Instant) {
+    /// Adds the time that a connection took to the history, if there is one.
+    pub(super) fn record_rtt(&self, address: SocketAddr, rtt: Duration, now: Instant) {
         if let Some(history) = &self.history {
             history.lock().record(address.ip(), rtt, now);
         }
     }
 }
 
-/// Which addresses are sorted as RFC 6724 says, at the cost of some system calls for each.
+/// Which addresses are sorted by RFC 6724, at the cost of some system calls for each address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AddressOrder {
-    /// The answers of a lookup that does not sort them itself. A list that was given, and the
-    /// answer of the system, stay as they are.
+    /// The answers of a lookup that does not sort them itself. A list that the user passes, and the
+    /// answer of the system's resolver, keep their order.
     #[default]
     Auto,
-    /// None.
+    /// No addresses.
     AsGiven,
-    /// All.
+    /// All addresses.
     Rfc6724,
 }

@@ -1,4 +1,4 @@
-//! The system as a probe.
+//! The runtime as a probe of source addresses.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -8,7 +8,7 @@ use trunkline_runtime::Runtime;
 use super::options::ConnectOptions;
 use crate::{RoundTrip, SourceAddress, SourceProbe};
 
-/// A runtime tells the source address and nothing else.
+/// A runtime finds the source address and none of its other properties.
 impl SourceProbe for dyn Runtime {
     fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
         self.source_address(destination)
@@ -17,7 +17,8 @@ impl SourceProbe for dyn Runtime {
     }
 }
 
-/// The system and the history, as the options say.
+/// The probe of a race: the runtime's source addresses if the race sorts, and the round-trip times of
+/// the history if there is one.
 pub(super) struct SystemProbe<'a> {
     pub(super) runtime: &'a dyn Runtime,
     pub(super) options: &'a ConnectOptions,
@@ -27,9 +28,10 @@ pub(super) struct SystemProbe<'a> {
 
 impl SourceProbe for SystemProbe<'_> {
     fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
-        match self.sort {
-            true => self.runtime.source(destination),
-            false => None,
+        if self.sort {
+            self.runtime.source(destination)
+        } else {
+            None
         }
     }
 

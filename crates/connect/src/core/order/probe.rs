@@ -1,52 +1,53 @@
-//! What the order needs to know about this host.
+//! What the order must know about this host.
 
 use std::net::{IpAddr, SocketAddr};
 
 use super::round_trip::RoundTrip;
 
-/// Says from which of its own addresses this host would reach a destination.
+/// Finds the address of this host from which it would reach a destination.
 ///
-/// With the feature `io`, `dyn trunkline_runtime::Runtime` is a probe: it asks the system with a
-/// connected UDP socket, which sends no packet.
+/// With the feature `io`, `dyn trunkline_runtime::Runtime` is a probe: it asks the system by
+/// connecting a UDP socket, which sends no packet.
 pub trait SourceProbe {
-    /// The source for `destination`; `None` when there is no route, or the kernel refuses
-    /// (RFC 6724 rule 1: such a destination goes last).
+    /// Returns the source address for `destination`; `None` when there is no route, or the kernel
+    /// refuses. Such a destination goes last (RFC 6724 rule 1).
     fn source(&self, destination: SocketAddr) -> Option<SourceAddress>;
 
-    /// The round-trip time that was measured to `destination` earlier, if any.
+    /// Returns the round-trip time that was measured to `destination` earlier, if there is one.
     ///
-    /// Addresses with a lower one go first, those without one last, between rules 8 and 9
-    /// (RFC 8305 section 4). It must only say what was learned on this network and for this user,
-    /// and keep silent now and then, or a better address is never found.
+    /// Between rules 8 and 9, addresses with a lower round-trip time go first, and addresses without
+    /// one go last (RFC 8305 section 4). Return only times that were measured on this network and
+    /// for this user. Return `None` now and then, for instance for old times: otherwise a better
+    /// address is never tried. The default returns `None`.
     fn round_trip(&self, _destination: SocketAddr) -> Option<RoundTrip> {
         None
     }
 }
 
-/// A source address, and what is known about it.
+/// A source address, and its properties as far as they are known.
 ///
-/// What cannot be known (a connected UDP socket tells the address and nothing else) stays at its
-/// default, and the rule that asks for it then decides nothing.
+/// A property that cannot be known stays at its default, and the rule that uses it then decides
+/// nothing. A connected UDP socket, for example, shows the address and none of its properties.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SourceAddress {
     /// The address.
     pub address: IpAddr,
-    /// The length of its on-link prefix in bits, for rule 9. Unknown for IPv6: 64. Unknown for
-    /// IPv4: rule 9 decides nothing.
+    /// The length of its on-link prefix in bits, for rule 9. `None` counts as 64 for IPv6; for IPv4
+    /// rule 9 then decides nothing.
     pub prefix_len: Option<u8>,
-    /// Deprecated, in the sense of RFC 4862 (rule 3).
+    /// True for a deprecated address, in the sense of RFC 4862 (rule 3).
     pub deprecated: bool,
-    /// A home address of a mobile node (rule 4).
+    /// True for a home address of a mobile node (rule 4).
     pub home: bool,
-    /// A care-of address of a mobile node (rule 4).
+    /// True for a care-of address of a mobile node (rule 4).
     pub care_of: bool,
-    /// The way there goes through a tunnel, such as 6to4 (rule 7).
+    /// True when the route to the destination goes through a tunnel, such as 6to4 (rule 7).
     pub encapsulated: bool,
 }
 
 impl SourceAddress {
-    /// A source of which only the address is known.
+    /// Returns a source of which only the address is known.
     pub fn new(address: IpAddr) -> Self {
         Self {
             address,
@@ -59,7 +60,7 @@ impl SourceAddress {
     }
 }
 
-/// The probe that knows nothing: every list stays in the order that it has.
+/// A probe that knows no source address and no round-trip time, so that every list keeps its order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KeepOrder;
 
@@ -69,7 +70,7 @@ impl SourceProbe for KeepOrder {
     }
 }
 
-/// Every function is a probe: from a destination to a source address.
+/// Every function from a destination to a source address is a probe.
 impl<F> SourceProbe for F
 where
     F: Fn(SocketAddr) -> Option<SourceAddress>,

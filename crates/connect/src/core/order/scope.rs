@@ -1,12 +1,14 @@
-//! Scopes of addresses, RFC 6724 sections 3.1 and 3.2.
+//! The scopes of addresses: RFC 6724 sections 3.1 and 3.2.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+// The scopes of RFC 4291 section 2.7.
 const LINK_LOCAL: u8 = 0x2;
 const SITE_LOCAL: u8 = 0x5;
 const GLOBAL: u8 = 0xe;
 
-/// The scope of `address` as a number of RFC 4291 section 2.7: the smaller, the nearer.
+/// Returns the scope of `address`, by its number in RFC 4291 section 2.7. A smaller number is a
+/// nearer scope.
 pub(super) fn scope(address: IpAddr) -> u8 {
     match address.to_canonical() {
         IpAddr::V4(v4) => scope_v4(v4),
@@ -14,11 +16,12 @@ pub(super) fn scope(address: IpAddr) -> u8 {
     }
 }
 
-/// Section 3.2: loopback and auto-configured are link-local, private addresses are global.
+/// Section 3.2: loopback and auto-configured addresses are link-local, private ones are global.
 fn scope_v4(address: Ipv4Addr) -> u8 {
-    match address.is_loopback() || address.is_link_local() {
-        true => LINK_LOCAL,
-        false => GLOBAL,
+    if address.is_loopback() || address.is_link_local() {
+        LINK_LOCAL
+    } else {
+        GLOBAL
     }
 }
 

@@ -1,4 +1,4 @@
-//! The rules of RFC 6724 section 6, as one key to sort by.
+//! The rules of RFC 6724 section 6, as one sort key.
 
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -8,21 +8,22 @@ use super::policy_table::{PrefixPolicy, common_prefix_len};
 use super::probe::{SourceAddress, SourceProbe};
 use super::scope::scope;
 
-/// Sorts addresses as RFC 6724 section 6 says, best first; see [`sort_rfc6724_by`].
+/// Sorts addresses by RFC 6724 section 6, best first; see [`sort_rfc6724_by`].
 pub fn sort_rfc6724(addresses: &mut [SocketAddr], probe: &(impl SourceProbe + ?Sized)) {
     sort_rfc6724_by(addresses, |&address| address, probe);
 }
 
-/// Sorts whatever has an address as RFC 6724 section 6 says, best first.
+/// Sorts items by their addresses and RFC 6724 section 6, best first.
 ///
-/// Rules 1 to 9 with the default policy table, round-trip times between rules 8 and 9, and rule 10
-/// (the order stays as it was) for the rest. The probe is asked once for each item, and not at all
-/// if there is only one item.
+/// It applies rules 1 to 9 with the default policy table, and round-trip times between rules 8 and
+/// 9. Items that all of these leave equal keep their order (rule 10). The probe is asked once for
+/// each item, and not at all if there is only one item.
 ///
-/// Two deviations, for the same reason: a rule that cannot be decided must not undo the order that
-/// a DNS server gave for balancing. Destinations without a source (rule 1) keep their order among
-/// themselves. Rule 9 compares IPv4 destinations only where the source's prefix length is known,
-/// and then only asks whether a destination is on that link, as glibc does.
+/// There are two deviations, for the same reason: a DNS server may order its answer to balance the
+/// load, and a rule that cannot be decided must not undo that order. Destinations without a source
+/// address (rule 1) keep their order among themselves. Rule 9 compares IPv4 destinations only where
+/// the source's prefix length is known, and then only by whether a destination is on that link, as
+/// glibc does.
 ///
 /// Source: [RFC 6724 section 6](https://www.rfc-editor.org/rfc/rfc6724#section-6),
 /// [RFC 8305 section 4](https://www.rfc-editor.org/rfc/rfc8305#section-4).
@@ -34,28 +35,29 @@ pub fn sort_rfc6724_by<T>(
     items.sort_by_cached_key(|item| Preference::of(address(item), false, probe));
 }
 
-/// How much a destination is liked: the smaller, the better. A key instead of pairwise rules makes
-/// the order total, whatever a probe says.
+/// The sort key of a destination: a smaller one is better. The RFC compares pairs; a key makes the
+/// order total, whatever the probe returns.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Preference {
     /// Rule 1: avoid unusable destinations.
     unusable: bool,
-    /// The user's own rule, ahead of all others: not of the family that is asked for.
-    disliked: bool,
-    /// `None` where it is unusable.
+    /// The user's own rule, ahead of all others: true when the destination is not of the family
+    /// that the user prefers.
+    is_other_family: bool,
+    /// `None` where the destination is unusable.
     rules: Option<Rules>,
 }
 
 impl Preference {
     pub(crate) fn of(
         destination: SocketAddr,
-        disliked: bool,
+        is_other_family: bool,
         probe: &(impl SourceProbe + ?Sized),
     ) -> Self {
         let source = probe.source(destination);
         Self {
             unusable: source.is_none(),
-            disliked,
+            is_other_family,
             rules: source.map(|source| {
                 let round_trip = probe.round_trip(destination);
                 Rules::of(
@@ -68,14 +70,16 @@ impl Preference {
     }
 }
 
-/// The fields in the order of the rules; derived `Ord` compares them one after the other.
+/// Rules 2 to 9, one field for each, in their order: the derived `Ord` compares them one after the
+/// other.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rules {
     /// Rule 2: prefer matching scope.
     scope_differs: bool,
     /// Rule 3: avoid deprecated addresses.
     deprecated: bool,
-    /// Rule 4: prefer home addresses. Both at once is best, only a care-of address worst.
+    /// Rule 4: prefer home addresses. 0 for an address that is both home and care-of, 2 for one that
+    /// is a care-of address only, else 1.
     mobility: u8,
     /// Rule 5: prefer matching label.
     label_differs: bool,
@@ -85,9 +89,10 @@ struct Rules {
     encapsulated: bool,
     /// Rule 8: prefer smaller scope.
     scope: u8,
-    /// RFC 8305 section 4: lower round-trip time first, then used before unused.
+    /// RFC 8305 section 4: prefer a lower round-trip time; addresses without one go last.
     rtt: (bool, Option<Duration>),
-    /// Rule 9: use longest matching prefix. IPv4 and IPv6 never meet here: rule 6 has parted them.
+    /// Rule 9: use longest matching prefix. IPv4 and IPv6 are never compared here, because rule 6 has
+    /// separated them.
     matching_prefix: Reverse<u32>,
 }
 
@@ -113,20 +118,32 @@ impl Rules {
     }
 }
 
-/// `CommonPrefixLen` of RFC 6724 section 2.2: never longer than the source's own prefix.
+/// The length in bits of `::ffff:0:0/96`, the prefix of IPv4-mapped addresses (RFC 4291 section
+/// 2.5.5.2).
+const MAPPED_PREFIX_LEN: u32 = 96;
+/// The length in bits of a source's on-link prefix where it is not known: that of a unicast subnet
+/// (RFC 4291 section 2.5.1).
+const DEFAULT_V6_PREFIX_LEN: u32 = 64;
+
+/// Returns `CommonPrefixLen` of RFC 6724 section 2.2, which is at most the length of the source's
+/// own prefix. For IPv4 it is all of that prefix or 0.
 fn matching_prefix(destination: IpAddr, source: SourceAddress) -> u32 {
     let common = common_prefix_len(mapped(destination), mapped(source.address));
     match (destination.to_canonical(), source.prefix_len) {
-        (IpAddr::V6(_), bits) => common.min(bits.map_or(64, u32::from)),
+        (IpAddr::V6(_), bits) => common.min(bits.map_or(DEFAULT_V6_PREFIX_LEN, u32::from)),
         (IpAddr::V4(_), None) => 0,
-        (IpAddr::V4(_), Some(bits)) => match common >= 96 + u32::from(bits) {
-            true => u32::from(bits),
-            false => 0,
-        },
+        (IpAddr::V4(_), Some(bits)) => {
+            let bits = u32::from(bits);
+            if common >= MAPPED_PREFIX_LEN + bits {
+                bits
+            } else {
+                0
+            }
+        }
     }
 }
 
-/// IPv4 as IPv4-mapped IPv6, which is how the policy table speaks of it.
+/// Returns an IPv4 address as IPv4-mapped IPv6, the form that the policy table has.
 fn mapped(address: IpAddr) -> Ipv6Addr {
     match address {
         IpAddr::V4(v4) => v4.to_ipv6_mapped(),

@@ -1,28 +1,28 @@
-//! One attempt: its name, its life, its end.
+//! One connection attempt: its id, how far it is, how it ended.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Names an attempt of one race; they are counted from 0 in the order of their start.
+/// Identifies an attempt within its race. Attempts are numbered from 0, in the order of their start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptId(pub(super) u32);
 
 impl AttemptId {
-    /// Its place among the attempts of the [`RaceReport`](crate::RaceReport).
+    /// Returns its index among the attempts of the [`RaceReport`](crate::RaceReport).
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// How far an attempt has come.
+/// The step that an attempt is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum AttemptStage {
-    /// Waiting for the connection.
+    /// The connection is not established yet.
     Connecting,
-    /// Connected, and in a handshake that is part of the race.
+    /// The connection is established, and a handshake runs that is part of the race.
     Handshaking,
 }
 
@@ -30,24 +30,25 @@ pub enum AttemptStage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum ConnectOutcome {
-    /// It won.
+    /// The attempt won.
     Connected,
-    /// The host answered that nobody listens there.
+    /// The host refused the connection: no process listens on the port.
     Refused,
-    /// There is no way to the host, or a router said so.
+    /// There is no route to the host, by this system's table or a router's report.
     Unreachable,
-    /// No answer in time: the system's limit, or one of the race's.
+    /// The answer did not come in time, by the system's limit or one of the race's.
     TimedOut,
-    /// Cut off after it had been connected.
+    /// The connection was reset or aborted after it had been established.
     Reset,
-    /// Given up, because another one won or its place was needed.
+    /// The attempt was given up, because another one won, the race was stopped, or a newer attempt
+    /// needed its place.
     Cancelled,
-    /// Anything else; the error tells.
+    /// The attempt failed in another way; see the error.
     Failed,
 }
 
 impl ConnectOutcome {
-    /// Sorts the operating system's error.
+    /// Returns the outcome of an attempt that failed with this error of the operating system.
     pub fn of(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused,
@@ -58,7 +59,7 @@ impl ConnectOutcome {
         }
     }
 
-    /// The word that it prints as.
+    /// Returns the word that it prints as.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connected => "connected",
@@ -78,29 +79,30 @@ impl fmt::Display for ConnectOutcome {
     }
 }
 
-/// What is known about an attempt; times count from the beginning of the race.
+/// An attempt, as a [`RaceReport`](crate::RaceReport) shows it. Times count from the start of the
+/// race.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct AttemptReport<'a> {
-    /// Where to.
+    /// The address that it connects to.
     pub address: SocketAddr,
-    /// When it started.
+    /// The time of its start.
     pub start: Duration,
-    /// When it ended; `None` while it runs.
+    /// The time of its end; `None` while it runs.
     pub end: Option<Duration>,
     /// How it ended; `None` while it runs.
     pub outcome: Option<ConnectOutcome>,
-    /// How far it has come.
+    /// The step that it is in, or was in when it ended.
     pub stage: AttemptStage,
-    /// The error that ended it, where there was one.
+    /// The error that ended it, if one did.
     pub error: Option<&'a io::Error>,
 }
 
-/// The facts about an attempt, as they are kept.
+/// What the race keeps of an attempt that was started.
 #[derive(Debug)]
 pub(super) struct AttemptRecord {
     pub(super) started: Instant,
-    /// The start, or the last sign of progress.
+    /// The time of the start, or of the last [`handle_progress`](crate::Race::handle_progress).
     pub(super) last_step: Instant,
     pub(super) stage: AttemptStage,
     pub(super) ended: Option<(Instant, ConnectOutcome)>,
@@ -118,7 +120,7 @@ impl AttemptRecord {
         }
     }
 
-    /// Whether it failed at the very instant of its start, and so sent nothing.
+    /// True when the attempt failed at the instant of its start, and so sent nothing.
     pub(super) fn failed_at_once(&self) -> bool {
         self.ended.is_some_and(|(at, _)| at == self.started)
     }

@@ -1,4 +1,4 @@
-//! The addresses of a race: which were tried, and in which order the others come.
+//! The addresses of a race: those that were started, and the order of the others.
 
 use std::collections::{BTreeSet, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -12,7 +12,7 @@ use super::query::AddressQuery;
 use crate::core::order::Preference;
 use crate::{AttemptDelay, Family, SourceProbe};
 
-/// Up to this many addresses, looking for a duplicate among all of them is the fastest way.
+/// Up to this many addresses, a duplicate is found fastest by comparing with each of them.
 const FEW: usize = 16;
 
 /// One address.
@@ -21,17 +21,17 @@ pub(super) struct Candidate {
     pub(super) address: SocketAddr,
     query: AddressQuery,
     arrival: u32,
-    /// Only known once there is something to compare it with: to ask costs a system call.
+    /// `None` while the address is the only one: asking the probe costs a system call.
     preference: Option<Preference>,
     turn: Turn,
-    /// The delay after it, where that is not the common one.
+    /// The delay from its start to the next one, where that is not the race's common delay.
     pub(super) delay: Option<AttemptDelay>,
-    /// `None` while it waits.
+    /// `None` until it is started.
     pub(super) record: Option<AttemptRecord>,
 }
 
 impl Candidate {
-    /// What sorts the list.
+    /// Returns the sort key of the list.
     fn rank(&self) -> (&Option<Preference>, AddressQuery, u32) {
         (&self.preference, self.query, self.arrival)
     }
@@ -44,7 +44,7 @@ impl Candidate {
 }
 
 /// All addresses of a race: first those that were started, in the order of their start, then those
-/// that wait, in the order in which they will be started. So an attempt's id is its place.
+/// that wait, in the order in which they will be started. An attempt's id is its index here.
 #[derive(Debug, Default)]
 pub(super) struct Candidates {
     list: Vec<Candidate>,
@@ -65,7 +65,7 @@ impl Candidates {
         self.list.get_mut(id.index())?.record.as_mut()
     }
 
-    /// Starts the next address in line.
+    /// Marks the first address that waits as started.
     pub(super) fn start(&mut self, now: Instant) -> Option<(AttemptId, SocketAddr)> {
         let id = AttemptId(u32::try_from(self.started).ok()?);
         let next = self.list.get_mut(self.started)?;
@@ -74,8 +74,8 @@ impl Candidates {
         Some((id, next.address))
     }
 
-    /// Adds addresses and puts those that wait into the order that they would have if all had been
-    /// there from the beginning. Says whether there was a new one.
+    /// Adds addresses, and sorts those that wait into the order that they would have if all addresses
+    /// had been there from the start. Returns true when one of them was new.
     pub(super) fn merge(
         &mut self,
         query: AddressQuery,
@@ -92,9 +92,10 @@ impl Candidates {
             if !seen.insert(address, &self.list) {
                 continue;
             }
-            let round_trip = match options.dynamic_delay {
-                true => probe.round_trip(address),
-                false => None,
+            let round_trip = if options.dynamic_delay {
+                probe.round_trip(address)
+            } else {
+                None
             };
             self.list.push(Candidate {
                 address,
@@ -114,19 +115,20 @@ impl Candidates {
         new
     }
 
-    /// Drops addresses that wait; those that were started go on.
+    /// Removes addresses that wait. Those that were started stay.
     pub(super) fn remove(&mut self, addresses: &[SocketAddr]) {
         let gone: BTreeSet<SocketAddr> = addresses.iter().map(|&one| canonical(one)).collect();
         self.list
             .retain(|candidate| candidate.record.is_some() || !gone.contains(&candidate.address));
     }
 
-    /// Sorts those that wait, and deals the turns, counting those that were taken already.
+    /// Sorts the addresses that wait, and interleaves their families. Addresses that were started
+    /// count too: they have used up the turns that they would have in the whole list.
     fn arrange(&mut self, probe: &(impl SourceProbe + ?Sized), options: &RaceOptions) {
         for candidate in self.list.iter_mut().filter(|one| one.preference.is_none()) {
             let family = Family::from(candidate.address);
-            let disliked = options.prefer.is_some_and(|liked| liked != family);
-            candidate.preference = Some(Preference::of(candidate.address, disliked, probe));
+            let is_other_family = options.prefer.is_some_and(|preferred| preferred != family);
+            candidate.preference = Some(Preference::of(candidate.address, is_other_family, probe));
         }
         let (started, waiting) = self.list.split_at_mut(self.started);
         waiting.sort_unstable_by(|a, b| a.rank().cmp(&b.rank()));
@@ -147,12 +149,13 @@ impl Candidates {
     }
 }
 
-/// Finds duplicates in linear time, without a set where the list is short.
+/// The addresses of a list, to find duplicates in linear time. A short list needs no set.
 #[derive(Default)]
 struct KnownAddresses(HashSet<SocketAddr>);
 
 impl KnownAddresses {
-    /// Whether `address` is not among `list`, which holds what was inserted before.
+    /// Inserts an address; returns true when it is new. `list` holds all addresses that were inserted
+    /// before.
     fn insert(&mut self, address: SocketAddr, list: &[Candidate]) -> bool {
         if list.len() < FEW {
             return list.iter().all(|candidate| candidate.address != address);
@@ -165,7 +168,8 @@ impl KnownAddresses {
     }
 }
 
-/// IPv4-mapped IPv6 as IPv4: the same address must not be tried twice. Scope ids stay.
+/// Returns an IPv4-mapped IPv6 address as IPv4, because the same address must not be tried twice.
+/// Scope ids are kept.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),

@@ -16,52 +16,55 @@ use crate::{AttemptDelay, Family};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RaceOptions {
-    /// From the start of an attempt to the start of the next one beside it; 250 ms.
+    /// The time from the start of an attempt to the start of the next one beside it; default 250 ms.
     pub attempt_delay: AttemptDelay,
-    /// Takes the delay from the round-trip time to the address instead, where the probe knows one
-    /// ([`RoundTrip::attempt_delay`](crate::RoundTrip::attempt_delay)); off.
+    /// Computes that delay from the round-trip time to the attempt's address instead, where the probe
+    /// knows one ([`RoundTrip::attempt_delay`](crate::RoundTrip::attempt_delay)); default off.
     pub dynamic_delay: bool,
-    /// How long the addresses of one family wait for the answer about the preferred one; 50 ms,
-    /// "Resolution Delay" of RFC 8305 section 3.
+    /// How long the addresses of one family wait for the answer about the preferred family; default
+    /// 50 ms, "Resolution Delay" of RFC 8305 section 3.
     pub resolution_delay: Duration,
-    /// The family whose answer is waited for, and whose addresses go first even where RFC 6724
-    /// says otherwise. `None`: the answer about IPv6, and the order of the list.
+    /// The preferred family: the race waits for its answer, and starts its addresses first even where
+    /// RFC 6724 orders them otherwise. With `None`, the default, the race waits for the answer about
+    /// IPv6, and keeps the sorted order.
     pub prefer: Option<Family>,
-    /// Takes the families in turn, as [`interleave`](trunkline_endpoint::interleave()) does; on.
+    /// Alternates the families, as [`interleave`](trunkline_endpoint::interleave()) does; default on.
     pub interleave: bool,
-    /// The length of the first turn; 1, "First Address Family Count" of RFC 8305 section 8.
+    /// How many addresses of the first family go before the first of another one; default 1, "First
+    /// Address Family Count" of RFC 8305 section 8.
     pub first_family_count: usize,
-    /// Which failures start the next attempt ahead of its time.
+    /// Which failures start the next attempt before the delay is over; default any.
     pub on_failure: OnFailure,
-    /// The least time between two starts, whatever fails; 0, as everyone has it. See
-    /// [`strict`](Self::strict). An attempt that failed at the instant of its start does not
-    /// count, for it has sent nothing. Counts as at most the attempt delay.
+    /// The least time between two starts, whatever fails; default 0, as other implementations have
+    /// it. See [`strict`](Self::strict). An attempt that failed at the instant of its start does not
+    /// count, because it has sent nothing. A value above the attempt delay counts as that delay.
     pub min_gap: Duration,
-    /// How many attempts run side by side; 6 (0 counts as 1). One more cancels the oldest: to wait
-    /// instead would leave the rest of the list behind a row of black holes.
+    /// How many attempts run side by side; default 6, and 0 counts as 1. The start of one more cancels
+    /// the oldest. If the race waited instead, a few addresses that never answer would hold up the
+    /// rest of the list.
     pub max_in_flight: usize,
-    /// Gives a single attempt up after this time; `None`, for a slow address is still better than
-    /// no address. Counts as at least twice the attempt delay: a limit near the delay would turn
-    /// a slow network into an outage.
+    /// The time after which a single attempt is given up; default `None`, because a slow address is
+    /// better than no address. A value below twice the attempt delay counts as that: a limit near
+    /// the delay would turn a slow network into an outage.
     pub attempt_timeout: Option<Duration>,
-    /// Ends the whole race after this time, the lookup included; 20 s, as gRPC's least time to
-    /// connect. `None`: as long as the system takes, which may be minutes.
+    /// The time after which the whole race ends, the lookup included; default 20 s, gRPC's minimum
+    /// time to connect. With `None` the race takes as long as the system does, which may be minutes.
     pub timeout: Option<Duration>,
 }
 
-/// Which failures start the next attempt ahead of its time.
+/// Which failures start the next attempt before the delay is over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFailure {
-    /// Any attempt that fails makes room for the next at once. Saves up to one attempt delay.
+    /// Any failure starts the next attempt at once. This saves up to one attempt delay.
     #[default]
     Any,
-    /// Only the attempt that was started last, as gRFC A61 has it.
+    /// Only the failure of the attempt that was started last, which is the rule of gRFC A61.
     Newest,
 }
 
 impl RaceOptions {
-    /// Takes RFC 8305 section 5 at its word: no two attempts within 10 ms, not even after a
-    /// failure.
+    /// Returns options that follow RFC 8305 section 5 strictly: no two attempts start within 10 ms,
+    /// not even after a failure.
     pub fn strict() -> Self {
         Self {
             min_gap: AttemptDelay::ABSOLUTE_MIN.get(),

@@ -1,24 +1,24 @@
-//! What the addresses of a race are asked from.
+//! The queries that bring the addresses of a race.
 
 use crate::Family;
 
-/// A question whose answer brings addresses.
+/// A query whose answer brings addresses.
 ///
-/// The order is that of RFC 8305 section 3: where nothing else decides, the addresses of an earlier
-/// one go first.
+/// The order is that of RFC 8305 section 3: of addresses that are equal otherwise, those of the
+/// smaller query go first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AddressQuery {
-    /// One question about all families, such as a call of `getaddrinfo`.
+    /// One query for all families, such as a call of `getaddrinfo`.
     All,
-    /// The IPv6 addresses.
+    /// The query for IPv6 addresses.
     Aaaa,
-    /// The IPv4 addresses.
+    /// The query for IPv4 addresses.
     A,
 }
 
 impl AddressQuery {
-    /// The question that tells about this family alone.
-    fn about(family: Family) -> Option<Self> {
+    /// Returns the query for the addresses of this family alone.
+    fn for_family(family: Family) -> Option<Self> {
         match family {
             Family::V4 => Some(Self::A),
             Family::V6 => Some(Self::Aaaa),
@@ -27,7 +27,7 @@ impl AddressQuery {
     }
 }
 
-/// The questions that have no answer yet.
+/// The queries that have no answer yet, one bit for each.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct OpenQueries(u8);
 
@@ -37,16 +37,18 @@ impl OpenQueries {
         Self(bits.fold(0, |all, bit| all | bit))
     }
 
-    pub(super) fn answered(&mut self, query: AddressQuery) {
+    /// Removes a query that was answered.
+    pub(super) fn close(&mut self, query: AddressQuery) {
         self.0 &= !(1 << query as u8);
     }
 
+    /// True while a query has no answer.
     pub(super) fn any(self) -> bool {
         self.0 != 0
     }
 
-    /// Whether the question about this family is still open.
-    pub(super) fn about(self, family: Family) -> bool {
-        AddressQuery::about(family).is_some_and(|query| self.0 & (1 << query as u8) != 0)
+    /// True while the query for this family alone has no answer.
+    pub(super) fn is_open_for(self, family: Family) -> bool {
+        AddressQuery::for_family(family).is_some_and(|query| self.0 & (1 << query as u8) != 0)
     }
 }

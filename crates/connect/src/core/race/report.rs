@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::attempt::{AttemptId, AttemptReport, AttemptStage, ConnectOutcome};
 use super::candidates::Candidates;
 
-/// What happened in a race: every attempt, in the order of their start.
+/// The report of a race: every attempt, in the order of their start, and the end.
 ///
 /// Prints as a table, with an indented line for each address and no line break at the end.
 #[derive(Debug)]
@@ -23,16 +23,16 @@ pub struct RaceReport {
 pub enum RaceEnd {
     /// This attempt won.
     Won(AttemptId),
-    /// No address is left, and nobody is asked for more.
+    /// No address is left to try, and no query is open that could bring more.
     Exhausted,
-    /// The time for the whole race was over.
+    /// The time limit of the whole race passed.
     TimedOut,
-    /// It was told to stop.
+    /// The race was stopped by its user.
     Aborted,
 }
 
 impl RaceReport {
-    /// The attempts in the order of their start.
+    /// Returns the attempts, in the order of their start.
     pub fn attempts(&self) -> impl ExactSizeIterator<Item = AttemptReport<'_>> {
         let began = self.began;
         self.candidates.started().iter().map(move |candidate| {
@@ -49,18 +49,18 @@ impl RaceReport {
         })
     }
 
-    /// The addresses that were never tried, in the order in which they would have been.
+    /// Returns the addresses that were not tried, in the order in which they would have been.
     pub fn untried(&self) -> impl ExactSizeIterator<Item = SocketAddr> {
         let waiting = self.candidates.waiting().iter();
         waiting.map(|candidate| candidate.address)
     }
 
-    /// How the race ended; `None` while it runs.
+    /// Returns how the race ended; `None` while it runs.
     pub fn end(&self) -> Option<RaceEnd> {
         self.end.map(|(_, end)| end)
     }
 
-    /// The address that won.
+    /// Returns the address that won, if the race has a winner.
     pub fn winner(&self) -> Option<SocketAddr> {
         match self.end {
             Some((_, RaceEnd::Won(id))) => {
@@ -71,7 +71,7 @@ impl RaceReport {
         }
     }
 
-    /// From the beginning to the end; `None` while it runs.
+    /// Returns the time from the start of the race to its end; `None` while it runs.
     pub fn elapsed(&self) -> Option<Duration> {
         self.end.map(|(at, _)| since(self.began, at))
     }
@@ -109,11 +109,12 @@ impl fmt::Display for RaceReport {
     }
 }
 
-fn line_break(f: &mut fmt::Formatter<'_>, at: usize) -> fmt::Result {
-    match at {
-        0 => Ok(()),
-        _ => f.write_str("\n"),
+/// Writes a line break before every line but the first.
+fn line_break(f: &mut fmt::Formatter<'_>, line: usize) -> fmt::Result {
+    if line == 0 {
+        return Ok(());
     }
+    f.write_str("\n")
 }
 
 fn outcome_words(outcome: ConnectOutcome) -> &'static str {
@@ -123,7 +124,7 @@ fn outcome_words(outcome: ConnectOutcome) -> &'static str {
     }
 }
 
-/// Milliseconds with three places.
+/// Formats milliseconds with three decimal places.
 fn millis(duration: Duration) -> String {
     format!("{:.3}", duration.as_secs_f64() * 1e3)
 }
