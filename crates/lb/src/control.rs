@@ -1,50 +1,32 @@
-//! What a policy says to the channel.
+//! How a policy requests actions from the channel.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_endpoint::Address;
 
-use crate::{ConnectivityState, Picker, Watch, WatchId};
+use crate::connectivity::ConnectivityState;
+use crate::picker::Picker;
+use crate::subchannel::SubchannelId;
+use crate::watch::{Watch, WatchId};
 
-/// Names a subchannel of one channel.
+/// One thing that the channel has to do for a policy.
 ///
-/// An index that is used again after the subchannel is removed, and a generation that is not: what
-/// is said late of a removed subchannel can be told from what is said of its successor.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubchannelId {
-    index: u32,
-    generation: u32,
-}
-
-impl SubchannelId {
-    /// The place in a table of subchannels; small numbers are used first.
-    #[must_use]
-    pub fn index(self) -> usize {
-        self.index as usize
-    }
-}
-
-impl fmt::Debug for SubchannelId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{}.{}", self.index, self.generation)
-    }
-}
-
-/// One thing that a policy wants done.
+/// The enum is exhaustive: the code that executes actions must handle each new one, and the compiler
+/// finds that code.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Make a subchannel, idle, for this address.
+    /// Create a subchannel for this address; it is idle.
     Create {
-        /// Its name.
+        /// The id of the subchannel.
         id: SubchannelId,
-        /// Where it connects to.
+        /// The address to connect to.
         address: Address,
     },
-    /// Connect an idle subchannel; in any other state there is nothing to do.
+    /// Connect an idle subchannel; do nothing in any other state.
     Connect(SubchannelId),
-    /// Drop a subchannel: no new calls, those under way finish. The policy hears no more of it.
+    /// Remove a subchannel: it gets no new calls, and those in progress finish. The policy gets no
+    /// further event of it.
     Remove(SubchannelId),
     /// Ask the resolver for a new list.
     RequestReresolution,
@@ -59,60 +41,60 @@ pub enum Action {
         /// The call.
         call: Watch,
     },
-    /// End a watch. The policy gets no further event of it. An id that is not running (its last
-    /// event is on its way, say) is ignored.
+    /// End a watch. The policy gets no further event of it. Ignore a watch that has ended already.
     Unwatch(WatchId),
 }
 
-/// What a policy wants to be seen as from now on.
+/// The state and picker that a policy publishes.
 #[derive(Clone, Debug)]
 pub struct Published {
-    /// Its state.
+    /// The state of the policy.
     pub state: ConnectivityState,
-    /// How calls are to choose.
+    /// Chooses a subchannel for each call from now on.
     pub picker: Arc<dyn Picker>,
 }
 
-/// What one tree of policies has asked for; kept by the channel from event to event.
+/// The actions that a tree of policies has requested. The channel keeps one for as long as the
+/// tree exists, because it also issues the ids of subchannels and watches.
 #[derive(Debug, Default)]
 pub struct Actions {
     queue: Vec<Action>,
-    /// Whether the queue has a wish for re-resolution; a second one would say no more.
+    /// Whether the queue has a request for re-resolution; a second one would add nothing.
     wants_reresolution: bool,
     published: Option<Published>,
-    /// The generation of each index that was ever used.
+    /// The current generation of each index that was ever used.
     generations: Vec<u32>,
-    /// Indices whose subchannel is gone, last freed last.
+    /// Indices whose subchannel was removed; the one freed last is used first.
     free: Vec<u32>,
     /// How many watches were started.
     watches: u64,
 }
 
 impl Actions {
-    /// Nothing asked for yet.
+    /// Creates an empty queue.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A control for handing one event to a policy.
+    /// Returns the handle that a policy gets with one event.
     pub fn control(&mut self, now: Instant) -> Control<'_> {
         Control { actions: self, now }
     }
 
-    /// What was asked for since the last call, in order.
+    /// Removes and returns the actions in the queue, in order.
     pub fn take(&mut self) -> Vec<Action> {
         self.wants_reresolution = false;
         std::mem::take(&mut self.queue)
     }
 
-    /// What was published last since the last call, if anything.
+    /// Removes and returns what was published last; `None` if nothing was since the last call.
     pub fn take_published(&mut self) -> Option<Published> {
         self.published.take()
     }
 }
 
-/// By which a policy says what it wants while it handles one event.
+/// Handle through which a policy requests actions while it handles one event.
 #[derive(Debug)]
 pub struct Control<'a> {
     actions: &'a mut Actions,
@@ -120,13 +102,13 @@ pub struct Control<'a> {
 }
 
 impl Control<'_> {
-    /// The time of the event.
+    /// Returns the time of the event.
     #[must_use]
     pub fn now(&self) -> Instant {
         self.now
     }
 
-    /// Makes an idle subchannel for `address`.
+    /// Creates an idle subchannel for `address`.
     pub fn create_subchannel(&mut self, address: Address) -> SubchannelId {
         let actions = &mut *self.actions;
         let index = actions.free.pop().unwrap_or_else(|| {
@@ -141,12 +123,12 @@ impl Control<'_> {
         id
     }
 
-    /// Connects an idle subchannel; in any other state nothing happens.
+    /// Connects an idle subchannel; does nothing in any other state.
     pub fn connect(&mut self, id: SubchannelId) {
         self.actions.queue.push(Action::Connect(id));
     }
 
-    /// Drops a subchannel. Calls under way finish.
+    /// Removes a subchannel. Calls in progress finish.
     pub fn remove_subchannel(&mut self, id: SubchannelId) {
         let generation = &mut self.actions.generations[id.index()];
         debug_assert_eq!(*generation, id.generation, "a subchannel is removed once");
@@ -180,32 +162,32 @@ impl Control<'_> {
         self.actions.queue.push(Action::Unwatch(watch));
     }
 
-    /// Says how the policy wants to be seen from now on.
+    /// Publishes a state, and the picker for calls from now on.
     pub fn publish(&mut self, state: ConnectivityState, picker: Arc<dyn Picker>) {
         self.actions.published = Some(Published { state, picker });
     }
 
-    /// How much was asked for so far; what comes later is [`asked_since`](Self::asked_since) it.
+    /// Returns the current end of the queue, for [`requested_since`](Self::requested_since).
     pub(crate) fn mark(&self) -> usize {
         self.actions.queue.len()
     }
 
-    /// What was asked for since `mark`, earlier in this event.
-    pub(crate) fn asked_since(&self, mark: usize) -> &[Action] {
+    /// Returns the actions that were requested since `mark`, which was taken in the same event.
+    pub(crate) fn requested_since(&self, mark: usize) -> &[Action] {
         &self.actions.queue[mark..]
     }
 
-    /// Takes back a wish for re-resolution that came since `mark`.
+    /// Cancels a request for re-resolution that was made since `mark`.
     pub(crate) fn retract_reresolution(&mut self, mark: usize) {
-        let wish = |action: &Action| *action == Action::RequestReresolution;
-        if let Some(at) = self.asked_since(mark).iter().position(wish) {
+        let is_request = |action: &Action| *action == Action::RequestReresolution;
+        if let Some(at) = self.requested_since(mark).iter().position(is_request) {
             self.actions.queue.remove(mark + at);
             self.actions.wants_reresolution = false;
         }
     }
 
-    /// Hands an event to a child, and returns what the child published instead of letting it
-    /// through; everything else that it asks for goes to the channel.
+    /// Hands an event to a child policy. Returns what the child published, which does not reach
+    /// the channel; every other action that it requests does.
     pub fn with_child<R>(
         &mut self,
         event: impl FnOnce(&mut Control<'_>) -> R,

@@ -1,16 +1,16 @@
-//! The texts of errors that more than one policy needs.
+//! Errors for calls that several policies share.
 
 use trunkline_status::{Code, Status};
 
-/// The error of an update that has no address.
-pub(crate) fn zero_addresses(note: &str) -> Status {
+/// Returns the error of an update without addresses.
+pub(crate) fn zero_addresses(resolution_note: &str) -> Status {
     Status::unavailable(with_note(
         "name resolver error: produced zero addresses".to_owned(),
-        note,
+        resolution_note,
     ))
 }
 
-/// The error of a name that could not be resolved.
+/// Returns the error of a failed name resolution.
 pub(crate) fn resolver_error(error: &Status) -> Status {
     let code = match error.code() {
         Code::Ok => Code::Unavailable,
@@ -19,11 +19,11 @@ pub(crate) fn resolver_error(error: &Status) -> Status {
     Status::new(code, format!("name resolver error: {}", error.message()))
 }
 
-/// Adds what the resolver said about its list.
-pub(crate) fn with_note(mut message: String, note: &str) -> String {
-    if !note.is_empty() {
+/// Appends the resolver's note on its list, unless it is empty.
+pub(crate) fn with_note(mut message: String, resolution_note: &str) -> String {
+    if !resolution_note.is_empty() {
         message.push_str("; ");
-        message.push_str(note);
+        message.push_str(resolution_note);
     }
     message
 }

@@ -1,4 +1,4 @@
-//! From one policy to another without a gap.
+//! The change from one policy to another without an interruption.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -8,45 +8,51 @@ use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyChoice;
 use trunkline_status::Status;
 
+use crate::child::Child;
+use crate::connectivity::ConnectivityState;
+use crate::control::{Control, Published};
 use crate::errors::resolver_error;
-use crate::{
-    Child, ConnectivityState, Control, OldList, Pick, Policy, PolicyOptions, PolicyRegistry,
-    Published, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
-};
+use crate::picker::Pick;
+use crate::policy::{OldList, Policy, PolicyOptions, Update};
+use crate::registry::PolicyRegistry;
+use crate::subchannel::{SubchannelId, SubchannelState};
+use crate::watch::{WatchEvent, WatchId};
 
 /// Runs the policy that the service config names, and changes to another when the name changes.
 ///
-/// The configuration of its updates is a [`PolicyChoice`]. While the policy in use is ready, a new
-/// one warms up beside it: it takes over once it is anything but connecting, or as soon as the old
-/// one is not ready any more. Mind that a new policy whose attempts all *fail* takes over too,
-/// although the old one still had connections: the owner of the service wants the new one.
+/// The configuration of its updates is a [`PolicyChoice`]. While the current policy is ready, a new
+/// one is *pending*: it connects beside the current one. It takes over when it leaves
+/// `CONNECTING`, or when the current policy is not ready any more. So a new policy whose attempts
+/// all *fail* takes over too, although the old one still has connections: the owner of the service
+/// chose the new one.
 ///
-/// Updates go to the newest policy. A choice that goes back to the policy in use before the new
-/// one took over ends the new one.
+/// Updates go to the pending policy if there is one. An update that names the current policy again
+/// removes the pending one.
 ///
 /// Source: gRPC's client channel specification, "LB policy switching".
 #[derive(Debug)]
 pub struct GracefulSwitch {
     registry: PolicyRegistry,
-    /// What the policies are made with, but for the seed.
+    /// The options of the policies, whose seed differs from policy to policy.
     options: PolicyOptions,
     rng: Rng,
-    current: Option<Named>,
+    current: Option<NamedPolicy>,
     /// The policy that will be the current one.
-    pending: Option<Named>,
+    pending: Option<NamedPolicy>,
 }
 
 /// A policy with its name.
 #[derive(Debug)]
-struct Named {
+struct NamedPolicy {
     name: Arc<str>,
     child: Child<Box<dyn Policy>>,
-    /// What it published last; a policy starts as connecting.
+    /// The state that it published last; `CONNECTING` before the first one.
     state: ConnectivityState,
+    /// What the pending policy published last; published when it takes over.
     published: Option<Published>,
 }
 
-/// Which of the two policies.
+/// One of the two policies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
     Current,
@@ -54,7 +60,7 @@ enum Which {
 }
 
 impl GracefulSwitch {
-    /// Without a policy, until the first update names one of `registry`.
+    /// Creates a switch without a policy; the first update names one of `registry`.
     #[must_use]
     pub fn new(registry: PolicyRegistry, options: &PolicyOptions) -> Self {
         Self {
@@ -66,13 +72,13 @@ impl GracefulSwitch {
         }
     }
 
-    /// The name of the policy in use.
+    /// Returns the name of the current policy.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         Some(&self.current.as_ref()?.name)
     }
 
-    /// The name of the policy that warms up to take over.
+    /// Returns the name of the pending policy.
     #[must_use]
     pub fn pending_name(&self) -> Option<&str> {
         Some(&self.pending.as_ref()?.name)
@@ -82,15 +88,14 @@ impl GracefulSwitch {
     ///
     /// # Errors
     ///
-    /// Those of the policy, and `INTERNAL` if there is no such policy: the name was chosen with
-    /// another registry.
+    /// Those of the policy, and `INTERNAL` if the registry has no policy with this name.
     pub fn handle_named_update(
         &mut self,
         name: &Arc<str>,
         update: Update,
         control: &mut Control<'_>,
     ) -> Result<(), Status> {
-        let is_named = |policy: &Option<Named>| {
+        let is_named = |policy: &Option<NamedPolicy>| {
             let policy = policy.as_ref();
             policy.is_some_and(|policy| policy.name == *name)
         };
@@ -108,7 +113,8 @@ impl GracefulSwitch {
         result.unwrap_or(Ok(()))
     }
 
-    /// Makes the policy with this name.
+    /// Creates the policy with this name: the current one if there is none yet, else the pending
+    /// one.
     fn start(&mut self, name: &Arc<str>, control: &mut Control<'_>) -> Result<Which, Status> {
         let factory = self.registry.get(name).ok_or_else(|| {
             Status::internal(format!(
@@ -116,7 +122,7 @@ impl GracefulSwitch {
             ))
         })?;
         self.options.seed = self.rng.next_seed();
-        let named = Named {
+        let named = NamedPolicy {
             name: name.clone(),
             child: Child::new(factory.build(&self.options)),
             state: ConnectivityState::Connecting,
@@ -131,7 +137,7 @@ impl GracefulSwitch {
         Ok(which)
     }
 
-    fn slot(&mut self, which: Which) -> &mut Option<Named> {
+    fn slot(&mut self, which: Which) -> &mut Option<NamedPolicy> {
         match which {
             Which::Current => &mut self.current,
             Which::Pending => &mut self.pending,
@@ -144,9 +150,9 @@ impl GracefulSwitch {
         }
     }
 
-    /// Returns the policy that made the subchannel and did not remove it.
+    /// Returns the policy that owns the subchannel.
     fn owner(&self, id: SubchannelId) -> Option<Which> {
-        let owns = |policy: &Option<Named>| {
+        let owns = |policy: &Option<NamedPolicy>| {
             let policy = policy.as_ref();
             policy.is_some_and(|policy| policy.child.owns(id))
         };
@@ -159,7 +165,7 @@ impl GracefulSwitch {
         }
     }
 
-    /// The policy that the service config wants.
+    /// Returns the policy that the service config named last.
     fn latest(&self) -> Which {
         match self.pending {
             Some(_) => Which::Pending,
@@ -167,7 +173,7 @@ impl GracefulSwitch {
         }
     }
 
-    /// Hands an event to one policy and takes in what it published.
+    /// Hands an event to one policy, and applies what it published.
     fn handle<R>(
         &mut self,
         which: Which,
@@ -181,7 +187,7 @@ impl GracefulSwitch {
             .child
             .handle(control, |policy, control| event(&mut **policy, control));
         if !is_latest {
-            // The list is the newest policy's now.
+            // Only the policy that gets the updates may ask for one.
             control.retract_reresolution(mark);
         }
         if let Some(published) = published {
@@ -195,7 +201,8 @@ impl GracefulSwitch {
         Some(result)
     }
 
-    /// Lets the pending policy take over, if the time has come.
+    /// Makes the pending policy the current one, unless the current one is ready and the pending
+    /// one is connecting.
     fn take_over(&mut self, control: &mut Control<'_>) {
         let (Some(current), Some(pending)) = (&self.current, &self.pending) else {
             return;
@@ -237,7 +244,8 @@ impl Policy for GracefulSwitch {
             return control.publish(state, Arc::new(Pick::Fail(resolver_error(&error))));
         }
         if self.pending.is_some() && old == OldList::DropList {
-            // Else it would go on to dial addresses that are not the name's any more.
+            // Otherwise the current policy would go on dialling addresses that no longer belong to
+            // the name.
             self.handle(Which::Current, control, |policy, control| {
                 policy.handle_resolver_error(error.clone(), old, control);
             });
@@ -277,7 +285,7 @@ impl Policy for GracefulSwitch {
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        // The pending one first: it may take over, and then there is no pending one.
+        // The pending policy first: if it takes over, the current one is gone.
         for which in [Which::Pending, Which::Current] {
             self.handle(which, control, |policy, control| {
                 policy.handle_timeout(control);
@@ -286,7 +294,7 @@ impl Policy for GracefulSwitch {
     }
 
     fn settle(&mut self, control: &mut Control<'_>) {
-        // The pending one first, as above.
+        // The pending policy first, as above.
         for which in [Which::Pending, Which::Current] {
             self.handle(which, control, |policy, control| policy.settle(control));
         }

@@ -1,27 +1,45 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod child;
-mod control;
-mod errors;
-mod graceful_switch;
-mod pick_first;
-mod picker;
-mod policy;
-mod registry;
-mod round_robin;
-mod sharding;
-mod state;
+// The modules from the ground up: a file uses those above it, never those below.
+
+// Values.
+mod connectivity;
+mod subchannel;
 mod watch;
 
+// The data path: how calls choose a subchannel, and how their attempts end.
+mod attempt;
+mod picker;
+
+// The contract between a policy and its channel.
+mod control;
+mod policy;
+
+// What several policies share.
+mod child;
+mod errors;
+mod sharding;
+
+// The policies, and their registry.
+mod pick_first;
+mod round_robin;
+
+mod registry;
+
+// The policy that runs the others.
+mod graceful_switch;
+
+pub use crate::attempt::{AttemptOutcome, AttemptTracker};
 pub use crate::child::Child;
-pub use crate::control::{Action, Actions, Control, Published, SubchannelId};
+pub use crate::connectivity::ConnectivityState;
+pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
-pub use crate::picker::{AttemptOutcome, AttemptTracker, Pick, PickRequest, Picker};
+pub use crate::picker::{Pick, PickRequest, Picker};
 pub use crate::policy::{OldList, Policy, PolicyFactory, PolicyOptions, Update};
 pub use crate::registry::PolicyRegistry;
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
-pub use crate::sharding::{EndpointChild, EndpointSharding};
-pub use crate::state::{ConnectivityState, SubchannelState};
+pub use crate::sharding::{EndpointChild, EndpointSharding, ReadyList};
+pub use crate::subchannel::{SubchannelId, SubchannelState};
 pub use crate::watch::{Watch, WatchEvent, WatchId};

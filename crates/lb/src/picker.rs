@@ -1,13 +1,13 @@
 //! The choice of a subchannel for one attempt of a call.
 
 use std::fmt;
-use std::time::Duration;
 
 use http::HeaderMap;
 use trunkline_endpoint::Attributes;
 use trunkline_status::Status;
 
-use crate::SubchannelId;
+use crate::attempt::AttemptTracker;
+use crate::subchannel::SubchannelId;
 
 /// Chooses a subchannel for each attempt of a call: a policy publishes one, the data path uses it.
 ///
@@ -28,97 +28,6 @@ pub trait Picker: fmt::Debug + Send + Sync {
     /// belongs to one child, so a table by [`SubchannelId::index`], made when the picker is made,
     /// is enough ([`Child::subchannels`](crate::Child::subchannels) lists a child's ids).
     fn tracker(&self) -> Option<&dyn AttemptTracker>;
-}
-
-/// Is notified of the end of attempts: the seat of least_request, outlier detection, load reports
-/// and other policies that depend on how calls end.
-///
-/// When [`Picker::tracker`] returns a tracker, each [`Pick::Subchannel`] that the picker returns to
-/// a call is followed by exactly one [`attempt_ended`](Self::attempt_ended) with the same id, on
-/// the same picker, also when a newer picker is published meanwhile. It follows however the attempt
-/// ends: the response is read to its end or dropped, the deadline passes, the stream is reset, the
-/// connection is lost, or the chosen subchannel has no connection any more and nothing is sent.
-pub trait AttemptTracker: fmt::Debug + Send + Sync {
-    /// Handles the end of an attempt that used the subchannel `id`.
-    ///
-    /// Runs on the data path, from many threads at the same time: it takes no lock that a pick or
-    /// another attempt may hold for long, and does not block.
-    fn attempt_ended(&self, id: SubchannelId, outcome: &AttemptOutcome<'_>);
-}
-
-/// How one attempt of a call ended.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct AttemptOutcome<'a> {
-    /// The status of the attempt: the server's, or the client's own where the server sent none
-    /// (`CANCELLED` when the response was dropped before its end).
-    pub status: &'a Status,
-    /// The trailers, or the head of a trailers-only response; `None` if neither came.
-    pub trailers: Option<&'a HeaderMap>,
-    /// Whether the head of a response came that is followed by messages or trailers.
-    pub has_headers: bool,
-    /// The time from the pick to the end.
-    pub latency: Duration,
-    /// The bytes of request messages that were sent, each with its gRPC prefix of 5 bytes.
-    pub bytes_sent: u64,
-    /// The bytes of response messages that came, each with its gRPC prefix of 5 bytes.
-    pub bytes_received: u64,
-    /// Whether the attempt was sent: false if the subchannel had no connection any more, or the
-    /// request never left the client.
-    pub was_sent: bool,
-}
-
-impl<'a> AttemptOutcome<'a> {
-    /// Creates the outcome of an attempt that was never sent: no trailers, no headers, no bytes, no
-    /// time.
-    #[must_use]
-    pub fn new(status: &'a Status) -> Self {
-        Self {
-            status,
-            trailers: None,
-            has_headers: false,
-            latency: Duration::ZERO,
-            bytes_sent: 0,
-            bytes_received: 0,
-            was_sent: false,
-        }
-    }
-
-    /// Sets the trailers, or the head of a trailers-only response.
-    #[must_use]
-    pub fn with_trailers(mut self, trailers: &'a HeaderMap) -> Self {
-        self.trailers = Some(trailers);
-        self
-    }
-
-    /// Sets whether the head of a response came.
-    #[must_use]
-    pub fn with_headers(mut self, has_headers: bool) -> Self {
-        self.has_headers = has_headers;
-        self
-    }
-
-    /// Sets the time from the pick to the end.
-    #[must_use]
-    pub fn with_latency(mut self, latency: Duration) -> Self {
-        self.latency = latency;
-        self
-    }
-
-    /// Sets the bytes of messages, sent and received, each message with its gRPC prefix.
-    #[must_use]
-    pub fn with_bytes(mut self, sent: u64, received: u64) -> Self {
-        self.bytes_sent = sent;
-        self.bytes_received = received;
-        self
-    }
-
-    /// Sets whether the attempt was sent.
-    #[must_use]
-    pub fn with_sent(mut self, was_sent: bool) -> Self {
-        self.was_sent = was_sent;
-        self
-    }
 }
 
 /// What a picker may look at.

@@ -1,4 +1,4 @@
-//! The trait to write a policy.
+//! The trait of a policy, and what it is given.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,28 +9,36 @@ use trunkline_endpoint::{AttemptDelay, Attributes, Endpoint};
 use trunkline_service_config::{ConfigError, PolicyConfig};
 use trunkline_status::Status;
 
-use crate::{Control, SubchannelId, SubchannelState, WatchEvent, WatchId};
+use crate::control::Control;
+use crate::subchannel::{SubchannelId, SubchannelState};
+use crate::watch::{WatchEvent, WatchId};
 
-/// A load-balancing policy: told of endpoints and of what becomes of its subchannels, it says
-/// which subchannels there are, which connect, and how calls choose among them.
+/// A load-balancing policy: decides which subchannels exist, which of them connect, and how calls
+/// choose among them.
 ///
-/// It does no I/O. Everything that it wants goes through the [`Control`] that comes with each
-/// event; when it wants to be woken is named by [`poll_timeout`](Self::poll_timeout). Whoever runs
-/// it hands over the events that are there, then calls [`settle`](Self::settle), and lets calls see
-/// what is published then. A policy starts as connecting, and should publish on its first update.
+/// It does no I/O. It handles events, and requests actions through the [`Control`] that comes with
+/// each event. [`poll_timeout`](Self::poll_timeout) returns when it wants to be woken. The owner of
+/// a policy hands it the events that are available, then calls [`settle`](Self::settle), and then
+/// shows calls what was published last. The state of a new policy is `CONNECTING`; it should
+/// publish on its first update.
+///
+/// No method has a default body, so that a policy with children cannot silently forget to forward
+/// an event. `testing::check_parent` (feature `testing`) checks that it forwards all of them.
 pub trait Policy: Debug + Send {
-    /// Takes a new list of endpoints and a new configuration.
+    /// Handles a new list of endpoints and a new configuration.
     ///
     /// # Errors
     ///
-    /// When the list cannot be used (it is empty, say): the resolver is told and tries again,
-    /// backing off. The update counts as seen all the same.
+    /// When the list cannot be used (it is empty, for instance). The resolver is notified and tries
+    /// again with back-off. The policy applies the update all the same: an empty list drops the
+    /// earlier one.
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status>;
 
-    /// Hears that names could not be resolved.
+    /// Handles a failed name resolution. `old` is what it means for the list in use.
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>);
 
-    /// Hears of a subchannel that it made and did not remove.
+    /// Handles a new state of a subchannel. An event of a subchannel that the policy does not own
+    /// (it was removed, for instance) is ignored.
     fn handle_subchannel(
         &mut self,
         id: SubchannelId,
@@ -41,8 +49,8 @@ pub trait Policy: Debug + Send {
     /// Handles an event of a watch that the policy started over the subchannel `id`
     /// ([`Control::watch`]).
     ///
-    /// A policy with children hands it to the child that owns the subchannel. Events of a watch come
-    /// in order. Whether the end of a watch comes before or after the change of state of its
+    /// A policy with children hands it to the child that owns the subchannel. Events of a watch
+    /// come in order. Whether the end of a watch comes before or after the change of state of its
     /// subchannel is not defined. No event comes after the policy has ended the watch or removed
     /// the subchannel.
     fn handle_watch(
@@ -53,50 +61,51 @@ pub trait Policy: Debug + Send {
         control: &mut Control<'_>,
     );
 
-    /// Hears that the time named by [`poll_timeout`](Self::poll_timeout) has come. An earlier call
-    /// changes nothing.
+    /// Handles the time that [`poll_timeout`](Self::poll_timeout) returned. An earlier call changes
+    /// nothing.
     fn handle_timeout(&mut self, control: &mut Control<'_>);
 
-    /// Hears that the events that came together were all handed over, before calls see what came
-    /// of them.
-    ///
-    /// A policy whose picker costs more the more endpoints there are publishes here: once, however
-    /// many events there were. One that publishes as it handles each event has nothing to do. A
-    /// policy with children must hand it on to each child that it handed an event, since that may
-    /// have put off what it has to say.
-    ///
-    /// It is called again if what the policy asks for here brings it news at once: a subchannel
-    /// that it lets connect is connecting then. So it must come to rest, and ask for nothing when
-    /// there is nothing new.
-    fn settle(&mut self, control: &mut Control<'_>);
-
-    /// When [`handle_timeout`](Self::handle_timeout) is to be called.
+    /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// Connects, if the policy is idle; else nothing.
+    /// Leaves idleness: connects if the policy is idle, does nothing otherwise.
     fn exit_idle(&mut self, control: &mut Control<'_>);
 
-    /// Forgets the waits of this policy that the application wants to cut short. Back-off itself
-    /// belongs to the subchannels. [`settle`](Self::settle) follows, as after each event.
+    /// Ends a batch of events: publishes what the policy has put off until all of them were
+    /// handled.
+    ///
+    /// A policy whose picker costs more the more endpoints there are publishes here, once for the
+    /// whole batch. A policy that publishes while it handles each event does nothing here. A policy
+    /// with children calls it on each child that it handed an event, because the child may have put
+    /// off what it publishes.
+    ///
+    /// It is called again if the actions that the policy requests here cause an event at once: a
+    /// subchannel that is connected changes to `Connecting`. So it must come to rest: it requests
+    /// and publishes nothing when nothing has changed.
+    fn settle(&mut self, control: &mut Control<'_>);
+
+    /// Ends the policy's own waits, because the application asked to connect without delay.
+    /// Back-off belongs to the subchannels and is reset there. A policy with children calls it on
+    /// each of them. [`settle`](Self::settle) follows, as after each event.
     fn reset_backoff(&mut self);
 }
 
-/// What a resolver found.
+/// The result of a name resolution, and the configuration of the policy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Update {
     /// The endpoints, in the resolver's order.
     pub endpoints: Arc<[Endpoint]>,
-    /// What the resolver says of all of them.
+    /// What the resolver knows about all of them together.
     pub attributes: Attributes,
     /// The policy's own part of the service config, as its factory parsed it.
     pub config: Arc<dyn PolicyConfig>,
-    /// What the resolver says about this list in words, for errors; may be empty.
+    /// The resolver's note on this list, to be appended to errors; may be empty.
     pub resolution_note: Arc<str>,
 }
 
 impl Update {
-    /// An update with these endpoints.
+    /// Creates an update with these endpoints, and neither attributes nor a note.
     pub fn new(endpoints: impl Into<Arc<[Endpoint]>>, config: Arc<dyn PolicyConfig>) -> Self {
         Self {
             endpoints: endpoints.into(),
@@ -107,44 +116,47 @@ impl Update {
     }
 }
 
-/// What a resolver's error means for the list that came before it.
+/// What a failed name resolution means for the list in use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OldList {
-    /// Nothing is known against it: it stays in use (the server did not answer, say).
+    /// The list stays in use: the failure proves nothing about it (the DNS server did not answer,
+    /// for instance).
     Keep,
-    /// Its addresses belong to the name no more (NXDOMAIN): connections that stand stay in use,
-    /// and none is made anew, because the addresses may be somebody else's by now.
+    /// The list is dropped: its addresses no longer belong to the name (NXDOMAIN, for instance).
+    /// Connections stay in use until they are lost. No address of the list is dialled again,
+    /// because it may belong to another service by now.
     DropList,
 }
 
-/// Makes policies of one name.
+/// Creates the policies of one name.
 pub trait PolicyFactory: Debug + Send + Sync {
-    /// The name in a service config, such as `round_robin`.
+    /// Returns the name in a service config, such as `round_robin`.
     fn name(&self) -> &str;
 
-    /// Reads the policy's own part of a service config.
+    /// Parses the policy's own part of a service config: the value beside its name. A JSON `null`
+    /// means an empty configuration, as in protobuf's JSON.
     ///
     /// # Errors
     ///
     /// When a field that this policy knows has a bad value. Unknown fields are ignored.
     fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError>;
 
-    /// Makes a policy.
+    /// Creates a policy.
     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy>;
 }
 
-/// What the channel gives to a policy that is made.
+/// What the channel gives to a new policy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PolicyOptions {
     /// The seed of its random choices.
     pub seed: u64,
-    /// How long pick_first waits for one address before it tries the next as well.
+    /// How long pick_first waits for one address before it also tries the next.
     pub attempt_delay: AttemptDelay,
 }
 
 impl PolicyOptions {
-    /// Options with this seed, and defaults.
+    /// Creates options with this seed and the default attempt delay.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {

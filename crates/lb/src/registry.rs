@@ -1,4 +1,4 @@
-//! Policies by name.
+//! The policies that a service config can name.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,9 +6,12 @@ use std::sync::Arc;
 use serde_json::Value;
 use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 
-use crate::{PickFirstFactory, PolicyFactory, RoundRobinFactory};
+use crate::pick_first::PickFirstFactory;
+use crate::policy::PolicyFactory;
+use crate::round_robin::RoundRobinFactory;
 
-/// The policies that a service config can name: a value of each channel, not a global.
+/// The policies that a service config can name. Each channel has a registry of its own; there is no
+/// global one.
 ///
 /// ```
 /// use trunkline_lb::PolicyRegistry;
@@ -25,37 +28,37 @@ pub struct PolicyRegistry {
 }
 
 impl PolicyRegistry {
-    /// No policy at all.
+    /// Creates a registry without a policy.
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
     }
 
-    /// The policies of this crate.
+    /// Creates a registry with the policies of this crate: `pick_first` and `round_robin`.
     #[must_use]
     pub fn standard() -> Self {
         Self::empty().with(PickFirstFactory).with(RoundRobinFactory)
     }
 
-    /// With this policy too, in place of one of the same name. Names are case-sensitive.
+    /// Adds a policy, and replaces one of the same name. Names are case-sensitive.
     #[must_use]
     pub fn with(mut self, factory: impl PolicyFactory + 'static) -> Self {
         self.register(Arc::new(factory));
         self
     }
 
-    /// Adds this policy, in place of one of the same name.
+    /// Adds a policy, and replaces one of the same name. Names are case-sensitive.
     pub fn register(&mut self, factory: Arc<dyn PolicyFactory>) {
         self.factories.insert(factory.name().to_owned(), factory);
     }
 
-    /// The policy of this name.
+    /// Returns the factory of the policy with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn PolicyFactory>> {
         self.factories.get(name)
     }
 
-    /// The names, sorted.
+    /// Iterates over the names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.factories.keys().map(String::as_str)
     }

@@ -1,26 +1,21 @@
-//! The configuration of `pick_first`, and its factory.
+//! The configuration of `pick_first`.
 
 use std::any::Any;
-use std::sync::Arc;
 
-use serde_json::Value;
-use trunkline_service_config::json::{boolean, object, optional};
-use trunkline_service_config::{ConfigError, PolicyConfig};
+use crate::policy::Update;
 
-use super::PickFirst;
-use crate::{Policy, PolicyFactory, PolicyOptions, Update};
-
-/// What `pick_first` can be told.
+/// The configuration of [`PickFirst`](crate::PickFirst).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PickFirstConfig {
-    /// Whether the endpoints are put into a random order, heavier ones rather first, on each
-    /// update; the addresses within an endpoint never are. No by default.
+    /// Whether each update puts the endpoints into a random order, in which an endpoint with a
+    /// larger [`Weight`](trunkline_endpoint::Weight) is more likely to come early. The addresses
+    /// within an endpoint keep their order. False by default.
     pub shuffle_address_list: bool,
 }
 
 impl PickFirstConfig {
-    /// A configuration that says whether to shuffle.
+    /// Creates a configuration.
     #[must_use]
     pub fn new(shuffle_address_list: bool) -> Self {
         Self {
@@ -28,31 +23,9 @@ impl PickFirstConfig {
         }
     }
 
-    /// The configuration of an update; the default where it is another policy's.
+    /// Returns the configuration of an update, or the default if it belongs to another policy.
     pub(super) fn of(update: &Update) -> Self {
         let config: &dyn Any = &*update.config;
         config.downcast_ref().copied().unwrap_or_default()
-    }
-}
-
-/// Makes [`PickFirst`].
-#[derive(Clone, Copy, Debug, Default)]
-pub struct PickFirstFactory;
-
-impl PolicyFactory for PickFirstFactory {
-    fn name(&self) -> &str {
-        "pick_first"
-    }
-
-    fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
-        let shuffle = match config {
-            Value::Null => None,
-            config => optional(object(config)?, "shuffleAddressList", boolean)?,
-        };
-        Ok(Arc::new(PickFirstConfig::new(shuffle.unwrap_or_default())))
-    }
-
-    fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
-        Box::new(PickFirst::new(options))
     }
 }

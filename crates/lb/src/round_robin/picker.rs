@@ -1,21 +1,23 @@
-//! Subchannels in turn.
+//! The picker of `round_robin`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use trunkline_backoff::Rng;
 
-use crate::{AttemptTracker, Pick, PickRequest, Picker, SubchannelId};
+use crate::attempt::AttemptTracker;
+use crate::picker::{Pick, PickRequest, Picker};
+use crate::subchannel::SubchannelId;
 
-/// Takes subchannels in turn: one atomic addition a pick.
+/// Picks subchannels in turn, with one atomic addition a pick.
 #[derive(Debug)]
 pub(super) struct RoundRobinPicker {
-    /// The subchannels that are ready.
+    /// The ready subchannels.
     ready: Box<[SubchannelId]>,
     next: AtomicUsize,
 }
 
 impl RoundRobinPicker {
-    /// Begins anywhere among `ready`.
+    /// Creates a picker that begins at a random subchannel of `ready`.
     pub(super) fn new(ready: Box<[SubchannelId]>, rng: &mut Rng) -> Self {
         let next = AtomicUsize::new(rng.below(ready.len()));
         Self { ready, next }

@@ -1,14 +1,15 @@
-//! From endpoints to the list of addresses to try.
+//! The order in which `pick_first` tries the addresses of its endpoints.
 
 use trunkline_backoff::Rng;
 use trunkline_endpoint::{Address, AddressMap, Endpoint, Family, Location, Weight, interleave};
 
-/// The addresses in the order to try them: endpoints shuffled, if there is a generator for it,
-/// flattened, each address once, families taken in turn.
+/// Returns the addresses in the order to try them: shuffles the endpoints if `shuffle` has a
+/// generator, flattens them, keeps each address once, and interleaves the address families.
 ///
-/// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md),
-/// which fixes the order of these steps.
-pub(super) fn addresses(endpoints: &[Endpoint], shuffle: Option<&mut Rng>) -> Vec<Address> {
+/// Source: [gRFC
+/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md), which
+/// defines the order of these steps.
+pub(super) fn ordered_addresses(endpoints: &[Endpoint], shuffle: Option<&mut Rng>) -> Vec<Address> {
     let mut endpoints: Vec<&Endpoint> = endpoints.iter().collect();
     if let Some(rng) = shuffle {
         shuffle_by_weight(&mut endpoints, rng);
@@ -30,15 +31,16 @@ fn family(address: &Address) -> Family {
     }
 }
 
-/// Puts endpoints into an order drawn at random, where a heavier one is more likely to be early.
+/// Puts the endpoints into a random order, in which a heavier one is more likely to come early.
 ///
-/// gRFC A113 sorts by `u^(1/weight)`, descending. We sort by its logarithm, which is the same
-/// order, without the powers of heavy endpoints being rounded to one and the same 1.
+/// gRFC A113 draws `u` for each endpoint and sorts by `u^(1/weight)`, descending. This sorts by the
+/// logarithm instead: the order is the same, but the keys of heavy endpoints are not all rounded
+/// to 1.
 fn shuffle_by_weight(endpoints: &mut [&Endpoint], rng: &mut Rng) {
     endpoints.sort_by_cached_key(|endpoint| {
         let weight = endpoint.attributes().get::<Weight>();
         let weight = f64::from(weight.copied().unwrap_or(1).max(1));
-        // From 0 up, and ordered as its bits are; infinite where 0 was drawn.
+        // The key is 0 or more (infinite if 0 was drawn), so its bits sort as it does.
         (-rng.fraction().ln() / weight).to_bits()
     });
 }

@@ -1,16 +1,17 @@
-//! A child, as its parent sees it.
+//! The child policy of one endpoint.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_endpoint::Endpoint;
 
-use crate::{Child, ConnectivityState, Pick, Picker};
+use crate::connectivity::ConnectivityState;
+use crate::picker::{Pick, Picker};
 
 /// One child of an [`EndpointSharding`](crate::EndpointSharding).
 #[derive(Debug)]
 pub struct EndpointChild<P> {
-    pub(super) child: Child<P>,
+    pub(super) policy: P,
     pub(super) endpoint: Endpoint,
     pub(super) state: ConnectivityState,
     pub(super) picker: Arc<dyn Picker>,
@@ -19,10 +20,10 @@ pub struct EndpointChild<P> {
 }
 
 impl<P> EndpointChild<P> {
-    /// A child that was not given its endpoint yet.
+    /// Creates a child that has not been given its endpoint yet.
     pub(super) fn new(policy: P) -> Self {
         Self {
-            child: Child::new(policy),
+            policy,
             endpoint: Endpoint::default(),
             state: ConnectivityState::Connecting,
             picker: Arc::new(Pick::Queue),
@@ -30,25 +31,26 @@ impl<P> EndpointChild<P> {
         }
     }
 
-    /// The policy.
+    /// Returns the policy.
     #[must_use]
     pub fn policy(&self) -> &P {
-        self.child.policy()
+        &self.policy
     }
 
-    /// The endpoint that the child was given last.
+    /// Returns the endpoint of the last update.
     #[must_use]
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }
 
-    /// How the child counts: ready, connecting, or failing since it was ready last.
+    /// Returns the state as it counts for the parent: `READY`, `CONNECTING` or
+    /// `TRANSIENT_FAILURE`. A failure is sticky: it counts until the child is ready.
     #[must_use]
     pub fn state(&self) -> ConnectivityState {
         self.state
     }
 
-    /// The picker that goes with the state.
+    /// Returns the picker that belongs to the state.
     #[must_use]
     pub fn picker(&self) -> &Arc<dyn Picker> {
         &self.picker

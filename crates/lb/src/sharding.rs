@@ -1,7 +1,8 @@
 //! One child policy for each endpoint.
 
-mod child;
+mod endpoint_child;
 mod owners;
+mod ready_list;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,52 +14,62 @@ use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
 use self::owners::Owners;
+use crate::connectivity::ConnectivityState;
+use crate::control::{Control, Published};
 use crate::errors::{resolver_error, zero_addresses};
-use crate::{
-    ConnectivityState, Control, OldList, Pick, Picker, Policy, Published, SubchannelId,
-    SubchannelState, Update, WatchEvent, WatchId,
-};
+use crate::picker::{Pick, Picker};
+use crate::policy::{OldList, Policy, Update};
+use crate::subchannel::{SubchannelId, SubchannelState};
+use crate::watch::{WatchEvent, WatchId};
 
-pub use self::child::EndpointChild;
+pub use self::endpoint_child::EndpointChild;
+pub use self::ready_list::ReadyList;
 
-/// One child policy for each endpoint, all kept connected: what round_robin and its kin share.
+/// One child policy for each endpoint, all kept connected: the common part of round_robin and other
+/// petiole policies.
 ///
-/// An endpoint is known by the set of its addresses, in any order; one that is listed twice has
-/// one child. A child that becomes idle is told to connect again at once, and counts as
-/// connecting; one that fails counts as failing until it is ready, whatever it says meanwhile.
+/// The set of its addresses, in any order, identifies an endpoint; one that is listed twice has
+/// one child. A child that becomes idle is made to connect again at once, and counts as
+/// connecting. A child that fails counts as failing until it is ready, also while it connects
+/// again: the failure is sticky.
 ///
-/// It publishes nothing itself. Hand each event to it; [`settle`](Self::settle) tells whether there
-/// is anything new to publish. An event for one subchannel costs no more however many endpoints
-/// there are; only making a picker does, which is why it waits until all events are in.
+/// It publishes nothing itself. The policy that holds it forwards each event to the method of the
+/// same name; [`settle`](Self::settle) returns whether there is something new to publish. An event
+/// for one subchannel costs the same however many endpoints there are. Making a picker costs more
+/// the more there are, which is why that waits for the end of the batch.
 ///
-/// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md)
-/// ("petiole policies"), and the aggregation rules of gRPC's client channel specification.
+/// Source: [gRFC
+/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md) ("petiole
+/// policies"), and the aggregation rules of gRPC's client channel specification.
 #[derive(Debug)]
 pub struct EndpointSharding<P> {
     rng: Rng,
-    /// The children; `None` where one was taken away.
+    /// The children by slot; `None` where a child was removed.
     slots: Vec<Option<EndpointChild<P>>>,
-    /// Places in `slots` that are free.
+    /// The slots without a child.
     free: Vec<usize>,
+    /// The slot of each endpoint's child.
     by_endpoint: EndpointMap<usize>,
-    /// The children in the order of the last list.
+    /// The slots in the order of the last list.
     order: Vec<usize>,
-    /// The slot of the child that made each subchannel.
+    /// The slot of the child that owns each subchannel.
     owners: Owners,
+    /// When each child wants to be woken, with its slot.
     deadlines: BTreeSet<(Instant, usize)>,
-    /// The slots of children that were handed an event and did not settle yet.
+    /// The slots of children that have handled an event and have not settled since.
     unsettled: BTreeSet<usize>,
-    /// The slots of children that settled last.
+    /// The slots of children that settled in the last `settle`.
     settled: BTreeSet<usize>,
     counts: Counts,
-    /// The picker of the child that failed last, or of an error that concerns all.
+    /// The picker of the child that failed last, or of an error that concerns all children.
     last_failure: Arc<dyn Picker>,
-    /// Whether a picker made before would not do any more.
+    /// Whether the picker that was published last is out of date.
     changed: bool,
-    shown: Option<ConnectivityState>,
+    /// The state that `settle` returned last.
+    reported: Option<ConnectivityState>,
 }
 
-/// How many children there are in each state.
+/// The number of children in each state.
 #[derive(Debug, Default)]
 struct Counts {
     ready: usize,
@@ -67,7 +78,7 @@ struct Counts {
 }
 
 impl<P: Policy> EndpointSharding<P> {
-    /// Without children.
+    /// Creates a sharding without children.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -83,20 +94,20 @@ impl<P: Policy> EndpointSharding<P> {
             counts: Counts::default(),
             last_failure: Arc::new(Pick::Queue),
             changed: false,
-            shown: None,
+            reported: None,
         }
     }
 
-    /// Gives each endpoint of `update` to its child, with `config`, and takes children away whose
-    /// endpoint is gone. `make` makes a child from a seed.
+    /// Hands each endpoint of `update` to its child, with `config`, and removes the children whose
+    /// endpoint is not listed any more. `make` creates a child from a seed.
     ///
-    /// The children connect in the order of the list, beginning anywhere, so that a thousand
-    /// clients with one list do not all come to its first endpoint first.
+    /// The children connect in the order of the list, rotated by a random amount, so that a
+    /// thousand clients with one list do not all connect to its first endpoint first.
     ///
     /// # Errors
     ///
-    /// When there is no address in the whole list (all children are gone then), and the first
-    /// error of a child; all others have seen the update all the same.
+    /// `UNAVAILABLE` when no endpoint of the list has an address (all children are removed then);
+    /// otherwise the first error of a child. All children have handled the update all the same.
     pub fn handle_update(
         &mut self,
         update: &Update,
@@ -104,8 +115,8 @@ impl<P: Policy> EndpointSharding<P> {
         control: &mut Control<'_>,
         mut make: impl FnMut(u64) -> P,
     ) -> Result<(), Status> {
-        // The first list is news, whatever comes of it.
-        self.changed |= self.shown.is_none();
+        // The first list changes the state, whatever it contains.
+        self.changed |= self.reported.is_none();
         let mut distinct = distinct(&update.endpoints);
         let first = self.rng.below(distinct.len());
         distinct.rotate_left(first);
@@ -131,15 +142,15 @@ impl<P: Policy> EndpointSharding<P> {
             if let Some(child) = &mut self.slots[slot] {
                 child.endpoint = endpoint.clone();
             }
-            let answer = self.handle(slot, control, |policy, control| {
+            let accepted = self.handle(slot, control, |policy, control| {
                 policy.handle_update(update, control)
             });
-            result = result.and_then(|()| answer.unwrap_or(Ok(())));
+            result = result.and_then(|()| accepted.unwrap_or(Ok(())));
         }
         for (_, slot) in gone {
             self.remove(slot, control);
         }
-        self.forget_failure_of_others();
+        self.forget_removed_failure();
         if self.order.is_empty() {
             let error = zero_addresses(&update.resolution_note);
             self.fail(error.clone());
@@ -148,7 +159,7 @@ impl<P: Policy> EndpointSharding<P> {
         result
     }
 
-    /// Hands the error to every child; without children it becomes the error of all calls.
+    /// Hands the error to every child. Without children it becomes the error of all calls.
     pub fn handle_resolver_error(
         &mut self,
         error: &Status,
@@ -165,7 +176,7 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
-    /// Hands the event to the child that made the subchannel.
+    /// Hands the event to the child that owns the subchannel.
     pub fn handle_subchannel(
         &mut self,
         id: SubchannelId,
@@ -179,7 +190,7 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
-    /// Hands the event of a watch to the child that made the subchannel.
+    /// Hands the event of a watch to the child that owns the subchannel.
     pub fn handle_watch(
         &mut self,
         watch: WatchId,
@@ -194,7 +205,7 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
-    /// Wakes the children whose time has come.
+    /// Hands the event to the children whose deadline has come.
     pub fn handle_timeout(&mut self, control: &mut Control<'_>) {
         let due: Vec<usize> = self
             .deadlines
@@ -208,25 +219,25 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
-    /// When the first child wants to be woken.
+    /// Returns the earliest deadline of a child.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
-    /// Tells every child to forget its waits.
+    /// Hands the event to every child.
     pub fn reset_backoff(&mut self) {
         for slot in 0..self.slots.len() {
             if let Some(child) = &mut self.slots[slot] {
-                child.child.policy_mut().reset_backoff();
+                child.policy.reset_backoff();
                 self.unsettled.insert(slot);
                 self.update_deadline(slot);
             }
         }
     }
 
-    /// The state of all children together: ready if one is, else connecting if one is, else
-    /// failing.
+    /// Returns the state of all children together: `READY` if one is ready, else `CONNECTING` if
+    /// one is connecting, else `TRANSIENT_FAILURE`.
     #[must_use]
     pub fn state(&self) -> ConnectivityState {
         match self.counts {
@@ -238,45 +249,47 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
-    /// Lets the children settle, and returns the state if there is something to publish since the
-    /// last call: another state, other children that are ready, or, while all fail, a newer failure.
+    /// Settles the children that have handled an event. Returns the state if there is something to
+    /// publish since the last call: another state, other ready children, or, while all children
+    /// fail, a newer failure.
     pub fn settle(&mut self, control: &mut Control<'_>) -> Option<ConnectivityState> {
         let settled = std::mem::take(&mut self.unsettled);
         for slot in &settled {
-            self.tell(*slot, control, |policy, control| policy.settle(control));
+            self.run(*slot, control, |policy, control| policy.settle(control));
         }
         self.settled = settled;
         let state = self.state();
-        let is_other = self.shown.is_some_and(|shown| shown != state);
+        let is_other = self.reported.is_some_and(|reported| reported != state);
         if !std::mem::take(&mut self.changed) && !is_other {
             return None;
         }
-        self.shown = Some(state);
-        self.shown
+        self.reported = Some(state);
+        self.reported
     }
 
-    /// The children, in the order of the list.
+    /// Iterates over the children, in the order of the list.
     pub fn children(&self) -> impl Iterator<Item = &EndpointChild<P>> {
         self.order
             .iter()
             .filter_map(|&slot| self.slots[slot].as_ref())
     }
 
-    /// The places of the children, in the order of the list. A place is a small number that is one
-    /// child's as long as that is there: what a policy needs of all children for its picker, it may
-    /// keep by their places, close together.
+    /// Iterates over the slots of the children, in the order of the list.
+    ///
+    /// A slot is a small number that identifies a child for as long as it exists. A policy may use
+    /// it as an index, as a [`ReadyList`] does.
     pub fn slots(&self) -> impl Iterator<Item = usize> {
         self.order.iter().copied()
     }
 
-    /// The children to which anything has happened between the last two calls of
-    /// [`settle`](Self::settle), by their [`places`](Self::places).
+    /// Iterates over the slots and children that settled in the last [`settle`](Self::settle): the
+    /// only ones that can have changed between the last two calls.
     pub fn settled(&self) -> impl Iterator<Item = (usize, &EndpointChild<P>)> {
         let child = |&slot: &usize| Some((slot, self.slots[slot].as_ref()?));
         self.settled.iter().filter_map(child)
     }
 
-    /// The picker of the child that failed last, or that of an error that concerns all.
+    /// Returns the picker of the child that failed last, or of an error that concerns all children.
     #[must_use]
     pub fn last_failure(&self) -> &Arc<dyn Picker> {
         &self.last_failure
@@ -287,8 +300,9 @@ impl<P: Policy> EndpointSharding<P> {
         self.changed = true;
     }
 
-    /// Takes another child's failure as the last, if the one that failed last is gone.
-    fn forget_failure_of_others(&mut self) {
+    /// Replaces the last failure by that of a current child, if the child that failed last was
+    /// removed.
+    fn forget_removed_failure(&mut self) {
         let is_last = |child: &EndpointChild<P>| Arc::ptr_eq(&child.picker, &self.last_failure);
         if self.children().any(is_last) {
             return;
@@ -310,7 +324,7 @@ impl<P: Policy> EndpointSharding<P> {
         let child = EndpointChild::new(policy);
         let slot = self.free.pop().unwrap_or(self.slots.len());
         match self.slots.get_mut(slot) {
-            Some(place) => *place = Some(child),
+            Some(empty) => *empty = Some(child),
             None => self.slots.push(Some(child)),
         }
         slot
@@ -328,11 +342,13 @@ impl<P: Policy> EndpointSharding<P> {
         *self.count(child.state) -= 1;
         self.changed |= child.state == ConnectivityState::Ready;
         let mark = control.mark();
-        child.child.remove(control);
-        self.owners.record(slot, control.asked_since(mark));
+        for id in self.owners.subchannels(slot) {
+            control.remove_subchannel(id);
+        }
+        self.owners.record(slot, control.requested_since(mark));
     }
 
-    /// Hands an event to one child, which is to settle then.
+    /// Hands an event to one child, which has to settle then.
     fn handle<R>(
         &mut self,
         slot: usize,
@@ -340,11 +356,12 @@ impl<P: Policy> EndpointSharding<P> {
         event: impl FnOnce(&mut P, &mut Control<'_>) -> R,
     ) -> Option<R> {
         self.unsettled.insert(slot);
-        self.tell(slot, control, event)
+        self.run(slot, control, event)
     }
 
-    /// Tells one child something and takes in what comes of it.
-    fn tell<R>(
+    /// Runs one child, and updates what depends on it. A child that becomes idle leaves idleness at
+    /// once.
+    fn run<R>(
         &mut self,
         slot: usize,
         control: &mut Control<'_>,
@@ -352,31 +369,31 @@ impl<P: Policy> EndpointSharding<P> {
     ) -> Option<R> {
         let child = self.slots[slot].as_mut()?;
         let mark = control.mark();
-        let (result, mut published) = child.child.handle(control, event);
+        let policy = &mut child.policy;
+        let (result, mut published) = control.with_child(|control| event(policy, control));
         if let Some(Published {
             state: ConnectivityState::Idle,
             ..
         }) = published
         {
-            let wake = |policy: &mut P, control: &mut Control<'_>| policy.exit_idle(control);
-            let ((), after) = child.child.handle(control, wake);
+            let ((), after) = control.with_child(|control| policy.exit_idle(control));
             self.unsettled.insert(slot);
             published = after.or(published);
         }
         self.update_deadline(slot);
-        self.owners.record(slot, control.asked_since(mark));
+        self.owners.record(slot, control.requested_since(mark));
         if let Some(published) = published {
             self.handle_published(slot, published);
         }
         Some(result)
     }
 
-    /// Takes in when a child wants to be woken.
+    /// Updates the deadline of a child.
     fn update_deadline(&mut self, slot: usize) {
         let Some(child) = &mut self.slots[slot] else {
             return;
         };
-        let deadline = child.child.policy().poll_timeout();
+        let deadline = child.policy.poll_timeout();
         let before = std::mem::replace(&mut child.deadline, deadline);
         if before != deadline {
             if let Some(before) = before {
@@ -388,14 +405,14 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
-    /// Takes in what a child published.
+    /// Applies what a child published.
     fn handle_published(&mut self, slot: usize, published: Published) {
         let Some(child) = &mut self.slots[slot] else {
             return;
         };
         let before = child.state;
         let after = match (before, published.state) {
-            // Failing until it is ready.
+            // TRANSIENT_FAILURE is sticky: it counts until the child is ready.
             (ConnectivityState::TransientFailure, ConnectivityState::Connecting)
             | (ConnectivityState::TransientFailure, ConnectivityState::Idle) => return,
             (_, ConnectivityState::Idle) => ConnectivityState::Connecting,
@@ -425,7 +442,8 @@ impl<P: Policy> EndpointSharding<P> {
     }
 }
 
-/// The endpoints that have an address, each once: the first one of those that are the same.
+/// Returns the endpoints that have an address, each once: the first of those with the same
+/// addresses.
 fn distinct(endpoints: &[Endpoint]) -> Vec<&Endpoint> {
     let mut seen = EndpointMap::new();
     endpoints

@@ -1,4 +1,4 @@
-//! The configuration of `round_robin`, and its factory.
+//! The configuration and the factory of `round_robin`.
 
 use std::sync::Arc;
 
@@ -6,15 +6,15 @@ use serde_json::Value;
 use trunkline_service_config::json::object;
 use trunkline_service_config::{ConfigError, PolicyConfig};
 
-use super::RoundRobin;
-use crate::{Policy, PolicyFactory, PolicyOptions};
+use super::policy::RoundRobin;
+use crate::policy::{Policy, PolicyFactory, PolicyOptions};
 
-/// What `round_robin` can be told: nothing.
+/// The configuration of [`RoundRobin`], which has no field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RoundRobinConfig;
 
-/// Makes [`RoundRobin`].
+/// Creates [`RoundRobin`] policies.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RoundRobinFactory;
 

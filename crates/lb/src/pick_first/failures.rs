@@ -1,4 +1,4 @@
-//! What went wrong, for the error that calls get.
+//! Recent failures, and the error for calls that is made from them.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -7,21 +7,21 @@ use std::sync::Arc;
 use trunkline_endpoint::Address;
 use trunkline_status::Status;
 
-use super::slots::Slots;
 use crate::errors::with_note;
 
-/// How many addresses an error names.
+/// How many addresses an error names at most.
 const NAMED: usize = 5;
 
-/// What went wrong since a connection stood last.
+/// The failures since a subchannel was ready last.
 #[derive(Debug)]
 pub(super) struct Failures {
-    /// The newest failure of each address, newest first: the last few addresses.
+    /// The newest failure of each address, newest first; of the [`NAMED`] addresses that failed
+    /// last.
     newest: VecDeque<(Address, Status)>,
-    /// Why the list could not be renewed, since it last was.
+    /// The resolver's error, if one came after the last list.
     resolver_error: Option<Status>,
-    /// What the resolver said about the list.
-    note: Arc<str>,
+    /// The resolver's note on the last list ([`Update::resolution_note`](crate::Update)).
+    resolution_note: Arc<str>,
 }
 
 impl Default for Failures {
@@ -29,34 +29,34 @@ impl Default for Failures {
         Self {
             newest: VecDeque::new(),
             resolver_error: None,
-            note: Arc::from(""),
+            resolution_note: Arc::from(""),
         }
     }
 }
 
 impl Failures {
-    /// Hears that an attempt has failed.
-    pub(super) fn note(&mut self, address: &Address, error: Status) {
+    /// Records a failed attempt.
+    pub(super) fn record(&mut self, address: &Address, error: Status) {
         self.newest
             .retain(|(known, _)| !known.same_connection(address));
         self.newest.truncate(NAMED - 1);
         self.newest.push_front((address.clone(), error));
     }
 
-    /// Forgets addresses that are not in the list any more.
+    /// Forgets addresses that are not in `list`.
     pub(super) fn keep_only(&mut self, list: &[Address]) {
         let listed = |known: &Address| list.iter().any(|address| address.same_connection(known));
         self.newest.retain(|(known, _)| listed(known));
     }
 
-    /// Something is connected.
+    /// Forgets all failed attempts, because a subchannel is ready.
     pub(super) fn clear(&mut self) {
         self.newest.clear();
     }
 
-    /// Hears of a new list; whether there was an error of the resolver, which is over now.
-    pub(super) fn handle_update(&mut self, note: Arc<str>) -> bool {
-        self.note = note;
+    /// Handles a new list, which ends an error of the resolver. Returns whether there was one.
+    pub(super) fn handle_update(&mut self, resolution_note: Arc<str>) -> bool {
+        self.resolution_note = resolution_note;
         self.resolver_error.take().is_some()
     }
 
@@ -64,18 +64,18 @@ impl Failures {
         self.resolver_error = Some(error);
     }
 
-    pub(super) fn resolver_note(&self) -> &str {
-        &self.note
+    pub(super) fn resolution_note(&self) -> &str {
+        &self.resolution_note
     }
 
-    /// The error of the resolver alone.
+    /// Returns the error of the resolver alone.
     pub(super) fn of_resolver(&self) -> Status {
         let error = self.resolver_error.clone();
         error.unwrap_or_else(|| Status::unavailable("the name has no addresses any more"))
     }
 
-    /// The error for calls, when all `slots` have failed.
-    pub(super) fn to_status(&self, slots: &Slots) -> Status {
+    /// Returns the error for calls when all addresses have failed; `addresses` is their number.
+    pub(super) fn to_status(&self, addresses: usize) -> Status {
         let mut message = String::from("failed to connect to all addresses");
         for (at, (address, error)) in self.newest.iter().enumerate() {
             let joint = match at {
@@ -86,7 +86,7 @@ impl Failures {
             // Writing to a string does not fail.
             let _ = write!(message, "{joint}{address}: {}", error.message());
         }
-        match slots.len().saturating_sub(self.newest.len()) {
+        match addresses.saturating_sub(self.newest.len()) {
             0 => {}
             others => {
                 let _ = write!(message, ", and {others} more");
@@ -95,6 +95,6 @@ impl Failures {
         if let Some(error) = &self.resolver_error {
             let _ = write!(message, "; {}", error.message());
         }
-        Status::unavailable(with_note(message, &self.note))
+        Status::unavailable(with_note(message, &self.resolution_note))
     }
 }

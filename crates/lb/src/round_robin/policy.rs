@@ -1,7 +1,4 @@
-//! The policy `round_robin`: every endpoint in turn.
-
-mod config;
-mod picker;
+//! How `round_robin` handles events.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,55 +7,61 @@ use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
-use self::picker::RoundRobinPicker;
-use crate::{
-    ConnectivityState, Control, EndpointSharding, OldList, Pick, PickFirst, PickFirstConfig,
-    Picker, Policy, PolicyOptions, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
-};
+use super::picker::RoundRobinPicker;
+use crate::connectivity::ConnectivityState;
+use crate::control::Control;
+use crate::pick_first::{PickFirst, PickFirstConfig};
+use crate::picker::{Pick, Picker};
+use crate::policy::{OldList, Policy, PolicyOptions, Update};
+use crate::sharding::{EndpointSharding, ReadyList};
+use crate::subchannel::{SubchannelId, SubchannelState};
+use crate::watch::{WatchEvent, WatchId};
 
-pub use self::config::{RoundRobinConfig, RoundRobinFactory};
-
-/// Keeps a connection to every endpoint and sends calls to those that are ready, in turn.
+/// Keeps a connection to every endpoint, and sends calls to the ready endpoints in turn.
 ///
 /// Each endpoint has a [`PickFirst`] of its own, so a backend with an IPv4 and an IPv6 address
-/// gets one share of the calls. Calls wait while none is ready and one is connecting; they fail,
-/// with the newest error, when all have failed. Each picker begins at a random endpoint, so that
-/// many clients that hear of the same change do not move in step.
+/// gets one share of the calls. Calls wait while no endpoint is ready and one is connecting. They
+/// fail, with the newest error, when all endpoints have failed. Each picker begins at a random
+/// endpoint, so that many clients that get the same update do not call the same endpoint at the
+/// same time.
 ///
-/// Source: [gRPC's load balancing policies](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md#round_robin),
-/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+/// Source: [gRPC's load balancing
+/// policies](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md#round_robin), [gRFC
+/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 #[derive(Debug)]
 pub struct RoundRobin {
     endpoints: EndpointSharding<PickFirst>,
-    /// The subchannel of each endpoint that is ready, by the place of its child.
-    selected: Vec<Option<SubchannelId>>,
-    /// What the children are made with, but for the seed.
+    /// The subchannels of the ready endpoints.
+    ready: ReadyList<SubchannelId>,
+    /// The options of the children, whose seed differs from child to child.
     options: PolicyOptions,
     child_config: Arc<dyn PolicyConfig>,
     rng: Rng,
 }
 
 impl RoundRobin {
-    /// A policy that waits for its first list.
+    /// Creates a policy that waits for its first list.
     #[must_use]
     pub fn new(options: &PolicyOptions) -> Self {
         let mut rng = Rng::from_seed(options.seed);
         Self {
             endpoints: EndpointSharding::new(rng.next_seed()),
-            selected: Vec::new(),
+            ready: ReadyList::new(),
             options: options.clone(),
             child_config: Arc::new(PickFirstConfig::default()),
             rng,
         }
     }
 
-    /// How calls are to choose while the endpoints together are in this state.
+    /// Creates the picker for this state of all endpoints together.
     fn picker(&mut self, state: ConnectivityState) -> Arc<dyn Picker> {
         match state {
             ConnectivityState::Ready => {
-                let slots = self.endpoints.slots();
-                let ready = slots.filter_map(|slot| *self.selected.get(slot)?);
-                Arc::new(RoundRobinPicker::new(ready.collect(), &mut self.rng))
+                let ready = self.ready.in_order(self.endpoints.slots());
+                Arc::new(RoundRobinPicker::new(
+                    ready.copied().collect(),
+                    &mut self.rng,
+                ))
             }
             ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
             _ => Arc::new(Pick::Queue),
@@ -105,12 +108,8 @@ impl Policy for RoundRobin {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let change = self.endpoints.settle(control);
-        for (slot, child) in self.endpoints.settled() {
-            if self.selected.len() <= slot {
-                self.selected.resize(slot + 1, None);
-            }
-            self.selected[slot] = child.policy().selected();
-        }
+        self.ready
+            .refresh(self.endpoints.settled(), |child| child.policy().selected());
         if let Some(state) = change {
             control.publish(state, self.picker(state));
         }
@@ -120,7 +119,7 @@ impl Policy for RoundRobin {
         self.endpoints.poll_timeout()
     }
 
-    /// Nothing: no endpoint is ever left idle.
+    /// Does nothing: no endpoint stays idle.
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
 
     fn reset_backoff(&mut self) {

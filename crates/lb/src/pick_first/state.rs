@@ -1,0 +1,161 @@
+//! The state of `pick_first`, and the steps that every event shares.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use trunkline_backoff::Rng;
+use trunkline_status::Status;
+
+use super::address_list::{AddressList, ConnState};
+use super::failures::Failures;
+use crate::connectivity::ConnectivityState;
+use crate::control::Control;
+use crate::picker::Pick;
+use crate::policy::PolicyOptions;
+use crate::subchannel::SubchannelId;
+
+/// Connects to the first address of its list that works, and sends every call there.
+///
+/// The list is the addresses of the endpoints: endpoints shuffled if the configuration asks for it,
+/// each address once, families interleaved. On a *first pass* the addresses are tried in that
+/// order: the next attempt starts when the newest one fails, or has run for the attempt delay;
+/// earlier attempts go on. The first subchannel that is ready wins, and all others are removed.
+/// When every address has failed once, the policy reports `TRANSIENT_FAILURE` with an error that
+/// names the addresses. That state is sticky: calls fail until a subchannel is ready. Meanwhile the
+/// policy tries every address again, each when its own back-off is over, and never gives up.
+///
+/// A lost connection makes the policy idle: the next call, or
+/// [`exit_idle`](crate::Policy::exit_idle), starts another pass from the head of the list.
+///
+/// A new list keeps the connection if its address is still listed, and keeps the attempts and
+/// back-offs of the addresses that stay. It starts a new pass, unless it has exactly the same
+/// addresses. Then the pass in progress goes on, so that a resolver that repeats its list cannot
+/// delay the end of the pass for ever.
+///
+/// Source: [gRFC
+/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md), [gRFC
+/// A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md), [gRFC
+/// A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
+#[derive(Debug)]
+pub struct PickFirst {
+    pub(super) rng: Rng,
+    pub(super) attempt_delay: Duration,
+    /// The addresses in the order to try them, with their subchannels.
+    pub(super) list: AddressList,
+    pub(super) phase: Phase,
+    /// Sticky `TRANSIENT_FAILURE` (gRFC A62): true from the end of a pass in which every address
+    /// failed until a subchannel is ready, also while another pass runs.
+    pub(super) sticky_failure: bool,
+    /// The state that was published last.
+    pub(super) published: Option<ConnectivityState>,
+    pub(super) failures: Failures,
+}
+
+/// What the policy is doing.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Waiting for a list that can be used. The address list is empty.
+    NoList,
+    /// Not connected, and waiting for [`exit_idle`](crate::Policy::exit_idle).
+    Idle,
+    /// Trying the addresses in their order.
+    FirstPass(Pass),
+    /// Trying all addresses, each when its own back-off is over.
+    Steady {
+        /// How many attempts have failed since the pass ended.
+        failures: usize,
+    },
+    /// Connected; no other address has a subchannel.
+    Ready {
+        /// The position of the address that is connected.
+        selected: usize,
+        /// Whether the resolver dropped the list: the address is not dialled again when its
+        /// connection is lost. It is the only one in the list then.
+        list_dropped: bool,
+    },
+}
+
+/// The progress of a first pass.
+///
+/// What happened to an address before the pass reached it does not count: the state of its
+/// subchannel is examined when its turn comes. (Otherwise an address that failed and ended its
+/// back-off early would be neither tried nor failed, and the pass would never end.)
+#[derive(Debug, Default)]
+pub(super) struct Pass {
+    /// The first address whose turn has not come. The one before it is the newest attempt.
+    pub(super) next: usize,
+    /// How many addresses have failed in this pass.
+    pub(super) failed: usize,
+    /// When the next attempt starts, unless a failure starts it earlier.
+    pub(super) deadline: Option<Instant>,
+}
+
+impl PickFirst {
+    /// Creates a policy that waits for its first list.
+    #[must_use]
+    pub fn new(options: &PolicyOptions) -> Self {
+        Self {
+            rng: Rng::from_seed(options.seed),
+            attempt_delay: options.attempt_delay.get(),
+            list: AddressList::default(),
+            phase: Phase::NoList,
+            sticky_failure: false,
+            published: None,
+            failures: Failures::default(),
+        }
+    }
+
+    /// Returns the subchannel that is connected.
+    #[must_use]
+    pub fn selected(&self) -> Option<SubchannelId> {
+        match self.phase {
+            Phase::Ready { selected, .. } => self.list.id(selected),
+            _ => None,
+        }
+    }
+
+    /// Drops the list: no address is left to dial, and calls fail with `error`.
+    pub(super) fn fail_without_list(&mut self, error: Status, control: &mut Control<'_>) {
+        self.list.clear(control);
+        self.phase = Phase::NoList;
+        self.sticky_failure = false;
+        self.publish(
+            ConnectivityState::TransientFailure,
+            Pick::Fail(error),
+            control,
+        );
+    }
+
+    /// Uses the subchannel of one address, which is ready, and removes all others.
+    pub(super) fn select(&mut self, at: usize, id: SubchannelId, control: &mut Control<'_>) {
+        self.list.keep_only(at, control);
+        self.list.set_state(at, ConnState::Ready);
+        self.sticky_failure = false;
+        self.failures.clear();
+        self.phase = Phase::Ready {
+            selected: at,
+            list_dropped: false,
+        };
+        self.publish(ConnectivityState::Ready, Pick::Subchannel(id), control);
+    }
+
+    /// Publishes `TRANSIENT_FAILURE` with the current errors.
+    pub(super) fn publish_failure(&mut self, control: &mut Control<'_>) {
+        let error = self.failures.to_status(self.list.len());
+        self.publish(
+            ConnectivityState::TransientFailure,
+            Pick::Fail(error),
+            control,
+        );
+    }
+
+    pub(super) fn publish(
+        &mut self,
+        state: ConnectivityState,
+        pick: Pick,
+        control: &mut Control<'_>,
+    ) {
+        self.published = Some(state);
+        control.publish(state, Arc::new(pick));
+    }
+}

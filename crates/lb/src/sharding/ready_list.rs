@@ -1,0 +1,65 @@
+//! What a picker needs of each ready child.
+
+/// What a policy over an [`EndpointSharding`](crate::EndpointSharding) needs of each ready child to
+/// make its picker: the subchannel, say, or the subchannel and a weight.
+///
+/// It keeps one value for each slot, close together in memory, so that making a picker for a
+/// thousand endpoints does not visit a thousand children. Only the children that settled are
+/// visited:
+///
+/// ```
+/// use trunkline_lb::{EndpointSharding, PickFirst, ReadyList, SubchannelId};
+///
+/// fn ready(
+///     endpoints: &EndpointSharding<PickFirst>,
+///     list: &mut ReadyList<SubchannelId>,
+/// ) -> Vec<SubchannelId> {
+///     list.refresh(endpoints.settled(), |child| child.policy().selected());
+///     list.in_order(endpoints.slots()).copied().collect()
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ReadyList<T> {
+    /// By slot; `None` for a child that is not ready.
+    by_slot: Vec<Option<T>>,
+}
+
+impl<T> ReadyList<T> {
+    /// Creates an empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            by_slot: Vec::new(),
+        }
+    }
+
+    /// Computes the values of the children that settled; `ready` returns `None` for a child that is
+    /// not ready.
+    ///
+    /// Call it after each [`EndpointSharding::settle`](crate::EndpointSharding::settle), with
+    /// [`EndpointSharding::settled`](crate::EndpointSharding::settled).
+    pub fn refresh<C>(
+        &mut self,
+        settled: impl IntoIterator<Item = (usize, C)>,
+        mut ready: impl FnMut(C) -> Option<T>,
+    ) {
+        for (slot, child) in settled {
+            if self.by_slot.len() <= slot {
+                self.by_slot.resize_with(slot + 1, || None);
+            }
+            self.by_slot[slot] = ready(child);
+        }
+    }
+
+    /// Iterates over the values of the ready children among `slots`, in the order of `slots`.
+    pub fn in_order(&self, slots: impl IntoIterator<Item = usize>) -> impl Iterator<Item = &T> {
+        let value = |slot: usize| self.by_slot.get(slot)?.as_ref();
+        slots.into_iter().filter_map(value)
+    }
+}
+
+impl<T> Default for ReadyList<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
