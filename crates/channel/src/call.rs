@@ -20,7 +20,7 @@ use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::PeerAddr;
 use trunkline_service_config::{CallInfo, MethodConfig};
 use trunkline_status::{Code, Status};
-use trunkline_transport::{Fate, Incoming, Outgoing, Sent};
+use trunkline_transport::{Fate, Incoming, RequestBody, Sent};
 
 use crate::call::body::Body;
 use crate::call::deadline::{Deadline, timeout_of, timeout_value};
@@ -66,20 +66,15 @@ where
     handle.start()?;
     let (head, body) = request.into_parts();
     let mut call = Call::new(handle, head)?;
-    let mut outgoing = Outgoing::prepare(body).await?;
+    let body = RequestBody::prepare(body).await?;
     let (mut refusals, mut repeats) = (0, 0);
     loop {
-        let (sent, peer) = call.send(outgoing).await?;
-        let Sent {
-            exchange,
-            upload,
-            replay,
-        } = sent;
+        let (Sent { response, upload }, peer) = call.send(&body).await?;
         if let Some(upload) = upload {
             call.handle.shared.runtime.spawn(upload);
         }
         let doing = || format!("waiting for {peer} to answer");
-        let error = match bounded(&mut call.deadline, doing, exchange).await? {
+        let error = match bounded(&mut call.deadline, doing, response).await? {
             Ok(response) => return respond(response, peer, call.deadline),
             Err(error) => error,
         };
@@ -94,19 +89,12 @@ where
             }
             Fate::Unknown => false,
         };
-        let again = match may_repeat {
-            true => bounded(&mut call.deadline, doing, replay.body()).await?,
-            false => None,
-        };
-        match again {
-            Some(again) => outgoing = again,
-            None => {
-                let status = error.into_status();
-                return Err(match &call.deadline {
-                    Some(deadline) => deadline.instead_of(status, &doing()),
-                    None => status,
-                });
-            }
+        if !may_repeat || !body.can_replay() {
+            let status = error.into_status();
+            return Err(match &call.deadline {
+                Some(deadline) => deadline.instead_of(status, &doing()),
+                None => status,
+            });
         }
         call.is_late = true;
     }
@@ -133,8 +121,8 @@ struct Call {
 enum Look<B> {
     Sent(Sent<B>, PeerAddr),
     Failed(Status),
-    /// Nothing to be had now; what the call waits for, if that is asked.
-    Wait(Outgoing<B>),
+    /// No connection yet.
+    Wait,
 }
 
 impl Call {
@@ -164,14 +152,14 @@ impl Call {
     }
 
     /// Sends the call on a connection that the picker chooses, once there is one.
-    async fn send<B>(&mut self, mut outgoing: Outgoing<B>) -> Result<(Sent<B>, PeerAddr), Status> {
+    async fn send<B>(&mut self, body: &RequestBody<B>) -> Result<(Sent<B>, PeerAddr), Status> {
         let mut listener: Option<EventListener> = None;
         loop {
-            outgoing = match self.look(outgoing) {
+            match self.look(body) {
                 Look::Sent(sent, peer) => return Ok((sent, peer)),
                 Look::Failed(status) => return Err(status),
-                Look::Wait(outgoing) => outgoing,
-            };
+                Look::Wait => {}
+            }
             let Some(change) = listener.take() else {
                 // Listen first, then look again: what is published in between is not missed.
                 listener = Some(self.handle.shared.listen());
@@ -192,7 +180,7 @@ impl Call {
     }
 
     /// Looks at the channel as it is now.
-    fn look<B>(&mut self, outgoing: Outgoing<B>) -> Look<B> {
+    fn look<B>(&mut self, body: &RequestBody<B>) -> Look<B> {
         let handle = Arc::clone(&self.handle);
         let snapshot = handle.shared.snapshot();
         let none = Attributes::new();
@@ -225,17 +213,17 @@ impl Call {
             Pick::Queue => None,
         };
         let Some(slot) = slot else {
-            return Look::Wait(outgoing);
+            return Look::Wait;
         };
         let head = match self.head(slot.authority.as_ref()) {
             Ok(head) => head,
             Err(status) => return Look::Failed(status),
         };
-        match slot.connection.send(head, outgoing) {
+        match slot.connection.send(head, body) {
             Ok(sent) => Look::Sent(sent, slot.connection.peer_addr().clone()),
             // The connection is lost, and the control task will publish that soon.
-            Err(unsent) if unsent.error.fate() == Fate::Unprocessed => Look::Wait(unsent.body),
-            Err(unsent) => Look::Failed(unsent.error.into_status()),
+            Err(error) if error.fate() == Fate::Unprocessed => Look::Wait,
+            Err(error) => Look::Failed(error.into_status()),
         }
     }
 

@@ -1,23 +1,38 @@
 //! Connections.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
+use http::Request;
 use trunkline_runtime::PeerAddr;
+use trunkline_status::Status;
 
+use crate::error::{CallError, Fate};
+use crate::replay::{Opened, RequestBody};
+use crate::response::{RequestSide, ResponseHead};
 use crate::state::ConnectionState;
+use crate::upload::Upload;
 
 /// A handle to one HTTP/2 connection, on which calls are made. Cheap to clone.
 ///
 /// When the last clone and the last call are gone, the connection closes in good order.
 #[derive(Clone)]
 pub struct Connection {
-    pub(crate) send: SendRequest<Bytes>,
-    pub(crate) state: Arc<ConnectionState>,
+    send: SendRequest<Bytes>,
+    state: Arc<ConnectionState>,
     established: Instant,
+}
+
+/// An attempt that was begun.
+pub struct Sent<B> {
+    /// Waits for the response.
+    pub response: ResponseHead,
+    /// Sends a streaming request body; `None` when all of the request was handed to HTTP/2.
+    pub upload: Option<Pin<Box<Upload<B>>>>,
 }
 
 impl Connection {
@@ -44,6 +59,47 @@ impl Connection {
     pub fn established(&self) -> Instant {
         self.established
     }
+
+    /// Begins an attempt of a call: sends the head of the request, and its body if that is unary. A
+    /// streaming body is sent by the [`Upload`], which the caller spawns.
+    ///
+    /// Over the server's limit of concurrent streams, h2 holds the request back until one ends.
+    ///
+    /// After a failure, the call can be sent again when the [fate](CallError::fate) allows it and
+    /// the [body](RequestBody::can_replay) does. Several attempts may run side by side.
+    ///
+    /// # Errors
+    ///
+    /// When the connection takes no calls any more ([`Fate::Unprocessed`]), HTTP/2 forbids the
+    /// request, or the start of its body is not kept any more. Nothing was sent.
+    pub fn send<B>(&self, head: Request<()>, body: &RequestBody<B>) -> Result<Sent<B>, CallError> {
+        let Some(body) = body.open() else {
+            let text = "the request cannot be sent again: its start is not kept any more";
+            return Err(CallError::new(Status::internal(text), Fate::Unknown));
+        };
+        let no_body = matches!(body, Opened::Whole(None));
+        // A clone has no pending request of its own, so it is always ready.
+        let (response, mut send) = self
+            .send
+            .clone()
+            .send_request(head, no_body)
+            .map_err(|error| CallError::not_sent(&error, &self.state))?;
+        let (request, upload) = match body {
+            Opened::Whole(None) => (RequestSide::Sent(0), None),
+            Opened::Whole(Some(data)) => {
+                let bytes = data.len() as u64;
+                // An error here is one of the stream, which the response reports too.
+                let _ = send.send_data(data, true);
+                (RequestSide::Sent(bytes), None)
+            }
+            Opened::Streaming(body) => {
+                let (upload, handle) = Upload::new(send, body);
+                (RequestSide::Upload(handle), Some(Box::pin(upload)))
+            }
+        };
+        let response = ResponseHead::new(response, Arc::clone(&self.state), request);
+        Ok(Sent { response, upload })
+    }
 }
 
 impl fmt::Debug for Connection {
@@ -51,5 +107,14 @@ impl fmt::Debug for Connection {
         f.debug_struct("Connection")
             .field("peer", &self.state.peer)
             .finish_non_exhaustive()
+    }
+}
+
+impl<B> fmt::Debug for Sent<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sent")
+            .field("response", &self.response)
+            .field("upload", &self.upload)
+            .finish()
     }
 }

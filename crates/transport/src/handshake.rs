@@ -125,7 +125,7 @@ mod tests {
     use trunkline_sim::Sim;
 
     use super::*;
-    use crate::Outgoing;
+    use crate::RequestBody;
 
     /// A connection whose stream numbers run out is given up in time, and its calls are answered.
     #[test]
@@ -156,8 +156,8 @@ mod tests {
             runtime.spawn(Box::pin(link));
             for is_lost in [false, true, true] {
                 let request = Request::post("http://x/s/m").body(()).expect("a request");
-                let sent = connection.send(request, Outgoing::<()>::Whole(None));
-                sent.expect("a stream").exchange.await.expect("an answer");
+                let sent = connection.send(request, &RequestBody::<()>::whole(None));
+                sent.expect("a stream").response.await.expect("an answer");
                 let lost = lost.lock().expect("no panic");
                 assert_eq!(lost.is_some(), is_lost, "{lost:?}");
             }

@@ -19,19 +19,21 @@ mod compat;
 // One connection.
 mod driver;
 
-mod source;
+mod replay;
+
 mod upload;
 
-mod call;
+mod response;
+
 mod connection;
 
 mod handshake;
 
-pub use crate::call::{Exchange, Incoming, IncomingFrame, Sent, Unsent};
-pub use crate::connection::Connection;
+pub use crate::connection::{Connection, Sent};
 pub use crate::driver::ConnectionDriver;
 pub use crate::error::{CallError, Fate, HandshakeError, HandshakeErrorKind, Lost, LostReason};
 pub use crate::go_away::GoAway;
 pub use crate::handshake::{HttpOptions, handshake};
-pub use crate::source::Replay;
-pub use crate::upload::{Outgoing, Rest, Upload};
+pub use crate::replay::RequestBody;
+pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
+pub use crate::upload::Upload;

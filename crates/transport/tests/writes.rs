@@ -8,11 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use http::Request;
 use trunkline_runtime::{PeerAddr, Stream, TcpOptions};
 use trunkline_sim::Sim;
-use trunkline_transport::{Connection, Exchange, Fate, HttpOptions, Lost, Outgoing, handshake};
+use trunkline_transport::{
+    Connection, Fate, HttpOptions, Lost, RequestBody, ResponseHead, handshake,
+};
 
 const MESSAGE: usize = 4 * 1024;
 
@@ -117,10 +120,10 @@ fn check<F: Future<Output = ()>>(client: impl FnOnce(Connection, Arc<Watch>) -> 
 }
 
 /// Begins a call whose message is not small.
-fn begin(connection: &Connection) -> Exchange {
+fn begin(connection: &Connection) -> ResponseHead {
     let head = Request::post("http://x/s/m").body(()).expect("a request");
-    let body = Outgoing::<()>::Whole(Some(vec![0; MESSAGE].into()));
-    connection.send(head, body).expect("a stream").exchange
+    let body = RequestBody::<()>::whole(Bytes::from(vec![0; MESSAGE]));
+    connection.send(head, &body).expect("a stream").response
 }
 
 /// What is written in one poll of the connection goes out in one write: a system call a message
@@ -128,7 +131,7 @@ fn begin(connection: &Connection) -> Exchange {
 #[test]
 fn messages_go_out_together() {
     check(async |connection, watch| {
-        let calls: Vec<Exchange> = (0..8).map(|_| begin(&connection)).collect();
+        let calls: Vec<ResponseHead> = (0..8).map(|_| begin(&connection)).collect();
         for call in calls {
             call.await.expect("an answer");
         }

@@ -1,0 +1,196 @@
+//! Responses.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use h2::RecvStream;
+use h2::client::ResponseFuture;
+use http::{HeaderMap, Response};
+use trunkline_runtime::PeerAddr;
+use trunkline_status::Status;
+
+use crate::error::{CallError, Fate};
+use crate::state::ConnectionState;
+use crate::upload::UploadHandle;
+
+/// What the response of an attempt knows of its request.
+#[derive(Debug)]
+pub(crate) enum RequestSide {
+    /// All of it was handed to HTTP/2: so many message bytes.
+    Sent(u64),
+    /// An upload sends it.
+    Upload(UploadHandle),
+}
+
+impl RequestSide {
+    fn bytes_sent(&self) -> u64 {
+        match self {
+            Self::Sent(bytes) => *bytes,
+            Self::Upload(handle) => handle.bytes_sent(),
+        }
+    }
+
+    /// Returns why this side gave the attempt up, if it did.
+    fn failure(&self) -> Option<&Status> {
+        match self {
+            Self::Sent(_) => None,
+            Self::Upload(handle) => handle.failure(),
+        }
+    }
+
+    /// Returns why an attempt ended: what h2 reports of its stream, unless this side gave it up.
+    fn error(&self, error: &h2::Error, stream: u32, state: &ConnectionState) -> CallError {
+        match self.failure() {
+            Some(status) => CallError::new(status.clone(), Fate::Unknown),
+            None => CallError::of_stream(error, stream, state),
+        }
+    }
+}
+
+/// Waits for the head of a response.
+#[must_use = "dropping it cancels the attempt"]
+pub struct ResponseHead {
+    response: ResponseFuture,
+    state: Arc<ConnectionState>,
+    request: RequestSide,
+}
+
+impl ResponseHead {
+    pub(crate) fn new(
+        response: ResponseFuture,
+        state: Arc<ConnectionState>,
+        request: RequestSide,
+    ) -> Self {
+        Self {
+            response,
+            state,
+            request,
+        }
+    }
+
+    /// Returns how many message bytes of the request were handed to HTTP/2 so far, with gRPC's
+    /// prefix of five bytes a message.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.request.bytes_sent()
+    }
+}
+
+impl Future for ResponseHead {
+    type Output = Result<Response<Incoming>, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(match ready!(Pin::new(&mut self.response).poll(cx)) {
+            Ok(response) => {
+                let state = Arc::clone(&self.state);
+                let sent = RequestSide::Sent(self.bytes_sent());
+                let request = mem::replace(&mut self.request, sent);
+                Ok(response.map(|recv| Incoming {
+                    recv,
+                    state,
+                    request,
+                    data_ended: false,
+                }))
+            }
+            Err(error) => {
+                let stream = self.response.stream_id().as_u32();
+                Err(self.request.error(&error, stream, &self.state))
+            }
+        })
+    }
+}
+
+/// The body of a response, as it arrives. Dropping it before its end cancels the attempt.
+pub struct Incoming {
+    recv: RecvStream,
+    state: Arc<ConnectionState>,
+    request: RequestSide,
+    data_ended: bool,
+}
+
+/// A piece of a response body.
+#[derive(Clone, Debug, PartialEq)]
+pub enum IncomingFrame {
+    /// Some bytes.
+    Data(Bytes),
+    /// The end, with trailers.
+    Trailers(HeaderMap),
+}
+
+impl Incoming {
+    /// Waits for the next piece; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the attempt ends without the server's status.
+    pub fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<IncomingFrame, CallError>>> {
+        while !self.data_ended {
+            match ready!(self.recv.poll_data(cx)) {
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => {
+                    // The caller has the data now; the window bounds only what it has not read yet.
+                    let _ = self.recv.flow_control().release_capacity(data.len());
+                    return Poll::Ready(Some(Ok(IncomingFrame::Data(data))));
+                }
+                Some(Err(error)) => {
+                    self.data_ended = true;
+                    return Poll::Ready(Some(Err(self.error(&error))));
+                }
+                None => self.data_ended = true,
+            }
+        }
+        match ready!(self.recv.poll_trailers(cx)) {
+            Ok(Some(trailers)) => Poll::Ready(Some(Ok(IncomingFrame::Trailers(trailers)))),
+            Ok(None) => Poll::Ready(None),
+            Err(error) => Poll::Ready(Some(Err(self.error(&error)))),
+        }
+    }
+
+    /// Returns the address at the other end.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        &self.state.peer
+    }
+
+    /// Returns whether it is known that nothing follows.
+    #[must_use]
+    pub fn is_end_stream(&self) -> bool {
+        self.recv.is_end_stream()
+    }
+
+    /// Returns how many message bytes of the request were handed to HTTP/2 so far, with gRPC's
+    /// prefix of five bytes a message.
+    #[must_use]
+    pub fn bytes_sent(&self) -> u64 {
+        self.request.bytes_sent()
+    }
+
+    fn error(&self, error: &h2::Error) -> CallError {
+        let stream = self.recv.stream_id().as_u32();
+        self.request.error(error, stream, &self.state)
+    }
+}
+
+impl fmt::Debug for ResponseHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseHead")
+            .field("peer", &self.state.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Incoming {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Incoming")
+            .field("peer", &self.state.peer)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,76 @@
+//! The link between an upload and the response of the same attempt.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Waker};
+
+use trunkline_runtime::Lock;
+use trunkline_status::Status;
+
+/// The facts that an upload and the response of the same attempt share.
+#[derive(Debug, Default)]
+pub(crate) struct UploadFacts {
+    /// Whether the response was dropped.
+    is_closed: AtomicBool,
+    /// Wakes the upload.
+    waker: Lock<Option<Waker>>,
+    /// The reason why the upload gave the attempt up.
+    failure: OnceLock<Status>,
+    bytes_sent: AtomicU64,
+}
+
+impl UploadFacts {
+    /// Registers the task of the upload, to be woken when the response is dropped. Call
+    /// [`is_closed`](Self::is_closed) afterwards: it may have been dropped before.
+    pub(crate) fn register(&self, cx: &Context<'_>) {
+        let mut waker = self.waker.lock();
+        if !waker.as_ref().is_some_and(|own| own.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Returns whether the response was dropped.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Records why the upload gives the attempt up; only the first reason is kept.
+    pub(crate) fn fail(&self, why: Status) {
+        let _ = self.failure.set(why);
+    }
+
+    /// Counts message bytes that were handed to HTTP/2.
+    pub(crate) fn count(&self, bytes: usize) {
+        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// The response's side of an upload. Dropping it ends the upload.
+#[derive(Debug)]
+pub(crate) struct UploadHandle(Arc<UploadFacts>);
+
+impl UploadHandle {
+    pub(crate) fn new(facts: Arc<UploadFacts>) -> Self {
+        Self(facts)
+    }
+
+    /// Returns why the upload gave the attempt up, if it did.
+    pub(crate) fn failure(&self) -> Option<&Status> {
+        self.0.failure.get()
+    }
+
+    /// Returns how many message bytes were handed to HTTP/2 so far.
+    pub(crate) fn bytes_sent(&self) -> u64 {
+        self.0.bytes_sent.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for UploadHandle {
+    fn drop(&mut self) {
+        self.0.is_closed.store(true, Ordering::Release);
+        let waker = self.0.waker.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
