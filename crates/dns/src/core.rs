@@ -6,7 +6,6 @@
 //! and hand each [`Report`] back to the memory. A [`TcpConnection`] is what carries the questions of
 //! many lookups over TCP.
 
-mod ask;
 mod cache;
 mod client_state;
 mod configuration;
@@ -19,7 +18,6 @@ mod plan;
 mod random;
 mod result;
 mod settings;
-mod socket;
 mod tcp;
 mod udp;
 

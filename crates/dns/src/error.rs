@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::{Name, NameError, RecordType};
+use crate::{Name, NameError, RecordType, rcode};
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -107,10 +107,10 @@ impl ServerOutcome {
             Self::NotFound => "nxdomain",
             Self::Truncated => "truncated",
             Self::NoEdns => "no_edns",
-            Self::Rcode(1) => "formerr",
-            Self::Rcode(2) => "servfail",
-            Self::Rcode(4) => "notimp",
-            Self::Rcode(5) => "refused",
+            Self::Rcode(rcode::FORMERR) => "formerr",
+            Self::Rcode(rcode::SERVFAIL) => "servfail",
+            Self::Rcode(rcode::NOTIMP) => "notimp",
+            Self::Rcode(rcode::REFUSED) => "refused",
             Self::Rcode(_) => "rcode",
             Self::Lame => "lame",
             Self::Malformed(_) => "malformed",
@@ -135,11 +135,11 @@ impl fmt::Display for ServerOutcome {
             Self::NotFound => f.write_str("says the name does not exist (NXDOMAIN)"),
             Self::Truncated => f.write_str("reply truncated, asking over tcp"),
             Self::NoEdns => f.write_str("does not know EDNS, asking without"),
-            Self::Rcode(1) => f.write_str("failed with FORMERR"),
-            Self::Rcode(2) => f.write_str("failed with SERVFAIL"),
-            Self::Rcode(4) => f.write_str("failed with NOTIMP"),
-            Self::Rcode(5) => f.write_str("refused the query (REFUSED)"),
-            Self::Rcode(16) => f.write_str("failed with BADVERS"),
+            Self::Rcode(rcode::FORMERR) => f.write_str("failed with FORMERR"),
+            Self::Rcode(rcode::SERVFAIL) => f.write_str("failed with SERVFAIL"),
+            Self::Rcode(rcode::NOTIMP) => f.write_str("failed with NOTIMP"),
+            Self::Rcode(rcode::REFUSED) => f.write_str("refused the query (REFUSED)"),
+            Self::Rcode(rcode::BADVERS) => f.write_str("failed with BADVERS"),
             Self::Rcode(code) => write!(f, "failed with response code {code}"),
             Self::Lame => f.write_str("is not responsible for the name and asks nobody (lame)"),
             Self::Malformed(what) => write!(f, "sent a malformed reply: {what}"),
@@ -299,8 +299,10 @@ impl LookupError {
             .rev()
             .find_map(|attempt| match attempt.outcome {
                 ServerOutcome::Rcode(code) => Some(code),
-                ServerOutcome::NotFound => Some(3),
-                ServerOutcome::NoData | ServerOutcome::Answered(_) | ServerOutcome::Lame => Some(0),
+                ServerOutcome::NotFound => Some(rcode::NXDOMAIN),
+                ServerOutcome::NoData | ServerOutcome::Answered(_) | ServerOutcome::Lame => {
+                    Some(rcode::NO_ERROR)
+                }
                 _ => None,
             })
     }

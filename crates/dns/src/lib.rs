@@ -9,6 +9,7 @@ mod hosts;
 #[cfg(feature = "io")]
 pub mod io;
 mod name;
+mod rcode;
 mod record;
 mod resolv_conf;
 mod svcb;

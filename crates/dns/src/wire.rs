@@ -14,7 +14,7 @@ mod skeleton;
 pub(crate) use self::query::{QueryMessage, encode};
 pub use self::records::{Found, Records};
 pub use self::reply::{Reply, read_reply};
-pub(crate) use self::response::{Cookie, FinalReply, Reading, read};
+pub(crate) use self::response::{CLIENT_COOKIE, Cookie, FinalReply, Reading, read};
 pub use self::skeleton::{Malformed, Skeleton};
 
 /// The size of datagrams that is asked for (DNS flag day 2020, RFC 9715).

@@ -1,7 +1,7 @@
 //! What a lookup asks of its driver.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::cache::Cached;
 use crate::{Name, RecordType};
@@ -108,10 +108,4 @@ pub enum Report {
         /// The name as it was asked.
         name: Name,
     },
-}
-
-/// The end of an answer's life, from its TTL.
-pub(crate) fn expiry(ttl_secs: u32, max_ttl: Duration, now: Instant) -> Instant {
-    let ttl = Duration::from_secs(ttl_secs.into()).min(max_ttl);
-    now.checked_add(ttl).unwrap_or(now)
 }

@@ -4,11 +4,11 @@ use super::query::{COOKIE, QueryMessage};
 use super::records::{Chain, Found, believed};
 use super::skeleton::Skeleton;
 use super::{CLASS_IN, compressed};
-use crate::{Name, ServerOutcome, Transport};
+use crate::{Name, ServerOutcome, Transport, rcode};
 
 const SOA: u16 = 6;
 /// Octets of our part of a cookie (RFC 7873 section 4.1); the server's has 8 to 32.
-const CLIENT_COOKIE: usize = 8;
+pub(crate) const CLIENT_COOKIE: usize = 8;
 
 /// What a message is to the question that was asked.
 #[derive(Debug)]
@@ -91,7 +91,8 @@ pub(crate) fn read(
         .is_some_and(|cookie| cookie.len() > CLIENT_COOKIE);
     if header.questions == 0 {
         // Old servers answer what they do not understand with the header alone: FORMERR, NOTIMP.
-        let negative = matches!(header.rcode, 1 | 4) && message.len() == 12;
+        let negative =
+            matches!(header.rcode, rcode::FORMERR | rcode::NOTIMP) && message.len() == 12;
         if negative && known && transport == Transport::Udp {
             return (Reading::NoCookie, Cookie::Missing);
         }
@@ -107,7 +108,7 @@ pub(crate) fn read(
         Asked::OtherLetters | Asked::Yes => {}
     }
     let truncated = cut || (header.truncated && transport == Transport::Udp);
-    if truncated && matches!(header.rcode, 0 | 3) {
+    if truncated && matches!(header.rcode, rcode::NO_ERROR | rcode::NXDOMAIN) {
         return plain(Reading::Truncated);
     }
     let skeleton = match Skeleton::walk(message) {
@@ -117,7 +118,7 @@ pub(crate) fn read(
         Err(error) => return plain(Reading::Failure(ServerOutcome::Malformed(error.text()))),
     };
     let extension = extension(skeleton);
-    if header.rcode == 1 && extension.present && query.cookie.is_some() && !known {
+    if header.rcode == rcode::FORMERR && extension.present && query.cookie.is_some() && !known {
         // Some send our option back as it was.
         return (Reading::BadOption, Cookie::Missing);
     }
@@ -232,17 +233,15 @@ fn verdict(
     extension: &Extension<'_>,
     query: QueryMessage<'_>,
 ) -> Reading {
-    const BADVERS: u16 = 16;
-    const BADCOOKIE: u16 = 23;
     let rcode = extension.high_rcode | header.rcode;
     let not_found = match rcode {
-        0 => false,
-        3 => true,
-        1 | 4 if query.edns && !extension.present => return Reading::NoEdns,
-        // It knows EDNS and does not like ours: its options, or all of it.
-        1 if query.edns => return Reading::NoEdns,
-        BADVERS if query.edns => return Reading::NoEdns,
-        BADCOOKIE if query.cookie.is_some() => return Reading::BadCookie,
+        rcode::NO_ERROR => false,
+        rcode::NXDOMAIN => true,
+        rcode::NOTIMP if query.edns && !extension.present => return Reading::NoEdns,
+        // With an OPT record in its reply the server knows EDNS, and rejects that of the query: an
+        // option, or the version.
+        rcode::FORMERR | rcode::BADVERS if query.edns => return Reading::NoEdns,
+        rcode::BADCOOKIE if query.cookie.is_some() => return Reading::BadCookie,
         code => return Reading::Failure(ServerOutcome::Rcode(code)),
     };
     let chain = match Chain::follow(skeleton, query) {
