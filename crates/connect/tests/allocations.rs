@@ -1,4 +1,4 @@
-//! What a race may allocate.
+//! How many allocations a race may make.
 
 use std::net::SocketAddr;
 use std::time::Instant;

@@ -27,7 +27,8 @@ fn on_each(test: impl Fn(&dyn Runtime, BlockOn<'_>)) {
     test(&Tokio::new(), &|future| tokio.block_on(future));
 }
 
-/// A listener, and an address of its port where nobody listens.
+/// Returns a listener, its address, and another address with the same port, on which no socket
+/// listens.
 fn server() -> (TcpListener, SocketAddr, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -35,14 +36,15 @@ fn server() -> (TcpListener, SocketAddr, SocketAddr) {
     (listener, address, closed)
 }
 
-/// The shortest delay, so that no test waits for long.
+/// Returns options with the shortest delay, so that no test waits for long.
 fn options() -> ConnectOptions {
     let mut options = ConnectOptions::default();
     options.race.attempt_delay = AttemptDelay::below_recommended(Duration::ZERO);
     options
 }
 
-/// A port that accepts nothing any more: its queue is full, and SYNs are dropped.
+/// Returns the address of a listener that drops every SYN, because its queue is full, and the sockets
+/// that keep it so.
 #[cfg(target_os = "linux")]
 fn black_hole() -> (SocketAddr, impl Sized) {
     use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
@@ -56,7 +58,7 @@ fn black_hole() -> (SocketAddr, impl Sized) {
     (address, (listener, filler))
 }
 
-/// A connection that is healthy is one attempt.
+/// A healthy first address makes one attempt.
 #[test]
 fn healthy() {
     on_each(|runtime, block_on| {
@@ -73,7 +75,7 @@ fn healthy() {
     });
 }
 
-/// A refusal is followed by the next address at once.
+/// The next address starts at once when the first refuses.
 #[test]
 fn refused_first() {
     on_each(|runtime, block_on| {
@@ -90,7 +92,7 @@ fn refused_first() {
     });
 }
 
-/// Silence costs one attempt delay.
+/// The next address starts after one attempt delay when the first does not answer.
 #[test]
 #[cfg(target_os = "linux")]
 fn silent_first() {
@@ -110,7 +112,7 @@ fn silent_first() {
     });
 }
 
-/// Nobody listens anywhere.
+/// When every address refuses, the error has every attempt, and keeps the kind of the first.
 #[test]
 fn all_refused() {
     on_each(|runtime, block_on| {
@@ -131,7 +133,7 @@ fn all_refused() {
     });
 }
 
-/// The deadline ends it all.
+/// The race ends at its time limit.
 #[test]
 #[cfg(target_os = "linux")]
 fn all_silent() {
@@ -148,7 +150,7 @@ fn all_silent() {
     });
 }
 
-/// A name with addresses of two families, one of which nobody listens on.
+/// Of a name with addresses of two families, the one wins on which a server listens.
 #[test]
 fn a_name() {
     on_each(|runtime, block_on| {
@@ -163,7 +165,8 @@ fn a_name() {
     });
 }
 
-/// A name that cannot be: `.invalid` is reserved, and a label of 64 octets is not sent anywhere.
+/// A name that cannot exist fails: `.invalid` is reserved, and a label of 64 bytes is too long to be
+/// sent.
 #[test]
 fn a_bad_name() {
     on_each(|runtime, block_on| {
@@ -177,8 +180,8 @@ fn a_bad_name() {
     });
 }
 
-/// A server that accepts and says nothing loses to the one that comes through the handshake, and
-/// sees a reset.
+/// A server that accepts the connection and then sends nothing loses to the one that completes the
+/// handshake, and its connection is reset.
 #[test]
 fn a_loser_is_reset() {
     on_each(|runtime, block_on| {
@@ -188,9 +191,10 @@ fn a_loser_is_reset() {
             let options = options();
             let list = [silent_address, address];
             let connected = connect_with(runtime, list, &options, |stream| async move {
-                match stream.peer_addr() == address.into() {
-                    true => Ok(stream),
-                    false => std::future::pending::<io::Result<Box<dyn Stream>>>().await,
+                if stream.peer_addr() == address.into() {
+                    Ok(stream)
+                } else {
+                    std::future::pending::<io::Result<Box<dyn Stream>>>().await
                 }
             })
             .await
@@ -200,18 +204,18 @@ fn a_loser_is_reset() {
         let (mut loser, _) = silent.accept().unwrap();
         let error = loser.read(&mut [0]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
-        // The winner, dropped by now, was closed as usual.
+        // The winner was dropped above, and closed in the ordinary way.
         let (mut winner, _) = listener.accept().unwrap();
         assert_eq!(winner.read(&mut [0]).unwrap(), 0);
     });
 }
 
-/// The system's source addresses sort: what has no route goes last.
+/// The list is sorted by the system's source addresses: an address without a route goes last.
 #[test]
 fn sorted_by_the_system() {
     on_each(|runtime, block_on| {
         let (listener, address, _) = server();
-        // A link-local address without a scope has no route anywhere.
+        // A link-local address without a scope has no route.
         let nowhere = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1));
         let nowhere = SocketAddr::new(nowhere, address.port());
         let mut sorted = options();

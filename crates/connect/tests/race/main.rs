@@ -1,4 +1,5 @@
-//! The core through its public API, in virtual time; a file for each section of the standards.
+//! The core through its public API, in virtual time. There is one file for each section of the
+//! standards.
 
 #![expect(
     clippy::disallowed_methods,

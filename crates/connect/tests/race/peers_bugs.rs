@@ -1,4 +1,4 @@
-//! Bugs that other connectors shipped, each as a test: those that a race can have.
+//! Bugs of other connectors that a race can have, one test for each.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use crate::virtual_time::{
 
 use Behaviour::{Fails, Works};
 
+/// Returns the attempt that the race starts now.
 fn start(race: &mut Race, now: Instant) -> trunkline_connect::AttemptId {
     match race.poll_output(now) {
         Some(RaceOutput::Start { id, .. }) => id,
@@ -21,13 +22,14 @@ fn start(race: &mut Race, now: Instant) -> trunkline_connect::AttemptId {
     }
 }
 
+/// Starts a race over two addresses.
 fn two(now: Instant) -> Race {
     let list = ["6a", "4a"].map(named);
     Race::over(list, &KeepOrder, World::default().options, now)
 }
 
-/// Node, robur-coop and others aborted an attempt when the next one started: a server further away
-/// than the delay could not be reached.
+/// Node, robur-coop and others aborted an attempt when the next one started. A server with a round
+/// trip longer than the delay could then not be reached.
 #[test]
 fn node_54359_the_delay_is_no_timeout() {
     check_list(
@@ -37,7 +39,7 @@ fn node_54359_the_delay_is_no_timeout() {
     );
 }
 
-/// trio started a useless attempt when a success and the timer came together.
+/// trio started a useless attempt when a success and the timer came at the same time.
 #[test]
 fn trio_632_a_success_that_ties_with_the_timer() {
     check_list("6a 4a", &[("6a", Works(250))], "0 start 6a, 250 won 6a");
@@ -64,7 +66,7 @@ fn aiohappyeyeballs_143_two_winners() {
     assert_eq!(race.poll_output(later), None);
 }
 
-/// grpc-java: a late READY of a subchannel that had been shut down won.
+/// In grpc-java, a subchannel that had been shut down became READY late, and won.
 #[test]
 fn grpc_java_12958_a_late_success_of_a_cancelled_attempt() {
     let mut options = World::default().options;
@@ -97,7 +99,7 @@ fn grpc_java_12958_a_late_success_of_a_cancelled_attempt() {
     );
 }
 
-/// grpc-java fell over a new list in the middle of connecting.
+/// grpc-java failed when a new list arrived while it was connecting.
 #[test]
 fn grpc_java_12796_a_new_list_while_connecting() {
     let world = World {
@@ -116,8 +118,8 @@ fn grpc_java_12796_a_new_list_while_connecting() {
     );
 }
 
-/// C-core got stuck when something had failed before its turn came: here, when all failures come
-/// early or late, in every order.
+/// C-core never ended when an address had failed before its turn. Here every address fails, early or
+/// late, in every order.
 #[test]
 fn grpc_38714_never_stuck_whatever_fails_first() {
     for on_failure in [OnFailure::Any, OnFailure::Newest] {
@@ -143,7 +145,7 @@ fn grpc_38714_never_stuck_whatever_fails_first() {
     }
 }
 
-/// curl: a family that fails at once must not starve the other one, nor be starved.
+/// A family that fails at once must not starve the other one, nor be starved, as in curl.
 #[test]
 fn curl_5089_a_family_that_fails_at_once() {
     check_list(
@@ -158,8 +160,8 @@ fn curl_5089_a_family_that_fails_at_once() {
     );
 }
 
-/// curl did work without bound for a list of thousands: black holes are capped, and failures at
-/// once neither recurse nor slow down.
+/// For a list of thousands of addresses, curl did unbounded work. Here, failures at once neither
+/// recurse nor slow the race down.
 #[test]
 fn curl_22897_huge_lists() {
     let list = (0..20_000_u32).map(|n| {
@@ -192,8 +194,8 @@ fn a_failure_does_not_end_what_is_in_flight() {
     );
 }
 
-/// Go and hyper race two families, and try the addresses of one family one after the other: one
-/// dead A record cost minutes.
+/// Go and hyper race two families, and try the addresses of one family one after the other: there, one
+/// dead A record costs minutes.
 #[test]
 fn hyper_dead_addresses_of_one_family() {
     check_list(
@@ -204,7 +206,8 @@ fn hyper_dead_addresses_of_one_family() {
     );
 }
 
-/// happy-eyeballs (Rust, tokio) waited for the delay after a failure while something was in flight.
+/// happy-eyeballs (Rust, tokio) waited for the delay after a failure while another attempt was in
+/// flight.
 #[test]
 fn happy_eyeballs_waited_after_a_failure() {
     check_list(
@@ -214,7 +217,7 @@ fn happy_eyeballs_waited_after_a_failure() {
     );
 }
 
-/// Node: a user's delay of 10 ms was a total outage. Here it cannot be asked for by accident.
+/// In Node, a user's delay of 10 ms was a total outage. Here `AttemptDelay::new` clamps it.
 #[test]
 fn ccxt_30316_a_delay_of_10_ms() {
     let mut options = World::default().options;
@@ -227,7 +230,7 @@ fn ccxt_30316_a_delay_of_10_ms() {
     );
 }
 
-/// The `grpc` crate took every address with a port for IPv6, and so never interleaved.
+/// The `grpc` crate took every address with a port for IPv6, and so never interleaved the families.
 #[test]
 fn the_family_of_an_address_with_a_port() {
     check_list(

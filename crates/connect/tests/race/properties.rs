@@ -1,5 +1,5 @@
-//! What holds for every list, checked on thousands of random ones; each can be repeated from the
-//! seed that is printed when one fails. What holds for every race is `crates/fuzz`'s property `race`.
+//! A property of every list of addresses, checked on thousands of random lists. A failure prints the
+//! seed of its list. The property of every race is `race` in `crates/fuzz`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -10,17 +10,18 @@ use trunkline_endpoint::interleave;
 
 const LISTS: u64 = 5_000;
 
-/// One of few, so that duplicates are common.
+/// Returns one of a few addresses, so that duplicates are common.
 fn address(rng: &mut Rng) -> SocketAddr {
     let host = rng.u8(1..12);
-    let text = match rng.bool() {
-        true => format!("192.0.2.{host}:443"),
-        false => format!("[2001:db8::{host:x}]:443"),
+    let text = if rng.bool() {
+        format!("192.0.2.{host}:443")
+    } else {
+        format!("[2001:db8::{host:x}]:443")
     };
     text.parse().unwrap()
 }
 
-/// Says which list it was when one breaks a rule.
+/// Prints the seed of the list when it is dropped in a panic.
 struct Seed(u64);
 
 impl Drop for Seed {
@@ -31,8 +32,8 @@ impl Drop for Seed {
     }
 }
 
-/// A race takes any list in the order of `sort_rfc6724` and `interleave`, however it is cut into
-/// answers; and that order has every address once, each family in its own order.
+/// A race tries any list in the order of `sort_rfc6724` and `interleave`, however the list is divided
+/// into answers. That order has every address once.
 #[test]
 fn every_list_is_sorted_and_interleaved() {
     for seed in 0..LISTS {
@@ -45,7 +46,7 @@ fn every_list_is_sorted_and_interleaved() {
                 list.push(address);
             }
         }
-        // Addresses with an odd last octet have no route.
+        // Addresses whose last byte is odd have no route.
         let probe = |to: SocketAddr| {
             let ip = to.ip();
             let last = match ip {

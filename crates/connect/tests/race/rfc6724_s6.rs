@@ -8,7 +8,7 @@ use trunkline_connect::{
     KeepOrder, RoundTrip, SourceAddress, SourceProbe, sort_rfc6724, sort_rfc6724_by,
 };
 
-/// A host as a list of (destination, the source that its kernel picks).
+/// A host: each destination with the source address that its kernel chooses, and round-trip times.
 #[derive(Default)]
 struct Host {
     routes: Vec<(SocketAddr, SourceAddress)>,
@@ -35,7 +35,7 @@ fn source(ip: &str) -> SourceAddress {
     SourceAddress::new(ip.parse().unwrap())
 }
 
-/// Each destination with its source; `expected` are positions in that list.
+/// Sorts destinations, each with its source; `expected` are indices in that list.
 #[track_caller]
 fn check(routes: &[(&str, SourceAddress)], expected: &[usize]) {
     let host = Host {
@@ -48,6 +48,7 @@ fn check(routes: &[(&str, SourceAddress)], expected: &[usize]) {
     check_on(&host, routes, expected);
 }
 
+/// Sorts the destinations of `routes` on a host.
 #[track_caller]
 fn check_on(host: &Host, routes: &[(&str, SourceAddress)], expected: &[usize]) {
     let list: Vec<SocketAddr> = routes.iter().map(|(to, _)| address(to)).collect();
@@ -57,7 +58,7 @@ fn check_on(host: &Host, routes: &[(&str, SourceAddress)], expected: &[usize]) {
     assert_eq!(sorted, expected);
 }
 
-/// Rule 1: avoid unusable destinations, and keep their own order.
+/// Rule 1: avoid unusable destinations. They keep their own order.
 #[test]
 fn rule_1_destinations_without_a_source_go_last() {
     let host = Host {
@@ -72,7 +73,7 @@ fn rule_1_destinations_without_a_source_go_last() {
     );
 }
 
-/// A probe that knows nothing leaves the list as it was.
+/// With a probe that knows no source address, the list keeps its order.
 #[test]
 fn no_source_at_all_keeps_the_order() {
     let list = ["192.0.2.1", "2001:db8::1", "192.0.2.2"].map(address);
@@ -114,7 +115,7 @@ fn rule_3_deprecated() {
     );
 }
 
-/// Rule 4: prefer home addresses; one that is both is best.
+/// Rule 4: prefer home addresses. An address that is both home and care-of is best.
 #[test]
 fn rule_4_home_addresses() {
     let mobile = |home, care_of| {
@@ -142,7 +143,7 @@ fn rule_5_matching_label() {
         ],
         &[1, 0],
     );
-    // A ULA source to a global destination: IPv4 is the better way.
+    // With a unique local source address for a global destination, IPv4 is better.
     check(
         &[
             ("2001:db8:1::1", source("fd00::2")),
@@ -152,7 +153,7 @@ fn rule_5_matching_label() {
     );
 }
 
-/// Rule 6: prefer higher precedence: the whole default table, worst first.
+/// Rule 6: prefer higher precedence. The first list has the whole default table, worst first.
 #[test]
 fn rule_6_precedence() {
     let own = |ip| (ip, source(ip));
@@ -210,11 +211,12 @@ fn rule_8_smaller_scope() {
     );
 }
 
-/// RFC 8305 section 4: between rules 8 and 9, the lower round-trip time, then used over unused.
+/// Between rules 8 and 9, addresses with a lower round-trip time go first, and addresses without one
+/// last (RFC 8305 section 4).
 #[test]
 fn between_rules_8_and_9_round_trip_times() {
     let from = source("2001:db8:1::2");
-    // Rule 9 alone would keep this order: the first is on the source's own link.
+    // Rule 9 alone would keep this order, because the first is on the source's own link.
     let routes = [
         ("2001:db8:1::1", from),
         ("2001:db8:2::1", from),
@@ -234,7 +236,7 @@ fn between_rules_8_and_9_round_trip_times() {
     check_on(&host, &routes, &[3, 2, 0, 1]);
 }
 
-/// Rule 9: use longest matching prefix, not beyond the source's own prefix.
+/// Rule 9: use longest matching prefix, at most the length of the source's own prefix.
 #[test]
 fn rule_9_longest_matching_prefix() {
     check(
@@ -244,7 +246,7 @@ fn rule_9_longest_matching_prefix() {
         ],
         &[1, 0],
     );
-    // Both on the link: the interface identifiers do not count.
+    // Both are on the link: the interface identifiers do not count.
     check(
         &[
             ("2001:db8:1::f000:0:0:1", source("2001:db8:1::2")),
@@ -270,7 +272,7 @@ fn rule_9_leaves_ipv4_alone_unless_on_link() {
     check(&routes(from), &[1, 0, 2]);
 }
 
-/// Rule 10: otherwise, leave the order unchanged; IPv4-mapped is IPv4.
+/// Rule 10: otherwise, leave the order unchanged. An IPv4-mapped address counts as IPv4.
 #[test]
 fn rule_10_the_order_stays() {
     check(
@@ -283,7 +285,7 @@ fn rule_10_the_order_stays() {
     );
 }
 
-/// What carries an address is sorted as the addresses are, and one item costs no probe.
+/// Items are sorted by their addresses, and the probe is not asked about a single item.
 #[test]
 fn items_are_sorted_by_their_address() {
     let probe = |to: SocketAddr| to.is_ipv4().then(|| source("192.0.2.9"));

@@ -1,4 +1,5 @@
-//! RFC 8305 section 3: hostname resolution queries: when attempts begin while answers arrive.
+//! RFC 8305 section 3, hostname resolution query handling: when the first attempt starts, while answers
+//! arrive.
 
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use RaceEvent::{Answer, Negative};
 const BEHAVIOURS: &[(&str, Behaviour)] =
     &[("6a", Behaviour::Works(20)), ("4a", Behaviour::Works(20))];
 
+/// Runs a race in which both addresses work, with these answers.
 #[track_caller]
 fn check_answers(events: &[(u64, RaceEvent<'_>)], expected: &str) {
     let world = World {
@@ -22,14 +24,14 @@ fn check_answers(events: &[(u64, RaceEvent<'_>)], expected: &str) {
 }
 
 /// "If a positive AAAA response is received first, the first IPv6 connection attempt is
-/// immediately started": the A answer is never waited for.
+/// immediately started": the race does not wait for the A answer.
 #[test]
 fn aaaa_alone_starts_at_once() {
     check_answers(&[(10, Answer(Aaaa, "6a"))], "10 start 6a, 30 won 6a");
 }
 
 /// "If a positive A response is received first [..], the client SHOULD wait a short time": 50 ms
-/// from that answer, not from the question.
+/// from that answer, not from the query.
 #[test]
 fn a_alone_waits_for_the_resolution_delay() {
     check_answers(&[(30, Answer(A, "4a"))], "80 start 4a, 100 won 4a");
@@ -44,7 +46,7 @@ fn aaaa_within_the_delay_goes_first() {
     );
 }
 
-/// An answer at the very end of the delay is applied before the delay counts.
+/// An answer at the instant at which the delay ends is handled before the end of the delay.
 #[test]
 fn aaaa_at_the_end_of_the_delay_ties_and_wins() {
     check_answers(
@@ -66,7 +68,7 @@ fn a_negative_aaaa_ends_the_wait() {
     );
 }
 
-/// A negative A says nothing about IPv6, and starts no wait.
+/// A negative A answer starts no wait: the race goes on waiting for IPv6.
 #[test]
 fn a_negative_a_changes_nothing() {
     check_answers(
@@ -75,7 +77,7 @@ fn a_negative_a_changes_nothing() {
     );
 }
 
-/// Both at one instant are one batch: the resolution delay does not come into it.
+/// Two answers at one instant are handled together, without a resolution delay.
 #[test]
 fn both_at_once() {
     check_answers(
@@ -84,7 +86,7 @@ fn both_at_once() {
     );
 }
 
-/// The race is over when both answers are negative; not before.
+/// The race ends when both answers are negative, and not before.
 #[test]
 fn no_addresses() {
     check_answers(&[(10, Negative(A)), (20, Negative(Aaaa))], "20 failed");
@@ -92,7 +94,7 @@ fn no_addresses() {
 }
 
 /// "It is possible that new addresses come in while attempts are being made": an answer after the
-/// delay is merged, and an attempt that runs is not disturbed.
+/// delay is merged, and the attempt in flight goes on.
 #[test]
 fn a_late_answer_is_merged() {
     let world = World {
@@ -106,7 +108,7 @@ fn a_late_answer_is_merged() {
     );
 }
 
-/// A late answer starts at once when nothing is in flight, and ends a wait for nothing.
+/// An address that arrives late starts at once when nothing is in flight.
 #[test]
 fn a_late_answer_revives_the_race() {
     let world = World {
@@ -120,7 +122,7 @@ fn a_late_answer_revives_the_race() {
     check(&world, "50 start 4a, 400 start 6a, 420 won 6a");
 }
 
-/// One question about all families (getaddrinfo) has no resolution delay.
+/// One query for all families (getaddrinfo) has no resolution delay.
 #[test]
 fn one_answer_for_all() {
     let world = World {
@@ -132,9 +134,9 @@ fn one_answer_for_all() {
     check(&world, "10 start 4a, 30 won 4a");
 }
 
-/// The family that is preferred is the one that is waited for.
+/// The race waits for the answer about the preferred family.
 #[test]
-fn the_preferred_family_is_waited_for() {
+fn the_race_waits_for_the_preferred_family() {
     let mut world = World {
         events: &[(0, Answer(Aaaa, "6a")), (40, Answer(A, "4a"))],
         behaviours: BEHAVIOURS,
@@ -146,7 +148,8 @@ fn the_preferred_family_is_waited_for() {
     check(&world, "20 start 6a, 40 won 6a");
 }
 
-/// A removed address that waits is dropped, one that runs goes on; one that returns is tried.
+/// A removed address that waits is dropped, and one that was started goes on. An address that is added
+/// again is tried.
 #[test]
 fn removed_addresses() {
     let world = World {

@@ -1,4 +1,4 @@
-//! RFC 8305 section 4: sorting addresses: the order of the race, and interleaving.
+//! RFC 8305 section 4, sorting addresses: the order of the race, and interleaving.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -9,6 +9,7 @@ use trunkline_connect::{
 };
 use trunkline_endpoint::interleave;
 
+/// Interleaves a list in which the first letter of each item is its family.
 #[track_caller]
 fn check(first_family_count: usize, sorted: &str, expected: &str) {
     let items: Vec<&str> = sorted.split(' ').filter(|item| !item.is_empty()).collect();
@@ -23,7 +24,7 @@ fn check(first_family_count: usize, sorted: &str, expected: &str) {
     );
 }
 
-/// Whichever family is first in the list is followed by an address of the other family.
+/// The families alternate, and the family of the first address goes first.
 #[test]
 fn families_alternate_from_the_first_in_the_list() {
     check(1, "6a 6b 4a 4b", "6a 4a 6b 4b");
@@ -33,7 +34,7 @@ fn families_alternate_from_the_first_in_the_list() {
     check(1, "", "");
 }
 
-/// grpc#34804: families of unequal size; nothing is lost or doubled.
+/// Of families of unequal size, no address is lost or doubled (grpc#34804).
 #[test]
 fn unequal_families() {
     check(1, "6a 4a 4b 4c 4d", "6a 4a 4b 4c 4d");
@@ -41,7 +42,7 @@ fn unequal_families() {
     check(1, "6a 6b 6c 4a 4b", "6a 4a 6b 4b 6c");
 }
 
-/// The First Address Family Count is the length of the first turn; zero makes no sense and is one.
+/// The First Address Family Count is the length of the first turn; 0 makes no sense and counts as 1.
 #[test]
 fn first_address_family_count() {
     check(2, "6a 6b 6c 4a 4b", "6a 6b 4a 6c 4b");
@@ -49,13 +50,13 @@ fn first_address_family_count() {
     check(0, "6a 6b 4a", "6a 4a 6b");
 }
 
-/// gRFC A61: other families (Unix sockets) take their turn too.
+/// Other families, such as Unix sockets, have their turns too (gRFC A61).
 #[test]
 fn three_families() {
     check(1, "ua 6a 6b 4a ub 4b", "ua 6a 4a ub 6b 4b");
 }
 
-/// An IPv4-mapped IPv6 address belongs to IPv4, which is what travels.
+/// An IPv4-mapped IPv6 address is of the family IPv4, whose packets it uses.
 #[test]
 fn mapped_addresses_are_ipv4() {
     let family = |ip: &str| Family::from(ip.parse::<IpAddr>().unwrap());
@@ -64,7 +65,7 @@ fn mapped_addresses_are_ipv4() {
     assert_eq!(family("2001:db8::1"), Family::V6);
 }
 
-/// The race starts addresses as `interleave` puts them.
+/// The race starts addresses in the order of `interleave`.
 #[test]
 fn a_race_takes_the_families_in_turn() {
     let all = |list, order| order_of(World::default().options, list, order);
@@ -77,7 +78,7 @@ fn a_race_takes_the_families_in_turn() {
     order_of(options, "6a 6b 4a 4b", "6a 6b 4a 4b");
 }
 
-/// The user's own preference goes before the order of the list.
+/// The addresses of the family that the user prefers go first, whatever the order of the list.
 #[test]
 fn the_preferred_family_goes_first() {
     let mut options = World::default().options;
@@ -87,8 +88,8 @@ fn the_preferred_family_goes_first() {
     order_of(options, "6a 6b 4a 4b", "4a 4b 6a 6b");
 }
 
-/// Addresses that arrive late take the places that they would have had from the beginning: the
-/// late family goes next, and does not get two turns for the one that it missed.
+/// Addresses that arrive late take the places that they would have had from the start: the late family
+/// goes next, and has no second turn in place of the one that it missed.
 #[test]
 fn late_addresses_take_their_places() {
     let world = World {
@@ -102,8 +103,8 @@ fn late_addresses_take_their_places() {
     assert_eq!(started.join(" "), "4a 6a 6b 4b 6c 4c");
 }
 
-/// Duplicates count once, also when they are written as IPv4-mapped IPv6; link-local addresses on
-/// two links are two.
+/// Duplicates count once, also when they are written as IPv4-mapped IPv6. A link-local address on two
+/// links counts twice.
 #[test]
 fn duplicates_count_once() {
     let list = [
@@ -121,7 +122,7 @@ fn duplicates_count_once() {
     assert_eq!(kept, [list[0], list[4], list[3], list[5]]);
 }
 
-/// The same for lists that are long.
+/// Duplicates count once in a long list too.
 #[test]
 fn duplicates_in_a_long_list_count_once() {
     let list = (0..2_000_u16).map(|n| SocketAddr::from(([192, 0, 2, 1], n % 1_000)));
@@ -130,7 +131,7 @@ fn duplicates_in_a_long_list_count_once() {
     assert!(race.report().untried().eq(expected));
 }
 
-/// The probe sorts what a race is given, before the families take turns.
+/// A race sorts its addresses with the probe, and then interleaves the families.
 #[test]
 fn a_race_sorts_with_its_probe() {
     let host = |to: SocketAddr| {
@@ -149,7 +150,7 @@ fn a_race_sorts_with_its_probe() {
     assert_eq!(started(&world.run(&host).1).join(" "), "6a 4a 6b 4b");
 }
 
-/// One address needs no comparison, and so no system call.
+/// The probe is not asked about a single address, which needs no comparison.
 #[test]
 fn one_address_is_not_probed() {
     let never = |_: SocketAddr| -> Option<SourceAddress> { panic!("nothing to compare") };
@@ -161,6 +162,7 @@ fn one_address_is_not_probed() {
     assert_eq!(world.run(&never).0, "0 start 6a, 1 won 6a");
 }
 
+/// Checks the order in which a race starts a list.
 #[track_caller]
 fn order_of(options: RaceOptions, list: &str, expected: &str) {
     let world = World {
@@ -172,6 +174,7 @@ fn order_of(options: RaceOptions, list: &str, expected: &str) {
     assert_eq!(started(&world.run(&KeepOrder).1).join(" "), expected);
 }
 
+/// Returns the names of the addresses that were started.
 fn started(report: &RaceReport) -> Vec<String> {
     let attempts = report.attempts();
     attempts

@@ -19,8 +19,8 @@ fn options() -> RaceOptions {
     World::default().options
 }
 
-/// "If the first one has not succeeded, the next is started" one attempt delay later; nothing is
-/// interrupted by that, and the first success ends it all.
+/// "If the first one has not succeeded, the next is started" one attempt delay later. The attempts in
+/// flight go on, and the first success ends the race.
 #[test]
 fn one_attempt_delay_between_starts() {
     check_list("6a 4a", &[("6a", Works(20))], "0 start 6a, 20 won 6a");
@@ -36,7 +36,7 @@ fn one_attempt_delay_between_starts() {
     );
 }
 
-/// Two addresses of one family are raced as those of two families are.
+/// Two addresses of one family race like those of two families.
 #[test]
 fn one_family_is_raced_too() {
     check_list(
@@ -46,7 +46,7 @@ fn one_family_is_raced_too() {
     );
 }
 
-/// The delay is not a time limit: a path slower than it still connects.
+/// The delay is no time limit: an address that takes longer still connects.
 #[test]
 fn a_slow_address_is_not_given_up() {
     check_list("4a", &[("4a", Works(350))], "0 start 4a, 350 won 4a");
@@ -67,7 +67,8 @@ fn a_failure_starts_the_next() {
     );
 }
 
-/// `OnFailure::Any`: the failure of an older attempt makes room too. `Newest`: it does not.
+/// With `OnFailure::Any` the failure of an older attempt starts the next one too; with `Newest` it does
+/// not.
 #[test]
 fn which_failures_start_the_next() {
     let behaviours = &[("6a", Fails(300, REFUSED)), ("6b", Works(1))];
@@ -86,7 +87,8 @@ fn which_failures_start_the_next() {
     );
 }
 
-/// Black hole, refused, good: the refusal starts the good one although something is in flight.
+/// The first address never answers, the second refuses: the refusal starts the third although the first
+/// is in flight.
 #[test]
 fn a_failure_beside_a_black_hole() {
     check_list(
@@ -96,7 +98,7 @@ fn a_failure_beside_a_black_hole() {
     );
 }
 
-/// Each of two failures at one instant makes room for one attempt.
+/// Two failures at one instant start two attempts.
 #[test]
 fn two_failures_at_one_instant() {
     check_list(
@@ -110,8 +112,7 @@ fn two_failures_at_one_instant() {
     );
 }
 
-/// Addresses without a route fail before anything is sent: a thousand of them cost no time and no
-/// stack.
+/// Addresses without a route fail before anything is sent, and cost no time.
 #[test]
 fn attempts_that_fail_at_once() {
     let unreachable = io::ErrorKind::NetworkUnreachable;
@@ -132,7 +133,7 @@ fn attempts_that_fail_at_once() {
     );
 }
 
-/// "MUST NOT be started within 10 ms of the previous attempt", where that is asked for. An attempt
+/// "MUST NOT be started within 10 ms of the previous attempt", with the strict options. An attempt
 /// that sent nothing does not count.
 #[test]
 fn the_least_gap_between_starts() {
@@ -155,7 +156,7 @@ fn the_least_gap_between_starts() {
         &[("6a", Fails(0, unreachable)), ("4a", Works(1))],
         "0 start 6a, 0 start 4a, 1 won 4a",
     );
-    // A gap without end is a slip, and holds nothing up for longer than the delay.
+    // A gap without end is a mistake, and counts as the delay.
     let mut endless = options();
     endless.min_gap = Duration::MAX;
     check_options(
@@ -166,7 +167,8 @@ fn the_least_gap_between_starts() {
     );
 }
 
-/// At the cap the oldest gives way: a row of black holes must not hide what comes after it.
+/// At the limit of attempts in flight, a new one cancels the oldest: a few addresses that never answer
+/// must not hold up the rest of the list.
 #[test]
 fn the_cap_cancels_the_oldest() {
     let mut two = options();
@@ -188,7 +190,7 @@ fn the_cap_cancels_the_oldest() {
     );
 }
 
-/// A limit for one attempt cancels that attempt, starts the next, and the list goes on.
+/// The time limit of one attempt cancels it and starts the next.
 #[test]
 fn a_limit_for_each_attempt() {
     let mut limited = options();
@@ -199,7 +201,8 @@ fn a_limit_for_each_attempt() {
         &[],
         "0 start 4a, 250 start 4b, 600 cancel 4a, 850 cancel 4b, 850 failed",
     );
-    // A limit as short as the delay would give up every address that takes longer than that.
+    // A limit as short as the delay would give up every address that takes longer. It counts as twice
+    // the delay.
     let mut slip = options();
     slip.attempt_timeout = Some(Duration::from_millis(250));
     check_options(
@@ -210,7 +213,7 @@ fn a_limit_for_each_attempt() {
     );
 }
 
-/// One deadline for the whole race; a success at that very instant still counts.
+/// The whole race has one time limit. A success at that instant still wins.
 #[test]
 fn one_deadline_for_all() {
     let mut limited = options();
@@ -227,7 +230,7 @@ fn one_deadline_for_all() {
         &[("4a", Works(300))],
         "0 start 4a, 300 won 4a",
     );
-    // The lookup is part of it.
+    // The limit includes the lookup.
     let world = World {
         options: limited,
         ..World::default()
@@ -235,7 +238,7 @@ fn one_deadline_for_all() {
     check(&world, "300 failed");
 }
 
-/// Aborted: everything is cancelled once, and late results change nothing.
+/// When the race is stopped, every attempt is cancelled once, and later events change nothing.
 #[test]
 fn aborted() {
     let world = World {
@@ -253,7 +256,7 @@ fn aborted() {
     );
 }
 
-/// A timer that comes late (the process slept) starts one attempt and not all that it missed.
+/// After a late timeout, of a process that slept, one attempt starts, and not all whose times passed.
 #[test]
 fn a_late_timer_starts_one() {
     let began = Instant::now();
@@ -272,7 +275,7 @@ fn a_late_timer_starts_one() {
     assert_eq!(race.poll_timeout(), Some(late + Duration::from_millis(250)));
 }
 
-/// No timer is wanted for the last address.
+/// With no address left, the race needs no timeout.
 #[test]
 fn the_last_attempt_needs_no_timer() {
     let now = Instant::now();
@@ -281,6 +284,7 @@ fn the_last_attempt_needs_no_timer() {
     assert_eq!(race.poll_timeout(), None);
 }
 
+/// A probe that knows the round-trip time to `6a` only.
 struct KnownRoundTrips;
 
 impl SourceProbe for KnownRoundTrips {
@@ -310,7 +314,7 @@ fn the_delay_may_come_from_history() {
     );
 }
 
-/// The delay that history suggests is clamped as any other.
+/// A delay from the history is clamped like any other.
 #[test]
 fn a_delay_from_history_is_clamped() {
     let delay = |millis| RoundTrip::new(Duration::from_millis(millis)).attempt_delay();
@@ -319,8 +323,8 @@ fn a_delay_from_history_is_clamped() {
     assert_eq!(delay(10_000), AttemptDelay::MAX);
 }
 
-/// Version 3: progress of the newest attempt puts the next one off, by as long as the step took;
-/// it is never put forward.
+/// When the newest attempt makes progress, the next one waits for as long again as that step took; it
+/// never starts earlier because of that (Happy Eyeballs version 3).
 #[test]
 fn progress_extends_the_wait() {
     check_list(
@@ -338,7 +342,7 @@ fn progress_extends_the_wait() {
         &[("6a", Handshake(200, 5_000)), ("4a", Works(20))],
         "0 start 6a, 400 start 4a, 420 cancel 6a, 420 won 4a",
     );
-    // Progress of an attempt that is not the newest puts nothing off.
+    // Progress of an attempt that is not the newest changes nothing.
     check_list(
         "6a 4a 6b",
         &[("6a", Handshake(400, 5_000)), ("6b", Works(20))],
@@ -412,7 +416,7 @@ fn the_report() {
     assert_eq!(table, expected.join("\n"));
 }
 
-/// The words that an operating system's error becomes.
+/// Each error of the operating system has one word as its outcome.
 #[test]
 fn outcomes_of_errors() {
     let check = |kind: io::ErrorKind, expected: &str| {
@@ -423,7 +427,7 @@ fn outcomes_of_errors() {
     check(io::ErrorKind::HostUnreachable, "unreachable");
     check(io::ErrorKind::TimedOut, "timed_out");
     check(io::ErrorKind::ConnectionReset, "reset");
-    // A blackhole route, a link-local address without a scope.
+    // The errors of a blackhole route and of a link-local address without a scope.
     check(io::ErrorKind::InvalidInput, "failed");
     check(io::ErrorKind::AddrNotAvailable, "failed");
 }

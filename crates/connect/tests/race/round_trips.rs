@@ -13,7 +13,7 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// RFC 6298 section 2: the first sample, then the smoothing.
+/// The first sample sets the estimate, and further samples are smoothed (RFC 6298 section 2).
 #[test]
 fn samples_are_smoothed() {
     let mut known = RoundTrip::new(ms(80));
@@ -22,7 +22,7 @@ fn samples_are_smoothed() {
     assert_eq!((known.smoothed, known.variation), (ms(90), ms(50)));
 }
 
-/// A spoilt sample (a clock that jumped) does not overflow.
+/// A wrong sample, from a clock that jumped, causes no overflow.
 #[test]
 fn endless_samples() {
     let mut known = RoundTrip::new(Duration::MAX);
@@ -31,7 +31,7 @@ fn endless_samples() {
     assert_eq!(known.attempt_delay().get(), ms(2_000));
 }
 
-/// What is too old is forgotten, so that an address which was slow once is tried again.
+/// A time that is too old is not used, so that an address which was slow once is tried again.
 #[test]
 fn old_samples_are_forgotten() {
     let now = Instant::now();
@@ -48,7 +48,7 @@ fn old_samples_are_forgotten() {
     assert_eq!(history.round_trip(ip("192.0.2.1"), later), None);
 }
 
-/// A full history forgets what was used least recently.
+/// A full history drops the address whose last sample is oldest.
 #[test]
 fn the_history_is_bounded() {
     let now = Instant::now();

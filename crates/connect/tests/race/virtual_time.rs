@@ -1,4 +1,4 @@
-//! A network in a table, and a race over it in virtual time.
+//! Runs a race in virtual time, over a network that a table describes.
 //!
 //! Addresses have names: `6a` is `[2001:db8::a]:443`, `4a` is `192.0.2.10:443`.
 
@@ -10,29 +10,35 @@ use trunkline_connect::{
     AddressQuery, AttemptId, KeepOrder, Race, RaceOptions, RaceOutput, RaceReport, SourceProbe,
 };
 
-/// What becomes of an attempt, in milliseconds from its start. Those without one get no answer.
+/// How an address answers an attempt; times are in milliseconds from its start. An address without an
+/// entry never answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Behaviour {
+    /// The connection is established.
     Works(u64),
+    /// The attempt fails.
     Fails(u64, io::ErrorKind),
-    /// Connected after the first time, through with its handshake after the second; both from
-    /// the start.
+    /// The connection is established after the first time, its handshake done after the second; both
+    /// count from the start.
     Handshake(u64, u64),
 }
 
 pub(crate) const REFUSED: io::ErrorKind = io::ErrorKind::ConnectionRefused;
 
-/// What happens from outside, at a time in milliseconds.
+/// An event from outside of the race.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum RaceEvent<'a> {
     /// The query was answered with these addresses.
     Answer(AddressQuery, &'a str),
     /// The query was answered negatively.
     Negative(AddressQuery),
+    /// The host no longer has these addresses.
     Removed(&'a str),
+    /// The race is stopped.
     Abort,
 }
 
+/// An event that happens at some time.
 enum Due<'a> {
     Outside(RaceEvent<'a>),
     Progress(AttemptId),
@@ -40,6 +46,7 @@ enum Due<'a> {
     Failed(AttemptId, io::ErrorKind),
 }
 
+/// A race to run; the times of its events are in milliseconds from its start.
 pub(crate) struct World<'a> {
     pub(crate) options: RaceOptions,
     pub(crate) queries: &'a [AddressQuery],
@@ -61,7 +68,8 @@ impl Default for World<'_> {
 }
 
 impl World<'_> {
-    /// Runs the race for ten virtual minutes at most; says when what came out of it.
+    /// Runs the race for at most ten virtual minutes. Returns its outputs, each with its time in
+    /// milliseconds, and its report.
     pub(crate) fn run(&self, probe: &dyn SourceProbe) -> (String, RaceReport) {
         let began = Instant::now();
         let at = |ms: u64| began + Duration::from_millis(ms);
@@ -85,7 +93,7 @@ impl World<'_> {
                 match output {
                     RaceOutput::Start { id, address } => {
                         log.push(format!("{ms} start {}", name(address)));
-                        for (after, event) in self.fate(id, address) {
+                        for (after, event) in self.events_of(id, address) {
                             match after {
                                 0 => apply(&mut race, event, probe, now),
                                 _ => due.push((now + Duration::from_millis(after), event)),
@@ -120,9 +128,10 @@ impl World<'_> {
         }
     }
 
-    fn fate(&self, id: AttemptId, address: SocketAddr) -> Vec<(u64, Due<'static>)> {
-        let fate = self.behaviours.iter().find(|(of, _)| named(of) == address);
-        match fate.map(|(_, fate)| *fate) {
+    /// Returns the events of an attempt, with their times in milliseconds from its start.
+    fn events_of(&self, id: AttemptId, address: SocketAddr) -> Vec<(u64, Due<'static>)> {
+        let behaviour = self.behaviours.iter().find(|(of, _)| named(of) == address);
+        match behaviour.map(|(_, behaviour)| *behaviour) {
             None => vec![],
             Some(Behaviour::Works(after)) => vec![(after, Due::Connected(id))],
             Some(Behaviour::Fails(after, kind)) => vec![(after, Due::Failed(id, kind))],
@@ -133,6 +142,7 @@ impl World<'_> {
     }
 }
 
+/// Passes an event to the race.
 fn apply(race: &mut Race, event: Due<'_>, probe: &dyn SourceProbe, now: Instant) {
     match event {
         Due::Outside(RaceEvent::Answer(query, list)) => {
@@ -147,10 +157,12 @@ fn apply(race: &mut Race, event: Due<'_>, probe: &dyn SourceProbe, now: Instant)
     }
 }
 
+/// Returns the addresses with these names, which are separated by spaces.
 pub(crate) fn addresses(names: &str) -> Vec<SocketAddr> {
     names.split_whitespace().map(named).collect()
 }
 
+/// Returns the address with this name.
 pub(crate) fn named(name: &str) -> SocketAddr {
     let (family, host) = name.split_at(1);
     let host = u8::from_str_radix(host, 16).unwrap();
@@ -160,6 +172,7 @@ pub(crate) fn named(name: &str) -> SocketAddr {
     }
 }
 
+/// Returns the name of an address.
 pub(crate) fn name(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(v4) => format!("4{:x}", v4.ip().octets()[3]),
@@ -167,18 +180,19 @@ pub(crate) fn name(address: SocketAddr) -> String {
     }
 }
 
-/// Runs a race with the list as it is and compares what came out.
+/// Runs a race whose lists keep their order, and compares its outputs.
 #[track_caller]
 pub(crate) fn check(world: &World<'_>, expected: &str) {
     assert_eq!(world.run(&KeepOrder).0, expected);
 }
 
-/// A race over a complete list, with the default options but for a timeout.
+/// Runs a race over a complete list, with the default options except that it has no time limit.
 #[track_caller]
 pub(crate) fn check_list(list: &str, behaviours: &[(&str, Behaviour)], expected: &str) {
     check_options(World::default().options, list, behaviours, expected);
 }
 
+/// Runs a race over a complete list with these options.
 #[track_caller]
 pub(crate) fn check_options(
     options: RaceOptions,

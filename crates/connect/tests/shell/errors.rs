@@ -1,4 +1,4 @@
-//! What an error says.
+//! The texts of errors.
 
 use std::error::Error;
 use std::io;
@@ -15,7 +15,7 @@ const A: &str = "[2001:db8::1]:443";
 const B: &str = "192.0.2.1:443";
 const C: &str = "192.0.2.2:443";
 
-/// Short in one line, and with all addresses in a table.
+/// `{}` prints one line, and `{:#}` adds a table of all addresses.
 #[test]
 fn every_address_is_named() {
     let fake = Fake::new(&[
@@ -46,7 +46,7 @@ fn every_address_is_named() {
     );
 }
 
-/// One address needs no counting, a list no name.
+/// The error of one address has no number of addresses, and that of a list no host name.
 #[test]
 fn one_address() {
     let fake = Fake::new(&[(B, Fails(1, io::ErrorKind::ConnectionRefused))]);
@@ -64,7 +64,8 @@ fn one_address() {
     assert!(error.source().is_none());
 }
 
-/// At the deadline: what was open has timed out, what was not tried is said.
+/// At the time limit, the attempts in flight have timed out, and the table has the addresses that were
+/// not tried.
 #[test]
 fn at_the_deadline() {
     let fake = Fake::new(&[]);

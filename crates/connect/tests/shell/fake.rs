@@ -1,4 +1,4 @@
-//! A runtime in virtual time whose network is a table, and which writes down what it is asked.
+//! A runtime in virtual time whose network is a table, and which logs the calls to it.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -14,14 +14,17 @@ use trunkline_runtime::{
     BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
 };
 
-/// What becomes of a connection, in milliseconds from its start. Those without one get no answer.
+/// How an address answers an attempt; times are in milliseconds from its start. An address without an
+/// entry never answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Behaviour {
+    /// The connection is established.
     Works(u64),
+    /// The attempt fails.
     Fails(u64, io::ErrorKind),
 }
 
-/// The runtime; clones share everything.
+/// The runtime. Clones share one state.
 #[derive(Clone, Debug)]
 pub(crate) struct Fake(Arc<Mutex<FakeState>>);
 
@@ -46,7 +49,7 @@ impl Fake {
             log: Vec::new(),
             behaviours: behaviours
                 .iter()
-                .map(|(to, fate)| (address(to), *fate))
+                .map(|(to, behaviour)| (address(to), *behaviour))
                 .collect(),
             names: Vec::new(),
             sources: Vec::new(),
@@ -65,22 +68,25 @@ impl Fake {
         self
     }
 
-    /// What it was asked, each with the time in milliseconds.
+    /// Returns the calls so far, each with its time in milliseconds.
     pub(crate) fn log(&self) -> String {
         self.state().log.join(", ")
     }
 
-    /// A future that takes its time.
+    /// Returns a future that is ready with `value` after a time.
     pub(crate) fn after<T: Send + 'static>(&self, millis: u64, value: T) -> BoxFuture<T> {
         let at = self.now() + Duration::from_millis(millis);
         let (fake, mut value) = (self.clone(), Some(value));
-        Box::pin(std::future::poll_fn(move |_| match fake.reached(at) {
-            true => value.take().map_or(Poll::Pending, Poll::Ready),
-            false => Poll::Pending,
+        Box::pin(std::future::poll_fn(move |_| {
+            if fake.reached(at) {
+                value.take().map_or(Poll::Pending, Poll::Ready)
+            } else {
+                Poll::Pending
+            }
         }))
     }
 
-    /// Runs `future` to its end; time passes only while everything waits.
+    /// Runs `future` to its end. When it is pending, the time jumps to the next timeout.
     pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         let mut future = pin!(future);
         let mut cx = Context::from_waker(Waker::noop());
@@ -92,22 +98,24 @@ impl Fake {
             let next = state
                 .wakes
                 .pop_first()
-                .expect("everything waits, and for nothing");
+                .expect("the future is pending, but no timeout is set");
             state.now = state.now.max(next);
         }
-        panic!("no end");
+        panic!("the future does not end");
     }
 
     fn state(&self) -> MutexGuard<'_, FakeState> {
         self.0.lock().unwrap()
     }
 
+    /// Adds a line to the log.
     pub(crate) fn note(&self, what: impl std::fmt::Display) {
         let mut state = self.state();
         let ms = (state.now - state.began).as_millis();
         state.log.push(format!("{ms} {what}"));
     }
 
+    /// True when the time `at` has come; else the clock will stop there.
     fn reached(&self, at: Instant) -> bool {
         let mut state = self.state();
         let reached = at <= state.now;
@@ -139,11 +147,11 @@ impl Runtime for Fake {
     }
 
     fn spawn(&self, _task: BoxFuture<()>) {
-        panic!("connecting spawns nothing");
+        panic!("a connect must spawn no task");
     }
 
     fn fill_entropy(&self, _bytes: &mut [u8]) {
-        panic!("connecting draws no lots");
+        panic!("a connect must use no randomness");
     }
 
     fn connect_tcp(
@@ -152,14 +160,14 @@ impl Runtime for Fake {
         _options: &TcpOptions,
     ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
         self.note(format_args!("connect {peer}"));
-        let fate = self
+        let behaviour = self
             .state()
             .behaviours
             .iter()
             .find(|(to, _)| *to == peer)
             .map(|one| one.1);
         let attempt = AttemptGuard(self.clone(), peer, false);
-        let ends = match fate {
+        let ends = match behaviour {
             Some(Behaviour::Works(after)) => self.after(after, None),
             Some(Behaviour::Fails(after, kind)) => self.after(after, Some(kind)),
             None => Box::pin(std::future::pending()),
@@ -180,7 +188,7 @@ impl Runtime for Fake {
         _peer: SocketAddr,
         _options: &UdpOptions,
     ) -> io::Result<Box<dyn UdpSocket>> {
-        panic!("connecting sends no datagrams");
+        panic!("a connect must send no datagram");
     }
 
     fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
@@ -202,7 +210,7 @@ impl Runtime for Fake {
     }
 }
 
-/// Notes an attempt that is given up: the runtime, the peer, whether it came to its end.
+/// Logs an attempt that is given up: the runtime, the peer, and whether the attempt ended.
 struct AttemptGuard(Fake, SocketAddr, bool);
 
 impl Drop for AttemptGuard {
@@ -231,14 +239,15 @@ impl Timer for FakeTimer {
     }
 
     fn poll_fired(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
-        match self.at.is_some_and(|at| self.fake.reached(at)) {
-            true => Poll::Ready(()),
-            false => Poll::Pending,
+        if self.at.is_some_and(|at| self.fake.reached(at)) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
         }
     }
 }
 
-/// A stream that only notes how it ends: the runtime, the peer, whether it was aborted.
+/// A stream that only logs how it is closed: the runtime, the peer, and whether it was aborted.
 #[derive(Debug)]
 struct FakeStream(Fake, SocketAddr, bool);
 

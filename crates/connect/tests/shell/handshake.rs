@@ -14,9 +14,10 @@ use crate::race::options;
 const A: &str = "[2001:db8::1]:443";
 const B: &str = "192.0.2.1:443";
 
+/// The handshakes that end: the peer, how long it takes in milliseconds, and its error if it fails.
 type Handshakes = &'static [(&'static str, u64, Option<io::ErrorKind>)];
 
-/// How long the handshake with each peer takes, and how it ends; without one it hangs.
+/// Runs the handshake that the table has for the peer; without one it hangs.
 async fn handshake(
     fake: Fake,
     table: Handshakes,
@@ -34,6 +35,7 @@ async fn handshake(
     }
 }
 
+/// Races `A` and `B` with handshakes, and compares the log.
 #[track_caller]
 fn check(behaviours: &[(&str, Behaviour)], table: Handshakes, expected: &str) {
     let fake = Fake::new(behaviours);
@@ -49,7 +51,8 @@ fn check(behaviours: &[(&str, Behaviour)], table: Handshakes, expected: &str) {
     assert_eq!(fake.log(), expected);
 }
 
-/// Connected is not yet won: a server that accepts and then hangs loses, and is reset.
+/// An established connection has not won yet: a server that accepts it and then hangs loses, and its
+/// connection is reset.
 #[test]
 fn a_handshake_that_hangs_loses() {
     check(
@@ -60,7 +63,7 @@ fn a_handshake_that_hangs_loses() {
     );
 }
 
-/// Progress puts the next attempt off by as long as the step took.
+/// When an attempt makes progress, the next one waits for as long again as that step took.
 #[test]
 fn progress_extends_the_wait() {
     check(
@@ -81,7 +84,7 @@ fn a_handshake_that_fails() {
     );
 }
 
-/// Two handshakes are done at one instant: the second is reset although it is done.
+/// When two handshakes are done at one instant, the connection of the second is reset.
 #[test]
 fn the_second_winner_is_reset() {
     check(
@@ -92,7 +95,7 @@ fn the_second_winner_is_reset() {
     );
 }
 
-/// What won is closed in the ordinary way later, and can be used until then.
+/// The winner can be used, and is closed in the ordinary way.
 #[test]
 fn the_winner_is_closed_as_usual() {
     let fake = Fake::new(&[(A, Behaviour::Works(1))]).with_name("example.com", &[A]);

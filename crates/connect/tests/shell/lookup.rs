@@ -16,7 +16,8 @@ use crate::race::options;
 const V6: &str = "[2001:db8::1]:443";
 const V4: &str = "192.0.2.1:443";
 
-/// Answers for both families, each after its time; an empty list stands for an error.
+/// A lookup with an answer for each family, after a time in milliseconds. An empty list stands for an
+/// error.
 #[derive(Debug)]
 struct Scripted {
     fake: Fake,
@@ -33,9 +34,10 @@ impl AddressLookup for Scripted {
     ) -> Vec<(AddressQuery, Answer)> {
         self.fake.note(format_args!("ask {host}"));
         let answer = |(after, list): &(u64, Vec<SocketAddr>)| {
-            let answer = match list.is_empty() {
-                true => Err(io::Error::other("server failure")),
-                false => Ok(list.clone()),
+            let answer = if list.is_empty() {
+                Err(io::Error::other("server failure"))
+            } else {
+                Ok(list.clone())
             };
             self.fake.after(*after, answer)
         };
@@ -46,6 +48,7 @@ impl AddressLookup for Scripted {
     }
 }
 
+/// Connects to a name with these answers, and compares the log.
 #[track_caller]
 fn check(options: &ConnectOptions, aaaa: (u64, &[&str]), a: (u64, &[&str]), expected: &str) {
     let fake = Fake::new(&[(V6, Behaviour::Works(20)), (V4, Behaviour::Works(20))])
@@ -64,7 +67,7 @@ fn check(options: &ConnectOptions, aaaa: (u64, &[&str]), a: (u64, &[&str]), expe
     assert_eq!(fake.log(), expected);
 }
 
-/// IPv6 addresses are used when they arrive; a late answer about IPv4 is not waited for.
+/// IPv6 addresses are used as soon as they arrive, without waiting for the answer about IPv4.
 #[test]
 fn ipv6_first() {
     check(
@@ -75,7 +78,7 @@ fn ipv6_first() {
     );
 }
 
-/// IPv4 waits for the resolution delay, and no longer.
+/// IPv4 addresses wait for the resolution delay, and no longer.
 #[test]
 fn ipv4_after_the_resolution_delay() {
     check(
@@ -87,7 +90,7 @@ fn ipv4_after_the_resolution_delay() {
     );
 }
 
-/// A failed question ends the wait, and is no reason to fail.
+/// A failed query ends the wait, and the race goes on with the other family.
 #[test]
 fn one_family_fails() {
     check(
@@ -99,7 +102,8 @@ fn one_family_fails() {
     );
 }
 
-/// Both at one instant are sorted, because this lookup does not do it; with one probe each.
+/// Answers at one instant are sorted, because this lookup does not sort them. Each address is probed
+/// once.
 #[test]
 fn unsorted_answers_are_sorted() {
     check(
@@ -120,7 +124,7 @@ fn unsorted_answers_are_sorted() {
     );
 }
 
-/// Both questions fail.
+/// The error of a lookup whose queries both fail has the first of their errors.
 #[test]
 fn the_lookup_fails() {
     check(
@@ -132,7 +136,7 @@ fn the_lookup_fails() {
     );
 }
 
-/// The limit covers the lookup.
+/// The time limit includes the lookup.
 #[test]
 fn the_lookup_hangs() {
     let mut limited = options();
@@ -146,7 +150,7 @@ fn the_lookup_hangs() {
     );
 }
 
-/// The system's answer is one, and it is sorted already.
+/// The system's resolver gives one answer, which is sorted already.
 #[test]
 fn the_system_lookup() {
     let fake = Fake::new(&[(V4, Behaviour::Works(1))]).with_name("example.com", &[V4, V6]);
@@ -160,7 +164,7 @@ fn the_system_lookup() {
     );
 }
 
-/// IP addresses are not looked up, in brackets or not; scopes stay.
+/// IP addresses are not looked up, with or without brackets. Scope ids are kept.
 #[test]
 fn literals() {
     for (host, expected) in [
@@ -178,7 +182,7 @@ fn literals() {
     }
 }
 
-/// Names that cannot be.
+/// Names that are empty, do not exist, or have no address.
 #[test]
 fn bad_names() {
     let check = |host: &str, expected: &str| {

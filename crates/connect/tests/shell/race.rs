@@ -1,4 +1,4 @@
-//! A race over a list.
+//! A race over a list of addresses.
 
 use std::io;
 use std::net::IpAddr;
@@ -17,13 +17,14 @@ const A: &str = "[2001:db8::1]:443";
 const B: &str = "192.0.2.1:443";
 const C: &str = "192.0.2.2:443";
 
-/// No limit for the whole: its timer would be in every log.
+/// Returns options without a time limit, whose timer would be in every log.
 pub(crate) fn options() -> ConnectOptions {
     let mut options = ConnectOptions::default();
     options.race.timeout = None;
     options
 }
 
+/// Races a list, and compares the log.
 #[track_caller]
 fn check(
     options: &ConnectOptions,
@@ -40,7 +41,7 @@ fn check(
     assert_eq!(fake.log(), expected);
 }
 
-/// Nothing is asked of the runtime but one connection and, as there is a second address, a timer.
+/// A healthy race makes one connection and, because there is a second address, sets one timer.
 #[test]
 fn a_healthy_race() {
     check(
@@ -51,7 +52,7 @@ fn a_healthy_race() {
     );
 }
 
-/// The timer is armed only if something is left to try.
+/// The timer is set only while an address is left to try.
 #[test]
 fn the_last_address_needs_no_timer() {
     check(
@@ -71,7 +72,7 @@ fn the_last_address_needs_no_timer() {
     );
 }
 
-/// A connection that stands at once needs no timer either.
+/// A connection that is established at once needs no timer either.
 #[test]
 fn connected_at_once() {
     check(
@@ -82,7 +83,8 @@ fn connected_at_once() {
     );
 }
 
-/// The first address is silent: the second starts after the delay, and the first is given up.
+/// When the first address does not answer, the second starts after the delay. When it wins, the first
+/// is given up.
 #[test]
 fn the_first_address_is_silent() {
     check(
@@ -94,7 +96,7 @@ fn the_first_address_is_silent() {
     );
 }
 
-/// A refusal adds no wait, and the one timer is set anew.
+/// After a refusal the next address starts at once, and the same timer is set again.
 #[test]
 fn the_first_address_refuses() {
     check(
@@ -109,8 +111,8 @@ fn the_first_address_refuses() {
     );
 }
 
-/// Two are connected at one instant: the one that was started first wins, the other is aborted and
-/// not left to linger.
+/// When two connections are established at one instant, the attempt that was started first wins, and
+/// the other stream is aborted.
 #[test]
 fn the_second_winner_is_aborted() {
     check(
@@ -122,7 +124,7 @@ fn the_second_winner_is_aborted() {
     );
 }
 
-/// The limit for the whole.
+/// At the time limit the attempts in flight are given up.
 #[test]
 fn the_deadline() {
     let mut limited = options();
@@ -135,7 +137,7 @@ fn the_deadline() {
     );
 }
 
-/// An address of one family to bind leaves the other family out.
+/// With an address to bind for one family only, addresses of the other family are not tried.
 #[test]
 fn bound_to_one_family() {
     let mut bound = options();
@@ -155,7 +157,7 @@ fn bound_to_one_family() {
     );
 }
 
-/// Dropping the future gives everything up.
+/// Dropping the future gives every attempt up.
 #[test]
 fn dropping_the_future() {
     let fake = Fake::new(&[]);
@@ -171,7 +173,7 @@ fn dropping_the_future() {
     );
 }
 
-/// A list is sorted only if that is asked for, each address with one probe.
+/// A list is sorted only with `AddressOrder::Rfc6724`. Each address is probed once.
 #[test]
 fn sorted_where_asked() {
     let fake = Fake::new(&[(A, Works(1))])
@@ -190,7 +192,7 @@ fn sorted_where_asked() {
     );
 }
 
-/// A connection teaches the history its round-trip time, and that sets the next delay.
+/// The round-trip time of a connection goes into the history, and sets the next delay.
 #[test]
 fn the_history_is_fed() {
     let fake = Fake::new(&[(A, Works(40))]);
@@ -209,7 +211,7 @@ fn the_history_is_fed() {
     assert!(fake.log().contains("40 timer 160"), "{}", fake.log());
 }
 
-/// The future can be spawned.
+/// The future is `Send`, so that it can be spawned.
 #[test]
 fn the_future_is_send() {
     fn check<T: Send>(_: T) {}
