@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use trunkline::Runtime;
-use trunkline_testkit::backend::{Counters, Family};
+use trunkline_testkit::backend::{Counters, IpVersion};
 use trunkline_testkit::load::Load;
 
 use crate::args::{Args, RuntimeName, Sabotage};
@@ -222,7 +222,7 @@ fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
     let took = stage.until(|fleet| {
         fleet
             .get("a")
-            .is_ok_and(|a| a.counters.ipv4.answers > before.ipv4.answers && !a.uses(Family::Ipv6))
+            .is_ok_and(|a| a.counters.ipv4.answers > before.ipv4.answers && !a.uses(IpVersion::V6))
     })?;
     let after = stage.fleet.get("a")?.counters;
     let fell_back = before.ipv6.open() == 1
@@ -342,7 +342,7 @@ fn connections(fleet: &Fleet, names: &[&str]) -> io::Result<String> {
     let one = |name: &&str| {
         let member = fleet.get(name)?;
         let total = member.counters.total();
-        let family = match (member.uses(Family::Ipv4), member.uses(Family::Ipv6)) {
+        let family = match (member.uses(IpVersion::V4), member.uses(IpVersion::V6)) {
             (_, false) => "IPv4",
             (false, true) => "IPv6",
             (true, true) => "both",

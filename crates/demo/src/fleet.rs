@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::time::{Duration, Instant};
 
-use trunkline_testkit::backend::{Backend, Counters, Exit, Family, Options, Program};
+use trunkline_testkit::backend::{Backend, Counters, Exit, IpVersion, Options, Program};
 
 /// How long a backend works on a call: long enough that calls are in flight whenever one is stopped.
 const WORK: Duration = Duration::from_millis(40);
@@ -170,8 +170,8 @@ impl Member {
     }
 
     /// True when the backend has open connections of this family.
-    pub(crate) fn uses(&self, family: Family) -> bool {
-        self.counters.of(family).open() > 0
+    pub(crate) fn uses(&self, version: IpVersion) -> bool {
+        self.counters.of(version).open() > 0
     }
 
     /// Returns how the process ended; `None` while it runs.

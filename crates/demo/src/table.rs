@@ -1,6 +1,6 @@
 //! Formats the table of backends.
 
-use trunkline_testkit::backend::Family;
+use trunkline_testkit::backend::IpVersion;
 
 use crate::fleet::{BackendState, Fleet, Member};
 use crate::zone::Zone;
@@ -30,7 +30,7 @@ pub(crate) fn rows(fleet: &Fleet, zone: &Zone) -> Vec<Row> {
 
 fn row(member: &Member, in_dns: bool) -> Row {
     let total = member.counters.total();
-    let family = match (member.uses(Family::Ipv4), member.uses(Family::Ipv6)) {
+    let family = match (member.uses(IpVersion::V4), member.uses(IpVersion::V6)) {
         (false, false) => "-",
         (true, false) => "IPv4",
         (false, true) => "IPv6",

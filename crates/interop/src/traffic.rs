@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use trunkline_testkit::load::{Load, Outcome};
+use trunkline_testkit::load::{Load, LoadOutcome};
 
 use crate::clients::{Client, DEADLINE};
 use crate::clock::{now, until};
@@ -50,7 +50,7 @@ impl Traffic {
     }
 
     /// The results of the calls so far.
-    pub(crate) fn outcome(&self) -> Outcome {
+    pub(crate) fn outcome(&self) -> LoadOutcome {
         self.load.outcome()
     }
 

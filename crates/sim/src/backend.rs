@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use trunkline_runtime::PeerAddr;
 
-use self::state::BackendState;
+use self::state::SharedBackend;
 use crate::executor;
 use crate::net::Listener;
 use crate::world::{SERVER, SharedWorld};
@@ -31,7 +31,7 @@ use crate::world::{SERVER, SharedWorld};
 pub struct Backend {
     shared: Arc<SharedWorld>,
     address: PeerAddr,
-    state: Arc<BackendState>,
+    state: Arc<SharedBackend>,
 }
 
 impl Backend {

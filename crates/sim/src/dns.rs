@@ -27,7 +27,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use self::state::DnsState;
+use self::state::SharedDns;
 use crate::world::SharedWorld;
 
 /// A DNS server of the simulation. It answers from a zone over UDP and TCP; a test can change the
@@ -40,12 +40,12 @@ use crate::world::SharedWorld;
 #[derive(Clone)]
 pub struct DnsServer {
     address: SocketAddr,
-    state: Arc<DnsState>,
+    state: Arc<SharedDns>,
 }
 
 impl DnsServer {
     pub(crate) fn start(shared: &Arc<SharedWorld>, address: SocketAddr) -> Self {
-        let state = Arc::<DnsState>::default();
+        let state = Arc::<SharedDns>::default();
         serve::start(shared, address, &state);
         Self { address, state }
     }

@@ -1,7 +1,10 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-pub mod backend;
-pub mod dns;
+// From the ground up: a module uses only those above it.
+
 pub mod load;
 pub mod proto;
+// gRPC servers in processes of their own; uses `proto`.
+pub mod backend;
+pub mod dns;

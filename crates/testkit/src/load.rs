@@ -1,50 +1,50 @@
-//! Calls at a steady rate, whatever becomes of them.
+//! Calls at a steady rate, whether they succeed or fail.
 //!
-//! It knows neither channels nor stubs: a call is a future that tells who answered.
+//! The module uses neither channels nor stubs: a call is a future that returns the peer's address.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 use std::time::Duration;
 
-use trunkline_runtime::{BoxFuture, Runtime};
+use trunkline_runtime::{BoxFuture, Lock, Runtime};
 
-/// No more calls than this wait for their answer at a time; more are made up for later.
-const MOST_IN_FLIGHT: u64 = 120;
+/// How many calls are in flight at most. Calls beyond that are started later.
+const MAX_IN_FLIGHT: u64 = 120;
 
-/// How often calls are made: a few each time.
+/// The interval at which calls are started, a few each time.
 const TICK: Duration = Duration::from_millis(5);
 
-/// Makes one call, of this number: who answered, or why it failed.
+/// Makes the call with this number; returns the peer's address, or why the call failed.
 pub type Call = Box<dyn Fn(u64) -> BoxFuture<Result<SocketAddr, String>> + Send + Sync>;
 
 /// Makes calls in the background until it is dropped.
 #[derive(Debug)]
 pub struct Load {
-    shared: Arc<Shared>,
+    shared: Arc<LoadShared>,
 }
 
-/// What came of the calls up to now.
+/// The results of the calls so far.
 #[derive(Clone, Debug, Default)]
-pub struct Outcome {
-    /// Calls that were begun.
+pub struct LoadOutcome {
+    /// How many calls were started.
     pub made: u64,
-    /// Calls that were answered, as the client sees it.
+    /// How many calls were answered, by the client's count.
     pub answered: u64,
-    /// How often each reason came.
+    /// How many calls failed for each reason.
     pub failures: BTreeMap<String, u64>,
-    /// Who answered, as the client sees it.
+    /// How many calls each peer answered, by the client's count.
     pub peers: BTreeMap<SocketAddr, u64>,
 }
 
-impl Outcome {
-    /// Calls that failed.
+impl LoadOutcome {
+    /// Returns how many calls failed.
     #[must_use]
     pub fn failed(&self) -> u64 {
         self.failures.values().sum()
     }
 
-    /// Calls that have not ended.
+    /// Returns how many calls have not ended.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
         self.made - self.answered - self.failed()
@@ -52,77 +52,72 @@ impl Outcome {
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct LoadShared {
+    state: Lock<LoadState>,
+    /// Is notified of each call that ends.
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct LoadState {
     paused: bool,
     stopped: bool,
-    outcome: Outcome,
+    outcome: LoadOutcome,
 }
 
 impl Load {
-    /// Begins with `rate` calls a second.
+    /// Starts making `rate` calls per second.
     ///
-    /// What could not be begun because too many calls were in flight is made up for later.
+    /// At most 120 calls are in flight. Calls beyond that are started later.
     #[must_use]
     pub fn start(runtime: &Arc<dyn Runtime>, rate: u32, call: Call) -> Self {
-        let shared = Arc::<Shared>::default();
+        let shared = Arc::<LoadShared>::default();
         let task = make_calls(Arc::clone(runtime), rate, Arc::clone(&shared), call);
         runtime.spawn(Box::pin(task));
         Self { shared }
     }
 
-    /// What came of the calls up to now.
+    /// Returns the results of the calls so far.
     #[must_use]
-    pub fn outcome(&self) -> Outcome {
-        self.shared.lock().outcome.clone()
+    pub fn outcome(&self) -> LoadOutcome {
+        self.shared.state.lock().outcome.clone()
     }
 
-    /// Makes no more calls until [`go_on`](Self::go_on).
+    /// Starts no more calls until [`go_on`](Self::go_on).
     pub fn pause(&self) {
-        self.shared.lock().paused = true;
+        self.shared.state.lock().paused = true;
     }
 
-    /// Makes no more calls, and blocks this thread until those that are made have ended; false if
-    /// some have not after `limit`.
+    /// Starts no more calls and blocks this thread until those in flight have ended; returns false if
+    /// some have not ended after `limit`.
     #[must_use]
     pub fn settle(&self, limit: Duration) -> bool {
         self.pause();
         let (_state, timeout) = self
             .shared
             .ended
-            .wait_timeout_while(self.shared.lock(), limit, |state| {
+            .wait_timeout_while(self.shared.state.lock(), limit, |state| {
                 state.outcome.in_flight() > 0
             })
             .unwrap_or_else(PoisonError::into_inner);
         !timeout.timed_out()
     }
 
-    /// Makes calls again.
+    /// Starts calls again after [`pause`](Self::pause).
     pub fn go_on(&self) {
-        self.shared.lock().paused = false;
+        self.shared.state.lock().paused = false;
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.shared.lock().stopped = true;
+        self.shared.state.lock().stopped = true;
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<Shared>, call: Call) {
+async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<LoadShared>, call: Call) {
     let mut last = runtime.now();
-    // In millionths of a call.
+    // The calls that are due, in millionths.
     let mut due: u64 = 0;
     loop {
         runtime.sleep_until(last + TICK).await;
@@ -130,7 +125,7 @@ async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<Shared>, c
         let passed = (now - last).min(Duration::from_millis(500));
         last = now;
         let numbers = {
-            let mut state = shared.lock();
+            let mut state = shared.state.lock();
             if state.stopped {
                 return;
             }
@@ -138,7 +133,7 @@ async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<Shared>, c
                 continue;
             }
             due += u64::from(passed.subsec_micros()) * u64::from(rate);
-            let room = MOST_IN_FLIGHT.saturating_sub(state.outcome.in_flight());
+            let room = MAX_IN_FLIGHT.saturating_sub(state.outcome.in_flight());
             let count = (due / 1_000_000).min(room);
             due -= count * 1_000_000;
             let first = state.outcome.made;
@@ -150,7 +145,7 @@ async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<Shared>, c
             let shared = Arc::clone(&shared);
             runtime.spawn(Box::pin(async move {
                 let answer = answer.await;
-                let mut state = shared.lock();
+                let mut state = shared.state.lock();
                 match answer {
                     Ok(peer) => {
                         state.outcome.answered += 1;

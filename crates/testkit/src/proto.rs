@@ -1,14 +1,15 @@
-//! The messages, clients and servers of the protos that our tests speak.
+//! The messages, clients and servers of the protocols that our tests use.
 //!
-//! Made by `cargo xtask codegen`, and checked in: nobody who runs the tests needs a tool for it.
+//! `cargo xtask codegen` generates them. They are checked in, so that running the tests needs no code
+//! generator.
 
-/// `helloworld`: the service that every gRPC implementation has in its examples.
+/// `helloworld`: the service in the examples of every gRPC implementation.
 #[expect(unused_qualifications, reason = "generated code")]
 pub mod helloworld {
     include!("generated/helloworld.rs");
 }
 
-/// `grpc.health.v1`: what a server says of its own health.
+/// `grpc.health.v1`: the health service.
 #[expect(unused_qualifications, reason = "generated code")]
 pub mod health {
     include!("generated/grpc.health.v1.rs");

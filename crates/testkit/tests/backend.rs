@@ -1,4 +1,4 @@
-//! The backends that other tests rely on: that they count, fall silent and end as they say.
+//! The backends count, go silent and end as documented, because other tests rely on them.
 
 use std::error::Error;
 use std::future::Future;
@@ -22,16 +22,16 @@ use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-/// Longer than anything here takes; a limit, not a wait.
+/// The time limit of each test, longer than any of them takes.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The process of the backends of this file; passes at once when it is run as a test.
+/// The process of this file's backends. Passes at once when it is run as a test.
 #[test]
 fn backend_process() {
     serve_if_asked();
 }
 
-/// Accepts, closes, calls and answers are counted, each under the family of its connection.
+/// Accepts, closes, calls and answers are counted by the address family of the connection.
 #[test]
 fn counts_by_family() -> Result {
     let mut backend = start(&Options::new("a"))?;
@@ -58,8 +58,8 @@ fn counts_by_family() -> Result {
     })
 }
 
-/// On IPv6 silence the IPv6 connections are closed gracefully and new ones get no answer, while
-/// IPv4 goes on; what fills the backlog is never counted.
+/// A backend that goes silent on IPv6 closes its IPv6 connections gracefully and leaves new ones
+/// unanswered; IPv4 continues. The connections that fill the backlog are not counted.
 #[test]
 fn ipv6_goes_silent_and_back() -> Result {
     let mut backend = start(&Options::new("a"))?;
@@ -83,15 +83,15 @@ fn ipv6_goes_silent_and_back() -> Result {
         Client::connect(address).await?.greet("again").await?;
         assert_eq!(backend.stats()?.ipv4, counted(1, 0, 1));
         let ipv6 = backend.stats()?.ipv6;
-        // The attempt that was given up may have been queued just before it went.
+        // The abandoned attempt may have entered the queue before it was dropped.
         assert!((2..=3).contains(&ipv6.accepts), "{ipv6:?}");
         assert_eq!(ipv6.answers, 2);
         Ok(())
     })
 }
 
-/// SIGTERM: what is in flight is answered, a watch is ended, and the last counters come with exit
-/// status 0.
+/// On SIGTERM the calls in flight are answered and watches end; then the process prints its last
+/// counters and exits with status 0.
 #[test]
 fn sigterm_drains() -> Result {
     let mut backend = start(&Options {
@@ -113,7 +113,7 @@ fn sigterm_drains() -> Result {
             async move { greeter.say_hello(request("you")).await }
         });
         tokio::task::yield_now().await;
-        // The call is there (and not yet answered) before the signal is.
+        // The call has arrived, and is not answered, before the signal is sent.
         let counters = loop {
             let counters = backend.stats()?;
             if counters.ipv4.calls == 2 {
@@ -134,7 +134,7 @@ fn sigterm_drains() -> Result {
     })
 }
 
-/// Without drain, SIGTERM is the end on the spot, and no counters are printed.
+/// Without drain, SIGTERM kills the process at once, and it prints no counters.
 #[test]
 fn sigterm_without_drain_kills() -> Result {
     let mut backend = start(&Options {
@@ -148,9 +148,9 @@ fn sigterm_without_drain_kills() -> Result {
     Ok(())
 }
 
-/// A program that cannot be started, or a port that is taken, is an error that says so.
+/// The error of a failed start names the program that is missing, or the backend that ended.
 #[test]
-fn failures_to_start_are_told() -> Result {
+fn a_failed_start_is_an_error() -> Result {
     let missing = Program::Path("/nonexistent/backend".into());
     let error = Backend::start(&missing, &Options::new("a"))
         .err()
@@ -194,7 +194,7 @@ fn wait_until(backend: &mut Backend, holds: impl Fn(&Counters) -> bool) -> Resul
 }
 
 fn block_on(test: impl Future<Output = Result>) -> Result {
-    // Connections are polled by another thread while this one waits for a backend.
+    // Another thread polls the connections while this one waits for a backend.
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
@@ -210,7 +210,7 @@ fn request(name: &str) -> HelloRequest {
     HelloRequest { name: name.into() }
 }
 
-/// One HTTP/2 connection to one address, by hyper.
+/// One HTTP/2 connection of hyper's to one address.
 struct Client {
     direct: Direct,
     connection: JoinHandle<hyper::Result<()>>,

@@ -1,4 +1,4 @@
-//! The scripted DNS server keeps its promises.
+//! The scripted DNS server answers by its script and counts the queries.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -8,7 +8,7 @@ use trunkline_testkit::dns::{DnsServer, Rcode, Reply, Transport, Type};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A query for the A records of `db.test`, with EDNS if a size is given.
+/// Returns a query for the A records of `db.test`, with an OPT record if a size is given.
 fn query(id: u8, edns_size: Option<u16>) -> Vec<u8> {
     let additional = u8::from(edns_size.is_some());
     let mut message = vec![id, id, 1, 0, 0, 1, 0, 0, 0, 0, 0, additional];
@@ -65,7 +65,8 @@ fn answers(reply: &[u8]) -> u16 {
     u16::from_be_bytes([reply[6], reply[7]])
 }
 
-/// Both transports, on one port; names without regard to case; each query counted.
+/// The server answers over both transports on one port, ignores the case of names, and counts each
+/// query.
 #[test]
 fn answers_on_both_transports() {
     let server = DnsServer::start().unwrap();
@@ -85,7 +86,7 @@ fn answers_on_both_transports() {
     assert_eq!(server.queries()[0].name, "dB.test", "as it was written");
 }
 
-/// Unknown names do not exist, known ones have no data of other types; entries can be changed.
+/// Unknown names do not exist, known ones have no data for other types. The script can change.
 #[test]
 fn unknown_names() {
     let server = DnsServer::start().unwrap();
@@ -97,7 +98,7 @@ fn unknown_names() {
     assert_eq!(rcode(&ask_udp(&server, &query(1, None))), 5);
 }
 
-/// A reply that is longer than the client takes is truncated; EDNS says how much that is.
+/// A reply that is longer than the client accepts, by its OPT record or 512 bytes, is truncated.
 #[test]
 fn truncates() {
     let server = DnsServer::start().unwrap();
@@ -114,7 +115,7 @@ fn truncates() {
     assert_eq!(answers(&ask_udp(&server, &query(1, None))), 40);
 }
 
-/// One reply after the other; by transport; late; when it is released; and any octets.
+/// Replies can differ by query and by transport, be delayed or held, and consist of any bytes.
 #[test]
 fn scripted_replies() {
     let server = DnsServer::start().unwrap();
@@ -145,7 +146,7 @@ fn scripted_replies() {
     assert_eq!(ask_udp(&server, &query(4, None)), b"\x04\x04any octets");
 }
 
-/// A silent server sends nothing, and says by its count that it was asked.
+/// A silent server sends nothing, and still counts the query.
 #[test]
 fn silence() {
     let server = DnsServer::start().unwrap();
@@ -158,14 +159,14 @@ fn silence() {
     assert!(!server.wait_for(2, "db.test", Type::A, Duration::ZERO));
 }
 
-/// Dropping the server closes its port, open connections included.
+/// Dropping the server closes its port and its connections.
 #[test]
 fn stops() {
     let server = DnsServer::start().unwrap();
     let address = server.address();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
-    // One exchange, so that the connection is known to be accepted.
+    // After one exchange the server has accepted the connection.
     let message = query(1, None);
     let len = (message.len() as u16).to_be_bytes();
     stream.write_all(&[&len[..], &message].concat()).unwrap();

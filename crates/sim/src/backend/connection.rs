@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trunkline_runtime::PeerAddr;
 
-use super::state::BackendState;
+use super::state::SharedBackend;
 use crate::timer::sleep;
 use crate::world::SharedWorld;
 
@@ -13,7 +13,7 @@ use crate::world::SharedWorld;
 #[derive(Clone)]
 pub(super) struct AcceptedConn {
     pub(super) shared: Arc<SharedWorld>,
-    pub(super) state: Arc<BackendState>,
+    pub(super) state: Arc<SharedBackend>,
     /// The backend's address.
     pub(super) address: PeerAddr,
     /// The number of the connection.

@@ -13,7 +13,7 @@ use trunkline_runtime::PeerAddr;
 use super::call;
 use super::connection::AcceptedConn;
 use super::reply::Opening;
-use super::state::BackendState;
+use super::state::SharedBackend;
 use crate::executor;
 use crate::net::SimStream;
 use crate::world::SharedWorld;
@@ -22,7 +22,7 @@ use crate::world::SharedWorld;
 pub(super) async fn accept(
     shared: Arc<SharedWorld>,
     address: PeerAddr,
-    state: Arc<BackendState>,
+    state: Arc<SharedBackend>,
     generation: u64,
 ) {
     loop {

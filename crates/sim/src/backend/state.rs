@@ -10,7 +10,7 @@ use super::reply::{Opening, Reply};
 use crate::net::{Listener, SimStream};
 
 #[derive(Default)]
-pub(super) struct BackendState(Lock<BackendContent>);
+pub(super) struct SharedBackend(Lock<BackendContent>);
 
 #[derive(Default)]
 pub(super) struct BackendContent {
@@ -36,7 +36,7 @@ pub(super) struct OpenConn {
     waker: Option<Waker>,
 }
 
-impl BackendState {
+impl SharedBackend {
     pub(super) fn with<R>(&self, change: impl FnOnce(&mut BackendContent) -> R) -> R {
         change(&mut self.0.lock())
     }

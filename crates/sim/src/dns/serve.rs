@@ -11,7 +11,7 @@ use trunkline_runtime::{BoxFuture, PeerAddr, Stream};
 
 use super::name;
 use super::query::{Query, Transport};
-use super::state::{DnsState, LoggedQuery};
+use super::state::{LoggedQuery, SharedDns};
 use crate::executor;
 use crate::net::{Listener, Net, UdpListener};
 use crate::timer::sleep;
@@ -21,13 +21,13 @@ use crate::world::SharedWorld;
 #[derive(Clone)]
 struct DnsTasks {
     address: SocketAddr,
-    state: Arc<DnsState>,
+    state: Arc<SharedDns>,
     net: Net,
     shared: Arc<SharedWorld>,
 }
 
 /// Binds both ports and starts their tasks. Panics when a port is taken.
-pub(super) fn start(shared: &Arc<SharedWorld>, address: SocketAddr, state: &Arc<DnsState>) {
+pub(super) fn start(shared: &Arc<SharedWorld>, address: SocketAddr, state: &Arc<SharedDns>) {
     let tasks = DnsTasks {
         address,
         state: state.clone(),

@@ -10,7 +10,7 @@ use super::query::Transport;
 use super::zone::Zone;
 
 #[derive(Debug, Default)]
-pub(super) struct DnsState(Lock<DnsContent>);
+pub(super) struct SharedDns(Lock<DnsContent>);
 
 #[derive(Debug, Default)]
 pub(super) struct DnsContent {
@@ -33,7 +33,7 @@ pub struct LoggedQuery {
     pub from: SocketAddr,
 }
 
-impl DnsState {
+impl SharedDns {
     pub(super) fn with<R>(&self, change: impl FnOnce(&mut DnsContent) -> R) -> R {
         change(&mut self.0.lock())
     }

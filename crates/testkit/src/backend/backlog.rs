@@ -1,8 +1,8 @@
-//! A full backlog: how a server goes silent without any right that a user lacks.
+//! A full backlog: how a server goes silent without privileges.
 //!
-//! The kernel completes handshakes on behalf of a listener until its backlog is full; from then on it
-//! drops every SYN. So a listener that accepts nothing, and whose backlog is filled with connections
-//! of our own, looks from outside like a host behind a firewall that swallows packets.
+//! The kernel completes handshakes for a listener until its backlog is full, and drops every SYN
+//! after that. So a listener that accepts nothing, and whose backlog is filled with our own
+//! connections, looks like a host behind a firewall that drops packets.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -13,19 +13,21 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-/// The backlog that a listener asks for. Linux lets in one more.
+/// The backlog of a listener. Linux queues one connection more.
 pub(super) const BACKLOG: u32 = 8;
 
-/// On loopback a handshake takes microseconds: one that takes this long is not answered.
+/// How long an attempt waits before it counts as unanswered. On loopback a handshake takes
+/// microseconds.
 const UNANSWERED: Duration = Duration::from_millis(250);
 
-/// Attempts that go on in the background, so that a place that gets free is taken at once.
+/// How many attempts continue in the background, so that they take a place in the backlog as soon as
+/// it becomes free.
 const SPARE: usize = 3;
 
-/// Connections that fill the backlog of one listener until this is dropped.
+/// Connections that fill the backlog of one listener until they are dropped.
 #[derive(Debug)]
 pub(super) struct FullBacklog {
-    /// Where they come from, so that the listener can tell them from clients later.
+    /// The source addresses, by which the listener distinguishes them from clients later.
     sources: BTreeSet<SocketAddr>,
     _held: Vec<TcpStream>,
     _spare: JoinSet<io::Result<TcpStream>>,
@@ -37,7 +39,7 @@ impl FullBacklog {
         let mut sources = BTreeSet::new();
         let mut held = Vec::new();
         let mut spare = JoinSet::new();
-        // Clients may have taken some places; nobody gives one back while nothing is accepted.
+        // Clients may have taken some places. No place becomes free while nothing is accepted.
         for _ in 0..=BACKLOG + 1 {
             let socket = bound_like(address)?;
             sources.insert(socket.local_addr()?);
@@ -49,7 +51,7 @@ impl FullBacklog {
                         sources.insert(socket.local_addr()?);
                         spare.spawn(async move {
                             let stream = socket.connect(address).await?;
-                            // Held until the task is dropped.
+                            // Keeps the connection until the task is dropped.
                             stream.readable().await?;
                             Ok(stream)
                         });
@@ -67,13 +69,14 @@ impl FullBacklog {
         )))
     }
 
-    /// Lets go of the connections; those that were queued will still be accepted, from here.
+    /// Closes the connections and returns their source addresses. The listener will still accept the
+    /// connections that are in its queue.
     pub(super) fn into_sources(self) -> BTreeSet<SocketAddr> {
         self.sources
     }
 }
 
-/// A socket whose source address is known before it connects.
+/// Returns a socket that is bound, so that its source address is known before it connects.
 fn bound_like(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() {
         TcpSocket::new_v4()?

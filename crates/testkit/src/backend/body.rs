@@ -1,4 +1,4 @@
-//! A response body that tells when it has been sent.
+//! A response body that counts its end.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,18 +6,18 @@ use std::task::{Context, Poll, ready};
 
 use http_body::{Body, Frame, SizeHint};
 
-use super::counters::Tally;
+use super::counters::AtomicCounters;
 
-/// Counts an answer when the trailers are taken out.
+/// Counts an answer when HTTP/2 takes the trailers from the body.
 #[derive(Debug)]
 pub(super) struct CountedBody {
     inner: tonic::body::Body,
-    tally: Arc<Tally>,
+    counters: Arc<AtomicCounters>,
 }
 
 impl CountedBody {
-    pub(super) fn new(inner: tonic::body::Body, tally: Arc<Tally>) -> Self {
-        Self { inner, tally }
+    pub(super) fn new(inner: tonic::body::Body, counters: Arc<AtomicCounters>) -> Self {
+        Self { inner, counters }
     }
 }
 
@@ -33,7 +33,7 @@ impl Body for CountedBody {
         if let Some(Ok(frame)) = &frame
             && frame.is_trailers()
         {
-            self.tally.answered();
+            self.counters.answered();
         }
         Poll::Ready(frame)
     }

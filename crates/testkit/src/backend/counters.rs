@@ -1,51 +1,43 @@
-//! What a backend counts.
+//! The counters of a backend.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
+use trunkline_sim::IpVersion;
 
-/// An address family.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    /// 127.0.0.1.
-    Ipv4,
-    /// ::1.
-    Ipv6,
-}
-
-/// What one backend counted since it started.
+/// The counters of one backend since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {
-    /// What came over IPv4.
+    /// The counters of 127.0.0.1.
     pub ipv4: FamilyCounters,
-    /// What came over IPv6.
+    /// The counters of ::1.
     pub ipv6: FamilyCounters,
 }
 
-/// What one backend counted over one address family since it started.
+/// The counters of one backend and one address family since it started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FamilyCounters {
-    /// Connections that were accepted.
+    /// How many connections were accepted.
     pub accepts: u64,
-    /// Connections that are closed again, by either side.
+    /// How many connections were closed, by either side.
     pub closes: u64,
-    /// Calls that came in: the headers of a request were read.
+    /// How many calls arrived: the headers of a request were read.
     pub calls: u64,
-    /// Calls that were answered: the trailers of a response were handed to HTTP/2.
+    /// How many calls were answered: the trailers of a response were passed to HTTP/2.
     pub answers: u64,
 }
 
 impl Counters {
-    /// One family's part.
+    /// Returns the counters of one address family.
     #[must_use]
-    pub fn of(&self, family: Family) -> FamilyCounters {
-        match family {
-            Family::Ipv4 => self.ipv4,
-            Family::Ipv6 => self.ipv6,
+    pub fn of(&self, version: IpVersion) -> FamilyCounters {
+        match version {
+            IpVersion::V4 => self.ipv4,
+            IpVersion::V6 => self.ipv6,
         }
     }
 
-    /// Both families together.
+    /// Returns the sums over both address families.
     #[must_use]
     pub fn total(&self) -> FamilyCounters {
         FamilyCounters {
@@ -58,23 +50,23 @@ impl Counters {
 }
 
 impl FamilyCounters {
-    /// Connections that are open now.
+    /// Returns how many connections are open.
     #[must_use]
     pub fn open(&self) -> u64 {
         self.accepts.saturating_sub(self.closes)
     }
 }
 
-/// The counters of a running backend, of one family.
+/// The counters of a running backend for one address family.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct AtomicCounters {
     accepts: AtomicU64,
     closes: AtomicU64,
     calls: AtomicU64,
     answers: AtomicU64,
 }
 
-impl Tally {
+impl AtomicCounters {
     pub(super) fn accepted(&self) {
         self.accepts.fetch_add(1, Ordering::Relaxed);
     }

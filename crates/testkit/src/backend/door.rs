@@ -1,4 +1,4 @@
-//! The listener of one address family, and the connections that came through it.
+//! A door: the listener of one address family, and the connections that it accepted.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,28 +14,29 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::Options;
 use super::backlog::FullBacklog;
-use super::counters::Tally;
+use super::counters::AtomicCounters;
+use super::options::Options;
 use super::service::Services;
 
-/// How long connections have to finish what is in flight after their GOAWAY.
+/// How long a connection may take to finish its calls after GOAWAY.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// What a door is told to do; each is answered when it is done.
+/// An order to a door.
 #[derive(Debug)]
-pub(super) struct Order {
-    pub(super) what: What,
+pub(super) struct DoorOrder {
+    pub(super) action: DoorAction,
+    /// Gets the result when the action is done.
     pub(super) done: oneshot::Sender<Result<(), String>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum What {
-    /// Close the connections, and let new ones get no answer.
+pub(super) enum DoorAction {
+    /// Closes the connections and lets new ones get no answer.
     Silence,
-    /// Accept again.
+    /// Accepts again.
     Open,
-    /// Close the connections and the listener.
+    /// Closes the connections and the listener.
     Drain,
 }
 
@@ -43,17 +44,17 @@ pub(super) enum What {
 pub(super) struct Door {
     address: SocketAddr,
     options: Arc<Options>,
-    tally: Arc<Tally>,
-    state: State,
-    /// Connections of the last [`FullBacklog`] that may still wait to be accepted.
+    counters: Arc<AtomicCounters>,
+    state: DoorState,
+    /// The source addresses of the last [`FullBacklog`], whose connections may still be in the queue.
     fillers: BTreeSet<SocketAddr>,
     connections: JoinSet<()>,
-    /// Changes when all connections are to send GOAWAY and end.
+    /// How often all connections were asked to send GOAWAY and to end; a change asks them again.
     goaway: watch::Sender<u64>,
 }
 
 #[derive(Debug)]
-enum State {
+enum DoorState {
     Open(TcpListener),
     Silent(TcpListener, FullBacklog),
     Closed,
@@ -63,50 +64,50 @@ impl Door {
     pub(super) fn new(
         listener: TcpListener,
         options: Arc<Options>,
-        tally: Arc<Tally>,
+        counters: Arc<AtomicCounters>,
     ) -> io::Result<Self> {
         Ok(Self {
             address: listener.local_addr()?,
             options,
-            tally,
-            state: State::Open(listener),
+            counters,
+            state: DoorState::Open(listener),
             fillers: BTreeSet::new(),
             connections: JoinSet::new(),
             goaway: watch::Sender::new(0),
         })
     }
 
-    /// Serves until `orders` is closed.
+    /// Serves until the channel of `orders` is closed.
     ///
     /// # Errors
     ///
     /// When the listener fails.
-    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<Order>) -> io::Result<()> {
+    pub(super) async fn run(mut self, mut orders: mpsc::Receiver<DoorOrder>) -> io::Result<()> {
         loop {
             let event = {
                 let accept = accept(&self.state);
                 let mut accept = std::pin::pin!(accept);
                 let connections = &mut self.connections;
                 std::future::poll_fn(|cx| {
-                    // Ended connections only free their place; they have counted themselves.
+                    // Takes out the connections that have ended; each has counted its own end.
                     while let std::task::Poll::Ready(Some(_)) = connections.poll_join_next(cx) {}
                     if let std::task::Poll::Ready(order) = orders.poll_recv(cx) {
-                        return std::task::Poll::Ready(Event::Ordered(order));
+                        return std::task::Poll::Ready(DoorEvent::Ordered(order));
                     }
-                    accept.as_mut().poll(cx).map(Event::Accepted)
+                    accept.as_mut().poll(cx).map(DoorEvent::Accepted)
                 })
                 .await
             };
             match event {
-                Event::Ordered(None) => return Ok(()),
-                Event::Ordered(Some(order)) => {
-                    let result = self.carry_out(order.what).await;
-                    // Nobody waits for the answer of a process that is ending.
+                DoorEvent::Ordered(None) => return Ok(()),
+                DoorEvent::Ordered(Some(order)) => {
+                    let result = self.carry_out(order.action).await;
+                    // A process that is ending does not wait for the result.
                     let _ = order.done.send(result);
                 }
-                Event::Accepted(Ok((stream, peer))) => self.accepted(stream, peer),
-                Event::Accepted(Err(error)) if is_of_the_connection(&error) => {}
-                Event::Accepted(Err(error)) => return Err(error),
+                DoorEvent::Accepted(Ok((stream, peer))) => self.accepted(stream, peer),
+                DoorEvent::Accepted(Err(error)) if is_of_the_connection(&error) => {}
+                DoorEvent::Accepted(Err(error)) => return Err(error),
             }
         }
     }
@@ -115,13 +116,13 @@ impl Door {
         if self.fillers.remove(&peer) {
             return;
         }
-        let open = Open::new(Arc::clone(&self.tally));
+        let open = CountedConnection::new(Arc::clone(&self.counters));
         let goaway = self.goaway.subscribe();
         let services = Services::new(
             &self.options.name,
             self.address,
             self.options.work,
-            Arc::clone(&self.tally),
+            Arc::clone(&self.counters),
             goaway.clone(),
         );
         self.connections.spawn(async move {
@@ -130,26 +131,30 @@ impl Door {
         });
     }
 
-    async fn carry_out(&mut self, what: What) -> Result<(), String> {
-        match (what, std::mem::replace(&mut self.state, State::Closed)) {
-            (What::Silence, State::Open(listener)) => {
-                // First the silence, then the end of the connections: who comes back finds it.
+    async fn carry_out(&mut self, action: DoorAction) -> Result<(), String> {
+        match (
+            action,
+            std::mem::replace(&mut self.state, DoorState::Closed),
+        ) {
+            (DoorAction::Silence, DoorState::Open(listener)) => {
+                // Goes silent before it closes the connections, so that a client that reconnects gets
+                // no answer.
                 let backlog = FullBacklog::fill(self.address).await;
                 match backlog {
-                    Ok(backlog) => self.state = State::Silent(listener, backlog),
+                    Ok(backlog) => self.state = DoorState::Silent(listener, backlog),
                     Err(error) => {
-                        self.state = State::Open(listener);
+                        self.state = DoorState::Open(listener);
                         return Err(format!("cannot fill the backlog: {error}"));
                     }
                 }
                 self.close_connections().await
             }
-            (What::Open, State::Silent(listener, backlog)) => {
+            (DoorAction::Open, DoorState::Silent(listener, backlog)) => {
                 self.fillers = backlog.into_sources();
-                self.state = State::Open(listener);
+                self.state = DoorState::Open(listener);
                 Ok(())
             }
-            (What::Drain, _) => self.close_connections().await,
+            (DoorAction::Drain, _) => self.close_connections().await,
             (_, state) => {
                 self.state = state;
                 Ok(())
@@ -157,7 +162,7 @@ impl Door {
         }
     }
 
-    /// GOAWAY to all, and waits until what is in flight is finished.
+    /// Sends GOAWAY on all connections and waits until their calls are finished.
     async fn close_connections(&mut self) -> Result<(), String> {
         self.goaway.send_modify(|times| *times += 1);
         let all = async { while self.connections.join_next().await.is_some() {} };
@@ -174,19 +179,19 @@ impl Door {
     }
 }
 
-enum Event {
-    Ordered(Option<Order>),
+enum DoorEvent {
+    Ordered(Option<DoorOrder>),
     Accepted(io::Result<(TcpStream, SocketAddr)>),
 }
 
-async fn accept(state: &State) -> io::Result<(TcpStream, SocketAddr)> {
+async fn accept(state: &DoorState) -> io::Result<(TcpStream, SocketAddr)> {
     match state {
-        State::Open(listener) => listener.accept().await,
-        State::Silent(..) | State::Closed => std::future::pending().await,
+        DoorState::Open(listener) => listener.accept().await,
+        DoorState::Silent(..) | DoorState::Closed => std::future::pending().await,
     }
 }
 
-/// Whether the error is that of a connection that is gone, not of the listener.
+/// Returns whether the error concerns a connection that is gone, and not the listener.
 fn is_of_the_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -196,9 +201,9 @@ fn is_of_the_connection(error: &io::Error) -> bool {
     )
 }
 
-/// Serves one connection until it ends, gracefully once `goaway` changes.
+/// Serves one connection until its end. Ends it gracefully when `goaway` changes.
 async fn serve(stream: TcpStream, services: Services, mut goaway: watch::Receiver<u64>) {
-    // Without it, small frames would wait for the client's ACK; a failure costs only time.
+    // Without this option small frames wait for the client's ACK. A failure costs only time.
     let _ = stream.set_nodelay(true);
     let mut connection = std::pin::pin!(
         http2::Builder::new(TokioExecutor::new())
@@ -217,23 +222,23 @@ async fn serve(stream: TcpStream, services: Services, mut goaway: watch::Receive
     };
     if !ended {
         connection.as_mut().graceful_shutdown();
-        // How a connection ends is the client's business too; that it ended is counted.
+        // The client may end the connection in any way; the backend only counts the end.
         let _ = connection.await;
     }
 }
 
-/// A connection that was accepted; counts its end however it comes.
+/// An accepted connection. Counts its end on drop, whatever the reason.
 #[derive(Debug)]
-struct Open(Arc<Tally>);
+struct CountedConnection(Arc<AtomicCounters>);
 
-impl Open {
-    fn new(tally: Arc<Tally>) -> Self {
-        tally.accepted();
-        Self(tally)
+impl CountedConnection {
+    fn new(counters: Arc<AtomicCounters>) -> Self {
+        counters.accepted();
+        Self(counters)
     }
 }
 
-impl Drop for Open {
+impl Drop for CountedConnection {
     fn drop(&mut self) {
         self.0.closed();
     }

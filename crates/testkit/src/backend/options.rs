@@ -1,24 +1,24 @@
-//! How a backend is to be.
+//! The options of a backend.
 
 use std::time::Duration;
 
-/// How a backend is to be; also its command line.
+/// The options of a backend, which are also its command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// What it calls itself in its replies (the metadata `served-by`); one word.
+    /// The name that it sends in its replies (in the metadata `served-by`); one word.
     pub name: String,
-    /// The port; 0, the default, for any that is free on both families.
+    /// The port; 0, the default, means any port that is free on both addresses.
     pub port: u16,
-    /// How long each call takes; no time by default.
+    /// How long each call takes; zero by default.
     pub work: Duration,
-    /// Whether SIGTERM drains, which is the default. Without it SIGTERM kills.
+    /// Whether SIGTERM starts a drain, which is the default; otherwise SIGTERM kills.
     pub drain: bool,
-    /// Whether it listens on ::1 too, where there is one; the default.
+    /// Whether it also listens on ::1 if the machine has it, which is the default.
     pub ipv6: bool,
 }
 
 impl Options {
-    /// The defaults, with this name.
+    /// Returns the default options with this name.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -30,7 +30,7 @@ impl Options {
         }
     }
 
-    /// The command line for these options.
+    /// Returns the command line for these options.
     pub(super) fn to_args(&self) -> Vec<String> {
         let mut args = vec![
             format!("--name={}", self.name),

@@ -1,4 +1,4 @@
-//! A backend, seen from the test.
+//! The test's side of a backend: its process.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
@@ -11,27 +11,27 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::protocol::{Command, Report};
-use super::serve::ASKED;
-use super::{Counters, Options};
+use super::counters::Counters;
+use super::options::Options;
+use super::protocol::{ASKED, BackendCommand, BackendReport};
 
-/// How long a backend has to start or to answer; it closes connections in less.
+/// How long a backend may take to start or to answer. Closing its connections takes less.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Which program a backend runs.
+/// The program that a backend runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// This executable, whose `main` is [`main`](super::main).
+    /// The executable at this path, whose `main` is [`main`](super::main).
     Path(PathBuf),
-    /// This very program, whose `main` begins with [`serve_if_asked`](super::serve_if_asked).
+    /// The current program, whose `main` begins with [`serve_if_asked`](super::serve_if_asked).
     ThisProgram,
-    /// This very test binary, in its test of this name, which calls
-    /// [`serve_if_asked`](super::serve_if_asked) and nothing else. So that a test of any package can
-    /// have backends, without a program that somebody must build first.
+    /// The current test binary, in its test of this name, which calls
+    /// [`serve_if_asked`](super::serve_if_asked) and nothing else. So a test of any package can have
+    /// backends without a program that must be built first.
     ThisTest(&'static str),
 }
 
-/// A backend in a process of its own, which is killed when this is dropped.
+/// A backend in a process of its own, which is killed on drop.
 #[derive(Debug)]
 pub struct Backend {
     name: String,
@@ -39,7 +39,7 @@ pub struct Backend {
     ipv6: bool,
     child: Child,
     stdin: ChildStdin,
-    reports: Receiver<Report>,
+    reports: Receiver<BackendReport>,
     last: Counters,
     exit: Option<Exit>,
 }
@@ -47,14 +47,14 @@ pub struct Backend {
 /// How a backend ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Exit {
-    /// What the process left.
+    /// The exit status of the process.
     pub status: ExitStatus,
-    /// The counters that it printed at the end of its drain; none if it did not drain.
+    /// The counters that the process printed at the end of its drain; `None` if it did not drain.
     pub counters: Option<Counters>,
 }
 
 impl Backend {
-    /// Starts a backend; when this returns, it listens.
+    /// Starts a backend. It listens when this method returns.
     ///
     /// # Errors
     ///
@@ -81,7 +81,7 @@ impl Backend {
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            // Ctrl-C is for whoever started the backends, and ends them in its own way.
+            // Ctrl-C must reach only the parent process, which ends the backends itself.
             .process_group(0)
             .spawn()
             .map_err(|error| {
@@ -104,7 +104,7 @@ impl Backend {
             exit: None,
         };
         match backend.next_report()? {
-            Report::Ready { port, ipv6 } => {
+            BackendReport::Ready { port, ipv6 } => {
                 backend.port = port;
                 backend.ipv6 = ipv6;
                 Ok(backend)
@@ -113,77 +113,77 @@ impl Backend {
         }
     }
 
-    /// What it calls itself.
+    /// Returns the name that the backend sends in its replies.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The process id.
+    /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The port of both addresses.
+    /// Returns the port, which is the same on both addresses.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it listens on IPv4.
+    /// Returns the IPv4 address at which the backend listens.
     #[must_use]
     pub fn address_v4(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// Where it listens on IPv6; none on a machine without ::1.
+    /// Returns the IPv6 address at which the backend listens; `None` on a machine without ::1.
     #[must_use]
     pub fn address_v6(&self) -> Option<SocketAddr> {
         self.ipv6.then(|| (Ipv6Addr::LOCALHOST, self.port).into())
     }
 
-    /// What it has counted up to now; of one that has ended, what is known last.
+    /// Returns the counters so far; after the end of the process, the last ones it reported.
     ///
     /// # Errors
     ///
-    /// When it does not answer within 15 s.
+    /// When the backend does not answer within 15 s.
     pub fn stats(&mut self) -> io::Result<Counters> {
         if self.exit.is_none() {
-            self.ask(Command::Stats)?;
+            self.ask(BackendCommand::Stats)?;
         }
         Ok(self.last)
     }
 
-    /// Closes its IPv6 connections gracefully (GOAWAY, what is in flight is finished) and goes
-    /// silent on IPv6: a SYN gets no answer. When this returns, that is so.
+    /// Closes its IPv6 connections gracefully (after GOAWAY and the calls in flight) and goes silent
+    /// on IPv6: a SYN gets no answer. Both are done when this method returns.
     ///
     /// # Errors
     ///
-    /// When it has no IPv6, has ended, or a connection did not close within 5 s.
+    /// When the backend has no IPv6 or has ended, or a connection did not close within 5 s.
     pub fn ipv6_silent(&mut self) -> io::Result<()> {
-        self.ask(Command::Ipv6Silent)
+        self.ask(BackendCommand::Ipv6Silent)
     }
 
     /// Accepts on IPv6 again.
     ///
     /// # Errors
     ///
-    /// When it has no IPv6, or has ended.
+    /// When the backend has no IPv6 or has ended.
     pub fn ipv6_normal(&mut self) -> io::Result<()> {
-        self.ask(Command::Ipv6Normal)
+        self.ask(BackendCommand::Ipv6Normal)
     }
 
-    /// Asks it to end: it drains, unless it was started without; does not wait.
+    /// Sends SIGTERM: the backend drains, unless its options turn that off. Does not wait.
     ///
     /// # Errors
     ///
-    /// When the signal cannot be sent. One that has ended is no error.
+    /// When the signal cannot be sent. It is no error if the backend has ended.
     pub fn sigterm(&mut self) -> io::Result<()> {
         if self.exit.is_some() {
             return Ok(());
         }
-        // Until it is waited for, its id cannot be another's.
+        // No other process can have this id until this one is waited for.
         i32::try_from(self.child.id())
             .ok()
             .and_then(Pid::from_raw)
@@ -192,11 +192,11 @@ impl Backend {
             .map_err(|error| self.error(format_args!("cannot send SIGTERM: {error}")))
     }
 
-    /// Ends it on the spot, by SIGKILL.
+    /// Kills the process at once, by SIGKILL.
     ///
     /// # Errors
     ///
-    /// When it cannot be killed.
+    /// When the process cannot be killed.
     pub fn kill(&mut self) -> io::Result<Exit> {
         if self.exit.is_none() {
             self.child.kill()?;
@@ -204,11 +204,11 @@ impl Backend {
         self.wait(PATIENCE)
     }
 
-    /// How it ended, if it has.
+    /// Returns how the process ended, if it has.
     ///
     /// # Errors
     ///
-    /// When its status cannot be had.
+    /// When the system does not return the exit status.
     pub fn exit(&mut self) -> io::Result<Option<Exit>> {
         if self.exit.is_none() && self.child.try_wait()?.is_some() {
             return self.wait(PATIENCE).map(Some);
@@ -216,11 +216,11 @@ impl Backend {
         Ok(self.exit)
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the process.
     ///
     /// # Errors
     ///
-    /// When it has not ended `patience` after it last said something.
+    /// When the process has not ended `patience` after its last report.
     pub fn wait(&mut self, patience: Duration) -> io::Result<Exit> {
         if let Some(exit) = self.exit {
             return Ok(exit);
@@ -228,13 +228,13 @@ impl Backend {
         let mut counters = None;
         loop {
             match self.reports.recv_timeout(patience) {
-                Ok(Report::Final(last)) => {
+                Ok(BackendReport::Final(last)) => {
                     self.last = last;
                     counters = Some(last);
                 }
-                Ok(Report::Stats(last)) => self.last = last,
+                Ok(BackendReport::Stats(last)) => self.last = last,
                 Ok(_) => {}
-                // Its end of the pipe is closed, which its end alone does.
+                // The pipe is closed: the process has ended.
                 Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {
                     return Err(self.error(format_args!("still runs after {patience:?}")));
@@ -245,22 +245,22 @@ impl Backend {
         Ok(*self.exit.insert(Exit { status, counters }))
     }
 
-    /// Sends a command and waits for its answer. A process that ends meanwhile is an error, and
-    /// for statistics none: what it counted last stands.
-    fn ask(&mut self, command: Command) -> io::Result<()> {
-        // A pipe that is closed shows in the answer, with more to say.
+    /// Sends a command and waits for its answer. If the process ends meanwhile, that is an error,
+    /// except for `stats`: then its last counters are used.
+    fn ask(&mut self, command: BackendCommand) -> io::Result<()> {
+        // If the pipe is closed, the wait for the answer reports why.
         let _ = self.stdin.write_all(format!("{command}\n").as_bytes());
         loop {
             match self.reports.recv_timeout(PATIENCE) {
-                Ok(Report::Stats(counters)) => {
+                Ok(BackendReport::Stats(counters)) => {
                     self.last = counters;
-                    if command == Command::Stats {
+                    if command == BackendCommand::Stats {
                         return Ok(());
                     }
                 }
-                Ok(Report::Done(done)) if done == command.to_string() => return Ok(()),
-                Ok(Report::Failed(why)) => return Err(self.error(format_args!("{why}"))),
-                Ok(Report::Final(counters)) => {
+                Ok(BackendReport::Done(done)) if done == command.to_string() => return Ok(()),
+                Ok(BackendReport::Failed(why)) => return Err(self.error(format_args!("{why}"))),
+                Ok(BackendReport::Final(counters)) => {
                     self.last = counters;
                     let status = self.child.wait()?;
                     self.exit = Some(Exit {
@@ -287,16 +287,16 @@ impl Backend {
         }
     }
 
-    fn ended(&self, command: Command) -> io::Result<()> {
+    fn ended(&self, command: BackendCommand) -> io::Result<()> {
         match self.exit {
-            Some(exit) if command != Command::Stats => {
+            Some(exit) if command != BackendCommand::Stats => {
                 Err(self.error(format_args!("ended ({}) before {command:?}", exit.status)))
             }
             _ => Ok(()),
         }
     }
 
-    fn next_report(&mut self) -> io::Result<Report> {
+    fn next_report(&mut self) -> io::Result<BackendReport> {
         match self.reports.recv_timeout(PATIENCE) {
             Ok(report) => Ok(report),
             Err(RecvTimeoutError::Disconnected) => {
@@ -309,8 +309,8 @@ impl Backend {
         }
     }
 
-    fn unexpected(&self, report: &Report) -> io::Error {
-        self.error(format_args!("said something unexpected: {report:?}"))
+    fn unexpected(&self, report: &BackendReport) -> io::Error {
+        self.error(format_args!("sent an unexpected report: {report:?}"))
     }
 
     fn error(&self, what: fmt::Arguments<'_>) -> io::Error {
@@ -325,16 +325,16 @@ impl Backend {
 impl Drop for Backend {
     fn drop(&mut self) {
         if self.exit.is_none() {
-            // Nobody can be told, and the end of its input ends it too.
+            // An error cannot be reported here; the end of its input also ends the process.
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
     }
 }
 
-/// Reads what a backend says until it ends. Lines that are not its own (a test harness has words
-/// of its own, some of them without an end of line) are passed over.
-fn read_reports(stdout: ChildStdout) -> Receiver<Report> {
+/// Reads the reports of a backend until its end. Skips what the test harness prints, which may be
+/// before a report on the same line.
+fn read_reports(stdout: ChildStdout) -> Receiver<BackendReport> {
     let (sender, reports) = channel();
     std::thread::spawn(move || {
         for line in BufReader::new(stdout).lines().map_while(Result::ok) {

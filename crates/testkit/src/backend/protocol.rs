@@ -1,25 +1,28 @@
-//! What goes over the pipes between a test and its backend.
+//! The lines on the pipes between a test and its backend.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Counters;
+use super::counters::Counters;
+
+/// The environment variable that asks a program to become a backend; its value is the command line.
+pub(super) const ASKED: &str = "TRUNKLINE_TESTKIT_BACKEND";
 
 /// A line from the test to the backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
+pub(super) enum BackendCommand {
     Stats,
     Ipv6Silent,
     Ipv6Normal,
 }
 
-impl Command {
+impl BackendCommand {
     const ALL: [Self; 3] = [Self::Stats, Self::Ipv6Silent, Self::Ipv6Normal];
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for BackendCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Stats => "stats",
@@ -29,7 +32,7 @@ impl fmt::Display for Command {
     }
 }
 
-impl FromStr for Command {
+impl FromStr for BackendCommand {
     type Err = String;
 
     fn from_str(line: &str) -> Result<Self, String> {
@@ -45,14 +48,14 @@ impl FromStr for Command {
 /// A line from the backend to the test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Report {
-    /// It listens.
+pub(super) enum BackendReport {
+    /// The backend listens.
     Ready { port: u16, ipv6: bool },
-    /// The counters, when asked for.
+    /// The counters, as the answer to `stats`.
     Stats(Counters),
-    /// A command was carried out.
+    /// The command that was carried out.
     Done(String),
-    /// A command was not carried out.
+    /// Why a command was not carried out.
     Failed(String),
     /// The counters at the end of a drain.
     Final(Counters),

@@ -1,4 +1,4 @@
-//! The process of a backend.
+//! The process's side of a backend.
 
 use std::io::{self, BufRead, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,36 +11,33 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::backlog::BACKLOG;
-use super::counters::Tally;
-use super::door::{Door, Order, What};
-use super::protocol::{Command, Report};
-use super::{Counters, Options};
+use super::counters::{AtomicCounters, Counters};
+use super::door::{Door, DoorAction, DoorOrder};
+use super::options::Options;
+use super::protocol::{ASKED, BackendCommand, BackendReport};
 
-/// The environment variable by which a program is told to be a backend.
-pub(super) const ASKED: &str = "TRUNKLINE_TESTKIT_BACKEND";
-
-/// How often a port that is free on both families is looked for.
+/// How many ports are tried until one is free on both addresses.
 const PORT_TRIES: usize = 32;
 
-/// The program `backend`: reads the command line, serves, and ends.
+/// Is the `main` of the program `backend`: reads the command line and serves until the end.
 #[must_use]
 pub fn main() -> ExitCode {
     run(Options::from_args(std::env::args().skip(1)))
 }
 
-/// Becomes a backend, and never returns, if this process was started as one by
+/// Becomes a backend and never returns, if this process was started as one by
 /// [`Program::ThisProgram`](super::Program::ThisProgram) or
-/// [`Program::ThisTest`](super::Program::ThisTest); returns at once otherwise.
+/// [`Program::ThisTest`](super::Program::ThisTest). Otherwise returns at once.
 ///
-/// In a test it is to be called by a test of its own, `fn backend_process() { serve_if_asked() }`, which the other
-/// tests of the file name: `Program::ThisTest("backend_process")`.
+/// A test file calls it in a test of its own, `fn backend_process() { serve_if_asked() }`, to which
+/// its other tests refer: `Program::ThisTest("backend_process")`.
 pub fn serve_if_asked() {
     let Ok(args) = std::env::var(ASKED) else {
         return;
     };
     let options = Options::from_args(args.split_whitespace().map(str::to_owned));
     let code = run(options);
-    // Not back into the test harness: it would print to the pipe and set a status of its own.
+    // Does not return to the test harness, which would print to the pipe and set its own status.
     std::process::exit(if code == ExitCode::SUCCESS { 0 } else { 1 });
 }
 
@@ -60,8 +57,8 @@ fn run(options: Result<Options, String>) -> ExitCode {
     }
 }
 
-/// What the process waits for.
-enum Event {
+/// The events for which the process waits.
+enum ProcessEvent {
     Line(Option<String>),
     Terminated,
     DoorFailed(String),
@@ -72,31 +69,32 @@ async fn serve(options: Options) -> io::Result<()> {
     let port = ipv4.local_addr()?.port();
     let options = Arc::new(options);
     let mut doors = Doors::default();
-    // Before "ready", so that no SIGTERM is lost. Without drain, the default (the end) stays.
+    // Before the report `ready`, so that no SIGTERM is lost. Without drain the default action of
+    // SIGTERM stays: it ends the process.
     let mut sigterm = if options.drain {
         Some(signal(SignalKind::terminate())?)
     } else {
         None
     };
-    let ready = Report::Ready {
+    let ready = BackendReport::Ready {
         port,
         ipv6: ipv6.is_some(),
     };
-    let tally = Arc::clone(&doors.ipv4);
-    doors.to_ipv4 = Some(doors.open(Door::new(ipv4, Arc::clone(&options), tally)?));
+    let counters = Arc::clone(&doors.ipv4);
+    doors.to_ipv4 = Some(doors.open(Door::new(ipv4, Arc::clone(&options), counters)?));
     if let Some(ipv6) = ipv6 {
-        let tally = Arc::clone(&doors.ipv6);
-        doors.to_ipv6 = Some(doors.open(Door::new(ipv6, options, tally)?));
+        let counters = Arc::clone(&doors.ipv6);
+        doors.to_ipv6 = Some(doors.open(Door::new(ipv6, options, counters)?));
     }
-    say(&ready)?;
+    print_report(&ready)?;
     let mut lines = lines_of_stdin();
     loop {
         match next(&mut lines, &mut sigterm, &mut doors.running).await {
-            Event::Line(None) => return Ok(()),
-            Event::Line(Some(line)) => say(&doors.answer(&line).await)?,
-            Event::DoorFailed(why) => return Err(io::Error::other(why)),
-            Event::Terminated => {
-                // Statistics are answered during the drain too: it is worth looking at.
+            ProcessEvent::Line(None) => return Ok(()),
+            ProcessEvent::Line(Some(line)) => print_report(&doors.answer(&line).await)?,
+            ProcessEvent::DoorFailed(why) => return Err(io::Error::other(why)),
+            ProcessEvent::Terminated => {
+                // The drain takes time, so `stats` is answered meanwhile.
                 let mut drain = std::pin::pin!(doors.drain());
                 let drained = loop {
                     let step = std::future::poll_fn(|cx| {
@@ -108,15 +106,17 @@ async fn serve(options: Options) -> io::Result<()> {
                     match step.await {
                         Ok(result) => break result,
                         Err(None) => return Ok(()),
-                        Err(Some(line)) if line.trim() == Command::Stats.to_string() => {
-                            say(&Report::Stats(doors.counters()))?;
+                        Err(Some(line)) if line.trim() == BackendCommand::Stats.to_string() => {
+                            print_report(&BackendReport::Stats(doors.counters()))?;
                         }
                         Err(Some(line)) => {
-                            say(&Report::Failed(format!("{line:?} came during the drain")))?;
+                            print_report(&BackendReport::Failed(format!(
+                                "{line:?} came during the drain"
+                            )))?;
                         }
                     }
                 };
-                say(&Report::Final(doors.counters()))?;
+                print_report(&BackendReport::Final(doors.counters()))?;
                 return drained.map_err(io::Error::other);
             }
         }
@@ -127,12 +127,12 @@ async fn next(
     lines: &mut mpsc::UnboundedReceiver<String>,
     sigterm: &mut Option<Signal>,
     running: &mut JoinSet<io::Result<()>>,
-) -> Event {
+) -> ProcessEvent {
     std::future::poll_fn(|cx| {
         if let Some(sigterm) = sigterm
             && sigterm.poll_recv(cx).is_ready()
         {
-            return std::task::Poll::Ready(Event::Terminated);
+            return std::task::Poll::Ready(ProcessEvent::Terminated);
         }
         if let std::task::Poll::Ready(Some(ended)) = running.poll_join_next(cx) {
             let why = match ended {
@@ -140,25 +140,25 @@ async fn next(
                 Ok(Err(error)) => format!("cannot accept: {error}"),
                 Err(error) => format!("a listener's task failed: {error}"),
             };
-            return std::task::Poll::Ready(Event::DoorFailed(why));
+            return std::task::Poll::Ready(ProcessEvent::DoorFailed(why));
         }
-        lines.poll_recv(cx).map(Event::Line)
+        lines.poll_recv(cx).map(ProcessEvent::Line)
     })
     .await
 }
 
-/// The doors of both families.
+/// The doors of both address families.
 #[derive(Default)]
 struct Doors {
-    ipv4: Arc<Tally>,
-    ipv6: Arc<Tally>,
-    to_ipv4: Option<mpsc::Sender<Order>>,
-    to_ipv6: Option<mpsc::Sender<Order>>,
+    ipv4: Arc<AtomicCounters>,
+    ipv6: Arc<AtomicCounters>,
+    to_ipv4: Option<mpsc::Sender<DoorOrder>>,
+    to_ipv6: Option<mpsc::Sender<DoorOrder>>,
     running: JoinSet<io::Result<()>>,
 }
 
 impl Doors {
-    fn open(&mut self, door: Door) -> mpsc::Sender<Order> {
+    fn open(&mut self, door: Door) -> mpsc::Sender<DoorOrder> {
         let (sender, orders) = mpsc::channel(1);
         self.running.spawn(door.run(orders));
         sender
@@ -171,19 +171,19 @@ impl Doors {
         }
     }
 
-    async fn answer(&self, line: &str) -> Report {
+    async fn answer(&self, line: &str) -> BackendReport {
         let command = match line.parse() {
             Ok(command) => command,
-            Err(why) => return Report::Failed(why),
+            Err(why) => return BackendReport::Failed(why),
         };
         let result = match command {
-            Command::Stats => return Report::Stats(self.counters()),
-            Command::Ipv6Silent => order(self.to_ipv6.as_ref(), What::Silence).await,
-            Command::Ipv6Normal => order(self.to_ipv6.as_ref(), What::Open).await,
+            BackendCommand::Stats => return BackendReport::Stats(self.counters()),
+            BackendCommand::Ipv6Silent => order(self.to_ipv6.as_ref(), DoorAction::Silence).await,
+            BackendCommand::Ipv6Normal => order(self.to_ipv6.as_ref(), DoorAction::Open).await,
         };
         match result {
-            Ok(()) => Report::Done(command.to_string()),
-            Err(why) => Report::Failed(format!("{command}: {why}")),
+            Ok(()) => BackendReport::Done(command.to_string()),
+            Err(why) => BackendReport::Failed(format!("{command}: {why}")),
         }
     }
 
@@ -191,7 +191,7 @@ impl Doors {
         let mut result = Ok(());
         let mut asked = Vec::new();
         for door in [&self.to_ipv4, &self.to_ipv6].into_iter().flatten() {
-            asked.push(ask(door, What::Drain).await);
+            asked.push(ask(door, DoorAction::Drain).await);
         }
         for answer in asked {
             result = result.and(answer.await.unwrap_or_else(|_| Err(GONE.to_owned())));
@@ -202,20 +202,23 @@ impl Doors {
 
 const GONE: &str = "the listener's task is gone";
 
-async fn order(door: Option<&mpsc::Sender<Order>>, what: What) -> Result<(), String> {
+async fn order(door: Option<&mpsc::Sender<DoorOrder>>, action: DoorAction) -> Result<(), String> {
     let door = door.ok_or("this backend has no IPv6")?;
-    let answer = ask(door, what).await;
+    let answer = ask(door, action).await;
     answer.await.unwrap_or_else(|_| Err(GONE.to_owned()))
 }
 
-async fn ask(door: &mpsc::Sender<Order>, what: What) -> oneshot::Receiver<Result<(), String>> {
+async fn ask(
+    door: &mpsc::Sender<DoorOrder>,
+    action: DoorAction,
+) -> oneshot::Receiver<Result<(), String>> {
     let (done, answer) = oneshot::channel();
-    // When the door is gone, `done` goes with the order, and the answer says so.
-    let _ = door.send(Order { what, done }).await;
+    // If the door is gone, the order is dropped with `done`, and the answer is an error.
+    let _ = door.send(DoorOrder { action, done }).await;
     answer
 }
 
-/// Listens on 127.0.0.1 and, unless there is no such address, on ::1, at the same port.
+/// Listens on 127.0.0.1 and, if the machine has it, on ::1, at the same port.
 fn listen(port: u16, ipv6: bool) -> io::Result<(TcpListener, Option<TcpListener>)> {
     let mut tries = if port == 0 { PORT_TRIES } else { 1 };
     loop {
@@ -228,7 +231,7 @@ fn listen(port: u16, ipv6: bool) -> io::Result<(TcpListener, Option<TcpListener>
             Ok(ipv6) => return Ok((ipv4, Some(ipv6))),
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => {}
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(error),
-            // A machine without IPv6, or without ::1.
+            // The machine has no IPv6 or no ::1.
             Err(_) => return Ok((ipv4, None)),
         }
     }
@@ -240,7 +243,7 @@ fn listen_on(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
     } else {
         TcpSocket::new_v6()?
     };
-    // A port given by number may have been used a moment ago.
+    // Connections of an earlier backend on the same port may be in TIME-WAIT.
     socket.set_reuseaddr(port != 0)?;
     let address = SocketAddr::new(ip, port);
     socket
@@ -251,7 +254,7 @@ fn listen_on(ip: IpAddr, port: u16) -> io::Result<TcpListener> {
         })
 }
 
-/// The lines of standard input, read by a thread: what blocks must not be in the runtime.
+/// Returns the lines of standard input, which a thread reads because that blocks.
 fn lines_of_stdin() -> mpsc::UnboundedReceiver<String> {
     let (sender, lines) = mpsc::unbounded_channel();
     std::thread::spawn(move || {
@@ -264,7 +267,7 @@ fn lines_of_stdin() -> mpsc::UnboundedReceiver<String> {
     lines
 }
 
-fn say(report: &Report) -> io::Result<()> {
+fn print_report(report: &BackendReport) -> io::Result<()> {
     let mut line = serde_json::to_string(report)?;
     line.push('\n');
     let mut stdout = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! What a backend answers to a call.
+//! The services of a backend.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -16,28 +16,28 @@ use tonic::{Request, Response, Status};
 use tower_service::Service;
 
 use super::body::CountedBody;
-use super::counters::Tally;
+use super::counters::AtomicCounters;
 use crate::proto::health::health_check_response::ServingStatus;
 use crate::proto::health::health_server::{Health, HealthServer};
 use crate::proto::health::{HealthCheckRequest, HealthCheckResponse};
 use crate::proto::helloworld::greeter_server::{Greeter, GreeterServer};
 use crate::proto::helloworld::{HelloReply, HelloRequest};
 
-/// The services of a backend, as one connection sees them.
+/// The services of a backend for one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Services {
     greeter: GreeterServer<Hello>,
     health: HealthServer<Healthy>,
-    tally: Arc<Tally>,
+    counters: Arc<AtomicCounters>,
 }
 
 impl Services {
-    /// `local` is the address that was called; `goaway` tells when the connection is to end.
+    /// Returns the services at the address `local`. A change of `goaway` ends health watches.
     pub(super) fn new(
         name: &str,
         local: SocketAddr,
         work: Duration,
-        tally: Arc<Tally>,
+        counters: Arc<AtomicCounters>,
         goaway: watch::Receiver<u64>,
     ) -> Self {
         let greeter = GreeterServer::new(Hello {
@@ -48,7 +48,7 @@ impl Services {
         Self {
             greeter,
             health,
-            tally,
+            counters,
         }
     }
 }
@@ -63,15 +63,15 @@ impl Service<http::Request<Incoming>> for Services {
     }
 
     fn call(&mut self, request: http::Request<Incoming>) -> Self::Future {
-        self.tally.called();
-        let tally = Arc::clone(&self.tally);
-        // The generated services answer UNIMPLEMENTED to a method that they do not know.
+        self.counters.called();
+        let counters = Arc::clone(&self.counters);
+        // The generated services answer an unknown method with UNIMPLEMENTED.
         let response = if request.uri().path().starts_with("/grpc.health.v1.Health/") {
             self.health.call(request)
         } else {
             self.greeter.call(request)
         };
-        Box::pin(async move { Ok(response.await?.map(|body| CountedBody::new(body, tally))) })
+        Box::pin(async move { Ok(response.await?.map(|body| CountedBody::new(body, counters))) })
     }
 }
 
@@ -141,8 +141,8 @@ fn serving() -> HealthCheckResponse {
     }
 }
 
-/// One update, and the end of the stream when the connection is to end: a drain must not wait for
-/// somebody who watches.
+/// A stream of one update, which ends when the connection is to end: otherwise a drain would wait for
+/// the client that watches.
 struct HealthUpdates {
     first: Option<HealthCheckResponse>,
     end: Pin<Box<dyn Future<Output = ()> + Send>>,

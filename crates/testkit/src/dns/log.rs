@@ -1,36 +1,42 @@
-//! What the server was asked so far.
+//! The log of the queries.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, PoisonError};
 use std::time::Duration;
 
+use trunkline_runtime::Lock;
 use trunkline_sim::dns::Query;
 
-/// The queries in the order of their arrival, and a way to wait for more.
+/// The queries in the order of their arrival, for which a test can wait.
 #[derive(Debug, Default)]
-pub(super) struct Log {
-    queries: Mutex<Vec<Query>>,
+pub(super) struct QueryLog {
+    queries: Lock<Vec<Query>>,
+    /// Is notified of each new query.
     more: Condvar,
 }
 
-impl Log {
+impl QueryLog {
     pub(super) fn push(&self, query: Query) {
-        self.lock().push(query);
+        self.queries.lock().push(query);
         self.more.notify_all();
     }
 
     pub(super) fn clear(&self) {
-        self.lock().clear();
+        self.queries.lock().clear();
     }
 
     pub(super) fn queries(&self) -> Vec<Query> {
-        self.lock().clone()
+        self.queries.lock().clone()
     }
 
     pub(super) fn count(&self, matches: impl Fn(&Query) -> bool) -> usize {
-        self.lock().iter().filter(|query| matches(query)).count()
+        self.queries
+            .lock()
+            .iter()
+            .filter(|query| matches(query))
+            .count()
     }
 
-    /// Whether `count` queries that match came before `timeout` ran out.
+    /// Waits for `count` matching queries; returns false if fewer arrived within `timeout`.
     pub(super) fn wait(
         &self,
         count: usize,
@@ -41,12 +47,8 @@ impl Log {
             |queries: &[Query]| queries.iter().filter(|query| matches(query)).count() >= count;
         let (queries, _) = self
             .more
-            .wait_timeout_while(self.lock(), timeout, |queries| !enough(queries))
+            .wait_timeout_while(self.queries.lock(), timeout, |queries| !enough(queries))
             .unwrap_or_else(PoisonError::into_inner);
         enough(&queries)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Query>> {
-        self.queries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

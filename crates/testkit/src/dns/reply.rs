@@ -1,4 +1,4 @@
-//! What the server does about a query.
+//! The reply of a server to a query.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use trunkline_sim::dns::{Answer, Data, Query, Rcode, Record, Transport};
 
-/// What the server does about a query. All fields may be set to any nonsense.
+/// What a server does with a query. Every field accepts any value, also one that makes no sense.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
     /// The response code.
@@ -16,32 +16,32 @@ pub struct Reply {
     pub answers: Vec<Record>,
     /// The authority section.
     pub authority: Vec<Record>,
-    /// The additional section; EDNS is added by itself where the query has it.
+    /// The additional section, to which an OPT record is added if the query has one.
     pub additional: Vec<Record>,
-    /// Whether UDP gets an empty message with TC set, and only TCP the whole.
+    /// Whether the reply over UDP is an empty message with TC set, and only the one over TCP is whole.
     pub truncate: bool,
-    /// Whether UDP gets all of it, whatever size the client asked for.
+    /// Whether the reply over UDP is whole, whatever size the client accepts.
     pub oversize: bool,
-    /// How long the server waits before it sends.
+    /// The delay before the server sends.
     pub delay: Duration,
-    /// Whether the server waits for [`DnsServer::release`](super::DnsServer::release).
+    /// Whether the server waits for [`DnsServer::release`](super::DnsServer::release) before it sends.
     pub held: bool,
-    form: Form,
+    form: ReplyForm,
 }
 
 #[derive(Clone, Default)]
-enum Form {
+enum ReplyForm {
     #[default]
     Message,
     Silence,
     Raw(Arc<Forge>),
 }
 
-/// Makes messages from a query.
+/// Returns the messages to send for a query.
 type Forge = dyn Fn(&Query) -> Vec<Vec<u8>> + Send + Sync;
 
 impl Reply {
-    /// These records.
+    /// Returns a reply with these records.
     #[must_use]
     pub fn records(answers: impl IntoIterator<Item = Record>) -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Reply {
         }
     }
 
-    /// These records, by their data, each kept for `ttl_secs`.
+    /// Returns a reply with records of this data, with a TTL in seconds.
     #[must_use]
     pub fn data(ttl_secs: u32, data: impl IntoIterator<Item = Data>) -> Self {
         Self::records(
@@ -59,19 +59,20 @@ impl Reply {
         )
     }
 
-    /// IPv4 addresses.
+    /// Returns a reply with A records, with a TTL in seconds.
     #[must_use]
     pub fn a<const N: usize>(ttl_secs: u32, addresses: [Ipv4Addr; N]) -> Self {
         Self::data(ttl_secs, addresses.map(Data::A))
     }
 
-    /// IPv6 addresses.
+    /// Returns a reply with AAAA records, with a TTL in seconds.
     #[must_use]
     pub fn aaaa<const N: usize>(ttl_secs: u32, addresses: [Ipv6Addr; N]) -> Self {
         Self::data(ttl_secs, addresses.map(Data::Aaaa))
     }
 
-    /// Addresses of both families; for one record type only those that fit it are meant.
+    /// Returns a reply with an A or AAAA record for each address, with a TTL in seconds. Pass only
+    /// addresses that fit the question's type.
     #[must_use]
     pub fn addresses(ttl_secs: u32, addresses: impl IntoIterator<Item = IpAddr>) -> Self {
         Self::data(
@@ -83,7 +84,7 @@ impl Reply {
         )
     }
 
-    /// No records, and this response code.
+    /// Returns a reply without records, with this response code.
     #[must_use]
     pub fn rcode(rcode: Rcode) -> Self {
         Self {
@@ -92,7 +93,7 @@ impl Reply {
         }
     }
 
-    /// The name does not exist; may be believed for a minute.
+    /// Returns the reply that the name does not exist, which may be cached for 60 s.
     #[must_use]
     pub fn nxdomain() -> Self {
         Self {
@@ -101,7 +102,8 @@ impl Reply {
         }
     }
 
-    /// The name exists and has nothing of this type; may be believed for a minute.
+    /// Returns the reply that the name exists and has no record of this type, which may be cached for
+    /// 60 s.
     #[must_use]
     pub fn no_data() -> Self {
         Self {
@@ -110,16 +112,16 @@ impl Reply {
         }
     }
 
-    /// Nothing at all is sent.
+    /// Returns a reply that sends nothing.
     #[must_use]
     pub fn silence() -> Self {
         Self {
-            form: Form::Silence,
+            form: ReplyForm::Silence,
             ..Self::default()
         }
     }
 
-    /// These octets, with the id of the query in place of the first two.
+    /// Returns a reply of these bytes, of which the first two are replaced by the query's id.
     #[must_use]
     pub fn raw(message: impl Into<Vec<u8>>) -> Self {
         let message = message.into();
@@ -132,29 +134,30 @@ impl Reply {
         })
     }
 
-    /// Whatever `forge` makes of the query: any number of messages, sent as they are.
+    /// Returns a reply that sends the messages that `forge` returns for the query: any number, with any
+    /// content.
     pub fn forged(forge: impl Fn(&Query) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Self {
         Self {
-            form: Form::Raw(Arc::new(forge)),
+            form: ReplyForm::Raw(Arc::new(forge)),
             ..Self::default()
         }
     }
 
-    /// Sent after `delay`.
+    /// Returns the reply, to be sent after `delay`.
     #[must_use]
     pub fn after(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// Sent when it is released.
+    /// Returns the reply, to be sent on [`DnsServer::release`](super::DnsServer::release).
     #[must_use]
     pub fn held(mut self) -> Self {
         self.held = true;
         self
     }
 
-    /// UDP gets an empty message with TC set, TCP the whole.
+    /// Returns the reply, which is an empty message with TC set over UDP and whole over TCP.
     #[must_use]
     pub fn truncated(mut self) -> Self {
         self.truncate = true;
@@ -164,9 +167,9 @@ impl Reply {
     /// Returns the messages to send.
     pub(super) fn encode(&self, query: &Query) -> Vec<Vec<u8>> {
         match &self.form {
-            Form::Silence => Vec::new(),
-            Form::Raw(forge) => forge(query),
-            Form::Message => {
+            ReplyForm::Silence => Vec::new(),
+            ReplyForm::Raw(forge) => forge(query),
+            ReplyForm::Message => {
                 let answer = self.answer(query);
                 let message = if query.transport == Transport::Tcp {
                     answer.encode_whole(query)
@@ -202,11 +205,12 @@ impl Reply {
     }
 }
 
+/// Returns an SOA record of the zone `test` that lets negative answers be cached for 60 s.
 fn zone_start() -> Record {
     Record::new(Data::Soa { minimum: 60 }).owned_by("test")
 }
 
-impl fmt::Debug for Form {
+impl fmt::Debug for ReplyForm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Message => "Message",

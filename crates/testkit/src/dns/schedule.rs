@@ -1,16 +1,17 @@
-//! Replies that wait for their time, or for a word.
+//! Replies that wait for a delay or for their release.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use trunkline_runtime::Lock;
 use trunkline_sim::dns::{Type, normalized};
 
-/// Sends what it has been given, when its time has come.
+/// Sends replies after their delay, from a thread of its own, or on release.
 #[derive(Debug)]
 pub(super) struct Schedule {
-    shared: Arc<Shared>,
+    queue: Arc<JobQueue>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -18,54 +19,56 @@ pub(super) struct Schedule {
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
+struct JobQueue {
+    jobs: Lock<Jobs>,
+    /// Is notified when a delayed reply is added, and at the end.
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    /// Not sorted: there are never many.
+struct Jobs {
+    /// The delayed replies, not sorted because there are few.
     timed: Vec<(Instant, Job)>,
+    /// The held replies, by normalized name and type.
     held: Vec<(String, Type, Job)>,
     stopped: bool,
 }
 
 impl Schedule {
     pub(super) fn start() -> Self {
-        let shared = Arc::<Shared>::default();
+        let queue = Arc::<JobQueue>::default();
         let thread = thread::spawn({
-            let shared = Arc::clone(&shared);
-            move || shared.run()
+            let queue = Arc::clone(&queue);
+            move || queue.run()
         });
         Self {
-            shared,
+            queue,
             thread: Some(thread),
         }
     }
 
-    /// Sends after `delay`.
+    /// Sends a reply after `delay`.
     pub(super) fn after(&self, delay: Duration, send: Job) {
         let at = now() + delay;
-        self.shared.lock().timed.push((at, send));
-        self.shared.changed.notify_all();
+        self.queue.jobs.lock().timed.push((at, send));
+        self.queue.changed.notify_all();
     }
 
-    /// Sends when [`release`](Self::release) is called for this name and type.
+    /// Sends a reply when [`release`](Self::release) is called for this name and type.
     pub(super) fn hold(&self, name: &str, record_type: Type, send: Job) {
         let name = normalized(name);
-        self.shared.lock().held.push((name, record_type, send));
+        self.queue.jobs.lock().held.push((name, record_type, send));
     }
 
-    /// Sends what is held for this name and type; says how many replies that were.
+    /// Sends the replies that are held for this name and type; returns how many.
     pub(super) fn release(&self, name: &str, record_type: Type) -> usize {
         let name = normalized(name);
-        let mut state = self.shared.lock();
-        let (released, held) = std::mem::take(&mut state.held)
+        let mut jobs = self.queue.jobs.lock();
+        let (released, held) = std::mem::take(&mut jobs.held)
             .into_iter()
             .partition(|(owner, ty, _)| *owner == name && *ty == record_type);
-        state.held = held;
-        drop(state);
+        jobs.held = held;
+        drop(jobs);
         let released: Vec<(String, Type, Job)> = released;
         let count = released.len();
         for (_, _, send) in released {
@@ -77,49 +80,45 @@ impl Schedule {
 
 impl Drop for Schedule {
     fn drop(&mut self) {
-        self.shared.lock().stopped = true;
-        self.shared.changed.notify_all();
+        self.queue.jobs.lock().stopped = true;
+        self.queue.changed.notify_all();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-impl Shared {
+impl JobQueue {
     fn run(&self) {
-        let mut state = self.lock();
-        while !state.stopped {
+        let mut jobs = self.jobs.lock();
+        while !jobs.stopped {
             let now = now();
-            let (due, later) = std::mem::take(&mut state.timed)
+            let (due, later) = std::mem::take(&mut jobs.timed)
                 .into_iter()
                 .partition(|(at, _)| *at <= now);
-            state.timed = later;
+            jobs.timed = later;
             let due: Vec<(Instant, Job)> = due;
             if !due.is_empty() {
-                drop(state);
+                drop(jobs);
                 for (_, send) in due {
                     send();
                 }
-                state = self.lock();
+                jobs = self.jobs.lock();
                 continue;
             }
-            let next = state.timed.iter().map(|(at, _)| *at).min();
-            state = match next {
+            let next = jobs.timed.iter().map(|(at, _)| *at).min();
+            jobs = match next {
                 None => self
                     .changed
-                    .wait(state)
+                    .wait(jobs)
                     .unwrap_or_else(PoisonError::into_inner),
                 Some(at) => {
                     let timeout = at.saturating_duration_since(now);
-                    let waited = self.changed.wait_timeout(state, timeout);
+                    let waited = self.changed.wait_timeout(jobs, timeout);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
             };
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -131,9 +130,9 @@ fn now() -> Instant {
     Instant::now()
 }
 
-impl fmt::Debug for State {
+impl fmt::Debug for Jobs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("State")
+        f.debug_struct("Jobs")
             .field("timed", &self.timed.len())
             .field("held", &self.held.len())
             .field("stopped", &self.stopped)

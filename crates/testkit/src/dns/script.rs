@@ -1,4 +1,4 @@
-//! What the server knows: replies by name and type.
+//! The script of a server: replies by name and type.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
@@ -7,31 +7,32 @@ use trunkline_sim::dns::{Query, Transport, Type, normalized};
 
 use super::reply::Reply;
 
-/// What a server knows: replies by name and type. No sockets and no clock, so that a simulated
-/// network can carry it too.
+/// The script of a server: replies by name and type.
+///
+/// It uses no sockets and no clock, so that a simulated network can use it too.
 #[derive(Debug, Default)]
 pub struct Script {
-    /// By name (lower case), type, and transport (`None` for both). Each query takes the first
-    /// reply; the last one stays.
+    /// The replies by normalized name, type, and transport (`None` for both). Each query takes the
+    /// first reply, except that the last one stays.
     replies: BTreeMap<(String, Type, Option<Transport>), VecDeque<Reply>>,
-    /// For names that are not in `replies`.
+    /// The reply for names that are not in `replies`.
     default: Option<Reply>,
 }
 
-/// What is to be done about one query.
+/// The response to one query.
 #[derive(Debug)]
 pub struct Response {
     /// The query.
     pub query: Query,
-    /// The reply that the script has for it; its delay is up to who sends it.
+    /// The script's reply. The caller applies its delay.
     pub reply: Reply,
     /// The messages to send.
     pub messages: Vec<Vec<u8>>,
 }
 
 impl Script {
-    /// Answers this question with one reply after the other, of which the last one stays; on one
-    /// transport or on both.
+    /// Sets the replies to a question, on one transport or (`None`) on both. Each query takes the
+    /// next reply, and the last reply stays.
     pub fn set(
         &mut self,
         name: &str,
@@ -43,18 +44,18 @@ impl Script {
         self.replies.insert(key, replies.into_iter().collect());
     }
 
-    /// Answers questions about unknown names with this reply.
+    /// Sets the reply for unknown names; NXDOMAIN by default.
     pub fn set_default(&mut self, reply: Reply) {
         self.default = Some(reply);
     }
 
-    /// Forgets all replies for `name`.
+    /// Removes all replies for `name`.
     pub fn remove(&mut self, name: &str) {
         let name = normalized(name);
         self.replies.retain(|(owner, ..), _| *owner != name);
     }
 
-    /// What to do about a message; `None` if it holds no question.
+    /// Returns the response to a message; `None` if the message is no query with one question.
     pub fn respond(
         &mut self,
         message: &[u8],
@@ -70,8 +71,8 @@ impl Script {
         })
     }
 
-    /// The reply to `query`. A name that is known for another type has no data; one that is not
-    /// known does not exist.
+    /// Returns the reply to `query`: "no data" for a name that has replies for other types only, the
+    /// default for an unknown name.
     fn reply(&mut self, query: &Query) -> Reply {
         let name = normalized(&query.name);
         for transport in [Some(query.transport), None] {

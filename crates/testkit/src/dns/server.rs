@@ -1,167 +1,176 @@
-//! The server itself.
+//! The server on real sockets.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use trunkline_runtime::Lock;
 use trunkline_sim::dns::{Query, Transport, Type, normalized};
 
-use super::log::Log;
+use super::log::QueryLog;
 use super::reply::Reply;
 use super::schedule::{Job, Schedule};
 use super::script::{Response, Script};
 
 /// A DNS server on one loopback address, UDP and TCP on the same port.
 ///
-/// It answers what its script says, which can be changed at any time, and counts what it is asked.
-/// Names that it does not know do not exist. Dropping it closes its sockets.
+/// It answers by its script, which a test can change at any time, and logs the queries. The answer
+/// for unknown names is NXDOMAIN. Dropping it closes its sockets.
 #[derive(Debug)]
 pub struct DnsServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    state: Arc<ServerState>,
     threads: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    script: Mutex<Script>,
-    log: Log,
+/// What the handle and the threads of a server share.
+struct ServerState {
+    script: Lock<Script>,
+    log: QueryLog,
     schedule: Schedule,
-    /// Open connections, to be shut down at the end.
-    connections: Mutex<Vec<TcpStream>>,
+    /// The connections that were accepted, which the drop shuts down.
+    connections: Lock<Vec<TcpStream>>,
     stopped: AtomicBool,
 }
 
 impl DnsServer {
-    /// A server on 127.0.0.1 and some port.
+    /// Starts a server on 127.0.0.1 and a free port.
     ///
     /// # Errors
     ///
-    /// When no port can be had.
+    /// When no port can be bound.
     pub fn start() -> io::Result<Self> {
         Self::start_on(Ipv4Addr::LOCALHOST.into())
     }
 
-    /// A server on this address and some port.
+    /// Starts a server on this address and a free port.
     ///
     /// # Errors
     ///
-    /// When the address or a port cannot be had.
+    /// When the address or a port cannot be bound.
     pub fn start_on(address: IpAddr) -> io::Result<Self> {
         let (udp, tcp) = bind_both(address)?;
         let address = udp.local_addr()?;
-        let shared = Arc::new(Shared {
-            script: Mutex::default(),
-            log: Log::default(),
+        let state = Arc::new(ServerState {
+            script: Lock::default(),
+            log: QueryLog::default(),
             schedule: Schedule::start(),
-            connections: Mutex::default(),
+            connections: Lock::default(),
             stopped: AtomicBool::new(false),
         });
         let threads = vec![
             thread::spawn({
-                let shared = Arc::clone(&shared);
-                move || serve_udp(&shared, udp)
+                let state = Arc::clone(&state);
+                move || serve_udp(&state, udp)
             }),
             thread::spawn({
-                let shared = Arc::clone(&shared);
-                move || serve_tcp(&shared, &tcp)
+                let state = Arc::clone(&state);
+                move || serve_tcp(&state, &tcp)
             }),
         ];
         Ok(Self {
             address,
-            shared,
+            state,
             threads,
         })
     }
 
-    /// Where it listens.
+    /// Returns the address at which the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Answers this question with this reply, on both transports.
+    /// Sets the reply to this question on both transports.
     pub fn set(&self, name: &str, record_type: Type, reply: Reply) {
         self.set_each(name, record_type, [reply]);
     }
 
-    /// Answers this question with one reply after the other; the last one stays.
+    /// Sets the replies to this question. Each query takes the next one, and the last one stays.
     pub fn set_each(
         &self,
         name: &str,
         record_type: Type,
         replies: impl IntoIterator<Item = Reply>,
     ) {
-        lock(&self.shared.script).set(name, record_type, None, replies);
+        self.state
+            .script
+            .lock()
+            .set(name, record_type, None, replies);
     }
 
-    /// Answers this question with this reply, on this transport only.
+    /// Sets the reply to this question on this transport only.
     pub fn set_on(&self, transport: Transport, name: &str, record_type: Type, reply: Reply) {
-        lock(&self.shared.script).set(name, record_type, Some(transport), [reply]);
+        self.state
+            .script
+            .lock()
+            .set(name, record_type, Some(transport), [reply]);
     }
 
-    /// Answers questions about unknown names with this reply.
+    /// Sets the reply for unknown names; NXDOMAIN by default.
     pub fn set_default(&self, reply: Reply) {
-        lock(&self.shared.script).set_default(reply);
+        self.state.script.lock().set_default(reply);
     }
 
-    /// Forgets a name, which then does not exist.
+    /// Removes all replies for a name, which is then unknown.
     pub fn remove(&self, name: &str) {
-        lock(&self.shared.script).remove(name);
+        self.state.script.lock().remove(name);
     }
 
-    /// Sends the replies that are held for this question; says how many.
+    /// Sends the replies that are held for this question; returns how many.
     pub fn release(&self, name: &str, record_type: Type) -> usize {
-        self.shared.schedule.release(name, record_type)
+        self.state.schedule.release(name, record_type)
     }
 
-    /// All queries so far, in the order of their arrival.
+    /// Returns all queries so far, in the order of their arrival.
     #[must_use]
     pub fn queries(&self) -> Vec<Query> {
-        self.shared.log.queries()
+        self.state.log.queries()
     }
 
-    /// How many queries of this name, type and transport have come.
+    /// Returns how many queries of this name, type and transport have arrived.
     #[must_use]
     pub fn count(&self, name: &str, record_type: Type, transport: Transport) -> usize {
-        self.shared
+        self.state
             .log
             .count(|query| same_question(query, name, record_type) && query.transport == transport)
     }
 
-    /// How many queries have come at all.
+    /// Returns how many queries have arrived.
     #[must_use]
     pub fn total(&self) -> usize {
-        self.shared.log.count(|_| true)
+        self.state.log.count(|_| true)
     }
 
-    /// Waits until `count` queries of this name and type have come by either transport; false if
-    /// `timeout` ran out before.
+    /// Waits until `count` queries of this name and type have arrived over either transport; returns
+    /// false if fewer arrived within `timeout`.
     #[must_use]
     pub fn wait_for(&self, count: usize, name: &str, record_type: Type, timeout: Duration) -> bool {
-        self.shared.log.wait(count, timeout, |query| {
+        self.state.log.wait(count, timeout, |query| {
             same_question(query, name, record_type)
         })
     }
 
-    /// Forgets the queries so far.
+    /// Clears the log of queries.
     pub fn forget_queries(&self) {
-        self.shared.log.clear();
+        self.state.log.clear();
     }
 }
 
 impl Drop for DnsServer {
     fn drop(&mut self) {
-        self.shared.stopped.store(true, Ordering::SeqCst);
-        // Both threads wait in a system call: give each something to find the flag by.
+        self.state.stopped.store(true, Ordering::SeqCst);
+        // Both threads block in a system call: a datagram and a connection make them look at the
+        // flag.
         if let Ok(socket) = UdpSocket::bind(SocketAddr::new(self.address.ip(), 0)) {
             let _ = socket.send_to(&[], self.address);
         }
         let _ = TcpStream::connect(self.address);
-        for connection in lock(&self.shared.connections).drain(..) {
+        for connection in self.state.connections.lock().drain(..) {
             let _ = connection.shutdown(Shutdown::Both);
         }
         for thread in self.threads.drain(..) {
@@ -170,7 +179,7 @@ impl Drop for DnsServer {
     }
 }
 
-/// A port that is free for both transports.
+/// Binds a port that is free for both transports.
 fn bind_both(address: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
     let mut tries_left = 32;
     loop {
@@ -185,21 +194,21 @@ fn bind_both(address: IpAddr) -> io::Result<(UdpSocket, TcpListener)> {
     }
 }
 
-fn serve_udp(shared: &Shared, socket: UdpSocket) {
+fn serve_udp(state: &ServerState, socket: UdpSocket) {
     let socket = Arc::new(socket);
     let mut buffer = vec![0; 65_535];
     loop {
         let received = socket.recv_from(&mut buffer);
-        if shared.stopped.load(Ordering::SeqCst) {
+        if state.stopped.load(Ordering::SeqCst) {
             return;
         }
-        // An error is what an earlier reply caused (port unreachable): no reason to end.
+        // An earlier reply may have caused the error (port unreachable): the socket stays usable.
         let Ok((len, from)) = received else { continue };
         let message = &buffer[..len];
-        let response = lock(&shared.script).respond(message, Transport::Udp, from);
+        let response = state.script.lock().respond(message, Transport::Udp, from);
         let Some(response) = response else { continue };
         let socket = Arc::clone(&socket);
-        shared.answer(response, move |messages| {
+        state.answer(response, move |messages| {
             for message in messages {
                 let _ = socket.send_to(&message, from);
             }
@@ -207,49 +216,49 @@ fn serve_udp(shared: &Shared, socket: UdpSocket) {
     }
 }
 
-fn serve_tcp(shared: &Arc<Shared>, listener: &TcpListener) {
+fn serve_tcp(state: &Arc<ServerState>, listener: &TcpListener) {
     for connection in listener.incoming() {
-        if shared.stopped.load(Ordering::SeqCst) {
+        if state.stopped.load(Ordering::SeqCst) {
             return;
         }
         let Ok(connection) = connection else { continue };
         if let Ok(copy) = connection.try_clone() {
-            lock(&shared.connections).push(copy);
+            state.connections.lock().push(copy);
         }
-        let shared = Arc::clone(shared);
+        let state = Arc::clone(state);
         thread::spawn(move || {
-            let _ = serve_connection(&shared, connection);
+            let _ = serve_connection(&state, connection);
         });
     }
 }
 
-fn serve_connection(shared: &Shared, mut connection: TcpStream) -> io::Result<()> {
-    // A reply that waits for an ACK of the one before waits for 40 ms.
+fn serve_connection(state: &ServerState, mut connection: TcpStream) -> io::Result<()> {
+    // Otherwise a reply waits up to 40 ms for the ACK of the previous one.
     connection.set_nodelay(true)?;
     let from = connection.peer_addr()?;
-    let writer = Arc::new(Mutex::new(connection.try_clone()?));
+    let writer = Arc::new(Lock::new(connection.try_clone()?));
     loop {
         let mut len = [0; 2];
         connection.read_exact(&mut len)?;
         let mut message = vec![0; usize::from(u16::from_be_bytes(len))];
         connection.read_exact(&mut message)?;
-        let response = lock(&shared.script).respond(&message, Transport::Tcp, from);
+        let response = state.script.lock().respond(&message, Transport::Tcp, from);
         let Some(response) = response else {
             return Ok(());
         };
         let writer = Arc::clone(&writer);
-        shared.answer(response, move |messages| {
+        state.answer(response, move |messages| {
             for message in messages {
                 let mut framed = (message.len() as u16).to_be_bytes().to_vec();
                 framed.extend(message);
-                let _ = lock(&writer).write_all(&framed);
+                let _ = writer.lock().write_all(&framed);
             }
         });
     }
 }
 
-impl Shared {
-    /// Answers now, later, or when it is told to.
+impl ServerState {
+    /// Sends the response at once, after its delay, or on release.
     fn answer(&self, response: Response, send: impl FnOnce(Vec<Vec<u8>>) + Send + 'static) {
         let Response {
             query,
@@ -258,8 +267,8 @@ impl Shared {
         } = response;
         let (name, record_type) = (query.name.clone(), query.record_type);
         let send: Job = Box::new(move || send(messages));
-        // A reply is held before its query is counted, so that who waits for the query can
-        // release it.
+        // The reply is held before its query is logged, so that a test that waits for the query can
+        // release the reply.
         match (reply.held, reply.delay) {
             (true, _) => {
                 self.schedule.hold(&name, record_type, send);
@@ -279,8 +288,4 @@ impl Shared {
 
 fn same_question(query: &Query, name: &str, record_type: Type) -> bool {
     query.record_type == record_type && normalized(&query.name) == normalized(name)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

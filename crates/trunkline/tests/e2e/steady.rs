@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkline::{Channel, PeerAddr, Runtime};
 use trunkline_testkit::backend::{Backend, Options};
 use trunkline_testkit::dns::DnsServer;
-use trunkline_testkit::load::{Load, Outcome};
+use trunkline_testkit::load::{Load, LoadOutcome};
 
 use crate::balancing::serve;
 use crate::world::{PATIENCE, backend_with, builder, dns, greet, peer};
@@ -43,7 +43,7 @@ fn load(channel: &Channel, runtime: &Arc<dyn Runtime>) -> Load {
 }
 
 /// Waits until `holds` is true of the load's outcome; panics after [`PATIENCE`].
-async fn until(runtime: &Arc<dyn Runtime>, load: &Load, holds: impl Fn(&Outcome) -> bool) {
+async fn until(runtime: &Arc<dyn Runtime>, load: &Load, holds: impl Fn(&LoadOutcome) -> bool) {
     let start = runtime.now();
     while !holds(&load.outcome()) {
         let now = runtime.now();
