@@ -17,13 +17,15 @@ mod hostile;
 mod peers;
 mod rounds;
 mod server;
+mod size;
 
 use std::process::ExitCode;
 
 use self::clients::Client;
 use self::peers::Peer;
-use self::rounds::{Size, judge, median, play};
+use self::rounds::{judge, median, play};
 use self::server::Server;
+use self::size::Size;
 
 /// The most that a lookup may cost, as a part of what it costs hickory-resolver.
 const TARGETS: [(&str, f64); 2] = [

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::clients::Client;
-use crate::rounds::Size;
 use crate::server::Server;
+use crate::size::Size;
 
 /// One that takes part.
 pub(crate) struct Peer {

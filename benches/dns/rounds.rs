@@ -1,27 +1,7 @@
 //! Rounds of all clients in turn.
 
 use crate::peers::Peer;
-
-/// How much is measured.
-#[derive(Clone, Copy)]
-pub(crate) struct Size {
-    pub(crate) rounds: usize,
-    pub(crate) lookups: usize,
-    pub(crate) in_flight: usize,
-}
-
-impl Size {
-    pub(crate) const WHOLE: Self = Self {
-        rounds: 7,
-        lookups: 10_000,
-        in_flight: 64,
-    };
-    pub(crate) const SHORT: Self = Self {
-        rounds: 1,
-        lookups: 200,
-        in_flight: 64,
-    };
-}
+use crate::size::Size;
 
 /// What one client took.
 pub(crate) struct Taken {

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use crate::case::Case;
 use crate::variant::{Contestant, own_program};
-use crate::{ROLE, client, pin, server};
+use crate::{client, pin, server};
+
+/// Environment variable with the role of a child.
+pub(crate) const ROLE: &str = "TRUNKLINE_BENCH_RPC";
 
 /// A child that says nothing for so long hangs.
 const PATIENCE: Duration = Duration::from_secs(60);

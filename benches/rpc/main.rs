@@ -30,9 +30,6 @@ use variant::{Contestant, Stack};
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Names the role of a child in its environment.
-const ROLE: &str = "TRUNKLINE_BENCH_RPC";
-
 /// How much is measured.
 struct Plan {
     /// How often all children are started anew.
@@ -46,7 +43,7 @@ struct Plan {
 }
 
 fn main() {
-    match env::var(ROLE).ok() {
+    match env::var(child::ROLE).ok() {
         Some(role) if role == server::ROLE => server::run(),
         Some(role) => client::run(&role),
         None => compare(),
