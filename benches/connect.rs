@@ -1,4 +1,5 @@
-//! What a race costs: the core alone.
+//! Costs of a connection race, of the core alone. An id says what is raced, and per what the time
+//! is.
 
 use std::hint::black_box;
 use std::io;
@@ -9,29 +10,29 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use trunkline_connect::{Family, KeepOrder, Race, RaceOptions, RaceOutput};
 use trunkline_endpoint::interleave;
 
-/// As production has it: half IPv6, half IPv4, one family after the other.
+/// Returns addresses as a resolver returns them: half IPv6, half IPv4, one family after the other.
 fn list(count: u16) -> Vec<SocketAddr> {
     let v6 = (0..count / 2).map(|n| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n).into());
     let v4 = (count / 2..count).map(|n| Ipv4Addr::from_bits(0xc000_0200 + u32::from(n)).into());
     v6.chain(v4).map(|ip| SocketAddr::new(ip, 443)).collect()
 }
 
-/// The last address works, all others refuse at once.
+/// Runs a race in which the last address accepts and all others refuse at once.
 fn run(list: &[SocketAddr], options: &RaceOptions, now: Instant) -> Race {
     let mut race = Race::over(list.iter().copied(), &KeepOrder, options.clone(), now);
     while let Some(output) = race.poll_output(now) {
         if let RaceOutput::Start { id, .. } = output {
-            match id.index() + 1 == list.len() {
-                true => race.handle_connected(id, now),
-                false => {
-                    race.handle_failure(id, io::ErrorKind::ConnectionRefused.into(), now);
-                }
+            if id.index() + 1 == list.len() {
+                race.handle_connected(id, now);
+            } else {
+                race.handle_failure(id, io::ErrorKind::ConnectionRefused.into(), now);
             }
         }
     }
     race
 }
 
+/// Runs a race in which the first address accepts.
 fn healthy(list: &[SocketAddr], options: &RaceOptions, now: Instant) -> Race {
     let mut race = Race::over(list.iter().copied(), &KeepOrder, options.clone(), now);
     while let Some(output) = race.poll_output(now) {

@@ -1,8 +1,9 @@
-//! What a healthy race costs over the runtime's plain connect, on loopback, what a first address
-//! costs that refuses, and how late a race is when its first address is silent.
+//! Compares races with the runtime's plain connect on loopback: the overhead of a healthy race, the
+//! cost of a first address that refuses, and the extra delay if the first address is silent.
 //!
-//! Rounds of both alternate, so that the noise of the machine falls on both; the 10th percentile is
-//! what is stable. The server is in this process; each connection is reset after the clock stops.
+//! Rounds of both alternate, so that the noise of the machine affects both equally. The 10th
+//! percentile is the stable figure. The server runs in this process. Each connection is reset after
+//! its time is taken.
 
 use std::future::Future;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -27,7 +28,7 @@ fn main() {
     tokio.block_on(measure("tokio", &Tokio::new(), first, second));
 }
 
-/// Accepts and drops, in a thread of its own.
+/// Accepts connections and drops them, on a thread.
 fn listen(address: &str) -> SocketAddr {
     let listener = TcpListener::bind(address).expect("a loopback port");
     let address = listener.local_addr().expect("its address");
@@ -99,13 +100,13 @@ async fn measure(name: &str, runtime: &dyn Runtime, first: SocketAddr, second: S
     );
 }
 
-/// A port where nobody listens.
+/// Returns an address at which no server listens.
 fn closed() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.3:0").expect("a loopback port");
     listener.local_addr().expect("its address")
 }
 
-/// A port that accepts nothing any more: its queue is full, and SYNs are dropped.
+/// Returns an address that does not answer: its accept queue is full, so the kernel drops SYNs.
 fn black_hole() -> (SocketAddr, impl Sized) {
     use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
 
@@ -136,7 +137,7 @@ async fn timed(connecting: impl Future<Output = Option<Box<dyn Stream>>>) -> Dur
     took
 }
 
-/// The 10th percentile, and it with the median as text.
+/// Returns the 10th percentile, and a text with it and the median.
 fn summary(mut times: Vec<Duration>) -> (Duration, String) {
     times.sort();
     let (low, median) = (times[times.len() / 10], times[times.len() / 2]);

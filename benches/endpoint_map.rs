@@ -1,8 +1,8 @@
-//! `EndpointMap` and `diff` beside a `HashMap` whose key is the sorted addresses.
+//! Compares `EndpointMap` and `diff` with a `HashMap` whose key is the sorted addresses.
 //!
-//! Each endpoint has an IPv4 and an IPv6 address. The peer has to make its key of the endpoint, as
-//! it would have to in a policy. Few maps are alive at a time: for thousands, the time would be that
-//! of the kernel, which hands out the memory.
+//! Each endpoint has an IPv4 and an IPv6 address. The time of the `HashMap` includes building the
+//! key from the endpoint, as a policy would have to. Only a few maps exist at a time: with
+//! thousands, the kernel's memory management would dominate the time.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -25,7 +25,7 @@ fn endpoint(n: usize) -> Endpoint {
 }
 
 fn key(endpoint: &Endpoint) -> Vec<SocketAddr> {
-    // As long as the list, as `filter_map` alone would not know.
+    // Reserves the exact capacity, which `filter_map` does not know.
     let mut key = Vec::with_capacity(endpoint.addresses().len());
     key.extend(endpoint.addresses().iter().filter_map(|a| a.socket_addr()));
     key.sort_unstable();
@@ -121,7 +121,7 @@ fn maps(c: &mut Criterion) {
     }
 }
 
-/// One endpoint in ten is new, and one in ten is gone.
+/// Compares lists in which one endpoint in ten is new, and one in ten is gone.
 fn diffs(c: &mut Criterion) {
     for size in SIZES {
         let old: Vec<Endpoint> = (0..size).map(endpoint).collect();
@@ -138,7 +138,7 @@ fn diffs(c: &mut Criterion) {
     }
 }
 
-/// Added, removed and kept, as anybody would write it.
+/// Computes the added, removed and kept endpoints with a `HashMap`, the usual way.
 fn peer_diff(old: &[Endpoint], new: &[Endpoint]) -> [Vec<usize>; 3] {
     let mut map = peer_map(old);
     let (mut added, mut kept) = (Vec::new(), Vec::new());

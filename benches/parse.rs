@@ -1,8 +1,8 @@
-//! What it takes to parse a target, beside general parsers of URIs.
+//! Compares parsing a target with general URI parsers.
 //!
-//! The peers get each target as a URI of the form that they accept most easily, `scheme:///..`, and
-//! one that they refuse is left out for them. They know nothing of gRPC's rules; ours checks the
-//! typed view too.
+//! The peers get each target as a URI in the form that they accept best, `scheme:///..`. A target
+//! that a peer rejects does not count for it. The peers do not check gRPC's rules; Trunkline's
+//! parser checks the typed view too.
 
 use std::hint::black_box;
 
@@ -16,7 +16,7 @@ use url::Url;
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// Typical targets, and the same as a URI.
+/// Typical targets, each with the same target as a URI.
 const TARGETS: [(&str, &str); 6] = [
     ("localhost:50051", "dns:///localhost:50051"),
     (
@@ -62,7 +62,7 @@ fn parse(c: &mut Criterion) {
     group.finish();
 }
 
-/// Target by target, beside the parser that most programs have.
+/// Compares each target alone with `url`, the most widely used parser.
 fn parse_each(c: &mut Criterion) {
     let mut group = c.benchmark_group("parse/one target");
     for (target, uri) in TARGETS {

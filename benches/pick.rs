@@ -1,5 +1,5 @@
-//! What one pick costs. Ids: `pick/POLICY/ENDPOINTS`, time per pick; `pick/POLICY/ENDPOINTS/2
-//! threads` while another thread picks from the same picker.
+//! Cost of a pick. Ids: `pick/POLICY/ENDPOINTS` is the time per pick, and
+//! `pick/POLICY/ENDPOINTS/2 threads` the time while another thread picks from the same picker.
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn measure(criterion: &mut Criterion, id: &str, picker: &dyn Picker) {
     println!("{id}: {count} allocations in 1000 picks");
 }
 
-/// The same while another thread picks without pause.
+/// Measures the same while another thread picks without pause.
 fn measure_contended(criterion: &mut Criterion, id: &str, picker: &Arc<dyn Picker>) {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {

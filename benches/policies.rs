@@ -1,6 +1,8 @@
-//! What events cost a policy with many endpoints. Ids: `policy/round_robin/EVENT/ENDPOINTS`, time
-//! for all endpoints together: it should grow with them, or with their square where the policy
-//! settles after each event, and so makes a picker of all that are ready each time.
+//! Cost of events for a policy with many endpoints.
+//!
+//! Ids: `policy/round_robin/EVENT/ENDPOINTS`, time for all endpoints together. It should grow with
+//! the number of endpoints, or with its square if the policy settles after each event, because then
+//! it builds a picker of all ready endpoints each time.
 
 use std::sync::Arc;
 
@@ -12,7 +14,7 @@ use trunkline_lb::{
 };
 use trunkline_status::Status;
 
-/// A policy that has just been given its list, with the subchannels that it connects.
+/// Returns a policy after its first list of endpoints, with the subchannels that it connects.
 fn connecting(count: u16) -> (RoundRobin, Actions, Vec<SubchannelId>) {
     let mut policy = RoundRobin::new(&PolicyOptions::new(1));
     let mut actions = Actions::new();

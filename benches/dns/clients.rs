@@ -1,4 +1,4 @@
-//! The clients that are built into this program, each run in a process of its own.
+//! The clients that are built into this program. Each round runs in its own process.
 
 use std::future::Future;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -16,7 +16,7 @@ use trunkline_connect::runtime::Tokio;
 use trunkline_dns::io;
 use trunkline_dns::{ClientConfig, Families};
 
-/// A client.
+/// A client that is built into this program.
 #[derive(Clone, Copy)]
 pub(crate) enum Client {
     Fresh,
@@ -25,7 +25,8 @@ pub(crate) enum Client {
     Libc,
 }
 
-/// What a round is: which names, how many of them, and how many at the same time.
+/// A round: the number of its first name, how many names it looks up, and how many at the same
+/// time.
 #[derive(Clone, Copy)]
 struct Round {
     first: usize,
@@ -33,7 +34,7 @@ struct Round {
     in_flight: usize,
 }
 
-/// Lookups before those that count.
+/// Number of lookups before those that count.
 const WARM_UP: usize = 500;
 
 impl Client {
@@ -47,7 +48,7 @@ impl Client {
     }
 }
 
-/// Runs one round of one client, and prints the CPU time for each lookup in nanoseconds.
+/// Runs one round of one client, and prints the CPU time per lookup in nanoseconds.
 pub(crate) fn run(name: &str, args: &[&str]) {
     let [server, first, lookups, in_flight] = args[..] else {
         panic!("client NAME SERVER FIRST LOOKUPS IN-FLIGHT");
@@ -74,7 +75,7 @@ pub(crate) fn run(name: &str, args: &[&str]) {
     println!("{}", cpu.as_nanos() / round.lookups as u128);
 }
 
-/// The CPU time of this process so far.
+/// Returns the CPU time of this process so far.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).expect("a time since the start")
@@ -134,14 +135,14 @@ async fn timed<F>(lookup: impl Fn(usize) -> F, warm_up: Round, round: Round) -> 
 where
     F: Future<Output = usize> + Send + 'static,
 {
-    play(&lookup, warm_up).await;
+    look_up(&lookup, warm_up).await;
     let start = cpu_time();
-    play(&lookup, round).await;
+    look_up(&lookup, round).await;
     cpu_time() - start
 }
 
-/// Looks all names of a round up; each must have two addresses.
-async fn play<F>(lookup: &impl Fn(usize) -> F, round: Round)
+/// Looks up all names of a round. Each must have two addresses.
+async fn look_up<F>(lookup: &impl Fn(usize) -> F, round: Round)
 where
     F: Future<Output = usize> + Send + 'static,
 {
@@ -162,16 +163,16 @@ fn check(ended: Option<Result<usize, tokio::task::JoinError>>) {
     assert_eq!(count, 2, "A and AAAA");
 }
 
-/// The C library's resolver has one thread for each lookup in flight, and asks whom
-/// `/etc/resolv.conf` names.
+/// Measures the C library's resolver, with one thread per lookup in flight. It queries the server
+/// that `/etc/resolv.conf` names.
 fn libc(warm_up: Round, round: Round) -> Duration {
-    play_libc(warm_up);
+    look_up_by_libc(warm_up);
     let start = cpu_time();
-    play_libc(round);
+    look_up_by_libc(round);
     cpu_time() - start
 }
 
-fn play_libc(round: Round) {
+fn look_up_by_libc(round: Round) {
     let next = AtomicUsize::new(round.first);
     std::thread::scope(|scope| {
         for _ in 0..round.in_flight {

@@ -1,4 +1,4 @@
-//! Messages that are made to cost time: those of the client's own tests.
+//! Measures parsing of messages that are made to cost time. They come from the client's tests.
 
 use std::time::{Duration, Instant};
 
@@ -8,10 +8,10 @@ use trunkline_dns::{Name, Transport};
 
 use crate::costly::costly;
 
-/// The most that a message may cost.
+/// Highest accepted time for a message.
 const MOST: Duration = Duration::from_millis(1);
 
-/// Says what the messages cost, and whether each is cheap enough.
+/// Prints how long the messages take, and returns whether each is fast enough.
 pub(crate) fn measure(is_whole: bool) -> bool {
     let rounds = if is_whole { 21 } else { 1 };
     let mut worst = (Duration::ZERO, "");

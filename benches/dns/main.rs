@@ -1,14 +1,15 @@
-//! What a lookup of A and AAAA costs the client, beside hickory-resolver, c-ares and the C library,
-//! and what a message made to be costly costs the reader.
+//! Compares the client's CPU time for a lookup of A and AAAA with hickory-resolver, c-ares and the
+//! C library, and measures how long the parser takes for messages that are made to be costly.
 //!
-//! The server is a process of its own, and so is each round of each client: a round tells the CPU
-//! time of its whole process (the kernel's account, as getrusage has it) for each lookup, after some
-//! that do not count. Rounds alternate, so that the noise of the machine falls on all; medians are
-//! compared. 64 lookups are in flight, nothing is cached, no name is asked for twice, and every
-//! answer must be two addresses. Clients have one thread each, but for the C library, which needs
-//! one for each lookup in flight, and c-ares, whose own event thread is a second one.
+//! The server runs in its own process, and so does each round of each client. After some lookups
+//! that do not count, a round reports the CPU time of its whole process (as the kernel accounts it,
+//! like getrusage) per lookup. Rounds of the clients alternate, so that the noise of the machine
+//! affects all; the medians are compared. 64 lookups are in flight, nothing is cached, no name is
+//! looked up twice, and every answer must be two addresses. Each client has one thread, except for
+//! the C library, which needs one per lookup in flight, and c-ares, whose event thread is a second
+//! one.
 //!
-//! Without `--bench`, as `cargo test` runs it, a short form in which only the answers matter.
+//! Without `--bench`, as `cargo test` runs it, it runs a short form that checks only the answers.
 
 mod clients;
 #[path = "../../crates/dns/tests/client/costly.rs"]
@@ -23,11 +24,11 @@ use std::process::ExitCode;
 
 use self::clients::Client;
 use self::peers::Peer;
-use self::rounds::{judge, median, play};
+use self::rounds::{judge, median, run_rounds};
 use self::server::Server;
 use self::size::Size;
 
-/// The most that a lookup may cost, as a part of what it costs hickory-resolver.
+/// Highest accepted cost of a lookup, as a fraction of hickory-resolver's.
 const TARGETS: [(&str, f64); 2] = [
     ("trunkline, fresh sockets", 0.60),
     ("trunkline, pool", 0.40),
@@ -53,7 +54,7 @@ fn measure(is_whole: bool) -> ExitCode {
         Peer::this("trunkline, pool", Client::Pool, server.address),
         Peer::this(HICKORY, Client::Hickory, server.address),
     ];
-    // The rest take a C compiler, or a name space of mounts: more than a test may ask for.
+    // The others need a C compiler, or a mount namespace: more than a test may require.
     let mut of_libc = None;
     if is_whole {
         match Peer::c_ares(server.address) {
@@ -68,7 +69,7 @@ fn measure(is_whole: bool) -> ExitCode {
             Err(why) => println!("getaddrinfo is left out: {why}"),
         }
     }
-    let results = play(&entrants, size);
+    let results = run_rounds(&entrants, size);
     drop(of_libc);
 
     println!(
@@ -88,12 +89,13 @@ fn measure(is_whole: bool) -> ExitCode {
     }
     let is_cheap = hostile::measure(is_whole);
     if !is_whole {
-        // One round of a build without optimisation: no figures to judge by.
+        // The figures of one round of an unoptimized build mean nothing.
         return ExitCode::SUCCESS;
     }
     let met = TARGETS.map(|(name, most)| judge(&results, name, most, hickory));
-    match is_cheap && met == [true; 2] {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
+    if is_cheap && met == [true; 2] {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
 }

@@ -1,4 +1,4 @@
-//! Who takes part, and how a round of it is started.
+//! The clients that are compared, and how to start a round of each.
 
 use std::ffi::OsString;
 use std::io;
@@ -10,7 +10,7 @@ use crate::clients::Client;
 use crate::server::Server;
 use crate::size::Size;
 
-/// One that takes part.
+/// A client that is compared.
 pub(crate) struct Peer {
     pub(crate) name: String,
     /// The program and its first arguments.
@@ -18,21 +18,22 @@ pub(crate) struct Peer {
     server: SocketAddr,
 }
 
-/// What getaddrinfo needs for as long as it takes part.
-pub(crate) struct Covered {
+/// The server and the configuration files of getaddrinfo. Both go when this is dropped.
+pub(crate) struct LibcSetup {
     server: Server,
-    /// The files that cover those of the system.
+    /// The folder of files that are mounted over the system's.
     folder: PathBuf,
 }
 
-impl Drop for Covered {
+impl Drop for LibcSetup {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-impl Covered {
-    /// Writes the files, and says how they are mounted, in a name space of their own.
+impl LibcSetup {
+    /// Writes the files. Returns a shell script that mounts them, to be run in a new mount
+    /// namespace.
     fn script(&self) -> io::Result<String> {
         std::fs::create_dir_all(&self.folder)?;
         let lines = format!("nameserver {}\noptions edns0\n", self.server.address.ip());
@@ -46,11 +47,11 @@ impl Covered {
     }
 }
 
-/// Where the server is for who can be told no port.
+/// Address of the server for getaddrinfo, which cannot use another port.
 const STANDARD: &str = "127.0.53.53:53";
 
 impl Peer {
-    /// A client that is built into this program.
+    /// Returns a client that is built into this program.
     pub(crate) fn this(name: &str, client: Client, server: SocketAddr) -> Self {
         let program = std::env::current_exe().expect("this program");
         Self {
@@ -60,7 +61,7 @@ impl Peer {
         }
     }
 
-    /// c-ares, built from source by a package of its own.
+    /// Returns c-ares, built from source by a separate package.
     pub(crate) fn c_ares(server: SocketAddr) -> Result<Self, String> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/c-ares");
         let target = folder.join("target");
@@ -81,32 +82,32 @@ impl Peer {
         }
     }
 
-    /// getaddrinfo, in a name space in which `/etc/resolv.conf` names our server on the standard
-    /// port.
-    pub(crate) fn libc() -> Result<(Self, Covered), String> {
+    /// Returns getaddrinfo, in a mount namespace in which `/etc/resolv.conf` names this benchmark's
+    /// server on the standard port.
+    pub(crate) fn libc() -> Result<(Self, LibcSetup), String> {
         let server = Server::start(STANDARD)
             .map_err(|error| format!("port 53 cannot be had, which it needs: {error}"))?;
         let folder = std::env::temp_dir().join(format!("trunkline-dns-{}", std::process::id()));
-        let covered = Covered { server, folder };
-        let script = covered
+        let setup = LibcSetup { server, folder };
+        let script = setup
             .script()
             .map_err(|error| format!("no file can be written: {error}"))?;
         let unshare: Vec<OsString> = ["unshare", "--mount", "sh", "-c", &script]
             .map(OsString::from)
             .to_vec();
-        let address = covered.server.address;
+        let address = setup.server.address;
         let this = Self::this("getaddrinfo, 64 threads", Client::Libc, address);
         let peer = Self {
             command: [unshare, this.command].concat(),
             ..this
         };
         match peer.try_round(0, Size::SHORT) {
-            Ok(_) => Ok((peer, covered)),
+            Ok(_) => Ok((peer, setup)),
             Err(error) => Err(format!("/etc/resolv.conf cannot be covered: {error}")),
         }
     }
 
-    /// One round, in a process of its own: microseconds of CPU for each lookup.
+    /// Runs one round in a new process. Returns the CPU time per lookup in microseconds.
     pub(crate) fn round(&self, first: usize, size: Size) -> f64 {
         match self.try_round(first, size) {
             Ok(us) => us,

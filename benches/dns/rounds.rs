@@ -1,28 +1,28 @@
-//! Rounds of all clients in turn.
+//! Runs the rounds of all clients in turn.
 
 use crate::peers::Peer;
 use crate::size::Size;
 
-/// What one client took.
-pub(crate) struct Taken {
+/// The results of one client.
+pub(crate) struct ClientResult {
     pub(crate) name: String,
-    /// Microseconds of CPU for each lookup, by round.
+    /// CPU time per lookup in microseconds, one for each round.
     pub(crate) us: Vec<f64>,
 }
 
-/// Plays all rounds; no name is asked for twice.
-pub(crate) fn play(entrants: &[Peer], size: Size) -> Vec<Taken> {
-    let mut results: Vec<Taken> = entrants
+/// Runs all rounds. No name is looked up twice.
+pub(crate) fn run_rounds(entrants: &[Peer], size: Size) -> Vec<ClientResult> {
+    let mut results: Vec<ClientResult> = entrants
         .iter()
-        .map(|peer| Taken {
+        .map(|peer| ClientResult {
             name: peer.name.clone(),
             us: Vec::new(),
         })
         .collect();
     let mut first = 0;
     for _ in 0..size.rounds {
-        for (peer, taken) in entrants.iter().zip(&mut results) {
-            taken.us.push(peer.round(first, size));
+        for (peer, result) in entrants.iter().zip(&mut results) {
+            result.us.push(peer.round(first, size));
             first += 2 * size.lookups;
         }
     }
@@ -35,10 +35,10 @@ pub(crate) fn median(us: &[f64]) -> f64 {
     us[us.len() / 2]
 }
 
-/// Says whether a client is as cheap as it should be, beside hickory-resolver.
-pub(crate) fn judge(results: &[Taken], name: &str, most: f64, hickory: f64) -> bool {
-    let taken = results.iter().find(|taken| taken.name == name);
-    let part = taken.map_or(f64::NAN, |taken| median(&taken.us)) / hickory;
+/// Prints and returns whether a client's cost is at most `most` times that of hickory-resolver.
+pub(crate) fn judge(results: &[ClientResult], name: &str, most: f64, hickory: f64) -> bool {
+    let result = results.iter().find(|result| result.name == name);
+    let part = result.map_or(f64::NAN, |result| median(&result.us)) / hickory;
     let is_met = part <= most;
     let word = if is_met { "met" } else { "missed" };
     println!("{name}: {part:.2} of hickory's, at most {most:.2}: {word}");

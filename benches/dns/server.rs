@@ -1,18 +1,18 @@
-//! An authoritative server for any name: one A record or one AAAA record.
+//! A DNS server that is authoritative for every name, with one A and one AAAA record for each.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
-/// The server in a process of its own, which ends with this value.
+/// The server in its own process, which ends when this is dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
 }
 
 impl Server {
-    /// Starts it on this address.
+    /// Starts the server at this address.
     pub(crate) fn start(address: &str) -> io::Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", address])
@@ -53,13 +53,13 @@ pub(crate) fn serve(address: &str) {
             return;
         }
     };
-    // So that a burst of 128 queries is not lost.
+    // Large enough for a burst of 128 queries.
     let _ = rustix::net::sockopt::set_socket_recv_buffer_size(&socket, 1 << 20);
     println!("{address}");
     thread::spawn(move || {
         let mut query = [0; 512];
         loop {
-            // An error is a client's that has left.
+            // An error is caused by a client that has ended.
             let Ok((length, from)) = socket.recv_from(&mut query) else {
                 continue;
             };
@@ -71,9 +71,9 @@ pub(crate) fn serve(address: &str) {
     let _ = io::stdin().read_to_end(&mut Vec::new());
 }
 
-/// The reply to a query; `None` to what is none.
+/// Returns the reply to a query; `None` if the message is not a query.
 fn reply(query: &[u8]) -> Option<Vec<u8>> {
-    let name = query.get(12..)?.iter().position(|&octet| octet == 0)?;
+    let name = query.get(12..)?.iter().position(|&byte| byte == 0)?;
     let end = 12 + name + 5;
     let code = *query.get(end - 3)?;
     let (address, answers): (&[u8], u8) = match code {
@@ -85,7 +85,7 @@ fn reply(query: &[u8]) -> Option<Vec<u8>> {
         _ => (&[], 0),
     };
     let mut reply = query.get(..end)?.to_vec();
-    // An authoritative answer; recursion desired as it was, and available.
+    // Flags: response, authoritative, recursion desired as in the query, recursion available.
     reply[2] = 0x84 | query[2] & 1;
     reply[3] = 0x80;
     reply[6..12].copy_from_slice(&[0, answers, 0, 0, 0, query[11].min(1)]);

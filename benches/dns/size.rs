@@ -1,6 +1,6 @@
-//! How much is measured.
+//! The size of a measurement.
 
-/// How much is measured.
+/// The size of a measurement: the number of rounds, of lookups per round, and of those in flight.
 #[derive(Clone, Copy)]
 pub(crate) struct Size {
     pub(crate) rounds: usize,

@@ -1,19 +1,19 @@
-//! What is called.
+//! The measured cases.
 
 use std::fmt;
 
 /// One kind of load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Case {
-    /// Octets of the name that is sent, and comes back.
+    /// Length in bytes of the name in the request, which the reply repeats.
     pub(crate) payload: usize,
-    /// Callers, each of which has one call under way at a time.
+    /// Number of callers, each of which has one call in flight at a time.
     pub(crate) in_flight: usize,
-    /// Whether each call has a timeout.
+    /// True if each call has a timeout.
     pub(crate) has_timeout: bool,
 }
 
-/// All that is measured.
+/// All cases.
 pub(crate) const CASES: [Case; 6] = [
     Case::new(16, 1, false),
     Case::new(16, 100, false),
@@ -32,13 +32,13 @@ impl Case {
         }
     }
 
-    /// As one word, for a child.
+    /// Encodes the case as one word, for a child.
     pub(crate) fn code(&self) -> String {
         let timeout = u8::from(self.has_timeout);
         format!("{}/{}/{timeout}", self.payload, self.in_flight)
     }
 
-    /// Reads what [`code`](Self::code) wrote.
+    /// Parses the result of [`code`](Self::code).
     pub(crate) fn from_code(code: &str) -> Self {
         let case = CASES.into_iter().find(|case| case.code() == code);
         case.unwrap_or_else(|| panic!("no case {code:?}"))
@@ -49,7 +49,7 @@ impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let size = match self.payload {
             1024 => "1 KiB".to_owned(),
-            octets => format!("{octets} B"),
+            bytes => format!("{bytes} B"),
         };
         let timeout = if self.has_timeout { ", timeout" } else { "" };
         write!(f, "{size}, {} in flight{timeout}", self.in_flight)

@@ -1,4 +1,4 @@
-//! The children as their parent sees them.
+//! The child processes, from the view of the parent.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -14,10 +14,10 @@ use crate::{client, pin, server};
 /// Environment variable with the role of a child.
 pub(crate) const ROLE: &str = "TRUNKLINE_BENCH_RPC";
 
-/// A child that says nothing for so long hangs.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// A child that does not answer within this time hangs.
+const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
-/// A process that this one started; ended when dropped.
+/// A child process, which is killed on drop.
 pub(crate) struct Child {
     name: String,
     process: process::Child,
@@ -25,7 +25,7 @@ pub(crate) struct Child {
     output: Receiver<String>,
 }
 
-/// What a round took, for each of its calls.
+/// Cost of a round, per call.
 pub(crate) struct Cost {
     pub(crate) cpu_ns: f64,
     pub(crate) allocations: f64,
@@ -74,13 +74,13 @@ impl Child {
         }
     }
 
-    /// The next line that the child writes.
+    /// Waits for the next line from the child.
     pub(crate) fn line(&mut self) -> String {
-        let line = self.output.recv_timeout(PATIENCE);
+        let line = self.output.recv_timeout(ANSWER_LIMIT);
         line.unwrap_or_else(|error| panic!("{} gives no answer: {error}", self.name))
     }
 
-    /// Lets the child make calls.
+    /// Makes the child run a round of calls. `is_counted` measures allocations instead of CPU time.
     pub(crate) fn round(&mut self, case: &Case, calls: usize, is_counted: bool) -> Cost {
         let counted = u8::from(is_counted);
         writeln!(self.input, "{} {calls} {counted}", case.code()).expect("a child that listens");
@@ -99,13 +99,13 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It fails only when the child has ended already.
+        // Fails only if the child has ended already.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A program of this kind in another role.
+/// Prepares to start a build of this benchmark in another role.
 fn command(program: &Path, role: &str) -> Command {
     let mut command = Command::new(program);
     command

@@ -1,4 +1,4 @@
-//! A child that makes calls.
+//! The child that makes calls.
 
 use std::env;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::load::{Stub, caller};
 use crate::pin;
 use crate::variant::{Shape, Stack, Variant};
 
-/// Tells the child where the server is.
+/// Environment variable with the address of the server.
 pub(crate) const ADDRESS: &str = "TRUNKLINE_BENCH_RPC_ADDRESS";
 
 pub(crate) fn run(name: &str) {
@@ -54,7 +54,7 @@ fn trunkline(shape: Shape, address: &str) -> Channel {
         .expect("a good target")
 }
 
-/// Makes calls when told to, and says what they took.
+/// Runs a round of calls for each request of the parent, and prints its cost.
 fn serve(executor: &Executor, stub: &impl Stub) {
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let words: Vec<&str> = line.split(' ').collect();
@@ -79,12 +79,12 @@ fn serve(executor: &Executor, stub: &impl Stub) {
     }
 }
 
-/// How many of `calls` one of the callers makes.
+/// Returns how many of `calls` the caller with the index `at` makes.
 fn share(calls: usize, callers: usize, at: usize) -> usize {
     calls / callers + usize::from(at < calls % callers)
 }
 
-/// The CPU time of all threads of this process so far, in user and kernel mode.
+/// Returns the CPU time of all threads of this process so far, in user and kernel mode.
 fn cpu_time() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).expect("a time since the start")

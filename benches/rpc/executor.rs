@@ -1,4 +1,4 @@
-//! Where callers run.
+//! Runs the callers on the runtime of their variant.
 
 use std::future::Future;
 
@@ -7,7 +7,7 @@ use futures_util::stream::FuturesUnordered;
 
 use crate::variant::{Shape, Variant};
 
-/// Runs callers as its variant says.
+/// Runs callers on the runtime, and in the shape, of a variant.
 pub(crate) struct Executor {
     shape: Shape,
     tokio: Option<tokio::runtime::Runtime>,
@@ -22,7 +22,7 @@ impl Executor {
         }
     }
 
-    /// Runs one future to its end.
+    /// Runs one future to completion.
     pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         match (&self.tokio, self.shape) {
             (Some(tokio), _) => tokio.block_on(future),
@@ -31,7 +31,7 @@ impl Executor {
         }
     }
 
-    /// Runs all callers, until the last is done.
+    /// Runs all callers until the last one is done.
     pub(crate) fn run<F>(&self, mut callers: Vec<F>)
     where
         F: Future<Output = ()> + Send + 'static,

@@ -1,4 +1,4 @@
-//! One caller.
+//! A caller, which makes calls one after the other.
 
 use std::future::Future;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use trunkline_testkit::proto::helloworld::{HelloReply, HelloRequest};
 
 use crate::case::Case;
 
-/// Far more than a call takes: what it costs is setting it.
+/// Far longer than a call takes, so only the cost of setting it is measured.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The stub, whatever it is over.
+/// The stub, over either channel.
 pub(crate) trait Stub: Clone + Send + 'static {
     fn greet(
         &mut self,
@@ -38,7 +38,7 @@ impl Stub for GreeterClient<tonic::transport::Channel> {
     }
 }
 
-/// Makes calls, one after the other, and checks that each reply is its own.
+/// Makes calls, one after the other, and checks that each reply belongs to its call.
 pub(crate) async fn caller<S: Stub>(mut stub: S, case: Case, caller: usize, calls: usize) {
     for call in 0..calls {
         let mut name = format!("{caller:04}-{call:08}-");

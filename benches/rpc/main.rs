@@ -1,13 +1,13 @@
-//! What a unary call costs its client: tonic's stub over a Trunkline channel beside the same stub
-//! over tonic's own `Channel`.
+//! Compares the client's cost of a unary call: tonic's stub over a Trunkline channel, and the same
+//! stub over tonic's own `Channel`.
 //!
-//! This process only conducts. One child is a server that echoes; one child for each variant makes
-//! calls when it is told to, checks every reply, and says what that took of CPU time and
-//! allocations. The variants take turns, so that the noise of the machine falls on all of them.
+//! This process only coordinates. One child is an echo server. For each variant, one child makes
+//! calls on request, checks every reply, and reports its CPU time and allocations. The variants
+//! take turns, so that the noise of the machine affects all of them.
 //!
-//! Arguments: `--free` gives all processes all cores, and two threads to the clients' runtimes;
-//! `--beside PROGRAM` lets another build of this benchmark take part, to compare before and after;
-//! `--only TEXT` measures the cases that have the text in their names.
+//! Arguments: `--free` lets all processes use all cores, and gives the clients' runtimes two
+//! threads. `--beside PROGRAM` adds another build of this benchmark, to compare before and after.
+//! `--only TEXT` measures only the cases that have the text in their names.
 
 mod case;
 mod child;
@@ -30,15 +30,15 @@ use variant::{Contestant, Stack};
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// How much is measured.
+/// The size of a measurement.
 struct Plan {
-    /// How often all children are started anew.
+    /// How often all children are restarted.
     generations: usize,
     /// How often each variant runs each case, in each generation.
     rounds: usize,
-    /// Calls of a round, where there are many in flight.
+    /// Calls in a round with many calls in flight.
     calls: usize,
-    /// Whether the client has one core, and the server the other.
+    /// True if the clients run on one core, and the server on the other.
     is_pinned: bool,
 }
 
@@ -50,32 +50,34 @@ fn main() {
     }
 }
 
-/// What stands after this flag on the command line.
+/// Returns the command-line argument after this flag.
 fn value_of(flag: &str) -> Option<String> {
     env::args().skip_while(|arg| arg != flag).nth(1)
 }
 
 fn compare() {
     let has = |flag: &str| env::args().any(|arg| arg == flag);
-    // `cargo test` leaves `--bench` out: then it is enough that everything runs, and right.
-    let mut plan = match has("--bench") && !has("--test") {
-        true => Plan {
+    // `cargo test` does not pass `--bench`. Then only check that everything works.
+    let mut plan = if has("--bench") && !has("--test") {
+        Plan {
             generations: 3,
             rounds: 5,
             calls: 2_000,
             is_pinned: true,
-        },
-        false => Plan {
+        }
+    } else {
+        Plan {
             generations: 1,
             rounds: 1,
             calls: 200,
             is_pinned: true,
-        },
+        }
     };
     plan.is_pinned = !has("--free");
-    let variants = match plan.is_pinned {
-        true => variant::ONE_THREAD,
-        false => variant::TWO_THREADS,
+    let variants = if plan.is_pinned {
+        variant::ONE_THREAD
+    } else {
+        variant::TWO_THREADS
     };
     let mut contestants: Vec<Contestant> = variants.map(Contestant::own).into();
     if let Some(other) = value_of("--beside") {
@@ -98,7 +100,7 @@ fn compare() {
     report.print(plan.is_pinned);
 }
 
-/// Starts all children, and lets them take turns.
+/// Starts all children, and measures them in turn.
 fn generation(plan: &Plan, contestants: &[Contestant], cases: &[Case], report: &mut Report) {
     let mut server = Child::server(plan.is_pinned);
     let address = server.line();
@@ -107,7 +109,7 @@ fn generation(plan: &Plan, contestants: &[Contestant], cases: &[Case], report: &
         .map(|contestant| Child::client(contestant, &address, plan.is_pinned))
         .collect();
     for case in cases {
-        // A call that is alone takes several times as long.
+        // A call without others in flight takes several times as long.
         let calls = match case.in_flight {
             1 => plan.calls / 4,
             _ => plan.calls,
@@ -118,7 +120,7 @@ fn generation(plan: &Plan, contestants: &[Contestant], cases: &[Case], report: &
         for round in 0..plan.rounds {
             let mut costs = vec![0.0; clients.len()];
             for turn in 0..clients.len() {
-                // Each round begins with another variant.
+                // Each round starts with another variant.
                 let at = (turn + round) % clients.len();
                 costs[at] = clients[at].round(case, calls, false).cpu_ns;
             }

@@ -1,14 +1,14 @@
-//! The tables.
+//! Prints the results as tables.
 
 use crate::case::Case;
 
-/// What was measured, by case.
+/// The results of all cases.
 pub(crate) struct Report {
     names: Vec<String>,
     cells: Vec<Cells>,
 }
 
-/// What was measured of one case: a row for each round, with a number for each variant.
+/// The results of one case: a row for each round, with a number for each variant.
 struct Cells {
     case: Case,
     cpu_ns: Vec<Vec<f64>>,
@@ -42,9 +42,10 @@ impl Report {
     }
 
     pub(crate) fn print(&self, is_pinned: bool) {
-        let place = match is_pinned {
-            true => "client on one core, server on another",
-            false => "client and server on all cores",
+        let place = if is_pinned {
+            "client on one core, server on another"
+        } else {
+            "client and server on all cores"
         };
         let baseline = &self.names[0];
         println!();
@@ -89,7 +90,7 @@ fn column(rows: &[Vec<f64>], at: usize) -> Vec<f64> {
     rows.iter().map(|row| row[at]).collect()
 }
 
-/// The value below which this part of the values lies.
+/// Returns the value below which the fraction `part` of the values lies.
 fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

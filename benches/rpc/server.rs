@@ -1,7 +1,7 @@
-//! The neutral server: bare h2, which sends back what it gets.
+//! The neutral echo server, on plain h2.
 //!
-//! `HelloRequest` and `HelloReply` have one field, a string with the same tag: the message that
-//! comes in is the message that goes out.
+//! `HelloRequest` and `HelloReply` have one field, a string with the same tag. So the request
+//! message is a valid reply message.
 
 use std::io::Read;
 use std::thread;
@@ -21,7 +21,7 @@ const WINDOW: u32 = 1024 * 1024;
 pub(crate) fn run() {
     pin::apply();
     thread::spawn(|| {
-        // The parent never writes; when it is gone, so is this.
+        // The parent never writes, so the read returns when the parent has ended.
         let _ = std::io::stdin().read(&mut [0]);
         std::process::exit(0);
     });
@@ -50,7 +50,7 @@ async fn connection(socket: TcpStream) {
     let mut connection: h2::server::Connection<_, bytes::Bytes> =
         connection.expect("a client that speaks HTTP/2");
     while let Some(Ok((request, respond))) = connection.accept().await {
-        // An error is that of a call which the client gave up.
+        // An error is caused by a call that the client has cancelled.
         tokio::spawn(async { echo(request, respond).await.ok() });
     }
 }

@@ -1,33 +1,33 @@
-//! What is compared.
+//! The variants that are compared.
 
 use std::env;
 use std::path::PathBuf;
 
-/// A client.
+/// One kind of client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Variant {
     pub(crate) name: &'static str,
     pub(crate) stack: Stack,
     pub(crate) shape: Shape,
-    /// Threads of the runtime's pool.
+    /// Number of threads in the runtime's pool.
     pub(crate) threads: usize,
 }
 
-/// What is under the stub.
+/// The channel under the stub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stack {
     Tonic,
     Trunkline,
 }
 
-/// Where the callers run.
+/// How the callers run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Shape {
-    /// Tasks of tokio's.
+    /// As tasks of tokio.
     Tokio,
     /// All inside one `async_std::task::block_on`.
     AsyncStdBlockOn,
-    /// Tasks of async-std's.
+    /// As tasks of async-std.
     AsyncStdPool,
     /// All inside one `smol::block_on`.
     SmolBlockOn,
@@ -42,7 +42,7 @@ const fn variant(name: &'static str, stack: Stack, shape: Shape, threads: usize)
     }
 }
 
-/// The first is what the others are compared with.
+/// Variants with one thread. The others are compared with the first.
 pub(crate) const ONE_THREAD: [Variant; 5] = [
     variant("tonic", Stack::Tonic, Shape::Tokio, 1),
     variant("tokio", Stack::Trunkline, Shape::Tokio, 1),
@@ -51,7 +51,7 @@ pub(crate) const ONE_THREAD: [Variant; 5] = [
     variant("smol", Stack::Trunkline, Shape::SmolBlockOn, 1),
 ];
 
-/// The same with the machine's two cores to themselves.
+/// The same variants with two threads, for all cores.
 pub(crate) const TWO_THREADS: [Variant; 5] = [
     variant("tonic x2", Stack::Tonic, Shape::Tokio, 2),
     variant("tokio x2", Stack::Trunkline, Shape::Tokio, 2),
@@ -66,7 +66,7 @@ pub(crate) const TWO_THREADS: [Variant; 5] = [
 ];
 
 impl Variant {
-    /// The variant of this name.
+    /// Returns the variant with this name.
     pub(crate) fn named(name: &str) -> Self {
         let mut all = ONE_THREAD.into_iter().chain(TWO_THREADS);
         let variant = all.find(|variant| variant.name == name);
@@ -82,7 +82,7 @@ pub(crate) struct Contestant {
 }
 
 impl Contestant {
-    /// In this build.
+    /// Returns a variant in this build.
     pub(crate) fn own(variant: Variant) -> Self {
         Self {
             label: variant.name.to_owned(),
@@ -91,7 +91,7 @@ impl Contestant {
         }
     }
 
-    /// In another build.
+    /// Returns a variant in another build.
     pub(crate) fn other(variant: Variant, program: &str) -> Self {
         Self {
             label: format!("{}, other", variant.name),
@@ -101,7 +101,7 @@ impl Contestant {
     }
 }
 
-/// The path of this program.
+/// Returns the path of this program.
 pub(crate) fn own_program() -> PathBuf {
     env::current_exe().expect("the path of this program")
 }

@@ -1,4 +1,4 @@
-//! Policies, and pickers as they publish them.
+//! Pickers that real policies publish, and endpoints for policies.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -11,34 +11,37 @@ use trunkline_lb::{
 };
 use trunkline_status::Status;
 
-/// The picker of a round_robin with this many endpoints, all of them ready.
+/// Returns the picker of a round_robin with this many endpoints, all of them ready.
 pub fn round_robin(endpoints: u16) -> Arc<dyn Picker> {
     let policy = RoundRobin::new(&PolicyOptions::new(1));
     picker(policy, endpoints, &SubchannelState::Ready)
 }
 
-/// The picker of a pick_first that is ready.
+/// Returns the picker of a pick_first that is ready.
 pub fn pick_first() -> Arc<dyn Picker> {
     let policy = PickFirst::new(&PolicyOptions::new(1));
     picker(policy, 1, &SubchannelState::Ready)
 }
 
-/// The picker of a pick_first whose connection attempt has failed.
+/// Returns the picker of a pick_first whose connection attempt has failed.
 pub fn failing() -> Arc<dyn Picker> {
     let policy = PickFirst::new(&PolicyOptions::new(1));
     let error = Status::unavailable("connection refused");
     picker(policy, 1, &SubchannelState::TransientFailure(error))
 }
 
-/// This many endpoints with one address each.
+/// Returns this many endpoints with one address each.
 pub fn endpoints(count: u16) -> Vec<Endpoint> {
     let endpoint = |port| Endpoint::new([SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
     (0..count).map(endpoint).collect()
 }
 
-/// An instant to begin at.
+/// Returns an instant at which virtual time begins.
 pub fn now() -> Instant {
-    #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "virtual time may start at any instant"
+    )]
     Instant::now()
 }
 
@@ -56,5 +59,5 @@ fn picker(mut policy: impl Policy, endpoints: u16, after: &SubchannelState) -> A
     }
     policy.settle(&mut actions.control(now));
     let published = actions.take_published();
-    published.expect("there is news").picker
+    published.expect("a published picker").picker
 }

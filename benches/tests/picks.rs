@@ -1,4 +1,4 @@
-//! Picking allocates nothing: an invariant of the architecture.
+//! Picking allocates nothing, as docs/architecture.md ("Invariants") requires.
 
 use http::HeaderMap;
 use trunkline_benches::allocations::{CountingAllocator, allocations};

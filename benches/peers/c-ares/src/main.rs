@@ -1,5 +1,5 @@
-//! One round of lookups by c-ares with its event thread: `SERVER FIRST LOOKUPS IN-FLIGHT`. Prints the
-//! CPU time of this process for each lookup, in nanoseconds.
+//! Runs one round of lookups by c-ares with its event thread, and prints the CPU time of this
+//! process per lookup, in nanoseconds. Arguments: `SERVER FIRST LOOKUPS IN-FLIGHT`.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use c_ares::{AddrInfoHints, Channel, EventSys, Options};
 use rustix::time::{ClockId, clock_gettime};
 
-/// Lookups before those that count.
+/// Number of lookups before those that count.
 const WARM_UP: usize = 500;
 
 fn main() {
@@ -28,9 +28,9 @@ fn main() {
     resolver.set_servers([server]).expect("a server");
 
     let warm_up = WARM_UP.min(lookups);
-    play(&mut resolver, first, warm_up, in_flight);
+    look_up(&mut resolver, first, warm_up, in_flight);
     let start = cpu_time();
-    play(&mut resolver, first + warm_up, lookups, in_flight);
+    look_up(&mut resolver, first + warm_up, lookups, in_flight);
     println!("{}", (cpu_time() - start).as_nanos() / lookups as u128);
 }
 
@@ -39,8 +39,8 @@ fn cpu_time() -> Duration {
     Duration::try_from(time).expect("a time since the start")
 }
 
-/// Looks all names up; each must have two addresses.
-fn play(resolver: &mut Channel, first: usize, lookups: usize, in_flight: usize) {
+/// Looks up all names. Each must have two addresses.
+fn look_up(resolver: &mut Channel, first: usize, lookups: usize, in_flight: usize) {
     let (done, ended): (Sender<usize>, Receiver<usize>) = channel();
     let hints = AddrInfoHints::default();
     let check = || {

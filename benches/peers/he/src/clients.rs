@@ -1,4 +1,4 @@
-//! The connectors, each as its users have it by default.
+//! The connectors that are compared, each with its defaults.
 
 use std::error::Error;
 use std::future::Future;
@@ -23,7 +23,7 @@ use trunkline_dns::io::Client as DnsClient;
 
 use crate::fate::PROMPT_V4;
 
-/// Every client that there may be.
+/// The names of all clients.
 pub const NAMES: [&str; 7] = [
     "trunkline-async-std",
     "trunkline-tokio",
@@ -35,9 +35,9 @@ pub const NAMES: [&str; 7] = [
 ];
 const PORT: u16 = 80;
 
-/// Where to connect to.
+/// What to connect to.
 pub enum Goal {
-    /// These, as they stand.
+    /// These addresses, in this order.
     Addresses(Vec<SocketAddr>),
     /// A name to look up.
     Host(String),
@@ -45,14 +45,14 @@ pub enum Goal {
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// A connector with what it runs on.
+/// A connector and its runtime.
 pub enum Client {
     AsyncStd,
     Tokio(tokio::runtime::Runtime, Kind),
     Curl,
 }
 
-/// What runs on tokio.
+/// The connectors that run on tokio.
 pub enum Kind {
     Trunkline,
     Plain,
@@ -61,7 +61,7 @@ pub enum Kind {
 }
 
 impl Client {
-    /// The client of that name.
+    /// Returns the client with this name.
     pub fn named(name: &str) -> Result<Self> {
         let kind = match name {
             "trunkline-async-std" => return Ok(Self::AsyncStd),
@@ -77,12 +77,12 @@ impl Client {
         Ok(Self::Tokio(tokio.enable_all().build()?, kind))
     }
 
-    /// Connects, and says to which address, and how long it took; gives up after `limit`.
+    /// Connects, and returns the address and the time it took. Gives up after `limit`.
     #[expect(clippy::disallowed_methods, reason = "this measures real time")]
     pub fn connect(&self, goal: Goal, limit: Duration) -> Result<(SocketAddr, Duration)> {
         let began = Instant::now();
         let address = match self {
-            // It tells the time itself, without the start of its process and the rest of the call.
+            // curl reports the time itself, without the start of its process and the HTTP request.
             Self::Curl => return curl(goal, limit),
             Self::AsyncStd => async_std::task::block_on(race(AsyncStd::new(), goal, limit))?,
             Self::Tokio(tokio, kind) => tokio.block_on(async {
@@ -150,7 +150,7 @@ where
     Ok(connector.call(uri).await?.into_inner())
 }
 
-/// A resolver that has a list already.
+/// A resolver that returns a fixed list.
 #[derive(Clone)]
 struct Listed(Vec<SocketAddr>);
 
@@ -170,7 +170,7 @@ impl Service<Name> for Listed {
 }
 
 fn curl(goal: Goal, limit: Duration) -> Result<(SocketAddr, Duration)> {
-    // Not by its own limit, of which it gives each address a part.
+    // Uses `timeout`, because curl divides its own limit among the addresses.
     let mut command = Command::new("timeout");
     command.args([&limit.as_secs_f64().to_string(), "curl"]);
     command.args(["--silent", "--noproxy", "*", "--output", "/dev/null"]);
@@ -187,8 +187,8 @@ fn curl(goal: Goal, limit: Duration) -> Result<(SocketAddr, Duration)> {
     if !output.status.success() {
         return Err(format!("curl: {}", output.status).into());
     }
-    let told = String::from_utf8(output.stdout)?;
-    let (address, seconds) = told.split_once(' ').ok_or("curl says no time")?;
+    let printed = String::from_utf8(output.stdout)?;
+    let (address, seconds) = printed.split_once(' ').ok_or("curl says no time")?;
     let address: IpAddr = address.parse()?;
     let took = Duration::try_from_secs_f64(seconds.trim().parse()?)?;
     Ok((SocketAddr::new(address, PORT), took))

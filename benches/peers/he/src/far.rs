@@ -1,4 +1,4 @@
-//! The far side: the network, a web server, a DNS server, and a log of what was seen.
+//! The far side: the network, a web server, a DNS server, and a log of events.
 
 use std::error::Error;
 use std::io::{Read, Write};
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::{nameserver, network};
 
-/// A client that says nothing for this long has nothing to say.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest wait for a client's request.
+const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 
-/// What was seen, with the time since the start.
+/// The events, with the time since the start.
 #[derive(Clone)]
 struct Log {
     began: Instant,
@@ -34,8 +34,8 @@ impl Log {
     }
 }
 
-/// Carries packets, and then does as it is told: `serve` begins to serve, `take` gives what was seen
-/// since the last time.
+/// Forwards packets, and executes commands from the standard input: `serve` starts the servers,
+/// `take` returns the events since the last `take`.
 #[expect(clippy::disallowed_methods, reason = "this measures real time")]
 pub fn run() -> Result<(), Box<dyn Error>> {
     let log = Log {
@@ -43,7 +43,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
         events: Arc::default(),
     };
     let syns = log.clone();
-    if let Err(error) = network::carry(move |to| syns.add("syn", &to.to_string())) {
+    if let Err(error) = network::forward(move |to| syns.add("syn", &to.to_string())) {
         println!(
             "{}",
             json!({ "cannot": format!("make a TUN device: {error}") })
@@ -66,7 +66,7 @@ pub fn run() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A web server that has nothing to say.
+/// Starts a web server that answers without content.
 fn serve() -> std::io::Result<()> {
     let listener = TcpListener::bind("[::]:80")?;
     thread::spawn(move || {
@@ -77,9 +77,9 @@ fn serve() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Answers the first request; most clients here go away without one.
+/// Answers the first request. Most clients here close the connection without one.
 fn answer(mut stream: TcpStream) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(REQUEST_LIMIT))?;
     if stream.read(&mut [0; 2048])? > 0 {
         stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n")?;
     }

@@ -1,25 +1,27 @@
-//! What becomes of the packets to an address: the address says so itself.
+//! The fate of the packets from an address, which is encoded in the address itself.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// What becomes of the answers of an address.
+/// What happens to the packets from an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// They come this much later.
+    /// They are delayed by this time.
     Delay(Duration),
-    /// There are none: nothing that is sent there arrives.
+    /// There are none, because packets to the address are dropped.
     BlackHole,
 }
 
-/// Numbers from here on are black holes, so that there are many of them.
+/// Addresses with this number or a higher one are black holes. There are several, as tests need
+/// ten.
 const BLACK_HOLES: u16 = 0xff00;
 
 impl Fate {
-    /// Of `10.97.H.L` and `2001:db8:97::1:HL`: the last sixteen bits are milliseconds.
+    /// Returns the fate of `10.97.H.L` or `2001:db8:97::1:HL`: the last sixteen bits are the delay
+    /// in milliseconds.
     ///
-    /// IPv6 is of the documentation's prefix rather than a private one: RFC 6724 prefers it to IPv4,
-    /// as it does the addresses of the Internet.
+    /// The IPv6 addresses are from the documentation prefix, not from a private one, so that RFC
+    /// 6724 prefers them to IPv4, like addresses of the Internet.
     pub fn of(address: IpAddr) -> Self {
         let number = match address {
             IpAddr::V4(v4) => u16::from_be_bytes([v4.octets()[2], v4.octets()[3]]),
@@ -32,7 +34,7 @@ impl Fate {
     }
 }
 
-/// The addresses without a delay.
+/// The IPv4 address without a delay.
 pub const PROMPT_V4: Ipv4Addr = Ipv4Addr::new(10, 97, 0, 0);
-/// The same of IPv6.
+/// The IPv6 address without a delay.
 pub const PROMPT_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0x97, 0, 0, 0, 1, 0);

@@ -1,4 +1,4 @@
-//! Doing things later.
+//! Runs jobs after a delay.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread that does things when their time has come; clones are the same one.
+/// A thread that runs jobs when they are due. Clones share the thread.
 #[derive(Clone)]
 pub struct Later(Sender<(Instant, Job)>);
 
@@ -19,10 +19,11 @@ impl Later {
         Self(sender)
     }
 
-    /// Does `job` after `delay`; those of one instant in the order in which they were asked for.
+    /// Runs `job` after `delay`. Jobs that are due at the same instant run in the order of the
+    /// calls.
     #[expect(clippy::disallowed_methods, reason = "this delays in real time")]
     pub fn after(&self, delay: Duration, job: impl FnOnce() + Send + 'static) {
-        // The thread cannot be gone while there is a sender.
+        // Cannot fail: the thread lives as long as there is a sender.
         let _ = self.0.send((Instant::now() + delay, Box::new(job)));
     }
 }

@@ -1,8 +1,8 @@
-//! Happy Eyeballs connectors beside each other, over a network that delays.
+//! Compares Happy Eyeballs connectors over a network with delays.
 //!
-//! `cargo xtask testbed he` makes two network namespaces and runs this program in both: `far` is the
-//! network and the servers, `near` is one client. Both do what the lines on their standard input say,
-//! answer each with one line of JSON, and end with their input.
+//! `cargo xtask testbed he` makes two network namespaces and runs this program in both: `far` is
+//! the network and the servers, `near` is one client. Both execute the commands on their standard
+//! input, one per line, answer each with one line of JSON, and end with their input.
 
 mod clients;
 mod far;

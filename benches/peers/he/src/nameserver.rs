@@ -1,4 +1,4 @@
-//! A DNS server that is late with its IPv6 addresses.
+//! A DNS server that delays its AAAA answers.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
@@ -11,12 +11,12 @@ use crate::later::Later;
 
 const A: u16 = 1;
 const AAAA: u16 = 28;
-/// A response, authoritative, recursion desired and available.
+/// Flags: response, authoritative, recursion desired, recursion available.
 const FLAGS: [u8; 2] = [0x85, 0x80];
 const HEADER: usize = 12;
 
-/// Answers every name: `aaaa-300.he.test` has both kinds of addresses, but those of IPv6 come
-/// 300 ms late. `on_answer` is told of every answer with addresses as it is sent.
+/// Answers queries for every name. `aaaa-300.he.test` has an address of each family, but its AAAA
+/// answer is 300 ms late. Calls `on_answer` for every answer with an address when it is sent.
 pub fn serve(on_answer: impl Fn(&'static str) + Clone + Send + 'static) -> io::Result<()> {
     let socket = Arc::new(UdpSocket::bind((PROMPT_V4, 53))?);
     let later = Later::start();
@@ -49,14 +49,14 @@ fn send(
 ) {
     let socket = Arc::clone(socket);
     later.after(answer.delay, move || {
-        // Told before it is sent: what it causes must not come first.
+        // Call it before sending, so that the log has the answer before its effects.
         answer.kind.into_iter().for_each(on_answer);
-        // A lost answer is a lost answer.
+        // A lost answer is like a lost packet.
         let _ = socket.send_to(&answer.message, to);
     });
 }
 
-/// The answer to a message with one question; `None` where that is not what it is.
+/// Returns the answer to a message with one question; `None` for any other message.
 fn answer(query: &[u8]) -> Option<Answer> {
     let mut at = HEADER;
     let first = label(query, at)?;
@@ -94,7 +94,7 @@ fn answer(query: &[u8]) -> Option<Answer> {
     })
 }
 
-/// The label that begins at `at`; empty is the root.
+/// Returns the label at `at`; empty for the root.
 fn label(message: &[u8], at: usize) -> Option<&[u8]> {
     let len = usize::from(*message.get(at)?);
     message.get(at + 1..at + 1 + len)

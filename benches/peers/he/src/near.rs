@@ -1,4 +1,4 @@
-//! The near side: one client, told where to connect to.
+//! The near side: one client, which connects on command.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::clients::{Client, Goal};
 
-/// Does `LIMIT_MS ADDRESS,ADDRESS,..` and `LIMIT_MS HOST`, to port 80, line by line.
+/// Executes commands: `LIMIT_MS ADDRESS,ADDRESS,..` and `LIMIT_MS HOST` connect to port 80.
 pub fn run(name: &str) -> Result<(), Box<dyn Error>> {
     let client = Client::named(name)?;
     println!("{}", json!("ready"));

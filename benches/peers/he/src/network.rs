@@ -1,8 +1,8 @@
-//! The network between the namespaces: two TUN devices, and what carries packets between them.
+//! The network between the namespaces: forwards packets between two TUN devices.
 //!
-//! What comes from the near side is carried on at once, unless it is for a black hole; what comes back
-//! waits as long as the address that it comes from says. This stands for `netem`, which few kernels
-//! of virtual machines have; and where that counts packets on a queue, this sees every SYN.
+//! Packets from the near side are forwarded at once, unless they are for a black hole. Packets from
+//! the far side are delayed as their source address encodes. This replaces `netem`, which few
+//! kernels of virtual machines have. In contrast to `netem`, it sees every SYN.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,16 +14,17 @@ use tappers::{Interface, Tun};
 use crate::fate::Fate;
 use crate::later::Later;
 
-/// Larger than any packet that a TUN device takes by default.
+/// Buffer size in bytes: larger than any packet of a TUN device with the default MTU.
 const PACKET: usize = 4096;
 const TCP: u8 = 6;
 const SYN: u8 = 0x02;
 const ACK: u8 = 0x10;
 
-/// Opens both devices and begins to carry; `on_syn` is told of every SYN from the near side.
+/// Opens both devices and starts forwarding. Calls `on_syn` for every SYN from the near side.
 ///
-/// They are made in the namespace of this process. A device that is moved to another one stays open.
-pub fn carry(on_syn: impl Fn(SocketAddr) + Send + 'static) -> io::Result<()> {
+/// The devices are created in the namespace of this process. A device stays open when it is moved
+/// to another namespace.
+pub fn forward(on_syn: impl Fn(SocketAddr) + Send + 'static) -> io::Result<()> {
     let open = |name: &str| -> io::Result<Arc<Tun>> {
         Ok(Arc::new(Tun::new_named(Interface::new(name)?)?))
     };
@@ -37,7 +38,7 @@ pub fn carry(on_syn: impl Fn(SocketAddr) + Send + 'static) -> io::Result<()> {
                 on_syn(SocketAddr::new(ends.to, port));
             }
             if Fate::of(ends.to) != Fate::BlackHole {
-                // A device that is down loses packets, as a network does.
+                // An error loses the packet, as a network would; the device may be down.
                 let _ = far.send(packet);
             }
         });
@@ -54,13 +55,13 @@ pub fn carry(on_syn: impl Fn(SocketAddr) + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads packets for as long as the device is there, in a thread of its own.
-fn each_packet(device: Arc<Tun>, carry: impl Fn(&[u8]) + Send + 'static) {
+/// Reads packets on a thread until the device is gone.
+fn each_packet(device: Arc<Tun>, handle: impl Fn(&[u8]) + Send + 'static) {
     thread::spawn(move || {
         let mut packet = vec![0; PACKET];
         loop {
             match device.recv(&mut packet) {
-                Ok(len) => carry(&packet[..len]),
+                Ok(len) => handle(&packet[..len]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     eprintln!("error: a TUN device cannot be read: {error}");
@@ -71,22 +72,22 @@ fn each_packet(device: Arc<Tun>, carry: impl Fn(&[u8]) + Send + 'static) {
     });
 }
 
-/// Whom a packet is from and for.
+/// Source and destination of a packet.
 struct Ends {
     from: IpAddr,
     to: IpAddr,
-    /// The port, if the packet asks for a connection.
+    /// The destination port, if the packet is a SYN that opens a connection.
     syn_to: Option<u16>,
 }
 
 impl Ends {
-    /// `None`: neither IPv4 nor IPv6, or cut off.
+    /// Parses a packet; `None` if it is neither IPv4 nor IPv6, or truncated.
     fn of(packet: &[u8]) -> Option<Self> {
         let (from, to, protocol, inner): (IpAddr, IpAddr, u8, &[u8]) = match packet.first()? >> 4 {
             4 => {
                 let address = |at| {
-                    let octets: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
-                    Some(Ipv4Addr::from(octets).into())
+                    let bytes: [u8; 4] = packet.get(at..at + 4)?.try_into().ok()?;
+                    Some(Ipv4Addr::from(bytes).into())
                 };
                 let header = usize::from(packet[0] & 0xf) * 4;
                 (
@@ -98,8 +99,8 @@ impl Ends {
             }
             6 => {
                 let address = |at| {
-                    let octets: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
-                    Some(Ipv6Addr::from(octets).into())
+                    let bytes: [u8; 16] = packet.get(at..at + 16)?.try_into().ok()?;
+                    Some(Ipv6Addr::from(bytes).into())
                 };
                 (
                     address(8)?,
