@@ -152,7 +152,8 @@ impl Error for ConnectError {
 }
 
 /// The conversion keeps the kind of the first error, such as `ErrorKind::ConnectionRefused`. A
-/// timeout becomes `TimedOut`, a stopped race `Interrupted`, and a list without addresses `NotFound`.
+/// timeout becomes `TimedOut`, a stopped race `Interrupted`, and a list without addresses
+/// `NotFound`.
 impl From<ConnectError> for io::Error {
     fn from(error: ConnectError) -> Self {
         let kind = match error.kind() {

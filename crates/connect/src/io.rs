@@ -1,5 +1,5 @@
-//! The I/O shell: connects over a [`Runtime`](trunkline_runtime::Runtime), which has the sockets, the
-//! names and the clock.
+//! The I/O shell: connects over a [`Runtime`](trunkline_runtime::Runtime), which has the sockets,
+//! the names and the clock.
 
 mod connect;
 mod driver;

@@ -43,8 +43,8 @@ fn options() -> ConnectOptions {
     options
 }
 
-/// Returns the address of a listener that drops every SYN, because its queue is full, and the sockets
-/// that keep it so.
+/// Returns the address of a listener that drops every SYN, because its queue is full, and the
+/// sockets that keep it so.
 #[cfg(target_os = "linux")]
 fn black_hole() -> (SocketAddr, impl Sized) {
     use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
@@ -165,8 +165,8 @@ fn a_name() {
     });
 }
 
-/// A name that cannot exist fails: `.invalid` is reserved, and a label of 64 bytes is too long to be
-/// sent.
+/// A name that cannot exist fails: `.invalid` is reserved, and a label of 64 bytes is too long to
+/// be sent.
 #[test]
 fn a_bad_name() {
     on_each(|runtime, block_on| {

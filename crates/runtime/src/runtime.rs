@@ -14,15 +14,15 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// What network code needs from an async runtime.
 ///
-/// The trait is object safe, and its signatures use types of std and futures-io only, so that it can
-/// be implemented outside of this crate too. Every method that is added later has a default.
+/// The trait is object safe, and its signatures use types of std and futures-io only, so that it
+/// can be implemented outside of this crate too. Every method that is added later has a default.
 ///
 /// Connecting and resolving go through this trait. Of what a gRPC call does, three things do: it
-/// reads the clock, a call with a deadline has a timer, and a call that streams its request may spawn
-/// a task. Each such timer or task costs one allocation, because it is boxed.
+/// reads the clock, a call with a deadline has a timer, and a call that streams its request may
+/// spawn a task. Each such timer or task costs one allocation, because it is boxed.
 ///
-/// All sockets are made by this trait and nowhere else: non-blocking, close-on-exec, from plain-data
-/// options.
+/// All sockets are made by this trait and nowhere else: non-blocking, close-on-exec, from
+/// plain-data options.
 pub trait Runtime: Debug + Send + Sync + 'static {
     /// Takes hold of the runtime that the calling task runs on, where there is one to take hold of.
     ///
@@ -76,8 +76,8 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 
     /// Makes a UDP socket that is connected to `peer`.
     ///
-    /// The kernel then drops datagrams that other hosts send, and reports a closed port as the error
-    /// of the next operation.
+    /// The kernel then drops datagrams that other hosts send, and reports a closed port as the
+    /// error of the next operation.
     ///
     /// # Errors
     ///

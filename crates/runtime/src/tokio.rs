@@ -29,8 +29,9 @@ use udp::TokioUdp;
 ///
 /// # Panics
 ///
-/// [`spawn`](Runtime::spawn), and a timer when it is polled, panic where there is no handle: outside
-/// of tokio, before the first successful `attach`. tokio itself panics where a driver is off.
+/// [`spawn`](Runtime::spawn), and a timer when it is polled, panic where there is no handle:
+/// outside of tokio, before the first successful `attach`. tokio itself panics where a driver is
+/// off.
 #[derive(Debug, Default)]
 pub struct Tokio {
     handle: OnceLock<Handle>,
@@ -60,8 +61,8 @@ impl Tokio {
         Ok(self.handle.get_or_init(|| current))
     }
 
-    /// Returns the future of `connect`. Where there is no handle, the future returns that error when
-    /// it is polled.
+    /// Returns the future of `connect`. Where there is no handle, the future returns that error
+    /// when it is polled.
     fn connect<F>(&self, connect: impl FnOnce(Handle) -> F + Send + 'static) -> Connecting
     where
         F: Future<Output = io::Result<Box<dyn Stream>>> + Send,

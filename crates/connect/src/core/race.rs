@@ -20,14 +20,14 @@ use crate::{AttemptDelay, Family, SourceProbe};
 
 /// Races connection attempts to the addresses of one host, without doing any I/O.
 ///
-/// Pass in every event with the `handle_*` methods, first all that are known at one instant. Then call
-/// [`poll_output`](Self::poll_output) until it returns `None`, and wait for the next event or for
-/// [`poll_timeout`](Self::poll_timeout), whichever is first. `now` must never go backwards.
+/// Pass in every event with the `handle_*` methods, first all that are known at one instant. Then
+/// call [`poll_output`](Self::poll_output) until it returns `None`, and wait for the next event or
+/// for [`poll_timeout`](Self::poll_timeout), whichever is first. `now` must never go backwards.
 ///
-/// No address is started twice, and none is lost. There is at most one winner.
-/// Every attempt that is still in flight when the race ends is cancelled once, before
-/// [`RaceOutput::Ended`], which is the last output. Until then there is always an attempt in flight, a
-/// query open, or a timeout to wait for.
+/// No address is started twice, and none is lost. There is at most one winner. Every attempt that
+/// is still in flight when the race ends is cancelled once, before [`RaceOutput::Ended`], which is
+/// the last output. Until then there is always an attempt in flight, a query open, or a timeout to
+/// wait for.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -133,9 +133,9 @@ impl Race {
 
     /// Handles an answer to `query`. It may have no addresses, and it may add to an earlier answer.
     ///
-    /// The addresses are sorted with `probe`, together with those that arrived earlier, as if all had
-    /// been there from the start. An address counts once, also when it comes again in its IPv4-mapped
-    /// form.
+    /// The addresses are sorted with `probe`, together with those that arrived earlier, as if all
+    /// had been there from the start. An address counts once, also when it comes again in its
+    /// IPv4-mapped form.
     pub fn handle_addresses(
         &mut self,
         query: AddressQuery,
@@ -168,8 +168,8 @@ impl Race {
 
     /// Handles an established connection whose attempt goes on with a handshake.
     ///
-    /// If this is the newest attempt, the next one waits once more: for as long as this step took, but
-    /// not longer than the delay.
+    /// If this is the newest attempt, the next one waits once more: for as long as this step took,
+    /// but not longer than the delay.
     ///
     /// Source: draft-ietf-happy-happyeyeballs-v3, "Establishing Connections".
     pub fn handle_progress(&mut self, id: AttemptId, now: Instant) {
@@ -197,8 +197,8 @@ impl Race {
         }
     }
 
-    /// Handles a failed attempt. If `now` is the instant of its start, the attempt counts as one that
-    /// has sent nothing.
+    /// Handles a failed attempt. If `now` is the instant of its start, the attempt counts as one
+    /// that has sent nothing.
     pub fn handle_failure(&mut self, id: AttemptId, error: io::Error, now: Instant) {
         let outcome = ConnectOutcome::of(&error);
         if self.report.end.is_none() && self.finish(id, outcome, Some(error), now) {
@@ -244,8 +244,8 @@ impl Race {
         }
     }
 
-    /// Returns when to call [`poll_output`](Self::poll_output) again if no event comes before; `None`
-    /// when the race waits for events only.
+    /// Returns when to call [`poll_output`](Self::poll_output) again if no event comes before;
+    /// `None` when the race waits for events only.
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.report.end.is_some() {
             return None;
@@ -271,8 +271,8 @@ impl Race {
         let gap = if newest.failed_at_once() {
             Duration::ZERO
         } else {
-            // At most the delay, which has an upper bound: a large gap in the options must not hold up
-            // the list for ever.
+            // At most the delay, which has an upper bound: a large gap in the options must not hold
+            // up the list for ever.
             self.options.min_gap.min(self.options.attempt_delay.get())
         };
         let gap = Some(newest.started + gap);

@@ -42,8 +42,8 @@ pub async fn connect(
     run_list(runtime, addresses, options, Plain).await
 }
 
-/// Like [`connect`], with a handshake as part of the race: an attempt wins when its handshake is done,
-/// and a handshake that fails or hangs is followed by the next address.
+/// Like [`connect`], with a handshake as part of the race: an attempt wins when its handshake is
+/// done, and a handshake that fails or hangs is followed by the next address.
 ///
 /// # Errors
 ///

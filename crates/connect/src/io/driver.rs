@@ -31,8 +31,8 @@ pub(super) struct RaceDriver<'a, F: Finish> {
     alarm: Alarm,
 }
 
-/// An attempt that the race has not cancelled. Its `abort_on_loss` is declared before its `work`, so
-/// that it is dropped first: the stream must know that it has lost when it is dropped itself.
+/// An attempt that the race has not cancelled. Its `abort_on_loss` is declared before its `work`,
+/// so that it is dropped first: the stream must know that it has lost when it is dropped itself.
 struct AttemptInFlight<T> {
     id: AttemptId,
     address: SocketAddr,
@@ -190,8 +190,8 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
         }
     }
 
-    /// Polls an attempt and passes its result to the race. Returns true when it has failed, and must
-    /// be removed.
+    /// Polls an attempt and passes its result to the race. Returns true when it has failed, and
+    /// must be removed.
     fn drive_attempt(&mut self, at: usize, cx: &mut Context<'_>) -> bool {
         match self.poll_attempt(at, cx) {
             Poll::Pending => false,

@@ -72,8 +72,8 @@ where
     }
 }
 
-/// Makes the stream of an attempt abort instead of close, unless [`won`](Self::won) is called before
-/// this is dropped.
+/// Makes the stream of an attempt abort instead of close, unless [`won`](Self::won) is called
+/// before this is dropped.
 #[derive(Default)]
 pub(super) struct AbortOnLoss(Option<Arc<AtomicBool>>);
 
@@ -92,8 +92,8 @@ impl Drop for AbortOnLoss {
     }
 }
 
-/// The stream of an attempt whose handshake holds it, and which may still lose. The stream of a loser
-/// is reset when it is dropped, so that it leaves no TIME_WAIT.
+/// The stream of an attempt whose handshake holds it, and which may still lose. The stream of a
+/// loser is reset when it is dropped, so that it leaves no TIME_WAIT.
 #[derive(Debug)]
 struct RacingStream {
     peer: PeerAddr,

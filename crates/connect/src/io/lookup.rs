@@ -8,13 +8,14 @@ use trunkline_runtime::{BoxFuture, Runtime};
 
 use crate::AddressQuery;
 
-/// The future answer to an [`AddressQuery`]: addresses, with the port. An empty list is an answer too.
+/// The future answer to an [`AddressQuery`]: addresses, with the port. An empty list is an answer
+/// too.
 pub type Answer = BoxFuture<io::Result<Vec<SocketAddr>>>;
 
 /// Looks host names up.
 ///
-/// Return one answer for each family, so that the first one to arrive can be used while the other is
-/// late or lost. Where the families cannot be asked separately, return one for
+/// Return one answer for each family, so that the first one to arrive can be used while the other
+/// is late or lost. Where the families cannot be asked separately, return one for
 /// [`AddressQuery::All`]. Return at most one answer for each query.
 pub trait AddressLookup: Debug + Send + Sync {
     /// Starts to look up the addresses of `host`, which is not an IP address.

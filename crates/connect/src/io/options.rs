@@ -14,13 +14,13 @@ use crate::{RaceOptions, RttHistory};
 pub struct ConnectOptions {
     /// How the race is run.
     pub race: RaceOptions,
-    /// How each socket is set up. Where only one of `bind_ipv4` and `bind_ipv6` is set, addresses of
-    /// the other family are not tried, because they would use another source address.
+    /// How each socket is set up. Where only one of `bind_ipv4` and `bind_ipv6` is set, addresses
+    /// of the other family are not tried, because they would use another source address.
     pub tcp: TcpOptions,
     /// Which addresses are sorted; default [`Auto`](AddressOrder::Auto).
     pub order: AddressOrder,
-    /// The round-trip times of earlier connections, which every new connection adds to. They are used
-    /// to sort, and for [`RaceOptions::dynamic_delay`]. Use one history for each user and each
+    /// The round-trip times of earlier connections, which every new connection adds to. They are
+    /// used to sort, and for [`RaceOptions::dynamic_delay`]. Use one history for each user and each
     /// network. With `None`, the default, no times are kept.
     pub history: Option<Arc<Lock<RttHistory>>>,
 }

@@ -17,8 +17,8 @@ impl SourceProbe for dyn Runtime {
     }
 }
 
-/// The probe of a race: the runtime's source addresses if the race sorts, and the round-trip times of
-/// the history if there is one.
+/// The probe of a race: the runtime's source addresses if the race sorts, and the round-trip times
+/// of the history if there is one.
 pub(super) struct SystemProbe<'a> {
     pub(super) runtime: &'a dyn Runtime,
     pub(super) options: &'a ConnectOptions,

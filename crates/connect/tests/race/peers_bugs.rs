@@ -118,8 +118,8 @@ fn grpc_java_12796_a_new_list_while_connecting() {
     );
 }
 
-/// C-core never ended when an address had failed before its turn. Here every address fails, early or
-/// late, in every order.
+/// C-core never ended when an address had failed before its turn. Here every address fails, early
+/// or late, in every order.
 #[test]
 fn grpc_38714_never_stuck_whatever_fails_first() {
     for on_failure in [OnFailure::Any, OnFailure::Newest] {
@@ -194,8 +194,8 @@ fn a_failure_does_not_end_what_is_in_flight() {
     );
 }
 
-/// Go and hyper race two families, and try the addresses of one family one after the other: there, one
-/// dead A record costs minutes.
+/// Go and hyper race two families, and try the addresses of one family one after the other: there,
+/// one dead A record costs minutes.
 #[test]
 fn hyper_dead_addresses_of_one_family() {
     check_list(

@@ -1,5 +1,5 @@
-//! A property of every list of addresses, checked on thousands of random lists. A failure prints the
-//! seed of its list. The property of every race is `race` in `crates/fuzz`.
+//! A property of every list of addresses, checked on thousands of random lists. A failure prints
+//! the seed of its list. The property of every race is `race` in `crates/fuzz`.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
@@ -32,8 +32,8 @@ impl Drop for Seed {
     }
 }
 
-/// A race tries any list in the order of `sort_rfc6724` and `interleave`, however the list is divided
-/// into answers. That order has every address once.
+/// A race tries any list in the order of `sort_rfc6724` and `interleave`, however the list is
+/// divided into answers. That order has every address once.
 #[test]
 fn every_list_is_sorted_and_interleaved() {
     for seed in 0..LISTS {

@@ -211,8 +211,8 @@ fn rule_8_smaller_scope() {
     );
 }
 
-/// Between rules 8 and 9, addresses with a lower round-trip time go first, and addresses without one
-/// last (RFC 8305 section 4).
+/// Between rules 8 and 9, addresses with a lower round-trip time go first, and addresses without
+/// one last (RFC 8305 section 4).
 #[test]
 fn between_rules_8_and_9_round_trip_times() {
     let from = source("2001:db8:1::2");

@@ -1,5 +1,5 @@
-//! RFC 8305 section 3, hostname resolution query handling: when the first attempt starts, while answers
-//! arrive.
+//! RFC 8305 section 3, hostname resolution query handling: when the first attempt starts, while
+//! answers arrive.
 
 use std::time::Duration;
 
@@ -148,8 +148,8 @@ fn the_race_waits_for_the_preferred_family() {
     check(&world, "20 start 6a, 40 won 6a");
 }
 
-/// A removed address that waits is dropped, and one that was started goes on. An address that is added
-/// again is tried.
+/// A removed address that waits is dropped, and one that was started goes on. An address that is
+/// added again is tried.
 #[test]
 fn removed_addresses() {
     let world = World {

@@ -42,7 +42,8 @@ fn unequal_families() {
     check(1, "6a 6b 6c 4a 4b", "6a 4a 6b 4b 6c");
 }
 
-/// The First Address Family Count is the length of the first turn; 0 makes no sense and counts as 1.
+/// The First Address Family Count is the length of the first turn; 0 makes no sense and counts as
+/// 1.
 #[test]
 fn first_address_family_count() {
     check(2, "6a 6b 6c 4a 4b", "6a 6b 4a 6c 4b");
@@ -88,8 +89,8 @@ fn the_preferred_family_goes_first() {
     order_of(options, "6a 6b 4a 4b", "4a 4b 6a 6b");
 }
 
-/// Addresses that arrive late take the places that they would have had from the start: the late family
-/// goes next, and has no second turn in place of the one that it missed.
+/// Addresses that arrive late take the places that they would have had from the start: the late
+/// family goes next, and has no second turn in place of the one that it missed.
 #[test]
 fn late_addresses_take_their_places() {
     let world = World {
@@ -103,8 +104,8 @@ fn late_addresses_take_their_places() {
     assert_eq!(started.join(" "), "4a 6a 6b 4b 6c 4c");
 }
 
-/// Duplicates count once, also when they are written as IPv4-mapped IPv6. A link-local address on two
-/// links counts twice.
+/// Duplicates count once, also when they are written as IPv4-mapped IPv6. A link-local address on
+/// two links counts twice.
 #[test]
 fn duplicates_count_once() {
     let list = [

@@ -19,8 +19,8 @@ fn options() -> RaceOptions {
     World::default().options
 }
 
-/// "If the first one has not succeeded, the next is started" one attempt delay later. The attempts in
-/// flight go on, and the first success ends the race.
+/// "If the first one has not succeeded, the next is started" one attempt delay later. The attempts
+/// in flight go on, and the first success ends the race.
 #[test]
 fn one_attempt_delay_between_starts() {
     check_list("6a 4a", &[("6a", Works(20))], "0 start 6a, 20 won 6a");
@@ -67,8 +67,8 @@ fn a_failure_starts_the_next() {
     );
 }
 
-/// With `OnFailure::Any` the failure of an older attempt starts the next one too; with `Newest` it does
-/// not.
+/// With `OnFailure::Any` the failure of an older attempt starts the next one too; with `Newest` it
+/// does not.
 #[test]
 fn which_failures_start_the_next() {
     let behaviours = &[("6a", Fails(300, REFUSED)), ("6b", Works(1))];
@@ -87,8 +87,8 @@ fn which_failures_start_the_next() {
     );
 }
 
-/// The first address never answers, the second refuses: the refusal starts the third although the first
-/// is in flight.
+/// The first address never answers, the second refuses: the refusal starts the third although the
+/// first is in flight.
 #[test]
 fn a_failure_beside_a_black_hole() {
     check_list(
@@ -167,8 +167,8 @@ fn the_least_gap_between_starts() {
     );
 }
 
-/// At the limit of attempts in flight, a new one cancels the oldest: a few addresses that never answer
-/// must not hold up the rest of the list.
+/// At the limit of attempts in flight, a new one cancels the oldest: a few addresses that never
+/// answer must not hold up the rest of the list.
 #[test]
 fn the_cap_cancels_the_oldest() {
     let mut two = options();
@@ -201,8 +201,8 @@ fn a_limit_for_each_attempt() {
         &[],
         "0 start 4a, 250 start 4b, 600 cancel 4a, 850 cancel 4b, 850 failed",
     );
-    // A limit as short as the delay would give up every address that takes longer. It counts as twice
-    // the delay.
+    // A limit as short as the delay would give up every address that takes longer. It counts as
+    // twice the delay.
     let mut slip = options();
     slip.attempt_timeout = Some(Duration::from_millis(250));
     check_options(
@@ -256,7 +256,8 @@ fn aborted() {
     );
 }
 
-/// After a late timeout, of a process that slept, one attempt starts, and not all whose times passed.
+/// After a late timeout, of a process that slept, one attempt starts, and not all whose times
+/// passed.
 #[test]
 fn a_late_timer_starts_one() {
     let began = Instant::now();
@@ -323,8 +324,8 @@ fn a_delay_from_history_is_clamped() {
     assert_eq!(delay(10_000), AttemptDelay::MAX);
 }
 
-/// When the newest attempt makes progress, the next one waits for as long again as that step took; it
-/// never starts earlier because of that (Happy Eyeballs version 3).
+/// When the newest attempt makes progress, the next one waits for as long again as that step took;
+/// it never starts earlier because of that (Happy Eyeballs version 3).
 #[test]
 fn progress_extends_the_wait() {
     check_list(

@@ -10,16 +10,16 @@ use trunkline_connect::{
     AddressQuery, AttemptId, KeepOrder, Race, RaceOptions, RaceOutput, RaceReport, SourceProbe,
 };
 
-/// How an address answers an attempt; times are in milliseconds from its start. An address without an
-/// entry never answers.
+/// How an address answers an attempt; times are in milliseconds from its start. An address without
+/// an entry never answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Behaviour {
     /// The connection is established.
     Works(u64),
     /// The attempt fails.
     Fails(u64, io::ErrorKind),
-    /// The connection is established after the first time, its handshake done after the second; both
-    /// count from the start.
+    /// The connection is established after the first time, its handshake done after the second;
+    /// both count from the start.
     Handshake(u64, u64),
 }
 

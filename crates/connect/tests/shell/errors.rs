@@ -64,8 +64,8 @@ fn one_address() {
     assert!(error.source().is_none());
 }
 
-/// At the time limit, the attempts in flight have timed out, and the table has the addresses that were
-/// not tried.
+/// At the time limit, the attempts in flight have timed out, and the table has the addresses that
+/// were not tried.
 #[test]
 fn at_the_deadline() {
     let fake = Fake::new(&[]);

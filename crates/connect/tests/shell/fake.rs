@@ -14,8 +14,8 @@ use trunkline_runtime::{
     BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
 };
 
-/// How an address answers an attempt; times are in milliseconds from its start. An address without an
-/// entry never answers.
+/// How an address answers an attempt; times are in milliseconds from its start. An address without
+/// an entry never answers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Behaviour {
     /// The connection is established.

@@ -51,8 +51,8 @@ fn check(behaviours: &[(&str, Behaviour)], table: Handshakes, expected: &str) {
     assert_eq!(fake.log(), expected);
 }
 
-/// An established connection has not won yet: a server that accepts it and then hangs loses, and its
-/// connection is reset.
+/// An established connection has not won yet: a server that accepts it and then hangs loses, and
+/// its connection is reset.
 #[test]
 fn a_handshake_that_hangs_loses() {
     check(

@@ -16,7 +16,7 @@ use crate::race::options;
 const V6: &str = "[2001:db8::1]:443";
 const V4: &str = "192.0.2.1:443";
 
-/// A lookup with an answer for each family, after a time in milliseconds. An empty list stands for an
+/// A lookup with an answer for each family, after a time in milliseconds. An empty list is an
 /// error.
 #[derive(Debug)]
 struct Scripted {
@@ -102,8 +102,8 @@ fn one_family_fails() {
     );
 }
 
-/// Answers at one instant are sorted, because this lookup does not sort them. Each address is probed
-/// once.
+/// Answers at one instant are sorted, because this lookup does not sort them. Each address is
+/// probed once.
 #[test]
 fn unsorted_answers_are_sorted() {
     check(

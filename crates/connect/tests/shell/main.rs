@@ -1,5 +1,5 @@
-//! The shell in virtual time, on a runtime that a table describes: which calls it makes to the runtime,
-//! and when.
+//! The shell in virtual time, on a runtime that a table describes: which calls it makes to the
+//! runtime, and when.
 
 #![expect(
     clippy::disallowed_methods,

@@ -83,8 +83,8 @@ fn connected_at_once() {
     );
 }
 
-/// When the first address does not answer, the second starts after the delay. When it wins, the first
-/// is given up.
+/// When the first address does not answer, the second starts after the delay. When it wins, the
+/// first is given up.
 #[test]
 fn the_first_address_is_silent() {
     check(
@@ -111,8 +111,8 @@ fn the_first_address_refuses() {
     );
 }
 
-/// When two connections are established at one instant, the attempt that was started first wins, and
-/// the other stream is aborted.
+/// When two connections are established at one instant, the attempt that was started first wins,
+/// and the other stream is aborted.
 #[test]
 fn the_second_winner_is_aborted() {
     check(

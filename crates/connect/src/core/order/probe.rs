@@ -15,10 +15,10 @@ pub trait SourceProbe {
 
     /// Returns the round-trip time that was measured to `destination` earlier, if there is one.
     ///
-    /// Between rules 8 and 9, addresses with a lower round-trip time go first, and addresses without
-    /// one go last (RFC 8305 section 4). Return only times that were measured on this network and
-    /// for this user. Return `None` now and then, for instance for old times: otherwise a better
-    /// address is never tried. The default returns `None`.
+    /// Between rules 8 and 9, addresses with a lower round-trip time go first, and addresses
+    /// without one go last (RFC 8305 section 4). Return only times that were measured on this
+    /// network and for this user. Return `None` now and then, for instance for old times: otherwise
+    /// a better address is never tried. The default returns `None`.
     fn round_trip(&self, _destination: SocketAddr) -> Option<RoundTrip> {
         None
     }

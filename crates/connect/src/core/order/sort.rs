@@ -78,8 +78,8 @@ struct Rules {
     scope_differs: bool,
     /// Rule 3: avoid deprecated addresses.
     deprecated: bool,
-    /// Rule 4: prefer home addresses. 0 for an address that is both home and care-of, 2 for one that
-    /// is a care-of address only, else 1.
+    /// Rule 4: prefer home addresses. 0 for an address that is both home and care-of, 2 for one
+    /// that is a care-of address only, else 1.
     mobility: u8,
     /// Rule 5: prefer matching label.
     label_differs: bool,
@@ -91,8 +91,8 @@ struct Rules {
     scope: u8,
     /// RFC 8305 section 4: prefer a lower round-trip time; addresses without one go last.
     rtt: (bool, Option<Duration>),
-    /// Rule 9: use longest matching prefix. IPv4 and IPv6 are never compared here, because rule 6 has
-    /// separated them.
+    /// Rule 9: use longest matching prefix. IPv4 and IPv6 are never compared here, because rule 6
+    /// has separated them.
     matching_prefix: Reverse<u32>,
 }
 

@@ -5,7 +5,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-/// Identifies an attempt within its race. Attempts are numbered from 0, in the order of their start.
+/// Identifies an attempt within its race. Attempts are numbered from 0, in the order of their
+/// start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AttemptId(pub(super) u32);
 

@@ -74,8 +74,8 @@ impl Candidates {
         Some((id, next.address))
     }
 
-    /// Adds addresses, and sorts those that wait into the order that they would have if all addresses
-    /// had been there from the start. Returns true when one of them was new.
+    /// Adds addresses, and sorts those that wait into the order that they would have if all
+    /// addresses had been there from the start. Returns true when one of them was new.
     pub(super) fn merge(
         &mut self,
         query: AddressQuery,
@@ -154,8 +154,8 @@ impl Candidates {
 struct KnownAddresses(HashSet<SocketAddr>);
 
 impl KnownAddresses {
-    /// Inserts an address; returns true when it is new. `list` holds all addresses that were inserted
-    /// before.
+    /// Inserts an address; returns true when it is new. `list` holds all addresses that were
+    /// inserted before.
     fn insert(&mut self, address: SocketAddr, list: &[Candidate]) -> bool {
         if list.len() < FEW {
             return list.iter().all(|candidate| candidate.address != address);

@@ -16,19 +16,22 @@ use crate::{AttemptDelay, Family};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RaceOptions {
-    /// The time from the start of an attempt to the start of the next one beside it; default 250 ms.
+    /// The time from the start of an attempt to the start of the next one beside it; default 250
+    /// ms.
     pub attempt_delay: AttemptDelay,
-    /// Computes that delay from the round-trip time to the attempt's address instead, where the probe
-    /// knows one ([`RoundTrip::attempt_delay`](crate::RoundTrip::attempt_delay)); default off.
+    /// Computes that delay from the round-trip time to the attempt's address instead, where the
+    /// probe knows one ([`RoundTrip::attempt_delay`](crate::RoundTrip::attempt_delay)); default
+    /// off.
     pub dynamic_delay: bool,
     /// How long the addresses of one family wait for the answer about the preferred family; default
     /// 50 ms, "Resolution Delay" of RFC 8305 section 3.
     pub resolution_delay: Duration,
-    /// The preferred family: the race waits for its answer, and starts its addresses first even where
-    /// RFC 6724 orders them otherwise. With `None`, the default, the race waits for the answer about
-    /// IPv6, and keeps the sorted order.
+    /// The preferred family: the race waits for its answer, and starts its addresses first even
+    /// where RFC 6724 orders them otherwise. With `None`, the default, the race waits for the
+    /// answer about IPv6, and keeps the sorted order.
     pub prefer: Option<Family>,
-    /// Alternates the families, as [`interleave`](trunkline_endpoint::interleave()) does; default on.
+    /// Alternates the families, as [`interleave`](trunkline_endpoint::interleave()) does; default
+    /// on.
     pub interleave: bool,
     /// How many addresses of the first family go before the first of another one; default 1, "First
     /// Address Family Count" of RFC 8305 section 8.
@@ -36,19 +39,21 @@ pub struct RaceOptions {
     /// Which failures start the next attempt before the delay is over; default any.
     pub on_failure: OnFailure,
     /// The least time between two starts, whatever fails; default 0, as other implementations have
-    /// it. See [`strict`](Self::strict). An attempt that failed at the instant of its start does not
-    /// count, because it has sent nothing. A value above the attempt delay counts as that delay.
+    /// it. See [`strict`](Self::strict). An attempt that failed at the instant of its start does
+    /// not count, because it has sent nothing. A value above the attempt delay counts as that
+    /// delay.
     pub min_gap: Duration,
-    /// How many attempts run side by side; default 6, and 0 counts as 1. The start of one more cancels
-    /// the oldest. If the race waited instead, a few addresses that never answer would hold up the
-    /// rest of the list.
+    /// How many attempts run side by side; default 6, and 0 counts as 1. The start of one more
+    /// cancels the oldest. If the race waited instead, a few addresses that never answer would hold
+    /// up the rest of the list.
     pub max_in_flight: usize,
     /// The time after which a single attempt is given up; default `None`, because a slow address is
     /// better than no address. A value below twice the attempt delay counts as that: a limit near
     /// the delay would turn a slow network into an outage.
     pub attempt_timeout: Option<Duration>,
     /// The time after which the whole race ends, the lookup included; default 20 s, gRPC's minimum
-    /// time to connect. With `None` the race takes as long as the system does, which may be minutes.
+    /// time to connect. With `None` the race takes as long as the system does, which may be
+    /// minutes.
     pub timeout: Option<Duration>,
 }
 
