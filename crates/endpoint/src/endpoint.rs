@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::identity::same_set;
+use crate::set::same_set;
 use crate::{Address, Attributes};
 
 /// One backend: the addresses by which it can be reached, in the order to try them, and what is

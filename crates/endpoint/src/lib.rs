@@ -1,19 +1,35 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod address;
+// From the ground up. Addresses and their attributes:
 mod attributes;
-mod delay;
-mod diff;
-mod endpoint;
-mod family;
+
+mod address;
+
+// Endpoints, which are sets of addresses:
 mod hash;
-mod identity;
-mod index;
-mod interleave;
-mod map;
-mod validate;
+
+mod set;
+
+mod endpoint;
+
 mod weight;
+
+// Maps and lists of addresses and endpoints:
+mod identity;
+
+mod index;
+
+mod map;
+
+mod diff;
+mod validate;
+
+// The order and the pace in which addresses are tried:
+mod delay;
+mod family;
+
+mod interleave;
 
 pub use crate::address::{Address, Location};
 pub use crate::attributes::{AttributeKey, Attributes};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::IdentityMap;
+use super::identity_map::IdentityMap;
 use crate::Identity;
 use crate::index::Found;
 
@@ -27,6 +27,25 @@ pub struct VacantEntry<'a, K, V> {
     map: &'a mut IdentityMap<K, V>,
     key: K,
     hash: u64,
+}
+
+impl<K: Identity, V> IdentityMap<K, V> {
+    /// The place of a key, to look at it and to fill it with one lookup.
+    pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
+        let hash = key.identity_hash();
+        match self.find(hash, &key) {
+            Some(found) => Entry::Occupied(OccupiedEntry {
+                map: self,
+                key,
+                found,
+            }),
+            None => Entry::Vacant(VacantEntry {
+                map: self,
+                key,
+                hash,
+            }),
+        }
+    }
 }
 
 impl<'a, K: Identity, V> Entry<'a, K, V> {
@@ -79,10 +98,6 @@ impl<'a, K: Identity, V> Entry<'a, K, V> {
 }
 
 impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
-    pub(super) fn new(map: &'a mut IdentityMap<K, V>, key: K, found: Found) -> Self {
-        Self { map, key, found }
-    }
-
     /// The key that is stored.
     #[must_use]
     pub fn key(&self) -> &K {
@@ -128,10 +143,6 @@ impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
 }
 
 impl<'a, K: Identity, V> VacantEntry<'a, K, V> {
-    pub(super) fn new(map: &'a mut IdentityMap<K, V>, key: K, hash: u64) -> Self {
-        Self { map, key, hash }
-    }
-
     /// The key that was asked for.
     #[must_use]
     pub fn key(&self) -> &K {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::iter::FusedIterator;
 use std::{slice, vec};
 
-use super::{IdentityMap, Slot};
+use super::identity_map::{IdentityMap, Slot};
 
 macro_rules! iterator {
     ($(#[$doc:meta])* $name:ident<$($life:lifetime,)? K, V>($inner:ty) -> $item:ty, $map:expr) => {

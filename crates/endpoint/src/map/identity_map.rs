@@ -1,40 +1,9 @@
-//! Maps keyed by identity.
-
-mod entry;
-mod iter;
+//! The map that both maps are.
 
 use std::fmt;
 
-pub use self::entry::{Entry, OccupiedEntry, VacantEntry};
-pub use self::iter::{IntoIter, Iter, IterMut, Keys, Values, ValuesMut};
+use crate::Identity;
 use crate::index::{Found, Index};
-use crate::{Address, Endpoint, Identity};
-
-/// A map keyed by what a connection to an address depends on: place, server name and identifying
-/// attributes. Other attributes make no new key.
-pub type AddressMap<V> = IdentityMap<Address, V>;
-
-/// A map keyed by the unordered set of places of an endpoint's addresses.
-///
-/// `[a, b]`, `[b, a]` and `[a, b, a]` are one key; attributes and server names do not count. Looking
-/// up an endpoint of up to 8 addresses allocates nothing.
-///
-/// ```
-/// use std::net::SocketAddr;
-/// use trunkline_endpoint::{Endpoint, EndpointMap};
-///
-/// let v4: SocketAddr = "192.0.2.1:443".parse()?;
-/// let v6: SocketAddr = "[2001:db8::1]:443".parse()?;
-/// let mut map = EndpointMap::new();
-/// map.insert(Endpoint::new([v4, v6]), "one backend");
-/// assert_eq!(map.get(&Endpoint::new([v6, v4])), Some(&"one backend"));
-/// assert_eq!(map.get(&Endpoint::new([v4])), None);
-/// # Ok::<(), std::net::AddrParseError>(())
-/// ```
-///
-/// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
-/// grpc-go's key is a multiset there; ours is a set, as the gRFC says.
-pub type EndpointMap<V> = IdentityMap<Endpoint, V>;
 
 /// A map whose keys are compared by [`Identity`].
 ///
@@ -46,18 +15,18 @@ pub struct IdentityMap<K, V> {
     /// Positions in `slots`, by hash.
     index: Index,
     /// In the order of insertion; `None` where something was removed.
-    slots: Vec<Option<Slot<K, V>>>,
+    pub(super) slots: Vec<Option<Slot<K, V>>>,
     /// Those that are not `None`.
-    len: usize,
+    pub(super) len: usize,
 }
 
 /// Positions in the index are of places that are taken.
 const TAKEN: &str = "a place that is taken";
 
 #[derive(Clone)]
-struct Slot<K, V> {
-    key: K,
-    value: V,
+pub(super) struct Slot<K, V> {
+    pub(super) key: K,
+    pub(super) value: V,
 }
 
 impl<K, V> IdentityMap<K, V> {
@@ -107,15 +76,15 @@ impl<K, V> IdentityMap<K, V> {
         self.slots.clear();
     }
 
-    fn slot(&self, found: Found) -> &Slot<K, V> {
+    pub(super) fn slot(&self, found: Found) -> &Slot<K, V> {
         self.slots[found.position].as_ref().expect(TAKEN)
     }
 
-    fn slot_mut(&mut self, found: Found) -> &mut Slot<K, V> {
+    pub(super) fn slot_mut(&mut self, found: Found) -> &mut Slot<K, V> {
         self.slots[found.position].as_mut().expect(TAKEN)
     }
 
-    fn take(&mut self, found: Found) -> (K, V) {
+    pub(super) fn take(&mut self, found: Found) -> (K, V) {
         // The index first: it does not wait for the memory of the slot.
         self.index.remove(found);
         let slot = self.slots[found.position].take().expect(TAKEN);
@@ -183,15 +152,6 @@ impl<K: Identity, V> IdentityMap<K, V> {
         Some(self.take(found))
     }
 
-    /// The place of a key, to look at it and to fill it with one lookup.
-    pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
-        let hash = key.identity_hash();
-        match self.find(hash, &key) {
-            Some(found) => Entry::Occupied(OccupiedEntry::new(self, key, found)),
-            None => Entry::Vacant(VacantEntry::new(self, key, hash)),
-        }
-    }
-
     /// Keeps those for which `keep` holds, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         for slot in &mut self.slots {
@@ -210,14 +170,14 @@ impl<K: Identity, V> IdentityMap<K, V> {
         }
     }
 
-    fn find(&self, hash: u64, key: &K) -> Option<Found> {
+    pub(super) fn find(&self, hash: u64, key: &K) -> Option<Found> {
         // A `retain` that panicked has left positions that are empty now, or gone.
         let slot = |at: usize| self.slots.get(at)?.as_ref();
         let is_it = |at| slot(at).is_some_and(|slot| slot.key.same_identity(key));
         self.index.find(hash, is_it)
     }
 
-    fn push(&mut self, hash: u64, key: K, value: V) -> &mut V {
+    pub(super) fn push(&mut self, hash: u64, key: K, value: V) -> &mut V {
         if self.slots.len() == self.slots.capacity() {
             self.make_room();
         }
