@@ -2,6 +2,10 @@
 //!
 //! Each command is a file of [`commands`], and each step of `ci` is a file of [`ci`].
 
+// From the ground up.
+//   tools:       clock, failure, process, cache, metadata, context
+//   the checks:  step, demo, fuzzer, interop, testbed; ci
+//   commands:    command, commands
 mod cache;
 mod ci;
 mod clock;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+// From the ground up: rng; backoff.
 mod backoff;
 mod rng;
 

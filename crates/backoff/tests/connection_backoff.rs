@@ -12,7 +12,7 @@ fn policy(change: impl FnOnce(&mut BackoffPolicy)) -> BackoffPolicy {
 }
 
 /// Returns the first `count` delays in milliseconds.
-fn waits(policy: BackoffPolicy, seed: u64, count: usize) -> Vec<u128> {
+fn delays(policy: BackoffPolicy, seed: u64, count: usize) -> Vec<u128> {
     let mut backoff = Backoff::new(policy, seed);
     (0..count)
         .map(|_| backoff.next_delay().as_millis())
@@ -30,12 +30,12 @@ fn now() -> Instant {
 /// Without jitter the delays are 1 s, then 1.6 times the one before, up to 120 s.
 #[test]
 fn growth() {
-    let waits = waits(policy(|policy| policy.jitter = 0.0), 1, 13);
+    let delays = delays(policy(|policy| policy.jitter = 0.0), 1, 13);
     let expected = [
         1000, 1600, 2560, 4096, 6553, 10_485, 16_777, 26_843, 42_949, 68_719, 109_951, 120_000,
         120_000,
     ];
-    assert_eq!(waits, expected);
+    assert_eq!(delays, expected);
 }
 
 /// Jitter changes each delay, the first one too, by up to 20 percent either way, evenly
@@ -43,17 +43,17 @@ fn growth() {
 #[test]
 fn jitter() {
     let firsts: Vec<u128> = (0..2000)
-        .map(|seed| waits(BackoffPolicy::default(), seed, 1)[0])
+        .map(|seed| delays(BackoffPolicy::default(), seed, 1)[0])
         .collect();
-    assert!(firsts.iter().all(|wait| (800..=1200).contains(wait)));
+    assert!(firsts.iter().all(|delay| (800..=1200).contains(delay)));
     for band in [800..900, 900..1000, 1000..1100, 1100..1200] {
-        let count = firsts.iter().filter(|wait| band.contains(*wait)).count();
+        let count = firsts.iter().filter(|delay| band.contains(*delay)).count();
         assert!((400..=600).contains(&count), "{band:?}: {count}");
     }
     let late: Vec<u128> = (0..500)
-        .map(|seed| waits(BackoffPolicy::default(), seed, 30)[29])
+        .map(|seed| delays(BackoffPolicy::default(), seed, 30)[29])
         .collect();
-    assert!(late.iter().all(|wait| (96_000..=144_000).contains(wait)));
+    assert!(late.iter().all(|delay| (96_000..=144_000).contains(delay)));
 }
 
 /// A reset returns to the first delay.
@@ -90,10 +90,10 @@ fn deadlines() {
 
 /// The same seed gives the same delays.
 #[test]
-fn same_seed_same_waits() {
-    let waits = |seed| waits(BackoffPolicy::default(), seed, 20);
-    assert_eq!(waits(3), waits(3));
-    assert_ne!(waits(3), waits(4));
+fn same_seed_same_delays() {
+    let delays = |seed| delays(BackoffPolicy::default(), seed, 20);
+    assert_eq!(delays(3), delays(3));
+    assert_ne!(delays(3), delays(4));
 }
 
 /// No policy that an application can set panics, shrinks the delays or overflows an `Instant`.
@@ -133,5 +133,5 @@ fn odd_policies() {
         policy.multiplier = 0.1;
         policy.jitter = 0.0;
     });
-    assert_eq!(waits(shrinking, 1, 3), [1000, 1000, 1000]);
+    assert_eq!(delays(shrinking, 1, 3), [1000, 1000, 1000]);
 }

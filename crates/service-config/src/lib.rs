@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+// From the ground up: error; json, duration; policy, retry; method; config; selector. `choice`
+// chooses a config from a TXT record, and is independent of the others.
 mod choice;
 mod config;
 mod duration;

@@ -102,7 +102,7 @@ pub(crate) const fn find_special(bytes: &[u8], from: usize) -> Option<usize> {
     let mut i = from;
     while i < bytes.len() {
         let word = word_at(bytes, i);
-        // Every byte up to `%`: those that are not wanted are rare.
+        // Also matches a space and the other characters below `%`, which are rare in targets.
         let low = word.wrapping_sub(all(b'%' + 1)) & !word & HIGHS;
         // `?` and U+007F differ in one bit.
         let found = low | zeros((word | all(0x40)) ^ all(0x7F));
