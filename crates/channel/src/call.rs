@@ -1,7 +1,16 @@
-//! The life of one call.
+//! The data path: the life of one call.
+//!
+//! From the ground up: `deadline` and `transparent_retries`; `record`, the seat of everything that
+//! depends on how a call or an attempt ends; `attempt`, one attempt until the head of its response;
+//! `body`, the response; and [`call`], which joins them.
 
+mod deadline;
+mod transparent_retries;
+
+mod record;
+
+mod attempt;
 pub(crate) mod body;
-pub(crate) mod deadline;
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -14,28 +23,24 @@ use bytes::Bytes;
 use event_listener::EventListener;
 use http::header::{CONTENT_TYPE, USER_AGENT};
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
-use trunkline_runtime::PeerAddr;
-use trunkline_service_config::{CallInfo, MethodConfig};
-use trunkline_status::{Code, Status};
-use trunkline_transport::{Fate, Incoming, RequestBody, Sent};
+use trunkline_runtime::Runtime;
+use trunkline_service_config::CallInfo;
+use trunkline_status::Status;
+use trunkline_transport::{Connection, Fate, Incoming, RequestBody, Sent};
 
-use crate::call::body::Body;
-use crate::call::deadline::{Deadline, timeout_of, timeout_value};
+use crate::call::attempt::CallAttempt;
+use crate::call::body::{Body, Records};
+use crate::call::deadline::{Deadline, format_grpc_timeout, parse_grpc_timeout};
+use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
+use crate::call::transparent_retries::TransparentRetries;
 use crate::control::event::ControlEvent;
-use crate::extensions::WaitForReady;
+use crate::core::connections::ReadyConnection;
+use crate::extensions::{CallAttributes, WaitForReady};
+use crate::grpc::check_head;
 use crate::handle::Handle;
-
-/// How often a call is sent again that the server refused (`REFUSED_STREAM`).
-///
-/// Source: [gRFC A6, transparent retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
-const MAX_REFUSALS: usize = 1;
-
-/// How often a call is sent again that no server acted on. Each time a connection must be lost, so
-/// this is a bound for servers that do nothing but say GOAWAY.
-const MAX_REPEATS: usize = 16;
 
 /// Makes a call. Never fails: a local failure is a trailers-only response.
 pub(crate) async fn call<B>(handle: Arc<Handle>, request: Request<B>) -> Response<Body>
@@ -43,13 +48,21 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    match run(handle, request).await {
+    let (head, body) = request.into_parts();
+    let mut call = match Call::new(handle, head) {
+        Ok(call) => call,
+        Err(status) => return trailers_only(&status),
+    };
+    match call.run(body).await {
         Ok(response) => response,
-        Err(status) => trailers_only(&status),
+        Err(status) => {
+            call.record.end(&status);
+            trailers_only(&status)
+        }
     }
 }
 
-/// A response that is nothing but the status of the call.
+/// Returns a response that has nothing but the status of the call.
 fn trailers_only(status: &Status) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
@@ -58,75 +71,40 @@ fn trailers_only(status: &Status) -> Response<Body> {
     response
 }
 
-async fn run<B>(handle: Arc<Handle>, request: Request<B>) -> Result<Response<Body>, Status>
-where
-    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Into<Box<dyn Error + Send + Sync>>,
-{
-    handle.start()?;
-    let (head, body) = request.into_parts();
-    let mut call = Call::new(handle, head)?;
-    let body = RequestBody::prepare(body).await?;
-    let (mut refusals, mut repeats) = (0, 0);
-    loop {
-        let (Sent { response, upload }, peer) = call.send(&body).await?;
-        if let Some(upload) = upload {
-            call.handle.shared.runtime.spawn(upload);
-        }
-        let doing = || format!("waiting for {peer} to answer");
-        let error = match bounded(&mut call.deadline, doing, response).await? {
-            Ok(response) => return respond(response, peer, call.deadline),
-            Err(error) => error,
-        };
-        let may_repeat = match error.fate() {
-            Fate::Unprocessed => {
-                repeats += 1;
-                repeats <= MAX_REPEATS
-            }
-            Fate::Refused => {
-                refusals += 1;
-                refusals <= MAX_REFUSALS
-            }
-            Fate::Unknown => false,
-        };
-        if !may_repeat || !body.can_replay() {
-            let status = error.into_status();
-            return Err(match &call.deadline {
-                Some(deadline) => deadline.instead_of(status, &doing()),
-                None => status,
-            });
-        }
-        call.is_late = true;
-    }
-}
-
-/// A call, while it is tried.
+/// What all attempts of a call have in common: what the caller asked for, the configuration and the
+/// deadline.
 struct Call {
     handle: Arc<Handle>,
     path: PathAndQuery,
     headers: HeaderMap,
+    attributes: Attributes,
     started: Instant,
     deadline: Option<Deadline>,
-    /// What the application says of waiting for readiness.
+    /// The caller's choice to wait for readiness.
     wait_for_ready: Option<bool>,
-    /// Whether the timeout of the service config was looked at.
+    /// The configuration's choice, for callers that make none.
+    configured_wait: Option<bool>,
+    /// True once the configuration of the call was chosen: that happens once, when the resolver has
+    /// returned a list. Until then the default config decides.
     is_configured: bool,
-    /// Why the last pick failed, of a call that waits for readiness.
+    /// The last failed pick of a call that waits for readiness.
     last_failure: Option<Status>,
-    /// Whether the call had to wait, so that less time is left than `grpc-timeout` says.
+    /// True once the call had to wait: less time is left than `grpc-timeout` says.
     is_late: bool,
+    record: CallRecord,
 }
 
-/// What one look at the channel brought.
-enum Look<B> {
-    Sent(Sent<B>, PeerAddr),
+/// The result of one look at the snapshot.
+enum PickOutcome {
+    Started(CallAttempt),
     Failed(Status),
-    /// No connection yet.
+    /// No connection yet: the call waits for the next snapshot.
     Wait,
 }
 
 impl Call {
     fn new(handle: Arc<Handle>, head: http::request::Parts) -> Result<Self, Status> {
+        handle.start()?;
         let path = head.uri.into_parts().path_and_query.ok_or_else(|| {
             Status::internal("the request has no path; expected `/package.Service/Method`")
         })?;
@@ -136,14 +114,18 @@ impl Call {
             .entry(USER_AGENT)
             .or_insert_with(|| shared.user_agent.clone());
         let started = shared.runtime.now();
-        let deadline = timeout_of(&headers)
+        let deadline = parse_grpc_timeout(&headers)
             .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
+        let attributes = head.extensions.get::<CallAttributes>();
         Ok(Self {
             wait_for_ready: head.extensions.get::<WaitForReady>().map(|wait| wait.0),
+            attributes: attributes.map_or_else(Attributes::new, |own| own.0.clone()),
+            record: CallRecord::start(shared, &path, started),
             path,
             headers,
             started,
             deadline,
+            configured_wait: None,
             is_configured: false,
             last_failure: None,
             is_late: false,
@@ -151,17 +133,60 @@ impl Call {
         })
     }
 
-    /// Sends the call on a connection that the picker chooses, once there is one.
-    async fn send<B>(&mut self, body: &RequestBody<B>) -> Result<(Sent<B>, PeerAddr), Status> {
+    /// Sends the call until a server has answered it or acted on it.
+    async fn run<B>(&mut self, body: B) -> Result<Response<Body>, Status>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let body = RequestBody::prepare(body).await?;
+        let mut retries = TransparentRetries::default();
+        loop {
+            let mut attempt = self.start_attempt(&body).await?;
+            let peer = attempt.peer().clone();
+            let doing = || format!("waiting for {peer} to answer");
+            let error = match bounded(&mut self.deadline, doing, &mut attempt).await {
+                Ok(Ok(response)) => {
+                    body.commit();
+                    return self.respond(response, attempt);
+                }
+                Ok(Err(error)) => error,
+                Err(status) => {
+                    attempt.end(&status);
+                    return Err(status);
+                }
+            };
+            if retries.may_retry(error.fate()) && body.can_replay() {
+                attempt.end(error.status());
+                self.is_late = true;
+                continue;
+            }
+            let status = error.into_status();
+            let status = match &self.deadline {
+                Some(deadline) => deadline.instead_of(status, &doing()),
+                None => status,
+            };
+            attempt.end(&status);
+            return Err(status);
+        }
+    }
+
+    /// Starts an attempt on the connection that the picker chooses, once there is one.
+    async fn start_attempt<B>(&mut self, body: &RequestBody<B>) -> Result<CallAttempt, Status>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
         let mut listener: Option<EventListener> = None;
         loop {
-            match self.look(body) {
-                Look::Sent(sent, peer) => return Ok((sent, peer)),
-                Look::Failed(status) => return Err(status),
-                Look::Wait => {}
+            match self.pick(body) {
+                PickOutcome::Started(attempt) => return Ok(attempt),
+                PickOutcome::Failed(status) => return Err(status),
+                PickOutcome::Wait => {}
             }
             let Some(change) = listener.take() else {
-                // Listen first, then look again: what is published in between is not missed.
+                // Listen first, then look again: a snapshot that is published in between is not
+                // missed.
                 listener = Some(self.handle.shared.listen());
                 continue;
             };
@@ -179,69 +204,104 @@ impl Call {
         }
     }
 
-    /// Looks at the channel as it is now.
-    fn look<B>(&mut self, body: &RequestBody<B>) -> Look<B> {
-        let handle = Arc::clone(&self.handle);
+    /// Picks a subchannel from the current snapshot, and sends the call on its connection.
+    fn pick<B>(&mut self, body: &RequestBody<B>) -> PickOutcome
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let handle = &self.handle;
         let snapshot = handle.shared.snapshot();
-        let none = Attributes::new();
-        let info = CallInfo::new(self.path.path(), &self.headers, &none);
-        let method = match snapshot.selector.select(&info) {
-            Ok(config) => config.method,
-            Err(status) => return Look::Failed(status),
-        };
-        if snapshot.is_resolved && !self.is_configured {
-            self.is_configured = true;
-            self.configure(method);
+        if !self.is_configured {
+            let info = CallInfo::new(self.path.path(), &self.headers, &self.attributes);
+            let config = match snapshot.selector.select(&info) {
+                Ok(config) => config,
+                Err(status) => return PickOutcome::Failed(status.restricted_to_control_plane()),
+            };
+            self.configured_wait = config.method.and_then(|method| method.wait_for_ready);
+            if snapshot.is_resolved {
+                self.is_configured = true;
+                if let Some(timeout) = config.method.and_then(|method| method.timeout) {
+                    let runtime = &handle.shared.runtime;
+                    shorten(
+                        &mut self.deadline,
+                        timeout,
+                        runtime,
+                        self.started,
+                        &mut self.headers,
+                    );
+                }
+                if let Some(attributes) = config.attributes {
+                    self.attributes = attributes;
+                }
+            }
         }
-        let request = PickRequest::new(self.path.path(), &self.headers);
-        let slot = match snapshot.picker.pick(&request) {
-            // It may have no connection any more.
-            Pick::Subchannel(id) => snapshot.connections.get(id),
+        let request =
+            PickRequest::new(self.path.path(), &self.headers).with_attributes(&self.attributes);
+        match snapshot.picker.pick(&request) {
+            Pick::Subchannel(id) => {
+                let record = AttemptRecord::start(&handle.shared, &snapshot, id, &self.record);
+                match snapshot.connections.get(id) {
+                    Some(ready) => self.send(ready, record, body),
+                    None => {
+                        end_unsent(record, &Status::unavailable("the connection was lost"));
+                        PickOutcome::Wait
+                    }
+                }
+            }
+            Pick::Queue => PickOutcome::Wait,
             Pick::ExitIdle => {
                 handle.send(ControlEvent::ExitIdle);
-                None
+                PickOutcome::Wait
             }
             Pick::Fail(status) => {
-                let configured = method.and_then(|method| method.wait_for_ready);
-                if !self.wait_for_ready.or(configured).unwrap_or(false) {
-                    return Look::Failed(status.restricted_to_control_plane());
+                let waits = self.wait_for_ready.or(self.configured_wait);
+                if !waits.unwrap_or(false) {
+                    return PickOutcome::Failed(status.restricted_to_control_plane());
                 }
                 self.last_failure = Some(status);
-                None
+                PickOutcome::Wait
             }
-            Pick::Drop(status) => return Look::Failed(status.restricted_to_control_plane()),
-            Pick::Queue => None,
-        };
-        let Some(slot) = slot else {
-            return Look::Wait;
-        };
-        let head = match self.head(slot.authority.as_ref()) {
-            Ok(head) => head,
-            Err(status) => return Look::Failed(status),
-        };
-        match slot.connection.send(head, body) {
-            Ok(sent) => Look::Sent(sent, slot.connection.peer_addr().clone()),
-            // The connection is lost, and the control task will publish that soon.
-            Err(error) if error.fate() == Fate::Unprocessed => Look::Wait,
-            Err(error) => Look::Failed(error.into_status()),
+            Pick::Drop(status) => PickOutcome::Failed(status.restricted_to_control_plane()),
         }
     }
 
-    /// Applies the service config: the shorter of its timeout and the caller's holds.
-    fn configure(&mut self, method: Option<&MethodConfig>) {
-        let Some(timeout) = method.and_then(|method| method.timeout) else {
-            return;
+    /// Sends the call on a connection.
+    fn send<B>(
+        &self,
+        ready: &ReadyConnection<Connection>,
+        record: AttemptRecord,
+        body: &RequestBody<B>,
+    ) -> PickOutcome
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let head = match self.head(ready.authority.as_ref()) {
+            Ok(head) => head,
+            Err(status) => {
+                end_unsent(record, &status);
+                return PickOutcome::Failed(status);
+            }
         };
-        if self
-            .deadline
-            .as_ref()
-            .is_some_and(|deadline| deadline.timeout() <= timeout)
-        {
-            return;
+        match ready.connection.send(head, body) {
+            Ok(Sent { response, upload }) => {
+                if let Some(upload) = upload {
+                    self.handle.shared.runtime.spawn(upload);
+                }
+                let peer = ready.connection.peer_addr().clone();
+                PickOutcome::Started(CallAttempt::new(response, peer, record))
+            }
+            Err(error) => {
+                end_unsent(record, error.status());
+                if error.fate() == Fate::Unprocessed {
+                    // The connection is lost, and the control task will publish that soon.
+                    PickOutcome::Wait
+                } else {
+                    PickOutcome::Failed(error.into_status())
+                }
+            }
         }
-        let runtime = &self.handle.shared.runtime;
-        self.deadline = Deadline::new(timeout, runtime, self.started);
-        self.headers.insert("grpc-timeout", timeout_value(timeout));
     }
 
     fn head(&self, authority: Option<&Authority>) -> Result<Request<()>, Status> {
@@ -260,13 +320,77 @@ impl Call {
         *head.version_mut() = Version::HTTP_2;
         *head.headers_mut() = self.headers.clone();
         if let Some(deadline) = self.deadline.as_ref().filter(|_| self.is_late) {
-            // The protocol wants a positive number.
+            // The protocol requires a positive number.
             let left = deadline.left().max(Duration::from_nanos(1));
             head.headers_mut()
-                .insert("grpc-timeout", timeout_value(left));
+                .insert("grpc-timeout", format_grpc_timeout(left));
         }
         Ok(head)
     }
+
+    /// Turns the response of an attempt into the response that a stub expects.
+    fn respond(
+        &mut self,
+        response: Response<Incoming>,
+        attempt: CallAttempt,
+    ) -> Result<Response<Body>, Status> {
+        let peer = attempt.peer().clone();
+        let (mut head, incoming) = response.into_parts();
+        let mut record = attempt.into_record();
+        let has_status = head.headers.contains_key("grpc-status");
+        if !has_status && let Err(status) = check_head(&head, &peer) {
+            record.end(&AttemptEnd {
+                status: &status,
+                trailers: None,
+                bytes_sent: incoming.bytes_sent(),
+            });
+            return Err(status);
+        }
+        let mut records = Records {
+            attempt: record,
+            call: std::mem::take(&mut self.record),
+        };
+        if has_status
+            && records.attempt.is_open()
+            && let Some(status) = Status::from_trailers(&head.headers)
+        {
+            records.end(&AttemptEnd {
+                status: &status,
+                trailers: Some(&head.headers),
+                bytes_sent: incoming.bytes_sent(),
+            });
+        }
+        head.extensions.insert(peer);
+        let body = Body::incoming(incoming, self.deadline.take(), has_status, records);
+        Ok(Response::from_parts(head, body))
+    }
+}
+
+/// Shortens the deadline of a call to the timeout of its configuration.
+fn shorten(
+    deadline: &mut Option<Deadline>,
+    timeout: Duration,
+    runtime: &Arc<dyn Runtime>,
+    started: Instant,
+    headers: &mut HeaderMap,
+) {
+    if deadline
+        .as_ref()
+        .is_some_and(|own| own.timeout() <= timeout)
+    {
+        return;
+    }
+    *deadline = Deadline::new(timeout, runtime, started);
+    headers.insert("grpc-timeout", format_grpc_timeout(timeout));
+}
+
+/// Ends the record of an attempt that was not sent.
+fn end_unsent(mut record: AttemptRecord, status: &Status) {
+    record.end(&AttemptEnd {
+        status,
+        trailers: None,
+        bytes_sent: 0,
+    });
 }
 
 /// Waits for `future`, but no longer than the deadline.
@@ -285,54 +409,4 @@ async fn bounded<T>(
     })
     .await
     .map_err(|()| deadline.status(&doing()))
-}
-
-/// Makes of a response what a stub expects.
-fn respond(
-    response: Response<Incoming>,
-    peer: PeerAddr,
-    deadline: Option<Deadline>,
-) -> Result<Response<Body>, Status> {
-    let (mut head, incoming) = response.into_parts();
-    let has_status = head.headers.contains_key("grpc-status");
-    if !has_status {
-        check_head(&head, &peer)?;
-    }
-    head.extensions.insert(peer);
-    Ok(Response::from_parts(
-        head,
-        Body::incoming(incoming, deadline, has_status),
-    ))
-}
-
-/// Whether this is the head of a gRPC response: it may come from a proxy or a web server.
-fn check_head(head: &http::response::Parts, peer: &PeerAddr) -> Result<(), Status> {
-    let content_type = head.headers.get(CONTENT_TYPE);
-    let is_grpc = content_type.is_some_and(|value| is_grpc(value.as_bytes()));
-    if head.status == StatusCode::OK && is_grpc {
-        return Ok(());
-    }
-    let code = Code::from_http_status(head.status);
-    Err(Status::new(
-        code,
-        format!(
-            "{peer} answered HTTP {} with the content type {} and no grpc-status; is this a gRPC \
-             server?",
-            head.status.as_u16(),
-            content_type.map_or_else(
-                || "(none)".to_owned(),
-                |value| value.as_bytes().escape_ascii().to_string(),
-            ),
-        ),
-    ))
-}
-
-/// Whether a content type is gRPC's own, and not that of gRPC-Web, say.
-fn is_grpc(content_type: &[u8]) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    content_type
-        .split_at_checked(GRPC.len())
-        .is_some_and(|(own, rest)| {
-            own.eq_ignore_ascii_case(GRPC) && matches!(rest.first(), None | Some(b'+' | b';'))
-        })
 }

@@ -1,10 +1,19 @@
-//! What a call can say of itself by the extensions of its request.
+//! What the application attaches to one call, in the extensions of its request.
 
-/// Whether a call waits while no connection can be had, instead of failing at once.
+use trunkline_endpoint::Attributes;
+
+/// Decides whether a call waits while there is no connection, or fails at once.
 ///
-/// Put into the extensions of a request (tonic: `request.extensions_mut()`), it overrides the
-/// service config. A call that waits is still bounded by its deadline.
+/// In the extensions of a request (tonic: `request.extensions_mut()`), it overrides the service
+/// config. The deadline of the call bounds the wait.
 ///
 /// Source: [wait for ready](https://github.com/grpc/grpc/blob/master/doc/wait-for-ready.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitForReady(pub bool);
+
+/// Attributes of one call for pickers and config selectors, such as a hash key.
+///
+/// Unlike metadata they are typed, and never sent. A picker reads them as
+/// `PickRequest::attributes`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallAttributes(pub Attributes);

@@ -12,6 +12,8 @@ mod core;
 
 // What the rooms below share.
 mod observer;
+
+mod grpc;
 mod shared;
 
 // The control path: one task a channel.
@@ -35,5 +37,5 @@ pub use crate::core::failure::{
     ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason,
 };
 pub use crate::error::{BuildError, BuildErrorKind};
-pub use crate::extensions::WaitForReady;
-pub use crate::observer::Observer;
+pub use crate::extensions::{CallAttributes, WaitForReady};
+pub use crate::observer::{AttemptEnded, CallEnded, CallStarted, Observer};

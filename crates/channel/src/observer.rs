@@ -1,14 +1,92 @@
 //! The observer of a channel.
 
 use std::fmt::Debug;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use trunkline_lb::AttemptOutcome;
+use trunkline_runtime::PeerAddr;
+use trunkline_status::Status;
 
 use crate::core::event::ChannelEvent;
 
-/// Receives every event of a channel outside of its calls.
+/// Receives the events of a channel and of its calls.
+///
+/// Logs, traces, metrics and idle timers are made from it. A channel without an observer records
+/// nothing.
 pub trait Observer: Debug + Send + Sync {
-    /// Handles one event, which happened at `at`.
+    /// Handles one event of the channel, which happened at `at`.
     ///
     /// Called by the channel's control task, in the order of the events; must not block.
     fn observe(&self, event: &ChannelEvent, at: Instant);
+
+    /// Handles the start of a call.
+    ///
+    /// This and the following methods are called by the tasks of the calls, many at a time; they
+    /// must not block. Each started call ends exactly once.
+    fn call_started(&self, call: &CallStarted<'_>) {
+        let _ = call;
+    }
+
+    /// Handles the end of one attempt of a call: each connection that a call was sent on, or was
+    /// about to be sent on, is one attempt.
+    fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+        let _ = attempt;
+    }
+
+    /// Handles the end of a call, after that of its attempts: the response was read to its end or
+    /// dropped, or the call failed.
+    fn call_ended(&self, call: &CallEnded<'_>) {
+        let _ = call;
+    }
+}
+
+/// The start of a call.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CallStarted<'a> {
+    /// The path, `/package.Service/Method`.
+    pub path: &'a str,
+}
+
+/// The end of one attempt of a call.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct AttemptEnded<'a> {
+    /// The path of the call, `/package.Service/Method`.
+    pub path: &'a str,
+    /// The number of the attempt in its call; the first is 1.
+    pub number: u32,
+    /// The address at the other end; `None` when the connection was lost before the attempt was
+    /// sent.
+    pub peer: Option<&'a PeerAddr>,
+    /// How the attempt ended.
+    pub outcome: AttemptOutcome<'a>,
+}
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct CallEnded<'a> {
+    /// The path, `/package.Service/Method`.
+    pub path: &'a str,
+    /// The status that the caller sees; `CANCELLED` when the caller dropped the call.
+    pub status: &'a Status,
+    /// The time from the start of the call to its end.
+    pub latency: Duration,
+    /// The number of attempts; 0 when no connection was picked.
+    pub attempts: u32,
+    /// The address at the other end of the last attempt that was sent.
+    pub peer: Option<&'a PeerAddr>,
+    /// True when the head of a response arrived.
+    pub has_headers: bool,
+    /// The bytes of request messages that all attempts sent, each with its gRPC prefix of 5 bytes.
+    pub bytes_sent: u64,
+    /// The bytes of response messages that all attempts received, each with its gRPC prefix.
+    pub bytes_received: u64,
+}
+
+impl<'a> CallStarted<'a> {
+    pub(crate) fn new(path: &'a str) -> Self {
+        Self { path }
+    }
 }

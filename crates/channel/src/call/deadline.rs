@@ -81,7 +81,7 @@ impl fmt::Debug for Deadline {
 /// the server is the one to complain.
 ///
 /// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
-pub(crate) fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
+pub(crate) fn parse_grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|c| c.is_ascii_digit()) {
@@ -100,7 +100,7 @@ pub(crate) fn timeout_of(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Writes `grpc-timeout`, in the finest unit that eight digits can hold.
-pub(crate) fn timeout_value(timeout: Duration) -> HeaderValue {
+pub(crate) fn format_grpc_timeout(timeout: Duration) -> HeaderValue {
     const MAX: u128 = 99_999_999;
     let units = [
         ("n", 1),
@@ -134,14 +134,14 @@ mod tests {
             (Duration::from_nanos(100_000_001), "100001u"),
             (Duration::from_secs(86_400), "86400000m"),
         ] {
-            assert_eq!(timeout_value(timeout), text);
+            assert_eq!(format_grpc_timeout(timeout), text);
         }
     }
 
     fn check(text: &str, expected: Option<Duration>) {
         let mut headers = HeaderMap::new();
         headers.insert("grpc-timeout", text.parse().expect("a header value"));
-        assert_eq!(timeout_of(&headers), expected, "{text:?}");
+        assert_eq!(parse_grpc_timeout(&headers), expected, "{text:?}");
     }
 
     /// TimeoutValue is a positive integer of at most 8 digits, TimeoutUnit one of H M S m u n.

@@ -1,0 +1,70 @@
+//! One attempt of a call.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::Response;
+use trunkline_runtime::PeerAddr;
+use trunkline_status::Status;
+use trunkline_transport::{CallError, Incoming, ResponseHead};
+
+use crate::call::record::{AttemptEnd, AttemptRecord};
+
+/// One attempt of a call: sent on a connection, until the head of its response arrives.
+///
+/// It does not borrow from the call, so several can run side by side. Dropping it cancels the
+/// attempt.
+#[must_use = "dropping an attempt cancels it"]
+pub(crate) struct CallAttempt {
+    response: ResponseHead,
+    peer: PeerAddr,
+    record: AttemptRecord,
+}
+
+impl CallAttempt {
+    pub(crate) fn new(response: ResponseHead, peer: PeerAddr, mut record: AttemptRecord) -> Self {
+        record.sent_to(&peer);
+        Self {
+            response,
+            peer,
+            record,
+        }
+    }
+
+    /// Returns the address that the attempt was sent to.
+    pub(crate) fn peer(&self) -> &PeerAddr {
+        &self.peer
+    }
+
+    /// Ends an attempt that got no response.
+    pub(crate) fn end(&mut self, status: &Status) {
+        let bytes_sent = self.response.bytes_sent();
+        self.record.end(&AttemptEnd {
+            status,
+            trailers: None,
+            bytes_sent,
+        });
+    }
+
+    /// Returns the record of an attempt whose response arrived, for the body to end.
+    pub(crate) fn into_record(mut self) -> AttemptRecord {
+        self.record.received_headers();
+        std::mem::take(&mut self.record)
+    }
+}
+
+/// Waits for the head of the response.
+impl Future for CallAttempt {
+    type Output = Result<Response<Incoming>, CallError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.response).poll(cx)
+    }
+}
+
+impl Drop for CallAttempt {
+    fn drop(&mut self) {
+        self.record.end_dropped(self.response.bytes_sent());
+    }
+}

@@ -1,0 +1,234 @@
+//! The end of a call and of its attempts: the one seat of everything that depends on it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+use trunkline_lb::{AttemptOutcome, SubchannelId};
+use trunkline_runtime::{Lock, PeerAddr};
+use trunkline_status::{Code, Status};
+use trunkline_transport::Connection;
+
+use crate::core::snapshot::Snapshot;
+use crate::observer::{AttemptEnded, CallEnded, CallStarted};
+use crate::shared::ChannelShared;
+
+/// Records one call from its start, and reports its end to the observer exactly once: when
+/// [`end`](Self::end) is called, or as `CANCELLED` when it is dropped before.
+///
+/// Empty, and of no cost, in a channel without an observer.
+#[derive(Default)]
+pub(crate) struct CallRecord(Option<Arc<ObservedCall>>);
+
+/// The facts of a call that the observer will see.
+struct ObservedCall {
+    shared: Arc<ChannelShared>,
+    path: PathAndQuery,
+    started: Instant,
+    facts: Lock<Facts>,
+}
+
+#[derive(Default)]
+struct Facts {
+    attempts: u32,
+    peer: Option<PeerAddr>,
+    has_headers: bool,
+    bytes_sent: u64,
+    bytes_received: u64,
+}
+
+impl CallRecord {
+    pub(crate) fn start(shared: &Arc<ChannelShared>, path: &PathAndQuery, now: Instant) -> Self {
+        let Some(observer) = &shared.observer else {
+            return Self(None);
+        };
+        observer.call_started(&CallStarted::new(path.path()));
+        Self(Some(Arc::new(ObservedCall {
+            shared: Arc::clone(shared),
+            path: path.clone(),
+            started: now,
+            facts: Lock::default(),
+        })))
+    }
+
+    /// Reports the end of the call, unless it was reported before.
+    pub(crate) fn end(&mut self, status: &Status) {
+        let Some(call) = self.0.take() else {
+            return;
+        };
+        let Some(observer) = &call.shared.observer else {
+            return;
+        };
+        let facts = call.facts.lock();
+        let ended = CallEnded {
+            path: call.path.path(),
+            status,
+            latency: since(&call.shared, call.started),
+            attempts: facts.attempts,
+            peer: facts.peer.as_ref(),
+            has_headers: facts.has_headers,
+            bytes_sent: facts.bytes_sent,
+            bytes_received: facts.bytes_received,
+        };
+        observer.call_ended(&ended);
+    }
+}
+
+impl Drop for CallRecord {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.end(&dropped());
+        }
+    }
+}
+
+/// Records one attempt from its pick, and reports its end to the picker's tracker and to the
+/// observer exactly once: when [`end`](Self::end) is called, or as `CANCELLED` when it is dropped
+/// before.
+///
+/// Empty, and of no cost, where nothing listens: it then keeps no reference to anything that calls
+/// share.
+#[derive(Default)]
+pub(crate) struct AttemptRecord(Option<Attempt>);
+
+struct Attempt {
+    shared: Arc<ChannelShared>,
+    id: SubchannelId,
+    /// The snapshot of the pick, if its picker has a tracker.
+    snapshot: Option<Arc<Snapshot<Connection>>>,
+    /// The call, if the channel has an observer.
+    call: Option<Arc<ObservedCall>>,
+    number: u32,
+    started: Instant,
+    peer: Option<PeerAddr>,
+    has_headers: bool,
+    bytes_received: u64,
+}
+
+/// The end of an attempt.
+pub(crate) struct AttemptEnd<'a> {
+    pub(crate) status: &'a Status,
+    /// The trailers, or the head of a trailers-only response.
+    pub(crate) trailers: Option<&'a HeaderMap>,
+    pub(crate) bytes_sent: u64,
+}
+
+impl AttemptRecord {
+    /// Starts the record of an attempt that `snapshot`'s picker chose the subchannel `id` for.
+    pub(crate) fn start(
+        shared: &Arc<ChannelShared>,
+        snapshot: &Arc<Snapshot<Connection>>,
+        id: SubchannelId,
+        call: &CallRecord,
+    ) -> Self {
+        let is_tracked = snapshot.picker.tracker().is_some();
+        if !is_tracked && call.0.is_none() {
+            return Self(None);
+        }
+        let number = call.0.as_ref().map_or(1, |call| {
+            let mut facts = call.facts.lock();
+            facts.attempts += 1;
+            facts.attempts
+        });
+        Self(Some(Attempt {
+            shared: Arc::clone(shared),
+            id,
+            snapshot: is_tracked.then(|| Arc::clone(snapshot)),
+            call: call.0.clone(),
+            number,
+            started: shared.runtime.now(),
+            peer: None,
+            has_headers: false,
+            bytes_received: 0,
+        }))
+    }
+
+    /// Returns true while the end of the attempt is still to be reported to something.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Records that the request was sent.
+    pub(crate) fn sent_to(&mut self, peer: &PeerAddr) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.peer = Some(peer.clone());
+        }
+    }
+
+    /// Records that the head of a response arrived.
+    pub(crate) fn received_headers(&mut self) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.has_headers = true;
+        }
+    }
+
+    /// Records data of the response.
+    pub(crate) fn received(&mut self, bytes: usize) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.bytes_received += bytes as u64;
+        }
+    }
+
+    /// Reports the end of the attempt, unless it was reported before.
+    pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) {
+        let Some(attempt) = self.0.take() else {
+            return;
+        };
+        let mut outcome = AttemptOutcome::new(end.status)
+            .with_headers(attempt.has_headers)
+            .with_latency(since(&attempt.shared, attempt.started))
+            .with_bytes(end.bytes_sent, attempt.bytes_received)
+            .with_sent(attempt.peer.is_some());
+        outcome.trailers = end.trailers;
+        if let Some(snapshot) = &attempt.snapshot
+            && let Some(tracker) = snapshot.picker.tracker()
+        {
+            tracker.attempt_ended(attempt.id, &outcome);
+        }
+        let Some(call) = &attempt.call else {
+            return;
+        };
+        if let Some(observer) = &attempt.shared.observer {
+            observer.attempt_ended(&AttemptEnded {
+                path: call.path.path(),
+                number: attempt.number,
+                peer: attempt.peer.as_ref(),
+                outcome,
+            });
+        }
+        let mut facts = call.facts.lock();
+        facts.has_headers |= attempt.has_headers;
+        facts.bytes_sent += end.bytes_sent;
+        facts.bytes_received += attempt.bytes_received;
+        if attempt.peer.is_some() {
+            facts.peer = attempt.peer;
+        }
+    }
+
+    /// Reports the end of an attempt that the caller, or another attempt, made superfluous.
+    pub(crate) fn end_dropped(&mut self, bytes_sent: u64) {
+        if self.is_open() {
+            self.end(&AttemptEnd {
+                status: &dropped(),
+                trailers: None,
+                bytes_sent,
+            });
+        }
+    }
+}
+
+impl Drop for AttemptRecord {
+    fn drop(&mut self) {
+        self.end_dropped(0);
+    }
+}
+
+fn since(shared: &ChannelShared, started: Instant) -> std::time::Duration {
+    shared.runtime.now().saturating_duration_since(started)
+}
+
+/// Returns the status of what was dropped before its end.
+fn dropped() -> Status {
+    Status::new(Code::Cancelled, "the call was dropped before its end")
+}
