@@ -1,11 +1,12 @@
 //! The control path: one task a channel, and one for each connection attempt.
 //!
-//! From the ground up: the events that the control task receives, the attempts that send them, the
-//! inbox in which they arrive, and the task.
+//! From the ground up: the events that the control task receives, the attempts and watches that
+//! send them, the inbox in which they arrive, and the task.
 
 pub(crate) mod event;
 
 mod attempt;
 pub(crate) mod inbox;
+mod watch;
 
 pub(crate) mod task;

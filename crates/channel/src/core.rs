@@ -10,6 +10,7 @@ pub(crate) mod failure;
 pub(crate) mod snapshot;
 mod subchannel;
 mod subchannels;
+mod watches;
 
 pub(crate) mod event;
 
@@ -26,18 +27,20 @@ use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, GracefulSwitch, OldList, Pick, Policy,
-    PolicyOptions, PolicyRegistry, Published, SubchannelId, Update,
+    PolicyOptions, PolicyRegistry, Published, SubchannelId, Update, Watch, WatchEvent, WatchId,
 };
 use trunkline_resolver::{Resolution, ResolveError, ResolveErrorKind, Verdict};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_status::Status;
 
 use self::config::{ConfigInForce, ConfigOutcome};
+use self::connections::ReadyConnection;
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
 use self::snapshot::Snapshot;
 use self::subchannel::{Stage, Subchannel};
 use self::subchannels::{Next, Subchannels};
+use self::watches::Watches;
 
 /// The most pending attempts that a snapshot names.
 const PENDING_SHOWN: usize = 4;
@@ -72,15 +75,16 @@ pub(crate) struct Core<C> {
     has_list: bool,
     resolver_error: Option<ResolveError>,
     subchannels: Subchannels<C>,
+    watches: Watches,
     published: Published,
-    outputs: VecDeque<Output>,
+    outputs: VecDeque<Output<C>>,
     /// True when the published snapshot is out of date.
     is_stale: bool,
 }
 
 /// A request of the core to its shell.
 #[derive(Debug)]
-pub(crate) enum Output {
+pub(crate) enum Output<C> {
     /// Start a connection attempt, and end it at the deadline.
     Connect {
         id: SubchannelId,
@@ -89,6 +93,14 @@ pub(crate) enum Output {
     },
     /// Cancel the attempt that runs for this subchannel.
     Cancel(SubchannelId),
+    /// Start a watch over a connection.
+    Watch {
+        watch: WatchId,
+        ready: Arc<ReadyConnection<C>>,
+        call: Watch,
+    },
+    /// Cancel a watch.
+    Unwatch(WatchId),
     /// Build the resolver.
     StartResolver,
     /// Drop the resolver.
@@ -134,6 +146,7 @@ impl<C> Core<C> {
             has_list: false,
             resolver_error: None,
             subchannels: Subchannels::new(),
+            watches: Watches::default(),
             published: Published {
                 state: ConnectivityState::Connecting,
                 picker: Arc::new(Pick::Queue),
@@ -285,6 +298,27 @@ impl<C> Core<C> {
         self.act(now);
     }
 
+    /// Handles an event of a watch.
+    pub(crate) fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        now: Instant,
+    ) {
+        let is_running = if matches!(event, WatchEvent::Ended(_)) {
+            self.watches.remove(watch)
+        } else {
+            self.watches.contains(watch)
+        };
+        if is_running {
+            self.notify_policy(now, |policy, control| {
+                policy.handle_watch(watch, id, event, control);
+            });
+            self.act(now);
+        }
+    }
+
     /// Handles the time that [`poll_timeout`](Self::poll_timeout) returned.
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         while let Some(id) = self.subchannels.first_due(now) {
@@ -390,7 +424,7 @@ impl<C> Core<C> {
     }
 
     /// Returns the next request.
-    pub(crate) fn poll_output(&mut self) -> Option<Output> {
+    pub(crate) fn poll_output(&mut self) -> Option<Output<C>> {
         self.outputs.pop_front()
     }
 
@@ -401,7 +435,8 @@ impl<C> Core<C> {
         // snapshot is made for what an attempt does.
         let shows_pending = self.published.state != ConnectivityState::Ready;
         let is_stale = std::mem::take(&mut self.is_stale);
-        if !is_stale && !changes.connections && !(changes.pending && shows_pending) {
+        let shown_changed = changes.connections || changes.pending && shows_pending;
+        if !is_stale && !shown_changed {
             return None;
         }
         let pending = if shows_pending {
@@ -446,11 +481,39 @@ impl<C> Core<C> {
                 if let Some(Stage::Connecting { .. }) = self.subchannels.remove(id) {
                     self.outputs.push_back(Output::Cancel(id));
                 }
+                // Without an event: the policy has no such subchannel any more.
+                let ended = self.watches.remove_all(id);
+                self.outputs.extend(ended.into_iter().map(Output::Unwatch));
             }
             Action::RequestReresolution => self.outputs.push_back(Output::ResolveNow),
-            // The policies of this workspace start no watch.
-            Action::Watch { .. } | Action::Unwatch(_) => {}
+            Action::Watch { watch, id, call } => self.start_watch(watch, id, call, now),
+            Action::Unwatch(watch) => {
+                if self.watches.remove(watch) {
+                    self.outputs.push_back(Output::Unwatch(watch));
+                }
+            }
         }
+    }
+
+    fn start_watch(&mut self, watch: WatchId, id: SubchannelId, call: Watch, now: Instant) {
+        if let Some(ready) = self.subchannels.connections().get(id) {
+            self.watches.insert(watch, id);
+            self.outputs.push_back(Output::Watch {
+                watch,
+                ready: Arc::clone(ready),
+                call,
+            });
+        } else if self.subchannels.get(id).is_some() {
+            self.end_watch(watch, id, "the subchannel has no connection", now);
+        }
+    }
+
+    /// Reports the end of a watch that has no connection.
+    fn end_watch(&mut self, watch: WatchId, id: SubchannelId, why: &'static str, now: Instant) {
+        let event = WatchEvent::Ended(Status::unavailable(why));
+        self.notify_policy(now, |policy, control| {
+            policy.handle_watch(watch, id, event, control);
+        });
     }
 
     fn connect(&mut self, id: SubchannelId, now: Instant) {
@@ -507,6 +570,12 @@ impl<C> Core<C> {
             address,
             state: state.clone(),
         });
+        if matches!(old, Stage::Ready { .. }) {
+            for watch in self.watches.remove_all(id) {
+                self.outputs.push_back(Output::Unwatch(watch));
+                self.end_watch(watch, id, "the connection was lost", now);
+            }
+        }
         self.notify_policy(now, |policy, control| {
             policy.handle_subchannel(id, state, control);
         });

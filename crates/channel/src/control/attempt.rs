@@ -47,18 +47,20 @@ impl ConnectAttempt {
             let mut cancelled = pin!(self.cancelled.recv());
             poll_fn(|cx| {
                 if let Poll::Ready(result) = connect.as_mut().poll(cx) {
-                    return Poll::Ready(Ended::Done(result));
+                    return Poll::Ready(Ok(result));
                 }
                 if cancelled.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Ended::Cancelled);
+                    return Poll::Ready(Err(Interrupted::Cancelled));
                 }
-                pin!(&mut late).poll(cx).map(|()| Ended::TimedOut)
+                pin!(&mut late)
+                    .poll(cx)
+                    .map(|()| Err(Interrupted::TimedOut))
             })
             .await
         };
         match result {
-            Ended::Cancelled => report.is_sent = true,
-            Ended::Done(Ok((connection, driver, info))) => {
+            Err(Interrupted::Cancelled) => report.is_sent = true,
+            Ok(Ok((connection, driver, info))) => {
                 // Before the driver can report a loss: the core ignores the loss of a connection
                 // that it does not know.
                 report.send(ControlEvent::Connected {
@@ -68,8 +70,8 @@ impl ConnectAttempt {
                 });
                 self.runtime.spawn(Box::pin(driver));
             }
-            Ended::Done(Err(failure)) => report.failed(failure),
-            Ended::TimedOut => {
+            Ok(Err(failure)) => report.failed(failure),
+            Err(Interrupted::TimedOut) => {
                 let waited = self.runtime.now().saturating_duration_since(started);
                 let kind = ConnectFailureKind::TimedOut { phase, waited };
                 report.failed(ConnectFailure::new(self.address.clone(), kind));
@@ -105,9 +107,8 @@ impl ConnectAttempt {
     }
 }
 
-/// How an attempt ended.
-enum Ended {
-    Done(Result<(Connection, ConnectionDriver, ConnectionInfo), ConnectFailure>),
+/// Why an attempt ended without a result of its own.
+enum Interrupted {
     Cancelled,
     TimedOut,
 }

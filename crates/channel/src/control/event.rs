@@ -1,7 +1,7 @@
 //! The events that the control task receives.
 
 use trunkline_connector::ConnectionInfo;
-use trunkline_lb::SubchannelId;
+use trunkline_lb::{SubchannelId, WatchEvent, WatchId};
 use trunkline_transport::Connection;
 
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
@@ -35,6 +35,12 @@ pub(crate) enum ControlEvent {
     Lost {
         id: SubchannelId,
         why: ConnectionLost,
+    },
+    /// Something happened to a watch.
+    Watched {
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
     },
     /// The last handle of the channel was dropped.
     Shutdown,

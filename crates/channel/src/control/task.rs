@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use async_channel::Sender;
 use trunkline_connector::Connector;
-use trunkline_lb::SubchannelId;
+use trunkline_lb::{SubchannelId, Watch, WatchEvent, WatchId};
 use trunkline_resolver::{Resolution, Resolver, ResolverFactory, ResolverOptions};
 use trunkline_runtime::Alarm;
 use trunkline_target::Target;
@@ -16,6 +16,8 @@ use trunkline_transport::{Connection, HttpOptions};
 use crate::control::attempt::ConnectAttempt;
 use crate::control::event::ControlEvent;
 use crate::control::inbox::Inbox;
+use crate::control::watch::WatchTask;
+use crate::core::connections::ReadyConnection;
 use crate::core::{Core, CoreOptions, Output};
 use crate::shared::ChannelShared;
 
@@ -53,6 +55,7 @@ impl ControlTaskParts {
             events: self.events,
             inbox: self.inbox,
             attempts: BTreeMap::new(),
+            watches: BTreeMap::new(),
         };
         task.core.exit_idle(task.shared.runtime.now());
         task.do_outputs();
@@ -77,6 +80,15 @@ struct ControlTask {
     inbox: Inbox,
     /// Attempts that run; dropping the sender cancels one.
     attempts: BTreeMap<SubchannelId, Sender<()>>,
+    /// Watches that run.
+    watches: BTreeMap<WatchId, WatchHandle>,
+}
+
+/// A watch that runs; dropping it cancels the watch.
+struct WatchHandle {
+    permit: Sender<()>,
+    /// Closes the channel that the watch waits on when it is dropped.
+    _cancel: Sender<()>,
 }
 
 impl ControlTask {
@@ -126,6 +138,15 @@ impl ControlTask {
             ControlEvent::Failed { id, failure } => {
                 self.attempts.remove(&id);
                 self.core.handle_failed(id, failure, now);
+            }
+            ControlEvent::Watched { watch, id, event } => {
+                let is_message = matches!(event, WatchEvent::Message(_));
+                self.core.handle_watch(watch, id, event, now);
+                if is_message {
+                    self.permit_message(watch);
+                } else {
+                    self.watches.remove(&watch);
+                }
             }
             ControlEvent::Lost { id, why } => self.core.handle_lost(id, why, now),
             ControlEvent::Shutdown => {}
@@ -178,6 +199,8 @@ impl ControlTask {
                     self.shared.runtime.spawn(Box::pin(attempt.run()));
                 }
                 Output::Cancel(id) => drop(self.attempts.remove(&id)),
+                Output::Watch { watch, ready, call } => self.start_watch(watch, &ready, call),
+                Output::Unwatch(watch) => drop(self.watches.remove(&watch)),
                 Output::StartResolver => self.start_resolver(),
                 Output::StopResolver => self.resolver = None,
                 Output::ResolveNow => {
@@ -191,6 +214,36 @@ impl ControlTask {
                     }
                 }
             }
+        }
+    }
+
+    fn start_watch(&mut self, watch: WatchId, ready: &ReadyConnection<Connection>, call: Watch) {
+        let (cancel, cancelled) = async_channel::bounded(1);
+        let (permit, permits) = async_channel::bounded(1);
+        let handle = WatchHandle {
+            permit,
+            _cancel: cancel,
+        };
+        self.watches.insert(watch, handle);
+        let task = WatchTask {
+            watch,
+            id: ready.id,
+            call,
+            connection: ready.connection.clone(),
+            authority: ready.authority.clone(),
+            shared: Arc::clone(&self.shared),
+            events: self.events.clone(),
+            permits,
+            cancelled,
+        };
+        self.shared.runtime.spawn(Box::pin(task.run()));
+    }
+
+    /// Lets a watch report its next message.
+    fn permit_message(&self, watch: WatchId) {
+        if let Some(handle) = self.watches.get(&watch) {
+            // There is room for one, and the watch takes it before it reports again.
+            let _ = handle.permit.try_send(());
         }
     }
 

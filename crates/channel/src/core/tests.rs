@@ -24,6 +24,8 @@ struct Bench {
     /// Attempts that run.
     attempts: Vec<(SubchannelId, SocketAddr, Duration)>,
     snapshot: Snapshot<u32>,
+    /// Watches that run, with their connections.
+    watches: Vec<(WatchId, u32)>,
     has_resolver: bool,
     resolve_now: usize,
     cancelled: usize,
@@ -51,6 +53,7 @@ impl Bench {
             now,
             attempts: Vec::new(),
             snapshot: Snapshot::not_started(Arc::<ServiceConfig>::default()),
+            watches: Vec::new(),
             has_resolver: false,
             resolve_now: 0,
             cancelled: 0,
@@ -80,6 +83,8 @@ impl Bench {
                     self.attempts.retain(|(running, ..)| *running != id);
                     self.cancelled += 1;
                 }
+                Output::Watch { watch, ready, .. } => self.watches.push((watch, ready.connection)),
+                Output::Unwatch(watch) => self.watches.retain(|(running, _)| *running != watch),
                 Output::StartResolver => self.has_resolver = true,
                 Output::StopResolver => self.has_resolver = false,
                 Output::ResolveNow => self.resolve_now += 1,

@@ -1,0 +1,130 @@
+//! One watch: a server-streaming call over the connection of one subchannel.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use async_channel::{Receiver, Sender};
+use http::header::{CONTENT_TYPE, TE, USER_AGENT};
+use http::uri::Authority;
+use http::{HeaderValue, Method, Request, Uri, Version};
+use trunkline_lb::{SubchannelId, Watch, WatchEvent, WatchId};
+use trunkline_runtime::PeerAddr;
+use trunkline_status::Status;
+use trunkline_transport::{Connection, Incoming, IncomingFrame, RequestBody};
+
+use crate::control::event::ControlEvent;
+use crate::grpc;
+use crate::shared::ChannelShared;
+
+/// The longest response message of a watch, in bytes. Health responses and load reports are far
+/// shorter; the bound is for servers that are not trusted.
+const LONGEST_MESSAGE: usize = 64 * 1024;
+
+/// One watch, as a task of its own that reports by events.
+pub(crate) struct WatchTask {
+    pub(crate) watch: WatchId,
+    pub(crate) id: SubchannelId,
+    pub(crate) call: Watch,
+    pub(crate) connection: Connection,
+    /// The authority of the address, which replaces the channel's.
+    pub(crate) authority: Option<Authority>,
+    pub(crate) shared: Arc<ChannelShared>,
+    pub(crate) events: Sender<ControlEvent>,
+    /// One permit arrives for each message that the policy has handled. A server that sends faster
+    /// fills its flow-control window, and no memory.
+    pub(crate) permits: Receiver<()>,
+    /// Closed when the watch is to be cancelled.
+    pub(crate) cancelled: Receiver<()>,
+}
+
+impl WatchTask {
+    pub(crate) async fn run(self) {
+        let ended = {
+            let mut call = pin!(self.receive());
+            let mut cancelled = pin!(self.cancelled.recv());
+            poll_fn(|cx| {
+                if cancelled.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                call.as_mut().poll(cx).map(Some)
+            })
+            .await
+        };
+        if let Some(status) = ended {
+            self.report(WatchEvent::Ended(status));
+        }
+    }
+
+    fn report(&self, event: WatchEvent) {
+        // Unbounded; closed only when the control task has ended.
+        let _ = self.events.try_send(ControlEvent::Watched {
+            watch: self.watch,
+            id: self.id,
+            event,
+        });
+    }
+
+    /// Makes the call, reports its messages, and returns its status.
+    async fn receive(&self) -> Status {
+        self.try_receive().await.unwrap_or_else(|status| status)
+    }
+
+    async fn try_receive(&self) -> Result<Status, Status> {
+        let body = RequestBody::<()>::whole(grpc::with_prefix(&self.call.request));
+        let sent = self.connection.send(self.head()?, &body);
+        let sent = sent.map_err(|error| error.into_status())?;
+        let response = sent.response.await.map_err(|error| error.into_status())?;
+        let (head, incoming) = response.into_parts();
+        if let Some(status) = Status::from_trailers(&head.headers) {
+            return Ok(status);
+        }
+        let peer = self.connection.peer_addr();
+        grpc::check_head(&head, peer)?;
+        self.read(incoming, peer).await
+    }
+
+    /// Reports the messages of a response, and returns the status after them.
+    async fn read(&self, mut incoming: Incoming, peer: &PeerAddr) -> Result<Status, Status> {
+        let mut messages = grpc::Messages::new(LONGEST_MESSAGE);
+        loop {
+            let frame = poll_fn(|cx| incoming.poll_frame(cx)).await;
+            match frame.transpose().map_err(|error| error.into_status())? {
+                Some(IncomingFrame::Data(data)) => messages.push(&data),
+                Some(IncomingFrame::Trailers(trailers)) => {
+                    let status = Status::from_trailers(&trailers);
+                    return Ok(status.unwrap_or_else(|| grpc::without_status(peer)));
+                }
+                None => return Ok(grpc::without_status(peer)),
+            }
+            while let Some(message) = messages.next()? {
+                self.report(WatchEvent::Message(message));
+                // Closed only together with `cancelled`, which ends this future.
+                let _ = self.permits.recv().await;
+            }
+        }
+    }
+
+    fn head(&self) -> Result<Request<()>, Status> {
+        let authority = self.authority.as_ref().unwrap_or(&self.shared.authority);
+        let uri = Uri::builder()
+            .scheme(self.shared.scheme.clone())
+            .authority(authority.clone())
+            .path_and_query(self.call.path.clone())
+            .build()
+            .map_err(|error| {
+                let path = &self.call.path;
+                Status::internal(format!("the path {path:?} cannot be sent: {error}"))
+            })?;
+        let mut head = Request::new(());
+        *head.method_mut() = Method::POST;
+        *head.uri_mut() = uri;
+        *head.version_mut() = Version::HTTP_2;
+        let headers = head.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+        headers.insert(TE, HeaderValue::from_static("trailers"));
+        headers.insert(USER_AGENT, self.shared.user_agent.clone());
+        Ok(head)
+    }
+}
