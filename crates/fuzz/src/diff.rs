@@ -1,16 +1,16 @@
-//! The difference of two lists of endpoints.
+//! The difference between two lists of endpoints.
 
 use trunkline_endpoint::{Diff, Endpoint, diff};
 
-use crate::actions::Actions;
+use crate::input::Input;
 use crate::map::endpoint;
 
-/// `diff` finds what the comparison of each with each finds.
+/// `diff` returns what a comparison of every endpoint with every other one finds.
 pub fn endpoint_diff(data: &[u8]) {
-    let mut actions = Actions::new(data);
+    let mut input = Input::new(data);
     let mut list = || {
-        let count = actions.below(12);
-        let endpoints = (0..count).map(|_| endpoint(&mut actions).0);
+        let count = input.below(12);
+        let endpoints = (0..count).map(|_| endpoint(&mut input).0);
         endpoints.collect::<Vec<_>>()
     };
     let (old, new) = (list(), list());
@@ -31,12 +31,13 @@ pub fn endpoint_diff(data: &[u8]) {
     assert_eq!(diff(&old, &new), expected);
 }
 
+/// Returns the endpoint in `list` that has the same addresses.
 fn partner<'a>(endpoint: &Endpoint, list: &[&'a Endpoint]) -> Option<&'a Endpoint> {
     let mut list = list.iter().copied();
     list.find(|other| other.same_addresses(endpoint))
 }
 
-/// The list without what has the addresses of an earlier one.
+/// Returns the list without the endpoints that have the addresses of an earlier one.
 fn firsts(list: &[Endpoint]) -> Vec<&Endpoint> {
     let mut firsts: Vec<&Endpoint> = Vec::new();
     for endpoint in list {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use trunkline_dns::core::{Asker, ConnectionEnd, TcpConnection};
 
-use crate::actions::Actions;
+use crate::input::Input;
 
 const IDLE: Duration = Duration::from_secs(10);
 /// Few, so that askers have the same ones.
@@ -17,7 +17,7 @@ const QUESTIONS: [&[u8]; 4] = [b"", b"a", b"b", b"\0\0\0"];
 /// one id, and none is under way twice; a message goes to those who asked under its id, as their
 /// own, and to nobody else; without an asker there is a deadline, and it ends the connection.
 pub fn dns_connection(data: &[u8]) {
-    let mut actions = Actions::new(data);
+    let mut actions = Input::new(data);
     let mut onlooker = Onlooker::new();
     while !actions.is_empty() {
         onlooker.step(&mut actions);
@@ -59,7 +59,7 @@ impl Onlooker {
         }
     }
 
-    fn step(&mut self, actions: &mut Actions<'_>) {
+    fn step(&mut self, actions: &mut Input<'_>) {
         match actions.below(16) {
             0..=3 => {
                 let over = self.connection.is_over();
@@ -79,7 +79,7 @@ impl Onlooker {
             }
             8..=11 => {
                 let id = u16::from(actions.below(2 * IDS));
-                let message = [&id.to_be_bytes()[..], &actions.octets(8)].concat();
+                let message = [&id.to_be_bytes()[..], &actions.bytes(8)].concat();
                 self.receive(id, &message, usize::from(actions.below(12)));
             }
             12 | 13 => {
@@ -88,14 +88,14 @@ impl Onlooker {
                 }
             }
             14 => {
-                self.now += Duration::from_millis(u64::from(actions.octet()) * 100);
+                self.now += Duration::from_millis(u64::from(actions.byte()) * 100);
                 self.connection.handle_timeout(self.now);
             }
             _ => self.end(actions.below(8)),
         }
     }
 
-    fn some_asker(&self, actions: &mut Actions<'_>) -> Option<Asker> {
+    fn some_asker(&self, actions: &mut Input<'_>) -> Option<Asker> {
         let at = usize::from(actions.below(32)) % self.askers.len().max(1);
         self.askers.keys().nth(at).copied()
     }

@@ -12,7 +12,7 @@ use trunkline_dns::core::{
 };
 use trunkline_dns::{ClientConfig, Families, Name, ResolvConf};
 
-use crate::actions::Actions;
+use crate::input::Input;
 
 /// What a liar says; nobody may ever be told so.
 const EVIL: [&[u8]; 2] = [&[6, 6, 6, 6], &[6; 16]];
@@ -46,7 +46,7 @@ pub fn dns_core(data: &[u8]) {
 
 /// Whether the lookup found something.
 fn run(data: &[u8]) -> bool {
-    let mut actions = Actions::new(data);
+    let mut actions = Input::new(data);
     let mut driver = Driver::new(&mut actions);
     driver.perform();
     for _ in 0..MAX_EVENTS {
@@ -94,13 +94,13 @@ struct Driver {
 }
 
 impl Driver {
-    fn new(actions: &mut Actions<'_>) -> Self {
+    fn new(actions: &mut Input<'_>) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "any instant will do as the start"
         )]
         let start = Instant::now();
-        let options = actions.octet();
+        let options = actions.byte();
         let conf = ResolvConf::parse(CONFS[usize::from(options & 15) % CONFS.len()]);
         let servers = [1, 2].map(|last| ([10, 0, 0, last], 53).into());
         let config = ClientConfig::with_servers(servers.to_vec())
@@ -216,8 +216,8 @@ impl Driver {
     }
 
     /// One thing that happens.
-    fn event(&mut self, actions: &mut Actions<'_>) {
-        let (kind, which) = (actions.octet(), actions.octet());
+    fn event(&mut self, actions: &mut Input<'_>) {
+        let (kind, which) = (actions.byte(), actions.byte());
         self.now += Duration::from_millis(u64::from(which >> 2) * 8);
         let (socket, open) = match (&self.closed, which & 3) {
             (Some((socket, open)), 3) => (*socket, open.clone()),
@@ -286,10 +286,10 @@ impl Driver {
     }
 
     /// A message comes over a connection, in two pieces.
-    fn deliver(&mut self, at: usize, message: &[u8], actions: &mut Actions<'_>) {
+    fn deliver(&mut self, at: usize, message: &[u8], actions: &mut Input<'_>) {
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
         let framed = [&length.to_be_bytes(), message].concat();
-        let cut = usize::from(actions.octet()) % (framed.len() + 1);
+        let cut = usize::from(actions.byte()) % (framed.len() + 1);
         let connection = &mut self.connections[at].0;
         connection.handle_established();
         connection.handle_received(&framed[..cut]);
@@ -338,9 +338,9 @@ impl Driver {
 }
 
 /// A message in reply to `query`: true, a failure, or a lie.
-fn message(what: u8, tcp: bool, query: &[u8], actions: &mut Actions<'_>) -> Vec<u8> {
+fn message(what: u8, tcp: bool, query: &[u8], actions: &mut Input<'_>) -> Vec<u8> {
     if query.len() < 17 {
-        return actions.octets(64);
+        return actions.bytes(64);
     }
     let name = query[12..].iter().position(|&octet| octet == 0);
     let end = 12 + name.unwrap_or(0) + 5;
@@ -362,7 +362,7 @@ fn message(what: u8, tcp: bool, query: &[u8], actions: &mut Actions<'_>) -> Vec<
     match what {
         // A response code, with nothing.
         3 | 4 => {
-            head[3] |= actions.octet() & 15;
+            head[3] |= actions.byte() & 15;
             head
         }
         5 => {
@@ -373,24 +373,24 @@ fn message(what: u8, tcp: bool, query: &[u8], actions: &mut Actions<'_>) -> Vec<
         // A header alone.
         6 => {
             head.truncate(12);
-            head[3] |= actions.octet() & 15;
+            head[3] |= actions.byte() & 15;
             head[4..6].fill(0);
             head
         }
         7 => with(&head, TRUE[v6]),
         8 => {
-            let at = usize::from(actions.octet() & 1);
-            head[at] ^= actions.octet() | 1;
+            let at = usize::from(actions.byte() & 1);
+            head[at] ^= actions.byte() | 1;
             with(&head, EVIL[v6])
         }
         9 => {
             let mut lie = with(&head, EVIL[v6]);
-            lie[2] = [0x01, 0xa1, 0x89, 0x11][usize::from(actions.octet() & 3)];
+            lie[2] = [0x01, 0xa1, 0x89, 0x11][usize::from(actions.byte() & 3)];
             lie
         }
         10 => {
-            let at = end - 1 - usize::from(actions.octet() & 3);
-            head[at] ^= actions.octet() | 0x80;
+            let at = end - 1 - usize::from(actions.byte() & 3);
+            head[at] ^= actions.byte() | 0x80;
             with(&head, EVIL[v6])
         }
         11 => {
@@ -403,16 +403,16 @@ fn message(what: u8, tcp: bool, query: &[u8], actions: &mut Actions<'_>) -> Vec<
         12 => query.to_vec(),
         13 => {
             let mut lie = with(&head, EVIL[v6]);
-            lie.truncate(usize::from(actions.octet()) % lie.len());
+            lie.truncate(usize::from(actions.byte()) % lie.len());
             lie
         }
         14 => {
             let mut lie = with(&head, EVIL[v6]);
             // In the authority or the additional section.
-            lie.swap(7, [9, 11][usize::from(actions.octet() & 1)]);
+            lie.swap(7, [9, 11][usize::from(actions.byte() & 1)]);
             lie
         }
-        _ => actions.octets(64),
+        _ => actions.bytes(64),
     }
 }
 

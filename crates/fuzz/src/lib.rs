@@ -1,14 +1,21 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod actions;
+// From the ground up: a module uses only those above it.
+
+mod input;
+
+mod target;
+
+mod map;
+
 mod diff;
+
+mod race;
+
 mod dns;
 mod dns_connection;
 mod dns_core;
-mod map;
-mod race;
-mod target;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -22,10 +29,10 @@ pub use crate::map::{address_map, endpoint_map};
 pub use crate::race::race;
 pub use crate::target::{target_authority, target_parse};
 
-/// A property: takes any input, panics where it does not hold.
+/// A property: takes any input, and panics if it does not hold.
 pub type Property = fn(&[u8]);
 
-/// Every property, by the name of its fuzz target and of its folder in `corpus`.
+/// All properties, by the name of their fuzz target and of their folder in `corpus`.
 pub const PROPERTIES: &[(&str, Property)] = &[
     ("target_parse", target_parse),
     ("target_authority", target_authority),
@@ -40,8 +47,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("race", race),
 ];
 
-/// Makes a fuzz target of a property: for libFuzzer where that is asked for by `--cfg fuzzing`, else
-/// a program that replays the files named on its command line.
+/// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a program
+/// that replays the files named on its command line.
 #[macro_export]
 macro_rules! fuzz {
     ($property:path) => {
@@ -58,7 +65,8 @@ macro_rules! fuzz {
 /// Replays the files named on the command line.
 ///
 /// # Errors
-/// Where a file cannot be read.
+///
+/// When a file cannot be read.
 pub fn replay_arguments(property: Property) -> std::io::Result<()> {
     for path in std::env::args_os().skip(1) {
         property(&std::fs::read(&path)?);

@@ -1,4 +1,4 @@
-//! The maps do what a map with keys in a normal form does.
+//! The maps behave as a `HashMap` whose keys have a normal form.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -9,7 +9,7 @@ use trunkline_endpoint::{
     Address, AttributeKey, Attributes, Endpoint, EndpointMap, Entry, Identity, IdentityMap,
 };
 
-use crate::actions::Actions;
+use crate::input::Input;
 
 struct Zone;
 
@@ -35,12 +35,12 @@ fn address(number: u8) -> Address {
     }
 }
 
-/// An endpoint of up to 11 addresses out of 16, so that some are compared pair by pair and some in
-/// order.
-pub(crate) fn endpoint(actions: &mut Actions<'_>) -> (Endpoint, Vec<u8>) {
-    let count = actions.below(12);
-    let mut numbers: Vec<u8> = (0..count).map(|_| actions.below(16)).collect();
-    let weight = actions.below(3);
+/// Returns an endpoint of up to 11 addresses out of 16, with the sorted numbers of its addresses. The
+/// map compares short lists pair by pair and long ones in order; both occur.
+pub(crate) fn endpoint(input: &mut Input<'_>) -> (Endpoint, Vec<u8>) {
+    let count = input.below(12);
+    let mut numbers: Vec<u8> = (0..count).map(|_| input.below(16)).collect();
+    let weight = input.below(3);
     let endpoint = Endpoint::new(numbers.iter().map(|&number| address(number)))
         .with_attributes(Attributes::new().with::<Weight>(weight));
     numbers.sort_unstable();
@@ -48,9 +48,9 @@ pub(crate) fn endpoint(actions: &mut Actions<'_>) -> (Endpoint, Vec<u8>) {
     (endpoint, numbers)
 }
 
-/// An address, and what a connection to it depends on.
-fn address_with_identity(actions: &mut Actions<'_>) -> (Address, (u8, u8, u8)) {
-    let [number, name, zone, weight] = [8, 3, 3, 3].map(|bound| actions.below(bound));
+/// Returns an address, and the parts of it on which a connection depends.
+fn address_with_identity(input: &mut Input<'_>) -> (Address, (u8, u8, u8)) {
+    let [number, name, zone, weight] = [8, 3, 3, 3].map(|bound| input.below(bound));
     let mut address = address(number);
     if name > 0 {
         address = address.with_server_name(["a", "b"][usize::from(name) - 1]);
@@ -62,40 +62,41 @@ fn address_with_identity(actions: &mut Actions<'_>) -> (Address, (u8, u8, u8)) {
     (address.with_attributes(attributes), (number, name, zone))
 }
 
-/// Some hundred actions: more of them find no more, and take the time of other inputs.
+/// Cuts the input to some hundred actions: more of them find nothing new and cost time.
 fn short(data: &[u8]) -> &[u8] {
     &data[..data.len().min(1024)]
 }
 
-/// An [`EndpointMap`] is a `HashMap` of sorted sets of addresses, in the order of insertion.
+/// An [`EndpointMap`] behaves as a `HashMap` of sorted sets of addresses that keeps the order of
+/// insertion.
 pub fn endpoint_map(data: &[u8]) {
-    let mut actions = Actions::new(short(data));
+    let mut input = Input::new(short(data));
     let map: EndpointMap<u8> = EndpointMap::new();
-    behaves_as_a_map(map, &mut actions, endpoint);
+    behaves_as_a_map(map, &mut input, endpoint);
 }
 
-/// An [`AddressMap`](trunkline_endpoint::AddressMap) is a `HashMap` of places, names and identifying
-/// attributes, in the order of insertion.
+/// An [`AddressMap`](trunkline_endpoint::AddressMap) behaves as a `HashMap` of socket addresses, server
+/// names and identifying attributes that keeps the order of insertion.
 pub fn address_map(data: &[u8]) {
     behaves_as_a_map(
         IdentityMap::new(),
-        &mut Actions::new(short(data)),
+        &mut Input::new(short(data)),
         address_with_identity,
     );
 }
 
 fn behaves_as_a_map<K: Identity + Clone + PartialEq + Debug, M: Hash + Eq + Clone + Debug>(
     mut map: IdentityMap<K, u8>,
-    actions: &mut Actions<'_>,
-    key: impl Fn(&mut Actions<'_>) -> (K, M),
+    input: &mut Input<'_>,
+    key: impl Fn(&mut Input<'_>) -> (K, M),
 ) {
     let mut model: HashMap<M, u8> = HashMap::new();
     let mut order: Vec<M> = Vec::new();
-    while !actions.is_empty() {
-        let action = actions.below(16);
-        let (key, model_key) = key(actions);
+    while !input.is_empty() {
+        let action = input.below(16);
+        let (key, model_key) = key(input);
         let last = model_key.clone();
-        let value = actions.below(255);
+        let value = input.below(255);
         match action {
             0..=5 => {
                 let stored = key.clone();

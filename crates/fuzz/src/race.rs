@@ -1,4 +1,4 @@
-//! Races: whatever happens to one, in whatever order, it keeps its rules.
+//! A race keeps its rules, whatever events it gets and in whatever order.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -10,50 +10,51 @@ use trunkline_connect::{
     RaceOptions, RaceOutput, RoundTrip, SourceAddress, SourceProbe,
 };
 
-use crate::actions::Actions;
+use crate::input::Input;
 
 const QUERIES: [AddressQuery; 3] = [AddressQuery::All, AddressQuery::Aaaa, AddressQuery::A];
 
-/// No address is started twice and none is forgotten; no two starts are closer than the gap, nor
-/// than the delay where no attempt has failed or was cancelled; at most one wins; every loser is
-/// cancelled once; nothing comes after the end; while a race runs there is something to wait for;
-/// and once nobody interferes it comes to an end.
+/// A race starts no address twice, and gives up only after it started every address. Two starts are
+/// at least the minimum gap apart. While attempts are in flight and none has failed or timed out, two
+/// starts are at least the attempt delay apart. At most one attempt wins, and every other one
+/// is cancelled once. The end is the last output. A race in progress always waits for an answer, an
+/// attempt or a deadline. Without further events from outside it ends.
 pub fn race(data: &[u8]) {
-    let mut actions = Actions::new(data);
-    let mut referee = Referee::new(&mut actions);
+    let mut input = Input::new(data);
+    let mut referee = Referee::new(&mut input);
     referee.drain();
-    while !actions.is_empty() {
-        referee.step(&mut actions);
+    while !input.is_empty() {
+        referee.step(&mut input);
     }
     referee.run_out();
 }
 
-/// What an onlooker knows about a race.
+/// A race, and the model that checks its outputs.
 struct Referee {
     race: Race,
     options: RaceOptions,
     now: Instant,
-    /// Every address that the race was told of, less those removed before they were started.
-    told: BTreeSet<SocketAddr>,
+    /// The addresses that the race was given, without those that were removed before their start.
+    given: BTreeSet<SocketAddr>,
     open: BTreeSet<AddressQuery>,
     started: BTreeSet<SocketAddr>,
     in_flight: BTreeSet<AttemptId>,
     cancelled: BTreeMap<AttemptId, ConnectOutcome>,
-    /// Failures, each of which may bring one start forward.
+    /// How many failures have not yet been used to start an attempt early.
     failures: usize,
-    /// The first that was told to have succeeded while it was in flight.
+    /// The first attempt that was reported as connected while it was in flight.
     winner: Option<AttemptId>,
-    /// Whether one has won or the race was aborted: nothing may be started after that.
+    /// Whether an attempt has won or the race was aborted: then no attempt may start.
     decided: bool,
     last_start: Option<Instant>,
     end: Option<RaceEnd>,
 }
 
 impl Referee {
-    fn new(actions: &mut Actions<'_>) -> Self {
+    fn new(input: &mut Input<'_>) -> Self {
         let now = beginning();
-        let options = options(actions);
-        let asked = actions.below(8);
+        let options = options(input);
+        let asked = input.below(8);
         let open = QUERIES
             .into_iter()
             .filter(|query| asked >> *query as u8 & 1 == 1);
@@ -63,7 +64,7 @@ impl Referee {
             race: Race::awaiting(&queries, options.clone(), now),
             options,
             now,
-            told: BTreeSet::new(),
+            given: BTreeSet::new(),
             open,
             started: BTreeSet::new(),
             in_flight: BTreeSet::new(),
@@ -76,43 +77,43 @@ impl Referee {
         }
     }
 
-    /// Something happens, or some time passes.
-    fn step(&mut self, actions: &mut Actions<'_>) {
-        let action = actions.below(9);
+    /// Passes an event to the race, or lets time pass.
+    fn step(&mut self, input: &mut Input<'_>) {
+        let action = input.below(9);
         match action {
-            0 => self.answer(actions),
+            0 => self.answer(input),
             1 => {
-                let query = QUERIES[usize::from(actions.below(3))];
+                let query = QUERIES[usize::from(input.below(3))];
                 self.open.remove(&query);
                 self.race.handle_no_addresses(query, self.now);
             }
             2 => {
-                let gone = [address(actions), address(actions)];
+                let gone = [address(input), address(input)];
                 let twins = gone.map(canonical);
-                self.told
+                self.given
                     .retain(|one| self.started.contains(one) || !twins.contains(one));
                 self.race.handle_removed(&gone, self.now);
             }
-            // What is told of an attempt that has ended, or was never started, is of no account.
-            3 => self.connected(actions),
-            4 => self.failed(actions),
+            // The race ignores a report about an attempt that has ended.
+            3 => self.connected(input),
+            4 => self.failed(input),
             5 => {
-                if let Some(id) = self.attempt(actions) {
+                if let Some(id) = self.attempt(input) {
                     self.race.handle_progress(id, self.now);
                 }
             }
             6 => {
                 self.drain();
-                self.now += Duration::from_millis(2 * u64::from(actions.below(u8::MAX)));
+                self.now += Duration::from_millis(2 * u64::from(input.below(u8::MAX)));
             }
             7 => {
                 self.drain();
                 if let Some(at) = self.race.poll_timeout() {
-                    assert!(at > self.now, "a time to wait for that has passed");
+                    assert!(at > self.now, "the deadline has passed already");
                     self.now = at;
                 }
             }
-            _ if actions.below(32) == 31 => {
+            _ if input.below(32) == 31 => {
                 self.decided = true;
                 self.race.handle_abort(self.now);
             }
@@ -120,17 +121,17 @@ impl Referee {
         }
     }
 
-    fn answer(&mut self, actions: &mut Actions<'_>) {
-        let query = QUERIES[usize::from(actions.below(3))];
-        let count = actions.below(8);
-        let list: Vec<SocketAddr> = (0..count).map(|_| address(actions)).collect();
+    fn answer(&mut self, input: &mut Input<'_>) {
+        let query = QUERIES[usize::from(input.below(3))];
+        let count = input.below(8);
+        let list: Vec<SocketAddr> = (0..count).map(|_| address(input)).collect();
         self.open.remove(&query);
-        self.told.extend(list.iter().copied().map(canonical));
+        self.given.extend(list.iter().copied().map(canonical));
         self.race.handle_addresses(query, list, &Probe, self.now);
     }
 
-    fn connected(&mut self, actions: &mut Actions<'_>) {
-        let Some(id) = self.attempt(actions) else {
+    fn connected(&mut self, input: &mut Input<'_>) {
+        let Some(id) = self.attempt(input) else {
             return;
         };
         if !self.decided && self.in_flight.remove(&id) {
@@ -140,8 +141,8 @@ impl Referee {
         self.race.handle_connected(id, self.now);
     }
 
-    fn failed(&mut self, actions: &mut Actions<'_>) {
-        let Some(id) = self.attempt(actions) else {
+    fn failed(&mut self, input: &mut Input<'_>) {
+        let Some(id) = self.attempt(input) else {
             return;
         };
         if !self.decided && self.in_flight.remove(&id) {
@@ -153,16 +154,17 @@ impl Referee {
             io::ErrorKind::TimedOut,
             io::ErrorKind::InvalidInput,
         ];
-        let kind = kinds[usize::from(actions.below(4))];
+        let kind = kinds[usize::from(input.below(4))];
         self.race.handle_failure(id, kind.into(), self.now);
     }
 
-    /// An attempt that runs, or one that was cancelled, as a shell may be late.
-    fn attempt(&self, actions: &mut Actions<'_>) -> Option<AttemptId> {
+    /// Returns an attempt that is in flight or was cancelled: a shell may report an attempt after the
+    /// race has cancelled it.
+    fn attempt(&self, input: &mut Input<'_>) -> Option<AttemptId> {
         let known = self.in_flight.iter().chain(self.cancelled.keys());
         let known: Vec<AttemptId> = known.copied().collect();
         let count = u8::try_from(known.len()).unwrap_or(u8::MAX);
-        (count > 0).then(|| known[usize::from(actions.below(count))])
+        (count > 0).then(|| known[usize::from(input.below(count))])
     }
 
     fn drain(&mut self) {
@@ -183,17 +185,21 @@ impl Referee {
     fn on_start(&mut self, id: AttemptId, address: SocketAddr) {
         assert!(!self.decided, "a start after the win");
         assert_eq!(id.index(), self.started.len(), "ids count the starts");
-        assert!(self.told.contains(&address), "an address that nobody gave");
+        assert!(
+            self.given.contains(&address),
+            "an address that the race was not given"
+        );
         assert!(self.started.insert(address), "started twice");
         if let Some(last) = self.last_start {
             let passed = self.now - last;
             let before = self.race.report().attempts().nth(id.index() - 1);
             let before = before.expect("the attempt before");
-            let delay = match self.options.dynamic_delay {
-                true => AttemptDelay::ABSOLUTE_MIN.min(self.options.attempt_delay),
-                false => self.options.attempt_delay,
+            let delay = if self.options.dynamic_delay {
+                AttemptDelay::ABSOLUTE_MIN.min(self.options.attempt_delay)
+            } else {
+                self.options.attempt_delay
             };
-            // One that failed at the instant of its start has sent nothing.
+            // An attempt that failed at the instant of its start has sent no packet.
             if before.end != Some(before.start) {
                 let gap = self.options.min_gap.min(self.options.attempt_delay.get());
                 assert!(passed >= gap, "within the gap");
@@ -241,7 +247,7 @@ impl Referee {
             RaceEnd::Won(id) => assert_eq!(self.winner, Some(id)),
             RaceEnd::Exhausted => {
                 assert!(self.open.is_empty() && !self.decided, "too early");
-                assert_eq!(self.told, self.started, "an address was forgotten");
+                assert_eq!(self.given, self.started, "an address was forgotten");
             }
             _ => assert_eq!(self.winner, None, "a success was lost"),
         }
@@ -260,20 +266,20 @@ impl Referee {
         assert!(untried.is_disjoint(&self.started), "tried and untried");
     }
 
-    /// Nothing more happens but time, and the system gives up what hangs.
+    /// Lets only time pass, and fails the attempts that hang as the system does, until the race ends.
     fn run_out(&mut self) {
         for query in std::mem::take(&mut self.open) {
             self.race.handle_no_addresses(query, self.now);
         }
         self.drain();
         // Each turn ends an attempt, starts one, or ends the race.
-        for _ in 0..4 * self.told.len() + 4 {
+        for _ in 0..4 * self.given.len() + 4 {
             if self.end.is_some() {
                 return;
             }
             match self.race.poll_timeout() {
                 Some(at) => {
-                    assert!(at > self.now, "a time to wait for that has passed");
+                    assert!(at > self.now, "the deadline has passed already");
                     self.now = at;
                 }
                 None => {
@@ -292,20 +298,20 @@ impl Referee {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "any instant does; there is no other way to make one"
+    reason = "any instant will do, and there is no other way to make one"
 )]
 fn beginning() -> Instant {
     Instant::now()
 }
 
-fn options(actions: &mut Actions<'_>) -> RaceOptions {
-    let millis = |actions: &mut Actions<'_>, unit: u64| {
-        Duration::from_millis(unit * u64::from(actions.below(u8::MAX)))
+fn options(input: &mut Input<'_>) -> RaceOptions {
+    let millis = |input: &mut Input<'_>, unit: u64| {
+        Duration::from_millis(unit * u64::from(input.below(u8::MAX)))
     };
-    let flags = actions.below(64);
+    let flags = input.below(64);
     let mut options = RaceOptions::default();
-    options.attempt_delay = AttemptDelay::below_recommended(millis(actions, 4));
-    options.resolution_delay = millis(actions, 1);
+    options.attempt_delay = AttemptDelay::below_recommended(millis(input, 4));
+    options.resolution_delay = millis(input, 1);
     options.dynamic_delay = flags & 1 != 0;
     options.interleave = flags & 2 == 0;
     options.on_failure = match flags & 4 {
@@ -314,19 +320,20 @@ fn options(actions: &mut Actions<'_>) -> RaceOptions {
     };
     options.min_gap = match flags & 8 {
         0 => Duration::ZERO,
-        _ => millis(actions, 1),
+        _ => millis(input, 1),
     };
-    options.attempt_timeout = (flags & 16 != 0).then(|| millis(actions, 10));
-    options.timeout = (flags & 32 != 0).then(|| millis(actions, 40));
-    options.prefer = [None, Some(Family::V4), Some(Family::V6)][usize::from(actions.below(3))];
-    options.first_family_count = usize::from(actions.below(4));
-    options.max_in_flight = usize::from(actions.below(8));
+    options.attempt_timeout = (flags & 16 != 0).then(|| millis(input, 10));
+    options.timeout = (flags & 32 != 0).then(|| millis(input, 40));
+    options.prefer = [None, Some(Family::V4), Some(Family::V6)][usize::from(input.below(3))];
+    options.first_family_count = usize::from(input.below(4));
+    options.max_in_flight = usize::from(input.below(8));
     options
 }
 
-/// One of few, so that duplicates are common; IPv4, IPv6, IPv4 in IPv6, and link-local with a scope.
-fn address(actions: &mut Actions<'_>) -> SocketAddr {
-    let host = actions.below(64);
+/// Returns one of few addresses, so that duplicates are common: IPv4, IPv6, IPv4-mapped IPv6, or
+/// link-local IPv6 with a scope.
+fn address(input: &mut Input<'_>) -> SocketAddr {
+    let host = input.below(64);
     let v4 = Ipv4Addr::new(192, 0, 2, host / 4);
     let last = u16::from(host / 4);
     match host % 4 {
@@ -340,7 +347,7 @@ fn address(actions: &mut Actions<'_>) -> SocketAddr {
     }
 }
 
-/// IPv4 in IPv6 is IPv4: its twin is the same address.
+/// Returns the address with IPv4-mapped IPv6 as IPv4: the race takes both for the same address.
 fn canonical(address: SocketAddr) -> SocketAddr {
     match address {
         SocketAddr::V6(v6) => match v6.ip().to_ipv4_mapped() {
@@ -351,21 +358,21 @@ fn canonical(address: SocketAddr) -> SocketAddr {
     }
 }
 
-/// By the last octet: some addresses have no route, some a round-trip time.
+/// A probe by the last byte of the address: some addresses have no route, some a round-trip time.
 struct Probe;
 
 impl SourceProbe for Probe {
     fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
-        (last_octet(destination) % 4 != 3).then(|| SourceAddress::new(destination.ip()))
+        (last_byte(destination) % 4 != 3).then(|| SourceAddress::new(destination.ip()))
     }
 
     fn round_trip(&self, destination: SocketAddr) -> Option<RoundTrip> {
-        let millis = 20 * u64::from(last_octet(destination));
+        let millis = 20 * u64::from(last_byte(destination));
         (millis % 3 != 0).then(|| RoundTrip::new(Duration::from_millis(millis)))
     }
 }
 
-fn last_octet(address: SocketAddr) -> u8 {
+fn last_byte(address: SocketAddr) -> u8 {
     match address {
         SocketAddr::V4(v4) => v4.ip().octets()[3],
         SocketAddr::V6(v6) => v6.ip().octets()[15],

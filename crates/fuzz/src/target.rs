@@ -1,4 +1,4 @@
-//! Targets: any text is one, or an error that says where.
+//! Targets: any text parses, or fails with an error that has a position.
 
 use std::net::IpAddr;
 
@@ -7,8 +7,8 @@ use trunkline_target::{
     ErrorKind, Host, HostPort, ParseError, Schemes, Target, TargetRef, TargetView, Warning,
 };
 
-/// A text is parsed the same by reference, by value and in a `const`; the parts, put together again,
-/// parse to the same parts; errors and warnings point into the text, and what they suggest parses.
+/// A text parses to the same result by reference, by value and in a `const`. The normalized text
+/// parses to the same parts. Errors and warnings point into the text, and their suggestions parse.
 pub fn target_parse(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -78,7 +78,7 @@ fn rebuilt_agrees(target: &TargetRef<'_>, schemes: Schemes<'_>) {
     assert_eq!(rebuilt.normalized(), text);
 }
 
-/// Our own reader of IP literals reads what the standard library's does.
+/// The parser of IP literals accepts what the standard library accepts.
 fn views_agree_with_std(view: &TargetView) {
     let host = |host: &Host| {
         let (address, zone) = match host.as_str().split_once('%') {
@@ -132,7 +132,7 @@ fn warning_is_of_use(text: &str, warning: &Warning) {
     assert_ne!(warning.suggestion(), Some(text));
 }
 
-/// The default authority of a target is one to `http`, or there is a reason why it is not.
+/// The crate `http` accepts the default authority of a target, or [`why_refused`] has the reason.
 pub fn target_authority(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
@@ -149,7 +149,7 @@ pub fn target_authority(data: &[u8]) {
     }
 }
 
-/// Why an HTTP library may refuse an authority that grpc-go would send (quirk q23).
+/// Returns why an HTTP library may refuse an authority that grpc-go would send (quirk q23).
 fn why_refused(authority: &str) -> Option<&'static str> {
     let host = authority.rsplit('@').next().unwrap_or_default();
     let after_brackets = host.rsplit(']').next().unwrap_or_default();

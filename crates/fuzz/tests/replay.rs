@@ -1,4 +1,4 @@
-//! Every property holds for every input of its corpus.
+//! Every property holds for every input of its corpus, and for inputs made from it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,7 +18,7 @@ fn names(folder: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Properties, fuzz targets and folders of the corpus are the same set.
+/// Every property has a fuzz target and a folder of the corpus, and the reverse.
 #[test]
 fn each_property_has_a_target_and_a_corpus() {
     let properties: BTreeSet<String> = PROPERTIES.iter().map(|(name, _)| (*name).into()).collect();
@@ -26,7 +26,8 @@ fn each_property_has_a_target_and_a_corpus() {
     assert_eq!(names("corpus"), properties);
 }
 
-/// The corpus, file by file; the one that fails is printed first.
+/// Every property holds for the files of its corpus. The path of each file is printed first, so that
+/// the last one printed is the one that fails.
 #[test]
 fn the_corpus_holds() {
     for (name, property) in PROPERTIES {
@@ -44,8 +45,8 @@ fn the_corpus_holds() {
     }
 }
 
-/// A linear congruential generator (Knuth's MMIX constants): random enough to pick octets.
-fn octets() -> impl FnMut() -> u8 {
+/// A linear congruential generator (Knuth's MMIX constants): random enough to choose bytes.
+fn random_bytes() -> impl FnMut() -> u8 {
     let mut state: u64 = 1;
     move || {
         state = state
@@ -55,13 +56,14 @@ fn octets() -> impl FnMut() -> u8 {
     }
 }
 
-/// And for inputs of the corpus that were damaged: octets changed, dropped, doubled, or cut off.
+/// Every property holds for damaged inputs of the corpus: bytes changed, removed, duplicated, or cut
+/// off.
 #[test]
 fn damaged_inputs_hold() {
-    const TELLING: [u8; 10] = [0, 1, 0xff, 0xc0, 0x0c, 0x3f, 0x40, 0x80, b'\n', b'.'];
+    const SPECIAL: [u8; 10] = [0, 1, 0xff, 0xc0, 0x0c, 0x3f, 0x40, 0x80, b'\n', b'.'];
     const ROUNDS: usize = 3000;
-    let mut octet = octets();
-    let mut below = |bound: usize| (usize::from(octet()) << 8 | usize::from(octet())) % bound;
+    let mut byte = random_bytes();
+    let mut below = |bound: usize| (usize::from(byte()) << 8 | usize::from(byte())) % bound;
     for (name, property) in PROPERTIES {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("corpus")
@@ -80,7 +82,7 @@ fn damaged_inputs_hold() {
                 let at = below(input.len());
                 match below(6) {
                     0 => input[at] = below(256) as u8,
-                    1 => input[at] = TELLING[below(TELLING.len())],
+                    1 => input[at] = SPECIAL[below(SPECIAL.len())],
                     2 => input[at] ^= 1 << below(8),
                     3 => drop(input.remove(at)),
                     4 => input.insert(at, input[at]),
@@ -92,17 +94,17 @@ fn damaged_inputs_hold() {
     }
 }
 
-/// And for inputs that no one chose: the same in every run.
+/// Every property holds for random inputs, which are the same in every run.
 #[test]
 fn random_inputs_hold() {
-    let mut octet = octets();
+    let mut byte = random_bytes();
     let alphabet = b"dns:///unix@[]%25:.,?# ipv6f0aA1\xC3\xBC\\";
     for _ in 0..2000 {
-        let len = usize::from(octet()) / 4;
+        let len = usize::from(byte()) / 4;
         let text: Vec<u8> = (0..len)
-            .map(|_| alphabet[usize::from(octet()) % alphabet.len()])
+            .map(|_| alphabet[usize::from(byte()) % alphabet.len()])
             .collect();
-        let any: Vec<u8> = (0..2 * len).map(|_| octet()).collect();
+        let any: Vec<u8> = (0..2 * len).map(|_| byte()).collect();
         for (_, property) in PROPERTIES {
             property(&text);
             property(&any);
