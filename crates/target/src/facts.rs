@@ -6,7 +6,7 @@ use crate::bytes::{Short, Span, byte_at, escapes_are_text, find, raw_index};
 use crate::fault::{Fault, Violation, ok};
 use crate::host_port::{Form, HostPort, host_port, name, no_control};
 use crate::ip;
-use crate::schemes::{Kind, Schemes};
+use crate::schemes::{SchemeKind, Schemes};
 use crate::split::{Split, split};
 
 /// The content of a checked text, beyond its [`Split`].
@@ -95,14 +95,14 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
             ok!(escapes_are_text(raw, name.start));
         }
     }
-    if name.is_empty() && !matches!(kind, Kind::Other) {
+    if name.is_empty() && !matches!(kind, SchemeKind::Other) {
         return Err(Fault::new(Violation::EndpointMissing, name.start));
     }
     let view = match view(kind, raw, split.escaped) {
         Ok(view) => view,
         Err(fault) => return Err(fault.shifted(name.start)),
     };
-    if let (Kind::Dns | Kind::Srv, Some(server)) = (kind, &authority) {
+    if let (SchemeKind::Dns | SchemeKind::Srv, Some(server)) = (kind, &authority) {
         ok!(check_server(text, server, split.escaped));
     }
     Ok(Facts { authority, view })
@@ -110,33 +110,33 @@ const fn check(text: &[u8], split: &Split<'_>) -> Result<Facts, Fault> {
 
 /// Checks `raw`, the endpoint or a Unix socket's path. Offsets of faults count in `raw`.
 #[inline(always)]
-const fn view(kind: Kind, raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
+const fn view(kind: SchemeKind, raw: &[u8], escaped: bool) -> Result<ViewFacts, Fault> {
     Ok(match kind {
-        Kind::Dns => ViewFacts::Dns(ok!(dns(raw, escaped))),
-        Kind::Srv => {
+        SchemeKind::Dns => ViewFacts::Dns(ok!(dns(raw, escaped))),
+        SchemeKind::Srv => {
             ok!(srv(raw, escaped));
             ViewFacts::Srv
         }
-        Kind::Unix => {
+        SchemeKind::Unix => {
             ok!(socket_path(raw, escaped, true));
             ViewFacts::Unix
         }
-        Kind::UnixAbstract => {
+        SchemeKind::UnixAbstract => {
             ok!(socket_path(raw, escaped, false));
             ViewFacts::UnixAbstract
         }
-        Kind::Ipv4 => {
+        SchemeKind::Ipv4 => {
             ok!(list(raw, escaped, false));
             ViewFacts::Ipv4
         }
-        Kind::Ipv6 => {
+        SchemeKind::Ipv6 => {
             ok!(list(raw, escaped, true));
             ViewFacts::Ipv6
         }
-        Kind::Vsock => ok!(vsock(raw)),
-        Kind::Passthrough => ViewFacts::Passthrough(passthrough(raw, escaped)),
-        Kind::Xds => ViewFacts::Xds,
-        Kind::Other => ViewFacts::Other,
+        SchemeKind::Vsock => ok!(vsock(raw)),
+        SchemeKind::Passthrough => ViewFacts::Passthrough(passthrough(raw, escaped)),
+        SchemeKind::Xds => ViewFacts::Xds,
+        SchemeKind::Other => ViewFacts::Other,
     })
 }
 

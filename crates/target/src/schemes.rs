@@ -93,7 +93,7 @@ impl Default for Schemes<'_> {
 
 /// The schemes that have a typed view.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SchemeKind {
     Dns,
     Srv,
     Unix,
@@ -106,7 +106,7 @@ pub(crate) enum Kind {
     Other,
 }
 
-impl Kind {
+impl SchemeKind {
     #[inline(always)]
     pub(crate) const fn of(scheme: &str) -> Self {
         match scheme.as_bytes() {

@@ -2,7 +2,7 @@
 
 use crate::bytes::{Span, find, find_special, hex};
 use crate::fault::{Fault, Violation};
-use crate::schemes::{Kind, Schemes, never_falls_back};
+use crate::schemes::{SchemeKind, Schemes, never_falls_back};
 
 /// Where the parts of a URI are. Offsets count in the whole text.
 ///
@@ -12,7 +12,7 @@ use crate::schemes::{Kind, Schemes, never_falls_back};
 pub(crate) struct Split<'s> {
     /// The scheme, as the known or the default scheme is written.
     pub(crate) scheme: &'s str,
-    pub(crate) kind: Kind,
+    pub(crate) kind: SchemeKind,
     /// True if the text has no known scheme. It is read as `default:///text`.
     pub(crate) fell_back: bool,
     /// True if the text contains an escape.
@@ -154,7 +154,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     };
     let mut split = Split {
         scheme: schemes.default_scheme(),
-        kind: Kind::Other,
+        kind: SchemeKind::Other,
         fell_back: true,
         escaped,
         has_authority: false,
@@ -168,7 +168,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
         let name = Span::new(0, colon).of(text);
         if let Some(scheme) = schemes.lookup(name) {
             split.scheme = scheme;
-            split.kind = Kind::of(scheme);
+            split.kind = SchemeKind::of(scheme);
             split.fell_back = false;
             split.hierarchy = colon as u32 + 1;
             (split.has_authority, split.path) = hierarchy(text, colon + 1, path_end);
@@ -181,7 +181,7 @@ pub(crate) const fn split<'s>(text: &[u8], schemes: Schemes<'s>) -> Result<Split
     if !schemes.default_is_known() {
         return Err(Fault::new(Violation::DefaultScheme, 0));
     }
-    split.kind = Kind::of(split.scheme);
+    split.kind = SchemeKind::of(split.scheme);
     Ok(split)
 }
 

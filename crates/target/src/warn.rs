@@ -9,15 +9,15 @@ mod socket;
 
 use alloc::vec::Vec;
 
-use self::list::List;
 pub(crate) use self::list::Oddity;
+use self::list::OddityList;
 use crate::TargetRef;
 use crate::facts::ViewFacts;
 
 /// Returns everything odd in a target, in the order of the checks: scheme, authority, endpoint,
 /// query and fragment.
 pub(crate) fn oddities(target: &TargetRef<'_>) -> Vec<Oddity> {
-    let mut list = List {
+    let mut list = OddityList {
         target,
         oddities: Vec::new(),
     };

@@ -6,13 +6,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use super::list::List;
+use super::list::OddityList;
 use crate::host_port::host_port;
 use crate::repair::is_v6;
 use crate::{ErrorKind, ip};
 
 /// Checks the addresses of a list, or a single one.
-pub(super) fn addresses(list: &mut List<'_>) {
+pub(super) fn addresses(list: &mut OddityList<'_>) {
     first(list, swallowed_port);
     first(list, unspecified);
     first(list, port_zero);
@@ -31,7 +31,7 @@ struct Odd {
 
 /// Adds a probable mistake for the first address in which `odd` finds one. The candidate has all
 /// addresses corrected.
-fn first(list: &mut List<'_>, odd: fn(&str) -> Option<Odd>) {
+fn first(list: &mut OddityList<'_>, odd: fn(&str) -> Option<Odd>) {
     let endpoint = list.target.endpoint();
     let mut start = 0;
     for address in endpoint.split(',') {

@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::address::addresses;
-use super::list::List;
+use super::list::OddityList;
 use crate::candidates::as_list;
 use crate::encode::decode_text;
 use crate::host_port::{Form, HostPort, host_port};
@@ -14,7 +14,7 @@ use crate::repair::{clean, is_in_root, is_port, is_quote, is_separator};
 use crate::split::scheme_end;
 use crate::{ErrorKind, ip};
 
-pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
+pub(super) fn dns(list: &mut OddityList<'_>, found: &HostPort) {
     let endpoint = list.target.endpoint();
     let host = found.host.text(&endpoint);
     if endpoint.starts_with('[') && found.form != Form::Ipv6 {
@@ -33,7 +33,7 @@ pub(super) fn dns(list: &mut List<'_>, found: &HostPort) {
     addresses(list);
 }
 
-pub(super) fn passthrough(list: &mut List<'_>, found: Option<HostPort>) {
+pub(super) fn passthrough(list: &mut OddityList<'_>, found: Option<HostPort>) {
     if found.is_some() {
         return addresses(list);
     }
@@ -46,7 +46,7 @@ pub(super) fn passthrough(list: &mut List<'_>, found: Option<HostPort>) {
 }
 
 /// Checks for names that DNS can look up, but that no host has.
-pub(super) fn name(list: &mut List<'_>, host: &str) {
+pub(super) fn name(list: &mut OddityList<'_>, host: &str) {
     if host == "*" {
         return any_host(list);
     }
@@ -83,7 +83,7 @@ pub(super) fn unusual(host: &str) -> Option<(usize, char)> {
 }
 
 /// Returns texts that may be meant by an endpoint with the character `odd` at `offset`.
-fn meant_by(list: &List<'_>, endpoint: &str, offset: usize, odd: char) -> Vec<String> {
+fn meant_by(list: &OddityList<'_>, endpoint: &str, offset: usize, odd: char) -> Vec<String> {
     let mut whole = Vec::new();
     let mut endpoints = Vec::new();
     let path = endpoint.trim_start_matches('/');
@@ -136,7 +136,7 @@ fn meant_by(list: &List<'_>, endpoint: &str, offset: usize, odd: char) -> Vec<St
 }
 
 /// Warns of `*`, which some servers use for "listen on all addresses", as in `*:80`.
-fn any_host(list: &mut List<'_>) {
+fn any_host(list: &mut OddityList<'_>) {
     let endpoint = list.target.endpoint();
     list.add_slip(
         ErrorKind::Host,
@@ -148,7 +148,7 @@ fn any_host(list: &mut List<'_>) {
 }
 
 /// Warns of the owner name of SRV records, such as `_grpc._tcp.orders`, which has no addresses.
-fn service_name(list: &mut List<'_>, host: &str, port: Option<u16>) {
+fn service_name(list: &mut OddityList<'_>, host: &str, port: Option<u16>) {
     let mut labels = host.split('.');
     let is_service = labels.by_ref().take(2).all(|label| label.starts_with('_'))
         && labels.next().is_some()
@@ -169,7 +169,7 @@ fn service_name(list: &mut List<'_>, host: &str, port: Option<u16>) {
 
 /// Warns of a name whose last label is a number. DNS has no such names, so it is probably a
 /// mistyped address.
-fn number(list: &mut List<'_>, host: &str) {
+fn number(list: &mut OddityList<'_>, host: &str) {
     let written = host;
     let host = host.trim_end_matches('.');
     let last = host.rsplit('.').next().unwrap_or_default();

@@ -18,12 +18,12 @@ pub(crate) struct Oddity {
 }
 
 /// The odd places in one target.
-pub(super) struct List<'t> {
+pub(super) struct OddityList<'t> {
     pub(super) target: &'t TargetRef<'t>,
     pub(super) oddities: Vec<Oddity>,
 }
 
-impl List<'_> {
+impl OddityList<'_> {
     /// Adds a probable mistake, with candidates for what is meant, the likeliest first.
     pub(super) fn add_slip(
         &mut self,

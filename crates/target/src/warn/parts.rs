@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use super::host::unusual;
-use super::list::List;
+use super::list::OddityList;
 use crate::ErrorKind;
 use crate::bytes::Span;
 use crate::encode::decode_text;
@@ -12,7 +12,7 @@ use crate::facts::{ViewFacts, names_a_scheme};
 use crate::host_port::Form;
 use crate::split::scheme_end;
 
-pub(super) fn scheme(list: &mut List<'_>) {
+pub(super) fn scheme(list: &mut OddityList<'_>) {
     let text = list.target.as_str();
     let path = list.target.split().path();
     if list.target.used_default_scheme() {
@@ -59,7 +59,7 @@ pub(super) fn scheme(list: &mut List<'_>) {
     }
 }
 
-pub(super) fn authority(list: &mut List<'_>) {
+pub(super) fn authority(list: &mut OddityList<'_>) {
     let facts = list.target.facts();
     let (Some(authority), false) = (facts.authority, facts.view == ViewFacts::Other) else {
         return;
@@ -86,7 +86,7 @@ pub(super) fn authority(list: &mut List<'_>) {
 }
 
 /// Checks the DNS server that the authority names.
-pub(super) fn server(list: &mut List<'_>) {
+pub(super) fn server(list: &mut OddityList<'_>) {
     let Some(authority) = list.target.facts().authority else {
         return;
     };
@@ -114,7 +114,7 @@ pub(super) fn server(list: &mut List<'_>) {
     }
 }
 
-pub(super) fn query_and_fragment(list: &mut List<'_>) {
+pub(super) fn query_and_fragment(list: &mut OddityList<'_>) {
     let split = list.target.split();
     let cuts_a_path = match list.target.facts().view {
         ViewFacts::Other => return,

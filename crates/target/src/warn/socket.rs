@@ -3,12 +3,12 @@
 use alloc::format;
 use alloc::string::String;
 
-use super::list::List;
+use super::list::OddityList;
 use crate::ErrorKind;
 use crate::bytes::{Span, byte_at};
 use crate::repair::is_in_root;
 
-pub(super) fn unix(list: &mut List<'_>) {
+pub(super) fn unix(list: &mut OddityList<'_>) {
     let path = list.target.path();
     let span = list.target.split().path();
     let written = span.text(list.target.as_str());
@@ -50,7 +50,7 @@ pub(super) fn unix(list: &mut List<'_>) {
     }
 }
 
-pub(super) fn unix_abstract(list: &mut List<'_>) {
+pub(super) fn unix_abstract(list: &mut OddityList<'_>) {
     if !list.target.path().starts_with(['@', '\0']) {
         return;
     }
@@ -65,13 +65,13 @@ pub(super) fn unix_abstract(list: &mut List<'_>) {
 }
 
 /// Returns the range of the first byte of the path, which may be escaped.
-fn first_byte(list: &List<'_>) -> Span {
+fn first_byte(list: &OddityList<'_>) -> Span {
     let path = list.target.split().path();
     let bytes = path.of(list.target.as_str().as_bytes());
     Span::new(path.start, path.start + byte_at(bytes, 0).1)
 }
 
-pub(super) fn vsock(list: &mut List<'_>, cid: u32, port: u32) {
+pub(super) fn vsock(list: &mut OddityList<'_>, cid: u32, port: u32) {
     if cid == u32::MAX || port == u32::MAX {
         list.add_slip(
             ErrorKind::Host,
