@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What happens to the packets from an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum PacketFate {
     /// They are delayed by this time.
     Delay(Duration),
     /// There are none, because packets to the address are dropped.
@@ -16,7 +16,7 @@ pub enum Fate {
 /// ten.
 const BLACK_HOLES: u16 = 0xff00;
 
-impl Fate {
+impl PacketFate {
     /// Returns the fate of `10.97.H.L` or `2001:db8:97::1:HL`: the last sixteen bits are the delay
     /// in milliseconds.
     ///

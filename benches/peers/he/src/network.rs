@@ -11,7 +11,7 @@ use std::thread;
 
 use tappers::{Interface, Tun};
 
-use crate::fate::Fate;
+use crate::fate::PacketFate;
 use crate::later::Later;
 
 /// Buffer size in bytes: larger than any packet of a TUN device with the default MTU.
@@ -37,7 +37,7 @@ pub fn forward(on_syn: impl Fn(SocketAddr) + Send + 'static) -> io::Result<()> {
             if let Some(port) = ends.syn_to {
                 on_syn(SocketAddr::new(ends.to, port));
             }
-            if Fate::of(ends.to) != Fate::BlackHole {
+            if PacketFate::of(ends.to) != PacketFate::BlackHole {
                 // An error loses the packet, as a network would; the device may be down.
                 let _ = far.send(packet);
             }
@@ -45,7 +45,7 @@ pub fn forward(on_syn: impl Fn(SocketAddr) + Send + 'static) -> io::Result<()> {
     }
     each_packet(far, move |packet| {
         let Some(ends) = Ends::of(packet) else { return };
-        if let Fate::Delay(delay) = Fate::of(ends.from) {
+        if let PacketFate::Delay(delay) = PacketFate::of(ends.from) {
             let (near, packet) = (Arc::clone(&near), packet.to_owned());
             later.after(delay, move || {
                 let _ = near.send(&packet);
