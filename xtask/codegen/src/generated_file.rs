@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 
 /// One generated file.
 #[derive(Clone, Copy)]
-pub(crate) struct Output {
+pub(crate) struct GeneratedFile {
     /// Path of the proto, below the folder `proto`.
     pub(crate) proto: &'static str,
     /// Path of the generated file, from the root of the repository.
-    pub(crate) file: &'static str,
+    pub(crate) path: &'static str,
     /// The sides of services that are generated.
     pub(crate) sides: Sides,
 }
@@ -24,7 +24,7 @@ pub(crate) enum Sides {
     ClientAndServer,
 }
 
-impl Output {
+impl GeneratedFile {
     /// Generates the text of the file, formatted by rustfmt.
     pub(crate) fn make(&self, protos: &Path) -> Result<String, String> {
         let files = protox::compile([self.proto], [protos])

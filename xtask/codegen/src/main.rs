@@ -3,28 +3,28 @@
 //! `cargo xtask codegen` runs it. With `--check` it writes nothing, and fails if a checked-in file
 //! does not match the protos.
 
-mod output;
+mod generated_file;
 
 use std::path::Path;
 use std::process::ExitCode;
 
-use output::{Output, Sides};
+use generated_file::{GeneratedFile, Sides};
 
 /// The generated files, each with its proto and the sides of services that it contains.
-const OUTPUTS: [Output; 3] = [
-    Output {
+const FILES: [GeneratedFile; 3] = [
+    GeneratedFile {
         proto: "helloworld.proto",
-        file: "crates/testkit/src/generated/helloworld.rs",
+        path: "crates/testkit/src/generated/helloworld.rs",
         sides: Sides::ClientAndServer,
     },
-    Output {
+    GeneratedFile {
         proto: "grpc/health/v1/health.proto",
-        file: "crates/testkit/src/generated/grpc.health.v1.rs",
+        path: "crates/testkit/src/generated/grpc.health.v1.rs",
         sides: Sides::ClientAndServer,
     },
-    Output {
+    GeneratedFile {
         proto: "grpc/health/v1/health.proto",
-        file: "crates/cli/src/generated/grpc.health.v1.rs",
+        path: "crates/cli/src/generated/grpc.health.v1.rs",
         sides: Sides::Client,
     },
 ];
@@ -53,16 +53,16 @@ fn run(check: bool) -> Result<(), String> {
     let protos = here.join("proto");
     let root = here.join("../..");
     let mut stale = Vec::new();
-    for output in OUTPUTS {
-        let made = output.make(&protos)?;
-        let path = root.join(output.file);
+    for generated in FILES {
+        let made = generated.make(&protos)?;
+        let path = root.join(generated.path);
         if std::fs::read_to_string(&path).is_ok_and(|there| there == made) {
-            println!("{}: up to date", output.file);
+            println!("{}: up to date", generated.path);
         } else if check {
-            stale.push(output.file);
+            stale.push(generated.path);
         } else {
             write(&path, &made)?;
-            println!("{}: written", output.file);
+            println!("{}: written", generated.path);
         }
     }
     if stale.is_empty() {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::imports::{Import, imports};
-use super::source::{Source, read_crate};
+use super::source::{SourceFile, read_crate};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -26,7 +26,7 @@ pub(super) fn broken(context: &Context) -> Result<Vec<String>, Failure> {
 }
 
 /// Returns a text for each circle, with the imports that make it one.
-fn described(sources: &[Source], root: &Path) -> Vec<String> {
+fn described(sources: &[SourceFile], root: &Path) -> Vec<String> {
     let imports = imports(sources);
     let shown = |index: usize| {
         let file = &sources[index].file;
@@ -78,14 +78,14 @@ fn reached_from(start: usize, imports: &[Import]) -> BTreeSet<usize> {
 mod tests {
     use std::path::Path;
 
-    use super::super::source::Source;
+    use super::super::source::SourceFile;
     use super::described;
 
     /// Compares the circles in a crate of these files with the expected lines.
     fn check(files: &[(&str, &str)], expected: &[&str]) {
-        let sources: Vec<Source> = files
+        let sources: Vec<SourceFile> = files
             .iter()
-            .map(|(file, text)| Source::of_text(file, text))
+            .map(|(file, text)| SourceFile::of_text(file, text))
             .collect();
         let found = described(&sources, Path::new(""));
         let lines: Vec<&str> = found

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Source, Token, module_files};
+use super::source::{SourceFile, Token, module_files};
 
 /// One file names something that another file of the same crate defines.
 #[derive(Debug)]
@@ -29,10 +29,10 @@ struct Named {
 /// What is known of each file of a crate.
 struct Modules<'a> {
     by_path: BTreeMap<&'a [String], usize>,
-    files: Vec<File<'a>>,
+    files: Vec<FileFacts<'a>>,
 }
 
-struct File<'a> {
+struct FileFacts<'a> {
     module: &'a [String],
     children: BTreeSet<&'a str>,
     defined: BTreeSet<&'a str>,
@@ -43,7 +43,7 @@ struct File<'a> {
 const MOST_REEXPORTS: usize = 16;
 
 /// Returns the imports between the files of one crate.
-pub(super) fn imports(sources: &[Source]) -> Vec<Import> {
+pub(super) fn imports(sources: &[SourceFile]) -> Vec<Import> {
     let modules = Modules::new(sources);
     let mut imports = Vec::new();
     for (from, file) in modules.files.iter().enumerate() {
@@ -65,8 +65,8 @@ pub(super) fn imports(sources: &[Source]) -> Vec<Import> {
 }
 
 impl<'a> Modules<'a> {
-    fn new(sources: &'a [Source]) -> Self {
-        let files = sources.iter().map(File::new);
+    fn new(sources: &'a [SourceFile]) -> Self {
+        let files = sources.iter().map(FileFacts::new);
         let paths = sources.iter().map(|source| source.module.as_slice());
         Self {
             by_path: paths
@@ -149,8 +149,8 @@ impl<'a> Modules<'a> {
     }
 }
 
-impl<'a> File<'a> {
-    fn new(source: &'a Source) -> Self {
+impl<'a> FileFacts<'a> {
+    fn new(source: &'a SourceFile) -> Self {
         let children: BTreeSet<&str> = module_files(&source.tokens).collect();
         let named = named_paths(&source.tokens, &children);
         Self {

@@ -6,13 +6,29 @@ use crate::failure::Failure;
 
 /// One file of a crate.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct SourceFile {
     /// The path of the file.
     pub(super) file: PathBuf,
     /// The names of the modules that lead to it; empty for the root of the crate.
     pub(super) module: Vec<String>,
     /// Its code.
     pub(super) tokens: Vec<Token>,
+}
+
+#[cfg(test)]
+impl SourceFile {
+    /// Returns a file of this text; `file` is its path below `src`.
+    pub(super) fn of_text(file: &str, text: &str) -> Self {
+        let path = file.trim_end_matches(".rs").split('/');
+        Self {
+            file: file.into(),
+            module: path
+                .filter(|name| *name != "lib")
+                .map(str::to_owned)
+                .collect(),
+            tokens: tokens(text),
+        }
+    }
 }
 
 /// An identifier, `::`, or one character of punctuation.
@@ -23,7 +39,7 @@ pub(super) struct Token {
 }
 
 /// Reads the file `root` and every module file below it, test modules left out.
-pub(super) fn read_crate(root: &Path) -> Result<Vec<Source>, Failure> {
+pub(super) fn read_crate(root: &Path) -> Result<Vec<SourceFile>, Failure> {
     let mut sources = Vec::new();
     let folder = root.parent().unwrap_or(root).to_owned();
     let mut open = vec![(root.to_owned(), folder, Vec::new())];
@@ -41,7 +57,7 @@ pub(super) fn read_crate(root: &Path) -> Result<Vec<Source>, Failure> {
                 open.push((file, below, path));
             }
         }
-        sources.push(Source {
+        sources.push(SourceFile {
             file,
             module,
             tokens,

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::imports::{Import, imports};
-use super::source::{Source, Token, read_crate};
+use super::source::{SourceFile, Token, read_crate};
 use crate::failure::Failure;
 
 /// A kind of thing that no core may name.
@@ -60,7 +60,7 @@ const RULES: [Rule; 5] = [
 ];
 
 /// A crate with a core.
-struct Core {
+struct WalledCore {
     /// The folder of the crate, under `crates`.
     package: &'static str,
     extent: Extent,
@@ -86,7 +86,7 @@ struct Exception {
     names: &'static [&'static str],
 }
 
-const CORES: [Core; 10] = [
+const CORES: [WalledCore; 10] = [
     core("target", Extent::Whole, &[]),
     core("endpoint", Extent::Whole, &[]),
     core("status", Extent::Whole, &[]),
@@ -141,8 +141,12 @@ const CORES: [Core; 10] = [
     ),
 ];
 
-const fn core(package: &'static str, extent: Extent, exceptions: &'static [Exception]) -> Core {
-    Core {
+const fn core(
+    package: &'static str,
+    extent: Extent,
+    exceptions: &'static [Exception],
+) -> WalledCore {
+    WalledCore {
         package,
         extent,
         exceptions,
@@ -171,14 +175,14 @@ pub(super) fn broken(root: &Path) -> Result<Vec<String>, Failure> {
 }
 
 /// A place where a core names what it may not.
-struct Found {
+struct Breach {
     /// Index of the file.
     source: usize,
     line: usize,
     what: String,
 }
 
-impl Core {
+impl WalledCore {
     /// Returns whether `module` belongs to the core.
     fn holds(&self, module: &[String]) -> bool {
         let top = module.first().map(String::as_str);
@@ -190,7 +194,7 @@ impl Core {
     }
 
     /// Returns the places in `sources`, a whole crate, where the core names what it may not.
-    fn broken(&self, folder: &Path, sources: &[Source]) -> Vec<Found> {
+    fn broken(&self, folder: &Path, sources: &[SourceFile]) -> Vec<Breach> {
         let mut broken = Vec::new();
         for (index, source) in sources.iter().enumerate() {
             if !self.holds(&source.module) {
@@ -198,7 +202,7 @@ impl Core {
             }
             let file = source.file.strip_prefix(folder).unwrap_or(&source.file);
             for (kind, name) in self.forbidden(file) {
-                broken.extend(lines_with(name, &source.tokens).map(|line| Found {
+                broken.extend(lines_with(name, &source.tokens).map(|line| Breach {
                     source: index,
                     line,
                     what: format!("a core names no {kind} (`{name}`)"),
@@ -208,11 +212,16 @@ impl Core {
         let crosses = |import: &&Import| {
             self.holds(&sources[import.from].module) && !self.holds(&sources[import.to].module)
         };
-        broken.extend(imports(sources).iter().filter(crosses).map(|import| Found {
-            source: import.from,
-            line: import.line,
-            what: format!("a core names no type of its shell (`{}`)", import.path),
-        }));
+        broken.extend(
+            imports(sources)
+                .iter()
+                .filter(crosses)
+                .map(|import| Breach {
+                    source: import.from,
+                    line: import.line,
+                    what: format!("a core names no type of its shell (`{}`)", import.path),
+                }),
+        );
         broken.sort_by_key(|found| (found.source, found.line));
         broken
     }
@@ -268,18 +277,14 @@ fn matches(pattern: &str, word: &str) -> bool {
 mod tests {
     use std::path::Path;
 
-    use super::{Core, Exception, Extent, core};
-    use crate::ci::invariants::source::{Source, tokens};
+    use super::{Exception, Extent, WalledCore, core};
+    use crate::ci::invariants::source::SourceFile;
 
     /// Puts `files` into a crate and compares what is found, as `file:line: what`.
-    fn check(core: &Core, files: &[(&str, &str)], expected: &[&str]) {
-        let sources: Vec<Source> = files
+    fn check(core: &WalledCore, files: &[(&str, &str)], expected: &[&str]) {
+        let sources: Vec<SourceFile> = files
             .iter()
-            .map(|(file, text)| Source {
-                file: Path::new(file).to_owned(),
-                module: module_of(file),
-                tokens: tokens(text),
-            })
+            .map(|(file, text)| SourceFile::of_text(file, text))
             .collect();
         let found: Vec<String> = core
             .broken(Path::new(""), &sources)
@@ -289,15 +294,10 @@ mod tests {
         assert_eq!(found, expected);
     }
 
-    fn module_of(file: &str) -> Vec<String> {
-        let path = file.trim_end_matches(".rs");
-        let names = path.split('/').filter(|name| *name != "lib");
-        names.map(str::to_owned).collect()
-    }
-
-    const WHOLE: Core = core("x", Extent::Whole, &[]);
-    const BESIDE_IO: Core = core("x", Extent::AllBut("io"), &[]);
-    const ONE_MODULE: Core = core("x", Extent::Only(&["core"], &["trunkline_transport"]), &[]);
+    const WHOLE: WalledCore = core("x", Extent::Whole, &[]);
+    const BESIDE_IO: WalledCore = core("x", Extent::AllBut("io"), &[]);
+    const ONE_MODULE: WalledCore =
+        core("x", Extent::Only(&["core"], &["trunkline_transport"]), &[]);
 
     #[test]
     fn each_kind_is_found() {
@@ -345,7 +345,7 @@ mod tests {
 
     #[test]
     fn an_exception_holds_for_its_file_alone() {
-        let excepted: Core = core(
+        let excepted: WalledCore = core(
             "x",
             Extent::Whole,
             &[Exception {
@@ -384,7 +384,7 @@ mod tests {
         let files = [
             (
                 "lib.rs",
-                "mod core; mod event; use event::Event; use core::Core;",
+                "mod core; mod event; use event::Event; use core::WalledCore;",
             ),
             (
                 "core.rs",
