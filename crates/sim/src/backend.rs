@@ -10,7 +10,7 @@ mod call;
 
 mod serve;
 
-pub use self::reply::{Opening, Reply};
+pub use self::reply::{CallReply, Opening};
 
 use std::fmt;
 use std::sync::Arc;
@@ -92,12 +92,12 @@ impl Backend {
 
     /// Sets how the backend answers calls once the replies of [`push_reply`](Self::push_reply) are
     /// used up.
-    pub fn set_reply(&self, reply: Reply) {
+    pub fn set_reply(&self, reply: CallReply) {
         self.state.with(|content| content.reply = reply);
     }
 
     /// Adds a reply for one call, after the replies that were added before.
-    pub fn push_reply(&self, reply: Reply) {
+    pub fn push_reply(&self, reply: CallReply) {
         self.state.with(|content| content.replies.push_back(reply));
     }
 

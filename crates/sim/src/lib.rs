@@ -23,9 +23,9 @@ pub mod dns;
 // The handle that ties it all together.
 mod sim;
 
-pub use crate::backend::{Backend, Opening, Reply};
+pub use crate::backend::{Backend, CallReply, Opening};
 pub use crate::net::{Listener, Net, UdpListener};
 pub use crate::sim::Sim;
 pub use crate::stuck::{Stuck, StuckKind};
 pub use crate::trace::Traced;
-pub use crate::world::{Fate, IpVersion};
+pub use crate::world::{ConnectFate, IpVersion};

@@ -10,7 +10,7 @@ mod network;
 
 pub(crate) use self::agenda::EventKey;
 pub(crate) use self::conn::{CLIENT, Conn, ConnEnd, SERVER};
-pub use self::fate::{Fate, IpVersion};
+pub use self::fate::{ConnectFate, IpVersion};
 pub(crate) use self::network::{NetworkState, path_of};
 pub(crate) use self::socket::{BoundUdp, ConnectAttempt, Listening};
 

@@ -11,7 +11,7 @@ use h2::client::SendRequest;
 use h2::{Reason, client};
 use http::Request;
 use trunkline_runtime::{Stream, TcpOptions, UnixAddr};
-use trunkline_sim::{Backend, Opening, Reply, Sim};
+use trunkline_sim::{Backend, CallReply, Opening, Sim};
 
 const MS: Duration = Duration::from_millis(1);
 /// One gRPC message of five bytes.
@@ -93,13 +93,13 @@ fn echoes() {
 #[test]
 fn replies_as_scripted() {
     let (sim, backend) = start();
-    let unavailable = Reply::Status {
+    let unavailable = CallReply::Status {
         code: 14,
         message: "going, 100% \u{e9}".to_owned(),
     };
     backend.push_reply(unavailable.clone());
-    backend.push_reply(Reply::Echo.after(500 * MS));
-    backend.push_reply(Reply::ResetStream(7));
+    backend.push_reply(CallReply::Echo.after(500 * MS));
+    backend.push_reply(CallReply::ResetStream(7));
     sim.run(async {
         let sender = connect(&sim).await.unwrap();
         let (_, status, message, messages) = call(&sender).await.unwrap();
@@ -123,7 +123,7 @@ fn replies_as_scripted() {
 #[test]
 fn stops_gracefully() {
     let (sim, backend) = start();
-    backend.push_reply(Reply::Echo.after(500 * MS));
+    backend.push_reply(CallReply::Echo.after(500 * MS));
     sim.run(async {
         let sender = connect(&sim).await.unwrap();
         let mut pending = pin!(call(&sender));
@@ -152,7 +152,7 @@ fn stops_gracefully() {
 #[test]
 fn goes_away_on_a_call() {
     let (sim, backend) = start();
-    backend.push_reply(Reply::GoAway);
+    backend.push_reply(CallReply::GoAway);
     sim.run(async {
         let sender = connect(&sim).await.unwrap();
         assert_eq!(call(&sender).await.unwrap(), echoed());
@@ -168,8 +168,8 @@ fn goes_away_on_a_call() {
 #[test]
 fn resets_under_a_call() {
     let (sim, backend) = start();
-    backend.push_reply(Reply::DropConnection);
-    backend.push_reply(Reply::Never);
+    backend.push_reply(CallReply::DropConnection);
+    backend.push_reply(CallReply::Never);
     sim.run(async {
         let sender = connect(&sim).await.unwrap();
         assert!(call(&sender).await.unwrap_err().is_io());
@@ -214,7 +214,7 @@ fn calls_are_the_same_in_each_run() {
     let trace = || {
         let (sim, backend) = start();
         sim.net().set_jitter(address().ip(), 5 * MS);
-        backend.push_reply(Reply::Echo.after(30 * MS));
+        backend.push_reply(CallReply::Echo.after(30 * MS));
         sim.run(async {
             let sender = connect(&sim).await.unwrap();
             let calls = (0..8).map(|_| call(&sender));

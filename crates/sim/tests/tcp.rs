@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::future::{Either, join, select};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 use trunkline_runtime::{PeerAddr, Stream, TcpOptions, UnixAddr};
-use trunkline_sim::{Fate, IpVersion, Listener, Sim};
+use trunkline_sim::{ConnectFate, IpVersion, Listener, Sim};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -35,7 +35,7 @@ async fn pair(sim: &Sim, listener: &mut Listener) -> (Box<dyn Stream>, Box<dyn S
 }
 
 /// Checks the error of an attempt with this fate, and how long the attempt takes.
-fn check_fate(fate: Fate, kind: ErrorKind, after: Duration) {
+fn check_fate(fate: ConnectFate, kind: ErrorKind, after: Duration) {
     let sim = sim();
     let _listener = sim.net().listen(server()).unwrap();
     sim.net().set_fate(server(), fate);
@@ -47,18 +47,18 @@ fn check_fate(fate: Fate, kind: ErrorKind, after: Duration) {
 /// Each fate ends the attempt with its own error after its own time.
 #[test]
 fn fates_have_their_error_and_time() {
-    check_fate(Fate::Refuse, ErrorKind::ConnectionRefused, 20 * MS);
+    check_fate(ConnectFate::Refuse, ErrorKind::ConnectionRefused, 20 * MS);
     check_fate(
-        Fate::HostUnreachable,
+        ConnectFate::HostUnreachable,
         ErrorKind::HostUnreachable,
         Duration::ZERO,
     );
     check_fate(
-        Fate::NetworkUnreachable,
+        ConnectFate::NetworkUnreachable,
         ErrorKind::NetworkUnreachable,
         Duration::ZERO,
     );
-    check_fate(Fate::Silent, ErrorKind::TimedOut, 133_700 * MS);
+    check_fate(ConnectFate::Silent, ErrorKind::TimedOut, 133_700 * MS);
 }
 
 /// A port without a listener refuses the connection.
@@ -228,12 +228,13 @@ fn a_killed_host_resets() {
 fn fates_after_the_handshake() {
     let sim = sim();
     sim.run(async {
-        sim.net().set_fate(server(), Fate::ResetAfter(100 * MS));
+        sim.net()
+            .set_fate(server(), ConnectFate::ResetAfter(100 * MS));
         let mut ours = connect(&sim).await.unwrap();
         let error = ours.read(&mut [0; 8]).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
         assert_eq!(sim.elapsed(), 120 * MS);
-        sim.net().set_fate(server(), Fate::AcceptSilently);
+        sim.net().set_fate(server(), ConnectFate::AcceptSilently);
         let mut ours = connect(&sim).await.unwrap();
         ours.write_all(b"anybody?").await.unwrap();
         match select(ours.read(&mut [0; 8]), pin!(sim.sleep(60_000 * MS))).await {

@@ -10,7 +10,7 @@ use trunkline_backoff::Rng;
 use trunkline_channel::Channel;
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{ManualResolver, Resolution, ResolveError, ResolveErrorKind};
-use trunkline_sim::{Backend, Fate, Opening, Reply, Sim};
+use trunkline_sim::{Backend, CallReply, ConnectFate, Opening, Sim};
 use trunkline_status::Code;
 
 use crate::replays::messages;
@@ -89,18 +89,18 @@ impl Chaos {
             8 | 9 => {
                 let delay = Duration::from_millis(self.roll(3000));
                 let reply = match self.roll(6) {
-                    0 => Reply::Never,
-                    1 => Reply::ResetStream(7),
-                    2 => Reply::ResetStream(8),
-                    3 => Reply::GoAway,
-                    4 => Reply::DropConnection,
-                    _ => Reply::Echo,
+                    0 => CallReply::Never,
+                    1 => CallReply::ResetStream(7),
+                    2 => CallReply::ResetStream(8),
+                    3 => CallReply::GoAway,
+                    4 => CallReply::DropConnection,
+                    _ => CallReply::Echo,
                 };
                 self.backends[at].push_reply(reply.after(delay));
             }
-            10 => net.set_fate(address(HOSTS[at]), Fate::Refuse),
-            11 => net.set_fate(address(HOSTS[at]), Fate::Silent),
-            12 => net.set_fate(address(HOSTS[at]), Fate::Ordinary),
+            10 => net.set_fate(address(HOSTS[at]), ConnectFate::Refuse),
+            11 => net.set_fate(address(HOSTS[at]), ConnectFate::Silent),
+            12 => net.set_fate(address(HOSTS[at]), ConnectFate::Ordinary),
             13 => self.names.update(endpoints(&HOSTS[at..])),
             14 => self.names.update(endpoints(&HOSTS)),
             _ => {
@@ -117,7 +117,9 @@ impl Chaos {
     fn mend(&self) {
         for (host, backend) in HOSTS.into_iter().zip(&self.backends) {
             self.sim.net().heal(address(host).ip());
-            self.sim.net().set_fate(address(host), Fate::Ordinary);
+            self.sim
+                .net()
+                .set_fate(address(host), ConnectFate::Ordinary);
             backend.restart();
             backend.set_opening(Opening::AtOnce);
         }

@@ -9,7 +9,7 @@ use h2::server::Builder;
 use http_body_util::Full;
 use trunkline_channel::WaitForReady;
 use trunkline_resolver::ManualResolver;
-use trunkline_sim::{Fate, Opening, Reply, Sim};
+use trunkline_sim::{CallReply, ConnectFate, Opening, Sim};
 use trunkline_status::Code;
 
 use crate::world::{
@@ -44,7 +44,7 @@ fn while_the_name_is_resolved() {
 #[test]
 fn while_the_connection_is_made() {
     let sim = Sim::new(1);
-    sim.net().set_fate(address(1), Fate::Silent);
+    sim.net().set_fate(address(1), ConnectFate::Silent);
     check(&sim, &channel(&sim, 1), &["198.51.100.1:50051: connecting"]);
 }
 
@@ -66,14 +66,14 @@ fn while_settings_are_awaited() {
 fn while_the_answer_is_awaited() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
-    backend.set_reply(Reply::Never);
+    backend.set_reply(CallReply::Never);
     let channel = channel(&sim, 1);
     check(
         &sim,
         &channel,
         &["waiting for 198.51.100.1:50051 to answer"],
     );
-    backend.set_reply(Reply::Echo);
+    backend.set_reply(CallReply::Echo);
     sim.run(say(&channel, b"hello")).expect_ok();
     assert_eq!(backend.accepts(), 1);
 }
@@ -183,7 +183,7 @@ fn a_cancel_at_the_deadline_is_the_deadline() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
     // One millisecond each way: the reset comes just when the second call's time is up.
-    backend.set_reply(Reply::ResetStream(8).after(Duration::from_millis(94)));
+    backend.set_reply(CallReply::ResetStream(8).after(Duration::from_millis(94)));
     let channel = channel(&sim, 1);
     sim.run(say_within(&channel, "1S"))
         .expect(Code::Cancelled, &["CANCEL"]);
@@ -195,7 +195,7 @@ fn a_cancel_at_the_deadline_is_the_deadline() {
 #[test]
 fn a_call_that_waits_for_readiness_says_what_failed() {
     let sim = Sim::new(1);
-    sim.net().set_fate(address(1), Fate::Refuse);
+    sim.net().set_fate(address(1), ConnectFate::Refuse);
     let channel = channel(&sim, 1);
     let mut request = with_timeout(request(Full::new(Bytes::new())), "5S");
     request.extensions_mut().insert(WaitForReady(true));

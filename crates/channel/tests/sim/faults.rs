@@ -10,7 +10,7 @@ use trunkline_endpoint::Endpoint;
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::{AddressFamilies, DnsOptions, ManualResolver, Resolution};
 use trunkline_sim::dns::{Data, DnsServer};
-use trunkline_sim::{Fate, Reply, Sim};
+use trunkline_sim::{CallReply, ConnectFate, Sim};
 use trunkline_status::Code;
 
 use crate::raw::{self, Happens, go_away, settings};
@@ -92,7 +92,7 @@ fn a_graceful_stop_fails_no_call() {
     let server = dns_server(&sim);
     let backends = [1, 2].map(|host| sim.backend(address(host)));
     for backend in &backends {
-        backend.set_reply(Reply::Echo.after(Duration::from_millis(30)));
+        backend.set_reply(CallReply::Echo.after(Duration::from_millis(30)));
     }
     insert(&server, 1);
     insert(&server, 2);
@@ -121,7 +121,7 @@ fn a_kill_fails_only_calls_that_were_sent() {
     let server = dns_server(&sim);
     let backends = [1, 2].map(|host| sim.backend(address(host)));
     for backend in &backends {
-        backend.set_reply(Reply::Echo.after(Duration::from_millis(30)));
+        backend.set_reply(CallReply::Echo.after(Duration::from_millis(30)));
     }
     insert(&server, 1);
     insert(&server, 2);
@@ -159,7 +159,7 @@ fn a_kill_fails_only_calls_that_were_sent() {
 #[test]
 fn back_off_on_the_wire() {
     let sim = Sim::new(7);
-    sim.net().set_fate(address(1), Fate::Refuse);
+    sim.net().set_fate(address(1), ConnectFate::Refuse);
     let channel = builder(&sim, format!("ipv4:{}", address(1)))
         .default_service_config(ROUND_ROBIN)
         .build()
@@ -252,7 +252,7 @@ fn a_server_that_rotates_connections_is_dialled_at_once() {
     let channel = channel(&sim, 1);
     sim.run(async {
         for _ in 0..50 {
-            backend.push_reply(Reply::GoAway);
+            backend.push_reply(CallReply::GoAway);
             say(&channel, b"hello").await.expect_ok();
         }
     });
@@ -268,7 +268,7 @@ fn a_server_that_rotates_connections_is_dialled_at_once() {
 fn a_dropped_channel_finishes_its_calls() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
-    backend.set_reply(Reply::Echo.after(Duration::from_secs(5)));
+    backend.set_reply(CallReply::Echo.after(Duration::from_secs(5)));
     let channel = channel(&sim, 1);
     sim.run(async {
         let calling = {
@@ -381,7 +381,7 @@ fn the_same_seed_gives_the_same_run() {
 fn the_second_address_of_an_endpoint() {
     let sim = Sim::new(1);
     let silent = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7], 50051));
-    sim.net().set_fate(silent, Fate::Silent);
+    sim.net().set_fate(silent, ConnectFate::Silent);
     let backend = sim.backend(address(1));
     let endpoint = Endpoint::new([silent, address(1)]);
     let resolver = ManualResolver::with_initial("fleet", Resolution::new([endpoint]));

@@ -8,7 +8,7 @@ use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::connection::AcceptedConn;
-use super::reply::Reply;
+use super::reply::CallReply;
 use crate::world::SERVER;
 
 /// Answers one call. An error means that the client abandoned the call, which is no fault of the
@@ -17,7 +17,7 @@ pub(super) async fn answer(
     connection: AcceptedConn,
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
-    reply: Reply,
+    reply: CallReply,
 ) {
     let call = ServedCall {
         connection,
@@ -32,29 +32,29 @@ struct ServedCall {
 }
 
 impl ServedCall {
-    async fn answer(mut self, body: RecvStream, mut reply: Reply) -> Result<(), h2::Error> {
-        while let Reply::After(delay, then) = reply {
+    async fn answer(mut self, body: RecvStream, mut reply: CallReply) -> Result<(), h2::Error> {
+        while let CallReply::After(delay, then) = reply {
             self.connection.sleep(delay).await;
             reply = *then;
         }
         match reply {
-            Reply::Echo => self.echo(body).await,
-            Reply::GoAway => {
+            CallReply::Echo => self.echo(body).await,
+            CallReply::GoAway => {
                 self.connection.state.stop_one(self.connection.conn);
                 self.echo(body).await
             }
-            Reply::Status { code, message } => self.status(code, &message),
-            Reply::ResetStream(code) => {
+            CallReply::Status { code, message } => self.status(code, &message),
+            CallReply::ResetStream(code) => {
                 self.respond.send_reset(Reason::from(code));
                 Ok(())
             }
-            Reply::DropConnection => {
+            CallReply::DropConnection => {
                 let conn = self.connection.conn;
                 let shared = &self.connection.shared;
                 shared.with(|world| world.kill_end(conn, SERVER));
                 Ok(())
             }
-            Reply::Never | Reply::After(..) => {
+            CallReply::Never | CallReply::After(..) => {
                 // Keeps the stream until the client resets it: a drop would reset it here.
                 std::future::poll_fn(|cx| self.respond.poll_reset(cx)).await?;
                 Ok(())

@@ -22,7 +22,7 @@ pub enum Opening {
 /// How the backend answers a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Reply {
+pub enum CallReply {
     /// With the messages of the request, and `grpc-status: 0`.
     #[default]
     Echo,
@@ -45,7 +45,7 @@ pub enum Reply {
     After(Duration, Box<Self>),
 }
 
-impl Reply {
+impl CallReply {
     /// Returns the same reply, delayed by `delay`.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use trunkline_runtime::{Lock, PeerAddr};
 
-use super::reply::{Opening, Reply};
+use super::reply::{CallReply, Opening};
 use crate::net::{Listener, SimStream};
 
 #[derive(Default)]
@@ -20,8 +20,8 @@ pub(super) struct BackendContent {
     /// The waker of the task that accepts.
     acceptor: Option<Waker>,
     pub(super) opening: Opening,
-    pub(super) reply: Reply,
-    pub(super) replies: VecDeque<Reply>,
+    pub(super) reply: CallReply,
+    pub(super) replies: VecDeque<CallReply>,
     pub(super) calls: usize,
     pub(super) accepts: usize,
     /// The open connections, by number.
@@ -124,7 +124,7 @@ impl SharedBackend {
     }
 
     /// Counts a call; returns how to answer it.
-    pub(super) fn next_reply(&self) -> Reply {
+    pub(super) fn next_reply(&self) -> CallReply {
         self.with(|content| {
             content.calls += 1;
             let single = content.replies.pop_front();

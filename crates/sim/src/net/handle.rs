@@ -10,7 +10,7 @@ use trunkline_runtime::PeerAddr;
 
 use super::listener::Listener;
 use super::udp_socket::UdpListener;
-use crate::world::{Fate, IpVersion, SharedWorld};
+use crate::world::{ConnectFate, IpVersion, SharedWorld};
 
 /// The network of a simulation: its servers, and how it treats packets.
 ///
@@ -45,7 +45,7 @@ impl Net {
     }
 
     /// Sets how connection attempts to `address` end whose SYN arrives from now on.
-    pub fn set_fate(&self, address: impl Into<PeerAddr>, fate: Fate) {
+    pub fn set_fate(&self, address: impl Into<PeerAddr>, fate: ConnectFate) {
         let address = address.into();
         self.shared.with(|world| {
             world.net.fates.insert(address, fate);

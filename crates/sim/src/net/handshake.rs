@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use trunkline_runtime::{PeerAddr, UnixAddr};
 
-use crate::world::{CLIENT, Conn, ConnectAttempt, Fate, SERVER, World, path_of};
+use crate::world::{CLIENT, Conn, ConnectAttempt, ConnectFate, SERVER, World, path_of};
 
 /// When Linux gives up a connection attempt that is not answered.
 const SYN_TIMEOUT: Duration = Duration::from_millis(133_700);
@@ -16,8 +16,8 @@ impl World {
     pub(super) fn connect(&mut self, local: PeerAddr, peer: PeerAddr) -> io::Result<u64> {
         *self.net.tried.entry(peer.clone()).or_default() += 1;
         match self.net.fate(&peer) {
-            Fate::HostUnreachable => return Err(ErrorKind::HostUnreachable.into()),
-            Fate::NetworkUnreachable => return Err(ErrorKind::NetworkUnreachable.into()),
+            ConnectFate::HostUnreachable => return Err(ErrorKind::HostUnreachable.into()),
+            ConnectFate::NetworkUnreachable => return Err(ErrorKind::NetworkUnreachable.into()),
             _ => {}
         }
         let id = self.net.id();
@@ -77,9 +77,9 @@ impl World {
         let fate = self.net.fate(&peer);
         let listens = self.net.listeners.contains_key(&peer);
         let refused = match (&peer, fate) {
-            (_, Fate::Silent) => return,
-            (_, Fate::Refuse) => Some(ErrorKind::ConnectionRefused),
-            (_, Fate::AcceptSilently | Fate::ResetAfter(_)) => None,
+            (_, ConnectFate::Silent) => return,
+            (_, ConnectFate::Refuse) => Some(ErrorKind::ConnectionRefused),
+            (_, ConnectFate::AcceptSilently | ConnectFate::ResetAfter(_)) => None,
             (PeerAddr::Unix(UnixAddr::Path(_)), _) if !listens => Some(ErrorKind::NotFound),
             _ if !listens => Some(ErrorKind::ConnectionRefused),
             _ => None,
@@ -101,8 +101,8 @@ impl World {
         let state = Conn::new(local, peer.clone(), at);
         self.net.conns.insert(conn, state);
         match fate {
-            Fate::AcceptSilently => {}
-            Fate::ResetAfter(delay) => {
+            ConnectFate::AcceptSilently => {}
+            ConnectFate::ResetAfter(delay) => {
                 let label = format!("reset of connection {conn}");
                 let reset = Box::new(move |world: &mut Self| world.abort_end(conn, SERVER));
                 self.schedule(self.now + delay, label, reset);

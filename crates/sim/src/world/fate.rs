@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How connection attempts to an address end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Fate {
+pub enum ConnectFate {
     /// Accepted after one round trip if a server listens, else refused.
     #[default]
     Ordinary,

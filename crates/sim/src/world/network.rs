@@ -8,7 +8,7 @@ use std::time::Duration;
 use trunkline_runtime::PeerAddr;
 
 use super::conn::Conn;
-use super::fate::{Fate, IpVersion};
+use super::fate::{ConnectFate, IpVersion};
 use super::path::IpPath;
 use super::socket::{BoundUdp, ConnectAttempt, Listening};
 
@@ -31,7 +31,7 @@ pub(crate) struct NetworkState {
     pub(crate) latency: Duration,
     /// How many bytes a stream buffers in one direction.
     pub(crate) buffer: usize,
-    pub(crate) fates: BTreeMap<PeerAddr, Fate>,
+    pub(crate) fates: BTreeMap<PeerAddr, ConnectFate>,
     pub(crate) listeners: BTreeMap<PeerAddr, Listening>,
     pub(crate) attempts: BTreeMap<u64, ConnectAttempt>,
     /// How many attempts were started, by peer.
@@ -77,7 +77,7 @@ impl NetworkState {
         self.paths.entry(ip).or_default()
     }
 
-    pub(crate) fn fate(&self, peer: &PeerAddr) -> Fate {
+    pub(crate) fn fate(&self, peer: &PeerAddr) -> ConnectFate {
         self.fates.get(peer).copied().unwrap_or_default()
     }
 
