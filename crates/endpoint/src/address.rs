@@ -1,4 +1,4 @@
-//! Addresses.
+//! Addresses: a location to connect to, with a server name and attributes.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -7,22 +7,22 @@ use std::sync::Arc;
 
 use crate::Attributes;
 
-/// One place to connect to, and what must be known to do so.
+/// A location to connect to, and the server name and attributes to use there.
 ///
 /// There are three equalities, each narrower than the one before:
 /// [`same_location`](Self::same_location), [`same_connection`](Self::same_connection) and
 /// [`same_in_full`](Self::same_in_full), which is `==`.
 #[derive(Clone, PartialEq)]
 pub struct Address {
-    known: Known,
+    parts: Parts,
 }
 
-/// Most addresses are a place and nothing else: these are kept small.
+/// What an address holds. Most addresses have a location only, and are kept small.
 #[derive(Clone, PartialEq)]
-enum Known {
-    /// No server name and no attributes.
-    Place(Location),
-    /// At least one of them.
+enum Parts {
+    /// There is no server name, and there are no attributes.
+    Location(Location),
+    /// There is a server name, or at least one attribute.
     More(Arc<More>),
 }
 
@@ -33,7 +33,7 @@ struct More {
     attributes: Attributes,
 }
 
-/// Where an [`Address`] is.
+/// The location of an [`Address`].
 ///
 /// Prints as [`SocketAddr`] does, or as `unix:/path`, `unix-abstract:name`, `host:port`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,9 +43,9 @@ pub enum Location {
     Socket(SocketAddr),
     /// A Unix socket in the file system.
     Unix(Arc<Path>),
-    /// A Unix socket in Linux's abstract namespace; without the leading NUL.
+    /// A Unix socket in Linux's abstract namespace; the name has no leading NUL.
     UnixAbstract(Arc<[u8]>),
-    /// A host that is looked up when it is dialled.
+    /// A host whose name is looked up when a connection is made.
     Name {
         /// The host's name, or an IP literal without brackets.
         host: Arc<str>,
@@ -55,61 +55,61 @@ pub enum Location {
 }
 
 impl Address {
-    /// An address without a server name and attributes.
+    /// Returns an address without a server name or attributes.
     pub fn new(location: impl Into<Location>) -> Self {
         Self {
-            known: Known::Place(location.into()),
+            parts: Parts::Location(location.into()),
         }
     }
 
-    /// With the name that this address is to be asked for and must prove, in place of the
-    /// channel's authority.
+    /// Sets the server name, in place of the channel's authority: the name that requests to this
+    /// address are for, and that its server must prove.
     #[must_use]
     pub fn with_server_name(self, server_name: impl Into<Arc<str>>) -> Self {
         self.with(|more| more.server_name = Some(server_name.into()))
     }
 
-    /// With these attributes in place of the earlier ones.
+    /// Sets the attributes, in place of the earlier ones.
     #[must_use]
     pub fn with_attributes(self, attributes: Attributes) -> Self {
         self.with(|more| more.attributes = attributes)
     }
 
     fn with(self, change: impl FnOnce(&mut More)) -> Self {
-        let mut more = match self.known {
-            Known::Place(location) => More {
+        let mut more = match self.parts {
+            Parts::Location(location) => More {
                 location,
                 server_name: None,
                 attributes: Attributes::new(),
             },
-            Known::More(more) => Arc::unwrap_or_clone(more),
+            Parts::More(more) => Arc::unwrap_or_clone(more),
         };
         change(&mut more);
-        let known = if more.server_name.is_none() && more.attributes.is_empty() {
-            Known::Place(more.location)
+        let parts = if more.server_name.is_none() && more.attributes.is_empty() {
+            Parts::Location(more.location)
         } else {
-            Known::More(Arc::new(more))
+            Parts::More(Arc::new(more))
         };
-        Self { known }
+        Self { parts }
     }
 
     fn more(&self) -> Option<&More> {
-        match &self.known {
-            Known::Place(_) => None,
-            Known::More(more) => Some(more),
+        match &self.parts {
+            Parts::Location(_) => None,
+            Parts::More(more) => Some(more),
         }
     }
 
-    /// Where it is.
+    /// Returns the location.
     #[must_use]
     pub fn location(&self) -> &Location {
-        match &self.known {
-            Known::Place(location) => location,
-            Known::More(more) => &more.location,
+        match &self.parts {
+            Parts::Location(location) => location,
+            Parts::More(more) => &more.location,
         }
     }
 
-    /// The IP address and port, if it is one.
+    /// Returns the IP address and port, if the location is one.
     #[must_use]
     pub fn socket_addr(&self) -> Option<SocketAddr> {
         match self.location() {
@@ -118,35 +118,35 @@ impl Address {
         }
     }
 
-    /// The name that this address is to be asked for, where it has its own.
+    /// Returns the server name, if this address has its own.
     #[must_use]
     pub fn server_name(&self) -> Option<&str> {
         self.more()?.server_name.as_deref()
     }
 
-    /// The attributes.
+    /// Returns the attributes.
     #[must_use]
     pub fn attributes(&self) -> &Attributes {
         const NONE: &Attributes = &Attributes::new();
         self.more().map_or(NONE, |more| &more.attributes)
     }
 
-    /// Whether it is the same place, whatever is known of it beyond that: what tells
-    /// [endpoints](crate::Endpoint::same_addresses) apart.
+    /// True when both have the same location, whatever their server names and attributes. Two
+    /// [endpoints](crate::Endpoint::same_addresses) are compared by this.
     #[must_use]
     pub fn same_location(&self, other: &Self) -> bool {
         self.location() == other.location()
     }
 
-    /// Whether everything is the same, which is `==` by name.
+    /// True when everything is the same, like `==`.
     #[must_use]
     pub fn same_in_full(&self, other: &Self) -> bool {
         self == other
     }
 
-    /// Whether a connection to this address may be used for `other`: the same place, server name,
-    /// and attributes that are part of a connection's identity. It tells subchannels apart, and the
-    /// keys of an [`AddressMap`](crate::AddressMap).
+    /// True when a connection to this address may be used for `other`: both have the same location,
+    /// server name, and attributes that are part of a connection's identity. Subchannels, and the
+    /// keys of an [`AddressMap`](crate::AddressMap), are compared by this.
     #[must_use]
     pub fn same_connection(&self, other: &Self) -> bool {
         self.location() == other.location()

@@ -5,87 +5,92 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// A key of [`Attributes`]: a type of its own, so that two crates cannot clash.
+/// A key of [`Attributes`]. Each key is a type of its own, so that the keys of two crates cannot
+/// clash.
 pub trait AttributeKey: 'static {
-    /// What is stored under the key; compared by its own equality.
+    /// The type of the value under this key. Values are compared by their own equality.
     type Value: PartialEq + fmt::Debug + Send + Sync + 'static;
 
-    /// The name that is printed.
+    /// The name of the key where it is printed.
     const NAME: &'static str;
 
-    /// Whether a connection made with one value may not be used for another: a change then makes a
-    /// new connection. Weights and the like are not part of it.
+    /// True when the value is part of a connection's identity: a connection that was made with one
+    /// value must not be used for another, so a new value causes a new connection. It is false for
+    /// a weight, for example.
     const IDENTIFIES_CONNECTION: bool;
 }
 
-/// What is known of an address or endpoint beyond where it is.
+/// Properties of an address or endpoint beyond its location, by key.
 ///
-/// Cheap to clone; adding a value makes a new set.
+/// A set is immutable and cheap to clone. Adding a value returns a new set.
 ///
 /// ```
 /// use trunkline_endpoint::{AttributeKey, Attributes};
 ///
-/// struct Weight;
+/// struct Zone;
 ///
-/// impl AttributeKey for Weight {
-///     type Value = u32;
-///     const NAME: &'static str = "weight";
+/// impl AttributeKey for Zone {
+///     type Value = &'static str;
+///     const NAME: &'static str = "zone";
 ///     const IDENTIFIES_CONNECTION: bool = false;
 /// }
 ///
-/// let light = Attributes::new().with::<Weight>(1);
-/// let heavy = light.with::<Weight>(9);
-/// assert_eq!(heavy.get::<Weight>(), Some(&9));
-/// assert_ne!(light, heavy);
-/// assert!(light.same_connection(&heavy));
+/// let near = Attributes::new().with::<Zone>("a");
+/// let far = near.with::<Zone>("b");
+/// assert_eq!(far.get::<Zone>(), Some(&"b"));
+/// assert_ne!(near, far);
+/// assert!(near.same_connection(&far));
 /// ```
 ///
-/// Equality is that of the keys and, key by key, of the values. There is no `Eq` and no `Hash`: a
-/// value is asked for equality alone.
+/// Two sets are equal when they have the same keys with equal values. There is no `Eq` and no
+/// `Hash`, because a value must implement `PartialEq` only.
 #[derive(Clone, Default)]
 pub struct Attributes {
-    /// Sorted by key; `None` for the empty set, which allocates nothing. A `Vec`, as a thin pointer
-    /// keeps the many empty sets small.
-    entries: Option<Arc<Vec<Entry>>>,
+    /// Sorted by key; `None` for the empty set, which allocates nothing. The `Arc` holds a `Vec`
+    /// and not a slice, because a thin pointer keeps the many empty sets small.
+    entries: Option<Arc<Vec<Attribute>>>,
 }
 
+/// A value, with the properties of its key.
 #[derive(Clone)]
-struct Entry {
+struct Attribute {
     key: TypeId,
     name: &'static str,
     identifies_connection: bool,
-    value: Arc<dyn Value>,
+    value: Arc<dyn AnyValue>,
 }
 
-trait Value: Any + fmt::Debug + Send + Sync {
+/// A value of any type, which can be compared with others.
+trait AnyValue: Any + fmt::Debug + Send + Sync {
+    /// True when `other` is of the same type, and equal.
     fn equals(&self, other: &dyn Any) -> bool;
 }
 
-impl<V: PartialEq + fmt::Debug + Send + Sync + 'static> Value for V {
+impl<V: PartialEq + fmt::Debug + Send + Sync + 'static> AnyValue for V {
     fn equals(&self, other: &dyn Any) -> bool {
         other.downcast_ref::<V>().is_some_and(|other| self == other)
     }
 }
 
 impl Attributes {
-    /// The empty set.
+    /// Returns the empty set.
     #[must_use]
     pub const fn new() -> Self {
         Self { entries: None }
     }
 
-    /// This set with `value` under the key `K`, in place of what was there.
+    /// Returns this set with `value` under the key `K`, in place of an earlier value.
     #[must_use]
     pub fn with<K: AttributeKey>(&self, value: K::Value) -> Self {
         let key = TypeId::of::<K>();
-        let mut entries: Vec<Entry> = self
+        let mut entries: Vec<Attribute> = self
             .entries()
             .iter()
             .filter(|entry| entry.key != key)
             .cloned()
             .collect();
         let at = entries.partition_point(|entry| entry.key < key);
-        let entry = Entry {
+        let entry = Attribute {
             key,
             name: K::NAME,
             identifies_connection: K::IDENTIFIES_CONNECTION,
@@ -97,7 +102,7 @@ impl Attributes {
         }
     }
 
-    /// This set without what is under the key `K`.
+    /// Returns this set without the key `K`.
     #[must_use]
     pub fn without<K: AttributeKey>(&self) -> Self {
         let key = TypeId::of::<K>();
@@ -105,13 +110,13 @@ impl Attributes {
             return self.clone();
         }
         let kept = self.entries().iter().filter(|entry| entry.key != key);
-        let entries: Vec<Entry> = kept.cloned().collect();
+        let entries: Vec<Attribute> = kept.cloned().collect();
         Self {
             entries: (!entries.is_empty()).then(|| Arc::new(entries)),
         }
     }
 
-    /// The value under the key `K`.
+    /// Returns the value under the key `K`.
     #[must_use]
     pub fn get<K: AttributeKey>(&self) -> Option<&K::Value> {
         let key = TypeId::of::<K>();
@@ -123,30 +128,30 @@ impl Attributes {
         value.downcast_ref()
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.entries().len()
     }
 
-    /// Whether there is nothing in the set.
+    /// True when the set has no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries().is_empty()
     }
 
-    /// Whether a connection made with this set may be used for `other`: the same values under all
-    /// keys that are part of a connection's identity.
+    /// True when a connection that was made with this set may be used for `other`: both have the
+    /// same values under all keys that are part of a connection's identity.
     #[must_use]
     pub fn same_connection(&self, other: &Self) -> bool {
-        let identity = |entry: &&Entry| entry.identifies_connection;
+        let identity = |entry: &&Attribute| entry.identifies_connection;
         self.entries()
             .iter()
             .filter(identity)
             .eq(other.entries().iter().filter(identity))
     }
 
-    /// Adds the keys that are part of a connection's identity, in their order, to a hash.
+    /// Adds the keys that are part of a connection's identity to a hash, in their order.
     pub(crate) fn hash_connection_keys(&self, hasher: &mut impl Hasher) {
         for entry in self.entries() {
             if entry.identifies_connection {
@@ -155,7 +160,7 @@ impl Attributes {
         }
     }
 
-    /// The names of the keys and the values, printed, sorted by name.
+    /// Returns the name of each key with its value, formatted by `Debug`, sorted by name.
     #[must_use]
     pub fn to_strings(&self) -> Vec<(&'static str, String)> {
         let mut pairs: Vec<_> = self
@@ -167,12 +172,12 @@ impl Attributes {
         pairs
     }
 
-    fn entries(&self) -> &[Entry] {
+    fn entries(&self) -> &[Attribute] {
         self.entries.as_ref().map_or(&[], |entries| entries)
     }
 }
 
-impl PartialEq for Entry {
+impl PartialEq for Attribute {
     fn eq(&self, other: &Self) -> bool {
         self.key == other.key && self.value.equals(&*other.value as &dyn Any)
     }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-/// How long an attempt runs alone before the next one starts beside it.
+/// The time that a connection attempt runs alone, before the next one starts beside it.
 ///
-/// Never outside of the range that the standards allow, so that a slip in a configuration (10 ms
-/// where the round trip takes 80) cannot turn into an outage.
+/// It is always in the range that the standards allow. A mistake in a configuration, such as 10 ms
+/// where a round trip takes 80 ms, therefore cannot become an outage.
 ///
 /// ```
 /// use std::time::Duration;
 /// use trunkline_endpoint::AttemptDelay;
 ///
 /// assert_eq!(AttemptDelay::default().get(), Duration::from_millis(250));
-/// // What was asked for and what it became differ: worth a warning.
+/// // Out of range: clamped.
 /// assert_eq!(AttemptDelay::new(Duration::from_millis(10)).get(), Duration::from_millis(100));
 /// assert_eq!(AttemptDelay::new(Duration::from_secs(60)).get(), Duration::from_secs(2));
 /// ```
@@ -31,18 +31,18 @@ impl AttemptDelay {
     /// 10 ms: the absolute minimum, a MUST NOT of RFC 8305 section 5.
     pub const ABSOLUTE_MIN: Self = Self(Duration::from_millis(10));
 
-    /// Clamps `delay` to what gRFC A61 allows, [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
+    /// Returns `delay`, clamped to the range of gRFC A61: [`MIN`](Self::MIN) to [`MAX`](Self::MAX).
     pub fn new(delay: Duration) -> Self {
         Self(delay.clamp(Self::MIN.0, Self::MAX.0))
     }
 
-    /// Clamps `delay` to [`ABSOLUTE_MIN`](Self::ABSOLUTE_MIN) to [`MAX`](Self::MAX), for those who
-    /// know their round trips to be short.
+    /// Returns `delay`, clamped to the range from [`ABSOLUTE_MIN`](Self::ABSOLUTE_MIN) to
+    /// [`MAX`](Self::MAX). Use it where round trips are known to be short.
     pub fn below_recommended(delay: Duration) -> Self {
         Self(delay.clamp(Self::ABSOLUTE_MIN.0, Self::MAX.0))
     }
 
-    /// The delay itself.
+    /// Returns the delay.
     pub const fn get(self) -> Duration {
         self.0
     }

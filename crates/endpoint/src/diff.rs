@@ -1,27 +1,28 @@
-//! What changed between two lists of endpoints.
+//! The difference between two lists of endpoints.
 
 use crate::index::{Found, Index};
 use crate::{Endpoint, Identity};
 
-/// What a new list of endpoints has that the old one had not, and the other way round.
+/// The difference between an old and a new list of endpoints.
 ///
-/// Endpoints are told apart by [`Endpoint::same_addresses`]. Of several with the same addresses in
-/// one list the first counts; so each set of addresses is in exactly one of the four lists.
+/// Endpoints are compared by [`Endpoint::same_addresses`]. Of several endpoints with the same
+/// addresses in one list, only the first counts, so each set of addresses is in exactly one of the
+/// four fields.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Diff<'a> {
-    /// In the new list alone, in its order.
+    /// The endpoints that only the new list has, in its order.
     pub added: Vec<&'a Endpoint>,
-    /// In the old list alone, in its order.
+    /// The endpoints that only the old list has, in its order.
     pub removed: Vec<&'a Endpoint>,
-    /// Equal in both, in the order of the new list.
+    /// The endpoints that are equal in both lists, in the order of the new list.
     pub kept: Vec<&'a Endpoint>,
-    /// The same addresses, but another order of them, server name or attribute: the old and the new
-    /// one, in the order of the new list.
+    /// The endpoints that have the same addresses in both lists, but in another order, or with
+    /// another server name or attribute: the old and the new one, in the order of the new list.
     pub changed: Vec<(&'a Endpoint, &'a Endpoint)>,
 }
 
 impl Diff<'_> {
-    /// Whether nothing changed but the order of the endpoints.
+    /// True when at most the order of the endpoints changed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
@@ -29,6 +30,10 @@ impl Diff<'_> {
 }
 
 /// Compares two lists of endpoints, in time proportional to their lengths.
+///
+/// It is for policies and observers that act on the difference between two resolutions, such as a
+/// log of added and removed backends. The policies of this workspace compare by
+/// [`EndpointMap`](crate::EndpointMap) instead.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -44,7 +49,8 @@ impl Diff<'_> {
 #[must_use]
 pub fn diff<'a>(old: &'a [Endpoint], new: &'a [Endpoint]) -> Diff<'a> {
     let mut index = Index::with_capacity(old.len());
-    // What has become of each old endpoint; one with the addresses of an earlier one is passed by.
+    // For each old endpoint, true while it is not in `kept` or `changed`. It is false from the
+    // start for an endpoint with the same addresses as an earlier one.
     let mut is_left = vec![true; old.len()];
     for (at, endpoint) in old.iter().enumerate() {
         let hash = endpoint.identity_hash();

@@ -1,4 +1,4 @@
-//! Endpoints.
+//! Endpoints: the backends of a service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,21 +6,20 @@ use std::sync::Arc;
 use crate::set::same_set;
 use crate::{Address, Attributes};
 
-/// One backend: the addresses by which it can be reached, in the order to try them, and what is
-/// known of it.
+/// One backend: its addresses, in the order to try them, and its attributes.
 ///
 /// A clone allocates nothing. Prints as its addresses in brackets.
 ///
-/// Two are `==` if everything is the same, in the same order. What makes a backend another one is
-/// [`same_addresses`](Self::same_addresses).
+/// Two endpoints are `==` if everything is the same, in the same order. They are the same backend
+/// if they have the [same addresses](Self::same_addresses).
 #[derive(Clone, Default, PartialEq)]
 pub struct Endpoint {
     addresses: Addresses,
     attributes: Attributes,
 }
 
-/// One address or two, as nearly every backend has, stand in the endpoint itself: whoever compares
-/// or drops it then waits for no other memory.
+/// The addresses of an endpoint. Nearly every backend has one address or two, which are stored in
+/// the endpoint itself, so that comparing or dropping it reads no other memory.
 #[derive(PartialEq)]
 enum Addresses {
     One([Address; 1]),
@@ -29,7 +28,7 @@ enum Addresses {
 }
 
 impl Endpoint {
-    /// A backend with these addresses, and no attributes.
+    /// Returns an endpoint with these addresses, and no attributes.
     #[must_use]
     pub fn new(addresses: impl IntoIterator<Item = impl Into<Address>>) -> Self {
         Self {
@@ -38,14 +37,14 @@ impl Endpoint {
         }
     }
 
-    /// With these attributes in place of the earlier ones.
+    /// Sets the attributes, in place of the earlier ones.
     #[must_use]
     pub fn with_attributes(mut self, attributes: Attributes) -> Self {
         self.attributes = attributes;
         self
     }
 
-    /// The addresses, in the order to try them.
+    /// Returns the addresses, in the order to try them.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
         match &self.addresses {
@@ -55,21 +54,21 @@ impl Endpoint {
         }
     }
 
-    /// The attributes.
+    /// Returns the attributes.
     #[must_use]
     pub fn attributes(&self) -> &Attributes {
         &self.attributes
     }
 
-    /// Whether the addresses are at the same places, in any order and any number: what gRFC A61
-    /// calls the identity of an endpoint. Server names and attributes do not count.
+    /// True when both have the same set of locations, in any order, each any number of times. This
+    /// is the identity of an endpoint in gRFC A61. Server names and attributes do not count.
     #[must_use]
     pub fn same_addresses(&self, other: &Self) -> bool {
         same_set(self.addresses(), other.addresses(), Address::location)
     }
 
-    /// Whether connections to the addresses may be used for those of `other`: as many, in the same
-    /// order, each [`same_connection`](Address::same_connection).
+    /// True when connections to the addresses may be used for those of `other`: both have as many
+    /// addresses, in the same order, each with the [same connection](Address::same_connection).
     #[must_use]
     pub fn same_connections(&self, other: &Self) -> bool {
         let (addresses, others) = (self.addresses(), other.addresses());
@@ -92,8 +91,8 @@ impl FromIterator<Address> for Addresses {
     }
 }
 
-/// By hand: the derived one goes over an array by an iterator, which takes an insertion a fifth
-/// longer.
+/// Written by hand, because the derived `Clone` iterates over an array, which makes inserting into
+/// a map a fifth slower.
 impl Clone for Addresses {
     fn clone(&self) -> Self {
         match self {

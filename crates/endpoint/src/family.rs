@@ -1,17 +1,18 @@
-//! Address families, as interleaving sees them.
+//! Address families.
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The family of an address.
+/// The family of an address, by which lists are interleaved.
 ///
-/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is IPv4: that is what travels on the wire.
+/// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is of the family IPv4, because connections to
+/// it use IPv4 packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
-    /// IPv4, also when it is written as IPv4-mapped IPv6.
+    /// IPv4, also for an address in its IPv4-mapped IPv6 form.
     V4,
     /// IPv6.
     V6,
-    /// Anything else: a Unix socket, vsock.
+    /// Any other family, such as Unix sockets and vsock.
     Other,
 }
 

@@ -1,21 +1,22 @@
-//! A hash that is the same in every run.
+//! Hashes that are the same in every run.
 
 use std::hash::{Hash, Hasher};
 
 use crate::{Address, Location};
 
-/// Mixes words by multiplying and folding the 128-bit product.
+/// A hash function that multiplies 64-bit words, and folds each 128-bit product.
 ///
-/// It has no seed, so that a run can be repeated. Somebody who chooses the addresses of a service
-/// can make some of them collide, which costs time in proportion to their number and nothing else:
-/// who may do that may as well name the wrong servers.
+/// It has no seed, so that a run can be repeated. An attacker that chooses the addresses of a
+/// service can make some of them collide, which costs time in proportion to their number. Such an
+/// attacker can do more harm by naming the wrong servers.
 #[derive(Clone, Copy)]
 pub(crate) struct Mix(u64);
 
-/// Two odd constants with evenly spread bits (the fractions of the golden ratio and of e).
+/// Two odd constants with evenly distributed bits: the fractions of the golden ratio and of e.
 ///
-/// A first word that is `START` makes the product 0, whatever the second is. No IPv6 network has it
-/// for its prefix: nothing of a000::/3 [is assigned](https://www.iana.org/assignments/ipv6-address-space).
+/// A first word equal to `START` makes the product 0, whatever the second word is. No IPv6 network
+/// has it as its prefix, because it lies in a000::/3, of which [nothing is
+/// assigned](https://www.iana.org/assignments/ipv6-address-space).
 const MULTIPLIER: u64 = 0x9E37_79B9_7F4A_7C15;
 const START: u64 = 0xB7E1_5162_8AED_2A6B;
 
@@ -24,11 +25,12 @@ impl Mix {
         Self(START)
     }
 
+    /// Mixes one word in.
     pub(crate) const fn word(self, word: u64) -> Self {
         self.words(word, 0)
     }
 
-    /// Two words for the price of one.
+    /// Mixes two words in, at the cost of one.
     pub(crate) const fn words(self, word: u64, other: u64) -> Self {
         let product = (self.0 ^ word) as u128 * (MULTIPLIER ^ other) as u128;
         Self((product >> 64) as u64 ^ product as u64)
@@ -36,17 +38,17 @@ impl Mix {
 }
 
 impl Hasher for Mix {
-    fn write(&mut self, octets: &[u8]) {
-        for chunk in octets.chunks(8) {
+    fn write(&mut self, bytes: &[u8]) {
+        for chunk in bytes.chunks(8) {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
             *self = self.word(u64::from_le_bytes(word));
         }
-        *self = self.word(octets.len() as u64);
+        *self = self.word(bytes.len() as u64);
     }
 
-    fn write_u8(&mut self, octet: u8) {
-        *self = self.word(u64::from(octet));
+    fn write_u8(&mut self, byte: u8) {
+        *self = self.word(u64::from(byte));
     }
 
     fn write_u64(&mut self, word: u64) {
@@ -58,17 +60,18 @@ impl Hasher for Mix {
     }
 
     fn finish(&self) -> u64 {
-        // One round more, so that the low bits depend on every bit of the last word.
+        // One more round, so that the low bits depend on every bit of the last word.
         self.word(START).0
     }
 }
 
 impl Location {
+    /// Returns the hash of this location, to mix more in.
     pub(crate) fn mix(&self) -> Mix {
         use std::net::SocketAddr::{V4, V6};
         let mix = Mix::new();
         match self {
-            // By far the most: one round for IPv4, two for IPv6.
+            // Nearly all locations are of these two kinds: one round for IPv4, two for IPv6.
             Self::Socket(V4(address)) => {
                 let ip = u64::from(u32::from(*address.ip()));
                 mix.word(ip << 16 | u64::from(address.port()))
@@ -87,7 +90,8 @@ impl Location {
     }
 }
 
-/// The hash of a set of locations: whatever their order, and however often each is there.
+/// Returns the hash of a set of locations. It does not depend on their order, nor on how often each
+/// one is in the list.
 pub(crate) fn of_locations(addresses: &[Address]) -> u64 {
     let hash = |address: &Address| address.location().mix().finish();
     match addresses {
@@ -118,7 +122,8 @@ pub(crate) fn of_locations(addresses: &[Address]) -> u64 {
     }
 }
 
-/// So many addresses are compared pair by pair, which allocates nothing; more are sorted.
+/// Up to this many addresses are compared in pairs, which allocates nothing. More addresses are
+/// sorted.
 pub(crate) const FEW: usize = 8;
 
 fn sum(hashes: &[u64]) -> u64 {
@@ -132,7 +137,8 @@ mod tests {
 
     use super::*;
 
-    /// The hosts of a network have hashes of their own, where its prefix is a word of ours too.
+    /// The hosts of a network have different hashes, also when its prefix is made of bits like
+    /// those of our constants.
     #[test]
     fn hosts_of_one_network() {
         for prefix in [0x2001_0DB8_0000_0000_u64, 0x243F_6A88_85A3_08D3] {

@@ -1,22 +1,22 @@
-//! What makes two map keys the same.
+//! The identity of map keys.
 
 use std::hash::Hasher;
 
 use crate::hash::of_locations;
 use crate::{Address, Endpoint};
 
-/// The identity by which an [`IdentityMap`](crate::IdentityMap) tells its keys apart, where it is
-/// less than equality.
+/// The identity by which an [`IdentityMap`](crate::IdentityMap) compares its keys. Keys that are
+/// not equal may have the same identity.
 pub trait Identity {
-    /// Whether both are the same key.
+    /// True when both are the same key.
     fn same_identity(&self, other: &Self) -> bool;
 
-    /// A number that is the same for the same keys, in every run.
+    /// Returns a hash: the same number for the same keys, in every run.
     fn identity_hash(&self) -> u64;
 }
 
-/// An address is known by what a connection to it depends on: see
-/// [`same_connection`](Address::same_connection).
+/// Two addresses are the same key if they have the
+/// [same connection](Address::same_connection).
 impl Identity for Address {
     fn same_identity(&self, other: &Self) -> bool {
         self.same_connection(other)
@@ -27,14 +27,13 @@ impl Identity for Address {
         if let Some(name) = self.server_name() {
             mix.write(name.as_bytes());
         }
-        // Attribute values have equality alone: their keys must do.
+        // Attribute values have no hash, so only their keys are hashed.
         self.attributes().hash_connection_keys(&mut mix);
         mix.finish()
     }
 }
 
-/// An endpoint is known by the set of places of its addresses: see
-/// [`same_addresses`](Endpoint::same_addresses).
+/// Two endpoints are the same key if they have the [same addresses](Endpoint::same_addresses).
 impl Identity for Endpoint {
     fn same_identity(&self, other: &Self) -> bool {
         self.same_addresses(other)

@@ -1,12 +1,14 @@
-//! Where in a list the element with a hash is.
+//! A table that finds the elements of a list by their hashes.
 
-/// A table of positions by hash: open addressing, linear probing, three quarters full at most.
+/// A table of positions in a list, by hash. It uses open addressing with linear probing, and is at
+/// most three quarters full.
 ///
-/// The elements are the caller's; so are the hashes, which must have 32 good low bits.
+/// The caller keeps the elements and computes the hashes, whose low 32 bits must be well
+/// distributed.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
-    /// A power of two of them, or none: the low half of a hash above, a position plus one below;
-    /// 0 is free.
+    /// The slots; their number is 0 or a power of two. A slot has the low half of a hash in its
+    /// high half, and a position plus one in its low half; 0 is a free slot.
     slots: Vec<u64>,
     count: usize,
 }
@@ -18,12 +20,12 @@ impl Index {
         index
     }
 
-    /// How many elements there is room for: so many are found within a few steps.
+    /// Returns how many elements there is room for, so that each is found within a few steps.
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len() / 4 * 3
     }
 
-    /// Makes room for so many elements in all.
+    /// Makes room for this many elements in all.
     pub(crate) fn reserve(&mut self, elements: usize) {
         if elements <= self.capacity() {
             return;
@@ -36,7 +38,7 @@ impl Index {
         }
     }
 
-    /// The element with this hash for which `is_it` holds.
+    /// Returns the element with this hash for which `is_it` returns true.
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<Found> {
         if self.slots.is_empty() {
             return None;
@@ -63,11 +65,11 @@ impl Index {
         self.place(slot(hash, position));
     }
 
-    /// Takes out an element that was found since the last change.
+    /// Removes an element that was found since the last change.
     pub(crate) fn remove(&mut self, found: Found) {
         let mut free = found.at;
         self.count -= 1;
-        // Close the gap, so that every probe still meets what it looks for.
+        // Close the gap, so that every later search still finds its element.
         let mask = self.slots.len() - 1;
         let mut at = free;
         loop {
@@ -90,6 +92,7 @@ impl Index {
         self.count = 0;
     }
 
+    /// Stores a slot in the first free place.
     fn place(&mut self, slot: u64) {
         let mask = self.slots.len() - 1;
         let mut at = home(slot, mask);
@@ -100,15 +103,16 @@ impl Index {
     }
 }
 
-/// Where an element is.
+/// The place of an element.
 #[derive(Clone, Copy)]
 pub(crate) struct Found {
-    /// In the table.
+    /// The index of its slot in the table.
     at: usize,
-    /// In the list.
+    /// Its position in the list.
     pub(crate) position: usize,
 }
 
+/// The low half of a slot or hash.
 const LOW: u64 = 0xFFFF_FFFF;
 
 const fn slot(hash: u64, position: usize) -> u64 {
@@ -119,6 +123,7 @@ const fn position(slot: u64) -> usize {
     ((slot & LOW) - 1) as usize
 }
 
+/// Returns the slot at which a search for this element starts.
 const fn home(slot: u64, mask: usize) -> usize {
     (slot >> 32) as usize & mask
 }

@@ -1,14 +1,15 @@
-//! Families taken in turn.
+//! Interleaving: the addresses of several families in turn.
 
 use crate::Family;
 
-/// Takes the families in turn, so that one which is broken costs one attempt and not all.
+/// Interleaves the items of several families, so that a family without connectivity costs one
+/// attempt and not many.
 ///
 /// The family of the first item goes first, and the others follow in the order in which they first
-/// appear: the list, not a rule such as "IPv6 first", decides. Within a family the order stays. The
-/// first turn of the first family is `first_family_count` items long (RFC 8305's "First Address
-/// Family Count"; 0 counts as 1), every other turn one item. Families may be of unequal size: what
-/// is left of the longest goes last. Nothing is added or lost.
+/// appear: the list decides, not a rule such as "IPv6 first". Within a family the order stays. The
+/// first turn of the first family has `first_family_count` items ("First Address Family Count" of
+/// RFC 8305; 0 counts as 1), every other turn has one. Families may be of unequal size: the rest of
+/// the largest goes last. The result has every item once.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -40,11 +41,12 @@ pub fn interleave<T>(
 /// [`interleave`], for a caller that numbers a list in several steps.
 #[derive(Debug)]
 pub struct Turns {
-    /// How many items of the first family share the first round, less one.
+    /// How many items of the first family are in the first round, minus one.
     ahead: u32,
-    /// How many families have appeared.
+    /// The number of families so far.
     met: u8,
-    /// By [`Family`]: its place in a round once it has appeared, and its items so far.
+    /// For each [`Family`]: its place in a round once it has appeared, and the number of its items
+    /// so far.
     families: [(Option<u8>, u32); 3],
 }
 
@@ -54,12 +56,14 @@ pub struct Turn {
     round: u32,
     /// The place of the family in the round.
     place: u8,
-    /// Parts those who share the first round of the first family.
+    /// The number of the item in its family, which orders the items of the first family that are in
+    /// the first round together.
     nth: u32,
 }
 
 impl Turns {
-    /// Starts a list whose first family has a first turn of `first_family_count` items; 0 counts as 1.
+    /// Starts a list whose first family has a first turn of `first_family_count` items; 0 counts as
+    /// 1.
     #[must_use]
     pub fn new(first_family_count: usize) -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Maps keyed by identity.
+//! Maps whose keys are compared by identity.
 
 // From the ground up.
 mod identity_map;
@@ -11,14 +11,15 @@ pub use self::identity_map::IdentityMap;
 pub use self::iter::{IntoIter, Iter, IterMut, Keys, Values, ValuesMut};
 use crate::{Address, Endpoint};
 
-/// A map keyed by what a connection to an address depends on: place, server name and identifying
-/// attributes. Other attributes make no new key.
+/// A map keyed by address. Two addresses with the same location, server name and identifying
+/// attributes are one key; other attributes do not count.
 pub type AddressMap<V> = IdentityMap<Address, V>;
 
-/// A map keyed by the unordered set of places of an endpoint's addresses.
+/// A map keyed by endpoint. Two endpoints whose addresses have the same set of locations are one
+/// key.
 ///
-/// `[a, b]`, `[b, a]` and `[a, b, a]` are one key; attributes and server names do not count. Looking
-/// up an endpoint of up to 8 addresses allocates nothing.
+/// `[a, b]`, `[b, a]` and `[a, b, a]` are one key; attributes and server names do not count.
+/// Looking up an endpoint of up to 8 addresses allocates nothing.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -33,6 +34,7 @@ pub type AddressMap<V> = IdentityMap<Address, V>;
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
 ///
-/// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
-/// grpc-go's key is a multiset there; ours is a set, as the gRFC says.
+/// Source: [gRFC
+/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+/// grpc-go's key is a multiset; this one is a set, as the gRFC requires.
 pub type EndpointMap<V> = IdentityMap<Endpoint, V>;

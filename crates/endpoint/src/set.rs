@@ -3,14 +3,14 @@
 use crate::Address;
 use crate::hash::FEW;
 
-/// Whether two lists hold the same things by `key`, in any order and any number.
+/// True when two lists have the same set of keys, in any order, each any number of times.
 pub(crate) fn same_set<K: Ord + ?Sized>(
     a: &[Address],
     b: &[Address],
     key: impl Fn(&Address) -> &K,
 ) -> bool {
     let key = &key;
-    // Mostly they stand in the same order: then no more is to be compared.
+    // Mostly both lists have the same order, so this is tried first.
     if a.len() == b.len() && a.iter().zip(b).all(|(a, b)| key(a) == key(b)) {
         return true;
     }

@@ -1,11 +1,11 @@
-//! What a list of endpoints must have to be of use.
+//! The check that a list of endpoints is usable.
 
 use std::error::Error;
 use std::fmt;
 
 use crate::Endpoint;
 
-/// Why a list of endpoints is of no use.
+/// The reason why a list of endpoints is not usable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EndpointsError {
@@ -13,7 +13,7 @@ pub enum EndpointsError {
     NoEndpoints,
     /// No endpoint has an address.
     NoAddresses {
-        /// How many endpoints there are.
+        /// The number of endpoints.
         endpoints: usize,
     },
 }
@@ -36,10 +36,14 @@ impl Error for EndpointsError {}
 
 /// Checks that at least one endpoint has an address.
 ///
-/// Duplicates are fine, and so are endpoints without addresses beside others.
+/// Duplicates are allowed, and so are endpoints without addresses beside others. The check is for
+/// policies and resolvers outside of this workspace. pick_first and round_robin check their list
+/// themselves, to add the resolver's note to the error.
 ///
 /// # Errors
-/// [`EndpointsError`], by which a policy lets the resolver know that it should try again.
+///
+/// An [`EndpointsError`] when no endpoint has an address. A policy that gets one reports the list
+/// as bad, so that the resolver tries again.
 pub fn validate_endpoints(endpoints: &[Endpoint]) -> Result<(), EndpointsError> {
     if endpoints.is_empty() {
         return Err(EndpointsError::NoEndpoints);

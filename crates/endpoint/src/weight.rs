@@ -2,7 +2,8 @@
 
 use crate::AttributeKey;
 
-/// The attribute key of an endpoint's weight: its share of the load relative to the other endpoints.
+/// The attribute key of an endpoint's weight: its share of the load relative to the other
+/// endpoints.
 ///
 /// A policy takes an absent weight and a weight of 0 as 1. A new weight never causes a new
 /// connection.

@@ -1,11 +1,13 @@
-//! Looking up an endpoint of up to 8 addresses allocates nothing, and neither does cloning one.
+//! Looking up an endpoint of up to 8 addresses allocates nothing. Cloning an endpoint allocates
+//! nothing.
 
 use std::hint::black_box;
 use std::net::SocketAddr;
 
 use trunkline_endpoint::{Address, Endpoint, EndpointMap};
 
-/// 1 to 8 addresses, there and not there; 9 may allocate, which shows that counting works.
+/// A lookup of 1 to 8 addresses allocates nothing, whether the map has them or not. A lookup of 9
+/// does allocate, which shows that the test counts.
 #[test]
 fn lookups() {
     let endpoint = |ports: std::ops::Range<u16>| {
@@ -27,7 +29,7 @@ fn lookups() {
     }
 }
 
-/// However many addresses there are, and whatever is known of them.
+/// A clone allocates nothing, with any number of addresses, with and without server names.
 #[test]
 fn clones() {
     let named = |port| Address::new(SocketAddr::from(([192, 0, 2, 1], port))).with_server_name("a");

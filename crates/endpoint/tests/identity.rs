@@ -1,11 +1,11 @@
-//! The three equalities of addresses and of endpoints, and attributes.
+//! The three equalities of addresses and of endpoints; attributes; how addresses are printed.
 
 use std::net::SocketAddr;
 use std::path::Path;
 
-use trunkline_endpoint::{Address, AttributeKey, Attributes, Endpoint, Location};
+use trunkline_endpoint::{Address, AttributeKey, Attributes, Endpoint, Location, Weight};
 
-/// Part of a connection's identity, as a handshake's parameters are.
+/// An attribute that is part of a connection's identity, as the parameters of a handshake are.
 struct Handshake;
 
 impl AttributeKey for Handshake {
@@ -14,20 +14,11 @@ impl AttributeKey for Handshake {
     const IDENTIFIES_CONNECTION: bool = true;
 }
 
-/// Known to policies alone.
-struct Weight;
-
-impl AttributeKey for Weight {
-    type Value = u32;
-    const NAME: &'static str = "weight";
-    const IDENTIFIES_CONNECTION: bool = false;
-}
-
 fn address(port: u16) -> Address {
     SocketAddr::from(([192, 0, 2, 1], port)).into()
 }
 
-/// A change of what policies alone know makes no new connection; other changes do.
+/// A new server name or identifying attribute needs a new connection; a new weight does not.
 #[test]
 fn three_equalities_of_addresses() {
     let check = |a: &Address, b: &Address, expected: [bool; 3]| {
@@ -69,7 +60,7 @@ fn three_equalities_of_addresses() {
     );
 }
 
-/// An endpoint's identity is the unordered set of its addresses' places (gRFC A61).
+/// The identity of an endpoint is the unordered set of its addresses' locations (gRFC A61).
 #[test]
 fn three_equalities_of_endpoints() {
     let check = |a: &Endpoint, b: &Endpoint, expected: [bool; 3]| {
@@ -95,7 +86,7 @@ fn three_equalities_of_endpoints() {
     check(&of(&[1]), &named, [true, false, false]);
 }
 
-/// Many addresses are compared as few are: as sets.
+/// Endpoints of many addresses are compared as sets too.
 #[test]
 fn sets_of_many_addresses() {
     let of = |ports: &mut dyn Iterator<Item = u16>| Endpoint::new(ports.map(address));
@@ -107,7 +98,8 @@ fn sets_of_many_addresses() {
     assert!(of(&mut [1; 20].into_iter()).same_addresses(&of(&mut [1].into_iter())));
 }
 
-/// Attributes are compared key by key with the values' own equality, in whatever order they came.
+/// Attributes are compared key by key, by the values' own equality, whatever the order in which
+/// they were added.
 #[test]
 fn attributes() {
     let none = Attributes::new();
@@ -120,7 +112,7 @@ fn attributes() {
     assert_eq!(
         both.get::<Weight>(),
         Some(&1),
-        "the earlier set is as it was"
+        "the earlier set has not changed"
     );
     assert_eq!(both.without::<Weight>().get::<Weight>(), None);
     assert_eq!(both.without::<Weight>().without::<Handshake>(), none);
@@ -132,7 +124,7 @@ fn attributes() {
     assert_eq!(both.to_strings(), pairs);
 }
 
-/// Addresses print as `SocketAddr` does, or with the scheme that names the place.
+/// An address prints as `SocketAddr` does, or with the scheme of its location.
 #[test]
 fn addresses_are_printed() {
     let printed = |location: Location| Address::new(location).to_string();

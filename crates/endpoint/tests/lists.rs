@@ -1,18 +1,10 @@
-//! Section 2.4 of the client's specification: `ValidateEndpoints`; and the difference of two lists.
+//! Lists of endpoints: which are usable, and the difference between two lists.
 
 use std::net::SocketAddr;
 
 use trunkline_endpoint::{
-    AttributeKey, Attributes, Diff, Endpoint, EndpointsError, diff, validate_endpoints,
+    Attributes, Diff, Endpoint, EndpointsError, Weight, diff, validate_endpoints,
 };
-
-struct Weight;
-
-impl AttributeKey for Weight {
-    type Value = u32;
-    const NAME: &'static str = "weight";
-    const IDENTIFIES_CONNECTION: bool = false;
-}
 
 fn endpoint(ports: &[u16]) -> Endpoint {
     Endpoint::new(
@@ -22,9 +14,10 @@ fn endpoint(ports: &[u16]) -> Endpoint {
     )
 }
 
-/// At least one address; duplicates and some empty endpoints are fine.
+/// A list is usable with at least one address. Duplicates, and endpoints without addresses beside
+/// others, are allowed.
 #[test]
-fn lists_of_use() {
+fn usable_lists() {
     let check = |list: &[&[u16]], expected| {
         let list: Vec<Endpoint> = list.iter().map(|ports| endpoint(ports)).collect();
         assert_eq!(validate_endpoints(&list), expected, "{list:?}");
@@ -45,7 +38,8 @@ fn lists_of_use() {
     );
 }
 
-/// Added, removed, kept, and changed in no more than order or attributes.
+/// Each endpoint is added, removed, kept, or changed in the order of its addresses or its
+/// attributes.
 #[test]
 fn differences() {
     let heavy = endpoint(&[4]).with_attributes(Attributes::new().with::<Weight>(9));

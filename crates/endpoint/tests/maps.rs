@@ -1,10 +1,10 @@
-//! Section 2.2 and 2.3 of the client's specification: `AddressMap` and `EndpointMap`.
+//! `AddressMap` and `EndpointMap`, whose keys are compared by identity (gRFC A61).
 
 use std::net::SocketAddr;
 use std::path::Path;
 
 use trunkline_endpoint::{
-    Address, AddressMap, AttributeKey, Attributes, Endpoint, EndpointMap, Entry, Location,
+    Address, AddressMap, AttributeKey, Attributes, Endpoint, EndpointMap, Entry, Location, Weight,
 };
 
 struct Zone;
@@ -13,14 +13,6 @@ impl AttributeKey for Zone {
     type Value = String;
     const NAME: &'static str = "zone";
     const IDENTIFIES_CONNECTION: bool = true;
-}
-
-struct Weight;
-
-impl AttributeKey for Weight {
-    type Value = u32;
-    const NAME: &'static str = "weight";
-    const IDENTIFIES_CONNECTION: bool = false;
 }
 
 fn address(port: u16) -> Address {
@@ -35,8 +27,8 @@ fn endpoint(ports: &[u16]) -> Endpoint {
     Endpoint::new(ports.iter().map(|&port| address(port)))
 }
 
-/// Addresses that differ in place, server name or an identifying attribute are different keys; one
-/// that differs in another attribute is the same key.
+/// Addresses that differ in location, server name or an identifying attribute are different keys.
+/// An address that differs in another attribute is the same key.
 #[test]
 fn an_address_is_known_by_its_connection() {
     let addresses = [
@@ -82,14 +74,16 @@ fn an_endpoint_is_known_by_its_set_of_addresses() {
     assert_eq!(map.get(&endpoint(&[1, 2])), Some(&"212"));
     assert_eq!(map.get(&endpoint(&[])), Some(&"empty"));
     assert_eq!(map.get(&endpoint(&[3])), None);
-    let (key, _) = map.get_key_value(&endpoint(&[1, 2])).expect("there");
+    let (key, _) = map
+        .get_key_value(&endpoint(&[1, 2]))
+        .expect("the map has the key");
     assert_eq!(*key, endpoint(&[2, 1, 2]), "the latest order is kept");
     assert_eq!(map.remove(&endpoint(&[1, 2])), Some("212"));
     assert_eq!(map.remove(&endpoint(&[2, 1])), None);
     assert_eq!(map.len(), 2);
 }
 
-/// Server names and attributes do not make another endpoint.
+/// Endpoints that differ in server names and attributes only are the same key.
 #[test]
 fn attributes_make_no_other_endpoint() {
     let plain = endpoint(&[1]);
@@ -99,7 +93,7 @@ fn attributes_make_no_other_endpoint() {
     assert_eq!((map.len(), map.get(&rich)), (1, Some(&2)));
 }
 
-/// Iteration goes in the order of insertion, after removals too.
+/// Iteration is in the order of insertion, after removals too.
 #[test]
 fn iteration_is_ordered() {
     let mut map: AddressMap<u16> = (1..=5).map(|port| (address(port), port)).collect();
@@ -132,7 +126,7 @@ fn iteration_is_ordered() {
     assert_eq!(map.into_iter().map(|(_, value)| value).sum::<u16>(), 98);
 }
 
-/// The entry API of the standard library's maps.
+/// Entries work like those of the standard library's maps.
 #[test]
 fn entries() {
     let mut map = EndpointMap::new();
@@ -145,24 +139,24 @@ fn entries() {
     assert_eq!(doubled.key(), &endpoint(&[3]));
     assert_eq!(*doubled.or_insert_with(|| unreachable!()), 2);
     let Entry::Occupied(mut entry) = map.entry(endpoint(&[2, 1])) else {
-        panic!("not there");
+        panic!("the map does not have the key");
     };
     assert_eq!((entry.key(), entry.get()), (&endpoint(&[1, 2]), &2));
     assert_eq!(entry.insert(7), 2);
     assert_eq!(entry.replace_key(), endpoint(&[1, 2]));
     let Entry::Occupied(entry) = map.entry(endpoint(&[1, 2])) else {
-        panic!("not there");
+        panic!("the map does not have the key");
     };
     assert_eq!(entry.remove_entry(), (endpoint(&[2, 1]), 7));
     let Entry::Vacant(entry) = map.entry(endpoint(&[1, 2])) else {
-        panic!("still there");
+        panic!("the key was not removed");
     };
     assert_eq!(entry.key(), &endpoint(&[1, 2]));
     assert_eq!(entry.into_key(), endpoint(&[1, 2]));
     assert_eq!(map.len(), 1);
 }
 
-/// Thousands of keys, half of them removed: every lookup still finds what it should.
+/// With thousands of keys, half of them removed, every lookup is right.
 #[test]
 fn many_keys() {
     let key = |n: u32| {
@@ -188,7 +182,8 @@ fn many_keys() {
     assert_ne!(copy, map);
 }
 
-/// A map whose keys come and go does not grow, keeps their order, and finds them all.
+/// A map to which keys are added and from which keys are removed, over and over, does not grow,
+/// keeps their order, and finds them all.
 #[test]
 fn keys_that_come_and_go() {
     let mut map = AddressMap::new();
@@ -211,7 +206,7 @@ fn keys_that_come_and_go() {
     assert!(map.is_empty() && map.iter().next().is_none());
 }
 
-/// A map is empty after `clear`, even where a value panicked as it was dropped.
+/// A map is empty after `clear`, even if a value panicked when it was dropped.
 #[test]
 fn clear_that_panics() {
     struct Loud;
@@ -222,13 +217,13 @@ fn clear_that_panics() {
     }
     let mut map = AddressMap::from([(address(1), Some(Loud)), (address(2), None)]);
     let clear = std::panic::AssertUnwindSafe(|| map.clear());
-    std::panic::catch_unwind(clear).expect_err("a loud value");
+    std::panic::catch_unwind(clear).expect_err("the value panics when it is dropped");
     assert_eq!((map.len(), map.iter().len(), map.keys().count()), (0, 0, 0));
     map.insert(address(1), None);
     assert_eq!((map.len(), map.keys().count()), (1, 1));
 }
 
-/// A map is still one after what `retain` asks has panicked.
+/// A map is consistent after the closure of `retain` has panicked.
 #[test]
 fn retain_that_panics() {
     let mut map: AddressMap<u16> = (1..=5).map(|port| (address(port), port)).collect();
@@ -237,7 +232,7 @@ fn retain_that_panics() {
         *port == 2
     };
     let retain = std::panic::AssertUnwindSafe(|| map.retain(keep));
-    std::panic::catch_unwind(retain).expect_err("the third is too much");
+    std::panic::catch_unwind(retain).expect_err("the closure panics");
     assert_eq!(map.values().copied().collect::<Vec<_>>(), [2, 4, 5]);
     assert_eq!((map.len(), map.iter().len()), (3, 3));
     for port in [2, 4, 5] {

@@ -1,4 +1,4 @@
-//! The place of one key.
+//! The entry of one key.
 
 use std::fmt;
 
@@ -6,23 +6,23 @@ use super::identity_map::IdentityMap;
 use crate::Identity;
 use crate::index::Found;
 
-/// The place of one key in an [`IdentityMap`].
+/// The entry of one key in an [`IdentityMap`].
 #[derive(Debug)]
 pub enum Entry<'a, K, V> {
-    /// There is a value.
+    /// The map has the key.
     Occupied(OccupiedEntry<'a, K, V>),
-    /// There is none.
+    /// The map does not have the key.
     Vacant(VacantEntry<'a, K, V>),
 }
 
-/// A place with a value.
+/// The entry of a key that the map has.
 pub struct OccupiedEntry<'a, K, V> {
     map: &'a mut IdentityMap<K, V>,
     key: K,
     found: Found,
 }
 
-/// A place without a value.
+/// The entry of a key that the map does not have.
 pub struct VacantEntry<'a, K, V> {
     map: &'a mut IdentityMap<K, V>,
     key: K,
@@ -30,7 +30,7 @@ pub struct VacantEntry<'a, K, V> {
 }
 
 impl<K: Identity, V> IdentityMap<K, V> {
-    /// The place of a key, to look at it and to fill it with one lookup.
+    /// Returns the entry of a key, to read and set its value with one lookup.
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         let hash = key.identity_hash();
         match self.find(hash, &key) {
@@ -49,17 +49,17 @@ impl<K: Identity, V> IdentityMap<K, V> {
 }
 
 impl<'a, K: Identity, V> Entry<'a, K, V> {
-    /// The value, which is this one if there was none.
+    /// Returns the value, after inserting `value` if there is none.
     pub fn or_insert(self, value: V) -> &'a mut V {
         self.or_insert_with(|| value)
     }
 
-    /// The value, which is made now if there was none.
+    /// Returns the value, after inserting the result of `make` if there is none.
     pub fn or_insert_with(self, make: impl FnOnce() -> V) -> &'a mut V {
         self.or_insert_with_key(|_| make())
     }
 
-    /// The value, which is made of the key now if there was none.
+    /// Returns the value, after inserting the result of `make` for the key if there is none.
     pub fn or_insert_with_key(self, make: impl FnOnce(&K) -> V) -> &'a mut V {
         match self {
             Self::Occupied(entry) => entry.into_mut(),
@@ -70,7 +70,7 @@ impl<'a, K: Identity, V> Entry<'a, K, V> {
         }
     }
 
-    /// The value, which is the default if there was none.
+    /// Returns the value, after inserting the default if there is none.
     pub fn or_default(self) -> &'a mut V
     where
         V: Default,
@@ -87,7 +87,7 @@ impl<'a, K: Identity, V> Entry<'a, K, V> {
         self
     }
 
-    /// The key that was asked for.
+    /// Returns the key that was passed to [`entry`](IdentityMap::entry).
     #[must_use]
     pub fn key(&self) -> &K {
         match self {
@@ -98,64 +98,65 @@ impl<'a, K: Identity, V> Entry<'a, K, V> {
 }
 
 impl<'a, K: Identity, V> OccupiedEntry<'a, K, V> {
-    /// The key that is stored.
+    /// Returns the stored key.
     #[must_use]
     pub fn key(&self) -> &K {
         &self.map.slot(self.found).key
     }
 
-    /// The value.
+    /// Returns the value.
     #[must_use]
     pub fn get(&self) -> &V {
         &self.map.slot(self.found).value
     }
 
-    /// The value, to change it.
+    /// Returns the value, to change it.
     pub fn get_mut(&mut self) -> &mut V {
         &mut self.map.slot_mut(self.found).value
     }
 
-    /// The value, for as long as the map is borrowed.
+    /// Returns the value, borrowed for as long as the map is.
     #[must_use]
     pub fn into_mut(self) -> &'a mut V {
         &mut self.map.slot_mut(self.found).value
     }
 
-    /// Puts another value in; returns the one that was there. The stored key stays.
+    /// Replaces the value, and returns the earlier one. The stored key stays.
     pub fn insert(&mut self, value: V) -> V {
         std::mem::replace(self.get_mut(), value)
     }
 
-    /// Stores the key that was asked for; returns the one that was there.
+    /// Replaces the stored key by the one that was passed to [`entry`](IdentityMap::entry), and
+    /// returns the earlier one.
     pub fn replace_key(self) -> K {
         std::mem::replace(&mut self.map.slot_mut(self.found).key, self.key)
     }
 
-    /// Takes it out; returns the value.
+    /// Removes the key, and returns its value.
     pub fn remove(self) -> V {
         self.remove_entry().1
     }
 
-    /// Takes it out; returns the stored key and the value.
+    /// Removes the key, and returns the stored key and the value.
     pub fn remove_entry(self) -> (K, V) {
         self.map.take(self.found)
     }
 }
 
 impl<'a, K: Identity, V> VacantEntry<'a, K, V> {
-    /// The key that was asked for.
+    /// Returns the key that was passed to [`entry`](IdentityMap::entry).
     #[must_use]
     pub fn key(&self) -> &K {
         &self.key
     }
 
-    /// The key by value.
+    /// Returns the key that was passed, by value.
     #[must_use]
     pub fn into_key(self) -> K {
         self.key
     }
 
-    /// Puts a value in.
+    /// Inserts the key with `value`, and returns the value.
     pub fn insert(self, value: V) -> &'a mut V {
         self.map.push(self.hash, self.key, value)
     }

@@ -1,4 +1,4 @@
-//! The map that both maps are.
+//! The map itself.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use crate::index::{Found, Index};
 
 /// A map whose keys are compared by [`Identity`].
 ///
-/// Iteration goes in the order of insertion: it is the same in every run. Lookup, insertion and
-/// removal take constant time. A removal leaves an empty place, which iteration passes by, and which
-/// is used again when the map would have to grow.
+/// Iteration is in the order of insertion, and so the same in every run. Lookup, insertion and
+/// removal take constant time. A removal leaves an empty slot, which iteration skips. When the map
+/// would have to grow, and at least half of its slots are empty, the empty ones are removed first.
 #[derive(Clone)]
 pub struct IdentityMap<K, V> {
     /// Positions in `slots`, by hash.
     index: Index,
-    /// In the order of insertion; `None` where something was removed.
+    /// In the order of insertion; `None` where a key was removed.
     pub(super) slots: Vec<Option<Slot<K, V>>>,
-    /// Those that are not `None`.
+    /// The number of slots that are not `None`.
     pub(super) len: usize,
 }
 
-/// Positions in the index are of places that are taken.
-const TAKEN: &str = "a place that is taken";
+/// The index has positions of occupied slots only.
+const OCCUPIED: &str = "the index points to an occupied slot";
 
 #[derive(Clone)]
 pub(super) struct Slot<K, V> {
@@ -30,7 +30,7 @@ pub(super) struct Slot<K, V> {
 }
 
 impl<K, V> IdentityMap<K, V> {
-    /// An empty map, which allocates nothing.
+    /// Returns an empty map, which allocates nothing.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -40,7 +40,7 @@ impl<K, V> IdentityMap<K, V> {
         }
     }
 
-    /// An empty map with room for so many keys.
+    /// Returns an empty map with room for this many keys.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
@@ -50,44 +50,44 @@ impl<K, V> IdentityMap<K, V> {
         }
     }
 
-    /// How many keys there can be before the map grows, if none is removed.
+    /// Returns how many keys the map can hold before it grows, if none is removed.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.slots.capacity()
     }
 
-    /// How many keys there are.
+    /// Returns the number of keys.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether there are none.
+    /// True when the map has no keys.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Removes everything, and keeps the room.
+    /// Removes all keys, and keeps the memory.
     pub fn clear(&mut self) {
         self.index.clear();
-        // Before anything is dropped, which may panic.
+        // Set before the values are dropped, which may panic.
         self.len = 0;
         self.slots.clear();
     }
 
     pub(super) fn slot(&self, found: Found) -> &Slot<K, V> {
-        self.slots[found.position].as_ref().expect(TAKEN)
+        self.slots[found.position].as_ref().expect(OCCUPIED)
     }
 
     pub(super) fn slot_mut(&mut self, found: Found) -> &mut Slot<K, V> {
-        self.slots[found.position].as_mut().expect(TAKEN)
+        self.slots[found.position].as_mut().expect(OCCUPIED)
     }
 
     pub(super) fn take(&mut self, found: Found) -> (K, V) {
-        // The index first: it does not wait for the memory of the slot.
+        // The index comes first, because this does not wait for the memory of the slot.
         self.index.remove(found);
-        let slot = self.slots[found.position].take().expect(TAKEN);
+        let slot = self.slots[found.position].take().expect(OCCUPIED);
         self.len -= 1;
         if self.len == 0 {
             self.slots.clear();
@@ -97,35 +97,36 @@ impl<K, V> IdentityMap<K, V> {
 }
 
 impl<K: Identity, V> IdentityMap<K, V> {
-    /// The value of a key.
+    /// Returns the value of a key.
     #[must_use]
     pub fn get(&self, key: &K) -> Option<&V> {
         self.get_key_value(key).map(|(_, value)| value)
     }
 
-    /// The value of a key, to change it.
+    /// Returns the value of a key, to change it.
     #[must_use]
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let found = self.find(key.identity_hash(), key)?;
         Some(&mut self.slot_mut(found).value)
     }
 
-    /// The stored key and its value.
+    /// Returns the stored key and its value.
     #[must_use]
     pub fn get_key_value(&self, key: &K) -> Option<(&K, &V)> {
         let slot = self.slot(self.find(key.identity_hash(), key)?);
         Some((&slot.key, &slot.value))
     }
 
-    /// Whether the key is there.
+    /// True when the map has the key.
     #[must_use]
     pub fn contains_key(&self, key: &K) -> bool {
         self.find(key.identity_hash(), key).is_some()
     }
 
-    /// Puts a value in; returns the one that was there.
+    /// Sets the value of a key, and returns the earlier one.
     ///
-    /// The key is stored as it is given now: an endpoint's order and attributes are the latest.
+    /// The key replaces the stored key, so that the order and the attributes of an endpoint are the
+    /// latest.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = key.identity_hash();
         match self.find(hash, &key) {
@@ -141,18 +142,18 @@ impl<K: Identity, V> IdentityMap<K, V> {
         }
     }
 
-    /// Takes a key out; returns its value.
+    /// Removes a key, and returns its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         self.remove_entry(key).map(|(_, value)| value)
     }
 
-    /// Takes a key out; returns the stored key and its value.
+    /// Removes a key, and returns the stored key and its value.
     pub fn remove_entry(&mut self, key: &K) -> Option<(K, V)> {
         let found = self.find(key.identity_hash(), key)?;
         Some(self.take(found))
     }
 
-    /// Keeps those for which `keep` holds, in their order.
+    /// Keeps the keys for which `keep` returns true, in their order.
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut V) -> bool) {
         for slot in &mut self.slots {
             let dropped = slot.take_if(|slot| !keep(&slot.key, &mut slot.value));
@@ -161,7 +162,7 @@ impl<K: Identity, V> IdentityMap<K, V> {
         self.compact();
     }
 
-    /// Closes the gaps that removals left.
+    /// Removes the empty slots, and builds the index again.
     fn compact(&mut self) {
         self.slots.retain(Option::is_some);
         self.index.clear();
@@ -171,7 +172,7 @@ impl<K: Identity, V> IdentityMap<K, V> {
     }
 
     pub(super) fn find(&self, hash: u64, key: &K) -> Option<Found> {
-        // A `retain` that panicked has left positions that are empty now, or gone.
+        // After a `retain` that panicked, the index has positions of slots that are empty or gone.
         let slot = |at: usize| self.slots.get(at)?.as_ref();
         let is_it = |at| slot(at).is_some_and(|slot| slot.key.same_identity(key));
         self.index.find(hash, is_it)
@@ -188,9 +189,9 @@ impl<K: Identity, V> IdentityMap<K, V> {
         &mut self.slots[last].insert(Slot { key, value }).value
     }
 
-    /// Makes room for one place more.
+    /// Makes room for one more slot.
     fn make_room(&mut self) {
-        // Each gap that is closed was paid for by a removal.
+        // This takes constant time for each removal: at least half of the slots are empty.
         if self.len <= self.slots.len() / 2 {
             self.compact();
         }

@@ -10,8 +10,8 @@ macro_rules! iterator {
     ($(#[$doc:meta])* $name:ident<$($life:lifetime,)? K, V>($inner:ty) -> $item:ty, $map:expr) => {
         $(#[$doc])*
         pub struct $name<$($life,)? K, V> {
-            places: $inner,
-            /// Places that are not empty.
+            slots: $inner,
+            /// The number of slots left that are not empty.
             left: usize,
         }
 
@@ -20,7 +20,7 @@ macro_rules! iterator {
 
             fn next(&mut self) -> Option<$item> {
                 loop {
-                    if let Some(slot) = self.places.next()? {
+                    if let Some(slot) = self.slots.next()? {
                         self.left -= 1;
                         return Some($map(slot));
                     }
@@ -35,7 +35,7 @@ macro_rules! iterator {
         impl<$($life,)? K, V> DoubleEndedIterator for $name<$($life,)? K, V> {
             fn next_back(&mut self) -> Option<$item> {
                 loop {
-                    if let Some(slot) = self.places.next_back()? {
+                    if let Some(slot) = self.slots.next_back()? {
                         self.left -= 1;
                         return Some($map(slot));
                     }
@@ -56,77 +56,77 @@ macro_rules! iterator {
 }
 
 iterator! {
-    /// Keys and values.
+    /// Iterator over keys and values.
     Iter<'a, K, V>(slice::Iter<'a, Option<Slot<K, V>>>) -> (&'a K, &'a V),
     |slot: &'a Slot<K, V>| (&slot.key, &slot.value)
 }
 iterator! {
-    /// Keys, and values to change.
+    /// Iterator over keys and values, which it lets change.
     IterMut<'a, K, V>(slice::IterMut<'a, Option<Slot<K, V>>>) -> (&'a K, &'a mut V),
     |slot: &'a mut Slot<K, V>| (&slot.key, &mut slot.value)
 }
 iterator! {
-    /// Keys and values, by value.
+    /// Iterator over keys and values, by value.
     IntoIter<K, V>(vec::IntoIter<Option<Slot<K, V>>>) -> (K, V),
     |slot: Slot<K, V>| (slot.key, slot.value)
 }
 iterator! {
-    /// Keys.
+    /// Iterator over keys.
     Keys<'a, K, V>(slice::Iter<'a, Option<Slot<K, V>>>) -> &'a K,
     |slot: &'a Slot<K, V>| &slot.key
 }
 iterator! {
-    /// Values.
+    /// Iterator over values.
     Values<'a, K, V>(slice::Iter<'a, Option<Slot<K, V>>>) -> &'a V,
     |slot: &'a Slot<K, V>| &slot.value
 }
 iterator! {
-    /// Values to change.
+    /// Iterator over values, which it lets change.
     ValuesMut<'a, K, V>(slice::IterMut<'a, Option<Slot<K, V>>>) -> &'a mut V,
     |slot: &'a mut Slot<K, V>| &mut slot.value
 }
 
 impl<K, V> IdentityMap<K, V> {
-    /// Keys and values, in the order of insertion.
+    /// Returns the keys and values, in the order of insertion.
     #[must_use]
     pub fn iter(&self) -> Iter<'_, K, V> {
         Iter {
             left: self.len,
-            places: self.slots.iter(),
+            slots: self.slots.iter(),
         }
     }
 
-    /// Keys, and values to change.
+    /// Returns the keys and values, in the order of insertion, to change the values.
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
         IterMut {
             left: self.len,
-            places: self.slots.iter_mut(),
+            slots: self.slots.iter_mut(),
         }
     }
 
-    /// The keys.
+    /// Returns the keys, in the order of insertion.
     #[must_use]
     pub fn keys(&self) -> Keys<'_, K, V> {
         Keys {
             left: self.len,
-            places: self.slots.iter(),
+            slots: self.slots.iter(),
         }
     }
 
-    /// The values.
+    /// Returns the values, in the order of insertion.
     #[must_use]
     pub fn values(&self) -> Values<'_, K, V> {
         Values {
             left: self.len,
-            places: self.slots.iter(),
+            slots: self.slots.iter(),
         }
     }
 
-    /// The values, to change them.
+    /// Returns the values, in the order of insertion, to change them.
     pub fn values_mut(&mut self) -> ValuesMut<'_, K, V> {
         ValuesMut {
             left: self.len,
-            places: self.slots.iter_mut(),
+            slots: self.slots.iter_mut(),
         }
     }
 }
@@ -138,7 +138,7 @@ impl<K, V> IntoIterator for IdentityMap<K, V> {
     fn into_iter(self) -> IntoIter<K, V> {
         IntoIter {
             left: self.len,
-            places: self.slots.into_iter(),
+            slots: self.slots.into_iter(),
         }
     }
 }
