@@ -1,5 +1,5 @@
-//! Costs of a connection race, of the core alone. An id says what is raced, and per what the time
-//! is.
+//! Cost of a connection race in the core alone, without I/O. The time is per race, or per address
+//! if the id ends with "per address" and a number of addresses.
 
 use std::hint::black_box;
 use std::io;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::ConfigError;
 use crate::json::{self, list, object, optional, required, string};
 
-/// Begins the TXT record that holds the list.
+/// Prefix of the TXT record that contains the list.
 const PREFIX: &str = "grpc_config=";
 
 /// Properties of the client that decide which choice is meant for it.

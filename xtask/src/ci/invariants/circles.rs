@@ -40,7 +40,7 @@ fn described(sources: &[SourceFile], root: &Path) -> Vec<String> {
             format!("\n  {from}:{}: `{}` of {to}", import.line, import.path)
         });
         format!(
-            "these files import each other in a circle:{}",
+            "these files import each other in a circle; move what they share into a file below them:{}",
             lines.collect::<String>()
         )
     });
