@@ -12,8 +12,8 @@ use crate::watch::{Watch, WatchId};
 
 /// One thing that the channel has to do for a policy.
 ///
-/// The enum is exhaustive: the code that executes actions must handle each new one, and the compiler
-/// finds that code.
+/// The enum is exhaustive: the code that executes actions must handle each new one, and the
+/// compiler finds that code.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Create a subchannel for this address; it is idle.

@@ -30,6 +30,9 @@ mod registry;
 // The policy that runs the others.
 mod graceful_switch;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 pub use crate::attempt::{AttemptOutcome, AttemptTracker};
 pub use crate::child::Child;
 pub use crate::connectivity::ConnectivityState;

@@ -90,6 +90,55 @@ pub trait Policy: Debug + Send {
     fn reset_backoff(&mut self);
 }
 
+impl<P: Policy + ?Sized> Policy for Box<P> {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        (**self).handle_update(update, control)
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        (**self).handle_resolver_error(error, old, control);
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        (**self).handle_subchannel(id, state, control);
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        (**self).handle_watch(watch, id, event, control);
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        (**self).handle_timeout(control);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        (**self).poll_timeout()
+    }
+
+    fn exit_idle(&mut self, control: &mut Control<'_>) {
+        (**self).exit_idle(control);
+    }
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        (**self).settle(control);
+    }
+
+    fn reset_backoff(&mut self) {
+        (**self).reset_backoff();
+    }
+}
+
 /// The result of a name resolution, and the configuration of the policy.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

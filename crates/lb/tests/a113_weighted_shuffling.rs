@@ -1,24 +1,23 @@
 //! Shuffling: [gRFC A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md) and
 //! [gRFC A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
 
-mod harness;
-
 use std::collections::BTreeMap;
 
-use harness::*;
 use trunkline_endpoint::{Attributes, Endpoint, Weight};
-use trunkline_lb::{PickFirst, PickFirstConfig};
+use trunkline_lb::testing::{FakeChannel, address, endpoints};
+use trunkline_lb::{PickFirst, PickFirstConfig, PolicyOptions};
 
 const LIST: &str = "10.0.0.1:1|10.0.0.2:1 10.0.0.3:1|10.0.0.4:1 10.0.0.5:1|10.0.0.6:1";
 
-fn shuffling(seed: u64) -> Harness<PickFirst> {
-    Harness::new(PickFirst::new(&options(seed))).with_config(PickFirstConfig::new(true))
+fn shuffling(seed: u64) -> FakeChannel<PickFirst> {
+    FakeChannel::new(PickFirst::new(&PolicyOptions::new(seed)))
+        .with_config(PickFirstConfig::new(true))
 }
 
 /// The order in which a list is tried.
-fn order(channel: &mut Harness<PickFirst>, list: Vec<Endpoint>) -> Vec<String> {
+fn order(channel: &mut FakeChannel<PickFirst>, list: Vec<Endpoint>) -> Vec<String> {
     channel.update_endpoints(list).expect("a good list");
-    channel.pass(10_000);
+    channel.advance_millis(10_000);
     channel.dialled().split(' ').map(str::to_owned).collect()
 }
 
@@ -53,7 +52,7 @@ fn endpoints_not_addresses() {
 fn same_seed_same_order() {
     let order_of = |seed| order(&mut shuffling(seed), endpoints(LIST));
     assert_eq!(order_of(3), order_of(3));
-    let mut plain = Harness::new(PickFirst::new(&options(3)));
+    let mut plain = FakeChannel::new(PickFirst::new(&PolicyOptions::new(3)));
     let order = order(&mut plain, endpoints(LIST));
     assert_eq!(order.concat(), LIST.replace(['|', ' '], ""));
 }
@@ -75,12 +74,12 @@ fn no_shuffle_while_connected() {
 /// An endpoint comes first as often as its weight is of the sum; 0 counts as 1, and so does none.
 #[test]
 fn first_by_weight() {
-    let weighted = |address: &str, weight: Option<u32>| {
+    let weighted = |text: &str, weight: Option<u32>| {
         let attributes = match weight {
             Some(weight) => Attributes::new().with::<Weight>(weight),
             None => Attributes::new(),
         };
-        Endpoint::new([harness::address(address)]).with_attributes(attributes)
+        Endpoint::new([address(text)]).with_attributes(attributes)
     };
     let list = || {
         vec![
@@ -113,9 +112,8 @@ fn first_by_weight() {
 /// Huge weights keep their proportion: they are not rounded to one another.
 #[test]
 fn huge_weights() {
-    let weighted = |address: &str, weight: u32| {
-        Endpoint::new([harness::address(address)])
-            .with_attributes(Attributes::new().with::<Weight>(weight))
+    let weighted = |text: &str, weight: u32| {
+        Endpoint::new([address(text)]).with_attributes(Attributes::new().with::<Weight>(weight))
     };
     let list = || {
         vec![

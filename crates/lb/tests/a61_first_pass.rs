@@ -1,25 +1,24 @@
 //! The first pass of pick_first: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 
-mod harness;
-
 use std::path::PathBuf;
 use std::time::Duration;
 
-use harness::*;
 use trunkline_endpoint::{Address, AttemptDelay, Endpoint};
-use trunkline_lb::{Pick, PickFirst, Policy, SubchannelState};
+use trunkline_lb::ConnectivityState::{Connecting, Ready, TransientFailure};
+use trunkline_lb::testing::{FakeChannel, address, endpoints, refused};
+use trunkline_lb::{Pick, PickFirst, Policy, PolicyOptions, SubchannelState};
 
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
 const C: &str = "10.0.0.3:443";
 
-fn pick_first(list: &str) -> Harness<PickFirst> {
-    let mut channel = Harness::new(PickFirst::new(&options(7)));
+fn pick_first(list: &str) -> FakeChannel<PickFirst> {
+    let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     channel.update(list).expect("a good list");
     channel
 }
 
-fn abc() -> Harness<PickFirst> {
+fn abc() -> FakeChannel<PickFirst> {
     pick_first(&[A, B, C].join(" "))
 }
 
@@ -42,7 +41,7 @@ fn first_address_works() {
 fn fails_after_the_end_of_the_list() {
     let mut channel = abc();
     channel.fail(A);
-    channel.pass(250);
+    channel.advance_millis(250);
     assert_eq!(channel.dialled(), [A, B, C].join(" "));
     channel.fail(C);
     assert_eq!(channel.states(), [Connecting]);
@@ -62,13 +61,13 @@ fn fails_after_the_end_of_the_list() {
 #[test]
 fn attempt_delay() {
     let mut channel = abc();
-    channel.pass(249);
+    channel.advance_millis(249);
     assert_eq!(channel.dialled(), A);
-    channel.pass(1);
+    channel.advance_millis(1);
     assert_eq!(channel.dialled(), B);
-    channel.pass(249);
+    channel.advance_millis(249);
     assert_eq!(channel.dialled(), "");
-    channel.pass(1);
+    channel.advance_millis(1);
     assert_eq!(channel.dialled(), C);
     assert_eq!(channel.policy.poll_timeout(), None);
     // The first one wins after all: the others are dropped.
@@ -81,11 +80,11 @@ fn attempt_delay() {
 #[test]
 fn failure_of_an_older_attempt_only_counts() {
     let mut channel = abc();
-    channel.pass(250);
+    channel.advance_millis(250);
     assert_eq!(channel.dialled(), [A, B].join(" "));
     channel.fail(A);
     assert_eq!(channel.dialled(), "");
-    channel.pass(250);
+    channel.advance_millis(250);
     assert_eq!(channel.dialled(), C);
 }
 
@@ -157,13 +156,13 @@ fn lost_before_it_was_ready() {
 /// The delay can be set.
 #[test]
 fn other_attempt_delay() {
-    let mut options = options(7);
+    let mut options = PolicyOptions::new(7);
     options.attempt_delay = AttemptDelay::new(Duration::from_millis(100));
-    let mut channel = Harness::new(PickFirst::new(&options));
+    let mut channel = FakeChannel::new(PickFirst::new(&options));
     channel.update(&[A, B].join(" ")).expect("a good list");
-    channel.pass(99);
+    channel.advance_millis(99);
     assert_eq!(channel.dialled(), A);
-    channel.pass(1);
+    channel.advance_millis(1);
     assert_eq!(channel.dialled(), B);
 }
 
@@ -178,11 +177,11 @@ fn third_family() {
         address("[2001:db8::1]:443"),
         address(B),
     ];
-    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     channel
         .update_endpoints(vec![Endpoint::new(list)])
         .expect("a good list");
-    channel.pass(10_000);
+    channel.advance_millis(10_000);
     assert_eq!(
         channel.dialled(),
         "unix:/a 10.0.0.1:443 [2001:db8::1]:443 unix:/b 10.0.0.2:443"
@@ -201,7 +200,7 @@ fn ready_to_connecting_or_failing() {
         channel.set(A, state.clone());
         assert_eq!(channel.states(), [Connecting]);
         assert_eq!(channel.reresolutions(), 1);
-        channel.pass(250);
+        channel.advance_millis(250);
         match state {
             SubchannelState::Connecting => assert_eq!(channel.dialled(), B),
             _ => assert_eq!(channel.dialled(), [B, C].join(" ")),
@@ -214,7 +213,7 @@ fn ready_to_connecting_or_failing() {
 #[test]
 fn long_errors() {
     let list: Vec<String> = (1..=7).map(|number| format!("10.0.0.{number}:1")).collect();
-    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     let note = "asked 192.0.2.53 for AAAA and got no answer";
     channel
         .update_with_note(endpoints(&list.join(" ")), note)

@@ -1,14 +1,13 @@
 //! One child for each endpoint: what every policy over many endpoints shares.
 
-mod harness;
-
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use harness::*;
+use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+use trunkline_lb::testing::{FakeChannel, endpoints, refused};
 use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, EndpointSharding, OldList, Pick, Policy,
-    RoundRobin, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    PolicyOptions, RoundRobin, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
@@ -135,8 +134,8 @@ impl Policy for Parent {
     }
 }
 
-fn parent(list: &[&str]) -> Harness<Parent> {
-    let mut channel = Harness::new(Parent(EndpointSharding::new(7)));
+fn parent(list: &[&str]) -> FakeChannel<Parent> {
+    let mut channel = FakeChannel::new(Parent(EndpointSharding::new(7)));
     channel.update(&list.join(" ")).expect("a good list");
     channel
 }
@@ -187,7 +186,7 @@ fn failing_is_sticky() {
 /// A child that is not content does not keep the others from the update; its error is returned.
 #[test]
 fn error_of_a_child() {
-    let mut channel = Harness::new(Parent(EndpointSharding::new(7)));
+    let mut channel = FakeChannel::new(Parent(EndpointSharding::new(7)));
     let error = channel
         .update("10.0.0.1:443 10.0.0.9:13 10.0.0.2:443")
         .unwrap_err();
@@ -199,17 +198,17 @@ fn error_of_a_child() {
 #[test]
 fn timeouts() {
     let mut channel = parent(&[A, B]);
-    channel.pass(500);
+    channel.advance_millis(500);
     channel.update(B).expect("a good list");
-    channel.pass(999);
-    let wakes = |channel: &Harness<Parent>| {
+    channel.advance_millis(999);
+    let wakes = |channel: &FakeChannel<Parent>| {
         let children = channel.policy.0.children();
         children
             .map(|child| child.policy().wakes)
             .collect::<Vec<_>>()
     };
     assert_eq!(wakes(&channel), [0]);
-    channel.pass(1);
+    channel.advance_millis(1);
     assert_eq!(wakes(&channel), [1]);
     assert_eq!(channel.policy.poll_timeout(), None);
 }
@@ -227,7 +226,7 @@ fn waits_that_are_cut_short() {
 #[test]
 fn children_in_order() {
     for seed in 0..20 {
-        let mut channel = Harness::new(Parent(EndpointSharding::new(seed)));
+        let mut channel = FakeChannel::new(Parent(EndpointSharding::new(seed)));
         channel
             .update("10.0.0.1:1 10.0.0.2:1 10.0.0.3:1 10.0.0.1:1")
             .expect("a good list");
@@ -265,10 +264,10 @@ fn children_settle() {
     let mut actions = Actions::new();
     let config: Arc<dyn PolicyConfig> = Arc::new(());
     let update = Update::new(endpoints(A), Arc::clone(&config));
-    let now = Harness::new(Mirror::default()).now;
+    let now = FakeChannel::new(Mirror::default()).now;
     let control = &mut actions.control(now);
     assert_eq!(sharding.settle(control), None, "it has no list yet");
-    let make = |seed| RoundRobin::new(&options(seed));
+    let make = |seed| RoundRobin::new(&PolicyOptions::new(seed));
     let result = sharding.handle_update(&update, &config, control, make);
     result.expect("a good list");
     assert_eq!(sharding.settle(control), Some(Connecting));

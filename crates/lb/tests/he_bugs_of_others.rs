@@ -1,22 +1,21 @@
 //! Bugs that other implementations of gRFC A61 shipped, one test each.
 
-mod harness;
-
-use harness::*;
-use trunkline_lb::{PickFirst, Policy, SubchannelState};
+use trunkline_lb::ConnectivityState::{Connecting, Ready, TransientFailure};
+use trunkline_lb::testing::{FakeChannel, refused};
+use trunkline_lb::{PickFirst, Policy, PolicyOptions, SubchannelState};
 
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
 const C: &str = "10.0.0.3:443";
 
-fn pick_first(list: &[&str]) -> Harness<PickFirst> {
-    let mut channel = Harness::new(PickFirst::new(&options(7)));
+fn pick_first(list: &[&str]) -> FakeChannel<PickFirst> {
+    let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     channel.update(&list.join(" ")).expect("a good list");
     channel
 }
 
 /// Brings a policy to failing with A and B, both in back-off.
-fn failing() -> Harness<PickFirst> {
+fn failing() -> FakeChannel<PickFirst> {
     let mut channel = pick_first(&[A, B]);
     channel.fail(A);
     channel.fail(B);
@@ -28,9 +27,9 @@ fn failing() -> Harness<PickFirst> {
 #[test]
 fn interleave_with_unequal_families() {
     let check = |list: &str, expected: &str| {
-        let mut channel = Harness::new(PickFirst::new(&options(7)));
+        let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
         channel.update(list).expect("a good list");
-        channel.pass(10_000);
+        channel.advance_millis(10_000);
         assert_eq!(channel.dialled(), expected);
     };
     check(
@@ -48,7 +47,7 @@ fn interleave_with_unequal_families() {
 #[test]
 fn families_are_not_guessed_from_text() {
     let mut channel = pick_first(&[A, B, "[2001:db8::1]:443"]);
-    channel.pass(10_000);
+    channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), [A, "[2001:db8::1]:443", B].join(" "));
 }
 
@@ -136,7 +135,7 @@ fn new_list_while_failing() {
 #[test]
 fn late_ready_of_a_dropped_subchannel() {
     let mut channel = pick_first(&[A, B]);
-    channel.pass(250);
+    channel.advance_millis(250);
     let (a, b) = (channel.id(A), channel.id(B));
     channel.ready(B);
     let states = channel.states();
@@ -168,10 +167,10 @@ fn any_list_in_the_middle_of_connecting() {
         "10.0.0.3:443 10.0.0.2:443",
     ] {
         let mut channel = pick_first(&[A, B]);
-        channel.pass(250);
+        channel.advance_millis(250);
         let result = channel.update(list);
         assert_eq!(result.is_ok(), !list.is_empty());
-        channel.pass(10_000);
+        channel.advance_millis(10_000);
     }
 }
 

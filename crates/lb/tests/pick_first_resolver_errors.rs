@@ -1,18 +1,17 @@
 //! What pick_first does when the name cannot be resolved.
 
-mod harness;
-
-use harness::*;
-use trunkline_lb::{OldList, Pick, PickFirst, Policy};
+use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+use trunkline_lb::testing::FakeChannel;
+use trunkline_lb::{OldList, Pick, PickFirst, Policy, PolicyOptions};
 
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
 
-fn pick_first() -> Harness<PickFirst> {
-    Harness::new(PickFirst::new(&options(7)))
+fn pick_first() -> FakeChannel<PickFirst> {
+    FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)))
 }
 
-fn connecting() -> Harness<PickFirst> {
+fn connecting() -> FakeChannel<PickFirst> {
     let mut channel = pick_first();
     channel.update(&[A, B].join(" ")).expect("a good list");
     channel
@@ -35,7 +34,7 @@ fn no_list() {
 fn kept_list() {
     let mut channel = connecting();
     channel.resolver_error("timed out", OldList::Keep);
-    channel.pass(250);
+    channel.advance_millis(250);
     channel.ready(B);
     channel.resolver_error("timed out", OldList::Keep);
     channel.idle(B);
@@ -96,7 +95,7 @@ fn disowned_while_ready() {
     assert_eq!(channel.reresolutions(), 1);
     assert_eq!(channel.addresses(), "");
     channel.exit_idle();
-    channel.pass(10_000);
+    channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
     channel.update(B).expect("a good list");
     assert_eq!(channel.dialled(), B);
@@ -136,7 +135,7 @@ fn owned_elsewhere() {
 /// The name is gone in any other state: attempts end, nothing is dialled, calls fail.
 #[test]
 fn disowned_otherwise() {
-    let check = |what: &str, prepare: &dyn Fn(&mut Harness<PickFirst>)| {
+    let check = |what: &str, prepare: &dyn Fn(&mut FakeChannel<PickFirst>)| {
         let mut channel = connecting();
         prepare(&mut channel);
         channel.dialled();
@@ -145,11 +144,13 @@ fn disowned_otherwise() {
         assert_eq!(channel.addresses(), "", "{what}");
         assert_eq!(channel.policy.poll_timeout(), None, "{what}");
         channel.exit_idle();
-        channel.pass(10_000);
+        channel.advance_millis(10_000);
         assert_eq!(channel.dialled(), "", "{what}");
     };
     check("in the first pass", &|_| {});
-    check("later in the first pass", &|channel| channel.pass(250));
+    check("later in the first pass", &|channel| {
+        channel.advance_millis(250)
+    });
     check("failing", &|channel| {
         channel.fail(A);
         channel.fail(B);

@@ -1,19 +1,18 @@
 //! New lists: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md)
 //! and gRPC's client channel specification.
 
-mod harness;
-
-use harness::*;
 use trunkline_endpoint::{Address, AttributeKey, Attributes, Endpoint};
-use trunkline_lb::{Pick, PickFirst, Policy};
+use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+use trunkline_lb::testing::{FakeChannel, address};
+use trunkline_lb::{Pick, PickFirst, Policy, PolicyOptions};
 
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
 const C: &str = "10.0.0.3:443";
 const D: &str = "10.0.0.4:443";
 
-fn pick_first(list: &[&str]) -> Harness<PickFirst> {
-    let mut channel = Harness::new(PickFirst::new(&options(7)));
+fn pick_first(list: &[&str]) -> FakeChannel<PickFirst> {
+    let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     channel.update(&list.join(" ")).expect("a good list");
     channel
 }
@@ -75,7 +74,7 @@ fn idle_stays_idle() {
     channel.dialled();
     channel.states();
     channel.update(&[B, C].join(" ")).expect("a good list");
-    channel.pass(10_000);
+    channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
     assert_eq!(channel.states(), []);
     channel.exit_idle();
@@ -128,7 +127,7 @@ fn duplicates() {
 fn same_list_while_connecting() {
     let mut channel = pick_first(&[A, B]);
     for list in [[A, B], [B, A], [A, B], [B, A]] {
-        channel.pass(100);
+        channel.advance_millis(100);
         channel.update(&list.join(" ")).expect("a good list");
     }
     assert_eq!(channel.dialled(), [A, B].join(" "));
@@ -143,7 +142,7 @@ fn same_list_while_connecting() {
 #[test]
 fn other_list_while_connecting() {
     let mut channel = pick_first(&[A, B, C]);
-    channel.pass(250);
+    channel.advance_millis(250);
     assert_eq!(channel.addresses(), [A, B].join(" "));
     let kept = channel.id(B);
     channel.dialled();
@@ -152,7 +151,7 @@ fn other_list_while_connecting() {
     assert_eq!(channel.id(B), kept);
     assert_eq!(channel.dialled(), D);
     // Its turn comes, and it counts as started; it is the last, so there is nothing to wait for.
-    channel.pass(250);
+    channel.advance_millis(250);
     assert_eq!(channel.dialled(), "");
     assert_eq!(channel.policy.poll_timeout(), None);
     channel.fail(B);
@@ -173,7 +172,7 @@ fn failing_is_sticky() {
     channel.update(&[A, C, D].join(" ")).expect("a good list");
     // A is in back-off, so it counts as tried.
     assert_eq!(channel.dialled(), C);
-    channel.pass(250);
+    channel.advance_millis(250);
     assert_eq!(channel.dialled(), D);
     assert_eq!(channel.states(), []);
     assert_eq!(channel.addresses(), [A, C, D].join(" "));
@@ -227,7 +226,7 @@ fn with_attributes(attributes: Attributes) -> Vec<Endpoint> {
 /// other attribute it does not.
 #[test]
 fn attributes() {
-    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     let realm = Attributes::new().with::<Realm>(1);
     channel
         .update_endpoints(with_attributes(realm.clone()))
@@ -254,7 +253,7 @@ fn server_name() {
             Address::clone(&address(A)).with_server_name(name)
         ])]
     };
-    let mut channel = Harness::new(PickFirst::new(&options(7)));
+    let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     channel
         .update_endpoints(named("a.example"))
         .expect("a good list");

@@ -1,13 +1,12 @@
 //! Changing the policy: gRPC's client channel specification, "LB policy switching".
 
-mod harness;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use harness::*;
 use serde_json::json;
+use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+use trunkline_lb::testing::{FakeChannel, endpoints};
 use trunkline_lb::{
     Control, GracefulSwitch, OldList, Pick, Policy, PolicyFactory, PolicyOptions, PolicyRegistry,
     SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
@@ -18,10 +17,13 @@ use trunkline_status::Status;
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
 
-type Channel = Harness<GracefulSwitch>;
+type Channel = FakeChannel<GracefulSwitch>;
 
 fn channel() -> Channel {
-    Harness::new(GracefulSwitch::new(PolicyRegistry::standard(), &options(7)))
+    FakeChannel::new(GracefulSwitch::new(
+        PolicyRegistry::standard(),
+        &PolicyOptions::new(7),
+    ))
 }
 
 fn choice(name: &str) -> PolicyChoice {
@@ -169,14 +171,14 @@ fn timeouts() {
     let list = "10.0.0.1:443|10.0.0.2:443 10.0.0.3:443";
     update(&mut channel, "round_robin", list).expect("a good list");
     channel.ready("10.0.0.3:443");
-    channel.pass(100);
+    channel.advance_millis(100);
     update(&mut channel, "pick_first", "10.0.0.5:1 10.0.0.6:1").expect("a good list");
     channel.dialled();
-    channel.pass(149);
+    channel.advance_millis(149);
     assert_eq!(channel.dialled(), "");
-    channel.pass(1);
+    channel.advance_millis(1);
     assert_eq!(channel.dialled(), B);
-    channel.pass(100);
+    channel.advance_millis(100);
     assert_eq!(channel.dialled(), "10.0.0.6:1");
     assert_eq!(channel.policy.poll_timeout(), None);
 }
@@ -190,7 +192,7 @@ fn disowned() {
     channel.resolver_error("NXDOMAIN", OldList::DropList);
     // The new policy has nothing left, and fails: it takes over, and the old one is gone.
     assert_eq!(channel.error(), "name resolver error: NXDOMAIN");
-    channel.pass(10_000);
+    channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
 }
 
@@ -312,7 +314,7 @@ fn policy_of_ones_own() {
     );
     let config = config.expect("a known policy");
     let choice = config.policy().expect("a known policy");
-    let mut channel = Harness::new(GracefulSwitch::new(registry, &options(7)));
+    let mut channel = FakeChannel::new(GracefulSwitch::new(registry, &PolicyOptions::new(7)));
     for _ in 0..2 {
         let update = Update::new(endpoints(A), choice.config.clone());
         let result = channel
@@ -335,7 +337,7 @@ fn policy_of_ones_own() {
 fn third_policy() {
     let registry = PolicyRegistry::standard().with(Recorder::default());
     let third = PolicyChoice::parse(&json!([{ "recorder": {} }]), &registry).expect("known");
-    let mut channel = Harness::new(GracefulSwitch::new(registry, &options(7)));
+    let mut channel = FakeChannel::new(GracefulSwitch::new(registry, &PolicyOptions::new(7)));
     update(&mut channel, "round_robin", A).expect("a good list");
     channel.ready(A);
     update(&mut channel, "pick_first", B).expect("a good list");

@@ -1,25 +1,24 @@
 //! The policy round_robin: gRPC's client channel specification, and
 //! [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 
-mod harness;
-
 use std::collections::BTreeMap;
 
-use harness::*;
-use trunkline_lb::{OldList, Pick, Policy, RoundRobin};
+use trunkline_lb::ConnectivityState::{Connecting, Ready, TransientFailure};
+use trunkline_lb::testing::FakeChannel;
+use trunkline_lb::{OldList, Pick, Policy, PolicyOptions, RoundRobin};
 
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
 const C: &str = "10.0.0.3:443";
 const D: &str = "10.0.0.4:443";
 
-fn round_robin(list: &[&str]) -> Harness<RoundRobin> {
-    let mut channel = Harness::new(RoundRobin::new(&options(7)));
+fn round_robin(list: &[&str]) -> FakeChannel<RoundRobin> {
+    let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(7)));
     channel.update(&list.join(" ")).expect("a good list");
     channel
 }
 
-fn ready(list: &[&str]) -> Harness<RoundRobin> {
+fn ready(list: &[&str]) -> FakeChannel<RoundRobin> {
     let mut channel = round_robin(list);
     for address in list {
         channel.ready(address);
@@ -30,7 +29,7 @@ fn ready(list: &[&str]) -> Harness<RoundRobin> {
 }
 
 /// How often each address is picked in `picks` picks from one picker.
-fn shares(channel: &Harness<RoundRobin>, picks: usize) -> BTreeMap<String, usize> {
+fn shares(channel: &FakeChannel<RoundRobin>, picks: usize) -> BTreeMap<String, usize> {
     let mut shares = BTreeMap::new();
     for _ in 0..picks {
         *shares.entry(channel.picked()).or_insert(0) += 1;
@@ -64,7 +63,7 @@ fn all_in_turn() {
 #[test]
 fn one_picker_for_events_that_come_together() {
     let list: Vec<String> = (0..100).map(|port| format!("10.0.0.1:{port}")).collect();
-    let mut channel = Harness::new(RoundRobin::new(&options(7)));
+    let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(7)));
     channel.update(&list.join(" ")).expect("a good list");
     channel.has_more = true;
     for address in &list {
@@ -87,7 +86,7 @@ fn a_share_for_each_endpoint() {
     let swapped = "[2001:db8::1]:443|10.0.0.1:443|10.0.0.1:443";
     let mut channel = round_robin(&[both, swapped, B, B]);
     assert_eq!(channel.addresses(), [A, B].join(" "));
-    channel.pass(250);
+    channel.advance_millis(250);
     channel.ready("[2001:db8::1]:443");
     channel.ready(B);
     assert_eq!(shares(&channel, 10), even(&["[2001:db8::1]:443", B], 5));
@@ -215,7 +214,7 @@ fn empty_list() {
 /// Before there is a list the resolver's error is what calls get.
 #[test]
 fn no_list() {
-    let mut channel = Harness::new(RoundRobin::new(&options(7)));
+    let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(7)));
     channel.resolver_error("no such host", OldList::Keep);
     assert_eq!(channel.error(), "name resolver error: no such host");
 }
@@ -252,7 +251,7 @@ fn disowned() {
     assert_eq!(shares(&channel, 4), even(&[B], 4));
     channel.idle(B);
     assert_eq!(channel.error(), "name resolver error: NXDOMAIN");
-    channel.pass(10_000);
+    channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
     channel.update(&[A, C].join(" ")).expect("a good list");
     channel.ready(C);
@@ -267,7 +266,7 @@ fn random_beginnings() {
     let mut first_dialled = BTreeMap::<String, u32>::new();
     let mut first_picked = BTreeMap::<String, u32>::new();
     for seed in 0..400 {
-        let mut channel = Harness::new(RoundRobin::new(&options(seed)));
+        let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(seed)));
         channel.update(&list.join(" ")).expect("a good list");
         let dialled = channel.dialled();
         let first = dialled.split(' ').next().expect("four are dialled");
@@ -290,12 +289,12 @@ fn random_beginnings() {
 #[test]
 fn attempt_delays_of_endpoints() {
     let mut channel = round_robin(&["10.0.0.1:443|10.0.0.2:443", "10.0.0.3:443|10.0.0.4:443"]);
-    channel.pass(100);
+    channel.advance_millis(100);
     channel.fail(A);
     channel.dialled();
-    channel.pass(149);
+    channel.advance_millis(149);
     assert_eq!(channel.dialled(), "");
-    channel.pass(1);
+    channel.advance_millis(1);
     assert_eq!(channel.dialled(), D);
     channel.ready(D);
     channel.ready(B);

@@ -1,16 +1,15 @@
 //! Random events: whatever happens in whatever order, what must hold holds.
 
-mod harness;
-
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use harness::*;
 use serde_json::json;
 use trunkline_backoff::Rng;
+use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+use trunkline_lb::testing::{FakeChannel, pick, refused};
 use trunkline_lb::{
-    GracefulSwitch, OldList, Pick, PickFirst, PickFirstConfig, Policy, PolicyRegistry, RoundRobin,
-    SubchannelId, SubchannelState,
+    GracefulSwitch, OldList, Pick, PickFirst, PickFirstConfig, Policy, PolicyOptions,
+    PolicyRegistry, RoundRobin, SubchannelId, SubchannelState,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 
@@ -30,7 +29,7 @@ fn random_list(rng: &mut Rng) -> String {
 }
 
 /// Moves a random subchannel along one of the ways that it can go.
-fn random_move<P: Policy>(channel: &mut Harness<P>, rng: &mut Rng) {
+fn random_move<P: Policy>(channel: &mut FakeChannel<P>, rng: &mut Rng) {
     let ids: Vec<SubchannelId> = channel.subchannels.keys().copied().collect();
     let Some(&id) = ids.get(rng.below(ids.len())) else {
         return;
@@ -50,7 +49,7 @@ fn random_move<P: Policy>(channel: &mut Harness<P>, rng: &mut Rng) {
 }
 
 /// One random event.
-fn random_event<P: Policy>(channel: &mut Harness<P>, list: &mut Option<String>, rng: &mut Rng) {
+fn random_event<P: Policy>(channel: &mut FakeChannel<P>, list: &mut Option<String>, rng: &mut Rng) {
     match rng.below(20) {
         0 | 1 => {
             let new = random_list(rng);
@@ -76,14 +75,14 @@ fn random_event<P: Policy>(channel: &mut Harness<P>, list: &mut Option<String>, 
                 assert_eq!(before, (channel.published.len(), channel.addresses()));
             }
         }
-        6..9 => channel.pass(rng.below(400) as u64),
+        6..9 => channel.advance_millis(rng.below(400) as u64),
         _ => random_move(channel, rng),
     }
 }
 
 /// One random event, of several that come together now and then; whether it was the last of them.
 fn random_batch<P: Policy>(
-    channel: &mut Harness<P>,
+    channel: &mut FakeChannel<P>,
     list: &mut Option<String>,
     rng: &mut Rng,
 ) -> bool {
@@ -98,7 +97,7 @@ fn random_batch<P: Policy>(
 }
 
 /// What must hold after every event.
-fn check_published<P: Policy>(channel: &Harness<P>) {
+fn check_published<P: Policy>(channel: &FakeChannel<P>) {
     let Some(published) = channel.published.last() else {
         return;
     };
@@ -116,7 +115,7 @@ fn check_published<P: Policy>(channel: &Harness<P>) {
 
 /// Whether something will happen without anybody's doing: an attempt under way, a back-off that
 /// ends, or a timer.
-fn is_alive<P: Policy>(channel: &Harness<P>) -> bool {
+fn is_alive<P: Policy>(channel: &FakeChannel<P>) -> bool {
     channel.policy.poll_timeout().is_some()
         || channel.subchannels.values().any(|subchannel| {
             matches!(
@@ -127,13 +126,13 @@ fn is_alive<P: Policy>(channel: &Harness<P>) -> bool {
 }
 
 /// Lets everything fail and end its back-off, over and over, and counts attempts at each address.
-fn exhaust<P: Policy + Debug>(channel: &mut Harness<P>, list: &str) {
+fn exhaust<P: Policy + Debug>(channel: &mut FakeChannel<P>, list: &str) {
     let mut addresses: Vec<String> = list.split([' ', '|']).map(str::to_owned).collect();
     addresses.sort();
     addresses.dedup();
     let mut attempts: Vec<String> = Vec::new();
     for _ in 0..4 * addresses.len() {
-        channel.pass(250);
+        channel.advance_millis(250);
         let ids: Vec<SubchannelId> = channel.subchannels.keys().copied().collect();
         for id in ids {
             match channel.subchannels.get(&id).map(|found| &found.state) {
@@ -168,7 +167,8 @@ fn pick_first() {
     for seed in 0..SEEDS {
         let mut rng = Rng::from_seed(seed);
         let config = PickFirstConfig::new(rng.below(2) == 0);
-        let mut channel = Harness::new(PickFirst::new(&options(seed))).with_config(config);
+        let mut channel =
+            FakeChannel::new(PickFirst::new(&PolicyOptions::new(seed))).with_config(config);
         let mut list = None;
         for step in 0..STEPS {
             let had_list = list.is_some();
@@ -216,7 +216,7 @@ fn pick_first() {
 fn round_robin() {
     for seed in 0..SEEDS {
         let mut rng = Rng::from_seed(seed);
-        let mut channel = Harness::new(RoundRobin::new(&options(seed)));
+        let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(seed)));
         let mut list = None;
         for step in 0..STEPS {
             if !random_batch(&mut channel, &mut list, &mut rng) {
@@ -260,8 +260,8 @@ fn policy_switch() {
     });
     for seed in 0..SEEDS {
         let mut rng = Rng::from_seed(seed);
-        let policy = GracefulSwitch::new(registry.clone(), &options(seed));
-        let mut channel = Harness::new(policy);
+        let policy = GracefulSwitch::new(registry.clone(), &PolicyOptions::new(seed));
+        let mut channel = FakeChannel::new(policy);
         let mut list = None;
         let mut name = "";
         for step in 0..STEPS {
@@ -297,7 +297,7 @@ fn policy_switch() {
 }
 
 /// Loses all connections.
-fn lose_all<P: Policy>(channel: &mut Harness<P>) {
+fn lose_all<P: Policy>(channel: &mut FakeChannel<P>) {
     let ids: Vec<SubchannelId> = channel.subchannels.keys().copied().collect();
     for id in ids {
         if channel.subchannels.get(&id).map(|found| &found.state) == Some(&SubchannelState::Ready) {
@@ -311,7 +311,7 @@ fn lose_all<P: Policy>(channel: &mut Harness<P>) {
 fn same_seed_same_run() {
     let run = || {
         let mut rng = Rng::from_seed(5);
-        let mut channel = Harness::new(RoundRobin::new(&options(5)));
+        let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(5)));
         let mut list = None;
         for _ in 0..STEPS {
             random_event(&mut channel, &mut list, &mut rng);

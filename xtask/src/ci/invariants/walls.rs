@@ -104,7 +104,8 @@ const CORES: [WalledCore; 10] = [
     core("connect", Extent::AllBut("io"), &[]),
     core(
         "lb",
-        Extent::Whole,
+        // Not the channel for tests of policies.
+        Extent::AllBut("testing"),
         // Calls on several threads share a picker, which counts them without a lock.
         &[Exception {
             file: "round_robin/picker.rs",

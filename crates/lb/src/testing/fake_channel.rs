@@ -1,0 +1,412 @@
+//! A channel without I/O.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use trunkline_endpoint::{Address, Endpoint};
+use trunkline_service_config::PolicyConfig;
+use trunkline_status::Status;
+
+use crate::connectivity::ConnectivityState;
+use crate::control::{Action, Actions, Control, Published};
+use crate::pick_first::PickFirstConfig;
+use crate::picker::{Pick, PickRequest, Picker};
+use crate::policy::{OldList, Policy, Update};
+use crate::subchannel::{SubchannelId, SubchannelState};
+use crate::watch::{Watch, WatchEvent, WatchId};
+
+/// A policy inside a channel without I/O, in virtual time.
+///
+/// It executes the actions of the policy on subchannels that only change when the test moves them.
+/// Addresses are texts such as `10.0.0.1:443`; see [`endpoints`] for lists.
+///
+/// The methods panic when the policy violates its contract (it connects a subchannel that does not
+/// exist, for instance), and when the test asks for something that is not there.
+#[derive(Debug)]
+pub struct FakeChannel<P> {
+    /// The policy.
+    pub policy: P,
+    /// The current time.
+    pub now: Instant,
+    /// Whether the next events belong to one batch. While it is true, the policy does not settle
+    /// after each event; call [`settle`](Self::settle) after the last one. False by default.
+    pub has_more: bool,
+    /// The subchannels that the policy has created and not removed.
+    pub subchannels: BTreeMap<SubchannelId, FakeSubchannel>,
+    /// The subchannels that the policy has removed, in order.
+    pub removed: Vec<SubchannelId>,
+    /// The watches that run, with their subchannels.
+    pub watches: BTreeMap<WatchId, (SubchannelId, Watch)>,
+    /// All that the policy has published, oldest first: the last of each batch.
+    pub published: Vec<Published>,
+    actions: Actions,
+    /// The addresses that were dialled since `dialled` was called last, in order.
+    dialled: Vec<String>,
+    /// How often re-resolution was requested since `reresolutions` was called last.
+    reresolutions: usize,
+    /// The states that were published since `states` was called last, in order.
+    states: Vec<ConnectivityState>,
+    config: Arc<dyn PolicyConfig>,
+}
+
+/// One subchannel of a [`FakeChannel`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FakeSubchannel {
+    /// Its address.
+    pub address: Address,
+    /// Its state.
+    pub state: SubchannelState,
+}
+
+/// Parses an address, `a.b.c.d:port` or `[v6]:port`.
+///
+/// # Panics
+///
+/// When the text is no socket address.
+#[must_use]
+pub fn address(text: &str) -> Address {
+    let address: SocketAddr = text.parse().expect("a socket address");
+    Address::from(address)
+}
+
+/// Parses a list of endpoints, separated by blanks; the addresses of an endpoint are separated by
+/// `|`. For example, `10.0.0.1:443|[2001:db8::1]:443 10.0.0.2:443` has two endpoints.
+///
+/// # Panics
+///
+/// When a part is no socket address.
+#[must_use]
+pub fn endpoints(text: &str) -> Vec<Endpoint> {
+    text.split_whitespace()
+        .map(|endpoint| Endpoint::new(endpoint.split('|').map(address)))
+        .collect()
+}
+
+/// Returns the state of a subchannel whose connection attempt was refused.
+#[must_use]
+pub fn refused() -> SubchannelState {
+    SubchannelState::TransientFailure(Status::unavailable("connection refused"))
+}
+
+/// Picks once, for a call of `/test.Service/Method` without metadata.
+#[must_use]
+pub fn pick(picker: &dyn Picker) -> Pick {
+    picker.pick(&PickRequest::new("/test.Service/Method", &HeaderMap::new()))
+}
+
+impl<P: Policy> FakeChannel<P> {
+    /// Creates a channel around a policy that has handled no event. The configuration of its
+    /// updates is that of pick_first.
+    #[must_use]
+    pub fn new(policy: P) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+        let now = Instant::now();
+        Self {
+            policy,
+            now,
+            has_more: false,
+            subchannels: BTreeMap::new(),
+            removed: Vec::new(),
+            watches: BTreeMap::new(),
+            published: Vec::new(),
+            actions: Actions::new(),
+            dialled: Vec::new(),
+            reresolutions: 0,
+            states: Vec::new(),
+            config: Arc::new(PickFirstConfig::default()),
+        }
+    }
+
+    /// Sets the configuration of all updates.
+    #[must_use]
+    pub fn with_config(mut self, config: impl PolicyConfig) -> Self {
+        self.config = Arc::new(config);
+        self
+    }
+
+    /// Sets the configuration of the next updates.
+    pub fn set_config(&mut self, config: Arc<dyn PolicyConfig>) {
+        self.config = config;
+    }
+
+    /// Hands an event to the policy, and settles it unless [`has_more`](Self::has_more) is true.
+    pub fn event<R>(&mut self, event: impl FnOnce(&mut P, &mut Control<'_>) -> R) -> R {
+        let result = self.run(event);
+        if !self.has_more {
+            self.settle();
+        }
+        result
+    }
+
+    /// Settles the policy, and takes what it published.
+    pub fn settle(&mut self) {
+        self.run(|policy, control| policy.settle(control));
+        if let Some(published) = self.actions.take_published() {
+            self.states.push(published.state);
+            self.published.push(published);
+        }
+    }
+
+    /// Runs the policy, and executes the actions that it requests.
+    fn run<R>(&mut self, event: impl FnOnce(&mut P, &mut Control<'_>) -> R) -> R {
+        let result = event(&mut self.policy, &mut self.actions.control(self.now));
+        for action in self.actions.take() {
+            self.execute(action);
+        }
+        result
+    }
+
+    fn execute(&mut self, action: Action) {
+        match action {
+            Action::Create { id, address } => {
+                let state = SubchannelState::Idle;
+                let created = FakeSubchannel { address, state };
+                let old = self.subchannels.insert(id, created);
+                assert!(old.is_none(), "{id:?} was created twice");
+                assert!(!self.removed.contains(&id), "{id:?} was removed before");
+            }
+            Action::Connect(id) => {
+                let subchannel = self.subchannels.get_mut(&id);
+                let subchannel = subchannel.expect("a policy connects only existing subchannels");
+                if subchannel.state == SubchannelState::Idle {
+                    subchannel.state = SubchannelState::Connecting;
+                    self.dialled.push(subchannel.address.to_string());
+                }
+            }
+            Action::Remove(id) => {
+                let old = self.subchannels.remove(&id);
+                old.expect("a policy removes only existing subchannels");
+                self.removed.push(id);
+                self.watches.retain(|_, (watched, _)| *watched != id);
+            }
+            Action::RequestReresolution => self.reresolutions += 1,
+            Action::Watch { watch, id, call } => {
+                let subchannel = self.subchannels.get(&id);
+                let subchannel = subchannel.expect("a policy watches only existing subchannels");
+                assert_eq!(
+                    subchannel.state,
+                    SubchannelState::Ready,
+                    "a policy watches only ready subchannels"
+                );
+                self.watches.insert(watch, (id, call));
+            }
+            Action::Unwatch(watch) => drop(self.watches.remove(&watch)),
+        }
+    }
+
+    /// Hands over an update with this list; see [`endpoints`] for its format.
+    ///
+    /// # Errors
+    ///
+    /// Those of the policy.
+    pub fn update(&mut self, list: &str) -> Result<(), Status> {
+        self.update_endpoints(endpoints(list))
+    }
+
+    /// Hands over an update with these endpoints.
+    ///
+    /// # Errors
+    ///
+    /// Those of the policy.
+    pub fn update_endpoints(&mut self, endpoints: Vec<Endpoint>) -> Result<(), Status> {
+        self.update_with_note(endpoints, "")
+    }
+
+    /// Hands over an update with these endpoints and a resolver's note.
+    ///
+    /// # Errors
+    ///
+    /// Those of the policy.
+    pub fn update_with_note(
+        &mut self,
+        endpoints: Vec<Endpoint>,
+        resolution_note: &str,
+    ) -> Result<(), Status> {
+        let mut update = Update::new(endpoints, self.config.clone());
+        update.resolution_note = resolution_note.into();
+        self.event(|policy, control| policy.handle_update(update, control))
+    }
+
+    /// Hands over a failed name resolution: `UNAVAILABLE` with this text.
+    pub fn resolver_error(&mut self, text: &'static str, old: OldList) {
+        let error = Status::unavailable(text);
+        self.event(|policy, control| policy.handle_resolver_error(error, old, control));
+    }
+
+    /// Makes the policy leave idleness.
+    pub fn exit_idle(&mut self) {
+        self.event(|policy, control| policy.exit_idle(control));
+    }
+
+    /// Returns the subchannel of an address.
+    #[must_use]
+    pub fn id(&self, address: &str) -> SubchannelId {
+        let mut ids = self
+            .subchannels
+            .iter()
+            .filter(|(_, subchannel)| subchannel.address.to_string() == address)
+            .map(|(id, _)| *id);
+        let id = ids.next();
+        assert!(ids.next().is_none(), "{address} has two subchannels");
+        id.unwrap_or_else(|| panic!("{address} has no subchannel"))
+    }
+
+    /// Moves a subchannel to a state, and hands the event over. If it leaves `Ready`, its watches
+    /// end with `UNAVAILABLE` after that.
+    pub fn set_id(&mut self, id: SubchannelId, state: SubchannelState) {
+        let subchannel = self.subchannels.get_mut(&id);
+        let subchannel = subchannel.expect("the subchannel exists");
+        let old = std::mem::replace(&mut subchannel.state, state.clone());
+        let lost: Vec<WatchId> = if old == SubchannelState::Ready && state != old {
+            self.watches_of(id)
+        } else {
+            Vec::new()
+        };
+        self.event(|policy, control| policy.handle_subchannel(id, state, control));
+        for watch in lost {
+            // The policy may have ended the watch itself.
+            if self.watches.contains_key(&watch) {
+                self.end_watch(watch, Status::unavailable("the connection was lost"));
+            }
+        }
+    }
+
+    /// Moves the subchannel of an address to a state, as [`set_id`](Self::set_id) does.
+    pub fn set(&mut self, address: &str, state: SubchannelState) {
+        self.set_id(self.id(address), state);
+    }
+
+    /// Connects the subchannel of an address.
+    pub fn ready(&mut self, address: &str) {
+        self.set(address, SubchannelState::Ready);
+    }
+
+    /// Fails the connection attempt of an address.
+    pub fn fail(&mut self, address: &str) {
+        self.set(address, refused());
+    }
+
+    /// Makes the subchannel of an address idle: its connection is lost, or its back-off has ended.
+    pub fn idle(&mut self, address: &str) {
+        self.set(address, SubchannelState::Idle);
+    }
+
+    /// Returns the watches that run over a subchannel.
+    #[must_use]
+    pub fn watches_of(&self, id: SubchannelId) -> Vec<WatchId> {
+        let watches = self.watches.iter();
+        let of_id = watches.filter(|(_, (watched, _))| *watched == id);
+        of_id.map(|(watch, _)| *watch).collect()
+    }
+
+    /// Hands over a response message of a watch.
+    pub fn watch_message(&mut self, watch: WatchId, message: impl Into<Bytes>) {
+        let (id, _) = self.watches[&watch];
+        let event = WatchEvent::Message(message.into());
+        self.event(|policy, control| policy.handle_watch(watch, id, event, control));
+    }
+
+    /// Ends a watch with this status, and hands the event over.
+    pub fn end_watch(&mut self, watch: WatchId, status: Status) {
+        let (id, _) = self.watches.remove(&watch).expect("the watch runs");
+        let event = WatchEvent::Ended(status);
+        self.event(|policy, control| policy.handle_watch(watch, id, event, control));
+    }
+
+    /// Advances the time, and wakes the policy whenever it wants.
+    pub fn advance_millis(&mut self, millis: u64) {
+        let end = self.now + Duration::from_millis(millis);
+        while let Some(due) = self.policy.poll_timeout()
+            && due <= end
+        {
+            self.now = self.now.max(due);
+            self.event(|policy, control| policy.handle_timeout(control));
+            assert_ne!(
+                self.policy.poll_timeout(),
+                Some(due),
+                "a policy that was woken wants another deadline, or none"
+            );
+        }
+        self.now = end;
+    }
+
+    /// Removes and returns the addresses that were dialled since the last call, in order, separated
+    /// by blanks.
+    pub fn dialled(&mut self) -> String {
+        std::mem::take(&mut self.dialled).join(" ")
+    }
+
+    /// Removes and returns the states that were published since the last call, in order.
+    pub fn states(&mut self) -> Vec<ConnectivityState> {
+        std::mem::take(&mut self.states)
+    }
+
+    /// Resets and returns the number of requests for re-resolution since the last call.
+    pub fn reresolutions(&mut self) -> usize {
+        std::mem::take(&mut self.reresolutions)
+    }
+
+    /// Returns the number of requests for re-resolution, without resetting it.
+    pub(super) fn reresolution_count(&self) -> usize {
+        self.reresolutions
+    }
+
+    /// Returns the state that was published last.
+    #[must_use]
+    pub fn state(&self) -> ConnectivityState {
+        self.last_published().state
+    }
+
+    /// Returns the picker that was published last.
+    #[must_use]
+    pub fn picker(&self) -> Arc<dyn Picker> {
+        self.last_published().picker.clone()
+    }
+
+    fn last_published(&self) -> &Published {
+        let published = self.published.last();
+        published.expect("the policy has published something")
+    }
+
+    /// Picks once, with the picker that was published last.
+    #[must_use]
+    pub fn pick(&self) -> Pick {
+        pick(&*self.picker())
+    }
+
+    /// Returns the address that one call goes to.
+    #[must_use]
+    pub fn picked(&self) -> String {
+        match self.pick() {
+            Pick::Subchannel(id) => self.subchannels[&id].address.to_string(),
+            other => panic!("expected a subchannel, found {other:?}"),
+        }
+    }
+
+    /// Returns the text of the error that calls fail with, while the state is `TRANSIENT_FAILURE`.
+    #[must_use]
+    pub fn error(&self) -> String {
+        assert_eq!(self.state(), ConnectivityState::TransientFailure);
+        match self.pick() {
+            Pick::Fail(status) => status.message().to_owned(),
+            other => panic!("expected a failure, found {other:?}"),
+        }
+    }
+
+    /// Returns the addresses that have a subchannel, sorted, separated by blanks.
+    #[must_use]
+    pub fn addresses(&self) -> String {
+        let mut addresses: Vec<String> = self
+            .subchannels
+            .values()
+            .map(|subchannel| subchannel.address.to_string())
+            .collect();
+        addresses.sort();
+        addresses.join(" ")
+    }
+}

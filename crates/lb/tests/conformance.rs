@@ -1,0 +1,355 @@
+//! The policies of this crate keep the contract of a policy, and the checks find policies that do
+//! not.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+use trunkline_lb::testing::{CHILD_NAME, check_parent, check_policy};
+use trunkline_lb::{
+    AttemptTracker, Child, ConnectivityState, Control, EndpointSharding, GracefulSwitch, OldList,
+    Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy, PolicyFactory, PolicyOptions,
+    PolicyRegistry, Published, RoundRobin, RoundRobinConfig, SubchannelId, SubchannelState, Update,
+    WatchEvent, WatchId,
+};
+use trunkline_service_config::{PolicyChoice, PolicyConfig};
+use trunkline_status::Status;
+
+fn choice(name: &str, registry: &PolicyRegistry) -> Arc<dyn PolicyConfig> {
+    Arc::new(PolicyChoice::parse(&json!([{ name: {} }]), registry).expect("a known policy"))
+}
+
+#[test]
+fn pick_first() {
+    for shuffle in [false, true] {
+        check_policy(Arc::new(PickFirstConfig::new(shuffle)), |options| {
+            Box::new(PickFirst::new(options))
+        });
+    }
+}
+
+#[test]
+fn round_robin() {
+    check_policy(Arc::new(RoundRobinConfig::default()), |options| {
+        Box::new(RoundRobin::new(options))
+    });
+}
+
+#[test]
+fn policy_switch() {
+    let registry = PolicyRegistry::standard();
+    check_policy(choice("round_robin", &registry), |options| {
+        Box::new(GracefulSwitch::new(registry.clone(), options))
+    });
+}
+
+#[test]
+fn policy_switch_as_a_parent() {
+    let config = Arc::new(PolicyChoice {
+        name: CHILD_NAME.into(),
+        config: Arc::new(()),
+    });
+    check_parent(config, |child| {
+        let mut registry = PolicyRegistry::empty();
+        registry.register(child);
+        Box::new(GracefulSwitch::new(registry, &PolicyOptions::new(1)))
+    });
+}
+
+#[test]
+fn endpoint_sharding_as_a_parent() {
+    check_parent(Arc::new(()), |factory| Box::new(Shards::new(factory, None)));
+}
+
+/// Each part of the contract that a parent can forget is found, and named.
+#[test]
+fn forgetful_parents() {
+    let parts = [
+        (Part::Owner, "a subchannel that it does not own"),
+        (Part::Watch, "the events of a watch reach the child"),
+        (
+            Part::Timeout,
+            "a policy that was woken wants another deadline",
+        ),
+        (Part::Deadline, "the deadline of a parent"),
+        (Part::ResolverError, "an error of the resolver reaches"),
+        (Part::ExitIdle, "leaves idleness"),
+        (Part::Settle, "settles at the end of the batch"),
+        (Part::ResetBackoff, "a reset of back-off reaches"),
+        (Part::Tracker, "has a tracker"),
+        (Part::Removal, "a child that was removed"),
+    ];
+    for (part, rule) in parts {
+        let run = || {
+            check_parent(Arc::new(()), |factory| {
+                Box::new(Forgetful::new(factory, part))
+            });
+        };
+        let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("it forgets something");
+        let text = panic
+            .downcast_ref::<String>()
+            .cloned()
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+            .expect("a text");
+        assert!(text.contains(rule), "{part:?}: {text}");
+    }
+}
+
+/// A policy that publishes whenever it settles never comes to rest.
+#[test]
+fn restless_policy() {
+    let run = || {
+        check_policy(Arc::new(()), |options| {
+            Box::new(Shards::new(
+                Arc::new(trunkline_lb::PickFirstFactory),
+                Some(options.seed),
+            ))
+        });
+    };
+    let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("it is restless");
+    let text = panic.downcast_ref::<String>().expect("a text");
+    assert!(text.contains("comes to rest"), "{text}");
+}
+
+/// Runs a child for each endpoint, and calls the child that was ready first.
+#[derive(Debug)]
+struct Shards {
+    endpoints: EndpointSharding<Box<dyn Policy>>,
+    factory: Arc<dyn PolicyFactory>,
+    /// Whether it publishes whenever it settles.
+    is_restless: bool,
+}
+
+impl Shards {
+    fn new(factory: Arc<dyn PolicyFactory>, restless_seed: Option<u64>) -> Self {
+        Self {
+            endpoints: EndpointSharding::new(restless_seed.unwrap_or(1)),
+            factory,
+            is_restless: restless_seed.is_some(),
+        }
+    }
+
+    fn picker(&self, state: ConnectivityState) -> Arc<dyn Picker> {
+        let mut children = self.endpoints.children();
+        match state {
+            ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
+            _ => children.find(|child| child.state() == state).map_or_else(
+                || Arc::new(Pick::Queue) as _,
+                |child| child.picker().clone(),
+            ),
+        }
+    }
+}
+
+impl Policy for Shards {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        let config = update.config.clone();
+        let factory = &self.factory;
+        self.endpoints
+            .handle_update(&update, &config, control, |seed| {
+                factory.build(&PolicyOptions::new(seed))
+            })
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        self.endpoints.handle_resolver_error(&error, old, control);
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        self.endpoints.handle_subchannel(id, state, control);
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        self.endpoints.handle_watch(watch, id, event, control);
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        self.endpoints.handle_timeout(control);
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.endpoints.poll_timeout()
+    }
+
+    fn exit_idle(&mut self, _: &mut Control<'_>) {}
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        let change = self.endpoints.settle(control);
+        let state = change.or_else(|| self.is_restless.then(|| self.endpoints.state()));
+        if let Some(state) = state {
+            control.publish(state, self.picker(state));
+        }
+    }
+
+    fn reset_backoff(&mut self) {
+        self.endpoints.reset_backoff();
+    }
+}
+
+/// A part of a parent's contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Owner,
+    Watch,
+    Timeout,
+    Deadline,
+    ResolverError,
+    ExitIdle,
+    Settle,
+    ResetBackoff,
+    Tracker,
+    Removal,
+}
+
+/// A parent with one child, which it replaces with each update, that forgets one part.
+#[derive(Debug)]
+struct Forgetful {
+    factory: Arc<dyn PolicyFactory>,
+    child: Option<Child<Box<dyn Policy>>>,
+    part: Part,
+}
+
+impl Forgetful {
+    fn new(factory: Arc<dyn PolicyFactory>, part: Part) -> Self {
+        Self {
+            factory,
+            child: None,
+            part,
+        }
+    }
+
+    /// Hands an event to the child, unless it belongs to the forgotten part.
+    fn forward(
+        &mut self,
+        part: Part,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut Box<dyn Policy>, &mut Control<'_>),
+    ) {
+        let Some(child) = self.child.as_mut().filter(|_| part != self.part) else {
+            return;
+        };
+        let ((), published) = child.handle(control, event);
+        if let Some(Published { state, picker }) = published {
+            let picker = if self.part == Part::Tracker {
+                Arc::new(Untracked(picker))
+            } else {
+                picker
+            };
+            control.publish(state, picker);
+        }
+    }
+
+    fn owns(&self, id: SubchannelId) -> bool {
+        let child = self.child.as_ref();
+        self.part == Part::Owner || child.is_some_and(|child| child.owns(id))
+    }
+}
+
+impl Policy for Forgetful {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        let new = Child::new(self.factory.build(&PolicyOptions::new(1)));
+        let old = self.child.replace(new);
+        if let Some(old) = old
+            && self.part != Part::Removal
+        {
+            old.remove(control);
+        }
+        let child = self.child.as_mut().expect("it was just set");
+        let (accepted, _) = child.handle(control, |child, control| {
+            child.handle_update(update, control)
+        });
+        accepted
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        self.forward(Part::ResolverError, control, |child, control| {
+            child.handle_resolver_error(error, old, control);
+        });
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        if self.owns(id) {
+            // `Owner` is forgotten by `owns`.
+            let child = self.child.as_mut().expect("there is a child");
+            child.handle(control, |child, control| {
+                child.handle_subchannel(id, state, control);
+            });
+        }
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        if self.owns(id) {
+            self.forward(Part::Watch, control, |child, control| {
+                child.handle_watch(watch, id, event, control);
+            });
+        }
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        self.forward(Part::Timeout, control, |child, control| {
+            child.handle_timeout(control);
+        });
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let child = self.child.as_ref().filter(|_| self.part != Part::Deadline);
+        child?.policy().poll_timeout()
+    }
+
+    fn exit_idle(&mut self, control: &mut Control<'_>) {
+        self.forward(Part::ExitIdle, control, |child, control| {
+            child.exit_idle(control);
+        });
+    }
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        self.forward(Part::Settle, control, |child, control| {
+            child.settle(control);
+        });
+    }
+
+    fn reset_backoff(&mut self) {
+        if let Some(child) = self.child.as_mut()
+            && self.part != Part::ResetBackoff
+        {
+            child.policy_mut().reset_backoff();
+        }
+    }
+}
+
+/// Hides the tracker of a picker.
+#[derive(Debug)]
+struct Untracked(Arc<dyn Picker>);
+
+impl Picker for Untracked {
+    fn pick(&self, request: &PickRequest<'_>) -> Pick {
+        self.0.pick(request)
+    }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        None
+    }
+}
