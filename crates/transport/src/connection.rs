@@ -12,7 +12,7 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
 use crate::error::{CallError, Fate};
-use crate::replay::{Opened, RequestBody};
+use crate::replay::{AttemptBody, RequestBody};
 use crate::response::{RequestSide, ResponseHead};
 use crate::state::ConnectionState;
 use crate::upload::Upload;
@@ -77,7 +77,7 @@ impl Connection {
             let text = "the request cannot be sent again: its start is not kept any more";
             return Err(CallError::new(Status::internal(text), Fate::Unknown));
         };
-        let no_body = matches!(body, Opened::Whole(None));
+        let no_body = matches!(body, AttemptBody::Whole(None));
         // A clone has no pending request of its own, so it is always ready.
         let (response, mut send) = self
             .send
@@ -85,14 +85,14 @@ impl Connection {
             .send_request(head, no_body)
             .map_err(|error| CallError::not_sent(&error, &self.state))?;
         let (request, upload) = match body {
-            Opened::Whole(None) => (RequestSide::Sent(0), None),
-            Opened::Whole(Some(data)) => {
+            AttemptBody::Whole(None) => (RequestSide::Sent(0), None),
+            AttemptBody::Whole(Some(data)) => {
                 let bytes = data.len() as u64;
                 // An error here is one of the stream, which the response reports too.
                 let _ = send.send_data(data, true);
                 (RequestSide::Sent(bytes), None)
             }
-            Opened::Streaming(body) => {
+            AttemptBody::Streaming(body) => {
                 let (upload, handle) = Upload::new(send, body);
                 (RequestSide::Upload(handle), Some(Box::pin(upload)))
             }

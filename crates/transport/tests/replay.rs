@@ -199,6 +199,9 @@ fn two_attempts_side_by_side() {
         for _ in 0..3 {
             rest(&sim).await;
             all.extend(write_messages(&written, 2, 10));
+            rest(&sim).await;
+            let sent = [first.bytes_sent(), second.bytes_sent()];
+            assert_eq!(sent, [all.len() as u64; 2]);
         }
         written.end();
         assert!(finish(first).await.expect("an answer") == all);
@@ -250,8 +253,12 @@ fn an_attempt_beside_a_dropped_one() {
                 rest(&sim).await;
                 // The first one polls the body last.
                 let (response, mut upload) = begin_by_hand(&one, &body);
-                let poll = poll_fn(|cx| Poll::Ready(upload.as_mut().poll(cx))).await;
-                assert!(poll.is_pending());
+                for _ in 0..2 {
+                    let poll = poll_fn(|cx| Poll::Ready(upload.as_mut().poll(cx))).await;
+                    assert!(poll.is_pending());
+                    rest(&sim).await;
+                }
+                assert_eq!(response.bytes_sent(), 4);
                 if is_woken_before {
                     written.write("two ");
                 }

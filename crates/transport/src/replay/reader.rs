@@ -1,0 +1,246 @@
+//! Reading a streaming request body for one attempt.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame};
+use trunkline_runtime::Lock;
+use trunkline_status::{Code, Status};
+
+use super::log::{Log, Next, Piece, Rest};
+
+/// Reads a streaming request body for one attempt.
+pub(crate) struct BodyReader<B>(Place<B>);
+
+/// Where a reader reads.
+enum Place<B> {
+    /// In a log that other attempts may read too.
+    Log(Cursor<B>),
+    /// In what it has taken over: the call is committed, and this is its only attempt. It takes no
+    /// lock.
+    Own(VecDeque<Bytes>, Rest<B>),
+}
+
+impl<B> BodyReader<B> {
+    /// Reads a log as its attempt `number`.
+    pub(super) fn new(log: Arc<Lock<Log<B>>>, number: usize) -> Self {
+        Self(Place::Log(Cursor { log, number }))
+    }
+
+    /// Stops reading, so that the log keeps nothing for this attempt.
+    pub(crate) fn close(&mut self) {
+        self.0 = Place::Own(VecDeque::new(), Rest::End);
+    }
+}
+
+impl<B> BodyReader<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Reads the next piece. Nothing follows trailers, or the end.
+    ///
+    /// It reads nothing once `is_wanted` returns false: an attempt that was given up must not use up
+    /// what the attempts after it may have to send again.
+    ///
+    /// # Errors
+    ///
+    /// When the body fails, or this attempt is too far behind another one.
+    pub(crate) fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        is_wanted: impl Fn() -> bool,
+    ) -> Poll<Result<Piece, Status>> {
+        loop {
+            let cursor = match &mut self.0 {
+                Place::Log(cursor) => cursor,
+                Place::Own(data, rest) => return poll_own(data, rest, cx),
+            };
+            match cursor.next(cx.waker(), &is_wanted) {
+                Next::Piece(piece) => return Poll::Ready(Ok(piece)),
+                Next::Failed(status) => return Poll::Ready(Err(status)),
+                Next::Wait => return Poll::Pending,
+                Next::Body(body) => ready!(cursor.poll_body(body, cx)),
+                Next::All(data, rest) => self.0 = Place::Own(data, rest),
+            }
+        }
+    }
+}
+
+/// The place of one attempt in a log; closed on drop.
+///
+/// The body wakes only the task that polled it last. That is an attempt at the end of the log. Each
+/// time it is woken, it polls the body again or is dropped; then it wakes the other attempts that
+/// wait. So none of them waits for ever.
+struct Cursor<B> {
+    log: Arc<Lock<Log<B>>>,
+    number: usize,
+}
+
+impl<B> Cursor<B> {
+    fn next(&self, waker: &Waker, is_wanted: impl Fn() -> bool) -> Next<B> {
+        let mut log = self.log.lock();
+        if is_wanted() {
+            log.next(self.number, waker)
+        } else {
+            Next::Piece(Piece::Unwanted)
+        }
+    }
+
+    /// Changes the log, and wakes the other attempts that wait.
+    fn change(&self, change: impl FnOnce(&mut Log<B>)) {
+        let mut log = self.log.lock();
+        change(&mut log);
+        let waiting = log.take_waiting(self.number);
+        drop(log);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<B> Cursor<B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Polls the body for the log; ready when the log has something new.
+    fn poll_body(&self, mut body: B, cx: &mut Context<'_>) -> Poll<()> {
+        let mut guard = PanicGuard(Some(self));
+        let poll = poll_data(&mut body, cx);
+        guard.0 = None;
+        match poll {
+            Poll::Pending => {
+                self.log.lock().put_back(Rest::Body(body));
+                return Poll::Pending;
+            }
+            Poll::Ready(Ok(data)) => self.change(|log| log.append(data, body)),
+            Poll::Ready(Err(rest)) => self.change(|log| log.put_back(rest)),
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<B> Drop for Cursor<B> {
+    fn drop(&mut self) {
+        let mut freed = None;
+        self.change(|log| freed = log.close(self.number));
+    }
+}
+
+/// Lets the other attempts fail when the body panics while this one polls it.
+struct PanicGuard<'a, B>(Option<&'a Cursor<B>>);
+
+impl<B> Drop for PanicGuard<'_, B> {
+    fn drop(&mut self) {
+        if let Some(cursor) = self.0 {
+            let status = Status::internal("the request's body panicked");
+            cursor.change(|log| log.put_back(Rest::Failed(status)));
+        }
+    }
+}
+
+fn poll_own<B>(
+    data: &mut VecDeque<Bytes>,
+    rest: &mut Rest<B>,
+    cx: &mut Context<'_>,
+) -> Poll<Result<Piece, Status>>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    if let Some(data) = data.pop_front() {
+        return Poll::Ready(Ok(Piece::Data(data)));
+    }
+    loop {
+        let body = match rest {
+            Rest::Body(body) => body,
+            Rest::End | Rest::Polled => return Poll::Ready(Ok(Piece::End)),
+            Rest::Trailers(trailers) => {
+                let trailers = mem::take(&mut **trailers);
+                return Poll::Ready(Ok(Piece::Trailers(trailers)));
+            }
+            Rest::Failed(status) => return Poll::Ready(Err(status.clone())),
+        };
+        match ready!(poll_data(body, cx)) {
+            Ok(data) => return Poll::Ready(Ok(Piece::Data(data))),
+            Err(other) => *rest = other,
+        }
+    }
+}
+
+/// Polls a body for a message; the error is what comes in place of one.
+fn poll_data<B>(body: &mut B, cx: &mut Context<'_>) -> Poll<Result<Bytes, Rest<B>>>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    Poll::Ready(match ready!(Pin::new(body).poll_frame(cx)) {
+        None => Err(Rest::End),
+        Some(Ok(frame)) => data_of(frame).map_err(Rest::Trailers),
+        Some(Err(error)) => Err(Rest::Failed(failure_of(error))),
+    })
+}
+
+/// Returns the data of a frame; the error is its trailers.
+pub(super) fn data_of(frame: Frame<Bytes>) -> Result<Bytes, Box<HeaderMap>> {
+    frame
+        .into_data()
+        .map_err(|other| Box::new(other.into_trailers().unwrap_or_default()))
+}
+
+/// Returns the status of a call whose body fails.
+pub(super) fn failure_of(error: impl Into<Box<dyn Error + Send + Sync>>) -> Status {
+    let text = format!("the request's body failed: {}", error.into());
+    Status::new(Code::Internal, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    /// A body that is pending once, and then panics.
+    struct Panicking(bool);
+
+    impl Body for Panicking {
+        type Data = Bytes;
+        type Error = &'static str;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            assert!(!mem::replace(&mut self.0, true), "a defect");
+            Poll::Pending
+        }
+    }
+
+    fn open(log: &Arc<Lock<Log<Panicking>>>) -> BodyReader<Panicking> {
+        let number = log.lock().open().expect("a whole log");
+        BodyReader::new(Arc::clone(log), number)
+    }
+
+    /// A body that panics under one attempt fails the others, which would else wait for ever.
+    #[test]
+    fn a_panic_of_the_body() {
+        let rest = Rest::Body(Panicking(false));
+        let log = Arc::new(Lock::new(Log::new(VecDeque::new(), rest)));
+        let (mut one, mut other) = (open(&log), open(&log));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(one.poll_next(&mut cx, || true).is_pending());
+        let poll = || one.poll_next(&mut cx, || true).is_pending();
+        catch_unwind(AssertUnwindSafe(poll)).expect_err("a panic");
+        let mut cx = Context::from_waker(Waker::noop());
+        let Poll::Ready(Err(status)) = other.poll_next(&mut cx, || true) else {
+            panic!("no failure");
+        };
+        assert_eq!(status.code(), Code::Internal);
+        assert!(log.lock().is_committed());
+    }
+}
