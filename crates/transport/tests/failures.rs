@@ -17,11 +17,18 @@ use trunkline_transport::{
 /// An empty SETTINGS frame.
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
 
-/// A GOAWAY frame: last stream 0, ENHANCE_YOUR_CALM (11), the debug data "calm".
+/// Error codes. (RFC 9113 section 7)
+const PROTOCOL_ERROR: u32 = 1;
+const ENHANCE_YOUR_CALM: u32 = 11;
+
+/// A GOAWAY frame: last stream 0, ENHANCE_YOUR_CALM, the debug data "calm".
 const GO_AWAY: &[u8] = b"\0\0\x0c\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0bcalm";
 
 /// A SETTINGS frame whose length is not a multiple of six.
 const BROKEN_SETTINGS: &[u8] = &[0, 0, 1, 4, 0, 0, 0, 0, 0, 0];
+
+/// A DATA frame on stream 0, which breaks HTTP/2. (RFC 9113 section 6.1)
+const DATA_ON_STREAM_0: &[u8] = &[0; 9];
 
 type Handshake = Result<(Connection, ConnectionDriver), HandshakeError>;
 
@@ -35,11 +42,10 @@ async fn write(stream: &mut (impl AsyncWrite + Unpin), mut bytes: &[u8]) {
 }
 
 /// Connects to a peer that writes the first bytes at once and the others a second later, and then
-/// keeps the stream open, or closes it.
+/// closes the stream.
 async fn connect(
     sim: &Sim,
     [at_once, later]: [&'static [u8]; 2],
-    closes: bool,
     on_lost: impl FnOnce(Lost) + Send + 'static,
 ) -> Handshake {
     let address = SocketAddr::from(([198, 51, 100, 1], 1));
@@ -52,9 +58,6 @@ async fn connect(
         let later_at = clock.now() + Duration::from_secs(1);
         clock.sleep_until(later_at).await;
         write(&mut stream, later).await;
-        if !closes {
-            std::future::pending::<()>().await;
-        }
     });
     let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
     let stream = stream.expect("a stream");
@@ -64,7 +67,7 @@ async fn connect(
 /// The kind of a failed handshake is a value, and the frame or error behind it is kept.
 #[test]
 fn a_failed_handshake_has_a_kind() {
-    let settings_then_closed = [SETTINGS, GO_AWAY].concat().leak();
+    let settings_and_go_away = [SETTINGS, GO_AWAY].concat().leak();
     let cases: [(&'static [u8], _); 6] = [
         (
             b"HTTP/1.1 400 Bad Request\r\n\r\n",
@@ -72,19 +75,20 @@ fn a_failed_handshake_has_a_kind() {
         ),
         (&[21, 3, 3, 0, 2, 2, 40], HandshakeErrorKind::Tls),
         (b"SSH-2.0-OpenSSH_9.9\r\n", HandshakeErrorKind::NotHttp2),
-        (settings_then_closed, HandshakeErrorKind::GoAway),
+        (settings_and_go_away, HandshakeErrorKind::GoAway),
         (b"", HandshakeErrorKind::Io),
         (BROKEN_SETTINGS, HandshakeErrorKind::NotHttp2),
     ];
     for (bytes, kind) in cases {
         let sim = Sim::new(1);
-        let error = sim.run(connect(&sim, [bytes, b""], true, |_| ()));
+        let error = sim.run(connect(&sim, [bytes, b""], |_| ()));
         let error = error.expect_err("no HTTP/2");
         assert_eq!(error.kind(), kind, "{error}");
         let go_away = error
             .go_away()
             .map(|frame| (frame.code(), frame.debug_data()));
-        let expected = (kind == HandshakeErrorKind::GoAway).then_some((11, &b"calm"[..]));
+        let expected =
+            (kind == HandshakeErrorKind::GoAway).then_some((ENHANCE_YOUR_CALM, &b"calm"[..]));
         assert_eq!(go_away, expected, "{error}");
         if kind == HandshakeErrorKind::Io {
             let source = error.source().expect("a source");
@@ -93,44 +97,56 @@ fn a_failed_handshake_has_a_kind() {
     }
 }
 
-/// The reason of a loss is a value; the age counts from the handshake.
+/// Loses a connection a second after its handshake: the server writes `bytes` then, and closes the
+/// stream. Or the driver is dropped at once.
+fn lose(bytes: &'static [u8], drops_driver: bool) -> Lost {
+    let sim = Sim::new(1);
+    let runtime = sim.runtime();
+    let lost = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&lost);
+    sim.run(async {
+        let on_lost = move |lost| *seen.lock().expect("no panic") = Some(lost);
+        let handshake = connect(&sim, [SETTINGS, bytes], on_lost).await;
+        let (connection, driver) = handshake.expect("a connection");
+        if drops_driver {
+            drop(driver);
+        } else {
+            runtime.spawn(Box::pin(driver));
+        }
+        let later = connection.established() + Duration::from_secs(5);
+        runtime.sleep_until(later).await;
+    });
+    let lost = lost.lock().expect("no panic").take();
+    lost.expect("a loss")
+}
+
+/// The reason of a loss is a value.
 #[test]
 fn a_loss_has_a_reason() {
-    let cases: [(&'static [u8], fn(&LostReason) -> bool); 4] = [
-        (GO_AWAY, |reason| match reason {
-            LostReason::GoAway(frame) => (frame.code(), frame.debug_data()) == (11, b"calm"),
-            _ => false,
-        }),
-        // A DATA frame on stream 0 breaks HTTP/2 (RFC 9113 section 6.1).
-        (&[0, 0, 0, 0, 0, 0, 0, 0, 0], |reason| {
-            *reason == LostReason::Protocol { code: Some(1) }
-        }),
-        (b"", |reason| {
-            *reason == LostReason::Io(io::ErrorKind::ConnectionReset)
-        }),
-        (b"", |reason| *reason == LostReason::TaskDropped),
-    ];
-    for (number, (bytes, is_expected)) in cases.into_iter().enumerate() {
-        let sim = Sim::new(1);
-        let runtime = sim.runtime();
-        let lost = Arc::new(Mutex::new(None));
-        let seen = Arc::clone(&lost);
-        sim.run(async {
-            let on_lost = move |why| *seen.lock().expect("no panic") = Some(why);
-            let handshake = connect(&sim, [SETTINGS, bytes], true, on_lost).await;
-            let (connection, driver) = handshake.expect("a connection");
-            if number == 3 {
-                drop(driver);
-            } else {
-                runtime.spawn(Box::pin(driver));
-            }
-            let waits = connection.established() + Duration::from_secs(5);
-            runtime.sleep_until(waits).await;
-        });
-        let lost = lost.lock().expect("no panic").take().expect("a loss");
-        assert!(is_expected(lost.reason()), "{lost:?}");
-        assert!(lost.is_unused(), "{lost:?}");
-        let age = if number == 3 { 0 } else { 1 };
-        assert_eq!(lost.age().as_secs(), age, "{lost:?}");
-    }
+    let reason = |bytes| lose(bytes, false).reason().clone();
+    let LostReason::GoAway(go_away) = reason(GO_AWAY) else {
+        panic!("no GOAWAY");
+    };
+    assert_eq!(go_away.code(), ENHANCE_YOUR_CALM);
+    assert_eq!(go_away.debug_data(), b"calm");
+    let code = Some(PROTOCOL_ERROR);
+    assert_eq!(reason(DATA_ON_STREAM_0), LostReason::Protocol { code });
+    let reset = io::ErrorKind::ConnectionReset;
+    assert_eq!(reason(b""), LostReason::Io(reset));
+    assert_eq!(*lose(b"", true).reason(), LostReason::TaskDropped);
+}
+
+/// A loss keeps the error of the stream, and the time since the handshake.
+#[test]
+fn a_loss_has_a_source_and_an_age() {
+    let lost = lose(b"", false);
+    let source = lost.source().expect("a source");
+    let error = source.downcast_ref::<io::Error>();
+    assert_eq!(
+        error.map(io::Error::kind),
+        Some(io::ErrorKind::ConnectionReset)
+    );
+    assert_eq!(lost.age().as_secs(), 1);
+    assert!(lost.is_unused());
+    assert_eq!(lose(b"", true).age(), Duration::ZERO);
 }

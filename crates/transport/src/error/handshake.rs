@@ -5,7 +5,7 @@ use std::fmt;
 
 use trunkline_runtime::PeerAddr;
 
-use super::source_of;
+use super::source::source_of;
 use crate::go_away::GoAway;
 use crate::state::ConnectionState;
 

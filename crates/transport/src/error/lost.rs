@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use trunkline_runtime::PeerAddr;
 
-use super::source_of;
+use super::source::source_of;
 use crate::go_away::GoAway;
 use crate::state::ConnectionState;
 
