@@ -1,27 +1,28 @@
-//! What h2 reads and writes.
+//! The wire, with the traits that h2 needs.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll};
 
 use async_compat::{Compat, CompatExt};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use trunkline_runtime::Lock;
 
 use crate::wire::Wire;
 
-/// A [`Wire`] that h2 and whoever polls h2 have together. They take turns on one thread, so that
-/// nobody ever waits for the lock.
+/// A [`Wire`] that h2 and the driver share. The driver polls h2 and uses the wire between the polls,
+/// on one thread, so neither ever waits for the lock.
 #[derive(Clone, Debug)]
-pub(crate) struct SharedWire(Arc<Mutex<Wire>>);
+pub(crate) struct SharedWire(Arc<Lock<Wire>>);
 
 impl SharedWire {
     pub(crate) fn new(wire: Wire) -> Self {
-        Self(Arc::new(Mutex::new(wire)))
+        Self(Arc::new(Lock::new(wire)))
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Wire> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -39,9 +40,9 @@ impl futures_io::AsyncWrite for SharedWire {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.lock()).poll_write(cx, octets)
+        Pin::new(&mut *self.lock()).poll_write(cx, bytes)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -53,10 +54,10 @@ impl futures_io::AsyncWrite for SharedWire {
     }
 }
 
-/// A [`SharedWire`] with the traits that h2 asks for, by async-compat.
+/// A [`SharedWire`] with the traits of tokio that h2 needs, from async-compat.
 ///
-/// A `Compat` that is dropped outside of tokio starts a tokio thread in order to drop what it
-/// holds; a wire needs no such thing, so it is taken out first.
+/// A `Compat` that is dropped outside of tokio starts a tokio thread, on which it drops what it
+/// holds. A wire does not need that, so it is taken out of the `Compat` first.
 pub(crate) struct CompatWire(Option<Compat<SharedWire>>);
 
 impl CompatWire {
@@ -92,9 +93,9 @@ impl AsyncWrite for CompatWire {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.inner()?.poll_write(cx, octets)
+        self.inner()?.poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

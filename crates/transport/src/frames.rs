@@ -1,52 +1,73 @@
-//! Watching HTTP/2 frames go by.
+//! Watches the frames of a connection as they go by.
 //!
-//! h2 does not tell everything that a gRPC client must know: when the server's SETTINGS came, that a
-//! GOAWAY came while calls still run, what its debug data said, and which request headers were
-//! really written. All of it can be read off the frame headers.
+//! h2 does not report everything that a gRPC client must know: that the server's SETTINGS came, that
+//! a GOAWAY came while calls still run, its debug data, and which request headers were really
+//! written. All of it can be read from the frames.
 
-use crate::go_away::GoAway;
+use crate::go_away::{GoAway, STREAM_BITS};
 
-/// Octets of a frame header.
+/// The length of a frame header, in bytes.
 ///
 /// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
 const HEADER: usize = 9;
 
-/// The most of a GOAWAY's payload that is kept.
-const KEPT: usize = 8 + 256;
-
+/// The types of the frames that are watched.
+///
+/// Source: RFC 9113 sections [6.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.2),
+/// [6.5](https://www.rfc-editor.org/rfc/rfc9113#section-6.5) and
+/// [6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
 const HEADERS_FRAME: u8 = 0x1;
 const SETTINGS_FRAME: u8 = 0x4;
 const GOAWAY_FRAME: u8 = 0x7;
+
+/// The flag of a SETTINGS frame that is an acknowledgement.
+///
+/// Source: [RFC 9113 section 6.5](https://www.rfc-editor.org/rfc/rfc9113#section-6.5).
 const ACK: u8 = 0x1;
 
-/// The octets that a client sends before its first frame.
-pub(crate) const CLIENT_PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+/// The length of one setting, in bytes.
+///
+/// Source: [RFC 9113 section 6.5.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.1).
+const SETTING: usize = 6;
 
-/// Something that went by.
+/// The length of a GOAWAY's payload before its debug data, in bytes.
+///
+/// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
+const GOAWAY_FIXED: usize = 8;
+
+/// How much is kept of a GOAWAY's payload, in bytes: 256 of debug data.
+const KEPT: usize = GOAWAY_FIXED + 256;
+
+/// The number of bytes that a client sends before its first frame.
+///
+/// Source: [RFC 9113 section 3.4](https://www.rfc-editor.org/rfc/rfc9113#section-3.4).
+const CLIENT_PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
+
+/// Something that was seen on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// The header of a SETTINGS frame that is no acknowledgement.
+    /// The header of a SETTINGS frame that is not an acknowledgement.
     Settings,
-    /// The header of a HEADERS frame of this stream.
+    /// The header of a HEADERS frame on this stream.
     Headers { stream: u32 },
     /// A whole GOAWAY frame.
     GoAway(GoAway),
-    /// The first frame is something else: this is not HTTP/2.
+    /// The first frame is not SETTINGS: the peer does not speak HTTP/2.
     NotHttp2,
 }
 
-/// Finds frame headers in one direction of a connection, however the octets are cut into pieces.
+/// Finds frames in one direction of a connection, however the bytes are cut into pieces.
 #[derive(Debug)]
 pub(crate) struct FrameWatch {
-    /// Octets that come before the next frame header.
+    /// The number of bytes before the next frame header.
     skip: usize,
-    /// What has come of the header, or of a payload that is kept.
+    /// The part that has come of a frame header, or of a payload that is kept.
     partial: Vec<u8>,
-    /// The length of the payload that is being kept.
+    /// How much of a payload is being kept, in bytes; `None` outside of such a payload.
     keeping: Option<usize>,
-    /// Octets of that payload that come after what is kept.
+    /// The number of bytes of that payload after the part that is kept.
     skip_after: usize,
-    /// Whether the next frame is the peer's first, which must be SETTINGS.
+    /// True when the next frame is the peer's first, which must be SETTINGS.
     expects_settings: bool,
 }
 
@@ -74,23 +95,23 @@ impl FrameWatch {
         }
     }
 
-    /// Takes the next octets, and tells what is in them.
-    pub(crate) fn feed(&mut self, mut octets: &[u8], mut tell: impl FnMut(Seen)) {
-        while !octets.is_empty() {
-            let skipped = self.skip.min(octets.len());
+    /// Handles the next bytes, and reports what is in them.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8], mut report: impl FnMut(Seen)) {
+        while !bytes.is_empty() {
+            let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
-            octets = &octets[skipped..];
+            bytes = &bytes[skipped..];
             let wanted = self.keeping.unwrap_or(HEADER) - self.partial.len();
-            let taken = wanted.min(octets.len());
-            if self.partial.is_empty() && self.keeping.is_none() && octets.len() >= HEADER {
-                // The common case: a whole header in one piece is not copied.
-                let header: [u8; HEADER] = octets[..HEADER].try_into().unwrap_or_default();
-                octets = &octets[HEADER..];
-                self.header(header, &mut tell);
+            let taken = wanted.min(bytes.len());
+            if self.partial.is_empty() && self.keeping.is_none() && bytes.len() >= HEADER {
+                // The common case: the header is in one piece, and need not be copied.
+                let header: [u8; HEADER] = bytes[..HEADER].try_into().unwrap_or_default();
+                bytes = &bytes[HEADER..];
+                self.header(header, &mut report);
                 continue;
             }
-            self.partial.extend_from_slice(&octets[..taken]);
-            octets = &octets[taken..];
+            self.partial.extend_from_slice(&bytes[..taken]);
+            bytes = &bytes[taken..];
             if taken < wanted || taken == 0 {
                 continue;
             }
@@ -98,11 +119,11 @@ impl FrameWatch {
                 None => {
                     let header: [u8; HEADER] = self.partial[..].try_into().unwrap_or_default();
                     self.partial.clear();
-                    self.header(header, &mut tell);
+                    self.header(header, &mut report);
                 }
                 Some(_) => {
                     if let Some(go_away) = GoAway::read(&self.partial) {
-                        tell(Seen::GoAway(go_away));
+                        report(Seen::GoAway(go_away));
                     }
                     self.partial.clear();
                     self.skip = std::mem::take(&mut self.skip_after);
@@ -111,20 +132,22 @@ impl FrameWatch {
         }
     }
 
-    fn header(&mut self, header: [u8; HEADER], tell: &mut impl FnMut(Seen)) {
+    fn header(&mut self, header: [u8; HEADER], report: &mut impl FnMut(Seen)) {
         let [a, b, c, kind, flags, stream @ ..] = header;
         let len = u32::from_be_bytes([0, a, b, c]) as usize;
-        let stream = u32::from_be_bytes(stream) & 0x7fff_ffff;
+        let stream = u32::from_be_bytes(stream) & STREAM_BITS;
         self.skip = len;
         let is_settings = kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0;
-        if std::mem::take(&mut self.expects_settings) && !(is_settings && len.is_multiple_of(6)) {
-            tell(Seen::NotHttp2);
+        if std::mem::take(&mut self.expects_settings)
+            && !(is_settings && len.is_multiple_of(SETTING))
+        {
+            report(Seen::NotHttp2);
         } else if is_settings {
-            tell(Seen::Settings);
+            report(Seen::Settings);
         } else if kind == HEADERS_FRAME {
-            tell(Seen::Headers { stream });
-        } else if kind == GOAWAY_FRAME && len >= 8 {
-            // The end of a payload that is longer is skipped once its start has come.
+            report(Seen::Headers { stream });
+        } else if kind == GOAWAY_FRAME && len >= GOAWAY_FIXED {
+            // The end of a longer payload is skipped once the part that is kept has come.
             self.keeping = Some(len.min(KEPT));
             self.skip = 0;
             self.skip_after = len - len.min(KEPT);
@@ -154,28 +177,28 @@ mod tests {
         frame(GOAWAY_FRAME, 0, 0, &payload)
     }
 
-    /// The same is seen however the octets are cut into pieces.
-    fn check(mut watch: impl FnMut() -> FrameWatch, octets: &[u8], expected: &[Seen]) {
-        for piece in 1..=octets.len() {
+    /// Checks that the same is seen however the bytes are cut into pieces.
+    fn check(mut watch: impl FnMut() -> FrameWatch, bytes: &[u8], expected: &[Seen]) {
+        for piece in 1..=bytes.len() {
             let mut watch = watch();
             let mut seen = Vec::new();
-            for octets in octets.chunks(piece) {
-                watch.feed(octets, |what| seen.push(what));
+            for bytes in bytes.chunks(piece) {
+                watch.feed(bytes, |what| seen.push(what));
             }
             assert_eq!(seen, expected, "in pieces of {piece}");
         }
     }
 
-    /// A server preface is a SETTINGS frame, which may be empty. (RFC 9113 section 3.4)
+    /// The preface of a server is a SETTINGS frame, which may be empty. (RFC 9113 section 3.4)
     #[test]
     fn the_servers_settings_are_seen() {
-        let mut octets = frame(SETTINGS_FRAME, 0, 0, &[0, 3, 0, 0, 0, 100]);
-        octets.extend(frame(SETTINGS_FRAME, ACK, 0, &[]));
-        octets.extend(frame(0, 0, 1, &[SETTINGS_FRAME; 20]));
-        check(FrameWatch::of_server, &octets, &[Seen::Settings]);
+        let mut bytes = frame(SETTINGS_FRAME, 0, 0, &[0, 3, 0, 0, 0, 100]);
+        bytes.extend(frame(SETTINGS_FRAME, ACK, 0, &[]));
+        bytes.extend(frame(0, 0, 1, &[SETTINGS_FRAME; 20]));
+        check(FrameWatch::of_server, &bytes, &[Seen::Settings]);
     }
 
-    /// Any other first frame is no HTTP/2.
+    /// A peer whose first frame is another one does not speak HTTP/2.
     #[test]
     fn anything_else_first_is_not_http2() {
         let http1 = b"HTTP/1.1 400 Bad Request\r\n\r\n";
@@ -187,11 +210,11 @@ mod tests {
     /// Both GOAWAYs of a graceful shutdown are seen, with their debug data.
     #[test]
     fn goaways_are_seen_whole() {
-        let mut octets = frame(SETTINGS_FRAME, 0, 0, &[]);
-        octets.extend(go_away(0x7fff_ffff, 0, b""));
-        octets.extend(frame(6, 0, 0, &[7; 8]));
-        octets.extend(go_away(5, 11, b"too_many_pings"));
-        octets.extend(frame(0, 1, 5, b"data"));
+        let mut bytes = frame(SETTINGS_FRAME, 0, 0, &[]);
+        bytes.extend(go_away(0x7fff_ffff, 0, b""));
+        bytes.extend(frame(6, 0, 0, &[7; 8]));
+        bytes.extend(go_away(5, 11, b"too_many_pings"));
+        bytes.extend(frame(0, 1, 5, b"data"));
         let expected = [
             Seen::Settings,
             Seen::GoAway(GoAway {
@@ -205,21 +228,21 @@ mod tests {
                 debug: b"too_many_pings".to_vec(),
             }),
         ];
-        check(FrameWatch::of_server, &octets, &expected);
+        check(FrameWatch::of_server, &bytes, &expected);
     }
 
-    /// Of long debug data only the start is kept, and what follows is still understood.
+    /// Only the start of long debug data is kept, and the frames after it are still found.
     #[test]
     fn long_debug_data_is_cut() {
-        let mut octets = frame(SETTINGS_FRAME, 0, 0, &[]);
-        octets.extend(go_away(1, 0, &[b'x'; 1000]));
-        octets.extend(go_away(0, 0, b""));
+        let mut bytes = frame(SETTINGS_FRAME, 0, 0, &[]);
+        bytes.extend(go_away(1, 0, &[b'x'; 1000]));
+        bytes.extend(go_away(0, 0, b""));
         let expected = [
             Seen::Settings,
             Seen::GoAway(GoAway {
                 last_stream: 1,
                 code: 0,
-                debug: vec![b'x'; KEPT - 8],
+                debug: vec![b'x'; KEPT - GOAWAY_FIXED],
             }),
             Seen::GoAway(GoAway {
                 last_stream: 0,
@@ -227,38 +250,38 @@ mod tests {
                 debug: Vec::new(),
             }),
         ];
-        check(FrameWatch::of_server, &octets, &expected);
+        check(FrameWatch::of_server, &bytes, &expected);
     }
 
-    /// What a client writes: preface, SETTINGS, requests.
+    /// A client writes its preface, SETTINGS, then requests, whose HEADERS are seen.
     #[test]
     fn the_clients_headers_are_seen() {
-        let mut octets = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
-        octets.extend(frame(SETTINGS_FRAME, 0, 0, &[]));
-        octets.extend(frame(HEADERS_FRAME, 4, 1, b"headers"));
-        octets.extend(frame(0, 1, 1, b"data"));
-        octets.extend(frame(HEADERS_FRAME, 4, 3, b""));
+        let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+        bytes.extend(frame(SETTINGS_FRAME, 0, 0, &[]));
+        bytes.extend(frame(HEADERS_FRAME, 4, 1, b"headers"));
+        bytes.extend(frame(0, 1, 1, b"data"));
+        bytes.extend(frame(HEADERS_FRAME, 4, 3, b""));
         let expected = [
             Seen::Settings,
             Seen::Headers { stream: 1 },
             Seen::Headers { stream: 3 },
         ];
-        check(FrameWatch::of_client, &octets, &expected);
+        check(FrameWatch::of_client, &bytes, &expected);
     }
 
-    /// No octets make it panic or stop.
+    /// Random bytes cause no panic and no endless loop.
     #[test]
-    fn any_octets_are_survived() {
+    fn any_bytes_are_survived() {
         let mut state = 1_u32;
         for _ in 0..2_000 {
-            let octets: Vec<u8> = (0..40)
+            let bytes: Vec<u8> = (0..40)
                 .map(|_| {
                     state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                     (state >> 24) as u8 & if state & 0x1000 == 0 { 0x0f } else { 0xff }
                 })
                 .collect();
             let mut watch = FrameWatch::of_server();
-            for piece in octets.chunks(7) {
+            for piece in bytes.chunks(7) {
                 watch.feed(piece, |_| {});
             }
         }

@@ -2,6 +2,11 @@
 
 use std::fmt;
 
+/// The bits of a stream number; the highest bit is reserved.
+///
+/// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
+pub(crate) const STREAM_BITS: u32 = 0x7fff_ffff;
+
 /// A GOAWAY frame: the server takes no new calls on a connection.
 ///
 /// Prints as `GOAWAY (ENHANCE_YOUR_CALM, "too_many_pings")`; without the debug data where there is
@@ -42,7 +47,7 @@ impl GoAway {
         let (last_stream, rest) = payload.split_first_chunk::<4>()?;
         let (code, debug) = rest.split_first_chunk::<4>()?;
         Some(Self {
-            last_stream: u32::from_be_bytes(*last_stream) & 0x7fff_ffff,
+            last_stream: u32::from_be_bytes(*last_stream) & STREAM_BITS,
             code: u32::from_be_bytes(*code),
             debug: debug.to_vec(),
         })

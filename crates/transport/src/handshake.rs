@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::RequestBody;
 
-    /// A connection whose stream numbers run out is given up in time, and its calls are answered.
+    /// A connection is given up before its stream numbers run out, and its calls are still answered.
     #[test]
     fn stream_numbers_run_out() {
         let sim = Sim::new(1);
@@ -144,16 +144,16 @@ mod tests {
         });
         let runtime = sim.runtime();
         let lost = Arc::new(Mutex::new(None));
-        let heard = Arc::clone(&lost);
-        let on_lost = move |why| *heard.lock().expect("no panic") = Some(why);
+        let seen = Arc::clone(&lost);
+        let on_lost = move |why| *seen.lock().expect("no panic") = Some(why);
         sim.run(async {
             let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
             let stream = stream.expect("a stream");
             let options = HttpOptions::default();
             let handshake =
                 handshake_until(3, stream, &options, Arc::clone(&runtime), Box::new(on_lost)).await;
-            let (connection, link) = handshake.expect("a connection");
-            runtime.spawn(Box::pin(link));
+            let (connection, driver) = handshake.expect("a connection");
+            runtime.spawn(Box::pin(driver));
             for is_lost in [false, true, true] {
                 let request = Request::post("http://x/s/m").body(()).expect("a request");
                 let sent = connection.send(request, &RequestBody::<()>::whole(None));

@@ -12,32 +12,32 @@ use trunkline_runtime::Stream;
 use crate::frames::{FrameWatch, Seen};
 use crate::state::ConnectionState;
 
-/// Octets that one read can bring.
+/// The most bytes that one read of the stream takes.
 const READ_BUFFER: usize = 16 * 1024;
 
-/// Octets of small writes that are gathered before one goes out without being flushed.
+/// How many bytes of small writes are gathered before they are written without a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 
-/// A stream under h2: small writes are gathered until the flush, reads go into one buffer that was
-/// initialised once, and the frames that go by are watched.
+/// The stream under h2, with buffers: it gathers small writes until the flush, and reads into one
+/// buffer that is initialised once. It also watches the frames that go by.
 pub(crate) struct Wire {
     stream: Box<dyn Stream>,
     state: Arc<ConnectionState>,
     incoming: FrameWatch,
     outgoing: FrameWatch,
-    /// Whether nothing came yet.
+    /// True until the first bytes come.
     expects_first: bool,
     read: Box<[u8]>,
     /// The part of `read` that h2 has not taken yet.
     unread: std::ops::Range<usize>,
     write: Vec<u8>,
-    /// Octets of `write` that the stream has taken.
+    /// How many bytes of `write` the stream has taken.
     written: usize,
-    /// The highest stream whose HEADERS are in `write` or went out.
+    /// The highest stream whose HEADERS are in `write` or were written.
     last_headers: u32,
-    /// Whether flushes are left to [`poll_drain`](Self::poll_drain).
+    /// True when flushes are left to [`poll_drain`](Self::poll_drain).
     gathers: bool,
-    /// What the stream said when that failed, until h2 hears of it.
+    /// The error of a gathered write, until h2 gets it.
     failure: Option<io::Error>,
 }
 
@@ -59,17 +59,18 @@ impl Wire {
         }
     }
 
-    /// From now on whoever polls the connection calls [`poll_drain`](Self::poll_drain) afterwards.
+    /// Ignores h2's flushes from now on: the driver calls [`poll_drain`](Self::poll_drain) after each
+    /// poll of the connection.
     ///
-    /// h2 flushes after each DATA frame that is not small, which would be a system call a message;
-    /// so all that one poll of the connection writes goes out together.
+    /// h2 flushes after each DATA frame that is not small, which would cost a system call for each
+    /// message. This way, all that one poll of the connection writes is written together.
     pub(crate) fn gather(&mut self) {
         self.gathers = true;
     }
 
-    /// Hands what was gathered to the stream.
+    /// Writes to the stream what was gathered.
     ///
-    /// h2 hears of an error when it next reads or writes.
+    /// h2 gets an error of the stream with its next read or write.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
         let drained = self.poll_hand_over(cx);
         drained.map_err(|error| {
@@ -78,26 +79,26 @@ impl Wire {
         })
     }
 
-    /// Fails once if a gathered write did.
+    /// Returns the error of a gathered write, once.
     fn check(&mut self) -> io::Result<()> {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Looks at what came; fails where the peer does not speak HTTP/2.
+    /// Watches the first `len` bytes of `read`; fails when the peer does not speak HTTP/2.
     fn watch_incoming(&mut self, len: usize) -> io::Result<()> {
-        let octets = &self.read[..len];
+        let bytes = &self.read[..len];
         let state = &self.state;
         let mut is_http2 = true;
-        self.incoming.feed(octets, |seen| match seen {
+        self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings => state.set_settings_seen(),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
             Seen::NotHttp2 => is_http2 = false,
             Seen::Headers { .. } => state.set_answered(),
         });
-        // Fewer octets than a frame header can tell too.
+        // This finds a foreign peer also when it sends less than a frame header.
         let is_first = std::mem::take(&mut self.expects_first);
-        if !is_http2 || is_first && is_foreign(octets) {
-            state.set_foreign(octets);
+        if !is_http2 || is_first && is_foreign(bytes) {
+            state.set_foreign(bytes);
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the peer speaks no HTTP/2",
@@ -121,16 +122,18 @@ impl Wire {
     }
 }
 
-/// What was gathered cannot be written; the next read or write says why.
+/// A gathered write failed; h2 gets the error with its next read or write.
 #[derive(Debug)]
 pub(crate) struct WriteFailed;
 
-/// Whether these first octets cannot begin a SETTINGS frame: that one begins with the high octet of
-/// its length, which is 0 up to the 16,384 that a peer may send unasked.
+/// Returns whether the first bytes of a peer cannot begin a SETTINGS frame.
+///
+/// A frame begins with the high byte of its length, which is 0 for the lengths up to 16,384 that a
+/// peer may send without being allowed more.
 ///
 /// Source: [RFC 9113 section 4.2](https://www.rfc-editor.org/rfc/rfc9113#section-4.2).
-fn is_foreign(octets: &[u8]) -> bool {
-    octets.first().is_some_and(|first| *first != 0)
+fn is_foreign(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| *first != 0)
 }
 
 impl AsyncRead for Wire {
@@ -158,21 +161,21 @@ impl AsyncWrite for Wire {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.check()?;
-        if this.write.len() + octets.len() > WRITE_BUFFER && !this.write.is_empty() {
+        if this.write.len() + bytes.len() > WRITE_BUFFER && !this.write.is_empty() {
             ready!(this.poll_hand_over(cx))?;
         }
-        let n = octets.len().min(WRITE_BUFFER);
+        let n = bytes.len().min(WRITE_BUFFER);
         let last_headers = &mut this.last_headers;
-        this.outgoing.feed(&octets[..n], |seen| {
+        this.outgoing.feed(&bytes[..n], |seen| {
             if let Seen::Headers { stream } = seen {
                 *last_headers = stream.max(*last_headers);
             }
         });
-        this.write.extend_from_slice(&octets[..n]);
+        this.write.extend_from_slice(&bytes[..n]);
         Poll::Ready(Ok(n))
     }
 

@@ -1,4 +1,4 @@
-//! When a connection writes to its stream.
+//! When a connection writes to its stream, and what follows when that fails.
 
 use std::future::poll_fn;
 use std::io;
@@ -19,7 +19,7 @@ use trunkline_transport::{
 
 const MESSAGE: usize = 4 * 1024;
 
-/// A stream that keeps an eye on its writes.
+/// A stream whose writes are watched.
 #[derive(Debug)]
 struct Watched {
     stream: Box<dyn Stream>,
@@ -28,9 +28,9 @@ struct Watched {
 
 #[derive(Debug, Default)]
 struct Watch {
-    /// The most octets that one write was given.
+    /// The size of the largest write, in bytes.
     largest: AtomicUsize,
-    /// Whether writes fail.
+    /// True when writes are to fail.
     is_broken: AtomicBool,
 }
 
@@ -58,13 +58,13 @@ impl AsyncWrite for Watched {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         if self.watch.is_broken.load(Relaxed) {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
-        self.watch.largest.fetch_max(octets.len(), Relaxed);
-        Pin::new(&mut self.stream).poll_write(cx, octets)
+        self.watch.largest.fetch_max(bytes.len(), Relaxed);
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -76,7 +76,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// Runs `client` with a connection to a server, and gives back why that was lost in the end.
+/// Runs `client` with a connection to a server, and returns the reason why that was lost.
 fn check<F: Future<Output = ()>>(client: impl FnOnce(Connection, Arc<Watch>) -> F) -> String {
     let sim = Sim::new(1);
     let address = SocketAddr::from(([198, 51, 100, 1], 1));
@@ -99,18 +99,19 @@ fn check<F: Future<Output = ()>>(client: impl FnOnce(Connection, Arc<Watch>) -> 
             on_lost,
         )
         .await;
-        let (connection, link) = handshake.expect("a connection");
+        let (connection, driver) = handshake.expect("a connection");
         let client = client(connection, watch);
-        // The link is polled after the client, so that it finds all that the client began. It ends
-        // by itself when the client is done, as the connection is dropped then.
-        let (mut client, mut link) = (pin!(client), pin!(link));
-        let (mut client_done, mut link_done) = (false, false);
+        // The driver is polled after the client, so that it finds all calls that the client began.
+        // It ends when the client is done, because that drops the connection.
+        let (mut client, mut driver) = (pin!(client), pin!(driver));
+        let (mut client_done, mut driver_done) = (false, false);
         poll_fn(|cx| {
             client_done = client_done || client.as_mut().poll(cx).is_ready();
-            link_done = link_done || link.as_mut().poll(cx).is_ready();
-            match client_done && link_done {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
+            driver_done = driver_done || driver.as_mut().poll(cx).is_ready();
+            if client_done && driver_done {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
             }
         })
         .await;
@@ -126,8 +127,8 @@ fn begin(connection: &Connection) -> ResponseHead {
     connection.send(head, &body).expect("a stream").response
 }
 
-/// What is written in one poll of the connection goes out in one write: a system call a message
-/// would cost more than all else in a call.
+/// All that one poll of the connection writes goes to the stream in one write: a system call for
+/// each message would cost more than the rest of a call.
 #[test]
 fn messages_go_out_together() {
     check(async |connection, watch| {
@@ -136,11 +137,11 @@ fn messages_go_out_together() {
             call.await.expect("an answer");
         }
         let largest = watch.largest.load(Relaxed);
-        assert!(largest > 8 * MESSAGE, "{largest} octets at most");
+        assert!(largest > 8 * MESSAGE, "{largest} bytes at most");
     });
 }
 
-/// A write that fails ends the connection and its calls, and the reason is told.
+/// A write that fails ends the connection and its calls, and is reported as the reason.
 #[test]
 fn a_failed_write_ends_the_connection() {
     let why = check(async |connection, watch| {
