@@ -27,8 +27,8 @@ pub trait Observer: Debug + Send + Sync {
         let _ = call;
     }
 
-    /// Handles the end of one attempt of a call: each connection that a call was sent on, or was
-    /// about to be sent on, is one attempt.
+    /// Handles the end of one attempt of a call. A call makes one attempt for each time that it is
+    /// sent on a connection.
     fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
         let _ = attempt;
     }
@@ -56,9 +56,8 @@ pub struct AttemptEnded<'a> {
     pub path: &'a str,
     /// The number of the attempt in its call; the first is 1.
     pub number: u32,
-    /// The address at the other end; `None` when the connection was lost before the attempt was
-    /// sent.
-    pub peer: Option<&'a PeerAddr>,
+    /// The address at the other end.
+    pub peer: &'a PeerAddr,
     /// How the attempt ended.
     pub outcome: AttemptOutcome<'a>,
 }
@@ -73,9 +72,9 @@ pub struct CallEnded<'a> {
     pub status: &'a Status,
     /// The time from the start of the call to its end.
     pub latency: Duration,
-    /// The number of attempts; 0 when no connection was picked.
+    /// The number of attempts; 0 when the call was never sent.
     pub attempts: u32,
-    /// The address at the other end of the last attempt that was sent.
+    /// The address at the other end of the last attempt that ended.
     pub peer: Option<&'a PeerAddr>,
     /// True when the head of a response arrived.
     pub has_headers: bool,

@@ -99,8 +99,10 @@ struct Attempt {
     snapshot: Option<Arc<Snapshot<Connection>>>,
     /// The call, if the channel has an observer.
     call: Option<Arc<ObservedCall>>,
+    /// The number of the attempt among those of the call that were sent; the first is 1.
     number: u32,
     started: Instant,
+    /// `None` until the request is sent.
     peer: Option<PeerAddr>,
     has_headers: bool,
     bytes_received: u64,
@@ -126,17 +128,12 @@ impl AttemptRecord {
         if !is_tracked && call.0.is_none() {
             return Self(None);
         }
-        let number = call.0.as_ref().map_or(1, |call| {
-            let mut facts = call.facts.lock();
-            facts.attempts += 1;
-            facts.attempts
-        });
         Self(Some(Attempt {
             shared: Arc::clone(shared),
             id,
             snapshot: is_tracked.then(|| Arc::clone(snapshot)),
             call: call.0.clone(),
-            number,
+            number: 0,
             started: shared.runtime.now(),
             peer: None,
             has_headers: false,
@@ -153,6 +150,11 @@ impl AttemptRecord {
     pub(crate) fn sent_to(&mut self, peer: &PeerAddr) {
         if let Some(attempt) = &mut self.0 {
             attempt.peer = Some(peer.clone());
+            if let Some(call) = &attempt.call {
+                let mut facts = call.facts.lock();
+                facts.attempts += 1;
+                attempt.number = facts.attempts;
+            }
         }
     }
 
@@ -186,14 +188,16 @@ impl AttemptRecord {
         {
             tracker.attempt_ended(attempt.id, &outcome);
         }
-        let Some(call) = &attempt.call else {
+        // A pick whose connection was lost before the request was sent is the picker's affair, and
+        // no attempt of the call.
+        let (Some(call), Some(peer)) = (attempt.call, attempt.peer) else {
             return;
         };
         if let Some(observer) = &attempt.shared.observer {
             observer.attempt_ended(&AttemptEnded {
                 path: call.path.path(),
                 number: attempt.number,
-                peer: attempt.peer.as_ref(),
+                peer: &peer,
                 outcome,
             });
         }
@@ -201,9 +205,7 @@ impl AttemptRecord {
         facts.has_headers |= attempt.has_headers;
         facts.bytes_sent += end.bytes_sent;
         facts.bytes_received += attempt.bytes_received;
-        if attempt.peer.is_some() {
-            facts.peer = attempt.peer;
-        }
+        facts.peer = Some(peer);
     }
 
     /// Reports the end of an attempt that the caller, or another attempt, made superfluous.

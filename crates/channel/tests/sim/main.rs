@@ -3,9 +3,12 @@
 mod answers;
 mod chaos;
 mod deadlines;
+mod ends;
 mod faults;
+mod policy;
 mod raw;
 mod replays;
 mod runtimes;
 mod streams;
+mod watches;
 mod world;

@@ -1,0 +1,462 @@
+//! A call and each of its attempts end exactly once, with an outcome, however the call ends; and
+//! everything that depends on it hangs there: pickers, metrics, idle timers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use h2::Reason;
+use h2::server::Builder;
+use http::Response;
+use http_body_util::{BodyExt, Full};
+use tower_service::Service;
+use trunkline_channel::{
+    AttemptEnded, CallAttributes, CallEnded, CallStarted, Channel, ChannelEvent, Observer,
+};
+use trunkline_endpoint::{AttributeKey, Attributes};
+use trunkline_lb::{
+    AttemptOutcome, AttemptTracker, ConnectivityState, Pick, PickRequest, Picker, SubchannelId,
+};
+use trunkline_runtime::{Lock, Runtime};
+use trunkline_sim::Sim;
+use trunkline_status::{Code, Status};
+
+use crate::policy::{Factory, TEST_POLICY};
+use crate::raw::{self, Happens, answer_ok, go_away};
+use crate::world::{
+    Incoming, address, builder, call, echo, head, request, say, say_within, send_all, serve,
+    with_timeout,
+};
+
+/// The end of one attempt, as a tracker sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct End {
+    code: Code,
+    has_headers: bool,
+    has_trailers: bool,
+    was_sent: bool,
+    /// Bytes sent and received.
+    bytes: (u64, u64),
+    latency: Duration,
+}
+
+/// What a picker counts.
+#[derive(Debug, Default)]
+struct Counts {
+    /// Picks that have not ended.
+    open: AtomicUsize,
+    ends: Lock<Vec<End>>,
+}
+
+/// A picker that counts the attempts that run, as least_request does.
+#[derive(Debug)]
+struct Counting {
+    inner: Arc<dyn Picker>,
+    counts: Arc<Counts>,
+}
+
+impl Picker for Counting {
+    fn pick(&self, request: &PickRequest<'_>) -> Pick {
+        let pick = self.inner.pick(request);
+        if let Pick::Subchannel(_) = pick {
+            self.counts.open.fetch_add(1, Ordering::Relaxed);
+        }
+        pick
+    }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        Some(self)
+    }
+}
+
+impl AttemptTracker for Counting {
+    fn attempt_ended(&self, _: SubchannelId, outcome: &AttemptOutcome<'_>) {
+        self.counts.open.fetch_sub(1, Ordering::Relaxed);
+        self.counts.ends.lock().push(End {
+            code: outcome.status.code(),
+            has_headers: outcome.has_headers,
+            has_trailers: outcome.trailers.is_some(),
+            was_sent: outcome.was_sent,
+            bytes: (outcome.bytes_sent, outcome.bytes_received),
+            latency: outcome.latency,
+        });
+    }
+}
+
+/// A channel to host 1 with the counting picker.
+fn counting(sim: &Sim) -> (Channel, Arc<Counts>) {
+    let counts = Arc::new(Counts::default());
+    let shared = Arc::clone(&counts);
+    let policy = Factory::with_picker(move |inner| Counting {
+        inner,
+        counts: Arc::clone(&shared),
+    });
+    let channel = builder(sim, format!("ipv4:{}", address(1)))
+        .policy(policy)
+        .default_service_config(TEST_POLICY)
+        .build()
+        .expect("a channel");
+    (channel, counts)
+}
+
+/// The ends of all attempts, after which none is open.
+#[track_caller]
+fn ends(counts: &Counts) -> Vec<End> {
+    assert_eq!(
+        counts.open.load(Ordering::Relaxed),
+        0,
+        "each pick ends once"
+    );
+    std::mem::take(&mut *counts.ends.lock())
+}
+
+/// The time from the pick to an answer that comes at once: 1 ms each way.
+const ROUND_TRIP: Duration = Duration::from_millis(2);
+
+fn end(code: Code) -> End {
+    End {
+        code,
+        has_headers: false,
+        has_trailers: false,
+        was_sent: true,
+        bytes: (5, 0),
+        latency: Duration::ZERO,
+    }
+}
+
+/// A response that is read to its end: the server's status, the trailers, all bytes.
+#[test]
+fn a_response_that_is_read() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let (channel, counts) = counting(&sim);
+    sim.run(say(&channel, b"hello")).expect_ok();
+    let expected = End {
+        has_headers: true,
+        has_trailers: true,
+        bytes: (5, 5),
+        latency: ROUND_TRIP,
+        ..end(Code::Ok)
+    };
+    assert_eq!(ends(&counts), [expected]);
+}
+
+/// A trailers-only response: its head is the trailers.
+#[test]
+fn a_trailers_only_response() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), async |mut incoming: Incoming| {
+        let mut head = head();
+        Status::new(Code::NotFound, "no").add_to_trailers(head.headers_mut());
+        let _ = incoming.respond.send_response(head, true);
+    });
+    let (channel, counts) = counting(&sim);
+    sim.run(say(&channel, b"hello")).expect(Code::NotFound, &[]);
+    let expected = End {
+        has_headers: true,
+        has_trailers: true,
+        latency: ROUND_TRIP,
+        ..end(Code::NotFound)
+    };
+    assert_eq!(ends(&counts), [expected]);
+}
+
+/// What is no gRPC response: the status that stands for it.
+#[test]
+fn a_web_servers_response() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), async |mut incoming: Incoming| {
+        let response = Response::builder().status(503).body(()).expect("a head");
+        let _ = incoming.respond.send_response(response, true);
+    });
+    let (channel, counts) = counting(&sim);
+    sim.run(say(&channel, b"hello"))
+        .expect(Code::Unavailable, &[]);
+    let expected = End {
+        has_headers: true,
+        latency: ROUND_TRIP,
+        ..end(Code::Unavailable)
+    };
+    assert_eq!(ends(&counts), [expected]);
+}
+
+/// A server that never answers: the deadline ends the attempt, after the time that it had.
+#[test]
+fn a_deadline_before_the_head() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), async |incoming: Incoming| {
+        let _kept = incoming;
+        std::future::pending::<()>().await;
+    });
+    let (channel, counts) = counting(&sim);
+    sim.run(say_within(&channel, "2S"))
+        .expect(Code::DeadlineExceeded, &[]);
+    let [ended] = &ends(&counts)[..] else {
+        panic!("one end")
+    };
+    assert_eq!(ended.code, Code::DeadlineExceeded);
+    assert!(ended.latency > Duration::from_millis(1900), "{ended:?}");
+}
+
+/// A server that stops in the middle: the deadline ends the attempt, with the bytes so far.
+#[test]
+fn a_deadline_in_the_body() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), half_an_answer);
+    let (channel, counts) = counting(&sim);
+    sim.run(say_within(&channel, "2S"))
+        .expect(Code::DeadlineExceeded, &[]);
+    let [ended] = &ends(&counts)[..] else {
+        panic!("one end")
+    };
+    assert_eq!(ended.code, Code::DeadlineExceeded);
+    assert!(ended.has_headers);
+    assert_eq!(ended.bytes, (5, 4));
+}
+
+async fn half_an_answer(mut incoming: Incoming) {
+    let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+        return;
+    };
+    let _ = send_all(&mut send, Bytes::from_static(b"half")).await;
+    std::future::pending::<()>().await;
+}
+
+/// A stream that the server resets.
+#[test]
+fn a_reset() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), async |mut incoming: Incoming| {
+        incoming.respond.send_reset(Reason::ENHANCE_YOUR_CALM);
+    });
+    let (channel, counts) = counting(&sim);
+    sim.run(say(&channel, b"hello"))
+        .expect(Code::ResourceExhausted, &[]);
+    assert_eq!(ends(&counts)[0].code, Code::ResourceExhausted);
+}
+
+/// A connection that breaks under a call.
+#[test]
+fn a_lost_connection() {
+    let sim = Sim::new(1);
+    raw::serve(&sim, 1, |_, happens| match happens {
+        Happens::Accepted => Some(raw::settings()),
+        Happens::Call(_) => None,
+    });
+    let (channel, counts) = counting(&sim);
+    sim.run(say_within(&channel, "1S"))
+        .expect(Code::Unavailable, &["lost"]);
+    assert_eq!(ends(&counts)[0].code, Code::Unavailable);
+}
+
+/// A caller that loses interest before the head, and one that does in the middle of the body.
+#[test]
+fn a_dropped_call() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), half_an_answer);
+    let (channel, counts) = counting(&sim);
+    let hello = || request(Full::new(Bytes::from_static(b"hello")));
+    sim.run(async {
+        // One call to connect.
+        say_within(&channel, "1S").await;
+        ends(&counts);
+        let mut calls = channel.clone();
+        let mut waiting = calls.call(hello());
+        assert!((&mut waiting).now_or_never().is_none());
+        drop(waiting);
+        assert_eq!(ends(&counts), [end(Code::Cancelled)]);
+        let Ok(response) = calls.call(hello()).await;
+        let mut body = response.into_body();
+        body.frame().await.expect("data").expect("no error");
+        drop(body);
+        let [ended] = &ends(&counts)[..] else {
+            panic!("one end")
+        };
+        assert_eq!(ended.code, Code::Cancelled);
+        assert_eq!(ended.bytes, (5, 4));
+    });
+}
+
+/// A call that is sent again has one end for each attempt.
+#[test]
+fn a_repeated_call() {
+    let sim = Sim::new(1);
+    raw::serve(&sim, 1, |accepted, happens| {
+        Some(match happens {
+            Happens::Accepted => raw::settings(),
+            Happens::Call(_) if accepted == 0 => go_away(0, 0, b""),
+            Happens::Call(stream) => answer_ok(stream),
+        })
+    });
+    let (channel, counts) = counting(&sim);
+    sim.run(say(&channel, b"hello")).expect_ok();
+    // Picks of the connection that is lost already end too, as not sent.
+    let sent = ends(&counts).into_iter().filter(|end| end.was_sent);
+    let codes: Vec<Code> = sent.map(|end| end.code).collect();
+    assert_eq!(codes, [Code::Unavailable, Code::Ok]);
+}
+
+/// A metrics counter: calls and attempts by their codes.
+#[derive(Clone, Debug, Default)]
+struct Metrics(Arc<Lock<BTreeMap<String, u64>>>);
+
+impl Metrics {
+    fn add(&self, name: String) {
+        *self.0.lock().entry(name).or_default() += 1;
+    }
+}
+
+impl Observer for Metrics {
+    fn observe(&self, _: &ChannelEvent, _: Instant) {}
+
+    fn call_started(&self, call: &CallStarted<'_>) {
+        self.add(format!("started {}", call.path));
+    }
+
+    fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+        let code = attempt.outcome.status.code();
+        self.add(format!("attempt {} {code}", attempt.number));
+    }
+
+    fn call_ended(&self, call: &CallEnded<'_>) {
+        let bytes = (call.bytes_sent, call.bytes_received);
+        let (code, attempts) = (call.status.code(), call.attempts);
+        self.add(format!("ended {code} after {attempts}, bytes {bytes:?}"));
+    }
+}
+
+#[test]
+fn a_metrics_counter_sees_calls_and_attempts() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let metrics = Metrics::default();
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .observer(metrics.clone())
+        .build()
+        .expect("a channel");
+    sim.run(async {
+        say(&channel, b"hello").await.expect_ok();
+        say(&channel, b"hello").await.expect_ok();
+        // No attempt: the call is over before there is a connection.
+        let path = request(Full::new(Bytes::new()));
+        call(&channel, with_timeout(path, "0n")).await;
+    });
+    let counted: Vec<(String, u64)> = metrics.0.lock().clone().into_iter().collect();
+    let expected = [
+        ("attempt 1 OK", 2),
+        ("ended OK after 1, bytes (5, 5)", 2),
+        ("started /test.Echo/Say", 3),
+    ];
+    for (name, count) in expected {
+        assert!(counted.contains(&(name.to_owned(), count)), "{counted:?}");
+    }
+}
+
+/// An idle timer: counts the calls that run, and the time without any.
+#[derive(Clone, Debug)]
+struct IdleTimer {
+    runtime: Arc<dyn Runtime>,
+    active: Arc<AtomicUsize>,
+    idle_since: Arc<Lock<Instant>>,
+}
+
+impl IdleTimer {
+    /// Lets the channel enter idleness after `timeout` without a call.
+    async fn run(self, channel: Channel, timeout: Duration) {
+        loop {
+            let until = *self.idle_since.lock() + timeout;
+            if self.active.load(Ordering::Relaxed) == 0 && until <= self.runtime.now() {
+                return channel.enter_idle();
+            }
+            let now = self.runtime.now();
+            self.runtime.sleep_until(until.max(now + timeout / 2)).await;
+        }
+    }
+}
+
+impl Observer for IdleTimer {
+    fn observe(&self, _: &ChannelEvent, _: Instant) {}
+
+    fn call_started(&self, _: &CallStarted<'_>) {
+        self.active.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn call_ended(&self, _: &CallEnded<'_>) {
+        self.active.fetch_sub(1, Ordering::Relaxed);
+        *self.idle_since.lock() = self.runtime.now();
+    }
+}
+
+#[test]
+fn an_idle_timer_closes_the_connection() {
+    let sim = Sim::new(1);
+    let counted = serve(&sim, 1, Builder::new(), echo);
+    let timer = IdleTimer {
+        runtime: sim.runtime(),
+        active: Arc::default(),
+        idle_since: Arc::new(Lock::new(sim.runtime().now())),
+    };
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .observer(timer.clone())
+        .build()
+        .expect("a channel");
+    let watched = channel.clone();
+    sim.run(async {
+        say(&channel, b"hello").await.expect_ok();
+        timer.run(watched, Duration::from_secs(30)).await;
+        let idle = channel.state_changed(ConnectivityState::Ready).await;
+        assert_eq!(idle, ConnectivityState::Idle);
+        say(&channel, b"again").await.expect_ok();
+    });
+    assert!(sim.elapsed() >= Duration::from_secs(30));
+    assert_eq!(counted.accepts(), 2, "the next call connects again");
+}
+
+/// The key of a call's hash.
+#[derive(Debug)]
+enum HashKey {}
+
+impl AttributeKey for HashKey {
+    type Value = u64;
+    const NAME: &'static str = "hash_key";
+    const IDENTIFIES_CONNECTION: bool = false;
+}
+
+/// A picker sees the attributes that the application gave to the call.
+#[test]
+fn call_attributes_reach_the_picker() {
+    #[derive(Debug)]
+    struct Needs(Arc<dyn Picker>);
+
+    impl Picker for Needs {
+        fn pick(&self, request: &PickRequest<'_>) -> Pick {
+            match request.attributes.get::<HashKey>() {
+                Some(7) => self.0.pick(request),
+                other => Pick::Fail(Status::unavailable(format!("no hash key: {other:?}"))),
+            }
+        }
+
+        fn tracker(&self) -> Option<&dyn AttemptTracker> {
+            None
+        }
+    }
+
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .policy(Factory::with_picker(Needs))
+        .default_service_config(TEST_POLICY)
+        .build()
+        .expect("a channel");
+    let mut with_key = request(Full::new(Bytes::from_static(b"hello")));
+    let attributes = CallAttributes(Attributes::new().with::<HashKey>(7));
+    with_key.extensions_mut().insert(attributes);
+    sim.run(async {
+        call(&channel, with_key).await.expect_ok();
+        let outcome = say(&channel, b"hello").await;
+        outcome.expect(Code::Unavailable, &["no hash key"]);
+    });
+}

@@ -1,0 +1,158 @@
+//! A policy for tests: round_robin, with a picker and a watch of the test's own.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+use trunkline_lb::{
+    Child, Control, OldList, Picker, Policy, PolicyFactory, PolicyOptions, RoundRobinFactory,
+    SubchannelId, SubchannelState, Update, Watch, WatchEvent, WatchId,
+};
+use trunkline_runtime::Lock;
+use trunkline_service_config::{ConfigError, PolicyConfig};
+use trunkline_status::Status;
+
+/// The service config that chooses the policy of a [`Factory`].
+pub(crate) const TEST_POLICY: &str = r#"{"loadBalancingConfig":[{"test_policy":{}}]}"#;
+
+type Wrap = Arc<dyn Fn(Arc<dyn Picker>) -> Arc<dyn Picker> + Send + Sync>;
+
+/// What the watches of a policy reported, in order.
+pub(crate) type WatchLog = Arc<Lock<Vec<WatchEvent>>>;
+
+/// Makes policies like round_robin with a picker, or a watch on each READY subchannel.
+#[derive(Clone, Default)]
+pub(crate) struct Factory {
+    wrap: Option<Wrap>,
+    watch: Option<(Watch, WatchLog)>,
+}
+
+impl Factory {
+    /// Puts `wrap` around each picker.
+    pub(crate) fn with_picker<P: Picker + 'static>(
+        wrap: impl Fn(Arc<dyn Picker>) -> P + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            wrap: Some(Arc::new(move |inner| Arc::new(wrap(inner)))),
+            watch: None,
+        }
+    }
+
+    /// Starts `watch` on each READY subchannel, and logs its events.
+    pub(crate) fn with_watch(watch: Watch, log: &WatchLog) -> Self {
+        Self {
+            wrap: None,
+            watch: Some((watch, Arc::clone(log))),
+        }
+    }
+}
+
+impl PolicyFactory for Factory {
+    fn name(&self) -> &str {
+        "test_policy"
+    }
+
+    fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+        RoundRobinFactory.parse_config(config)
+    }
+
+    fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
+        Box::new(TestPolicy {
+            child: Child::new(RoundRobinFactory.build(options)),
+            factory: self.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct TestPolicy {
+    child: Child<Box<dyn Policy>>,
+    factory: Factory,
+}
+
+impl TestPolicy {
+    fn forward<R>(
+        &mut self,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut dyn Policy, &mut Control<'_>) -> R,
+    ) -> R {
+        let (result, published) = self
+            .child
+            .handle(control, |policy, control| event(&mut **policy, control));
+        if let Some(published) = published {
+            let picker = match &self.factory.wrap {
+                Some(wrap) => wrap(published.picker),
+                None => published.picker,
+            };
+            control.publish(published.state, picker);
+        }
+        result
+    }
+}
+
+impl Policy for TestPolicy {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        self.forward(control, |policy, control| {
+            policy.handle_update(update, control)
+        })
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        self.forward(control, |policy, control| {
+            policy.handle_resolver_error(error, old, control);
+        });
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        if let (SubchannelState::Ready, Some((watch, _))) = (&state, &self.factory.watch) {
+            control.watch(id, watch.clone());
+        }
+        self.forward(control, |policy, control| {
+            policy.handle_subchannel(id, state, control);
+        });
+    }
+
+    fn handle_watch(
+        &mut self,
+        _: WatchId,
+        _: SubchannelId,
+        event: WatchEvent,
+        _: &mut Control<'_>,
+    ) {
+        if let Some((_, log)) = &self.factory.watch {
+            log.lock().push(event);
+        }
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        self.forward(control, |policy, control| policy.handle_timeout(control));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.child.policy().poll_timeout()
+    }
+
+    fn exit_idle(&mut self, control: &mut Control<'_>) {
+        self.forward(control, |policy, control| policy.exit_idle(control));
+    }
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        self.forward(control, |policy, control| policy.settle(control));
+    }
+
+    fn reset_backoff(&mut self) {
+        self.child.policy_mut().reset_backoff();
+    }
+}
+
+impl fmt::Debug for Factory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Factory").finish_non_exhaustive()
+    }
+}
