@@ -11,6 +11,7 @@ mod call;
 mod serve;
 
 pub use self::reply::{CallReply, Opening};
+pub use self::state::ReceivedCall;
 
 use std::fmt;
 use std::sync::Arc;
@@ -104,6 +105,12 @@ impl Backend {
     /// Returns how many calls arrived.
     pub fn calls(&self) -> usize {
         self.state.with(|content| content.calls)
+    }
+
+    /// Returns the newest 1,024 calls that arrived, oldest first.
+    pub fn received(&self) -> Vec<ReceivedCall> {
+        self.state
+            .with(|content| content.received.iter().cloned().collect())
     }
 
     /// Returns how many connections the backend accepted.

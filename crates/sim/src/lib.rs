@@ -23,7 +23,7 @@ pub mod dns;
 // The handle that ties it all together.
 mod sim;
 
-pub use crate::backend::{Backend, CallReply, Opening};
+pub use crate::backend::{Backend, CallReply, Opening, ReceivedCall};
 pub use crate::net::{Listener, Net, UdpListener};
 pub use crate::sim::Sim;
 pub use crate::stuck::{Stuck, StuckKind};

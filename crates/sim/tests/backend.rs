@@ -89,6 +89,28 @@ fn echoes() {
     assert_eq!(sim.net().connections(), 0);
 }
 
+/// The backend records the authority, the path and the headers of each call.
+#[test]
+fn records_calls() {
+    let (sim, backend) = start();
+    sim.run(async {
+        let sender = connect(&sim).await.unwrap();
+        let mut ready = sender.clone().ready().await.unwrap();
+        let request = Request::post("http://orders.test/Orders/Get").header("tenant", "blue");
+        let (response, _) = ready.send_request(request.body(()).unwrap(), true).unwrap();
+        response.await.unwrap();
+    });
+    let received = backend.received();
+    let [call] = received.as_slice() else {
+        panic!("{received:?}");
+    };
+    assert_eq!(
+        (call.authority.as_str(), call.path.as_str()),
+        ("orders.test", "/Orders/Get")
+    );
+    assert_eq!(call.headers["tenant"], "blue");
+}
+
 /// Replies can be scripted for single calls and for all other calls.
 #[test]
 fn replies_as_scripted() {

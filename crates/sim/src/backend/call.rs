@@ -5,7 +5,7 @@ use std::fmt::Write;
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
-use http::{HeaderMap, HeaderValue, Request, Response};
+use http::{HeaderMap, HeaderValue, Response};
 
 use super::connection::AcceptedConn;
 use super::reply::CallReply;
@@ -15,7 +15,7 @@ use crate::world::SERVER;
 /// backend.
 pub(super) async fn answer(
     connection: AcceptedConn,
-    request: Request<RecvStream>,
+    body: RecvStream,
     respond: SendResponse<Bytes>,
     reply: CallReply,
 ) {
@@ -23,7 +23,7 @@ pub(super) async fn answer(
         connection,
         respond,
     };
-    let _ = call.answer(request.into_body(), reply).await;
+    let _ = call.answer(body, reply).await;
 }
 
 struct ServedCall {

@@ -75,8 +75,10 @@ async fn http2(connection: &AcceptedConn, stream: SimStream) -> Result<(), h2::E
             return Ok(());
         };
         let (request, respond) = accepted?;
-        let reply = connection.state.next_reply();
-        let answering = call::answer(connection.clone(), request, respond, reply);
+        let (head, body) = request.into_parts();
+        let now = connection.shared.with(|world| world.now);
+        let reply = connection.state.receive(&head, now);
+        let answering = call::answer(connection.clone(), body, respond, reply);
         executor::spawn(&connection.shared, String::new(), Box::pin(answering));
     }
 }

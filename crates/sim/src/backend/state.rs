@@ -3,11 +3,30 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
+use http::{HeaderMap, request};
 use trunkline_runtime::{Lock, PeerAddr};
 
 use super::reply::{CallReply, Opening};
 use crate::net::{Listener, SimStream};
+
+/// How many received calls a backend keeps; the oldest are dropped first.
+const RECEIVED_LIMIT: usize = 1024;
+
+/// A call that a backend received.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReceivedCall {
+    /// The virtual time since the simulation was made.
+    pub at: Duration,
+    /// The `:authority` of the request; empty if the client sent none.
+    pub authority: String,
+    /// The `:path` of the request: `/package.Service/Method`.
+    pub path: String,
+    /// The headers of the request, with its metadata.
+    pub headers: HeaderMap,
+}
 
 #[derive(Default)]
 pub(super) struct SharedBackend(Lock<BackendContent>);
@@ -23,6 +42,8 @@ pub(super) struct BackendContent {
     pub(super) reply: CallReply,
     pub(super) replies: VecDeque<CallReply>,
     pub(super) calls: usize,
+    /// The newest calls, oldest first.
+    pub(super) received: VecDeque<ReceivedCall>,
     pub(super) accepts: usize,
     /// The open connections, by number.
     pub(super) open: BTreeMap<u64, OpenConn>,
@@ -123,10 +144,21 @@ impl SharedBackend {
         }
     }
 
-    /// Counts a call; returns how to answer it.
-    pub(super) fn next_reply(&self) -> CallReply {
+    /// Records a call that arrives at `now`; returns how to answer it.
+    pub(super) fn receive(&self, request: &request::Parts, now: Duration) -> CallReply {
+        let authority = request.uri.authority();
+        let call = ReceivedCall {
+            at: now,
+            authority: authority.map_or_else(String::new, ToString::to_string),
+            path: request.uri.path().to_owned(),
+            headers: request.headers.clone(),
+        };
         self.with(|content| {
             content.calls += 1;
+            if content.received.len() == RECEIVED_LIMIT {
+                content.received.pop_front();
+            }
+            content.received.push_back(call);
             let single = content.replies.pop_front();
             single.unwrap_or_else(|| content.reply.clone())
         })
