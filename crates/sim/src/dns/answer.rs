@@ -20,6 +20,22 @@ const RCODE: u16 = 0x000F;
 ///
 /// Encoding checks nothing: a label of more than 63 bytes and a string of more than 255 bytes are
 /// cut, everything else is written as given. The answer has an OPT record when the query has one.
+///
+/// # Examples
+///
+/// ```
+/// use trunkline_sim::dns::{Answer, Data, Query, Record, Transport, Type};
+///
+/// let header = [7, 7, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+/// let message = [&header[..], b"\x02db\x04test\0\0\x01\0\x01"].concat();
+/// let client = ([192, 0, 2, 1], 4000).into();
+/// let query = Query::parse(&message, Transport::Udp, client).unwrap();
+/// assert_eq!((query.name.as_str(), query.record_type), ("db.test", Type::A));
+///
+/// let mut answer = Answer::default();
+/// answer.answers.push(Record::new(Data::A([198, 51, 100, 7].into())));
+/// assert!(answer.encode(&query).ends_with(&[198, 51, 100, 7]));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
     /// The response code.

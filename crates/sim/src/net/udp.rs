@@ -109,7 +109,7 @@ impl World {
         let Some(end) = self.net.udp.get_mut(&to) else {
             return self.send_port_unreachable(from, to, server);
         };
-        // A connected socket receives from its peer alone, a full one from no address.
+        // A connected socket receives from its peer alone. A full inbox drops the datagram.
         if end.peer.is_some_and(|peer| peer != from) || end.inbox.len() == INBOX {
             return self.trace(format!("{to} does not take the datagram from {from}"));
         }
@@ -118,7 +118,8 @@ impl World {
         self.wake(waker);
     }
 
-    /// Sends an ICMP message because no socket is bound to `to`. Only a connected socket reports it.
+    /// Reports to `from` by ICMP that no socket is bound to `to`. As on Linux, only a socket that is
+    /// connected to `to` gets the error.
     fn send_port_unreachable(&mut self, from: SocketAddr, to: SocketAddr, server: IpAddr) {
         let path = self.net.path(server);
         if path.no_icmp || path.cut {

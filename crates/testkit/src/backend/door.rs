@@ -49,7 +49,7 @@ pub(super) struct Door {
     /// The source addresses of the last [`FullBacklog`], whose connections may still be in the queue.
     fillers: BTreeSet<SocketAddr>,
     connections: JoinSet<()>,
-    /// How often all connections were asked to send GOAWAY and to end; a change asks them again.
+    /// How often all connections were asked to send GOAWAY and to end. Each connection watches it.
     goaway: watch::Sender<u64>,
 }
 

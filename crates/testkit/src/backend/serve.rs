@@ -19,7 +19,7 @@ use super::protocol::{ASKED, BackendCommand, BackendReport};
 /// How many ports are tried until one is free on both addresses.
 const PORT_TRIES: usize = 32;
 
-/// Is the `main` of the program `backend`: reads the command line and serves until the end.
+/// Runs the program `backend`: reads the command line and serves until the end. Call it as `main`.
 #[must_use]
 pub fn main() -> ExitCode {
     run(Options::from_args(std::env::args().skip(1)))

@@ -128,7 +128,7 @@ impl Health for Healthy {
         Ok(Response::new(HealthUpdates {
             first: Some(serving()),
             end: Box::pin(async move {
-                // An error: the listener is gone, which is an end too.
+                // An error means that the door is gone, which also ends the watch.
                 let _ = goaway.changed().await;
             }),
         }))

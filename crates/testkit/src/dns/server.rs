@@ -164,8 +164,8 @@ impl DnsServer {
 impl Drop for DnsServer {
     fn drop(&mut self) {
         self.state.stopped.store(true, Ordering::SeqCst);
-        // Both threads block in a system call: a datagram and a connection make them look at the
-        // flag.
+        // Both threads block in a system call. A datagram and a connection wake them, so that they
+        // see that the server is stopped.
         if let Ok(socket) = UdpSocket::bind(SocketAddr::new(self.address.ip(), 0)) {
             let _ = socket.send_to(&[], self.address);
         }
