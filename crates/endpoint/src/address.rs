@@ -14,12 +14,12 @@ use crate::Attributes;
 /// [`same_in_full`](Self::same_in_full), which is `==`.
 #[derive(Clone, PartialEq)]
 pub struct Address {
-    parts: Parts,
+    parts: AddressParts,
 }
 
 /// What an address holds. Most addresses have a location only, and are kept small.
 #[derive(Clone, PartialEq)]
-enum Parts {
+enum AddressParts {
     /// There is no server name, and there are no attributes.
     Location(Location),
     /// There is a server name, or at least one attribute.
@@ -58,7 +58,7 @@ impl Address {
     /// Returns an address without a server name or attributes.
     pub fn new(location: impl Into<Location>) -> Self {
         Self {
-            parts: Parts::Location(location.into()),
+            parts: AddressParts::Location(location.into()),
         }
     }
 
@@ -77,26 +77,26 @@ impl Address {
 
     fn with(self, change: impl FnOnce(&mut More)) -> Self {
         let mut more = match self.parts {
-            Parts::Location(location) => More {
+            AddressParts::Location(location) => More {
                 location,
                 server_name: None,
                 attributes: Attributes::new(),
             },
-            Parts::More(more) => Arc::unwrap_or_clone(more),
+            AddressParts::More(more) => Arc::unwrap_or_clone(more),
         };
         change(&mut more);
         let parts = if more.server_name.is_none() && more.attributes.is_empty() {
-            Parts::Location(more.location)
+            AddressParts::Location(more.location)
         } else {
-            Parts::More(Arc::new(more))
+            AddressParts::More(Arc::new(more))
         };
         Self { parts }
     }
 
     fn more(&self) -> Option<&More> {
         match &self.parts {
-            Parts::Location(_) => None,
-            Parts::More(more) => Some(more),
+            AddressParts::Location(_) => None,
+            AddressParts::More(more) => Some(more),
         }
     }
 
@@ -104,8 +104,8 @@ impl Address {
     #[must_use]
     pub fn location(&self) -> &Location {
         match &self.parts {
-            Parts::Location(location) => location,
-            Parts::More(more) => &more.location,
+            AddressParts::Location(location) => location,
+            AddressParts::More(more) => &more.location,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The difference between two lists of endpoints.
 
-use crate::index::{Found, Index};
+use crate::index::{Index, IndexSlot};
 use crate::{Endpoint, Identity};
 
 /// The difference between an old and a new list of endpoints.
@@ -64,7 +64,7 @@ pub fn diff<'a>(old: &'a [Endpoint], new: &'a [Endpoint]) -> Diff<'a> {
     for endpoint in new {
         let hash = endpoint.identity_hash();
         match index.find(hash, |other| old[other].same_identity(endpoint)) {
-            Some(Found { position: at, .. }) if is_left[at] => {
+            Some(IndexSlot { position: at, .. }) if is_left[at] => {
                 is_left[at] = false;
                 if old[at] == *endpoint {
                     diff.kept.push(endpoint);

@@ -39,7 +39,7 @@ impl Index {
     }
 
     /// Returns the element with this hash for which `is_it` returns true.
-    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<Found> {
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<IndexSlot> {
         if self.slots.is_empty() {
             return None;
         }
@@ -52,7 +52,7 @@ impl Index {
             }
             if slot >> 32 == hash & LOW && is_it(position(slot)) {
                 let position = position(slot);
-                return Some(Found { at, position });
+                return Some(IndexSlot { at, position });
             }
             at = (at + 1) & mask;
         }
@@ -66,7 +66,7 @@ impl Index {
     }
 
     /// Removes an element that was found since the last change.
-    pub(crate) fn remove(&mut self, found: Found) {
+    pub(crate) fn remove(&mut self, found: IndexSlot) {
         let mut free = found.at;
         self.count -= 1;
         // Close the gap, so that every later search still finds its element.
@@ -105,7 +105,7 @@ impl Index {
 
 /// The place of an element.
 #[derive(Clone, Copy)]
-pub(crate) struct Found {
+pub(crate) struct IndexSlot {
     /// The index of its slot in the table.
     at: usize,
     /// Its position in the list.

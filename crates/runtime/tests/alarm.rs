@@ -12,7 +12,7 @@ use trunkline_runtime::{
 
 /// A runtime whose clock the test sets, with a log of the calls for its timers.
 #[derive(Clone, Debug)]
-struct Clock(Arc<Lock<(Instant, Vec<TimerCall>)>>);
+struct TestRuntime(Arc<Lock<(Instant, Vec<TimerCall>)>>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TimerCall {
@@ -20,7 +20,7 @@ enum TimerCall {
     Set(Option<Instant>),
 }
 
-impl Clock {
+impl TestRuntime {
     fn advance_to(&self, now: Instant) {
         self.0.lock().0 = now;
     }
@@ -31,7 +31,7 @@ impl Clock {
 }
 
 /// A timer that fires 1 ms before the clock shows its deadline.
-struct EarlyTimer(Clock, Option<Instant>);
+struct EarlyTimer(TestRuntime, Option<Instant>);
 
 const EARLY: Duration = Duration::from_millis(1);
 
@@ -49,7 +49,7 @@ impl Timer for EarlyTimer {
     }
 }
 
-impl Runtime for Clock {
+impl Runtime for TestRuntime {
     fn now(&self) -> Instant {
         self.0.lock().0
     }
@@ -80,55 +80,58 @@ impl Runtime for Clock {
     clippy::disallowed_methods,
     reason = "a virtual clock must start somewhere"
 )]
-fn clock() -> (Clock, Instant) {
+fn runtime() -> (TestRuntime, Instant) {
     let start = Instant::now();
-    (Clock(Arc::new(Lock::new((start, Vec::new())))), start)
+    (TestRuntime(Arc::new(Lock::new((start, Vec::new())))), start)
 }
 
-fn poll(alarm: &mut Alarm, deadline: Option<Instant>, clock: &Clock) -> Poll<Instant> {
-    alarm.poll(&mut Context::from_waker(Waker::noop()), deadline, clock)
+fn poll(alarm: &mut Alarm, deadline: Option<Instant>, runtime: &TestRuntime) -> Poll<Instant> {
+    alarm.poll(&mut Context::from_waker(Waker::noop()), deadline, runtime)
 }
 
 /// Without a deadline no timer is made; the first deadline makes and sets it.
 #[test]
 fn makes_the_timer_with_the_first_deadline() {
-    let (clock, start) = clock();
+    let (runtime, start) = runtime();
     let mut alarm = Alarm::new();
-    assert_eq!(poll(&mut alarm, None, &clock), Poll::Pending);
-    assert_eq!(clock.log(), []);
+    assert_eq!(poll(&mut alarm, None, &runtime), Poll::Pending);
+    assert_eq!(runtime.log(), []);
     let deadline = Some(start + 10 * EARLY);
-    assert_eq!(poll(&mut alarm, deadline, &clock), Poll::Pending);
-    assert_eq!(clock.log(), [TimerCall::Make, TimerCall::Set(deadline)]);
+    assert_eq!(poll(&mut alarm, deadline, &runtime), Poll::Pending);
+    assert_eq!(runtime.log(), [TimerCall::Make, TimerCall::Set(deadline)]);
 }
 
 /// The same deadline again does not set the timer; another deadline, or none, does.
 #[test]
 fn sets_the_timer_only_when_the_deadline_changes() {
-    let (clock, start) = clock();
+    let (runtime, start) = runtime();
     let mut alarm = Alarm::new();
     let (first, second) = (Some(start + 10 * EARLY), Some(start + 5 * EARLY));
     for deadline in [first, first, second, None, None, second] {
-        assert_eq!(poll(&mut alarm, deadline, &clock), Poll::Pending);
+        assert_eq!(poll(&mut alarm, deadline, &runtime), Poll::Pending);
     }
     let set = [first, second, None, second].map(TimerCall::Set);
-    assert_eq!(clock.log()[1..], set);
+    assert_eq!(runtime.log()[1..], set);
 }
 
 /// When the timer fires early, the alarm returns the deadline, so that the core finds it due; when
 /// it fires late, the alarm returns the clock's time.
 #[test]
 fn never_reports_a_time_before_the_deadline() {
-    let (clock, start) = clock();
+    let (runtime, start) = runtime();
     let mut alarm = Alarm::new();
     let deadline = start + 10 * EARLY;
-    clock.advance_to(deadline - EARLY);
+    runtime.advance_to(deadline - EARLY);
     assert_eq!(
-        poll(&mut alarm, Some(deadline), &clock),
+        poll(&mut alarm, Some(deadline), &runtime),
         Poll::Ready(deadline)
     );
     let late = deadline + EARLY;
-    clock.advance_to(late);
-    assert_eq!(poll(&mut alarm, Some(deadline), &clock), Poll::Ready(late));
+    runtime.advance_to(late);
+    assert_eq!(
+        poll(&mut alarm, Some(deadline), &runtime),
+        Poll::Ready(late)
+    );
 }
 
 /// After a panic of the thread that holds it, a lock can be locked again.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use trunkline_runtime::{Runtime, Stream};
 
 use super::driver::{Finished, RaceDriver};
-use super::finish::{Finish, Handshake, Plain};
+use super::finish::{Finish, NoHandshake, WithHandshake};
 use super::lookup::{AddressLookup, Answer};
 use super::options::ConnectOptions;
 use crate::{AddressQuery, ConnectError, ConnectErrorKind, Race, RaceEnd, RaceOptions, RaceReport};
@@ -39,7 +39,7 @@ pub async fn connect(
     addresses: impl IntoIterator<Item = SocketAddr>,
     options: &ConnectOptions,
 ) -> Result<Winner, ConnectError> {
-    run_list(runtime, addresses, options, Plain).await
+    run_list(runtime, addresses, options, NoHandshake).await
 }
 
 /// Like [`connect`], with a handshake as part of the race: an attempt wins when its handshake is
@@ -61,7 +61,7 @@ where
     H: FnMut(Box<dyn Stream>) -> F,
     F: Future<Output = io::Result<T>> + Send + 'static,
 {
-    run_list(runtime, addresses, options, Handshake(handshake)).await
+    run_list(runtime, addresses, options, WithHandshake(handshake)).await
 }
 
 /// Looks a name up, and races connections to its addresses as they arrive.
@@ -78,7 +78,7 @@ pub async fn connect_host(
     lookup: &dyn AddressLookup,
     options: &ConnectOptions,
 ) -> Result<Winner, ConnectError> {
-    run_host(runtime, host, port, lookup, options, Plain).await
+    run_host(runtime, host, port, lookup, options, NoHandshake).await
 }
 
 /// Like [`connect_host`], with a handshake as part of the race: see [`connect_with`].
@@ -99,7 +99,15 @@ where
     H: FnMut(Box<dyn Stream>) -> F,
     F: Future<Output = io::Result<T>> + Send + 'static,
 {
-    run_host(runtime, host, port, lookup, options, Handshake(handshake)).await
+    run_host(
+        runtime,
+        host,
+        port,
+        lookup,
+        options,
+        WithHandshake(handshake),
+    )
+    .await
 }
 
 async fn run_list<F: Finish>(

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use trunkline_runtime::{Alarm, BoxFuture, Runtime, Stream};
 
-use super::finish::{AbortOnLoss, Begun, Finish};
+use super::finish::{AbortOnLoss, Completion, Finish};
 use super::lookup::Answer;
 use super::options::{AddressOrder, ConnectOptions};
 use super::probe::SystemProbe;
@@ -226,8 +226,8 @@ impl<'a, F: Finish> RaceDriver<'a, F> {
                         .saturating_duration_since(attempt.started);
                     self.options.record_rtt(attempt.address, rtt, self.now);
                     match self.finish.begin(stream) {
-                        Begun::Done(output) => Ok(output),
-                        Begun::Running(finishing, abort_on_loss) => {
+                        Completion::Done(output) => Ok(output),
+                        Completion::Running(finishing, abort_on_loss) => {
                             attempt.abort_on_loss = abort_on_loss;
                             attempt.work = AttemptWork::Finishing(finishing);
                             self.race.handle_progress(id, self.now);

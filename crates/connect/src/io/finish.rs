@@ -16,14 +16,14 @@ pub(super) trait Finish {
     type Output;
 
     /// Starts the rest of an attempt.
-    fn begin(&mut self, stream: Box<dyn Stream>) -> Begun<Self::Output>;
+    fn begin(&mut self, stream: Box<dyn Stream>) -> Completion<Self::Output>;
 
     /// Drops the output of an attempt that has lost.
     fn discard(output: Self::Output);
 }
 
 /// The rest of an attempt that was started.
-pub(super) enum Begun<T> {
+pub(super) enum Completion<T> {
     /// Nothing is left to do.
     Done(T),
     /// A handshake runs.
@@ -31,13 +31,13 @@ pub(super) enum Begun<T> {
 }
 
 /// An attempt without a handshake: it is complete when its connection is established.
-pub(super) struct Plain;
+pub(super) struct NoHandshake;
 
-impl Finish for Plain {
+impl Finish for NoHandshake {
     type Output = Box<dyn Stream>;
 
-    fn begin(&mut self, stream: Box<dyn Stream>) -> Begun<Self::Output> {
-        Begun::Done(stream)
+    fn begin(&mut self, stream: Box<dyn Stream>) -> Completion<Self::Output> {
+        Completion::Done(stream)
     }
 
     fn discard(output: Self::Output) {
@@ -46,16 +46,16 @@ impl Finish for Plain {
 }
 
 /// An attempt with a handshake, which is part of the race.
-pub(super) struct Handshake<H>(pub(super) H);
+pub(super) struct WithHandshake<H>(pub(super) H);
 
-impl<H, F, T> Finish for Handshake<H>
+impl<H, F, T> Finish for WithHandshake<H>
 where
     H: FnMut(Box<dyn Stream>) -> F,
     F: Future<Output = io::Result<T>> + Send + 'static,
 {
     type Output = T;
 
-    fn begin(&mut self, stream: Box<dyn Stream>) -> Begun<T> {
+    fn begin(&mut self, stream: Box<dyn Stream>) -> Completion<T> {
         let lost = Arc::new(AtomicBool::new(false));
         let racing = RacingStream {
             peer: stream.peer_addr(),
@@ -63,7 +63,7 @@ where
             lost: Arc::clone(&lost),
         };
         let handshake = (self.0)(Box::new(racing));
-        Begun::Running(Box::pin(handshake), AbortOnLoss(Some(lost)))
+        Completion::Running(Box::pin(handshake), AbortOnLoss(Some(lost)))
     }
 
     /// The stream is inside of the output, and aborts when it is dropped.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::identity_map::IdentityMap;
 use crate::Identity;
-use crate::index::Found;
+use crate::index::IndexSlot;
 
 /// The entry of one key in an [`IdentityMap`].
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub enum Entry<'a, K, V> {
 pub struct OccupiedEntry<'a, K, V> {
     map: &'a mut IdentityMap<K, V>,
     key: K,
-    found: Found,
+    found: IndexSlot,
 }
 
 /// The entry of a key that the map does not have.

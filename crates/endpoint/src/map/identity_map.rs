@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::Identity;
-use crate::index::{Found, Index};
+use crate::index::{Index, IndexSlot};
 
 /// A map whose keys are compared by [`Identity`].
 ///
@@ -76,15 +76,15 @@ impl<K, V> IdentityMap<K, V> {
         self.slots.clear();
     }
 
-    pub(super) fn slot(&self, found: Found) -> &Slot<K, V> {
+    pub(super) fn slot(&self, found: IndexSlot) -> &Slot<K, V> {
         self.slots[found.position].as_ref().expect(OCCUPIED)
     }
 
-    pub(super) fn slot_mut(&mut self, found: Found) -> &mut Slot<K, V> {
+    pub(super) fn slot_mut(&mut self, found: IndexSlot) -> &mut Slot<K, V> {
         self.slots[found.position].as_mut().expect(OCCUPIED)
     }
 
-    pub(super) fn take(&mut self, found: Found) -> (K, V) {
+    pub(super) fn take(&mut self, found: IndexSlot) -> (K, V) {
         // The index comes first, because this does not wait for the memory of the slot.
         self.index.remove(found);
         let slot = self.slots[found.position].take().expect(OCCUPIED);
@@ -171,7 +171,7 @@ impl<K: Identity, V> IdentityMap<K, V> {
         }
     }
 
-    pub(super) fn find(&self, hash: u64, key: &K) -> Option<Found> {
+    pub(super) fn find(&self, hash: u64, key: &K) -> Option<IndexSlot> {
         // After a `retain` that panicked, the index has positions of slots that are empty or gone.
         let slot = |at: usize| self.slots.get(at)?.as_ref();
         let is_it = |at| slot(at).is_some_and(|slot| slot.key.same_identity(key));

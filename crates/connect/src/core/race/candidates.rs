@@ -86,7 +86,7 @@ impl Candidates {
         let addresses = addresses.into_iter();
         let known = self.list.len();
         self.list.reserve_exact(addresses.size_hint().0);
-        let mut seen = KnownAddresses::default();
+        let mut seen = AddressSet::default();
         for address in addresses {
             let address = canonical(address);
             if !seen.insert(address, &self.list) {
@@ -151,9 +151,9 @@ impl Candidates {
 
 /// The addresses of a list, to find duplicates in linear time. A short list needs no set.
 #[derive(Default)]
-struct KnownAddresses(HashSet<SocketAddr>);
+struct AddressSet(HashSet<SocketAddr>);
 
-impl KnownAddresses {
+impl AddressSet {
     /// Inserts an address; returns true when it is new. `list` holds all addresses that were
     /// inserted before.
     fn insert(&mut self, address: SocketAddr, list: &[Candidate]) -> bool {
