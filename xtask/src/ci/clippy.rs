@@ -6,7 +6,7 @@ use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
     name: "clippy",
-    remedy: "mend what it names; an exception is an #[expect(.., reason = \"..\")] on the item",
+    remedy: "fix what it names; an exception is an #[expect(.., reason = \"..\")] on the item",
     covers: &["cargo clippy --workspace --all-targets"],
     run: |context| clippy(context, "--workspace --all-targets"),
 };

@@ -23,7 +23,7 @@ const CORES: [&str; 10] = [
 
 pub(super) const STEP: Step = Step {
     name: "cores",
-    remedy: "a core needs no feature: move what does I/O behind the feature `io`",
+    remedy: "a core must build without features: move code that does I/O behind the feature `io`",
     covers: &[],
     run,
 };

@@ -45,7 +45,7 @@ pub(super) const SABOTAGE_DRAIN: Step = Step {
 
 const SABOTAGE: Step = Step {
     name: "",
-    remedy: "the demo must look at what the backends counted, not at what it hopes for",
+    remedy: "the demo must check the counters of the backends, so that it notices a missing mechanism",
     covers: &[],
     run: |_| Ok(Done::passed()),
 };

@@ -13,7 +13,7 @@ const VERSION: &str = "0.20.2";
 
 pub(super) const STEP: Step = Step {
     name: "deny",
-    remedy: "leave the named crate out, or let it in by deny.toml, with the reason",
+    remedy: "remove the named crate, or allow it in deny.toml with the reason",
     covers: &[],
     run: |context| {
         context

@@ -4,7 +4,7 @@ use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
     name: "docs",
-    remedy: "mend the links that it names",
+    remedy: "fix the links that it names",
     covers: &["cargo doc --workspace --no-deps"],
     run: |context| {
         context

@@ -7,7 +7,7 @@ use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
     name: "features",
-    remedy: "a feature names what it needs in Cargo.toml, and code that needs it has its #[cfg]",
+    remedy: "list in Cargo.toml what the feature needs, and put #[cfg(feature)] on the code that needs the feature",
     covers: &[],
     run,
 };

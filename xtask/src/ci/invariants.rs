@@ -12,7 +12,7 @@ use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
     name: "invariants",
-    remedy: "leave it out, or change the invariant in docs/architecture.md by a decision record",
+    remedy: "remove what breaks the invariant, or change docs/architecture.md with a decision record",
     covers: &[
         "cargo tree -p trunkline-target -e normal",
         "cargo tree -p trunkline --no-default-features --features smol -e normal",

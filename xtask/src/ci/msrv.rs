@@ -6,7 +6,7 @@ use crate::step::{Done, Step};
 
 pub(super) const STEP: Step = Step {
     name: "msrv",
-    remedy: "use what that compiler has, or raise rust-version (docs/decisions/0010-rust-version.md)",
+    remedy: "use only what that compiler supports, or raise rust-version (docs/decisions/0010-rust-version.md)",
     covers: &[],
     run,
 };

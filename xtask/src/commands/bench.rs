@@ -7,7 +7,7 @@ use crate::metadata::{Package, Target};
 
 pub(super) const COMMAND: Command = Command {
     name: "bench",
-    about: "all benchmarks, or one: [NAME [ARGUMENTS OF IT]]",
+    about: "run all benchmarks, or one: [NAME [ITS ARGUMENTS]]",
     run,
 };
 

@@ -8,7 +8,7 @@ use crate::step::{Step, run_all};
 
 pub(super) const COMMAND: Command = Command {
     name: "ci",
-    about: "every check: [-v] [--list] [--only STEP,STEP] [--skip STEP,STEP]",
+    about: "run every check: [-v] [--list] [--only STEP,STEP] [--skip STEP,STEP]",
     run,
 };
 

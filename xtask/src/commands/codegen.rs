@@ -6,7 +6,7 @@ use crate::failure::Failure;
 
 pub(super) const COMMAND: Command = Command {
     name: "codegen",
-    about: "make the checked-in tonic and prost code, or with --check compare it",
+    about: "generate the checked-in tonic and prost code; --check only compares it",
     run,
 };
 

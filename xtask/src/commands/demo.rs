@@ -7,7 +7,7 @@ use crate::failure::Failure;
 
 pub(super) const COMMAND: Command = Command {
     name: "demo",
-    about: "show the whole on this machine; [--release], other arguments go to the demo",
+    about: "run the demo on this machine: [--release]; other arguments go to the demo",
     run,
 };
 

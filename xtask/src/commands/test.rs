@@ -6,7 +6,7 @@ use crate::failure::Failure;
 
 pub(super) const COMMAND: Command = Command {
     name: "test",
-    about: "the tests of every crate; arguments go to `cargo test --workspace`",
+    about: "run the tests of every crate; arguments go to `cargo test --workspace`",
     run,
 };
 
