@@ -47,8 +47,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("race", race),
 ];
 
-/// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a program
-/// that replays the files named on its command line.
+/// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a
+/// program that replays the files named on its command line.
 #[macro_export]
 macro_rules! fuzz {
     ($property:path) => {

@@ -35,8 +35,8 @@ fn address(number: u8) -> Address {
     }
 }
 
-/// Returns an endpoint of up to 11 addresses out of 16, with the sorted numbers of its addresses. The
-/// map compares short lists pair by pair and long ones in order; both occur.
+/// Returns an endpoint of up to 11 addresses out of 16, with the sorted numbers of its addresses.
+/// The map compares short lists pair by pair and long ones in order; both occur.
 pub(crate) fn endpoint(input: &mut Input<'_>) -> (Endpoint, Vec<u8>) {
     let count = input.below(12);
     let mut numbers: Vec<u8> = (0..count).map(|_| input.below(16)).collect();
@@ -75,8 +75,8 @@ pub fn endpoint_map(data: &[u8]) {
     behaves_as_a_map(map, &mut input, endpoint);
 }
 
-/// An [`AddressMap`](trunkline_endpoint::AddressMap) behaves as a `HashMap` of socket addresses, server
-/// names and identifying attributes that keeps the order of insertion.
+/// An [`AddressMap`](trunkline_endpoint::AddressMap) behaves as a `HashMap` of socket addresses,
+/// server names and identifying attributes that keeps the order of insertion.
 pub fn address_map(data: &[u8]) {
     behaves_as_a_map(
         IdentityMap::new(),

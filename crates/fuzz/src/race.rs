@@ -15,8 +15,8 @@ use crate::input::Input;
 const QUERIES: [AddressQuery; 3] = [AddressQuery::All, AddressQuery::Aaaa, AddressQuery::A];
 
 /// A race starts no address twice, and gives up only after it started every address. Two starts are
-/// at least the minimum gap apart. While attempts are in flight and none has failed or timed out, two
-/// starts are at least the attempt delay apart. At most one attempt wins, and every other one
+/// at least the minimum gap apart. While attempts are in flight and none has failed or timed out,
+/// two starts are at least the attempt delay apart. At most one attempt wins, and every other one
 /// is cancelled once. The end is the last output. A race in progress always waits for an answer, an
 /// attempt or a deadline. Without further events from outside it ends.
 pub fn race(data: &[u8]) {
@@ -158,8 +158,8 @@ impl Referee {
         self.race.handle_failure(id, kind.into(), self.now);
     }
 
-    /// Returns an attempt that is in flight or was cancelled: a shell may report an attempt after the
-    /// race has cancelled it.
+    /// Returns an attempt that is in flight or was cancelled: a shell may report an attempt after
+    /// the race has cancelled it.
     fn attempt(&self, input: &mut Input<'_>) -> Option<AttemptId> {
         let known = self.in_flight.iter().chain(self.cancelled.keys());
         let known: Vec<AttemptId> = known.copied().collect();
@@ -266,7 +266,8 @@ impl Referee {
         assert!(untried.is_disjoint(&self.started), "tried and untried");
     }
 
-    /// Lets only time pass, and fails the attempts that hang as the system does, until the race ends.
+    /// Lets only time pass, and fails the attempts that hang as the system does, until the race
+    /// ends.
     fn run_out(&mut self) {
         for query in std::mem::take(&mut self.open) {
             self.race.handle_no_addresses(query, self.now);

@@ -26,8 +26,8 @@ fn each_property_has_a_target_and_a_corpus() {
     assert_eq!(names("corpus"), properties);
 }
 
-/// Every property holds for the files of its corpus. The path of each file is printed first, so that
-/// the last one printed is the one that fails.
+/// Every property holds for the files of its corpus. The path of each file is printed first, so
+/// that the last one printed is the one that fails.
 #[test]
 fn the_corpus_holds() {
     for (name, property) in PROPERTIES {
@@ -56,8 +56,8 @@ fn random_bytes() -> impl FnMut() -> u8 {
     }
 }
 
-/// Every property holds for damaged inputs of the corpus: bytes changed, removed, duplicated, or cut
-/// off.
+/// Every property holds for damaged inputs of the corpus: bytes changed, removed, duplicated, or
+/// cut off.
 #[test]
 fn damaged_inputs_hold() {
     const SPECIAL: [u8; 10] = [0, 1, 0xff, 0xc0, 0x0c, 0x3f, 0x40, 0x80, b'\n', b'.'];

@@ -1,13 +1,13 @@
 //! Backends: gRPC servers in processes of their own, which count their connections and calls.
 //!
 //! [`Backend`] is the test's side: it starts a process, talks to it over its standard input and
-//! output, and kills it when dropped. It needs no async runtime. [`main`] and [`serve_if_asked`] are
-//! the process's side.
+//! output, and kills it when dropped. It needs no async runtime. [`main`] and [`serve_if_asked`]
+//! are the process's side.
 //!
 //! A backend serves `helloworld.Greeter` and `grpc.health.v1.Health` over plaintext HTTP/2 on
-//! 127.0.0.1 and, if the machine has it, on ::1, at the same port. It counts by address family, when
-//! a connection is accepted or closed and when a call arrives or is answered. So the counters show
-//! what happened at the server, independently of the client.
+//! 127.0.0.1 and, if the machine has it, on ::1, at the same port. It counts by address family,
+//! when a connection is accepted or closed and when a call arrives or is answered. So the counters
+//! show what happened at the server, independently of the client.
 //!
 //! The process reads one command per line and writes one JSON object per line:
 //!

@@ -88,8 +88,8 @@ impl Load {
         self.shared.state.lock().paused = true;
     }
 
-    /// Starts no more calls and blocks this thread until those in flight have ended; returns false if
-    /// some have not ended after `limit`.
+    /// Starts no more calls and blocks this thread until those in flight have ended; returns false
+    /// if some have not ended after `limit`.
     #[must_use]
     pub fn settle(&self, limit: Duration) -> bool {
         self.pause();

@@ -1,7 +1,7 @@
 //! The messages, clients and servers of the protocols that our tests use.
 //!
-//! `cargo xtask codegen` generates them. They are checked in, so that running the tests needs no code
-//! generator.
+//! `cargo xtask codegen` generates them. They are checked in, so that running the tests needs no
+//! code generator.
 
 /// `helloworld`: the service in the examples of every gRPC implementation.
 #[expect(unused_qualifications, reason = "generated code")]

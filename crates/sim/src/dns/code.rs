@@ -5,16 +5,19 @@
 pub struct Type(pub u16);
 
 impl Type {
-    /// An IPv4 address ([RFC 1035 section 3.2.2](https://www.rfc-editor.org/rfc/rfc1035#section-3.2.2)).
+    /// An IPv4 address
+    /// ([RFC 1035 section 3.2.2](https://www.rfc-editor.org/rfc/rfc1035#section-3.2.2)).
     pub const A: Self = Self(1);
     /// An alias (RFC 1035 section 3.2.2).
     pub const CNAME: Self = Self(5);
     /// The start of a zone (RFC 1035 section 3.2.2); its `minimum` limits how long a negative
-    /// answer may be cached ([RFC 2308 section 5](https://www.rfc-editor.org/rfc/rfc2308#section-5)).
+    /// answer may be cached
+    /// ([RFC 2308 section 5](https://www.rfc-editor.org/rfc/rfc2308#section-5)).
     pub const SOA: Self = Self(6);
     /// Strings (RFC 1035 section 3.2.2).
     pub const TXT: Self = Self(16);
-    /// An IPv6 address ([RFC 3596 section 2.1](https://www.rfc-editor.org/rfc/rfc3596#section-2.1)).
+    /// An IPv6 address
+    /// ([RFC 3596 section 2.1](https://www.rfc-editor.org/rfc/rfc3596#section-2.1)).
     pub const AAAA: Self = Self(28);
     /// The host and port of a service ([RFC 2782](https://www.rfc-editor.org/rfc/rfc2782)).
     pub const SRV: Self = Self(33);

@@ -118,8 +118,8 @@ impl World {
         self.wake(waker);
     }
 
-    /// Reports to `from` by ICMP that no socket is bound to `to`. As on Linux, only a socket that is
-    /// connected to `to` gets the error.
+    /// Reports to `from` by ICMP that no socket is bound to `to`. As on Linux, only a socket that
+    /// is connected to `to` gets the error.
     fn send_port_unreachable(&mut self, from: SocketAddr, to: SocketAddr, server: IpAddr) {
         let path = self.net.path(server);
         if path.no_icmp || path.cut {

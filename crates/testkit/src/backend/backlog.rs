@@ -20,8 +20,8 @@ pub(super) const BACKLOG: u32 = 8;
 /// microseconds.
 const UNANSWERED: Duration = Duration::from_millis(250);
 
-/// How many attempts continue in the background, so that they take a place in the backlog as soon as
-/// it becomes free.
+/// How many attempts continue in the background, so that they take a place in the backlog as soon
+/// as it becomes free.
 const SPARE: usize = 3;
 
 /// Connections that fill the backlog of one listener until they are dropped.
@@ -69,8 +69,8 @@ impl FullBacklog {
         )))
     }
 
-    /// Closes the connections and returns their source addresses. The listener will still accept the
-    /// connections that are in its queue.
+    /// Closes the connections and returns their source addresses. The listener will still accept
+    /// the connections that are in its queue.
     pub(super) fn into_sources(self) -> BTreeSet<SocketAddr> {
         self.sources
     }

@@ -46,7 +46,8 @@ pub(super) struct Door {
     options: Arc<Options>,
     counters: Arc<AtomicCounters>,
     state: DoorState,
-    /// The source addresses of the last [`FullBacklog`], whose connections may still be in the queue.
+    /// The source addresses of the last [`FullBacklog`], whose connections may still be in the
+    /// queue.
     fillers: BTreeSet<SocketAddr>,
     connections: JoinSet<()>,
     /// How often all connections were asked to send GOAWAY and to end. Each connection watches it.
@@ -137,8 +138,8 @@ impl Door {
             std::mem::replace(&mut self.state, DoorState::Closed),
         ) {
             (DoorAction::Silence, DoorState::Open(listener)) => {
-                // Goes silent before it closes the connections, so that a client that reconnects gets
-                // no answer.
+                // Goes silent before it closes the connections, so that a client that reconnects
+                // gets no answer.
                 let backlog = FullBacklog::fill(self.address).await;
                 match backlog {
                     Ok(backlog) => self.state = DoorState::Silent(listener, backlog),

@@ -26,8 +26,8 @@ pub enum Program {
     /// The current program, whose `main` begins with [`serve_if_asked`](super::serve_if_asked).
     ThisProgram,
     /// The current test binary, in its test of this name, which calls
-    /// [`serve_if_asked`](super::serve_if_asked) and nothing else. So a test of any package can have
-    /// backends without a program that must be built first.
+    /// [`serve_if_asked`](super::serve_if_asked) and nothing else. So a test of any package can
+    /// have backends without a program that must be built first.
     ThisTest(&'static str),
 }
 
@@ -155,8 +155,8 @@ impl Backend {
         Ok(self.last)
     }
 
-    /// Closes its IPv6 connections gracefully (after GOAWAY and the calls in flight) and goes silent
-    /// on IPv6: a SYN gets no answer. Both are done when this method returns.
+    /// Closes its IPv6 connections gracefully (after GOAWAY and the calls in flight) and goes
+    /// silent on IPv6: a SYN gets no answer. Both are done when this method returns.
     ///
     /// # Errors
     ///

@@ -141,8 +141,8 @@ fn serving() -> HealthCheckResponse {
     }
 }
 
-/// A stream of one update, which ends when the connection is to end: otherwise a drain would wait for
-/// the client that watches.
+/// A stream of one update, which ends when the connection is to end: otherwise a drain would wait
+/// for the client that watches.
 struct HealthUpdates {
     first: Option<HealthCheckResponse>,
     end: Pin<Box<dyn Future<Output = ()> + Send>>,

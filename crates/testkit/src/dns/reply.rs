@@ -18,13 +18,15 @@ pub struct Reply {
     pub authority: Vec<Record>,
     /// The additional section, to which an OPT record is added if the query has one.
     pub additional: Vec<Record>,
-    /// Whether the reply over UDP is an empty message with TC set, and only the one over TCP is whole.
+    /// Whether the reply over UDP is an empty message with TC set, and only the one over TCP is
+    /// whole.
     pub truncate: bool,
     /// Whether the reply over UDP is whole, whatever size the client accepts.
     pub oversize: bool,
     /// The delay before the server sends.
     pub delay: Duration,
-    /// Whether the server waits for [`DnsServer::release`](super::DnsServer::release) before it sends.
+    /// Whether the server waits for [`DnsServer::release`](super::DnsServer::release) before it
+    /// sends.
     pub held: bool,
     form: ReplyForm,
 }
@@ -102,8 +104,8 @@ impl Reply {
         }
     }
 
-    /// Returns the reply that the name exists and has no record of this type, which may be cached for
-    /// 60 s.
+    /// Returns the reply that the name exists and has no record of this type, which may be cached
+    /// for 60 s.
     #[must_use]
     pub fn no_data() -> Self {
         Self {
@@ -134,8 +136,8 @@ impl Reply {
         })
     }
 
-    /// Returns a reply that sends the messages that `forge` returns for the query: any number, with any
-    /// content.
+    /// Returns a reply that sends the messages that `forge` returns for the query: any number, with
+    /// any content.
     pub fn forged(forge: impl Fn(&Query) -> Vec<Vec<u8>> + Send + Sync + 'static) -> Self {
         Self {
             form: ReplyForm::Raw(Arc::new(forge)),

@@ -71,8 +71,8 @@ impl Script {
         })
     }
 
-    /// Returns the reply to `query`: "no data" for a name that has replies for other types only, the
-    /// default for an unknown name.
+    /// Returns the reply to `query`: "no data" for a name that has replies for other types only,
+    /// the default for an unknown name.
     fn reply(&mut self, query: &Query) -> Reply {
         let name = normalized(&query.name);
         for transport in [Some(query.transport), None] {

@@ -146,8 +146,8 @@ impl DnsServer {
         self.state.log.count(|_| true)
     }
 
-    /// Waits until `count` queries of this name and type have arrived over either transport; returns
-    /// false if fewer arrived within `timeout`.
+    /// Waits until `count` queries of this name and type have arrived over either transport;
+    /// returns false if fewer arrived within `timeout`.
     #[must_use]
     pub fn wait_for(&self, count: usize, name: &str, record_type: Type, timeout: Duration) -> bool {
         self.state.log.wait(count, timeout, |query| {
