@@ -29,12 +29,12 @@ pub fn interleave<T>(
     first_family_count: usize,
 ) -> Vec<T> {
     let mut turns = Turns::new(first_family_count);
-    let mut dealt: Vec<(Turn, T)> = items
+    let mut numbered: Vec<(Turn, T)> = items
         .into_iter()
         .map(|item| (turns.take(family(&item)), item))
         .collect();
-    dealt.sort_by_key(|(turn, _)| *turn);
-    dealt.into_iter().map(|(_, item)| item).collect()
+    numbered.sort_by_key(|(turn, _)| *turn);
+    numbered.into_iter().map(|(_, item)| item).collect()
 }
 
 /// Numbers the items of a sorted list with their [`Turn`]s, one item after the other: the state of
@@ -44,7 +44,7 @@ pub struct Turns {
     /// How many items of the first family are in the first round, minus one.
     ahead: u32,
     /// The number of families so far.
-    met: u8,
+    appeared: u8,
     /// For each [`Family`]: its place in a round once it has appeared, and the number of its items
     /// so far.
     families: [(Option<u8>, u32); 3],
@@ -68,7 +68,7 @@ impl Turns {
     pub fn new(first_family_count: usize) -> Self {
         Self {
             ahead: u32::try_from(first_family_count.saturating_sub(1)).unwrap_or(u32::MAX),
-            met: 0,
+            appeared: 0,
             families: [(None, 0); 3],
         }
     }
@@ -77,8 +77,8 @@ impl Turns {
     pub fn take(&mut self, family: Family) -> Turn {
         let (place, count) = &mut self.families[family as usize];
         let place = *place.get_or_insert_with(|| {
-            self.met += 1;
-            self.met - 1
+            self.appeared += 1;
+            self.appeared - 1
         });
         let nth = *count;
         *count += 1;

@@ -1,4 +1,4 @@
-//! async-std.
+//! The runtime of async-std.
 
 use crate::reactor::impl_runtime;
 

@@ -1,4 +1,4 @@
-//! smol.
+//! The runtime of smol.
 
 use crate::reactor::impl_runtime;
 

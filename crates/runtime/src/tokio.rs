@@ -1,4 +1,4 @@
-//! tokio.
+//! The runtime of tokio.
 
 mod handle;
 mod stream;

@@ -43,16 +43,20 @@ struct AttemptInFlight<T> {
 
 /// What an attempt does.
 enum AttemptWork<T> {
+    /// It connects.
     Connecting(BoxFuture<io::Result<Box<dyn Stream>>>),
-    /// The handshake runs.
+    /// Its handshake runs.
     Finishing(BoxFuture<io::Result<T>>),
+    /// Nothing: it has succeeded, and waits for the race to end.
     Done(T),
 }
 
 /// The result of a race.
 pub(super) struct Finished<T> {
+    /// The output of the attempt that won, if one did.
     pub(super) winner: Option<T>,
     pub(super) race: Race,
+    /// The queries that failed.
     pub(super) failed: Vec<(AddressQuery, io::Error)>,
     pub(super) end: RaceEnd,
 }

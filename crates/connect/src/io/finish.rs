@@ -66,7 +66,8 @@ where
         Completion::Running(Box::pin(handshake), AbortOnLoss(Some(lost)))
     }
 
-    /// The stream is inside of the output, and aborts when it is dropped.
+    /// Drops the stream, which is part of the output. It aborts, because the attempt's
+    /// [`AbortOnLoss`] was dropped before.
     fn discard(output: T) {
         drop(output);
     }

@@ -118,8 +118,8 @@ fn grpc_java_12796_a_new_list_while_connecting() {
     );
 }
 
-/// C-core never ended when an address had failed before its turn. Here every address fails, early
-/// or late, in every order.
+/// In C-core, connecting never ended when an address had failed before its turn. Here every address
+/// fails, early or late, in every order.
 #[test]
 fn grpc_38714_never_stuck_whatever_fails_first() {
     for on_failure in [OnFailure::Any, OnFailure::Newest] {

@@ -115,7 +115,8 @@ impl Fake {
         state.log.push(format!("{ms} {what}"));
     }
 
-    /// True when the time `at` has come; else the clock will stop there.
+    /// True when the time `at` has come. If not, `block_on` lets the clock jump to `at`, unless it
+    /// must stop earlier.
     fn reached(&self, at: Instant) -> bool {
         let mut state = self.state();
         let reached = at <= state.now;

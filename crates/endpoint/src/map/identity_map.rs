@@ -1,4 +1,4 @@
-//! The map itself.
+//! The map, with all operations on a key but its entry.
 
 use std::fmt;
 
