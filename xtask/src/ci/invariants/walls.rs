@@ -1,6 +1,7 @@
 //! Checks that a core names nothing of the world outside: no runtime, lock, clock, random generator
 //! or type of its shell.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::imports::{Import, imports};
@@ -82,7 +83,7 @@ enum Extent {
 struct Exception {
     /// The file, under the crate's `src`.
     file: &'static str,
-    /// The names, as the rules have them.
+    /// The names: those of the rules, or paths that begin with one of them.
     names: &'static [&'static str],
 }
 
@@ -104,7 +105,7 @@ const CORES: [WalledCore; 10] = [
     core("connect", Extent::AllBut("io"), &[]),
     core(
         "lb",
-        // Not the channel for tests of policies.
+        // Except for the test harness, which runs policies in a fake channel.
         Extent::AllBut("testing"),
         // Calls on several threads share a picker, which counts them without a lock.
         &[Exception {
@@ -128,15 +129,15 @@ const CORES: [WalledCore; 10] = [
                 "trunkline_connect",
             ],
         ),
-        // `ConnectionInfo`, plain data that describes a connection.
+        // Plain data that describes a connection.
         &[
             Exception {
                 file: "core.rs",
-                names: &["trunkline_connector"],
+                names: &["trunkline_connector::ConnectionInfo"],
             },
             Exception {
                 file: "core/event.rs",
-                names: &["trunkline_connector"],
+                names: &["trunkline_connector::ConnectionInfo"],
             },
         ],
     ),
@@ -202,10 +203,16 @@ impl WalledCore {
                 continue;
             }
             let file = source.file.strip_prefix(folder).unwrap_or(&source.file);
-            for (kind, name) in self.forbidden(file) {
-                broken.extend(lines_with(name, &source.tokens).map(|line| Breach {
+            let excepted: BTreeSet<usize> = self
+                .excepted(file)
+                .flat_map(|name| places(name, &source.tokens))
+                .collect();
+            for (kind, name) in self.forbidden() {
+                let places = places(name, &source.tokens);
+                let wrong = places.filter(|place| !excepted.contains(place));
+                broken.extend(wrong.map(|place| Breach {
                     source: index,
-                    line,
+                    line: source.tokens[place].line,
                     what: format!("a core names no {kind} (`{name}`)"),
                 }));
             }
@@ -227,8 +234,8 @@ impl WalledCore {
         broken
     }
 
-    /// Returns the names that `file` may not use, each with the kind of thing that it names.
-    fn forbidden(&self, file: &Path) -> Vec<(&'static str, &'static str)> {
+    /// Returns the names that the core may not use, each with the kind of thing that it names.
+    fn forbidden(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let shell = match self.extent {
             Extent::Only(_, crates) => crates,
             Extent::Whole | Extent::AllBut(_) => &[],
@@ -237,33 +244,30 @@ impl WalledCore {
         let rules = RULES
             .iter()
             .flat_map(|rule| rule.names.iter().map(|name| (rule.kind, *name)));
-        let excepted = |name: &str| {
-            let mut here = self
-                .exceptions
-                .iter()
-                .filter(|except| Path::new(except.file) == file);
-            here.any(|except| except.names.contains(&name))
-        };
-        rules
-            .chain(shell)
-            .filter(|(_, name)| !excepted(name))
-            .collect()
+        rules.chain(shell)
+    }
+
+    /// Returns the names that `file` may use nevertheless.
+    fn excepted(&self, file: &Path) -> impl Iterator<Item = &'static str> {
+        self.exceptions
+            .iter()
+            .filter(move |exception| Path::new(exception.file) == file)
+            .flat_map(|exception| exception.names.iter().copied())
     }
 }
 
-/// Returns the lines of `tokens` where the path `name` occurs.
-fn lines_with(name: &str, tokens: &[Token]) -> impl Iterator<Item = usize> {
+/// Returns the indices in `tokens` at which the path `name` begins.
+fn places(name: &str, tokens: &[Token]) -> impl Iterator<Item = usize> {
     let words: Vec<&str> = name.split("::").collect();
     let length = 2 * words.len() - 1;
-    tokens.windows(length).filter_map(move |window| {
-        let named = words.iter().zip(window.iter().step_by(2));
-        let separators = window.iter().skip(1).step_by(2);
-        let all = named
-            .clone()
-            .all(|(word, token)| matches(word, &token.text))
-            && separators.clone().all(|token| token.text == "::");
-        all.then_some(window[0].line)
-    })
+    let is_name = move |window: &[Token]| {
+        let mut named = words.iter().zip(window.iter().step_by(2));
+        let mut separators = window.iter().skip(1).step_by(2);
+        named.all(|(word, token)| matches(word, &token.text))
+            && separators.all(|token| token.text == "::")
+    };
+    let windows = tokens.windows(length).enumerate();
+    windows.filter_map(move |(place, window)| is_name(window).then_some(place))
 }
 
 /// Returns whether `word` is the name that `pattern` stands for.
@@ -359,6 +363,24 @@ mod tests {
             &excepted,
             &[("a.rs", text), ("b.rs", text)],
             &["b.rs:1: a core names no lock (`Mutex*`)"],
+        );
+    }
+
+    #[test]
+    fn an_exception_for_one_type_of_a_crate() {
+        let excepted: WalledCore = core(
+            "x",
+            Extent::Only(&["core"], &["trunkline_transport"]),
+            &[Exception {
+                file: "core.rs",
+                names: &["trunkline_transport::Lost"],
+            }],
+        );
+        let text = "use trunkline_transport::Lost;\nuse trunkline_transport::Call;";
+        check(
+            &excepted,
+            &[("core.rs", text)],
+            &["core.rs:2: a core names no type of its shell (`trunkline_transport`)"],
         );
     }
 
