@@ -1,28 +1,28 @@
-//! What a lookup found.
+//! The answers of lookups.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::{Family, LookupErrorKind, Name, ScopedIp, ServerAttempt};
 
-/// Where an answer comes from.
+/// The origin of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AnswerSource {
-    /// The text was an IP address.
+    /// The host was an IP address.
     Literal,
     /// The hosts file.
     Hosts,
-    /// A name that standards give a fixed answer to (`localhost`, RFC 6761 section 6.3).
+    /// A fixed answer of a standard (`localhost`, RFC 6761 section 6.3).
     Special,
-    /// A DNS server.
+    /// A DNS server, with its address.
     Server(SocketAddr),
-    /// This client's cache; the server that had answered.
+    /// The cache of the client, with the address of the server that had answered.
     Cache(SocketAddr),
 }
 
 impl AnswerSource {
-    /// The server that answered; `None` where none was needed.
+    /// Returns the server that answered; `None` where none was needed.
     #[must_use]
     pub fn server(self) -> Option<SocketAddr> {
         match self {
@@ -32,29 +32,29 @@ impl AnswerSource {
     }
 }
 
-/// How a part of a lookup failed softly, while the rest of it succeeded.
+/// The family that failed in a lookup whose other family succeeded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Partial {
-    /// The family that is missing. That it has no addresses is *not* known.
+    /// The family whose addresses are missing. Whether it has addresses is *not* known.
     pub family: Family,
-    /// Why: [`Unavailable`](LookupErrorKind::Unavailable) or
+    /// Why it failed: [`Unavailable`](LookupErrorKind::Unavailable) or
     /// [`Deadline`](LookupErrorKind::Deadline).
     pub kind: LookupErrorKind,
 }
 
-/// What was found out about one family, as soon as it was.
+/// The result for one family, as soon as it is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FamilyAnswer {
     /// The family.
     pub family: Family,
-    /// Its addresses in the server's order; empty where there are none. An error where that is not
+    /// Its addresses in the server's order; empty where it has none; an error where that is not
     /// known.
     pub addresses: Result<Vec<ScopedIp>, LookupErrorKind>,
-    /// When the addresses must be asked for anew; `None` where they do not age.
+    /// When the addresses expire; `None` where they never do.
     pub expires: Option<Instant>,
-    /// Where it comes from; `None` for a failure.
+    /// The origin of the answer; `None` for a failure.
     pub source: Option<AnswerSource>,
 }
 
@@ -62,29 +62,29 @@ pub struct FamilyAnswer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IpAnswer {
-    /// All addresses, never none: IPv4 first, each family in its server's order (sorting by RFC
-    /// 6724 is the caller's business). No address is there twice.
+    /// All addresses, at least one, each once: IPv4 first, each family in its server's order. Sorting
+    /// them by RFC 6724 is left to the caller.
     pub addresses: Vec<ScopedIp>,
-    /// The name that owns the addresses, after the search list and all CNAMEs; hostile text.
-    /// `None` for an IP literal.
+    /// The name that owns the addresses, after the search list and all CNAMEs. The text comes from
+    /// the network and may be hostile. `None` for an IP literal.
     pub canonical: Option<Name>,
-    /// Where the addresses come from; with two families, the one that answered first.
+    /// The origin of the addresses; with two families, that of the first one with addresses.
     pub source: AnswerSource,
-    /// What remains of the shortest TTL along the chain at `expires`'s making; `None` where nothing
-    /// ages (literals, hosts file).
+    /// The time until `expires`, from the moment of this answer: the shortest TTL along the chain,
+    /// less the time in the cache. `None` where nothing expires (literals, hosts file).
     pub ttl: Option<Duration>,
-    /// When the answer must be asked for anew, by the runtime's clock.
+    /// When the answer expires, by the runtime's clock.
     pub expires: Option<Instant>,
-    /// Set where one family failed softly: its addresses may exist.
+    /// The family that failed, where the other one succeeded.
     pub partial: Option<Partial>,
-    /// Every server asked and what it did, in order.
+    /// Every query, with its server and what the server did, in the order of the outcomes.
     pub attempts: Vec<ServerAttempt>,
     /// How long the lookup took.
     pub elapsed: Duration,
 }
 
 impl IpAnswer {
-    /// The server that answered; `None` where none was needed.
+    /// Returns the server that answered; `None` where none was needed.
     #[must_use]
     pub fn server(&self) -> Option<SocketAddr> {
         self.source.server()
@@ -99,18 +99,19 @@ impl IpAnswer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordAnswer<T> {
-    /// At least one record, in the server's order. Addresses in the additional section are not
-    /// used: look the targets up.
+    /// The records, at least one, in the server's order. Addresses from the additional section are
+    /// not used: look up the targets.
     pub records: Vec<T>,
     /// The name that owns the records.
     pub canonical: Name,
-    /// Where the records come from.
+    /// The origin of the records.
     pub source: AnswerSource,
-    /// What remains of the shortest TTL along the chain.
+    /// The time until `expires`, from the moment of this answer: the shortest TTL along the chain,
+    /// less the time in the cache.
     pub ttl: Duration,
-    /// When the answer must be asked for anew.
+    /// When the answer expires, by the runtime's clock.
     pub expires: Instant,
-    /// Every server asked and what it did, in order.
+    /// Every query, with its server and what the server did, in the order of the outcomes.
     pub attempts: Vec<ServerAttempt>,
     /// How long the lookup took.
     pub elapsed: Duration,

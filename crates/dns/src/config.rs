@@ -1,4 +1,4 @@
-//! How a client is set up.
+//! The configuration of a client.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -6,31 +6,32 @@ use std::time::Duration;
 
 use crate::{Hosts, Name, ResolvConf};
 
-/// Where a part of the configuration comes from.
+/// The origin of a part of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin<T> {
-    /// There is none.
+    /// The part is empty.
     None,
-    /// It was handed in.
+    /// The caller gave the value.
     Value(T),
     /// A file, which is read again when it changes.
     File(PathBuf),
 }
 
-/// How a client is set up: where servers, search list and hosts come from, and how it asks.
+/// The configuration of a client: where servers, search list and hosts come from, and how servers are
+/// asked.
 ///
-/// Options that are set here win over those of `resolv.conf`.
+/// Options that are set here override those of `resolv.conf`.
 ///
 /// # Examples
 ///
 /// ```
 /// use trunkline_dns::ClientConfig;
 ///
-/// // What the system uses, read again when it changes.
+/// // The configuration of the system, read again when it changes.
 /// let system = ClientConfig::system();
-/// // One server of our own; search list and options from the system, no hosts file.
+/// // One given server; search list and options from the system, no hosts file.
 /// let own = ClientConfig::system().servers(vec!["127.0.0.1:1053".parse()?]).no_hosts();
-/// // Nothing from the system at all.
+/// // Nothing from the system.
 /// let bare = ClientConfig::with_servers(vec!["127.0.0.1:1053".parse()?]);
 /// # Ok::<(), std::net::AddrParseError>(())
 /// ```
@@ -39,7 +40,7 @@ pub(crate) enum Origin<T> {
 pub struct ClientConfig {
     pub(crate) resolv_conf: Origin<ResolvConf>,
     pub(crate) hosts: Origin<Hosts>,
-    /// Whether `LOCALDOMAIN` and `RES_OPTIONS` are heeded.
+    /// True when `LOCALDOMAIN` and `RES_OPTIONS` apply.
     pub(crate) environment: bool,
     pub(crate) servers: Option<Vec<SocketAddr>>,
     pub(crate) search: Option<Vec<Name>>,
@@ -58,11 +59,10 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// What the system uses: `/etc/resolv.conf`, `/etc/hosts`, and the environment variables
-    /// `LOCALDOMAIN` and `RES_OPTIONS`.
+    /// Returns the configuration of the system: `/etc/resolv.conf`, `/etc/hosts`, and the environment
+    /// variables `LOCALDOMAIN` and `RES_OPTIONS`.
     ///
-    /// The files are looked at when they are needed, at most every 5 s, and read when they have
-    /// changed. Where `/etc/resolv.conf` is missing, the servers are `127.0.0.1` and `::1`.
+    /// A lookup checks whether the files have changed, at most every 5 s, and then reads them again. Where `/etc/resolv.conf` is missing, the servers are `127.0.0.1` and `::1`.
     pub fn system() -> Self {
         Self {
             resolv_conf: Origin::File("/etc/resolv.conf".into()),
@@ -72,7 +72,7 @@ impl ClientConfig {
         }
     }
 
-    /// These servers in this order, no search list, no hosts file.
+    /// Returns a configuration with these servers in this order, no search list, no hosts file.
     pub fn with_servers(servers: Vec<SocketAddr>) -> Self {
         Self {
             servers: Some(servers),
@@ -103,14 +103,14 @@ impl ClientConfig {
     }
 
     /// Takes servers, search list and options from this file instead of the system's, and reads it
-    /// again when it changes. The environment variables are not heeded.
+    /// again when it changes. The environment variables do not apply.
     pub fn resolv_conf_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.resolv_conf = Origin::File(path.into());
         self.environment = false;
         self
     }
 
-    /// Takes servers, search list and options from this value.
+    /// Takes servers, search list and options from this value. The environment variables do not apply.
     pub fn resolv_conf(mut self, conf: ResolvConf) -> Self {
         self.resolv_conf = Origin::Value(conf);
         self.environment = false;
@@ -135,40 +135,41 @@ impl ClientConfig {
         self
     }
 
-    /// Asks these servers, in this order, whatever `resolv.conf` says; its search list and options
-    /// stay. An empty list makes every lookup that needs a server fail.
+    /// Asks these servers, in this order, instead of those of `resolv.conf`. Its search list and
+    /// options still apply. With an empty list every lookup that needs a server fails.
     pub fn servers(mut self, servers: Vec<SocketAddr>) -> Self {
         self.servers = Some(servers);
         self
     }
 
-    /// The search list, in place of that of `resolv.conf`.
+    /// Sets the search list, in place of that of `resolv.conf`.
     pub fn search(mut self, search: Vec<Name>) -> Self {
         self.search = Some(search);
         self
     }
 
-    /// With so many dots a name is tried as it is before the search list; default 1, at most 15.
+    /// Sets the number of dots with which a name is tried as it is before the search list; default 1,
+    /// at most 15.
     pub fn ndots(mut self, ndots: u8) -> Self {
         self.ndots = Some(ndots.min(15));
         self
     }
 
-    /// How long one server may take before the next one is asked, where nothing is known about it
-    /// yet; default 2 s. A server whose answers were timed gets 5 times their mean, between 250 ms
+    /// Sets the time after which the next server is asked, for a server of which nothing is known;
+    /// default 2 s. A server whose round trips were measured gets 5 times their mean, between 250 ms
     /// and 5 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout.max(Duration::from_millis(1)));
         self
     }
 
-    /// How often the list of servers is gone through at least; default 2, between 1 and 5.
+    /// Sets how often the list of servers is asked at least; default 2, between 1 and 5.
     pub fn attempts(mut self, attempts: u8) -> Self {
         self.attempts = Some(attempts.clamp(1, 5));
         self
     }
 
-    /// The time for one whole lookup, search list and retries included; default 30 s.
+    /// Sets the time for one whole lookup, with search list and retries; default 30 s.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = deadline;
         self
@@ -180,57 +181,58 @@ impl ClientConfig {
         self.deadline
     }
 
-    /// Whether to ask over TCP from the start; default: what `resolv.conf` says, else no.
+    /// Sets whether servers are asked over TCP from the start; default: as in `resolv.conf`, else no.
     pub fn tcp_only(mut self, on: bool) -> Self {
         self.tcp_only = Some(on);
         self
     }
 
-    /// For how long a TCP connection that no lookup uses is kept for the next one; default 10 s. With
-    /// zero none is kept.
+    /// Sets the time for which a TCP connection stays open after its last lookup, for the next one;
+    /// default 10 s. With zero it is closed at once.
     pub fn tcp_idle(mut self, idle: Duration) -> Self {
         self.tcp_idle = idle;
         self
     }
 
-    /// Whether queries carry EDNS (RFC 6891), so that datagrams may have 1232 octets; default yes.
+    /// Sets whether queries carry EDNS (RFC 6891), so that replies may have 1232 bytes in a datagram;
+    /// default yes.
     pub fn edns(mut self, on: bool) -> Self {
         self.edns = on;
         self
     }
 
-    /// Whether letters of the name are sent in random case (draft-vixie-dnsext-dns0x20), which
-    /// adds to what an attacker must guess; default no. A reply over UDP in other letters is not
-    /// taken: the question goes over TCP.
+    /// Sets whether names are sent in random letter case (draft-vixie-dnsext-dns0x20), which an
+    /// off-path attacker must guess too; default no. A reply over UDP in another letter case is not
+    /// used: the query goes over TCP.
     pub fn case_randomization(mut self, on: bool) -> Self {
         self.case_randomization = on;
         self
     }
 
-    /// Whether queries carry a DNS cookie (RFC 7873, RFC 9018); default no. A server that has once
-    /// sent its own is not believed over UDP without, until it has sent none for 120 s; one that
-    /// sends none is asked without for 300 s.
+    /// Sets whether queries carry a DNS cookie (RFC 7873, RFC 9018); default no. Once a server has sent
+    /// its own, replies over UDP without it are not used, until the server has sent none for 120 s. A
+    /// server that sends none is asked without cookies for 300 s.
     pub fn cookies(mut self, on: bool) -> Self {
         self.cookies = on;
         self
     }
 
-    /// Whether lookups share UDP sockets, each for at most 64 lookups, instead of having a fresh
-    /// one each; default no. It halves the cost and keeps the port for longer, which an attacker
-    /// would have to guess.
+    /// Sets whether lookups share UDP sockets, each for at most 64 lookups, instead of opening one each;
+    /// default no. Sharing halves the cost, but a port is used for longer, so that an off-path
+    /// attacker has more time to guess it.
     pub fn udp_pool(mut self, on: bool) -> Self {
         self.udp_pool = on;
         self
     }
 
-    /// How many answers, positive and negative, are kept for as long as their TTL says; default 0:
-    /// a resolver that asks again *because* a TTL ran out needs none.
+    /// Sets how many answers, positive and negative, are kept until their TTL expires; at most 65,536,
+    /// default 0: a resolver that asks again *because* a TTL has expired needs no cache.
     pub fn cache(mut self, entries: usize) -> Self {
         self.cache_entries = entries.min(65_536);
         self
     }
 
-    /// The longest TTL that is believed; default one day.
+    /// Sets the bound of TTLs: longer ones count as this; default one day.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.max_ttl = max_ttl;
         self

@@ -1,25 +1,42 @@
 //! The core: what a lookup does, without socket, task, lock, clock or random generator.
 //!
-//! [`ClientState`] is what a client knows between lookups: servers, cached answers, which candidate of
-//! the search list had won. It makes the [`Plan`] of a lookup. A [`Lookup`] carries the plan out:
-//! tell it what happened with its `handle_*` methods, perform what [`Lookup::poll_output`] says,
-//! and hand each [`Report`] back to the memory. A [`TcpConnection`] is what carries the questions of
-//! many lookups over TCP.
+//! - [`Configuration`] holds the configuration and what its files contained. Its [`Settings`] are the
+//!   values that follow.
+//! - [`ClientState`] is what a client knows between lookups: servers, cached answers, which candidate
+//!   of the search list had records. It makes the [`Plan`] of a lookup.
+//! - A [`Lookup`] carries out a plan: report events with its `handle_*` methods, perform each
+//!   [`Output`], and hand each [`Report`] to the client's state.
+//! - [`SharedUdp`] and [`TcpConnection`] are sockets that several lookups share.
+//!
+//! A server that does not support EDNS is handled in three places. `wire/response.rs` recognises its
+//! reply (`Reading::NoEdns`), `lookup/replies.rs` asks it again without EDNS, and `client_state.rs`
+//! remembers it for 10 minutes.
 
+// From the ground up: a module uses only those above it.
+
+// Parts that know nothing of each other.
 mod cache;
-mod client_state;
-mod configuration;
 mod cookie;
 mod demux;
-mod local;
-mod lookup;
+mod random;
+
+// Values that go in and out; the shared sockets.
 mod output;
 mod plan;
-mod random;
 mod result;
-mod settings;
 mod tcp;
 mod udp;
+
+// The values of the configuration; names that need no server.
+mod local;
+mod settings;
+
+// What a client keeps between lookups.
+mod client_state;
+mod configuration;
+
+// One lookup.
+mod lookup;
 
 pub use self::cache::Cached;
 pub use self::client_state::ClientState;

@@ -1,4 +1,4 @@
-//! How a lookup failed, told in full.
+//! Failures of lookups, with every query and its outcome.
 
 use std::fmt;
 use std::io;
@@ -11,20 +11,22 @@ use crate::{Name, NameError, RecordType, rcode};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LookupErrorKind {
-    /// The name does not exist (NXDOMAIN), and no server failed while this was found out.
+    /// The name does not exist (NXDOMAIN): every candidate of the search list was denied, and none
+    /// failed.
     NotFound,
-    /// The name exists and has no records of the type asked for.
+    /// The name exists and has no records of the type that was asked for.
     NoData,
-    /// No server gave a verdict: SERVFAIL, REFUSED, silence, a malformed reply. It may heal.
+    /// No server gave a usable answer: SERVFAIL, REFUSED, silence, a malformed reply. A later lookup
+    /// may succeed.
     Unavailable,
-    /// The deadline of the whole lookup came first.
+    /// The deadline of the whole lookup has passed.
     Deadline,
-    /// The text is no name that could be asked for; nothing was sent.
+    /// The text is not a name that can be looked up. Nothing was sent.
     InvalidName,
 }
 
 impl LookupErrorKind {
-    /// The stable word for scripts: `not_found`, `no_data`, `unavailable`, `deadline`,
+    /// Returns the stable word for scripts: `not_found`, `no_data`, `unavailable`, `deadline`,
     /// `invalid_name`.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -37,7 +39,7 @@ impl LookupErrorKind {
         }
     }
 
-    /// Whether asking again may find something: the verdict is not the name's owner's.
+    /// Returns whether a later lookup may succeed: the failure is of servers, not of the name.
     #[must_use]
     pub fn is_soft(self) -> bool {
         matches!(self, Self::Unavailable | Self::Deadline)
@@ -49,7 +51,7 @@ impl LookupErrorKind {
 pub enum Transport {
     /// A datagram.
     Udp,
-    /// A stream, with lengths.
+    /// A connection, with a length before each message.
     Tcp,
 }
 
@@ -66,35 +68,35 @@ impl fmt::Display for Transport {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServerOutcome {
-    /// It answered with this many records of the type.
+    /// The server answered with this many records of the type.
     Answered(usize),
-    /// It says that the name has no such records.
+    /// The server answered that the name has no such records.
     NoData,
-    /// It says that the name does not exist (NXDOMAIN).
+    /// The server answered that the name does not exist (NXDOMAIN).
     NotFound,
-    /// Its reply did not fit into a datagram; it is asked again over TCP.
+    /// The reply did not fit into a datagram: the server is asked again over TCP.
     Truncated,
-    /// It does not know EDNS; it is asked again without.
+    /// The server does not support EDNS: it is asked again without.
     NoEdns,
-    /// It failed with this response code: SERVFAIL (2), REFUSED (5), NOTIMP (4), FORMERR (1), or
+    /// The server failed with this response code: SERVFAIL (2), REFUSED (5), NOTIMP (4), FORMERR (1), or
     /// another.
     Rcode(u16),
-    /// It is not responsible for the name and does not ask others (a lame server).
+    /// The server is not authoritative for the name and does not recurse (a lame server).
     Lame,
-    /// Its reply cannot be used; what is wrong with it.
+    /// The reply cannot be used, for this reason.
     Malformed(&'static str),
-    /// Nothing that answers the question came in time.
+    /// No reply that answers the query arrived in time.
     TimedOut,
-    /// The operating system reports an error: refused, unreachable, reset.
+    /// The operating system reported an error: refused, unreachable, reset.
     Io(io::ErrorKind),
-    /// It closed the connection before it had answered.
+    /// The server closed the connection before it had answered.
     Closed,
     /// The lookup ended before the server had answered.
     Abandoned,
 }
 
 impl ServerOutcome {
-    /// The stable word for scripts.
+    /// Returns the stable word for scripts.
     ///
     /// One of `answer`, `no_data`, `nxdomain`, `truncated`, `no_edns`, `servfail`, `refused`,
     /// `notimp`, `formerr`, `rcode`, `lame`, `malformed`, `timed_out`, `connection_refused`,
@@ -151,24 +153,24 @@ impl fmt::Display for ServerOutcome {
     }
 }
 
-/// One query to one server, and what came of it.
+/// One query to one server, and its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerAttempt {
     /// The server.
     pub server: SocketAddr,
-    /// How it was asked.
+    /// The transport of the query.
     pub transport: Transport,
-    /// The name that it was asked for: one of the search list's candidates.
+    /// The name in the query: a candidate of the search list.
     pub name: Name,
-    /// The type that it was asked for.
+    /// The type in the query.
     pub record_type: RecordType,
-    /// What it did.
+    /// What the server did.
     pub outcome: ServerOutcome,
-    /// From the sending of the query to the outcome.
+    /// The time from the query to the outcome.
     pub elapsed: Duration,
-    /// Replies that came before, to this question or to one that shared its socket, and were dropped
-    /// since they do not match what was asked: somebody lies, or mixes things up.
+    /// Number of messages on the sockets of the query that matched no query and were dropped: they
+    /// were forged, or the server has mixed up queries.
     pub ignored: u32,
 }
 
@@ -192,7 +194,7 @@ impl fmt::Display for ServerAttempt {
     }
 }
 
-/// A lookup that found nothing: the name, the verdict, and every server with what it did.
+/// A lookup without an answer: the name, the kind of failure, and every query with its outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookupError(Box<Inner>);
 
@@ -236,31 +238,31 @@ impl LookupError {
         Self::local(LookupErrorKind::InvalidName, name, &error.to_string())
     }
 
-    /// Why there is no answer.
+    /// Returns why there is no answer.
     #[must_use]
     pub fn kind(&self) -> LookupErrorKind {
         self.0.kind
     }
 
-    /// The name as it was given, before any search list.
+    /// Returns the name as the caller gave it, before any search list.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Why no server was asked, where none was.
+    /// Returns why no server was asked, where none was.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// Every query sent and what its server did, in order of the outcomes.
+    /// Returns every query, with its server and what the server did, in the order of the outcomes.
     #[must_use]
     pub fn attempts(&self) -> &[ServerAttempt] {
         &self.0.attempts
     }
 
-    /// What went wrong, without the attempts: for who lists them apart.
+    /// Returns the text of the error without the attempts, for callers that list them separately.
     #[must_use]
     pub fn summary(&self) -> String {
         let inner = &*self.0;
@@ -284,13 +286,13 @@ impl LookupError {
         text
     }
 
-    /// How long the lookup took.
+    /// Returns how long the lookup took.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         self.0.elapsed
     }
 
-    /// The last response code that a server gave: 3 (NXDOMAIN), 2 (SERVFAIL), 0 (no data), ...
+    /// Returns the last response code from a server: 3 (NXDOMAIN), 2 (SERVFAIL), 0 (no data), ...
     #[must_use]
     pub fn rcode(&self) -> Option<u16> {
         self.0
@@ -311,7 +313,7 @@ impl LookupError {
 impl fmt::Display for LookupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.summary())?;
-        // The end tells more than the beginning, where a list is too long for one message.
+        // Of a long list the last attempts are shown, since the lookup has failed with them.
         const SHOWN: usize = 8;
         let hidden = self.attempts().len().saturating_sub(SHOWN);
         for (index, attempt) in self.attempts().iter().skip(hidden).enumerate() {

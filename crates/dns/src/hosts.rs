@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use crate::name::MAX_TEXT;
 use crate::{Name, ScopedIp};
 
-/// Lines above this many are left out; block lists of half a million names fit.
+/// Names that are kept at most; block lists of half a million names fit.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// What a hosts file says: names and their addresses.
+/// The contents of a hosts file: names and their addresses.
 ///
-/// Several lines with one name add up. Reading never fails: a line or a name that is not understood
-/// is left out.
+/// Several lines with one name add up. Parsing never fails: a line or a name that cannot be read is
+/// left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
-    /// By lower-case name without a dot at the end.
+    /// By name in lower case, without a dot at the end.
     entries: BTreeMap<Box<str>, Vec<Entry>>,
 }
 
@@ -26,7 +27,7 @@ struct Entry {
 }
 
 impl Hosts {
-    /// Reads the text of a file, of any octets.
+    /// Parses the text of a file, which may have any bytes.
     ///
     /// # Examples
     ///
@@ -43,8 +44,8 @@ impl Hosts {
         let mut hosts = Self::default();
         let mut count = 0;
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        for line in text.split(|&octet| octet == b'\n') {
-            let end = line.iter().position(|octet| matches!(octet, b'#' | 0));
+        for line in text.split(|&byte| byte == b'\n') {
+            let end = line.iter().position(|byte| matches!(byte, b'#' | 0));
             let line = String::from_utf8_lossy(&line[..end.unwrap_or(line.len())]);
             let mut words = line.split_ascii_whitespace();
             let Some(entry) = words.next().and_then(Entry::parse) else {
@@ -52,7 +53,7 @@ impl Hosts {
             };
             for word in words {
                 let word = word.strip_suffix('.').unwrap_or(word);
-                if word.is_empty() || word.len() > 253 || count >= MAX_ENTRIES {
+                if word.is_empty() || word.len() > MAX_TEXT || count >= MAX_ENTRIES {
                     continue;
                 }
                 count += 1;
@@ -68,9 +69,10 @@ impl Hosts {
         hosts
     }
 
-    /// The addresses of `name` in the order of the file; `None` where the file does not have it.
+    /// Returns the addresses of `name` in the order of the file; `None` where the file does not have
+    /// the name.
     ///
-    /// `interface` tells the index of an interface by its name, for link-local addresses; an
+    /// `interface` returns the index of an interface by its name, for link-local addresses. An
     /// address whose interface is not known is left out.
     pub fn get(
         &self,
@@ -93,7 +95,7 @@ impl Hosts {
         Some(addresses.collect())
     }
 
-    /// Whether the file names nobody.
+    /// Returns whether the file has no names.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

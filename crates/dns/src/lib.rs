@@ -1,19 +1,32 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-mod answer;
-mod config;
-pub mod core;
-mod error;
-mod hosts;
-#[cfg(feature = "io")]
-pub mod io;
+// From the ground up: a module uses only those above it.
+
+// Names, numbers, record types, service bindings.
 mod name;
 mod rcode;
 mod record;
-mod resolv_conf;
 mod svcb;
+
+// Failures; files.
+mod error;
+mod hosts;
+mod resolv_conf;
+
+// Answers; the configuration of a client.
+mod answer;
+mod config;
+
+// Messages.
 pub mod wire;
+
+// What a lookup does, without I/O.
+pub mod core;
+
+// The client: the core with sockets and timers.
+#[cfg(feature = "io")]
+pub mod io;
 
 pub use crate::answer::{AnswerSource, FamilyAnswer, IpAnswer, Partial, RecordAnswer};
 pub use crate::config::ClientConfig;

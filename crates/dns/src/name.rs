@@ -7,8 +7,10 @@ use std::str::FromStr;
 
 /// The longest name on the wire, its root label included (RFC 1035 section 2.3.4).
 pub(crate) const MAX_WIRE: usize = 255;
+/// The longest name as text, without a dot at the end: it follows from [`MAX_WIRE`].
+pub(crate) const MAX_TEXT: usize = 253;
 /// The longest label (RFC 1035 section 2.3.4).
-const MAX_LABEL: usize = 63;
+pub(crate) const MAX_LABEL: u8 = 63;
 
 /// A domain name, absolute (`orders.prod.`) or relative (`orders`).
 ///
@@ -21,23 +23,23 @@ const MAX_LABEL: usize = 63;
 /// ```
 ///
 /// [`Name::parse`] takes only letters, digits, `-` and `_`: what a host or service name is made of.
-/// A name that came off the wire may hold any octet: printing escapes what is not printable, a dot
+/// A name from the network may have any bytes. Printing escapes the bytes that are not printable, a dot
 /// within a label, and a backslash (`\.`, `\000`), so that a hostile name cannot forge a log line
 /// or another name.
 #[derive(Clone)]
 pub struct Name {
-    /// Labels, each after its length, without the root label: below 255 octets.
+    /// The labels, each after its length, without the root label: below 255 bytes.
     labels: Box<[u8]>,
     absolute: bool,
 }
 
 impl Name {
-    /// Reads a host or service name.
+    /// Parses a host or service name.
     ///
     /// # Errors
     ///
-    /// An empty name or label, a label above 63 octets, a name above 253 characters, or a character
-    /// that no host name has; the error says where.
+    /// An empty name or label, a label of more than 63 bytes, a name of more than 253 characters, or a
+    /// character that no host name has; the error has its offset.
     ///
     /// # Examples
     ///
@@ -73,7 +75,7 @@ impl Name {
                 }
             }
             let length = u8::try_from(label.len()).unwrap_or(u8::MAX);
-            if usize::from(length) > MAX_LABEL {
+            if length > MAX_LABEL {
                 return Err(NameError::new(NameErrorKind::LabelTooLong, at));
             }
             labels.push(length);
@@ -89,7 +91,7 @@ impl Name {
         })
     }
 
-    /// The root of the tree, printed as `.`.
+    /// Returns the root, which prints as `.`.
     #[must_use]
     pub fn root() -> Self {
         Self {
@@ -98,12 +100,13 @@ impl Name {
         }
     }
 
-    /// An absolute name from labels of any octets; `None` where one is empty or too long.
+    /// Returns an absolute name from labels of any bytes; `None` where a label is empty or too long, or
+    /// the name is too long.
     #[must_use]
     pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut wire = Vec::with_capacity(32);
         for label in labels {
-            if label.is_empty() || label.len() > MAX_LABEL {
+            if label.is_empty() || label.len() > usize::from(MAX_LABEL) {
                 return None;
             }
             wire.push(u8::try_from(label.len()).ok()?);
@@ -118,19 +121,19 @@ impl Name {
         })
     }
 
-    /// Whether the name ends at the root, so that no search list applies to it.
+    /// Returns whether the name ends at the root, so that no search list applies to it.
     #[must_use]
     pub fn is_absolute(&self) -> bool {
         self.absolute
     }
 
-    /// Whether this is the root itself.
+    /// Returns whether this is the root itself.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The labels, the most specific first.
+    /// Returns the labels, the most specific first.
     pub fn labels(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = &*self.labels;
         std::iter::from_fn(move || {
@@ -141,13 +144,14 @@ impl Name {
         })
     }
 
-    /// Dots within the name as it was written, without the one at the end: what `ndots` counts.
+    /// Returns the number of dots between the labels, which is compared to
+    /// `ndots`.
     #[must_use]
     pub fn dots(&self) -> usize {
         self.labels().count().saturating_sub(1)
     }
 
-    /// The same name, ended at the root.
+    /// Returns the same name, ended at the root.
     #[must_use]
     pub fn to_absolute(&self) -> Self {
         Self {
@@ -156,7 +160,7 @@ impl Name {
         }
     }
 
-    /// This name within `suffix`, absolute; `None` where the two together are too long.
+    /// Returns this name within `suffix`, absolute; `None` where the two together are too long.
     #[must_use]
     pub fn within(&self, suffix: &Self) -> Option<Self> {
         let mut labels = Vec::with_capacity(self.labels.len() + suffix.labels.len());
@@ -168,7 +172,7 @@ impl Name {
         })
     }
 
-    /// Whether this name is `suffix` or lies below it (both taken as absolute).
+    /// Returns whether this name is `suffix` or below it (both taken as absolute).
     #[must_use]
     pub fn is_within(&self, suffix: &Self) -> bool {
         let (length, of_suffix) = (self.labels().count(), suffix.labels().count());
@@ -181,19 +185,20 @@ impl Name {
             .all(|(a, b)| a.eq_ignore_ascii_case(b))
     }
 
-    /// Labels, each after its length, without the root label.
+    /// Returns the labels, each after its length, without the root label.
     pub(crate) fn wire(&self) -> &[u8] {
         &self.labels
     }
 
-    /// The same name, a letter in upper case where the octet at its place in `flips` is odd.
+    /// Returns the same name: a letter is in upper case where the byte at its index in `flips` is odd,
+    /// else in lower case.
     pub(crate) fn with_case(&self, flips: &[u8]) -> Self {
         let mut labels = self.labels.clone();
-        for (octet, flip) in labels.iter_mut().zip(flips) {
-            if octet.is_ascii_alphabetic() {
-                *octet = match flip & 1 {
-                    0 => octet.to_ascii_lowercase(),
-                    _ => octet.to_ascii_uppercase(),
+        for (byte, flip) in labels.iter_mut().zip(flips) {
+            if byte.is_ascii_alphabetic() {
+                *byte = match flip & 1 {
+                    0 => byte.to_ascii_lowercase(),
+                    _ => byte.to_ascii_uppercase(),
                 };
             }
         }
@@ -221,11 +226,11 @@ impl fmt::Display for Name {
             if index > 0 {
                 f.write_str(".")?;
             }
-            for &octet in label {
-                match octet {
-                    b'.' | b'\\' => write!(f, "\\{}", char::from(octet))?,
-                    b'!'..=b'~' => write!(f, "{}", char::from(octet))?,
-                    _ => write!(f, "\\{octet:03}")?,
+            for &byte in label {
+                match byte {
+                    b'.' | b'\\' => write!(f, "\\{}", char::from(byte))?,
+                    b'!'..=b'~' => write!(f, "{}", char::from(byte))?,
+                    _ => write!(f, "\\{byte:03}")?,
                 }
             }
         }
@@ -243,7 +248,7 @@ impl fmt::Debug for Name {
     }
 }
 
-// A length octet is below 64 and so never a letter: all octets may be compared alike.
+// The byte of a length is below 64 and so never a letter: lengths and letters compare alike.
 impl PartialEq for Name {
     fn eq(&self, other: &Self) -> bool {
         self.absolute == other.absolute && self.labels.eq_ignore_ascii_case(&other.labels)
@@ -274,29 +279,29 @@ impl Hash for Name {
     }
 }
 
-/// Why a text is not a domain name, and where.
+/// Why a text is not a domain name, and at which offset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     kind: NameErrorKind,
     at: usize,
 }
 
-/// What is wrong with the text of a name.
+/// The defect of the text of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NameErrorKind {
-    /// There is no name.
+    /// The text is empty.
     Empty,
     /// Two dots in a row, or one at the start.
     EmptyLabel,
-    /// A label above 63 octets.
+    /// A label of more than 63 bytes.
     LabelTooLong,
     /// More than 253 characters, not counting a dot at the end.
     TooLong,
     /// A character that no host name has.
     Character(char),
-    /// The last label is a number, so the text is an IPv4 address that is written wrongly; such a
-    /// name does not exist, and asking for it would only tell others about it.
+    /// The last label is a number, so the text is probably a mistyped IPv4 address. No such name exists,
+    /// and a query would only show the text to others.
     NumericEnd,
 }
 
@@ -305,13 +310,13 @@ impl NameError {
         Self { kind, at }
     }
 
-    /// What is wrong.
+    /// Returns the defect.
     #[must_use]
     pub fn kind(&self) -> NameErrorKind {
         self.kind
     }
 
-    /// The octet offset in the text at which it is wrong.
+    /// Returns the byte offset of the defect in the text.
     #[must_use]
     pub fn at(&self) -> usize {
         self.at

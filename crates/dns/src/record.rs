@@ -1,4 +1,4 @@
-//! Record types and what of them is kept.
+//! Record types, address families, addresses and SRV records.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
@@ -25,11 +25,12 @@ pub enum RecordType {
 }
 
 impl RecordType {
-    /// The first and the last in their order.
+    /// The first type in the order of the variants.
     pub(crate) const FIRST: Self = Self::A;
+    /// The last type in the order of the variants.
     pub(crate) const LAST: Self = Self::Https;
 
-    /// The number on the wire.
+    /// Returns the number of the type on the wire.
     #[must_use]
     pub fn code(self) -> u16 {
         match self {
@@ -42,7 +43,7 @@ impl RecordType {
         }
     }
 
-    /// The family of addresses of this type.
+    /// Returns the address family of this type; `None` for a type that is not of addresses.
     #[must_use]
     pub fn family(self) -> Option<Family> {
         match self {
@@ -69,20 +70,20 @@ impl fmt::Display for RecordType {
 /// A family of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Family {
-    /// IPv4, asked with A.
+    /// IPv4, whose record type is A.
     Ipv4,
-    /// IPv6, asked with AAAA.
+    /// IPv6, whose record type is AAAA.
     Ipv6,
 }
 
 impl Family {
-    /// The family of an address.
+    /// Returns the family of an address.
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
         if ip.is_ipv4() { Self::Ipv4 } else { Self::Ipv6 }
     }
 
-    /// The type of records that holds addresses of this family.
+    /// Returns the record type with addresses of this family.
     #[must_use]
     pub fn record_type(self) -> RecordType {
         match self {
@@ -101,7 +102,7 @@ impl fmt::Display for Family {
     }
 }
 
-/// Which families a lookup asks for.
+/// The address families that a lookup asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Families {
     /// Both, at the same time.
@@ -114,7 +115,7 @@ pub enum Families {
 }
 
 impl Families {
-    /// Whether `family` is asked for.
+    /// Returns whether `family` is asked for.
     #[must_use]
     pub fn include(self, family: Family) -> bool {
         match self {
@@ -124,7 +125,7 @@ impl Families {
         }
     }
 
-    /// The families asked for, IPv4 first.
+    /// Returns the families that are asked for, IPv4 first.
     pub fn iter(self) -> impl Iterator<Item = Family> {
         [Family::Ipv4, Family::Ipv6]
             .into_iter()
@@ -132,17 +133,17 @@ impl Families {
     }
 }
 
-/// An IP address, with the index of its interface where it is link-local.
+/// An IP address, with the index of its interface where it is a link-local address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScopedIp {
     /// The address.
     pub ip: IpAddr,
-    /// The interface of a link-local IPv6 address (`fe80::1%2`); else 0.
+    /// The index of the interface of a link-local IPv6 address (2 in `fe80::1%2`); else 0.
     pub scope_id: u32,
 }
 
 impl ScopedIp {
-    /// The address with a port, its scope kept.
+    /// Returns the address with a port; the scope stays.
     #[must_use]
     pub fn with_port(self, port: u16) -> SocketAddr {
         match self.ip {
@@ -151,7 +152,7 @@ impl ScopedIp {
         }
     }
 
-    /// The family of the address.
+    /// Returns the family of the address.
     #[must_use]
     pub fn family(self) -> Family {
         Family::of(self.ip)
@@ -189,15 +190,15 @@ impl fmt::Display for ScopedIp {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Srv {
-    /// Lower is asked first.
+    /// The priority: targets with a lower one are tried first.
     pub priority: u16,
-    /// The share among records of one priority.
+    /// The relative weight among targets of one priority.
     pub weight: u16,
     /// The port of the service.
     pub port: u16,
-    /// The host, absolute; hostile text until it was looked up. Never `.` here: a service that is
-    /// declared absent is [`NoData`](crate::LookupErrorKind::NoData).
+    /// The host, an absolute name. The text comes from the network and may be hostile. Never `.`: a
+    /// service that is declared absent is [`NoData`](crate::LookupErrorKind::NoData).
     pub target: Name,
-    /// The time for which this record may be used, as the server gave it.
+    /// The TTL of this record, as the server sent it.
     pub ttl: Duration,
 }

@@ -5,28 +5,28 @@ use std::time::Duration;
 
 use crate::{Name, ScopedIp};
 
-/// Nameservers and search domains above these are left out, so that a hostile or broken file costs
-/// little.
+/// Name servers that are kept, so that a hostile or broken file costs little.
 const MAX_NAMESERVERS: usize = 32;
+/// Search domains that are kept, for the same reason.
 const MAX_SEARCH: usize = 32;
 /// The port of DNS (RFC 1035 section 4.2).
 pub(crate) const DNS_PORT: u16 = 53;
 
-/// What a `resolv.conf` says.
+/// The contents of a `resolv.conf`.
 ///
-/// Reading one never fails: what is not understood is left out, as every libc does. A file without
-/// a name server stands for the servers on this machine (`127.0.0.1` and `::1`).
+/// Parsing never fails: a line that cannot be read is left out, as every libc does. A file without a
+/// name server means the servers on this machine (`127.0.0.1` and `::1`).
 ///
-/// Source: resolv.conf(5). Deviations: all name servers count, not the first three; a name server
-/// may carry a port (`127.0.0.1:5353`, `[::1]:5353`).
+/// Source: resolv.conf(5). Deviations: all name servers count, not only the first three; a name
+/// server may have a port (`127.0.0.1:5353`, `[::1]:5353`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResolvConf {
     /// The servers, in order, each once.
     pub nameservers: Vec<Nameserver>,
-    /// The search list, absolute; the last `search` or `domain` line counts.
+    /// The search list, of absolute names, from the last `search` or `domain` line.
     pub search: Vec<Name>,
-    /// What the `options` lines say.
+    /// The options of all `options` lines.
     pub options: ResolvOptions,
 }
 
@@ -38,36 +38,37 @@ pub struct Nameserver {
     pub ip: IpAddr,
     /// The interface of a link-local address, by name or by number: `eth0` in `fe80::1%eth0`.
     pub zone: Option<String>,
-    /// The port; 53 unless the line says otherwise.
+    /// The port; 53 where the line has none.
     pub port: u16,
 }
 
-/// The options of a `resolv.conf`; `None` where the file does not say.
+/// The options of a `resolv.conf`; `None` for an option that the file does not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ResolvOptions {
-    /// `ndots:n`, 0 to 15: with so many dots a name is tried as it is first.
+    /// `ndots:n`, 0 to 15: the number of dots with which a name is tried as it is before the search
+    /// list.
     pub ndots: Option<u8>,
-    /// `timeout:n`, 1 to 30 s: how long one server may take.
+    /// `timeout:n`, 1 to 30 s: the timeout for one server.
     pub timeout: Option<Duration>,
-    /// `attempts:n`, 1 to 5: how often the list of servers is gone through.
+    /// `attempts:n`, 1 to 5: how often the list of servers is asked.
     pub attempts: Option<u8>,
-    /// `rotate`: each lookup starts at another server.
+    /// `rotate`: each lookup starts at a random server of the list.
     pub rotate: bool,
-    /// `use-vc`, `usevc`, `tcp`: TCP from the start.
+    /// `use-vc`, `usevc`, `tcp`: servers are asked over TCP from the start.
     pub use_tcp: bool,
-    /// `single-request`: A first, AAAA when that is done.
+    /// `single-request`: AAAA is asked for only after A has been answered.
     pub single_request: bool,
-    /// `single-request-reopen`: A and AAAA from sockets of their own.
+    /// `single-request-reopen`: A and AAAA are asked from different sockets.
     pub single_request_reopen: bool,
-    /// `no-reload`: changes of the file are not looked for.
+    /// `no-reload`: the file is read once.
     pub no_reload: bool,
     /// `no-aaaa`: IPv6 addresses are not asked for.
     pub no_aaaa: bool,
 }
 
 impl ResolvConf {
-    /// Reads the text of a file, of any octets.
+    /// Parses the text of a file, which may have any bytes.
     ///
     /// # Examples
     ///
@@ -82,13 +83,13 @@ impl ResolvConf {
     pub fn parse(text: &[u8]) -> Self {
         let mut conf = Self::default();
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        for line in text.split(|&octet| octet == b'\n') {
+        for line in text.split(|&byte| byte == b'\n') {
             conf.parse_line(line);
         }
         conf
     }
 
-    /// Applies the environment variables that every libc heeds: `LOCALDOMAIN` replaces the search
+    /// Applies the environment variables that every libc applies: `LOCALDOMAIN` replaces the search
     /// list, `RES_OPTIONS` adds to the options.
     pub fn apply_environment(&mut self, localdomain: Option<&str>, res_options: Option<&str>) {
         if let Some(domains) = localdomain {
@@ -101,9 +102,9 @@ impl ResolvConf {
         }
     }
 
-    /// The addresses of the servers, or those on this machine where the file names none.
+    /// Returns the addresses of the servers, or those on this machine where the file has none.
     ///
-    /// `interface` tells the index of an interface by its name; a server whose interface is not
+    /// `interface` returns the index of an interface by its name. A server whose interface is not
     /// known is left out.
     pub fn servers(&self, interface: impl Fn(&str) -> Option<u32>) -> Vec<SocketAddr> {
         if self.nameservers.is_empty() {
@@ -126,10 +127,8 @@ impl ResolvConf {
     }
 
     fn parse_line(&mut self, line: &[u8]) {
-        // A comment starts the line; within a line `#` and `;` end it, as musl and Go have it.
-        let end = line
-            .iter()
-            .position(|octet| matches!(octet, b'#' | b';' | 0));
+        // `#` and `;` start a comment, also within a line, as in musl and Go.
+        let end = line.iter().position(|byte| matches!(byte, b'#' | b';' | 0));
         let line = String::from_utf8_lossy(&line[..end.unwrap_or(line.len())]);
         let mut words = line.split_ascii_whitespace();
         match words.next() {
@@ -146,7 +145,7 @@ impl ResolvConf {
     }
 }
 
-/// The servers of a machine that names none (resolv.conf(5): "the default is to use the name
+/// Returns the servers for a file that has none (resolv.conf(5): "the default is to use the name
 /// server on the local machine").
 pub(crate) fn local_servers() -> Vec<SocketAddr> {
     vec![
@@ -191,7 +190,7 @@ impl Nameserver {
             None => (host, None),
         };
         let ip: IpAddr = ip.parse().ok()?;
-        // A zone on an IPv4 address means nothing.
+        // The zone of an IPv4 address has no meaning.
         let zone = zone.filter(|_| ip.is_ipv6());
         (port != 0).then_some(Self { ip, zone, port })
     }
@@ -220,7 +219,7 @@ impl ResolvOptions {
             "single-request-reopen" => self.single_request_reopen = true,
             "no-reload" => self.no_reload = true,
             "no-aaaa" => self.no_aaaa = true,
-            // `edns0`: always on here. `trust-ad`, `strict-error` and the rest: not heeded.
+            // `edns0` is always on; `trust-ad`, `strict-error` and all others are ignored.
             _ => {}
         }
     }

@@ -6,30 +6,30 @@ use crate::Name;
 
 /// One HTTPS or SVCB record ([RFC 9460](https://www.rfc-editor.org/rfc/rfc9460)).
 ///
-/// Nothing is followed: an alias is the caller's to look up, and to give up on after some steps.
+/// An alias is not followed: the caller looks it up, and bounds the number of aliases.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Svcb {
-    /// Lower is asked first; 0 says that the record is an alias, without parameters.
+    /// Lower is tried first; 0 for an alias, which has no parameters.
     pub priority: u16,
-    /// The host, or the name that the alias is for; `.` stands for the owner of the record, or for
-    /// an alias of nothing. Hostile text.
+    /// The host, or the target of the alias. `.` is the owner of the record; for an alias, it means that
+    /// there is no service. The text comes from the network and may be hostile.
     pub target: Name,
-    /// Whether the protocol's default ALPN is *not* to be added to the list.
+    /// True when the protocol's default ALPN id is *not* supported.
     pub no_default_alpn: bool,
-    /// The port, where it is not the protocol's.
+    /// The port; `None` for the default port of the protocol.
     pub port: Option<u16>,
     /// IPv4 addresses to begin with until the host was looked up.
     pub ipv4_hints: Vec<Ipv4Addr>,
     /// IPv6 addresses to begin with until the host was looked up.
     pub ipv6_hints: Vec<Ipv6Addr>,
-    /// The ECHConfigList of TLS, as it came.
+    /// The ECHConfigList of TLS, unchanged.
     pub ech: Option<Vec<u8>>,
-    /// ALPN ids, each after its length.
+    /// The ALPN ids, each after its length.
     alpn: Vec<u8>,
 }
 
-/// Keys of parameters (RFC 9460 section 14.3.2).
+// Keys of parameters (RFC 9460 section 14.3.2).
 const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
 const NO_DEFAULT_ALPN: u16 = 2;
@@ -38,23 +38,23 @@ const IPV4_HINT: u16 = 4;
 const ECH: u16 = 5;
 const IPV6_HINT: u16 = 6;
 
-/// Why the parameters of a record are of no use.
+/// Why the parameters of a record cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unusable {
-    /// They break the format (RFC 9460 section 2.2).
+    /// They have another format than RFC 9460 section 2.2.
     Malformed,
-    /// One that is not known here must be understood (section 8): the record counts as absent.
+    /// A parameter that is mandatory is not supported (section 8): the record counts as absent.
     NotUnderstood,
 }
 
 impl Svcb {
-    /// The ALPN ids, in the server's order.
+    /// Returns the ALPN ids, in the server's order.
     pub fn alpn(&self) -> impl Iterator<Item = &[u8]> {
         pieces(&self.alpn).map_while(|piece| piece)
     }
 
-    /// The octets that it takes, or nearly.
-    pub(crate) fn octets(&self) -> usize {
+    /// Returns the approximate bytes of the record.
+    pub(crate) fn bytes(&self) -> usize {
         size_of::<Self>()
             + self.target.wire().len()
             + size_of_val(&*self.ipv4_hints)
@@ -83,7 +83,7 @@ impl Svcb {
             let length = usize::from(u16::from_be_bytes([head[2], head[3]]));
             let (value, tail) = tail.split_at_checked(length).ok_or(Unusable::Malformed)?;
             keys.add(key)?;
-            // An alias has no parameters; such as it has are passed over (section 2.4.2).
+            // Parameters of an alias are ignored (section 2.4.2).
             if priority != 0 {
                 record
                     .set(key, value, &mut keys)
@@ -101,14 +101,14 @@ impl Svcb {
     }
 
     fn set(&mut self, key: u16, value: &[u8], keys: &mut Keys) -> Option<()> {
-        let some = !value.is_empty();
+        let has_value = !value.is_empty();
         match key {
-            MANDATORY => keys.mandatory = some.then(|| value.to_vec())?,
+            MANDATORY => keys.mandatory = has_value.then(|| value.to_vec())?,
             ALPN => {
                 let good = pieces(value).all(|piece| piece.is_some_and(|id| !id.is_empty()));
-                self.alpn = (some && good).then(|| value.to_vec())?;
+                self.alpn = (has_value && good).then(|| value.to_vec())?;
             }
-            NO_DEFAULT_ALPN => self.no_default_alpn = (!some).then_some(true)?,
+            NO_DEFAULT_ALPN => self.no_default_alpn = (!has_value).then_some(true)?,
             PORT => self.port = Some(u16::from_be_bytes(value.try_into().ok()?)),
             IPV4_HINT => self.ipv4_hints = hints::<4, _>(value)?,
             ECH => self.ech = Some(value.to_vec()),
@@ -122,10 +122,10 @@ impl Svcb {
 fn hints<const N: usize, T: From<[u8; N]>>(value: &[u8]) -> Option<Vec<T>> {
     let (hints, rest) = value.as_chunks::<N>();
     let good = rest.is_empty() && !hints.is_empty();
-    good.then(|| hints.iter().map(|&octets| octets.into()).collect())
+    good.then(|| hints.iter().map(|&hint| hint.into()).collect())
 }
 
-/// Pieces that each come after their length; `None` where one is cut off, then no more.
+/// Returns pieces that each come after their length; `None` for one that is cut off, which is the last.
 fn pieces(mut rest: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
     std::iter::from_fn(move || {
         let (&length, tail) = rest.split_first()?;
@@ -135,17 +135,17 @@ fn pieces(mut rest: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
     })
 }
 
-/// The keys of a record, in their order.
+/// The keys of a record that were read so far.
 #[derive(Default)]
 struct Keys {
     last: Option<u16>,
-    /// The known ones, a bit each.
+    /// A bit for each supported key that the record has.
     known: u8,
     mandatory: Vec<u8>,
 }
 
 impl Keys {
-    /// Keys must rise (section 2.2).
+    /// Adds a key, which must be greater than the one before (section 2.2).
     fn add(&mut self, key: u16) -> Result<(), Unusable> {
         if self.last.is_some_and(|last| last >= key) {
             return Err(Unusable::Malformed);
@@ -157,7 +157,8 @@ impl Keys {
         Ok(())
     }
 
-    /// The mandatory keys must rise, be there, and be known (section 8).
+    /// Checks the mandatory keys: each greater than the one before, in the record, and supported
+    /// (section 8).
     fn check(&self) -> Result<(), Unusable> {
         let (keys, rest) = self.mandatory.as_chunks::<2>();
         if !rest.is_empty() {
@@ -167,8 +168,8 @@ impl Keys {
         let mut understood = true;
         for key in keys {
             let key = u16::from_be_bytes(*key);
-            let there = key > IPV6_HINT || self.known & 1 << key != 0;
-            if key <= last || !there {
+            let is_present = key > IPV6_HINT || self.known & 1 << key != 0;
+            if key <= last || !is_present {
                 return Err(Unusable::Malformed);
             }
             understood &= key <= IPV6_HINT;

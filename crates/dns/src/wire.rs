@@ -1,23 +1,32 @@
-//! Messages on the wire: what is sent, and what is believed of what comes back.
+//! Messages on the wire: the queries that are sent, and the parts of a reply that are believed.
 //!
-//! Nothing from the network is decoded before its outline is known to fit ([`Skeleton::walk`]);
-//! then only the wanted records are, along the CNAME chain of the question ([`read_reply`]). No
-//! message costs more than its length accounts for.
+//! Nothing from the network is decoded before its outline fits ([`Skeleton::walk`]). Then only the
+//! wanted records are decoded, along the CNAME chain of the question ([`read_reply`]). The cost of a
+//! message is bounded by its length.
 
+// From the ground up: a module uses only those above it.
+
+// Numbers and defects; names, compressed.
+mod codes;
 mod compressed;
+mod malformed;
+
+// The outline of a message; queries.
 mod query;
-mod records;
-mod reply;
-mod response;
 mod skeleton;
 
+// The records of an answer.
+mod records;
+
+// What a reply means for its query.
+mod response;
+
+// The same, for callers who have a message from elsewhere.
+mod reply;
+
+pub use self::malformed::Malformed;
 pub(crate) use self::query::{QueryMessage, encode};
 pub use self::records::{Found, Records};
 pub use self::reply::{Reply, read_reply};
 pub(crate) use self::response::{CLIENT_COOKIE, Cookie, FinalReply, Reading, read};
-pub use self::skeleton::{Malformed, Skeleton};
-
-/// The size of datagrams that is asked for (DNS flag day 2020, RFC 9715).
-pub(crate) const EDNS_PAYLOAD: u16 = 1232;
-/// The class IN (RFC 1035 section 3.2.4).
-pub(crate) const CLASS_IN: u16 = 1;
+pub use self::skeleton::Skeleton;

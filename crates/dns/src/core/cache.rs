@@ -1,4 +1,4 @@
-//! Answers that are kept for as long as their TTL says.
+//! Answers that are kept until their TTL expires.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use crate::wire::Found;
 use crate::{Name, RecordType};
 
-/// For how long a failure is kept (RFC 9520 section 3.2 asks for 1 s at least).
+/// The time for which a failure is kept (RFC 9520 section 3.2: at least 1 s).
 const FAILURE: Duration = Duration::from_secs(1);
-/// Octets of the whole cache, so that few large answers cost no more than many small ones.
-const MAX_OCTETS: usize = 32 << 20;
-/// Octets of an entry without its names and records, more or less.
+/// Bytes of the whole cache, so that a few large answers take no more memory than many small ones.
+const MAX_BYTES: usize = 32 << 20;
+/// Bytes of an entry without its names and records, approximately.
 const ENTRY: usize = 256;
 
-/// An answer with the end of its life.
+/// An answer, and when it expires.
 #[derive(Clone, Debug)]
 pub struct Cached {
     pub(crate) finding: CachedFinding,
@@ -44,25 +44,26 @@ impl Cached {
 
 type Key = (Name, RecordType);
 
-fn octets((name, _): &Key, what: &Cached) -> usize {
+/// Returns the approximate bytes of an entry.
+fn bytes((name, _): &Key, what: &Cached) -> usize {
     let found = match &what.finding {
-        CachedFinding::Found(found) => found.canonical.wire().len() + found.records.octets(),
+        CachedFinding::Found(found) => found.canonical.wire().len() + found.records.bytes(),
         _ => 0,
     };
     ENTRY + name.wire().len() + found
 }
 
-/// The keys of all types of a name.
+/// Returns the range of the keys of a name, for all types.
 fn all_types(name: &Name) -> RangeInclusive<Key> {
     (name.clone(), RecordType::FIRST)..=(name.clone(), RecordType::LAST)
 }
 
-/// A bounded cache; without entries it keeps nothing.
+/// A cache whose entries and bytes are bounded; with a bound of 0 entries it keeps nothing.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    /// By name, in any letters, and type; NXDOMAIN is kept under the type that was asked.
+    /// By name, in any letter case, and type. NXDOMAIN is kept under the type that was asked for.
     entries: BTreeMap<Key, Cached>,
-    octets: usize,
+    bytes: usize,
 }
 
 impl Cache {
@@ -77,7 +78,7 @@ impl Cache {
             .range(all_types(name))
             .filter(|(_, entry)| entry.expires > now);
         let own = entries.clone().find(|((_, of), _)| *of == record_type);
-        // That the name does not exist was said of another type, and holds for all.
+        // NXDOMAIN is kept under one type, and applies to all types.
         let none = || entries.find(|(_, entry)| matches!(entry.finding, CachedFinding::NotFound));
         own.or_else(none).map(|(_, entry)| entry)
     }
@@ -94,20 +95,20 @@ impl Cache {
             return;
         }
         let key = (name.clone(), record_type);
-        self.agree(name, &mut what, now);
-        self.octets += octets(&key, &what);
+        self.correct_not_found(name, &mut what, now);
+        self.bytes += bytes(&key, &what);
         if let Some(old) = self.entries.get(&key) {
-            self.octets -= octets(&key, old);
+            self.bytes -= bytes(&key, old);
         }
         self.entries.insert(key, what);
-        if self.entries.len() > bound || self.octets > MAX_OCTETS {
+        if self.entries.len() > bound || self.bytes > MAX_BYTES {
             self.make_room(bound, now);
         }
     }
 
-    /// Some servers say that a name does not exist where it has no records of the type that was
-    /// asked for (RFC 4074 section 4.2). A name with records exists.
-    fn agree(&mut self, name: &Name, what: &mut Cached, now: Instant) {
+    /// Changes NXDOMAIN to "no data" where the name has records of another type: some servers reply
+    /// NXDOMAIN for a type that the name does not have (RFC 4074 section 4.2).
+    fn correct_not_found(&mut self, name: &Name, what: &mut Cached, now: Instant) {
         let mut others = self.entries.range_mut(all_types(name));
         match what.finding {
             CachedFinding::Found(_) => {
@@ -131,24 +132,25 @@ impl Cache {
 
     pub(super) fn clear(&mut self) {
         self.entries.clear();
-        self.octets = 0;
+        self.bytes = 0;
     }
 
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Drops what is over, then what ends soonest, down to seven eighths: so that the search for
-    /// it is paid for by many insertions.
+    /// Removes expired entries, then those that expire first, until the cache is seven eighths full.
+    /// Removing many at a time spreads the cost of the search over many insertions.
     fn make_room(&mut self, bound: usize, now: Instant) {
         self.entries.retain(|_, entry| entry.expires > now);
-        self.octets = self.sum();
+        self.bytes = self.sum();
         let mut ends: Vec<_> = self.entries.values().map(|entry| entry.expires).collect();
         ends.sort_unstable();
         let keep = (bound - bound / 8).min(ends.len());
-        let keep = match self.octets > MAX_OCTETS {
-            true => keep / 2,
-            false => keep,
+        let keep = if self.bytes > MAX_BYTES {
+            keep / 2
+        } else {
+            keep
         };
         let drop = ends.len() - keep;
         if drop > 0 {
@@ -160,11 +162,11 @@ impl Cache {
                 !go
             });
         }
-        self.octets = self.sum();
+        self.bytes = self.sum();
     }
 
     fn sum(&self) -> usize {
         let entries = self.entries.iter();
-        entries.map(|(key, what)| octets(key, what)).sum()
+        entries.map(|(key, what)| bytes(key, what)).sum()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use super::cache::Cache;
+use super::cache::{Cache, Cached};
 use super::cookie::Cookies;
 use super::output::Report;
 use super::plan::{Plan, PlannedServer, Question};
@@ -12,36 +12,41 @@ use super::random::{Random, SEED};
 use super::settings::Settings;
 use crate::Name;
 
-/// An attempt gets this many mean round trips, within these bounds (c-ares has the same).
+/// The timeout of a server is this many mean round trips (as in c-ares).
 const ROUND_TRIPS: u32 = 5;
+/// The shortest timeout, unless a shorter one is configured.
 const SHORTEST: Duration = Duration::from_millis(250);
+/// The longest timeout, unless a longer one is configured.
 const LONGEST: Duration = Duration::from_secs(5);
-/// So many answers must have been timed before that counts.
+/// Round trips that must have been measured before the timeout follows from their mean.
 const SAMPLES: u32 = 3;
-/// A server that failed is tried again after this time, with one lookup in ten.
+/// Round trips over which the mean is taken: a new one counts an eighth, once there are so many.
+const MEAN_OF: u32 = 8;
+/// A server that has failed is probed after this time.
 const PROBE_AFTER: Duration = Duration::from_secs(5);
+/// One lookup in this many carries the probe.
 const PROBE_ONE_IN: usize = 10;
-/// For how long a server is taken to know no EDNS.
+/// The time for which a server is asked without EDNS, after it did not support it.
 const EDNS_AGAIN: Duration = Duration::from_secs(600);
-/// Names of which the winning candidate is known.
+/// Relative names whose winning candidate is remembered at most.
 const WINNERS: usize = 1024;
-/// Servers of which something is known; far more than a configuration has.
+/// Servers that are remembered at most; far more than a configuration has.
 const SERVERS: usize = 64;
 /// Plans after which the generator of ids gets a new seed.
 const PLANS_PER_SEED: u32 = 1024;
 
-/// What a client knows between lookups: its settings, its servers, its cache, and which candidate
-/// of the search list a relative name was found under.
+/// What a client knows between lookups: its settings, its servers, its cache, and for a relative name
+/// the candidate of the search list that had records.
 #[derive(Debug)]
 pub struct ClientState {
     settings: Settings,
-    /// How often the settings have changed.
+    /// Number of changes of the settings.
     generation: u64,
     random: Random,
     /// Plans that were made since the last seed.
     plans: u32,
     servers: BTreeMap<SocketAddr, KnownServer>,
-    /// By name as it is asked, in any letters.
+    /// The candidate that had records, by relative name.
     winners: BTreeMap<Name, Name>,
     cache: Cache,
 }
@@ -51,17 +56,20 @@ pub struct ClientState {
 struct KnownServer {
     /// Failures since the last answer: servers with fewer are asked first.
     failures: u32,
-    /// When it may be probed.
+    /// When the server may be probed; set after a failure.
     probe_at: Option<Instant>,
     probing: bool,
-    /// The mean of round trips, in seconds, newer ones counting more.
+    /// The mean of the round trips in seconds; newer ones count more.
     round_trip: f64,
+    /// Number of round trips that were measured.
     samples: u32,
+    /// When the server is asked with EDNS again.
     edns_again: Option<Instant>,
     cookies: Cookies,
 }
 
 impl KnownServer {
+    /// Returns the timeout for the server; `default` is the configured one.
     fn timeout(&self, default: Duration) -> Duration {
         if self.samples < SAMPLES {
             return default;
@@ -72,7 +80,8 @@ impl KnownServer {
 }
 
 impl ClientState {
-    /// A memory without a past; `seed` must be unpredictable, since query ids follow from it.
+    /// Returns the state before the first lookup. `seed` must be unpredictable, since query ids follow
+    /// from it.
     #[must_use]
     pub fn new(settings: Settings, seed: [u8; SEED]) -> Self {
         Self {
@@ -109,14 +118,15 @@ impl ClientState {
         }
     }
 
-    /// The settings in force.
+    /// Returns the current settings.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// Takes new settings; whether they differ from those in force. Answers and winners of other
-    /// servers or another search list are forgotten; what is known of a server stays.
+    /// Replaces the settings; returns whether the new ones differ. Cached answers and winning
+    /// candidates are then dropped, since other servers or another search list may give others. What
+    /// is known of a server stays.
     pub fn set_settings(&mut self, settings: Settings) -> bool {
         if settings == self.settings {
             return false;
@@ -128,7 +138,7 @@ impl ClientState {
         true
     }
 
-    /// Makes the plan of a lookup that starts at `now`.
+    /// Returns the plan of a lookup that starts at `now`.
     #[must_use]
     pub fn plan(&mut self, question: Question, now: Instant) -> Plan {
         self.plans = self.plans.saturating_add(1);
@@ -159,8 +169,8 @@ impl ClientState {
         .with_servers(self.ordered_servers(now))
     }
 
-    /// A probe that goes along with `plan`, where one is due: the same question to a server that
-    /// had failed, whose answer is of no other use than to know that it is back.
+    /// Returns the plan of a probe, where one is due: the first question of `plan`, to a server that had
+    /// failed. Its answer is not used, but shows that the server works again.
     #[must_use]
     pub fn probe(&mut self, plan: &Plan, now: Instant) -> Option<Plan> {
         let first = plan.servers.first()?.address;
@@ -188,15 +198,15 @@ impl ClientState {
         Some(probe)
     }
 
-    /// Takes the address of ours that a server sees, where that is known: a cookie is for one of
-    /// them. Of no use where no cookies are sent.
+    /// Handles the client's address that a server sees, `None` where it is not known: a cookie is for one
+    /// address.
     pub fn handle_source(&mut self, server: SocketAddr, source: Option<IpAddr>) {
         if let Some(known) = self.known(server) {
             known.cookies.handle_source(source);
         }
     }
 
-    /// Learns from a lookup.
+    /// Handles a fact that a lookup has learned.
     pub fn handle_report(&mut self, report: Report, now: Instant) {
         match report {
             Report::Answered { server, round_trip } => {
@@ -208,7 +218,7 @@ impl ClientState {
                 known.probe_at = None;
                 if let Some(round_trip) = round_trip {
                     let seconds = round_trip.as_secs_f64();
-                    let weight = 1.0 / f64::from(known.samples.min(7) + 1);
+                    let weight = 1.0 / f64::from(known.samples.min(MEAN_OF - 1) + 1);
                     known.round_trip += (seconds - known.round_trip) * weight;
                     known.samples = known.samples.saturating_add(1);
                 }
@@ -262,12 +272,13 @@ impl ClientState {
         }
     }
 
-    /// How many answers the cache holds.
+    /// Returns the number of answers in the cache.
     #[must_use]
     pub fn cache_len(&self) -> usize {
         self.cache.len()
     }
 
+    /// Returns what is known of a server; `None` where too many servers are known already.
     fn known(&mut self, server: SocketAddr) -> Option<&mut KnownServer> {
         if self.servers.len() >= SERVERS && !self.servers.contains_key(&server) {
             return None;
@@ -275,8 +286,8 @@ impl ClientState {
         Some(self.servers.entry(server).or_default())
     }
 
-    /// The servers in the order of their failures, those with as many in the order of the
-    /// configuration.
+    /// Returns the servers by the number of their failures, and those with equally many in the order of
+    /// the configuration.
     fn ordered_servers(&mut self, now: Instant) -> Vec<PlannedServer> {
         let mut addresses = self.settings.servers.clone();
         if self.settings.rotate && !addresses.is_empty() {
@@ -315,12 +326,13 @@ impl ClientState {
         self.known(address)?.cookies.next(fresh, now)
     }
 
+    /// Returns the cached answers, each with the indices of its candidate and its type.
     fn cached(
         &self,
         candidates: &[Name],
         question: &Question,
         now: Instant,
-    ) -> Vec<(usize, usize, super::cache::Cached)> {
+    ) -> Vec<(usize, usize, Cached)> {
         let mut list = Vec::new();
         if self.cache.len() == 0 {
             return list;

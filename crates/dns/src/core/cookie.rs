@@ -1,34 +1,36 @@
-//! What is known of the cookies of a server (RFC 7873, RFC 9018).
+//! The DNS cookies of one server (RFC 7873, RFC 9018).
 
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// Our part is made anew after a day (RFC 9018 section 3).
+/// The client's part is replaced after a day (RFC 9018 section 3).
 const LIFE: Duration = Duration::from_secs(86_400);
-/// A server that sends no cookies gets none for this time (c-ares has the same).
+/// A server that sends no cookies gets none for this time (as in c-ares).
 const UNSUPPORTED: Duration = Duration::from_secs(300);
-/// A server that had sent cookies and sends none for this time has given them up (c-ares, too).
+/// A server that has sent cookies and sends none for this time no longer supports them (as in
+/// c-ares).
 const REGRESSION: Duration = Duration::from_secs(120);
 
-/// What is known of the cookies of a server.
+/// The cookies of one server.
 #[derive(Debug, Default)]
 pub(super) struct Cookies {
-    /// Our part, and when it was made.
+    /// The client's part, and when it was made.
     ours: Option<([u8; 8], Instant)>,
-    /// The server's part; none until it has sent one.
+    /// The server's part; empty until the server has sent one.
     server: Box<[u8]>,
-    /// The address of ours that the server sees: one part is not for two, by which we could be
-    /// followed (RFC 9018 section 8.1).
+    /// The client's address that the server sees. Another address gets another client part, so that
+    /// the server cannot track the client from one network to the next (RFC 9018 section 8.1).
     source: Option<IpAddr>,
-    /// Since when a server that had sent cookies sends none.
+    /// Since when a server that has sent cookies sends none.
     missing_since: Option<Instant>,
-    /// Until when the server gets none.
+    /// Until when the server gets no cookies.
     unsupported_until: Option<Instant>,
 }
 
 impl Cookies {
-    /// What goes with a query: our part, for which `fresh` is at hand, and the server's where it is
-    /// known; `None` where the server knows no cookies.
+    /// Returns the cookie of the next query: the client's part, then the server's where it is known.
+    /// `None` where the server does not support cookies. `fresh` becomes the client's part where a
+    /// new one is due.
     pub(super) fn next(&mut self, fresh: [u8; 8], now: Instant) -> Option<Box<[u8]>> {
         if self.unsupported_until.is_some_and(|until| now < until) {
             return None;
@@ -42,7 +44,7 @@ impl Cookies {
         Some([&ours[..], &self.server].concat().into())
     }
 
-    /// Takes the address of ours that the server sees.
+    /// Handles the client's address that the server sees.
     pub(super) fn handle_source(&mut self, source: Option<IpAddr>) {
         if self.source != source {
             self.forget();
@@ -50,14 +52,14 @@ impl Cookies {
         }
     }
 
-    /// The server sent its part.
+    /// Handles the server's part of a cookie.
     pub(super) fn handle_cookie(&mut self, server: Box<[u8]>) {
         self.server = server;
         self.missing_since = None;
         self.unsupported_until = None;
     }
 
-    /// The server answered a query with a cookie by a reply without.
+    /// Handles a reply without a cookie to a query with one.
     pub(super) fn handle_missing(&mut self, now: Instant) {
         if self.server.is_empty() {
             self.unsupported_until = now.checked_add(UNSUPPORTED);

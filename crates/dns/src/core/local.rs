@@ -7,26 +7,27 @@ use crate::{
     ScopedIp,
 };
 
-/// What can be said about a host without asking anybody.
+/// What is known about a host without a server.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Local {
-    /// Its addresses: at least one.
+    /// Its addresses are known: at least one.
     Found {
         /// The addresses.
         addresses: Vec<ScopedIp>,
-        /// Where they come from.
+        /// The origin of the addresses.
         source: AnswerSource,
-        /// The name, unless it was a literal.
+        /// The absolute name; `None` for an IP literal.
         name: Option<Name>,
     },
     /// A server must be asked for this name.
     Ask(Name),
 }
 
-/// Answers what needs no server: IP literals, the hosts file, and names with a fixed answer.
+/// Returns the addresses of a host that needs no server: an IP literal, a name of the hosts file, or
+/// a name with a fixed answer.
 ///
-/// `interface` tells the index of an interface by its name, for `fe80::1%eth0`.
+/// `interface` returns the index of an interface by its name, for `fe80::1%eth0`.
 ///
 /// # Errors
 ///
@@ -62,8 +63,8 @@ pub fn local_answer(
     Ok(Local::Ask(name))
 }
 
-/// Adds the loopback address of a family that the hosts file leaves out, as many do with `::1`;
-/// unless it has other ideas of `localhost`.
+/// Adds the loopback address of the family that the hosts file leaves out, as many do with `::1`. Where
+/// the file has another address for `localhost`, adds nothing.
 fn complete_loopback(addresses: &mut Vec<ScopedIp>) {
     if !addresses.iter().all(|address| address.ip.is_loopback()) {
         return;
@@ -81,11 +82,11 @@ fn complete_loopback(addresses: &mut Vec<ScopedIp>) {
     }
 }
 
-/// A name that may be asked for.
+/// Parses a name that servers may be asked for.
 ///
 /// # Errors
 ///
-/// A text that is no name, and names that do not exist by decree.
+/// A text that is not a name; a name that does not exist by RFC 6761 or RFC 7686.
 pub(crate) fn check_name(text: &str) -> Result<Name, LookupError> {
     let ascii = to_ascii(text)?;
     let name = Name::parse(&ascii).map_err(|error| LookupError::invalid(text, &error))?;
@@ -107,7 +108,7 @@ pub(crate) fn check_name(text: &str) -> Result<Name, LookupError> {
     Err(LookupError::local(LookupErrorKind::NotFound, text, why))
 }
 
-/// The name in its `xn--` form (UTS 46, non-transitional).
+/// Returns the name in its `xn--` form (UTS 46, non-transitional).
 #[cfg(feature = "idna")]
 fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
     let encoded = |label: &str| {
@@ -124,13 +125,13 @@ fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
     })
 }
 
-/// Names that are not ASCII are left to [`Name::parse`], which says where.
+/// Returns the name unchanged: [`Name::parse`] rejects one that is not ASCII, with the offset.
 #[cfg(not(feature = "idna"))]
 fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
     Ok(text.into())
 }
 
-/// An IP literal: a strict dotted quad, or IPv6 with an optional zone.
+/// Parses an IP literal: four decimal numbers with dots, or IPv6 with an optional zone.
 fn literal(host: &str, interface: impl Fn(&str) -> Option<u32>) -> Option<ScopedIp> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return Some(ip.into());
@@ -141,7 +142,7 @@ fn literal(host: &str, interface: impl Fn(&str) -> Option<u32>) -> Option<Scoped
     Some(ScopedIp { ip, scope_id })
 }
 
-/// Whether a label is a number, decimal or hexadecimal, which no top-level domain is.
+/// Returns whether a label is a decimal or hexadecimal number, as no top-level domain is.
 fn is_number(label: &[u8]) -> bool {
     let hexadecimal = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     label.iter().all(u8::is_ascii_digit)

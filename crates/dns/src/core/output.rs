@@ -1,4 +1,4 @@
-//! What a lookup asks of its driver.
+//! What a lookup asks its driver to do.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,102 +10,105 @@ use crate::{Name, RecordType};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SocketId(pub(crate) u32);
 
-/// What is to be done, in order.
+/// An action for the driver of a lookup. Actions are performed in order.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Output {
-    /// Make a UDP socket connected to this server, its port chosen anew.
+    /// Open a UDP socket that is connected to this server, with a new port.
     OpenUdp {
-        /// What the socket is called from now on.
+        /// The id of the socket from now on.
         socket: SocketId,
         /// The server.
         server: SocketAddr,
-        /// Whether it may be one that other lookups use too.
+        /// True when it may be a socket that other lookups use too.
         shared: bool,
     },
-    /// Join a connection to this server, which is made where none stands that takes one more
-    /// question (see [`TcpConnection`](super::TcpConnection)).
+    /// Join a connection to this server. It is opened where no open one takes another question (see
+    /// [`TcpConnection`](super::TcpConnection)).
     OpenTcp {
-        /// What the share in the connection is called from now on.
+        /// The id of the share in the connection from now on.
         socket: SocketId,
         /// The server.
         server: SocketAddr,
-        /// Whether it may be one that other lookups use too; else it is made anew and serves this
-        /// question alone.
+        /// True when it may be a connection that other lookups use too; else it is a new one, for
+        /// this question alone.
         shared: bool,
     },
-    /// Send this: one datagram, or one message over a connection.
+    /// Send one datagram, or one message over a connection.
     Send {
-        /// Where.
+        /// The socket to send from.
         socket: SocketId,
-        /// The octets.
+        /// The whole message, without a length before it.
         bytes: Vec<u8>,
     },
-    /// Close the socket, or leave the connection; nothing of it is of interest any more.
+    /// Close the socket or leave the connection: no further message from it is used.
     Close {
-        /// Which.
+        /// The socket to close.
         socket: SocketId,
     },
-    /// Tell the memory.
+    /// Hand this to [`ClientState::handle_report`](super::ClientState::handle_report).
     Report(Report),
 }
 
-/// A fact for the [`ClientState`](super::ClientState).
+/// A fact that a lookup has learned, for the [`ClientState`](super::ClientState).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Report {
     /// A server answered.
     Answered {
-        /// Which.
+        /// The server's address.
         server: SocketAddr,
-        /// From the sending to the answer, where that is known for sure (no query sent twice).
+        /// The time from the query to the reply; `None` where the query was sent twice, since the
+        /// reply may be to either copy.
         round_trip: Option<Duration>,
     },
     /// A server failed.
     Failed {
-        /// Which.
+        /// The server's address.
         server: SocketAddr,
     },
-    /// A server does not know EDNS.
+    /// A server does not support EDNS.
     NoEdns {
-        /// Which.
+        /// The server's address.
         server: SocketAddr,
     },
     /// A server sent its cookie.
     Cookie {
-        /// Which.
+        /// The server's address.
         server: SocketAddr,
-        /// The server's part.
+        /// The server's part of the cookie.
         cookie: Box<[u8]>,
     },
-    /// A server answered a query that had a cookie by a reply without one.
+    /// A server answered a query with a cookie by a reply without one.
     NoCookie {
-        /// Which.
+        /// The server's address.
         server: SocketAddr,
     },
-    /// A name has these records, or none.
+    /// A name has these records, or has none.
     Learned {
         /// The absolute name.
         name: Name,
-        /// The type.
+        /// The type of the records.
         record_type: RecordType,
-        /// What was learned.
+        /// The records, or that there are none.
         what: Cached,
-        /// Which settings it was asked under: of others' servers it says nothing.
+        /// The generation of the settings of the lookup. The report is ignored once other settings
+        /// apply, since their servers may answer differently.
         generation: u64,
     },
-    /// Of the candidates of a relative name this one has records.
+    /// One candidate of a relative name has records.
     Won {
-        /// The name as it was asked.
+        /// The relative name.
         name: Name,
         /// The candidate, absolute.
         candidate: Name,
-        /// Which settings it was asked under: of others' servers it says nothing.
+        /// The generation of the settings of the lookup. The report is ignored once other settings
+        /// apply, since their servers may answer differently.
         generation: u64,
     },
-    /// The remembered candidate of a relative name has none any more.
+    /// No candidate of a relative name has records any more.
     Lost {
-        /// The name as it was asked.
+        /// The relative name.
         name: Name,
     },
 }

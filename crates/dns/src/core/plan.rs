@@ -1,4 +1,4 @@
-//! What a lookup sets out to do.
+//! The plan of a lookup.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use super::cache::Cached;
 use super::random::SEED;
 use crate::{Families, Name, RecordType};
 
-/// What is asked: a name and the types of records.
+/// A name and the types of records that are wanted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Question {
     /// The name, absolute or relative to the search list.
     pub name: Name,
-    /// The types, asked at the same time: A and AAAA, or one.
+    /// The types, asked at the same time: A and AAAA, or a single one.
     pub types: Vec<RecordType>,
 }
 
 impl Question {
-    /// The addresses of a name.
+    /// Returns the question for the addresses of a name.
     #[must_use]
     pub fn addresses(name: Name, families: Families) -> Self {
         let types = families.iter().map(|family| family.record_type()).collect();
         Self { name, types }
     }
 
-    /// The records of one type of a name.
+    /// Returns the question for the records of one type of a name.
     #[must_use]
     pub fn records(name: Name, record_type: RecordType) -> Self {
         Self {
@@ -34,19 +34,21 @@ impl Question {
     }
 }
 
-/// What a lookup sets out to do, made by [`ClientState::plan`](super::ClientState::plan): a snapshot, so that
-/// what other lookups learn in the meantime does not change it.
+/// The plan of a lookup, made by [`ClientState::plan`](super::ClientState::plan): what is asked, of
+/// which servers, and how.
+///
+/// It is a snapshot: what other lookups learn later does not change it.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub(crate) question: Question,
-    /// Absolute names, in the order in which they are tried.
+    /// The absolute names that are tried, in order.
     pub(crate) candidates: Vec<Name>,
-    /// Servers, in the order in which they are asked.
+    /// The servers that are asked, in order.
     pub(crate) servers: Vec<PlannedServer>,
-    /// Answers from the cache: candidate and type by index.
+    /// Answers from the cache, each with the indices of its candidate and its type.
     pub(crate) cached: Vec<(usize, usize, Cached)>,
     pub(crate) attempts: u8,
-    /// The time for an attempt at a server of which nothing is known.
+    /// The timeout for a server of which nothing is known.
     pub(crate) timeout: Duration,
     pub(crate) deadline: Duration,
     pub(crate) tcp_only: bool,
@@ -56,7 +58,7 @@ pub struct Plan {
     pub(crate) case_randomization: bool,
     pub(crate) max_ttl: Duration,
     pub(crate) seed: [u8; SEED],
-    /// Of the settings, which others may have followed by the time that something is learned.
+    /// The generation of the settings: see [`Report::Learned`](super::Report::Learned).
     pub(crate) generation: u64,
 }
 
@@ -67,13 +69,13 @@ impl Plan {
     }
 }
 
-/// A server, and what was known about it when the plan was made.
+/// A server, with what was known about it when the plan was made.
 #[derive(Clone, Debug)]
 pub(crate) struct PlannedServer {
     pub(crate) address: SocketAddr,
-    /// The time for one attempt.
+    /// The timeout of one exchange in the first round.
     pub(crate) timeout: Duration,
     pub(crate) edns: bool,
-    /// What to send as cookie: 8 octets of ours, and the server's.
+    /// The cookie to send: 8 bytes of the client, then those of the server, where they are known.
     pub(crate) cookie: Option<Box<[u8]>>,
 }

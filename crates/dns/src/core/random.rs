@@ -1,10 +1,10 @@
-//! Numbers that cannot be guessed, from a seed that cannot be guessed.
+//! Unpredictable numbers, from an unpredictable seed.
 
-/// Octets of a seed.
+/// Bytes of a seed.
 pub(crate) const SEED: usize = 32;
 
-/// The ChaCha20 block function (RFC 8439 section 2.3) as a generator: who has seen its numbers
-/// cannot tell the next one (RFC 5452 section 9.2 asks that of query ids).
+/// A generator from the ChaCha20 block function (RFC 8439 section 2.3): its next number cannot be
+/// computed from earlier ones, as RFC 5452 section 9.2 requires of query ids.
 #[derive(Clone)]
 pub(crate) struct Random {
     key: [u32; 8],
@@ -15,7 +15,7 @@ pub(crate) struct Random {
 
 impl std::fmt::Debug for Random {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Its state is a secret.
+        // The state is secret: later ids follow from it.
         f.debug_struct("Random").finish_non_exhaustive()
     }
 }
@@ -23,8 +23,8 @@ impl std::fmt::Debug for Random {
 impl Random {
     pub(crate) fn from_seed(seed: [u8; SEED]) -> Self {
         let mut key = [0; 8];
-        for (word, octets) in key.iter_mut().zip(seed.chunks_exact(4)) {
-            *word = u32::from_le_bytes([octets[0], octets[1], octets[2], octets[3]]);
+        for (word, bytes) in key.iter_mut().zip(seed.chunks_exact(4)) {
+            *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         }
         Self {
             key,
@@ -40,7 +40,7 @@ impl Random {
                 self.refill();
             }
             *byte = self.block[self.used];
-            // A number that was handed out must not be found in memory later.
+            // A number that was used must not stay in memory.
             self.block[self.used] = 0;
             self.used += 1;
         }
@@ -58,13 +58,13 @@ impl Random {
         u16::from_le_bytes(bytes)
     }
 
-    /// A number from 0 up to and without `bound`; 0 where `bound` is 0.
+    /// Returns a number from 0 to `bound` - 1; 0 where `bound` is 0.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         let number = usize::from(self.u16()) << 16 | usize::from(self.u16());
         number.checked_rem(bound).unwrap_or(0)
     }
 
-    /// A number from 0 up to and without 1.
+    /// Returns a number from 0 to below 1.
     pub(crate) fn fraction(&mut self) -> f64 {
         f64::from(self.u16()) / 65_536.0
     }
@@ -111,7 +111,7 @@ fn quarter(s: &mut [u32; 16], [a, b, c, d]: [usize; 4]) {
 mod tests {
     use super::Random;
 
-    /// The first block for the key of zeros (RFC 8439 appendix A.1, test vector 1).
+    /// The first block for a key of zeros is that of RFC 8439 appendix A.1, test vector 1.
     #[test]
     fn the_first_block_is_that_of_the_rfc() {
         let mut bytes = [0; 16];

@@ -1,4 +1,4 @@
-//! What a lookup ended with, and how it becomes an answer.
+//! The result of a lookup, and its conversion to an answer.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,24 +10,24 @@ use crate::{
     RecordAnswer, RecordType, ScopedIp, ServerAttempt, Srv, Svcb,
 };
 
-/// What was found out about one type of records of one name.
+/// The result for one type of records of one name.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Finding {
     /// There are records.
     Found {
-        /// The records, which the cache shares.
+        /// The records, shared with the cache.
         found: Arc<Found>,
-        /// Where they come from.
+        /// The origin of the records.
         source: AnswerSource,
-        /// When they must be asked for anew.
+        /// When the records expire.
         expires: Instant,
     },
-    /// There are none of this type.
+    /// The name has no records of this type.
     NoData,
     /// The name does not exist.
     NotFound,
-    /// Nobody could tell.
+    /// No server has answered.
     Failed(LookupErrorKind),
 }
 
@@ -36,7 +36,7 @@ impl Finding {
         matches!(self, Self::Found { .. })
     }
 
-    /// The finding as an event; `None` where the type has no family.
+    /// Returns the finding as an event; `None` where the type is not of addresses.
     pub(crate) fn to_event(&self, record_type: RecordType) -> Option<FamilyAnswer> {
         let family = record_type.family()?;
         let mut answer = FamilyAnswer {
@@ -74,15 +74,15 @@ fn addresses(records: &Records) -> impl Iterator<Item = ScopedIp> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Success {
-    /// What was found out about each type that was asked for: records of one of them at least.
+    /// The finding for each type that was asked for. At least one of them has records.
     pub findings: Vec<(RecordType, Finding)>,
-    /// Every server asked and what it did.
+    /// Every query, with its server and what the server did.
     pub attempts: Vec<ServerAttempt>,
-    /// How long it took.
+    /// The time from the start of the lookup to its end.
     pub elapsed: Duration,
 }
 
-/// The parts that every answer has.
+/// The parts that all kinds of answers have.
 struct Head {
     canonical: Name,
     source: AnswerSource,
@@ -91,8 +91,9 @@ struct Head {
 }
 
 impl Success {
-    /// Where the answer comes from, with the end of the shortest life; `None` where nothing was
-    /// found, which [`Lookup`](super::Lookup) never makes.
+    /// Returns the parts that all answers have: those of the first type with records, and the
+    /// earliest expiry. `None` where no type has records, which [`Lookup`](super::Lookup) never
+    /// returns.
     fn head(&self, now: Instant) -> Option<Head> {
         let mut head: Option<Head> = None;
         for (_, finding) in &self.findings {
@@ -121,11 +122,11 @@ impl Success {
         Some(head)
     }
 
-    /// The answer as addresses.
+    /// Converts the result to addresses.
     ///
     /// # Errors
     ///
-    /// [`NoData`](LookupErrorKind::NoData) where no address is in it.
+    /// [`NoData`](LookupErrorKind::NoData) where the result has no address.
     pub fn into_ip(self, name: &str, now: Instant) -> Result<IpAnswer, LookupError> {
         let Some(head) = self.head(now) else {
             return Err(self.empty(name));
@@ -156,11 +157,11 @@ impl Success {
         })
     }
 
-    /// The answer as records of one kind.
+    /// Converts the result to records of one kind.
     ///
     /// # Errors
     ///
-    /// [`NoData`](LookupErrorKind::NoData) where none is in it.
+    /// [`NoData`](LookupErrorKind::NoData) where the result has none of this kind.
     pub fn into_records<T: Record>(
         mut self,
         name: &str,
@@ -200,7 +201,7 @@ impl Success {
 
 /// A kind of records that a [`RecordAnswer`] can hold.
 pub trait Record: Sized {
-    /// The records, where they are of this kind.
+    /// Returns the records where they are of this kind.
     fn from_records(records: Records) -> Option<Vec<Self>>;
 }
 

@@ -1,4 +1,4 @@
-//! The configuration as it stands at one time: values only.
+//! The values that follow from the configuration and its files.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -7,50 +7,50 @@ use super::plan::Question;
 use crate::config::ClientConfig;
 use crate::{Families, LookupError, LookupErrorKind, Name, RecordType, ResolvConf};
 
-/// The configuration as it stands at one time.
+/// The values that follow from the configuration and its files at one time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Settings {
-    /// The servers, in order.
+    /// The servers in order, each once.
     pub servers: Vec<SocketAddr>,
-    /// The search list, absolute.
+    /// The search list, of absolute names.
     pub search: Vec<Name>,
-    /// With so many dots a name is tried as it is first.
+    /// The number of dots with which a name is tried as it is before the search list.
     pub ndots: u8,
-    /// The time for an attempt at a server of which nothing is known.
+    /// The timeout for a server of which nothing is known.
     pub timeout: Duration,
-    /// How often the list of servers is gone through at least.
+    /// How often the list of servers is asked at least.
     pub attempts: u8,
     /// The time for one whole lookup.
     pub deadline: Duration,
-    /// Each lookup starts at another server.
+    /// True when each lookup starts at a random server of the list.
     pub rotate: bool,
-    /// TCP from the start.
+    /// True when servers are asked over TCP from the start.
     pub tcp_only: bool,
-    /// A first, AAAA when that is done.
+    /// True when AAAA is asked for only after A has been answered.
     pub single_request: bool,
-    /// A and AAAA from sockets of their own.
+    /// True when A and AAAA are asked from different sockets.
     pub own_sockets: bool,
-    /// Lookups share UDP sockets.
+    /// True when lookups share UDP sockets.
     pub udp_pool: bool,
-    /// No AAAA at all.
+    /// True when AAAA is never asked for.
     pub no_aaaa: bool,
-    /// Queries carry EDNS.
+    /// True when queries carry EDNS.
     pub edns: bool,
-    /// Letters are sent in random case.
+    /// True when names are sent in random letter case.
     pub case_randomization: bool,
-    /// Queries carry cookies.
+    /// True when queries carry cookies.
     pub cookies: bool,
-    /// How many answers are kept.
+    /// Number of answers that are kept at most.
     pub cache_entries: usize,
-    /// The longest TTL that is believed.
+    /// The bound of TTLs: longer ones count as this.
     pub max_ttl: Duration,
 }
 
 impl Settings {
-    /// The settings that follow from a configuration and the `resolv.conf` that was read for it.
+    /// Returns the settings that follow from a configuration and its `resolv.conf`.
     ///
-    /// `interface` tells the index of an interface by its name.
+    /// `interface` returns the index of an interface by its name.
     #[must_use]
     pub fn new(
         config: &ClientConfig,
@@ -115,11 +115,11 @@ impl Settings {
         Ok(question)
     }
 
-    /// The names to ask for, in order, each once: `name` as it is and within each domain of the
-    /// search list.
+    /// Returns the names to ask for, in order, each once: `name` as it is, and `name` within each
+    /// domain of the search list.
     ///
-    /// An absolute name stands alone. With `ndots` dots or more the name as it is comes first,
-    /// else last (resolv.conf(5)).
+    /// An absolute name is the only candidate. A name with `ndots` dots or more is tried as it is
+    /// first, another one last (resolv.conf(5)).
     #[must_use]
     pub fn candidates(&self, name: &Name) -> Vec<Name> {
         let as_is = name.to_absolute();
@@ -140,7 +140,7 @@ impl Settings {
     }
 }
 
-/// `::ffff:10.0.0.1` is asked over IPv4: a socket of the one family reaches nobody of the other.
+/// Converts `::ffff:10.0.0.1` to IPv4, since an IPv6 socket may not reach it.
 fn unmapped(server: SocketAddr) -> SocketAddr {
     match server.ip().to_canonical() {
         IpAddr::V4(ip) => (ip, server.port()).into(),

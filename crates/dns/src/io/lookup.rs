@@ -1,4 +1,4 @@
-//! Lookups under way.
+//! The futures of lookups.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,12 +13,12 @@ use super::waiter::Waiter;
 use crate::core::{Local, Record};
 use crate::{Families, FamilyAnswer, IpAnswer, LookupError, RecordAnswer, RecordType};
 
-/// A lookup of addresses: a future of the whole answer, and a source of what comes in between.
+/// A lookup of addresses: a future of the whole answer, which also returns the families one by one.
 ///
 /// ```text
 /// client.lookup_ip("orders", Families::Both).await        // both families, or partial
-/// while let Some(family) = lookup.next_event().await {}   // each family as it comes ..
-/// lookup.await                                            // .. then the whole
+/// while let Some(family) = lookup.next_event().await {}   // each family when it arrives ..
+/// lookup.await                                            // .. then the whole answer
 /// ```
 #[derive(Debug)]
 #[must_use = "a lookup does nothing unless it is polled"]
@@ -35,9 +35,10 @@ enum IpState {
     New,
     /// Servers are asked.
     Waiting(Waiter),
-    /// Known; the events that were not taken yet.
+    /// The result is known.
     Known {
         result: Result<IpAnswer, LookupError>,
+        /// The events that were not returned yet.
         events: VecDeque<FamilyAnswer>,
     },
 }
@@ -52,11 +53,11 @@ impl IpLookup {
         }
     }
 
-    /// What was found out about one family, as soon as it was.
+    /// Waits for the result of the next family.
     ///
-    /// Each family that was asked for comes once, of the candidate of the search list that has
-    /// addresses; `None` when all have come, or when the lookup failed: then the future has the
-    /// verdict and is ready.
+    /// Each family that was asked for is returned once, for the candidate of the search list that has
+    /// addresses. `None` when all were returned, or when the lookup has failed: then the future is
+    /// ready with the error.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<FamilyAnswer>> {
         self.begin();
         match &mut self.state {
@@ -66,7 +67,7 @@ impl IpLookup {
         }
     }
 
-    /// [`poll_event`](Self::poll_event) as a future; dropping it loses nothing.
+    /// [`poll_event`](Self::poll_event) as a future. Dropping that future loses no event.
     pub async fn next_event(&mut self) -> Option<FamilyAnswer> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
     }
@@ -88,7 +89,7 @@ impl IpLookup {
     }
 }
 
-/// An answer that needed no server.
+/// Returns the state of a lookup that needs no server.
 fn known(local: Local, families: Families) -> IpState {
     let Local::Found {
         addresses,
@@ -147,13 +148,15 @@ pub struct RecordLookup<T> {
     name: String,
     record_type: RecordType,
     state: RecordState,
-    /// What it makes of what is found.
+    /// The type to which records are converted.
     records: PhantomData<fn() -> T>,
 }
 
 #[derive(Debug)]
 enum RecordState {
+    /// Not polled yet.
     New,
+    /// Servers are asked.
     Waiting(Waiter),
     Failed(LookupError),
 }

@@ -1,27 +1,31 @@
 //! Names in a message, which may be compressed (RFC 1035 section 4.1.4).
 //!
-//! What RFC 9267 lists as mistakes is refused: pointers that do not go strictly backwards, that
-//! point into the header, names above 255 octets, label types that do not exist. A name of 255
-//! octets has at most 127 labels; so many pointers are followed.
+//! The mistakes that RFC 9267 lists are refused: pointers that do not go strictly backwards or point
+//! into the header, names of more than 255 bytes, label types that do not exist. A name of 255 bytes
+//! has at most 127 labels, so at most 127 pointers are followed.
 
-use super::skeleton::Malformed;
+use super::codes::HEADER;
+use super::malformed::Malformed;
 use crate::Name;
-use crate::name::MAX_WIRE;
+use crate::name::{MAX_LABEL, MAX_WIRE};
 
-const HEADER: usize = 12;
+/// The first byte of a compression pointer is at least this, and its other six bits are the high bits
+/// of the offset (RFC 1035 section 4.1.4).
+pub(super) const POINTER: u8 = 0b1100_0000;
+/// Pointers that are followed in one name.
 const MAX_HOPS: usize = 127;
 
-/// The offset after the name at `at`, without following a pointer.
+/// Returns the offset after the name at `at`, without following a pointer.
 pub(super) fn skip(message: &[u8], at: usize) -> Result<usize, Malformed> {
     let mut next = at;
     loop {
         let &length = message.get(next).ok_or(Malformed::CutOff)?;
         match length {
             0 => return Ok(next + 1),
-            1..=63 => next += 1 + usize::from(length),
-            192.. => {
+            1..=MAX_LABEL => next += 1 + usize::from(length),
+            POINTER.. => {
                 let &low = message.get(next + 1).ok_or(Malformed::CutOff)?;
-                let target = usize::from(length & 63) << 8 | usize::from(low);
+                let target = usize::from(length & !POINTER) << 8 | usize::from(low);
                 if target < HEADER || target >= at {
                     return Err(Malformed::Pointer);
                 }
@@ -35,14 +39,14 @@ pub(super) fn skip(message: &[u8], at: usize) -> Result<usize, Malformed> {
     }
 }
 
-/// The labels of the name at `at`, pointers followed.
+/// An iterator over the labels of a name, which follows pointers.
 pub(super) struct Labels<'a> {
     message: &'a [u8],
     next: usize,
-    /// Pointers must go before this: the start of the run of labels that is being read.
+    /// Pointers must point before this offset: the start of the labels that are being read.
     bound: usize,
     hops: usize,
-    /// Octets of the name so far, the root label included.
+    /// Bytes of the name so far, including the root label.
     size: usize,
     done: bool,
 }
@@ -64,7 +68,7 @@ impl<'a> Labels<'a> {
             let &length = self.message.get(self.next).ok_or(Malformed::CutOff)?;
             match length {
                 0 => return Ok(None),
-                1..=63 => {
+                1..=MAX_LABEL => {
                     let start = self.next + 1;
                     let end = start + usize::from(length);
                     let label = self.message.get(start..end).ok_or(Malformed::CutOff)?;
@@ -75,9 +79,9 @@ impl<'a> Labels<'a> {
                     }
                     return Ok(Some(label));
                 }
-                192.. => {
+                POINTER.. => {
                     let &low = self.message.get(self.next + 1).ok_or(Malformed::CutOff)?;
-                    let target = usize::from(length & 63) << 8 | usize::from(low);
+                    let target = usize::from(length & !POINTER) << 8 | usize::from(low);
                     self.hops += 1;
                     if target < HEADER || target >= self.bound || self.hops > MAX_HOPS {
                         return Err(Malformed::Pointer);
@@ -104,7 +108,8 @@ impl<'a> Iterator for Labels<'a> {
     }
 }
 
-/// Whether the name at `at` is `name`, in any letter case. A name that cannot be read is not.
+/// Returns whether the name at `at` is `name`, in any letter case; false for a name that cannot be
+/// read.
 pub(super) fn equals(message: &[u8], at: usize, name: &Name) -> bool {
     let mut labels = name.labels();
     for label in Labels::new(message, at) {
@@ -116,20 +121,20 @@ pub(super) fn equals(message: &[u8], at: usize, name: &Name) -> bool {
     labels.next().is_none()
 }
 
-/// The offset after the name at `at`, all of which was looked at.
+/// Checks the whole name at `at`; returns the offset after it.
 pub(super) fn check(message: &[u8], at: usize) -> Result<usize, Malformed> {
     let end = skip(message, at)?;
     Labels::new(message, at).try_for_each(|label| label.map(drop))?;
     Ok(end)
 }
 
-/// The octets of the name at `at` without its root label, as far as it can be read.
+/// Returns the bytes of the name at `at` without its root label, as far as it can be read.
 pub(super) fn length(message: &[u8], at: usize) -> usize {
     let labels = Labels::new(message, at).map_while(Result::ok);
     labels.map(|label| 1 + label.len()).sum()
 }
 
-/// The name at `at` and the offset after it.
+/// Returns the name at `at` and the offset after it.
 pub(super) fn read(message: &[u8], at: usize) -> Result<(Name, usize), Malformed> {
     let end = skip(message, at)?;
     let labels = Labels::new(message, at).collect::<Result<Vec<_>, _>>()?;

@@ -1,30 +1,35 @@
-//! The queries that are sent.
+//! Queries.
 
-use super::{CLASS_IN, EDNS_PAYLOAD};
+use super::codes::{CLASS_IN, COOKIE, HEADER, OPT, QUESTION, RECORD};
 use crate::{Name, RecordType};
 
-/// One question, as it goes out.
+/// The size of datagrams that queries allow for replies (DNS flag day 2020, RFC 9715).
+const EDNS_PAYLOAD: u16 = 1232;
+/// The longest cookie, with the head of its option: 8 bytes of the client and at most 32 of the
+/// server (RFC 7873 section 4).
+const MAX_COOKIE: usize = 4 + 8 + 32;
+
+/// One query as it is sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct QueryMessage<'a> {
     pub(crate) id: u16,
-    /// The name in the letters that are sent.
+    /// The name in the letter case in which it is sent.
     pub(crate) name: &'a Name,
     pub(crate) record_type: RecordType,
     pub(crate) edns: bool,
-    /// The COOKIE option (RFC 7873): 8 octets of ours, and the server's where known.
+    /// The COOKIE option (RFC 7873): 8 bytes of the client, then those of the server where known.
     pub(crate) cookie: Option<&'a [u8]>,
 }
 
-/// The COOKIE option (RFC 7873 section 4).
-pub(crate) const COOKIE: u16 = 10;
-
 /// Encodes a query.
 ///
-/// Recursion is desired, checking is not disabled, there is one question of class IN; EDNS version
-/// 0 without DNSSEC.
+/// Recursion is desired, checking is not disabled, and there is one question of class IN. EDNS is
+/// version 0, without DNSSEC.
 pub(crate) fn encode(query: QueryMessage<'_>) -> Vec<u8> {
+    /// The flag RD (RFC 1035 section 4.1.1).
     const RECURSION_DESIRED: u16 = 0x0100;
-    let mut out = Vec::with_capacity(12 + query.name.wire().len() + 5 + 11 + 44);
+    let names = query.name.wire().len() + 2;
+    let mut out = Vec::with_capacity(HEADER + names + QUESTION + RECORD + MAX_COOKIE);
     let mut put = |value: u16| out.extend_from_slice(&value.to_be_bytes());
     for value in [query.id, RECURSION_DESIRED, 1, 0, 0, u16::from(query.edns)] {
         put(value);
@@ -34,8 +39,10 @@ pub(crate) fn encode(query: QueryMessage<'_>) -> Vec<u8> {
     out.extend_from_slice(&query.record_type.code().to_be_bytes());
     out.extend_from_slice(&CLASS_IN.to_be_bytes());
     if query.edns {
-        // The root, type OPT, the payload size as class, no extended code, version 0, no flags.
-        out.extend_from_slice(&[0, 0, 41]);
+        // The root, the type, the payload size as class, no extended code, version 0, no flags (RFC
+        // 6891 section 6.1.2).
+        out.push(0);
+        out.extend_from_slice(&OPT.to_be_bytes());
         out.extend_from_slice(&EDNS_PAYLOAD.to_be_bytes());
         out.extend_from_slice(&[0; 4]);
         let cookie = query.cookie.unwrap_or_default();

@@ -7,36 +7,41 @@ use std::time::Duration;
 use hickory_proto::rr::{RData, RecordType as Code};
 use hickory_proto::serialize::binary::{BinDecoder, Restrict};
 
+use super::codes::{CLASS_IN, CNAME};
+use super::compressed::{self, POINTER};
+use super::query::QueryMessage;
 use super::skeleton::{RecordAt, Skeleton};
-use super::{CLASS_IN, QueryMessage, compressed};
 use crate::svcb::Unusable;
 use crate::{Name, RecordType, Srv, Svcb};
 
-/// CNAME records that are followed, as systemd-resolved has it.
+/// CNAME records that are followed, as in systemd-resolved.
 const MAX_CHAIN: usize = 16;
-/// CNAME records that are looked at, so that a message full of them costs little.
+/// CNAME records that are examined, so that a message full of them costs little.
 const MAX_CNAMES: usize = 32;
 /// Records of one answer that are kept.
 const MAX_RECORDS: usize = 1000;
-/// Records of the wanted type that belong to other names, above which the message is refused.
+/// Records of the wanted type that belong to other names; a message with more is refused.
 const MAX_FOREIGN: usize = 256;
-/// Octets that the kept records of one answer may take, when compression is undone: what is looked
-/// at on the way included, a message then costs 64 KiB beyond itself at most.
+/// Bytes that the kept records of one answer may take without compression. With the working memory, a
+/// message then costs at most 64 KiB beyond its own bytes.
 const MAX_SIZE: usize = 56 * 1024;
 /// A TTL with the top bit set counts as 0 (RFC 2181 section 8).
 const MAX_TTL: u32 = i32::MAX as u32;
 
-const CNAME: u16 = 5;
+/// Bytes of an SRV record before its target: priority, weight, port (RFC 2782).
+const SRV_NUMBERS: usize = 6;
+/// Bytes of an SVCB or HTTPS record before its target: the priority (RFC 9460 section 2.2).
+const SVCB_PRIORITY: usize = 2;
 
 const OTHER_TYPE: &str = "a record is not of the type that it says";
 
-/// Records that were found.
+/// The records of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Found {
     /// The records.
     pub records: Records,
-    /// The name that owns them, at the end of the CNAMEs.
+    /// The name that owns the records, at the end of the CNAME chain.
     pub canonical: Name,
     /// The shortest TTL along the chain.
     pub ttl_secs: u32,
@@ -57,8 +62,8 @@ pub enum Records {
 }
 
 impl Records {
-    /// The octets that they take, or nearly.
-    pub(crate) fn octets(&self) -> usize {
+    /// Returns the approximate bytes of the records.
+    pub(crate) fn bytes(&self) -> usize {
         match self {
             Self::Addresses(list) => size_of_val(&**list),
             Self::Srv(list) => {
@@ -66,11 +71,11 @@ impl Records {
                 size_of_val(&**list) + targets.sum::<usize>()
             }
             Self::Txt(list) => size_of_val(&**list) + list.iter().map(Vec::len).sum::<usize>(),
-            Self::Svcb(list) => list.iter().map(Svcb::octets).sum(),
+            Self::Svcb(list) => list.iter().map(Svcb::bytes).sum(),
         }
     }
 
-    /// How many there are.
+    /// Returns the number of records.
     #[must_use]
     pub fn count(&self) -> usize {
         match self {
@@ -86,15 +91,15 @@ impl Records {
 pub(super) struct Chain {
     /// The name at its end.
     pub(super) end: Name,
-    /// The shortest TTL of its records; the longest there is where it has none.
+    /// The shortest TTL of its records; the longest possible TTL where it has none.
     pub(super) ttl: u32,
-    /// Why it may go on: the name at its end has a CNAME that cannot be read, or there are more
-    /// than are looked at.
+    /// Why the chain may be longer: the name at its end has a CNAME that cannot be read, or there are
+    /// more CNAME records than are examined.
     pub(super) broken: Option<&'static str>,
 }
 
 impl Chain {
-    /// Follows the CNAME records of a message, in whatever order they are.
+    /// Follows the CNAME records of a message, in any order.
     pub(super) fn follow(
         skeleton: Skeleton<'_>,
         query: QueryMessage<'_>,
@@ -141,7 +146,7 @@ impl Chain {
         Ok(chain)
     }
 
-    /// The records of the wanted type at the end of the chain.
+    /// Returns the records of the wanted type at the end of the chain.
     pub(super) fn records(
         self,
         skeleton: Skeleton<'_>,
@@ -173,12 +178,12 @@ impl Chain {
     }
 }
 
-/// The records of one type of one name: as many as are kept.
+/// The records of one type of one name, as many as are kept.
 struct Wanted<'a> {
     skeleton: Skeleton<'a>,
-    /// Where each stands: to compare their owners is what takes time.
+    /// The offset of each record, since finding them again by their owners would take time.
     at: Vec<u16>,
-    /// The shortest of their TTLs; the longest there is where there are none.
+    /// The shortest of their TTLs; the longest possible TTL where there are none.
     ttl: u32,
 }
 
@@ -208,28 +213,32 @@ impl<'a> Wanted<'a> {
             wanted.at.extend(u16::try_from(record.owner));
             wanted.ttl = wanted.ttl.min(believed(record.ttl));
         }
-        match wanted.at.is_empty() && size > 0 {
-            true => Err("its records take more than 56 KiB"),
-            false => Ok(wanted),
+        if wanted.at.is_empty() && size > 0 {
+            Err("its records take more than 56 KiB")
+        } else {
+            Ok(wanted)
         }
     }
 
-    /// The octets that a record takes when it is decoded, at most.
+    /// Returns an upper bound of the bytes of a decoded record.
     fn size(message: &[u8], record_type: RecordType, record: RecordAt) -> usize {
         match record_type {
             RecordType::A | RecordType::Aaaa => size_of::<IpAddr>(),
-            RecordType::Srv => size_of::<Srv>() + compressed::length(message, record.data + 6),
+            RecordType::Srv => {
+                size_of::<Srv>() + compressed::length(message, record.data + SRV_NUMBERS)
+            }
             RecordType::Txt => {
                 let strings = strings(message, record).map_while(Result::ok);
                 size_of::<Vec<u8>>() + strings.map(<[u8]>::len).sum::<usize>()
             }
             RecordType::Svcb | RecordType::Https => {
-                let target = compressed::length(message, record.data + 2);
+                let target = compressed::length(message, record.data + SVCB_PRIORITY);
                 size_of::<Svcb>() + target + usize::from(record.length)
             }
         }
     }
 
+    /// Decodes the records with `read`, which returns `None` for a record to leave out.
     fn read<T>(
         &self,
         mut read: impl FnMut(RecordAt) -> Result<Option<T>, &'static str>,
@@ -239,17 +248,18 @@ impl<'a> Wanted<'a> {
         for record in at.filter_map(|&at| self.skeleton.record(at.into())) {
             list.extend(read(record)?);
         }
-        // What is left out must not take up room in the cache.
+        // The room of records that were left out must not stay in the cache.
         list.shrink_to_fit();
         Ok(list)
     }
 }
 
-/// Picks the records of one name.
+/// A filter for the records of one name.
 struct Owned<'a> {
     message: &'a [u8],
     name: &'a Name,
-    /// Most owners are pointers to one and the same name: the last that was compared, and how.
+    /// The last pointer that was compared, and whether its name is equal: most owners are pointers to
+    /// the same name.
     last: Option<(&'a [u8], bool)>,
     foreign: usize,
 }
@@ -281,7 +291,7 @@ impl<'a> Owned<'a> {
 
     fn owns(&mut self, record: &RecordAt) -> bool {
         let pointer = self.message.get(record.owner..record.owner + 2);
-        let pointer = pointer.filter(|octets| octets[0] >= 192);
+        let pointer = pointer.filter(|pointer| pointer[0] >= POINTER);
         match (self.last, pointer) {
             (Some((last, equal)), Some(pointer)) if last == pointer => return equal,
             _ => {}
@@ -293,7 +303,7 @@ impl<'a> Owned<'a> {
     }
 }
 
-/// The address of an A or AAAA record.
+/// Decodes an A or AAAA record.
 fn address(
     root: &BinDecoder<'_>,
     message: &[u8],
@@ -306,7 +316,7 @@ fn address(
     }
 }
 
-/// An SRV record; `None` for a target of ".", which declares the service absent (RFC 2782).
+/// Decodes an SRV record; `None` for a target of ".", which declares the service absent (RFC 2782).
 fn service(
     root: &BinDecoder<'_>,
     message: &[u8],
@@ -326,8 +336,8 @@ fn service(
     }))
 }
 
-/// The strings of a TXT record, joined. Not the decoder's: it makes one box a string, of which a
-/// message may hold 65,000.
+/// Decodes a TXT record: its strings, joined. hickory's decoder is not used, since it allocates for
+/// each string, of which a message may have 65,000.
 fn text(message: &[u8], record: RecordAt) -> Result<Vec<u8>, &'static str> {
     let mut size = 0;
     for string in strings(message, record) {
@@ -341,7 +351,7 @@ fn text(message: &[u8], record: RecordAt) -> Result<Vec<u8>, &'static str> {
     Ok(text)
 }
 
-/// The strings of a TXT record, each after its length.
+/// Returns the strings of a TXT record, each of which comes after its length.
 fn strings(message: &[u8], record: RecordAt) -> impl Iterator<Item = Result<&[u8], &'static str>> {
     let end = record.data + usize::from(record.length);
     let mut rest = message.get(record.data..end).unwrap_or_default();
@@ -356,14 +366,16 @@ fn strings(message: &[u8], record: RecordAt) -> impl Iterator<Item = Result<&[u8
     })
 }
 
-/// An SVCB or HTTPS record; `None` for one that asks for what is not known here. Not the decoder's:
-/// a list of short ALPN ids would make a text of each.
+/// Decodes an SVCB or HTTPS record; `None` for one with a mandatory parameter that is not supported.
+/// hickory's decoder is not used, since it allocates for each of the ALPN ids, which may be many and
+/// short.
 fn binding(message: &[u8], record: RecordAt) -> Result<Option<Svcb>, &'static str> {
     const BAD: &str = "the parameters of a service binding are malformed";
     let end = record.data + usize::from(record.length);
     let priority = message.get(record.data..end).and_then(<[u8]>::first_chunk);
     let priority = u16::from_be_bytes(*priority.ok_or(BAD)?);
-    let (target, params) = compressed::read(message, record.data + 2).map_err(|_| BAD)?;
+    let (target, params) =
+        compressed::read(message, record.data + SVCB_PRIORITY).map_err(|_| BAD)?;
     let params = message.get(params..end).ok_or(BAD)?;
     match Svcb::parse(priority, target, params) {
         Ok(binding) => Ok(Some(binding)),
@@ -372,14 +384,14 @@ fn binding(message: &[u8], record: RecordAt) -> Result<Option<Svcb>, &'static st
     }
 }
 
-/// Decodes the data of one wanted record whose names were checked, so that the decoder has bounded
-/// work.
+/// Decodes the data of one record with hickory's decoder. Names are checked first, so that the
+/// decoder's work is bounded.
 fn decode(root: &BinDecoder<'_>, message: &[u8], record: RecordAt) -> Result<RData, &'static str> {
     const BAD: &str = "the data of a record is malformed";
     let code = Code::from(record.code);
     if code == Code::SRV {
         let end = record.data + usize::from(record.length);
-        let after = compressed::check(message, record.data + 6);
+        let after = compressed::check(message, record.data + SRV_NUMBERS);
         if after != Ok(end) {
             return Err(BAD);
         }
@@ -391,7 +403,7 @@ fn decode(root: &BinDecoder<'_>, message: &[u8], record: RecordAt) -> Result<RDa
     RData::read(&mut root.clone(at), code, Restrict::new(record.length)).map_err(|_| BAD)
 }
 
-/// The TTL that counts (RFC 2181 section 8).
+/// Returns the TTL that applies: 0 for one with the top bit set (RFC 2181 section 8).
 pub(super) fn believed(ttl: u32) -> u32 {
     if ttl > MAX_TTL { 0 } else { ttl }
 }

@@ -1,25 +1,29 @@
-//! Reading one reply, for those who have it from elsewhere.
+//! Reading of a single reply, for callers that have it from elsewhere.
 
-use super::{FinalReply, Found, QueryMessage, Reading, read};
+use super::query::QueryMessage;
+use super::records::Found;
+use super::response::{FinalReply, Reading, read};
 use crate::{Name, RecordType, ServerOutcome, Transport};
 
-/// What a message is to a question.
+/// What a message means for a question.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reply {
-    /// It does not answer the question: to be treated as if it had not come.
+    /// The message does not answer the question: ignore it.
     Foreign,
-    /// The end is missing: to be asked over TCP.
+    /// The end of the message is missing: ask over TCP.
     Truncated,
-    /// The server does not know EDNS: to be asked without.
+    /// The server does not support EDNS: ask again without it.
     NoEdns,
     /// The server failed.
     Failed(ServerOutcome),
-    /// There are records.
+    /// The name has records of the type.
     Found(Found),
-    /// There are none of the type; for how many seconds that holds, where the server says so.
+    /// The name has no records of the type; for how many seconds that may be kept, where the server
+    /// gives a time.
     NoData(Option<u32>),
-    /// The name does not exist (NXDOMAIN); for how many seconds that holds.
+    /// The name does not exist (NXDOMAIN); for how many seconds that may be kept, where the server
+    /// gives a time.
     NotFound(Option<u32>),
 }
 

@@ -1,62 +1,82 @@
-//! What is believed of a reply.
+//! What a reply means for its query.
 
-use super::query::{COOKIE, QueryMessage};
+use std::ops::RangeInclusive;
+
+use super::codes::{CLASS_IN, COOKIE, HEADER, QUESTION, SOA};
+use super::compressed;
+use super::query::QueryMessage;
 use super::records::{Chain, Found, believed};
 use super::skeleton::Skeleton;
-use super::{CLASS_IN, compressed};
 use crate::{Name, ServerOutcome, Transport, rcode};
 
-const SOA: u16 = 6;
-/// Octets of our part of a cookie (RFC 7873 section 4.1); the server's has 8 to 32.
+/// Bytes of the client's part of a cookie (RFC 7873 section 4.1).
 pub(crate) const CLIENT_COOKIE: usize = 8;
+/// Bytes of the server's part of a cookie (RFC 7873 section 4.2).
+const SERVER_COOKIE: RangeInclusive<usize> = 8..=32;
+/// Bytes of the five numbers at the end of an SOA record (RFC 1035 section 3.3.13).
+const SOA_NUMBERS: usize = 20;
+/// The offset of the last of them, the minimum TTL.
+const SOA_MINIMUM: usize = 16;
+/// The opcode QUERY (RFC 1035 section 4.1.1).
+const OPCODE_QUERY: u8 = 0;
+/// The flag QR of a response, in the third byte of the header (RFC 1035 section 4.1.1).
+const RESPONSE: u8 = 0x80;
+/// The flag AA of an authoritative answer, in the third byte.
+const AUTHORITATIVE: u8 = 0x04;
+/// The flag TC of a truncated message, in the third byte.
+const TRUNCATED: u8 = 0x02;
+/// The flag RA of a server that offers recursion, in the fourth byte.
+const RECURSION_AVAILABLE: u8 = 0x80;
 
-/// What a message is to the question that was asked.
+/// What a message means for the query that was sent.
 #[derive(Debug)]
 pub(crate) enum Reading {
-    /// It does not answer the question: as if it had not come.
+    /// The message does not answer the query: it is ignored.
     Foreign,
-    /// It answers, but in other letters than were sent: TCP decides.
+    /// The question in the reply has another letter case than the query: the query goes over TCP.
     OtherLetters,
-    /// It did not fit: TCP.
+    /// The reply did not fit into a datagram: the query goes over TCP.
     Truncated,
-    /// The server does not know EDNS: the same again without.
+    /// The server does not support EDNS: the query goes out again without it.
     NoEdns,
-    /// It lacks the cookie that the server is known to send: TCP decides.
+    /// The reply lacks the cookie that the server is known to send: the query goes over TCP.
     NoCookie,
-    /// The server wants its cookie, which it sent.
+    /// The server wants its own cookie, which the reply carries, in the query.
     BadCookie,
-    /// The server knows EDNS and does not like the cookie: the same again without.
+    /// The server supports EDNS and rejects the cookie: the query goes out again without it.
     BadOption,
-    /// The server failed: the next one.
+    /// The server failed: the next one is asked.
     Failure(ServerOutcome),
-    /// The answer.
+    /// The reply ends the question.
     Final(FinalReply),
 }
 
-/// What the server says about the name.
+/// A reply that ends the question.
 #[derive(Clone, Debug)]
 pub(crate) enum FinalReply {
     Found(Found),
     NoData {
-        /// For how long that holds (RFC 2308), where the server says so.
+        /// The seconds for which that may be kept (RFC 2308), where the server gives a time.
         ttl: Option<u32>,
-        /// What is wrong with the records, where there are some that cannot be used.
+        /// The defect of the records, where there are some that cannot be used.
         why: Option<&'static str>,
     },
     NotFound {
+        /// The seconds for which that may be kept (RFC 2308), where the server gives a time.
         ttl: Option<u32>,
     },
 }
 
-/// What the EDNS part of a reply carries.
+/// The EDNS part of a reply.
 #[derive(Debug, Default)]
 struct Extension<'a> {
     present: bool,
+    /// The upper eight bits of the response code, in their place.
     high_rcode: u16,
     cookie: Option<&'a [u8]>,
 }
 
-/// What a reply says of cookies.
+/// The cookie of a reply.
 #[derive(Debug)]
 pub(crate) enum Cookie {
     /// The query had none.
@@ -67,10 +87,11 @@ pub(crate) enum Cookie {
     Server(Box<[u8]>),
 }
 
-/// Reads a reply: first whether it answers the question at all (RFC 5452 section 9.1), on the raw
-/// octets; then its outline; then the records along the CNAME chain of the question, and no others.
+/// Reads a reply in three steps: whether it answers the query at all, on the raw bytes (RFC 5452
+/// section 9.1); its outline; and the records along the CNAME chain of the question, no others.
 ///
-/// `cut` says that the end of the datagram was lost.
+/// `exact_letters` is true where the question must come back in the letter case of the query, `cut`
+/// where the end of the datagram was lost.
 pub(crate) fn read(
     message: &[u8],
     query: QueryMessage<'_>,
@@ -82,17 +103,17 @@ pub(crate) fn read(
     let Some(header) = Header::read(message) else {
         return plain(Reading::Foreign);
     };
-    if !header.response || header.opcode != 0 || header.id != query.id {
+    if !header.response || header.opcode != OPCODE_QUERY || header.id != query.id {
         return plain(Reading::Foreign);
     }
-    // A server that is known to send cookies has its own in the query.
+    // The query carries the cookie of a server that is known to send cookies.
     let known = query
         .cookie
         .is_some_and(|cookie| cookie.len() > CLIENT_COOKIE);
     if header.questions == 0 {
-        // Old servers answer what they do not understand with the header alone: FORMERR, NOTIMP.
+        // Old servers reply with a header alone to a query that they do not understand.
         let negative =
-            matches!(header.rcode, rcode::FORMERR | rcode::NOTIMP) && message.len() == 12;
+            matches!(header.rcode, rcode::FORMERR | rcode::NOTIMP) && message.len() == HEADER;
         if negative && known && transport == Transport::Udp {
             return (Reading::NoCookie, Cookie::Missing);
         }
@@ -103,9 +124,9 @@ pub(crate) fn read(
         });
     }
     match question(message, &header, query) {
-        Asked::No => return plain(Reading::Foreign),
-        Asked::OtherLetters if exact_letters => return plain(Reading::OtherLetters),
-        Asked::OtherLetters | Asked::Yes => {}
+        QuestionMatch::No => return plain(Reading::Foreign),
+        QuestionMatch::OtherLetters if exact_letters => return plain(Reading::OtherLetters),
+        QuestionMatch::OtherLetters | QuestionMatch::Exact => {}
     }
     let truncated = cut || (header.truncated && transport == Transport::Udp);
     if truncated && matches!(header.rcode, rcode::NO_ERROR | rcode::NXDOMAIN) {
@@ -113,13 +134,13 @@ pub(crate) fn read(
     }
     let skeleton = match Skeleton::walk(message) {
         Ok(skeleton) => skeleton,
-        // A datagram is anybody's; what came over a connection is the server's own.
+        // A datagram may be forged; over a connection the message is the server's own.
         Err(_) if transport == Transport::Udp => return plain(Reading::Foreign),
         Err(error) => return plain(Reading::Failure(ServerOutcome::Malformed(error.text()))),
     };
     let extension = extension(skeleton);
     if header.rcode == rcode::FORMERR && extension.present && query.cookie.is_some() && !known {
-        // Some send our option back as it was.
+        // Some such servers return the option of the query unchanged.
         return (Reading::BadOption, Cookie::Missing);
     }
     let Ok(cookie) = cookie(&extension, query) else {
@@ -131,7 +152,7 @@ pub(crate) fn read(
     if known && matches!(cookie, Cookie::Missing) && transport == Transport::Udp {
         return (Reading::NoCookie, cookie);
     }
-    let reading = verdict(skeleton, &header, &extension, query);
+    let reading = final_reading(skeleton, &header, &extension, query);
     (reading, cookie)
 }
 
@@ -148,47 +169,50 @@ struct Header {
 
 impl Header {
     fn read(message: &[u8]) -> Option<Self> {
-        let octets = message.get(..12)?;
+        let bytes = message.get(..HEADER)?;
         Some(Self {
-            id: u16::from_be_bytes([octets[0], octets[1]]),
-            response: octets[2] & 0x80 != 0,
-            opcode: octets[2] >> 3 & 15,
-            authoritative: octets[2] & 4 != 0,
-            truncated: octets[2] & 2 != 0,
-            recursion_available: octets[3] & 0x80 != 0,
-            rcode: u16::from(octets[3] & 15),
-            questions: u16::from_be_bytes([octets[4], octets[5]]),
+            id: u16::from_be_bytes([bytes[0], bytes[1]]),
+            response: bytes[2] & RESPONSE != 0,
+            opcode: bytes[2] >> 3 & 15,
+            authoritative: bytes[2] & AUTHORITATIVE != 0,
+            truncated: bytes[2] & TRUNCATED != 0,
+            recursion_available: bytes[3] & RECURSION_AVAILABLE != 0,
+            rcode: u16::from(bytes[3] & 15),
+            questions: u16::from_be_bytes([bytes[4], bytes[5]]),
         })
     }
 }
 
-enum Asked {
-    Yes,
+/// How the question of a message compares to that of the query.
+enum QuestionMatch {
+    Exact,
     OtherLetters,
     No,
 }
 
-/// Whether the message carries the question that was asked, uncompressed as it must be.
-fn question(message: &[u8], header: &Header, query: QueryMessage<'_>) -> Asked {
+/// Compares the question of a message, which must not be compressed, to that of the query.
+fn question(message: &[u8], header: &Header, query: QueryMessage<'_>) -> QuestionMatch {
     let name = query.name.wire();
-    let end = 12 + name.len();
-    let (Some(echo), Some(fixed)) = (message.get(12..end), message.get(end..end + 5)) else {
-        return Asked::No;
+    let end = HEADER + name.len();
+    let fixed = end..end + 1 + QUESTION;
+    let (Some(echo), Some(fixed)) = (message.get(HEADER..end), message.get(fixed)) else {
+        return QuestionMatch::No;
     };
-    let mut expected = [0, 0, 0, 0, 0];
+    // The root label, the type, the class.
+    let mut expected = [0; 1 + QUESTION];
     expected[1..3].copy_from_slice(&query.record_type.code().to_be_bytes());
     expected[3..].copy_from_slice(&CLASS_IN.to_be_bytes());
     if header.questions != 1 || fixed != expected || !echo.eq_ignore_ascii_case(name) {
-        Asked::No
+        QuestionMatch::No
     } else if echo == name {
-        Asked::Yes
+        QuestionMatch::Exact
     } else {
-        Asked::OtherLetters
+        QuestionMatch::OtherLetters
     }
 }
 
-/// What the OPT record says. A list of options that breaks off is read as far as it goes: it is
-/// nothing that the answer rests on.
+/// Reads the OPT record. A list of options that is cut off is read as far as it goes, since the answer
+/// does not depend on it.
 fn extension(skeleton: Skeleton<'_>) -> Extension<'_> {
     let Some(opt) = skeleton.opt() else {
         return Extension::default();
@@ -213,8 +237,8 @@ fn extension(skeleton: Skeleton<'_>) -> Extension<'_> {
     extension
 }
 
-/// The server's cookie; an error where the reply's cookie shows that it is forged (RFC 7873
-/// section 5.3).
+/// Returns the server's part of the cookie; an error where the cookie shows that the reply is forged
+/// (RFC 7873 section 5.3).
 fn cookie(extension: &Extension<'_>, query: QueryMessage<'_>) -> Result<Cookie, ()> {
     let (Some(sent), Some(cookie)) = (query.cookie, extension.cookie) else {
         return Ok(match query.cookie {
@@ -223,11 +247,12 @@ fn cookie(extension: &Extension<'_>, query: QueryMessage<'_>) -> Result<Cookie, 
         });
     };
     let (ours, server) = cookie.split_at_checked(CLIENT_COOKIE).ok_or(())?;
-    let good = sent.starts_with(ours) && (8..=32).contains(&server.len());
+    let good = sent.starts_with(ours) && SERVER_COOKIE.contains(&server.len());
     good.then(|| Cookie::Server(server.into())).ok_or(())
 }
 
-fn verdict(
+/// Reads the response code, then the records.
+fn final_reading(
     skeleton: Skeleton<'_>,
     header: &Header,
     extension: &Extension<'_>,
@@ -255,7 +280,7 @@ fn verdict(
     };
     let soa = soa_ttl(skeleton, &chain.end);
     if not_found {
-        // Whatever records came along: the end of the chain does not exist.
+        // The end of the chain does not exist, whatever records the message has.
         return Reading::Final(FinalReply::NotFound {
             ttl: soa.flatten().map(|ttl| ttl.min(chain.ttl)),
         });
@@ -282,8 +307,8 @@ fn verdict(
     })
 }
 
-/// The negative TTL of the SOA record above `name` (RFC 2308 section 5): `None` where there is no
-/// such record, `Some(None)` where it cannot be read.
+/// Returns the negative TTL from the SOA record (RFC 2308 section 5): `None` where there is no such
+/// record, `Some(None)` where it cannot be read or its zone does not contain `name`.
 fn soa_ttl(skeleton: Skeleton<'_>, name: &Name) -> Option<Option<u32>> {
     let message = skeleton.message();
     let record = skeleton
@@ -293,11 +318,13 @@ fn soa_ttl(skeleton: Skeleton<'_>, name: &Name) -> Option<Option<u32>> {
         let (owner, _) = compressed::read(message, record.owner).ok()?;
         let rname = compressed::check(message, record.data).ok()?;
         let numbers = compressed::check(message, rname).ok()?;
-        if !name.is_within(&owner) || numbers + 20 != record.data + usize::from(record.length) {
+        if !name.is_within(&owner)
+            || numbers + SOA_NUMBERS != record.data + usize::from(record.length)
+        {
             return None;
         }
-        let octets = message.get(numbers + 16..numbers + 20)?;
-        let minimum = u32::from_be_bytes(octets.try_into().ok()?);
+        let minimum = message.get(numbers + SOA_MINIMUM..numbers + SOA_NUMBERS)?;
+        let minimum = u32::from_be_bytes(minimum.try_into().ok()?);
         Some(believed(record.ttl).min(believed(minimum)))
     };
     Some(ttl())

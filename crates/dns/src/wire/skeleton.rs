@@ -1,51 +1,25 @@
-//! The outline of a message: where its records lie, found with bounded work before anything in it
-//! is decoded.
+//! The outline of a message: the offsets of its records, found with bounded work before anything is
+//! decoded.
 
+use super::codes::{HEADER, OPT, QUESTION, RECORD};
 use super::compressed;
-
-/// Why a message cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Malformed {
-    /// It ends before what its counts or lengths promise.
-    CutOff,
-    /// A compression pointer that does not go strictly backwards, or too many in one name.
-    Pointer,
-    /// A label type that does not exist.
-    LabelType,
-    /// A name above 255 octets.
-    NameTooLong,
-    /// Two OPT records, or one whose owner is not the root (RFC 6891 section 6.1.1).
-    Opt,
-}
-
-impl Malformed {
-    pub(crate) fn text(self) -> &'static str {
-        match self {
-            Self::CutOff => "it ends too early",
-            Self::Pointer => "a compression pointer does not go backwards",
-            Self::LabelType => "a label type does not exist",
-            Self::NameTooLong => "a name is longer than 255 octets",
-            Self::Opt => "its OPT record is not alone or not at the root",
-        }
-    }
-}
+use super::malformed::Malformed;
 
 /// The outline of a message whose counts and lengths all fit.
 ///
-/// Walking is linear in the length of the message: names are passed over, pointers are checked but
-/// not followed. Nothing is allocated.
+/// The walk takes time linear in the length of the message: names are skipped, pointers are checked
+/// but not followed. It allocates nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Skeleton<'a> {
     message: &'a [u8],
-    /// Where the answer section starts, and how many records it has.
+    /// The offset of the answer section, and the number of its records.
     answers: (usize, u16),
-    /// The same of the authority section.
+    /// The offset of the authority section, and the number of its records.
     authorities: (usize, u16),
     opt: Option<RecordAt>,
 }
 
-/// Where one record lies.
+/// The position of one record, and its fixed part.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RecordAt {
     /// The offset of the owner's name.
@@ -61,10 +35,12 @@ pub(crate) struct RecordAt {
 impl RecordAt {
     fn read(message: &[u8], at: usize) -> Result<(Self, usize), Malformed> {
         let fixed = compressed::skip(message, at)?;
-        let octets = message.get(fixed..fixed + 10).ok_or(Malformed::CutOff)?;
-        let two = |at: usize| u16::from_be_bytes([octets[at], octets[at + 1]]);
+        let bytes = message
+            .get(fixed..fixed + RECORD)
+            .ok_or(Malformed::CutOff)?;
+        let two = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
         let length = two(8);
-        let data = fixed + 10;
+        let data = fixed + RECORD;
         let end = data + usize::from(length);
         if end > message.len() {
             return Err(Malformed::CutOff);
@@ -81,21 +57,18 @@ impl RecordAt {
     }
 }
 
-/// The type of the EDNS pseudo-record (RFC 6891).
-const OPT: u16 = 41;
-
 impl<'a> Skeleton<'a> {
-    /// Walks over a message.
+    /// Walks over a message and returns its outline.
     ///
     /// # Errors
     ///
-    /// When a count, a length or a name does not fit; octets after the last record are let be.
+    /// A count, a length or a name that does not fit. Bytes after the last record are ignored.
     pub fn walk(message: &'a [u8]) -> Result<Self, Malformed> {
-        let header = message.get(..12).ok_or(Malformed::CutOff)?;
+        let header = message.get(..HEADER).ok_or(Malformed::CutOff)?;
         let count = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
-        let mut at = 12;
+        let mut at = HEADER;
         for _ in 0..count(4) {
-            at = compressed::skip(message, at)? + 4;
+            at = compressed::skip(message, at)? + QUESTION;
             if at > message.len() {
                 return Err(Malformed::CutOff);
             }
@@ -126,7 +99,7 @@ impl<'a> Skeleton<'a> {
         })
     }
 
-    /// How many records the answer section has.
+    /// Returns the number of records in the answer section.
     #[must_use]
     pub fn answer_count(&self) -> usize {
         usize::from(self.answers.1)
@@ -140,7 +113,7 @@ impl<'a> Skeleton<'a> {
         self.records(self.authorities)
     }
 
-    /// The record at an offset that one of these had as its owner's.
+    /// Returns the record at the [`owner`](RecordAt::owner) offset of a record of this message.
     pub(crate) fn record(&self, at: usize) -> Option<RecordAt> {
         RecordAt::read(self.message, at)
             .ok()
