@@ -21,15 +21,15 @@ use crate::handle::Handle;
 
 /// A gRPC channel: balanced connections to all backends behind one name.
 ///
-/// Cheap to clone; all clones are one channel, which closes when the last one goes (calls under
-/// way finish). It is a [`tower_service::Service`], which is all that a tonic stub asks for.
+/// Cheap to clone. All clones are one channel, which closes when the last one is dropped; calls that
+/// run go on. It is a [`tower_service::Service`], as a tonic stub requires.
 ///
 /// * Building it does no I/O. The first call, or [`connect`](Self::connect), starts it.
 /// * A call never returns `Err`: a local failure is a response with `grpc-status` and
 ///   `grpc-message`, so that the stub above shows the right code and text.
-/// * [`poll_ready`](Service::poll_ready) is always ready; all waiting is done inside the call, and
-///   bounded by its `grpc-timeout`.
-/// * The address that answered is in the response's extensions, as
+/// * [`poll_ready`](Service::poll_ready) is always ready. A call waits for a connection inside its
+///   own future, and its `grpc-timeout` bounds the wait.
+/// * The extensions of a response contain the address that answered, as
 ///   [`PeerAddr`](trunkline_runtime::PeerAddr).
 #[derive(Clone, Debug)]
 pub struct Channel {
@@ -43,13 +43,13 @@ impl Channel {
         }
     }
 
-    /// The target as it was given.
+    /// Returns the target as it was given.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.handle.shared.target
     }
 
-    /// The target with its scheme, as telemetry names it.
+    /// Returns the target with its scheme, as telemetry names it.
     ///
     /// Source: [gRFC A66](https://github.com/grpc/proposal/blob/master/A66-otel-stats.md).
     #[must_use]
@@ -57,14 +57,14 @@ impl Channel {
         &self.handle.shared.canonical
     }
 
-    /// How the channel stands now.
+    /// Returns the current state.
     #[must_use]
     pub fn state(&self) -> ConnectivityState {
         self.handle.shared.snapshot().state
     }
 
-    /// Waits until the channel stands otherwise than `known`, and returns how. States that last a
-    /// moment only may be missed.
+    /// Waits until the state differs from `known`, and returns it. A state that lasts only a moment
+    /// may be missed.
     pub async fn state_changed(&self, known: ConnectivityState) -> ConnectivityState {
         loop {
             let changed = self.handle.shared.listen();
@@ -88,15 +88,15 @@ impl Channel {
     }
 
     /// Enters idleness: closes the connections that no call uses, and stops resolving the name. The
-    /// next call, or [`connect`](Self::connect), leaves it again: the name is resolved anew.
+    /// next call, or [`connect`](Self::connect), leaves it: the name is resolved again.
     ///
     /// Calls that run go on. The channel does not enter idleness by itself in this version.
     pub fn enter_idle(&self) {
         self.handle.send(ControlEvent::EnterIdle);
     }
 
-    /// Ends all connection back-offs at once: for when the application knows that the network is
-    /// back.
+    /// Ends all connection back-offs at once. Call it when the application knows that the network
+    /// is back.
     pub fn reset_connect_backoff(&self) {
         self.handle.send(ControlEvent::ResetBackoff);
     }
@@ -122,7 +122,7 @@ where
     }
 }
 
-/// A call that is under way. Dropping it cancels the call.
+/// A call that runs. Dropping it cancels the call.
 #[must_use = "a call is not made unless its future is polled"]
 pub struct ResponseFuture {
     call: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,

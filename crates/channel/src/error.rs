@@ -1,9 +1,9 @@
-//! Why a channel cannot be built.
+//! The error of building a channel.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a channel cannot be built: which part of what was asked for, and what to do about it.
+/// The error of a channel that cannot be built: which option is wrong, and what to do.
 #[derive(Debug)]
 pub struct BuildError {
     kind: BuildErrorKind,
@@ -11,11 +11,11 @@ pub struct BuildError {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// Which part of what was asked for is wrong.
+/// The option that is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BuildErrorKind {
-    /// The target cannot be parsed, or does not fit its scheme.
+    /// The target cannot be parsed, or its scheme's resolver rejects it.
     Target,
     /// No resolver is registered for the target's scheme.
     Scheme,
@@ -27,7 +27,7 @@ pub enum BuildErrorKind {
     ServiceConfig,
     /// Neither `.plaintext()` nor `.tls(..)` was chosen.
     Security,
-    /// There is no runtime: none was given, and none is compiled in.
+    /// There is no runtime: none was set, and no runtime's feature is on.
     Runtime,
 }
 
@@ -45,7 +45,7 @@ impl BuildError {
         self
     }
 
-    /// Which part of what was asked for is wrong.
+    /// Returns the option that is wrong.
     #[must_use]
     pub fn kind(&self) -> BuildErrorKind {
         self.kind

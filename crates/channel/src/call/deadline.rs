@@ -11,18 +11,18 @@ use http::{HeaderMap, HeaderValue};
 use trunkline_runtime::{Runtime, Sleep};
 use trunkline_status::{Code, Status};
 
-/// When a call must be over.
+/// The time by which a call must end.
 pub(crate) struct Deadline {
     timeout: Duration,
     at: Instant,
     sleep: Sleep,
-    /// Whose clock counts.
+    /// Its clock decides.
     runtime: Arc<dyn Runtime>,
 }
 
 impl Deadline {
     pub(crate) fn new(timeout: Duration, runtime: &Arc<dyn Runtime>, now: Instant) -> Option<Self> {
-        // A time that the clock cannot hold never comes.
+        // A time that the clock cannot represent is never reached.
         let at = now.checked_add(timeout)?;
         Some(Self {
             timeout,
@@ -32,35 +32,39 @@ impl Deadline {
         })
     }
 
-    /// The time that is left.
+    /// Returns the time that is left.
     pub(crate) fn left(&self) -> Duration {
         self.at.saturating_duration_since(self.runtime.now())
     }
 
-    /// Whether the time has come, without waiting for it.
+    /// Returns true once the time has come, without waiting for it.
     pub(crate) fn is_past(&self) -> bool {
         self.left().is_zero()
     }
 
-    /// A server that cancels the call when its time is up may be heard just before our own timer.
+    /// Returns the status of the deadline in place of `CANCELLED` after the time has come: a server
+    /// that cancels the call at its deadline can be faster than the timer on this side.
     ///
     /// Source: [gRPC over HTTP/2, Errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
     pub(crate) fn instead_of(&self, status: Status, doing: &str) -> Status {
-        match status.code() == Code::Cancelled && self.is_past() {
-            true => self.status(doing),
-            false => status,
+        if status.code() == Code::Cancelled && self.is_past() {
+            self.status(doing)
+        } else {
+            status
         }
     }
 
+    /// Returns the time from the start of the call to the deadline.
     pub(crate) fn timeout(&self) -> Duration {
         self.timeout
     }
 
+    /// Waits for the deadline.
     pub(crate) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         Pin::new(&mut self.sleep).poll(cx)
     }
 
-    /// The status of a call that was not over in time, while it was `doing` something.
+    /// Returns the status of a call whose deadline passed while it was `doing` something.
     pub(crate) fn status(&self, doing: &str) -> Status {
         Status::deadline_exceeded(format!(
             "deadline of {:?} exceeded while {doing}",
@@ -77,8 +81,8 @@ impl fmt::Debug for Deadline {
     }
 }
 
-/// Reads `grpc-timeout`: up to eight digits and a unit. What is no such thing counts as none, as
-/// the server is the one to complain.
+/// Reads `grpc-timeout`: up to eight digits and a unit. An invalid value counts as none; the server
+/// rejects it.
 ///
 /// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
 pub(crate) fn parse_grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
@@ -99,7 +103,7 @@ pub(crate) fn parse_grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     })
 }
 
-/// Writes `grpc-timeout`, in the finest unit that eight digits can hold.
+/// Writes `grpc-timeout`, in the finest unit whose number fits into eight digits, rounded up.
 pub(crate) fn format_grpc_timeout(timeout: Duration) -> HeaderValue {
     const MAX: u128 = 99_999_999;
     let units = [
@@ -124,7 +128,7 @@ pub(crate) fn format_grpc_timeout(timeout: Duration) -> HeaderValue {
 mod tests {
     use super::*;
 
-    /// What is written is read as the same time, or the next that can be written.
+    /// A timeout is written exactly, or rounded up to the next that can be written.
     #[test]
     fn grpc_timeout_is_written_as_it_is_read() {
         for (timeout, text) in [
