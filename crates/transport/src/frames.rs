@@ -36,7 +36,7 @@ const SETTING: usize = 6;
 const GOAWAY_FIXED: usize = 8;
 
 /// How much is kept of a GOAWAY's payload, in bytes: 256 of debug data.
-const KEPT: usize = GOAWAY_FIXED + 256;
+const GOAWAY_KEPT: usize = GOAWAY_FIXED + 256;
 
 /// The number of bytes that a client sends before its first frame.
 ///
@@ -76,7 +76,7 @@ impl FrameWatch {
     pub(crate) fn of_server() -> Self {
         Self {
             skip: 0,
-            partial: Vec::with_capacity(KEPT),
+            partial: Vec::with_capacity(GOAWAY_KEPT),
             keeping: None,
             skip_after: 0,
             expects_settings: true,
@@ -148,9 +148,9 @@ impl FrameWatch {
             report(Seen::Headers { stream });
         } else if kind == GOAWAY_FRAME && len >= GOAWAY_FIXED {
             // The end of a longer payload is skipped once the part that is kept has come.
-            self.keeping = Some(len.min(KEPT));
+            self.keeping = Some(len.min(GOAWAY_KEPT));
             self.skip = 0;
-            self.skip_after = len - len.min(KEPT);
+            self.skip_after = len - len.min(GOAWAY_KEPT);
         }
     }
 }
@@ -242,7 +242,7 @@ mod tests {
             Seen::GoAway(GoAway {
                 last_stream: 1,
                 code: 0,
-                debug: vec![b'x'; KEPT - GOAWAY_FIXED],
+                debug: vec![b'x'; GOAWAY_KEPT - GOAWAY_FIXED],
             }),
             Seen::GoAway(GoAway {
                 last_stream: 0,

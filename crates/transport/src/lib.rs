@@ -1,9 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: a module uses only those above it.
+// From the ground up: a module uses only modules above it.
 
-// What goes by on a connection, and the facts that are read from it.
+// The frames that go by, and the facts of a connection that are read from them.
 mod go_away;
 
 mod frames;
@@ -11,20 +11,22 @@ mod state;
 
 mod error;
 
-// What is between h2 and the stream.
+// What is between h2 and the stream: the buffers, then the traits that h2 needs.
 mod wire;
 
 mod compat;
 
-// One connection.
+// The task of a connection.
 mod driver;
 
+// One attempt: the body of its request, sending that, and its response.
 mod replay;
 
 mod upload;
 
 mod response;
 
+// The handle with which attempts are begun, and the handshake that makes it.
 mod connection;
 
 mod handshake;

@@ -22,7 +22,7 @@ use trunkline_runtime::Lock;
 use trunkline_status::Status;
 
 pub(crate) use self::log::Piece;
-use self::log::{Log, Rest};
+use self::log::{ReplayLog, Rest};
 pub(crate) use self::reader::BodyReader;
 use self::reader::{data_of, failure_of};
 
@@ -30,19 +30,20 @@ use self::reader::{data_of, failure_of};
 ///
 /// The messages that were read of a streaming body are kept, as references, until
 /// [`commit`](Self::commit) is called or more than 256 KiB of them were sent. Dropping the
-/// `RequestBody` commits the call too. Attempts that run go on in all cases.
+/// `RequestBody` commits the call too. Attempts that run go on, unless one falls more than 256 KiB
+/// behind another.
 ///
 /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#when-retries-are-valid).
-pub struct RequestBody<B>(Kind<B>);
+pub struct RequestBody<B>(BodyKind<B>);
 
-enum Kind<B> {
+enum BodyKind<B> {
     /// The whole body is known, as that of a unary call.
     Whole {
         data: Option<Bytes>,
         is_committed: AtomicBool,
     },
     /// More may follow.
-    Streaming(Arc<Lock<Log<B>>>),
+    Streaming(Arc<Lock<ReplayLog<B>>>),
 }
 
 /// A request body, as one attempt sends it.
@@ -54,7 +55,7 @@ pub(crate) enum AttemptBody<B> {
 impl<B> RequestBody<B> {
     /// Makes the body of a unary call: one message with gRPC's prefix, or nothing.
     pub fn whole(data: impl Into<Option<Bytes>>) -> Self {
-        Self(Kind::Whole {
+        Self(BodyKind::Whole {
             data: data.into(),
             is_committed: AtomicBool::new(false),
         })
@@ -66,8 +67,8 @@ impl<B> RequestBody<B> {
     /// The message of a unary call is freed with the `RequestBody`.
     pub fn commit(&self) {
         match &self.0 {
-            Kind::Whole { is_committed, .. } => is_committed.store(true, Ordering::Relaxed),
-            Kind::Streaming(log) => {
+            BodyKind::Whole { is_committed, .. } => is_committed.store(true, Ordering::Relaxed),
+            BodyKind::Streaming(log) => {
                 let freed = log.lock().commit();
                 // The body is the application's: drop it without the lock.
                 drop(freed);
@@ -77,19 +78,22 @@ impl<B> RequestBody<B> {
 
     /// Returns whether the call can be sent again: it is not committed, at most 256 KiB of it were
     /// sent, and its body has not failed.
+    ///
+    /// Drop the response of an attempt that has failed before you ask: until then its upload may
+    /// still read the body, and get over the limit.
     #[must_use]
     pub fn can_replay(&self) -> bool {
         match &self.0 {
-            Kind::Whole { is_committed, .. } => !is_committed.load(Ordering::Relaxed),
-            Kind::Streaming(log) => !log.lock().is_committed(),
+            BodyKind::Whole { is_committed, .. } => !is_committed.load(Ordering::Relaxed),
+            BodyKind::Streaming(log) => !log.lock().is_committed(),
         }
     }
 
     /// Begins an attempt at the start of the body; `None` when the start is not kept any more.
     pub(crate) fn open(&self) -> Option<AttemptBody<B>> {
         match &self.0 {
-            Kind::Whole { data, .. } => Some(AttemptBody::Whole(data.clone())),
-            Kind::Streaming(log) => {
+            BodyKind::Whole { data, .. } => Some(AttemptBody::Whole(data.clone())),
+            BodyKind::Streaming(log) => {
                 let number = log.lock().open()?;
                 let reader = BodyReader::new(Arc::clone(log), number);
                 Some(AttemptBody::Streaming(reader))
@@ -137,8 +141,8 @@ where
             _ => return Ok(Self::whole(first)),
         };
         let data = first.into_iter().chain(second).collect();
-        let log = Log::new(data, rest);
-        Ok(Self(Kind::Streaming(Arc::new(Lock::new(log)))))
+        let log = ReplayLog::new(data, rest);
+        Ok(Self(BodyKind::Streaming(Arc::new(Lock::new(log)))))
     }
 }
 
@@ -151,8 +155,8 @@ impl<B> Drop for RequestBody<B> {
 impl<B> fmt::Debug for RequestBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match &self.0 {
-            Kind::Whole { .. } => "RequestBody(whole)",
-            Kind::Streaming(_) => "RequestBody(streaming)",
+            BodyKind::Whole { .. } => "RequestBody(whole)",
+            BodyKind::Streaming(_) => "RequestBody(streaming)",
         })
     }
 }

@@ -18,10 +18,10 @@ use crate::error::{CallError, Fate};
 use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
 
-/// What the response of an attempt knows of its request.
+/// The request of the same attempt, as its response sees it.
 #[derive(Debug)]
 pub(crate) enum RequestSide {
-    /// All of it was handed to HTTP/2: so many message bytes.
+    /// All of it was handed to HTTP/2: this number of message bytes.
     Sent(u64),
     /// An upload sends it.
     Upload(UploadHandle),
@@ -73,8 +73,8 @@ impl ResponseHead {
         }
     }
 
-    /// Returns how many message bytes of the request were handed to HTTP/2 so far, with gRPC's
-    /// prefix of five bytes a message.
+    /// Returns how many message bytes of the request were handed to HTTP/2 so far. They include
+    /// gRPC's prefix of five bytes for each message.
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
         self.request.bytes_sent()
@@ -166,8 +166,8 @@ impl Incoming {
         self.recv.is_end_stream()
     }
 
-    /// Returns how many message bytes of the request were handed to HTTP/2 so far, with gRPC's
-    /// prefix of five bytes a message.
+    /// Returns how many message bytes of the request were handed to HTTP/2 so far. They include
+    /// gRPC's prefix of five bytes for each message.
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
         self.request.bytes_sent()

@@ -12,7 +12,7 @@ use trunkline_status::{Code, Status};
 /// C++ keep as much.
 ///
 /// Source: [gRFC A6, memory management](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
-const KEPT: usize = 256 * 1024;
+const REPLAY_LIMIT: usize = 256 * 1024;
 
 /// A piece of a request.
 pub(crate) enum Piece {
@@ -25,9 +25,9 @@ pub(crate) enum Piece {
 
 /// The messages that were read of a streaming body, and the position of each attempt.
 ///
-/// It is used under a lock, and never runs code of the application: callers poll and drop the body,
-/// and wake tasks, after they have released the lock.
-pub(super) struct Log<B> {
+/// It is used under a lock. So it never polls or drops the body, and wakes no task: its callers do
+/// that after they have released the lock.
+pub(super) struct ReplayLog<B> {
     /// The messages that are kept of those that were read.
     data: VecDeque<Bytes>,
     /// The number of messages that were read and are not kept any more.
@@ -45,7 +45,7 @@ pub(super) struct Log<B> {
     positions: Vec<Option<Position>>,
 }
 
-/// What follows the messages of a [`Log`].
+/// What follows the messages of a [`ReplayLog`].
 pub(super) enum Rest<B> {
     /// The body, which may have more.
     Body(B),
@@ -59,7 +59,7 @@ pub(super) enum Rest<B> {
     Failed(Status),
 }
 
-/// The position of one attempt in a [`Log`].
+/// The position of one attempt in a [`ReplayLog`].
 struct Position {
     /// The number of messages that the attempt has taken.
     next: usize,
@@ -69,8 +69,8 @@ struct Position {
     is_waiting: bool,
 }
 
-/// What a [`Log`] has for one attempt.
-pub(super) enum Next<B> {
+/// What a [`ReplayLog`] has for one attempt.
+pub(super) enum NextPiece<B> {
     Piece(Piece),
     Failed(Status),
     /// The body: the attempt polls it and puts it back.
@@ -86,7 +86,7 @@ fn cost(data: &Bytes) -> usize {
     data.len() + size_of::<Bytes>()
 }
 
-impl<B> Log<B> {
+impl<B> ReplayLog<B> {
     /// Makes the log of a body of which `data` was read already.
     pub(super) fn new(data: VecDeque<Bytes>, rest: Rest<B>) -> Self {
         Self {
@@ -138,16 +138,16 @@ impl<B> Log<B> {
     }
 
     /// Returns what is next for an attempt. When that has to wait, `waker` is woken later.
-    pub(super) fn next(&mut self, number: usize, waker: &Waker) -> Next<B> {
+    pub(super) fn next(&mut self, number: usize, waker: &Waker) -> NextPiece<B> {
         if self.is_left_to(number) {
             let (data, rest) = self.take_all();
-            return Next::All(data, rest);
+            return NextPiece::All(data, rest);
         }
         let Some(position) = &mut self.positions[number] else {
-            return Next::Piece(Piece::Unwanted);
+            return NextPiece::Piece(Piece::Unwanted);
         };
         let Some(index) = position.next.checked_sub(self.start) else {
-            return Next::Failed(Status::new(
+            return NextPiece::Failed(Status::new(
                 Code::Cancelled,
                 "another attempt of the call is ahead by more than the 256 KiB that are kept of a \
                  request",
@@ -159,17 +159,17 @@ impl<B> Log<B> {
             if position.next > self.taken {
                 self.taken = position.next;
                 self.kept += cost(&data);
-                self.is_committed |= self.kept > KEPT;
+                self.is_committed |= self.kept > REPLAY_LIMIT;
             }
             self.trim();
-            return Next::Piece(Piece::Data(data));
+            return NextPiece::Piece(Piece::Data(data));
         }
         match &self.rest {
-            Rest::End => return Next::Piece(Piece::End),
+            Rest::End => return NextPiece::Piece(Piece::End),
             Rest::Trailers(trailers) => {
-                return Next::Piece(Piece::Trailers(HeaderMap::clone(trailers)));
+                return NextPiece::Piece(Piece::Trailers(HeaderMap::clone(trailers)));
             }
-            Rest::Failed(status) => return Next::Failed(status.clone()),
+            Rest::Failed(status) => return NextPiece::Failed(status.clone()),
             Rest::Body(_) | Rest::Polled => {}
         }
         position.is_waiting = true;
@@ -181,8 +181,8 @@ impl<B> Log<B> {
             position.waker = Some(waker.clone());
         }
         match mem::replace(&mut self.rest, Rest::Polled) {
-            Rest::Body(body) => Next::Body(body),
-            _ => Next::Wait,
+            Rest::Body(body) => NextPiece::Body(body),
+            _ => NextPiece::Wait,
         }
     }
 
@@ -241,7 +241,7 @@ impl<B> Log<B> {
     }
 
     /// Frees the messages of a committed call that no attempt has still to send. So that memory
-    /// stays bounded, it also frees those that are further than [`KEPT`] behind the fastest attempt.
+    /// stays bounded, it also frees those that are further than [`REPLAY_LIMIT`] behind the fastest attempt.
     fn trim(&mut self) {
         if !self.is_committed {
             return;
@@ -250,7 +250,7 @@ impl<B> Log<B> {
         let Some(slowest) = positions.map(|position| position.next).min() else {
             return;
         };
-        while self.start < slowest || self.kept > KEPT {
+        while self.start < slowest || self.kept > REPLAY_LIMIT {
             let Some(data) = self.data.pop_front() else {
                 return;
             };

@@ -13,7 +13,7 @@ use http_body::{Body, Frame};
 use trunkline_runtime::Lock;
 use trunkline_status::{Code, Status};
 
-use super::log::{Log, Next, Piece, Rest};
+use super::log::{NextPiece, Piece, ReplayLog, Rest};
 
 /// Reads a streaming request body for one attempt.
 pub(crate) struct BodyReader<B>(Place<B>);
@@ -29,7 +29,7 @@ enum Place<B> {
 
 impl<B> BodyReader<B> {
     /// Reads a log as its attempt `number`.
-    pub(super) fn new(log: Arc<Lock<Log<B>>>, number: usize) -> Self {
+    pub(super) fn new(log: Arc<Lock<ReplayLog<B>>>, number: usize) -> Self {
         Self(Place::Log(Cursor { log, number }))
     }
 
@@ -63,11 +63,11 @@ where
                 Place::Own(data, rest) => return poll_own(data, rest, cx),
             };
             match cursor.next(cx.waker(), &is_wanted) {
-                Next::Piece(piece) => return Poll::Ready(Ok(piece)),
-                Next::Failed(status) => return Poll::Ready(Err(status)),
-                Next::Wait => return Poll::Pending,
-                Next::Body(body) => ready!(cursor.poll_body(body, cx)),
-                Next::All(data, rest) => self.0 = Place::Own(data, rest),
+                NextPiece::Piece(piece) => return Poll::Ready(Ok(piece)),
+                NextPiece::Failed(status) => return Poll::Ready(Err(status)),
+                NextPiece::Wait => return Poll::Pending,
+                NextPiece::Body(body) => ready!(cursor.poll_body(body, cx)),
+                NextPiece::All(data, rest) => self.0 = Place::Own(data, rest),
             }
         }
     }
@@ -79,22 +79,22 @@ where
 /// time it is woken, it polls the body again or is dropped; then it wakes the other attempts that
 /// wait. So none of them waits for ever.
 struct Cursor<B> {
-    log: Arc<Lock<Log<B>>>,
+    log: Arc<Lock<ReplayLog<B>>>,
     number: usize,
 }
 
 impl<B> Cursor<B> {
-    fn next(&self, waker: &Waker, is_wanted: impl Fn() -> bool) -> Next<B> {
+    fn next(&self, waker: &Waker, is_wanted: impl Fn() -> bool) -> NextPiece<B> {
         let mut log = self.log.lock();
         if is_wanted() {
             log.next(self.number, waker)
         } else {
-            Next::Piece(Piece::Unwanted)
+            NextPiece::Piece(Piece::Unwanted)
         }
     }
 
     /// Changes the log, and wakes the other attempts that wait.
-    fn change(&self, change: impl FnOnce(&mut Log<B>)) {
+    fn change(&self, change: impl FnOnce(&mut ReplayLog<B>)) {
         let mut log = self.log.lock();
         change(&mut log);
         let waiting = log.take_waiting(self.number);
@@ -221,7 +221,7 @@ mod tests {
         }
     }
 
-    fn open(log: &Arc<Lock<Log<Panicking>>>) -> BodyReader<Panicking> {
+    fn open(log: &Arc<Lock<ReplayLog<Panicking>>>) -> BodyReader<Panicking> {
         let number = log.lock().open().expect("a whole log");
         BodyReader::new(Arc::clone(log), number)
     }
@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_panic_of_the_body() {
         let rest = Rest::Body(Panicking(false));
-        let log = Arc::new(Lock::new(Log::new(VecDeque::new(), rest)));
+        let log = Arc::new(Lock::new(ReplayLog::new(VecDeque::new(), rest)));
         let (mut one, mut other) = (open(&log), open(&log));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(one.poll_next(&mut cx, || true).is_pending());
