@@ -466,3 +466,53 @@ fn a_unary_call_is_sent_again() {
         assert!(!body.can_replay());
     });
 }
+
+/// Attempts begin and are dropped while the body is written, in a hundred random orders: each one
+/// that stays gets the whole body.
+#[test]
+fn any_order_of_attempts() {
+    for seed in 0..100 {
+        let sim = Sim::new(seed);
+        let mut state = seed;
+        let mut random = |below: u64| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % below
+        };
+        sim.run(async {
+            let connection = connect(&sim, 1, Server::Echoes).await;
+            let (written, body) = prepare().await;
+            let (mut attempts, mut all) = (Vec::new(), Vec::new());
+            for number in 0..30 {
+                match random(6) {
+                    0 => attempts.push(attempt(&sim, &connection, &body)),
+                    1 if !attempts.is_empty() => {
+                        let index = random(attempts.len() as u64) as usize;
+                        drop(attempts.swap_remove(index));
+                    }
+                    2 => {
+                        // Leaves some tasks in the middle of their work.
+                        let runtime = sim.runtime();
+                        let soon = runtime.now() + Duration::from_micros(random(2000));
+                        runtime.sleep_until(soon).await;
+                    }
+                    _ => {
+                        let message = vec![number; random(4000) as usize];
+                        written.write(message.clone());
+                        all.extend(message);
+                    }
+                }
+            }
+            attempts.push(attempt(&sim, &connection, &body));
+            if random(2) == 0 {
+                body.commit();
+            }
+            written.end();
+            for response in attempts {
+                let data = finish(response).await.expect("an answer");
+                assert!(data == all, "seed {seed}");
+            }
+        });
+    }
+}
