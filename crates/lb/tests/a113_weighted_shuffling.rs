@@ -1,5 +1,6 @@
-//! Shuffling: [gRFC A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md) and
-//! [gRFC A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
+//! Shuffling of endpoints: [gRFC
+//! A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md) and [gRFC
+//! A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
 
 use std::collections::BTreeMap;
 
@@ -14,14 +15,16 @@ fn shuffling(seed: u64) -> FakeChannel<PickFirst> {
         .with_config(PickFirstConfig::new(true))
 }
 
-/// The order in which a list is tried.
+/// Returns the order in which the policy tries a list.
 fn order(channel: &mut FakeChannel<PickFirst>, list: Vec<Endpoint>) -> Vec<String> {
-    channel.update_endpoints(list).expect("a good list");
+    channel
+        .update_endpoints(list)
+        .expect("the policy accepts the list");
     channel.advance_millis(10_000);
     channel.dialled().split(' ').map(str::to_owned).collect()
 }
 
-/// Endpoints are shuffled, the addresses within one never are.
+/// Endpoints are shuffled; the addresses within an endpoint keep their order.
 #[test]
 fn endpoints_not_addresses() {
     let mut orders = BTreeMap::new();
@@ -47,7 +50,7 @@ fn endpoints_not_addresses() {
     );
 }
 
-/// Without the option the order stays; with it one seed gives one order.
+/// Without the option the list keeps its order. With it, the same seed gives the same order.
 #[test]
 fn same_seed_same_order() {
     let order_of = |seed| order(&mut shuffling(seed), endpoints(LIST));
@@ -57,21 +60,22 @@ fn same_seed_same_order() {
     assert_eq!(order.concat(), LIST.replace(['|', ' '], ""));
 }
 
-/// No connection is moved by another shuffle.
+/// A repeated list is shuffled again, but a connection stays where it is.
 #[test]
 fn no_shuffle_while_connected() {
     let mut channel = shuffling(1);
-    channel.update(LIST).expect("a good list");
+    channel.update(LIST).expect("the policy accepts the list");
     let first = channel.dialled();
     channel.ready(&first);
     for _ in 0..20 {
-        channel.update(LIST).expect("a good list");
+        channel.update(LIST).expect("the policy accepts the list");
         assert_eq!(channel.picked(), first);
     }
     assert_eq!(channel.dialled(), "");
 }
 
-/// An endpoint comes first as often as its weight is of the sum; 0 counts as 1, and so does none.
+/// The probability that an endpoint comes first is its weight divided by the sum of the weights. A
+/// weight of 0 and an absent weight count as 1.
 #[test]
 fn first_by_weight() {
     let weighted = |text: &str, weight: Option<u32>| {
@@ -92,7 +96,9 @@ fn first_by_weight() {
     let mut firsts = BTreeMap::<String, u32>::new();
     for seed in 0..4000 {
         let mut channel = shuffling(seed);
-        channel.update_endpoints(list()).expect("a good list");
+        channel
+            .update_endpoints(list())
+            .expect("the policy accepts the list");
         *firsts.entry(channel.dialled()).or_default() += 1;
     }
     for (address, expected) in [
@@ -109,7 +115,7 @@ fn first_by_weight() {
     }
 }
 
-/// Huge weights keep their proportion: they are not rounded to one another.
+/// Huge weights keep their proportion: their sort keys are not rounded to the same value.
 #[test]
 fn huge_weights() {
     let weighted = |text: &str, weight: u32| {
@@ -123,7 +129,9 @@ fn huge_weights() {
     };
     let firsts = (0..1000).filter(|seed| {
         let mut channel = shuffling(*seed);
-        channel.update_endpoints(list()).expect("a good list");
+        channel
+            .update_endpoints(list())
+            .expect("the policy accepts the list");
         channel.dialled() == "10.0.0.1:1"
     });
     let count = firsts.count();

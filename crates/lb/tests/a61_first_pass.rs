@@ -1,4 +1,5 @@
-//! The first pass of pick_first: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+//! The first pass of pick_first: [gRFC
+//! A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,7 +15,7 @@ const C: &str = "10.0.0.3:443";
 
 fn pick_first(list: &str) -> FakeChannel<PickFirst> {
     let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
-    channel.update(list).expect("a good list");
+    channel.update(list).expect("the policy accepts the list");
     channel
 }
 
@@ -22,7 +23,7 @@ fn abc() -> FakeChannel<PickFirst> {
     pick_first(&[A, B, C].join(" "))
 }
 
-/// The first address that is ready is used, and no other is tried.
+/// The policy uses the first address that is ready, and tries no other.
 #[test]
 fn first_address_works() {
     let mut channel = abc();
@@ -35,8 +36,8 @@ fn first_address_works() {
     assert_eq!(channel.policy.poll_timeout(), None);
 }
 
-/// Failures out of order: 0 first, then 2, then 1. The failure of the newest attempt alone starts
-/// the next; the policy fails only after every address has failed.
+/// Failures out of order: A first, then C, then B. Only the failure of the newest attempt starts
+/// the next one, and the policy fails only after every address has failed.
 #[test]
 fn fails_after_the_end_of_the_list() {
     let mut channel = abc();
@@ -56,8 +57,8 @@ fn fails_after_the_end_of_the_list() {
     );
 }
 
-/// The next address starts 250 ms after the last one did, and earlier attempts go on; the last
-/// address arms no timer.
+/// Each attempt starts 250 ms after the one before, and earlier attempts go on. The last address
+/// sets no timer.
 #[test]
 fn attempt_delay() {
     let mut channel = abc();
@@ -70,13 +71,13 @@ fn attempt_delay() {
     channel.advance_millis(1);
     assert_eq!(channel.dialled(), C);
     assert_eq!(channel.policy.poll_timeout(), None);
-    // The first one wins after all: the others are dropped.
+    // The first attempt wins after all: the other subchannels are removed.
     channel.ready(A);
     assert_eq!(channel.addresses(), A);
     assert_eq!(channel.states(), [Connecting, Ready]);
 }
 
-/// The failure of an attempt that is not the newest starts nothing.
+/// The failure of an attempt that is not the newest starts no attempt.
 #[test]
 fn failure_of_an_older_attempt_only_counts() {
     let mut channel = abc();
@@ -88,7 +89,7 @@ fn failure_of_an_older_attempt_only_counts() {
     assert_eq!(channel.dialled(), C);
 }
 
-/// A subchannel whose back-off ends during the pass is not connected before its end.
+/// A subchannel whose back-off ends during the pass is connected only when the pass ends.
 #[test]
 fn no_second_attempt_during_the_pass() {
     let mut channel = abc();
@@ -108,7 +109,8 @@ fn no_second_attempt_during_the_pass() {
     assert_eq!(channel.dialled(), B, "and later when their back-off ends");
 }
 
-/// After the pass every n failures ask for a new list, once, and show the newest error.
+/// After the pass, every n failures (n is the number of addresses) cause one request for
+/// re-resolution, and the newest error is published.
 #[test]
 fn steady_state_counts_failures() {
     let mut channel = abc();
@@ -144,7 +146,8 @@ fn single_address() {
     assert_eq!(channel.dialled(), [A, A].join(" "));
 }
 
-/// A connection that dies before it is ready is a failed attempt, not the end of attempts.
+/// A connection that is lost before it is ready is a failed attempt, and the address is tried
+/// again.
 #[test]
 fn lost_before_it_was_ready() {
     let mut channel = pick_first(A);
@@ -153,20 +156,22 @@ fn lost_before_it_was_ready() {
     assert_eq!(channel.dialled(), [A, A].join(" "));
 }
 
-/// The delay can be set.
+/// The attempt delay is an option.
 #[test]
 fn other_attempt_delay() {
     let mut options = PolicyOptions::new(7);
     options.attempt_delay = AttemptDelay::new(Duration::from_millis(100));
     let mut channel = FakeChannel::new(PickFirst::new(&options));
-    channel.update(&[A, B].join(" ")).expect("a good list");
+    channel
+        .update(&[A, B].join(" "))
+        .expect("the policy accepts the list");
     channel.advance_millis(99);
     assert_eq!(channel.dialled(), A);
     channel.advance_millis(1);
     assert_eq!(channel.dialled(), B);
 }
 
-/// What is neither IPv4 nor IPv6 is a family of its own, and takes its turns.
+/// Addresses that are neither IPv4 nor IPv6 are interleaved as a family of their own.
 #[test]
 fn third_family() {
     let socket = |name: &str| Address::new(PathBuf::from(name));
@@ -180,7 +185,7 @@ fn third_family() {
     let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     channel
         .update_endpoints(vec![Endpoint::new(list)])
-        .expect("a good list");
+        .expect("the policy accepts the list");
     channel.advance_millis(10_000);
     assert_eq!(
         channel.dialled(),
@@ -188,8 +193,9 @@ fn third_family() {
     );
 }
 
-/// A subchannel with several connections (gRFC A105) may go from ready to connecting, or to
-/// failing: a new pass begins at once, over all addresses, and a new list is asked for.
+/// A subchannel with several connections (gRFC A105) may change from READY to CONNECTING or to
+/// TRANSIENT_FAILURE: a new pass over all addresses starts at once, with a request for
+/// re-resolution.
 #[test]
 fn ready_to_connecting_or_failing() {
     for state in [SubchannelState::Connecting, refused()] {
@@ -208,8 +214,8 @@ fn ready_to_connecting_or_failing() {
     }
 }
 
-/// The error names the five addresses that failed last, counts the others, and ends with what the
-/// resolver said of the list.
+/// The error names the five addresses that failed last, counts the others, and ends with the
+/// resolver's note on the list.
 #[test]
 fn long_errors() {
     let list: Vec<String> = (1..=7).map(|number| format!("10.0.0.{number}:1")).collect();
@@ -217,7 +223,7 @@ fn long_errors() {
     let note = "asked 192.0.2.53 for AAAA and got no answer";
     channel
         .update_with_note(endpoints(&list.join(" ")), note)
-        .expect("a good list");
+        .expect("the policy accepts the list");
     for address in &list {
         channel.fail(address);
     }

@@ -1,4 +1,4 @@
-//! One child for each endpoint: what every policy over many endpoints shares.
+//! `EndpointSharding`: one child for each endpoint, the common part of petiole policies.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,8 +15,8 @@ use trunkline_status::Status;
 const A: &str = "10.0.0.1:443";
 const B: &str = "10.0.0.2:443";
 
-/// A child that shows whatever its one subchannel does, without any judgement, and wants to be
-/// woken a second after each update.
+/// A child that publishes the state of its one subchannel as it is, and wants to be woken a second
+/// after each update.
 #[derive(Debug, Default)]
 struct Mirror {
     id: Option<SubchannelId>,
@@ -31,9 +31,10 @@ impl Policy for Mirror {
         self.id
             .get_or_insert_with(|| control.create_subchannel(address.clone()));
         self.deadline = Some(control.now() + Duration::from_secs(1));
-        match address.to_string().ends_with(":13") {
-            true => Err(Status::unavailable(format!("{address} is not to my taste"))),
-            false => Ok(()),
+        if address.to_string().ends_with(":13") {
+            Err(Status::unavailable(format!("{address} is not to my taste")))
+        } else {
+            Ok(())
         }
     }
 
@@ -69,7 +70,7 @@ impl Policy for Mirror {
     }
 
     fn exit_idle(&mut self, control: &mut Control<'_>) {
-        control.connect(self.id.expect("it was updated"));
+        control.connect(self.id.expect("an update came first"));
     }
 
     fn settle(&mut self, _: &mut Control<'_>) {}
@@ -79,7 +80,7 @@ impl Policy for Mirror {
     }
 }
 
-/// Publishes the state alone.
+/// A parent that publishes the state of its children, with the picker of the last failure.
 #[derive(Debug)]
 struct Parent(EndpointSharding<Mirror>);
 
@@ -136,12 +137,14 @@ impl Policy for Parent {
 
 fn parent(list: &[&str]) -> FakeChannel<Parent> {
     let mut channel = FakeChannel::new(Parent(EndpointSharding::new(7)));
-    channel.update(&list.join(" ")).expect("a good list");
+    channel
+        .update(&list.join(" "))
+        .expect("the policy accepts the list");
     channel
 }
 
-/// Ready before connecting before failing; one that is idle connects at once, and counts as
-/// connecting.
+/// READY has precedence over CONNECTING, and that over TRANSIENT_FAILURE. A child that is idle
+/// connects at once, and counts as connecting.
 #[test]
 fn aggregation() {
     let state = |name: char| match name {
@@ -166,14 +169,14 @@ fn aggregation() {
     check('c', 'r', Ready);
 }
 
-/// A child that fails counts as failing until it is ready, whatever it shows meanwhile.
+/// A child that fails counts as failing until it is ready, whatever it publishes meanwhile.
 #[test]
 fn failing_is_sticky() {
     let mut channel = parent(&[A]);
     channel.fail(A);
     assert_eq!(channel.states(), [Connecting, TransientFailure]);
     channel.idle(A);
-    assert_eq!(channel.dialled(), A, "it is told to connect");
+    assert_eq!(channel.dialled(), A, "the child leaves idleness");
     channel.set(A, SubchannelState::Connecting);
     assert_eq!(channel.states(), []);
     channel.fail(A);
@@ -183,7 +186,7 @@ fn failing_is_sticky() {
     assert_eq!(channel.states(), [Ready, Connecting]);
 }
 
-/// A child that is not content does not keep the others from the update; its error is returned.
+/// A child that rejects its update does not keep the others from theirs; its error is returned.
 #[test]
 fn error_of_a_child() {
     let mut channel = FakeChannel::new(Parent(EndpointSharding::new(7)));
@@ -194,12 +197,12 @@ fn error_of_a_child() {
     assert_eq!(channel.addresses(), "10.0.0.1:443 10.0.0.2:443 10.0.0.9:13");
 }
 
-/// Each child is woken at its own time, once, and one that is gone not at all.
+/// Each child is woken once, at its own deadline. A child that was removed is not woken.
 #[test]
 fn timeouts() {
     let mut channel = parent(&[A, B]);
     channel.advance_millis(500);
-    channel.update(B).expect("a good list");
+    channel.update(B).expect("the policy accepts the list");
     channel.advance_millis(999);
     let wakes = |channel: &FakeChannel<Parent>| {
         let children = channel.policy.0.children();
@@ -213,23 +216,23 @@ fn timeouts() {
     assert_eq!(channel.policy.poll_timeout(), None);
 }
 
-/// A wait that a child has forgotten is nobody's.
+/// A deadline that a child drops when back-off is reset is no deadline of the parent.
 #[test]
-fn waits_that_are_cut_short() {
+fn deadlines_after_a_reset_of_backoff() {
     let mut channel = parent(&[A, B]);
     assert!(channel.policy.poll_timeout().is_some());
     channel.policy.reset_backoff();
     assert_eq!(channel.policy.poll_timeout(), None);
 }
 
-/// Children come in the list's order, beginning anywhere, each with its endpoint.
+/// The children are in the order of the list, rotated, each with its endpoint.
 #[test]
 fn children_in_order() {
     for seed in 0..20 {
         let mut channel = FakeChannel::new(Parent(EndpointSharding::new(seed)));
         channel
             .update("10.0.0.1:1 10.0.0.2:1 10.0.0.3:1 10.0.0.1:1")
-            .expect("a good list");
+            .expect("the policy accepts the list");
         let children = channel.policy.0.children();
         let order: Vec<String> = children
             .map(|child| child.endpoint().addresses()[0].to_string())
@@ -240,14 +243,15 @@ fn children_in_order() {
     }
 }
 
-/// A subchannel's place is used again by another child: what is said late goes to nobody.
+/// An index of subchannels is used again by another child: a late event of the removed subchannel
+/// reaches no child.
 #[test]
-fn places_are_used_again() {
+fn indices_are_used_again() {
     let mut channel = parent(&[A]);
     let gone = channel.id(A);
-    channel.update(B).expect("a good list");
+    channel.update(B).expect("the policy accepts the list");
     let first = channel.id(B);
-    channel.update(A).expect("a good list");
+    channel.update(A).expect("the policy accepts the list");
     assert_eq!(channel.id(A).index(), gone.index());
     for id in [gone, first] {
         channel.event(|policy, control| {
@@ -257,7 +261,7 @@ fn places_are_used_again() {
     assert_eq!(channel.states(), [Connecting]);
 }
 
-/// Children that put off what they have to say until they settle are heard then.
+/// What children publish when they settle counts for the parent.
 #[test]
 fn children_settle() {
     let mut sharding = EndpointSharding::new(7);
@@ -266,10 +270,10 @@ fn children_settle() {
     let update = Update::new(endpoints(A), Arc::clone(&config));
     let now = FakeChannel::new(Mirror::default()).now;
     let control = &mut actions.control(now);
-    assert_eq!(sharding.settle(control), None, "it has no list yet");
+    assert_eq!(sharding.settle(control), None, "there is no list yet");
     let make = |seed| RoundRobin::new(&PolicyOptions::new(seed));
     let result = sharding.handle_update(&update, &config, control, make);
-    result.expect("a good list");
+    result.expect("the policy accepts the list");
     assert_eq!(sharding.settle(control), Some(Connecting));
     let id = actions.take().into_iter().find_map(|action| match action {
         Action::Connect(id) => Some(id),

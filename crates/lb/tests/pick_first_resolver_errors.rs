@@ -1,4 +1,4 @@
-//! What pick_first does when the name cannot be resolved.
+//! pick_first when name resolution fails.
 
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
 use trunkline_lb::testing::FakeChannel;
@@ -13,11 +13,13 @@ fn pick_first() -> FakeChannel<PickFirst> {
 
 fn connecting() -> FakeChannel<PickFirst> {
     let mut channel = pick_first();
-    channel.update(&[A, B].join(" ")).expect("a good list");
+    channel
+        .update(&[A, B].join(" "))
+        .expect("the policy accepts the list");
     channel
 }
 
-/// Before there is a list calls fail; with the first list they wait again.
+/// Before the first list, calls fail; with the first list they wait.
 #[test]
 fn no_list() {
     let mut channel = pick_first();
@@ -25,11 +27,11 @@ fn no_list() {
     assert_eq!(channel.error(), "name resolver error: no such host");
     channel.resolver_error("timed out", OldList::DropList);
     assert_eq!(channel.error(), "name resolver error: timed out");
-    channel.update(A).expect("a good list");
+    channel.update(A).expect("the policy accepts the list");
     assert_eq!(channel.state(), Connecting);
 }
 
-/// A list that was good stays in use while it is connecting, ready or idle.
+/// An accepted list stays in use while the policy is connecting, ready or idle.
 #[test]
 fn kept_list() {
     let mut channel = connecting();
@@ -44,7 +46,7 @@ fn kept_list() {
     assert_eq!(channel.dialled(), [A, B, A].join(" "));
 }
 
-/// While all connections fail, the error of calls tells of both, until a new list comes.
+/// While all connections fail, the error of calls has both errors, until a new list comes.
 #[test]
 fn kept_list_that_fails() {
     let mut channel = connecting();
@@ -61,11 +63,13 @@ fn kept_list_that_fails() {
         [A, B].join(" "),
         "the subchannels stay"
     );
-    channel.update(&[A, B].join(" ")).expect("a good list");
+    channel
+        .update(&[A, B].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.error(), connections);
 }
 
-/// An error while connecting is told when the pass has failed.
+/// An error of the resolver during the first pass is part of the error of the pass.
 #[test]
 fn error_during_the_pass() {
     let mut channel = connecting();
@@ -79,10 +83,10 @@ fn error_during_the_pass() {
     );
 }
 
-/// The name is gone while connected: the connection stays in use; when it is lost, nothing is
-/// dialled, and calls fail with the resolver's error.
+/// When the list is dropped while the policy is ready, the connection stays in use. When it is
+/// lost, no address is dialled, and calls fail with the resolver's error.
 #[test]
-fn disowned_while_ready() {
+fn dropped_list_while_ready() {
     let mut channel = connecting();
     channel.ready(A);
     channel.dialled();
@@ -97,7 +101,7 @@ fn disowned_while_ready() {
     channel.exit_idle();
     channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
-    channel.update(B).expect("a good list");
+    channel.update(B).expect("the policy accepts the list");
     assert_eq!(channel.dialled(), B);
     assert_eq!(
         channel.states(),
@@ -105,14 +109,16 @@ fn disowned_while_ready() {
     );
 }
 
-/// The name comes back with the address in use: all is as before.
+/// A new list with the address in use ends the effects of a dropped list.
 #[test]
-fn owned_again() {
+fn same_address_after_a_dropped_list() {
     let mut channel = connecting();
     channel.fail(A);
     channel.ready(B);
     channel.resolver_error("NXDOMAIN", OldList::DropList);
-    channel.update(&[A, B].join(" ")).expect("a good list");
+    channel
+        .update(&[A, B].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.picked(), B);
     channel.idle(B);
     assert_eq!(channel.pick(), Pick::ExitIdle);
@@ -121,20 +127,20 @@ fn owned_again() {
     assert_eq!(channel.dialled(), A);
 }
 
-/// The name comes back with other addresses.
+/// A new list without the address in use replaces a dropped list.
 #[test]
-fn owned_elsewhere() {
+fn other_address_after_a_dropped_list() {
     let mut channel = connecting();
     channel.ready(A);
     channel.resolver_error("NXDOMAIN", OldList::DropList);
-    channel.update(B).expect("a good list");
+    channel.update(B).expect("the policy accepts the list");
     assert_eq!(channel.state(), Connecting);
     assert_eq!(channel.addresses(), B);
 }
 
-/// The name is gone in any other state: attempts end, nothing is dialled, calls fail.
+/// When the list is dropped in any other state, attempts end, no address is dialled and calls fail.
 #[test]
-fn disowned_otherwise() {
+fn dropped_list_in_other_states() {
     let check = |what: &str, prepare: &dyn Fn(&mut FakeChannel<PickFirst>)| {
         let mut channel = connecting();
         prepare(&mut channel);

@@ -1,5 +1,6 @@
-//! New lists: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md)
-//! and gRPC's client channel specification.
+//! pick_first with new lists: [gRFC
+//! A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md) and
+//! gRPC's client channel specification.
 
 use trunkline_endpoint::{Address, AttributeKey, Attributes, Endpoint};
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
@@ -13,22 +14,26 @@ const D: &str = "10.0.0.4:443";
 
 fn pick_first(list: &[&str]) -> FakeChannel<PickFirst> {
     let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
-    channel.update(&list.join(" ")).expect("a good list");
+    channel
+        .update(&list.join(" "))
+        .expect("the policy accepts the list");
     channel
 }
 
-/// A list without the address in use: another connection is made at once, without idleness.
+/// A list without the address in use: the policy connects at once, without becoming idle.
 #[test]
 fn disjoint_lists() {
     let mut channel = pick_first(&[A, B]);
     channel.ready(A);
-    channel.update(&[C, D].join(" ")).expect("a good list");
+    channel
+        .update(&[C, D].join(" "))
+        .expect("the policy accepts the list");
     channel.ready(C);
     assert_eq!(channel.states(), [Connecting, Ready, Connecting, Ready]);
     assert_eq!(channel.addresses(), C);
 }
 
-/// A list with the address in use, wherever: nothing happens.
+/// A list with the address in use, at any position, changes nothing.
 #[test]
 fn address_in_use_stays() {
     let mut channel = pick_first(&[A, B]);
@@ -36,7 +41,9 @@ fn address_in_use_stays() {
     let id = channel.id(A);
     channel.dialled();
     for list in [[A, B], [B, A], [C, A], [A, D]] {
-        channel.update(&list.join(" ")).expect("a good list");
+        channel
+            .update(&list.join(" "))
+            .expect("the policy accepts the list");
         assert_eq!(channel.pick(), Pick::Subchannel(id));
     }
     assert_eq!(channel.states(), [Connecting, Ready]);
@@ -44,14 +51,16 @@ fn address_in_use_stays() {
     assert_eq!(channel.addresses(), A);
 }
 
-/// The list that came while connected is the one that is tried after the connection is lost, from
-/// its first address, although the other one worked last.
+/// After the connection is lost, the policy tries the list that came while it was ready, from the
+/// first address, although another address worked last.
 #[test]
-fn after_the_loss_the_newest_list_counts() {
+fn newest_list_after_a_loss() {
     let mut channel = pick_first(&[A, B]);
     channel.fail(A);
     channel.ready(B);
-    channel.update(&[C, B, D].join(" ")).expect("a good list");
+    channel
+        .update(&[C, B, D].join(" "))
+        .expect("the policy accepts the list");
     channel.dialled();
     channel.idle(B);
     assert_eq!(channel.pick(), Pick::ExitIdle);
@@ -65,7 +74,7 @@ fn after_the_loss_the_newest_list_counts() {
     assert_eq!(channel.state(), Ready);
 }
 
-/// Idle stays idle when a list comes: nobody has asked for a connection.
+/// A new list does not end idleness: no call needs a connection.
 #[test]
 fn idle_stays_idle() {
     let mut channel = pick_first(&[A]);
@@ -73,21 +82,23 @@ fn idle_stays_idle() {
     channel.idle(A);
     channel.dialled();
     channel.states();
-    channel.update(&[B, C].join(" ")).expect("a good list");
+    channel
+        .update(&[B, C].join(" "))
+        .expect("the policy accepts the list");
     channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
     assert_eq!(channel.states(), []);
     channel.exit_idle();
     assert_eq!(channel.states(), [Connecting]);
     assert_eq!(channel.dialled(), B);
-    // Asked twice, nothing more happens.
+    // A second request changes nothing.
     channel.exit_idle();
     assert_eq!(channel.states(), []);
     assert_eq!(channel.dialled(), "");
 }
 
-/// An empty list: everything is dropped, calls fail, the resolver is told. That failure ends with
-/// the next good list, unlike one of connections.
+/// An empty list removes everything, calls fail, and the resolver gets an error. That failure ends
+/// with the next accepted list; a failure of connections does not (it is sticky).
 #[test]
 fn empty_list() {
     let mut channel = pick_first(&[A]);
@@ -99,7 +110,7 @@ fn empty_list() {
     );
     assert_eq!(channel.error(), error.message());
     assert_eq!(channel.addresses(), "");
-    channel.update(B).expect("a good list");
+    channel.update(B).expect("the policy accepts the list");
     channel.ready(B);
     assert_eq!(
         channel.states(),
@@ -107,11 +118,11 @@ fn empty_list() {
     );
     assert!(
         channel.update_endpoints(vec![Endpoint::default()]).is_err(),
-        "no address in it"
+        "the endpoint has no address"
     );
 }
 
-/// Addresses that are there twice, in one endpoint or in two, are tried once.
+/// Addresses that are listed twice, in one endpoint or in two, are tried once.
 #[test]
 fn duplicates() {
     let mut channel = pick_first(&[A, A, "10.0.0.1:443|10.0.0.2:443", B]);
@@ -121,24 +132,28 @@ fn duplicates() {
     assert_eq!(channel.dialled(), [A, B].join(" "));
 }
 
-/// A list that repeats itself while connecting does not begin the pass again: else a resolver
-/// that is quicker than the attempts would put off the end for ever.
+/// A repeated list does not restart the pass: otherwise a resolver that is quicker than the
+/// attempts would delay the end of the pass for ever.
 #[test]
 fn same_list_while_connecting() {
     let mut channel = pick_first(&[A, B]);
     for list in [[A, B], [B, A], [A, B], [B, A]] {
         channel.advance_millis(100);
-        channel.update(&list.join(" ")).expect("a good list");
+        channel
+            .update(&list.join(" "))
+            .expect("the policy accepts the list");
     }
     assert_eq!(channel.dialled(), [A, B].join(" "));
     channel.fail(A);
-    channel.update(&[B, A].join(" ")).expect("a good list");
+    channel
+        .update(&[B, A].join(" "))
+        .expect("the policy accepts the list");
     channel.fail(B);
     assert_eq!(channel.states(), [Connecting, TransientFailure]);
 }
 
 /// Another list while connecting: attempts at addresses that stay go on, the others end, and a new
-/// pass begins that takes them as started.
+/// pass starts, which counts the ones that go on as started.
 #[test]
 fn other_list_while_connecting() {
     let mut channel = pick_first(&[A, B, C]);
@@ -146,11 +161,13 @@ fn other_list_while_connecting() {
     assert_eq!(channel.addresses(), [A, B].join(" "));
     let kept = channel.id(B);
     channel.dialled();
-    channel.update(&[D, B].join(" ")).expect("a good list");
+    channel
+        .update(&[D, B].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.addresses(), [B, D].join(" "));
     assert_eq!(channel.id(B), kept);
     assert_eq!(channel.dialled(), D);
-    // Its turn comes, and it counts as started; it is the last, so there is nothing to wait for.
+    // The turn of B comes, and it counts as started. It is the last, so no timer is set.
     channel.advance_millis(250);
     assert_eq!(channel.dialled(), "");
     assert_eq!(channel.policy.poll_timeout(), None);
@@ -159,8 +176,8 @@ fn other_list_while_connecting() {
     assert_eq!(channel.states(), [Connecting, TransientFailure]);
 }
 
-/// While it fails a new list is tried, and calls go on failing until something is ready
-/// (grpc-go goes back to connecting, so that calls hang).
+/// TRANSIENT_FAILURE is sticky: the policy tries a new list, and calls fail until a subchannel is
+/// ready. (grpc-go returns to CONNECTING, so calls hang.)
 #[test]
 fn failing_is_sticky() {
     let mut channel = pick_first(&[A, B]);
@@ -169,7 +186,9 @@ fn failing_is_sticky() {
     assert_eq!(channel.reresolutions(), 1);
     channel.states();
     channel.dialled();
-    channel.update(&[A, C, D].join(" ")).expect("a good list");
+    channel
+        .update(&[A, C, D].join(" "))
+        .expect("the policy accepts the list");
     // A is in back-off, so it counts as tried.
     assert_eq!(channel.dialled(), C);
     channel.advance_millis(250);
@@ -180,11 +199,7 @@ fn failing_is_sticky() {
     channel.fail(D);
     assert_eq!(channel.states(), [TransientFailure]);
     assert_eq!(channel.reresolutions(), 1);
-    assert!(
-        !channel.error().contains(B),
-        "{} is not in the list any more",
-        B
-    );
+    assert!(!channel.error().contains(B), "{} is not listed any more", B);
     for _ in 0..10 {
         channel.idle(D);
         channel.fail(D);
@@ -200,7 +215,7 @@ fn failing_is_sticky() {
     assert_eq!(states.last(), Some(&Ready));
 }
 
-/// Part of a connection's identity.
+/// An attribute that is part of a connection's identity.
 struct Realm;
 
 impl AttributeKey for Realm {
@@ -209,7 +224,7 @@ impl AttributeKey for Realm {
     const IDENTIFIES_CONNECTION: bool = true;
 }
 
-/// Not part of it.
+/// An attribute that is not.
 struct Load;
 
 impl AttributeKey for Load {
@@ -222,30 +237,30 @@ fn with_attributes(attributes: Attributes) -> Vec<Endpoint> {
     vec![Endpoint::new([address(A).with_attributes(attributes)])]
 }
 
-/// Another value of an attribute that a connection is made with makes a new connection; of any
-/// other attribute it does not.
+/// A new value of an attribute that identifies connections causes a new connection; a new value of
+/// another attribute does not.
 #[test]
 fn attributes() {
     let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     let realm = Attributes::new().with::<Realm>(1);
     channel
         .update_endpoints(with_attributes(realm.clone()))
-        .expect("a good list");
+        .expect("the policy accepts the list");
     channel.ready(A);
     let id = channel.id(A);
     channel
         .update_endpoints(with_attributes(realm.with::<Load>(5)))
-        .expect("a good list");
+        .expect("the policy accepts the list");
     assert_eq!(channel.id(A), id);
     assert_eq!(channel.state(), Ready);
     channel
         .update_endpoints(with_attributes(realm.with::<Realm>(2)))
-        .expect("a good list");
+        .expect("the policy accepts the list");
     assert_ne!(channel.id(A), id);
     assert_eq!(channel.state(), Connecting);
 }
 
-/// So does another server name.
+/// A new server name causes a new connection.
 #[test]
 fn server_name() {
     let named = |name: &str| -> Vec<Endpoint> {
@@ -256,14 +271,14 @@ fn server_name() {
     let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
     channel
         .update_endpoints(named("a.example"))
-        .expect("a good list");
+        .expect("the policy accepts the list");
     channel.ready(A);
     channel
         .update_endpoints(named("a.example"))
-        .expect("a good list");
+        .expect("the policy accepts the list");
     assert_eq!(channel.state(), Ready);
     channel
         .update_endpoints(named("b.example"))
-        .expect("a good list");
+        .expect("the policy accepts the list");
     assert_eq!(channel.state(), Connecting);
 }

@@ -1,4 +1,5 @@
-//! Changing the policy: gRPC's client channel specification, "LB policy switching".
+//! `GracefulSwitch`, the change of policies: gRPC's client channel specification, "LB policy
+//! switching".
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -27,7 +28,8 @@ fn channel() -> Channel {
 }
 
 fn choice(name: &str) -> PolicyChoice {
-    PolicyChoice::parse(&json!([{ name: {} }]), &PolicyRegistry::standard()).expect("known")
+    PolicyChoice::parse(&json!([{ name: {} }]), &PolicyRegistry::standard())
+        .expect("a known policy")
 }
 
 fn update(channel: &mut Channel, policy: &str, list: &str) -> Result<(), Status> {
@@ -36,39 +38,39 @@ fn update(channel: &mut Channel, policy: &str, list: &str) -> Result<(), Status>
     channel.event(|policy, control| policy.handle_named_update(&choice.name, update, control))
 }
 
-/// A channel whose round_robin is ready with A and B.
+/// Returns a channel whose round_robin is ready with A and B.
 fn ready() -> Channel {
     let mut channel = channel();
-    update(&mut channel, "round_robin", &[A, B].join(" ")).expect("a good list");
+    update(&mut channel, "round_robin", &[A, B].join(" ")).expect("the policy accepts the list");
     channel.ready(A);
     channel.ready(B);
     channel.states();
     channel
 }
 
-/// The subchannels that are there twice, one for each policy: the newer one.
+/// Returns the newer of two subchannels with the same address, one for each policy.
 fn newer(channel: &Channel, address: &str) -> SubchannelId {
     let ids = channel.subchannels.iter();
     let mut ids = ids.filter(|(_, subchannel)| subchannel.address.to_string() == address);
     let id = ids.rfind(|(_, subchannel)| subchannel.state != SubchannelState::Ready);
-    *id.expect("there is one that is not ready").0
+    *id.expect("one of them is not ready").0
 }
 
-/// The same name: the policy is kept and gets the update.
+/// With the same name, the policy stays and gets the update.
 #[test]
 fn same_name() {
     let mut channel = ready();
     let id = channel.id(A);
-    update(&mut channel, "round_robin", A).expect("a good list");
+    update(&mut channel, "round_robin", A).expect("the policy accepts the list");
     assert_eq!(channel.pick(), Pick::Subchannel(id));
     assert_eq!(channel.addresses(), A);
 }
 
-/// Another name while ready: the old policy serves until the new one is ready, then is gone.
+/// With another name, a ready policy gets the calls until the new one is ready, then it is removed.
 #[test]
 fn ready_until_the_new_one_is_ready() {
     let mut channel = ready();
-    update(&mut channel, "pick_first", B).expect("a good list");
+    update(&mut channel, "pick_first", B).expect("the policy accepts the list");
     assert_eq!(channel.policy.name(), Some("round_robin"));
     assert_eq!(channel.policy.pending_name(), Some("pick_first"));
     assert_eq!(channel.states(), []);
@@ -82,13 +84,14 @@ fn ready_until_the_new_one_is_ready() {
     assert_eq!(channel.policy.pending_name(), None);
 }
 
-/// The old policy is lost and the new one ready at once: callers see no gap.
+/// The old policy loses its connection and the new one is ready in the same batch: calls see only
+/// READY.
 #[test]
 fn lost_and_ready_together() {
     let mut channel = channel();
-    update(&mut channel, "pick_first", A).expect("a good list");
+    update(&mut channel, "pick_first", A).expect("the policy accepts the list");
     channel.ready(A);
-    update(&mut channel, "round_robin", B).expect("a good list");
+    update(&mut channel, "round_robin", B).expect("the policy accepts the list");
     assert_eq!(channel.policy.pending_name(), Some("round_robin"));
     channel.states();
     channel.has_more = true;
@@ -100,39 +103,39 @@ fn lost_and_ready_together() {
     assert_eq!(channel.addresses(), B);
 }
 
-/// The new policy fails: it takes over all the same, although the old one has connections.
+/// A new policy that fails takes over too, although the old one has connections.
 #[test]
 fn new_one_fails() {
     let mut channel = ready();
-    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("the policy accepts the list");
     channel.fail("10.9.9.9:1");
     assert_eq!(channel.states(), [TransientFailure]);
     assert_eq!(channel.addresses(), "10.9.9.9:1");
 }
 
-/// The old policy is not ready any more: the new one takes over although it is connecting.
+/// When the old policy is not ready any more, the new one takes over although it is connecting.
 #[test]
 fn old_one_is_lost() {
     let mut channel = ready();
-    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("the policy accepts the list");
     channel.idle(A);
-    assert_eq!(channel.states(), [Ready], "B is left");
+    assert_eq!(channel.states(), [Ready], "B is still ready");
     channel.idle(B);
     assert_eq!(channel.states(), [Connecting]);
     assert_eq!(channel.pick(), Pick::Queue);
     assert_eq!(channel.addresses(), "10.9.9.9:1");
 }
 
-/// The old policy is not ready: the new one takes over at once.
+/// When the old policy is not ready, a new one takes over at once.
 #[test]
 fn old_one_is_not_ready() {
     let mut channel = channel();
-    update(&mut channel, "pick_first", A).expect("a good list");
-    update(&mut channel, "round_robin", B).expect("a good list");
+    update(&mut channel, "pick_first", A).expect("the policy accepts the list");
+    update(&mut channel, "round_robin", B).expect("the policy accepts the list");
     assert_eq!(channel.policy.name(), Some("round_robin"));
     assert_eq!(channel.addresses(), B);
     channel.fail(B);
-    update(&mut channel, "pick_first", A).expect("a good list");
+    update(&mut channel, "pick_first", A).expect("the policy accepts the list");
     assert_eq!(
         channel.states(),
         [Connecting, Connecting, TransientFailure, Connecting]
@@ -140,39 +143,40 @@ fn old_one_is_not_ready() {
     assert_eq!(channel.addresses(), A);
 }
 
-/// Back to the policy in use before the new one took over: the new one is gone, and the
-/// connections are the same.
+/// An update that names the current policy again removes the pending one, and the connections stay
+/// the same.
 #[test]
 fn there_and_back() {
     let mut channel = ready();
     let ids: Vec<_> = channel.subchannels.keys().copied().collect();
-    update(&mut channel, "pick_first", B).expect("a good list");
-    update(&mut channel, "round_robin", &[A, B].join(" ")).expect("a good list");
+    update(&mut channel, "pick_first", B).expect("the policy accepts the list");
+    update(&mut channel, "round_robin", &[A, B].join(" ")).expect("the policy accepts the list");
     assert_eq!(channel.policy.pending_name(), None);
     assert_eq!(channel.subchannels.keys().copied().collect::<Vec<_>>(), ids);
     assert_eq!(channel.states(), []);
 }
 
-/// What the old policy learns while the new one warms up makes nobody resolve the name again.
+/// The current policy cannot request re-resolution while another one is pending.
 #[test]
 fn reresolution_of_the_old_one() {
     let mut channel = ready();
-    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("the policy accepts the list");
     channel.idle(A);
     assert_eq!(channel.reresolutions(), 0);
     channel.fail("10.9.9.9:1");
     assert_eq!(channel.reresolutions(), 1);
 }
 
-/// Both policies are woken when they want.
+/// Both policies are woken at their deadlines.
 #[test]
 fn timeouts() {
     let mut channel = channel();
     let list = "10.0.0.1:443|10.0.0.2:443 10.0.0.3:443";
-    update(&mut channel, "round_robin", list).expect("a good list");
+    update(&mut channel, "round_robin", list).expect("the policy accepts the list");
     channel.ready("10.0.0.3:443");
     channel.advance_millis(100);
-    update(&mut channel, "pick_first", "10.0.0.5:1 10.0.0.6:1").expect("a good list");
+    update(&mut channel, "pick_first", "10.0.0.5:1 10.0.0.6:1")
+        .expect("the policy accepts the list");
     channel.dialled();
     channel.advance_millis(149);
     assert_eq!(channel.dialled(), "");
@@ -183,20 +187,20 @@ fn timeouts() {
     assert_eq!(channel.policy.poll_timeout(), None);
 }
 
-/// The name is gone while a new policy warms up: neither dials again.
+/// When the list is dropped while a policy is pending, neither policy dials again.
 #[test]
-fn disowned() {
+fn dropped_list() {
     let mut channel = ready();
-    update(&mut channel, "pick_first", "10.9.9.9:1").expect("a good list");
+    update(&mut channel, "pick_first", "10.9.9.9:1").expect("the policy accepts the list");
     channel.dialled();
     channel.resolver_error("NXDOMAIN", OldList::DropList);
-    // The new policy has nothing left, and fails: it takes over, and the old one is gone.
+    // The new policy has no address left, so it fails and takes over; the old one is removed.
     assert_eq!(channel.error(), "name resolver error: NXDOMAIN");
     channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
 }
 
-/// Without a policy a resolver's error is what calls get, and waking does nothing.
+/// Without a policy, calls fail with the resolver's error, and leaving idleness does nothing.
 #[test]
 fn no_policy_yet() {
     let mut channel = channel();
@@ -204,15 +208,15 @@ fn no_policy_yet() {
     assert_eq!(channel.policy.poll_timeout(), None);
     channel.resolver_error("no such host", OldList::Keep);
     assert_eq!(channel.error(), "name resolver error: no such host");
-    update(&mut channel, "pick_first", A).expect("a good list");
+    update(&mut channel, "pick_first", A).expect("the policy accepts the list");
     assert_eq!(channel.state(), Connecting);
 }
 
-/// Idle policies are woken through the switch.
+/// An idle policy leaves idleness through the switch.
 #[test]
 fn exit_idle() {
     let mut channel = channel();
-    update(&mut channel, "pick_first", A).expect("a good list");
+    update(&mut channel, "pick_first", A).expect("the policy accepts the list");
     channel.ready(A);
     channel.idle(A);
     assert_eq!(channel.pick(), Pick::ExitIdle);
@@ -220,11 +224,11 @@ fn exit_idle() {
     assert_eq!(channel.states(), [Connecting, Ready, Idle, Connecting]);
 }
 
-/// As a policy of its own its configuration is the choice.
+/// As a policy, the switch takes a choice of a policy as its configuration.
 #[test]
 fn as_a_policy() {
     let mut channel = channel().with_config(choice("round_robin"));
-    channel.update(A).expect("a good list");
+    channel.update(A).expect("the policy accepts the list");
     assert_eq!(channel.policy.name(), Some("round_robin"));
     let mut channel = self::channel();
     let error = channel.update(A).unwrap_err();
@@ -234,7 +238,7 @@ fn as_a_policy() {
     );
 }
 
-/// A choice that was made with another registry is an error, and changes nothing.
+/// A policy that the registry does not have is an error, and changes nothing.
 #[test]
 fn unknown_policy() {
     let mut channel = ready();
@@ -251,7 +255,7 @@ fn unknown_policy() {
     assert_eq!(channel.policy.pending_name(), None);
 }
 
-/// Notes which configurations its policies get.
+/// Records the configurations that its policies get.
 #[derive(Clone, Debug, Default)]
 struct Recorder(Arc<Mutex<Vec<String>>>);
 
@@ -276,7 +280,7 @@ impl Policy for Recorder {
     fn handle_update(&mut self, update: Update, _: &mut Control<'_>) -> Result<(), Status> {
         self.0
             .lock()
-            .expect("no panic")
+            .expect("not poisoned")
             .push(format!("{:?}", update.config));
         Err(Status::unavailable("it is never content"))
     }
@@ -300,10 +304,10 @@ impl Policy for Recorder {
     fn reset_backoff(&mut self) {}
 }
 
-/// A policy from outside of this crate gets the configuration that it parsed itself, and its
-/// verdict on an update is handed up.
+/// A policy of another crate gets the configuration that its factory parsed, and the switch returns
+/// its error for an update.
 #[test]
-fn policy_of_ones_own() {
+fn custom_policy() {
     let recorder = Recorder::default();
     let registry = PolicyRegistry::standard().with(recorder.clone());
     let names: Vec<&str> = registry.names().collect();
@@ -321,7 +325,7 @@ fn policy_of_ones_own() {
             .event(|policy, control| policy.handle_named_update(&choice.name, update, control));
         assert_eq!(result.unwrap_err().message(), "it is never content");
     }
-    let seen = recorder.0.lock().expect("no panic");
+    let seen = recorder.0.lock().expect("not poisoned");
     let counts = seen.iter().fold(BTreeMap::new(), |mut counts, config| {
         *counts.entry(config.clone()).or_insert(0) += 1;
         counts
@@ -332,15 +336,16 @@ fn policy_of_ones_own() {
     );
 }
 
-/// A third policy takes the place of the one that warms up.
+/// A third policy replaces the pending one.
 #[test]
 fn third_policy() {
     let registry = PolicyRegistry::standard().with(Recorder::default());
-    let third = PolicyChoice::parse(&json!([{ "recorder": {} }]), &registry).expect("known");
+    let third =
+        PolicyChoice::parse(&json!([{ "recorder": {} }]), &registry).expect("a known policy");
     let mut channel = FakeChannel::new(GracefulSwitch::new(registry, &PolicyOptions::new(7)));
-    update(&mut channel, "round_robin", A).expect("a good list");
+    update(&mut channel, "round_robin", A).expect("the policy accepts the list");
     channel.ready(A);
-    update(&mut channel, "pick_first", B).expect("a good list");
+    update(&mut channel, "pick_first", B).expect("the policy accepts the list");
     assert_eq!(channel.addresses(), [A, B].join(" "));
     let list = Update::new(endpoints(B), third.config.clone());
     let result =

@@ -14,7 +14,9 @@ const D: &str = "10.0.0.4:443";
 
 fn round_robin(list: &[&str]) -> FakeChannel<RoundRobin> {
     let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(7)));
-    channel.update(&list.join(" ")).expect("a good list");
+    channel
+        .update(&list.join(" "))
+        .expect("the policy accepts the list");
     channel
 }
 
@@ -28,7 +30,7 @@ fn ready(list: &[&str]) -> FakeChannel<RoundRobin> {
     channel
 }
 
-/// How often each address is picked in `picks` picks from one picker.
+/// Returns how often each address is picked in `picks` picks from one picker.
 fn shares(channel: &FakeChannel<RoundRobin>, picks: usize) -> BTreeMap<String, usize> {
     let mut shares = BTreeMap::new();
     for _ in 0..picks {
@@ -42,7 +44,7 @@ fn even(addresses: &[&str], share: usize) -> BTreeMap<String, usize> {
     shares.collect()
 }
 
-/// All are connected at once, and take calls in turn as soon as they are ready.
+/// All endpoints are connected at once, and get calls in turn as soon as they are ready.
 #[test]
 fn all_in_turn() {
     let mut channel = round_robin(&[A, B, C]);
@@ -58,13 +60,15 @@ fn all_in_turn() {
     assert_eq!(turns[..3], turns[3..]);
 }
 
-/// Endpoints that become ready together make one picker, which has them all; what was lost again
-/// meanwhile is not in it.
+/// A batch of events causes one new picker. It has all endpoints that are ready at the end of the
+/// batch, and not one that was lost again.
 #[test]
 fn one_picker_for_events_that_come_together() {
     let list: Vec<String> = (0..100).map(|port| format!("10.0.0.1:{port}")).collect();
     let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(7)));
-    channel.update(&list.join(" ")).expect("a good list");
+    channel
+        .update(&list.join(" "))
+        .expect("the policy accepts the list");
     channel.has_more = true;
     for address in &list {
         channel.ready(address);
@@ -76,10 +80,11 @@ fn one_picker_for_events_that_come_together() {
     let ready: Vec<&str> = list[1..].iter().map(String::as_str).collect();
     assert_eq!(shares(&channel, 3 * 99), even(&ready, 3));
     channel.settle();
-    assert_eq!(channel.published.len() - before, 1, "nothing is new");
+    assert_eq!(channel.published.len() - before, 1, "nothing has changed");
 }
 
-/// An endpoint has one share however many addresses it has, and one that is listed twice has one.
+/// An endpoint gets one share of the calls, however many addresses it has and however often it is
+/// listed.
 #[test]
 fn a_share_for_each_endpoint() {
     let both = "10.0.0.1:443|[2001:db8::1]:443";
@@ -92,7 +97,7 @@ fn a_share_for_each_endpoint() {
     assert_eq!(shares(&channel, 10), even(&["[2001:db8::1]:443", B], 5));
 }
 
-/// The same endpoint with its addresses in another order keeps its connection.
+/// An endpoint whose addresses change only their order keeps its connection.
 #[test]
 fn endpoint_is_a_set() {
     let mut channel = round_robin(&["10.0.0.1:443|10.0.0.2:443"]);
@@ -100,15 +105,16 @@ fn endpoint_is_a_set() {
     let id = channel.id(A);
     channel
         .update("10.0.0.2:443|10.0.0.1:443")
-        .expect("a good list");
+        .expect("the policy accepts the list");
     assert_eq!(channel.id(A), id);
-    // The new order was handed on: it is the one that is tried next.
+    // The child has the new order: it tries that next.
     channel.dialled();
     channel.idle(A);
     assert_eq!(channel.dialled(), B);
 }
 
-/// A lost connection is made again at once, without idleness; meanwhile the others take the calls.
+/// An endpoint whose connection is lost connects again at once, without becoming idle. Meanwhile
+/// the others get the calls.
 #[test]
 fn lost_connection() {
     let mut channel = ready(&[A, B]);
@@ -118,14 +124,14 @@ fn lost_connection() {
     assert_eq!(channel.states(), [Ready]);
     assert_eq!(shares(&channel, 4), even(&[B], 4));
     channel.fail(A);
-    assert_eq!(channel.states(), [], "the ready ones are the same");
+    assert_eq!(channel.states(), [], "the ready endpoints are the same");
     channel.idle(A);
     channel.ready(A);
     assert_eq!(shares(&channel, 4), even(&[A, B], 2));
 }
 
-/// The last connection is lost: calls wait, then fail with the newest error; a child that fails
-/// stays failing until it is ready, however often it tries.
+/// When the last connection is lost, calls wait; then they fail with the newest error. A child that
+/// fails counts as failing until it is ready, however often it tries.
 #[test]
 fn all_are_lost() {
     let mut channel = ready(&[A, B]);
@@ -152,49 +158,57 @@ fn all_are_lost() {
     assert_eq!(channel.states(), [Ready]);
 }
 
-/// One fails, one is connecting: calls wait. (A new endpoint beside failing ones, too.)
+/// Calls wait while one endpoint is connecting, though all others fail; also while a new endpoint
+/// connects.
 #[test]
 fn failing_and_connecting() {
     let mut channel = round_robin(&[A, B]);
     channel.fail(A);
     assert_eq!(channel.states(), [Connecting]);
     channel.fail(B);
-    channel.update(&[A, B, C].join(" ")).expect("a good list");
+    channel
+        .update(&[A, B, C].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.states(), [TransientFailure, Connecting]);
     channel.fail(C);
     assert_eq!(channel.states(), [TransientFailure]);
 }
 
-/// Endpoints that leave are dropped, those that stay keep their connections.
+/// Endpoints that are not listed any more are removed; those that stay keep their connections.
 #[test]
 fn endpoints_change() {
     let mut channel = ready(&[A, B, C]);
     let kept = channel.id(B);
-    channel.update(&[D, B].join(" ")).expect("a good list");
+    channel
+        .update(&[D, B].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.addresses(), [B, D].join(" "));
     assert_eq!(channel.id(B), kept);
     assert_eq!(channel.dialled(), D);
     assert_eq!(shares(&channel, 4), even(&[B], 4));
     channel.ready(D);
     assert_eq!(shares(&channel, 4), even(&[B, D], 2));
-    // Nothing is new, so nothing is published.
+    // Nothing has changed, so nothing is published.
     channel.states();
-    channel.update(&[B, D].join(" ")).expect("a good list");
+    channel
+        .update(&[B, D].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.states(), []);
 }
 
-/// When the endpoint whose error was shown is gone, another one's is shown.
+/// When the endpoint whose error was published is removed, the error of another one is published.
 #[test]
-fn error_of_an_endpoint_that_left() {
+fn error_of_a_removed_endpoint() {
     let mut channel = round_robin(&[A, B]);
     channel.fail(B);
     channel.fail(A);
     assert!(channel.error().contains(A));
-    channel.update(B).expect("a good list");
+    channel.update(B).expect("the policy accepts the list");
     assert!(channel.error().contains(B));
 }
 
-/// An empty list: calls fail with what the resolver made, also after errors of the resolver.
+/// With an empty list calls fail with the resolver's result, also with a later error of the
+/// resolver.
 #[test]
 fn empty_list() {
     let mut channel = ready(&[A, B]);
@@ -207,11 +221,13 @@ fn empty_list() {
     assert_eq!(channel.addresses(), "");
     channel.resolver_error("timed out", OldList::Keep);
     assert_eq!(channel.error(), "name resolver error: timed out");
-    channel.update(&[A, B].join(" ")).expect("a good list");
+    channel
+        .update(&[A, B].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.state(), Connecting);
 }
 
-/// Before there is a list the resolver's error is what calls get.
+/// Before the first list, calls fail with the resolver's error.
 #[test]
 fn no_list() {
     let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(7)));
@@ -219,7 +235,8 @@ fn no_list() {
     assert_eq!(channel.error(), "name resolver error: no such host");
 }
 
-/// A resolver's error does not disturb a list that is in use, and is told when all fail.
+/// An error of the resolver changes nothing while the list is in use. It is part of the error of
+/// calls when all endpoints fail.
 #[test]
 fn kept_list() {
     let mut channel = ready(&[A, B]);
@@ -238,11 +255,13 @@ fn kept_list() {
     );
 }
 
-/// The name is gone: connections stay in use, and nothing is dialled anew.
+/// When the list is dropped, connections stay in use, and no address is dialled again.
 #[test]
-fn disowned() {
+fn dropped_list() {
     let mut channel = ready(&[A, B]);
-    channel.update(&[A, B, C].join(" ")).expect("a good list");
+    channel
+        .update(&[A, B, C].join(" "))
+        .expect("the policy accepts the list");
     channel.dialled();
     channel.resolver_error("NXDOMAIN", OldList::DropList);
     assert_eq!(channel.addresses(), [A, B].join(" "));
@@ -253,13 +272,15 @@ fn disowned() {
     assert_eq!(channel.error(), "name resolver error: NXDOMAIN");
     channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
-    channel.update(&[A, C].join(" ")).expect("a good list");
+    channel
+        .update(&[A, C].join(" "))
+        .expect("the policy accepts the list");
     channel.ready(C);
     assert_eq!(shares(&channel, 4), even(&[C], 4));
 }
 
-/// Each picker begins at a random endpoint, and so does each list, so that many clients do not
-/// move in step.
+/// Each picker begins at a random endpoint, and so does the order of connecting, so that many
+/// clients do not use the same endpoint at the same time.
 #[test]
 fn random_beginnings() {
     let list = [A, B, C, D];
@@ -267,9 +288,11 @@ fn random_beginnings() {
     let mut first_picked = BTreeMap::<String, u32>::new();
     for seed in 0..400 {
         let mut channel = FakeChannel::new(RoundRobin::new(&PolicyOptions::new(seed)));
-        channel.update(&list.join(" ")).expect("a good list");
+        channel
+            .update(&list.join(" "))
+            .expect("the policy accepts the list");
         let dialled = channel.dialled();
-        let first = dialled.split(' ').next().expect("four are dialled");
+        let first = dialled.split(' ').next().expect("all four are dialled");
         *first_dialled.entry(first.to_owned()).or_default() += 1;
         for address in list {
             channel.ready(address);
@@ -285,7 +308,7 @@ fn random_beginnings() {
     }
 }
 
-/// Happy Eyeballs runs within each endpoint on its own.
+/// Each endpoint has a Happy Eyeballs pass of its own.
 #[test]
 fn attempt_delays_of_endpoints() {
     let mut channel = round_robin(&["10.0.0.1:443|10.0.0.2:443", "10.0.0.3:443|10.0.0.4:443"]);

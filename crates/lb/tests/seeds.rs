@@ -1,4 +1,4 @@
-//! Random events: whatever happens in whatever order, what must hold holds.
+//! Invariants of the policies under random events in random order.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use trunkline_service_config::{PolicyChoice, PolicyConfig};
 const SEEDS: u64 = 400;
 const STEPS: usize = 300;
 
-/// A list of up to six of eight addresses, in one endpoint or in several.
+/// Returns a list of up to six of eight addresses, in one endpoint or in several.
 fn random_list(rng: &mut Rng) -> String {
     let addresses: Vec<String> = (0..rng.below(7))
         .map(|_| match rng.below(8) {
@@ -28,7 +28,7 @@ fn random_list(rng: &mut Rng) -> String {
     addresses.join(joint)
 }
 
-/// Moves a random subchannel along one of the ways that it can go.
+/// Moves a random subchannel to a state that can follow its state.
 fn random_move<P: Policy>(channel: &mut FakeChannel<P>, rng: &mut Rng) {
     let ids: Vec<SubchannelId> = channel.subchannels.keys().copied().collect();
     let Some(&id) = ids.get(rng.below(ids.len())) else {
@@ -39,7 +39,7 @@ fn random_move<P: Policy>(channel: &mut FakeChannel<P>, rng: &mut Rng) {
         (SubchannelState::Connecting, 0) => SubchannelState::Ready,
         (SubchannelState::Connecting, 1) => refused(),
         (SubchannelState::Connecting, 2) => SubchannelState::Idle,
-        // Told of what it asked for.
+        // The event of a connect that the policy requested.
         (SubchannelState::Connecting, _) => SubchannelState::Connecting,
         (SubchannelState::Ready, _) | (SubchannelState::TransientFailure(_), _) => {
             SubchannelState::Idle
@@ -48,7 +48,7 @@ fn random_move<P: Policy>(channel: &mut FakeChannel<P>, rng: &mut Rng) {
     channel.set_id(id, next);
 }
 
-/// One random event.
+/// Hands over one random event.
 fn random_event<P: Policy>(channel: &mut FakeChannel<P>, list: &mut Option<String>, rng: &mut Rng) {
     match rng.below(20) {
         0 | 1 => {
@@ -64,7 +64,7 @@ fn random_event<P: Policy>(channel: &mut FakeChannel<P>, list: &mut Option<Strin
         }
         4 => channel.exit_idle(),
         5 => {
-            // What is said late of a subchannel that is gone changes nothing.
+            // A late event of a removed subchannel changes nothing.
             let gone = channel.removed.clone();
             if let Some(&id) = gone.get(rng.below(gone.len())) {
                 channel.settle();
@@ -80,7 +80,8 @@ fn random_event<P: Policy>(channel: &mut FakeChannel<P>, list: &mut Option<Strin
     }
 }
 
-/// One random event, of several that come together now and then; whether it was the last of them.
+/// Hands over one random event, which may be part of a batch. Returns whether it was the last of
+/// its batch.
 fn random_batch<P: Policy>(
     channel: &mut FakeChannel<P>,
     list: &mut Option<String>,
@@ -96,7 +97,7 @@ fn random_batch<P: Policy>(
     is_last
 }
 
-/// What must hold after every event.
+/// Checks that the choice of the picker goes with the published state.
 fn check_published<P: Policy>(channel: &FakeChannel<P>) {
     let Some(published) = channel.published.last() else {
         return;
@@ -104,7 +105,7 @@ fn check_published<P: Policy>(channel: &FakeChannel<P>) {
     match (published.state, channel.pick()) {
         (Ready, Pick::Subchannel(id)) => {
             let subchannel = channel.subchannels.get(&id);
-            let subchannel = subchannel.expect("what is picked is there");
+            let subchannel = subchannel.expect("the picked subchannel exists");
             assert_eq!(subchannel.state, SubchannelState::Ready);
         }
         (Connecting, Pick::Queue) | (Idle, Pick::ExitIdle) => {}
@@ -113,8 +114,8 @@ fn check_published<P: Policy>(channel: &FakeChannel<P>) {
     }
 }
 
-/// Whether something will happen without anybody's doing: an attempt under way, a back-off that
-/// ends, or a timer.
+/// Returns whether an event is certain to come: an attempt is in progress, a back-off will end, or
+/// a timer is set.
 fn is_alive<P: Policy>(channel: &FakeChannel<P>) -> bool {
     channel.policy.poll_timeout().is_some()
         || channel.subchannels.values().any(|subchannel| {
@@ -125,7 +126,8 @@ fn is_alive<P: Policy>(channel: &FakeChannel<P>) -> bool {
         })
 }
 
-/// Lets everything fail and end its back-off, over and over, and counts attempts at each address.
+/// Fails all attempts and ends all back-offs, several times, and checks that each address is tried
+/// again.
 fn exhaust<P: Policy + Debug>(channel: &mut FakeChannel<P>, list: &str) {
     let mut addresses: Vec<String> = list.split([' ', '|']).map(str::to_owned).collect();
     addresses.sort();
@@ -160,8 +162,8 @@ fn exhaust<P: Policy + Debug>(channel: &mut FakeChannel<P>, list: &str) {
     assert_eq!(channel.state(), TransientFailure);
 }
 
-/// pick_first: at most one connection is kept, one that is ready is used, it never stops trying,
-/// and after a failure it shows nothing but failure until it is ready.
+/// pick_first keeps at most one connection, uses a subchannel that is ready, and never stops
+/// trying. After a failure it publishes nothing but failures until it is ready.
 #[test]
 fn pick_first() {
     for seed in 0..SEEDS {
@@ -202,7 +204,7 @@ fn pick_first() {
             }
         }
         let list = list.unwrap_or_else(|| "10.0.0.1:443 10.0.0.2:443".to_owned());
-        channel.update(&list).expect("a good list");
+        channel.update(&list).expect("the policy accepts the list");
         lose_all(&mut channel);
         channel.exit_idle();
         channel.dialled();
@@ -210,8 +212,7 @@ fn pick_first() {
     }
 }
 
-/// round_robin: a call is never sent to what is not ready, all that is ready gets calls, and every
-/// endpoint is tried for ever.
+/// round_robin picks only ready subchannels, each of them, and never stops trying an endpoint.
 #[test]
 fn round_robin() {
     for seed in 0..SEEDS {
@@ -242,20 +243,21 @@ fn round_robin() {
             );
         }
         let list = list.unwrap_or_else(|| "10.0.0.1:443 10.0.0.2:443".to_owned());
-        channel.update(&list).expect("a good list");
+        channel.update(&list).expect("the policy accepts the list");
         lose_all(&mut channel);
         channel.dialled();
         exhaust(&mut channel, &list);
     }
 }
 
-/// A switch between both: calls go to what is ready whichever policy it belongs to, and nothing is
-/// left behind by a policy that is gone.
+/// A switch between both picks only ready subchannels, whichever policy they belong to, and a
+/// removed policy leaves no subchannel.
 #[test]
 fn policy_switch() {
     let registry = PolicyRegistry::standard();
     let choices = ["pick_first", "round_robin"].map(|name| {
-        let choice = PolicyChoice::parse(&json!([{ name: {} }]), &registry).expect("known");
+        let choice =
+            PolicyChoice::parse(&json!([{ name: {} }]), &registry).expect("a known policy");
         (name, Arc::new(choice) as Arc<dyn PolicyConfig>)
     });
     for seed in 0..SEEDS {
@@ -272,7 +274,7 @@ fn policy_switch() {
                 list = Some("10.0.0.1:443 [2001:db8::5]:443".to_owned());
                 channel
                     .update("10.0.0.1:443 [2001:db8::5]:443")
-                    .expect("a good list");
+                    .expect("the policy accepts the list");
             }
             if !random_batch(&mut channel, &mut list, &mut rng) {
                 continue;
@@ -286,7 +288,7 @@ fn policy_switch() {
             }
         }
         let list = "10.0.0.1:443 10.0.0.2:443";
-        channel.update(list).expect("a good list");
+        channel.update(list).expect("the policy accepts the list");
         lose_all(&mut channel);
         channel.exit_idle();
         channel.dialled();
@@ -306,7 +308,7 @@ fn lose_all<P: Policy>(channel: &mut FakeChannel<P>) {
     }
 }
 
-/// One seed gives one run.
+/// The same seed gives the same run.
 #[test]
 fn same_seed_same_run() {
     let run = || {

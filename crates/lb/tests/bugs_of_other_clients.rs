@@ -1,4 +1,4 @@
-//! Bugs that other implementations of gRFC A61 shipped, one test each.
+//! Bugs that other implementations of gRFC A61 have had, one test for each.
 
 use trunkline_lb::ConnectivityState::{Connecting, Ready, TransientFailure};
 use trunkline_lb::testing::{FakeChannel, refused};
@@ -10,11 +10,13 @@ const C: &str = "10.0.0.3:443";
 
 fn pick_first(list: &[&str]) -> FakeChannel<PickFirst> {
     let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
-    channel.update(&list.join(" ")).expect("a good list");
+    channel
+        .update(&list.join(" "))
+        .expect("the policy accepts the list");
     channel
 }
 
-/// Brings a policy to failing with A and B, both in back-off.
+/// Returns a policy in TRANSIENT_FAILURE with A and B, both in back-off.
 fn failing() -> FakeChannel<PickFirst> {
     let mut channel = pick_first(&[A, B]);
     channel.fail(A);
@@ -23,12 +25,12 @@ fn failing() -> FakeChannel<PickFirst> {
     channel
 }
 
-/// grpc#34804: families of unequal size were interleaved wrongly.
+/// grpc#34804: address families of unequal size were interleaved in a wrong order.
 #[test]
 fn interleave_with_unequal_families() {
     let check = |list: &str, expected: &str| {
         let mut channel = FakeChannel::new(PickFirst::new(&PolicyOptions::new(7)));
-        channel.update(list).expect("a good list");
+        channel.update(list).expect("the policy accepts the list");
         channel.advance_millis(10_000);
         assert_eq!(channel.dialled(), expected);
     };
@@ -42,8 +44,8 @@ fn interleave_with_unequal_families() {
     );
 }
 
-/// The peer in Rust takes every address for IPv6 because it looks for a colon in `1.2.3.4:443`,
-/// and puts IPv6 first whatever the list says.
+/// The `grpc` crate for Rust takes every address for IPv6, because it looks for a colon in
+/// `1.2.3.4:443`, and puts IPv6 first whatever the order of the list.
 #[test]
 fn families_are_not_guessed_from_text() {
     let mut channel = pick_first(&[A, B, "[2001:db8::1]:443"]);
@@ -51,12 +53,14 @@ fn families_are_not_guessed_from_text() {
     assert_eq!(channel.dialled(), [A, "[2001:db8::1]:443", B].join(" "));
 }
 
-/// grpc#38714: a kept subchannel was in back-off when the pass began and idle before the pass came
-/// to it: the pass never ended, and attempts stopped.
+/// grpc#38714: a kept subchannel was in back-off when the pass started, and idle before the pass
+/// reached it. The pass never ended, and attempts stopped.
 #[test]
 fn backoff_ends_before_its_turn() {
     let mut channel = failing();
-    channel.update(&[C, A].join(" ")).expect("a good list");
+    channel
+        .update(&[C, A].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.dialled(), C);
     channel.idle(A);
     assert_eq!(channel.dialled(), "", "its turn has not come");
@@ -70,11 +74,14 @@ fn backoff_ends_before_its_turn() {
     assert_eq!(channel.dialled(), [C, A].join(" "));
 }
 
-/// grpc#40162: the same with a kept subchannel that was connecting, failed and became idle.
+/// grpc#40162: the same with a kept subchannel that was connecting, failed and became idle before
+/// the pass reached it.
 #[test]
 fn attempt_fails_before_its_turn() {
     let mut channel = pick_first(&[A, B]);
-    channel.update(&[C, A].join(" ")).expect("a good list");
+    channel
+        .update(&[C, A].join(" "))
+        .expect("the policy accepts the list");
     channel.fail(A);
     channel.idle(A);
     assert_eq!(channel.dialled(), [A, C].join(" "));
@@ -85,19 +92,21 @@ fn attempt_fails_before_its_turn() {
     assert_eq!(channel.states(), [TransientFailure]);
 }
 
-/// And one that failed before its turn and is still in back-off then counts as tried.
+/// A kept subchannel that fails before its turn and is still in back-off then counts as tried.
 #[test]
 fn attempt_fails_before_its_turn_and_stays_failed() {
     let mut channel = pick_first(&[A, B]);
-    channel.update(&[C, A].join(" ")).expect("a good list");
+    channel
+        .update(&[C, A].join(" "))
+        .expect("the policy accepts the list");
     channel.fail(A);
     assert_eq!(channel.states(), [Connecting], "it does not count yet");
     channel.fail(C);
     assert_eq!(channel.states(), [TransientFailure]);
 }
 
-/// grpc-go#8615, grpc-java#12395: stuck idle for ever when a new list takes the address away
-/// after idleness is left and before the subchannel says that it is connecting.
+/// grpc-go#8615, grpc-java#12395: the policy stayed idle for ever when a new list removed the
+/// address after the policy had left idleness and before the subchannel reported CONNECTING.
 #[test]
 fn list_changes_right_after_idleness() {
     let mut channel = pick_first(&[A]);
@@ -107,22 +116,24 @@ fn list_changes_right_after_idleness() {
     assert_eq!(
         channel.state(),
         Connecting,
-        "shown before any subchannel says so"
+        "published before a subchannel reports it"
     );
     channel.dialled();
-    channel.update(B).expect("a good list");
+    channel.update(B).expect("the policy accepts the list");
     assert_eq!(channel.dialled(), B);
     channel.ready(B);
     assert_eq!(channel.picked(), B);
 }
 
-/// grpc-node#2602: a new list while failing began no pass, and after the first failure no
-/// re-resolution was asked for.
+/// grpc-node#2602: a new list in TRANSIENT_FAILURE started no pass, and after the first failure no
+/// re-resolution was requested.
 #[test]
 fn new_list_while_failing() {
     let mut channel = failing();
     assert_eq!(channel.reresolutions(), 1);
-    channel.update(&[C].join(" ")).expect("a good list");
+    channel
+        .update(&[C].join(" "))
+        .expect("the policy accepts the list");
     assert_eq!(channel.dialled(), C);
     channel.fail(C);
     assert_eq!(channel.reresolutions(), 1);
@@ -131,9 +142,9 @@ fn new_list_while_failing() {
     assert_eq!(channel.reresolutions(), 1);
 }
 
-/// grpc-java#12958, #12968: a subchannel that was dropped said late that it was ready, and won.
+/// grpc-java#12958, #12968: a late READY of a removed subchannel made the policy use it.
 #[test]
-fn late_ready_of_a_dropped_subchannel() {
+fn late_ready_of_a_removed_subchannel() {
     let mut channel = pick_first(&[A, B]);
     channel.advance_millis(250);
     let (a, b) = (channel.id(A), channel.id(B));
@@ -141,8 +152,8 @@ fn late_ready_of_a_dropped_subchannel() {
     let states = channel.states();
     channel.event(|policy, control| policy.handle_subchannel(a, SubchannelState::Ready, control));
     assert_eq!(channel.picked(), B);
-    // Its place may be taken by another one, which is not meant either.
-    channel.update(C).expect("a good list");
+    // A new subchannel may have the same index; the late event does not concern that either.
+    channel.update(C).expect("the policy accepts the list");
     channel.dialled();
     for state in [SubchannelState::Ready, refused(), SubchannelState::Idle] {
         for id in [a, b] {
@@ -155,9 +166,9 @@ fn late_ready_of_a_dropped_subchannel() {
     assert_eq!(channel.dialled(), "");
 }
 
-/// grpc-java#12796: a crash when a list arrives in the middle of connecting.
+/// grpc-java#12796: a list that came during the first pass caused a crash.
 #[test]
-fn any_list_in_the_middle_of_connecting() {
+fn any_list_during_the_pass() {
     for list in [
         "",
         A,
@@ -174,15 +185,16 @@ fn any_list_in_the_middle_of_connecting() {
     }
 }
 
-/// grpc-java#11082: the failure was never shown.
+/// grpc-java#11082: TRANSIENT_FAILURE was never published.
 #[test]
-fn failure_is_shown() {
+fn failure_is_published() {
     let mut channel = pick_first(&[A]);
     channel.fail(A);
     assert_eq!(channel.states(), [Connecting, TransientFailure]);
 }
 
-/// grpc-go asks the resolver once for each subchannel that fails; once a pass is enough.
+/// grpc-go requests re-resolution for each subchannel that fails; one request for each pass is
+/// enough.
 #[test]
 fn one_reresolution_a_pass() {
     let mut channel = pick_first(&[A, B, C]);
@@ -192,7 +204,7 @@ fn one_reresolution_a_pass() {
     assert_eq!(channel.reresolutions(), 1);
 }
 
-/// In the steady state the error of the first pass was kept for ever.
+/// After the first pass, its error was never replaced by a newer one.
 #[test]
 fn error_is_renewed() {
     let mut channel = failing();
