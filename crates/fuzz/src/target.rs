@@ -132,7 +132,8 @@ fn warning_is_of_use(text: &str, warning: &Warning) {
     assert_ne!(warning.suggestion(), Some(text));
 }
 
-/// The crate `http` accepts the default authority of a target, or [`why_refused`] has the reason.
+/// The crate `http` accepts the default authority of a target, or refuses it for one of the reasons
+/// known: it is empty or too long, or has an escape, a user, wrong brackets or a second colon.
 pub fn target_authority(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else {
         return;
