@@ -44,9 +44,9 @@ fn a_plain_stream_is_described() {
 #[test]
 fn errors_keep_their_kind_and_source() {
     let sim = Sim::new(1);
-    let error = connect(&sim, peer()).expect_err("nobody listens");
+    let error = connect(&sim, peer()).expect_err("no listener");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-    let error = connect(&sim, name("198.51.100.1")).expect_err("nobody listens");
+    let error = connect(&sim, name("198.51.100.1")).expect_err("no listener");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     let inner = error.get_ref().expect("an error inside");
     let inner = inner.downcast_ref::<ConnectError>().expect("of the race");

@@ -27,7 +27,7 @@ pub struct Connection {
     established: Instant,
 }
 
-/// An attempt that was begun.
+/// An attempt of a call that was begun.
 pub struct Sent<B> {
     /// Waits for the response.
     pub response: ResponseHead,

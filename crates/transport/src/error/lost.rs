@@ -33,7 +33,7 @@ pub enum LostReason {
     Closed,
     /// The stream failed.
     Io(io::ErrorKind),
-    /// One side broke HTTP/2, as the other one noticed.
+    /// The server broke HTTP/2.
     Protocol {
         /// The [error code](https://www.rfc-editor.org/rfc/rfc9113#section-7), if there is one.
         code: Option<u32>,

@@ -19,7 +19,7 @@ pub(crate) enum Piece {
     Data(Bytes),
     Trailers(HeaderMap),
     End,
-    /// The attempt was given up, so nothing was read.
+    /// None: the attempt was given up, so it reads nothing.
     Unwanted,
 }
 
@@ -144,7 +144,7 @@ impl<B> ReplayLog<B> {
             return NextPiece::All(data, rest);
         }
         let Some(position) = &mut self.positions[number] else {
-            return NextPiece::Piece(Piece::Unwanted);
+            return NextPiece::Failed(Status::internal("the attempt has ended"));
         };
         let Some(index) = position.next.checked_sub(self.start) else {
             return NextPiece::Failed(Status::new(
