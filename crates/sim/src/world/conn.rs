@@ -1,4 +1,4 @@
-//! What the network knows of a connection.
+//! The state of a connection.
 
 use std::collections::VecDeque;
 use std::task::Waker;

@@ -1,4 +1,4 @@
-//! What the network knows of the path between the code under test and one IP address.
+//! The state of the path between the code under test and one IP address.
 
 use std::time::Duration;
 

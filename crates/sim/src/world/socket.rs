@@ -1,4 +1,4 @@
-//! What the network knows of listeners, connection attempts and UDP sockets.
+//! The state of listeners, connection attempts and UDP sockets.
 
 use std::collections::VecDeque;
 use std::io::ErrorKind;
