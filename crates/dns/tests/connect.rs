@@ -1,4 +1,4 @@
-//! The client as what `trunkline-connect` looks hosts up with.
+//! The client as the lookup of `trunkline-connect`.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use trunkline_dns::io::Client;
 use trunkline_dns::{ClientConfig, Hosts, LookupError};
 use trunkline_runtime::{Runtime, Tokio};
 
-/// What each question is answered with, in the order of the questions.
+/// Checks the answers for both families, in the order of the questions.
 async fn check(hosts: &str, host: &str, expected: &[(AddressQuery, &[&str])]) {
     let runtime: Arc<dyn Runtime> = Arc::new(Tokio::new());
     let hosts = Hosts::parse(hosts.as_bytes());
@@ -48,7 +48,7 @@ async fn each_family_answers_for_itself() {
     .await;
 }
 
-/// A name that does not exist is an error, and its source tells everything.
+/// A name that does not exist is an error, whose source is the [`LookupError`].
 #[tokio::test]
 async fn a_name_that_does_not_exist() {
     let runtime: Arc<dyn Runtime> = Arc::new(Tokio::new());

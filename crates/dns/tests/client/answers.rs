@@ -1,11 +1,11 @@
-//! Which records of a reply are believed.
+//! Which records of a reply are used.
 
 use trunkline_dns::{LookupErrorKind, ServerOutcome};
 
 use crate::message::{A, AAAA, Asked, CNAME, Message, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
 use crate::support::{check, check4, lookup4, one, outcomes, two};
 
-/// A CNAME chain is followed within the message, in whatever order its records are.
+/// A CNAME chain is followed within the message, in any order of its records.
 #[test]
 fn chains_come_in_any_order() {
     let (sim, client) = one(|asked| {
@@ -41,9 +41,10 @@ fn chains_have_a_limit() {
                 .answer(&name(length), A, 300, &[192, 0, 2, 1])
                 .after(1)
         });
-        match fine {
-            true => check4(&sim, &client, "a.test.", Ok(&[&ip4(1)])),
-            false => check4(&sim, &client, "a.test.", Err(LookupErrorKind::NoData)),
+        if fine {
+            check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+        } else {
+            check4(&sim, &client, "a.test.", Err(LookupErrorKind::NoData));
         }
         assert_eq!(sim.seen().len(), 1);
     }
@@ -73,7 +74,7 @@ fn loops_end_at_once() {
     }
 }
 
-/// A CNAME without data of its target is NODATA; the target is not chased.
+/// A CNAME without records of its target is "no data"; the target is not asked for.
 #[test]
 fn a_chain_without_data_is_no_data() {
     let (sim, client) = one(|asked| asked.reply().cname("a.test.", 300, "b.test.").after(1));
@@ -97,7 +98,7 @@ fn srv_follows_the_chain() {
     assert_eq!(answer.records[0].target.to_string(), "host.test.");
 }
 
-/// NXDOMAIN is NXDOMAIN, with whatever records; also at the end of a chain.
+/// NXDOMAIN counts as NXDOMAIN whatever records the reply has, also at the end of a chain.
 #[test]
 fn nxdomain_with_records_is_nxdomain() {
     let (sim, client) = one(|asked| match &*asked.name {
@@ -113,18 +114,20 @@ fn nxdomain_with_records_is_nxdomain() {
     check(&sim, &client, "b.test.", Err(LookupErrorKind::NotFound));
 }
 
-/// An A has exactly 4 octets and an AAAA 16; the class is IN.
+/// The data of an A record has exactly 4 bytes, that of an AAAA record 16. Only the class IN counts.
 #[test]
 fn addresses_have_their_length() {
     for (code, lengths) in [(A, [0, 3, 5, 16]), (AAAA, [0, 4, 15, 17])] {
         for length in lengths {
             let (sim, client) = two(
-                move |asked| match asked.code == code {
-                    true => asked
-                        .reply()
-                        .answer(&asked.name, code, 300, &vec![6; length])
-                        .after(1),
-                    false => asked.address(1).after(1),
+                move |asked| {
+                    if asked.code == code {
+                        let reply = asked.reply();
+                        let data = vec![6; length];
+                        reply.answer(&asked.name, code, 300, &data).after(1)
+                    } else {
+                        asked.address(1).after(1)
+                    }
                 },
                 |asked| asked.address(2).after(1),
             );
@@ -145,13 +148,14 @@ fn addresses_have_their_length() {
     }
 }
 
-/// A malformed record of the type asked for is the server's failure; one of another type is
-/// passed over.
+/// A malformed record of the type that was asked for is a failure of the server; one of another type
+/// is ignored.
 #[test]
 fn malformed_records() {
     let (sim, client) = one(|asked| {
         let message = asked.address(1);
-        // CAA cut short, HTTPS of nothing, an unknown type, an A where AAAA was asked.
+        // A CAA record that is cut off, an empty HTTPS record, an unknown type, an A record where AAAA
+        // was asked for.
         [
             (257, &b"\x00"[..]),
             (65, b""),
@@ -185,7 +189,8 @@ fn malformed_records() {
     );
 }
 
-/// A CNAME of the name asked for that cannot be read is no word that there is nothing.
+/// Where the CNAME record of the name cannot be read, the server has failed: the reply does not mean
+/// "no data".
 #[test]
 fn a_malformed_cname_is_a_failure() {
     for target in [&b""[..], b"\x01b", b"\xc0\xff", b"\x01b\0more"] {
@@ -199,7 +204,7 @@ fn a_malformed_cname_is_a_failure() {
             |asked| asked.address(2).after(1),
         );
         check4(&sim, &client, "a.test.", Ok(&[&ip4(2)]));
-        // Beside data it is passed over, and where it is another name's.
+        // It is ignored beside records of the name, and where another name owns it.
         let (sim, client) = one(|asked| {
             asked
                 .address(1)
@@ -211,7 +216,7 @@ fn a_malformed_cname_is_a_failure() {
     }
 }
 
-/// Nor is a message of which not all is looked at: records of other names without end.
+/// A message with more foreign records than are examined is a failure too.
 #[test]
 fn what_is_not_looked_at_is_no_verdict() {
     fn foreign(asked: &Asked, count: u16, code: u16, data: &[u8]) -> Message {
@@ -232,7 +237,7 @@ fn what_is_not_looked_at_is_no_verdict() {
     }
 }
 
-/// SRV keeps priority, weight and port; its additional addresses are not used.
+/// SRV records keep priority, weight and port; addresses of the additional section are not used.
 #[test]
 fn srv_records() {
     let (sim, client) = one(|asked| {
@@ -260,7 +265,7 @@ fn srv_records() {
     assert_eq!(sim.seen().len(), 1);
 }
 
-/// A target of "." says that there is no such service (RFC 2782).
+/// A target of "." means that there is no such service (RFC 2782).
 #[test]
 fn srv_may_declare_absence() {
     let (sim, client) = one(|asked| {
@@ -275,7 +280,8 @@ fn srv_may_declare_absence() {
     assert_eq!(error.kind(), LookupErrorKind::NoData);
 }
 
-/// A SRV record that is cut short, or whose target does not end with it, fails the server.
+/// An SRV record that is cut off, or whose target does not end where the record ends, is a failure of
+/// the server.
 #[test]
 fn malformed_srv() {
     let whole = srv(1, 1, 1, "a.test.");
@@ -297,7 +303,7 @@ fn malformed_srv() {
     }
 }
 
-/// The strings of one TXT record are joined without a separator, records stay apart (gRFC A2).
+/// The strings of one TXT record are joined without a separator; records are not joined (gRFC A2).
 #[test]
 fn txt_records() {
     let (sim, client) = one(|asked| {
@@ -314,8 +320,8 @@ fn txt_records() {
     assert_eq!(answer.records, [&b"grpc_config=[]"[..], b"other", b""]);
 }
 
-/// HTTPS records (RFC 9460): parameters are read, an unknown one is passed over unless it is
-/// mandatory, then the record is.
+/// The parameters of HTTPS records are read (RFC 9460). An unknown parameter is ignored; where it is
+/// mandatory, the record is ignored.
 #[test]
 fn https_records() {
     let param = |key: u16, value: &[u8]| {
@@ -396,7 +402,7 @@ fn one_with(code: u16, data: Vec<u8>) -> (crate::sim::Sim, trunkline_dns::io::Cl
     one(move |asked| asked.reply().answer(&asked.name, code, 60, &data).after(1))
 }
 
-/// Names that a server sends are hostile text: they print escaped, and are compared as names.
+/// Names from a server may be hostile: they print escaped, and such a text is no name to look up.
 #[test]
 fn names_print_escaped() {
     let (sim, client) = one(|asked| {

@@ -21,7 +21,7 @@ fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// The key is the name in any letters and the type.
+/// The key is the name, in any letter case, and the type.
 #[test]
 fn the_key_ignores_letters() {
     let (sim, client) = caching(100, |asked| asked.address(1).after(1));
@@ -37,7 +37,7 @@ fn the_key_ignores_letters() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// Without being asked to, nothing is cached.
+/// By default nothing is cached.
 #[test]
 fn there_is_no_cache_by_default() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -47,7 +47,7 @@ fn there_is_no_cache_by_default() {
     assert_eq!(sim.seen().len(), 3);
 }
 
-/// The TTL is the shortest of the chain and the records, not of what else is in the message.
+/// The TTL is the shortest of the chain and the records; other records of the message do not count.
 #[test]
 fn the_shortest_ttl_of_the_chain_counts() {
     let (sim, client) = caching(100, |asked| {
@@ -70,7 +70,8 @@ fn the_shortest_ttl_of_the_chain_counts() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// A TTL with the top bit set is 0 (RFC 2181 section 8); 0 is used once; a long one is cut.
+/// A TTL with the top bit set counts as 0 (RFC 2181 section 8). An answer with TTL 0 is used once. A
+/// TTL above the bound counts as the bound.
 #[test]
 fn ttls_at_the_ends() {
     for (ttl, kept) in [
@@ -92,7 +93,7 @@ fn ttls_at_the_ends() {
     }
 }
 
-/// A denial is kept for the smaller of the SOA's TTL and minimum, without a SOA not at all (RFC
+/// A denial is kept for the smaller of the SOA's TTL and its minimum, and not kept without an SOA (RFC
 /// 2308 section 5).
 #[test]
 fn denials_are_kept_as_the_soa_says() {
@@ -116,7 +117,7 @@ fn denials_are_kept_as_the_soa_says() {
     }
 }
 
-/// That a name does not exist holds for all its types, that it has none of one for this one.
+/// NXDOMAIN is kept for all types of the name, "no data" for the one type.
 #[test]
 fn a_name_that_does_not_exist_has_no_records_of_any_type() {
     for (rcode, queries) in [(3, 1), (0, 3)] {
@@ -135,7 +136,7 @@ fn a_name_that_does_not_exist_has_no_records_of_any_type() {
     }
 }
 
-/// A name with records exists, whatever a server says when it is asked for others (RFC 4074
+/// A name with records exists, even where a server replies NXDOMAIN for another type (RFC 4074
 /// section 4.2).
 #[test]
 fn a_name_with_records_exists() {
@@ -167,7 +168,7 @@ fn kind(rcode: u8) -> LookupErrorKind {
     }
 }
 
-/// A denial of one name says nothing about names below it, nor a foreign SOA about this one.
+/// A denial is for one name, not for names below it. One with the SOA of another zone is not kept.
 #[test]
 fn denials_are_for_one_name() {
     let (sim, client) = caching(100, |asked| match &*asked.name {
@@ -182,7 +183,7 @@ fn denials_are_for_one_name() {
     assert_eq!(sim.seen().len(), 4);
 }
 
-/// A failure is kept for a second (RFC 9520), so that a broken name is not asked for in a loop.
+/// A failure is kept for 1 s (RFC 9520), so that a broken name is not asked for in a loop.
 #[test]
 fn failures_are_kept_shortly() {
     let (sim, client) = caching(100, |asked| asked.rcode(2).after(1));
@@ -195,7 +196,7 @@ fn failures_are_kept_shortly() {
     assert!(sim.seen().len() > sent);
 }
 
-/// Lookups of one name share one flight, also its errors; another question has its own.
+/// Lookups of one name share one query, also where it fails; another name has its own.
 #[test]
 fn flights_are_shared() {
     let (sim, client) = one(|asked| match &*asked.name {
@@ -211,9 +212,10 @@ fn flights_are_shared() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// What was asked of the servers of before a change is neither kept nor waited for after it.
+/// After a change of the servers, an answer of the old ones is not cached, and a lookup does not join
+/// a query to them.
 #[test]
-fn new_servers_are_asked_anew() {
+fn new_servers_are_asked_again() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(20));
     sim.server(TWO, |asked| asked.address(2).after(1));
@@ -235,9 +237,9 @@ fn new_servers_are_asked_anew() {
     check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
 }
 
-/// Which candidate won at the servers of before says nothing of where the new ones have the name.
+/// After a change of the servers, the candidate that had records at the old ones is not asked first.
 #[test]
-fn a_winner_of_before_is_no_winner() {
+fn a_winner_of_old_servers_does_not_count() {
     let sim = Sim::new();
     sim.server(ONE, |asked| match &*asked.name {
         "db.home.test." => asked.address(1).after(20),
@@ -263,14 +265,14 @@ fn a_winner_of_before_is_no_winner() {
     sim.pass(ms(1));
     write("10.0.0.2");
     check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
-    sim.run(old).expect("an answer of before");
+    sim.run(old).expect("an answer of the old servers");
     sim.clear_seen();
     check4(&sim, &client, "db", Ok(&[&ip4(2)]));
     assert_eq!(sim.seen()[0].asked.name, "db.corp.test.");
 }
 
-/// So many lookups are under way at the same time; one more says so, and those that are given
-/// up make room.
+/// At most 8192 lookups are under way at the same time; one more is an error that says so, until one
+/// of them is dropped.
 #[test]
 fn lookups_under_way_are_bounded() {
     let (sim, client) = one(|_| Vec::new());
@@ -285,13 +287,13 @@ fn lookups_under_way_are_bounded() {
     let error = result.expect("at once").expect_err("no room");
     assert_eq!(error.kind(), LookupErrorKind::Unavailable);
     assert!(error.to_string().contains("8192 lookups"), "{error}");
-    // To wait for one of them takes no room.
+    // A lookup that joins one of them is no further one.
     assert!(start("h7.test.").1.is_none());
     lookups.pop();
     assert!(start("one-more.test.").1.is_none());
 }
 
-/// The octets of the cache are bounded, however large its answers are.
+/// The bytes of the cache are bounded, however large its answers are.
 #[test]
 fn the_cache_has_a_size() {
     let sim = Sim::new();
@@ -304,7 +306,7 @@ fn the_cache_has_a_size() {
         sim.run(client.lookup_txt(&format!("h{number}.test.")))
             .expect("an answer");
     }
-    // The last ones are kept, but not 50 MB of them.
+    // The last answers are kept, but fewer than the 50 MB of all.
     sim.clear_seen();
     for number in 0..1000 {
         sim.run(client.lookup_txt(&format!("h{}.test.", 999 - number)))
@@ -317,8 +319,8 @@ fn the_cache_has_a_size() {
     panic!("all are kept");
 }
 
-/// An answer of the cache holds when it is given; who keeps the lookup keeps no later one from
-/// asking.
+/// A lookup that was answered from the cache and is kept does not answer a later lookup, for which the
+/// answer may have expired.
 #[test]
 fn a_kept_lookup_is_not_joined() {
     let (sim, client) = caching(100, |asked| asked.address(1).after(1));
@@ -339,7 +341,7 @@ fn bounds() {
     for round in 0..500 {
         check4(&sim, &client, &format!("h{round}.test."), Ok(&[&ip4(1)]));
     }
-    // The last ones are still there, the first ones are not.
+    // The last answers are in the cache, the first ones are not.
     sim.clear_seen();
     check4(&sim, &client, "h499.test.", Ok(&[&ip4(1)]));
     assert_eq!(sim.seen().len(), 0);

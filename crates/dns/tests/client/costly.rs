@@ -1,9 +1,9 @@
-//! Messages that are made to cost time or memory, for the tests and for the benchmark: each as long
-//! as a message can be, where length is what costs.
+//! Messages that are made to cost time or memory, for the tests and for the benchmark. Where the cost
+//! grows with the length, a message has the greatest length.
 
 use trunkline_dns::RecordType;
 
-/// A message, and the question that it is read as the reply to; its id is 7.
+/// A message, and the question whose reply it is; the id is 7.
 pub(crate) struct Costly {
     pub(crate) what: &'static str,
     pub(crate) name: String,
@@ -15,24 +15,24 @@ const LONGEST: usize = 65_535;
 const CNAME: u16 = 5;
 const SOA: u16 = 6;
 const OPT: u16 = 41;
-/// A type that nobody reads.
+/// A type that the client does not read.
 const OTHER: u16 = 0xff00;
-/// Where the name of the question stands.
+/// The offset of the name in the question.
 const QUESTION: usize = 12;
 
-/// A name of 253 characters and 126 labels.
+/// Returns a name of 252 characters and 126 labels.
 fn long() -> String {
     "a.".repeat(126)
 }
 
-/// A name on the wire.
+/// Returns a name as it is on the wire.
 fn wire(name: &str) -> Vec<u8> {
     let labels = name.split('.').filter(|label| !label.is_empty());
-    let mut octets: Vec<u8> = labels
+    let mut bytes: Vec<u8> = labels
         .flat_map(|label| [&[label.len() as u8], label.as_bytes()].concat())
         .collect();
-    octets.push(0);
-    octets
+    bytes.push(0);
+    bytes
 }
 
 fn pointer(at: usize) -> [u8; 2] {
@@ -49,7 +49,7 @@ fn record_of(code: RecordType, data: &[u8]) -> Vec<u8> {
 }
 
 impl Costly {
-    /// A reply without records.
+    /// Returns a reply without records.
     fn new(what: &'static str, name: &str, record_type: RecordType) -> Self {
         let mut message = vec![0, 7, 0x81, 0x80, 0, 1, 0, 0, 0, 0, 0, 0];
         message.extend(wire(name));
@@ -62,7 +62,8 @@ impl Costly {
         }
     }
 
-    /// Adds a record to a section: 6 for answers, 8 for authorities, 10 for what is additional.
+    /// Adds a record to a section: 6 for answers, 8 for authorities, 10 for additional
+    /// records.
     fn with(mut self, section: usize, record: &[u8]) -> Self {
         self.message.extend_from_slice(record);
         let count = &mut self.message[section..section + 2];
@@ -75,7 +76,7 @@ impl Costly {
         LONGEST - self.message.len()
     }
 
-    /// Adds answers until no more fit.
+    /// Adds answers until no further one fits.
     fn filled(mut self, record: impl Fn(usize) -> Vec<u8>) -> Self {
         for at in 0.. {
             let record = record(at);
@@ -87,7 +88,7 @@ impl Costly {
         self
     }
 
-    /// Adds an answer whose data fill the message.
+    /// Adds one answer, whose data fill the message.
     fn filled_by_one(self, code: u16, data: impl FnOnce(usize) -> Vec<u8>) -> Self {
         let room = self.room() - 12;
         let record = record(&pointer(QUESTION), code, &data(room));
@@ -100,7 +101,7 @@ impl Costly {
     }
 }
 
-/// All of them.
+/// Returns all costly messages.
 pub(crate) fn costly() -> Vec<Costly> {
     [
         names(),
@@ -130,7 +131,7 @@ fn names() -> Vec<Costly> {
         reply.filled(|at| record(&pointer(start + 2 * (7990 - at % 64)), 1, &[6; 4]))
     };
     let hops = {
-        // As many labels as a name may have, each behind a pointer to the one before.
+        // As many labels as a name may have, each followed by a pointer to the one before.
         let reply = Costly::new("a pointer after each label", &long(), A);
         let start = reply.message.len() + 11;
         let mut chain = vec![0];
@@ -252,7 +253,7 @@ fn bindings() -> Vec<Costly> {
         let numbers = [key, value.len() as u16].map(u16::to_be_bytes);
         [&numbers.concat(), value].concat()
     };
-    // Priority 1, the owner itself as target, one parameter that fills the message.
+    // Priority 1, the owner as target, and one parameter that fills the message.
     let one = |what, key, piece: &'static [u8]| {
         Costly::new(what, "a.test.", Https).filled_by_one(65, move |room| {
             let value = piece.repeat((room - 7) / piece.len());

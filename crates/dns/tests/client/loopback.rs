@@ -17,10 +17,10 @@ use crate::message::{A, Asked, SRV, ip4, ip6, srv};
 use crate::sim::{Act, Acts};
 use crate::support::{outcomes, texts};
 
-/// A name server on the loopback address, UDP and TCP on one port, until it is dropped.
+/// A name server on the loopback address, over UDP and TCP on one port. Dropping it stops it.
 struct Server {
     address: SocketAddr,
-    /// TCP connections so far.
+    /// Number of TCP connections so far.
     accepted: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -77,7 +77,7 @@ fn serve(
     address: SocketAddr,
     script: fn(&Asked) -> Acts,
 ) -> std::io::Result<()> {
-    // A reply that waits for an ACK of the one before waits for 40 ms.
+    // With Nagle's algorithm a reply would wait up to 40 ms for the ACK of the one before.
     stream.set_nodelay(true)?;
     loop {
         let mut length = [0; 2];
@@ -138,7 +138,7 @@ fn on_each(check: impl AsyncFn(Arc<dyn Runtime>)) {
         .block_on(check(Arc::new(Tokio::new())));
 }
 
-/// A and AAAA over UDP, 200 addresses over TCP, SRV, a denial.
+/// A and AAAA over UDP, 200 addresses over TCP, SRV and a denial are looked up.
 #[test]
 fn lookups_over_real_sockets() {
     let server = Server::start(|asked| match (&*asked.name, asked.transport) {
@@ -182,8 +182,8 @@ fn lookups_over_real_sockets() {
     });
 }
 
-/// Lookups over TCP share a connection, which ends with the client: the server, which serves one at
-/// a time, would else never come to the next client's.
+/// Lookups over TCP share a connection, which is closed with the client. The server serves one
+/// connection at a time, so an open one would block the next client's.
 #[test]
 fn connections_are_shared_over_real_sockets() {
     let server = Server::start(|asked| asked.address(1).after(0));
@@ -200,9 +200,9 @@ fn connections_are_shared_over_real_sockets() {
     });
 }
 
-/// A port that nobody listens on is told by the kernel, so the next server is asked at once.
+/// The kernel reports a closed port, so that the next server is asked at once.
 #[test]
-fn a_refused_port_is_told_by_the_kernel() {
+fn the_kernel_reports_a_closed_port() {
     let server = Server::start(|asked| asked.address(2).after(0));
     let dead = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
     let dead = dead.expect("a port");

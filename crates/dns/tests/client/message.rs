@@ -1,4 +1,4 @@
-//! Messages as servers make them, right or wrong.
+//! Messages of servers, right or wrong.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -26,14 +26,14 @@ pub(crate) struct Asked {
     pub(crate) transport: Transport,
     pub(crate) socket: u32,
     pub(crate) id: u16,
-    /// In the letters that were sent, with a dot at the end.
+    /// In the letter case that was sent, with a dot at the end.
     pub(crate) name: String,
     pub(crate) code: u16,
     pub(crate) edns: bool,
     /// The COOKIE option.
     pub(crate) cookie: Option<Vec<u8>>,
     pub(crate) bytes: Vec<u8>,
-    /// Where the question ends.
+    /// The offset of the end of the question.
     pub(crate) end: usize,
 }
 
@@ -69,7 +69,7 @@ impl Asked {
         }
     }
 
-    /// An answer of a recursive server, still without records.
+    /// Returns a reply of a recursive server, without records.
     pub(crate) fn reply(&self) -> Message {
         let mut bytes = self.bytes[..self.end].to_vec();
         bytes[2] = 0x81;
@@ -82,7 +82,8 @@ impl Asked {
         }
     }
 
-    /// An answer with one address for what was asked: 192.0.2.`last` or 2001:db8::`last`.
+    /// Returns a reply with one address of the type that was asked for: 192.0.2.`last` or
+    /// 2001:db8::`last`.
     pub(crate) fn address(&self, last: u8) -> Message {
         match self.code {
             A => self.reply().answer(&self.name, A, 300, &[192, 0, 2, last]),
@@ -95,12 +96,12 @@ impl Asked {
         self.reply().rcode(rcode)
     }
 
-    /// NXDOMAIN as an authority gives it, with its SOA.
+    /// Returns NXDOMAIN with an SOA record.
     pub(crate) fn nxdomain(&self) -> Message {
         self.rcode(3).soa("test.", 60, 30)
     }
 
-    /// NOERROR without records, with a SOA.
+    /// Returns NOERROR without answers, with an SOA record.
     pub(crate) fn no_data(&self) -> Message {
         self.reply().soa("test.", 60, 30)
     }
@@ -120,16 +121,16 @@ pub(crate) fn ip6(last: u8) -> String {
     Ipv6Addr::from(v6(last)).to_string()
 }
 
-/// A message under construction. Sections must be filled in their order.
+/// A message under construction. Fill the sections in their order.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
     bytes: Vec<u8>,
-    /// The data of the OPT record, where there is to be one.
+    /// The data of the OPT record; `None` for a message without one.
     opt: Option<Vec<u8>>,
     high_rcode: u8,
 }
 
-/// A name on the wire, uncompressed; `.` is the root.
+/// Returns a name as it is on the wire, uncompressed; `.` is the root.
 pub(crate) fn wire(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     for label in name.split('.').filter(|label| !label.is_empty()) {
@@ -146,7 +147,7 @@ pub(crate) fn srv(priority: u16, weight: u16, port: u16, target: &str) -> Vec<u8
 }
 
 impl Message {
-    /// Adds octets to a section (6: answer, 8: authority, 10: additional), as one record.
+    /// Adds bytes to a section (6: answer, 8: authority, 10: additional), as one record.
     pub(crate) fn raw(mut self, section: usize, record: &[u8]) -> Self {
         self.bytes.extend_from_slice(record);
         let count = u16::from_be_bytes([self.bytes[section], self.bytes[section + 1]]) + 1;
@@ -205,7 +206,7 @@ impl Message {
         self
     }
 
-    /// Changes octets at an offset: 0 is the id, 2 and 3 the flags, 4 the counts.
+    /// Replaces the bytes at an offset: 0 is the id, 2 and 3 are the flags, 4 to 11 the counts.
     pub(crate) fn patch(mut self, at: usize, bytes: &[u8]) -> Self {
         self.bytes[at..at + bytes.len()].copy_from_slice(bytes);
         self
@@ -237,7 +238,7 @@ impl Message {
         self.clone().raw(10, &record).bytes
     }
 
-    /// Sent after so many milliseconds.
+    /// Returns the action that sends the message after a delay in milliseconds.
     pub(crate) fn after(&self, millis: u64) -> Acts {
         vec![(ms(millis), Act::Send(self.build()))]
     }

@@ -10,7 +10,7 @@ use crate::support::{
     ONE, asked, check, check4, client, config, lookup, lookup4, names, one, texts,
 };
 
-/// A name that cannot be is an error without a packet, which says where it is wrong.
+/// A text that is not a name is an error without a packet; the error has the offset.
 #[test]
 fn bad_names_are_not_sent() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -29,14 +29,14 @@ fn bad_names_are_not_sent() {
         assert_eq!(error.kind(), LookupErrorKind::InvalidName, "{name:?}");
     }
     assert_eq!(sim.seen().len(), 0);
-    // The longest there is: 253 characters.
+    // The longest name: 253 characters.
     let longest = &long[1..];
     check4(&sim, &client, longest, Ok(&[&ip4(1)]));
     check4(&sim, &client, &format!("{longest}."), Ok(&[&ip4(1)]));
     check4(&sim, &client, "a_b.-x-.test.", Ok(&[&ip4(1)]));
 }
 
-/// IP literals need no packet; strict ones only, and what looks like one is not asked for.
+/// IP literals need no packet. A text that only looks like one is an error and is not sent.
 #[test]
 fn literals() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -93,7 +93,8 @@ fn zones_by_name() {
     assert_eq!(text, format!("[fe80::1%{index}]:53"));
 }
 
-/// Names with a fixed answer need no packet (RFC 6761, RFC 7686); `.local` is a name like any.
+/// Names with a fixed answer need no packet (RFC 6761, RFC 7686). Names under `.local` are asked for
+/// like any other.
 #[test]
 fn special_names() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -111,22 +112,23 @@ fn special_names() {
     check4(&sim, &client, "a.cluster.local.", Ok(&[&ip4(1)]));
 }
 
+/// A simulation whose server has the names `good`, and a client with this `resolv.conf`.
 fn searching(conf: &str, good: &'static [&'static str]) -> (Sim, trunkline_dns::io::Client) {
     let sim = Sim::new();
-    sim.server(ONE, move |asked| match good.contains(&&*asked.name) {
-        true => asked.address(1).after(1),
-        false if asked.name.starts_with("nodata.") => asked.no_data().after(1),
-        false if asked.name.contains("broken") => asked.rcode(2).after(1),
-        false if asked.name.contains("silent") => Vec::new(),
-        false => asked.nxdomain().after(1),
+    sim.server(ONE, move |asked| match &*asked.name {
+        name if good.contains(&name) => asked.address(1).after(1),
+        name if name.starts_with("nodata.") => asked.no_data().after(1),
+        name if name.contains("broken") => asked.rcode(2).after(1),
+        name if name.contains("silent") => Vec::new(),
+        _ => asked.nxdomain().after(1),
     });
     let conf = ResolvConf::parse(format!("nameserver 10.0.0.1\n{conf}\n").as_bytes());
     let client = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
     (sim, client)
 }
 
-/// With `ndots` dots the name comes first as it is, else last; a dot at the end stands for
-/// itself; each candidate is asked once.
+/// A name with `ndots` dots is tried as it is first, another one last. A name with a dot at the end is
+/// tried only as it is. Each candidate is asked for once.
 #[test]
 fn the_order_of_candidates() {
     let conf = "search x.test y.test x.test.";
@@ -148,7 +150,7 @@ fn the_order_of_candidates() {
     }
 }
 
-/// NODATA leads on as NXDOMAIN does.
+/// After "no data" the next candidate is tried, as after NXDOMAIN.
 #[test]
 fn no_data_leads_on() {
     let (sim, client) = searching("search x.test y.test", &["nodata.y.test."]);
@@ -158,7 +160,7 @@ fn no_data_leads_on() {
     check4(&sim, &client, "nodata", Err(LookupErrorKind::NoData));
 }
 
-/// A candidate that failed softly is remembered: the name is then never said not to exist.
+/// Where one candidate has failed softly, the error is not "does not exist".
 #[test]
 fn a_soft_failure_is_no_denial() {
     let (sim, client) = searching("search broken.test y.test", &[]);
@@ -180,8 +182,8 @@ fn candidates_have_a_length() {
     assert_eq!(asked(&sim), [format!("{name}.")]);
 }
 
-/// The candidate that won is asked first the next time; the list is walked again
-/// when it is gone.
+/// The candidate that had records is asked first the next time. When it no longer has any, all
+/// candidates are tried again.
 #[test]
 fn the_winner_is_asked_first() {
     let sim = Sim::new();
@@ -208,7 +210,8 @@ fn the_winner_is_asked_first() {
     assert_eq!(asked(&sim), ["api.z.test.", "api.x.test."]);
 }
 
-/// The hosts file comes first; lines add up; what it has of a name is all there is of it.
+/// The hosts file comes before the servers. Lines with one name add up. A name of the file is not
+/// asked for, not even for a family that the file does not have.
 #[test]
 fn the_hosts_file() {
     let text = b"\xef\xbb\xbf127.0.0.1\tlocalhost # comment\r\n10.0.0.1 Both both.alias\n\
@@ -233,17 +236,17 @@ fn the_hosts_file() {
     assert_eq!((answer.source, answer.ttl), (AnswerSource::Hosts, None));
 }
 
-/// Octets that are no UTF-8 spoil the word that they are in, not its line.
+/// Bytes that are not UTF-8 invalidate their word, not the line.
 #[test]
-fn odd_octets_in_the_hosts_file() {
+fn odd_bytes_in_the_hosts_file() {
     let hosts = Hosts::parse(b"\xff\n10.0.0.1 \xe4rger a.test \xff\n");
     let name = Name::parse("a.test").expect("a name");
     let found = hosts.get(&name, |_| None).expect("it is there");
     assert_eq!(found[0].to_string(), "10.0.0.1");
 }
 
-/// Of `localhost` the hosts file may leave a family out, as many do; it may also send it
-/// elsewhere.
+/// Where the hosts file has one loopback address for `localhost`, that of the other family is added.
+/// Another address stays the only one.
 #[test]
 fn localhost_in_the_hosts_file() {
     for (text, expected) in [
@@ -259,7 +262,7 @@ fn localhost_in_the_hosts_file() {
     }
 }
 
-/// A name that is not ASCII is refused, with the advice to write its `xn--` form.
+/// A name that is not ASCII is an error, which advises to write the `xn--` form.
 #[cfg(not(feature = "idna"))]
 #[test]
 fn names_are_ascii() {
@@ -270,8 +273,8 @@ fn names_are_ascii() {
     check4(&sim, &client, "xn--bcher-kva.test.", Ok(&[&ip4(1)]));
 }
 
-/// With the feature `idna` it is converted (UTS 46, non-transitional), and refused where that
-/// cannot be.
+/// With the feature `idna` a name that is not ASCII is converted (UTS 46, non-transitional); one that
+/// cannot be converted is an error.
 #[cfg(feature = "idna")]
 #[test]
 fn names_are_converted() {
@@ -285,7 +288,7 @@ fn names_are_converted() {
     }
 }
 
-/// Addresses keep the server's order, IPv4 first: sorting by RFC 6724 is the caller's.
+/// Addresses keep the server's order, IPv4 first: sorting by RFC 6724 is left to the caller.
 #[test]
 fn the_order_is_the_servers() {
     let (sim, client) = one(|asked| match asked.code {
@@ -301,7 +304,7 @@ fn the_order_is_the_servers() {
     assert_eq!(texts(&answer), [ip4(3), ip4(1), ip4(2), ip6(1)]);
 }
 
-/// ANY is never asked, and each lookup asks only for what it needs.
+/// ANY is never asked for, and each lookup asks only for the types that it needs.
 #[test]
 fn only_what_is_needed_is_asked() {
     let (sim, client) = one(|asked| asked.address(1).after(1));

@@ -16,7 +16,7 @@ fn servers(conf: &str) -> Vec<String> {
     servers.iter().map(SocketAddr::to_string).collect()
 }
 
-/// Name servers, with scopes and ports; what is not understood is left out.
+/// Name servers, with scopes and ports; a line that cannot be read is left out.
 #[test]
 fn name_servers() {
     for (conf, expected) in [
@@ -62,7 +62,7 @@ fn name_servers() {
     }
 }
 
-/// A server whose address is IPv4 in IPv6's form is asked over IPv4.
+/// A server whose address is an IPv4-mapped IPv6 address is asked over IPv4.
 #[test]
 fn mapped_name_servers() {
     let sim = Sim::new();
@@ -74,7 +74,7 @@ fn mapped_name_servers() {
     check4(&sim, &mapped, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// A server that stands in the list twice, in whatever form, is asked once a round.
+/// A server that is in the list twice, in whatever form, is asked once a round.
 #[test]
 fn each_server_is_asked_once() {
     let (sim, _) = one(|asked| asked.rcode(2).after(1));
@@ -84,7 +84,7 @@ fn each_server_is_asked_once() {
     assert_eq!(sim.seen().len(), 1);
 }
 
-/// The last of `search` and `domain` counts; each domain once.
+/// The last `search` or `domain` line counts, each domain of it once.
 #[test]
 fn search_lists() {
     for (conf, expected) in [
@@ -105,7 +105,7 @@ fn search_lists() {
     }
 }
 
-/// Options, within their bounds; unknown ones are passed over.
+/// Options are clamped to their bounds; unknown ones are ignored.
 #[test]
 fn options() {
     let conf = ResolvConf::parse(
@@ -121,7 +121,7 @@ fn options() {
     }
 }
 
-/// The environment wins over the file.
+/// The environment overrides the file.
 #[test]
 fn environment() {
     let mut conf = ResolvConf::parse(b"search a.test\noptions ndots:5 timeout:3");
@@ -132,7 +132,7 @@ fn environment() {
     assert!(conf.options.rotate);
 }
 
-/// NULs, other octets and endless lines do no harm (CVE-2024-25629).
+/// NULs, bytes that are not UTF-8 and very long lines do no harm (CVE-2024-25629).
 #[test]
 fn hostile_files() {
     let mut text = b"\0\nnameserver 10.0.0.1\0\n\xff\xfe nameserver 10.0.0.2\n#".to_vec();
@@ -151,8 +151,8 @@ fn hostile_files() {
     assert_eq!(conf.options.ndots, Some(3));
 }
 
-/// The file is read again when it has changed, looked at every 5 s at most; a file that is
-/// being written or is gone does not drop what works.
+/// The file is checked every 5 s at most, and read again when it has changed. Servers that work stay
+/// in use while the file is being written or is gone.
 #[test]
 fn the_file_is_read_again() {
     let file = Scratch::new("resolv");
@@ -181,7 +181,7 @@ fn the_file_is_read_again() {
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// `no-reload` keeps the first.
+/// With `no-reload` the file is read once.
 #[test]
 fn no_reload() {
     let file = Scratch::new("no-reload");
@@ -200,7 +200,7 @@ fn no_reload() {
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// The hosts file is read again too.
+/// The hosts file, too, is read again when it has changed.
 #[test]
 fn the_hosts_file_is_read_again() {
     let file = Scratch::new("hosts");
@@ -214,7 +214,7 @@ fn the_hosts_file_is_read_again() {
     check4(&sim, &client, "a.test", Ok(&["10.1.1.1"]));
 }
 
-/// `no-aaaa` leaves IPv6 out.
+/// With `no-aaaa` IPv6 addresses are not asked for.
 #[test]
 fn no_aaaa() {
     let sim = Sim::new();

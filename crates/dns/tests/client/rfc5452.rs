@@ -10,8 +10,8 @@ use crate::support::{
     ONE, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
 };
 
-/// Ids are unpredictable, unique on a socket, and cost no system call a query (RFC 5452 section
-/// 9.2).
+/// Ids are unpredictable and unique on a socket (RFC 5452 section 9.2), and drawing one costs no system
+/// call.
 #[test]
 fn ids_are_random_and_buffered() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -31,7 +31,7 @@ fn ids_are_random_and_buffered() {
     assert_eq!(sim.entropy_calls(), 1);
 }
 
-/// Each lookup has a fresh connected socket, and so a fresh port; A and AAAA share it.
+/// Each lookup has a new connected socket, and so a new port; A and AAAA share it.
 #[test]
 fn each_lookup_has_a_fresh_socket() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -43,7 +43,7 @@ fn each_lookup_has_a_fresh_socket() {
     assert_eq!(sim.open_sockets(), 0);
 }
 
-/// A port that nobody listens on is known at once, since the socket is connected.
+/// A closed port is known at once, since the socket is connected.
 #[test]
 fn a_refused_port_fails_over_at_once() {
     let sim = Sim::new();
@@ -60,7 +60,7 @@ fn a_refused_port_fails_over_at_once() {
     );
 }
 
-/// What a server sends first, before the right answer 50 ms later.
+/// Checks that a message is ignored, which the server sends 49 ms before the right answer.
 #[track_caller]
 fn garbage(make: impl Fn(&Asked) -> Vec<u8> + Send + 'static) {
     let (sim, client) = one(move |asked| {
@@ -83,57 +83,58 @@ fn evil(asked: &Asked) -> Message {
     }
 }
 
-/// What does not match is dropped, and the timer decides (RFC 5452 section 9.1).
+/// A message that does not match is dropped, and the timeout decides (RFC 5452 section 9.1).
 #[test]
 fn what_does_not_match_is_dropped() {
     garbage(|_| Vec::new());
     garbage(|_| vec![1, 2, 3, 4, 5]);
     garbage(|asked| asked.bytes[..12].to_vec());
     garbage(|asked| evil(asked).build()[..11].to_vec());
-    // The query itself, echoed.
+    // The query itself.
     garbage(|asked| asked.bytes.clone());
     // Another id.
     garbage(|asked| evil(asked).patch(0, &(asked.id ^ 1).to_be_bytes()).build());
     // Opcode NOTIFY.
     garbage(|asked| evil(asked).patch(2, &[0xa1]).build());
-    // No question, two questions, as the count says.
+    // A count of no question, and of two.
     garbage(|asked| evil(asked).patch(4, &[0, 0]).build());
     garbage(|asked| evil(asked).patch(4, &[0, 2]).build());
     // Another type, class or name in the question.
     garbage(|asked| evil(asked).patch(asked.end - 4, &[0, 16]).build());
     garbage(|asked| evil(asked).patch(asked.end - 2, &[0, 3]).build());
     garbage(|asked| evil(asked).patch(13, b"b").build());
-    // A header-only SERVFAIL.
+    // A SERVFAIL that is a header alone.
     garbage(|asked| asked.rcode(2).patch(4, &[0, 0]).no_opt().build()[..12].to_vec());
-    // The right question, and records that do not fit their counts.
+    // The right question, and fewer records than their count.
     garbage(|asked| evil(asked).patch(6, &[0, 9]).build());
 }
 
-/// The question's letters may come back in another case (RFC 4343).
+/// The question of the reply may have another letter case (RFC 4343).
 #[test]
 fn letters_of_the_question_may_change() {
     let (sim, client) = one(|asked| asked.address(1).patch(13, b"A").after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// A header-only FORMERR or NOTIMP with the right id leads to the query without EDNS, at once.
+/// After a FORMERR or NOTIMP that is a header alone with the right id, the query is sent again without
+/// EDNS, at once.
 #[test]
 fn a_header_alone_may_deny_edns() {
     for rcode in [1, 4] {
-        let (sim, client) = one(move |asked| match asked.edns {
-            true => {
+        let (sim, client) = one(move |asked| {
+            if asked.edns {
                 let header = asked.rcode(rcode).patch(4, &[0, 0]).no_opt().build();
                 vec![(ms(1), Act::Send(header[..12].to_vec()))]
+            } else {
+                asked.address(1).after(1)
             }
-            false => asked.address(1).after(1),
         });
         check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
         assert_eq!(sim.elapsed(), ms(2));
     }
 }
 
-/// One question has one id under way, however many ask it (RFC 5452 section 5); a retry
-/// replaces the one before.
+/// One question waits for its reply under one id, however many lookups ask it (RFC 5452 section 5).
 #[test]
 fn one_question_has_one_id_under_way() {
     let (sim, client) = one(|asked| asked.address(1).after(20));
@@ -146,8 +147,8 @@ fn one_question_has_one_id_under_way() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// A question that is repeated to the same server has the same id and another port; at another
-/// server it is a new question, and the old one is not listened to any more.
+/// A query that is repeated to the same server has the same id and another port. A query to another
+/// server has another id, and the socket of the one before is closed.
 #[test]
 fn a_retry_shares_its_id_or_replaces() {
     let (sim, client) = one(|_| Vec::new());
@@ -161,16 +162,16 @@ fn a_retry_shares_its_id_or_replaces() {
     let answer = lookup4(&sim, &client, "a.test.");
     assert!(
         sim.elapsed() > ms(4000),
-        "the late answer came to a closed socket: {answer:?}"
+        "the late answer reached a closed socket: {answer:?}"
     );
     let seen = sim.seen();
     assert_ne!(seen[0].asked.id, seen[2].asked.id);
     assert_eq!(sim.open_sockets(), 0);
 }
 
-/// A server that always takes 3 s is waited for, where there is no other.
+/// The only server is waited for, also where it takes 3 s.
 #[test]
-fn a_slow_server_is_heard() {
+fn a_slow_server_is_waited_for() {
     let (sim, client) = one(|asked| asked.address(1).after(3000));
     check(&sim, &client, "a.test.", Ok(&[&ip4(1), &ip6(1)]));
     assert_eq!(sim.elapsed(), ms(3000));
@@ -188,16 +189,17 @@ pub(crate) async fn join<F: Future + Unpin>(mut futures: Vec<F>) -> Vec<F::Outpu
                 *output = Some(value);
             }
         }
-        match outputs.iter().all(Option::is_some) {
-            true => std::task::Poll::Ready(()),
-            false => std::task::Poll::Pending,
+        if outputs.iter().all(Option::is_some) {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
         }
     })
     .await;
     outputs.into_iter().flatten().collect()
 }
 
-/// With random letters, a reply in others is not believed over UDP; TCP decides.
+/// With random letter case, a reply over UDP in another case is not used: the query goes over TCP.
 #[test]
 fn random_letters_are_compared() {
     let sim = Sim::new();
@@ -222,9 +224,9 @@ fn random_letters_are_compared() {
     assert!(sent.eq_ignore_ascii_case(name));
 }
 
-/// It is off by default.
+/// By default names are sent in the letter case of the caller.
 #[test]
-fn letters_go_out_as_they_are() {
+fn letters_are_sent_unchanged() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     check4(&sim, &client, "AbC.test.", Ok(&[&ip4(1)]));
     assert_eq!(sim.seen()[0].asked.name, "AbC.test.");
@@ -256,8 +258,8 @@ fn foreign_records_are_no_answers() {
     }
 }
 
-/// On a socket that lookups share, no two questions under way have one id (RFC 5452 section 9.2);
-/// each gets its own answer.
+/// On a shared socket, no two queries that wait for a reply have one id (RFC 5452 section 9.2), and
+/// each lookup gets its own answer.
 #[test]
 fn ids_are_unique_on_a_shared_socket() {
     let sim = Sim::new();
@@ -285,8 +287,8 @@ fn ids_are_unique_on_a_shared_socket() {
     }
 }
 
-/// With the pool, lookups share a socket, for 64 of them at most; each gets its own answer, and
-/// a second copy still leaves from another port.
+/// With the pool, at most 64 lookups share a socket. Each gets its own answer, and a second copy of a
+/// query still leaves from another port.
 #[test]
 fn the_pool_shares_sockets() {
     let sim = Sim::new();
@@ -296,7 +298,7 @@ fn the_pool_shares_sockets() {
             .next()
             .and_then(|text| text.parse().ok());
         let number: u8 = number.expect("a number");
-        // Some are lost at first, and all come out of order.
+        // One query is lost at first, and all replies arrive in reverse order.
         match number {
             7 if asked.socket == 1 => Vec::new(),
             _ => asked.address(number).after(100 - u64::from(number)),
@@ -318,7 +320,8 @@ fn the_pool_shares_sockets() {
     assert!(sim.elapsed() < ms(1200));
 }
 
-/// With the pool: a refused port is told to all who wait, and the socket is not used again.
+/// With the pool, a closed port is reported to all lookups that wait, and the socket is not used
+/// again.
 #[test]
 fn the_pool_forgets_a_dead_socket() {
     let sim = Sim::new();

@@ -1,4 +1,4 @@
-//! What a query looks like, and EDNS (RFC 6891).
+//! The form of a query, and EDNS (RFC 6891).
 
 use trunkline_dns::{LookupErrorKind, Transport};
 
@@ -12,9 +12,9 @@ fn many(asked: &Asked, count: u8) -> Message {
     })
 }
 
-/// A query asks for datagrams of 1232 octets, in one OPT record, version 0, DO clear.
+/// A query allows datagrams of 1232 bytes, by one OPT record of version 0 with DO clear.
 #[test]
-fn edns_asks_for_1232_octets() {
+fn edns_allows_1232_bytes() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
     lookup4(&sim, &client, "a.test.").expect("an answer");
     let asked = &sim.seen()[0].asked;
@@ -22,7 +22,7 @@ fn edns_asks_for_1232_octets() {
     assert_eq!(opt, [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
 }
 
-/// A longer reply without TC is taken whole, as far as the buffer goes; beyond it TCP has it.
+/// A longer reply without TC is read whole where it fits into the buffer; else the query goes over TCP.
 #[test]
 fn overlong_replies_are_not_lost() {
     for (count, transports) in [
@@ -37,14 +37,19 @@ fn overlong_replies_are_not_lost() {
     }
 }
 
-/// FORMERR without OPT: the same server is asked without EDNS, and it is remembered.
+/// After FORMERR or NOTIMP without OPT, or BADVERS, the same server is asked without EDNS, also the
+/// next time.
 #[test]
-fn edns_is_left_out_where_it_is_not_known() {
+fn edns_is_left_out_where_it_is_not_supported() {
     for rcode in [1, 4, 16] {
-        let (sim, client) = one(move |asked| match asked.edns {
-            true if rcode == 16 => asked.rcode(rcode).after(1),
-            true => asked.rcode(rcode).no_opt().after(1),
-            false => asked.address(1).after(1),
+        let (sim, client) = one(move |asked| {
+            if !asked.edns {
+                asked.address(1).after(1)
+            } else if rcode == 16 {
+                asked.rcode(rcode).after(1)
+            } else {
+                asked.rcode(rcode).no_opt().after(1)
+            }
         });
         check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
         assert_eq!(sim.seen().len(), 2);
@@ -53,7 +58,7 @@ fn edns_is_left_out_where_it_is_not_known() {
     }
 }
 
-/// Silence is no reason to leave EDNS out.
+/// A server that is silent is asked with EDNS again.
 #[test]
 fn edns_stays_after_silence() {
     let (sim, client) = one(|_| Vec::new());
@@ -61,9 +66,9 @@ fn edns_stays_after_silence() {
     assert!(sim.seen().iter().all(|seen| seen.asked.edns));
 }
 
-/// An extended code is no answer: BADVERS again after EDNS was left out is a failure.
+/// A reply with an unknown extended code is a failure, not "no data".
 #[test]
-fn an_extended_code_is_no_data_never() {
+fn an_extended_code_is_a_failure() {
     let (sim, client) = one(|asked| asked.rcode(20).after(1));
     let error = lookup4(&sim, &client, "a.test.").expect_err("no answer");
     assert_eq!(error.kind(), LookupErrorKind::Unavailable);
@@ -84,9 +89,9 @@ fn the_shape_of_a_query() {
     }
 }
 
-/// That a reply says its data were checked changes nothing.
+/// The flag AD of a reply, by which the server claims to have validated the data, changes nothing.
 #[test]
-fn the_ad_bit_is_not_believed() {
+fn the_ad_flag_is_ignored() {
     let (sim, client) = one(|asked| asked.address(1).patch(3, &[0xa0]).after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }

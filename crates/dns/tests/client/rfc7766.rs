@@ -11,7 +11,7 @@ use crate::support::{
     ONE, Scratch, TWO, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
 };
 
-/// A truncated reply is thrown away and asked again over TCP, of the same server.
+/// A truncated reply is dropped, and the query goes to the same server over TCP.
 #[test]
 fn truncation_leads_to_tcp() {
     let (sim, client) = one(|asked| match asked.transport {
@@ -27,14 +27,15 @@ fn truncation_leads_to_tcp() {
     assert_eq!(answer.attempts[2].transport, Transport::Tcp);
 }
 
-/// TC over TCP: what came is taken.
+/// The flag TC of a reply over TCP is ignored.
 #[test]
 fn truncation_over_tcp_is_let_be() {
     let (sim, client) = one(|asked| asked.address(1).truncated().after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// Where TCP is refused or silent the next server is asked; the cut set is never used.
+/// Where the server refuses TCP or is silent over it, the next server is asked; the records of the
+/// truncated reply are never used.
 #[test]
 fn a_cut_set_is_never_used() {
     for accept in [Accept::Refuse, Accept::Silent] {
@@ -47,7 +48,7 @@ fn a_cut_set_is_never_used() {
     }
 }
 
-/// Length and message leave in one write (RFC 7766 section 8).
+/// The length and the message are sent in one write (RFC 7766 section 8).
 #[test]
 fn length_and_message_are_one_write() {
     let sim = Sim::new();
@@ -64,7 +65,7 @@ fn framed(message: &Message) -> Vec<u8> {
     [&length.to_be_bytes(), &message[..]].concat()
 }
 
-/// Octets may come one by one; a message that stops in the middle ends with the attempt.
+/// A message may arrive byte by byte. One that stops in the middle is waited for until the timeout.
 #[test]
 fn a_half_reply_has_a_deadline() {
     let sim = Sim::new();
@@ -75,7 +76,7 @@ fn a_half_reply_has_a_deadline() {
         whole = false;
         let pieces = bytes[..until].iter().zip(1..);
         pieces
-            .map(|(&octet, at)| (ms(at), Act::Octets(vec![octet])))
+            .map(|(&byte, at)| (ms(at), Act::Bytes(vec![byte])))
             .collect()
     });
     let client = client(&sim, config(&[ONE]).tcp_only(true));
@@ -85,15 +86,16 @@ fn a_half_reply_has_a_deadline() {
     assert!(sim.elapsed() - before < ms(10_000));
 }
 
-/// After silence over a connection the query goes over a new one.
+/// After a timeout over one connection, the query goes over a new one.
 #[test]
 fn a_stuck_connection_is_left() {
     let sim = Sim::new();
     let mut first = None;
     sim.server(ONE, move |asked| {
-        match *first.get_or_insert(asked.socket) == asked.socket {
-            true => Vec::new(),
-            false => asked.address(1).after(1),
+        if *first.get_or_insert(asked.socket) == asked.socket {
+            Vec::new()
+        } else {
+            asked.address(1).after(1)
         }
     });
     let client = client(&sim, config(&[ONE]).tcp_only(true));
@@ -102,20 +104,20 @@ fn a_stuck_connection_is_left() {
     assert_eq!(sim.open_sockets(), 1);
 }
 
-/// A message with another id over TCP is passed over.
+/// A message with another id is ignored over TCP too.
 #[test]
 fn foreign_messages_are_passed_over() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let foreign = asked.address(6).patch(0, &(asked.id ^ 1).to_be_bytes());
         let bytes = [framed(&foreign), vec![0, 0], framed(&asked.address(1))].concat();
-        vec![(ms(1), Act::Octets(bytes))]
+        vec![(ms(1), Act::Bytes(bytes))]
     });
     let client = client(&sim, config(&[ONE]).tcp_only(true));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// A connection that ends in the middle of a message is made anew, at once.
+/// A connection that ends in the middle of a message is replaced at once.
 #[test]
 fn an_early_end_is_tried_again() {
     let sim = Sim::new();
@@ -124,20 +126,20 @@ fn an_early_end_is_tried_again() {
         let bytes = framed(&asked.address(1));
         if std::mem::take(&mut first) {
             return vec![
-                (ms(1), Act::Octets(bytes[..9].to_vec())),
+                (ms(1), Act::Bytes(bytes[..9].to_vec())),
                 (ms(1), Act::Close),
             ];
         }
-        vec![(ms(1), Act::Octets(bytes))]
+        vec![(ms(1), Act::Bytes(bytes))]
     });
     let client = client(&sim, config(&[ONE]).tcp_only(true));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     assert!(sim.elapsed() < ms(10));
 }
 
-/// The longest message there is comes through.
+/// A message of the greatest length is read.
 #[test]
-fn messages_of_65535_octets() {
+fn messages_of_65535_bytes() {
     let sim = Sim::new();
     sim.server(ONE, |asked| {
         let message = asked.address(1);
@@ -171,7 +173,7 @@ fn queries_share_a_connection() {
     assert_eq!(sim.writes().len(), 1, "both leave in one write");
 }
 
-/// How many connections the queries came over.
+/// Returns the number of connections that queries were sent over.
 fn connections(sim: &Sim) -> usize {
     let seen = sim.seen();
     let tcp = seen
@@ -181,7 +183,7 @@ fn connections(sim: &Sim) -> usize {
     sockets.len()
 }
 
-/// Lookups, one after the other and at the same time, go over one connection; answers come in
+/// Lookups, one after the other and at the same time, share one connection, and answers may arrive in
 /// any order.
 #[test]
 fn lookups_share_a_connection() {
@@ -204,10 +206,10 @@ fn lookups_share_a_connection() {
     }
     assert_eq!((sim.seen().len(), connections(&sim)), (64, 1));
     let ids: BTreeSet<_> = sim.seen()[..32].iter().map(|seen| seen.asked.id).collect();
-    assert_eq!(ids.len(), 32, "unique among those under way");
+    assert_eq!(ids.len(), 32, "unique among those that wait for a reply");
 }
 
-/// A full connection is no reason to wait: the next question opens another one.
+/// Where a connection is full, the next question does not wait but opens another one.
 #[test]
 fn more_than_32_in_flight_take_another_connection() {
     let sim = Sim::new();
@@ -222,7 +224,7 @@ fn more_than_32_in_flight_take_another_connection() {
     assert_eq!(connections(&sim), 2);
 }
 
-/// One question of two lookups is under way once.
+/// A question that two lookups ask at the same time is sent once.
 #[test]
 fn no_question_is_outstanding_twice() {
     let sim = Sim::new();
@@ -235,9 +237,9 @@ fn no_question_is_outstanding_twice() {
     assert_eq!(asked, [A, AAAA]);
 }
 
-/// A truncated reply over UDP uses the connection that stands, and leaves one.
+/// After a truncated reply over UDP the query uses the open connection, which stays open.
 #[test]
-fn truncation_uses_the_connection_that_stands() {
+fn truncation_uses_the_open_connection() {
     let (sim, client) = one(|asked| match asked.transport {
         Transport::Udp => asked.reply().truncated().after(1),
         Transport::Tcp => asked.address(1).after(1),
@@ -248,8 +250,7 @@ fn truncation_uses_the_connection_that_stands() {
     assert_eq!((connections(&sim), sim.open_sockets()), (1, 1));
 }
 
-/// After 10 s without a question, and not before, an idle connection is closed; nothing is left
-/// that would happen.
+/// A connection is closed after 10 s without a question, and not before; then no timer is left.
 #[test]
 fn an_idle_connection_is_closed() {
     let sim = Sim::new();
@@ -267,7 +268,7 @@ fn an_idle_connection_is_closed() {
     assert_eq!(connections(&sim), 2);
 }
 
-/// How long it stays is set; with zero it goes with its last question.
+/// The idle time can be set; with zero a connection is closed after its last question.
 #[test]
 fn the_idle_time_is_set() {
     for idle in [0, 500] {
@@ -285,8 +286,8 @@ fn the_idle_time_is_set() {
     }
 }
 
-/// A FIN without a question under way is quiet: the next one goes over a new connection, at
-/// once.
+/// A FIN while no question waits for its reply is no failure: the next question goes over a new
+/// connection, at once.
 #[test]
 fn a_quiet_end_is_no_failure() {
     let sim = Sim::new();
@@ -303,17 +304,18 @@ fn a_quiet_end_is_no_failure() {
     assert_eq!(connections(&sim), 2);
 }
 
-/// A FIN or a reset under the questions of several lookups puts each of them on a new
-/// connection.
+/// After a FIN or a reset, the questions of several lookups that wait for a reply are sent over a new
+/// connection each.
 #[test]
 fn an_end_under_questions_asks_them_again() {
     for end in [Act::Close, Act::Refuse] {
         let sim = Sim::new();
         let mut first = None;
         sim.server(ONE, move |asked| {
-            match *first.get_or_insert(asked.socket) == asked.socket {
-                true => vec![(ms(5), end.clone())],
-                false => asked.address(1).after(1),
+            if *first.get_or_insert(asked.socket) == asked.socket {
+                vec![(ms(5), end.clone())]
+            } else {
+                asked.address(1).after(1)
             }
         });
         let client = client(&sim, config(&[ONE]).tcp_only(true));
@@ -329,14 +331,17 @@ fn an_end_under_questions_asks_them_again() {
     }
 }
 
-/// A server that closes after each answer gets all questions answered all the same.
+/// With a server that closes the connection after one answer, all lookups get their answers.
 #[test]
 fn a_server_that_answers_once_a_connection() {
     let sim = Sim::new();
     let mut served = BTreeSet::new();
-    sim.server(ONE, move |asked| match served.insert(asked.socket) {
-        true => [asked.address(1).after(1), vec![(ms(1), Act::Close)]].concat(),
-        false => Vec::new(),
+    sim.server(ONE, move |asked| {
+        if served.insert(asked.socket) {
+            [asked.address(1).after(1), vec![(ms(1), Act::Close)]].concat()
+        } else {
+            Vec::new()
+        }
     });
     let client = client(&sim, config(&[ONE]).tcp_only(true));
     let lookups = ["a.test.", "b.test.", "c.test.", "d.test."];
@@ -346,7 +351,8 @@ fn a_server_that_answers_once_a_connection() {
     assert!(sim.elapsed() < ms(20), "{:?}", sim.elapsed());
 }
 
-/// One who gives up leaves the others their connection, and takes it from those who come.
+/// A lookup that is dropped before its answer does not disturb the others on its connection, but later
+/// lookups get another connection.
 #[test]
 fn a_lookup_that_is_dropped_takes_nothing_from_others() {
     let sim = Sim::new();
@@ -366,9 +372,10 @@ fn a_lookup_that_is_dropped_takes_nothing_from_others() {
     assert_eq!((connections(&sim), sim.open_sockets()), (2, 1));
 }
 
-/// With the client go its connections; with a change of its servers go those of before.
+/// The connections of a client are closed with the client, and those to servers of before a change
+/// with the change.
 #[test]
-fn the_client_takes_its_connections_along() {
+fn connections_are_closed_with_the_client() {
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.address(1).after(1));
     sim.server(TWO, |asked| asked.address(2).after(1));
@@ -390,8 +397,8 @@ fn the_client_takes_its_connections_along() {
     assert_eq!(sim.open_sockets(), 0);
 }
 
-/// A connection that is closed under two queries is replaced once; the second time the server
-/// has failed.
+/// A connection that is closed before the answer is replaced once; the second time the server has
+/// failed.
 #[test]
 fn a_closed_connection_is_replaced_once() {
     let sim = Sim::new();

@@ -15,7 +15,7 @@ fn now() -> Instant {
     Instant::now()
 }
 
-/// What the connection wants to write: the messages, each with its length before it.
+/// Takes the messages that the connection has to write, each of which comes after its length.
 fn written(connection: &mut TcpConnection) -> Vec<Vec<u8>> {
     let mut rest = connection.unsent().to_vec();
     connection.handle_sent(rest.len());
@@ -37,8 +37,7 @@ fn join(connection: &mut TcpConnection) -> Asker {
     connection.join().expect("room")
 }
 
-/// Each reply goes to the one who asked under its id, in whatever order they come; what nobody
-/// asked for goes to nobody.
+/// Each reply goes to the asker of its id, in any order. A message with another id is dropped.
 #[test]
 fn replies_are_told_apart_by_id() {
     let (mut connection, first) = TcpConnection::new(IDLE);
@@ -64,7 +63,8 @@ fn replies_are_told_apart_by_id() {
     assert_eq!(connection.poll_reply(first), None);
 }
 
-/// Two askers with one id go out under two, and each gets its own back.
+/// The queries of two askers with one id are sent under two ids, and each reply comes back under the id
+/// that its asker chose.
 #[test]
 fn ids_are_unique_among_those_under_way() {
     let (mut connection, first) = TcpConnection::new(IDLE);
@@ -80,7 +80,7 @@ fn ids_are_unique_among_those_under_way() {
     assert_eq!(connection.poll_reply(second), Some(b"\xff\xfftwo".to_vec()));
 }
 
-/// A question that is under way is not sent again; all who ask it get the reply.
+/// A question that waits for its reply is not sent again; all its askers get the reply.
 #[test]
 fn one_question_is_under_way_once() {
     let (mut connection, first) = TcpConnection::new(IDLE);
@@ -88,7 +88,7 @@ fn one_question_is_under_way_once() {
     connection.ask(first, b"\x00\x01same");
     connection.ask(second, b"\x00\x02same");
     assert_eq!(written(&mut connection), [b"\x00\x01same"]);
-    // The one who leaves takes nothing from the other.
+    // After one asker has left, the other still gets the reply.
     connection.leave(first, now());
     assert!(!connection.is_over());
     connection.handle_received(&framed(b"\x00\x01reply"));
@@ -96,13 +96,13 @@ fn one_question_is_under_way_once() {
         connection.poll_reply(second),
         Some(b"\x00\x02reply".to_vec())
     );
-    // Once it was answered it is a new question.
+    // After the reply it is sent again.
     let third = join(&mut connection);
     connection.ask(third, b"\x00\x01same");
     assert_eq!(written(&mut connection), [b"\x00\x02same"]);
 }
 
-/// At most 32 ask at the same time; who has left makes room.
+/// At most 32 askers have joined at the same time; one that leaves makes room.
 #[test]
 fn so_many_are_in_flight() {
     let (mut connection, first) = TcpConnection::new(IDLE);
@@ -116,7 +116,7 @@ fn so_many_are_in_flight() {
     assert!(connection.join().is_some());
 }
 
-/// Without an asker it is over after its time, and not before; with one it has no timer.
+/// Without an asker the connection ends after its idle time, and not before; with one it has no timer.
 #[test]
 fn an_idle_connection_ends() {
     let now = now();
@@ -126,7 +126,7 @@ fn an_idle_connection_ends() {
     connection.handle_received(&framed(b"\x00\x01reply"));
     connection.leave(first, now);
     assert_eq!(connection.poll_timeout(), Some(now + IDLE));
-    // The next asker stops the time, and its end starts it anew.
+    // The next asker stops the idle time; it starts again when the asker leaves.
     let second = join(&mut connection);
     assert_eq!(connection.poll_timeout(), None);
     connection.handle_timeout(now + 2 * IDLE);
@@ -139,8 +139,8 @@ fn an_idle_connection_ends() {
     assert_eq!((connection.join(), connection.poll_timeout()), (None, None));
 }
 
-/// A question that was given up leaves a connection that nobody else joins, and that ends with
-/// the last who is there.
+/// When an asker leaves before its reply, the connection takes no new askers, and ends with the last
+/// one that it has.
 #[test]
 fn a_question_that_is_given_up_retires_the_connection() {
     let (mut connection, first) = TcpConnection::new(IDLE);
@@ -149,7 +149,7 @@ fn a_question_that_is_given_up_retires_the_connection() {
     connection.ask(second, b"\x00\x02second");
     connection.leave(first, now());
     assert_eq!((connection.join(), connection.end()), (None, None));
-    // A late reply is nobody's.
+    // A late reply is dropped.
     connection.handle_received(&framed(b"\x00\x01late"));
     connection.handle_received(&framed(b"\x00\x02reply"));
     assert_eq!(
@@ -160,18 +160,18 @@ fn a_question_that_is_given_up_retires_the_connection() {
     assert_eq!(connection.end(), Some(ConnectionEnd::Unused));
 }
 
-/// An error before the connection stands is a failure; after that it is an end, as a FIN is.
+/// An error before the connection is established is a failure; later it is an end, as a FIN is.
 #[test]
 fn a_reset_is_an_end() {
     let reset = io::ErrorKind::ConnectionReset;
-    for (stood, error, end) in [
+    for (established, error, end) in [
         (false, Some(reset), ConnectionEnd::Failed(reset)),
         (true, Some(reset), ConnectionEnd::Closed),
         (true, None, ConnectionEnd::Closed),
     ] {
         let (mut connection, first) = TcpConnection::new(IDLE);
         connection.ask(first, b"\x00\x01one");
-        if stood {
+        if established {
             connection.handle_established();
         }
         connection.handle_closed(error);
@@ -180,7 +180,7 @@ fn a_reset_is_an_end() {
     }
 }
 
-/// What a server repeats under one id is kept a few times, not without end.
+/// Of messages that a server repeats under one id, the first four are kept.
 #[test]
 fn a_flood_under_one_id_is_bounded() {
     let (mut connection, first) = TcpConnection::new(IDLE);

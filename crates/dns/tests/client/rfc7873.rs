@@ -21,17 +21,17 @@ fn with(message: Message, cookie: &[u8]) -> Message {
     message.opt_data(&[&[0, 10, 0, length], cookie].concat())
 }
 
-/// The client's part of a query's cookie, with the server's.
+/// Returns the cookie of a reply: the client's part of the query's cookie, and the server's part.
 fn whole(asked: &Asked) -> Vec<u8> {
     let ours = asked.cookie.as_ref().expect("a cookie").get(..8);
-    [ours.expect("8 octets"), &[7; 8]].concat()
+    [ours.expect("8 bytes"), &[7; 8]].concat()
 }
 
 fn evil(asked: &Asked) -> Message {
     asked.reply().answer(&asked.name, A, 300, &[6, 6, 6, 6])
 }
 
-/// The cookies that were sent, in order; empty where there was none.
+/// Returns the cookies of the queries, in order; an empty one for a query without.
 fn sent(sim: &Sim) -> Vec<Vec<u8>> {
     let seen = sim.seen().into_iter();
     seen.map(|seen| seen.asked.cookie.unwrap_or_default())
@@ -47,8 +47,9 @@ fn secs(count: u64) -> Duration {
     Duration::from_secs(count)
 }
 
-/// A cookie goes out and comes back with the server's; a reply with another, or with one of
-/// another length than 16 to 40, is dropped (RFC 7873 section 5.3).
+/// The client's part of a cookie goes out, and comes back with the server's. A reply with another
+/// client part, or with a cookie of fewer than 16 or more than 40 bytes, is dropped (RFC 7873 section
+/// 5.3).
 #[test]
 fn cookies_are_learned_and_checked() {
     let (sim, client) = cookies(|asked| {
@@ -70,9 +71,9 @@ fn cookies_are_learned_and_checked() {
     assert_eq!(sent[1], [&sent[0][..], &[7; 8]].concat());
 }
 
-/// Our part is made anew after a day, and then goes without the server's.
+/// The client's part is replaced after a day, and then sent without the server's.
 #[test]
-fn our_part_rotates_daily() {
+fn the_clients_part_rotates_daily() {
     let (sim, client) = cookies(|asked| with(asked.address(1), &whole(asked)).after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     sim.pass(secs(86_000));
@@ -85,9 +86,10 @@ fn our_part_rotates_daily() {
     assert_ne!(sent[2], sent[0]);
 }
 
-/// Each server has a part of its own, and so has each of our addresses (RFC 9018 section 8.1).
+/// The client's part differs from server to server, and changes with the client's address (RFC 9018
+/// section 8.1).
 #[test]
-fn our_part_is_for_one_server_and_one_source() {
+fn the_clients_part_is_for_one_server_and_one_source() {
     const TWO: &str = crate::support::TWO;
     let sim = Sim::new();
     sim.server(ONE, |asked| match asked.cookie {
@@ -107,7 +109,7 @@ fn our_part_is_for_one_server_and_one_source() {
     assert_ne!(after[0], before[1]);
 }
 
-/// BADCOOKIE brings the server's cookie, with which the query is sent again.
+/// After BADCOOKIE the query is sent again, with the server's cookie from that reply.
 #[test]
 fn a_bad_cookie_is_replaced() {
     let (sim, client) = cookies(|asked| match asked.cookie.as_ref().map(Vec::len) {
@@ -119,7 +121,7 @@ fn a_bad_cookie_is_replaced() {
     assert_eq!(outcomes(&answer.attempts), expected);
 }
 
-/// After three queries that were sent again, TCP is used (RFC 7873 section 5.3).
+/// After three queries that were sent again, the query goes over TCP (RFC 7873 section 5.3).
 #[test]
 fn bad_cookies_end_at_tcp() {
     let (sim, client) = cookies(|asked| match asked.transport {
@@ -131,9 +133,9 @@ fn bad_cookies_end_at_tcp() {
     assert_eq!(transports(&sim), [udp, udp, udp, udp, tcp]);
 }
 
-/// A server that sends no cookies gets none for 300 s, then one to see.
+/// A server that sends no cookies gets none for 300 s, and then one as a trial.
 #[test]
-fn who_knows_no_cookies_gets_none() {
+fn a_server_without_cookies_gets_none() {
     let (sim, client) = cookies(|asked| asked.address(1).after(1));
     for (pass, cookies) in [(0, 1), (299, 1), (1, 2), (1, 2)] {
         sim.pass(secs(pass));
@@ -144,7 +146,7 @@ fn who_knows_no_cookies_gets_none() {
     }
 }
 
-/// A server that does not like the option is asked again without, and with EDNS still.
+/// A server that rejects the option is asked again without it, still with EDNS.
 #[test]
 fn a_refused_option_is_left_out() {
     let (sim, client) = cookies(|asked| match asked.cookie {
@@ -158,9 +160,10 @@ fn a_refused_option_is_left_out() {
     assert!(sim.seen().iter().all(|seen| seen.asked.edns));
 }
 
-/// What a server that had sent its cookie answers without one over UDP is not believed: TCP decides.
+/// Checks that a reply over UDP without a cookie, from a server that has sent one, is not used: the
+/// query goes over TCP.
 #[track_caller]
-fn not_believed(without: impl Fn(&Asked) -> Acts + Send + 'static) {
+fn not_used(without: impl Fn(&Asked) -> Acts + Send + 'static) {
     let (sim, client) = cookies(move |asked| match (&*asked.name, asked.transport) {
         ("b.test.", Transport::Udp) => without(asked),
         _ => with(asked.address(1), &whole(asked)).after(1),
@@ -169,48 +172,50 @@ fn not_believed(without: impl Fn(&Asked) -> Acts + Send + 'static) {
         check4(&sim, &client, name, Ok(&[&ip4(1)]));
     }
     let (udp, tcp) = (Transport::Udp, Transport::Tcp);
-    // The server's cookie came over TCP, too: it still knows them.
+    // The reply over TCP had the server's cookie: the server still supports cookies.
     assert_eq!(transports(&sim), [udp, udp, tcp, udp]);
     assert!(sent(&sim).iter().skip(1).all(|cookie| cookie.len() == 16));
 }
 
-/// A reply without a cookie from a server that had sent one is not believed over UDP: TCP
-/// decides.
+/// An answer over UDP without a cookie, from a server that has sent one, is not used.
 #[test]
-fn a_missing_cookie_is_not_believed() {
-    not_believed(|asked| {
+fn a_missing_cookie_is_not_used() {
+    not_used(|asked| {
         let right = with(asked.address(1), &whole(asked)).after(2);
         [evil(asked).after(1), right].concat()
     });
 }
 
-/// Nor is a header alone, which would turn EDNS off, and with it the cookies.
+/// Nor is a header alone, which would turn off EDNS and so the cookies.
 #[test]
-fn a_header_alone_is_not_believed() {
-    not_believed(|asked| {
+fn a_header_alone_is_not_used() {
+    not_used(|asked| {
         let header = asked.rcode(1).patch(4, &[0, 0]).no_opt().build();
         vec![(ms(1), Act::Send(header[..12].to_vec()))]
     });
 }
 
-/// When a server that had sent cookies sends none for 120 s, it is believed without.
+/// When a server that has sent cookies sends none for 120 s, its replies without are used.
 #[test]
 fn cookies_may_be_given_up() {
     let mut first = true;
-    let (sim, client) = cookies(move |asked| match std::mem::take(&mut first) {
-        true => with(asked.address(1), &whole(asked)).after(1),
-        false => asked.address(1).after(1),
+    let (sim, client) = cookies(move |asked| {
+        if std::mem::take(&mut first) {
+            with(asked.address(1), &whole(asked)).after(1)
+        } else {
+            asked.address(1).after(1)
+        }
     });
     let (udp, tcp) = (Transport::Udp, Transport::Tcp);
     let mut expected = vec![udp];
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
-    // Within the window, from the first reply without one: not over UDP.
+    // For 120 s from the first reply without a cookie, such replies over UDP are not used.
     for pass in [0, 60, 59] {
         sim.pass(secs(pass));
         check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
         expected.extend([udp, tcp]);
     }
-    // After it: a cookie of ours alone, as to an unknown server; then none.
+    // After that the client's part is sent alone, as to an unknown server, and then none.
     sim.pass(secs(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
@@ -220,7 +225,7 @@ fn cookies_may_be_given_up() {
     assert_eq!(lengths[lengths.len() - 2..], [8, 0]);
 }
 
-/// Without the option no query has a cookie, and one in a reply is passed over.
+/// By default no query has a cookie, and one in a reply is ignored.
 #[test]
 fn no_cookies_by_default() {
     let sim = Sim::new();
@@ -228,7 +233,7 @@ fn no_cookies_by_default() {
     let client = client(&sim, config(&[ONE]));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
     assert_eq!(sent(&sim), [[]; 1]);
-    // The code without a cookie of ours is a failure like others.
+    // BADCOOKIE for a query without a cookie is a failure like other response codes.
     let sim = Sim::new();
     sim.server(ONE, |asked| asked.rcode(23).after(1));
     let client = self::client(&sim, config(&[ONE]));

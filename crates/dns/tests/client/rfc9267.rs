@@ -1,4 +1,4 @@
-//! Messages made to cost time or memory (RFC 9267).
+//! Messages that are made to cost time or memory (RFC 9267).
 
 use std::hint::black_box;
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn query(name: &str, code: u16) -> Asked {
     Asked::read(server, Transport::Tcp, 0, &bytes)
 }
 
-/// A record whose owner is a pointer.
+/// Returns a record whose owner is a pointer.
 fn pointing(target: usize, code: u16, data: &[u8]) -> Vec<u8> {
     let pointer = 0xc000 | u16::try_from(target).expect("a short message");
     let length = u16::try_from(data.len()).expect("short data");
@@ -33,10 +33,10 @@ fn pointing(target: usize, code: u16, data: &[u8]) -> Vec<u8> {
     [&numbers[..], data].concat()
 }
 
-/// The longest that a message may take: 1 ms; without optimisation more.
+/// The longest time in which a message may be read: 1 ms, without optimisation 25 ms.
 const LIMIT: Duration = Duration::from_millis(if cfg!(debug_assertions) { 25 } else { 1 });
 
-/// The shortest time of some in which a message was read.
+/// Returns the shortest of ten times in which a message was read.
 fn time(costly: &Costly, name: &Name) -> Duration {
     let read = |_| {
         #[expect(clippy::disallowed_methods, reason = "what is measured is time")]
@@ -54,7 +54,7 @@ fn time(costly: &Costly, name: &Name) -> Duration {
     (0..10).map(read).min().unwrap_or_default()
 }
 
-/// No message takes long to read.
+/// No message takes longer to read than the limit.
 #[test]
 fn no_message_costs_much_time() {
     for costly in costly() {
@@ -64,11 +64,11 @@ fn no_message_costs_much_time() {
     }
 }
 
-/// What the octets of a message may cost beyond themselves.
+/// Bytes that a message may take beyond its own.
 const MEMORY: u64 = 64 << 10;
 
-/// No message takes much memory: neither to be read, nor to be carried by a lookup over TCP to its
-/// end, with what is learned for the cache.
+/// No message takes more memory than the limit: neither to be read, nor in a whole lookup over TCP,
+/// with the answer for the cache.
 #[test]
 fn no_message_costs_much_memory() {
     for costly in costly() {
@@ -83,28 +83,25 @@ fn no_message_costs_much_memory() {
                 Transport::Tcp,
             ));
         });
-        assert!(
-            read.bytes_max <= MEMORY,
-            "{what}: {} octets",
-            read.bytes_max
-        );
+        assert!(read.bytes_max <= MEMORY, "{what}: {} bytes", read.bytes_max);
         let (connection, lookup) = carry(&costly, name);
-        // It holds the message itself, once.
+        // The connection holds the message once.
         let own = message.len() as u64;
         assert!(
             connection.bytes_max <= own + MEMORY,
-            "{what} by a connection: {} octets and {own}",
+            "{what} by a connection: {} bytes and {own}",
             connection.bytes_max - own
         );
         assert!(
             lookup.bytes_max <= MEMORY,
-            "{what} by a lookup: {} octets",
+            "{what} by a lookup: {} bytes",
             lookup.bytes_max
         );
     }
 }
 
-/// What it takes to receive a message over a connection in pieces, and to carry a lookup by it.
+/// Returns the memory that a connection takes for a message that arrives in pieces, and a lookup for
+/// its end.
 fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]
     let now = std::time::Instant::now();
@@ -129,8 +126,8 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     let framed = [&length.to_be_bytes(), id, &costly.message[2..]].concat();
     let mut message = None;
     let of_connection = allocation_counter::measure(|| {
-        for octets in framed.chunks(4096) {
-            connection.handle_received(octets);
+        for piece in framed.chunks(4096) {
+            connection.handle_received(piece);
         }
         message = connection.poll_reply(asker);
     });
@@ -146,7 +143,7 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     (of_connection, of_lookup)
 }
 
-/// What is left out of an answer takes up no room in it.
+/// Records that are left out of an answer take no memory in it.
 #[test]
 fn what_is_left_out_takes_up_nothing() {
     let repeated = |costly: &Costly| costly.what == "one A, thousands of times";
@@ -167,7 +164,7 @@ fn what_is_left_out_takes_up_nothing() {
     assert!(kept.bytes_current < 1024, "{kept:?}");
 }
 
-/// As many records are kept as there is room for; one that is too long alone is no answer.
+/// As many records are kept as fit. A record that does not fit alone is no answer.
 #[test]
 fn as_many_records_are_kept_as_fit() {
     for costly in costly() {
@@ -195,7 +192,7 @@ fn as_many_records_are_kept_as_fit() {
     }
 }
 
-/// Counts that promise more than there is cost nothing.
+/// Counts that are greater than the number of records allocate nothing.
 #[test]
 fn counts_promise_nothing() {
     let header = [
@@ -211,8 +208,8 @@ fn counts_promise_nothing() {
     }
 }
 
-/// What RFC 9267 lists: pointers ahead, to themselves, into the header; labels of types that do not
-/// exist; names above 255 octets; lengths beyond the end.
+/// The defects that RFC 9267 lists are refused: pointers that point forwards, to themselves or into the
+/// header; label types that do not exist; names of more than 255 bytes; lengths beyond the end.
 #[test]
 fn broken_names_are_refused() {
     let asked = query("a.test.", 1);
@@ -234,7 +231,7 @@ fn broken_names_are_refused() {
         let reply = read_reply(&message.build(), 7, &name, RecordType::A, Transport::Tcp);
         assert!(matches!(reply, Reply::Failed(_)), "{owner:?}: {reply:?}");
     }
-    // Each cut of a good message is refused, and none panics.
+    // A good message that is cut off anywhere is refused, without a panic.
     let whole = asked.address(1).build();
     let name = Name::parse("a.test.").expect("a name");
     for length in 0..whole.len() {
@@ -243,8 +240,8 @@ fn broken_names_are_refused() {
     }
 }
 
-/// Two OPT records, or one elsewhere than at the root: no answer. Options that do not fit into the
-/// record cost nothing: the answer does not rest on them.
+/// Two OPT records, or one whose owner is not the root, make a reply malformed. Options that do not fit
+/// into the record are ignored, since the answer does not depend on them.
 #[test]
 fn broken_opt_records() {
     let asked = query("a.test.", 1);

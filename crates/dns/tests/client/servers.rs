@@ -25,7 +25,7 @@ fn servers_are_asked_in_order() {
     }
 }
 
-/// A server that is silent is paid for once, not by every lookup.
+/// Only the first lookup waits for a server that is silent.
 #[test]
 fn a_dead_server_is_remembered() {
     let (sim, client) = two(|_| Vec::new(), |asked| asked.address(2).after(1));
@@ -38,15 +38,15 @@ fn a_dead_server_is_remembered() {
     }
 }
 
-/// It is probed after 5 s by a query whose answer nobody waits for, one at a time; once it
-/// answers it is first again.
+/// A server that has failed is probed after 5 s, one query at a time, and no lookup waits for the
+/// probe. Once the server has answered it is asked first again.
 #[test]
 fn a_server_that_is_back_is_found() {
     let sim = Sim::new();
     let mut lookups = 0;
     sim.server(ONE, move |asked| {
         lookups += 1;
-        // The query and its copy are lost, the next ones are answered.
+        // The query and its copy are lost, the later ones are answered.
         if lookups <= 2 {
             Vec::new()
         } else {
@@ -70,7 +70,10 @@ fn a_server_that_is_back_is_found() {
     for round in 0..200 {
         let before = sim.elapsed();
         let answer = lookup4(&sim, &client, &format!("i{round}.test.")).expect("an answer");
-        assert!(sim.elapsed() - before <= ms(1), "nobody waits for a probe");
+        assert!(
+            sim.elapsed() - before <= ms(1),
+            "no lookup waits for a probe"
+        );
         sim.pass(ms(5));
         back += usize::from(texts(&answer) == [ip4(1)]);
     }
@@ -80,7 +83,7 @@ fn a_server_that_is_back_is_found() {
     );
 }
 
-/// `rotate` starts each lookup at another server.
+/// With `rotate` each lookup starts at a random server.
 #[test]
 fn rotate_spreads_the_lookups() {
     let sim = Sim::new();
@@ -96,8 +99,8 @@ fn rotate_spreads_the_lookups() {
     assert!((20..=80).contains(&first), "{first} of 100");
 }
 
-/// Without knowledge an attempt takes 2 s, with answers that were timed five times their mean,
-/// 250 ms at least.
+/// The timeout of an unknown server is 2 s. Once round trips were measured it is five times their mean,
+/// and at least 250 ms.
 #[test]
 fn attempts_adapt_to_the_server() {
     let mut count = 0;
@@ -120,13 +123,13 @@ fn attempts_adapt_to_the_server() {
     assert_eq!(sim.elapsed() - before, ms(251));
 }
 
-/// Rounds double their time and are jittered; all of it is bounded by attempts and timeout.
+/// The timeout doubles with each round and is jittered; attempts and timeout bound the whole lookup.
 #[test]
 fn all_attempts_have_a_bound() {
     let (sim, client) = one(|_| Vec::new());
     let error = lookup4(&sim, &client, "a.test.").expect_err("no answer");
     assert_eq!(error.kind(), LookupErrorKind::Unavailable);
-    // 2 s, then between half and all of 4 s.
+    // 2 s, then between 2 s and 4 s.
     assert!(
         (ms(4000)..=ms(6000)).contains(&sim.elapsed()),
         "{:?}",
@@ -137,7 +140,7 @@ fn all_attempts_have_a_bound() {
     assert_eq!(outcomes(error.attempts()), [silence, silence]);
 }
 
-/// The caller's deadline comes first.
+/// The deadline of the configuration bounds the whole lookup.
 #[test]
 fn the_deadline_bounds_the_whole() {
     let sim = Sim::new();
@@ -153,7 +156,7 @@ fn the_deadline_bounds_the_whole() {
     assert!(error.to_string().contains("10.0.0.1:53"), "{error}");
 }
 
-/// SERVFAIL, REFUSED, NOTIMP and a lame reply lead to the next server, at once.
+/// After SERVFAIL, REFUSED, NOTIMP or a lame reply the next server is asked, at once.
 #[test]
 fn failures_lead_to_the_next_server() {
     for rcode in [2, 4, 5, 9] {
@@ -180,7 +183,7 @@ fn failures_lead_to_the_next_server() {
     assert_eq!(answer.attempts[0].outcome, ServerOutcome::Lame);
 }
 
-/// NXDOMAIN and NODATA are final: no other server is asked.
+/// NXDOMAIN and "no data" are final: no other server is asked.
 #[test]
 fn a_verdict_is_final() {
     let (sim, client) = two(
@@ -196,14 +199,14 @@ fn a_verdict_is_final() {
     assert_eq!((sim.seen().len(), sim2.seen().len()), (2, 2));
 }
 
-/// A and AAAA leave at the same time; a second copy goes out after 1 s from a new port, with
-/// the same id.
+/// A and AAAA are sent at the same time. A second copy of a query is sent after 1 s, from a new port,
+/// with the same id.
 #[test]
 fn a_second_copy_leaves_from_a_new_port() {
     let mut count = 0;
     let (sim, client) = one(move |asked| {
         count += 1;
-        // Of the two first, one is lost.
+        // One of the first two queries is lost.
         if count == 2 {
             Vec::new()
         } else {
@@ -220,9 +223,9 @@ fn a_second_copy_leaves_from_a_new_port() {
     assert_eq!(sim.elapsed(), ms(1001));
 }
 
-/// The answer to a second copy, when that to the first has come, is no lie.
+/// A second answer, to the other copy of a query, does not count as a message that did not match.
 #[test]
-fn a_second_answer_is_passed_over() {
+fn a_second_answer_is_ignored() {
     let mut copies = [0; 2];
     let (sim, client) = one(move |asked| {
         let (copies, first, second) = match asked.code {
@@ -241,7 +244,8 @@ fn a_second_answer_is_passed_over() {
     assert_eq!(ignored.sum::<u32>(), 0, "{:?}", answer.attempts);
 }
 
-/// `single-request` asks AAAA when A is done, `single-request-reopen` from a socket of its own.
+/// With `single-request` AAAA is asked for after A has been answered, with `single-request-reopen` at
+/// the same time from another socket.
 #[test]
 fn single_request_options() {
     for (option, apart) in [("single-request", true), ("single-request-reopen", false)] {
@@ -257,14 +261,17 @@ fn single_request_options() {
     }
 }
 
-/// When one family has come, the other has one attempt's time and no more; what is there is
-/// returned and marked.
+/// When one family has arrived, the other gets the timeout of one query. Then the one family is
+/// returned, and the answer is marked as partial.
 #[test]
 fn a_silent_family_is_not_waited_for_long() {
     for silent in [A, AAAA] {
-        let (sim, client) = one(move |asked| match asked.code == silent {
-            true => Vec::new(),
-            false => asked.address(1).after(10),
+        let (sim, client) = one(move |asked| {
+            if asked.code == silent {
+                Vec::new()
+            } else {
+                asked.address(1).after(10)
+            }
         });
         let answer = lookup(&sim, &client, "a.test.").expect("an answer");
         let (there, missing) = match silent {
@@ -281,15 +288,18 @@ fn a_silent_family_is_not_waited_for_long() {
     }
 }
 
-/// A family gets as far in the list of servers as the other one did: that nobody answered for
-/// it is said only when the server that answered for the other has been asked.
+/// A family has failed only when the server that has answered for the other family was asked for it
+/// too.
 #[test]
 fn the_server_that_answered_is_asked_for_both() {
     for silent in [A, AAAA] {
         let (sim, client) = two(
-            move |asked| match asked.code == silent {
-                true => Vec::new(),
-                false => asked.rcode(2).after(1),
+            move |asked| {
+                if asked.code == silent {
+                    Vec::new()
+                } else {
+                    asked.rcode(2).after(1)
+                }
             },
             |asked| asked.address(2).after(1),
         );
@@ -300,9 +310,9 @@ fn the_server_that_answered_is_asked_for_both() {
     }
 }
 
-/// Each family is told as soon as it comes.
+/// Each family is an event as soon as it arrives.
 #[test]
-fn families_are_told_as_they_come() {
+fn families_are_events_when_they_arrive() {
     let (sim, client) = one(|asked| asked.address(1).after(if asked.code == A { 5 } else { 80 }));
     let mut lookup = client.lookup_ip("a.test.", Families::Both);
     let first = sim.run(lookup.next_event()).expect("an event");
@@ -314,9 +324,9 @@ fn families_are_told_as_they_come() {
     assert_eq!(sim.run(lookup).expect("an answer").addresses.len(), 2);
 }
 
-/// One family fails softly or is denied, the other is fine: the fine one is returned.
+/// Where one family has failed softly or is denied, the other one is returned.
 #[test]
-fn the_fine_family_is_returned() {
+fn the_family_with_records_is_returned() {
     for (rcode, partial) in [(2, true), (5, true), (3, false)] {
         let (sim, client) = one(move |asked| match asked.code {
             A => asked.address(1).after(1),
@@ -329,9 +339,9 @@ fn the_fine_family_is_returned() {
     }
 }
 
-/// Dropping a lookup closes its sockets; another who waits for the same is not hurt.
+/// Dropping a lookup closes its sockets, unless another lookup waits for the same answer.
 #[test]
-fn dropping_gives_up_what_nobody_else_wants() {
+fn dropping_cancels_a_lookup_without_other_waiters() {
     let (sim, client) = one(|asked| asked.address(1).after(50));
     let mut first = client.lookup_ip("a.test.", Families::Both);
     let mut second = client.lookup_ip("a.test.", Families::Both);
@@ -351,12 +361,12 @@ fn dropping_gives_up_what_nobody_else_wants() {
     assert_eq!(sim.open_sockets(), 1);
     drop(alone);
     assert_eq!(sim.open_sockets(), 0);
-    // It is asked anew by who comes later.
+    // A later lookup asks again.
     check(&sim, &client, "b.test.", Ok(&[&ip4(1), &ip6(1)]));
     assert_eq!(sim.seen().len(), 6);
 }
 
-/// Of many who wait, each gets the answer though others are dropped in between.
+/// Of many lookups that wait for one answer, each gets it, also when others are dropped before.
 #[test]
 fn waiters_survive_each_other() {
     let (sim, client) = one(|asked| asked.address(1).after(50));
@@ -372,7 +382,7 @@ fn waiters_survive_each_other() {
     assert_eq!(sim.seen().len(), 1);
 }
 
-/// `options use-vc` asks over TCP from the start.
+/// With `options use-vc` servers are asked over TCP from the start.
 #[test]
 fn tcp_from_the_start() {
     let sim = Sim::new();

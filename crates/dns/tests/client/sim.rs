@@ -18,24 +18,24 @@ use trunkline_runtime::{
 
 use crate::message::{Asked, ms};
 
-/// What a server does about one query.
+/// The reaction of a server to one query.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     /// Sends this message: a datagram, or framed over a connection.
     Send(Vec<u8>),
-    /// Sends these octets over the connection as they are.
-    Octets(Vec<u8>),
-    /// The host says that nobody listens (UDP), or resets the connection (TCP).
+    /// Sends these bytes over the connection, without a length before them.
+    Bytes(Vec<u8>),
+    /// The host reports a closed port (UDP) or resets the connection (TCP).
     Refuse,
     /// Closes the connection.
     Close,
 }
 
-/// A reply and when it comes.
+/// The reactions of a server, each with its delay after the query.
 pub(crate) type Acts = Vec<(Duration, Act)>;
 type Script = Box<dyn FnMut(&Asked) -> Acts + Send>;
 
-/// What happens to a connection attempt.
+/// The reaction of a server to a connection attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Accept {
     Yes,
@@ -52,7 +52,7 @@ struct Server {
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) asked: Asked,
-    /// Since the start of the simulation.
+    /// The time since the start of the simulation.
     pub(crate) at: Duration,
 }
 
@@ -62,7 +62,7 @@ struct Wire {
     end: bool,
     waker: Option<Waker>,
     open: bool,
-    /// What a client wrote and is no whole message yet.
+    /// The bytes that a client wrote of a message that is not complete.
     written: Vec<u8>,
 }
 
@@ -132,10 +132,10 @@ impl Sim {
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().expect("no test goes on after a panic")
+        self.0.lock().expect("no panic under the lock")
     }
 
-    /// Puts a server that follows a script at an address; over TCP it accepts.
+    /// Starts a server that follows a script, and accepts TCP connections.
     pub(crate) fn server(
         &self,
         address: &str,
@@ -163,7 +163,7 @@ impl Sim {
         self.world().seen.clear();
     }
 
-    /// The sizes of writes to connections.
+    /// Returns the sizes of all writes to connections.
     pub(crate) fn writes(&self) -> Vec<usize> {
         self.world().writes.clone()
     }
@@ -177,7 +177,7 @@ impl Sim {
         self.world().now
     }
 
-    /// Moves the client to another address.
+    /// Changes the address of the client.
     pub(crate) fn set_source(&self, source: IpAddr) {
         self.world().source = source;
     }
@@ -186,7 +186,7 @@ impl Sim {
         self.world().entropy_calls
     }
 
-    /// How many things are still to happen: packets, ends, timers.
+    /// Returns the number of events that are scheduled: packets, ends, timers.
     pub(crate) fn pending(&self) -> usize {
         self.world().events.len()
     }
@@ -199,7 +199,7 @@ impl Sim {
             .count()
     }
 
-    /// Lets time pass, and what is due in it happen.
+    /// Lets time pass, with the events that are due.
     pub(crate) fn pass(&self, time: Duration) {
         let until = self.now() + time;
         self.run_until(std::future::pending::<()>(), Some(until));
@@ -282,7 +282,7 @@ impl Sim {
                     return true;
                 };
                 match act {
-                    Act::Send(bytes) | Act::Octets(bytes) => wire.inbox.push_back(Ok(bytes)),
+                    Act::Send(bytes) | Act::Bytes(bytes) => wire.inbox.push_back(Ok(bytes)),
                     Act::Refuse => {
                         wire.inbox.push_back(Err(io::ErrorKind::ConnectionRefused));
                     }
@@ -321,7 +321,7 @@ impl World {
         socket
     }
 
-    /// A server gets a query.
+    /// Hands a query to a server, and schedules its reactions.
     fn ask(&mut self, server: SocketAddr, transport: Transport, socket: u32, bytes: &[u8]) {
         let asked = Asked::read(server, transport, socket, bytes);
         let at = self.now - self.start;
@@ -336,7 +336,7 @@ impl World {
             let act = match (transport, act) {
                 (Transport::Tcp, Act::Send(message)) => {
                     let length = u16::try_from(message.len()).expect("a short message");
-                    Act::Octets([&length.to_be_bytes(), &message[..]].concat())
+                    Act::Bytes([&length.to_be_bytes(), &message[..]].concat())
                 }
                 (_, act) => act,
             };
@@ -403,7 +403,7 @@ impl Runtime for Sim {
                 return Poll::Pending;
             }
             drop(world);
-            let stream = stream.take().expect("polled once more after its end");
+            let stream = stream.take().expect("not polled after its end");
             Poll::Ready(match accept {
                 Accept::Yes => Ok(Box::new(stream) as Box<dyn Stream>),
                 _ => Err(io::ErrorKind::ConnectionRefused.into()),

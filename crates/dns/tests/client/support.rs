@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers of the tests.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -54,12 +54,12 @@ pub(crate) fn lookup4(sim: &Sim, client: &Client, host: &str) -> Result<IpAnswer
     sim.run(client.lookup_ip(host, Families::Ipv4))
 }
 
-/// The addresses of an answer, as text.
+/// Returns the addresses of an answer, as text.
 pub(crate) fn texts(answer: &IpAnswer) -> Vec<String> {
     answer.addresses.iter().map(ToString::to_string).collect()
 }
 
-/// Looks up both families; the addresses, or the kind of error.
+/// Looks up both families, and compares the addresses or the kind of the error.
 #[track_caller]
 pub(crate) fn check(
     sim: &Sim,
@@ -73,7 +73,7 @@ pub(crate) fn check(
     assert_eq!(found, expected, "{result:?}");
 }
 
-/// The same for IPv4 alone.
+/// Looks up IPv4 alone, and compares the addresses or the kind of the error.
 #[track_caller]
 pub(crate) fn check4(
     sim: &Sim,
@@ -97,12 +97,12 @@ pub(crate) fn names(list: &[&str]) -> Vec<Name> {
         .collect()
 }
 
-/// The names that servers were asked for, in order.
+/// Returns the names that servers were asked for, in order.
 pub(crate) fn asked(sim: &Sim) -> Vec<String> {
     sim.seen().into_iter().map(|seen| seen.asked.name).collect()
 }
 
-/// A file of its own for each test.
+/// A file of one test, which is removed at the end.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
