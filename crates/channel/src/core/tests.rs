@@ -18,7 +18,7 @@ use super::*;
 const ROUND_ROBIN: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
 
 /// A core, the time, and what it asked for.
-struct Bench {
+struct CoreHarness {
     core: Core<u32>,
     now: Instant,
     /// Attempts that run.
@@ -31,7 +31,7 @@ struct Bench {
     cancelled: usize,
 }
 
-impl Bench {
+impl CoreHarness {
     fn new(default_config: &str) -> Self {
         let policies = PolicyRegistry::standard();
         let config = ServiceConfig::parse(default_config, &policies).expect("a valid config");
@@ -237,9 +237,9 @@ fn list(ports: &[u16]) -> Resolution {
 /// An attempt lasts at least MIN_CONNECT_TIMEOUT, 20 s.
 #[test]
 fn an_attempt_has_the_standard_deadline() {
-    let mut bench = Bench::new("{}");
-    assert_eq!(bench.list(&[1]), Verdict::Accepted);
-    let [(_, _, deadline)] = bench.attempts[..] else {
+    let mut harness = CoreHarness::new("{}");
+    assert_eq!(harness.list(&[1]), Verdict::Accepted);
+    let [(_, _, deadline)] = harness.attempts[..] else {
         panic!("one attempt")
     };
     assert_eq!(deadline, Duration::from_secs(20));
@@ -248,203 +248,208 @@ fn an_attempt_has_the_standard_deadline() {
 /// Every ready endpoint gets its share under round_robin.
 #[test]
 fn round_robin_by_the_default_service_config() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1, 2, 3]);
-    assert_eq!(bench.running(), [1, 2, 3]);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1, 2, 3]);
+    assert_eq!(harness.running(), [1, 2, 3]);
     for port in [1, 2, 3] {
-        bench.connected(port);
+        harness.connected(port);
     }
-    assert_eq!(bench.picks(6), [1, 1, 2, 2, 3, 3]);
+    assert_eq!(harness.picks(6), [1, 1, 2, 2, 3, 3]);
 }
 
 /// The resolver's service config is used, and changes the policy while calls go on.
 #[test]
 fn the_resolvers_service_config_changes_the_policy() {
-    let mut bench = Bench::new("{}");
-    bench.list(&[1, 2]);
-    bench.connected(1);
-    assert_eq!(bench.picks(2), [1, 1]);
-    bench.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
+    let mut harness = CoreHarness::new("{}");
+    harness.list(&[1, 2]);
+    harness.connected(1);
+    assert_eq!(harness.picks(2), [1, 1]);
+    harness.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
     assert_eq!(
-        bench.picks(2),
+        harness.picks(2),
         [1, 1],
         "the old policy serves while the new one connects"
     );
-    bench.connected(1);
-    bench.connected(2);
-    assert_eq!(bench.picks(4), [1, 1, 2, 2]);
+    harness.connected(1);
+    harness.connected(2);
+    assert_eq!(harness.picks(4), [1, 1, 2, 2]);
 }
 
 /// An invalid service config after a valid one: the valid one stays, the list is used, and the
 /// resolver is told to try again. (gRFC A21)
 #[test]
 fn a_bad_service_config_after_a_good_one_keeps_the_good_one() {
-    let mut bench = Bench::new("{}");
-    bench.resolve(list(&[1]).with_service_config(ROUND_ROBIN));
-    bench.connected(1);
-    let verdict = bench.resolve(list(&[1, 2]).with_service_config(r#"{"loadBalancingConfig":7}"#));
+    let mut harness = CoreHarness::new("{}");
+    harness.resolve(list(&[1]).with_service_config(ROUND_ROBIN));
+    harness.connected(1);
+    let verdict =
+        harness.resolve(list(&[1, 2]).with_service_config(r#"{"loadBalancingConfig":7}"#));
     assert_eq!(verdict, Verdict::Rejected);
-    bench.connected(2);
-    assert_eq!(bench.picks(2), [1, 2]);
+    harness.connected(2);
+    assert_eq!(harness.picks(2), [1, 2]);
 }
 
 /// An invalid service config before any valid one: calls fail and say why.
 #[test]
 fn a_bad_first_service_config_fails_calls() {
-    let mut bench = Bench::new("{}");
-    let verdict = bench.resolve(list(&[1]).with_service_config("{"));
+    let mut harness = CoreHarness::new("{}");
+    let verdict = harness.resolve(list(&[1]).with_service_config("{"));
     assert_eq!(verdict, Verdict::Rejected);
     assert!(
-        bench.failure().contains("service config is invalid"),
+        harness.failure().contains("service config is invalid"),
         "{}",
-        bench.failure()
+        harness.failure()
     );
-    assert!(bench.running().is_empty());
+    assert!(harness.running().is_empty());
 }
 
 /// A name that cannot be resolved fails calls with the resolver's own words, and recovers.
 #[test]
 fn a_resolver_error_fails_calls_until_there_is_a_list() {
-    let mut bench = Bench::new("{}");
+    let mut harness = CoreHarness::new("{}");
     let error = ResolveError::new(ResolveErrorKind::NotFound, "no such name: x.test");
     assert_eq!(
-        bench.resolve(Resolution::from_error(error)),
+        harness.resolve(Resolution::from_error(error)),
         Verdict::Rejected
     );
     assert!(
-        bench.failure().contains("no such name: x.test"),
+        harness.failure().contains("no such name: x.test"),
         "{}",
-        bench.failure()
+        harness.failure()
     );
-    bench.list(&[1]);
-    bench.connected(1);
-    assert_eq!(bench.pick(), Ok(1));
+    harness.list(&[1]);
+    harness.connected(1);
+    assert_eq!(harness.pick(), Ok(1));
 }
 
 /// An error of the resolver does not disturb connections that stand.
 #[test]
 fn a_resolver_error_keeps_ready_connections() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1]);
-    bench.connected(1);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1]);
+    harness.connected(1);
     for kind in [ResolveErrorKind::Unavailable, ResolveErrorKind::NotFound] {
-        bench.resolve(Resolution::from_error(ResolveError::new(kind, "gone")));
-        assert_eq!(bench.pick(), Ok(1), "{kind:?}");
+        harness.resolve(Resolution::from_error(ResolveError::new(kind, "gone")));
+        assert_eq!(harness.pick(), Ok(1), "{kind:?}");
     }
 }
 
 /// A lost connection: its backend gets no calls, the resolver is asked, and it is dialled again.
 #[test]
 fn a_lost_connection_is_made_again() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1, 2]);
-    bench.connected(1);
-    bench.connected(2);
-    bench.lost(1);
-    assert_eq!(bench.picks(2), [2, 2]);
-    assert_eq!(bench.running(), [1]);
-    assert!(bench.resolve_now > 0);
-    bench.connected(1);
-    assert_eq!(bench.picks(2), [1, 2]);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1, 2]);
+    harness.connected(1);
+    harness.connected(2);
+    harness.lost(1);
+    assert_eq!(harness.picks(2), [2, 2]);
+    assert_eq!(harness.running(), [1]);
+    assert!(harness.resolve_now > 0);
+    harness.connected(1);
+    assert_eq!(harness.picks(2), [1, 2]);
 }
 
 /// Back-off grows from 1 s by 1.6, with jitter of a fifth, and starts over after a success.
 #[test]
 fn attempts_back_off() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1]);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1]);
     for step in 0..12 {
         // A delay counts from the start of the attempt, which is now.
-        bench.refused(1);
-        assert!(bench.failure().contains("127.0.0.1:1: connection refused"));
-        let delay = bench.core.poll_timeout().expect("a back-off") - bench.now;
+        harness.refused(1);
+        assert!(
+            harness
+                .failure()
+                .contains("127.0.0.1:1: connection refused")
+        );
+        let delay = harness.core.poll_timeout().expect("a back-off") - harness.now;
         let expected = 1.6_f64.powi(step).min(120.0);
         let share = delay.as_secs_f64() / expected;
         assert!(
             (0.8..=1.2).contains(&share),
             "{delay:?} instead of {expected} s"
         );
-        bench.wait(delay);
-        assert_eq!(bench.running(), [1]);
+        harness.wait(delay);
+        assert_eq!(harness.running(), [1]);
     }
-    bench.connected(1);
-    bench.lost(1);
-    bench.refused(1);
-    bench.wait(Duration::from_secs_f64(1.21));
-    assert_eq!(bench.running(), [1]);
+    harness.connected(1);
+    harness.lost(1);
+    harness.refused(1);
+    harness.wait(Duration::from_secs_f64(1.21));
+    assert_eq!(harness.running(), [1]);
 }
 
 /// The application may cut back-offs short.
 #[test]
 fn reset_backoff_dials_at_once() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1]);
-    bench.refused(1);
-    assert!(bench.running().is_empty());
-    bench.core.reset_backoff(bench.now);
-    bench.settle();
-    assert_eq!(bench.running(), [1]);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1]);
+    harness.refused(1);
+    assert!(harness.running().is_empty());
+    harness.core.reset_backoff(harness.now);
+    harness.settle();
+    assert_eq!(harness.running(), [1]);
 }
 
 /// An address that leaves the list: its attempt is given up, and what it still says is not heard.
 #[test]
 fn an_address_that_leaves_the_list_is_given_up() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1, 2]);
-    let late = bench.attempt_at(1);
-    bench.list(&[2]);
-    assert_eq!(bench.running(), [2]);
-    assert_eq!(bench.cancelled, 1);
-    bench.core.handle_connected(late, 1, info(1), bench.now);
-    bench.settle();
-    bench.connected(2);
-    assert_eq!(bench.picks(2), [2, 2]);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1, 2]);
+    let late = harness.attempt_at(1);
+    harness.list(&[2]);
+    assert_eq!(harness.running(), [2]);
+    assert_eq!(harness.cancelled, 1);
+    harness.core.handle_connected(late, 1, info(1), harness.now);
+    harness.settle();
+    harness.connected(2);
+    assert_eq!(harness.picks(2), [2, 2]);
 }
 
 /// The list with no endpoint at all is refused, so that the resolver tries again.
 #[test]
 fn an_empty_list_is_rejected() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    assert_eq!(bench.list(&[]), Verdict::Rejected);
-    assert!(matches!(bench.pick(), Err(Pick::Fail(_))));
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    assert_eq!(harness.list(&[]), Verdict::Rejected);
+    assert!(matches!(harness.pick(), Err(Pick::Fail(_))));
 }
 
 /// pick_first tries the second address 250 ms after the first that does not answer, and gives the
 /// loser up. (gRFC A61)
 #[test]
 fn pick_first_staggers_attempts() {
-    let mut bench = Bench::new("{}");
-    bench.list(&[1, 2]);
-    assert_eq!(bench.running(), [1]);
-    bench.wait(Duration::from_millis(249));
-    assert_eq!(bench.running(), [1]);
-    bench.wait(Duration::from_millis(1));
-    assert_eq!(bench.running(), [1, 2]);
-    bench.connected(2);
-    assert_eq!(bench.pick(), Ok(2));
-    assert!(bench.running().is_empty());
+    let mut harness = CoreHarness::new("{}");
+    harness.list(&[1, 2]);
+    assert_eq!(harness.running(), [1]);
+    harness.wait(Duration::from_millis(249));
+    assert_eq!(harness.running(), [1]);
+    harness.wait(Duration::from_millis(1));
+    assert_eq!(harness.running(), [1, 2]);
+    harness.connected(2);
+    assert_eq!(harness.pick(), Ok(2));
+    assert!(harness.running().is_empty());
 }
 
 /// A call that waits can be told what for.
 #[test]
 fn a_snapshot_tells_what_is_waited_for() {
-    let mut bench = Bench::new("{}");
+    let mut harness = CoreHarness::new("{}");
     assert_eq!(
-        bench.snapshot.waiting_for("dns:///x"),
+        harness.snapshot.waiting_for("dns:///x"),
         "waiting for dns:///x to be resolved"
     );
-    bench.list(&[1]);
+    harness.list(&[1]);
     assert_eq!(
-        bench.snapshot.waiting_for("dns:///x"),
+        harness.snapshot.waiting_for("dns:///x"),
         "waiting for a connection: 127.0.0.1:1: connecting"
     );
-    let id = bench.attempts[0].0;
-    bench
+    let id = harness.attempts[0].0;
+    harness
         .core
-        .handle_progress(id, ConnectPhase::Handshake, bench.now);
-    bench.settle();
+        .handle_progress(id, ConnectPhase::Handshake, harness.now);
+    harness.settle();
     assert_eq!(
-        bench.snapshot.waiting_for("dns:///x"),
+        harness.snapshot.waiting_for("dns:///x"),
         "waiting for a connection: 127.0.0.1:1: connected, but no HTTP/2 SETTINGS came yet"
     );
 }
@@ -453,16 +458,16 @@ fn a_snapshot_tells_what_is_waited_for() {
 #[test]
 fn a_snapshot_tells_of_no_attempt_that_has_ended() {
     let only_2 = "waiting for a connection: 127.0.0.1:2: connecting";
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1, 2]);
-    bench.refused(1);
-    assert_eq!(bench.snapshot.waiting_for("dns:///x"), only_2);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1, 2]);
+    harness.refused(1);
+    assert_eq!(harness.snapshot.waiting_for("dns:///x"), only_2);
 
-    let mut bench = Bench::new("{}");
-    bench.list(&[1, 2]);
-    bench.wait(Duration::from_millis(250));
-    bench.refused(1);
-    assert_eq!(bench.snapshot.waiting_for("dns:///x"), only_2);
+    let mut harness = CoreHarness::new("{}");
+    harness.list(&[1, 2]);
+    harness.wait(Duration::from_millis(250));
+    harness.refused(1);
+    assert_eq!(harness.snapshot.waiting_for("dns:///x"), only_2);
 }
 
 /// A connection that is lost before it answered any call is followed by the next not before a failed
@@ -470,52 +475,52 @@ fn a_snapshot_tells_of_no_attempt_that_has_ended() {
 /// attempt starts at once.
 #[test]
 fn a_connection_lost_at_once_is_not_dialled_without_end() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1]);
-    bench.connected(1);
-    bench.lose(1, true);
-    assert!(bench.running().is_empty());
-    assert_eq!(bench.pick(), Err(Pick::Queue));
-    let text = bench.snapshot.waiting_for("dns:///x");
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1]);
+    harness.connected(1);
+    harness.lose(1, true);
+    assert!(harness.running().is_empty());
+    assert_eq!(harness.pick(), Err(Pick::Queue));
+    let text = harness.snapshot.waiting_for("dns:///x");
     assert!(text.contains("127.0.0.1:1: lost before it"), "{text}");
-    bench.wait(Duration::from_millis(1200));
-    assert_eq!(bench.running(), [1]);
+    harness.wait(Duration::from_millis(1200));
+    assert_eq!(harness.running(), [1]);
 
-    bench.wait(Duration::from_millis(100));
-    bench.connected(1);
-    bench.wait(Duration::from_millis(1200));
-    bench.lose(1, true);
-    assert_eq!(bench.running(), [1], "its back-off is over");
+    harness.wait(Duration::from_millis(100));
+    harness.connected(1);
+    harness.wait(Duration::from_millis(1200));
+    harness.lose(1, true);
+    assert_eq!(harness.running(), [1], "its back-off is over");
 
-    bench.connected(1);
-    bench.lose(1, false);
-    assert_eq!(bench.running(), [1], "it was of use");
+    harness.connected(1);
+    harness.lose(1, false);
+    assert_eq!(harness.running(), [1], "it was of use");
 
-    bench.connected(1);
-    bench.lose(1, true);
-    assert!(bench.running().is_empty());
-    bench.core.reset_backoff(bench.now);
-    bench.settle();
-    assert_eq!(bench.running(), [1], "the application says so");
+    harness.connected(1);
+    harness.lose(1, true);
+    assert!(harness.running().is_empty());
+    harness.core.reset_backoff(harness.now);
+    harness.settle();
+    assert_eq!(harness.running(), [1], "the application says so");
 
-    bench.connected(1);
-    bench.lose(1, true);
-    bench.list(&[2]);
-    bench.wait(Duration::from_secs(5));
-    assert_eq!(bench.running(), [2], "nobody wants it any more");
+    harness.connected(1);
+    harness.lose(1, true);
+    harness.list(&[2]);
+    harness.wait(Duration::from_secs(5));
+    assert_eq!(harness.running(), [2], "nobody wants it any more");
 }
 
 /// A service config that changes how calls are made, and no policy, holds at once.
 #[test]
 fn a_new_method_config_is_seen_at_once() {
-    let mut bench = Bench::new("{}");
-    bench.list(&[1]);
-    bench.connected(1);
+    let mut harness = CoreHarness::new("{}");
+    harness.list(&[1]);
+    harness.connected(1);
     let json = r#"{"methodConfig":[{"name":[{}],"timeout":"3s"}]}"#;
-    bench.resolve(list(&[1]).with_service_config(json));
+    harness.resolve(list(&[1]).with_service_config(json));
     let (metadata, attributes) = (HeaderMap::new(), Attributes::new());
     let call = CallInfo::new("/s/m", &metadata, &attributes);
-    let selected = bench.snapshot.selector.select(&call);
+    let selected = harness.snapshot.selector.select(&call);
     let method = selected.expect("a config").method;
     assert_eq!(
         method.expect("a method config").timeout,
@@ -527,69 +532,73 @@ fn a_new_method_config_is_seen_at_once() {
 /// it.
 #[test]
 fn one_snapshot_of_a_batch() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1, 2, 3]);
-    let ids = [1, 2, 3].map(|port| bench.end_attempt(port));
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1, 2, 3]);
+    let ids = [1, 2, 3].map(|port| harness.end_attempt(port));
     for (id, port) in ids.into_iter().zip(1..) {
-        bench.core.handle_connected(id, port, info(0), bench.now);
+        harness
+            .core
+            .handle_connected(id, port, info(0), harness.now);
     }
-    bench.core.handle_lost(ids[1], lost(false), bench.now);
+    harness.core.handle_lost(ids[1], lost(false), harness.now);
     let told = |core: &mut Core<u32>| {
         let outputs = std::iter::from_fn(|| core.poll_output());
         let states =
             outputs.filter(|output| matches!(output, Output::Observe(ChannelEvent::State(_))));
         states.count()
     };
-    assert_eq!(told(&mut bench.core), 0, "nothing before it settles");
-    bench.core.settle(bench.now);
-    assert_eq!(told(&mut bench.core), 1);
-    bench.settle();
-    assert_eq!(bench.picks(4), [1, 1, 3, 3]);
-    assert!(bench.core.take_snapshot().is_none());
+    assert_eq!(told(&mut harness.core), 0, "nothing before it settles");
+    harness.core.settle(harness.now);
+    assert_eq!(told(&mut harness.core), 1);
+    harness.settle();
+    assert_eq!(harness.picks(4), [1, 1, 3, 3]);
+    assert!(harness.core.take_snapshot().is_none());
 }
 
 const PICK_FIRST: &str = r#"{"loadBalancingConfig": [{"pick_first": {}}]}"#;
 
 /// One random event, without letting the core settle. Connections are called by their number.
-fn random_event(bench: &mut Bench, connected: &mut Vec<SubchannelId>, rng: &mut Rng) {
+fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rng: &mut Rng) {
     match rng.below(16) {
-        0..3 if !bench.has_resolver => bench.core.exit_idle(bench.now),
+        0..3 if !harness.has_resolver => harness.core.exit_idle(harness.now),
         0 | 1 => {
             let ports: Vec<u16> = (0..rng.below(6)).map(|_| rng.below(8) as u16).collect();
             let config = [PICK_FIRST, ROUND_ROBIN, ROUND_ROBIN][rng.below(3)];
             let resolution = list(&ports).with_service_config(config);
-            let verdict = bench.core.handle_resolution(resolution, bench.now);
+            let verdict = harness.core.handle_resolution(resolution, harness.now);
             assert_eq!(verdict == Verdict::Accepted, !ports.is_empty());
         }
         2 => {
             let kind = [ResolveErrorKind::NotFound, ResolveErrorKind::Unavailable][rng.below(2)];
             let error = ResolveError::new(kind, "no such luck");
-            bench
+            harness
                 .core
-                .handle_resolution(Resolution::from_error(error), bench.now);
+                .handle_resolution(Resolution::from_error(error), harness.now);
         }
-        3 => bench.core.exit_idle(bench.now),
-        4 => bench.core.reset_backoff(bench.now),
+        3 => harness.core.exit_idle(harness.now),
+        4 => harness.core.reset_backoff(harness.now),
         5 => {
-            bench.now += Duration::from_millis(rng.below(3_000) as u64);
-            bench.core.handle_timeout(bench.now);
+            harness.now += Duration::from_millis(rng.below(3_000) as u64);
+            harness.core.handle_timeout(harness.now);
         }
-        6 if rng.below(8) == 0 => bench.core.enter_idle(bench.now),
+        6 if rng.below(8) == 0 => harness.core.enter_idle(harness.now),
         6..9 if !connected.is_empty() => {
             // Also of those that the policy has removed meanwhile.
             let id = connected.swap_remove(rng.below(connected.len()));
             let is_unused = rng.below(2) == 0;
-            bench.core.handle_lost(id, lost(is_unused), bench.now);
+            harness.core.handle_lost(id, lost(is_unused), harness.now);
         }
-        _ if !bench.attempts.is_empty() => {
-            let (id, address, _) = bench.attempts.remove(rng.below(bench.attempts.len()));
+        _ if !harness.attempts.is_empty() => {
+            let (id, address, _) = harness.attempts.remove(rng.below(harness.attempts.len()));
             match rng.below(3) {
-                0 => bench
+                0 => harness
                     .core
-                    .handle_failed(id, refused(address.port()), bench.now),
+                    .handle_failed(id, refused(address.port()), harness.now),
                 _ => {
                     let port = u32::from(address.port());
-                    bench.core.handle_connected(id, port, info(0), bench.now);
+                    harness
+                        .core
+                        .handle_connected(id, port, info(0), harness.now);
                     connected.push(id);
                 }
             }
@@ -602,60 +611,60 @@ fn random_event(bench: &mut Bench, connected: &mut Vec<SubchannelId>, rng: &mut 
 /// makes it leave idleness: the name is resolved again, and calls wait meanwhile.
 #[test]
 fn an_idle_channel_starts_again() {
-    let mut bench = Bench::new(ROUND_ROBIN);
-    bench.list(&[1, 2, 3]);
-    assert!(bench.has_resolver);
-    bench.connected(1);
-    bench.refused(2);
-    let late = bench.attempt_at(3);
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1, 2, 3]);
+    assert!(harness.has_resolver);
+    harness.connected(1);
+    harness.refused(2);
+    let late = harness.attempt_at(3);
 
-    bench.core.enter_idle(bench.now);
-    bench.settle();
-    assert!(!bench.has_resolver);
-    assert!(bench.running().is_empty());
-    assert_eq!(bench.snapshot.state, ConnectivityState::Idle);
-    assert_eq!(bench.pick(), Err(Pick::ExitIdle));
-    assert_eq!(bench.snapshot.connections.iter().count(), 0);
-    assert_eq!(bench.core.poll_timeout(), None);
-    bench.core.handle_connected(late, 3, info(3), bench.now);
-    bench.settle();
+    harness.core.enter_idle(harness.now);
+    harness.settle();
+    assert!(!harness.has_resolver);
+    assert!(harness.running().is_empty());
+    assert_eq!(harness.snapshot.state, ConnectivityState::Idle);
+    assert_eq!(harness.pick(), Err(Pick::ExitIdle));
+    assert_eq!(harness.snapshot.connections.iter().count(), 0);
+    assert_eq!(harness.core.poll_timeout(), None);
+    harness.core.handle_connected(late, 3, info(3), harness.now);
+    harness.settle();
     assert_eq!(
-        bench.pick(),
+        harness.pick(),
         Err(Pick::ExitIdle),
         "a late connection is dropped"
     );
 
-    bench.core.exit_idle(bench.now);
-    bench.settle();
-    assert!(bench.has_resolver);
-    assert_eq!(bench.pick(), Err(Pick::Queue));
-    assert!(!bench.snapshot.is_resolved);
-    bench.list(&[2]);
-    bench.connected(2);
-    assert_eq!(bench.picks(2), [2, 2]);
+    harness.core.exit_idle(harness.now);
+    harness.settle();
+    assert!(harness.has_resolver);
+    assert_eq!(harness.pick(), Err(Pick::Queue));
+    assert!(!harness.snapshot.is_resolved);
+    harness.list(&[2]);
+    harness.connected(2);
+    assert_eq!(harness.picks(2), [2, 2]);
 }
 
 /// The service config of a resolver that is gone with idleness is not in force afterwards.
 #[test]
 fn an_idle_channel_forgets_the_resolvers_service_config() {
-    let mut bench = Bench::new(PICK_FIRST);
-    bench.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
-    assert_eq!(bench.running(), [1, 2]);
-    bench.core.enter_idle(bench.now);
-    bench.core.exit_idle(bench.now);
-    bench.list(&[1, 2]);
-    assert_eq!(bench.running(), [1], "pick_first, by the default config");
+    let mut harness = CoreHarness::new(PICK_FIRST);
+    harness.resolve(list(&[1, 2]).with_service_config(ROUND_ROBIN));
+    assert_eq!(harness.running(), [1, 2]);
+    harness.core.enter_idle(harness.now);
+    harness.core.exit_idle(harness.now);
+    harness.list(&[1, 2]);
+    assert_eq!(harness.running(), [1], "pick_first, by the default config");
 }
 
 /// A resolver may hand over a service config that it has parsed itself.
 #[test]
 fn a_parsed_service_config_is_used() {
-    let mut bench = Bench::new(PICK_FIRST);
+    let mut harness = CoreHarness::new(PICK_FIRST);
     let config = ServiceConfig::parse(ROUND_ROBIN, &PolicyRegistry::standard());
     let mut resolution = list(&[1, 2]);
     resolution.service_config = ServiceConfigSource::Parsed(Arc::new(config.expect("valid")));
-    assert_eq!(bench.resolve(resolution), Verdict::Accepted);
-    assert_eq!(bench.running(), [1, 2]);
+    assert_eq!(harness.resolve(resolution), Verdict::Accepted);
+    assert_eq!(harness.running(), [1, 2]);
 }
 
 /// Chooses a timeout by the path, as routes do.
@@ -678,13 +687,13 @@ impl ConfigSelector for Routes {
 fn a_config_selector_replaces_the_service_config_for_calls() {
     let mut method = MethodConfig::default();
     method.timeout = Some(Duration::from_secs(7));
-    let mut bench = Bench::new(PICK_FIRST);
+    let mut harness = CoreHarness::new(PICK_FIRST);
     let resolution = list(&[1, 2]).with_service_config(ROUND_ROBIN);
-    bench.resolve(resolution.with_config_selector(Arc::new(Routes(method))));
-    assert_eq!(bench.running(), [1, 2]);
+    harness.resolve(resolution.with_config_selector(Arc::new(Routes(method))));
+    assert_eq!(harness.running(), [1, 2]);
     let (metadata, attributes) = (HeaderMap::new(), Attributes::new());
     let call = |path| CallInfo::new(path, &metadata, &attributes);
-    let selector = &bench.snapshot.selector;
+    let selector = &harness.snapshot.selector;
     let selected = selector.select(&call("/s/m")).expect("a route");
     let timeout = selected.method.and_then(|method| method.timeout);
     assert_eq!(timeout, Some(Duration::from_secs(7)));
@@ -697,29 +706,29 @@ fn a_config_selector_replaces_the_service_config_for_calls() {
 fn snapshots_fit_together() {
     for seed in 0..300 {
         let mut rng = Rng::from_seed(seed);
-        let mut bench = Bench::new(ROUND_ROBIN);
+        let mut harness = CoreHarness::new(ROUND_ROBIN);
         let mut connected = Vec::new();
         for step in 0..200 {
-            random_event(&mut bench, &mut connected, &mut rng);
+            random_event(&mut harness, &mut connected, &mut rng);
             if rng.below(3) == 0 {
                 // An attempt is only known once its output was taken.
-                bench.take_outputs();
+                harness.take_outputs();
                 continue;
             }
-            bench.settle();
+            harness.settle();
             let at = format!("seed {seed}, step {step}");
             for _ in 0..4 {
-                match (bench.snapshot.state, bench.pick()) {
+                match (harness.snapshot.state, harness.pick()) {
                     (ConnectivityState::Ready, Ok(_)) => {}
                     (ConnectivityState::Idle, Err(Pick::ExitIdle)) => {}
                     (ConnectivityState::TransientFailure, Err(Pick::Fail(_))) => {}
                     (ConnectivityState::Connecting, Err(Pick::Queue)) => {
-                        let is_at_work = !bench.attempts.is_empty()
-                            || bench.core.poll_timeout().is_some()
-                            || !bench.core.has_list;
-                        assert!(is_at_work, "{at}: {:?}", bench.core);
-                        let is_told = !bench.snapshot.pending.is_empty();
-                        assert!(is_told || bench.attempts.is_empty(), "{at}");
+                        let is_at_work = !harness.attempts.is_empty()
+                            || harness.core.poll_timeout().is_some()
+                            || !harness.core.has_list;
+                        assert!(is_at_work, "{at}: {:?}", harness.core);
+                        let is_told = !harness.snapshot.pending.is_empty();
+                        assert!(is_told || harness.attempts.is_empty(), "{at}");
                     }
                     (state, pick) => panic!("{at}: {state} with {pick:?}"),
                 }

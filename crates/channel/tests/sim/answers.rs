@@ -8,24 +8,24 @@ use trunkline_status::Code;
 
 use crate::raw;
 use crate::raw::{
-    Happens, answer_ok, data, frame, go_away, grpc_head, headers, reset, settings, trailers,
+    ServerEvent, answer_ok, data, frame, go_away, grpc_head, headers, reset, settings, trailers,
 };
-use crate::world::{Outcome, channel, say, say_within};
+use crate::world::{CallResult, channel, unary, unary_within};
 
 /// The call of a server that answers its first call with these octets, others with OK.
-fn first_answer(answer: fn(u32) -> Vec<u8>) -> Outcome {
+fn first_answer(answer: fn(u32) -> Vec<u8>) -> CallResult {
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, move |_, happens| {
-        Some(match happens {
-            Happens::Accepted => settings(),
-            Happens::Call(1) => answer(1),
-            Happens::Call(stream) => answer_ok(stream),
+    raw::serve(&sim, 1, move |_, event| {
+        Some(match event {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(1) => answer(1),
+            ServerEvent::Call(stream) => answer_ok(stream),
         })
     });
     let channel = channel(&sim, 1);
     sim.run(async {
-        let outcome = say_within(&channel, "5S").await;
-        say(&channel, b"the connection still serves")
+        let outcome = unary_within(&channel, "5S").await;
+        unary(&channel, b"the connection still serves")
             .await
             .expect_ok();
         outcome
@@ -141,17 +141,17 @@ fn content_types_of_grpc() {
         "Application/GRPC",
     ] {
         let sim = Sim::new(1);
-        raw::serve(&sim, 1, move |_, happens| {
-            Some(match happens {
-                Happens::Accepted => settings(),
-                Happens::Call(id) => {
+        raw::serve(&sim, 1, move |_, event| {
+            Some(match event {
+                ServerEvent::Accepted => settings(),
+                ServerEvent::Call(id) => {
                     let fields = [(":status", "200"), ("content-type", content_type)];
                     [headers(id, &fields, false), trailers(id, "0")].concat()
                 }
             })
         });
         let channel = channel(&sim, 1);
-        sim.run(say(&channel, b"hello")).expect_ok();
+        sim.run(unary(&channel, b"hello")).expect_ok();
     }
 }
 
@@ -190,36 +190,36 @@ fn a_refused_call_is_repeated_once() {
     first_answer(|id| reset(id, 7)).expect_ok();
 
     let sim = Sim::new(1);
-    let counted = raw::serve(&sim, 1, |_, happens| {
-        Some(match happens {
-            Happens::Accepted => settings(),
-            Happens::Call(stream) => reset(stream, 7),
+    let counts = raw::serve(&sim, 1, |_, event| {
+        Some(match event {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(stream) => reset(stream, 7),
         })
     });
     let channel = channel(&sim, 1);
-    sim.run(say(&channel, b"hello"))
+    sim.run(unary(&channel, b"hello"))
         .expect(Code::Unavailable, &["REFUSED_STREAM"]);
-    assert_eq!(counted.calls(), 2);
+    assert_eq!(counts.calls(), 2);
 }
 
 /// A GOAWAY that excludes the call: no server acted on it, so that it is made again elsewhere.
 #[test]
 fn a_call_that_a_goaway_excludes_is_repeated() {
     let sim = Sim::new(1);
-    let counted = raw::serve(&sim, 1, |connection, happens| {
-        Some(match (connection, happens) {
-            (_, Happens::Accepted) => settings(),
-            (0, Happens::Call(1)) => answer_ok(1),
-            (0, Happens::Call(_)) => go_away(1, 0, b""),
-            (_, Happens::Call(stream)) => answer_ok(stream),
+    let counts = raw::serve(&sim, 1, |connection, event| {
+        Some(match (connection, event) {
+            (_, ServerEvent::Accepted) => settings(),
+            (0, ServerEvent::Call(1)) => answer_ok(1),
+            (0, ServerEvent::Call(_)) => go_away(1, 0, b""),
+            (_, ServerEvent::Call(stream)) => answer_ok(stream),
         })
     });
     let channel = channel(&sim, 1);
     sim.run(async {
-        say(&channel, b"first").await.expect_ok();
-        say(&channel, b"second").await.expect_ok();
+        unary(&channel, b"first").await.expect_ok();
+        unary(&channel, b"second").await.expect_ok();
     });
-    assert_eq!((counted.accepts(), counted.calls()), (2, 3));
+    assert_eq!((counts.accepts(), counts.calls()), (2, 3));
 }
 
 /// A GOAWAY that includes the call, and then a loss: the server may have acted, so it is not
@@ -227,19 +227,19 @@ fn a_call_that_a_goaway_excludes_is_repeated() {
 #[test]
 fn a_call_that_may_have_been_processed_is_not_repeated() {
     let sim = Sim::new(1);
-    let counted = raw::serve(&sim, 1, |connection, happens| match (connection, happens) {
-        (_, Happens::Accepted) => Some(settings()),
-        (0, Happens::Call(_)) => None,
-        (_, Happens::Call(stream)) => Some(answer_ok(stream)),
+    let counts = raw::serve(&sim, 1, |connection, event| match (connection, event) {
+        (_, ServerEvent::Accepted) => Some(settings()),
+        (0, ServerEvent::Call(_)) => None,
+        (_, ServerEvent::Call(stream)) => Some(answer_ok(stream)),
     });
     let channel = channel(&sim, 1);
     sim.run(async {
-        say(&channel, b"first")
+        unary(&channel, b"first")
             .await
             .expect(Code::Unavailable, &["198.51.100.1:50051"]);
-        say(&channel, b"second").await.expect_ok();
+        unary(&channel, b"second").await.expect_ok();
     });
-    assert_eq!((counted.accepts(), counted.calls()), (2, 2));
+    assert_eq!((counts.accepts(), counts.calls()), (2, 2));
 }
 
 /// A server that answers each call with a GOAWAY that excludes it: the call is repeated some times,
@@ -247,54 +247,54 @@ fn a_call_that_may_have_been_processed_is_not_repeated() {
 #[test]
 fn a_server_that_only_says_goaway() {
     let sim = Sim::new(1);
-    let counted = raw::serve(&sim, 1, |_, happens| {
-        Some(match happens {
-            Happens::Accepted => settings(),
-            Happens::Call(_) => go_away(0, 11, b"too_many\x1b[31m"),
+    let counts = raw::serve(&sim, 1, |_, event| {
+        Some(match event {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(_) => go_away(0, 11, b"too_many\x1b[31m"),
         })
     });
     let channel = channel(&sim, 1);
-    let outcome = sim.run(say(&channel, b"hello"));
+    let outcome = sim.run(unary(&channel, b"hello"));
     let outcome = outcome.expect(
         Code::Unavailable,
         &["ENHANCE_YOUR_CALM", r"too_many\x1b[31m"],
     );
     let text = outcome.status.message();
     assert_eq!(text.matches("too_many").count(), 1, "{text}");
-    assert_eq!(counted.calls(), 17);
+    assert_eq!(counts.calls(), 17);
 }
 
 /// A frame that no peer may send ends the connection, and the next call has another.
 #[test]
 fn a_broken_protocol_ends_the_connection() {
     let sim = Sim::new(1);
-    let counted = raw::serve(&sim, 1, |connection, happens| {
-        Some(match (connection, happens) {
-            (_, Happens::Accepted) => settings(),
+    let counts = raw::serve(&sim, 1, |connection, event| {
+        Some(match (connection, event) {
+            (_, ServerEvent::Accepted) => settings(),
             // DATA on stream 0.
-            (0, Happens::Call(_)) => frame(0, 0, 0, b"x"),
-            (_, Happens::Call(stream)) => answer_ok(stream),
+            (0, ServerEvent::Call(_)) => frame(0, 0, 0, b"x"),
+            (_, ServerEvent::Call(stream)) => answer_ok(stream),
         })
     });
     let channel = channel(&sim, 1);
     sim.run(async {
-        say(&channel, b"first").await.expect(
+        unary(&channel, b"first").await.expect(
             Code::Unavailable,
             &["198.51.100.1:50051", "it breaks HTTP/2: PROTOCOL_ERROR"],
         );
-        say(&channel, b"second").await.expect_ok();
+        unary(&channel, b"second").await.expect_ok();
     });
-    assert_eq!(counted.accepts(), 2);
+    assert_eq!(counts.accepts(), 2);
 }
 
 /// A request that HTTP/2 cannot carry: the text blames the request, not the server.
 #[test]
 fn a_request_that_cannot_be_sent() {
     let sim = Sim::new(1);
-    let counted = raw::serve(&sim, 1, |_, happens| {
-        Some(match happens {
-            Happens::Accepted => settings(),
-            Happens::Call(stream) => answer_ok(stream),
+    let counts = raw::serve(&sim, 1, |_, event| {
+        Some(match event {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(stream) => answer_ok(stream),
         })
     });
     let channel = channel(&sim, 1);
@@ -306,5 +306,5 @@ fn a_request_that_cannot_be_sent() {
         Code::Internal,
         &["the request cannot be sent over HTTP/2: user error: malformed headers"],
     );
-    assert_eq!((counted.accepts(), counted.calls()), (1, 0));
+    assert_eq!((counts.accepts(), counts.calls()), (1, 0));
 }

@@ -14,7 +14,7 @@ use trunkline_sim::{Backend, CallReply, ConnectFate, Opening, Sim};
 use trunkline_status::Code;
 
 use crate::replays::messages;
-use crate::world::{ROUND_ROBIN, address, builder, call, request, say_within, with_timeout};
+use crate::world::{ROUND_ROBIN, address, builder, call, request, unary_within, with_timeout};
 
 const HOSTS: [u8; 3] = [1, 2, 3];
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -190,7 +190,7 @@ fn whatever_happens() {
             let mut hosts = BTreeSet::new();
             for number in 0..60 {
                 chaos.sim.sleep(Duration::from_millis(100)).await;
-                let outcome = say_within(&chaos.channel, "2S").await;
+                let outcome = unary_within(&chaos.channel, "2S").await;
                 // What is left of scripted replies may fail some of the first.
                 if number >= 30 {
                     assert_eq!(

@@ -13,13 +13,13 @@ use trunkline_sim::{CallReply, ConnectFate, Opening, Sim};
 use trunkline_status::Code;
 
 use crate::world::{
-    address, builder, call, channel, echo, head, request, say, say_within, send_all, serve,
-    with_timeout,
+    address, builder, call, channel, echo, request, response_head, send_all, serve, unary,
+    unary_within, with_timeout,
 };
 
 fn check(sim: &Sim, channel: &trunkline_channel::Channel, words: &[&str]) {
     let before = sim.elapsed();
-    let outcome = sim.run(say_within(channel, "1500m"));
+    let outcome = sim.run(unary_within(channel, "1500m"));
     let took = sim.elapsed() - before;
     outcome.expect(Code::DeadlineExceeded, words);
     assert_eq!(took, Duration::from_millis(1500));
@@ -74,7 +74,7 @@ fn while_the_answer_is_awaited() {
         &["waiting for 198.51.100.1:50051 to answer"],
     );
     backend.set_reply(CallReply::Echo);
-    sim.run(say(&channel, b"hello")).expect_ok();
+    sim.run(unary(&channel, b"hello")).expect_ok();
     assert_eq!(backend.accepts(), 1);
 }
 
@@ -84,7 +84,7 @@ fn while_the_network_is_cut() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
     let channel = channel(&sim, 1);
-    sim.run(say(&channel, b"hello")).expect_ok();
+    sim.run(unary(&channel, b"hello")).expect_ok();
     sim.net().cut(address(1).ip());
     check(
         &sim,
@@ -92,7 +92,7 @@ fn while_the_network_is_cut() {
         &["waiting for 198.51.100.1:50051 to answer"],
     );
     sim.net().heal(address(1).ip());
-    sim.run(say(&channel, b"hello")).expect_ok();
+    sim.run(unary(&channel, b"hello")).expect_ok();
     assert_eq!(backend.accepts(), 1);
 }
 
@@ -108,7 +108,7 @@ fn while_other_calls_have_the_connection() {
     });
     let channel = channel(&sim, 1);
     let before = sim.elapsed();
-    let outcomes = sim.run(join_all((0..3).map(|_| say_within(&channel, "1500m"))));
+    let outcomes = sim.run(join_all((0..3).map(|_| unary_within(&channel, "1500m"))));
     for outcome in outcomes {
         outcome.expect(Code::DeadlineExceeded, &["198.51.100.1:50051"]);
     }
@@ -120,7 +120,7 @@ fn while_other_calls_have_the_connection() {
 fn while_there_is_always_more_data() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), |mut incoming| async move {
-        let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+        let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
             return;
         };
         while send_all(&mut send, Bytes::from_static(&[0; 1000]))
@@ -169,11 +169,11 @@ fn the_server_is_told_what_is_left() {
         .set_latency(address(1).ip(), Duration::from_millis(500));
     let channel = channel(&sim, 1);
     // The SETTINGS come one round trip after the SYN.
-    let outcome = sim.run(say_within(&channel, "10S"));
+    let outcome = sim.run(unary_within(&channel, "10S"));
     outcome.expect_ok();
     assert_eq!(*told.lock().expect("no panic"), "9000000u");
     // With a connection that stands, the value goes out as it was given.
-    sim.run(say_within(&channel, "10S")).expect_ok();
+    sim.run(unary_within(&channel, "10S")).expect_ok();
     assert_eq!(*told.lock().expect("no panic"), "10S");
 }
 
@@ -185,9 +185,9 @@ fn a_cancel_at_the_deadline_is_the_deadline() {
     // One millisecond each way: the reset comes just when the second call's time is up.
     backend.set_reply(CallReply::ResetStream(8).after(Duration::from_millis(94)));
     let channel = channel(&sim, 1);
-    sim.run(say_within(&channel, "1S"))
+    sim.run(unary_within(&channel, "1S"))
         .expect(Code::Cancelled, &["CANCEL"]);
-    sim.run(say_within(&channel, "96m"))
+    sim.run(unary_within(&channel, "96m"))
         .expect(Code::DeadlineExceeded, &["96ms"]);
 }
 

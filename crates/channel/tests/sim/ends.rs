@@ -24,16 +24,16 @@ use trunkline_runtime::{Lock, Runtime};
 use trunkline_sim::Sim;
 use trunkline_status::{Code, Status};
 
-use crate::policy::{Factory, TEST_POLICY};
-use crate::raw::{self, Happens, answer_ok, go_away};
+use crate::policy::{TEST_POLICY, TestPolicyFactory};
+use crate::raw::{self, ServerEvent, answer_ok, go_away};
 use crate::world::{
-    Incoming, address, builder, call, echo, head, request, say, say_within, send_all, serve,
-    with_timeout,
+    ServerCall, address, builder, call, echo, request, response_head, send_all, serve, unary,
+    unary_within, with_timeout,
 };
 
 /// The end of one attempt, as a tracker sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct End {
+struct RecordedEnd {
     code: Code,
     has_headers: bool,
     has_trailers: bool,
@@ -43,26 +43,26 @@ struct End {
     latency: Duration,
 }
 
-/// What a picker counts.
+/// What a picker log.
 #[derive(Debug, Default)]
-struct Counts {
+struct AttemptLog {
     /// Picks that have not ended.
     open: AtomicUsize,
-    ends: Lock<Vec<End>>,
+    ends: Lock<Vec<RecordedEnd>>,
 }
 
-/// A picker that counts the attempts that run, as least_request does.
+/// A picker that log the attempts that run, as least_request does.
 #[derive(Debug)]
-struct Counting {
+struct CountingPicker {
     inner: Arc<dyn Picker>,
-    counts: Arc<Counts>,
+    log: Arc<AttemptLog>,
 }
 
-impl Picker for Counting {
+impl Picker for CountingPicker {
     fn pick(&self, request: &PickRequest<'_>) -> Pick {
         let pick = self.inner.pick(request);
         if let Pick::Subchannel(_) = pick {
-            self.counts.open.fetch_add(1, Ordering::Relaxed);
+            self.log.open.fetch_add(1, Ordering::Relaxed);
         }
         pick
     }
@@ -72,10 +72,10 @@ impl Picker for Counting {
     }
 }
 
-impl AttemptTracker for Counting {
+impl AttemptTracker for CountingPicker {
     fn attempt_ended(&self, _: SubchannelId, outcome: &AttemptOutcome<'_>) {
-        self.counts.open.fetch_sub(1, Ordering::Relaxed);
-        self.counts.ends.lock().push(End {
+        self.log.open.fetch_sub(1, Ordering::Relaxed);
+        self.log.ends.lock().push(RecordedEnd {
             code: outcome.status.code(),
             has_headers: outcome.has_headers,
             has_trailers: outcome.trailers.is_some(),
@@ -87,37 +87,33 @@ impl AttemptTracker for Counting {
 }
 
 /// A channel to host 1 with the counting picker.
-fn counting(sim: &Sim) -> (Channel, Arc<Counts>) {
-    let counts = Arc::new(Counts::default());
-    let shared = Arc::clone(&counts);
-    let policy = Factory::with_picker(move |inner| Counting {
+fn counting_channel(sim: &Sim) -> (Channel, Arc<AttemptLog>) {
+    let log = Arc::new(AttemptLog::default());
+    let shared = Arc::clone(&log);
+    let policy = TestPolicyFactory::with_picker(move |inner| CountingPicker {
         inner,
-        counts: Arc::clone(&shared),
+        log: Arc::clone(&shared),
     });
     let channel = builder(sim, format!("ipv4:{}", address(1)))
         .policy(policy)
         .default_service_config(TEST_POLICY)
         .build()
         .expect("a channel");
-    (channel, counts)
+    (channel, log)
 }
 
 /// The ends of all attempts, after which none is open.
 #[track_caller]
-fn ends(counts: &Counts) -> Vec<End> {
-    assert_eq!(
-        counts.open.load(Ordering::Relaxed),
-        0,
-        "each pick ends once"
-    );
-    std::mem::take(&mut *counts.ends.lock())
+fn take_ends(log: &AttemptLog) -> Vec<RecordedEnd> {
+    assert_eq!(log.open.load(Ordering::Relaxed), 0, "each pick ends once");
+    std::mem::take(&mut *log.ends.lock())
 }
 
 /// The time from the pick to an answer that comes at once: 1 ms each way.
 const ROUND_TRIP: Duration = Duration::from_millis(2);
 
-fn end(code: Code) -> End {
-    End {
+fn end(code: Code) -> RecordedEnd {
+    RecordedEnd {
         code,
         has_headers: false,
         has_trailers: false,
@@ -132,69 +128,70 @@ fn end(code: Code) -> End {
 fn a_response_that_is_read() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
-    let (channel, counts) = counting(&sim);
-    sim.run(say(&channel, b"hello")).expect_ok();
-    let expected = End {
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary(&channel, b"hello")).expect_ok();
+    let expected = RecordedEnd {
         has_headers: true,
         has_trailers: true,
         bytes: (5, 5),
         latency: ROUND_TRIP,
         ..end(Code::Ok)
     };
-    assert_eq!(ends(&counts), [expected]);
+    assert_eq!(take_ends(&log), [expected]);
 }
 
 /// A trailers-only response: its head is the trailers.
 #[test]
 fn a_trailers_only_response() {
     let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), async |mut incoming: Incoming| {
-        let mut head = head();
+    serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
+        let mut head = response_head();
         Status::new(Code::NotFound, "no").add_to_trailers(head.headers_mut());
         let _ = incoming.respond.send_response(head, true);
     });
-    let (channel, counts) = counting(&sim);
-    sim.run(say(&channel, b"hello")).expect(Code::NotFound, &[]);
-    let expected = End {
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary(&channel, b"hello"))
+        .expect(Code::NotFound, &[]);
+    let expected = RecordedEnd {
         has_headers: true,
         has_trailers: true,
         latency: ROUND_TRIP,
         ..end(Code::NotFound)
     };
-    assert_eq!(ends(&counts), [expected]);
+    assert_eq!(take_ends(&log), [expected]);
 }
 
 /// What is no gRPC response: the status that stands for it.
 #[test]
 fn a_web_servers_response() {
     let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), async |mut incoming: Incoming| {
+    serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
         let response = Response::builder().status(503).body(()).expect("a head");
         let _ = incoming.respond.send_response(response, true);
     });
-    let (channel, counts) = counting(&sim);
-    sim.run(say(&channel, b"hello"))
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary(&channel, b"hello"))
         .expect(Code::Unavailable, &[]);
-    let expected = End {
+    let expected = RecordedEnd {
         has_headers: true,
         latency: ROUND_TRIP,
         ..end(Code::Unavailable)
     };
-    assert_eq!(ends(&counts), [expected]);
+    assert_eq!(take_ends(&log), [expected]);
 }
 
 /// A server that never answers: the deadline ends the attempt, after the time that it had.
 #[test]
 fn a_deadline_before_the_head() {
     let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), async |incoming: Incoming| {
+    serve(&sim, 1, Builder::new(), async |incoming: ServerCall| {
         let _kept = incoming;
         std::future::pending::<()>().await;
     });
-    let (channel, counts) = counting(&sim);
-    sim.run(say_within(&channel, "2S"))
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary_within(&channel, "2S"))
         .expect(Code::DeadlineExceeded, &[]);
-    let [ended] = &ends(&counts)[..] else {
+    let [ended] = &take_ends(&log)[..] else {
         panic!("one end")
     };
     assert_eq!(ended.code, Code::DeadlineExceeded);
@@ -206,10 +203,10 @@ fn a_deadline_before_the_head() {
 fn a_deadline_in_the_body() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), half_an_answer);
-    let (channel, counts) = counting(&sim);
-    sim.run(say_within(&channel, "2S"))
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary_within(&channel, "2S"))
         .expect(Code::DeadlineExceeded, &[]);
-    let [ended] = &ends(&counts)[..] else {
+    let [ended] = &take_ends(&log)[..] else {
         panic!("one end")
     };
     assert_eq!(ended.code, Code::DeadlineExceeded);
@@ -217,8 +214,8 @@ fn a_deadline_in_the_body() {
     assert_eq!(ended.bytes, (5, 4));
 }
 
-async fn half_an_answer(mut incoming: Incoming) {
-    let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+async fn half_an_answer(mut incoming: ServerCall) {
+    let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
         return;
     };
     let _ = send_all(&mut send, Bytes::from_static(b"half")).await;
@@ -229,27 +226,27 @@ async fn half_an_answer(mut incoming: Incoming) {
 #[test]
 fn a_reset() {
     let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), async |mut incoming: Incoming| {
+    serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
         incoming.respond.send_reset(Reason::ENHANCE_YOUR_CALM);
     });
-    let (channel, counts) = counting(&sim);
-    sim.run(say(&channel, b"hello"))
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary(&channel, b"hello"))
         .expect(Code::ResourceExhausted, &[]);
-    assert_eq!(ends(&counts)[0].code, Code::ResourceExhausted);
+    assert_eq!(take_ends(&log)[0].code, Code::ResourceExhausted);
 }
 
 /// A connection that breaks under a call.
 #[test]
 fn a_lost_connection() {
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, |_, happens| match happens {
-        Happens::Accepted => Some(raw::settings()),
-        Happens::Call(_) => None,
+    raw::serve(&sim, 1, |_, event| match event {
+        ServerEvent::Accepted => Some(raw::settings()),
+        ServerEvent::Call(_) => None,
     });
-    let (channel, counts) = counting(&sim);
-    sim.run(say_within(&channel, "1S"))
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary_within(&channel, "1S"))
         .expect(Code::Unavailable, &["lost"]);
-    assert_eq!(ends(&counts)[0].code, Code::Unavailable);
+    assert_eq!(take_ends(&log)[0].code, Code::Unavailable);
 }
 
 /// A caller that loses interest before the head, and one that does in the middle of the body.
@@ -257,22 +254,22 @@ fn a_lost_connection() {
 fn a_dropped_call() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), half_an_answer);
-    let (channel, counts) = counting(&sim);
+    let (channel, log) = counting_channel(&sim);
     let hello = || request(Full::new(Bytes::from_static(b"hello")));
     sim.run(async {
         // One call to connect.
-        say_within(&channel, "1S").await;
-        ends(&counts);
+        unary_within(&channel, "1S").await;
+        take_ends(&log);
         let mut calls = channel.clone();
         let mut waiting = calls.call(hello());
         assert!((&mut waiting).now_or_never().is_none());
         drop(waiting);
-        assert_eq!(ends(&counts), [end(Code::Cancelled)]);
+        assert_eq!(take_ends(&log), [end(Code::Cancelled)]);
         let Ok(response) = calls.call(hello()).await;
         let mut body = response.into_body();
         body.frame().await.expect("data").expect("no error");
         drop(body);
-        let [ended] = &ends(&counts)[..] else {
+        let [ended] = &take_ends(&log)[..] else {
             panic!("one end")
         };
         assert_eq!(ended.code, Code::Cancelled);
@@ -284,17 +281,17 @@ fn a_dropped_call() {
 #[test]
 fn a_repeated_call() {
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, |accepted, happens| {
-        Some(match happens {
-            Happens::Accepted => raw::settings(),
-            Happens::Call(_) if accepted == 0 => go_away(0, 0, b""),
-            Happens::Call(stream) => answer_ok(stream),
+    raw::serve(&sim, 1, |accepted, event| {
+        Some(match event {
+            ServerEvent::Accepted => raw::settings(),
+            ServerEvent::Call(_) if accepted == 0 => go_away(0, 0, b""),
+            ServerEvent::Call(stream) => answer_ok(stream),
         })
     });
-    let (channel, counts) = counting(&sim);
-    sim.run(say(&channel, b"hello")).expect_ok();
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary(&channel, b"hello")).expect_ok();
     // Picks of the connection that is lost already end too, as not sent.
-    let sent = ends(&counts).into_iter().filter(|end| end.was_sent);
+    let sent = take_ends(&log).into_iter().filter(|end| end.was_sent);
     let codes: Vec<Code> = sent.map(|end| end.code).collect();
     assert_eq!(codes, [Code::Unavailable, Code::Ok]);
 }
@@ -338,8 +335,8 @@ fn a_metrics_counter_sees_calls_and_attempts() {
         .build()
         .expect("a channel");
     sim.run(async {
-        say(&channel, b"hello").await.expect_ok();
-        say(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
         // No attempt: the call is over before there is a connection.
         let path = request(Full::new(Bytes::new()));
         call(&channel, with_timeout(path, "0n")).await;
@@ -355,7 +352,7 @@ fn a_metrics_counter_sees_calls_and_attempts() {
     }
 }
 
-/// An idle timer: counts the calls that run, and the time without any.
+/// An idle timer: log the calls that run, and the time without any.
 #[derive(Clone, Debug)]
 struct IdleTimer {
     runtime: Arc<dyn Runtime>,
@@ -393,7 +390,7 @@ impl Observer for IdleTimer {
 #[test]
 fn an_idle_timer_closes_the_connection() {
     let sim = Sim::new(1);
-    let counted = serve(&sim, 1, Builder::new(), echo);
+    let server = serve(&sim, 1, Builder::new(), echo);
     let timer = IdleTimer {
         runtime: sim.runtime(),
         active: Arc::default(),
@@ -405,14 +402,14 @@ fn an_idle_timer_closes_the_connection() {
         .expect("a channel");
     let watched = channel.clone();
     sim.run(async {
-        say(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
         timer.run(watched, Duration::from_secs(30)).await;
         let idle = channel.state_changed(ConnectivityState::Ready).await;
         assert_eq!(idle, ConnectivityState::Idle);
-        say(&channel, b"again").await.expect_ok();
+        unary(&channel, b"again").await.expect_ok();
     });
     assert!(sim.elapsed() >= Duration::from_secs(30));
-    assert_eq!(counted.accepts(), 2, "the next call connects again");
+    assert_eq!(server.accepts(), 2, "the next call connects again");
 }
 
 /// The key of a call's hash.
@@ -429,9 +426,9 @@ impl AttributeKey for HashKey {
 #[test]
 fn call_attributes_reach_the_picker() {
     #[derive(Debug)]
-    struct Needs(Arc<dyn Picker>);
+    struct NeedsHashKey(Arc<dyn Picker>);
 
-    impl Picker for Needs {
+    impl Picker for NeedsHashKey {
         fn pick(&self, request: &PickRequest<'_>) -> Pick {
             match request.attributes.get::<HashKey>() {
                 Some(7) => self.0.pick(request),
@@ -447,7 +444,7 @@ fn call_attributes_reach_the_picker() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
     let channel = builder(&sim, format!("ipv4:{}", address(1)))
-        .policy(Factory::with_picker(Needs))
+        .policy(TestPolicyFactory::with_picker(NeedsHashKey))
         .default_service_config(TEST_POLICY)
         .build()
         .expect("a channel");
@@ -456,7 +453,7 @@ fn call_attributes_reach_the_picker() {
     with_key.extensions_mut().insert(attributes);
     sim.run(async {
         call(&channel, with_key).await.expect_ok();
-        let outcome = say(&channel, b"hello").await;
+        let outcome = unary(&channel, b"hello").await;
         outcome.expect(Code::Unavailable, &["no hash key"]);
     });
 }

@@ -13,8 +13,8 @@ use trunkline_sim::dns::{Data, DnsServer};
 use trunkline_sim::{CallReply, ConnectFate, Sim};
 use trunkline_status::Code;
 
-use crate::raw::{self, Happens, go_away, settings};
-use crate::world::{ROUND_ROBIN, address, builder, channel, say, say_within};
+use crate::raw::{self, ServerEvent, go_away, settings};
+use crate::world::{ROUND_ROBIN, address, builder, channel, unary, unary_within};
 
 /// A channel to `dns:///greeter.test:50051` with round_robin, by a server on host 53.
 fn named(sim: &Sim) -> Channel {
@@ -47,7 +47,7 @@ fn insert(server: &DnsServer, host: u8) {
 async fn shares(channel: &Channel, calls: usize) -> BTreeMap<u8, usize> {
     let mut shares = BTreeMap::new();
     for _ in 0..calls {
-        let host = say(channel, b"hello").await.expect_ok().host();
+        let host = unary(channel, b"hello").await.expect_ok().host();
         *shares.entry(host).or_default() += 1;
     }
     shares
@@ -64,7 +64,7 @@ fn backends_come_and_go_by_dns() {
     insert(&server, 2);
     let channel = named(&sim);
     sim.run(async {
-        say(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
         sim.sleep(Duration::from_secs(1)).await;
         assert_eq!(
             shares(&channel, 60).await,
@@ -102,7 +102,7 @@ fn a_graceful_stop_fails_no_call() {
             let (sim, channel) = (&sim, &channel);
             async move {
                 sim.sleep(Duration::from_millis(number)).await;
-                say(channel, b"hello").await.expect_ok();
+                unary(channel, b"hello").await.expect_ok();
             }
         });
         let stop = async {
@@ -127,13 +127,13 @@ fn a_kill_fails_only_calls_that_were_sent() {
     insert(&server, 2);
     let channel = named(&sim);
     let failed = sim.run(async {
-        say(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
         sim.sleep(Duration::from_secs(1)).await;
         let calls = (0..500).map(|number| {
             let (sim, channel) = (&sim, &channel);
             async move {
                 sim.sleep(Duration::from_millis(number)).await;
-                say(channel, b"hello").await
+                unary(channel, b"hello").await
             }
         });
         let kill = async {
@@ -165,7 +165,7 @@ fn back_off_on_the_wire() {
         .build()
         .expect("a channel");
     sim.run(async {
-        say(&channel, b"hello")
+        unary(&channel, b"hello")
             .await
             .expect(Code::Unavailable, &["198.51.100.1:50051", "refused"]);
         sim.sleep(Duration::from_secs(30)).await;
@@ -198,20 +198,20 @@ fn trace(sim: &Sim) -> String {
 #[test]
 fn a_goaway_with_the_settings_is_a_failed_attempt() {
     let sim = Sim::new(1);
-    let counted = raw::serve(&sim, 1, |_, happens| match happens {
-        Happens::Accepted => Some([settings(), go_away(0, 11, b"full")].concat()),
-        Happens::Call(_) => None,
+    let counts = raw::serve(&sim, 1, |_, event| match event {
+        ServerEvent::Accepted => Some([settings(), go_away(0, 11, b"full")].concat()),
+        ServerEvent::Call(_) => None,
     });
     let channel = channel(&sim, 1);
-    sim.run(say_within(&channel, "3S")).expect(
+    sim.run(unary_within(&channel, "3S")).expect(
         Code::Unavailable,
         &["198.51.100.1:50051", "ENHANCE_YOUR_CALM", "full"],
     );
     sim.run(sim.sleep(Duration::from_secs(10)));
     assert!(
-        (2..=6).contains(&counted.accepts()),
+        (2..=6).contains(&counts.accepts()),
         "{} attempts",
-        counted.accepts()
+        counts.accepts()
     );
 }
 
@@ -223,11 +223,11 @@ fn a_server_that_closes_at_once_is_not_stormed() {
     let runtime = sim.runtime();
     let mut listener = sim.net().listen(address(1)).expect("a free address");
     let accepts = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counted = std::sync::Arc::clone(&accepts);
+    let counter = std::sync::Arc::clone(&accepts);
     sim.spawn("closing server", async move {
         use futures_util::io::AsyncWriteExt;
         while let Ok((mut stream, _)) = listener.accept().await {
-            counted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let _ = stream.write_all(&settings()).await;
             runtime
                 .sleep_until(runtime.now() + Duration::from_millis(5))
@@ -253,7 +253,7 @@ fn a_server_that_rotates_connections_is_dialled_at_once() {
     sim.run(async {
         for _ in 0..50 {
             backend.push_reply(CallReply::GoAway);
-            say(&channel, b"hello").await.expect_ok();
+            unary(&channel, b"hello").await.expect_ok();
         }
     });
     assert!(
@@ -279,7 +279,7 @@ fn a_dropped_channel_finishes_its_calls() {
                 let calling = tower_service::Service::call(&mut channel, request);
                 drop(channel);
                 let Ok(response) = calling.await;
-                crate::world::finish(response).await
+                crate::world::read_to_end(response).await
             }
         };
         let drop_it = async {
@@ -346,7 +346,7 @@ fn the_same_seed_gives_the_same_run() {
         let channel = named(&sim);
         sim.run(async {
             for round in 0..20 {
-                let outcomes = join_all((0..10).map(|_| say_within(&channel, "2S"))).await;
+                let outcomes = join_all((0..10).map(|_| unary_within(&channel, "2S"))).await;
                 let ok = outcomes
                     .iter()
                     .filter(|it| it.status.code() == Code::Ok)
@@ -390,7 +390,7 @@ fn the_second_address_of_an_endpoint() {
         .default_service_config(ROUND_ROBIN)
         .build()
         .expect("a channel");
-    sim.run(say(&channel, b"hello")).expect_ok();
+    sim.run(unary(&channel, b"hello")).expect_ok();
     // One round trip to connect, one for the call.
     assert_eq!(sim.elapsed(), Duration::from_millis(254));
     assert_eq!(backend.accepts(), 1);

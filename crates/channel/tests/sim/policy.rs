@@ -13,7 +13,7 @@ use trunkline_runtime::Lock;
 use trunkline_service_config::{ConfigError, PolicyConfig};
 use trunkline_status::Status;
 
-/// The service config that chooses the policy of a [`Factory`].
+/// The service config that chooses the policy of a [`TestPolicyFactory`].
 pub(crate) const TEST_POLICY: &str = r#"{"loadBalancingConfig":[{"test_policy":{}}]}"#;
 
 type Wrap = Arc<dyn Fn(Arc<dyn Picker>) -> Arc<dyn Picker> + Send + Sync>;
@@ -23,12 +23,12 @@ pub(crate) type WatchLog = Arc<Lock<Vec<WatchEvent>>>;
 
 /// Makes policies like round_robin with a picker, or a watch on each READY subchannel.
 #[derive(Clone, Default)]
-pub(crate) struct Factory {
+pub(crate) struct TestPolicyFactory {
     wrap: Option<Wrap>,
     watch: Option<(Watch, WatchLog)>,
 }
 
-impl Factory {
+impl TestPolicyFactory {
     /// Puts `wrap` around each picker.
     pub(crate) fn with_picker<P: Picker + 'static>(
         wrap: impl Fn(Arc<dyn Picker>) -> P + Send + Sync + 'static,
@@ -48,7 +48,7 @@ impl Factory {
     }
 }
 
-impl PolicyFactory for Factory {
+impl PolicyFactory for TestPolicyFactory {
     fn name(&self) -> &str {
         "test_policy"
     }
@@ -68,7 +68,7 @@ impl PolicyFactory for Factory {
 #[derive(Debug)]
 struct TestPolicy {
     child: Child<Box<dyn Policy>>,
-    factory: Factory,
+    factory: TestPolicyFactory,
 }
 
 impl TestPolicy {
@@ -151,8 +151,8 @@ impl Policy for TestPolicy {
     }
 }
 
-impl fmt::Debug for Factory {
+impl fmt::Debug for TestPolicyFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Factory").finish_non_exhaustive()
+        f.debug_struct("TestPolicyFactory").finish_non_exhaustive()
     }
 }

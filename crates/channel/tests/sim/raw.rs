@@ -1,12 +1,11 @@
 //! A server that speaks frames by hand, so that it can say what a sound one never does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use trunkline_sim::Sim;
 
-use crate::world::address;
+use crate::world::{ServerCounts, address};
 
 const PREFACE: usize = 24;
 
@@ -69,28 +68,11 @@ pub(crate) fn go_away(last_stream: u32, code: u32, debug: &[u8]) -> Vec<u8> {
 
 /// What happens to a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Happens {
+pub(crate) enum ServerEvent {
     /// This connection came.
     Accepted,
     /// A call came on this stream.
     Call(u32),
-}
-
-/// What a server counts.
-#[derive(Debug, Default)]
-pub(crate) struct Counted {
-    accepts: AtomicUsize,
-    calls: AtomicUsize,
-}
-
-impl Counted {
-    pub(crate) fn accepts(&self) -> usize {
-        self.accepts.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn calls(&self) -> usize {
-        self.calls.load(Ordering::Relaxed)
-    }
 }
 
 /// Starts a server. `script` is told what happens on which connection (the first is 0), and
@@ -98,18 +80,18 @@ impl Counted {
 pub(crate) fn serve(
     sim: &Sim,
     host: u8,
-    script: impl Fn(usize, Happens) -> Option<Vec<u8>> + Clone + Send + Sync + 'static,
-) -> Arc<Counted> {
-    let counted = Arc::new(Counted::default());
+    script: impl Fn(usize, ServerEvent) -> Option<Vec<u8>> + Clone + Send + Sync + 'static,
+) -> Arc<ServerCounts> {
+    let counts = Arc::new(ServerCounts::default());
     let mut listener = sim.net().listen(address(host)).expect("a free address");
     let runtime = sim.runtime();
-    let counts = Arc::clone(&counted);
+    let server_counts = Arc::clone(&counts);
     sim.spawn("raw server", async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let number = counts.accepts.fetch_add(1, Ordering::Relaxed);
-            let (script, counts) = (script.clone(), Arc::clone(&counts));
+            let number = server_counts.add_accept();
+            let (script, counts) = (script.clone(), Arc::clone(&server_counts));
             runtime.spawn(Box::pin(async move {
-                let Some(first) = script(number, Happens::Accepted) else {
+                let Some(first) = script(number, ServerEvent::Accepted) else {
                     return;
                 };
                 if stream.write_all(&first).await.is_err() {
@@ -132,8 +114,8 @@ pub(crate) fn serve(
                     let answer = match kind {
                         4 if flags & 1 == 0 => Some(frame(4, 1, 0, &[])),
                         1 => {
-                            counts.calls.fetch_add(1, Ordering::Relaxed);
-                            script(number, Happens::Call(u32::from_be_bytes(id)))
+                            counts.add_call();
+                            script(number, ServerEvent::Call(u32::from_be_bytes(id)))
                         }
                         _ => continue,
                     };
@@ -145,5 +127,5 @@ pub(crate) fn serve(
             }));
         }
     });
-    counted
+    counts
 }

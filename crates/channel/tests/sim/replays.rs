@@ -20,10 +20,10 @@ use trunkline_channel::Channel;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
-use crate::raw::{self, Happens, answer_ok, frame, go_away, grpc_head, reset};
+use crate::raw::{self, ServerEvent, answer_ok, frame, go_away, grpc_head, reset};
 use crate::world::{
-    self, Incoming, Outcome, address, builder, call, echo, finish, head, ok, request, say, serve,
-    with_timeout,
+    self, CallResult, ServerCall, ServerCounts, address, builder, call, echo, ok_trailers,
+    read_to_end, request, response_head, serve, unary, with_timeout,
 };
 
 pub(crate) type Frames = StreamBody<BoxStream<'static, Result<Frame<Bytes>, &'static str>>>;
@@ -76,12 +76,12 @@ fn pair<F: Future<Output = ()> + Send + 'static>(
     sim: &Sim,
     settings: Vec<u8>,
     answer: fn(u32) -> Vec<u8>,
-    handler: fn(Incoming) -> F,
-) -> (Channel, Arc<raw::Counted>, Arc<world::Counted>) {
-    let first = raw::serve(sim, 1, move |connection, happens| match happens {
+    handler: fn(ServerCall) -> F,
+) -> (Channel, Arc<ServerCounts>, Arc<ServerCounts>) {
+    let first = raw::serve(sim, 1, move |connection, event| match event {
         _ if connection > 0 => None,
-        Happens::Accepted => Some(settings.clone()),
-        Happens::Call(stream) => Some(answer(stream)),
+        ServerEvent::Accepted => Some(settings.clone()),
+        ServerEvent::Call(stream) => Some(answer(stream)),
     });
     let second = serve(sim, 2, Builder::new(), handler);
     let target = format!("ipv4:{},{}", address(1), address(2));
@@ -90,11 +90,11 @@ fn pair<F: Future<Output = ()> + Send + 'static>(
 }
 
 /// Makes a call that is held back behind another one.
-async fn held_back(sim: &Sim, channel: &Channel, body: Frames) -> Outcome {
+async fn held_back(sim: &Sim, channel: &Channel, body: Frames) -> CallResult {
     channel.connect().expect("a runtime");
     sim.sleep(Duration::from_millis(10)).await;
     let streaming = call(channel, request(body));
-    let (unary, streamed) = join(say(channel, b"hello"), streaming).await;
+    let (unary, streamed) = join(unary(channel, b"hello"), streaming).await;
     unary.expect_ok();
     streamed
 }
@@ -197,7 +197,7 @@ fn nothing_is_kept_of_an_answered_call() {
             sim.sleep(Duration::from_millis(10)).await;
             assert!(message.is_unique(), "{ends}");
             drop(open);
-            assert!(finish(response).await.expect_ok().data == message);
+            assert!(read_to_end(response).await.expect_ok().data == message);
         }
     });
 }
@@ -210,7 +210,10 @@ fn an_answered_call_that_is_dropped() {
     serve(&sim, 1, Builder::new(), move |mut incoming| {
         let tell = tell.clone();
         async move {
-            let mut send = incoming.respond.send_response(head(), false).expect("open");
+            let mut send = incoming
+                .respond
+                .send_response(response_head(), false)
+                .expect("open");
             let reset = std::future::poll_fn(|cx| send.poll_reset(cx)).await;
             tell.try_send(reset.expect("a reset")).expect("room");
         }
@@ -229,9 +232,9 @@ fn an_answered_call_that_is_dropped() {
 /// The whole answer to a request that is still open: its stream is free for the next call.
 #[test]
 fn an_answer_before_the_end_of_the_request() {
-    async fn refuse(mut incoming: Incoming) {
-        let mut answer = head();
-        answer.headers_mut().extend(ok());
+    async fn refuse(mut incoming: ServerCall) {
+        let mut answer = response_head();
+        answer.headers_mut().extend(ok_trailers());
         incoming.respond.send_response(answer, true).expect("open");
         // It goes on reading: it is the client who is to end the stream.
         while let Some(Ok(_)) = incoming.body.data().await {}
@@ -239,7 +242,7 @@ fn an_answer_before_the_end_of_the_request() {
     let sim = Sim::new(1);
     let mut http2 = Builder::new();
     http2.max_concurrent_streams(1);
-    let counted = serve(&sim, 1, http2, refuse);
+    let counts = serve(&sim, 1, http2, refuse);
     let channel = world::channel(&sim, 1);
     sim.run(async {
         let ((_one, first), (_other, second)) = (written(), written());
@@ -248,7 +251,7 @@ fn an_answer_before_the_end_of_the_request() {
             call(&channel, request).await.expect_ok();
         }
     });
-    assert_eq!(counted.calls(), 2);
+    assert_eq!(counts.calls(), 2);
 }
 
 /// REFUSED_STREAM: once more, as with a unary call.
@@ -256,18 +259,18 @@ fn an_answer_before_the_end_of_the_request() {
 fn a_refused_stream_is_repeated_once() {
     for (refused, code) in [(1, Code::Ok), (2, Code::Unavailable)] {
         let sim = Sim::new(1);
-        let counted = raw::serve(&sim, 1, move |_, happens| {
-            Some(match happens {
-                Happens::Accepted => wide(),
-                Happens::Call(stream) if stream < 2 * refused => reset(stream, 7),
-                Happens::Call(stream) => answer_ok(stream),
+        let counts = raw::serve(&sim, 1, move |_, event| {
+            Some(match event {
+                ServerEvent::Accepted => wide(),
+                ServerEvent::Call(stream) if stream < 2 * refused => reset(stream, 7),
+                ServerEvent::Call(stream) => answer_ok(stream),
             })
         });
         let channel = world::channel(&sim, 1);
         let (body, _) = messages(2, 1000);
         let outcome = sim.run(call(&channel, request(body)));
         assert_eq!(outcome.status.code(), code);
-        assert_eq!(counted.calls(), 2);
+        assert_eq!(counts.calls(), 2);
     }
 }
 
@@ -317,16 +320,16 @@ fn a_body_that_fails_at_once() {
 /// Trailers are made again too.
 #[test]
 fn trailers_of_a_request() {
-    async fn trailers(mut incoming: Incoming) {
+    async fn trailers(mut incoming: ServerCall) {
         while let Some(Ok(_)) = incoming.body.data().await {}
         let trailers = incoming.body.trailers().await;
-        let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+        let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
             return;
         };
         let value = trailers.ok().flatten().map(|map| map["x-sum"].clone());
         let value = value.expect("trailers");
         let _ = send.send_data(Bytes::copy_from_slice(value.as_bytes()), false);
-        let _ = send.send_trailers(ok());
+        let _ = send.send_trailers(ok_trailers());
     }
     let sim = Sim::new(1);
     let (channel, ..) = pair(&sim, wide(), |_| go_away(0, 0, b""), trailers);
@@ -345,7 +348,7 @@ fn trailers_of_a_request() {
 /// The deadline counts from the start, however often the call is made.
 #[test]
 fn the_deadline_stays() {
-    async fn silent(_incoming: Incoming) {
+    async fn silent(_incoming: ServerCall) {
         std::future::pending::<Infallible>().await;
     }
     let sim = Sim::new(1);

@@ -20,11 +20,11 @@ use trunkline_sim::Sim;
 use trunkline_status::Code;
 
 use crate::raw::settings;
-use crate::world::{address, say};
+use crate::world::{address, unary};
 
-/// How a runtime treats the tasks that it is given.
+/// How a runtime treats the spawning that it is given.
 #[derive(Clone, Copy, Debug)]
-enum Tasks {
+enum SpawnBehavior {
     /// Each is polled before `spawn` returns, as by another thread that is quick.
     Eager,
     /// None ever runs, as when the runtime is shutting down.
@@ -32,12 +32,12 @@ enum Tasks {
 }
 
 #[derive(Debug)]
-struct Odd {
+struct OddRuntime {
     inner: Arc<dyn Runtime>,
-    tasks: Tasks,
+    spawning: SpawnBehavior,
 }
 
-impl Runtime for Odd {
+impl Runtime for OddRuntime {
     fn now(&self) -> Instant {
         self.inner.now()
     }
@@ -47,9 +47,9 @@ impl Runtime for Odd {
     }
 
     fn spawn(&self, mut task: BoxFuture<()>) {
-        match self.tasks {
-            Tasks::Dropped => drop(task),
-            Tasks::Eager => {
+        match self.spawning {
+            SpawnBehavior::Dropped => drop(task),
+            SpawnBehavior::Eager => {
                 let mut cx = Context::from_waker(Waker::noop());
                 if task.as_mut().poll(&mut cx).is_pending() {
                     self.inner.spawn(task);
@@ -83,19 +83,21 @@ impl Runtime for Odd {
     }
 }
 
-fn channel(sim: &Sim, tasks: Tasks) -> trunkline_channel::ChannelBuilder {
+fn builder(sim: &Sim, spawning: SpawnBehavior) -> trunkline_channel::ChannelBuilder {
     let inner = sim.runtime();
     Channel::builder(format!("ipv4:{}", address(1)))
         .plaintext()
-        .runtime(Arc::new(Odd { inner, tasks }))
+        .runtime(Arc::new(OddRuntime { inner, spawning }))
 }
 
 /// A runtime that drops what it is given: calls fail and say why, instead of waiting for ever.
 #[test]
 fn a_runtime_that_is_shut_down() {
     let sim = Sim::new(1);
-    let channel = channel(&sim, Tasks::Dropped).build().expect("a channel");
-    sim.run(say(&channel, b"hello")).expect(
+    let channel = builder(&sim, SpawnBehavior::Dropped)
+        .build()
+        .expect("a channel");
+    sim.run(unary(&channel, b"hello")).expect(
         Code::Internal,
         &["control task ended early", "runtime was shut down"],
     );
@@ -104,9 +106,9 @@ fn a_runtime_that_is_shut_down() {
 
 /// A stream that brings SETTINGS, then pauses, then ends.
 #[derive(Debug)]
-struct Ending(VecDeque<Poll<Vec<u8>>>);
+struct EndingStream(VecDeque<Poll<Vec<u8>>>);
 
-impl AsyncRead for Ending {
+impl AsyncRead for EndingStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -114,9 +116,9 @@ impl AsyncRead for Ending {
     ) -> Poll<io::Result<usize>> {
         match self.0.pop_front() {
             None => Poll::Ready(Ok(0)),
-            Some(Poll::Ready(octets)) => {
-                buffer[..octets.len()].copy_from_slice(&octets);
-                Poll::Ready(Ok(octets.len()))
+            Some(Poll::Ready(bytes)) => {
+                buffer[..bytes.len()].copy_from_slice(&bytes);
+                Poll::Ready(Ok(bytes.len()))
             }
             Some(Poll::Pending) => {
                 cx.waker().wake_by_ref();
@@ -126,13 +128,13 @@ impl AsyncRead for Ending {
     }
 }
 
-impl AsyncWrite for Ending {
+impl AsyncWrite for EndingStream {
     fn poll_write(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
-        octets: &[u8],
+        bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Poll::Ready(Ok(octets.len()))
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -144,7 +146,7 @@ impl AsyncWrite for Ending {
     }
 }
 
-impl Stream for Ending {
+impl Stream for EndingStream {
     fn peer_addr(&self) -> PeerAddr {
         PeerAddr::Ip(address(1))
     }
@@ -158,7 +160,7 @@ struct EndingConnector;
 impl Connector for EndingConnector {
     fn connect(&self, _: &Address) -> BoxFuture<io::Result<Connected>> {
         let script = VecDeque::from([Poll::Ready(settings()), Poll::Pending]);
-        Box::pin(async { Ok(Connected::plaintext(Box::new(Ending(script)))) })
+        Box::pin(async { Ok(Connected::plaintext(Box::new(EndingStream(script)))) })
     }
 }
 
@@ -167,7 +169,7 @@ impl Connector for EndingConnector {
 #[test]
 fn a_loss_is_not_heard_before_its_connection() {
     let sim = Sim::new(1);
-    let channel = channel(&sim, Tasks::Eager)
+    let channel = builder(&sim, SpawnBehavior::Eager)
         .connector(EndingConnector)
         .build()
         .expect("a channel");

@@ -16,7 +16,8 @@ use trunkline_status::Code;
 use trunkline_transport::HttpOptions;
 
 use crate::world::{
-    address, builder, call, channel, echo, finish, head, ok, request, say, send_all, serve,
+    address, builder, call, channel, echo, ok_trailers, read_to_end, request, response_head,
+    send_all, serve, unary,
 };
 
 /// A request body of so many pieces of so many octets, which may fail at its end.
@@ -85,7 +86,7 @@ fn a_stream_larger_than_the_window_both_ways() {
 fn many_small_frames() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), |mut incoming| async move {
-        let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+        let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
             return;
         };
         for _ in 0..60_000 {
@@ -96,10 +97,10 @@ fn many_small_frames() {
                 return;
             }
         }
-        let _ = send.send_trailers(ok());
+        let _ = send.send_trailers(ok_trailers());
     });
     let channel = channel(&sim, 1);
-    let outcome = sim.run(say(&channel, b"hello"));
+    let outcome = sim.run(unary(&channel, b"hello"));
     assert_eq!(outcome.expect_ok().data.len(), 300_000);
 }
 
@@ -108,8 +109,8 @@ fn many_small_frames() {
 #[test]
 fn an_answer_before_the_request_ends() {
     let sim = Sim::new(1);
-    let counted = serve(&sim, 1, Builder::new(), |mut incoming| async move {
-        let mut head = head();
+    let counts = serve(&sim, 1, Builder::new(), |mut incoming| async move {
+        let mut head = response_head();
         head.headers_mut().insert("grpc-status", 9.into());
         let _ = incoming.respond.send_response(head, true);
     });
@@ -120,14 +121,14 @@ fn an_answer_before_the_request_ends() {
         // An upload that went on would never let the simulation come to rest.
         sim.sleep(Duration::from_secs(1)).await;
     });
-    assert_eq!(counted.calls(), 1);
+    assert_eq!(counts.calls(), 1);
 }
 
 /// A request body that fails: the caller hears of the body, not of the connection, which goes on.
 #[test]
 fn a_request_body_that_fails() {
     let sim = Sim::new(1);
-    let counted = serve(&sim, 1, Builder::new(), echo);
+    let counts = serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
     sim.run(async {
         for left in [0, 1, 5, 200] {
@@ -136,15 +137,15 @@ fn a_request_body_that_fails() {
                 ..pieces(left, 100_000)
             };
             let Ok(response) = channel.clone().call(request(body)).await;
-            let outcome = finish(response).await;
+            let outcome = read_to_end(response).await;
             outcome.expect(
                 Code::Internal,
                 &["the request's body failed: the disk is gone"],
             );
         }
-        say(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
     });
-    assert_eq!(counted.accepts(), 1);
+    assert_eq!(counts.accepts(), 1);
 }
 
 /// A response that is dropped half-way: the server is told, the upload ends, and the window that it
@@ -152,7 +153,7 @@ fn a_request_body_that_fails() {
 #[test]
 fn responses_dropped_half_way() {
     let sim = Sim::new(1);
-    let counted = serve(&sim, 1, Builder::new(), echo);
+    let counts = serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
     sim.run(async {
         for _ in 0..50 {
@@ -170,7 +171,7 @@ fn responses_dropped_half_way() {
         let outcome = call(&channel, request(pieces(80, 100_000))).await;
         assert_eq!(outcome.expect_ok().data.len(), 8_000_000);
     });
-    assert_eq!((counted.accepts(), counted.calls()), (1, 51));
+    assert_eq!((counts.accepts(), counts.calls()), (1, 51));
 }
 
 /// One call in three is dropped early, thousands of them: no other call fails, and the connection
@@ -178,7 +179,7 @@ fn responses_dropped_half_way() {
 #[test]
 fn mass_cancellation_costs_others_nothing() {
     let sim = Sim::new(1);
-    let counted = serve(&sim, 1, Builder::new(), echo);
+    let counts = serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
     let one = |number: usize| {
         let (channel, sim) = (&channel, &sim);
@@ -198,7 +199,7 @@ fn mass_cancellation_costs_others_nothing() {
     for round in 0..30 {
         sim.run(join_all((0..200).map(|number| one(round * 200 + number))));
     }
-    assert_eq!(counted.accepts(), 1);
+    assert_eq!(counts.accepts(), 1);
 }
 
 /// Ten calls at a server that takes one at a time.
@@ -207,13 +208,13 @@ fn one_call_at_a_time() {
     let sim = Sim::new(1);
     let mut http2 = Builder::new();
     http2.max_concurrent_streams(1);
-    let counted = serve(&sim, 1, http2, echo);
+    let counts = serve(&sim, 1, http2, echo);
     let channel = channel(&sim, 1);
-    let outcomes = sim.run(join_all((0..10).map(|_| say(&channel, b"hello"))));
+    let outcomes = sim.run(join_all((0..10).map(|_| unary(&channel, b"hello"))));
     for outcome in outcomes {
         assert_eq!(outcome.expect_ok().data, "hello");
     }
-    assert_eq!((counted.accepts(), counted.calls()), (1, 10));
+    assert_eq!((counts.accepts(), counts.calls()), (1, 10));
 }
 
 /// A body without anything, and one whose only frame is empty.
@@ -224,7 +225,7 @@ fn empty_requests() {
     let channel = channel(&sim, 1);
     let empty = http_body_util::Empty::<Bytes>::new().map_err(|never: Infallible| match never {});
     assert_eq!(sim.run(call(&channel, request(empty))).expect_ok().data, "");
-    assert_eq!(sim.run(say(&channel, b"")).expect_ok().data, "");
+    assert_eq!(sim.run(unary(&channel, b"")).expect_ok().data, "");
     assert_eq!(
         sim.run(call(&channel, request(pieces(3, 0))))
             .expect_ok()
@@ -244,7 +245,10 @@ fn a_stream_outlives_its_channel() {
         drop(channel);
         sim.sleep(Duration::from_secs(1)).await;
         assert_eq!(sim.net().connections(), 1);
-        assert_eq!(finish(response).await.expect_ok().data.len(), 8_000_000);
+        assert_eq!(
+            read_to_end(response).await.expect_ok().data.len(),
+            8_000_000
+        );
         sim.sleep(Duration::from_secs(1)).await;
     });
     assert_eq!(sim.net().connections(), 0);

@@ -12,8 +12,8 @@ use trunkline_lb::{Watch, WatchEvent};
 use trunkline_sim::Sim;
 use trunkline_status::{Code, Status};
 
-use crate::policy::{Factory, TEST_POLICY, WatchLog};
-use crate::world::{Incoming, address, builder, echo, head, say, send_all, serve};
+use crate::policy::{TEST_POLICY, TestPolicyFactory, WatchLog};
+use crate::world::{ServerCall, address, builder, echo, response_head, send_all, serve, unary};
 
 /// A channel to host 1 whose policy watches `/health/Watch` with the request `who`.
 fn watching(sim: &Sim) -> (Channel, WatchLog) {
@@ -21,7 +21,7 @@ fn watching(sim: &Sim) -> (Channel, WatchLog) {
     let path = PathAndQuery::from_static("/health/Watch");
     let watch = Watch::new(path, Bytes::from_static(b"who"));
     let channel = builder(sim, format!("ipv4:{}", address(1)))
-        .policy(Factory::with_watch(watch, &log))
+        .policy(TestPolicyFactory::with_watch(watch, &log))
         .default_service_config(TEST_POLICY)
         .build()
         .expect("a channel");
@@ -29,7 +29,7 @@ fn watching(sim: &Sim) -> (Channel, WatchLog) {
 }
 
 /// Answers a watch with `data` and then with the status; echoes every other call.
-async fn answer(mut incoming: Incoming, data: Vec<u8>, status: Option<Status>) {
+async fn answer(mut incoming: ServerCall, data: Vec<u8>, status: Option<Status>) {
     if incoming.head.uri.path() != "/health/Watch" {
         return echo(incoming).await;
     }
@@ -40,7 +40,7 @@ async fn answer(mut incoming: Incoming, data: Vec<u8>, status: Option<Status>) {
         .expect("a request")
         .expect("data");
     assert_eq!(request, "\0\0\0\0\x03who");
-    let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+    let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
         return;
     };
     let _ = send_all(&mut send, data.into()).await;
@@ -57,12 +57,12 @@ fn check(data: &'static [u8], status: Option<Status>, expected: &[WatchEvent]) {
     });
     let (channel, log) = watching(&sim);
     sim.run(async {
-        say(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
         let runtime = sim.runtime();
         runtime
             .sleep_until(runtime.now() + Duration::from_secs(1))
             .await;
-        say(&channel, b"the connection still serves")
+        unary(&channel, b"the connection still serves")
             .await
             .expect_ok();
     });
@@ -103,19 +103,19 @@ fn a_message_over_the_limit_ends_the_watch() {
 #[test]
 fn a_lost_connection_ends_its_watch() {
     let sim = Sim::new(1);
-    let counted = serve(&sim, 1, Builder::new(), |incoming| {
+    let counts = serve(&sim, 1, Builder::new(), |incoming| {
         answer(incoming, b"\0\0\0\0\x02up".to_vec(), None)
     });
     let (channel, log) = watching(&sim);
     sim.run(async {
-        say(&channel, b"hello").await.expect_ok();
+        unary(&channel, b"hello").await.expect_ok();
         let runtime = sim.runtime();
         let second = Duration::from_secs(1);
         runtime.sleep_until(runtime.now() + second).await;
         sim.net().kill(address(1).ip());
         runtime.sleep_until(runtime.now() + second).await;
     });
-    assert_eq!(counted.accepts(), 1);
+    assert_eq!(counts.accepts(), 1);
     let log = Arc::clone(&log);
     let events = log.lock();
     let [WatchEvent::Message(_), WatchEvent::Ended(status), ..] = &events[..] else {

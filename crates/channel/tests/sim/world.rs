@@ -52,13 +52,13 @@ pub(crate) fn with_timeout<B>(mut request: Request<B>, timeout: &'static str) ->
 
 /// What became of a call.
 #[derive(Debug)]
-pub(crate) struct Outcome {
+pub(crate) struct CallResult {
     pub(crate) status: Status,
     pub(crate) data: Bytes,
     pub(crate) peer: Option<PeerAddr>,
 }
 
-impl Outcome {
+impl CallResult {
     #[track_caller]
     pub(crate) fn expect_ok(self) -> Self {
         assert_eq!(self.status.code(), Code::Ok, "{}", self.status);
@@ -84,21 +84,21 @@ impl Outcome {
 }
 
 /// Makes a call and reads the response to its end.
-pub(crate) async fn call<B>(channel: &Channel, request: Request<B>) -> Outcome
+pub(crate) async fn call<B>(channel: &Channel, request: Request<B>) -> CallResult
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let Ok(response) = channel.clone().call(request).await;
-    finish(response).await
+    read_to_end(response).await
 }
 
 /// Reads a response to its end.
-pub(crate) async fn finish(response: Response<Body>) -> Outcome {
+pub(crate) async fn read_to_end(response: Response<Body>) -> CallResult {
     let (head, body) = response.into_parts();
     let Ok(body) = body.collect().await;
     let status = body.trailers().and_then(Status::from_trailers);
-    Outcome {
+    CallResult {
         status: status
             .or_else(|| Status::from_trailers(&head.headers))
             .expect("every call ends with a status"),
@@ -108,18 +108,18 @@ pub(crate) async fn finish(response: Response<Body>) -> Outcome {
 }
 
 /// A unary call that carries `data`.
-pub(crate) async fn say(channel: &Channel, data: &'static [u8]) -> Outcome {
+pub(crate) async fn unary(channel: &Channel, data: &'static [u8]) -> CallResult {
     call(channel, request(Full::new(Bytes::from_static(data)))).await
 }
 
 /// A unary call with a deadline.
-pub(crate) async fn say_within(channel: &Channel, timeout: &'static str) -> Outcome {
+pub(crate) async fn unary_within(channel: &Channel, timeout: &'static str) -> CallResult {
     let request = request(Full::new(Bytes::from_static(b"hello")));
     call(channel, with_timeout(request, timeout)).await
 }
 
 /// One call at a server.
-pub(crate) struct Incoming {
+pub(crate) struct ServerCall {
     pub(crate) body: RecvStream,
     pub(crate) head: http::request::Parts,
     pub(crate) respond: SendResponse<Bytes>,
@@ -127,12 +127,21 @@ pub(crate) struct Incoming {
 
 /// What a server counts.
 #[derive(Debug, Default)]
-pub(crate) struct Counted {
+pub(crate) struct ServerCounts {
     accepts: AtomicUsize,
     calls: AtomicUsize,
 }
 
-impl Counted {
+impl ServerCounts {
+    /// Counts a connection, and returns its number; the first is 0.
+    pub(crate) fn add_accept(&self) -> usize {
+        self.accepts.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(crate) fn add_call(&self) {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn accepts(&self) -> usize {
         self.accepts.load(Ordering::Relaxed)
     }
@@ -147,28 +156,29 @@ pub(crate) fn serve<F>(
     sim: &Sim,
     host: u8,
     http2: Builder,
-    handler: impl Fn(Incoming) -> F + Clone + Send + Sync + 'static,
-) -> Arc<Counted>
+    handler: impl Fn(ServerCall) -> F + Clone + Send + Sync + 'static,
+) -> Arc<ServerCounts>
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    let counted = Arc::new(Counted::default());
+    let counts = Arc::new(ServerCounts::default());
     let mut listener = sim.net().listen(address(host)).expect("a free address");
     let runtime = sim.runtime();
-    let counts = Arc::clone(&counted);
+    let server_counts = Arc::clone(&counts);
     sim.spawn("server", async move {
         while let Ok((stream, _)) = listener.accept().await {
-            counts.accepts.fetch_add(1, Ordering::Relaxed);
-            let (http2, handler, counts) = (http2.clone(), handler.clone(), Arc::clone(&counts));
+            server_counts.add_accept();
+            let (http2, handler) = (http2.clone(), handler.clone());
+            let counts = Arc::clone(&server_counts);
             let tasks = Arc::clone(&runtime);
             runtime.spawn(Box::pin(async move {
                 let Ok(mut connection) = http2.handshake(Compat::new(stream)).await else {
                     return;
                 };
                 while let Some(Ok((request, respond))) = connection.accept().await {
-                    counts.calls.fetch_add(1, Ordering::Relaxed);
+                    counts.add_call();
                     let (head, body) = request.into_parts();
-                    tasks.spawn(Box::pin(handler(Incoming {
+                    tasks.spawn(Box::pin(handler(ServerCall {
                         body,
                         head,
                         respond,
@@ -177,11 +187,11 @@ where
             }));
         }
     });
-    counted
+    counts
 }
 
 /// The head of an answer.
-pub(crate) fn head() -> Response<()> {
+pub(crate) fn response_head() -> Response<()> {
     let mut head = Response::new(());
     let grpc = HeaderValue::from_static("application/grpc");
     head.headers_mut().insert("content-type", grpc);
@@ -189,13 +199,13 @@ pub(crate) fn head() -> Response<()> {
 }
 
 /// Trailers that say OK.
-pub(crate) fn ok() -> HeaderMap {
+pub(crate) fn ok_trailers() -> HeaderMap {
     Status::new(Code::Ok, "").to_trailers()
 }
 
 /// Answers with what came, piece by piece as it comes.
-pub(crate) async fn echo(mut incoming: Incoming) {
-    let Ok(mut send) = incoming.respond.send_response(head(), false) else {
+pub(crate) async fn echo(mut incoming: ServerCall) {
+    let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
         return;
     };
     while let Some(Ok(data)) = incoming.body.data().await {
@@ -204,7 +214,7 @@ pub(crate) async fn echo(mut incoming: Incoming) {
             return;
         }
     }
-    let _ = send.send_trailers(ok());
+    let _ = send.send_trailers(ok_trailers());
 }
 
 /// Sends data as the client's windows let it.
