@@ -1,4 +1,4 @@
-//! Messages and files of any octets, as the DNS client reads them.
+//! The DNS client's parsers: messages and files of any bytes.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use hickory_proto::rr::{DNSClass, Name as WireName, RData, RecordType as Code};
 use trunkline_dns::wire::{Found, Malformed, Records, Reply, Skeleton, read_reply};
 use trunkline_dns::{Hosts, Name, RecordType, ResolvConf, Transport};
 
-/// The question that every message is read as the reply to.
+/// The name of the question, whose reply every message is read as.
 const NAME: &str = "a.test.";
 const ID: u16 = 0x1234;
 const TYPES: [(RecordType, Code); 5] = [
@@ -19,9 +19,9 @@ const TYPES: [(RecordType, Code); 5] = [
     (RecordType::Https, Code::HTTPS),
 ];
 
-/// What the whole decode of hickory-proto accepts, the walk over the outline accepts, or follows no
-/// pointer into the header; and what is found in a reply is what a plain reading of the decoded
-/// answer section finds, no more and no less.
+/// A message that hickory-proto decodes as a whole passes the walk over the outline, unless it has a
+/// pointer into the header. The records that are found in a reply are those that a plain search of
+/// the decoded answer section finds, no more and no less.
 pub fn dns_packet(data: &[u8]) {
     let walk = Skeleton::walk(data);
     let whole = Message::from_vec(data).ok();
@@ -52,8 +52,8 @@ fn found_by_both(reply: &Reply, whole: &Message, code: Code, transport: Transpor
         assert!(found.is_none(), "{found:?} in {whole:?}");
         return;
     };
-    // What is limited, or of no order, is told by one reading only.
-    if plain.is_telling {
+    // Where limits apply or the order matters, the two may differ.
+    if plain.is_comparable {
         let ours: BTreeSet<String> = found.into_iter().flat_map(texts).collect();
         assert_eq!(ours, plain.texts, "{reply:?} in {whole:?}");
         if let Some(found) = found {
@@ -62,14 +62,15 @@ fn found_by_both(reply: &Reply, whole: &Message, code: Code, transport: Transpor
     }
 }
 
-/// What a plain reading of a decoded message finds.
+/// The result of a plain search of a decoded message.
 struct Plain {
     texts: BTreeSet<String>,
     ttl: u32,
-    is_telling: bool,
+    /// False where limits apply or the order matters.
+    is_comparable: bool,
 }
 
-/// `None` for a message that is no answer.
+/// Searches a decoded message for the records; `None` for a message that is not an answer.
 fn plainly(whole: &Message, code: Code, transport: Transport) -> Option<Plain> {
     let asked = WireName::from_ascii(NAME).expect("a name");
     let [question] = &whole.queries[..] else {
@@ -95,14 +96,14 @@ fn plainly(whole: &Message, code: Code, transport: Transport) -> Option<Plain> {
     let mut plain = Plain {
         texts: BTreeSet::new(),
         ttl: i32::MAX as u32,
-        is_telling: whole.answers.len() <= 16,
+        is_comparable: whole.answers.len() <= 16,
     };
     let owners: Vec<&WireName> = of_internet(Code::CNAME).map(|it| &it.name).collect();
     let distinct: BTreeSet<String> = owners
         .iter()
         .map(|it| it.to_lowercase().to_string())
         .collect();
-    plain.is_telling &= distinct.len() == owners.len();
+    plain.is_comparable &= distinct.len() == owners.len();
     let mut end = asked;
     for _ in 0..owners.len() {
         let Some(record) = of_internet(Code::CNAME).find(|it| it.name == end) else {
@@ -111,7 +112,7 @@ fn plainly(whole: &Message, code: Code, transport: Transport) -> Option<Plain> {
         plain.ttl = plain.ttl.min(believed(record.ttl));
         match &record.data {
             RData::CNAME(target) => end = target.0.clone(),
-            _ => plain.is_telling = false,
+            _ => plain.is_comparable = false,
         }
     }
     // A chain that does not end is a loop.
@@ -126,9 +127,9 @@ fn plainly(whole: &Message, code: Code, transport: Transport) -> Option<Plain> {
             RData::SRV(srv) if srv.target.is_root() => None,
             RData::SRV(srv) => Some(format!("{} {} {}", srv.priority, srv.weight, srv.port)),
             RData::TXT(txt) => Some(format!("{:?}", txt.txt_data.concat())),
-            // Ours is stricter with parameters, and says nothing of empty data.
+            // The client is stricter with parameters, and has no empty data.
             _ => {
-                plain.is_telling = false;
+                plain.is_comparable = false;
                 None
             }
         });
@@ -148,8 +149,8 @@ fn texts(found: &Found) -> Vec<String> {
     }
 }
 
-/// A `resolv.conf` of any octets is read within bounds, its search list prints as names that parse,
-/// and a good line behind nonsense counts.
+/// A `resolv.conf` of any bytes is parsed within bounds, its search list prints as names that parse,
+/// and a good line after any bytes counts.
 pub fn dns_resolv_conf(data: &[u8]) {
     let conf = ResolvConf::parse(data);
     assert!(conf.nameservers.len() <= 32 && conf.search.len() <= 32);
@@ -174,26 +175,26 @@ pub fn dns_resolv_conf(data: &[u8]) {
     assert_eq!(more.search, [Name::parse("good.test.").expect("a name")]);
 }
 
-/// A hosts file of any octets says of a name what a plain reading of its lines says.
+/// A hosts file of any bytes has the addresses of a name that a plain search of its lines finds.
 pub fn dns_hosts(data: &[u8]) {
     let hosts = Hosts::parse(data);
     for text in ["orders", "localhost", "a.test"] {
         let name = Name::parse(text).expect("a name");
         let found = hosts.get(&name, |_| Some(1)).unwrap_or_default();
         let found: BTreeSet<IpAddr> = found.into_iter().map(|address| address.ip).collect();
-        let lines = data.split(|&octet| octet == b'\n').enumerate();
+        let lines = data.split(|&byte| byte == b'\n').enumerate();
         let plain = lines.filter_map(|(at, line)| plain_line(at, line, text));
         assert_eq!(found, plain.collect(), "{text}");
     }
 }
 
-/// The address of a line that names `name`.
+/// Returns the address of a line that has `name`.
 fn plain_line(at: usize, line: &[u8], name: &str) -> Option<IpAddr> {
     let line = match at {
         0 => line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line),
         _ => line,
     };
-    let end = line.iter().position(|octet| matches!(octet, 0 | b'#'));
+    let end = line.iter().position(|byte| matches!(byte, 0 | b'#'));
     let line = String::from_utf8_lossy(&line[..end.unwrap_or(line.len())]);
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
     let (address, names) = words.split_first()?;
@@ -218,7 +219,7 @@ mod tests {
     use trunkline_dns::wire::Reply;
     use trunkline_dns::{Name, Transport};
 
-    /// The corpus is what it is meant to be: answers of every type are in it.
+    /// The corpus has answers of every type.
     #[test]
     fn the_corpus_has_answers() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus/dns_packet");

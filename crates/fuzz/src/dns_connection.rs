@@ -1,4 +1,4 @@
-//! One TCP connection of the DNS client, used by many.
+//! One TCP connection of the DNS client, with several askers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -9,40 +9,40 @@ use trunkline_dns::core::{Asker, ConnectionEnd, TcpConnection};
 use crate::input::Input;
 
 const IDLE: Duration = Duration::from_secs(10);
-/// Few, so that askers have the same ones.
+/// Ids of which askers choose one: few, so that they choose the same.
 const IDS: u8 = 4;
 const QUESTIONS: [&[u8]; 4] = [b"", b"a", b"b", b"\0\0\0"];
 
-/// However many ask, and whatever comes: no more than 32 have room; no two questions under way have
-/// one id, and none is under way twice; a message goes to those who asked under its id, as their
-/// own, and to nobody else; without an asker there is a deadline, and it ends the connection.
+/// For any events in any order: at most 32 askers have joined. No two questions that wait for a reply
+/// have one id, and none was sent twice. A message reaches the askers of its id and no others, under
+/// the id that each of them chose. Without an asker there is a deadline, which ends the connection.
 pub fn dns_connection(data: &[u8]) {
-    let mut actions = Input::new(data);
-    let mut onlooker = Onlooker::new();
-    while !actions.is_empty() {
-        onlooker.step(&mut actions);
-        onlooker.check();
+    let mut input = Input::new(data);
+    let mut model = Model::new();
+    while !input.is_empty() {
+        model.step(&mut input);
+        model.check();
     }
-    for asker in onlooker.askers.keys().copied().collect::<Vec<_>>() {
-        onlooker.leave(asker);
+    for asker in model.askers.keys().copied().collect::<Vec<_>>() {
+        model.leave(asker);
     }
-    onlooker.connection.handle_timeout(onlooker.now + IDLE);
-    assert!(onlooker.connection.end().is_some(), "nobody asks");
+    model.connection.handle_timeout(model.now + IDLE);
+    assert!(model.connection.end().is_some(), "an end without askers");
 }
 
-/// What an onlooker knows about a connection.
-struct Onlooker {
+/// A model of a connection, and the connection.
+struct Model {
     connection: TcpConnection,
     now: Instant,
-    /// Who asks: the id there and here.
+    /// The askers, each with the id of its question on the connection and the id that it chose.
     askers: BTreeMap<Asker, Option<(u16, u16)>>,
-    /// The questions on the wire by their ids there, and whether they were answered.
+    /// The questions on the connection by their ids, and whether they were answered.
     questions: BTreeMap<u16, (Vec<u8>, bool)>,
-    /// Messages that each asker is to get, at most.
+    /// The messages that each asker must get.
     due: BTreeMap<Asker, Vec<Vec<u8>>>,
 }
 
-impl Onlooker {
+impl Model {
     fn new() -> Self {
         #[expect(
             clippy::disallowed_methods,
@@ -59,8 +59,8 @@ impl Onlooker {
         }
     }
 
-    fn step(&mut self, actions: &mut Input<'_>) {
-        match actions.below(16) {
+    fn step(&mut self, input: &mut Input<'_>) {
+        match input.below(16) {
             0..=3 => {
                 let over = self.connection.is_over();
                 let asker = self.connection.join();
@@ -70,33 +70,33 @@ impl Onlooker {
                 }
             }
             4..=7 => {
-                let asker = self.some_asker(actions);
-                let own = u16::from(actions.below(IDS));
-                let question = QUESTIONS[usize::from(actions.below(4))];
+                let asker = self.some_asker(input);
+                let own = u16::from(input.below(IDS));
+                let question = QUESTIONS[usize::from(input.below(4))];
                 if let Some(asker) = asker.filter(|asker| self.askers[asker].is_none()) {
                     self.ask(asker, own, question);
                 }
             }
             8..=11 => {
-                let id = u16::from(actions.below(2 * IDS));
-                let message = [&id.to_be_bytes()[..], &actions.bytes(8)].concat();
-                self.receive(id, &message, usize::from(actions.below(12)));
+                let id = u16::from(input.below(2 * IDS));
+                let message = [&id.to_be_bytes()[..], &input.bytes(8)].concat();
+                self.receive(id, &message, usize::from(input.below(12)));
             }
             12 | 13 => {
-                if let Some(asker) = self.some_asker(actions) {
+                if let Some(asker) = self.some_asker(input) {
                     self.leave(asker);
                 }
             }
             14 => {
-                self.now += Duration::from_millis(u64::from(actions.byte()) * 100);
+                self.now += Duration::from_millis(u64::from(input.byte()) * 100);
                 self.connection.handle_timeout(self.now);
             }
-            _ => self.end(actions.below(8)),
+            _ => self.end(input.below(8)),
         }
     }
 
-    fn some_asker(&self, actions: &mut Input<'_>) -> Option<Asker> {
-        let at = usize::from(actions.below(32)) % self.askers.len().max(1);
+    fn some_asker(&self, input: &mut Input<'_>) -> Option<Asker> {
+        let at = usize::from(input.below(32)) % self.askers.len().max(1);
         self.askers.keys().nth(at).copied()
     }
 
@@ -109,7 +109,7 @@ impl Onlooker {
         self.connection.handle_sent(sent.len());
         let id = match under_way {
             Some(id) => {
-                assert!(sent.is_empty(), "it is under way");
+                assert!(sent.is_empty(), "it was sent already");
                 id
             }
             None => {
@@ -129,7 +129,7 @@ impl Onlooker {
         if let Some((_, answered)) = self.questions.get_mut(&id) {
             *answered = true;
             for (&asker, ids) in &self.askers {
-                if let Some((_, own)) = ids.filter(|&(there, _)| there == id) {
+                if let Some((_, own)) = ids.filter(|&(sent, _)| sent == id) {
                     let own = [&own.to_be_bytes(), &message[2..]].concat();
                     self.due.entry(asker).or_default().push(own);
                 }

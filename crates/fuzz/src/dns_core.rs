@@ -14,9 +14,9 @@ use trunkline_dns::{ClientConfig, Families, Name, ResolvConf};
 
 use crate::input::Input;
 
-/// What a liar says; nobody may ever be told so.
+/// The addresses in forged replies, which the lookup must never return.
 const EVIL: [&[u8]; 2] = [&[6, 6, 6, 6], &[6; 16]];
-/// What the servers say.
+/// The addresses in the replies of the servers.
 const TRUE: [&[u8]; 2] = [&[192, 0, 2, 1], &[1; 16]];
 
 const CONFS: [&[u8]; 6] = [
@@ -28,32 +28,32 @@ const CONFS: [&[u8]; 6] = [
     b"search x.test\noptions no-aaaa ndots:0",
 ];
 
-/// More events than a lookup has in its life, and few enough for many lookups a second.
+/// Events of one lookup: more than a real one has, and few enough for many lookups a second.
 const MAX_EVENTS: usize = 64;
 
-/// Queries that are decoded as a whole.
+/// Queries of a lookup that are decoded as a whole.
 const DECODED: usize = 4;
 
-/// For how long a connection that nobody uses stays.
+/// The time for which a connection without askers stays open.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// Whatever happens, in whatever order: nothing panics, each event has bounded consequences, every
-/// query can be decoded and asks what it should, sockets are few and closed at the end, time alone
-/// ends the lookup by its deadline and then its connections, and no lie is believed.
+/// For any events in any order: nothing panics, and each event has bounded consequences. Every query
+/// can be decoded. Sockets are few, and closed at the end. Time alone ends the lookup by its deadline,
+/// and then its connections. No address of a forged reply is returned.
 pub fn dns_core(data: &[u8]) {
     run(data);
 }
 
-/// Whether the lookup found something.
+/// Runs a lookup; returns whether it has found addresses.
 fn run(data: &[u8]) -> bool {
-    let mut actions = Input::new(data);
-    let mut driver = Driver::new(&mut actions);
+    let mut input = Input::new(data);
+    let mut driver = Driver::new(&mut input);
     driver.perform();
     for _ in 0..MAX_EVENTS {
-        if driver.lookup.result().is_some() || actions.is_empty() {
+        if driver.lookup.result().is_some() || input.is_empty() {
             break;
         }
-        driver.event(&mut actions);
+        driver.event(&mut input);
         driver.perform();
     }
     for step in 0.. {
@@ -69,38 +69,38 @@ fn run(data: &[u8]) -> bool {
     driver.lookup.result().is_some_and(Result::is_ok)
 }
 
-/// A socket that is open.
+/// An open socket.
 #[derive(Clone, Default)]
 struct Open {
-    /// Which connection it has a share in, over TCP.
+    /// Over TCP, the index of the connection and the asker.
     share: Option<(usize, Asker)>,
-    /// The last query that went over it.
+    /// The last query that was sent from it.
     query: Vec<u8>,
 }
 
-/// What carries out a lookup, and checks what it is told.
+/// The driver of a lookup, which checks its outputs.
 struct Driver {
     lookup: Lookup,
     client_state: ClientState,
     start: Instant,
     now: Instant,
     sockets: BTreeMap<SocketId, Open>,
-    /// The connections so far, each with whether it may be shared.
+    /// All connections, each with whether it may be shared.
     connections: Vec<(TcpConnection, bool)>,
-    /// The last socket that was closed: what still comes over it is nobody's.
+    /// The last socket that was closed, from which messages may still arrive.
     closed: Option<(SocketId, Open)>,
     outputs: usize,
     sent: usize,
 }
 
 impl Driver {
-    fn new(actions: &mut Input<'_>) -> Self {
+    fn new(input: &mut Input<'_>) -> Self {
         #[expect(
             clippy::disallowed_methods,
             reason = "any instant will do as the start"
         )]
         let start = Instant::now();
-        let options = actions.byte();
+        let options = input.byte();
         let conf = ResolvConf::parse(CONFS[usize::from(options & 15) % CONFS.len()]);
         let servers = [1, 2].map(|last| ([10, 0, 0, last], 53).into());
         let config = ClientConfig::with_servers(servers.to_vec())
@@ -127,7 +127,7 @@ impl Driver {
         }
     }
 
-    /// Carries out what the lookup says.
+    /// Performs the outputs of the lookup.
     fn perform(&mut self) {
         let mut count = 0;
         while let Some(output) = self.lookup.poll_output() {
@@ -152,7 +152,7 @@ impl Driver {
             let shares = self.sockets.values().filter_map(|open| open.share);
             let mut used =
                 shares.filter(|&(at, _)| std::ptr::eq(&self.connections[at].0, connection));
-            assert!(waits || used.next().is_some(), "nobody's, and no end");
+            assert!(waits || used.next().is_some(), "no asker, and no end");
         }
         let is_over = self.lookup.result().is_some();
         assert_eq!(is_over, self.lookup.poll_timeout().is_none());
@@ -168,7 +168,7 @@ impl Driver {
         assert!(before.is_none());
     }
 
-    /// A share in a connection with room, else in a new one.
+    /// Joins a connection with room, else a new one.
     fn join(&mut self, shared: bool) -> (usize, Asker) {
         for (at, (connection, others)) in self.connections.iter_mut().enumerate() {
             if shared
@@ -206,7 +206,7 @@ impl Driver {
         }
         // One question, recursion desired, at most an OPT record.
         assert!(query.len() <= 512 && query[2..10] == [1, 0, 0, 1, 0, 0, 0, 0]);
-        // A whole decode takes longer than the lookup: the first ones tell enough.
+        // A whole decode takes longer than the lookup, so only the first queries are decoded.
         self.sent += 1;
         if self.sent <= DECODED {
             let decoded = Message::from_vec(query).expect("a query that can be read");
@@ -215,9 +215,9 @@ impl Driver {
         open.query = query.to_vec();
     }
 
-    /// One thing that happens.
-    fn event(&mut self, actions: &mut Input<'_>) {
-        let (kind, which) = (actions.byte(), actions.byte());
+    /// Makes one event happen.
+    fn event(&mut self, input: &mut Input<'_>) {
+        let (kind, which) = (input.byte(), input.byte());
         self.now += Duration::from_millis(u64::from(which >> 2) * 8);
         let (socket, open) = match (&self.closed, which & 3) {
             (Some((socket, open)), 3) => (*socket, open.clone()),
@@ -250,9 +250,9 @@ impl Driver {
             3 if let Some((at, _)) = open.share => self.end(at, None),
             what => {
                 let is_cut = kind >> 4 == 15;
-                let message = message(what, tcp, &open.query, actions);
+                let message = message(what, tcp, &open.query, input);
                 match open.share {
-                    Some((at, _)) => self.deliver(at, &message, actions),
+                    Some((at, _)) => self.deliver(at, &message, input),
                     None => self
                         .lookup
                         .handle_datagram(socket, &message, is_cut, self.now),
@@ -261,7 +261,7 @@ impl Driver {
         }
     }
 
-    /// A connection fails, or is closed: all who have a share in it are told.
+    /// Ends a connection by an error or a close, and reports that to each of its sockets.
     fn end(&mut self, at: usize, error: Option<io::ErrorKind>) {
         let connection = &mut self.connections[at].0;
         connection.handle_closed(error);
@@ -274,7 +274,7 @@ impl Driver {
         }
     }
 
-    /// The open sockets with a share in a connection.
+    /// Returns the open sockets with a share in a connection.
     fn shares(&self, at: usize) -> Vec<(SocketId, Asker)> {
         let sockets = self.sockets.iter();
         sockets
@@ -285,11 +285,11 @@ impl Driver {
             .collect()
     }
 
-    /// A message comes over a connection, in two pieces.
-    fn deliver(&mut self, at: usize, message: &[u8], actions: &mut Input<'_>) {
+    /// Delivers a message over a connection, in two pieces.
+    fn deliver(&mut self, at: usize, message: &[u8], input: &mut Input<'_>) {
         let length = u16::try_from(message.len()).unwrap_or(u16::MAX);
         let framed = [&length.to_be_bytes(), message].concat();
-        let cut = usize::from(actions.byte()) % (framed.len() + 1);
+        let cut = usize::from(input.byte()) % (framed.len() + 1);
         let connection = &mut self.connections[at].0;
         connection.handle_established();
         connection.handle_received(&framed[..cut]);
@@ -315,7 +315,7 @@ impl Driver {
             Err(error) => (error.elapsed(), error.attempts()),
         };
         assert!(attempts.len() <= 256);
-        // Events may come late, as the deadline may be noticed late; never by more than one.
+        // The last event may be later than the deadline.
         assert!(elapsed <= Duration::from_secs(31), "{elapsed:?}");
         assert!(elapsed <= self.now - self.start);
         let Ok(success) = result else { return };
@@ -327,22 +327,22 @@ impl Driver {
                 panic!("{found:?}");
             };
             for ip in list {
-                let octets = match ip {
+                let bytes = match ip {
                     IpAddr::V4(v4) => v4.octets().to_vec(),
                     IpAddr::V6(v6) => v6.octets().to_vec(),
                 };
-                assert!(!EVIL.contains(&&octets[..]), "a lie was believed: {ip}");
+                assert!(!EVIL.contains(&&bytes[..]), "a forged address: {ip}");
             }
         }
     }
 }
 
-/// A message in reply to `query`: true, a failure, or a lie.
-fn message(what: u8, tcp: bool, query: &[u8], actions: &mut Input<'_>) -> Vec<u8> {
+/// Returns a message in reply to `query`: a right one, a failure, or a forged one.
+fn message(what: u8, tcp: bool, query: &[u8], input: &mut Input<'_>) -> Vec<u8> {
     if query.len() < 17 {
-        return actions.bytes(64);
+        return input.bytes(64);
     }
-    let name = query[12..].iter().position(|&octet| octet == 0);
+    let name = query[12..].iter().position(|&byte| byte == 0);
     let end = 12 + name.unwrap_or(0) + 5;
     let mut head = query[..end.min(query.len())].to_vec();
     head[2] = 0x81;
@@ -350,87 +350,87 @@ fn message(what: u8, tcp: bool, query: &[u8], actions: &mut Input<'_>) -> Vec<u8
     head[6..12].fill(0);
     let code = head[end - 3];
     let v6 = usize::from(code == 28);
-    let record = |octets: &[u8]| {
-        let fixed = [0xc0, 12, 0, code, 0, 1, 0, 0, 0, 60, 0, octets.len() as u8];
-        [&fixed, octets].concat()
+    let record = |data: &[u8]| {
+        let fixed = [0xc0, 12, 0, code, 0, 1, 0, 0, 0, 60, 0, data.len() as u8];
+        [&fixed, data].concat()
     };
-    let with = |head: &[u8], octets: &[u8]| {
-        let mut message = [head, &record(octets)].concat();
+    let with = |head: &[u8], data: &[u8]| {
+        let mut message = [head, &record(data)].concat();
         message[7] = 1;
         message
     };
     match what {
-        // A response code, with nothing.
+        // A response code without records.
         3 | 4 => {
-            head[3] |= actions.byte() & 15;
+            head[3] |= input.byte() & 15;
             head
         }
         5 => {
             head[2] |= 2;
-            // Over TCP the flag is passed over, so that this is an answer.
+            // Over TCP the flag TC is ignored, so that this is an answer.
             with(&head, if tcp { TRUE[v6] } else { EVIL[v6] })
         }
         // A header alone.
         6 => {
             head.truncate(12);
-            head[3] |= actions.byte() & 15;
+            head[3] |= input.byte() & 15;
             head[4..6].fill(0);
             head
         }
         7 => with(&head, TRUE[v6]),
         8 => {
-            let at = usize::from(actions.byte() & 1);
-            head[at] ^= actions.byte() | 1;
+            let at = usize::from(input.byte() & 1);
+            head[at] ^= input.byte() | 1;
             with(&head, EVIL[v6])
         }
         9 => {
-            let mut lie = with(&head, EVIL[v6]);
-            lie[2] = [0x01, 0xa1, 0x89, 0x11][usize::from(actions.byte() & 3)];
-            lie
+            let mut forged = with(&head, EVIL[v6]);
+            forged[2] = [0x01, 0xa1, 0x89, 0x11][usize::from(input.byte() & 3)];
+            forged
         }
         10 => {
-            let at = end - 1 - usize::from(actions.byte() & 3);
-            head[at] ^= actions.byte() | 0x80;
+            let at = end - 1 - usize::from(input.byte() & 3);
+            head[at] ^= input.byte() | 0x80;
             with(&head, EVIL[v6])
         }
         11 => {
-            let mut lie = with(&head, EVIL[v6]);
-            // The owner: another name than the question's.
+            let mut forged = with(&head, EVIL[v6]);
+            // An owner that is not the name of the question.
             let at = head.len();
-            lie.splice(at..at + 2, [1, b'z', 0]);
-            lie
+            forged.splice(at..at + 2, [1, b'z', 0]);
+            forged
         }
         12 => query.to_vec(),
         13 => {
-            let mut lie = with(&head, EVIL[v6]);
-            lie.truncate(usize::from(actions.byte()) % lie.len());
-            lie
+            let mut forged = with(&head, EVIL[v6]);
+            forged.truncate(usize::from(input.byte()) % forged.len());
+            forged
         }
         14 => {
-            let mut lie = with(&head, EVIL[v6]);
+            let mut forged = with(&head, EVIL[v6]);
             // In the authority or the additional section.
-            lie.swap(7, [9, 11][usize::from(actions.byte() & 1)]);
-            lie
+            forged.swap(7, [9, 11][usize::from(input.byte() & 1)]);
+            forged
         }
-        _ => actions.bytes(64),
+        _ => input.bytes(64),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    /// Of random events about half end with an answer: they are neither all fatal nor without
-    /// effect.
+    /// With random events some lookups end with an answer and some without, so that both ends are
+    /// tested.
     #[test]
-    fn random_events_are_telling() {
+    fn random_events_reach_both_ends() {
         let mut state: u64 = 3;
-        let mut octet = || {
+        let mut byte = || {
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
             state.to_le_bytes()[3]
         };
         let found = (0..5000).filter(|_| {
-            let input: Vec<u8> = (0..octet()).map(|_| octet()).collect();
+            let input: Vec<u8> = (0..byte()).map(|_| byte()).collect();
             super::run(&input)
         });
         let found = found.count();
