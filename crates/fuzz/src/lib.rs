@@ -16,6 +16,7 @@ mod race;
 mod dns;
 mod dns_connection;
 mod dns_core;
+mod dns_udp;
 
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -25,6 +26,7 @@ pub use crate::diff::endpoint_diff;
 pub use crate::dns::{dns_hosts, dns_packet, dns_resolv_conf};
 pub use crate::dns_connection::dns_connection;
 pub use crate::dns_core::dns_core;
+pub use crate::dns_udp::dns_udp;
 pub use crate::map::{address_map, endpoint_map};
 pub use crate::race::race;
 pub use crate::target::{target_authority, target_parse};
@@ -44,6 +46,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dns_hosts", dns_hosts),
     ("dns_core", dns_core),
     ("dns_connection", dns_connection),
+    ("dns_udp", dns_udp),
     ("race", race),
 ];
 
