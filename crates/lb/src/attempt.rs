@@ -8,8 +8,8 @@ use trunkline_status::Status;
 
 use crate::subchannel::SubchannelId;
 
-/// Is notified when attempts end. The picker of a policy that depends on how calls end has one:
-/// least_request, outlier detection, load reports.
+/// Handles the ends of attempts, for a picker that depends on how calls end: that of least_request,
+/// outlier detection or load reports.
 ///
 /// When [`Picker::tracker`](crate::Picker::tracker) returns a tracker, each
 /// [`Pick::Subchannel`](crate::Pick::Subchannel) that the picker returns to a call is followed by
@@ -34,7 +34,7 @@ pub struct AttemptOutcome<'a> {
     pub status: &'a Status,
     /// The trailers, or the head of a trailers-only response; `None` if neither came.
     pub trailers: Option<&'a HeaderMap>,
-    /// Whether the head of a response came that is followed by messages or trailers.
+    /// Whether the head of a response came; the head of a trailers-only response counts.
     pub has_headers: bool,
     /// The time from the pick to the end.
     pub latency: Duration,

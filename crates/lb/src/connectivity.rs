@@ -4,8 +4,8 @@ use std::fmt;
 
 /// The state of a channel or policy, as callers see it.
 ///
-/// Source: [connectivity
-/// semantics](https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md).
+/// Source:
+/// [connectivity semantics](https://github.com/grpc/grpc/blob/master/doc/connectivity-semantics-and-api.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ConnectivityState {
     /// No connection, and no attempt at one.

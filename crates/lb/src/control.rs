@@ -58,9 +58,11 @@ pub struct Published {
 /// tree exists, because it also issues the ids of subchannels and watches.
 #[derive(Debug, Default)]
 pub struct Actions {
+    /// The actions that were requested since the last `take`, in order.
     queue: Vec<Action>,
     /// Whether the queue has a request for re-resolution; a second one would add nothing.
     wants_reresolution: bool,
+    /// What was published since the last `take_published`; the newest only.
     published: Option<Published>,
     /// The current generation of each index that was ever used.
     generations: Vec<u32>,

@@ -32,10 +32,13 @@ use crate::watch::{WatchEvent, WatchId};
 /// Source: gRPC's client channel specification, "LB policy switching".
 #[derive(Debug)]
 pub struct GracefulSwitch {
+    /// The policies that updates can name.
     registry: PolicyRegistry,
     /// The options of the policies, whose seed differs from policy to policy.
     options: PolicyOptions,
+    /// Makes the seeds of the policies.
     rng: Rng,
+    /// The policy that gets the calls.
     current: Option<NamedPolicy>,
     /// The policy that will be the current one.
     pending: Option<NamedPolicy>,

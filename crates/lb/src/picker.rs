@@ -9,7 +9,8 @@ use trunkline_status::Status;
 use crate::attempt::AttemptTracker;
 use crate::subchannel::SubchannelId;
 
-/// Chooses a subchannel for each attempt of a call: a policy publishes one, the data path uses it.
+/// Chooses a subchannel for each attempt of a call. Policies publish pickers; the data path calls
+/// them.
 ///
 /// Many threads call one picker at the same time, so a pick takes no lock, spawns nothing and
 /// allocates nothing.
@@ -30,7 +31,7 @@ pub trait Picker: fmt::Debug + Send + Sync {
     fn tracker(&self) -> Option<&dyn AttemptTracker>;
 }
 
-/// What a picker may look at.
+/// What a picker knows about the call.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct PickRequest<'a> {

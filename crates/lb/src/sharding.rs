@@ -38,11 +38,12 @@ pub use self::ready_list::ReadyList;
 /// for one subchannel costs the same however many endpoints there are. Making a picker costs more
 /// the more there are, which is why that waits for the end of the batch.
 ///
-/// Source: [gRFC
-/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md) ("petiole
-/// policies"), and the aggregation rules of gRPC's client channel specification.
+/// Source:
+/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md) ("petiole policies"),
+/// and the aggregation rules of gRPC's client channel specification.
 #[derive(Debug)]
 pub struct EndpointSharding<P> {
+    /// Makes the seeds of the children, and rotates lists.
     rng: Rng,
     /// The children by slot; `None` where a child was removed.
     slots: Vec<Option<EndpointChild<P>>>,
@@ -60,6 +61,7 @@ pub struct EndpointSharding<P> {
     unsettled: BTreeSet<usize>,
     /// The slots of children that settled in the last `settle`.
     settled: BTreeSet<usize>,
+    /// How many children are in each state.
     counts: Counts,
     /// The picker of the child that failed last, or of an error that concerns all children.
     last_failure: Arc<dyn Picker>,

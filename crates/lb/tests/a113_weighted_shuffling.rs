@@ -1,6 +1,6 @@
-//! Shuffling of endpoints: [gRFC
-//! A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md) and [gRFC
-//! A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
+//! Shuffling of endpoints:
+//! [gRFC A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md) and
+//! [gRFC A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,5 @@
-//! The first pass of pick_first: [gRFC
-//! A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+//! The first pass of pick_first:
+//! [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! pick_first with new lists: [gRFC
-//! A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md) and
+//! pick_first with new lists:
+//! [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md) and
 //! gRPC's client channel specification.
 
 use trunkline_endpoint::{Address, AttributeKey, Attributes, Endpoint};

@@ -6,9 +6,9 @@ use trunkline_endpoint::{Address, AddressMap, Endpoint, Family, Location, Weight
 /// Returns the addresses in the order to try them: shuffles the endpoints if `shuffle` has a
 /// generator, flattens them, keeps each address once, and interleaves the address families.
 ///
-/// Source: [gRFC
-/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md), which
-/// defines the order of these steps.
+/// Source:
+/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md),
+/// which defines the order of these steps.
 pub(super) fn ordered_addresses(endpoints: &[Endpoint], shuffle: Option<&mut Rng>) -> Vec<Address> {
     let mut endpoints: Vec<&Endpoint> = endpoints.iter().collect();
     if let Some(rng) = shuffle {

@@ -32,22 +32,26 @@ use crate::subchannel::SubchannelId;
 /// addresses. Then the pass in progress goes on, so that a resolver that repeats its list cannot
 /// delay the end of the pass for ever.
 ///
-/// Source: [gRFC
-/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md), [gRFC
-/// A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md), [gRFC
-/// A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
+/// Source:
+/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md),
+/// [gRFC A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md),
+/// [gRFC A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
 #[derive(Debug)]
 pub struct PickFirst {
+    /// Shuffles the endpoints.
     pub(super) rng: Rng,
+    /// How long one attempt runs before the next one starts beside it.
     pub(super) attempt_delay: Duration,
     /// The addresses in the order to try them, with their subchannels.
     pub(super) list: AddressList,
+    /// What the policy is doing.
     pub(super) phase: Phase,
     /// Sticky `TRANSIENT_FAILURE` (gRFC A62): true from the end of a pass in which every address
     /// failed until a subchannel is ready, also while another pass runs.
     pub(super) sticky_failure: bool,
     /// The state that was published last.
     pub(super) published: Option<ConnectivityState>,
+    /// The recent failures, for the error of calls.
     pub(super) failures: Failures,
 }
 

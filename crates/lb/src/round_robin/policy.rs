@@ -25,9 +25,9 @@ use crate::watch::{WatchEvent, WatchId};
 /// endpoint, so that many clients that get the same update do not call the same endpoint at the
 /// same time.
 ///
-/// Source: [gRPC's load balancing
-/// policies](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md#round_robin), [gRFC
-/// A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+/// Source:
+/// [gRPC's load balancing policies](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md#round_robin),
+/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 #[derive(Debug)]
 pub struct RoundRobin {
     endpoints: EndpointSharding<PickFirst>,
@@ -35,7 +35,9 @@ pub struct RoundRobin {
     ready: ReadyList<SubchannelId>,
     /// The options of the children, whose seed differs from child to child.
     options: PolicyOptions,
+    /// The configuration of the children.
     child_config: Arc<dyn PolicyConfig>,
+    /// Chooses where each picker begins.
     rng: Rng,
 }
 
