@@ -18,14 +18,14 @@ mod table;
 mod screen;
 
 // What runs it all, step by step.
-mod stage;
+mod running;
 
-mod demo;
+mod steps;
 
 use std::process::ExitCode;
 
 use crate::args::Args;
-use crate::stage::Stop;
+use crate::running::Stop;
 
 fn main() -> ExitCode {
     // Serves as a backend, when the demo started this process as one.
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match demo::run(&args) {
+    match steps::run(&args) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(Stop::Interrupted) => {

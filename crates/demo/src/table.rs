@@ -3,7 +3,7 @@
 use trunkline_testkit::backend::IpVersion;
 
 use crate::fleet::{BackendState, Fleet, Member};
-use crate::zone::Zone;
+use crate::zone::DnsZone;
 
 /// The row of one backend.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub(crate) struct Row {
 }
 
 /// Returns a row for each backend.
-pub(crate) fn rows(fleet: &Fleet, zone: &Zone) -> Vec<Row> {
+pub(crate) fn rows(fleet: &Fleet, zone: &DnsZone) -> Vec<Row> {
     fleet
         .members()
         .iter()

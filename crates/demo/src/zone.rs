@@ -14,13 +14,13 @@ pub(crate) const TTL_SECS: u32 = 1;
 
 /// A DNS server for one service.
 #[derive(Debug)]
-pub(crate) struct Zone {
+pub(crate) struct DnsZone {
     server: DnsServer,
     /// The port of each backend, by name.
     backends: BTreeMap<String, u16>,
 }
 
-impl Zone {
+impl DnsZone {
     pub(crate) fn start() -> io::Result<Self> {
         Ok(Self {
             server: DnsServer::start()?,

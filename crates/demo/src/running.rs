@@ -14,7 +14,7 @@ use crate::claims::Claims;
 use crate::fleet::Fleet;
 use crate::screen::Screen;
 use crate::table;
-use crate::zone::Zone;
+use crate::zone::DnsZone;
 
 /// The time between two readings of the backends' counters, each followed by a drawing of the table.
 const TICK: Duration = Duration::from_millis(100);
@@ -36,11 +36,11 @@ impl From<io::Error> for Stop {
 }
 
 /// All parts of the running demo.
-pub(crate) struct Stage {
+pub(crate) struct RunningDemo {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) started: Instant,
     pub(crate) interrupts: Receiver<()>,
-    pub(crate) zone: Zone,
+    pub(crate) zone: DnsZone,
     pub(crate) fleet: Fleet,
     pub(crate) load: Load,
     pub(crate) screen: Screen,
@@ -58,7 +58,7 @@ pub(crate) struct LostCalls {
     pub(crate) failed: u64,
 }
 
-impl Stage {
+impl RunningDemo {
     pub(crate) fn elapsed(&self) -> Duration {
         self.runtime.now() - self.started
     }

@@ -12,9 +12,9 @@ use crate::claims::Claims;
 use crate::client;
 use crate::fleet::{Fleet, Member};
 use crate::interrupt;
+use crate::running::{LIMIT, LostCalls, RunningDemo, Stop};
 use crate::screen::Screen;
-use crate::stage::{LIMIT, LostCalls, Stage, Stop};
-use crate::zone::{TTL_SECS, Zone};
+use crate::zone::{DnsZone, TTL_SECS};
 
 /// The rate of the client, in calls per second.
 const RATE: u32 = 300;
@@ -43,7 +43,7 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
     };
     let interrupts = interrupt::listen(tokio)?;
     let mut screen = Screen::new(args.plain);
-    let mut zone = Zone::start()?;
+    let mut zone = DnsZone::start()?;
     let mut fleet = Fleet::new(args.sabotage != Some(Sabotage::Drain));
     let started = runtime.now();
 
@@ -67,7 +67,7 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
     let channel =
         client::channel(&target, Arc::clone(&runtime), args.sabotage).map_err(io::Error::other)?;
     let load = Load::start(&runtime, RATE, client::greet(channel));
-    let mut stage = Stage {
+    let mut demo = RunningDemo {
         runtime,
         started,
         interrupts,
@@ -78,14 +78,14 @@ fn show(args: &Args, tokio: &tokio::runtime::Handle) -> Result<bool, Stop> {
         claims: Claims::default(),
         lost: LostCalls::default(),
     };
-    three_share(&mut stage)?;
-    two_come(&mut stage)?;
-    two_go(&mut stage)?;
-    one_falls_silent(&mut stage)?;
-    all_end(&mut stage)?;
-    let took = stage.elapsed();
-    stage.screen.summary(&stage.claims, took)?;
-    Ok(stage.claims.hold())
+    three_share(&mut demo)?;
+    two_come(&mut demo)?;
+    two_go(&mut demo)?;
+    one_falls_silent(&mut demo)?;
+    all_end(&mut demo)?;
+    let took = demo.elapsed();
+    demo.screen.summary(&demo.claims, took)?;
+    Ok(demo.claims.hold())
 }
 
 fn explain(sabotage: Sabotage) -> &'static str {
@@ -96,7 +96,7 @@ fn explain(sabotage: Sabotage) -> &'static str {
     }
 }
 
-fn add(fleet: &mut Fleet, zone: &mut Zone, screen: &mut Screen, name: &str) -> io::Result<()> {
+fn add(fleet: &mut Fleet, zone: &mut DnsZone, screen: &mut Screen, name: &str) -> io::Result<()> {
     let backend = fleet.start(name)?;
     zone.add(name, backend.port(), backend.has_ipv6());
     let families = if backend.has_ipv6() {
@@ -111,33 +111,32 @@ fn add(fleet: &mut Fleet, zone: &mut Zone, screen: &mut Screen, name: &str) -> i
     ))
 }
 
-fn three_share(stage: &mut Stage) -> Result<(), Stop> {
-    stage.until(|fleet| fleet.members().iter().all(|member| member.answers() > 0))?;
-    let shares = stage.shares(SAMPLE)?;
-    stage.claim(
+fn three_share(demo: &mut RunningDemo) -> Result<(), Stop> {
+    demo.until(|fleet| fleet.members().iter().all(|member| member.answers() > 0))?;
+    let shares = demo.shares(SAMPLE)?;
+    demo.claim(
         "three backends share the calls equally",
         shares.are_equal_for(&["a", "b", "c"]),
         shares.to_string(),
     )?;
-    let members = stage.fleet.members();
+    let members = demo.fleet.members();
     let one_each = members.iter().all(|one| one.counters.total().open() == 1);
-    stage.claim(
+    demo.claim(
         "one connection to each",
         one_each,
-        connections(&stage.fleet, &["a", "b", "c"])?,
+        connections(&demo.fleet, &["a", "b", "c"])?,
     )
 }
 
-fn two_come(stage: &mut Stage) -> Result<(), Stop> {
-    stage
-        .screen
+fn two_come(demo: &mut RunningDemo) -> Result<(), Stop> {
+    demo.screen
         .heading("2. Two more backends are added to DNS")?;
-    let before = stage.fleet.counters();
+    let before = demo.fleet.counters();
     for name in ["d", "e"] {
-        add(&mut stage.fleet, &mut stage.zone, &mut stage.screen, name)?;
+        add(&mut demo.fleet, &mut demo.zone, &mut demo.screen, name)?;
     }
-    let took = stage.until(|fleet| answer(fleet, "d") && answer(fleet, "e"))?;
-    stage.claim(
+    let took = demo.until(|fleet| answer(fleet, "d") && answer(fleet, "e"))?;
+    demo.claim(
         "new backends are found while all connections are healthy",
         took.is_some(),
         match took {
@@ -145,33 +144,33 @@ fn two_come(stage: &mut Stage) -> Result<(), Stop> {
             None => format!("not called within {LIMIT:?}"),
         },
     )?;
-    let shares = stage.shares(SAMPLE)?;
-    stage.claim(
+    let shares = demo.shares(SAMPLE)?;
+    demo.claim(
         "they get their share",
         shares.are_equal_for(&["a", "b", "c", "d", "e"]),
         shares.to_string(),
     )?;
-    let untouched = stage.fleet.counters();
+    let untouched = demo.fleet.counters();
     let same = |(name, before): (&String, &Counters)| {
         let after = untouched.get(name).map(Counters::total);
         after.is_some_and(|after| {
             (after.accepts, after.closes) == (before.total().accepts, before.total().closes)
         })
     };
-    stage.claim(
+    demo.claim(
         "no connection was closed or reopened for it",
         before.iter().all(same),
-        connections(&stage.fleet, &["a", "b", "c"])?,
+        connections(&demo.fleet, &["a", "b", "c"])?,
     )
 }
 
-fn two_go(stage: &mut Stage) -> Result<(), Stop> {
-    stage.screen.heading("3. Two backends go away")?;
-    stage.screen.text("c is removed from DNS")?;
-    stage.zone.remove("c");
-    let took = stage.until(|fleet| idle(fleet, "c"))?;
-    stage.claim(
-        "the connection to a backend that is removed from DNS is closed",
+fn two_go(demo: &mut RunningDemo) -> Result<(), Stop> {
+    demo.screen.heading("3. Two backends go away")?;
+    demo.screen.text("c is removed from DNS")?;
+    demo.zone.remove("c");
+    let took = demo.until(|fleet| idle(fleet, "c"))?;
+    demo.claim(
+        "a backend that is removed from DNS is disconnected",
         took.is_some(),
         match took {
             Some(took) => format!(
@@ -185,50 +184,47 @@ fn two_go(stage: &mut Stage) -> Result<(), Stop> {
         ("c", "SIGTERM to c"),
         ("b", "SIGTERM to b, which stays in DNS"),
     ] {
-        stage.screen.text(how)?;
-        stage.fleet.sigterm(name)?;
-        stage.until(|fleet| ended(fleet, name))?;
+        demo.screen.text(how)?;
+        demo.fleet.sigterm(name)?;
+        demo.until(|fleet| ended(fleet, name))?;
     }
-    let finished = |name| Ok::<_, io::Error>(finished(stage.fleet.get(name)?));
+    let finished = |name| Ok::<_, io::Error>(finished(demo.fleet.get(name)?));
     let (b, c) = (finished("b")?, finished("c")?);
-    stage.claim(
+    demo.claim(
         "both finish the calls that they have, then exit",
         b.0 && c.0,
         format!("b {}; c {}", b.1, c.1),
     )?;
-    let shares = stage.shares(SAMPLE)?;
-    stage.claim(
+    let shares = demo.shares(SAMPLE)?;
+    demo.claim(
         "the others share the calls equally",
         shares.are_equal_for(&["a", "d", "e"]),
         shares.to_string(),
     )?;
-    none_failed(stage, "no call failed because of this")
+    none_failed(demo, "no call failed when two backends went away")
 }
 
-fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
-    stage
-        .screen
-        .heading("4. Backend a becomes silent on IPv6")?;
+fn one_falls_silent(demo: &mut RunningDemo) -> Result<(), Stop> {
+    demo.screen.heading("4. Backend a becomes silent on IPv6")?;
     let text = "a backend that goes silent on IPv6 is reached over IPv4";
-    if !stage.fleet.get("a")?.has_ipv6() {
-        let claim = stage.claims.skip(text, "there is no ::1 on this machine");
-        return Ok(stage.screen.claim(claim)?);
+    if !demo.fleet.get("a")?.has_ipv6() {
+        let claim = demo.claims.skip(text, "there is no ::1 on this machine");
+        return Ok(demo.screen.claim(claim)?);
     }
-    let before = stage.fleet.get("a")?.counters;
-    stage.fleet.silence_ipv6("a")?;
-    stage
-        .screen
+    let before = demo.fleet.get("a")?.counters;
+    demo.fleet.silence_ipv6("a")?;
+    demo.screen
         .text("a closes its IPv6 connections, and answers no SYN over IPv6 any more")?;
-    let took = stage.until(|fleet| {
+    let took = demo.until(|fleet| {
         fleet
             .get("a")
             .is_ok_and(|a| a.counters.ipv4.answers > before.ipv4.answers && !a.uses(IpVersion::V6))
     })?;
-    let after = stage.fleet.get("a")?.counters;
+    let after = demo.fleet.get("a")?.counters;
     let fell_back = before.ipv6.open() == 1
         && after.ipv4.accepts == before.ipv4.accepts + 1
         && after.ipv6.accepts == before.ipv6.accepts;
-    stage.claim(
+    demo.claim(
         text,
         took.is_some() && fell_back,
         format!(
@@ -243,45 +239,45 @@ fn one_falls_silent(stage: &mut Stage) -> Result<(), Stop> {
             },
         ),
     )?;
-    let shares = stage.shares(SAMPLE)?;
-    stage.claim(
+    let shares = demo.shares(SAMPLE)?;
+    demo.claim(
         "its share is the same over IPv4",
         shares.are_equal_for(&["a", "d", "e"]),
         shares.to_string(),
     )?;
-    none_failed(stage, "no call failed because of that")
+    none_failed(demo, "no call failed when IPv6 became silent")
 }
 
-fn all_end(stage: &mut Stage) -> Result<(), Stop> {
-    stage.screen.heading("5. The end")?;
-    stage.settle()?;
-    stage.fleet.sigterm_all()?;
-    stage.until(|fleet| fleet.members().iter().all(|one| one.exit().is_some()))?;
-    let last = stage
+fn all_end(demo: &mut RunningDemo) -> Result<(), Stop> {
+    demo.screen.heading("5. The end")?;
+    demo.settle()?;
+    demo.fleet.sigterm_all()?;
+    demo.until(|fleet| fleet.members().iter().all(|one| one.exit().is_some()))?;
+    let last = demo
         .fleet
         .members()
         .iter()
         .map(finished)
         .all(|(well, _)| well);
-    let outcome = stage.load.outcome();
-    let (calls, answers) = totals(&stage.fleet);
-    stage.claim(
+    let outcome = demo.load.outcome();
+    let (calls, answers) = totals(&demo.fleet);
+    demo.claim(
         "every call was received and answered once, and every backend ended with success",
         last && calls == outcome.made && answers == outcome.made,
         format!(
             "{} calls made; {calls} received and {answers} answered, by the final counters; DNS was asked {} times",
             outcome.made,
-            stage.zone.questions()
+            demo.zone.questions()
         ),
     )
 }
 
 /// Judges the claim that no call was lost since the last such claim, by the counters of the backends
 /// and of the client.
-fn none_failed(stage: &mut Stage, text: &'static str) -> Result<(), Stop> {
-    stage.settle()?;
-    let outcome = stage.load.outcome();
-    let (_, answers) = totals(&stage.fleet);
+fn none_failed(demo: &mut RunningDemo, text: &'static str) -> Result<(), Stop> {
+    demo.settle()?;
+    let outcome = demo.load.outcome();
+    let (_, answers) = totals(&demo.fleet);
     let lost = LostCalls {
         unanswered: outcome.made.saturating_sub(answers),
         failed: outcome.failed(),
@@ -290,13 +286,9 @@ fn none_failed(stage: &mut Stage, text: &'static str) -> Result<(), Stop> {
     for (why, times) in &outcome.failures {
         evidence.push_str(&format!("; {times} x {why}"));
     }
-    stage.claim(
-        text,
-        lost == stage.lost && answers <= outcome.made,
-        evidence,
-    )?;
-    stage.lost = lost;
-    stage.load.go_on();
+    demo.claim(text, lost == demo.lost && answers <= outcome.made, evidence)?;
+    demo.lost = lost;
+    demo.load.go_on();
     Ok(())
 }
 
