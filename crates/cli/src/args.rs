@@ -10,13 +10,13 @@ use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 #[command(name = "trunkline", version, max_term_width = 100)]
 pub(crate) struct Args {
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) common: CommonArgs,
     #[command(subcommand)]
     pub(crate) command: Command,
 }
 
 #[derive(Debug, clap::Args)]
-pub(crate) struct Common {
+pub(crate) struct CommonArgs {
     /// Prints one JSON object per line on stdout, and nothing else there
     #[arg(long, global = true)]
     pub(crate) json: bool,

@@ -6,29 +6,29 @@ mod tally;
 
 mod live;
 
-mod load;
+mod runner;
 
 use std::sync::Arc;
 
 use self::live::Live;
-use self::load::Load;
-use crate::args::{CallArgs, Common};
+use self::runner::CallRunner;
+use crate::args::{CallArgs, CommonArgs};
 use crate::channel;
 use crate::event::Tracer;
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::run::block_on;
 
-pub(crate) fn run(args: &CallArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+pub(crate) fn run(args: &CallArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     args.channel.dns.check()?;
     block_on(common.runtime, |runtime| async move {
         let channel = channel::build(&args.channel, Arc::clone(&runtime), Tracer)?;
         let live = Live::new(out, runtime.now());
-        let load = Load {
+        let runner = CallRunner {
             args,
             runtime,
             channel,
         };
-        load.run(live).await.print(out)
+        runner.run(live).await.print(out)
     })
 }

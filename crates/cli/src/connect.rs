@@ -11,7 +11,7 @@ use trunkline_connect::io::{ConnectOptions, connect, connect_host};
 use trunkline_connect::{AttemptDelay, ConnectOutcome, Family, RaceReport};
 use trunkline_dns::Name;
 
-use crate::args::{Common, ConnectArgs, FamilyName};
+use crate::args::{CommonArgs, ConnectArgs, FamilyName};
 use crate::failure::Failure;
 use crate::out::{Out, Style};
 use crate::run::block_on;
@@ -24,7 +24,7 @@ enum Destination {
     Host(String, u16),
 }
 
-pub(crate) fn run(args: &ConnectArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     args.dns.check()?;
     let destination = destination(&args.to)?;
     let (options, warnings) = options(args);

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 
 /// The error that ends the command, with exit status 1 or 2.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Facts>);
+pub(crate) struct Failure(Box<FailureFacts>);
 
 #[derive(Debug)]
-struct Facts {
+struct FailureFacts {
     status: u8,
     /// The fields of the JSON object beside `error`, such as the attempts of a race.
     object: Map<String, Value>,
@@ -36,7 +36,7 @@ impl Failure {
     }
 
     fn new(status: u8, kind: String, message: String) -> Self {
-        Self(Box::new(Facts {
+        Self(Box::new(FailureFacts {
             status,
             object: Map::new(),
             kind,

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
-use crate::args::{ColorWhen, Common};
+use crate::args::{ColorWhen, CommonArgs};
 use crate::failure::Failure;
 
 /// Prints results to stdout, as JSON or text, and warnings and errors to stderr.
@@ -37,7 +37,7 @@ impl Style {
 }
 
 impl Out {
-    pub(crate) fn new(common: &Common) -> Self {
+    pub(crate) fn new(common: &CommonArgs) -> Self {
         let is_terminal = io::stdout().is_terminal();
         // https://no-color.org: any value but the empty one.
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());

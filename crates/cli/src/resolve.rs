@@ -19,7 +19,7 @@ use trunkline::{
 };
 use trunkline_dns::{LookupError, ServerAttempt, ServerOutcome};
 
-use crate::args::{Common, ResolveArgs};
+use crate::args::{CommonArgs, ResolveArgs};
 use crate::failure::Failure;
 use crate::out::{Out, Style};
 use crate::run::block_on;
@@ -28,7 +28,7 @@ use crate::{show, target};
 /// The deadline of each resolution, when `--timeout` gives none for all of them.
 const EACH: Duration = Duration::from_secs(30);
 
-pub(crate) fn run(args: &ResolveArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+pub(crate) fn run(args: &ResolveArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     args.dns.check()?;
     let mut options = args
         .dns

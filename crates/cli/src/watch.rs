@@ -7,7 +7,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use trunkline::{ChannelEvent, Observer};
 
-use crate::args::{Common, WatchArgs};
+use crate::args::{CommonArgs, WatchArgs};
 use crate::channel;
 use crate::event::describe;
 use crate::failure::Failure;
@@ -15,7 +15,7 @@ use crate::out::{Out, Style};
 use crate::run::block_on;
 use crate::show;
 
-pub(crate) fn run(args: &WatchArgs, common: &Common, out: &Out) -> Result<(), Failure> {
+pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     args.channel.dns.check()?;
     block_on(common.runtime, |runtime| async move {
         let started = runtime.now();

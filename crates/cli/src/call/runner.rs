@@ -15,8 +15,8 @@ use crate::args::CallArgs;
 use crate::health::{HealthCheckRequest, HealthClient, ServingStatus};
 use crate::peer::PeerRecorder;
 
-/// The calls to make.
-pub(super) struct Load<'a> {
+/// Makes the calls that the command line asks for.
+pub(super) struct CallRunner<'a> {
     pub(super) args: &'a CallArgs,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) channel: Channel,
@@ -25,7 +25,7 @@ pub(super) struct Load<'a> {
 /// The deadline of each call, when `--timeout` gives none for all of them.
 const EACH: Duration = Duration::from_secs(10);
 
-impl Load<'_> {
+impl CallRunner<'_> {
     /// Makes all calls and waits for them to end.
     pub(super) async fn run(&self, mut live: Live<'_>) -> Tally {
         let args = self.args;

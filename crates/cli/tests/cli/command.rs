@@ -6,20 +6,20 @@ use serde_json::Value;
 
 /// The output and the exit status of a run of the command.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandOutput {
     pub(crate) status: i32,
     pub(crate) stdout: String,
     pub(crate) stderr: String,
 }
 
 /// Runs the command with these arguments. The output has no colours, as it goes to a pipe.
-pub(crate) fn trunkline(args: &[&str]) -> Ran {
+pub(crate) fn trunkline(args: &[&str]) -> CommandOutput {
     let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
         .args(args)
         .env_remove("NO_COLOR")
         .output()
         .expect("the command runs");
-    Ran {
+    CommandOutput {
         status: output.status.code().expect("an exit status"),
         stdout: String::from_utf8(output.stdout).expect("UTF-8"),
         stderr: String::from_utf8(output.stderr).expect("UTF-8"),
