@@ -18,6 +18,7 @@ mod policy;
 
 // What several policies share.
 mod child;
+mod child_trackers;
 mod errors;
 mod sharding;
 
@@ -35,6 +36,7 @@ pub mod testing;
 
 pub use crate::attempt::{AttemptOutcome, AttemptTracker};
 pub use crate::child::Child;
+pub use crate::child_trackers::ChildTrackers;
 pub use crate::connectivity::ConnectivityState;
 pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::graceful_switch::GracefulSwitch;

@@ -25,9 +25,8 @@ pub trait Picker: fmt::Debug + Send + Sync {
     /// attempt cost nothing beyond the pick: no reference to the picker is kept.
     ///
     /// A picker over other pickers returns a tracker if any of them does, and forwards each end of
-    /// an attempt to the picker that made the pick. It finds that picker by the id: a subchannel
-    /// belongs to one child, so a table by [`SubchannelId::index`], made when the picker is made,
-    /// is enough ([`Child::subchannels`](crate::Child::subchannels) lists a child's ids).
+    /// an attempt to the picker that made the pick. A subchannel belongs to one child, so its id is
+    /// enough to find that picker: [`ChildTrackers`](crate::ChildTrackers) does so.
     fn tracker(&self) -> Option<&dyn AttemptTracker>;
 }
 

@@ -284,6 +284,11 @@ impl<P: Policy> EndpointSharding<P> {
         self.order.iter().copied()
     }
 
+    /// Iterates over the subchannels that the child in `slot` owns, sorted.
+    pub fn subchannels(&self, slot: usize) -> impl Iterator<Item = SubchannelId> {
+        self.owners.subchannels(slot)
+    }
+
     /// Iterates over the slots and children that settled in the last [`settle`](Self::settle): the
     /// only ones that can have changed between the last two calls.
     pub fn settled(&self) -> impl Iterator<Item = (usize, &EndpointChild<P>)> {
@@ -344,7 +349,8 @@ impl<P: Policy> EndpointSharding<P> {
         *self.count(child.state) -= 1;
         self.changed |= child.state == ConnectivityState::Ready;
         let mark = control.mark();
-        for id in self.owners.subchannels(slot) {
+        let owned: Vec<SubchannelId> = self.owners.subchannels(slot).collect();
+        for id in owned {
             control.remove_subchannel(id);
         }
         self.owners.record(slot, control.requested_since(mark));

@@ -3,15 +3,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use serde_json::json;
 use trunkline_lb::testing::{CHILD_NAME, check_parent, check_policy};
 use trunkline_lb::{
-    AttemptTracker, Child, ConnectivityState, Control, EndpointSharding, GracefulSwitch, OldList,
-    Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy, PolicyFactory, PolicyOptions,
-    PolicyRegistry, Published, RoundRobin, RoundRobinConfig, SubchannelId, SubchannelState, Update,
-    WatchEvent, WatchId,
+    AttemptTracker, Child, ChildTrackers, ConnectivityState, Control, EndpointSharding,
+    GracefulSwitch, OldList, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
+    PolicyFactory, PolicyOptions, PolicyRegistry, Published, RoundRobin, RoundRobinConfig,
+    SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
@@ -60,6 +61,13 @@ fn policy_switch_as_a_parent() {
 #[test]
 fn endpoint_sharding_as_a_parent() {
     check_parent(Arc::new(()), |factory| Box::new(Shards::new(factory, None)));
+}
+
+/// A picker over pickers that track nothing has no tracker.
+#[test]
+fn nothing_to_track() {
+    let picker: Arc<dyn Picker> = Arc::new(Pick::Queue);
+    assert!(ChildTrackers::new([(picker, [])]).is_none());
 }
 
 /// Each part of the contract that a parent can forget is found, and named.
@@ -112,7 +120,7 @@ fn restless_policy() {
     assert!(text.contains("comes to rest"), "{text}");
 }
 
-/// Runs a child for each endpoint, and calls the child that was ready first.
+/// Runs a child for each endpoint, and calls the ready children in turn.
 #[derive(Debug)]
 struct Shards {
     endpoints: EndpointSharding<Box<dyn Policy>>,
@@ -131,14 +139,41 @@ impl Shards {
     }
 
     fn picker(&self, state: ConnectivityState) -> Arc<dyn Picker> {
-        let mut children = self.endpoints.children();
         match state {
+            ConnectivityState::Ready => {
+                let children = self.endpoints.slots().zip(self.endpoints.children());
+                let ready = children.filter(|(_, child)| child.state() == ConnectivityState::Ready);
+                let ready: Vec<_> = ready
+                    .map(|(slot, child)| (child.picker().clone(), self.endpoints.subchannels(slot)))
+                    .collect();
+                Arc::new(InTurn {
+                    pickers: ready.iter().map(|(picker, _)| picker.clone()).collect(),
+                    trackers: ChildTrackers::new(ready),
+                    next: AtomicUsize::new(0),
+                })
+            }
             ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
-            _ => children.find(|child| child.state() == state).map_or_else(
-                || Arc::new(Pick::Queue) as _,
-                |child| child.picker().clone(),
-            ),
+            _ => Arc::new(Pick::Queue),
         }
+    }
+}
+
+/// Asks several pickers in turn.
+#[derive(Debug)]
+struct InTurn {
+    pickers: Vec<Arc<dyn Picker>>,
+    trackers: Option<ChildTrackers>,
+    next: AtomicUsize,
+}
+
+impl Picker for InTurn {
+    fn pick(&self, request: &PickRequest<'_>) -> Pick {
+        let next = self.next.fetch_add(1, Ordering::Relaxed);
+        self.pickers[next % self.pickers.len()].pick(request)
+    }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        self.trackers.as_ref().map(|trackers| trackers as _)
     }
 }
 

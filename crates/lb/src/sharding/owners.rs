@@ -24,10 +24,9 @@ impl Owners {
             .map(|(_, slot)| slot)
     }
 
-    /// Returns the subchannels that the child in `slot` created and did not remove, sorted.
-    pub(super) fn subchannels(&self, slot: usize) -> Vec<SubchannelId> {
-        let owned = self.by_slot.get(slot).into_iter().flatten();
-        owned.copied().collect()
+    /// Iterates over the subchannels that the child in `slot` created and did not remove, sorted.
+    pub(super) fn subchannels(&self, slot: usize) -> impl Iterator<Item = SubchannelId> {
+        self.by_slot.get(slot).into_iter().flatten().copied()
     }
 
     /// Records the subchannels that the child in `slot` has created and removed.
