@@ -1,6 +1,7 @@
 //! Checks that what docs/architecture.md ("Invariants") rules out is absent from the code.
 
-// From the ground up: source, imports; dependencies, walls.
+// From the ground up: source, imports; circles, dependencies, walls.
+mod circles;
 mod dependencies;
 mod imports;
 mod source;
@@ -23,6 +24,7 @@ pub(super) const STEP: Step = Step {
 fn run(context: &Context) -> Result<Done, Failure> {
     let mut broken = dependencies::broken(context)?;
     broken.extend(walls::broken(&context.root)?);
+    broken.extend(circles::broken(context)?);
     if broken.is_empty() {
         return Ok(Done::passed());
     }

@@ -102,7 +102,11 @@ mod tests {
             &[
                 ("lib.rs", "mod a; mod b; pub use crate::a::A; use b::B;"),
                 ("a.rs", "pub struct A;"),
-                ("b.rs", "use crate::A; fn b() { crate::a::x() } struct B;"),
+                (
+                    "b.rs",
+                    "use crate::A; fn b() { crate::a::x() } struct B; mod c; use self::c::C;",
+                ),
+                ("b/c.rs", "pub(in crate::b) struct C;"),
             ],
             &[],
         );

@@ -194,6 +194,8 @@ fn named_paths(tokens: &[Token], children: &BTreeSet<&str>) -> Vec<Named> {
         }
         let starts = matches!(text, "crate" | "self" | "super") || children.contains(text);
         let before = at.checked_sub(1).map(|before| tokens[before].text.as_str());
+        // `pub(in crate::a)` imports nothing.
+        let starts = starts && !(at >= 3 && tokens[at - 3].text == "pub" && before == Some("in"));
         if starts && !matches!(before, Some("::" | "." | "mod")) && follows(tokens, at + 1, "::") {
             let mut segments = vec![text.to_owned()];
             let line = tokens[at].line;
