@@ -62,8 +62,8 @@ pub struct FamilyAnswer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IpAnswer {
-    /// All addresses, at least one, each once: IPv4 first, each family in its server's order. Sorting
-    /// them by RFC 6724 is left to the caller.
+    /// All addresses, at least one, each once: IPv4 first, each family in its server's order.
+    /// Sorting them by RFC 6724 is left to the caller.
     pub addresses: Vec<ScopedIp>,
     /// The name that owns the addresses, after the search list and all CNAMEs. The text comes from
     /// the network and may be hostile. `None` for an IP literal.

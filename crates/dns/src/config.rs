@@ -17,8 +17,8 @@ pub(crate) enum Origin<T> {
     File(PathBuf),
 }
 
-/// The configuration of a client: where servers, search list and hosts come from, and how servers are
-/// asked.
+/// The configuration of a client: where servers, search list and hosts come from, and how servers
+/// are asked.
 ///
 /// Options that are set here override those of `resolv.conf`.
 ///
@@ -59,10 +59,11 @@ pub struct ClientConfig {
 }
 
 impl ClientConfig {
-    /// Returns the configuration of the system: `/etc/resolv.conf`, `/etc/hosts`, and the environment
-    /// variables `LOCALDOMAIN` and `RES_OPTIONS`.
+    /// Returns the configuration of the system: `/etc/resolv.conf`, `/etc/hosts`, and the
+    /// environment variables `LOCALDOMAIN` and `RES_OPTIONS`.
     ///
-    /// A lookup checks whether the files have changed, at most every 5 s, and then reads them again. Where `/etc/resolv.conf` is missing, the servers are `127.0.0.1` and `::1`.
+    /// A lookup checks whether the files have changed, at most every 5 s, and then reads them
+    /// again. Where `/etc/resolv.conf` is missing, the servers are `127.0.0.1` and `::1`.
     pub fn system() -> Self {
         Self {
             resolv_conf: Origin::File("/etc/resolv.conf".into()),
@@ -110,7 +111,8 @@ impl ClientConfig {
         self
     }
 
-    /// Takes servers, search list and options from this value. The environment variables do not apply.
+    /// Takes servers, search list and options from this value. The environment variables do not
+    /// apply.
     pub fn resolv_conf(mut self, conf: ResolvConf) -> Self {
         self.resolv_conf = Origin::Value(conf);
         self.environment = false;
@@ -148,16 +150,16 @@ impl ClientConfig {
         self
     }
 
-    /// Sets the number of dots with which a name is tried as it is before the search list; default 1,
-    /// at most 15.
+    /// Sets the number of dots with which a name is tried as it is before the search list; default
+    /// 1, at most 15.
     pub fn ndots(mut self, ndots: u8) -> Self {
         self.ndots = Some(ndots.min(15));
         self
     }
 
     /// Sets the time after which the next server is asked, for a server of which nothing is known;
-    /// default 2 s. A server whose round trips were measured gets 5 times their mean, between 250 ms
-    /// and 5 s.
+    /// default 2 s. A server whose round trips were measured gets 5 times their mean, between 250
+    /// ms and 5 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout.max(Duration::from_millis(1)));
         self
@@ -181,7 +183,8 @@ impl ClientConfig {
         self.deadline
     }
 
-    /// Sets whether servers are asked over TCP from the start; default: as in `resolv.conf`, else no.
+    /// Sets whether servers are asked over TCP from the start; default: as in `resolv.conf`, else
+    /// no.
     pub fn tcp_only(mut self, on: bool) -> Self {
         self.tcp_only = Some(on);
         self
@@ -194,8 +197,8 @@ impl ClientConfig {
         self
     }
 
-    /// Sets whether queries carry EDNS (RFC 6891), so that replies may have 1232 bytes in a datagram;
-    /// default yes.
+    /// Sets whether queries carry EDNS (RFC 6891), so that replies may have 1232 bytes in a
+    /// datagram; default yes.
     pub fn edns(mut self, on: bool) -> Self {
         self.edns = on;
         self
@@ -209,24 +212,24 @@ impl ClientConfig {
         self
     }
 
-    /// Sets whether queries carry a DNS cookie (RFC 7873, RFC 9018); default no. Once a server has sent
-    /// its own, replies over UDP without it are not used, until the server has sent none for 120 s. A
-    /// server that sends none is asked without cookies for 300 s.
+    /// Sets whether queries carry a DNS cookie (RFC 7873, RFC 9018); default no. Once a server has
+    /// sent its own, replies over UDP without it are not used, until the server has sent none for
+    /// 120 s. A server that sends none is asked without cookies for 300 s.
     pub fn cookies(mut self, on: bool) -> Self {
         self.cookies = on;
         self
     }
 
-    /// Sets whether lookups share UDP sockets, each for at most 64 lookups, instead of opening one each;
-    /// default no. Sharing halves the cost, but a port is used for longer, so that an off-path
-    /// attacker has more time to guess it.
+    /// Sets whether lookups share UDP sockets, each for at most 64 lookups, instead of opening one
+    /// each; default no. Sharing halves the cost, but a port is used for longer, so that an
+    /// off-path attacker has more time to guess it.
     pub fn udp_pool(mut self, on: bool) -> Self {
         self.udp_pool = on;
         self
     }
 
-    /// Sets how many answers, positive and negative, are kept until their TTL expires; at most 65,536,
-    /// default 0: a resolver that asks again *because* a TTL has expired needs no cache.
+    /// Sets how many answers, positive and negative, are kept until their TTL expires; at most
+    /// 65,536, default 0: a resolver that asks again *because* a TTL has expired needs no cache.
     pub fn cache(mut self, entries: usize) -> Self {
         self.cache_entries = entries.min(65_536);
         self

@@ -1,16 +1,16 @@
 //! The core: what a lookup does, without socket, task, lock, clock or random generator.
 //!
-//! - [`Configuration`] holds the configuration and what its files contained. Its [`Settings`] are the
-//!   values that follow.
-//! - [`ClientState`] is what a client knows between lookups: servers, cached answers, which candidate
-//!   of the search list had records. It makes the [`Plan`] of a lookup.
+//! - [`Configuration`] holds the configuration and what its files contained. Its [`Settings`] are
+//!   the values that follow.
+//! - [`ClientState`] is what a client knows between lookups: servers, cached answers, which
+//!   candidate of the search list had records. It makes the [`Plan`] of a lookup.
 //! - A [`Lookup`] carries out a plan: report events with its `handle_*` methods, perform each
 //!   [`Output`], and hand each [`Report`] to the client's state.
 //! - [`SharedUdp`] and [`TcpConnection`] are sockets that several lookups share.
 //!
-//! A server that does not support EDNS is handled in three places. `wire/response.rs` recognises its
-//! reply (`Reading::NoEdns`), `lookup/replies.rs` asks it again without EDNS, and `client_state.rs`
-//! remembers it for 10 minutes.
+//! A server that does not support EDNS is handled in three places. `wire/response.rs` recognises
+//! its reply (`Reading::NoEdns`), `lookup/replies.rs` asks it again without EDNS, and
+//! `client_state.rs` remembers it for 10 minutes.
 
 // From the ground up: a module uses only those above it.
 

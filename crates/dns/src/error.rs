@@ -16,8 +16,8 @@ pub enum LookupErrorKind {
     NotFound,
     /// The name exists and has no records of the type that was asked for.
     NoData,
-    /// No server gave a usable answer: SERVFAIL, REFUSED, silence, a malformed reply. A later lookup
-    /// may succeed.
+    /// No server gave a usable answer: SERVFAIL, REFUSED, silence, a malformed reply. A later
+    /// lookup may succeed.
     Unavailable,
     /// The deadline of the whole lookup has passed.
     Deadline,
@@ -78,8 +78,8 @@ pub enum ServerOutcome {
     Truncated,
     /// The server does not support EDNS: it is asked again without.
     NoEdns,
-    /// The server failed with this response code: SERVFAIL (2), REFUSED (5), NOTIMP (4), FORMERR (1), or
-    /// another.
+    /// The server failed with this response code: SERVFAIL (2), REFUSED (5), NOTIMP (4), FORMERR
+    /// (1), or another.
     Rcode(u16),
     /// The server is not authoritative for the name and does not recurse (a lame server).
     Lame,

@@ -69,8 +69,8 @@ impl Hosts {
         hosts
     }
 
-    /// Returns the addresses of `name` in the order of the file; `None` where the file does not have
-    /// the name.
+    /// Returns the addresses of `name` in the order of the file; `None` where the file does not
+    /// have the name.
     ///
     /// `interface` returns the index of an interface by its name, for link-local addresses. An
     /// address whose interface is not known is left out.

@@ -23,9 +23,9 @@ pub(crate) const MAX_LABEL: u8 = 63;
 /// ```
 ///
 /// [`Name::parse`] takes only letters, digits, `-` and `_`: what a host or service name is made of.
-/// A name from the network may have any bytes. Printing escapes the bytes that are not printable, a dot
-/// within a label, and a backslash (`\.`, `\000`), so that a hostile name cannot forge a log line
-/// or another name.
+/// A name from the network may have any bytes. Printing escapes the bytes that are not printable, a
+/// dot within a label, and a backslash (`\.`, `\000`), so that a hostile name cannot forge a log
+/// line or another name.
 #[derive(Clone)]
 pub struct Name {
     /// The labels, each after its length, without the root label: below 255 bytes.
@@ -38,8 +38,8 @@ impl Name {
     ///
     /// # Errors
     ///
-    /// An empty name or label, a label of more than 63 bytes, a name of more than 253 characters, or a
-    /// character that no host name has; the error has its offset.
+    /// An empty name or label, a label of more than 63 bytes, a name of more than 253 characters,
+    /// or a character that no host name has; the error has its offset.
     ///
     /// # Examples
     ///
@@ -100,8 +100,8 @@ impl Name {
         }
     }
 
-    /// Returns an absolute name from labels of any bytes; `None` where a label is empty or too long, or
-    /// the name is too long.
+    /// Returns an absolute name from labels of any bytes; `None` where a label is empty or too
+    /// long, or the name is too long.
     #[must_use]
     pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Option<Self> {
         let mut wire = Vec::with_capacity(32);
@@ -144,8 +144,7 @@ impl Name {
         })
     }
 
-    /// Returns the number of dots between the labels, which is compared to
-    /// `ndots`.
+    /// Returns the number of dots between the labels, which is compared to `ndots`.
     #[must_use]
     pub fn dots(&self) -> usize {
         self.labels().count().saturating_sub(1)
@@ -190,8 +189,8 @@ impl Name {
         &self.labels
     }
 
-    /// Returns the same name: a letter is in upper case where the byte at its index in `flips` is odd,
-    /// else in lower case.
+    /// Returns the same name: a letter is in upper case where the byte at its index in `flips` is
+    /// odd, else in lower case.
     pub(crate) fn with_case(&self, flips: &[u8]) -> Self {
         let mut labels = self.labels.clone();
         for (byte, flip) in labels.iter_mut().zip(flips) {
@@ -300,8 +299,8 @@ pub enum NameErrorKind {
     TooLong,
     /// A character that no host name has.
     Character(char),
-    /// The last label is a number, so the text is probably a mistyped IPv4 address. No such name exists,
-    /// and a query would only show the text to others.
+    /// The last label is a number, so the text is probably a mistyped IPv4 address. No such name
+    /// exists, and a query would only show the text to others.
     NumericEnd,
 }
 

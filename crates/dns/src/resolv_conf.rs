@@ -14,8 +14,8 @@ pub(crate) const DNS_PORT: u16 = 53;
 
 /// The contents of a `resolv.conf`.
 ///
-/// Parsing never fails: a line that cannot be read is left out, as every libc does. A file without a
-/// name server means the servers on this machine (`127.0.0.1` and `::1`).
+/// Parsing never fails: a line that cannot be read is left out, as every libc does. A file without
+/// a name server means the servers on this machine (`127.0.0.1` and `::1`).
 ///
 /// Source: resolv.conf(5). Deviations: all name servers count, not only the first three; a name
 /// server may have a port (`127.0.0.1:5353`, `[::1]:5353`).

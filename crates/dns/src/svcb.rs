@@ -12,8 +12,8 @@ use crate::Name;
 pub struct Svcb {
     /// Lower is tried first; 0 for an alias, which has no parameters.
     pub priority: u16,
-    /// The host, or the target of the alias. `.` is the owner of the record; for an alias, it means that
-    /// there is no service. The text comes from the network and may be hostile.
+    /// The host, or the target of the alias. `.` is the owner of the record; for an alias, it means
+    /// that there is no service. The text comes from the network and may be hostile.
     pub target: Name,
     /// True when the protocol's default ALPN id is *not* supported.
     pub no_default_alpn: bool,
@@ -125,7 +125,8 @@ fn hints<const N: usize, T: From<[u8; N]>>(value: &[u8]) -> Option<Vec<T>> {
     good.then(|| hints.iter().map(|&hint| hint.into()).collect())
 }
 
-/// Returns pieces that each come after their length; `None` for one that is cut off, which is the last.
+/// Returns pieces that each come after their length; `None` for one that is cut off, which is the
+/// last.
 fn pieces(mut rest: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
     std::iter::from_fn(move || {
         let (&length, tail) = rest.split_first()?;

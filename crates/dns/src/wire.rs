@@ -1,8 +1,8 @@
 //! Messages on the wire: the queries that are sent, and the parts of a reply that are believed.
 //!
 //! Nothing from the network is decoded before its outline fits ([`Skeleton::walk`]). Then only the
-//! wanted records are decoded, along the CNAME chain of the question ([`read_reply`]). The cost of a
-//! message is bounded by its length.
+//! wanted records are decoded, along the CNAME chain of the question ([`read_reply`]). The cost of
+//! a message is bounded by its length.
 
 // From the ground up: a module uses only those above it.
 

@@ -19,9 +19,9 @@ const TYPES: [(RecordType, Code); 5] = [
     (RecordType::Https, Code::HTTPS),
 ];
 
-/// A message that hickory-proto decodes as a whole passes the walk over the outline, unless it has a
-/// pointer into the header. The records that are found in a reply are those that a plain search of
-/// the decoded answer section finds, no more and no less.
+/// A message that hickory-proto decodes as a whole passes the walk over the outline, unless it has
+/// a pointer into the header. The records that are found in a reply are those that a plain search
+/// of the decoded answer section finds, no more and no less.
 pub fn dns_packet(data: &[u8]) {
     let walk = Skeleton::walk(data);
     let whole = Message::from_vec(data).ok();
@@ -149,8 +149,8 @@ fn texts(found: &Found) -> Vec<String> {
     }
 }
 
-/// A `resolv.conf` of any bytes is parsed within bounds, its search list prints as names that parse,
-/// and a good line after any bytes counts.
+/// A `resolv.conf` of any bytes is parsed within bounds, its search list prints as names that
+/// parse, and a good line after any bytes counts.
 pub fn dns_resolv_conf(data: &[u8]) {
     let conf = ResolvConf::parse(data);
     assert!(conf.nameservers.len() <= 32 && conf.search.len() <= 32);

@@ -13,9 +13,10 @@ const IDLE: Duration = Duration::from_secs(10);
 const IDS: u8 = 4;
 const QUESTIONS: [&[u8]; 4] = [b"", b"a", b"b", b"\0\0\0"];
 
-/// For any events in any order: at most 32 askers have joined. No two questions that wait for a reply
-/// have one id, and none was sent twice. A message reaches the askers of its id and no others, under
-/// the id that each of them chose. Without an asker there is a deadline, which ends the connection.
+/// For any events in any order: at most 32 askers have joined. No two questions that wait for a
+/// reply have one id, and none was sent twice. A message reaches the askers of its id and no
+/// others, under the id that each of them chose. Without an asker there is a deadline, which ends
+/// the connection.
 pub fn dns_connection(data: &[u8]) {
     let mut input = Input::new(data);
     let mut model = Model::new();

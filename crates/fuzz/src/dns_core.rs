@@ -37,9 +37,9 @@ const DECODED: usize = 4;
 /// The time for which a connection without askers stays open.
 const IDLE: Duration = Duration::from_secs(10);
 
-/// For any events in any order: nothing panics, and each event has bounded consequences. Every query
-/// can be decoded. Sockets are few, and closed at the end. Time alone ends the lookup by its deadline,
-/// and then its connections. No address of a forged reply is returned.
+/// For any events in any order: nothing panics, and each event has bounded consequences. Every
+/// query can be decoded. Sockets are few, and closed at the end. Time alone ends the lookup by its
+/// deadline, and then its connections. No address of a forged reply is returned.
 pub fn dns_core(data: &[u8]) {
     run(data);
 }

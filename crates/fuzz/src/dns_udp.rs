@@ -14,9 +14,9 @@ const MAX_LOOKUPS: usize = 64;
 /// Datagrams that wait for one asker.
 const MAX_INBOX: usize = 64;
 
-/// For any events in any order: at most 64 askers join, and none after a failure. No two queries have
-/// one id. A datagram reaches the asker of its id and no other, under the id that the asker chose. At
-/// most one asker reads, and when the reader leaves, another one can read.
+/// For any events in any order: at most 64 askers join, and none after a failure. No two queries
+/// have one id. A datagram reaches the asker of its id and no other, under the id that the asker
+/// chose. At most one asker reads, and when the reader leaves, another one can read.
 pub fn dns_udp(data: &[u8]) {
     let mut input = Input::new(data);
     let mut model = Model::new();

@@ -10,11 +10,11 @@ use crate::wire::Found;
 use crate::{Name, RecordType};
 
 /// The time for which a failure is kept (RFC 9520 section 3.2: at least 1 s).
-const FAILURE: Duration = Duration::from_secs(1);
+const FAILURE_TTL: Duration = Duration::from_secs(1);
 /// Bytes of the whole cache, so that a few large answers take no more memory than many small ones.
 const MAX_BYTES: usize = 32 << 20;
 /// Bytes of an entry without its names and records, approximately.
-const ENTRY: usize = 256;
+const ENTRY_BYTES: usize = 256;
 
 /// An answer, and when it expires.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Cached {
         Self {
             finding: CachedFinding::Failed,
             server,
-            expires: now + FAILURE,
+            expires: now + FAILURE_TTL,
         }
     }
 }
@@ -50,7 +50,7 @@ fn bytes((name, _): &Key, what: &Cached) -> usize {
         CachedFinding::Found(found) => found.canonical.wire().len() + found.records.bytes(),
         _ => 0,
     };
-    ENTRY + name.wire().len() + found
+    ENTRY_BYTES + name.wire().len() + found
 }
 
 /// Returns the range of the keys of a name, for all types.
@@ -139,8 +139,8 @@ impl Cache {
         self.entries.len()
     }
 
-    /// Removes expired entries, then those that expire first, until the cache is seven eighths full.
-    /// Removing many at a time spreads the cost of the search over many insertions.
+    /// Removes expired entries, then those that expire first, until the cache is seven eighths
+    /// full. Removing many at a time spreads the cost of the search over many insertions.
     fn make_room(&mut self, bound: usize, now: Instant) {
         self.entries.retain(|_, entry| entry.expires > now);
         self.bytes = self.sum();

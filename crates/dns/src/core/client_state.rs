@@ -15,11 +15,11 @@ use crate::Name;
 /// The timeout of a server is this many mean round trips (as in c-ares).
 const ROUND_TRIPS: u32 = 5;
 /// The shortest timeout, unless a shorter one is configured.
-const SHORTEST: Duration = Duration::from_millis(250);
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(250);
 /// The longest timeout, unless a longer one is configured.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// Round trips that must have been measured before the timeout follows from their mean.
-const SAMPLES: u32 = 3;
+const MIN_SAMPLES: u32 = 3;
 /// Round trips over which the mean is taken: a new one counts an eighth, once there are so many.
 const MEAN_OF: u32 = 8;
 /// A server that has failed is probed after this time.
@@ -27,16 +27,16 @@ const PROBE_AFTER: Duration = Duration::from_secs(5);
 /// One lookup in this many carries the probe.
 const PROBE_ONE_IN: usize = 10;
 /// The time for which a server is asked without EDNS, after it did not support it.
-const EDNS_AGAIN: Duration = Duration::from_secs(600);
+const NO_EDNS_FOR: Duration = Duration::from_secs(600);
 /// Relative names whose winning candidate is remembered at most.
-const WINNERS: usize = 1024;
+const MAX_WINNERS: usize = 1024;
 /// Servers that are remembered at most; far more than a configuration has.
-const SERVERS: usize = 64;
+const MAX_SERVERS: usize = 64;
 /// Plans after which the generator of ids gets a new seed.
 const PLANS_PER_SEED: u32 = 1024;
 
-/// What a client knows between lookups: its settings, its servers, its cache, and for a relative name
-/// the candidate of the search list that had records.
+/// What a client knows between lookups: its settings, its servers, its cache, and for a relative
+/// name the candidate of the search list that had records.
 #[derive(Debug)]
 pub struct ClientState {
     settings: Settings,
@@ -71,17 +71,17 @@ struct KnownServer {
 impl KnownServer {
     /// Returns the timeout for the server; `default` is the configured one.
     fn timeout(&self, default: Duration) -> Duration {
-        if self.samples < SAMPLES {
+        if self.samples < MIN_SAMPLES {
             return default;
         }
         let mean = Duration::from_secs_f64(self.round_trip.clamp(0.0, 60.0));
-        (mean * ROUND_TRIPS).clamp(SHORTEST.min(default), LONGEST.max(default))
+        (mean * ROUND_TRIPS).clamp(SHORTEST_TIMEOUT.min(default), LONGEST_TIMEOUT.max(default))
     }
 }
 
 impl ClientState {
-    /// Returns the state before the first lookup. `seed` must be unpredictable, since query ids follow
-    /// from it.
+    /// Returns the state before the first lookup. `seed` must be unpredictable, since query ids
+    /// follow from it.
     #[must_use]
     pub fn new(settings: Settings, seed: [u8; SEED]) -> Self {
         Self {
@@ -125,8 +125,8 @@ impl ClientState {
     }
 
     /// Replaces the settings; returns whether the new ones differ. Cached answers and winning
-    /// candidates are then dropped, since other servers or another search list may give others. What
-    /// is known of a server stays.
+    /// candidates are then dropped, since other servers or another search list may give others.
+    /// What is known of a server stays.
     pub fn set_settings(&mut self, settings: Settings) -> bool {
         if settings == self.settings {
             return false;
@@ -169,8 +169,8 @@ impl ClientState {
         .with_servers(self.ordered_servers(now))
     }
 
-    /// Returns the plan of a probe, where one is due: the first question of `plan`, to a server that had
-    /// failed. Its answer is not used, but shows that the server works again.
+    /// Returns the plan of a probe, where one is due: the first question of `plan`, to a server
+    /// that had failed. Its answer is not used, but shows that the server works again.
     #[must_use]
     pub fn probe(&mut self, plan: &Plan, now: Instant) -> Option<Plan> {
         let first = plan.servers.first()?.address;
@@ -198,8 +198,8 @@ impl ClientState {
         Some(probe)
     }
 
-    /// Handles the client's address that a server sees, `None` where it is not known: a cookie is for one
-    /// address.
+    /// Handles the client's address that a server sees, `None` where it is not known: a cookie is
+    /// for one address.
     pub fn handle_source(&mut self, server: SocketAddr, source: Option<IpAddr>) {
         if let Some(known) = self.known(server) {
             known.cookies.handle_source(source);
@@ -233,7 +233,7 @@ impl ClientState {
             }
             Report::NoEdns { server } => {
                 if let Some(known) = self.known(server) {
-                    known.edns_again = Some(now + EDNS_AGAIN);
+                    known.edns_again = Some(now + NO_EDNS_FOR);
                 }
             }
             Report::Cookie { server, cookie } => {
@@ -260,7 +260,7 @@ impl ClientState {
                 candidate,
                 generation,
             } if generation == self.generation => {
-                if self.winners.len() >= WINNERS {
+                if self.winners.len() >= MAX_WINNERS {
                     self.winners.pop_first();
                 }
                 self.winners.insert(name, candidate);
@@ -280,14 +280,14 @@ impl ClientState {
 
     /// Returns what is known of a server; `None` where too many servers are known already.
     fn known(&mut self, server: SocketAddr) -> Option<&mut KnownServer> {
-        if self.servers.len() >= SERVERS && !self.servers.contains_key(&server) {
+        if self.servers.len() >= MAX_SERVERS && !self.servers.contains_key(&server) {
             return None;
         }
         Some(self.servers.entry(server).or_default())
     }
 
-    /// Returns the servers by the number of their failures, and those with equally many in the order of
-    /// the configuration.
+    /// Returns the servers by the number of their failures, and those with equally many in the
+    /// order of the configuration.
     fn ordered_servers(&mut self, now: Instant) -> Vec<PlannedServer> {
         let mut addresses = self.settings.servers.clone();
         if self.settings.rotate && !addresses.is_empty() {

@@ -13,8 +13,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 ///
 /// Where [`is_due`](Self::is_due) returns true, look at the files, pass the text of each one that
 /// has changed to [`handle_hosts`](Self::handle_hosts) or
-/// [`handle_resolv_conf`](Self::handle_resolv_conf), and call
-/// [`handle_look`](Self::handle_look).
+/// [`handle_resolv_conf`](Self::handle_resolv_conf), and call [`handle_look`](Self::handle_look).
 #[derive(Debug)]
 pub struct Configuration {
     config: ClientConfig,

@@ -4,12 +4,12 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 /// The client's part is replaced after a day (RFC 9018 section 3).
-const LIFE: Duration = Duration::from_secs(86_400);
+const CLIENT_PART_LIFE: Duration = Duration::from_secs(86_400);
 /// A server that sends no cookies gets none for this time (as in c-ares).
-const UNSUPPORTED: Duration = Duration::from_secs(300);
+const UNSUPPORTED_FOR: Duration = Duration::from_secs(300);
 /// A server that has sent cookies and sends none for this time no longer supports them (as in
 /// c-ares).
-const REGRESSION: Duration = Duration::from_secs(120);
+const MISSING_FOR: Duration = Duration::from_secs(120);
 
 /// The cookies of one server.
 #[derive(Debug, Default)]
@@ -28,15 +28,17 @@ pub(super) struct Cookies {
 }
 
 impl Cookies {
-    /// Returns the cookie of the next query: the client's part, then the server's where it is known.
-    /// `None` where the server does not support cookies. `fresh` becomes the client's part where a
-    /// new one is due.
+    /// Returns the cookie of the next query: the client's part, then the server's where it is
+    /// known. `None` where the server does not support cookies. `fresh` becomes the client's part
+    /// where a new one is due.
     pub(super) fn next(&mut self, fresh: [u8; 8], now: Instant) -> Option<Box<[u8]>> {
         if self.unsupported_until.is_some_and(|until| now < until) {
             return None;
         }
-        let old = self.ours.is_some_and(|(_, made)| now >= made + LIFE);
-        let given_up = self.missing_since.is_some_and(|at| now >= at + REGRESSION);
+        let old = self
+            .ours
+            .is_some_and(|(_, made)| now >= made + CLIENT_PART_LIFE);
+        let given_up = self.missing_since.is_some_and(|at| now >= at + MISSING_FOR);
         if old || given_up {
             self.forget();
         }
@@ -62,7 +64,7 @@ impl Cookies {
     /// Handles a reply without a cookie to a query with one.
     pub(super) fn handle_missing(&mut self, now: Instant) {
         if self.server.is_empty() {
-            self.unsupported_until = now.checked_add(UNSUPPORTED);
+            self.unsupported_until = now.checked_add(UNSUPPORTED_FOR);
         } else {
             self.missing_since.get_or_insert(now);
         }

@@ -24,8 +24,8 @@ pub enum Local {
     Ask(Name),
 }
 
-/// Returns the addresses of a host that needs no server: an IP literal, a name of the hosts file, or
-/// a name with a fixed answer.
+/// Returns the addresses of a host that needs no server: an IP literal, a name of the hosts file,
+/// or a name with a fixed answer.
 ///
 /// `interface` returns the index of an interface by its name, for `fe80::1%eth0`.
 ///
@@ -63,8 +63,8 @@ pub fn local_answer(
     Ok(Local::Ask(name))
 }
 
-/// Adds the loopback address of the family that the hosts file leaves out, as many do with `::1`. Where
-/// the file has another address for `localhost`, adds nothing.
+/// Adds the loopback address of the family that the hosts file leaves out, as many do with `::1`.
+/// Where the file has another address for `localhost`, adds nothing.
 fn complete_loopback(addresses: &mut Vec<ScopedIp>) {
     if !addresses.iter().all(|address| address.ip.is_loopback()) {
         return;

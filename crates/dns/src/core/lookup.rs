@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use self::ask::Ask;
 use self::asking::Asking;
 use self::common::Common;
+use self::sockets::MAX_QUESTIONS;
 use super::cache::{Cached, CachedFinding};
 use super::output::{Output, Report, SocketId};
 use super::plan::Plan;
@@ -35,8 +36,8 @@ use crate::{AnswerSource, FamilyAnswer, LookupError, LookupErrorKind};
 /// its current exchange takes longer.
 const MAX_PATIENCE: Duration = Duration::from_secs(1);
 
-/// One lookup, without any I/O: the candidates of a name, each asked for one or two types of records
-/// at the same time, of one server after the other.
+/// One lookup, without any I/O: the candidates of a name, each asked for one or two types of
+/// records at the same time, of one server after the other.
 ///
 /// Report events with the `handle_*` methods. After each, and after [`new`](Self::new), call
 /// [`poll_output`](Self::poll_output) until it returns `None`. Then wait for a socket or for
@@ -210,7 +211,8 @@ impl Lookup {
     fn load_candidate(&mut self) {
         let candidate = self.common.candidate;
         let plan = &self.common.plan;
-        let asks = plan.question.types.iter().enumerate();
+        let types = plan.question.types.iter().take(MAX_QUESTIONS);
+        let asks = types.enumerate();
         let asks = asks.map(|(index, &record_type)| {
             let mut cached = plan.cached.iter();
             let cached = cached.find(|&&(of, at, _)| (of, at) == (candidate, index));

@@ -96,8 +96,8 @@ impl Settings {
     ///
     /// # Errors
     ///
-    /// [`NoData`](LookupErrorKind::NoData) where only IPv6 addresses are wanted and
-    /// `options no-aaaa` is set.
+    /// [`NoData`](LookupErrorKind::NoData) where only IPv6 addresses are wanted and `options
+    /// no-aaaa` is set.
     pub fn addresses_question(
         &self,
         host: &str,

@@ -20,14 +20,15 @@ const LENGTH: usize = 2;
 ///
 /// - Ids are unique among the queries on the connection. Where the id that an asker chose is taken,
 ///   its query goes out under another one, and the reply comes back under the id that was chosen.
-/// - A query that waits for its reply is not sent a second time: everyone who asks it gets the reply.
+/// - A query that waits for its reply is not sent a second time: everyone who asks it gets the
+///   reply.
 /// - When an asker leaves before its reply has arrived, as after a timeout, the connection may be
 ///   dead. It then takes no new askers, and ends with the ones that it has.
 ///
 /// Report events with the `handle_*` methods. After each, write what [`unsent`](Self::unsent)
 /// returns, take what [`poll_reply`](Self::poll_reply) returns for each asker, and wait for the
-/// socket or for [`poll_timeout`](Self::poll_timeout). Drop the connection once
-/// [`end`](Self::end) returns how it ended. `now` never goes backwards.
+/// socket or for [`poll_timeout`](Self::poll_timeout). Drop the connection once [`end`](Self::end)
+/// returns how it ended. `now` never goes backwards.
 ///
 /// # Examples
 ///
@@ -225,8 +226,8 @@ impl TcpConnection {
             }
             let (piece, rest) = bytes.split_at(bytes.len().min(missing));
             *bytes = rest;
-            // The buffer grows with the bytes that have arrived. Only when a fifth of the message is
-            // there does it get the room that the length promises.
+            // The buffer grows with the bytes that have arrived. Only when a fifth of the message
+            // is there does it get the room that the length promises.
             let arrived = received.len();
             if received.capacity() < arrived + piece.len() {
                 received.reserve_exact(if missing <= 4 * arrived {

@@ -10,8 +10,8 @@ use super::client::Client;
 use crate::{Families, LookupErrorKind};
 
 impl AddressLookup for Client {
-    /// Asks for both families at the same time. Each has an answer of its own, so that a race begins
-    /// with the first one that arrives. The source of an error is the
+    /// Asks for both families at the same time. Each has an answer of its own, so that a race
+    /// begins with the first one that arrives. The source of an error is the
     /// [`LookupError`](crate::LookupError).
     fn lookup(&self, _: &dyn Runtime, host: &str, port: u16) -> Vec<(AddressQuery, Answer)> {
         vec![

@@ -28,8 +28,8 @@ impl Flight {
     /// Drives the lookup for the waiter with this number, then returns what `look` finds in it, or
     /// waits where `look` finds nothing.
     ///
-    /// `report` gets the facts for the client's state, `done` is called when this poll has ended the
-    /// lookup.
+    /// `report` gets the facts for the client's state, `done` is called when this poll has ended
+    /// the lookup.
     pub(super) fn poll<T>(
         &self,
         waiter: u64,

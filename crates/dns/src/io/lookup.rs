@@ -55,9 +55,9 @@ impl IpLookup {
 
     /// Waits for the result of the next family.
     ///
-    /// Each family that was asked for is returned once, for the candidate of the search list that has
-    /// addresses. `None` when all were returned, or when the lookup has failed: then the future is
-    /// ready with the error.
+    /// Each family that was asked for is returned once, for the candidate of the search list that
+    /// has addresses. `None` when all were returned, or when the lookup has failed: then the future
+    /// is ready with the error.
     pub fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<FamilyAnswer>> {
         self.begin();
         match &mut self.state {

@@ -11,8 +11,8 @@ use trunkline_runtime::{Lock, Runtime};
 use super::tcp::{SharedTcp, TcpShare};
 use super::udp::{PooledUdp, UdpShare};
 
-/// The sockets that the lookups of a client share. Dropping the pool closes them, each when its last
-/// lookup is done.
+/// The sockets that the lookups of a client share. Dropping the pool closes them, each when its
+/// last lookup is done.
 #[derive(Debug)]
 pub(super) struct Pool {
     /// The time for which a connection without lookups stays open.
@@ -36,7 +36,8 @@ impl Pool {
         }
     }
 
-    /// Removes all sockets from the pool. Each stays open until the last lookup that uses it is done.
+    /// Removes all sockets from the pool. Each stays open until the last lookup that uses it is
+    /// done.
     pub(super) fn clear(&self) {
         let OpenSockets { udp, tcp } = std::mem::take(&mut *self.open.lock());
         drop(udp);

@@ -113,7 +113,8 @@ impl ClientShared {
         }
         let settings = tables.files.settings();
         if self.client_state(tables).set_settings(settings) {
-            // The servers may be others now. Waiters of flights to the old ones still get an answer.
+            // The servers may be others now. Waiters of flights to the old ones still get an
+            // answer.
             self.pool.clear();
             tables.flights.clear();
         }

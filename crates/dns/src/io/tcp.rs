@@ -192,7 +192,8 @@ impl Future for TcpTask {
 }
 
 impl Drop for TcpTask {
-    /// Ends the connection where the executor drops its task first, so that no asker waits for ever.
+    /// Ends the connection where the executor drops its task first, so that no asker waits for
+    /// ever.
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.core.handle_closed(None);
@@ -221,9 +222,9 @@ impl TcpState {
 }
 
 impl TcpSocket {
-    /// Connects, writes what the core has to send, and reads what has arrived. Ready with `Ok` after
-    /// [`MAX_READS`] reads, and with `Err` when the connection has ended: the error, or `None` where
-    /// the server closed it.
+    /// Connects, writes what the core has to send, and reads what has arrived. Ready with `Ok`
+    /// after [`MAX_READS`] reads, and with `Err` when the connection has ended: the error, or
+    /// `None` where the server closed it.
     fn poll(
         &mut self,
         core: &mut TcpConnection,

@@ -85,8 +85,8 @@ impl UdpShare {
         self.unsent.push_back(query);
     }
 
-    /// Sends the queries that are still to be sent, then waits for the next datagram under the id of
-    /// one that was sent.
+    /// Sends the queries that are still to be sent, then waits for the next datagram under the id
+    /// of one that was sent.
     pub(super) fn poll(
         &mut self,
         cx: &mut Context<'_>,

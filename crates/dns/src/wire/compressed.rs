@@ -1,16 +1,16 @@
 //! Names in a message, which may be compressed (RFC 1035 section 4.1.4).
 //!
-//! The mistakes that RFC 9267 lists are refused: pointers that do not go strictly backwards or point
-//! into the header, names of more than 255 bytes, label types that do not exist. A name of 255 bytes
-//! has at most 127 labels, so at most 127 pointers are followed.
+//! The mistakes that RFC 9267 lists are refused: pointers that do not go strictly backwards or
+//! point into the header, names of more than 255 bytes, label types that do not exist. A name of
+//! 255 bytes has at most 127 labels, so at most 127 pointers are followed.
 
 use super::codes::HEADER;
 use super::malformed::Malformed;
 use crate::Name;
 use crate::name::{MAX_LABEL, MAX_WIRE};
 
-/// The first byte of a compression pointer is at least this, and its other six bits are the high bits
-/// of the offset (RFC 1035 section 4.1.4).
+/// The first byte of a compression pointer is at least this, and its other six bits are the high
+/// bits of the offset (RFC 1035 section 4.1.4).
 pub(super) const POINTER: u8 = 0b1100_0000;
 /// Pointers that are followed in one name.
 const MAX_HOPS: usize = 127;

@@ -22,10 +22,10 @@ const MAX_CNAMES: usize = 32;
 const MAX_RECORDS: usize = 1000;
 /// Records of the wanted type that belong to other names; a message with more is refused.
 const MAX_FOREIGN: usize = 256;
-/// Bytes that the kept records of one answer may take without compression. With the working memory, a
-/// message then costs at most 64 KiB beyond its own bytes.
+/// Bytes that the kept records of one answer may take without compression. With the working memory,
+/// a message then costs at most 64 KiB beyond its own bytes.
 const MAX_SIZE: usize = 56 * 1024;
-/// A TTL with the top bit set counts as 0 (RFC 2181 section 8).
+/// The longest TTL: one with the top bit set counts as 0 (RFC 2181 section 8).
 const MAX_TTL: u32 = i32::MAX as u32;
 
 /// Bytes of an SRV record before its target: priority, weight, port (RFC 2782).
@@ -93,8 +93,8 @@ pub(super) struct Chain {
     pub(super) end: Name,
     /// The shortest TTL of its records; the longest possible TTL where it has none.
     pub(super) ttl: u32,
-    /// Why the chain may be longer: the name at its end has a CNAME that cannot be read, or there are
-    /// more CNAME records than are examined.
+    /// Why the chain may be longer: the name at its end has a CNAME that cannot be read, or there
+    /// are more CNAME records than are examined.
     pub(super) broken: Option<&'static str>,
 }
 
@@ -136,7 +136,7 @@ impl Chain {
             if seen.len() == MAX_CHAIN {
                 return Err("its CNAME records form a chain of more than 16");
             }
-            chain.ttl = chain.ttl.min(believed(record.ttl));
+            chain.ttl = chain.ttl.min(effective_ttl(record.ttl));
             chain.broken = None;
             seen.push(std::mem::replace(&mut chain.end, target));
         }
@@ -211,7 +211,7 @@ impl<'a> Wanted<'a> {
                 break;
             }
             wanted.at.extend(u16::try_from(record.owner));
-            wanted.ttl = wanted.ttl.min(believed(record.ttl));
+            wanted.ttl = wanted.ttl.min(effective_ttl(record.ttl));
         }
         if wanted.at.is_empty() && size > 0 {
             Err("its records take more than 56 KiB")
@@ -258,8 +258,8 @@ impl<'a> Wanted<'a> {
 struct Owned<'a> {
     message: &'a [u8],
     name: &'a Name,
-    /// The last pointer that was compared, and whether its name is equal: most owners are pointers to
-    /// the same name.
+    /// The last pointer that was compared, and whether its name is equal: most owners are pointers
+    /// to the same name.
     last: Option<(&'a [u8], bool)>,
     foreign: usize,
 }
@@ -332,7 +332,7 @@ fn service(
         weight: srv.weight,
         port: srv.port,
         target,
-        ttl: Duration::from_secs(believed(record.ttl).into()),
+        ttl: Duration::from_secs(effective_ttl(record.ttl).into()),
     }))
 }
 
@@ -366,9 +366,9 @@ fn strings(message: &[u8], record: RecordAt) -> impl Iterator<Item = Result<&[u8
     })
 }
 
-/// Decodes an SVCB or HTTPS record; `None` for one with a mandatory parameter that is not supported.
-/// hickory's decoder is not used, since it allocates for each of the ALPN ids, which may be many and
-/// short.
+/// Decodes an SVCB or HTTPS record; `None` for one with a mandatory parameter that is not
+/// supported. hickory's decoder is not used, since it allocates for each of the ALPN ids, which may
+/// be many and short.
 fn binding(message: &[u8], record: RecordAt) -> Result<Option<Svcb>, &'static str> {
     const BAD: &str = "the parameters of a service binding are malformed";
     let end = record.data + usize::from(record.length);
@@ -404,6 +404,6 @@ fn decode(root: &BinDecoder<'_>, message: &[u8], record: RecordAt) -> Result<RDa
 }
 
 /// Returns the TTL that applies: 0 for one with the top bit set (RFC 2181 section 8).
-pub(super) fn believed(ttl: u32) -> u32 {
+pub(super) fn effective_ttl(ttl: u32) -> u32 {
     if ttl > MAX_TTL { 0 } else { ttl }
 }

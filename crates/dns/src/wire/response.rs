@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::codes::{CLASS_IN, COOKIE, HEADER, QUESTION, SOA};
 use super::compressed;
 use super::query::QueryMessage;
-use super::records::{Chain, Found, believed};
+use super::records::{Chain, Found, effective_ttl};
 use super::skeleton::Skeleton;
 use crate::{Name, ServerOutcome, Transport, rcode};
 
@@ -211,8 +211,8 @@ fn question(message: &[u8], header: &Header, query: QueryMessage<'_>) -> Questio
     }
 }
 
-/// Reads the OPT record. A list of options that is cut off is read as far as it goes, since the answer
-/// does not depend on it.
+/// Reads the OPT record. A list of options that is cut off is read as far as it goes, since the
+/// answer does not depend on it.
 fn extension(skeleton: Skeleton<'_>) -> Extension<'_> {
     let Some(opt) = skeleton.opt() else {
         return Extension::default();
@@ -237,8 +237,8 @@ fn extension(skeleton: Skeleton<'_>) -> Extension<'_> {
     extension
 }
 
-/// Returns the server's part of the cookie; an error where the cookie shows that the reply is forged
-/// (RFC 7873 section 5.3).
+/// Returns the server's part of the cookie; an error where the cookie shows that the reply is
+/// forged (RFC 7873 section 5.3).
 fn cookie(extension: &Extension<'_>, query: QueryMessage<'_>) -> Result<Cookie, ()> {
     let (Some(sent), Some(cookie)) = (query.cookie, extension.cookie) else {
         return Ok(match query.cookie {
@@ -325,7 +325,7 @@ fn soa_ttl(skeleton: Skeleton<'_>, name: &Name) -> Option<Option<u32>> {
         }
         let minimum = message.get(numbers + SOA_MINIMUM..numbers + SOA_NUMBERS)?;
         let minimum = u32::from_be_bytes(minimum.try_into().ok()?);
-        Some(believed(record.ttl).min(believed(minimum)))
+        Some(effective_ttl(record.ttl).min(effective_ttl(minimum)))
     };
     Some(ttl())
 }

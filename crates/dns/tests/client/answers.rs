@@ -114,7 +114,8 @@ fn nxdomain_with_records_is_nxdomain() {
     check(&sim, &client, "b.test.", Err(LookupErrorKind::NotFound));
 }
 
-/// The data of an A record has exactly 4 bytes, that of an AAAA record 16. Only the class IN counts.
+/// The data of an A record has exactly 4 bytes, that of an AAAA record 16. Only the class IN
+/// counts.
 #[test]
 fn addresses_have_their_length() {
     for (code, lengths) in [(A, [0, 3, 5, 16]), (AAAA, [0, 4, 15, 17])] {
@@ -148,14 +149,14 @@ fn addresses_have_their_length() {
     }
 }
 
-/// A malformed record of the type that was asked for is a failure of the server; one of another type
-/// is ignored.
+/// A malformed record of the type that was asked for is a failure of the server; one of another
+/// type is ignored.
 #[test]
 fn malformed_records() {
     let (sim, client) = one(|asked| {
         let message = asked.address(1);
-        // A CAA record that is cut off, an empty HTTPS record, an unknown type, an A record where AAAA
-        // was asked for.
+        // A CAA record that is cut off, an empty HTTPS record, an unknown type, an A record where
+        // AAAA was asked for.
         [
             (257, &b"\x00"[..]),
             (65, b""),
@@ -189,8 +190,8 @@ fn malformed_records() {
     );
 }
 
-/// Where the CNAME record of the name cannot be read, the server has failed: the reply does not mean
-/// "no data".
+/// Where the CNAME record of the name cannot be read, the server has failed: the reply does not
+/// mean "no data".
 #[test]
 fn a_malformed_cname_is_a_failure() {
     for target in [&b""[..], b"\x01b", b"\xc0\xff", b"\x01b\0more"] {
@@ -280,8 +281,8 @@ fn srv_may_declare_absence() {
     assert_eq!(error.kind(), LookupErrorKind::NoData);
 }
 
-/// An SRV record that is cut off, or whose target does not end where the record ends, is a failure of
-/// the server.
+/// An SRV record that is cut off, or whose target does not end where the record ends, is a failure
+/// of the server.
 #[test]
 fn malformed_srv() {
     let whole = srv(1, 1, 1, "a.test.");
@@ -320,8 +321,8 @@ fn txt_records() {
     assert_eq!(answer.records, [&b"grpc_config=[]"[..], b"other", b""]);
 }
 
-/// The parameters of HTTPS records are read (RFC 9460). An unknown parameter is ignored; where it is
-/// mandatory, the record is ignored.
+/// The parameters of HTTPS records are read (RFC 9460). An unknown parameter is ignored; where it
+/// is mandatory, the record is ignored.
 #[test]
 fn https_records() {
     let param = |key: u16, value: &[u8]| {

@@ -70,8 +70,8 @@ fn the_shortest_ttl_of_the_chain_counts() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// A TTL with the top bit set counts as 0 (RFC 2181 section 8). An answer with TTL 0 is used once. A
-/// TTL above the bound counts as the bound.
+/// A TTL with the top bit set counts as 0 (RFC 2181 section 8). An answer with TTL 0 is used once.
+/// A TTL above the bound counts as the bound.
 #[test]
 fn ttls_at_the_ends() {
     for (ttl, kept) in [
@@ -93,8 +93,8 @@ fn ttls_at_the_ends() {
     }
 }
 
-/// A denial is kept for the smaller of the SOA's TTL and its minimum, and not kept without an SOA (RFC
-/// 2308 section 5).
+/// A denial is kept for the smaller of the SOA's TTL and its minimum, and not kept without an SOA
+/// (RFC 2308 section 5).
 #[test]
 fn denials_are_kept_as_the_soa_says() {
     for (rcode, kind) in [(3, LookupErrorKind::NotFound), (0, LookupErrorKind::NoData)] {
@@ -212,8 +212,8 @@ fn flights_are_shared() {
     assert_eq!(sim.seen().len(), 2);
 }
 
-/// After a change of the servers, an answer of the old ones is not cached, and a lookup does not join
-/// a query to them.
+/// After a change of the servers, an answer of the old ones is not cached, and a lookup does not
+/// join a query to them.
 #[test]
 fn new_servers_are_asked_again() {
     let sim = Sim::new();
@@ -237,7 +237,8 @@ fn new_servers_are_asked_again() {
     check4(&sim, &client, "b.test.", Ok(&[&ip4(2)]));
 }
 
-/// After a change of the servers, the candidate that had records at the old ones is not asked first.
+/// After a change of the servers, the candidate that had records at the old ones is not asked
+/// first.
 #[test]
 fn a_winner_of_old_servers_does_not_count() {
     let sim = Sim::new();
@@ -271,8 +272,8 @@ fn a_winner_of_old_servers_does_not_count() {
     assert_eq!(sim.seen()[0].asked.name, "db.corp.test.");
 }
 
-/// At most 8192 lookups are under way at the same time; one more is an error that says so, until one
-/// of them is dropped.
+/// At most 8192 lookups are under way at the same time; one more is an error that says so, until
+/// one of them is dropped.
 #[test]
 fn lookups_under_way_are_bounded() {
     let (sim, client) = one(|_| Vec::new());
@@ -319,8 +320,8 @@ fn the_cache_has_a_size() {
     panic!("all are kept");
 }
 
-/// A lookup that was answered from the cache and is kept does not answer a later lookup, for which the
-/// answer may have expired.
+/// A lookup that was answered from the cache and is kept does not answer a later lookup, for which
+/// the answer may have expired.
 #[test]
 fn a_kept_lookup_is_not_joined() {
     let (sim, client) = caching(100, |asked| asked.address(1).after(1));

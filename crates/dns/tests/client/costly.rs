@@ -1,5 +1,5 @@
-//! Messages that are made to cost time or memory, for the tests and for the benchmark. Where the cost
-//! grows with the length, a message has the greatest length.
+//! Messages that are made to cost time or memory, for the tests and for the benchmark. Where the
+//! cost grows with the length, a message has the greatest length.
 
 use trunkline_dns::RecordType;
 
@@ -62,8 +62,7 @@ impl Costly {
         }
     }
 
-    /// Adds a record to a section: 6 for answers, 8 for authorities, 10 for additional
-    /// records.
+    /// Adds a record to a section: 6 for answers, 8 for authorities, 10 for additional records.
     fn with(mut self, section: usize, record: &[u8]) -> Self {
         self.message.extend_from_slice(record);
         let count = &mut self.message[section..section + 2];

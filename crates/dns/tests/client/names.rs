@@ -93,8 +93,8 @@ fn zones_by_name() {
     assert_eq!(text, format!("[fe80::1%{index}]:53"));
 }
 
-/// Names with a fixed answer need no packet (RFC 6761, RFC 7686). Names under `.local` are asked for
-/// like any other.
+/// Names with a fixed answer need no packet (RFC 6761, RFC 7686). Names under `.local` are asked
+/// for like any other.
 #[test]
 fn special_names() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -127,8 +127,8 @@ fn searching(conf: &str, good: &'static [&'static str]) -> (Sim, trunkline_dns::
     (sim, client)
 }
 
-/// A name with `ndots` dots is tried as it is first, another one last. A name with a dot at the end is
-/// tried only as it is. Each candidate is asked for once.
+/// A name with `ndots` dots is tried as it is first, another one last. A name with a dot at the end
+/// is tried only as it is. Each candidate is asked for once.
 #[test]
 fn the_order_of_candidates() {
     let conf = "search x.test y.test x.test.";
@@ -245,8 +245,8 @@ fn odd_bytes_in_the_hosts_file() {
     assert_eq!(found[0].to_string(), "10.0.0.1");
 }
 
-/// Where the hosts file has one loopback address for `localhost`, that of the other family is added.
-/// Another address stays the only one.
+/// Where the hosts file has one loopback address for `localhost`, that of the other family is
+/// added. Another address stays the only one.
 #[test]
 fn localhost_in_the_hosts_file() {
     for (text, expected) in [
@@ -273,8 +273,8 @@ fn names_are_ascii() {
     check4(&sim, &client, "xn--bcher-kva.test.", Ok(&[&ip4(1)]));
 }
 
-/// With the feature `idna` a name that is not ASCII is converted (UTS 46, non-transitional); one that
-/// cannot be converted is an error.
+/// With the feature `idna` a name that is not ASCII is converted (UTS 46, non-transitional); one
+/// that cannot be converted is an error.
 #[cfg(feature = "idna")]
 #[test]
 fn names_are_converted() {

@@ -151,8 +151,8 @@ fn hostile_files() {
     assert_eq!(conf.options.ndots, Some(3));
 }
 
-/// The file is checked every 5 s at most, and read again when it has changed. Servers that work stay
-/// in use while the file is being written or is gone.
+/// The file is checked every 5 s at most, and read again when it has changed. Servers that work
+/// stay in use while the file is being written or is gone.
 #[test]
 fn the_file_is_read_again() {
     let file = Scratch::new("resolv");

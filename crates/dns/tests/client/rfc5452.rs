@@ -10,8 +10,8 @@ use crate::support::{
     ONE, check, check4, client, config, lookup, lookup4, one, outcomes, texts, two,
 };
 
-/// Ids are unpredictable and unique on a socket (RFC 5452 section 9.2), and drawing one costs no system
-/// call.
+/// Ids are unpredictable and unique on a socket (RFC 5452 section 9.2), and drawing one costs no
+/// system call.
 #[test]
 fn ids_are_random_and_buffered() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
@@ -116,8 +116,8 @@ fn letters_of_the_question_may_change() {
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
-/// After a FORMERR or NOTIMP that is a header alone with the right id, the query is sent again without
-/// EDNS, at once.
+/// After a FORMERR or NOTIMP that is a header alone with the right id, the query is sent again
+/// without EDNS, at once.
 #[test]
 fn a_header_alone_may_deny_edns() {
     for rcode in [1, 4] {
@@ -287,8 +287,8 @@ fn ids_are_unique_on_a_shared_socket() {
     }
 }
 
-/// With the pool, at most 64 lookups share a socket. Each gets its own answer, and a second copy of a
-/// query still leaves from another port.
+/// With the pool, at most 64 lookups share a socket. Each gets its own answer, and a second copy of
+/// a query still leaves from another port.
 #[test]
 fn the_pool_shares_sockets() {
     let sim = Sim::new();

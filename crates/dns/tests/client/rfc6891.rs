@@ -22,7 +22,8 @@ fn edns_allows_1232_bytes() {
     assert_eq!(opt, [0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
 }
 
-/// A longer reply without TC is read whole where it fits into the buffer; else the query goes over TCP.
+/// A longer reply without TC is read whole where it fits into the buffer; else the query goes over
+/// TCP.
 #[test]
 fn overlong_replies_are_not_lost() {
     for (count, transports) in [

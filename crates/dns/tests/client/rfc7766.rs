@@ -183,8 +183,8 @@ fn connections(sim: &Sim) -> usize {
     sockets.len()
 }
 
-/// Lookups, one after the other and at the same time, share one connection, and answers may arrive in
-/// any order.
+/// Lookups, one after the other and at the same time, share one connection, and answers may arrive
+/// in any order.
 #[test]
 fn lookups_share_a_connection() {
     let sim = Sim::new();
@@ -304,8 +304,8 @@ fn a_quiet_end_is_no_failure() {
     assert_eq!(connections(&sim), 2);
 }
 
-/// After a FIN or a reset, the questions of several lookups that wait for a reply are sent over a new
-/// connection each.
+/// After a FIN or a reset, the questions of several lookups that wait for a reply are sent over a
+/// new connection each.
 #[test]
 fn an_end_under_questions_asks_them_again() {
     for end in [Act::Close, Act::Refuse] {
@@ -351,8 +351,8 @@ fn a_server_that_answers_once_a_connection() {
     assert!(sim.elapsed() < ms(20), "{:?}", sim.elapsed());
 }
 
-/// A lookup that is dropped before its answer does not disturb the others on its connection, but later
-/// lookups get another connection.
+/// A lookup that is dropped before its answer does not disturb the others on its connection, but
+/// later lookups get another connection.
 #[test]
 fn a_lookup_that_is_dropped_takes_nothing_from_others() {
     let sim = Sim::new();

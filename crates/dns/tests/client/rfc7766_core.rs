@@ -63,8 +63,8 @@ fn replies_are_told_apart_by_id() {
     assert_eq!(connection.poll_reply(first), None);
 }
 
-/// The queries of two askers with one id are sent under two ids, and each reply comes back under the id
-/// that its asker chose.
+/// The queries of two askers with one id are sent under two ids, and each reply comes back under
+/// the id that its asker chose.
 #[test]
 fn ids_are_unique_among_those_under_way() {
     let (mut connection, first) = TcpConnection::new(IDLE);
@@ -116,7 +116,8 @@ fn so_many_are_in_flight() {
     assert!(connection.join().is_some());
 }
 
-/// Without an asker the connection ends after its idle time, and not before; with one it has no timer.
+/// Without an asker the connection ends after its idle time, and not before; with one it has no
+/// timer.
 #[test]
 fn an_idle_connection_ends() {
     let now = now();
@@ -139,8 +140,8 @@ fn an_idle_connection_ends() {
     assert_eq!((connection.join(), connection.poll_timeout()), (None, None));
 }
 
-/// When an asker leaves before its reply, the connection takes no new askers, and ends with the last
-/// one that it has.
+/// When an asker leaves before its reply, the connection takes no new askers, and ends with the
+/// last one that it has.
 #[test]
 fn a_question_that_is_given_up_retires_the_connection() {
     let (mut connection, first) = TcpConnection::new(IDLE);

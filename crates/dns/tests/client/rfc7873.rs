@@ -48,8 +48,8 @@ fn secs(count: u64) -> Duration {
 }
 
 /// The client's part of a cookie goes out, and comes back with the server's. A reply with another
-/// client part, or with a cookie of fewer than 16 or more than 40 bytes, is dropped (RFC 7873 section
-/// 5.3).
+/// client part, or with a cookie of fewer than 16 or more than 40 bytes, is dropped (RFC 7873
+/// section 5.3).
 #[test]
 fn cookies_are_learned_and_checked() {
     let (sim, client) = cookies(|asked| {

@@ -100,8 +100,8 @@ fn no_message_costs_much_memory() {
     }
 }
 
-/// Returns the memory that a connection takes for a message that arrives in pieces, and a lookup for
-/// its end.
+/// Returns the memory that a connection takes for a message that arrives in pieces, and a lookup
+/// for its end.
 fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]
     let now = std::time::Instant::now();
@@ -208,8 +208,8 @@ fn counts_promise_nothing() {
     }
 }
 
-/// The defects that RFC 9267 lists are refused: pointers that point forwards, to themselves or into the
-/// header; label types that do not exist; names of more than 255 bytes; lengths beyond the end.
+/// The defects that RFC 9267 lists are refused: pointers that point forwards, to themselves or into
+/// the header; label types that do not exist; names of more than 255 bytes; lengths beyond the end.
 #[test]
 fn broken_names_are_refused() {
     let asked = query("a.test.", 1);
@@ -240,8 +240,8 @@ fn broken_names_are_refused() {
     }
 }
 
-/// Two OPT records, or one whose owner is not the root, make a reply malformed. Options that do not fit
-/// into the record are ignored, since the answer does not depend on them.
+/// Two OPT records, or one whose owner is not the root, make a reply malformed. Options that do not
+/// fit into the record are ignored, since the answer does not depend on them.
 #[test]
 fn broken_opt_records() {
     let asked = query("a.test.", 1);

@@ -99,8 +99,8 @@ fn rotate_spreads_the_lookups() {
     assert!((20..=80).contains(&first), "{first} of 100");
 }
 
-/// The timeout of an unknown server is 2 s. Once round trips were measured it is five times their mean,
-/// and at least 250 ms.
+/// The timeout of an unknown server is 2 s. Once round trips were measured it is five times their
+/// mean, and at least 250 ms.
 #[test]
 fn attempts_adapt_to_the_server() {
     let mut count = 0;
@@ -123,7 +123,8 @@ fn attempts_adapt_to_the_server() {
     assert_eq!(sim.elapsed() - before, ms(251));
 }
 
-/// The timeout doubles with each round and is jittered; attempts and timeout bound the whole lookup.
+/// The timeout doubles with each round and is jittered; attempts and timeout bound the whole
+/// lookup.
 #[test]
 fn all_attempts_have_a_bound() {
     let (sim, client) = one(|_| Vec::new());
@@ -199,8 +200,8 @@ fn a_verdict_is_final() {
     assert_eq!((sim.seen().len(), sim2.seen().len()), (2, 2));
 }
 
-/// A and AAAA are sent at the same time. A second copy of a query is sent after 1 s, from a new port,
-/// with the same id.
+/// A and AAAA are sent at the same time. A second copy of a query is sent after 1 s, from a new
+/// port, with the same id.
 #[test]
 fn a_second_copy_leaves_from_a_new_port() {
     let mut count = 0;
@@ -244,8 +245,8 @@ fn a_second_answer_is_ignored() {
     assert_eq!(ignored.sum::<u32>(), 0, "{:?}", answer.attempts);
 }
 
-/// With `single-request` AAAA is asked for after A has been answered, with `single-request-reopen` at
-/// the same time from another socket.
+/// With `single-request` AAAA is asked for after A has been answered, with `single-request-reopen`
+/// at the same time from another socket.
 #[test]
 fn single_request_options() {
     for (option, apart) in [("single-request", true), ("single-request-reopen", false)] {

@@ -1,7 +1,7 @@
 //! A question that is being asked: of one server after the other, round after round.
 
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::candidates::Place;
 use super::common::Common;
@@ -56,7 +56,7 @@ impl Asking {
             server: 0,
             silence: false,
             give_up: None,
-            exchange: common.exchange(0, 0, spec, now),
+            exchange: common.exchange(index, 0, 0, spec, now),
             last_id: None,
             bad_cookies: 0,
         };
@@ -88,7 +88,7 @@ impl Asking {
 
     /// Bounds the question once the other family has records: it gets the rest of the current
     /// exchange, or `patience` where that is longer.
-    pub(super) fn bound(&mut self, patience: std::time::Duration) {
+    pub(super) fn bound(&mut self, patience: Duration) {
         if self.give_up.is_none() {
             let exchange = &self.exchange;
             self.give_up = Some(exchange.started + exchange.timeout.max(patience));
@@ -103,7 +103,7 @@ impl Asking {
     /// Starts an exchange with the current server.
     fn begin(&mut self, common: &mut Common, now: Instant) {
         let spec = common.first_spec(self.server);
-        self.exchange = common.exchange(self.server, self.round, spec, now);
+        self.exchange = common.exchange(self.index, self.server, self.round, spec, now);
         self.bad_cookies = 0;
         self.send(common, false);
     }
@@ -111,7 +111,7 @@ impl Asking {
     /// Asks the same server again, with a new id and in another way.
     pub(super) fn again(&mut self, common: &mut Common, spec: ExchangeSpec, now: Instant) {
         self.release(common);
-        self.exchange = common.exchange(self.server, self.round, spec, now);
+        self.exchange = common.exchange(self.index, self.server, self.round, spec, now);
         self.send(common, false);
     }
 
@@ -198,7 +198,8 @@ impl Asking {
         None
     }
 
-    /// Handles the failure of an exchange: asks the next server, begins the next round, or gives up.
+    /// Handles the failure of an exchange: asks the next server, begins the next round, or gives
+    /// up.
     pub(super) fn fail(
         &mut self,
         common: &mut Common,
@@ -271,8 +272,8 @@ impl Asking {
         Finding::Failed(LookupErrorKind::Unavailable)
     }
 
-    /// Asks the server that had the records of the other family, where this question has not come so
-    /// far; ends the question otherwise.
+    /// Asks the server that had the records of the other family, where this question has not come
+    /// so far; ends the question otherwise.
     fn catch_up(&mut self, common: &mut Common, now: Instant) -> Option<Finding> {
         let found_at = common.log.found_at();
         let Some(ahead) = found_at.filter(|&found| found > self.place()) else {

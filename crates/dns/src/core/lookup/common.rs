@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::candidates::CandidateLog;
 use super::exchange::{Exchange, ExchangeSpec};
-use super::sockets::{Purpose, Sockets};
+use super::sockets::{MAX_QUESTIONS, Purpose, Sockets};
 use crate::core::output::{Output, Report, SocketId};
 use crate::core::plan::Plan;
 use crate::core::random::Random;
@@ -14,10 +14,10 @@ use crate::{Name, RecordType, ServerAttempt, ServerOutcome, Transport};
 /// Attempts after this many are not recorded.
 const MAX_ATTEMPTS: usize = 256;
 /// The longest timeout of an exchange, unless a longer one is configured.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The shortest timeout over TCP, unless a shorter one is configured: a connection takes more round
 /// trips than were measured.
-const SHORTEST_TCP: Duration = Duration::from_secs(1);
+const SHORTEST_TCP_TIMEOUT: Duration = Duration::from_secs(1);
 /// The timeout doubles with each round up to this one.
 const MAX_DOUBLINGS: u32 = 6;
 
@@ -32,8 +32,8 @@ pub(super) struct Common {
     pub(super) outputs: VecDeque<Output>,
     pub(super) attempts: Vec<ServerAttempt>,
     random: Random,
-    /// The ids that were drawn for this candidate.
-    ids: Vec<u16>,
+    /// The last id of each question.
+    ids: [Option<u16>; MAX_QUESTIONS],
 }
 
 impl Common {
@@ -45,14 +45,13 @@ impl Common {
             outputs: VecDeque::new(),
             attempts: Vec::new(),
             random: Random::from_seed(plan.seed),
-            ids: Vec::new(),
+            ids: [None; MAX_QUESTIONS],
             plan,
         }
     }
 
     /// Starts with the current candidate; `cached` is true where the cache has an answer for it.
     pub(super) fn begin_candidate(&mut self, cached: bool) {
-        self.ids.clear();
         self.log.begin(cached);
     }
 
@@ -93,42 +92,43 @@ impl Common {
         ExchangeSpec::first(&self.plan.servers[server], self.plan.tcp_only)
     }
 
-    /// Returns an exchange with a server, whose query has not been sent.
+    /// Returns an exchange of a question with a server, whose query has not been sent.
     pub(super) fn exchange(
         &mut self,
+        question: usize,
         server: usize,
         round: u32,
         spec: ExchangeSpec,
         now: Instant,
     ) -> Exchange {
         let timeout = self.timeout(server, round, spec.transport);
-        let id = self.fresh_id();
+        let id = self.fresh_id(question);
         let sent_name = self.letters(spec.transport);
         Exchange::new(spec, id, sent_name, timeout, now)
     }
 
-    /// Returns the timeout of an exchange: the server's own, doubled with each round, and then drawn
-    /// from its upper half, so that many clients do not repeat in step.
+    /// Returns the timeout of an exchange: the server's own, doubled with each round, and then
+    /// drawn from its upper half, so that many clients do not repeat in step.
     pub(super) fn timeout(&mut self, server: usize, round: u32, transport: Transport) -> Duration {
         let known = self.plan.servers[server].timeout;
         let mut timeout = known
             .saturating_mul(1 << round.min(MAX_DOUBLINGS))
-            .min(LONGEST.max(self.plan.timeout));
+            .min(LONGEST_TIMEOUT.max(self.plan.timeout));
         if round > 0 {
             timeout = timeout.mul_f64(0.5 + self.random.fraction() / 2.0);
         }
         match transport {
             Transport::Udp => timeout,
-            Transport::Tcp => timeout.max(self.plan.timeout.min(SHORTEST_TCP)),
+            Transport::Tcp => timeout.max(self.plan.timeout.min(SHORTEST_TCP_TIMEOUT)),
         }
     }
 
-    /// Returns an id that no other query for this candidate has had.
-    fn fresh_id(&mut self) -> u16 {
+    /// Returns an id for a question that is not the last id of any question.
+    fn fresh_id(&mut self, question: usize) -> u16 {
         loop {
             let id = self.random.u16();
-            if !self.ids.contains(&id) {
-                self.ids.push(id);
+            if !self.ids.contains(&Some(id)) {
+                self.ids[question] = Some(id);
                 return id;
             }
         }

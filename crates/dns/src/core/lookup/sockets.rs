@@ -3,6 +3,9 @@
 use crate::Transport;
 use crate::core::output::SocketId;
 
+/// Questions of a lookup at most: more than there are types of records.
+pub(super) const MAX_QUESTIONS: usize = 8;
+
 /// What a socket is opened for. Queries with the same purpose share a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Purpose {
@@ -24,7 +27,7 @@ pub(super) struct Purpose {
 struct SocketEntry {
     id: SocketId,
     purpose: Purpose,
-    /// A bit for each question that uses the socket.
+    /// A bit for each question that uses the socket; there are at most [`MAX_QUESTIONS`].
     users: u8,
 }
 
