@@ -91,7 +91,7 @@ impl GracefulSwitch {
     ///
     /// # Errors
     ///
-    /// Those of the policy, and `INTERNAL` if the registry has no policy with this name.
+    /// The errors of the policy, and `INTERNAL` if the registry has no policy with this name.
     pub fn handle_named_update(
         &mut self,
         name: &Arc<str>,

@@ -130,11 +130,14 @@
 //! # Ok::<(), Status>(())
 //! ```
 
+// What the checks run a policy with.
 mod fake_channel;
 mod recording_child;
 
-mod conformance;
+mod parent_check;
+mod policy_check;
 
-pub use self::conformance::{check_parent, check_policy};
 pub use self::fake_channel::{FakeChannel, FakeSubchannel, address, endpoints, pick, refused};
+pub use self::parent_check::check_parent;
+pub use self::policy_check::check_policy;
 pub use self::recording_child::CHILD_NAME;

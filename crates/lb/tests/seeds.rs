@@ -97,7 +97,7 @@ fn random_batch<P: Policy>(
     is_last
 }
 
-/// Checks that the choice of the picker goes with the published state.
+/// Checks that the choice of the picker matches the published state.
 fn check_published<P: Policy>(channel: &FakeChannel<P>) {
     let Some(published) = channel.published.last() else {
         return;

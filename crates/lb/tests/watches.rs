@@ -7,10 +7,10 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
-use trunkline_lb::testing::FakeChannel;
+use trunkline_lb::testing::{FakeChannel, check_policy};
 use trunkline_lb::{
-    Child, Control, OldList, Pick, PickFirst, Policy, PolicyOptions, Published, SubchannelId,
-    SubchannelState, Update, Watch, WatchEvent, WatchId,
+    Child, Control, OldList, Pick, PickFirst, PickFirstConfig, Policy, PolicyOptions, Published,
+    SubchannelId, SubchannelState, Update, Watch, WatchEvent, WatchId,
 };
 use trunkline_status::{Code, Status};
 
@@ -131,6 +131,17 @@ impl Policy for Healthy {
     fn reset_backoff(&mut self) {
         self.child.policy_mut().reset_backoff();
     }
+}
+
+/// The policy keeps the rules of a policy.
+#[test]
+fn rules() {
+    check_policy(Arc::new(PickFirstConfig::default()), |options| {
+        Box::new(Healthy {
+            child: Child::new(PickFirst::new(options)),
+            watched: None,
+        })
+    });
 }
 
 /// Returns the one watch that runs over the subchannel of `address`.

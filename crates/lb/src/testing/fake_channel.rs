@@ -203,7 +203,7 @@ impl<P: Policy> FakeChannel<P> {
     ///
     /// # Errors
     ///
-    /// Those of the policy.
+    /// The errors of the policy.
     pub fn update(&mut self, list: &str) -> Result<(), Status> {
         self.update_endpoints(endpoints(list))
     }
@@ -212,7 +212,7 @@ impl<P: Policy> FakeChannel<P> {
     ///
     /// # Errors
     ///
-    /// Those of the policy.
+    /// The errors of the policy.
     pub fn update_endpoints(&mut self, endpoints: Vec<Endpoint>) -> Result<(), Status> {
         self.update_with_note(endpoints, "")
     }
@@ -221,7 +221,7 @@ impl<P: Policy> FakeChannel<P> {
     ///
     /// # Errors
     ///
-    /// Those of the policy.
+    /// The errors of the policy.
     pub fn update_with_note(
         &mut self,
         endpoints: Vec<Endpoint>,
