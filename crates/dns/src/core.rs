@@ -5,11 +5,11 @@
 //! - [`ClientState`] is what a client knows between lookups: servers, cached answers, which
 //!   candidate of the search list had records. It makes the [`Plan`] of a lookup.
 //! - A [`Lookup`] carries out a plan: report events with its `handle_*` methods, perform each
-//!   [`Output`], and hand each [`Report`] to the client's state.
+//!   [`LookupOutput`], and hand each [`Report`] to the client's state.
 //! - [`SharedUdp`] and [`TcpConnection`] are sockets that several lookups share.
 //!
 //! A server that does not support EDNS is handled in three places. `wire/response.rs` recognises
-//! its reply (`Reading::NoEdns`), `lookup/replies.rs` asks it again without EDNS, and
+//! its reply (`ReplyMeaning::NoEdns`), `lookup/replies.rs` asks it again without EDNS, and
 //! `client_state.rs` remembers it for 10 minutes.
 
 // From the ground up: a module uses only those above it.
@@ -46,7 +46,7 @@ pub use self::demux::{Asker, Delivered, Recipient};
 pub(crate) use self::local::check_name;
 pub use self::local::{Local, local_answer};
 pub use self::lookup::Lookup;
-pub use self::output::{Output, Report, SocketId};
+pub use self::output::{LookupOutput, Report, SocketId};
 pub use self::plan::{Plan, Question};
 pub use self::result::{Finding, Found, Record, Records, Success};
 pub use self::settings::Settings;

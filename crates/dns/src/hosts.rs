@@ -16,11 +16,11 @@ const MAX_ENTRIES: usize = 1_000_000;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hosts {
     /// By name in lower case, without a dot at the end.
-    entries: BTreeMap<Box<str>, Vec<Entry>>,
+    entries: BTreeMap<Box<str>, Vec<HostEntry>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct HostEntry {
     ip: IpAddr,
     /// The interface of a link-local address, by name or by number.
     zone: Option<Box<str>>,
@@ -48,7 +48,7 @@ impl Hosts {
             let end = line.iter().position(|byte| matches!(byte, b'#' | 0));
             let line = String::from_utf8_lossy(&line[..end.unwrap_or(line.len())]);
             let mut words = line.split_ascii_whitespace();
-            let Some(entry) = words.next().and_then(Entry::parse) else {
+            let Some(entry) = words.next().and_then(HostEntry::parse) else {
                 continue;
             };
             for word in words {
@@ -102,7 +102,7 @@ impl Hosts {
     }
 }
 
-impl Entry {
+impl HostEntry {
     fn parse(word: &str) -> Option<Self> {
         let (ip, zone) = match word.split_once('%') {
             Some((ip, zone)) => (ip, Some(zone)),

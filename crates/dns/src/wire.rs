@@ -28,5 +28,5 @@ pub use self::malformed::Malformed;
 pub(crate) use self::query::{QueryMessage, encode};
 pub use self::records::{Found, Records};
 pub use self::reply::{Reply, read_reply};
-pub(crate) use self::response::{CLIENT_COOKIE, Cookie, FinalReply, Reading, read};
+pub(crate) use self::response::{CLIENT_COOKIE, Cookie, FinalReply, ReplyMeaning, read};
 pub use self::skeleton::Skeleton;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::Message;
 use trunkline_dns::core::{
-    Asker, ClientState, ConnectionEnd, Finding, Lookup, Output, Question, Records, Settings,
+    Asker, ClientState, ConnectionEnd, Finding, Lookup, LookupOutput, Question, Records, Settings,
     SocketId, TcpConnection,
 };
 use trunkline_dns::{ClientConfig, Families, Name, ResolvConf};
@@ -134,14 +134,14 @@ impl Driver {
             count += 1;
             assert!(count < 100, "one event has bounded consequences");
             match output {
-                Output::OpenUdp { socket, .. } => self.open(socket, None),
-                Output::OpenTcp { socket, shared, .. } => {
+                LookupOutput::OpenUdp { socket, .. } => self.open(socket, None),
+                LookupOutput::OpenTcp { socket, shared, .. } => {
                     let share = self.join(shared);
                     self.open(socket, Some(share));
                 }
-                Output::Send { socket, bytes } => self.send(socket, &bytes),
-                Output::Close { socket } => self.close(socket),
-                Output::Report(report) => self.client_state.handle_report(report, self.now),
+                LookupOutput::Send { socket, bytes } => self.send(socket, &bytes),
+                LookupOutput::Close { socket } => self.close(socket),
+                LookupOutput::Report(report) => self.client_state.handle_report(report, self.now),
                 _ => {}
             }
         }

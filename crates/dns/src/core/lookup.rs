@@ -27,7 +27,7 @@ use self::asking::Asking;
 use self::common::Common;
 use self::sockets::MAX_QUESTIONS;
 use super::cache::{Cached, CachedFinding};
-use super::output::{Output, Report, SocketId};
+use super::output::{LookupOutput, Report, SocketId};
 use super::plan::Plan;
 use super::result::{Finding, Success};
 use crate::{AnswerSource, FamilyAnswer, LookupError, LookupErrorKind};
@@ -78,7 +78,7 @@ impl Lookup {
     }
 
     /// Returns what is to be done next.
-    pub fn poll_output(&mut self) -> Option<Output> {
+    pub fn poll_output(&mut self) -> Option<LookupOutput> {
         self.common.outputs.pop_front()
     }
 
@@ -180,7 +180,9 @@ impl Lookup {
 
     fn remove_socket(&mut self, socket: SocketId) {
         self.common.sockets.remove(socket);
-        self.common.outputs.push_back(Output::Close { socket });
+        self.common
+            .outputs
+            .push_back(LookupOutput::Close { socket });
     }
 
     /// Advances the lookup as far as it goes without an event.
@@ -314,7 +316,7 @@ impl Lookup {
         let Common {
             sockets, outputs, ..
         } = &mut self.common;
-        outputs.extend(sockets.drain().map(|socket| Output::Close { socket }));
+        outputs.extend(sockets.drain().map(|socket| LookupOutput::Close { socket }));
         self.result = Some(result);
     }
 }

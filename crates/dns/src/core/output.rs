@@ -13,7 +13,7 @@ pub struct SocketId(pub(crate) u32);
 /// An action for the driver of a lookup. Actions are performed in order.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum Output {
+pub enum LookupOutput {
     /// Open a UDP socket that is connected to this server, with a new port.
     OpenUdp {
         /// The id of the socket from now on.

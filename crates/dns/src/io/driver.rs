@@ -12,7 +12,7 @@ use trunkline_runtime::{Alarm, Runtime, UdpOptions};
 
 use super::lookup_socket::{Arrived, LookupSocket};
 use super::pool::Pool;
-use crate::core::{Lookup, Output, Report, SocketId};
+use crate::core::{Lookup, LookupOutput, Report, SocketId};
 
 /// Bytes of the buffer for a datagram. It has room for replies that are longer than the 1232 bytes
 /// that queries allow, since some servers ignore the limit. A longer reply is asked for over TCP.
@@ -88,7 +88,7 @@ impl LookupDriver {
     fn perform(&mut self, report: &mut dyn FnMut(Report, Instant), now: Instant) {
         while let Some(output) = self.lookup.poll_output() {
             match output {
-                Output::OpenUdp {
+                LookupOutput::OpenUdp {
                     socket,
                     server,
                     shared,
@@ -101,7 +101,7 @@ impl LookupDriver {
                     };
                     self.open(socket, opened);
                 }
-                Output::OpenTcp {
+                LookupOutput::OpenTcp {
                     socket,
                     server,
                     shared,
@@ -113,7 +113,7 @@ impl LookupDriver {
                     };
                     self.open(socket, Ok(LookupSocket::Tcp(share)));
                 }
-                Output::Send { socket, bytes } => {
+                LookupOutput::Send { socket, bytes } => {
                     let open = self.sockets.iter_mut().find(|open| open.id == socket);
                     if let Some(open) = open {
                         open.parked = false;
@@ -122,8 +122,8 @@ impl LookupDriver {
                         }
                     }
                 }
-                Output::Close { socket } => self.sockets.retain(|open| open.id != socket),
-                Output::Report(fact) => report(fact, now),
+                LookupOutput::Close { socket } => self.sockets.retain(|open| open.id != socket),
+                LookupOutput::Report(fact) => report(fact, now),
             }
         }
     }

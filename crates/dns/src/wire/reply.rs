@@ -2,7 +2,7 @@
 
 use super::query::QueryMessage;
 use super::records::Found;
-use super::response::{FinalReply, Reading, read};
+use super::response::{FinalReply, ReplyMeaning, read};
 use crate::{Name, RecordType, ServerOutcome, Transport};
 
 /// What a message means for a question.
@@ -57,19 +57,19 @@ pub fn read_reply(
         cookie: None,
     };
     match read(message, query, false, transport, false).0 {
-        Reading::Foreign
-        | Reading::OtherLetters
-        | Reading::NoCookie
-        | Reading::BadCookie
-        | Reading::BadOption => Reply::Foreign,
-        Reading::Truncated => Reply::Truncated,
-        Reading::NoEdns => Reply::NoEdns,
-        Reading::Failure(outcome) => Reply::Failed(outcome),
-        Reading::Final(FinalReply::Found(found)) => Reply::Found(found),
-        Reading::Final(FinalReply::NoData { why: Some(why), .. }) => {
+        ReplyMeaning::Foreign
+        | ReplyMeaning::OtherLetters
+        | ReplyMeaning::NoCookie
+        | ReplyMeaning::BadCookie
+        | ReplyMeaning::BadOption => Reply::Foreign,
+        ReplyMeaning::Truncated => Reply::Truncated,
+        ReplyMeaning::NoEdns => Reply::NoEdns,
+        ReplyMeaning::Failure(outcome) => Reply::Failed(outcome),
+        ReplyMeaning::Final(FinalReply::Found(found)) => Reply::Found(found),
+        ReplyMeaning::Final(FinalReply::NoData { why: Some(why), .. }) => {
             Reply::Failed(ServerOutcome::Malformed(why))
         }
-        Reading::Final(FinalReply::NoData { ttl, .. }) => Reply::NoData(ttl),
-        Reading::Final(FinalReply::NotFound { ttl }) => Reply::NotFound(ttl),
+        ReplyMeaning::Final(FinalReply::NoData { ttl, .. }) => Reply::NoData(ttl),
+        ReplyMeaning::Final(FinalReply::NotFound { ttl }) => Reply::NotFound(ttl),
     }
 }

@@ -30,7 +30,7 @@ const RECURSION_AVAILABLE: u8 = 0x80;
 
 /// What a message means for the query that was sent.
 #[derive(Debug)]
-pub(crate) enum Reading {
+pub(crate) enum ReplyMeaning {
     /// The message does not answer the query: it is ignored.
     Foreign,
     /// The question in the reply has another letter case than the query: the query goes over TCP.
@@ -98,13 +98,13 @@ pub(crate) fn read(
     exact_letters: bool,
     transport: Transport,
     cut: bool,
-) -> (Reading, Cookie) {
-    let plain = |reading| (reading, Cookie::Unasked);
+) -> (ReplyMeaning, Cookie) {
+    let plain = |meaning| (meaning, Cookie::Unasked);
     let Some(header) = Header::read(message) else {
-        return plain(Reading::Foreign);
+        return plain(ReplyMeaning::Foreign);
     };
     if !header.response || header.opcode != OPCODE_QUERY || header.id != query.id {
-        return plain(Reading::Foreign);
+        return plain(ReplyMeaning::Foreign);
     }
     // The query carries the cookie of a server that is known to send cookies.
     let known = query
@@ -115,45 +115,51 @@ pub(crate) fn read(
         let negative =
             matches!(header.rcode, rcode::FORMERR | rcode::NOTIMP) && message.len() == HEADER;
         if negative && known && transport == Transport::Udp {
-            return (Reading::NoCookie, Cookie::Missing);
+            return (ReplyMeaning::NoCookie, Cookie::Missing);
         }
         return plain(match (negative, query.edns) {
-            (false, _) => Reading::Foreign,
-            (true, true) => Reading::NoEdns,
-            (true, false) => Reading::Failure(ServerOutcome::Rcode(header.rcode)),
+            (false, _) => ReplyMeaning::Foreign,
+            (true, true) => ReplyMeaning::NoEdns,
+            (true, false) => ReplyMeaning::Failure(ServerOutcome::Rcode(header.rcode)),
         });
     }
     match question(message, &header, query) {
-        QuestionMatch::No => return plain(Reading::Foreign),
-        QuestionMatch::OtherLetters if exact_letters => return plain(Reading::OtherLetters),
+        QuestionMatch::No => return plain(ReplyMeaning::Foreign),
+        QuestionMatch::OtherLetters if exact_letters => return plain(ReplyMeaning::OtherLetters),
         QuestionMatch::OtherLetters | QuestionMatch::Exact => {}
     }
     let truncated = cut || (header.truncated && transport == Transport::Udp);
     if truncated && matches!(header.rcode, rcode::NO_ERROR | rcode::NXDOMAIN) {
-        return plain(Reading::Truncated);
+        return plain(ReplyMeaning::Truncated);
     }
     let skeleton = match Skeleton::walk(message) {
         Ok(skeleton) => skeleton,
         // A datagram may be forged; over a connection the message is the server's own.
-        Err(_) if transport == Transport::Udp => return plain(Reading::Foreign),
-        Err(error) => return plain(Reading::Failure(ServerOutcome::Malformed(error.text()))),
+        Err(_) if transport == Transport::Udp => return plain(ReplyMeaning::Foreign),
+        Err(error) => {
+            return plain(ReplyMeaning::Failure(ServerOutcome::Malformed(
+                error.text(),
+            )));
+        }
     };
     let extension = extension(skeleton);
     if header.rcode == rcode::FORMERR && extension.present && query.cookie.is_some() && !known {
         // Some such servers return the option of the query unchanged.
-        return (Reading::BadOption, Cookie::Missing);
+        return (ReplyMeaning::BadOption, Cookie::Missing);
     }
     let Ok(cookie) = cookie(&extension, query) else {
         return plain(match transport {
-            Transport::Udp => Reading::Foreign,
-            Transport::Tcp => Reading::Failure(ServerOutcome::Malformed("its cookie is not ours")),
+            Transport::Udp => ReplyMeaning::Foreign,
+            Transport::Tcp => {
+                ReplyMeaning::Failure(ServerOutcome::Malformed("its cookie is not ours"))
+            }
         });
     };
     if known && matches!(cookie, Cookie::Missing) && transport == Transport::Udp {
-        return (Reading::NoCookie, cookie);
+        return (ReplyMeaning::NoCookie, cookie);
     }
-    let reading = final_reading(skeleton, &header, &extension, query);
-    (reading, cookie)
+    let meaning = final_meaning(skeleton, &header, &extension, query);
+    (meaning, cookie)
 }
 
 struct Header {
@@ -252,27 +258,27 @@ fn cookie(extension: &Extension<'_>, query: QueryMessage<'_>) -> Result<Cookie, 
 }
 
 /// Reads the response code, then the records.
-fn final_reading(
+fn final_meaning(
     skeleton: Skeleton<'_>,
     header: &Header,
     extension: &Extension<'_>,
     query: QueryMessage<'_>,
-) -> Reading {
+) -> ReplyMeaning {
     let rcode = extension.high_rcode | header.rcode;
     let not_found = match rcode {
         rcode::NO_ERROR => false,
         rcode::NXDOMAIN => true,
-        rcode::NOTIMP if query.edns && !extension.present => return Reading::NoEdns,
+        rcode::NOTIMP if query.edns && !extension.present => return ReplyMeaning::NoEdns,
         // With an OPT record in its reply the server knows EDNS, and rejects that of the query: an
         // option, or the version.
-        rcode::FORMERR | rcode::BADVERS if query.edns => return Reading::NoEdns,
-        rcode::BADCOOKIE if query.cookie.is_some() => return Reading::BadCookie,
-        code => return Reading::Failure(ServerOutcome::Rcode(code)),
+        rcode::FORMERR | rcode::BADVERS if query.edns => return ReplyMeaning::NoEdns,
+        rcode::BADCOOKIE if query.cookie.is_some() => return ReplyMeaning::BadCookie,
+        code => return ReplyMeaning::Failure(ServerOutcome::Rcode(code)),
     };
     let chain = match Chain::follow(skeleton, query) {
         Ok(chain) => chain,
         Err(why) => {
-            return Reading::Final(FinalReply::NoData {
+            return ReplyMeaning::Final(FinalReply::NoData {
                 ttl: None,
                 why: Some(why),
             });
@@ -281,27 +287,27 @@ fn final_reading(
     let soa = soa_ttl(skeleton, &chain.end);
     if not_found {
         // The end of the chain does not exist, whatever records the message has.
-        return Reading::Final(FinalReply::NotFound {
+        return ReplyMeaning::Final(FinalReply::NotFound {
             ttl: soa.flatten().map(|ttl| ttl.min(chain.ttl)),
         });
     }
     let (chain_ttl, broken) = (chain.ttl, chain.broken);
     match chain.records(skeleton, query.record_type) {
-        Err(what) => return Reading::Failure(ServerOutcome::Malformed(what)),
-        Ok(Some(found)) => return Reading::Final(FinalReply::Found(found)),
+        Err(what) => return ReplyMeaning::Failure(ServerOutcome::Malformed(what)),
+        Ok(Some(found)) => return ReplyMeaning::Final(FinalReply::Found(found)),
         Ok(None) => {}
     }
     if let Some(why) = broken {
-        return Reading::Failure(ServerOutcome::Malformed(why));
+        return ReplyMeaning::Failure(ServerOutcome::Malformed(why));
     }
     let lame = !header.authoritative
         && !header.recursion_available
         && soa.is_none()
         && skeleton.answer_count() == 0;
     if lame {
-        return Reading::Failure(ServerOutcome::Lame);
+        return ReplyMeaning::Failure(ServerOutcome::Lame);
     }
-    Reading::Final(FinalReply::NoData {
+    ReplyMeaning::Final(FinalReply::NoData {
         ttl: soa.flatten().map(|ttl| ttl.min(chain_ttl)),
         why: None,
     })

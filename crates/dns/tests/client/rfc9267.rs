@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use allocation_counter::AllocationInfo;
-use trunkline_dns::core::{ClientState, Lookup, Output, Question, Settings, TcpConnection};
+use trunkline_dns::core::{ClientState, Lookup, LookupOutput, Question, Settings, TcpConnection};
 use trunkline_dns::wire::{Reply, Skeleton, read_reply};
 use trunkline_dns::{ClientConfig, Name, RecordType, ResolvConf, Transport};
 
@@ -116,8 +116,8 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     let mut socket = None;
     while let Some(output) = lookup.poll_output() {
         match output {
-            Output::OpenTcp { socket: id, .. } => socket = Some(id),
-            Output::Send { bytes, .. } => connection.ask(asker, &bytes),
+            LookupOutput::OpenTcp { socket: id, .. } => socket = Some(id),
+            LookupOutput::Send { bytes, .. } => connection.ask(asker, &bytes),
             _ => {}
         }
     }
@@ -135,7 +135,7 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     let of_lookup = allocation_counter::measure(|| {
         lookup.handle_message(socket, &message, now);
         while let Some(output) = lookup.poll_output() {
-            if let Output::Report(report) = output {
+            if let LookupOutput::Report(report) = output {
                 client_state.handle_report(report, now);
             }
         }

@@ -8,7 +8,7 @@ use super::common::Common;
 use super::exchange::{Exchange, ExchangeSpec};
 use super::sockets::Purpose;
 use crate::core::cache::Cached;
-use crate::core::output::{Output, Report, SocketId};
+use crate::core::output::{LookupOutput, Report, SocketId};
 use crate::core::result::Finding;
 use crate::wire::encode;
 use crate::{LookupErrorKind, RecordType, ServerOutcome, Transport};
@@ -138,7 +138,9 @@ impl Asking {
             exchange.sockets.push(socket);
         }
         let bytes = encode(exchange.query(self.record_type));
-        common.outputs.push_back(Output::Send { socket, bytes });
+        common
+            .outputs
+            .push_back(LookupOutput::Send { socket, bytes });
     }
 
     /// Releases the sockets of the exchange.

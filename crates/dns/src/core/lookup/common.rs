@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::candidates::CandidateLog;
 use super::exchange::{Exchange, ExchangeSpec};
 use super::sockets::{MAX_QUESTIONS, Purpose, Sockets};
-use crate::core::output::{Output, Report, SocketId};
+use crate::core::output::{LookupOutput, Report, SocketId};
 use crate::core::plan::Plan;
 use crate::core::random::Random;
 use crate::{Name, RecordType, ServerAttempt, ServerOutcome, Transport};
@@ -29,7 +29,7 @@ pub(super) struct Common {
     pub(super) candidate: usize,
     pub(super) log: CandidateLog,
     pub(super) sockets: Sockets,
-    pub(super) outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<LookupOutput>,
     pub(super) attempts: Vec<ServerAttempt>,
     random: Random,
     /// The last id of each question.
@@ -61,7 +61,7 @@ impl Common {
     }
 
     pub(super) fn report(&mut self, report: Report) {
-        self.outputs.push_back(Output::Report(report));
+        self.outputs.push_back(LookupOutput::Report(report));
     }
 
     /// Records what a server did with a query.
@@ -152,12 +152,12 @@ impl Common {
             let server = self.plan.servers[purpose.server].address;
             let shared = purpose.shared;
             self.outputs.push_back(match purpose.transport {
-                Transport::Udp => Output::OpenUdp {
+                Transport::Udp => LookupOutput::OpenUdp {
                     socket,
                     server,
                     shared,
                 },
-                Transport::Tcp => Output::OpenTcp {
+                Transport::Tcp => LookupOutput::OpenTcp {
                     socket,
                     server,
                     shared,
@@ -170,7 +170,7 @@ impl Common {
     /// Releases a socket of a question, and closes it where no other question uses it.
     pub(super) fn release(&mut self, socket: SocketId, question: usize) {
         if self.sockets.release(socket, question) {
-            self.outputs.push_back(Output::Close { socket });
+            self.outputs.push_back(LookupOutput::Close { socket });
         }
     }
 }

@@ -8,7 +8,7 @@ use super::common::Common;
 use crate::core::cache::{Cached, CachedFinding};
 use crate::core::output::Report;
 use crate::core::result::Finding;
-use crate::wire::{CLIENT_COOKIE, Cookie, FinalReply, Reading, read};
+use crate::wire::{CLIENT_COOKIE, Cookie, FinalReply, ReplyMeaning, read};
 use crate::{AnswerSource, ServerOutcome, Transport, rcode};
 
 /// Rejected cookies after which the query goes over TCP (RFC 7873 section 5.3).
@@ -26,29 +26,29 @@ impl Asking {
         let spec = &self.exchange.spec;
         let exact = common.plan.case_randomization && spec.transport == Transport::Udp;
         let query = self.exchange.query(self.record_type);
-        let (reading, cookie) = read(message, query, exact, spec.transport, cut);
-        if matches!(reading, Reading::Foreign) {
+        let (meaning, cookie) = read(message, query, exact, spec.transport, cut);
+        if matches!(meaning, ReplyMeaning::Foreign) {
             self.exchange.ignore();
             return None;
         }
         common.log.record_reply();
         self.handle_cookie(common, cookie);
         let spec = &self.exchange.spec;
-        let (outcome, spec) = match reading {
-            Reading::Foreign => return None,
-            Reading::Failure(outcome) => return self.fail(common, outcome, now),
-            Reading::Final(reply) => return Some(self.handle_final(common, reply, now)),
-            Reading::BadCookie => return self.handle_bad_cookie(common, now),
-            Reading::OtherLetters => (
+        let (outcome, spec) = match meaning {
+            ReplyMeaning::Foreign => return None,
+            ReplyMeaning::Failure(outcome) => return self.fail(common, outcome, now),
+            ReplyMeaning::Final(reply) => return Some(self.handle_final(common, reply, now)),
+            ReplyMeaning::BadCookie => return self.handle_bad_cookie(common, now),
+            ReplyMeaning::OtherLetters => (
                 ServerOutcome::Malformed("its question is in other letters"),
                 spec.over_tcp(),
             ),
-            Reading::NoCookie => (
+            ReplyMeaning::NoCookie => (
                 ServerOutcome::Malformed("it lacks the server's cookie"),
                 spec.over_tcp(),
             ),
-            Reading::Truncated => (ServerOutcome::Truncated, spec.over_tcp()),
-            Reading::NoEdns => {
+            ReplyMeaning::Truncated => (ServerOutcome::Truncated, spec.over_tcp()),
+            ReplyMeaning::NoEdns => {
                 let planned = &mut common.plan.servers[self.server];
                 planned.edns = false;
                 let server = planned.address;
@@ -58,7 +58,7 @@ impl Asking {
                 self.again(common, spec, now);
                 return None;
             }
-            Reading::BadOption => {
+            ReplyMeaning::BadOption => {
                 common.plan.servers[self.server].cookie = None;
                 let outcome = ServerOutcome::Rcode(rcode::FORMERR);
                 (outcome, spec.with_cookie(None))
