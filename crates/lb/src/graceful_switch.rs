@@ -190,7 +190,7 @@ impl GracefulSwitch {
             .child
             .handle(control, |policy, control| event(&mut **policy, control));
         if !is_latest {
-            // Only the policy that gets the updates may ask for one.
+            // Only the policy that gets the updates may request re-resolution.
             control.retract_reresolution(mark);
         }
         if let Some(published) = published {

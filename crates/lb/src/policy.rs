@@ -19,8 +19,8 @@ use crate::watch::{WatchEvent, WatchId};
 /// It does no I/O. It handles events, and requests actions through the [`Control`] that comes with
 /// each event. [`poll_timeout`](Self::poll_timeout) returns when it wants to be woken. The owner of
 /// a policy hands it the events that are available, then calls [`settle`](Self::settle), and then
-/// shows calls what was published last. The state of a new policy is `CONNECTING`; it should
-/// publish on its first update.
+/// gives calls the picker that was published last. The state of a new policy is `CONNECTING`; it
+/// should publish on its first update.
 ///
 /// No method has a default body, so that a policy with children cannot silently forget to forward
 /// an event. `testing::check_parent` (feature `testing`) checks that it forwards all of them.

@@ -1,7 +1,7 @@
 //! What a picker needs of each ready child.
 
 /// What a policy over an [`EndpointSharding`](crate::EndpointSharding) needs of each ready child to
-/// make its picker: the subchannel, say, or the subchannel and a weight.
+/// make its picker: for example the subchannel, or the subchannel and a weight.
 ///
 /// It keeps one value for each slot, close together in memory, so that making a picker for a
 /// thousand endpoints does not visit a thousand children. Only the children that settled are

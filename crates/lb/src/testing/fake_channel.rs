@@ -25,7 +25,7 @@ use crate::watch::{Watch, WatchEvent, WatchId};
 /// Addresses are texts such as `10.0.0.1:443`; see [`endpoints`] for lists.
 ///
 /// The methods panic when the policy violates its contract (it connects a subchannel that does not
-/// exist, for instance), and when the test asks for something that is not there.
+/// exist, for instance), and when the test names something that does not exist.
 #[derive(Debug)]
 pub struct FakeChannel<P> {
     /// The policy.
