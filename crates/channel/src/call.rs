@@ -2,7 +2,8 @@
 //!
 //! From the ground up: `deadline` and `transparent_retries`; `record`, the seat of everything that
 //! depends on how a call or an attempt ends; `attempt`, one attempt until the head of its response;
-//! `body`, the response; and [`call`], which joins them.
+//! `body`, the response; `refusal`, the response of a peer that is no gRPC server; and [`call`], which
+//! joins them.
 
 mod deadline;
 mod transparent_retries;
@@ -11,6 +12,7 @@ mod record;
 
 mod attempt;
 pub(crate) mod body;
+mod refusal;
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
@@ -26,7 +28,7 @@ use http::uri::{Authority, PathAndQuery};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_service_config::CallInfo;
 use trunkline_status::Status;
 use trunkline_transport::{Connection, Fate, Incoming, RequestBody, Sent};
@@ -39,7 +41,7 @@ use crate::call::transparent_retries::TransparentRetries;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
 use crate::extensions::{CallAttributes, WaitForReady};
-use crate::grpc::check_head;
+use crate::grpc;
 use crate::handle::Handle;
 
 /// Makes a call. Never fails: a local failure is a trailers-only response.
@@ -57,7 +59,11 @@ where
         Ok(response) => response,
         Err(status) => {
             call.record.end(&status);
-            trailers_only(&status)
+            let mut response = trailers_only(&status);
+            if let Some(peer) = call.answered_by {
+                response.extensions_mut().insert(peer);
+            }
+            response
         }
     }
 }
@@ -91,6 +97,8 @@ struct Call {
     last_failure: Option<Status>,
     /// True once the call had to wait: less time is left than `grpc-timeout` says.
     is_late: bool,
+    /// The address that a response came from.
+    answered_by: Option<PeerAddr>,
     record: CallRecord,
 }
 
@@ -129,6 +137,7 @@ impl Call {
             is_configured: false,
             last_failure: None,
             is_late: false,
+            answered_by: None,
             handle,
         })
     }
@@ -144,11 +153,11 @@ impl Call {
         loop {
             let mut attempt = self.start_attempt(&body).await?;
             let peer = attempt.peer().clone();
-            let doing = || format!("waiting for {peer} to answer");
+            let doing = || doing(&peer);
             let error = match bounded(&mut self.deadline, doing, &mut attempt).await {
                 Ok(Ok(response)) => {
                     body.commit();
-                    return self.respond(response, attempt);
+                    return self.respond(response, attempt).await;
                 }
                 Ok(Err(error)) => error,
                 Err(status) => {
@@ -156,18 +165,16 @@ impl Call {
                     return Err(status);
                 }
             };
-            if retries.may_retry(error.fate()) && body.can_replay() {
-                attempt.end(error.status());
-                self.is_late = true;
-                continue;
-            }
-            let status = error.into_status();
-            let status = match &self.deadline {
-                Some(deadline) => deadline.instead_of(status, &doing()),
-                None => status,
-            };
+            let may_retry = retries.may_retry(error.fate());
+            let status = Deadline::judge(self.deadline.as_ref(), error.into_status(), doing);
             attempt.end(&status);
-            return Err(status);
+            // Before the next question: the upload of this attempt could read on, and push the
+            // start of the request out of what is kept.
+            drop(attempt);
+            if !may_retry || !body.can_replay() {
+                return Err(status);
+            }
+            self.is_late = true;
         }
     }
 
@@ -329,7 +336,7 @@ impl Call {
     }
 
     /// Turns the response of an attempt into the response that a stub expects.
-    fn respond(
+    async fn respond(
         &mut self,
         response: Response<Incoming>,
         attempt: CallAttempt,
@@ -337,33 +344,54 @@ impl Call {
         let peer = attempt.peer().clone();
         let (mut head, incoming) = response.into_parts();
         let mut record = attempt.into_record();
-        let has_status = head.headers.contains_key("grpc-status");
-        if !has_status && let Err(status) = check_head(&head, &peer) {
-            record.end(&AttemptEnd {
+        self.answered_by = Some(peer.clone());
+        let status = if incoming.is_end_stream() {
+            grpc::repair_status(&mut head.headers);
+            Status::from_trailers(&head.headers)
+        } else {
+            // Only what ends the stream is the status of the call.
+            grpc::take_status(&mut head.headers)
+        };
+        if status.is_none()
+            && let Err(status) = grpc::check_head(&head, &peer)
+        {
+            let end = AttemptEnd {
                 status: &status,
                 trailers: None,
                 bytes_sent: incoming.bytes_sent(),
-            });
-            return Err(status);
+            };
+            record.end(&end);
+            let reading = refusal::with_excerpt(status, incoming, &self.handle.shared.runtime);
+            return Err(bounded(&mut self.deadline, || doing(&peer), reading).await?);
         }
-        let mut records = Records {
+        if incoming.is_end_stream()
+            && let Some(own) = &status
+        {
+            let end = AttemptEnd {
+                status: own,
+                trailers: Some(&head.headers),
+                bytes_sent: incoming.bytes_sent(),
+            };
+            record.end(&end);
+            let status = Deadline::judge(self.deadline.as_ref(), own.clone(), || doing(&peer));
+            if status.code() != own.code() {
+                return Err(status);
+            }
+            self.record.end(&status);
+        }
+        head.extensions.insert(peer);
+        let records = Records {
             attempt: record,
             call: std::mem::take(&mut self.record),
         };
-        if has_status
-            && records.attempt.is_open()
-            && let Some(status) = Status::from_trailers(&head.headers)
-        {
-            records.end(&AttemptEnd {
-                status: &status,
-                trailers: Some(&head.headers),
-                bytes_sent: incoming.bytes_sent(),
-            });
-        }
-        head.extensions.insert(peer);
-        let body = Body::incoming(incoming, self.deadline.take(), has_status, records);
+        let body = Body::incoming(incoming, self.deadline.take(), status, records);
         Ok(Response::from_parts(head, body))
     }
+}
+
+/// Returns what a call does until the head of its response is complete, for the text of its deadline.
+fn doing(peer: &PeerAddr) -> String {
+    format!("waiting for {peer} to answer")
 }
 
 /// Shortens the deadline of a call to the timeout of its configuration.

@@ -1,10 +1,32 @@
 //! gRPC over HTTP/2: the head of a response, and messages in its body.
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::{Buf, Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
-use http::{StatusCode, response};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode, response};
 use trunkline_runtime::PeerAddr;
-use trunkline_status::{Code, Status};
+use trunkline_status::{Code, Status, decode_message, encode_message};
+
+/// The header of the status code.
+pub(crate) const GRPC_STATUS: &str = "grpc-status";
+
+/// The value of `grpc-status` of a call that succeeded.
+pub(crate) const OK: &str = "0";
+
+const GRPC_MESSAGE: &str = "grpc-message";
+const GRPC_DETAILS: &str = "grpc-status-details-bin";
+
+/// The base64 of binary headers: padded or not, as the protocol requires of a receiver.
+///
+/// Source: [gRPC over HTTP/2, Custom-Metadata](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The bytes in front of each message: a flag and a length.
 ///
@@ -26,18 +48,81 @@ pub(crate) fn check_head(head: &response::Parts, peer: &PeerAddr) -> Result<(), 
         return Ok(());
     }
     let code = Code::from_http_status(head.status);
-    Err(Status::new(
-        code,
-        format!(
-            "{peer} answered HTTP {} with the content type {} and no grpc-status; is this a gRPC \
-             server?",
-            head.status.as_u16(),
-            content_type.map_or_else(
-                || "(none)".to_owned(),
-                |value| value.as_bytes().escape_ascii().to_string(),
-            ),
-        ),
-    ))
+    let printed = |value: &HeaderValue| value.as_bytes().escape_ascii().to_string();
+    let mut text = format!(
+        "{peer} answered HTTP {} with the content type {} and no grpc-status; is this a gRPC \
+         server?",
+        head.status.as_u16(),
+        content_type.map_or_else(|| "(none)".to_owned(), printed),
+    );
+    if let Some(location) = head.headers.get(LOCATION) {
+        text.push_str(" It redirects to ");
+        text.push_str(&printed(location));
+        text.push('.');
+    }
+    Err(Status::new(code, text))
+}
+
+/// Makes the status in a peer's head or trailers readable for every stub: what a stub cannot read,
+/// it would replace by `UNKNOWN`, or panic on.
+///
+/// A code that is no code becomes `UNKNOWN`, with a message that quotes it. What is no UTF-8 in the
+/// message becomes U+FFFD. Of details, the first value that is base64 stays.
+pub(crate) fn repair_status(headers: &mut HeaderMap) {
+    if let Some(code) = headers.get(GRPC_STATUS)
+        && !is_code(code.as_bytes())
+        && let Some(status) = Status::from_trailers(headers)
+    {
+        status.add_to_trailers(headers);
+    }
+    if let Some(message) = headers.get(GRPC_MESSAGE)
+        && !is_plain(message.as_bytes())
+    {
+        let message = encode_message(&decode_message(message));
+        headers.insert(GRPC_MESSAGE, message);
+    }
+    if headers.contains_key(GRPC_DETAILS) {
+        repair_details(headers);
+    }
+}
+
+/// Returns true for a code as it is always written: digits, no leading zero, at most 16.
+fn is_code(value: &[u8]) -> bool {
+    matches!(value, [b'0'..=b'9'] | [b'1', b'0'..=b'6'])
+}
+
+/// Returns true for a message that has no escapes and needs none.
+fn is_plain(value: &[u8]) -> bool {
+    value
+        .iter()
+        .all(|byte| matches!(byte, b' '..=b'~') && *byte != b'%')
+}
+
+fn repair_details(headers: &mut HeaderMap) {
+    let mut values = headers.get_all(GRPC_DETAILS).iter();
+    if let (Some(only), None) = (values.next(), values.next())
+        && BASE64.decode(only.as_bytes()).is_ok()
+    {
+        return;
+    }
+    // A binary header may be a list, with commas or as several headers.
+    let values = headers.get_all(GRPC_DETAILS).iter();
+    let mut parts = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let valid = parts.find(|part| BASE64.decode(part.trim_ascii()).is_ok());
+    match valid.and_then(|part| HeaderValue::from_bytes(part.trim_ascii()).ok()) {
+        Some(value) => drop(headers.insert(GRPC_DETAILS, value)),
+        None => drop(headers.remove(GRPC_DETAILS)),
+    }
+}
+
+/// Removes the status from the head of a response that goes on, and returns it: trailers will have
+/// the status of the call.
+pub(crate) fn take_status(headers: &mut HeaderMap) -> Option<Status> {
+    let status = Status::from_trailers(headers)?;
+    for name in [GRPC_STATUS, GRPC_MESSAGE, GRPC_DETAILS] {
+        headers.remove(name);
+    }
+    Some(status)
 }
 
 /// Returns true for a content type of gRPC itself, and not of gRPC-Web, for example.
@@ -122,6 +207,84 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn repaired(pairs: &[(&'static str, &'static [u8])]) -> Vec<(String, Vec<u8>)> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            let value = HeaderValue::from_bytes(value).expect("a header value");
+            headers.append(*name, value);
+        }
+        repair_status(&mut headers);
+        let pairs = headers.iter();
+        pairs
+            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+            .collect()
+    }
+
+    #[track_caller]
+    fn check_repair(name: &'static str, value: &'static [u8], expected: Option<&[u8]>) {
+        let values: Vec<_> = repaired(&[(name, value)])
+            .into_iter()
+            .map(|(_, v)| v)
+            .collect();
+        assert_eq!(
+            values.first().map(Vec::as_slice),
+            expected,
+            "{}",
+            value.escape_ascii()
+        );
+    }
+
+    /// `grpc-message` is never an error and never dropped: what cannot be read of it is replaced.
+    #[test]
+    fn messages_are_made_readable() {
+        for (message, readable) in [
+            (&b"plain text"[..], &b"plain text"[..]),
+            (b"100%25", b"100%25"),
+            (b"100%", b"100%25"),
+            (b"caf%E9 closed", b"caf%EF%BF%BD closed"),
+            (b"caf\xe9 closed", b"caf%EF%BF%BD closed"),
+            (b"caf\xc3\xa9", b"caf%C3%A9"),
+        ] {
+            check_repair(GRPC_MESSAGE, message, Some(readable));
+        }
+    }
+
+    /// Details are one base64 value, padded or not, or there are none.
+    #[test]
+    fn details_are_base64() {
+        for (details, readable) in [
+            (&b"CAk="[..], Some(&b"CAk="[..])),
+            (b"CAk", Some(b"CAk")),
+            (b"", Some(b"")),
+            (b"!not base64!", None),
+            (b"C", None),
+            (b"_-_-", None),
+            (b"CAk=,CAo=", Some(b"CAk=")),
+            (b"!, CAo=", Some(b"CAo=")),
+        ] {
+            check_repair(GRPC_DETAILS, details, readable);
+        }
+        let several = [(GRPC_DETAILS, &b"!"[..]), (GRPC_DETAILS, b"CAk=")];
+        let expected = [(GRPC_DETAILS.to_owned(), b"CAk=".to_vec())];
+        assert_eq!(repaired(&several), expected);
+    }
+
+    /// Codes are written in one way; what is no code is UNKNOWN, and quoted.
+    #[test]
+    fn codes_are_numbers_up_to_16() {
+        for (code, readable) in [
+            (&b"0"[..], &b"0"[..]),
+            (b"16", b"16"),
+            (b"05", b"5"),
+            (b"17", b"2"),
+            (b"-1", b"2"),
+            (b"OK", b"2"),
+            (b"", b"2"),
+        ] {
+            check_repair(GRPC_STATUS, code, Some(readable));
+        }
+    }
 
     /// However the data is cut into pieces, the messages are the same.
     #[test]

@@ -3,17 +3,18 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
+use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 use trunkline_transport::{Incoming, IncomingFrame};
 
 use crate::call::deadline::Deadline;
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
-use crate::grpc::without_status;
+use crate::grpc::{GRPC_STATUS, OK, repair_status, without_status};
 
 /// The body of a response: data, then trailers with the call's status.
 ///
@@ -29,8 +30,8 @@ pub struct Body {
 struct Reading {
     incoming: Incoming,
     deadline: Option<Deadline>,
-    /// True when the head had the call's status.
-    has_status: bool,
+    /// The status in a head that did not end the stream. It counts where no trailers follow.
+    head_status: Option<Status>,
     records: Records,
 }
 
@@ -59,17 +60,17 @@ impl Body {
     pub(crate) fn incoming(
         incoming: Incoming,
         deadline: Option<Deadline>,
-        has_status: bool,
+        head_status: Option<Status>,
         records: Records,
     ) -> Self {
-        if incoming.is_end_stream() && has_status {
+        if incoming.is_end_stream() && head_status.is_some() {
             return Self::empty();
         }
         Self {
             reading: Some(Reading {
                 incoming,
                 deadline,
-                has_status,
+                head_status,
                 records,
             }),
         }
@@ -80,44 +81,55 @@ impl Reading {
     /// Returns the next data, or the trailers that end the body; `None` when the body ends without.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingFrame>> {
         let status = match self.incoming.poll_frame(cx) {
-            Poll::Ready(Some(Ok(IncomingFrame::Data(data)))) => {
+            Poll::Pending => match &mut self.deadline {
+                Some(deadline) => {
+                    ready!(deadline.poll_passed(cx));
+                    deadline.status(&reading(self.incoming.peer_addr()))
+                }
+                None => return Poll::Pending,
+            },
+            Poll::Ready(Some(Ok(IncomingFrame::Data(data)))) => match self.past_deadline() {
                 // A server that always has more data must not outlive the deadline.
-                match self.deadline.as_ref().filter(|deadline| deadline.is_past()) {
-                    Some(deadline) => deadline.status(READING),
+                Some(status) => status,
+                None => {
+                    self.records.attempt.received(data.len());
+                    return Poll::Ready(Some(IncomingFrame::Data(data)));
+                }
+            },
+            Poll::Ready(Some(Ok(IncomingFrame::Trailers(mut trailers)))) => {
+                repair_status(&mut trailers);
+                if !trailers.contains_key(GRPC_STATUS) {
+                    self.status_of_the_head().add_to_trailers(&mut trailers);
+                }
+                let has_failed = trailers[GRPC_STATUS] != OK;
+                match self.past_deadline().filter(|_| has_failed) {
+                    Some(status) => status,
                     None => {
-                        self.records.attempt.received(data.len());
-                        return Poll::Ready(Some(IncomingFrame::Data(data)));
+                        self.end_with_trailers(&trailers);
+                        return Poll::Ready(Some(IncomingFrame::Trailers(trailers)));
                     }
                 }
             }
-            Poll::Ready(Some(Ok(IncomingFrame::Trailers(mut trailers)))) => {
-                if !self.has_status && !trailers.contains_key("grpc-status") {
-                    without_status(self.incoming.peer_addr()).add_to_trailers(&mut trailers);
-                }
-                self.end_with_trailers(&trailers);
-                return Poll::Ready(Some(IncomingFrame::Trailers(trailers)));
-            }
-            Poll::Ready(Some(Err(error))) => {
-                let status = error.into_status();
-                match &self.deadline {
-                    Some(deadline) => deadline.instead_of(status, READING),
-                    None => status,
-                }
-            }
-            Poll::Ready(None) if self.has_status => return Poll::Ready(None),
-            Poll::Ready(None) => without_status(self.incoming.peer_addr()),
-            Poll::Pending => {
-                let Some(deadline) = &mut self.deadline else {
-                    return Poll::Pending;
-                };
-                if deadline.poll_passed(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                deadline.status(READING)
+            Poll::Ready(Some(Err(error))) => self.judge(error.into_status()),
+            Poll::Ready(None) => {
+                let status = self.status_of_the_head();
+                self.judge(status)
             }
         };
         self.end(&status, None);
         Poll::Ready(Some(IncomingFrame::Trailers(status.to_trailers())))
+    }
+
+    /// Returns the status of the deadline once it has passed.
+    fn past_deadline(&self) -> Option<Status> {
+        let deadline = self.deadline.as_ref()?;
+        let status = || deadline.status(&reading(self.peer()));
+        deadline.is_past().then(status)
+    }
+
+    /// Returns `status`, or that of the deadline in place of a failure after it.
+    fn judge(&self, status: Status) -> Status {
+        Deadline::judge(self.deadline.as_ref(), status, || reading(self.peer()))
     }
 
     fn end(&mut self, status: &Status, trailers: Option<&HeaderMap>) {
@@ -133,14 +145,26 @@ impl Reading {
         // Reading the status costs something, so only where it is reported.
         if self.records.attempt.is_open() {
             let status = Status::from_trailers(trailers);
-            let status = status.unwrap_or_else(|| without_status(self.incoming.peer_addr()));
+            let status = status.unwrap_or_else(|| without_status(self.peer()));
             self.end(&status, Some(trailers));
         }
     }
+
+    fn peer(&self) -> &PeerAddr {
+        self.incoming.peer_addr()
+    }
+
+    /// Returns the status of a response that ends without one.
+    fn status_of_the_head(&mut self) -> Status {
+        let status = self.head_status.take();
+        status.unwrap_or_else(|| without_status(self.peer()))
+    }
 }
 
-/// What a call does while its body is read, in the text of its deadline.
-const READING: &str = "reading the response";
+/// Returns what a call does while its body is read, for the text of its deadline.
+fn reading(peer: &PeerAddr) -> String {
+    format!("reading the response from {peer}")
+}
 
 impl Drop for Reading {
     fn drop(&mut self) {

@@ -42,15 +42,21 @@ impl Deadline {
         self.left().is_zero()
     }
 
-    /// Returns the status of the deadline in place of `CANCELLED` after the time has come: a server
-    /// that cancels the call at its deadline can be faster than the timer on this side.
+    /// Returns the status of a call that ends now with `status`, while it is `doing` something:
+    /// `DEADLINE_EXCEEDED` in place of a failure if its deadline has passed. A server that cancels
+    /// the call at its deadline can be faster than the timer on this side, for example.
     ///
     /// Source: [gRPC over HTTP/2, Errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
-    pub(crate) fn instead_of(&self, status: Status, doing: &str) -> Status {
-        if status.code() == Code::Cancelled && self.is_past() {
-            self.status(doing)
-        } else {
-            status
+    pub(crate) fn judge(
+        deadline: Option<&Self>,
+        status: Status,
+        doing: impl Fn() -> String,
+    ) -> Status {
+        match deadline {
+            Some(deadline) if status.code() != Code::Ok && deadline.is_past() => {
+                deadline.status(&doing())
+            }
+            _ => status,
         }
     }
 

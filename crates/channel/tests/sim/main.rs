@@ -5,6 +5,7 @@ mod chaos;
 mod deadlines;
 mod ends;
 mod faults;
+mod peers_words;
 mod policy;
 mod raw;
 mod replays;

@@ -1,0 +1,56 @@
+//! The response of a peer that is no gRPC server: a proxy or a web server.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use trunkline_runtime::Runtime;
+use trunkline_status::Status;
+use trunkline_transport::{Incoming, IncomingFrame};
+
+/// The most bytes of a body that are quoted.
+const EXCERPT: usize = 256;
+
+/// The longest wait for a body that is to be quoted.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Adds the start of the response's body to the status: often it is the only place that gives the
+/// reason.
+///
+/// Control characters are escaped. Waits for at most a second, and reads at most 256 bytes.
+pub(crate) async fn with_excerpt(
+    status: Status,
+    incoming: Incoming,
+    runtime: &Arc<dyn Runtime>,
+) -> Status {
+    let mut excerpt = Vec::new();
+    {
+        let mut reading = pin!(read(incoming, &mut excerpt));
+        let mut late = runtime.sleep_until(runtime.now() + PATIENCE);
+        poll_fn(|cx| {
+            if reading.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            pin!(&mut late).poll(cx)
+        })
+        .await;
+    }
+    let excerpt = String::from_utf8_lossy(&excerpt);
+    let excerpt = excerpt.trim();
+    if excerpt.is_empty() {
+        return status;
+    }
+    status.map_message(|text| format!("{text} It said: \"{}\"", excerpt.escape_debug()))
+}
+
+/// Reads the start of a body into `excerpt`.
+async fn read(mut incoming: Incoming, excerpt: &mut Vec<u8>) {
+    while excerpt.len() < EXCERPT
+        && let Some(Ok(IncomingFrame::Data(data))) = poll_fn(|cx| incoming.poll_frame(cx)).await
+    {
+        let room = EXCERPT - excerpt.len();
+        excerpt.extend_from_slice(&data[..data.len().min(room)]);
+    }
+}

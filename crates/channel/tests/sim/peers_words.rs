@@ -1,0 +1,202 @@
+//! What a peer sends as the status of a call: a stub above shows the server's code and the readable
+//! part of its text, whatever form it has.
+//!
+//! Source: [gRPC over HTTP/2, Responses](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use h2::server::Builder;
+use http_body_util::Full;
+use tower_service::Service;
+use trunkline_runtime::PeerAddr;
+use trunkline_sim::Sim;
+use trunkline_status::{Code, Status};
+
+use crate::raw::{self, ServerEvent, data, grpc_head, headers, settings};
+use crate::world::{
+    CallResult, ServerCall, address, channel, read_to_end, request, response_head, serve, unary,
+    unary_within, with_timeout,
+};
+
+/// Returns the outcome of a call that a server answers with these bytes.
+fn answered(answer: fn(u32) -> Vec<u8>) -> CallResult {
+    let sim = Sim::new(1);
+    raw::serve(&sim, 1, move |_, happens| {
+        Some(match happens {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(stream) => answer(stream),
+        })
+    });
+    sim.run(unary_within(&channel(&sim, 1), "5S"))
+}
+
+const GRPC: [(&str, &str); 2] = [(":status", "200"), ("content-type", "application/grpc")];
+
+fn with_status(stream: u32, code: &str, ends: bool) -> Vec<u8> {
+    let [status, content_type] = GRPC;
+    let fields = [
+        status,
+        content_type,
+        ("grpc-status", code),
+        ("grpc-message", "from the head"),
+    ];
+    headers(stream, &fields, ends)
+}
+
+/// A status in a head that does not end the stream is not the status of the call: the trailers'
+/// counts.
+#[test]
+fn trailers_win_over_the_head() {
+    let answer = |id| {
+        let end = [("grpc-status", "13"), ("grpc-message", "disk full")];
+        [
+            with_status(id, "0", false),
+            data(id, b"hi", false),
+            headers(id, &end, true),
+        ]
+        .concat()
+    };
+    answered(answer).expect(Code::Internal, &["disk full"]);
+}
+
+/// It counts where no trailers follow.
+#[test]
+fn a_status_in_the_head_counts_without_trailers() {
+    let answer = |id| [with_status(id, "5", false), data(id, b"", true)].concat();
+    answered(answer).expect(Code::NotFound, &["from the head"]);
+    let answer = |id| {
+        let end = [("no-status", "here")];
+        [with_status(id, "5", false), headers(id, &end, true)].concat()
+    };
+    answered(answer).expect(Code::NotFound, &["from the head"]);
+}
+
+/// A message that is no UTF-8 keeps its code and its readable part.
+#[test]
+fn a_message_that_is_not_utf8() {
+    let message = [
+        ("grpc-status", "3"),
+        ("grpc-message", "the caf%E9 is closed"),
+    ];
+    let answer = move |id| [grpc_head(id), headers(id, &message, true)].concat();
+    let sim = Sim::new(1);
+    raw::serve(&sim, 1, move |_, happens| {
+        Some(match happens {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(stream) => answer(stream),
+        })
+    });
+    let outcome = sim.run(unary(&channel(&sim, 1), b"hello"));
+    outcome.expect(Code::InvalidArgument, &["the caf\u{fffd} is closed"]);
+}
+
+/// A proxy's reason is quoted: the start of its body, and where it redirects to.
+#[test]
+fn a_proxys_reason_is_quoted() {
+    let answer = |id| {
+        let fields = [(":status", "503"), ("content-type", "text/plain")];
+        let body = b"upstream connect error\x1b[31m";
+        [headers(id, &fields, false), data(id, body, true)].concat()
+    };
+    let words = ["503", "It said: \"upstream connect error\\u{1b}[31m\""];
+    answered(answer).expect(Code::Unavailable, &words);
+    let answer = |id| {
+        let fields = [(":status", "302"), ("location", "https://login.test/")];
+        headers(id, &fields, true)
+    };
+    answered(answer).expect(Code::Unknown, &["302", "redirects to https://login.test/"]);
+}
+
+/// A body that does not come is not waited for long, and one without end is read to 256 bytes.
+#[test]
+fn an_excerpt_is_bounded() {
+    let sim = Sim::new(1);
+    raw::serve(&sim, 1, |_, happens| {
+        Some(match happens {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(stream) => {
+                let fields = [(":status", "503"), ("content-type", "text/plain")];
+                headers(stream, &fields, false)
+            }
+        })
+    });
+    let channel = channel(&sim, 1);
+    sim.run(unary(&channel, b"hello"))
+        .expect(Code::Unavailable, &["503"]);
+    assert!(
+        sim.elapsed() < Duration::from_millis(1100),
+        "{:?}",
+        sim.elapsed()
+    );
+
+    let endless = answered(|id| {
+        let fields = [(":status", "503"), ("content-type", "text/plain")];
+        [headers(id, &fields, false), data(id, &[b'x'; 9_000], false)].concat()
+    });
+    let outcome = endless.expect(Code::Unavailable, &["xxx"]);
+    assert!(outcome.status.message().len() < 512, "{}", outcome.status);
+}
+
+/// A call that a peer refuses has the peer's address in its response, as one that succeeds.
+#[test]
+fn the_peer_of_a_refused_call_is_known() {
+    let outcome = answered(|id| headers(id, &[(":status", "503")], true));
+    assert_eq!(outcome.peer, Some(PeerAddr::Ip(address(1))));
+}
+
+/// Makes a call with a deadline of 20 ms, which a server ends at once with `end`, and looks at its
+/// response only after the deadline.
+fn seen_late(end: fn(ServerCall)) -> CallResult {
+    let sim = Sim::new(1);
+    let handler = move |incoming| std::future::ready(end(incoming));
+    serve(&sim, 1, Builder::new(), handler);
+    let mut channel = channel(&sim, 1);
+    let runtime = sim.runtime();
+    sim.run(async {
+        unary(&channel, b"connect").await;
+        let mut call = channel.call(with_timeout(request(Full::new("hello".into())), "20m"));
+        assert!((&mut call).now_or_never().is_none());
+        runtime
+            .sleep_until(runtime.now() + Duration::from_millis(30))
+            .await;
+        let Ok(response) = call.await;
+        read_to_end(response).await
+    })
+}
+
+fn end_with_trailers(mut incoming: ServerCall, code: Code) {
+    if let Ok(mut send) = incoming.respond.send_response(response_head(), false) {
+        let _ = send.send_trailers(Status::new(code, "").to_trailers());
+    }
+}
+
+fn end_with_head(mut incoming: ServerCall, code: Code) {
+    let mut head = response_head();
+    Status::new(code, "").add_to_trailers(head.headers_mut());
+    let _ = incoming.respond.send_response(head, true);
+}
+
+/// A call that fails after its deadline is DEADLINE_EXCEEDED, also when the server ends it with
+/// CANCELLED: in trailers, in a trailers-only response, with a reset. One that succeeded is OK.
+#[test]
+fn a_late_failure_is_the_deadlines() {
+    let words = ["20ms", "198.51.100.1:50051"];
+    for end in [
+        |incoming| end_with_trailers(incoming, Code::Cancelled),
+        |incoming| end_with_head(incoming, Code::Cancelled),
+        |mut incoming: ServerCall| incoming.respond.send_reset(h2::Reason::CANCEL),
+    ] {
+        seen_late(end).expect(Code::DeadlineExceeded, &words);
+    }
+    seen_late(|incoming| end_with_trailers(incoming, Code::Ok)).expect_ok();
+    seen_late(|incoming| end_with_head(incoming, Code::Ok)).expect_ok();
+}
+
+/// The deadline of a body names the backend.
+#[test]
+fn a_deadline_in_the_body_names_the_backend() {
+    let outcome = answered(|id| grpc_head(id));
+    let words = ["reading the response from 198.51.100.1:50051"];
+    outcome.expect(Code::DeadlineExceeded, &words);
+}
