@@ -93,6 +93,19 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     /// When there is no route. RFC 6724 rule 1 calls such a destination unusable.
     fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr>;
 
+    /// Returns the index of the network interface with this name, from the kernel: the scope id of
+    /// a link-local address such as `fe80::1%eth0`.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::NotFound`] where there is no such interface;
+    /// [`io::ErrorKind::Unsupported`] where names of interfaces are not known, which is the
+    /// default.
+    fn interface_index(&self, name: &str) -> io::Result<u32> {
+        let text = format!("this runtime cannot look up the network interface {name}");
+        Err(io::Error::new(io::ErrorKind::Unsupported, text))
+    }
+
     /// Looks a host name up with the system's own resolver (`getaddrinfo`), on another thread.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 // From the ground up.
 mod create;
 mod error;
+mod interface;
 mod system;
 
 mod tcp;
@@ -11,6 +12,7 @@ mod udp;
 #[cfg(unix)]
 mod unix;
 
+pub(crate) use interface::interface_index;
 pub(crate) use system::{fill_entropy, lookup};
 pub(crate) use tcp::{finish_tcp, reset_on_close, start_tcp};
 pub(crate) use udp::{connect_udp, receive, source_address};

@@ -145,6 +145,10 @@ impl Runtime for Tokio {
         socket::source_address(destination)
     }
 
+    fn interface_index(&self, name: &str) -> io::Result<u32> {
+        socket::interface_index(name)
+    }
+
     fn lookup_host(&self, host: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
         let handle = self.handle().cloned();
         let host = host.to_owned();

@@ -52,6 +52,10 @@ macro_rules! impl_runtime {
                 crate::socket::source_address(destination)
             }
 
+            fn interface_index(&self, name: &str) -> std::io::Result<u32> {
+                crate::socket::interface_index(name)
+            }
+
             fn lookup_host(
                 &self,
                 host: &str,

@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
@@ -7,6 +8,7 @@ use trunkline_runtime::Runtime;
 
 shells! {
     returns_the_source_address
+    returns_the_index_of_an_interface
     looks_up_localhost
     rejects_an_unknown_host
     runs_tasks
@@ -21,6 +23,19 @@ async fn returns_the_source_address(runtime: Arc<dyn Runtime>) {
             let source = runtime.source_address(SocketAddr::new(address, port));
             assert_eq!(source.unwrap(), address);
         }
+    }
+}
+
+/// The kernel knows the loopback interface by its name; a name without an interface is an error.
+async fn returns_the_index_of_an_interface(runtime: Arc<dyn Runtime>) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    assert!(runtime.interface_index("lo").unwrap() > 0);
+    let too_long = "x".repeat(300);
+    for absent in ["nosuch0", "", "../lo", "l\0", &too_long] {
+        let error = runtime.interface_index(absent).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound, "{absent}: {error}");
     }
 }
 
