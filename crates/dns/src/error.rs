@@ -250,7 +250,7 @@ impl LookupError {
         &self.0.name
     }
 
-    /// Returns why no server was asked, where none was.
+    /// Returns why no server was asked, where none was, and which configured servers cannot be used.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()

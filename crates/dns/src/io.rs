@@ -40,5 +40,4 @@ mod client;
 mod connect;
 
 pub use self::client::Client;
-pub use self::files::interface_index;
 pub use self::lookup::{IpLookup, RecordLookup};

@@ -7,6 +7,9 @@ use crate::{Name, ScopedIp};
 
 /// Name servers that are kept, so that a hostile or broken file costs little.
 const MAX_NAMESERVERS: usize = 32;
+/// Unusable `nameserver` lines that are kept, and characters of each, for the same reason.
+const MAX_UNUSABLE: usize = 8;
+const MAX_UNUSABLE_TEXT: usize = 64;
 /// Search domains that are kept, for the same reason.
 const MAX_SEARCH: usize = 32;
 /// The port of DNS (RFC 1035 section 4.2).
@@ -15,7 +18,8 @@ pub(crate) const DNS_PORT: u16 = 53;
 /// The contents of a `resolv.conf`.
 ///
 /// Parsing never fails: a line that cannot be read is left out, as every libc does. A file without
-/// a name server means the servers on this machine (`127.0.0.1` and `::1`).
+/// a name server means the servers on this machine (`127.0.0.1` and `::1`). The error of a failed
+/// lookup names `nameserver` lines that cannot be used.
 ///
 /// Source: resolv.conf(5). Deviations: all name servers count, not only the first three; a name
 /// server may have a port (`127.0.0.1:5353`, `[::1]:5353`).
@@ -24,6 +28,9 @@ pub(crate) const DNS_PORT: u16 = 53;
 pub struct ResolvConf {
     /// The servers, in order, each once.
     pub nameservers: Vec<Nameserver>,
+    /// The values of `nameserver` lines that are no address with an optional interface and port. Of
+    /// these, 8 are kept, and 64 characters of each.
+    pub unusable_nameservers: Vec<String>,
     /// The search list, of absolute names, from the last `search` or `domain` line.
     pub search: Vec<Name>,
     /// The options of all `options` lines.
@@ -105,25 +112,42 @@ impl ResolvConf {
     /// Returns the addresses of the servers, or those on this machine where the file has none.
     ///
     /// `interface` returns the index of an interface by its name. A server whose interface is not
-    /// known is left out.
+    /// known is left out, see [`unusable`](Self::unusable).
     pub fn servers(&self, interface: impl Fn(&str) -> Option<u32>) -> Vec<SocketAddr> {
         if self.nameservers.is_empty() {
             return local_servers();
         }
         self.nameservers
             .iter()
-            .filter_map(|server| {
-                let scope_id = match &server.zone {
-                    None => 0,
-                    Some(zone) => zone.parse().ok().or_else(|| interface(zone))?,
-                };
-                let address = ScopedIp {
-                    ip: server.ip,
-                    scope_id,
-                };
-                Some(address.with_port(server.port))
-            })
+            .filter_map(|server| server.address(&interface))
             .collect()
+    }
+
+    /// Returns a sentence for each `nameserver` line that cannot be used: the line, and why.
+    ///
+    /// `interface` returns the index of an interface by its name.
+    pub fn unusable(&self, interface: impl Fn(&str) -> Option<u32>) -> Vec<String> {
+        let unread = self.unusable_nameservers.iter().map(|word| {
+            let word = word.escape_debug();
+            format!("the line `nameserver {word}` cannot be used: it is not an IP address")
+        });
+        let unreachable = self.nameservers.iter().filter_map(|server| {
+            let zone = server.zone.as_ref()?.escape_debug();
+            if server.address(&interface).is_some() {
+                return None;
+            }
+            let ip = server.ip;
+            Some(format!(
+                "the line `nameserver {ip}%{zone}` cannot be used: there is no network interface \
+                 {zone} on this machine"
+            ))
+        });
+        unread.chain(unreachable).collect()
+    }
+
+    /// Returns whether a server is at an interface that is given by its name.
+    pub(crate) fn has_interface(&self) -> bool {
+        self.nameservers.iter().any(|server| server.zone.is_some())
     }
 
     fn parse_line(&mut self, line: &[u8]) {
@@ -133,9 +157,16 @@ impl ResolvConf {
         let mut words = line.split_ascii_whitespace();
         match words.next() {
             Some("nameserver") if self.nameservers.len() < MAX_NAMESERVERS => {
-                let server = words.next().and_then(Nameserver::parse);
-                self.nameservers
-                    .extend(server.filter(|server| !self.nameservers.contains(server)));
+                let word = words.next().unwrap_or_default();
+                match Nameserver::parse(word) {
+                    Some(server) if self.nameservers.contains(&server) => {}
+                    Some(server) => self.nameservers.push(server),
+                    None if self.unusable_nameservers.len() < MAX_UNUSABLE => {
+                        let text = word.chars().take(MAX_UNUSABLE_TEXT).collect();
+                        self.unusable_nameservers.push(text);
+                    }
+                    None => {}
+                }
             }
             Some("domain") => self.search = search_list(words.take(1)),
             Some("search") => self.search = search_list(words),
@@ -168,6 +199,16 @@ fn search_list<'a>(words: impl Iterator<Item = &'a str>) -> Vec<Name> {
 }
 
 impl Nameserver {
+    /// Returns the address; `None` where its interface is not known.
+    fn address(&self, interface: impl Fn(&str) -> Option<u32>) -> Option<SocketAddr> {
+        let scope_id = match &self.zone {
+            None => 0,
+            Some(zone) => zone.parse().ok().or_else(|| interface(zone))?,
+        };
+        let ip = self.ip;
+        Some(ScopedIp { ip, scope_id }.with_port(self.port))
+    }
+
     fn parse(word: &str) -> Option<Self> {
         let (host, port) = match word.strip_prefix('[') {
             Some(rest) => {

@@ -153,6 +153,7 @@ impl ClientState {
             candidates,
             cached,
             servers: Vec::new(),
+            unusable_servers: settings.unusable_servers.clone(),
             attempts: settings.attempts,
             timeout: settings.timeout,
             deadline: settings.deadline,

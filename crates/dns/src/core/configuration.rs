@@ -114,6 +114,8 @@ impl Configuration {
             self.handle_resolv_conf(b"", variable);
         }
         self.looked_at = Some(now);
-        is_first | std::mem::take(&mut self.has_new_conf)
+        // An interface may have appeared, or have another index.
+        let has_interface = self.conf.has_interface();
+        is_first | std::mem::take(&mut self.has_new_conf) | has_interface
     }
 }

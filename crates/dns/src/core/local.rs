@@ -1,5 +1,6 @@
 //! Names that need no server.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::{
@@ -32,15 +33,27 @@ pub enum Local {
 /// # Errors
 ///
 /// An invalid name; a name that does not exist by RFC 6761 or RFC 7686; a family that a literal or
-/// the hosts file does not have.
+/// the hosts file does not have. [`Unavailable`](LookupErrorKind::Unavailable) for an address whose
+/// interface is not known: it may appear later.
 pub fn local_answer(
     host: &str,
     families: Families,
     hosts: &Hosts,
     interface: impl Fn(&str) -> Option<u32>,
 ) -> Result<Local, LookupError> {
+    let missing = RefCell::new(None);
+    let interface = |zone: &str| {
+        let index = interface(zone);
+        if index.is_none() {
+            *missing.borrow_mut() = Some(zone.to_owned());
+        }
+        index
+    };
     if let Some(address) = literal(host, &interface) {
         return found(host, vec![address], AnswerSource::Literal, None, families);
+    }
+    if let Some(zone) = missing.take() {
+        return Err(no_interface(host, &zone));
     }
     if host.contains([':', '%', '[', ']']) {
         return Err(LookupError::local(
@@ -51,6 +64,9 @@ pub fn local_answer(
     }
     let name = check_name(host)?;
     if let Some(mut addresses) = hosts.get(&name, &interface) {
+        if let Some(zone) = missing.take().filter(|_| addresses.is_empty()) {
+            return Err(no_interface(host, &zone));
+        }
         if ends_with(&name, "localhost") {
             complete_loopback(&mut addresses);
         }
@@ -140,6 +156,13 @@ fn literal(host: &str, interface: impl Fn(&str) -> Option<u32>) -> Option<Scoped
     let ip = IpAddr::V6(ip.parse().ok()?);
     let scope_id = zone.parse().ok().or_else(|| interface(zone))?;
     Some(ScopedIp { ip, scope_id })
+}
+
+/// Returns the error for an address whose interface is not known.
+fn no_interface(host: &str, zone: &str) -> LookupError {
+    let zone = zone.escape_debug();
+    let why = format!("there is no network interface {zone} on this machine");
+    LookupError::local(LookupErrorKind::Unavailable, host, &why)
 }
 
 /// Returns whether a label is a decimal or hexadecimal number, as no top-level domain is.

@@ -281,19 +281,22 @@ impl Lookup {
             let name = plan.question.name.clone();
             self.common.report(Report::Lost { name });
         }
-        let reason = if !self.common.attempts.is_empty() {
-            None
+        let unusable = self.common.plan.unusable_servers.join("; ");
+        let reason = if !has_servers && !unusable.is_empty() {
+            Some(format!("no DNS server can be used: {unusable}"))
         } else if !has_servers {
-            Some("no DNS server is configured")
-        } else if kind != LookupErrorKind::Deadline {
-            Some("it was found out a moment ago and is kept for its time")
+            Some("no DNS server is configured".to_owned())
+        } else if kind.is_soft() && !unusable.is_empty() {
+            Some(unusable)
+        } else if self.common.attempts.is_empty() && kind != LookupErrorKind::Deadline {
+            Some("it was found out a moment ago and is kept for its time".to_owned())
         } else {
             None
         };
         let error = LookupError::new(
             kind,
             &self.text,
-            reason.map(str::to_owned),
+            reason,
             std::mem::take(&mut self.common.attempts),
             now.saturating_duration_since(self.started),
         );

@@ -45,6 +45,8 @@ pub struct Plan {
     pub(crate) candidates: Vec<Name>,
     /// The servers that are asked, in order.
     pub(crate) servers: Vec<PlannedServer>,
+    /// For each configured server that cannot be used, why.
+    pub(crate) unusable_servers: Vec<String>,
     /// Answers from the cache, each with the indices of its candidate and its type.
     pub(crate) cached: Vec<(usize, usize, Cached)>,
     pub(crate) attempts: u8,

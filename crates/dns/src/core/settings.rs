@@ -13,6 +13,8 @@ use crate::{Families, LookupError, LookupErrorKind, Name, RecordType, ResolvConf
 pub struct Settings {
     /// The servers in order, each once.
     pub servers: Vec<SocketAddr>,
+    /// For each `nameserver` line of `resolv.conf` that cannot be used, the line and why.
+    pub unusable_servers: Vec<String>,
     /// The search list, of absolute names.
     pub search: Vec<Name>,
     /// The number of dots with which a name is tried as it is before the search list.
@@ -58,9 +60,9 @@ impl Settings {
         interface: impl Fn(&str) -> Option<u32>,
     ) -> Self {
         let options = &conf.options;
-        let servers = match &config.servers {
-            Some(servers) => servers.clone(),
-            None => conf.servers(interface),
+        let (servers, unusable_servers) = match &config.servers {
+            Some(servers) => (servers.clone(), Vec::new()),
+            None => (conf.servers(&interface), conf.unusable(&interface)),
         };
         let mut distinct = Vec::with_capacity(servers.len());
         for server in servers.into_iter().map(unmapped) {
@@ -70,6 +72,7 @@ impl Settings {
         }
         Self {
             servers: distinct,
+            unusable_servers,
             search: config.search.as_ref().unwrap_or(&conf.search).clone(),
             ndots: config.ndots.or(options.ndots).unwrap_or(1),
             timeout: config

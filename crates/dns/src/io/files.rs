@@ -66,8 +66,9 @@ impl Files {
         self.configuration.hosts()
     }
 
-    pub(super) fn settings(&self) -> Settings {
-        self.configuration.settings(interface_index)
+    /// Returns the settings; `interface` returns the index of an interface by its name.
+    pub(super) fn settings(&self, interface: impl Fn(&str) -> Option<u32>) -> Settings {
+        self.configuration.settings(interface)
     }
 
     /// Looks at the files where that is due; returns whether the settings may have changed.
@@ -109,20 +110,4 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
         .take(MAX_FILE)
         .read_to_end(&mut text)?;
     Ok(text)
-}
-
-/// Returns the index of a network interface by its name: the scope of a link-local address.
-///
-/// `None` where there is no such interface, and on systems other than Linux.
-#[must_use]
-pub fn interface_index(name: &str) -> Option<u32> {
-    let plain = !name.is_empty()
-        && name.len() < 16
-        && !name.starts_with('.')
-        && !name.contains(['/', '\0']);
-    if !plain {
-        return None;
-    }
-    let text = fs::read_to_string(format!("/sys/class/net/{name}/ifindex")).ok()?;
-    text.trim().parse().ok()
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use trunkline_runtime::{Lock, Runtime};
 
 use super::driver::LookupDriver;
-use super::files::{Files, interface_index};
+use super::files::Files;
 use super::flight::Flight;
 use super::pool::Pool;
 use crate::core::{ClientState, Local, Lookup, Plan, Question, Report, check_name, local_answer};
@@ -75,7 +75,8 @@ impl ClientShared {
         let now = self.attach(host)?;
         let mut tables = self.tables.lock();
         self.look(&mut tables, now);
-        match local_answer(host, families, tables.files.hosts(), interface_index)? {
+        let interface = |name: &str| self.interface_index(name);
+        match local_answer(host, families, tables.files.hosts(), interface)? {
             Local::Ask(name) => {
                 let settings = self.client_state(&mut tables).settings();
                 let question = settings.addresses_question(host, name, families)?;
@@ -111,7 +112,7 @@ impl ClientShared {
         if !tables.files.look(now) {
             return;
         }
-        let settings = tables.files.settings();
+        let settings = tables.files.settings(|name| self.interface_index(name));
         if self.client_state(tables).set_settings(settings) {
             // The servers may be others now. Waiters of flights to the old ones still get an
             // answer.
@@ -126,7 +127,14 @@ impl ClientShared {
             files,
             ..
         } = tables;
-        client_state.get_or_insert_with(|| ClientState::new(files.settings(), self.seed()))
+        client_state.get_or_insert_with(|| {
+            let settings = files.settings(|name| self.interface_index(name));
+            ClientState::new(settings, self.seed())
+        })
+    }
+
+    fn interface_index(&self, name: &str) -> Option<u32> {
+        self.runtime.interface_index(name).ok()
     }
 
     fn seed(&self) -> [u8; 32] {

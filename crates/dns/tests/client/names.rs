@@ -66,7 +66,6 @@ fn literals() {
         "a.0x7F",
         "::g",
         "1::2::3",
-        "fe80::1%nosuch0",
         "[::1]",
         "a:80",
         "example.123",
@@ -82,15 +81,30 @@ fn literals() {
 }
 
 /// An IPv6 zone may be the name of an interface.
-#[cfg(target_os = "linux")]
 #[test]
 fn zones_by_name() {
     let (sim, client) = one(|asked| asked.address(1).after(1));
-    let index = trunkline_dns::io::interface_index("lo").expect("the loopback interface");
+    let index = 4711;
+    sim.interface("lo", index);
     let answer = lookup(&sim, &client, "fe80::1%lo").expect("a literal");
     assert_eq!(answer.addresses[0].scope_id, index);
     let text = answer.addresses[0].with_port(53).to_string();
     assert_eq!(text, format!("[fe80::1%{index}]:53"));
+    let unknown = lookup(&sim, &client, "fe80::1%nosuch0").expect_err("no such interface");
+    assert_eq!(unknown.kind(), LookupErrorKind::Unavailable);
+    assert!(
+        unknown.to_string().contains("interface nosuch0"),
+        "{unknown}"
+    );
+    let hosts = Hosts::parse(b"fe80::1%nosuch0 a.test\nfe80::1%nosuch0 b.test\n10.0.0.2 b.test\n");
+    let config = config(&[ONE]).hosts(hosts);
+    let client = crate::support::client(&sim, config);
+    let unknown = lookup(&sim, &client, "a.test").expect_err("no such interface");
+    assert!(
+        unknown.to_string().contains("interface nosuch0"),
+        "{unknown}"
+    );
+    check(&sim, &client, "b.test", Ok(&["10.0.0.2"]));
 }
 
 /// Names with a fixed answer need no packet (RFC 6761, RFC 7686). Names under `.local` are asked

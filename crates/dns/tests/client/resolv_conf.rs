@@ -8,7 +8,7 @@ use trunkline_dns::{ClientConfig, LookupErrorKind, ResolvConf};
 
 use crate::message::{ip4, ms};
 use crate::sim::Sim;
-use crate::support::{ONE, Scratch, TWO, check4, client, config, names, one};
+use crate::support::{ONE, Scratch, TWO, check4, client, config, lookup4, names, one};
 
 fn servers(conf: &str) -> Vec<String> {
     let known = |name: &str| (name == "eth0").then_some(7);
@@ -60,6 +60,46 @@ fn name_servers() {
     ] {
         assert_eq!(servers(conf), expected, "{conf:?}");
     }
+}
+
+/// A `nameserver` line that cannot be used is named, with the reason, in the error of a lookup that
+/// no server answers.
+#[test]
+fn unusable_name_servers() {
+    let none = |conf: &str, expected: &str| {
+        let sim = Sim::new();
+        let conf = ResolvConf::parse(conf.as_bytes());
+        let client = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+        let error = lookup4(&sim, &client, "a.test.").expect_err("no server");
+        assert_eq!(error.kind(), LookupErrorKind::Unavailable);
+        assert!(error.summary().contains(expected), "{error}");
+    };
+    none(
+        "nameserver fe80::53%nope0",
+        "no DNS server can be used: the line `nameserver fe80::53%nope0` cannot be used: there is \
+         no network interface nope0 on this machine",
+    );
+    none(
+        "nameserver fe80::53%nope0\nnameserver 10.0.0.9",
+        "the line `nameserver fe80::53%nope0` cannot be used",
+    );
+    none(
+        "nameserver dns.test\nnameserver 10.0.0.9",
+        "the line `nameserver dns.test` cannot be used: it is not an IP address",
+    );
+}
+
+/// A server at an interface that appears later is asked once the files are looked at again.
+#[test]
+fn interfaces_that_appear() {
+    let sim = Sim::new();
+    sim.server("[fe80::53%7]:53", |asked| asked.address(1).after(1));
+    let conf = ResolvConf::parse(b"nameserver fe80::53%eth0");
+    let client = client(&sim, ClientConfig::system().no_hosts().resolv_conf(conf));
+    check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+    sim.interface("eth0", 7);
+    sim.pass(ms(5000));
+    check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
 }
 
 /// A server whose address is an IPv4-mapped IPv6 address is asked over IPv4.

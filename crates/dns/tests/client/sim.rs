@@ -87,6 +87,8 @@ struct World {
     entropy_calls: usize,
     entropy: u64,
     source: IpAddr,
+    /// The network interfaces, by name.
+    interfaces: BTreeMap<String, u32>,
 }
 
 #[derive(Clone)]
@@ -128,6 +130,7 @@ impl Sim {
             entropy_calls: 0,
             entropy: 0x9e37_79b9_7f4a_7c15,
             source: [10, 0, 0, 100].into(),
+            interfaces: BTreeMap::new(),
         })))
     }
 
@@ -178,6 +181,11 @@ impl Sim {
     }
 
     /// Changes the address of the client.
+    /// Adds a network interface with this name and index.
+    pub(crate) fn interface(&self, name: &str, index: u32) {
+        self.world().interfaces.insert(name.to_owned(), index);
+    }
+
     pub(crate) fn set_source(&self, source: IpAddr) {
         self.world().source = source;
     }
@@ -426,6 +434,11 @@ impl Runtime for Sim {
 
     fn source_address(&self, _destination: SocketAddr) -> io::Result<IpAddr> {
         Ok(self.world().source)
+    }
+
+    fn interface_index(&self, name: &str) -> io::Result<u32> {
+        let index = self.world().interfaces.get(name).copied();
+        index.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
