@@ -1,6 +1,6 @@
 //! `trunkline connect`: races connection attempts and shows how each ended.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,8 +20,50 @@ use crate::svg::svg;
 
 /// What to connect to.
 enum Destination {
-    Addresses(Vec<SocketAddr>),
+    Addresses(Vec<GivenAddress>),
     Host(String, u16),
+}
+
+/// An address as it was given.
+enum GivenAddress {
+    Whole(SocketAddr),
+    /// A link-local address with the name of its interface, such as `[fe80::1%eth0]:443`.
+    AtInterface(SocketAddrV6, String),
+}
+
+impl GivenAddress {
+    /// Parses an address with a port. The `%` before an interface may be escaped, as in a URI.
+    fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(address) = text.parse() {
+            return Some(Self::Whole(address));
+        }
+        let (host, port) = text.strip_prefix('[')?.split_once("]:")?;
+        let (ip, zone) = host.split_once('%')?;
+        let zone = zone.strip_prefix("25").unwrap_or(zone);
+        if zone.is_empty() {
+            return None;
+        }
+        let address = SocketAddrV6::new(ip.parse().ok()?, port.parse().ok()?, 0, 0);
+        Some(Self::AtInterface(address, zone.to_owned()))
+    }
+
+    /// Returns the address with the index of its interface.
+    fn resolve(self, runtime: &dyn Runtime) -> Result<SocketAddr, Failure> {
+        match self {
+            Self::Whole(address) => Ok(address),
+            Self::AtInterface(mut address, zone) => {
+                let index = zone.parse().or_else(|_| runtime.interface_index(&zone));
+                let index = index.map_err(|error| {
+                    let text = format!("[{}%{zone}]: {error}", address.ip());
+                    Failure::operation("address", text)
+                        .suggest(Some("`ip link` lists the network interfaces"))
+                })?;
+                address.set_scope_id(index);
+                Ok(address.into())
+            }
+        }
+    }
 }
 
 pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
@@ -43,15 +85,14 @@ pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<
 }
 
 fn destination(to: &str) -> Result<Destination, Failure> {
-    let addresses: Result<Vec<SocketAddr>, _> =
-        to.split(',').map(|part| part.trim().parse()).collect();
-    if let Ok(addresses) = addresses {
+    let addresses: Option<Vec<GivenAddress>> = to.split(',').map(GivenAddress::parse).collect();
+    if let Some(addresses) = addresses {
         return Ok(Destination::Addresses(addresses));
     }
     if to.contains(',') {
         let bad = to
             .split(',')
-            .find(|part| part.trim().parse::<SocketAddr>().is_err());
+            .find(|part| GivenAddress::parse(part).is_none());
         let text = format!("{:?} is not an address with a port", bad.unwrap_or(to));
         return Err(Failure::unusable("address", text).suggest(Some(
             "give addresses such as `192.0.2.1:443,[2001:db8::1]:443`",
@@ -114,7 +155,12 @@ async fn race(
     warnings: Vec<Value>,
 ) -> Result<(), Failure> {
     let result = match destination {
-        Destination::Addresses(addresses) => connect(&*runtime, addresses, &options).await,
+        Destination::Addresses(addresses) => {
+            let addresses = addresses.into_iter();
+            let addresses = addresses.map(|address| address.resolve(&*runtime));
+            let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
+            connect(&*runtime, addresses, &options).await
+        }
         Destination::Host(host, port) => {
             let lookup = args.dns.client(Arc::clone(&runtime), args.timeout);
             connect_host(&*runtime, &host, port, &lookup, &options).await

@@ -68,6 +68,24 @@ fn a_delay_out_of_range() {
     assert!(message.contains("100 ms"), "{message}");
 }
 
+/// An interface may be given by its name, escaped as in a URI or not; one that does not exist is
+/// named.
+#[cfg(target_os = "linux")]
+#[test]
+fn interfaces_by_name() {
+    let listener = TcpListener::bind("[::1]:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    for host in ["[::1%lo]", "[::1%25lo]"] {
+        let (status, object) = object(&["connect", &format!("{host}:{port}")]);
+        assert_eq!(status, 0, "{host}: {object}");
+    }
+    let unknown = ["connect", "[fe80::1%nope0]:1,[fe80::2%nope1]:1"];
+    let (status, object) = object(&unknown);
+    let message = object["error"]["message"].as_str().expect("a message");
+    assert_eq!(status, 1);
+    assert!(message.contains("interface nope0"), "{message}");
+}
+
 /// A host is looked up; a text that is neither a host nor a list of addresses is an error.
 #[test]
 fn hosts() {
