@@ -206,6 +206,7 @@ impl Ask {
             AskState::Waiting => None,
             AskState::Asking(asking) => {
                 asking.release(common);
+                common.end_question(self.index);
                 asking.last_id
             }
             AskState::Done { last_id, .. } => *last_id,

@@ -32,7 +32,7 @@ pub(super) struct Common {
     pub(super) outputs: VecDeque<LookupOutput>,
     pub(super) attempts: Vec<ServerAttempt>,
     random: Random,
-    /// The last id of each question.
+    /// The last id of each question that is being asked.
     ids: [Option<u16>; MAX_QUESTIONS],
 }
 
@@ -123,7 +123,7 @@ impl Common {
         }
     }
 
-    /// Returns an id for a question that is not the last id of any question.
+    /// Returns an id for a question: not one of [`ids`](Self::ids).
     fn fresh_id(&mut self, question: usize) -> u16 {
         loop {
             let id = self.random.u16();
@@ -132,6 +132,11 @@ impl Common {
                 return id;
             }
         }
+    }
+
+    /// Handles the end of a question, whose id is then free.
+    pub(super) fn end_question(&mut self, question: usize) {
+        self.ids[question] = None;
     }
 
     /// Returns the name of the candidate, its letters in random case where that is on.
