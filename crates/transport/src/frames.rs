@@ -46,7 +46,7 @@ const CLIENT_PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 /// Something that was seen on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
-    /// The header of a SETTINGS frame that is not an acknowledgement.
+    /// A whole SETTINGS frame that is not an acknowledgement.
     Settings,
     /// The header of a HEADERS frame on this stream.
     Headers { stream: u32 },
@@ -69,6 +69,8 @@ pub(crate) struct FrameWatch {
     skip_after: usize,
     /// True when the next frame is the peer's first, which must be SETTINGS.
     expects_settings: bool,
+    /// True while `skip` counts the rest of a SETTINGS frame.
+    is_in_settings: bool,
 }
 
 impl FrameWatch {
@@ -80,6 +82,7 @@ impl FrameWatch {
             keeping: None,
             skip_after: 0,
             expects_settings: true,
+            is_in_settings: false,
         }
     }
 
@@ -92,6 +95,7 @@ impl FrameWatch {
             keeping: None,
             skip_after: 0,
             expects_settings: false,
+            is_in_settings: false,
         }
     }
 
@@ -101,6 +105,9 @@ impl FrameWatch {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
             bytes = &bytes[skipped..];
+            if self.skip == 0 && std::mem::take(&mut self.is_in_settings) {
+                report(Seen::Settings);
+            }
             let wanted = self.keeping.unwrap_or(HEADER) - self.partial.len();
             let taken = wanted.min(bytes.len());
             if self.partial.is_empty() && self.keeping.is_none() && bytes.len() >= HEADER {
@@ -142,8 +149,10 @@ impl FrameWatch {
             && !(is_settings && len.is_multiple_of(SETTING))
         {
             report(Seen::NotHttp2);
-        } else if is_settings {
+        } else if is_settings && len == 0 {
             report(Seen::Settings);
+        } else if is_settings {
+            self.is_in_settings = true;
         } else if kind == HEADERS_FRAME {
             report(Seen::Headers { stream });
         } else if kind == GOAWAY_FRAME && len >= GOAWAY_FIXED {
@@ -196,6 +205,19 @@ mod tests {
         bytes.extend(frame(SETTINGS_FRAME, ACK, 0, &[]));
         bytes.extend(frame(0, 0, 1, &[SETTINGS_FRAME; 20]));
         check(FrameWatch::of_server, &bytes, &[Seen::Settings]);
+    }
+
+    /// SETTINGS count only when their last byte has come.
+    #[test]
+    fn half_settings_are_not_seen() {
+        let bytes = frame(SETTINGS_FRAME, 0, 0, &[0, 3, 0, 0, 0, 100]);
+        let (half, rest) = bytes.split_at(bytes.len() - 1);
+        check(FrameWatch::of_server, half, &[]);
+        let mut watch = FrameWatch::of_server();
+        watch.feed(half, |seen| panic!("{seen:?}"));
+        let mut seen = Vec::new();
+        watch.feed(rest, |what| seen.push(what));
+        assert_eq!(seen, [Seen::Settings]);
     }
 
     /// A peer whose first frame is another one does not speak HTTP/2.
