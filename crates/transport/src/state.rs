@@ -20,8 +20,8 @@ pub(crate) struct ConnectionState {
     last_stream: u32,
     /// Whether the server's SETTINGS came.
     settings_seen: AtomicBool,
-    /// Whether the server began the response of any call.
-    is_answered: AtomicBool,
+    /// The lowest stream of ours on which HEADERS came.
+    first_answered: AtomicU32,
     /// The highest stream of which some HEADERS were written to the stream.
     last_sent: AtomicU32,
     /// The first GOAWAY that came.
@@ -38,7 +38,7 @@ impl ConnectionState {
             peer,
             last_stream,
             settings_seen: AtomicBool::new(false),
-            is_answered: AtomicBool::new(false),
+            first_answered: AtomicU32::new(u32::MAX),
             last_sent: AtomicU32::new(0),
             go_away: OnceLock::new(),
             last_processed: AtomicU32::new(u32::MAX),
@@ -54,16 +54,22 @@ impl ConnectionState {
         self.settings_seen.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_answered(&self) {
-        // It is true most of the time, and a load, unlike a store, does not take the cache line
-        // away from other threads.
-        if !self.is_answered.load(Ordering::Relaxed) {
-            self.is_answered.store(true, Ordering::Relaxed);
+    /// Records HEADERS of the server on a stream. Only those count that can answer a call of ours:
+    /// a client's streams have odd numbers, and its HEADERS come first.
+    pub(crate) fn set_answered(&self, stream: u32) {
+        let is_ours = stream % 2 == 1 && stream <= self.last_sent.load(Ordering::Relaxed);
+        // Most of the time a lower one is known, and a load, unlike a store, does not take the cache
+        // line away from other threads.
+        if is_ours && stream < self.first_answered.load(Ordering::Relaxed) {
+            self.first_answered.store(stream, Ordering::Relaxed);
         }
     }
 
+    /// Returns whether the server began the response of any call that it has taken.
     pub(crate) fn is_answered(&self) -> bool {
-        self.is_answered.load(Ordering::Relaxed)
+        let last = self.last_processed.load(Ordering::Relaxed);
+        let first = self.first_answered.load(Ordering::Relaxed);
+        first != u32::MAX && first <= last
     }
 
     /// Returns whether so many stream numbers are used that no new call may begin.

@@ -93,7 +93,7 @@ impl Wire {
             Seen::Settings => state.set_settings_seen(),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
             Seen::NotHttp2 => is_http2 = false,
-            Seen::Headers { .. } => state.set_answered(),
+            Seen::Headers { stream } => state.set_answered(stream),
         });
         // This finds a foreign peer also when it sends less than a frame header.
         let is_first = std::mem::take(&mut self.expects_first);

@@ -30,6 +30,12 @@ const BROKEN_SETTINGS: &[u8] = &[0, 0, 1, 4, 0, 0, 0, 0, 0, 0];
 /// A DATA frame on stream 0, which breaks HTTP/2. (RFC 9113 section 6.1)
 const DATA_ON_STREAM_0: &[u8] = &[0; 9];
 
+/// SETTINGS with one setting: MAX_CONCURRENT_STREAMS is 100. (RFC 9113 section 6.5)
+const ONE_SETTING: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100];
+
+/// HEADERS on stream 1 with `:status: 200`, END_STREAM and END_HEADERS. (RFC 9113 section 6.2)
+const HEADERS: &[u8] = &[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88];
+
 type Handshake = Result<(Connection, ConnectionDriver), HandshakeError>;
 
 async fn write(stream: &mut (impl AsyncWrite + Unpin), mut bytes: &[u8]) {
@@ -97,6 +103,20 @@ fn a_failed_handshake_has_a_kind() {
     }
 }
 
+/// A server is ready when its SETTINGS have come whole. (RFC 9113 section 3.4)
+#[test]
+fn a_handshake_waits_for_whole_settings() {
+    for header in [1, 9, ONE_SETTING.len() - 1] {
+        let sim = Sim::new(1);
+        let started = sim.runtime().now();
+        let pieces = [&ONE_SETTING[..header], &ONE_SETTING[header..]];
+        let handshake = sim.run(connect(&sim, pieces, |_| ()));
+        let (connection, _) = handshake.expect("a connection");
+        let waited = connection.established() - started;
+        assert!(waited >= Duration::from_secs(1), "{waited:?}");
+    }
+}
+
 /// Loses a connection a second after its handshake: the server writes `bytes` then, and closes the
 /// stream. Or the driver is dropped at once.
 fn lose(bytes: &'static [u8], drops_driver: bool) -> Lost {
@@ -149,4 +169,11 @@ fn a_loss_has_a_source_and_an_age() {
     assert_eq!(lost.age().as_secs(), 1);
     assert!(lost.is_unused());
     assert_eq!(lose(b"", true).age(), Duration::ZERO);
+}
+
+/// HEADERS that answer no call do not make a connection a used one: the server would be dialed again
+/// at once, without end.
+#[test]
+fn headers_without_a_call_are_no_answer() {
+    assert!(lose(HEADERS, false).is_unused());
 }

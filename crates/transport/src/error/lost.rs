@@ -83,7 +83,8 @@ impl Lost {
         &self.reason
     }
 
-    /// Returns whether the server answered no call on the connection.
+    /// Returns whether the server answered no call on the connection. HEADERS on a stream that was
+    /// not opened are no answer, nor are those of a call that the server's GOAWAY excludes.
     #[must_use]
     pub fn is_unused(&self) -> bool {
         self.is_unused
