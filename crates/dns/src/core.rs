@@ -6,6 +6,7 @@
 //!   candidate of the search list had records. It makes the [`Plan`] of a lookup.
 //! - A [`Lookup`] carries out a plan: report events with its `handle_*` methods, perform each
 //!   [`LookupOutput`], and hand each [`Report`] to the client's state.
+//! - [`Flights`] are the lookups under way, which several callers may wait for.
 //! - [`SharedUdp`] and [`TcpConnection`] are sockets that several lookups share.
 //!
 //! A server that does not support EDNS is handled in three places. `wire/response.rs` recognises
@@ -34,6 +35,7 @@ mod settings;
 // What a client keeps between lookups.
 mod client_state;
 mod configuration;
+mod flights;
 
 // One lookup.
 mod lookup;
@@ -42,6 +44,9 @@ pub use self::cache::Cached;
 pub use self::client_state::ClientState;
 pub use self::configuration::Configuration;
 pub use self::demux::{Asker, Delivered, Recipient};
+#[cfg(feature = "io")]
+pub(crate) use self::flights::MAX_FLIGHTS;
+pub use self::flights::{Flights, Ticket};
 #[cfg(feature = "io")]
 pub(crate) use self::local::check_name;
 pub use self::local::{Local, local_answer};

@@ -1,6 +1,5 @@
 //! What the clones of a client share: its state, its sockets, the lookups under way.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,12 +9,11 @@ use super::driver::LookupDriver;
 use super::files::Files;
 use super::flight::Flight;
 use super::pool::Pool;
-use crate::core::{ClientState, Local, Lookup, Plan, Question, Report, check_name, local_answer};
+use crate::core::{
+    ClientState, Flights, Local, Lookup, MAX_FLIGHTS, Plan, Question, Report, Ticket, check_name,
+    local_answer,
+};
 use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType};
-
-/// Lookups that may be under way at the same time: they have more sockets than most processes may
-/// open.
-const MAX_FLIGHTS: usize = 8192;
 
 /// What the clones of a client share.
 #[derive(Debug)]
@@ -30,10 +28,7 @@ struct Tables {
     files: Files,
     /// Made by the first lookup, since it needs a seed.
     client_state: Option<ClientState>,
-    /// The lookups under way.
-    flights: BTreeMap<Question, Arc<Flight>>,
-    /// Number of waiters so far; the last one's number.
-    waiters: u64,
+    flights: Flights<Arc<Flight>>,
 }
 
 /// How a lookup of addresses begins.
@@ -47,9 +42,7 @@ pub(super) enum Begun {
 /// A flight that a waiter has joined.
 pub(super) struct Joined {
     pub(super) flight: Arc<Flight>,
-    pub(super) question: Question,
-    /// The number of the waiter.
-    pub(super) number: u64,
+    pub(super) ticket: Ticket,
 }
 
 impl ClientShared {
@@ -60,8 +53,7 @@ impl ClientShared {
             tables: Lock::new(Tables {
                 files: Files::new(config),
                 client_state: None,
-                flights: BTreeMap::new(),
-                waiters: 0,
+                flights: Flights::default(),
             }),
         }
     }
@@ -151,30 +143,18 @@ impl ClientShared {
         question: Question,
         now: Instant,
     ) -> Result<Joined, LookupError> {
-        tables.waiters += 1;
-        let number = tables.waiters;
-        let flight = match tables.flights.get(&question) {
-            Some(flight) => Arc::clone(flight),
-            None if tables.flights.len() >= MAX_FLIGHTS => {
-                let why = format!("{MAX_FLIGHTS} lookups of this client are under way already");
-                return Err(LookupError::local(LookupErrorKind::Unavailable, text, &why));
-            }
-            None => {
-                let driver = self.start(tables, text, &question, now);
-                let is_over = driver.lookup.result().is_some();
-                let flight = Arc::new(Flight::new(driver));
-                // An answer from the cache is valid now, and may not be for a later waiter.
-                if !is_over {
-                    tables.flights.insert(question.clone(), Arc::clone(&flight));
-                }
-                flight
-            }
-        };
-        Ok(Joined {
-            flight,
-            question,
-            number,
-        })
+        if let Some((flight, ticket)) = tables.flights.join(&question) {
+            return Ok(Joined { flight, ticket });
+        }
+        if tables.flights.is_full() {
+            let why = format!("{MAX_FLIGHTS} lookups of this client are under way already");
+            return Err(LookupError::local(LookupErrorKind::Unavailable, text, &why));
+        }
+        let driver = self.start(tables, text, &question, now);
+        let is_over = driver.lookup.result().is_some();
+        let flight = Arc::new(Flight::new(driver));
+        let ticket = tables.flights.start(question, Arc::clone(&flight), is_over);
+        Ok(Joined { flight, ticket })
     }
 
     fn start(
@@ -219,32 +199,14 @@ impl ClientShared {
         }
     }
 
-    /// Removes a flight that has ended, so that a later lookup starts another one.
-    pub(super) fn forget(&self, question: &Question, flight: &Arc<Flight>) {
-        let mut tables = self.tables.lock();
-        let current = tables.flights.get(question);
-        if current.is_some_and(|current| Arc::ptr_eq(current, flight)) {
-            tables.flights.remove(question);
-        }
+    /// Handles the end of a flight.
+    pub(super) fn handle_end(&self, ticket: &Ticket) {
+        self.tables.lock().flights.handle_end(ticket);
     }
 
-    /// Handles the drop of a waiter: ends its flight where it was the last waiter.
-    pub(super) fn leave(&self, question: &Question, flight: Arc<Flight>) {
-        let mut tables = self.tables.lock();
-        let current = tables.flights.get(question);
-        if !current.is_some_and(|current| Arc::ptr_eq(current, &flight)) {
-            return;
-        }
-        // The reference is dropped under the lock, where all references are made: of two waiters
-        // that leave at the same time, the second one then finds the table's reference alone.
-        drop(flight);
-        let is_last = |current: &Arc<Flight>| Arc::strong_count(current) == 1;
-        let last = if tables.flights.get(question).is_some_and(is_last) {
-            tables.flights.remove(question)
-        } else {
-            None
-        };
-        drop(tables);
+    /// Handles the drop of a waiter, which ends its flight where it was the last waiter.
+    pub(super) fn leave(&self, ticket: &Ticket) {
+        let last = self.tables.lock().flights.leave(ticket);
         // The sockets are closed outside of the lock, since closing takes a while.
         drop(last);
     }

@@ -5,17 +5,15 @@ use std::task::{Context, Poll};
 
 use super::flight::Flight;
 use super::shared::{ClientShared, Joined};
-use crate::core::{Lookup, Question, Success};
+use crate::core::{Lookup, Success, Ticket};
 use crate::{FamilyAnswer, LookupError};
 
 /// One caller that waits for a flight. Dropping the last waiter of a flight ends the flight.
 #[derive(Debug)]
 pub(super) struct Waiter {
     shared: Arc<ClientShared>,
-    /// `None` only while the waiter is dropped.
-    flight: Option<Arc<Flight>>,
-    question: Question,
-    number: u64,
+    flight: Arc<Flight>,
+    ticket: Ticket,
     /// Number of events that were returned.
     seen: usize,
 }
@@ -24,9 +22,8 @@ impl Waiter {
     pub(super) fn new(shared: Arc<ClientShared>, joined: Joined) -> Self {
         Self {
             shared,
-            flight: Some(joined.flight),
-            question: joined.question,
-            number: joined.number,
+            flight: joined.flight,
+            ticket: joined.ticket,
             seen: 0,
         }
     }
@@ -36,15 +33,12 @@ impl Waiter {
         cx: &mut Context<'_>,
         look: impl FnOnce(&Lookup) -> Option<T>,
     ) -> Poll<T> {
-        let Some(flight) = &self.flight else {
-            return Poll::Pending;
-        };
-        let (shared, question) = (&self.shared, &self.question);
-        flight.poll(
-            self.number,
+        let (shared, ticket) = (&self.shared, &self.ticket);
+        self.flight.poll(
+            ticket.waiter(),
             cx,
             &mut |report, now| shared.report(report, now),
-            || shared.forget(question, flight),
+            || shared.handle_end(ticket),
             look,
         )
     }
@@ -72,9 +66,7 @@ impl Waiter {
 
 impl Drop for Waiter {
     fn drop(&mut self) {
-        if let Some(flight) = self.flight.take() {
-            flight.leave(self.number);
-            self.shared.leave(&self.question, flight);
-        }
+        self.flight.leave(self.ticket.waiter());
+        self.shared.leave(&self.ticket);
     }
 }

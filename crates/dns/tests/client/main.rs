@@ -5,6 +5,7 @@ mod answers;
 mod cache;
 mod configuration;
 mod costly;
+mod flights;
 mod loopback;
 mod message;
 mod names;
