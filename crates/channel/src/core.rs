@@ -36,7 +36,7 @@ use trunkline_status::Status;
 use self::config::{ConfigInForce, ConfigOutcome};
 use self::connections::ReadyConnection;
 use self::event::ChannelEvent;
-use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
+use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
 use self::snapshot::Snapshot;
 use self::subchannel::{Stage, Subchannel};
 use self::subchannels::{Next, Subchannels};
@@ -284,6 +284,10 @@ impl<C> Core<C> {
     /// After one that [`is_unused`](ConnectionLost::is_unused) the next attempt starts no sooner
     /// than after a failed attempt: a server that accepts every connection and closes it at once
     /// must not be dialed in a loop.
+    ///
+    /// The first that a GOAWAY ended is excepted: a server that shuts down in good order, or that
+    /// refused one call, may well serve the next connection, and the call that it refused is
+    /// repeated at once.
     pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: ConnectionLost, now: Instant) {
         let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
@@ -291,7 +295,14 @@ impl<C> Core<C> {
         let Stage::Ready { retry_at } = *subchannel.stage() else {
             return;
         };
-        subchannel.not_before = why.is_unused().then_some(retry_at);
+        let was_unused = subchannel
+            .last_lost
+            .as_ref()
+            .is_some_and(|lost| lost.is_unused());
+        let is_go_away = matches!(why.reason(), ConnectionLostReason::GoAway { .. });
+        let is_excepted = is_go_away && !was_unused;
+        subchannel.not_before = (why.is_unused() && !is_excepted).then_some(retry_at);
+        subchannel.last_lost = Some(why.clone());
         let address = subchannel.address.clone();
         self.observe(ChannelEvent::Lost { address, why });
         self.transition(id, Next::Stage(Stage::Idle), now);

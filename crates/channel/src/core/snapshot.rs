@@ -1,6 +1,6 @@
 //! What calls see of a channel.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Arc;
 
 use trunkline_endpoint::Address;
@@ -10,7 +10,7 @@ use trunkline_service_config::ConfigSelector;
 use trunkline_status::Status;
 
 use crate::core::connections::Connections;
-use crate::core::failure::ConnectPhase;
+use crate::core::failure::{ConnectPhase, ConnectionLost};
 
 /// Everything that a call needs to choose a connection, as of one moment.
 ///
@@ -36,6 +36,25 @@ pub(crate) struct Pending {
     /// The step that the attempt is at; `None` while it is held back, because the last connection
     /// was lost before it answered a call.
     pub(crate) phase: Option<ConnectPhase>,
+    /// The loss of the last connection.
+    pub(crate) last_lost: Option<ConnectionLost>,
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.address)?;
+        match (&self.phase, &self.last_lost) {
+            (Some(phase), None) => phase.fmt(f),
+            (Some(phase), Some(lost)) => write!(f, "{phase}; the last connection: {lost}"),
+            (None, None) => {
+                f.write_str("lost before it answered any call, waiting to connect again")
+            }
+            (None, Some(lost)) => write!(
+                f,
+                "lost before it answered any call ({lost}), waiting to connect again"
+            ),
+        }
+    }
 }
 
 impl<C> Snapshot<C> {
@@ -66,16 +85,9 @@ impl<C> Snapshot<C> {
         let mut text = String::new();
         if !self.pending.is_empty() {
             text.push_str("waiting for a connection");
-            for (at, Pending { address, phase }) in self.pending.iter().enumerate() {
+            for (at, pending) in self.pending.iter().enumerate() {
                 let joint = if at == 0 { ": " } else { "; " };
-                let _ = write!(text, "{joint}{address}: ");
-                let _ = match phase {
-                    Some(phase) => write!(text, "{phase}"),
-                    None => write!(
-                        text,
-                        "lost before it answered any call, waiting to connect again"
-                    ),
-                };
+                let _ = write!(text, "{joint}{pending}");
             }
         } else if self.is_resolved {
             text.push_str("waiting for a connection");

@@ -8,7 +8,7 @@ use trunkline_endpoint::Address;
 use trunkline_lb::{SubchannelId, SubchannelState};
 use trunkline_status::Status;
 
-use crate::core::failure::ConnectPhase;
+use crate::core::failure::{ConnectPhase, ConnectionLost};
 
 /// One address that the policy has a subchannel for.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub(crate) struct Subchannel {
     pub(crate) backoff: Backoff,
     /// The earliest start of the next attempt, after a connection that was lost unused.
     pub(crate) not_before: Option<Instant>,
+    /// The loss of the last connection.
+    pub(crate) last_lost: Option<ConnectionLost>,
     /// Written by [`Subchannels::transition`](crate::core::subchannels::Subchannels::transition)
     /// alone.
     pub(in crate::core) stage: Stage,
@@ -89,6 +91,7 @@ impl Subchannel {
             authority,
             backoff: Backoff::new(policy, seed),
             not_before: None,
+            last_lost: None,
             stage: Stage::Idle,
         }
     }

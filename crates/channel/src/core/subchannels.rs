@@ -175,6 +175,7 @@ impl<C> Subchannels<C> {
             Some(Pending {
                 address: subchannel.address.clone(),
                 phase,
+                last_lost: subchannel.last_lost.clone(),
             })
         });
         pending.take(most).collect()

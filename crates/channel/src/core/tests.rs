@@ -122,11 +122,15 @@ impl CoreHarness {
     }
 
     fn lose(&mut self, port: u16, is_unused: bool) {
+        self.lose_by(port, lost(is_unused));
+    }
+
+    fn lose_by(&mut self, port: u16, why: ConnectionLost) {
         let mut connections = self.snapshot.connections.iter();
         let slot = connections.find(|slot| slot.connection == u32::from(port));
         let id = slot.expect("a connection").id;
         drop(connections);
-        self.core.handle_lost(id, lost(is_unused), self.now);
+        self.core.handle_lost(id, why, self.now);
         self.settle();
     }
 
@@ -221,9 +225,15 @@ fn refused(port: u16) -> ConnectFailure {
 }
 
 fn lost(is_unused: bool) -> ConnectionLost {
-    let reason = ConnectionLostReason::GoAway { code: 0 };
-    let source = io::Error::other("said GOAWAY");
+    let source = io::Error::other("127.0.0.1:1 closed");
+    let reason = ConnectionLostReason::Closed;
     ConnectionLost::new(reason, is_unused, Duration::ZERO, source)
+}
+
+fn refused_by_go_away() -> ConnectionLost {
+    let source = io::Error::other("127.0.0.1:1 said GOAWAY");
+    let reason = ConnectionLostReason::GoAway { code: 11 };
+    ConnectionLost::new(reason, true, Duration::ZERO, source)
 }
 
 fn list(ports: &[u16]) -> Resolution {
@@ -483,6 +493,7 @@ fn a_connection_lost_at_once_is_not_dialled_without_end() {
     assert_eq!(harness.pick(), Err(Pick::Queue));
     let text = harness.snapshot.waiting_for("dns:///x");
     assert!(text.contains("127.0.0.1:1: lost before it"), "{text}");
+    assert!(text.contains("127.0.0.1:1 closed"), "{text}");
     harness.wait(Duration::from_millis(1200));
     assert_eq!(harness.running(), [1]);
 
@@ -508,6 +519,38 @@ fn a_connection_lost_at_once_is_not_dialled_without_end() {
     harness.list(&[2]);
     harness.wait(Duration::from_secs(5));
     assert_eq!(harness.running(), [2], "nobody wants it any more");
+}
+
+/// The first connection that a GOAWAY ends unused is followed by the next at once, the second is not.
+/// A call that waits is told of the GOAWAY all the while.
+#[test]
+fn a_goaway_is_excepted_from_the_hold_once() {
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.list(&[1]);
+    for _ in 0..2 {
+        harness.connected(1);
+        harness.lose_by(1, refused_by_go_away());
+        assert_eq!(harness.running(), [1]);
+        let text = harness.snapshot.waiting_for("dns:///x");
+        assert!(
+            text.contains("connecting; the last connection: 127.0.0.1:1 said GOAWAY"),
+            "{text}"
+        );
+
+        harness.connected(1);
+        harness.lose_by(1, refused_by_go_away());
+        assert!(harness.running().is_empty());
+        let text = harness.snapshot.waiting_for("dns:///x");
+        assert!(
+            text.contains("any call (127.0.0.1:1 said GOAWAY), waiting"),
+            "{text}"
+        );
+
+        harness.wait(Duration::from_millis(1200));
+        harness.connected(1);
+        harness.lose(1, false);
+        assert_eq!(harness.running(), [1]);
+    }
 }
 
 /// A service config that changes how calls are made, and no policy, holds at once.
