@@ -301,7 +301,7 @@ impl Call {
             }
             Err(error) => {
                 end_unsent(record, error.status());
-                if error.fate() == Fate::Unprocessed {
+                if error.fate() == Fate::Unsent {
                     // The connection is lost, and the control task will publish that soon.
                     PickOutcome::Wait
                 } else {

@@ -70,7 +70,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// When the connection takes no calls any more ([`Fate::Unprocessed`]), HTTP/2 forbids the
+    /// When the connection takes no calls any more ([`Fate::Unsent`]), HTTP/2 forbids the
     /// request, or the start of its body is not kept any more. Nothing was sent.
     pub fn send<B>(&self, head: Request<()>, body: &RequestBody<B>) -> Result<Sent<B>, CallError> {
         let Some(body) = body.open() else {

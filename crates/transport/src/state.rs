@@ -102,10 +102,13 @@ impl ConnectionState {
         self.foreign.get().map(Vec::as_slice)
     }
 
-    /// Returns whether the server cannot have acted on a stream: its HEADERS were never written, or
-    /// a GOAWAY excludes it.
-    pub(crate) fn is_unprocessed(&self, stream: u32) -> bool {
-        stream > self.last_sent.load(Ordering::Relaxed)
-            || stream > self.last_processed.load(Ordering::Relaxed)
+    /// Returns whether some of a stream's HEADERS were written to the stream.
+    pub(crate) fn is_sent(&self, stream: u32) -> bool {
+        stream <= self.last_sent.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether a GOAWAY excludes a stream: the server has not acted on it, and will not.
+    pub(crate) fn is_excluded(&self, stream: u32) -> bool {
+        stream > self.last_processed.load(Ordering::Relaxed)
     }
 }

@@ -148,7 +148,7 @@ fn a_failed_write_ends_the_connection() {
         begin(&connection).await.expect("an answer");
         watch.is_broken.store(true, Relaxed);
         let error = begin(&connection).await.expect_err("no answer");
-        assert_eq!(error.fate(), Fate::Unprocessed, "{error:?}");
+        assert_eq!(error.fate(), Fate::Unsent, "{error:?}");
     });
     assert!(why.contains("broken pipe"), "{why}");
 }

@@ -3,6 +3,8 @@
 //! Source: [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md),
 //! [HTTP to gRPC status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
 
+use std::time::Duration;
+
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
@@ -242,8 +244,9 @@ fn a_call_that_may_have_been_processed_is_not_repeated() {
     assert_eq!((counts.accepts(), counts.calls()), (2, 2));
 }
 
-/// A server that answers each call with a GOAWAY that excludes it: the call is repeated some times,
-/// not for ever, and its error tells the GOAWAY's reason and debug data once, safe to print.
+/// A server that answers each call with a GOAWAY that excludes it: the call is repeated once, at
+/// once, as after REFUSED_STREAM. Its error has the GOAWAY's reason and debug data once, safe to
+/// print.
 #[test]
 fn a_server_that_only_says_goaway() {
     let sim = Sim::new(1);
@@ -261,7 +264,11 @@ fn a_server_that_only_says_goaway() {
     );
     let text = outcome.status.message();
     assert_eq!(text.matches("too_many").count(), 1, "{text}");
-    assert_eq!(counts.calls(), 17);
+    assert_eq!(counts.calls(), 2);
+    assert!(sim.elapsed() < Duration::from_millis(100));
+    // The next call waits for a third connection, and its text has the reason.
+    sim.run(unary_within(&channel, "100m"))
+        .expect(Code::DeadlineExceeded, &["ENHANCE_YOUR_CALM", "too_many"]);
 }
 
 /// A frame that no peer may send ends the connection, and the next call has another.

@@ -15,11 +15,14 @@ pub struct CallError {
 }
 
 /// Whether the server may have acted on a call that failed.
+///
+/// Source: the cases of [gRFC A6, transparent retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It cannot have: the call never left this process, or the server's GOAWAY excludes it.
-    Unprocessed,
-    /// It reports that it did not (`REFUSED_STREAM`).
+    /// It cannot have: the request never left this process.
+    Unsent,
+    /// It reports that it did not: by `REFUSED_STREAM`, or by a GOAWAY that excludes the call. The
+    /// request left this process, and may itself be what the server objects to.
     Refused,
     /// It may have.
     Unknown,
@@ -44,7 +47,7 @@ impl CallError {
             Some(go_away) => format!("connection lost: {peer} said {go_away}"),
             None => format!("connection to {peer} lost: {error}"),
         };
-        Self::new(Status::unavailable(text), Fate::Unprocessed)
+        Self::new(Status::unavailable(text), Fate::Unsent)
     }
 
     /// Describes the failure of the stream `stream`, as h2 reports it.
@@ -61,8 +64,10 @@ impl CallError {
             let text = format!("{peer} reset the call: {reason:?}");
             return Self::new(Status::new(code_of(reason), text), fate);
         }
-        let fate = if state.is_unprocessed(stream) {
-            Fate::Unprocessed
+        let fate = if !state.is_sent(stream) {
+            Fate::Unsent
+        } else if state.is_excluded(stream) {
+            Fate::Refused
         } else {
             Fate::Unknown
         };
@@ -71,7 +76,7 @@ impl CallError {
             let text = format!("the answer of {peer} breaks HTTP/2: {reason:?}");
             return Self::new(Status::internal(text), fate);
         }
-        let code = if error.is_io() || error.is_go_away() || fate == Fate::Unprocessed {
+        let code = if error.is_io() || error.is_go_away() || fate != Fate::Unknown {
             Code::Unavailable
         } else {
             Code::Internal
