@@ -197,6 +197,30 @@ fn no_service() {
     check(Reply::rcode(Rcode::SERVFAIL), ResolveErrorKind::Unavailable);
 }
 
+/// Nothing can connect to port 0: such a record is no endpoint, and does not count for the lowest
+/// priority. Where there is no other, the error names it, and it is temporary.
+#[test]
+fn port_0() {
+    let world = world();
+    let records = [(0, 0, 0, "b1.test"), (1, 0, 5002, "b2.test")];
+    set_records(&world, 300, &records);
+    let mut resolver = build(&world, options());
+    let resolution = accept(&world, &mut resolver);
+    assert_eq!(printed(&resolution), [SECOND]);
+    let note = &resolution.resolution_note;
+    assert!(
+        note.contains("port 0") && note.contains("b1.test"),
+        "{note}"
+    );
+
+    set_records(&world, 300, &records[..1]);
+    let mut resolver = build(&world, options());
+    let error = accept(&world, &mut resolver).endpoints.unwrap_err();
+    assert_eq!(error.kind(), ResolveErrorKind::Unavailable);
+    assert!(error.to_string().contains("port 0"), "{error}");
+    assert_eq!(error.name(), Some("_grpc._tcp.db.test."));
+}
+
 /// A host that does not exist has no endpoint. If no host is left, the resolution is an error, which is
 /// authoritative only if every host is known to have no address.
 #[test]

@@ -134,6 +134,7 @@ impl ResolverFactory for DnsFactory {
 ///   at the same time.
 /// - A host that does not exist has no endpoint; one that could not be looked up keeps its
 ///   addresses. If no host has an address, the resolution is an error.
+/// - A record with port 0 is not used; if all have it, the error is temporary.
 /// - A record with the target `.` (the service is absent, RFC 2782) is an error of the kind
 ///   [`NoData`](ResolveErrorKind::NoData).
 /// - The channel's authority is the name without `_service._proto.`, which is the name in the

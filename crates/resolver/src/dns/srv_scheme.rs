@@ -146,6 +146,9 @@ impl SrvLookup {
                     };
                     let client = client.clone();
                     let states = host_states(&answer, &self.hosts);
+                    if states.is_empty() {
+                        return Poll::Ready(Err(no_ports(&self.name, &answer)));
+                    }
                     run.stage = SrvStage::Hosts(client, answer, states);
                 }
                 SrvStage::Hosts(client, _, states) => {
@@ -249,16 +252,27 @@ impl SrvLookup {
             ..LookupReport::complete(now - run.started)
         };
         let mut resolution = self.resolution(&hosts, report);
+        let mut notes = Vec::new();
+        if let Some(record) = without_port(&answer).next() {
+            notes.push(format!(
+                "{} of {} SRV records of {} have port 0 and are not used, such as that \
+                 of {}",
+                without_port(&answer).count(),
+                answer.records.len(),
+                self.name,
+                record.target
+            ));
+        }
         if let Some(host) = absent.first() {
-            let text = format!(
+            notes.push(format!(
                 "{} of {} hosts of {} have no known address, such as {}",
                 absent.len(),
                 self.hosts.len(),
                 self.name,
                 host.record.target
-            );
-            resolution.resolution_note = text.into();
+            ));
         }
+        resolution.resolution_note = notes.join("; ").into();
         let end = if partial {
             LookupEnd::Partial { expires }
         } else {
@@ -296,12 +310,37 @@ impl SrvLookup {
     }
 }
 
+/// Returns the records with port 0, to which nothing can connect: a service that was registered
+/// without a port.
+fn without_port(answer: &RecordAnswer<Srv>) -> impl Iterator<Item = &Srv> {
+    answer.records.iter().filter(|record| record.port == 0)
+}
+
+/// Returns the error for a service whose records all have port 0. It is temporary, because the
+/// records may be corrected.
+fn no_ports(name: &str, answer: &RecordAnswer<Srv>) -> ResolveError {
+    let target = answer
+        .records
+        .first()
+        .map(|record| record.target.to_string());
+    let text = format!(
+        "every SRV record of {name} has port 0, to which nothing can connect, such as that of {}",
+        target.unwrap_or_default()
+    );
+    let error = ResolveError::new(ResolveErrorKind::Unavailable, text).with_name(name);
+    match answer.source.server() {
+        Some(server) => error.with_server(server),
+        None => error,
+    }
+}
+
 /// Returns the hosts in the records with the lowest priority, each host and port once, with their known
-/// addresses.
+/// addresses. Records with port 0 are left out.
 fn host_states(answer: &RecordAnswer<Srv>, known: &[SrvHost]) -> Vec<HostState> {
-    let lowest = answer.records.iter().map(|record| record.priority).min();
+    let with_port = || answer.records.iter().filter(|record| record.port != 0);
+    let lowest = with_port().map(|record| record.priority).min();
     let mut states: Vec<HostState> = Vec::new();
-    for record in &answer.records {
+    for record in with_port() {
         let same =
             |host: &SrvHost| host.record.target == record.target && host.record.port == record.port;
         if Some(record.priority) != lowest || states.iter().any(|state| same(&state.host)) {
