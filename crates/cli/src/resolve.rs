@@ -44,7 +44,9 @@ pub(crate) fn run(args: &ResolveArgs, common: &CommonArgs, out: &Out) -> Result<
         let text = format!("there is no resolver for the scheme `{}`", target.scheme());
         Failure::unusable("invalid_target", text)
     })?;
-    factory.check(&target).map_err(|error| failure(&error))?;
+    factory
+        .check(&target)
+        .map_err(|error| failure(&error, target.scheme()))?;
     block_on(common.runtime, |runtime| {
         repeat(args, out, runtime, factory, target)
     })
@@ -88,9 +90,9 @@ async fn repeat(
         // of the DNS servers.
         let resolver = factory
             .build(&target, &options)
-            .map_err(|error| failure(&error))?;
+            .map_err(|error| failure(&error, target.scheme()))?;
         let resolution = resolve(resolver, &*runtime, end.unwrap_or(started + EACH)).await;
-        last = print(&resolution, out, started, runtime.now());
+        last = print(&resolution, target.scheme(), out, started, runtime.now());
         if let (Err(failure), true) = (&last, round + 1 < args.repeat) {
             if out.is_json() {
                 out.object(&failure.to_json());
@@ -135,11 +137,13 @@ async fn resolve(
 
 fn print(
     resolution: &Resolution,
+    scheme: &str,
     out: &Out,
     started: Instant,
     now: Instant,
 ) -> Result<(), Failure> {
-    let endpoints = resolution.endpoints.as_ref().map_err(failure)?;
+    let endpoints = resolution.endpoints.as_ref();
+    let endpoints = endpoints.map_err(|error| failure(error, scheme))?;
     let report = resolution.attributes.get::<LookupReport>();
     let attempts = report.map_or(&[][..], |report| &report.attempts);
     let elapsed = report.map_or(now - started, |report| report.elapsed);
@@ -156,6 +160,7 @@ fn print(
         _ => Value::Null,
     };
     let doubt = doubt(&resolution.service_config);
+    let note = &*resolution.resolution_note;
     if out.is_json() {
         let mut object = json!({
             "endpoints": show::endpoints(endpoints),
@@ -166,13 +171,14 @@ fn print(
             "servers": attempts.iter().map(describe).collect::<Value>(),
             "elapsed_ms": show::millis(elapsed),
         });
-        if let Some(message) = doubt {
-            object["warnings"] = json!([{
-                "kind": "service_config",
-                "at": null,
-                "message": message,
-                "suggestion": null,
-            }]);
+        let doubt = doubt.map(|message| ("service_config", message));
+        let note = Some(("note", note.to_owned())).filter(|(_, note)| !note.is_empty());
+        let warnings = doubt.into_iter().chain(note).map(|(kind, message)| {
+            json!({ "kind": kind, "at": null, "message": message, "suggestion": null })
+        });
+        let warnings: Vec<Value> = warnings.collect();
+        if !warnings.is_empty() {
+            object["warnings"] = warnings.into();
         }
         out.object(&object);
         return Ok(());
@@ -204,11 +210,10 @@ fn print(
     {
         out.warn(&attempt.to_string());
     }
-    if partial {
-        out.warn(match &*resolution.resolution_note {
-            "" => "the answer is incomplete: a part of it could not be looked up in time",
-            note => note,
-        });
+    if !note.is_empty() {
+        out.warn(note);
+    } else if partial {
+        out.warn("the answer is incomplete: a part of it could not be looked up in time");
     }
     Ok(())
 }
@@ -234,7 +239,7 @@ fn count(endpoints: usize) -> String {
     }
 }
 
-fn failure(error: &ResolveError) -> Failure {
+fn failure(error: &ResolveError, scheme: &str) -> Failure {
     // For `srv`, the source can be the error of one host, which has the lookup's as its own source.
     let lookup = successors(error.source(), |&error| error.source())
         .find_map(|source| source.downcast_ref::<LookupError>());
@@ -256,7 +261,7 @@ fn failure(error: &ResolveError) -> Failure {
         })
         .field("name", name)
         .field("servers", attempts.iter().map(describe).collect::<Value>())
-        .suggest(suggestion(error.kind()))
+        .suggest(suggestion(error.kind(), scheme))
 }
 
 /// True for a server's failure that people should know of although another server answered.
@@ -280,11 +285,14 @@ fn describe(attempt: &ServerAttempt) -> Value {
     })
 }
 
-/// Returns what the user can do about an error of this kind.
-fn suggestion(kind: ResolveErrorKind) -> Option<&'static str> {
+/// Returns what the user can do about an error of this kind, for a target of this scheme.
+fn suggestion(kind: ResolveErrorKind, scheme: &str) -> Option<&'static str> {
     Some(match kind {
         ResolveErrorKind::NotFound => {
             "check the spelling and the search list; a name with a dot at its end is not searched"
+        }
+        ResolveErrorKind::NoData if scheme == "srv" => {
+            "the name exists without SRV records: is it a host name (`dns:///HOST:PORT`)?"
         }
         ResolveErrorKind::NoData => {
             "the name exists without addresses: is it a name of SRV records (`srv:///..`)?"

@@ -126,6 +126,33 @@ fn a_missing_host_of_a_service_is_named() {
     );
 }
 
+/// A name without SRV records is not suggested to be one of SRV records; a record with port 0 is
+/// named.
+#[test]
+fn services_without_a_port_or_without_records() {
+    let server = server();
+    let srv = |port| Data::Srv {
+        priority: 0,
+        weight: 1,
+        port,
+        target: "a.test".into(),
+    };
+    server.set("none.test", Type::SRV, Reply::no_data());
+    server.set("a.test", Type::A, Reply::a(60, [[127, 0, 0, 1].into()]));
+    server.set("a.test", Type::AAAA, Reply::no_data());
+    server.set("some.test", Type::SRV, Reply::data(60, [srv(0), srv(1)]));
+    let target = |name| format!("srv://{}/{name}", server.address());
+    let (status, object) = object(&["resolve", &target("none.test.")]);
+    assert_eq!((status, &object["error"]["kind"]), (1, &json!("no_data")));
+    let suggestion = object["error"]["suggestion"].as_str().expect("a text");
+    assert!(!suggestion.contains("srv:///"), "{suggestion}");
+    let (status, object) = crate::command::object(&["resolve", &target("some.test.")]);
+    assert_eq!(status, 0, "{object}");
+    assert_eq!(object["endpoints"][0]["addresses"], json!(["127.0.0.1:1"]));
+    let warning = object["warnings"][0]["message"].as_str().expect("a text");
+    assert!(warning.contains("port 0"), "{warning}");
+}
+
 /// For people, the outcome of each query is printed once, on a line of its own.
 #[test]
 fn each_outcome_is_printed_once() {
