@@ -102,8 +102,9 @@ impl Configuration {
         true
     }
 
-    /// Handles the end of a look at the files; returns whether the settings may have changed, as
-    /// they always have after the first look.
+    /// Handles the end of a look at the files; returns whether the settings may have changed: after
+    /// the first look, after a new text of `resolv.conf`, and where a server is at an interface that
+    /// is given by its name, since its index may have changed.
     ///
     /// At the first look a `resolv.conf` that is missing counts as an empty one, so that the
     /// environment applies.
@@ -114,7 +115,6 @@ impl Configuration {
             self.handle_resolv_conf(b"", variable);
         }
         self.looked_at = Some(now);
-        // An interface may have appeared, or have another index.
         let has_interface = self.conf.has_interface();
         is_first | std::mem::take(&mut self.has_new_conf) | has_interface
     }

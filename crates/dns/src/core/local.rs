@@ -49,7 +49,7 @@ pub fn local_answer(
         }
         index
     };
-    if let Some(address) = literal(host, &interface) {
+    if let Some(address) = literal(host, interface) {
         return found(host, vec![address], AnswerSource::Literal, None, families);
     }
     if let Some(zone) = missing.take() {
@@ -63,7 +63,7 @@ pub fn local_answer(
         ));
     }
     let name = check_name(host)?;
-    if let Some(mut addresses) = hosts.get(&name, &interface) {
+    if let Some(mut addresses) = hosts.get(&name, interface) {
         if let Some(zone) = missing.take().filter(|_| addresses.is_empty()) {
             return Err(no_interface(host, &zone));
         }
