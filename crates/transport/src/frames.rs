@@ -71,6 +71,8 @@ pub(crate) struct FrameWatch {
     expects_settings: bool,
     /// True while `skip` counts the rest of a SETTINGS frame.
     is_in_settings: bool,
+    /// The number of frames that began since [`take_frames`](Self::take_frames).
+    frames: usize,
 }
 
 impl FrameWatch {
@@ -83,6 +85,7 @@ impl FrameWatch {
             skip_after: 0,
             expects_settings: true,
             is_in_settings: false,
+            frames: 0,
         }
     }
 
@@ -96,7 +99,13 @@ impl FrameWatch {
             skip_after: 0,
             expects_settings: false,
             is_in_settings: false,
+            frames: 0,
         }
+    }
+
+    /// Returns the number of frames that began since the last call.
+    pub(crate) fn take_frames(&mut self) -> usize {
+        std::mem::take(&mut self.frames)
     }
 
     /// Handles the next bytes, and reports what is in them.
@@ -144,6 +153,7 @@ impl FrameWatch {
         let len = u32::from_be_bytes([0, a, b, c]) as usize;
         let stream = u32::from_be_bytes(stream) & STREAM_BITS;
         self.skip = len;
+        self.frames += 1;
         let is_settings = kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0;
         if std::mem::take(&mut self.expects_settings)
             && !(is_settings && len.is_multiple_of(SETTING))

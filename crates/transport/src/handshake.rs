@@ -100,13 +100,16 @@ async fn handshake_until(
         .handshake(CompatWire::new(wire.clone()))
         .await
         .map_err(|error| fail(Some(error)))?;
-    poll_fn(|cx| match Pin::new(&mut connection).poll(cx) {
-        Poll::Ready(Ok(())) => Poll::Ready(Err(fail(None))),
-        Poll::Ready(Err(error)) => Poll::Ready(Err(fail(Some(error)))),
-        // It never took a call, so it never became a connection.
-        Poll::Pending if state.go_away().is_some() => Poll::Ready(Err(fail(None))),
-        Poll::Pending if state.settings_seen() => Poll::Ready(Ok(())),
-        Poll::Pending => Poll::Pending,
+    poll_fn(|cx| {
+        wire.lock().refill_budget();
+        match Pin::new(&mut connection).poll(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Err(fail(None))),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(fail(Some(error)))),
+            // It never took a call, so it never became a connection.
+            Poll::Pending if state.go_away().is_some() => Poll::Ready(Err(fail(None))),
+            Poll::Pending if state.settings_seen() => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
     })
     .await?;
     let driver = ConnectionDriver::new(connection, wire, Arc::clone(&state), runtime, on_lost);

@@ -15,6 +15,17 @@ use crate::state::ConnectionState;
 /// The most bytes that one read of the stream takes.
 const READ_BUFFER: usize = 16 * 1024;
 
+/// How much one poll of a connection reads, in bytes; each frame counts as [`FRAME_COST`] bytes more.
+/// After that the task yields. A peer that sends faster than its frames are handled, be it PINGs or
+/// data, would else keep the thread from all other tasks.
+///
+/// It is far more than most polls find to read. A poll that uses it up takes about a millisecond.
+const POLL_BUDGET: usize = 256 * 1024;
+
+/// What a frame costs beside its bytes: to handle the smallest frame takes about as long as to copy
+/// so many bytes.
+const FRAME_COST: usize = 256;
+
 /// How many bytes of small writes are gathered before they are written without a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 
@@ -30,6 +41,8 @@ pub(crate) struct Wire {
     read: Box<[u8]>,
     /// The part of `read` that h2 has not taken yet.
     unread: std::ops::Range<usize>,
+    /// What is left of [`POLL_BUDGET`] for this poll of the connection.
+    budget: usize,
     write: Vec<u8>,
     /// How many bytes of `write` the stream has taken.
     written: usize,
@@ -51,6 +64,7 @@ impl Wire {
             expects_first: true,
             read: vec![0; READ_BUFFER].into(),
             unread: 0..0,
+            budget: POLL_BUDGET,
             write: Vec::with_capacity(4 * 1024),
             written: 0,
             last_headers: 0,
@@ -68,10 +82,17 @@ impl Wire {
         self.gathers = true;
     }
 
-    /// Writes to the stream what was gathered.
+    /// Allows the next poll of the connection to read again. Needed only before the wire gathers:
+    /// later, [`poll_drain`](Self::poll_drain) does it.
+    pub(crate) fn refill_budget(&mut self) {
+        self.budget = POLL_BUDGET;
+    }
+
+    /// Ends a poll of the connection: writes to the stream what was gathered.
     ///
     /// h2 gets an error of the stream with its next read or write.
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
+        self.refill_budget();
         let drained = self.poll_hand_over(cx);
         drained.map_err(|error| {
             self.failure = Some(error);
@@ -145,8 +166,14 @@ impl AsyncRead for Wire {
         let this = &mut *self;
         this.check()?;
         if this.unread.is_empty() {
+            if this.budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let n = ready!(Pin::new(&mut this.stream).poll_read(cx, &mut this.read))?;
             this.watch_incoming(n)?;
+            let cost = n + this.incoming.take_frames() * FRAME_COST;
+            this.budget = this.budget.saturating_sub(cost);
             this.unread = 0..n;
         }
         let n = buffer.len().min(this.unread.len());
