@@ -41,6 +41,14 @@ impl GoAway {
         self.last_stream
     }
 
+    /// Returns whether the server shuts the connection down in good order and refuses no call:
+    /// `NO_ERROR`, with a last stream that a call can have.
+    ///
+    /// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
+    pub(crate) fn is_orderly(&self) -> bool {
+        self.code == u32::from(h2::Reason::NO_ERROR) && self.last_stream > 0
+    }
+
     /// Reads the payload of a frame, of which only the start may be there; `None` when it is too
     /// short.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {

@@ -11,6 +11,7 @@ use crate::compat::{CompatWire, SharedWire};
 use crate::connection::Connection;
 use crate::driver::ConnectionDriver;
 use crate::error::{HandshakeError, Lost};
+use crate::go_away::GoAway;
 use crate::state::ConnectionState;
 use crate::wire::Wire;
 
@@ -67,7 +68,9 @@ impl Default for HttpOptions {
 /// # Errors
 ///
 /// When the peer closes the connection, takes no calls (GOAWAY), speaks another protocol or breaks
-/// HTTP/2; see [`HandshakeErrorKind`](crate::HandshakeErrorKind).
+/// HTTP/2; see [`HandshakeErrorKind`](crate::HandshakeErrorKind). A GOAWAY in good order
+/// (`NO_ERROR`, which excludes no call) after the SETTINGS is a loss and no failure: `on_lost` is
+/// called as soon as the driver runs.
 pub async fn handshake(
     stream: Box<dyn Stream>,
     options: &HttpOptions,
@@ -103,6 +106,10 @@ async fn handshake_until(
     poll_fn(|cx| {
         wire.lock().refill_budget();
         match Pin::new(&mut connection).poll(cx) {
+            // A connection that came and went. The driver reports its loss.
+            _ if state.settings_seen() && state.go_away().is_some_and(GoAway::is_orderly) => {
+                Poll::Ready(Ok(()))
+            }
             Poll::Ready(Ok(())) => Poll::Ready(Err(fail(None))),
             Poll::Ready(Err(error)) => Poll::Ready(Err(fail(Some(error)))),
             // It never took a call, so it never became a connection.

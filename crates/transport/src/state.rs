@@ -72,6 +72,13 @@ impl ConnectionState {
         first != u32::MAX && first <= last
     }
 
+    /// Returns whether the server took a call: it began a response, or sent an orderly GOAWAY that
+    /// includes a call that was sent.
+    pub(crate) fn is_used(&self) -> bool {
+        let is_sent = || self.last_sent.load(Ordering::Relaxed) > 0;
+        self.is_answered() || is_sent() && self.go_away().is_some_and(GoAway::is_orderly)
+    }
+
     /// Returns whether so many stream numbers are used that no new call may begin.
     pub(crate) fn streams_used_up(&self) -> bool {
         self.last_sent.load(Ordering::Relaxed) >= self.last_stream

@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_io::AsyncWrite;
+use http::Request;
 use trunkline_runtime::TcpOptions;
 use trunkline_sim::Sim;
 use trunkline_transport::{
     Connection, ConnectionDriver, HandshakeError, HandshakeErrorKind, HttpOptions, Lost,
-    LostReason, handshake,
+    LostReason, RequestBody, handshake,
 };
 
 /// An empty SETTINGS frame.
@@ -23,6 +24,12 @@ const ENHANCE_YOUR_CALM: u32 = 11;
 
 /// A GOAWAY frame: last stream 0, ENHANCE_YOUR_CALM, the debug data "calm".
 const GO_AWAY: &[u8] = b"\0\0\x0c\x07\0\0\0\0\0\0\0\0\0\0\0\0\x0bcalm";
+
+/// GOAWAY frames with NO_ERROR: one that excludes every call, one that includes the first, and one
+/// that excludes none.
+const NO_CALLS: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\0";
+const FIRST_CALL: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\x01\0\0\0\0";
+const ALL_CALLS: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\x7f\xff\xff\xff\0\0\0\0";
 
 /// A SETTINGS frame whose length is not a multiple of six.
 const BROKEN_SETTINGS: &[u8] = &[0, 0, 1, 4, 0, 0, 0, 0, 0, 0];
@@ -120,14 +127,25 @@ fn a_handshake_waits_for_whole_settings() {
 /// Loses a connection a second after its handshake: the server writes `bytes` then, and closes the
 /// stream. Or the driver is dropped at once.
 fn lose(bytes: &'static [u8], drops_driver: bool) -> Lost {
+    lose_with([SETTINGS, bytes], drops_driver, 0)
+}
+
+/// As [`lose`], with what the server writes at once and a second later, and with calls that begin at
+/// once.
+fn lose_with(bytes: [&'static [u8]; 2], drops_driver: bool, calls: usize) -> Lost {
     let sim = Sim::new(1);
     let runtime = sim.runtime();
     let lost = Arc::new(Mutex::new(None));
     let seen = Arc::clone(&lost);
     sim.run(async {
         let on_lost = move |lost| *seen.lock().expect("no panic") = Some(lost);
-        let handshake = connect(&sim, [SETTINGS, bytes], on_lost).await;
+        let handshake = connect(&sim, bytes, on_lost).await;
         let (connection, driver) = handshake.expect("a connection");
+        let begin = |_| {
+            let head = Request::post("http://x/s/m").body(()).expect("a request");
+            connection.send(head, &RequestBody::<()>::whole(None))
+        };
+        let _calls: Vec<_> = (0..calls).map(begin).collect();
         if drops_driver {
             drop(driver);
         } else {
@@ -176,4 +194,36 @@ fn a_loss_has_a_source_and_an_age() {
 #[test]
 fn headers_without_a_call_are_no_answer() {
     assert!(lose(HEADERS, false).is_unused());
+}
+
+/// A GOAWAY right after the SETTINGS that excludes no call is the loss of a connection; one that
+/// excludes every call is a failure.
+#[test]
+fn an_orderly_goaway_after_the_settings_is_a_loss() {
+    let bytes = [SETTINGS, ALL_CALLS].concat().leak();
+    let lost = lose_with([bytes, b""], false, 0);
+    assert!(matches!(lost.reason(), LostReason::GoAway(_)), "{lost}");
+    assert_eq!(lost.age(), Duration::ZERO);
+    assert!(lost.is_unused());
+    let bytes = [SETTINGS, NO_CALLS].concat().leak();
+    let sim = Sim::new(1);
+    let error = sim.run(connect(&sim, [bytes, b""], |_| ()));
+    let error = error.expect_err("a failure");
+    assert_eq!(error.kind(), HandshakeErrorKind::GoAway, "{error}");
+}
+
+/// A connection is of use when a GOAWAY in good order includes a call, although the answer has not
+/// begun. It is not when the GOAWAY refuses the call, or when there is no call.
+#[test]
+fn an_orderly_goaway_that_includes_a_call_is_no_refusal() {
+    for (bytes, calls, is_unused) in [
+        (FIRST_CALL, 1, false),
+        (ALL_CALLS, 2, false),
+        (NO_CALLS, 1, true),
+        (GO_AWAY, 1, true),
+        (ALL_CALLS, 0, true),
+    ] {
+        let lost = lose_with([SETTINGS, bytes], false, calls);
+        assert_eq!(lost.is_unused(), is_unused, "{lost}, {calls} calls");
+    }
 }

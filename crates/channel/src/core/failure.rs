@@ -167,7 +167,8 @@ impl ConnectionLost {
         self.reason
     }
 
-    /// Returns true when the server answered no call on the connection.
+    /// Returns true when the server took no call on the connection: it began no response, and sent
+    /// no GOAWAY in good order (`NO_ERROR`) that includes a call.
     #[must_use]
     pub fn is_unused(&self) -> bool {
         self.is_unused

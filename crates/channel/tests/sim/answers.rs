@@ -315,3 +315,37 @@ fn a_request_that_cannot_be_sent() {
     );
     assert_eq!((counts.accepts(), counts.calls()), (1, 0));
 }
+
+/// A GOAWAY that arrives with the first SETTINGS and excludes no call: the connection came and went,
+/// and the call goes out on the next one at once.
+#[test]
+fn a_connection_that_comes_and_goes() {
+    let sim = Sim::new(1);
+    let counts = raw::serve(&sim, 1, |connection, event| {
+        Some(match (connection, event) {
+            (0, ServerEvent::Accepted) => {
+                [settings(), go_away(0x7fff_ffff, 0, b"max_age")].concat()
+            }
+            (_, ServerEvent::Accepted) => settings(),
+            (_, ServerEvent::Call(stream)) => answer_ok(stream),
+        })
+    });
+    let channel = channel(&sim, 1);
+    sim.run(unary(&channel, b"hello")).expect_ok();
+    assert!(sim.elapsed() < Duration::from_millis(100));
+    assert_eq!((counts.accepts(), counts.calls()), (2, 1));
+}
+
+/// A server each of whose connections comes and goes is not dialled without end.
+#[test]
+fn connections_that_only_come_and_go() {
+    let sim = Sim::new(1);
+    let counts = raw::serve(&sim, 1, |_, event| {
+        (event == ServerEvent::Accepted)
+            .then(|| [settings(), go_away(0x7fff_ffff, 0, b"max_age")].concat())
+    });
+    let channel = channel(&sim, 1);
+    sim.run(unary_within(&channel, "10S"))
+        .expect(Code::DeadlineExceeded, &["NO_ERROR", "max_age"]);
+    assert!(counts.accepts() <= 14, "{} connections", counts.accepts());
+}

@@ -65,7 +65,7 @@ impl Lost {
         Self {
             peer: state.peer.clone(),
             reason,
-            is_unused: !state.is_answered(),
+            is_unused: !state.is_used(),
             age,
             source: source.map(Arc::new),
         }
@@ -83,8 +83,9 @@ impl Lost {
         &self.reason
     }
 
-    /// Returns whether the server answered no call on the connection. HEADERS on a stream that was
-    /// not opened are no answer, nor are those of a call that the server's GOAWAY excludes.
+    /// Returns whether the server took no call on the connection: it began no response, and sent no
+    /// GOAWAY in good order (`NO_ERROR`) that includes a call. HEADERS on a stream that was not
+    /// opened are no response, nor are those of a call that the server's GOAWAY excludes.
     #[must_use]
     pub fn is_unused(&self) -> bool {
         self.is_unused
