@@ -5,12 +5,13 @@
 
 use std::time::Duration;
 
+use h2::Reason;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
-use crate::raw;
 use crate::raw::{
-    ServerEvent, answer_ok, data, frame, go_away, grpc_head, headers, reset, settings, trailers,
+    self, DATA, ServerEvent, answer_ok, data, frame, go_away, grpc_head, headers, reset, settings,
+    trailers,
 };
 use crate::world::{CallResult, channel, unary, unary_within};
 
@@ -160,12 +161,18 @@ fn content_types_of_grpc() {
 /// RST_STREAM after the head, and between data.
 #[test]
 fn a_reset_after_the_head() {
-    first_answer(|id| [grpc_head(id), reset(id, 2)].concat()).expect(
+    first_answer(|id| [grpc_head(id), reset(id, Reason::INTERNAL_ERROR)].concat()).expect(
         Code::Internal,
         &["198.51.100.1:50051 reset the call: INTERNAL_ERROR"],
     );
-    let outcome =
-        first_answer(|id| [grpc_head(id), data(id, b"half", false), reset(id, 11)].concat());
+    let outcome = first_answer(|id| {
+        [
+            grpc_head(id),
+            data(id, b"half", false),
+            reset(id, Reason::ENHANCE_YOUR_CALM),
+        ]
+        .concat()
+    });
     assert_eq!(outcome.data, "half", "what came before it is not lost");
     outcome.expect(Code::ResourceExhausted, &["ENHANCE_YOUR_CALM"]);
 }
@@ -174,7 +181,7 @@ fn a_reset_after_the_head() {
 /// that is no failure.
 #[test]
 fn a_reset_after_the_trailers() {
-    first_answer(|id| [answer_ok(id), reset(id, 0)].concat()).expect_ok();
+    first_answer(|id| [answer_ok(id), reset(id, Reason::NO_ERROR)].concat()).expect_ok();
 }
 
 /// An answer that breaks HTTP/2 ends that call alone, and the text blames it on the answer.
@@ -189,13 +196,13 @@ fn a_malformed_answer_ends_one_call() {
 /// A server that refuses a call once is asked once more; twice is enough.
 #[test]
 fn a_refused_call_is_repeated_once() {
-    first_answer(|id| reset(id, 7)).expect_ok();
+    first_answer(|id| reset(id, Reason::REFUSED_STREAM)).expect_ok();
 
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |_, event| {
         Some(match event {
             ServerEvent::Accepted => settings(),
-            ServerEvent::Call(stream) => reset(stream, 7),
+            ServerEvent::Call(stream) => reset(stream, Reason::REFUSED_STREAM),
         })
     });
     let channel = channel(&sim, 1);
@@ -212,7 +219,7 @@ fn a_call_that_a_goaway_excludes_is_repeated() {
         Some(match (connection, event) {
             (_, ServerEvent::Accepted) => settings(),
             (0, ServerEvent::Call(1)) => answer_ok(1),
-            (0, ServerEvent::Call(_)) => go_away(1, 0, b""),
+            (0, ServerEvent::Call(_)) => go_away(1, Reason::NO_ERROR, b""),
             (_, ServerEvent::Call(stream)) => answer_ok(stream),
         })
     });
@@ -253,7 +260,7 @@ fn a_server_that_only_says_goaway() {
     let counts = raw::serve(&sim, 1, |_, event| {
         Some(match event {
             ServerEvent::Accepted => settings(),
-            ServerEvent::Call(_) => go_away(0, 11, b"too_many\x1b[31m"),
+            ServerEvent::Call(_) => go_away(0, Reason::ENHANCE_YOUR_CALM, b"too_many\x1b[31m"),
         })
     });
     let channel = channel(&sim, 1);
@@ -279,7 +286,7 @@ fn a_broken_protocol_ends_the_connection() {
         Some(match (connection, event) {
             (_, ServerEvent::Accepted) => settings(),
             // DATA on stream 0.
-            (0, ServerEvent::Call(_)) => frame(0, 0, 0, b"x"),
+            (0, ServerEvent::Call(_)) => frame(DATA, 0, 0, b"x"),
             (_, ServerEvent::Call(stream)) => answer_ok(stream),
         })
     });

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{join_all, select};
+use h2::Reason;
 use http_body_util::Full;
 use trunkline_backoff::Rng;
 use trunkline_channel::Channel;
@@ -90,8 +91,8 @@ impl Chaos {
                 let delay = Duration::from_millis(self.roll(3000));
                 let reply = match self.roll(6) {
                     0 => CallReply::Never,
-                    1 => CallReply::ResetStream(7),
-                    2 => CallReply::ResetStream(8),
+                    1 => CallReply::ResetStream(Reason::REFUSED_STREAM.into()),
+                    2 => CallReply::ResetStream(Reason::CANCEL.into()),
                     3 => CallReply::GoAway,
                     4 => CallReply::DropConnection,
                     _ => CallReply::Echo,

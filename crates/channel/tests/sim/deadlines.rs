@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use h2::Reason;
 use h2::server::Builder;
 use http_body_util::Full;
 use trunkline_channel::WaitForReady;
@@ -183,7 +184,8 @@ fn a_cancel_at_the_deadline_is_the_deadline() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
     // One millisecond each way: the reset comes just when the second call's time is up.
-    backend.set_reply(CallReply::ResetStream(8).after(Duration::from_millis(94)));
+    backend
+        .set_reply(CallReply::ResetStream(Reason::CANCEL.into()).after(Duration::from_millis(94)));
     let channel = channel(&sim, 1);
     sim.run(unary_within(&channel, "1S"))
         .expect(Code::Cancelled, &["CANCEL"]);

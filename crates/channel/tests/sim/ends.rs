@@ -284,7 +284,7 @@ fn a_repeated_call() {
     raw::serve(&sim, 1, |accepted, event| {
         Some(match event {
             ServerEvent::Accepted => raw::settings(),
-            ServerEvent::Call(_) if accepted == 0 => go_away(0, 0, b""),
+            ServerEvent::Call(_) if accepted == 0 => go_away(0, Reason::NO_ERROR, b""),
             ServerEvent::Call(stream) => answer_ok(stream),
         })
     });

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use h2::Reason;
 use trunkline_channel::Channel;
 use trunkline_endpoint::Endpoint;
 use trunkline_lb::ConnectivityState;
@@ -199,7 +200,9 @@ fn trace(sim: &Sim) -> String {
 fn a_goaway_with_the_settings_is_a_failed_attempt() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |_, event| match event {
-        ServerEvent::Accepted => Some([settings(), go_away(0, 11, b"full")].concat()),
+        ServerEvent::Accepted => {
+            Some([settings(), go_away(0, Reason::ENHANCE_YOUR_CALM, b"full")].concat())
+        }
         ServerEvent::Call(_) => None,
     });
     let channel = channel(&sim, 1);

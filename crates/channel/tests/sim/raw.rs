@@ -1,15 +1,46 @@
-//! A server that speaks frames by hand, so that it can say what a sound one never does.
+//! An HTTP/2 server that writes frames by hand, so that it can send what a correct server never
+//! does.
 
 use std::sync::Arc;
 
 use futures_util::io::{AsyncReadExt, AsyncWriteExt};
+use h2::Reason;
 use trunkline_sim::Sim;
 
 use crate::world::{ServerCounts, address};
 
+/// The length of the client's connection preface, in bytes.
+///
+/// Source: [RFC 9113 section 3.4](https://www.rfc-editor.org/rfc/rfc9113#section-3.4).
 const PREFACE: usize = 24;
 
-/// One frame.
+/// The length of a frame's header, in bytes.
+///
+/// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
+const FRAME_HEADER: usize = 9;
+
+// Frame types. Source: RFC 9113 section 6, https://www.rfc-editor.org/rfc/rfc9113#section-6
+pub(crate) const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const SETTINGS: u8 = 4;
+const GOAWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+
+// Flags of frames, from the same section.
+const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// SETTINGS_MAX_CONCURRENT_STREAMS.
+///
+/// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
+pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
+
+/// SETTINGS_INITIAL_WINDOW_SIZE, from the same section.
+pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
+
+/// Returns one frame.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len()).expect("a short payload");
     let mut frame = len.to_be_bytes()[1..].to_vec();
@@ -19,64 +50,88 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
     frame
 }
 
-/// HEADERS, not compressed.
+/// Returns a HEADERS frame whose fields are not compressed.
 pub(crate) fn headers(stream: u32, fields: &[(&str, &str)], ends: bool) -> Vec<u8> {
     let mut block = Vec::new();
     for (name, value) in fields {
+        // A literal field without indexing, with a new name (RFC 7541 section 6.2.2).
         block.push(0);
         for text in [name, value] {
             block.push(u8::try_from(text.len()).expect("a short text"));
             block.extend(text.as_bytes());
         }
     }
-    frame(1, 4 | u8::from(ends), stream, &block)
+    frame(HEADERS, END_HEADERS | end_stream(ends), stream, &block)
 }
 
-/// The usual head of an answer.
+fn end_stream(ends: bool) -> u8 {
+    if ends { END_STREAM } else { 0 }
+}
+
+/// Returns the head of a gRPC response.
 pub(crate) fn grpc_head(stream: u32) -> Vec<u8> {
     let fields = [(":status", "200"), ("content-type", "application/grpc")];
     headers(stream, &fields, false)
 }
 
+/// Returns trailers with this `grpc-status`.
 pub(crate) fn trailers(stream: u32, status: &str) -> Vec<u8> {
     headers(stream, &[("grpc-status", status)], true)
 }
 
-/// A whole answer that says OK.
+/// Returns a whole response without messages and with the status OK.
 pub(crate) fn answer_ok(stream: u32) -> Vec<u8> {
     [grpc_head(stream), trailers(stream, "0")].concat()
 }
 
+/// Returns a DATA frame.
 pub(crate) fn data(stream: u32, payload: &[u8], ends: bool) -> Vec<u8> {
-    frame(0, u8::from(ends), stream, payload)
+    frame(DATA, end_stream(ends), stream, payload)
 }
 
-pub(crate) fn reset(stream: u32, code: u32) -> Vec<u8> {
-    frame(3, 0, stream, &code.to_be_bytes())
+/// Returns an RST_STREAM frame.
+pub(crate) fn reset(stream: u32, reason: Reason) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &u32::from(reason).to_be_bytes())
 }
 
+/// Returns a SETTINGS frame that changes nothing.
 pub(crate) fn settings() -> Vec<u8> {
-    frame(4, 0, 0, &[])
+    frame(SETTINGS, 0, 0, &[])
 }
 
-pub(crate) fn go_away(last_stream: u32, code: u32, debug: &[u8]) -> Vec<u8> {
+/// Returns a SETTINGS frame with one setting.
+pub(crate) fn one_setting(id: u16, value: u32) -> Vec<u8> {
+    let mut payload = id.to_be_bytes().to_vec();
+    payload.extend(value.to_be_bytes());
+    frame(SETTINGS, 0, 0, &payload)
+}
+
+/// Returns a WINDOW_UPDATE frame for the whole connection.
+pub(crate) fn window_update(increment: u32) -> Vec<u8> {
+    frame(WINDOW_UPDATE, 0, 0, &increment.to_be_bytes())
+}
+
+/// Returns a GOAWAY frame; the server has not acted on streams after `last_stream`.
+pub(crate) fn go_away(last_stream: u32, reason: Reason, debug: &[u8]) -> Vec<u8> {
     let mut payload = last_stream.to_be_bytes().to_vec();
-    payload.extend(code.to_be_bytes());
+    payload.extend(u32::from(reason).to_be_bytes());
     payload.extend(debug);
-    frame(7, 0, 0, &payload)
+    frame(GOAWAY, 0, 0, &payload)
 }
 
-/// What happens to a server.
+/// An event at a server, to which its script replies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServerEvent {
-    /// This connection came.
+    /// The server accepted the connection.
     Accepted,
-    /// A call came on this stream.
+    /// The head of a call arrived on this stream.
     Call(u32),
 }
 
-/// Starts a server. `script` is told what happens on which connection (the first is 0), and
-/// returns what to write; `None` closes the connection.
+/// Starts a server.
+///
+/// `script` receives the number of a connection (the first is 0) and what happened on it, and
+/// returns the bytes to write; `None` closes the connection.
 pub(crate) fn serve(
     sim: &Sim,
     host: u8,
@@ -102,7 +157,7 @@ pub(crate) fn serve(
                     return;
                 }
                 loop {
-                    let mut header = [0; 9];
+                    let mut header = [0; FRAME_HEADER];
                     if stream.read_exact(&mut header).await.is_err() {
                         return;
                     }
@@ -112,8 +167,8 @@ pub(crate) fn serve(
                         return;
                     }
                     let answer = match kind {
-                        4 if flags & 1 == 0 => Some(frame(4, 1, 0, &[])),
-                        1 => {
+                        SETTINGS if flags & ACK == 0 => Some(frame(SETTINGS, ACK, 0, &[])),
+                        HEADERS => {
                             counts.add_call();
                             script(number, ServerEvent::Call(u32::from_be_bytes(id)))
                         }

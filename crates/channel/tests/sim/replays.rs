@@ -11,6 +11,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join;
 use futures_util::stream::{self, BoxStream};
+use h2::Reason;
 use h2::server::Builder;
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
@@ -20,7 +21,10 @@ use trunkline_channel::Channel;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
-use crate::raw::{self, ServerEvent, answer_ok, frame, go_away, grpc_head, reset};
+use crate::raw::{
+    self, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, ServerEvent, answer_ok, go_away, grpc_head,
+    one_setting, reset, window_update,
+};
 use crate::world::{
     self, CallResult, ServerCall, ServerCounts, address, builder, call, echo, ok_trailers,
     read_to_end, request, response_head, serve, unary, with_timeout,
@@ -61,13 +65,13 @@ fn written() -> (Sender<Bytes>, Frames) {
 
 /// SETTINGS that let one call in at a time.
 fn one_at_a_time() -> Vec<u8> {
-    frame(4, 0, 0, &[0, 3, 0, 0, 0, 1])
+    one_setting(MAX_CONCURRENT_STREAMS, 1)
 }
 
 /// SETTINGS and WINDOW_UPDATE that let a megabyte in.
 fn wide() -> Vec<u8> {
-    let settings = frame(4, 0, 0, &[0, 4, 0, 16, 0, 0]);
-    [settings, frame(8, 0, 0, &[0, 16, 0, 0])].concat()
+    const MIB: u32 = 1 << 20;
+    [one_setting(INITIAL_WINDOW_SIZE, MIB), window_update(MIB)].concat()
 }
 
 /// A channel to a server that takes one connection and answers calls on it with `answer`, and to
@@ -105,7 +109,7 @@ async fn held_back(sim: &Sim, channel: &Channel, body: Frames) -> CallResult {
 fn a_stream_that_is_held_back() {
     for (count, size) in [(1, 10), (20, 1000), (30, 1), (5, 40_000)] {
         let sim = Sim::new(1);
-        let answer = |id| [go_away(1, 0, b""), answer_ok(id)].concat();
+        let answer = |id| [go_away(1, Reason::NO_ERROR, b""), answer_ok(id)].concat();
         let (channel, first, second) = pair(&sim, one_at_a_time(), answer, echo);
         let (body, all) = messages(count, size);
         let outcome = sim.run(held_back(&sim, &channel, body));
@@ -119,7 +123,8 @@ fn a_stream_that_is_held_back() {
 fn a_stream_that_a_goaway_excludes() {
     for (count, size) in [(1, 10), (20, 1000), (2, 100_000)] {
         let sim = Sim::new(1);
-        let (channel, first, second) = pair(&sim, wide(), |_| go_away(0, 0, b""), echo);
+        let (channel, first, second) =
+            pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b""), echo);
         let (body, all) = messages(count, size);
         let outcome = sim.run(call(&channel, request(body)));
         assert!(outcome.expect_ok().data == all, "{count} of {size}");
@@ -131,7 +136,7 @@ fn a_stream_that_a_goaway_excludes() {
 #[test]
 fn a_conversation_goes_on() {
     let sim = Sim::new(1);
-    let (channel, ..) = pair(&sim, wide(), |_| go_away(0, 0, b""), echo);
+    let (channel, ..) = pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b""), echo);
     let (send, body) = written();
     sim.run(async {
         let write = async {
@@ -150,7 +155,8 @@ fn a_conversation_goes_on() {
 #[test]
 fn too_much_was_sent() {
     let sim = Sim::new(1);
-    let (channel, first, second) = pair(&sim, wide(), |_| go_away(0, 0, b"bye"), echo);
+    let (channel, first, second) =
+        pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b"bye"), echo);
     let (body, _) = messages(3, 100_000);
     let outcome = sim.run(call(&channel, request(body)));
     outcome.expect(Code::Unavailable, &["198.51.100.1:50051", "bye"]);
@@ -161,7 +167,7 @@ fn too_much_was_sent() {
 #[test]
 fn messages_without_end() {
     let sim = Sim::new(1);
-    let (channel, _, second) = pair(&sim, wide(), |_| go_away(0, 0, b"bye"), echo);
+    let (channel, _, second) = pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b"bye"), echo);
     let empty = stream::repeat_with(|| Ok(Frame::data(Bytes::new()))).take(100_000);
     let body: Frames = StreamBody::new(empty.boxed());
     let outcome = sim.run(call(&channel, request(body)));
@@ -173,7 +179,7 @@ fn messages_without_end() {
 #[test]
 fn an_answer_that_began() {
     let sim = Sim::new(1);
-    let answer = |id| [grpc_head(id), go_away(0, 0, b"bye")].concat();
+    let answer = |id| [grpc_head(id), go_away(0, Reason::NO_ERROR, b"bye")].concat();
     let (channel, first, second) = pair(&sim, wide(), answer, echo);
     let (body, _) = messages(2, 1000);
     let outcome = sim.run(call(&channel, request(body)));
@@ -226,7 +232,7 @@ fn an_answered_call_that_is_dropped() {
         drop(response);
         told.recv().await
     });
-    assert_eq!(reset, Ok(h2::Reason::CANCEL));
+    assert_eq!(reset, Ok(Reason::CANCEL));
 }
 
 /// The whole answer to a request that is still open: its stream is free for the next call.
@@ -262,7 +268,9 @@ fn a_refused_stream_is_repeated_once() {
         let counts = raw::serve(&sim, 1, move |_, event| {
             Some(match event {
                 ServerEvent::Accepted => wide(),
-                ServerEvent::Call(stream) if stream < 2 * refused => reset(stream, 7),
+                ServerEvent::Call(stream) if stream < 2 * refused => {
+                    reset(stream, Reason::REFUSED_STREAM)
+                }
                 ServerEvent::Call(stream) => answer_ok(stream),
             })
         });
@@ -278,7 +286,7 @@ fn a_refused_stream_is_repeated_once() {
 #[test]
 fn a_body_that_fails_later() {
     let sim = Sim::new(1);
-    let answer = |id| [go_away(1, 0, b""), answer_ok(id)].concat();
+    let answer = |id| [go_away(1, Reason::NO_ERROR, b""), answer_ok(id)].concat();
     let (channel, first, second) = pair(&sim, one_at_a_time(), answer, echo);
     let (send, body) = written();
     let failing = stream::once(async { Err("the disk is gone") });
@@ -302,7 +310,7 @@ fn a_body_that_fails_later() {
 #[test]
 fn a_body_that_fails_at_once() {
     let sim = Sim::new(1);
-    let answer = |id| [go_away(1, 0, b""), answer_ok(id)].concat();
+    let answer = |id| [go_away(1, Reason::NO_ERROR, b""), answer_ok(id)].concat();
     let (channel, first, second) = pair(&sim, one_at_a_time(), answer, echo);
     let body = frames(vec![
         Ok(Frame::data(Bytes::from("one"))),
@@ -332,7 +340,12 @@ fn trailers_of_a_request() {
         let _ = send.send_trailers(ok_trailers());
     }
     let sim = Sim::new(1);
-    let (channel, ..) = pair(&sim, wide(), |_| go_away(0, 0, b""), trailers);
+    let (channel, ..) = pair(
+        &sim,
+        wide(),
+        |_| go_away(0, Reason::NO_ERROR, b""),
+        trailers,
+    );
     let sum = HeaderMap::from_iter([(
         "x-sum".parse().expect("a name"),
         HeaderValue::from_static("42"),
@@ -352,7 +365,8 @@ fn the_deadline_stays() {
         std::future::pending::<Infallible>().await;
     }
     let sim = Sim::new(1);
-    let (channel, first, second) = pair(&sim, wide(), |_| go_away(0, 0, b""), silent);
+    let (channel, first, second) =
+        pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b""), silent);
     let (body, _) = messages(3, 1000);
     let outcome = sim.run(call(&channel, with_timeout(request(body), "2S")));
     outcome.expect(Code::DeadlineExceeded, &["198.51.100.2:50051"]);
