@@ -14,7 +14,7 @@ use trunkline_resolver::{ManualResolver, Resolution, ResolveError, ResolveErrorK
 use trunkline_sim::{Backend, CallReply, ConnectFate, Opening, Sim};
 use trunkline_status::Code;
 
-use crate::replays::messages;
+use crate::bodies::messages;
 use crate::world::{ROUND_ROBIN, address, builder, call, request, unary_within, with_timeout};
 
 const HOSTS: [u8; 3] = [1, 2, 3];

@@ -1,15 +1,20 @@
-//! Channels in virtual time over a simulated network: the same run each time, and no waiting.
+//! Channels in virtual time over a simulated network: every run is the same, and no test sleeps.
 
+// What the tests share.
+mod world;
+
+mod bodies;
+mod policy;
+mod raw;
+
+// The tests.
 mod answers;
 mod chaos;
 mod deadlines;
 mod ends;
 mod faults;
 mod peers_words;
-mod policy;
-mod raw;
 mod replays;
 mod runtimes;
 mod streams;
 mod watches;
-mod world;

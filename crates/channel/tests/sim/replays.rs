@@ -6,11 +6,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_channel::Sender;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::future::join;
-use futures_util::stream::{self, BoxStream};
+use futures_util::stream;
 use h2::Reason;
 use h2::server::Builder;
 use http::{HeaderMap, HeaderValue};
@@ -21,6 +20,7 @@ use trunkline_channel::Channel;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
+use crate::bodies::{Frames, frames, messages, open_body};
 use crate::raw::{
     self, INITIAL_WINDOW_SIZE, MAX_CONCURRENT_STREAMS, ServerEvent, answer_ok, go_away, grpc_head,
     one_setting, reset, window_update,
@@ -29,39 +29,6 @@ use crate::world::{
     self, CallResult, ServerCall, ServerCounts, address, builder, call, echo, ok_trailers,
     read_to_end, request, response_head, serve, unary, with_timeout,
 };
-
-pub(crate) type Frames = StreamBody<BoxStream<'static, Result<Frame<Bytes>, &'static str>>>;
-
-/// A request body of these frames, whose end comes later than they do, as with a stream.
-fn frames(frames: Vec<Result<Frame<Bytes>, &'static str>>) -> Frames {
-    let mut is_late = false;
-    let end = stream::poll_fn(move |cx| {
-        cx.waker().wake_by_ref();
-        match std::mem::replace(&mut is_late, true) {
-            true => std::task::Poll::Ready(None),
-            false => std::task::Poll::Pending,
-        }
-    });
-    StreamBody::new(stream::iter(frames).chain(end).boxed())
-}
-
-/// So many messages of so many octets, each message filled with its number; and all together.
-pub(crate) fn messages(count: u8, size: usize) -> (Frames, Vec<u8>) {
-    let message = |number| vec![number; size];
-    let body = frames(
-        (0..count)
-            .map(|n| Ok(Frame::data(message(n).into())))
-            .collect(),
-    );
-    (body, (0..count).flat_map(message).collect())
-}
-
-/// A request body that the test writes as it goes on.
-fn written() -> (Sender<Bytes>, Frames) {
-    let (send, receive) = async_channel::unbounded();
-    let frames = receive.map(|data| Ok(Frame::data(data)));
-    (send, StreamBody::new(frames.boxed()))
-}
 
 /// SETTINGS that let one call in at a time.
 fn one_at_a_time() -> Vec<u8> {
@@ -137,7 +104,7 @@ fn a_stream_that_a_goaway_excludes() {
 fn a_conversation_goes_on() {
     let sim = Sim::new(1);
     let (channel, ..) = pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b""), echo);
-    let (send, body) = written();
+    let (send, body) = open_body();
     sim.run(async {
         let write = async {
             for text in ["one ", "two ", "three"] {
@@ -196,7 +163,7 @@ fn nothing_is_kept_of_an_answered_call() {
     let message = Bytes::from(vec![7; 1000]);
     sim.run(async {
         for ends in [false, true] {
-            let (send, body) = written();
+            let (send, body) = open_body();
             send.try_send(message.clone()).expect("room");
             let open = (!ends).then_some(send);
             let Ok(response) = channel.clone().call(request(body)).await;
@@ -225,7 +192,7 @@ fn an_answered_call_that_is_dropped() {
         }
     });
     let channel = world::channel(&sim, 1);
-    let (_open, body) = written();
+    let (_open, body) = open_body();
     let reset = sim.run(async {
         let Ok(response) = channel.clone().call(request(body)).await;
         sim.sleep(Duration::from_millis(10)).await;
@@ -251,7 +218,7 @@ fn an_answer_before_the_end_of_the_request() {
     let counts = serve(&sim, 1, http2, refuse);
     let channel = world::channel(&sim, 1);
     sim.run(async {
-        let ((_one, first), (_other, second)) = (written(), written());
+        let ((_one, first), (_other, second)) = (open_body(), open_body());
         for body in [first, second] {
             let request = with_timeout(request(body), "5S");
             call(&channel, request).await.expect_ok();
@@ -288,7 +255,7 @@ fn a_body_that_fails_later() {
     let sim = Sim::new(1);
     let answer = |id| [go_away(1, Reason::NO_ERROR, b""), answer_ok(id)].concat();
     let (channel, first, second) = pair(&sim, one_at_a_time(), answer, echo);
-    let (send, body) = written();
+    let (send, body) = open_body();
     let failing = stream::once(async { Err("the disk is gone") });
     let body: Frames = StreamBody::new(body.chain(failing).boxed());
     let outcome = sim.run(async {

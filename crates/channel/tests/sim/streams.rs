@@ -1,64 +1,22 @@
 //! Streaming calls, flow control, cancellation.
 
 use std::convert::Infallible;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use h2::server::Builder;
-use http_body::Frame;
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 use trunkline_transport::HttpOptions;
 
+use crate::bodies::Pieces;
 use crate::world::{
     address, builder, call, channel, echo, ok_trailers, read_to_end, request, response_head,
     send_all, serve, unary,
 };
-
-/// A request body of so many pieces of so many octets, which may fail at its end.
-struct Pieces {
-    left: usize,
-    size: usize,
-    fails: bool,
-    /// Whether the next poll is pending, as with an application that computes.
-    pauses: bool,
-}
-
-fn pieces(left: usize, size: usize) -> Pieces {
-    Pieces {
-        left,
-        size,
-        fails: false,
-        pauses: false,
-    }
-}
-
-impl http_body::Body for Pieces {
-    type Data = Bytes;
-    type Error = &'static str;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        self.pauses = !self.pauses;
-        if self.pauses {
-            cx.waker().wake_by_ref();
-            return Poll::Pending;
-        }
-        if self.left == 0 {
-            return Poll::Ready(self.fails.then_some(Err("the disk is gone")));
-        }
-        self.left -= 1;
-        let data = Bytes::from(vec![7; self.size]);
-        Poll::Ready(Some(Ok(Frame::data(data))))
-    }
-}
 
 /// Unary bodies larger than any window, both ways.
 #[test]
@@ -77,7 +35,7 @@ fn a_stream_larger_than_the_window_both_ways() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
-    let outcome = sim.run(call(&channel, request(pieces(80, 100_000))));
+    let outcome = sim.run(call(&channel, request(Pieces::new(80, 100_000))));
     assert_eq!(outcome.expect_ok().data.len(), 8_000_000);
 }
 
@@ -116,7 +74,7 @@ fn an_answer_before_the_request_ends() {
     });
     let channel = channel(&sim, 1);
     sim.run(async {
-        let outcome = call(&channel, request(pieces(usize::MAX, 1000))).await;
+        let outcome = call(&channel, request(Pieces::new(usize::MAX, 1000))).await;
         outcome.expect(Code::FailedPrecondition, &[]);
         // An upload that went on would never let the simulation come to rest.
         sim.sleep(Duration::from_secs(1)).await;
@@ -132,10 +90,7 @@ fn a_request_body_that_fails() {
     let channel = channel(&sim, 1);
     sim.run(async {
         for left in [0, 1, 5, 200] {
-            let body = Pieces {
-                fails: true,
-                ..pieces(left, 100_000)
-            };
+            let body = Pieces::new(left, 100_000).failing();
             let Ok(response) = channel.clone().call(request(body)).await;
             let outcome = read_to_end(response).await;
             outcome.expect(
@@ -159,7 +114,7 @@ fn responses_dropped_half_way() {
         for _ in 0..50 {
             let Ok(response) = channel
                 .clone()
-                .call(request(pieces(usize::MAX, 100_000)))
+                .call(request(Pieces::new(usize::MAX, 100_000)))
                 .await;
             let mut body = response.into_body();
             body.frame().await.expect("a frame").expect("no error");
@@ -168,7 +123,7 @@ fn responses_dropped_half_way() {
             drop(body);
         }
         sim.sleep(Duration::from_millis(50)).await;
-        let outcome = call(&channel, request(pieces(80, 100_000))).await;
+        let outcome = call(&channel, request(Pieces::new(80, 100_000))).await;
         assert_eq!(outcome.expect_ok().data.len(), 8_000_000);
     });
     assert_eq!((counts.accepts(), counts.calls()), (1, 51));
@@ -184,7 +139,7 @@ fn mass_cancellation_costs_others_nothing() {
     let one = |number: usize| {
         let (channel, sim) = (&channel, &sim);
         async move {
-            let calling = call(channel, request(pieces(20, 500)));
+            let calling = call(channel, request(Pieces::new(20, 500)));
             if number.is_multiple_of(3) {
                 // At another moment of its life each time.
                 let moment = Duration::from_micros(((number * 37) % 8000) as u64);
@@ -227,7 +182,7 @@ fn empty_requests() {
     assert_eq!(sim.run(call(&channel, request(empty))).expect_ok().data, "");
     assert_eq!(sim.run(unary(&channel, b"")).expect_ok().data, "");
     assert_eq!(
-        sim.run(call(&channel, request(pieces(3, 0))))
+        sim.run(call(&channel, request(Pieces::new(3, 0))))
             .expect_ok()
             .data,
         ""
@@ -241,7 +196,10 @@ fn a_stream_outlives_its_channel() {
     serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
     sim.run(async {
-        let Ok(response) = channel.clone().call(request(pieces(80, 100_000))).await;
+        let Ok(response) = channel
+            .clone()
+            .call(request(Pieces::new(80, 100_000)))
+            .await;
         drop(channel);
         sim.sleep(Duration::from_secs(1)).await;
         assert_eq!(sim.net().connections(), 1);
@@ -265,7 +223,7 @@ fn windows_of_any_size() {
         http.connection_window = window;
         let target = format!("ipv4:{}", address(1));
         let channel = builder(&sim, target).http(http).build().expect("a channel");
-        let outcome = sim.run(call(&channel, request(pieces(10, 100_000))));
+        let outcome = sim.run(call(&channel, request(Pieces::new(10, 100_000))));
         assert_eq!(outcome.expect_ok().data.len(), 1_000_000, "{window}");
     }
 }
