@@ -1,4 +1,4 @@
-//! What servers, proxies and web servers answer, and what becomes of it.
+//! How the responses of servers, proxies and web servers become the status of a call.
 //!
 //! Source: [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md),
 //! [HTTP to gRPC status](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
@@ -15,7 +15,8 @@ use crate::raw::{
 };
 use crate::world::{CallResult, channel, unary, unary_within};
 
-/// The call of a server that answers its first call with these octets, others with OK.
+/// Makes a call at a server that answers its first call with the bytes of `answer`, and every other
+/// call with OK. Checks that the connection serves a second call.
 fn first_answer(answer: fn(u32) -> Vec<u8>) -> CallResult {
     let sim = Sim::new(1);
     raw::serve(&sim, 1, move |_, event| {
@@ -35,7 +36,7 @@ fn first_answer(answer: fn(u32) -> Vec<u8>) -> CallResult {
     })
 }
 
-/// Head, messages, trailers.
+/// A response of head, messages and trailers ends the call with the status in the trailers.
 #[test]
 fn a_whole_answer() {
     let outcome =
@@ -43,7 +44,7 @@ fn a_whole_answer() {
     assert_eq!(outcome.expect_ok().data, "hi");
 }
 
-/// Trailers-only: the head is the trailers.
+/// In a trailers-only response, the head is the trailers: the call ends with its status.
 #[test]
 fn trailers_only() {
     first_answer(|id| {
@@ -58,40 +59,41 @@ fn trailers_only() {
     .expect(Code::NotFound, &["no such thing"]);
 }
 
-/// An informational answer before the real one is skipped.
+/// An informational response (1xx) before the final one is skipped.
 #[test]
-fn an_informational_answer_is_skipped() {
+fn an_informational_response_is_skipped() {
     first_answer(|id| [headers(id, &[(":status", "103")], false), answer_ok(id)].concat())
         .expect_ok();
 }
 
-/// A head and nothing else: the deadline bounds it, and the text says what was waited for.
+/// When nothing follows the head, the deadline ends the call, and the message names what the call
+/// waited for.
 #[test]
-fn a_head_and_nothing_else() {
+fn the_deadline_ends_a_response_that_stops_after_its_head() {
     first_answer(grpc_head).expect(Code::DeadlineExceeded, &["5s", "reading the response"]);
 }
 
-/// Data that ends the stream: there is no status.
+/// A stream that ends with data has no status, so the call ends with UNKNOWN.
 #[test]
-fn no_trailers() {
+fn a_response_without_trailers_is_unknown() {
     first_answer(|id| [grpc_head(id), data(id, b"hi", true)].concat()).expect(
         Code::Unknown,
         &["198.51.100.1:50051", "without a grpc-status"],
     );
 }
 
-/// Trailers without a status.
+/// Trailers without `grpc-status` end the call with UNKNOWN.
 #[test]
-fn trailers_without_a_status() {
+fn trailers_without_a_status_are_unknown() {
     first_answer(|id| [grpc_head(id), headers(id, &[("x-trace", "7")], true)].concat()).expect(
         Code::Unknown,
         &["198.51.100.1:50051", "without a grpc-status"],
     );
 }
 
-/// A proxy that has no backend.
+/// HTTP 503, as a proxy without a backend sends it, ends the call with UNAVAILABLE.
 #[test]
-fn http_503_without_a_status() {
+fn http_503_without_a_status_is_unavailable() {
     first_answer(|id| {
         let fields = [(":status", "503"), ("content-type", "text/html")];
         [headers(id, &fields, false), data(id, b"<html>", true)].concat()
@@ -102,18 +104,19 @@ fn http_503_without_a_status() {
     );
 }
 
-/// A web server that does not know the path.
+/// HTTP 404, as a web server without this path sends it, ends the call with UNIMPLEMENTED.
 #[test]
-fn http_404_without_a_status() {
+fn http_404_without_a_status_is_unimplemented() {
     first_answer(|id| headers(id, &[(":status", "404")], true)).expect(
         Code::Unimplemented,
         &["198.51.100.1:50051", "HTTP 404", "(none)"],
     );
 }
 
-/// A web page with HTTP 200, and gRPC-Web, which is another protocol.
+/// HTTP 200 with the content type of a web page, or of gRPC-Web, which is another protocol, ends the
+/// call with UNKNOWN.
 #[test]
-fn http_200_with_another_content_type() {
+fn http_200_with_another_content_type_is_unknown() {
     first_answer(|id| {
         headers(
             id,
@@ -135,9 +138,9 @@ fn http_200_with_another_content_type() {
     );
 }
 
-/// The content type's parameters and case do not matter.
+/// A content type of gRPC may have a suffix, parameters and any case.
 #[test]
-fn content_types_of_grpc() {
+fn content_types_of_grpc_are_accepted() {
     for content_type in [
         "application/grpc+proto",
         "application/grpc;charset=utf-8",
@@ -158,9 +161,9 @@ fn content_types_of_grpc() {
     }
 }
 
-/// RST_STREAM after the head, and between data.
+/// RST_STREAM after the head, or between data, ends the call with the status of its error code.
 #[test]
-fn a_reset_after_the_head() {
+fn a_reset_after_the_head_ends_the_call() {
     first_answer(|id| [grpc_head(id), reset(id, Reason::INTERNAL_ERROR)].concat()).expect(
         Code::Internal,
         &["198.51.100.1:50051 reset the call: INTERNAL_ERROR"],
@@ -173,27 +176,27 @@ fn a_reset_after_the_head() {
         ]
         .concat()
     });
-    assert_eq!(outcome.data, "half", "what came before it is not lost");
+    assert_eq!(outcome.data, "half", "data before the reset is kept");
     outcome.expect(Code::ResourceExhausted, &["ENHANCE_YOUR_CALM"]);
 }
 
-/// A server that ends the call before it has read all of it says so by a reset after the trailers;
-/// that is no failure.
+/// A reset after the trailers is no failure: a server sends it when it ends the call before it has
+/// read the whole request.
 #[test]
-fn a_reset_after_the_trailers() {
+fn a_reset_after_the_trailers_is_no_failure() {
     first_answer(|id| [answer_ok(id), reset(id, Reason::NO_ERROR)].concat()).expect_ok();
 }
 
-/// An answer that breaks HTTP/2 ends that call alone, and the text blames it on the answer.
+/// A malformed response ends that call alone, and the message blames the response.
 #[test]
-fn a_malformed_answer_ends_one_call() {
+fn a_malformed_response_ends_one_call() {
     first_answer(|id| headers(id, &[(":status", "200"), ("connection", "close")], true)).expect(
         Code::Internal,
         &["198.51.100.1:50051", "answer", "PROTOCOL_ERROR"],
     );
 }
 
-/// A server that refuses a call once is asked once more; twice is enough.
+/// A call that the server refuses with REFUSED_STREAM is sent again once, and no more.
 #[test]
 fn a_refused_call_is_repeated_once() {
     first_answer(|id| reset(id, Reason::REFUSED_STREAM)).expect_ok();
@@ -211,7 +214,7 @@ fn a_refused_call_is_repeated_once() {
     assert_eq!(counts.calls(), 2);
 }
 
-/// A GOAWAY that excludes the call: no server acted on it, so that it is made again elsewhere.
+/// A call that a GOAWAY excludes is sent again on another connection: no server acted on it.
 #[test]
 fn a_call_that_a_goaway_excludes_is_repeated() {
     let sim = Sim::new(1);
@@ -231,8 +234,8 @@ fn a_call_that_a_goaway_excludes_is_repeated() {
     assert_eq!((counts.accepts(), counts.calls()), (2, 3));
 }
 
-/// A GOAWAY that includes the call, and then a loss: the server may have acted, so it is not
-/// repeated.
+/// A call that was sent when the connection is lost is not sent again: the server may have acted on
+/// it.
 #[test]
 fn a_call_that_may_have_been_processed_is_not_repeated() {
     let sim = Sim::new(1);
@@ -251,11 +254,10 @@ fn a_call_that_may_have_been_processed_is_not_repeated() {
     assert_eq!((counts.accepts(), counts.calls()), (2, 2));
 }
 
-/// A server that answers each call with a GOAWAY that excludes it: the call is repeated once, at
-/// once, as after REFUSED_STREAM. Its error has the GOAWAY's reason and debug data once, safe to
-/// print.
+/// A call that a GOAWAY excludes is sent again at once, and only once, as after REFUSED_STREAM. Its
+/// error has the reason of the last GOAWAY and, once, its debug data, escaped.
 #[test]
-fn a_server_that_only_says_goaway() {
+fn a_call_that_goaways_exclude_is_repeated_once() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |_, event| {
         Some(match event {
@@ -273,19 +275,19 @@ fn a_server_that_only_says_goaway() {
     assert_eq!(text.matches("too_many").count(), 1, "{text}");
     assert_eq!(counts.calls(), 2);
     assert!(sim.elapsed() < Duration::from_millis(100));
-    // The next call waits for a third connection, and its text has the reason.
+    // The next call waits for a third connection, and its message has the reason for that.
     sim.run(unary_within(&channel, "100m"))
         .expect(Code::DeadlineExceeded, &["ENHANCE_YOUR_CALM", "too_many"]);
 }
 
-/// A frame that no peer may send ends the connection, and the next call has another.
+/// A frame that HTTP/2 forbids ends the connection, and the next call uses another one.
 #[test]
-fn a_broken_protocol_ends_the_connection() {
+fn a_forbidden_frame_ends_the_connection() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |connection, event| {
         Some(match (connection, event) {
             (_, ServerEvent::Accepted) => settings(),
-            // DATA on stream 0.
+            // DATA on stream 0 is forbidden.
             (0, ServerEvent::Call(_)) => frame(DATA, 0, 0, b"x"),
             (_, ServerEvent::Call(stream)) => answer_ok(stream),
         })
@@ -301,9 +303,10 @@ fn a_broken_protocol_ends_the_connection() {
     assert_eq!(counts.accepts(), 2);
 }
 
-/// A request that HTTP/2 cannot carry: the text blames the request, not the server.
+/// A request that HTTP/2 cannot carry ends with INTERNAL, and the message blames the request, not the
+/// server.
 #[test]
-fn a_request_that_cannot_be_sent() {
+fn a_request_that_cannot_be_sent_is_internal() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |_, event| {
         Some(match event {

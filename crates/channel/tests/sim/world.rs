@@ -1,4 +1,4 @@
-//! A channel, its calls, and HTTP/2 servers that do as they are told.
+//! Channels on a simulation, their calls, and HTTP/2 servers whose handlers the tests choose.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,23 +19,23 @@ use trunkline_status::{Code, Status};
 
 pub(crate) const ROUND_ROBIN: &str = r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#;
 
-/// An address of a host of its own.
+/// Returns the address of the host with this number.
 pub(crate) fn address(host: u8) -> SocketAddr {
     SocketAddr::from(([198, 51, 100, host], 50051))
 }
 
-/// A builder for a channel on the simulation, plaintext.
+/// Returns the builder of a plaintext channel on the simulation.
 pub(crate) fn builder(sim: &Sim, target: impl Into<String>) -> ChannelBuilder {
     Channel::builder(target).plaintext().runtime(sim.runtime())
 }
 
-/// A channel to the host with this number.
+/// Returns a channel to the host with this number.
 pub(crate) fn channel(sim: &Sim, host: u8) -> Channel {
     let target = format!("ipv4:{}", address(host));
     builder(sim, target).build().expect("a valid target")
 }
 
-/// A request as a stub makes it.
+/// Returns a request like that of a stub.
 pub(crate) fn request<B>(body: B) -> Request<B> {
     Request::post("/test.Echo/Say")
         .header("content-type", "application/grpc")
@@ -44,27 +44,32 @@ pub(crate) fn request<B>(body: B) -> Request<B> {
         .expect("a valid request")
 }
 
+/// Adds a `grpc-timeout` header.
 pub(crate) fn with_timeout<B>(mut request: Request<B>, timeout: &'static str) -> Request<B> {
     let timeout = HeaderValue::from_static(timeout);
     request.headers_mut().insert("grpc-timeout", timeout);
     request
 }
 
-/// What became of a call.
+/// The result of a call that was read to its end.
 #[derive(Debug)]
 pub(crate) struct CallResult {
     pub(crate) status: Status,
+    /// All data of the response.
     pub(crate) data: Bytes,
+    /// The address that answered; `None` when no server did.
     pub(crate) peer: Option<PeerAddr>,
 }
 
 impl CallResult {
+    /// Checks that the status is OK.
     #[track_caller]
     pub(crate) fn expect_ok(self) -> Self {
         assert_eq!(self.status.code(), Code::Ok, "{}", self.status);
         self
     }
 
+    /// Checks the code of the status, and that its message contains each of `words`.
     #[track_caller]
     pub(crate) fn expect(self, code: Code, words: &[&str]) -> Self {
         assert_eq!(self.status.code(), code, "{}", self.status);
@@ -75,6 +80,7 @@ impl CallResult {
         self
     }
 
+    /// Returns the number of the host that answered.
     pub(crate) fn host(&self) -> u8 {
         match &self.peer {
             Some(PeerAddr::Ip(SocketAddr::V4(peer))) => peer.ip().octets()[3],
@@ -107,25 +113,25 @@ pub(crate) async fn read_to_end(response: Response<Body>) -> CallResult {
     }
 }
 
-/// A unary call that carries `data`.
+/// Makes a unary call whose request is `data`.
 pub(crate) async fn unary(channel: &Channel, data: &'static [u8]) -> CallResult {
     call(channel, request(Full::new(Bytes::from_static(data)))).await
 }
 
-/// A unary call with a deadline.
+/// Makes a unary call with a deadline.
 pub(crate) async fn unary_within(channel: &Channel, timeout: &'static str) -> CallResult {
     let request = request(Full::new(Bytes::from_static(b"hello")));
     call(channel, with_timeout(request, timeout)).await
 }
 
-/// One call at a server.
+/// One call, as a server receives it.
 pub(crate) struct ServerCall {
     pub(crate) body: RecvStream,
     pub(crate) head: http::request::Parts,
     pub(crate) respond: SendResponse<Bytes>,
 }
 
-/// What a server counts.
+/// The connections and calls that a server received.
 #[derive(Debug, Default)]
 pub(crate) struct ServerCounts {
     accepts: AtomicUsize,
@@ -138,14 +144,17 @@ impl ServerCounts {
         self.accepts.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Counts a call.
     pub(crate) fn add_call(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Returns the number of connections that the server accepted.
     pub(crate) fn accepts(&self) -> usize {
         self.accepts.load(Ordering::Relaxed)
     }
 
+    /// Returns the number of calls whose head arrived.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
@@ -190,7 +199,7 @@ where
     counts
 }
 
-/// The head of an answer.
+/// Returns the head of a gRPC response.
 pub(crate) fn response_head() -> Response<()> {
     let mut head = Response::new(());
     let grpc = HeaderValue::from_static("application/grpc");
@@ -198,12 +207,12 @@ pub(crate) fn response_head() -> Response<()> {
     head
 }
 
-/// Trailers that say OK.
+/// Returns trailers with the status OK.
 pub(crate) fn ok_trailers() -> HeaderMap {
     Status::new(Code::Ok, "").to_trailers()
 }
 
-/// Answers with what came, piece by piece as it comes.
+/// Handles a call: sends its data back piece by piece, then the status OK.
 pub(crate) async fn echo(mut incoming: ServerCall) {
     let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
         return;
@@ -217,7 +226,7 @@ pub(crate) async fn echo(mut incoming: ServerCall) {
     let _ = send.send_trailers(ok_trailers());
 }
 
-/// Sends data as the client's windows let it.
+/// Sends `data` in pieces that fit into the client's flow-control windows.
 pub(crate) async fn send_all(
     send: &mut h2::SendStream<Bytes>,
     mut data: Bytes,
