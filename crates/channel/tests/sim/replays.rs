@@ -1,4 +1,5 @@
-//! Streaming calls that no server acted on are made again, however far the request had come.
+//! Transparent retries of streaming calls: a call that no server acted on is sent again, with the
+//! part of its request that was already sent.
 //!
 //! Source: [gRFC A6, transparent retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
 
@@ -30,20 +31,20 @@ use crate::world::{
     read_to_end, request, response_head, serve, unary, with_timeout,
 };
 
-/// SETTINGS that let one call in at a time.
-fn one_at_a_time() -> Vec<u8> {
+/// Returns SETTINGS that allow one call at a time.
+fn one_call_at_a_time() -> Vec<u8> {
     one_setting(MAX_CONCURRENT_STREAMS, 1)
 }
 
-/// SETTINGS and WINDOW_UPDATE that let a megabyte in.
-fn wide() -> Vec<u8> {
+/// Returns SETTINGS and a WINDOW_UPDATE that let the client send 1 MiB at once.
+fn wide_windows() -> Vec<u8> {
     const MIB: u32 = 1 << 20;
     [one_setting(INITIAL_WINDOW_SIZE, MIB), window_update(MIB)].concat()
 }
 
-/// A channel to a server that takes one connection and answers calls on it with `answer`, and to
-/// another one that serves them with `handler`.
-fn pair<F: Future<Output = ()> + Send + 'static>(
+/// Returns a channel to two servers, with their counts: the first accepts one connection and answers
+/// calls on it with `answer`; the second serves calls with `handler`.
+fn two_servers<F: Future<Output = ()> + Send + 'static>(
     sim: &Sim,
     settings: Vec<u8>,
     answer: fn(u32) -> Vec<u8>,
@@ -60,8 +61,8 @@ fn pair<F: Future<Output = ()> + Send + 'static>(
     (channel, first, second)
 }
 
-/// Makes a call that is held back behind another one.
-async fn held_back(sim: &Sim, channel: &Channel, body: Frames) -> CallResult {
+/// Makes a streaming call on a connection that allows one call at a time and has one already.
+async fn call_behind_another(sim: &Sim, channel: &Channel, body: Frames) -> CallResult {
     channel.connect().expect("a runtime");
     sim.sleep(Duration::from_millis(10)).await;
     let streaming = call(channel, request(body));
@@ -70,28 +71,33 @@ async fn held_back(sim: &Sim, channel: &Channel, body: Frames) -> CallResult {
     streamed
 }
 
-/// Behind MAX_CONCURRENT_STREAMS when the GOAWAY comes: nothing of it was written, however much of
-/// its body h2 has.
+/// A call that still waits for MAX_CONCURRENT_STREAMS when a GOAWAY arrives is sent again: nothing of
+/// it was written, however much of its body h2 has buffered.
 #[test]
-fn a_stream_that_is_held_back() {
+fn a_stream_that_was_not_written_is_sent_again() {
     for (count, size) in [(1, 10), (20, 1000), (30, 1), (5, 40_000)] {
         let sim = Sim::new(1);
         let answer = |id| [go_away(1, Reason::NO_ERROR, b""), answer_ok(id)].concat();
-        let (channel, first, second) = pair(&sim, one_at_a_time(), answer, echo);
+        let (channel, first, second) = two_servers(&sim, one_call_at_a_time(), answer, echo);
         let (body, all) = messages(count, size);
-        let outcome = sim.run(held_back(&sim, &channel, body));
+        let outcome = sim.run(call_behind_another(&sim, &channel, body));
         assert!(outcome.expect_ok().data == all, "{count} of {size}");
         assert_eq!((first.calls(), second.calls()), (1, 1));
     }
 }
 
-/// Written, but above the GOAWAY's last stream: the server dropped what it saw of it.
+/// A call on a stream after the GOAWAY's last one is sent again, though a part of it was written: the
+/// server has not acted on it.
 #[test]
-fn a_stream_that_a_goaway_excludes() {
+fn a_stream_that_a_goaway_excludes_is_sent_again() {
     for (count, size) in [(1, 10), (20, 1000), (2, 100_000)] {
         let sim = Sim::new(1);
-        let (channel, first, second) =
-            pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b""), echo);
+        let (channel, first, second) = two_servers(
+            &sim,
+            wide_windows(),
+            |_| go_away(0, Reason::NO_ERROR, b""),
+            echo,
+        );
         let (body, all) = messages(count, size);
         let outcome = sim.run(call(&channel, request(body)));
         assert!(outcome.expect_ok().data == all, "{count} of {size}");
@@ -99,11 +105,16 @@ fn a_stream_that_a_goaway_excludes() {
     }
 }
 
-/// Both sides talk: what is written later goes where the call is by then.
+/// Messages that the application writes after a retry go to the server of the new attempt.
 #[test]
-fn a_conversation_goes_on() {
+fn later_messages_go_to_the_new_attempt() {
     let sim = Sim::new(1);
-    let (channel, ..) = pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b""), echo);
+    let (channel, ..) = two_servers(
+        &sim,
+        wide_windows(),
+        |_| go_away(0, Reason::NO_ERROR, b""),
+        echo,
+    );
     let (send, body) = open_body();
     sim.run(async {
         let write = async {
@@ -118,23 +129,33 @@ fn a_conversation_goes_on() {
     });
 }
 
-/// More than 256 KiB of the request is gone: it cannot be made again, and fails as it did.
+/// A call that has sent more than 256 KiB of its request is not sent again, and ends with the status
+/// of its attempt.
 #[test]
-fn too_much_was_sent() {
+fn a_stream_that_sent_too_much_is_not_sent_again() {
     let sim = Sim::new(1);
-    let (channel, first, second) =
-        pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b"bye"), echo);
+    let (channel, first, second) = two_servers(
+        &sim,
+        wide_windows(),
+        |_| go_away(0, Reason::NO_ERROR, b"bye"),
+        echo,
+    );
     let (body, _) = messages(3, 100_000);
     let outcome = sim.run(call(&channel, request(body)));
     outcome.expect(Code::Unavailable, &["198.51.100.1:50051", "bye"]);
     assert_eq!((first.calls(), second.calls()), (1, 0));
 }
 
-/// Empty messages take up room as well.
+/// Empty messages count towards the 256 KiB, too: each takes memory.
 #[test]
-fn messages_without_end() {
+fn empty_messages_count_towards_the_limit() {
     let sim = Sim::new(1);
-    let (channel, _, second) = pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b"bye"), echo);
+    let (channel, _, second) = two_servers(
+        &sim,
+        wide_windows(),
+        |_| go_away(0, Reason::NO_ERROR, b"bye"),
+        echo,
+    );
     let empty = stream::repeat_with(|| Ok(Frame::data(Bytes::new()))).take(100_000);
     let body: Frames = StreamBody::new(empty.boxed());
     let outcome = sim.run(call(&channel, request(body)));
@@ -142,21 +163,21 @@ fn messages_without_end() {
     assert_eq!(second.calls(), 0);
 }
 
-/// The server began to answer: it may have acted on the call.
+/// A call whose response has begun is not sent again: the server may have acted on it.
 #[test]
-fn an_answer_that_began() {
+fn an_answered_stream_is_not_sent_again() {
     let sim = Sim::new(1);
     let answer = |id| [grpc_head(id), go_away(0, Reason::NO_ERROR, b"bye")].concat();
-    let (channel, first, second) = pair(&sim, wide(), answer, echo);
+    let (channel, first, second) = two_servers(&sim, wide_windows(), answer, echo);
     let (body, _) = messages(2, 1000);
     let outcome = sim.run(call(&channel, request(body)));
     outcome.expect(Code::Unavailable, &["bye"]);
     assert_eq!((first.calls(), second.calls()), (1, 0));
 }
 
-/// Once the answer began, nothing of the request is kept.
+/// Once the head of the response has arrived, the call keeps nothing of its request.
 #[test]
-fn nothing_is_kept_of_an_answered_call() {
+fn an_answered_call_keeps_nothing_of_its_request() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
     let channel = world::channel(&sim, 1);
@@ -175,20 +196,20 @@ fn nothing_is_kept_of_an_answered_call() {
     });
 }
 
-/// An answered call that the caller drops: the server hears of it, though the request is idle.
+/// When the caller drops an answered call whose request is idle, the server receives CANCEL.
 #[test]
-fn an_answered_call_that_is_dropped() {
+fn dropping_an_answered_call_resets_its_stream() {
     let sim = Sim::new(1);
-    let (tell, told) = async_channel::unbounded();
+    let (resets, received) = async_channel::unbounded();
     serve(&sim, 1, Builder::new(), move |mut incoming| {
-        let tell = tell.clone();
+        let resets = resets.clone();
         async move {
             let mut send = incoming
                 .respond
                 .send_response(response_head(), false)
                 .expect("open");
             let reset = std::future::poll_fn(|cx| send.poll_reset(cx)).await;
-            tell.try_send(reset.expect("a reset")).expect("room");
+            resets.try_send(reset.expect("a reset")).expect("room");
         }
     });
     let channel = world::channel(&sim, 1);
@@ -197,19 +218,19 @@ fn an_answered_call_that_is_dropped() {
         let Ok(response) = channel.clone().call(request(body)).await;
         sim.sleep(Duration::from_millis(10)).await;
         drop(response);
-        told.recv().await
+        received.recv().await
     });
     assert_eq!(reset, Ok(Reason::CANCEL));
 }
 
-/// The whole answer to a request that is still open: its stream is free for the next call.
+/// A whole response to a request that is still open frees the stream for the next call.
 #[test]
-fn an_answer_before_the_end_of_the_request() {
+fn a_whole_response_frees_the_stream_of_an_open_request() {
     async fn refuse(mut incoming: ServerCall) {
         let mut answer = response_head();
         answer.headers_mut().extend(ok_trailers());
         incoming.respond.send_response(answer, true).expect("open");
-        // It goes on reading: it is the client who is to end the stream.
+        // The server goes on reading, because the client must end the stream.
         while let Some(Ok(_)) = incoming.body.data().await {}
     }
     let sim = Sim::new(1);
@@ -227,14 +248,15 @@ fn an_answer_before_the_end_of_the_request() {
     assert_eq!(counts.calls(), 2);
 }
 
-/// REFUSED_STREAM: once more, as with a unary call.
+/// A streaming call that the server refuses with REFUSED_STREAM is sent again once, as a unary call
+/// is.
 #[test]
 fn a_refused_stream_is_repeated_once() {
     for (refused, code) in [(1, Code::Ok), (2, Code::Unavailable)] {
         let sim = Sim::new(1);
         let counts = raw::serve(&sim, 1, move |_, event| {
             Some(match event {
-                ServerEvent::Accepted => wide(),
+                ServerEvent::Accepted => wide_windows(),
                 ServerEvent::Call(stream) if stream < 2 * refused => {
                     reset(stream, Reason::REFUSED_STREAM)
                 }
@@ -249,12 +271,12 @@ fn a_refused_stream_is_repeated_once() {
     }
 }
 
-/// A body that fails after its call was made again: the caller hears of the body.
+/// When the request body fails after a retry, the call ends with INTERNAL and the body's error.
 #[test]
-fn a_body_that_fails_later() {
+fn a_body_that_fails_after_a_retry_ends_the_call() {
     let sim = Sim::new(1);
     let answer = |id| [go_away(1, Reason::NO_ERROR, b""), answer_ok(id)].concat();
-    let (channel, first, second) = pair(&sim, one_at_a_time(), answer, echo);
+    let (channel, first, second) = two_servers(&sim, one_call_at_a_time(), answer, echo);
     let (send, body) = open_body();
     let failing = stream::once(async { Err("the disk is gone") });
     let body: Frames = StreamBody::new(body.chain(failing).boxed());
@@ -264,7 +286,9 @@ fn a_body_that_fails_later() {
             sim.sleep(Duration::from_millis(50)).await;
             drop(send);
         };
-        join(held_back(&sim, &channel, body), write).await.0
+        join(call_behind_another(&sim, &channel, body), write)
+            .await
+            .0
     });
     outcome.expect(
         Code::Internal,
@@ -273,18 +297,19 @@ fn a_body_that_fails_later() {
     assert_eq!((first.calls(), second.calls()), (1, 1));
 }
 
-/// A body that fails while its call is held back: there is nothing to make again.
+/// A call whose request body fails before it is written is not sent again, and ends with INTERNAL
+/// and the body's error.
 #[test]
-fn a_body_that_fails_at_once() {
+fn a_body_that_fails_before_a_retry_ends_the_call() {
     let sim = Sim::new(1);
     let answer = |id| [go_away(1, Reason::NO_ERROR, b""), answer_ok(id)].concat();
-    let (channel, first, second) = pair(&sim, one_at_a_time(), answer, echo);
+    let (channel, first, second) = two_servers(&sim, one_call_at_a_time(), answer, echo);
     let body = frames(vec![
         Ok(Frame::data(Bytes::from("one"))),
         Ok(Frame::data(Bytes::from("two"))),
         Err("the disk is gone"),
     ]);
-    let outcome = sim.run(held_back(&sim, &channel, body));
+    let outcome = sim.run(call_behind_another(&sim, &channel, body));
     outcome.expect(
         Code::Internal,
         &["the request's body failed: the disk is gone"],
@@ -292,9 +317,9 @@ fn a_body_that_fails_at_once() {
     assert_eq!((first.calls(), second.calls()), (1, 0));
 }
 
-/// Trailers are made again too.
+/// A retry sends the trailers of the request, too.
 #[test]
-fn trailers_of_a_request() {
+fn request_trailers_are_sent_again() {
     async fn trailers(mut incoming: ServerCall) {
         while let Some(Ok(_)) = incoming.body.data().await {}
         let trailers = incoming.body.trailers().await;
@@ -307,9 +332,9 @@ fn trailers_of_a_request() {
         let _ = send.send_trailers(ok_trailers());
     }
     let sim = Sim::new(1);
-    let (channel, ..) = pair(
+    let (channel, ..) = two_servers(
         &sim,
-        wide(),
+        wide_windows(),
         |_| go_away(0, Reason::NO_ERROR, b""),
         trailers,
     );
@@ -325,15 +350,19 @@ fn trailers_of_a_request() {
     assert_eq!(outcome.expect_ok().data, "42");
 }
 
-/// The deadline counts from the start, however often the call is made.
+/// The deadline counts from the start of the call, not from the start of an attempt.
 #[test]
-fn the_deadline_stays() {
+fn a_retry_keeps_the_deadline() {
     async fn silent(_incoming: ServerCall) {
         std::future::pending::<Infallible>().await;
     }
     let sim = Sim::new(1);
-    let (channel, first, second) =
-        pair(&sim, wide(), |_| go_away(0, Reason::NO_ERROR, b""), silent);
+    let (channel, first, second) = two_servers(
+        &sim,
+        wide_windows(),
+        |_| go_away(0, Reason::NO_ERROR, b""),
+        silent,
+    );
     let (body, _) = messages(3, 1000);
     let outcome = sim.run(call(&channel, with_timeout(request(body), "2S")));
     outcome.expect(Code::DeadlineExceeded, &["198.51.100.2:50051"]);

@@ -1,4 +1,4 @@
-//! Streaming calls, flow control, cancellation.
+//! Streaming calls, flow control and cancellation.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use h2::server::Builder;
 use http_body_util::{BodyExt, Full};
 use tower_service::Service;
 use trunkline_sim::Sim;
-use trunkline_status::Code;
+use trunkline_status::{Code, Status};
 use trunkline_transport::HttpOptions;
 
 use crate::bodies::Pieces;
@@ -18,7 +18,7 @@ use crate::world::{
     send_all, serve, unary,
 };
 
-/// Unary bodies larger than any window, both ways.
+/// A unary call can send and receive a message that is larger than any flow-control window.
 #[test]
 fn a_unary_body_larger_than_the_window() {
     let sim = Sim::new(1);
@@ -29,7 +29,8 @@ fn a_unary_body_larger_than_the_window() {
     assert!(outcome.expect_ok().data == body);
 }
 
-/// Both directions at once, in many pieces, larger than any window.
+/// A streaming call can send and receive at the same time, in many pieces, more than fits into any
+/// flow-control window.
 #[test]
 fn a_stream_larger_than_the_window_both_ways() {
     let sim = Sim::new(1);
@@ -39,9 +40,9 @@ fn a_stream_larger_than_the_window_both_ways() {
     assert_eq!(outcome.expect_ok().data.len(), 8_000_000);
 }
 
-/// Tens of thousands of frames of five octets, which nobody may take for an attack.
+/// A response of 60,000 frames of 5 bytes arrives whole: the client does not take them for an attack.
 #[test]
-fn many_small_frames() {
+fn many_small_frames_arrive() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), |mut incoming| async move {
         let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
@@ -62,29 +63,30 @@ fn many_small_frames() {
     assert_eq!(outcome.expect_ok().data.len(), 300_000);
 }
 
-/// A server that answers before the request has ended: the answer counts, and what is left of the
-/// request is not sent.
+/// A response that ends before its request does is the call's result, and the rest of the request is
+/// not sent.
 #[test]
-fn an_answer_before_the_request_ends() {
+fn an_early_response_ends_the_request() {
     let sim = Sim::new(1);
     let counts = serve(&sim, 1, Builder::new(), |mut incoming| async move {
         let mut head = response_head();
-        head.headers_mut().insert("grpc-status", 9.into());
+        Status::new(Code::FailedPrecondition, "").add_to_trailers(head.headers_mut());
         let _ = incoming.respond.send_response(head, true);
     });
     let channel = channel(&sim, 1);
     sim.run(async {
         let outcome = call(&channel, request(Pieces::new(usize::MAX, 1000))).await;
         outcome.expect(Code::FailedPrecondition, &[]);
-        // An upload that went on would never let the simulation come to rest.
+        // An upload that goes on would keep the simulation busy without end.
         sim.sleep(Duration::from_secs(1)).await;
     });
     assert_eq!(counts.calls(), 1);
 }
 
-/// A request body that fails: the caller hears of the body, not of the connection, which goes on.
+/// A call whose request body fails ends with INTERNAL and the body's error, and the connection still
+/// serves other calls.
 #[test]
-fn a_request_body_that_fails() {
+fn a_request_body_that_fails_ends_its_call_alone() {
     let sim = Sim::new(1);
     let counts = serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
@@ -103,10 +105,10 @@ fn a_request_body_that_fails() {
     assert_eq!(counts.accepts(), 1);
 }
 
-/// A response that is dropped half-way: the server is told, the upload ends, and the window that it
-/// took is given back.
+/// Dropping a response before its end cancels the call at the server, ends the upload, and gives the
+/// flow-control window back to the connection.
 #[test]
-fn responses_dropped_half_way() {
+fn dropping_a_response_gives_its_window_back() {
     let sim = Sim::new(1);
     let counts = serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
@@ -118,7 +120,7 @@ fn responses_dropped_half_way() {
                 .await;
             let mut body = response.into_body();
             body.frame().await.expect("a frame").expect("no error");
-            // The windows fill up.
+            // Long enough for the windows to fill up.
             sim.sleep(Duration::from_millis(50)).await;
             drop(body);
         }
@@ -129,10 +131,9 @@ fn responses_dropped_half_way() {
     assert_eq!((counts.accepts(), counts.calls()), (1, 51));
 }
 
-/// One call in three is dropped early, thousands of them: no other call fails, and the connection
-/// stays.
+/// When one in three of 6,000 calls is cancelled, no other call fails, and the connection stays.
 #[test]
-fn mass_cancellation_costs_others_nothing() {
+fn cancelled_calls_do_not_disturb_others() {
     let sim = Sim::new(1);
     let counts = serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
@@ -141,7 +142,7 @@ fn mass_cancellation_costs_others_nothing() {
         async move {
             let calling = call(channel, request(Pieces::new(20, 500)));
             if number.is_multiple_of(3) {
-                // At another moment of its life each time.
+                // Each call is cancelled at another moment of its life.
                 let moment = Duration::from_micros(((number * 37) % 8000) as u64);
                 let sleep = std::pin::pin!(sim.sleep(moment));
                 let calling = std::pin::pin!(calling);
@@ -157,9 +158,9 @@ fn mass_cancellation_costs_others_nothing() {
     assert_eq!(counts.accepts(), 1);
 }
 
-/// Ten calls at a server that takes one at a time.
+/// Ten calls at a server that allows one at a time all succeed, on one connection.
 #[test]
-fn one_call_at_a_time() {
+fn calls_wait_for_a_free_stream() {
     let sim = Sim::new(1);
     let mut http2 = Builder::new();
     http2.max_concurrent_streams(1);
@@ -172,9 +173,9 @@ fn one_call_at_a_time() {
     assert_eq!((counts.accepts(), counts.calls()), (1, 10));
 }
 
-/// A body without anything, and one whose only frame is empty.
+/// A request may have no frame, one empty frame, or several.
 #[test]
-fn empty_requests() {
+fn empty_requests_are_sent() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
@@ -189,7 +190,8 @@ fn empty_requests() {
     );
 }
 
-/// A response goes on when the last handle of its channel is gone, and so does its request.
+/// A call goes on, with its request and its response, after the last handle of its channel is
+/// dropped.
 #[test]
 fn a_stream_outlives_its_channel() {
     let sim = Sim::new(1);
@@ -212,9 +214,10 @@ fn a_stream_outlives_its_channel() {
     assert_eq!(sim.net().connections(), 0);
 }
 
-/// Windows that HTTP/2 cannot have, or that nothing fits through, are taken as the next that work.
+/// Flow-control windows that HTTP/2 does not allow, or that are too small to work, are replaced by
+/// the nearest that work.
 #[test]
-fn windows_of_any_size() {
+fn windows_of_any_size_work() {
     for window in [0, 1, u32::MAX] {
         let sim = Sim::new(1);
         serve(&sim, 1, Builder::new(), echo);
