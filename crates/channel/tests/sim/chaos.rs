@@ -1,4 +1,4 @@
-//! Anything may happen, in any order: what holds all the same.
+//! Random faults in random order, and what holds in every run.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -18,8 +18,11 @@ use crate::bodies::messages;
 use crate::world::{ROUND_ROBIN, address, builder, call, request, unary_within, with_timeout};
 
 const HOSTS: [u8; 3] = [1, 2, 3];
-const PATIENCE: Duration = Duration::from_secs(2);
 
+/// The deadline of each call.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A channel to three backends, and the faults of one run.
 struct Chaos {
     sim: Sim,
     rng: Rng,
@@ -28,7 +31,7 @@ struct Chaos {
     channel: Channel,
 }
 
-/// Every second run is with pick_first.
+/// Returns true for the seeds whose channel uses round_robin; the others use pick_first.
 fn is_round_robin(seed: u64) -> bool {
     seed.is_multiple_of(2)
 }
@@ -62,12 +65,13 @@ impl Chaos {
         }
     }
 
+    /// Returns a random number below `sides`.
     fn roll(&mut self, sides: u64) -> u64 {
         self.rng.next_seed() % sides
     }
 
-    /// Something happens to one of the hosts, or to their names.
-    fn happen(&mut self) {
+    /// Makes one random change to a host, or to the list of endpoints.
+    fn change_something(&mut self) {
         let at = self.roll(3) as usize;
         let ip = address(HOSTS[at]).ip();
         let net = self.sim.net();
@@ -109,13 +113,14 @@ impl Chaos {
                     0 => ResolveErrorKind::NotFound,
                     _ => ResolveErrorKind::Unavailable,
                 };
-                let error = ResolveError::new(kind, "no such luck");
+                let error = ResolveError::new(kind, "a scripted failure");
                 self.names.update(Resolution::from_error(error));
             }
         }
     }
 
-    fn mend(&self) {
+    /// Ends all faults.
+    fn repair(&self) {
         for (host, backend) in HOSTS.into_iter().zip(&self.backends) {
             self.sim.net().heal(address(host).ip());
             self.sim
@@ -127,18 +132,18 @@ impl Chaos {
         self.names.update(endpoints(&HOSTS));
     }
 
-    /// A call that ends in time, whatever happens, and is answered with what was sent if it is;
-    /// some are given up before. Those of one message are unary, the others stream.
+    /// Makes a call of `count` messages (unary for one, else streaming), and checks that it ends by
+    /// its deadline, and that a successful response is what the request was. With `given_up_after`,
+    /// drops the call after that time instead.
     async fn one_call(&self, count: u8, given_up_after: Option<Duration>) {
         let started = self.sim.elapsed();
         let (body, all) = messages(count, 1000);
         let calling = async {
-            match count {
-                1 => {
-                    let body = Full::new(Bytes::from(all.clone()));
-                    call(&self.channel, with_timeout(request(body), "2S")).await
-                }
-                _ => call(&self.channel, with_timeout(request(body), "2S")).await,
+            if count == 1 {
+                let body = Full::new(Bytes::from(all.clone()));
+                call(&self.channel, with_timeout(request(body), "2S")).await
+            } else {
+                call(&self.channel, with_timeout(request(body), "2S")).await
             }
         };
         match given_up_after {
@@ -149,10 +154,10 @@ impl Chaos {
             None => {
                 let outcome = calling.await;
                 let took = self.sim.elapsed() - started;
-                assert!(took <= PATIENCE, "{took:?}: {}", outcome.status);
+                assert!(took <= TIMEOUT, "{took:?}: {}", outcome.status);
                 match outcome.status.code() {
-                    Code::DeadlineExceeded => assert_eq!(took, PATIENCE, "{}", outcome.status),
-                    Code::Ok => assert!(outcome.data == all, "{} octets", outcome.data.len()),
+                    Code::DeadlineExceeded => assert_eq!(took, TIMEOUT, "{}", outcome.status),
+                    Code::Ok => assert!(outcome.data == all, "{} bytes", outcome.data.len()),
                     _ => {}
                 }
             }
@@ -160,14 +165,14 @@ impl Chaos {
     }
 }
 
-/// Whatever happens, every call ends by its deadline; when all is well again, calls succeed and
-/// every host gets some under round_robin; and when the channel goes, no connection is left.
+/// During any faults, every call ends by its deadline. After the faults, calls succeed, and under
+/// round_robin every host receives some. After the channel is dropped, no connection is left.
 #[test]
-fn whatever_happens() {
+fn calls_end_in_time_and_channels_recover() {
     for seed in 0..100 {
         let mut chaos = Chaos::new(seed);
         for _ in 0..40 {
-            chaos.happen();
+            chaos.change_something();
             let calls: Vec<_> = (0..chaos.roll(6))
                 .map(|_| {
                     let count = [1, 2, 5][chaos.roll(3) as usize];
@@ -184,15 +189,15 @@ fn whatever_happens() {
                 chaos.sim.sleep(pause).await;
             });
         }
-        chaos.mend();
+        chaos.repair();
         chaos.sim.run(async {
-            // Longer than any back-off, and than any answer that was to come.
+            // Longer than any back-off, and than the delay of any scripted reply.
             chaos.sim.sleep(Duration::from_secs(150)).await;
             let mut hosts = BTreeSet::new();
             for number in 0..60 {
                 chaos.sim.sleep(Duration::from_millis(100)).await;
                 let outcome = unary_within(&chaos.channel, "2S").await;
-                // What is left of scripted replies may fail some of the first.
+                // Scripted replies that are left over may fail some of the first calls.
                 if number >= 30 {
                     assert_eq!(
                         outcome.status.code(),

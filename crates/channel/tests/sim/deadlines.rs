@@ -1,4 +1,4 @@
-//! Deadlines bound everything, to the millisecond.
+//! A deadline ends a call on the millisecond, whatever the call is waiting for.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,6 +18,8 @@ use crate::world::{
     unary_within, with_timeout,
 };
 
+/// Checks that a call with a timeout of 1.5 s ends after exactly that time, with a message that
+/// contains each of `words`.
 fn check(sim: &Sim, channel: &trunkline_channel::Channel, words: &[&str]) {
     let before = sim.elapsed();
     let outcome = sim.run(unary_within(channel, "1500m"));
@@ -26,7 +28,7 @@ fn check(sim: &Sim, channel: &trunkline_channel::Channel, words: &[&str]) {
     assert_eq!(took, Duration::from_millis(1500));
 }
 
-/// A resolver that never says a word.
+/// The deadline holds while the resolver returns nothing.
 #[test]
 fn while_the_name_is_resolved() {
     let sim = Sim::new(1);
@@ -41,7 +43,7 @@ fn while_the_name_is_resolved() {
     );
 }
 
-/// An address that swallows packets.
+/// The deadline holds while the address does not answer the SYN.
 #[test]
 fn while_the_connection_is_made() {
     let sim = Sim::new(1);
@@ -49,7 +51,7 @@ fn while_the_connection_is_made() {
     check(&sim, &channel(&sim, 1), &["198.51.100.1:50051: connecting"]);
 }
 
-/// A server that accepts and says nothing.
+/// The deadline holds while the server has accepted the connection and sends no SETTINGS.
 #[test]
 fn while_settings_are_awaited() {
     let sim = Sim::new(1);
@@ -62,9 +64,10 @@ fn while_settings_are_awaited() {
     );
 }
 
-/// A server that does not answer; another call on the same connection is not disturbed.
+/// The deadline holds while the server does not answer, and another call on the same connection
+/// succeeds.
 #[test]
-fn while_the_answer_is_awaited() {
+fn while_the_response_is_awaited() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
     backend.set_reply(CallReply::Never);
@@ -79,7 +82,7 @@ fn while_the_answer_is_awaited() {
     assert_eq!(backend.accepts(), 1);
 }
 
-/// A connection whose path is cut while the answer is on its way.
+/// The deadline holds while the network is cut, and the connection is used again afterwards.
 #[test]
 fn while_the_network_is_cut() {
     let sim = Sim::new(1);
@@ -97,9 +100,9 @@ fn while_the_network_is_cut() {
     assert_eq!(backend.accepts(), 1);
 }
 
-/// Calls that wait for one another's turn under MAX_CONCURRENT_STREAMS.
+/// The deadline holds for calls that wait for a free stream under MAX_CONCURRENT_STREAMS.
 #[test]
-fn while_other_calls_have_the_connection() {
+fn while_other_calls_use_all_streams() {
     let sim = Sim::new(1);
     let mut http2 = Builder::new();
     http2.max_concurrent_streams(1);
@@ -116,7 +119,7 @@ fn while_other_calls_have_the_connection() {
     assert_eq!(sim.elapsed() - before, Duration::from_millis(1500));
 }
 
-/// A server that goes on sending: there is always data, and the deadline holds all the same.
+/// The deadline holds while the server sends without end, so that data is always ready.
 #[test]
 fn while_there_is_always_more_data() {
     let sim = Sim::new(1);
@@ -138,7 +141,7 @@ fn while_there_is_always_more_data() {
         let mut body = response.into_body();
         let mut frames = 0;
         let trailers = loop {
-            // A reader so slow that data is always there.
+            // Reads so slowly that data is always ready.
             sim.sleep(Duration::from_millis(10)).await;
             let Some(Ok(frame)) = body.frame().await else {
                 panic!("no status")
@@ -153,37 +156,39 @@ fn while_there_is_always_more_data() {
     });
 }
 
-/// A call that had to wait tells the server the time that is left, not the time it had.
+/// The `grpc-timeout` of a call that had to wait is the time that is left; that of any other call is
+/// sent unchanged.
 #[test]
-fn the_server_is_told_what_is_left() {
+fn grpc_timeout_is_the_time_that_is_left() {
     let sim = Sim::new(1);
-    let told = Arc::new(Mutex::new(String::new()));
-    let heard = Arc::clone(&told);
+    let received = Arc::new(Mutex::new(String::new()));
+    let last_timeout = Arc::clone(&received);
     serve(&sim, 1, Builder::new(), move |incoming| {
         let timeout = incoming.head.headers["grpc-timeout"]
             .to_str()
             .map(str::to_owned);
-        *heard.lock().expect("no panic") = timeout.unwrap_or_default();
+        *last_timeout.lock().expect("not poisoned") = timeout.unwrap_or_default();
         echo(incoming)
     });
     sim.net()
         .set_latency(address(1).ip(), Duration::from_millis(500));
     let channel = channel(&sim, 1);
-    // The SETTINGS come one round trip after the SYN.
+    // The SETTINGS arrive one round trip, 1 s, after the SYN is sent.
     let outcome = sim.run(unary_within(&channel, "10S"));
     outcome.expect_ok();
-    assert_eq!(*told.lock().expect("no panic"), "9000000u");
-    // With a connection that stands, the value goes out as it was given.
+    assert_eq!(*received.lock().expect("not poisoned"), "9000000u");
+    // The connection is ready: the second call does not wait.
     sim.run(unary_within(&channel, "10S")).expect_ok();
-    assert_eq!(*told.lock().expect("no panic"), "10S");
+    assert_eq!(*received.lock().expect("not poisoned"), "10S");
 }
 
-/// A server that cancels the call when its time is up: what the caller sees is the deadline.
+/// When the server cancels a call at its deadline, the call ends with DEADLINE_EXCEEDED, not with
+/// CANCELLED.
 #[test]
-fn a_cancel_at_the_deadline_is_the_deadline() {
+fn a_cancel_at_the_deadline_is_deadline_exceeded() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
-    // One millisecond each way: the reset comes just when the second call's time is up.
+    // With 1 ms each way, the reset arrives exactly at the deadline of the second call.
     backend
         .set_reply(CallReply::ResetStream(Reason::CANCEL.into()).after(Duration::from_millis(94)));
     let channel = channel(&sim, 1);
@@ -193,9 +198,9 @@ fn a_cancel_at_the_deadline_is_the_deadline() {
         .expect(Code::DeadlineExceeded, &["96ms"]);
 }
 
-/// A call that waits for readiness says at its deadline what failed last.
+/// The status of a wait-for-ready call at its deadline contains the last connection failure.
 #[test]
-fn a_call_that_waits_for_readiness_says_what_failed() {
+fn a_wait_for_ready_call_reports_the_last_failure() {
     let sim = Sim::new(1);
     sim.net().set_fate(address(1), ConnectFate::Refuse);
     let channel = channel(&sim, 1);

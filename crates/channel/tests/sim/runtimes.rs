@@ -1,4 +1,5 @@
-//! Runtimes and streams that behave as they may, and as none of the usual ones does every time.
+//! Runtimes and streams that behave in ways that their contracts allow, but that the usual ones show
+//! rarely.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,15 +23,16 @@ use trunkline_status::Code;
 use crate::raw::settings;
 use crate::world::{address, unary};
 
-/// How a runtime treats the spawning that it is given.
+/// What a runtime does with a task that it receives.
 #[derive(Clone, Copy, Debug)]
 enum SpawnBehavior {
-    /// Each is polled before `spawn` returns, as by another thread that is quick.
+    /// Polls the task before `spawn` returns, as a fast second thread would.
     Eager,
-    /// None ever runs, as when the runtime is shutting down.
+    /// Drops the task, as a runtime does that is shutting down.
     Dropped,
 }
 
+/// The runtime of a simulation with another `spawn`.
 #[derive(Debug)]
 struct OddRuntime {
     inner: Arc<dyn Runtime>,
@@ -83,6 +85,7 @@ impl Runtime for OddRuntime {
     }
 }
 
+/// Returns the builder of a channel to host 1 on an [`OddRuntime`].
 fn builder(sim: &Sim, spawning: SpawnBehavior) -> trunkline_channel::ChannelBuilder {
     let inner = sim.runtime();
     Channel::builder(format!("ipv4:{}", address(1)))
@@ -90,9 +93,10 @@ fn builder(sim: &Sim, spawning: SpawnBehavior) -> trunkline_channel::ChannelBuil
         .runtime(Arc::new(OddRuntime { inner, spawning }))
 }
 
-/// A runtime that drops what it is given: calls fail and say why, instead of waiting for ever.
+/// Calls on a runtime that drops its tasks fail with INTERNAL and name the cause, instead of waiting
+/// without end.
 #[test]
-fn a_runtime_that_is_shut_down() {
+fn calls_on_a_runtime_that_is_shut_down_fail() {
     let sim = Sim::new(1);
     let channel = builder(&sim, SpawnBehavior::Dropped)
         .build()
@@ -104,7 +108,7 @@ fn a_runtime_that_is_shut_down() {
     assert_eq!(channel.state(), ConnectivityState::Shutdown);
 }
 
-/// A stream that brings SETTINGS, then pauses, then ends.
+/// A stream that returns one scripted result for each read, then ends.
 #[derive(Debug)]
 struct EndingStream(VecDeque<Poll<Vec<u8>>>);
 
@@ -154,6 +158,7 @@ impl Stream for EndingStream {
     fn abort(self: Box<Self>) {}
 }
 
+/// Makes streams that return SETTINGS, are pending once, and then end.
 #[derive(Debug)]
 struct EndingConnector;
 
@@ -164,10 +169,10 @@ impl Connector for EndingConnector {
     }
 }
 
-/// A connection that is lost as soon as its link is polled for the first time: the loss is heard,
-/// and the channel does not look ready for ever.
+/// A channel does not stay READY when its connection is lost at the first poll of the connection's
+/// task: the loss is reported after the connection, not before.
 #[test]
-fn a_loss_is_not_heard_before_its_connection() {
+fn a_loss_is_reported_after_its_connection() {
     let sim = Sim::new(1);
     let channel = builder(&sim, SpawnBehavior::Eager)
         .connector(EndingConnector)
