@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use h2::Reason;
+use http::HeaderValue;
+use http_body_util::Full;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
@@ -13,7 +16,7 @@ use crate::raw::{
     self, DATA, ServerEvent, answer_ok, data, frame, go_away, grpc_head, headers, reset, settings,
     trailers,
 };
-use crate::world::{CallResult, channel, unary, unary_within};
+use crate::world::{CallResult, call, channel, request, unary, unary_within};
 
 /// Makes a call at a server that answers its first call with the bytes of `answer`, and every other
 /// call with OK. Checks that the connection serves a second call.
@@ -315,10 +318,10 @@ fn a_request_that_cannot_be_sent_is_internal() {
         })
     });
     let channel = channel(&sim, 1);
-    let mut request = crate::world::request(http_body_util::Full::new(bytes::Bytes::new()));
-    let value = http::HeaderValue::from_static("keep-alive");
+    let mut request = request(Full::new(Bytes::new()));
+    let value = HeaderValue::from_static("keep-alive");
     request.headers_mut().insert("connection", value);
-    let outcome = sim.run(crate::world::call(&channel, request));
+    let outcome = sim.run(call(&channel, request));
     outcome.expect(
         Code::Internal,
         &["the request cannot be sent over HTTP/2: user error: malformed headers"],

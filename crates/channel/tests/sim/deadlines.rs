@@ -7,8 +7,9 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use h2::Reason;
 use h2::server::Builder;
-use http_body_util::Full;
-use trunkline_channel::WaitForReady;
+use http_body_util::{BodyExt, Full};
+use tower_service::Service;
+use trunkline_channel::{Channel, WaitForReady};
 use trunkline_resolver::ManualResolver;
 use trunkline_sim::{CallReply, ConnectFate, Opening, Sim};
 use trunkline_status::Code;
@@ -20,7 +21,7 @@ use crate::world::{
 
 /// Checks that a call with a timeout of 1.5 s ends after exactly that time, with a message that
 /// contains each of `words`.
-fn check(sim: &Sim, channel: &trunkline_channel::Channel, words: &[&str]) {
+fn check(sim: &Sim, channel: &Channel, words: &[&str]) {
     let before = sim.elapsed();
     let outcome = sim.run(unary_within(channel, "1500m"));
     let took = sim.elapsed() - before;
@@ -134,8 +135,6 @@ fn while_there_is_always_more_data() {
     });
     let channel = channel(&sim, 1);
     sim.run(async {
-        use http_body_util::BodyExt;
-        use tower_service::Service;
         let request = with_timeout(request(Full::new(Bytes::new())), "1S");
         let Ok(response) = channel.clone().call(request).await;
         let mut body = response.into_body();

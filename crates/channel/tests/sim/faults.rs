@@ -1,11 +1,17 @@
-//! Names, balancing and faults: resolver, policy and connections together.
+//! Resolver, policy and connections together: names, balancing and faults.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use bytes::Bytes;
+use futures_util::future::{join, join_all};
+use futures_util::io::AsyncWriteExt;
 use h2::Reason;
+use http_body_util::Full;
+use tower_service::Service;
 use trunkline_channel::Channel;
 use trunkline_endpoint::Endpoint;
 use trunkline_lb::ConnectivityState;
@@ -15,10 +21,13 @@ use trunkline_sim::{CallReply, ConnectFate, Sim};
 use trunkline_status::Code;
 
 use crate::raw::{self, ServerEvent, go_away, settings};
-use crate::world::{ROUND_ROBIN, address, builder, channel, unary, unary_within};
+use crate::world::{
+    ROUND_ROBIN, address, builder, channel, read_to_end, request, unary, unary_within,
+};
 
-/// A channel to `dns:///greeter.test:50051` with round_robin, by a server on host 53.
-fn named(sim: &Sim) -> Channel {
+/// Returns a channel to `dns:///greeter.test:50051` with round_robin, which asks the DNS server on
+/// host 53.
+fn dns_channel(sim: &Sim) -> Channel {
     let mut server = address(53);
     server.set_port(53);
     let mut options = DnsOptions::default().servers(vec![server]);
@@ -31,12 +40,14 @@ fn named(sim: &Sim) -> Channel {
         .expect("a channel")
 }
 
+/// Starts the DNS server on host 53.
 fn dns_server(sim: &Sim) -> DnsServer {
     let mut server = address(53);
     server.set_port(53);
     sim.dns_server(server)
 }
 
+/// Adds the address of a host to `greeter.test`, with a TTL of 5 s.
 fn insert(server: &DnsServer, host: u8) {
     let IpAddr::V4(ip) = address(host).ip() else {
         panic!("an IPv4 address")
@@ -44,7 +55,8 @@ fn insert(server: &DnsServer, host: u8) {
     server.insert("greeter.test", 5, Data::A(ip));
 }
 
-/// How many of so many calls, one after the other, each host answered. All must succeed.
+/// Makes `calls` calls one after the other, which must succeed, and returns how many of them each
+/// host answered.
 async fn shares(channel: &Channel, calls: usize) -> BTreeMap<u8, usize> {
     let mut shares = BTreeMap::new();
     for _ in 0..calls {
@@ -54,8 +66,8 @@ async fn shares(channel: &Channel, calls: usize) -> BTreeMap<u8, usize> {
     shares
 }
 
-/// Hosts that DNS names get equal shares; one that comes is found when the TTL runs out, one that
-/// goes gets no calls, and nothing fails.
+/// The addresses of a DNS name receive equal shares of the calls. When the TTL has run out, a new
+/// address receives its share and a removed one receives no calls; no call fails.
 #[test]
 fn backends_come_and_go_by_dns() {
     let sim = Sim::new(1);
@@ -63,7 +75,7 @@ fn backends_come_and_go_by_dns() {
     let backends = [1, 2, 3].map(|host| sim.backend(address(host)));
     insert(&server, 1);
     insert(&server, 2);
-    let channel = named(&sim);
+    let channel = dns_channel(&sim);
     sim.run(async {
         unary(&channel, b"hello").await.expect_ok();
         sim.sleep(Duration::from_secs(1)).await;
@@ -82,11 +94,11 @@ fn backends_come_and_go_by_dns() {
         sim.sleep(Duration::from_secs(12)).await;
         assert_eq!(shares(&channel, 60).await, BTreeMap::from([(2, 60)]));
     });
-    // The connections that nobody needs any more are closed.
+    // Only the connections to the removed addresses are closed.
     assert_eq!(backends.map(|backend| backend.closes()), [1, 0, 1]);
 }
 
-/// A backend that says GOAWAY and ends, while calls run at it: none fails.
+/// No call fails when a backend sends GOAWAY, finishes its calls and closes.
 #[test]
 fn a_graceful_stop_fails_no_call() {
     let sim = Sim::new(1);
@@ -97,7 +109,7 @@ fn a_graceful_stop_fails_no_call() {
     }
     insert(&server, 1);
     insert(&server, 2);
-    let channel = named(&sim);
+    let channel = dns_channel(&sim);
     sim.run(async {
         let calls = (0..500).map(|number| {
             let (sim, channel) = (&sim, &channel);
@@ -110,12 +122,13 @@ fn a_graceful_stop_fails_no_call() {
             sim.sleep(Duration::from_millis(250)).await;
             backends[0].stop_gracefully();
         };
-        futures_util::future::join(join_all(calls), stop).await;
+        join(join_all(calls), stop).await;
     });
     assert_eq!(backends[0].calls() + backends[1].calls(), 500);
 }
 
-/// A backend that dies: only calls that it may have acted on fail, and they name it.
+/// When a backend is killed, only calls that it may have acted on fail, and their messages contain
+/// its address.
 #[test]
 fn a_kill_fails_only_calls_that_were_sent() {
     let sim = Sim::new(1);
@@ -126,7 +139,7 @@ fn a_kill_fails_only_calls_that_were_sent() {
     }
     insert(&server, 1);
     insert(&server, 2);
-    let channel = named(&sim);
+    let channel = dns_channel(&sim);
     let failed = sim.run(async {
         unary(&channel, b"hello").await.expect_ok();
         sim.sleep(Duration::from_secs(1)).await;
@@ -141,7 +154,7 @@ fn a_kill_fails_only_calls_that_were_sent() {
             sim.sleep(Duration::from_millis(250)).await;
             backends[0].kill();
         };
-        let (outcomes, ()) = futures_util::future::join(join_all(calls), kill).await;
+        let (outcomes, ()) = join(join_all(calls), kill).await;
         let mut failed = 0;
         for outcome in outcomes {
             if outcome.status.code() != Code::Ok {
@@ -151,14 +164,14 @@ fn a_kill_fails_only_calls_that_were_sent() {
         }
         failed
     });
-    // Those that were on their way within 32 ms, of every second call.
+    // Every second call goes to the killed backend, and a call runs for 32 ms.
     assert!((1..=18).contains(&failed), "{failed} calls failed");
 }
 
-/// The standard back-off, as the network sees it: attempts start 1 s, 1.6 s, 2.56 s.. after each
-/// other, give or take a fifth, and a call that waits is answered as soon as there is a server.
+/// Attempts to a server that refuses them start 1 s, 1.6 s, 2.56 s and so on after each other, with a
+/// jitter of 20 %.
 #[test]
-fn back_off_on_the_wire() {
+fn attempts_back_off_on_the_network() {
     let sim = Sim::new(7);
     sim.net().set_fate(address(1), ConnectFate::Refuse);
     let channel = builder(&sim, format!("ipv4:{}", address(1)))
@@ -186,6 +199,7 @@ fn back_off_on_the_wire() {
     }
 }
 
+/// Returns the trace of a simulation, one event a line.
 fn trace(sim: &Sim) -> String {
     let lines = sim
         .trace()
@@ -194,8 +208,8 @@ fn trace(sim: &Sim) -> String {
     lines.collect()
 }
 
-/// A server that says GOAWAY with its SETTINGS has not taken the connection: the attempt has
-/// failed, says why, and is followed by a back-off, not by a storm.
+/// A GOAWAY together with the SETTINGS fails the connection attempt: the message has its reason and
+/// debug data, and a back-off follows.
 #[test]
 fn a_goaway_with_the_settings_is_a_failed_attempt() {
     let sim = Sim::new(1);
@@ -218,19 +232,18 @@ fn a_goaway_with_the_settings_is_a_failed_attempt() {
     );
 }
 
-/// A server that takes each connection, says SETTINGS and closes before it answered anything: it is
-/// dialled no more often than one that refuses.
+/// A server that accepts connections, sends SETTINGS and closes before it has answered a call is
+/// dialed no more often than one that refuses connections.
 #[test]
-fn a_server_that_closes_at_once_is_not_stormed() {
+fn a_server_that_closes_at_once_is_dialed_with_back_off() {
     let sim = Sim::new(1);
     let runtime = sim.runtime();
     let mut listener = sim.net().listen(address(1)).expect("a free address");
-    let accepts = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
-    let counter = std::sync::Arc::clone(&accepts);
+    let accepts = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&accepts);
     sim.spawn("closing server", async move {
-        use futures_util::io::AsyncWriteExt;
         while let Ok((mut stream, _)) = listener.accept().await {
-            counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            counter.fetch_add(1, Ordering::Relaxed);
             let _ = stream.write_all(&settings()).await;
             runtime
                 .sleep_until(runtime.now() + Duration::from_millis(5))
@@ -243,13 +256,14 @@ fn a_server_that_closes_at_once_is_not_stormed() {
         .expect("a channel");
     channel.connect().expect("a runtime");
     sim.run(sim.sleep(Duration::from_secs(10)));
-    let accepts = accepts.load(std::sync::atomic::Ordering::Relaxed);
+    let accepts = accepts.load(Ordering::Relaxed);
     assert!((2..=12).contains(&accepts), "{accepts} connections in 10 s");
 }
 
-/// A server that rotates its connections as soon as they have served: nobody waits for that.
+/// After a connection that has answered a call, the next attempt starts at once: a server that closes
+/// connections regularly delays no call.
 #[test]
-fn a_server_that_rotates_connections_is_dialled_at_once() {
+fn a_server_that_rotates_connections_is_dialed_at_once() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
     let channel = channel(&sim, 1);
@@ -266,7 +280,8 @@ fn a_server_that_rotates_connections_is_dialled_at_once() {
     );
 }
 
-/// When the last handle of a channel goes, calls under way finish, and then all connections close.
+/// After the last handle of a channel is dropped, its running calls finish, and then all connections
+/// close.
 #[test]
 fn a_dropped_channel_finishes_its_calls() {
     let sim = Sim::new(1);
@@ -277,19 +292,18 @@ fn a_dropped_channel_finishes_its_calls() {
         let calling = {
             let channel = channel.clone();
             async move {
-                let request = crate::world::request(http_body_util::Full::new(bytes::Bytes::new()));
                 let mut channel = channel;
-                let calling = tower_service::Service::call(&mut channel, request);
+                let calling = channel.call(request(Full::new(Bytes::new())));
                 drop(channel);
                 let Ok(response) = calling.await;
-                crate::world::read_to_end(response).await
+                read_to_end(response).await
             }
         };
-        let drop_it = async {
+        let drop_channel = async {
             sim.sleep(Duration::from_secs(1)).await;
             drop(channel);
         };
-        let (outcome, ()) = futures_util::future::join(calling, drop_it).await;
+        let (outcome, ()) = join(calling, drop_channel).await;
         outcome.expect_ok();
         sim.sleep(Duration::from_secs(1)).await;
     });
@@ -297,7 +311,7 @@ fn a_dropped_channel_finishes_its_calls() {
     assert_eq!(sim.net().connections(), 0);
 }
 
-/// A channel that is dropped at any moment of its start leaves nothing behind.
+/// A channel that is dropped at any moment of its start leaves no connection open.
 #[test]
 fn a_channel_dropped_while_it_connects_leaves_nothing() {
     for moment in (0..8_000).step_by(250) {
@@ -314,9 +328,9 @@ fn a_channel_dropped_while_it_connects_leaves_nothing() {
     }
 }
 
-/// A state is seen when it changes.
+/// `state_changed` returns each new state of the channel.
 #[test]
-fn state_changes_are_told() {
+fn state_changes_are_returned() {
     let sim = Sim::new(1);
     let backend = sim.backend(address(1));
     let channel = channel(&sim, 1);
@@ -333,7 +347,7 @@ fn state_changes_are_told() {
     });
 }
 
-/// The same seed gives the same run, event by event, with faults and all.
+/// Two runs with the same seed have the same trace, also with faults.
 #[test]
 fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
@@ -346,7 +360,7 @@ fn the_same_seed_gives_the_same_run() {
                 .set_jitter(address(host).ip(), Duration::from_millis(3));
         }
         sim.net().set_udp_loss(address(53).ip(), 0.3);
-        let channel = named(&sim);
+        let channel = dns_channel(&sim);
         sim.run(async {
             for round in 0..20 {
                 let outcomes = join_all((0..10).map(|_| unary_within(&channel, "2S"))).await;
@@ -378,10 +392,12 @@ fn the_same_seed_gives_the_same_run() {
     assert_ne!(run(0), run(1));
 }
 
-/// An endpoint whose first address swallows packets: the second is tried 250 ms later (gRFC A61), and
-/// the call is answered as soon as that one stands.
+/// When the first address of an endpoint does not answer, an attempt to the second starts 250 ms
+/// later, and its connection serves the call.
+///
+/// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 #[test]
-fn the_second_address_of_an_endpoint() {
+fn the_second_address_is_tried_after_the_attempt_delay() {
     let sim = Sim::new(1);
     let silent = SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, 7], 50051));
     sim.net().set_fate(silent, ConnectFate::Silent);

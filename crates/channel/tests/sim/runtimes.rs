@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_util::io::{AsyncRead, AsyncWrite};
-use trunkline_channel::Channel;
+use trunkline_channel::{Channel, ChannelBuilder};
 use trunkline_connector::{Connected, Connector};
 use trunkline_endpoint::Address;
 use trunkline_lb::ConnectivityState;
@@ -86,7 +86,7 @@ impl Runtime for OddRuntime {
 }
 
 /// Returns the builder of a channel to host 1 on an [`OddRuntime`].
-fn builder(sim: &Sim, spawning: SpawnBehavior) -> trunkline_channel::ChannelBuilder {
+fn builder(sim: &Sim, spawning: SpawnBehavior) -> ChannelBuilder {
     let inner = sim.runtime();
     Channel::builder(format!("ipv4:{}", address(1)))
         .plaintext()

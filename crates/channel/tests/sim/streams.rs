@@ -1,12 +1,13 @@
 //! Streaming calls, flow control and cancellation.
 
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{join_all, select};
 use h2::server::Builder;
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Empty, Full};
 use tower_service::Service;
 use trunkline_sim::Sim;
 use trunkline_status::{Code, Status};
@@ -144,9 +145,9 @@ fn cancelled_calls_do_not_disturb_others() {
             if number.is_multiple_of(3) {
                 // Each call is cancelled at another moment of its life.
                 let moment = Duration::from_micros(((number * 37) % 8000) as u64);
-                let sleep = std::pin::pin!(sim.sleep(moment));
-                let calling = std::pin::pin!(calling);
-                let _ = futures_util::future::select(calling, sleep).await;
+                let sleep = pin!(sim.sleep(moment));
+                let calling = pin!(calling);
+                let _ = select(calling, sleep).await;
             } else {
                 assert_eq!(calling.await.expect_ok().data.len(), 10_000);
             }
@@ -179,7 +180,7 @@ fn empty_requests_are_sent() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
     let channel = channel(&sim, 1);
-    let empty = http_body_util::Empty::<Bytes>::new().map_err(|never: Infallible| match never {});
+    let empty = Empty::<Bytes>::new().map_err(|never: Infallible| match never {});
     assert_eq!(sim.run(call(&channel, request(empty))).expect_ok().data, "");
     assert_eq!(sim.run(unary(&channel, b"")).expect_ok().data, "");
     assert_eq!(
