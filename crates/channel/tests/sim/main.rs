@@ -6,6 +6,7 @@ mod world;
 mod bodies;
 mod policy;
 mod raw;
+mod spawning;
 
 // The tests.
 mod answers;

@@ -16,7 +16,7 @@ use trunkline_status::Status;
 /// The service config that chooses the policy of a [`TestPolicyFactory`].
 pub(crate) const TEST_POLICY: &str = r#"{"loadBalancingConfig":[{"test_policy":{}}]}"#;
 
-type Wrap = Arc<dyn Fn(Arc<dyn Picker>) -> Arc<dyn Picker> + Send + Sync>;
+type WrapPicker = Arc<dyn Fn(Arc<dyn Picker>) -> Arc<dyn Picker> + Send + Sync>;
 
 /// What the watches of a policy reported, in order.
 pub(crate) type WatchLog = Arc<Lock<Vec<WatchEvent>>>;
@@ -24,7 +24,7 @@ pub(crate) type WatchLog = Arc<Lock<Vec<WatchEvent>>>;
 /// Makes policies like round_robin with a picker, or a watch on each READY subchannel.
 #[derive(Clone, Default)]
 pub(crate) struct TestPolicyFactory {
-    wrap: Option<Wrap>,
+    wrap: Option<WrapPicker>,
     watch: Option<(Watch, WatchLog)>,
 }
 

@@ -3,102 +3,29 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::io::{AsyncRead, AsyncWrite};
-use trunkline_channel::{Channel, ChannelBuilder};
 use trunkline_connector::{Connected, Connector};
 use trunkline_endpoint::Address;
 use trunkline_lb::ConnectivityState;
-use trunkline_runtime::{
-    BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
-};
+use trunkline_runtime::{BoxFuture, PeerAddr, Stream};
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
 use crate::raw::settings;
-use crate::world::{address, unary};
-
-/// What a runtime does with a task that it receives.
-#[derive(Clone, Copy, Debug)]
-enum SpawnBehavior {
-    /// Polls the task before `spawn` returns, as a fast second thread would.
-    Eager,
-    /// Drops the task, as a runtime does that is shutting down.
-    Dropped,
-}
-
-/// The runtime of a simulation with another `spawn`.
-#[derive(Debug)]
-struct OddRuntime {
-    inner: Arc<dyn Runtime>,
-    spawning: SpawnBehavior,
-}
-
-impl Runtime for OddRuntime {
-    fn now(&self) -> Instant {
-        self.inner.now()
-    }
-
-    fn timer(&self) -> Box<dyn Timer> {
-        self.inner.timer()
-    }
-
-    fn spawn(&self, mut task: BoxFuture<()>) {
-        match self.spawning {
-            SpawnBehavior::Dropped => drop(task),
-            SpawnBehavior::Eager => {
-                let mut cx = Context::from_waker(Waker::noop());
-                if task.as_mut().poll(&mut cx).is_pending() {
-                    self.inner.spawn(task);
-                }
-            }
-        }
-    }
-
-    fn fill_entropy(&self, bytes: &mut [u8]) {
-        self.inner.fill_entropy(bytes);
-    }
-
-    fn connect_tcp(
-        &self,
-        peer: SocketAddr,
-        options: &TcpOptions,
-    ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
-        self.inner.connect_tcp(peer, options)
-    }
-
-    fn connect_udp(
-        &self,
-        peer: SocketAddr,
-        options: &UdpOptions,
-    ) -> io::Result<Box<dyn UdpSocket>> {
-        self.inner.connect_udp(peer, options)
-    }
-
-    fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
-        self.inner.source_address(destination)
-    }
-}
-
-/// Returns the builder of a channel to host 1 on an [`OddRuntime`].
-fn builder(sim: &Sim, spawning: SpawnBehavior) -> ChannelBuilder {
-    let inner = sim.runtime();
-    Channel::builder(format!("ipv4:{}", address(1)))
-        .plaintext()
-        .runtime(Arc::new(OddRuntime { inner, spawning }))
-}
+use crate::spawning::runtime_with_spawn;
+use crate::world::{address, builder, unary};
 
 /// Calls on a runtime that drops its tasks fail with INTERNAL and name the cause, instead of waiting
 /// without end.
 #[test]
 fn calls_on_a_runtime_that_is_shut_down_fail() {
     let sim = Sim::new(1);
-    let channel = builder(&sim, SpawnBehavior::Dropped)
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .runtime(runtime_with_spawn(&sim, |_, task| drop(task)))
         .build()
         .expect("a channel");
     sim.run(unary(&channel, b"hello")).expect(
@@ -174,7 +101,15 @@ impl Connector for EndingConnector {
 #[test]
 fn a_loss_is_reported_after_its_connection() {
     let sim = Sim::new(1);
-    let channel = builder(&sim, SpawnBehavior::Eager)
+    let runtime = runtime_with_spawn(&sim, |inner, mut task| {
+        // As when a second thread polls the task before `spawn` returns.
+        let mut cx = Context::from_waker(Waker::noop());
+        if task.as_mut().poll(&mut cx).is_pending() {
+            inner.spawn(task);
+        }
+    });
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .runtime(runtime)
         .connector(EndingConnector)
         .build()
         .expect("a channel");
