@@ -1,4 +1,4 @@
-//! A policy for tests: round_robin, with a picker and a watch of the test's own.
+//! A policy for tests: round_robin, with a picker or a watch that the test chooses.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,23 +13,33 @@ use trunkline_runtime::Lock;
 use trunkline_service_config::{ConfigError, PolicyConfig};
 use trunkline_status::Status;
 
-/// The service config that chooses the policy of a [`TestPolicyFactory`].
+/// The service config that names the policy of a [`TestPolicyFactory`].
 pub(crate) const TEST_POLICY: &str = r#"{"loadBalancingConfig":[{"test_policy":{}}]}"#;
 
+/// Makes a test's picker around that of round_robin.
 type WrapPicker = Arc<dyn Fn(Arc<dyn Picker>) -> Arc<dyn Picker> + Send + Sync>;
 
-/// What the watches of a policy reported, in order.
+/// The events of a policy's watches, in order.
 pub(crate) type WatchLog = Arc<Lock<Vec<WatchEvent>>>;
 
-/// Makes policies like round_robin with a picker, or a watch on each READY subchannel.
+/// Makes policies that do what round_robin does, and have a picker or watches of the test.
 #[derive(Clone, Default)]
 pub(crate) struct TestPolicyFactory {
     wrap: Option<WrapPicker>,
-    watch: Option<(Watch, WatchLog)>,
+    watch: Option<TestWatch>,
+}
+
+/// A watch that a policy starts on each subchannel.
+#[derive(Clone)]
+struct TestWatch {
+    call: Watch,
+    /// The watch starts when the subchannel enters this state.
+    starts_in: SubchannelState,
+    log: WatchLog,
 }
 
 impl TestPolicyFactory {
-    /// Puts `wrap` around each picker.
+    /// Makes policies whose pickers are `wrap` around those of round_robin.
     pub(crate) fn with_picker<P: Picker + 'static>(
         wrap: impl Fn(Arc<dyn Picker>) -> P + Send + Sync + 'static,
     ) -> Self {
@@ -39,11 +49,16 @@ impl TestPolicyFactory {
         }
     }
 
-    /// Starts `watch` on each READY subchannel, and logs its events.
-    pub(crate) fn with_watch(watch: Watch, log: &WatchLog) -> Self {
+    /// Makes policies that start `call` on each subchannel that enters the state `starts_in`, and log
+    /// the events of these watches.
+    pub(crate) fn with_watch(call: Watch, starts_in: SubchannelState, log: &WatchLog) -> Self {
         Self {
             wrap: None,
-            watch: Some((watch, Arc::clone(log))),
+            watch: Some(TestWatch {
+                call,
+                starts_in,
+                log: Arc::clone(log),
+            }),
         }
     }
 }
@@ -65,6 +80,7 @@ impl PolicyFactory for TestPolicyFactory {
     }
 }
 
+/// The policy of a [`TestPolicyFactory`]; its child is round_robin.
 #[derive(Debug)]
 struct TestPolicy {
     child: Child<Box<dyn Policy>>,
@@ -72,6 +88,7 @@ struct TestPolicy {
 }
 
 impl TestPolicy {
+    /// Passes an event to the child, and publishes the picker that the child publishes, wrapped.
     fn forward<R>(
         &mut self,
         control: &mut Control<'_>,
@@ -110,8 +127,10 @@ impl Policy for TestPolicy {
         state: SubchannelState,
         control: &mut Control<'_>,
     ) {
-        if let (SubchannelState::Ready, Some((watch, _))) = (&state, &self.factory.watch) {
-            control.watch(id, watch.clone());
+        if let Some(watch) = &self.factory.watch
+            && watch.starts_in == state
+        {
+            control.watch(id, watch.call.clone());
         }
         self.forward(control, |policy, control| {
             policy.handle_subchannel(id, state, control);
@@ -125,8 +144,9 @@ impl Policy for TestPolicy {
         event: WatchEvent,
         _: &mut Control<'_>,
     ) {
-        if let Some((_, log)) = &self.factory.watch {
-            log.lock().push(event);
+        // All watches are this policy's own: round_robin starts none.
+        if let Some(watch) = &self.factory.watch {
+            watch.log.lock().push(event);
         }
     }
 

@@ -1,44 +1,56 @@
-//! A policy watches a streaming call over the connection of a subchannel, as health checks and
-//! out-of-band load reports do.
+//! Watches: server-streaming calls that a policy runs over the connection of a subchannel, as for
+//! health checks and out-of-band load reports.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use h2::server::Builder;
 use http::uri::PathAndQuery;
-use trunkline_channel::Channel;
-use trunkline_lb::{Watch, WatchEvent};
-use trunkline_sim::Sim;
+use trunkline_channel::{Channel, ChannelBuilder};
+use trunkline_lb::{SubchannelState, Watch, WatchEvent};
+use trunkline_sim::{ConnectFate, Sim};
 use trunkline_status::{Code, Status};
+use trunkline_transport::HttpOptions;
 
 use crate::policy::{TEST_POLICY, TestPolicyFactory, WatchLog};
+use crate::spawning::{Gate, runtime_with_spawn};
 use crate::world::{ServerCall, address, builder, echo, response_head, send_all, serve, unary};
 
-/// A channel to host 1 whose policy watches `/health/Watch` with the request `who`.
-fn watching(sim: &Sim) -> (Channel, WatchLog) {
+/// The path of the calls that the policy watches.
+const WATCHED: &str = "/health/Watch";
+
+/// Returns the builder of a channel to host 1 whose policy starts a watch of [`WATCHED`] with the
+/// request `who` on each subchannel that enters the state `starts_in`.
+fn watching_builder(sim: &Sim, starts_in: SubchannelState) -> (ChannelBuilder, WatchLog) {
     let log = WatchLog::default();
-    let path = PathAndQuery::from_static("/health/Watch");
+    let path = PathAndQuery::from_static(WATCHED);
     let watch = Watch::new(path, Bytes::from_static(b"who"));
-    let channel = builder(sim, format!("ipv4:{}", address(1)))
-        .policy(TestPolicyFactory::with_watch(watch, &log))
-        .default_service_config(TEST_POLICY)
-        .build()
-        .expect("a channel");
-    (channel, log)
+    let builder = builder(sim, format!("ipv4:{}", address(1)))
+        .policy(TestPolicyFactory::with_watch(watch, starts_in, &log))
+        .default_service_config(TEST_POLICY);
+    (builder, log)
 }
 
-/// Answers a watch with `data` and then with the status; echoes every other call.
-async fn answer(mut incoming: ServerCall, data: Vec<u8>, status: Option<Status>) {
-    if incoming.head.uri.path() != "/health/Watch" {
+/// Returns a channel to host 1 whose policy watches each READY subchannel.
+fn watching_channel(sim: &Sim) -> (Channel, WatchLog) {
+    let (builder, log) = watching_builder(sim, SubchannelState::Ready);
+    (builder.build().expect("a channel"), log)
+}
+
+/// Handles a call at the server: answers a watch with `data` and then with the status, where there
+/// is one; echoes every other call.
+async fn answer_watch(mut incoming: ServerCall, data: Vec<u8>, status: Option<Status>) {
+    if incoming.head.uri.path() != WATCHED {
         return echo(incoming).await;
     }
     let request = incoming
         .body
         .data()
         .await
-        .expect("a request")
-        .expect("data");
+        .expect("a request message")
+        .expect("no error");
     assert_eq!(request, "\0\0\0\0\x03who");
     let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
         return;
@@ -50,18 +62,17 @@ async fn answer(mut incoming: ServerCall, data: Vec<u8>, status: Option<Status>)
     }
 }
 
+/// Checks the events of a watch that the server answers with `data` and then with the status, where
+/// there is one; and that the connection still serves calls afterwards.
 fn check(data: &'static [u8], status: Option<Status>, expected: &[WatchEvent]) {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), move |incoming| {
-        answer(incoming, data.to_vec(), status.clone())
+        answer_watch(incoming, data.to_vec(), status.clone())
     });
-    let (channel, log) = watching(&sim);
+    let (channel, log) = watching_channel(&sim);
     sim.run(async {
         unary(&channel, b"hello").await.expect_ok();
-        let runtime = sim.runtime();
-        runtime
-            .sleep_until(runtime.now() + Duration::from_secs(1))
-            .await;
+        sim.sleep(Duration::from_secs(1)).await;
         unary(&channel, b"the connection still serves")
             .await
             .expect_ok();
@@ -73,7 +84,7 @@ fn message(data: &'static [u8]) -> WatchEvent {
     WatchEvent::Message(Bytes::from_static(data))
 }
 
-/// Each message is one event, and so is the end with the server's status.
+/// Each message of a watch is one event, and its end is another one, with the server's status.
 #[test]
 fn messages_and_the_end_are_reported() {
     let ended = Status::new(Code::Unimplemented, "no such method");
@@ -85,13 +96,13 @@ fn messages_and_the_end_are_reported() {
     check(b"\0\0\0\0\x02up\0\0\0\0\0", Some(ended), &events);
 }
 
-/// A watch goes on as long as the server does.
+/// A watch stays open until the server ends it; a part of a message is no event.
 #[test]
 fn a_watch_stays_open() {
     check(b"\0\0\0\0\x02up\0\0", None, &[message(b"up")]);
 }
 
-/// A message over the limit ends the watch, and no call.
+/// A message longer than the limit ends the watch, but no other call on the connection.
 #[test]
 fn a_message_over_the_limit_ends_the_watch() {
     let text = "a message of 65537 bytes arrived; the limit is 65536 bytes";
@@ -99,27 +110,105 @@ fn a_message_over_the_limit_ends_the_watch() {
     check(b"\0\0\x01\0\x01", None, &[ended]);
 }
 
-/// A lost connection ends its watch; the next connection has one of its own.
+/// The loss of a connection ends its watch with UNAVAILABLE.
 #[test]
 fn a_lost_connection_ends_its_watch() {
     let sim = Sim::new(1);
     let counts = serve(&sim, 1, Builder::new(), |incoming| {
-        answer(incoming, b"\0\0\0\0\x02up".to_vec(), None)
+        answer_watch(incoming, b"\0\0\0\0\x02up".to_vec(), None)
     });
-    let (channel, log) = watching(&sim);
+    let (channel, log) = watching_channel(&sim);
     sim.run(async {
         unary(&channel, b"hello").await.expect_ok();
-        let runtime = sim.runtime();
-        let second = Duration::from_secs(1);
-        runtime.sleep_until(runtime.now() + second).await;
+        sim.sleep(Duration::from_secs(1)).await;
         sim.net().kill(address(1).ip());
-        runtime.sleep_until(runtime.now() + second).await;
+        sim.sleep(Duration::from_secs(1)).await;
     });
     assert_eq!(counts.accepts(), 1);
-    let log = Arc::clone(&log);
     let events = log.lock();
     let [WatchEvent::Message(_), WatchEvent::Ended(status), ..] = &events[..] else {
         panic!("{events:?}")
     };
     assert_eq!(status.code(), Code::Unavailable);
+}
+
+/// A watch that a policy starts on a subchannel that is not READY ends at once, with UNAVAILABLE.
+#[test]
+fn a_watch_without_a_connection_ends_at_once() {
+    let sim = Sim::new(1);
+    sim.net().set_fate(address(1), ConnectFate::Silent);
+    let (builder, log) = watching_builder(&sim, SubchannelState::Connecting);
+    let channel = builder.build().expect("a channel");
+    channel.connect().expect("a runtime");
+    // The attempt is still running: it has no answer within 1 ms.
+    sim.run(sim.sleep(Duration::from_millis(1)));
+    let ended = Status::unavailable("the subchannel has no connection");
+    assert_eq!(*log.lock(), [WatchEvent::Ended(ended)]);
+}
+
+/// A watch reads the next message only after the policy has handled the last one. While the control
+/// task is busy, a server that sends without end therefore fills the flow-control window, and no
+/// memory beyond it.
+#[test]
+fn a_flood_of_messages_fills_the_window_alone() {
+    const WINDOW: usize = 65_535;
+    // An empty message, 200 times.
+    const MESSAGES: &[u8] = &[0; 1000];
+
+    let sim = Sim::new(1);
+    let sent = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&sent);
+    serve(&sim, 1, Builder::new(), move |mut incoming| {
+        let counter = Arc::clone(&counter);
+        async move {
+            let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
+                return;
+            };
+            while send_all(&mut send, Bytes::from_static(MESSAGES))
+                .await
+                .is_ok()
+            {
+                counter.fetch_add(MESSAGES.len(), Ordering::Relaxed);
+            }
+        }
+    });
+
+    // The first task that a channel spawns is its control task.
+    let gate = Gate::default();
+    let control = gate.clone();
+    let has_control = AtomicBool::new(false);
+    let runtime = runtime_with_spawn(&sim, move |inner, task| {
+        if has_control.swap(true, Ordering::Relaxed) {
+            inner.spawn(task);
+        } else {
+            inner.spawn(Box::pin(control.clone().hold(task)));
+        }
+    });
+    let (builder, log) = watching_builder(&sim, SubchannelState::Ready);
+    let mut http = HttpOptions::default();
+    http.stream_window = 65_535;
+    let channel = builder
+        .runtime(runtime)
+        .http(http)
+        .build()
+        .expect("a channel");
+    channel.connect().expect("a runtime");
+    let sleep = |millis| sim.run(sim.sleep(Duration::from_millis(millis)));
+
+    sleep(10);
+    gate.close();
+    let handled = log.lock().len();
+    assert!(handled > 0, "the watch runs");
+    let before = sent.load(Ordering::Relaxed);
+    sleep(1000);
+    let blocked = sent.load(Ordering::Relaxed);
+    assert!(blocked - before <= 2 * WINDOW, "{} bytes", blocked - before);
+    sleep(1000);
+    assert_eq!(sent.load(Ordering::Relaxed), blocked);
+    assert_eq!(log.lock().len(), handled, "the control task is busy");
+
+    gate.open();
+    sleep(10);
+    assert!(log.lock().len() > handled, "the watch goes on");
+    assert!(sent.load(Ordering::Relaxed) > blocked);
 }
