@@ -336,9 +336,11 @@ fn a_connection_that_comes_and_goes() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |connection, event| {
         Some(match (connection, event) {
-            (0, ServerEvent::Accepted) => {
-                [settings(), go_away(0x7fff_ffff, 0, b"max_age")].concat()
-            }
+            (0, ServerEvent::Accepted) => [
+                settings(),
+                go_away(0x7fff_ffff, Reason::NO_ERROR, b"max_age"),
+            ]
+            .concat(),
             (_, ServerEvent::Accepted) => settings(),
             (_, ServerEvent::Call(stream)) => answer_ok(stream),
         })
@@ -354,8 +356,13 @@ fn a_connection_that_comes_and_goes() {
 fn connections_that_only_come_and_go() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |_, event| {
-        (event == ServerEvent::Accepted)
-            .then(|| [settings(), go_away(0x7fff_ffff, 0, b"max_age")].concat())
+        (event == ServerEvent::Accepted).then(|| {
+            [
+                settings(),
+                go_away(0x7fff_ffff, Reason::NO_ERROR, b"max_age"),
+            ]
+            .concat()
+        })
     });
     let channel = channel(&sim, 1);
     sim.run(unary_within(&channel, "10S"))
