@@ -8,6 +8,8 @@ use core::hash::{Hash, Hasher};
 
 use crate::encode::{decode, decode_text, encode_authority};
 use crate::facts::{Facts, facts};
+use crate::host_port::{Form, host_port};
+use crate::schemes::SchemeKind;
 use crate::split::Split;
 use crate::{TargetView, ip, view};
 
@@ -131,13 +133,18 @@ impl<'a> TargetRef<'a> {
     ///
     /// It is the endpoint, percent-encoded by [`encode_authority`], with an IPv6 address in
     /// brackets. For Unix sockets, vsock and address lists it is `localhost`, and a port alone
-    /// follows `localhost`.
+    /// follows `localhost`. Under `dns` and `passthrough` the host lacks the dot at the end of an
+    /// absolute name: the dot is for the DNS client, and proxies that route by host know no such
+    /// host.
     #[must_use]
     pub fn default_authority(&self) -> Cow<'a, str> {
         if self.split.kind.has_no_authority() {
             return Cow::Borrowed("localhost");
         }
-        let endpoint = self.endpoint();
+        let endpoint = match self.split.kind {
+            SchemeKind::Dns | SchemeKind::Passthrough => without_final_dot(self.endpoint()),
+            _ => self.endpoint(),
+        };
         if endpoint.contains(':') && ip::v6_zone(endpoint.as_bytes()).is_some() {
             return Cow::Owned(format!("[{}]", encode_authority(&endpoint)));
         }
@@ -166,6 +173,21 @@ impl<'a> TargetRef<'a> {
 
     pub(crate) fn facts(&self) -> Facts {
         facts(self.text, &self.split)
+    }
+}
+
+/// Removes the dot at the end of a host with or without a port.
+fn without_final_dot(endpoint: Cow<'_, str>) -> Cow<'_, str> {
+    let Ok(found) = host_port(endpoint.as_bytes()) else {
+        return endpoint;
+    };
+    let host = found.host.text(&endpoint);
+    match host.strip_suffix('.') {
+        Some(relative) if found.form == Form::Name && !relative.is_empty() => {
+            let dot = found.host.end - 1;
+            Cow::Owned([&endpoint[..dot], &endpoint[dot + 1..]].concat())
+        }
+        _ => endpoint,
     }
 }
 

@@ -169,6 +169,24 @@ fn address_lists() {
     );
 }
 
+/// The authority of a name lacks the dot at its end.
+#[test]
+fn authority_of_absolute_names() {
+    for (text, authority) in [
+        ("dns:///orders.test.:50051", "orders.test:50051"),
+        ("orders.test.", "orders.test"),
+        ("dns:///[orders.test.]:1", "[orders.test]:1"),
+        ("dns:///orders.test%2E:1", "orders.test:1"),
+        ("passthrough:///orders.test.:1", "orders.test:1"),
+        ("dns:///192.0.2.1:1", "192.0.2.1:1"),
+        ("passthrough:///.", "."),
+        ("xds:///orders.test.", "orders.test."),
+    ] {
+        let target = Target::parse(text).expect(text);
+        assert_eq!(target.default_authority(), authority, "{text}");
+    }
+}
+
 /// `vsock:cid:port` with two numbers of 32 bits, `xds:[//authority/]name`,
 /// `passthrough:///anything`, and a scheme of a custom resolver.
 #[test]
