@@ -98,6 +98,19 @@ impl ResolverFactory for AddressScheme {
             .collect();
         Ok(Box::new(StaticResolver::new(Resolution::new(endpoints))))
     }
+
+    /// Returns `localhost` for a Unix socket under `passthrough`, as the schemes `unix` and
+    /// `unix-abstract` have it.
+    ///
+    /// grpc-go sends the escaped path (`unix:%2F%2F%2Frun%2Fdb`), which the crate `http` refuses as
+    /// an authority.
+    fn default_authority(&self, target: &Target) -> Option<String> {
+        let locations = self.locations(target).ok()?;
+        let is_unix =
+            |location: &Location| matches!(location, Location::Unix(_) | Location::UnixAbstract(_));
+        let is_passed = *self == Self::Passthrough && locations.iter().any(is_unix);
+        is_passed.then(|| "localhost".to_owned())
+    }
 }
 
 /// Returns the error for a target of another kind than the scheme's: it was parsed with another set

@@ -155,6 +155,22 @@ fn srv_authority() {
     assert_eq!(authority.as_deref(), Some("orders.prod.test"));
 }
 
+/// The authority of a Unix socket under `passthrough` is `localhost`; any other is left to the
+/// target.
+#[test]
+fn passthrough_authority() {
+    for (text, authority) in [
+        ("passthrough:///unix:///tmp/s", Some("localhost")),
+        ("passthrough:///unix:/tmp/s", Some("localhost")),
+        ("passthrough:///unix-abstract:s", Some("localhost")),
+        ("passthrough:///orders:1", None),
+    ] {
+        let target = Target::parse(text).unwrap();
+        let found = AddressScheme::Passthrough.default_authority(&target);
+        assert_eq!(found.as_deref(), authority, "{text}");
+    }
+}
+
 /// `printed`, which the other tests compare with, returns the addresses of each endpoint.
 #[test]
 fn endpoints_print_as_addresses() {
