@@ -10,7 +10,10 @@ pub use trunkline_runtime::AsyncStd;
 pub use trunkline_runtime::Smol;
 #[cfg(feature = "tokio")]
 pub use trunkline_runtime::Tokio;
-pub use trunkline_runtime::{BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, UnixAddr};
+pub use trunkline_runtime::{
+    BoxFuture, PeerAddr, Received, Runtime, Sleep, Stream, TcpOptions, Timer, UdpOptions,
+    UdpSocket, UnixAddr,
+};
 
 // Values.
 pub use trunkline_backoff::BackoffPolicy;
@@ -65,6 +68,7 @@ pub mod resolver {
 
 // The channel.
 pub use trunkline_channel::{
-    Body, BuildError, BuildErrorKind, Channel, ChannelBuilder, ChannelEvent, Observer,
-    ResponseFuture, WaitForReady,
+    AttemptEnded, Body, BuildError, BuildErrorKind, CallAttributes, CallEnded, CallStarted,
+    Channel, ChannelBuilder, ChannelEvent, ConnectFailure, ConnectFailureKind, ConnectPhase,
+    ConnectionLost, ConnectionLostReason, Observer, ResponseFuture, WaitForReady,
 };
