@@ -199,8 +199,14 @@ impl Referee {
             } else {
                 self.options.attempt_delay
             };
-            // An attempt that failed at the instant of its start has sent no packet.
-            if before.end != Some(before.start) {
+            // An attempt that failed at the instant of its start, without an answer of a host, has
+            // sent no packet.
+            let sent_nothing = before.end == Some(before.start)
+                && matches!(
+                    before.outcome,
+                    Some(ConnectOutcome::Unreachable | ConnectOutcome::Failed)
+                );
+            if !sent_nothing {
                 let gap = self.options.min_gap.min(self.options.attempt_delay.get());
                 assert!(passed >= gap, "within the gap");
             }

@@ -198,7 +198,7 @@ impl Race {
     }
 
     /// Handles a failed attempt. If `now` is the instant of its start, the attempt counts as one
-    /// that has sent nothing.
+    /// that has sent nothing, unless the error is the answer of a host: refused, reset, timed out.
     pub fn handle_failure(&mut self, id: AttemptId, error: io::Error, now: Instant) {
         let outcome = ConnectOutcome::of(&error);
         if self.report.end.is_none() && self.finish(id, outcome, Some(error), now) {
@@ -268,7 +268,7 @@ impl Race {
                 Some(first)
             };
         };
-        let gap = if newest.failed_at_once() {
+        let gap = if newest.sent_nothing() {
             Duration::ZERO
         } else {
             // At most the delay, which has an upper bound: a large gap in the options must not hold

@@ -151,10 +151,21 @@ fn the_least_gap_between_starts() {
     );
     let unreachable = io::ErrorKind::NetworkUnreachable;
     check_options(
-        strict,
+        strict.clone(),
         "6a 4a",
         &[("6a", Fails(0, unreachable)), ("4a", Works(1))],
         "0 start 6a, 0 start 4a, 1 won 4a",
+    );
+    // A refusal at the instant of the start is an answer of the host, so a packet has left.
+    check_options(
+        strict,
+        "6a 4a 6b",
+        &[
+            ("6a", Fails(0, REFUSED)),
+            ("4a", Fails(0, io::ErrorKind::ConnectionReset)),
+            ("6b", Works(1)),
+        ],
+        "0 start 6a, 10 start 4a, 20 start 6b, 21 won 6b",
     );
     // A gap without end is a mistake, and counts as the delay.
     let mut endless = options();

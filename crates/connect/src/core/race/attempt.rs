@@ -121,8 +121,16 @@ impl AttemptRecord {
         }
     }
 
-    /// True when the attempt failed at the instant of its start, and so sent nothing.
-    pub(super) fn failed_at_once(&self) -> bool {
-        self.ended.is_some_and(|(at, _)| at == self.started)
+    /// True when the attempt sent nothing: it failed at the instant of its start, with an error
+    /// that needs no answer. A refusal, which a host nearby returns as fast, is an answer.
+    pub(super) fn sent_nothing(&self) -> bool {
+        self.ended.is_some_and(|(at, outcome)| {
+            at == self.started
+                && self.stage == AttemptStage::Connecting
+                && matches!(
+                    outcome,
+                    ConnectOutcome::Unreachable | ConnectOutcome::Failed
+                )
+        })
     }
 }

@@ -39,9 +39,9 @@ pub struct RaceOptions {
     /// Which failures start the next attempt before the delay is over; default any.
     pub on_failure: OnFailure,
     /// The least time between two starts, whatever fails; default 0, as other implementations have
-    /// it. See [`strict`](Self::strict). An attempt that failed at the instant of its start does
-    /// not count, because it has sent nothing. A value above the attempt delay counts as that
-    /// delay.
+    /// it. See [`strict`](Self::strict). An attempt that has sent nothing does not count: one
+    /// that failed at the instant of its start because there is no route, say. One that was refused
+    /// does count, however fast. A value above the attempt delay counts as that delay.
     pub min_gap: Duration,
     /// How many attempts run side by side; default 6, and 0 counts as 1. The start of one more
     /// cancels the oldest. If the race waited instead, a few addresses that never answer would hold
@@ -69,7 +69,8 @@ pub enum OnFailure {
 
 impl RaceOptions {
     /// Returns options that follow RFC 8305 section 5 strictly: no two attempts start within 10 ms,
-    /// not even after a failure.
+    /// not even after a failure. Attempts that have sent nothing do not count, see
+    /// [`min_gap`](Self::min_gap).
     pub fn strict() -> Self {
         Self {
             min_gap: AttemptDelay::ABSOLUTE_MIN.get(),
