@@ -329,10 +329,10 @@ fn a_request_that_cannot_be_sent_is_internal() {
     assert_eq!((counts.accepts(), counts.calls()), (1, 0));
 }
 
-/// A GOAWAY that arrives with the first SETTINGS and excludes no call: the connection came and went,
-/// and the call goes out on the next one at once.
+/// After a connection whose first SETTINGS come with a GOAWAY that excludes no call, the call is sent
+/// on the next connection at once.
 #[test]
-fn a_connection_that_comes_and_goes() {
+fn a_goaway_with_the_first_settings_delays_no_call() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |connection, event| {
         Some(match (connection, event) {
@@ -351,9 +351,9 @@ fn a_connection_that_comes_and_goes() {
     assert_eq!((counts.accepts(), counts.calls()), (2, 1));
 }
 
-/// A server each of whose connections comes and goes is not dialled without end.
+/// A server that ends every connection with such a GOAWAY is dialed with back-off.
 #[test]
-fn connections_that_only_come_and_go() {
+fn a_goaway_with_all_settings_is_dialed_with_back_off() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |_, event| {
         (event == ServerEvent::Accepted).then(|| {

@@ -1,5 +1,5 @@
-//! A call and each of its attempts end exactly once, with an outcome, however the call ends; and
-//! everything that depends on it hangs there: pickers, metrics, idle timers.
+//! A call and each of its attempts end exactly once, with an outcome, however the call ends. Pickers,
+//! metrics and idle timers depend on these ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ use crate::world::{
     unary_within, with_timeout,
 };
 
-/// The end of one attempt, as a tracker sees it.
+/// The end of one attempt, as its tracker receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct RecordedEnd {
     code: Code,
@@ -43,15 +43,15 @@ struct RecordedEnd {
     latency: Duration,
 }
 
-/// What a picker log.
+/// The attempts that a [`CountingPicker`] started, and their ends.
 #[derive(Debug, Default)]
 struct AttemptLog {
-    /// Picks that have not ended.
+    /// The number of picks that have not ended.
     open: AtomicUsize,
     ends: Lock<Vec<RecordedEnd>>,
 }
 
-/// A picker that log the attempts that run, as least_request does.
+/// A picker that counts the attempts that run, as least_request does, and logs their ends.
 #[derive(Debug)]
 struct CountingPicker {
     inner: Arc<dyn Picker>,
@@ -86,7 +86,7 @@ impl AttemptTracker for CountingPicker {
     }
 }
 
-/// A channel to host 1 with the counting picker.
+/// Returns a channel to host 1 with the counting picker.
 fn counting_channel(sim: &Sim) -> (Channel, Arc<AttemptLog>) {
     let log = Arc::new(AttemptLog::default());
     let shared = Arc::clone(&log);
@@ -102,16 +102,17 @@ fn counting_channel(sim: &Sim) -> (Channel, Arc<AttemptLog>) {
     (channel, log)
 }
 
-/// The ends of all attempts, after which none is open.
+/// Takes the ends of the attempts out of the log, and checks that every attempt has ended.
 #[track_caller]
 fn take_ends(log: &AttemptLog) -> Vec<RecordedEnd> {
     assert_eq!(log.open.load(Ordering::Relaxed), 0, "each pick ends once");
     std::mem::take(&mut *log.ends.lock())
 }
 
-/// The time from the pick to an answer that comes at once: 1 ms each way.
+/// The time from the pick to a response that the server sends at once: 1 ms each way.
 const ROUND_TRIP: Duration = Duration::from_millis(2);
 
+/// Returns the end of an attempt that sent 5 bytes and received nothing.
 fn end(code: Code) -> RecordedEnd {
     RecordedEnd {
         code,
@@ -123,9 +124,10 @@ fn end(code: Code) -> RecordedEnd {
     }
 }
 
-/// A response that is read to its end: the server's status, the trailers, all bytes.
+/// The outcome of a response that is read to its end has the server's status, the trailers and all
+/// bytes.
 #[test]
-fn a_response_that_is_read() {
+fn a_response_that_is_read_ends_with_its_status() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
     let (channel, log) = counting_channel(&sim);
@@ -140,9 +142,9 @@ fn a_response_that_is_read() {
     assert_eq!(take_ends(&log), [expected]);
 }
 
-/// A trailers-only response: its head is the trailers.
+/// The outcome of a trailers-only response has its head as the trailers.
 #[test]
-fn a_trailers_only_response() {
+fn a_trailers_only_response_ends_with_its_status() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
         let mut head = response_head();
@@ -161,9 +163,9 @@ fn a_trailers_only_response() {
     assert_eq!(take_ends(&log), [expected]);
 }
 
-/// What is no gRPC response: the status that stands for it.
+/// The outcome of a response that is not gRPC has the status of its HTTP code, and no trailers.
 #[test]
-fn a_web_servers_response() {
+fn a_response_that_is_not_grpc_ends_with_the_http_status() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
         let response = Response::builder().status(503).body(()).expect("a head");
@@ -180,9 +182,9 @@ fn a_web_servers_response() {
     assert_eq!(take_ends(&log), [expected]);
 }
 
-/// A server that never answers: the deadline ends the attempt, after the time that it had.
+/// When the server never answers, the attempt ends at the deadline, with the time until then.
 #[test]
-fn a_deadline_before_the_head() {
+fn a_deadline_before_the_head_ends_the_attempt() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), async |incoming: ServerCall| {
         let _kept = incoming;
@@ -198,9 +200,10 @@ fn a_deadline_before_the_head() {
     assert!(ended.latency > Duration::from_millis(1900), "{ended:?}");
 }
 
-/// A server that stops in the middle: the deadline ends the attempt, with the bytes so far.
+/// When the server stops in the middle of the body, the attempt ends at the deadline, with the bytes
+/// until then.
 #[test]
-fn a_deadline_in_the_body() {
+fn a_deadline_in_the_body_ends_the_attempt() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), half_an_answer);
     let (channel, log) = counting_channel(&sim);
@@ -214,6 +217,7 @@ fn a_deadline_in_the_body() {
     assert_eq!(ended.bytes, (5, 4));
 }
 
+/// Handles a call: sends a head and 4 bytes, and never ends the response.
 async fn half_an_answer(mut incoming: ServerCall) {
     let Ok(mut send) = incoming.respond.send_response(response_head(), false) else {
         return;
@@ -222,9 +226,9 @@ async fn half_an_answer(mut incoming: ServerCall) {
     std::future::pending::<()>().await;
 }
 
-/// A stream that the server resets.
+/// When the server resets the stream, the attempt ends with the status of the error code.
 #[test]
-fn a_reset() {
+fn a_reset_ends_the_attempt() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
         incoming.respond.send_reset(Reason::ENHANCE_YOUR_CALM);
@@ -235,9 +239,9 @@ fn a_reset() {
     assert_eq!(take_ends(&log)[0].code, Code::ResourceExhausted);
 }
 
-/// A connection that breaks under a call.
+/// When the connection is lost, the attempt ends with UNAVAILABLE.
 #[test]
-fn a_lost_connection() {
+fn a_lost_connection_ends_the_attempt() {
     let sim = Sim::new(1);
     raw::serve(&sim, 1, |_, event| match event {
         ServerEvent::Accepted => Some(raw::settings()),
@@ -249,15 +253,16 @@ fn a_lost_connection() {
     assert_eq!(take_ends(&log)[0].code, Code::Unavailable);
 }
 
-/// A caller that loses interest before the head, and one that does in the middle of the body.
+/// When the caller drops the call, before the head or in the middle of the body, the attempt ends
+/// with CANCELLED.
 #[test]
-fn a_dropped_call() {
+fn a_dropped_call_ends_the_attempt() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), half_an_answer);
     let (channel, log) = counting_channel(&sim);
     let hello = || request(Full::new(Bytes::from_static(b"hello")));
     sim.run(async {
-        // One call to connect.
+        // The first call makes the connection.
         unary_within(&channel, "1S").await;
         take_ends(&log);
         let mut calls = channel.clone();
@@ -277,9 +282,9 @@ fn a_dropped_call() {
     });
 }
 
-/// A call that is sent again has one end for each attempt.
+/// A call that is sent again has one end for each of its attempts.
 #[test]
-fn a_repeated_call() {
+fn each_attempt_of_a_repeated_call_ends() {
     let sim = Sim::new(1);
     raw::serve(&sim, 1, |accepted, event| {
         Some(match event {
@@ -290,13 +295,13 @@ fn a_repeated_call() {
     });
     let (channel, log) = counting_channel(&sim);
     sim.run(unary(&channel, b"hello")).expect_ok();
-    // Picks of the connection that is lost already end too, as not sent.
+    // Picks of a connection that is already lost end too, but as not sent.
     let sent = take_ends(&log).into_iter().filter(|end| end.was_sent);
     let codes: Vec<Code> = sent.map(|end| end.code).collect();
     assert_eq!(codes, [Code::Unavailable, Code::Ok]);
 }
 
-/// A metrics counter: calls and attempts by their codes.
+/// A metrics counter: counts calls and attempts by their codes.
 #[derive(Clone, Debug, Default)]
 struct Metrics(Arc<Lock<BTreeMap<String, u64>>>);
 
@@ -325,6 +330,7 @@ impl Observer for Metrics {
     }
 }
 
+/// An observer can count the calls and the attempts of a channel.
 #[test]
 fn a_metrics_counter_sees_calls_and_attempts() {
     let sim = Sim::new(1);
@@ -337,9 +343,9 @@ fn a_metrics_counter_sees_calls_and_attempts() {
     sim.run(async {
         unary(&channel, b"hello").await.expect_ok();
         unary(&channel, b"hello").await.expect_ok();
-        // No attempt: the call is over before there is a connection.
-        let path = request(Full::new(Bytes::new()));
-        call(&channel, with_timeout(path, "0n")).await;
+        // The deadline of the third call passes at once.
+        let expired = request(Full::new(Bytes::new()));
+        call(&channel, with_timeout(expired, "0n")).await;
     });
     let counted: Vec<(String, u64)> = metrics.0.lock().clone().into_iter().collect();
     let expected = [
@@ -352,7 +358,7 @@ fn a_metrics_counter_sees_calls_and_attempts() {
     }
 }
 
-/// An idle timer: log the calls that run, and the time without any.
+/// An idle timer: counts the calls that run, and records when the last one ended.
 #[derive(Clone, Debug)]
 struct IdleTimer {
     runtime: Arc<dyn Runtime>,
@@ -361,7 +367,7 @@ struct IdleTimer {
 }
 
 impl IdleTimer {
-    /// Lets the channel enter idleness after `timeout` without a call.
+    /// Makes the channel enter idleness after `timeout` without a call.
     async fn run(self, channel: Channel, timeout: Duration) {
         loop {
             let until = *self.idle_since.lock() + timeout;
@@ -387,6 +393,7 @@ impl Observer for IdleTimer {
     }
 }
 
+/// An observer can be an idle timer: it closes the connection, and the next call connects again.
 #[test]
 fn an_idle_timer_closes_the_connection() {
     let sim = Sim::new(1);
@@ -412,7 +419,7 @@ fn an_idle_timer_closes_the_connection() {
     assert_eq!(server.accepts(), 2, "the next call connects again");
 }
 
-/// The key of a call's hash.
+/// The attribute of a call that holds its hash key.
 #[derive(Debug)]
 enum HashKey {}
 
@@ -422,9 +429,10 @@ impl AttributeKey for HashKey {
     const IDENTIFIES_CONNECTION: bool = false;
 }
 
-/// A picker sees the attributes that the application gave to the call.
+/// A picker receives the attributes that the application attached to the call.
 #[test]
 fn call_attributes_reach_the_picker() {
+    /// Fails calls without the hash key 7.
     #[derive(Debug)]
     struct NeedsHashKey(Arc<dyn Picker>);
 

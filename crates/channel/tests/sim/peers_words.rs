@@ -1,11 +1,12 @@
-//! What a peer sends as the status of a call: a stub above shows the server's code and the readable
-//! part of its text, whatever form it has.
+//! The status that a peer sends: the caller sees the server's code and the readable part of its
+//! message, also when the peer breaks the rules of gRPC.
 //!
 //! Source: [gRPC over HTTP/2, Responses](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses).
 
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use h2::Reason;
 use h2::server::Builder;
 use http_body_util::Full;
 use tower_service::Service;
@@ -19,11 +20,11 @@ use crate::world::{
     unary_within, with_timeout,
 };
 
-/// Returns the outcome of a call that a server answers with these bytes.
+/// Makes a call that a server answers with the bytes of `answer`.
 fn answered(answer: fn(u32) -> Vec<u8>) -> CallResult {
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, move |_, happens| {
-        Some(match happens {
+    raw::serve(&sim, 1, move |_, event| {
+        Some(match event {
             ServerEvent::Accepted => settings(),
             ServerEvent::Call(stream) => answer(stream),
         })
@@ -31,8 +32,10 @@ fn answered(answer: fn(u32) -> Vec<u8>) -> CallResult {
     sim.run(unary_within(&channel(&sim, 1), "5S"))
 }
 
+/// The fields of a gRPC response's head.
 const GRPC: [(&str, &str); 2] = [(":status", "200"), ("content-type", "application/grpc")];
 
+/// Returns the head of a response that has a `grpc-status`.
 fn with_status(stream: u32, code: &str, ends: bool) -> Vec<u8> {
     let [status, content_type] = GRPC;
     let fields = [
@@ -44,8 +47,8 @@ fn with_status(stream: u32, code: &str, ends: bool) -> Vec<u8> {
     headers(stream, &fields, ends)
 }
 
-/// A status in a head that does not end the stream is not the status of the call: the trailers'
-/// counts.
+/// When both the head and the trailers have a status, that of the trailers is the status of the
+/// call.
 #[test]
 fn trailers_win_over_the_head() {
     let answer = |id| {
@@ -60,7 +63,7 @@ fn trailers_win_over_the_head() {
     answered(answer).expect(Code::Internal, &["disk full"]);
 }
 
-/// It counts where no trailers follow.
+/// A status in the head is the status of the call when no trailers with a status follow.
 #[test]
 fn a_status_in_the_head_counts_without_trailers() {
     let answer = |id| [with_status(id, "5", false), data(id, b"", true)].concat();
@@ -72,17 +75,17 @@ fn a_status_in_the_head_counts_without_trailers() {
     answered(answer).expect(Code::NotFound, &["from the head"]);
 }
 
-/// A message that is no UTF-8 keeps its code and its readable part.
+/// A status whose message is not UTF-8 keeps its code and the readable part of the message.
 #[test]
-fn a_message_that_is_not_utf8() {
+fn a_message_that_is_not_utf8_is_repaired() {
     let message = [
         ("grpc-status", "3"),
         ("grpc-message", "the caf%E9 is closed"),
     ];
     let answer = move |id| [grpc_head(id), headers(id, &message, true)].concat();
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, move |_, happens| {
-        Some(match happens {
+    raw::serve(&sim, 1, move |_, event| {
+        Some(match event {
             ServerEvent::Accepted => settings(),
             ServerEvent::Call(stream) => answer(stream),
         })
@@ -91,7 +94,8 @@ fn a_message_that_is_not_utf8() {
     outcome.expect(Code::InvalidArgument, &["the caf\u{fffd} is closed"]);
 }
 
-/// A proxy's reason is quoted: the start of its body, and where it redirects to.
+/// The message for a response that is not gRPC quotes the start of its body, or the target of its
+/// redirect.
 #[test]
 fn a_proxys_reason_is_quoted() {
     let answer = |id| {
@@ -108,12 +112,13 @@ fn a_proxys_reason_is_quoted() {
     answered(answer).expect(Code::Unknown, &["302", "redirects to https://login.test/"]);
 }
 
-/// A body that does not come is not waited for long, and one without end is read to 256 bytes.
+/// The excerpt of a body that is not gRPC is bounded: the call waits for it for 1 s at most, and
+/// reads 256 bytes of it at most.
 #[test]
 fn an_excerpt_is_bounded() {
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, |_, happens| {
-        Some(match happens {
+    raw::serve(&sim, 1, |_, event| {
+        Some(match event {
             ServerEvent::Accepted => settings(),
             ServerEvent::Call(stream) => {
                 let fields = [(":status", "503"), ("content-type", "text/plain")];
@@ -138,16 +143,17 @@ fn an_excerpt_is_bounded() {
     assert!(outcome.status.message().len() < 512, "{}", outcome.status);
 }
 
-/// A call that a peer refuses has the peer's address in its response, as one that succeeds.
+/// The response of a call that a peer refuses contains the peer's address, as that of a successful
+/// call does.
 #[test]
 fn the_peer_of_a_refused_call_is_known() {
     let outcome = answered(|id| headers(id, &[(":status", "503")], true));
     assert_eq!(outcome.peer, Some(PeerAddr::Ip(address(1))));
 }
 
-/// Makes a call with a deadline of 20 ms, which a server ends at once with `end`, and looks at its
-/// response only after the deadline.
-fn seen_late(end: fn(ServerCall)) -> CallResult {
+/// Makes a call with a deadline of 20 ms, which the server ends at once with `end`, and polls the
+/// call again only after the deadline.
+fn polled_late(end: fn(ServerCall)) -> CallResult {
     let sim = Sim::new(1);
     let handler = move |incoming| std::future::ready(end(incoming));
     serve(&sim, 1, Builder::new(), handler);
@@ -165,35 +171,38 @@ fn seen_late(end: fn(ServerCall)) -> CallResult {
     })
 }
 
+/// Ends a call at the server with trailers.
 fn end_with_trailers(mut incoming: ServerCall, code: Code) {
     if let Ok(mut send) = incoming.respond.send_response(response_head(), false) {
         let _ = send.send_trailers(Status::new(code, "").to_trailers());
     }
 }
 
+/// Ends a call at the server with a trailers-only response.
 fn end_with_head(mut incoming: ServerCall, code: Code) {
     let mut head = response_head();
     Status::new(code, "").add_to_trailers(head.headers_mut());
     let _ = incoming.respond.send_response(head, true);
 }
 
-/// A call that fails after its deadline is DEADLINE_EXCEEDED, also when the server ends it with
-/// CANCELLED: in trailers, in a trailers-only response, with a reset. One that succeeded is OK.
+/// A call whose failure is read after its deadline ends with DEADLINE_EXCEEDED, also when the server
+/// cancelled it, by trailers, a trailers-only response or a reset. A call that succeeded ends with
+/// OK.
 #[test]
-fn a_late_failure_is_the_deadlines() {
+fn a_failure_after_the_deadline_is_deadline_exceeded() {
     let words = ["20ms", "198.51.100.1:50051"];
     for end in [
         |incoming| end_with_trailers(incoming, Code::Cancelled),
         |incoming| end_with_head(incoming, Code::Cancelled),
-        |mut incoming: ServerCall| incoming.respond.send_reset(h2::Reason::CANCEL),
+        |mut incoming: ServerCall| incoming.respond.send_reset(Reason::CANCEL),
     ] {
-        seen_late(end).expect(Code::DeadlineExceeded, &words);
+        polled_late(end).expect(Code::DeadlineExceeded, &words);
     }
-    seen_late(|incoming| end_with_trailers(incoming, Code::Ok)).expect_ok();
-    seen_late(|incoming| end_with_head(incoming, Code::Ok)).expect_ok();
+    polled_late(|incoming| end_with_trailers(incoming, Code::Ok)).expect_ok();
+    polled_late(|incoming| end_with_head(incoming, Code::Ok)).expect_ok();
 }
 
-/// The deadline of a body names the backend.
+/// The message of a deadline that passes while the body is read contains the backend's address.
 #[test]
 fn a_deadline_in_the_body_names_the_backend() {
     let outcome = answered(|id| grpc_head(id));
