@@ -24,15 +24,16 @@ enum Destination {
     Host(String, u16),
 }
 
-/// An address as it was given.
+/// An address as the command line gives it.
 enum GivenAddress {
+    /// An address with a port. A scope id, if there is one, is a number.
     Whole(SocketAddr),
     /// A link-local address with the name of its interface, such as `[fe80::1%eth0]:443`.
     AtInterface(SocketAddrV6, String),
 }
 
 impl GivenAddress {
-    /// Parses an address with a port. The `%` before an interface may be escaped, as in a URI.
+    /// Parses an address with a port. The `%` before an interface may be escaped as `%25`, as in a URI.
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(address) = text.parse() {
@@ -48,7 +49,7 @@ impl GivenAddress {
         Some(Self::AtInterface(address, zone.to_owned()))
     }
 
-    /// Returns the address with the index of its interface.
+    /// Returns the address, with the index of its interface as the scope id.
     fn resolve(self, runtime: &dyn Runtime) -> Result<SocketAddr, Failure> {
         match self {
             Self::Whole(address) => Ok(address),

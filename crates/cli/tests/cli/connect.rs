@@ -68,8 +68,8 @@ fn a_delay_out_of_range() {
     assert!(message.contains("100 ms"), "{message}");
 }
 
-/// An interface may be given by its name, escaped as in a URI or not; one that does not exist is
-/// named.
+/// An interface can be given by name, after `%` or `%25`. The error for one that does not exist has
+/// its name.
 #[cfg(target_os = "linux")]
 #[test]
 fn interfaces_by_name() {
