@@ -1,4 +1,4 @@
-//! The core in virtual time: what comes out for what goes in.
+//! The core in virtual time: its outputs and snapshots for the events that it handles.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,21 +17,24 @@ use super::*;
 
 const ROUND_ROBIN: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
 
-/// A core, the time, and what it asked for.
+/// A core, the current time, and what the core has requested.
 struct CoreHarness {
     core: Core<u32>,
     now: Instant,
-    /// Attempts that run.
+    /// The attempts that run: subchannel, address, and time from start to deadline.
     attempts: Vec<(SubchannelId, SocketAddr, Duration)>,
     snapshot: Snapshot<u32>,
-    /// Watches that run, with their connections.
+    /// The watches that run, with their connections.
     watches: Vec<(WatchId, u32)>,
     has_resolver: bool,
+    /// The number of requests for a new list.
     resolve_now: usize,
+    /// The number of cancelled attempts.
     cancelled: usize,
 }
 
 impl CoreHarness {
+    /// Returns a core that has left idleness, with this default service config.
     fn new(default_config: &str) -> Self {
         let policies = PolicyRegistry::standard();
         let config = ServiceConfig::parse(default_config, &policies).expect("a valid config");
@@ -60,6 +63,7 @@ impl CoreHarness {
         }
     }
 
+    /// Ends a batch of events: carries out the outputs, and stores the new snapshot.
     fn settle(&mut self) {
         self.core.settle(self.now);
         self.take_outputs();
@@ -68,6 +72,7 @@ impl CoreHarness {
         }
     }
 
+    /// Carries out the outputs of the core, without settling it.
     fn take_outputs(&mut self) {
         while let Some(output) = self.core.poll_output() {
             match output {
@@ -93,17 +98,19 @@ impl CoreHarness {
         }
     }
 
+    /// Handles a resolution.
     fn resolve(&mut self, resolution: Resolution) -> Verdict {
         let verdict = self.core.handle_resolution(resolution, self.now);
         self.settle();
         verdict
     }
 
+    /// Handles a list of one endpoint for each port.
     fn list(&mut self, ports: &[u16]) -> Verdict {
         self.resolve(list(ports))
     }
 
-    /// The attempt at this port succeeds; the connection is called like the port.
+    /// Handles the success of the attempt at this port; its connection is the port's number.
     fn connected(&mut self, port: u16) {
         let id = self.end_attempt(port);
         self.core
@@ -111,20 +118,24 @@ impl CoreHarness {
         self.settle();
     }
 
+    /// Handles the failure of the attempt at this port: connection refused.
     fn refused(&mut self, port: u16) {
         let id = self.end_attempt(port);
         self.core.handle_failed(id, refused(port), self.now);
         self.settle();
     }
 
+    /// Handles the loss of a connection that has answered a call.
     fn lost(&mut self, port: u16) {
         self.lose(port, false);
     }
 
+    /// Handles the loss of a connection; `is_unused` when it has answered no call.
     fn lose(&mut self, port: u16, is_unused: bool) {
         self.lose_by(port, lost(is_unused));
     }
 
+    /// Handles the loss of a connection for this reason.
     fn lose_by(&mut self, port: u16, why: ConnectionLost) {
         let mut connections = self.snapshot.connections.iter();
         let slot = connections.find(|slot| slot.connection == u32::from(port));
@@ -134,6 +145,7 @@ impl CoreHarness {
         self.settle();
     }
 
+    /// Returns the subchannel whose attempt runs at this port.
     fn attempt_at(&self, port: u16) -> SubchannelId {
         let mut attempts = self.attempts.iter();
         attempts
@@ -142,6 +154,7 @@ impl CoreHarness {
             .0
     }
 
+    /// Removes the attempt at this port, and returns its subchannel.
     fn end_attempt(&mut self, port: u16) -> SubchannelId {
         let mut attempts = self.attempts.iter();
         let at = attempts
@@ -150,6 +163,7 @@ impl CoreHarness {
         self.attempts.remove(at).0
     }
 
+    /// Moves the time on, and handles each timeout of the core on the way.
     fn wait(&mut self, time: Duration) {
         let end = self.now + time;
         while let Some(at) = self.core.poll_timeout().filter(|at| *at <= end) {
@@ -160,6 +174,7 @@ impl CoreHarness {
         self.now = end;
     }
 
+    /// Returns the ports of the attempts that run, sorted.
     fn running(&self) -> Vec<u16> {
         let mut ports: Vec<u16> = self
             .attempts
@@ -170,7 +185,7 @@ impl CoreHarness {
         ports
     }
 
-    /// What a call gets: the connection, or why not.
+    /// Returns the connection that a call gets, or the pick that gives it none.
     fn pick(&self) -> Result<u32, Pick> {
         let pick = self
             .snapshot
@@ -187,6 +202,7 @@ impl CoreHarness {
         }
     }
 
+    /// Returns the connections of `calls` picks, sorted.
     fn picks(&self, calls: usize) -> Vec<u32> {
         let mut picks: Vec<u32> = (0..calls)
             .map(|_| self.pick().expect("a connection"))
@@ -195,6 +211,7 @@ impl CoreHarness {
         picks
     }
 
+    /// Returns the message of the status with which calls fail.
     fn failure(&self) -> String {
         match self.pick() {
             Err(Pick::Fail(status)) => status.message().to_owned(),
@@ -203,10 +220,7 @@ impl CoreHarness {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one instant that the virtual time counts from"
-)]
+#[expect(clippy::disallowed_methods, reason = "the start of virtual time")]
 fn base() -> Instant {
     Instant::now()
 }
@@ -230,6 +244,7 @@ fn lost(is_unused: bool) -> ConnectionLost {
     ConnectionLost::new(reason, is_unused, Duration::ZERO, source)
 }
 
+/// Returns the loss of a connection that a GOAWAY ended before it answered a call.
 fn refused_by_go_away() -> ConnectionLost {
     let source = io::Error::other("127.0.0.1:1 said GOAWAY");
     let reason = ConnectionLostReason::GoAway { code: 11 };
@@ -244,20 +259,22 @@ fn list(ports: &[u16]) -> Resolution {
     Resolution::new(endpoints)
 }
 
-/// An attempt lasts at least MIN_CONNECT_TIMEOUT, 20 s.
+/// The deadline of an attempt is at least MIN_CONNECT_TIMEOUT, 20 s, after its start.
+///
+/// Source: [connection back-off](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
 #[test]
 fn an_attempt_has_the_standard_deadline() {
     let mut harness = CoreHarness::new("{}");
     assert_eq!(harness.list(&[1]), Verdict::Accepted);
     let [(_, _, deadline)] = harness.attempts[..] else {
-        panic!("one attempt")
+        panic!("not one attempt: {:?}", harness.attempts)
     };
     assert_eq!(deadline, Duration::from_secs(20));
 }
 
-/// Every ready endpoint gets its share under round_robin.
+/// The default service config can choose round_robin, which gives each READY endpoint an equal share.
 #[test]
-fn round_robin_by_the_default_service_config() {
+fn the_default_service_config_chooses_the_policy() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1, 2, 3]);
     assert_eq!(harness.running(), [1, 2, 3]);
@@ -267,7 +284,8 @@ fn round_robin_by_the_default_service_config() {
     assert_eq!(harness.picks(6), [1, 1, 2, 2, 3, 3]);
 }
 
-/// The resolver's service config is used, and changes the policy while calls go on.
+/// The resolver's service config replaces the policy; the old policy serves calls until the new one
+/// is READY.
 #[test]
 fn the_resolvers_service_config_changes_the_policy() {
     let mut harness = CoreHarness::new("{}");
@@ -285,8 +303,10 @@ fn the_resolvers_service_config_changes_the_policy() {
     assert_eq!(harness.picks(4), [1, 1, 2, 2]);
 }
 
-/// An invalid service config after a valid one: the valid one stays, the list is used, and the
-/// resolver is told to try again. (gRFC A21)
+/// After a valid service config, an invalid one changes nothing: the valid one stays in force, the
+/// list is used, and the verdict makes the resolver try again.
+///
+/// Source: [gRFC A21](https://github.com/grpc/proposal/blob/master/A21-service-config-error-handling.md).
 #[test]
 fn a_bad_service_config_after_a_good_one_keeps_the_good_one() {
     let mut harness = CoreHarness::new("{}");
@@ -299,7 +319,7 @@ fn a_bad_service_config_after_a_good_one_keeps_the_good_one() {
     assert_eq!(harness.picks(2), [1, 2]);
 }
 
-/// An invalid service config before any valid one: calls fail and say why.
+/// Before any valid service config, an invalid one fails calls, and their message names the cause.
 #[test]
 fn a_bad_first_service_config_fails_calls() {
     let mut harness = CoreHarness::new("{}");
@@ -313,7 +333,7 @@ fn a_bad_first_service_config_fails_calls() {
     assert!(harness.running().is_empty());
 }
 
-/// A name that cannot be resolved fails calls with the resolver's own words, and recovers.
+/// A name that cannot be resolved fails calls with the resolver's message, until there is a list.
 #[test]
 fn a_resolver_error_fails_calls_until_there_is_a_list() {
     let mut harness = CoreHarness::new("{}");
@@ -332,7 +352,7 @@ fn a_resolver_error_fails_calls_until_there_is_a_list() {
     assert_eq!(harness.pick(), Ok(1));
 }
 
-/// An error of the resolver does not disturb connections that stand.
+/// An error of the resolver does not end READY connections.
 #[test]
 fn a_resolver_error_keeps_ready_connections() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -344,7 +364,8 @@ fn a_resolver_error_keeps_ready_connections() {
     }
 }
 
-/// A lost connection: its backend gets no calls, the resolver is asked, and it is dialled again.
+/// After the loss of a connection, its backend receives no calls, the name is resolved again, and a
+/// new attempt starts.
 #[test]
 fn a_lost_connection_is_made_again() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -359,13 +380,14 @@ fn a_lost_connection_is_made_again() {
     assert_eq!(harness.picks(2), [1, 2]);
 }
 
-/// Back-off grows from 1 s by 1.6, with jitter of a fifth, and starts over after a success.
+/// The delays between attempts grow from 1 s by the factor 1.6 up to 120 s, with a jitter of 20 %,
+/// and start from 1 s again after a success.
 #[test]
 fn attempts_back_off() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1]);
     for step in 0..12 {
-        // A delay counts from the start of the attempt, which is now.
+        // The delay counts from the start of the attempt, which is now.
         harness.refused(1);
         assert!(
             harness
@@ -389,9 +411,9 @@ fn attempts_back_off() {
     assert_eq!(harness.running(), [1]);
 }
 
-/// The application may cut back-offs short.
+/// `reset_backoff` ends the back-off: the next attempt starts at once.
 #[test]
-fn reset_backoff_dials_at_once() {
+fn reset_backoff_starts_the_next_attempt() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1]);
     harness.refused(1);
@@ -401,9 +423,9 @@ fn reset_backoff_dials_at_once() {
     assert_eq!(harness.running(), [1]);
 }
 
-/// An address that leaves the list: its attempt is given up, and what it still says is not heard.
+/// When an address leaves the list, its attempt is cancelled, and a late success is ignored.
 #[test]
-fn an_address_that_leaves_the_list_is_given_up() {
+fn an_address_that_leaves_the_list_is_dropped() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1, 2]);
     let late = harness.attempt_at(1);
@@ -416,7 +438,7 @@ fn an_address_that_leaves_the_list_is_given_up() {
     assert_eq!(harness.picks(2), [2, 2]);
 }
 
-/// The list with no endpoint at all is refused, so that the resolver tries again.
+/// An empty list is rejected, so that the resolver tries again, and calls fail.
 #[test]
 fn an_empty_list_is_rejected() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -424,8 +446,10 @@ fn an_empty_list_is_rejected() {
     assert!(matches!(harness.pick(), Err(Pick::Fail(_))));
 }
 
-/// pick_first tries the second address 250 ms after the first that does not answer, and gives the
-/// loser up. (gRFC A61)
+/// pick_first starts an attempt to the second address 250 ms after that to the first, and cancels
+/// the other when one succeeds.
+///
+/// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
 #[test]
 fn pick_first_staggers_attempts() {
     let mut harness = CoreHarness::new("{}");
@@ -440,9 +464,9 @@ fn pick_first_staggers_attempts() {
     assert!(harness.running().is_empty());
 }
 
-/// A call that waits can be told what for.
+/// A snapshot describes what calls are waiting for: the name, the connection, or the SETTINGS.
 #[test]
-fn a_snapshot_tells_what_is_waited_for() {
+fn a_snapshot_describes_what_calls_wait_for() {
     let mut harness = CoreHarness::new("{}");
     assert_eq!(
         harness.snapshot.waiting_for("dns:///x"),
@@ -464,9 +488,9 @@ fn a_snapshot_tells_what_is_waited_for() {
     );
 }
 
-/// It is not told of an attempt that has ended, whatever the policy makes of the end.
+/// The description names no attempt that has ended, under any policy.
 #[test]
-fn a_snapshot_tells_of_no_attempt_that_has_ended() {
+fn a_snapshot_describes_no_attempt_that_has_ended() {
     let only_2 = "waiting for a connection: 127.0.0.1:2: connecting";
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1, 2]);
@@ -480,11 +504,11 @@ fn a_snapshot_tells_of_no_attempt_that_has_ended() {
     assert_eq!(harness.snapshot.waiting_for("dns:///x"), only_2);
 }
 
-/// A connection that is lost before it answered any call is followed by the next not before a failed
-/// attempt would be; calls wait meanwhile, and are told what for. Later, or after a call, the next
-/// attempt starts at once.
+/// After a connection that was lost before it answered a call, the next attempt starts no sooner than
+/// after a failed attempt. Calls wait meanwhile, and the snapshot describes why. When the connection
+/// lasted longer than that back-off, or has answered a call, the next attempt starts at once.
 #[test]
-fn a_connection_lost_at_once_is_not_dialled_without_end() {
+fn an_attempt_after_an_unused_connection_is_held_back() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1]);
     harness.connected(1);
@@ -501,30 +525,34 @@ fn a_connection_lost_at_once_is_not_dialled_without_end() {
     harness.connected(1);
     harness.wait(Duration::from_millis(1200));
     harness.lose(1, true);
-    assert_eq!(harness.running(), [1], "its back-off is over");
+    assert_eq!(harness.running(), [1], "the back-off has ended");
 
     harness.connected(1);
     harness.lose(1, false);
-    assert_eq!(harness.running(), [1], "it was of use");
+    assert_eq!(harness.running(), [1], "the connection has answered a call");
 
     harness.connected(1);
     harness.lose(1, true);
     assert!(harness.running().is_empty());
     harness.core.reset_backoff(harness.now);
     harness.settle();
-    assert_eq!(harness.running(), [1], "the application says so");
+    assert_eq!(harness.running(), [1], "the application ended the back-off");
 
     harness.connected(1);
     harness.lose(1, true);
     harness.list(&[2]);
     harness.wait(Duration::from_secs(5));
-    assert_eq!(harness.running(), [2], "nobody wants it any more");
+    assert_eq!(
+        harness.running(),
+        [2],
+        "the held-back subchannel was removed"
+    );
 }
 
-/// The first connection that a GOAWAY ends unused is followed by the next at once, the second is not.
-/// A call that waits is told of the GOAWAY all the while.
+/// After the first unused connection that a GOAWAY ended, the next attempt starts at once; after the
+/// second in a row, it is held back. The snapshot describes the GOAWAY all the while.
 #[test]
-fn a_goaway_is_excepted_from_the_hold_once() {
+fn the_attempt_after_a_first_goaway_is_not_held_back() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1]);
     for _ in 0..2 {
@@ -553,9 +581,10 @@ fn a_goaway_is_excepted_from_the_hold_once() {
     }
 }
 
-/// A service config that changes how calls are made, and no policy, holds at once.
+/// A service config that changes the configuration of methods, but not the policy, is in the next
+/// snapshot.
 #[test]
-fn a_new_method_config_is_seen_at_once() {
+fn a_new_method_config_is_published_at_once() {
     let mut harness = CoreHarness::new("{}");
     harness.list(&[1]);
     harness.connected(1);
@@ -571,10 +600,9 @@ fn a_new_method_config_is_seen_at_once() {
     );
 }
 
-/// Callers see what a batch of events comes to, in one snapshot, and no connection that was lost in
-/// it.
+/// A batch of events makes one snapshot, which has no connection that was lost within the batch.
 #[test]
-fn one_snapshot_of_a_batch() {
+fn a_batch_makes_one_snapshot() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1, 2, 3]);
     let ids = [1, 2, 3].map(|port| harness.end_attempt(port));
@@ -584,15 +612,19 @@ fn one_snapshot_of_a_batch() {
             .handle_connected(id, port, info(0), harness.now);
     }
     harness.core.handle_lost(ids[1], lost(false), harness.now);
-    let told = |core: &mut Core<u32>| {
+    let observed_states = |core: &mut Core<u32>| {
         let outputs = std::iter::from_fn(|| core.poll_output());
         let states =
             outputs.filter(|output| matches!(output, Output::Observe(ChannelEvent::State(_))));
         states.count()
     };
-    assert_eq!(told(&mut harness.core), 0, "nothing before it settles");
+    assert_eq!(
+        observed_states(&mut harness.core),
+        0,
+        "no state before the core settles"
+    );
     harness.core.settle(harness.now);
-    assert_eq!(told(&mut harness.core), 1);
+    assert_eq!(observed_states(&mut harness.core), 1);
     harness.settle();
     assert_eq!(harness.picks(4), [1, 1, 3, 3]);
     assert!(harness.core.take_snapshot().is_none());
@@ -600,7 +632,8 @@ fn one_snapshot_of_a_batch() {
 
 const PICK_FIRST: &str = r#"{"loadBalancingConfig": [{"pick_first": {}}]}"#;
 
-/// One random event, without letting the core settle. Connections are called by their number.
+/// Makes the core handle one random event, without settling it. A connection is the number of its
+/// port.
 fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rng: &mut Rng) {
     match rng.below(16) {
         0..3 if !harness.has_resolver => harness.core.exit_idle(harness.now),
@@ -613,7 +646,7 @@ fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rn
         }
         2 => {
             let kind = [ResolveErrorKind::NotFound, ResolveErrorKind::Unavailable][rng.below(2)];
-            let error = ResolveError::new(kind, "no such luck");
+            let error = ResolveError::new(kind, "a scripted failure");
             harness
                 .core
                 .handle_resolution(Resolution::from_error(error), harness.now);
@@ -626,7 +659,7 @@ fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rn
         }
         6 if rng.below(8) == 0 => harness.core.enter_idle(harness.now),
         6..9 if !connected.is_empty() => {
-            // Also of those that the policy has removed meanwhile.
+            // The policy may have removed the subchannel of this connection.
             let id = connected.swap_remove(rng.below(connected.len()));
             let is_unused = rng.below(2) == 0;
             harness.core.handle_lost(id, lost(is_unused), harness.now);
@@ -650,8 +683,8 @@ fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rn
     }
 }
 
-/// An idle channel has no resolver, no attempt and no connection, and keeps no list. The next call
-/// makes it leave idleness: the name is resolved again, and calls wait meanwhile.
+/// An idle channel has no resolver, attempt, connection or list. When it leaves idleness, the name is
+/// resolved again, and calls wait meanwhile.
 #[test]
 fn an_idle_channel_starts_again() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -687,7 +720,7 @@ fn an_idle_channel_starts_again() {
     assert_eq!(harness.picks(2), [2, 2]);
 }
 
-/// The service config of a resolver that is gone with idleness is not in force afterwards.
+/// After idleness, the service config of the resolver before it is no longer in force.
 #[test]
 fn an_idle_channel_forgets_the_resolvers_service_config() {
     let mut harness = CoreHarness::new(PICK_FIRST);
@@ -699,7 +732,7 @@ fn an_idle_channel_forgets_the_resolvers_service_config() {
     assert_eq!(harness.running(), [1], "pick_first, by the default config");
 }
 
-/// A resolver may hand over a service config that it has parsed itself.
+/// A service config that the resolver has parsed itself is used.
 #[test]
 fn a_parsed_service_config_is_used() {
     let mut harness = CoreHarness::new(PICK_FIRST);
@@ -710,7 +743,7 @@ fn a_parsed_service_config_is_used() {
     assert_eq!(harness.running(), [1, 2]);
 }
 
-/// Chooses a timeout by the path, as routes do.
+/// A config selector that has a method config for one path, and no route for any other.
 #[derive(Debug)]
 struct Routes(MethodConfig);
 
@@ -724,8 +757,10 @@ impl ConfigSelector for Routes {
     }
 }
 
-/// A resolution's own config selector chooses the configuration of calls, and its service config
-/// the policy. (gRFC A31)
+/// The config selector of a resolution chooses the configuration of calls; its service config still
+/// chooses the policy.
+///
+/// Source: [gRFC A31](https://github.com/grpc/proposal/blob/master/A31-xds-timeout-support-and-config-selector.md).
 #[test]
 fn a_config_selector_replaces_the_service_config_for_calls() {
     let mut method = MethodConfig::default();
@@ -743,10 +778,11 @@ fn a_config_selector_replaces_the_service_config_for_calls() {
     assert!(selector.select(&call("/s/other")).is_err());
 }
 
-/// Whatever happens, in batches of any size: what callers are shown fits together. A connection
-/// that is picked is there, and somebody is at work where calls wait.
+/// After batches of any events, a snapshot is consistent: its picker fits its state, a subchannel that
+/// is picked has a connection, and while calls are queued the core waits for an attempt, a timeout or
+/// a list.
 #[test]
-fn snapshots_fit_together() {
+fn snapshots_are_consistent() {
     for seed in 0..300 {
         let mut rng = Rng::from_seed(seed);
         let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -754,7 +790,7 @@ fn snapshots_fit_together() {
         for step in 0..200 {
             random_event(&mut harness, &mut connected, &mut rng);
             if rng.below(3) == 0 {
-                // An attempt is only known once its output was taken.
+                // The harness learns of an attempt only from its output.
                 harness.take_outputs();
                 continue;
             }
@@ -770,8 +806,8 @@ fn snapshots_fit_together() {
                             || harness.core.poll_timeout().is_some()
                             || !harness.core.has_list;
                         assert!(is_at_work, "{at}: {:?}", harness.core);
-                        let is_told = !harness.snapshot.pending.is_empty();
-                        assert!(is_told || harness.attempts.is_empty(), "{at}");
+                        let is_described = !harness.snapshot.pending.is_empty();
+                        assert!(is_described || harness.attempts.is_empty(), "{at}");
                     }
                     (state, pick) => panic!("{at}: {state} with {pick:?}"),
                 }
