@@ -155,8 +155,9 @@ fn the_peer_of_a_refused_call_is_known() {
 /// call again only after the deadline.
 fn polled_late(end: fn(ServerCall)) -> CallResult {
     let sim = Sim::new(1);
-    let handler = move |incoming| std::future::ready(end(incoming));
-    serve(&sim, 1, Builder::new(), handler);
+    serve(&sim, 1, Builder::new(), move |incoming| async move {
+        end(incoming);
+    });
     let mut channel = channel(&sim, 1);
     let runtime = sim.runtime();
     sim.run(async {
@@ -205,7 +206,7 @@ fn a_failure_after_the_deadline_is_deadline_exceeded() {
 /// The message of a deadline that passes while the body is read contains the backend's address.
 #[test]
 fn a_deadline_in_the_body_names_the_backend() {
-    let outcome = answered(|id| grpc_head(id));
+    let outcome = answered(grpc_head);
     let words = ["reading the response from 198.51.100.1:50051"];
     outcome.expect(Code::DeadlineExceeded, &words);
 }
