@@ -4,18 +4,117 @@ use std::sync::Arc;
 
 use crate::Runtime;
 
-/// Returns the runtime to use where the user names none: async-std if its feature is on, else smol,
-/// else tokio. Returns `None` if no such feature is on: then the user must name a runtime.
-#[allow(
-    unreachable_code,
-    reason = "with several features on, the first one wins"
-)]
+/// Returns the runtime to use where the user names none; `None` if no runtime's feature is on.
+///
+/// With one feature on, it is that runtime. With several, it is decided at the first
+/// [`attach`](Runtime::attach), which is the first call of a channel: tokio where a tokio runtime is
+/// current, else async-std, else smol. So a dependency that turns a feature on never moves a
+/// program that runs on tokio to a second runtime.
+///
+/// Its `Debug` output names the runtime.
 pub fn default_runtime() -> Option<Arc<dyn Runtime>> {
-    #[cfg(feature = "async-std")]
+    #[cfg(not(any(feature = "async-std", feature = "smol", feature = "tokio")))]
+    return None;
+    #[cfg(all(feature = "async-std", not(feature = "smol"), not(feature = "tokio")))]
     return Some(Arc::new(crate::AsyncStd::new()));
-    #[cfg(feature = "smol")]
+    #[cfg(all(feature = "smol", not(feature = "async-std"), not(feature = "tokio")))]
     return Some(Arc::new(crate::Smol::new()));
-    #[cfg(feature = "tokio")]
+    #[cfg(all(feature = "tokio", not(feature = "async-std"), not(feature = "smol")))]
     return Some(Arc::new(crate::Tokio::new()));
-    None
+    #[cfg(all(feature = "async-std", feature = "smol", not(feature = "tokio")))]
+    return Some(Arc::new(crate::AsyncStd::new()));
+    #[cfg(all(feature = "tokio", any(feature = "async-std", feature = "smol")))]
+    return Some(Arc::new(first_use::FirstUse::default()));
+}
+
+/// A runtime that is chosen when it is first used.
+#[cfg(all(feature = "tokio", any(feature = "async-std", feature = "smol")))]
+mod first_use {
+    use std::fmt;
+    use std::io;
+    use std::net::{IpAddr, SocketAddr};
+    use std::sync::{Arc, OnceLock};
+    use std::time::Instant;
+
+    use crate::{
+        BoxFuture, Runtime, Stream, TcpOptions, Timer, Tokio, UdpOptions, UdpSocket, UnixAddr,
+    };
+
+    /// tokio where a tokio runtime is current at the first use, else async-std, else smol.
+    #[derive(Default)]
+    pub(super) struct FirstUse(OnceLock<Arc<dyn Runtime>>);
+
+    impl FirstUse {
+        fn get(&self) -> &dyn Runtime {
+            &**self.0.get_or_init(|| {
+                let tokio = Tokio::new();
+                if tokio.attach().is_ok() {
+                    return Arc::new(tokio);
+                }
+                #[cfg(feature = "async-std")]
+                return Arc::new(crate::AsyncStd::new());
+                #[cfg(not(feature = "async-std"))]
+                Arc::new(crate::Smol::new())
+            })
+        }
+    }
+
+    impl Runtime for FirstUse {
+        fn attach(&self) -> io::Result<()> {
+            self.get().attach()
+        }
+
+        fn now(&self) -> Instant {
+            self.get().now()
+        }
+
+        fn timer(&self) -> Box<dyn Timer> {
+            self.get().timer()
+        }
+
+        fn spawn(&self, task: BoxFuture<()>) {
+            self.get().spawn(task);
+        }
+
+        fn fill_entropy(&self, bytes: &mut [u8]) {
+            self.get().fill_entropy(bytes);
+        }
+
+        fn connect_tcp(
+            &self,
+            peer: SocketAddr,
+            options: &TcpOptions,
+        ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+            self.get().connect_tcp(peer, options)
+        }
+
+        fn connect_unix(&self, peer: &UnixAddr) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+            self.get().connect_unix(peer)
+        }
+
+        fn connect_udp(
+            &self,
+            peer: SocketAddr,
+            options: &UdpOptions,
+        ) -> io::Result<Box<dyn UdpSocket>> {
+            self.get().connect_udp(peer, options)
+        }
+
+        fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
+            self.get().source_address(destination)
+        }
+
+        fn lookup_host(&self, host: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
+            self.get().lookup_host(host, port)
+        }
+    }
+
+    impl fmt::Debug for FirstUse {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            match self.0.get() {
+                Some(chosen) => chosen.fmt(f),
+                None => f.write_str("decided at the first call"),
+            }
+        }
+    }
 }

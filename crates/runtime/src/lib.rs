@@ -33,11 +33,13 @@ mod tokio;
 
 // Chooses one of them.
 mod default;
+mod into_runtime;
 
 pub use crate::alarm::Alarm;
 #[cfg(feature = "async-std")]
 pub use crate::async_std::AsyncStd;
 pub use crate::default::default_runtime;
+pub use crate::into_runtime::IntoRuntime;
 pub use crate::lock::Lock;
 pub use crate::options::{TcpOptions, UdpOptions};
 pub use crate::peer::{PeerAddr, UnixAddr};

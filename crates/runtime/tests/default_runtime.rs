@@ -2,9 +2,18 @@
 
 use trunkline_runtime::default_runtime;
 
-/// The default is async-std, then smol, then tokio: the first whose feature is on.
+/// Returns the name of the runtime after its first use here; `None` without a runtime.
+fn name() -> Option<String> {
+    let runtime = default_runtime()?;
+    // Without a handle, tokio alone refuses: it is the default all the same.
+    let _ = runtime.attach();
+    let text = format!("{runtime:?}");
+    text.split(' ').next().map(str::to_owned)
+}
+
+/// Outside of tokio the default is async-std, then smol; tokio if it is the only one.
 #[test]
-fn the_first_feature_wins() {
+fn outside_of_tokio() {
     let features = [
         (cfg!(feature = "async-std"), "AsyncStd"),
         (cfg!(feature = "smol"), "Smol"),
@@ -12,7 +21,23 @@ fn the_first_feature_wins() {
     ];
     let mut enabled = features.into_iter().filter(|(on, _)| *on);
     let expected = enabled.next().map(|(_, name)| name);
-    let runtime = default_runtime().map(|runtime| format!("{runtime:?}"));
-    let name = runtime.as_deref().and_then(|text| text.split(' ').next());
-    assert_eq!(name, expected);
+    assert_eq!(name().as_deref(), expected);
+}
+
+/// Where a tokio runtime is current, the default is tokio, whatever other features are on.
+#[cfg(feature = "tokio")]
+#[test]
+fn inside_of_tokio() {
+    let tokio = tokio::runtime::Builder::new_current_thread().build();
+    let tokio = tokio.expect("a tokio runtime");
+    let name = tokio.block_on(async { name() });
+    assert_eq!(name.as_deref(), Some("Tokio"));
+}
+
+/// Until its first use it is undecided, and decides nothing.
+#[cfg(all(feature = "tokio", feature = "async-std"))]
+#[test]
+fn it_is_decided_at_the_first_use() {
+    let runtime = default_runtime().expect("a runtime");
+    assert_eq!(format!("{runtime:?}"), "decided at the first call");
 }
