@@ -12,7 +12,7 @@ use trunkline_connector::{Connector, DirectConnector};
 use trunkline_endpoint::AttemptDelay;
 use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
 use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
-use trunkline_runtime::{Runtime, TcpOptions};
+use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_target::{Schemes, Target};
 use trunkline_transport::HttpOptions;
@@ -45,14 +45,22 @@ pub struct ChannelBuilder {
     default_service_config: Option<String>,
     security: Option<Security>,
     runtime: Option<Arc<dyn Runtime>>,
+    /// Registries and single factories are kept apart: a single one goes before every registry,
+    /// whatever the order of the calls.
+    resolver_registries: ResolverRegistry,
     resolvers: ResolverRegistry,
+    #[cfg(feature = "dns")]
+    dns: Option<trunkline_resolver::DnsOptions>,
+    policy_registries: PolicyRegistry,
     policies: PolicyRegistry,
+    load_balancing: Option<String>,
     connector: Option<Arc<dyn Connector>>,
     authority: Option<String>,
     user_agent: Option<String>,
     backoff: BackoffPolicy,
     attempt_delay: AttemptDelay,
-    tcp: TcpOptions,
+    connect_timeout: Option<Duration>,
+    tcp: Option<TcpOptions>,
     http: HttpOptions,
     observer: Option<Arc<dyn Observer>>,
     disable_service_config: bool,
@@ -88,14 +96,20 @@ impl ChannelBuilder {
             default_service_config: None,
             security: None,
             runtime: None,
-            resolvers: ResolverRegistry::standard(),
-            policies: PolicyRegistry::standard(),
+            resolver_registries: ResolverRegistry::empty(),
+            resolvers: ResolverRegistry::empty(),
+            #[cfg(feature = "dns")]
+            dns: None,
+            policy_registries: PolicyRegistry::empty(),
+            policies: PolicyRegistry::empty(),
+            load_balancing: None,
             connector: None,
             authority: None,
             user_agent: None,
             backoff: BackoffPolicy::default(),
             attempt_delay: AttemptDelay::default(),
-            tcp: TcpOptions::default(),
+            connect_timeout: None,
+            tcp: None,
             http: HttpOptions::default(),
             observer: None,
             disable_service_config: false,
@@ -121,10 +135,11 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the runtime. Default: that of the features that are on; with several of them async-std,
-    /// then smol, then tokio.
-    pub fn runtime(mut self, runtime: Arc<dyn Runtime>) -> Self {
-        self.runtime = Some(runtime);
+    /// Sets the runtime: a [`Runtime`], or an `Arc<dyn Runtime>`. Default: that of the one feature
+    /// that is on; with several, the first call decides (see
+    /// [`default_runtime`](trunkline_runtime::default_runtime)).
+    pub fn runtime(mut self, runtime: impl IntoRuntime) -> Self {
+        self.runtime = Some(runtime.into_runtime());
         self
     }
 
@@ -134,16 +149,17 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets all resolvers that this channel may use, in place of the standard ones.
+    /// Adds all resolvers of a registry, in place of standard ones for the same schemes. Those of
+    /// [`resolver`](Self::resolver) and [`dns`](Self::dns) go before them, whatever the order.
     pub fn resolvers(mut self, registry: ResolverRegistry) -> Self {
-        self.resolvers = registry;
+        self.resolver_registries.merge(registry);
         self
     }
 
     /// Sets how the schemes `dns` and `srv` resolve.
     #[cfg(feature = "dns")]
     pub fn dns(mut self, options: trunkline_resolver::DnsOptions) -> Self {
-        self.resolvers = self.resolvers.with_dns(options);
+        self.dns = Some(options);
         self
     }
 
@@ -151,6 +167,22 @@ impl ChannelBuilder {
     /// name.
     pub fn policy(mut self, factory: impl PolicyFactory + 'static) -> Self {
         self.policies.register(Arc::new(factory));
+        self
+    }
+
+    /// Adds all policies of a registry, in place of standard ones of the same name. Those of
+    /// [`policy`](Self::policy) go before them, whatever the order.
+    pub fn policies(mut self, registry: PolicyRegistry) -> Self {
+        self.policy_registries.merge(registry);
+        self
+    }
+
+    /// Sets the load-balancing policy, with its default configuration, that is in force while the
+    /// resolver returns no service config that names one; `round_robin`, for example. For a
+    /// configuration of its own use [`default_service_config`](Self::default_service_config), which
+    /// then names no policy beside this one. Default: `pick_first`.
+    pub fn load_balancing(mut self, policy: impl Into<String>) -> Self {
+        self.load_balancing = Some(policy.into());
         self
     }
 
@@ -185,6 +217,14 @@ impl ChannelBuilder {
         self
     }
 
+    /// Sets how long an attempt to connect may take, up to the server's HTTP/2 SETTINGS, before it is
+    /// given up; while the back-off is longer, that counts. Default:
+    /// [`BackoffPolicy::min_attempt`], 20 s.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = Some(timeout);
+        self
+    }
+
     /// Sets how long pick_first waits for one address of an endpoint before it tries the next as
     /// well; clamped to 100 ms to 2 s. Default: 250 ms.
     ///
@@ -194,9 +234,10 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the options of TCP sockets.
+    /// Sets the options of TCP sockets. They are those of the default connector; with a
+    /// [`connector`](Self::connector) of your own, `build` fails.
     pub fn tcp(mut self, options: TcpOptions) -> Self {
-        self.tcp = options;
+        self.tcp = Some(options);
         self
     }
 
@@ -225,7 +266,8 @@ impl ChannelBuilder {
                  encryption, or `.tls(..)` once this version has it; neither is implied",
             ));
         };
-        let runtime = self.runtime.or_else(trunkline_runtime::default_runtime);
+        let own = self.runtime.clone();
+        let runtime = own.or_else(trunkline_runtime::default_runtime);
         let runtime = runtime.ok_or_else(|| {
             BuildError::new(
                 BuildErrorKind::Runtime,
@@ -233,16 +275,31 @@ impl ChannelBuilder {
                  `async-std`, `smol`, `tokio`",
             )
         })?;
+        let resolvers = self.resolver_registry()?;
+        let policies = self.policy_registry();
+        if self.connector.is_some() && self.tcp.is_some() {
+            return Err(conflict(
+                "`.tcp(..)` sets the sockets of the default connector, and `.connector(..)` replaces \
+                 that one: give the socket options to your connector",
+            ));
+        }
         let default_scheme = self.default_scheme.as_deref().unwrap_or("dns");
-        let target = parse_target(&self.target, &self.resolvers, default_scheme)?;
-        let resolver = resolver_for(&target, &self.target, &self.resolvers)?;
+        let target = parse_target(&self.target, &resolvers, default_scheme)?;
+        let resolver = resolver_for(&target, &self.target, &resolvers)?;
         let authority = self
             .authority
             .or_else(|| resolver.default_authority(&target))
             .unwrap_or_else(|| target.default_authority().into_owned());
         let authority = parse_authority(&authority, &self.target)?;
-        let default_config = parse_config(self.default_service_config.as_deref(), &self.policies)?;
-        let default_policy = default_policy(&self.policies)?;
+        let default_config = parse_config(self.default_service_config.as_deref(), &policies)?;
+        if self.load_balancing.is_some() && default_config.policy().is_some() {
+            return Err(conflict(
+                "`.load_balancing(..)` and the `loadBalancingConfig` of \
+                 `.default_service_config(..)` both choose the policy: drop one of them",
+            ));
+        }
+        let name = self.load_balancing.as_deref().unwrap_or(DEFAULT_POLICY);
+        let default_policy = parse_policy(name, &policies)?;
         let user_agent = parse_user_agent(self.user_agent.as_deref())?;
 
         let selector = Arc::clone(&default_config) as Arc<dyn ConfigSelector>;
@@ -257,8 +314,13 @@ impl ChannelBuilder {
             current: Current::new(Snapshot::not_started(selector)),
         });
         let connector = self.connector.unwrap_or_else(|| {
-            Arc::new(DirectConnector::new(Arc::clone(&runtime)).with_tcp(self.tcp))
+            let connector = DirectConnector::new(Arc::clone(&runtime));
+            Arc::new(connector.with_tcp(self.tcp.unwrap_or_default()))
         });
+        let mut backoff = self.backoff;
+        if let Some(timeout) = self.connect_timeout {
+            backoff.min_attempt = timeout;
+        }
         let mut policy_options = PolicyOptions::new(0);
         policy_options.attempt_delay = self.attempt_delay;
         let mut resolver_options = ResolverOptions::new(runtime);
@@ -270,12 +332,12 @@ impl ChannelBuilder {
             resolver,
             resolver_options,
             core: CoreOptions {
-                policies: self.policies,
+                policies,
                 policy_options,
                 default_config,
                 default_policy,
                 disable_service_config: self.disable_service_config,
-                backoff: self.backoff,
+                backoff,
             },
             connector,
             http: self.http,
@@ -284,6 +346,39 @@ impl ChannelBuilder {
         };
         Ok(Channel::new(Handle::new(shared, events, parts)))
     }
+
+    /// Returns the resolvers of the channel: the standard ones, those of registries, the options of
+    /// DNS, and single resolvers, each in place of those before it.
+    fn resolver_registry(&self) -> Result<ResolverRegistry, BuildError> {
+        let mut resolvers = ResolverRegistry::standard();
+        resolvers.merge(self.resolver_registries.clone());
+        #[cfg(feature = "dns")]
+        if let Some(options) = &self.dns {
+            let replaced = ["dns", "srv"].map(|scheme| self.resolvers.get(scheme).is_some());
+            if replaced == [true, true] {
+                return Err(conflict(
+                    "`.dns(..)` sets the resolvers of `dns` and `srv`, and `.resolver(..)` replaces \
+                     both: drop one of them",
+                ));
+            }
+            resolvers = resolvers.with_dns(options.clone());
+        }
+        resolvers.merge(self.resolvers.clone());
+        Ok(resolvers)
+    }
+
+    /// Returns the policies of the channel: the standard ones, those of registries, and single
+    /// policies, each in place of those before it.
+    fn policy_registry(&self) -> PolicyRegistry {
+        let mut policies = PolicyRegistry::standard();
+        policies.merge(self.policy_registries.clone());
+        policies.merge(self.policies.clone());
+        policies
+    }
+}
+
+fn conflict(text: &'static str) -> BuildError {
+    BuildError::new(BuildErrorKind::Conflict, text)
 }
 
 fn parse_target(
@@ -350,9 +445,11 @@ fn parse_config(
         })
 }
 
-fn default_policy(policies: &PolicyRegistry) -> Result<PolicyChoice, BuildError> {
-    PolicyChoice::parse(&json!([{ DEFAULT_POLICY: {} }]), policies).map_err(|error| {
-        let text = format!("the default policy cannot be used: {error}");
+fn parse_policy(name: &str, policies: &PolicyRegistry) -> Result<PolicyChoice, BuildError> {
+    PolicyChoice::parse(&json!([{ name: {} }]), policies).map_err(|error| {
+        let known = policies.names().collect::<Vec<_>>().join(", ");
+        let text =
+            format!("the default policy `{name}` cannot be used: {error}; registered are: {known}");
         BuildError::new(BuildErrorKind::ServiceConfig, text).with_source(error)
     })
 }

@@ -17,6 +17,7 @@ use trunkline_status::Status;
 use crate::call;
 use crate::call::body::Body;
 use crate::control::event::ControlEvent;
+use crate::core::snapshot::Readiness;
 use crate::handle::Handle;
 
 /// A gRPC channel: balanced connections to all backends behind one name.
@@ -85,6 +86,31 @@ impl Channel {
         self.handle.start()?;
         self.handle.send(ControlEvent::ExitIdle);
         Ok(())
+    }
+
+    /// Waits until the channel can make calls, and starts it if it is idle.
+    ///
+    /// `channel.ready().await?.call(request)` fails where `channel.call(request)` alone would wait
+    /// for a connection. Bound the wait with a timeout of your own.
+    ///
+    /// # Errors
+    ///
+    /// The status that a call would get now: when the channel cannot connect (TRANSIENT_FAILURE),
+    /// is closed, or when its runtime cannot be used here.
+    pub async fn ready(&mut self) -> Result<&mut Self, Status> {
+        self.connect()?;
+        loop {
+            // Listen first, then look: a snapshot that is published in between is not missed.
+            let changed = self.handle.shared.listen();
+            let current = self.handle.shared.snapshot().readiness();
+            match current {
+                Readiness::Ready => return Ok(self),
+                Readiness::Failed(status) => return Err(status),
+                Readiness::Idle => self.handle.send(ControlEvent::ExitIdle),
+                Readiness::Waiting => {}
+            }
+            changed.await;
+        }
     }
 
     /// Enters idleness: closes the connections that no call uses, and stops resolving the name. The

@@ -27,6 +27,8 @@ pub enum BuildErrorKind {
     ServiceConfig,
     /// Neither `.plaintext()` nor `.tls(..)` was chosen.
     Security,
+    /// Two options contradict each other.
+    Conflict,
     /// There is no runtime: none was set, and no runtime's feature is on.
     Runtime,
 }

@@ -75,6 +75,7 @@ impl fmt::Debug for Handle {
         f.debug_struct("Channel")
             .field("target", &self.shared.target)
             .field("state", &self.shared.snapshot().state)
+            .field("runtime", &self.shared.runtime)
             .finish_non_exhaustive()
     }
 }

@@ -52,6 +52,11 @@ impl PolicyRegistry {
         self.factories.insert(factory.name().to_owned(), factory);
     }
 
+    /// Adds all factories of `other`, in place of earlier ones of the same name.
+    pub fn merge(&mut self, other: Self) {
+        self.factories.extend(other.factories);
+    }
+
     /// Returns the factory of the policy with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn PolicyFactory>> {

@@ -66,6 +66,11 @@ impl ResolverRegistry {
         self.factories.insert(scheme, factory);
     }
 
+    /// Adds all factories of `other`, in place of earlier ones of the same scheme.
+    pub fn merge(&mut self, other: Self) {
+        self.factories.extend(other.factories);
+    }
+
     /// The factory of a scheme. Upper and lower case are the same.
     #[must_use]
     pub fn get(&self, scheme: &str) -> Option<&Arc<dyn ResolverFactory>> {

@@ -3,11 +3,12 @@
 use std::fmt::{self, Write};
 use std::sync::Arc;
 
+use http::HeaderMap;
 use trunkline_endpoint::Address;
-use trunkline_lb::{ConnectivityState, Pick, Picker};
+use trunkline_lb::{AttemptOutcome, ConnectivityState, Pick, PickRequest, Picker};
 use trunkline_resolver::ResolveError;
 use trunkline_service_config::ConfigSelector;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 
 use crate::core::connections::Connections;
 use crate::core::failure::{ConnectPhase, ConnectionLost};
@@ -57,6 +58,18 @@ impl fmt::Display for Pending {
     }
 }
 
+/// Whether calls can be made now.
+#[derive(Debug)]
+pub(crate) enum Readiness {
+    Ready,
+    /// A call would wait for a connection.
+    Waiting,
+    /// A call would make the channel leave idleness.
+    Idle,
+    /// A call would fail with this status, unless it waits for readiness.
+    Failed(Status),
+}
+
 impl<C> Snapshot<C> {
     /// Returns the snapshot of a channel that has not started.
     pub(crate) fn not_started(selector: Arc<dyn ConfigSelector>) -> Self {
@@ -77,6 +90,29 @@ impl<C> Snapshot<C> {
             state: ConnectivityState::Shutdown,
             picker: Arc::new(Pick::Drop(status)),
             ..Self::not_started(selector)
+        }
+    }
+
+    /// Returns whether calls can be made now.
+    pub(crate) fn readiness(&self) -> Readiness {
+        match self.state {
+            ConnectivityState::Ready => return Readiness::Ready,
+            ConnectivityState::Connecting => return Readiness::Waiting,
+            _ => {}
+        }
+        let metadata = HeaderMap::new();
+        match self.picker.pick(&PickRequest::new("", &metadata)) {
+            Pick::Fail(status) | Pick::Drop(status) => Readiness::Failed(status),
+            Pick::ExitIdle => Readiness::Idle,
+            Pick::Queue => Readiness::Waiting,
+            Pick::Subchannel(id) => {
+                // A picker with a tracker is notified of the end of each pick.
+                if let Some(tracker) = self.picker.tracker() {
+                    let status = Status::new(Code::Cancelled, "no call followed the pick");
+                    tracker.attempt_ended(id, &AttemptOutcome::new(&status));
+                }
+                Readiness::Waiting
+            }
         }
     }
 

@@ -10,6 +10,7 @@ mod spawning;
 
 // The tests.
 mod answers;
+mod building;
 mod chaos;
 mod deadlines;
 mod ends;

@@ -1,0 +1,194 @@
+//! Building a channel: no option undoes another in silence, whatever the order of the calls.
+
+use std::time::Duration;
+
+use h2::server::Builder;
+use tower_service::Service;
+use trunkline_channel::{BuildErrorKind, ChannelBuilder};
+use trunkline_connector::DirectConnector;
+use trunkline_endpoint::Endpoint;
+use trunkline_lb::{ConnectivityState, PolicyRegistry};
+use trunkline_resolver::{DnsOptions, ResolverRegistry, StaticFactory};
+use trunkline_runtime::TcpOptions;
+use trunkline_sim::{ConnectFate, Sim};
+use trunkline_status::Code;
+
+use crate::policy::TestPolicyFactory;
+use crate::world::{ROUND_ROBIN, address, builder, echo, read_to_end, request, serve, unary};
+
+/// A resolver for the scheme `fleet` that returns host 1.
+fn fleet() -> StaticFactory {
+    StaticFactory::from_endpoints("fleet", [Endpoint::new([address(1)])])
+}
+
+/// A step of a builder.
+type Step = fn(ChannelBuilder) -> ChannelBuilder;
+
+/// Options of resolvers add up in every order.
+#[test]
+fn resolvers_add_up_in_any_order() {
+    let steps: [Step; 3] = [
+        |builder| builder.resolver(fleet()),
+        |builder| builder.resolvers(ResolverRegistry::standard()),
+        |builder| builder.dns(DnsOptions::default()),
+    ];
+    for order in [
+        [0, 1, 2],
+        [0, 2, 1],
+        [1, 0, 2],
+        [1, 2, 0],
+        [2, 0, 1],
+        [2, 1, 0],
+    ] {
+        let sim = Sim::new(1);
+        serve(&sim, 1, Builder::new(), echo);
+        let built = order
+            .into_iter()
+            .fold(builder(&sim, "fleet:///x"), |builder, at| {
+                steps[at](builder)
+            });
+        let channel = built.build().expect("a channel");
+        sim.run(unary(&channel, b"hello")).expect_ok();
+    }
+}
+
+/// A policy of the user's own is known whatever registry is added before it or after it.
+#[test]
+fn policies_add_up_in_any_order() {
+    let steps: [Step; 2] = [
+        |builder| builder.policy(TestPolicyFactory::default()),
+        |builder| builder.policies(PolicyRegistry::standard()),
+    ];
+    for order in [[0, 1], [1, 0]] {
+        let sim = Sim::new(1);
+        let target = format!("ipv4:{}", address(1));
+        let built = order
+            .into_iter()
+            .fold(builder(&sim, target), |builder, at| steps[at](builder));
+        built
+            .load_balancing("test_policy")
+            .build()
+            .expect("a channel");
+    }
+}
+
+#[track_caller]
+fn check_error(kind: BuildErrorKind, words: &[&str], step: Step) {
+    let sim = Sim::new(1);
+    let error = step(builder(&sim, "ipv4:192.0.2.1:1")).build();
+    let error = error.expect_err("a contradiction");
+    assert_eq!(error.kind(), kind, "{error}");
+    for word in words {
+        assert!(
+            error.to_string().contains(word),
+            "{word:?} is missing in: {error}"
+        );
+    }
+}
+
+/// What contradicts is an error that names both options.
+#[test]
+fn contradictions_are_errors() {
+    let words = ["load_balancing", "default_service_config"];
+    check_error(BuildErrorKind::Conflict, &words, |builder| {
+        builder
+            .load_balancing("round_robin")
+            .default_service_config(ROUND_ROBIN)
+    });
+    check_error(
+        BuildErrorKind::Conflict,
+        &[".tcp(", ".connector("],
+        |builder| {
+            let runtime = Sim::new(2).runtime();
+            builder
+                .tcp(TcpOptions::default())
+                .connector(DirectConnector::new(runtime))
+        },
+    );
+    check_error(
+        BuildErrorKind::Conflict,
+        &[".dns(", ".resolver("],
+        |builder| {
+            let own =
+                |scheme: &str| StaticFactory::from_endpoints(scheme, [Endpoint::new([address(1)])]);
+            builder
+                .dns(DnsOptions::default())
+                .resolver(own("dns"))
+                .resolver(own("srv"))
+        },
+    );
+    let words = ["`fastest`", "pick_first, round_robin"];
+    check_error(BuildErrorKind::ServiceConfig, &words, |builder| {
+        builder.load_balancing("fastest")
+    });
+}
+
+/// `load_balancing` chooses a policy without JSON.
+#[test]
+fn a_policy_by_name() {
+    let sim = Sim::new(1);
+    for host in [1, 2] {
+        serve(&sim, host, Builder::new(), echo);
+    }
+    let target = format!("ipv4:{},{}", address(1), address(2));
+    let channel = builder(&sim, target).load_balancing("round_robin").build();
+    let mut channel = channel.expect("a channel");
+    sim.run(async {
+        channel.ready().await.expect("a connection");
+        unary(&channel, b"one").await.expect_ok();
+        let runtime = sim.runtime();
+        runtime
+            .sleep_until(runtime.now() + Duration::from_secs(1))
+            .await;
+        let first = unary(&channel, b"two").await.expect_ok().host();
+        let second = unary(&channel, b"three").await.expect_ok().host();
+        assert_ne!(first, second);
+    });
+}
+
+/// `ready` waits for a connection, then the channel is called as one of tonic's.
+#[test]
+fn ready_waits_for_a_connection() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let mut channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .build()
+        .expect("a channel");
+    sim.run(async {
+        let ready = channel.ready().await.expect("a connection");
+        assert_eq!(ready.state(), ConnectivityState::Ready);
+        let Ok(response) = ready
+            .call(request(http_body_util::Full::new("hello".into())))
+            .await;
+        read_to_end(response).await.expect_ok();
+        // Also out of idleness.
+        channel.enter_idle();
+        channel.state_changed(ConnectivityState::Ready).await;
+        channel.ready().await.expect("a connection");
+    });
+}
+
+/// It returns why there is no connection.
+#[test]
+fn ready_fails_with_the_reason() {
+    let sim = Sim::new(1);
+    let mut channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .build()
+        .expect("a channel");
+    let error = sim.run(async { channel.ready().await.expect_err("no server") });
+    assert_eq!(error.code(), Code::Unavailable);
+    assert!(error.message().contains("198.51.100.1:50051"), "{error}");
+}
+
+/// An attempt ends after the connect timeout, and the error says how far it came.
+#[test]
+fn a_connect_timeout_bounds_attempts() {
+    let sim = Sim::new(1);
+    sim.net().set_fate(address(1), ConnectFate::AcceptSilently);
+    let mut channel = builder(&sim, format!("ipv4:{}", address(1)))
+        .connect_timeout(Duration::from_secs(3))
+        .build()
+        .expect("a channel");
+    let error = sim.run(async { channel.ready().await.expect_err("no server") });
+    assert!(error.message().contains("gave up after 3s"), "{error}");
+}
