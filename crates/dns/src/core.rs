@@ -9,6 +9,14 @@
 //! - [`Flights`] are the lookups under way, which several callers may wait for.
 //! - [`SharedUdp`] and [`TcpConnection`] are sockets that several lookups share.
 //!
+//! The words of the core: a *candidate* is an absolute name that is tried for the name of the
+//! caller, by the search list. A *request* has the name and the types of records that a caller
+//! wants; a *question* asks for one type of records of one candidate. An *exchange* is one query to
+//! one server, with its copies, until the reply or the timeout. A *round* asks every server of the
+//! list. A failure is *soft* where no server gave a usable answer, so that a later lookup may
+//! succeed. A *flight* is a lookup that several callers wait for, an *asker* is a user of a shared
+//! socket.
+//!
 //! A server that does not support EDNS is handled in three places. `wire/response.rs` recognises
 //! its reply (`ReplyMeaning::NoEdns`), `lookup/replies.rs` asks it again without EDNS, and
 //! `client_state.rs` remembers it for 10 minutes.
@@ -52,7 +60,7 @@ pub(crate) use self::local::check_name;
 pub use self::local::{Local, local_answer};
 pub use self::lookup::Lookup;
 pub use self::output::{LookupOutput, Report, SocketId};
-pub use self::plan::{Plan, Question};
+pub use self::plan::{LookupRequest, Plan};
 pub use self::result::{Finding, Found, Record, Records, Success};
 pub use self::settings::Settings;
 pub use self::tcp::{ConnectionEnd, TcpConnection};

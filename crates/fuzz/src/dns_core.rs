@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use hickory_proto::op::Message;
 use trunkline_dns::core::{
-    Asker, ClientState, ConnectionEnd, Finding, Lookup, LookupOutput, Question, Records, Settings,
-    SocketId, TcpConnection,
+    Asker, ClientState, ConnectionEnd, Finding, Lookup, LookupOutput, LookupRequest, Records,
+    Settings, SocketId, TcpConnection,
 };
 use trunkline_dns::{ClientConfig, Families, Name, ResolvConf};
 
@@ -113,7 +113,7 @@ impl Driver {
         let settings = Settings::new(&config, &conf, |_| None);
         let mut client_state = ClientState::new(settings, [options; 32]);
         let name = Name::parse("a.test").expect("a name");
-        let plan = client_state.plan(Question::addresses(name, Families::Both), start);
+        let plan = client_state.plan(LookupRequest::addresses(name, Families::Both), start);
         Self {
             lookup: Lookup::new("a.test", plan, start),
             client_state,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::cache::{Cache, Cached};
 use super::cookie::Cookies;
 use super::output::Report;
-use super::plan::{Plan, PlannedServer, Question};
+use super::plan::{LookupRequest, Plan, PlannedServer};
 use super::random::{Random, SEED};
 use super::settings::Settings;
 use crate::Name;
@@ -28,7 +28,7 @@ const PROBE_AFTER: Duration = Duration::from_secs(5);
 const PROBE_ONE_IN: usize = 10;
 /// The time for which a server is asked without EDNS, after it did not support it.
 const NO_EDNS_FOR: Duration = Duration::from_secs(600);
-/// Relative names whose winning candidate is remembered at most.
+/// Relative names for which the candidate with records is remembered, at most.
 const MAX_WINNERS: usize = 1024;
 /// Servers that are remembered at most; far more than a configuration has.
 const MAX_SERVERS: usize = 64;
@@ -140,14 +140,14 @@ impl ClientState {
 
     /// Returns the plan of a lookup that starts at `now`.
     #[must_use]
-    pub fn plan(&mut self, question: Question, now: Instant) -> Plan {
+    pub fn plan(&mut self, request: LookupRequest, now: Instant) -> Plan {
         self.plans = self.plans.saturating_add(1);
-        let mut candidates = self.settings.candidates(&question.name);
-        let winner = self.winners.get(&question.name);
+        let mut candidates = self.settings.candidates(&request.name);
+        let winner = self.winners.get(&request.name);
         if let Some(at) = winner.and_then(|winner| candidates.iter().position(|c| c == winner)) {
             candidates[..=at].rotate_right(1);
         }
-        let cached = self.cached(&candidates, &question, now);
+        let cached = self.cached(&candidates, &request, now);
         let settings = &self.settings;
         Plan {
             candidates,
@@ -165,13 +165,13 @@ impl ClientState {
             max_ttl: settings.max_ttl,
             seed: self.random.seed(),
             generation: self.generation,
-            question,
+            request,
         }
         .with_servers(self.ordered_servers(now))
     }
 
-    /// Returns the plan of a probe, where one is due: the first question of `plan`, to a server
-    /// that had failed. Its answer is not used, but shows that the server works again.
+    /// Returns the plan of a probe, where one is due: it asks a server that had failed for the first
+    /// candidate and type of `plan`. The answer is not used, but shows that the server works again.
     #[must_use]
     pub fn probe(&mut self, plan: &Plan, now: Instant) -> Option<Plan> {
         let first = plan.servers.first()?.address;
@@ -191,7 +191,7 @@ impl ClientState {
         let mut probe = plan.clone();
         probe.servers = vec![due.clone()];
         probe.candidates.truncate(1);
-        probe.question.types.truncate(1);
+        probe.request.types.truncate(1);
         probe.cached.clear();
         probe.attempts = 1;
         probe.deadline = plan.timeout;
@@ -331,7 +331,7 @@ impl ClientState {
     fn cached(
         &self,
         candidates: &[Name],
-        question: &Question,
+        request: &LookupRequest,
         now: Instant,
     ) -> Vec<(usize, usize, Cached)> {
         let mut list = Vec::new();
@@ -339,7 +339,7 @@ impl ClientState {
             return list;
         }
         for (i, candidate) in candidates.iter().enumerate() {
-            for (j, &record_type) in question.types.iter().enumerate() {
+            for (j, &record_type) in request.types.iter().enumerate() {
                 if let Some(entry) = self.cache.get(candidate, record_type, now) {
                     list.push((i, j, entry.clone()));
                 }

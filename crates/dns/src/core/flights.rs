@@ -2,26 +2,26 @@
 
 use std::collections::BTreeMap;
 
-use super::plan::Question;
+use super::plan::LookupRequest;
 
 /// Lookups that may be under way at the same time: they have more sockets than most processes may
 /// open.
 pub(crate) const MAX_FLIGHTS: usize = 8192;
 
-/// The lookups under way ("flights"), by their questions. Lookups of one question at the same time
+/// The lookups under way ("flights"), by their requests. Lookups of one request at the same time
 /// share one flight `F`, which ends early when its last waiter leaves.
 ///
 /// # Examples
 ///
 /// ```
-/// use trunkline_dns::core::{Flights, Question};
+/// use trunkline_dns::core::{Flights, LookupRequest};
 /// use trunkline_dns::{Families, Name};
 ///
-/// let question = Question::addresses(Name::parse("a.test.")?, Families::Both);
+/// let request = LookupRequest::addresses(Name::parse("a.test.")?, Families::Both);
 /// let mut flights = Flights::default();
-/// assert!(flights.join(&question).is_none());
-/// let first = flights.start(question.clone(), "a flight", false);
-/// let (flight, second) = flights.join(&question).expect("it is under way");
+/// assert!(flights.join(&request).is_none());
+/// let first = flights.start(request.clone(), "a flight", false);
+/// let (flight, second) = flights.join(&request).expect("it is under way");
 /// assert_eq!(flight, "a flight");
 /// assert_eq!(flights.leave(&first), None);
 /// assert_eq!(flights.leave(&second), Some("a flight"));
@@ -29,7 +29,7 @@ pub(crate) const MAX_FLIGHTS: usize = 8192;
 /// ```
 #[derive(Debug)]
 pub struct Flights<F> {
-    by_question: BTreeMap<Question, SharedFlight<F>>,
+    by_request: BTreeMap<LookupRequest, SharedFlight<F>>,
     /// Number of flights so far; the last one's number.
     flights: u64,
     /// Number of waiters so far; the last one's number.
@@ -46,7 +46,7 @@ struct SharedFlight<F> {
 /// The place of one waiter in a flight.
 #[derive(Debug)]
 pub struct Ticket {
-    question: Question,
+    request: LookupRequest,
     flight: u64,
     waiter: u64,
 }
@@ -62,7 +62,7 @@ impl Ticket {
 impl<F> Default for Flights<F> {
     fn default() -> Self {
         Self {
-            by_question: BTreeMap::new(),
+            by_request: BTreeMap::new(),
             flights: 0,
             waiters: 0,
         }
@@ -70,13 +70,13 @@ impl<F> Default for Flights<F> {
 }
 
 impl<F: Clone> Flights<F> {
-    /// Joins the flight of a question; `None` where there is none.
-    pub fn join(&mut self, question: &Question) -> Option<(F, Ticket)> {
-        let shared = self.by_question.get_mut(question)?;
+    /// Joins the flight of a request; `None` where there is none.
+    pub fn join(&mut self, request: &LookupRequest) -> Option<(F, Ticket)> {
+        let shared = self.by_request.get_mut(request)?;
         shared.waiting += 1;
         self.waiters += 1;
         let ticket = Ticket {
-            question: question.clone(),
+            request: request.clone(),
             flight: shared.number,
             waiter: self.waiters,
         };
@@ -86,14 +86,14 @@ impl<F: Clone> Flights<F> {
     /// Returns whether no further flight may start: 8192 are under way.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.by_question.len() >= MAX_FLIGHTS
+        self.by_request.len() >= MAX_FLIGHTS
     }
 
     /// Adds a flight, with its first waiter.
     ///
     /// A flight that `is_over` already was answered from the cache. It is not shared, since its
     /// answer may have expired for a later waiter.
-    pub fn start(&mut self, question: Question, flight: F, is_over: bool) -> Ticket {
+    pub fn start(&mut self, request: LookupRequest, flight: F, is_over: bool) -> Ticket {
         self.flights += 1;
         self.waiters += 1;
         if !is_over {
@@ -102,10 +102,10 @@ impl<F: Clone> Flights<F> {
                 number: self.flights,
                 waiting: 1,
             };
-            self.by_question.insert(question.clone(), shared);
+            self.by_request.insert(request.clone(), shared);
         }
         Ticket {
-            question,
+            request,
             flight: self.flights,
             waiter: self.waiters,
         }
@@ -114,7 +114,7 @@ impl<F: Clone> Flights<F> {
     /// Handles the end of a flight, so that a later lookup starts another one.
     pub fn handle_end(&mut self, ticket: &Ticket) {
         if self.is_current(ticket) {
-            self.by_question.remove(&ticket.question);
+            self.by_request.remove(&ticket.request);
         }
     }
 
@@ -123,23 +123,23 @@ impl<F: Clone> Flights<F> {
         if !self.is_current(ticket) {
             return None;
         }
-        let shared = self.by_question.get_mut(&ticket.question)?;
+        let shared = self.by_request.get_mut(&ticket.request)?;
         shared.waiting -= 1;
         if shared.waiting > 0 {
             return None;
         }
-        let last = self.by_question.remove(&ticket.question)?;
+        let last = self.by_request.remove(&ticket.request)?;
         Some(last.flight)
     }
 
     /// Removes all flights: later lookups start others. Waiters of the removed ones still get their
     /// answers.
     pub fn clear(&mut self) {
-        self.by_question.clear();
+        self.by_request.clear();
     }
 
     fn is_current(&self, ticket: &Ticket) -> bool {
-        let shared = self.by_question.get(&ticket.question);
+        let shared = self.by_request.get(&ticket.request);
         shared.is_some_and(|shared| shared.number == ticket.flight)
     }
 }

@@ -213,7 +213,7 @@ impl Lookup {
     fn load_candidate(&mut self) {
         let candidate = self.common.candidate;
         let plan = &self.common.plan;
-        let types = plan.question.types.iter().take(MAX_QUESTIONS);
+        let types = plan.request.types.iter().take(MAX_QUESTIONS);
         let asks = types.enumerate();
         let asks = asks.map(|(index, &record_type)| {
             let mut cached = plan.cached.iter();
@@ -260,7 +260,7 @@ impl Lookup {
         let plan = &self.common.plan;
         if plan.candidates.len() > 1 {
             let report = Report::Won {
-                name: plan.question.name.clone(),
+                name: plan.request.name.clone(),
                 candidate: self.common.name().clone(),
                 generation: plan.generation,
             };
@@ -278,7 +278,7 @@ impl Lookup {
         let plan = &self.common.plan;
         let has_servers = !plan.servers.is_empty();
         if plan.candidates.len() > 1 && !kind.is_soft() {
-            let name = plan.question.name.clone();
+            let name = plan.request.name.clone();
             self.common.report(Report::Lost { name });
         }
         let unusable = self.common.plan.unusable_servers.join("; ");

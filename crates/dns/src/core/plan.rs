@@ -9,22 +9,22 @@ use crate::{Families, Name, RecordType};
 
 /// A name and the types of records that are wanted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Question {
+pub struct LookupRequest {
     /// The name, absolute or relative to the search list.
     pub name: Name,
     /// The types, asked at the same time: A and AAAA, or a single one.
     pub types: Vec<RecordType>,
 }
 
-impl Question {
-    /// Returns the question for the addresses of a name.
+impl LookupRequest {
+    /// Returns the request for the addresses of a name.
     #[must_use]
     pub fn addresses(name: Name, families: Families) -> Self {
         let types = families.iter().map(|family| family.record_type()).collect();
         Self { name, types }
     }
 
-    /// Returns the question for the records of one type of a name.
+    /// Returns the request for the records of one type of a name.
     #[must_use]
     pub fn records(name: Name, record_type: RecordType) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Question {
 /// It is a snapshot: what other lookups learn later does not change it.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    pub(crate) question: Question,
+    pub(crate) request: LookupRequest,
     /// The absolute names that are tried, in order.
     pub(crate) candidates: Vec<Name>,
     /// The servers that are asked, in order.

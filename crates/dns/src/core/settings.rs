@@ -3,7 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::plan::Question;
+use super::plan::LookupRequest;
 use crate::config::ClientConfig;
 use crate::{Families, LookupError, LookupErrorKind, Name, RecordType, ResolvConf};
 
@@ -95,27 +95,27 @@ impl Settings {
         }
     }
 
-    /// Returns the question for the addresses of a host.
+    /// Returns the request for the addresses of a host.
     ///
     /// # Errors
     ///
     /// [`NoData`](LookupErrorKind::NoData) where only IPv6 addresses are wanted and `options
     /// no-aaaa` is set.
-    pub fn addresses_question(
+    pub fn addresses_request(
         &self,
         host: &str,
         name: Name,
         families: Families,
-    ) -> Result<Question, LookupError> {
-        let mut question = Question::addresses(name, families);
+    ) -> Result<LookupRequest, LookupError> {
+        let mut request = LookupRequest::addresses(name, families);
         if self.no_aaaa {
-            question.types.retain(|&of| of != RecordType::Aaaa);
+            request.types.retain(|&of| of != RecordType::Aaaa);
         }
-        if question.types.is_empty() {
+        if request.types.is_empty() {
             let why = "IPv6 addresses are not asked for (`options no-aaaa`)";
             return Err(LookupError::local(LookupErrorKind::NoData, host, why));
         }
-        Ok(question)
+        Ok(request)
     }
 
     /// Returns the names to ask for, in order, each once: `name` as it is, and `name` within each

@@ -10,8 +10,8 @@ use super::files::Files;
 use super::flight::Flight;
 use super::pool::Pool;
 use crate::core::{
-    ClientState, Flights, Local, Lookup, MAX_FLIGHTS, Plan, Question, Report, Ticket, check_name,
-    local_answer,
+    ClientState, Flights, Local, Lookup, LookupRequest, MAX_FLIGHTS, Plan, Report, Ticket,
+    check_name, local_answer,
 };
 use crate::{ClientConfig, Families, LookupError, LookupErrorKind, RecordType};
 
@@ -71,8 +71,8 @@ impl ClientShared {
         match local_answer(host, families, tables.files.hosts(), interface)? {
             Local::Ask(name) => {
                 let settings = self.client_state(&mut tables).settings();
-                let question = settings.addresses_question(host, name, families)?;
-                let joined = self.join(&mut tables, host, question, now)?;
+                let request = settings.addresses_request(host, name, families)?;
+                let joined = self.join(&mut tables, host, request, now)?;
                 Ok(Begun::Joined(joined))
             }
             found => Ok(Begun::Local(found)),
@@ -86,10 +86,10 @@ impl ClientShared {
         record_type: RecordType,
     ) -> Result<Joined, LookupError> {
         let now = self.attach(name)?;
-        let question = Question::records(check_name(name)?, record_type);
+        let request = LookupRequest::records(check_name(name)?, record_type);
         let mut tables = self.tables.lock();
         self.look(&mut tables, now);
-        self.join(&mut tables, name, question, now)
+        self.join(&mut tables, name, request, now)
     }
 
     fn attach(&self, name: &str) -> Result<Instant, LookupError> {
@@ -135,25 +135,25 @@ impl ClientShared {
         seed
     }
 
-    /// Joins the flight of a question, which is started where there is none.
+    /// Joins the flight of a request, which is started where there is none.
     fn join(
         self: &Arc<Self>,
         tables: &mut Tables,
         text: &str,
-        question: Question,
+        request: LookupRequest,
         now: Instant,
     ) -> Result<Joined, LookupError> {
-        if let Some((flight, ticket)) = tables.flights.join(&question) {
+        if let Some((flight, ticket)) = tables.flights.join(&request) {
             return Ok(Joined { flight, ticket });
         }
         if tables.flights.is_full() {
             let why = format!("{MAX_FLIGHTS} lookups of this client are under way already");
             return Err(LookupError::local(LookupErrorKind::Unavailable, text, &why));
         }
-        let driver = self.start(tables, text, &question, now);
+        let driver = self.start(tables, text, &request, now);
         let is_over = driver.lookup.result().is_some();
         let flight = Arc::new(Flight::new(driver));
-        let ticket = tables.flights.start(question, Arc::clone(&flight), is_over);
+        let ticket = tables.flights.start(request, Arc::clone(&flight), is_over);
         Ok(Joined { flight, ticket })
     }
 
@@ -161,7 +161,7 @@ impl ClientShared {
         self: &Arc<Self>,
         tables: &mut Tables,
         text: &str,
-        question: &Question,
+        request: &LookupRequest,
         now: Instant,
     ) -> LookupDriver {
         let client_state = self.client_state(tables);
@@ -171,7 +171,7 @@ impl ClientShared {
         for server in client_state.sources_needed().to_vec() {
             client_state.handle_source(server, self.runtime.source_address(server).ok());
         }
-        let plan = client_state.plan(question.clone(), now);
+        let plan = client_state.plan(request.clone(), now);
         if let Some(probe) = client_state.probe(&plan, now) {
             self.spawn_probe(text, probe, now);
         }

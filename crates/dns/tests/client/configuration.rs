@@ -119,10 +119,10 @@ fn no_aaaa() {
     );
     let ask = |families| {
         let name = Name::parse("a.test").expect("a name");
-        settings.addresses_question("a.test", name, families)
+        settings.addresses_request("a.test", name, families)
     };
-    let both = ask(Families::Both).expect("a question");
-    assert_eq!(both, ask(Families::Ipv4).expect("a question"));
+    let both = ask(Families::Both).expect("a request");
+    assert_eq!(both, ask(Families::Ipv4).expect("a request"));
     let six = ask(Families::Ipv6).expect_err("nothing to ask");
     assert_eq!(six.kind(), LookupErrorKind::NoData);
 }
@@ -134,10 +134,10 @@ fn seeds_and_sources() {
     let mut plain = ClientState::new(settings(ONE, config.clone()), [7; 32]);
     assert!(plain.sources_needed().is_empty());
     let name = Name::parse("a.test.").expect("a name");
-    let question = trunkline_dns::core::Question::addresses(name, Families::Both);
+    let request = trunkline_dns::core::LookupRequest::addresses(name, Families::Both);
     for _ in 0..1024 {
         assert!(!plain.needs_seed());
-        let _ = plain.plan(question.clone(), now());
+        let _ = plain.plan(request.clone(), now());
     }
     assert!(plain.needs_seed());
     plain.reseed([8; 32]);

@@ -372,8 +372,8 @@ fn a_lookup_that_is_dropped_takes_nothing_from_others() {
     assert_eq!((connections(&sim), sim.open_sockets()), (2, 1));
 }
 
-/// The connections of a client are closed with the client, and those to servers of before a change
-/// with the change.
+/// When a client is dropped, its connections are closed. When its servers change, the connections
+/// to the old ones are closed.
 #[test]
 fn connections_are_closed_with_the_client() {
     let sim = Sim::new();

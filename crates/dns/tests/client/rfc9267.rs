@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use allocation_counter::AllocationInfo;
-use trunkline_dns::core::{ClientState, Lookup, LookupOutput, Question, Settings, TcpConnection};
+use trunkline_dns::core::{
+    ClientState, Lookup, LookupOutput, LookupRequest, Settings, TcpConnection,
+};
 use trunkline_dns::wire::{Reply, Skeleton, read_reply};
 use trunkline_dns::{ClientConfig, Name, RecordType, ResolvConf, Transport};
 
@@ -100,8 +102,8 @@ fn no_message_costs_much_memory() {
     }
 }
 
-/// Returns the memory that a connection takes for a message that arrives in pieces, and a lookup
-/// for its end.
+/// Returns the memory that a connection takes to receive a message in pieces, and that a lookup
+/// takes to end with this message.
 fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     #[expect(clippy::disallowed_methods, reason = "any instant will do")]
     let now = std::time::Instant::now();
@@ -110,7 +112,7 @@ fn carry(costly: &Costly, name: Name) -> (AllocationInfo, AllocationInfo) {
     let config = config.tcp_only(true).cache(100);
     let settings = Settings::new(&config, &ResolvConf::default(), |_| None);
     let mut client_state = ClientState::new(settings, [7; 32]);
-    let plan = client_state.plan(Question::records(name, costly.record_type), now);
+    let plan = client_state.plan(LookupRequest::records(name, costly.record_type), now);
     let mut lookup = Lookup::new(&costly.name, plan, now);
     let (mut connection, asker) = TcpConnection::new(Duration::from_secs(10));
     let mut socket = None;

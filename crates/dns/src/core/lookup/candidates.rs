@@ -63,7 +63,7 @@ impl CandidateLog {
         self.silent
     }
 
-    /// Returns the error for the whole name. It does not exist only where no candidate has failed
+    /// Returns the error for the whole name: "does not exist" only where no candidate has failed
     /// softly.
     pub(super) fn verdict(&self) -> LookupErrorKind {
         if self.soft {
