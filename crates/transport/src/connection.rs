@@ -12,6 +12,7 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
 use crate::error::{CallError, Fate};
+use crate::header_list::size_of_request;
 use crate::replay::{AttemptBody, RequestBody};
 use crate::response::{RequestSide, ResponseHead};
 use crate::state::ConnectionState;
@@ -71,12 +72,24 @@ impl Connection {
     /// # Errors
     ///
     /// When the connection takes no calls any more ([`Fate::Unsent`]), HTTP/2 forbids the
-    /// request, or the start of its body is not kept any more. Nothing was sent.
+    /// request, the start of its body is not kept any more, or its head is larger than the server's
+    /// `SETTINGS_MAX_HEADER_LIST_SIZE` (`RESOURCE_EXHAUSTED`). Nothing was sent.
+    ///
+    /// Source: [RFC 9113 section 10.5.1](https://www.rfc-editor.org/rfc/rfc9113#section-10.5.1): some
+    /// servers close the connection for a header list over their limit, which would cost all other
+    /// calls on it.
     pub fn send<B>(&self, head: Request<()>, body: &RequestBody<B>) -> Result<Sent<B>, CallError> {
         let Some(body) = body.open() else {
             let text = "the request cannot be sent again: its start is not kept any more";
             return Err(CallError::new(Status::internal(text), Fate::Unknown));
         };
+        let limit = self.state.max_header_list();
+        if limit != u32::MAX {
+            let size = size_of_request(&head);
+            if size > limit as usize {
+                return Err(CallError::head_too_large(size, limit, &self.state.peer));
+            }
+        }
         let no_body = matches!(body, AttemptBody::Whole(None));
         // A clone has no pending request of its own, so it is always ready.
         let (response, mut send) = self
@@ -93,7 +106,7 @@ impl Connection {
                 (RequestSide::Sent(bytes), None)
             }
             AttemptBody::Streaming(body) => {
-                let (upload, handle) = Upload::new(send, body);
+                let (upload, handle) = Upload::new(send, body, limit);
                 (RequestSide::Upload(handle), Some(Box::pin(upload)))
             }
         };

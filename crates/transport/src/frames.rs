@@ -1,10 +1,11 @@
 //! Watches the frames of a connection as they go by.
 //!
-//! h2 does not report everything that a gRPC client must know: that the server's SETTINGS came, that
+//! h2 does not report everything that a gRPC client must know: the server's SETTINGS, that
 //! a GOAWAY came while calls still run, its debug data, and which request headers were really
 //! written. All of it can be read from the frames.
 
 use crate::go_away::{GoAway, STREAM_BITS};
+use crate::settings::{SETTING, ServerSettings};
 
 /// The length of a frame header, in bytes.
 ///
@@ -25,11 +26,6 @@ const GOAWAY_FRAME: u8 = 0x7;
 /// Source: [RFC 9113 section 6.5](https://www.rfc-editor.org/rfc/rfc9113#section-6.5).
 const ACK: u8 = 0x1;
 
-/// The length of one setting, in bytes.
-///
-/// Source: [RFC 9113 section 6.5.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.1).
-const SETTING: usize = 6;
-
 /// The length of a GOAWAY's payload before its debug data, in bytes.
 ///
 /// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
@@ -47,13 +43,31 @@ const CLIENT_PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     /// A whole SETTINGS frame that is not an acknowledgement.
-    Settings,
+    Settings(ServerSettings),
     /// The header of a HEADERS frame on this stream.
     Headers { stream: u32 },
     /// A whole GOAWAY frame.
     GoAway(GoAway),
     /// The first frame is not SETTINGS: the peer does not speak HTTP/2.
     NotHttp2,
+}
+
+/// A part of a payload that is kept until all of it has come.
+#[derive(Clone, Copy, Debug)]
+enum Kept {
+    /// The first bytes of a GOAWAY, this number.
+    GoAway(usize),
+    /// One setting.
+    Setting,
+}
+
+impl Kept {
+    fn len(self) -> usize {
+        match self {
+            Self::GoAway(len) => len,
+            Self::Setting => SETTING,
+        }
+    }
 }
 
 /// Finds frames in one direction of a connection, however the bytes are cut into pieces.
@@ -63,14 +77,14 @@ pub(crate) struct FrameWatch {
     skip: usize,
     /// The part that has come of a frame header, or of a payload that is kept.
     partial: Vec<u8>,
-    /// How much of a payload is being kept, in bytes; `None` outside of such a payload.
-    keeping: Option<usize>,
-    /// The number of bytes of that payload after the part that is kept.
-    skip_after: usize,
+    /// What is being kept of a payload; `None` outside of such a payload.
+    keeping: Option<Kept>,
+    /// The number of bytes of that payload after the part that is being kept.
+    after: usize,
+    /// What has come of a SETTINGS frame.
+    settings: ServerSettings,
     /// True when the next frame is the peer's first, which must be SETTINGS.
     expects_settings: bool,
-    /// True while `skip` counts the rest of a SETTINGS frame.
-    is_in_settings: bool,
     /// The number of frames that began since [`take_frames`](Self::take_frames).
     frames: usize,
 }
@@ -82,9 +96,9 @@ impl FrameWatch {
             skip: 0,
             partial: Vec::with_capacity(GOAWAY_KEPT),
             keeping: None,
-            skip_after: 0,
+            after: 0,
+            settings: ServerSettings::default(),
             expects_settings: true,
-            is_in_settings: false,
             frames: 0,
         }
     }
@@ -96,9 +110,9 @@ impl FrameWatch {
             skip: CLIENT_PREFACE,
             partial,
             keeping: None,
-            skip_after: 0,
+            after: 0,
+            settings: ServerSettings::default(),
             expects_settings: false,
-            is_in_settings: false,
             frames: 0,
         }
     }
@@ -114,10 +128,7 @@ impl FrameWatch {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
             bytes = &bytes[skipped..];
-            if self.skip == 0 && std::mem::take(&mut self.is_in_settings) {
-                report(Seen::Settings);
-            }
-            let wanted = self.keeping.unwrap_or(HEADER) - self.partial.len();
+            let wanted = self.keeping.map_or(HEADER, Kept::len) - self.partial.len();
             let taken = wanted.min(bytes.len());
             if self.partial.is_empty() && self.keeping.is_none() && bytes.len() >= HEADER {
                 // The common case: the header is in one piece, and need not be copied.
@@ -137,12 +148,18 @@ impl FrameWatch {
                     self.partial.clear();
                     self.header(header, &mut report);
                 }
-                Some(_) => {
+                Some(Kept::GoAway(_)) => {
                     if let Some(go_away) = GoAway::read(&self.partial) {
                         report(Seen::GoAway(go_away));
                     }
                     self.partial.clear();
-                    self.skip = std::mem::take(&mut self.skip_after);
+                    self.skip = std::mem::take(&mut self.after);
+                }
+                Some(Kept::Setting) => {
+                    let setting = self.partial[..].try_into().unwrap_or_default();
+                    self.settings.add(setting);
+                    self.partial.clear();
+                    self.keep_settings(self.after, &mut report);
                 }
             }
         }
@@ -159,17 +176,27 @@ impl FrameWatch {
             && !(is_settings && len.is_multiple_of(SETTING))
         {
             report(Seen::NotHttp2);
-        } else if is_settings && len == 0 {
-            report(Seen::Settings);
-        } else if is_settings {
-            self.is_in_settings = true;
+        } else if is_settings && len.is_multiple_of(SETTING) {
+            self.skip = 0;
+            self.keep_settings(len, report);
         } else if kind == HEADERS_FRAME {
             report(Seen::Headers { stream });
         } else if kind == GOAWAY_FRAME && len >= GOAWAY_FIXED {
             // The end of a longer payload is skipped once the part that is kept has come.
-            self.keeping = Some(len.min(GOAWAY_KEPT));
+            let kept = len.min(GOAWAY_KEPT);
+            self.keeping = Some(Kept::GoAway(kept));
             self.skip = 0;
-            self.skip_after = len - len.min(GOAWAY_KEPT);
+            self.after = len - kept;
+        }
+    }
+
+    /// Keeps the next setting of a SETTINGS frame, of which `len` bytes follow, or reports the frame.
+    fn keep_settings(&mut self, len: usize, report: &mut impl FnMut(Seen)) {
+        if len == 0 {
+            report(Seen::Settings(std::mem::take(&mut self.settings)));
+        } else {
+            self.keeping = Some(Kept::Setting);
+            self.after = len - SETTING;
         }
     }
 }
@@ -214,7 +241,19 @@ mod tests {
         let mut bytes = frame(SETTINGS_FRAME, 0, 0, &[0, 3, 0, 0, 0, 100]);
         bytes.extend(frame(SETTINGS_FRAME, ACK, 0, &[]));
         bytes.extend(frame(0, 0, 1, &[SETTINGS_FRAME; 20]));
-        check(FrameWatch::of_server, &bytes, &[Seen::Settings]);
+        let settings = [0, 6, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 6, 0, 2, 0, 0];
+        bytes.extend(frame(SETTINGS_FRAME, 0, 0, &settings));
+        bytes.extend(frame(SETTINGS_FRAME, 0, 0, &[]));
+        let max_streams = ServerSettings {
+            max_streams: Some(100),
+            max_header_list: None,
+        };
+        let max_header_list = ServerSettings {
+            max_streams: None,
+            max_header_list: Some(0x2_0000),
+        };
+        let expected = [max_streams, max_header_list, ServerSettings::default()];
+        check(FrameWatch::of_server, &bytes, &expected.map(Seen::Settings));
     }
 
     /// SETTINGS count only when their last byte has come.
@@ -227,7 +266,7 @@ mod tests {
         watch.feed(half, |seen| panic!("{seen:?}"));
         let mut seen = Vec::new();
         watch.feed(rest, |what| seen.push(what));
-        assert_eq!(seen, [Seen::Settings]);
+        assert!(matches!(seen[..], [Seen::Settings(_)]), "{seen:?}");
     }
 
     /// A peer whose first frame is another one does not speak HTTP/2.
@@ -248,7 +287,7 @@ mod tests {
         bytes.extend(go_away(5, 11, b"too_many_pings"));
         bytes.extend(frame(0, 1, 5, b"data"));
         let expected = [
-            Seen::Settings,
+            Seen::Settings(ServerSettings::default()),
             Seen::GoAway(GoAway {
                 last_stream: 0x7fff_ffff,
                 code: 0,
@@ -270,7 +309,7 @@ mod tests {
         bytes.extend(go_away(1, 0, &[b'x'; 1000]));
         bytes.extend(go_away(0, 0, b""));
         let expected = [
-            Seen::Settings,
+            Seen::Settings(ServerSettings::default()),
             Seen::GoAway(GoAway {
                 last_stream: 1,
                 code: 0,
@@ -294,7 +333,7 @@ mod tests {
         bytes.extend(frame(0, 1, 1, b"data"));
         bytes.extend(frame(HEADERS_FRAME, 4, 3, b""));
         let expected = [
-            Seen::Settings,
+            Seen::Settings(ServerSettings::default()),
             Seen::Headers { stream: 1 },
             Seen::Headers { stream: 3 },
         ];

@@ -5,6 +5,8 @@
 
 // The frames that go by, and the facts of a connection that are read from them.
 mod go_away;
+mod header_list;
+mod settings;
 
 mod frames;
 mod state;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use trunkline_runtime::PeerAddr;
 
 use crate::go_away::GoAway;
+use crate::settings::ServerSettings;
 
 /// How many bytes are kept of what a peer sends that does not speak HTTP/2.
 const FOREIGN_KEPT: usize = 64;
@@ -20,6 +21,8 @@ pub(crate) struct ConnectionState {
     last_stream: u32,
     /// Whether the server's SETTINGS came.
     settings_seen: AtomicBool,
+    /// The server's `SETTINGS_MAX_HEADER_LIST_SIZE`; without one, the largest value.
+    max_header_list: AtomicU32,
     /// The lowest stream of ours on which HEADERS came.
     first_answered: AtomicU32,
     /// The highest stream of which some HEADERS were written to the stream.
@@ -38,6 +41,7 @@ impl ConnectionState {
             peer,
             last_stream,
             settings_seen: AtomicBool::new(false),
+            max_header_list: AtomicU32::new(u32::MAX),
             first_answered: AtomicU32::new(u32::MAX),
             last_sent: AtomicU32::new(0),
             go_away: OnceLock::new(),
@@ -46,8 +50,16 @@ impl ConnectionState {
         }
     }
 
-    pub(crate) fn set_settings_seen(&self) {
+    pub(crate) fn set_settings(&self, settings: ServerSettings) {
+        if let Some(max) = settings.max_header_list {
+            self.max_header_list.store(max, Ordering::Relaxed);
+        }
         self.settings_seen.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the longest header list that the server takes, in bytes as HTTP/2 counts them.
+    pub(crate) fn max_header_list(&self) -> u32 {
+        self.max_header_list.load(Ordering::Relaxed)
     }
 
     pub(crate) fn settings_seen(&self) -> bool {

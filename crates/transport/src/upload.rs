@@ -12,10 +12,11 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::SendStream;
 use http_body::Body;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 
 use self::handle::UploadFacts;
 pub(crate) use self::handle::UploadHandle;
+use crate::header_list::size_of;
 use crate::replay::{BodyReader, Piece};
 
 /// Sends a streaming request body for one attempt; done when all of it is sent, when the server
@@ -29,11 +30,17 @@ pub struct Upload<B> {
     /// Data that waits for room in the flow-control window.
     waiting: Option<Bytes>,
     facts: Arc<UploadFacts>,
+    /// The longest trailers that the server takes, in bytes as HTTP/2 counts them.
+    max_header_list: u32,
     is_done: bool,
 }
 
 impl<B> Upload<B> {
-    pub(crate) fn new(send: SendStream<Bytes>, body: BodyReader<B>) -> (Self, UploadHandle) {
+    pub(crate) fn new(
+        send: SendStream<Bytes>,
+        body: BodyReader<B>,
+        max_header_list: u32,
+    ) -> (Self, UploadHandle) {
         let facts = Arc::<UploadFacts>::default();
         let handle = UploadHandle::new(Arc::clone(&facts));
         let upload = Self {
@@ -41,6 +48,7 @@ impl<B> Upload<B> {
             body,
             waiting: None,
             facts,
+            max_header_list,
             is_done: false,
         };
         (upload, handle)
@@ -106,6 +114,15 @@ where
             match ready!(self.body.poll_next(cx, || !facts.is_closed())) {
                 Ok(Piece::Data(data)) => self.waiting = Some(data),
                 Ok(Piece::Trailers(trailers)) => {
+                    let (size, limit) = (size_of(&trailers), self.max_header_list);
+                    if size > limit as usize {
+                        let text = format!(
+                            "the request's trailers are too large: {size} bytes, and the server \
+                             takes at most {limit} (SETTINGS_MAX_HEADER_LIST_SIZE)"
+                        );
+                        self.give_up(Status::new(Code::ResourceExhausted, text));
+                        return Poll::Ready(Ok(()));
+                    }
                     return Poll::Ready(self.send.send_trailers(trailers));
                 }
                 Ok(Piece::End) => return Poll::Ready(self.send.send_data(Bytes::new(), true)),

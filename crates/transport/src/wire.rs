@@ -111,7 +111,7 @@ impl Wire {
         let state = &self.state;
         let mut is_http2 = true;
         self.incoming.feed(bytes, |seen| match seen {
-            Seen::Settings => state.set_settings_seen(),
+            Seen::Settings(settings) => state.set_settings(settings),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
             Seen::NotHttp2 => is_http2 = false,
             Seen::Headers { stream } => state.set_answered(stream),

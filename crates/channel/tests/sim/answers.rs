@@ -369,3 +369,35 @@ fn a_goaway_with_all_settings_is_dialed_with_back_off() {
         .expect(Code::DeadlineExceeded, &["NO_ERROR", "max_age"]);
     assert!(counts.accepts() <= 14, "{} connections", counts.accepts());
 }
+
+/// A request over the server's SETTINGS_MAX_HEADER_LIST_SIZE is not sent: some servers close the
+/// connection for it, and with that all other calls. The error has both sizes.
+#[test]
+fn a_request_over_the_servers_header_limit() {
+    let sim = Sim::new(1);
+    let counts = raw::serve(&sim, 1, |_, event| {
+        Some(match event {
+            ServerEvent::Accepted => frame(4, 0, 0, &[0, 6, 0, 0, 0x40, 0]),
+            ServerEvent::Call(stream) => answer_ok(stream),
+        })
+    });
+    let channel = channel(&sim, 1);
+    let body = || http_body_util::Full::new(bytes::Bytes::new());
+    // What the other fields take of the 16,384 bytes is under 500.
+    for (length, code) in [
+        (15_800, Code::Ok),
+        (16_300, Code::ResourceExhausted),
+        (100_000, Code::ResourceExhausted),
+    ] {
+        let mut request = crate::world::request(body());
+        let value = http::HeaderValue::try_from("x".repeat(length)).expect("a value");
+        request.headers_mut().insert("x-large", value);
+        let result = sim.run(crate::world::call(&channel, request));
+        assert_eq!(result.status.code(), code, "{}", result.status);
+        if code != Code::Ok {
+            let words = ["bytes with all metadata, and 198.51.100.1:50051 takes at most 16384"];
+            result.expect(code, &words);
+        }
+    }
+    assert_eq!((counts.accepts(), counts.calls()), (1, 1));
+}

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status};
 
 use crate::state::ConnectionState;
@@ -31,6 +32,16 @@ pub enum Fate {
 impl CallError {
     pub(crate) fn new(status: Status, fate: Fate) -> Self {
         Self { status, fate }
+    }
+
+    /// Describes a request whose header list is larger than the server takes. It was not sent.
+    pub(crate) fn head_too_large(size: usize, limit: u32, peer: &PeerAddr) -> Self {
+        let text = format!(
+            "the request's headers are too large: {size} bytes with all metadata, and {peer} takes \
+             at most {limit} (SETTINGS_MAX_HEADER_LIST_SIZE)"
+        );
+        // Another server might take it, but the caller's mistake should not depend on the pick.
+        Self::new(Status::new(Code::ResourceExhausted, text), Fate::Unknown)
     }
 
     /// Describes a request that h2 did not take.
