@@ -13,7 +13,7 @@ use trunkline_dns::Name;
 
 use crate::args::{CommonArgs, ConnectArgs, FamilyName};
 use crate::failure::Failure;
-use crate::out::{Out, Style};
+use crate::out::{Line, Out, Style};
 use crate::run::block_on;
 use crate::show;
 use crate::svg::svg;
@@ -302,19 +302,18 @@ fn draw(report: &RaceReport, out: &Out) {
             .end
             .map_or_else(String::new, |end| format!("{:.1}", end.as_secs_f64() * 1e3));
         let address = attempt.address.to_string();
-        out.line(&format!(
-            "{address:<width$}  {}  {from:.1} to {to} ms, {}",
-            out.paint(style, &format!("{bar:<pad$}", pad = WIDTH as usize + 1)),
-            out.paint(style, &word.replace('_', " ")),
-            width = width.unwrap_or(0),
-        ));
+        let width = width.unwrap_or(0);
+        let bar = format!("{bar:<pad$}", pad = WIDTH as usize + 1);
+        out.line(
+            Line::from(format!("{address:<width$}  "))
+                .and_styled(style, bar)
+                .and(format!("  {from:.1} to {to} ms, "))
+                .and_styled(style, word.replace('_', " ")),
+        );
     }
     for address in report.untried() {
-        out.line(&format!(
-            "{:<width$}  {}",
-            address.to_string(),
-            out.paint(Style::Weak, "not tried"),
-            width = width.unwrap_or(0),
-        ));
+        let width = width.unwrap_or(0);
+        let address = address.to_string();
+        out.line(Line::from(format!("{address:<width$}  ")).and_styled(Style::Weak, "not tried"));
     }
 }

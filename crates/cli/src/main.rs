@@ -7,6 +7,8 @@ mod args;
 mod failure;
 mod show;
 
+mod text;
+
 mod out;
 
 mod event;
@@ -33,11 +35,11 @@ use clap::Parser;
 
 use args::{Args, Command};
 use failure::Failure;
-use out::Out;
+use out::{LogWriter, Out};
+use text::visible;
 
 fn main() -> ExitCode {
-    // A wrong command line exits here, with status 2 and a message on stderr.
-    let args = Args::parse();
+    let args = parse();
     if args.common.verbose > 0 {
         let level = match args.common.verbose {
             1 => tracing::Level::INFO,
@@ -45,7 +47,7 @@ fn main() -> ExitCode {
             _ => tracing::Level::TRACE,
         };
         tracing_subscriber::fmt()
-            .with_writer(std::io::stderr)
+            .with_writer(|| LogWriter)
             .with_max_level(level)
             // When stderr cannot be written to, a message about it would be lost too.
             .log_internal_errors(false)
@@ -63,6 +65,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => report(&failure, &out),
     }
+}
+
+/// Parses the command line. A wrong one ends the process, with status 2 and a message on stderr.
+fn parse() -> Args {
+    Args::try_parse().unwrap_or_else(|error| {
+        // The message quotes arguments: it is made again from arguments without control characters.
+        let args = std::env::args_os().map(|arg| visible(&arg.to_string_lossy()).into_owned());
+        Args::try_parse_from(args).err().unwrap_or(error).exit()
+    })
 }
 
 /// Prints a failure: as JSON to stdout, or as text to stderr.

@@ -1,11 +1,16 @@
 //! Printing: results to stdout, messages to stderr.
+//!
+//! Everything that the command prints passes through here, and here alone control characters are
+//! replaced: a text from outside reaches no terminal as it came.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use serde_json::Value;
 
 use crate::args::{ColorWhen, CommonArgs};
 use crate::failure::Failure;
+use crate::text::{visible, visible_json};
 
 /// Prints results to stdout, as JSON or text, and warnings and errors to stderr.
 #[derive(Debug)]
@@ -33,6 +38,49 @@ impl Style {
             Self::Weak => "2",
             Self::Strong => "1",
         }
+    }
+}
+
+/// A line of text, made of pieces with a style each.
+#[derive(Debug, Default)]
+pub(crate) struct Line(Vec<(Option<Style>, String)>);
+
+impl Line {
+    /// Returns a line that begins with a text in a style.
+    pub(crate) fn styled(style: Style, text: impl Into<String>) -> Self {
+        Self::default().and_styled(style, text)
+    }
+
+    /// Adds a text in a style.
+    pub(crate) fn and_styled(mut self, style: Style, text: impl Into<String>) -> Self {
+        self.0.push((Some(style), text.into()));
+        self
+    }
+
+    /// Adds a text without a style.
+    pub(crate) fn and(mut self, text: impl Into<String>) -> Self {
+        self.0.push((None, text.into()));
+        self
+    }
+
+    /// Returns the line as it is printed: without control characters but those of the colours.
+    fn render(&self, color: bool) -> String {
+        let mut line = String::new();
+        for (style, text) in &self.0 {
+            let text = visible(text);
+            // Writing to a `String` cannot fail.
+            let _ = match style.filter(|_| color) {
+                Some(style) => write!(line, "\x1b[{}m{text}\x1b[0m", style.code()),
+                None => write!(line, "{text}"),
+            };
+        }
+        line
+    }
+}
+
+impl<T: Into<String>> From<T> for Line {
+    fn from(text: T) -> Self {
+        Self::default().and(text)
     }
 }
 
@@ -65,11 +113,16 @@ impl Out {
 
     /// Prints a JSON object on a line of its own.
     pub(crate) fn object(&self, object: &Value) {
-        self.line(&object.to_string());
+        self.write(&visible_json(&object.to_string()));
     }
 
-    /// Prints a line. Ends the process when stdout cannot be written to.
-    pub(crate) fn line(&self, line: &str) {
+    /// Prints a line.
+    pub(crate) fn line(&self, line: impl Into<Line>) {
+        self.write(&line.into().render(self.color));
+    }
+
+    /// Writes a line to stdout. Ends the process when stdout cannot be written to.
+    fn write(&self, line: &str) {
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
             Ok(()) => {}
@@ -89,46 +142,61 @@ impl Out {
         let _ = write!(io::stdout(), "\x1b[{lines}A\x1b[J");
     }
 
-    /// Returns `words` in the colour of `style`, when colours are on.
-    pub(crate) fn paint(&self, style: Style, words: &str) -> String {
-        paint(self.color, style, words)
-    }
-
     /// Prints a warning.
-    pub(crate) fn warn(&self, words: &str) {
-        write_stderr(&format!(
-            "{} {words}",
-            paint(self.color_err, Style::Strong, "warning:")
-        ));
+    pub(crate) fn warn(&self, text: &str) {
+        self.write_err(&Line::styled(Style::Strong, "warning:").and(format!(" {text}")));
     }
 
     /// Prints an error, its details, and the suggestion.
     pub(crate) fn failure(&self, failure: &Failure) {
-        write_stderr(&format!(
-            "{} {failure}",
-            paint(self.color_err, Style::Bad, "error:")
-        ));
+        self.write_err(&Line::styled(Style::Bad, "error:").and(format!(" {failure}")));
         for line in failure.details() {
-            write_stderr(&format!("  {line}"));
+            self.write_err(&format!("  {line}").into());
         }
         if let Some(suggestion) = failure.suggestion() {
-            write_stderr(&format!(
-                "{} {suggestion}",
-                paint(self.color_err, Style::Good, "try:")
-            ));
+            self.write_err(&Line::styled(Style::Good, "try:").and(format!(" {suggestion}")));
         }
+    }
+
+    /// Writes a line to stderr. An error of stderr itself is ignored: there is no other place to
+    /// report it.
+    fn write_err(&self, line: &Line) {
+        let _ = writeln!(io::stderr(), "{}", line.render(self.color_err));
     }
 }
 
-/// Prints a line to stderr. An error of stderr itself is ignored: there is no other place to report it.
-fn write_stderr(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+/// Writes log lines to stderr, each of which arrives as one piece.
+#[derive(Debug)]
+pub(crate) struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(piece);
+        let (line, end) = match text.strip_suffix('\n') {
+            Some(line) => (line, "\n"),
+            None => (&*text, ""),
+        };
+        write!(io::stderr(), "{}{end}", visible(line))?;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
 }
 
-fn paint(color: bool, style: Style, words: &str) -> String {
-    if color {
-        format!("\x1b[{}m{words}\x1b[0m", style.code())
-    } else {
-        words.to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The colours are the only control characters of a line.
+    #[test]
+    fn a_line_has_no_controls_but_its_colours() {
+        let line = Line::styled(Style::Bad, "INTERNAL\x1b[0m").and(": a\nb");
+        assert_eq!(line.render(false), "INTERNAL\\u{1b}[0m: a\\nb");
+        assert_eq!(
+            line.render(true),
+            "\x1b[31mINTERNAL\\u{1b}[0m\x1b[0m: a\\nb"
+        );
     }
 }

@@ -21,7 +21,7 @@ use trunkline_dns::{LookupError, ServerAttempt, ServerOutcome};
 
 use crate::args::{CommonArgs, ResolveArgs};
 use crate::failure::Failure;
-use crate::out::{Out, Style};
+use crate::out::{Line, Out, Style};
 use crate::run::block_on;
 use crate::{show, target};
 
@@ -184,7 +184,7 @@ fn print(
         return Ok(());
     }
     for endpoint in endpoints.iter() {
-        out.line(&show::endpoint_line(endpoint));
+        out.line(show::endpoint_line(endpoint));
     }
     let mut remark = format!(
         "{} in {:.1} ms",
@@ -197,9 +197,9 @@ fn print(
     if let Some(ttl) = ttl {
         remark.push_str(&format!(", good for {ttl} s"));
     }
-    out.line(&out.paint(Style::Weak, &remark));
+    out.line(Line::styled(Style::Weak, remark));
     if !config.is_null() {
-        out.line(&format!("service config: {config}"));
+        out.line(format!("service config: {config}"));
     }
     if let Some(message) = doubt {
         out.warn(&message);

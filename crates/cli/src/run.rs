@@ -6,11 +6,15 @@ use std::sync::Arc;
 use trunkline::Runtime;
 
 use crate::args::RuntimeName;
+use crate::failure::Failure;
 
 /// Runs `main` to completion on the runtime `name`.
-pub(crate) fn block_on<T, F>(name: RuntimeName, main: impl FnOnce(Arc<dyn Runtime>) -> F) -> T
+pub(crate) fn block_on<F>(
+    name: RuntimeName,
+    main: impl FnOnce(Arc<dyn Runtime>) -> F,
+) -> Result<(), Failure>
 where
-    F: Future<Output = T>,
+    F: Future<Output = Result<(), Failure>>,
 {
     match name {
         #[cfg(feature = "async-std")]
@@ -26,8 +30,8 @@ where
         {
             Ok(tokio) => tokio.block_on(main(Arc::new(trunkline::Tokio::new()))),
             Err(error) => {
-                eprintln!("error: tokio's runtime cannot be started: {error}");
-                std::process::exit(1);
+                let text = format!("tokio's runtime cannot be started: {error}");
+                Err(Failure::operation("runtime", text))
             }
         },
     }

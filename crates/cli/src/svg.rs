@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use trunkline_connect::{AttemptReport, ConnectOutcome, RaceReport};
 
+use crate::text::is_control;
+
 /// The greatest width of a character of the font, in units of the picture.
 const CHARACTER: usize = 8;
 const ROW: usize = 28;
@@ -209,8 +211,8 @@ fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Text with XML escapes. A character that XML 1.0 cannot contain becomes U+FFFD, the replacement
-/// character.
+/// Text with XML escapes. A control character, or one that XML 1.0 cannot contain, becomes U+FFFD,
+/// the replacement character.
 struct Escaped<'a>(&'a str);
 
 impl Display for Escaped<'_> {
@@ -222,7 +224,8 @@ impl Display for Escaped<'_> {
                 '>' => f.write_str("&gt;")?,
                 '"' => f.write_str("&quot;")?,
                 '\t' | '\n' | '\r' => f.write_char(' ')?,
-                '\0'..='\x1f' | '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}')?,
+                '\u{fffe}' | '\u{ffff}' => f.write_char('\u{fffd}')?,
+                control if is_control(control) => f.write_char('\u{fffd}')?,
                 other => f.write_char(other)?,
             }
         }
@@ -238,8 +241,11 @@ mod tests {
 
     #[test]
     fn text_is_escaped() {
-        let text = Escaped("a<b>&\"c\"\x1b\n").to_string();
-        assert_eq!(text, "a&lt;b&gt;&amp;&quot;c&quot;\u{fffd} ");
+        let text = Escaped("a<b>&\"c\"\x1b\n\u{9b}\u{202e}").to_string();
+        assert_eq!(
+            text,
+            "a&lt;b&gt;&amp;&quot;c&quot;\u{fffd} \u{fffd}\u{fffd}"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use trunkline::target::{ErrorKind, HostPort, ParseError, Schemes, Target, Target
 
 use crate::args::TargetArgs;
 use crate::failure::Failure;
-use crate::out::{Out, Style};
+use crate::out::{Line, Out, Style};
 
 pub(crate) fn run(args: &TargetArgs, out: &Out) -> Result<(), Failure> {
     let mut known = Schemes::STANDARD.known().to_vec();
@@ -18,10 +18,7 @@ pub(crate) fn run(args: &TargetArgs, out: &Out) -> Result<(), Failure> {
         return Ok(());
     }
     for (name, value) in rows(&object) {
-        out.line(&format!(
-            "{} {value}",
-            out.paint(Style::Weak, &format!("{name:>18}"))
-        ));
+        out.line(Line::styled(Style::Weak, format!("{name:>18}")).and(format!(" {value}")));
     }
     for warning in target.warnings() {
         out.warn(&warning.to_string());

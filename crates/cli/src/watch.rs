@@ -11,7 +11,7 @@ use crate::args::{CommonArgs, WatchArgs};
 use crate::channel;
 use crate::event::describe;
 use crate::failure::Failure;
-use crate::out::{Out, Style};
+use crate::out::{Line, Out, Style};
 use crate::run::block_on;
 use crate::show;
 
@@ -28,7 +28,7 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
             .connect()
             .map_err(|status| Failure::operation("runtime", status.message().to_owned()))?;
         if out.is_live() {
-            out.line(&out.paint(Style::Weak, "watching; end with Ctrl-C"));
+            out.line(Line::styled(Style::Weak, "watching; end with Ctrl-C"));
         }
         let end = args
             .duration
@@ -61,11 +61,13 @@ impl Observer for Printer {
             object.insert("event".to_owned(), json!(name));
             self.out.object(&Value::Object(object));
         } else {
-            let time = self
-                .out
-                .paint(Style::Weak, &format!("{:>10.1} ms", at.as_secs_f64() * 1e3));
-            let name = self.out.paint(style, &format!("{name:<14}"));
-            self.out.line(&format!("{time}  {name}  {words}"));
+            let time = format!("{:>10.1} ms", at.as_secs_f64() * 1e3);
+            self.out.line(
+                Line::styled(Style::Weak, time)
+                    .and("  ")
+                    .and_styled(style, format!("{name:<14}"))
+                    .and(format!("  {words}")),
+            );
         }
     }
 }

@@ -32,10 +32,10 @@ impl<'a> Live<'a> {
         }
         self.next = now + EVERY;
         self.clear();
-        let lines = tally.table(self.out);
+        let lines = tally.table();
         self.drawn = lines.len();
         for line in lines {
-            self.out.line(&line);
+            self.out.line(line);
         }
     }
 

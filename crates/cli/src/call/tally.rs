@@ -9,7 +9,7 @@ use trunkline::PeerAddr;
 
 use super::latency::Latencies;
 use crate::failure::Failure;
-use crate::out::{Out, Style};
+use crate::out::{Line, Out, Style};
 use crate::show;
 
 /// How a call ended, how long it took, and which backend answered.
@@ -59,8 +59,8 @@ impl Tally {
     pub(super) fn print(self, out: &Out) -> Result<(), Failure> {
         let object = self.describe();
         if !out.is_json() {
-            for line in self.table(out) {
-                out.line(&line);
+            for line in self.table() {
+                out.line(line);
             }
         }
         if self.failed == 0 && self.unmade == 0 {
@@ -131,15 +131,14 @@ impl Tally {
     }
 
     /// Returns the lines of the table for people.
-    pub(super) fn table(&self, out: &Out) -> Vec<String> {
+    pub(super) fn table(&self) -> Vec<Line> {
         let backends = self.backends.iter().map(|(backend, count)| {
-            format!(
-                "{}  {backend}",
-                out.paint(Style::Strong, &format!("{count:>8}"))
-            )
+            Line::styled(Style::Strong, format!("{count:>8}")).and(format!("  {backend}"))
         });
         let errors = self.errors.iter().map(|((code, message), count)| {
-            format!("{count:>8}  {}: {message}", out.paint(Style::Bad, code))
+            Line::from(format!("{count:>8}  "))
+                .and_styled(Style::Bad, code)
+                .and(format!(": {message}"))
         });
         let calls = self.ok + self.failed;
         let seconds = self.elapsed.as_secs_f64();
@@ -154,7 +153,7 @@ impl Tally {
         );
         backends
             .chain(errors)
-            .chain([out.paint(Style::Weak, &sum)])
+            .chain([Line::styled(Style::Weak, sum)])
             .collect()
     }
 }

@@ -4,6 +4,8 @@ mod call;
 mod command;
 mod connect;
 mod hostile;
+mod outside_texts;
+mod raw_peer;
 mod resolve;
 mod target;
 mod watch;
