@@ -1,7 +1,7 @@
 //! Addresses: a location to connect to, with a server name and attributes.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,9 +56,19 @@ pub enum Location {
 
 impl Address {
     /// Returns an address without a server name or attributes.
+    ///
+    /// An IPv4-mapped IPv6 address (`[::ffff:192.0.2.1]:443`) becomes the IPv4 address that it
+    /// stands for, so that one backend is not taken for two, and is reached over IPv4.
+    ///
+    /// Source: [RFC 4291 section
+    /// 2.5.5.2](https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2).
     pub fn new(location: impl Into<Location>) -> Self {
+        let location = match location.into() {
+            Location::Socket(address) => Location::Socket(unmapped(address)),
+            other => other,
+        };
         Self {
-            parts: AddressParts::Location(location.into()),
+            parts: AddressParts::Location(location),
         }
     }
 
@@ -152,6 +162,14 @@ impl Address {
         self.location() == other.location()
             && self.server_name() == other.server_name()
             && self.attributes().same_connection(other.attributes())
+    }
+}
+
+/// Returns an IPv4-mapped IPv6 address as IPv4, and any other as it is.
+fn unmapped(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),
+        IpAddr::V6(_) => address,
     }
 }
 

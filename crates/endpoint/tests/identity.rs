@@ -130,6 +130,9 @@ fn addresses_are_printed() {
     let printed = |location: Location| Address::new(location).to_string();
     let v6: SocketAddr = "[fe80::1%2]:443".parse().expect("an address");
     assert_eq!(printed(v6.into()), "[fe80::1%2]:443");
+    let mapped: SocketAddr = "[::ffff:192.0.2.1]:443".parse().expect("an address");
+    assert_eq!(printed(mapped.into()), "192.0.2.1:443");
+    assert!(Address::from(mapped).same_connection(&address(443)));
     assert_eq!(printed(Path::new("/tmp/s").into()), "unix:/tmp/s");
     let name: &[u8] = b"a\0b";
     assert_eq!(

@@ -132,6 +132,15 @@ fn duplicates() {
     assert_eq!(channel.dialled(), [A, B].join(" "));
 }
 
+/// An IPv4 address that is also listed in its IPv4-mapped IPv6 form is tried once.
+#[test]
+fn mapped_duplicates() {
+    let mut channel = pick_first(&["[::ffff:10.0.0.1]:443", "10.0.0.1:443", B]);
+    channel.fail("10.0.0.1:443");
+    channel.fail(B);
+    assert_eq!(channel.dialled(), ["10.0.0.1:443", B].join(" "));
+}
+
 /// A repeated list does not restart the pass: otherwise a resolver that is quicker than the
 /// attempts would delay the end of the pass for ever.
 #[test]
