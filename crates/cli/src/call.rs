@@ -1,5 +1,6 @@
 //! `trunkline call`: makes health-check calls over a channel.
 
+mod errors;
 mod latency;
 
 mod tally;

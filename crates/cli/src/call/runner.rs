@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 use trunkline::{Channel, Runtime, WaitForReady};
 
 use super::live::Live;
@@ -108,6 +108,24 @@ impl CallRunner<'_> {
                 Err(Status::unavailable(text))
             }
         });
+        let result = result.map_err(|status| match deadline {
+            Some(_) => without_remainder(status),
+            None => status,
+        });
         FinishedCall { result, peer, took }
+    }
+}
+
+/// Removes the time that was left for the call from the text of its deadline: each call has another,
+/// so equal failures would have different texts.
+fn without_remainder(status: Status) -> Status {
+    if status.code() != Code::DeadlineExceeded {
+        return status;
+    }
+    let rest = status.message().strip_prefix("deadline of ");
+    let rest = rest.and_then(|rest| rest.split_once(" exceeded "));
+    match rest {
+        Some((_, doing)) => Status::deadline_exceeded(format!("deadline exceeded {doing}")),
+        None => status,
     }
 }

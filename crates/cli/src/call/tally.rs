@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use tonic::{Code, Status};
 use trunkline::PeerAddr;
 
+use super::errors::ErrorCounts;
 use super::latency::Latencies;
 use crate::failure::Failure;
 use crate::out::{Line, Out, Style};
@@ -28,7 +29,7 @@ pub(super) struct Tally {
     failed: u64,
     codes: BTreeMap<String, u64>,
     backends: BTreeMap<String, u64>,
-    errors: BTreeMap<(String, String), u64>,
+    errors: ErrorCounts,
     latencies: Latencies,
     pub(super) elapsed: Duration,
     /// Calls that `--count` asks for and that were not made, because `--for` or `--timeout` ran out.
@@ -48,8 +49,7 @@ impl Tally {
             }
             Err(status) => {
                 self.failed += 1;
-                let key = (code_name(status.code()), status.message().to_owned());
-                *self.errors.entry(key).or_insert(0) += 1;
+                self.errors.add(code_name(status.code()), status.message());
                 status.code()
             }
         };
@@ -79,33 +79,30 @@ impl Tally {
                 .suggest(Some(hint))
                 .beside(object));
         }
-        let most = self.errors.iter().max_by_key(|(_, count)| **count);
-        let (code, message) = most.map(|(error, _)| error.clone()).unwrap_or_default();
+        let (code, message, count) = self.errors.most_frequent().unwrap_or_default();
+        let share = if count > self.failed / 2 {
+            "mostly"
+        } else {
+            "such as"
+        };
         let calls = self.ok + self.failed;
         let text = format!(
-            "{} of {calls} calls failed; mostly {code}: {message}",
+            "{} of {calls} calls failed; {share} {code}: {message}",
             self.failed
         );
         Err(Failure::operation("call", text)
-            .suggest(hint(&code))
+            .suggest(hint(code, message))
             .beside(object))
     }
 
     fn describe(&self) -> Map<String, Value> {
-        let errors: Vec<Value> = self
-            .errors
-            .iter()
-            .map(|((code, message), count)| {
-                json!({ "code": code, "message": message, "count": count })
-            })
-            .collect();
         let fields = [
             ("calls", json!(self.ok + self.failed)),
             ("ok", json!(self.ok)),
             ("failed", json!(self.failed)),
             ("codes", json!(self.codes)),
             ("backends", json!(self.backends)),
-            ("errors", Value::Array(errors)),
+            ("errors", self.errors.to_json()),
             (
                 "latency_ms",
                 json!({
@@ -135,7 +132,7 @@ impl Tally {
         let backends = self.backends.iter().map(|(backend, count)| {
             Line::styled(Style::Strong, format!("{count:>8}")).and(format!("  {backend}"))
         });
-        let errors = self.errors.iter().map(|((code, message), count)| {
+        let errors = self.errors.iter().map(|(code, message, count)| {
             Line::from(format!("{count:>8}  "))
                 .and_styled(Style::Bad, code)
                 .and(format!(": {message}"))
@@ -167,9 +164,15 @@ fn code_name(code: Code) -> String {
         .to_string()
 }
 
-/// Returns what the user can do about calls that fail with this code.
-fn hint(code: &str) -> Option<&'static str> {
+/// The channel's text about an answer that has an HTTP status in place of a gRPC status.
+const HTTP_ANSWER: &str = " answered HTTP ";
+
+/// Returns what the user can do about calls that fail with this code and message.
+fn hint(code: &str, message: &str) -> Option<&'static str> {
     Some(match code {
+        _ if message.contains(HTTP_ANSWER) => {
+            "check that the address is the server's own, or that the proxy there forwards gRPC"
+        }
         "UNIMPLEMENTED" => {
             "the server has no health service; the answers still show which backends are called"
         }

@@ -6,6 +6,7 @@ use serde_json::json;
 use trunkline_testkit::backend::{Backend, Options, Program};
 
 use crate::command::{object, trunkline};
+use crate::raw_peer;
 
 pub(crate) fn backend(name: &str) -> Backend {
     Backend::start(&Program::ThisTest("backend_process"), &Options::new(name)).expect("a backend")
@@ -121,4 +122,36 @@ fn a_deadline_for_all_of_it() {
     );
     let message = object["errors"][0]["message"].as_str().expect("a message");
     assert!(message.contains("no HTTP/2 SETTINGS"), "{message}");
+}
+
+/// Calls that end by the deadline of the whole command are one error, although each had another time
+/// left.
+#[test]
+fn deadlines_fall_together() {
+    let target = raw_peer::target(|_| None);
+    let args = ["call", &target, "--count", "8", "--concurrency", "8"];
+    let (status, object) = object(&[&args[..], &["--timeout", "0.5"]].concat());
+    assert_eq!(status, 1, "{object}");
+    assert_eq!(object["codes"], json!({ "DEADLINE_EXCEEDED": 8 }));
+    assert_eq!(object["errors"][0]["count"], 8, "{object}");
+}
+
+/// An answer with an HTTP status comes from no gRPC server: the peer is counted, and a missing
+/// health service is not the reason.
+#[test]
+fn an_http_status() {
+    for (http, code) in [("404", "UNIMPLEMENTED"), ("503", "UNAVAILABLE")] {
+        let target = raw_peer::target(move |_| raw_peer::http_status(http));
+        let (status, object) = object(&["call", &target]);
+        assert_eq!(status, 1, "{object}");
+        assert_eq!(object["codes"], json!({ code: 1 }));
+        let address = target.strip_prefix("ipv4:").expect("an address");
+        assert_eq!(object["backends"], json!({ address: 1 }));
+        let suggestion = object["error"]["suggestion"].as_str().expect("a text");
+        assert!(suggestion.contains("proxy"), "{suggestion}");
+    }
+    let target = raw_peer::target(|_| raw_peer::status(12, "no such method"));
+    let (_, object) = object(&["call", &target]);
+    let suggestion = object["error"]["suggestion"].as_str().expect("a text");
+    assert!(suggestion.contains("no health service"), "{suggestion}");
 }

@@ -48,6 +48,14 @@ pub(crate) fn status(code: u8, message: &str) -> Option<Answer> {
     ])
 }
 
+/// Returns the head of an answer of a web server or a proxy.
+pub(crate) fn http_status(code: &str) -> Option<Answer> {
+    Some(vec![
+        (":status", code.to_owned()),
+        ("content-type", "text/html".to_owned()),
+    ])
+}
+
 fn serve(mut stream: TcpStream, answer: impl Fn(u64) -> Option<Answer>) -> io::Result<()> {
     stream.read_exact(&mut [0; PREFACE.len()])?;
     send(&mut stream, SETTINGS, 0, 0, &[])?;
