@@ -150,14 +150,9 @@ fn content_types_of_grpc_are_accepted() {
         "Application/GRPC",
     ] {
         let sim = Sim::new(1);
-        raw::serve(&sim, 1, move |_, event| {
-            Some(match event {
-                ServerEvent::Accepted => settings(),
-                ServerEvent::Call(id) => {
-                    let fields = [(":status", "200"), ("content-type", content_type)];
-                    [headers(id, &fields, false), trailers(id, "0")].concat()
-                }
-            })
+        raw::serve_calls(&sim, 1, move |id| {
+            let fields = [(":status", "200"), ("content-type", content_type)];
+            [headers(id, &fields, false), trailers(id, "0")].concat()
         });
         let channel = channel(&sim, 1);
         sim.run(unary(&channel, b"hello")).expect_ok();
@@ -205,12 +200,7 @@ fn a_refused_call_is_repeated_once() {
     first_answer(|id| reset(id, Reason::REFUSED_STREAM)).expect_ok();
 
     let sim = Sim::new(1);
-    let counts = raw::serve(&sim, 1, |_, event| {
-        Some(match event {
-            ServerEvent::Accepted => settings(),
-            ServerEvent::Call(stream) => reset(stream, Reason::REFUSED_STREAM),
-        })
-    });
+    let counts = raw::serve_calls(&sim, 1, |stream| reset(stream, Reason::REFUSED_STREAM));
     let channel = channel(&sim, 1);
     sim.run(unary(&channel, b"hello"))
         .expect(Code::Unavailable, &["REFUSED_STREAM"]);
@@ -262,11 +252,8 @@ fn a_call_that_may_have_been_processed_is_not_repeated() {
 #[test]
 fn a_call_that_goaways_exclude_is_repeated_once() {
     let sim = Sim::new(1);
-    let counts = raw::serve(&sim, 1, |_, event| {
-        Some(match event {
-            ServerEvent::Accepted => settings(),
-            ServerEvent::Call(_) => go_away(0, Reason::ENHANCE_YOUR_CALM, b"too_many\x1b[31m"),
-        })
+    let counts = raw::serve_calls(&sim, 1, |_| {
+        go_away(0, Reason::ENHANCE_YOUR_CALM, b"too_many\x1b[31m")
     });
     let channel = channel(&sim, 1);
     let outcome = sim.run(unary(&channel, b"hello"));
@@ -311,12 +298,7 @@ fn a_forbidden_frame_ends_the_connection() {
 #[test]
 fn a_request_that_cannot_be_sent_is_internal() {
     let sim = Sim::new(1);
-    let counts = raw::serve(&sim, 1, |_, event| {
-        Some(match event {
-            ServerEvent::Accepted => settings(),
-            ServerEvent::Call(stream) => answer_ok(stream),
-        })
-    });
+    let counts = raw::serve_calls(&sim, 1, |stream| answer_ok(stream));
     let channel = channel(&sim, 1);
     let mut request = request(Full::new(Bytes::new()));
     let value = HeaderValue::from_static("keep-alive");

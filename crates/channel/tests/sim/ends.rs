@@ -109,6 +109,16 @@ fn take_ends(log: &AttemptLog) -> Vec<RecordedEnd> {
     std::mem::take(&mut *log.ends.lock())
 }
 
+/// Takes the end of the only attempt out of the log.
+#[track_caller]
+fn take_end(log: &AttemptLog) -> RecordedEnd {
+    let ends = take_ends(log);
+    let [end] = &ends[..] else {
+        panic!("not one end: {ends:?}")
+    };
+    end.clone()
+}
+
 /// The time from the pick to a response that the server sends at once: 1 ms each way.
 const ROUND_TRIP: Duration = Duration::from_millis(2);
 
@@ -124,14 +134,25 @@ fn end(code: Code) -> RecordedEnd {
     }
 }
 
+/// Makes a call at a server with this handler, and checks the status of the call and the end of its
+/// one attempt.
+#[track_caller]
+fn check<F: Future<Output = ()> + Send + 'static>(
+    handler: impl Fn(ServerCall) -> F + Clone + Send + Sync + 'static,
+    expected: RecordedEnd,
+) {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), handler);
+    let (channel, log) = counting_channel(&sim);
+    sim.run(unary(&channel, b"hello"))
+        .expect(expected.code, &[]);
+    assert_eq!(take_ends(&log), [expected]);
+}
+
 /// The outcome of a response that is read to its end has the server's status, the trailers and all
 /// bytes.
 #[test]
 fn a_response_that_is_read_ends_with_its_status() {
-    let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), echo);
-    let (channel, log) = counting_channel(&sim);
-    sim.run(unary(&channel, b"hello")).expect_ok();
     let expected = RecordedEnd {
         has_headers: true,
         has_trailers: true,
@@ -139,47 +160,39 @@ fn a_response_that_is_read_ends_with_its_status() {
         latency: ROUND_TRIP,
         ..end(Code::Ok)
     };
-    assert_eq!(take_ends(&log), [expected]);
+    check(echo, expected);
 }
 
 /// The outcome of a trailers-only response has its head as the trailers.
 #[test]
 fn a_trailers_only_response_ends_with_its_status() {
-    let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
+    let handler = async |mut incoming: ServerCall| {
         let mut head = response_head();
         Status::new(Code::NotFound, "no").add_to_trailers(head.headers_mut());
         let _ = incoming.respond.send_response(head, true);
-    });
-    let (channel, log) = counting_channel(&sim);
-    sim.run(unary(&channel, b"hello"))
-        .expect(Code::NotFound, &[]);
+    };
     let expected = RecordedEnd {
         has_headers: true,
         has_trailers: true,
         latency: ROUND_TRIP,
         ..end(Code::NotFound)
     };
-    assert_eq!(take_ends(&log), [expected]);
+    check(handler, expected);
 }
 
 /// The outcome of a response that is not gRPC has the status of its HTTP code, and no trailers.
 #[test]
 fn a_response_that_is_not_grpc_ends_with_the_http_status() {
-    let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
+    let handler = async |mut incoming: ServerCall| {
         let response = Response::builder().status(503).body(()).expect("a head");
         let _ = incoming.respond.send_response(response, true);
-    });
-    let (channel, log) = counting_channel(&sim);
-    sim.run(unary(&channel, b"hello"))
-        .expect(Code::Unavailable, &[]);
+    };
     let expected = RecordedEnd {
         has_headers: true,
         latency: ROUND_TRIP,
         ..end(Code::Unavailable)
     };
-    assert_eq!(take_ends(&log), [expected]);
+    check(handler, expected);
 }
 
 /// When the server never answers, the attempt ends at the deadline, with the time until then.
@@ -193,9 +206,7 @@ fn a_deadline_before_the_head_ends_the_attempt() {
     let (channel, log) = counting_channel(&sim);
     sim.run(unary_within(&channel, "2S"))
         .expect(Code::DeadlineExceeded, &[]);
-    let [ended] = &take_ends(&log)[..] else {
-        panic!("one end")
-    };
+    let ended = take_end(&log);
     assert_eq!(ended.code, Code::DeadlineExceeded);
     assert!(ended.latency > Duration::from_millis(1900), "{ended:?}");
 }
@@ -209,9 +220,7 @@ fn a_deadline_in_the_body_ends_the_attempt() {
     let (channel, log) = counting_channel(&sim);
     sim.run(unary_within(&channel, "2S"))
         .expect(Code::DeadlineExceeded, &[]);
-    let [ended] = &take_ends(&log)[..] else {
-        panic!("one end")
-    };
+    let ended = take_end(&log);
     assert_eq!(ended.code, Code::DeadlineExceeded);
     assert!(ended.has_headers);
     assert_eq!(ended.bytes, (5, 4));
@@ -274,9 +283,7 @@ fn a_dropped_call_ends_the_attempt() {
         let mut body = response.into_body();
         body.frame().await.expect("data").expect("no error");
         drop(body);
-        let [ended] = &take_ends(&log)[..] else {
-            panic!("one end")
-        };
+        let ended = take_end(&log);
         assert_eq!(ended.code, Code::Cancelled);
         assert_eq!(ended.bytes, (5, 4));
     });

@@ -17,12 +17,12 @@ use trunkline_endpoint::Endpoint;
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::{AddressFamilies, DnsOptions, ManualResolver, Resolution};
 use trunkline_sim::dns::{Data, DnsServer};
-use trunkline_sim::{CallReply, ConnectFate, Sim};
+use trunkline_sim::{Backend, CallReply, ConnectFate, Sim};
 use trunkline_status::Code;
 
 use crate::raw::{self, ServerEvent, go_away, settings};
 use crate::world::{
-    ROUND_ROBIN, address, builder, channel, read_to_end, request, unary, unary_within,
+    CallResult, ROUND_ROBIN, address, builder, channel, read_to_end, request, unary, unary_within,
 };
 
 /// Returns a channel to `dns:///greeter.test:50051` with round_robin, which asks the DNS server on
@@ -66,6 +66,32 @@ async fn shares(channel: &Channel, calls: usize) -> BTreeMap<u8, usize> {
     shares
 }
 
+/// Returns two backends that answer after 30 ms, and a channel to them.
+fn slow_backends(sim: &Sim) -> ([Backend; 2], Channel) {
+    let server = dns_server(sim);
+    let backends = [1, 2].map(|host| sim.backend(address(host)));
+    for backend in &backends {
+        backend.set_reply(CallReply::Echo.after(Duration::from_millis(30)));
+    }
+    insert(&server, 1);
+    insert(&server, 2);
+    (backends, dns_channel(sim))
+}
+
+/// Makes 500 calls, one every millisecond, with `fault` after 250 ms, and returns their results.
+async fn calls_around(sim: &Sim, channel: &Channel, fault: impl FnOnce()) -> Vec<CallResult> {
+    let calls = (0..500).map(|number| async move {
+        sim.sleep(Duration::from_millis(number)).await;
+        unary(channel, b"hello").await
+    });
+    let fault = async {
+        sim.sleep(Duration::from_millis(250)).await;
+        fault();
+    };
+    let (outcomes, ()) = join(join_all(calls), fault).await;
+    outcomes
+}
+
 /// The addresses of a DNS name receive equal shares of the calls. When the TTL has run out, a new
 /// address receives its share and a removed one receives no calls; no call fails.
 #[test]
@@ -102,27 +128,11 @@ fn backends_come_and_go_by_dns() {
 #[test]
 fn a_graceful_stop_fails_no_call() {
     let sim = Sim::new(1);
-    let server = dns_server(&sim);
-    let backends = [1, 2].map(|host| sim.backend(address(host)));
-    for backend in &backends {
-        backend.set_reply(CallReply::Echo.after(Duration::from_millis(30)));
-    }
-    insert(&server, 1);
-    insert(&server, 2);
-    let channel = dns_channel(&sim);
+    let (backends, channel) = slow_backends(&sim);
     sim.run(async {
-        let calls = (0..500).map(|number| {
-            let (sim, channel) = (&sim, &channel);
-            async move {
-                sim.sleep(Duration::from_millis(number)).await;
-                unary(channel, b"hello").await.expect_ok();
-            }
-        });
-        let stop = async {
-            sim.sleep(Duration::from_millis(250)).await;
-            backends[0].stop_gracefully();
-        };
-        join(join_all(calls), stop).await;
+        for outcome in calls_around(&sim, &channel, || backends[0].stop_gracefully()).await {
+            outcome.expect_ok();
+        }
     });
     assert_eq!(backends[0].calls() + backends[1].calls(), 500);
 }
@@ -132,31 +142,12 @@ fn a_graceful_stop_fails_no_call() {
 #[test]
 fn a_kill_fails_only_calls_that_were_sent() {
     let sim = Sim::new(1);
-    let server = dns_server(&sim);
-    let backends = [1, 2].map(|host| sim.backend(address(host)));
-    for backend in &backends {
-        backend.set_reply(CallReply::Echo.after(Duration::from_millis(30)));
-    }
-    insert(&server, 1);
-    insert(&server, 2);
-    let channel = dns_channel(&sim);
+    let (backends, channel) = slow_backends(&sim);
     let failed = sim.run(async {
         unary(&channel, b"hello").await.expect_ok();
         sim.sleep(Duration::from_secs(1)).await;
-        let calls = (0..500).map(|number| {
-            let (sim, channel) = (&sim, &channel);
-            async move {
-                sim.sleep(Duration::from_millis(number)).await;
-                unary(channel, b"hello").await
-            }
-        });
-        let kill = async {
-            sim.sleep(Duration::from_millis(250)).await;
-            backends[0].kill();
-        };
-        let (outcomes, ()) = join(join_all(calls), kill).await;
         let mut failed = 0;
-        for outcome in outcomes {
+        for outcome in calls_around(&sim, &channel, || backends[0].kill()).await {
             if outcome.status.code() != Code::Ok {
                 outcome.expect(Code::Unavailable, &["198.51.100.1:50051"]);
                 failed += 1;

@@ -23,12 +23,7 @@ use crate::world::{
 /// Makes a call that a server answers with the bytes of `answer`.
 fn answered(answer: fn(u32) -> Vec<u8>) -> CallResult {
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, move |_, event| {
-        Some(match event {
-            ServerEvent::Accepted => settings(),
-            ServerEvent::Call(stream) => answer(stream),
-        })
-    });
+    raw::serve_calls(&sim, 1, move |stream| answer(stream));
     sim.run(unary_within(&channel(&sim, 1), "5S"))
 }
 
@@ -84,12 +79,7 @@ fn a_message_that_is_not_utf8_is_repaired() {
     ];
     let answer = move |id| [grpc_head(id), headers(id, &message, true)].concat();
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, move |_, event| {
-        Some(match event {
-            ServerEvent::Accepted => settings(),
-            ServerEvent::Call(stream) => answer(stream),
-        })
-    });
+    raw::serve_calls(&sim, 1, move |stream| answer(stream));
     let outcome = sim.run(unary(&channel(&sim, 1), b"hello"));
     outcome.expect(Code::InvalidArgument, &["the caf\u{fffd} is closed"]);
 }

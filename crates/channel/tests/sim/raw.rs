@@ -184,3 +184,18 @@ pub(crate) fn serve(
     });
     counts
 }
+
+/// Starts a server that sends SETTINGS on each connection, and answers each call with the bytes that
+/// `answer` returns for its stream.
+pub(crate) fn serve_calls(
+    sim: &Sim,
+    host: u8,
+    answer: impl Fn(u32) -> Vec<u8> + Clone + Send + Sync + 'static,
+) -> Arc<ServerCounts> {
+    serve(sim, host, move |_, event| {
+        Some(match event {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(stream) => answer(stream),
+        })
+    })
+}
