@@ -272,7 +272,8 @@ fn an_attempt_has_the_standard_deadline() {
     assert_eq!(deadline, Duration::from_secs(20));
 }
 
-/// The default service config can choose round_robin, which gives each READY endpoint an equal share.
+/// The default service config can choose round_robin, which gives each READY endpoint an equal
+/// share.
 #[test]
 fn the_default_service_config_chooses_the_policy() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -504,9 +505,10 @@ fn a_snapshot_describes_no_attempt_that_has_ended() {
     assert_eq!(harness.snapshot.waiting_for("dns:///x"), only_2);
 }
 
-/// After a connection that was lost before it answered a call, the next attempt starts no sooner than
-/// after a failed attempt. Calls wait meanwhile, and the snapshot describes why. When the connection
-/// lasted longer than that back-off, or has answered a call, the next attempt starts at once.
+/// After a connection that was lost before it answered a call, the next attempt starts no sooner
+/// than after a failed attempt. Calls wait meanwhile, and the snapshot describes why. When the
+/// connection lasted longer than that back-off, or has answered a call, the next attempt starts at
+/// once.
 #[test]
 fn an_attempt_after_an_unused_connection_is_held_back() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -549,8 +551,8 @@ fn an_attempt_after_an_unused_connection_is_held_back() {
     );
 }
 
-/// After the first unused connection that a GOAWAY ended, the next attempt starts at once; after the
-/// second in a row, it is held back. The snapshot describes the GOAWAY all the while.
+/// After the first unused connection that a GOAWAY ended, the next attempt starts at once; after
+/// the second in a row, it is held back. The snapshot describes the GOAWAY all the while.
 #[test]
 fn the_attempt_after_a_first_goaway_is_not_held_back() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -683,8 +685,8 @@ fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rn
     }
 }
 
-/// An idle channel has no resolver, attempt, connection or list. When it leaves idleness, the name is
-/// resolved again, and calls wait meanwhile.
+/// An idle channel has no resolver, attempt, connection or list. When it leaves idleness, the name
+/// is resolved again, and calls wait meanwhile.
 #[test]
 fn an_idle_channel_starts_again() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
@@ -778,9 +780,9 @@ fn a_config_selector_replaces_the_service_config_for_calls() {
     assert!(selector.select(&call("/s/other")).is_err());
 }
 
-/// After batches of any events, a snapshot is consistent: its picker fits its state, a subchannel that
-/// is picked has a connection, and while calls are queued the core waits for an attempt, a timeout or
-/// a list.
+/// After batches of any events, a snapshot is consistent: its picker fits its state, a subchannel
+/// that is picked has a connection, and while calls are queued the core waits for an attempt, a
+/// timeout or a list.
 #[test]
 fn snapshots_are_consistent() {
     for seed in 0..300 {

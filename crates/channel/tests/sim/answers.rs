@@ -13,8 +13,8 @@ use trunkline_sim::Sim;
 use trunkline_status::Code;
 
 use crate::raw::{
-    self, DATA, ServerEvent, answer_ok, data, frame, go_away, grpc_head, headers, reset, settings,
-    trailers,
+    self, DATA, MAX_HEADER_LIST_SIZE, ServerEvent, answer_ok, data, frame, go_away, grpc_head,
+    headers, one_setting, reset, settings, trailers,
 };
 use crate::world::{CallResult, call, channel, request, unary, unary_within};
 
@@ -116,8 +116,8 @@ fn http_404_without_a_status_is_unimplemented() {
     );
 }
 
-/// HTTP 200 with the content type of a web page, or of gRPC-Web, which is another protocol, ends the
-/// call with UNKNOWN.
+/// HTTP 200 with the content type of a web page, or of gRPC-Web, which is another protocol, ends
+/// the call with UNKNOWN.
 #[test]
 fn http_200_with_another_content_type_is_unknown() {
     first_answer(|id| {
@@ -293,12 +293,12 @@ fn a_forbidden_frame_ends_the_connection() {
     assert_eq!(counts.accepts(), 2);
 }
 
-/// A request that HTTP/2 cannot carry ends with INTERNAL, and the message blames the request, not the
-/// server.
+/// A request that HTTP/2 cannot carry ends with INTERNAL, and the message blames the request, not
+/// the server.
 #[test]
 fn a_request_that_cannot_be_sent_is_internal() {
     let sim = Sim::new(1);
-    let counts = raw::serve_calls(&sim, 1, |stream| answer_ok(stream));
+    let counts = raw::serve_calls(&sim, 1, answer_ok);
     let channel = channel(&sim, 1);
     let mut request = request(Full::new(Bytes::new()));
     let value = HeaderValue::from_static("keep-alive");
@@ -311,8 +311,8 @@ fn a_request_that_cannot_be_sent_is_internal() {
     assert_eq!((counts.accepts(), counts.calls()), (1, 0));
 }
 
-/// After a connection whose first SETTINGS come with a GOAWAY that excludes no call, the call is sent
-/// on the next connection at once.
+/// After a connection whose first SETTINGS come with a GOAWAY that excludes no call, the call is
+/// sent on the next connection at once.
 #[test]
 fn a_goaway_with_the_first_settings_delays_no_call() {
     let sim = Sim::new(1);
@@ -352,29 +352,29 @@ fn a_goaway_with_all_settings_is_dialed_with_back_off() {
     assert!(counts.accepts() <= 14, "{} connections", counts.accepts());
 }
 
-/// A request over the server's SETTINGS_MAX_HEADER_LIST_SIZE is not sent: some servers close the
-/// connection for it, and with that all other calls. The error has both sizes.
+/// A request whose headers are larger than the server's SETTINGS_MAX_HEADER_LIST_SIZE is not sent:
+/// some servers would close the connection, and so end all other calls. The message has both sizes.
 #[test]
-fn a_request_over_the_servers_header_limit() {
+fn a_request_over_the_servers_header_limit_is_not_sent() {
     let sim = Sim::new(1);
     let counts = raw::serve(&sim, 1, |_, event| {
         Some(match event {
-            ServerEvent::Accepted => frame(4, 0, 0, &[0, 6, 0, 0, 0x40, 0]),
+            ServerEvent::Accepted => one_setting(MAX_HEADER_LIST_SIZE, 16_384),
             ServerEvent::Call(stream) => answer_ok(stream),
         })
     });
     let channel = channel(&sim, 1);
-    let body = || http_body_util::Full::new(bytes::Bytes::new());
-    // What the other fields take of the 16,384 bytes is under 500.
+    let body = || Full::new(Bytes::new());
+    // The other fields take less than 500 of the 16,384 bytes.
     for (length, code) in [
         (15_800, Code::Ok),
         (16_300, Code::ResourceExhausted),
         (100_000, Code::ResourceExhausted),
     ] {
-        let mut request = crate::world::request(body());
-        let value = http::HeaderValue::try_from("x".repeat(length)).expect("a value");
+        let mut request = request(body());
+        let value = HeaderValue::try_from("x".repeat(length)).expect("a value");
         request.headers_mut().insert("x-large", value);
-        let result = sim.run(crate::world::call(&channel, request));
+        let result = sim.run(call(&channel, request));
         assert_eq!(result.status.code(), code, "{}", result.status);
         if code != Code::Ok {
             let words = ["bytes with all metadata, and 198.51.100.1:50051 takes at most 16384"];

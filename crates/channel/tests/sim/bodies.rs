@@ -40,8 +40,8 @@ pub(crate) fn messages(count: u8, size: usize) -> (Frames, Vec<u8>) {
     (body, (0..count).flat_map(message).collect())
 }
 
-/// Returns a request body that sends what the test puts into the sender, and ends when the sender is
-/// dropped.
+/// Returns a request body that sends what the test puts into the sender, and ends when the sender
+/// is dropped.
 pub(crate) fn open_body() -> (Sender<Bytes>, Frames) {
     let (send, receive) = async_channel::unbounded();
     let frames = receive.map(|data| Ok(Frame::data(data)));

@@ -155,8 +155,8 @@ fn while_there_is_always_more_data() {
     });
 }
 
-/// The `grpc-timeout` of a call that had to wait is the time that is left; that of any other call is
-/// sent unchanged.
+/// The `grpc-timeout` of a call that had to wait is the time that is left; that of any other call
+/// is sent unchanged.
 #[test]
 fn grpc_timeout_is_the_time_that_is_left() {
     let sim = Sim::new(1);

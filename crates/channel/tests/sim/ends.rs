@@ -1,5 +1,5 @@
-//! A call and each of its attempts end exactly once, with an outcome, however the call ends. Pickers,
-//! metrics and idle timers depend on these ends.
+//! A call and each of its attempts end exactly once, with an outcome, however the call ends.
+//! Pickers, metrics and idle timers depend on these ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -211,8 +211,8 @@ fn a_deadline_before_the_head_ends_the_attempt() {
     assert!(ended.latency > Duration::from_millis(1900), "{ended:?}");
 }
 
-/// When the server stops in the middle of the body, the attempt ends at the deadline, with the bytes
-/// until then.
+/// When the server stops in the middle of the body, the attempt ends at the deadline, with the
+/// bytes until then.
 #[test]
 fn a_deadline_in_the_body_ends_the_attempt() {
     let sim = Sim::new(1);

@@ -159,8 +159,8 @@ fn a_kill_fails_only_calls_that_were_sent() {
     assert!((1..=18).contains(&failed), "{failed} calls failed");
 }
 
-/// Attempts to a server that refuses them start 1 s, 1.6 s, 2.56 s and so on after each other, with a
-/// jitter of 20 %.
+/// Attempts to a server that refuses them start 1 s, 1.6 s, 2.56 s and so on after each other, with
+/// a jitter of 20 %.
 #[test]
 fn attempts_back_off_on_the_network() {
     let sim = Sim::new(7);
@@ -251,8 +251,8 @@ fn a_server_that_closes_at_once_is_dialed_with_back_off() {
     assert!((2..=12).contains(&accepts), "{accepts} connections in 10 s");
 }
 
-/// After a connection that has answered a call, the next attempt starts at once: a server that closes
-/// connections regularly delays no call.
+/// After a connection that has answered a call, the next attempt starts at once: a server that
+/// closes connections regularly delays no call.
 #[test]
 fn a_server_that_rotates_connections_is_dialed_at_once() {
     let sim = Sim::new(1);
@@ -271,8 +271,8 @@ fn a_server_that_rotates_connections_is_dialed_at_once() {
     );
 }
 
-/// After the last handle of a channel is dropped, its running calls finish, and then all connections
-/// close.
+/// After the last handle of a channel is dropped, its running calls finish, and then all
+/// connections close.
 #[test]
 fn a_dropped_channel_finishes_its_calls() {
     let sim = Sim::new(1);

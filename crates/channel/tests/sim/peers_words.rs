@@ -23,7 +23,7 @@ use crate::world::{
 /// Makes a call that a server answers with the bytes of `answer`.
 fn answered(answer: fn(u32) -> Vec<u8>) -> CallResult {
     let sim = Sim::new(1);
-    raw::serve_calls(&sim, 1, move |stream| answer(stream));
+    raw::serve_calls(&sim, 1, answer);
     sim.run(unary_within(&channel(&sim, 1), "5S"))
 }
 
@@ -79,7 +79,7 @@ fn a_message_that_is_not_utf8_is_repaired() {
     ];
     let answer = move |id| [grpc_head(id), headers(id, &message, true)].concat();
     let sim = Sim::new(1);
-    raw::serve_calls(&sim, 1, move |stream| answer(stream));
+    raw::serve_calls(&sim, 1, answer);
     let outcome = sim.run(unary(&channel(&sim, 1), b"hello"));
     outcome.expect(Code::InvalidArgument, &["the caf\u{fffd} is closed"]);
 }
@@ -176,9 +176,9 @@ fn end_with_head(mut incoming: ServerCall, code: Code) {
     let _ = incoming.respond.send_response(head, true);
 }
 
-/// A call whose failure is read after its deadline ends with DEADLINE_EXCEEDED, also when the server
-/// cancelled it, by trailers, a trailers-only response or a reset. A call that succeeded ends with
-/// OK.
+/// A call whose failure is read after its deadline ends with DEADLINE_EXCEEDED, also when the
+/// server cancelled it, by trailers, a trailers-only response or a reset. A call that succeeded
+/// ends with OK.
 #[test]
 fn a_failure_after_the_deadline_is_deadline_exceeded() {
     let words = ["20ms", "198.51.100.1:50051"];

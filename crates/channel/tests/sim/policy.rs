@@ -49,8 +49,8 @@ impl TestPolicyFactory {
         }
     }
 
-    /// Makes policies that start `call` on each subchannel that enters the state `starts_in`, and log
-    /// the events of these watches.
+    /// Makes policies that start `call` on each subchannel that enters the state `starts_in`, and
+    /// log the events of these watches.
     pub(crate) fn with_watch(call: Watch, starts_in: SubchannelState, log: &WatchLog) -> Self {
         Self {
             wrap: None,

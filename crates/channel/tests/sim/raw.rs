@@ -40,6 +40,9 @@ pub(crate) const MAX_CONCURRENT_STREAMS: u16 = 3;
 /// SETTINGS_INITIAL_WINDOW_SIZE, from the same section.
 pub(crate) const INITIAL_WINDOW_SIZE: u16 = 4;
 
+/// SETTINGS_MAX_HEADER_LIST_SIZE, from the same section.
+pub(crate) const MAX_HEADER_LIST_SIZE: u16 = 6;
+
 /// Returns one frame.
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let len = u32::try_from(payload.len()).expect("a short payload");
@@ -185,8 +188,8 @@ pub(crate) fn serve(
     counts
 }
 
-/// Starts a server that sends SETTINGS on each connection, and answers each call with the bytes that
-/// `answer` returns for its stream.
+/// Starts a server that sends SETTINGS on each connection, and answers each call with the bytes
+/// that `answer` returns for its stream.
 pub(crate) fn serve_calls(
     sim: &Sim,
     host: u8,

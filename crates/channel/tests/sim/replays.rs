@@ -42,8 +42,8 @@ fn wide_windows() -> Vec<u8> {
     [one_setting(INITIAL_WINDOW_SIZE, MIB), window_update(MIB)].concat()
 }
 
-/// Returns a channel to two servers, with their counts: the first accepts one connection and answers
-/// calls on it with `answer`; the second serves calls with `handler`.
+/// Returns a channel to two servers, with their counts: the first accepts one connection and
+/// answers calls on it with `answer`; the second serves calls with `handler`.
 fn two_servers<F: Future<Output = ()> + Send + 'static>(
     sim: &Sim,
     settings: Vec<u8>,
@@ -71,8 +71,8 @@ async fn call_behind_another(sim: &Sim, channel: &Channel, body: Frames) -> Call
     streamed
 }
 
-/// A call that still waits for MAX_CONCURRENT_STREAMS when a GOAWAY arrives is sent again: nothing of
-/// it was written, however much of its body h2 has buffered.
+/// A call that still waits for MAX_CONCURRENT_STREAMS when a GOAWAY arrives is sent again: nothing
+/// of it was written, however much of its body h2 has buffered.
 #[test]
 fn a_stream_that_was_not_written_is_sent_again() {
     for (count, size) in [(1, 10), (20, 1000), (30, 1), (5, 40_000)] {
@@ -86,8 +86,8 @@ fn a_stream_that_was_not_written_is_sent_again() {
     }
 }
 
-/// A call on a stream after the GOAWAY's last one is sent again, though a part of it was written: the
-/// server has not acted on it.
+/// A call on a stream after the GOAWAY's last one is sent again, though a part of it was written:
+/// the server has not acted on it.
 #[test]
 fn a_stream_that_a_goaway_excludes_is_sent_again() {
     for (count, size) in [(1, 10), (20, 1000), (2, 100_000)] {
@@ -129,8 +129,8 @@ fn later_messages_go_to_the_new_attempt() {
     });
 }
 
-/// A call that has sent more than 256 KiB of its request is not sent again, and ends with the status
-/// of its attempt.
+/// A call that has sent more than 256 KiB of its request is not sent again, and ends with the
+/// status of its attempt.
 #[test]
 fn a_stream_that_sent_too_much_is_not_sent_again() {
     let sim = Sim::new(1);

@@ -1,5 +1,5 @@
-//! Runtimes and streams that behave in ways that their contracts allow, but that the usual ones show
-//! rarely.
+//! Runtimes and streams that behave in ways that their contracts allow, but that the usual ones
+//! show rarely.
 
 use std::collections::VecDeque;
 use std::io;
@@ -19,8 +19,8 @@ use crate::raw::settings;
 use crate::spawning::runtime_with_spawn;
 use crate::world::{address, builder, unary};
 
-/// Calls on a runtime that drops its tasks fail with INTERNAL and name the cause, instead of waiting
-/// without end.
+/// Calls on a runtime that drops its tasks fail with INTERNAL and name the cause, instead of
+/// waiting without end.
 #[test]
 fn calls_on_a_runtime_that_is_shut_down_fail() {
     let sim = Sim::new(1);

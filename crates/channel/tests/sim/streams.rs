@@ -41,7 +41,8 @@ fn a_stream_larger_than_the_window_both_ways() {
     assert_eq!(outcome.expect_ok().data.len(), 8_000_000);
 }
 
-/// A response of 60,000 frames of 5 bytes arrives whole: the client does not take them for an attack.
+/// A response of 60,000 frames of 5 bytes arrives whole: the client does not take them for an
+/// attack.
 #[test]
 fn many_small_frames_arrive() {
     let sim = Sim::new(1);
@@ -64,8 +65,8 @@ fn many_small_frames_arrive() {
     assert_eq!(outcome.expect_ok().data.len(), 300_000);
 }
 
-/// A response that ends before its request does is the call's result, and the rest of the request is
-/// not sent.
+/// A response that ends before its request does is the call's result, and the rest of the request
+/// is not sent.
 #[test]
 fn an_early_response_ends_the_request() {
     let sim = Sim::new(1);
@@ -84,8 +85,8 @@ fn an_early_response_ends_the_request() {
     assert_eq!(counts.calls(), 1);
 }
 
-/// A call whose request body fails ends with INTERNAL and the body's error, and the connection still
-/// serves other calls.
+/// A call whose request body fails ends with INTERNAL and the body's error, and the connection
+/// still serves other calls.
 #[test]
 fn a_request_body_that_fails_ends_its_call_alone() {
     let sim = Sim::new(1);
@@ -106,8 +107,8 @@ fn a_request_body_that_fails_ends_its_call_alone() {
     assert_eq!(counts.accepts(), 1);
 }
 
-/// Dropping a response before its end cancels the call at the server, ends the upload, and gives the
-/// flow-control window back to the connection.
+/// Dropping a response before its end cancels the call at the server, ends the upload, and gives
+/// the flow-control window back to the connection.
 #[test]
 fn dropping_a_response_gives_its_window_back() {
     let sim = Sim::new(1);
