@@ -4,6 +4,7 @@
 //! a GOAWAY came while calls still run, its debug data, and which request headers were really
 //! written. All of it can be read from the frames.
 
+use crate::codes::{GOAWAY_FIXED, GOAWAY_FRAME, HEADERS_FRAME, SETTINGS_FRAME, WrongFirstFrame};
 use crate::go_away::{GoAway, STREAM_BITS};
 use crate::settings::{SETTING, ServerSettings};
 
@@ -12,24 +13,10 @@ use crate::settings::{SETTING, ServerSettings};
 /// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
 const HEADER: usize = 9;
 
-/// The types of the frames that are watched.
-///
-/// Source: RFC 9113 sections [6.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.2),
-/// [6.5](https://www.rfc-editor.org/rfc/rfc9113#section-6.5) and
-/// [6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
-const HEADERS_FRAME: u8 = 0x1;
-const SETTINGS_FRAME: u8 = 0x4;
-const GOAWAY_FRAME: u8 = 0x7;
-
 /// The flag of a SETTINGS frame that is an acknowledgement.
 ///
 /// Source: [RFC 9113 section 6.5](https://www.rfc-editor.org/rfc/rfc9113#section-6.5).
 const ACK: u8 = 0x1;
-
-/// The length of a GOAWAY's payload before its debug data, in bytes.
-///
-/// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
-const GOAWAY_FIXED: usize = 8;
 
 /// How much is kept of a GOAWAY's payload, in bytes: 256 of debug data.
 const GOAWAY_KEPT: usize = GOAWAY_FIXED + 256;
@@ -48,7 +35,9 @@ pub(crate) enum Seen {
     Headers { stream: u32 },
     /// A whole GOAWAY frame.
     GoAway(GoAway),
-    /// The first frame is not SETTINGS: the peer does not speak HTTP/2.
+    /// The first frame is neither SETTINGS nor GOAWAY.
+    WrongFirstFrame(WrongFirstFrame),
+    /// The first bytes are no HTTP/2 frame: the peer does not speak HTTP/2.
     NotHttp2,
 }
 
@@ -172,10 +161,12 @@ impl FrameWatch {
         self.skip = len;
         self.frames += 1;
         let is_settings = kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0;
-        if std::mem::take(&mut self.expects_settings)
-            && !(is_settings && len.is_multiple_of(SETTING))
-        {
+        let first = WrongFirstFrame(kind);
+        let is_first = std::mem::take(&mut self.expects_settings);
+        if is_first && !first.fits(len, stream) {
             report(Seen::NotHttp2);
+        } else if is_first && !is_settings && kind != GOAWAY_FRAME {
+            report(Seen::WrongFirstFrame(first));
         } else if is_settings && len.is_multiple_of(SETTING) {
             self.skip = 0;
             self.keep_settings(len, report);
@@ -204,6 +195,8 @@ impl FrameWatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PING_FRAME: u8 = 0x6;
 
     fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
         let len = u32::try_from(payload.len())
@@ -269,13 +262,42 @@ mod tests {
         assert!(matches!(seen[..], [Seen::Settings(_)]), "{seen:?}");
     }
 
-    /// A peer whose first frame is another one does not speak HTTP/2.
+    /// A peer whose first bytes are no frame does not speak HTTP/2.
     #[test]
     fn anything_else_first_is_not_http2() {
         let http1 = b"HTTP/1.1 400 Bad Request\r\n\r\n";
         check(FrameWatch::of_server, &http1[..9], &[Seen::NotHttp2]);
-        let ack_first = frame(SETTINGS_FRAME, ACK, 0, &[]);
-        check(FrameWatch::of_server, &ack_first, &[Seen::NotHttp2]);
+        for broken in [
+            frame(SETTINGS_FRAME, 0, 0, &[0; 7]),
+            frame(PING_FRAME, 0, 0, &[0; 7]),
+            frame(PING_FRAME, 0, 1, &[0; 8]),
+            frame(HEADERS_FRAME, 0, 0, &[0; 8]),
+            frame(0x40, 0, 1, &[0; 8]),
+        ] {
+            check(FrameWatch::of_server, &broken[..HEADER], &[Seen::NotHttp2]);
+        }
+    }
+
+    /// A peer whose first frame is another one than SETTINGS speaks HTTP/2, but breaks it. A GOAWAY is
+    /// read. (RFC 9113 section 3.4)
+    #[test]
+    fn another_first_frame_is_named() {
+        for (kind, flags, stream, payload) in [
+            (SETTINGS_FRAME, ACK, 0, &[][..]),
+            (PING_FRAME, 0, 0, &[0; 8]),
+            (HEADERS_FRAME, 4, 1, b"headers"),
+        ] {
+            let bytes = frame(kind, flags, stream, payload);
+            let first = Seen::WrongFirstFrame(WrongFirstFrame(kind));
+            check(FrameWatch::of_server, &bytes[..HEADER], &[first]);
+        }
+        let expected = GoAway {
+            last_stream: 0,
+            code: 11,
+            debug: b"full".to_vec(),
+        };
+        let bytes = go_away(0, 11, b"full");
+        check(FrameWatch::of_server, &bytes, &[Seen::GoAway(expected)]);
     }
 
     /// Both GOAWAYs of a graceful shutdown are seen, with their debug data.

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::codes::ErrorCode;
+
 /// The bits of a stream number; the highest bit is reserved.
 ///
 /// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
@@ -64,7 +66,7 @@ impl GoAway {
 
 impl fmt::Display for GoAway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "GOAWAY ({:?}", h2::Reason::from(self.code))?;
+        write!(f, "GOAWAY ({}", ErrorCode(self.code))?;
         if !self.debug.is_empty() {
             write!(f, ", \"{}\"", self.debug.escape_ascii())?;
         }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use trunkline_runtime::PeerAddr;
 
+use crate::codes::WrongFirstFrame;
 use crate::go_away::GoAway;
 use crate::settings::ServerSettings;
 
@@ -33,6 +34,8 @@ pub(crate) struct ConnectionState {
     last_processed: AtomicU32,
     /// The first bytes of a peer that does not speak HTTP/2.
     foreign: OnceLock<Vec<u8>>,
+    /// The server's first frame, when that is not SETTINGS.
+    wrong_first_frame: OnceLock<WrongFirstFrame>,
 }
 
 impl ConnectionState {
@@ -47,6 +50,7 @@ impl ConnectionState {
             go_away: OnceLock::new(),
             last_processed: AtomicU32::new(u32::MAX),
             foreign: OnceLock::new(),
+            wrong_first_frame: OnceLock::new(),
         }
     }
 
@@ -114,6 +118,15 @@ impl ConnectionState {
     pub(crate) fn set_foreign(&self, bytes: &[u8]) {
         let kept = &bytes[..bytes.len().min(FOREIGN_KEPT)];
         let _ = self.foreign.set(kept.to_vec());
+    }
+
+    pub(crate) fn set_wrong_first_frame(&self, first: WrongFirstFrame) {
+        let _ = self.wrong_first_frame.set(first);
+    }
+
+    /// Returns the server's first frame, when that is neither SETTINGS nor GOAWAY.
+    pub(crate) fn wrong_first_frame(&self) -> Option<WrongFirstFrame> {
+        self.wrong_first_frame.get().copied()
     }
 
     /// Returns the first bytes of a peer that does not speak HTTP/2.

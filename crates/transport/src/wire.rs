@@ -105,15 +105,18 @@ impl Wire {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Watches the first `len` bytes of `read`; fails when the peer does not speak HTTP/2.
+    /// Watches the first `len` bytes of `read`; fails when the peer does not speak HTTP/2, or begins
+    /// with another frame than SETTINGS.
     fn watch_incoming(&mut self, len: usize) -> io::Result<()> {
         let bytes = &self.read[..len];
         let state = &self.state;
         let mut is_http2 = true;
+        let mut wrong_first = None;
         self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings(settings) => state.set_settings(settings),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
             Seen::NotHttp2 => is_http2 = false,
+            Seen::WrongFirstFrame(first) => wrong_first = Some(first),
             Seen::Headers { stream } => state.set_answered(stream),
         });
         // This finds a foreign peer also when it sends less than a frame header.
@@ -123,6 +126,13 @@ impl Wire {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the peer speaks no HTTP/2",
+            ));
+        }
+        if let Some(first) = wrong_first {
+            state.set_wrong_first_frame(first);
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the peer's first frame is not SETTINGS",
             ));
         }
         Ok(())

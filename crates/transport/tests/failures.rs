@@ -227,3 +227,34 @@ fn an_orderly_goaway_that_includes_a_call_is_no_refusal() {
         assert_eq!(lost.is_unused(), is_unused, "{lost}, {calls} calls");
     }
 }
+
+/// A first frame that is not SETTINGS is named, with all that it says. It does not make the peer one
+/// that speaks another protocol. (RFC 9113 section 3.4)
+#[test]
+fn a_wrong_first_frame_is_named() {
+    const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";
+    const GO_AWAY_99: &[u8] = b"\0\0\x08\x07\0\0\0\0\0\0\0\0\0\0\0\0\x63";
+    for (bytes, kind, text) in [
+        (
+            GO_AWAY,
+            HandshakeErrorKind::GoAway,
+            "the peer takes no calls: it said GOAWAY (ENHANCE_YOUR_CALM, \"calm\") before its HTTP/2 \
+             SETTINGS",
+        ),
+        (
+            GO_AWAY_99,
+            HandshakeErrorKind::GoAway,
+            "the peer takes no calls: it said GOAWAY (error code 99 (0x63)) before its HTTP/2 SETTINGS",
+        ),
+        (
+            PING,
+            HandshakeErrorKind::Protocol,
+            "the peer's first HTTP/2 frame is PING, and must be SETTINGS",
+        ),
+    ] {
+        let sim = Sim::new(1);
+        let error = sim.run(connect(&sim, [bytes, b""], |_| ()));
+        let error = error.expect_err("no SETTINGS");
+        assert_eq!((error.kind(), &*error.to_string()), (kind, text));
+    }
+}

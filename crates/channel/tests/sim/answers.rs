@@ -159,6 +159,25 @@ fn content_types_of_grpc_are_accepted() {
     }
 }
 
+/// An error code without a name prints as a number, wherever it stands.
+#[test]
+fn unknown_error_codes_print_as_numbers() {
+    first_answer(|id| reset(id, Reason::from(99)))
+        .expect(Code::Internal, &["reset the call: error code 99 (0x63)"]);
+    let sim = Sim::new(1);
+    raw::serve(&sim, 1, |_, event| {
+        Some(match event {
+            ServerEvent::Accepted => settings(),
+            ServerEvent::Call(_) => go_away(0, Reason::from(99), b"why"),
+        })
+    });
+    let result = sim.run(unary(&channel(&sim, 1), b"hello"));
+    result.expect(
+        Code::Unavailable,
+        &["GOAWAY (error code 99 (0x63), \"why\")"],
+    );
+}
+
 /// RST_STREAM after the head, or between data, ends the call with the status of its error code.
 #[test]
 fn a_reset_after_the_head_ends_the_call() {

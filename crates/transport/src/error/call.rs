@@ -6,6 +6,7 @@ use std::fmt;
 use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status};
 
+use crate::codes::ErrorCode;
 use crate::state::ConnectionState;
 
 /// The reason why a call ended without a status of the server.
@@ -72,7 +73,7 @@ impl CallError {
                 h2::Reason::REFUSED_STREAM => Fate::Refused,
                 _ => Fate::Unknown,
             };
-            let text = format!("{peer} reset the call: {reason:?}");
+            let text = format!("{peer} reset the call: {}", ErrorCode::from(reason));
             return Self::new(Status::new(code_of(reason), text), fate);
         }
         let fate = if !state.is_sent(stream) {
@@ -84,7 +85,8 @@ impl CallError {
         };
         if let Some(reason) = error.reason().filter(|_| error.is_reset()) {
             // h2 itself reset the stream; the connection goes on.
-            let text = format!("the answer of {peer} breaks HTTP/2: {reason:?}");
+            let code = ErrorCode::from(reason);
+            let text = format!("the answer of {peer} breaks HTTP/2: {code}");
             return Self::new(Status::internal(text), fate);
         }
         let code = if error.is_io() || error.is_go_away() || fate != Fate::Unknown {
@@ -98,7 +100,8 @@ impl CallError {
                 format!("connection lost: {peer} said {go_away}, then: {error}")
             }
             (None, Some(reason)) => {
-                format!("connection to {peer} lost: it breaks HTTP/2: {reason:?}")
+                let code = ErrorCode::from(reason);
+                format!("connection to {peer} lost: it breaks HTTP/2: {code}")
             }
             (None, None) => format!("connection to {peer} lost: {error}"),
         };

@@ -6,6 +6,7 @@ use std::fmt;
 use trunkline_runtime::PeerAddr;
 
 use super::source::source_of;
+use crate::codes::WrongFirstFrame;
 use crate::go_away::GoAway;
 use crate::state::ConnectionState;
 
@@ -29,6 +30,7 @@ pub struct HandshakeError {
     /// The first bytes of a peer that does not speak HTTP/2.
     foreign: Option<Vec<u8>>,
     go_away: Option<GoAway>,
+    wrong_first_frame: Option<WrongFirstFrame>,
     settings_seen: bool,
     /// `None` when the peer closed the connection in good order, or sent GOAWAY.
     source: Option<h2::Error>,
@@ -50,7 +52,7 @@ pub enum HandshakeErrorKind {
     Closed,
     /// The stream failed; [`source`](Error::source) is its [`io::Error`](std::io::Error).
     Io,
-    /// The peer broke HTTP/2.
+    /// The peer broke HTTP/2, such as by another first frame than SETTINGS.
     Protocol,
 }
 
@@ -60,6 +62,7 @@ impl HandshakeError {
             peer: state.peer.clone(),
             foreign: state.foreign().map(<[u8]>::to_vec),
             go_away: state.go_away().cloned(),
+            wrong_first_frame: state.wrong_first_frame(),
             settings_seen: state.settings_seen(),
             source,
         }
@@ -77,6 +80,7 @@ impl HandshakeError {
         }
         match &self.source {
             _ if self.go_away.is_some() => HandshakeErrorKind::GoAway,
+            _ if self.wrong_first_frame.is_some() => HandshakeErrorKind::Protocol,
             Some(error) if error.is_io() => HandshakeErrorKind::Io,
             Some(_) => HandshakeErrorKind::Protocol,
             None => HandshakeErrorKind::Closed,
@@ -112,6 +116,14 @@ impl HandshakeError {
 
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.kind() == HandshakeErrorKind::Protocol
+            && let Some(first) = self.wrong_first_frame
+        {
+            return write!(
+                f,
+                "the peer's first HTTP/2 frame is {first}, and must be SETTINGS"
+            );
+        }
         let foreign = self.foreign().unwrap_or_default().escape_ascii();
         match (self.kind(), &self.go_away, &self.source) {
             (HandshakeErrorKind::Http1, ..) => write!(
@@ -126,7 +138,12 @@ impl fmt::Display for HandshakeError {
                 "the peer speaks no HTTP/2: it said \"{foreign}\"; is this a gRPC port?"
             ),
             (HandshakeErrorKind::GoAway, Some(go_away), _) => {
-                write!(f, "the peer takes no calls: it said {go_away}")
+                write!(f, "the peer takes no calls: it said {go_away}")?;
+                if self.settings_seen {
+                    Ok(())
+                } else {
+                    f.write_str(" before its HTTP/2 SETTINGS")
+                }
             }
             (HandshakeErrorKind::Io, _, Some(error)) => {
                 write!(f, "the connection broke {}: {error}", self.when())
