@@ -38,9 +38,20 @@ const MAX_WINDOW: u32 = i32::MAX as u32;
 pub struct HttpOptions {
     /// The flow-control window of each call, in bytes; 2 MiB by default. A value outside of the
     /// range from 65,535 to 2^31 - 1 is replaced by the nearest one in it.
+    ///
+    /// It bounds what is kept of a response that the application does not read. A connection keeps
+    /// at most this much for each of its calls.
     pub stream_window: u32,
-    /// The flow-control window of the connection, in bytes; 5 MiB by default. The range is that of
-    /// `stream_window`.
+    /// The flow-control window of the connection, in bytes; 2^31 - 1 by default. The range is that
+    /// of `stream_window`.
+    ///
+    /// It bounds what is kept of all unread responses together. Once they use it up, no other call
+    /// on the connection gets data until one of them is read. The default is so large that only
+    /// their own windows hold back calls: it takes 1,024 unread responses of 2 MiB to use it up. A
+    /// smaller value saves memory where an application leaves many responses unread; then make
+    /// `stream_window` smaller too.
+    ///
+    /// Source: [RFC 9113 section 5.2](https://www.rfc-editor.org/rfc/rfc9113#section-5.2).
     pub connection_window: u32,
     /// The longest header list that is taken from the server, in bytes as HPACK counts them;
     /// 1 MiB by default.
@@ -51,7 +62,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         Self {
             stream_window: 2 * 1024 * 1024,
-            connection_window: 5 * 1024 * 1024,
+            connection_window: MAX_WINDOW,
             max_header_list: 1024 * 1024,
         }
     }

@@ -232,3 +232,40 @@ fn windows_of_any_size_work() {
         assert_eq!(outcome.expect_ok().data.len(), 1_000_000, "{window}");
     }
 }
+
+/// Responses that the application does not read hold back no other call on the connection: only
+/// their own windows wait.
+#[test]
+fn calls_beside_unread_responses() {
+    let sim = Sim::new(1);
+    let counted = serve(&sim, 1, Builder::new(), |mut incoming| async move {
+        let sent = incoming.respond.send_response(response_head(), false);
+        let mut send = sent.expect("an open stream");
+        // Calls that have a body get more than fits into the window of a stream.
+        if incoming.body.data().await.is_some() {
+            let _ = send_all(&mut send, Bytes::from(vec![7; 100_000])).await;
+        }
+        let _ = send.send_trailers(ok_trailers());
+    });
+    let mut http = HttpOptions::default();
+    http.stream_window = 65_535;
+    let target = format!("ipv4:{}", address(1));
+    let channel = builder(&sim, target).http(http).build().expect("a channel");
+    sim.run(async {
+        let mut unread = Vec::new();
+        // All their windows together are larger than 5 MiB.
+        for _ in 0..100 {
+            let Ok(response) = channel.clone().call(request(Pieces::new(1, 1))).await;
+            unread.push(response);
+        }
+        sim.sleep(Duration::from_secs(5)).await;
+        for _ in 0..3 {
+            unary(&channel, b"").await.expect_ok();
+        }
+        for response in unread {
+            let read = read_to_end(response).await.expect_ok();
+            assert_eq!(read.data.len(), 100_000);
+        }
+    });
+    assert_eq!(counted.accepts(), 1);
+}
