@@ -148,8 +148,8 @@ impl<C> Core<C> {
             subchannels: Subchannels::new(),
             watches: Watches::default(),
             published: Published {
-                state: ConnectivityState::Connecting,
-                picker: Arc::new(Pick::Queue),
+                state: ConnectivityState::Idle,
+                picker: Arc::new(Pick::ExitIdle),
             },
             outputs: VecDeque::new(),
             is_stale: true,
@@ -253,7 +253,7 @@ impl<C> Core<C> {
         if let Some(subchannel) = self.subchannels.get_mut(id) {
             subchannel.backoff.reset();
             let address = subchannel.address.clone();
-            self.observe(ChannelEvent::Connected { address, info });
+            self.observe(ChannelEvent::Connected { id, address, info });
         }
         let next = Next::Ready {
             retry_at,
@@ -274,7 +274,7 @@ impl<C> Core<C> {
             return;
         };
         let error = Status::unavailable(failure.to_string());
-        self.observe(ChannelEvent::ConnectFailed(failure));
+        self.observe(ChannelEvent::ConnectFailed { id, failure });
         self.transition(id, Next::Stage(Stage::BackingOff { until, error }), now);
         self.act(now);
     }
@@ -304,7 +304,7 @@ impl<C> Core<C> {
         subchannel.not_before = (why.is_unused() && !is_excepted).then_some(retry_at);
         subchannel.last_lost = Some(why.clone());
         let address = subchannel.address.clone();
-        self.observe(ChannelEvent::Lost { address, why });
+        self.observe(ChannelEvent::Lost { id, address, why });
         self.transition(id, Next::Stage(Stage::Idle), now);
         self.act(now);
     }
@@ -387,6 +387,25 @@ impl<C> Core<C> {
         if std::mem::replace(&mut self.is_idle, true) {
             return;
         }
+        self.drop_policy(now);
+        self.config.reset();
+        self.selector = None;
+        self.has_list = false;
+        self.resolver_error = None;
+        self.publish(Published {
+            state: ConnectivityState::Idle,
+            picker: Arc::new(Pick::ExitIdle),
+        });
+    }
+
+    /// Closes the channel: drops the resolver, the policy and all connections. Nothing follows.
+    pub(crate) fn shut_down(&mut self, now: Instant) {
+        self.drop_policy(now);
+        self.observe(ChannelEvent::State(ConnectivityState::Shutdown));
+    }
+
+    /// Drops the resolver, the policy and all subchannels.
+    fn drop_policy(&mut self, now: Instant) {
         self.outputs.push_back(Output::StopResolver);
         let mut control = self.actions.control(now);
         for id in self.subchannels.ids() {
@@ -398,14 +417,6 @@ impl<C> Core<C> {
         self.act(now);
         // The last picker of the old policy.
         drop(self.actions.take_published());
-        self.config.reset();
-        self.selector = None;
-        self.has_list = false;
-        self.resolver_error = None;
-        self.publish(Published {
-            state: ConnectivityState::Idle,
-            picker: Arc::new(Pick::ExitIdle),
-        });
     }
 
     /// Ends a batch of events: the policy publishes what came of all of them together.
@@ -488,14 +499,7 @@ impl<C> Core<C> {
                     .insert(Subchannel::new(id, address, self.backoff, seed));
             }
             Action::Connect(id) => self.connect(id, now),
-            Action::Remove(id) => {
-                if let Some(Stage::Connecting { .. }) = self.subchannels.remove(id) {
-                    self.outputs.push_back(Output::Cancel(id));
-                }
-                // Without an event: the policy has no such subchannel any more.
-                let ended = self.watches.remove_all(id);
-                self.outputs.extend(ended.into_iter().map(Output::Unwatch));
-            }
+            Action::Remove(id) => self.remove(id),
             Action::RequestReresolution => self.outputs.push_back(Output::ResolveNow),
             Action::Watch { watch, id, call } => self.start_watch(watch, id, call, now),
             Action::Unwatch(watch) => {
@@ -504,6 +508,20 @@ impl<C> Core<C> {
                 }
             }
         }
+    }
+
+    fn remove(&mut self, id: SubchannelId) {
+        let Some(gone) = self.subchannels.remove(id) else {
+            return;
+        };
+        if matches!(gone.stage(), Stage::Connecting { .. }) {
+            self.outputs.push_back(Output::Cancel(id));
+        }
+        // Without an event: the policy has no such subchannel any more.
+        let ended = self.watches.remove_all(id);
+        self.outputs.extend(ended.into_iter().map(Output::Unwatch));
+        let address = gone.address;
+        self.observe(ChannelEvent::SubchannelRemoved { id, address });
     }
 
     fn start_watch(&mut self, watch: WatchId, id: SubchannelId, call: Watch, now: Instant) {
@@ -578,6 +596,7 @@ impl<C> Core<C> {
         }
         let address = subchannel.address.clone();
         self.observe(ChannelEvent::Subchannel {
+            id,
             address,
             state: state.clone(),
         });

@@ -72,7 +72,7 @@ pub(crate) fn describe(
                 Style::Strong,
             )
         }
-        ChannelEvent::Subchannel { address, state } => {
+        ChannelEvent::Subchannel { address, state, .. } => {
             let (state, error, style) = match state {
                 SubchannelState::Idle => ("IDLE", None, Style::Weak),
                 SubchannelState::Connecting => ("CONNECTING", None, Style::Weak),
@@ -94,7 +94,7 @@ pub(crate) fn describe(
                 style,
             )
         }
-        ChannelEvent::Lost { address, why } => {
+        ChannelEvent::Lost { address, why, .. } => {
             // The event of the subchannel's new state follows; this one has the reason.
             let object = subchannel(&address.to_string(), "IDLE", Some(why.to_string()));
             (

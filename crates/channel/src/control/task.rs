@@ -100,7 +100,11 @@ impl ControlTask {
                 && let Poll::Ready(event) = self.inbox.poll_next(cx)
             {
                 match event {
-                    None => return Poll::Ready(()),
+                    None => {
+                        self.core.shut_down(self.shared.runtime.now());
+                        self.do_outputs();
+                        return Poll::Ready(());
+                    }
                     Some(event) => self.handle(event),
                 }
                 handled += 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
-use trunkline_lb::{ConnectivityState, SubchannelState};
+use trunkline_lb::{ConnectivityState, SubchannelId, SubchannelState};
 use trunkline_resolver::ResolveError;
 use trunkline_service_config::ServiceConfig;
 
@@ -20,12 +20,20 @@ pub enum ChannelEvent {
     ResolverError(ResolveError),
     /// A different service config is in force.
     Config(Arc<ServiceConfig>),
-    /// The channel's state changed.
+    /// The channel's state changed. The first change is from IDLE to CONNECTING, and the last to
+    /// SHUTDOWN.
     State(ConnectivityState),
     /// A connection attempt failed. The subchannel's new state follows.
-    ConnectFailed(ConnectFailure),
+    ConnectFailed {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The address, the step and the reason.
+        failure: ConnectFailure,
+    },
     /// A connection attempt succeeded. The subchannel's new state follows.
     Connected {
+        /// The subchannel.
+        id: SubchannelId,
         /// The address of the subchannel.
         address: Address,
         /// What is known of the connection.
@@ -33,13 +41,25 @@ pub enum ChannelEvent {
     },
     /// A subchannel's state changed.
     Subchannel {
+        /// The subchannel. An id is never used twice in a channel.
+        id: SubchannelId,
         /// The address that it connects to.
         address: Address,
         /// Its new state.
         state: SubchannelState,
     },
+    /// A subchannel is removed: the policy does not want it any more, or the channel is closed or
+    /// idle. Calls that run on its connection go on.
+    SubchannelRemoved {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The address that it connected to.
+        address: Address,
+    },
     /// A connection takes no new calls any more. The subchannel's new state follows.
     Lost {
+        /// The subchannel.
+        id: SubchannelId,
         /// The address of the subchannel.
         address: Address,
         /// The reason, such as the server's GOAWAY.

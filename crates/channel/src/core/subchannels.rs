@@ -114,12 +114,12 @@ impl<C> Subchannels<C> {
         Some(old)
     }
 
-    /// Removes a subchannel and returns its last stage.
-    pub(crate) fn remove(&mut self, id: SubchannelId) -> Option<Stage> {
+    /// Removes a subchannel and returns it, with its last stage.
+    pub(crate) fn remove(&mut self, id: SubchannelId) -> Option<Subchannel> {
         let slot = self.table.get_mut(id.index())?;
         let subchannel = slot.take_if(|subchannel| subchannel.id == id)?;
         self.leave(id, &subchannel.stage);
-        Some(subchannel.stage)
+        Some(subchannel)
     }
 
     /// Takes a subchannel that leaves `stage` out of every index.

@@ -14,6 +14,7 @@ mod building;
 mod chaos;
 mod deadlines;
 mod ends;
+mod events;
 mod faults;
 mod peers_words;
 mod replays;
