@@ -58,8 +58,6 @@ pub(crate) enum FinalReply {
     NoData {
         /// The seconds for which that may be kept (RFC 2308), where the server gives a time.
         ttl: Option<u32>,
-        /// The defect of the records, where there are some that cannot be used.
-        why: Option<&'static str>,
     },
     NotFound {
         /// The seconds for which that may be kept (RFC 2308), where the server gives a time.
@@ -277,27 +275,29 @@ fn final_meaning(
     };
     let chain = match Chain::follow(skeleton, query) {
         Ok(chain) => chain,
-        Err(why) => {
-            return ReplyMeaning::Final(FinalReply::NoData {
-                ttl: None,
-                why: Some(why),
-            });
-        }
+        Err(why) => return ReplyMeaning::Failure(ServerOutcome::Malformed(why)),
     };
+    let (chain_ttl, broken) = (chain.ttl, chain.broken);
+    // Only a whole, well-formed reply shows that there are no records. Over UDP a truncated one was
+    // handled before.
+    let truncated = "it is truncated over TCP as well, and has no such records";
+    let defect = broken.or(header.truncated.then_some(truncated));
     let soa = soa_ttl(skeleton, &chain.end);
     if not_found {
+        if let Some(why) = defect {
+            return ReplyMeaning::Failure(ServerOutcome::Malformed(why));
+        }
         // The end of the chain does not exist, whatever records the message has.
         return ReplyMeaning::Final(FinalReply::NotFound {
-            ttl: soa.flatten().map(|ttl| ttl.min(chain.ttl)),
+            ttl: soa.flatten().map(|ttl| ttl.min(chain_ttl)),
         });
     }
-    let (chain_ttl, broken) = (chain.ttl, chain.broken);
     match chain.records(skeleton, query.record_type) {
         Err(what) => return ReplyMeaning::Failure(ServerOutcome::Malformed(what)),
         Ok(Some(found)) => return ReplyMeaning::Final(FinalReply::Found(found)),
         Ok(None) => {}
     }
-    if let Some(why) = broken {
+    if let Some(why) = defect {
         return ReplyMeaning::Failure(ServerOutcome::Malformed(why));
     }
     let lame = !header.authoritative
@@ -309,7 +309,6 @@ fn final_meaning(
     }
     ReplyMeaning::Final(FinalReply::NoData {
         ttl: soa.flatten().map(|ttl| ttl.min(chain_ttl)),
-        why: None,
     })
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use trunkline_dns::{ClientConfig, Families, LookupErrorKind, ServerOutcome, Transport};
 
-use crate::message::{A, AAAA, Message, ip4, ip6, ms};
+use crate::message::{A, AAAA, Asked, Message, ip4, ip6, ms};
 use crate::rfc5452::join;
 use crate::sim::{Accept, Act, Sim};
 use crate::support::{
@@ -27,11 +27,16 @@ fn truncation_leads_to_tcp() {
     assert_eq!(answer.attempts[2].transport, Transport::Tcp);
 }
 
-/// The flag TC of a reply over TCP is ignored.
+/// The records of a reply over TCP are used although it has the flag TC. Without records, such a
+/// reply does not show that there are none.
 #[test]
-fn truncation_over_tcp_is_let_be() {
+fn truncation_over_tcp() {
     let (sim, client) = one(|asked| asked.address(1).truncated().after(1));
     check4(&sim, &client, "a.test.", Ok(&[&ip4(1)]));
+    for negative in [Asked::no_data, Asked::nxdomain, Asked::reply] {
+        let (sim, client) = one(move |asked| negative(asked).truncated().after(1));
+        check4(&sim, &client, "a.test.", Err(LookupErrorKind::Unavailable));
+    }
 }
 
 /// Where the server refuses TCP or is silent over it, the next server is asked; the records of the

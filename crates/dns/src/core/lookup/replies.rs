@@ -122,10 +122,9 @@ impl Asking {
                 };
                 (outcome, finding, Some(cached))
             }
-            FinalReply::NoData { ttl, why } => {
-                let outcome = why.map_or(ServerOutcome::NoData, ServerOutcome::Malformed);
+            FinalReply::NoData { ttl } => {
                 let cached = until(ttl).map(|expires| (CachedFinding::NoData, expires));
-                (outcome, Finding::NoData, cached)
+                (ServerOutcome::NoData, Finding::NoData, cached)
             }
             FinalReply::NotFound { ttl } => {
                 let cached = until(ttl).map(|expires| (CachedFinding::NotFound, expires));
