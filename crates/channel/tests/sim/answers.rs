@@ -159,18 +159,13 @@ fn content_types_of_grpc_are_accepted() {
     }
 }
 
-/// An error code without a name prints as a number, wherever it stands.
+/// An HTTP/2 error code without a name is printed as a number, in RST_STREAM and in GOAWAY.
 #[test]
 fn unknown_error_codes_print_as_numbers() {
     first_answer(|id| reset(id, Reason::from(99)))
         .expect(Code::Internal, &["reset the call: error code 99 (0x63)"]);
     let sim = Sim::new(1);
-    raw::serve(&sim, 1, |_, event| {
-        Some(match event {
-            ServerEvent::Accepted => settings(),
-            ServerEvent::Call(_) => go_away(0, Reason::from(99), b"why"),
-        })
-    });
+    raw::serve_calls(&sim, 1, |_| go_away(0, Reason::from(99), b"why"));
     let result = sim.run(unary(&channel(&sim, 1), b"hello"));
     result.expect(
         Code::Unavailable,

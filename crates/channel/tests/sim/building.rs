@@ -1,8 +1,9 @@
-//! Building a channel: no option undoes another in silence, whatever the order of the calls.
+//! Building a channel: the options add up in any order, or `build` returns an error.
 
 use std::time::Duration;
 
 use h2::server::Builder;
+use http_body_util::Full;
 use tower_service::Service;
 use trunkline_channel::{BuildErrorKind, ChannelBuilder};
 use trunkline_connector::DirectConnector;
@@ -16,7 +17,7 @@ use trunkline_status::Code;
 use crate::policy::TestPolicyFactory;
 use crate::world::{ROUND_ROBIN, address, builder, echo, read_to_end, request, serve, unary};
 
-/// A resolver for the scheme `fleet` that returns host 1.
+/// Returns a resolver for the scheme `fleet` that returns host 1.
 fn fleet() -> StaticFactory {
     StaticFactory::from_endpoints("fleet", [Endpoint::new([address(1)])])
 }
@@ -24,7 +25,7 @@ fn fleet() -> StaticFactory {
 /// A step of a builder.
 type Step = fn(ChannelBuilder) -> ChannelBuilder;
 
-/// Options of resolvers add up in every order.
+/// The options that set resolvers add up in any order.
 #[test]
 fn resolvers_add_up_in_any_order() {
     let steps: [Step; 3] = [
@@ -52,7 +53,7 @@ fn resolvers_add_up_in_any_order() {
     }
 }
 
-/// A policy of the user's own is known whatever registry is added before it or after it.
+/// A single policy is registered, whether a registry is added before it or after it.
 #[test]
 fn policies_add_up_in_any_order() {
     let steps: [Step; 2] = [
@@ -72,6 +73,8 @@ fn policies_add_up_in_any_order() {
     }
 }
 
+/// Checks the kind of the error of a builder after `step`, and that its message contains each of
+/// `words`.
 #[track_caller]
 fn check_error(kind: BuildErrorKind, words: &[&str], step: Step) {
     let sim = Sim::new(1);
@@ -86,7 +89,7 @@ fn check_error(kind: BuildErrorKind, words: &[&str], step: Step) {
     }
 }
 
-/// What contradicts is an error that names both options.
+/// Options that contradict each other are an error that names both.
 #[test]
 fn contradictions_are_errors() {
     let words = ["load_balancing", "default_service_config"];
@@ -123,7 +126,7 @@ fn contradictions_are_errors() {
     });
 }
 
-/// `load_balancing` chooses a policy without JSON.
+/// `load_balancing` chooses the policy by its name.
 #[test]
 fn a_policy_by_name() {
     let sim = Sim::new(1);
@@ -146,7 +149,7 @@ fn a_policy_by_name() {
     });
 }
 
-/// `ready` waits for a connection, then the channel is called as one of tonic's.
+/// `ready` waits for a connection, and returns the channel to make calls on.
 #[test]
 fn ready_waits_for_a_connection() {
     let sim = Sim::new(1);
@@ -157,18 +160,16 @@ fn ready_waits_for_a_connection() {
     sim.run(async {
         let ready = channel.ready().await.expect("a connection");
         assert_eq!(ready.state(), ConnectivityState::Ready);
-        let Ok(response) = ready
-            .call(request(http_body_util::Full::new("hello".into())))
-            .await;
+        let Ok(response) = ready.call(request(Full::new("hello".into()))).await;
         read_to_end(response).await.expect_ok();
-        // Also out of idleness.
+        // `ready` leaves idleness, too.
         channel.enter_idle();
         channel.state_changed(ConnectivityState::Ready).await;
         channel.ready().await.expect("a connection");
     });
 }
 
-/// It returns why there is no connection.
+/// `ready` fails with the reason for which there is no connection.
 #[test]
 fn ready_fails_with_the_reason() {
     let sim = Sim::new(1);
@@ -180,7 +181,7 @@ fn ready_fails_with_the_reason() {
     assert!(error.message().contains("198.51.100.1:50051"), "{error}");
 }
 
-/// An attempt ends after the connect timeout, and the error says how far it came.
+/// An attempt ends after the connect timeout, and the message names the phase that it was in.
 #[test]
 fn a_connect_timeout_bounds_attempts() {
     let sim = Sim::new(1);

@@ -1,5 +1,4 @@
-//! The observer receives every transition of the channel and of its subchannels, from the first to
-//! the end.
+//! The events that an observer receives of a channel and its subchannels.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +10,7 @@ use trunkline_sim::Sim;
 
 use crate::world::{address, builder, echo, serve, unary};
 
-/// Keeps the events of states, in words.
+/// Records the state changes and connections of a channel, as texts.
 #[derive(Clone, Debug, Default)]
 struct States(Arc<Lock<Vec<String>>>);
 
@@ -28,8 +27,10 @@ impl Observer for States {
     }
 }
 
+/// The observer receives every transition of the channel and of its subchannels, from the first to
+/// SHUTDOWN.
 #[test]
-fn from_the_first_transition_to_the_end() {
+fn all_transitions_are_observed() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
     let states = States::default();
@@ -40,10 +41,7 @@ fn from_the_first_transition_to_the_end() {
     sim.run(async {
         unary(&channel, b"hello").await.expect_ok();
         drop(channel);
-        let runtime = sim.runtime();
-        runtime
-            .sleep_until(runtime.now() + Duration::from_secs(1))
-            .await;
+        sim.sleep(Duration::from_secs(1)).await;
     });
     let expected = [
         "channel CONNECTING",

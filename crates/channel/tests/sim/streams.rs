@@ -233,15 +233,15 @@ fn windows_of_any_size_work() {
     }
 }
 
-/// Responses that the application does not read hold back no other call on the connection: only
-/// their own windows wait.
+/// Responses that the application does not read block no other call on the connection: they fill
+/// only their own flow-control windows.
 #[test]
-fn calls_beside_unread_responses() {
+fn unread_responses_block_no_other_call() {
     let sim = Sim::new(1);
-    let counted = serve(&sim, 1, Builder::new(), |mut incoming| async move {
+    let counts = serve(&sim, 1, Builder::new(), |mut incoming| async move {
         let sent = incoming.respond.send_response(response_head(), false);
         let mut send = sent.expect("an open stream");
-        // Calls that have a body get more than fits into the window of a stream.
+        // The response to a request with a body is larger than the window of a stream.
         if incoming.body.data().await.is_some() {
             let _ = send_all(&mut send, Bytes::from(vec![7; 100_000])).await;
         }
@@ -253,7 +253,7 @@ fn calls_beside_unread_responses() {
     let channel = builder(&sim, target).http(http).build().expect("a channel");
     sim.run(async {
         let mut unread = Vec::new();
-        // All their windows together are larger than 5 MiB.
+        // Their windows together are larger than 5 MiB.
         for _ in 0..100 {
             let Ok(response) = channel.clone().call(request(Pieces::new(1, 1))).await;
             unread.push(response);
@@ -267,5 +267,5 @@ fn calls_beside_unread_responses() {
             assert_eq!(read.data.len(), 100_000);
         }
     });
-    assert_eq!(counted.accepts(), 1);
+    assert_eq!(counts.accepts(), 1);
 }
