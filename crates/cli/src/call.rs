@@ -21,9 +21,9 @@ use crate::out::Out;
 use crate::run::block_on;
 
 pub(crate) fn run(args: &CallArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
-    args.channel.dns.check()?;
+    let files = args.channel.dns.open(args.timeout)?;
     block_on(common.runtime, |runtime| async move {
-        let channel = channel::build(&args.channel, Arc::clone(&runtime), Tracer)?;
+        let channel = channel::build(&args.channel, &files, Arc::clone(&runtime), Tracer)?;
         let live = Live::new(out, runtime.now());
         let runner = CallRunner {
             args,

@@ -7,14 +7,16 @@ use trunkline::{Channel, Observer, Runtime};
 
 use crate::args::ChannelArgs;
 use crate::failure::Failure;
+use crate::lookup::DnsFiles;
 
 /// Builds the channel that the command line asks for. It reports its events to `observer`.
 pub(crate) fn build(
     args: &ChannelArgs,
+    files: &DnsFiles,
     runtime: Arc<dyn Runtime>,
     observer: impl Observer + 'static,
 ) -> Result<Channel, Failure> {
-    let mut dns = args.dns.options();
+    let mut dns = files.options();
     dns.pacing.min_interval = args.min_resolution_interval;
     let mut builder = Channel::builder(args.target.as_str())
         .plaintext()

@@ -13,10 +13,11 @@ use trunkline_dns::Name;
 
 use crate::args::{CommonArgs, ConnectArgs, FamilyName};
 use crate::failure::Failure;
+use crate::lookup::DnsFiles;
 use crate::out::{Line, Out, Style};
 use crate::run::block_on;
-use crate::show;
 use crate::svg::svg;
+use crate::{file, show};
 
 /// What to connect to.
 enum Destination {
@@ -68,7 +69,7 @@ impl GivenAddress {
 }
 
 pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
-    args.dns.check()?;
+    let files = args.dns.open(Some(args.timeout))?;
     let destination = destination(&args.to)?;
     let (options, warnings) = options(args);
     if !out.is_json() {
@@ -81,7 +82,7 @@ pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<
         .map(|text| json!({ "kind": "clamped", "at": null, "message": text, "suggestion": null }))
         .collect();
     block_on(common.runtime, |runtime| {
-        race(args, out, runtime, destination, options, warnings)
+        race(args, &files, out, runtime, destination, options, warnings)
     })
 }
 
@@ -149,6 +150,7 @@ fn options(args: &ConnectArgs) -> (ConnectOptions, Vec<String>) {
 
 async fn race(
     args: &ConnectArgs,
+    files: &DnsFiles,
     out: &Out,
     runtime: Arc<dyn Runtime>,
     destination: Destination,
@@ -163,7 +165,7 @@ async fn race(
             connect(&*runtime, addresses, &options).await
         }
         Destination::Host(host, port) => {
-            let lookup = args.dns.client(Arc::clone(&runtime), args.timeout);
+            let lookup = files.client(Arc::clone(&runtime), args.timeout);
             connect_host(&*runtime, &host, port, &lookup, &options).await
         }
     };
@@ -216,7 +218,7 @@ fn save(args: &ConnectArgs, report: &RaceReport) -> Result<(), Failure> {
         Some(winner) => format!("{}: {winner} connected", args.to),
         None => format!("{}: nothing connected", args.to),
     };
-    std::fs::write(path, svg(report, &title)).map_err(|error| {
+    file::write(path, svg(report, &title)).map_err(|error| {
         Failure::operation(
             "file",
             format!("{} cannot be written: {error}", path.display()),

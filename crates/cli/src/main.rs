@@ -15,9 +15,11 @@ mod event;
 mod svg;
 
 // What the subcommands share.
+mod file;
+mod lookup;
+
 mod channel;
 mod health;
-mod lookup;
 mod peer;
 mod run;
 

@@ -29,9 +29,8 @@ use crate::{show, target};
 const EACH: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: &ResolveArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
-    args.dns.check()?;
-    let mut options = args
-        .dns
+    let files = args.dns.open(args.timeout)?;
+    let mut options = files
         .options()
         .resolving_timeout(args.timeout.unwrap_or(EACH));
     options.sort = !args.no_sort;
@@ -85,6 +84,12 @@ async fn repeat(
                     .await;
             }
             started = runtime.now();
+            if end.is_some_and(|end| end <= started) {
+                let (made, repeat) = (round, args.repeat);
+                let text = format!("the deadline passed after {made} of {repeat} resolutions");
+                return Err(Failure::operation("deadline", text)
+                    .suggest(Some("give --timeout more time, or --every less")));
+            }
         }
         // The factory keeps what one resolution leaves for the next: the cache, and what is known
         // of the DNS servers.

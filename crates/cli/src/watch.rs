@@ -16,24 +16,22 @@ use crate::run::block_on;
 use crate::show;
 
 pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
-    args.channel.dns.check()?;
+    let duration = args.duration.or(args.timeout);
+    let files = args.channel.dns.open(duration)?;
     block_on(common.runtime, |runtime| async move {
         let started = runtime.now();
         let printer = Printer {
             out: Arc::new(Out::new(common)),
             started,
         };
-        let channel = channel::build(&args.channel, Arc::clone(&runtime), printer)?;
+        let channel = channel::build(&args.channel, &files, Arc::clone(&runtime), printer)?;
         channel
             .connect()
             .map_err(|status| Failure::operation("runtime", status.message().to_owned()))?;
         if out.is_live() {
             out.line(Line::styled(Style::Weak, "watching; end with Ctrl-C"));
         }
-        let end = args
-            .duration
-            .or(args.timeout)
-            .and_then(|duration| started.checked_add(duration));
+        let end = duration.and_then(|duration| started.checked_add(duration));
         match end {
             Some(end) => runtime.sleep_until(end).await,
             None => pending().await,
