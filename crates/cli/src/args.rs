@@ -207,12 +207,23 @@ pub(crate) struct WatchArgs {
     pub(crate) timeout: Option<Duration>,
 }
 
+/// The longest time that can be given, in seconds: the longest deadline in seconds that a call can
+/// send.
+///
+/// Source: [gRPC over HTTP/2, TimeoutValue](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+const MAX_SECONDS: f64 = 99_999_999.0;
+
 fn seconds(text: &str) -> Result<Duration, String> {
     let number: f64 = text
         .parse()
         .map_err(|_| "expected a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(number)
-        .map_err(|_| "expected a number of seconds, 0 or more".to_owned())
+    if (0.0..=MAX_SECONDS).contains(&number) {
+        Ok(Duration::from_secs_f64(number))
+    } else {
+        Err(format!(
+            "expected a number of seconds from 0 to {MAX_SECONDS} (three years)"
+        ))
+    }
 }
 
 fn millis(text: &str) -> Result<f64, String> {

@@ -30,9 +30,12 @@ impl CallRunner<'_> {
     pub(super) async fn run(&self, mut live: Live<'_>) -> Tally {
         let args = self.args;
         let started = self.runtime.now();
-        let count = args
-            .count
-            .unwrap_or_else(|| args.duration.map_or(1, |_| u64::MAX));
+        // With `--for` alone, as many as fit into the time.
+        let wanted = match (args.count, args.duration) {
+            (None, None) => Some(1),
+            (count, _) => count,
+        };
+        let count = wanted.unwrap_or(u64::MAX);
         let deadline = args
             .timeout
             .and_then(|timeout| started.checked_add(timeout));
@@ -58,8 +61,9 @@ impl CallRunner<'_> {
                 made += 1;
                 continue;
             }
-            // Wait until a call ends or the next one is due.
+            // Wait until a call ends or the next one is due. After the end none is due.
             let wait = due.filter(|_| may_start && has_room);
+            let wait = wait.map(|due| end.map_or(due, |end| end.min(due)));
             match (running.is_empty(), wait) {
                 (true, None) => break,
                 (true, Some(due)) => self.runtime.sleep_until(due).await,
@@ -80,7 +84,7 @@ impl CallRunner<'_> {
         }
         live.clear();
         tally.elapsed = self.runtime.now() - started;
-        tally.unmade = args.count.map_or(0, |count| count - made);
+        tally.unmade = wanted.map_or_else(|| u64::from(made == 0), |count| count - made);
         tally
     }
 

@@ -32,7 +32,8 @@ pub(super) struct Tally {
     errors: ErrorCounts,
     latencies: Latencies,
     pub(super) elapsed: Duration,
-    /// Calls that `--count` asks for and that were not made, because `--for` or `--timeout` ran out.
+    /// Calls that the command line asks for and that were not made, because `--for` or `--timeout`
+    /// ran out.
     pub(super) unmade: u64,
 }
 
@@ -70,10 +71,8 @@ impl Tally {
             return Ok(());
         }
         if self.failed == 0 {
-            let text = format!(
-                "the time ran out before {} of the calls were made",
-                self.unmade
-            );
+            let (unmade, calls) = (self.unmade, self.ok + self.unmade);
+            let text = format!("the time ran out before {unmade} of {calls} calls were made");
             let hint = "give --timeout or --for more time, or --concurrency more calls at once";
             return Err(Failure::operation("deadline", text)
                 .suggest(Some(hint))

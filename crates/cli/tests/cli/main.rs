@@ -4,6 +4,7 @@ mod call;
 mod command;
 mod connect;
 mod hostile;
+mod limits;
 mod outside_texts;
 mod raw_peer;
 mod resolve;
