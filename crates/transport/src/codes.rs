@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use crate::settings::SETTING;
-
 /// An HTTP/2 error code, which prints as its name; as `error code 99 (0x63)` without one.
 ///
 /// Source: [RFC 9113 section 7](https://www.rfc-editor.org/rfc/rfc9113#section-7).
@@ -28,6 +26,19 @@ impl fmt::Display for ErrorCode {
         }
     }
 }
+
+/// The length of a frame header, in bytes: length, type, flags, stream.
+///
+/// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
+pub(crate) const FRAME_HEADER: usize = 9;
+
+/// The place of the type in a frame header.
+pub(crate) const FRAME_TYPE_AT: usize = 3;
+
+/// The length of one setting, in bytes: an identifier of two, and a value of four.
+///
+/// Source: [RFC 9113 section 6.5.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.1).
+pub(crate) const SETTING: usize = 6;
 
 /// The types of frames.
 ///

@@ -4,14 +4,12 @@
 //! a GOAWAY came while calls still run, its debug data, and which request headers were really
 //! written. All of it can be read from the frames.
 
-use crate::codes::{GOAWAY_FIXED, GOAWAY_FRAME, HEADERS_FRAME, SETTINGS_FRAME, WrongFirstFrame};
+use crate::codes::{
+    CONTINUATION_FRAME, FRAME_HEADER, GOAWAY_FIXED, GOAWAY_FRAME, HEADERS_FRAME, SETTING,
+    SETTINGS_FRAME, WrongFirstFrame,
+};
 use crate::go_away::{GoAway, STREAM_BITS};
-use crate::settings::{SETTING, ServerSettings};
-
-/// The length of a frame header, in bytes.
-///
-/// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
-const HEADER: usize = 9;
+use crate::settings::ServerSettings;
 
 /// The flag of a SETTINGS frame that is an acknowledgement.
 ///
@@ -33,6 +31,8 @@ pub(crate) enum Seen {
     Settings(ServerSettings),
     /// The header of a HEADERS frame on this stream.
     Headers { stream: u32 },
+    /// More of a header list than the limit has come on this stream, still encoded.
+    LongHeaders { stream: u32 },
     /// A whole GOAWAY frame.
     GoAway(GoAway),
     /// The first frame is neither SETTINGS nor GOAWAY.
@@ -72,6 +72,10 @@ pub(crate) struct FrameWatch {
     after: usize,
     /// What has come of a SETTINGS frame.
     settings: ServerSettings,
+    /// How much of a header list may come in several frames before that is reported, in bytes.
+    header_limit: usize,
+    /// The number of bytes that have come of a header list in several frames.
+    header_bytes: usize,
     /// True when the next frame is the peer's first, which must be SETTINGS.
     expects_settings: bool,
     /// The number of frames that began since [`take_frames`](Self::take_frames).
@@ -79,14 +83,16 @@ pub(crate) struct FrameWatch {
 }
 
 impl FrameWatch {
-    /// Watches what a server sends.
-    pub(crate) fn of_server() -> Self {
+    /// Watches what a server sends; reports longer header lists than `header_limit` bytes.
+    pub(crate) fn of_server(header_limit: u32) -> Self {
         Self {
             skip: 0,
             partial: Vec::with_capacity(GOAWAY_KEPT),
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
+            header_limit: header_limit as usize,
+            header_bytes: 0,
             expects_settings: true,
             frames: 0,
         }
@@ -94,13 +100,15 @@ impl FrameWatch {
 
     /// Watches what a client sends.
     pub(crate) fn of_client() -> Self {
-        let partial = Vec::with_capacity(HEADER);
+        let partial = Vec::with_capacity(FRAME_HEADER);
         Self {
             skip: CLIENT_PREFACE,
             partial,
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
+            header_limit: usize::MAX,
+            header_bytes: 0,
             expects_settings: false,
             frames: 0,
         }
@@ -117,12 +125,13 @@ impl FrameWatch {
             let skipped = self.skip.min(bytes.len());
             self.skip -= skipped;
             bytes = &bytes[skipped..];
-            let wanted = self.keeping.map_or(HEADER, Kept::len) - self.partial.len();
+            let wanted = self.keeping.map_or(FRAME_HEADER, Kept::len) - self.partial.len();
             let taken = wanted.min(bytes.len());
-            if self.partial.is_empty() && self.keeping.is_none() && bytes.len() >= HEADER {
+            if self.partial.is_empty() && self.keeping.is_none() && bytes.len() >= FRAME_HEADER {
                 // The common case: the header is in one piece, and need not be copied.
-                let header: [u8; HEADER] = bytes[..HEADER].try_into().unwrap_or_default();
-                bytes = &bytes[HEADER..];
+                let header: [u8; FRAME_HEADER] =
+                    bytes[..FRAME_HEADER].try_into().unwrap_or_default();
+                bytes = &bytes[FRAME_HEADER..];
                 self.header(header, &mut report);
                 continue;
             }
@@ -133,7 +142,8 @@ impl FrameWatch {
             }
             match self.keeping.take() {
                 None => {
-                    let header: [u8; HEADER] = self.partial[..].try_into().unwrap_or_default();
+                    let header: [u8; FRAME_HEADER] =
+                        self.partial[..].try_into().unwrap_or_default();
                     self.partial.clear();
                     self.header(header, &mut report);
                 }
@@ -154,7 +164,7 @@ impl FrameWatch {
         }
     }
 
-    fn header(&mut self, header: [u8; HEADER], report: &mut impl FnMut(Seen)) {
+    fn header(&mut self, header: [u8; FRAME_HEADER], report: &mut impl FnMut(Seen)) {
         let [a, b, c, kind, flags, stream @ ..] = header;
         let len = u32::from_be_bytes([0, a, b, c]) as usize;
         let stream = u32::from_be_bytes(stream) & STREAM_BITS;
@@ -171,7 +181,14 @@ impl FrameWatch {
             self.skip = 0;
             self.keep_settings(len, report);
         } else if kind == HEADERS_FRAME {
+            self.header_bytes = len;
             report(Seen::Headers { stream });
+        } else if kind == CONTINUATION_FRAME {
+            let before = self.header_bytes;
+            self.header_bytes = before.saturating_add(len);
+            if before <= self.header_limit && self.header_bytes > self.header_limit {
+                report(Seen::LongHeaders { stream });
+            }
         } else if kind == GOAWAY_FRAME && len >= GOAWAY_FIXED {
             // The end of a longer payload is skipped once the part that is kept has come.
             let kept = len.min(GOAWAY_KEPT);
@@ -197,6 +214,12 @@ mod tests {
     use super::*;
 
     const PING_FRAME: u8 = 0x6;
+
+    const HEADER_LIMIT: u32 = 50;
+
+    fn of_server() -> FrameWatch {
+        FrameWatch::of_server(HEADER_LIMIT)
+    }
 
     fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
         let len = u32::try_from(payload.len())
@@ -246,7 +269,7 @@ mod tests {
             max_header_list: Some(0x2_0000),
         };
         let expected = [max_streams, max_header_list, ServerSettings::default()];
-        check(FrameWatch::of_server, &bytes, &expected.map(Seen::Settings));
+        check(of_server, &bytes, &expected.map(Seen::Settings));
     }
 
     /// SETTINGS count only when their last byte has come.
@@ -254,8 +277,8 @@ mod tests {
     fn half_settings_are_not_seen() {
         let bytes = frame(SETTINGS_FRAME, 0, 0, &[0, 3, 0, 0, 0, 100]);
         let (half, rest) = bytes.split_at(bytes.len() - 1);
-        check(FrameWatch::of_server, half, &[]);
-        let mut watch = FrameWatch::of_server();
+        check(of_server, half, &[]);
+        let mut watch = of_server();
         watch.feed(half, |seen| panic!("{seen:?}"));
         let mut seen = Vec::new();
         watch.feed(rest, |what| seen.push(what));
@@ -266,7 +289,7 @@ mod tests {
     #[test]
     fn anything_else_first_is_not_http2() {
         let http1 = b"HTTP/1.1 400 Bad Request\r\n\r\n";
-        check(FrameWatch::of_server, &http1[..9], &[Seen::NotHttp2]);
+        check(of_server, &http1[..9], &[Seen::NotHttp2]);
         for broken in [
             frame(SETTINGS_FRAME, 0, 0, &[0; 7]),
             frame(PING_FRAME, 0, 0, &[0; 7]),
@@ -274,7 +297,7 @@ mod tests {
             frame(HEADERS_FRAME, 0, 0, &[0; 8]),
             frame(0x40, 0, 1, &[0; 8]),
         ] {
-            check(FrameWatch::of_server, &broken[..HEADER], &[Seen::NotHttp2]);
+            check(of_server, &broken[..FRAME_HEADER], &[Seen::NotHttp2]);
         }
     }
 
@@ -289,7 +312,7 @@ mod tests {
         ] {
             let bytes = frame(kind, flags, stream, payload);
             let first = Seen::WrongFirstFrame(WrongFirstFrame(kind));
-            check(FrameWatch::of_server, &bytes[..HEADER], &[first]);
+            check(of_server, &bytes[..FRAME_HEADER], &[first]);
         }
         let expected = GoAway {
             last_stream: 0,
@@ -297,7 +320,7 @@ mod tests {
             debug: b"full".to_vec(),
         };
         let bytes = go_away(0, 11, b"full");
-        check(FrameWatch::of_server, &bytes, &[Seen::GoAway(expected)]);
+        check(of_server, &bytes, &[Seen::GoAway(expected)]);
     }
 
     /// Both GOAWAYs of a graceful shutdown are seen, with their debug data.
@@ -321,7 +344,7 @@ mod tests {
                 debug: b"too_many_pings".to_vec(),
             }),
         ];
-        check(FrameWatch::of_server, &bytes, &expected);
+        check(of_server, &bytes, &expected);
     }
 
     /// Only the start of long debug data is kept, and the frames after it are still found.
@@ -343,7 +366,36 @@ mod tests {
                 debug: Vec::new(),
             }),
         ];
-        check(FrameWatch::of_server, &bytes, &expected);
+        check(of_server, &bytes, &expected);
+    }
+
+    /// A header list in several frames is reported once it is over the limit, before its end.
+    #[test]
+    fn long_header_lists_are_seen() {
+        let mut bytes = frame(SETTINGS_FRAME, 0, 0, &[]);
+        for lengths in [&[50, 0][..], &[20, 30], &[20, 30, 1, 7], &[3, 48], &[90]] {
+            for (at, len) in lengths.iter().enumerate() {
+                let kind = if at == 0 {
+                    HEADERS_FRAME
+                } else {
+                    CONTINUATION_FRAME
+                };
+                bytes.extend(frame(kind, 0, 7, &vec![0; *len]));
+            }
+        }
+        let headers = Seen::Headers { stream: 7 };
+        let long = Seen::LongHeaders { stream: 7 };
+        let expected = [
+            Seen::Settings(ServerSettings::default()),
+            headers.clone(),
+            headers.clone(),
+            headers.clone(),
+            long.clone(),
+            headers.clone(),
+            long,
+            headers,
+        ];
+        check(of_server, &bytes, &expected);
     }
 
     /// A client writes its preface, SETTINGS, then requests, whose HEADERS are seen.
@@ -373,7 +425,7 @@ mod tests {
                     (state >> 24) as u8 & if state & 0x1000 == 0 { 0x0f } else { 0xff }
                 })
                 .collect();
-            let mut watch = FrameWatch::of_server();
+            let mut watch = of_server();
             for piece in bytes.chunks(7) {
                 watch.feed(piece, |_| {});
             }

@@ -32,6 +32,13 @@ const MIN_WINDOW: u32 = 0xffff;
 /// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
 const MAX_WINDOW: u32 = i32::MAX as u32;
 
+/// How much higher the limit of header lists is for h2 than for the caller. h2 cuts off trailers that
+/// are over its limit without a word, and ends the connection for a list that comes in more frames
+/// than one at the limit needs. The caller's limit is checked by this crate, which must see a longer
+/// list to do so: either as decoded fields, or by its size while encoded. Encoded strings are at
+/// least 5/8 of their length (RFC 7541, appendix B), so with a factor of 2 no list slips between.
+const H2_HEADER_LIMIT: u32 = 2;
+
 /// The options of HTTP/2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -53,8 +60,11 @@ pub struct HttpOptions {
     ///
     /// Source: [RFC 9113 section 5.2](https://www.rfc-editor.org/rfc/rfc9113#section-5.2).
     pub connection_window: u32,
-    /// The longest header list that is taken from the server, in bytes as HPACK counts them;
-    /// 1 MiB by default.
+    /// The longest header list that is taken from the server (the head of a response, or its
+    /// trailers), in bytes as HPACK counts them; 1 MiB by default.
+    ///
+    /// A longer one fails its call alone, with `RESOURCE_EXHAUSTED`. One that takes more than about
+    /// 2.5 times as much before it is decoded, or 8 times as much after, ends the connection.
     pub max_header_list: u32,
 }
 
@@ -99,14 +109,18 @@ async fn handshake_until(
     runtime: Arc<dyn Runtime>,
     on_lost: Box<dyn FnOnce(Lost) + Send>,
 ) -> Result<(Connection, ConnectionDriver), HandshakeError> {
-    let state = Arc::new(ConnectionState::new(stream.peer_addr(), last_stream));
+    let state = Arc::new(ConnectionState::new(
+        stream.peer_addr(),
+        last_stream,
+        options.max_header_list,
+    ));
     let wire = SharedWire::new(Wire::new(stream, Arc::clone(&state)));
     let fail = |error| HandshakeError::new(&state, error);
     let (send, mut connection) = h2::client::Builder::new()
         .enable_push(false)
         .initial_window_size(options.stream_window.clamp(MIN_WINDOW, MAX_WINDOW))
         .initial_connection_window_size(options.connection_window.clamp(MIN_WINDOW, MAX_WINDOW))
-        .max_header_list_size(options.max_header_list)
+        .max_header_list_size(options.max_header_list.saturating_mul(H2_HEADER_LIMIT))
         // A caller that cancels its calls must not cost other callers the connection: the frames
         // that still come for such calls would use up h2's budgets for small frames and resets.
         .data_frame_budget(usize::MAX >> 1)

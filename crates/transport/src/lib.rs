@@ -4,11 +4,11 @@
 // From the ground up: a module uses only modules above it.
 
 // The frames that go by, and the facts of a connection that are read from them.
-mod settings;
-
 mod codes;
+
 mod go_away;
 mod header_list;
+mod settings;
 
 mod frames;
 mod state;

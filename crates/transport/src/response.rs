@@ -14,7 +14,8 @@ use http::{HeaderMap, Response};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
-use crate::error::{CallError, Fate};
+use crate::error::{CallError, Fate, ResponsePart};
+use crate::header_list::size_of;
 use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
 
@@ -52,6 +53,14 @@ impl RequestSide {
     }
 }
 
+/// The header that has the status of a call.
+const GRPC_STATUS: &str = "grpc-status";
+
+/// Returns whether a header list of a response is over the caller's limit, or was cut off by h2.
+fn is_too_large(headers: &HeaderMap, stream: u32, state: &ConnectionState) -> bool {
+    size_of(headers) > state.header_limit as usize || state.has_long_headers_on(stream)
+}
+
 /// Waits for the head of a response.
 #[must_use = "dropping it cancels the attempt"]
 pub struct ResponseHead {
@@ -87,6 +96,13 @@ impl Future for ResponseHead {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         Poll::Ready(match ready!(Pin::new(&mut self.response).poll(cx)) {
             Ok(response) => {
+                let stream = self.response.stream_id().as_u32();
+                if is_too_large(response.headers(), stream, &self.state) {
+                    let status = response.headers().get(GRPC_STATUS);
+                    let part = ResponsePart::Head;
+                    let error = CallError::response_too_large(part, status, &self.state);
+                    return Poll::Ready(Err(error));
+                }
                 let state = Arc::clone(&self.state);
                 let sent = RequestSide::Sent(self.bytes_sent());
                 let request = mem::replace(&mut self.request, sent);
@@ -148,7 +164,16 @@ impl Incoming {
             }
         }
         match ready!(self.recv.poll_trailers(cx)) {
-            Ok(Some(trailers)) => Poll::Ready(Some(Ok(IncomingFrame::Trailers(trailers)))),
+            Ok(Some(trailers)) => {
+                let stream = self.recv.stream_id().as_u32();
+                Poll::Ready(Some(if is_too_large(&trailers, stream, &self.state) {
+                    let status = trailers.get(GRPC_STATUS);
+                    let part = ResponsePart::Trailers;
+                    Err(CallError::response_too_large(part, status, &self.state))
+                } else {
+                    Ok(IncomingFrame::Trailers(trailers))
+                }))
+            }
             Ok(None) => Poll::Ready(None),
             Err(error) => Poll::Ready(Some(Err(self.error(&error)))),
         }

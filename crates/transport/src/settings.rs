@@ -1,15 +1,28 @@
 //! The server's SETTINGS.
 
-/// The length of one setting, in bytes: an identifier of two, and a value of four.
-///
-/// Source: [RFC 9113 section 6.5.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.1).
-pub(crate) const SETTING: usize = 6;
+use crate::codes::{FRAME_HEADER, SETTING};
 
 /// The settings that are used here.
 ///
 /// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
 const MAX_CONCURRENT_STREAMS: u16 = 0x3;
 const MAX_HEADER_LIST_SIZE: u16 = 0x6;
+
+/// Replaces the value of `SETTINGS_MAX_HEADER_LIST_SIZE` in a SETTINGS frame of this side, with which
+/// `bytes` begin.
+pub(crate) fn announce_header_list(bytes: &mut [u8], limit: u32) {
+    let Some((&mut [a, b, c, ..], rest)) = bytes.split_first_chunk_mut::<FRAME_HEADER>() else {
+        return;
+    };
+    let len = (u32::from_be_bytes([0, a, b, c]) as usize).min(rest.len());
+    for setting in rest[..len].chunks_exact_mut(SETTING) {
+        if let [a, b, value @ ..] = setting
+            && u16::from_be_bytes([*a, *b]) == MAX_HEADER_LIST_SIZE
+        {
+            value.copy_from_slice(&limit.to_be_bytes());
+        }
+    }
+}
 
 /// What one SETTINGS frame of the server sets; `None` where it leaves a value unchanged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

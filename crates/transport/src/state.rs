@@ -1,9 +1,10 @@
 //! The facts of one connection that its wire, its driver and its calls share.
 
+use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use trunkline_runtime::PeerAddr;
+use trunkline_runtime::{Lock, PeerAddr};
 
 use crate::codes::WrongFirstFrame;
 use crate::go_away::GoAway;
@@ -11,6 +12,10 @@ use crate::settings::ServerSettings;
 
 /// How many bytes are kept of what a peer sends that does not speak HTTP/2.
 const FOREIGN_KEPT: usize = 64;
+
+/// The most streams of which it is kept that a header list over the limit came on them. A response
+/// is forgotten only when so many others come before it is read.
+const LONG_HEADERS_KEPT: usize = 256;
 
 /// The facts of one connection that its wire, its driver and its calls share.
 ///
@@ -20,6 +25,13 @@ pub(crate) struct ConnectionState {
     pub(crate) peer: PeerAddr,
     /// The connection takes no new calls once this stream was used.
     last_stream: u32,
+    /// The longest header list that is taken from the server, in bytes as HTTP/2 counts them.
+    pub(crate) header_limit: u32,
+    /// The streams on which more than that came in one header list, still encoded; only some are
+    /// kept.
+    long_headers: Lock<VecDeque<u32>>,
+    /// False until there is one in `long_headers`.
+    has_long_headers: AtomicBool,
     /// Whether the server's SETTINGS came.
     settings_seen: AtomicBool,
     /// The server's `SETTINGS_MAX_HEADER_LIST_SIZE`; without one, the largest value.
@@ -39,10 +51,13 @@ pub(crate) struct ConnectionState {
 }
 
 impl ConnectionState {
-    pub(crate) fn new(peer: PeerAddr, last_stream: u32) -> Self {
+    pub(crate) fn new(peer: PeerAddr, last_stream: u32, header_limit: u32) -> Self {
         Self {
             peer,
             last_stream,
+            header_limit,
+            long_headers: Lock::default(),
+            has_long_headers: AtomicBool::new(false),
             settings_seen: AtomicBool::new(false),
             max_header_list: AtomicU32::new(u32::MAX),
             first_answered: AtomicU32::new(u32::MAX),
@@ -102,6 +117,25 @@ impl ConnectionState {
 
     pub(crate) fn set_last_sent(&self, stream: u32) {
         self.last_sent.store(stream, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_long_headers(&self, stream: u32) {
+        self.has_long_headers.store(true, Ordering::Relaxed);
+        let mut streams = self.long_headers.lock();
+        if streams.len() == LONG_HEADERS_KEPT {
+            streams.pop_front();
+        }
+        streams.push_back(stream);
+    }
+
+    /// Returns whether any header list over the limit came.
+    pub(crate) fn has_long_headers(&self) -> bool {
+        self.has_long_headers.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether a header list over the limit came on this stream.
+    pub(crate) fn has_long_headers_on(&self, stream: u32) -> bool {
+        self.has_long_headers() && self.long_headers.lock().contains(&stream)
     }
 
     pub(crate) fn set_go_away(&self, go_away: GoAway) {

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::Stream;
 
+use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::frames::{FrameWatch, Seen};
+use crate::settings::announce_header_list;
 use crate::state::ConnectionState;
 
 /// The most bytes that one read of the stream takes.
@@ -36,6 +38,11 @@ pub(crate) struct Wire {
     state: Arc<ConnectionState>,
     incoming: FrameWatch,
     outgoing: FrameWatch,
+    /// The limit of header lists that the first SETTINGS frame announces; `None` once it was written.
+    ///
+    /// h2 cuts off trailers at its own limit without a word, so that is higher, and this one is put
+    /// in its place.
+    announced: Option<u32>,
     /// True until the first bytes come.
     expects_first: bool,
     read: Box<[u8]>,
@@ -58,9 +65,10 @@ impl Wire {
     pub(crate) fn new(stream: Box<dyn Stream>, state: Arc<ConnectionState>) -> Self {
         Self {
             stream,
-            state,
-            incoming: FrameWatch::of_server(),
+            incoming: FrameWatch::of_server(state.header_limit),
+            announced: Some(state.header_limit),
             outgoing: FrameWatch::of_client(),
+            state,
             expects_first: true,
             read: vec![0; READ_BUFFER].into(),
             unread: 0..0,
@@ -118,6 +126,7 @@ impl Wire {
             Seen::NotHttp2 => is_http2 = false,
             Seen::WrongFirstFrame(first) => wrong_first = Some(first),
             Seen::Headers { stream } => state.set_answered(stream),
+            Seen::LongHeaders { stream } => state.set_long_headers(stream),
         });
         // This finds a foreign peer also when it sends less than a frame header.
         let is_first = std::mem::take(&mut self.expects_first);
@@ -212,7 +221,13 @@ impl AsyncWrite for Wire {
                 *last_headers = stream.max(*last_headers);
             }
         });
+        let start = this.write.len();
         this.write.extend_from_slice(&bytes[..n]);
+        // The preface is a write of its own; the next one begins with SETTINGS.
+        let begins_with_settings = || bytes.get(FRAME_TYPE_AT) == Some(&SETTINGS_FRAME);
+        if let Some(limit) = this.announced.take_if(|_| begins_with_settings()) {
+            announce_header_list(&mut this.write[start..], limit);
+        }
         Poll::Ready(Ok(n))
     }
 

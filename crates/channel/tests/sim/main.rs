@@ -16,6 +16,7 @@ mod deadlines;
 mod ends;
 mod events;
 mod faults;
+mod header_lists;
 mod peers_words;
 mod replays;
 mod runtimes;

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use http::HeaderValue;
 use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status};
 
@@ -30,6 +31,25 @@ pub enum Fate {
     Unknown,
 }
 
+/// A part of a response that is a header list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum ResponsePart {
+    /// Not known which.
+    Headers,
+    Head,
+    Trailers,
+}
+
+impl fmt::Display for ResponsePart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Headers => "header list",
+            Self::Head => "head",
+            Self::Trailers => "trailer list",
+        })
+    }
+}
+
 impl CallError {
     pub(crate) fn new(status: Status, fate: Fate) -> Self {
         Self { status, fate }
@@ -42,6 +62,25 @@ impl CallError {
              at most {limit} (SETTINGS_MAX_HEADER_LIST_SIZE)"
         );
         // Another server might take it, but the caller's mistake should not depend on the pick.
+        Self::new(Status::new(Code::ResourceExhausted, text), Fate::Unknown)
+    }
+
+    /// Describes a part of a response whose header list is longer than the caller allows. `status` is
+    /// its `grpc-status`, if that could be read.
+    pub(crate) fn response_too_large(
+        part: ResponsePart,
+        status: Option<&HeaderValue>,
+        state: &ConnectionState,
+    ) -> Self {
+        let (peer, limit) = (&state.peer, state.header_limit);
+        let mut text = format!(
+            "the {part} of {peer}'s response is too large: the limit of this client is {limit} bytes \
+             (max_header_list)"
+        );
+        if let Some(status) = status {
+            let status = status.as_bytes().escape_ascii();
+            text.push_str(&format!("; its grpc-status is {status}"));
+        }
         Self::new(Status::new(Code::ResourceExhausted, text), Fate::Unknown)
     }
 
@@ -83,6 +122,9 @@ impl CallError {
         } else {
             Fate::Unknown
         };
+        if error.is_library() && state.has_long_headers_on(stream) {
+            return Self::response_too_large(ResponsePart::Headers, None, state);
+        }
         if let Some(reason) = error.reason().filter(|_| error.is_reset()) {
             // h2 itself reset the stream; the connection goes on.
             let code = ErrorCode::from(reason);
@@ -98,6 +140,16 @@ impl CallError {
             (Some(go_away), Some(_)) => format!("connection lost: {peer} said {go_away}"),
             (Some(go_away), None) => {
                 format!("connection lost: {peer} said {go_away}, then: {error}")
+            }
+            // For such lists alone h2 has these errors, or for frames that waste its time.
+            (None, Some(h2::Reason::ENHANCE_YOUR_CALM | h2::Reason::COMPRESSION_ERROR))
+                if state.has_long_headers() =>
+            {
+                let limit = state.header_limit;
+                format!(
+                    "connection to {peer} lost: the headers of another call's response were far over \
+                     the limit of this client, {limit} bytes (max_header_list)"
+                )
             }
             (None, Some(reason)) => {
                 let code = ErrorCode::from(reason);
