@@ -1,4 +1,4 @@
-//! How attempts end, for pickers that need to know.
+//! How attempts end, for pickers that depend on it.
 
 use std::fmt;
 use std::time::Duration;

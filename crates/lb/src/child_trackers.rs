@@ -6,8 +6,9 @@ use crate::attempt::{AttemptOutcome, AttemptTracker};
 use crate::picker::Picker;
 use crate::subchannel::SubchannelId;
 
-/// Forwards the end of each attempt to the child picker that chose its subchannel: the tracker of a
-/// picker over other pickers.
+/// The [`AttemptTracker`] of a picker over child pickers.
+///
+/// It forwards the end of each attempt to the child picker that chose the subchannel.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -63,7 +63,7 @@ enum Which {
 }
 
 impl GracefulSwitch {
-    /// Creates a switch without a policy; the first update names one of `registry`.
+    /// Creates a switch without a policy; the first update names a policy in `registry`.
     #[must_use]
     pub fn new(registry: PolicyRegistry, options: &PolicyOptions) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl GracefulSwitch {
         Some(&self.pending.as_ref()?.name)
     }
 
-    /// Hands `update` to the policy with this name; its configuration is that policy's.
+    /// Hands `update` to the policy with this name. The configuration in `update` is that policy's.
     ///
     /// # Errors
     ///

@@ -34,7 +34,7 @@ pub trait Policy: Debug + Send {
     /// earlier one.
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status>;
 
-    /// Handles a failed name resolution. `old` is what it means for the list in use.
+    /// Handles a failed name resolution. `old` is what the failure means for the list in use.
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>);
 
     /// Handles a new state of a subchannel. An event of a subchannel that the policy does not own
@@ -61,8 +61,8 @@ pub trait Policy: Debug + Send {
         control: &mut Control<'_>,
     );
 
-    /// Handles the time that [`poll_timeout`](Self::poll_timeout) returned. An earlier call changes
-    /// nothing.
+    /// Handles the arrival of the time that [`poll_timeout`](Self::poll_timeout) returned. A call
+    /// before that time changes nothing.
     fn handle_timeout(&mut self, control: &mut Control<'_>);
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called; `None` for never.

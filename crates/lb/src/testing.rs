@@ -130,7 +130,7 @@
 //! # Ok::<(), Status>(())
 //! ```
 
-// What the checks run a policy with.
+// The channel and the children with which the checks run a policy.
 mod fake_channel;
 mod recording_child;
 

@@ -248,7 +248,7 @@ enum Part {
     Removal,
 }
 
-/// A parent with one child, which it replaces with each update, that forgets one part.
+/// A parent with one child, which it replaces with each update. It forgets one part.
 #[derive(Debug)]
 struct Forgetful {
     factory: Arc<dyn PolicyFactory>,
@@ -321,7 +321,7 @@ impl Policy for Forgetful {
         control: &mut Control<'_>,
     ) {
         if self.owns(id) {
-            // `Owner` is forgotten by `owns`.
+            // Not through `forward`: it is `owns` that forgets `Part::Owner`.
             let child = self.child.as_mut().expect("there is a child");
             child.handle(control, |child, control| {
                 child.handle_subchannel(id, state, control);

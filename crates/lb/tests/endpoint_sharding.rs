@@ -186,7 +186,7 @@ fn failing_is_sticky() {
     assert_eq!(channel.states(), [Ready, Connecting]);
 }
 
-/// A child that rejects its update does not keep the others from theirs; its error is returned.
+/// When one child rejects its update, the other children still get theirs. The error is returned.
 #[test]
 fn error_of_a_child() {
     let mut channel = FakeChannel::new(Parent(EndpointSharding::new(7)));
@@ -216,7 +216,7 @@ fn timeouts() {
     assert_eq!(channel.policy.poll_timeout(), None);
 }
 
-/// A deadline that a child drops when back-off is reset is no deadline of the parent.
+/// When a reset of back-off makes a child drop its deadline, the parent drops that deadline too.
 #[test]
 fn deadlines_after_a_reset_of_backoff() {
     let mut channel = parent(&[A, B]);

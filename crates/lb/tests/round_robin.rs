@@ -207,8 +207,8 @@ fn error_of_a_removed_endpoint() {
     assert!(channel.error().contains(B));
 }
 
-/// With an empty list calls fail with the resolver's result, also with a later error of the
-/// resolver.
+/// With an empty list, calls fail with the text that the resolver produced no address. After a
+/// later error of the resolver, they fail with that error.
 #[test]
 fn empty_list() {
     let mut channel = ready(&[A, B]);
@@ -235,8 +235,8 @@ fn no_list() {
     assert_eq!(channel.error(), "name resolver error: no such host");
 }
 
-/// An error of the resolver changes nothing while the list is in use. It is part of the error of
-/// calls when all endpoints fail.
+/// An error of the resolver that keeps the list changes nothing while an endpoint is ready. When
+/// all endpoints fail, it is part of the error of calls.
 #[test]
 fn kept_list() {
     let mut channel = ready(&[A, B]);

@@ -15,8 +15,8 @@ const NAMED: usize = 5;
 /// The failures since a subchannel was ready last.
 #[derive(Debug)]
 pub(super) struct Failures {
-    /// The newest failure of each address, newest first; of the [`NAMED`] addresses that failed
-    /// last.
+    /// The newest failure of each address, newest first. Only the [`NAMED`] addresses that failed
+    /// last are kept.
     newest: VecDeque<(Address, Status)>,
     /// The resolver's error, if one came after the last list.
     resolver_error: Option<Status>,
@@ -54,7 +54,8 @@ impl Failures {
         self.newest.clear();
     }
 
-    /// Handles a new list, which ends an error of the resolver. Returns whether there was one.
+    /// Handles a new list, which ends an error of the resolver. Returns true if there was such an
+    /// error.
     pub(super) fn handle_update(&mut self, resolution_note: Arc<str>) -> bool {
         self.resolution_note = resolution_note;
         self.resolver_error.take().is_some()

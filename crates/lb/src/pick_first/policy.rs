@@ -141,7 +141,8 @@ impl Policy for PickFirst {
 }
 
 impl PickFirst {
-    /// Handles a new state of the selected subchannel: its connection is lost, unless it is ready.
+    /// Handles a new state of the selected subchannel. Any state but `Ready` means that its
+    /// connection is lost.
     fn handle_selected(&mut self, at: usize, state: SubchannelState, control: &mut Control<'_>) {
         let state = match state {
             SubchannelState::Ready => return,

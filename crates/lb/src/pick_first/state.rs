@@ -86,7 +86,8 @@ pub(super) enum Phase {
 /// back-off early would be neither tried nor failed, and the pass would never end.)
 #[derive(Debug, Default)]
 pub(super) struct Pass {
-    /// The first address whose turn has not come. The one before it is the newest attempt.
+    /// The position of the first address whose turn has not come. The address before it is that of
+    /// the newest attempt, unless it was in back-off when its turn came.
     pub(super) next: usize,
     /// How many addresses have failed in this pass.
     pub(super) failed: usize,

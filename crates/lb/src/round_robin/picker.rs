@@ -13,7 +13,7 @@ use crate::subchannel::SubchannelId;
 pub(super) struct RoundRobinPicker {
     /// The ready subchannels.
     ready: Box<[SubchannelId]>,
-    /// The number of the next pick; its remainder is an index in `ready`.
+    /// The number of the next pick. Modulo the length of `ready`, it is an index in `ready`.
     next: AtomicUsize,
 }
 

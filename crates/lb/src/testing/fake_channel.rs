@@ -41,7 +41,7 @@ pub struct FakeChannel<P> {
     pub removed: Vec<SubchannelId>,
     /// The watches that run, with their subchannels.
     pub watches: BTreeMap<WatchId, (SubchannelId, Watch)>,
-    /// All that the policy has published, oldest first: the last of each batch.
+    /// What the policy has published, oldest first; of each batch, the last only.
     pub published: Vec<Published>,
     actions: Actions,
     /// The addresses that were dialled since `dialled` was called last, in order.

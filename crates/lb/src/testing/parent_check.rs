@@ -226,7 +226,7 @@ impl ParentCheck {
         self.settled("the end of idleness");
     }
 
-    /// Checks what a list without the first endpoint has left.
+    /// Checks that a removed child has no subchannels, and that their late events reach no child.
     fn removal(&mut self) {
         let records = self.records.lock();
         for child in records.iter().filter(|child| child.is_removed) {

@@ -211,7 +211,7 @@ impl Run {
         assert_eq!(before, self.summary(), "seed {}: {rule}", self.seed);
     }
 
-    /// Returns what an event that changes nothing leaves as it is.
+    /// Returns the facts that an event without effect must leave unchanged.
     fn summary(&self) -> (usize, usize, usize, Vec<(SubchannelId, SubchannelState)>) {
         let subchannels = self.channel.subchannels.iter();
         (
