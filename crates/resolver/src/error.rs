@@ -100,33 +100,35 @@ impl ResolveError {
         self
     }
 
-    /// The kind of failure.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> ResolveErrorKind {
         self.0.kind
     }
 
-    /// The text without the attempts: shorter than the whole text, for a program that prints the
-    /// attempts of the [`source`](Error::source) itself. The whole text where no summary was set.
+    /// Returns the text without the attempts: shorter than the whole text, for a program that
+    /// prints the attempts of the [`source`](Error::source) itself. The whole text where no summary
+    /// was set.
     #[must_use]
     pub fn summary(&self) -> &str {
         self.0.summary.as_deref().unwrap_or(&self.0.message)
     }
 
-    /// The name that was looked up, as it was asked for; `None` where the failure concerns no name.
+    /// Returns the name that was looked up, as it was asked for; `None` where the failure concerns
+    /// no name.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.0.name.as_deref()
     }
 
-    /// The server that decided the failure: the one that gave the authoritative answer, or the last
-    /// one that failed. `None` where no server was asked.
+    /// Returns the server that decided the failure: the one that gave the authoritative answer, or
+    /// the last one that failed. `None` where no server was asked.
     #[must_use]
     pub fn server(&self) -> Option<SocketAddr> {
         self.0.server
     }
 
-    /// Whether it is certain that the name has no addresses at present: true for
+    /// Returns whether it is certain that the name has no addresses at present: true for
     /// [`NotFound`](ResolveErrorKind::NotFound) and [`NoData`](ResolveErrorKind::NoData).
     #[must_use]
     pub fn is_authoritative(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::{ResolveError, Resolver};
 /// idleness, so one factory makes many resolvers for one target. State that must survive idleness,
 /// such as a cache or what was learned about servers, belongs into the factory.
 pub trait ResolverFactory: Debug + Send + Sync {
-    /// The scheme, in lower case.
+    /// Returns the scheme, in lower case.
     fn scheme(&self) -> &str;
 
     /// Checks without I/O that a resolver for this target can be built. The channel's builder calls
@@ -40,7 +40,7 @@ pub trait ResolverFactory: Debug + Send + Sync {
         options: &ResolverOptions,
     ) -> Result<Box<dyn Resolver>, ResolveError>;
 
-    /// The authority of the channel, where it differs from the target's own
+    /// Returns the authority of the channel, where it differs from the target's own
     /// ([`Target::default_authority`]); `None` by default.
     fn default_authority(&self, target: &Target) -> Option<String> {
         let _ = target;

@@ -94,25 +94,25 @@ impl ManualResolver {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// How many resolvers are active: one for each channel of this scheme that is not idle.
+    /// Returns how many resolvers are active: one for each channel of this scheme that is not idle.
     #[must_use]
     pub fn active(&self) -> usize {
         self.lock().sessions.len()
     }
 
-    /// How many resolvers have been built.
+    /// Returns how many resolvers have been built.
     #[must_use]
     pub fn built(&self) -> u64 {
         self.lock().built
     }
 
-    /// How often a channel has requested a new resolution.
+    /// Returns how often a channel has requested a new resolution.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.lock().requests
     }
 
-    /// The last verdict of a channel on a resolution; `None` before the first.
+    /// Returns the last verdict of a channel on a resolution; `None` before the first.
     #[must_use]
     pub fn last_verdict(&self) -> Option<Verdict> {
         self.lock().verdict

@@ -173,8 +173,8 @@ impl Pacer {
         true
     }
 
-    /// When the next resolution is due; `None` while one runs, and while only a request can make one
-    /// due.
+    /// Returns when the next resolution is due; `None` while one runs, and while only a request can
+    /// make one due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         if self.running {
@@ -188,7 +188,7 @@ impl Pacer {
             .or_else(|| requested.into_iter().chain(self.refresh).min())
     }
 
-    /// Whether a resolution is running.
+    /// Returns whether a resolution is running.
     #[must_use]
     pub fn is_running(&self) -> bool {
         self.running

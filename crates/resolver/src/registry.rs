@@ -71,13 +71,13 @@ impl ResolverRegistry {
         self.factories.extend(other.factories);
     }
 
-    /// The factory of a scheme. Upper and lower case are the same.
+    /// Returns the factory of a scheme. Upper and lower case are the same.
     #[must_use]
     pub fn get(&self, scheme: &str) -> Option<&Arc<dyn ResolverFactory>> {
         self.factories.get(&scheme.to_ascii_lowercase())
     }
 
-    /// The schemes of all factories in lower case, sorted.
+    /// Iterates over the schemes of all factories, in lower case, sorted.
     pub fn schemes(&self) -> impl Iterator<Item = &str> {
         self.factories.keys().map(String::as_str)
     }

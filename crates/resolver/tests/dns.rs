@@ -577,7 +577,7 @@ fn txt_choices() {
         assert_eq!(printed(&resolution), [["192.0.2.1:1"]]);
         let attempts = &report(&resolution).attempts;
         let asked = |attempt: &ServerAttempt| attempt.record_type == RecordType::Txt;
-        assert!(attempts.iter().any(asked), "it is told: {attempts:?}");
+        assert!(attempts.iter().any(asked), "it is reported: {attempts:?}");
         match (resolution.service_config, expected) {
             (ServiceConfigSource::Absent, Ok(None)) => {}
             (ServiceConfigSource::Json(json), Ok(Some(expected))) => assert_eq!(&*json, expected),

@@ -58,7 +58,8 @@ impl AttributeKey for LookupReport {
     const IDENTIFIES_CONNECTION: bool = false;
 }
 
-/// The attribute key of the priority of an endpoint's SRV record, the lowest in the answer.
+/// The attribute key of the priority of an endpoint's SRV record. It is the same for all endpoints:
+/// only the records with the lowest priority in the answer are used.
 ///
 /// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
 #[derive(Clone, Copy, Debug)]

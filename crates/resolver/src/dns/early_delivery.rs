@@ -28,7 +28,7 @@ impl EarlyDelivery {
         }
     }
 
-    /// Whether a part may still be delivered in this lookup.
+    /// Returns whether a part may still be delivered in this lookup.
     pub(super) fn is_open(&self) -> bool {
         !self.delivered
     }
@@ -45,8 +45,8 @@ impl EarlyDelivery {
         true
     }
 
-    /// When the part that is available becomes due; `None` while there is no part, and after it
-    /// was delivered.
+    /// Returns when the part that is available becomes due; `None` while there is no part, and
+    /// after it was delivered.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         let since = self.since.filter(|_| !self.delivered)?;
         Some(since + self.delay)

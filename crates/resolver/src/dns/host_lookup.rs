@@ -46,7 +46,7 @@ impl HostLookup {
         }
     }
 
-    /// The addresses that have been found so far.
+    /// Returns the addresses that have been found so far.
     pub(super) fn seen(&self) -> &KnownAddresses {
         &self.seen
     }
@@ -123,7 +123,7 @@ impl HostLookup {
 }
 
 impl HostResult {
-    /// When the first record of the answer expires.
+    /// Returns when the first record of the answer expires.
     pub(super) fn expires(&self) -> Option<Instant> {
         self.answer.as_ref()?.expires
     }

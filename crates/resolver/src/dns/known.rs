@@ -43,17 +43,17 @@ impl KnownAddresses {
         }
     }
 
-    /// Whether there is no address.
+    /// Returns whether there is no address.
     pub(super) fn is_empty(&self) -> bool {
         self.each().next().is_none()
     }
 
-    /// The addresses of both families.
+    /// Returns the addresses of both families.
     pub(super) fn all(&self) -> Vec<ScopedIp> {
         self.each().copied().collect()
     }
 
-    /// The addresses of the families to use.
+    /// Returns the addresses of the families to use.
     pub(super) fn chosen(&self, families: AddressFamilies) -> Vec<ScopedIp> {
         let preferred = match families {
             AddressFamilies::PreferIpv4 => &self.v4,

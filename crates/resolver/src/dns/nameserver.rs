@@ -76,7 +76,7 @@ impl ClientCache {
     }
 }
 
-/// The DNS server of one target: that which the target names, or those of the configuration.
+/// The DNS servers of one target: the one that the target names, or those of the configuration.
 #[derive(Debug)]
 pub(super) struct Nameserver {
     clients: Arc<ClientCache>,
@@ -149,7 +149,8 @@ impl Nameserver {
         self.expires = Some(now);
     }
 
-    /// The name of the server, for messages; `None` if the target names none, or an address.
+    /// Returns the name of the server, for messages; `None` if the target names none, or an
+    /// address.
     pub(super) fn name(&self) -> Option<&HostPort> {
         self.name.as_ref()
     }
@@ -178,8 +179,8 @@ impl Nameserver {
     }
 }
 
-/// Returns the error for a server whose address was not found. It is never authoritative: that the
-/// server does not exist does not mean that the target's name does not.
+/// Returns the error for a server whose address was not found. It is never authoritative: a
+/// server that does not exist proves nothing about the target's name.
 fn not_found(server: &HostPort, error: LookupError) -> ResolveError {
     let kind = match error.kind() {
         LookupErrorKind::NotFound | LookupErrorKind::NoData => ResolveErrorKind::Unavailable,

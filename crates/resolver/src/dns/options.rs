@@ -75,7 +75,7 @@ pub enum AddressFamilies {
 }
 
 impl AddressFamilies {
-    /// The families to query.
+    /// Returns the families to query.
     pub(super) fn asked(self) -> Families {
         match self {
             Self::Both | Self::PreferIpv4 | Self::PreferIpv6 => Families::Both,

@@ -17,7 +17,7 @@ pub(super) trait RepeatedLookup: fmt::Debug + Send {
     /// Ready with each new result. Polled also between runs.
     fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<LookupProgress>;
 
-    /// When to poll at the latest.
+    /// Returns when to poll at the latest.
     fn poll_timeout(&self) -> Option<Instant>;
 }
 

@@ -116,8 +116,8 @@ impl RepeatedLookup for SrvLookup {
 }
 
 impl SrvLookup {
-    /// When the run times out. Each lookup in it has the same limit, but they follow each other, so
-    /// together they could take a multiple of it.
+    /// Returns when the run times out. Each lookup in it has the same limit, but they follow each
+    /// other, so together they could take a multiple of it.
     fn deadline(&self, run: &SrvRun) -> Instant {
         run.started + self.options.client.lookup_deadline()
     }

@@ -77,17 +77,17 @@ impl TxtConfig {
             .get_or_insert_with(|| client.lookup_txt(&self.name));
     }
 
-    /// The service config of the last lookup that did not fail.
+    /// Returns the service config of the last lookup that did not fail.
     pub(super) fn current(&self) -> &ServiceConfigSource {
         &self.current
     }
 
-    /// Every query of the last lookup, with its outcome.
+    /// Returns every query of the last lookup, with its outcome.
     pub(super) fn attempts(&self) -> &[ServerAttempt] {
         &self.attempts
     }
 
-    /// Whether a lookup is in progress.
+    /// Returns whether a lookup is in progress.
     pub(super) fn is_running(&self) -> bool {
         self.lookup.is_some()
     }
