@@ -5,7 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::{Name, NameError, RecordType, rcode};
+use crate::{Absence, Name, NameError, RecordType, rcode};
 
 /// Why there is no answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -205,6 +205,7 @@ struct Inner {
     reason: Option<String>,
     attempts: Vec<ServerAttempt>,
     elapsed: Duration,
+    absence: Absence,
 }
 
 impl LookupError {
@@ -221,7 +222,13 @@ impl LookupError {
             reason,
             attempts,
             elapsed,
+            absence: Absence::default(),
         }))
+    }
+
+    pub(crate) fn with_absence(mut self, absence: Absence) -> Self {
+        self.0.absence = absence;
+        self
     }
 
     pub(crate) fn local(kind: LookupErrorKind, name: &str, reason: &str) -> Self {
@@ -256,6 +263,16 @@ impl LookupError {
         self.0.reason.as_deref()
     }
 
+    /// Returns the CNAME chain of a name without records: the name that was asked for, then each
+    /// name that the one before is an alias of. It is the last one that does not exist or has no
+    /// records. Empty where the name is no alias, and for other errors.
+    ///
+    /// The names come from the network and may be hostile.
+    #[must_use]
+    pub fn aliases(&self) -> &[Name] {
+        &self.0.absence.aliases
+    }
+
     /// Returns every query, with its server and what the server did, in the order of the outcomes.
     #[must_use]
     pub fn attempts(&self) -> &[ServerAttempt] {
@@ -268,6 +285,9 @@ impl LookupError {
         let inner = &*self.0;
         let name = inner.name.escape_debug();
         let mut text = match inner.kind {
+            LookupErrorKind::NotFound if !self.aliases().is_empty() => {
+                format!("the name {name} is an alias of a name that does not exist")
+            }
             LookupErrorKind::NotFound => format!("the name {name} does not exist"),
             LookupErrorKind::NoData => {
                 format!("the name {name} has no records of the type asked for")
@@ -279,9 +299,15 @@ impl LookupError {
             ),
             LookupErrorKind::InvalidName => format!("{name} is not a name to look up"),
         };
-        if let Some(reason) = &inner.reason {
-            text.push_str(": ");
-            text.push_str(reason);
+        let aliases = chain_text(self.aliases());
+        let declared = inner
+            .absence
+            .is_declared
+            .then_some("its SRV record has the target \".\": there is no such service (RFC 2782)");
+        let parts = [aliases.as_deref(), declared, inner.reason.as_deref()];
+        for (index, part) in parts.into_iter().flatten().enumerate() {
+            text.push_str(if index == 0 { ": " } else { "; " });
+            text.push_str(part);
         }
         text
     }
@@ -308,6 +334,28 @@ impl LookupError {
                 _ => None,
             })
     }
+}
+
+/// Returns a CNAME chain as text; the middle of a long one is left out. `None` for an empty one.
+fn chain_text(aliases: &[Name]) -> Option<String> {
+    /// Names of a chain that are shown.
+    const SHOWN: usize = 5;
+    let (first, rest) = aliases.split_first()?;
+    let mut text = first.to_string();
+    for (index, name) in rest.iter().enumerate() {
+        let is_last = index + 1 == rest.len();
+        if index + 2 < SHOWN || is_last {
+            let hidden = rest.len().saturating_sub(SHOWN - 1);
+            if is_last && hidden > 0 {
+                text.push_str(&format!(", which leads over {hidden} more to {name}"));
+            } else if index == 0 {
+                text.push_str(&format!(" is an alias of {name}"));
+            } else {
+                text.push_str(&format!(", which is an alias of {name}"));
+            }
+        }
+    }
+    Some(text)
 }
 
 impl fmt::Display for LookupError {

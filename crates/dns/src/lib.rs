@@ -9,7 +9,8 @@ mod rcode;
 mod record;
 mod svcb;
 
-// Failures; files.
+// What is not there; failures; files.
+mod absence;
 mod error;
 mod hosts;
 mod resolv_conf;
@@ -28,6 +29,7 @@ pub mod core;
 #[cfg(feature = "io")]
 pub mod io;
 
+pub use crate::absence::Absence;
 pub use crate::answer::{AnswerSource, FamilyAnswer, IpAnswer, Partial, RecordAnswer};
 pub use crate::config::ClientConfig;
 pub use crate::error::{LookupError, LookupErrorKind, ServerAttempt, ServerOutcome, Transport};

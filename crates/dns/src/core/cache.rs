@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::wire::Found;
-use crate::{Name, RecordType};
+use crate::{Absence, Name, RecordType};
 
 /// The time for which a failure is kept (RFC 9520 section 3.2: at least 1 s).
 const FAILURE_TTL: Duration = Duration::from_secs(1);
@@ -27,8 +27,8 @@ pub struct Cached {
 #[derive(Clone, Debug)]
 pub(crate) enum CachedFinding {
     Found(Arc<Found>),
-    NoData,
-    NotFound,
+    NoData(Absence),
+    NotFound(Absence),
     Failed,
 }
 
@@ -48,7 +48,12 @@ type Key = (Name, RecordType);
 fn bytes((name, _): &Key, what: &Cached) -> usize {
     let found = match &what.finding {
         CachedFinding::Found(found) => found.canonical.wire().len() + found.records.bytes(),
-        _ => 0,
+        CachedFinding::NoData(absence) | CachedFinding::NotFound(absence) => absence
+            .aliases
+            .iter()
+            .map(|name| size_of::<Name>() + name.wire().len())
+            .sum(),
+        CachedFinding::Failed => 0,
     };
     ENTRY_BYTES + name.wire().len() + found
 }
@@ -79,7 +84,8 @@ impl Cache {
             .filter(|(_, entry)| entry.expires > now);
         let own = entries.clone().find(|((_, of), _)| *of == record_type);
         // NXDOMAIN is kept under one type, and applies to all types.
-        let none = || entries.find(|(_, entry)| matches!(entry.finding, CachedFinding::NotFound));
+        let none =
+            || entries.find(|(_, entry)| matches!(entry.finding, CachedFinding::NotFound(_)));
         own.or_else(none).map(|(_, entry)| entry)
     }
 
@@ -110,23 +116,23 @@ impl Cache {
     /// NXDOMAIN for a type that the name does not have (RFC 4074 section 4.2).
     fn correct_not_found(&mut self, name: &Name, what: &mut Cached, now: Instant) {
         let mut others = self.entries.range_mut(all_types(name));
-        match what.finding {
+        match &mut what.finding {
             CachedFinding::Found(_) => {
                 for (_, other) in others {
-                    if matches!(other.finding, CachedFinding::NotFound) {
-                        other.finding = CachedFinding::NoData;
+                    if let CachedFinding::NotFound(absence) = &mut other.finding {
+                        other.finding = CachedFinding::NoData(std::mem::take(absence));
                     }
                 }
             }
-            CachedFinding::NotFound => {
+            CachedFinding::NotFound(absence) => {
                 let is_found = |other: &Cached| {
                     other.expires > now && matches!(other.finding, CachedFinding::Found(_))
                 };
                 if others.any(|(_, other)| is_found(other)) {
-                    what.finding = CachedFinding::NoData;
+                    what.finding = CachedFinding::NoData(std::mem::take(absence));
                 }
             }
-            CachedFinding::NoData | CachedFinding::Failed => {}
+            CachedFinding::NoData(_) | CachedFinding::Failed => {}
         }
     }
 

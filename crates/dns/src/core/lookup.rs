@@ -300,6 +300,7 @@ impl Lookup {
             std::mem::take(&mut self.common.attempts),
             now.saturating_duration_since(self.started),
         );
+        let error = error.with_absence(self.common.log.take_absence(kind));
         self.finish(Err(error));
     }
 
@@ -332,8 +333,8 @@ fn kept(cached: &Cached) -> Finding {
             source: AnswerSource::Cache(cached.server),
             expires: cached.expires,
         },
-        CachedFinding::NoData => Finding::NoData,
-        CachedFinding::NotFound => Finding::NotFound,
+        CachedFinding::NoData(absence) => Finding::NoData(absence.clone()),
+        CachedFinding::NotFound(absence) => Finding::NotFound(absence.clone()),
         CachedFinding::Failed => Finding::Failed(LookupErrorKind::Unavailable),
     }
 }

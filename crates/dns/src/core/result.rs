@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 pub use crate::wire::{Found, Records};
 use crate::{
-    AnswerSource, Family, FamilyAnswer, IpAnswer, LookupError, LookupErrorKind, Name, Partial,
-    RecordAnswer, RecordType, ScopedIp, ServerAttempt, Srv, Svcb,
+    Absence, AnswerSource, Family, FamilyAnswer, IpAnswer, LookupError, LookupErrorKind, Name,
+    Partial, RecordAnswer, RecordType, ScopedIp, ServerAttempt, Srv, Svcb,
 };
 
 /// The result for one type of records of one name.
@@ -24,9 +24,9 @@ pub enum Finding {
         expires: Instant,
     },
     /// The name has no records of this type.
-    NoData,
-    /// The name does not exist.
-    NotFound,
+    NoData(Absence),
+    /// The name, or the name that it is an alias of, does not exist.
+    NotFound(Absence),
     /// No server has answered.
     Failed(LookupErrorKind),
 }
@@ -55,7 +55,7 @@ impl Finding {
                 answer.expires = Some(*expires);
                 answer.source = Some(*source);
             }
-            Self::NoData | Self::NotFound => {}
+            Self::NoData(_) | Self::NotFound(_) => {}
             Self::Failed(kind) => answer.addresses = Err(*kind),
         }
         Some(answer)
@@ -142,7 +142,7 @@ impl Success {
                         kind: *kind,
                     });
                 }
-                Finding::NoData | Finding::NotFound => {}
+                Finding::NoData(_) | Finding::NotFound(_) => {}
             }
         }
         Ok(IpAnswer {

@@ -87,8 +87,19 @@ impl Records {
     }
 }
 
+/// The records at the end of a CNAME chain.
+pub(super) enum ChainRecords {
+    Found(Found),
+    /// There are none of the type.
+    None,
+    /// There are some, and none that counts.
+    LeftOut,
+}
+
 /// The CNAME chain of a question.
 pub(super) struct Chain {
+    /// The aliases on the way, in order; empty where the question's own name is the end.
+    pub(super) aliases: Vec<Name>,
     /// The name at its end.
     pub(super) end: Name,
     /// The shortest TTL of its records; the longest possible TTL where it has none.
@@ -113,11 +124,11 @@ impl Chain {
         let many = cnames.len() > MAX_CNAMES;
         cnames.truncate(MAX_CNAMES);
         let mut chain = Self {
+            aliases: Vec::new(),
             end: query.name.clone(),
             ttl: MAX_TTL,
             broken: None,
         };
-        let mut seen: Vec<Name> = Vec::new();
         while let Some(index) = cnames
             .iter()
             .position(|record| compressed::equals(message, record.owner, &chain.end))
@@ -130,15 +141,16 @@ impl Chain {
                 chain.broken = Some("a CNAME record cannot be read");
                 continue;
             };
-            if target == chain.end || seen.contains(&target) {
+            if target == chain.end || chain.aliases.contains(&target) {
                 return Err("its CNAME records form a loop");
             }
-            if seen.len() == MAX_CHAIN {
+            if chain.aliases.len() == MAX_CHAIN {
                 return Err("its CNAME records form a chain of more than 16");
             }
             chain.ttl = chain.ttl.min(effective_ttl(record.ttl));
             chain.broken = None;
-            seen.push(std::mem::replace(&mut chain.end, target));
+            let alias = std::mem::replace(&mut chain.end, target);
+            chain.aliases.push(alias);
         }
         if many {
             chain.broken = Some("it has more than 32 CNAME records");
@@ -151,7 +163,7 @@ impl Chain {
         self,
         skeleton: Skeleton<'_>,
         record_type: RecordType,
-    ) -> Result<Option<Found>, &'static str> {
+    ) -> Result<ChainRecords, &'static str> {
         let message = skeleton.message();
         let root = BinDecoder::new(message);
         let wanted = Wanted::new(skeleton, &self.end, record_type)?;
@@ -170,11 +182,17 @@ impl Chain {
             }
         };
         let ttl_secs = self.ttl.min(wanted.ttl);
-        Ok((records.count() > 0).then_some(Found {
-            records,
-            canonical: self.end,
-            ttl_secs,
-        }))
+        Ok(if records.count() > 0 {
+            ChainRecords::Found(Found {
+                records,
+                canonical: self.end,
+                ttl_secs,
+            })
+        } else if wanted.at.is_empty() {
+            ChainRecords::None
+        } else {
+            ChainRecords::LeftOut
+        })
     }
 }
 

@@ -66,7 +66,7 @@ pub fn read_reply(
         ReplyMeaning::NoEdns => Reply::NoEdns,
         ReplyMeaning::Failure(outcome) => Reply::Failed(outcome),
         ReplyMeaning::Final(FinalReply::Found(found)) => Reply::Found(found),
-        ReplyMeaning::Final(FinalReply::NoData { ttl }) => Reply::NoData(ttl),
-        ReplyMeaning::Final(FinalReply::NotFound { ttl }) => Reply::NotFound(ttl),
+        ReplyMeaning::Final(FinalReply::NoData { ttl, .. }) => Reply::NoData(ttl),
+        ReplyMeaning::Final(FinalReply::NotFound { ttl, .. }) => Reply::NotFound(ttl),
     }
 }

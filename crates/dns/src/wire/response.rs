@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use super::codes::{CLASS_IN, COOKIE, HEADER, QUESTION, SOA};
 use super::compressed;
 use super::query::QueryMessage;
-use super::records::{Chain, Found, effective_ttl};
+use super::records::{Chain, ChainRecords, Found, effective_ttl};
 use super::skeleton::Skeleton;
-use crate::{Name, ServerOutcome, Transport, rcode};
+use crate::{Absence, Name, RecordType, ServerOutcome, Transport, rcode};
 
 /// Bytes of the client's part of a cookie (RFC 7873 section 4.1).
 pub(crate) const CLIENT_COOKIE: usize = 8;
@@ -58,10 +58,12 @@ pub(crate) enum FinalReply {
     NoData {
         /// The seconds for which that may be kept (RFC 2308), where the server gives a time.
         ttl: Option<u32>,
+        absence: Absence,
     },
     NotFound {
         /// The seconds for which that may be kept (RFC 2308), where the server gives a time.
         ttl: Option<u32>,
+        absence: Absence,
     },
 }
 
@@ -273,7 +275,7 @@ fn final_meaning(
         rcode::BADCOOKIE if query.cookie.is_some() => return ReplyMeaning::BadCookie,
         code => return ReplyMeaning::Failure(ServerOutcome::Rcode(code)),
     };
-    let chain = match Chain::follow(skeleton, query) {
+    let mut chain = match Chain::follow(skeleton, query) {
         Ok(chain) => chain,
         Err(why) => return ReplyMeaning::Failure(ServerOutcome::Malformed(why)),
     };
@@ -283,6 +285,11 @@ fn final_meaning(
     let truncated = "it is truncated over TCP as well, and has no such records";
     let defect = broken.or(header.truncated.then_some(truncated));
     let soa = soa_ttl(skeleton, &chain.end);
+    let mut absence = Absence::default();
+    if !chain.aliases.is_empty() {
+        let aliases = std::mem::take(&mut chain.aliases).into_iter();
+        absence.aliases = aliases.chain([chain.end.clone()]).collect();
+    }
     if not_found {
         if let Some(why) = defect {
             return ReplyMeaning::Failure(ServerOutcome::Malformed(why));
@@ -290,12 +297,15 @@ fn final_meaning(
         // The end of the chain does not exist, whatever records the message has.
         return ReplyMeaning::Final(FinalReply::NotFound {
             ttl: soa.flatten().map(|ttl| ttl.min(chain_ttl)),
+            absence,
         });
     }
     match chain.records(skeleton, query.record_type) {
         Err(what) => return ReplyMeaning::Failure(ServerOutcome::Malformed(what)),
-        Ok(Some(found)) => return ReplyMeaning::Final(FinalReply::Found(found)),
-        Ok(None) => {}
+        Ok(ChainRecords::Found(found)) => return ReplyMeaning::Final(FinalReply::Found(found)),
+        // SRV records are left out for their target ".", bindings for what they demand.
+        Ok(ChainRecords::LeftOut) => absence.is_declared = query.record_type == RecordType::Srv,
+        Ok(ChainRecords::None) => {}
     }
     if let Some(why) = defect {
         return ReplyMeaning::Failure(ServerOutcome::Malformed(why));
@@ -309,6 +319,7 @@ fn final_meaning(
     }
     ReplyMeaning::Final(FinalReply::NoData {
         ttl: soa.flatten().map(|ttl| ttl.min(chain_ttl)),
+        absence,
     })
 }
 

@@ -3,7 +3,8 @@
 use trunkline_dns::{LookupErrorKind, ServerOutcome};
 
 use crate::message::{A, AAAA, Asked, CNAME, Message, SRV, TXT, ip4, ip6, ms, srv, v6, wire};
-use crate::support::{check, check4, lookup4, one, outcomes, two};
+use crate::sim::Sim;
+use crate::support::{ONE, check, check4, client, config, lookup4, one, outcomes, two};
 
 /// A CNAME chain is followed within the message, in any order of its records.
 #[test]
@@ -286,6 +287,52 @@ fn srv_may_declare_absence() {
         .run(client.lookup_srv("_grpc._tcp.a.test."))
         .expect_err("absent");
     assert_eq!(error.kind(), LookupErrorKind::NoData);
+    assert!(error.summary().contains("the target \".\""), "{error}");
+}
+
+/// The error of an alias names the chain to its end, which is what is missing, also where the answer
+/// comes from the cache.
+#[test]
+fn aliases_to_nowhere() {
+    let find = |length: usize, rcode: u8, expected: &str| {
+        let sim = Sim::new();
+        sim.server(ONE, move |asked| {
+            let name = |at: usize| match at {
+                0 => "a.test.".to_owned(),
+                at => format!("n{at}.test."),
+            };
+            let reply = (0..length).fold(asked.reply().rcode(rcode), |message, at| {
+                message.cname(&name(at), 300, &name(at + 1))
+            });
+            reply.soa("test.", 300, 300).after(1)
+        });
+        let client = client(&sim, config(&[ONE]).cache(10));
+        for _ in 0..2 {
+            let error = lookup4(&sim, &client, "a.test.").expect_err("nothing");
+            assert!(error.summary().starts_with(expected), "{error}");
+            assert_eq!(error.aliases().len(), length + 1);
+        }
+        assert_eq!(sim.seen().len(), 1);
+    };
+    let missing =
+        "the name a.test. is an alias of a name that does not exist: a.test. is an alias of ";
+    find(1, 3, &format!("{missing}n1.test."));
+    find(
+        2,
+        3,
+        &format!("{missing}n1.test., which is an alias of n2.test."),
+    );
+    find(
+        12,
+        3,
+        &format!(
+            "{missing}n1.test., which is an alias of n2.test., which is an alias of n3.test., \
+             which leads over 8 more to n12.test."
+        ),
+    );
+    let empty =
+        "the name a.test. has no records of the type asked for: a.test. is an alias of n1.test.";
+    find(1, 0, empty);
 }
 
 /// An SRV record that is cut off, or whose target does not end where the record ends, is a failure

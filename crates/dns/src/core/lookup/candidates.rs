@@ -1,7 +1,7 @@
 //! What the candidates of a name have shown so far.
 
-use crate::LookupErrorKind;
 use crate::core::result::Finding;
+use crate::{Absence, LookupErrorKind};
 
 /// A position of a question: the round, then the index of the server. Later positions are greater.
 pub(super) type Place = (u32, usize);
@@ -17,8 +17,10 @@ pub(super) struct CandidateLog {
     silent: bool,
     /// True when a candidate failed softly, so that it is not known whether the name exists.
     soft: bool,
-    /// True when a candidate exists, without records of the type.
-    no_data: bool,
+    /// What the first candidate has shown that exists without records of the type.
+    no_data: Option<Absence>,
+    /// What the first candidate has shown that does not exist, or is an alias of such a name.
+    not_found: Option<Absence>,
 }
 
 impl CandidateLog {
@@ -44,8 +46,9 @@ impl CandidateLog {
         for finding in findings {
             match finding {
                 Finding::Failed(_) => failed = true,
-                Finding::NoData => self.no_data = true,
-                Finding::NotFound | Finding::Found { .. } => {}
+                Finding::NoData(absence) => keep(&mut self.no_data, absence),
+                Finding::NotFound(absence) => keep(&mut self.not_found, absence),
+                Finding::Found { .. } => {}
             }
         }
         self.soft |= failed;
@@ -68,10 +71,27 @@ impl CandidateLog {
     pub(super) fn verdict(&self) -> LookupErrorKind {
         if self.soft {
             LookupErrorKind::Unavailable
-        } else if self.no_data {
+        } else if self.no_data.is_some() {
             LookupErrorKind::NoData
         } else {
             LookupErrorKind::NotFound
         }
+    }
+
+    /// Returns what is shown beside an error of this kind, once.
+    pub(super) fn take_absence(&mut self, kind: LookupErrorKind) -> Absence {
+        let absence = match kind {
+            LookupErrorKind::NoData => self.no_data.take(),
+            LookupErrorKind::NotFound => self.not_found.take(),
+            _ => None,
+        };
+        absence.unwrap_or_default()
+    }
+}
+
+/// Keeps the first absence that shows more than that nothing is there.
+fn keep(kept: &mut Option<Absence>, absence: &Absence) {
+    if kept.as_ref().is_none_or(|kept| *kept == Absence::default()) {
+        *kept = Some(absence.clone());
     }
 }

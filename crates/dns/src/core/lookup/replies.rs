@@ -122,13 +122,15 @@ impl Asking {
                 };
                 (outcome, finding, Some(cached))
             }
-            FinalReply::NoData { ttl } => {
-                let cached = until(ttl).map(|expires| (CachedFinding::NoData, expires));
-                (ServerOutcome::NoData, Finding::NoData, cached)
+            FinalReply::NoData { ttl, absence } => {
+                let cached =
+                    until(ttl).map(|expires| (CachedFinding::NoData(absence.clone()), expires));
+                (ServerOutcome::NoData, Finding::NoData(absence), cached)
             }
-            FinalReply::NotFound { ttl } => {
-                let cached = until(ttl).map(|expires| (CachedFinding::NotFound, expires));
-                (ServerOutcome::NotFound, Finding::NotFound, cached)
+            FinalReply::NotFound { ttl, absence } => {
+                let cached =
+                    until(ttl).map(|expires| (CachedFinding::NotFound(absence.clone()), expires));
+                (ServerOutcome::NotFound, Finding::NotFound(absence), cached)
             }
         };
         self.record(common, outcome, now);
