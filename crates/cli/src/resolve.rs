@@ -250,6 +250,7 @@ fn failure(error: &ResolveError, scheme: &str) -> Failure {
         .find_map(|source| source.downcast_ref::<LookupError>());
     let name = lookup.map(LookupError::name);
     let attempts = lookup.map_or(&[][..], LookupError::attempts);
+    let is_alias = lookup.is_some_and(|lookup| !lookup.aliases().is_empty());
     let mut failure = match error.kind() {
         ResolveErrorKind::InvalidName => {
             Failure::unusable(show::resolve_error_kind(error.kind()), error.to_string())
@@ -266,7 +267,11 @@ fn failure(error: &ResolveError, scheme: &str) -> Failure {
         })
         .field("name", name)
         .field("servers", attempts.iter().map(describe).collect::<Value>())
-        .suggest(suggestion(error.kind(), scheme))
+        .suggest(if is_alias {
+            Some("correct the last CNAME record, or add the name that it leads to")
+        } else {
+            suggestion(error.kind(), scheme)
+        })
 }
 
 /// True for a server's failure that people should know of although another server answered.
