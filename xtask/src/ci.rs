@@ -8,6 +8,7 @@ mod demo;
 mod deny;
 mod docs;
 mod examples;
+mod facade;
 mod features;
 mod fmt;
 mod fuzz;
@@ -31,7 +32,7 @@ const README: Step = Step {
 };
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [&Step; 24] = [
+pub(crate) const STEPS: [&Step; 25] = [
     &fmt::STEP,
     &invariants::STEP,
     &clippy::STEP,
@@ -39,6 +40,7 @@ pub(crate) const STEPS: [&Step; 24] = [
     &codegen::STEP,
     &test::STEP,
     &examples::STEP,
+    &facade::STEP,
     &benches::STEP,
     &docs::STEP,
     &cores::STEP,

@@ -1,7 +1,11 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: a group uses the groups above it alone.
+// From the ground up: a group uses the groups above it alone. Each crate is a module here with
+// everything that it has; what a user of the channel needs most is at the root too.
+
+// Crates whose types are in signatures here, in the versions that Trunkline uses.
+pub use {bytes, http, http_body, serde_json, tower_service};
 
 // The async runtimes.
 #[cfg(feature = "async-std")]
@@ -11,9 +15,14 @@ pub use trunkline_runtime::Smol;
 #[cfg(feature = "tokio")]
 pub use trunkline_runtime::Tokio;
 pub use trunkline_runtime::{
-    BoxFuture, PeerAddr, Received, Runtime, Sleep, Stream, TcpOptions, Timer, UdpOptions,
-    UdpSocket, UnixAddr,
+    BoxFuture, IntoRuntime, PeerAddr, Received, Runtime, Sleep, Stream, TcpOptions, Timer,
+    UdpOptions, UdpSocket, UnixAddr, default_runtime,
 };
+
+/// The trait of an async runtime, its parts, and what shells share.
+pub mod runtime {
+    pub use trunkline_runtime::*;
+}
 
 // Values.
 pub use trunkline_backoff::BackoffPolicy;
@@ -21,6 +30,21 @@ pub use trunkline_endpoint::{
     Address, AttemptDelay, AttributeKey, Attributes, Endpoint, Family, Location, Weight, interleave,
 };
 pub use trunkline_status::{Code, Status};
+
+/// Connection back-off, and the seeded generator that policies draw from.
+pub mod backoff {
+    pub use trunkline_backoff::*;
+}
+
+/// Addresses, endpoints, attributes, and maps keyed by them.
+pub mod endpoint {
+    pub use trunkline_endpoint::*;
+}
+
+/// Status codes, and statuses in headers and trailers.
+pub mod status {
+    pub use trunkline_status::*;
+}
 
 /// gRPC target URIs: the parser, its errors and warnings.
 pub mod target {
@@ -44,6 +68,21 @@ pub use trunkline_connector::{
     Connected, ConnectionInfo, Connector, DirectConnector, SecurityLevel,
 };
 pub use trunkline_transport::HttpOptions;
+
+/// Happy Eyeballs: RFC 6724 order and the race of RFC 8305.
+pub mod connect {
+    pub use trunkline_connect::*;
+}
+
+/// Streams to addresses: the trait to write a connector, and what is known of a stream.
+pub mod connector {
+    pub use trunkline_connector::*;
+}
+
+/// One HTTP/2 connection over any stream.
+pub mod transport {
+    pub use trunkline_transport::*;
+}
 
 // Load-balancing policies.
 pub use trunkline_lb::{ConnectivityState, SubchannelState};
