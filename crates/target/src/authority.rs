@@ -51,7 +51,8 @@ impl Authority {
 #[inline(always)]
 pub(crate) const fn authority(text: &[u8], whole: Span) -> Result<Authority, Fault> {
     let bytes = whole.of(text);
-    // No host and no port contains an `@`: if the text parses as them, there is no userinfo.
+    // No host and no port contains an `@`: if the text parses as a host and port, there is no
+    // userinfo.
     let (start, found) = match host_port(bytes) {
         Err(fault) => match find(bytes, b'@', 0) {
             Some(at) => {
@@ -256,7 +257,7 @@ pub(crate) const fn check_server(
     if let (Some(colon), None) = (authority.colon(), authority.port) {
         return Err(Fault::new(Violation::AuthorityPortMissing, colon + 1));
     }
-    // An empty host is the local one, or there is no server at all.
+    // Only names are checked. An empty host is the local host, or means that no server is given.
     if !matches!(authority.form, Form::Name) || authority.host.is_empty() {
         return Ok(());
     }

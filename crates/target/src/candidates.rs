@@ -1,5 +1,5 @@
-//! Candidates: texts that may be meant by a text that is not a target, the likeliest first. A
-//! candidate may be wrong too.
+//! Candidates: texts that the user may have meant instead of a text that is not a target, the
+//! likeliest first. A candidate may be wrong too.
 
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -62,7 +62,7 @@ fn escape(text: &str, at: usize) -> Vec<String> {
         return Vec::new();
     };
     let once = format!("{before}%25{after}");
-    // There may be more than one.
+    // The text may have several lone `%`.
     let all = text.replace("%25", "%").replace('%', "%25");
     vec![once, all]
 }
@@ -78,7 +78,7 @@ fn scheme(text: &str, known: &[&str]) -> Vec<String> {
         || ["grpc", "h2", "tcp", "ws"]
             .iter()
             .any(|s| name.starts_with(s));
-    // The other schemes that never fall back are probably meant as they are written.
+    // Apart from web pages, a scheme that is never read as a host name is probably not misspelt.
     if never_falls_back(name.as_bytes()) && !is_web {
         return Vec::new();
     }
@@ -105,7 +105,7 @@ fn scheme(text: &str, known: &[&str]) -> Vec<String> {
     if is_web || has_port || rest.starts_with("//") && is_host {
         candidates.push(format!("dns:///{host_port}"));
     }
-    // A host with a path, and no port after its colon.
+    // A host, a colon without a port, and a path: `orders.example:/path`.
     if rest.starts_with('/') && name.contains('.') {
         candidates.push(name);
     }

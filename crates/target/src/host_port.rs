@@ -13,7 +13,8 @@ pub(crate) struct HostPort {
     pub(crate) port: Option<u16>,
 }
 
-/// The form of a host. It does not contain the address, which is large; users parse it again.
+/// The form of a host. It does not contain the address, which is large; callers that need the
+/// address parse the host again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     Name,

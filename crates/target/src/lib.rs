@@ -4,7 +4,7 @@
 
 extern crate alloc;
 
-// From the ground up.
+// From the ground up: a module uses only those named before it.
 //   parsing, in `const fn`:  error, fault, bytes, ip, host_port, authority, schemes, split, facts
 //   a parsed target:         encode, view, target_ref, normalize
 //   suggestions, warnings:   quote, repair, candidates, warn, suggest, explain

@@ -81,7 +81,7 @@ pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 
 fn is_near(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
-    // Too many short names are near each other.
+    // Short names differ so little from each other that a guess would often be wrong.
     if a == b || a.len() < 3 || b.len() < 3 {
         return false;
     }

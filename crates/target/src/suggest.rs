@@ -15,10 +15,10 @@ use crate::{TargetRef, Warning, warn};
 /// slip.
 const REPAIRS: usize = 3;
 
-/// Most texts that are tried for one suggestion.
+/// The maximum number of texts that are tried for one suggestion.
 const TEXTS: usize = 24;
 
-/// Returns a target that may be meant by a text that is none.
+/// Returns a target that the user may have meant instead of a text that is not a target.
 pub(crate) fn suggest(text: &str, schemes: Schemes<'_>, fault: Fault) -> Option<String> {
     if is_too_long(text) {
         return None;

@@ -32,7 +32,7 @@ use crate::{ParseError, TargetRef, TargetView, Warning};
 pub struct Target {
     text: String,
     scheme: String,
-    /// Its own scheme is empty: it cannot borrow from `scheme`.
+    /// The scheme in it is empty, because it cannot borrow from the field `scheme`.
     split: Split<'static>,
     view: TargetView,
 }

@@ -121,8 +121,8 @@ impl<'a> TargetRef<'a> {
     /// Returns `scheme://authority/endpoint`, the form for logs and metrics (gRFC A66's
     /// `grpc.target`).
     ///
-    /// It is decoded and lacks userinfo, query and fragment. So it is for people, and may not
-    /// parse; [`normalized`](Self::normalized) returns a text that does.
+    /// It is decoded and lacks userinfo, query and fragment. So it is for people, and does not
+    /// always parse; [`normalized`](Self::normalized) returns a text that does.
     #[must_use]
     pub fn canonical(&self) -> String {
         let authority = self.authority().unwrap_or_default();

@@ -90,8 +90,8 @@ pub struct Host {
 
 impl Host {
     fn new(text: &str) -> Self {
-        // Only a port means the local host (gRPC's naming document, as all implementations read
-        // it).
+        // A port without a host means the local host (gRPC's naming document, as all
+        // implementations read it).
         let text = if text.is_empty() { "localhost" } else { text };
         Self {
             text: text.to_string(),

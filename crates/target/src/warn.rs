@@ -1,6 +1,7 @@
 //! Warnings: what is valid in a target, but probably a mistake.
 
-// From the ground up: list; address, socket; host; parts.
+// From the ground up, where a module uses only those named before it: list; address, socket; host;
+// parts.
 mod address;
 mod host;
 mod list;

@@ -275,8 +275,8 @@ fn nothing_to_resolve() {
     assert!(Target::parse(&format!("unix:/{}", "a".repeat(106))).is_ok());
 }
 
-/// A message contains no control character, whether it quotes one that was escaped or one that was
-/// not.
+/// A message contains no control character, even if the text that it quotes contains one, escaped
+/// or not.
 #[test]
 fn messages_have_no_control_characters() {
     for text in [

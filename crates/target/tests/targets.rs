@@ -165,7 +165,8 @@ impl Row<'_> {
     }
 }
 
-/// Returns `ip host=::1 port=443` and `ip addr=[::1]:443` in the same form.
+/// Converts a host and port of a cell to one form: `ip host=::1 port=443` and `ip addr=[::1]:443`
+/// both become `ip [::1]:443`.
 fn written(cell: &str) -> String {
     if let Some(address) = cell.strip_prefix("ip addr=") {
         return format!("ip {address}");
@@ -272,8 +273,10 @@ fn authorities_are_encoded_as_by_grpc_go() {
     assert_eq!(compared, 2);
 }
 
-/// A resolver's own scheme is known if it is among the known schemes. That an address's server name
-/// then takes precedence over the default authority is up to the channel.
+/// The scheme of a custom resolver is not read as a host name if it is among the known schemes.
+///
+/// In grpc-go's test of this row, the server name of an address replaces the default authority. The
+/// parser returns the default authority; the channel replaces it.
 #[test]
 fn a_registered_scheme_is_no_host() {
     let row = rows()

@@ -1,4 +1,4 @@
-//! Host names that no host has.
+//! Host names that are valid in DNS, but that no host has.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -45,7 +45,7 @@ pub(super) fn passthrough(list: &mut OddityList<'_>, found: Option<HostPort>) {
     );
 }
 
-/// Checks for names that DNS can look up, but that no host has.
+/// Adds what is odd in a host name: DNS can look the name up, but probably no host has it.
 pub(super) fn name(list: &mut OddityList<'_>, host: &str) {
     if host == "*" {
         return any_host(list);

@@ -129,7 +129,7 @@ pub(super) fn query_and_fragment(list: &mut OddityList<'_>) {
         let Some(span) = span else { continue };
         let mark_at = span.start.saturating_sub(1);
         let (message, candidate) = if cuts_a_path {
-            // A mark with nothing after it was not meant as part of the path.
+            // A `?` or `#` at the end of the text was not meant as part of the path.
             let escape = if span.is_empty() { "" } else { escape };
             (
                 format!("`{mark}` ends the path: what follows is ignored"),

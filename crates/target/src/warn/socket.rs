@@ -76,7 +76,7 @@ pub(super) fn vsock(list: &mut OddityList<'_>, cid: u32, port: u32) {
         list.add_slip(
             ErrorKind::Host,
             list.endpoint().start,
-            String::from("4294967295 stands for any, which is for servers to listen on"),
+            String::from("4294967295 means any context id or port, for servers to listen on"),
             "a context id and a port",
             [],
         );
