@@ -58,7 +58,7 @@ impl Address {
     /// Returns an address without a server name or attributes.
     ///
     /// An IPv4-mapped IPv6 address (`[::ffff:192.0.2.1]:443`) becomes the IPv4 address that it
-    /// stands for, so that one backend is not taken for two, and is reached over IPv4.
+    /// contains, so that one backend is not taken for two, and is reached over IPv4.
     ///
     /// Source: [RFC 4291 section
     /// 2.5.5.2](https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2).
@@ -165,7 +165,7 @@ impl Address {
     }
 }
 
-/// Returns an IPv4-mapped IPv6 address as IPv4, and any other as it is.
+/// Returns an IPv4-mapped IPv6 address as IPv4, and any other address unchanged.
 fn unmapped(address: SocketAddr) -> SocketAddr {
     match address.ip().to_canonical() {
         ip @ IpAddr::V4(_) => SocketAddr::new(ip, address.port()),

@@ -1,12 +1,14 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up. Addresses and their attributes:
+// From the ground up: a module uses only those above it.
+
+// Addresses and their attributes:
 mod attributes;
 
 mod address;
 
-// Endpoints, which are sets of addresses:
+// Hashes and comparisons of sets of addresses; endpoints, which are such sets, and their weight:
 mod hash;
 
 mod set;

@@ -1,6 +1,6 @@
 //! Maps whose keys are compared by identity.
 
-// From the ground up.
+// From the ground up: a module uses only those above it.
 mod identity_map;
 
 mod entry;

@@ -38,8 +38,8 @@ fn usable_lists() {
     );
 }
 
-/// Each endpoint is added, removed, kept, or changed in the order of its addresses or its
-/// attributes.
+/// Each endpoint is in one field: `added`, `removed`, `kept`, or `changed`, for another order of
+/// its addresses or another attribute.
 #[test]
 fn differences() {
     let heavy = endpoint(&[4]).with_attributes(Attributes::new().with::<Weight>(9));

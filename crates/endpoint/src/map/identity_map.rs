@@ -85,7 +85,8 @@ impl<K, V> IdentityMap<K, V> {
     }
 
     pub(super) fn take(&mut self, found: IndexSlot) -> (K, V) {
-        // The index comes first, because this does not wait for the memory of the slot.
+        // Change the index first: that does not depend on the slot, which may not be in the CPU's
+        // cache yet.
         self.index.remove(found);
         let slot = self.slots[found.position].take().expect(OCCUPIED);
         self.len -= 1;
@@ -191,7 +192,8 @@ impl<K: Identity, V> IdentityMap<K, V> {
 
     /// Makes room for one more slot.
     fn make_room(&mut self) {
-        // This takes constant time for each removal: at least half of the slots are empty.
+        // At least half of the slots are empty, so compacting takes constant time for each removal
+        // that emptied one.
         if self.len <= self.slots.len() / 2 {
             self.compact();
         }

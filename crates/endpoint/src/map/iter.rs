@@ -61,7 +61,7 @@ iterator! {
     |slot: &'a Slot<K, V>| (&slot.key, &slot.value)
 }
 iterator! {
-    /// Iterator over keys and values, which it lets change.
+    /// Iterator over keys and mutable values.
     IterMut<'a, K, V>(slice::IterMut<'a, Option<Slot<K, V>>>) -> (&'a K, &'a mut V),
     |slot: &'a mut Slot<K, V>| (&slot.key, &mut slot.value)
 }
@@ -81,7 +81,7 @@ iterator! {
     |slot: &'a Slot<K, V>| &slot.value
 }
 iterator! {
-    /// Iterator over values, which it lets change.
+    /// Iterator over mutable values.
     ValuesMut<'a, K, V>(slice::IterMut<'a, Option<Slot<K, V>>>) -> &'a mut V,
     |slot: &'a mut Slot<K, V>| &mut slot.value
 }
