@@ -86,8 +86,8 @@ impl Code {
         NAMES[usize::from(self.number())].1
     }
 
-    /// Returns the code for a response without `grpc-status`, which did not come from a gRPC server
-    /// but, for example, from a proxy.
+    /// Returns the code for a response without `grpc-status`. Such a response did not come from a
+    /// gRPC server but, for example, from a proxy.
     ///
     /// Source: [HTTP to gRPC status code mapping](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
     #[must_use]

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: code, message, text; status.
+// From the ground up, where a module uses only those named before it: code, message, text; status.
 mod code;
 mod message;
 mod status;
