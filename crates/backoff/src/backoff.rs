@@ -50,7 +50,8 @@ fn later(now: Instant, delay: Duration) -> Instant {
 pub struct Backoff {
     policy: BackoffPolicy,
     rng: Rng,
-    /// Delays handed out since the last reset, one for each attempt.
+    /// The number of delays returned since the last reset, one for each attempt. It counts failures
+    /// in advance: the delay of an attempt is computed when the attempt starts.
     failures: u32,
 }
 
@@ -97,7 +98,8 @@ impl Backoff {
         self.failures = 0;
     }
 
-    /// Returns how many delays were handed out since the last reset.
+    /// Returns how many delays were returned since the last reset. Once the newest attempt has
+    /// failed, this is the number of failures in a row.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: rng; backoff.
+// From the ground up, where a module uses only those named before it: rng; backoff.
 mod backoff;
 mod rng;
 

@@ -1,4 +1,4 @@
-//! The random generator of all cores.
+//! The random generator of the channel, the policies and the resolvers.
 
 /// A small, fast random generator whose numbers depend on its seed alone.
 ///
