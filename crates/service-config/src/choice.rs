@@ -8,14 +8,14 @@ use crate::json::{self, list, object, optional, required, string};
 /// Prefix of the TXT record that contains the list.
 const PREFIX: &str = "grpc_config=";
 
-/// Properties of the client that decide which choice is meant for it.
+/// Properties of the client that decide which choice of the list applies to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Client<'a> {
     /// The language of the client, here `rust`.
     pub language: &'a str,
     /// A random number from 0 to 99, drawn once in the life of the client. A choice for 30 percent
-    /// of the clients is meant for those below 30.
+    /// of the clients applies to those with a number below 30.
     pub sample: u8,
     /// The name of this host. `None` if it is unknown, which matches no list of names.
     pub hostname: Option<&'a str>,

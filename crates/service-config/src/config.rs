@@ -80,7 +80,7 @@ impl ServiceConfig {
         self.methods.get(path)
     }
 
-    /// Returns when to stop repeating calls.
+    /// Returns when to stop retries and hedging; `None` for never.
     ///
     /// The channel does not act on it yet.
     #[must_use]

@@ -1,8 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: error; json, duration; policy, retry; method; config; selector. `choice`
-// chooses a config from a TXT record, and is independent of the others.
+// From the ground up, where a module uses only those named before it: error; json, duration;
+// policy, retry; method; config; selector. `choice` chooses a config from a TXT record. It uses
+// only `error` and `json`.
 mod choice;
 mod config;
 mod duration;

@@ -8,7 +8,7 @@ use trunkline_status::Code;
 use crate::json::{self, Object, list, object, optional, required};
 use crate::{ConfigError, parse_duration};
 
-/// How the channel makes more than one attempt at a call.
+/// When the channel makes more than one attempt at a call.
 ///
 /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
 #[derive(Clone, Debug, PartialEq)]

@@ -10,11 +10,11 @@ use crate::{MethodConfig, ServiceConfig};
 
 /// Chooses the configuration of each call, once per call.
 ///
-/// A [`ServiceConfig`] is one: it chooses by the method's name. A resolver that routes calls
-/// (xDS does, by path and metadata) returns its own with each resolution.
+/// A [`ServiceConfig`] is a selector that chooses by the method's name. A resolver that routes
+/// calls (xDS does, by path and metadata) returns a selector of its own with each resolution.
 ///
-/// Called by many threads at once for each call, so it takes no lock, and it borrows what it
-/// returns where it can.
+/// It runs on each call, on many threads at once. So an implementation should take no lock, and
+/// borrow what it returns where it can.
 ///
 /// Source: [gRFC A31](https://github.com/grpc/proposal/blob/master/A31-xds-timeout-support-and-config-selector.md).
 pub trait ConfigSelector: Debug + Send + Sync {

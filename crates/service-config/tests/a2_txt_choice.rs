@@ -3,7 +3,8 @@
 
 use trunkline_service_config::{Client, choose, choose_from_txt};
 
-/// Checks what a client in Rust with the sample 29 on the host `web-1` chooses from `list`.
+/// Checks what a client chooses from `list`. It is written in Rust, runs on the host `web-1`, and
+/// has drawn the number 29 of 0 to 99, so that it is among the first 30 percent.
 fn check(list: &str, expected: Option<&str>) {
     let client = Client::new(29, Some("web-1"));
     let found = choose(list, &client).unwrap_or_else(|error| panic!("{list}: {error}"));

@@ -20,7 +20,8 @@ fn good() {
     check("315576000000s", Some(Duration::from_secs(315_576_000_000)));
 }
 
-/// Texts that are no duration, among them some that other implementations accept by accident.
+/// A text that is not a duration is an error. Other implementations accept some of these by
+/// accident.
 #[test]
 fn bad() {
     for text in [
