@@ -1,4 +1,4 @@
-//! The trait that makes streams.
+//! The trait through which streams are made.
 
 use std::fmt::Debug;
 use std::io;
@@ -8,9 +8,9 @@ use trunkline_runtime::{BoxFuture, Stream};
 
 use crate::info::ConnectionInfo;
 
-/// Connects to one address: the place for a proxy, a tunnel or an in-process pipe.
+/// Connects to one address. Implement it for a proxy, a tunnel or an in-process pipe.
 ///
-/// Dropping the future gives the attempt up. The caller bounds the time.
+/// Dropping the future ends the attempt. The caller limits the time.
 pub trait Connector: Debug + Send + Sync {
     /// Makes a stream to `address`, ready for HTTP/2.
     ///
@@ -32,13 +32,13 @@ pub struct Connected {
 }
 
 impl Connected {
-    /// Pairs a stream with what is known of it.
+    /// Returns `stream` with what is known of it.
     #[must_use]
     pub fn new(stream: Box<dyn Stream>, info: ConnectionInfo) -> Self {
         Self { stream, info }
     }
 
-    /// Describes `stream` as an unprotected one: only its peer is known.
+    /// Returns `stream` as an unprotected one, of which only the peer is known.
     #[must_use]
     pub fn plaintext(stream: Box<dyn Stream>) -> Self {
         let info = ConnectionInfo::new(stream.peer_addr());

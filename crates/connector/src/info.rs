@@ -26,7 +26,7 @@ pub struct ConnectionInfo {
 /// of gRPC's C core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SecurityLevel {
-    /// Anybody on the path can read the data and change it.
+    /// The data can be read on the path, and changed without being detected.
     #[default]
     None,
     /// A change of the data on the path is detected, but the data can be read.

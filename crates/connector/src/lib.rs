@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: what is known of a stream, the trait, the connectors.
+// From the ground up: what is known of a stream, the trait, the default connector.
 mod info;
 
 mod connector;

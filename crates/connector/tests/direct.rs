@@ -1,4 +1,4 @@
-//! What a direct connector reaches, and what it reports.
+//! Which addresses a direct connector reaches, and what it reports about a stream.
 
 use std::io;
 use std::net::SocketAddr;
