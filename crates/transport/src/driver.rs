@@ -4,15 +4,27 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Instant;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{Alarm, Runtime};
 
 use crate::compat::{CompatWire, SharedWire};
 use crate::error::{Lost, LostReason};
 use crate::state::ConnectionState;
+
+/// How long a connection that nothing uses any more waits for its peer to read what is left: the
+/// resets of the last calls and GOAWAY. They are a courtesy, for which a second is plenty on any
+/// network; a peer that hangs must not keep the socket for ever.
+const LAST_WRITES: Duration = Duration::from_secs(5);
+
+/// How often a driver checks whether anything uses its connection, while bytes wait for the peer to
+/// read. h2 wakes it for that only when all was written.
+const UNUSED_CHECK: Duration = Duration::from_secs(1);
+
+/// The references to the facts of a connection that nothing uses: those of its driver and its wire.
+const OWN_REFERENCES: usize = 2;
 
 /// Polls one connection until it is closed.
 ///
@@ -27,6 +39,15 @@ pub struct ConnectionDriver {
     /// The clock.
     runtime: Arc<dyn Runtime>,
     established: Instant,
+    /// True while bytes wait for the peer to read.
+    is_blocked: bool,
+    /// Fires every [`UNUSED_CHECK`] while bytes wait for the peer to read.
+    alarm: Alarm,
+    /// When `alarm` fires next. It stays set when no bytes wait any more, so that a timer is not set
+    /// for each write that blocks.
+    check_at: Option<Instant>,
+    /// When the connection is given up. Set while nothing uses it and bytes wait.
+    give_up_at: Option<Instant>,
     /// `None` once it was called.
     on_lost: Option<Box<dyn FnOnce(Lost) + Send>>,
 }
@@ -47,6 +68,10 @@ impl ConnectionDriver {
             state,
             established: runtime.now(),
             runtime,
+            is_blocked: false,
+            alarm: Alarm::new(),
+            check_at: None,
+            give_up_at: None,
             on_lost: Some(on_lost),
         }
     }
@@ -62,11 +87,34 @@ impl ConnectionDriver {
             if let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx) {
                 return Poll::Ready(ended);
             }
-            // When the write fails, poll h2 again: its next read gets the error, which ends the
+            let drained = self.wire.lock().poll_drain(cx);
+            // When a write fails, poll h2 again: its next read gets the error, which ends the
             // connection.
-            if !matches!(self.wire.lock().poll_drain(cx), Poll::Ready(Err(_))) {
+            if !matches!(drained, Poll::Ready(Err(_))) {
+                self.is_blocked = drained.is_pending();
                 return Poll::Pending;
             }
+        }
+    }
+
+    /// Waits until a connection is to be given up: nothing uses it any more, and its peer does not
+    /// read what is left to write.
+    fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_blocked {
+            self.give_up_at = None;
+            return Poll::Pending;
+        }
+        if self.check_at.is_none() {
+            self.check_at = Some(self.runtime.now() + UNUSED_CHECK);
+        }
+        loop {
+            let now = ready!(self.alarm.poll(cx, self.check_at, &*self.runtime));
+            if Arc::strong_count(&self.state) > OWN_REFERENCES {
+                self.give_up_at = None;
+            } else if *self.give_up_at.get_or_insert(now + LAST_WRITES) <= now {
+                return Poll::Ready(());
+            }
+            self.check_at = Some(now + UNUSED_CHECK);
         }
     }
 
@@ -96,7 +144,11 @@ impl Future for ConnectionDriver {
             self.lose(LostReason::StreamsUsedUp, None);
         }
         match poll {
-            Poll::Pending => return Poll::Pending,
+            Poll::Pending => {
+                ready!(self.poll_give_up(cx));
+                self.wire.lock().abort();
+                self.lose(LostReason::NotRead, None);
+            }
             Poll::Ready(Ok(())) => self.lose(LostReason::Closed, None),
             Poll::Ready(Err(error)) => self.lose(LostReason::of(&error), Some(error)),
         }

@@ -34,7 +34,8 @@ const WRITE_BUFFER: usize = 64 * 1024;
 /// The stream under h2, with buffers: it gathers small writes until the flush, and reads into one
 /// buffer that is initialised once. It also watches the frames that go by.
 pub(crate) struct Wire {
-    stream: Box<dyn Stream>,
+    /// `None` once the stream was aborted.
+    stream: Option<Box<dyn Stream>>,
     state: Arc<ConnectionState>,
     incoming: FrameWatch,
     outgoing: FrameWatch,
@@ -64,7 +65,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(stream: Box<dyn Stream>, state: Arc<ConnectionState>) -> Self {
         Self {
-            stream,
+            stream: Some(stream),
             incoming: FrameWatch::of_server(state.header_limit),
             announced: Some(state.header_limit),
             outgoing: FrameWatch::of_client(),
@@ -108,6 +109,15 @@ impl Wire {
         })
     }
 
+    /// Closes the stream at once, and lets go of the bytes that it has not taken.
+    pub(crate) fn abort(&mut self) {
+        self.write = Vec::new();
+        self.written = 0;
+        if let Some(stream) = self.stream.take() {
+            stream.abort();
+        }
+    }
+
     /// Returns the error of a gathered write, once.
     fn check(&mut self) -> io::Result<()> {
         self.failure.take().map_or(Ok(()), Err)
@@ -149,7 +159,8 @@ impl Wire {
 
     fn poll_hand_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.write.len() {
-            let n = ready!(Pin::new(&mut self.stream).poll_write(cx, &self.write[self.written..]))?;
+            let stream = open(&mut self.stream)?;
+            let n = ready!(stream.poll_write(cx, &self.write[self.written..]))?;
             if n == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -165,6 +176,12 @@ impl Wire {
 /// A gathered write failed; h2 gets the error with its next read or write.
 #[derive(Debug)]
 pub(crate) struct WriteFailed;
+
+/// Returns the stream, unless it was aborted.
+fn open(stream: &mut Option<Box<dyn Stream>>) -> io::Result<Pin<&mut Box<dyn Stream>>> {
+    let stream = stream.as_mut().map(Pin::new);
+    stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
+}
 
 /// Returns whether the first bytes of a peer cannot begin a SETTINGS frame.
 ///
@@ -189,7 +206,7 @@ impl AsyncRead for Wire {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let n = ready!(Pin::new(&mut this.stream).poll_read(cx, &mut this.read))?;
+            let n = ready!(open(&mut this.stream)?.poll_read(cx, &mut this.read))?;
             this.watch_incoming(n)?;
             let cost = n + this.incoming.take_frames() * FRAME_COST;
             this.budget = this.budget.saturating_sub(cost);
@@ -237,13 +254,13 @@ impl AsyncWrite for Wire {
             return Poll::Ready(Ok(()));
         }
         ready!(self.poll_hand_over(cx))?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        open(&mut self.stream)?.poll_flush(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check()?;
         ready!(self.poll_hand_over(cx))?;
-        Pin::new(&mut self.stream).poll_close(cx)
+        open(&mut self.stream)?.poll_close(cx)
     }
 }
 

@@ -40,6 +40,8 @@ pub enum LostReason {
     },
     /// The numbers that streams can have are used up. Calls that have begun may still run.
     StreamsUsedUp,
+    /// The server did not read what it was sent, and nothing used the connection any more.
+    NotRead,
     /// The runtime dropped the task that polled the connection.
     TaskDropped,
 }
@@ -107,6 +109,7 @@ impl fmt::Display for Lost {
             (LostReason::StreamsUsedUp, _) => {
                 write!(f, "{peer}: the stream numbers are used up")
             }
+            (LostReason::NotRead, _) => write!(f, "{peer} stopped reading"),
             (LostReason::TaskDropped, _) => {
                 write!(f, "{peer}: the task of the connection was dropped")
             }

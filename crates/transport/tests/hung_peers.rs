@@ -1,0 +1,90 @@
+//! Nothing is kept for ever because a peer hangs: it stops reading, or allows no call to be sent.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_io::AsyncWrite;
+use http::Request;
+use trunkline_runtime::TcpOptions;
+use trunkline_sim::Sim;
+use trunkline_transport::{
+    Connection, HttpOptions, Lost, LostReason, RequestBody, ResponseHead, handshake,
+};
+
+/// SETTINGS and WINDOW_UPDATE with which a peer lets everything be sent at once: windows of
+/// 2^31 - 1. (RFC 9113 section 6.9)
+const LARGE_WINDOWS: &[u8] = &[
+    0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0x7f, 0xff, 0xff, 0xff, // INITIAL_WINDOW_SIZE
+    0, 0, 4, 8, 0, 0, 0, 0, 0, 0x7f, 0xff, 0, 0, // WINDOW_UPDATE
+];
+
+/// A message that fits into no buffer of a connection, in bytes.
+const LARGE: usize = 6_000_000;
+
+async fn write(stream: &mut (impl AsyncWrite + Unpin), mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        let write =
+            std::future::poll_fn(|cx| std::pin::Pin::new(&mut *stream).poll_write(cx, bytes));
+        let n = write.await.expect("an open stream");
+        bytes = &bytes[n..];
+    }
+}
+
+/// Connects to a peer that writes `first`, and reads nothing.
+async fn connect_to_hung(
+    sim: &Sim,
+    first: &'static [u8],
+    on_lost: impl FnOnce(Lost) + Send + 'static,
+) -> Connection {
+    let address = SocketAddr::from(([198, 51, 100, 1], 1));
+    let mut listener = sim.net().listen(address).expect("a free address");
+    let runtime = sim.runtime();
+    sim.spawn("peer", async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        write(&mut stream, first).await;
+        std::future::pending::<()>().await;
+    });
+    let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
+    let stream = stream.expect("a stream");
+    let options = HttpOptions::default();
+    let handshake = handshake(stream, &options, Arc::clone(&runtime), on_lost).await;
+    let (connection, driver) = handshake.expect("a connection");
+    runtime.spawn(Box::pin(driver));
+    connection
+}
+
+fn begin(connection: &Connection, message: &Bytes) -> ResponseHead {
+    let head = Request::post("http://x/s/m").body(()).expect("a request");
+    let body = RequestBody::<()>::whole(message.clone());
+    connection.send(head, &body).expect("a stream").response
+}
+
+async fn rest(sim: &Sim, time: Duration) {
+    let runtime = sim.runtime();
+    runtime.sleep_until(runtime.now() + time).await;
+}
+
+/// A connection that nothing uses any more is given up some seconds after its peer stopped reading.
+#[test]
+fn an_unused_connection_is_given_up() {
+    let sim = Sim::new(1);
+    let lost = Arc::new(Mutex::new(None));
+    let seen = Arc::clone(&lost);
+    sim.run(async {
+        let on_lost = move |lost| *seen.lock().expect("no panic") = Some(lost);
+        let connection = connect_to_hung(&sim, LARGE_WINDOWS, on_lost).await;
+        let message = Bytes::from(vec![7; LARGE]);
+        let response = begin(&connection, &message);
+        // In use, it stays.
+        rest(&sim, Duration::from_secs(100)).await;
+        assert!(lost.lock().expect("no panic").is_none());
+        drop((response, connection));
+        rest(&sim, Duration::from_secs(7)).await;
+        assert!(message.is_unique());
+    });
+    let lost: Lost = lost.lock().expect("no panic").take().expect("a loss");
+    assert_eq!(*lost.reason(), LostReason::NotRead);
+    assert!(lost.to_string().contains("stopped reading"), "{lost}");
+}
