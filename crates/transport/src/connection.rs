@@ -98,12 +98,12 @@ impl Connection {
             .send_request(head, no_body)
             .map_err(|error| CallError::not_sent(&error, &self.state))?;
         let (request, upload) = match body {
-            AttemptBody::Whole(None) => (RequestSide::Sent(0), None),
+            AttemptBody::Whole(None) => (RequestSide::Sent(0, Some(send)), None),
             AttemptBody::Whole(Some(data)) => {
                 let bytes = data.len() as u64;
                 // An error here is one of the stream, which the response reports too.
                 let _ = send.send_data(data, true);
-                (RequestSide::Sent(bytes), None)
+                (RequestSide::Sent(bytes, Some(send)), None)
             }
             AttemptBody::Streaming(body) => {
                 let (upload, handle) = Upload::new(send, body, limit);

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::client::ResponseFuture;
+use h2::{RecvStream, SendStream};
 use http::{HeaderMap, Response};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
@@ -20,10 +20,10 @@ use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
 
 /// The request of the same attempt, as its response sees it.
-#[derive(Debug)]
 pub(crate) enum RequestSide {
-    /// All of it was handed to HTTP/2: this number of message bytes.
-    Sent(u64),
+    /// All of it was handed to HTTP/2: this number of message bytes. The sending side of its stream
+    /// is kept until the attempt ends.
+    Sent(u64, Option<SendStream<Bytes>>),
     /// An upload sends it.
     Upload(UploadHandle),
 }
@@ -31,15 +31,36 @@ pub(crate) enum RequestSide {
 impl RequestSide {
     fn bytes_sent(&self) -> u64 {
         match self {
-            Self::Sent(bytes) => *bytes,
+            Self::Sent(bytes, _) => *bytes,
             Self::Upload(handle) => handle.bytes_sent(),
+        }
+    }
+
+    /// Takes this side out of a response that goes on elsewhere, or has ended.
+    fn take(&mut self) -> Self {
+        let bytes = self.bytes_sent();
+        mem::replace(self, Self::Sent(bytes, None))
+    }
+
+    /// Cancels an attempt whose response was dropped, and lets go of what was not sent. An upload
+    /// does that itself.
+    ///
+    /// h2 cancels a stream that is dropped, but keeps its data until its turn to send comes, which
+    /// is never while the peer reads nothing.
+    fn cancel(&mut self, state: &ConnectionState) {
+        if let Self::Sent(_, stream) = self
+            && let Some(mut stream) = stream.take()
+            // h2 drops HEADERS that wait, too, and a reset must not be the first frame of a stream.
+            && state.is_sent(stream.stream_id().as_u32())
+        {
+            stream.send_reset(h2::Reason::CANCEL);
         }
     }
 
     /// Returns why this side gave the attempt up, if it did.
     fn failure(&self) -> Option<&Status> {
         match self {
-            Self::Sent(_) => None,
+            Self::Sent(..) => None,
             Self::Upload(handle) => handle.failure(),
         }
     }
@@ -104,20 +125,26 @@ impl Future for ResponseHead {
                     return Poll::Ready(Err(error));
                 }
                 let state = Arc::clone(&self.state);
-                let sent = RequestSide::Sent(self.bytes_sent());
-                let request = mem::replace(&mut self.request, sent);
+                let request = self.request.take();
                 Ok(response.map(|recv| Incoming {
                     recv,
                     state,
                     request,
                     data_ended: false,
+                    is_ended: false,
                 }))
             }
             Err(error) => {
                 let stream = self.response.stream_id().as_u32();
-                Err(self.request.error(&error, stream, &self.state))
+                Err(self.request.take().error(&error, stream, &self.state))
             }
         })
+    }
+}
+
+impl Drop for ResponseHead {
+    fn drop(&mut self) {
+        self.request.cancel(&self.state);
     }
 }
 
@@ -127,6 +154,8 @@ pub struct Incoming {
     state: Arc<ConnectionState>,
     request: RequestSide,
     data_ended: bool,
+    /// True once nothing follows.
+    is_ended: bool,
 }
 
 /// A piece of a response body.
@@ -163,7 +192,9 @@ impl Incoming {
                 None => self.data_ended = true,
             }
         }
-        match ready!(self.recv.poll_trailers(cx)) {
+        let trailers = ready!(self.recv.poll_trailers(cx));
+        self.is_ended = true;
+        match trailers {
             Ok(Some(trailers)) => {
                 let stream = self.recv.stream_id().as_u32();
                 Poll::Ready(Some(if is_too_large(&trailers, stream, &self.state) {
@@ -201,6 +232,15 @@ impl Incoming {
     fn error(&self, error: &h2::Error) -> CallError {
         let stream = self.recv.stream_id().as_u32();
         self.request.error(error, stream, &self.state)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // A response without a body is dropped without a look at it.
+        if !self.is_ended && !self.recv.is_end_stream() {
+            self.request.cancel(&self.state);
+        }
     }
 }
 

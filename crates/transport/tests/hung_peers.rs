@@ -88,3 +88,22 @@ fn an_unused_connection_is_given_up() {
     assert_eq!(*lost.reason(), LostReason::NotRead);
     assert!(lost.to_string().contains("stopped reading"), "{lost}");
 }
+
+/// Nothing is kept of calls that have ended, although their connection is in use and its peer reads
+/// nothing. Only the message stays of which HTTP/2 is writing a frame.
+#[test]
+fn the_data_of_ended_calls_is_freed() {
+    let sim = Sim::new(1);
+    sim.run(async {
+        let connection = connect_to_hung(&sim, LARGE_WINDOWS, |_| ()).await;
+        let messages: Vec<Bytes> = (0..3).map(|_| Bytes::from(vec![7; LARGE])).collect();
+        let calls: Vec<_> = messages
+            .iter()
+            .map(|message| begin(&connection, message))
+            .collect();
+        rest(&sim, Duration::from_secs(1)).await;
+        drop(calls);
+        let kept = messages.iter().filter(|message| !message.is_unique());
+        assert!(kept.count() <= 1);
+    });
+}
