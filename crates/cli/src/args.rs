@@ -4,10 +4,39 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+/// The headings of options that several commands have; a command's own options come before them.
+const CHANNEL: &str = "Channel options";
+const LOOKUP: &str = "Name lookup options";
+const COMMON: &str = "Common options";
+
+/// Makes the text below a command's options: examples, and the exit statuses 0 and 1.
+macro_rules! after_help {
+    ($($example:literal),+; $success:literal, $failure:literal) => {
+        concat!(
+            "Examples:\n",
+            $("  trunkline ", $example, "\n",)+
+            "\nExit status:\n  0  ", $success, "\n  1  ", $failure,
+            "\n  2  the command line or the target cannot be used"
+        )
+    };
+}
 
 /// Shows what a gRPC client sees when it uses a target, and why
 #[derive(Debug, Parser)]
-#[command(name = "trunkline", version, max_term_width = 100)]
+#[command(
+    name = "trunkline",
+    version,
+    max_term_width = 100,
+    disable_help_flag = true,
+    after_help = after_help!(
+        "resolve dns:///orders.prod.svc:50051",
+        "call dns:///orders.prod.svc:50051 --lb round_robin --count 100",
+        "help call";
+        "the operation succeeded", "the operation failed"
+    )
+)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
@@ -18,17 +47,20 @@ pub(crate) struct Args {
 #[derive(Debug, clap::Args)]
 pub(crate) struct CommonArgs {
     /// Prints one JSON object per line on stdout, and nothing else there
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     pub(crate) json: bool,
     /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto)]
+    #[arg(long, global = true, value_enum, default_value_t = ColorWhen::Auto, help_heading = COMMON)]
     pub(crate) color: ColorWhen,
     /// The async runtime to run on
-    #[arg(long, global = true, value_enum, default_value_t = RuntimeName::first())]
+    #[arg(long, global = true, value_enum, default_value_t = RuntimeName::first(), help_heading = COMMON)]
     pub(crate) runtime: RuntimeName,
     /// Logs to stderr what happens (-vv and -vvv log more)
-    #[arg(short, long, global = true, action = ArgAction::Count)]
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = COMMON)]
     pub(crate) verbose: u8,
+    /// Prints this help
+    #[arg(short, long, global = true, action = ArgAction::Help, help_heading = COMMON)]
+    help: Option<bool>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -67,9 +99,18 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// Prints what happens to a channel: endpoints, states, connections
     Watch(WatchArgs),
+    /// Prints a script with which a shell completes this command
+    Completions(CompletionsArgs),
+    /// Prints the manual page, or writes one for each command
+    Man(ManArgs),
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "target dns:///orders.prod.svc:50051",
+    "target orders:50051 --default-scheme dns";
+    "the target is valid", "the output cannot be written"
+))]
 pub(crate) struct TargetArgs {
     /// The target, such as dns:///orders.prod.svc:50051
     pub(crate) target: String,
@@ -85,19 +126,23 @@ pub(crate) struct TargetArgs {
 #[derive(Debug, clap::Args)]
 pub(crate) struct DnsArgs {
     /// Reads the DNS servers and the search list from this file instead of the system's resolv.conf
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = LOOKUP)]
     pub(crate) resolv_conf: Option<PathBuf>,
     /// Reads hosts from this file instead of the system's hosts file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = LOOKUP)]
     pub(crate) hosts: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "resolve dns:///orders.prod.svc:50051",
+    "resolve dns://127.0.0.1:5353/orders.test:50051 --txt --json",
+    "resolve srv:///_grpc._tcp.orders.prod.svc --repeat 3 --every 10";
+    "the target was resolved", "the last resolution failed"
+))]
 pub(crate) struct ResolveArgs {
     /// The target, such as dns:///orders.prod.svc:50051
     pub(crate) target: String,
-    #[command(flatten)]
-    pub(crate) dns: DnsArgs,
     /// Also looks for a service config in TXT records
     #[arg(long)]
     pub(crate) txt: bool,
@@ -113,14 +158,19 @@ pub(crate) struct ResolveArgs {
     /// A deadline for the whole command (if not given: 30 for each resolution)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) dns: DnsArgs,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "connect example.com:443",
+    "connect '[2001:db8::1]:443,192.0.2.1:443' --svg race.svg";
+    "an address is connected", "no address is connected, or the picture cannot be written"
+))]
 pub(crate) struct ConnectArgs {
     /// HOST:PORT to look up, or the addresses ADDR,ADDR,.. to race without a lookup
     pub(crate) to: String,
-    #[command(flatten)]
-    pub(crate) dns: DnsArgs,
     /// Starts the next attempt when the last one has run for this long (100 to 2000)
     #[arg(long, value_name = "MS", default_value_t = 250.0, value_parser = millis)]
     pub(crate) attempt_delay: f64,
@@ -139,6 +189,8 @@ pub(crate) struct ConnectArgs {
     /// A deadline for the whole command
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) dns: DnsArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -153,25 +205,29 @@ pub(crate) struct ChannelArgs {
     /// The target, such as dns:///orders.prod.svc:50051
     pub(crate) target: String,
     /// Uses this load-balancing policy when the resolver gives no service config
-    #[arg(long, value_name = "POLICY", conflicts_with = "service_config")]
+    #[arg(long, value_name = "POLICY", conflicts_with = "service_config", help_heading = CHANNEL)]
     pub(crate) lb: Option<String>,
     /// Uses this service config when the resolver gives none
-    #[arg(long, value_name = "JSON")]
+    #[arg(long, value_name = "JSON", help_heading = CHANNEL)]
     pub(crate) service_config: Option<String>,
     /// Sends this as :authority
-    #[arg(long, value_name = "A")]
+    #[arg(long, value_name = "A", help_heading = CHANNEL)]
     pub(crate) authority: Option<String>,
     /// Waits at least this long after a successful resolution before the next
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = CHANNEL)]
     pub(crate) min_resolution_interval: Duration,
     #[command(flatten)]
     pub(crate) dns: DnsArgs,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "call dns:///orders.prod.svc:50051",
+    "call dns:///orders.prod.svc:50051 --lb round_robin --count 1000 --concurrency 10",
+    "call ipv4:127.0.0.1:50051 --for 30 --qps 10 --json";
+    "every call succeeded", "a call failed, or could not be made in time"
+))]
 pub(crate) struct CallArgs {
-    #[command(flatten)]
-    pub(crate) channel: ChannelArgs,
     /// The service whose health is asked for (if not given: the server as a whole)
     #[arg(long, value_name = "NAME", default_value = "")]
     pub(crate) service: String,
@@ -181,7 +237,7 @@ pub(crate) struct CallArgs {
     /// Has at most this many calls in flight at a time
     #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) concurrency: u32,
-    /// Makes at most this many calls a second
+    /// Starts this many calls a second, unless --concurrency calls are in flight
     #[arg(long, value_name = "Q", value_parser = rate)]
     pub(crate) qps: Option<f64>,
     /// Starts calls for this long
@@ -193,18 +249,25 @@ pub(crate) struct CallArgs {
     /// A deadline for the whole command (if not given: 10 for each call)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) channel: ChannelArgs,
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "watch dns:///orders.prod.svc:50051 --lb round_robin",
+    "watch dns:///orders.prod.svc:50051 --for 60 --json";
+    "the time of --for is over", "the channel cannot be used"
+))]
 pub(crate) struct WatchArgs {
-    #[command(flatten)]
-    pub(crate) channel: ChannelArgs,
     /// Watches for this long instead of until an interrupt
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
     /// The same as --for
     #[arg(long, value_name = "SECONDS", value_parser = seconds, conflicts_with = "duration")]
     pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) channel: ChannelArgs,
 }
 
 /// The longest time that can be given, in seconds: the longest deadline in seconds that a call can
@@ -224,6 +287,31 @@ fn seconds(text: &str) -> Result<Duration, String> {
             "expected a number of seconds from 0 to {MAX_SECONDS} (three years)"
         ))
     }
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "completions bash > ~/.local/share/bash-completion/completions/trunkline",
+    "completions zsh > ~/.zfunc/_trunkline",
+    "completions fish > ~/.config/fish/completions/trunkline.fish";
+    "the script was printed", "the output cannot be written"
+))]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "man | man -l -",
+    "man ~/.local/share/man/man1";
+    "the manual was printed or written", "a page cannot be written"
+))]
+pub(crate) struct ManArgs {
+    /// Writes trunkline.1 and a page for each command to this folder
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 fn millis(text: &str) -> Result<f64, String> {

@@ -28,6 +28,7 @@ mod target;
 
 mod call;
 mod connect;
+mod generate;
 mod resolve;
 mod watch;
 
@@ -62,6 +63,8 @@ fn main() -> ExitCode {
         Command::Connect(command) => connect::run(command, &args.common, &out),
         Command::Call(command) => call::run(command, &args.common, &out),
         Command::Watch(command) => watch::run(command, &args.common, &out),
+        Command::Completions(command) => generate::completions(command, &out),
+        Command::Man(command) => generate::man(command, &out),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -121,6 +121,12 @@ impl Out {
         self.write(&line.into().render(self.color));
     }
 
+    /// Prints text of the program's own as it is, of several lines. It must not contain text from
+    /// outside.
+    pub(crate) fn own_text(&self, text: &str) {
+        self.write(text);
+    }
+
     /// Writes a line to stdout. Ends the process when stdout cannot be written to.
     fn write(&self, line: &str) {
         let mut stdout = io::stdout().lock();

@@ -3,6 +3,7 @@
 mod call;
 mod command;
 mod connect;
+mod help;
 mod hostile;
 mod limits;
 mod outside_texts;
