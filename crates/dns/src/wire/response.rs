@@ -283,7 +283,7 @@ fn final_meaning(
     // Only a whole, well-formed reply shows that there are no records. Over UDP a truncated one was
     // handled before.
     let truncated = "it is truncated over TCP as well, and has no such records";
-    let defect = broken.or(header.truncated.then_some(truncated));
+    let defect = broken.or_else(|| header.truncated.then_some(truncated));
     let soa = soa_ttl(skeleton, &chain.end);
     let mut absence = Absence::default();
     if !chain.aliases.is_empty() {
