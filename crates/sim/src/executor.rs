@@ -85,7 +85,7 @@ pub(crate) fn run<F: Future>(
     Err(shared.with(|world| stuck(world, StuckKind::PollLimit)))
 }
 
-/// Marks the simulation as running until it is dropped.
+/// Marks the simulation as running until the guard is dropped.
 struct RunGuard<'a>(&'a SharedWorld);
 
 impl<'a> RunGuard<'a> {

@@ -20,7 +20,7 @@ mod runtime;
 // Servers.
 mod backend;
 pub mod dns;
-// The handle that ties it all together.
+// The handle of a simulation: its clock, tasks, network and servers.
 mod sim;
 
 pub use crate::backend::{Backend, CallReply, Opening, ReceivedCall};

@@ -67,7 +67,7 @@ pub(crate) struct TimedEvent {
 
 pub(crate) type EventAction = Box<dyn FnOnce(&mut World) + Send>;
 
-/// The next event is due after the limit on virtual time.
+/// The error when the next event is due after the limit on virtual time.
 pub(crate) struct TooLate;
 
 impl SharedWorld {

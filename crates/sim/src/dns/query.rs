@@ -50,7 +50,7 @@ impl Query {
         }
         let (name, at) = name::read(message, HEADER)?;
         let record_type = Type(read_u16(message, at)?);
-        // The class: any.
+        // The class may be any, but must be there.
         read_u16(message, at + 2)?;
         let question_end = at + 4;
         Some(Self {

@@ -44,7 +44,7 @@ impl Net {
         UdpListener::bind(self.shared.clone(), address)
     }
 
-    /// Sets how connection attempts to `address` end whose SYN arrives from now on.
+    /// Sets how connection attempts to `address` end, if their SYN arrives from now on.
     pub fn set_fate(&self, address: impl Into<PeerAddr>, fate: ConnectFate) {
         let address = address.into();
         self.shared.with(|world| {
@@ -135,8 +135,8 @@ impl Net {
         });
     }
 
-    /// Sets the addresses that the system's resolver returns for `name`, in this order. For other
-    /// names it resolves only IP literals and `localhost`.
+    /// Sets the addresses that the system's resolver returns for `name`, in this order. Of all
+    /// other hosts, the resolver finds only IP literals and `localhost`.
     pub fn set_host(&self, name: &str, addresses: impl IntoIterator<Item = IpAddr>) {
         let (name, addresses) = (name.to_ascii_lowercase(), addresses.into_iter().collect());
         self.shared.with(|world| {

@@ -1,4 +1,4 @@
-//! The death of a host.
+//! Killing the processes of a host.
 
 use std::net::IpAddr;
 
