@@ -32,7 +32,7 @@ pub(super) struct DoorOrder {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum DoorAction {
-    /// Closes the connections and lets new ones get no answer.
+    /// Closes the connections, and leaves the SYNs of new ones unanswered.
     Silence,
     /// Accepts again.
     Open,

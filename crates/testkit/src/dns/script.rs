@@ -13,7 +13,7 @@ use super::reply::Reply;
 #[derive(Debug, Default)]
 pub struct Script {
     /// The replies by normalized name, type, and transport (`None` for both). Each query takes the
-    /// first reply, except that the last one stays.
+    /// first reply out of the queue, unless it is the only one left.
     replies: BTreeMap<(String, Type, Option<Transport>), VecDeque<Reply>>,
     /// The reply for names that are not in `replies`.
     default: Option<Reply>,
@@ -31,8 +31,8 @@ pub struct Response {
 }
 
 impl Script {
-    /// Sets the replies to a question, on one transport or (`None`) on both. Each query takes the
-    /// next reply, and the last reply stays.
+    /// Sets the replies to a question, on one transport or (`None`) on both. Each query gets the
+    /// next reply. Queries after the last reply get that reply again.
     pub fn set(
         &mut self,
         name: &str,

@@ -90,7 +90,8 @@ impl DnsServer {
         self.set_each(name, record_type, [reply]);
     }
 
-    /// Sets the replies to this question. Each query takes the next one, and the last one stays.
+    /// Sets the replies to this question. Each query gets the next reply. Queries after the last
+    /// reply get that reply again.
     pub fn set_each(
         &self,
         name: &str,
