@@ -1,15 +1,15 @@
-//! The runtime that is used where the user names none.
+//! The runtime that is used when the user names none.
 
 use std::sync::Arc;
 
 use crate::Runtime;
 
-/// Returns the runtime to use where the user names none; `None` if no runtime's feature is on.
+/// Returns the runtime to use when the user names none; `None` if no runtime's feature is on.
 ///
-/// With one feature on, it is that runtime. With several, it is decided at the first
-/// [`attach`](Runtime::attach), which is the first call of a channel: tokio where a tokio runtime is
-/// current, else async-std, else smol. So a dependency that turns a feature on never moves a
-/// program that runs on tokio to a second runtime.
+/// With one feature on, it is that runtime. With several, it is chosen at its first use, which for
+/// a channel is the first call: tokio if the caller runs on a tokio runtime, else async-std, else
+/// smol. So a dependency that turns a feature on never moves a program that runs on tokio to a
+/// second runtime.
 ///
 /// Its `Debug` output names the runtime.
 pub fn default_runtime() -> Option<Arc<dyn Runtime>> {

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: the types in the trait's signatures, plain data first.
+// From the ground up: a module uses only those above it.
+
+// The types in the trait's signatures.
 mod options;
 mod peer;
 mod stream;

@@ -1,6 +1,6 @@
 //! Sockets and timers over async-io, whose reactor async-std and smol share.
 
-// From the ground up.
+// From the ground up: a module uses only those above it.
 mod clock;
 
 pub(crate) mod timer;

@@ -17,14 +17,14 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// The trait is object safe, and its signatures use types of std and futures-io only, so that it
 /// can be implemented outside of this crate too. Every method that is added later has a default.
 ///
-/// Connecting and resolving go through this trait. Of what a gRPC call does, three things do: it
-/// reads the clock, a call with a deadline has a timer, and a call that streams its request may
-/// spawn a task. Each such timer or task costs one allocation, because it is boxed.
+/// Connecting and resolving go through this trait. A gRPC call uses it for three things only: it
+/// reads the clock, sets a timer if it has a deadline, and may spawn a task if it streams its
+/// request. Each such timer or task costs one allocation, because it is boxed.
 ///
 /// All sockets are made by this trait and nowhere else: non-blocking, close-on-exec, from
 /// plain-data options.
 pub trait Runtime: Debug + Send + Sync + 'static {
-    /// Takes hold of the runtime that the calling task runs on, where there is one to take hold of.
+    /// Stores a handle of the runtime that the calling task runs on, if this runtime needs one.
     ///
     /// Call it in the context of the user's own task before the first use. tokio needs it, because
     /// it keeps its handle in a thread-local. It is called often, so it must be cheap. The default
@@ -32,7 +32,8 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// When no such runtime is current; the text names what the user must do.
+    /// When a handle is needed, and the caller does not run on such a runtime. The text names what
+    /// the user must do.
     fn attach(&self) -> io::Result<()> {
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Sockets, made from plain-data options: the part that all runtimes share. Each runtime registers
 //! the std socket that it gets from here with its own reactor.
 
-// From the ground up.
+// From the ground up: a module uses only those in the groups above it.
 mod create;
 mod error;
 mod interface;

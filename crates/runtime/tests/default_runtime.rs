@@ -1,11 +1,12 @@
-//! The runtime that is used where the user names none.
+//! The runtime that is used when the user names none.
 
 use trunkline_runtime::default_runtime;
 
 /// Returns the name of the runtime after its first use here; `None` without a runtime.
 fn name() -> Option<String> {
     let runtime = default_runtime()?;
-    // Without a handle, tokio alone refuses: it is the default all the same.
+    // With the feature `tokio` alone, `attach` fails outside of tokio. The default is tokio even
+    // so.
     let _ = runtime.attach();
     let text = format!("{runtime:?}");
     text.split(' ').next().map(str::to_owned)
@@ -34,7 +35,7 @@ fn inside_of_tokio() {
     assert_eq!(name.as_deref(), Some("Tokio"));
 }
 
-/// Until its first use it is undecided, and decides nothing.
+/// Creating and printing the default runtime does not choose one yet.
 #[cfg(all(feature = "tokio", feature = "async-std"))]
 #[test]
 fn it_is_decided_at_the_first_use() {

@@ -50,8 +50,8 @@ impl Timer for ReactorTimer {
             self.timer.set_at(deadline);
             self.armed = true;
         }
-        // When the deadline has passed in the meantime, this is ready, and the next poll finds it
-        // passed by the clock.
+        // The timer is ready at once if the deadline has passed since the check above. Later polls
+        // are then ready by that check.
         Pin::new(&mut self.timer).poll(cx).map(|_| ())
     }
 }

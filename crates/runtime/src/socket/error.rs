@@ -10,7 +10,7 @@ pub(super) fn in_progress(error: &io::Error) -> bool {
     }
     #[cfg(not(unix))]
     {
-        // Winsock's error for it is WSAEWOULDBLOCK.
+        // Winsock's error for a started connect is WSAEWOULDBLOCK.
         error.kind() == io::ErrorKind::WouldBlock
     }
 }

@@ -7,7 +7,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 ///
 /// # Panics
 ///
-/// When the system has no random bytes, as `HashMap` does. Every supported system has them.
+/// When the system has no random bytes; `HashMap` panics then too. Every supported system has them.
 pub(crate) fn fill_entropy(bytes: &mut [u8]) {
     if let Err(error) = getrandom::fill(bytes) {
         panic!("the operating system gives no random bytes: {error}");

@@ -40,7 +40,7 @@ impl TokioUdp {
 
     /// Receives by our own system call, because tokio's does not report a truncated datagram.
     fn receive(&self, buffer: &mut [u8]) -> io::Result<Received> {
-        // One kind at a time: `try_io` must not be called with a combination of two.
+        // One interest at a time: `try_io` must not be called with a combination of interests.
         match self.receive_if(Interest::READABLE, buffer) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.receive_if(Interest::ERROR, buffer)

@@ -78,7 +78,7 @@ pub(crate) async fn runs_tasks(runtime: Arc<dyn Runtime>) {
     .await;
 }
 
-/// Two seeds differ.
+/// Two seeds are different numbers.
 async fn fills_entropy(runtime: Arc<dyn Runtime>) {
     assert_ne!(runtime.seed(), runtime.seed());
 }
