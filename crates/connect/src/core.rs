@@ -1,6 +1,6 @@
 //! The sans-I/O core: the order of addresses, and the race between them.
 
-// From the ground up: the race sorts addresses by the order.
+// From the ground up: `race` uses `order`, to sort its addresses.
 pub(crate) mod order;
 
 pub(crate) mod race;

@@ -5,7 +5,7 @@
 )]
 #![forbid(unsafe_code)]
 
-// From the ground up: the decisions, the error that reports them, the sockets.
+// From the ground up: the decisions, the error of a race without a winner, the sockets.
 mod core;
 
 mod error;

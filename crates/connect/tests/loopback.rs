@@ -150,7 +150,7 @@ fn all_silent() {
     });
 }
 
-/// Of a name with addresses of two families, the one wins on which a server listens.
+/// When a name has addresses of two families, the address on which a server listens wins.
 #[test]
 fn a_name() {
     on_each(|runtime, block_on| {

@@ -73,7 +73,7 @@ pub struct Race {
 /// What to do next for a race.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RaceOutput {
-    /// Connect to `address`, and pass the result to the race with this id.
+    /// Connect to `address`. Then pass the result and this id to the race.
     Start {
         /// The id of the attempt.
         id: AttemptId,
@@ -206,7 +206,7 @@ impl Race {
         }
     }
 
-    /// Stops the race. What is in flight is cancelled.
+    /// Stops the race, and cancels the attempts in flight.
     pub fn handle_abort(&mut self, now: Instant) {
         self.end(RaceEnd::Aborted, now);
     }

@@ -145,7 +145,8 @@ fn grpc_38714_never_stuck_whatever_fails_first() {
     }
 }
 
-/// A family that fails at once must not starve the other one, nor be starved, as in curl.
+/// In curl, a first family whose addresses all failed at once kept the other family from being
+/// tried. Here each family has its turns.
 #[test]
 fn curl_5089_a_family_that_fails_at_once() {
     check_list(
@@ -160,8 +161,8 @@ fn curl_5089_a_family_that_fails_at_once() {
     );
 }
 
-/// For a list of thousands of addresses, curl did unbounded work. Here, failures at once neither
-/// recurse nor slow the race down.
+/// For a list of thousands of addresses, curl did unbounded work. Here, thousands of addresses that
+/// fail at once cause neither recursion nor a delay.
 #[test]
 fn curl_22897_huge_lists() {
     let list = (0..20_000_u32).map(|n| {

@@ -267,8 +267,8 @@ fn aborted() {
     );
 }
 
-/// After a late timeout, of a process that slept, one attempt starts, and not all whose times
-/// passed.
+/// When a timeout is handled late, because the process slept, one attempt starts, and not all that
+/// would have started in the meantime.
 #[test]
 fn a_late_timer_starts_one() {
     let began = Instant::now();

@@ -18,8 +18,8 @@ pub(crate) enum Behaviour {
     Works(u64),
     /// The attempt fails.
     Fails(u64, io::ErrorKind),
-    /// The connection is established after the first time, its handshake done after the second;
-    /// both count from the start.
+    /// The connection is established after the first number of milliseconds, and its handshake is
+    /// done after the second; both count from the start.
     Handshake(u64, u64),
 }
 

@@ -46,7 +46,8 @@ fn every_address_is_named() {
     );
 }
 
-/// The error of one address has no number of addresses, and that of a list no host name.
+/// The error for a single address does not count addresses. The error for a list of addresses names
+/// no host.
 #[test]
 fn one_address() {
     let fake = Fake::new(&[(B, Fails(1, io::ErrorKind::ConnectionRefused))]);

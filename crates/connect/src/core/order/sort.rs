@@ -41,7 +41,7 @@ pub fn sort_rfc6724_by<T>(
 pub(crate) struct Preference {
     /// Rule 1: avoid unusable destinations.
     unusable: bool,
-    /// The user's own rule, ahead of all others: true when the destination is not of the family
+    /// The user's own rule, ahead of rules 2 to 9: true when the destination is not of the family
     /// that the user prefers.
     is_other_family: bool,
     /// `None` where the destination is unusable.

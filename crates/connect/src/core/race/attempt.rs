@@ -39,7 +39,7 @@ pub enum ConnectOutcome {
     Unreachable,
     /// The answer did not come in time, by the system's limit or one of the race's.
     TimedOut,
-    /// The connection was reset or aborted after it had been established.
+    /// The connection was reset or aborted.
     Reset,
     /// The attempt was given up, because another one won, the race was stopped, or a newer attempt
     /// needed its place.
@@ -60,7 +60,7 @@ impl ConnectOutcome {
         }
     }
 
-    /// Returns the word that it prints as.
+    /// Returns the word that the outcome prints as.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Connected => "connected",

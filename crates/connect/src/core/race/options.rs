@@ -19,16 +19,16 @@ pub struct RaceOptions {
     /// The time from the start of an attempt to the start of the next one beside it; default 250
     /// ms.
     pub attempt_delay: AttemptDelay,
-    /// Computes that delay from the round-trip time to the attempt's address instead, where the
+    /// Computes the attempt delay from the round-trip time to the attempt's address, where the
     /// probe knows one ([`RoundTrip::attempt_delay`](crate::RoundTrip::attempt_delay)); default
     /// off.
     pub dynamic_delay: bool,
     /// How long the addresses of one family wait for the answer about the preferred family; default
     /// 50 ms, "Resolution Delay" of RFC 8305 section 3.
     pub resolution_delay: Duration,
-    /// The preferred family: the race waits for its answer, and starts its addresses first even
-    /// where RFC 6724 orders them otherwise. With `None`, the default, the race waits for the
-    /// answer about IPv6, and keeps the sorted order.
+    /// The preferred family. The race waits for the answer about it, and starts its usable
+    /// addresses first, even where rules 2 to 9 of RFC 6724 order them otherwise. With `None`, the
+    /// default, the race waits for the answer about IPv6, and keeps the sorted order.
     pub prefer: Option<Family>,
     /// Alternates the families, as [`interleave`](trunkline_endpoint::interleave()) does; default
     /// on.
@@ -38,10 +38,11 @@ pub struct RaceOptions {
     pub first_family_count: usize,
     /// Which failures start the next attempt before the delay is over; default any.
     pub on_failure: OnFailure,
-    /// The least time between two starts, whatever fails; default 0, as other implementations have
-    /// it. See [`strict`](Self::strict). An attempt that has sent nothing does not count: one
-    /// that failed at the instant of its start because there is no route, say. One that was refused
-    /// does count, however fast. A value above the attempt delay counts as that delay.
+    /// The least time between two starts, whatever fails; default 0, as in other implementations.
+    /// [`strict`](Self::strict) sets it to 10 ms. An attempt that has sent nothing does not count,
+    /// for example one that failed at the instant of its start because there is no route. An
+    /// attempt that was refused does count, however fast. A value above the attempt delay counts as
+    /// that delay.
     pub min_gap: Duration,
     /// How many attempts run side by side; default 6, and 0 counts as 1. The start of one more
     /// cancels the oldest. If the race waited instead, a few addresses that never answer would hold
