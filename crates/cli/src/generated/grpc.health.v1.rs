@@ -134,8 +134,7 @@ pub mod health_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Returns the health of one service now; NOT_FOUND when the server does not know the
-        /// service.
+        /// Returns the health of one service now; NOT_FOUND when the server does not know the service.
         pub async fn check(
             &mut self,
             request: impl tonic::IntoRequest<super::HealthCheckRequest>,

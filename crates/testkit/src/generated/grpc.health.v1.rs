@@ -134,8 +134,7 @@ pub mod health_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Returns the health of one service now; NOT_FOUND when the server does not know the
-        /// service.
+        /// Returns the health of one service now; NOT_FOUND when the server does not know the service.
         pub async fn check(
             &mut self,
             request: impl tonic::IntoRequest<super::HealthCheckRequest>,
@@ -181,12 +180,10 @@ pub mod health_server {
         clippy::let_unit_value
     )]
     use tonic::codegen::*;
-    /// Generated trait containing gRPC methods that should be implemented for use with
-    /// HealthServer.
+    /// Generated trait containing gRPC methods that should be implemented for use with HealthServer.
     #[async_trait]
     pub trait Health: std::marker::Send + std::marker::Sync + 'static {
-        /// Returns the health of one service now; NOT_FOUND when the server does not know the
-        /// service.
+        /// Returns the health of one service now; NOT_FOUND when the server does not know the service.
         async fn check(
             &self,
             request: tonic::Request<super::HealthCheckRequest>,
