@@ -77,6 +77,9 @@ pub struct IpAnswer {
     pub expires: Option<Instant>,
     /// The family that failed, where the other one succeeded.
     pub partial: Option<Partial>,
+    /// True when there are more addresses: a reply had more than 1,000 records or 56 KiB of them,
+    /// or was truncated over TCP as well.
+    pub left_out: bool,
     /// Every query, with its server and what the server did, in the order of the outcomes.
     pub attempts: Vec<ServerAttempt>,
     /// How long the lookup took.
@@ -102,6 +105,8 @@ pub struct RecordAnswer<T> {
     /// The records, at least one, in the server's order. Addresses from the additional section are
     /// not used: look up the targets.
     pub records: Vec<T>,
+    /// True when there are more records, as for [`IpAnswer::left_out`].
+    pub left_out: bool,
     /// The name that owns the records.
     pub canonical: Name,
     /// The origin of the records.

@@ -88,6 +88,7 @@ struct Head {
     source: AnswerSource,
     expires: Instant,
     ttl: Duration,
+    left_out: bool,
 }
 
 impl Success {
@@ -106,13 +107,17 @@ impl Success {
                 continue;
             };
             match &mut head {
-                Some(head) => head.expires = head.expires.min(*expires),
+                Some(head) => {
+                    head.expires = head.expires.min(*expires);
+                    head.left_out |= found.left_out;
+                }
                 None => {
                     head = Some(Head {
                         canonical: found.canonical.clone(),
                         source: *source,
                         expires: *expires,
                         ttl: Duration::ZERO,
+                        left_out: found.left_out,
                     });
                 }
             }
@@ -152,6 +157,7 @@ impl Success {
             ttl: Some(head.ttl),
             expires: Some(head.expires),
             partial,
+            left_out: head.left_out,
             attempts: self.attempts,
             elapsed: self.elapsed,
         })
@@ -170,6 +176,7 @@ impl Success {
         match (self.head(now), self.records().and_then(T::from_records)) {
             (Some(head), Some(records)) => Ok(RecordAnswer {
                 records,
+                left_out: head.left_out,
                 canonical: head.canonical,
                 source: head.source,
                 ttl: head.ttl,

@@ -118,6 +118,7 @@ fn known(local: Local, families: Families) -> IpState {
             ttl: None,
             expires: None,
             partial: None,
+            left_out: false,
             attempts: Vec::new(),
             elapsed: Duration::ZERO,
         }),

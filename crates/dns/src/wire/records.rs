@@ -45,6 +45,9 @@ pub struct Found {
     pub canonical: Name,
     /// The shortest TTL along the chain.
     pub ttl_secs: u32,
+    /// True when there are more records: the reply has more than 1,000 or more than 56 KiB of them,
+    /// or was truncated over TCP as well.
+    pub left_out: bool,
 }
 
 /// Records of one type, at least one.
@@ -182,13 +185,15 @@ impl Chain {
             }
         };
         let ttl_secs = self.ttl.min(wanted.ttl);
+        let (left_out, is_empty) = (wanted.left_out, wanted.at.is_empty());
         Ok(if records.count() > 0 {
             ChainRecords::Found(Found {
                 records,
                 canonical: self.end,
                 ttl_secs,
+                left_out,
             })
-        } else if wanted.at.is_empty() {
+        } else if is_empty {
             ChainRecords::None
         } else {
             ChainRecords::LeftOut
@@ -203,6 +208,8 @@ struct Wanted<'a> {
     at: Vec<u16>,
     /// The shortest of their TTLs; the longest possible TTL where there are none.
     ttl: u32,
+    /// True when there are more records than are kept.
+    left_out: bool,
 }
 
 impl<'a> Wanted<'a> {
@@ -215,6 +222,7 @@ impl<'a> Wanted<'a> {
             skeleton,
             at: Vec::new(),
             ttl: MAX_TTL,
+            left_out: false,
         };
         let message = skeleton.message();
         let of_type = skeleton
@@ -222,10 +230,15 @@ impl<'a> Wanted<'a> {
             .filter(|record| record.code == record_type.code() && record.class == CLASS_IN);
         let owned = Owned::new(message, owner).among(of_type);
         let mut size = 0;
-        for record in owned.take(MAX_RECORDS) {
+        for (count, record) in owned.enumerate() {
+            if count == MAX_RECORDS {
+                wanted.left_out = true;
+                break;
+            }
             let record = record?;
             size += Self::size(message, record_type, record);
             if size > MAX_SIZE {
+                wanted.left_out = true;
                 break;
             }
             wanted.at.extend(u16::try_from(record.owner));

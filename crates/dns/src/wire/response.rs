@@ -302,7 +302,10 @@ fn final_meaning(
     }
     match chain.records(skeleton, query.record_type) {
         Err(what) => return ReplyMeaning::Failure(ServerOutcome::Malformed(what)),
-        Ok(ChainRecords::Found(found)) => return ReplyMeaning::Final(FinalReply::Found(found)),
+        Ok(ChainRecords::Found(mut found)) => {
+            found.left_out |= header.truncated;
+            return ReplyMeaning::Final(FinalReply::Found(found));
+        }
         // SRV records are left out for their target ".", bindings for what they demand.
         Ok(ChainRecords::LeftOut) => absence.is_declared = query.record_type == RecordType::Srv,
         Ok(ChainRecords::None) => {}
