@@ -79,6 +79,31 @@ fn both_families() {
     assert_eq!(server.count("db.test", Type::AAAA, Transport::Udp), 1);
 }
 
+/// Of more than 1,000 addresses, 1,000 are used. The report and the note show that there are more, also
+/// where they are those of one host of a service.
+#[test]
+fn more_addresses_than_are_used() {
+    let server = server();
+    let many = (0..1500_u16).map(|at| Ipv4Addr::from([127, 1, (at >> 8) as u8, at as u8]).into());
+    server.set("db.test", Type::A, Reply::addresses(300, many));
+    let srv = Data::Srv {
+        priority: 0,
+        weight: 1,
+        port: 5000,
+        target: "db.test".into(),
+    };
+    server.set("srv.test", Type::SRV, Reply::data(300, [srv]));
+    for target in ["dns:///db.test.:5000", "srv:///srv.test."] {
+        let mut resolver = build(target, options(&[server.address()]));
+        let resolution = accept(&mut resolver);
+        assert_eq!(printed(&resolution).concat().len(), 1000, "{target}");
+        let report = resolution.attributes.get::<LookupReport>();
+        assert!(report.expect("a report").partial, "{target}");
+        let note = &resolution.resolution_note;
+        assert!(note.contains("more addresses than"), "{note}");
+    }
+}
+
 /// An answer that does not fit into a datagram (200 addresses) is fetched over TCP.
 #[test]
 fn truncated() {

@@ -147,6 +147,7 @@ impl DnsLookup {
         now: Instant,
     ) -> LookupProgress {
         let partial = ended.partial;
+        let left_out = ended.left_out();
         let expires = ended.expires();
         if let Some(error) = ended.failure {
             if error.is_authoritative() {
@@ -160,20 +161,13 @@ impl DnsLookup {
         let list = EndpointList {
             endpoints: self.endpoints(&self.known),
             report: LookupReport {
-                partial,
+                partial: partial || left_out,
                 server: answer.and_then(IpAnswer::server),
                 expires,
                 attempts: ended.attempts,
                 ..LookupReport::complete(now - run.started)
             },
-            note: answer
-                .and_then(|answer| answer.partial.as_ref())
-                .map(|missing| {
-                    let family = missing.family;
-                    format!("the {family} addresses of {} are not known", self.host)
-                })
-                .unwrap_or_default()
-                .into(),
+            note: self.note(answer).into(),
         };
         self.poll_config(cx);
         let end = if partial {
@@ -182,6 +176,26 @@ impl DnsLookup {
             LookupEnd::Complete { expires }
         };
         LookupProgress::Done(self.resolution(list), end)
+    }
+
+    /// Returns what is remarkable about an answer: what it lacks.
+    fn note(&self, answer: Option<&IpAnswer>) -> String {
+        let Some(answer) = answer else {
+            return String::new();
+        };
+        let missing = answer.partial.as_ref().map(|missing| {
+            let family = missing.family;
+            format!("the {family} addresses of {} are not known", self.host)
+        });
+        let left_out = answer.left_out.then(|| {
+            let count = answer.addresses.len();
+            format!(
+                "{} has more addresses than the {count} that are used",
+                self.host
+            )
+        });
+        let notes: Vec<String> = missing.into_iter().chain(left_out).collect();
+        notes.join("; ")
     }
 
     /// Returns a resolution with this list and the current service config.

@@ -123,6 +123,11 @@ impl HostLookup {
 }
 
 impl HostResult {
+    /// Whether the host has more addresses than the answer.
+    pub(super) fn left_out(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| answer.left_out)
+    }
+
     /// Returns when the first record of the answer expires.
     pub(super) fn expires(&self) -> Option<Instant> {
         self.answer.as_ref()?.expires

@@ -214,10 +214,12 @@ impl SrvLookup {
         let mut attempts = answer.attempts.clone();
         let mut failures = Vec::new();
         let mut partial = false;
+        let mut cut_hosts = 0;
         for state in &mut states {
             match &mut state.progress {
                 HostProgress::Ended(ended) => {
                     partial |= ended.partial;
+                    cut_hosts += usize::from(ended.left_out());
                     expires = expires.into_iter().chain(ended.expires()).min();
                     failures.extend(ended.failure.clone());
                     attempts.append(&mut ended.attempts);
@@ -245,7 +247,7 @@ impl SrvLookup {
             return LookupProgress::Done(Resolution::from_error(error), LookupEnd::Failed);
         }
         let report = LookupReport {
-            partial,
+            partial: partial || answer.left_out || cut_hosts > 0,
             server: answer.source.server(),
             expires,
             attempts,
@@ -270,6 +272,19 @@ impl SrvLookup {
                 self.hosts.len(),
                 self.name,
                 host.record.target
+            ));
+        }
+        if answer.left_out {
+            notes.push(format!(
+                "{} has more SRV records than the {} that are used",
+                self.name,
+                answer.records.len()
+            ));
+        }
+        if cut_hosts > 0 {
+            notes.push(format!(
+                "{cut_hosts} hosts of {} have more addresses than are used",
+                self.name
             ));
         }
         resolution.resolution_note = notes.join("; ").into();
