@@ -138,12 +138,12 @@ impl Demux {
     }
 
     /// Hands a message to every asker of the query with its id: the message itself to the first,
-    /// copies to the others.
-    pub(super) fn deliver(&mut self, message: Vec<u8>) {
+    /// copies to the others. Returns whether it is the first message with the id of a query.
+    pub(super) fn deliver(&mut self, message: Vec<u8>) -> bool {
         let Some(query) = sent_id(&message).and_then(|id| self.queries.get_mut(&id)) else {
-            return;
+            return false;
         };
-        query.answered = true;
+        let is_first = !std::mem::replace(&mut query.answered, true);
         for other in &query.others {
             if let Some(mailbox) = self.mailboxes.get_mut(&other.asker)
                 && mailbox.inbox.len() < self.max_inbox
@@ -156,6 +156,7 @@ impl Demux {
         {
             mailbox.push(message, query.first.id, false);
         }
+        is_first
     }
 
     /// Finds the asker of a datagram, which is in the buffer of `reader`. A datagram for the reader

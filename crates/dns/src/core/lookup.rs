@@ -133,7 +133,9 @@ impl Lookup {
         self.advance(now);
     }
 
-    /// Handles the failure of a socket: it could not be opened, or it reported an error. After a
+    /// Handles the failure of a socket: it could not be opened, or it reported an error;
+    /// [`InvalidData`](io::ErrorKind::InvalidData) for a connection that the server has
+    /// [flooded](super::ConnectionEnd::Flooded). After a
     /// datagram this may be the report of the server's host that the port is closed.
     pub fn handle_failed(&mut self, socket: SocketId, error: io::ErrorKind, now: Instant) {
         self.remove_socket(socket);

@@ -7,6 +7,9 @@ use super::demux::{Asker, Demux};
 
 /// Queries that may wait for their replies over one connection at the same time, as in hickory.
 const MAX_IN_FLIGHT: usize = 32;
+/// Messages in a row that may answer nothing before the connection is given up: more than the late
+/// replies to all queries that may be given up at one time.
+const MAX_UNASKED: usize = 2 * MAX_IN_FLIGHT;
 /// Messages that one asker may leave unread; further ones are dropped, as datagrams would be.
 const MAX_INBOX: usize = 4;
 /// Bytes of the length before each message (RFC 1035 section 4.2.2).
@@ -56,6 +59,8 @@ pub struct TcpConnection {
     unsent: Vec<u8>,
     /// The part of a message that has arrived, after its length.
     received: Vec<u8>,
+    /// Number of messages since the last one that may be the answer to a query.
+    unasked: usize,
     end: Option<ConnectionEnd>,
 }
 
@@ -65,6 +70,8 @@ pub struct TcpConnection {
 pub enum ConnectionEnd {
     /// It could not be established.
     Failed(io::ErrorKind),
+    /// The server has sent more than 64 messages in a row that answer no query.
+    Flooded,
     /// It was established, then closed or reset. What the server has not answered may be asked
     /// again over another connection (RFC 7766 section 6.2.4).
     Closed,
@@ -87,6 +94,7 @@ impl TcpConnection {
             retired: false,
             unsent: Vec::new(),
             received: Vec::new(),
+            unasked: 0,
             end: None,
         };
         (connection, first)
@@ -163,10 +171,21 @@ impl TcpConnection {
         self.established = true;
     }
 
-    /// Handles bytes that have arrived.
+    /// Handles bytes that have arrived. Ends the connection where the server floods it with messages
+    /// that answer no query, which would take the processor's time until the lookup ends.
     pub fn handle_received(&mut self, mut bytes: &[u8]) {
-        while let Some(message) = self.next_message(&mut bytes) {
-            self.demux.deliver(message);
+        while self.end.is_none()
+            && let Some(message) = self.next_message(&mut bytes)
+        {
+            if self.demux.deliver(message) {
+                self.unasked = 0;
+                continue;
+            }
+            self.unasked += 1;
+            if self.unasked > MAX_UNASKED {
+                self.end = Some(ConnectionEnd::Flooded);
+                self.received = Vec::new();
+            }
         }
     }
 

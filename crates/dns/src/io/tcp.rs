@@ -120,6 +120,9 @@ impl TcpShare {
         }
         match state.core.end() {
             Some(ConnectionEnd::Failed(kind)) => return Poll::Ready(Err(kind.into())),
+            Some(ConnectionEnd::Flooded) => {
+                return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+            }
             Some(_) => return Poll::Ready(Ok(None)),
             None => {}
         }
@@ -258,6 +261,9 @@ impl TcpSocket {
             match ready!(stream.as_mut().poll_read(cx, &mut buffer)).map_err(kind)? {
                 0 => return Poll::Ready(Err(None)),
                 count => core.handle_received(buffer.get(..count).unwrap_or(&buffer)),
+            }
+            if core.end().is_some() {
+                break;
             }
         }
         Poll::Ready(Ok(()))

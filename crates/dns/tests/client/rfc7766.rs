@@ -55,6 +55,30 @@ fn a_cut_set_is_never_used() {
     }
 }
 
+/// A server that floods a connection with messages that answer nothing has failed: the next one is
+/// asked at once.
+#[test]
+fn a_flood_is_a_failure() {
+    let (sim, client) = two(
+        |asked| match asked.transport {
+            Transport::Udp => asked.reply().truncated().after(1),
+            Transport::Tcp => {
+                let foreign = framed(&asked.address(6).patch(0, &[!asked.bytes[0]]));
+                vec![(ms(1), Act::Bytes(foreign.repeat(100)))]
+            }
+        },
+        |asked| asked.address(2).after(1),
+    );
+    let answer = lookup4(&sim, &client, "a.test.").expect("the second server");
+    assert_eq!(texts(&answer), [ip4(2)]);
+    let malformed = ServerOutcome::Malformed("its messages over TCP answer no query");
+    assert!(
+        outcomes(&answer.attempts).contains(&malformed),
+        "{answer:?}"
+    );
+    assert!(answer.elapsed < ms(100), "{answer:?}");
+}
+
 /// The length and the message are sent in one write (RFC 7766 section 8).
 #[test]
 fn length_and_message_are_one_write() {

@@ -63,6 +63,28 @@ fn replies_are_told_apart_by_id() {
     assert_eq!(connection.poll_reply(first), None);
 }
 
+/// A connection ends after 64 messages in a row that answer no query, whatever their ids; a reply in
+/// between starts the count again.
+#[test]
+fn a_flood_ends_the_connection() {
+    for foreign in [&b"\x00\x07?"[..], b"", b"\x00\x01again"] {
+        let (mut connection, first) = TcpConnection::new(IDLE);
+        let second = join(&mut connection);
+        connection.ask(first, b"\x00\x01first");
+        connection.ask(second, b"\x00\x02second");
+        connection.handle_established();
+        connection.handle_received(&framed(b"\x00\x01one"));
+        connection.handle_received(&framed(foreign).repeat(64));
+        connection.handle_received(&framed(b"\x00\x02two"));
+        connection.handle_received(&framed(foreign).repeat(64));
+        assert_eq!(connection.end(), None);
+        connection.handle_received(&framed(foreign).repeat(1000));
+        assert_eq!(connection.end(), Some(ConnectionEnd::Flooded));
+        assert!(connection.is_over());
+        assert_eq!(connection.poll_reply(second), Some(b"\x00\x02two".to_vec()));
+    }
+}
+
 /// The queries of two askers with one id are sent under two ids, and each reply comes back under
 /// the id that its asker chose.
 #[test]

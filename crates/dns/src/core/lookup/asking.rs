@@ -175,7 +175,13 @@ impl Asking {
     ) -> Option<Finding> {
         self.exchange.sockets.retain(|&other| other != socket);
         if self.exchange.sockets.is_empty() {
-            self.fail(common, ServerOutcome::Io(error), now)
+            let outcome = match error {
+                io::ErrorKind::InvalidData => {
+                    ServerOutcome::Malformed("its messages over TCP answer no query")
+                }
+                error => ServerOutcome::Io(error),
+            };
+            self.fail(common, outcome, now)
         } else {
             None
         }
