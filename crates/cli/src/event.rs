@@ -104,6 +104,12 @@ pub(crate) fn describe(
                 Style::Bad,
             )
         }
+        ChannelEvent::SubchannelRemoved { address, .. } => (
+            "subchannel",
+            subchannel(&address.to_string(), "SHUTDOWN", None),
+            format!("{address} removed"),
+            Style::Weak,
+        ),
         _ => return None,
     })
 }

@@ -11,6 +11,7 @@ mod text;
 
 mod out;
 
+mod endpoint_changes;
 mod event;
 mod svg;
 

@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use trunkline::{ChannelEvent, Observer};
+use trunkline_runtime::Lock;
 
 use crate::args::{CommonArgs, WatchArgs};
 use crate::channel;
+use crate::endpoint_changes::EndpointChanges;
 use crate::event::describe;
 use crate::failure::Failure;
 use crate::out::{Line, Out, Style};
@@ -23,6 +25,7 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
         let printer = Printer {
             out: Arc::new(Out::new(common)),
             started,
+            changes: Lock::default(),
         };
         let channel = channel::build(&args.channel, &files, Arc::clone(&runtime), printer)?;
         channel
@@ -40,19 +43,36 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
     })
 }
 
-/// Prints each event on a line.
+/// Prints each event on a line, except a list of endpoints that equals the last.
 #[derive(Debug)]
 pub(crate) struct Printer {
     out: Arc<Out>,
     started: Instant,
+    changes: Lock<EndpointChanges>,
 }
 
 impl Observer for Printer {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         let at = at.saturating_duration_since(self.started);
-        let Some((name, fields, words, style)) = describe(event) else {
+        let Some((name, mut fields, mut words, style)) = describe(event) else {
             return;
         };
+        match event {
+            ChannelEvent::Endpoints(list) => {
+                let Some(removed) = self.changes.lock().handle_list(list) else {
+                    return;
+                };
+                fields.insert("removed".to_owned(), show::endpoints(&removed));
+                if !removed.is_empty() {
+                    let removed: Vec<String> = removed.iter().map(show::endpoint_line).collect();
+                    words.push_str(&format!("; removed: {}", removed.join(" | ")));
+                }
+            }
+            ChannelEvent::ResolverError(error) if error.is_authoritative() => {
+                self.changes.lock().handle_drop();
+            }
+            _ => {}
+        }
         if self.out.is_json() {
             let mut object = fields;
             object.insert("at_ms".to_owned(), show::millis(at));

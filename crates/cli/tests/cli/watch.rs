@@ -1,6 +1,7 @@
 //! Tests of `trunkline watch`.
 
-use serde_json::json;
+use serde_json::{Value, json};
+use trunkline_testkit::dns::{DnsServer, Reply, Type};
 
 use crate::call::backend;
 use crate::command::json;
@@ -12,7 +13,7 @@ fn a_channel_that_becomes_ready() {
     let target = format!("ipv4:{}", backend.address_v4());
     let (status, events) = json(&["watch", &target, "--lb", "round_robin", "--for", "1"]);
     assert_eq!(status, 0);
-    let has = |event: &str, field: &str, value: serde_json::Value| {
+    let has = |event: &str, field: &str, value: Value| {
         events
             .iter()
             .any(|object| object["event"] == event && object[field] == value)
@@ -42,4 +43,34 @@ fn a_resolver_error() {
         .find(|object| object["event"] == "resolver_error")
         .expect("an error event");
     assert_eq!(error["error"]["kind"], "not_found");
+}
+
+/// A list is printed when it has changed, with the endpoints that are gone; another order is no
+/// change. A backend that is gone is shown, too.
+#[test]
+fn endpoints_that_change() {
+    let server = DnsServer::start().expect("a DNS server");
+    let (one, two) = ([127, 0, 0, 1].into(), [127, 0, 0, 2].into());
+    let both = || Reply::a(1, [one, two]);
+    let replies = [both(), Reply::a(1, [two, one]), both(), Reply::a(1, [two])];
+    server.set_each("a.test", Type::A, replies);
+    server.set_default(Reply::no_data());
+    let target = format!("dns://{}/a.test.:1", server.address());
+    // Nothing listens on port 1: each failed attempt asks for the next resolution.
+    let args = ["watch", &target, "--lb=round_robin", "--for=4"];
+    let (status, events) = json(&[&args[..], &["--min-resolution-interval=0"]].concat());
+    assert_eq!(status, 0);
+    assert!(server.total() >= 8, "{events:?}");
+    let lists: Vec<&Value> = events
+        .iter()
+        .filter(|event| event["event"] == "endpoints")
+        .collect();
+    assert_eq!(lists.len(), 2, "{lists:?}");
+    assert_eq!(lists[0]["endpoints"].as_array().map(Vec::len), Some(2));
+    assert_eq!(lists[0]["removed"], json!([]));
+    let gone = json!([{ "addresses": ["127.0.0.1:1"], "attributes": {} }]);
+    assert_eq!(lists[1]["removed"], gone, "{lists:?}");
+    let shut_down = |event: &&Value| event["state"] == "SHUTDOWN";
+    let address = events.iter().find(shut_down).map(|it| &it["address"]);
+    assert_eq!(address, Some(&json!("127.0.0.1:1")), "{events:?}");
 }
