@@ -225,7 +225,8 @@ pub(crate) struct ChannelArgs {
     "call dns:///orders.prod.svc:50051",
     "call dns:///orders.prod.svc:50051 --lb round_robin --count 1000 --concurrency 10",
     "call ipv4:127.0.0.1:50051 --for 30 --qps 10 --json";
-    "every call succeeded", "a call failed, or could not be made in time"
+    "every call succeeded (with --any-status: was answered)",
+    "a call failed, or could not be made in time"
 ))]
 pub(crate) struct CallArgs {
     /// The service whose health is asked for (if not given: the server as a whole)
@@ -243,6 +244,9 @@ pub(crate) struct CallArgs {
     /// Starts calls for this long
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,
+    /// Succeeds when a server answered every call with a gRPC status, whichever it is
+    #[arg(long)]
+    pub(crate) any_status: bool,
     /// Lets calls wait for a connection instead of failing
     #[arg(long)]
     pub(crate) wait_for_ready: bool,

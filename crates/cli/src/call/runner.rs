@@ -9,6 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tonic::{Code, Request, Status};
 use trunkline::{Channel, Runtime, WaitForReady};
 
+use super::answers::AnswerCounter;
 use super::live::Live;
 use super::tally::{FinishedCall, Tally};
 use crate::args::CallArgs;
@@ -20,6 +21,8 @@ pub(super) struct CallRunner<'a> {
     pub(super) args: &'a CallArgs,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) channel: Channel,
+    /// The observer of the channel.
+    pub(super) answers: AnswerCounter,
 }
 
 /// The deadline of each call, when `--timeout` gives none for all of them.
@@ -46,7 +49,7 @@ impl CallRunner<'_> {
             .chain(deadline)
             .min();
         let gap = args.qps.map(|qps| Duration::from_secs_f64(1.0 / qps));
-        let mut tally = Tally::default();
+        let mut tally = Tally::new(args.any_status);
         let mut running = FuturesUnordered::new();
         let mut made = 0_u64;
         loop {
@@ -83,6 +86,7 @@ impl CallRunner<'_> {
             live.draw(&tally, started + tally.elapsed);
         }
         live.clear();
+        tally.answered = self.answers.count();
         tally.elapsed = self.runtime.now() - started;
         tally.unmade = wanted.map_or_else(|| u64::from(made == 0), |count| count - made);
         tally

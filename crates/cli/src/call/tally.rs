@@ -31,6 +31,10 @@ pub(super) struct Tally {
     backends: BTreeMap<String, u64>,
     errors: ErrorCounts,
     latencies: Latencies,
+    /// The calls that a server answered with a status of its own.
+    pub(super) answered: u64,
+    /// Whether a call counts as made when it was answered, with `--any-status`.
+    any_status: bool,
     pub(super) elapsed: Duration,
     /// Calls that the command line asks for and that were not made, because `--for` or `--timeout`
     /// ran out.
@@ -38,6 +42,22 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    pub(super) fn new(any_status: bool) -> Self {
+        Self {
+            any_status,
+            ..Self::default()
+        }
+    }
+
+    /// Returns the number of calls that make the command fail.
+    fn bad(&self) -> u64 {
+        if self.any_status {
+            (self.ok + self.failed).saturating_sub(self.answered)
+        } else {
+            self.failed
+        }
+    }
+
     pub(super) fn add(&mut self, ended: FinishedCall) {
         self.latencies.add(ended.took);
         if let Some(peer) = ended.peer {
@@ -64,14 +84,14 @@ impl Tally {
                 out.line(line);
             }
         }
-        if self.failed == 0 && self.unmade == 0 {
+        if self.bad() == 0 && self.unmade == 0 {
             if out.is_json() {
                 out.object(&Value::Object(object));
             }
             return Ok(());
         }
-        if self.failed == 0 {
-            let (unmade, calls) = (self.unmade, self.ok + self.unmade);
+        if self.bad() == 0 {
+            let (unmade, calls) = (self.unmade, self.ok + self.failed + self.unmade);
             let text = format!("the time ran out before {unmade} of {calls} calls were made");
             let hint = "give --timeout or --for more time, or --concurrency more calls at once";
             return Err(Failure::operation("deadline", text)
@@ -85,10 +105,15 @@ impl Tally {
             "such as"
         };
         let calls = self.ok + self.failed;
-        let text = format!(
-            "{} of {calls} calls failed; {share} {code}: {message}",
-            self.failed
-        );
+        let (bad, failed) = (self.bad(), self.failed);
+        let text = if self.any_status {
+            format!(
+                "{bad} of {calls} calls were not answered with a status; {failed} failed, {share} \
+                 {code}: {message}"
+            )
+        } else {
+            format!("{failed} of {calls} calls failed; {share} {code}: {message}")
+        };
         Err(Failure::operation("call", text)
             .suggest(hint(code, message))
             .beside(object))
@@ -99,6 +124,7 @@ impl Tally {
             ("calls", json!(self.ok + self.failed)),
             ("ok", json!(self.ok)),
             ("failed", json!(self.failed)),
+            ("answered", json!(self.answered)),
             ("codes", json!(self.codes)),
             ("backends", json!(self.backends)),
             ("errors", self.errors.to_json()),

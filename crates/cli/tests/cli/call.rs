@@ -155,3 +155,26 @@ fn an_http_status() {
     let suggestion = object["error"]["suggestion"].as_str().expect("a text");
     assert!(suggestion.contains("no health service"), "{suggestion}");
 }
+
+/// With `--any-status` a call succeeds that a server answered with a gRPC status; an HTTP status or
+/// a lost connection is none.
+#[test]
+fn any_status() {
+    let check = |target: &str, expected: i32, answered: u64| {
+        let (status, object) = object(&["call", target, "--count=2", "--any-status"]);
+        assert_eq!((status, &object["answered"]), (expected, &json!(answered)));
+        assert_eq!(object["error"].is_null(), expected == 0, "{object}");
+        assert_eq!(object["calls"], 2, "{object}");
+    };
+    let answering = raw_peer::target(|_| raw_peer::status(12, "no such method"));
+    check(&answering, 0, 2);
+    assert_eq!(object(&["call", &answering]).0, 1);
+    let backend = backend("a");
+    check(&format!("ipv4:{}", backend.address_v4()), 0, 2);
+    check(&raw_peer::target(|_| raw_peer::http_status("503")), 1, 0);
+    let half = raw_peer::target(|call| match call {
+        0 => raw_peer::status(5, "unknown service"),
+        _ => raw_peer::http_status("503"),
+    });
+    check(&half, 1, 1);
+}
