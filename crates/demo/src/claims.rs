@@ -51,7 +51,7 @@ impl Claims {
         &self.0
     }
 
-    /// True when there are claims and none of them failed.
+    /// Returns true when there are claims and none of them failed.
     pub(crate) fn hold(&self) -> bool {
         !self.0.is_empty() && self.count(ClaimResult::Failed) == 0
     }

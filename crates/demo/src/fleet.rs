@@ -169,7 +169,7 @@ impl Member {
         self.counters.total().answers
     }
 
-    /// True when the backend has open connections of this family.
+    /// Returns true when the backend has open connections of this family.
     pub(crate) fn uses(&self, version: IpVersion) -> bool {
         self.counters.of(version).open() > 0
     }

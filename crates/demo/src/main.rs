@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: a module uses those above it alone.
+// From the ground up: a module uses only those above it.
 mod args;
 mod claims;
 mod interrupt;
@@ -17,7 +17,7 @@ mod table;
 
 mod screen;
 
-// What runs it all, step by step.
+// The steps of the demo, and what they run on.
 mod running;
 
 mod steps;

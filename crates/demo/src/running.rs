@@ -45,7 +45,7 @@ pub(crate) struct RunningDemo {
     pub(crate) load: Load,
     pub(crate) screen: Screen,
     pub(crate) claims: Claims,
-    /// The calls that were lost when the claim of no failed calls was judged last.
+    /// The numbers at the last claim that no call was lost.
     pub(crate) lost: LostCalls,
 }
 
@@ -147,7 +147,7 @@ impl Shares {
         Self(after.iter().map(answers).filter(|(_, n)| *n > 0).collect())
     }
 
-    /// True when these backends have equal shares and no other backend has any.
+    /// Returns true when these backends have equal shares and no other backend has any.
     pub(crate) fn are_equal_for(&self, names: &[&str]) -> bool {
         let smallest = self.0.values().min().copied().unwrap_or(0);
         let largest = self.0.values().max().copied().unwrap_or(0);
