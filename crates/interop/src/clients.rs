@@ -103,7 +103,7 @@ impl Client {
         })
     }
 
-    /// The number of endpoints in the last resolution.
+    /// Returns the number of endpoints in the last resolution.
     pub(crate) fn endpoints(&self) -> usize {
         self.found.0.load(Ordering::Relaxed)
     }

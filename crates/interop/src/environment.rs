@@ -39,12 +39,12 @@ impl Environment {
         })
     }
 
-    /// The zone that the name is in.
+    /// Returns the zone that the name is in.
     pub(crate) fn zone(&self) -> &str {
         self.name.split_once('.').map_or("", |(_, zone)| zone)
     }
 
-    /// The port that all gRPC servers listen on.
+    /// Returns the port that all gRPC servers listen on.
     pub(crate) fn port(&self) -> u16 {
         self.own.port()
     }

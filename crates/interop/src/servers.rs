@@ -46,12 +46,12 @@ impl Servers {
         })
     }
 
-    /// The names of the servers, sorted.
+    /// Returns the names of the servers, sorted.
     pub(crate) fn names(&self) -> Vec<&'static str> {
         self.addresses.keys().copied().collect()
     }
 
-    /// The address that a server listens on.
+    /// Returns the address that a server listens on.
     pub(crate) fn address(&self, name: &str) -> Result<SocketAddr, Wrong> {
         let address = self.addresses.get(name).copied();
         address.ok_or_else(|| format!("there is no server {name}").into())
@@ -107,13 +107,13 @@ impl Servers {
 }
 
 impl Counts {
-    /// The number of open connections.
+    /// Returns the number of open connections.
     pub(crate) fn open(&self) -> Option<u64> {
         let open = |(accepts, closes): (u64, u64)| accepts.saturating_sub(closes);
         self.connections.map(open)
     }
 
-    /// The number of closed connections.
+    /// Returns the number of closed connections.
     pub(crate) fn closes(&self) -> Option<u64> {
         self.connections.map(|(_, closes)| closes)
     }

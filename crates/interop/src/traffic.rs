@@ -49,12 +49,12 @@ impl Traffic {
         }
     }
 
-    /// The results of the calls so far.
+    /// Returns the results of the calls so far.
     pub(crate) fn outcome(&self) -> LoadOutcome {
         self.load.outcome()
     }
 
-    /// The number of calls started so far.
+    /// Returns the number of calls started so far.
     pub(crate) fn made(&self) -> u64 {
         self.outcome().made
     }

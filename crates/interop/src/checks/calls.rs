@@ -17,7 +17,7 @@ pub(super) fn answers(traffic: &[Traffic], server: SocketAddr) -> Vec<u64> {
     traffic.iter().map(by).collect()
 }
 
-/// Whether each later number is higher than the earlier one.
+/// Returns whether each later number is higher than the earlier one.
 pub(super) fn all_more(later: &[u64], earlier: &[u64]) -> bool {
     later
         .iter()

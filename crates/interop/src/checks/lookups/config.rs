@@ -12,8 +12,8 @@ use crate::wrong::Wrong;
 /// The timeout for the silent server. A server that answers takes a few milliseconds.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// A name with fewer dots than `ndots` is tried with the search list first, any other name first as it
-/// is.
+/// Checks that a name with fewer dots than `ndots` is tried with the search list first, and any
+/// other name first as it is.
 pub(super) fn search_list(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let (server, zone) = (asked.server, asked.zone);
     let with = |ndots: u8| {
@@ -46,7 +46,7 @@ pub(super) fn search_list(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     ))
 }
 
-/// A server whose port is closed, and one that never replies, before the live one.
+/// Puts a server whose port is closed, and one that never replies, before the live one.
 pub(super) fn dead_servers(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     // Port 1 (tcpmux) is closed for UDP on any usual machine.
     let closed = SocketAddr::from(([127, 0, 0, 1], 1));
@@ -67,7 +67,7 @@ pub(super) fn dead_servers(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(outcomes.join(", "))
 }
 
-/// The options of the client that change its queries.
+/// Sets each option of the client that changes its queries.
 pub(super) fn options(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     type Set = fn(ClientConfig) -> ClientConfig;
     let options: [(&str, Set); 5] = [

@@ -18,19 +18,19 @@ const MANY: u8 = 200;
 /// The TTL of `minute`, in seconds.
 const MINUTE: f64 = 60.0;
 
-/// A host with addresses of both families.
+/// Looks up a host with addresses of both families.
 pub(super) fn both_families(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("dual", Families::Both)??;
     addresses(&answer, &DUAL)
 }
 
-/// A host with IPv6 addresses only.
+/// Looks up a host with IPv6 addresses only.
 pub(super) fn one_family(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("only-v6", Families::Both)??;
     addresses(&answer, &["2001:db8::6"])
 }
 
-/// SRV records with different priorities and weights.
+/// Looks up SRV records with different priorities and weights.
 pub(super) fn services(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let right = [
         (10, 20, 5061, "chain"),
@@ -40,7 +40,7 @@ pub(super) fn services(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     services_of(asked, "_sip._tcp.weighted", &right)
 }
 
-/// TXT records.
+/// Looks up TXT records.
 pub(super) fn texts(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let lookup = asked.client().lookup_txt(&asked.in_zone("text"));
     let answer = asked.on.wait(lookup)??;
@@ -51,7 +51,7 @@ pub(super) fn texts(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(format!("{found:?}"))
 }
 
-/// A chain of five CNAME records, over names with different numbers of labels.
+/// Looks up a chain of five CNAME records, over names with different numbers of labels.
 pub(super) fn chain(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("chain", Families::Both)??;
     let end = answer.canonical.as_ref().map(ToString::to_string);
@@ -59,7 +59,7 @@ pub(super) fn chain(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     addresses(&answer, &DUAL).map(|found| format!("5 to dual: {found}"))
 }
 
-/// More addresses than fit into a datagram.
+/// Looks up more addresses than fit into a datagram.
 pub(super) fn over_tcp(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("many", Families::Ipv4)??;
     let attempts = answer.attempts.iter();
@@ -78,7 +78,8 @@ pub(super) fn over_tcp(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok("truncated over UDP, all over TCP".to_owned())
 }
 
-/// The authoritative server returns the whole TTL, and a server with a cache the rest of it.
+/// Checks that the authoritative server returns the whole TTL, and a server with a cache what is
+/// left of it.
 pub(super) fn ttl(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let ask = || -> Result<_, Wrong> {
         let answer = asked.addresses("minute", Families::Ipv4)??;
@@ -102,7 +103,7 @@ pub(super) fn ttl(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(format!("of 60 s, {left} s are left in its cache"))
 }
 
-/// Records of the server's own configuration, for names below `local`.
+/// Looks up records of the server's own configuration, for names below `local`.
 pub(super) fn local(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let answer = asked.addresses("host.local", Families::Both)??;
     let found = addresses(&answer, &["127.0.0.8", "::8"])?;

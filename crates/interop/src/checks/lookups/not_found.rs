@@ -13,8 +13,8 @@ const NO_NAME: (LookupErrorKind, &str) = (LookupErrorKind::NotFound, "NXDOMAIN")
 /// The kind of error for a name that has only other records, and words in its text.
 const NO_DATA: (LookupErrorKind, &str) = (LookupErrorKind::NoData, "no such records");
 
-/// Names that do not exist: in the zone, at the end of a chain, and below the records of the server's
-/// own configuration, where the reply has no SOA record.
+/// Looks up names that do not exist: in the zone, at the end of a chain, and below the records of
+/// the server's own configuration, where the reply has no SOA record.
 pub(super) fn no_name(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     // No AAAA records of `lost` are looked up. dnsmasq has its CNAME in the cache after the query for A,
     // and answers a second query with "no such records" instead of NXDOMAIN.
@@ -33,7 +33,7 @@ pub(super) fn no_name(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     Ok(format!("{names}, {service}: {}", NO_NAME.1))
 }
 
-/// Names without records of the type.
+/// Looks up names without records of the type.
 pub(super) fn no_data(asked: &AskedServer<'_>) -> Result<String, Wrong> {
     let names = ["text", "_sip._tcp.host.local"];
     for name in names {
