@@ -9,7 +9,7 @@ use trunkline_dns::core::{Asker, ConnectionEnd, TcpConnection};
 use crate::input::Input;
 
 const IDLE: Duration = Duration::from_secs(10);
-/// Ids of which askers choose one: few, so that they choose the same.
+/// The number of ids from which askers choose: few, so that several choose the same one.
 const IDS: u8 = 4;
 const QUESTIONS: [&[u8]; 4] = [b"", b"a", b"b", b"\0\0\0"];
 

@@ -28,10 +28,11 @@ const CONFS: [&[u8]; 6] = [
     b"search x.test\noptions no-aaaa ndots:0",
 ];
 
-/// Events of one lookup: more than a real one has, and few enough for many lookups a second.
+/// The maximum number of events of one lookup: more than a real lookup has, and few enough for many
+/// lookups per second.
 const MAX_EVENTS: usize = 64;
 
-/// Queries of a lookup that are decoded as a whole.
+/// The number of queries of a lookup that are decoded as a whole.
 const DECODED: usize = 4;
 
 /// The time for which a connection without askers stays open.

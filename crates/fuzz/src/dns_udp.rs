@@ -7,11 +7,11 @@ use trunkline_dns::core::{Asker, Recipient, SharedUdp};
 
 use crate::input::Input;
 
-/// Ids of which askers choose one: few, so that they choose the same.
+/// The number of ids from which askers choose: few, so that several choose the same one.
 const IDS: u8 = 4;
-/// Askers that join a socket in its life.
+/// The maximum number of askers that join one socket.
 const MAX_LOOKUPS: usize = 64;
-/// Datagrams that wait for one asker.
+/// The maximum number of datagrams that wait for one asker.
 const MAX_INBOX: usize = 64;
 
 /// For any events in any order: at most 64 askers join, and none after a failure. No two queries
