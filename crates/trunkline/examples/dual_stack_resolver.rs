@@ -1,6 +1,6 @@
 //! A custom resolver whose endpoints each have an IPv4 and an IPv6 address.
 //!
-//! A and AAAA records do not tell which addresses belong to the same backend, so a backend with two
+//! A and AAAA records do not show which addresses belong to the same backend, so a backend with two
 //! addresses gets two shares of the load. A custom resolver can group them: here from a list of
 //! ports, in production from the API of the system that places the backends.
 //! `cargo run --example dual_stack_resolver -- 5001 5002` calls greeters on these ports
@@ -43,7 +43,7 @@ impl ResolverFactory for Inventory {
     }
 }
 
-/// One backend: two addresses, one share of the load.
+/// Returns the endpoint of a backend: two addresses, one share of the load.
 fn backend(port: u16) -> Endpoint {
     let ipv6 = SocketAddr::from((Ipv6Addr::LOCALHOST, port));
     let ipv4 = SocketAddr::from((Ipv4Addr::LOCALHOST, port));

@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: a group uses the groups above it alone. Each crate is a module here with
+// From the ground up: a group uses only the groups above it. Each crate is a module here with
 // everything that it has; what a user of the channel needs most is at the root too.
 
 // Crates whose types are in signatures here, in the versions that Trunkline uses.
