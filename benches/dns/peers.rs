@@ -18,7 +18,8 @@ pub(crate) struct Peer {
     server: SocketAddr,
 }
 
-/// The server and the configuration files of getaddrinfo. Both go when this is dropped.
+/// The server and the configuration files of getaddrinfo. A drop ends the server and removes the
+/// files.
 pub(crate) struct LibcSetup {
     server: Server,
     /// The folder of files that are mounted over the system's.

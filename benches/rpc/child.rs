@@ -87,7 +87,7 @@ impl Child {
         let line = self.line();
         let numbers: Option<Vec<u32>> = line.split(' ').map(|word| word.parse().ok()).collect();
         let Some([cpu_ns, allocations]) = numbers.as_deref() else {
-            panic!("{} says {line:?}", self.name);
+            panic!("{} printed {line:?}", self.name);
         };
         let calls = f64::from(u32::try_from(calls).expect("not so many calls"));
         Cost {

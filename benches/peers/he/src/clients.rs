@@ -188,7 +188,7 @@ fn curl(goal: Goal, limit: Duration) -> Result<(SocketAddr, Duration)> {
         return Err(format!("curl: {}", output.status).into());
     }
     let printed = String::from_utf8(output.stdout)?;
-    let (address, seconds) = printed.split_once(' ').ok_or("curl says no time")?;
+    let (address, seconds) = printed.split_once(' ').ok_or("curl printed no time")?;
     let address: IpAddr = address.parse()?;
     let took = Duration::try_from_secs_f64(seconds.trim().parse()?)?;
     Ok((SocketAddr::new(address, PORT), took))

@@ -6,9 +6,9 @@ use std::time::Duration;
 /// What happens to the packets from an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PacketFate {
-    /// They are delayed by this time.
+    /// The packets are delayed by this time.
     Delay(Duration),
-    /// There are none, because packets to the address are dropped.
+    /// No packet comes, because packets to the address are dropped.
     BlackHole,
 }
 
