@@ -166,7 +166,7 @@ fn judge(target: &str, seconds: u64, output: &str) -> Result<String, Failure> {
         .rev()
         .find_map(|line| number(line.split_once(" cov: ")?.1));
     let (Some(executions), Some(coverage)) = (executions, coverage) else {
-        let what = format!("{target}: libFuzzer told no executions or no coverage");
+        let what = format!("{target}: libFuzzer printed no executions or no coverage");
         return Err(Failure::new(what).output(output));
     };
     let least = MIN_EXECUTIONS_A_SECOND * seconds;

@@ -25,10 +25,7 @@ pub(super) fn run(context: &Context, steps: &[&Step]) -> Result<Done, Failure> {
         } else if command.starts_with("cargo run ") {
             let ran = context.run(&command).finish()?;
             if ran.status.code() != Some(status) {
-                let what = format!(
-                    "`{command}`: {}, not {status} as README.md says",
-                    ran.status
-                );
+                let what = format!("`{command}`: {}, not {status} as in README.md", ran.status);
                 return Err(Failure::new(what).output(ran.output));
             }
             lines.push(format!("{command}: ran"));

@@ -42,7 +42,7 @@ impl Server {
         let ready = server.event("ready")?;
         let address = ready["address"].as_str().and_then(|text| text.parse().ok());
         server.address = address.ok_or_else(|| {
-            server.failure(&format!("told no address when it was ready: {ready}"))
+            server.failure(&format!("reported no address when it was ready: {ready}"))
         })?;
         Ok(server)
     }

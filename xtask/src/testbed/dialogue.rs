@@ -53,12 +53,12 @@ impl Dialogue {
     pub(super) fn listen(&mut self) -> Result<Value, Failure> {
         let line = self.lines.recv_timeout(LIMIT).map_err(|_| {
             Failure::new(format!(
-                "`{}` has ended or hangs; it says why above",
+                "`{}` has ended or hangs; its output above has the reason",
                 self.name
             ))
         })?;
         serde_json::from_str(&line)
-            .map_err(|error| Failure::new(format!("`{}` said {line:?}: {error}", self.name)))
+            .map_err(|error| Failure::new(format!("`{}` printed {line:?}: {error}", self.name)))
     }
 }
 

@@ -93,8 +93,8 @@ fn versions(context: &Context) -> Result<String, Failure> {
         let version = entry.and_then(|(_, rest)| rest.split('"').next());
         versions.push(format!("{name} {}", version.unwrap_or("(unknown)")));
     }
-    if let Ok(told) = context.run("curl --version").stdout() {
-        let words: Vec<&str> = told.split_whitespace().take(2).collect();
+    if let Ok(printed) = context.run("curl --version").stdout() {
+        let words: Vec<&str> = printed.split_whitespace().take(2).collect();
         versions.push(words.join(" "));
     }
     Ok(versions.join(", "))

@@ -14,10 +14,10 @@ pub(super) fn judge(results: &[Measured]) -> Result<(), Failure> {
     let mut wrong = Vec::new();
     let ours: Vec<&Measured> = results.iter().filter(|one| one.is_ours()).collect();
     for one in &ours {
-        let mut say = |what: String| wrong.push(format!("{}: {what}", one.client));
-        attempts(one, &mut say);
-        resolutions(one, &mut say);
-        dead(one, &mut say);
+        let mut report = |what: String| wrong.push(format!("{}: {what}", one.client));
+        attempts(one, &mut report);
+        resolutions(one, &mut report);
+        dead(one, &mut report);
     }
     if ours.is_empty() {
         wrong.push("no client of ours was measured".to_owned());
@@ -28,7 +28,7 @@ pub(super) fn judge(results: &[Measured]) -> Result<(), Failure> {
     }
 }
 
-fn attempts(one: &Measured, say: &mut impl FnMut(String)) {
+fn attempts(one: &Measured, report: &mut impl FnMut(String)) {
     for trial in &one.attempt {
         let expected = match trial.set {
             ..=200 => Some(true),
@@ -37,18 +37,18 @@ fn attempts(one: &Measured, say: &mut impl FnMut(String)) {
         };
         let won = trial.won.map(|won| won.is_ipv6());
         if won.is_none() || expected.is_some_and(|v6| won != Some(v6)) {
-            say(format!("IPv6 {} ms late: {:?} won", trial.set, trial.won));
+            report(format!("IPv6 {} ms late: {:?} won", trial.set, trial.won));
         }
         if let Some(waited) = trial.waited.filter(|ms| outside(*ms, ATTEMPT_DELAY_MS)) {
-            say(format!("an attempt delay of {waited:.1} ms"));
+            report(format!("an attempt delay of {waited:.1} ms"));
         }
     }
     if one.attempt_delay().is_none() {
-        say("no attempt delay was seen".to_owned());
+        report("no attempt delay was seen".to_owned());
     }
 }
 
-fn resolutions(one: &Measured, say: &mut impl FnMut(String)) {
+fn resolutions(one: &Measured, report: &mut impl FnMut(String)) {
     for trial in &one.resolution {
         let expected = match trial.set {
             ..=30 => Some(true),
@@ -57,36 +57,36 @@ fn resolutions(one: &Measured, say: &mut impl FnMut(String)) {
         };
         let won = trial.won.map(|won| won.is_ipv6());
         if won.is_none() || expected.is_some_and(|v6| won != Some(v6)) {
-            say(format!("AAAA {} ms late: {:?} won", trial.set, trial.won));
+            report(format!("AAAA {} ms late: {:?} won", trial.set, trial.won));
         }
         let clearly = trial.set >= 100;
         match trial.waited {
             Some(ms) if clearly && outside(ms, RESOLUTION_DELAY_MS) => {
-                say(format!("a resolution delay of {ms:.1} ms"));
+                report(format!("a resolution delay of {ms:.1} ms"));
             }
-            None if clearly => say(format!("AAAA {} ms late: no IPv4 SYN", trial.set)),
+            None if clearly => report(format!("AAAA {} ms late: no IPv4 SYN", trial.set)),
             _ => {}
         }
     }
 }
 
 /// Checks that all twenty dead addresses are tried, alternating families, each after the delay.
-fn dead(one: &Measured, say: &mut impl FnMut(String)) {
+fn dead(one: &Measured, report: &mut impl FnMut(String)) {
     let Some(order) = &one.dead else {
-        return say("it did not try the dead addresses".to_owned());
+        return report("it did not try the dead addresses".to_owned());
     };
     if order.len() != 20 {
-        say(format!("{} of 20 dead addresses tried", order.len()));
+        report(format!("{} of 20 dead addresses tried", order.len()));
     }
     for (index, (to, _)) in order.iter().enumerate() {
         if to.is_ipv6() != (index % 2 == 0) {
-            say(format!("{to} was number {}", index + 1));
+            report(format!("{to} was number {}", index + 1));
         }
     }
     for pair in order.windows(2) {
         let gap = pair[1].1 - pair[0].1;
         if outside(gap, ATTEMPT_DELAY_MS) {
-            say(format!("{gap:.1} ms from {} to {}", pair[0].0, pair[1].0));
+            report(format!("{gap:.1} ms from {} to {}", pair[0].0, pair[1].0));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 struct Rule {
     /// What is forbidden, as it ends the sentence "a core names no ..".
     kind: &'static str,
-    /// The paths that name it; `*` at the end stands for any rest of a word.
+    /// The paths that name it; `*` at the end matches any rest of a word.
     names: &'static [&'static str],
 }
 
@@ -155,7 +155,7 @@ const fn core(
     }
 }
 
-/// Returns a line for each place where a core names what it may not.
+/// Returns a line for each place where a core uses a name that is forbidden to it.
 pub(super) fn broken(root: &Path) -> Result<Vec<String>, Failure> {
     let mut broken = Vec::new();
     for core in &CORES {
@@ -176,7 +176,7 @@ pub(super) fn broken(root: &Path) -> Result<Vec<String>, Failure> {
     Ok(broken)
 }
 
-/// A place where a core names what it may not.
+/// A place where a core uses a name that is forbidden to it.
 struct Breach {
     /// Index of the file.
     source: usize,
@@ -195,7 +195,7 @@ impl WalledCore {
         }
     }
 
-    /// Returns the places in `sources`, a whole crate, where the core names what it may not.
+    /// Returns the places in `sources`, a whole crate, where the core uses a forbidden name.
     fn broken(&self, folder: &Path, sources: &[SourceFile]) -> Vec<Breach> {
         let mut broken = Vec::new();
         for (index, source) in sources.iter().enumerate() {
@@ -270,7 +270,7 @@ fn places(name: &str, tokens: &[Token]) -> impl Iterator<Item = usize> {
     windows.filter_map(move |(place, window)| is_name(window).then_some(place))
 }
 
-/// Returns whether `word` is the name that `pattern` stands for.
+/// Returns whether `pattern` matches `word`.
 fn matches(pattern: &str, word: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => word.starts_with(start),
