@@ -23,7 +23,7 @@ pub(crate) fn completions(args: &CompletionsArgs, out: &Out) -> Result<(), Failu
 /// Prints the manual page, in JSON as `text`; or writes the pages of all commands to a folder, and
 /// prints its name, in JSON as `folder`.
 pub(crate) fn man(args: &ManArgs, out: &Out) -> Result<(), Failure> {
-    // As clap itself has it, help is no command with a page of its own.
+    // The subcommand `help` gets no page.
     let mut command = Args::command().disable_help_subcommand(true);
     command.build();
     let Some(folder) = &args.folder else {

@@ -1,6 +1,6 @@
 //! The `trunkline` command: shows what a gRPC client sees, and why.
 
-// From the ground up: a module uses those above it alone.
+// From the ground up: a module uses only those above it.
 mod args;
 
 // What is printed, and how.

@@ -1,7 +1,7 @@
 //! Printing: results to stdout, messages to stderr.
 //!
-//! Everything that the command prints passes through here, and here alone control characters are
-//! replaced: a text from outside reaches no terminal as it came.
+//! Everything that the command prints passes through this module, and only this module replaces
+//! control characters. So a text from outside cannot control the terminal.
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
@@ -106,7 +106,8 @@ impl Out {
         self.json
     }
 
-    /// True when stdout is a terminal and the output is not JSON, so that lines can be drawn again.
+    /// Returns true when stdout is a terminal and the output is not JSON, so that lines can be
+    /// drawn again.
     pub(crate) fn is_live(&self) -> bool {
         self.is_terminal && !self.json
     }

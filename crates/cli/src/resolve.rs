@@ -274,7 +274,7 @@ fn failure(error: &ResolveError, scheme: &str) -> Failure {
         })
 }
 
-/// True for a server's failure that people should know of although another server answered.
+/// Returns true for a server's failure that people should know of although another server answered.
 fn is_trouble(outcome: ServerOutcome) -> bool {
     use ServerOutcome as O;
     !matches!(

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// True for a character that is not shown as itself: it moves the cursor, starts an escape
+/// Returns true for a character that is not shown as itself: it moves the cursor, starts an escape
 /// sequence, ends a line, changes the direction of the text, or is invisible.
 ///
 /// Source: [Unicode, categories Cc, Zl and Zp](https://www.unicode.org/reports/tr44/#General_Category_Values)

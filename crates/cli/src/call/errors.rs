@@ -34,7 +34,7 @@ impl ErrorCounts {
     }
 
     /// Returns each code with its messages and their counts. For each code with messages that are
-    /// not kept, one entry stands for all of these.
+    /// not kept, one entry counts these together.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, u64)> {
         let kept = self.kept.iter();
         let others = self.others.iter();

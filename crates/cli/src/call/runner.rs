@@ -33,7 +33,7 @@ impl CallRunner<'_> {
     pub(super) async fn run(&self, mut live: Live<'_>) -> Tally {
         let args = self.args;
         let started = self.runtime.now();
-        // With `--for` alone, as many as fit into the time.
+        // With `--for` alone: as many calls as fit into the time.
         let wanted = match (args.count, args.duration) {
             (None, None) => Some(1),
             (count, _) => count,
@@ -124,8 +124,8 @@ impl CallRunner<'_> {
     }
 }
 
-/// Removes the time that was left for the call from the text of its deadline: each call has another,
-/// so equal failures would have different texts.
+/// Removes the time that was left for the call from the text of its deadline. That time differs
+/// from call to call, so equal failures would have different texts.
 fn without_remainder(status: Status) -> Status {
     if status.code() != Code::DeadlineExceeded {
         return status;

@@ -16,8 +16,8 @@ use crate::show;
 /// How a call ended, how long it took, and which backend answered.
 pub(super) struct FinishedCall {
     pub(super) result: Result<(), Status>,
-    /// The backend that answered, also with an error status: so balancing shows also with a server
-    /// that lacks the health service.
+    /// The backend that answered, also if its answer is an error status. So the counts by backend
+    /// are complete for servers without the health service, too.
     pub(super) peer: Option<PeerAddr>,
     pub(super) took: Duration,
 }

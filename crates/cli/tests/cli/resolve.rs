@@ -126,8 +126,8 @@ fn a_missing_host_of_a_service_is_named() {
     );
 }
 
-/// A name without SRV records is not suggested to be one of SRV records; a record with port 0 is
-/// named.
+/// For a name without SRV records, the suggestion is not to use `srv:`. A record with port 0 causes
+/// a warning that names the port.
 #[test]
 fn services_without_a_port_or_without_records() {
     let server = server();
@@ -243,7 +243,7 @@ fn files_may_be_pipes() {
     assert!(text.starts_with("192.0.2.9:631\n"), "{text}");
 }
 
-/// A named pipe works, whose writer writes for one reader only.
+/// A named pipe works, also when its writer writes for one reader only.
 #[cfg(target_os = "linux")]
 #[test]
 fn files_may_be_pipes_with_names() {

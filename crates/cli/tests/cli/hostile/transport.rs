@@ -60,7 +60,7 @@ fn many(count: u8) -> Reply {
     Reply::data(60, (0..count).map(|last| Data::A([10, 0, 0, last].into())))
 }
 
-/// The same in one datagram, even when it is larger than the client allows.
+/// Returns the reply of [`many`] in one datagram, even when that is larger than the client allows.
 fn oversize(count: u8) -> Reply {
     let mut reply = many(count);
     reply.oversize = true;
