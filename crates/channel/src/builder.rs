@@ -193,7 +193,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the scheme of a target that has none that is known. Default: `dns`.
+    /// Sets the scheme that a target without a known scheme gets. Default: `dns`.
     pub fn default_scheme(mut self, scheme: impl Into<String>) -> Self {
         self.default_scheme = Some(scheme.into());
         self
@@ -217,8 +217,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets how long an attempt to connect may take, up to the server's HTTP/2 SETTINGS, before it is
-    /// given up; while the back-off is longer, that counts. Default:
+    /// Sets how long an attempt to connect may take, up to the server's HTTP/2 SETTINGS, before it
+    /// is given up. An attempt whose back-off delay is longer may take that long. Default:
     /// [`BackoffPolicy::min_attempt`], 20 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = Some(timeout);

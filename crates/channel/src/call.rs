@@ -1,8 +1,8 @@
 //! The data path: the life of one call.
 //!
-//! From the ground up: `deadline` and `transparent_retries`; `record`, the seat of everything that
-//! depends on how a call or an attempt ends; `attempt`, one attempt until the head of its response;
-//! `body`, the response; `refusal`, the response of a peer that is no gRPC server; and [`call`], which
+//! From the ground up: `deadline` and `transparent_retries`; `record`, with everything that depends
+//! on how a call or an attempt ends; `attempt`, one attempt until the head of its response; `body`,
+//! the response; `refusal`, the response of a peer that is no gRPC server; and [`call`], which
 //! joins them.
 
 mod deadline;
@@ -95,14 +95,14 @@ struct Call {
     is_configured: bool,
     /// The last failed pick of a call that waits for readiness.
     last_failure: Option<Status>,
-    /// True once the call had to wait: less time is left than `grpc-timeout` says.
+    /// True once the call had to wait: less time is left than the caller's `grpc-timeout`.
     is_late: bool,
     /// The address that a response came from.
     answered_by: Option<PeerAddr>,
     record: CallRecord,
 }
 
-/// The result of one look at the snapshot.
+/// The result of one pick from the current snapshot.
 enum PickOutcome {
     Started(CallAttempt),
     Failed(Status),
@@ -168,8 +168,8 @@ impl Call {
             let may_retry = retries.may_retry(error.fate());
             let status = Deadline::judge(self.deadline.as_ref(), error.into_status(), doing);
             attempt.end(&status);
-            // Before the next question: the upload of this attempt could read on, and push the
-            // start of the request out of what is kept.
+            // Before `can_replay` is called: until the attempt is dropped, its upload could read
+            // on, beyond the limit of what is kept.
             drop(attempt);
             if !may_retry || !body.can_replay() {
                 return Err(status);
@@ -349,7 +349,7 @@ impl Call {
             grpc::repair_status(&mut head.headers);
             Status::from_trailers(&head.headers)
         } else {
-            // Only what ends the stream is the status of the call.
+            // Trailers may follow, and their status has precedence over that of the head.
             grpc::take_status(&mut head.headers)
         };
         if status.is_none()

@@ -1,4 +1,4 @@
-//! What a channel decides: no socket, task, lock or clock.
+//! The decisions of a channel, without sockets, tasks, locks and clocks.
 //!
 //! From the ground up: `failure` and `subchannel` (one subchannel), `connections` and `snapshot`
 //! (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
@@ -281,13 +281,13 @@ impl<C> Core<C> {
 
     /// Handles the loss of a connection, which takes no new calls any more.
     ///
-    /// After one that [`is_unused`](ConnectionLost::is_unused) the next attempt starts no sooner
+    /// After an [unused](ConnectionLost::is_unused) connection the next attempt starts no sooner
     /// than after a failed attempt: a server that accepts every connection and closes it at once
     /// must not be dialed in a loop.
     ///
-    /// The first that a GOAWAY ended is excepted: a server that shuts down in good order, or that
-    /// refused one call, may well serve the next connection, and the call that it refused is
-    /// repeated at once.
+    /// The first unused connection in a row is an exception if a GOAWAY ended it: a server that
+    /// shuts down in good order, or that refused one call, may well serve the next connection, and
+    /// the call that it refused is repeated at once.
     pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: ConnectionLost, now: Instant) {
         let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
@@ -419,7 +419,7 @@ impl<C> Core<C> {
         drop(self.actions.take_published());
     }
 
-    /// Ends a batch of events: the policy publishes what came of all of them together.
+    /// Ends a batch of events: the policy publishes the result of all of them together.
     pub(crate) fn settle(&mut self, now: Instant) {
         // Again when the policy's requests bring it new events.
         while std::mem::take(&mut self.is_unsettled) {
@@ -450,11 +450,12 @@ impl<C> Core<C> {
         self.outputs.pop_front()
     }
 
-    /// Returns the snapshot for calls to use from now on; `None` when the last one still holds.
+    /// Returns the snapshot for calls to use from now on; `None` when the last one is still
+    /// current.
     pub(crate) fn take_snapshot(&mut self) -> Option<Snapshot<C>> {
         let changes = self.subchannels.take_changes();
-        // Calls that wait see the pending attempts. While the channel is READY none waits, and no
-        // snapshot is made for what an attempt does.
+        // Calls that wait see the pending attempts. While the channel is READY no call waits, so a
+        // change of an attempt makes no snapshot.
         let shows_pending = self.published.state != ConnectivityState::Ready;
         let is_stale = std::mem::take(&mut self.is_stale);
         let shown_changed = changes.connections || changes.pending && shows_pending;
@@ -573,7 +574,7 @@ impl<C> Core<C> {
         self.transition(id, Next::Stage(Stage::Connecting { retry_at, phase }), now);
     }
 
-    /// Returns the earliest time of the next attempt, of a subchannel whose attempt runs.
+    /// Returns the earliest start of the attempt after the one that runs; `None` if none runs.
     fn connecting(&self, id: SubchannelId) -> Option<Instant> {
         match self.subchannels.get(id)?.stage() {
             Stage::Connecting { retry_at, .. } => Some(*retry_at),

@@ -40,7 +40,7 @@ const NOT_COMPRESSED: u8 = 0;
 ///
 /// # Errors
 ///
-/// The status that stands for any other response, by its HTTP status.
+/// For any other response, the gRPC status that its HTTP status maps to.
 pub(crate) fn check_head(head: &response::Parts, peer: &PeerAddr) -> Result<(), Status> {
     let content_type = head.headers.get(CONTENT_TYPE);
     let is_grpc = content_type.is_some_and(|value| is_grpc(value.as_bytes()));
@@ -63,11 +63,11 @@ pub(crate) fn check_head(head: &response::Parts, peer: &PeerAddr) -> Result<(), 
     Err(Status::new(code, text))
 }
 
-/// Makes the status in a peer's head or trailers readable for every stub: what a stub cannot read,
-/// it would replace by `UNKNOWN`, or panic on.
+/// Makes the status in a peer's head or trailers readable for every stub. A stub could otherwise
+/// replace it by `UNKNOWN`, or panic.
 ///
-/// A code that is no code becomes `UNKNOWN`, with a message that quotes it. What is no UTF-8 in the
-/// message becomes U+FFFD. Of details, the first value that is base64 stays.
+/// An invalid code becomes `UNKNOWN`, with a message that quotes the code. Bytes of the message
+/// that are not UTF-8 become U+FFFD. Of several details, the first value that is base64 stays.
 pub(crate) fn repair_status(headers: &mut HeaderMap) {
     if let Some(code) = headers.get(GRPC_STATUS)
         && !is_code(code.as_bytes())
@@ -86,7 +86,7 @@ pub(crate) fn repair_status(headers: &mut HeaderMap) {
     }
 }
 
-/// Returns true for a code as it is always written: digits, no leading zero, at most 16.
+/// Returns true for a valid code in its one valid form: 0 to 16, without a leading zero.
 fn is_code(value: &[u8]) -> bool {
     matches!(value, [b'0'..=b'9'] | [b'1', b'0'..=b'6'])
 }

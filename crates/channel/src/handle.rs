@@ -59,7 +59,8 @@ impl Handle {
 
     /// Sends an event to the control task.
     pub(crate) fn send(&self, event: ControlEvent) {
-        // Unbounded. Closed only when the control task has ended, and then no event matters.
+        // The queue is unbounded. It is closed only when the control task has ended, and then no
+        // event matters.
         let _ = self.events.try_send(event);
     }
 }

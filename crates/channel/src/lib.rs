@@ -1,22 +1,22 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up; each room uses those above it in this list.
+// From the ground up: a group uses only the groups above it.
 
-// What the application hands in and gets back.
+// The extensions of a request, and the error of building a channel.
 mod error;
 mod extensions;
 
-// Decides: no runtime, lock or clock.
+// The decisions, without runtime, lock and clock.
 mod core;
 
-// What the rooms below share.
+// What the groups below share.
 mod observer;
 
 mod grpc;
 mod shared;
 
-// The control path: one task a channel.
+// The control path: one task per channel.
 mod control;
 
 // What the clones of a channel hold.
@@ -25,7 +25,7 @@ mod handle;
 // The data path: each call.
 mod call;
 
-// The faces.
+// The public types that an application starts with.
 mod builder;
 mod channel;
 

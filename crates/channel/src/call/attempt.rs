@@ -47,7 +47,7 @@ impl CallAttempt {
         });
     }
 
-    /// Returns the record of an attempt whose response arrived, for the body to end.
+    /// Returns the record of an attempt whose response arrived, for the body, which ends it.
     pub(crate) fn into_record(mut self) -> AttemptRecord {
         self.record.received_headers();
         std::mem::take(&mut self.record)

@@ -78,7 +78,8 @@ impl Body {
 }
 
 impl Reading {
-    /// Returns the next data, or the trailers that end the body; `None` when the body ends without.
+    /// Returns the next data, or the trailers that end the body; `None` when the body ends without
+    /// trailers.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingFrame>> {
         let status = match self.incoming.poll_frame(cx) {
             Poll::Pending => match &mut self.deadline {
@@ -127,7 +128,7 @@ impl Reading {
         deadline.is_past().then(status)
     }
 
-    /// Returns `status`, or that of the deadline in place of a failure after it.
+    /// Returns `status`, or the status of the deadline in place of a failure after the deadline.
     fn judge(&self, status: Status) -> Status {
         Deadline::judge(self.deadline.as_ref(), status, || reading(self.peer()))
     }
@@ -142,7 +143,7 @@ impl Reading {
     }
 
     fn end_with_trailers(&mut self, trailers: &HeaderMap) {
-        // Reading the status costs something, so only where it is reported.
+        // Parsing the status costs time, so it is done only where the status is reported.
         if self.records.attempt.is_open() {
             let status = Status::from_trailers(trailers);
             let status = status.unwrap_or_else(|| without_status(self.peer()));

@@ -16,7 +16,7 @@ pub(crate) struct Deadline {
     timeout: Duration,
     at: Instant,
     sleep: Sleep,
-    /// Its clock decides.
+    /// The runtime whose clock measures the time.
     runtime: Arc<dyn Runtime>,
 }
 

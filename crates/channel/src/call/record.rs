@@ -1,4 +1,4 @@
-//! The end of a call and of its attempts: the one seat of everything that depends on it.
+//! The end of a call and of its attempts. Everything that depends on an end is here, and only here.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -87,8 +87,8 @@ impl Drop for CallRecord {
 /// observer exactly once: when [`end`](Self::end) is called, or as `CANCELLED` when it is dropped
 /// before.
 ///
-/// Empty, and of no cost, where nothing listens: it then keeps no reference to anything that calls
-/// share.
+/// Empty, and of no cost, when the channel has no observer and the picker no tracker: it then keeps
+/// no reference to anything that calls share.
 #[derive(Default)]
 pub(crate) struct AttemptRecord(Option<Attempt>);
 
@@ -188,8 +188,8 @@ impl AttemptRecord {
         {
             tracker.attempt_ended(attempt.id, &outcome);
         }
-        // A pick whose connection was lost before the request was sent is the picker's affair, and
-        // no attempt of the call.
+        // A pick whose connection was lost before the request was sent is not an attempt of the
+        // call: only the tracker is notified of its end.
         let (Some(call), Some(peer)) = (attempt.call, attempt.peer) else {
             return;
         };
@@ -208,7 +208,8 @@ impl AttemptRecord {
         facts.peer = Some(peer);
     }
 
-    /// Reports the end of an attempt that the caller, or another attempt, made superfluous.
+    /// Reports the end of an attempt that was dropped before its end, unless it was reported
+    /// before.
     pub(crate) fn end_dropped(&mut self, bytes_sent: u64) {
         if self.is_open() {
             self.end(&AttemptEnd {
@@ -230,7 +231,7 @@ fn since(shared: &ChannelShared, started: Instant) -> std::time::Duration {
     shared.runtime.now().saturating_duration_since(started)
 }
 
-/// Returns the status of what was dropped before its end.
+/// Returns the status of a call or an attempt that was dropped before its end.
 fn dropped() -> Status {
     Status::new(Code::Cancelled, "the call was dropped before its end")
 }

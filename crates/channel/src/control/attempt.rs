@@ -125,7 +125,7 @@ struct AttemptReport<'a> {
 impl AttemptReport<'_> {
     fn send(&mut self, event: ControlEvent) {
         self.is_sent = true;
-        // Unbounded; closed only when the control task has ended.
+        // The queue is unbounded, and closed only when the control task has ended.
         let _ = self.events.try_send(event);
     }
 

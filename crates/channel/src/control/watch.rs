@@ -58,7 +58,7 @@ impl WatchTask {
     }
 
     fn report(&self, event: WatchEvent) {
-        // Unbounded; closed only when the control task has ended.
+        // The queue is unbounded, and closed only when the control task has ended.
         let _ = self.events.try_send(ControlEvent::Watched {
             watch: self.watch,
             id: self.id,

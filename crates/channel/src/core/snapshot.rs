@@ -116,7 +116,7 @@ impl<C> Snapshot<C> {
         }
     }
 
-    /// Returns what a call that waits with this snapshot waits for, in words.
+    /// Returns what a call that waits with this snapshot waits for, as text.
     pub(crate) fn waiting_for(&self, target: &str) -> String {
         let mut text = String::new();
         if !self.pending.is_empty() {
@@ -131,7 +131,7 @@ impl<C> Snapshot<C> {
             let _ = write!(text, "waiting for {target} to be resolved");
         }
         if let Some(error) = &self.resolver_error {
-            let _ = write!(text, "; the resolver said: {error}");
+            let _ = write!(text, "; the resolver reports: {error}");
         }
         text
     }

@@ -41,7 +41,7 @@ pub(crate) enum Stage {
         retry_at: Instant,
         phase: ConnectPhase,
     },
-    /// There is a connection. After its attempt, the next could have started at `retry_at`.
+    /// There is a connection. If its attempt had failed, the next could have started at `retry_at`.
     Ready {
         retry_at: Instant,
     },
@@ -53,7 +53,7 @@ pub(crate) enum Stage {
 }
 
 impl Stage {
-    /// Returns the end of the wait that this stage is.
+    /// Returns when the wait ends, if this stage is a wait.
     pub(crate) fn wait_until(&self) -> Option<Instant> {
         match self {
             Self::HeldBack { until } | Self::BackingOff { until, .. } => Some(*until),

@@ -1,4 +1,4 @@
-//! The table of subchannels, and all that follows from their stages.
+//! The table of subchannels, with indices over their stages.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use crate::core::subchannel::{Stage, Subchannel};
 /// The subchannels of a channel, with indices over their stages.
 ///
 /// A stage changes in [`transition`](Self::transition) and in [`remove`](Self::remove) only, and
-/// those keep every index and the marks of change. `C` is a connection.
+/// both update every index and the marks of change. `C` is a connection.
 #[derive(Debug)]
 pub(crate) struct Subchannels<C> {
     /// By [`SubchannelId::index`].

@@ -48,8 +48,8 @@ pub(crate) fn open_body() -> (Sender<Bytes>, Frames) {
     (send, StreamBody::new(frames.boxed()))
 }
 
-/// A request body of equal pieces, each ready at the second poll, as with an application that
-/// computes.
+/// A request body of equal pieces, each ready at the second poll, as if the application had to
+/// compute it.
 pub(crate) struct Pieces {
     left: usize,
     size: usize,
