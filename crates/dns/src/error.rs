@@ -133,8 +133,8 @@ impl fmt::Display for ServerOutcome {
         match self {
             Self::Answered(1) => f.write_str("answered with 1 record"),
             Self::Answered(count) => write!(f, "answered with {count} records"),
-            Self::NoData => f.write_str("says there are no such records"),
-            Self::NotFound => f.write_str("says the name does not exist (NXDOMAIN)"),
+            Self::NoData => f.write_str("answered that there are no such records"),
+            Self::NotFound => f.write_str("answered that the name does not exist (NXDOMAIN)"),
             Self::Truncated => f.write_str("reply truncated, asking over tcp"),
             Self::NoEdns => f.write_str("does not know EDNS, asking without"),
             Self::Rcode(rcode::FORMERR) => f.write_str("failed with FORMERR"),
@@ -143,7 +143,9 @@ impl fmt::Display for ServerOutcome {
             Self::Rcode(rcode::REFUSED) => f.write_str("refused the query (REFUSED)"),
             Self::Rcode(rcode::BADVERS) => f.write_str("failed with BADVERS"),
             Self::Rcode(code) => write!(f, "failed with response code {code}"),
-            Self::Lame => f.write_str("is not responsible for the name and asks nobody (lame)"),
+            Self::Lame => {
+                f.write_str("is not responsible for the name and asks no other server (lame)")
+            }
             Self::Malformed(what) => write!(f, "sent a malformed reply: {what}"),
             Self::TimedOut => f.write_str("did not answer in time"),
             Self::Io(kind) => kind.fmt(f),
@@ -257,7 +259,8 @@ impl LookupError {
         &self.0.name
     }
 
-    /// Returns why no server was asked, where none was, and which configured servers cannot be used.
+    /// Returns why no server was asked, where none was, and which configured servers cannot be
+    /// used.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()

@@ -22,7 +22,7 @@ impl Malformed {
             Self::CutOff => "it ends too early",
             Self::Pointer => "a compression pointer does not go backwards",
             Self::LabelType => "a label type does not exist",
-            Self::NameTooLong => "a name is longer than 255 octets",
+            Self::NameTooLong => "a name is longer than 255 bytes",
             Self::Opt => "its OPT record is not alone or not at the root",
         }
     }

@@ -33,7 +33,7 @@ const SRV_NUMBERS: usize = 6;
 /// Bytes of an SVCB or HTTPS record before its target: the priority (RFC 9460 section 2.2).
 const SVCB_PRIORITY: usize = 2;
 
-const OTHER_TYPE: &str = "a record is not of the type that it says";
+const OTHER_TYPE: &str = "the data of a record is not of the record's type";
 
 /// The records of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
