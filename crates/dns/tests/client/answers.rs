@@ -453,7 +453,7 @@ fn https_records() {
     }
 }
 
-fn one_with(code: u16, data: Vec<u8>) -> (crate::sim::Sim, trunkline_dns::io::Client) {
+fn one_with(code: u16, data: Vec<u8>) -> (Sim, trunkline_dns::io::Client) {
     one(move |asked| asked.reply().answer(&asked.name, code, 60, &data).after(1))
 }
 
