@@ -7,7 +7,7 @@
 
 // From the ground up: a module uses only those above it.
 
-// Files of the configuration; the wakers of those who wait for one lookup.
+// Files of the configuration; the wakers of all callers that wait for one lookup.
 mod files;
 mod wakers;
 
@@ -19,16 +19,16 @@ mod udp;
 mod lookup_socket;
 mod pool;
 
-// A lookup with its sockets.
+// A lookup with its sockets and its timer.
 mod driver;
 
-// The same, for several waiters.
+// A lookup that several callers wait for.
 mod flight;
 
 // What the clones of a client share.
 mod shared;
 
-// One of the waiters.
+// One caller that waits for a lookup.
 mod waiter;
 
 // The futures that callers poll.

@@ -6,7 +6,7 @@
 
 // From the ground up: a module uses only those above it.
 
-// Numbers and defects; names, compressed.
+// Numbers of the format and defects of messages; names, which may be compressed.
 mod codes;
 mod compressed;
 mod malformed;
@@ -21,7 +21,7 @@ mod records;
 // What a reply means for its query.
 mod response;
 
-// The same, for callers who have a message from elsewhere.
+// What a message means as the reply to a question, for callers that have it from elsewhere.
 mod reply;
 
 pub use self::malformed::Malformed;

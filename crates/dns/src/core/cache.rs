@@ -11,7 +11,8 @@ use crate::{Absence, Name, RecordType};
 
 /// The time for which a failure is kept (RFC 9520 section 3.2: at least 1 s).
 const FAILURE_TTL: Duration = Duration::from_secs(1);
-/// Bytes of the whole cache, so that a few large answers take no more memory than many small ones.
+/// The maximum size of the whole cache in bytes, so that a few large answers take no more memory
+/// than many small ones.
 const MAX_BYTES: usize = 32 << 20;
 /// Bytes of an entry without its names and records, approximately.
 const ENTRY_BYTES: usize = 256;

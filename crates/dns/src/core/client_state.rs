@@ -18,21 +18,23 @@ const ROUND_TRIPS: u32 = 5;
 const SHORTEST_TIMEOUT: Duration = Duration::from_millis(250);
 /// The longest timeout, unless a longer one is configured.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
-/// Round trips that must have been measured before the timeout follows from their mean.
+/// The number of round trips that must have been measured before the timeout follows from their
+/// mean.
 const MIN_SAMPLES: u32 = 3;
-/// Round trips over which the mean is taken: a new one counts an eighth, once there are so many.
+/// The number of round trips over which the mean is taken. Once as many were measured, a new one
+/// counts an eighth.
 const MEAN_OF: u32 = 8;
 /// A server that has failed is probed after this time.
 const PROBE_AFTER: Duration = Duration::from_secs(5);
-/// One lookup in this many carries the probe.
+/// Of the lookups that find a probe due, one in this many starts it.
 const PROBE_ONE_IN: usize = 10;
 /// The time for which a server is asked without EDNS, after it did not support it.
 const NO_EDNS_FOR: Duration = Duration::from_secs(600);
-/// Relative names for which the candidate with records is remembered, at most.
+/// The maximum number of relative names for which the candidate with records is remembered.
 const MAX_WINNERS: usize = 1024;
-/// Servers that are remembered at most; far more than a configuration has.
+/// The maximum number of servers that are remembered; far more than a configuration has.
 const MAX_SERVERS: usize = 64;
-/// Plans after which the generator of ids gets a new seed.
+/// The number of plans after which the generator of ids gets a new seed.
 const PLANS_PER_SEED: u32 = 1024;
 
 /// What a client knows between lookups: its settings, its servers, its cache, and for a relative
@@ -170,8 +172,9 @@ impl ClientState {
         .with_servers(self.ordered_servers(now))
     }
 
-    /// Returns the plan of a probe, where one is due: it asks a server that had failed for the first
-    /// candidate and type of `plan`. The answer is not used, but shows that the server works again.
+    /// Returns the plan of a probe, where one is due. It asks a server that has failed, for the
+    /// first candidate and type of `plan`. The answer is not used, but shows that the server works
+    /// again.
     #[must_use]
     pub fn probe(&mut self, plan: &Plan, now: Instant) -> Option<Plan> {
         let first = plan.servers.first()?.address;

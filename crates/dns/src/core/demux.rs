@@ -24,10 +24,10 @@ pub struct Delivered {
 /// query is unpredictable, and no two queries on one socket have the same.
 #[derive(Debug)]
 pub(super) struct Demux {
-    /// Messages that one asker may leave unread. Further ones are dropped, as the system drops
-    /// datagrams when a socket's buffer is full.
+    /// The maximum number of messages that one asker may leave unread. Further ones are dropped, as
+    /// the system drops datagrams when a socket's buffer is full.
     max_inbox: usize,
-    /// Number of askers so far; the last one's value.
+    /// The number of askers so far, which is also the number in the newest [`Asker`].
     joined: u64,
     mailboxes: BTreeMap<Asker, Mailbox>,
     /// By the ids that they have on this socket.

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::plan::LookupRequest;
 
-/// Lookups that may be under way at the same time: they have more sockets than most processes may
-/// open.
+/// The maximum number of lookups under way. Their sockets are more than most processes may open.
 pub(crate) const MAX_FLIGHTS: usize = 8192;
 
 /// The lookups under way ("flights"), by their requests. Lookups of one request at the same time
@@ -30,9 +29,9 @@ pub(crate) const MAX_FLIGHTS: usize = 8192;
 #[derive(Debug)]
 pub struct Flights<F> {
     by_request: BTreeMap<LookupRequest, SharedFlight<F>>,
-    /// Number of flights so far; the last one's number.
+    /// The number of flights so far, which is also the number of the newest flight.
     flights: u64,
-    /// Number of waiters so far; the last one's number.
+    /// The number of waiters so far, which is also the number of the newest waiter.
     waiters: u64,
 }
 

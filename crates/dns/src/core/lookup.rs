@@ -13,7 +13,7 @@ mod common;
 // A question that is being asked.
 mod asking;
 
-// What replies do to it.
+// What replies do to a question that is being asked.
 mod replies;
 
 // A question, from its start to its finding.
@@ -187,11 +187,11 @@ impl Lookup {
             .push_back(LookupOutput::Close { socket });
     }
 
-    /// Advances the lookup as far as it goes without an event.
+    /// Advances the lookup as far as possible without a further event.
     fn advance(&mut self, now: Instant) {
         while self.result.is_none() {
             self.start_waiting(now);
-            self.tell_and_bound();
+            self.add_events_and_bound();
             if self.asks.iter().any(|ask| ask.finding().is_none()) {
                 return;
             }
@@ -246,15 +246,16 @@ impl Lookup {
         }
     }
 
-    /// Once a family has addresses, adds the events, and bounds the time of the other family: the
-    /// rest of its current exchange, and one exchange with the server that has the addresses.
-    fn tell_and_bound(&mut self) {
+    /// Once a family has addresses, adds an event for each question that has ended, and bounds the
+    /// time of the other family. It gets the rest of its current exchange, and one exchange with
+    /// the server that has the addresses.
+    fn add_events_and_bound(&mut self) {
         if !self.asks.iter().any(Ask::is_found) {
             return;
         }
         let patience = self.common.plan.timeout.min(MAX_PATIENCE);
         for ask in &mut self.asks {
-            self.events.extend(ask.bound_or_tell(patience));
+            self.events.extend(ask.bound_or_take_event(patience));
         }
     }
 
@@ -311,7 +312,7 @@ impl Lookup {
             ask.handle_deadline(&mut self.common, now);
         }
         if self.asks.iter().any(Ask::is_found) {
-            self.tell_and_bound();
+            self.add_events_and_bound();
             self.succeed(now);
         } else {
             self.fail(LookupErrorKind::Deadline, now);

@@ -27,7 +27,7 @@ pub enum Finding {
     NoData(Absence),
     /// The name, or the name that it is an alias of, does not exist.
     NotFound(Absence),
-    /// No server has answered.
+    /// No server has given a usable answer.
     Failed(LookupErrorKind),
 }
 

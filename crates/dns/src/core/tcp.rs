@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::demux::{Asker, Demux};
 
-/// Queries that may wait for their replies over one connection at the same time, as in hickory.
+/// The maximum number of askers of one connection, and so of queries that wait for their replies
+/// over it; as in hickory.
 const MAX_IN_FLIGHT: usize = 32;
-/// Messages in a row that may answer nothing before the connection is given up: more than the late
-/// replies to all queries that may be given up at one time.
+/// The number of messages in a row that may answer nothing before the connection is given up. It is
+/// more than the late replies to all queries that may be given up at one time.
 const MAX_UNASKED: usize = 2 * MAX_IN_FLIGHT;
-/// Messages that one asker may leave unread; further ones are dropped, as datagrams would be.
+/// The maximum number of messages that one asker may leave unread. Further ones are dropped, as
+/// datagrams would be.
 const MAX_INBOX: usize = 4;
 /// Bytes of the length before each message (RFC 1035 section 4.2.2).
 const LENGTH: usize = 2;
@@ -18,13 +20,12 @@ const LENGTH: usize = 2;
 /// A TCP connection to one server, for the queries of many lookups, without any I/O (RFC 7766).
 ///
 /// An [`Asker`] joins, asks one question, takes the messages that arrive under its id, and leaves
-/// when one of them is the answer. Which one is the answer is for the asker to judge. Replies may
-/// arrive in any order.
+/// when one of them is the answer. The asker decides which one is the answer. Replies may arrive in
+/// any order.
 ///
 /// - Ids are unique among the queries on the connection. Where the id that an asker chose is taken,
 ///   its query goes out under another one, and the reply comes back under the id that was chosen.
-/// - A query that waits for its reply is not sent a second time: everyone who asks it gets the
-///   reply.
+/// - A query that waits for its reply is not sent a second time: every asker of it gets the reply.
 /// - When an asker leaves before its reply has arrived, as after a timeout, the connection may be
 ///   dead. It then takes no new askers, and ends with the ones that it has.
 ///
@@ -50,14 +51,14 @@ pub struct TcpConnection {
     demux: Demux,
     /// The time for which the connection stays open without an asker.
     idle: Duration,
-    /// When it is closed; set while there is no asker.
+    /// When the connection is closed; set while there is no asker.
     idle_at: Option<Instant>,
     established: bool,
-    /// True when it takes no new askers.
+    /// True when the connection takes no new askers.
     retired: bool,
-    /// Messages, each after its length, that are still to be written.
+    /// The messages that are still to be written, each preceded by its length.
     unsent: Vec<u8>,
-    /// The part of a message that has arrived, after its length.
+    /// The part of the next message that has arrived, preceded by the message's length.
     received: Vec<u8>,
     /// Number of messages since the last one that may be the answer to a query.
     unasked: usize,
@@ -225,8 +226,8 @@ impl TcpConnection {
         }
     }
 
-    /// Returns the next whole message, and takes its bytes off `bytes`. What is there of the
-    /// message after it stays in `received`.
+    /// Returns the next whole message, and removes its bytes from `bytes`. The beginning of a
+    /// message that is not whole yet is kept in `received`.
     fn next_message(&mut self, bytes: &mut &[u8]) -> Option<Vec<u8>> {
         loop {
             let received = &mut self.received;
@@ -245,8 +246,8 @@ impl TcpConnection {
             }
             let (piece, rest) = bytes.split_at(bytes.len().min(missing));
             *bytes = rest;
-            // The buffer grows with the bytes that have arrived. Only when a fifth of the message
-            // is there does it get the room that the length promises.
+            // The buffer grows with the bytes that have arrived. It gets the room for the whole
+            // message only once a fifth of that has arrived.
             let arrived = received.len();
             if received.capacity() < arrived + piece.len() {
                 received.reserve_exact(if missing <= 4 * arrived {

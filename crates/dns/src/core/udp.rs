@@ -4,16 +4,17 @@ use std::io;
 
 use super::demux::{Asker, Delivered, Demux, Recipient};
 
-/// Lookups that one socket serves. The next one gets a new socket and so a new port, so that an
-/// off-path attacker has little time to find the port.
+/// The number of lookups that one socket serves. The next one gets a new socket and so a new port,
+/// so that an off-path attacker has little time to find the port.
 const MAX_LOOKUPS: u32 = 64;
-/// Datagrams that wait for one asker. Further ones are dropped, as the system drops them.
+/// The maximum number of datagrams that wait for one asker. Further ones are dropped, as the system
+/// drops datagrams when a socket's buffer is full.
 const MAX_INBOX: usize = 64;
 
 /// A UDP socket connected to one server, for the queries of several lookups, without any I/O.
 ///
 /// An [`Asker`] joins, sends queries, takes the datagrams that arrive under their ids, and leaves.
-/// Which datagram answers its question is for the asker to judge.
+/// The asker decides which datagram answers its question.
 ///
 /// One asker at a time reads the socket: see [`read`](Self::read). It passes each datagram to
 /// [`handle_datagram`](Self::handle_datagram), and the other askers wait until they are woken. When

@@ -9,7 +9,8 @@ use trunkline_runtime::{Received, UdpSocket};
 use super::tcp::TcpShare;
 use super::udp::UdpShare;
 
-/// A UDP socket of the lookup's own, or a share in one of the pool's sockets.
+/// A UDP socket of the lookup's own, a share in one of the pool's UDP sockets, or a share in a TCP
+/// connection.
 pub(super) enum LookupSocket {
     OwnUdp {
         socket: Box<dyn UdpSocket>,

@@ -22,9 +22,9 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct OpenSockets {
-    /// The UDP sockets, one a server.
+    /// The UDP sockets, one for each server.
     udp: BTreeMap<SocketAddr, Arc<PooledUdp>>,
-    /// The TCP connections: one a server, more where it is full.
+    /// The TCP connections of each server: a further one is opened when all others are full.
     tcp: BTreeMap<SocketAddr, Vec<Arc<SharedTcp>>>,
 }
 

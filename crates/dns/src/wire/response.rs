@@ -79,11 +79,11 @@ struct Extension<'a> {
 /// The cookie of a reply.
 #[derive(Debug)]
 pub(crate) enum Cookie {
-    /// The query had none.
+    /// The query had no cookie.
     Unasked,
-    /// The query had one, and the reply has none.
+    /// The query had a cookie, and the reply has none.
     Missing,
-    /// The server's part.
+    /// The reply has a cookie; this is the server's part.
     Server(Box<[u8]>),
 }
 

@@ -272,8 +272,8 @@ fn a_winner_of_old_servers_does_not_count() {
     assert_eq!(sim.seen()[0].asked.name, "db.corp.test.");
 }
 
-/// At most 8192 lookups are under way at the same time; one more is an error that says so, until
-/// one of them is dropped.
+/// At most 8192 lookups are under way at the same time. One more is an error that names this limit,
+/// until one of them is dropped.
 #[test]
 fn lookups_under_way_are_bounded() {
     let (sim, client) = one(|_| Vec::new());

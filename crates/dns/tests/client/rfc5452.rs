@@ -72,8 +72,8 @@ fn garbage(make: impl Fn(&Asked) -> Vec<u8> + Send + 'static) {
     assert_eq!(texts(&answer), [ip4(1), ip6(1)]);
     assert_eq!(sim.elapsed(), ms(50));
     assert_eq!(sim.seen().len(), 2, "nothing was sent again");
-    let told = |attempt: &ServerAttempt| attempt.ignored > 0;
-    assert!(answer.attempts.iter().all(told), "{:?}", answer.attempts);
+    let counts = |attempt: &ServerAttempt| attempt.ignored > 0;
+    assert!(answer.attempts.iter().all(counts), "{:?}", answer.attempts);
 }
 
 fn evil(asked: &Asked) -> Message {

@@ -98,12 +98,12 @@ fn one_asker_reads_at_a_time() {
     assert!(!socket.read(first) && !socket.read(third));
     assert!(socket.read(second));
     assert!(socket.leave(second), "the reader has left");
-    assert!(socket.leave(first), "nobody has read since");
+    assert!(socket.leave(first), "no asker has read since");
     assert!(socket.read(third));
-    assert!(!socket.leave(third), "nobody is left");
+    assert!(!socket.leave(third), "no asker is left");
 }
 
-/// The leave of an asker that does not read changes no reader.
+/// When an asker leaves that is not the reader, the reader stays.
 #[test]
 fn the_reader_stays() {
     let (mut socket, first) = SharedUdp::new();

@@ -186,7 +186,8 @@ fn a_missing_cookie_is_not_used() {
     });
 }
 
-/// Nor is a header alone, which would turn off EDNS and so the cookies.
+/// A reply that is a header alone, from a server that has sent a cookie, is not used: it would turn
+/// off EDNS and so the cookies.
 #[test]
 fn a_header_alone_is_not_used() {
     not_used(|asked| {

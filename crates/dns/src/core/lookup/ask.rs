@@ -16,8 +16,8 @@ pub(super) struct Ask {
     index: usize,
     record_type: RecordType,
     state: AskState,
-    /// True when its finding was returned as an event.
-    told: bool,
+    /// True when the finding of the question was returned as an event.
+    event_returned: bool,
 }
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Ask {
             index,
             record_type,
             state,
-            told: false,
+            event_returned: false,
         }
     }
 
@@ -171,18 +171,18 @@ impl Ask {
         }
     }
 
-    /// Bounds the question by `patience` while it is being asked; returns its event once it has
-    /// ended, the first time.
-    pub(super) fn bound_or_tell(&mut self, patience: Duration) -> Option<FamilyAnswer> {
+    /// While the question is being asked, bounds its time by `patience`. Once it has ended, returns
+    /// its finding as an event, the first time only.
+    pub(super) fn bound_or_take_event(&mut self, patience: Duration) -> Option<FamilyAnswer> {
         match &mut self.state {
             AskState::Waiting => None,
             AskState::Asking(asking) => {
                 asking.bound(patience);
                 None
             }
-            AskState::Done { .. } if self.told => None,
+            AskState::Done { .. } if self.event_returned => None,
             AskState::Done { finding, .. } => {
-                self.told = true;
+                self.event_returned = true;
                 finding.to_event(self.record_type)
             }
         }

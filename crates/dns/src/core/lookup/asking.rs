@@ -13,7 +13,7 @@ use crate::core::result::Finding;
 use crate::wire::encode;
 use crate::{LookupErrorKind, RecordType, ServerOutcome, Transport};
 
-/// Sockets that one question keeps open at most.
+/// The maximum number of sockets that one question keeps open.
 const MAX_SOCKETS: usize = 4;
 
 /// A question that is being asked. Its methods return the finding that ends it.
@@ -280,8 +280,9 @@ impl Asking {
         Finding::Failed(LookupErrorKind::Unavailable)
     }
 
-    /// Asks the server that had the records of the other family, where this question has not come
-    /// so far; ends the question otherwise.
+    /// Handles the end of the time that [`bound`](Self::bound) has set. If this question has not
+    /// yet asked the server that had the records of the other family, asks it; else ends the
+    /// question.
     fn catch_up(&mut self, common: &mut Common, now: Instant) -> Option<Finding> {
         let found_at = common.log.found_at();
         let Some(ahead) = found_at.filter(|&found| found > self.place()) else {

@@ -21,7 +21,7 @@ pub(super) struct ExchangeSpec {
 }
 
 impl ExchangeSpec {
-    /// Returns how a server is asked first, by what the plan says about it.
+    /// Returns how a server is asked first, which follows from what the plan knows of it.
     pub(super) fn first(server: &PlannedServer, tcp_only: bool) -> Self {
         Self {
             transport: if tcp_only {
@@ -34,7 +34,7 @@ impl ExchangeSpec {
         }
     }
 
-    /// The same over TCP.
+    /// Returns the same spec over TCP.
     pub(super) fn over_tcp(&self) -> Self {
         Self {
             transport: Transport::Tcp,
@@ -42,7 +42,7 @@ impl ExchangeSpec {
         }
     }
 
-    /// The same without EDNS, and so without a cookie.
+    /// Returns the same spec without EDNS, and so without a cookie.
     pub(super) fn without_edns(&self) -> Self {
         Self {
             transport: self.transport,
@@ -51,7 +51,7 @@ impl ExchangeSpec {
         }
     }
 
-    /// The same with another cookie, or without one.
+    /// Returns the same spec with another cookie, or without a cookie.
     pub(super) fn with_cookie(&self, cookie: Option<Box<[u8]>>) -> Self {
         Self {
             transport: self.transport,

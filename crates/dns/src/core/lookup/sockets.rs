@@ -3,7 +3,7 @@
 use crate::Transport;
 use crate::core::output::SocketId;
 
-/// Questions of a lookup at most: more than there are types of records.
+/// The maximum number of questions of a lookup, which is more than there are types of records.
 pub(super) const MAX_QUESTIONS: usize = 8;
 
 /// What a socket is opened for. Queries with the same purpose share a socket.
@@ -19,7 +19,8 @@ pub(super) struct Purpose {
     pub(super) copy: bool,
     /// True when other lookups may use the socket too.
     pub(super) shared: bool,
-    /// The index of the question, where each question has sockets of its own: over TCP always.
+    /// The index of the question, where the questions of a lookup share no sockets: always over
+    /// TCP, and over UDP with `single-request-reopen`. Else `None`.
     pub(super) own: Option<usize>,
 }
 
@@ -35,7 +36,7 @@ struct SocketEntry {
 #[derive(Debug, Default)]
 pub(super) struct Sockets {
     list: Vec<SocketEntry>,
-    /// Number of sockets so far; the last one's id.
+    /// The number of sockets so far, which is also the id of the newest socket.
     opened: u32,
 }
 
