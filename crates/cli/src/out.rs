@@ -143,6 +143,15 @@ impl Out {
         }
     }
 
+    /// Prints lines that are to be erased again. A line wider than the terminal is cut, so that it
+    /// takes one row.
+    pub(crate) fn live_lines(&self, lines: impl IntoIterator<Item = Line>) {
+        let lines = lines.into_iter().map(|line| line.render(self.color));
+        let lines: Vec<String> = lines.collect();
+        // DECAWM, the automatic wrap of the terminal: off, then on.
+        self.write(&format!("\x1b[?7l{}\x1b[?7h", lines.join("\n")));
+    }
+
     /// Erases the last `lines` lines from the terminal.
     pub(crate) fn erase(&self, lines: usize) {
         // If stdout cannot be written to, `line` reports it.

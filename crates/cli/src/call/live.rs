@@ -34,9 +34,7 @@ impl<'a> Live<'a> {
         self.clear();
         let lines = tally.table();
         self.drawn = lines.len();
-        for line in lines {
-            self.out.line(line);
-        }
+        self.out.live_lines(lines);
     }
 
     /// Erases the last drawing.
