@@ -8,6 +8,9 @@ use crate::out::Out;
 /// The time between two drawings.
 const EVERY: Duration = Duration::from_millis(250);
 
+/// The most lines of a drawing: what has scrolled off the screen cannot be erased.
+const MAX_LINES: usize = 20;
+
 /// Draws the tally repeatedly in the same place, when stdout is a terminal.
 pub(super) struct Live<'a> {
     out: &'a Out,
@@ -32,7 +35,11 @@ impl<'a> Live<'a> {
         }
         self.next = now + EVERY;
         self.clear();
-        let lines = tally.table();
+        let mut lines = tally.table();
+        if lines.len() > MAX_LINES {
+            // The last line has the sums.
+            lines.drain(MAX_LINES - 1..lines.len() - 1);
+        }
         self.drawn = lines.len();
         self.out.live_lines(lines);
     }
