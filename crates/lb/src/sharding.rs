@@ -28,8 +28,8 @@ pub use self::ready_list::ReadyList;
 /// One child policy for each endpoint, all kept connected: the common part of round_robin and other
 /// petiole policies.
 ///
-/// The set of its addresses, in any order, identifies an endpoint; one that is listed twice has
-/// one child. A child that becomes idle is made to connect again at once, and counts as
+/// The set of its addresses, in any order, identifies an endpoint; an endpoint that is listed twice
+/// has one child. A child that becomes idle is made to connect again at once, and counts as
 /// connecting. A child that fails counts as failing until it is ready, also while it connects
 /// again: the failure is sticky.
 ///
