@@ -1,5 +1,5 @@
-//! Tests of times, rates and files at their limits: each does what its help says, or is refused with
-//! status 2.
+//! Tests of times, rates and files at their limits: each works as its help describes, or is refused
+//! with status 2.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
