@@ -1,4 +1,4 @@
-//! The control path: one task per channel, and one for each connection attempt.
+//! The control path: one task per channel, and one for each connection attempt and watch.
 //!
 //! From the ground up: the events that the control task receives, the attempts and watches that
 //! send them, the inbox in which they arrive, and the task.
