@@ -43,9 +43,10 @@ pub(crate) const SETTING: usize = 6;
 /// The types of frames.
 ///
 /// Source: [RFC 9113 section 6](https://www.rfc-editor.org/rfc/rfc9113#section-6).
+pub(crate) const DATA_FRAME: u8 = 0x0;
 pub(crate) const HEADERS_FRAME: u8 = 0x1;
 const PRIORITY_FRAME: u8 = 0x2;
-const RST_STREAM_FRAME: u8 = 0x3;
+pub(crate) const RST_STREAM_FRAME: u8 = 0x3;
 pub(crate) const SETTINGS_FRAME: u8 = 0x4;
 const PING_FRAME: u8 = 0x6;
 pub(crate) const GOAWAY_FRAME: u8 = 0x7;

@@ -97,6 +97,7 @@ impl Connection {
             .clone()
             .send_request(head, no_body)
             .map_err(|error| CallError::not_sent(&error, &self.state))?;
+        self.state.set_created(response.stream_id().as_u32());
         let (request, upload) = match body {
             AttemptBody::Whole(None) => (RequestSide::Sent(0, Some(send)), None),
             AttemptBody::Whole(Some(data)) => {

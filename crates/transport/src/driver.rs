@@ -83,6 +83,7 @@ impl ConnectionDriver {
 
     /// Polls the connection, then sends all that it wrote.
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        let last_created = self.state.last_created();
         loop {
             if let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx) {
                 return Poll::Ready(ended);
@@ -92,6 +93,7 @@ impl ConnectionDriver {
             // connection.
             if !matches!(drained, Poll::Ready(Err(_))) {
                 self.is_blocked = drained.is_pending();
+                self.state.set_polled(last_created);
                 return Poll::Pending;
             }
         }

@@ -5,8 +5,8 @@
 //! written. All of it can be read from the frames.
 
 use crate::codes::{
-    CONTINUATION_FRAME, FRAME_HEADER, GOAWAY_FIXED, GOAWAY_FRAME, HEADERS_FRAME, SETTING,
-    SETTINGS_FRAME, WrongFirstFrame,
+    CONTINUATION_FRAME, DATA_FRAME, FRAME_HEADER, GOAWAY_FIXED, GOAWAY_FRAME, HEADERS_FRAME,
+    RST_STREAM_FRAME, SETTING, SETTINGS_FRAME, WrongFirstFrame,
 };
 use crate::go_away::{GoAway, STREAM_BITS};
 use crate::settings::ServerSettings;
@@ -15,6 +15,11 @@ use crate::settings::ServerSettings;
 ///
 /// Source: [RFC 9113 section 6.5](https://www.rfc-editor.org/rfc/rfc9113#section-6.5).
 const ACK: u8 = 0x1;
+
+/// The flag of a DATA or HEADERS frame that is the sender's last of a stream.
+///
+/// Source: [RFC 9113 section 6.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.1).
+const END_STREAM: u8 = 0x1;
 
 /// How much is kept of a GOAWAY's payload, in bytes: 256 of debug data.
 const GOAWAY_KEPT: usize = GOAWAY_FIXED + 256;
@@ -31,6 +36,9 @@ pub(crate) enum Seen {
     Settings(ServerSettings),
     /// The header of a HEADERS frame on this stream.
     Headers { stream: u32 },
+    /// The header of a frame that ends what a client sends on this stream, in good order or by a
+    /// reset. Of a server, only resets are reported.
+    End { stream: u32 },
     /// More of a header list than the limit has come on this stream, still encoded.
     LongHeaders { stream: u32 },
     /// A whole GOAWAY frame.
@@ -72,6 +80,8 @@ pub(crate) struct FrameWatch {
     after: usize,
     /// What has come of a SETTINGS frame.
     settings: ServerSettings,
+    /// True when END_STREAM is reported.
+    reports_ends: bool,
     /// How much of a header list may come in several frames before that is reported, in bytes.
     header_limit: usize,
     /// The number of bytes that have come of a header list in several frames.
@@ -91,6 +101,7 @@ impl FrameWatch {
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
+            reports_ends: false,
             header_limit: header_limit as usize,
             header_bytes: 0,
             expects_settings: true,
@@ -107,6 +118,7 @@ impl FrameWatch {
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
+            reports_ends: true,
             header_limit: usize::MAX,
             header_bytes: 0,
             expects_settings: false,
@@ -183,6 +195,15 @@ impl FrameWatch {
         } else if kind == HEADERS_FRAME {
             self.header_bytes = len;
             report(Seen::Headers { stream });
+            if self.reports_ends && flags & END_STREAM != 0 {
+                report(Seen::End { stream });
+            }
+        } else if kind == DATA_FRAME {
+            if self.reports_ends && flags & END_STREAM != 0 {
+                report(Seen::End { stream });
+            }
+        } else if kind == RST_STREAM_FRAME {
+            report(Seen::End { stream });
         } else if kind == CONTINUATION_FRAME {
             let before = self.header_bytes;
             self.header_bytes = before.saturating_add(len);
@@ -405,11 +426,18 @@ mod tests {
         bytes.extend(frame(SETTINGS_FRAME, 0, 0, &[]));
         bytes.extend(frame(HEADERS_FRAME, 4, 1, b"headers"));
         bytes.extend(frame(0, 1, 1, b"data"));
-        bytes.extend(frame(HEADERS_FRAME, 4, 3, b""));
+        bytes.extend(frame(HEADERS_FRAME, 5, 3, b""));
+        bytes.extend(frame(HEADERS_FRAME, 4, 5, b""));
+        bytes.extend(frame(0, 0, 5, b"data"));
+        bytes.extend(frame(RST_STREAM_FRAME, 0, 5, &[0; 4]));
         let expected = [
             Seen::Settings(ServerSettings::default()),
             Seen::Headers { stream: 1 },
+            Seen::End { stream: 1 },
             Seen::Headers { stream: 3 },
+            Seen::End { stream: 3 },
+            Seen::Headers { stream: 5 },
+            Seen::End { stream: 5 },
         ];
         check(FrameWatch::of_client, &bytes, &expected);
     }

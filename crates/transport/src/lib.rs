@@ -9,6 +9,8 @@ mod codes;
 mod go_away;
 mod header_list;
 mod settings;
+mod unfinished;
+mod waiting;
 
 mod frames;
 mod state;
@@ -43,3 +45,4 @@ pub use crate::handshake::{HttpOptions, handshake};
 pub use crate::replay::RequestBody;
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
 pub use crate::upload::Upload;
+pub use crate::waiting::{WaitingFor, WaitingStep};

@@ -18,6 +18,7 @@ use crate::error::{CallError, Fate, ResponsePart};
 use crate::header_list::size_of;
 use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
+use crate::waiting::{WaitingFor, WaitingStep};
 
 /// The request of the same attempt, as its response sees it.
 pub(crate) enum RequestSide {
@@ -108,6 +109,30 @@ impl ResponseHead {
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
         self.request.bytes_sent()
+    }
+
+    /// Returns what the attempt waits for.
+    ///
+    /// More than 16 requests that wait for flow control are not told apart from those that wait for
+    /// the response.
+    #[must_use]
+    pub fn waiting_for(&self) -> WaitingFor {
+        let stream = self.response.stream_id().as_u32();
+        let step = match (self.state.waiting_step(stream), &self.request) {
+            // All that the application has made of a stream may have been sent.
+            (WaitingStep::FlowControl, RequestSide::Upload(upload)) if !upload.waits() => {
+                WaitingStep::Response
+            }
+            (WaitingStep::Response, RequestSide::Upload(upload)) if upload.waits() => {
+                WaitingStep::FlowControl
+            }
+            (step, _) => step,
+        };
+        WaitingFor {
+            peer: self.state.peer.clone(),
+            step,
+            held_back: self.state.held_back(stream),
+        }
     }
 }
 

@@ -97,6 +97,7 @@ where
                     0 => self.send.poll_capacity(cx),
                     room => Poll::Ready(Some(Ok(room))),
                 };
+                self.facts.set_waits(room.is_pending());
                 match room {
                     Poll::Ready(Some(room)) => {
                         let room = room?;

@@ -13,6 +13,7 @@ use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::frames::{FrameWatch, Seen};
 use crate::settings::announce_header_list;
 use crate::state::ConnectionState;
+use crate::unfinished::UnfinishedRequests;
 
 /// The most bytes that one read of the stream takes.
 const READ_BUFFER: usize = 16 * 1024;
@@ -56,6 +57,10 @@ pub(crate) struct Wire {
     written: usize,
     /// The highest stream whose HEADERS are in `write` or were written.
     last_headers: u32,
+    /// The requests of which a part is in `write` or was written, and not all.
+    unfinished: UnfinishedRequests,
+    /// True while the stream takes no more of `write`.
+    is_stuck: bool,
     /// True when flushes are left to [`poll_drain`](Self::poll_drain).
     gathers: bool,
     /// The error of a gathered write, until h2 gets it.
@@ -77,6 +82,8 @@ impl Wire {
             write: Vec::with_capacity(4 * 1024),
             written: 0,
             last_headers: 0,
+            unfinished: UnfinishedRequests::default(),
+            is_stuck: false,
             gathers: false,
             failure: None,
         }
@@ -130,6 +137,7 @@ impl Wire {
         let state = &self.state;
         let mut is_http2 = true;
         let mut wrong_first = None;
+        let unfinished = &mut self.unfinished;
         self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings(settings) => state.set_settings(settings),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
@@ -137,6 +145,7 @@ impl Wire {
             Seen::WrongFirstFrame(first) => wrong_first = Some(first),
             Seen::Headers { stream } => state.set_answered(stream),
             Seen::LongHeaders { stream } => state.set_long_headers(stream),
+            Seen::End { stream } => unfinished.end(stream),
         });
         // This finds a foreign peer also when it sends less than a frame header.
         let is_first = std::mem::take(&mut self.expects_first);
@@ -157,7 +166,18 @@ impl Wire {
         Ok(())
     }
 
+    /// Writes to the stream what is in `write`, and records for the calls how far that got.
     fn poll_hand_over(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let poll = self.poll_write_all(cx);
+        self.unfinished.show(&self.state.unfinished);
+        if self.is_stuck != poll.is_pending() {
+            self.is_stuck = poll.is_pending();
+            self.state.set_stuck(self.is_stuck);
+        }
+        poll
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.write.len() {
             let stream = open(&mut self.stream)?;
             let n = ready!(stream.poll_write(cx, &self.write[self.written..]))?;
@@ -232,12 +252,20 @@ impl AsyncWrite for Wire {
             ready!(this.poll_hand_over(cx))?;
         }
         let n = bytes.len().min(WRITE_BUFFER);
-        let last_headers = &mut this.last_headers;
-        this.outgoing.feed(&bytes[..n], |seen| {
-            if let Seen::Headers { stream } = seen {
-                *last_headers = stream.max(*last_headers);
+        let (last_headers, unfinished) = (&mut this.last_headers, &mut this.unfinished);
+        let last_before = *last_headers;
+        this.outgoing.feed(&bytes[..n], |seen| match seen {
+            // Later ones on the stream are trailers.
+            Seen::Headers { stream } if stream > *last_headers => {
+                *last_headers = stream;
+                unfinished.begin(stream);
             }
+            Seen::End { stream } => unfinished.end(stream),
+            _ => {}
         });
+        if *last_headers != last_before {
+            this.state.set_last_begun(*last_headers);
+        }
         let start = this.write.len();
         this.write.extend_from_slice(&bytes[..n]);
         // The preface is a write of its own; the next one begins with SETTINGS.

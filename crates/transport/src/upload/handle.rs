@@ -17,6 +17,8 @@ pub(crate) struct UploadFacts {
     /// The reason why the upload gave the attempt up.
     failure: OnceLock<Status>,
     bytes_sent: AtomicU64,
+    /// Whether data waits for room in the flow-control windows.
+    waits: AtomicBool,
 }
 
 impl UploadFacts {
@@ -39,6 +41,13 @@ impl UploadFacts {
         let _ = self.failure.set(why);
     }
 
+    /// Records whether data waits for room in the flow-control windows.
+    pub(crate) fn set_waits(&self, waits: bool) {
+        if self.waits.load(Ordering::Relaxed) != waits {
+            self.waits.store(waits, Ordering::Relaxed);
+        }
+    }
+
     /// Counts message bytes that were handed to HTTP/2.
     pub(crate) fn count(&self, bytes: usize) {
         self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -57,6 +66,11 @@ impl UploadHandle {
     /// Returns why the upload gave the attempt up, if it did.
     pub(crate) fn failure(&self) -> Option<&Status> {
         self.0.failure.get()
+    }
+
+    /// Returns whether data of the request waits for room in the flow-control windows.
+    pub(crate) fn waits(&self) -> bool {
+        self.0.waits.load(Ordering::Relaxed)
     }
 
     /// Returns how many message bytes were handed to HTTP/2 so far.
