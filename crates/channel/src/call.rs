@@ -154,13 +154,14 @@ impl Call {
             let mut attempt = self.start_attempt(&body).await?;
             let peer = attempt.peer().clone();
             let doing = || doing(&peer);
-            let error = match bounded(&mut self.deadline, doing, &mut attempt).await {
+            let error = match within(&mut self.deadline, &mut attempt).await {
                 Ok(Ok(response)) => {
                     body.commit();
                     return self.respond(response, attempt).await;
                 }
                 Ok(Err(error)) => error,
-                Err(status) => {
+                Err(deadline) => {
+                    let status = deadline.status(&attempt.waiting_for());
                     attempt.end(&status);
                     return Err(status);
                 }
@@ -427,6 +428,16 @@ async fn bounded<T>(
     doing: impl Fn() -> String,
     future: impl Future<Output = T>,
 ) -> Result<T, Status> {
+    within(deadline, future)
+        .await
+        .map_err(|deadline| deadline.status(&doing()))
+}
+
+/// Waits for `future`, but no longer than the deadline, which it returns when that has passed.
+async fn within<T>(
+    deadline: &mut Option<Deadline>,
+    future: impl Future<Output = T>,
+) -> Result<T, &mut Deadline> {
     let mut future = pin!(future);
     let Some(deadline) = deadline else {
         return Ok(future.await);
@@ -436,5 +447,5 @@ async fn bounded<T>(
         Poll::Pending => deadline.poll_passed(cx).map(|()| Err(())),
     })
     .await
-    .map_err(|()| deadline.status(&doing()))
+    .map_err(|()| deadline)
 }

@@ -37,6 +37,11 @@ impl CallAttempt {
         &self.peer
     }
 
+    /// Returns what the attempt waits for, in words.
+    pub(crate) fn waiting_for(&self) -> String {
+        self.response.waiting_for().to_string()
+    }
+
     /// Ends an attempt that got no response.
     pub(crate) fn end(&mut self, status: &Status) {
         let bytes_sent = self.response.bytes_sent();

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use h2::Reason;
 use h2::server::Builder;
 use http_body_util::{BodyExt, Full};
@@ -14,6 +14,7 @@ use trunkline_resolver::ManualResolver;
 use trunkline_sim::{CallReply, ConnectFate, Opening, Sim};
 use trunkline_status::Code;
 
+use crate::bodies::{messages, open_body};
 use crate::world::{
     address, builder, call, channel, echo, request, response_head, send_all, serve, unary,
     unary_within, with_timeout,
@@ -101,7 +102,8 @@ fn while_the_network_is_cut() {
     assert_eq!(backend.accepts(), 1);
 }
 
-/// The deadline holds for calls that wait for a free stream under MAX_CONCURRENT_STREAMS.
+/// The deadline holds for calls that wait for a free stream under MAX_CONCURRENT_STREAMS. Their text
+/// has that, and the limit.
 #[test]
 fn while_other_calls_use_all_streams() {
     let sim = Sim::new(1);
@@ -114,10 +116,91 @@ fn while_other_calls_use_all_streams() {
     let channel = channel(&sim, 1);
     let before = sim.elapsed();
     let outcomes = sim.run(join_all((0..3).map(|_| unary_within(&channel, "1500m"))));
-    for outcome in outcomes {
-        outcome.expect(Code::DeadlineExceeded, &["198.51.100.1:50051"]);
+    let answer = "waiting for 198.51.100.1:50051 to answer";
+    let stream = "waiting for a free stream, before the call was sent: 198.51.100.1:50051 allows 1";
+    for (outcome, words) in outcomes.into_iter().zip([answer, stream, stream]) {
+        outcome.expect(Code::DeadlineExceeded, &[words]);
     }
     assert_eq!(sim.elapsed() - before, Duration::from_millis(1500));
+}
+
+/// A call that was held back, and is sent at last, has both in its text; one that was not has not.
+#[test]
+fn while_the_answer_is_awaited_after_other_calls() {
+    let sim = Sim::new(1);
+    let mut http2 = Builder::new();
+    http2.max_concurrent_streams(1);
+    serve(&sim, 1, http2, |incoming| async move {
+        std::future::pending::<()>().await;
+        drop(incoming);
+    });
+    let channel = channel(&sim, 1);
+    let call = async |after: u64, timeout| {
+        sim.sleep(Duration::from_millis(after)).await;
+        unary_within(&channel, timeout).await
+    };
+    let calls = [(0, "1S"), (100, "2S"), (200, "3S")];
+    let results = sim.run(join_all(calls.map(|(after, timeout)| call(after, timeout))));
+    for (result, was_held) in results.into_iter().zip([false, true, true]) {
+        let words = "waiting for 198.51.100.1:50051 to answer";
+        let result = result.expect(Code::DeadlineExceeded, &[words]);
+        let text = result.status.message();
+        assert_eq!(
+            text.contains("it waited for a free stream"),
+            was_held,
+            "{text}"
+        );
+    }
+}
+
+/// The text of a request that waits for the server's flow-control windows has that: of a unary call,
+/// of a stream, and of a small call when the window of the connection is used up.
+#[test]
+fn while_there_is_no_room_for_the_request() {
+    let room = "waiting for room in the flow-control window of 198.51.100.1:50051";
+    let answer = "waiting for 198.51.100.1:50051 to answer";
+    // The server reads nothing, so its windows stay at 65,535 bytes.
+    for (size, words) in [(60_000, answer), (100_000, room)] {
+        for is_streaming in [false, true] {
+            let sim = Sim::new(1);
+            serve(&sim, 1, Builder::new(), |incoming| async move {
+                std::future::pending::<()>().await;
+                drop(incoming);
+            });
+            let channel = channel(&sim, 1);
+            let large = async {
+                if is_streaming {
+                    let (body, _) = messages(4, size / 4);
+                    call(&channel, with_timeout(request(body), "1500m")).await
+                } else {
+                    let body = Full::new(Bytes::from(vec![0; size]));
+                    call(&channel, with_timeout(request(body), "1500m")).await
+                }
+            };
+            let small = async {
+                sim.sleep(Duration::from_millis(500)).await;
+                unary_within(&channel, "500m").await
+            };
+            let (large, small) = sim.run(join(large, small));
+            large.expect(Code::DeadlineExceeded, &[words]);
+            small.expect(Code::DeadlineExceeded, &[words]);
+        }
+    }
+}
+
+/// A stream whose application makes no message waits for the answer, and for no window.
+#[test]
+fn while_the_application_sends_nothing() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), |incoming| async move {
+        std::future::pending::<()>().await;
+        drop(incoming);
+    });
+    let channel = channel(&sim, 1);
+    let (_send, body) = open_body();
+    let result = sim.run(call(&channel, with_timeout(request(body), "1S")));
+    let words = "waiting for 198.51.100.1:50051 to answer";
+    result.expect(Code::DeadlineExceeded, &[words]);
 }
 
 /// The deadline holds while the server sends without end, so that data is always ready.
