@@ -73,9 +73,9 @@ pub enum Pick {
     /// Wait for the next picker, and make the policy leave idleness
     /// ([`Policy::exit_idle`](crate::Policy::exit_idle)).
     ExitIdle,
-    /// Fail, unless the call is wait-for-ready.
+    /// Fail. A wait-for-ready call waits for the next picker instead.
     Fail(Status),
-    /// Fail, also if the call is wait-for-ready, and never retry.
+    /// Fail, also if the call is wait-for-ready, and do not retry it.
     Drop(Status),
 }
 
