@@ -1,4 +1,7 @@
-//! The attributes that the schemes `dns` and `srv` set on resolutions and endpoints.
+//! The attributes of the schemes `dns` and `srv`: what they set on resolutions and endpoints.
+//!
+//! The weight of an SRV record is the attribute `Weight` of `trunkline-endpoint`; `srv_scheme` sets
+//! it.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
