@@ -22,7 +22,7 @@ use super::service::Services;
 /// How long a connection may take to finish its calls after GOAWAY.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// An order to a door.
+/// An order to a door, from the task that handles commands and signals.
 #[derive(Debug)]
 pub(super) struct DoorOrder {
     pub(super) action: DoorAction,

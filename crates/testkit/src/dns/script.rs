@@ -12,8 +12,8 @@ use super::reply::Reply;
 /// It uses no sockets and no clock, so that a simulated network can use it too.
 #[derive(Debug, Default)]
 pub struct Script {
-    /// The replies by normalized name, type, and transport (`None` for both). Each query takes the
-    /// first reply out of the queue, unless it is the only one left.
+    /// The replies by normalized name, type, and transport (`None` for both). Each query gets the
+    /// first reply, which is then removed unless it is the last one.
     replies: BTreeMap<(String, Type, Option<Transport>), VecDeque<Reply>>,
     /// The reply for names that are not in `replies`.
     default: Option<Reply>,
