@@ -2,6 +2,10 @@
 //!
 //! From the ground up: the events that the control task receives, the attempts and watches that
 //! send them, the inbox in which they arrive, and the task.
+//!
+//! The loss of a connection, by a GOAWAY for example, reaches the policy in three steps. The
+//! transport calls `on_lost`, which `attempt` gave it. The task receives `ControlEvent::Lost`. The
+//! core's `handle_lost` notifies the policy that the subchannel is idle.
 
 pub(crate) mod event;
 
