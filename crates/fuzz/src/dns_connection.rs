@@ -15,7 +15,8 @@ const QUESTIONS: [&[u8]; 4] = [b"", b"a", b"b", b"\0\0\0"];
 
 /// For any events in any order: at most 32 askers have joined. No two questions that wait for a
 /// reply have one id, and none was sent twice. A message reaches the askers of its id and no
-/// others, under the id that each of them chose. Without an asker there is a deadline, which ends
+/// others, under the id that each of them chose, until the server floods the connection: more than
+/// 64 messages in a row answer nothing. Without an asker there is a deadline, which ends
 /// the connection.
 pub fn dns_connection(data: &[u8]) {
     let mut input = Input::new(data);
@@ -39,6 +40,8 @@ struct Model {
     askers: BTreeMap<Asker, Option<(u16, u16)>>,
     /// The questions on the connection by their ids, and whether they were answered.
     questions: BTreeMap<u16, (Vec<u8>, bool)>,
+    /// Number of messages since the last one that was the first with the id of a question.
+    unasked: usize,
     /// The messages that each asker must get.
     due: BTreeMap<Asker, Vec<Vec<u8>>>,
 }
@@ -56,6 +59,7 @@ impl Model {
             now,
             askers: BTreeMap::from([(first, None)]),
             questions: BTreeMap::new(),
+            unasked: 0,
             due: BTreeMap::new(),
         }
     }
@@ -127,14 +131,18 @@ impl Model {
     }
 
     fn receive(&mut self, id: u16, message: &[u8], cut: usize) {
-        if let Some((_, answered)) = self.questions.get_mut(&id) {
-            *answered = true;
+        let flooded = self.connection.end() == Some(ConnectionEnd::Flooded);
+        if let Some((_, answered)) = self.questions.get_mut(&id).filter(|_| !flooded) {
+            let is_first = !std::mem::replace(answered, true);
+            self.unasked = if is_first { 0 } else { self.unasked + 1 };
             for (&asker, ids) in &self.askers {
                 if let Some((_, own)) = ids.filter(|&(sent, _)| sent == id) {
                     let own = [&own.to_be_bytes(), &message[2..]].concat();
                     self.due.entry(asker).or_default().push(own);
                 }
             }
+        } else {
+            self.unasked += 1;
         }
         let length = u16::try_from(message.len()).expect("short");
         let framed = [&length.to_be_bytes(), message].concat();
@@ -184,6 +192,8 @@ impl Model {
             "a deadline without an asker, and only then"
         );
         assert!(end.is_none() || self.connection.is_over());
+        assert!(end.is_some() || self.unasked <= 64, "a flood is let be");
+        assert!(end != Some(ConnectionEnd::Flooded) || self.unasked > 64);
         assert!(end != Some(ConnectionEnd::Unused) || self.askers.is_empty());
     }
 }

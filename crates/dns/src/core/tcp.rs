@@ -175,7 +175,7 @@ impl TcpConnection {
     /// Handles bytes that have arrived. Ends the connection where the server floods it with messages
     /// that answer no query, which would take the processor's time until the lookup ends.
     pub fn handle_received(&mut self, mut bytes: &[u8]) {
-        while self.end.is_none()
+        while self.end != Some(ConnectionEnd::Flooded)
             && let Some(message) = self.next_message(&mut bytes)
         {
             if self.demux.deliver(message) {
