@@ -198,7 +198,8 @@ impl ClientConfig {
     }
 
     /// Sets whether queries carry EDNS (RFC 6891), so that replies may have 1232 bytes in a
-    /// datagram; default yes.
+    /// datagram; default yes. A server that does not support it, or is silent until the last attempt,
+    /// is asked without for 600 s.
     pub fn edns(mut self, on: bool) -> Self {
         self.edns = on;
         self

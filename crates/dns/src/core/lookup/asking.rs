@@ -10,7 +10,7 @@ use super::sockets::Purpose;
 use crate::core::cache::Cached;
 use crate::core::output::{LookupOutput, Report, SocketId};
 use crate::core::result::Finding;
-use crate::wire::encode;
+use crate::wire::{CLIENT_COOKIE, encode};
 use crate::{LookupErrorKind, RecordType, ServerOutcome, Transport};
 
 /// The maximum number of sockets that one question keeps open.
@@ -30,6 +30,9 @@ pub(super) struct Asking {
     pub(super) server: usize,
     /// True when a server of this round was silent, so that another round may help.
     silence: bool,
+    /// The servers that were silent when they were asked with EDNS over UDP: some firewalls drop such
+    /// queries.
+    silent_with_edns: Vec<usize>,
     /// When the question must end: the other family has been answered.
     give_up: Option<Instant>,
     pub(super) exchange: Exchange,
@@ -55,6 +58,7 @@ impl Asking {
             round: 0,
             server: 0,
             silence: false,
+            silent_with_edns: Vec::new(),
             give_up: None,
             exchange: common.exchange(index, 0, 0, spec, now),
             last_id: None,
@@ -102,10 +106,23 @@ impl Asking {
 
     /// Starts an exchange with the current server.
     fn begin(&mut self, common: &mut Common, now: Instant) {
-        let spec = common.first_spec(self.server);
+        let mut spec = common.first_spec(self.server);
+        if self.leaves_out_edns(common) {
+            spec = spec.without_edns();
+        }
         self.exchange = common.exchange(self.index, self.server, self.round, spec, now);
         self.bad_cookies = 0;
         self.send(common, false);
+    }
+
+    /// Returns whether the server is asked without EDNS, because it was silent so far: in the last
+    /// round, unless it is known to send cookies, for which it must know EDNS.
+    pub(super) fn leaves_out_edns(&self, common: &Common) -> bool {
+        let is_last = self.round > 0 && self.round + 1 >= u32::from(common.plan.attempts);
+        let cookie = common.plan.servers[self.server].cookie.as_deref();
+        is_last
+            && self.silent_with_edns.contains(&self.server)
+            && cookie.is_none_or(|cookie| cookie.len() <= CLIENT_COOKIE)
     }
 
     /// Asks the same server again, with a new id and in another way.
@@ -219,6 +236,10 @@ impl Asking {
         common.report(Report::Failed { server });
         let is_silent = outcome == ServerOutcome::TimedOut;
         self.silence |= is_silent;
+        let spec = &self.exchange.spec;
+        if is_silent && spec.edns && spec.transport == Transport::Udp {
+            self.silent_with_edns.push(self.server);
+        }
         self.server += 1;
         if self.server == common.plan.servers.len() {
             self.server = 0;
@@ -253,11 +274,14 @@ impl Asking {
     }
 
     /// Asks the only server again, which may be slow and not dead: with the same id, from a new
-    /// port, while the earlier copies may still be answered.
+    /// port, while the earlier copies may still be answered. In the last round the query has no EDNS.
     fn repeat(&mut self, common: &mut Common, now: Instant) {
         let timeout = common.timeout(self.server, self.round, Transport::Udp);
         self.exchange.restart(timeout, now);
         self.exchange.repeated = true;
+        if self.leaves_out_edns(common) {
+            self.exchange.spec = self.exchange.spec.without_edns();
+        }
         let sockets = &mut self.exchange.sockets;
         // There must be room for this copy and a second one.
         let too_many = sockets.len().saturating_sub(MAX_SOCKETS - 2);

@@ -8,7 +8,7 @@ use super::common::Common;
 use crate::core::cache::{Cached, CachedFinding};
 use crate::core::output::Report;
 use crate::core::result::Finding;
-use crate::wire::{CLIENT_COOKIE, Cookie, FinalReply, ReplyMeaning, read};
+use crate::wire::{CLIENT_COOKIE, Cookie, FinalReply, ReplyMeaning, Skeleton, read};
 use crate::{AnswerSource, ServerOutcome, Transport, rcode};
 
 /// Rejected cookies after which the query goes over TCP (RFC 7873 section 5.3).
@@ -32,6 +32,14 @@ impl Asking {
             return None;
         }
         common.log.record_reply();
+        let is_plain = || Skeleton::walk(message).is_ok_and(|outline| outline.opt().is_none());
+        if !self.exchange.spec.edns && self.leaves_out_edns(common) && is_plain() {
+            // It was silent as long as the query had EDNS. A reply with EDNS is a late one.
+            let planned = &mut common.plan.servers[self.server];
+            planned.edns = false;
+            let server = planned.address;
+            common.report(Report::NoEdns { server });
+        }
         self.handle_cookie(common, cookie);
         let spec = &self.exchange.spec;
         let (outcome, spec) = match meaning {
