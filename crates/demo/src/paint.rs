@@ -1,6 +1,6 @@
 //! Colours for a terminal.
 
-/// Adds colours to text when it is true, and returns the text unchanged otherwise.
+/// Adds colours to text when the flag is true, and returns the text unchanged otherwise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paint(pub(crate) bool);
 
