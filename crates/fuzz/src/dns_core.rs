@@ -409,7 +409,7 @@ fn message(what: u8, tcp: bool, query: &[u8], input: &mut Input<'_>) -> Vec<u8> 
         }
         14 => {
             let mut forged = with(&head, EVIL[v6]);
-            // In the authority or the additional section.
+            // The record is in the authority or the additional section.
             forged.swap(7, [9, 11][usize::from(input.byte() & 1)]);
             forged
         }
