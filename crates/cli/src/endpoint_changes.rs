@@ -31,7 +31,7 @@ impl EndpointChanges {
         Some(removed.cloned().collect())
     }
 
-    /// Handles that the list is no longer used, such as after an answer that the name does not
+    /// Handles the end of the use of the list, for example after an answer that the name does not
     /// exist.
     pub(crate) fn handle_drop(&mut self) {
         self.last = None;
