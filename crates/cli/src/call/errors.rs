@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// The most errors that are kept with their messages. Further ones are counted by their code.
+/// The most errors that are kept with their messages, but for the first of each code. Further ones
+/// are counted by their code.
 const MAX_ERRORS: usize = 50;
 
 /// The most bytes of a message that are kept: a server may send megabytes.
@@ -26,11 +27,15 @@ impl ErrorCounts {
         let key = (code, cut(message));
         if let Some(count) = self.kept.get_mut(&key) {
             *count += 1;
-        } else if self.kept.len() < MAX_ERRORS {
+        } else if self.kept.len() < MAX_ERRORS || !self.has_code(&key.0) {
             self.kept.insert(key, 1);
         } else {
             *self.others.entry(key.0).or_insert(0) += 1;
         }
+    }
+
+    fn has_code(&self, code: &str) -> bool {
+        self.kept.keys().any(|(kept, _)| kept == code)
     }
 
     /// Returns each code with its messages and their counts. For each code with messages that are
@@ -93,6 +98,20 @@ mod tests {
         assert!(longest.is_some_and(|longest| longest <= MAX_MESSAGE + "…".len()));
         let most = errors.most_frequent();
         assert_eq!(most, Some(("ABORTED", "conflict", 1000)));
+    }
+
+    /// The first message of a code is kept, however many there are of another.
+    #[test]
+    fn each_code_has_a_message() {
+        let mut errors = ErrorCounts::default();
+        for id in 0..100 {
+            errors.add("INTERNAL".to_owned(), &id.to_string());
+        }
+        errors.add("UNAVAILABLE".to_owned(), "refused");
+        errors.add("UNAVAILABLE".to_owned(), "reset");
+        let mut listed = errors.iter();
+        assert!(listed.any(|error| error == ("UNAVAILABLE", "refused", 1)));
+        assert!(listed.any(|error| error == ("UNAVAILABLE", OTHERS, 1)));
     }
 
     /// Messages that differ only after the part that is kept are one.

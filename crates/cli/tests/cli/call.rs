@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 use trunkline_testkit::backend::{Backend, Options, Program};
+use trunkline_testkit::dns::{DnsServer, Reply};
 
 use crate::command::{object, trunkline};
 use crate::raw_peer;
@@ -133,6 +134,13 @@ fn deadlines_fall_together() {
     let (status, object) = object(&[&args[..], &["--timeout", "0.5"]].concat());
     assert_eq!(status, 1, "{object}");
     assert_eq!(object["codes"], json!({ "DEADLINE_EXCEEDED": 8 }));
+    assert_eq!(object["errors"][0]["count"], 8, "{object}");
+
+    let silent = DnsServer::start().expect("a DNS server");
+    silent.set_default(Reply::silence());
+    let target = format!("dns://{}/a.test.:1", silent.address());
+    let args = ["call", &target, "--count", "8", "--concurrency", "8"];
+    let (_, object) = crate::command::object(&[&args[..], &["--timeout", "0.5"]].concat());
     assert_eq!(object["errors"][0]["count"], 8, "{object}");
 }
 
