@@ -97,7 +97,7 @@ impl WrongFirstFrame {
         };
         let stream_fits = match self.0 {
             SETTINGS_FRAME | PING_FRAME | GOAWAY_FRAME => !is_of_a_stream,
-            // Of a stream or of the connection.
+            // A window is that of a stream or of the connection.
             WINDOW_UPDATE_FRAME => true,
             _ => is_of_a_stream,
         };

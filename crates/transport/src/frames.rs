@@ -52,7 +52,7 @@ pub(crate) enum Seen {
 /// A part of a payload that is kept until all of it has come.
 #[derive(Clone, Copy, Debug)]
 enum Kept {
-    /// The first bytes of a GOAWAY, this number.
+    /// The first bytes of a GOAWAY: as many as this number.
     GoAway(usize),
     /// One setting.
     Setting,

@@ -131,13 +131,14 @@ async fn handshake_until(
     poll_fn(|cx| {
         wire.lock().refill_budget();
         match Pin::new(&mut connection).poll(cx) {
-            // A connection that came and went. The driver reports its loss.
+            // The connection was established, and the server shuts it down already. The driver
+            // reports its loss.
             _ if state.settings_seen() && state.go_away().is_some_and(GoAway::is_orderly) => {
                 Poll::Ready(Ok(()))
             }
             Poll::Ready(Ok(())) => Poll::Ready(Err(fail(None))),
             Poll::Ready(Err(error)) => Poll::Ready(Err(fail(Some(error)))),
-            // It never took a call, so it never became a connection.
+            // The server refuses every call, so this stream does not become a connection.
             Poll::Pending if state.go_away().is_some() => Poll::Ready(Err(fail(None))),
             Poll::Pending if state.settings_seen() => Poll::Ready(Ok(())),
             Poll::Pending => Poll::Pending,

@@ -43,7 +43,8 @@ pub(crate) fn size_of_request(head: &Request<()>) -> usize {
 mod tests {
     use super::*;
 
-    /// The length of each name and value, and 32 bytes for each field. (RFC 9113 section 6.5.2)
+    /// The size is the length of each name and value, and 32 bytes for each field. (RFC 9113
+    /// section 6.5.2)
     #[test]
     fn every_field_counts() {
         let head = Request::post("http://a.test/s/m")

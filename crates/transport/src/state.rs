@@ -12,11 +12,11 @@ use crate::settings::ServerSettings;
 use crate::unfinished::ShownRequests;
 use crate::waiting::WaitingStep;
 
-/// How many bytes are kept of what a peer sends that does not speak HTTP/2.
+/// How many of the first bytes of a peer that does not speak HTTP/2 are kept.
 const FOREIGN_KEPT: usize = 64;
 
-/// The most streams of which it is kept that a header list over the limit came on them. A response
-/// is forgotten only when so many others come before it is read.
+/// The maximum number of streams that are recorded because a header list over the limit came on
+/// them. A stream is forgotten only when as many others follow before its response is read.
 const LONG_HEADERS_KEPT: usize = 256;
 
 /// The facts of one connection that its wire, its driver and its calls share.

@@ -15,12 +15,12 @@ use crate::settings::announce_header_list;
 use crate::state::ConnectionState;
 use crate::unfinished::UnfinishedRequests;
 
-/// The most bytes that one read of the stream takes.
+/// The maximum number of bytes that one read of the stream takes.
 const READ_BUFFER: usize = 16 * 1024;
 
 /// How much one poll of a connection reads, in bytes; each frame counts as [`FRAME_COST`] bytes more.
 /// After that the task yields. A peer that sends faster than its frames are handled, be it PINGs or
-/// data, would else keep the thread from all other tasks.
+/// data, would otherwise keep the thread from all other tasks.
 ///
 /// It is far more than most polls find to read. A poll that uses it up takes about a millisecond.
 const POLL_BUDGET: usize = 256 * 1024;

@@ -189,8 +189,8 @@ fn a_loss_has_a_source_and_an_age() {
     assert_eq!(lose(b"", true).age(), Duration::ZERO);
 }
 
-/// HEADERS that answer no call do not make a connection a used one: the server would be dialed again
-/// at once, without end.
+/// A connection does not count as used because of HEADERS that answer no call. If it did, the
+/// client would connect to the server again at once, without end.
 #[test]
 fn headers_without_a_call_are_no_answer() {
     assert!(lose(HEADERS, false).is_unused());
@@ -212,8 +212,9 @@ fn an_orderly_goaway_after_the_settings_is_a_loss() {
     assert_eq!(error.kind(), HandshakeErrorKind::GoAway, "{error}");
 }
 
-/// A connection is of use when a GOAWAY in good order includes a call, although the answer has not
-/// begun. It is not when the GOAWAY refuses the call, or when there is no call.
+/// A connection counts as used when an orderly GOAWAY (`NO_ERROR`) includes a call, even if no
+/// response has begun. It counts as unused when the GOAWAY refuses the call, or when there was no
+/// call.
 #[test]
 fn an_orderly_goaway_that_includes_a_call_is_no_refusal() {
     for (bytes, calls, is_unused) in [
@@ -228,8 +229,9 @@ fn an_orderly_goaway_that_includes_a_call_is_no_refusal() {
     }
 }
 
-/// A first frame that is not SETTINGS is named, with all that it says. It does not make the peer one
-/// that speaks another protocol. (RFC 9113 section 3.4)
+/// The error for a first frame that is not SETTINGS names the frame; that for a GOAWAY has its code
+/// and debug data. The peer breaks HTTP/2, and does not count as one that speaks another protocol.
+/// (RFC 9113 section 3.4)
 #[test]
 fn a_wrong_first_frame_is_named() {
     const PING: &[u8] = b"\0\0\x08\x06\0\0\0\0\0abcdefgh";

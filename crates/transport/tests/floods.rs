@@ -15,7 +15,7 @@ use trunkline_runtime::{PeerAddr, Stream};
 use trunkline_sim::Sim;
 use trunkline_transport::{HttpOptions, RequestBody, handshake};
 
-/// The most bytes that a task may read before it yields.
+/// The maximum number of bytes that a task may read before it yields.
 const MOST: usize = 1024 * 1024;
 
 /// An empty SETTINGS frame. (RFC 9113 section 6.5)

@@ -173,7 +173,7 @@ async fn prepare() -> (Written, RequestBody<Written>) {
     (written, body.expect("no failure"))
 }
 
-/// So many messages of so many bytes, each filled with its number.
+/// Writes `count` messages of `size` bytes, each filled with its number, and returns all bytes.
 fn write_messages(written: &Written, count: u8, size: usize) -> Vec<u8> {
     let messages = (0..count).map(|number| vec![number; size]);
     messages
@@ -337,7 +337,7 @@ fn a_commit_with_two_attempts() {
     });
 }
 
-/// A call may be committed before its first attempt: that one is made all the same.
+/// A call may be committed before its first attempt, which is still made.
 #[test]
 fn a_commit_before_the_first_attempt() {
     let sim = Sim::new(1);

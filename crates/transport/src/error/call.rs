@@ -22,19 +22,20 @@ pub struct CallError {
 /// Source: the cases of [gRFC A6, transparent retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It cannot have: the request never left this process.
+    /// The server cannot have acted on the call: the request never left this process.
     Unsent,
-    /// It reports that it did not: by `REFUSED_STREAM`, or by a GOAWAY that excludes the call. The
-    /// request left this process, and may itself be what the server objects to.
+    /// The server reports that it did not act on the call: by `REFUSED_STREAM`, or by a GOAWAY that
+    /// excludes the call. The request left this process, and may itself be what the server objects
+    /// to.
     Refused,
-    /// It may have.
+    /// The server may have acted on the call.
     Unknown,
 }
 
 /// A part of a response that is a header list.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ResponsePart {
-    /// Not known which.
+    /// The head or the trailers: it is not known which.
     Headers,
     Head,
     Trailers,
@@ -95,7 +96,7 @@ impl CallError {
         }
         let peer = &state.peer;
         let text = match state.go_away() {
-            Some(go_away) => format!("connection lost: {peer} said {go_away}"),
+            Some(go_away) => format!("connection lost: {peer} sent {go_away}"),
             None => format!("connection to {peer} lost: {error}"),
         };
         Self::new(Status::unavailable(text), Fate::Unsent)
@@ -137,9 +138,9 @@ impl CallError {
             Code::Internal
         };
         let text = match (state.go_away(), error.reason()) {
-            (Some(go_away), Some(_)) => format!("connection lost: {peer} said {go_away}"),
+            (Some(go_away), Some(_)) => format!("connection lost: {peer} sent {go_away}"),
             (Some(go_away), None) => {
-                format!("connection lost: {peer} said {go_away}, then: {error}")
+                format!("connection lost: {peer} sent {go_away}, then: {error}")
             }
             // For such lists alone h2 has these errors, or for frames that waste its time.
             (None, Some(h2::Reason::ENHANCE_YOUR_CALM | h2::Reason::COMPRESSION_ERROR))

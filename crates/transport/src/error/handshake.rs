@@ -128,14 +128,14 @@ impl fmt::Display for HandshakeError {
         match (self.kind(), &self.go_away, &self.source) {
             (HandshakeErrorKind::Http1, ..) => write!(
                 f,
-                "the peer speaks HTTP/1, not HTTP/2: it said \"{foreign}\"; is this a gRPC port?"
+                "the peer speaks HTTP/1, not HTTP/2: it sent \"{foreign}\"; is this a gRPC port?"
             ),
             (HandshakeErrorKind::Tls, ..) => {
                 f.write_str("the peer speaks TLS, and this channel is plaintext")
             }
             (HandshakeErrorKind::NotHttp2, ..) => write!(
                 f,
-                "the peer speaks no HTTP/2: it said \"{foreign}\"; is this a gRPC port?"
+                "the peer speaks no HTTP/2: it sent \"{foreign}\"; is this a gRPC port?"
             ),
             (HandshakeErrorKind::GoAway, Some(go_away), _) => {
                 write!(f, "the peer takes no calls: it said {go_away}")?;

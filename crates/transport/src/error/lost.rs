@@ -22,7 +22,7 @@ pub struct Lost {
     source: Option<Arc<h2::Error>>,
 }
 
-/// What ended a connection, without the address.
+/// The event that ended a connection, without the address of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LostReason {
@@ -38,9 +38,9 @@ pub enum LostReason {
         /// The [error code](https://www.rfc-editor.org/rfc/rfc9113#section-7), if there is one.
         code: Option<u32>,
     },
-    /// The numbers that streams can have are used up. Calls that have begun may still run.
+    /// No stream number is left for a new call. Calls that have begun may still run.
     StreamsUsedUp,
-    /// The server did not read what it was sent, and nothing used the connection any more.
+    /// The server did not read what was sent to it, and nothing used the connection any more.
     NotRead,
     /// The runtime dropped the task that polled the connection.
     TaskDropped,
@@ -104,7 +104,7 @@ impl fmt::Display for Lost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let peer = &self.peer;
         match (&self.reason, &self.source) {
-            (LostReason::GoAway(go_away), _) => write!(f, "{peer} said {go_away}"),
+            (LostReason::GoAway(go_away), _) => write!(f, "{peer} sent {go_away}"),
             (LostReason::Closed, _) => write!(f, "{peer} closed"),
             (LostReason::StreamsUsedUp, _) => {
                 write!(f, "{peer}: the stream numbers are used up")

@@ -28,7 +28,7 @@ pub(crate) enum Piece {
 /// It is used under a lock. So it never polls or drops the body, and wakes no task: its callers do
 /// that after they have released the lock.
 pub(super) struct ReplayLog<B> {
-    /// The messages that are kept of those that were read.
+    /// The messages that were read and are still kept.
     data: VecDeque<Bytes>,
     /// The number of messages that were read and are not kept any more.
     start: usize,

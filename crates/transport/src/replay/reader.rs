@@ -226,7 +226,7 @@ mod tests {
         BodyReader::new(Arc::clone(log), number)
     }
 
-    /// A body that panics under one attempt fails the others, which would else wait for ever.
+    /// A body that panics under one attempt fails the others, which would otherwise wait for ever.
     #[test]
     fn a_panic_of_the_body() {
         let rest = Rest::Body(Panicking(false));
