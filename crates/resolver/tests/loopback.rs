@@ -79,8 +79,8 @@ fn both_families() {
     assert_eq!(server.count("db.test", Type::AAAA, Transport::Udp), 1);
 }
 
-/// Of more than 1,000 addresses, 1,000 are used. The report and the note show that there are more, also
-/// where they are those of one host of a service.
+/// Of more than 1,000 addresses, 1,000 are used. The report and the note show that there are more,
+/// also for one host of a service.
 #[test]
 fn more_addresses_than_are_used() {
     let server = server();

@@ -19,7 +19,7 @@ pub struct LookupReport {
     pub complete: bool,
     /// Whether a part of the answer could not be looked up and may exist: one address family, or
     /// under the scheme `srv` one host. Also true when a reply had more records than are used
-    /// (1,000, or 56 KiB of them); the note of the resolution then names it.
+    /// (1,000, or 56 KiB of them). The note of the resolution has what is missing.
     pub partial: bool,
     /// The server that answered first; `None` for literals and the hosts file.
     pub server: Option<SocketAddr>,

@@ -178,7 +178,7 @@ impl DnsLookup {
         LookupProgress::Done(self.resolution(list), end)
     }
 
-    /// Returns what is remarkable about an answer: what it lacks.
+    /// Returns the note on an answer: what it lacks; empty if it lacks nothing.
     fn note(&self, answer: Option<&IpAnswer>) -> String {
         let Some(answer) = answer else {
             return String::new();

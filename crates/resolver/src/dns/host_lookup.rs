@@ -123,7 +123,7 @@ impl HostLookup {
 }
 
 impl HostResult {
-    /// Whether the host has more addresses than the answer.
+    /// Returns whether the host has more addresses than the answer.
     pub(super) fn left_out(&self) -> bool {
         self.answer.as_ref().is_some_and(|answer| answer.left_out)
     }
