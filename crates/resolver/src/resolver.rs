@@ -26,6 +26,15 @@ pub trait Resolver: Debug + Send {
     /// again afterwards. Ignored by default.
     fn resolve_now(&mut self) {}
 
+    /// Returns what the resolver waits for at present, in words, such as the DNS servers that have
+    /// not answered; `None` if there is nothing to say.
+    ///
+    /// The error of a call whose deadline passes while the channel has no list quotes it. Read after
+    /// a pending [`poll_resolution`](Self::poll_resolution), until there is a list.
+    fn waiting_for(&self) -> Option<String> {
+        None
+    }
+
     /// Handles the channel's verdict on the last resolution. Ignored by default.
     fn handle_verdict(&mut self, verdict: Verdict) {
         let _ = verdict;

@@ -88,6 +88,23 @@ impl Lookup {
         !self.common.outputs.is_empty()
     }
 
+    /// Returns the queries that have no answer yet, in words; `None` when none is under way.
+    ///
+    /// For example `192.0.2.53:53 over udp for orders.test. A`.
+    #[must_use]
+    pub fn waiting_for(&self) -> Option<String> {
+        let asking = self.asks.iter().filter_map(Ask::asking);
+        let queries: Vec<String> = asking
+            .map(|asking| {
+                let server = self.common.plan.servers[asking.server].address;
+                let transport = asking.exchange.spec.transport;
+                let (name, record_type) = (self.common.name(), asking.record_type);
+                format!("{server} over {transport} for {name} {record_type}")
+            })
+            .collect();
+        (!queries.is_empty()).then(|| queries.join(", "))
+    }
+
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` once the lookup has
     /// ended.
     #[must_use]

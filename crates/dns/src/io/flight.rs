@@ -55,6 +55,11 @@ impl Flight {
         look(&driver.lookup).map_or(Poll::Pending, Poll::Ready)
     }
 
+    /// Returns the queries that have no answer yet, in words.
+    pub(super) fn waiting_for(&self) -> Option<String> {
+        self.driver.lock().lookup.waiting_for()
+    }
+
     /// Removes the waker of a waiter.
     pub(super) fn leave(&self, waiter: u64) {
         self.wakers.leave(waiter);

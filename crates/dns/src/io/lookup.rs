@@ -67,6 +67,16 @@ impl IpLookup {
         }
     }
 
+    /// Returns the queries that have no answer yet, in words, for a text about a lookup that takes
+    /// long: each with its server, transport, name and type. `None` when no query is under way.
+    #[must_use]
+    pub fn waiting_for(&self) -> Option<String> {
+        match &self.state {
+            IpState::Waiting(waiter) => waiter.waiting_for(),
+            IpState::New | IpState::Known { .. } => None,
+        }
+    }
+
     /// [`poll_event`](Self::poll_event) as a future. Dropping that future loses no event.
     pub async fn next_event(&mut self) -> Option<FamilyAnswer> {
         std::future::poll_fn(|cx| self.poll_event(cx)).await
@@ -170,6 +180,17 @@ impl<T> RecordLookup<T> {
             record_type,
             state: RecordState::New,
             records: PhantomData,
+        }
+    }
+}
+
+impl<T> RecordLookup<T> {
+    /// Returns the queries that have no answer yet, in words; see [`IpLookup::waiting_for`].
+    #[must_use]
+    pub fn waiting_for(&self) -> Option<String> {
+        match &self.state {
+            RecordState::Waiting(waiter) => waiter.waiting_for(),
+            RecordState::New | RecordState::Failed(_) => None,
         }
     }
 }

@@ -43,6 +43,11 @@ impl Waiter {
         )
     }
 
+    /// Returns the queries that have no answer yet, in words.
+    pub(super) fn waiting_for(&self) -> Option<String> {
+        self.flight.waiting_for()
+    }
+
     /// Waits for the next event; `None` once there is a result and no further event.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<FamilyAnswer>> {
         let seen = self.seen;

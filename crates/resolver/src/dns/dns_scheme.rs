@@ -88,6 +88,10 @@ impl RepeatedLookup for DnsLookup {
         Poll::Pending
     }
 
+    fn waiting_for(&self) -> Option<String> {
+        self.run.as_ref()?.lookup.as_ref()?.waiting_for()
+    }
+
     fn poll_timeout(&self) -> Option<Instant> {
         self.run.as_ref()?.early.poll_timeout()
     }

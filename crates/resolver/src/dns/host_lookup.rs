@@ -46,6 +46,11 @@ impl HostLookup {
         }
     }
 
+    /// Returns the queries that have no answer yet, in words.
+    pub(super) fn waiting_for(&self) -> Option<String> {
+        self.lookup.waiting_for()
+    }
+
     /// Returns the addresses that have been found so far.
     pub(super) fn seen(&self) -> &KnownAddresses {
         &self.seen

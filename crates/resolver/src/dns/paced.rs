@@ -17,6 +17,9 @@ pub(super) trait RepeatedLookup: fmt::Debug + Send {
     /// Ready with each new result. Polled also between runs.
     fn poll(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<LookupProgress>;
 
+    /// Returns the queries that have no answer yet, in words.
+    fn waiting_for(&self) -> Option<String>;
+
     /// Returns when to poll at the latest.
     fn poll_timeout(&self) -> Option<Instant>;
 }
@@ -93,6 +96,11 @@ impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
 
     fn resolve_now(&mut self) {
         self.pacer.resolve_now();
+    }
+
+    fn waiting_for(&self) -> Option<String> {
+        let queries = self.lookup.waiting_for()?;
+        Some(format!("no answer yet from {queries}"))
     }
 
     fn handle_verdict(&mut self, verdict: Verdict) {

@@ -81,6 +81,16 @@ enum HostProgress {
     Ended(Box<HostResult>),
 }
 
+impl HostState {
+    /// Returns the queries that have no answer yet, in words.
+    fn waiting_for(&self) -> Option<String> {
+        match &self.progress {
+            HostProgress::Running(lookup) => lookup.waiting_for(),
+            HostProgress::Waiting | HostProgress::Ended(_) => None,
+        }
+    }
+}
+
 impl RepeatedLookup for SrvLookup {
     fn start(&mut self, now: Instant) {
         self.run = Some(SrvRun {
@@ -105,6 +115,14 @@ impl RepeatedLookup for SrvLookup {
                     Poll::Ready(LookupProgress::Update(early))
                 })
             }
+        }
+    }
+
+    fn waiting_for(&self) -> Option<String> {
+        match &self.run.as_ref()?.stage {
+            SrvStage::Server => None,
+            SrvStage::Records(_, lookup) => lookup.waiting_for(),
+            SrvStage::Hosts(_, _, hosts) => hosts.iter().find_map(HostState::waiting_for),
         }
     }
 
