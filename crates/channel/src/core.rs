@@ -74,6 +74,8 @@ pub(crate) struct Core<C> {
     /// True once the policy has received a list.
     has_list: bool,
     resolver_error: Option<ResolveError>,
+    /// What the resolver waits for, in words, until it returns a list.
+    resolver_waits: Option<Arc<str>>,
     subchannels: Subchannels<C>,
     watches: Watches,
     published: Published,
@@ -145,6 +147,7 @@ impl<C> Core<C> {
             is_idle: true,
             has_list: false,
             resolver_error: None,
+            resolver_waits: None,
             subchannels: Subchannels::new(),
             watches: Watches::default(),
             published: Published {
@@ -202,6 +205,7 @@ impl<C> Core<C> {
         now: Instant,
     ) -> Verdict {
         self.has_list = true;
+        self.resolver_waits = None;
         let choice = self.config.policy();
         let mut update = Update::new(endpoints, Arc::clone(&choice.config));
         update.attributes = resolution.attributes;
@@ -230,6 +234,19 @@ impl<C> Core<C> {
         });
         self.act(now);
         self.is_stale = true;
+    }
+
+    /// Returns true until the resolver has returned a list: calls wait for it.
+    pub(crate) fn awaits_list(&self) -> bool {
+        !self.has_list && !self.is_idle
+    }
+
+    /// Handles what the resolver waits for, in words, for the errors of calls that wait with it.
+    pub(crate) fn handle_resolver_waiting(&mut self, waits: Option<String>) {
+        if self.resolver_waits.as_deref() != waits.as_deref() {
+            self.resolver_waits = waits.map(Arc::from);
+            self.is_stale = true;
+        }
     }
 
     /// Handles an attempt's step from one phase to the next.
@@ -392,6 +409,7 @@ impl<C> Core<C> {
         self.selector = None;
         self.has_list = false;
         self.resolver_error = None;
+        self.resolver_waits = None;
         self.publish(Published {
             state: ConnectivityState::Idle,
             picker: Arc::new(Pick::ExitIdle),
@@ -475,6 +493,7 @@ impl<C> Core<C> {
             selector: self.selector.clone().unwrap_or_else(config),
             is_resolved: self.has_list,
             resolver_error: self.resolver_error.clone(),
+            resolver_waits: self.resolver_waits.clone(),
             pending,
         })
     }

@@ -162,6 +162,9 @@ impl ControlTask {
             return 0;
         };
         let Poll::Ready(resolution) = resolver.poll_resolution(cx) else {
+            if self.core.awaits_list() {
+                self.core.handle_resolver_waiting(resolver.waiting_for());
+            }
             return 0;
         };
         let verdict = self

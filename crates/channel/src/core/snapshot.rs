@@ -26,6 +26,8 @@ pub(crate) struct Snapshot<C> {
     /// True once the resolver has returned a list.
     pub(crate) is_resolved: bool,
     pub(crate) resolver_error: Option<ResolveError>,
+    /// What the resolver waits for, in words, while it has returned no list.
+    pub(crate) resolver_waits: Option<Arc<str>>,
     /// Attempts that run or are held back, while the channel is not READY.
     pub(crate) pending: Vec<Pending>,
 }
@@ -80,6 +82,7 @@ impl<C> Snapshot<C> {
             selector,
             is_resolved: false,
             resolver_error: None,
+            resolver_waits: None,
             pending: Vec::new(),
         }
     }
@@ -129,6 +132,9 @@ impl<C> Snapshot<C> {
             text.push_str("waiting for a connection");
         } else {
             let _ = write!(text, "waiting for {target} to be resolved");
+            if let Some(waits) = &self.resolver_waits {
+                let _ = write!(text, " ({waits})");
+            }
         }
         if let Some(error) = &self.resolver_error {
             let _ = write!(text, "; the resolver reports: {error}");

@@ -16,7 +16,7 @@ use trunkline_channel::Channel;
 use trunkline_endpoint::Endpoint;
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::{AddressFamilies, DnsOptions, ManualResolver, Resolution};
-use trunkline_sim::dns::{Data, DnsServer};
+use trunkline_sim::dns::{Behaviour, Data, DnsServer};
 use trunkline_sim::{Backend, CallReply, ConnectFate, Sim};
 use trunkline_status::Code;
 
@@ -404,4 +404,20 @@ fn the_second_address_is_tried_after_the_attempt_delay() {
     // One round trip to connect, one for the call.
     assert_eq!(sim.elapsed(), Duration::from_millis(254));
     assert_eq!(backend.accepts(), 1);
+}
+
+/// While the DNS server is silent, the deadline of a waiting call names the server and the question.
+#[test]
+fn a_silent_dns_server_is_named() {
+    let sim = Sim::new(1);
+    dns_server(&sim).behave_by_default(Behaviour {
+        drop: true,
+        ..Behaviour::default()
+    });
+    let result = sim.run(unary_within(&dns_channel(&sim), "2S"));
+    let words = [
+        "greeter.test:50051 to be resolved",
+        "no answer yet from 198.51.100.53:53 over udp for greeter.test. A",
+    ];
+    result.expect(Code::DeadlineExceeded, &words);
 }
