@@ -300,7 +300,7 @@ pub enum NameErrorKind {
     /// A character that no host name has.
     Character(char),
     /// The last label is a number, so the text is probably a mistyped IPv4 address. No such name
-    /// exists, and a query would only show the text to others.
+    /// exists, and a query would only reveal the text to a server.
     NumericEnd,
 }
 

@@ -11,17 +11,17 @@ use crate::core::plan::Plan;
 use crate::core::random::Random;
 use crate::{Name, RecordType, ServerAttempt, ServerOutcome, Transport};
 
-/// Attempts after this many are not recorded.
+/// The maximum number of attempts that are recorded.
 const MAX_ATTEMPTS: usize = 256;
 /// The longest timeout of an exchange, unless a longer one is configured.
 const LONGEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The shortest timeout over TCP, unless a shorter one is configured: a connection takes more round
 /// trips than were measured.
 const SHORTEST_TCP_TIMEOUT: Duration = Duration::from_secs(1);
-/// The timeout doubles with each round up to this one.
+/// The maximum number of times that the timeout is doubled, which happens once for each round.
 const MAX_DOUBLINGS: u32 = 6;
 
-/// What the questions of a lookup have in common: the plan, and what becomes of it.
+/// What the questions of a lookup have in common: the plan, and how far it was carried out.
 #[derive(Debug)]
 pub(super) struct Common {
     pub(super) plan: Plan,
