@@ -17,7 +17,7 @@ mod state;
 
 mod error;
 
-// What is between h2 and the stream: the buffers, then the traits that h2 needs.
+// What is between h2 and the byte stream: the buffers, then the traits that h2 needs.
 mod wire;
 
 mod compat;

@@ -43,7 +43,7 @@ impl RequestSide {
         mem::replace(self, Self::Sent(bytes, None))
     }
 
-    /// Cancels an attempt whose response was dropped, and lets go of what was not sent. An upload
+    /// Cancels an attempt whose response was dropped, and frees what was not sent. An upload
     /// does that itself.
     ///
     /// h2 cancels a stream that is dropped, but keeps its data until its turn to send comes, which
@@ -113,8 +113,8 @@ impl ResponseHead {
 
     /// Returns what the attempt waits for.
     ///
-    /// More than 16 requests that wait for flow control are not told apart from those that wait for
-    /// the response.
+    /// If more than 16 requests wait for flow control, the others count as waiting for the
+    /// response.
     #[must_use]
     pub fn waiting_for(&self) -> WaitingFor {
         let stream = self.response.stream_id().as_u32();

@@ -42,17 +42,18 @@ pub(crate) struct ConnectionState {
     first_answered: AtomicU32,
     /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`; without one, the largest value.
     max_streams: AtomicU32,
-    /// The highest stream whose HEADERS h2 has written, though perhaps not the stream.
+    /// The highest stream whose HEADERS h2 has written to the wire. The byte stream may not have
+    /// taken them yet.
     last_begun: AtomicU32,
     /// The highest stream of which h2 took a request, while the server has a limit of streams.
     last_created: AtomicU32,
     /// The streams that the limit last held back, first and last; no stream is 0.
     held_back: [AtomicU32; 2],
-    /// Whether the stream takes no more bytes for now.
+    /// Whether the byte stream takes no more bytes for now.
     is_stuck: AtomicBool,
     /// The requests of which only a part was written.
     pub(crate) unfinished: ShownRequests,
-    /// The highest stream of which some HEADERS were written to the stream.
+    /// The highest stream of which a part of the HEADERS was written to the byte stream.
     last_sent: AtomicU32,
     /// The first GOAWAY that came.
     go_away: OnceLock<GoAway>,
@@ -251,7 +252,7 @@ impl ConnectionState {
         self.foreign.get().map(Vec::as_slice)
     }
 
-    /// Returns whether some of a stream's HEADERS were written to the stream.
+    /// Returns whether a part of a stream's HEADERS was written to the byte stream.
     pub(crate) fn is_sent(&self, stream: u32) -> bool {
         stream <= self.last_sent.load(Ordering::Relaxed)
     }

@@ -30,7 +30,7 @@ impl UnfinishedRequests {
 
     /// Handles the end of a request, or of its stream.
     pub(crate) fn end(&mut self, stream: u32) {
-        // The last that began is the likeliest.
+        // Search from the end: the request that began last is the most likely one.
         if let Some(at) = self.streams.iter().rposition(|own| *own == stream) {
             self.streams.swap_remove(at);
             self.is_changed = true;
@@ -53,8 +53,7 @@ impl UnfinishedRequests {
 }
 
 impl ShownRequests {
-    /// Returns whether the request on this stream has begun and not ended; false also when too many
-    /// others are so.
+    /// Returns whether the request on this stream is shown as unfinished. At most 16 are shown.
     pub(crate) fn contains(&self, stream: u32) -> bool {
         self.0
             .iter()
@@ -66,7 +65,8 @@ impl ShownRequests {
 mod tests {
     use super::*;
 
-    /// What has not ended when it is shown can be seen, and no more when it has.
+    /// A request is seen if it has not ended when requests are shown. Once it has ended, it is seen
+    /// until they are shown again.
     #[test]
     fn only_unfinished_requests_are_seen() {
         let (mut requests, shown) = (UnfinishedRequests::default(), ShownRequests::default());

@@ -127,7 +127,7 @@ where
                     return Poll::Ready(self.send.send_trailers(trailers));
                 }
                 Ok(Piece::End) => return Poll::Ready(self.send.send_data(Bytes::new(), true)),
-                // The loop begins with the response, which was dropped.
+                // The response was dropped, which is handled at the start of the loop.
                 Ok(Piece::Unwanted) => {}
                 Err(status) => {
                     self.give_up(status);

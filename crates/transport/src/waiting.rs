@@ -23,7 +23,7 @@ pub enum WaitingStep {
         /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`.
         limit: u32,
     },
-    /// The peer does not read what was sent, so the request waits before it.
+    /// The peer does not read what was sent earlier, so the request could not be written yet.
     Writing,
     /// A part of the request waits for room in the server's flow-control windows.
     FlowControl,
@@ -44,8 +44,8 @@ impl WaitingFor {
         self.step
     }
 
-    /// Returns the server's `SETTINGS_MAX_CONCURRENT_STREAMS` if that held the request back for a
-    /// time, also when it was sent since.
+    /// Returns the server's `SETTINGS_MAX_CONCURRENT_STREAMS` if that limit has held the request
+    /// back for a time, even if the request was sent since then.
     #[must_use]
     pub fn held_back(&self) -> Option<u32> {
         self.held_back

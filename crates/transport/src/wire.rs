@@ -1,4 +1,4 @@
-//! The buffers between h2 and the stream.
+//! The buffers between h2 and the byte stream.
 
 use std::fmt;
 use std::io;
@@ -32,8 +32,8 @@ const FRAME_COST: usize = 256;
 /// How many bytes of small writes are gathered before they are written without a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 
-/// The stream under h2, with buffers: it gathers small writes until the flush, and reads into one
-/// buffer that is initialised once. It also watches the frames that go by.
+/// The byte stream under h2, with buffers: it gathers small writes until the flush, and reads into
+/// one buffer that is initialised once. It also watches the frames that go by.
 pub(crate) struct Wire {
     /// `None` once the stream was aborted.
     stream: Option<Box<dyn Stream>>,
@@ -42,8 +42,8 @@ pub(crate) struct Wire {
     outgoing: FrameWatch,
     /// The limit of header lists that the first SETTINGS frame announces; `None` once it was written.
     ///
-    /// h2 cuts off trailers at its own limit without a word, so that is higher, and this one is put
-    /// in its place.
+    /// h2 has a higher limit, because it cuts off trailers at its limit without an error. The wire
+    /// replaces h2's limit by this one in the frame.
     announced: Option<u32>,
     /// True until the first bytes come.
     expects_first: bool,
@@ -116,7 +116,7 @@ impl Wire {
         })
     }
 
-    /// Closes the stream at once, and lets go of the bytes that it has not taken.
+    /// Closes the byte stream at once, and frees the bytes that it has not taken.
     pub(crate) fn abort(&mut self) {
         self.write = Vec::new();
         self.written = 0;
@@ -255,7 +255,7 @@ impl AsyncWrite for Wire {
         let (last_headers, unfinished) = (&mut this.last_headers, &mut this.unfinished);
         let last_before = *last_headers;
         this.outgoing.feed(&bytes[..n], |seen| match seen {
-            // Later ones on the stream are trailers.
+            // Later HEADERS on the stream are trailers.
             Seen::Headers { stream } if stream > *last_headers => {
                 *last_headers = stream;
                 unfinished.begin(stream);

@@ -380,7 +380,8 @@ fn more_than_is_kept() {
     });
 }
 
-/// An attempt that lags behind by more than is kept fails, and does not send half a request.
+/// An attempt fails when it is so far behind that its next message is no longer kept. It does not
+/// send half a request.
 #[test]
 fn an_attempt_that_is_too_far_behind() {
     let sim = Sim::new(1);

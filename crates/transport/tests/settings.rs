@@ -25,7 +25,8 @@ async fn read(stream: &mut (impl AsyncRead + Unpin), len: usize) -> Vec<u8> {
     bytes
 }
 
-/// The server is told the caller's own limit of header lists, although h2 gets another one.
+/// The SETTINGS that the server receives have the caller's limit of header lists, although h2 gets
+/// a higher one.
 #[test]
 fn the_header_limit_is_the_callers() {
     for limit in [1024 * 1024, 8_000, u32::MAX] {
