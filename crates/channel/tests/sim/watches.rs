@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::server::Builder;
 use http::uri::PathAndQuery;
-use trunkline_channel::{Channel, ChannelBuilder};
-use trunkline_lb::{SubchannelState, Watch, WatchEvent};
+use trunkline_channel::{Channel, ChannelBuilder, ChannelEvent, Observer};
+use trunkline_lb::{SubchannelId, SubchannelState, Watch, WatchEvent};
+use trunkline_runtime::Lock;
 use trunkline_sim::{ConnectFate, Sim};
 use trunkline_status::{Code, Status};
 use trunkline_transport::HttpOptions;
@@ -129,6 +130,59 @@ fn a_lost_connection_ends_its_watch() {
     let [WatchEvent::Message(_), WatchEvent::Ended(status), ..] = &events[..] else {
         panic!("{events:?}")
     };
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+/// Records the subchannel of each new connection.
+#[derive(Clone, Debug, Default)]
+struct ConnectedSubchannels(Arc<Lock<Vec<SubchannelId>>>);
+
+impl Observer for ConnectedSubchannels {
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let ChannelEvent::Connected { id, .. } = event {
+            self.0.lock().push(*id);
+        }
+    }
+}
+
+/// The next connection of a subchannel gets a watch of its own.
+#[test]
+fn the_next_connection_gets_a_watch_of_its_own() {
+    let sim = Sim::new(1);
+    let serve_watches = || {
+        serve(&sim, 1, Builder::new(), |incoming| {
+            answer_watch(incoming, b"\0\0\0\0\x02up".to_vec(), None)
+        })
+    };
+    let connected = ConnectedSubchannels::default();
+    let (builder, log) = watching_builder(&sim, SubchannelState::Ready);
+    let channel = builder
+        .observer(connected.clone())
+        .build()
+        .expect("a channel");
+    serve_watches();
+    sim.run(async {
+        unary(&channel, b"hello").await.expect_ok();
+        sim.sleep(Duration::from_secs(1)).await;
+    });
+    // The server restarts: its connections are reset.
+    sim.net().kill(address(1).ip());
+    serve_watches();
+    sim.run(async {
+        sim.sleep(Duration::from_secs(1)).await;
+        unary(&channel, b"the next connection").await.expect_ok();
+        sim.sleep(Duration::from_secs(1)).await;
+    });
+    let connected = connected.0.lock();
+    let [before, after] = connected[..] else {
+        panic!("not two connections: {connected:?}")
+    };
+    assert_eq!(before, after, "both connections are of one subchannel");
+    let events = log.lock();
+    let [first, WatchEvent::Ended(status), second] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!([first, second], [&message(b"up"), &message(b"up")]);
     assert_eq!(status.code(), Code::Unavailable);
 }
 
