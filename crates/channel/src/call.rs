@@ -368,17 +368,22 @@ impl Call {
         if incoming.is_end_stream()
             && let Some(own) = &status
         {
-            let end = AttemptEnd {
-                status: own,
-                trailers: Some(&head.headers),
-                bytes_sent: incoming.bytes_sent(),
-            };
-            record.end(&end);
+            let bytes_sent = incoming.bytes_sent();
             let status = Deadline::judge(self.deadline.as_ref(), own.clone(), || doing(&peer));
             if status.code() != own.code() {
+                record.end(&AttemptEnd {
+                    status: &status,
+                    trailers: None,
+                    bytes_sent,
+                });
                 return Err(status);
             }
-            self.record.end(&status);
+            record.end(&AttemptEnd {
+                status: own,
+                trailers: Some(&head.headers),
+                bytes_sent,
+            });
+            self.record.end(own);
         }
         head.extensions.insert(peer);
         let records = Records {

@@ -27,8 +27,8 @@ use trunkline_status::{Code, Status};
 use crate::policy::{TEST_POLICY, TestPolicyFactory};
 use crate::raw::{self, ServerEvent, answer_ok, go_away};
 use crate::world::{
-    ServerCall, address, builder, call, echo, request, response_head, send_all, serve, unary,
-    unary_within, with_timeout,
+    ServerCall, address, builder, call, echo, read_to_end, request, response_head, send_all, serve,
+    unary, unary_within, with_timeout,
 };
 
 /// The end of one attempt, as its tracker receives it.
@@ -178,6 +178,37 @@ fn a_trailers_only_response_ends_with_its_status() {
         ..end(Code::NotFound)
     };
     check(handler, expected);
+}
+
+/// When the deadline has passed before the caller polls a trailers-only response with a failure,
+/// the attempt and the call both end with DEADLINE_EXCEEDED, not with the server's status.
+#[test]
+fn a_trailers_only_failure_after_the_deadline_ends_with_deadline_exceeded() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
+        let mut head = response_head();
+        Status::new(Code::NotFound, "no").add_to_trailers(head.headers_mut());
+        let _ = incoming.respond.send_response(head, true);
+    });
+    let (channel, log) = counting_channel(&sim);
+    let outcome = sim.run(async {
+        // The first call makes the connection.
+        unary(&channel, b"hello").await;
+        take_ends(&log);
+        let hello = request(Full::new(Bytes::from_static(b"hello")));
+        let mut response = channel.clone().call(with_timeout(hello, "1S"));
+        assert!((&mut response).now_or_never().is_none());
+        sim.sleep(Duration::from_secs(2)).await;
+        let Ok(response) = response.await;
+        read_to_end(response).await
+    });
+    outcome.expect(Code::DeadlineExceeded, &["deadline of 1s exceeded"]);
+    let expected = RecordedEnd {
+        has_headers: true,
+        latency: Duration::from_secs(2),
+        ..end(Code::DeadlineExceeded)
+    };
+    assert_eq!(take_ends(&log), [expected]);
 }
 
 /// The outcome of a response that is not gRPC has the status of its HTTP code, and no trailers.
