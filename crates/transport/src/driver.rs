@@ -36,7 +36,7 @@ pub struct ConnectionDriver {
     /// The wire under `connection`.
     wire: SharedWire,
     state: Arc<ConnectionState>,
-    /// The clock.
+    /// Supplies the clock and the timer.
     runtime: Arc<dyn Runtime>,
     established: Instant,
     /// True while bytes wait for the peer to read.

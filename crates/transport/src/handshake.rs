@@ -81,10 +81,10 @@ impl Default for HttpOptions {
 /// Makes an HTTP/2 connection over `stream`; done when the server's SETTINGS have come.
 ///
 /// Spawn the driver that it returns. `on_lost` is called once, when the connection takes no new
-/// calls any more: on GOAWAY, while calls may still run, or when it broke. `runtime` is the clock
-/// of the connection.
+/// calls any more: on GOAWAY, while calls may still run, or when it broke. `runtime` supplies the
+/// clock and the timer of the connection.
 ///
-/// The caller bounds the time.
+/// The caller limits the time.
 ///
 /// # Errors
 ///
