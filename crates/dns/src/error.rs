@@ -276,6 +276,12 @@ impl LookupError {
         &self.0.absence.aliases
     }
 
+    /// Returns what the reply without records has shown beyond that; empty for other errors.
+    #[must_use]
+    pub fn absence(&self) -> &Absence {
+        &self.0.absence
+    }
+
     /// Returns every query, with its server and what the server did, in the order of the outcomes.
     #[must_use]
     pub fn attempts(&self) -> &[ServerAttempt] {
