@@ -250,7 +250,6 @@ fn failure(error: &ResolveError, scheme: &str) -> Failure {
         .find_map(|source| source.downcast_ref::<LookupError>());
     let name = lookup.map(LookupError::name);
     let attempts = lookup.map_or(&[][..], LookupError::attempts);
-    let is_alias = lookup.is_some_and(|lookup| !lookup.aliases().is_empty());
     let mut failure = match error.kind() {
         ResolveErrorKind::InvalidName => {
             Failure::unusable(show::resolve_error_kind(error.kind()), error.to_string())
@@ -267,11 +266,7 @@ fn failure(error: &ResolveError, scheme: &str) -> Failure {
         })
         .field("name", name)
         .field("servers", attempts.iter().map(describe).collect::<Value>())
-        .suggest(if is_alias {
-            Some("correct the last CNAME record, or add the name that it leads to")
-        } else {
-            suggestion(error.kind(), scheme)
-        })
+        .suggest(suggestion(error.kind(), scheme, lookup))
 }
 
 /// Returns true for a server's failure that people should know of although another server answered.
@@ -295,9 +290,20 @@ fn describe(attempt: &ServerAttempt) -> Value {
     })
 }
 
-/// Returns what the user can do about an error of this kind, for a target of this scheme.
-fn suggestion(kind: ResolveErrorKind, scheme: &str) -> Option<&'static str> {
+/// Returns what the user can do about an error of this kind, for a target of this scheme. `lookup` is
+/// the failed lookup behind it, if there is one.
+fn suggestion(
+    kind: ResolveErrorKind,
+    scheme: &str,
+    lookup: Option<&LookupError>,
+) -> Option<&'static str> {
+    let is_alias = lookup.is_some_and(|lookup| !lookup.aliases().is_empty());
+    let is_declared = lookup.is_some_and(|lookup| lookup.absence().is_declared);
+    let is_at_interface =
+        lookup.is_some_and(|lookup| lookup.name().contains('%') && lookup.attempts().is_empty());
     Some(match kind {
+        _ if is_alias => "correct the last CNAME record, or add the name that it leads to",
+        _ if is_declared => "the owner of the zone has turned the service off: check its name",
         ResolveErrorKind::NotFound => {
             "check the spelling and the search list; a name with a dot at its end is not searched"
         }
@@ -308,6 +314,12 @@ fn suggestion(kind: ResolveErrorKind, scheme: &str) -> Option<&'static str> {
             "the name exists without addresses: is it a name of SRV records (`srv:///..`)?"
         }
         ResolveErrorKind::InvalidName => "give a host name such as `orders.prod.svc`",
+        ResolveErrorKind::Unavailable if is_at_interface => {
+            "`ip link` lists the network interfaces"
+        }
+        ResolveErrorKind::Unavailable if scheme == "srv" && lookup.is_none() => {
+            "correct the SRV records: each needs the port of its service"
+        }
         _ => "ask another DNS server with `dns://SERVER:PORT/NAME`, or give --timeout more time",
     })
 }
