@@ -50,13 +50,18 @@ pub(crate) const RST_STREAM_FRAME: u8 = 0x3;
 pub(crate) const SETTINGS_FRAME: u8 = 0x4;
 const PING_FRAME: u8 = 0x6;
 pub(crate) const GOAWAY_FRAME: u8 = 0x7;
-const WINDOW_UPDATE_FRAME: u8 = 0x8;
+pub(crate) const WINDOW_UPDATE_FRAME: u8 = 0x8;
 pub(crate) const CONTINUATION_FRAME: u8 = 0x9;
 
 /// The length of a GOAWAY's payload before its debug data, in bytes.
 ///
 /// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).
 pub(crate) const GOAWAY_FIXED: usize = 8;
+
+/// The length of a WINDOW_UPDATE's payload, in bytes.
+///
+/// Source: [RFC 9113 section 6.9](https://www.rfc-editor.org/rfc/rfc9113#section-6.9).
+pub(crate) const WINDOW_UPDATE: usize = 4;
 
 /// The type of a server's first frame that is not its SETTINGS; prints as a name, such as `PING`.
 ///

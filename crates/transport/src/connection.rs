@@ -14,7 +14,7 @@ use trunkline_status::Status;
 use crate::error::{CallError, Fate};
 use crate::header_list::size_of_request;
 use crate::replay::{AttemptBody, RequestBody};
-use crate::response::{RequestSide, ResponseHead};
+use crate::response::{ResponseHead, UnsentBody, UnsentRequest};
 use crate::state::ConnectionState;
 use crate::upload::Upload;
 
@@ -64,7 +64,8 @@ impl Connection {
     /// Begins an attempt of a call: sends the head of the request, and its body if that is unary. A
     /// streaming body is sent by the [`Upload`], which the caller spawns.
     ///
-    /// Over the server's limit of concurrent streams, h2 holds the request back until one ends.
+    /// Over the server's limit of concurrent calls, and while the server lets nothing be sent, the
+    /// request waits in line. It leaves nothing behind when the response is dropped meanwhile.
     ///
     /// After a failure, the call can be sent again when the [fate](CallError::fate) allows it and
     /// the [body](RequestBody::can_replay) does. Several attempts may run side by side.
@@ -90,28 +91,21 @@ impl Connection {
                 return Err(CallError::head_too_large(size, limit, &self.state.peer));
             }
         }
-        let no_body = matches!(body, AttemptBody::Whole(None));
-        // A clone has no pending request of its own, so it is always ready.
-        let (response, mut send) = self
-            .send
-            .clone()
-            .send_request(head, no_body)
-            .map_err(|error| CallError::not_sent(&error, &self.state))?;
-        self.state.set_created(response.stream_id().as_u32());
-        let (request, upload) = match body {
-            AttemptBody::Whole(None) => (RequestSide::Sent(0, Some(send)), None),
-            AttemptBody::Whole(Some(data)) => {
-                let bytes = data.len() as u64;
-                // An error here is one of the stream, which the response reports too.
-                let _ = send.send_data(data, true);
-                (RequestSide::Sent(bytes, Some(send)), None)
-            }
+        let (body, upload) = match body {
+            AttemptBody::Whole(data) => (UnsentBody::Whole(data), None),
             AttemptBody::Streaming(body) => {
-                let (upload, handle) = Upload::new(send, body, limit);
-                (RequestSide::Upload(handle), Some(Box::pin(upload)))
+                let (upload, handle) = Upload::new(body, limit);
+                (UnsentBody::Upload(handle), Some(Box::pin(upload)))
             }
         };
-        let response = ResponseHead::new(response, Arc::clone(&self.state), request);
+        // A clone has no pending request of its own, so it is always ready.
+        let request = UnsentRequest::new(self.send.clone(), head, body);
+        let state = Arc::clone(&self.state);
+        let response = if state.admission.try_admit() {
+            ResponseHead::sent(request, state)?
+        } else {
+            ResponseHead::queued(request, state)
+        };
         Ok(Sent { response, upload })
     }
 }

@@ -19,9 +19,10 @@ use crate::state::ConnectionState;
 /// network; a peer that hangs must not keep the socket for ever.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 
-/// How often a driver checks whether anything uses its connection, while bytes wait for the peer to
-/// read. h2 wakes it for that only when all was written.
-const UNUSED_CHECK: Duration = Duration::from_secs(1);
+/// How often a driver checks a connection whose peer lets nothing more be sent. When nothing has
+/// changed since the last check, new calls are held back. A second is longer than a peer that works
+/// takes to read, and short enough that few calls pile up in h2.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// The references to the facts of a connection that nothing uses: those of its driver and its wire.
 const OWN_REFERENCES: usize = 2;
@@ -41,10 +42,18 @@ pub struct ConnectionDriver {
     established: Instant,
     /// True while bytes wait for the peer to read.
     is_blocked: bool,
-    /// Fires every [`UNUSED_CHECK`] while bytes wait for the peer to read.
+    /// True while the flow-control window of the connection is used up.
+    is_window_closed: bool,
+    /// The [`progress`](crate::wire::Wire::progress) of the wire.
+    progress: u64,
+    /// The progress at the last check.
+    checked_progress: Option<u64>,
+    /// True while new calls are held back.
+    is_stalled: bool,
+    /// Fires every [`CHECK`] while the peer lets nothing more be sent.
     alarm: Alarm,
-    /// When `alarm` fires next. It stays set when no bytes wait any more, so that a timer is not set
-    /// for each write that blocks.
+    /// When `alarm` fires next. It stays set when the peer goes on, so that a timer is not set for
+    /// each write that blocks.
     check_at: Option<Instant>,
     /// When the connection is given up. Set while nothing uses it and bytes wait.
     give_up_at: Option<Instant>,
@@ -69,6 +78,10 @@ impl ConnectionDriver {
             established: runtime.now(),
             runtime,
             is_blocked: false,
+            is_window_closed: false,
+            progress: 0,
+            checked_progress: None,
+            is_stalled: false,
             alarm: Alarm::new(),
             check_at: None,
             give_up_at: None,
@@ -83,46 +96,66 @@ impl ConnectionDriver {
 
     /// Polls the connection, then sends all that it wrote.
     fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
-        let last_created = self.state.last_created();
         loop {
             if let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx) {
                 return Poll::Ready(ended);
             }
-            let drained = self.wire.lock().poll_drain(cx);
+            let mut wire = self.wire.lock();
+            let drained = wire.poll_drain(cx);
+            self.is_window_closed = wire.is_window_closed();
+            self.progress = wire.progress();
+            drop(wire);
             // When a write fails, poll h2 again: its next read gets the error, which ends the
             // connection.
             if !matches!(drained, Poll::Ready(Err(_))) {
                 self.is_blocked = drained.is_pending();
-                self.state.set_polled(last_created);
                 return Poll::Pending;
             }
         }
     }
 
-    /// Waits until a connection is to be given up: nothing uses it any more, and its peer does not
-    /// read what is left to write.
-    fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_blocked {
+    /// Holds new calls back while the peer lets nothing be sent. Ready when the connection is to be
+    /// given up: nothing uses it any more, and the peer does not read what is left to write.
+    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_blocked && !self.is_window_closed {
             self.give_up_at = None;
+            self.set_stalled(false);
+            return Poll::Pending;
+        }
+        // The peer's WINDOW_UPDATE wakes the driver, as does the end of the last call.
+        if self.is_stalled && !self.is_blocked {
             return Poll::Pending;
         }
         if self.check_at.is_none() {
-            self.check_at = Some(self.runtime.now() + UNUSED_CHECK);
+            self.check_at = Some(self.runtime.now() + CHECK);
         }
         loop {
+            // h2 does not wake the driver when the last call ends while bytes wait.
             let now = ready!(self.alarm.poll(cx, self.check_at, &*self.runtime));
-            if Arc::strong_count(&self.state) > OWN_REFERENCES {
+            let before = self.checked_progress.replace(self.progress);
+            self.set_stalled(before == self.checked_progress);
+            if !self.is_blocked || Arc::strong_count(&self.state) > OWN_REFERENCES {
                 self.give_up_at = None;
             } else if *self.give_up_at.get_or_insert(now + LAST_WRITES) <= now {
                 return Poll::Ready(());
             }
-            self.check_at = Some(now + UNUSED_CHECK);
+            self.check_at = Some(now + CHECK);
+            if self.is_stalled && !self.is_blocked {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn set_stalled(&mut self, is_stalled: bool) {
+        if std::mem::replace(&mut self.is_stalled, is_stalled) != is_stalled {
+            self.state.admission.set_stalled(is_stalled);
         }
     }
 
     /// Reports the loss of the connection, unless it was reported before.
     fn lose(&mut self, reason: LostReason, source: Option<h2::Error>) {
         if let Some(on_lost) = self.on_lost.take() {
+            self.state.admission.lose();
             let age = self
                 .runtime
                 .now()
@@ -147,7 +180,7 @@ impl Future for ConnectionDriver {
         }
         match poll {
             Poll::Pending => {
-                ready!(self.poll_give_up(cx));
+                ready!(self.poll_stall(cx));
                 self.wire.lock().abort();
                 self.lose(LostReason::NotRead, None);
             }

@@ -6,7 +6,7 @@
 
 use crate::codes::{
     CONTINUATION_FRAME, DATA_FRAME, FRAME_HEADER, GOAWAY_FIXED, GOAWAY_FRAME, HEADERS_FRAME,
-    RST_STREAM_FRAME, SETTING, SETTINGS_FRAME, WrongFirstFrame,
+    RST_STREAM_FRAME, SETTING, SETTINGS_FRAME, WINDOW_UPDATE, WINDOW_UPDATE_FRAME, WrongFirstFrame,
 };
 use crate::go_away::{GoAway, STREAM_BITS};
 use crate::settings::ServerSettings;
@@ -16,9 +16,9 @@ use crate::settings::ServerSettings;
 /// Source: [RFC 9113 section 6.5](https://www.rfc-editor.org/rfc/rfc9113#section-6.5).
 const ACK: u8 = 0x1;
 
-/// The flag of a DATA or HEADERS frame that is the sender's last of a stream.
+/// The flag of a DATA or HEADERS frame that is the last of its side of the stream.
 ///
-/// Source: [RFC 9113 section 6.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.1).
+/// Source: [RFC 9113 section 5.1](https://www.rfc-editor.org/rfc/rfc9113#section-5.1).
 const END_STREAM: u8 = 0x1;
 
 /// How much is kept of a GOAWAY's payload, in bytes: 256 of debug data.
@@ -36,9 +36,15 @@ pub(crate) enum Seen {
     Settings(ServerSettings),
     /// The header of a HEADERS frame on this stream.
     Headers { stream: u32 },
-    /// The header of a frame that ends what a client sends on this stream, in good order or by a
-    /// reset. Of a server, only resets are reported.
-    End { stream: u32 },
+    /// The header of a DATA frame with so many bytes.
+    Data(usize),
+    /// The header of a frame that ends its side of this stream, after [`Headers`](Self::Headers) or
+    /// [`Data`](Self::Data).
+    EndStream(u32),
+    /// The header of an RST_STREAM frame on this stream.
+    Reset(u32),
+    /// A whole WINDOW_UPDATE frame for the connection, with this increment.
+    WindowUpdate(u32),
     /// More of a header list than the limit has come on this stream, still encoded.
     LongHeaders { stream: u32 },
     /// A whole GOAWAY frame.
@@ -56,6 +62,8 @@ enum Kept {
     GoAway(usize),
     /// One setting.
     Setting,
+    /// A WINDOW_UPDATE.
+    WindowUpdate,
 }
 
 impl Kept {
@@ -63,6 +71,7 @@ impl Kept {
         match self {
             Self::GoAway(len) => len,
             Self::Setting => SETTING,
+            Self::WindowUpdate => WINDOW_UPDATE,
         }
     }
 }
@@ -80,8 +89,6 @@ pub(crate) struct FrameWatch {
     after: usize,
     /// What has come of a SETTINGS frame.
     settings: ServerSettings,
-    /// True when END_STREAM is reported.
-    reports_ends: bool,
     /// How much of a header list may come in several frames before that is reported, in bytes.
     header_limit: usize,
     /// The number of bytes that have come of a header list in several frames.
@@ -101,7 +108,6 @@ impl FrameWatch {
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
-            reports_ends: false,
             header_limit: header_limit as usize,
             header_bytes: 0,
             expects_settings: true,
@@ -118,7 +124,6 @@ impl FrameWatch {
             keeping: None,
             after: 0,
             settings: ServerSettings::default(),
-            reports_ends: true,
             header_limit: usize::MAX,
             header_bytes: 0,
             expects_settings: false,
@@ -166,6 +171,13 @@ impl FrameWatch {
                     self.partial.clear();
                     self.skip = std::mem::take(&mut self.after);
                 }
+                Some(Kept::WindowUpdate) => {
+                    let increment = self.partial[..].try_into().unwrap_or_default();
+                    self.partial.clear();
+                    report(Seen::WindowUpdate(
+                        u32::from_be_bytes(increment) & STREAM_BITS,
+                    ));
+                }
                 Some(Kept::Setting) => {
                     let setting = self.partial[..].try_into().unwrap_or_default();
                     self.settings.add(setting);
@@ -195,15 +207,19 @@ impl FrameWatch {
         } else if kind == HEADERS_FRAME {
             self.header_bytes = len;
             report(Seen::Headers { stream });
-            if self.reports_ends && flags & END_STREAM != 0 {
-                report(Seen::End { stream });
+            if flags & END_STREAM != 0 {
+                report(Seen::EndStream(stream));
             }
         } else if kind == DATA_FRAME {
-            if self.reports_ends && flags & END_STREAM != 0 {
-                report(Seen::End { stream });
+            report(Seen::Data(len));
+            if flags & END_STREAM != 0 {
+                report(Seen::EndStream(stream));
             }
         } else if kind == RST_STREAM_FRAME {
-            report(Seen::End { stream });
+            report(Seen::Reset(stream));
+        } else if kind == WINDOW_UPDATE_FRAME && stream == 0 && len == WINDOW_UPDATE {
+            self.skip = 0;
+            self.keeping = Some(Kept::WindowUpdate);
         } else if kind == CONTINUATION_FRAME {
             let before = self.header_bytes;
             self.header_bytes = before.saturating_add(len);
@@ -289,8 +305,13 @@ mod tests {
             max_streams: None,
             max_header_list: Some(0x2_0000),
         };
-        let expected = [max_streams, max_header_list, ServerSettings::default()];
-        check(of_server, &bytes, &expected.map(Seen::Settings));
+        let expected = [
+            Seen::Settings(max_streams),
+            Seen::Data(20),
+            Seen::Settings(max_header_list),
+            Seen::Settings(ServerSettings::default()),
+        ];
+        check(of_server, &bytes, &expected);
     }
 
     /// SETTINGS count only when their last byte has come.
@@ -364,6 +385,8 @@ mod tests {
                 code: 11,
                 debug: b"too_many_pings".to_vec(),
             }),
+            Seen::Data(4),
+            Seen::EndStream(5),
         ];
         check(of_server, &bytes, &expected);
     }
@@ -433,13 +456,33 @@ mod tests {
         let expected = [
             Seen::Settings(ServerSettings::default()),
             Seen::Headers { stream: 1 },
-            Seen::End { stream: 1 },
+            Seen::Data(4),
+            Seen::EndStream(1),
             Seen::Headers { stream: 3 },
-            Seen::End { stream: 3 },
+            Seen::EndStream(3),
             Seen::Headers { stream: 5 },
-            Seen::End { stream: 5 },
+            Seen::Data(4),
+            Seen::Reset(5),
         ];
         check(FrameWatch::of_client, &bytes, &expected);
+    }
+
+    /// The ends of streams are seen, and what the server lets be sent on the connection.
+    #[test]
+    fn ends_and_windows_are_seen() {
+        let mut bytes = frame(SETTINGS_FRAME, 0, 0, &[]);
+        bytes.extend(frame(WINDOW_UPDATE_FRAME, 0, 0, &[0x80, 0, 1, 0]));
+        bytes.extend(frame(WINDOW_UPDATE_FRAME, 0, 1, &[0, 0, 0, 1]));
+        bytes.extend(frame(HEADERS_FRAME, 5, 1, b"headers"));
+        bytes.extend(frame(RST_STREAM_FRAME, 0, 3, &[0; 4]));
+        let expected = [
+            Seen::Settings(ServerSettings::default()),
+            Seen::WindowUpdate(256),
+            Seen::Headers { stream: 1 },
+            Seen::EndStream(1),
+            Seen::Reset(3),
+        ];
+        check(of_server, &bytes, &expected);
     }
 
     /// Random bytes cause no panic and no endless loop.

@@ -13,6 +13,11 @@ mod unfinished;
 mod waiting;
 
 mod frames;
+mod streams;
+
+// How many calls are on a connection at a time.
+mod admission;
+
 mod state;
 
 mod error;

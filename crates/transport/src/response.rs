@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use h2::client::ResponseFuture;
+use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Request, Response};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
+use crate::admission::Place;
 use crate::error::{CallError, Fate, ResponsePart};
 use crate::header_list::size_of;
 use crate::state::ConnectionState;
@@ -83,24 +84,101 @@ fn is_too_large(headers: &HeaderMap, stream: u32, state: &ConnectionState) -> bo
     size_of(headers) > state.header_limit as usize || state.has_long_headers_on(stream)
 }
 
+/// A request that was not handed to HTTP/2 yet.
+pub(crate) struct UnsentRequest {
+    send: SendRequest<Bytes>,
+    head: Request<()>,
+    body: UnsentBody,
+}
+
+/// The body of an [`UnsentRequest`].
+pub(crate) enum UnsentBody {
+    Whole(Option<Bytes>),
+    /// An upload, which waits for its stream.
+    Upload(UploadHandle),
+}
+
+impl UnsentRequest {
+    pub(crate) fn new(send: SendRequest<Bytes>, head: Request<()>, body: UnsentBody) -> Self {
+        Self { send, head, body }
+    }
+
+    /// Hands the request to HTTP/2. It was admitted.
+    fn send(mut self, state: &ConnectionState) -> Result<(ResponseFuture, RequestSide), CallError> {
+        let no_body = matches!(self.body, UnsentBody::Whole(None));
+        let sent = self.send.send_request(self.head, no_body);
+        let (response, mut stream) = sent.map_err(|error| {
+            state.admission.close(1);
+            CallError::not_sent(&error, state)
+        })?;
+        let request = match self.body {
+            UnsentBody::Whole(None) => RequestSide::Sent(0, Some(stream)),
+            UnsentBody::Whole(Some(data)) => {
+                let bytes = data.len() as u64;
+                // An error here is one of the stream, which the response reports too.
+                let _ = stream.send_data(data, true);
+                RequestSide::Sent(bytes, Some(stream))
+            }
+            UnsentBody::Upload(handle) => {
+                handle.start(stream);
+                RequestSide::Upload(handle)
+            }
+        };
+        Ok((response, request))
+    }
+
+    /// Returns why the upload gave the attempt up, if it did.
+    fn failure(&self) -> Option<CallError> {
+        let UnsentBody::Upload(handle) = &self.body else {
+            return None;
+        };
+        let status = handle.failure()?.clone();
+        Some(CallError::new(status, Fate::Unknown))
+    }
+}
+
 /// Waits for the head of a response.
 #[must_use = "dropping it cancels the attempt"]
 pub struct ResponseHead {
-    response: ResponseFuture,
+    stage: AttemptStage,
     state: Arc<ConnectionState>,
     request: RequestSide,
+    /// The server's limit of concurrent calls, if that made the request wait.
+    held_back: Option<u32>,
+}
+
+/// What an attempt waits for.
+enum AttemptStage {
+    /// Its admission to the connection.
+    Queued(Box<UnsentRequest>, Place),
+    /// The head of the response.
+    Sent(ResponseFuture),
+    /// Nothing: it has ended.
+    Ended,
 }
 
 impl ResponseHead {
-    pub(crate) fn new(
-        response: ResponseFuture,
+    /// Sends a request that was admitted.
+    pub(crate) fn sent(
+        request: UnsentRequest,
         state: Arc<ConnectionState>,
-        request: RequestSide,
-    ) -> Self {
-        Self {
-            response,
+    ) -> Result<Self, CallError> {
+        let (response, request) = request.send(&state)?;
+        Ok(Self {
+            stage: AttemptStage::Sent(response),
             state,
             request,
+            held_back: None,
+        })
+    }
+
+    /// Sends a request when it is admitted.
+    pub(crate) fn queued(request: UnsentRequest, state: Arc<ConnectionState>) -> Self {
+        Self {
+            stage: AttemptStage::Queued(Box::new(request), Place::default()),
+            held_back: state.admission.limit_in_the_way(),
+            state,
+            request: RequestSide::Sent(0, None),
         }
     }
 
@@ -117,8 +195,25 @@ impl ResponseHead {
     /// response.
     #[must_use]
     pub fn waiting_for(&self) -> WaitingFor {
-        let stream = self.response.stream_id().as_u32();
-        let step = match (self.state.waiting_step(stream), &self.request) {
+        let limit = self.state.admission.limit_in_the_way();
+        let step = match (&self.stage, limit) {
+            (AttemptStage::Queued(..), Some(limit)) => WaitingStep::FreeStream { limit },
+            (AttemptStage::Queued(..), None) if self.state.is_stuck() => WaitingStep::Writing,
+            (AttemptStage::Queued(..), None) => WaitingStep::FlowControl,
+            (AttemptStage::Sent(response), _) => self.step_after_sending(response),
+            (AttemptStage::Ended, _) => WaitingStep::Response,
+        };
+        WaitingFor {
+            peer: self.state.peer.clone(),
+            step,
+            held_back: self.held_back,
+        }
+    }
+
+    /// Returns what an attempt waits for whose request was handed to HTTP/2.
+    fn step_after_sending(&self, response: &ResponseFuture) -> WaitingStep {
+        let stream = response.stream_id().as_u32();
+        match (self.state.waiting_step(stream), &self.request) {
             // All that the application has made of a stream may have been sent.
             (WaitingStep::FlowControl, RequestSide::Upload(upload)) if !upload.waits() => {
                 WaitingStep::Response
@@ -127,12 +222,26 @@ impl ResponseHead {
                 WaitingStep::FlowControl
             }
             (step, _) => step,
-        };
-        WaitingFor {
-            peer: self.state.peer.clone(),
-            step,
-            held_back: self.state.held_back(stream),
         }
+    }
+
+    /// Waits for the admission of a request that is queued, and sends it.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
+        if let AttemptStage::Queued(request, place) = &mut self.stage {
+            if let Some(error) = request.failure() {
+                return Poll::Ready(Err(error));
+            }
+            ready!(self.state.admission.poll_admit(cx, place));
+        }
+        match mem::replace(&mut self.stage, AttemptStage::Ended) {
+            AttemptStage::Queued(request, _) => {
+                let (response, request) = request.send(&self.state)?;
+                self.stage = AttemptStage::Sent(response);
+                self.request = request;
+            }
+            other => self.stage = other,
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -140,17 +249,24 @@ impl Future for ResponseHead {
     type Output = Result<Response<Incoming>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(match ready!(Pin::new(&mut self.response).poll(cx)) {
+        let this = &mut *self;
+        if !matches!(this.stage, AttemptStage::Sent(_)) {
+            ready!(this.poll_send(cx))?;
+        }
+        let AttemptStage::Sent(response) = &mut this.stage else {
+            return Poll::Pending;
+        };
+        let stream = response.stream_id().as_u32();
+        Poll::Ready(match ready!(Pin::new(response).poll(cx)) {
             Ok(response) => {
-                let stream = self.response.stream_id().as_u32();
-                if is_too_large(response.headers(), stream, &self.state) {
+                if is_too_large(response.headers(), stream, &this.state) {
                     let status = response.headers().get(GRPC_STATUS);
                     let part = ResponsePart::Head;
-                    let error = CallError::response_too_large(part, status, &self.state);
+                    let error = CallError::response_too_large(part, status, &this.state);
                     return Poll::Ready(Err(error));
                 }
-                let state = Arc::clone(&self.state);
-                let request = self.request.take();
+                let state = Arc::clone(&this.state);
+                let request = this.request.take();
                 Ok(response.map(|recv| Incoming {
                     recv,
                     state,
@@ -159,16 +275,16 @@ impl Future for ResponseHead {
                     is_ended: false,
                 }))
             }
-            Err(error) => {
-                let stream = self.response.stream_id().as_u32();
-                Err(self.request.take().error(&error, stream, &self.state))
-            }
+            Err(error) => Err(this.request.take().error(&error, stream, &this.state)),
         })
     }
 }
 
 impl Drop for ResponseHead {
     fn drop(&mut self) {
+        if let AttemptStage::Queued(_, place) = &mut self.stage {
+            self.state.admission.give_up(place);
+        }
         self.request.cancel(&self.state);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use trunkline_runtime::{Lock, PeerAddr};
 
+use crate::admission::Admission;
 use crate::codes::WrongFirstFrame;
 use crate::go_away::GoAway;
 use crate::settings::ServerSettings;
@@ -25,6 +26,8 @@ const LONG_HEADERS_KEPT: usize = 256;
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     pub(crate) peer: PeerAddr,
+    /// The calls that are on the connection, and those that wait for room.
+    pub(crate) admission: Admission,
     /// The connection takes no new calls once this stream was used.
     last_stream: u32,
     /// The longest header list that is taken from the server, in bytes as HTTP/2 counts them.
@@ -40,15 +43,6 @@ pub(crate) struct ConnectionState {
     max_header_list: AtomicU32,
     /// The lowest stream of ours on which HEADERS came.
     first_answered: AtomicU32,
-    /// The server's `SETTINGS_MAX_CONCURRENT_STREAMS`; without one, the largest value.
-    max_streams: AtomicU32,
-    /// The highest stream whose HEADERS h2 has written to the wire. The byte stream may not have
-    /// taken them yet.
-    last_begun: AtomicU32,
-    /// The highest stream of which h2 took a request, while the server has a limit of streams.
-    last_created: AtomicU32,
-    /// The streams that the limit last held back, first and last; no stream is 0.
-    held_back: [AtomicU32; 2],
     /// Whether the byte stream takes no more bytes for now.
     is_stuck: AtomicBool,
     /// The requests of which only a part was written.
@@ -69,6 +63,7 @@ impl ConnectionState {
     pub(crate) fn new(peer: PeerAddr, last_stream: u32, header_limit: u32) -> Self {
         Self {
             peer,
+            admission: Admission::default(),
             last_stream,
             header_limit,
             long_headers: Lock::default(),
@@ -76,10 +71,6 @@ impl ConnectionState {
             settings_seen: AtomicBool::new(false),
             max_header_list: AtomicU32::new(u32::MAX),
             first_answered: AtomicU32::new(u32::MAX),
-            max_streams: AtomicU32::new(u32::MAX),
-            last_begun: AtomicU32::new(0),
-            last_created: AtomicU32::new(0),
-            held_back: Default::default(),
             is_stuck: AtomicBool::new(false),
             unfinished: ShownRequests::default(),
             last_sent: AtomicU32::new(0),
@@ -95,61 +86,24 @@ impl ConnectionState {
             self.max_header_list.store(max, Ordering::Relaxed);
         }
         if let Some(max) = settings.max_streams {
-            self.max_streams.store(max, Ordering::Relaxed);
+            self.admission.set_server_limit(max as usize);
         }
         self.settings_seen.store(true, Ordering::Relaxed);
     }
 
-    pub(crate) fn set_last_begun(&self, stream: u32) {
-        self.last_begun.store(stream, Ordering::Relaxed);
+    /// Returns whether the byte stream takes no more bytes for now.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.is_stuck.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set_stuck(&self, is_stuck: bool) {
         self.is_stuck.store(is_stuck, Ordering::Relaxed);
     }
 
-    /// Records that h2 took a request.
-    pub(crate) fn set_created(&self, stream: u32) {
-        if self.max_streams.load(Ordering::Relaxed) != u32::MAX {
-            self.last_created.fetch_max(stream, Ordering::Relaxed);
-        }
-    }
-
-    pub(crate) fn last_created(&self) -> u32 {
-        self.last_created.load(Ordering::Relaxed)
-    }
-
-    /// Records the end of a poll of the connection, when `last_created` was the last stream before it:
-    /// those that h2 has not begun since are held back.
-    pub(crate) fn set_polled(&self, last_created: u32) {
-        let first = self.last_begun.load(Ordering::Relaxed) + 1;
-        if first > last_created || self.is_stuck.load(Ordering::Relaxed) {
-            return;
-        }
-        let [held_first, held_last] = &self.held_back;
-        if first > held_last.load(Ordering::Relaxed).saturating_add(1) {
-            held_first.store(first, Ordering::Relaxed);
-        }
-        held_last.store(last_created, Ordering::Relaxed);
-    }
-
-    /// Returns the limit of streams that held the request on this stream back for a time, if one did.
-    pub(crate) fn held_back(&self, stream: u32) -> Option<u32> {
-        let [first, last] = &self.held_back;
-        let held_back = first.load(Ordering::Relaxed)..=last.load(Ordering::Relaxed);
-        held_back
-            .contains(&stream)
-            .then(|| self.max_streams.load(Ordering::Relaxed))
-    }
-
     /// Returns what the request on this stream waits for, as far as the connection knows.
     pub(crate) fn waiting_step(&self, stream: u32) -> WaitingStep {
-        let is_begun = stream <= self.last_begun.load(Ordering::Relaxed);
-        let is_stuck = self.is_stuck.load(Ordering::Relaxed);
-        let limit = self.max_streams.load(Ordering::Relaxed);
-        if !is_begun && !is_stuck && limit != u32::MAX {
-            WaitingStep::FreeStream { limit }
-        } else if !self.is_sent(stream) {
+        let is_stuck = self.is_stuck();
+        if !self.is_sent(stream) {
             WaitingStep::Writing
         } else if !self.unfinished.contains(stream) {
             WaitingStep::Response

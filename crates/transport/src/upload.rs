@@ -25,7 +25,8 @@ use crate::replay::{BodyReader, Piece};
 /// Spawn it: it goes on while the caller waits for the response, or reads it.
 #[must_use = "the rest of the request is not sent unless this is polled"]
 pub struct Upload<B> {
-    send: SendStream<Bytes>,
+    /// `None` until the call is admitted to its connection.
+    send: Option<SendStream<Bytes>>,
     body: BodyReader<B>,
     /// Data that waits for room in the flow-control window.
     waiting: Option<Bytes>,
@@ -36,15 +37,11 @@ pub struct Upload<B> {
 }
 
 impl<B> Upload<B> {
-    pub(crate) fn new(
-        send: SendStream<Bytes>,
-        body: BodyReader<B>,
-        max_header_list: u32,
-    ) -> (Self, UploadHandle) {
+    pub(crate) fn new(body: BodyReader<B>, max_header_list: u32) -> (Self, UploadHandle) {
         let facts = Arc::<UploadFacts>::default();
         let handle = UploadHandle::new(Arc::clone(&facts));
         let upload = Self {
-            send,
+            send: None,
             body,
             waiting: None,
             facts,
@@ -57,18 +54,20 @@ impl<B> Upload<B> {
     /// Gives the attempt up: resets its stream, and records why for the reader of the response.
     fn give_up(&mut self, why: Status) {
         self.facts.fail(why);
-        self.send.send_reset(h2::Reason::CANCEL);
+        if let Some(mut send) = self.send.take().or_else(|| self.facts.take_stream()) {
+            send.send_reset(h2::Reason::CANCEL);
+        }
     }
 
     /// Sends as much of `data` as there is room for. The rest waits.
     fn send_some(&mut self, mut data: Bytes, room: usize) -> Result<(), h2::Error> {
         let part = data.split_to(room.min(data.len()));
         self.waiting = Some(data).filter(|data| !data.is_empty());
-        if part.is_empty() {
+        let Some(send) = self.send.as_mut().filter(|_| !part.is_empty()) else {
             return Ok(());
-        }
+        };
         let len = part.len();
-        self.send.send_data(part, false)?;
+        send.send_data(part, false)?;
         self.facts.count(len);
         Ok(())
     }
@@ -82,19 +81,27 @@ where
     fn poll_upload(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
         self.facts.register(cx);
         loop {
+            if self.send.is_none() {
+                self.send = self.facts.take_stream();
+            }
             if self.facts.is_closed() {
-                self.send.send_reset(h2::Reason::CANCEL);
+                if let Some(send) = &mut self.send {
+                    send.send_reset(h2::Reason::CANCEL);
+                }
                 return Poll::Ready(Ok(()));
             }
+            let Some(send) = &mut self.send else {
+                return Poll::Pending;
+            };
             // The server may want no more of the request: it has answered, or reset the call.
-            if self.send.poll_reset(cx)?.is_ready() {
+            if send.poll_reset(cx)?.is_ready() {
                 return Poll::Ready(Ok(()));
             }
             if let Some(data) = self.waiting.take_if(|data| !data.is_empty()) {
-                self.send.reserve_capacity(data.len());
+                send.reserve_capacity(data.len());
                 // `poll_capacity` is ready only when the capacity has changed.
-                let room = match self.send.capacity() {
-                    0 => self.send.poll_capacity(cx),
+                let room = match send.capacity() {
+                    0 => send.poll_capacity(cx),
                     room => Poll::Ready(Some(Ok(room))),
                 };
                 self.facts.set_waits(room.is_pending());
@@ -124,9 +131,9 @@ where
                         self.give_up(Status::new(Code::ResourceExhausted, text));
                         return Poll::Ready(Ok(()));
                     }
-                    return Poll::Ready(self.send.send_trailers(trailers));
+                    return Poll::Ready(send.send_trailers(trailers));
                 }
-                Ok(Piece::End) => return Poll::Ready(self.send.send_data(Bytes::new(), true)),
+                Ok(Piece::End) => return Poll::Ready(send.send_data(Bytes::new(), true)),
                 // The response was dropped, which is handled at the start of the loop.
                 Ok(Piece::Unwanted) => {}
                 Err(status) => {

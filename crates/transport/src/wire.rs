@@ -13,6 +13,7 @@ use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::frames::{FrameWatch, Seen};
 use crate::settings::announce_header_list;
 use crate::state::ConnectionState;
+use crate::streams::OpenStreams;
 use crate::unfinished::UnfinishedRequests;
 
 /// The maximum number of bytes that one read of the stream takes.
@@ -28,6 +29,11 @@ const POLL_BUDGET: usize = 256 * 1024;
 /// What a frame costs beside its bytes: to handle the smallest frame takes about as long as to copy
 /// so many bytes.
 const FRAME_COST: usize = 256;
+
+/// The flow-control window of a connection at its start, in bytes.
+///
+/// Source: [RFC 9113 section 6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2).
+const FIRST_WINDOW: i64 = 65_535;
 
 /// How many bytes of small writes are gathered before they are written without a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
@@ -61,6 +67,12 @@ pub(crate) struct Wire {
     unfinished: UnfinishedRequests,
     /// True while the stream takes no more of `write`.
     is_stuck: bool,
+    streams: OpenStreams,
+    /// What the server allows to be sent on all streams together, in bytes.
+    send_window: i64,
+    /// Counts what the peer does so that more can be sent: the bytes that the byte stream takes, and
+    /// WINDOW_UPDATEs.
+    progress: u64,
     /// True when flushes are left to [`poll_drain`](Self::poll_drain).
     gathers: bool,
     /// The error of a gathered write, until h2 gets it.
@@ -84,6 +96,9 @@ impl Wire {
             last_headers: 0,
             unfinished: UnfinishedRequests::default(),
             is_stuck: false,
+            streams: OpenStreams::default(),
+            send_window: FIRST_WINDOW,
+            progress: 0,
             gathers: false,
             failure: None,
         }
@@ -110,10 +125,21 @@ impl Wire {
     pub(crate) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), WriteFailed>> {
         self.refill_budget();
         let drained = self.poll_hand_over(cx);
+        self.state.admission.close(self.streams.take_closed());
         drained.map_err(|error| {
             self.failure = Some(error);
             WriteFailed
         })
+    }
+
+    /// Returns whether the flow-control window of the connection is used up.
+    pub(crate) fn is_window_closed(&self) -> bool {
+        self.send_window <= 0
+    }
+
+    /// Returns a number that changes when the peer lets more be sent.
+    pub(crate) fn progress(&self) -> u64 {
+        self.progress
     }
 
     /// Closes the byte stream at once, and frees the bytes that it has not taken.
@@ -134,7 +160,8 @@ impl Wire {
     /// with another frame than SETTINGS.
     fn watch_incoming(&mut self, len: usize) -> io::Result<()> {
         let bytes = &self.read[..len];
-        let state = &self.state;
+        let (state, streams) = (&self.state, &mut self.streams);
+        let (send_window, progress) = (&mut self.send_window, &mut self.progress);
         let mut is_http2 = true;
         let mut wrong_first = None;
         let unfinished = &mut self.unfinished;
@@ -144,8 +171,17 @@ impl Wire {
             Seen::NotHttp2 => is_http2 = false,
             Seen::WrongFirstFrame(first) => wrong_first = Some(first),
             Seen::Headers { stream } => state.set_answered(stream),
+            Seen::EndStream(stream) => streams.end_server(stream),
+            Seen::Reset(stream) => {
+                unfinished.end(stream);
+                streams.reset(stream);
+            }
+            Seen::WindowUpdate(increment) => {
+                *send_window += i64::from(increment);
+                *progress += 1;
+            }
+            Seen::Data(_) => {}
             Seen::LongHeaders { stream } => state.set_long_headers(stream),
-            Seen::End { stream } => unfinished.end(stream),
         });
         // This finds a foreign peer also when it sends less than a frame header.
         let is_first = std::mem::take(&mut self.expects_first);
@@ -185,6 +221,7 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += n;
+            self.progress += n as u64;
             self.state.set_last_sent(self.last_headers);
         }
         self.write.clear();
@@ -252,20 +289,26 @@ impl AsyncWrite for Wire {
             ready!(this.poll_hand_over(cx))?;
         }
         let n = bytes.len().min(WRITE_BUFFER);
+        let (streams, send_window) = (&mut this.streams, &mut this.send_window);
         let (last_headers, unfinished) = (&mut this.last_headers, &mut this.unfinished);
-        let last_before = *last_headers;
         this.outgoing.feed(&bytes[..n], |seen| match seen {
-            // Later HEADERS on the stream are trailers.
+            // Later HEADERS of a stream are trailers.
             Seen::Headers { stream } if stream > *last_headers => {
                 *last_headers = stream;
                 unfinished.begin(stream);
+                streams.open(stream);
             }
-            Seen::End { stream } => unfinished.end(stream),
+            Seen::EndStream(stream) => {
+                unfinished.end(stream);
+                streams.end_client(stream);
+            }
+            Seen::Reset(stream) => {
+                unfinished.end(stream);
+                streams.reset(stream);
+            }
+            Seen::Data(len) => *send_window -= len as i64,
             _ => {}
         });
-        if *last_headers != last_before {
-            this.state.set_last_begun(*last_headers);
-        }
         let start = this.write.len();
         this.write.extend_from_slice(&bytes[..n]);
         // The preface is a write of its own; the next one begins with SETTINGS.

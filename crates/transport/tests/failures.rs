@@ -11,7 +11,7 @@ use http::Request;
 use trunkline_runtime::TcpOptions;
 use trunkline_sim::Sim;
 use trunkline_transport::{
-    Connection, ConnectionDriver, HandshakeError, HandshakeErrorKind, HttpOptions, Lost,
+    Connection, ConnectionDriver, Fate, HandshakeError, HandshakeErrorKind, HttpOptions, Lost,
     LostReason, RequestBody, handshake,
 };
 
@@ -42,6 +42,9 @@ const ONE_SETTING: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100];
 
 /// HEADERS on stream 1 with `:status: 200`, END_STREAM and END_HEADERS. (RFC 9113 section 6.2)
 const HEADERS: &[u8] = &[0, 0, 1, 1, 5, 0, 0, 0, 1, 0x88];
+
+/// SETTINGS that allow no call: MAX_CONCURRENT_STREAMS is 0. (RFC 9113 section 6.5.2)
+const NO_STREAMS: &[u8] = &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0];
 
 type Handshake = Result<(Connection, ConnectionDriver), HandshakeError>;
 
@@ -258,5 +261,25 @@ fn a_wrong_first_frame_is_named() {
         let error = sim.run(connect(&sim, [bytes, b""], |_| ()));
         let error = error.expect_err("no SETTINGS");
         assert_eq!((error.kind(), &*error.to_string()), (kind, text));
+    }
+}
+
+/// A call that waits for room learns that its connection was lost, and was never sent.
+#[test]
+fn a_queued_call_learns_of_the_loss() {
+    for later in [GO_AWAY, b"", DATA_ON_STREAM_0] {
+        let sim = Sim::new(1);
+        let runtime = sim.runtime();
+        sim.run(async {
+            let handshake = connect(&sim, [NO_STREAMS, later], |_| ()).await;
+            let (connection, driver) = handshake.expect("a connection");
+            runtime.spawn(Box::pin(driver));
+            let head = Request::post("http://x/s/m").body(());
+            let head = head.expect("a request");
+            let body = RequestBody::<()>::whole(bytes::Bytes::from_static(b"hello"));
+            let sent = connection.send(head, &body).expect("a place in line");
+            let error = sent.response.await.expect_err("no room");
+            assert_eq!(error.fate(), Fate::Unsent, "{error}");
+        });
     }
 }

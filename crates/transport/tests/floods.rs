@@ -141,7 +141,7 @@ fn check(frame: &[u8], is_at_once: bool) {
 /// No kind of frame can be sent so fast that a connection is polled without end.
 #[test]
 fn a_flood_leaves_the_thread_to_others() {
-    let ping = b"\0\0\x08\x06\0\0\0\0\012345678";
+    let ping = b"\0\0\x08\x06\0\0\0\0\0deadbeef";
     let window_update = [0, 0, 4, 8, 0, 0, 0, 0, 0, 0, 0, 0, 1];
     let unknown = [0, 0, 0, 0xfa, 0, 0, 0, 0, 0];
     check(ping, true);

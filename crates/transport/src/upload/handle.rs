@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 
+use bytes::Bytes;
+use h2::SendStream;
 use trunkline_runtime::Lock;
 use trunkline_status::Status;
 
@@ -14,6 +16,8 @@ pub(crate) struct UploadFacts {
     is_closed: AtomicBool,
     /// Wakes the upload.
     waker: Lock<Option<Waker>>,
+    /// The stream, from the admission of the call until the upload takes it.
+    stream: Lock<Option<SendStream<Bytes>>>,
     /// The reason why the upload gave the attempt up.
     failure: OnceLock<Status>,
     bytes_sent: AtomicU64,
@@ -34,6 +38,11 @@ impl UploadFacts {
     /// Returns whether the response was dropped.
     pub(crate) fn is_closed(&self) -> bool {
         self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// Takes the stream, once the call is admitted.
+    pub(crate) fn take_stream(&self) -> Option<SendStream<Bytes>> {
+        self.stream.lock().take()
     }
 
     /// Records why the upload gives the attempt up; only the first reason is kept.
@@ -61,6 +70,15 @@ pub(crate) struct UploadHandle(Arc<UploadFacts>);
 impl UploadHandle {
     pub(crate) fn new(facts: Arc<UploadFacts>) -> Self {
         Self(facts)
+    }
+
+    /// Gives the upload its stream.
+    pub(crate) fn start(&self, stream: SendStream<Bytes>) {
+        *self.0.stream.lock() = Some(stream);
+        let waker = self.0.waker.lock().take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
     /// Returns why the upload gave the attempt up, if it did.
