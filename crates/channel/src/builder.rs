@@ -199,7 +199,9 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets `:authority`. Default: the name in the target.
+    /// Sets `:authority`. Default: that of the address, where a resolver gave it one, or else the
+    /// name in the target. A call whose request has an authority in its URI (tonic: `with_origin`)
+    /// sends its own.
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self
@@ -286,6 +288,7 @@ impl ChannelBuilder {
         let default_scheme = self.default_scheme.as_deref().unwrap_or("dns");
         let target = parse_target(&self.target, &resolvers, default_scheme)?;
         let resolver = resolver_for(&target, &self.target, &resolvers)?;
+        let is_authority_set = self.authority.is_some();
         let authority = self
             .authority
             .or_else(|| resolver.default_authority(&target))
@@ -308,6 +311,7 @@ impl ChannelBuilder {
             target: self.target.into(),
             scheme: security.scheme(),
             authority,
+            is_authority_set,
             user_agent,
             runtime: Arc::clone(&runtime),
             observer: self.observer,

@@ -82,6 +82,8 @@ fn trailers_only(status: &Status) -> Response<Body> {
 struct Call {
     handle: Arc<Handle>,
     path: PathAndQuery,
+    /// The authority in the request's URI, which goes before every other.
+    authority: Option<Authority>,
     headers: HeaderMap,
     attributes: Attributes,
     started: Instant,
@@ -113,7 +115,8 @@ enum PickOutcome {
 impl Call {
     fn new(handle: Arc<Handle>, head: http::request::Parts) -> Result<Self, Status> {
         handle.start()?;
-        let path = head.uri.into_parts().path_and_query.ok_or_else(|| {
+        let uri = head.uri.into_parts();
+        let path = uri.path_and_query.ok_or_else(|| {
             Status::internal("the request has no path; expected `/package.Service/Method`")
         })?;
         let shared = &handle.shared;
@@ -130,6 +133,7 @@ impl Call {
             attributes: attributes.map_or_else(Attributes::new, |own| own.0.clone()),
             record: CallRecord::start(shared, &path, started),
             path,
+            authority: uri.authority,
             headers,
             started,
             deadline,
@@ -312,11 +316,14 @@ impl Call {
         }
     }
 
-    fn head(&self, authority: Option<&Authority>) -> Result<Request<()>, Status> {
+    /// Returns the head of the request on a connection to an address with this authority of its own.
+    fn head(&self, of_address: Option<&Authority>) -> Result<Request<()>, Status> {
         let shared = &self.handle.shared;
+        let own = self.authority.as_ref();
+        let authority = own.unwrap_or_else(|| shared.authority(of_address));
         let uri = Uri::builder()
             .scheme(shared.scheme.clone())
-            .authority(authority.unwrap_or(&shared.authority).clone())
+            .authority(authority.clone())
             .path_and_query(self.path.clone())
             .build()
             .map_err(|error| {

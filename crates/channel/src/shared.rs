@@ -19,7 +19,10 @@ pub(crate) struct ChannelShared {
     /// The target with its scheme.
     pub(crate) canonical: String,
     pub(crate) scheme: Scheme,
+    /// The authority that the application set, or else the target's.
     pub(crate) authority: Authority,
+    /// True when the application set the authority: then it goes before an address's own.
+    pub(crate) is_authority_set: bool,
     pub(crate) user_agent: HeaderValue,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
@@ -42,6 +45,15 @@ impl Current {
 }
 
 impl ChannelShared {
+    /// Returns the `:authority` of a call on a connection to an address with this authority of its
+    /// own: that of the application goes before the address's, and that before the target's.
+    pub(crate) fn authority<'a>(&'a self, of_address: Option<&'a Authority>) -> &'a Authority {
+        match of_address {
+            Some(own) if !self.is_authority_set => own,
+            _ => &self.authority,
+        }
+    }
+
     /// Returns the current snapshot. Takes no lock and moves no reference count.
     pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot<Connection>>> {
         self.current.snapshot.load()

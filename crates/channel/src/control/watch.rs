@@ -107,7 +107,7 @@ impl WatchTask {
     }
 
     fn head(&self) -> Result<Request<()>, Status> {
-        let authority = self.authority.as_ref().unwrap_or(&self.shared.authority);
+        let authority = self.shared.authority(self.authority.as_ref());
         let uri = Uri::builder()
             .scheme(self.shared.scheme.clone())
             .authority(authority.clone())
