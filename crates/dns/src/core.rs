@@ -23,7 +23,7 @@
 
 // From the ground up: a module uses only those above it.
 
-// Parts that know nothing of each other.
+// Modules that do not use each other.
 mod cache;
 mod cookie;
 mod demux;

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use crate::name::MAX_TEXT;
 use crate::{Name, ScopedIp};
 
-/// Names that are kept at most; block lists of half a million names fit.
+/// The maximum number of names that are kept; block lists of half a million names fit.
 const MAX_ENTRIES: usize = 1_000_000;
 
 /// The contents of a hosts file: names and their addresses.

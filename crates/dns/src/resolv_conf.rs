@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use crate::{Name, ScopedIp};
 
-/// Name servers that are kept, so that a hostile or broken file costs little.
+/// The maximum number of name servers that are kept, so that a hostile or broken file costs little.
 const MAX_NAMESERVERS: usize = 32;
-/// Unusable `nameserver` lines that are kept, and characters of each, for the same reason.
+/// The maximum number of unusable `nameserver` lines that are kept, and of characters of each line,
+/// for the same reason.
 const MAX_UNUSABLE: usize = 8;
 const MAX_UNUSABLE_TEXT: usize = 64;
-/// Search domains that are kept, for the same reason.
+/// The maximum number of search domains that are kept, for the same reason.
 const MAX_SEARCH: usize = 32;
 /// The port of DNS (RFC 1035 section 4.2).
 pub(crate) const DNS_PORT: u16 = 53;

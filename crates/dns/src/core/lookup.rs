@@ -187,7 +187,7 @@ impl Lookup {
                 ask.handle_reply(&mut self.common, message, cut, now);
                 return;
             }
-            // A second answer to a question that has one is no sign of a forger.
+            // A second answer to a question that has an answer is not a sign of forged replies.
             if self.asks.iter().any(|ask| ask.has_left(id)) {
                 return;
             }

@@ -14,10 +14,12 @@ use super::lookup_socket::{Arrived, LookupSocket};
 use super::pool::Pool;
 use crate::core::{Lookup, LookupOutput, Report, SocketId};
 
-/// Bytes of the buffer for a datagram. It has room for replies that are longer than the 1232 bytes
-/// that queries allow, since some servers ignore the limit. A longer reply is asked for over TCP.
+/// The size of the buffer for a datagram, in bytes. It has room for replies that are longer than
+/// the 1232 bytes that queries allow, since some servers ignore the limit. A longer reply is asked
+/// for over TCP.
 const BUFFER: usize = 4096;
-/// Messages that are taken from one socket in one poll, before other tasks run.
+/// The maximum number of messages that are taken from one socket in one poll, before other tasks
+/// run.
 const MAX_MESSAGES: usize = 64;
 
 /// A lookup with its sockets and its timer.

@@ -9,7 +9,8 @@ use crate::Hosts;
 use crate::config::{ClientConfig, Origin};
 use crate::core::{Configuration, Settings};
 
-/// Bytes that are read of a file; block lists in a hosts file have some megabytes.
+/// The maximum number of bytes that are read of a file; block lists in a hosts file have some
+/// megabytes.
 const MAX_FILE: u64 = 16 << 20;
 
 /// What differs between two versions of a file: time of change, length, inode.

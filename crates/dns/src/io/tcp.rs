@@ -14,9 +14,9 @@ use trunkline_runtime::{Alarm, BoxFuture, Lock, Runtime, Stream, TcpOptions};
 
 use crate::core::{Asker, ConnectionEnd, TcpConnection};
 
-/// Bytes of one read.
+/// The size of the buffer for one read, in bytes.
 const BUFFER: usize = 4096;
-/// Reads in one poll of the task, before other tasks run.
+/// The maximum number of reads in one poll of the task, before other tasks run.
 const MAX_READS: usize = 64;
 
 /// A connection, shared by the pool and the lookups that ask over it.

@@ -10,7 +10,7 @@ use trunkline_runtime::{Lock, Received, Runtime, UdpOptions, UdpSocket};
 
 use crate::core::{Asker, Recipient, SharedUdp};
 
-/// Datagrams that are read in one poll, before other tasks run.
+/// The maximum number of datagrams that are read in one poll, before other tasks run.
 const MAX_READS: usize = 64;
 
 /// A UDP socket of the pool.

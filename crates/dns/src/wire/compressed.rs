@@ -12,7 +12,7 @@ use crate::name::{MAX_LABEL, MAX_WIRE};
 /// The first byte of a compression pointer is at least this, and its other six bits are the high
 /// bits of the offset (RFC 1035 section 4.1.4).
 pub(super) const POINTER: u8 = 0b1100_0000;
-/// Pointers that are followed in one name.
+/// The maximum number of pointers that are followed in one name.
 const MAX_HOPS: usize = 127;
 
 /// Returns the offset after the name at `at`, without following a pointer.

@@ -14,16 +14,18 @@ use super::skeleton::{RecordAt, Skeleton};
 use crate::svcb::Unusable;
 use crate::{Name, RecordType, Srv, Svcb};
 
-/// CNAME records that are followed, as in systemd-resolved.
+/// The maximum number of CNAME records that are followed, as in systemd-resolved.
 const MAX_CHAIN: usize = 16;
-/// CNAME records that are examined, so that a message full of them costs little.
+/// The maximum number of CNAME records that are examined, so that a message full of them costs
+/// little.
 const MAX_CNAMES: usize = 32;
-/// Records of one answer that are kept.
+/// The maximum number of records of one answer that are kept.
 const MAX_RECORDS: usize = 1000;
-/// Records of the wanted type that belong to other names; a message with more is refused.
+/// The maximum number of records of the wanted type that belong to other names. A message with more
+/// is refused.
 const MAX_FOREIGN: usize = 256;
-/// Bytes that the kept records of one answer may take without compression. With the working memory,
-/// a message then costs at most 64 KiB beyond its own bytes.
+/// The maximum number of bytes that the kept records of one answer take without compression. With
+/// the working memory, a message then costs at most 64 KiB beyond its own bytes.
 const MAX_SIZE: usize = 56 * 1024;
 /// The longest TTL: one with the top bit set counts as 0 (RFC 2181 section 8).
 const MAX_TTL: u32 = i32::MAX as u32;

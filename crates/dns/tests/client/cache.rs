@@ -288,7 +288,7 @@ fn lookups_under_way_are_bounded() {
     let error = result.expect("at once").expect_err("no room");
     assert_eq!(error.kind(), LookupErrorKind::Unavailable);
     assert!(error.to_string().contains("8192 lookups"), "{error}");
-    // A lookup that joins one of them is no further one.
+    // A lookup that joins one of them does not count as one more.
     assert!(start("h7.test.").1.is_none());
     lookups.pop();
     assert!(start("one-more.test.").1.is_none());

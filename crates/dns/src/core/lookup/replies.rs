@@ -11,7 +11,7 @@ use crate::core::result::Finding;
 use crate::wire::{CLIENT_COOKIE, Cookie, FinalReply, ReplyMeaning, Skeleton, read};
 use crate::{AnswerSource, ServerOutcome, Transport, rcode};
 
-/// Rejected cookies after which the query goes over TCP (RFC 7873 section 5.3).
+/// The number of rejected cookies after which the query goes over TCP (RFC 7873 section 5.3).
 const MAX_BAD_COOKIES: u8 = 3;
 
 impl Asking {
