@@ -152,6 +152,11 @@ impl CallError {
                      the limit of this client, {limit} bytes (max_header_list)"
                 )
             }
+            // This side's own verdict must not read as the server's.
+            (None, Some(h2::Reason::ENHANCE_YOUR_CALM)) if error.is_library() => format!(
+                "connection to {peer} lost: this client ended it, because {peer} made it work far \
+                 more than what it sent is worth: {error}"
+            ),
             (None, Some(reason)) => {
                 let code = ErrorCode::from(reason);
                 format!("connection to {peer} lost: it breaks HTTP/2: {code}")
