@@ -153,6 +153,42 @@ fn while_the_answer_is_awaited_after_other_calls() {
     }
 }
 
+/// A call that expires while the limit holds it back is not sent afterwards.
+#[test]
+fn a_held_back_call_that_expires_is_never_sent() {
+    for is_streaming in [false, true] {
+        let sim = Sim::new(1);
+        let mut http2 = Builder::new();
+        http2.max_concurrent_streams(1);
+        let runtime = sim.runtime();
+        let counts = serve(&sim, 1, http2, move |incoming| {
+            let runtime = Arc::clone(&runtime);
+            async move {
+                let later = runtime.now() + Duration::from_secs(1);
+                runtime.sleep_until(later).await;
+                echo(incoming).await;
+            }
+        });
+        let channel = channel(&sim, 1);
+        let answered = unary_within(&channel, "5S");
+        let expired = async {
+            sim.sleep(Duration::from_millis(100)).await;
+            if is_streaming {
+                let (body, _) = messages(4, 1_000);
+                call(&channel, with_timeout(request(body), "200m")).await
+            } else {
+                unary_within(&channel, "200m").await
+            }
+        };
+        let (answered, expired) = sim.run(join(answered, expired));
+        answered.expect_ok();
+        let words = "waiting for a free stream";
+        expired.expect(Code::DeadlineExceeded, &[words]);
+        sim.run(unary_within(&channel, "5S")).expect_ok();
+        assert_eq!(counts.calls(), 2);
+    }
+}
+
 /// The text of a request that waits for the server's flow-control windows has that: of a unary call,
 /// of a stream, and of a small call when the window of the connection is used up.
 #[test]
