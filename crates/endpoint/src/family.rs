@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-/// The family of an address, by which lists are interleaved.
+/// The family of an address. Lists of addresses are interleaved by family.
 ///
 /// An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) is of the family IPv4, because connections to
 /// it use IPv4 packets.

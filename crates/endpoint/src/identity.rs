@@ -5,8 +5,8 @@ use std::hash::Hasher;
 use crate::hash::of_locations;
 use crate::{Address, Endpoint};
 
-/// The identity by which an [`IdentityMap`](crate::IdentityMap) compares its keys. Keys that are
-/// not equal may have the same identity.
+/// The comparison that an [`IdentityMap`](crate::IdentityMap) uses for its keys. Keys that are not
+/// equal may have the same identity.
 pub trait Identity {
     /// True when both are the same key.
     fn same_identity(&self, other: &Self) -> bool;
