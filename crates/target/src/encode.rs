@@ -22,7 +22,7 @@ pub fn encode_authority(endpoint: &str) -> Cow<'_, str> {
     encode(endpoint.as_bytes(), kept, endpoint)
 }
 
-/// Escapes all bytes that `kept` does not accept; returns `text` if there are none.
+/// Escapes all bytes that `kept` does not accept; returns `text` unchanged if `kept` accepts all.
 pub(crate) fn encode<'a>(bytes: &[u8], kept: impl Fn(u8) -> bool, text: &'a str) -> Cow<'a, str> {
     if bytes.len() == text.len() && bytes.iter().all(|&byte| kept(byte)) {
         return Cow::Borrowed(text);
