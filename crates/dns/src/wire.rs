@@ -1,4 +1,4 @@
-//! Messages on the wire: the queries that are sent, and the parts of a reply that are believed.
+//! Messages on the wire: the queries that are sent, and the parts of a reply that are used.
 //!
 //! Nothing from the network is decoded before its outline fits ([`Skeleton::walk`]). Then only the
 //! wanted records are decoded, along the CNAME chain of the question ([`read_reply`]). The cost of

@@ -95,9 +95,9 @@ impl Records {
 /// The records at the end of a CNAME chain.
 pub(super) enum ChainRecords {
     Found(Found),
-    /// There are none of the type.
+    /// The name at the end of the chain has no records of the type.
     None,
-    /// There are some, and none that counts.
+    /// The name has records of the type, but all of them were left out.
     LeftOut,
 }
 

@@ -114,7 +114,7 @@ fn the_shape_of_a_query() {
     }
 }
 
-/// The flag AD of a reply, by which the server claims to have validated the data, changes nothing.
+/// The flag AD of a reply, the server's claim that it has validated the data, changes nothing.
 #[test]
 fn the_ad_flag_is_ignored() {
     let (sim, client) = one(|asked| asked.address(1).patch(3, &[0xa0]).after(1));
