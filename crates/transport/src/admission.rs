@@ -87,7 +87,7 @@ impl Admission {
             line.wakers.insert(number, cx.waker().clone());
             self.waiting.store(line.wakers.len(), SeqCst);
         }
-        // There may be room since, and the one that made it has seen no call that waits.
+        // If another call ended before this one was in line, it has not woken this one.
         if self.take_room() {
             self.leave_line(place);
             return Poll::Ready(());
@@ -98,7 +98,7 @@ impl Admission {
     /// Handles the end of a call that waits.
     pub(crate) fn give_up(&self, place: &mut Place) {
         if !self.leave_line(place) {
-            // It was woken for room that it does not take.
+            // The call was woken because there was room, which the next call can now take.
             self.wake();
         }
     }
@@ -120,7 +120,7 @@ impl Admission {
         self.open.fetch_update(SeqCst, SeqCst, more).is_ok()
     }
 
-    /// Records that the streams of so many calls were closed.
+    /// Records that this number of streams were closed.
     pub(crate) fn close(&self, streams: usize) {
         if streams > 0 {
             self.open.fetch_sub(streams, SeqCst);
@@ -128,7 +128,8 @@ impl Admission {
         }
     }
 
-    /// Returns the server's limit where it makes calls wait; `None` while the connection is stalled.
+    /// Returns the server's limit if calls wait because of it; `None` while the connection is
+    /// stalled.
     pub(crate) fn limit_in_the_way(&self) -> Option<u32> {
         let is_stalled = self.limit.is_stalled.load(SeqCst);
         let limit = u32::try_from(self.limit.server.load(SeqCst)).ok();

@@ -36,7 +36,7 @@ pub(crate) enum Seen {
     Settings(ServerSettings),
     /// The header of a HEADERS frame on this stream.
     Headers { stream: u32 },
-    /// The header of a DATA frame with so many bytes.
+    /// The header of a DATA frame whose payload has this number of bytes.
     Data(usize),
     /// The header of a frame that ends its side of this stream, after [`Headers`](Self::Headers) or
     /// [`Data`](Self::Data).
@@ -81,17 +81,17 @@ impl Kept {
 pub(crate) struct FrameWatch {
     /// The number of bytes before the next frame header.
     skip: usize,
-    /// The part that has come of a frame header, or of a payload that is kept.
+    /// The part that has arrived of a frame header, or of a payload that is kept.
     partial: Vec<u8>,
     /// What is being kept of a payload; `None` outside of such a payload.
     keeping: Option<Kept>,
     /// The number of bytes of that payload after the part that is being kept.
     after: usize,
-    /// What has come of a SETTINGS frame.
+    /// The settings that have arrived of a SETTINGS frame.
     settings: ServerSettings,
     /// How much of a header list may come in several frames before that is reported, in bytes.
     header_limit: usize,
-    /// The number of bytes that have come of a header list in several frames.
+    /// The number of bytes that have arrived of a header list in several frames.
     header_bytes: usize,
     /// True when the next frame is the peer's first, which must be SETTINGS.
     expects_settings: bool,

@@ -27,7 +27,7 @@ const READ_BUFFER: usize = 16 * 1024;
 const POLL_BUDGET: usize = 256 * 1024;
 
 /// What a frame costs beside its bytes: to handle the smallest frame takes about as long as to copy
-/// so many bytes.
+/// this number of bytes.
 const FRAME_COST: usize = 256;
 
 /// The flow-control window of a connection at its start, in bytes.
