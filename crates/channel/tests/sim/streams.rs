@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use futures_util::future::{join_all, select};
 use h2::server::Builder;
 use http_body_util::{BodyExt, Empty, Full};
@@ -16,7 +17,7 @@ use trunkline_transport::HttpOptions;
 use crate::bodies::Pieces;
 use crate::world::{
     address, builder, call, channel, echo, ok_trailers, read_to_end, request, response_head,
-    send_all, serve, unary,
+    send_all, serve, unary, unary_within,
 };
 
 /// A unary call can send and receive a message that is larger than any flow-control window.
@@ -268,4 +269,24 @@ fn unread_responses_block_no_other_call() {
         }
     });
     assert_eq!(counts.accepts(), 1);
+}
+
+/// Calls that are dropped before their requests leave take no room of the server's limit of
+/// concurrent calls with them.
+#[test]
+fn calls_that_are_dropped_early_leave_their_room() {
+    let sim = Sim::new(1);
+    let mut http2 = Builder::new();
+    http2.max_concurrent_streams(2);
+    serve(&sim, 1, http2, echo);
+    let mut channel = channel(&sim, 1);
+    sim.run(async {
+        unary(&channel, b"connect").await.expect_ok();
+        for _ in 0..10 {
+            let mut call = channel.call(request(Full::new(Bytes::from_static(b"hello"))));
+            assert!((&mut call).now_or_never().is_none());
+            drop(call);
+        }
+        unary_within(&channel, "5S").await.expect_ok();
+    });
 }
