@@ -165,6 +165,28 @@ fn a_name() {
     });
 }
 
+/// The interface of an address may be given by its name, which the kernel knows; one that does not exist
+/// is named.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_interface_by_name() {
+    on_each(|runtime, block_on| {
+        let listener = TcpListener::bind("[::1]:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        block_on(std::pin::pin!(async {
+            let options = options();
+            for host in ["::1%lo", "[::1%lo]"] {
+                let race = connect_host(runtime, host, port, &SystemLookup, &options);
+                assert_eq!(race.await.unwrap().address.port(), port);
+            }
+            let race = connect_host(runtime, "fe80::1%nope0", port, &SystemLookup, &options);
+            let error = race.await.unwrap_err();
+            assert_eq!(error.kind(), ConnectErrorKind::Lookup);
+            assert!(error.to_string().contains("interface nope0"), "{error}");
+        }));
+    });
+}
+
 /// A name that cannot exist fails: `.invalid` is reserved, and a label of 64 bytes is too long to
 /// be sent.
 #[test]

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Instant;
 
 use trunkline_runtime::{Runtime, Stream};
@@ -66,7 +66,8 @@ where
 
 /// Looks a name up, and races connections to its addresses as they arrive.
 ///
-/// `host` may be an IP address, with or without brackets: then nothing is looked up.
+/// `host` may be an IP address, with or without brackets, and with an interface by number or name
+/// (`fe80::1%eth0`): then nothing is looked up.
 ///
 /// # Errors
 ///
@@ -138,17 +139,25 @@ async fn run_host<F: Finish>(
         }
     };
     attach(runtime, target)?;
-    if let Some(address) = literal(host, port) {
+    let literal = literal(runtime, host, port);
+    if let Ok(Some(address)) = literal {
         let mut driver = RaceDriver::new(runtime, options, Vec::new(), true, finish);
         driver.add(AddressQuery::All, [address]);
         return result(driver.run().await, target);
     }
-    let answers = if host.is_empty() {
-        let error = io::Error::new(io::ErrorKind::InvalidInput, "the host name is empty");
-        let failed: Answer = Box::pin(std::future::ready(Err(error)));
-        vec![(AddressQuery::All, failed)]
-    } else {
-        lookup.lookup(runtime, host, port)
+    let failed = |error| -> Vec<(AddressQuery, Answer)> {
+        vec![(
+            AddressQuery::All,
+            Box::pin(std::future::ready(Err(error))) as Answer,
+        )]
+    };
+    let answers = match literal {
+        Err(error) => failed(error),
+        Ok(_) if host.is_empty() => failed(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "the host name is empty",
+        )),
+        Ok(_) => lookup.lookup(runtime, host, port),
     };
     let driver = RaceDriver::new(runtime, options, answers, lookup.is_sorted(), finish);
     result(driver.run().await, target)
@@ -167,16 +176,30 @@ fn empty_report(now: Instant) -> RaceReport {
     Race::awaiting(&[], RaceOptions::default(), now).into_report()
 }
 
-/// Parses a host that is an IP address, with or without brackets and a numeric scope id.
-fn literal(host: &str, port: u16) -> Option<SocketAddr> {
+/// Parses a host that is an IP address, with or without brackets, and with an interface by number or
+/// name. `None` for a name, and for the name of an interface where the runtime cannot look that up:
+/// the lookup of the host then decides.
+///
+/// # Errors
+///
+/// When there is no such interface.
+fn literal(runtime: &dyn Runtime, host: &str, port: u16) -> io::Result<Option<SocketAddr>> {
     let inner = host
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
     let text = inner.unwrap_or(host);
     if let Ok(ip) = text.parse::<IpAddr>() {
-        return Some(SocketAddr::new(ip, port));
+        return Ok(Some(SocketAddr::new(ip, port)));
     }
-    format!("[{text}]:{port}").parse().ok()
+    let (ip, zone) = text.split_once('%').unwrap_or_default();
+    let Ok(ip) = ip.parse() else {
+        return Ok(None);
+    };
+    match zone.parse().or_else(|_| runtime.interface_index(zone)) {
+        Ok(index) => Ok(Some(SocketAddrV6::new(ip, port, 0, index).into())),
+        Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the winner of a race that has ended, or the error.
