@@ -598,6 +598,8 @@ fn txt_choices() {
     check(texts(&[&long]), Ok(Some(&whole)));
     let other = r#"grpc_config=[{"clientLanguage":["go"],"serviceConfig":{}}]"#;
     check(texts(&[other]), Ok(None));
+    let ours = r#"grpc_config=[{"clientLanguage":["go"],"serviceConfig":{}},{"clientLanguage":["c++","Rust"],"serviceConfig":{"a":2}},{"serviceConfig":{}}]"#;
+    check(texts(&[ours]), Ok(Some(r#"{"a":2}"#)));
     check(texts(&["v=spf1 -all"]), Ok(None));
     check(Reply::nxdomain(), Ok(None));
     check(Reply::no_data(), Ok(None));
