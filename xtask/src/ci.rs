@@ -10,6 +10,7 @@ mod docs;
 mod examples;
 mod facade;
 mod features;
+mod field;
 mod fmt;
 mod fuzz;
 mod interop;
@@ -32,7 +33,7 @@ const README: Step = Step {
 };
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [&Step; 25] = [
+pub(crate) const STEPS: [&Step; 26] = [
     &fmt::STEP,
     &invariants::STEP,
     &clippy::STEP,
@@ -51,6 +52,7 @@ pub(crate) const STEPS: [&Step; 25] = [
     &deny::ADVISORIES,
     &miri::STEP,
     &fuzz::STEP,
+    &field::STEP,
     &interop::STEP,
     &testbed::STEP,
     &demo::STEP,
