@@ -45,13 +45,17 @@ pub struct ChannelBuilder {
     default_service_config: Option<String>,
     security: Option<Security>,
     runtime: Option<Arc<dyn Runtime>>,
-    /// Registries and single factories are kept apart: a single one goes before every registry,
-    /// whatever the order of the calls.
+    /// From [`resolvers`](Self::resolvers). Kept apart from the single resolvers, which take
+    /// precedence over every registry, whatever the order of the calls.
     resolver_registries: ResolverRegistry,
+    /// From [`resolver`](Self::resolver).
     resolvers: ResolverRegistry,
     #[cfg(feature = "dns")]
     dns: Option<trunkline_resolver::DnsOptions>,
+    /// From [`policies`](Self::policies). Kept apart from the single policies, which take
+    /// precedence over every registry, whatever the order of the calls.
     policy_registries: PolicyRegistry,
+    /// From [`policy`](Self::policy).
     policies: PolicyRegistry,
     load_balancing: Option<String>,
     connector: Option<Arc<dyn Connector>>,
@@ -123,7 +127,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Ignores the service configs of the resolver, which then looks none up.
+    /// Ignores the service configs of the resolver. The DNS resolver then does not look them up.
     pub fn disable_service_config(mut self) -> Self {
         self.disable_service_config = true;
         self
@@ -150,13 +154,14 @@ impl ChannelBuilder {
     }
 
     /// Adds all resolvers of a registry, in place of standard ones for the same schemes. Those of
-    /// [`resolver`](Self::resolver) and [`dns`](Self::dns) go before them, whatever the order.
+    /// [`resolver`](Self::resolver) and [`dns`](Self::dns) take precedence over them, whatever the
+    /// order of the calls.
     pub fn resolvers(mut self, registry: ResolverRegistry) -> Self {
         self.resolver_registries.merge(registry);
         self
     }
 
-    /// Sets how the schemes `dns` and `srv` resolve.
+    /// Sets how targets of the schemes `dns` and `srv` are resolved.
     #[cfg(feature = "dns")]
     pub fn dns(mut self, options: trunkline_resolver::DnsOptions) -> Self {
         self.dns = Some(options);
@@ -171,16 +176,17 @@ impl ChannelBuilder {
     }
 
     /// Adds all policies of a registry, in place of standard ones of the same name. Those of
-    /// [`policy`](Self::policy) go before them, whatever the order.
+    /// [`policy`](Self::policy) take precedence over them, whatever the order of the calls.
     pub fn policies(mut self, registry: PolicyRegistry) -> Self {
         self.policy_registries.merge(registry);
         self
     }
 
     /// Sets the load-balancing policy, with its default configuration, that is in force while the
-    /// resolver returns no service config that names one; `round_robin`, for example. For a
-    /// configuration of its own use [`default_service_config`](Self::default_service_config), which
-    /// then names no policy beside this one. Default: `pick_first`.
+    /// resolver returns no service config that names one; `round_robin`, for example. To
+    /// give the policy a configuration, name it in
+    /// [`default_service_config`](Self::default_service_config) instead: `build` fails if both
+    /// choose a policy. Default: `pick_first`.
     pub fn load_balancing(mut self, policy: impl Into<String>) -> Self {
         self.load_balancing = Some(policy.into());
         self

@@ -88,14 +88,14 @@ struct Call {
     attributes: Attributes,
     started: Instant,
     deadline: Option<Deadline>,
-    /// The caller's choice to wait for readiness.
+    /// The caller's choice whether the call waits for readiness; `None` if the caller made none.
     wait_for_ready: Option<bool>,
-    /// The configuration's choice, for callers that make none.
+    /// The configuration's choice, which applies if the caller made none.
     configured_wait: Option<bool>,
     /// True once the configuration of the call was chosen: that happens once, when the resolver has
     /// returned a list. Until then the default config decides.
     is_configured: bool,
-    /// The last failed pick of a call that waits for readiness.
+    /// The status of the last failed pick, if the call waits for readiness.
     last_failure: Option<Status>,
     /// True once the call had to wait: less time is left than the caller's `grpc-timeout`.
     is_late: bool,
@@ -146,7 +146,14 @@ impl Call {
         })
     }
 
-    /// Sends the call until a server has answered it or acted on it.
+    /// Makes attempts, one after the other, until one gets a response.
+    ///
+    /// # Errors
+    ///
+    /// The status of the last attempt, when the call must not be sent again: a server may have
+    /// acted on it, servers have refused it too often (see [`TransparentRetries`]), or a part of
+    /// its request is not kept any more. Also a failed pick, a request that cannot be sent, a passed
+    /// deadline, and a response that is not gRPC.
     async fn run<B>(&mut self, body: B) -> Result<Response<Body>, Status>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -402,7 +409,7 @@ impl Call {
     }
 }
 
-/// Returns what a call does until the head of its response is complete, for the text of its deadline.
+/// Returns what a call does until the head of its response arrives, for the text of its deadline.
 fn doing(peer: &PeerAddr) -> String {
     format!("waiting for {peer} to answer")
 }

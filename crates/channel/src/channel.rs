@@ -22,8 +22,8 @@ use crate::handle::Handle;
 
 /// A gRPC channel: balanced connections to all backends behind one name.
 ///
-/// Cheap to clone. All clones are one channel, which closes when the last one is dropped; calls that
-/// run go on. It is a [`tower_service::Service`], as a tonic stub requires.
+/// Cheap to clone. All clones are one channel, which closes when the last one is dropped. Calls in
+/// progress continue. It is a [`tower_service::Service`], as a tonic stub requires.
 ///
 /// * Building it does no I/O. The first call, or [`connect`](Self::connect), starts it.
 /// * A call never returns `Err`: a local failure is a response with `grpc-status` and
@@ -116,7 +116,7 @@ impl Channel {
     /// Enters idleness: closes the connections that no call uses, and stops resolving the name. The
     /// next call, or [`connect`](Self::connect), leaves it: the name is resolved again.
     ///
-    /// Calls that run go on. The channel does not enter idleness by itself in this version.
+    /// Calls in progress continue. The channel does not enter idleness by itself in this version.
     pub fn enter_idle(&self) {
         self.handle.send(ControlEvent::EnterIdle);
     }
@@ -148,7 +148,8 @@ where
     }
 }
 
-/// A call that runs. Dropping it cancels the call.
+/// The response of a call. The call starts when this future is first polled. Dropping the future
+/// before it is ready cancels the call.
 #[must_use = "a call is not made unless its future is polled"]
 pub struct ResponseFuture {
     call: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,

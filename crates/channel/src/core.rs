@@ -63,18 +63,20 @@ pub(crate) struct Core<C> {
     rng: Rng,
     policy_options: PolicyOptions,
     config: ConfigInForce,
-    /// The selector of the last resolution, where that had one of its own.
+    /// The selector of the last resolution. `None` if that had none: the service config in force
+    /// then selects.
     selector: Option<Arc<dyn ConfigSelector>>,
     actions: Actions,
     policy: GracefulSwitch,
-    /// True when the policy was notified of something since it settled last.
+    /// True when the policy has handled an event since it last settled.
     is_unsettled: bool,
-    /// True while no resolver runs, because no call wants one.
+    /// True while the channel is idle: it has no resolver until the next call, or until the
+    /// application makes it connect.
     is_idle: bool,
     /// True once the policy has received a list.
     has_list: bool,
     resolver_error: Option<ResolveError>,
-    /// What the resolver waits for, in words, until it returns a list.
+    /// What the resolver waits for, as text; `None` once it has returned a list.
     resolver_waits: Option<Arc<str>>,
     subchannels: Subchannels<C>,
     watches: Watches,
@@ -113,7 +115,7 @@ pub(crate) enum Output<C> {
     Observe(ChannelEvent),
 }
 
-/// The parts of a core.
+/// The options of a new core.
 #[derive(Debug)]
 pub(crate) struct CoreOptions {
     pub(crate) policies: PolicyRegistry,
@@ -241,7 +243,7 @@ impl<C> Core<C> {
         !self.has_list && !self.is_idle
     }
 
-    /// Handles what the resolver waits for, in words, for the errors of calls that wait with it.
+    /// Handles what the resolver waits for, as text. The errors of calls that wait quote it.
     pub(crate) fn handle_resolver_waiting(&mut self, waits: Option<String>) {
         if self.resolver_waits.as_deref() != waits.as_deref() {
             self.resolver_waits = waits.map(Arc::from);
@@ -376,8 +378,8 @@ impl<C> Core<C> {
             Some(Stage::HeldBack { .. }) => self.start_attempt(id, now),
             Some(Stage::BackingOff { .. }) => {
                 self.transition(id, Next::Stage(Stage::Idle), now);
-                // Now, not after the next wait: the policy must not be notified of a subchannel
-                // that it removes here.
+                // The policy's requests are carried out before the next wait ends: the policy may
+                // remove that subchannel, and must then not be notified of it.
                 self.act(now);
             }
             _ => {}
@@ -398,8 +400,8 @@ impl<C> Core<C> {
         self.act(now);
     }
 
-    /// Enters idleness: drops the resolver, the policy and all connections. Calls that run go on;
-    /// the next call makes the channel leave idleness.
+    /// Enters idleness: drops the resolver, the policy and all connections. Calls in progress
+    /// continue. The next call makes the channel leave idleness.
     pub(crate) fn enter_idle(&mut self, now: Instant) {
         if std::mem::replace(&mut self.is_idle, true) {
             return;
@@ -416,7 +418,8 @@ impl<C> Core<C> {
         });
     }
 
-    /// Closes the channel: drops the resolver, the policy and all connections. Nothing follows.
+    /// Closes the channel: drops the resolver, the policy and all connections. Afterwards only
+    /// [`poll_output`](Self::poll_output) is called.
     pub(crate) fn shut_down(&mut self, now: Instant) {
         self.drop_policy(now);
         self.observe(ChannelEvent::State(ConnectivityState::Shutdown));
@@ -433,13 +436,13 @@ impl<C> Core<C> {
         self.policy = GracefulSwitch::new(self.config.policies().clone(), &self.policy_options);
         self.is_unsettled = false;
         self.act(now);
-        // The last picker of the old policy.
+        // Discards the picker that the old policy published last, if it is not taken yet.
         drop(self.actions.take_published());
     }
 
     /// Ends a batch of events: the policy publishes the result of all of them together.
     pub(crate) fn settle(&mut self, now: Instant) {
-        // Again when the policy's requests bring it new events.
+        // Repeated when carrying out the policy's requests causes new events for the policy.
         while std::mem::take(&mut self.is_unsettled) {
             self.policy.settle(&mut self.actions.control(now));
             self.act(now);
@@ -537,7 +540,8 @@ impl<C> Core<C> {
         if matches!(gone.stage(), Stage::Connecting { .. }) {
             self.outputs.push_back(Output::Cancel(id));
         }
-        // Without an event: the policy has no such subchannel any more.
+        // The policy is not notified of the end of these watches: it has no such subchannel any
+        // more.
         let ended = self.watches.remove_all(id);
         self.outputs.extend(ended.into_iter().map(Output::Unwatch));
         let address = gone.address;
@@ -557,7 +561,7 @@ impl<C> Core<C> {
         }
     }
 
-    /// Reports the end of a watch that has no connection.
+    /// Reports to the policy that a watch ended because its subchannel has no connection.
     fn end_watch(&mut self, watch: WatchId, id: SubchannelId, why: &'static str, now: Instant) {
         let event = WatchEvent::Ended(Status::unavailable(why));
         self.notify_policy(now, |policy, control| {

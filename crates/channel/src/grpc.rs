@@ -91,7 +91,7 @@ fn is_code(value: &[u8]) -> bool {
     matches!(value, [b'0'..=b'9'] | [b'1', b'0'..=b'6'])
 }
 
-/// Returns true for a message that has no escapes and needs none.
+/// Returns true for a message of printable ASCII without `%`: percent-encoding does not change it.
 fn is_plain(value: &[u8]) -> bool {
     value
         .iter()
@@ -115,8 +115,8 @@ fn repair_details(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes the status from the head of a response that goes on, and returns it: trailers will have
-/// the status of the call.
+/// Removes the status from a head that does not end the response, and returns it. It must not reach
+/// the stub: trailers may follow, and their status has precedence.
 pub(crate) fn take_status(headers: &mut HeaderMap) -> Option<Status> {
     let status = Status::from_trailers(headers)?;
     for name in [GRPC_STATUS, GRPC_MESSAGE, GRPC_DETAILS] {
@@ -125,7 +125,8 @@ pub(crate) fn take_status(headers: &mut HeaderMap) -> Option<Status> {
     Some(status)
 }
 
-/// Returns true for a content type of gRPC itself, and not of gRPC-Web, for example.
+/// Returns true for `application/grpc`, alone or before a `+` or `;`. Other types that begin like
+/// this, such as gRPC-Web's, are false.
 fn is_grpc(content_type: &[u8]) -> bool {
     const GRPC: &[u8] = b"application/grpc";
     content_type
@@ -270,7 +271,7 @@ mod tests {
         assert_eq!(repaired(&several), expected);
     }
 
-    /// Codes are written in one way; what is no code is UNKNOWN, and quoted.
+    /// Codes are written in one way; an invalid code becomes UNKNOWN, and is quoted in the message.
     #[test]
     fn codes_are_numbers_up_to_16() {
         for (code, readable) in [

@@ -71,6 +71,8 @@ impl Drop for Handle {
     }
 }
 
+/// Prints as `Channel`: the public `Channel` derives its `Debug` from this, and a handle is not
+/// visible to users.
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Channel")

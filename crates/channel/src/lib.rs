@@ -10,7 +10,7 @@ mod extensions;
 // The decisions, without runtime, lock and clock.
 mod core;
 
-// What the groups below share.
+// What the following groups share.
 mod observer;
 
 mod grpc;

@@ -37,7 +37,7 @@ impl CallAttempt {
         &self.peer
     }
 
-    /// Returns what the attempt waits for, in words.
+    /// Returns what the attempt waits for, as text.
     pub(crate) fn waiting_for(&self) -> String {
         self.response.waiting_for().to_string()
     }

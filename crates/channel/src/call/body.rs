@@ -22,7 +22,7 @@ use crate::grpc::{GRPC_STATUS, OK, repair_status, without_status};
 /// reports the right code. Dropping it before its end cancels the call.
 #[derive(Default)]
 pub struct Body {
-    /// `None` once nothing follows.
+    /// `None` once the body has ended.
     reading: Option<Reading>,
 }
 
@@ -30,12 +30,13 @@ pub struct Body {
 struct Reading {
     incoming: Incoming,
     deadline: Option<Deadline>,
-    /// The status in a head that did not end the stream. It counts where no trailers follow.
+    /// The status in a head that did not end the stream. It is the status of the call unless
+    /// trailers with another status follow.
     head_status: Option<Status>,
     records: Records,
 }
 
-/// The records that the end of the body ends.
+/// The records of the attempt and of the call. They end with the body.
 #[derive(Default)]
 pub(crate) struct Records {
     pub(crate) attempt: AttemptRecord,
@@ -155,7 +156,8 @@ impl Reading {
         self.incoming.peer_addr()
     }
 
-    /// Returns the status of a response that ends without one.
+    /// Returns the status of a response that ends without a status in its trailers: the status in
+    /// its head, or `UNKNOWN`.
     fn status_of_the_head(&mut self) -> Status {
         let status = self.head_status.take();
         status.unwrap_or_else(|| without_status(self.peer()))

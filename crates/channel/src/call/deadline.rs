@@ -37,7 +37,7 @@ impl Deadline {
         self.at.saturating_duration_since(self.runtime.now())
     }
 
-    /// Returns true once the time has come, without waiting for it.
+    /// Returns true once the deadline has passed. Does not wait.
     pub(crate) fn is_past(&self) -> bool {
         self.left().is_zero()
     }
@@ -87,8 +87,8 @@ impl fmt::Debug for Deadline {
     }
 }
 
-/// Reads `grpc-timeout`: up to eight digits and a unit. An invalid value counts as none; the server
-/// rejects it.
+/// Parses `grpc-timeout`: up to eight digits and a unit. Returns `None` for an invalid value, which
+/// the server rejects.
 ///
 /// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
 pub(crate) fn parse_grpc_timeout(headers: &HeaderMap) -> Option<Duration> {

@@ -21,7 +21,7 @@ use crate::shared::ChannelShared;
 #[derive(Default)]
 pub(crate) struct CallRecord(Option<Arc<ObservedCall>>);
 
-/// The facts of a call that the observer will see.
+/// A call whose end is reported to the observer.
 struct ObservedCall {
     shared: Arc<ChannelShared>,
     path: PathAndQuery,
@@ -141,7 +141,7 @@ impl AttemptRecord {
         }))
     }
 
-    /// Returns true while the end of the attempt is still to be reported to something.
+    /// Returns true until the end of the attempt is reported; false if nothing is to be reported.
     pub(crate) fn is_open(&self) -> bool {
         self.0.is_some()
     }

@@ -16,8 +16,7 @@ const EXCERPT: usize = 256;
 /// The longest wait for a body that is to be quoted.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Adds the start of the response's body to the status: often it is the only place that gives the
-/// reason.
+/// Adds the start of the response's body to the status: often only the body gives the reason.
 ///
 /// Control characters are escaped. Waits for at most a second, and reads at most 256 bytes.
 pub(crate) async fn with_excerpt(

@@ -3,8 +3,8 @@
 use trunkline_transport::Fate;
 
 /// The most retries of a call that reached a server, which refused it by `REFUSED_STREAM` or by a
-/// GOAWAY that excludes it. The call may be what the server objects to: each retry may then cost
-/// one more connection, with all other calls on it.
+/// GOAWAY that excludes it. The server may refuse the call because of its content. Each retry may
+/// then cost one more connection, with all other calls on it.
 ///
 /// Source: [gRFC A6, transparent retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
 const MOST_REFUSED: usize = 1;

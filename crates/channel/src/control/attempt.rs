@@ -61,8 +61,8 @@ impl ConnectAttempt {
         match result {
             Err(Interrupted::Cancelled) => report.is_sent = true,
             Ok(Ok((connection, driver, info))) => {
-                // Before the driver can report a loss: the core ignores the loss of a connection
-                // that it does not know.
+                // Sent before the driver is spawned, which can report a loss: the core ignores the
+                // loss of a connection that it does not know.
                 report.send(ControlEvent::Connected {
                     id: self.id,
                     connection,

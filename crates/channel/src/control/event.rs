@@ -36,7 +36,7 @@ pub(crate) enum ControlEvent {
         id: SubchannelId,
         why: ConnectionLost,
     },
-    /// Something happened to a watch.
+    /// A watch received a message, or ended.
     Watched {
         watch: WatchId,
         id: SubchannelId,

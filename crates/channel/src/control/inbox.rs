@@ -15,9 +15,10 @@ use crate::shared::ChannelShared;
 
 /// The event queue of the control task.
 ///
-/// Dropping it closes the channel: it publishes the final snapshot, and drops the events that are
-/// queued. A connection may be among them, and the task that polls it holds a sender of this queue:
-/// without the drain neither would ever be freed.
+/// Dropping it closes the channel: it publishes the final snapshot, and drops the queued events. A
+/// queued event may hold a connection, and the task that polls this connection holds a sender,
+/// which keeps the queue. If the events stayed in the queue, neither the connection nor its task would
+/// ever be freed.
 pub(crate) struct Inbox {
     shared: Arc<ChannelShared>,
     events: Pin<Box<Receiver<ControlEvent>>>,

@@ -92,7 +92,7 @@ struct WatchHandle {
 }
 
 impl ControlTask {
-    /// Ready when the channel is closed.
+    /// Handles all events that have arrived. Returns `Ready` when the channel is closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let mut handled = 0;
@@ -249,7 +249,8 @@ impl ControlTask {
     /// Lets a watch report its next message.
     fn permit_message(&self, watch: WatchId) {
         if let Some(handle) = self.watches.get(&watch) {
-            // There is room for one, and the watch takes it before it reports again.
+            // The queue has room for one permit, and is empty: the watch takes the last permit
+            // before it reports the next message.
             let _ = handle.permit.try_send(());
         }
     }

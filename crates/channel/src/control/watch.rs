@@ -32,8 +32,9 @@ pub(crate) struct WatchTask {
     pub(crate) authority: Option<Authority>,
     pub(crate) shared: Arc<ChannelShared>,
     pub(crate) events: Sender<ControlEvent>,
-    /// One permit arrives for each message that the policy has handled. A server that sends faster
-    /// fills its flow-control window, and no memory.
+    /// One permit arrives for each message that the policy has handled, and the next message is
+    /// read only then. A server that sends faster can fill the flow-control window, but no memory
+    /// beyond it.
     pub(crate) permits: Receiver<()>,
     /// Closed when the watch is to be cancelled.
     pub(crate) cancelled: Receiver<()>,
@@ -100,7 +101,7 @@ impl WatchTask {
             }
             while let Some(message) = messages.next()? {
                 self.report(WatchEvent::Message(message));
-                // Closed only together with `cancelled`, which ends this future.
+                // `permits` is closed only together with `cancelled`, and that ends this future.
                 let _ = self.permits.recv().await;
             }
         }

@@ -17,7 +17,8 @@ pub(crate) struct ConfigInForce {
     /// True when the resolver's configs are ignored.
     is_disabled: bool,
     current: Arc<ServiceConfig>,
-    /// True once a resolution had a usable config, or had none on purpose.
+    /// True once a resolution has chosen `current`: by a valid config, or by having none, which
+    /// chooses the default. An invalid config after that changes nothing.
     has_any: bool,
     /// The JSON that `current` was parsed from.
     json: Option<Arc<str>>,

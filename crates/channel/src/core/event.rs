@@ -48,8 +48,8 @@ pub enum ChannelEvent {
         /// Its new state.
         state: SubchannelState,
     },
-    /// A subchannel is removed: the policy does not want it any more, or the channel is closed or
-    /// idle. Calls that run on its connection go on.
+    /// A subchannel was removed: by the policy, or because the channel was closed or entered
+    /// idleness. Calls in progress on its connection continue.
     SubchannelRemoved {
         /// The subchannel.
         id: SubchannelId,

@@ -1,4 +1,5 @@
-//! Why a connection was not made, and why one was lost: typed until it is printed.
+//! Why a connection attempt failed, and why a connection was lost, as types. Only their `Display`
+//! has words.
 
 use std::error::Error;
 use std::fmt;
@@ -124,7 +125,7 @@ pub struct ConnectionLost {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectionLostReason {
-    /// The server sent GOAWAY with this HTTP/2 error code; calls that run may still end well.
+    /// The server sent GOAWAY with this HTTP/2 error code; calls in progress may still succeed.
     GoAway {
         /// The error code; 0 is NO_ERROR, as in an orderly shutdown.
         code: u32,
@@ -194,7 +195,8 @@ impl Error for ConnectionLost {
     }
 }
 
-/// Removes the "(os error 111)" of the standard library's texts: it helps no reader.
+/// Removes error numbers, such as "(os error 111)", from the standard library's texts: the words
+/// before the number already give the reason.
 fn strip_os_error_codes(text: &str) -> String {
     let mut parts = text.split(" (os error ");
     let mut plain = String::from(parts.next().unwrap_or_default());

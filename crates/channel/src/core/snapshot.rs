@@ -26,7 +26,7 @@ pub(crate) struct Snapshot<C> {
     /// True once the resolver has returned a list.
     pub(crate) is_resolved: bool,
     pub(crate) resolver_error: Option<ResolveError>,
-    /// What the resolver waits for, in words, while it has returned no list.
+    /// What the resolver waits for, as text; `None` once it has returned a list.
     pub(crate) resolver_waits: Option<Arc<str>>,
     /// Attempts that run or are held back, while the channel is not READY.
     pub(crate) pending: Vec<Pending>,

@@ -42,6 +42,7 @@ pub(crate) enum Stage {
         phase: ConnectPhase,
     },
     /// There is a connection. If its attempt had failed, the next could have started at `retry_at`.
+    /// The time is kept because it also bounds the attempt after a connection that is lost unused.
     Ready {
         retry_at: Instant,
     },

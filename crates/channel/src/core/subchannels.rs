@@ -18,15 +18,16 @@ use crate::core::subchannel::{Stage, Subchannel};
 pub(crate) struct Subchannels<C> {
     /// By [`SubchannelId::index`].
     table: Vec<Option<Subchannel>>,
-    /// The connections of those that are READY.
+    /// The connections of the READY subchannels.
     connections: Connections<C>,
-    /// Those whose attempt runs or is held back.
+    /// The subchannels whose attempt runs or is held back.
     pending: BTreeSet<SubchannelId>,
-    /// Those that wait (held back or backing off), by the end of the wait.
+    /// The subchannels that wait (held back or backing off), ordered by the end of the wait.
     waits: BTreeSet<(Instant, SubchannelId)>,
     /// True when `connections` changed since [`take_changes`](Self::take_changes).
     connections_changed: bool,
-    /// True when `pending`, or the phase of one in it, changed since then.
+    /// True when `pending`, or the phase of an attempt in it, changed since
+    /// [`take_changes`](Self::take_changes).
     pending_changed: bool,
 }
 
@@ -58,7 +59,7 @@ impl<C> Subchannels<C> {
         }
     }
 
-    /// Adds a subchannel, which is idle, in place of the one at its index.
+    /// Adds an idle subchannel. It replaces the one at its index, if there is one.
     pub(crate) fn insert(&mut self, subchannel: Subchannel) {
         let at = subchannel.id.index();
         if self.table.len() <= at {
@@ -67,13 +68,14 @@ impl<C> Subchannels<C> {
         self.table[at] = Some(subchannel);
     }
 
-    /// Returns a subchannel that was not removed.
+    /// Returns the subchannel with this id; `None` once it was removed.
     pub(crate) fn get(&self, id: SubchannelId) -> Option<&Subchannel> {
         let subchannel = self.table.get(id.index())?.as_ref()?;
         (subchannel.id == id).then_some(subchannel)
     }
 
-    /// Returns a subchannel that was not removed, to change all but its stage.
+    /// Returns the subchannel with this id, to change all but its stage; `None` once it was
+    /// removed.
     pub(crate) fn get_mut(&mut self, id: SubchannelId) -> Option<&mut Subchannel> {
         let subchannel = self.table.get_mut(id.index())?.as_mut()?;
         (subchannel.id == id).then_some(subchannel)
@@ -122,7 +124,7 @@ impl<C> Subchannels<C> {
         Some(subchannel)
     }
 
-    /// Takes a subchannel that leaves `stage` out of every index.
+    /// Removes a subchannel that leaves `stage` from every index.
     fn leave(&mut self, id: SubchannelId, stage: &Stage) {
         if stage.is_pending() {
             self.pending.remove(&id);
@@ -153,12 +155,12 @@ impl<C> Subchannels<C> {
         (*until <= now).then_some(*id)
     }
 
-    /// Returns the subchannels that wait, by the ends of their waits.
+    /// Returns the subchannels that wait, the one whose wait ends first before the others.
     pub(crate) fn waiting(&self) -> Vec<SubchannelId> {
         self.waits.iter().map(|(_, id)| *id).collect()
     }
 
-    /// Returns all subchannels, by index.
+    /// Returns all subchannels, in the order of their indices.
     pub(crate) fn ids(&self) -> Vec<SubchannelId> {
         let subchannels = self.table.iter().flatten();
         subchannels.map(|subchannel| subchannel.id).collect()

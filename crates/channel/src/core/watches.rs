@@ -7,8 +7,9 @@ use trunkline_lb::{SubchannelId, WatchId};
 /// The watches that run. Each belongs to the connection of one READY subchannel.
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
+    /// The subchannel of each watch.
     subchannels: BTreeMap<WatchId, SubchannelId>,
-    /// The same, by subchannel.
+    /// The watches of each subchannel, in the order of their start.
     by_subchannel: BTreeMap<SubchannelId, Vec<WatchId>>,
 }
 
