@@ -164,7 +164,7 @@ impl Call {
         loop {
             let mut attempt = self.start_attempt(&body).await?;
             let peer = attempt.peer().clone();
-            let doing = || doing(&peer);
+            let doing = || awaiting_answer(&peer);
             let error = match within(&mut self.deadline, &mut attempt).await {
                 Ok(Ok(response)) => {
                     body.commit();
@@ -178,7 +178,7 @@ impl Call {
                 }
             };
             let may_retry = retries.may_retry(error.fate());
-            let status = Deadline::judge(self.deadline.as_ref(), error.into_status(), doing);
+            let status = Deadline::final_status(self.deadline.as_ref(), error.into_status(), doing);
             attempt.end(&status);
             // Before `can_replay` is called: until the attempt is dropped, its upload could read
             // on, beyond the limit of what is kept.
@@ -377,13 +377,15 @@ impl Call {
             };
             record.end(&end);
             let reading = refusal::with_excerpt(status, incoming, &self.handle.shared.runtime);
-            return Err(bounded(&mut self.deadline, || doing(&peer), reading).await?);
+            return Err(bounded(&mut self.deadline, || awaiting_answer(&peer), reading).await?);
         }
         if incoming.is_end_stream()
             && let Some(own) = &status
         {
             let bytes_sent = incoming.bytes_sent();
-            let status = Deadline::judge(self.deadline.as_ref(), own.clone(), || doing(&peer));
+            let status = Deadline::final_status(self.deadline.as_ref(), own.clone(), || {
+                awaiting_answer(&peer)
+            });
             if status.code() != own.code() {
                 record.end(&AttemptEnd {
                     status: &status,
@@ -410,7 +412,7 @@ impl Call {
 }
 
 /// Returns what a call does until the head of its response arrives, for the text of its deadline.
-fn doing(peer: &PeerAddr) -> String {
+fn awaiting_answer(peer: &PeerAddr) -> String {
     format!("waiting for {peer} to answer")
 }
 

@@ -39,7 +39,7 @@ use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
 use self::snapshot::Snapshot;
 use self::subchannel::{Stage, Subchannel};
-use self::subchannels::{Next, Subchannels};
+use self::subchannels::{NextStage, Subchannels};
 use self::watches::Watches;
 
 /// The most pending attempts that a snapshot names.
@@ -215,7 +215,7 @@ impl<C> Core<C> {
         let result = self.notify_policy(now, |policy, control| {
             policy.handle_named_update(&choice.name, update, control)
         });
-        self.act(now);
+        self.carry_out_actions(now);
         let Err(status) = result else {
             return Verdict::Accepted;
         };
@@ -234,7 +234,7 @@ impl<C> Core<C> {
         self.notify_policy(now, |policy, control| {
             policy.handle_resolver_error(status, old, control);
         });
-        self.act(now);
+        self.carry_out_actions(now);
         self.is_stale = true;
     }
 
@@ -253,8 +253,9 @@ impl<C> Core<C> {
 
     /// Handles an attempt's step from one phase to the next.
     pub(crate) fn handle_progress(&mut self, id: SubchannelId, phase: ConnectPhase, now: Instant) {
-        if let Some(retry_at) = self.connecting(id) {
-            self.transition(id, Next::Stage(Stage::Connecting { retry_at, phase }), now);
+        if let Some(retry_at) = self.retry_time_of_attempt(id) {
+            let next = NextStage::Other(Stage::Connecting { retry_at, phase });
+            self.transition(id, next, now);
         }
     }
 
@@ -266,7 +267,7 @@ impl<C> Core<C> {
         info: ConnectionInfo,
         now: Instant,
     ) {
-        let Some(retry_at) = self.connecting(id) else {
+        let Some(retry_at) = self.retry_time_of_attempt(id) else {
             return;
         };
         if let Some(subchannel) = self.subchannels.get_mut(id) {
@@ -274,12 +275,12 @@ impl<C> Core<C> {
             let address = subchannel.address.clone();
             self.observe(ChannelEvent::Connected { id, address, info });
         }
-        let next = Next::Ready {
+        let next = NextStage::Ready {
             retry_at,
             connection,
         };
         self.transition(id, next, now);
-        self.act(now);
+        self.carry_out_actions(now);
     }
 
     /// Handles a failed connection attempt.
@@ -289,13 +290,14 @@ impl<C> Core<C> {
         failure: ConnectFailure,
         now: Instant,
     ) {
-        let Some(until) = self.connecting(id) else {
+        let Some(until) = self.retry_time_of_attempt(id) else {
             return;
         };
         let error = Status::unavailable(failure.to_string());
         self.observe(ChannelEvent::ConnectFailed { id, failure });
-        self.transition(id, Next::Stage(Stage::BackingOff { until, error }), now);
-        self.act(now);
+        let next = NextStage::Other(Stage::BackingOff { until, error });
+        self.transition(id, next, now);
+        self.carry_out_actions(now);
     }
 
     /// Handles the loss of a connection, which takes no new calls any more.
@@ -324,8 +326,8 @@ impl<C> Core<C> {
         subchannel.last_lost = Some(why.clone());
         let address = subchannel.address.clone();
         self.observe(ChannelEvent::Lost { id, address, why });
-        self.transition(id, Next::Stage(Stage::Idle), now);
-        self.act(now);
+        self.transition(id, NextStage::Other(Stage::Idle), now);
+        self.carry_out_actions(now);
     }
 
     /// Handles an event of a watch.
@@ -345,7 +347,7 @@ impl<C> Core<C> {
             self.notify_policy(now, |policy, control| {
                 policy.handle_watch(watch, id, event, control);
             });
-            self.act(now);
+            self.carry_out_actions(now);
         }
     }
 
@@ -357,7 +359,7 @@ impl<C> Core<C> {
         if self.policy.poll_timeout().is_some_and(|at| at <= now) {
             self.notify_policy(now, |policy, control| policy.handle_timeout(control));
         }
-        self.act(now);
+        self.carry_out_actions(now);
     }
 
     /// Ends all back-offs at once: the application knows that the network is back.
@@ -369,7 +371,7 @@ impl<C> Core<C> {
             }
             self.end_wait(id, now);
         }
-        self.act(now);
+        self.carry_out_actions(now);
     }
 
     /// Ends the wait of a subchannel.
@@ -377,10 +379,10 @@ impl<C> Core<C> {
         match self.subchannels.get(id).map(Subchannel::stage) {
             Some(Stage::HeldBack { .. }) => self.start_attempt(id, now),
             Some(Stage::BackingOff { .. }) => {
-                self.transition(id, Next::Stage(Stage::Idle), now);
+                self.transition(id, NextStage::Other(Stage::Idle), now);
                 // The policy's requests are carried out before the next wait ends: the policy may
                 // remove that subchannel, and must then not be notified of it.
-                self.act(now);
+                self.carry_out_actions(now);
             }
             _ => {}
         }
@@ -397,7 +399,7 @@ impl<C> Core<C> {
             return;
         }
         self.notify_policy(now, |policy, control| policy.exit_idle(control));
-        self.act(now);
+        self.carry_out_actions(now);
     }
 
     /// Enters idleness: drops the resolver, the policy and all connections. Calls in progress
@@ -435,7 +437,7 @@ impl<C> Core<C> {
         self.policy_options.seed = self.rng.next_seed();
         self.policy = GracefulSwitch::new(self.config.policies().clone(), &self.policy_options);
         self.is_unsettled = false;
-        self.act(now);
+        self.carry_out_actions(now);
         // Discards the picker that the old policy published last, if it is not taken yet.
         drop(self.actions.take_published());
     }
@@ -445,7 +447,7 @@ impl<C> Core<C> {
         // Repeated when carrying out the policy's requests causes new events for the policy.
         while std::mem::take(&mut self.is_unsettled) {
             self.policy.settle(&mut self.actions.control(now));
-            self.act(now);
+            self.carry_out_actions(now);
         }
         if let Some(published) = self.actions.take_published() {
             self.publish(published);
@@ -502,19 +504,19 @@ impl<C> Core<C> {
     }
 
     /// Carries out the policy's requests, and those that follow from them, until there are none.
-    fn act(&mut self, now: Instant) {
+    fn carry_out_actions(&mut self, now: Instant) {
         loop {
             let actions = self.actions.take();
             if actions.is_empty() {
                 return;
             }
             for action in actions {
-                self.act_on(action, now);
+                self.carry_out(action, now);
             }
         }
     }
 
-    fn act_on(&mut self, action: Action, now: Instant) {
+    fn carry_out(&mut self, action: Action, now: Instant) {
         match action {
             Action::Create { id, address } => {
                 let seed = self.rng.next_seed();
@@ -577,7 +579,7 @@ impl<C> Core<C> {
             return;
         }
         match subchannel.not_before.take().filter(|at| *at > now) {
-            Some(until) => self.transition(id, Next::Stage(Stage::HeldBack { until }), now),
+            Some(until) => self.transition(id, NextStage::Other(Stage::HeldBack { until }), now),
             None => self.start_attempt(id, now),
         }
     }
@@ -594,11 +596,12 @@ impl<C> Core<C> {
             deadline,
         });
         let phase = ConnectPhase::Dialing;
-        self.transition(id, Next::Stage(Stage::Connecting { retry_at, phase }), now);
+        let next = NextStage::Other(Stage::Connecting { retry_at, phase });
+        self.transition(id, next, now);
     }
 
     /// Returns the earliest start of the attempt after the one that runs; `None` if none runs.
-    fn connecting(&self, id: SubchannelId) -> Option<Instant> {
+    fn retry_time_of_attempt(&self, id: SubchannelId) -> Option<Instant> {
         match self.subchannels.get(id)?.stage() {
             Stage::Connecting { retry_at, .. } => Some(*retry_at),
             _ => None,
@@ -607,7 +610,7 @@ impl<C> Core<C> {
 
     /// Changes the stage of a subchannel, and reports the new state to the policy and the observer
     /// if that changed too.
-    fn transition(&mut self, id: SubchannelId, next: Next<C>, now: Instant) {
+    fn transition(&mut self, id: SubchannelId, next: NextStage<C>, now: Instant) {
         let Some(old) = self.subchannels.transition(id, next) else {
             return;
         };

@@ -54,7 +54,7 @@ impl CallAttempt {
 
     /// Returns the record of an attempt whose response arrived, for the body, which ends it.
     pub(crate) fn into_record(mut self) -> AttemptRecord {
-        self.record.received_headers();
+        self.record.set_has_headers();
         std::mem::take(&mut self.record)
     }
 }

@@ -23,11 +23,11 @@ use crate::grpc::{GRPC_STATUS, OK, repair_status, without_status};
 #[derive(Default)]
 pub struct Body {
     /// `None` once the body has ended.
-    reading: Option<Reading>,
+    open: Option<OpenResponse>,
 }
 
-/// A response that is not read to its end.
-struct Reading {
+/// A response that is not read to its end yet.
+struct OpenResponse {
     incoming: Incoming,
     deadline: Option<Deadline>,
     /// The status in a head that did not end the stream. It is the status of the call unless
@@ -68,7 +68,7 @@ impl Body {
             return Self::empty();
         }
         Self {
-            reading: Some(Reading {
+            open: Some(OpenResponse {
                 incoming,
                 deadline,
                 head_status,
@@ -78,7 +78,7 @@ impl Body {
     }
 }
 
-impl Reading {
+impl OpenResponse {
     /// Returns the next data, or the trailers that end the body; `None` when the body ends without
     /// trailers.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingFrame>> {
@@ -86,7 +86,7 @@ impl Reading {
             Poll::Pending => match &mut self.deadline {
                 Some(deadline) => {
                     ready!(deadline.poll_passed(cx));
-                    deadline.status(&reading(self.incoming.peer_addr()))
+                    deadline.status(&reading_from(self.incoming.peer_addr()))
                 }
                 None => return Poll::Pending,
             },
@@ -94,7 +94,7 @@ impl Reading {
                 // A server that always has more data must not outlive the deadline.
                 Some(status) => status,
                 None => {
-                    self.records.attempt.received(data.len());
+                    self.records.attempt.add_bytes_received(data.len());
                     return Poll::Ready(Some(IncomingFrame::Data(data)));
                 }
             },
@@ -112,10 +112,10 @@ impl Reading {
                     }
                 }
             }
-            Poll::Ready(Some(Err(error))) => self.judge(error.into_status()),
+            Poll::Ready(Some(Err(error))) => self.final_status(error.into_status()),
             Poll::Ready(None) => {
                 let status = self.status_of_the_head();
-                self.judge(status)
+                self.final_status(status)
             }
         };
         self.end(&status, None);
@@ -125,13 +125,13 @@ impl Reading {
     /// Returns the status of the deadline once it has passed.
     fn past_deadline(&self) -> Option<Status> {
         let deadline = self.deadline.as_ref()?;
-        let status = || deadline.status(&reading(self.peer()));
+        let status = || deadline.status(&reading_from(self.peer()));
         deadline.is_past().then(status)
     }
 
     /// Returns `status`, or the status of the deadline in place of a failure after the deadline.
-    fn judge(&self, status: Status) -> Status {
-        Deadline::judge(self.deadline.as_ref(), status, || reading(self.peer()))
+    fn final_status(&self, status: Status) -> Status {
+        Deadline::final_status(self.deadline.as_ref(), status, || reading_from(self.peer()))
     }
 
     fn end(&mut self, status: &Status, trailers: Option<&HeaderMap>) {
@@ -165,11 +165,11 @@ impl Reading {
 }
 
 /// Returns what a call does while its body is read, for the text of its deadline.
-fn reading(peer: &PeerAddr) -> String {
+fn reading_from(peer: &PeerAddr) -> String {
     format!("reading the response from {peer}")
 }
 
-impl Drop for Reading {
+impl Drop for OpenResponse {
     fn drop(&mut self) {
         let bytes_sent = self.incoming.bytes_sent();
         self.records.attempt.end_dropped(bytes_sent);
@@ -184,28 +184,28 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let Some(reading) = &mut self.reading else {
+        let Some(response) = &mut self.open else {
             return Poll::Ready(None);
         };
-        reading.poll_next(cx).map(|frame| match frame {
+        response.poll_next(cx).map(|frame| match frame {
             Some(IncomingFrame::Data(data)) => Some(Ok(Frame::data(data))),
             Some(IncomingFrame::Trailers(trailers)) => {
-                self.reading = None;
+                self.open = None;
                 Some(Ok(Frame::trailers(trailers)))
             }
             None => {
-                self.reading = None;
+                self.open = None;
                 None
             }
         })
     }
 
     fn is_end_stream(&self) -> bool {
-        self.reading.is_none()
+        self.open.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        if self.reading.is_none() {
+        if self.open.is_none() {
             SizeHint::with_exact(0)
         } else {
             SizeHint::default()
@@ -215,7 +215,7 @@ impl http_body::Body for Body {
 
 impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.reading.is_none() {
+        f.write_str(if self.open.is_none() {
             "Body(ended)"
         } else {
             "Body(incoming)"

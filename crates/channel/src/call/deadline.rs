@@ -47,7 +47,7 @@ impl Deadline {
     /// the call at its deadline can be faster than the timer on this side, for example.
     ///
     /// Source: [gRPC over HTTP/2, Errors](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#errors).
-    pub(crate) fn judge(
+    pub(crate) fn final_status(
         deadline: Option<&Self>,
         status: Status,
         doing: impl Fn() -> String,

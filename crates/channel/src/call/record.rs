@@ -26,13 +26,17 @@ struct ObservedCall {
     shared: Arc<ChannelShared>,
     path: PathAndQuery,
     started: Instant,
-    facts: Lock<Facts>,
+    totals: Lock<CallTotals>,
 }
 
+/// The totals over the attempts of a call.
 #[derive(Default)]
-struct Facts {
+struct CallTotals {
+    /// The attempts that were sent, ended or not. The other totals are those of ended attempts.
     attempts: u32,
+    /// The address of the attempt that ended last.
     peer: Option<PeerAddr>,
+    /// True when the head of a response arrived.
     has_headers: bool,
     bytes_sent: u64,
     bytes_received: u64,
@@ -48,7 +52,7 @@ impl CallRecord {
             shared: Arc::clone(shared),
             path: path.clone(),
             started: now,
-            facts: Lock::default(),
+            totals: Lock::default(),
         })))
     }
 
@@ -60,16 +64,16 @@ impl CallRecord {
         let Some(observer) = &call.shared.observer else {
             return;
         };
-        let facts = call.facts.lock();
+        let totals = call.totals.lock();
         let ended = CallEnded {
             path: call.path.path(),
             status,
             latency: since(&call.shared, call.started),
-            attempts: facts.attempts,
-            peer: facts.peer.as_ref(),
-            has_headers: facts.has_headers,
-            bytes_sent: facts.bytes_sent,
-            bytes_received: facts.bytes_received,
+            attempts: totals.attempts,
+            peer: totals.peer.as_ref(),
+            has_headers: totals.has_headers,
+            bytes_sent: totals.bytes_sent,
+            bytes_received: totals.bytes_received,
         };
         observer.call_ended(&ended);
     }
@@ -151,22 +155,22 @@ impl AttemptRecord {
         if let Some(attempt) = &mut self.0 {
             attempt.peer = Some(peer.clone());
             if let Some(call) = &attempt.call {
-                let mut facts = call.facts.lock();
-                facts.attempts += 1;
-                attempt.number = facts.attempts;
+                let mut totals = call.totals.lock();
+                totals.attempts += 1;
+                attempt.number = totals.attempts;
             }
         }
     }
 
     /// Records that the head of a response arrived.
-    pub(crate) fn received_headers(&mut self) {
+    pub(crate) fn set_has_headers(&mut self) {
         if let Some(attempt) = &mut self.0 {
             attempt.has_headers = true;
         }
     }
 
     /// Records data of the response.
-    pub(crate) fn received(&mut self, bytes: usize) {
+    pub(crate) fn add_bytes_received(&mut self, bytes: usize) {
         if let Some(attempt) = &mut self.0 {
             attempt.bytes_received += bytes as u64;
         }
@@ -201,11 +205,11 @@ impl AttemptRecord {
                 outcome,
             });
         }
-        let mut facts = call.facts.lock();
-        facts.has_headers |= attempt.has_headers;
-        facts.bytes_sent += end.bytes_sent;
-        facts.bytes_received += attempt.bytes_received;
-        facts.peer = Some(peer);
+        let mut totals = call.totals.lock();
+        totals.has_headers |= attempt.has_headers;
+        totals.bytes_sent += end.bytes_sent;
+        totals.bytes_received += attempt.bytes_received;
+        totals.peer = Some(peer);
     }
 
     /// Reports the end of an attempt that was dropped before its end, unless it was reported

@@ -11,10 +11,10 @@ use trunkline_status::Status;
 use trunkline_transport::{Incoming, IncomingFrame};
 
 /// The most bytes of a body that are quoted.
-const EXCERPT: usize = 256;
+const EXCERPT_LIMIT: usize = 256;
 
 /// The longest wait for a body that is to be quoted.
-const PATIENCE: Duration = Duration::from_secs(1);
+const EXCERPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Adds the start of the response's body to the status: often only the body gives the reason.
 ///
@@ -27,12 +27,12 @@ pub(crate) async fn with_excerpt(
     let mut excerpt = Vec::new();
     {
         let mut reading = pin!(read(incoming, &mut excerpt));
-        let mut late = runtime.sleep_until(runtime.now() + PATIENCE);
+        let mut timer = runtime.sleep_until(runtime.now() + EXCERPT_TIMEOUT);
         poll_fn(|cx| {
             if reading.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(());
             }
-            pin!(&mut late).poll(cx)
+            pin!(&mut timer).poll(cx)
         })
         .await;
     }
@@ -46,10 +46,10 @@ pub(crate) async fn with_excerpt(
 
 /// Reads the start of a body into `excerpt`.
 async fn read(mut incoming: Incoming, excerpt: &mut Vec<u8>) {
-    while excerpt.len() < EXCERPT
+    while excerpt.len() < EXCERPT_LIMIT
         && let Some(Ok(IncomingFrame::Data(data))) = poll_fn(|cx| incoming.poll_frame(cx)).await
     {
-        let room = EXCERPT - excerpt.len();
+        let room = EXCERPT_LIMIT - excerpt.len();
         excerpt.extend_from_slice(&data[..data.len().min(room)]);
     }
 }

@@ -37,13 +37,13 @@ impl ConnectAttempt {
             id: self.id,
             address: &self.address,
             events: &self.events,
-            is_sent: false,
+            is_done: false,
         };
         let started = self.runtime.now();
         let mut phase = ConnectPhase::Dialing;
         let result = {
             let mut connect = pin!(self.connect(&mut phase));
-            let mut late = self.runtime.sleep_until(self.deadline);
+            let mut timer = self.runtime.sleep_until(self.deadline);
             let mut cancelled = pin!(self.cancelled.recv());
             poll_fn(|cx| {
                 if let Poll::Ready(result) = connect.as_mut().poll(cx) {
@@ -52,14 +52,14 @@ impl ConnectAttempt {
                 if cancelled.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(Err(Interrupted::Cancelled));
                 }
-                pin!(&mut late)
+                pin!(&mut timer)
                     .poll(cx)
                     .map(|()| Err(Interrupted::TimedOut))
             })
             .await
         };
         match result {
-            Err(Interrupted::Cancelled) => report.is_sent = true,
+            Err(Interrupted::Cancelled) => report.is_done = true,
             Ok(Ok((connection, driver, info))) => {
                 // Sent before the driver is spawned, which can report a loss: the core ignores the
                 // loss of a connection that it does not know.
@@ -114,17 +114,18 @@ enum Interrupted {
 }
 
 /// Reports the end of an attempt exactly once, also when a connector panics or a runtime drops the
-/// task.
+/// task. The end of a cancelled attempt is not reported.
 struct AttemptReport<'a> {
     id: SubchannelId,
     address: &'a Address,
     events: &'a Sender<ControlEvent>,
-    is_sent: bool,
+    /// True once nothing is left to report: the end was reported, or the attempt was cancelled.
+    is_done: bool,
 }
 
 impl AttemptReport<'_> {
     fn send(&mut self, event: ControlEvent) {
-        self.is_sent = true;
+        self.is_done = true;
         // The queue is unbounded, and closed only when the control task has ended.
         let _ = self.events.try_send(event);
     }
@@ -137,7 +138,7 @@ impl AttemptReport<'_> {
 
 impl Drop for AttemptReport<'_> {
     fn drop(&mut self) {
-        if !self.is_sent {
+        if !self.is_done {
             let address = self.address.clone();
             self.failed(ConnectFailure::new(address, ConnectFailureKind::Aborted));
         }

@@ -19,7 +19,7 @@ pub(crate) struct ConfigInForce {
     current: Arc<ServiceConfig>,
     /// True once a resolution has chosen `current`: by a valid config, or by having none, which
     /// chooses the default. An invalid config after that changes nothing.
-    has_any: bool,
+    is_chosen: bool,
     /// The JSON that `current` was parsed from.
     json: Option<Arc<str>>,
 }
@@ -49,7 +49,7 @@ impl ConfigInForce {
             default_policy,
             is_disabled,
             current,
-            has_any: false,
+            is_chosen: false,
             json: None,
         }
     }
@@ -73,7 +73,7 @@ impl ConfigInForce {
     /// Forgets the resolver's config: the default is in force until the next resolution.
     pub(crate) fn reset(&mut self) {
         self.current = Arc::clone(&self.default);
-        self.has_any = false;
+        self.is_chosen = false;
         self.json = None;
     }
 
@@ -96,15 +96,15 @@ impl ConfigInForce {
         };
         match result {
             Ok((config, json)) => {
-                let changed = !self.has_any || *config != *self.current;
+                let changed = !self.is_chosen || *config != *self.current;
                 if changed {
                     self.current = config;
                 }
                 self.json = json;
-                self.has_any = true;
+                self.is_chosen = true;
                 ConfigOutcome::InForce { changed }
             }
-            Err(error) if self.has_any => ConfigOutcome::KeptOld(error),
+            Err(error) if self.is_chosen => ConfigOutcome::KeptOld(error),
             Err(error) => ConfigOutcome::NoConfig(error),
         }
     }

@@ -33,11 +33,11 @@ pub(crate) struct Subchannels<C> {
 
 /// The stage that a subchannel changes to.
 #[derive(Debug)]
-pub(crate) enum Next<C> {
+pub(crate) enum NextStage<C> {
     /// READY comes with the connection.
     Ready { retry_at: Instant, connection: C },
     /// Any other stage.
-    Stage(Stage),
+    Other(Stage),
 }
 
 /// What changed in a table of subchannels.
@@ -83,17 +83,17 @@ impl<C> Subchannels<C> {
 
     /// Changes the stage of a subchannel and returns the one before; `None` when there is no such
     /// subchannel. The only writer of a stage.
-    pub(crate) fn transition(&mut self, id: SubchannelId, next: Next<C>) -> Option<Stage> {
+    pub(crate) fn transition(&mut self, id: SubchannelId, next: NextStage<C>) -> Option<Stage> {
         let subchannel = self.table.get_mut(id.index())?.as_mut()?;
         if subchannel.id != id {
             return None;
         }
         let (stage, connection) = match next {
-            Next::Ready {
+            NextStage::Ready {
                 retry_at,
                 connection,
             } => (Stage::Ready { retry_at }, Some(connection)),
-            Next::Stage(stage) => (stage, None),
+            NextStage::Other(stage) => (stage, None),
         };
         let authority = subchannel.authority.clone();
         let is_pending = stage.is_pending();

@@ -8,24 +8,24 @@ use trunkline_lb::{SubchannelId, WatchId};
 #[derive(Debug, Default)]
 pub(crate) struct Watches {
     /// The subchannel of each watch.
-    subchannels: BTreeMap<WatchId, SubchannelId>,
+    by_watch: BTreeMap<WatchId, SubchannelId>,
     /// The watches of each subchannel, in the order of their start.
     by_subchannel: BTreeMap<SubchannelId, Vec<WatchId>>,
 }
 
 impl Watches {
     pub(crate) fn insert(&mut self, watch: WatchId, id: SubchannelId) {
-        self.subchannels.insert(watch, id);
+        self.by_watch.insert(watch, id);
         self.by_subchannel.entry(id).or_default().push(watch);
     }
 
     pub(crate) fn contains(&self, watch: WatchId) -> bool {
-        self.subchannels.contains_key(&watch)
+        self.by_watch.contains_key(&watch)
     }
 
     /// Removes a watch, and returns true if it ran.
     pub(crate) fn remove(&mut self, watch: WatchId) -> bool {
-        let Some(id) = self.subchannels.remove(&watch) else {
+        let Some(id) = self.by_watch.remove(&watch) else {
             return false;
         };
         if let Some(watches) = self.by_subchannel.get_mut(&id) {
@@ -41,7 +41,7 @@ impl Watches {
     pub(crate) fn remove_all(&mut self, id: SubchannelId) -> Vec<WatchId> {
         let watches = self.by_subchannel.remove(&id).unwrap_or_default();
         for watch in &watches {
-            self.subchannels.remove(watch);
+            self.by_watch.remove(watch);
         }
         watches
     }
