@@ -193,7 +193,7 @@ impl Lookup {
             }
         }
         for ask in &mut self.asks {
-            ask.ignore(socket);
+            ask.ignore(&mut self.common, socket, now);
         }
     }
 

@@ -60,6 +60,25 @@ fn a_refused_port_fails_over_at_once() {
     );
 }
 
+/// After 1,000 replies that do not match, whatever is wrong with them, the query goes over TCP:
+/// they may be a forger's guesses, and reading them takes the processor's time.
+#[test]
+fn a_flood_leads_to_tcp() {
+    let other_id = |asked: &Asked| asked.address(6).patch(0, &[!asked.bytes[0]]).build();
+    let other_name = |asked: &Asked| asked.address(6).patch(13, b"b").build();
+    let makes: [fn(&Asked) -> Vec<u8>; 2] = [other_id, other_name];
+    for make in makes {
+        let (sim, client) = one(move |asked| match asked.transport {
+            Transport::Udp => vec![(ms(1), Act::Send(make(asked))); 1100],
+            Transport::Tcp => asked.address(1).after(1),
+        });
+        let answer = lookup4(&sim, &client, "a.test.").expect("an answer over TCP");
+        assert_eq!(texts(&answer), [ip4(1)]);
+        assert_eq!(answer.attempts[0].ignored, 1000);
+        assert!(answer.elapsed < ms(100), "{answer:?}");
+    }
+}
+
 /// Checks that a message is ignored, which the server sends 49 ms before the right answer.
 #[track_caller]
 fn garbage(make: impl Fn(&Asked) -> Vec<u8> + Send + 'static) {

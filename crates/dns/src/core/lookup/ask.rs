@@ -119,11 +119,11 @@ impl Ask {
     }
 
     /// Counts a message that answers nothing, where the question uses its socket.
-    pub(super) fn ignore(&mut self, socket: SocketId) {
+    pub(super) fn ignore(&mut self, common: &mut Common, socket: SocketId, now: Instant) {
         if let AskState::Asking(asking) = &mut self.state
             && asking.uses(socket)
         {
-            asking.exchange.ignore();
+            asking.ignore(common, now);
         }
     }
 

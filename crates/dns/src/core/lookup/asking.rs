@@ -13,6 +13,8 @@ use crate::core::result::Finding;
 use crate::wire::{CLIENT_COOKIE, encode};
 use crate::{LookupErrorKind, RecordType, ServerOutcome, Transport};
 
+/// Messages over UDP that do not match the query before it goes over TCP.
+const MAX_IGNORED: u32 = 1000;
 /// The maximum number of sockets that one question keeps open.
 const MAX_SOCKETS: usize = 4;
 
@@ -202,6 +204,19 @@ impl Asking {
         } else {
             None
         }
+    }
+
+    /// Counts a message that does not match the query. After many of them the query goes over TCP: they
+    /// may be guesses of a forger, and reading them takes the processor's time.
+    pub(super) fn ignore(&mut self, common: &mut Common, now: Instant) {
+        self.exchange.ignore();
+        if self.exchange.ignored < MAX_IGNORED || self.is_tcp() {
+            return;
+        }
+        let outcome = ServerOutcome::Malformed("too many replies do not match the query");
+        self.record(common, outcome, now);
+        let spec = self.exchange.spec.over_tcp();
+        self.again(common, spec, now);
     }
 
     /// Handles the passing of time.

@@ -28,7 +28,7 @@ impl Asking {
         let query = self.exchange.query(self.record_type);
         let (meaning, cookie) = read(message, query, exact, spec.transport, cut);
         if matches!(meaning, ReplyMeaning::Foreign) {
-            self.exchange.ignore();
+            self.ignore(common, now);
             return None;
         }
         common.log.record_reply();
