@@ -48,6 +48,7 @@ pub(crate) const HEADERS_FRAME: u8 = 0x1;
 const PRIORITY_FRAME: u8 = 0x2;
 pub(crate) const RST_STREAM_FRAME: u8 = 0x3;
 pub(crate) const SETTINGS_FRAME: u8 = 0x4;
+pub(crate) const PUSH_PROMISE_FRAME: u8 = 0x5;
 const PING_FRAME: u8 = 0x6;
 pub(crate) const GOAWAY_FRAME: u8 = 0x7;
 pub(crate) const WINDOW_UPDATE_FRAME: u8 = 0x8;

@@ -76,6 +76,21 @@ impl Kept {
     }
 }
 
+/// The length below which a DATA frame counts as small, in bytes: h2 takes about as much memory for
+/// a frame beside its data.
+const SMALL_DATA: usize = 256;
+
+/// The numbers of frames that began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FrameCounts {
+    /// All frames.
+    pub(crate) all: usize,
+    /// Small DATA frames without a flag.
+    pub(crate) small_data: usize,
+    /// HEADERS frames.
+    pub(crate) headers: usize,
+}
+
 /// Finds frames in one direction of a connection, however the bytes are cut into pieces.
 #[derive(Debug)]
 pub(crate) struct FrameWatch {
@@ -95,8 +110,8 @@ pub(crate) struct FrameWatch {
     header_bytes: usize,
     /// True when the next frame is the peer's first, which must be SETTINGS.
     expects_settings: bool,
-    /// The number of frames that began since [`take_frames`](Self::take_frames).
-    frames: usize,
+    /// The frames that began since [`take_counts`](Self::take_counts).
+    counts: FrameCounts,
 }
 
 impl FrameWatch {
@@ -111,7 +126,7 @@ impl FrameWatch {
             header_limit: header_limit as usize,
             header_bytes: 0,
             expects_settings: true,
-            frames: 0,
+            counts: FrameCounts::default(),
         }
     }
 
@@ -127,13 +142,30 @@ impl FrameWatch {
             header_limit: usize::MAX,
             header_bytes: 0,
             expects_settings: false,
-            frames: 0,
+            counts: FrameCounts::default(),
         }
     }
 
-    /// Returns the number of frames that began since the last call.
-    pub(crate) fn take_frames(&mut self) -> usize {
-        std::mem::take(&mut self.frames)
+    /// Returns the numbers of frames that began since the last call.
+    pub(crate) fn take_counts(&mut self) -> FrameCounts {
+        std::mem::take(&mut self.counts)
+    }
+
+    /// Returns where in `bytes`, which come next, the first frame begins; `None` when that is not
+    /// known yet.
+    pub(crate) fn next_frame(&self, bytes: &[u8]) -> Option<usize> {
+        let partial = self.partial.len();
+        if let Some(kept) = self.keeping {
+            return Some(kept.len() - partial + self.after);
+        }
+        if partial == 0 {
+            return Some(self.skip);
+        }
+        // The rest of a header, and the payload whose length it begins with.
+        let mut header = self.partial.iter().chain(bytes);
+        let mut next = || header.next().copied();
+        let len = u32::from_be_bytes([0, next()?, next()?, next()?]) as usize;
+        Some(FRAME_HEADER - partial + len)
     }
 
     /// Handles the next bytes, and reports what is in them.
@@ -193,7 +225,7 @@ impl FrameWatch {
         let len = u32::from_be_bytes([0, a, b, c]) as usize;
         let stream = u32::from_be_bytes(stream) & STREAM_BITS;
         self.skip = len;
-        self.frames += 1;
+        self.counts.all += 1;
         let is_settings = kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0;
         let first = WrongFirstFrame(kind);
         let is_first = std::mem::take(&mut self.expects_settings);
@@ -206,11 +238,13 @@ impl FrameWatch {
             self.keep_settings(len, report);
         } else if kind == HEADERS_FRAME {
             self.header_bytes = len;
+            self.counts.headers += 1;
             report(Seen::Headers { stream });
             if flags & END_STREAM != 0 {
                 report(Seen::EndStream(stream));
             }
         } else if kind == DATA_FRAME {
+            self.counts.small_data += usize::from(len < SMALL_DATA && flags == 0);
             report(Seen::Data(len));
             if flags & END_STREAM != 0 {
                 report(Seen::EndStream(stream));
@@ -483,6 +517,28 @@ mod tests {
             Seen::Reset(3),
         ];
         check(of_server, &bytes, &expected);
+    }
+
+    /// The place of the next frame is known wherever the bytes before were cut.
+    #[test]
+    fn the_next_frame_is_found() {
+        let mut bytes = frame(
+            SETTINGS_FRAME,
+            0,
+            0,
+            &[0, 3, 0, 0, 0, 100, 0, 6, 0, 1, 0, 0],
+        );
+        bytes.extend(go_away(0x7fff_ffff, 0, &[b'x'; 300]));
+        bytes.extend(frame(DATA_FRAME, 0, 1, b"data"));
+        let mut starts = Vec::new();
+        for cut in 0..=bytes.len() {
+            let mut watch = of_server();
+            watch.feed(&bytes[..cut], |_| {});
+            let next = watch.next_frame(&bytes[cut..]);
+            starts.extend(next.map(|next| cut + next));
+        }
+        starts.dedup();
+        assert_eq!(starts, [0, 21, 338, 351]);
     }
 
     /// Random bytes cause no panic and no endless loop.

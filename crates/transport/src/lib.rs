@@ -12,6 +12,7 @@ mod settings;
 mod unfinished;
 mod waiting;
 
+mod coalesce;
 mod frames;
 mod streams;
 

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::Stream;
 
+use crate::coalesce::Coalescer;
 use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::frames::{FrameWatch, Seen};
 use crate::settings::announce_header_list;
@@ -35,6 +36,13 @@ const FRAME_COST: usize = 256;
 /// Source: [RFC 9113 section 6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2).
 const FIRST_WINDOW: i64 = 65_535;
 
+/// How many small DATA frames a read must have so that they are joined. Fewer cost little.
+const MANY_SMALL: usize = 16;
+
+/// The longest part of a frame that is kept until the rest comes, in bytes. It is longer than a small
+/// frame.
+const MOST_HELD: usize = 1024;
+
 /// How many bytes of small writes are gathered before they are written without a flush.
 const WRITE_BUFFER: usize = 64 * 1024;
 
@@ -54,6 +62,10 @@ pub(crate) struct Wire {
     /// True until the first bytes come.
     expects_first: bool,
     read: Box<[u8]>,
+    /// Joins small DATA frames.
+    coalescer: Coalescer,
+    /// The start of a frame, which h2 gets with the rest of it.
+    held: Vec<u8>,
     /// The part of `read` that h2 has not taken yet.
     unread: std::ops::Range<usize>,
     /// What is left of [`POLL_BUDGET`] for this poll of the connection.
@@ -89,6 +101,8 @@ impl Wire {
             state,
             expects_first: true,
             read: vec![0; READ_BUFFER].into(),
+            coalescer: Coalescer::default(),
+            held: Vec::new(),
             unread: 0..0,
             budget: POLL_BUDGET,
             write: Vec::with_capacity(4 * 1024),
@@ -156,10 +170,44 @@ impl Wire {
         self.failure.take().map_or(Ok(()), Err)
     }
 
-    /// Watches the first `len` bytes of `read`; fails when the peer does not speak HTTP/2, or begins
+    /// Reads from the byte stream for h2. Returns how many bytes came; none at the end.
+    fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let held = self.held.len();
+        let n = ready!(open(&mut self.stream)?.poll_read(cx, &mut self.read[held..]))?;
+        self.read[..held].copy_from_slice(&self.held);
+        let (start, end) = (held, held + n);
+        // The held part begins with a frame. Else that is where the watched frame ends.
+        let frame = if held > 0 {
+            Some(0)
+        } else {
+            self.incoming.next_frame(&self.read[start..end])
+        };
+        self.held.clear();
+        self.watch_incoming(start..end)?;
+        let counts = self.incoming.take_counts();
+        let cost = n + counts.all * FRAME_COST;
+        self.budget = self.budget.saturating_sub(cost);
+        self.unread = 0..end;
+        // Most responses have one small message and two HEADERS frames: there is nothing to join.
+        let is_worth = counts.small_data >= MANY_SMALL && counts.small_data > 2 * counts.headers;
+        if is_worth && let Some(frame) = frame.filter(|frame| *frame < end) {
+            let (joined, left) = self.coalescer.join(&mut self.read[frame..end]);
+            let tail = end - left..end;
+            if left <= MOST_HELD {
+                self.held.extend_from_slice(&self.read[tail]);
+                self.unread = 0..frame + joined;
+            } else {
+                self.read.copy_within(tail, frame + joined);
+                self.unread = 0..frame + joined + left;
+            }
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    /// Watches a part of `read`; fails when the peer does not speak HTTP/2, or begins
     /// with another frame than SETTINGS.
-    fn watch_incoming(&mut self, len: usize) -> io::Result<()> {
-        let bytes = &self.read[..len];
+    fn watch_incoming(&mut self, part: std::ops::Range<usize>) -> io::Result<()> {
+        let bytes = &self.read[part];
         let (state, streams) = (&self.state, &mut self.streams);
         let (send_window, progress) = (&mut self.send_window, &mut self.progress);
         let mut is_http2 = true;
@@ -258,16 +306,14 @@ impl AsyncRead for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         this.check()?;
-        if this.unread.is_empty() {
+        while this.unread.is_empty() {
             if this.budget == 0 {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
-            let n = ready!(open(&mut this.stream)?.poll_read(cx, &mut this.read))?;
-            this.watch_incoming(n)?;
-            let cost = n + this.incoming.take_frames() * FRAME_COST;
-            this.budget = this.budget.saturating_sub(cost);
-            this.unread = 0..n;
+            if ready!(this.poll_fill(cx))? == 0 {
+                break;
+            }
         }
         let n = buffer.len().min(this.unread.len());
         let end = this.unread.start + n;

@@ -1,0 +1,199 @@
+//! Joins small DATA frames before h2 gets them.
+
+use crate::codes::{
+    DATA_FRAME, FRAME_HEADER, GOAWAY_FRAME, HEADERS_FRAME, PUSH_PROMISE_FRAME, RST_STREAM_FRAME,
+};
+use crate::go_away::STREAM_BITS;
+
+/// The flag of HEADERS that no CONTINUATION follows.
+///
+/// Source: [RFC 9113 section 6.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.2).
+const END_HEADERS: u8 = 0x4;
+
+/// The most streams whose data is joined at a time. With more, each gets few bytes of a read, and to
+/// look for the right one takes longer.
+const MOST_STREAMS: usize = 64;
+
+/// Joins the small DATA frames of each stream into one.
+///
+/// h2 takes some 250 bytes of memory for each frame that the application has not read yet, which is
+/// 250 times the data when frames have one byte. Joined, the data that came in one read takes one
+/// frame for each stream. Neither the bytes of a stream nor what flow control counts changes.
+#[derive(Debug, Default)]
+pub(crate) struct Coalescer {
+    /// The frames that result.
+    output: Vec<u8>,
+    /// The streams with data that is not in `output` yet.
+    streams: Vec<StreamData>,
+    /// Those that are not used now; their buffers are.
+    spare: Vec<StreamData>,
+}
+
+#[derive(Debug, Default)]
+struct StreamData {
+    stream: u32,
+    data: Vec<u8>,
+}
+
+impl Coalescer {
+    /// Joins the DATA frames in `bytes`, which begin with a frame. The result is no longer; it takes
+    /// their place. Returns its length, and the number of bytes at the end of `bytes` that are not
+    /// in it: a frame that has not come whole.
+    ///
+    /// DATA frames with a flag are left as they are: with padding, or at the end of their stream.
+    pub(crate) fn join(&mut self, bytes: &mut [u8]) -> (usize, usize) {
+        self.output.clear();
+        let mut rest = &*bytes;
+        while let Some((header, payload)) = rest.split_first_chunk::<FRAME_HEADER>() {
+            let [a, b, c, kind, flags, stream @ ..] = *header;
+            let len = u32::from_be_bytes([0, a, b, c]) as usize;
+            let stream = u32::from_be_bytes(stream) & STREAM_BITS;
+            let Some(payload) = payload.get(..len) else {
+                break;
+            };
+            if kind == DATA_FRAME && flags == 0 {
+                self.add(stream, payload);
+            } else {
+                match kind {
+                    // Nothing may come between this and its CONTINUATION frames.
+                    HEADERS_FRAME | PUSH_PROMISE_FRAME if flags & END_HEADERS == 0 => {
+                        self.flush(|_| true);
+                    }
+                    // These follow the data that the server has sent on their stream.
+                    DATA_FRAME | HEADERS_FRAME | RST_STREAM_FRAME | PUSH_PROMISE_FRAME => {
+                        self.flush(|own| own == stream);
+                    }
+                    GOAWAY_FRAME => self.flush(|_| true),
+                    // The others have nothing to do with data, or follow HEADERS at once.
+                    _ => {}
+                }
+                self.output.extend_from_slice(&rest[..FRAME_HEADER + len]);
+            }
+            rest = &rest[FRAME_HEADER + len..];
+        }
+        let left = rest.len();
+        self.flush(|_| true);
+        bytes[..self.output.len()].copy_from_slice(&self.output);
+        (self.output.len(), left)
+    }
+
+    fn add(&mut self, stream: u32, payload: &[u8]) {
+        let at = self.streams.iter().position(|own| own.stream == stream);
+        let at = at.unwrap_or_else(|| {
+            if self.streams.len() == MOST_STREAMS {
+                self.flush(|_| true);
+            }
+            let mut own = self.spare.pop().unwrap_or_default();
+            own.stream = stream;
+            self.streams.push(own);
+            self.streams.len() - 1
+        });
+        self.streams[at].data.extend_from_slice(payload);
+    }
+
+    /// Moves the data of some streams to the output, each as one frame.
+    fn flush(&mut self, mut is_meant: impl FnMut(u32) -> bool) {
+        let mut at = 0;
+        while at < self.streams.len() {
+            if !is_meant(self.streams[at].stream) {
+                at += 1;
+                continue;
+            }
+            let mut own = self.streams.remove(at);
+            // The data of one read is shorter than the longest frame that is allowed, 16,384 bytes.
+            let len = u32::try_from(own.data.len()).unwrap_or_default();
+            self.output.extend_from_slice(&len.to_be_bytes()[1..]);
+            self.output.extend_from_slice(&[DATA_FRAME, 0]);
+            self.output.extend_from_slice(&own.stream.to_be_bytes());
+            self.output.append(&mut own.data);
+            self.spare.push(own);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PING_FRAME: u8 = 0x6;
+
+    fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+        let len = u32::try_from(payload.len()).expect("a short payload");
+        let mut frame = len.to_be_bytes()[1..].to_vec();
+        frame.extend([kind, flags]);
+        frame.extend(stream.to_be_bytes());
+        frame.extend(payload);
+        frame
+    }
+
+    fn check(frames: &[Vec<u8>], expected: &[Vec<u8>], left: usize) {
+        let mut bytes = frames.concat();
+        let mut coalescer = Coalescer::default();
+        let (len, rest) = coalescer.join(&mut bytes);
+        assert_eq!(bytes[..len], expected.concat());
+        assert_eq!(rest, left);
+        assert!(coalescer.streams.is_empty());
+    }
+
+    /// Data of one stream is joined, also when other frames come in between.
+    #[test]
+    fn the_data_of_a_stream_is_joined() {
+        let ping = frame(PING_FRAME, 0, 0, &[7; 8]);
+        let frames = [
+            frame(0, 0, 1, b"a"),
+            frame(0, 0, 3, b"x"),
+            ping.clone(),
+            frame(0, 0, 1, b"bc"),
+            frame(0, 0, 3, b"y"),
+            frame(0, 0, 1, b"cut")[..11].to_vec(),
+        ];
+        let expected = [ping, frame(0, 0, 1, b"abc"), frame(0, 0, 3, b"xy")];
+        check(&frames, &expected, 11);
+    }
+
+    /// Other frames of a stream stay after its data, and padded data and ends stay as they are.
+    #[test]
+    fn the_order_of_a_stream_is_kept() {
+        let (end, trailers) = (frame(0, 1, 1, b"c"), frame(HEADERS_FRAME, 5, 3, b"t"));
+        let padded = frame(0, 8, 5, b"\x01p\0");
+        let frames = [
+            frame(0, 0, 1, b"a"),
+            frame(0, 0, 3, b"x"),
+            frame(0, 0, 5, b"o"),
+            frame(0, 0, 1, b"b"),
+            end.clone(),
+            trailers.clone(),
+            padded.clone(),
+            frame(0, 0, 5, b"q"),
+        ];
+        let expected = [
+            frame(0, 0, 1, b"ab"),
+            end,
+            frame(0, 0, 3, b"x"),
+            trailers,
+            frame(0, 0, 5, b"o"),
+            padded,
+            frame(0, 0, 5, b"q"),
+        ];
+        check(&frames, &expected, 0);
+    }
+
+    /// No data comes between HEADERS and their CONTINUATION.
+    #[test]
+    fn header_lists_stay_whole() {
+        let headers = frame(HEADERS_FRAME, 0, 3, b"t");
+        let frames = [frame(0, 0, 1, b"a"), frame(0, 0, 1, b"b"), headers.clone()];
+        check(&frames, &[frame(0, 0, 1, b"ab"), headers], 0);
+    }
+
+    /// More streams than are joined at a time lose nothing, and no bytes panic.
+    #[test]
+    fn any_frames_are_joined() {
+        let frames: Vec<_> = (0..100).map(|stream| frame(0, 0, stream, b"z")).collect();
+        check(&frames, &frames, 0);
+        for len in 0..20 {
+            let mut bytes = vec![0xff; len];
+            assert_eq!(Coalescer::default().join(&mut bytes), (0, len));
+        }
+    }
+}
