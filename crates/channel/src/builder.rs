@@ -139,8 +139,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the runtime: a [`Runtime`], or an `Arc<dyn Runtime>`. Default: that of the one feature
-    /// that is on; with several, the first call decides (see
+    /// Sets the runtime: a [`Runtime`], or an `Arc<dyn Runtime>`. Default: the runtime of the one
+    /// feature that is on; with several, the first call decides (see
     /// [`default_runtime`](trunkline_runtime::default_runtime)).
     pub fn runtime(mut self, runtime: impl IntoRuntime) -> Self {
         self.runtime = Some(runtime.into_runtime());
@@ -183,10 +183,9 @@ impl ChannelBuilder {
     }
 
     /// Sets the load-balancing policy, with its default configuration, that is in force while the
-    /// resolver returns no service config that names one; `round_robin`, for example. To
-    /// give the policy a configuration, name it in
-    /// [`default_service_config`](Self::default_service_config) instead: `build` fails if both
-    /// choose a policy. Default: `pick_first`.
+    /// resolver returns no service config that names one; `round_robin`, for example. To give the
+    /// policy a configuration, name it in [`default_service_config`](Self::default_service_config)
+    /// instead: `build` fails if both choose a policy. Default: `pick_first`.
     pub fn load_balancing(mut self, policy: impl Into<String>) -> Self {
         self.load_balancing = Some(policy.into());
         self
@@ -205,9 +204,9 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets `:authority`. Default: that of the address, where a resolver gave it one, or else the
-    /// name in the target. A call whose request has an authority in its URI (tonic: `with_origin`)
-    /// sends its own.
+    /// Sets `:authority`. Default: the authority that a resolver gave the address, or else the name
+    /// in the target. A call whose request has an authority in its URI (tonic: `with_origin`) sends
+    /// that one.
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self

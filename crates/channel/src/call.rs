@@ -82,7 +82,7 @@ fn trailers_only(status: &Status) -> Response<Body> {
 struct Call {
     handle: Arc<Handle>,
     path: PathAndQuery,
-    /// The authority in the request's URI, which goes before every other.
+    /// The authority in the request's URI, which takes precedence over every other.
     authority: Option<Authority>,
     headers: HeaderMap,
     attributes: Attributes,
@@ -97,9 +97,10 @@ struct Call {
     is_configured: bool,
     /// The status of the last failed pick, if the call waits for readiness.
     last_failure: Option<Status>,
-    /// True once the call had to wait: less time is left than the caller's `grpc-timeout`.
+    /// True once the call had to wait or to be sent again: less time is left than the caller's
+    /// `grpc-timeout`.
     is_late: bool,
-    /// The address that a response came from.
+    /// The address of the server that sent a response.
     answered_by: Option<PeerAddr>,
     record: CallRecord,
 }
@@ -152,8 +153,8 @@ impl Call {
     ///
     /// The status of the last attempt, when the call must not be sent again: a server may have
     /// acted on it, servers have refused it too often (see [`TransparentRetries`]), or a part of
-    /// its request is not kept any more. Also a failed pick, a request that cannot be sent, a passed
-    /// deadline, and a response that is not gRPC.
+    /// its request is not kept any more. Or the status of a failed pick, of a request that cannot
+    /// be sent, of the deadline, or of a response that is not gRPC.
     async fn run<B>(&mut self, body: B) -> Result<Response<Body>, Status>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -180,8 +181,8 @@ impl Call {
             let may_retry = retries.may_retry(error.fate());
             let status = Deadline::final_status(self.deadline.as_ref(), error.into_status(), doing);
             attempt.end(&status);
-            // Before `can_replay` is called: until the attempt is dropped, its upload could read
-            // on, beyond the limit of what is kept.
+            // The attempt is dropped before `can_replay` is called: its upload could otherwise read
+            // more of the request afterwards, beyond the limit of what is kept.
             drop(attempt);
             if !may_retry || !body.can_replay() {
                 return Err(status);
@@ -323,7 +324,8 @@ impl Call {
         }
     }
 
-    /// Returns the head of the request on a connection to an address with this authority of its own.
+    /// Returns the head of the request for a connection to an address with the authority
+    /// `of_address`.
     fn head(&self, of_address: Option<&Authority>) -> Result<Request<()>, Status> {
         let shared = &self.handle.shared;
         let own = self.authority.as_ref();

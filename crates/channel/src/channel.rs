@@ -44,7 +44,7 @@ impl Channel {
         }
     }
 
-    /// Returns the target as it was given.
+    /// Returns the target as the application gave it.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.handle.shared.target

@@ -76,7 +76,7 @@ pub(crate) struct Core<C> {
     /// True once the policy has received a list.
     has_list: bool,
     resolver_error: Option<ResolveError>,
-    /// What the resolver waits for, as text; `None` once it has returned a list.
+    /// What the resolver waits for, as text. `None` if it names nothing, or has returned a list.
     resolver_waits: Option<Arc<str>>,
     subchannels: Subchannels<C>,
     watches: Watches,
@@ -307,7 +307,7 @@ impl<C> Core<C> {
     /// must not be dialed in a loop.
     ///
     /// The first unused connection in a row is an exception if a GOAWAY ended it: a server that
-    /// shuts down in good order, or that refused one call, may well serve the next connection, and
+    /// shuts down in good order, or that refused one call, probably serves the next connection, and
     /// the call that it refused is repeated at once.
     pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: ConnectionLost, now: Instant) {
         let Some(subchannel) = self.subchannels.get_mut(id) else {

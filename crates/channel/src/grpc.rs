@@ -150,7 +150,7 @@ pub(crate) fn without_status(peer: &PeerAddr) -> Status {
 pub(crate) fn with_prefix(message: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(PREFIX + message.len());
     bytes.extend_from_slice(&[NOT_COMPRESSED]);
-    // A message over 4 GiB cannot be sent; those that the channel itself sends are small.
+    // The length has 32 bits. Only requests of watches are made here, and they are small.
     let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&len.to_be_bytes());
     bytes.extend_from_slice(message);
@@ -308,7 +308,7 @@ mod tests {
         }
     }
 
-    /// The prefix alone is enough to refuse a message: nothing of it is kept.
+    /// A long or compressed message is refused by its prefix alone, before its data arrives.
     #[test]
     fn long_and_compressed_messages_are_refused() {
         for (prefix, code) in [

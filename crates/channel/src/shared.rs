@@ -14,14 +14,14 @@ use crate::observer::Observer;
 
 /// What the clones of a channel, its calls and its control task share.
 pub(crate) struct ChannelShared {
-    /// The target as it was given.
+    /// The target as the application gave it.
     pub(crate) target: Arc<str>,
     /// The target with its scheme.
     pub(crate) canonical: String,
     pub(crate) scheme: Scheme,
     /// The authority that the application set, or else the target's.
     pub(crate) authority: Authority,
-    /// True when the application set the authority: then it goes before an address's own.
+    /// True when the application set the authority, which then replaces that of every address.
     pub(crate) is_authority_set: bool,
     pub(crate) user_agent: HeaderValue,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -45,8 +45,9 @@ impl Current {
 }
 
 impl ChannelShared {
-    /// Returns the `:authority` of a call on a connection to an address with this authority of its
-    /// own: that of the application goes before the address's, and that before the target's.
+    /// Returns the `:authority` of a call whose connection is to an address with the authority
+    /// `of_address`. The first of these that exists: the one that the application set, the
+    /// address's, the target's.
     pub(crate) fn authority<'a>(&'a self, of_address: Option<&'a Authority>) -> &'a Authority {
         match of_address {
             Some(own) if !self.is_authority_set => own,

@@ -18,7 +18,8 @@ use crate::core::failure::{
     ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason,
 };
 
-/// One attempt to connect a subchannel, as a task of its own that reports by events.
+/// One attempt to connect a subchannel. It runs as its own task, and reports to the control task by
+/// events.
 pub(crate) struct ConnectAttempt {
     pub(crate) id: SubchannelId,
     pub(crate) address: Address,
@@ -107,7 +108,7 @@ impl ConnectAttempt {
     }
 }
 
-/// Why an attempt ended without a result of its own.
+/// Why an attempt was ended before it had a result.
 enum Interrupted {
     Cancelled,
     TimedOut,

@@ -17,8 +17,8 @@ use crate::shared::ChannelShared;
 ///
 /// Dropping it closes the channel: it publishes the final snapshot, and drops the queued events. A
 /// queued event may hold a connection, and the task that polls this connection holds a sender,
-/// which keeps the queue. If the events stayed in the queue, neither the connection nor its task would
-/// ever be freed.
+/// which keeps the queue. If the events stayed in the queue, neither the connection nor its task
+/// would ever be freed.
 pub(crate) struct Inbox {
     shared: Arc<ChannelShared>,
     events: Pin<Box<Receiver<ControlEvent>>>,

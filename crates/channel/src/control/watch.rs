@@ -22,13 +22,13 @@ use crate::shared::ChannelShared;
 /// shorter; the bound is for servers that are not trusted.
 const LONGEST_MESSAGE: usize = 64 * 1024;
 
-/// One watch, as a task of its own that reports by events.
+/// One watch. It runs as its own task, and reports to the control task by events.
 pub(crate) struct WatchTask {
     pub(crate) watch: WatchId,
     pub(crate) id: SubchannelId,
     pub(crate) call: Watch,
     pub(crate) connection: Connection,
-    /// The authority of the address, which replaces the channel's.
+    /// The authority of the address, if it has one.
     pub(crate) authority: Option<Authority>,
     pub(crate) shared: Arc<ChannelShared>,
     pub(crate) events: Sender<ControlEvent>,

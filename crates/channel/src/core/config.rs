@@ -29,9 +29,9 @@ pub(crate) struct ConfigInForce {
 pub(crate) enum ConfigOutcome {
     /// The resolution's config is in force.
     InForce { changed: bool },
-    /// The resolution's config is invalid; the one before it stays in force.
+    /// The resolution's config is invalid; the config of an earlier resolution stays in force.
     KeptOld(ResolveError),
-    /// The resolution's config is invalid, and there was none before it.
+    /// The resolution's config is invalid, and no earlier resolution chose one.
     NoConfig(ResolveError),
 }
 

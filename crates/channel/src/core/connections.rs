@@ -24,7 +24,7 @@ type Chunk<C> = Arc<[Option<Arc<ReadyConnection<C>>>; CHUNK]>;
 pub(crate) struct ReadyConnection<C> {
     pub(crate) id: SubchannelId,
     pub(crate) connection: C,
-    /// The authority of the address, which replaces the channel's.
+    /// The authority of the address, if it has one.
     pub(crate) authority: Option<Authority>,
 }
 
@@ -40,7 +40,7 @@ impl<C> Connections<C> {
         ready.filter(|ready| ready.id == id)
     }
 
-    /// Adds a connection in place of the one at its index.
+    /// Adds a connection. It replaces the one at its index, if there is one.
     pub(crate) fn insert(&mut self, ready: ReadyConnection<C>) {
         let at = ready.id.index();
         while self.chunks.len() <= at / CHUNK {
@@ -56,7 +56,7 @@ impl<C> Connections<C> {
         }
     }
 
-    /// Returns all connections, by index.
+    /// Returns all connections, in the order of their indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &ReadyConnection<C>> {
         let connections = self.chunks.iter().flat_map(|chunk| chunk.iter());
         connections.filter_map(Option::as_deref)

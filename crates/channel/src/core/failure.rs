@@ -77,7 +77,7 @@ impl ConnectFailure {
 }
 
 impl fmt::Display for ConnectFailure {
-    /// Prints the reason without the address, which is printed beside it.
+    /// Prints the reason without the address: texts that quote a failure name the address too.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.kind, &self.source) {
             (ConnectFailureKind::TimedOut { phase, waited }, _) => {

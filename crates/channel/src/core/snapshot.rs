@@ -15,8 +15,8 @@ use crate::core::failure::{ConnectPhase, ConnectionLost};
 
 /// Everything that a call needs to choose a connection, as of one moment.
 ///
-/// A subchannel id that the picker returns is looked up in the connections beside it. It may have
-/// no connection there any more: then the call waits for the next snapshot.
+/// A subchannel id that the picker returns is looked up in `connections`. If the subchannel has
+/// lost its connection, the call waits for the next snapshot.
 #[derive(Debug)]
 pub(crate) struct Snapshot<C> {
     pub(crate) state: ConnectivityState,
@@ -26,7 +26,7 @@ pub(crate) struct Snapshot<C> {
     /// True once the resolver has returned a list.
     pub(crate) is_resolved: bool,
     pub(crate) resolver_error: Option<ResolveError>,
-    /// What the resolver waits for, as text; `None` once it has returned a list.
+    /// What the resolver waits for, as text. `None` if it names nothing, or has returned a list.
     pub(crate) resolver_waits: Option<Arc<str>>,
     /// Attempts that run or are held back, while the channel is not READY.
     pub(crate) pending: Vec<Pending>,

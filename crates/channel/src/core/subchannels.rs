@@ -34,7 +34,7 @@ pub(crate) struct Subchannels<C> {
 /// The stage that a subchannel changes to.
 #[derive(Debug)]
 pub(crate) enum NextStage<C> {
-    /// READY comes with the connection.
+    /// READY, with the connection.
     Ready { retry_at: Instant, connection: C },
     /// Any other stage.
     Other(Stage),
@@ -155,7 +155,7 @@ impl<C> Subchannels<C> {
         (*until <= now).then_some(*id)
     }
 
-    /// Returns the subchannels that wait, the one whose wait ends first before the others.
+    /// Returns the subchannels that wait, ordered by the end of the wait.
     pub(crate) fn waiting(&self) -> Vec<SubchannelId> {
         self.waits.iter().map(|(_, id)| *id).collect()
     }
