@@ -1,5 +1,8 @@
-//! Sockets, made from plain-data options: the part that all runtimes share. Each runtime registers
-//! the std socket that it gets from here with its own reactor.
+//! Sockets, made from plain-data options: the part that the runtimes of this crate share. Each of
+//! them registers the std socket that it gets from here with its own reactor.
+//!
+//! A custom runtime makes its own sockets: it implements `connect_tcp`, `connect_unix` and
+//! `connect_udp` of the trait [`Runtime`](crate::Runtime), in `runtime.rs`.
 
 // From the ground up: a module uses only those in the groups above it.
 mod create;
