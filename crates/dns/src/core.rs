@@ -17,9 +17,8 @@
 //! succeed. A *flight* is a lookup that several callers wait for, an *asker* is a user of a shared
 //! socket.
 //!
-//! A server that does not support EDNS is handled in three places. `wire/response.rs` recognises
-//! its reply (`ReplyMeaning::NoEdns`), `lookup/replies.rs` asks it again without EDNS, and
-//! `client_state.rs` remembers it for 10 minutes.
+//! When a server is asked without EDNS is decided in `edns_fallback.rs`, beside this module, since
+//! the reading of replies needs it too.
 
 // From the ground up: a module uses only those above it.
 

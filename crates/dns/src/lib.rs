@@ -15,6 +15,9 @@ mod error;
 mod hosts;
 mod resolv_conf;
 
+// When a server is asked without EDNS.
+mod edns_fallback;
+
 // Answers; the configuration of a client.
 mod answer;
 mod config;

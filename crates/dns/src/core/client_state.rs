@@ -11,6 +11,7 @@ use super::plan::{LookupRequest, Plan, PlannedServer};
 use super::random::{Random, SEED};
 use super::settings::Settings;
 use crate::Name;
+use crate::edns_fallback::EdnsSupport;
 
 /// The timeout of a server is this many mean round trips (as in c-ares).
 const ROUND_TRIPS: u32 = 5;
@@ -28,8 +29,6 @@ const MEAN_OF: u32 = 8;
 const PROBE_AFTER: Duration = Duration::from_secs(5);
 /// Of the lookups that find a probe due, one in this many starts it.
 const PROBE_ONE_IN: usize = 10;
-/// The time for which a server is asked without EDNS, after it did not support it.
-const NO_EDNS_FOR: Duration = Duration::from_secs(600);
 /// The maximum number of relative names for which the candidate with records is remembered.
 const MAX_WINNERS: usize = 1024;
 /// The maximum number of servers that are remembered; far more than a configuration has.
@@ -65,8 +64,7 @@ struct KnownServer {
     round_trip: f64,
     /// Number of round trips that were measured.
     samples: u32,
-    /// When the server is asked with EDNS again.
-    edns_again: Option<Instant>,
+    edns: EdnsSupport,
     cookies: Cookies,
 }
 
@@ -237,7 +235,7 @@ impl ClientState {
             }
             Report::NoEdns { server } => {
                 if let Some(known) = self.known(server) {
-                    known.edns_again = Some(now + NO_EDNS_FOR);
+                    known.edns.handle_unsupported(now);
                 }
             }
             Report::Cookie { server, cookie } => {
@@ -311,12 +309,12 @@ impl ClientState {
     fn planned(&mut self, address: SocketAddr, now: Instant) -> PlannedServer {
         let default = self.settings.timeout;
         let known = self.servers.get(&address);
-        let no_edns = known.is_some_and(|known| known.edns_again.is_some_and(|at| at > now));
+        let is_edns_assumed = known.is_none_or(|known| known.edns.is_assumed(now));
         let timeout = known.map_or(default, |known| known.timeout(default));
         PlannedServer {
             address,
             timeout,
-            edns: self.settings.edns && !no_edns,
+            edns: self.settings.edns && is_edns_assumed,
             cookie: self.cookie(address, now),
         }
     }

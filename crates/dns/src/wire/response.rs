@@ -7,6 +7,7 @@ use super::compressed;
 use super::query::QueryMessage;
 use super::records::{Chain, ChainRecords, Found, effective_ttl};
 use super::skeleton::Skeleton;
+use crate::edns_fallback::is_rejection;
 use crate::{Absence, Name, RecordType, ServerOutcome, Transport, rcode};
 
 /// Bytes of the client's part of a cookie (RFC 7873 section 4.1).
@@ -117,10 +118,12 @@ pub(crate) fn read(
         if negative && known && transport == Transport::Udp {
             return (ReplyMeaning::NoCookie, Cookie::Missing);
         }
-        return plain(match (negative, query.edns) {
-            (false, _) => ReplyMeaning::Foreign,
-            (true, true) => ReplyMeaning::NoEdns,
-            (true, false) => ReplyMeaning::Failure(ServerOutcome::Rcode(header.rcode)),
+        return plain(if !negative {
+            ReplyMeaning::Foreign
+        } else if query.edns && is_rejection(header.rcode, false) {
+            ReplyMeaning::NoEdns
+        } else {
+            ReplyMeaning::Failure(ServerOutcome::Rcode(header.rcode))
         });
     }
     match question(message, &header, query) {
@@ -268,10 +271,7 @@ fn final_meaning(
     let not_found = match rcode {
         rcode::NO_ERROR => false,
         rcode::NXDOMAIN => true,
-        rcode::NOTIMP if query.edns && !extension.present => return ReplyMeaning::NoEdns,
-        // With an OPT record in its reply the server knows EDNS, and rejects that of the query: an
-        // option, or the version.
-        rcode::FORMERR | rcode::BADVERS if query.edns => return ReplyMeaning::NoEdns,
+        code if query.edns && is_rejection(code, extension.present) => return ReplyMeaning::NoEdns,
         rcode::BADCOOKIE if query.cookie.is_some() => return ReplyMeaning::BadCookie,
         code => return ReplyMeaning::Failure(ServerOutcome::Rcode(code)),
     };

@@ -10,6 +10,7 @@ use super::sockets::Purpose;
 use crate::core::cache::Cached;
 use crate::core::output::{LookupOutput, Report, SocketId};
 use crate::core::result::Finding;
+use crate::edns_fallback::SilentServers;
 use crate::wire::{CLIENT_COOKIE, encode};
 use crate::{LookupErrorKind, RecordType, ServerOutcome, Transport};
 
@@ -32,9 +33,8 @@ pub(super) struct Asking {
     pub(super) server: usize,
     /// True when a server of this round was silent, so that another round may help.
     silence: bool,
-    /// The servers that were silent when they were asked with EDNS over UDP: some firewalls drop such
-    /// queries.
-    silent_with_edns: Vec<usize>,
+    /// The servers that were silent when they were asked with EDNS.
+    silent_with_edns: SilentServers,
     /// When the question must end: the other family has been answered.
     give_up: Option<Instant>,
     pub(super) exchange: Exchange,
@@ -60,7 +60,7 @@ impl Asking {
             round: 0,
             server: 0,
             silence: false,
-            silent_with_edns: Vec::new(),
+            silent_with_edns: SilentServers::default(),
             give_up: None,
             exchange: common.exchange(index, 0, 0, spec, now),
             last_id: None,
@@ -117,14 +117,16 @@ impl Asking {
         self.send(common, false);
     }
 
-    /// Returns whether the server is asked without EDNS, because it was silent so far: in the last
-    /// round, unless it is known to send cookies, for which it must know EDNS.
+    /// Returns whether the server is asked without EDNS in this round, because it was silent so far.
     pub(super) fn leaves_out_edns(&self, common: &Common) -> bool {
-        let is_last = self.round > 0 && self.round + 1 >= u32::from(common.plan.attempts);
         let cookie = common.plan.servers[self.server].cookie.as_deref();
-        is_last
-            && self.silent_with_edns.contains(&self.server)
-            && cookie.is_none_or(|cookie| cookie.len() <= CLIENT_COOKIE)
+        let sends_cookies = cookie.is_some_and(|cookie| cookie.len() > CLIENT_COOKIE);
+        self.silent_with_edns.is_asked_without_edns(
+            self.server,
+            self.round,
+            common.plan.attempts,
+            sends_cookies,
+        )
     }
 
     /// Asks the same server again, with a new id and in another way.
@@ -251,9 +253,10 @@ impl Asking {
         common.report(Report::Failed { server });
         let is_silent = outcome == ServerOutcome::TimedOut;
         self.silence |= is_silent;
-        let spec = &self.exchange.spec;
-        if is_silent && spec.edns && spec.transport == Transport::Udp {
-            self.silent_with_edns.push(self.server);
+        if is_silent {
+            let spec = &self.exchange.spec;
+            self.silent_with_edns
+                .handle_silence(self.server, spec.edns, spec.transport);
         }
         self.server += 1;
         if self.server == common.plan.servers.len() {

@@ -42,7 +42,8 @@ impl ExchangeSpec {
         }
     }
 
-    /// Returns the same spec without EDNS, and so without a cookie.
+    /// Returns the same spec without EDNS, and so without a cookie: the fallback (see
+    /// [`edns_fallback`](crate::edns_fallback)).
     pub(super) fn without_edns(&self) -> Self {
         Self {
             transport: self.transport,

@@ -35,10 +35,7 @@ impl Asking {
         let is_plain = || Skeleton::walk(message).is_ok_and(|outline| outline.opt().is_none());
         if !self.exchange.spec.edns && self.leaves_out_edns(common) && is_plain() {
             // It was silent as long as the query had EDNS. A reply with EDNS is a late one.
-            let planned = &mut common.plan.servers[self.server];
-            planned.edns = false;
-            let server = planned.address;
-            common.report(Report::NoEdns { server });
+            self.handle_no_edns(common);
         }
         self.handle_cookie(common, cookie);
         let spec = &self.exchange.spec;
@@ -57,12 +54,9 @@ impl Asking {
             ),
             ReplyMeaning::Truncated => (ServerOutcome::Truncated, spec.over_tcp()),
             ReplyMeaning::NoEdns => {
-                let planned = &mut common.plan.servers[self.server];
-                planned.edns = false;
-                let server = planned.address;
                 let spec = spec.without_edns();
                 self.record(common, ServerOutcome::NoEdns, now);
-                common.report(Report::NoEdns { server });
+                self.handle_no_edns(common);
                 self.again(common, spec, now);
                 return None;
             }
@@ -75,6 +69,14 @@ impl Asking {
         self.record(common, outcome, now);
         self.again(common, spec, now);
         None
+    }
+
+    /// Records that the server does not support EDNS, for this lookup and for later ones.
+    fn handle_no_edns(&self, common: &mut Common) {
+        let planned = &mut common.plan.servers[self.server];
+        planned.edns = false;
+        let server = planned.address;
+        common.report(Report::NoEdns { server });
     }
 
     /// Records what the reply shows about the cookies of the server.
