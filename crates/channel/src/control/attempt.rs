@@ -157,6 +157,7 @@ fn connection_lost(lost: Lost) -> ConnectionLost {
         LostReason::Protocol { code } => ConnectionLostReason::Protocol { code: *code },
         LostReason::StreamsUsedUp => ConnectionLostReason::StreamsUsedUp,
         LostReason::TaskDropped => ConnectionLostReason::TaskDropped,
+        LostReason::NotRead => ConnectionLostReason::NotRead,
         _ => ConnectionLostReason::Unknown,
     };
     ConnectionLost::new(reason, lost.is_unused(), lost.age(), lost)

@@ -143,6 +143,8 @@ pub enum ConnectionLostReason {
     StreamsUsedUp,
     /// The runtime dropped the task that polls the connection.
     TaskDropped,
+    /// Nothing used the connection any more, and the server did not read what was left to send.
+    NotRead,
     /// None of the above.
     Unknown,
 }
