@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::{Family, LookupErrorKind, Name, ScopedIp, ServerAttempt};
+use crate::{IpFamily, LookupErrorKind, Name, ScopedIp, ServerAttempt};
 
 /// The origin of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -37,7 +37,7 @@ impl AnswerSource {
 #[non_exhaustive]
 pub struct Partial {
     /// The family whose addresses are missing. Whether it has addresses is *not* known.
-    pub family: Family,
+    pub family: IpFamily,
     /// Why it failed: [`Unavailable`](LookupErrorKind::Unavailable) or
     /// [`Deadline`](LookupErrorKind::Deadline).
     pub kind: LookupErrorKind,
@@ -48,7 +48,7 @@ pub struct Partial {
 #[non_exhaustive]
 pub struct FamilyAnswer {
     /// The family.
-    pub family: Family,
+    pub family: IpFamily,
     /// Its addresses in the server's order; empty where it has none; an error where that is not
     /// known.
     pub addresses: Result<Vec<ScopedIp>, LookupErrorKind>,

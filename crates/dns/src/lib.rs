@@ -38,6 +38,6 @@ pub use crate::config::ClientConfig;
 pub use crate::error::{LookupError, LookupErrorKind, ServerAttempt, ServerOutcome, Transport};
 pub use crate::hosts::Hosts;
 pub use crate::name::{Name, NameError, NameErrorKind};
-pub use crate::record::{Families, Family, RecordType, ScopedIp, Srv};
+pub use crate::record::{Families, IpFamily, RecordType, ScopedIp, Srv};
 pub use crate::resolv_conf::{Nameserver, ResolvConf, ResolvOptions};
 pub use crate::svcb::Svcb;

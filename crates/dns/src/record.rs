@@ -45,10 +45,10 @@ impl RecordType {
 
     /// Returns the address family of this type; `None` for a type that is not of addresses.
     #[must_use]
-    pub fn family(self) -> Option<Family> {
+    pub fn family(self) -> Option<IpFamily> {
         match self {
-            Self::A => Some(Family::Ipv4),
-            Self::Aaaa => Some(Family::Ipv6),
+            Self::A => Some(IpFamily::Ipv4),
+            Self::Aaaa => Some(IpFamily::Ipv6),
             _ => None,
         }
     }
@@ -69,14 +69,14 @@ impl fmt::Display for RecordType {
 
 /// A family of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Family {
+pub enum IpFamily {
     /// IPv4, whose record type is A.
     Ipv4,
     /// IPv6, whose record type is AAAA.
     Ipv6,
 }
 
-impl Family {
+impl IpFamily {
     /// Returns the family of an address.
     #[must_use]
     pub fn of(ip: IpAddr) -> Self {
@@ -93,7 +93,7 @@ impl Family {
     }
 }
 
-impl fmt::Display for Family {
+impl fmt::Display for IpFamily {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Ipv4 => "IPv4",
@@ -117,17 +117,17 @@ pub enum Families {
 impl Families {
     /// Returns whether `family` is asked for.
     #[must_use]
-    pub fn include(self, family: Family) -> bool {
+    pub fn include(self, family: IpFamily) -> bool {
         match self {
             Self::Both => true,
-            Self::Ipv4 => family == Family::Ipv4,
-            Self::Ipv6 => family == Family::Ipv6,
+            Self::Ipv4 => family == IpFamily::Ipv4,
+            Self::Ipv6 => family == IpFamily::Ipv6,
         }
     }
 
     /// Returns the families that are asked for, IPv4 first.
-    pub fn iter(self) -> impl Iterator<Item = Family> {
-        [Family::Ipv4, Family::Ipv6]
+    pub fn iter(self) -> impl Iterator<Item = IpFamily> {
+        [IpFamily::Ipv4, IpFamily::Ipv6]
             .into_iter()
             .filter(move |&family| self.include(family))
     }
@@ -154,8 +154,8 @@ impl ScopedIp {
 
     /// Returns the family of the address.
     #[must_use]
-    pub fn family(self) -> Family {
-        Family::of(self.ip)
+    pub fn family(self) -> IpFamily {
+        IpFamily::of(self.ip)
     }
 }
 

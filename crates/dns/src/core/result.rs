@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::wire::{Found, Records};
 use crate::{
-    Absence, AnswerSource, Family, FamilyAnswer, IpAnswer, LookupError, LookupErrorKind, Name,
+    Absence, AnswerSource, FamilyAnswer, IpAnswer, IpFamily, LookupError, LookupErrorKind, Name,
     Partial, RecordAnswer, RecordType, ScopedIp, ServerAttempt, Srv, Svcb,
 };
 
@@ -143,7 +143,7 @@ impl Success {
                 Finding::Found { found, .. } => list.extend(addresses(&found.records)),
                 Finding::Failed(kind) => {
                     partial = Some(Partial {
-                        family: record_type.family().unwrap_or(Family::Ipv4),
+                        family: record_type.family().unwrap_or(IpFamily::Ipv4),
                         kind: *kind,
                     });
                 }

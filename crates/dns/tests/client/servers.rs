@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use trunkline_dns::{
-    ClientConfig, Families, Family, LookupErrorKind, ResolvConf, ServerOutcome, Transport,
+    ClientConfig, Families, IpFamily, LookupErrorKind, ResolvConf, ServerOutcome, Transport,
 };
 
 use crate::message::{A, AAAA, ip4, ip6, ms};
@@ -276,8 +276,8 @@ fn a_silent_family_is_not_waited_for_long() {
         });
         let answer = lookup(&sim, &client, "a.test.").expect("an answer");
         let (there, missing) = match silent {
-            A => (ip6(1), Family::Ipv4),
-            _ => (ip4(1), Family::Ipv6),
+            A => (ip6(1), IpFamily::Ipv4),
+            _ => (ip4(1), IpFamily::Ipv6),
         };
         assert_eq!(texts(&answer), [there]);
         let partial = answer.partial.expect("partial");
@@ -317,10 +317,10 @@ fn families_are_events_when_they_arrive() {
     let (sim, client) = one(|asked| asked.address(1).after(if asked.code == A { 5 } else { 80 }));
     let mut lookup = client.lookup_ip("a.test.", Families::Both);
     let first = sim.run(lookup.next_event()).expect("an event");
-    assert_eq!((first.family, sim.elapsed()), (Family::Ipv4, ms(5)));
+    assert_eq!((first.family, sim.elapsed()), (IpFamily::Ipv4, ms(5)));
     assert_eq!(first.addresses.expect("addresses")[0].to_string(), ip4(1));
     let second = sim.run(lookup.next_event()).expect("an event");
-    assert_eq!((second.family, sim.elapsed()), (Family::Ipv6, ms(80)));
+    assert_eq!((second.family, sim.elapsed()), (IpFamily::Ipv6, ms(80)));
     assert_eq!(sim.run(lookup.next_event()), None);
     assert_eq!(sim.run(lookup).expect("an answer").addresses.len(), 2);
 }

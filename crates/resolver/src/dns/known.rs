@@ -1,6 +1,6 @@
 //! The known addresses of one host.
 
-use trunkline_dns::{Families, Family, ScopedIp};
+use trunkline_dns::{Families, IpFamily, ScopedIp};
 
 use super::options::AddressFamilies;
 
@@ -17,7 +17,7 @@ impl KnownAddresses {
     pub(super) fn from_answer(
         addresses: &[ScopedIp],
         asked: Families,
-        missing: Option<Family>,
+        missing: Option<IpFamily>,
     ) -> Self {
         let mut known = Self::default();
         for family in asked.iter().filter(|family| Some(*family) != missing) {
@@ -30,7 +30,7 @@ impl KnownAddresses {
     }
 
     /// Replaces the addresses of one family.
-    pub(super) fn set(&mut self, family: Family, addresses: Vec<ScopedIp>) {
+    pub(super) fn set(&mut self, family: IpFamily, addresses: Vec<ScopedIp>) {
         *self.of(family) = Some(addresses);
     }
 
@@ -70,10 +70,10 @@ impl KnownAddresses {
         self.v4.iter().chain(&self.v6).flatten()
     }
 
-    fn of(&mut self, family: Family) -> &mut Option<Vec<ScopedIp>> {
+    fn of(&mut self, family: IpFamily) -> &mut Option<Vec<ScopedIp>> {
         match family {
-            Family::Ipv4 => &mut self.v4,
-            Family::Ipv6 => &mut self.v6,
+            IpFamily::Ipv4 => &mut self.v4,
+            IpFamily::Ipv6 => &mut self.v6,
         }
     }
 }
