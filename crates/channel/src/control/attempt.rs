@@ -11,12 +11,11 @@ use trunkline_connector::{Connected, ConnectionInfo, Connector};
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
 use trunkline_runtime::Runtime;
-use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, Lost, LostReason, handshake};
+use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, handshake};
 
 use crate::control::event::ControlEvent;
-use crate::core::failure::{
-    ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason,
-};
+use crate::control::loss::report_to;
+use crate::core::failure::{ConnectFailure, ConnectFailureKind, ConnectPhase};
 
 /// One attempt to connect a subchannel. It runs as its own task, and reports to the control task by
 /// events.
@@ -94,11 +93,7 @@ impl ConnectAttempt {
             id: self.id,
             phase: *phase,
         });
-        let (id, events) = (self.id, self.events.clone());
-        let on_lost = move |lost: Lost| {
-            let why = connection_lost(lost);
-            let _ = events.try_send(ControlEvent::Lost { id, why });
-        };
+        let on_lost = report_to(self.events.clone(), self.id);
         let handshake = handshake(stream, &self.http, Arc::clone(&self.runtime), on_lost).await;
         let (connection, driver) = handshake.map_err(|error| {
             let kind = ConnectFailureKind::Handshake;
@@ -144,21 +139,4 @@ impl Drop for AttemptReport<'_> {
             self.failed(ConnectFailure::new(address, ConnectFailureKind::Aborted));
         }
     }
-}
-
-/// Converts the transport's loss of a connection into the channel's.
-fn connection_lost(lost: Lost) -> ConnectionLost {
-    let reason = match lost.reason() {
-        LostReason::GoAway(go_away) => ConnectionLostReason::GoAway {
-            code: go_away.code(),
-        },
-        LostReason::Closed => ConnectionLostReason::Closed,
-        LostReason::Io(kind) => ConnectionLostReason::Io(*kind),
-        LostReason::Protocol { code } => ConnectionLostReason::Protocol { code: *code },
-        LostReason::StreamsUsedUp => ConnectionLostReason::StreamsUsedUp,
-        LostReason::TaskDropped => ConnectionLostReason::TaskDropped,
-        LostReason::NotRead => ConnectionLostReason::NotRead,
-        _ => ConnectionLostReason::Unknown,
-    };
-    ConnectionLost::new(reason, lost.is_unused(), lost.age(), lost)
 }
