@@ -290,3 +290,21 @@ fn calls_that_are_dropped_early_leave_their_room() {
         unary_within(&channel, "5S").await.expect_ok();
     });
 }
+
+/// A streaming call that is dropped before its request leaves costs no other call the connection.
+#[test]
+fn streams_that_are_dropped_early_leave_the_connection() {
+    let sim = Sim::new(1);
+    let counts = serve(&sim, 1, Builder::new(), echo);
+    let mut channel = channel(&sim, 1);
+    sim.run(async {
+        unary(&channel, b"connect").await.expect_ok();
+        for _ in 0..10 {
+            let mut call = channel.call(request(Pieces::new(3, 1_000)));
+            assert!((&mut call).now_or_never().is_none());
+            drop(call);
+            unary(&channel, b"still here").await.expect_ok();
+        }
+    });
+    assert_eq!(counts.accepts(), 1);
+}
