@@ -10,10 +10,10 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status, decode_message, encode_message};
 
 /// The header of the status code.
-pub(crate) const GRPC_STATUS: &str = "grpc-status";
+const GRPC_STATUS: &str = "grpc-status";
 
 /// The value of `grpc-status` of a call that succeeded.
-pub(crate) const OK: &str = "0";
+const OK: &str = "0";
 
 const GRPC_MESSAGE: &str = "grpc-message";
 const GRPC_DETAILS: &str = "grpc-status-details-bin";
@@ -68,7 +68,45 @@ pub(crate) fn check_head(head: &response::Parts, peer: &PeerAddr) -> Result<(), 
 ///
 /// An invalid code becomes `UNKNOWN`, with a message that quotes the code. Bytes of the message
 /// that are not UTF-8 become U+FFFD. Of several details, the first value that is base64 stays.
-pub(crate) fn repair_status(headers: &mut HeaderMap) {
+pub(crate) fn repair_status(headers: &mut HeaderMap) -> SeenStatus {
+    let (mut seen, mut is_readable) = (SeenStatus::Missing, true);
+    // One pass costs less than a lookup by name: there are rarely more than three fields.
+    for (name, value) in &*headers {
+        match name.as_str() {
+            GRPC_STATUS => {
+                is_readable &= is_code(value.as_bytes());
+                if seen == SeenStatus::Missing {
+                    seen = SeenStatus::of(value);
+                }
+            }
+            GRPC_MESSAGE => is_readable &= is_plain(value.as_bytes()),
+            GRPC_DETAILS => is_readable = false,
+            _ => {}
+        }
+    }
+    if !is_readable {
+        repair_fields(headers);
+        let status = headers.get(GRPC_STATUS);
+        seen = status.map_or(SeenStatus::Missing, SeenStatus::of);
+    }
+    seen
+}
+
+/// What trailers have of a status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeenStatus {
+    Missing,
+    Ok,
+    Failed,
+}
+
+impl SeenStatus {
+    fn of(code: &HeaderValue) -> Self {
+        if code == OK { Self::Ok } else { Self::Failed }
+    }
+}
+
+fn repair_fields(headers: &mut HeaderMap) {
     if let Some(code) = headers.get(GRPC_STATUS)
         && !is_code(code.as_bytes())
         && let Some(status) = Status::from_trailers(headers)
@@ -118,6 +156,10 @@ fn repair_details(headers: &mut HeaderMap) {
 /// Removes the status from a head that does not end the response, and returns it. It must not reach
 /// the stub: trailers may follow, and their status has precedence.
 pub(crate) fn take_status(headers: &mut HeaderMap) -> Option<Status> {
+    // One pass costs less than a lookup by name, and hardly any head has a status.
+    if headers.keys().all(|name| name.as_str() != GRPC_STATUS) {
+        return None;
+    }
     let status = Status::from_trailers(headers)?;
     for name in [GRPC_STATUS, GRPC_MESSAGE, GRPC_DETAILS] {
         headers.remove(name);

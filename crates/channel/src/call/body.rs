@@ -9,12 +9,12 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use trunkline_runtime::PeerAddr;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 use trunkline_transport::{Incoming, IncomingFrame};
 
 use crate::call::deadline::Deadline;
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
-use crate::grpc::{GRPC_STATUS, OK, repair_status, without_status};
+use crate::grpc::{SeenStatus, repair_status, without_status};
 
 /// The body of a response: data, then trailers with the call's status.
 ///
@@ -32,7 +32,7 @@ struct OpenResponse {
     deadline: Option<Deadline>,
     /// The status in a head that did not end the stream. It is the status of the call unless
     /// trailers with another status follow.
-    head_status: Option<Status>,
+    head_status: Option<Box<Status>>,
     records: Records,
 }
 
@@ -71,7 +71,7 @@ impl Body {
             open: Some(OpenResponse {
                 incoming,
                 deadline,
-                head_status,
+                head_status: head_status.map(Box::new),
                 records,
             }),
         }
@@ -99,11 +99,15 @@ impl OpenResponse {
                 }
             },
             Poll::Ready(Some(Ok(IncomingFrame::Trailers(mut trailers)))) => {
-                repair_status(&mut trailers);
-                if !trailers.contains_key(GRPC_STATUS) {
-                    self.status_of_the_head().add_to_trailers(&mut trailers);
-                }
-                let has_failed = trailers[GRPC_STATUS] != OK;
+                let has_failed = match repair_status(&mut trailers) {
+                    SeenStatus::Ok => false,
+                    SeenStatus::Failed => true,
+                    SeenStatus::Missing => {
+                        let status = self.status_of_the_head();
+                        status.add_to_trailers(&mut trailers);
+                        status.code() != Code::Ok
+                    }
+                };
                 match self.past_deadline().filter(|_| has_failed) {
                     Some(status) => status,
                     None => {
@@ -159,7 +163,7 @@ impl OpenResponse {
     /// Returns the status of a response that ends without a status in its trailers: the status in
     /// its head, or `UNKNOWN`.
     fn status_of_the_head(&mut self) -> Status {
-        let status = self.head_status.take();
+        let status = self.head_status.take().map(|status| *status);
         status.unwrap_or_else(|| without_status(self.peer()))
     }
 }

@@ -94,7 +94,7 @@ impl Drop for CallRecord {
 /// Empty, and of no cost, when the channel has no observer and the picker no tracker: it then keeps
 /// no reference to anything that calls share.
 #[derive(Default)]
-pub(crate) struct AttemptRecord(Option<Attempt>);
+pub(crate) struct AttemptRecord(Option<Box<Attempt>>);
 
 struct Attempt {
     shared: Arc<ChannelShared>,
@@ -132,7 +132,7 @@ impl AttemptRecord {
         if !is_tracked && call.0.is_none() {
             return Self(None);
         }
-        Self(Some(Attempt {
+        Self(Some(Box::new(Attempt {
             shared: Arc::clone(shared),
             id,
             snapshot: is_tracked.then(|| Arc::clone(snapshot)),
@@ -142,7 +142,7 @@ impl AttemptRecord {
             peer: None,
             has_headers: false,
             bytes_received: 0,
-        }))
+        })))
     }
 
     /// Returns true until the end of the attempt is reported; false if nothing is to be reported.
