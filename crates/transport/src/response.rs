@@ -256,8 +256,9 @@ impl Future for ResponseHead {
         let AttemptStage::Sent(response) = &mut this.stage else {
             return Poll::Pending;
         };
+        let polled = ready!(Pin::new(&mut *response).poll(cx));
         let stream = response.stream_id().as_u32();
-        Poll::Ready(match ready!(Pin::new(response).poll(cx)) {
+        Poll::Ready(match polled {
             Ok(response) => {
                 if is_too_large(response.headers(), stream, &this.state) {
                     let status = response.headers().get(GRPC_STATUS);

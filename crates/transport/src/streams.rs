@@ -1,6 +1,7 @@
 //! The streams of a connection that are open.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Follows which streams are open, by the frames that go by.
 ///
@@ -8,9 +9,32 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(crate) struct OpenStreams {
     /// The sides that have not ended, by the number of the stream.
-    open: HashMap<u32, OpenSides>,
+    open: HashMap<u32, OpenSides, BuildHasherDefault<NumberHasher>>,
     /// The number of streams that were closed since [`take_closed`](Self::take_closed).
     closed: usize,
+}
+
+/// Hashes the number of a stream. The client chooses the numbers, one after the other, so no peer can
+/// make them collide.
+#[derive(Debug, Default)]
+struct NumberHasher(u64);
+
+impl Hasher for NumberHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(SPREAD);
+    }
+
+    fn finish(&self) -> u64 {
+        // The numbers are odd, and so is their product: mix the high bits into the low ones.
+        self.0 ^ (self.0 >> 32)
+    }
 }
 
 /// The sides of a stream that have not ended.
