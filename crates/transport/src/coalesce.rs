@@ -42,11 +42,6 @@ impl Coalescer {
     ///
     /// DATA frames with a flag are left as they are: with padding, or at the end of their stream.
     pub(crate) fn join(&mut self, bytes: &mut [u8]) -> (usize, usize) {
-        let (may_join, left) = survey(bytes);
-        if !may_join {
-            // The usual case: the read is not copied.
-            return (bytes.len() - left, left);
-        }
         self.output.clear();
         let mut rest = &*bytes;
         while let Some((header, payload)) = rest.split_first_chunk::<FRAME_HEADER>() {
@@ -114,33 +109,6 @@ impl Coalescer {
             self.spare.push(own);
         }
     }
-}
-
-/// Returns whether a stream may have two DATA frames in `bytes` that could be joined, and the number
-/// of bytes at the end that are no whole frame.
-///
-/// It never misses two frames of one stream. Two streams are taken for one if their numbers differ
-/// by a multiple of 512.
-fn survey(bytes: &[u8]) -> (bool, usize) {
-    let mut seen = [0_u64; 4];
-    let mut may_join = false;
-    let mut rest = bytes;
-    while let Some((header, payload)) = rest.split_first_chunk::<FRAME_HEADER>() {
-        let [a, b, c, kind, flags, .., low, lowest] = *header;
-        let len = u32::from_be_bytes([0, a, b, c]) as usize;
-        let Some(after) = payload.get(len..) else {
-            break;
-        };
-        if kind == DATA_FRAME && flags == 0 {
-            // A client's streams have odd numbers.
-            let place = usize::from(u16::from_be_bytes([low, lowest]) >> 1) % 256;
-            let bit = 1 << (place % 64);
-            may_join |= seen[place / 64] & bit != 0;
-            seen[place / 64] |= bit;
-        }
-        rest = after;
-    }
-    (may_join, rest.len())
 }
 
 #[cfg(test)]
