@@ -84,10 +84,6 @@ impl<C> Subchannels<C> {
     /// Changes the stage of a subchannel and returns the one before; `None` when there is no such
     /// subchannel. The only writer of a stage.
     pub(crate) fn transition(&mut self, id: SubchannelId, next: NextStage<C>) -> Option<Stage> {
-        let subchannel = self.table.get_mut(id.index())?.as_mut()?;
-        if subchannel.id != id {
-            return None;
-        }
         let (stage, connection) = match next {
             NextStage::Ready {
                 retry_at,
@@ -95,6 +91,7 @@ impl<C> Subchannels<C> {
             } => (Stage::Ready { retry_at }, Some(connection)),
             NextStage::Other(stage) => (stage, None),
         };
+        let subchannel = self.get_mut(id)?;
         let authority = subchannel.authority.clone();
         let is_pending = stage.is_pending();
         let wait = stage.wait_until();
