@@ -372,11 +372,7 @@ impl Call {
         if status.is_none()
             && let Err(status) = grpc::check_head(&head, &peer)
         {
-            let end = AttemptEnd {
-                status: &status,
-                trailers: None,
-                bytes_sent: incoming.bytes_sent(),
-            };
+            let end = AttemptEnd::without_trailers(&status, incoming.bytes_sent());
             record.end(&end);
             let reading = refusal::with_excerpt(status, incoming, &self.handle.shared.runtime);
             return Err(bounded(&mut self.deadline, || awaiting_answer(&peer), reading).await?);
@@ -389,11 +385,7 @@ impl Call {
                 awaiting_answer(&peer)
             });
             if status.code() != own.code() {
-                record.end(&AttemptEnd {
-                    status: &status,
-                    trailers: None,
-                    bytes_sent,
-                });
+                record.end(&AttemptEnd::without_trailers(&status, bytes_sent));
                 return Err(status);
             }
             record.end(&AttemptEnd {
@@ -438,11 +430,7 @@ fn shorten(
 
 /// Ends the record of an attempt that was not sent.
 fn end_unsent(mut record: AttemptRecord, status: &Status) {
-    record.end(&AttemptEnd {
-        status,
-        trailers: None,
-        bytes_sent: 0,
-    });
+    record.end(&AttemptEnd::without_trailers(status, 0));
 }
 
 /// Waits for `future`, but no longer than the deadline.

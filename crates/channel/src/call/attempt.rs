@@ -45,11 +45,8 @@ impl CallAttempt {
     /// Ends an attempt that got no response.
     pub(crate) fn end(&mut self, status: &Status) {
         let bytes_sent = self.response.bytes_sent();
-        self.record.end(&AttemptEnd {
-            status,
-            trailers: None,
-            bytes_sent,
-        });
+        let end = AttemptEnd::without_trailers(status, bytes_sent);
+        self.record.end(&end);
     }
 
     /// Returns the record of an attempt whose response arrived, for the body, which ends it.

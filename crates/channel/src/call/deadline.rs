@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue};
 use trunkline_runtime::{Runtime, Sleep};
 use trunkline_status::{Code, Status};
 
-/// The time by which a call must end.
+/// The latest time for the end of a call.
 pub(crate) struct Deadline {
     timeout: Duration,
     at: Instant,

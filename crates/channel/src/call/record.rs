@@ -120,6 +120,17 @@ pub(crate) struct AttemptEnd<'a> {
     pub(crate) bytes_sent: u64,
 }
 
+impl<'a> AttemptEnd<'a> {
+    /// Returns the end of an attempt whose server sent no status.
+    pub(crate) fn without_trailers(status: &'a Status, bytes_sent: u64) -> Self {
+        Self {
+            status,
+            trailers: None,
+            bytes_sent,
+        }
+    }
+}
+
 impl AttemptRecord {
     /// Starts the record of an attempt that `snapshot`'s picker chose the subchannel `id` for.
     pub(crate) fn start(
@@ -216,11 +227,7 @@ impl AttemptRecord {
     /// before.
     pub(crate) fn end_dropped(&mut self, bytes_sent: u64) {
         if self.is_open() {
-            self.end(&AttemptEnd {
-                status: &dropped(),
-                trailers: None,
-                bytes_sent,
-            });
+            self.end(&AttemptEnd::without_trailers(&dropped(), bytes_sent));
         }
     }
 }
