@@ -9,7 +9,7 @@ pub(crate) struct Claims(Vec<Claim>);
 pub(crate) struct Claim {
     pub(crate) text: &'static str,
     pub(crate) result: ClaimResult,
-    /// The figures by which it was judged, as the backends counted them.
+    /// The figures that decided it, as the backends counted them.
     pub(crate) evidence: String,
 }
 

@@ -100,7 +100,7 @@ impl Sim {
         executor::run(&self.shared, future, self.limits)
     }
 
-    /// Spawns a task with a name, by which the trace and a [`Stuck`] refer to it.
+    /// Spawns a task. The trace and a [`Stuck`] refer to it with its name.
     pub fn spawn(&self, name: &str, task: impl Future<Output = ()> + Send + 'static) {
         executor::spawn(&self.shared, name.to_owned(), Box::pin(task));
     }

@@ -1,4 +1,4 @@
-//! The trace: the events of a run, by which two runs can be compared.
+//! The trace: the events of a run, for a comparison of two runs.
 
 use std::fmt;
 use std::time::Duration;

@@ -27,7 +27,7 @@ const SPARE: usize = 3;
 /// Connections that fill the backlog of one listener until they are dropped.
 #[derive(Debug)]
 pub(super) struct FullBacklog {
-    /// The source addresses, by which the listener distinguishes them from clients later.
+    /// The source addresses. With them the listener distinguishes these from clients later.
     sources: BTreeSet<SocketAddr>,
     _held: Vec<TcpStream>,
     _spare: JoinSet<io::Result<TcpStream>>,
