@@ -21,6 +21,7 @@ mod package;
 mod readme;
 mod test;
 mod testbed;
+mod workflows;
 
 use crate::step::Step;
 
@@ -33,8 +34,9 @@ const README: Step = Step {
 };
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [&Step; 26] = [
+pub(crate) const STEPS: [&Step; 27] = [
     &fmt::STEP,
+    &workflows::STEP,
     &invariants::STEP,
     &clippy::STEP,
     &clippy::ALL_FEATURES,
