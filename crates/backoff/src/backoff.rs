@@ -35,6 +35,44 @@ impl Default for BackoffPolicy {
     }
 }
 
+impl BackoffPolicy {
+    /// Sets the delay after the first failure. Default: 1 s.
+    #[must_use]
+    pub fn with_initial(mut self, initial: Duration) -> Self {
+        self.initial = initial;
+        self
+    }
+
+    /// Sets the factor from one delay to the next. A value below 1 counts as 1. Default: 1.6.
+    #[must_use]
+    pub fn with_multiplier(mut self, multiplier: f64) -> Self {
+        self.multiplier = multiplier;
+        self
+    }
+
+    /// Sets the largest random change of a delay, up or down, as a fraction of the delay (0 to 1).
+    /// Default: 0.2.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: f64) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// Sets the longest delay, before jitter. Default: 120 s.
+    #[must_use]
+    pub fn with_max(mut self, max: Duration) -> Self {
+        self.max = max;
+        self
+    }
+
+    /// Sets the shortest time that an attempt may take before it is given up. Default: 20 s.
+    #[must_use]
+    pub fn with_min_attempt(mut self, min_attempt: Duration) -> Self {
+        self.min_attempt = min_attempt;
+        self
+    }
+}
+
 /// Returns `now + delay`, with `delay` limited to a year so that no policy overflows an `Instant`.
 fn later(now: Instant, delay: Duration) -> Instant {
     const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);

@@ -330,8 +330,7 @@ impl ChannelBuilder {
         if let Some(timeout) = self.connect_timeout {
             backoff.min_attempt = timeout;
         }
-        let mut policy_options = PolicyOptions::new(0);
-        policy_options.attempt_delay = self.attempt_delay;
+        let policy_options = PolicyOptions::new(0).with_attempt_delay(self.attempt_delay);
         let mut resolver_options = ResolverOptions::new(runtime);
         resolver_options.disable_service_config = self.disable_service_config;
         let (events, inbox) = async_channel::unbounded();

@@ -42,9 +42,7 @@ impl DnsArgs {
 
 impl DnsFiles {
     pub(crate) fn options(&self) -> DnsOptions {
-        let mut options = DnsOptions::default();
-        options.client = self.config();
-        options
+        DnsOptions::default().with_client(self.config())
     }
 
     /// Makes a DNS client whose lookups end within `timeout`.

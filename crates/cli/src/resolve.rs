@@ -30,11 +30,11 @@ const EACH: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(args: &ResolveArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     let files = args.dns.open(args.timeout)?;
-    let mut options = files
+    let options = files
         .options()
-        .resolving_timeout(args.timeout.unwrap_or(EACH));
-    options.sort = !args.no_sort;
-    options.txt_service_config = args.txt;
+        .with_resolving_timeout(args.timeout.unwrap_or(EACH))
+        .with_sort(!args.no_sort)
+        .with_txt_service_config(args.txt);
     let registry = ResolverRegistry::standard().with_dns(options);
     let known: Vec<&str> = registry.schemes().collect();
     let target = Target::parse_with(&args.target, Schemes::new(&known, "dns"))

@@ -50,8 +50,7 @@ impl DirectConnector {
                 let runtime = Arc::clone(&self.runtime);
                 let (host, port, tcp) = (Arc::clone(host), *port, self.tcp.clone());
                 Box::pin(async move {
-                    let mut options = ConnectOptions::default();
-                    options.tcp = tcp;
+                    let options = ConnectOptions::default().with_tcp(tcp);
                     let connected =
                         connect_host(&*runtime, &host, port, &SystemLookup, &options).await?;
                     Ok(connected.stream)

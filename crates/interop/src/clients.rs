@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use trunkline::resolver::Pacing;
 use trunkline::{BackoffPolicy, Channel, ChannelEvent, DnsOptions, Observer, PeerAddr, Runtime};
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
@@ -80,13 +81,13 @@ impl Observer for EndpointCount {
 impl Client {
     /// Returns a client with a round_robin channel to `target`.
     pub(crate) fn new(target: &str, on: &NamedRuntime) -> Result<Self, Wrong> {
-        let mut dns = DnsOptions::default();
         // The default of 30 s protects a shared DNS server. This one is ours, so a shorter interval and
         // shorter back-offs keep the checks fast.
-        dns.pacing.min_interval = Duration::from_millis(500);
-        let mut backoff = BackoffPolicy::default();
-        backoff.initial = Duration::from_millis(200);
-        backoff.max = Duration::from_secs(1);
+        let pacing = Pacing::default().with_min_interval(Duration::from_millis(500));
+        let dns = DnsOptions::default().with_pacing(pacing);
+        let backoff = BackoffPolicy::default()
+            .with_initial(Duration::from_millis(200))
+            .with_max(Duration::from_secs(1));
         let found = EndpointCount::default();
         let channel = Channel::builder(target)
             .default_service_config(ROUND_ROBIN)

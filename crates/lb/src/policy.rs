@@ -163,6 +163,20 @@ impl Update {
             resolution_note: Arc::from(""),
         }
     }
+
+    /// Sets what the resolver knows about all endpoints together. Default: nothing.
+    #[must_use]
+    pub fn with_attributes(mut self, attributes: Attributes) -> Self {
+        self.attributes = attributes;
+        self
+    }
+
+    /// Sets the resolver's note on the list. Default: empty.
+    #[must_use]
+    pub fn with_resolution_note(mut self, note: impl Into<Arc<str>>) -> Self {
+        self.resolution_note = note.into();
+        self
+    }
 }
 
 /// What a failed name resolution means for the list in use.
@@ -212,5 +226,13 @@ impl PolicyOptions {
             seed,
             attempt_delay: AttemptDelay::default(),
         }
+    }
+
+    /// Sets how long pick_first waits for one address before it also tries the next. Default: 250
+    /// ms.
+    #[must_use]
+    pub fn with_attempt_delay(mut self, delay: AttemptDelay) -> Self {
+        self.attempt_delay = delay;
+        self
     }
 }

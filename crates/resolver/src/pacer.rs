@@ -34,6 +34,38 @@ impl Default for Pacing {
     }
 }
 
+impl Pacing {
+    /// Sets the minimum time from a success to the next resolution. Default: 30 s.
+    #[must_use]
+    pub fn with_min_interval(mut self, min_interval: Duration) -> Self {
+        self.min_interval = min_interval;
+        self
+    }
+
+    /// Sets the random part that lengthens the wait for a refresh, as a share of that wait.
+    /// Default: 0.1.
+    #[must_use]
+    pub fn with_jitter(mut self, jitter: f64) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// Sets whether to resolve again when the TTL has expired, without a request. Default: true.
+    #[must_use]
+    pub fn with_refresh(mut self, refresh: bool) -> Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// Sets the delays after a failed or rejected resolution. Default: the standard back-off, from
+    /// 1 s to 120 s.
+    #[must_use]
+    pub fn with_backoff(mut self, backoff: BackoffPolicy) -> Self {
+        self.backoff = backoff;
+        self
+    }
+}
+
 /// The minimum time between refreshes, also where [`Pacing::min_interval`] is shorter.
 const LEAST_REFRESH: Duration = Duration::from_millis(100);
 

@@ -126,4 +126,12 @@ impl Resolution {
         self.attributes = attributes;
         self
     }
+
+    /// Sets the remark on how the resolver got the endpoints, which later errors quote. Default:
+    /// empty.
+    #[must_use]
+    pub fn with_resolution_note(mut self, note: impl Into<Arc<str>>) -> Self {
+        self.resolution_note = note.into();
+        self
+    }
 }

@@ -232,7 +232,7 @@ fn silence() {
     let world = World::new();
     world.set(SERVER, "db.test", Type::A, Reply::silence());
     world.set(SERVER, "db.test", Type::AAAA, Reply::silence());
-    let options = options().resolving_timeout(Duration::from_secs(3));
+    let options = options().with_resolving_timeout(Duration::from_secs(3));
     let mut resolver = build(&world, "dns:///db.test.", options);
     let resolution = accept(&world, &mut resolver);
     assert!(!error(&resolution).is_authoritative());

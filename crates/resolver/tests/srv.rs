@@ -354,7 +354,7 @@ fn refresh_by_ttl() {
 fn timeout() {
     let world = world();
     world.set(SERVER, SERVICE, Type::SRV, Reply::silence());
-    let options = options().resolving_timeout(Duration::from_secs(3));
+    let options = options().with_resolving_timeout(Duration::from_secs(3));
     let mut resolver = build(&world, options);
     let error = accept(&world, &mut resolver).endpoints.unwrap_err();
     assert!(!error.is_authoritative());

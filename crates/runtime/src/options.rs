@@ -38,6 +38,58 @@ impl Default for TcpOptions {
     }
 }
 
+impl TcpOptions {
+    /// Sets `TCP_NODELAY`. Default: true.
+    #[must_use]
+    pub fn with_nodelay(mut self, nodelay: bool) -> Self {
+        self.nodelay = nodelay;
+        self
+    }
+
+    /// Turns on `SO_KEEPALIVE`, with this idle time before the first probe. Default: off.
+    #[must_use]
+    pub fn with_keepalive(mut self, idle: Duration) -> Self {
+        self.keepalive = Some(idle);
+        self
+    }
+
+    /// Sets the local address to bind for IPv4 destinations. Default: none.
+    #[must_use]
+    pub fn with_bind_ipv4(mut self, address: Ipv4Addr) -> Self {
+        self.bind_ipv4 = Some(address);
+        self
+    }
+
+    /// Sets the local address to bind for IPv6 destinations. Default: none.
+    #[must_use]
+    pub fn with_bind_ipv6(mut self, address: Ipv6Addr) -> Self {
+        self.bind_ipv6 = Some(address);
+        self
+    }
+
+    /// Sets the interface to bind, by its name (`SO_BINDTODEVICE`, Linux). Default: none.
+    #[must_use]
+    pub fn with_interface(mut self, name: impl Into<String>) -> Self {
+        self.interface = Some(name.into());
+        self
+    }
+
+    /// Sets the firewall mark (`SO_MARK`, Linux). Default: none.
+    #[must_use]
+    pub fn with_mark(mut self, mark: u32) -> Self {
+        self.mark = Some(mark);
+        self
+    }
+
+    /// Sets `TCP_USER_TIMEOUT` (Linux): how long sent data may stay unacknowledged before the
+    /// connection is closed. Default: the system's.
+    #[must_use]
+    pub fn with_user_timeout(mut self, timeout: Duration) -> Self {
+        self.user_timeout = Some(timeout);
+        self
+    }
+}
+
 /// How a UDP socket is set up before it connects.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -45,4 +97,13 @@ pub struct UdpOptions {
     /// The local address to bind, of the destination's family; `None`, the default, leaves the
     /// choice to the system.
     pub bind: Option<IpAddr>,
+}
+
+impl UdpOptions {
+    /// Sets the local address to bind, of the destination's family. Default: the system chooses.
+    #[must_use]
+    pub fn with_bind(mut self, address: IpAddr) -> Self {
+        self.bind = Some(address);
+        self
+    }
 }

@@ -31,6 +31,13 @@ impl<'a> Client<'a> {
             hostname,
         }
     }
+
+    /// Sets the language. Default: `rust`.
+    #[must_use]
+    pub fn with_language(mut self, language: &'a str) -> Self {
+        self.language = language;
+        self
+    }
 }
 
 /// Chooses from the TXT records of `_grpc_config.NAME`, each with its strings joined.

@@ -36,6 +36,46 @@ pub struct MethodConfig {
     pub attempts: Option<AttemptPolicy>,
 }
 
+impl MethodConfig {
+    /// Sets whether calls wait until a connection is ready. Default: left to the caller.
+    #[must_use]
+    pub fn with_wait_for_ready(mut self, wait: bool) -> Self {
+        self.wait_for_ready = Some(wait);
+        self
+    }
+
+    /// Sets how long a call may take. Default: no limit but the caller's.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the largest request message, in bytes after compression. Default: no limit but the
+    /// caller's.
+    #[must_use]
+    pub fn with_max_request_message_bytes(mut self, bytes: u32) -> Self {
+        self.max_request_message_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets the largest response message, in bytes after compression. Default: no limit but the
+    /// caller's.
+    #[must_use]
+    pub fn with_max_response_message_bytes(mut self, bytes: u32) -> Self {
+        self.max_response_message_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets whether and how the channel makes more than one attempt at a call. Default: one
+    /// attempt.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: AttemptPolicy) -> Self {
+        self.attempts = Some(attempts);
+        self
+    }
+}
+
 /// The configs of methods by path: `/service/method`, `/service/`, or the empty text for all
 /// methods.
 #[derive(Clone, Debug, Default, PartialEq)]

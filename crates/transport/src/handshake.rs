@@ -78,6 +78,29 @@ impl Default for HttpOptions {
     }
 }
 
+impl HttpOptions {
+    /// Sets the flow-control window of each call, in bytes. Default: 2 MiB.
+    #[must_use]
+    pub fn with_stream_window(mut self, stream_window: u32) -> Self {
+        self.stream_window = stream_window;
+        self
+    }
+
+    /// Sets the flow-control window of the connection, in bytes. Default: 2^31 - 1.
+    #[must_use]
+    pub fn with_connection_window(mut self, connection_window: u32) -> Self {
+        self.connection_window = connection_window;
+        self
+    }
+
+    /// Sets the longest header list that is taken from the server, in bytes. Default: 1 MiB.
+    #[must_use]
+    pub fn with_max_header_list(mut self, max_header_list: u32) -> Self {
+        self.max_header_list = max_header_list;
+        self
+    }
+}
+
 /// Makes an HTTP/2 connection over `stream`; done when the server's SETTINGS have come.
 ///
 /// Spawn the driver that it returns. `on_lost` is called once, when the connection takes no new

@@ -30,7 +30,7 @@ use crate::world::{
 fn dns_channel(sim: &Sim) -> Channel {
     let mut server = address(53);
     server.set_port(53);
-    let mut options = DnsOptions::default().servers(vec![server]);
+    let mut options = DnsOptions::default().with_servers(vec![server]);
     options.families = AddressFamilies::Ipv4Only;
     options.pacing.min_interval = Duration::from_secs(5);
     builder(sim, "dns:///greeter.test:50051")

@@ -26,6 +26,34 @@ pub struct ConnectOptions {
 }
 
 impl ConnectOptions {
+    /// Sets how the race is run. Default: as in RFC 8305, with a limit of 20 s.
+    #[must_use]
+    pub fn with_race(mut self, race: RaceOptions) -> Self {
+        self.race = race;
+        self
+    }
+
+    /// Sets how each socket is set up. Default: with `TCP_NODELAY`.
+    #[must_use]
+    pub fn with_tcp(mut self, tcp: TcpOptions) -> Self {
+        self.tcp = tcp;
+        self
+    }
+
+    /// Sets which addresses are sorted. Default: [`AddressOrder::Auto`].
+    #[must_use]
+    pub fn with_order(mut self, order: AddressOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Sets the history of round-trip times, which every new connection adds to. Default: none.
+    #[must_use]
+    pub fn with_history(mut self, history: Arc<Lock<RttHistory>>) -> Self {
+        self.history = Some(history);
+        self
+    }
+
     /// Adds the time that a connection took to the history, if there is one.
     pub(super) fn record_rtt(&self, address: SocketAddr, rtt: Duration, now: Instant) {
         if let Some(history) = &self.history {

@@ -23,6 +23,13 @@ impl PickFirstConfig {
         }
     }
 
+    /// Sets whether each update puts the endpoints into a random order. Default: false.
+    #[must_use]
+    pub fn with_shuffle_address_list(mut self, shuffle: bool) -> Self {
+        self.shuffle_address_list = shuffle;
+        self
+    }
+
     /// Returns the configuration of an update, or the default if it belongs to another policy.
     pub(super) fn of(update: &Update) -> Self {
         let config: &dyn Any = &*update.config;

@@ -14,10 +14,11 @@ use crate::Pacing;
 ///
 /// ```
 /// use std::time::Duration;
-/// use trunkline_resolver::{DnsOptions, ResolverRegistry};
+/// use trunkline_resolver::{DnsOptions, Pacing, ResolverRegistry};
 ///
-/// let mut options = DnsOptions::default().resolv_conf_file("/run/mesh/resolv.conf");
-/// options.pacing.min_interval = Duration::from_secs(5);
+/// let options = DnsOptions::default()
+///     .with_resolv_conf_file("/run/mesh/resolv.conf")
+///     .with_pacing(Pacing::default().with_min_interval(Duration::from_secs(5)));
 /// let registry = ResolverRegistry::standard().with_dns(options);
 /// ```
 #[derive(Clone, Debug)]
@@ -103,14 +104,14 @@ impl Default for DnsOptions {
 impl DnsOptions {
     /// Reads servers, search list and options from this file, in the format of `resolv.conf`.
     #[must_use]
-    pub fn resolv_conf_file(mut self, path: impl Into<PathBuf>) -> Self {
+    pub fn with_resolv_conf_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.client = self.client.resolv_conf_file(path);
         self
     }
 
     /// Reads hosts from this file, in the format of `/etc/hosts`.
     #[must_use]
-    pub fn hosts_file(mut self, path: impl Into<PathBuf>) -> Self {
+    pub fn with_hosts_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.client = self.client.hosts_file(path);
         self
     }
@@ -118,15 +119,74 @@ impl DnsOptions {
     /// Uses these servers in place of the system's for targets that name no server; the search list
     /// stays.
     #[must_use]
-    pub fn servers(mut self, servers: Vec<SocketAddr>) -> Self {
+    pub fn with_servers(mut self, servers: Vec<SocketAddr>) -> Self {
         self.client = self.client.servers(servers);
         self
     }
 
     /// Limits one whole resolution, and each lookup in it, to this time; 30 s by default.
     #[must_use]
-    pub fn resolving_timeout(mut self, timeout: Duration) -> Self {
+    pub fn with_resolving_timeout(mut self, timeout: Duration) -> Self {
         self.client = self.client.deadline(timeout);
+        self
+    }
+
+    /// Sets how servers are found and asked. Default: the system's configuration, and 30 s for one
+    /// resolution.
+    #[must_use]
+    pub fn with_client(mut self, client: ClientConfig) -> Self {
+        self.client = client;
+        self
+    }
+
+    /// Sets the servers that are asked after the one that a target names. Default: none.
+    #[must_use]
+    pub fn with_fallback_servers(mut self, servers: Vec<SocketAddr>) -> Self {
+        self.fallback_servers = servers;
+        self
+    }
+
+    /// Sets how often a name is resolved. Default: by TTL, but not within 30 s after a success.
+    #[must_use]
+    pub fn with_pacing(mut self, pacing: Pacing) -> Self {
+        self.pacing = pacing;
+        self
+    }
+
+    /// Sets which address families are used. Default: both.
+    #[must_use]
+    pub fn with_families(mut self, families: AddressFamilies) -> Self {
+        self.families = families;
+        self
+    }
+
+    /// Sets whether addresses are sorted by RFC 6724. Default: true.
+    #[must_use]
+    pub fn with_sort(mut self, on: bool) -> Self {
+        self.sort = on;
+        self
+    }
+
+    /// Sets whether the scheme `dns` also looks up a service config in TXT records. Default: false.
+    #[must_use]
+    pub fn with_txt_service_config(mut self, on: bool) -> Self {
+        self.txt_service_config = on;
+        self
+    }
+
+    /// Sets the name of this host, which selects among the service configs of a TXT record.
+    /// Default: the system's on Linux, none elsewhere.
+    #[must_use]
+    pub fn with_host_name(mut self, name: impl Into<String>) -> Self {
+        self.host_name = Some(name.into());
+        self
+    }
+
+    /// Sets how long the addresses of one family wait for those of the other while the channel has
+    /// no addresses. Default: 50 ms.
+    #[must_use]
+    pub fn with_resolution_delay(mut self, delay: Duration) -> Self {
+        self.resolution_delay = delay;
         self
     }
 

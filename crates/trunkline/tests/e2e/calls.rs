@@ -95,9 +95,9 @@ on_each_runtime! {
             let backend = backend("gone");
             backend.port()
         };
-        let mut backoff = trunkline::BackoffPolicy::default();
-        backoff.initial = Duration::from_millis(50);
-        backoff.max = Duration::from_millis(50);
+        let backoff = trunkline::BackoffPolicy::default()
+            .with_initial(Duration::from_millis(50))
+            .with_max(Duration::from_millis(50));
         let channel = builder(format!("ipv4:127.0.0.1:{port}"), &runtime)
             .backoff(backoff)
             .build()

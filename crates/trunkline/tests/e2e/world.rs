@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tonic::{Request, Response, Status};
+use trunkline::resolver::Pacing;
 use trunkline::{Channel, ChannelBuilder, DnsOptions, PeerAddr, Runtime};
 use trunkline_testkit::backend::{Backend, Options, Program};
 use trunkline_testkit::dns::DnsServer;
@@ -38,9 +39,9 @@ pub(crate) fn channel(target: impl Into<String>, runtime: &Arc<dyn Runtime>) -> 
 
 /// Returns DNS options for tests: this server, and a minimum interval of 100 ms instead of 30 s.
 pub(crate) fn dns(server: &DnsServer) -> DnsOptions {
-    let mut options = DnsOptions::default().servers(vec![server.address()]);
-    options.pacing.min_interval = Duration::from_millis(100);
-    options
+    DnsOptions::default()
+        .with_servers(vec![server.address()])
+        .with_pacing(Pacing::default().with_min_interval(Duration::from_millis(100)))
 }
 
 pub(crate) fn hello(name: &str) -> Request<HelloRequest> {

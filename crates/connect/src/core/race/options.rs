@@ -9,9 +9,8 @@ use crate::{AttemptDelay, Family};
 /// ```
 /// use trunkline_connect::{Family, RaceOptions};
 ///
-/// let mut options = RaceOptions::default();
-/// options.prefer = Some(Family::V4);
-/// options.interleave = false;
+/// let options = RaceOptions::default().with_prefer(Family::V4).with_interleave(false);
+/// assert_eq!(options.max_in_flight, 6);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -72,11 +71,93 @@ impl RaceOptions {
     /// Returns options that follow RFC 8305 section 5 strictly: no two attempts start within 10 ms,
     /// not even after a failure. Attempts that have sent nothing do not count, see
     /// [`min_gap`](Self::min_gap).
+    #[must_use]
     pub fn strict() -> Self {
         Self {
             min_gap: AttemptDelay::ABSOLUTE_MIN.get(),
             ..Self::default()
         }
+    }
+
+    /// Sets the time from the start of an attempt to the start of the next one beside it. Default:
+    /// 250 ms.
+    #[must_use]
+    pub fn with_attempt_delay(mut self, delay: AttemptDelay) -> Self {
+        self.attempt_delay = delay;
+        self
+    }
+
+    /// Sets whether the attempt delay is computed from the round-trip time to the address, where
+    /// one is known. Default: false.
+    #[must_use]
+    pub fn with_dynamic_delay(mut self, on: bool) -> Self {
+        self.dynamic_delay = on;
+        self
+    }
+
+    /// Sets how long the addresses of one family wait for the answer about the preferred family.
+    /// Default: 50 ms.
+    #[must_use]
+    pub fn with_resolution_delay(mut self, delay: Duration) -> Self {
+        self.resolution_delay = delay;
+        self
+    }
+
+    /// Sets the preferred family. Default: none; the sorted order is kept.
+    #[must_use]
+    pub fn with_prefer(mut self, family: Family) -> Self {
+        self.prefer = Some(family);
+        self
+    }
+
+    /// Sets whether the families alternate. Default: true.
+    #[must_use]
+    pub fn with_interleave(mut self, on: bool) -> Self {
+        self.interleave = on;
+        self
+    }
+
+    /// Sets how many addresses of the first family go before the first of another one. Default: 1.
+    #[must_use]
+    pub fn with_first_family_count(mut self, count: usize) -> Self {
+        self.first_family_count = count;
+        self
+    }
+
+    /// Sets which failures start the next attempt before the delay is over. Default: any.
+    #[must_use]
+    pub fn with_on_failure(mut self, on_failure: OnFailure) -> Self {
+        self.on_failure = on_failure;
+        self
+    }
+
+    /// Sets the least time between two starts, whatever fails. Default: 0.
+    #[must_use]
+    pub fn with_min_gap(mut self, gap: Duration) -> Self {
+        self.min_gap = gap;
+        self
+    }
+
+    /// Sets how many attempts run side by side; 0 counts as 1. Default: 6.
+    #[must_use]
+    pub fn with_max_in_flight(mut self, attempts: usize) -> Self {
+        self.max_in_flight = attempts;
+        self
+    }
+
+    /// Sets the time after which a single attempt is given up. Default: none.
+    #[must_use]
+    pub fn with_attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets the time after which the whole race ends, the lookup included; `None` leaves the limit
+    /// to the system. Default: 20 s.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
+        self.timeout = timeout.into();
+        self
     }
 }
 
