@@ -12,6 +12,7 @@ mod facade;
 mod features;
 mod field;
 mod fmt;
+mod from_tonic;
 mod fuzz;
 mod interop;
 mod invariants;
@@ -34,9 +35,10 @@ const README: Step = Step {
 };
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [&Step; 27] = [
+pub(crate) const STEPS: [&Step; 28] = [
     &fmt::STEP,
     &workflows::STEP,
+    &from_tonic::STEP,
     &invariants::STEP,
     &clippy::STEP,
     &clippy::ALL_FEATURES,

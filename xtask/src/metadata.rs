@@ -93,6 +93,11 @@ impl Metadata {
         self.members().find(|package| package.name == name)
     }
 
+    /// Returns the package with this name, of this workspace or from elsewhere.
+    pub(crate) fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.values().find(|package| package.name == name)
+    }
+
     /// Returns the direct and indirect dependencies of `package`, without those of tests.
     pub(crate) fn closure(&self, package: &Package) -> Vec<&Package> {
         let mut seen = BTreeSet::new();

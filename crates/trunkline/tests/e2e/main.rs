@@ -7,6 +7,7 @@ mod balancing;
 mod calls;
 mod dual_stack;
 mod errors;
+mod layers;
 mod steady;
 mod targets;
 mod world;
