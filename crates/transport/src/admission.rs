@@ -120,6 +120,11 @@ impl Admission {
         self.open.fetch_update(SeqCst, SeqCst, more).is_ok()
     }
 
+    /// Returns whether calls are on the connection, or wait in line.
+    pub(crate) fn has_calls(&self) -> bool {
+        self.open.load(SeqCst) > 0 || self.waiting.load(SeqCst) > 0
+    }
+
     /// Records that this number of streams were closed.
     pub(crate) fn close(&self, streams: usize) {
         if streams > 0 {

@@ -2,27 +2,22 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use bytes::Bytes;
 use trunkline_runtime::{Alarm, Runtime};
 
 use crate::compat::{CompatWire, SharedWire};
 use crate::error::{Lost, LostReason};
+use crate::keepalive::{Keepalive, KeepaliveAction, KeepaliveOptions};
+use crate::pings::Pings;
+use crate::stall::Stall;
 use crate::state::ConnectionState;
-
-/// How long a connection that nothing uses any more waits for its peer to read what is left: the
-/// resets of the last calls and GOAWAY. They are a courtesy, for which a second is plenty on any
-/// network; a peer that hangs must not keep the socket for ever.
-const LAST_WRITES: Duration = Duration::from_secs(5);
-
-/// How often a driver checks a connection whose peer lets nothing more be sent. When nothing has
-/// changed since the last check, new calls are held back. A second is longer than a peer that works
-/// takes to read, and short enough that few calls pile up in h2.
-const CHECK: Duration = Duration::from_secs(1);
 
 /// The references to the facts of a connection that nothing uses: those of its driver and its wire.
 const OWN_REFERENCES: usize = 2;
@@ -40,51 +35,51 @@ pub struct ConnectionDriver {
     /// Supplies the clock and the timer.
     runtime: Arc<dyn Runtime>,
     established: Instant,
-    /// True while bytes wait for the peer to read.
-    is_blocked: bool,
-    /// True while the flow-control window of the connection is used up.
-    is_window_closed: bool,
-    /// The [`progress`](crate::wire::Wire::progress) of the wire.
-    progress: u64,
-    /// The progress at the last check.
-    checked_progress: Option<u64>,
-    /// True while new calls are held back.
-    is_stalled: bool,
-    /// Fires every [`CHECK`] while the peer lets nothing more be sent.
+    /// Decides when the peer has not read for too long.
+    stall: Stall,
+    /// Decides when the peer has not sent for too long; `None` when that is not asked for.
+    keepalive: Option<KeepaliveShell>,
+    /// Fires at the next deadline of the two.
     alarm: Alarm,
-    /// When `alarm` fires next. It stays set when the peer goes on, so that a timer is not set for
-    /// each write that blocks.
-    check_at: Option<Instant>,
-    /// When the connection is given up. Set while nothing uses it and bytes wait.
-    give_up_at: Option<Instant>,
     /// `None` once it was called.
     on_lost: Option<Box<dyn FnOnce(Lost) + Send>>,
+}
+
+/// A keepalive, and what it needs.
+struct KeepaliveShell {
+    core: Keepalive,
+    pings: Pings,
+    /// The number of bytes that had come from the peer at the last poll.
+    received: u64,
 }
 
 impl ConnectionDriver {
     /// Takes over a connection whose handshake is done.
     pub(crate) fn new(
-        connection: h2::client::Connection<CompatWire, Bytes>,
+        mut connection: h2::client::Connection<CompatWire, Bytes>,
         wire: SharedWire,
         state: Arc<ConnectionState>,
         runtime: Arc<dyn Runtime>,
+        keepalive: KeepaliveOptions,
         on_lost: Box<dyn FnOnce(Lost) + Send>,
     ) -> Self {
         wire.lock().gather();
+        let established = runtime.now();
+        let pings = keepalive.is_on().then(|| connection.ping_pong()).flatten();
+        let keepalive = pings.map(|pings| KeepaliveShell {
+            core: Keepalive::new(keepalive, established),
+            pings: Pings::new(pings),
+            received: 0,
+        });
         Self {
             connection,
             wire,
             state,
-            established: runtime.now(),
             runtime,
-            is_blocked: false,
-            is_window_closed: false,
-            progress: 0,
-            checked_progress: None,
-            is_stalled: false,
+            established,
+            stall: Stall::default(),
+            keepalive,
             alarm: Alarm::new(),
-            check_at: None,
-            give_up_at: None,
             on_lost: Some(on_lost),
         }
     }
@@ -102,54 +97,94 @@ impl ConnectionDriver {
             }
             let mut wire = self.wire.lock();
             let drained = wire.poll_drain(cx);
-            self.is_window_closed = wire.is_window_closed();
-            self.progress = wire.progress();
+            let (room, received) = (wire.send_room(drained.is_pending()), wire.received());
             drop(wire);
             // When a write fails, poll h2 again: its next read gets the error, which ends the
             // connection.
-            if !matches!(drained, Poll::Ready(Err(_))) {
-                self.is_blocked = drained.is_pending();
-                return Poll::Pending;
+            if matches!(drained, Poll::Ready(Err(_))) {
+                continue;
+            }
+            let was_stalled = self.stall.is_stalled();
+            self.stall.handle_room(room, || self.runtime.now());
+            self.report_stall(was_stalled);
+            if let Some(keepalive) = &mut self.keepalive {
+                keepalive.handle_received(received, &*self.runtime, cx);
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// Tests the connection before the first call after a long silence is sent on it.
+    fn test_before_calls(&mut self) {
+        if let Some(keepalive) = &mut self.keepalive {
+            let has_calls = self.state.admission.has_calls();
+            let action = keepalive.core.handle_calls(has_calls, self.runtime.now());
+            if action.is_some() {
+                keepalive.pings.send();
             }
         }
     }
 
-    /// Holds new calls back while the peer lets nothing be sent. Ready when the connection is to be
-    /// given up: nothing uses it any more, and the peer does not read what is left to write.
-    fn poll_stall(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !self.is_blocked && !self.is_window_closed {
-            self.give_up_at = None;
-            self.set_stalled(false);
-            return Poll::Pending;
-        }
-        // The peer's WINDOW_UPDATE wakes the driver, as does the end of the last call.
-        if self.is_stalled && !self.is_blocked {
-            return Poll::Pending;
-        }
-        if self.check_at.is_none() {
-            self.check_at = Some(self.runtime.now() + CHECK);
-        }
+    /// Handles the deadlines that have passed. Breaks with the reason when the connection is to be
+    /// given up, and continues when it is to be polled again.
+    fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<LostReason>> {
         loop {
-            // h2 does not wake the driver when the last call ends while bytes wait.
-            let now = ready!(self.alarm.poll(cx, self.check_at, &*self.runtime));
-            let before = self.checked_progress.replace(self.progress);
-            self.set_stalled(before == self.checked_progress);
-            if !self.is_blocked || Arc::strong_count(&self.state) > OWN_REFERENCES {
-                self.give_up_at = None;
-            } else if *self.give_up_at.get_or_insert(now + LAST_WRITES) <= now {
-                return Poll::Ready(());
-            }
-            self.check_at = Some(now + CHECK);
-            if self.is_stalled && !self.is_blocked {
+            let keepalive = self.keepalive.as_ref();
+            let keepalive = keepalive.and_then(|keepalive| keepalive.core.poll_timeout());
+            let deadlines = [self.stall.poll_timeout(), keepalive];
+            let deadline = deadlines.into_iter().flatten().min();
+            let Poll::Ready(now) = self.alarm.poll(cx, deadline, &*self.runtime) else {
                 return Poll::Pending;
+            };
+            let was_stalled = self.stall.is_stalled();
+            // h2 does not wake the driver when the last call ends while bytes wait.
+            let is_used = Arc::strong_count(&self.state) > OWN_REFERENCES;
+            if self.stall.handle_timeout(is_used, now) {
+                return Poll::Ready(ControlFlow::Break(LostReason::NotRead));
+            }
+            self.report_stall(was_stalled);
+            let Some(keepalive) = &mut self.keepalive else {
+                continue;
+            };
+            if keepalive.core.poll_timeout().is_none_or(|at| at > now) {
+                continue;
+            }
+            match keepalive.core.handle_timeout(now) {
+                None => {}
+                Some(KeepaliveAction::Ping) => {
+                    keepalive.pings.send();
+                    return Poll::Ready(ControlFlow::Continue(()));
+                }
+                Some(KeepaliveAction::GiveUp) => {
+                    let silence = keepalive.core.silence();
+                    self.state.set_silence(silence);
+                    return Poll::Ready(ControlFlow::Break(silence.into()));
+                }
             }
         }
     }
 
-    fn set_stalled(&mut self, is_stalled: bool) {
-        if std::mem::replace(&mut self.is_stalled, is_stalled) != is_stalled {
+    fn report_stall(&self, was_stalled: bool) {
+        let is_stalled = self.stall.is_stalled();
+        if was_stalled != is_stalled {
             self.state.admission.set_stalled(is_stalled);
         }
+    }
+
+    /// Ends the connection at once. Its calls fail.
+    fn give_up(&mut self, reason: LostReason, cx: &mut Context<'_>) {
+        let kind = match reason {
+            LostReason::KeepaliveTimeout { .. } => io::ErrorKind::TimedOut,
+            _ => io::ErrorKind::NotConnected,
+        };
+        self.wire.lock().abort(kind);
+        // h2 fails the calls when it finds that the stream is gone.
+        let ended = Pin::new(&mut self.connection).poll(cx);
+        let error = match ended {
+            Poll::Ready(Err(error)) => Some(error),
+            Poll::Ready(Ok(())) | Poll::Pending => None,
+        };
+        self.lose(reason, error);
     }
 
     /// Reports the loss of the connection, unless it was reported before.
@@ -165,29 +200,43 @@ impl ConnectionDriver {
     }
 }
 
+impl KeepaliveShell {
+    /// Handles the number of bytes that have come from the peer so far.
+    fn handle_received(&mut self, received: u64, runtime: &dyn Runtime, cx: &mut Context<'_>) {
+        if std::mem::replace(&mut self.received, received) != received {
+            self.core.handle_read(runtime.now());
+        }
+        // The answer is among the bytes that were read.
+        let _ = self.pings.poll_answer(cx);
+    }
+}
+
 impl Future for ConnectionDriver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let poll = self.poll_connection(cx);
-        if self.on_lost.is_some()
-            && let Some(go_away) = self.state.go_away().cloned()
-        {
-            self.lose(LostReason::GoAway(go_away), None);
-        }
-        if self.state.streams_used_up() {
-            self.lose(LostReason::StreamsUsedUp, None);
-        }
-        match poll {
-            Poll::Pending => {
-                ready!(self.poll_stall(cx));
-                self.wire.lock().abort();
-                self.lose(LostReason::NotRead, None);
+        self.test_before_calls();
+        loop {
+            let poll = self.poll_connection(cx);
+            if self.on_lost.is_some()
+                && let Some(go_away) = self.state.go_away().cloned()
+            {
+                self.lose(LostReason::GoAway(go_away), None);
             }
-            Poll::Ready(Ok(())) => self.lose(LostReason::Closed, None),
-            Poll::Ready(Err(error)) => self.lose(LostReason::of(&error), Some(error)),
+            if self.state.streams_used_up() {
+                self.lose(LostReason::StreamsUsedUp, None);
+            }
+            match poll {
+                Poll::Pending => match self.poll_time(cx) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(ControlFlow::Continue(())) => continue,
+                    Poll::Ready(ControlFlow::Break(reason)) => self.give_up(reason, cx),
+                },
+                Poll::Ready(Ok(())) => self.lose(LostReason::Closed, None),
+                Poll::Ready(Err(error)) => self.lose(LostReason::of(&error), Some(error)),
+            }
+            return Poll::Ready(());
         }
-        Poll::Ready(())
     }
 }
 

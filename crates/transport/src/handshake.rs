@@ -12,6 +12,7 @@ use crate::connection::Connection;
 use crate::driver::ConnectionDriver;
 use crate::error::{HandshakeError, Lost};
 use crate::go_away::GoAway;
+use crate::keepalive::KeepaliveOptions;
 use crate::state::ConnectionState;
 use crate::wire::Wire;
 
@@ -66,6 +67,8 @@ pub struct HttpOptions {
     /// A longer one fails its call alone, with `RESOURCE_EXHAUSTED`. One that takes more than about
     /// 2.5 times as much before it is decoded, or 8 times as much after, ends the connection.
     pub max_header_list: u32,
+    /// When a connection whose peer is silent is tested and given up; off by default.
+    pub keepalive: KeepaliveOptions,
 }
 
 impl Default for HttpOptions {
@@ -74,6 +77,7 @@ impl Default for HttpOptions {
             stream_window: 2 * 1024 * 1024,
             connection_window: MAX_WINDOW,
             max_header_list: 1024 * 1024,
+            keepalive: KeepaliveOptions::default(),
         }
     }
 }
@@ -168,7 +172,14 @@ async fn handshake_until(
         }
     })
     .await?;
-    let driver = ConnectionDriver::new(connection, wire, Arc::clone(&state), runtime, on_lost);
+    let driver = ConnectionDriver::new(
+        connection,
+        wire,
+        Arc::clone(&state),
+        runtime,
+        options.keepalive,
+        on_lost,
+    );
     let connection = Connection::new(send, state, driver.established());
     Ok((connection, driver))
 }

@@ -19,6 +19,10 @@ mod streams;
 // How many calls are on a connection at a time.
 mod admission;
 
+// When a peer that sends or reads nothing is given up.
+mod keepalive;
+mod stall;
+
 mod state;
 
 mod error;
@@ -27,6 +31,8 @@ mod error;
 mod wire;
 
 mod compat;
+
+mod pings;
 
 // The task of a connection.
 mod driver;
@@ -48,6 +54,7 @@ pub use crate::driver::ConnectionDriver;
 pub use crate::error::{CallError, Fate, HandshakeError, HandshakeErrorKind, Lost, LostReason};
 pub use crate::go_away::GoAway;
 pub use crate::handshake::{HttpOptions, handshake};
+pub use crate::keepalive::KeepaliveOptions;
 pub use crate::replay::RequestBody;
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
 pub use crate::upload::Upload;

@@ -9,6 +9,7 @@ use trunkline_runtime::{Lock, PeerAddr};
 use crate::admission::Admission;
 use crate::codes::WrongFirstFrame;
 use crate::go_away::GoAway;
+use crate::keepalive::Silence;
 use crate::settings::ServerSettings;
 use crate::unfinished::ShownRequests;
 use crate::waiting::WaitingStep;
@@ -57,6 +58,8 @@ pub(crate) struct ConnectionState {
     foreign: OnceLock<Vec<u8>>,
     /// The server's first frame, when that is not SETTINGS.
     wrong_first_frame: OnceLock<WrongFirstFrame>,
+    /// The silence for which the keepalive gave the connection up.
+    silence: OnceLock<Silence>,
 }
 
 impl ConnectionState {
@@ -78,6 +81,7 @@ impl ConnectionState {
             last_processed: AtomicU32::new(u32::MAX),
             foreign: OnceLock::new(),
             wrong_first_frame: OnceLock::new(),
+            silence: OnceLock::new(),
         }
     }
 
@@ -199,6 +203,16 @@ impl ConnectionState {
     /// Returns the server's first frame, when that is neither SETTINGS nor GOAWAY.
     pub(crate) fn wrong_first_frame(&self) -> Option<WrongFirstFrame> {
         self.wrong_first_frame.get().copied()
+    }
+
+    /// Records that the keepalive gives the connection up.
+    pub(crate) fn set_silence(&self, silence: Silence) {
+        let _ = self.silence.set(silence);
+    }
+
+    /// Returns the silence for which the keepalive gave the connection up, if it did.
+    pub(crate) fn silence(&self) -> Option<Silence> {
+        self.silence.get().copied()
     }
 
     /// Returns the first bytes of a peer that does not speak HTTP/2.

@@ -13,6 +13,7 @@ use crate::coalesce::Coalescer;
 use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::frames::{FrameWatch, Seen};
 use crate::settings::announce_header_list;
+use crate::stall::SendRoom;
 use crate::state::ConnectionState;
 use crate::streams::OpenStreams;
 use crate::unfinished::UnfinishedRequests;
@@ -85,6 +86,8 @@ pub(crate) struct Wire {
     /// Counts what the peer does so that more can be sent: the bytes that the byte stream takes, and
     /// WINDOW_UPDATEs.
     progress: u64,
+    /// The number of bytes that came.
+    received: u64,
     /// True when flushes are left to [`poll_drain`](Self::poll_drain).
     gathers: bool,
     /// The error of a gathered write, until h2 gets it.
@@ -113,6 +116,7 @@ impl Wire {
             streams: OpenStreams::default(),
             send_window: FIRST_WINDOW,
             progress: 0,
+            received: 0,
             gathers: false,
             failure: None,
         }
@@ -146,23 +150,29 @@ impl Wire {
         })
     }
 
-    /// Returns whether the flow-control window of the connection is used up.
-    pub(crate) fn is_window_closed(&self) -> bool {
-        self.send_window <= 0
+    /// Returns what the peer lets be sent. `is_blocked` is true when bytes wait for the peer to read.
+    pub(crate) fn send_room(&self, is_blocked: bool) -> SendRoom {
+        SendRoom {
+            is_blocked,
+            is_window_closed: self.send_window <= 0,
+            progress: self.progress,
+        }
     }
 
-    /// Returns a number that changes when the peer lets more be sent.
-    pub(crate) fn progress(&self) -> u64 {
-        self.progress
+    /// Returns the number of bytes that came from the peer so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.received
     }
 
-    /// Closes the byte stream at once, and frees the bytes that it has not taken.
-    pub(crate) fn abort(&mut self) {
+    /// Closes the byte stream at once, and frees the bytes that it has not taken. h2 gets an error of
+    /// this kind with its next read or write.
+    pub(crate) fn abort(&mut self, kind: io::ErrorKind) {
         self.write = Vec::new();
         self.written = 0;
         if let Some(stream) = self.stream.take() {
             stream.abort();
         }
+        self.failure = Some(kind.into());
     }
 
     /// Returns the error of a gathered write, once.
@@ -174,6 +184,7 @@ impl Wire {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let held = self.held.len();
         let n = ready!(open(&mut self.stream)?.poll_read(cx, &mut self.read[held..]))?;
+        self.received += n as u64;
         self.read[..held].copy_from_slice(&self.held);
         let (start, end) = (held, held + n);
         // The held part begins with a frame. Else that is where the watched frame ends.

@@ -8,6 +8,7 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status};
 
 use crate::codes::ErrorCode;
+use crate::keepalive::Silence;
 use crate::state::ConnectionState;
 
 /// The reason why a call ended without a status of the server.
@@ -95,6 +96,9 @@ impl CallError {
             return Self::new(Status::internal(text), Fate::Unknown);
         }
         let peer = &state.peer;
+        if let Some(silence) = state.silence() {
+            return Self::silenced(silence, peer, Fate::Unsent);
+        }
         let text = match state.go_away() {
             Some(go_away) => format!("connection lost: {peer} sent {go_away}"),
             None => format!("connection to {peer} lost: {error}"),
@@ -123,6 +127,9 @@ impl CallError {
         } else {
             Fate::Unknown
         };
+        if let Some(silence) = state.silence() {
+            return Self::silenced(silence, peer, fate);
+        }
         if error.is_library() && state.has_long_headers_on(stream) {
             return Self::response_too_large(ResponsePart::Headers, None, state);
         }
@@ -164,6 +171,12 @@ impl CallError {
             (None, None) => format!("connection to {peer} lost: {error}"),
         };
         Self::new(Status::new(code, text), fate)
+    }
+
+    /// Describes a call whose connection the keepalive gave up.
+    fn silenced(silence: Silence, peer: &PeerAddr, fate: Fate) -> Self {
+        let text = format!("connection to {peer} lost: {silence}");
+        Self::new(Status::unavailable(text), fate)
     }
 
     /// Returns the status to report.

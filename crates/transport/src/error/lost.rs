@@ -10,6 +10,7 @@ use trunkline_runtime::PeerAddr;
 
 use super::source::source_of;
 use crate::go_away::GoAway;
+use crate::keepalive::Silence;
 use crate::state::ConnectionState;
 
 /// The reason why a connection takes no new calls any more.
@@ -42,8 +43,22 @@ pub enum LostReason {
     StreamsUsedUp,
     /// The server did not read what was sent to it, and nothing used the connection any more.
     NotRead,
+    /// No byte came for `time`, and none within `timeout` after the PING that was then sent. The
+    /// calls on the connection have failed.
+    KeepaliveTimeout {
+        /// [`KeepaliveOptions::time`](crate::KeepaliveOptions::time), as it was in force.
+        time: Duration,
+        /// [`KeepaliveOptions::timeout`](crate::KeepaliveOptions::timeout), as it was in force.
+        timeout: Duration,
+    },
     /// The runtime dropped the task that polled the connection.
     TaskDropped,
+}
+
+impl From<Silence> for LostReason {
+    fn from(Silence { time, timeout }: Silence) -> Self {
+        Self::KeepaliveTimeout { time, timeout }
+    }
 }
 
 impl LostReason {
@@ -110,6 +125,10 @@ impl fmt::Display for Lost {
                 write!(f, "{peer}: the stream numbers are used up")
             }
             (LostReason::NotRead, _) => write!(f, "{peer} stopped reading"),
+            (LostReason::KeepaliveTimeout { time, timeout }, _) => {
+                let (time, timeout) = (*time, *timeout);
+                write!(f, "{peer}: {}", Silence { time, timeout })
+            }
             (LostReason::TaskDropped, _) => {
                 write!(f, "{peer}: the task of the connection was dropped")
             }
