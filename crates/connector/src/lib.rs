@@ -1,13 +1,21 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
-// From the ground up: what is known of a stream, the trait, the default connector.
+// From the ground up: what is known of a stream, the trait, the default connector, the connectors
+// over another one.
 mod info;
 
 mod connector;
 
 mod direct;
 
+// Tunnels through proxies.
+mod proxy;
+
 pub use crate::connector::{Connected, Connector};
 pub use crate::direct::DirectConnector;
 pub use crate::info::{ConnectionInfo, SecurityLevel};
+pub use crate::proxy::{
+    Destination, NoProxy, Proxy, ProxyConnector, ProxyError, ProxyErrorKind, ProxyMapper,
+    ProxyProtocol, ProxyRefusal, ProxyServer, ProxyUrlError, TargetRoute, ViaProxy,
+};

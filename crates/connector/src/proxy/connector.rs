@@ -1,0 +1,104 @@
+//! The connector that goes through proxies.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use trunkline_endpoint::{Address, AttributeKey};
+use trunkline_runtime::{BoxFuture, Runtime};
+
+use super::destination::Destination;
+use super::error::{ProxyError, ProxyErrorKind};
+use super::handshake::Handshake;
+use super::server::ProxyServer;
+use super::settings::Proxy;
+use super::tunnel::tunnel;
+use crate::connector::{Connected, Connector};
+
+/// The time for a proxy to answer, unless another is set. It is shorter than the time of a channel's
+/// connection attempt (20 s), so that the error names the proxy.
+const TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Connects through proxies, and directly where [`Proxy`] chooses none.
+///
+/// The inner connector makes the stream to the proxy, and the direct connections. TLS belongs on
+/// top: its connector has this one as its inner connector.
+///
+/// The address may choose the proxy itself, by the attribute [`ViaProxy`]. The peer of the stream is
+/// the proxy. A tunnel does not protect the data:
+/// [`SecurityLevel::None`](crate::SecurityLevel::None).
+#[derive(Clone, Debug)]
+pub struct ProxyConnector {
+    runtime: Arc<dyn Runtime>,
+    inner: Arc<dyn Connector>,
+    proxy: Proxy,
+    timeout: Duration,
+}
+
+/// The key of the proxy through which an address is connected to, whatever the channel's [`Proxy`]
+/// chooses. A resolver sets it.
+#[derive(Debug)]
+pub enum ViaProxy {}
+
+impl AttributeKey for ViaProxy {
+    type Value = ProxyServer;
+    const NAME: &'static str = "proxy";
+    const IDENTIFIES_CONNECTION: bool = true;
+}
+
+impl ProxyConnector {
+    /// Creates a connector that makes its streams with `inner`. Its timers are those of `runtime`.
+    #[must_use]
+    pub fn new(runtime: Arc<dyn Runtime>, inner: Arc<dyn Connector>, proxy: Proxy) -> Self {
+        Self {
+            runtime,
+            inner,
+            proxy,
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// Sets how long a proxy may take to answer once it is connected. Default: 15 s.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Returns the proxy for an address, and what it is to connect to.
+    fn choose(&self, address: &Address) -> io::Result<Option<(ProxyServer, Destination)>> {
+        let Some(destination) = Destination::of(address.location()) else {
+            return Ok(None);
+        };
+        let server = match address.attributes().get::<ViaProxy>() {
+            Some(server) => Some(server.clone()),
+            None => self.proxy.server_for(&destination)?,
+        };
+        Ok(server.map(|server| (server, destination)))
+    }
+}
+
+impl Connector for ProxyConnector {
+    fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
+        let (server, destination) = match self.choose(address) {
+            Ok(Some(choice)) => choice,
+            Ok(None) => return self.inner.connect(address),
+            Err(error) => return Box::pin(std::future::ready(Err(error))),
+        };
+        let connecting = self.inner.connect(&server.address());
+        let (runtime, timeout) = (Arc::clone(&self.runtime), self.timeout);
+        Box::pin(async move {
+            let failed = |kind| ProxyError::new(&server, &destination, kind);
+            let connected = connecting
+                .await
+                .map_err(|error| failed(ProxyErrorKind::Unreachable).with_source(error))?;
+            let handshake = Handshake::new(&server, &destination);
+            let made = tunnel(connected.stream, handshake, &*runtime, timeout).await;
+            let stream = made.map_err(|(kind, source)| match source {
+                Some(source) => failed(kind).with_source(source),
+                None => failed(kind),
+            })?;
+            Ok(Connected::plaintext(stream))
+        })
+    }
+}
