@@ -11,6 +11,12 @@ pub struct TcpOptions {
     pub nodelay: bool,
     /// `SO_KEEPALIVE`, with this idle time before the first probe; off by default.
     pub keepalive: Option<Duration>,
+    /// The time between two probes (`TCP_KEEPINTVL`), once `keepalive` is set; the system's, usually
+    /// 75 s, by default.
+    pub keepalive_interval: Option<Duration>,
+    /// How many probes without an answer end the connection (`TCP_KEEPCNT`), once `keepalive` is set;
+    /// the system's, usually 9, by default. Windows before version 10 has no such setting.
+    pub keepalive_probes: Option<u32>,
     /// The local address to bind for IPv4 destinations; `None`, the default, binds none.
     pub bind_ipv4: Option<Ipv4Addr>,
     /// The local address to bind for IPv6 destinations; `None`, the default, binds none.
@@ -29,6 +35,8 @@ impl Default for TcpOptions {
         Self {
             nodelay: true,
             keepalive: None,
+            keepalive_interval: None,
+            keepalive_probes: None,
             bind_ipv4: None,
             bind_ipv6: None,
             interface: None,
@@ -50,6 +58,22 @@ impl TcpOptions {
     #[must_use]
     pub fn with_keepalive(mut self, idle: Duration) -> Self {
         self.keepalive = Some(idle);
+        self
+    }
+
+    /// Sets the time between two probes of [`with_keepalive`](Self::with_keepalive). Default: the
+    /// system's.
+    #[must_use]
+    pub fn with_keepalive_interval(mut self, interval: Duration) -> Self {
+        self.keepalive_interval = Some(interval);
+        self
+    }
+
+    /// Sets how many probes of [`with_keepalive`](Self::with_keepalive) without an answer end the
+    /// connection. Default: the system's.
+    #[must_use]
+    pub fn with_keepalive_probes(mut self, probes: u32) -> Self {
+        self.keepalive_probes = Some(probes);
         self
     }
 

@@ -7,6 +7,7 @@ mod handshake;
 mod udp;
 
 mod connect;
+mod freeze;
 mod hosts;
 mod kill;
 mod listener;

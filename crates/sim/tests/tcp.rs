@@ -203,6 +203,37 @@ fn a_cut_path_delays_streams() {
     });
 }
 
+/// A frozen host takes connections and bytes, and its processes see them when they go on.
+#[test]
+fn a_frozen_host_goes_on_later() {
+    let sim = sim();
+    let mut listener = sim.net().listen(server()).unwrap();
+    sim.run(async {
+        let (mut ours, mut theirs) = pair(&sim, &mut listener).await;
+        sim.net().freeze(server().ip());
+        ours.write_all(b"hello").await.unwrap();
+        let mut buffer = [0; 5];
+        match select(theirs.read(&mut buffer), pin!(sim.sleep(1000 * MS))).await {
+            Either::Left(_) => panic!("a stopped process has read"),
+            Either::Right(((), _)) => {}
+        }
+        let other = connect(&sim).await.unwrap();
+        match select(pin!(listener.accept()), pin!(sim.sleep(1000 * MS))).await {
+            Either::Left(_) => panic!("a stopped process has accepted"),
+            Either::Right(((), _)) => {}
+        }
+        let (read, ()) = join(theirs.read_exact(&mut buffer), async {
+            sim.sleep(1000 * MS).await;
+            sim.net().thaw(server().ip());
+        })
+        .await;
+        read.unwrap();
+        assert_eq!(&buffer, b"hello");
+        listener.accept().await.unwrap();
+        drop(other);
+    });
+}
+
 /// Killing a host resets its streams and refuses new ones until a server listens there again.
 #[test]
 fn a_killed_host_resets() {

@@ -68,9 +68,14 @@ fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Res
         socket.set_tcp_nodelay(true)?;
     }
     if let Some(idle) = options.keepalive {
-        // The kernel counts in whole seconds and rejects 0.
-        let idle = idle.max(Duration::from_secs(1));
-        socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(idle))?;
+        let mut keepalive = TcpKeepalive::new().with_time(whole_second(idle));
+        if let Some(interval) = options.keepalive_interval {
+            keepalive = keepalive.with_interval(whole_second(interval));
+        }
+        if let Some(probes) = options.keepalive_probes {
+            keepalive = keepalive.with_retries(probes);
+        }
+        socket.set_tcp_keepalive(&keepalive)?;
     }
     if let Some(interface) = &options.interface {
         bind_interface(socket, interface)?;
@@ -86,6 +91,11 @@ fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Res
         Some(local) => bind(socket, local, peer),
         None => Ok(()),
     }
+}
+
+/// Raises a time of the TCP keep-alive: the kernel counts in whole seconds and rejects 0.
+fn whole_second(time: Duration) -> Duration {
+    time.max(Duration::from_secs(1))
 }
 
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]

@@ -123,6 +123,8 @@ async fn takes_every_portable_option(runtime: Arc<dyn Runtime>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut options = TcpOptions::default();
     options.keepalive = Some(Duration::from_millis(10));
+    options.keepalive_interval = Some(Duration::ZERO);
+    options.keepalive_probes = Some(3);
     if cfg!(target_os = "linux") {
         options.user_timeout = Some(Duration::from_secs(20));
         options.interface = Some("lo".to_owned());

@@ -13,9 +13,15 @@ impl World {
         buffer: &mut [u8],
         cx: &Context<'_>,
     ) -> Poll<io::Result<usize>> {
+        let is_frozen = self.is_frozen(conn, side);
         let Some(end) = self.end(conn, side) else {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
         };
+        if is_frozen {
+            let old = end.reader.replace(cx.waker().clone());
+            self.discard(old);
+            return Poll::Pending;
+        }
         let len = end.inbox.len().min(buffer.len());
         if len > 0 {
             for (to, byte) in buffer.iter_mut().zip(end.inbox.drain(..len)) {
@@ -45,9 +51,15 @@ impl World {
         cx: &Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let capacity = self.net.buffer;
+        let is_frozen = self.is_frozen(conn, side);
         let Some(end) = self.end(conn, side) else {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
         };
+        if is_frozen {
+            let old = end.writer.replace(cx.waker().clone());
+            self.discard(old);
+            return Poll::Pending;
+        }
         if end.reset {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
         }

@@ -107,6 +107,20 @@ impl Net {
         self.shared.with(|world| world.heal(ip));
     }
 
+    /// Stops the processes of a host, as SIGSTOP does: they accept, read and write no stream until
+    /// [`thaw`](Self::thaw). The host's kernel goes on: it completes connection attempts, and takes
+    /// bytes until the buffer of their stream is full.
+    pub fn freeze(&self, ip: impl Into<IpAddr>) {
+        let ip = ip.into();
+        self.shared.with(|world| world.freeze(ip));
+    }
+
+    /// Undoes [`freeze`](Self::freeze).
+    pub fn thaw(&self, ip: impl Into<IpAddr>) {
+        let ip = ip.into();
+        self.shared.with(|world| world.thaw(ip));
+    }
+
     /// Kills the processes of a host: its streams are reset and its ports closed. Its pending
     /// `accept` and `recv_from` fail. Its addresses can be bound again.
     pub fn kill(&self, ip: impl Into<IpAddr>) {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use trunkline_runtime::{PeerAddr, Stream};
 
 use super::stream::SimStream;
-use crate::world::{Listening, SERVER, SharedWorld};
+use crate::world::{Listening, SERVER, SharedWorld, path_of};
 
 /// Accepts the connections to one address.
 ///
@@ -71,11 +71,13 @@ impl Listener {
     ) -> Poll<io::Result<(SimStream, PeerAddr)>> {
         let accepted = self.shared.with(|world| {
             let net = &mut world.net;
+            let ip = path_of(&self.address);
+            let is_frozen = ip.is_some_and(|ip| net.path(ip).frozen);
             let listening = net.listeners.get_mut(&self.address);
             let Some(listening) = listening.filter(|listening| listening.id == self.id) else {
                 return Poll::Ready(Err(io::Error::from(ErrorKind::ConnectionAborted)));
             };
-            while let Some(conn) = listening.queue.pop_front() {
+            while !is_frozen && let Some(conn) = listening.queue.pop_front() {
                 if let Some(state) = net.conns.get(&conn) {
                     return Poll::Ready(Ok((conn, state.local.clone())));
                 }

@@ -17,4 +17,6 @@ pub(crate) struct IpPath {
     pub(crate) no_icmp: bool,
     /// Whether no packet gets through.
     pub(crate) cut: bool,
+    /// Whether the host's processes are stopped.
+    pub(crate) frozen: bool,
 }
