@@ -15,7 +15,7 @@ use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_target::{Schemes, Target};
-use trunkline_transport::HttpOptions;
+use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
@@ -66,6 +66,7 @@ pub struct ChannelBuilder {
     connect_timeout: Option<Duration>,
     tcp: Option<TcpOptions>,
     http: HttpOptions,
+    keepalive: Option<KeepaliveOptions>,
     observer: Option<Arc<dyn Observer>>,
     disable_service_config: bool,
 }
@@ -115,6 +116,7 @@ impl ChannelBuilder {
             connect_timeout: None,
             tcp: None,
             http: HttpOptions::default(),
+            keepalive: None,
             observer: None,
             disable_service_config: false,
         }
@@ -254,6 +256,43 @@ impl ChannelBuilder {
         self
     }
 
+    /// Sets when a connection whose server is silent is tested by a PING, and given up. Default: off.
+    /// It takes precedence over [`HttpOptions::keepalive`].
+    ///
+    /// On Linux, keepalive also sets [`TcpOptions::user_timeout`] of the default connector to its
+    /// time-out, unless [`tcp`](Self::tcp) sets that. Give it to a [`connector`](Self::connector) of
+    /// your own yourself.
+    ///
+    /// A server that ends a connection because it gets too many PINGs (`too_many_pings`) doubles the
+    /// time for later connections of the channel. [`ChannelEvent::KeepaliveRaised`] reports that.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trunkline_channel::Channel;
+    /// use trunkline_transport::KeepaliveOptions;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let keepalive = KeepaliveOptions::default()
+    ///     .with_time(Duration::from_secs(300))
+    ///     .with_timeout(Duration::from_secs(20));
+    /// let channel = Channel::builder("ipv4:127.0.0.1:50051")
+    ///     .plaintext()
+    ///     .keepalive(keepalive)
+    /// #   .runtime(trunkline_sim::Sim::new(1).runtime())
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// Source: gRFCs [A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md)
+    /// and [A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md).
+    ///
+    /// [`ChannelEvent::KeepaliveRaised`]: crate::ChannelEvent::KeepaliveRaised
+    pub fn keepalive(mut self, options: KeepaliveOptions) -> Self {
+        self.keepalive = Some(options);
+        self
+    }
+
     /// Sets the observer, which receives the events of the channel.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -310,6 +349,8 @@ impl ChannelBuilder {
         let default_policy = parse_policy(name, &policies)?;
         let user_agent = parse_user_agent(self.user_agent.as_deref())?;
 
+        let mut http = self.http;
+        http.keepalive = self.keepalive.unwrap_or(http.keepalive).in_force();
         let selector = Arc::clone(&default_config) as Arc<dyn ConfigSelector>;
         let shared = Arc::new(ChannelShared {
             canonical: target.canonical(),
@@ -324,7 +365,8 @@ impl ChannelBuilder {
         });
         let connector = self.connector.unwrap_or_else(|| {
             let connector = DirectConnector::new(Arc::clone(&runtime));
-            Arc::new(connector.with_tcp(self.tcp.unwrap_or_default()))
+            let tcp = with_user_timeout(self.tcp.unwrap_or_default(), http.keepalive);
+            Arc::new(connector.with_tcp(tcp))
         });
         let mut backoff = self.backoff;
         if let Some(timeout) = self.connect_timeout {
@@ -346,9 +388,10 @@ impl ChannelBuilder {
                 default_policy,
                 disable_service_config: self.disable_service_config,
                 backoff,
+                keepalive_time: http.keepalive.time,
             },
             connector,
-            http: self.http,
+            http,
             events: events.clone(),
             inbox: Inbox::new(Arc::clone(&shared), inbox),
         };
@@ -425,6 +468,16 @@ fn resolver_for(
     Ok(Arc::clone(resolver))
 }
 
+/// Limits how long sent bytes may stay unacknowledged, where the system can and keepalive is on.
+///
+/// Source: [gRFC A18](https://github.com/grpc/proposal/blob/master/A18-tcp-user-timeout.md).
+fn with_user_timeout(mut tcp: TcpOptions, keepalive: KeepaliveOptions) -> TcpOptions {
+    if keepalive.is_on() && cfg!(any(target_os = "android", target_os = "linux")) {
+        tcp.user_timeout.get_or_insert(keepalive.timeout);
+    }
+    tcp
+}
+
 fn parse_authority(text: &str, target: &str) -> Result<Authority, BuildError> {
     text.parse().map_err(|error: http::uri::InvalidUri| {
         BuildError::new(
@@ -477,5 +530,32 @@ impl fmt::Debug for ChannelBuilder {
         f.debug_struct("ChannelBuilder")
             .field("target", &self.target)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// TCP_USER_TIMEOUT is the keepalive's time-out when keepalive is on, and is left alone otherwise.
+    /// (gRFC A18)
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_user_timeout_follows_keepalive() {
+        let (second, minute) = (Duration::from_secs(1), Duration::from_secs(60));
+        let on = KeepaliveOptions::default()
+            .with_time(minute)
+            .with_timeout(second);
+        let off = KeepaliveOptions::default();
+        let own = || TcpOptions::default().with_user_timeout(minute);
+        for (tcp, keepalive, expected) in [
+            (TcpOptions::default(), on, Some(second)),
+            (TcpOptions::default(), off, None),
+            (own(), on, Some(minute)),
+            (own(), off, Some(minute)),
+        ] {
+            let user_timeout = with_user_timeout(tcp, keepalive).user_timeout;
+            assert_eq!(user_timeout, expected);
+        }
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trunkline_backoff::{BackoffPolicy, Rng};
 use trunkline_connector::ConnectionInfo;
@@ -60,6 +60,8 @@ const PENDING_SHOWN: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Core<C> {
     backoff: BackoffPolicy,
+    /// The keepalive time of new connections. Servers that get too many PINGs raise it.
+    keepalive_time: Duration,
     rng: Rng,
     policy_options: PolicyOptions,
     config: ConfigInForce,
@@ -94,6 +96,8 @@ pub(crate) enum Output<C> {
         id: SubchannelId,
         address: Address,
         deadline: Instant,
+        /// The keepalive time of the connection.
+        keepalive_time: Duration,
     },
     /// Cancel the attempt that runs for this subchannel.
     Cancel(SubchannelId),
@@ -125,6 +129,8 @@ pub(crate) struct CoreOptions {
     pub(crate) default_policy: PolicyChoice,
     pub(crate) backoff: BackoffPolicy,
     pub(crate) disable_service_config: bool,
+    /// The keepalive time of connections; `Duration::MAX` while keepalive is off.
+    pub(crate) keepalive_time: Duration,
 }
 
 impl<C> Core<C> {
@@ -134,6 +140,7 @@ impl<C> Core<C> {
         policy_options.seed = rng.next_seed();
         Self {
             backoff: options.backoff,
+            keepalive_time: options.keepalive_time,
             rng,
             policy: GracefulSwitch::new(options.policies.clone(), &policy_options),
             policy_options,
@@ -310,6 +317,13 @@ impl<C> Core<C> {
     /// shuts down in good order, or that refused one call, probably serves the next connection, and
     /// the call that it refused is repeated at once.
     pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: ConnectionLost, now: Instant) {
+        // Also when the subchannel was removed: the server still objects to the PINGs.
+        if let Some(time) = why.raised_keepalive()
+            && time > self.keepalive_time
+        {
+            self.keepalive_time = time;
+            self.observe(ChannelEvent::KeepaliveRaised { time });
+        }
         let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
         };
@@ -594,6 +608,7 @@ impl<C> Core<C> {
             id,
             address: subchannel.address.clone(),
             deadline,
+            keepalive_time: self.keepalive_time,
         });
         let phase = ConnectPhase::Dialing;
         let next = NextStage::Other(Stage::Connecting { retry_at, phase });

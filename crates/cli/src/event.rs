@@ -14,6 +14,11 @@ pub(crate) struct Tracer;
 
 impl Observer for Tracer {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let ChannelEvent::KeepaliveRaised { time } = event {
+            tracing::warn!(
+                "a server gets too many PINGs; new connections wait {time:?} before one"
+            );
+        }
         if let Some((name, _, words, _)) = describe(event) {
             tracing::info!("{name}: {words}");
         }

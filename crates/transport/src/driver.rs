@@ -195,7 +195,12 @@ impl ConnectionDriver {
                 .runtime
                 .now()
                 .saturating_duration_since(self.established);
-            on_lost(Lost::new(&self.state, reason, source, age));
+            let too_many =
+                matches!(&reason, LostReason::GoAway(frame) if frame.is_too_many_pings());
+            let keepalive = self.keepalive.as_ref().filter(|_| too_many);
+            let raised = keepalive.map(|keepalive| keepalive.core.raised_time());
+            let lost = Lost::new(&self.state, reason, source, age);
+            on_lost(lost.with_raised_keepalive(raised));
         }
     }
 }

@@ -43,6 +43,13 @@ impl GoAway {
         self.last_stream
     }
 
+    /// Returns whether the server ended the connection because of its PINGs.
+    ///
+    /// Source: [gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
+    pub(crate) fn is_too_many_pings(&self) -> bool {
+        self.code == u32::from(h2::Reason::ENHANCE_YOUR_CALM) && self.debug == b"too_many_pings"
+    }
+
     /// Returns whether the server shuts the connection down in good order and refuses no call:
     /// `NO_ERROR`, with a last stream that a call can have.
     ///

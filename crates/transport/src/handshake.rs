@@ -103,6 +103,13 @@ impl HttpOptions {
         self.max_header_list = max_header_list;
         self
     }
+
+    /// Sets when a connection whose peer is silent is tested and given up. Default: off.
+    #[must_use]
+    pub fn with_keepalive(mut self, keepalive: KeepaliveOptions) -> Self {
+        self.keepalive = keepalive;
+        self
+    }
 }
 
 /// Makes an HTTP/2 connection over `stream`; done when the server's SETTINGS have come.

@@ -162,6 +162,12 @@ impl Keepalive {
         }
     }
 
+    /// Returns the time for later connections to a server that ended this one because of its PINGs:
+    /// twice the time of this one.
+    pub(crate) fn raised_time(&self) -> Duration {
+        self.options.time.saturating_mul(2)
+    }
+
     /// Handles bytes of the peer, any at all.
     pub(crate) fn handle_read(&mut self, now: Instant) {
         self.last_read = now;

@@ -67,7 +67,7 @@ pub mod dns {
 pub use trunkline_connector::{
     Connected, ConnectionInfo, Connector, DirectConnector, SecurityLevel,
 };
-pub use trunkline_transport::HttpOptions;
+pub use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
 /// Happy Eyeballs: RFC 6724 order and the race of RFC 8305.
 pub mod connect {

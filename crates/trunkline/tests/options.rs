@@ -13,7 +13,7 @@ use trunkline::runtime::Lock;
 use trunkline::service_config::{AttemptPolicy, Client, MethodConfig, ServiceConfig};
 use trunkline::{
     AttemptDelay, AttributeKey, Attributes, BackoffPolicy, DnsOptions, Family, HttpOptions,
-    Resolution, TcpOptions, UdpOptions,
+    KeepaliveOptions, Resolution, TcpOptions, UdpOptions,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,6 +35,8 @@ fn sockets() {
     check! {TcpOptions::default(),
         with_nodelay(false) => nodelay = false,
         with_keepalive(SECOND) => keepalive = Some(SECOND),
+        with_keepalive_interval(SECOND) => keepalive_interval = Some(SECOND),
+        with_keepalive_probes(7) => keepalive_probes = Some(7),
         with_bind_ipv4(v4) => bind_ipv4 = Some(v4),
         with_bind_ipv6(Ipv6Addr::LOCALHOST) => bind_ipv6 = Some(Ipv6Addr::LOCALHOST),
         with_interface("lo") => interface = Some("lo".to_owned()),
@@ -55,7 +57,14 @@ fn connections() {
         with_max(SECOND) => max = SECOND,
         with_min_attempt(SECOND) => min_attempt = SECOND,
     }
+    check! {KeepaliveOptions::default(),
+        with_time(SECOND) => time = SECOND,
+        with_timeout(SECOND) => timeout = SECOND,
+        with_without_calls(true) => without_calls = true,
+    }
+    let keepalive = KeepaliveOptions::default().with_time(SECOND);
     check! {HttpOptions::default(),
+        with_keepalive(keepalive) => keepalive = keepalive,
         with_stream_window(1) => stream_window = 1,
         with_connection_window(1) => connection_window = 1,
         with_max_header_list(1) => max_header_list = 1,

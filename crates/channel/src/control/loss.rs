@@ -37,7 +37,13 @@ fn connection_lost(lost: Lost) -> ConnectionLost {
         LostReason::StreamsUsedUp => ConnectionLostReason::StreamsUsedUp,
         LostReason::TaskDropped => ConnectionLostReason::TaskDropped,
         LostReason::NotRead => ConnectionLostReason::NotRead,
+        LostReason::KeepaliveTimeout { time, timeout } => ConnectionLostReason::KeepaliveTimeout {
+            time: *time,
+            timeout: *timeout,
+        },
         _ => ConnectionLostReason::Unknown,
     };
+    let raised_keepalive = lost.raised_keepalive();
     ConnectionLost::new(reason, lost.is_unused(), lost.age(), lost)
+        .with_raised_keepalive(raised_keepalive)
 }

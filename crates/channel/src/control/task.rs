@@ -190,7 +190,10 @@ impl ControlTask {
                     id,
                     address,
                     deadline,
+                    keepalive_time,
                 } => {
+                    let mut http = self.http.clone();
+                    http.keepalive.time = keepalive_time;
                     let (cancel, cancelled) = async_channel::bounded(1);
                     self.attempts.insert(id, cancel);
                     let attempt = ConnectAttempt {
@@ -199,7 +202,7 @@ impl ControlTask {
                         deadline,
                         runtime: Arc::clone(&self.shared.runtime),
                         connector: Arc::clone(&self.connector),
-                        http: self.http.clone(),
+                        http,
                         events: self.events.clone(),
                         cancelled,
                     };

@@ -1,6 +1,7 @@
 //! What happens to a channel outside of its calls.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
@@ -55,6 +56,15 @@ pub enum ChannelEvent {
         id: SubchannelId,
         /// The address that it connected to.
         address: Address,
+    },
+    /// A server ended a connection because of the channel's keepalive PINGs (`too_many_pings`): new
+    /// connections send them less often. The loss of the connection follows.
+    ///
+    /// Show this where it is seen: the keepalive time of the client is shorter than the server
+    /// permits.
+    KeepaliveRaised {
+        /// The keepalive time of new connections, twice that of the one that was ended.
+        time: Duration,
     },
     /// A connection takes no new calls any more. The subchannel's new state follows.
     Lost {

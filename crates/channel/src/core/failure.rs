@@ -116,6 +116,7 @@ pub struct ConnectionLost {
     reason: ConnectionLostReason,
     is_unused: bool,
     age: Duration,
+    raised_keepalive: Option<Duration>,
     source: Arc<dyn Error + Send + Sync>,
 }
 
@@ -145,6 +146,14 @@ pub enum ConnectionLostReason {
     TaskDropped,
     /// Nothing used the connection any more, and the server did not read what was left to send.
     NotRead,
+    /// The keepalive gave the connection up: no byte came for `time`, and none within `timeout` after
+    /// the PING that was then sent. For `grpc.disconnect_error` this is "connection timed out".
+    KeepaliveTimeout {
+        /// The time without a byte before the PING.
+        time: Duration,
+        /// The time without a byte after the PING.
+        timeout: Duration,
+    },
     /// None of the above.
     Unknown,
 }
@@ -160,8 +169,21 @@ impl ConnectionLost {
             reason,
             is_unused,
             age,
+            raised_keepalive: None,
             source: Arc::new(source),
         }
+    }
+
+    pub(crate) fn with_raised_keepalive(mut self, time: Option<Duration>) -> Self {
+        self.raised_keepalive = time;
+        self
+    }
+
+    /// Returns the keepalive time that later connections of the channel use at least: twice this
+    /// connection's if the server ended it because of its PINGs (`too_many_pings`), else `None`.
+    #[must_use]
+    pub fn raised_keepalive(&self) -> Option<Duration> {
+        self.raised_keepalive
     }
 
     /// Returns the kind of the end.

@@ -17,6 +17,8 @@ use super::*;
 
 const ROUND_ROBIN: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
 
+const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
+
 /// A core, the current time, and what the core has requested.
 struct CoreHarness {
     core: Core<u32>,
@@ -31,6 +33,10 @@ struct CoreHarness {
     resolve_now: usize,
     /// The number of cancelled attempts.
     cancelled: usize,
+    /// The keepalive time of the last attempt.
+    keepalive_time: Duration,
+    /// The keepalive times that were observed.
+    raised: Vec<Duration>,
 }
 
 impl CoreHarness {
@@ -47,6 +53,7 @@ impl CoreHarness {
             default_policy,
             disable_service_config: false,
             backoff: BackoffPolicy::default(),
+            keepalive_time: KEEPALIVE_TIME,
         };
         let mut core = Core::new(options, 7);
         let now = base();
@@ -60,6 +67,8 @@ impl CoreHarness {
             has_resolver: false,
             resolve_now: 0,
             cancelled: 0,
+            keepalive_time: Duration::ZERO,
+            raised: Vec::new(),
         }
     }
 
@@ -80,7 +89,9 @@ impl CoreHarness {
                     id,
                     address,
                     deadline,
+                    keepalive_time,
                 } => {
+                    self.keepalive_time = keepalive_time;
                     let address = address.socket_addr().expect("an IP address");
                     self.attempts.push((id, address, deadline - self.now));
                 }
@@ -93,6 +104,7 @@ impl CoreHarness {
                 Output::StartResolver => self.has_resolver = true,
                 Output::StopResolver => self.has_resolver = false,
                 Output::ResolveNow => self.resolve_now += 1,
+                Output::Observe(ChannelEvent::KeepaliveRaised { time }) => self.raised.push(time),
                 Output::Observe(_) => {}
             }
         }
@@ -242,6 +254,27 @@ fn lost(is_unused: bool) -> ConnectionLost {
     let source = io::Error::other("127.0.0.1:1 closed");
     let reason = ConnectionLostReason::Closed;
     ConnectionLost::new(reason, is_unused, Duration::ZERO, source)
+}
+
+/// A server that gets too many PINGs raises the keepalive time of the channel's later connections. The
+/// highest time of all servers counts. (gRFC A8)
+#[test]
+fn too_many_pings_raise_the_keepalive_time() {
+    let raised_to = |secs| lost(false).with_raised_keepalive(Some(Duration::from_secs(secs)));
+    let mut harness = CoreHarness::new(ROUND_ROBIN);
+    harness.resolve(list(&[1, 2]));
+    assert_eq!(harness.keepalive_time, KEEPALIVE_TIME);
+    harness.connected(1);
+    harness.connected(2);
+    harness.lose_by(1, raised_to(60));
+    assert_eq!(harness.keepalive_time, Duration::from_secs(60));
+    // The connection to the other server is from before: its loss raises the time no further.
+    harness.lose_by(2, raised_to(60));
+    assert_eq!(harness.keepalive_time, Duration::from_secs(60));
+    harness.connected(1);
+    harness.lose_by(1, raised_to(120));
+    assert_eq!(harness.keepalive_time, Duration::from_secs(120));
+    assert_eq!(harness.raised, [60, 120].map(Duration::from_secs));
 }
 
 /// Returns the loss of a connection that a GOAWAY ended before it answered a call.

@@ -17,6 +17,7 @@ mod ends;
 mod events;
 mod faults;
 mod header_lists;
+mod keepalive;
 mod peers_words;
 mod replays;
 mod runtimes;

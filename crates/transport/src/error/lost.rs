@@ -20,6 +20,7 @@ pub struct Lost {
     reason: LostReason,
     is_unused: bool,
     age: Duration,
+    raised_keepalive: Option<Duration>,
     source: Option<Arc<h2::Error>>,
 }
 
@@ -84,8 +85,24 @@ impl Lost {
             reason,
             is_unused: !state.is_used(),
             age,
+            raised_keepalive: None,
             source: source.map(Arc::new),
         }
+    }
+
+    pub(crate) fn with_raised_keepalive(mut self, time: Option<Duration>) -> Self {
+        self.raised_keepalive = time;
+        self
+    }
+
+    /// Returns the [`KeepaliveOptions::time`](crate::KeepaliveOptions::time) that later connections
+    /// must use at least: twice this connection's if the server ended it because of its PINGs
+    /// (GOAWAY with `ENHANCE_YOUR_CALM` and `too_many_pings`), else `None`.
+    ///
+    /// Source: [gRFC A8](https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
+    #[must_use]
+    pub fn raised_keepalive(&self) -> Option<Duration> {
+        self.raised_keepalive
     }
 
     /// Returns the address at the other end.
