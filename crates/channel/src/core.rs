@@ -29,7 +29,9 @@ use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, GracefulSwitch, OldList, Pick, Policy,
     PolicyOptions, PolicyRegistry, Published, SubchannelId, Update, Watch, WatchEvent, WatchId,
 };
-use trunkline_resolver::{Resolution, ResolveError, ResolveErrorKind, Verdict};
+use trunkline_resolver::{
+    Rejection, RejectionKind, Resolution, ResolveError, ResolveErrorKind, Verdict,
+};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_status::Status;
 
@@ -168,7 +170,8 @@ impl<C> Core<C> {
         }
     }
 
-    /// Handles a resolution, and returns whether it could be used.
+    /// Handles a resolution, and returns whether it could be used. [`Verdict`] has the effects of a
+    /// rejection on calls.
     pub(crate) fn handle_resolution(&mut self, resolution: Resolution, now: Instant) -> Verdict {
         let endpoints = match &resolution.endpoints {
             Ok(endpoints) => Arc::clone(endpoints),
@@ -179,7 +182,7 @@ impl<C> Core<C> {
                     OldList::Keep
                 };
                 self.resolver_failed(error.clone(), old, now);
-                return Verdict::Rejected;
+                return rejected(RejectionKind::Failed, error.clone());
             }
         };
         self.observe(ChannelEvent::Endpoints(Arc::clone(&endpoints)));
@@ -196,13 +199,15 @@ impl<C> Core<C> {
                 self.update(endpoints, resolution, now)
             }
             ConfigOutcome::KeptOld(error) => {
-                self.observe(ChannelEvent::ResolverError(error));
-                let _ = self.update(endpoints, resolution, now);
-                Verdict::Rejected
+                self.observe(ChannelEvent::ResolverError(error.clone()));
+                match self.update(endpoints, resolution, now) {
+                    Verdict::Accepted => rejected(RejectionKind::ServiceConfigKept, error),
+                    refused => refused,
+                }
             }
             ConfigOutcome::NoConfig(error) => {
-                self.resolver_failed(error, OldList::Keep, now);
-                Verdict::Rejected
+                self.resolver_failed(error.clone(), OldList::Keep, now);
+                rejected(RejectionKind::ServiceConfigMissing, error)
             }
         }
     }
@@ -230,8 +235,8 @@ impl<C> Core<C> {
             ResolveErrorKind::Unavailable,
             format!("the list of endpoints cannot be used: {}", status.message()),
         );
-        self.observe(ChannelEvent::ResolverError(error));
-        Verdict::Rejected
+        self.observe(ChannelEvent::ResolverError(error.clone()));
+        rejected(RejectionKind::Endpoints, error)
     }
 
     fn resolver_failed(&mut self, error: ResolveError, old: OldList, now: Instant) {
@@ -665,4 +670,8 @@ impl<C> Core<C> {
     fn observe(&mut self, event: ChannelEvent) {
         self.outputs.push_back(Output::Observe(event));
     }
+}
+
+fn rejected(kind: RejectionKind, error: ResolveError) -> Verdict {
+    Verdict::Rejected(Rejection::new(kind, error))
 }

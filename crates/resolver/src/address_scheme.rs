@@ -100,10 +100,8 @@ impl ResolverFactory for AddressScheme {
     }
 
     /// Returns `localhost` for a Unix socket under `passthrough`, as the schemes `unix` and
-    /// `unix-abstract` have it.
-    ///
-    /// grpc-go sends the escaped path (`unix:%2F%2F%2Frun%2Fdb`), which the crate `http` refuses as
-    /// an authority.
+    /// `unix-abstract` have it: a socket has no host. grpc-go sends the escaped path
+    /// (`unix:%2F%2F%2Frun%2Fdb`).
     fn default_authority(&self, target: &Target) -> Option<String> {
         let locations = self.locations(target).ok()?;
         let is_unix =

@@ -16,7 +16,8 @@ mod host_lookup;
 mod nameserver;
 mod txt_config;
 
-// The resolver that repeats a lookup.
+// The resolver that repeats a lookup, and reports each run.
+mod meter;
 mod paced;
 
 // The lookups of the two schemes.

@@ -150,6 +150,8 @@ impl PartialEq for ResolveError {
     }
 }
 
+impl Eq for ResolveError {}
+
 impl fmt::Display for ResolveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.message)

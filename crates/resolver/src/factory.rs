@@ -1,12 +1,10 @@
 //! The trait of a resolver factory, through which a channel makes its resolvers.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 
-use trunkline_runtime::Runtime;
 use trunkline_target::Target;
 
-use crate::{ResolveError, Resolver};
+use crate::{ResolveError, Resolver, ResolverOptions};
 
 /// Makes resolvers for the targets of one scheme.
 ///
@@ -45,26 +43,5 @@ pub trait ResolverFactory: Debug + Send + Sync {
     fn default_authority(&self, target: &Target) -> Option<String> {
         let _ = target;
         None
-    }
-}
-
-/// What a channel passes to the factory for each resolver.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct ResolverOptions {
-    /// The channel's runtime: clock, timers, sockets, randomness.
-    pub runtime: Arc<dyn Runtime>,
-    /// Whether the channel ignores service configs; the resolver then looks up none.
-    pub disable_service_config: bool,
-}
-
-impl ResolverOptions {
-    /// Returns options with this runtime, and the defaults for everything else.
-    #[must_use]
-    pub fn new(runtime: Arc<dyn Runtime>) -> Self {
-        Self {
-            runtime,
-            disable_service_config: false,
-        }
     }
 }

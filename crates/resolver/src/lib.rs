@@ -6,7 +6,12 @@
 // The trait of a resolver, its results and errors; how a channel makes one.
 mod error;
 
+mod verdict;
+
+mod metrics;
 mod resolver;
+
+mod options;
 
 mod factory;
 
@@ -16,6 +21,7 @@ mod pacer;
 // The resolvers without DNS.
 mod fixed;
 mod manual;
+mod stream;
 
 mod address_scheme;
 
@@ -32,9 +38,13 @@ pub use crate::dns::{
     AddressFamilies, DnsFactory, DnsOptions, LookupReport, SrvFactory, SrvPriority,
 };
 pub use crate::error::{ResolveError, ResolveErrorKind};
-pub use crate::factory::{ResolverFactory, ResolverOptions};
+pub use crate::factory::ResolverFactory;
 pub use crate::fixed::{StaticFactory, StaticResolver};
-pub use crate::manual::ManualResolver;
+pub use crate::manual::{ManualResolver, ManualUpdate};
+pub use crate::metrics::{LookupOutcome, ResolverEvent, ResolverMetrics};
+pub use crate::options::{CredentialsKind, ResolverOptions};
 pub use crate::pacer::{Pacer, Pacing};
 pub use crate::registry::ResolverRegistry;
-pub use crate::resolver::{Resolution, Resolver, ServiceConfigSource, Verdict};
+pub use crate::resolver::{Resolution, Resolver, ServiceConfigSource};
+pub use crate::stream::{StreamFactory, StreamResolver};
+pub use crate::verdict::{Rejection, RejectionKind, Verdict};

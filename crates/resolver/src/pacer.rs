@@ -265,14 +265,14 @@ impl Pacer {
         if self.failed {
             return;
         }
-        self.rejected = verdict == Verdict::Rejected;
+        self.rejected = !verdict.is_accepted();
         match verdict {
             Verdict::Accepted => {
                 self.backoff.reset();
                 self.retry = None;
             }
-            Verdict::Rejected if self.running || self.retry.is_some() => {}
-            Verdict::Rejected => self.back_off(now),
+            Verdict::Rejected(_) if self.running || self.retry.is_some() => {}
+            Verdict::Rejected(_) => self.back_off(now),
         }
     }
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_service_config::{ConfigSelector, ServiceConfig};
 
-use crate::ResolveError;
+use crate::{ResolveError, Verdict};
 
 /// Resolves one name into endpoints, again and again.
 ///
@@ -36,19 +36,12 @@ pub trait Resolver: Debug + Send {
     }
 
     /// Handles the channel's verdict on the last resolution. Ignored by default.
+    ///
+    /// After a rejection the resolver is to resolve again, with back-off: a [`Pacer`](crate::Pacer)
+    /// does so. What a rejection does to calls is in the table of [`Verdict`].
     fn handle_verdict(&mut self, verdict: Verdict) {
         let _ = verdict;
     }
-}
-
-/// Whether the channel can use a resolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The channel uses it.
-    Accepted,
-    /// The channel cannot use it (no endpoints, an invalid service config): resolve again, with
-    /// back-off.
-    Rejected,
 }
 
 /// The result of one resolution.

@@ -11,8 +11,8 @@ use std::error::Error as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use support::printed;
 use support::world::World;
+use support::{printed, rejection};
 use trunkline_dns::{ClientConfig, Hosts, LookupError, RecordType, ServerAttempt};
 use trunkline_resolver::{
     AddressFamilies, DnsFactory, DnsOptions, LookupReport, Resolution, ResolveError,
@@ -428,7 +428,7 @@ fn rejected() {
     for _ in 0..4 {
         let before = world.elapsed();
         world.next(&mut resolver).expect("another resolution");
-        resolver.handle_verdict(Verdict::Rejected);
+        resolver.handle_verdict(rejection());
         gaps.push((world.elapsed() - before).round());
     }
     assert_eq!(gaps, [0.0, 1.0, 2.0, 3.0]);

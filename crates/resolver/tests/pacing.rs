@@ -3,8 +3,11 @@
 //! Source: [gRPC's naming document](https://github.com/grpc/grpc/blob/master/doc/naming.md).
 //! Refreshing by TTL is our addition.
 
+mod support;
+
 use std::time::{Duration, Instant};
 
+use support::rejection;
 use trunkline_backoff::{BackoffPolicy, Rng};
 use trunkline_resolver::{Pacer, Pacing, Verdict};
 
@@ -215,7 +218,7 @@ fn rejections_back_off() {
     let mut last = 0.0;
     for _ in 0..10 {
         clock.succeed(Some(300));
-        clock.verdict(Verdict::Rejected);
+        clock.verdict(rejection());
         let gap = clock.skip_to_start();
         assert!(gap > last, "{gap} after {last}");
         last = gap;
@@ -231,7 +234,7 @@ fn rejections_back_off() {
 fn verdicts_on_parts() {
     let mut clock = Clock::new(steady());
     clock.start();
-    clock.verdict(Verdict::Rejected);
+    clock.verdict(rejection());
     clock.succeed(Some(300));
     assert_eq!(clock.due(), Some(1.0));
     clock.verdict(Verdict::Accepted);

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use serde_json::json;
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
-use trunkline_resolver::{ResolveError, ResolveErrorKind, ServiceConfigSource};
+use trunkline_resolver::{RejectionKind, ResolveError, ResolveErrorKind, ServiceConfigSource};
 use trunkline_runtime::PeerAddr;
 use trunkline_service_config::{CallConfig, CallInfo, MethodConfig, ServiceConfig};
 
@@ -292,6 +292,28 @@ fn list(ports: &[u16]) -> Resolution {
     Resolution::new(endpoints)
 }
 
+/// Checks that this verdict is a rejection of this kind, and that its text contains `text`.
+#[track_caller]
+fn check_rejection(verdict: &Verdict, kind: RejectionKind, text: &str) {
+    let rejection = verdict.rejection().expect("a rejection");
+    assert_eq!(rejection.kind(), kind);
+    assert!(rejection.to_string().contains(text), "{rejection}");
+}
+
+/// An invalid service config beside a list that cannot be used: the verdict names the list, because
+/// its loss is what fails calls.
+#[test]
+fn a_refused_list_goes_before_a_kept_service_config() {
+    let mut harness = CoreHarness::new("{}");
+    harness.list(&[1]);
+    let verdict = harness.resolve(list(&[]).with_service_config("{"));
+    check_rejection(
+        &verdict,
+        RejectionKind::Endpoints,
+        "endpoints cannot be used",
+    );
+}
+
 /// The deadline of an attempt is at least MIN_CONNECT_TIMEOUT, 20 s, after its start.
 ///
 /// Source: [connection back-off](https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md).
@@ -348,7 +370,11 @@ fn a_bad_service_config_after_a_good_one_keeps_the_good_one() {
     harness.connected(1);
     let verdict =
         harness.resolve(list(&[1, 2]).with_service_config(r#"{"loadBalancingConfig":7}"#));
-    assert_eq!(verdict, Verdict::Rejected);
+    check_rejection(
+        &verdict,
+        RejectionKind::ServiceConfigKept,
+        "loadBalancingConfig",
+    );
     harness.connected(2);
     assert_eq!(harness.picks(2), [1, 2]);
 }
@@ -358,7 +384,8 @@ fn a_bad_service_config_after_a_good_one_keeps_the_good_one() {
 fn a_bad_first_service_config_fails_calls() {
     let mut harness = CoreHarness::new("{}");
     let verdict = harness.resolve(list(&[1]).with_service_config("{"));
-    assert_eq!(verdict, Verdict::Rejected);
+    let text = "service config is invalid";
+    check_rejection(&verdict, RejectionKind::ServiceConfigMissing, text);
     assert!(
         harness.failure().contains("service config is invalid"),
         "{}",
@@ -372,10 +399,8 @@ fn a_bad_first_service_config_fails_calls() {
 fn a_resolver_error_fails_calls_until_there_is_a_list() {
     let mut harness = CoreHarness::new("{}");
     let error = ResolveError::new(ResolveErrorKind::NotFound, "no such name: x.test");
-    assert_eq!(
-        harness.resolve(Resolution::from_error(error)),
-        Verdict::Rejected
-    );
+    let verdict = harness.resolve(Resolution::from_error(error));
+    check_rejection(&verdict, RejectionKind::Failed, "no such name: x.test");
     assert!(
         harness.failure().contains("no such name: x.test"),
         "{}",
@@ -476,7 +501,12 @@ fn an_address_that_leaves_the_list_is_dropped() {
 #[test]
 fn an_empty_list_is_rejected() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
-    assert_eq!(harness.list(&[]), Verdict::Rejected);
+    let verdict = harness.list(&[]);
+    check_rejection(
+        &verdict,
+        RejectionKind::Endpoints,
+        "endpoints cannot be used",
+    );
     assert!(matches!(harness.pick(), Err(Pick::Fail(_))));
 }
 

@@ -106,8 +106,8 @@ impl Chaos {
             10 => net.set_fate(address(HOSTS[at]), ConnectFate::Refuse),
             11 => net.set_fate(address(HOSTS[at]), ConnectFate::Silent),
             12 => net.set_fate(address(HOSTS[at]), ConnectFate::Ordinary),
-            13 => self.names.update(endpoints(&HOSTS[at..])),
-            14 => self.names.update(endpoints(&HOSTS)),
+            13 => drop(self.names.update(endpoints(&HOSTS[at..]))),
+            14 => drop(self.names.update(endpoints(&HOSTS))),
             _ => {
                 let kind = match self.roll(2) {
                     0 => ResolveErrorKind::NotFound,

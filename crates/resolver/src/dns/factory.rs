@@ -102,6 +102,7 @@ impl ResolverFactory for DnsFactory {
             return Ok(Box::new(literal_resolver(Endpoint::new([address]))));
         }
         let host = literal.host.into_string();
+        let name = host.clone();
         let addresses = DnsLookup {
             config: self.txt_config(&host, options),
             host,
@@ -114,8 +115,8 @@ impl ResolverFactory for DnsFactory {
             run: None,
         };
         let pacing = self.options.pacing.clone();
-        let runtime = Arc::clone(&options.runtime);
-        Ok(Box::new(PacedResolver::new(addresses, pacing, runtime)))
+        let resolver = PacedResolver::new(addresses, &name, pacing, options);
+        Ok(Box::new(resolver))
     }
 }
 
@@ -190,8 +191,8 @@ impl ResolverFactory for SrvFactory {
             run: None,
         };
         let pacing = self.options.pacing.clone();
-        let runtime = Arc::clone(&options.runtime);
-        Ok(Box::new(PacedResolver::new(service, pacing, runtime)))
+        let resolver = PacedResolver::new(service, name, pacing, options);
+        Ok(Box::new(resolver))
     }
 
     fn default_authority(&self, target: &Target) -> Option<String> {

@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use trunkline_runtime::{Alarm, Runtime};
 
-use crate::{Pacer, Pacing, Resolution, Resolver, Verdict};
+use super::meter::LookupMeter;
+use crate::{LookupOutcome, Pacer, Pacing, Resolution, Resolver, ResolverOptions, Verdict};
 
 /// A lookup that can be repeated. It keeps its results from one run to the next.
 pub(super) trait RepeatedLookup: fmt::Debug + Send {
@@ -47,23 +48,33 @@ pub(super) enum LookupEnd {
 /// A resolver that repeats a lookup when its [`Pacer`] decides so.
 pub(super) struct PacedResolver<L> {
     lookup: L,
+    meter: LookupMeter,
     pacer: Pacer,
     alarm: Alarm,
     runtime: Arc<dyn Runtime>,
 }
 
 impl<L: RepeatedLookup> PacedResolver<L> {
-    pub(super) fn new(lookup: L, pacing: Pacing, runtime: Arc<dyn Runtime>) -> Self {
+    /// Returns a resolver that repeats this lookup of `name`.
+    pub(super) fn new(lookup: L, name: &str, pacing: Pacing, options: &ResolverOptions) -> Self {
+        let runtime = Arc::clone(&options.runtime);
         Self {
             lookup,
+            meter: LookupMeter::new(name, options.metrics.clone()),
             pacer: Pacer::new(pacing, runtime.seed(), runtime.now()),
             alarm: Alarm::new(),
             runtime,
         }
     }
 
-    /// Reports the end of a run to the pacer.
-    fn end(&mut self, end: LookupEnd, now: Instant) {
+    /// Reports the end of a run with this resolution to the pacer and the meter.
+    fn end(&mut self, resolution: &Resolution, end: LookupEnd, now: Instant) {
+        let outcome = match (&resolution.endpoints, end) {
+            (Err(error), _) => LookupOutcome::Failed(error.kind()),
+            (Ok(_), LookupEnd::Partial { .. }) => LookupOutcome::Partial,
+            (Ok(_), _) => LookupOutcome::Complete,
+        };
+        self.meter.end(outcome, now);
         let ttl = |expires: Option<Instant>| Some(expires?.saturating_duration_since(now));
         match end {
             LookupEnd::Complete { expires } => self.pacer.handle_success(ttl(expires), now),
@@ -78,12 +89,13 @@ impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
         let mut now = self.runtime.now();
         loop {
             if self.pacer.poll_start(now) {
+                self.meter.start(now);
                 self.lookup.start(now);
             }
             match self.lookup.poll(cx, now) {
                 Poll::Ready(LookupProgress::Update(resolution)) => return Poll::Ready(resolution),
                 Poll::Ready(LookupProgress::Done(resolution, end)) => {
-                    self.end(end, self.runtime.now());
+                    self.end(&resolution, end, self.runtime.now());
                     return Poll::Ready(resolution);
                 }
                 Poll::Pending => {}
@@ -105,6 +117,12 @@ impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
 
     fn handle_verdict(&mut self, verdict: Verdict) {
         self.pacer.handle_verdict(verdict, self.runtime.now());
+    }
+}
+
+impl<L> Drop for PacedResolver<L> {
+    fn drop(&mut self) {
+        self.meter.end(LookupOutcome::Cancelled, self.runtime.now());
     }
 }
 
