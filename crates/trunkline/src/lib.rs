@@ -5,7 +5,7 @@
 // everything that it has; what a user of the channel needs most is at the root too.
 
 // Crates whose types are in signatures here, in the versions that Trunkline uses.
-pub use {bytes, http, http_body, serde_json, tower_service};
+pub use {bytes, futures_io, http, http_body, serde_json, tower_service};
 
 // The async runtimes.
 #[cfg(feature = "async-std")]
@@ -111,3 +111,8 @@ pub use trunkline_channel::{
     Channel, ChannelBuilder, ChannelEvent, ConnectFailure, ConnectFailureKind, ConnectPhase,
     ConnectionLost, ConnectionLostReason, Observer, ResponseFuture, WaitForReady,
 };
+
+// A page: how to implement each trait.
+#[cfg(feature = "dns")]
+#[doc = include_str!("../EXTENDING.md")]
+pub mod extending {}

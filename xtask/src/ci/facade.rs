@@ -1,9 +1,16 @@
-//! Compiles every example of the facade's page in a project that depends on `trunkline` alone.
+//! Compiles every example of the facade's pages in a project that depends on `trunkline` alone.
+//!
+//! The facade shows the items of the crates below it, with their examples. So those are compiled too,
+//! with each crate under its module in the facade.
+
+mod examples;
 
 use std::fmt::Write;
 use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 
+use self::examples::{examples, of_comments};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::step::{Done, Step};
@@ -15,15 +22,46 @@ pub(super) const STEP: Step = Step {
     run,
 };
 
-/// The page whose examples are compiled.
-const PAGE: &str = "crates/trunkline/README.md";
+/// The facade's own pages.
+const PAGES: [&str; 2] = [
+    "crates/trunkline/README.md",
+    "crates/trunkline/EXTENDING.md",
+];
+
+/// Beginnings of paths into crates that only some examples need: runtimes, tonic, and the
+/// simulation. An example with one of them is left out.
+const OTHER_CRATES: [&str; 5] = [
+    "async_std::",
+    "smol::",
+    "tokio::",
+    "tonic::",
+    "trunkline_sim::",
+];
+
+/// What an example of a crate below the facade finds under the name of a crate.
+const THIRD_PARTIES: &str = "bytes, futures_io, http, http_body, serde_json, tower_service";
 
 fn run(context: &Context) -> Result<Done, Failure> {
-    let page = fs::read_to_string(context.root.join(PAGE))
-        .map_err(|error| Failure::new(format!("cannot read {PAGE}: {error}")))?;
-    let examples = examples(&page);
-    if examples.is_empty() {
-        return Err(Failure::new(format!("{PAGE} has no example")));
+    let mut own = Vec::new();
+    for page in PAGES {
+        let examples = examples(&read(&context.root.join(page))?);
+        if examples.is_empty() {
+            return Err(Failure::new(format!("{page} has no example")));
+        }
+        own.extend(examples);
+    }
+    let modules = modules(context)?;
+    let (mut below, mut left_out) = (Vec::new(), 0);
+    for module in &modules {
+        let folder = context.root.join("crates").join(module.replace('_', "-"));
+        let mut examples = examples(&read(&folder.join("README.md"))?);
+        for source in sources(&folder.join("src"))? {
+            examples.extend(of_comments(&read(&source)?));
+        }
+        let before = examples.len();
+        examples.retain(|example| !OTHER_CRATES.iter().any(|other| example.contains(other)));
+        left_out += before - examples.len();
+        below.extend(examples);
     }
     let folder = context.metadata()?.target.join("facade");
     let write = || -> io::Result<()> {
@@ -32,7 +70,13 @@ fn run(context: &Context) -> Result<Done, Failure> {
         fs::write(folder.join("Cargo.toml"), manifest(&root.to_string_lossy()))?;
         // The versions of the workspace; cargo removes what this project does not need.
         fs::copy(context.root.join("Cargo.lock"), folder.join("Cargo.lock"))?;
-        fs::write(folder.join("src/lib.rs"), source(&examples))
+        fs::write(folder.join("src/own.rs"), source(&own, ""))?;
+        fs::write(
+            folder.join("src/below.rs"),
+            source(&below, &aliases(&modules)),
+        )?;
+        let lib = "#![allow(dead_code, unused)]\nmod below;\nmod own;\n";
+        fs::write(folder.join("src/lib.rs"), lib)
     };
     write().map_err(|error| Failure::new(format!("cannot write the project: {error}")))?;
     // Shares the dependencies that earlier steps have built.
@@ -42,87 +86,92 @@ fn run(context: &Context) -> Result<Done, Failure> {
         .folder(&folder)
         .env("CARGO_TARGET_DIR", target)
         .succeed()?;
-    Ok(Done::with(format!("{} examples", examples.len())))
+    Ok(Done::with(format!(
+        "{} examples of the facade, {} of the crates below it ({left_out} need another crate)",
+        own.len(),
+        below.len()
+    )))
+}
+
+/// Returns the facade's modules that are crates of this workspace, sorted: `lb` for `trunkline-lb`.
+fn modules(context: &Context) -> Result<Vec<String>, Failure> {
+    let facade = context.metadata()?.member("trunkline");
+    let facade = facade.ok_or_else(|| Failure::new("there is no package `trunkline`"))?;
+    let own = facade.dependencies.iter();
+    Ok(own
+        .filter_map(|name| Some(name.strip_prefix("trunkline-")?.replace('-', "_")))
+        .collect())
+}
+
+/// Returns the imports with which an example of a crate below the facade compiles. The items of
+/// `channel` are at the root of the facade.
+fn aliases(modules: &[String]) -> String {
+    let mut aliases = format!("use trunkline::{{{THIRD_PARTIES}}};\n");
+    for module in modules {
+        let path = match module.as_str() {
+            "channel" => "trunkline".to_owned(),
+            module => format!("trunkline::{module}"),
+        };
+        let _ = writeln!(aliases, "use {path} as trunkline_{module};");
+    }
+    aliases
+}
+
+/// Returns the Rust files in a folder and below it, sorted.
+fn sources(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let cannot = |error| Failure::new(format!("cannot read {}: {error}", folder.display()));
+    let mut sources = Vec::new();
+    for entry in folder.read_dir().map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        if path.is_dir() {
+            sources.extend(self::sources(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            sources.push(path);
+        }
+    }
+    sources.sort();
+    Ok(sources)
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))
 }
 
 fn manifest(trunkline: &str) -> String {
     format!(
         "[package]\nname = \"facade-examples\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [dependencies]\ntrunkline = {{ path = {trunkline:?}, features = [\"async-std\", \"smol\", \
-         \"tokio\"] }}\n\n[workspace]\n"
+         \"testing\", \"tokio\"] }}\n\n[workspace]\n"
     )
 }
 
-/// Returns the code blocks of a page that rustdoc compiles, without the marks of hidden lines.
-fn examples(page: &str) -> Vec<String> {
-    let mut examples = Vec::new();
-    let mut code: Option<(bool, String)> = None;
-    for line in page.lines() {
-        match (line.strip_prefix("```"), &mut code) {
-            (Some(language), None) => {
-                code = Some((matches!(language, "" | "rust"), String::new()));
-            }
-            (Some(_), Some(_)) => {
-                if let Some((true, text)) = code.take() {
-                    examples.push(text);
-                }
-            }
-            (None, Some((_, text))) => {
-                let line = if line == "#" { "" } else { line };
-                text.push_str(line.strip_prefix("# ").unwrap_or(line));
-                text.push('\n');
-            }
-            (None, None) => {}
-        }
-    }
-    examples
-}
-
-/// Returns a library with a module for each example, which rustdoc would put into a `main`.
-fn source(examples: &[String]) -> String {
-    let mut source = String::from("#![allow(dead_code, unused)]\n");
+/// Returns a file with a module for each example, wrapped as rustdoc wraps it; `imports` go in front.
+fn source(examples: &[String], imports: &str) -> String {
+    let mut source = String::new();
     for (at, example) in examples.iter().enumerate() {
-        let _ = if example.contains("fn main()") {
-            writeln!(source, "mod example_{at} {{\n{example}\n}}")
+        let body = if example.contains("fn main()") {
+            example.clone()
         } else if example.contains("Ok::<(), ") {
-            let error = error_type(example);
-            writeln!(
-                source,
-                "mod example_{at} {{\nfn main() -> Result<(), {error}> {{\n{example}\n}}\n}}"
-            )
+            format!("fn main() -> Result<(), impl core::fmt::Debug> {{\n{example}\n}}")
         } else {
-            writeln!(
-                source,
-                "mod example_{at} {{\nfn main() {{\n{example}\n}}\n}}"
-            )
+            format!("fn main() {{\n{example}\n}}")
         };
+        let _ = writeln!(source, "mod example_{at} {{\n{imports}{body}\n}}");
     }
     source
-}
-
-/// Returns the error type of the line that ends an example, `Ok::<(), ErrorType>(())`.
-fn error_type(example: &str) -> &str {
-    let (_, rest) = example.split_once("Ok::<(), ").unwrap_or_default();
-    rest.split_once(">(())").map_or("", |(error, _)| error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Code of other languages, and code that is not compiled, is left out; hidden lines are code.
+    /// An example that ends with `Ok::<(), E>(())` returns an error.
     #[test]
-    fn examples_are_those_of_rustdoc() {
-        let page = "text\n```\nlet a = 1;\n# let b = 2;\n#\n```\n```text\nx\n```\n```rust,ignore\ny\n```\n\
-                    ```rust\nc();\n```\n";
-        assert_eq!(examples(page), ["let a = 1;\nlet b = 2;\n\n", "c();\n"]);
-    }
-
-    /// An example that ends with `Ok::<(), E>(())` returns that error.
-    #[test]
-    fn the_error_type_is_that_of_the_last_line() {
-        let example = "f()?;\nOk::<(), trunkline::BuildError>(())\n";
-        assert_eq!(error_type(example), "trunkline::BuildError");
-        assert!(source(&[example.to_owned()]).contains("Result<(), trunkline::BuildError>"));
+    fn an_example_that_can_fail() {
+        let can_fail =
+            |example: &str| source(&[example.to_owned()], "").contains("Result<(), impl");
+        assert!(can_fail("f()?;\nOk::<(), trunkline::BuildError>(())\n"));
+        assert!(!can_fail("f();\n"));
     }
 }
