@@ -1,24 +1,28 @@
 //! Building a channel.
 
+mod authority;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use serde_json::json;
 use trunkline_backoff::BackoffPolicy;
 use trunkline_connector::{Connector, DirectConnector};
 use trunkline_endpoint::AttemptDelay;
 use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
-use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
+use trunkline_resolver::{CredentialsKind, ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_target::{Schemes, Target};
 use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
+use self::authority::channel_authority;
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
+use crate::control::resolver_metrics::ObserverMetrics;
 use crate::control::task::ControlTaskParts;
 use crate::core::CoreOptions;
 use crate::core::snapshot::Snapshot;
@@ -82,6 +86,13 @@ impl Security {
     fn scheme(self) -> Scheme {
         match self {
             Self::Plaintext => Scheme::HTTP,
+        }
+    }
+
+    /// Returns the kind of the credentials, for resolvers.
+    fn credentials(self) -> CredentialsKind {
+        match self {
+            Self::Plaintext => CredentialsKind::Plaintext,
         }
     }
 }
@@ -206,9 +217,17 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets `:authority`. Default: the authority that a resolver gave the address, or else the name
-    /// in the target. A call whose request has an authority in its URI (tonic: `with_origin`) sends
-    /// that one.
+    /// Sets `:authority`. A call sends the first of these that exists:
+    ///
+    /// 1. the authority in the URI of its request (tonic: `with_origin`);
+    /// 2. this one;
+    /// 3. the server name that the resolver gave the address;
+    /// 4. the authority of the resolver's scheme, for example the domain of an `srv` target;
+    /// 5. that of the target: [`Target::default_authority`].
+    ///
+    /// An authority of the target that HTTP/2 libraries refuse, such as the `orders%2Feu` of
+    /// `etcd:///orders/eu`, becomes `localhost`, as for Unix sockets. The name of a host is never
+    /// replaced: [`build`](Self::build) fails if it cannot be sent.
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self
@@ -333,11 +352,8 @@ impl ChannelBuilder {
         let target = parse_target(&self.target, &resolvers, default_scheme)?;
         let resolver = resolver_for(&target, &self.target, &resolvers)?;
         let is_authority_set = self.authority.is_some();
-        let authority = self
-            .authority
-            .or_else(|| resolver.default_authority(&target))
-            .unwrap_or_else(|| target.default_authority().into_owned());
-        let authority = parse_authority(&authority, &self.target)?;
+        let own = self.authority.as_deref();
+        let authority = channel_authority(own, &*resolver, &target, &self.target)?;
         let default_config = parse_config(self.default_service_config.as_deref(), &policies)?;
         if self.load_balancing.is_some() && default_config.policy().is_some() {
             return Err(conflict(
@@ -352,6 +368,22 @@ impl ChannelBuilder {
         let mut http = self.http;
         http.keepalive = self.keepalive.unwrap_or(http.keepalive).in_force();
         let selector = Arc::clone(&default_config) as Arc<dyn ConfigSelector>;
+        let connector = self.connector.unwrap_or_else(|| {
+            let connector = DirectConnector::new(Arc::clone(&runtime));
+            let tcp = with_user_timeout(self.tcp.unwrap_or_default(), http.keepalive);
+            Arc::new(connector.with_tcp(tcp))
+        });
+        let mut resolver_options = ResolverOptions::new(Arc::clone(&runtime))
+            .with_disable_service_config(self.disable_service_config)
+            .with_authority(authority.as_str())
+            .with_connector(Arc::clone(&connector))
+            .with_credentials(security.credentials());
+        if let Some(observer) = &self.observer {
+            resolver_options = resolver_options.with_metrics(Arc::new(ObserverMetrics {
+                observer: Arc::clone(observer),
+                runtime: Arc::clone(&runtime),
+            }));
+        }
         let shared = Arc::new(ChannelShared {
             canonical: target.canonical(),
             target: self.target.into(),
@@ -359,22 +391,15 @@ impl ChannelBuilder {
             authority,
             is_authority_set,
             user_agent,
-            runtime: Arc::clone(&runtime),
+            runtime,
             observer: self.observer,
             current: Current::new(Snapshot::not_started(selector)),
-        });
-        let connector = self.connector.unwrap_or_else(|| {
-            let connector = DirectConnector::new(Arc::clone(&runtime));
-            let tcp = with_user_timeout(self.tcp.unwrap_or_default(), http.keepalive);
-            Arc::new(connector.with_tcp(tcp))
         });
         let mut backoff = self.backoff;
         if let Some(timeout) = self.connect_timeout {
             backoff.min_attempt = timeout;
         }
         let policy_options = PolicyOptions::new(0).with_attempt_delay(self.attempt_delay);
-        let mut resolver_options = ResolverOptions::new(runtime);
-        resolver_options.disable_service_config = self.disable_service_config;
         let (events, inbox) = async_channel::unbounded();
         let parts = ControlTaskParts {
             shared: Arc::clone(&shared),
@@ -476,19 +501,6 @@ fn with_user_timeout(mut tcp: TcpOptions, keepalive: KeepaliveOptions) -> TcpOpt
         tcp.user_timeout.get_or_insert(keepalive.timeout);
     }
     tcp
-}
-
-fn parse_authority(text: &str, target: &str) -> Result<Authority, BuildError> {
-    text.parse().map_err(|error: http::uri::InvalidUri| {
-        BuildError::new(
-            BuildErrorKind::Authority,
-            format!(
-                "the authority `{text}` of the target `{target}` cannot be sent over HTTP/2 \
-                 ({error}); give another with `.authority(..)`"
-            ),
-        )
-        .with_source(error)
-    })
 }
 
 fn parse_config(

@@ -16,7 +16,9 @@ use crate::core::event::ChannelEvent;
 pub trait Observer: Debug + Send + Sync {
     /// Handles one event of the channel, which happened at `at`.
     ///
-    /// Called by the channel's control task, in the order of the events; must not block.
+    /// Called by the channel's control task, in the order of the events; must not block. Only
+    /// [`ChannelEvent::Resolver`] may come from another task, where a resolver of your own reports
+    /// from one.
     fn observe(&self, event: &ChannelEvent, at: Instant);
 
     /// Handles the start of a call.

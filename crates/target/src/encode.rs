@@ -8,7 +8,7 @@ use crate::bytes::byte_at;
 
 /// Returns the `:authority` header for an endpoint.
 ///
-/// Keeps letters, digits and `-_.~!$&'()*+,;=:[]@`. Every other byte becomes `%HH`.
+/// Keeps letters, digits and `-_.~!$&'()*+,;=:[]@`. Every other byte becomes `%HH`, as in grpc-go.
 ///
 /// ```
 /// use trunkline_target::encode_authority;

@@ -136,6 +136,19 @@ impl<'a> TargetRef<'a> {
     /// follows `localhost`. Under `dns` and `passthrough` the host lacks the dot at the end of an
     /// absolute name: the dot is for the DNS client, and proxies that route by host know no such
     /// host.
+    ///
+    /// | target | result |
+    /// |---|---|
+    /// | `dns:///orders.test.:50051` | `orders.test:50051` |
+    /// | `dns:///:50051` | `localhost:50051` |
+    /// | `dns:///2001:db8::1` | `[2001:db8::1]` |
+    /// | `unix:///run/db`, `ipv4:192.0.2.1:443` | `localhost` |
+    /// | `etcd:///orders/eu` | `orders%2Feu` |
+    /// | `passthrough:///unix:///run/db` | `unix:%2F%2F%2Frun%2Fdb` |
+    ///
+    /// This is what grpc-go sends. A result with `%HH`, with more than one colon or with nothing in
+    /// it cannot be sent from Rust: the crates `http` and `h2` refuse it, as clients and as servers.
+    /// Trunkline's channel sends `localhost` instead.
     #[must_use]
     pub fn default_authority(&self) -> Cow<'a, str> {
         if self.split.kind.has_no_authority() {

@@ -187,6 +187,26 @@ fn authority_of_absolute_names() {
     }
 }
 
+/// The authority of each kind of target, as grpc-go sends it. An IPv6 address is in brackets, which
+/// grpc-go forgets (quirk q1).
+#[test]
+fn authorities() {
+    let schemes = ["dns", "etcd", "ipv4", "passthrough", "unix"];
+    for (text, authority) in [
+        ("dns:///:50051", "localhost:50051"),
+        ("dns:///2001:db8::1", "[2001:db8::1]"),
+        ("unix:///run/db", "localhost"),
+        ("ipv4:192.0.2.1:443", "localhost"),
+        ("etcd:///orders", "orders"),
+        ("etcd:///orders/eu", "orders%2Feu"),
+        ("etcd:///", ""),
+        ("passthrough:///unix:///run/db", "unix:%2F%2F%2Frun%2Fdb"),
+    ] {
+        let target = Target::parse_with(text, Schemes::new(&schemes, "dns")).expect(text);
+        assert_eq!(target.default_authority(), authority, "{text}");
+    }
+}
+
 /// `vsock:cid:port` with two numbers of 32 bits, `xds:[//authority/]name`,
 /// `passthrough:///anything`, and a scheme of a custom resolver.
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{ConnectivityState, SubchannelId, SubchannelState};
-use trunkline_resolver::ResolveError;
+use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::ServiceConfig;
 
 use crate::core::failure::{ConnectFailure, ConnectionLost};
@@ -19,6 +19,10 @@ pub enum ChannelEvent {
     Endpoints(Arc<[Endpoint]>),
     /// The resolver failed, or returned something that cannot be used.
     ResolverError(ResolveError),
+    /// The resolver reported a step of its work, such as the end of a DNS lookup.
+    ///
+    /// It comes from the resolver and not from the channel, and may come from another task.
+    Resolver(ResolverEvent),
     /// A different service config is in force.
     Config(Arc<ServiceConfig>),
     /// The channel's state changed. The first change is from IDLE to CONNECTING, and the last to

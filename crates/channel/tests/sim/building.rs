@@ -7,7 +7,7 @@ use http_body_util::Full;
 use tower_service::Service;
 use trunkline_channel::{BuildErrorKind, ChannelBuilder};
 use trunkline_connector::DirectConnector;
-use trunkline_endpoint::{Address, Endpoint};
+use trunkline_endpoint::Endpoint;
 use trunkline_lb::{ConnectivityState, PolicyRegistry};
 use trunkline_resolver::{DnsOptions, ResolverRegistry, StaticFactory};
 use trunkline_runtime::TcpOptions;
@@ -192,37 +192,4 @@ fn a_connect_timeout_bounds_attempts() {
         .expect("a channel");
     let error = sim.run(async { channel.ready().await.expect_err("no server") });
     assert!(error.message().contains("gave up after 3s"), "{error}");
-}
-
-/// The authority of a call goes before that of the channel, that before the address's, and that
-/// before the target's.
-#[test]
-fn authorities_have_an_order() {
-    let sim = Sim::new(1);
-    let backend = sim.backend(address(1));
-    let sent = |builder: ChannelBuilder, uri: &'static str| {
-        let endpoint = Endpoint::new([Address::from(address(1)).with_server_name("address.test")]);
-        let fleet = StaticFactory::from_endpoints("fleet", [endpoint]);
-        let mut channel = builder.resolver(fleet).build().expect("a channel");
-        let mut call = request(Full::new("hello".into()));
-        *call.uri_mut() = uri.parse().expect("a URI");
-        sim.run(async {
-            let Ok(response) = channel.call(call).await;
-            read_to_end(response).await.expect_ok();
-        });
-        let received = backend.received();
-        received.last().expect("a call").authority.clone()
-    };
-    let target = || builder(&sim, "fleet:///target.test");
-    let path = "/test.Echo/Say";
-    assert_eq!(sent(target(), path), "address.test");
-    assert_eq!(
-        sent(target().authority("channel.test"), path),
-        "channel.test"
-    );
-    let with_own = "http://call.test/test.Echo/Say";
-    assert_eq!(
-        sent(target().authority("channel.test"), with_own),
-        "call.test"
-    );
 }

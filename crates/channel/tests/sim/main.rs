@@ -10,6 +10,7 @@ mod spawning;
 
 // The tests.
 mod answers;
+mod authorities;
 mod building;
 mod chaos;
 mod deadlines;
@@ -19,7 +20,9 @@ mod faults;
 mod header_lists;
 mod keepalive;
 mod peers_words;
+mod rejections;
 mod replays;
+mod resolvers;
 mod runtimes;
 mod streams;
 mod watches;

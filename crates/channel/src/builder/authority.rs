@@ -1,0 +1,61 @@
+//! The authority of a channel.
+
+use http::uri::Authority;
+use trunkline_resolver::ResolverFactory;
+use trunkline_target::{Target, TargetView};
+
+use crate::error::{BuildError, BuildErrorKind};
+
+/// The authority of a target whose own cannot be sent, and that names no host. gRPC's clients send it
+/// for Unix sockets, too.
+const NO_HOST: Authority = Authority::from_static("localhost");
+
+/// Returns the authority of a channel: that of the application, or else the resolver's for the
+/// target, or else the target's own. `text` is the target for errors.
+///
+/// An authority of the target that HTTP/2 libraries refuse becomes `localhost` if the target is not
+/// the name of a host: calls then reach their server, as those of grpc-go do.
+///
+/// # Errors
+///
+/// When an authority cannot be sent that was given, or that is the name of a host.
+pub(super) fn channel_authority(
+    own: Option<&str>,
+    resolver: &dyn ResolverFactory,
+    target: &Target,
+    text: &str,
+) -> Result<Authority, BuildError> {
+    if let Some(own) = own {
+        return parse(own, text);
+    }
+    if let Some(resolvers) = resolver.default_authority(target) {
+        return parse(&resolvers, text);
+    }
+    let encoded = target.default_authority();
+    match parse(&encoded, text) {
+        Err(_) if !names_a_host(target) => Ok(NO_HOST),
+        result => result,
+    }
+}
+
+/// Returns whether the endpoint of a target is the name of a host, which calls must not replace.
+fn names_a_host(target: &Target) -> bool {
+    match target.view() {
+        TargetView::Dns { .. } | TargetView::Srv { .. } => true,
+        TargetView::Passthrough { host_port, .. } => host_port.is_some(),
+        _ => false,
+    }
+}
+
+fn parse(authority: &str, target: &str) -> Result<Authority, BuildError> {
+    authority.parse().map_err(|error: http::uri::InvalidUri| {
+        BuildError::new(
+            BuildErrorKind::Authority,
+            format!(
+                "the authority `{authority}` of the target `{target}` cannot be sent over HTTP/2 \
+                 ({error}); give another with `.authority(..)`"
+            ),
+        )
+        .with_source(error)
+    })
+}
