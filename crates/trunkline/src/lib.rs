@@ -96,8 +96,9 @@ pub mod lb {
 #[cfg(feature = "dns")]
 pub use trunkline_resolver::DnsOptions;
 pub use trunkline_resolver::{
-    ManualResolver, Resolution, ResolveError, ResolveErrorKind, Resolver, ResolverFactory,
-    ResolverOptions, ResolverRegistry, ServiceConfigSource, StaticFactory, Verdict,
+    CredentialsKind, ManualResolver, ManualUpdate, Rejection, RejectionKind, Resolution,
+    ResolveError, ResolveErrorKind, Resolver, ResolverFactory, ResolverOptions, ResolverRegistry,
+    ServiceConfigSource, StaticFactory, StreamFactory, Verdict,
 };
 
 /// Name resolvers, and the trait to write one.
