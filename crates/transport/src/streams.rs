@@ -1,71 +1,96 @@
 //! The streams of a connection that are open.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::{BTreeMap, VecDeque};
+
+/// The maximum number of streams that are followed by their distance from the oldest of them. An
+/// older stream that is still open, such as a watch, is followed by its number.
+const RECENT: usize = 1024;
 
 /// Follows which streams are open, by the frames that go by.
 ///
 /// Source: [RFC 9113 section 5.1](https://www.rfc-editor.org/rfc/rfc9113#section-5.1).
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct OpenStreams {
-    /// The sides that have not ended, by the number of the stream.
-    open: HashMap<u32, OpenSides, BuildHasherDefault<NumberHasher>>,
+    /// The number of the first stream in `recent`. A client's streams have the odd numbers, one
+    /// after the other.
+    first: u32,
+    /// The streams from `first` on, open or closed.
+    recent: VecDeque<Sides>,
+    /// The open streams before `first`.
+    older: BTreeMap<u32, Sides>,
     /// The number of streams that were closed since [`take_closed`](Self::take_closed).
     closed: usize,
 }
 
-/// Hashes the number of a stream. The client chooses the numbers, one after the other, so no peer can
-/// make them collide.
-#[derive(Debug, Default)]
-struct NumberHasher(u64);
-
-impl Hasher for NumberHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u32(u32::from(*byte));
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
-        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(SPREAD);
-    }
-
-    fn finish(&self) -> u64 {
-        // The numbers are odd, and so is their product: mix the high bits into the low ones.
-        self.0 ^ (self.0 >> 32)
-    }
-}
-
 /// The sides of a stream that have not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum OpenSides {
+enum Sides {
     Both,
     /// The server has ended its side.
     Client,
     /// This side was ended.
     Server,
+    Closed,
+}
+
+impl Default for OpenStreams {
+    fn default() -> Self {
+        Self {
+            first: 1,
+            recent: VecDeque::new(),
+            older: BTreeMap::new(),
+            closed: 0,
+        }
+    }
 }
 
 impl OpenStreams {
     /// Handles the first HEADERS of a stream, from this side.
     pub(crate) fn open(&mut self, stream: u32) {
-        self.open.insert(stream, OpenSides::Both);
+        // A number is skipped when its call ends before its HEADERS are written.
+        while self.place(stream).is_some_and(|at| at > self.recent.len()) {
+            self.push(Sides::Closed);
+        }
+        self.push(Sides::Both);
+    }
+
+    fn push(&mut self, sides: Sides) {
+        while self.recent.len() >= RECENT || self.recent.front() == Some(&Sides::Closed) {
+            if let Some(oldest) = self.recent.pop_front()
+                && oldest != Sides::Closed
+            {
+                self.older.insert(self.first, oldest);
+            }
+            self.first += 2;
+        }
+        self.recent.push_back(sides);
+    }
+
+    /// Returns the index of a stream in `recent`; `None` for an older one.
+    fn place(&self, stream: u32) -> Option<usize> {
+        Some(stream.checked_sub(self.first)? as usize / 2)
+    }
+
+    fn sides(&mut self, stream: u32) -> Option<&mut Sides> {
+        match self.place(stream) {
+            Some(at) => self.recent.get_mut(at),
+            None => self.older.get_mut(&stream),
+        }
     }
 
     /// Handles END_STREAM from this side.
     pub(crate) fn end_client(&mut self, stream: u32) {
-        self.end(stream, OpenSides::Server);
+        self.end(stream, Sides::Server);
     }
 
     /// Handles END_STREAM from the server.
     pub(crate) fn end_server(&mut self, stream: u32) {
-        self.end(stream, OpenSides::Client);
+        self.end(stream, Sides::Client);
     }
 
-    fn end(&mut self, stream: u32, left: OpenSides) {
-        match self.open.get_mut(&stream) {
-            Some(sides @ OpenSides::Both) => *sides = left,
+    fn end(&mut self, stream: u32, left: Sides) {
+        match self.sides(stream) {
+            Some(sides @ Sides::Both) => *sides = left,
             Some(sides) if *sides != left => self.reset(stream),
             _ => {}
         }
@@ -73,8 +98,14 @@ impl OpenStreams {
 
     /// Handles RST_STREAM from either side.
     pub(crate) fn reset(&mut self, stream: u32) {
-        if self.open.remove(&stream).is_some() {
+        if let Some(sides) = self.sides(stream)
+            && *sides != Sides::Closed
+        {
+            *sides = Sides::Closed;
             self.closed += 1;
+            if stream < self.first {
+                self.older.remove(&stream);
+            }
         }
     }
 
@@ -108,6 +139,29 @@ mod tests {
         streams.reset(5);
         streams.end_server(7);
         assert_eq!(streams.take_closed(), 2);
-        assert!(streams.open.is_empty());
+    }
+
+    /// A stream that stays open while many others come and go is closed once, too, and what is kept
+    /// stays small.
+    #[test]
+    fn a_long_stream_among_many_short_ones() {
+        let mut streams = OpenStreams::default();
+        streams.open(1);
+        streams.open(5);
+        for stream in (7..20_001).step_by(2) {
+            streams.open(stream);
+            streams.end_client(stream);
+            streams.end_server(stream);
+        }
+        assert_eq!(streams.take_closed(), 9_997);
+        assert!(streams.recent.len() <= RECENT);
+        assert_eq!(streams.older.keys().copied().collect::<Vec<_>>(), [1, 5]);
+        streams.end_server(3);
+        streams.end_server(1);
+        streams.end_client(1);
+        streams.reset(5);
+        streams.reset(5);
+        assert_eq!(streams.take_closed(), 2);
+        assert!(streams.older.is_empty());
     }
 }
