@@ -34,13 +34,14 @@ const CLIENT_PREFACE: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 pub(crate) enum Seen {
     /// A whole SETTINGS frame that is not an acknowledgement.
     Settings(ServerSettings),
-    /// The header of a HEADERS frame on this stream.
-    Headers { stream: u32 },
-    /// The header of a DATA frame whose payload has this number of bytes.
-    Data(usize),
-    /// The header of a frame that ends its side of this stream, after [`Headers`](Self::Headers) or
-    /// [`Data`](Self::Data).
-    EndStream(u32),
+    /// The header of a HEADERS frame, which may end its side of the stream.
+    Headers { stream: u32, is_end: bool },
+    /// The header of a DATA frame whose payload has `len` bytes. It may end its side of the stream.
+    Data {
+        stream: u32,
+        len: usize,
+        is_end: bool,
+    },
     /// The header of an RST_STREAM frame on this stream.
     Reset(u32),
     /// A whole WINDOW_UPDATE frame for the connection, with this increment.
@@ -226,29 +227,59 @@ impl FrameWatch {
         let stream = u32::from_be_bytes(stream) & STREAM_BITS;
         self.skip = len;
         self.counts.all += 1;
-        let is_settings = kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0;
-        let first = WrongFirstFrame(kind);
-        let is_first = std::mem::take(&mut self.expects_settings);
-        if is_first && !first.fits(len, stream) {
-            report(Seen::NotHttp2);
-        } else if is_first && !is_settings && kind != GOAWAY_FRAME {
-            report(Seen::WrongFirstFrame(first));
-        } else if is_settings && len.is_multiple_of(SETTING) {
-            self.skip = 0;
-            self.keep_settings(len, report);
+        let is_end = flags & END_STREAM != 0;
+        if self.expects_settings {
+            self.first_header(kind, flags, len, stream, report);
         } else if kind == HEADERS_FRAME {
             self.header_bytes = len;
             self.counts.headers += 1;
-            report(Seen::Headers { stream });
-            if flags & END_STREAM != 0 {
-                report(Seen::EndStream(stream));
-            }
+            report(Seen::Headers { stream, is_end });
         } else if kind == DATA_FRAME {
             self.counts.small_data += usize::from(len < SMALL_DATA && flags == 0);
-            report(Seen::Data(len));
-            if flags & END_STREAM != 0 {
-                report(Seen::EndStream(stream));
-            }
+            report(Seen::Data {
+                stream,
+                len,
+                is_end,
+            });
+        } else {
+            self.other_header(kind, flags, len, stream, report);
+        }
+    }
+
+    /// Handles the header of the peer's first frame.
+    #[cold]
+    fn first_header(
+        &mut self,
+        kind: u8,
+        flags: u8,
+        len: usize,
+        stream: u32,
+        report: &mut impl FnMut(Seen),
+    ) {
+        self.expects_settings = false;
+        let first = WrongFirstFrame(kind);
+        if !first.fits(len, stream) {
+            report(Seen::NotHttp2);
+        } else if !is_settings(kind, flags, stream) && kind != GOAWAY_FRAME {
+            report(Seen::WrongFirstFrame(first));
+        } else {
+            self.other_header(kind, flags, len, stream, report);
+        }
+    }
+
+    /// Handles the header of a frame that most calls have none of.
+    #[cold]
+    fn other_header(
+        &mut self,
+        kind: u8,
+        flags: u8,
+        len: usize,
+        stream: u32,
+        report: &mut impl FnMut(Seen),
+    ) {
+        if is_settings(kind, flags, stream) && len.is_multiple_of(SETTING) {
+            self.skip = 0;
+            self.keep_settings(len, report);
         } else if kind == RST_STREAM_FRAME {
             report(Seen::Reset(stream));
         } else if kind == WINDOW_UPDATE_FRAME && stream == 0 && len == WINDOW_UPDATE {
@@ -280,6 +311,11 @@ impl FrameWatch {
     }
 }
 
+/// Returns whether this is the header of a SETTINGS frame that is not an acknowledgement.
+fn is_settings(kind: u8, flags: u8, stream: u32) -> bool {
+    kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,6 +344,18 @@ mod tests {
         payload.extend(code.to_be_bytes());
         payload.extend(debug);
         frame(GOAWAY_FRAME, 0, 0, &payload)
+    }
+
+    fn headers(stream: u32, is_end: bool) -> Seen {
+        Seen::Headers { stream, is_end }
+    }
+
+    fn data(stream: u32, len: usize, is_end: bool) -> Seen {
+        Seen::Data {
+            stream,
+            len,
+            is_end,
+        }
     }
 
     /// Checks that the same is seen however the bytes are cut into pieces.
@@ -341,7 +389,7 @@ mod tests {
         };
         let expected = [
             Seen::Settings(max_streams),
-            Seen::Data(20),
+            data(1, 20, false),
             Seen::Settings(max_header_list),
             Seen::Settings(ServerSettings::default()),
         ];
@@ -419,8 +467,7 @@ mod tests {
                 code: 11,
                 debug: b"too_many_pings".to_vec(),
             }),
-            Seen::Data(4),
-            Seen::EndStream(5),
+            data(5, 4, true),
         ];
         check(of_server, &bytes, &expected);
     }
@@ -461,7 +508,7 @@ mod tests {
                 bytes.extend(frame(kind, 0, 7, &vec![0; *len]));
             }
         }
-        let headers = Seen::Headers { stream: 7 };
+        let headers = headers(7, false);
         let long = Seen::LongHeaders { stream: 7 };
         let expected = [
             Seen::Settings(ServerSettings::default()),
@@ -489,13 +536,11 @@ mod tests {
         bytes.extend(frame(RST_STREAM_FRAME, 0, 5, &[0; 4]));
         let expected = [
             Seen::Settings(ServerSettings::default()),
-            Seen::Headers { stream: 1 },
-            Seen::Data(4),
-            Seen::EndStream(1),
-            Seen::Headers { stream: 3 },
-            Seen::EndStream(3),
-            Seen::Headers { stream: 5 },
-            Seen::Data(4),
+            headers(1, false),
+            data(1, 4, true),
+            headers(3, true),
+            headers(5, false),
+            data(5, 4, false),
             Seen::Reset(5),
         ];
         check(FrameWatch::of_client, &bytes, &expected);
@@ -512,8 +557,7 @@ mod tests {
         let expected = [
             Seen::Settings(ServerSettings::default()),
             Seen::WindowUpdate(256),
-            Seen::Headers { stream: 1 },
-            Seen::EndStream(1),
+            headers(1, true),
             Seen::Reset(3),
         ];
         check(of_server, &bytes, &expected);

@@ -30,8 +30,11 @@ impl UnfinishedRequests {
 
     /// Handles the end of a request, or of its stream.
     pub(crate) fn end(&mut self, stream: u32) {
-        // Search from the end: the request that began last is the most likely one.
-        if let Some(at) = self.streams.iter().rposition(|own| *own == stream) {
+        // The request that began last is the most likely one.
+        if self.streams.last() == Some(&stream) {
+            self.streams.pop();
+            self.is_changed = true;
+        } else if let Some(at) = self.streams.iter().rposition(|own| *own == stream) {
             self.streams.swap_remove(at);
             self.is_changed = true;
         }

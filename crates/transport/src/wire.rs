@@ -229,8 +229,17 @@ impl Wire {
             Seen::GoAway(go_away) => state.set_go_away(go_away),
             Seen::NotHttp2 => is_http2 = false,
             Seen::WrongFirstFrame(first) => wrong_first = Some(first),
-            Seen::Headers { stream } => state.set_answered(stream),
-            Seen::EndStream(stream) => streams.end_server(stream),
+            Seen::Headers { stream, is_end } => {
+                state.set_answered(stream);
+                if is_end {
+                    streams.end_server(stream);
+                }
+            }
+            Seen::Data { stream, is_end, .. } => {
+                if is_end {
+                    streams.end_server(stream);
+                }
+            }
             Seen::Reset(stream) => {
                 unfinished.end(stream);
                 streams.reset(stream);
@@ -239,7 +248,6 @@ impl Wire {
                 *send_window += i64::from(increment);
                 *progress += 1;
             }
-            Seen::Data(_) => {}
             Seen::LongHeaders { stream } => state.set_long_headers(stream),
         });
         // This finds a foreign peer also when it sends less than a frame header.
@@ -349,21 +357,36 @@ impl AsyncWrite for Wire {
         let (streams, send_window) = (&mut this.streams, &mut this.send_window);
         let (last_headers, unfinished) = (&mut this.last_headers, &mut this.unfinished);
         this.outgoing.feed(&bytes[..n], |seen| match seen {
-            // Later HEADERS of a stream are trailers.
-            Seen::Headers { stream } if stream > *last_headers => {
-                *last_headers = stream;
-                unfinished.begin(stream);
-                streams.open(stream);
+            Seen::Headers { stream, is_end } => {
+                // Later HEADERS of a stream are trailers.
+                if stream > *last_headers {
+                    *last_headers = stream;
+                    streams.open(stream);
+                    if !is_end {
+                        unfinished.begin(stream);
+                    }
+                } else if is_end {
+                    unfinished.end(stream);
+                }
+                if is_end {
+                    streams.end_client(stream);
+                }
             }
-            Seen::EndStream(stream) => {
-                unfinished.end(stream);
-                streams.end_client(stream);
+            Seen::Data {
+                stream,
+                len,
+                is_end,
+            } => {
+                *send_window -= len as i64;
+                if is_end {
+                    unfinished.end(stream);
+                    streams.end_client(stream);
+                }
             }
             Seen::Reset(stream) => {
                 unfinished.end(stream);
                 streams.reset(stream);
             }
-            Seen::Data(len) => *send_window -= len as i64,
             _ => {}
         });
         let start = this.write.len();
