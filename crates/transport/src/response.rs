@@ -24,7 +24,7 @@ use crate::waiting::{WaitingFor, WaitingStep};
 /// The request of the same attempt, as its response sees it.
 pub(crate) enum RequestSide {
     /// All of it was handed to HTTP/2: this number of message bytes. The sending side of its stream
-    /// is kept until the attempt ends.
+    /// is kept until the attempt ends, if the request is longer than [`SHORT_REQUEST`].
     Sent(u64, Option<SendStream<Bytes>>),
     /// An upload sends it.
     Upload(UploadHandle),
@@ -76,12 +76,24 @@ impl RequestSide {
     }
 }
 
+/// The longest request, in bytes, whose sending side is not kept. What h2 keeps of such a request,
+/// when its attempt is cancelled before it is sent, is not much more than what it keeps of any
+/// stream; and a stream with two handles costs it more.
+const SHORT_REQUEST: usize = 4 * 1024;
+
 /// The header that has the status of a call.
 const GRPC_STATUS: &str = "grpc-status";
 
 /// Returns whether a header list of a response is over the caller's limit, or was cut off by h2.
-fn is_too_large(headers: &HeaderMap, stream: u32, state: &ConnectionState) -> bool {
-    size_of(headers) > state.header_limit as usize || state.has_long_headers_on(stream)
+///
+/// h2 takes a lock to return the number of a stream, so `stream` is called only where it is needed.
+fn is_too_large(
+    headers: &HeaderMap,
+    stream: impl FnOnce() -> h2::StreamId,
+    state: &ConnectionState,
+) -> bool {
+    size_of(headers) > state.header_limit as usize
+        || state.has_long_headers() && state.has_long_headers_on(stream().as_u32())
 }
 
 /// A request that was not handed to HTTP/2 yet.
@@ -112,12 +124,13 @@ impl UnsentRequest {
             CallError::not_sent(&error, state)
         })?;
         let request = match self.body {
-            UnsentBody::Whole(None) => RequestSide::Sent(0, Some(stream)),
+            UnsentBody::Whole(None) => RequestSide::Sent(0, None),
             UnsentBody::Whole(Some(data)) => {
-                let bytes = data.len() as u64;
+                let bytes = data.len();
                 // An error here is one of the stream, which the response reports too.
                 let _ = stream.send_data(data, true);
-                RequestSide::Sent(bytes, Some(stream))
+                let is_short = bytes <= SHORT_REQUEST;
+                RequestSide::Sent(bytes as u64, (!is_short).then_some(stream))
             }
             UnsentBody::Upload(handle) => {
                 handle.start(stream);
@@ -256,19 +269,18 @@ impl Future for ResponseHead {
         let AttemptStage::Sent(response) = &mut this.stage else {
             return Poll::Pending;
         };
-        let polled = ready!(Pin::new(&mut *response).poll(cx));
-        let stream = response.stream_id().as_u32();
-        Poll::Ready(match polled {
-            Ok(response) => {
-                if is_too_large(response.headers(), stream, &this.state) {
-                    let status = response.headers().get(GRPC_STATUS);
+        Poll::Ready(match ready!(Pin::new(&mut *response).poll(cx)) {
+            Ok(head) => {
+                if is_too_large(head.headers(), || response.stream_id(), &this.state) {
+                    let status = head.headers().get(GRPC_STATUS);
                     let part = ResponsePart::Head;
                     let error = CallError::response_too_large(part, status, &this.state);
                     return Poll::Ready(Err(error));
                 }
                 let state = Arc::clone(&this.state);
                 let request = this.request.take();
-                Ok(response.map(|recv| Incoming {
+                Ok(head.map(|recv| Incoming {
+                    is_empty: recv.is_end_stream(),
                     recv,
                     state,
                     request,
@@ -276,7 +288,10 @@ impl Future for ResponseHead {
                     is_ended: false,
                 }))
             }
-            Err(error) => Err(this.request.take().error(&error, stream, &this.state)),
+            Err(error) => {
+                let stream = response.stream_id().as_u32();
+                Err(this.request.take().error(&error, stream, &this.state))
+            }
         })
     }
 }
@@ -295,6 +310,8 @@ pub struct Incoming {
     recv: RecvStream,
     state: Arc<ConnectionState>,
     request: RequestSide,
+    /// True if the head ended the response.
+    is_empty: bool,
     data_ended: bool,
     /// True once nothing follows.
     is_ended: bool,
@@ -338,7 +355,7 @@ impl Incoming {
         self.is_ended = true;
         match trailers {
             Ok(Some(trailers)) => {
-                let stream = self.recv.stream_id().as_u32();
+                let stream = || self.recv.stream_id();
                 Poll::Ready(Some(if is_too_large(&trailers, stream, &self.state) {
                     let status = trailers.get(GRPC_STATUS);
                     let part = ResponsePart::Trailers;
@@ -358,10 +375,10 @@ impl Incoming {
         &self.state.peer
     }
 
-    /// Returns whether it is known that nothing follows.
+    /// Returns whether the head ended the response: nothing follows.
     #[must_use]
-    pub fn is_end_stream(&self) -> bool {
-        self.recv.is_end_stream()
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
     }
 
     /// Returns how many message bytes of the request were handed to HTTP/2 so far. They include
@@ -380,7 +397,7 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         // A response without a body is dropped without a look at it.
-        if !self.is_ended && !self.recv.is_end_stream() {
+        if !self.is_ended && !self.is_empty && !self.recv.is_end_stream() {
             self.request.cancel(&self.state);
         }
     }

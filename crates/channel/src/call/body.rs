@@ -64,7 +64,7 @@ impl Body {
         head_status: Option<Status>,
         records: Records,
     ) -> Self {
-        if incoming.is_end_stream() && head_status.is_some() {
+        if incoming.is_empty() && head_status.is_some() {
             return Self::empty();
         }
         Self {
