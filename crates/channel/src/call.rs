@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use event_listener::EventListener;
 use http::header::{CONTENT_TYPE, USER_AGENT};
-use http::uri::{Authority, PathAndQuery};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
+use http::uri::{self, Authority, PathAndQuery};
+use http::{Extensions, HeaderMap, HeaderValue, Method, Request, Response, Uri, Version};
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::{PeerAddr, Runtime};
@@ -37,6 +37,7 @@ use crate::call::attempt::CallAttempt;
 use crate::call::body::{Body, Records};
 use crate::call::deadline::{Deadline, format_grpc_timeout, parse_grpc_timeout};
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
+use crate::call::refusal::Refusal;
 use crate::call::transparent_retries::TransparentRetries;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
@@ -45,26 +46,35 @@ use crate::grpc;
 use crate::handle::Handle;
 
 /// Makes a call. Never fails: a local failure is a trailers-only response.
-pub(crate) async fn call<B>(handle: Arc<Handle>, request: Request<B>) -> Response<Body>
+///
+/// The future is allocated for each call, and a small one costs less. So it keeps the request in
+/// place, and boxes what few calls need.
+pub(crate) fn call<B>(
+    handle: Arc<Handle>,
+    request: Request<B>,
+) -> impl Future<Output = Response<Body>> + Send
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     let (head, body) = request.into_parts();
-    let mut call = match Call::new(handle, head) {
-        Ok(call) => call,
-        Err(status) => return trailers_only(&status),
-    };
-    match call.run(body).await {
-        Ok(response) => response,
-        Err(status) => {
-            call.record.end(&status);
-            let mut response = trailers_only(&status);
-            if let Some(peer) = call.answered_by {
-                response.extensions_mut().insert(peer);
-            }
-            response
+    let mut request = CallRequest::new(head);
+    async move {
+        let mut call = match Call::new(&handle, &mut request) {
+            Ok(call) => call,
+            Err(status) => return trailers_only(&status),
+        };
+        let status = match call.run(body).await {
+            Ok(response) => return response,
+            Err(NoResponse::Ended(status)) => status,
+            Err(NoResponse::Refused(refusal)) => call.read(refusal).await,
+        };
+        call.record.end(&status);
+        let mut response = trailers_only(&status);
+        if let Some(peer) = call.answered_by {
+            response.extensions_mut().insert(peer);
         }
+        response
     }
 }
 
@@ -77,19 +87,50 @@ fn trailers_only(status: &Status) -> Response<Body> {
     response
 }
 
-/// What all attempts of a call have in common: what the caller asked for, the configuration and the
-/// deadline.
-struct Call {
-    handle: Arc<Handle>,
-    path: PathAndQuery,
+/// What the caller asked for.
+struct CallRequest {
+    /// `None` if the request has no path.
+    path: Option<PathAndQuery>,
     /// The authority in the request's URI, which takes precedence over every other.
     authority: Option<Authority>,
     headers: HeaderMap,
     attributes: Attributes,
-    started: Instant,
-    deadline: Option<Deadline>,
     /// The caller's choice whether the call waits for readiness; `None` if the caller made none.
     wait_for_ready: Option<bool>,
+    /// Empty. They become the extensions of the response, because stubs have put values into those
+    /// of the request, and the memory is there.
+    extensions: Extensions,
+}
+
+impl CallRequest {
+    fn new(mut head: http::request::Parts) -> Self {
+        let uri = head.uri.into_parts();
+        let attributes = head.extensions.get::<CallAttributes>();
+        let attributes = attributes.map_or_else(Attributes::new, |own| own.0.clone());
+        let wait_for_ready = head.extensions.get::<WaitForReady>().map(|wait| wait.0);
+        head.extensions.clear();
+        Self {
+            path: uri.path_and_query,
+            authority: uri.authority,
+            headers: head.headers,
+            attributes,
+            wait_for_ready,
+            extensions: head.extensions,
+        }
+    }
+}
+
+/// What all attempts of a call have in common: the request, the configuration and the deadline.
+struct Call<'a> {
+    handle: &'a Arc<Handle>,
+    path: &'a PathAndQuery,
+    authority: Option<&'a Authority>,
+    headers: &'a mut HeaderMap,
+    attributes: &'a mut Attributes,
+    extensions: &'a mut Extensions,
+    wait_for_ready: Option<bool>,
+    started: Instant,
+    deadline: Option<Deadline>,
     /// The configuration's choice, which applies if the caller made none.
     configured_wait: Option<bool>,
     /// True once the configuration of the call was chosen: that happens once, when the resolver has
@@ -113,29 +154,29 @@ enum PickOutcome {
     Wait,
 }
 
-impl Call {
-    fn new(handle: Arc<Handle>, head: http::request::Parts) -> Result<Self, Status> {
+impl<'a> Call<'a> {
+    fn new(handle: &'a Arc<Handle>, request: &'a mut CallRequest) -> Result<Self, Status> {
         handle.start()?;
-        let uri = head.uri.into_parts();
-        let path = uri.path_and_query.ok_or_else(|| {
+        let path = request.path.as_ref().ok_or_else(|| {
             Status::internal("the request has no path; expected `/package.Service/Method`")
         })?;
         let shared = &handle.shared;
-        let mut headers = head.headers;
+        let headers = &mut request.headers;
         headers
             .entry(USER_AGENT)
             .or_insert_with(|| shared.user_agent.clone());
         let started = shared.runtime.now();
-        let deadline = parse_grpc_timeout(&headers)
+        let deadline = parse_grpc_timeout(headers)
             .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
-        let attributes = head.extensions.get::<CallAttributes>();
         Ok(Self {
-            wait_for_ready: head.extensions.get::<WaitForReady>().map(|wait| wait.0),
-            attributes: attributes.map_or_else(Attributes::new, |own| own.0.clone()),
-            record: CallRecord::start(shared, &path, started),
+            handle,
+            record: CallRecord::start(shared, path, started),
             path,
-            authority: uri.authority,
+            authority: request.authority.as_ref(),
             headers,
+            attributes: &mut request.attributes,
+            extensions: &mut request.extensions,
+            wait_for_ready: request.wait_for_ready,
             started,
             deadline,
             configured_wait: None,
@@ -143,7 +184,6 @@ impl Call {
             last_failure: None,
             is_late: false,
             answered_by: None,
-            handle,
         })
     }
 
@@ -155,7 +195,7 @@ impl Call {
     /// acted on it, servers have refused it too often (see [`TransparentRetries`]), or a part of
     /// its request is not kept any more. Or the status of a failed pick, of a request that cannot
     /// be sent, of the deadline, or of a response that is not gRPC.
-    async fn run<B>(&mut self, body: B) -> Result<Response<Body>, Status>
+    async fn run<B>(&mut self, body: B) -> Result<Response<Body>, NoResponse>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -164,28 +204,27 @@ impl Call {
         let mut retries = TransparentRetries::default();
         loop {
             let mut attempt = self.start_attempt(&body).await?;
-            let peer = attempt.peer().clone();
-            let doing = || awaiting_answer(&peer);
             let error = match within(&mut self.deadline, &mut attempt).await {
                 Ok(Ok(response)) => {
                     body.commit();
-                    return self.respond(response, attempt).await;
+                    return self.respond(response, &mut attempt);
                 }
                 Ok(Err(error)) => error,
                 Err(deadline) => {
                     let status = deadline.status(&attempt.waiting_for());
                     attempt.end(&status);
-                    return Err(status);
+                    return Err(status.into());
                 }
             };
             let may_retry = retries.may_retry(error.fate());
+            let doing = || awaiting_answer(attempt.peer());
             let status = Deadline::final_status(self.deadline.as_ref(), error.into_status(), doing);
             attempt.end(&status);
             // The attempt is dropped before `can_replay` is called: its upload could otherwise read
             // more of the request afterwards, beyond the limit of what is kept.
             drop(attempt);
             if !may_retry || !body.can_replay() {
-                return Err(status);
+                return Err(status.into());
             }
             self.is_late = true;
         }
@@ -233,7 +272,7 @@ impl Call {
         let handle = &self.handle;
         let snapshot = handle.shared.snapshot();
         if !self.is_configured {
-            let info = CallInfo::new(self.path.path(), &self.headers, &self.attributes);
+            let info = CallInfo::new(self.path.path(), self.headers, self.attributes);
             let config = match snapshot.selector.select(&info) {
                 Ok(config) => config,
                 Err(status) => return PickOutcome::Failed(status.restricted_to_control_plane()),
@@ -248,16 +287,16 @@ impl Call {
                         timeout,
                         runtime,
                         self.started,
-                        &mut self.headers,
+                        self.headers,
                     );
                 }
                 if let Some(attributes) = config.attributes {
-                    self.attributes = attributes;
+                    *self.attributes = attributes;
                 }
             }
         }
         let request =
-            PickRequest::new(self.path.path(), &self.headers).with_attributes(&self.attributes);
+            PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
         match snapshot.picker.pick(&request) {
             Pick::Subchannel(id) => {
                 let record = AttemptRecord::start(&handle.shared, &snapshot, id, &self.record);
@@ -328,16 +367,16 @@ impl Call {
     /// `of_address`.
     fn head(&self, of_address: Option<&Authority>) -> Result<Request<()>, Status> {
         let shared = &self.handle.shared;
-        let own = self.authority.as_ref();
-        let authority = own.unwrap_or_else(|| shared.authority(of_address));
-        let uri = Uri::builder()
-            .scheme(shared.scheme.clone())
-            .authority(authority.clone())
-            .path_and_query(self.path.clone())
-            .build()
-            .map_err(|error| {
-                Status::internal(format!("the path {:?} cannot be sent: {error}", self.path))
-            })?;
+        let authority = self
+            .authority
+            .unwrap_or_else(|| shared.authority(of_address));
+        let mut uri = uri::Parts::default();
+        uri.scheme = Some(shared.scheme.clone());
+        uri.authority = Some(authority.clone());
+        uri.path_and_query = Some(self.path.clone());
+        let uri = Uri::from_parts(uri).map_err(|error| {
+            Status::internal(format!("the path {:?} cannot be sent: {error}", self.path))
+        })?;
         let mut head = Request::new(());
         *head.method_mut() = Method::POST;
         *head.uri_mut() = uri;
@@ -353,16 +392,15 @@ impl Call {
     }
 
     /// Turns the response of an attempt into the response that a stub expects.
-    async fn respond(
+    fn respond(
         &mut self,
         response: Response<Incoming>,
-        attempt: CallAttempt,
-    ) -> Result<Response<Body>, Status> {
-        let peer = attempt.peer().clone();
+        attempt: &mut CallAttempt,
+    ) -> Result<Response<Body>, NoResponse> {
         let (mut head, incoming) = response.into_parts();
-        let mut record = attempt.into_record();
-        self.answered_by = Some(peer.clone());
-        let status = if incoming.is_end_stream() {
+        let mut record = attempt.take_record();
+        let peer = attempt.peer();
+        let status = if incoming.is_empty() {
             grpc::repair_status(&mut head.headers);
             Status::from_trailers(&head.headers)
         } else {
@@ -370,23 +408,25 @@ impl Call {
             grpc::take_status(&mut head.headers)
         };
         if status.is_none()
-            && let Err(status) = grpc::check_head(&head, &peer)
+            && let Err(status) = grpc::check_head(&head, peer)
         {
+            self.answered_by = Some(peer.clone());
             let end = AttemptEnd::without_trailers(&status, incoming.bytes_sent());
             record.end(&end);
-            let reading = refusal::with_excerpt(status, incoming, &self.handle.shared.runtime);
-            return Err(bounded(&mut self.deadline, || awaiting_answer(&peer), reading).await?);
+            return Err(NoResponse::Refused(Box::new(Refusal::new(
+                status, incoming,
+            ))));
         }
-        if incoming.is_end_stream()
+        if incoming.is_empty()
             && let Some(own) = &status
         {
             let bytes_sent = incoming.bytes_sent();
-            let status = Deadline::final_status(self.deadline.as_ref(), own.clone(), || {
-                awaiting_answer(&peer)
-            });
+            let doing = || awaiting_answer(peer);
+            let status = Deadline::final_status(self.deadline.as_ref(), own.clone(), doing);
             if status.code() != own.code() {
+                self.answered_by = Some(peer.clone());
                 record.end(&AttemptEnd::without_trailers(&status, bytes_sent));
-                return Err(status);
+                return Err(NoResponse::Ended(status));
             }
             record.end(&AttemptEnd {
                 status: own,
@@ -395,13 +435,39 @@ impl Call {
             });
             self.record.end(own);
         }
-        head.extensions.insert(peer);
+        if head.extensions.is_empty() {
+            head.extensions = std::mem::take(self.extensions);
+        }
+        head.extensions.insert(peer.clone());
         let records = Records {
             attempt: record,
             call: std::mem::take(&mut self.record),
         };
         let body = Body::incoming(incoming, self.deadline.take(), status, records);
         Ok(Response::from_parts(head, body))
+    }
+
+    /// Reads a refusal, and returns the status of the call.
+    async fn read(&mut self, refusal: Box<Refusal>) -> Status {
+        let peer = refusal.peer().clone();
+        let runtime = Arc::clone(&self.handle.shared.runtime);
+        let reading = Box::pin(refusal.into_status(runtime));
+        let read = bounded(&mut self.deadline, || awaiting_answer(&peer), reading).await;
+        read.unwrap_or_else(|status| status)
+    }
+}
+
+/// Why a call has no response of a server to pass on.
+enum NoResponse {
+    /// It has ended with this status.
+    Ended(Status),
+    /// The peer is no gRPC server.
+    Refused(Box<Refusal>),
+}
+
+impl From<Status> for NoResponse {
+    fn from(status: Status) -> Self {
+        Self::Ended(status)
     }
 }
 

@@ -49,8 +49,8 @@ impl CallAttempt {
         self.record.end(&end);
     }
 
-    /// Returns the record of an attempt whose response arrived, for the body, which ends it.
-    pub(crate) fn into_record(mut self) -> AttemptRecord {
+    /// Takes the record of an attempt whose response arrived, for the body, which ends it.
+    pub(crate) fn take_record(&mut self) -> AttemptRecord {
         self.record.set_has_headers();
         std::mem::take(&mut self.record)
     }

@@ -6,9 +6,16 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_status::Status;
 use trunkline_transport::{Incoming, IncomingFrame};
+
+/// The response of a peer that is no gRPC server.
+pub(crate) struct Refusal {
+    /// The status that its head stands for.
+    status: Status,
+    incoming: Incoming,
+}
 
 /// The most bytes of a body that are quoted.
 const EXCERPT_LIMIT: usize = 256;
@@ -16,14 +23,36 @@ const EXCERPT_LIMIT: usize = 256;
 /// The longest wait for a body that is to be quoted.
 const EXCERPT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Adds the start of the response's body to the status: often only the body gives the reason.
-///
-/// Control characters are escaped. Waits for at most a second, and reads at most 256 bytes.
-pub(crate) async fn with_excerpt(
-    status: Status,
-    incoming: Incoming,
-    runtime: &Arc<dyn Runtime>,
-) -> Status {
+impl Refusal {
+    /// Returns a refusal whose head stands for `status`.
+    pub(crate) fn new(status: Status, incoming: Incoming) -> Self {
+        Self { status, incoming }
+    }
+
+    /// Returns the address of the peer.
+    pub(crate) fn peer(&self) -> &PeerAddr {
+        self.incoming.peer_addr()
+    }
+
+    /// Returns the status, with the start of the body added to its message: often only the body
+    /// gives the reason.
+    ///
+    /// Control characters are escaped. Waits for at most a second, and reads at most 256 bytes.
+    pub(crate) async fn into_status(self, runtime: Arc<dyn Runtime>) -> Status {
+        let excerpt = excerpt(self.incoming, &runtime).await;
+        let excerpt = String::from_utf8_lossy(&excerpt);
+        let excerpt = excerpt.trim();
+        if excerpt.is_empty() {
+            return self.status;
+        }
+        let quoted = excerpt.escape_debug();
+        self.status
+            .map_message(|text| format!("{text} It said: \"{quoted}\""))
+    }
+}
+
+/// Returns the start of a body, as much of it as comes within [`EXCERPT_TIMEOUT`].
+async fn excerpt(incoming: Incoming, runtime: &Arc<dyn Runtime>) -> Vec<u8> {
     let mut excerpt = Vec::new();
     {
         let mut reading = pin!(read(incoming, &mut excerpt));
@@ -36,12 +65,7 @@ pub(crate) async fn with_excerpt(
         })
         .await;
     }
-    let excerpt = String::from_utf8_lossy(&excerpt);
-    let excerpt = excerpt.trim();
-    if excerpt.is_empty() {
-        return status;
-    }
-    status.map_message(|text| format!("{text} It said: \"{}\"", excerpt.escape_debug()))
+    excerpt
 }
 
 /// Reads the start of a body into `excerpt`.
