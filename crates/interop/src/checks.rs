@@ -2,8 +2,10 @@
 
 // Shared by the checks.
 mod calls;
+mod on_each;
 mod stage;
 
+pub(crate) mod keepalive;
 pub(crate) mod lookups;
 pub(crate) mod names;
 pub(crate) mod shares;

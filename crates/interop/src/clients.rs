@@ -7,7 +7,9 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use trunkline::resolver::Pacing;
-use trunkline::{BackoffPolicy, Channel, ChannelEvent, DnsOptions, Observer, PeerAddr, Runtime};
+use trunkline::{
+    BackoffPolicy, Channel, ChannelBuilder, ChannelEvent, DnsOptions, Observer, PeerAddr, Runtime,
+};
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
@@ -62,6 +64,8 @@ pub(crate) fn runtimes(tokio: &tokio::runtime::Runtime) -> [NamedRuntime; 3] {
 #[derive(Clone, Debug)]
 pub(crate) struct Client {
     pub(crate) on: NamedRuntime,
+    /// The deadline of each call.
+    pub(crate) deadline: Duration,
     greeter: GreeterClient<Channel>,
     found: EndpointCount,
 }
@@ -81,6 +85,15 @@ impl Observer for EndpointCount {
 impl Client {
     /// Returns a client with a round_robin channel to `target`.
     pub(crate) fn new(target: &str, on: &NamedRuntime) -> Result<Self, Wrong> {
+        Self::new_with(target, on, |builder| builder)
+    }
+
+    /// Returns a client with a round_robin channel to `target`, with the options that `set` sets.
+    pub(crate) fn new_with(
+        target: &str,
+        on: &NamedRuntime,
+        set: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
+    ) -> Result<Self, Wrong> {
         // The default of 30 s protects a shared DNS server. This one is ours, so a shorter interval and
         // shorter back-offs keep the checks fast.
         let pacing = Pacing::default().with_min_interval(Duration::from_millis(500));
@@ -89,19 +102,26 @@ impl Client {
             .with_initial(Duration::from_millis(200))
             .with_max(Duration::from_secs(1));
         let found = EndpointCount::default();
-        let channel = Channel::builder(target)
+        let builder = Channel::builder(target)
             .default_service_config(ROUND_ROBIN)
             .plaintext()
             .runtime(Arc::clone(&on.runtime))
             .dns(dns)
             .backoff(backoff)
-            .observer(found.clone())
-            .build()?;
+            .observer(found.clone());
+        let channel = set(builder).build()?;
         Ok(Self {
             on: on.clone(),
+            deadline: DEADLINE,
             greeter: GreeterClient::new(channel),
             found,
         })
+    }
+
+    /// Sets the deadline of each call.
+    pub(crate) fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
     }
 
     /// Returns the number of endpoints in the last resolution.
@@ -113,7 +133,7 @@ impl Client {
     pub(crate) async fn greet(mut self, number: u64) -> Result<SocketAddr, String> {
         let name = format!("caller {number}");
         let mut request = tonic::Request::new(HelloRequest { name });
-        request.set_timeout(DEADLINE);
+        request.set_timeout(self.deadline);
         let response = self
             .greeter
             .say_hello(request)

@@ -1,6 +1,6 @@
 //! Runs the parts, one after the other.
 
-use crate::checks::{Stage, lookups, names, shares, steady, stop, zone};
+use crate::checks::{Stage, keepalive, lookups, names, shares, steady, stop, zone};
 use crate::clients::{NamedRuntime, runtimes};
 use crate::wrong::Wrong;
 
@@ -15,7 +15,11 @@ const WITH_OTHERS: [(&str, Part); 5] = [
     ("zone", zone::check),
 ];
 
-const STEADY: &str = "steady";
+/// A part that needs only our own backends.
+type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
+
+const WITH_OUR_OWN: [(&str, OwnPart); 2] =
+    [("steady", steady::check), ("keepalive", keepalive::check)];
 
 /// Runs the parts with these names, or all parts if there are none.
 ///
@@ -23,11 +27,12 @@ const STEADY: &str = "steady";
 ///
 /// When a name is unknown, and when a check fails.
 pub(crate) fn run(names: &[String]) -> Result<(), Wrong> {
-    let parts = WITH_OTHERS.map(|(part, _)| part);
-    let known = |name: &str| parts.contains(&name) || name == STEADY;
-    if let Some(name) = names.iter().find(|name| !known(name)) {
-        let parts = parts.join(", ");
-        return Err(format!("no part `{name}`; there are {parts} and {STEADY}").into());
+    let others = WITH_OTHERS.iter().map(|(part, _)| *part);
+    let parts: Vec<_> = others
+        .chain(WITH_OUR_OWN.iter().map(|(part, _)| *part))
+        .collect();
+    if let Some(name) = names.iter().find(|name| !parts.contains(&name.as_str())) {
+        return Err(format!("no part `{name}`; there are {}", parts.join(", ")).into());
     }
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -54,8 +59,10 @@ fn run_on(names: &[String], runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         };
         check(stage).map_err(|wrong| in_part(part, wrong))?;
     }
-    if wanted(STEADY) {
-        steady::check(runtimes).map_err(|wrong| in_part(STEADY, wrong))?;
+    for (part, check) in WITH_OUR_OWN {
+        if wanted(part) {
+            check(runtimes).map_err(|wrong| in_part(part, wrong))?;
+        }
     }
     Ok(())
 }

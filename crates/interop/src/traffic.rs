@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use trunkline_testkit::load::{Load, LoadOutcome};
+use trunkline::Runtime;
+use trunkline_testkit::load::{Call, Load, LoadOutcome};
 
-use crate::clients::{Client, DEADLINE};
+use crate::clients::Client;
 use crate::clock::{now, until};
 use crate::wrong::Wrong;
 
@@ -26,8 +27,20 @@ pub(crate) struct LostCall {
 }
 
 impl Traffic {
-    /// Starts `rate` calls a second.
+    /// Starts `rate` calls a second, of which some 100 are in flight at most.
     pub(crate) fn start(client: Client, rate: u32) -> Self {
+        Self::start_by(client, |runtime, call| Load::start(runtime, rate, call))
+    }
+
+    /// Starts `rate` calls a second, also when none of them ends within its deadline.
+    pub(crate) fn start_open(client: Client, rate: u32) -> Self {
+        let in_flight = u64::from(rate) * client.deadline.as_secs();
+        Self::start_by(client, |runtime, call| {
+            Load::start_with(runtime, rate, in_flight, call)
+        })
+    }
+
+    fn start_by(client: Client, start: impl FnOnce(&Arc<dyn Runtime>, Call) -> Load) -> Self {
         let lost = Arc::<Mutex<Vec<LostCall>>>::default();
         let (seen, caller) = (Arc::clone(&lost), client.clone());
         let call = move |number| {
@@ -43,7 +56,7 @@ impl Traffic {
             }) as trunkline::BoxFuture<_>
         };
         Self {
-            load: Load::start(&client.on.runtime, rate, Box::new(call)),
+            load: start(&client.on.runtime, Box::new(call)),
             client,
             lost,
         }
@@ -77,7 +90,7 @@ impl Traffic {
 
     /// Stops making calls, and waits for the end of those in flight.
     pub(crate) fn settle(&self) -> Result<(), Wrong> {
-        if self.load.settle(2 * DEADLINE) {
+        if self.load.settle(2 * self.client.deadline) {
             Ok(())
         } else {
             Err(format!("calls without an end: {:?}", self.outcome()).into())

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use trunkline_runtime::{BoxFuture, Lock, Runtime};
 
-/// How many calls are in flight at most. Calls beyond that are started later.
+/// How many calls of [`Load::start`] are in flight at most. Calls beyond that are started later.
 const MAX_IN_FLIGHT: u64 = 120;
 
 /// The interval at which calls are started, a few each time.
@@ -71,8 +71,21 @@ impl Load {
     /// At most 120 calls are in flight. Calls beyond that are started later.
     #[must_use]
     pub fn start(runtime: &Arc<dyn Runtime>, rate: u32, call: Call) -> Self {
+        Self::start_with(runtime, rate, MAX_IN_FLIGHT, call)
+    }
+
+    /// Starts making `rate` calls per second, of which at most `max_in_flight` are in flight. Calls
+    /// beyond that are started later.
+    #[must_use]
+    pub fn start_with(
+        runtime: &Arc<dyn Runtime>,
+        rate: u32,
+        max_in_flight: u64,
+        call: Call,
+    ) -> Self {
         let shared = Arc::<LoadShared>::default();
-        let task = make_calls(Arc::clone(runtime), rate, Arc::clone(&shared), call);
+        let state = Arc::clone(&shared);
+        let task = make_calls(Arc::clone(runtime), (rate, max_in_flight), state, call);
         runtime.spawn(Box::pin(task));
         Self { shared }
     }
@@ -115,7 +128,12 @@ impl Drop for Load {
     }
 }
 
-async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<LoadShared>, call: Call) {
+async fn make_calls(
+    runtime: Arc<dyn Runtime>,
+    (rate, max_in_flight): (u32, u64),
+    shared: Arc<LoadShared>,
+    call: Call,
+) {
     let mut last = runtime.now();
     // The calls that are due, in millionths.
     let mut due: u64 = 0;
@@ -133,7 +151,7 @@ async fn make_calls(runtime: Arc<dyn Runtime>, rate: u32, shared: Arc<LoadShared
                 continue;
             }
             due += u64::from(passed.subsec_micros()) * u64::from(rate);
-            let room = MAX_IN_FLIGHT.saturating_sub(state.outcome.in_flight());
+            let room = max_in_flight.saturating_sub(state.outcome.in_flight());
             let count = (due / 1_000_000).min(room);
             due -= count * 1_000_000;
             let first = state.outcome.made;

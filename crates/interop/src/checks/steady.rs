@@ -2,13 +2,13 @@
 //! needs no toolchain except Rust's.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::thread;
 use std::time::Duration;
 
 use trunkline_testkit::backend::{Backend, Options, Program};
 use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 
 use super::calls::lost_with;
+use super::on_each::on_each;
 use crate::clients::{Client, NamedRuntime};
 use crate::clock::{LIMIT, now, until};
 use crate::traffic::{Traffic, more};
@@ -30,26 +30,11 @@ const SERVICE: &str = "_grpc._tcp.greeter.test";
 
 /// Runs the check on all runtimes at the same time, and prints the results.
 pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
-    thread::scope(|scope| {
-        let started = runtimes.each_ref().map(|on| {
-            let ended = scope.spawn(move || steady(on));
-            (on.name, ended)
-        });
-        let mut result = Ok(());
-        for (name, ended) in started {
-            let ended = ended.join();
-            let found = ended.unwrap_or_else(|_| Err("it panicked".into()));
-            match found {
-                Ok(lines) => lines.iter().for_each(|line| println!("{name}: {line}")),
-                Err(wrong) => result = result.and(Err(format!("on {name}: {wrong}").into())),
-            }
-        }
-        result
-    })
+    on_each(runtimes, steady)
 }
 
 /// Runs the check on one runtime, and returns the lines to print.
-fn steady(on: &NamedRuntime) -> Result<[String; 2], Wrong> {
+fn steady(on: &NamedRuntime) -> Result<Vec<String>, Wrong> {
     let (mut a, mut b, mut c, mut d) = (backend("a")?, backend("b")?, backend("c")?, backend("d")?);
     let dns = DnsServer::start()?;
     publish(&dns, &[&a, &b, &c]);
@@ -107,7 +92,7 @@ fn steady(on: &NamedRuntime) -> Result<[String; 2], Wrong> {
     let roughly = format!(
         "one backend ended by SIGKILL: {lost} calls failed, sent to it before it was known to be gone; {later} made afterwards"
     );
-    Ok([gently, roughly])
+    Ok(vec![gently, roughly])
 }
 
 /// Starts a backend whose calls take [`WORK`], so that some are always in flight.

@@ -180,6 +180,28 @@ impl Backend {
     ///
     /// When the signal cannot be sent. It is no error if the backend has ended.
     pub fn sigterm(&mut self) -> io::Result<()> {
+        self.signal(Signal::TERM, "SIGTERM")
+    }
+
+    /// Sends SIGSTOP: the process stops, and its kernel goes on to accept connections and bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`sigterm`](Self::sigterm).
+    pub fn sigstop(&mut self) -> io::Result<()> {
+        self.signal(Signal::STOP, "SIGSTOP")
+    }
+
+    /// Sends SIGCONT: a process that was stopped goes on.
+    ///
+    /// # Errors
+    ///
+    /// As [`sigterm`](Self::sigterm).
+    pub fn sigcont(&mut self) -> io::Result<()> {
+        self.signal(Signal::CONT, "SIGCONT")
+    }
+
+    fn signal(&self, signal: Signal, name: &str) -> io::Result<()> {
         if self.exit.is_some() {
             return Ok(());
         }
@@ -188,8 +210,8 @@ impl Backend {
             .ok()
             .and_then(Pid::from_raw)
             .ok_or_else(|| io::Error::other("a child without a process id"))
-            .and_then(|pid| Ok(kill_process(pid, Signal::TERM)?))
-            .map_err(|error| self.error(format_args!("cannot send SIGTERM: {error}")))
+            .and_then(|pid| Ok(kill_process(pid, signal)?))
+            .map_err(|error| self.error(format_args!("cannot send {name}: {error}")))
     }
 
     /// Kills the process at once, by SIGKILL.
