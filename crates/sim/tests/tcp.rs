@@ -159,8 +159,37 @@ fn a_full_buffer_holds_the_writer_back() {
             Either::Left(_) => panic!("written past the buffer"),
             Either::Right(((), _)) => {}
         }
-        assert_eq!(theirs.read(&mut [0; 300]).await.unwrap(), 300);
-        assert_eq!(ours.write(&[1; 500]).await.unwrap(), 300);
+        assert_eq!(theirs.read(&mut [0; 600]).await.unwrap(), 600);
+        assert_eq!(ours.write(&[1; 700]).await.unwrap(), 600);
+    });
+}
+
+/// A reader that reads byte by byte does not cut the stream into packets of a byte: a writer that
+/// has more to write waits for half of the buffer.
+///
+/// Source: [RFC 9293 section 3.8.6.2](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2).
+#[test]
+fn a_writer_waits_for_half_of_the_buffer() {
+    let sim = sim();
+    sim.net().set_buffer(1000);
+    let mut listener = sim.net().listen(server()).unwrap();
+    sim.run(async {
+        let (mut ours, mut theirs) = pair(&sim, &mut listener).await;
+        assert_eq!(ours.write(&[1; 1000]).await.unwrap(), 1000);
+        let mut read = [0; 1];
+        for _ in 0..499 {
+            theirs.read_exact(&mut read).await.unwrap();
+        }
+        match select(ours.write(&[1; 2000]), pin!(sim.sleep(1000 * MS))).await {
+            Either::Left(_) => panic!("written into a small gap"),
+            Either::Right(((), _)) => {}
+        }
+        // What fits whole is written.
+        assert_eq!(ours.write(&[1; 99]).await.unwrap(), 99);
+        for _ in 0..100 {
+            theirs.read_exact(&mut read).await.unwrap();
+        }
+        assert_eq!(ours.write(&[1; 2000]).await.unwrap(), 500);
     });
 }
 

@@ -24,12 +24,15 @@ impl World {
         }
         let len = end.inbox.len().min(buffer.len());
         if len > 0 {
-            for (to, byte) in buffer.iter_mut().zip(end.inbox.drain(..len)) {
-                *to = byte;
+            let (first, second) = end.inbox.as_slices();
+            let cut = first.len().min(len);
+            buffer[..cut].copy_from_slice(&first[..cut]);
+            buffer[cut..len].copy_from_slice(&second[..len - cut]);
+            end.inbox.drain(..len);
+            if self.room(conn, side) >= self.min_room() {
+                let waker = self.end(conn, 1 - side).and_then(|end| end.writer.take());
+                self.wake(waker);
             }
-            // The peer has room to write again.
-            let waker = self.end(conn, 1 - side).and_then(|end| end.writer.take());
-            self.wake(waker);
             return Poll::Ready(Ok(len));
         }
         if end.reset {
@@ -44,13 +47,17 @@ impl World {
     }
 
     /// Writes as many bytes at an end of a connection as the peer's buffer has room for.
+    ///
+    /// Waits while only little room is left, so that a slow reader does not cut the stream into tiny
+    /// packets, each of which costs events (the silly window syndrome).
+    ///
+    /// Source: [RFC 9293 section 3.8.6.2](https://www.rfc-editor.org/rfc/rfc9293#section-3.8.6.2).
     pub(super) fn poll_write(
         &mut self,
         (conn, side): (u64, usize),
         bytes: &[u8],
         cx: &Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        let capacity = self.net.buffer;
         let is_frozen = self.is_frozen(conn, side);
         let Some(end) = self.end(conn, side) else {
             return Poll::Ready(Err(ErrorKind::ConnectionReset.into()));
@@ -66,18 +73,15 @@ impl World {
         if end.fin_sent {
             return Poll::Ready(Err(ErrorKind::BrokenPipe.into()));
         }
-        let other = self.end(conn, 1 - side);
-        let room = other.map_or(0, |end| {
-            capacity.saturating_sub(end.inbox.len() + end.in_flight)
-        });
-        let len = bytes.len().min(room);
-        if len == 0 && !bytes.is_empty() {
+        let room = self.room(conn, 1 - side);
+        if room < bytes.len().min(self.min_room()) {
             let old = self
                 .end(conn, side)
                 .and_then(|end| end.writer.replace(cx.waker().clone()));
             self.discard(old);
             return Poll::Pending;
         }
+        let len = bytes.len().min(room);
         if len > 0 {
             if let Some(end) = self.end(conn, 1 - side) {
                 end.in_flight += len;
@@ -213,6 +217,20 @@ impl World {
         if let Some(end) = self.end(conn, side) {
             end.last_arrival = at;
         }
+    }
+
+    /// Returns how many bytes the buffer of an end has room for.
+    fn room(&mut self, conn: u64, side: usize) -> usize {
+        let capacity = self.net.buffer;
+        let end = self.end(conn, side);
+        end.map_or(0, |end| {
+            capacity.saturating_sub(end.inbox.len() + end.in_flight)
+        })
+    }
+
+    /// Returns the room for which a writer waits that has more to write: half of the buffer.
+    fn min_room(&self) -> usize {
+        (self.net.buffer / 2).max(1)
     }
 
     fn end(&mut self, conn: u64, side: usize) -> Option<&mut ConnEnd> {

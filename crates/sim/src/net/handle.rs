@@ -164,7 +164,8 @@ impl Net {
     }
 
     /// Sets how many bytes one direction of a stream holds between writer and reader; the default
-    /// is 65,536, the minimum 1. A writer waits while the buffer is full.
+    /// is 65,536, the minimum 1. A writer waits while the buffer has no room for all that it writes,
+    /// and less than half of it is free.
     pub fn set_buffer(&self, bytes: usize) {
         self.shared.with(|world| world.net.buffer = bytes.max(1));
     }
