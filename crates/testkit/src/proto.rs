@@ -3,6 +3,12 @@
 //! `cargo xtask codegen` generates them. They are checked in, so that running the tests needs no
 //! code generator.
 
+/// `echo`: a service with a method for each kind of call.
+#[expect(unused_qualifications, reason = "generated code")]
+pub mod echo {
+    include!("generated/echo.rs");
+}
+
 /// `helloworld`: the service in the examples of every gRPC implementation.
 #[expect(unused_qualifications, reason = "generated code")]
 pub mod helloworld {

@@ -11,7 +11,12 @@ use std::process::ExitCode;
 use generated_file::{GeneratedFile, Sides};
 
 /// The generated files, each with its proto and the sides of services that it contains.
-const FILES: [GeneratedFile; 3] = [
+const FILES: [GeneratedFile; 4] = [
+    GeneratedFile {
+        proto: "echo.proto",
+        path: "crates/testkit/src/generated/echo.rs",
+        sides: Sides::ClientAndServer,
+    },
     GeneratedFile {
         proto: "helloworld.proto",
         path: "crates/testkit/src/generated/helloworld.rs",
