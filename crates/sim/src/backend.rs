@@ -1,21 +1,34 @@
 //! Simulated gRPC servers.
 
+mod options;
 mod reply;
+
+mod incoming;
+mod reset;
+
+mod service;
 
 mod state;
 
+mod age;
 mod connection;
 
 mod call;
 
 mod serve;
 
+pub use self::incoming::{IncomingBody, IncomingBodyError};
+pub use self::options::BackendOptions;
 pub use self::reply::{CallReply, Opening};
 pub use self::state::ReceivedCall;
 
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
 use trunkline_runtime::PeerAddr;
 
 use self::state::SharedBackend;
@@ -25,9 +38,11 @@ use crate::world::{SERVER, SharedWorld};
 
 /// A gRPC server of the simulation, over HTTP/2 without TLS.
 ///
-/// It answers every unary call with the request's own messages, or as scripted. Its answers carry
-/// the header `x-backend` with its address. All clones are handles of one server, which continues
-/// when they are dropped.
+/// That of [`Sim::serve`](crate::Sim::serve) answers calls by a service. That of
+/// [`Sim::backend`](crate::Sim::backend) answers every unary call with the request's own messages,
+/// and adds the header `x-backend` with its address. A test can script other answers for both.
+///
+/// All clones are handles of one server, which continues when they are dropped.
 #[derive(Clone)]
 pub struct Backend {
     shared: Arc<SharedWorld>,
@@ -43,6 +58,22 @@ impl Backend {
             state: Arc::default(),
         };
         backend.restart();
+        backend
+    }
+
+    /// Starts a backend whose calls are answered by `service`.
+    pub(crate) fn serve<S, B>(shared: Arc<SharedWorld>, address: PeerAddr, service: S) -> Self
+    where
+        S: Service<Request<IncomingBody>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Future: Send,
+        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        let backend = Self::start(shared, address);
+        backend.state.with(|content| {
+            content.service = Some(service::erased(service));
+            content.reply = CallReply::Service;
+        });
         backend
     }
 
@@ -91,6 +122,11 @@ impl Backend {
         self.state.with(|content| content.opening = opening);
     }
 
+    /// Sets what the backend allows the connections that it accepts from now on.
+    pub fn set_options(&self, options: BackendOptions) {
+        self.state.with(|content| content.options = options);
+    }
+
     /// Sets how the backend answers calls once the replies of [`push_reply`](Self::push_reply) are
     /// used up.
     pub fn set_reply(&self, reply: CallReply) {
@@ -107,7 +143,8 @@ impl Backend {
         self.state.with(|content| content.calls)
     }
 
-    /// Returns the newest 1,024 calls that arrived, oldest first.
+    /// Returns the newest 1,024 calls that arrived, oldest first, with their `:authority` and
+    /// metadata. A call is recorded when its headers arrive, whatever becomes of it.
     pub fn received(&self) -> Vec<ReceivedCall> {
         self.state
             .with(|content| content.received.iter().cloned().collect())

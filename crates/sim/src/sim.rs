@@ -1,14 +1,18 @@
 //! The handle of a simulation.
 
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::{Request, Response};
+use http_body::Body;
+use tower_service::Service;
 use trunkline_runtime::{PeerAddr, Runtime};
 
-use crate::backend::Backend;
+use crate::backend::{Backend, IncomingBody};
 use crate::dns::DnsServer;
 use crate::executor::{self, Limits};
 use crate::net::Net;
@@ -63,7 +67,33 @@ impl Sim {
         DnsServer::start(&self.shared, address)
     }
 
-    /// Starts a gRPC server at `address`: a `SocketAddr` or a `UnixAddr`.
+    /// Starts a gRPC server at `address`, a `SocketAddr` or a `UnixAddr`, whose calls are answered
+    /// by `service`: a server that tonic generated, tonic's `Routes`, or any other service over
+    /// `http`.
+    ///
+    /// Each call is a task of the simulation. It uses a clone of the service, and is dropped when
+    /// the client resets the call or the connection is lost. A panic of the service ends the run
+    /// with that panic. An error of the service resets the call with INTERNAL_ERROR; the
+    /// [`trace`](Self::trace) has its text.
+    ///
+    /// The service waits for time with [`runtime`](Self::runtime), and spawns tasks with it. What
+    /// needs a tokio runtime, such as `tokio::time::sleep`, panics. The client's address, a
+    /// [`PeerAddr`], is in the extensions of each request.
+    ///
+    /// # Panics
+    ///
+    /// When another server has the address.
+    pub fn serve<S, B>(&self, address: impl Into<PeerAddr>, service: S) -> Backend
+    where
+        S: Service<Request<IncomingBody>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<Box<dyn Error + Send + Sync>>,
+        S::Future: Send,
+        B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    {
+        Backend::serve(self.shared.clone(), address.into(), service)
+    }
+
+    /// Starts a gRPC server at `address`, a `SocketAddr` or a `UnixAddr`, that echoes.
     ///
     /// # Panics
     ///

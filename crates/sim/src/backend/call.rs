@@ -1,21 +1,27 @@
 //! A backend's answers.
 
 use std::fmt::Write;
+use std::future::pending;
 
 use bytes::{Bytes, BytesMut};
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream};
-use http::{HeaderMap, HeaderValue, Response};
+use http::{HeaderMap, HeaderValue, Request, Response};
 
 use super::connection::AcceptedConn;
+use super::incoming::IncomingBody;
 use super::reply::CallReply;
+use super::reset::unless_abandoned;
+use super::service::CallService;
 use crate::world::SERVER;
 
-/// Answers one call. An error means that the client abandoned the call, which is no fault of the
-/// backend.
+/// The gRPC status code UNIMPLEMENTED.
+const UNIMPLEMENTED: u32 = 12;
+
+/// Answers one call.
 pub(super) async fn answer(
     connection: AcceptedConn,
-    body: RecvStream,
+    request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
     reply: CallReply,
 ) {
@@ -23,7 +29,8 @@ pub(super) async fn answer(
         connection,
         respond,
     };
-    let _ = call.answer(body, reply).await;
+    // An error means that the client abandoned the call, which is no fault of the backend.
+    let _ = call.answer(request, reply).await;
 }
 
 struct ServedCall {
@@ -32,16 +39,28 @@ struct ServedCall {
 }
 
 impl ServedCall {
-    async fn answer(mut self, body: RecvStream, mut reply: CallReply) -> Result<(), h2::Error> {
+    async fn answer(
+        mut self,
+        request: Request<RecvStream>,
+        mut reply: CallReply,
+    ) -> Result<(), h2::Error> {
         while let CallReply::After(delay, then) = reply {
-            self.connection.sleep(delay).await;
+            unless_abandoned(&mut self.respond, self.connection.sleep(delay)).await?;
             reply = *then;
         }
         match reply {
-            CallReply::Echo => self.echo(body).await,
+            CallReply::Echo => self.echo(request.into_body()).await,
+            CallReply::Service => match self.connection.state.service() {
+                Some(service) => self.serve(service, request).await,
+                None => self.status(UNIMPLEMENTED, "the backend has no service"),
+            },
             CallReply::GoAway => {
-                self.connection.state.stop_one(self.connection.conn);
-                self.echo(body).await
+                let state = &self.connection.state;
+                state.stop_one(self.connection.conn);
+                match state.service() {
+                    Some(service) => self.serve(service, request).await,
+                    None => self.echo(request.into_body()).await,
+                }
             }
             CallReply::Status { code, message } => self.status(code, &message),
             CallReply::ResetStream(code) => {
@@ -56,10 +75,24 @@ impl ServedCall {
             }
             CallReply::Never | CallReply::After(..) => {
                 // Keeps the stream until the client resets it: a drop would reset it here.
-                std::future::poll_fn(|cx| self.respond.poll_reset(cx)).await?;
-                Ok(())
+                unless_abandoned(&mut self.respond, pending()).await
             }
         }
+    }
+
+    async fn serve(
+        self,
+        service: Box<dyn CallService>,
+        request: Request<RecvStream>,
+    ) -> Result<(), h2::Error> {
+        let path = request.uri().path().to_owned();
+        let mut request = request.map(IncomingBody::new);
+        let AcceptedConn { shared, client, .. } = self.connection;
+        request.extensions_mut().insert(client);
+        if let Err(error) = service.answer(request, self.respond).await {
+            shared.with(|world| world.trace(format!("the service failed at {path}: {error}")));
+        }
+        Ok(())
     }
 
     async fn echo(mut self, mut body: RecvStream) -> Result<(), h2::Error> {

@@ -16,6 +16,7 @@ pub(super) struct AcceptedConn {
     pub(super) state: Arc<SharedBackend>,
     /// The backend's address.
     pub(super) address: PeerAddr,
+    pub(super) client: PeerAddr,
     /// The number of the connection.
     pub(super) conn: u64,
 }

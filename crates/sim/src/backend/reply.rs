@@ -26,6 +26,9 @@ pub enum CallReply {
     /// With the messages of the request, and `grpc-status: 0`.
     #[default]
     Echo,
+    /// As the service of [`Sim::serve`](crate::Sim::serve) answers. A backend without a service
+    /// answers UNIMPLEMENTED.
+    Service,
     /// With a status and no message, in one HEADERS frame (a trailers-only response).
     Status {
         /// The gRPC status code.
@@ -37,7 +40,7 @@ pub enum CallReply {
     Never,
     /// With RST_STREAM and this HTTP/2 error code; 7 is REFUSED_STREAM.
     ResetStream(u32),
-    /// As [`Echo`](Self::Echo), after a GOAWAY.
+    /// After a GOAWAY: as its service answers, or without a service as [`Echo`](Self::Echo).
     GoAway,
     /// With a reset of the connection.
     DropConnection,

@@ -8,10 +8,13 @@ use std::task::Poll;
 
 use async_compat::Compat;
 use futures_io::{AsyncRead, AsyncWrite};
+use h2::server::Builder;
 use trunkline_runtime::PeerAddr;
 
+use super::age::{AgeLimit, ConnectionAge};
 use super::call;
 use super::connection::AcceptedConn;
+use super::options::BackendOptions;
 use super::reply::Opening;
 use super::state::SharedBackend;
 use crate::executor;
@@ -35,6 +38,7 @@ pub(super) async fn accept(
             shared: shared.clone(),
             state: state.clone(),
             address: address.clone(),
+            client: client.clone(),
             conn: stream.conn(),
         };
         let name = format!("backend {address} for {client}");
@@ -48,7 +52,8 @@ pub(super) async fn accept(
 }
 
 async fn serve(connection: &AcceptedConn, stream: SimStream) -> io::Result<()> {
-    match connection.state.with(|content| content.opening) {
+    let opening = connection.state.with(|content| content.opening);
+    match opening {
         Opening::AtOnce => http2(connection, stream).await.map_err(io::Error::other),
         Opening::After(delay) => {
             connection.sleep(delay).await;
@@ -61,11 +66,20 @@ async fn serve(connection: &AcceptedConn, stream: SimStream) -> io::Result<()> {
 }
 
 async fn http2(connection: &AcceptedConn, stream: SimStream) -> Result<(), h2::Error> {
-    let mut http2 = h2::server::handshake(Compat::new(stream)).await?;
+    let options = connection.state.with(|content| content.options.clone());
+    let mut age = ConnectionAge::new(&connection.shared, &options);
+    let mut http2 = settings(&options).handshake(Compat::new(stream)).await?;
     let mut stopping = false;
     loop {
         let accepted = poll_fn(|cx| {
-            if !stopping && connection.state.shall_stop(connection.conn, cx) {
+            let mut stop = connection.state.shall_stop(connection.conn, cx);
+            while let Poll::Ready(limit) = age.poll_limit(cx) {
+                match limit {
+                    AgeLimit::Drain => stop = true,
+                    AgeLimit::Close => return Poll::Ready(None),
+                }
+            }
+            if stop && !stopping {
                 stopping = true;
                 http2.graceful_shutdown();
             }
@@ -75,12 +89,20 @@ async fn http2(connection: &AcceptedConn, stream: SimStream) -> Result<(), h2::E
             return Ok(());
         };
         let (request, respond) = accepted?;
-        let (head, body) = request.into_parts();
         let now = connection.shared.with(|world| world.now);
-        let reply = connection.state.receive(&head, now);
-        let answering = call::answer(connection.clone(), body, respond, reply);
-        executor::spawn(&connection.shared, String::new(), Box::pin(answering));
+        let reply = connection.state.receive(&request, now);
+        let name = format!("call {} to {}", request.uri().path(), connection.address);
+        let answering = call::answer(connection.clone(), request, respond, reply);
+        executor::spawn(&connection.shared, name, Box::pin(answering));
     }
+}
+
+fn settings(options: &BackendOptions) -> Builder {
+    let mut settings = Builder::new();
+    if let Some(calls) = options.max_concurrent_streams {
+        settings.max_concurrent_streams(calls);
+    }
+    settings
 }
 
 /// Reads until the client closes its direction.

@@ -5,10 +5,12 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use http::{HeaderMap, request};
+use http::{HeaderMap, Request};
 use trunkline_runtime::{Lock, PeerAddr};
 
+use super::options::BackendOptions;
 use super::reply::{CallReply, Opening};
+use super::service::CallService;
 use crate::net::{Listener, SimStream};
 
 /// How many received calls a backend keeps; the oldest are dropped first.
@@ -18,13 +20,13 @@ const RECEIVED_LIMIT: usize = 1024;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ReceivedCall {
-    /// The virtual time since the simulation was made.
+    /// When its headers arrived: the virtual time since the simulation was made.
     pub at: Duration,
     /// The `:authority` of the request; empty if the client sent none.
     pub authority: String,
     /// The `:path` of the request: `/package.Service/Method`.
     pub path: String,
-    /// The headers of the request, with its metadata.
+    /// The headers of the request: its metadata, and those of gRPC such as `grpc-timeout`.
     pub headers: HeaderMap,
 }
 
@@ -39,6 +41,8 @@ pub(super) struct BackendContent {
     /// The waker of the task that accepts.
     acceptor: Option<Waker>,
     pub(super) opening: Opening,
+    pub(super) options: BackendOptions,
+    pub(super) service: Option<Box<dyn CallService>>,
     pub(super) reply: CallReply,
     pub(super) replies: VecDeque<CallReply>,
     pub(super) calls: usize,
@@ -64,6 +68,11 @@ impl SharedBackend {
 
     pub(super) fn listens(&self) -> bool {
         self.with(|content| content.listener.as_ref().is_some_and(Listener::is_open))
+    }
+
+    /// Returns a clone of the service, if the backend has one.
+    pub(super) fn service(&self) -> Option<Box<dyn CallService>> {
+        self.with(|content| content.service.as_ref().map(|service| service.cloned()))
     }
 
     /// Replaces the listener; returns its generation.
@@ -145,13 +154,13 @@ impl SharedBackend {
     }
 
     /// Records a call that arrives at `now`; returns how to answer it.
-    pub(super) fn receive(&self, request: &request::Parts, now: Duration) -> CallReply {
-        let authority = request.uri.authority();
+    pub(super) fn receive<B>(&self, request: &Request<B>, now: Duration) -> CallReply {
+        let authority = request.uri().authority();
         let call = ReceivedCall {
             at: now,
             authority: authority.map_or_else(String::new, ToString::to_string),
-            path: request.uri.path().to_owned(),
-            headers: request.headers.clone(),
+            path: request.uri().path().to_owned(),
+            headers: request.headers().clone(),
         };
         self.with(|content| {
             content.calls += 1;
