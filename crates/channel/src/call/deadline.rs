@@ -1,8 +1,8 @@
 //! Deadlines of calls.
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -85,6 +85,34 @@ impl fmt::Debug for Deadline {
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
+}
+
+/// Waits for `future`, but no longer than the deadline.
+pub(crate) async fn bounded<T>(
+    deadline: &mut Option<Deadline>,
+    doing: impl Fn() -> String,
+    future: impl Future<Output = T>,
+) -> Result<T, Status> {
+    within(deadline, future)
+        .await
+        .map_err(|deadline| deadline.status(&doing()))
+}
+
+/// Waits for `future`, but no longer than the deadline, which it returns when that has passed.
+pub(crate) async fn within<T>(
+    deadline: &mut Option<Deadline>,
+    future: impl Future<Output = T>,
+) -> Result<T, &mut Deadline> {
+    let mut future = pin!(future);
+    let Some(deadline) = deadline else {
+        return Ok(future.await);
+    };
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Ok(value)),
+        Poll::Pending => deadline.poll_passed(cx).map(|()| Err(())),
+    })
+    .await
+    .map_err(|()| deadline)
 }
 
 /// Parses `grpc-timeout`: up to eight digits and a unit. Returns `None` for an invalid value, which

@@ -1,0 +1,406 @@
+//! A call in progress: what all of its attempts have in common.
+//!
+//! It starts an attempt on the connection that a picker chooses, and makes the response of an attempt
+//! into the one that a stub expects. Which attempts are made, and when, is decided above it.
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use event_listener::EventListener;
+use http::header::USER_AGENT;
+use http::uri::{self, Authority, PathAndQuery};
+use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
+use trunkline_endpoint::Attributes;
+use trunkline_lb::{Pick, PickRequest};
+use trunkline_runtime::{PeerAddr, Runtime};
+use trunkline_service_config::CallInfo;
+use trunkline_status::Status;
+use trunkline_transport::{Connection, Fate, Incoming, RequestBody, Sent};
+
+use crate::call::attempt::CallAttempt;
+use crate::call::body::{Body, Records};
+use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_timeout};
+use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
+use crate::call::refusal::Refusal;
+use crate::control::event::ControlEvent;
+use crate::core::connections::ReadyConnection;
+use crate::extensions::{CallAttributes, WaitForReady};
+use crate::grpc;
+use crate::handle::Handle;
+
+/// What the caller asked for.
+pub(crate) struct CallRequest {
+    /// `None` if the request has no path.
+    path: Option<PathAndQuery>,
+    /// The authority in the request's URI, which takes precedence over every other.
+    authority: Option<Authority>,
+    headers: HeaderMap,
+    attributes: Attributes,
+    /// The caller's choice whether the call waits for readiness; `None` if the caller made none.
+    wait_for_ready: Option<bool>,
+    /// Empty. They become the extensions of the response, because stubs have put values into those
+    /// of the request, and the memory is there.
+    extensions: Extensions,
+}
+
+impl CallRequest {
+    pub(crate) fn new(mut head: http::request::Parts) -> Self {
+        let uri = head.uri.into_parts();
+        let attributes = head.extensions.get::<CallAttributes>();
+        let attributes = attributes.map_or_else(Attributes::new, |own| own.0.clone());
+        let wait_for_ready = head.extensions.get::<WaitForReady>().map(|wait| wait.0);
+        head.extensions.clear();
+        Self {
+            path: uri.path_and_query,
+            authority: uri.authority,
+            headers: head.headers,
+            attributes,
+            wait_for_ready,
+            extensions: head.extensions,
+        }
+    }
+}
+
+/// What all attempts of a call have in common: the request, the configuration and the deadline.
+pub(crate) struct Call<'a> {
+    handle: &'a Arc<Handle>,
+    path: &'a PathAndQuery,
+    authority: Option<&'a Authority>,
+    headers: &'a mut HeaderMap,
+    attributes: &'a mut Attributes,
+    extensions: &'a mut Extensions,
+    wait_for_ready: Option<bool>,
+    started: Instant,
+    pub(crate) deadline: Option<Deadline>,
+    /// The configuration's choice, which applies if the caller made none.
+    configured_wait: Option<bool>,
+    /// True once the configuration of the call was chosen: that happens once, when the resolver has
+    /// returned a list. Until then the default config decides.
+    is_configured: bool,
+    /// The status of the last failed pick, if the call waits for readiness.
+    last_failure: Option<Status>,
+    /// True once the call had to wait or to be sent again: less time is left than the caller's
+    /// `grpc-timeout`.
+    pub(crate) is_late: bool,
+    /// The address of the server that sent a response.
+    pub(crate) answered_by: Option<PeerAddr>,
+    pub(crate) record: CallRecord,
+}
+
+/// The result of one pick from the current snapshot.
+pub(crate) enum PickOutcome {
+    Started(CallAttempt),
+    Failed(Status),
+    /// No connection yet: the call waits for the next snapshot.
+    Wait,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        handle: &'a Arc<Handle>,
+        request: &'a mut CallRequest,
+    ) -> Result<Self, Status> {
+        handle.start()?;
+        let path = request.path.as_ref().ok_or_else(|| {
+            Status::internal("the request has no path; expected `/package.Service/Method`")
+        })?;
+        let shared = &handle.shared;
+        let headers = &mut request.headers;
+        headers
+            .entry(USER_AGENT)
+            .or_insert_with(|| shared.user_agent.clone());
+        let started = shared.runtime.now();
+        let deadline = parse_grpc_timeout(headers)
+            .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
+        Ok(Self {
+            handle,
+            record: CallRecord::start(shared, path, started),
+            path,
+            authority: request.authority.as_ref(),
+            headers,
+            attributes: &mut request.attributes,
+            extensions: &mut request.extensions,
+            wait_for_ready: request.wait_for_ready,
+            started,
+            deadline,
+            configured_wait: None,
+            is_configured: false,
+            last_failure: None,
+            is_late: false,
+            answered_by: None,
+        })
+    }
+
+    /// Starts an attempt on the connection that the picker chooses, once there is one.
+    pub(crate) async fn start_attempt<B>(
+        &mut self,
+        body: &RequestBody<B>,
+    ) -> Result<CallAttempt, Status>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let mut listener: Option<EventListener> = None;
+        loop {
+            match self.pick(body) {
+                PickOutcome::Started(attempt) => return Ok(attempt),
+                PickOutcome::Failed(status) => return Err(status),
+                PickOutcome::Wait => {}
+            }
+            let Some(change) = listener.take() else {
+                // Listen first, then look again: a snapshot that is published in between is not
+                // missed.
+                listener = Some(self.handle.shared.listen());
+                continue;
+            };
+            let (shared, last_failure) = (&self.handle.shared, &self.last_failure);
+            let doing = || {
+                let mut text = shared.snapshot().waiting_for(&shared.target);
+                if let Some(failure) = last_failure {
+                    text.push_str("; the last failure: ");
+                    text.push_str(failure.message());
+                }
+                text
+            };
+            bounded(&mut self.deadline, doing, change).await?;
+            self.is_late = true;
+        }
+    }
+
+    /// Picks a subchannel from the current snapshot, and sends the call on its connection.
+    fn pick<B>(&mut self, body: &RequestBody<B>) -> PickOutcome
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let handle = &self.handle;
+        let snapshot = handle.shared.snapshot();
+        if !self.is_configured {
+            let info = CallInfo::new(self.path.path(), self.headers, self.attributes);
+            let config = match snapshot.selector.select(&info) {
+                Ok(config) => config,
+                Err(status) => return PickOutcome::Failed(status.restricted_to_control_plane()),
+            };
+            self.configured_wait = config.method.and_then(|method| method.wait_for_ready);
+            if snapshot.is_resolved {
+                self.is_configured = true;
+                if let Some(timeout) = config.method.and_then(|method| method.timeout) {
+                    let runtime = &handle.shared.runtime;
+                    shorten(
+                        &mut self.deadline,
+                        timeout,
+                        runtime,
+                        self.started,
+                        self.headers,
+                    );
+                }
+                if let Some(attributes) = config.attributes {
+                    *self.attributes = attributes;
+                }
+            }
+        }
+        let request =
+            PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
+        match snapshot.picker.pick(&request) {
+            Pick::Subchannel(id) => {
+                let record = AttemptRecord::start(&handle.shared, &snapshot, id, &self.record);
+                match snapshot.connections.get(id) {
+                    Some(ready) => self.send(ready, record, body),
+                    None => {
+                        end_unsent(record, &Status::unavailable("the connection was lost"));
+                        PickOutcome::Wait
+                    }
+                }
+            }
+            Pick::Queue => PickOutcome::Wait,
+            Pick::ExitIdle => {
+                handle.send(ControlEvent::ExitIdle);
+                PickOutcome::Wait
+            }
+            Pick::Fail(status) => {
+                let waits = self.wait_for_ready.or(self.configured_wait);
+                if !waits.unwrap_or(false) {
+                    return PickOutcome::Failed(status.restricted_to_control_plane());
+                }
+                self.last_failure = Some(status);
+                PickOutcome::Wait
+            }
+            Pick::Drop(status) => PickOutcome::Failed(status.restricted_to_control_plane()),
+        }
+    }
+
+    /// Sends the call on a connection.
+    fn send<B>(
+        &self,
+        ready: &ReadyConnection<Connection>,
+        record: AttemptRecord,
+        body: &RequestBody<B>,
+    ) -> PickOutcome
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let head = match self.head(ready.authority.as_ref()) {
+            Ok(head) => head,
+            Err(status) => {
+                end_unsent(record, &status);
+                return PickOutcome::Failed(status);
+            }
+        };
+        match ready.connection.send(head, body) {
+            Ok(Sent { response, upload }) => {
+                if let Some(upload) = upload {
+                    self.handle.shared.runtime.spawn(upload);
+                }
+                let peer = ready.connection.peer_addr().clone();
+                PickOutcome::Started(CallAttempt::new(response, peer, record))
+            }
+            Err(error) => {
+                end_unsent(record, error.status());
+                if error.fate() == Fate::Unsent {
+                    // The connection is lost, and the control task will publish that soon.
+                    PickOutcome::Wait
+                } else {
+                    PickOutcome::Failed(error.into_status())
+                }
+            }
+        }
+    }
+
+    /// Returns the head of the request for a connection to an address with the authority
+    /// `of_address`.
+    fn head(&self, of_address: Option<&Authority>) -> Result<Request<()>, Status> {
+        let shared = &self.handle.shared;
+        let authority = self
+            .authority
+            .unwrap_or_else(|| shared.authority(of_address));
+        let mut uri = uri::Parts::default();
+        uri.scheme = Some(shared.scheme.clone());
+        uri.authority = Some(authority.clone());
+        uri.path_and_query = Some(self.path.clone());
+        let uri = Uri::from_parts(uri).map_err(|error| {
+            Status::internal(format!("the path {:?} cannot be sent: {error}", self.path))
+        })?;
+        let mut head = Request::new(());
+        *head.method_mut() = Method::POST;
+        *head.uri_mut() = uri;
+        *head.version_mut() = Version::HTTP_2;
+        *head.headers_mut() = self.headers.clone();
+        if let Some(deadline) = self.deadline.as_ref().filter(|_| self.is_late) {
+            // The protocol requires a positive number.
+            let left = deadline.left().max(Duration::from_nanos(1));
+            head.headers_mut()
+                .insert("grpc-timeout", format_grpc_timeout(left));
+        }
+        Ok(head)
+    }
+
+    /// Turns the response of an attempt into the response that a stub expects.
+    pub(crate) fn respond(
+        &mut self,
+        response: Response<Incoming>,
+        attempt: &mut CallAttempt,
+    ) -> Result<Response<Body>, NoResponse> {
+        let (mut head, incoming) = response.into_parts();
+        let mut record = attempt.take_record();
+        let peer = attempt.peer();
+        let status = if incoming.is_empty() {
+            grpc::repair_status(&mut head.headers);
+            Status::from_trailers(&head.headers)
+        } else {
+            // Trailers may follow, and their status has precedence over that of the head.
+            grpc::take_status(&mut head.headers)
+        };
+        if status.is_none()
+            && let Err(status) = grpc::check_head(&head, peer)
+        {
+            self.answered_by = Some(peer.clone());
+            let end = AttemptEnd::without_trailers(&status, incoming.bytes_sent());
+            record.end(&end);
+            return Err(NoResponse::Refused(Box::new(Refusal::new(
+                status, incoming,
+            ))));
+        }
+        if incoming.is_empty()
+            && let Some(own) = &status
+        {
+            let bytes_sent = incoming.bytes_sent();
+            let doing = || awaiting_answer(peer);
+            let status = Deadline::final_status(self.deadline.as_ref(), own.clone(), doing);
+            if status.code() != own.code() {
+                self.answered_by = Some(peer.clone());
+                record.end(&AttemptEnd::without_trailers(&status, bytes_sent));
+                return Err(NoResponse::Ended(status));
+            }
+            record.end(&AttemptEnd {
+                status: own,
+                trailers: Some(&head.headers),
+                bytes_sent,
+            });
+            self.record.end(own);
+        }
+        if head.extensions.is_empty() {
+            head.extensions = std::mem::take(self.extensions);
+        }
+        head.extensions.insert(peer.clone());
+        let records = Records {
+            attempt: record,
+            call: std::mem::take(&mut self.record),
+        };
+        let body = Body::incoming(incoming, self.deadline.take(), status, records);
+        Ok(Response::from_parts(head, body))
+    }
+
+    /// Reads a refusal, and returns the status of the call.
+    pub(crate) async fn read(&mut self, refusal: Box<Refusal>) -> Status {
+        let peer = refusal.peer().clone();
+        let runtime = Arc::clone(&self.handle.shared.runtime);
+        let reading = Box::pin(refusal.into_status(runtime));
+        let read = bounded(&mut self.deadline, || awaiting_answer(&peer), reading).await;
+        read.unwrap_or_else(|status| status)
+    }
+}
+
+/// Why a call has no response of a server to pass on.
+pub(crate) enum NoResponse {
+    /// It has ended with this status.
+    Ended(Status),
+    /// The peer is no gRPC server.
+    Refused(Box<Refusal>),
+}
+
+impl From<Status> for NoResponse {
+    fn from(status: Status) -> Self {
+        Self::Ended(status)
+    }
+}
+
+/// Returns what a call does until the head of its response arrives, for the text of its deadline.
+pub(crate) fn awaiting_answer(peer: &PeerAddr) -> String {
+    format!("waiting for {peer} to answer")
+}
+
+/// Shortens the deadline of a call to the timeout of its configuration.
+fn shorten(
+    deadline: &mut Option<Deadline>,
+    timeout: Duration,
+    runtime: &Arc<dyn Runtime>,
+    started: Instant,
+    headers: &mut HeaderMap,
+) {
+    if deadline
+        .as_ref()
+        .is_some_and(|own| own.timeout() <= timeout)
+    {
+        return;
+    }
+    *deadline = Deadline::new(timeout, runtime, started);
+    headers.insert("grpc-timeout", format_grpc_timeout(timeout));
+}
+
+/// Ends the record of an attempt that was not sent.
+fn end_unsent(mut record: AttemptRecord, status: &Status) {
+    record.end(&AttemptEnd::without_trailers(status, 0));
+}
