@@ -56,7 +56,7 @@ pub(crate) use self::flights::MAX_FLIGHTS;
 pub use self::flights::{Flights, Ticket};
 #[cfg(feature = "io")]
 pub(crate) use self::local::check_name;
-pub use self::local::{Local, local_answer};
+pub use self::local::{Local, local_answer, to_ascii};
 pub use self::lookup::Lookup;
 pub use self::output::{LookupOutput, Report, SocketId};
 pub use self::plan::{LookupRequest, Plan};

@@ -1,5 +1,6 @@
 //! Names that need no server.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -124,9 +125,16 @@ pub(crate) fn check_name(text: &str) -> Result<Name, LookupError> {
     Err(LookupError::local(LookupErrorKind::NotFound, text, why))
 }
 
-/// Returns the name in its `xn--` form (UTS 46, non-transitional).
+/// Returns the name as servers are asked for it: in its `xn--` form (UTS 46, non-transitional).
+///
+/// Without the feature `idna` it returns the text unchanged; [`Name::parse`] rejects a name that is
+/// not ASCII, with the offset.
+///
+/// # Errors
+///
+/// [`LookupErrorKind::InvalidName`], if a letter has no `xn--` form.
 #[cfg(feature = "idna")]
-fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
+pub fn to_ascii(text: &str) -> Result<Cow<'_, str>, LookupError> {
     let encoded = |label: &str| {
         label
             .get(..4)
@@ -141,9 +149,15 @@ fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
     })
 }
 
-/// Returns the name unchanged: [`Name::parse`] rejects one that is not ASCII, with the offset.
+/// Returns the name unchanged. [`Name::parse`] rejects one that is not ASCII, with the offset.
+///
+/// With the feature `idna` it returns the `xn--` form of the name.
+///
+/// # Errors
+///
+/// None without the feature.
 #[cfg(not(feature = "idna"))]
-fn to_ascii(text: &str) -> Result<std::borrow::Cow<'_, str>, LookupError> {
+pub fn to_ascii(text: &str) -> Result<Cow<'_, str>, LookupError> {
     Ok(text.into())
 }
 

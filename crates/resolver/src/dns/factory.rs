@@ -1,9 +1,11 @@
 //! The factories of the schemes `dns` and `srv`.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_dns::Name;
+use trunkline_dns::core::to_ascii;
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_target::{Host, HostPort, Target, TargetView};
 
@@ -118,6 +120,23 @@ impl ResolverFactory for DnsFactory {
         let resolver = PacedResolver::new(addresses, &name, pacing, options);
         Ok(Box::new(resolver))
     }
+
+    /// Returns the authority with the `xn--` form of a host that is not ASCII: the name that servers
+    /// are asked for.
+    fn default_authority(&self, target: &Target) -> Option<String> {
+        let TargetView::Dns { host, .. } = target.view() else {
+            return None;
+        };
+        let host = host.as_str();
+        if host.is_ascii() {
+            return None;
+        }
+        let ascii = to_ascii(host).ok()?;
+        let authority = target
+            .endpoint()
+            .replacen(host, ascii.trim_end_matches('.'), 1);
+        Some(authority)
+    }
 }
 
 /// The scheme `srv`: the SRV records of a service, with one endpoint for each record, which has all
@@ -202,7 +221,9 @@ impl ResolverFactory for SrvFactory {
         let mut labels = name.trim_end_matches('.').split('.').peekable();
         while labels.next_if(|label| label.starts_with('_')).is_some() {}
         let domain = labels.collect::<Vec<_>>().join(".");
-        // `check` has accepted the name, so it has no character that is invalid in an authority.
+        // `check` has accepted the name, so its ASCII form has no character that is invalid in an
+        // authority.
+        let domain = to_ascii(&domain).ok()?.into_owned();
         (!domain.is_empty()).then_some(domain)
     }
 }
@@ -236,13 +257,16 @@ fn check_host(host: &Host) -> Result<(), ResolveError> {
 
 /// Checks that a name can be looked up, so that an invalid one is an error when the channel is built.
 fn check_name(name: &str) -> Result<(), ResolveError> {
-    Name::parse(name).map(drop).map_err(|error| {
+    let error = |error: &dyn fmt::Display| {
         let text = format!(
             "`{}` is not a name to look up: {error}",
             name.escape_debug()
         );
-        ResolveError::new(ResolveErrorKind::InvalidName, text)
-            .with_name(name)
-            .with_source(error)
-    })
+        ResolveError::new(ResolveErrorKind::InvalidName, text).with_name(name)
+    };
+    let ascii = to_ascii(name).map_err(|lookup| error(&lookup).with_source(lookup))?;
+    match Name::parse(&ascii) {
+        Ok(_) => Ok(()),
+        Err(parse) => Err(error(&parse).with_source(parse)),
+    }
 }
