@@ -38,6 +38,10 @@ pub(crate) struct ControlTaskParts {
 /// become ready together make a few new snapshots, not a thousand.
 const BATCH: usize = 256;
 
+/// The most rounds in one poll, each with a batch of events and one resolution. After them the task
+/// yields: a resolver that is always ready must not hold up the other tasks of its thread.
+const ROUNDS: usize = 32;
+
 impl ControlTaskParts {
     /// Runs the control task until the last handle of the channel is dropped.
     pub(crate) async fn run(self) {
@@ -92,9 +96,10 @@ struct WatchHandle {
 }
 
 impl ControlTask {
-    /// Handles all events that have arrived. Returns `Ready` when the channel is closed.
+    /// Handles the events that have arrived, in up to [`ROUNDS`] rounds. Returns `Ready` when the
+    /// channel is closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        for _ in 0..ROUNDS {
             let mut handled = 0;
             while handled < BATCH
                 && let Poll::Ready(event) = self.inbox.poll_next(cx)
@@ -122,6 +127,8 @@ impl ControlTask {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     fn handle(&mut self, event: ControlEvent) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use futures_util::stream;
+use futures_util::stream::{self, StreamExt};
 use trunkline_channel::{ChannelEvent, Observer};
 use trunkline_connector::{Connected, Connector, DirectConnector};
 use trunkline_endpoint::{Address, Endpoint};
@@ -179,4 +179,35 @@ fn a_stream_without_a_resolution_fails_calls() {
         Code::Unavailable,
         &["fleet:///any", "ended before its first item"],
     );
+}
+
+/// A resolver that is always ready does not hold up the other tasks of its thread: here the channel
+/// has a long list of resolutions, and another task runs before the end of it.
+#[test]
+fn a_resolver_that_is_always_ready_yields() {
+    let sim = Sim::new(1);
+    let _backend = sim.backend(address(1));
+    let (returned, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&returned);
+    let channel = builder(&sim, "fleet:///any")
+        .resolver(StreamFactory::new("fleet", move |_, _| {
+            let counted = Arc::clone(&counted);
+            let lists = stream::repeat_with(|| list(1)).take(10_000);
+            lists.inspect(move |_| {
+                counted.fetch_add(1, Ordering::Relaxed);
+            })
+        }))
+        .build()
+        .expect("a channel");
+    let (at_first, at_run) = (Arc::clone(&seen), Arc::clone(&returned));
+    sim.run(async {
+        channel.connect().expect("a channel that starts");
+        sim.spawn("other", async move {
+            at_first.store(at_run.load(Ordering::Relaxed), Ordering::Relaxed);
+        });
+        unary(&channel, b"hello").await.expect_ok();
+    });
+    assert_eq!(returned.load(Ordering::Relaxed), 10_000);
+    let seen = seen.load(Ordering::Relaxed);
+    assert!(seen < 1_000, "the other task ran after {seen} resolutions");
 }
