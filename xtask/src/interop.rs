@@ -14,10 +14,14 @@ mod forwarders;
 mod nameserver;
 mod packages;
 mod server;
+mod suite;
 mod zone;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::time::Duration;
+
+use serde_json::Value;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -31,6 +35,15 @@ use zone::Zone;
 /// hang.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
 
+/// How the suite runs.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Options {
+    /// The seconds of each soak; `None` for short ones.
+    pub(crate) soak_secs: Option<u64>,
+    /// Whether the table is written into the document, or compared with it.
+    pub(crate) writes_document: bool,
+}
+
 /// All servers that were started. They end when this is dropped.
 pub(crate) struct Interop {
     dns: Server,
@@ -40,6 +53,10 @@ pub(crate) struct Interop {
     /// The address at which the command must serve. No other server uses it.
     own: SocketAddr,
     control: SocketAddr,
+    /// The servers of gRPC's interop suite.
+    suite: Value,
+    /// The file with the table of the suite.
+    document: PathBuf,
     /// The servers that are not available on this machine, and why.
     missing: Vec<String>,
 }
@@ -57,6 +74,7 @@ impl Interop {
         let dns = nameserver::start(context, &folder, &zone, &mut missing)?;
         let forwarders = forwarders::start(context, &folder, dns.address, &mut missing)?;
         let control = control::listen(&backends)?;
+        let suite = suite::servers(context)?;
         Ok(Self {
             dns,
             forwarders,
@@ -64,6 +82,8 @@ impl Interop {
             zone,
             own,
             control,
+            suite,
+            document: context.root.join("docs/interop.md"),
             missing,
         })
     }
@@ -102,7 +122,9 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
     };
     tests.build(context)?;
     let run = context.run(&tests.run).limit(LIMIT);
-    let output = interop.with_environment(run).succeed()?;
+    let output = interop
+        .with_environment(run, Options::default())
+        .succeed()?;
     let mut missing = interop.missing.clone();
     for line in output.lines() {
         match line.strip_prefix("skipped: ") {
@@ -114,7 +136,7 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
 }
 
 /// Starts the servers and runs `command` against them, or the tests if `command` is empty.
-pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, command: &[String], options: Options) -> Result<(), Failure> {
     let interop = Interop::start(context)?;
     interop.lines().iter().for_each(|line| println!("{line}"));
     interop
@@ -132,7 +154,7 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
             context.run(&tests.run)
         }
     };
-    interop.with_environment(run).attached()
+    interop.with_environment(run, options).attached()
 }
 
 /// The tests: a binary, example or test named `interop` of any package.

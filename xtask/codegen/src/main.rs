@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use generated_file::{GeneratedFile, Sides};
 
 /// The generated files, each with its proto and the sides of services that it contains.
-const FILES: [GeneratedFile; 4] = [
+const FILES: [GeneratedFile; 5] = [
     GeneratedFile {
         proto: "echo.proto",
         path: "crates/testkit/src/generated/echo.rs",
@@ -31,6 +31,11 @@ const FILES: [GeneratedFile; 4] = [
         proto: "grpc/health/v1/health.proto",
         path: "crates/cli/src/generated/grpc.health.v1.rs",
         sides: Sides::Client,
+    },
+    GeneratedFile {
+        proto: "grpc/testing/test.proto",
+        path: "crates/interop/src/generated/grpc.testing.rs",
+        sides: Sides::ClientAndServer,
     },
 ];
 

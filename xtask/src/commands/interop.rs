@@ -3,25 +3,34 @@
 use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::interop;
+use crate::interop::{self, Options};
 
 pub(super) const COMMAND: Command = Command {
     name: "interop",
-    about: "test against CoreDNS, unbound, dnsmasq, grpc-go and C-core: [-v] [-- COMMAND..] runs COMMAND instead",
+    about: "test against DNS and gRPC servers of other projects: [-v] [--soak SECONDS] [--write] [-- COMMAND..] runs COMMAND instead",
     run,
 };
 
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
-    let mut args = args;
-    if args.first().is_some_and(|arg| arg == "-v") {
-        context.be_verbose();
-        args = &args[1..];
+    let mut options = Options::default();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match arg.as_str() {
+            "-v" => context.be_verbose(),
+            "--write" => options.writes_document = true,
+            "--soak" => {
+                let secs = args.next().and_then(|secs| secs.parse().ok());
+                let secs =
+                    secs.ok_or_else(|| Failure::usage("--soak needs a number of seconds"))?;
+                options.soak_secs = Some(secs);
+            }
+            "--" => break,
+            _ => {
+                return Err(Failure::usage(format!(
+                    "unknown argument `{arg}` of interop"
+                )));
+            }
+        }
     }
-    match args.split_first() {
-        None => interop::run(context, &[]),
-        Some((dashes, command)) if dashes == "--" => interop::run(context, command),
-        Some((arg, _)) => Err(Failure::usage(format!(
-            "unknown argument `{arg}` of interop"
-        ))),
-    }
+    interop::run(context, args.as_slice(), options)
 }

@@ -41,6 +41,68 @@ fn go(context: &Context, name: &str) -> Result<Built, Failure> {
 
 /// Prepares the C-core server: a Python script, and an environment with grpcio.
 pub(super) fn c_core(context: &Context) -> Result<Built, Failure> {
+    python(context, "server.py")
+}
+
+/// Builds the grpc-go server of gRPC's interop suite.
+pub(super) fn grpc_go_suite(context: &Context) -> Result<Built, Failure> {
+    go(context, "grpc-go-suite")
+}
+
+/// Prepares the C-core server of gRPC's interop suite, which reads the protos of `codegen`.
+pub(super) fn c_core_suite(context: &Context) -> Result<Built, Failure> {
+    let mut built = python(context, "suite.py")?;
+    if let Ok((_, args)) = &mut built {
+        args.push(PathBuf::from("--protos"));
+        args.push(context.root.join("xtask/codegen/proto"));
+    }
+    Ok(built)
+}
+
+/// Builds the grpc-java server of gRPC's interop suite. The pom pins its libraries.
+pub(super) fn grpc_java_suite(context: &Context) -> Result<Built, Failure> {
+    for tool in ["javac", "mvn"] {
+        if context.run(tool).args(["--version"]).stdout().is_err() {
+            return Ok(Err(format!("no {tool} here")));
+        }
+    }
+    let sources = sources(context, "grpc-java-suite");
+    let tool = format!("grpc-java-suite-{}", fingerprint(&sources)?);
+    let folder = context.cache.tool(&tool, Moves::Yes, |folder| {
+        let libraries = folder.join("lib");
+        context
+            .run("mvn --quiet --batch-mode dependency:copy-dependencies")
+            .args([format!("-DoutputDirectory={}", libraries.display())])
+            .folder(&sources)
+            .succeed()?;
+        context
+            .run("javac -nowarn -d")
+            .args([folder.join("classes")])
+            .args(["-cp"])
+            .args([libraries.join("*")])
+            .args([sources.join("SuiteServer.java")])
+            .succeed()
+            .map(|_| ())
+    })?;
+    let classes = [folder.join("classes"), folder.join("lib/*")];
+    let classes = std::env::join_paths(classes)
+        .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
+    // The server is small and short-lived: it needs neither threads for its heap nor the second compiler.
+    let mut args: Vec<PathBuf> = [
+        "-Xmx256m",
+        "-XX:+UseSerialGC",
+        "-XX:TieredStopAtLevel=1",
+        "-cp",
+    ]
+    .map(PathBuf::from)
+    .into();
+    args.push(classes.into());
+    args.push(PathBuf::from("SuiteServer"));
+    Ok(Ok((PathBuf::from("java"), args)))
+}
+
+/// Prepares a Python script with an environment that has grpcio.
+fn python(context: &Context, script: &str) -> Result<Built, Failure> {
     if context.run("python3 -m venv --help").stdout().is_err() {
         return Ok(Err("no python3 with the module venv here".to_owned()));
     }
@@ -63,7 +125,7 @@ pub(super) fn c_core(context: &Context) -> Result<Built, Failure> {
             .map(|_| ())
     })?;
     let python = folder.join("bin/python");
-    Ok(Ok((python, vec![sources.join("server.py")])))
+    Ok(Ok((python, vec![sources.join(script)])))
 }
 
 /// Returns the folder with the sources of a server.

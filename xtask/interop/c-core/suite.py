@@ -1,0 +1,113 @@
+"""A C-core server of gRPC's interop suite on loopback.
+
+Usage: suite.py --protos FOLDER [--certificate FILE --key FILE]
+
+FOLDER has grpc/testing/test.proto, from which the stubs are made at the start. The server prints one line
+of JSON on standard output once it accepts connections:
+{"plaintext": "127.0.0.1:41234", "tls": "127.0.0.1:41235"}; without a certificate there is no "tls". It ends
+when its standard input ends.
+
+The Python API of C-core does not show whether a request message was compressed, so `expect_compressed` is
+not checked.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+import time
+from concurrent import futures
+
+import grpc
+
+INITIAL = "x-grpc-test-echo-initial"
+TRAILING = "x-grpc-test-echo-trailing-bin"
+
+
+def echo_metadata(context):
+    """Sends back the two headers of the suite."""
+    for key, value in context.invocation_metadata():
+        if key == INITIAL:
+            context.send_initial_metadata([(key, value)])
+        elif key == TRAILING:
+            context.set_trailing_metadata([(key, value)])
+
+
+def echo_status(request, context):
+    """Ends the call if the request asks for a status other than OK."""
+    if request.response_status.code != 0:
+        codes = {code.value[0]: code for code in grpc.StatusCode}
+        context.abort(codes[request.response_status.code], request.response_status.message)
+
+
+def service(messages, services):
+    """Returns the service, made from the generated modules."""
+
+    def payload(size):
+        return messages.Payload(body=b"\0" * size)
+
+    class Tests(services.TestServiceServicer):
+        """Methods that are not here are answered with UNIMPLEMENTED."""
+
+        def EmptyCall(self, request, context):
+            return request
+
+        def UnaryCall(self, request, context):
+            if request.response_compressed.value:
+                context.set_compression(grpc.Compression.Gzip)
+            echo_metadata(context)
+            echo_status(request, context)
+            return messages.SimpleResponse(payload=payload(request.response_size))
+
+        def StreamingInputCall(self, requests, context):
+            size = sum(len(request.payload.body) for request in requests)
+            return messages.StreamingInputCallResponse(aggregated_payload_size=size)
+
+        def StreamingOutputCall(self, request, context):
+            if any(one.compressed.value for one in request.response_parameters):
+                context.set_compression(grpc.Compression.Gzip)
+            yield from self.responses(request, context)
+
+        def FullDuplexCall(self, requests, context):
+            echo_metadata(context)
+            for request in requests:
+                echo_status(request, context)
+                yield from self.responses(request, context)
+
+        def responses(self, request, context):
+            for one in request.response_parameters:
+                time.sleep(one.interval_us / 1e6)
+                if not one.compressed.value:
+                    context.disable_next_message_compression()
+                yield messages.StreamingOutputCallResponse(payload=payload(one.size))
+
+    return Tests()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--protos", required=True, help="folder of the protos")
+    parser.add_argument("--certificate", help="PEM file with the certificate of the TLS listener")
+    parser.add_argument("--key", help="PEM file with its key")
+    args = parser.parse_args()
+
+    sys.path.insert(0, args.protos)
+    # The package of these protos has the name of grpcio's own.
+    grpc.__path__.append(str(pathlib.Path(args.protos, "grpc")))
+    _, services = grpc.protos_and_services("grpc/testing/test.proto")
+    messages = grpc.protos("grpc/testing/messages.proto")
+    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+    services.add_TestServiceServicer_to_server(service(messages, services), server)
+    addresses = {"plaintext": f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"}
+    if args.certificate:
+        pair = (pathlib.Path(args.key).read_bytes(), pathlib.Path(args.certificate).read_bytes())
+        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
+        addresses["tls"] = f"127.0.0.1:{port}"
+    server.start()
+    print(json.dumps(addresses), flush=True)
+    sys.stdin.read()
+    server.stop(None).wait()
+
+
+if __name__ == "__main__":
+    main()
