@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use trunkline::resolver::Pacing;
@@ -38,14 +38,22 @@ impl NamedRuntime {
         &self,
         future: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, String> {
+        self.start(future)
+            .recv_timeout(2 * DEADLINE)
+            .map_err(|error| format!("no end long after the deadline: {error}"))
+    }
+
+    /// Runs a future on the runtime, and returns the receiver of its result.
+    pub(crate) fn start<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+    ) -> Receiver<T> {
         let (done, answer) = channel();
         self.runtime.spawn(Box::pin(async move {
             // The receiver may have timed out.
             let _ = done.send(future.await);
         }));
         answer
-            .recv_timeout(2 * DEADLINE)
-            .map_err(|error| format!("no end long after the deadline: {error}"))
     }
 }
 

@@ -73,7 +73,7 @@ where
 }
 
 /// Reads a variable; `None` if it is not set.
-fn optional<T>(name: &str) -> Result<Option<T>, Wrong>
+pub(crate) fn optional<T>(name: &str) -> Result<Option<T>, Wrong>
 where
     T: FromStr<Err: std::fmt::Display>,
 {

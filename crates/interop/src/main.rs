@@ -19,6 +19,9 @@ mod traffic;
 
 mod checks;
 
+// gRPC's own interop suite.
+mod suite;
+
 // The checks by name.
 mod parts;
 

@@ -2,6 +2,7 @@
 
 use crate::checks::{Stage, keepalive, lookups, names, shares, steady, stop, zone};
 use crate::clients::{NamedRuntime, runtimes};
+use crate::suite;
 use crate::wrong::Wrong;
 
 /// A part that needs the servers of other projects.
@@ -15,11 +16,14 @@ const WITH_OTHERS: [(&str, Part); 5] = [
     ("zone", zone::check),
 ];
 
-/// A part that needs only our own backends.
+/// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 2] =
-    [("steady", steady::check), ("keepalive", keepalive::check)];
+const WITH_OUR_OWN: [(&str, OwnPart); 3] = [
+    ("steady", steady::check),
+    ("keepalive", keepalive::check),
+    ("suite", suite::check),
+];
 
 /// Runs the parts with these names, or all parts if there are none.
 ///

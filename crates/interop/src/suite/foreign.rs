@@ -1,0 +1,108 @@
+//! The servers of other projects, each in a process of its own.
+//!
+//! `cargo xtask interop` has built them, and passes their command lines.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use super::stub::Place;
+use crate::environment::optional;
+use crate::wrong::Wrong;
+
+/// The servers, in the order of the table.
+const NAMES: [&str; 3] = ["grpc-go", "c-core", "grpc-java"];
+
+/// A server of another project.
+#[derive(Debug)]
+pub(super) struct Foreign {
+    pub(super) name: &'static str,
+    /// The running server, or why it is not on this machine.
+    pub(super) started: Result<Running, String>,
+}
+
+/// A process, which ends when this is dropped.
+#[derive(Debug)]
+pub(super) struct Running {
+    process: Child,
+    plaintext: String,
+}
+
+impl Running {
+    /// Returns where the server listens without TLS.
+    pub(super) fn plaintext(&self) -> Place {
+        Place {
+            address: self.plaintext.clone(),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // An error means that it has ended already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Starts the servers that this machine has.
+///
+/// # Errors
+///
+/// When a server does not start.
+pub(super) fn start() -> Result<Vec<Foreign>, Wrong> {
+    let given = optional::<String>("SUITE")?;
+    let given = given.ok_or(
+        "TRUNKLINE_INTEROP_SUITE is not set: run `cargo xtask interop`, which builds the servers",
+    )?;
+    let given: Value = serde_json::from_str(&given)?;
+    let mut servers = Vec::new();
+    for name in NAMES {
+        let started = match given[name]["command"].as_array() {
+            Some(command) => Ok(spawn(name, command)?),
+            None => {
+                let why = given[name]["missing"].as_str();
+                Err(why.unwrap_or("it was not named").to_owned())
+            }
+        };
+        servers.push((name, started));
+    }
+    // All processes run before the first is waited for.
+    let ready = servers.into_iter().map(|(name, started)| {
+        let started = match started {
+            Ok(process) => Ok(ready(name, process)?),
+            Err(why) => Err(why),
+        };
+        Ok(Foreign { name, started })
+    });
+    ready.collect()
+}
+
+fn spawn(name: &str, command: &[Value]) -> Result<Child, Wrong> {
+    let mut words = command.iter().filter_map(Value::as_str);
+    let program = words
+        .next()
+        .ok_or_else(|| format!("{name}: an empty command"))?;
+    Command::new(program)
+        .args(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("cannot start {name}: {error}").into())
+}
+
+/// Waits for the line with the addresses.
+fn ready(name: &str, mut process: Child) -> Result<Running, Wrong> {
+    let output = process.stdout.take().ok_or("a process without an output")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line)?;
+    let addresses: Value = serde_json::from_str(&line)
+        .map_err(|error| format!("{name} printed `{}`: {error}", line.trim_end()))?;
+    let plaintext = addresses["plaintext"].as_str();
+    let plaintext = plaintext.ok_or_else(|| format!("{name} printed no address: {line}"))?;
+    Ok(Running {
+        plaintext: plaintext.to_owned(),
+        process,
+    })
+}
