@@ -1,6 +1,7 @@
 //! Building a channel.
 
 mod authority;
+mod proxies;
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use http::HeaderValue;
 use http::uri::Scheme;
 use serde_json::json;
 use trunkline_backoff::BackoffPolicy;
-use trunkline_connector::{Connector, DirectConnector};
+use trunkline_connector::{Connector, DirectConnector, Proxy};
 use trunkline_endpoint::AttemptDelay;
 use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
 use trunkline_resolver::{CredentialsKind, ResolverFactory, ResolverOptions, ResolverRegistry};
@@ -20,6 +21,7 @@ use trunkline_target::{Schemes, Target};
 use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
 use self::authority::channel_authority;
+use self::proxies::Proxies;
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
 use crate::control::resolver_metrics::ObserverMetrics;
@@ -63,6 +65,7 @@ pub struct ChannelBuilder {
     policies: PolicyRegistry,
     load_balancing: Option<String>,
     connector: Option<Arc<dyn Connector>>,
+    proxy: Option<Proxy>,
     authority: Option<String>,
     user_agent: Option<String>,
     backoff: BackoffPolicy,
@@ -120,6 +123,7 @@ impl ChannelBuilder {
             policies: PolicyRegistry::empty(),
             load_balancing: None,
             connector: None,
+            proxy: None,
             authority: None,
             user_agent: None,
             backoff: BackoffPolicy::default(),
@@ -208,6 +212,33 @@ impl ChannelBuilder {
     /// the runtime.
     pub fn connector(mut self, connector: impl Connector + 'static) -> Self {
         self.connector = Some(Arc::new(connector));
+        self
+    }
+
+    /// Sets the proxies. Default: those that the environment names when the channel is built
+    /// ([`Proxy::from_env`]), or none with a [`connector`](Self::connector) of your own.
+    /// [`Proxy::none`] turns them off.
+    ///
+    /// A `dns` target that is mapped to a proxy is looked up by the proxy; see [`Proxy`]. A
+    /// [`resolver`](Self::resolver) of your own is used in any case. A connector of your own makes
+    /// the streams to the proxy.
+    ///
+    /// ```
+    /// use trunkline_channel::Channel;
+    /// use trunkline_connector::Proxy;
+    ///
+    /// # let sim = trunkline_sim::Sim::new(1);
+    /// let channel = Channel::builder("dns:///orders.example.com")
+    ///     .proxy(Proxy::all("http://proxy.corp:3128")?)
+    ///     .plaintext()
+    /// #   .runtime(sim.runtime())
+    ///     .build()?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// Source: [gRFC A1](https://github.com/grpc/proposal/blob/master/A1-http-connect-proxy-support.md).
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
         self
     }
 
@@ -354,6 +385,15 @@ impl ChannelBuilder {
         let is_authority_set = self.authority.is_some();
         let own = self.authority.as_deref();
         let authority = channel_authority(own, &*resolver, &target, &self.target)?;
+        let proxy = match (self.proxy, &self.connector) {
+            (Some(proxy), _) => proxy,
+            (None, Some(_)) => Proxy::none(),
+            (None, None) => Proxy::from_variables(|name| runtime.variable(name)),
+        };
+        let given = [&self.resolvers, &self.resolver_registries];
+        let is_own_resolver = given.iter().any(|given| given.get(target.scheme()).is_some());
+        let proxies = Proxies::new(proxy, &target, is_own_resolver)?;
+        let resolver = proxies.resolver(resolver);
         let default_config = parse_config(self.default_service_config.as_deref(), &policies)?;
         if self.load_balancing.is_some() && default_config.policy().is_some() {
             return Err(conflict(
@@ -373,6 +413,7 @@ impl ChannelBuilder {
             let tcp = with_user_timeout(self.tcp.unwrap_or_default(), http.keepalive);
             Arc::new(connector.with_tcp(tcp))
         });
+        let connector = proxies.connector(&runtime, connector);
         let mut resolver_options = ResolverOptions::new(Arc::clone(&runtime))
             .with_disable_service_config(self.disable_service_config)
             .with_authority(authority.as_str())

@@ -27,6 +27,8 @@ pub enum BuildErrorKind {
     ServiceConfig,
     /// Neither `.plaintext()` nor `.tls(..)` was chosen.
     Security,
+    /// The proxy to use is not known: an environment variable has no valid URL.
+    Proxy,
     /// Two options contradict each other.
     Conflict,
     /// There is no runtime: none was set, and no runtime's feature is on.

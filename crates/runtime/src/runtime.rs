@@ -107,6 +107,12 @@ pub trait Runtime: Debug + Send + Sync + 'static {
         Err(io::Error::new(io::ErrorKind::Unsupported, text))
     }
 
+    /// Returns the value of an environment variable; `None` if it is not set, or is not UTF-8. The
+    /// default reads those of the process. A simulation has its own.
+    fn variable(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
     /// Looks a host name up with the system's own resolver (`getaddrinfo`), on another thread.
     ///
     /// # Errors

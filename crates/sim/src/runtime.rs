@@ -73,6 +73,10 @@ impl Runtime for SimRuntime {
             .with(|world| world.net.source(destination.ip(), None))
     }
 
+    fn variable(&self, name: &str) -> Option<String> {
+        self.shared.with(|world| world.variables.get(name).cloned())
+    }
+
     fn lookup_host(&self, host: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
         Box::pin(lookup(self.shared.clone(), host.to_owned(), port))
     }

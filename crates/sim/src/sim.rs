@@ -58,6 +58,14 @@ impl Sim {
         Net::new(self.shared.clone())
     }
 
+    /// Sets an environment variable for the code under test. There is none at first: those of the
+    /// process have no effect in a simulation.
+    pub fn set_variable(&self, name: impl Into<String>, value: impl Into<String>) {
+        let (name, value) = (name.into(), value.into());
+        self.shared
+            .with(|world| world.variables.insert(name, value));
+    }
+
     /// Starts a DNS server at `address`, over UDP and TCP.
     ///
     /// # Panics

@@ -49,6 +49,8 @@ pub(crate) struct World {
     held: BTreeMap<IpAddr, Vec<TimedEvent>>,
     trace: VecDeque<Traced>,
     pub(crate) net: NetworkState,
+    /// The environment variables of the program under test.
+    pub(crate) variables: BTreeMap<String, String>,
     /// Whether a run is in progress.
     pub(crate) running: bool,
     /// Whether the simulation was dropped: new tasks are then dropped at once.
@@ -81,6 +83,7 @@ impl SharedWorld {
             held: BTreeMap::new(),
             trace: VecDeque::new(),
             net: NetworkState::default(),
+            variables: BTreeMap::new(),
             running: false,
             stopped: false,
             wake: Vec::new(),

@@ -20,6 +20,7 @@ mod faults;
 mod header_lists;
 mod keepalive;
 mod peers_words;
+mod proxies;
 mod rejections;
 mod replays;
 mod resolvers;

@@ -69,6 +69,10 @@ impl Runtime for SpawningRuntime {
     fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
         self.inner.source_address(destination)
     }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.inner.variable(name)
+    }
 }
 
 impl fmt::Debug for SpawningRuntime {
