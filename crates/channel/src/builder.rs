@@ -391,7 +391,9 @@ impl ChannelBuilder {
             (None, None) => Proxy::from_variables(|name| runtime.variable(name)),
         };
         let given = [&self.resolvers, &self.resolver_registries];
-        let is_own_resolver = given.iter().any(|given| given.get(target.scheme()).is_some());
+        let is_own_resolver = given
+            .iter()
+            .any(|given| given.get(target.scheme()).is_some());
         let proxies = Proxies::new(proxy, &target, is_own_resolver)?;
         let resolver = proxies.resolver(resolver);
         let default_config = parse_config(self.default_service_config.as_deref(), &policies)?;

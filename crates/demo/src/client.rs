@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline::resolver::AddressFamilies;
-use trunkline::{Channel, DnsOptions, PeerAddr, Runtime};
+use trunkline::{Channel, DnsOptions, PeerAddr, Proxy, Runtime};
 use trunkline_testkit::load::Call;
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
@@ -35,6 +35,7 @@ pub(crate) fn channel(
     Channel::builder(target)
         .default_service_config(r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#)
         .plaintext()
+        .proxy(Proxy::none())
         .runtime(runtime)
         .dns(dns)
         .build()

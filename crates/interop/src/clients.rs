@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use trunkline::resolver::Pacing;
 use trunkline::{
-    BackoffPolicy, Channel, ChannelBuilder, ChannelEvent, DnsOptions, Observer, PeerAddr, Runtime,
+    BackoffPolicy, Channel, ChannelBuilder, ChannelEvent, DnsOptions, Observer, PeerAddr, Proxy,
+    Runtime,
 };
 use trunkline_testkit::proto::helloworld::HelloRequest;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
@@ -113,6 +114,7 @@ impl Client {
         let builder = Channel::builder(target)
             .default_service_config(ROUND_ROBIN)
             .plaintext()
+            .proxy(Proxy::none())
             .runtime(Arc::clone(&on.runtime))
             .dns(dns)
             .backoff(backoff)

@@ -65,7 +65,7 @@ pub mod dns {
 
 // Connections.
 pub use trunkline_connector::{
-    Connected, ConnectionInfo, Connector, DirectConnector, SecurityLevel,
+    Connected, ConnectionInfo, Connector, DirectConnector, Proxy, ProxyServer, SecurityLevel,
 };
 pub use trunkline_transport::{HttpOptions, KeepaliveOptions};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tonic::{Request, Response, Status};
 use trunkline::resolver::Pacing;
-use trunkline::{Channel, ChannelBuilder, DnsOptions, PeerAddr, Runtime};
+use trunkline::{Channel, ChannelBuilder, DnsOptions, PeerAddr, Proxy, Runtime};
 use trunkline_testkit::backend::{Backend, Options, Program};
 use trunkline_testkit::dns::DnsServer;
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
@@ -25,11 +25,12 @@ pub(crate) fn backend_with(options: &Options) -> Backend {
     Backend::start(&Program::ThisTest("backend_process"), options).expect("a backend")
 }
 
-/// Returns a builder of a plaintext channel to `target`, with round_robin.
+/// Returns a builder of a plaintext channel to `target`, with round_robin and without a proxy.
 pub(crate) fn builder(target: impl Into<String>, runtime: &Arc<dyn Runtime>) -> ChannelBuilder {
     Channel::builder(target)
         .default_service_config(ROUND_ROBIN)
         .plaintext()
+        .proxy(Proxy::none())
         .runtime(Arc::clone(runtime))
 }
 
