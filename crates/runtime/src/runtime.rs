@@ -5,7 +5,7 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::{Sleep, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, UnixAddr};
 
@@ -40,6 +40,17 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 
     /// Returns the time of this runtime's clock, which never goes backwards.
     fn now(&self) -> Instant;
+
+    /// Returns the time of day, by which certificates expire. It can jump, so it measures nothing.
+    ///
+    /// The default is the system's clock. A simulation returns a time of its own.
+    fn system_time(&self) -> SystemTime {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that reads the wall clock"
+        )]
+        SystemTime::now()
+    }
 
     /// Returns a timer that is not set.
     fn timer(&self) -> Box<dyn Timer>;

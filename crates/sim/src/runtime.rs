@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
 
 use trunkline_runtime::{
     BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, UnixAddr,
@@ -14,6 +14,9 @@ use crate::executor;
 use crate::net::{Connect, SimUdp, lookup};
 use crate::timer::SimTimer;
 use crate::world::SharedWorld;
+
+/// The time of day at which every simulation starts, since the Unix epoch: 2026-01-01T00:00:00Z.
+const START: Duration = Duration::from_secs(1_767_225_600);
 
 pub(crate) struct SimRuntime {
     shared: Arc<SharedWorld>,
@@ -28,6 +31,10 @@ impl SimRuntime {
 impl Runtime for SimRuntime {
     fn now(&self) -> Instant {
         self.shared.now()
+    }
+
+    fn system_time(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + START + self.shared.with(|world| world.now)
     }
 
     fn timer(&self) -> Box<dyn Timer> {
