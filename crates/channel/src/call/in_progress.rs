@@ -317,6 +317,7 @@ impl<'a> Call<'a> {
             && let Err(status) = grpc::check_head(&head, peer)
         {
             self.answered_by = Some(peer.clone());
+            let status = self.final_status(status, peer);
             let end = AttemptEnd::without_trailers(&status, incoming.bytes_sent());
             record.end(&end);
             return Err(NoResponse::Refused(Box::new(Refusal::new(
@@ -327,8 +328,7 @@ impl<'a> Call<'a> {
             && let Some(own) = &status
         {
             let bytes_sent = incoming.bytes_sent();
-            let doing = || awaiting_answer(peer);
-            let status = Deadline::final_status(self.deadline.as_ref(), own.clone(), doing);
+            let status = self.final_status(own.clone(), peer);
             if status.code() != own.code() {
                 self.answered_by = Some(peer.clone());
                 record.end(&AttemptEnd::without_trailers(&status, bytes_sent));
@@ -359,7 +359,13 @@ impl<'a> Call<'a> {
         let runtime = Arc::clone(&self.handle.shared.runtime);
         let reading = Box::pin(refusal.into_status(runtime));
         let read = bounded(&mut self.deadline, || awaiting_answer(&peer), reading).await;
-        read.unwrap_or_else(|status| status)
+        // The body may have come after the deadline, to a caller that polls late.
+        self.final_status(read.unwrap_or_else(|status| status), &peer)
+    }
+
+    /// Returns the status of a call that ends now with `status`, which the response of `peer` has.
+    fn final_status(&self, status: Status, peer: &PeerAddr) -> Status {
+        Deadline::final_status(self.deadline.as_ref(), status, || awaiting_answer(peer))
     }
 }
 

@@ -27,8 +27,8 @@ use trunkline_status::{Code, Status};
 use crate::policy::{TEST_POLICY, TestPolicyFactory};
 use crate::raw::{self, ServerEvent, answer_ok, go_away};
 use crate::world::{
-    ServerCall, address, builder, call, echo, read_to_end, request, response_head, send_all, serve,
-    unary, unary_within, with_timeout,
+    ServerCall, address, builder, call, channel, echo, read_to_end, request, response_head,
+    send_all, serve, unary, unary_within, with_timeout,
 };
 
 /// The end of one attempt, as its tracker receives it.
@@ -180,35 +180,76 @@ fn a_trailers_only_response_ends_with_its_status() {
     check(handler, expected);
 }
 
-/// When the deadline has passed before the caller polls a trailers-only response with a failure,
-/// the attempt and the call both end with DEADLINE_EXCEEDED, not with the server's status.
+/// When the deadline has passed before the caller polls a response with a failure, be it
+/// trailers-only or not gRPC, the attempt and the call both end with DEADLINE_EXCEEDED, not with the
+/// server's status.
 #[test]
-fn a_trailers_only_failure_after_the_deadline_ends_with_deadline_exceeded() {
+fn a_failure_after_the_deadline_ends_with_deadline_exceeded() {
+    let mut trailers_only = response_head();
+    Status::new(Code::NotFound, "no").add_to_trailers(trailers_only.headers_mut());
+    let not_grpc = Response::builder().status(503).body(()).expect("a head");
+    for head in [trailers_only, not_grpc] {
+        let sim = Sim::new(1);
+        serve(&sim, 1, Builder::new(), move |mut incoming: ServerCall| {
+            let _ = incoming.respond.send_response(head.clone(), true);
+            std::future::ready(())
+        });
+        let (channel, log) = counting_channel(&sim);
+        let outcome = sim.run(async {
+            // The first call makes the connection.
+            unary(&channel, b"hello").await;
+            take_ends(&log);
+            let hello = request(Full::new(Bytes::from_static(b"hello")));
+            let mut response = channel.clone().call(with_timeout(hello, "1S"));
+            assert!((&mut response).now_or_never().is_none());
+            sim.sleep(Duration::from_secs(2)).await;
+            let Ok(response) = response.await;
+            read_to_end(response).await
+        });
+        outcome.expect(Code::DeadlineExceeded, &["deadline of 1s exceeded"]);
+        let expected = RecordedEnd {
+            has_headers: true,
+            latency: Duration::from_secs(2),
+            ..end(Code::DeadlineExceeded)
+        };
+        assert_eq!(take_ends(&log), [expected]);
+    }
+}
+
+/// So does a response that is not gRPC, and whose body is read after the deadline, to be quoted.
+#[test]
+fn a_body_after_the_deadline_ends_with_deadline_exceeded() {
     let sim = Sim::new(1);
-    serve(&sim, 1, Builder::new(), async |mut incoming: ServerCall| {
-        let mut head = response_head();
-        Status::new(Code::NotFound, "no").add_to_trailers(head.headers_mut());
-        let _ = incoming.respond.send_response(head, true);
+    let runtime = sim.runtime();
+    serve(&sim, 1, Builder::new(), move |mut incoming: ServerCall| {
+        let runtime = Arc::clone(&runtime);
+        async move {
+            let response = Response::builder().status(503).body(()).expect("a head");
+            let mut body = incoming.respond.send_response(response, false);
+            let later = runtime.now() + Duration::from_millis(100);
+            runtime.sleep_until(later).await;
+            if let Ok(body) = &mut body {
+                let _ = body.send_data(Bytes::from_static(b"busy"), true);
+            }
+        }
     });
-    let (channel, log) = counting_channel(&sim);
-    let outcome = sim.run(async {
-        // The first call makes the connection.
-        unary(&channel, b"hello").await;
-        take_ends(&log);
+    let channel = channel(&sim, 1);
+    sim.run(async {
+        let words = ["HTTP 503", "busy"];
+        unary(&channel, b"hello")
+            .await
+            .expect(Code::Unavailable, &words);
         let hello = request(Full::new(Bytes::from_static(b"hello")));
-        let mut response = channel.clone().call(with_timeout(hello, "1S"));
+        let mut response = channel.clone().call(with_timeout(hello, "50m"));
+        assert!((&mut response).now_or_never().is_none());
+        sim.sleep(Duration::from_millis(10)).await;
+        // The head is here, and the body is awaited.
         assert!((&mut response).now_or_never().is_none());
         sim.sleep(Duration::from_secs(2)).await;
         let Ok(response) = response.await;
-        read_to_end(response).await
+        let outcome = read_to_end(response).await;
+        outcome.expect(Code::DeadlineExceeded, &["deadline of 50ms exceeded"]);
     });
-    outcome.expect(Code::DeadlineExceeded, &["deadline of 1s exceeded"]);
-    let expected = RecordedEnd {
-        has_headers: true,
-        latency: Duration::from_secs(2),
-        ..end(Code::DeadlineExceeded)
-    };
-    assert_eq!(take_ends(&log), [expected]);
 }
 
 /// The outcome of a response that is not gRPC has the status of its HTTP code, and no trailers.
