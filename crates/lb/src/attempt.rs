@@ -32,7 +32,11 @@ pub struct AttemptOutcome<'a> {
     /// The status of the attempt: the server's, or the client's own where the server sent none
     /// (`CANCELLED` when the response was dropped before its end).
     pub status: &'a Status,
-    /// The trailers, or the head of a trailers-only response; `None` if neither came.
+    /// The header list that has `status`: the trailers, or the head of a response that has nothing
+    /// else (trailers-only).
+    ///
+    /// `None` if `status` is not from there: the server sent no trailers, or they came after the
+    /// deadline.
     pub trailers: Option<&'a HeaderMap>,
     /// Whether the head of a response came; the head of a trailers-only response counts.
     pub has_headers: bool,
@@ -63,7 +67,8 @@ impl<'a> AttemptOutcome<'a> {
         }
     }
 
-    /// Sets the trailers, or the head of a trailers-only response.
+    /// Sets the header list that has the status: the trailers, or the head of a trailers-only
+    /// response.
     #[must_use]
     pub fn with_trailers(mut self, trailers: &'a HeaderMap) -> Self {
         self.trailers = Some(trailers);
