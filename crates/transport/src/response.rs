@@ -52,7 +52,7 @@ impl RequestSide {
     fn cancel(&mut self, state: &ConnectionState) {
         if let Self::Sent(_, stream) = self
             && let Some(mut stream) = stream.take()
-            // h2 drops HEADERS that wait, too, and a reset must not be the first frame of a stream.
+            // Before that, h2 would keep the data that waits, and send it before the reset.
             && state.is_sent(stream.stream_id().as_u32())
         {
             stream.send_reset(h2::Reason::CANCEL);

@@ -52,6 +52,9 @@ impl<B> Upload<B> {
     }
 
     /// Gives the attempt up: resets its stream, and records why for the reader of the response.
+    ///
+    /// If the HEADERS were not written yet, h2 sends the reset after them. No data waits then: h2 gives
+    /// no room for data to a stream that is not open.
     fn give_up(&mut self, why: Status) {
         self.facts.fail(why);
         if let Some(mut send) = self.send.take().or_else(|| self.facts.take_stream()) {
