@@ -31,7 +31,7 @@ pub(super) struct ConnectionAge {
 }
 
 impl ConnectionAge {
-    /// Returns the age of a connection that is accepted now.
+    /// Returns the age of a connection that begins now.
     pub(super) fn new(shared: &Arc<SharedWorld>, options: &BackendOptions) -> Self {
         let mut timer = SimTimer::new(shared.clone());
         let age = options.max_connection_age;

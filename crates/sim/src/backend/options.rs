@@ -9,9 +9,10 @@ pub struct BackendOptions {
     /// SETTINGS_MAX_CONCURRENT_STREAMS: how many calls of one connection run at the same time. A
     /// call over the limit is refused with REFUSED_STREAM. `None` sends no limit.
     pub max_concurrent_streams: Option<u32>,
-    /// How long after the accept a connection is sent GOAWAY with NO_ERROR. Calls in progress
-    /// continue. As in grpc-go, up to a tenth is added or subtracted at random, from the seed of
-    /// the simulation. `None` sends no GOAWAY.
+    /// How old a connection is when it gets GOAWAY with NO_ERROR. Calls in progress continue, and so
+    /// do those that the client sends before the GOAWAY arrives. As in grpc-go, up to a tenth is
+    /// added or subtracted at random, from the seed of the simulation; unlike grpc-go's, the GOAWAY
+    /// has no debug data. `None` sends no GOAWAY.
     pub max_connection_age: Option<Duration>,
     /// How long after the GOAWAY of [`max_connection_age`](Self::max_connection_age) a connection
     /// is closed, even if calls are in progress. `None` waits for the calls without a limit.
@@ -26,7 +27,7 @@ impl BackendOptions {
         self
     }
 
-    /// Sets how long after the accept a connection is sent GOAWAY, within a tenth.
+    /// Sets how old a connection is when it gets GOAWAY, within a tenth.
     #[must_use]
     pub fn with_max_connection_age(mut self, age: Duration) -> Self {
         self.max_connection_age = Some(age);
