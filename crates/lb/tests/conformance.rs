@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use trunkline_lb::testing::{CHILD_NAME, check_parent, check_policy};
@@ -104,20 +104,34 @@ fn forgetful_parents() {
     }
 }
 
-/// A policy that publishes whenever it settles never comes to rest.
+/// A policy that publishes whenever it settles never comes to rest. One that keeps its deadline after
+/// it was woken is woken in a loop, also if the deadline is an hour away.
 #[test]
-fn restless_policy() {
-    let run = || {
-        check_policy(Arc::new(()), |options| {
-            Box::new(Shards::new(
-                Arc::new(trunkline_lb::PickFirstFactory),
-                Some(options.seed),
-            ))
-        });
+fn policies_with_a_defect() {
+    let check = |defect, expected| {
+        let run = || {
+            check_policy(Arc::new(()), |options| {
+                let factory = Arc::new(trunkline_lb::PickFirstFactory);
+                let mut shards = Shards::new(factory, Some(defect));
+                shards.endpoints = EndpointSharding::new(options.seed);
+                Box::new(shards)
+            });
+        };
+        let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("a defect");
+        let text = panic.downcast_ref::<String>().expect("a text");
+        assert!(text.contains(expected), "{text}");
     };
-    let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("it is restless");
-    let text = panic.downcast_ref::<String>().expect("a text");
-    assert!(text.contains("comes to rest"), "{text}");
+    check(Defect::Restless, "comes to rest");
+    check(Defect::KeepsDeadline, "wants another deadline, or none");
+}
+
+/// What is wrong with a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Defect {
+    /// It publishes whenever it settles.
+    Restless,
+    /// It wants to be woken an hour after its first update, also afterwards.
+    KeepsDeadline,
 }
 
 /// Runs a child for each endpoint, and calls the ready children in turn.
@@ -125,16 +139,18 @@ fn restless_policy() {
 struct Shards {
     endpoints: EndpointSharding<Box<dyn Policy>>,
     factory: Arc<dyn PolicyFactory>,
-    /// Whether it publishes whenever it settles.
-    is_restless: bool,
+    defect: Option<Defect>,
+    /// An hour after the first update.
+    in_an_hour: Option<Instant>,
 }
 
 impl Shards {
-    fn new(factory: Arc<dyn PolicyFactory>, restless_seed: Option<u64>) -> Self {
+    fn new(factory: Arc<dyn PolicyFactory>, defect: Option<Defect>) -> Self {
         Self {
-            endpoints: EndpointSharding::new(restless_seed.unwrap_or(1)),
+            endpoints: EndpointSharding::new(1),
             factory,
-            is_restless: restless_seed.is_some(),
+            defect,
+            in_an_hour: None,
         }
     }
 
@@ -179,6 +195,8 @@ impl Picker for InTurn {
 
 impl Policy for Shards {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        let in_an_hour = control.now() + Duration::from_secs(60 * 60);
+        self.in_an_hour.get_or_insert(in_an_hour);
         let config = update.config.clone();
         let factory = &self.factory;
         self.endpoints
@@ -215,14 +233,18 @@ impl Policy for Shards {
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoints.poll_timeout()
+        let own = self
+            .in_an_hour
+            .filter(|_| self.defect == Some(Defect::KeepsDeadline));
+        own.into_iter().chain(self.endpoints.poll_timeout()).min()
     }
 
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let change = self.endpoints.settle(control);
-        let state = change.or_else(|| self.is_restless.then(|| self.endpoints.state()));
+        let is_restless = self.defect == Some(Defect::Restless);
+        let state = change.or_else(|| is_restless.then(|| self.endpoints.state()));
         if let Some(state) = state {
             control.publish(state, self.picker(state));
         }

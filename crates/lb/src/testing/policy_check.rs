@@ -134,7 +134,8 @@ impl Run {
             6 => self.late_event(),
             7 => self.early_timeout(),
             8 => self.channel.event(|policy, _| policy.reset_backoff()),
-            9..11 => self.channel.advance_millis(self.rng.below(400) as u64),
+            9 => self.channel.advance_millis(self.rng.below(400) as u64),
+            10 => self.reach_deadline(),
             11 => self.random_watch_event(),
             _ => self.random_move(),
         }
@@ -197,6 +198,15 @@ impl Run {
         }
         let rule = "a timeout that comes early changes nothing";
         self.check_no_change(rule, |policy, control| policy.handle_timeout(control));
+    }
+
+    /// Advances the time to the policy's next deadline, however far it is.
+    fn reach_deadline(&mut self) {
+        if let Some(due) = self.channel.policy.poll_timeout() {
+            let wait = due.saturating_duration_since(self.channel.now);
+            let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            self.channel.advance_millis(millis.saturating_add(1));
+        }
     }
 
     /// Settles the policy, then hands over an event that must change nothing.
