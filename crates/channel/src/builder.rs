@@ -44,6 +44,32 @@ const DEFAULT_POLICY: &str = "pick_first";
 const USER_AGENT: &str = concat!("grpc-rust-trunkline/", env!("CARGO_PKG_VERSION"));
 
 /// Sets up a [`Channel`].
+///
+/// The order of the calls does not matter.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline_backoff::BackoffPolicy;
+/// use trunkline_channel::Channel;
+/// use trunkline_runtime::TcpOptions;
+/// # use trunkline_sim::Sim;
+/// # let runtime = Sim::new(1).runtime();
+///
+/// let channel = Channel::builder("ipv4:192.0.2.1:50051,192.0.2.2:50051")
+///     .plaintext()
+///     .load_balancing("round_robin")
+///     .authority("orders.example.com")
+///     .user_agent("orders-client/1.0")
+///     .connect_timeout(Duration::from_secs(5))
+///     .backoff(BackoffPolicy::default().with_max(Duration::from_secs(30)))
+///     .tcp(TcpOptions::default().with_user_timeout(Duration::from_secs(20)))
+///     .runtime(runtime)
+///     .build()?;
+/// assert_eq!(channel.target(), "ipv4:192.0.2.1:50051,192.0.2.2:50051");
+/// # Ok::<(), trunkline_channel::BuildError>(())
+/// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct ChannelBuilder {
     target: String,

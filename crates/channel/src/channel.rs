@@ -32,6 +32,38 @@ use crate::handle::Handle;
 ///   own future, and its `grpc-timeout` bounds the wait.
 /// * The extensions of a response contain the address that answered, as
 ///   [`PeerAddr`](trunkline_runtime::PeerAddr).
+///
+/// # Examples
+///
+/// A tonic stub takes the channel as it is, `GreeterClient::new(channel.clone())`. Without a stub:
+///
+/// ```
+/// use http::Request;
+/// use tower_service::Service;
+/// use trunkline_channel::{Body, Channel};
+/// use trunkline_status::{Code, Status};
+///
+/// async fn greet(channel: &mut Channel) -> Result<(), Status> {
+///     // Waits for a connection, or fails with the reason.
+///     let channel = channel.ready().await?;
+///     let request = Request::post("/helloworld.Greeter/SayHello").body(Body::empty());
+///     let response = channel.call(request.expect("a request")).await;
+///     let response = response.expect("a call never returns `Err`");
+///     // A response that has ended already has its status in its headers, others in their trailers.
+///     match Status::from_trailers(response.headers()) {
+///         Some(status) if status.code() != Code::Ok => Err(status),
+///         _ => Ok(()),
+///     }
+/// }
+///
+/// let mut channel = Channel::builder("ipv4:127.0.0.1:50051").plaintext();
+/// # let sim = trunkline_sim::Sim::new(1);
+/// # let mut channel = channel.runtime(sim.runtime());
+/// let mut channel = channel.build()?;
+/// # let status = sim.run(async move { greet(&mut channel).await }).expect_err("nothing listens there");
+/// # assert_eq!(status.code(), Code::Unavailable);
+/// # Ok::<(), trunkline_channel::BuildError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Channel {
     handle: Arc<Handle>,

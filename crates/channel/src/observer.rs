@@ -13,6 +13,35 @@ use crate::core::event::ChannelEvent;
 ///
 /// Logs, traces, metrics and idle timers are made from it. A channel without an observer records
 /// nothing.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+/// use std::time::Instant;
+/// use trunkline_channel::{CallEnded, ChannelEvent, Observer};
+/// use trunkline_status::Code;
+///
+/// /// Counts the calls that failed, and logs the lost connections.
+/// #[derive(Debug, Default)]
+/// struct Failures {
+///     calls: AtomicU64,
+/// }
+///
+/// impl Observer for Failures {
+///     fn observe(&self, event: &ChannelEvent, _: Instant) {
+///         if let ChannelEvent::Lost { address, why, .. } = event {
+///             eprintln!("{address} lost: {why}");
+///         }
+///     }
+///
+///     fn call_ended(&self, call: &CallEnded<'_>) {
+///         if call.status.code() != Code::Ok {
+///             self.calls.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+/// ```
 pub trait Observer: Debug + Send + Sync {
     /// Handles one event of the channel, which happened at `at`.
     ///

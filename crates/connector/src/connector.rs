@@ -11,6 +11,27 @@ use crate::info::ConnectionInfo;
 /// Connects to one address. Implement it for a proxy, a tunnel or an in-process pipe.
 ///
 /// Dropping the future ends the attempt. The caller limits the time.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::net::SocketAddr;
+/// use trunkline_connector::{Connected, Connector, DirectConnector};
+/// use trunkline_endpoint::Address;
+/// use trunkline_runtime::BoxFuture;
+///
+/// /// Connects to a proxy on this host in place of every address.
+/// #[derive(Debug)]
+/// struct Sidecar(DirectConnector);
+///
+/// impl Connector for Sidecar {
+///     fn connect(&self, _: &Address) -> BoxFuture<io::Result<Connected>> {
+///         let sidecar = SocketAddr::from(([127, 0, 0, 1], 15001));
+///         self.0.connect(&Address::from(sidecar))
+///     }
+/// }
+/// ```
 pub trait Connector: Debug + Send + Sync {
     /// Makes a stream to `address`, ready for HTTP/2.
     ///

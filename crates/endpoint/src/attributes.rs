@@ -7,6 +7,25 @@ use std::sync::Arc;
 
 /// A key of [`Attributes`]. Each key is a type of its own, so that the keys of two crates cannot
 /// clash.
+///
+/// # Examples
+///
+/// ```
+/// use trunkline_endpoint::{AttributeKey, Attributes};
+///
+/// /// The certificate name that a backend must have: another one needs another connection.
+/// #[derive(Debug)]
+/// struct CertificateName;
+///
+/// impl AttributeKey for CertificateName {
+///     type Value = String;
+///     const NAME: &'static str = "certificate name";
+///     const IDENTIFIES_CONNECTION: bool = true;
+/// }
+///
+/// let named = |name: &str| Attributes::new().with::<CertificateName>(name.to_owned());
+/// assert!(!named("a").same_connection(&named("b")));
+/// ```
 pub trait AttributeKey: 'static {
     /// The type of the value under this key. Values are compared by their own equality.
     type Value: PartialEq + fmt::Debug + Send + Sync + 'static;

@@ -7,6 +7,32 @@ use crate::{Address, Endpoint};
 
 /// The comparison that an [`IdentityMap`](crate::IdentityMap) uses for its keys. Keys that are not
 /// equal may have the same identity.
+///
+/// # Examples
+///
+/// ```
+/// use trunkline_endpoint::{Identity, IdentityMap};
+///
+/// /// A host name, in any letter case.
+/// #[derive(Debug)]
+/// struct Host(&'static str);
+///
+/// impl Identity for Host {
+///     fn same_identity(&self, other: &Self) -> bool {
+///         self.0.eq_ignore_ascii_case(other.0)
+///     }
+///
+///     fn identity_hash(&self) -> u64 {
+///         let bytes = self.0.bytes().map(|byte| u64::from(byte.to_ascii_lowercase()));
+///         bytes.fold(7, |hash, byte| hash.wrapping_mul(31) ^ byte)
+///     }
+/// }
+///
+/// let mut calls = IdentityMap::new();
+/// calls.insert(Host("Orders"), 1);
+/// calls.insert(Host("orders"), 2);
+/// assert_eq!(calls.len(), 1);
+/// ```
 pub trait Identity {
     /// True when both are the same key.
     fn same_identity(&self, other: &Self) -> bool;

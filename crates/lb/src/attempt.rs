@@ -17,6 +17,42 @@ use crate::subchannel::SubchannelId;
 /// when a newer picker is published meanwhile. It follows however the attempt ends: the response is
 /// read to its end or dropped, the deadline passes, the stream is reset, the connection is lost, or
 /// the chosen subchannel has no connection any more and nothing is sent.
+///
+/// # Examples
+///
+/// The picker of a policy that limits the calls in progress at one backend:
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use trunkline_lb::{AttemptOutcome, AttemptTracker, Pick, PickRequest, Picker, SubchannelId};
+/// use trunkline_status::Status;
+///
+/// #[derive(Debug)]
+/// struct Limited {
+///     backend: SubchannelId,
+///     calls: AtomicUsize,
+/// }
+///
+/// impl Picker for Limited {
+///     fn pick(&self, _: &PickRequest<'_>) -> Pick {
+///         if self.calls.fetch_add(1, Ordering::Relaxed) < 100 {
+///             return Pick::Subchannel(self.backend);
+///         }
+///         self.calls.fetch_sub(1, Ordering::Relaxed);
+///         Pick::Fail(Status::unavailable("100 calls are in progress"))
+///     }
+///
+///     fn tracker(&self) -> Option<&dyn AttemptTracker> {
+///         Some(self)
+///     }
+/// }
+///
+/// impl AttemptTracker for Limited {
+///     fn attempt_ended(&self, _: SubchannelId, _: &AttemptOutcome<'_>) {
+///         self.calls.fetch_sub(1, Ordering::Relaxed);
+///     }
+/// }
+/// ```
 pub trait AttemptTracker: fmt::Debug + Send + Sync {
     /// Handles the end of an attempt that used the subchannel `id`.
     ///

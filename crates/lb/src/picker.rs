@@ -14,6 +14,32 @@ use crate::subchannel::SubchannelId;
 ///
 /// Many threads call one picker at the same time, so a pick takes no lock, spawns nothing and
 /// allocates nothing.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use trunkline_lb::{AttemptTracker, Pick, PickRequest, Picker, SubchannelId};
+///
+/// /// Sends every tenth call to a backend that is on trial.
+/// #[derive(Debug)]
+/// struct Canary {
+///     stable: SubchannelId,
+///     trial: SubchannelId,
+///     calls: AtomicUsize,
+/// }
+///
+/// impl Picker for Canary {
+///     fn pick(&self, _: &PickRequest<'_>) -> Pick {
+///         let is_tenth = self.calls.fetch_add(1, Ordering::Relaxed) % 10 == 9;
+///         Pick::Subchannel(if is_tenth { self.trial } else { self.stable })
+///     }
+///
+///     fn tracker(&self) -> Option<&dyn AttemptTracker> {
+///         None
+///     }
+/// }
+/// ```
 pub trait Picker: fmt::Debug + Send + Sync {
     /// Chooses for one attempt.
     fn pick(&self, request: &PickRequest<'_>) -> Pick;

@@ -24,6 +24,129 @@ use crate::watch::{WatchEvent, WatchId};
 ///
 /// No method has a default body, so that a policy with children cannot silently forget to forward
 /// an event. `testing::check_parent` (feature `testing`) checks that it forwards all of them.
+///
+/// # Examples
+///
+/// A policy around another one, which hides short failures: the state is `TRANSIENT_FAILURE` only once it
+/// has lasted for 5 s, and until then calls wait.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::{Duration, Instant};
+/// use trunkline_lb::{
+///     Child, ConnectivityState, Control, OldList, Pick, Policy, Published, SubchannelId,
+///     SubchannelState, Update, WatchEvent, WatchId,
+/// };
+/// use trunkline_status::Status;
+///
+/// #[derive(Debug)]
+/// struct Patient {
+///     child: Child<Box<dyn Policy>>,
+///     /// What the child published, if it fails.
+///     failure: Option<Published>,
+///     /// When the failure is published; `None` once it is.
+///     due: Option<Instant>,
+/// }
+///
+/// impl Patient {
+///     fn new(child: Box<dyn Policy>) -> Self {
+///         Self { child: Child::new(child), failure: None, due: None }
+///     }
+///
+///     /// Hands an event to the child, and publishes what the child publishes, unless it fails.
+///     fn forward<R>(
+///         &mut self,
+///         control: &mut Control<'_>,
+///         event: impl FnOnce(&mut dyn Policy, &mut Control<'_>) -> R,
+///     ) -> R {
+///         let (result, published) =
+///             self.child.handle(control, |child, control| event(&mut **child, control));
+///         match published {
+///             None => {}
+///             Some(failure) if failure.state == ConnectivityState::TransientFailure => {
+///                 if self.failure.is_none() {
+///                     self.due = Some(control.now() + Duration::from_secs(5));
+///                     control.publish(ConnectivityState::Connecting, Arc::new(Pick::Queue));
+///                 } else if self.due.is_none() {
+///                     control.publish(failure.state, Arc::clone(&failure.picker));
+///                 }
+///                 self.failure = Some(failure);
+///             }
+///             Some(Published { state, picker }) => {
+///                 (self.failure, self.due) = (None, None);
+///                 control.publish(state, picker);
+///             }
+///         }
+///         result
+///     }
+/// }
+///
+/// impl Policy for Patient {
+///     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+///         self.forward(control, |child, control| child.handle_update(update, control))
+///     }
+///
+///     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+///         self.forward(control, |child, control| child.handle_resolver_error(error, old, control));
+///     }
+///
+///     fn handle_subchannel(
+///         &mut self,
+///         id: SubchannelId,
+///         state: SubchannelState,
+///         control: &mut Control<'_>,
+///     ) {
+///         self.forward(control, |child, control| child.handle_subchannel(id, state, control));
+///     }
+///
+///     fn handle_watch(
+///         &mut self,
+///         watch: WatchId,
+///         id: SubchannelId,
+///         event: WatchEvent,
+///         control: &mut Control<'_>,
+///     ) {
+///         self.forward(control, |child, control| child.handle_watch(watch, id, event, control));
+///     }
+///
+///     fn handle_timeout(&mut self, control: &mut Control<'_>) {
+///         if self.due.is_some_and(|due| due <= control.now()) {
+///             self.due = None;
+///             if let Some(Published { state, picker }) = &self.failure {
+///                 control.publish(*state, Arc::clone(picker));
+///             }
+///         }
+///         self.forward(control, |child, control| child.handle_timeout(control));
+///     }
+///
+///     fn poll_timeout(&self) -> Option<Instant> {
+///         self.due.into_iter().chain(self.child.policy().poll_timeout()).min()
+///     }
+///
+///     fn exit_idle(&mut self, control: &mut Control<'_>) {
+///         self.forward(control, |child, control| child.exit_idle(control));
+///     }
+///
+///     fn settle(&mut self, control: &mut Control<'_>) {
+///         self.forward(control, |child, control| child.settle(control));
+///     }
+///
+///     fn reset_backoff(&mut self) {
+///         self.child.policy_mut().reset_backoff();
+///     }
+/// }
+///
+/// // With the feature `testing`: it forwards each event, and keeps the rules of every policy.
+/// use trunkline_lb::testing::{check_parent, check_policy};
+/// use trunkline_lb::{PickFirst, PickFirstConfig, PolicyOptions};
+///
+/// check_parent(Arc::new(()), |child| {
+///     Box::new(Patient::new(child.build(&PolicyOptions::new(1))))
+/// });
+/// check_policy(Arc::new(PickFirstConfig::default()), |options| {
+///     Box::new(Patient::new(Box::new(PickFirst::new(options))))
+/// });
+/// ```
 pub trait Policy: Debug + Send {
     /// Handles a new list of endpoints and a new configuration.
     ///
@@ -192,6 +315,36 @@ pub enum OldList {
 }
 
 /// Creates the policies of one name.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use serde_json::Value;
+/// use trunkline_lb::{Policy, PolicyFactory, PolicyOptions, PolicyRegistry, RoundRobinFactory};
+/// use trunkline_service_config::{ConfigError, PolicyConfig};
+///
+/// /// round_robin under a name of its own.
+/// #[derive(Debug)]
+/// struct Fair;
+///
+/// impl PolicyFactory for Fair {
+///     fn name(&self) -> &str {
+///         "fair"
+///     }
+///
+///     fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+///         RoundRobinFactory.parse_config(config)
+///     }
+///
+///     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
+///         RoundRobinFactory.build(options)
+///     }
+/// }
+///
+/// let registry = PolicyRegistry::standard().with(Fair);
+/// assert!(registry.get("fair").is_some());
+/// ```
 pub trait PolicyFactory: Debug + Send + Sync {
     /// Returns the name in a service config, such as `round_robin`.
     fn name(&self) -> &str;

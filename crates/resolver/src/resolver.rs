@@ -14,6 +14,40 @@ use crate::{ResolveError, Verdict};
 /// The control task of a channel polls it until the channel becomes idle or is closed, and then
 /// drops it: dropping it ends all of its work. When a channel leaves idleness, it has its
 /// [`ResolverFactory`](crate::ResolverFactory) build a new one.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::SocketAddr;
+/// use std::task::{Context, Poll};
+/// use trunkline_endpoint::Endpoint;
+/// use trunkline_resolver::{Resolution, Resolver};
+///
+/// /// Returns two backends in turn, another one each time that a connection is lost.
+/// #[derive(Debug)]
+/// struct Standby {
+///     pair: [SocketAddr; 2],
+///     next: usize,
+///     /// True at first.
+///     is_due: bool,
+/// }
+///
+/// impl Resolver for Standby {
+///     fn poll_resolution(&mut self, _: &mut Context<'_>) -> Poll<Resolution> {
+///         // Without a request there is nothing to wake the channel for: it polls again after one.
+///         if !std::mem::take(&mut self.is_due) {
+///             return Poll::Pending;
+///         }
+///         let backend = self.pair[self.next % 2];
+///         self.next += 1;
+///         Poll::Ready(Resolution::new([Endpoint::new([backend])]))
+///     }
+///
+///     fn resolve_now(&mut self) {
+///         self.is_due = true;
+///     }
+/// }
+/// ```
 pub trait Resolver: Debug + Send {
     /// Ready with each new resolution. The channel answers each with a call of
     /// [`handle_verdict`](Self::handle_verdict) before it polls again.

@@ -5,6 +5,24 @@ use std::sync::Arc;
 use crate::Runtime;
 
 /// A value that names a runtime: a [`Runtime`], or an `Arc` of one.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use trunkline_runtime::{IntoRuntime, Runtime};
+///
+/// /// A program's own state, which has the runtime too.
+/// struct App {
+///     runtime: Arc<dyn Runtime>,
+/// }
+///
+/// impl IntoRuntime for &App {
+///     fn into_runtime(self) -> Arc<dyn Runtime> {
+///         Arc::clone(&self.runtime)
+///     }
+/// }
+/// ```
 pub trait IntoRuntime {
     /// Returns the runtime.
     fn into_runtime(self) -> Arc<dyn Runtime>;

@@ -23,6 +23,78 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///
 /// All sockets are made by this trait and nowhere else: non-blocking, close-on-exec, from
 /// plain-data options.
+///
+/// # Examples
+///
+/// A runtime around another one, which keeps to IPv4:
+///
+/// ```
+/// use std::io;
+/// use std::net::{IpAddr, SocketAddr};
+/// use std::sync::Arc;
+/// use std::time::Instant;
+/// use trunkline_runtime::{
+///     BoxFuture, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
+/// };
+///
+/// #[derive(Debug)]
+/// struct Ipv4Only(Arc<dyn Runtime>);
+///
+/// fn check(peer: SocketAddr) -> io::Result<()> {
+///     if peer.is_ipv4() {
+///         return Ok(());
+///     }
+///     let text = format!("{peer} is not an IPv4 address");
+///     Err(io::Error::new(io::ErrorKind::NetworkUnreachable, text))
+/// }
+///
+/// impl Runtime for Ipv4Only {
+///     fn attach(&self) -> io::Result<()> {
+///         self.0.attach()
+///     }
+///
+///     fn now(&self) -> Instant {
+///         self.0.now()
+///     }
+///
+///     fn timer(&self) -> Box<dyn Timer> {
+///         self.0.timer()
+///     }
+///
+///     fn spawn(&self, task: BoxFuture<()>) {
+///         self.0.spawn(task);
+///     }
+///
+///     fn fill_entropy(&self, bytes: &mut [u8]) {
+///         self.0.fill_entropy(bytes);
+///     }
+///
+///     fn connect_tcp(
+///         &self,
+///         peer: SocketAddr,
+///         options: &TcpOptions,
+///     ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+///         match check(peer) {
+///             Ok(()) => self.0.connect_tcp(peer, options),
+///             Err(error) => Box::pin(async { Err(error) }),
+///         }
+///     }
+///
+///     fn connect_udp(
+///         &self,
+///         peer: SocketAddr,
+///         options: &UdpOptions,
+///     ) -> io::Result<Box<dyn UdpSocket>> {
+///         check(peer)?;
+///         self.0.connect_udp(peer, options)
+///     }
+///
+///     fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
+///         check(destination)?;
+///         self.0.source_address(destination)
+///     }
+/// }
+/// ```
 pub trait Runtime: Debug + Send + Sync + 'static {
     /// Stores a handle of the runtime that the calling task runs on, if this runtime needs one.
     ///

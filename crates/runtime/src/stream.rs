@@ -9,6 +9,63 @@ use crate::PeerAddr;
 /// A connected byte stream: TCP, a Unix socket, a simulated one, or TLS over any of these.
 ///
 /// Dropping it closes it in the ordinary way.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll, ready};
+/// use futures_io::{AsyncRead, AsyncWrite};
+/// use trunkline_runtime::{PeerAddr, Stream};
+///
+/// /// Counts the bytes that are read.
+/// #[derive(Debug)]
+/// struct Counted {
+///     inner: Box<dyn Stream>,
+///     read: usize,
+/// }
+///
+/// impl AsyncRead for Counted {
+///     fn poll_read(
+///         mut self: Pin<&mut Self>,
+///         cx: &mut Context<'_>,
+///         buffer: &mut [u8],
+///     ) -> Poll<io::Result<usize>> {
+///         let count = ready!(Pin::new(&mut self.inner).poll_read(cx, buffer))?;
+///         self.read += count;
+///         Poll::Ready(Ok(count))
+///     }
+/// }
+///
+/// impl AsyncWrite for Counted {
+///     fn poll_write(
+///         mut self: Pin<&mut Self>,
+///         cx: &mut Context<'_>,
+///         bytes: &[u8],
+///     ) -> Poll<io::Result<usize>> {
+///         Pin::new(&mut self.inner).poll_write(cx, bytes)
+///     }
+///
+///     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         Pin::new(&mut self.inner).poll_flush(cx)
+///     }
+///
+///     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+///         Pin::new(&mut self.inner).poll_close(cx)
+///     }
+/// }
+///
+/// impl Stream for Counted {
+///     fn peer_addr(&self) -> PeerAddr {
+///         self.inner.peer_addr()
+///     }
+///
+///     fn abort(self: Box<Self>) {
+///         self.inner.abort();
+///     }
+/// }
+/// ```
 pub trait Stream: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin + 'static {
     /// Returns the address that this stream is connected to.
     fn peer_addr(&self) -> PeerAddr;

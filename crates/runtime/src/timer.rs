@@ -7,6 +7,31 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 /// One timer that can be set again and again.
+///
+/// # Examples
+///
+/// ```
+/// use std::task::{Context, Poll};
+/// use std::time::Instant;
+/// use trunkline_runtime::Timer;
+///
+/// /// Counts how often a timer is set.
+/// struct Counted {
+///     inner: Box<dyn Timer>,
+///     count: usize,
+/// }
+///
+/// impl Timer for Counted {
+///     fn set(&mut self, deadline: Option<Instant>) {
+///         self.count += usize::from(deadline.is_some());
+///         self.inner.set(deadline);
+///     }
+///
+///     fn poll_fired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+///         self.inner.poll_fired(cx)
+///     }
+/// }
+/// ```
 pub trait Timer: Send {
     /// Sets the time at which the timer fires, or unsets it. Replaces the time that was set before.
     ///

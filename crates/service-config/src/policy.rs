@@ -10,6 +10,26 @@ use crate::ConfigError;
 use crate::json::{Object, expected, object};
 
 /// A policy's own part of a service config, parsed by that policy.
+///
+/// Every type that can be compared has this trait.
+///
+/// # Examples
+///
+/// ```
+/// use std::any::Any;
+/// use std::sync::Arc;
+/// use trunkline_service_config::PolicyConfig;
+///
+/// #[derive(Debug, PartialEq)]
+/// struct Limit(u32);
+///
+/// let config: Arc<dyn PolicyConfig> = Arc::new(Limit(100));
+/// assert!(config.equals(&Limit(100)));
+///
+/// // The policy gets its own type back.
+/// let config: &dyn Any = &*config;
+/// assert_eq!(config.downcast_ref::<Limit>(), Some(&Limit(100)));
+/// ```
 pub trait PolicyConfig: Any + Debug + Send + Sync {
     /// Returns whether `other` is an equal configuration of the same policy.
     fn equals(&self, other: &dyn PolicyConfig) -> bool;
@@ -25,6 +45,28 @@ impl<C: Any + Debug + PartialEq + Send + Sync> PolicyConfig for C {
 
 /// Parsers of policies' configurations by the policy's name, so that the service config itself need
 /// not know any policy.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use serde_json::Value;
+/// use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers, ServiceConfig};
+///
+/// /// Knows round_robin, which has no configuration.
+/// struct RoundRobinOnly;
+///
+/// impl PolicyParsers for RoundRobinOnly {
+///     fn parse(&self, name: &str, _: &Value) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>> {
+///         (name == "round_robin").then(|| Ok(Arc::new(()) as Arc<dyn PolicyConfig>))
+///     }
+/// }
+///
+/// let json = r#"{"loadBalancingConfig": [{"mine_v2": {}}, {"round_robin": {}}]}"#;
+/// let config = ServiceConfig::parse(json, &RoundRobinOnly)?;
+/// assert_eq!(config.policy().map(|choice| &*choice.name), Some("round_robin"));
+/// # Ok::<(), ConfigError>(())
+/// ```
 pub trait PolicyParsers {
     /// Parses `config` as the configuration of the policy `name`; `None` if that policy is unknown.
     fn parse(

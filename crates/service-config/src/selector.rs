@@ -17,6 +17,31 @@ use crate::{MethodConfig, ServiceConfig};
 /// borrow what it returns where it can.
 ///
 /// Source: [gRFC A31](https://github.com/grpc/proposal/blob/master/A31-xds-timeout-support-and-config-selector.md).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline_service_config::{CallConfig, CallInfo, ConfigSelector, MethodConfig};
+/// use trunkline_status::{Code, Status};
+///
+/// /// Gives each call a second, and refuses the calls of one service.
+/// #[derive(Debug)]
+/// struct Gate {
+///     method: MethodConfig,
+/// }
+///
+/// impl ConfigSelector for Gate {
+///     fn select<'a>(&'a self, call: &CallInfo<'_>) -> Result<CallConfig<'a>, Status> {
+///         if call.path.starts_with("/shop.Admin/") {
+///             return Err(Status::new(Code::PermissionDenied, "not from this program"));
+///         }
+///         Ok(CallConfig::new(Some(&self.method)))
+///     }
+/// }
+///
+/// let gate = Gate { method: MethodConfig::default().with_timeout(Duration::from_secs(1)) };
+/// ```
 pub trait ConfigSelector: Debug + Send + Sync {
     /// Returns the configuration of one call.
     ///

@@ -5,7 +5,7 @@
 // everything that it has; what a user of the channel needs most is at the root too.
 
 // Crates whose types are in signatures here, in the versions that Trunkline uses.
-pub use {bytes, futures_io, http, http_body, serde_json, tower_service};
+pub use {bytes, futures_core, futures_io, http, http_body, serde_json, tower_service};
 
 // The async runtimes.
 #[cfg(feature = "async-std")]

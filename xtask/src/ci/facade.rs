@@ -28,10 +28,11 @@ const PAGES: [&str; 2] = [
     "crates/trunkline/EXTENDING.md",
 ];
 
-/// Beginnings of paths into crates that only some examples need: runtimes, tonic, and the
-/// simulation. An example with one of them is left out.
-const OTHER_CRATES: [&str; 5] = [
+/// Beginnings of paths into crates that only some examples need: runtimes, combinators of
+/// futures, tonic, and the simulation. An example with one of them is left out.
+const OTHER_CRATES: [&str; 6] = [
     "async_std::",
+    "futures_util::",
     "smol::",
     "tokio::",
     "tonic::",
@@ -39,7 +40,8 @@ const OTHER_CRATES: [&str; 5] = [
 ];
 
 /// What an example of a crate below the facade finds under the name of a crate.
-const THIRD_PARTIES: &str = "bytes, futures_io, http, http_body, serde_json, tower_service";
+const THIRD_PARTIES: &str =
+    "bytes, futures_core, futures_io, http, http_body, serde_json, tower_service";
 
 fn run(context: &Context) -> Result<Done, Failure> {
     let mut own = Vec::new();
@@ -152,7 +154,7 @@ fn source(examples: &[String], imports: &str) -> String {
     for (at, example) in examples.iter().enumerate() {
         let body = if example.contains("fn main()") {
             example.clone()
-        } else if example.contains("Ok::<(), ") {
+        } else if example.trim_end().ends_with("(())") {
             format!("fn main() -> Result<(), impl core::fmt::Debug> {{\n{example}\n}}")
         } else {
             format!("fn main() {{\n{example}\n}}")
@@ -166,7 +168,7 @@ fn source(examples: &[String], imports: &str) -> String {
 mod tests {
     use super::*;
 
-    /// An example that ends with `Ok::<(), E>(())` returns an error.
+    /// An example that ends with `(())` returns an error.
     #[test]
     fn an_example_that_can_fail() {
         let can_fail =

@@ -207,6 +207,25 @@ impl Success {
 }
 
 /// A kind of records that a [`RecordAnswer`] can hold.
+///
+/// # Examples
+///
+/// ```
+/// use trunkline_dns::core::{Record, Records};
+///
+/// /// A TXT record as text.
+/// struct Text(String);
+///
+/// impl Record for Text {
+///     fn from_records(records: Records) -> Option<Vec<Self>> {
+///         let Records::Txt(list) = records else {
+///             return None;
+///         };
+///         let text = |bytes: Vec<u8>| Self(String::from_utf8_lossy(&bytes).into_owned());
+///         Some(list.into_iter().map(text).collect())
+///     }
+/// }
+/// ```
 pub trait Record: Sized {
     /// Returns the records where they are of this kind.
     fn from_records(records: Records) -> Option<Vec<Self>>;

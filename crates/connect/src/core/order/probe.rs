@@ -8,6 +8,28 @@ use super::round_trip::RoundTrip;
 ///
 /// With the feature `io`, `dyn trunkline_runtime::Runtime` is a probe: it asks the system by
 /// connecting a UDP socket, which sends no packet.
+///
+/// # Examples
+///
+/// ```
+/// use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+/// use trunkline_connect::{SourceAddress, SourceProbe, sort_rfc6724};
+///
+/// /// A host with one IPv4 address, and without IPv6.
+/// struct Ipv4Host(Ipv4Addr);
+///
+/// impl SourceProbe for Ipv4Host {
+///     fn source(&self, destination: SocketAddr) -> Option<SourceAddress> {
+///         let own = SourceAddress::new(IpAddr::V4(self.0));
+///         destination.is_ipv4().then_some(own)
+///     }
+/// }
+///
+/// let mut list = vec!["[2001:db8::1]:443".parse()?, "192.0.2.1:443".parse()?];
+/// sort_rfc6724(&mut list, &Ipv4Host(Ipv4Addr::new(198, 51, 100, 7)));
+/// assert_eq!(list[0], "192.0.2.1:443".parse()?);
+/// # Ok::<(), std::net::AddrParseError>(())
+/// ```
 pub trait SourceProbe {
     /// Returns the source address for `destination`; `None` when there is no route, or the kernel
     /// refuses. Such a destination goes last (RFC 6724 rule 1).
