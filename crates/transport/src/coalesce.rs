@@ -41,6 +41,7 @@ impl Coalescer {
     /// in it: a frame that has not come whole.
     ///
     /// DATA frames with a flag are left as they are: with padding, or at the end of their stream.
+    /// Empty ones without a flag are left out: h2 ends a connection for the 101st of them.
     pub(crate) fn join(&mut self, bytes: &mut [u8]) -> (usize, usize) {
         self.output.clear();
         let mut rest = &*bytes;
@@ -51,8 +52,11 @@ impl Coalescer {
             let Some(payload) = payload.get(..len) else {
                 break;
             };
-            if kind == DATA_FRAME && flags == 0 {
-                self.add(stream, payload);
+            // DATA on stream 0 breaks HTTP/2, which h2 reports.
+            if kind == DATA_FRAME && flags == 0 && stream != 0 {
+                if !payload.is_empty() {
+                    self.add(stream, payload);
+                }
             } else {
                 match kind {
                     // Nothing may come between this and its CONTINUATION frames.
@@ -149,6 +153,20 @@ mod tests {
         ];
         let expected = [ping, frame(0, 0, 1, b"abc"), frame(0, 0, 3, b"xy")];
         check(&frames, &expected, 11);
+    }
+
+    /// Empty DATA frames mean nothing, except at the end of their stream. (RFC 9113 section 6.1)
+    #[test]
+    fn empty_data_is_left_out() {
+        let (empty, end) = (frame(0, 0, 1, b""), frame(0, 1, 1, b""));
+        let frames = [
+            empty.clone(),
+            frame(0, 0, 1, b"a"),
+            empty.clone(),
+            frame(0, 0, 3, b""),
+            end.clone(),
+        ];
+        check(&frames, &[frame(0, 0, 1, b"a"), end], 0);
     }
 
     /// Other frames of a stream stay after its data, and padded data and ends stay as they are.

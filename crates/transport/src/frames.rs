@@ -88,6 +88,8 @@ pub(crate) struct FrameCounts {
     pub(crate) all: usize,
     /// Small DATA frames without a flag.
     pub(crate) small_data: usize,
+    /// Empty DATA frames without a flag. They mean nothing.
+    pub(crate) empty_data: usize,
     /// HEADERS frames.
     pub(crate) headers: usize,
 }
@@ -169,6 +171,14 @@ impl FrameWatch {
         Some(FRAME_HEADER - partial + len)
     }
 
+    /// Returns how many bytes have arrived of a frame header that is not whole.
+    pub(crate) fn partial_header(&self) -> usize {
+        match self.keeping {
+            None => self.partial.len(),
+            Some(_) => 0,
+        }
+    }
+
     /// Handles the next bytes, and reports what is in them.
     pub(crate) fn feed(&mut self, mut bytes: &[u8], mut report: impl FnMut(Seen)) {
         while !bytes.is_empty() {
@@ -236,6 +246,7 @@ impl FrameWatch {
             report(Seen::Headers { stream, is_end });
         } else if kind == DATA_FRAME {
             self.counts.small_data += usize::from(len < SMALL_DATA && flags == 0);
+            self.counts.empty_data += usize::from(len == 0 && flags == 0);
             report(Seen::Data {
                 stream,
                 len,

@@ -37,6 +37,11 @@ const FRAME_COST: usize = 256;
 /// Source: [RFC 9113 section 6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2).
 const FIRST_WINDOW: i64 = 65_535;
 
+/// How many HEADERS frames that do not end their stream may come, beyond two for each call: its head,
+/// and an informational response before that. h2 keeps them until the application asks for the
+/// response, and flow control does not count them.
+const EXTRA_HEADS: u64 = 100;
+
 /// How many small DATA frames a read must have so that they are joined. Fewer cost little.
 const MANY_SMALL: usize = 16;
 
@@ -76,6 +81,8 @@ pub(crate) struct Wire {
     written: usize,
     /// The highest stream whose HEADERS are in `write` or were written.
     last_headers: u32,
+    /// The number of HEADERS frames that came and did not end their stream.
+    heads: u64,
     /// The requests of which a part is in `write` or was written, and not all.
     unfinished: UnfinishedRequests,
     /// True while the stream takes no more of `write`.
@@ -111,6 +118,7 @@ impl Wire {
             write: Vec::with_capacity(4 * 1024),
             written: 0,
             last_headers: 0,
+            heads: 0,
             unfinished: UnfinishedRequests::default(),
             is_stuck: false,
             streams: OpenStreams::default(),
@@ -201,6 +209,7 @@ impl Wire {
         self.unread = 0..end;
         // Most responses have one small message and two HEADERS frames: there is nothing to join.
         let is_worth = counts.small_data >= MANY_SMALL && counts.small_data > 2 * counts.headers;
+        let is_worth = is_worth || counts.empty_data > 0;
         if is_worth && let Some(frame) = frame.filter(|frame| *frame < end) {
             let (joined, left) = self.coalescer.join(&mut self.read[frame..end]);
             let tail = end - left..end;
@@ -211,6 +220,11 @@ impl Wire {
                 self.read.copy_within(tail, frame + joined);
                 self.unread = 0..frame + joined + left;
             }
+        } else {
+            // The frame that begins there may be an empty one.
+            let whole = end - self.incoming.partial_header().min(end);
+            self.held.extend_from_slice(&self.read[whole..end]);
+            self.unread = 0..whole;
         }
         Poll::Ready(Ok(n))
     }
@@ -223,7 +237,7 @@ impl Wire {
         let (send_window, progress) = (&mut self.send_window, &mut self.progress);
         let mut is_http2 = true;
         let mut wrong_first = None;
-        let unfinished = &mut self.unfinished;
+        let (unfinished, heads) = (&mut self.unfinished, &mut self.heads);
         self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings(settings) => state.set_settings(settings),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
@@ -233,6 +247,8 @@ impl Wire {
                 state.set_answered(stream);
                 if is_end {
                     streams.end_server(stream);
+                } else {
+                    *heads += 1;
                 }
             }
             Seen::Data { stream, is_end, .. } => {
@@ -250,6 +266,13 @@ impl Wire {
             }
             Seen::LongHeaders { stream } => state.set_long_headers(stream),
         });
+        let calls = u64::from(self.last_headers / 2);
+        if self.heads > 2 * calls + EXTRA_HEADS {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the peer sends informational responses (1xx) without end",
+            ));
+        }
         // This finds a foreign peer also when it sends less than a frame header.
         let is_first = std::mem::take(&mut self.expects_first);
         if !is_http2 || is_first && is_foreign(bytes) {

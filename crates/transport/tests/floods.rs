@@ -148,6 +148,6 @@ fn a_flood_leaves_the_thread_to_others() {
     check(SETTINGS, true);
     check(&window_update, true);
     check(&unknown, true);
-    // HEADERS with `:status: 103` on stream 1: an informational response to the call.
-    check(b"\0\0\x05\x01\x04\0\0\0\x01\x08\x03103", false);
+    // Trailers that reset the call, on stream 1: HEADERS with `:status: 200` and END_STREAM.
+    check(b"\0\0\x01\x01\x05\0\0\0\x01\x88", false);
 }
