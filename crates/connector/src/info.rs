@@ -1,11 +1,12 @@
 //! What is known of a stream.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use trunkline_runtime::PeerAddr;
 
 /// Describes a connected stream. Cheap to clone.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ConnectionInfo {
     /// The address at the other end.
@@ -18,7 +19,90 @@ pub struct ConnectionInfo {
     pub alpn: Option<Arc<[u8]>>,
     /// The certificates that the peer sent, in DER, its own first; empty without TLS.
     pub peer_certificates: Arc<[Vec<u8>]>,
+    /// What TLS agreed on; `None` without TLS.
+    pub tls: Option<Arc<TlsInfo>>,
+    /// Checks the authorities of calls. Default: `None`, which allows every authority on a stream
+    /// without protection, and on a protected one only the channel's own.
+    pub authority_validator: Option<Arc<dyn AuthorityValidator>>,
 }
+
+/// What TLS agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// The version: `TLSv1.2` or `TLSv1.3`.
+    pub version: String,
+    /// The cipher suite, such as `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// True when the handshake continued an earlier session.
+    pub resumed: bool,
+    /// The name that the server's certificate was checked for.
+    pub server_name: String,
+    /// Why files that have changed are not used, if that is so: the certificates read before stay
+    /// in use.
+    pub reload_problem: Option<String>,
+}
+
+impl TlsInfo {
+    /// Describes a session for `server_name`, which was not resumed.
+    #[must_use]
+    pub fn new(
+        version: impl Into<String>,
+        cipher: impl Into<String>,
+        server_name: impl Into<String>,
+    ) -> Self {
+        Self {
+            version: version.into(),
+            cipher: cipher.into(),
+            resumed: false,
+            server_name: server_name.into(),
+            reload_problem: None,
+        }
+    }
+}
+
+/// Decides whether calls with an authority of their own may be sent on a connection.
+///
+/// A connection proves the identity of one server. A call whose `:authority` is another one would
+/// be sent to a server that has not proved to be the right one.
+///
+/// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
+pub trait AuthorityValidator: Debug + Send + Sync {
+    /// Checks one authority: a host, with or without a port.
+    ///
+    /// # Errors
+    ///
+    /// When the server has not proved that it is this host. The text gives the reason, and names
+    /// what the server has proved.
+    fn validate(&self, authority: &str) -> Result<(), String>;
+}
+
+/// Two descriptions are equal when all facts are, and when they share their validator or have none.
+impl PartialEq for ConnectionInfo {
+    fn eq(&self, other: &Self) -> bool {
+        let same_validator = match (&self.authority_validator, &other.authority_validator) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (None, None) => true,
+            _ => false,
+        };
+        let Self {
+            peer,
+            security,
+            alpn,
+            peer_certificates,
+            tls,
+            authority_validator: _,
+        } = self;
+        same_validator
+            && *peer == other.peer
+            && *security == other.security
+            && *alpn == other.alpn
+            && *peer_certificates == other.peer_certificates
+            && *tls == other.tls
+    }
+}
+
+impl Eq for ConnectionInfo {}
 
 /// How a stream is protected, from the weakest level to the strongest.
 ///
@@ -44,6 +128,21 @@ impl ConnectionInfo {
             security: SecurityLevel::None,
             alpn: None,
             peer_certificates: Arc::default(),
+            tls: None,
+            authority_validator: None,
+        }
+    }
+
+    /// Checks the authority of a call that has one of its own.
+    ///
+    /// # Errors
+    ///
+    /// When the server has not proved that it is this host; see [`AuthorityValidator`].
+    pub fn validate_authority(&self, authority: &str) -> Result<(), String> {
+        match &self.authority_validator {
+            Some(validator) => validator.validate(authority),
+            None if self.security == SecurityLevel::None => Ok(()),
+            None => Err("the connector cannot check it".to_owned()),
         }
     }
 
@@ -65,6 +164,23 @@ impl ConnectionInfo {
     #[must_use]
     pub fn with_peer_certificates(mut self, certificates: impl Into<Arc<[Vec<u8>]>>) -> Self {
         self.peer_certificates = certificates.into();
+        self
+    }
+
+    /// Replaces what TLS agreed on.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsInfo) -> Self {
+        self.tls = Some(Arc::new(tls));
+        self
+    }
+
+    /// Replaces the check of the authorities of calls.
+    #[must_use]
+    pub fn with_authority_validator(
+        mut self,
+        validator: impl AuthorityValidator + 'static,
+    ) -> Self {
+        self.authority_validator = Some(Arc::new(validator));
         self
     }
 }

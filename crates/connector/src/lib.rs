@@ -12,9 +12,12 @@ mod direct;
 // Tunnels through proxies.
 mod proxy;
 
+#[cfg(feature = "tls")]
+pub mod tls;
+
 pub use crate::connector::{Connected, Connector};
 pub use crate::direct::DirectConnector;
-pub use crate::info::{ConnectionInfo, SecurityLevel};
+pub use crate::info::{AuthorityValidator, ConnectionInfo, SecurityLevel, TlsInfo};
 pub use crate::proxy::{
     Destination, NoProxy, Proxy, ProxyConnector, ProxyError, ProxyErrorKind, ProxyMapper,
     ProxyProtocol, ProxyRefusal, ProxyServer, ProxyUrlError, TargetRoute, ViaProxy,

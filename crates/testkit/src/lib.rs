@@ -3,6 +3,7 @@
 
 // From the ground up: a module uses only those above it.
 
+pub mod certificates;
 pub mod load;
 pub mod proto;
 // gRPC servers in processes of their own; uses `proto`.

@@ -1,0 +1,192 @@
+//! What a user sets up.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+
+use super::identity::IdentitySource;
+use super::roots::RootSource;
+use super::source::PemSource;
+
+/// How a channel uses TLS: which servers it trusts, and the client's own certificate.
+///
+/// The default trusts the platform's root certificates, has no client certificate, speaks TLS 1.3
+/// and 1.2, resumes sessions, and checks that the server's certificate is for the name in the
+/// target. ALPN must agree on HTTP/2 (`h2`); without it a handshake fails.
+///
+/// Files are read when a channel is built, so that a missing or broken one is an error there, and
+/// before each handshake: a connection that is made after they have changed uses the new contents. A
+/// certificate and its key are replaced together, when both fit. Files that cannot be used any more
+/// change nothing: what was read before stays in use, and
+/// [`TlsInfo::reload_problem`](crate::TlsInfo::reload_problem) gives the reason. Open connections
+/// are not affected.
+///
+/// ```
+/// use trunkline_connector::tls::Tls;
+///
+/// let tls = Tls::new()
+///     .with_ca_file("/etc/orders/ca.pem")
+///     .with_identity_files("/etc/orders/client.pem", "/etc/orders/client.key");
+/// # let _ = tls;
+/// ```
+///
+/// Source: [gRPC over HTTP/2, Security](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#security);
+/// the reloading of files: the `file_watcher` of [gRFC A29](https://github.com/grpc/proposal/blob/master/A29-xds-tls-security.md).
+#[derive(Clone, Default)]
+#[must_use = "it does nothing until a channel or a connector is made with it"]
+pub struct Tls {
+    pub(super) roots: Vec<RootSource>,
+    pub(super) identity: Option<IdentitySource>,
+    pub(super) server_name: Option<String>,
+    pub(super) min_version: TlsVersion,
+    pub(super) without_resumption: bool,
+    pub(super) provider: Option<Arc<CryptoProvider>>,
+    pub(super) config: Option<Arc<ClientConfig>>,
+}
+
+/// A version of TLS. Older ones than 1.2 are not supported.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2, [RFC 5246](https://www.rfc-editor.org/rfc/rfc5246).
+    #[default]
+    Tls12,
+    /// TLS 1.3, [RFC 8446](https://www.rfc-editor.org/rfc/rfc8446).
+    Tls13,
+}
+
+impl Tls {
+    /// Returns the default: the platform's roots, and no client certificate.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Uses a configuration of rustls as it is, in place of all options but the server name. Its
+    /// certificate verifier, resumption and clock are its own. ALPN is set to `h2` if it is empty.
+    ///
+    /// Errors about certificates are then less precise: they name the reason, and not the
+    /// certificates.
+    pub fn from_config(config: impl Into<Arc<ClientConfig>>) -> Self {
+        Self {
+            config: Some(config.into()),
+            ..Self::default()
+        }
+    }
+
+    /// Trusts the root certificates of the platform. This is the default while no other roots are
+    /// given; with others, it adds the platform's to them.
+    ///
+    /// They are read once, when the channel is built. `SSL_CERT_FILE` and `SSL_CERT_DIR` in the
+    /// environment replace the platform's own place.
+    pub fn with_platform_roots(mut self) -> Self {
+        self.roots.push(RootSource::Platform);
+        self
+    }
+
+    /// Trusts the root certificates of Mozilla, as of the version of the crate `webpki-roots`.
+    #[cfg(feature = "tls-bundled-roots")]
+    pub fn with_bundled_roots(mut self) -> Self {
+        self.roots.push(RootSource::Bundled);
+        self
+    }
+
+    /// Trusts root certificates in PEM, one or more.
+    pub fn with_ca_pem(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        let pem = PemSource::Value(pem.into());
+        self.roots.push(RootSource::Pem(pem));
+        self
+    }
+
+    /// Trusts a root certificate in DER.
+    pub fn with_ca_der(mut self, der: impl Into<Vec<u8>>) -> Self {
+        let der = CertificateDer::from(der.into());
+        self.roots.push(RootSource::Der(der));
+        self
+    }
+
+    /// Trusts the root certificates in a file in PEM. When the file changes, the next handshake uses
+    /// its new contents.
+    pub fn with_ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        let pem = PemSource::File(path.into());
+        self.roots.push(RootSource::Pem(pem));
+        self
+    }
+
+    /// Shows this certificate to servers that require one (mutual TLS): the client's certificate and
+    /// those that lead to a root, in PEM, and the key of the first one, in PEM (PKCS #8, PKCS #1 or
+    /// SEC1, not encrypted).
+    pub fn with_identity_pem(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
+        self.identity = Some(IdentitySource {
+            certificate: PemSource::Value(chain.into()),
+            key: PemSource::Value(key.into()),
+        });
+        self
+    }
+
+    /// As [`with_identity_pem`](Self::with_identity_pem), from two files. When they change, the next
+    /// handshake uses their new contents, both or neither.
+    pub fn with_identity_files(
+        mut self,
+        chain: impl Into<PathBuf>,
+        key: impl Into<PathBuf>,
+    ) -> Self {
+        self.identity = Some(IdentitySource {
+            certificate: PemSource::File(chain.into()),
+            key: PemSource::File(key.into()),
+        });
+        self
+    }
+
+    /// Checks the server's certificate for this name, an IP address or a DNS name without a port,
+    /// in place of the host in the channel's authority. A channel without an authority of its own
+    /// also sends the name as `:authority`.
+    pub fn with_server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
+        self
+    }
+
+    /// Sets the lowest version that is accepted. Default: [`TlsVersion::Tls12`].
+    pub fn with_min_version(mut self, version: TlsVersion) -> Self {
+        self.min_version = version;
+        self
+    }
+
+    /// Makes a full handshake for each connection. By default, sessions are resumed: that saves the
+    /// server's signature and, with TLS 1.2, a round trip.
+    pub fn without_resumption(mut self) -> Self {
+        self.without_resumption = true;
+        self
+    }
+
+    /// Sets the implementation of cryptography. Default with the feature `tls-ring`: ring, also
+    /// where the process has installed another default in rustls.
+    pub fn with_provider(mut self, provider: impl Into<Arc<CryptoProvider>>) -> Self {
+        self.provider = Some(provider.into());
+        self
+    }
+
+    /// Returns the name of [`with_server_name`](Self::with_server_name).
+    #[must_use]
+    pub fn server_name(&self) -> Option<&str> {
+        self.server_name.as_deref()
+    }
+}
+
+/// Shows no key, and no other contents of PEM.
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls")
+            .field("roots", &self.roots)
+            .field("identity", &self.identity)
+            .field("server_name", &self.server_name)
+            .field("min_version", &self.min_version)
+            .field("without_resumption", &self.without_resumption)
+            .field("has_provider", &self.provider.is_some())
+            .field("has_config", &self.config.is_some())
+            .finish()
+    }
+}

@@ -1,0 +1,12 @@
+//! TLS over simulated streams: what a handshake agrees on, and how it fails.
+
+mod support;
+
+mod authorities;
+mod identities;
+mod names;
+mod reload;
+mod sessions;
+mod setup;
+mod wrong_certificates;
+mod wrong_peers;
