@@ -316,7 +316,11 @@ impl Wire {
         }
         self.write.clear();
         self.written = 0;
-        Poll::Ready(Ok(()))
+        // A stream with a buffer of its own, such as that of TLS, has not sent all of it yet.
+        match &mut self.stream {
+            Some(stream) => Pin::new(stream).poll_flush(cx),
+            None => Poll::Ready(Ok(())),
+        }
     }
 }
 
@@ -427,8 +431,7 @@ impl AsyncWrite for Wire {
         if self.gathers {
             return Poll::Ready(Ok(()));
         }
-        ready!(self.poll_hand_over(cx))?;
-        open(&mut self.stream)?.poll_flush(cx)
+        self.poll_hand_over(cx)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
