@@ -2,19 +2,19 @@
 
 mod authority;
 mod proxies;
+mod security;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use http::uri::Scheme;
 use serde_json::json;
 use trunkline_backoff::BackoffPolicy;
 use trunkline_connector::{Connector, DirectConnector, Proxy};
 use trunkline_endpoint::AttemptDelay;
 use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
-use trunkline_resolver::{CredentialsKind, ResolverFactory, ResolverOptions, ResolverRegistry};
+use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_target::{Schemes, Target};
@@ -22,6 +22,7 @@ use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
 use self::authority::channel_authority;
 use self::proxies::Proxies;
+use self::security::Security;
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
 use crate::control::resolver_metrics::ObserverMetrics;
@@ -76,6 +77,8 @@ pub struct ChannelBuilder {
     default_scheme: Option<String>,
     default_service_config: Option<String>,
     security: Option<Security>,
+    /// True when `.plaintext()` and `.tls(..)` were both called.
+    is_security_ambiguous: bool,
     runtime: Option<Arc<dyn Runtime>>,
     /// From [`resolvers`](Self::resolvers). Kept apart from the single resolvers, which take
     /// precedence over every registry, whatever the order of the calls.
@@ -104,28 +107,6 @@ pub struct ChannelBuilder {
     disable_service_config: bool,
 }
 
-/// How connections are secured.
-#[derive(Clone, Copy, Debug)]
-enum Security {
-    Plaintext,
-}
-
-impl Security {
-    /// Returns the `:scheme` of the calls.
-    fn scheme(self) -> Scheme {
-        match self {
-            Self::Plaintext => Scheme::HTTP,
-        }
-    }
-
-    /// Returns the kind of the credentials, for resolvers.
-    fn credentials(self) -> CredentialsKind {
-        match self {
-            Self::Plaintext => CredentialsKind::Plaintext,
-        }
-    }
-}
-
 impl Channel {
     /// Returns a builder of a channel to `target`, such as `dns:///orders.prod.svc:50051`.
     pub fn builder(target: impl Into<String>) -> ChannelBuilder {
@@ -140,6 +121,7 @@ impl ChannelBuilder {
             default_scheme: None,
             default_service_config: None,
             security: None,
+            is_security_ambiguous: false,
             runtime: None,
             resolver_registries: ResolverRegistry::empty(),
             resolvers: ResolverRegistry::empty(),
@@ -178,7 +160,25 @@ impl ChannelBuilder {
 
     /// Connects without encryption, and without a proof of the server's identity.
     pub fn plaintext(mut self) -> Self {
-        self.security = Some(Security::Plaintext);
+        self.choose_security(Security::Plaintext);
+        self
+    }
+
+    /// Connects with TLS: encrypted, to servers that prove their identity.
+    ///
+    /// A server's certificate must be for the host in the channel's authority: that of
+    /// [`authority`](Self::authority), or else of the target; `Tls::with_server_name` has precedence
+    /// over both. A call with an authority of its own fails with `UNAVAILABLE` on a connection whose
+    /// certificate does not cover that.
+    ///
+    /// TLS is put on the streams of the [`connector`](Self::connector), also of one of your own. The
+    /// handshake is a part of the attempt to connect, and counts for the
+    /// [`connect_timeout`](Self::connect_timeout).
+    ///
+    /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: trunkline_connector::tls::Tls) -> Self {
+        self.choose_security(Security::Tls(Box::new(tls)));
         self
     }
 
@@ -375,17 +375,30 @@ impl ChannelBuilder {
         self
     }
 
-    /// Builds the channel. Does no I/O, and needs no running runtime.
+    fn choose_security(&mut self, security: Security) {
+        let old = self.security.replace(security);
+        let new = self.security.as_ref();
+        let differs = |old| new.is_some_and(|new| new.scheme() != Security::scheme(old));
+        self.is_security_ambiguous |= old.as_ref().is_some_and(differs);
+    }
+
+    /// Builds the channel. Uses no network, and needs no running runtime. With TLS it reads the
+    /// certificates from their files.
     ///
     /// # Errors
     ///
     /// When an option can never work; see [`BuildErrorKind`].
-    pub fn build(self) -> Result<Channel, BuildError> {
-        let Some(security) = self.security else {
+    pub fn build(mut self) -> Result<Channel, BuildError> {
+        if self.is_security_ambiguous {
+            return Err(conflict(
+                "`.plaintext()` and `.tls(..)` were both called: drop one of them",
+            ));
+        }
+        let Some(security) = self.security.take() else {
             return Err(BuildError::new(
                 BuildErrorKind::Security,
                 "no transport security was chosen: call `.plaintext()` for connections without \
-                 encryption, or `.tls(..)` once this version has it; neither is implied",
+                 encryption, or `.tls(..)` (feature `tls`); neither is implied",
             ));
         };
         let own = self.runtime.clone();
@@ -408,8 +421,9 @@ impl ChannelBuilder {
         let default_scheme = self.default_scheme.as_deref().unwrap_or("dns");
         let target = parse_target(&self.target, &resolvers, default_scheme)?;
         let resolver = resolver_for(&target, &self.target, &resolvers)?;
-        let is_authority_set = self.authority.is_some();
-        let own = self.authority.as_deref();
+        let named = security.authority();
+        let own = self.authority.as_deref().or(named.as_deref());
+        let is_authority_set = own.is_some();
         let authority = channel_authority(own, &*resolver, &target, &self.target)?;
         let proxy = match (self.proxy, &self.connector) {
             (Some(proxy), _) => proxy,
@@ -442,6 +456,7 @@ impl ChannelBuilder {
             Arc::new(connector.with_tcp(tcp))
         });
         let connector = proxies.connector(&runtime, connector);
+        let protected = security.protect(Arc::clone(&connector), &authority, &runtime)?;
         let mut resolver_options = ResolverOptions::new(Arc::clone(&runtime))
             .with_disable_service_config(self.disable_service_config)
             .with_authority(authority.as_str())
@@ -484,7 +499,7 @@ impl ChannelBuilder {
                 backoff,
                 keepalive_time: http.keepalive.time,
             },
-            connector,
+            connector: protected,
             http,
             events: events.clone(),
             inbox: Inbox::new(Arc::clone(&shared), inbox),

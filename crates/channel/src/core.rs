@@ -285,11 +285,13 @@ impl<C> Core<C> {
         if let Some(subchannel) = self.subchannels.get_mut(id) {
             subchannel.backoff.reset();
             let address = subchannel.address.clone();
+            let info = info.clone();
             self.observe(ChannelEvent::Connected { id, address, info });
         }
         let next = NextStage::Ready {
             retry_at,
             connection,
+            info,
         };
         self.transition(id, next, now);
         self.carry_out_actions(now);

@@ -29,6 +29,9 @@ pub enum BuildErrorKind {
     Security,
     /// The proxy to use is not known: an environment variable has no valid URL.
     Proxy,
+    /// The TLS options cannot be used: a file, a certificate, a key or the server's name.
+    /// [`source`](Error::source) is the `TlsError`.
+    Tls,
     /// Two options contradict each other.
     Conflict,
     /// There is no runtime: none was set, and no runtime's feature is on.

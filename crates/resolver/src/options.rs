@@ -48,6 +48,8 @@ pub enum CredentialsKind {
     /// Not at all.
     #[default]
     Plaintext,
+    /// By TLS.
+    Tls,
 }
 
 impl ResolverOptions {

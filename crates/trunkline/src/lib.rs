@@ -64,8 +64,11 @@ pub mod dns {
 }
 
 // Connections.
+#[cfg(feature = "tls-no-provider")]
+pub use trunkline_connector::tls::{Tls, TlsError, TlsErrorKind};
 pub use trunkline_connector::{
-    Connected, ConnectionInfo, Connector, DirectConnector, Proxy, ProxyServer, SecurityLevel,
+    AuthorityValidator, Connected, ConnectionInfo, Connector, DirectConnector, Proxy, ProxyServer,
+    SecurityLevel, TlsInfo,
 };
 pub use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
@@ -77,6 +80,12 @@ pub mod connect {
 /// Streams to addresses: the trait to write a connector, and what is known of a stream.
 pub mod connector {
     pub use trunkline_connector::*;
+}
+
+/// TLS over the streams of any connector, by rustls.
+#[cfg(feature = "tls-no-provider")]
+pub mod tls {
+    pub use trunkline_connector::tls::*;
 }
 
 /// One HTTP/2 connection over any stream.

@@ -242,7 +242,7 @@ impl<'a> Call<'a> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let head = match self.head(ready.authority.as_ref()) {
+        let head = match self.head(ready) {
             Ok(head) => head,
             Err(status) => {
                 end_unsent(record, &status);
@@ -269,13 +269,27 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns the head of the request for a connection to an address with the authority
-    /// `of_address`.
-    fn head(&self, of_address: Option<&Authority>) -> Result<Request<()>, Status> {
+    /// Returns the head of the request for a connection.
+    ///
+    /// # Errors
+    ///
+    /// `UNAVAILABLE` when the server has not proved that it is the authority that the call or the
+    /// address brings. The channel's own authority was checked when the connection was made.
+    ///
+    /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
+    fn head(&self, ready: &ReadyConnection<Connection>) -> Result<Request<()>, Status> {
         let shared = &self.handle.shared;
         let authority = self
             .authority
-            .unwrap_or_else(|| shared.authority(of_address));
+            .unwrap_or_else(|| shared.authority(ready.authority.as_ref()));
+        if *authority != shared.authority
+            && let Err(reason) = ready.info.validate_authority(authority.as_str())
+        {
+            return Err(Status::unavailable(format!(
+                "the authority `{authority}` cannot be used on the connection to {}: {reason}",
+                ready.connection.peer_addr()
+            )));
+        }
         let mut uri = uri::Parts::default();
         uri.scheme = Some(shared.scheme.clone());
         uri.authority = Some(authority.clone());

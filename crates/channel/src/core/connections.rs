@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use http::uri::Authority;
+use trunkline_connector::ConnectionInfo;
 use trunkline_lb::SubchannelId;
 
 /// The number of connections in one chunk of the table.
@@ -26,6 +27,8 @@ pub(crate) struct ReadyConnection<C> {
     pub(crate) connection: C,
     /// The authority of the address, if it has one.
     pub(crate) authority: Option<Authority>,
+    /// What is known of the connection.
+    pub(crate) info: ConnectionInfo,
 }
 
 impl<C> Connections<C> {
@@ -103,6 +106,9 @@ mod tests {
                 id,
                 connection: port,
                 authority: None,
+                info: ConnectionInfo::new(
+                    std::net::SocketAddr::from(([127, 0, 0, 1], port)).into(),
+                ),
             });
         }
         let clone = connections.clone();

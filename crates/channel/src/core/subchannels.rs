@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use trunkline_connector::ConnectionInfo;
 use trunkline_lb::SubchannelId;
 
 use crate::core::connections::{Connections, ReadyConnection};
@@ -35,7 +36,11 @@ pub(crate) struct Subchannels<C> {
 #[derive(Debug)]
 pub(crate) enum NextStage<C> {
     /// READY, with the connection.
-    Ready { retry_at: Instant, connection: C },
+    Ready {
+        retry_at: Instant,
+        connection: C,
+        info: ConnectionInfo,
+    },
     /// Any other stage.
     Other(Stage),
 }
@@ -84,11 +89,12 @@ impl<C> Subchannels<C> {
     /// Changes the stage of a subchannel and returns the one before; `None` when there is no such
     /// subchannel. The only writer of a stage.
     pub(crate) fn transition(&mut self, id: SubchannelId, next: NextStage<C>) -> Option<Stage> {
-        let (stage, connection) = match next {
+        let (stage, connected) = match next {
             NextStage::Ready {
                 retry_at,
                 connection,
-            } => (Stage::Ready { retry_at }, Some(connection)),
+                info,
+            } => (Stage::Ready { retry_at }, Some((connection, info))),
             NextStage::Other(stage) => (stage, None),
         };
         let subchannel = self.get_mut(id)?;
@@ -102,11 +108,12 @@ impl<C> Subchannels<C> {
             self.pending_changed = true;
         }
         self.waits.extend(wait.map(|until| (until, id)));
-        if let Some(connection) = connection {
+        if let Some((connection, info)) = connected {
             self.connections.insert(ReadyConnection {
                 id,
                 connection,
                 authority,
+                info,
             });
             self.connections_changed = true;
         }
