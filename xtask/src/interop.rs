@@ -18,10 +18,7 @@ mod suite;
 mod zone;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
 use std::time::Duration;
-
-use serde_json::Value;
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -29,20 +26,12 @@ use crate::process::Run;
 use crate::step::Done;
 use backends::Backends;
 use server::Server;
+pub(crate) use suite::Options;
 use zone::Zone;
 
 /// Limit for the tests. Without the build they take a minute; tests that take longer than this
 /// hang.
 const LIMIT: Duration = Duration::from_secs(5 * 60);
-
-/// How the suite runs.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Options {
-    /// The seconds of each soak; `None` for short ones.
-    pub(crate) soak_secs: Option<u64>,
-    /// Whether the table is written into the document, or compared with it.
-    pub(crate) writes_document: bool,
-}
 
 /// All servers that were started. They end when this is dropped.
 pub(crate) struct Interop {
@@ -53,10 +42,6 @@ pub(crate) struct Interop {
     /// The address at which the command must serve. No other server uses it.
     own: SocketAddr,
     control: SocketAddr,
-    /// The servers of gRPC's interop suite.
-    suite: Value,
-    /// The file with the table of the suite.
-    document: PathBuf,
     /// The servers that are not available on this machine, and why.
     missing: Vec<String>,
 }
@@ -74,7 +59,6 @@ impl Interop {
         let dns = nameserver::start(context, &folder, &zone, &mut missing)?;
         let forwarders = forwarders::start(context, &folder, dns.address, &mut missing)?;
         let control = control::listen(&backends)?;
-        let suite = suite::servers(context)?;
         Ok(Self {
             dns,
             forwarders,
@@ -82,8 +66,6 @@ impl Interop {
             zone,
             own,
             control,
-            suite,
-            document: context.root.join("docs/interop.md"),
             missing,
         })
     }
@@ -122,9 +104,8 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
     };
     tests.build(context)?;
     let run = context.run(&tests.run).limit(LIMIT);
-    let output = interop
-        .with_environment(run, Options::default())
-        .succeed()?;
+    let run = suite::with_environment(context, run, Options::default())?;
+    let output = interop.with_environment(run).succeed()?;
     let mut missing = interop.missing.clone();
     for line in output.lines() {
         match line.strip_prefix("skipped: ") {
@@ -136,7 +117,7 @@ pub(crate) fn check(context: &Context) -> Result<Done, Failure> {
 }
 
 /// Starts the servers and runs `command` against them, or the tests if `command` is empty.
-pub(crate) fn run(context: &Context, command: &[String], options: Options) -> Result<(), Failure> {
+pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> {
     let interop = Interop::start(context)?;
     interop.lines().iter().for_each(|line| println!("{line}"));
     interop
@@ -146,15 +127,21 @@ pub(crate) fn run(context: &Context, command: &[String], options: Options) -> Re
     let run: Run = match command.split_first() {
         Some((program, args)) => context.program(program).args(args),
         None => {
-            let tests = tests(context)?.ok_or_else(|| {
-                Failure::new("no package of the workspace has a target `interop`")
-                    .remedy("name a command: cargo xtask interop -- COMMAND")
-            })?;
+            let tests = required_tests(context)?;
             tests.build(context)?;
             context.run(&tests.run)
         }
     };
-    interop.with_environment(run, options).attached()
+    let run = suite::with_environment(context, run, Options::default())?;
+    interop.with_environment(run).attached()
+}
+
+/// Runs gRPC's interop suite alone, without the servers of the other tests.
+pub(crate) fn run_suite(context: &Context, options: Options) -> Result<(), Failure> {
+    let tests = required_tests(context)?;
+    tests.build(context)?;
+    let run = context.run(&tests.run).args(["--", "suite"]);
+    suite::with_environment(context, run, options)?.attached()
 }
 
 /// The tests: a binary, example or test named `interop` of any package.
@@ -170,6 +157,14 @@ impl Tests {
     fn build(&self, context: &Context) -> Result<(), Failure> {
         context.run(&self.build).succeed().map(|_| ())
     }
+}
+
+/// Finds the tests, which must exist.
+fn required_tests(context: &Context) -> Result<Tests, Failure> {
+    tests(context)?.ok_or_else(|| {
+        Failure::new("no package of the workspace has a target `interop`")
+            .remedy("name a command: cargo xtask interop -- COMMAND")
+    })
 }
 
 /// Finds the tests. A line of their output that begins with `skipped: ` names what was not possible

@@ -7,16 +7,30 @@ use crate::interop::{self, Options};
 
 pub(super) const COMMAND: Command = Command {
     name: "interop",
-    about: "test against DNS and gRPC servers of other projects: [-v] [--soak SECONDS] [--write] [-- COMMAND..] runs COMMAND instead",
+    about: "test against DNS and gRPC servers of other projects: [-v] [-- COMMAND..] runs COMMAND instead; suite [--soak SECONDS] [--write] runs only gRPC's suite",
     run,
 };
 
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
+    let mut args = args;
+    if args.first().is_some_and(|arg| arg == "-v") {
+        context.be_verbose();
+        args = &args[1..];
+    }
+    match args.split_first() {
+        None => interop::run(context, &[]),
+        Some((dashes, command)) if dashes == "--" => interop::run(context, command),
+        Some((suite, args)) if suite == "suite" => interop::run_suite(context, options(args)?),
+        Some((arg, _)) => Err(unknown(arg)),
+    }
+}
+
+/// Reads the arguments after `suite`.
+fn options(args: &[String]) -> Result<Options, Failure> {
     let mut options = Options::default();
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         match arg.as_str() {
-            "-v" => context.be_verbose(),
             "--write" => options.writes_document = true,
             "--soak" => {
                 let secs = args.next().and_then(|secs| secs.parse().ok());
@@ -24,13 +38,12 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
                     secs.ok_or_else(|| Failure::usage("--soak needs a number of seconds"))?;
                 options.soak_secs = Some(secs);
             }
-            "--" => break,
-            _ => {
-                return Err(Failure::usage(format!(
-                    "unknown argument `{arg}` of interop"
-                )));
-            }
+            _ => return Err(unknown(arg)),
         }
     }
-    interop::run(context, args.as_slice(), options)
+    Ok(options)
+}
+
+fn unknown(arg: &str) -> Failure {
+    Failure::usage(format!("unknown argument `{arg}` of interop"))
 }

@@ -1,6 +1,6 @@
 //! The environment variables for the command.
 
-use super::{Interop, Options, nameserver};
+use super::{Interop, nameserver};
 use crate::process::Run;
 
 impl Interop {
@@ -18,27 +18,15 @@ impl Interop {
     /// | `TRUNKLINE_INTEROP_GRPC_GO` | address of the grpc-go server; unset if there is none |
     /// | `TRUNKLINE_INTEROP_C_CORE` | address of the C-core server; unset if there is none |
     /// | `TRUNKLINE_INTEROP_CONTROL` | address of the control connection: [`control`](super::control) |
-    /// | `TRUNKLINE_INTEROP_SUITE` | the servers of gRPC's interop suite: [`suite`](super::suite) |
-    /// | `TRUNKLINE_INTEROP_SOAK_SECS` | seconds of each soak; unset for short ones |
-    /// | `TRUNKLINE_INTEROP_DOCUMENT` | file with the table of the suite |
-    /// | `TRUNKLINE_INTEROP_WRITE_DOCUMENT` | set if the table is to be written there |
-    pub(super) fn with_environment(&self, run: Run, options: Options) -> Run {
+    pub(super) fn with_environment(&self, run: Run) -> Run {
         let mut run = run
             .env("TRUNKLINE_INTEROP_DNS", self.dns.address.to_string())
             .env("TRUNKLINE_INTEROP_NAME", self.zone.name())
             .env("TRUNKLINE_INTEROP_PORT", self.own.port().to_string())
             .env("TRUNKLINE_INTEROP_OWN", self.own.to_string())
-            .env("TRUNKLINE_INTEROP_CONTROL", self.control.to_string())
-            .env("TRUNKLINE_INTEROP_SUITE", self.suite.to_string())
-            .env("TRUNKLINE_INTEROP_DOCUMENT", &self.document);
+            .env("TRUNKLINE_INTEROP_CONTROL", self.control.to_string());
         if self.dns.name == nameserver::COREDNS {
             run = run.env("TRUNKLINE_INTEROP_ZONE_FILE", &self.zone.file);
-        }
-        if let Some(secs) = options.soak_secs {
-            run = run.env("TRUNKLINE_INTEROP_SOAK_SECS", secs.to_string());
-        }
-        if options.writes_document {
-            run = run.env("TRUNKLINE_INTEROP_WRITE_DOCUMENT", "yes");
         }
         let nameservers = self
             .nameservers()

@@ -28,7 +28,7 @@ pub(super) fn update(table: &Table) -> Result<(), Wrong> {
     }
     if optional::<String>("WRITE_DOCUMENT")?.is_none() {
         return Err(format!(
-            "{} has another table; `cargo xtask interop --write` replaces it",
+            "{} has another table; `cargo xtask interop suite --write` replaces it",
             path.display()
         )
         .into());
