@@ -283,8 +283,8 @@ impl ChannelBuilder {
     /// 5. that of the target: [`Target::default_authority`].
     ///
     /// An authority of the target that HTTP/2 libraries refuse, such as the `orders%2Feu` of
-    /// `etcd:///orders/eu`, becomes `localhost`, as for Unix sockets. The name of a host is never
-    /// replaced: [`build`](Self::build) fails if it cannot be sent.
+    /// `etcd:///orders/eu`, becomes `localhost` on a plaintext channel, as for Unix sockets. The
+    /// name of a host is never replaced: [`build`](Self::build) fails if it cannot be sent.
     pub fn authority(mut self, authority: impl Into<String>) -> Self {
         self.authority = Some(authority.into());
         self
@@ -424,7 +424,8 @@ impl ChannelBuilder {
         let named = security.authority();
         let own = self.authority.as_deref().or(named.as_deref());
         let is_authority_set = own.is_some();
-        let authority = channel_authority(own, &*resolver, &target, &self.target)?;
+        let credentials = security.credentials();
+        let authority = channel_authority(own, &*resolver, &target, credentials, &self.target)?;
         let proxy = match (self.proxy, &self.connector) {
             (Some(proxy), _) => proxy,
             (None, Some(_)) => Proxy::none(),
@@ -461,7 +462,7 @@ impl ChannelBuilder {
             .with_disable_service_config(self.disable_service_config)
             .with_authority(authority.as_str())
             .with_connector(Arc::clone(&connector))
-            .with_credentials(security.credentials());
+            .with_credentials(credentials);
         if let Some(observer) = &self.observer {
             resolver_options = resolver_options.with_metrics(Arc::new(ObserverMetrics {
                 observer: Arc::clone(observer),

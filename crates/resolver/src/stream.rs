@@ -96,24 +96,35 @@ impl fmt::Debug for StreamResolver {
 ///
 /// # Examples
 ///
-/// A service registry that sends a list of backends each time it changes:
+/// A subscription to a service registry, which has a list of backends each time it changes. A
+/// stream of another type than [`Resolution`] needs a `map`.
 ///
 /// ```
 /// use std::net::SocketAddr;
-/// use futures_util::{Stream, StreamExt, stream};
+/// use std::pin::Pin;
+/// use std::task::{Context, Poll};
+/// use futures_core::Stream;
 /// use trunkline_endpoint::Endpoint;
 /// use trunkline_resolver::{Resolution, ResolverRegistry, StreamFactory};
 ///
-/// fn watch_backends(service: &str) -> impl Stream<Item = Vec<SocketAddr>> + Send + use<> {
-///     // .. a subscription to `service`
-/// #   stream::iter([vec![SocketAddr::from(([192, 0, 2, 1], 50051))]])
+/// struct Subscription {
+///     lists: Vec<Vec<SocketAddr>>,
 /// }
 ///
-/// let fleet = StreamFactory::new("fleet", |target, _options| {
-///     watch_backends(&target.endpoint()).map(|backends| {
-///         let endpoints = backends.into_iter().map(|backend| Endpoint::new([backend]));
-///         Resolution::new(endpoints.collect::<Vec<_>>())
-///     })
+/// impl Stream for Subscription {
+///     type Item = Resolution;
+///
+///     fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Resolution>> {
+///         let list = self.lists.pop();
+///         Poll::Ready(list.map(|list| {
+///             let endpoints = list.into_iter().map(|backend| Endpoint::new([backend]));
+///             Resolution::new(endpoints.collect::<Vec<_>>())
+///         }))
+///     }
+/// }
+///
+/// let fleet = StreamFactory::new("fleet", |_target, _options| Subscription {
+///     lists: vec![vec![SocketAddr::from(([192, 0, 2, 1], 50051))]],
 /// });
 /// let registry = ResolverRegistry::standard().with(fleet);
 /// assert!(registry.get("fleet").is_some());

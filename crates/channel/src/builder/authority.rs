@@ -1,7 +1,7 @@
 //! The authority of a channel.
 
 use http::uri::Authority;
-use trunkline_resolver::ResolverFactory;
+use trunkline_resolver::{CredentialsKind, ResolverFactory};
 use trunkline_target::{Target, TargetView};
 
 use crate::error::{BuildError, BuildErrorKind};
@@ -14,15 +14,18 @@ const NO_HOST: Authority = Authority::from_static("localhost");
 /// target, or else the target's own. `text` is the target for errors.
 ///
 /// An authority of the target that HTTP/2 libraries refuse becomes `localhost` if the target is not
-/// the name of a host: calls then reach their server, as those of grpc-go do.
+/// the name of a host: calls then reach their server, as those of grpc-go do. It is not replaced
+/// where the peer proves that it has this name.
 ///
 /// # Errors
 ///
-/// When an authority cannot be sent that was given, or that is the name of a host.
+/// When an authority cannot be sent that was given, that is the name of a host, or that a peer must
+/// prove.
 pub(super) fn channel_authority(
     own: Option<&str>,
     resolver: &dyn ResolverFactory,
     target: &Target,
+    credentials: CredentialsKind,
     text: &str,
 ) -> Result<Authority, BuildError> {
     if let Some(own) = own {
@@ -32,8 +35,9 @@ pub(super) fn channel_authority(
         return parse(&resolvers, text);
     }
     let encoded = target.default_authority();
+    let is_proven = credentials != CredentialsKind::Plaintext;
     match parse(&encoded, text) {
-        Err(_) if !names_a_host(target) => Ok(NO_HOST),
+        Err(_) if !is_proven && !names_a_host(target) => Ok(NO_HOST),
         result => result,
     }
 }

@@ -116,7 +116,10 @@ const CORES: [WalledCore; 10] = [
     // The trait, and the pacing that resolvers share. Resolvers themselves may do I/O.
     core(
         "resolver",
-        Extent::Only(&["error", "resolver", "pacer"], &["trunkline_dns"]),
+        Extent::Only(
+            &["error", "verdict", "metrics", "resolver", "pacer"],
+            &["trunkline_connector", "trunkline_dns"],
+        ),
         &[],
     ),
     core(
