@@ -9,6 +9,7 @@ mod messages;
 mod watched;
 
 // The servers of other projects, and the own one.
+mod certificates;
 mod echo;
 mod foreign;
 mod service;
@@ -32,6 +33,7 @@ use std::thread;
 use std::time::Duration;
 
 use self::cases::Soak;
+use self::certificates::Certificates;
 use self::column::Column;
 use self::stub::Place;
 use self::table::Table;
@@ -52,18 +54,26 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let soak = Soak {
         length: Duration::from_secs(optional("SOAK_SECS")?.unwrap_or(SHORT_SOAK_SECS)),
     };
+    let certificates = Certificates::make()?;
     // The processes end when this is dropped.
-    let foreign = foreign::start()?;
-    let tonic = TonicServer::start()?;
+    let foreign = foreign::start(&certificates)?;
+    let tonic = TonicServer::start(&certificates.server)?;
     let mut servers = Vec::new();
+    let mut add = |name: &str, plaintext, tls| {
+        servers.push((name.to_owned(), Place::plaintext(plaintext)));
+        servers.push((format!("{name}, TLS"), Place::tls(tls, certificates.root())));
+    };
+    let mut is_whole = true;
     for server in &foreign {
         match &server.started {
-            Ok(running) => servers.push((server.name.to_owned(), running.plaintext())),
-            Err(why) => println!("skipped: the suite against {}: {why}", server.name),
+            Ok(running) => add(server.name, running.plaintext, running.tls),
+            Err(why) => {
+                println!("skipped: the suite against {}: {why}", server.name);
+                is_whole = false;
+            }
         }
     }
-    let is_whole = servers.len() == foreign.len();
-    servers.push(("tonic".to_owned(), Place::plaintext(tonic.address())));
+    add("tonic", tonic.plaintext, tonic.tls);
     let table = thread::scope(|scope| {
         let edge = scope.spawn(|| edge::run(runtimes));
         let columns = servers

@@ -15,7 +15,7 @@ import java.util.concurrent.ScheduledExecutorService;
  * A grpc-java server of gRPC's interop suite on loopback. The service is grpc-java's own, from
  * grpc-interop-testing.
  *
- * <p>Usage: SuiteServer [CERTIFICATE KEY] (PEM files). It prints one line of JSON on standard output once it
+ * <p>Usage: SuiteServer [--certificate FILE --key FILE] (PEM). It prints one line of JSON on standard output once it
  * accepts connections: {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235"}; without a certificate there
  * is no "tls". It ends when its standard input ends.
  */
@@ -27,9 +27,9 @@ public final class SuiteServer {
     ScheduledExecutorService executor = Executors.newSingleThreadScheduledExecutor();
     StringBuilder line = new StringBuilder("{\"plaintext\":\"");
     line.append(serve(InsecureServerCredentials.create(), executor));
-    if (args.length == 2) {
-      line.append("\",\"tls\":\"");
-      line.append(serve(TlsServerCredentials.create(new File(args[0]), new File(args[1])), executor));
+    if (args.length == 4) {
+      ServerCredentials tls = TlsServerCredentials.create(new File(args[1]), new File(args[3]));
+      line.append("\",\"tls\":\"").append(serve(tls, executor));
     }
     System.out.println(line.append("\"}"));
     while (System.in.read() >= 0) {}

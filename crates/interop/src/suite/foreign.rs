@@ -3,11 +3,12 @@
 //! `cargo xtask interop` has built them, and passes their command lines.
 
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
-use super::stub::Place;
+use super::certificates::Certificates;
 use crate::environment::optional;
 use crate::wrong::Wrong;
 
@@ -26,16 +27,10 @@ pub(super) struct Foreign {
 #[derive(Debug)]
 pub(super) struct Running {
     process: Child,
-    plaintext: String,
-}
-
-impl Running {
-    /// Returns where the server listens without TLS.
-    pub(super) fn plaintext(&self) -> Place {
-        Place {
-            address: self.plaintext.clone(),
-        }
-    }
+    /// Where it listens without TLS.
+    pub(super) plaintext: SocketAddr,
+    /// Where it listens with TLS.
+    pub(super) tls: SocketAddr,
 }
 
 impl Drop for Running {
@@ -51,7 +46,7 @@ impl Drop for Running {
 /// # Errors
 ///
 /// When a server does not start.
-pub(super) fn start() -> Result<Vec<Foreign>, Wrong> {
+pub(super) fn start(certificates: &Certificates) -> Result<Vec<Foreign>, Wrong> {
     let given = optional::<String>("SUITE")?;
     let given = given.ok_or(
         "TRUNKLINE_INTEROP_SUITE is not set: run `cargo xtask interop`, which builds the servers",
@@ -60,7 +55,7 @@ pub(super) fn start() -> Result<Vec<Foreign>, Wrong> {
     let mut servers = Vec::new();
     for name in NAMES {
         let started = match given[name]["command"].as_array() {
-            Some(command) => Ok(spawn(name, command)?),
+            Some(command) => Ok(spawn(name, command, certificates)?),
             None => {
                 let why = given[name]["missing"].as_str();
                 Err(why.unwrap_or("it was not named").to_owned())
@@ -79,13 +74,17 @@ pub(super) fn start() -> Result<Vec<Foreign>, Wrong> {
     ready.collect()
 }
 
-fn spawn(name: &str, command: &[Value]) -> Result<Child, Wrong> {
+fn spawn(name: &str, command: &[Value], certificates: &Certificates) -> Result<Child, Wrong> {
     let mut words = command.iter().filter_map(Value::as_str);
     let program = words
         .next()
         .ok_or_else(|| format!("{name}: an empty command"))?;
     Command::new(program)
         .args(words)
+        .arg("--certificate")
+        .arg(certificates.certificate())
+        .arg("--key")
+        .arg(certificates.key())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -99,10 +98,15 @@ fn ready(name: &str, mut process: Child) -> Result<Running, Wrong> {
     BufReader::new(output).read_line(&mut line)?;
     let addresses: Value = serde_json::from_str(&line)
         .map_err(|error| format!("{name} printed `{}`: {error}", line.trim_end()))?;
-    let plaintext = addresses["plaintext"].as_str();
-    let plaintext = plaintext.ok_or_else(|| format!("{name} printed no address: {line}"))?;
+    let address = |security: &str| -> Result<SocketAddr, Wrong> {
+        let address = addresses[security].as_str();
+        let address =
+            address.ok_or_else(|| format!("{name}: no address for {security}: {line}"))?;
+        Ok(address.parse()?)
+    };
     Ok(Running {
-        plaintext: plaintext.to_owned(),
+        plaintext: address("plaintext")?,
+        tls: address("tls")?,
         process,
     })
 }

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use trunkline::{CallEnded, Channel, ChannelEvent, Code, Observer};
+use trunkline::{CallEnded, Channel, ChannelEvent, Code, Observer, Tls};
 
+use super::certificates::SERVER_NAME;
 use super::proto::test_service_client::TestServiceClient;
 use super::proto::unimplemented_service_client::UnimplementedServiceClient;
 use super::watched::Watched;
@@ -18,15 +19,25 @@ pub(super) type Tests = TestServiceClient<Watched>;
 /// Where a server listens, and how a client connects to it.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    /// `ADDRESS:PORT`.
-    pub(super) address: String,
+    address: SocketAddr,
+    /// The root certificate for TLS, in PEM; `None` for plaintext.
+    root: Option<String>,
 }
 
 impl Place {
     /// Returns a place without TLS.
     pub(super) fn plaintext(address: SocketAddr) -> Self {
         Self {
-            address: address.to_string(),
+            address,
+            root: None,
+        }
+    }
+
+    /// Returns a place with TLS, and the root that the server's certificate is from.
+    pub(super) fn tls(address: SocketAddr, root: &str) -> Self {
+        Self {
+            address,
+            root: Some(root.to_owned()),
         }
     }
 }
@@ -44,11 +55,18 @@ impl Stub {
     /// Returns a stub with a channel of its own.
     pub(super) fn new(place: &Place, runtime: &NamedRuntime) -> Result<Self, Wrong> {
         let ends = Ends::default();
-        let channel = Channel::builder(&place.address)
+        let builder = Channel::builder(place.address.to_string())
             .runtime(Arc::clone(&runtime.runtime))
-            .observer(ends.clone())
-            .plaintext()
-            .build()?;
+            .observer(ends.clone());
+        let builder = match &place.root {
+            None => builder.plaintext(),
+            Some(root) => {
+                let tls = Tls::new().with_ca_pem(root.as_str());
+                // The suite's servers have a certificate for this name, not for their addresses.
+                builder.tls(tls).authority(SERVER_NAME)
+            }
+        };
+        let channel = builder.build()?;
         Ok(Self {
             place: place.clone(),
             runtime: runtime.clone(),

@@ -9,10 +9,13 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
+use tokio_rustls::TlsAcceptor;
 use tonic::codec::CompressionEncoding::Gzip;
 use trunkline::tower_service::Service;
+use trunkline_testkit::certificates::{Issued, server_config};
 
 use super::echo::{EchoBody, INITIAL};
 use super::messages::{MessageBody, SeenFlags, StaysCompressed};
@@ -22,30 +25,36 @@ use super::service::Tests;
 /// The most streams at a time on a connection.
 const MAX_STREAMS: u32 = 100;
 
-/// A server at a free port of loopback. Dropping it ends it.
+/// A server at two free ports of loopback. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct TonicServer {
-    address: SocketAddr,
+    /// Where it listens without TLS.
+    pub(super) plaintext: SocketAddr,
+    /// Where it listens with TLS.
+    pub(super) tls: SocketAddr,
     runtime: Option<Runtime>,
 }
 
 impl TonicServer {
     /// Starts the server on a thread of its own.
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(certificate: &Issued) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
-        let address = listener.local_addr()?;
-        runtime.spawn(accept(listener));
-        let runtime = Some(runtime);
-        Ok(Self { address, runtime })
-    }
-
-    /// Returns the address at which the server listens.
-    pub(super) fn address(&self) -> SocketAddr {
-        self.address
+        let acceptor = TlsAcceptor::from(server_config(certificate));
+        let free = || runtime.block_on(TcpListener::bind("127.0.0.1:0"));
+        let (plaintext, tls) = (free()?, free()?);
+        let addresses = [plaintext.local_addr()?, tls.local_addr()?];
+        runtime.spawn(accept(plaintext, serve));
+        runtime.spawn(accept(tls, move |stream| {
+            serve_tls(stream, acceptor.clone())
+        }));
+        Ok(Self {
+            plaintext: addresses[0],
+            tls: addresses[1],
+            runtime: Some(runtime),
+        })
     }
 }
 
@@ -60,15 +69,25 @@ impl Drop for TonicServer {
 
 /// Serves connections until the listener fails. One at a free port does not; if it does, every case
 /// shows it.
-async fn accept(listener: TcpListener) {
+async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
     while let Ok((stream, _)) = listener.accept().await {
+        // Without this option small frames wait for the client's ACK. A failure costs only time.
+        let _ = stream.set_nodelay(true);
         tokio::spawn(serve(stream));
     }
 }
 
-async fn serve(stream: TcpStream) {
-    // Without this option small frames wait for the client's ACK. A failure costs only time.
-    let _ = stream.set_nodelay(true);
+async fn serve_tls(stream: TcpStream, acceptor: TlsAcceptor) {
+    // A handshake that fails is an error at the client, too.
+    if let Ok(stream) = acceptor.accept(stream).await {
+        serve(stream).await;
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
     // The client may end the connection in any way.
     let _ = http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(MAX_STREAMS)

@@ -1,0 +1,62 @@
+//! The certificate of all servers, made for each run.
+
+use std::path::PathBuf;
+
+use trunkline_testkit::certificates::{Authority, Issued};
+
+use crate::wrong::Wrong;
+
+/// A name in the servers' certificate, as in the certificate that gRPC's projects share.
+pub(super) const SERVER_NAME: &str = "foo.test.google.fr";
+
+/// A root, and a certificate for servers, which is also in a temporary folder.
+#[derive(Debug)]
+pub(super) struct Certificates {
+    pub(super) server: Issued,
+    root: String,
+    folder: PathBuf,
+}
+
+impl Certificates {
+    /// Makes the certificate, and writes it to a folder, which is removed when this is dropped.
+    pub(super) fn make() -> Result<Self, Wrong> {
+        let authority = Authority::new("interop root");
+        let name = format!("trunkline-interop-{}", std::process::id());
+        let made = Self {
+            server: authority.issue(&["*.test.google.fr"]),
+            root: authority.pem(),
+            folder: std::env::temp_dir().join(name),
+        };
+        std::fs::create_dir_all(&made.folder)
+            .and_then(|()| std::fs::write(made.certificate(), made.server.chain_pem()))
+            .and_then(|()| std::fs::write(made.key(), made.server.key_pem()))
+            .map_err(|error| format!("cannot write to {}: {error}", made.folder.display()))?;
+        Ok(made)
+    }
+
+    /// Returns the root in PEM.
+    pub(super) fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Returns the file with the servers' certificate in PEM.
+    pub(super) fn certificate(&self) -> PathBuf {
+        self.file("certificate.pem")
+    }
+
+    /// Returns the file with its key in PEM.
+    pub(super) fn key(&self) -> PathBuf {
+        self.file("key.pem")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Certificates {
+    fn drop(&mut self) {
+        // A temporary folder that is left behind does no harm.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
