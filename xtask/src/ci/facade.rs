@@ -23,10 +23,10 @@ pub(super) const STEP: Step = Step {
 };
 
 /// The facade's own pages.
-const PAGES: [&str; 2] = [
-    "crates/trunkline/README.md",
-    "crates/trunkline/EXTENDING.md",
-];
+const PAGES: [&str; 2] = ["crates/trunkline/README.md", EXTENDING];
+
+/// The page that implements each public trait.
+const EXTENDING: &str = "crates/trunkline/EXTENDING.md";
 
 /// Beginnings of paths into crates that only some examples need: runtimes, combinators of
 /// futures, tonic, and the simulation. An example with one of them is left out.
@@ -52,18 +52,26 @@ fn run(context: &Context) -> Result<Done, Failure> {
         }
         own.extend(examples);
     }
+    let extending = read(&context.root.join(EXTENDING))?;
     let modules = modules(context)?;
-    let (mut below, mut left_out) = (Vec::new(), 0);
+    let (mut below, mut left_out, mut missing) = (Vec::new(), 0, Vec::new());
     for module in &modules {
         let folder = context.root.join("crates").join(module.replace('_', "-"));
         let mut examples = examples(&read(&folder.join("README.md"))?);
         for source in sources(&folder.join("src"))? {
-            examples.extend(of_comments(&read(&source)?));
+            let text = read(&source)?;
+            examples.extend(of_comments(&text));
+            let traits = traits(&text).filter(|name| !is_implemented(name, &extending));
+            missing.extend(traits.map(|name| format!("{EXTENDING} does not implement {name}")));
         }
         let before = examples.len();
         examples.retain(|example| !OTHER_CRATES.iter().any(|other| example.contains(other)));
         left_out += before - examples.len();
         below.extend(examples);
+    }
+    if !missing.is_empty() {
+        let what = format!("traits without an implementation: {}", missing.len());
+        return Err(Failure::new(what).output(missing.join("\n")));
     }
     let folder = context.metadata()?.target.join("facade");
     let write = || -> io::Result<()> {
@@ -135,6 +143,20 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(sources)
 }
 
+/// Returns the public traits of a source file.
+fn traits(source: &str) -> impl Iterator<Item = &str> {
+    source.lines().filter_map(|line| {
+        let name = line.strip_prefix("pub trait ")?;
+        name.split([':', '<', ' ']).next()
+    })
+}
+
+/// Returns whether a page implements a trait.
+fn is_implemented(name: &str, page: &str) -> bool {
+    // Every type that can be compared has this one.
+    name == "PolicyConfig" || page.contains(&format!("impl {name} for "))
+}
+
 fn read(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path)
         .map_err(|error| Failure::new(format!("cannot read {}: {error}", path.display())))
@@ -167,6 +189,14 @@ fn source(examples: &[String], imports: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn traits_of_a_source_file() {
+        let source = "pub trait A: Debug {\n}\npub(crate) trait B {}\npub trait C<T> {}\n";
+        assert_eq!(traits(source).collect::<Vec<_>>(), ["A", "C"]);
+        assert!(is_implemented("A", "impl A for X {}"));
+        assert!(!is_implemented("A", "impl B for A {}"));
+    }
 
     /// An example that ends with `(())` returns an error.
     #[test]

@@ -10,6 +10,44 @@ use super::server::ProxyServer;
 ///
 /// A closure is one, too: see [`Proxy::from_fn`](crate::Proxy::from_fn).
 ///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use trunkline_connector::{Destination, Proxy, ProxyMapper, ProxyServer, TargetRoute};
+///
+/// /// Has a proxy for each region, which is the last label of a name: `orders.eu`, `orders.us`.
+/// #[derive(Debug)]
+/// struct ByRegion {
+///     eu: ProxyServer,
+///     us: ProxyServer,
+/// }
+///
+/// impl ProxyMapper for ByRegion {
+///     fn map_target(&self, target: &Destination) -> io::Result<TargetRoute> {
+///         match target.name().and_then(|name| name.rsplit('.').next()) {
+///             None => Ok(TargetRoute::Direct),
+///             Some("eu") => Ok(TargetRoute::Via(self.eu.clone())),
+///             Some("us") => Ok(TargetRoute::Via(self.us.clone())),
+///             Some(region) => {
+///                 let text = format!("there is no proxy for the region `{region}`");
+///                 Err(io::Error::new(io::ErrorKind::NotFound, text))
+///             }
+///         }
+///     }
+///
+///     fn map_address(&self, _: &Destination) -> io::Result<Option<ProxyServer>> {
+///         Ok(None)
+///     }
+/// }
+///
+/// let eu = "http://proxy.eu:3128".parse()?;
+/// let us = "socks5://proxy.us:1080".parse()?;
+/// let proxy = Proxy::from_mapper(ByRegion { eu, us });
+/// assert!(proxy.route(&Destination::new("orders.asia", 443)).is_err());
+/// # Ok::<(), trunkline_connector::ProxyUrlError>(())
+/// ```
+///
 /// Source: the two entry points of a proxy mapper in
 /// [gRFC A1](https://github.com/grpc/proposal/blob/master/A1-http-connect-proxy-support.md).
 pub trait ProxyMapper: Debug + Send + Sync {
