@@ -133,6 +133,16 @@ pub(crate) struct DnsArgs {
     pub(crate) hosts: Option<PathBuf>,
 }
 
+/// The proxy of connections.
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProxyArgs {
+    /// Connects through this proxy (http://.. or socks5://..), through those of the environment, or
+    /// directly
+    // A text: the error of an invalid value must not quote it, because it may have a password.
+    #[arg(long, value_name = "URL|env|none", default_value = "env", help_heading = CHANNEL)]
+    pub(crate) proxy: String,
+}
+
 #[derive(Debug, clap::Args)]
 #[command(after_help = after_help!(
     "resolve dns:///orders.prod.svc:50051",
@@ -190,6 +200,8 @@ pub(crate) struct ConnectArgs {
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
     pub(crate) timeout: Duration,
     #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
+    #[command(flatten)]
     pub(crate) dns: DnsArgs,
 }
 
@@ -216,6 +228,8 @@ pub(crate) struct ChannelArgs {
     /// Waits at least this long after a successful resolution before the next
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = CHANNEL)]
     pub(crate) min_resolution_interval: Duration,
+    #[command(flatten)]
+    pub(crate) proxy: ProxyArgs,
     #[command(flatten)]
     pub(crate) dns: DnsArgs,
 }

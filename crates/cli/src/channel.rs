@@ -20,6 +20,7 @@ pub(crate) fn build(
     dns.pacing.min_interval = args.min_resolution_interval;
     let mut builder = Channel::builder(args.target.as_str())
         .plaintext()
+        .proxy(args.proxy.setting()?)
         .runtime(runtime)
         .dns(dns);
     if let Some(policy) = &args.lb {
@@ -43,6 +44,7 @@ fn build_kind(error: &trunkline::BuildError) -> &'static str {
         Kind::Target | Kind::Scheme => "invalid_target",
         Kind::Authority => "invalid_authority",
         Kind::ServiceConfig => "invalid_service_config",
+        Kind::Proxy => "invalid_proxy",
         _ => "invalid_channel",
     }
 }
@@ -53,6 +55,7 @@ fn build_hint(error: &trunkline::BuildError) -> Option<&'static str> {
         Kind::Target => "`trunkline target TARGET` shows the parts of a target",
         Kind::Scheme => "give a target such as `dns:///orders.prod.svc:50051`",
         Kind::Authority => "give another with --authority",
+        Kind::Proxy => "give `--proxy none` to connect directly",
         Kind::ServiceConfig => "give --lb round_robin or --lb pick_first, or valid JSON",
         _ => return None,
     })

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
-use trunkline::Runtime;
+use trunkline::connector::{self, TargetRoute, open_tunnel};
 use trunkline::target::{Target, TargetView};
-use trunkline_connect::io::{ConnectOptions, connect, connect_host};
+use trunkline::{Proxy, Runtime};
+use trunkline_connect::io::{ConnectOptions, connect, connect_host, connect_host_with};
 use trunkline_connect::{AttemptDelay, ConnectOutcome, Family, RaceReport};
 use trunkline_dns::Name;
 
@@ -15,6 +16,7 @@ use crate::args::{CommonArgs, ConnectArgs, FamilyName};
 use crate::failure::Failure;
 use crate::lookup::DnsFiles;
 use crate::out::{Line, Out, Style};
+use crate::proxy::{self, ProxiedRuntime};
 use crate::run::block_on;
 use crate::svg::svg;
 use crate::{file, show};
@@ -23,6 +25,18 @@ use crate::{file, show};
 enum Destination {
     Addresses(Vec<GivenAddress>),
     Host(String, u16),
+}
+
+impl Destination {
+    /// Returns how a host is reached. For addresses, the proxy is chosen for each.
+    fn route(&self, proxy: &Proxy) -> Result<TargetRoute, Failure> {
+        match self {
+            Self::Addresses(_) => Ok(TargetRoute::ByAddress),
+            Self::Host(host, port) => proxy
+                .route(&connector::Destination::new(host, *port))
+                .map_err(|error| proxy::unusable(&error.to_string())),
+        }
+    }
 }
 
 /// An address as the command line gives it.
@@ -71,6 +85,7 @@ impl GivenAddress {
 pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     let files = args.dns.open(Some(args.timeout))?;
     let destination = destination(&args.to)?;
+    let proxy = args.proxy.setting()?;
     let (options, warnings) = options(args);
     if !out.is_json() {
         for warning in &warnings {
@@ -82,7 +97,15 @@ pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<
         .map(|text| json!({ "kind": "clamped", "at": null, "message": text, "suggestion": null }))
         .collect();
     block_on(common.runtime, |runtime| {
-        race(args, &files, out, runtime, destination, options, warnings)
+        race(
+            args,
+            &files,
+            out,
+            runtime,
+            (destination, proxy),
+            options,
+            warnings,
+        )
     })
 }
 
@@ -153,20 +176,38 @@ async fn race(
     files: &DnsFiles,
     out: &Out,
     runtime: Arc<dyn Runtime>,
-    destination: Destination,
+    (destination, proxy): (Destination, Proxy),
     options: ConnectOptions,
     warnings: Vec<Value>,
 ) -> Result<(), Failure> {
-    let result = match destination {
-        Destination::Addresses(addresses) => {
+    let route = destination.route(&proxy)?;
+    let proxied = ProxiedRuntime::new(
+        Arc::clone(&runtime),
+        match route {
+            TargetRoute::Direct => Proxy::none(),
+            TargetRoute::Via(_) | TargetRoute::ByAddress => proxy,
+        },
+    );
+    let result = match (destination, &route) {
+        (Destination::Addresses(addresses), _) => {
             let addresses = addresses.into_iter();
             let addresses = addresses.map(|address| address.resolve(&*runtime));
             let addresses = addresses.collect::<Result<Vec<_>, _>>()?;
-            connect(&*runtime, addresses, &options).await
+            connect(&proxied, addresses, &options).await
         }
-        Destination::Host(host, port) => {
+        (Destination::Host(host, port), TargetRoute::Via(server)) => {
             let lookup = files.client(Arc::clone(&runtime), args.timeout);
-            connect_host(&*runtime, &host, port, &lookup, &options).await
+            let to = connector::Destination::new(&host, port);
+            let tunnel = |stream| {
+                let runtime = Arc::clone(&runtime);
+                open_tunnel(server, &to, stream, runtime, args.timeout)
+            };
+            let (host, port) = (server.host(), server.port());
+            connect_host_with(&*runtime, host, port, &lookup, &options, tunnel).await
+        }
+        (Destination::Host(host, port), _) => {
+            let lookup = files.client(Arc::clone(&runtime), args.timeout);
+            connect_host(&proxied, &host, port, &lookup, &options).await
         }
     };
     let report = match &result {
@@ -174,6 +215,9 @@ async fn race(
         Err(error) => error.report(),
     };
     let mut object = describe(report);
+    if let TargetRoute::Via(server) = &route {
+        object.insert("proxy".to_owned(), json!(server.to_string()));
+    }
     if !warnings.is_empty() {
         object.insert("warnings".to_owned(), Value::Array(warnings));
     }

@@ -18,6 +18,7 @@ mod svg;
 // What the subcommands share.
 mod file;
 mod lookup;
+mod proxy;
 
 mod channel;
 mod health;

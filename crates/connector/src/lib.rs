@@ -20,5 +20,5 @@ pub use crate::direct::DirectConnector;
 pub use crate::info::{AuthorityValidator, ConnectionInfo, SecurityLevel, TlsInfo};
 pub use crate::proxy::{
     Destination, NoProxy, Proxy, ProxyConnector, ProxyError, ProxyErrorKind, ProxyMapper,
-    ProxyProtocol, ProxyRefusal, ProxyServer, ProxyUrlError, TargetRoute, ViaProxy,
+    ProxyProtocol, ProxyRefusal, ProxyServer, ProxyUrlError, TargetRoute, ViaProxy, open_tunnel,
 };

@@ -24,7 +24,7 @@ mod tunnel;
 
 mod connector;
 
-pub use self::connector::{ProxyConnector, ViaProxy};
+pub use self::connector::{ProxyConnector, ViaProxy, open_tunnel};
 pub use self::destination::Destination;
 pub use self::error::{ProxyError, ProxyErrorKind, ProxyRefusal};
 pub use self::mapper::{ProxyMapper, TargetRoute};

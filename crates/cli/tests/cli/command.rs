@@ -12,11 +12,32 @@ pub(crate) struct CommandOutput {
     pub(crate) stderr: String,
 }
 
-/// Runs the command with these arguments. The output has no colours, as it goes to a pipe.
+/// The variables that name proxies; each has an upper-case form, too.
+const PROXIES: [&str; 6] = [
+    "GRPC_ADDRESS_HTTP_PROXY",
+    "grpc_proxy",
+    "https_proxy",
+    "http_proxy",
+    "no_grpc_proxy",
+    "no_proxy",
+];
+
+/// Runs the command with these arguments, without proxies. The output has no colours, as it goes to
+/// a pipe.
 pub(crate) fn trunkline(args: &[&str]) -> CommandOutput {
-    let output = Command::new(env!("CARGO_BIN_EXE_trunkline"))
+    trunkline_with(args, &[])
+}
+
+/// Runs the command with these arguments, and with no variables for proxies but these.
+pub(crate) fn trunkline_with(args: &[&str], variables: &[(&str, &str)]) -> CommandOutput {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_trunkline"));
+    for name in PROXIES {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    let output = command
         .args(args)
         .env_remove("NO_COLOR")
+        .envs(variables.iter().copied())
         .output()
         .expect("the command runs");
     CommandOutput {

@@ -7,6 +7,7 @@ mod help;
 mod hostile;
 mod limits;
 mod outside_texts;
+mod proxy;
 mod raw_peer;
 mod resolve;
 mod target;

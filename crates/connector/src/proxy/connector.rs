@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trunkline_endpoint::{Address, AttributeKey};
-use trunkline_runtime::{BoxFuture, Runtime};
+use trunkline_runtime::{BoxFuture, Runtime, Stream};
 
 use super::destination::Destination;
 use super::error::{ProxyError, ProxyErrorKind};
@@ -88,17 +88,39 @@ impl Connector for ProxyConnector {
         let connecting = self.inner.connect(&server.address());
         let (runtime, timeout) = (Arc::clone(&self.runtime), self.timeout);
         Box::pin(async move {
-            let failed = |kind| ProxyError::new(&server, &destination, kind);
-            let connected = connecting
-                .await
-                .map_err(|error| failed(ProxyErrorKind::Unreachable).with_source(error))?;
-            let handshake = Handshake::new(&server, &destination);
-            let made = tunnel(connected.stream, handshake, &*runtime, timeout).await;
-            let stream = made.map_err(|(kind, source)| match source {
-                Some(source) => failed(kind).with_source(source),
-                None => failed(kind),
+            let connected = connecting.await.map_err(|error| {
+                let kind = ProxyErrorKind::Unreachable;
+                ProxyError::new(&server, &destination, kind).with_source(error)
             })?;
-            Ok(Connected::plaintext(stream))
+            let tunnel = open_tunnel(&server, &destination, connected.stream, runtime, timeout);
+            tunnel.await.map(Connected::plaintext)
         })
     }
+}
+
+/// Asks the proxy at the other end of `stream` for a tunnel, for at most `timeout`, and returns it.
+/// A [`ProxyConnector`] does that for each of its connections.
+///
+/// # Errors
+///
+/// When the proxy makes no tunnel: a [`ProxyError`] inside. The stream is then reset.
+pub fn open_tunnel(
+    server: &ProxyServer,
+    destination: &Destination,
+    stream: Box<dyn Stream>,
+    runtime: Arc<dyn Runtime>,
+    timeout: Duration,
+) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+    let (server, destination) = (server.clone(), destination.clone());
+    Box::pin(async move {
+        let handshake = Handshake::new(&server, &destination);
+        let made = tunnel(stream, handshake, &*runtime, timeout).await;
+        made.map_err(|(kind, source)| {
+            let error = ProxyError::new(&server, &destination, kind);
+            match source {
+                Some(source) => error.with_source(source).into(),
+                None => error.into(),
+            }
+        })
+    })
 }
