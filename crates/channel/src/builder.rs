@@ -44,6 +44,11 @@ const DEFAULT_POLICY: &str = "pick_first";
 /// Source: [gRPC over HTTP/2, User Agents](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#user-agents).
 const USER_AGENT: &str = concat!("grpc-rust-trunkline/", env!("CARGO_PKG_VERSION"));
 
+/// The most attempts of one call, the first included, unless the application sets another number.
+///
+/// Source: [gRFC A6, maximum number of retries](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#maximum-number-of-retries).
+const MAX_ATTEMPTS: u32 = 5;
+
 /// Sets up a [`Channel`].
 ///
 /// The order of the calls does not matter.
@@ -105,6 +110,7 @@ pub struct ChannelBuilder {
     keepalive: Option<KeepaliveOptions>,
     observer: Option<Arc<dyn Observer>>,
     disable_service_config: bool,
+    max_attempts: u32,
 }
 
 impl Channel {
@@ -142,6 +148,7 @@ impl ChannelBuilder {
             keepalive: None,
             observer: None,
             disable_service_config: false,
+            max_attempts: MAX_ATTEMPTS,
         }
     }
 
@@ -369,6 +376,24 @@ impl ChannelBuilder {
         self
     }
 
+    /// Sets the most attempts of one call whose method has a retry or hedging policy, the first
+    /// included. It caps the `maxAttempts` of service configs. Default: 5.
+    ///
+    /// With 1, service configs bring about no retries and no hedging. A call that no server acted on
+    /// is sent again all the same (a transparent retry).
+    ///
+    /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
+    pub fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = attempts;
+        self
+    }
+
+    /// Makes no retries and no hedging, whatever service configs ask for: the same as
+    /// [`max_attempts(1)`](Self::max_attempts).
+    pub fn disable_retries(self) -> Self {
+        self.max_attempts(1)
+    }
+
     /// Sets the observer, which receives the events of the channel.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -476,6 +501,7 @@ impl ChannelBuilder {
             authority,
             is_authority_set,
             user_agent,
+            max_attempts: self.max_attempts,
             runtime,
             observer: self.observer,
             current: Current::new(Snapshot::not_started(selector)),

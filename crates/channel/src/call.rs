@@ -1,11 +1,13 @@
 //! The data path: the life of one call.
 //!
-//! From the ground up: `deadline` and `transparent_retries`; `record`, with everything that depends
+//! From the ground up: `deadline`, `plan` and `transparent_retries`; `record`, with everything that depends
 //! on how a call or an attempt ends; `attempt`, one attempt until the head of its response; `body`,
 //! the response; `refusal`, the response of a peer that is no gRPC server; `in_progress`, what all
-//! attempts have in common; `sequence`, attempts one after the other; and [`call`], which joins them.
+//! attempts have in common; `hedges`, attempts side by side; `sequence`, attempts one after the
+//! other; and [`call`], which joins them.
 
 mod deadline;
+mod plan;
 mod transparent_retries;
 
 mod record;
@@ -16,6 +18,7 @@ mod refusal;
 
 mod in_progress;
 
+mod hedges;
 mod sequence;
 
 use std::error::Error;

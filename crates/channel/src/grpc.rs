@@ -5,12 +5,12 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::{Buf, Bytes, BytesMut};
 use http::header::{CONTENT_TYPE, LOCATION};
-use http::{HeaderMap, HeaderValue, StatusCode, response};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status, decode_message, encode_message};
 
 /// The header of the status code.
-const GRPC_STATUS: &str = "grpc-status";
+pub(crate) const GRPC_STATUS: &str = "grpc-status";
 
 /// The value of `grpc-status` of a call that succeeded.
 const OK: &str = "0";
@@ -41,21 +41,25 @@ const NOT_COMPRESSED: u8 = 0;
 /// # Errors
 ///
 /// For any other response, the gRPC status that its HTTP status maps to.
-pub(crate) fn check_head(head: &response::Parts, peer: &PeerAddr) -> Result<(), Status> {
-    let content_type = head.headers.get(CONTENT_TYPE);
+pub(crate) fn check_head(
+    http_status: StatusCode,
+    headers: &HeaderMap,
+    peer: &PeerAddr,
+) -> Result<(), Status> {
+    let content_type = headers.get(CONTENT_TYPE);
     let is_grpc = content_type.is_some_and(|value| is_grpc(value.as_bytes()));
-    if head.status == StatusCode::OK && is_grpc {
+    if http_status == StatusCode::OK && is_grpc {
         return Ok(());
     }
-    let code = Code::from_http_status(head.status);
+    let code = Code::from_http_status(http_status);
     let printed = |value: &HeaderValue| value.as_bytes().escape_ascii().to_string();
     let mut text = format!(
         "{peer} answered HTTP {} with the content type {} and no grpc-status; is this a gRPC \
          server?",
-        head.status.as_u16(),
+        http_status.as_u16(),
         content_type.map_or_else(|| "(none)".to_owned(), printed),
     );
-    if let Some(location) = head.headers.get(LOCATION) {
+    if let Some(location) = headers.get(LOCATION) {
         text.push_str(" It redirects to ");
         text.push_str(&printed(location));
         text.push('.');

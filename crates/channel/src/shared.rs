@@ -24,6 +24,8 @@ pub(crate) struct ChannelShared {
     /// True when the application set the authority, which then replaces that of every address.
     pub(crate) is_authority_set: bool,
     pub(crate) user_agent: HeaderValue,
+    /// The most attempts of a call whose method is retried or hedged; below 2 if neither is done.
+    pub(crate) max_attempts: u32,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) current: Current,

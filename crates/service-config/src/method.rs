@@ -31,8 +31,6 @@ pub struct MethodConfig {
     /// The channel does not act on it yet.
     pub max_response_message_bytes: Option<u32>,
     /// Whether and how the channel makes more than one attempt at a call.
-    ///
-    /// The channel does not act on it yet.
     pub attempts: Option<AttemptPolicy>,
 }
 

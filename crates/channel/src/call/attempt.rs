@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use http::Response;
+use http::{HeaderMap, Response};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 use trunkline_transport::{CallError, Incoming, ResponseHead};
@@ -44,9 +44,27 @@ impl CallAttempt {
 
     /// Ends an attempt that got no response.
     pub(crate) fn end(&mut self, status: &Status) {
+        self.end_with(status, None);
+    }
+
+    /// Ends an attempt, with the trailers of its response if there are any.
+    pub(crate) fn end_with(&mut self, status: &Status, trailers: Option<&HeaderMap>) {
         let bytes_sent = self.response.bytes_sent();
-        let end = AttemptEnd::without_trailers(status, bytes_sent);
-        self.record.end(&end);
+        self.record.end(&AttemptEnd {
+            status,
+            trailers,
+            bytes_sent,
+        });
+    }
+
+    /// Leaves the throttle of retries out of the attempt.
+    pub(crate) fn exempt(&mut self) {
+        self.record.exempt();
+    }
+
+    /// Records that the head of a response arrived.
+    pub(crate) fn set_has_headers(&mut self) {
+        self.record.set_has_headers();
     }
 
     /// Takes the record of an attempt whose response arrived, for the body, which ends it.

@@ -16,19 +16,26 @@ use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_service_config::CallInfo;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 use trunkline_transport::{Connection, Fate, Incoming, RequestBody, Sent};
 
 use crate::call::attempt::CallAttempt;
 use crate::call::body::{Body, Records};
 use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_timeout};
+use crate::call::plan::AttemptPlan;
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
 use crate::call::refusal::Refusal;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
+use crate::core::pushback::Pushback;
 use crate::extensions::{CallAttributes, WaitForReady};
-use crate::grpc;
+use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
+
+/// The header with the number of attempts before this one.
+///
+/// Source: [gRFC A6, exposed retry metadata](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#exposed-retry-metadata).
+const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
 
 /// What the caller asked for.
 pub(crate) struct CallRequest {
@@ -73,6 +80,8 @@ pub(crate) struct Call<'a> {
     extensions: &'a mut Extensions,
     wait_for_ready: Option<bool>,
     started: Instant,
+    /// How often the call may be sent; `None` if its method has no policy for that.
+    pub(crate) plan: Option<Box<AttemptPlan>>,
     pub(crate) deadline: Option<Deadline>,
     /// The configuration's choice, which applies if the caller made none.
     configured_wait: Option<bool>,
@@ -92,9 +101,23 @@ pub(crate) struct Call<'a> {
 /// The result of one pick from the current snapshot.
 pub(crate) enum PickOutcome {
     Started(CallAttempt),
-    Failed(Status),
+    Failed(NotStarted),
     /// No connection yet: the call waits for the next snapshot.
     Wait,
+}
+
+/// Why an attempt was not started.
+pub(crate) enum NotStarted {
+    /// The picker failed the attempt. A retry policy applies to it.
+    PickFailed(Status),
+    /// The call has ended.
+    Ended(Status),
+}
+
+impl From<Status> for NotStarted {
+    fn from(status: Status) -> Self {
+        Self::Ended(status)
+    }
 }
 
 impl<'a> Call<'a> {
@@ -124,6 +147,7 @@ impl<'a> Call<'a> {
             extensions: &mut request.extensions,
             wait_for_ready: request.wait_for_ready,
             started,
+            plan: None,
             deadline,
             configured_wait: None,
             is_configured: false,
@@ -137,7 +161,7 @@ impl<'a> Call<'a> {
     pub(crate) async fn start_attempt<B>(
         &mut self,
         body: &RequestBody<B>,
-    ) -> Result<CallAttempt, Status>
+    ) -> Result<CallAttempt, NotStarted>
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -146,7 +170,7 @@ impl<'a> Call<'a> {
         loop {
             match self.pick(body) {
                 PickOutcome::Started(attempt) => return Ok(attempt),
-                PickOutcome::Failed(status) => return Err(status),
+                PickOutcome::Failed(not_started) => return Err(not_started),
                 PickOutcome::Wait => {}
             }
             let Some(change) = listener.take() else {
@@ -170,7 +194,7 @@ impl<'a> Call<'a> {
     }
 
     /// Picks a subchannel from the current snapshot, and sends the call on its connection.
-    fn pick<B>(&mut self, body: &RequestBody<B>) -> PickOutcome
+    pub(crate) fn pick<B>(&mut self, body: &RequestBody<B>) -> PickOutcome
     where
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -181,7 +205,7 @@ impl<'a> Call<'a> {
             let info = CallInfo::new(self.path.path(), self.headers, self.attributes);
             let config = match snapshot.selector.select(&info) {
                 Ok(config) => config,
-                Err(status) => return PickOutcome::Failed(status.restricted_to_control_plane()),
+                Err(status) => return failed(status.restricted_to_control_plane()),
             };
             self.configured_wait = config.method.and_then(|method| method.wait_for_ready);
             if snapshot.is_resolved {
@@ -199,13 +223,23 @@ impl<'a> Call<'a> {
                 if let Some(attributes) = config.attributes {
                     *self.attributes = attributes;
                 }
+                let limit = handle.shared.max_attempts;
+                if limit > 1
+                    && let Some(policy) = config.method.and_then(|method| method.attempts.as_ref())
+                {
+                    let now = handle.shared.runtime.now();
+                    let plan = AttemptPlan::new(policy, limit, snapshot.throttle.as_ref(), now);
+                    self.plan = Some(Box::new(plan));
+                }
             }
         }
         let request =
             PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
         match snapshot.picker.pick(&request) {
             Pick::Subchannel(id) => {
-                let record = AttemptRecord::start(&handle.shared, &snapshot, id, &self.record);
+                let throttle = self.plan.as_ref().and_then(|plan| plan.throttle_share());
+                let shared = &handle.shared;
+                let record = AttemptRecord::start(shared, &snapshot, id, &self.record, throttle);
                 match snapshot.connections.get(id) {
                     Some(ready) => self.send(ready, record, body),
                     None => {
@@ -222,12 +256,13 @@ impl<'a> Call<'a> {
             Pick::Fail(status) => {
                 let waits = self.wait_for_ready.or(self.configured_wait);
                 if !waits.unwrap_or(false) {
-                    return PickOutcome::Failed(status.restricted_to_control_plane());
+                    let status = status.restricted_to_control_plane();
+                    return PickOutcome::Failed(NotStarted::PickFailed(status));
                 }
                 self.last_failure = Some(status);
                 PickOutcome::Wait
             }
-            Pick::Drop(status) => PickOutcome::Failed(status.restricted_to_control_plane()),
+            Pick::Drop(status) => failed(status.restricted_to_control_plane()),
         }
     }
 
@@ -246,7 +281,7 @@ impl<'a> Call<'a> {
             Ok(head) => head,
             Err(status) => {
                 end_unsent(record, &status);
-                return PickOutcome::Failed(status);
+                return failed(status);
             }
         };
         match ready.connection.send(head, body) {
@@ -263,7 +298,7 @@ impl<'a> Call<'a> {
                     // The connection is lost, and the control task will publish that soon.
                     PickOutcome::Wait
                 } else {
-                    PickOutcome::Failed(error.into_status())
+                    failed(error.into_status())
                 }
             }
         }
@@ -308,7 +343,55 @@ impl<'a> Call<'a> {
             head.headers_mut()
                 .insert("grpc-timeout", format_grpc_timeout(left));
         }
+        let previous = self
+            .plan
+            .as_ref()
+            .map_or(0, |plan| plan.previous_attempts());
+        if previous > 0 {
+            head.headers_mut()
+                .insert(PREVIOUS_ATTEMPTS, previous.into());
+        }
         Ok(head)
+    }
+
+    /// Ends an attempt whose response failed before it had a head of its own: trailers only, or a
+    /// peer that is no gRPC server. Returns its code and its pushback; `None` for every other
+    /// response.
+    pub(crate) fn end_if_failed(
+        response: &mut Response<Incoming>,
+        attempt: &mut CallAttempt,
+    ) -> Option<(Code, Pushback)> {
+        let is_empty = response.body().is_empty();
+        let status = if is_empty {
+            grpc::repair_status(response.headers_mut());
+            Status::from_trailers(response.headers())
+        } else {
+            None
+        };
+        let status = match status {
+            Some(status) => status,
+            None if is_empty || !response.headers().contains_key(GRPC_STATUS) => {
+                grpc::check_head(response.status(), response.headers(), attempt.peer()).err()?
+            }
+            None => return None,
+        };
+        if status.code() == Code::Ok {
+            return None;
+        }
+        let trailers = response.headers();
+        attempt.set_has_headers();
+        attempt.end_with(&status, Some(trailers));
+        Some((status.code(), Pushback::of(trailers)))
+    }
+
+    /// Returns the runtime of the channel.
+    pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.handle.shared.runtime
+    }
+
+    /// Returns a listener for the next snapshot.
+    pub(crate) fn listen(&self) -> EventListener {
+        self.handle.shared.listen()
     }
 
     /// Turns the response of an attempt into the response that a stub expects.
@@ -328,7 +411,7 @@ impl<'a> Call<'a> {
             grpc::take_status(&mut head.headers)
         };
         if status.is_none()
-            && let Err(status) = grpc::check_head(&head, peer)
+            && let Err(status) = grpc::check_head(head.status, &head.headers, peer)
         {
             self.answered_by = Some(peer.clone());
             let status = self.final_status(status, peer);
@@ -418,6 +501,10 @@ fn shorten(
     }
     *deadline = Deadline::new(timeout, runtime, started);
     headers.insert("grpc-timeout", format_grpc_timeout(timeout));
+}
+
+fn failed(status: Status) -> PickOutcome {
+    PickOutcome::Failed(NotStarted::Ended(status))
 }
 
 /// Ends the record of an attempt that was not sent.

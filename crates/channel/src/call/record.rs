@@ -10,6 +10,8 @@ use trunkline_runtime::{Lock, PeerAddr};
 use trunkline_status::{Code, Status};
 use trunkline_transport::Connection;
 
+use crate::call::plan::ThrottleShare;
+use crate::core::pushback::Pushback;
 use crate::core::snapshot::Snapshot;
 use crate::observer::{AttemptEnded, CallEnded, CallStarted};
 use crate::shared::ChannelShared;
@@ -91,8 +93,8 @@ impl Drop for CallRecord {
 /// observer exactly once: when [`end`](Self::end) is called, or as `CANCELLED` when it is dropped
 /// before.
 ///
-/// Empty, and of no cost, when the channel has no observer and the picker no tracker: it then keeps
-/// no reference to anything that calls share.
+/// Empty, and of no cost, when the channel has no observer, the picker no tracker and the call no
+/// throttle: it then keeps no reference to anything that calls share.
 #[derive(Default)]
 pub(crate) struct AttemptRecord(Option<Box<Attempt>>);
 
@@ -110,6 +112,8 @@ struct Attempt {
     peer: Option<PeerAddr>,
     has_headers: bool,
     bytes_received: u64,
+    /// The effect of the end on the throttle, if the call has a plan and the channel a throttle.
+    throttle: Option<ThrottleShare>,
 }
 
 /// The end of an attempt.
@@ -138,9 +142,10 @@ impl AttemptRecord {
         snapshot: &Arc<Snapshot<Connection>>,
         id: SubchannelId,
         call: &CallRecord,
+        throttle: Option<ThrottleShare>,
     ) -> Self {
         let is_tracked = snapshot.picker.tracker().is_some();
-        if !is_tracked && call.0.is_none() {
+        if !is_tracked && call.0.is_none() && throttle.is_none() {
             return Self(None);
         }
         Self(Some(Box::new(Attempt {
@@ -153,12 +158,21 @@ impl AttemptRecord {
             peer: None,
             has_headers: false,
             bytes_received: 0,
+            throttle,
         })))
     }
 
     /// Returns true until the end of the attempt is reported; false if nothing is to be reported.
     pub(crate) fn is_open(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Leaves the throttle out: the attempt is followed by a transparent retry, or it was cancelled
+    /// because another one was faster.
+    pub(crate) fn exempt(&mut self) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.throttle = None;
+        }
     }
 
     /// Records that the request was sent.
@@ -198,6 +212,10 @@ impl AttemptRecord {
             .with_bytes(end.bytes_sent, attempt.bytes_received)
             .with_sent(attempt.peer.is_some());
         outcome.trailers = end.trailers;
+        if let Some(throttle) = &attempt.throttle {
+            let pushback = end.trailers.map(Pushback::of);
+            throttle.handle_end(end.status.code(), pushback.unwrap_or_default());
+        }
         if let Some(snapshot) = &attempt.snapshot
             && let Some(tracker) = snapshot.picker.tracker()
         {

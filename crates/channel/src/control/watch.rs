@@ -82,7 +82,7 @@ impl WatchTask {
             return Ok(status);
         }
         let peer = self.connection.peer_addr();
-        grpc::check_head(&head, peer)?;
+        grpc::check_head(head.status, &head.headers, peer)?;
         self.read(incoming, peer).await
     }
 

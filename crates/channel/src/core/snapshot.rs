@@ -12,6 +12,7 @@ use trunkline_status::{Code, Status};
 
 use crate::core::connections::Connections;
 use crate::core::failure::{ConnectPhase, ConnectionLost};
+use crate::core::throttle::RetryThrottle;
 
 /// Everything that a call needs to choose a connection, as of one moment.
 ///
@@ -23,6 +24,8 @@ pub(crate) struct Snapshot<C> {
     pub(crate) picker: Arc<dyn Picker>,
     pub(crate) connections: Connections<C>,
     pub(crate) selector: Arc<dyn ConfigSelector>,
+    /// Stops retries while too many calls fail; `None` if the service config has no throttling.
+    pub(crate) throttle: Option<Arc<RetryThrottle>>,
     /// True once the resolver has returned a list.
     pub(crate) is_resolved: bool,
     pub(crate) resolver_error: Option<ResolveError>,
@@ -80,6 +83,7 @@ impl<C> Snapshot<C> {
             picker: Arc::new(Pick::Queue),
             connections: Connections::new(),
             selector,
+            throttle: None,
             is_resolved: false,
             resolver_error: None,
             resolver_waits: None,

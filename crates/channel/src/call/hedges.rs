@@ -1,0 +1,332 @@
+//! The attempts of a call, side by side.
+
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use event_listener::EventListener;
+use http::Response;
+use trunkline_runtime::Alarm;
+use trunkline_status::{Code, Status};
+use trunkline_transport::{CallError, Incoming, RequestBody};
+
+use crate::call::attempt::CallAttempt;
+use crate::call::body::Body;
+use crate::call::in_progress::{Call, NoResponse, NotStarted, PickOutcome};
+use crate::call::plan::{AttemptPlan, PlanKind};
+use crate::call::transparent_retries::TransparentRetries;
+use crate::core::hedging::Hedging;
+use crate::core::pushback::Pushback;
+
+/// Makes attempts side by side, the next one after a delay or after a failure, until one gets a
+/// response that decides the call. The others are cancelled then.
+///
+/// `first` is the first attempt.
+///
+/// # Errors
+///
+/// The status of a failure that is fatal; of the last failure, when all attempts have failed; or of
+/// the deadline.
+///
+/// Source: [gRFC A6, hedging policy](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#hedging-policy).
+pub(crate) async fn run<B>(
+    call: &mut Call<'_>,
+    first: Result<CallAttempt, NotStarted>,
+    body: &RequestBody<B>,
+) -> Result<Response<Body>, NoResponse>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut hedges = Hedges {
+        running: Vec::new(),
+        transparent: TransparentRetries::default(),
+        last: None,
+        alarm: Alarm::new(),
+        listener: None,
+        must_pick: false,
+    };
+    let now = call.runtime().now();
+    let decided = match first {
+        Ok(attempt) => {
+            hedges.add(call, attempt, now);
+            None
+        }
+        Err(NotStarted::PickFailed(status)) => hedges.pick_failed(call, status, now),
+        Err(NotStarted::Ended(status)) => Some(Decision::Status(status)),
+    };
+    let decision = match decided {
+        Some(decision) => decision,
+        None => poll_fn(|cx| hedges.poll(cx, call, body)).await,
+    };
+    hedges.cancel();
+    match decision {
+        Decision::Response(mut decisive) => {
+            body.commit();
+            call.respond(decisive.response, &mut decisive.attempt)
+        }
+        Decision::Status(status) => Err(status.into()),
+    }
+}
+
+/// The attempts of one call that run side by side.
+struct Hedges {
+    running: Vec<CallAttempt>,
+    transparent: TransparentRetries,
+    /// The failure that ends the call if no attempt does better.
+    last: Option<Decision>,
+    /// Fires when the next attempt is due.
+    alarm: Alarm,
+    /// Notified of the next snapshot, while an attempt waits for a connection.
+    listener: Option<EventListener>,
+    /// True while an attempt is due that has no connection yet.
+    must_pick: bool,
+}
+
+/// What ends a call.
+enum Decision {
+    Response(Box<Decisive>),
+    Status(Status),
+}
+
+/// The response of the attempt that decides a call.
+struct Decisive {
+    response: Response<Incoming>,
+    attempt: CallAttempt,
+}
+
+fn plan<'a>(call: &'a mut Call<'_>) -> Option<(&'a mut Hedging, bool)> {
+    let plan: &mut AttemptPlan = call.plan.as_mut()?;
+    let is_allowed = plan.is_allowed();
+    match &mut plan.kind {
+        PlanKind::Hedging(hedging) => Some((hedging, is_allowed)),
+        PlanKind::Retry(_) => None,
+    }
+}
+
+impl Hedges {
+    fn poll<B>(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &mut Call<'_>,
+        body: &RequestBody<B>,
+    ) -> Poll<Decision>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        loop {
+            let now = call.runtime().now();
+            if let Some(decision) = self.poll_running(cx, call, body, now) {
+                return Poll::Ready(decision);
+            }
+            let running = self.running.len();
+            if let Some(decision) = self.start_due(call, body, now) {
+                return Poll::Ready(decision);
+            }
+            if self.running.len() > running {
+                // Poll the new attempts, which wake the call later.
+                continue;
+            }
+            let next = plan(call).and_then(|(hedging, _)| hedging.poll_timeout());
+            if self.running.is_empty() && !self.must_pick && next.is_none() {
+                let none = || Status::internal("no attempt of the call was made");
+                return Poll::Ready(self.last.take().unwrap_or_else(|| Decision::Status(none())));
+            }
+            if let Some(deadline) = &mut call.deadline
+                && deadline.poll_passed(cx).is_ready()
+            {
+                let status = deadline.status(&self.waiting_for());
+                for attempt in &mut self.running {
+                    attempt.end(&status);
+                }
+                return Poll::Ready(Decision::Status(status));
+            }
+            if self.must_pick {
+                // Listen first, then pick again: a snapshot that is published in between is not
+                // missed.
+                let Some(listener) = &mut self.listener else {
+                    self.listener = Some(call.listen());
+                    continue;
+                };
+                if Pin::new(listener).poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                self.listener = None;
+                continue;
+            }
+            let runtime = call.runtime();
+            if self.alarm.poll(cx, next, &**runtime).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Polls the attempts that run. Returns what ends the call, if anything does.
+    fn poll_running<B>(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &mut Call<'_>,
+        body: &RequestBody<B>,
+        now: Instant,
+    ) -> Option<Decision> {
+        let mut at = 0;
+        while let Some(attempt) = self.running.get_mut(at) {
+            match Pin::new(attempt).poll(cx) {
+                Poll::Pending => at += 1,
+                Poll::Ready(Ok(response)) => {
+                    let attempt = self.running.swap_remove(at);
+                    if let Some(decision) = self.responded(call, response, attempt, now) {
+                        return Some(decision);
+                    }
+                }
+                Poll::Ready(Err(error)) => {
+                    let attempt = self.running.swap_remove(at);
+                    if let Some(decision) = self.failed(call, error, attempt, body, now) {
+                        return Some(decision);
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// Handles the response of an attempt.
+    fn responded(
+        &mut self,
+        call: &mut Call<'_>,
+        mut response: Response<Incoming>,
+        mut attempt: CallAttempt,
+        now: Instant,
+    ) -> Option<Decision> {
+        let failed = Call::end_if_failed(&mut response, &mut attempt);
+        let decision = Decision::Response(Box::new(Decisive { response, attempt }));
+        match failed {
+            None => Some(decision),
+            Some((code, pushback)) => self.ended(call, code, pushback, decision, now),
+        }
+    }
+
+    /// Handles the failure of an attempt that got no response.
+    fn failed<B>(
+        &mut self,
+        call: &mut Call<'_>,
+        error: CallError,
+        mut attempt: CallAttempt,
+        body: &RequestBody<B>,
+        now: Instant,
+    ) -> Option<Decision> {
+        if self.transparent.may_retry(error.fate()) && body.can_replay() {
+            attempt.exempt();
+            attempt.end(&error.into_status());
+            call.is_late = true;
+            if let Some((hedging, _)) = plan(call) {
+                hedging.handle_transparent_retry(now);
+            }
+            return None;
+        }
+        let status = error.into_status();
+        attempt.end(&status);
+        let code = status.code();
+        self.ended(call, code, Pushback::Absent, Decision::Status(status), now)
+    }
+
+    /// Handles an attempt that the picker failed.
+    fn pick_failed(
+        &mut self,
+        call: &mut Call<'_>,
+        status: Status,
+        now: Instant,
+    ) -> Option<Decision> {
+        if let Some((hedging, _)) = plan(call) {
+            hedging.handle_started(now);
+        }
+        let code = status.code();
+        self.ended(call, code, Pushback::Absent, Decision::Status(status), now)
+    }
+
+    /// Handles a failed attempt, which ends the call with `decision` if that is fatal.
+    fn ended(
+        &mut self,
+        call: &mut Call<'_>,
+        code: Code,
+        pushback: Pushback,
+        decision: Decision,
+        now: Instant,
+    ) -> Option<Decision> {
+        let (hedging, is_allowed) = plan(call)?;
+        if hedging.handle_failure(code, pushback, is_allowed, now) {
+            self.last = Some(decision);
+            return None;
+        }
+        Some(decision)
+    }
+
+    /// Starts the attempts that are due.
+    fn start_due<B>(
+        &mut self,
+        call: &mut Call<'_>,
+        body: &RequestBody<B>,
+        now: Instant,
+    ) -> Option<Decision>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.must_pick = false;
+        loop {
+            let (hedging, is_allowed) = plan(call)?;
+            if hedging.poll_timeout().is_none_or(|next| next > now) {
+                return None;
+            }
+            if !is_allowed || !body.can_replay() {
+                hedging.stop();
+                return None;
+            }
+            match call.pick(body) {
+                PickOutcome::Started(attempt) => self.add(call, attempt, now),
+                PickOutcome::Wait => {
+                    self.must_pick = true;
+                    return None;
+                }
+                PickOutcome::Failed(NotStarted::PickFailed(status)) => {
+                    if let Some(decision) = self.pick_failed(call, status, now) {
+                        return Some(decision);
+                    }
+                }
+                PickOutcome::Failed(NotStarted::Ended(status)) => {
+                    return Some(Decision::Status(status));
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, call: &mut Call<'_>, attempt: CallAttempt, now: Instant) {
+        if let Some((hedging, _)) = plan(call) {
+            hedging.handle_started(now);
+        }
+        call.is_late = true;
+        self.running.push(attempt);
+    }
+
+    /// Cancels the attempts that still run.
+    fn cancel(&mut self) {
+        let text = "another attempt of the call decided it";
+        for mut attempt in self.running.drain(..) {
+            attempt.exempt();
+            attempt.end(&Status::new(Code::Cancelled, text));
+        }
+    }
+
+    /// Returns what the call waits for, as text.
+    fn waiting_for(&self) -> String {
+        if self.running.is_empty() {
+            return "waiting for a connection to make the next attempt".to_owned();
+        }
+        let texts = self.running.iter().map(CallAttempt::waiting_for);
+        texts.collect::<Vec<_>>().join("; ")
+    }
+}
