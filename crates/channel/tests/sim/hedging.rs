@@ -5,7 +5,6 @@
 use std::time::Duration;
 
 use trunkline_channel::Channel;
-use trunkline_runtime::Runtime;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 
