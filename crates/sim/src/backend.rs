@@ -17,7 +17,7 @@ mod call;
 
 mod serve;
 
-pub use self::incoming::{IncomingBody, IncomingBodyError};
+pub use self::incoming::IncomingBody;
 pub use self::options::BackendOptions;
 pub use self::reply::{CallReply, Opening};
 pub use self::state::ReceivedCall;

@@ -23,9 +23,7 @@ pub mod dns;
 // The handle of a simulation: its clock, tasks, network and servers.
 mod sim;
 
-pub use crate::backend::{
-    Backend, BackendOptions, CallReply, IncomingBody, IncomingBodyError, Opening, ReceivedCall,
-};
+pub use crate::backend::{Backend, BackendOptions, CallReply, IncomingBody, Opening, ReceivedCall};
 pub use crate::net::{Listener, Net, UdpListener};
 pub use crate::sim::Sim;
 pub use crate::stuck::{Stuck, StuckKind};

@@ -1,6 +1,5 @@
 //! The body of a request, as a service reads it.
 
-use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -14,8 +13,10 @@ use http_body::{Body, Frame};
 /// The client may send as much as its flow-control window allows. Reading data gives it as much room
 /// again, so a service that does not read holds up the client.
 ///
-/// As in hyper, on which tonic's servers run, the body ends without an error when the client resets
-/// the call with CANCEL or NO_ERROR. The service's future is then dropped.
+/// The service's future is dropped when the client resets the call or the connection is lost. A
+/// task that still reads the body gets the error, which is that of `h2`, so that tonic's server side
+/// makes the same status of it as in production. As in hyper, on which tonic's servers run, a
+/// reset with NO_ERROR ends the body without an error.
 pub struct IncomingBody {
     stream: RecvStream,
     /// Whether all data was read. Trailers may follow.
@@ -38,34 +39,34 @@ impl IncomingBody {
         }
         Poll::Ready(read)
     }
+}
 
-    /// Returns how the body ends after `error`.
-    fn ended_by(&mut self, error: h2::Error) -> Option<Result<Frame<Bytes>, IncomingBodyError>> {
-        match error.reason() {
-            Some(Reason::CANCEL | Reason::NO_ERROR) => None,
-            _ => Some(Err(IncomingBodyError(error))),
-        }
+/// Returns how a body ends after `error`.
+fn ended_by(error: h2::Error) -> Option<Result<Frame<Bytes>, h2::Error>> {
+    match error.reason() {
+        Some(Reason::NO_ERROR) => None,
+        _ => Some(Err(error)),
     }
 }
 
 impl Body for IncomingBody {
     type Data = Bytes;
-    type Error = IncomingBodyError;
+    type Error = h2::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, IncomingBodyError>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         if !self.data_done {
             match ready!(self.poll_data(cx)) {
                 Some(Ok(data)) => return Poll::Ready(Some(Ok(Frame::data(data)))),
-                Some(Err(error)) => return Poll::Ready(self.ended_by(error)),
+                Some(Err(error)) => return Poll::Ready(ended_by(error)),
                 None => self.data_done = true,
             }
         }
         Poll::Ready(match ready!(self.stream.poll_trailers(cx)) {
             Ok(trailers) => trailers.map(|trailers| Ok(Frame::trailers(trailers))),
-            Err(error) => self.ended_by(error),
+            Err(error) => ended_by(error),
         })
     }
 
@@ -77,27 +78,5 @@ impl Body for IncomingBody {
 impl fmt::Debug for IncomingBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IncomingBody").finish_non_exhaustive()
-    }
-}
-
-/// The error of a request's body that ended early: the client reset the call, or the connection was
-/// lost.
-///
-/// Its source is the `h2::Error`, in which tonic finds the status.
-#[derive(Debug)]
-pub struct IncomingBodyError(h2::Error);
-
-impl fmt::Display for IncomingBodyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.reason() {
-            Some(reason) => write!(f, "the request ended early with {reason:?}"),
-            None => f.write_str("the request ended early: the connection was lost"),
-        }
-    }
-}
-
-impl Error for IncomingBodyError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.0)
     }
 }

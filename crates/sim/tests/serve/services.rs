@@ -1,15 +1,18 @@
 //! What is a service: each `tower_service::Service` over `http`, ready or not.
 
 use std::convert::Infallible;
-use std::future::{Ready, ready};
+use std::future::{Ready, poll_fn, ready};
+use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
 use http::{Request, Response};
 use http_body::{Body, Frame};
 use tonic::Code;
 use tower_service::Service;
-use trunkline::{Channel, UnixAddr};
+use trunkline::{Channel, Runtime, UnixAddr};
 use trunkline_sim::{IncomingBody, Sim};
 use trunkline_testkit::proto::echo::echo_client::EchoClient;
 use trunkline_testkit::proto::echo::echo_server::EchoServer;
@@ -80,7 +83,7 @@ impl Body for BrokenBody {
     type Error = &'static str;
 
     fn poll_frame(
-        self: std::pin::Pin<&mut Self>,
+        self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         Poll::Ready(Some(Err("the disk is full")))
@@ -98,6 +101,82 @@ fn errors_reset_the_call() {
         let expected = "the service failed at /echo.Echo/Unary: the disk is full";
         assert!(sim.trace().iter().any(|event| event.what == expected));
     }
+}
+
+/// Answers at once, and leaves a task that reads the request to its end.
+#[derive(Clone)]
+struct ReadsOn {
+    runtime: Arc<dyn Runtime>,
+    read: async_channel::Sender<Result<(), h2::Error>>,
+}
+
+impl Service<Request<IncomingBody>> for ReadsOn {
+    type Response = Response<OpenBody>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<IncomingBody>) -> Self::Future {
+        let (read, mut body) = (self.read.clone(), request.into_body());
+        self.runtime.spawn(Box::pin(async move {
+            let end = loop {
+                match poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => break Err(error),
+                    None => break Ok(()),
+                }
+            };
+            read.send(end).await.unwrap();
+        }));
+        let head = Response::builder().header("content-type", "application/grpc");
+        ready(Ok(head.body(OpenBody).unwrap()))
+    }
+}
+
+/// A body that never ends.
+struct OpenBody;
+
+impl Body for OpenBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
+    }
+}
+
+/// A task of the service that reads a request learns how it ends: with the last message, by a reset
+/// of the client, or with the connection.
+#[test]
+fn the_end_of_a_request_is_read() {
+    let sim = Sim::new(1);
+    let (read, ends) = async_channel::unbounded();
+    let runtime = sim.runtime();
+    let backend = sim.serve(address(), ReadsOn { runtime, read });
+    let mut client = client(&sim);
+    sim.run(async {
+        let sent = stream::iter(["a", "b"].map(message));
+        let whole = client.bidirectional(sent).await.unwrap();
+        assert!(ends.recv().await.unwrap().is_ok());
+
+        let open = || stream::iter([message("a")]).chain(stream::pending());
+        let dropped = client.bidirectional(open()).await.unwrap();
+        drop(dropped);
+        let error = ends.recv().await.unwrap().unwrap_err();
+        assert_eq!(error.reason(), Some(h2::Reason::CANCEL));
+
+        let lost = client.bidirectional(open()).await.unwrap();
+        backend.kill();
+        let error = ends.recv().await.unwrap().unwrap_err();
+        assert!(error.is_io(), "{error}");
+        drop((whole, lost));
+    });
 }
 
 /// A service that is never ready, and panics when it is called.
