@@ -66,6 +66,35 @@ impl TlsInfo {
 /// A connection proves the identity of one server. A call whose `:authority` is another one would
 /// be sent to a server that has not proved to be the right one.
 ///
+/// # Examples
+///
+/// ```
+/// use trunkline_connector::{AuthorityValidator, ConnectionInfo, SecurityLevel};
+///
+/// /// A mesh that has proved the identity of one domain, whichever of its hosts is called.
+/// #[derive(Debug)]
+/// struct Domain(&'static str);
+///
+/// impl AuthorityValidator for Domain {
+///     fn validate(&self, authority: &str) -> Result<(), String> {
+///         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+///         let below = host.strip_suffix(self.0);
+///         if below.is_some_and(|below| below.ends_with('.')) {
+///             return Ok(());
+///         }
+///         Err(format!("the mesh has proved to be hosts of {}", self.0))
+///     }
+/// }
+///
+/// # use trunkline_runtime::PeerAddr;
+/// let peer = PeerAddr::from(std::net::SocketAddr::from(([192, 0, 2, 1], 443)));
+/// let info = ConnectionInfo::new(peer)
+///     .with_security(SecurityLevel::PrivacyAndIntegrity)
+///     .with_authority_validator(Domain("prod.example"));
+/// assert!(info.validate_authority("orders.prod.example:443").is_ok());
+/// assert!(info.validate_authority("orders.test.example:443").is_err());
+/// ```
+///
 /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
 pub trait AuthorityValidator: Debug + Send + Sync {
     /// Checks one authority: a host, with or without a port.

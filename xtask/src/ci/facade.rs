@@ -71,7 +71,9 @@ fn run(context: &Context) -> Result<Done, Failure> {
     }
     if !missing.is_empty() {
         let what = format!("traits without an implementation: {}", missing.len());
-        return Err(Failure::new(what).output(missing.join("\n")));
+        let remedy = format!("add a small implementation to {EXTENDING}");
+        let failure = Failure::new(what).output(missing.join("\n"));
+        return Err(failure.remedy(remedy));
     }
     let folder = context.metadata()?.target.join("facade");
     let write = || -> io::Result<()> {
@@ -166,7 +168,7 @@ fn manifest(trunkline: &str) -> String {
     format!(
         "[package]\nname = \"facade-examples\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [dependencies]\ntrunkline = {{ path = {trunkline:?}, features = [\"async-std\", \"smol\", \
-         \"testing\", \"tokio\"] }}\n\n[workspace]\n"
+         \"testing\", \"tls\", \"tls-bundled-roots\", \"tokio\"] }}\n\n[workspace]\n"
     )
 }
 
