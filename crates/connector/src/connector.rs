@@ -7,6 +7,7 @@ use trunkline_endpoint::Address;
 use trunkline_runtime::{BoxFuture, Stream};
 
 use crate::info::ConnectionInfo;
+use crate::progress::ConnectProgress;
 
 /// Connects to one address. Implement it for a proxy, a tunnel or an in-process pipe.
 ///
@@ -40,6 +41,19 @@ pub trait Connector: Debug + Send + Sync {
     /// When the address cannot be reached. The kind is that of the underlying error where there is
     /// one. Callers print the text beside the address, so it need not name the address.
     fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>>;
+
+    /// Does the same as [`connect`](Self::connect), and reports its steps to `progress`, so that a
+    /// time-out can name the one that did not end.
+    ///
+    /// The default reports none. A connector over another one passes `progress` on.
+    fn connect_with_progress(
+        &self,
+        address: &Address,
+        progress: ConnectProgress,
+    ) -> BoxFuture<io::Result<Connected>> {
+        let _ = progress;
+        self.connect(address)
+    }
 }
 
 /// A connected stream, and what is known of it.

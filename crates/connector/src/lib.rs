@@ -4,6 +4,7 @@
 // From the ground up: what is known of a stream, the trait, the default connector, the connectors
 // over another one.
 mod info;
+mod progress;
 
 mod connector;
 
@@ -18,6 +19,7 @@ pub mod tls;
 pub use crate::connector::{Connected, Connector};
 pub use crate::direct::DirectConnector;
 pub use crate::info::{AuthorityValidator, ConnectionInfo, SecurityLevel, TlsInfo};
+pub use crate::progress::{ConnectProgress, ConnectStep};
 pub use crate::proxy::{
     Destination, NoProxy, Proxy, ProxyConnector, ProxyError, ProxyErrorKind, ProxyMapper,
     ProxyProtocol, ProxyRefusal, ProxyServer, ProxyUrlError, TargetRoute, ViaProxy, open_tunnel,

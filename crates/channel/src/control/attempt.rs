@@ -7,10 +7,10 @@ use std::task::Poll;
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
-use trunkline_connector::{Connected, ConnectionInfo, Connector};
+use trunkline_connector::{ConnectProgress, ConnectStep, Connected, ConnectionInfo, Connector};
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
-use trunkline_runtime::Runtime;
+use trunkline_runtime::{Lock, Runtime};
 use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, handshake};
 
 use crate::control::event::ControlEvent;
@@ -40,9 +40,13 @@ impl ConnectAttempt {
             is_done: false,
         };
         let started = self.runtime.now();
-        let mut phase = ConnectPhase::Dialing;
+        let phases = Phases {
+            id: self.id,
+            current: Arc::new(Lock::new(ConnectPhase::Dialing)),
+            events: self.events.clone(),
+        };
         let result = {
-            let mut connect = pin!(self.connect(&mut phase));
+            let mut connect = pin!(self.connect(&phases));
             let mut timer = self.runtime.sleep_until(self.deadline);
             let mut cancelled = pin!(self.cancelled.recv());
             poll_fn(|cx| {
@@ -73,6 +77,7 @@ impl ConnectAttempt {
             Ok(Err(failure)) => report.failed(failure),
             Err(Interrupted::TimedOut) => {
                 let waited = self.runtime.now().saturating_duration_since(started);
+                let phase = *phases.current.lock();
                 let kind = ConnectFailureKind::TimedOut { phase, waited };
                 report.failed(ConnectFailure::new(self.address.clone(), kind));
             }
@@ -81,18 +86,23 @@ impl ConnectAttempt {
 
     async fn connect(
         &self,
-        phase: &mut ConnectPhase,
+        phases: &Phases,
     ) -> Result<(Connection, ConnectionDriver, ConnectionInfo), ConnectFailure> {
-        let connected = self.connector.connect(&self.address).await;
+        let within = phases.clone();
+        let progress = ConnectProgress::new(move |step| {
+            if step == ConnectStep::TlsHandshake {
+                within.begin(ConnectPhase::TlsHandshake);
+            }
+        });
+        let connecting = self
+            .connector
+            .connect_with_progress(&self.address, progress);
+        let connected = connecting.await;
         let Connected { stream, info, .. } = connected.map_err(|error| {
             let kind = ConnectFailureKind::Stream(error.kind());
             ConnectFailure::new(self.address.clone(), kind).with_source(error)
         })?;
-        *phase = ConnectPhase::Handshake;
-        let _ = self.events.try_send(ControlEvent::Progress {
-            id: self.id,
-            phase: *phase,
-        });
+        phases.begin(ConnectPhase::Handshake);
         let on_lost = report_to(self.events.clone(), self.id);
         let handshake = handshake(stream, &self.http, Arc::clone(&self.runtime), on_lost).await;
         let (connection, driver) = handshake.map_err(|error| {
@@ -100,6 +110,25 @@ impl ConnectAttempt {
             ConnectFailure::new(self.address.clone(), kind).with_source(error)
         })?;
         Ok((connection, driver, info))
+    }
+}
+
+/// The phases of an attempt, one after the other.
+#[derive(Clone)]
+struct Phases {
+    id: SubchannelId,
+    current: Arc<Lock<ConnectPhase>>,
+    events: Sender<ControlEvent>,
+}
+
+impl Phases {
+    /// Begins a phase, and reports it.
+    fn begin(&self, phase: ConnectPhase) {
+        *self.current.lock() = phase;
+        // The queue is unbounded, and closed only when the control task has ended.
+        let _ = self
+            .events
+            .try_send(ControlEvent::Progress { id: self.id, phase });
     }
 }
 

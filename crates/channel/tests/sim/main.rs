@@ -28,4 +28,5 @@ mod resolvers;
 mod retries;
 mod runtimes;
 mod streams;
+mod tls;
 mod watches;

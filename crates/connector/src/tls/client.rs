@@ -10,6 +10,7 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
+use trunkline_endpoint::Address;
 use trunkline_runtime::{Lock, Runtime, Stream};
 
 use super::certificate::Certificate;
@@ -30,6 +31,8 @@ pub struct TlsClient(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// True when the server name of an address takes the place of `server_name`.
+    trusts_address_names: bool,
     configuration: Configuration,
     server_name: ServerName<'static>,
 }
@@ -64,9 +67,18 @@ impl TlsClient {
             }
         };
         Ok(Self(Arc::new(Inner {
+            trusts_address_names: tls.trusts_address_names && tls.server_name.is_none(),
             configuration,
             server_name,
         })))
+    }
+
+    /// Returns the name for which the certificate of this address must be.
+    pub(super) fn server_name(&self, address: &Address) -> Result<ServerName<'static>, TlsError> {
+        match address.server_name() {
+            Some(name) if self.0.trusts_address_names => parse_name(host_of(name)),
+            _ => Ok(self.0.server_name.clone()),
+        }
     }
 
     /// Does a handshake over `stream`. First reads again the files that certificates are from.
@@ -78,11 +90,19 @@ impl TlsClient {
     /// When the server does not speak TLS, its certificate is not trusted, it refuses the client, or
     /// the stream fails; see [`TlsErrorKind`].
     pub async fn handshake(&self, stream: Box<dyn Stream>) -> Result<Connected, TlsError> {
+        self.handshake_for(stream, &self.0.server_name).await
+    }
+
+    /// As [`handshake`](Self::handshake), with a server whose certificate must be for this name.
+    pub(super) async fn handshake_for(
+        &self,
+        stream: Box<dyn Stream>,
+        server_name: &ServerName<'static>,
+    ) -> Result<Connected, TlsError> {
         let prepared = match &self.0.configuration {
             Configuration::Material(material) => material.lock().prepare(),
             Configuration::Fixed(prepared) => prepared.clone(),
         };
-        let server_name = &self.0.server_name;
         let session = ClientConnection::new(prepared.config, server_name.clone());
         let session = session.map_err(|error| {
             let text = format!("rustls cannot begin a handshake: {error}");

@@ -10,6 +10,7 @@ use super::client::TlsClient;
 use super::error::TlsError;
 use super::options::Tls;
 use crate::connector::{Connected, Connector};
+use crate::progress::{ConnectProgress, ConnectStep};
 
 /// Connects with another connector, and then does a TLS handshake.
 #[derive(Clone, Debug)]
@@ -23,8 +24,7 @@ impl TlsConnector {
     /// which the certificates of all addresses must be; [`Tls::with_server_name`] has precedence.
     /// `runtime` supplies the clock by which certificates expire.
     ///
-    /// The name of an address (its authority) is not used: whoever controls the resolver, such as
-    /// the DNS, would decide which server is the right one.
+    /// The server name of an address is used only with [`Tls::with_trusted_address_names`].
     ///
     /// # Errors
     ///
@@ -42,11 +42,23 @@ impl TlsConnector {
 
 impl Connector for TlsConnector {
     fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
-        let stream = self.inner.connect(address);
+        self.connect_with_progress(address, ConnectProgress::ignored())
+    }
+
+    fn connect_with_progress(
+        &self,
+        address: &Address,
+        progress: ConnectProgress,
+    ) -> BoxFuture<io::Result<Connected>> {
+        let stream = self.inner.connect_with_progress(address, progress.clone());
         let client = self.client.clone();
+        let server_name = client.server_name(address);
         Box::pin(async move {
             let Connected { stream, .. } = stream.await?;
-            client.handshake(stream).await.map_err(TlsError::into_io)
+            progress.begin(ConnectStep::TlsHandshake);
+            let server_name = server_name.map_err(TlsError::into_io)?;
+            let connected = client.handshake_for(stream, &server_name).await;
+            connected.map_err(TlsError::into_io)
         })
     }
 }

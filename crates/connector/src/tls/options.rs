@@ -42,6 +42,7 @@ pub struct Tls {
     pub(super) roots: Vec<RootSource>,
     pub(super) identity: Option<IdentitySource>,
     pub(super) server_name: Option<String>,
+    pub(super) trusts_address_names: bool,
     pub(super) min_version: TlsVersion,
     pub(super) without_resumption: bool,
     pub(super) provider: Option<Arc<CryptoProvider>>,
@@ -149,6 +150,17 @@ impl Tls {
         self
     }
 
+    /// Checks the server's certificate for the server name of the address, where the resolver gave
+    /// it one; [`with_server_name`](Self::with_server_name) has precedence.
+    ///
+    /// Only for a resolver that is trusted, such as a static list: it decides which server is the
+    /// right one. Without this, the names of addresses are not used: the DNS, say, could name a
+    /// server of its own.
+    pub fn with_trusted_address_names(mut self) -> Self {
+        self.trusts_address_names = true;
+        self
+    }
+
     /// Sets the lowest version that is accepted. Default: [`TlsVersion::Tls12`].
     pub fn with_min_version(mut self, version: TlsVersion) -> Self {
         self.min_version = version;
@@ -183,6 +195,7 @@ impl fmt::Debug for Tls {
             .field("roots", &self.roots)
             .field("identity", &self.identity)
             .field("server_name", &self.server_name)
+            .field("trusts_address_names", &self.trusts_address_names)
             .field("min_version", &self.min_version)
             .field("without_resumption", &self.without_resumption)
             .field("has_provider", &self.provider.is_some())
