@@ -1,11 +1,10 @@
 //! The child processes, from the view of the parent.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{self, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::process::Command;
 use std::time::Duration;
+
+use trunkline_benches::child;
 
 use crate::case::Case;
 use crate::variant::{Contestant, own_program};
@@ -18,12 +17,7 @@ pub(crate) const ROLE: &str = "TRUNKLINE_BENCH_RPC";
 const ANSWER_LIMIT: Duration = Duration::from_secs(60);
 
 /// A child process, which is killed on drop.
-pub(crate) struct Child {
-    name: String,
-    process: process::Child,
-    input: ChildStdin,
-    output: Receiver<String>,
-}
+pub(crate) struct Child(child::Child);
 
 /// Cost of a round, per call.
 pub(crate) struct Cost {
@@ -37,7 +31,7 @@ impl Child {
         if is_pinned {
             command.env(pin::CORE, "1");
         }
-        Self::start("the server".to_owned(), command)
+        Self(child::Child::start("the server".to_owned(), command))
     }
 
     pub(crate) fn client(contestant: &Contestant, address: &str, is_pinned: bool) -> Self {
@@ -51,43 +45,22 @@ impl Child {
         if is_pinned {
             command.env(pin::CORE, "0");
         }
-        Self::start(contestant.label.clone(), command)
-    }
-
-    fn start(name: String, mut command: Command) -> Self {
-        let mut process = command.spawn().expect("a program that starts");
-        let input = process.stdin.take().expect("a pipe");
-        let lines = BufReader::new(process.stdout.take().expect("a pipe"));
-        let (sender, output) = channel();
-        thread::spawn(move || {
-            for line in lines.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Self {
-            name,
-            process,
-            input,
-            output,
-        }
+        Self(child::Child::start(contestant.label.clone(), command))
     }
 
     /// Waits for the next line from the child.
     pub(crate) fn line(&mut self) -> String {
-        let line = self.output.recv_timeout(ANSWER_LIMIT);
-        line.unwrap_or_else(|error| panic!("{} gives no answer: {error}", self.name))
+        self.0.line(ANSWER_LIMIT)
     }
 
     /// Makes the child run a round of calls. `is_counted` measures allocations instead of CPU time.
     pub(crate) fn round(&mut self, case: &Case, calls: usize, is_counted: bool) -> Cost {
         let counted = u8::from(is_counted);
-        writeln!(self.input, "{} {calls} {counted}", case.code()).expect("a child that listens");
+        self.0.send(&format!("{} {calls} {counted}", case.code()));
         let line = self.line();
         let numbers: Option<Vec<u32>> = line.split(' ').map(|word| word.parse().ok()).collect();
         let Some([cpu_ns, allocations]) = numbers.as_deref() else {
-            panic!("{} printed {line:?}", self.name);
+            panic!("{} printed {line:?}", self.0.name());
         };
         let calls = f64::from(u32::try_from(calls).expect("not so many calls"));
         Cost {
@@ -97,20 +70,9 @@ impl Child {
     }
 }
 
-impl Drop for Child {
-    fn drop(&mut self) {
-        // Fails only if the child has ended already.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
 /// Prepares to start a build of this benchmark in another role.
 fn command(program: &Path, role: &str) -> Command {
     let mut command = Command::new(program);
-    command
-        .env(ROLE, role)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
+    command.env(ROLE, role);
     command
 }

@@ -1,4 +1,5 @@
 //! Code that the benchmarks share.
 
 pub mod allocations;
+pub mod child;
 pub mod policies;

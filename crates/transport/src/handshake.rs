@@ -65,7 +65,9 @@ pub struct HttpOptions {
     /// trailers), in bytes as HPACK counts them; 1 MiB by default.
     ///
     /// A longer one fails its call alone, with `RESOURCE_EXHAUSTED`. One that takes more than about
-    /// 2.5 times as much before it is decoded, or 8 times as much after, ends the connection.
+    /// 2.5 times as much before it is decoded, or 8 times as much after, ends the connection, and so
+    /// does a list in more CONTINUATION frames than 2.5 times as much takes when they are full (160 by
+    /// default; 5 with a small limit). h2 does that: it must decode all lists in order.
     pub max_header_list: u32,
     /// When a connection whose peer is silent is tested and given up; off by default.
     pub keepalive: KeepaliveOptions,

@@ -1,0 +1,63 @@
+//! Trials: what bad calls and late answers do to the other calls of a channel, beside tonic's own
+//! `Channel` in the same run.
+//!
+//! *Bystanders*: for some time, 200 calls a second are made over three tonic servers, and beside
+//! them one call a second whose metadata is far over the servers' limit. The trial counts the good
+//! calls that fail, and the connections that are lost.
+//!
+//! *Deadlines*: calls with a deadline of 20 ms, which the server lets pass in several ways. Each of
+//! them must end with `DEADLINE_EXCEEDED`.
+//!
+//! This process only coordinates. Each client is a process of its own, with servers of its own in
+//! another process. All clients run at the same time, so the noise of the machine affects all of
+//! them. The process fails if a Trunkline channel does not meet the requirements.
+//!
+//! Arguments: `--only bystanders` or `--only deadlines` runs one trial. Without `--bench`, the trials
+//! are short.
+
+mod contestant;
+mod outcome;
+
+mod socket;
+
+mod server;
+
+mod greet;
+
+mod bystanders;
+mod deadlines;
+
+mod client;
+mod process;
+mod verdict;
+
+use std::env;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    if let Some(role) = process::role() {
+        return role.run();
+    }
+    let has = |flag: &str| env::args().any(|arg| arg == flag);
+    let only = env::args().skip_while(|arg| arg != "--only").nth(1);
+    let names = [bystanders::NAME, deadlines::NAME];
+    if let Some(only) = only.as_deref().filter(|only| !names.contains(only)) {
+        panic!("no trial {only:?}; there are {names:?}");
+    }
+    let is_wanted = |name: &str| only.as_deref().is_none_or(|only| only == name);
+    // `cargo test` does not pass `--bench`. Then only check that everything works.
+    let is_long = has("--bench") && !has("--test");
+    let mut faults = Vec::new();
+    if is_wanted(bystanders::NAME) {
+        let seconds = if is_long { 30 } else { 3 };
+        faults.extend(verdict::bystanders(seconds));
+    }
+    if is_wanted(deadlines::NAME) {
+        let calls = if is_long { 3_000 } else { 100 };
+        faults.extend(verdict::deadlines(calls));
+    }
+    for fault in &faults {
+        println!("FAILED: {fault}");
+    }
+    ExitCode::from(u8::from(!faults.is_empty()))
+}
