@@ -1,7 +1,8 @@
 //! Joins small DATA frames before h2 gets them.
 
 use crate::codes::{
-    DATA_FRAME, FRAME_HEADER, GOAWAY_FRAME, HEADERS_FRAME, PUSH_PROMISE_FRAME, RST_STREAM_FRAME,
+    DATA_FRAME, FRAME_HEADER, GOAWAY_FRAME, HEADERS_FRAME, PADDED, PUSH_PROMISE_FRAME,
+    RST_STREAM_FRAME,
 };
 use crate::go_away::STREAM_BITS;
 
@@ -33,6 +34,55 @@ pub(crate) struct Coalescer {
 struct StreamData {
     stream: u32,
     data: Vec<u8>,
+    /// The number of bytes that padding took in the frames, with its lengths: flow control counts
+    /// them.
+    overhead: usize,
+}
+
+/// The most bytes that padding takes in a frame: a length of one byte, and as many as it says.
+const MOST_OVERHEAD: usize = 256;
+
+impl StreamData {
+    /// Writes all data as one frame, and empties this. Padding that does not fit there goes into frames
+    /// before it, of one byte each.
+    fn write_to(&mut self, output: &mut Vec<u8>) {
+        let mut rest = &self.data[..];
+        while self.overhead > MOST_OVERHEAD {
+            let (first, others) = rest.split_at(rest.len().min(1));
+            write_frame(output, self.stream, first, MOST_OVERHEAD);
+            self.overhead -= MOST_OVERHEAD;
+            rest = others;
+        }
+        write_frame(output, self.stream, rest, self.overhead);
+        self.overhead = 0;
+        self.data.clear();
+    }
+}
+
+/// Writes a DATA frame in which padding takes `overhead` bytes, at most [`MOST_OVERHEAD`].
+fn write_frame(output: &mut Vec<u8>, stream: u32, data: &[u8], overhead: usize) {
+    // The data of one read is shorter than the longest frame that is allowed, 16,384 bytes.
+    let len = u32::try_from(data.len() + overhead).unwrap_or_default();
+    output.extend_from_slice(&len.to_be_bytes()[1..]);
+    let padding = overhead.checked_sub(1);
+    output.extend_from_slice(&[DATA_FRAME, padding.map_or(0, |_| PADDED)]);
+    output.extend_from_slice(&stream.to_be_bytes());
+    output.extend(padding.map(|padding| u8::try_from(padding).unwrap_or(u8::MAX)));
+    output.extend_from_slice(data);
+    output.resize(output.len() + padding.unwrap_or_default(), 0);
+}
+
+/// Returns the data of a DATA frame that can be joined with others of its stream. `None` for one with
+/// another flag than that of padding, or with more padding than payload, which breaks HTTP/2.
+fn data_of(flags: u8, payload: &[u8]) -> Option<&[u8]> {
+    match flags {
+        0 => Some(payload),
+        PADDED => {
+            let (padding, rest) = payload.split_first()?;
+            rest.get(..rest.len().checked_sub(usize::from(*padding))?)
+        }
+        _ => None,
+    }
 }
 
 impl Coalescer {
@@ -40,8 +90,7 @@ impl Coalescer {
     /// their place. Returns its length, and the number of bytes at the end of `bytes` that are not
     /// in it: a frame that has not come whole.
     ///
-    /// DATA frames with a flag are left as they are: with padding, or at the end of their stream.
-    /// Empty ones without a flag are left out: h2 ends a connection for the 101st of them.
+    /// A DATA frame at the end of its stream is left as it is. Empty ones are left out: h2 ends a connection for the 101st of them.
     pub(crate) fn join(&mut self, bytes: &mut [u8]) -> (usize, usize) {
         self.output.clear();
         let mut rest = &*bytes;
@@ -53,9 +102,11 @@ impl Coalescer {
                 break;
             };
             // DATA on stream 0 breaks HTTP/2, which h2 reports.
-            if kind == DATA_FRAME && flags == 0 && stream != 0 {
-                if !payload.is_empty() {
-                    self.add(stream, payload);
+            let data = (kind == DATA_FRAME && stream != 0).then(|| data_of(flags, payload));
+            if let Some(data) = data.flatten() {
+                let overhead = len - data.len();
+                if len > 0 {
+                    self.add(stream, data, overhead);
                 }
             } else {
                 match kind {
@@ -81,7 +132,7 @@ impl Coalescer {
         (self.output.len(), left)
     }
 
-    fn add(&mut self, stream: u32, payload: &[u8]) {
+    fn add(&mut self, stream: u32, data: &[u8], overhead: usize) {
         let at = self.streams.iter().position(|own| own.stream == stream);
         let at = at.unwrap_or_else(|| {
             if self.streams.len() == MOST_STREAMS {
@@ -92,7 +143,8 @@ impl Coalescer {
             self.streams.push(own);
             self.streams.len() - 1
         });
-        self.streams[at].data.extend_from_slice(payload);
+        self.streams[at].data.extend_from_slice(data);
+        self.streams[at].overhead += overhead;
     }
 
     /// Moves the data of some streams to the output, each as one frame.
@@ -104,12 +156,7 @@ impl Coalescer {
                 continue;
             }
             let mut own = self.streams.remove(at);
-            // The data of one read is shorter than the longest frame that is allowed, 16,384 bytes.
-            let len = u32::try_from(own.data.len()).unwrap_or_default();
-            self.output.extend_from_slice(&len.to_be_bytes()[1..]);
-            self.output.extend_from_slice(&[DATA_FRAME, 0]);
-            self.output.extend_from_slice(&own.stream.to_be_bytes());
-            self.output.append(&mut own.data);
+            own.write_to(&mut self.output);
             self.spare.push(own);
         }
     }
@@ -169,11 +216,31 @@ mod tests {
         check(&frames, &[frame(0, 0, 1, b"a"), end], 0);
     }
 
-    /// Other frames of a stream stay after its data, and padded data and ends stay as they are.
+    /// Padded data is joined too. What padding takes stays the same, because flow control counts it; one
+    /// frame has room for 256 bytes of it. (RFC 9113 section 6.1)
+    #[test]
+    fn padded_data_is_joined() {
+        let padded = |data: &[u8], padding: u8| {
+            let zeros = vec![0; usize::from(padding)];
+            frame(0, PADDED, 1, &[&[padding], data, &zeros].concat())
+        };
+        let frames = [padded(b"a", 0), padded(b"bc", 3), frame(0, 0, 1, b"d")];
+        check(&frames, &[padded(b"abcd", 4)], 0);
+        let frames = [padded(b"a", 200), padded(b"bc", 54), padded(b"d", 255)];
+        check(&frames, &[padded(b"a", 255), padded(b"bcd", 255)], 0);
+        let frames = [padded(b"", 255), padded(b"", 0)];
+        check(&frames, &[padded(b"", 255), padded(b"", 0)], 0);
+        // More padding than there is payload breaks HTTP/2, which h2 reports.
+        let broken = frame(0, PADDED, 1, &[2, 0]);
+        let broken = [broken];
+        check(&broken, &broken, 0);
+    }
+
+    /// Other frames of a stream stay after its data, and ends stay as they are.
     #[test]
     fn the_order_of_a_stream_is_kept() {
         let (end, trailers) = (frame(0, 1, 1, b"c"), frame(HEADERS_FRAME, 5, 3, b"t"));
-        let padded = frame(0, 8, 5, b"\x01p\0");
+        let padded = frame(0, 9, 5, b"\x01p\0");
         let frames = [
             frame(0, 0, 1, b"a"),
             frame(0, 0, 3, b"x"),

@@ -54,6 +54,12 @@ pub(crate) const GOAWAY_FRAME: u8 = 0x7;
 pub(crate) const WINDOW_UPDATE_FRAME: u8 = 0x8;
 pub(crate) const CONTINUATION_FRAME: u8 = 0x9;
 
+/// The flag of a DATA frame with padding: its payload begins with the length of the padding, and ends
+/// with it.
+///
+/// Source: [RFC 9113 section 6.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.1).
+pub(crate) const PADDED: u8 = 0x8;
+
 /// The length of a GOAWAY's payload before its debug data, in bytes.
 ///
 /// Source: [RFC 9113 section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8).

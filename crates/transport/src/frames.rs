@@ -6,7 +6,8 @@
 
 use crate::codes::{
     CONTINUATION_FRAME, DATA_FRAME, FRAME_HEADER, GOAWAY_FIXED, GOAWAY_FRAME, HEADERS_FRAME,
-    RST_STREAM_FRAME, SETTING, SETTINGS_FRAME, WINDOW_UPDATE, WINDOW_UPDATE_FRAME, WrongFirstFrame,
+    PADDED, RST_STREAM_FRAME, SETTING, SETTINGS_FRAME, WINDOW_UPDATE, WINDOW_UPDATE_FRAME,
+    WrongFirstFrame,
 };
 use crate::go_away::{GoAway, STREAM_BITS};
 use crate::settings::ServerSettings;
@@ -86,7 +87,7 @@ const SMALL_DATA: usize = 256;
 pub(crate) struct FrameCounts {
     /// All frames.
     pub(crate) all: usize,
-    /// Small DATA frames without a flag.
+    /// Small DATA frames without a flag except that of padding.
     pub(crate) small_data: usize,
     /// Empty DATA frames without a flag. They mean nothing.
     pub(crate) empty_data: usize,
@@ -245,7 +246,7 @@ impl FrameWatch {
             self.counts.headers += 1;
             report(Seen::Headers { stream, is_end });
         } else if kind == DATA_FRAME {
-            self.counts.small_data += usize::from(len < SMALL_DATA && flags == 0);
+            self.counts.small_data += usize::from(len < SMALL_DATA && flags & !PADDED == 0);
             self.counts.empty_data += usize::from(len == 0 && flags == 0);
             report(Seen::Data {
                 stream,

@@ -60,8 +60,8 @@ const FLOOD: usize = 2 * MIB;
 /// The most memory that a flood may take where flow control does not apply: some buffers.
 const BUFFERS: usize = 512 * KIB;
 
-/// The most memory that an unread response may take: its window of 2 MiB, and some buffers.
-const WINDOW: usize = 2 * MIB + BUFFERS;
+/// The most memory that an unread response may take: twice its window of 2 MiB, and some buffers.
+const WINDOW: usize = 4 * MIB + BUFFERS;
 
 // Frame types and flags. Source: RFC 9113 section 6.
 const DATA: u8 = 0;
@@ -76,8 +76,10 @@ const WINDOW_UPDATE: u8 = 8;
 const CONTINUATION: u8 = 9;
 const UNKNOWN: u8 = 0xfa;
 const NO_FLAGS: u8 = 0;
+const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
+const PADDED: u8 = 8;
 
 /// `:status: 200`, indexed. (RFC 7541 appendix A)
 const STATUS_200: &[u8] = &[0x88];
@@ -256,7 +258,8 @@ fn run(attack: Attack) -> Outcome {
         drain(&mut peer).await;
         let before = ALLOCATED.load(Relaxed);
         let mut sent = 0;
-        let mut chunk = attack.first;
+        // The acknowledgement lets the client's windows grow from 65,535 bytes to 2 MiB.
+        let mut chunk = [frame(SETTINGS, ACK, 0, &[]), attack.first].concat();
         let repeat = (32 * KIB).div_ceil(attack.flood.len().max(1));
         let flood = attack.flood.repeat(repeat);
         while sent < attack.amount {
@@ -386,8 +389,12 @@ fn empty_and_small_data() {
     }
     let one_byte = frame(DATA, NO_FLAGS, 1, &[7]);
     survives(Attack::new(head(1), one_byte.clone()), BUFFERS);
-    let unread = Attack::new(head(1), one_byte).with_reader(Reader::StopsAfterHead);
-    survives(unread, WINDOW);
+    // With padding of no byte, which takes one byte for its length.
+    let padded = frame(DATA, PADDED, 1, &[0, 7]);
+    for flood in [one_byte, padded] {
+        let unread = Attack::new(head(1), flood).with_reader(Reader::StopsAfterHead);
+        survives(unread.with_amount(8 * MIB), WINDOW);
+    }
 }
 
 /// More data than the window allows.
