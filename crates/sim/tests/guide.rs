@@ -26,7 +26,7 @@ fn unindented(code: &str) -> String {
 fn the_code_of_the_guide_is_in_the_example() {
     let example = unindented(&read("crates/sim/examples/testing_your_service.rs"));
     let guide = blocks(&read("docs/testing-your-service.md"), "```rust\n");
-    let page = blocks(&read("crates/sim/README.md"), "```rust,ignore\n");
+    let page = blocks(&read("crates/sim/README.md"), "```rs\n");
     assert_eq!((guide.len(), page.len()), (7, 1));
     for block in guide.iter().chain(&page) {
         assert!(example.contains(block), "not in the example:\n{block}");
