@@ -63,3 +63,28 @@ fn parse(authority: &str, target: &str) -> Result<Authority, BuildError> {
         .with_source(error)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use trunkline_resolver::StaticFactory;
+    use trunkline_target::Schemes;
+
+    use super::*;
+
+    /// `localhost` takes the place of a name only where no peer proves it: over TLS a certificate
+    /// for `localhost` must not be accepted for another name.
+    #[test]
+    fn a_name_that_a_peer_proves_is_not_replaced() {
+        let text = "fleet:///orders/eu";
+        let target = Target::parse_with(text, Schemes::new(&["fleet"], "fleet")).expect("a target");
+        let resolver = StaticFactory::from_endpoints("fleet", []);
+        let authority =
+            |own, credentials| channel_authority(own, &resolver, &target, credentials, text);
+        let plaintext = authority(None, CredentialsKind::Plaintext);
+        assert_eq!(plaintext.expect("an authority"), "localhost");
+        let error = authority(None, CredentialsKind::Tls).expect_err("no name to prove");
+        assert_eq!(error.kind(), BuildErrorKind::Authority, "{error}");
+        let own = authority(Some("orders.test"), CredentialsKind::Tls);
+        assert_eq!(own.expect("an authority"), "orders.test");
+    }
+}
