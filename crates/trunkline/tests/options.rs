@@ -1,5 +1,6 @@
 //! Options: each `with_*` method sets its own field, and no other.
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +9,13 @@ use trunkline::connect::io::{AddressOrder, ConnectOptions};
 use trunkline::connect::{OnFailure, RaceOptions, RttHistory};
 use trunkline::dns::ClientConfig;
 use trunkline::lb::{PickFirstConfig, PolicyOptions, Update};
-use trunkline::resolver::{AddressFamilies, Pacing};
+use trunkline::resolver::{AddressFamilies, Pacing, ResolverEvent, ResolverMetrics};
 use trunkline::runtime::Lock;
 use trunkline::service_config::{AttemptPolicy, Client, MethodConfig, ServiceConfig};
 use trunkline::{
-    AttemptDelay, AttributeKey, Attributes, BackoffPolicy, DnsOptions, Family, HttpOptions,
-    KeepaliveOptions, Resolution, TcpOptions, UdpOptions,
+    Address, AttemptDelay, AttributeKey, Attributes, BackoffPolicy, BoxFuture, Connected,
+    Connector, CredentialsKind, DnsOptions, Family, HttpOptions, KeepaliveOptions, Resolution,
+    ResolverOptions, TcpOptions, UdpOptions,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -119,6 +121,16 @@ fn resolving() {
         with_host_name("a") => host_name = Some("a".to_owned()),
         with_resolution_delay(SECOND) => resolution_delay = SECOND,
     }
+    let connector: Arc<dyn Connector> = Arc::new(Nowhere);
+    let metrics: Arc<dyn ResolverMetrics> = Arc::new(Unheard);
+    let runtime = trunkline::default_runtime().expect("a runtime");
+    check! {ResolverOptions::new(Arc::clone(&runtime)),
+        with_disable_service_config(true) => disable_service_config = true,
+        with_authority("a") => authority = Some("a".into()),
+        with_connector(Arc::clone(&connector)) => connector = Arc::clone(&connector),
+        with_credentials(CredentialsKind::Tls) => credentials = CredentialsKind::Tls,
+        with_metrics(Arc::clone(&metrics)) => metrics = Some(Arc::clone(&metrics)),
+    }
     check! {Resolution::new([]),
         with_attributes(named()) => attributes = named(),
         with_resolution_note("a") => resolution_note = "a".into(),
@@ -149,6 +161,25 @@ fn policies_and_methods() {
         with_max_response_message_bytes(1) => max_response_message_bytes = Some(1),
         with_attempts(attempts.clone()) => attempts = Some(attempts.clone()),
     }
+}
+
+/// A connector that reaches nothing.
+#[derive(Debug)]
+struct Nowhere;
+
+impl Connector for Nowhere {
+    fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
+        let text = format!("{address} cannot be reached");
+        Box::pin(async move { Err(io::Error::other(text)) })
+    }
+}
+
+/// Metrics that are dropped.
+#[derive(Debug)]
+struct Unheard;
+
+impl ResolverMetrics for Unheard {
+    fn record(&self, _: &ResolverEvent) {}
 }
 
 /// Returns attributes that have a value.
