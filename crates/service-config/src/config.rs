@@ -81,8 +81,6 @@ impl ServiceConfig {
     }
 
     /// Returns when to stop retries and hedging; `None` for never.
-    ///
-    /// The channel does not act on it yet.
     #[must_use]
     pub fn retry_throttling(&self) -> Option<RetryThrottling> {
         self.retry_throttling

@@ -10,6 +10,38 @@ use crate::{ConfigError, parse_duration};
 
 /// When the channel makes more than one attempt at a call.
 ///
+/// A program gets one from a parsed config, also for a [`ConfigSelector`](crate::ConfigSelector) of its
+/// own:
+///
+/// ```
+/// use std::time::Duration;
+/// use trunkline_service_config::{AttemptPolicy, ServiceConfig};
+/// # use std::sync::Arc;
+/// # use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
+/// # struct NoPolicies;
+/// # impl PolicyParsers for NoPolicies {
+/// #     fn parse(
+/// #         &self,
+/// #         _: &str,
+/// #         _: &serde_json::Value,
+/// #     ) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>> {
+/// #         None
+/// #     }
+/// # }
+///
+/// let json = r#"{"methodConfig": [{"name": [{}], "retryPolicy": {
+///     "maxAttempts": 3, "initialBackoff": "0.1s", "maxBackoff": "1s", "backoffMultiplier": 2,
+///     "retryableStatusCodes": ["UNAVAILABLE"]
+/// }}]}"#;
+/// let config = ServiceConfig::parse(json, &NoPolicies)?;
+/// let method = config.method("/shop.Orders/Get").cloned().unwrap_or_default();
+/// let Some(AttemptPolicy::Retry(policy)) = &method.attempts else {
+///     panic!("a policy for all methods");
+/// };
+/// assert_eq!(policy.initial_backoff, Duration::from_millis(100));
+/// # Ok::<(), ConfigError>(())
+/// ```
+///
 /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md).
 #[derive(Clone, Debug, PartialEq)]
 pub enum AttemptPolicy {
@@ -23,7 +55,7 @@ pub enum AttemptPolicy {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct RetryPolicy {
-    /// Most attempts, the first included: 2 or more. The channel is to cap it, at 5 by default.
+    /// Most attempts, the first included: 2 or more. The channel caps it, at 5 by default.
     pub max_attempts: u32,
     /// The delay before the second attempt, without jitter; above 0.
     pub initial_backoff: Duration,
@@ -39,7 +71,7 @@ pub struct RetryPolicy {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct HedgingPolicy {
-    /// Most attempts, the first included: 2 or more. The channel is to cap it, at 5 by default.
+    /// Most attempts, the first included: 2 or more. The channel caps it, at 5 by default.
     pub max_attempts: u32,
     /// The delay between attempts; 0 starts all of them at once.
     pub delay: Duration,
