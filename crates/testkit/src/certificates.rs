@@ -197,6 +197,8 @@ pub struct ServerOptions {
     pub alpn: Vec<Vec<u8>>,
     /// The authority that a client certificate must be from; `None` asks for none.
     pub client_authority: Option<CertificateDer<'static>>,
+    /// True if a client without a certificate is accepted, too.
+    pub accepts_no_certificate: bool,
 }
 
 impl Default for ServerOptions {
@@ -205,6 +207,7 @@ impl Default for ServerOptions {
             versions: rustls::ALL_VERSIONS,
             alpn: vec![b"h2".to_vec()],
             client_authority: None,
+            accepts_no_certificate: false,
         }
     }
 }
@@ -231,10 +234,13 @@ pub fn server_config_with(issued: &Issued, options: &ServerOptions) -> Arc<Serve
         Some(authority) => {
             let mut roots = RootCertStore::empty();
             roots.add(authority.clone()).expect("a root");
-            let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+            let mut verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
                 Arc::new(roots),
                 provider,
             );
+            if options.accepts_no_certificate {
+                verifier = verifier.allow_unauthenticated();
+            }
             builder.with_client_cert_verifier(verifier.build().expect("a verifier"))
         }
     };

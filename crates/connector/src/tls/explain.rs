@@ -35,6 +35,8 @@ pub(super) struct Situation<'a> {
     pub(super) identity: Option<&'a Certificate>,
     /// True when the server asked for a client certificate.
     pub(super) wants_certificate: bool,
+    /// True when the server has sent data.
+    pub(super) has_data: bool,
 }
 
 /// Explains an error of rustls.
@@ -104,6 +106,35 @@ pub(super) fn broken(error: io::Error, first_bytes: &[u8]) -> TlsError {
     };
     let text = format!("the connection broke during the TLS handshake ({error}){hint}");
     TlsError::new(TlsErrorKind::Io, text).with_source(error)
+}
+
+/// The connection ended after the handshake without an alert, before the server sent data. In the
+/// handshake it asked for a client certificate. Servers on BoringSSL refuse one in this way.
+pub(super) fn ended_after_handshake(error: io::Error, identity: Option<&Certificate>) -> TlsError {
+    let text = format!(
+        "the server closed the connection after the TLS handshake, without a TLS alert: it {}",
+        asked_for(identity)
+    );
+    TlsError::new(TlsErrorKind::Closed, text).with_source(error)
+}
+
+/// Returns what the server may have missed when it asked for a client certificate.
+fn asked_for(identity: Option<&Certificate>) -> String {
+    match identity {
+        None => "asked for a client certificate, and this client has none".to_owned(),
+        Some(own) => format!(
+            "asked for a client certificate, and may have refused {}",
+            shown(own)
+        ),
+    }
+}
+
+/// Returns the names and the time of a client certificate.
+fn shown(own: &Certificate) -> String {
+    format!(
+        "\"{}\", issued by \"{}\", valid from {} to {}",
+        own.subject, own.issuer, own.not_before, own.not_after
+    )
 }
 
 /// Returns whether the first bytes of a server are no TLS record.
@@ -318,12 +349,8 @@ fn refused(alert: AlertDescription, situation: &Situation<'_>) -> TlsError {
         ),
         (_, Some(own)) if is_about_certificates && situation.wants_certificate => {
             let text = format!(
-                "the server refused the client certificate \"{}\", issued by \"{}\", valid from \
-                 {} to {} (TLS alert {name}{})",
-                own.subject,
-                own.issuer,
-                own.not_before,
-                own.not_after,
+                "the server refused the client certificate {} (TLS alert {name}{})",
+                shown(own),
                 meaning(alert),
             );
             TlsError::new(TlsErrorKind::ClientCertificateRefused, text)
@@ -344,6 +371,14 @@ fn refused(alert: AlertDescription, situation: &Situation<'_>) -> TlsError {
         (Alert::UnrecognisedName, _) => TlsError::new(
             TlsErrorKind::Alert,
             format!("the server does not serve the name that it was asked for (TLS alert {name})"),
+        ),
+        // grpc-java sends internal_error for a client certificate that it does not trust.
+        _ if situation.wants_certificate && !situation.has_data => TlsError::new(
+            TlsErrorKind::Alert,
+            format!(
+                "the server ended the TLS session with the alert {name}: it {}",
+                asked_for(situation.identity)
+            ),
         ),
         _ => TlsError::new(
             TlsErrorKind::Alert,

@@ -13,7 +13,7 @@ use rustls::ClientConnection;
 use trunkline_runtime::{PeerAddr, Stream};
 
 use super::error::TlsError;
-use super::explain::{Situation, broken, closed, explain};
+use super::explain::{Situation, broken, closed, ended_after_handshake, explain};
 use super::material::Described;
 use super::observed::observe;
 
@@ -43,6 +43,8 @@ pub(super) struct TlsStream {
     described: Arc<Described>,
     /// True when the server asked for a client certificate.
     wants_certificate: bool,
+    /// True when the server has sent data, so it has accepted the client.
+    has_data: bool,
     is_closing: bool,
 }
 
@@ -60,6 +62,7 @@ impl TlsStream {
             first_bytes: Vec::new(),
             described,
             wants_certificate: false,
+            has_data: false,
             is_closing: false,
         }
     }
@@ -146,6 +149,7 @@ impl TlsStream {
                         roots: &self.described.roots,
                         identity: self.described.identity.as_ref(),
                         wants_certificate: self.wants_certificate,
+                        has_data: self.has_data,
                     },
                 );
                 Err(ReceiveError::Tls(error))
@@ -176,9 +180,27 @@ impl TlsStream {
             // Data that was received stays readable; only the reason of the end is of interest.
             match self.poll_receive(cx) {
                 Poll::Ready(Err(ReceiveError::Tls(explained))) => explained.into_io(),
-                _ => error,
+                _ => self.explain_end(error),
             }
         })
+    }
+
+    /// Explains an end without an alert by the client certificate that the server asked for, if it has
+    /// sent no data since.
+    fn explain_end(&self, error: io::Error) -> io::Error {
+        if self.wants_certificate && !self.has_data {
+            ended_after_handshake(error, self.described.identity.as_ref()).into_io()
+        } else {
+            error
+        }
+    }
+
+    /// Returns the result of a read at the end of what the server sends.
+    fn end(&self) -> io::Result<usize> {
+        if self.wants_certificate && !self.has_data {
+            return Err(self.explain_end(io::ErrorKind::UnexpectedEof.into()));
+        }
+        Ok(0)
     }
 }
 
@@ -186,15 +208,6 @@ impl TlsStream {
 enum ReceiveError {
     Io(io::Error),
     Tls(TlsError),
-}
-
-impl From<ReceiveError> for io::Error {
-    fn from(error: ReceiveError) -> Self {
-        match error {
-            ReceiveError::Io(error) => error,
-            ReceiveError::Tls(error) => error.into_io(),
-        }
-    }
 }
 
 /// Writes to a stream without waiting.
@@ -237,13 +250,22 @@ impl AsyncRead for TlsStream {
             match this.session.reader().read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    return Poll::Ready(Ok(0));
+                    return Poll::Ready(this.end());
                 }
-                result => return Poll::Ready(result),
+                Ok(0) if !buffer.is_empty() => return Poll::Ready(this.end()),
+                Ok(n) => {
+                    this.has_data |= n > 0;
+                    return Poll::Ready(Ok(n));
+                }
+                Err(error) => return Poll::Ready(Err(error)),
             }
             // Answers to what was read, such as to a key update. An error comes with the next read.
             let _ = this.poll_send(cx);
-            ready!(this.poll_receive(cx))?;
+            match ready!(this.poll_receive(cx)) {
+                Ok(_) => {}
+                Err(ReceiveError::Tls(error)) => return Poll::Ready(Err(error.into_io())),
+                Err(ReceiveError::Io(error)) => return Poll::Ready(Err(this.explain_end(error))),
+            }
         }
         cx.waker().wake_by_ref();
         Poll::Pending

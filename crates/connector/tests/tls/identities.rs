@@ -2,13 +2,15 @@
 //!
 //! Source: [RFC 8446 section 4.4.2.4](https://www.rfc-editor.org/rfc/rfc8446#section-4.4.2.4).
 
+use futures_rustls::TlsAcceptor;
 use futures_rustls::rustls::SupportedProtocolVersion;
 use trunkline_connector::tls::{Tls, TlsErrorKind};
+use trunkline_runtime::Stream;
 use trunkline_sim::Sim;
 use trunkline_testkit::certificates::rcgen::date_time_ymd;
 use trunkline_testkit::certificates::{Authority, Issued, ServerOptions, server_config_with};
 
-use crate::support::{NAME, ONLY_TLS12, ONLY_TLS13, connect, failure, serve};
+use crate::support::{NAME, ONLY_TLS12, ONLY_TLS13, connect, failure, serve, serve_raw};
 
 /// Both versions: with TLS 1.3 the server refuses a client after the client's handshake is done.
 const VERSIONS: [&[&SupportedProtocolVersion]; 2] = [ONLY_TLS13, ONLY_TLS12];
@@ -27,11 +29,16 @@ fn try_identity(
         &sim,
         server_config_with(&authority.issue(&[NAME]), &options),
     );
-    let mut tls = Tls::new().with_ca_pem(authority.pem());
-    if let Some(identity) = identity {
-        tls = tls.with_identity_pem(identity.chain_pem(), identity.key_pem());
+    connect(&sim, &tls(authority, identity))
+}
+
+/// Returns the options of a client that trusts `authority`.
+fn tls(authority: &Authority, identity: Option<&Issued>) -> Tls {
+    let tls = Tls::new().with_ca_pem(authority.pem());
+    match identity {
+        None => tls,
+        Some(identity) => tls.with_identity_pem(identity.chain_pem(), identity.key_pem()),
     }
-    connect(&sim, &tls)
 }
 
 #[test]
@@ -88,5 +95,61 @@ fn refused_because_it_has_expired() {
                     alert certificate_expired: it is not valid at this time)";
         let expected = (TlsErrorKind::ClientCertificateRefused, text.to_owned());
         assert_eq!(failure(result), expected);
+    }
+}
+
+/// How a server ends a connection after the handshake, without an alert.
+type End = fn(Box<dyn Stream>);
+
+/// Connects to a server that asks for a certificate of `authority`, and ends the connection after the
+/// handshake without an alert, as servers on BoringSSL do when they refuse one.
+fn try_silent(
+    authority: &Authority,
+    identity: Option<&Issued>,
+    end: End,
+) -> std::io::Result<trunkline_connector::Connected> {
+    let mut options = ServerOptions::default();
+    options.client_authority = Some(authority.der());
+    options.accepts_no_certificate = true;
+    let config = server_config_with(&authority.issue(&[NAME]), &options);
+    let sim = Sim::new(1);
+    serve_raw(&sim, move |stream| {
+        let acceptor = TlsAcceptor::from(config.clone());
+        async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                end(stream.into_inner().0);
+            }
+        }
+    });
+    connect(&sim, &tls(authority, identity))
+}
+
+/// A close and a reset.
+const ENDS: [End; 2] = [drop, |stream| stream.abort()];
+
+#[test]
+fn wanted_in_silence() {
+    let authority = Authority::new("Test Root");
+    for end in ENDS {
+        let text = "the server closed the connection after the TLS handshake, without a TLS alert: it \
+                    asked for a client certificate, and this client has none";
+        let expected = (TlsErrorKind::Closed, text.to_owned());
+        assert_eq!(failure(try_silent(&authority, None, end)), expected);
+    }
+}
+
+#[test]
+fn refused_in_silence() {
+    let authority = Authority::new("Test Root");
+    let client = authority.issue(&["client.test"]);
+    for end in ENDS {
+        let text = "the server closed the connection after the TLS handshake, without a TLS alert: it \
+                    asked for a client certificate, and may have refused \"CN=client.test\", issued \
+                    by \"CN=Test Root\", valid from 2025-01-01T00:00:00Z to 2034-12-31T00:00:00Z";
+        let expected = (TlsErrorKind::Closed, text.to_owned());
+        assert_eq!(
+            failure(try_silent(&authority, Some(&client), end)),
+            expected
+        );
     }
 }
