@@ -9,6 +9,7 @@ mod messages;
 mod watched;
 
 // The servers of other projects, and the own one.
+mod addresses;
 mod certificates;
 mod echo;
 mod foreign;
@@ -24,14 +25,18 @@ mod edge;
 
 // The results.
 mod column;
+mod mutual;
 mod table;
 
 // The document with the table.
 mod document;
 
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
+use trunkline::Tls;
+
+use self::addresses::Addresses;
 use self::cases::Soak;
 use self::certificates::Certificates;
 use self::column::Column;
@@ -57,38 +62,17 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let certificates = Certificates::make()?;
     // The processes end when this is dropped.
     let foreign = foreign::start(&certificates)?;
-    let tonic = TonicServer::start(&certificates.server)?;
+    let tonic = TonicServer::start(&certificates)?;
     let mut servers = Vec::new();
-    let mut add = |name: &str, plaintext, tls| {
-        servers.push((name.to_owned(), Place::plaintext(plaintext)));
-        servers.push((format!("{name}, TLS"), Place::tls(tls, certificates.root())));
-    };
-    let mut is_whole = true;
     for server in &foreign {
         match &server.started {
-            Ok(running) => add(server.name, running.plaintext, running.tls),
-            Err(why) => {
-                println!("skipped: the suite against {}: {why}", server.name);
-                is_whole = false;
-            }
+            Ok(running) => servers.push((server.name, running.addresses)),
+            Err(why) => println!("skipped: the suite against {}: {why}", server.name),
         }
     }
-    add("tonic", tonic.plaintext, tonic.tls);
-    let table = thread::scope(|scope| {
-        let edge = scope.spawn(|| edge::run(runtimes));
-        let columns = servers
-            .into_iter()
-            .map(|(title, place)| scope.spawn(move || Column::run(title, &place, runtimes, soak)));
-        let columns: Vec<_> = columns.collect();
-        let columns = columns.into_iter().map(|column| {
-            let column = column.join();
-            column.map_err(|_| Wrong::from("the thread of a server panicked"))
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
-        let edge = edge.join();
-        let edge = edge.map_err(|_| Wrong::from("the thread of the HTTP/2 cases panicked"))?;
-        Ok::<_, Wrong>(Table::new(columns, edge))
-    })?;
+    let is_whole = servers.len() == foreign.len();
+    servers.push(("tonic", tonic.addresses));
+    let table = run(&servers, &certificates, runtimes, soak)?;
     print!("{table}");
     table.judge()?;
     if is_whole {
@@ -97,4 +81,47 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         println!("skipped: the comparison with docs/interop.md: the table is not whole");
         Ok(())
     }
+}
+
+/// Runs all cases, those of different servers at the same time.
+fn run(
+    servers: &[(&'static str, Addresses)],
+    certificates: &Certificates,
+    runtimes: &[NamedRuntime],
+    soak: Soak,
+) -> Result<Table, Wrong> {
+    let tls = Tls::new().with_ca_pem(certificates.root_pem());
+    let places = servers.iter().flat_map(|(name, addresses)| {
+        let plaintext = Place::plaintext(addresses.plaintext);
+        let tls = Place::tls(addresses.tls, tls.clone());
+        [
+            ((*name).to_owned(), plaintext),
+            (format!("{name}, TLS"), tls),
+        ]
+    });
+    thread::scope(|scope| {
+        let edge = scope.spawn(|| edge::run(runtimes));
+        let columns = places
+            .map(|(title, place)| scope.spawn(move || Column::run(title, &place, runtimes, soak)));
+        let columns: Vec<_> = columns.collect();
+        let mutual = servers.iter().map(|(name, addresses)| {
+            let run = || Column {
+                title: (*name).to_owned(),
+                cells: mutual::run(*addresses, certificates, runtimes).into(),
+            };
+            scope.spawn(run)
+        });
+        let mutual: Vec<_> = mutual.collect();
+        let columns = columns.into_iter().map(joined);
+        let columns = columns.collect::<Result<_, _>>()?;
+        let mutual = mutual.into_iter().map(joined);
+        let mutual = mutual.collect::<Result<_, _>>()?;
+        Ok(Table::new(columns, joined(edge)?, mutual))
+    })
+}
+
+/// Waits for the result of a thread.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> Result<T, Wrong> {
+    let ended = thread.join();
+    ended.map_err(|_| Wrong::from("a thread of the suite panicked"))
 }

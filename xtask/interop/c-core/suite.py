@@ -1,11 +1,11 @@
 """A C-core server of gRPC's interop suite on loopback.
 
-Usage: suite.py --protos FOLDER [--certificate FILE --key FILE]
+Usage: suite.py --protos FOLDER --certificate FILE --key FILE --client-ca FILE
 
 FOLDER has grpc/testing/test.proto, from which the stubs are made at the start. The server prints one line
 of JSON on standard output once it accepts connections:
-{"plaintext": "127.0.0.1:41234", "tls": "127.0.0.1:41235"}; without a certificate there is no "tls". It ends
-when its standard input ends.
+{"plaintext": "127.0.0.1:41234", "tls": "127.0.0.1:41235", "mtls": "127.0.0.1:41236"}. The last one demands a
+client certificate from the authority in the last file. The server ends when its standard input ends.
 
 The Python API of C-core does not show whether a request message was compressed, so `expect_compressed` is
 not checked.
@@ -19,6 +19,9 @@ import time
 from concurrent import futures
 
 import grpc
+
+# A free port of loopback.
+FREE = "127.0.0.1:0"
 
 INITIAL = "x-grpc-test-echo-initial"
 TRAILING = "x-grpc-test-echo-trailing-bin"
@@ -87,8 +90,9 @@ def service(messages, services):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--protos", required=True, help="folder of the protos")
-    parser.add_argument("--certificate", help="PEM file with the certificate of the TLS listener")
-    parser.add_argument("--key", help="PEM file with its key")
+    parser.add_argument("--certificate", required=True, help="PEM file with the certificate of the server")
+    parser.add_argument("--key", required=True, help="PEM file with its key")
+    parser.add_argument("--client-ca", required=True, help="PEM file with the authority of client certificates")
     args = parser.parse_args()
 
     sys.path.insert(0, args.protos)
@@ -98,13 +102,17 @@ def main():
     messages = grpc.protos("grpc/testing/messages.proto")
     server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
     services.add_TestServiceServicer_to_server(service(messages, services), server)
-    addresses = {"plaintext": f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"}
-    if args.certificate:
-        pair = (pathlib.Path(args.key).read_bytes(), pathlib.Path(args.certificate).read_bytes())
-        port = server.add_secure_port("127.0.0.1:0", grpc.ssl_server_credentials([pair]))
-        addresses["tls"] = f"127.0.0.1:{port}"
+    read = lambda file: pathlib.Path(file).read_bytes()
+    pairs = [(read(args.key), read(args.certificate))]
+    ports = {
+        "plaintext": server.add_insecure_port(FREE),
+        "tls": server.add_secure_port(FREE, grpc.ssl_server_credentials(pairs)),
+        "mtls": server.add_secure_port(
+            FREE, grpc.ssl_server_credentials(pairs, read(args.client_ca), require_client_auth=True)
+        ),
+    }
     server.start()
-    print(json.dumps(addresses), flush=True)
+    print(json.dumps({kind: f"127.0.0.1:{port}" for kind, port in ports.items()}), flush=True)
     sys.stdin.read()
     server.stop(None).wait()
 

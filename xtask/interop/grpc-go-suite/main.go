@@ -1,14 +1,16 @@
 // A grpc-go server of gRPC's interop suite on loopback. The service is grpc-go's own, from its
 // package interop.
 //
-// Usage: grpc-go-suite [-certificate FILE -key FILE]
+// Usage: grpc-go-suite -certificate FILE -key FILE -client-ca FILE
 //
 // It prints one line of JSON on standard output once it accepts connections:
-// {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235"}; without a certificate there is no "tls".
-// It ends when its standard input ends.
+// {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
+// client certificate from the authority in the last file. The server ends when its standard input ends.
 package main
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -25,18 +27,33 @@ import (
 )
 
 func main() {
-	certificate := flag.String("certificate", "", "PEM file with the certificate of the TLS listener")
+	certificate := flag.String("certificate", "", "PEM file with the certificate of the server")
 	key := flag.String("key", "", "PEM file with its key")
+	clientCA := flag.String("client-ca", "", "PEM file with the authority of client certificates")
 	flag.Parse()
-	addresses := map[string]string{"plaintext": serve()}
-	if *certificate != "" {
-		creds, err := credentials.NewServerTLSFromFile(*certificate, *key)
-		if err != nil {
-			log.Fatal(err)
-		}
-		addresses["tls"] = serve(grpc.Creds(creds))
+	pair, err := tls.LoadX509KeyPair(*certificate, *key)
+	if err != nil {
+		log.Fatal(err)
 	}
-	line, err := json.Marshal(addresses)
+	ca, err := os.ReadFile(*clientCA)
+	if err != nil {
+		log.Fatal(err)
+	}
+	clients := x509.NewCertPool()
+	if !clients.AppendCertsFromPEM(ca) {
+		log.Fatalf("%s has no certificate", *clientCA)
+	}
+	server := tls.Config{Certificates: []tls.Certificate{pair}}
+	mutual := tls.Config{
+		Certificates: server.Certificates,
+		ClientAuth:   tls.RequireAndVerifyClientCert,
+		ClientCAs:    clients,
+	}
+	line, err := json.Marshal(map[string]string{
+		"plaintext": serve(),
+		"tls":       serve(grpc.Creds(credentials.NewTLS(&server))),
+		"mtls":      serve(grpc.Creds(credentials.NewTLS(&mutual))),
+	})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -15,23 +15,31 @@ import java.util.concurrent.ScheduledExecutorService;
  * A grpc-java server of gRPC's interop suite on loopback. The service is grpc-java's own, from
  * grpc-interop-testing.
  *
- * <p>Usage: SuiteServer [--certificate FILE --key FILE] (PEM). It prints one line of JSON on standard output once it
- * accepts connections: {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235"}; without a certificate there
- * is no "tls". It ends when its standard input ends.
+ * <p>Usage: SuiteServer --certificate FILE --key FILE --client-ca FILE (PEM). It prints one line of JSON on
+ * standard output once it accepts connections:
+ * {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
+ * client certificate from the authority in the last file. The server ends when its standard input ends.
  */
 public final class SuiteServer {
   /** The suite's longest message, and some more. */
   private static final int MAX_MESSAGE_SIZE = 16 * 1024 * 1024;
 
   public static void main(String[] args) throws IOException {
+    File certificate = new File(args[1]);
+    File key = new File(args[3]);
+    File clientCa = new File(args[5]);
+    ServerCredentials mutual =
+        TlsServerCredentials.newBuilder()
+            .keyManager(certificate, key)
+            .trustManager(clientCa)
+            .clientAuth(TlsServerCredentials.ClientAuth.REQUIRE)
+            .build();
     ScheduledExecutorService executor = Executors.newSingleThreadScheduledExecutor();
-    StringBuilder line = new StringBuilder("{\"plaintext\":\"");
-    line.append(serve(InsecureServerCredentials.create(), executor));
-    if (args.length == 4) {
-      ServerCredentials tls = TlsServerCredentials.create(new File(args[1]), new File(args[3]));
-      line.append("\",\"tls\":\"").append(serve(tls, executor));
-    }
-    System.out.println(line.append("\"}"));
+    System.out.printf(
+        "{\"plaintext\":\"%s\",\"tls\":\"%s\",\"mtls\":\"%s\"}%n",
+        serve(InsecureServerCredentials.create(), executor),
+        serve(TlsServerCredentials.create(certificate, key), executor),
+        serve(mutual, executor));
     while (System.in.read() >= 0) {}
     System.exit(0);
   }

@@ -69,7 +69,7 @@ fn run_case(
 
 /// Runs a case on all runtimes, each with a channel of its own, and returns the results by the names
 /// of the runtimes.
-fn on_all<T: Send + 'static>(
+pub(super) fn on_all<T: Send + 'static>(
     place: &Place,
     runtimes: &[NamedRuntime],
     limit: Duration,

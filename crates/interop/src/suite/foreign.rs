@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use super::addresses::Addresses;
 use super::certificates::Certificates;
 use crate::environment::optional;
 use crate::wrong::Wrong;
@@ -27,10 +28,7 @@ pub(super) struct Foreign {
 #[derive(Debug)]
 pub(super) struct Running {
     process: Child,
-    /// Where it listens without TLS.
-    pub(super) plaintext: SocketAddr,
-    /// Where it listens with TLS.
-    pub(super) tls: SocketAddr,
+    pub(super) addresses: Addresses,
 }
 
 impl Drop for Running {
@@ -85,6 +83,8 @@ fn spawn(name: &str, command: &[Value], certificates: &Certificates) -> Result<C
         .arg(certificates.certificate())
         .arg("--key")
         .arg(certificates.key())
+        .arg("--client-ca")
+        .arg(certificates.client_ca())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -105,8 +105,11 @@ fn ready(name: &str, mut process: Child) -> Result<Running, Wrong> {
         Ok(address.parse()?)
     };
     Ok(Running {
-        plaintext: address("plaintext")?,
-        tls: address("tls")?,
+        addresses: Addresses {
+            plaintext: address("plaintext")?,
+            tls: address("tls")?,
+            mutual: address("mtls")?,
+        },
         process,
     })
 }

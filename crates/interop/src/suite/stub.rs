@@ -20,24 +20,21 @@ pub(super) type Tests = TestServiceClient<Watched>;
 #[derive(Clone, Debug)]
 pub(super) struct Place {
     address: SocketAddr,
-    /// The root certificate for TLS, in PEM; `None` for plaintext.
-    root: Option<String>,
+    /// `None` for plaintext.
+    tls: Option<Tls>,
 }
 
 impl Place {
     /// Returns a place without TLS.
     pub(super) fn plaintext(address: SocketAddr) -> Self {
-        Self {
-            address,
-            root: None,
-        }
+        Self { address, tls: None }
     }
 
-    /// Returns a place with TLS, and the root that the server's certificate is from.
-    pub(super) fn tls(address: SocketAddr, root: &str) -> Self {
+    /// Returns a place with TLS.
+    pub(super) fn tls(address: SocketAddr, tls: Tls) -> Self {
         Self {
             address,
-            root: Some(root.to_owned()),
+            tls: Some(tls),
         }
     }
 }
@@ -58,13 +55,10 @@ impl Stub {
         let builder = Channel::builder(place.address.to_string())
             .runtime(Arc::clone(&runtime.runtime))
             .observer(ends.clone());
-        let builder = match &place.root {
+        let builder = match &place.tls {
             None => builder.plaintext(),
-            Some(root) => {
-                let tls = Tls::new().with_ca_pem(root.as_str());
-                // The suite's servers have a certificate for this name, not for their addresses.
-                builder.tls(tls).authority(SERVER_NAME)
-            }
+            // The servers' certificate is for a name, not for their addresses.
+            Some(tls) => builder.tls(tls.clone()).authority(SERVER_NAME),
         };
         let channel = builder.build()?;
         Ok(Self {

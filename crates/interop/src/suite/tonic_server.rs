@@ -15,8 +15,10 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_rustls::TlsAcceptor;
 use tonic::codec::CompressionEncoding::Gzip;
 use trunkline::tower_service::Service;
-use trunkline_testkit::certificates::{Issued, server_config};
+use trunkline_testkit::certificates::{ServerOptions, server_config, server_config_with};
 
+use super::addresses::Addresses;
+use super::certificates::Certificates;
 use super::echo::{EchoBody, INITIAL};
 use super::messages::{MessageBody, SeenFlags, StaysCompressed};
 use super::proto::test_service_server::TestServiceServer;
@@ -25,34 +27,43 @@ use super::service::Tests;
 /// The most streams at a time on a connection.
 const MAX_STREAMS: u32 = 100;
 
-/// A server at two free ports of loopback. Dropping it ends it.
+/// A server at free ports of loopback. Dropping it ends it.
 #[derive(Debug)]
 pub(super) struct TonicServer {
-    /// Where it listens without TLS.
-    pub(super) plaintext: SocketAddr,
-    /// Where it listens with TLS.
-    pub(super) tls: SocketAddr,
+    pub(super) addresses: Addresses,
     runtime: Option<Runtime>,
 }
 
 impl TonicServer {
     /// Starts the server on a thread of its own.
-    pub(super) fn start(certificate: &Issued) -> io::Result<Self> {
+    pub(super) fn start(certificates: &Certificates) -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let acceptor = TlsAcceptor::from(server_config(certificate));
-        let free = || runtime.block_on(TcpListener::bind("127.0.0.1:0"));
-        let (plaintext, tls) = (free()?, free()?);
-        let addresses = [plaintext.local_addr()?, tls.local_addr()?];
-        runtime.spawn(accept(plaintext, serve));
-        runtime.spawn(accept(tls, move |stream| {
-            serve_tls(stream, acceptor.clone())
-        }));
+        let mut options = ServerOptions::default();
+        options.client_authority = Some(certificates.root());
+        let listen = || -> io::Result<(TcpListener, SocketAddr)> {
+            let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
+            let address = listener.local_addr()?;
+            Ok((listener, address))
+        };
+        let serve_tls = |config| -> io::Result<SocketAddr> {
+            let (listener, address) = listen()?;
+            let acceptor = TlsAcceptor::from(config);
+            let serve = move |stream| serve_tls(stream, acceptor.clone());
+            runtime.spawn(accept(listener, serve));
+            Ok(address)
+        };
+        let (listener, plaintext) = listen()?;
+        runtime.spawn(accept(listener, serve));
+        let addresses = Addresses {
+            plaintext,
+            tls: serve_tls(server_config(&certificates.server))?,
+            mutual: serve_tls(server_config_with(&certificates.server, &options))?,
+        };
         Ok(Self {
-            plaintext: addresses[0],
-            tls: addresses[1],
+            addresses,
             runtime: Some(runtime),
         })
     }
