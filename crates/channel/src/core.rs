@@ -1,18 +1,17 @@
 //! The decisions of a channel, without sockets, tasks, locks and clocks.
 //!
-//! From the ground up: `failure` and `subchannel` (one subchannel), `retry`, `hedging` and `throttle`
-//! (how often one call is sent), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
+//! From the ground up: `failure` and `subchannel` (one subchannel), `retry` and `hedging` (how
+//! often one call is sent), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
 //! `config` (the service config in force), and [`Core`], which joins them with the policy.
 
 pub(crate) mod connections;
 pub(crate) mod failure;
 
-// The attempts of one call, and the throttle that all calls share.
+// The attempts of one call.
 pub(crate) mod codes;
 pub(crate) mod hedging;
 pub(crate) mod pushback;
 pub(crate) mod retry;
-pub(crate) mod throttle;
 
 pub(crate) mod snapshot;
 mod subchannel;
@@ -524,7 +523,7 @@ impl<C> Core<C> {
             picker: Arc::clone(&self.published.picker),
             connections: self.subchannels.connections().clone(),
             selector: self.selector.clone().unwrap_or_else(config),
-            throttle: self.config.throttle().cloned(),
+            throttling: self.config.current().retry_throttling(),
             is_resolved: self.has_list,
             resolver_error: self.resolver_error.clone(),
             resolver_waits: self.resolver_waits.clone(),

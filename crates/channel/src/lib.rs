@@ -14,6 +14,8 @@ mod core;
 mod observer;
 
 mod grpc;
+mod throttle;
+
 mod shared;
 
 // The control path: one task per channel.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use event_listener::{Event as Changed, EventListener};
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
@@ -11,6 +11,7 @@ use trunkline_transport::Connection;
 
 use crate::core::snapshot::Snapshot;
 use crate::observer::Observer;
+use crate::throttle::RetryThrottle;
 
 /// What the clones of a channel, its calls and its control task share.
 pub(crate) struct ChannelShared {
@@ -35,11 +36,14 @@ pub(crate) struct ChannelShared {
 pub(crate) struct Current {
     snapshot: ArcSwap<Snapshot<Connection>>,
     changed: Changed,
+    /// The token bucket of the service config in force; `None` if that has no throttling.
+    throttle: ArcSwapOption<RetryThrottle>,
 }
 
 impl Current {
     pub(crate) fn new(first: Snapshot<Connection>) -> Self {
         Self {
+            throttle: ArcSwapOption::from_pointee(first.throttling.map(RetryThrottle::new)),
             snapshot: ArcSwap::from_pointee(first),
             changed: Changed::new(),
         }
@@ -64,8 +68,20 @@ impl ChannelShared {
 
     /// Replaces the snapshot, and wakes the calls that wait for a new one.
     pub(crate) fn publish(&self, snapshot: Snapshot<Connection>) {
+        let throttle = &self.current.throttle;
+        let throttling = snapshot.throttling;
+        // A new config with the same throttling keeps the tokens.
+        if throttle.load().as_ref().map(|own| own.config()) != throttling {
+            throttle.store(throttling.map(|config| Arc::new(RetryThrottle::new(config))));
+        }
         self.current.snapshot.store(Arc::new(snapshot));
         self.current.changed.notify(usize::MAX);
+    }
+
+    /// Returns the token bucket that calls with a retry or hedging policy share; `None` if the
+    /// service config in force has no throttling.
+    pub(crate) fn throttle(&self) -> Option<Arc<RetryThrottle>> {
+        self.current.throttle.load_full()
     }
 
     /// Returns a listener for the next [`publish`](Self::publish) from now on.

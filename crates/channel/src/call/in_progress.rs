@@ -228,7 +228,7 @@ impl<'a> Call<'a> {
                     && let Some(policy) = config.method.and_then(|method| method.attempts.as_ref())
                 {
                     let now = handle.shared.runtime.now();
-                    let plan = AttemptPlan::new(policy, limit, snapshot.throttle.as_ref(), now);
+                    let plan = AttemptPlan::new(policy, limit, handle.shared.throttle(), now);
                     self.plan = Some(Box::new(plan));
                 }
             }

@@ -11,7 +11,7 @@ use crate::core::codes::CodeSet;
 use crate::core::hedging::Hedging;
 use crate::core::pushback::Pushback;
 use crate::core::retry::Retries;
-use crate::core::throttle::RetryThrottle;
+use crate::throttle::RetryThrottle;
 
 /// The plan of a call whose method has a retry or hedging policy.
 pub(crate) struct AttemptPlan {
@@ -38,14 +38,13 @@ impl AttemptPlan {
     pub(crate) fn new(
         policy: &AttemptPolicy,
         limit: u32,
-        throttle: Option<&Arc<RetryThrottle>>,
+        throttle: Option<Arc<RetryThrottle>>,
         now: Instant,
     ) -> Self {
         let kind = match policy {
             AttemptPolicy::Retry(policy) => PlanKind::Retry(Retries::new(policy, limit)),
             AttemptPolicy::Hedging(policy) => PlanKind::Hedging(Hedging::new(policy, limit, now)),
         };
-        let throttle = throttle.cloned();
         Self { kind, throttle }
     }
 

@@ -6,8 +6,6 @@ use trunkline_lb::PolicyRegistry;
 use trunkline_resolver::{ResolveError, ResolveErrorKind, ServiceConfigSource};
 use trunkline_service_config::{PolicyChoice, ServiceConfig};
 
-use crate::core::throttle::RetryThrottle;
-
 /// Chooses between the service config of the resolver and the channel's default.
 ///
 /// Source: [gRFC A21](https://github.com/grpc/proposal/blob/master/A21-service-config-error-handling.md).
@@ -24,8 +22,6 @@ pub(crate) struct ConfigInForce {
     is_chosen: bool,
     /// The JSON that `current` was parsed from.
     json: Option<Arc<str>>,
-    /// The token bucket of `current`. A new config with the same throttling keeps it.
-    throttle: Option<Arc<RetryThrottle>>,
 }
 
 /// The effect of one resolution on the config in force.
@@ -47,9 +43,7 @@ impl ConfigInForce {
         is_disabled: bool,
     ) -> Self {
         let current = Arc::clone(&default);
-        let throttle = default.retry_throttling().map(RetryThrottle::new);
         Self {
-            throttle: throttle.map(Arc::new),
             policies,
             default,
             default_policy,
@@ -62,19 +56,6 @@ impl ConfigInForce {
 
     pub(crate) fn current(&self) -> &Arc<ServiceConfig> {
         &self.current
-    }
-
-    /// Returns the token bucket of the config in force; `None` if that has no throttling.
-    pub(crate) fn throttle(&self) -> Option<&Arc<RetryThrottle>> {
-        self.throttle.as_ref()
-    }
-
-    fn set_current(&mut self, config: Arc<ServiceConfig>) {
-        let throttling = config.retry_throttling();
-        if self.throttle.as_ref().map(|own| own.config()) != throttling {
-            self.throttle = throttling.map(|config| Arc::new(RetryThrottle::new(config)));
-        }
-        self.current = config;
     }
 
     /// Returns the policy in force.
@@ -91,7 +72,7 @@ impl ConfigInForce {
 
     /// Forgets the resolver's config: the default is in force until the next resolution.
     pub(crate) fn reset(&mut self) {
-        self.set_current(Arc::clone(&self.default));
+        self.current = Arc::clone(&self.default);
         self.is_chosen = false;
         self.json = None;
     }
@@ -117,7 +98,7 @@ impl ConfigInForce {
             Ok((config, json)) => {
                 let changed = !self.is_chosen || *config != *self.current;
                 if changed {
-                    self.set_current(config);
+                    self.current = config;
                 }
                 self.json = json;
                 self.is_chosen = true;

@@ -7,12 +7,11 @@ use http::HeaderMap;
 use trunkline_endpoint::Address;
 use trunkline_lb::{AttemptOutcome, ConnectivityState, Pick, PickRequest, Picker};
 use trunkline_resolver::ResolveError;
-use trunkline_service_config::ConfigSelector;
+use trunkline_service_config::{ConfigSelector, RetryThrottling};
 use trunkline_status::{Code, Status};
 
 use crate::core::connections::Connections;
 use crate::core::failure::{ConnectPhase, ConnectionLost};
-use crate::core::throttle::RetryThrottle;
 
 /// Everything that a call needs to choose a connection, as of one moment.
 ///
@@ -24,8 +23,8 @@ pub(crate) struct Snapshot<C> {
     pub(crate) picker: Arc<dyn Picker>,
     pub(crate) connections: Connections<C>,
     pub(crate) selector: Arc<dyn ConfigSelector>,
-    /// Stops retries while too many calls fail; `None` if the service config has no throttling.
-    pub(crate) throttle: Option<Arc<RetryThrottle>>,
+    /// When the calls of the channel are not retried any more, by the service config in force.
+    pub(crate) throttling: Option<RetryThrottling>,
     /// True once the resolver has returned a list.
     pub(crate) is_resolved: bool,
     pub(crate) resolver_error: Option<ResolveError>,
@@ -83,7 +82,7 @@ impl<C> Snapshot<C> {
             picker: Arc::new(Pick::Queue),
             connections: Connections::new(),
             selector,
-            throttle: None,
+            throttling: None,
             is_resolved: false,
             resolver_error: None,
             resolver_waits: None,
