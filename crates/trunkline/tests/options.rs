@@ -122,7 +122,7 @@ fn resolving() {
         with_resolution_delay(SECOND) => resolution_delay = SECOND,
     }
     let connector: Arc<dyn Connector> = Arc::new(Nowhere);
-    let metrics: Arc<dyn ResolverMetrics> = Arc::new(Unheard);
+    let metrics: Arc<dyn ResolverMetrics> = Arc::new(Dropped);
     let runtime = trunkline::default_runtime().expect("a runtime");
     check! {ResolverOptions::new(Arc::clone(&runtime)),
         with_disable_service_config(true) => disable_service_config = true,
@@ -176,9 +176,9 @@ impl Connector for Nowhere {
 
 /// Metrics that are dropped.
 #[derive(Debug)]
-struct Unheard;
+struct Dropped;
 
-impl ResolverMetrics for Unheard {
+impl ResolverMetrics for Dropped {
     fn record(&self, _: &ResolverEvent) {}
 }
 
