@@ -8,6 +8,7 @@ use clap_complete::Shell;
 
 /// The headings of options that several commands have; a command's own options come before them.
 const CHANNEL: &str = "Channel options";
+const TLS: &str = "TLS options";
 const LOOKUP: &str = "Name lookup options";
 const COMMON: &str = "Common options";
 
@@ -175,8 +176,10 @@ pub(crate) struct ResolveArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = after_help!(
     "connect example.com:443",
-    "connect '[2001:db8::1]:443,192.0.2.1:443' --svg race.svg";
-    "an address is connected", "no address is connected, or the picture cannot be written"
+    "connect '[2001:db8::1]:443,192.0.2.1:443' --svg race.svg",
+    "connect --tls example.com:443";
+    "an address is connected, and with --tls its server was verified",
+    "no address is connected, the server was not verified, or the picture cannot be written"
 ))]
 pub(crate) struct ConnectArgs {
     /// HOST:PORT to look up, or the addresses ADDR,ADDR,.. to race without a lookup
@@ -202,6 +205,8 @@ pub(crate) struct ConnectArgs {
     #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
     #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    #[command(flatten)]
     pub(crate) dns: DnsArgs,
 }
 
@@ -209,6 +214,35 @@ pub(crate) struct ConnectArgs {
 pub(crate) enum FamilyName {
     Ipv6,
     Ipv4,
+}
+
+/// The configuration of TLS.
+#[derive(Debug, clap::Args)]
+pub(crate) struct TlsArgs {
+    /// Uses TLS (if not given: connections without encryption)
+    #[arg(long, help_heading = TLS)]
+    pub(crate) tls: bool,
+    /// Trusts the root certificates in this PEM file, and no others
+    #[arg(long, value_name = "FILE", requires = "tls", conflicts_with = "roots", help_heading = TLS)]
+    pub(crate) ca: Option<PathBuf>,
+    /// Trusts these root certificates: the platform's (if not given), or those of this program
+    #[arg(long, value_enum, requires = "tls", help_heading = TLS)]
+    pub(crate) roots: Option<RootsName>,
+    /// Shows the client certificate in this PEM file to servers that ask for one
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "key", help_heading = TLS)]
+    pub(crate) cert: Option<PathBuf>,
+    /// The private key of --cert, a PEM file
+    #[arg(long, value_name = "FILE", requires = "tls", requires = "cert", help_heading = TLS)]
+    pub(crate) key: Option<PathBuf>,
+    /// Checks the server's certificate for this name instead of the target's
+    #[arg(long, value_name = "NAME", requires = "tls", help_heading = TLS)]
+    pub(crate) server_name: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum RootsName {
+    Platform,
+    Bundled,
 }
 
 /// The configuration of a channel.
@@ -229,6 +263,8 @@ pub(crate) struct ChannelArgs {
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = CHANNEL)]
     pub(crate) min_resolution_interval: Duration,
     #[command(flatten)]
+    pub(crate) tls: TlsArgs,
+    #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
     #[command(flatten)]
     pub(crate) dns: DnsArgs,
@@ -238,7 +274,8 @@ pub(crate) struct ChannelArgs {
 #[command(after_help = after_help!(
     "call dns:///orders.prod.svc:50051",
     "call dns:///orders.prod.svc:50051 --lb round_robin --count 1000 --concurrency 10",
-    "call ipv4:127.0.0.1:50051 --for 30 --qps 10 --json";
+    "call ipv4:127.0.0.1:50051 --for 30 --qps 10 --json",
+    "call dns:///orders.prod.svc:50051 --tls --ca ca.pem --cert client.pem --key client.key";
     "every call succeeded (with --any-status: was answered)",
     "a call failed, or could not be made in time"
 ))]

@@ -23,10 +23,11 @@ use crate::run::block_on;
 
 pub(crate) fn run(args: &CallArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     let files = args.channel.dns.open(args.timeout)?;
+    let tls = args.channel.tls.open(args.timeout)?;
     block_on(common.runtime, |runtime| async move {
         let answers = AnswerCounter::default();
         let observer = answers.clone();
-        let channel = channel::build(&args.channel, &files, Arc::clone(&runtime), observer)?;
+        let channel = channel::build(&args.channel, &files, tls, Arc::clone(&runtime), observer)?;
         let live = Live::new(out, runtime.now());
         let runner = CallRunner {
             args,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use trunkline::{Channel, Observer, Runtime};
+use trunkline::{Channel, Observer, Runtime, Tls};
 
 use crate::args::ChannelArgs;
 use crate::failure::Failure;
@@ -13,13 +13,18 @@ use crate::lookup::DnsFiles;
 pub(crate) fn build(
     args: &ChannelArgs,
     files: &DnsFiles,
+    tls: Option<Tls>,
     runtime: Arc<dyn Runtime>,
     observer: impl Observer + 'static,
 ) -> Result<Channel, Failure> {
     let mut dns = files.options();
     dns.pacing.min_interval = args.min_resolution_interval;
-    let mut builder = Channel::builder(args.target.as_str())
-        .plaintext()
+    let builder = Channel::builder(args.target.as_str());
+    let builder = match tls {
+        Some(tls) => builder.tls(tls),
+        None => builder.plaintext(),
+    };
+    let mut builder = builder
         .proxy(args.proxy.setting()?)
         .runtime(runtime)
         .dns(dns);
@@ -44,6 +49,7 @@ fn build_kind(error: &trunkline::BuildError) -> &'static str {
         Kind::Target | Kind::Scheme => "invalid_target",
         Kind::Authority => "invalid_authority",
         Kind::ServiceConfig => "invalid_service_config",
+        Kind::Tls => "invalid_tls",
         Kind::Proxy => "invalid_proxy",
         _ => "invalid_channel",
     }

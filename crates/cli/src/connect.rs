@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use trunkline::Tls;
 use trunkline::connector::{self, TargetRoute, open_tunnel};
 use trunkline::target::{Target, TargetView};
+use trunkline::tls::TlsClient;
 use trunkline::{Proxy, Runtime};
 use trunkline_connect::io::{ConnectOptions, connect, connect_host, connect_host_with};
 use trunkline_connect::{AttemptDelay, ConnectOutcome, Family, RaceReport};
@@ -19,6 +21,7 @@ use crate::out::{Line, Out, Style};
 use crate::proxy::{self, ProxiedRuntime};
 use crate::run::block_on;
 use crate::svg::svg;
+use crate::tls::handshake;
 use crate::{file, show};
 
 /// What to connect to.
@@ -45,6 +48,24 @@ enum GivenAddress {
     Whole(SocketAddr),
     /// A link-local address with the name of its interface, such as `[fe80::1%eth0]:443`.
     AtInterface(SocketAddrV6, String),
+}
+
+impl Destination {
+    /// Returns the name for which a TLS server's certificate must be: the host, or the first
+    /// address.
+    fn name(&self) -> String {
+        match self {
+            Self::Host(host, _) => host.clone(),
+            Self::Addresses(addresses) => {
+                addresses
+                    .first()
+                    .map_or_else(String::new, |first| match first {
+                        GivenAddress::Whole(address) => address.ip().to_string(),
+                        GivenAddress::AtInterface(address, _) => address.ip().to_string(),
+                    })
+            }
+        }
+    }
 }
 
 impl GivenAddress {
@@ -86,6 +107,7 @@ pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<
     let files = args.dns.open(Some(args.timeout))?;
     let destination = destination(&args.to)?;
     let proxy = args.proxy.setting()?;
+    let tls = args.tls.open(Some(args.timeout))?;
     let (options, warnings) = options(args);
     if !out.is_json() {
         for warning in &warnings {
@@ -103,6 +125,7 @@ pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<
             out,
             runtime,
             (destination, proxy),
+            tls,
             options,
             warnings,
         )
@@ -177,9 +200,15 @@ async fn race(
     out: &Out,
     runtime: Arc<dyn Runtime>,
     (destination, proxy): (Destination, Proxy),
+    tls: Option<Tls>,
     options: ConnectOptions,
     warnings: Vec<Value>,
 ) -> Result<(), Failure> {
+    let deadline = runtime.now().checked_add(args.timeout);
+    let tls = tls.map(|tls| TlsClient::new(&tls, &destination.name(), Arc::clone(&runtime)));
+    let tls = tls
+        .transpose()
+        .map_err(|error| Failure::unusable("invalid_tls", error.to_string()))?;
     let route = destination.route(&proxy)?;
     let proxied = ProxiedRuntime::new(
         Arc::clone(&runtime),
@@ -227,8 +256,25 @@ async fn race(
     let saved = save(args, report);
     match result {
         Ok(connected) => {
-            connected.stream.abort();
+            let shown = match tls {
+                Some(client) => {
+                    Some(handshake(&client, connected.stream, &*runtime, deadline).await)
+                }
+                None => {
+                    connected.stream.abort();
+                    None
+                }
+            };
+            if let Some(shown) = &shown {
+                object.insert("tls".to_owned(), shown.to_json());
+                if !out.is_json() {
+                    shown.print(out);
+                }
+            }
             saved.map_err(|failure| failure.beside(object.clone()))?;
+            if let Some(failure) = shown.and_then(|shown| shown.failure()) {
+                return Err(failure.beside(object));
+            }
             if out.is_json() {
                 out.object(&Value::Object(object));
             }

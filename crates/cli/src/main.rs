@@ -19,6 +19,7 @@ mod svg;
 mod file;
 mod lookup;
 mod proxy;
+mod tls;
 
 mod channel;
 mod health;

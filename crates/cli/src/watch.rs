@@ -20,6 +20,7 @@ use crate::show;
 pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     let duration = args.duration.or(args.timeout);
     let files = args.channel.dns.open(duration)?;
+    let tls = args.channel.tls.open(duration)?;
     block_on(common.runtime, |runtime| async move {
         let started = runtime.now();
         let printer = Printer {
@@ -27,7 +28,7 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
             started,
             changes: Lock::default(),
         };
-        let channel = channel::build(&args.channel, &files, Arc::clone(&runtime), printer)?;
+        let channel = channel::build(&args.channel, &files, tls, Arc::clone(&runtime), printer)?;
         channel
             .connect()
             .map_err(|status| Failure::operation("runtime", status.message().to_owned()))?;

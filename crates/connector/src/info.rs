@@ -38,6 +38,8 @@ pub struct TlsInfo {
     pub resumed: bool,
     /// The name that the server's certificate was checked for.
     pub server_name: String,
+    /// True when the server asked for a client certificate. It may accept a client without one.
+    pub asked_for_certificate: bool,
     /// Why files that have changed are not used, if that is so: the certificates read before stay
     /// in use.
     pub reload_problem: Option<String>,
@@ -56,6 +58,7 @@ impl TlsInfo {
             cipher: cipher.into(),
             resumed: false,
             server_name: server_name.into(),
+            asked_for_certificate: false,
             reload_problem: None,
         }
     }

@@ -9,3 +9,5 @@ pub mod proto;
 // gRPC servers in processes of their own; uses `proto`.
 pub mod backend;
 pub mod dns;
+// A gRPC server over TLS; uses `proto`.
+pub mod tls_server;

@@ -11,6 +11,7 @@ mod proxy;
 mod raw_peer;
 mod resolve;
 mod target;
+mod tls;
 mod watch;
 
 /// Serves as a backend when another test starts this binary as one; otherwise does nothing.

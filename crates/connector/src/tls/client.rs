@@ -83,7 +83,8 @@ impl TlsClient {
 
     /// Does a handshake over `stream`. First reads again the files that certificates are from.
     ///
-    /// The caller limits the time.
+    /// The caller limits the time. With TLS 1.3, a server that refuses the client's certificate reports
+    /// that after the handshake: then the first read fails, with a [`TlsError`] inside.
     ///
     /// # Errors
     ///
@@ -113,6 +114,7 @@ impl TlsClient {
         let mut info = tls_info(stream.session(), server_name);
         if let Some(info) = &mut info {
             info.reload_problem.clone_from(&prepared.problem);
+            info.asked_for_certificate = stream.wants_certificate();
         }
         let alpn = stream.session().alpn_protocol().map(<[u8]>::to_vec);
         let done = done.and_then(|()| match alpn.as_deref() {
@@ -125,7 +127,11 @@ impl TlsClient {
                     "; certificates that were read earlier are in use, because {problem}"
                 ));
             }
-            return Err(error.with_info(info));
+            if error.peer_certificates().is_empty() {
+                let certificates = stream.session().peer_certificates().unwrap_or_default();
+                error = error.with_certificates(certificates.to_vec());
+            }
+            return Err(error.with_session(info, alpn));
         }
         let peer = Stream::peer_addr(&stream);
         let certificates = stream.session().peer_certificates().unwrap_or_default();

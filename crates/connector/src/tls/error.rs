@@ -33,6 +33,7 @@ struct Facts {
     message: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
     info: Option<TlsInfo>,
+    alpn: Option<Vec<u8>>,
     certificates: Vec<CertificateDer<'static>>,
 }
 
@@ -86,6 +87,7 @@ impl TlsError {
             message: message.into(),
             source: None,
             info: None,
+            alpn: None,
             certificates: Vec::new(),
         }))
     }
@@ -95,8 +97,10 @@ impl TlsError {
         self
     }
 
-    pub(super) fn with_info(mut self, info: Option<TlsInfo>) -> Self {
+    /// Adds what was known of the session when the handshake failed.
+    pub(super) fn with_session(mut self, info: Option<TlsInfo>, alpn: Option<Vec<u8>>) -> Self {
         self.0.info = info;
+        self.0.alpn = alpn;
         self
     }
 
@@ -117,6 +121,19 @@ impl TlsError {
         self.0.kind
     }
 
+    /// Returns true when the server's certificate was refused.
+    #[must_use]
+    pub fn is_about_certificate(&self) -> bool {
+        matches!(
+            self.0.kind,
+            TlsErrorKind::Expired
+                | TlsErrorKind::NotYetValid
+                | TlsErrorKind::WrongName
+                | TlsErrorKind::UnknownIssuer
+                | TlsErrorKind::BadCertificate
+        )
+    }
+
     /// Returns what was agreed on before the handshake failed: version and cipher suite. `None` if
     /// it failed before that.
     #[must_use]
@@ -124,8 +141,15 @@ impl TlsError {
         self.0.info.as_ref()
     }
 
-    /// Returns the certificates that the server sent and that were refused, in DER, its own first;
-    /// empty where they are not the reason.
+    /// Returns the protocol that ALPN had chosen before the handshake failed.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.0.alpn.as_deref()
+    }
+
+    /// Returns the certificates that the server sent, in DER, its own first; empty where the
+    /// handshake failed before that. [`is_about_certificate`](Self::is_about_certificate) is true
+    /// where they are the reason.
     #[must_use]
     pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         &self.0.certificates

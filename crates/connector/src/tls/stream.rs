@@ -71,6 +71,11 @@ impl TlsStream {
         &self.session
     }
 
+    /// Returns whether the server asked for a client certificate.
+    pub(super) fn wants_certificate(&self) -> bool {
+        self.wants_certificate
+    }
+
     /// Does the handshake.
     pub(super) async fn handshake(&mut self) -> Result<(), TlsError> {
         poll_fn(|cx| self.poll_handshake(cx)).await

@@ -10,6 +10,7 @@ mod errors;
 mod layers;
 mod steady;
 mod targets;
+mod tls;
 mod world;
 
 /// Serves as a backend when another test starts this binary as one; otherwise does nothing.

@@ -1,0 +1,162 @@
+//! A gRPC server over TLS on a real socket, on a thread of its own.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use async_compat::Compat;
+use futures_rustls::TlsAcceptor;
+use futures_rustls::rustls::ServerConfig;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tonic::codegen::async_trait;
+use tonic::{Request, Response, Status};
+
+use crate::proto::helloworld::greeter_server::{Greeter, GreeterServer};
+use crate::proto::helloworld::{HelloReply, HelloRequest};
+
+/// A server of `helloworld.Greeter` over TLS on 127.0.0.1. It stops when it is dropped.
+#[derive(Debug)]
+pub struct TlsServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: Mutex<Arc<ServerConfig>>,
+    max_age: Option<Duration>,
+    accepts: AtomicUsize,
+    handshakes: AtomicUsize,
+}
+
+impl TlsServer {
+    /// Starts a server. It ends its connections, in good order, when they have the age `max_age`.
+    ///
+    /// # Errors
+    ///
+    /// When no socket or thread can be made.
+    pub fn start(config: Arc<ServerConfig>, max_age: Option<Duration>) -> io::Result<Self> {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let shared = Arc::new(Shared {
+            config: Mutex::new(config),
+            max_age,
+            accepts: AtomicUsize::new(0),
+            handshakes: AtomicUsize::new(0),
+        });
+        let (stop, stopped) = oneshot::channel();
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let serving = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().spawn(move || {
+            tokio.block_on(async move {
+                let listener = TcpListener::from_std(listener).expect("a listener");
+                tokio::spawn(accept(listener, serving));
+                // An error means the same: the handle was dropped.
+                let _ = stopped.await;
+            });
+        })?;
+        Ok(Self {
+            address,
+            shared,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// Returns the address at which the server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Replaces the configuration of later connections.
+    ///
+    /// # Panics
+    ///
+    /// When the server's thread has panicked.
+    pub fn set_config(&self, config: Arc<ServerConfig>) {
+        *self.shared.config.lock().expect("no panic") = config;
+    }
+
+    /// Returns the number of connections so far.
+    #[must_use]
+    pub fn accepts(&self) -> usize {
+        self.shared.accepts.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of handshakes that succeeded so far.
+    #[must_use]
+    pub fn handshakes(&self) -> usize {
+        self.shared.handshakes.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the server was printed already.
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        shared.accepts.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(serve(stream, Arc::clone(&shared)));
+    }
+}
+
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    let _ = stream.set_nodelay(true);
+    let config = Arc::clone(&shared.config.lock().expect("no panic"));
+    let accepted = TlsAcceptor::from(config).accept(Compat::new(stream)).await;
+    let Ok(stream) = accepted else {
+        return;
+    };
+    shared.handshakes.fetch_add(1, Ordering::Relaxed);
+    let service = GreeterServer::new(Hello);
+    let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+        .serve_connection(
+            TokioIo::new(Compat::new(stream)),
+            TowerToHyperService::new(service),
+        );
+    let mut connection = std::pin::pin!(connection);
+    if let Some(age) = shared.max_age
+        && tokio::time::timeout(age, connection.as_mut())
+            .await
+            .is_err()
+    {
+        connection.as_mut().graceful_shutdown();
+    }
+    // The client may end the connection in any way.
+    let _ = connection.await;
+}
+
+/// Greets.
+#[derive(Debug)]
+struct Hello;
+
+#[async_trait]
+impl Greeter for Hello {
+    async fn say_hello(
+        &self,
+        request: Request<HelloRequest>,
+    ) -> Result<Response<HelloReply>, Status> {
+        Ok(Response::new(HelloReply {
+            message: format!("Hello {}", request.into_inner().name),
+        }))
+    }
+}
