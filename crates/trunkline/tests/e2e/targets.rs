@@ -71,7 +71,7 @@ on_each_runtime! {
         assert_eq!(peer(&response), PeerAddr::Ip(address));
     }
 
-    /// `unix:`, by an absolute path.
+    /// `unix:`, by an absolute path, also under `passthrough:`.
     async fn unix(runtime) {
         let backend = backend("a");
         let folder = std::env::temp_dir().join(format!("trunkline-{}-{:p}", std::process::id(), &backend));
@@ -80,8 +80,10 @@ on_each_runtime! {
         let listener = UnixListener::bind(&path).expect("a socket");
         relay(listener, backend.address_v4());
         let target = format!("unix://{}", path.display());
-        let response = greet(&channel(target, &runtime)).await.expect("a reply");
-        assert_eq!(peer(&response).to_string(), format!("unix:{}", path.display()));
+        for target in [target.clone(), format!("passthrough:///{target}")] {
+            let response = greet(&channel(target, &runtime)).await.expect("a reply");
+            assert_eq!(peer(&response).to_string(), format!("unix:{}", path.display()));
+        }
         std::fs::remove_dir_all(&folder).expect("the test removes its files");
     }
 
@@ -110,11 +112,12 @@ on_each_runtime! {
         greet(&channel(target, &runtime)).await.expect("a reply");
     }
 
-    /// A resolver whose endpoints the application sets.
+    /// A resolver whose endpoints the application sets. The endpoint of the target cannot be sent as
+    /// authority, and the call reaches its server all the same.
     async fn manual(runtime) {
         let (one, two) = (backend("one"), backend("two"));
         let resolver = ManualResolver::new("manual");
-        let channel = builder("manual:greeter", &runtime)
+        let channel = builder("manual:///greeter/eu", &runtime)
             .resolver(resolver.clone())
             .build()
             .expect("a channel");
