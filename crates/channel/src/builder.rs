@@ -32,7 +32,7 @@ use crate::core::snapshot::Snapshot;
 use crate::error::{BuildError, BuildErrorKind};
 use crate::handle::Handle;
 use crate::observer::Observer;
-use crate::shared::{ChannelShared, Current};
+use crate::shared::{ChannelShared, Current, MessageLimits};
 
 /// The policy that is used where no service config names one.
 ///
@@ -108,6 +108,7 @@ pub struct ChannelBuilder {
     tcp: Option<TcpOptions>,
     http: HttpOptions,
     keepalive: Option<KeepaliveOptions>,
+    message_limits: MessageLimits,
     observer: Option<Arc<dyn Observer>>,
     disable_service_config: bool,
     max_attempts: u32,
@@ -146,6 +147,7 @@ impl ChannelBuilder {
             tcp: None,
             http: HttpOptions::default(),
             keepalive: None,
+            message_limits: MessageLimits::default(),
             observer: None,
             disable_service_config: false,
             max_attempts: MAX_ATTEMPTS,
@@ -394,6 +396,27 @@ impl ChannelBuilder {
         self.max_attempts(1)
     }
 
+    /// Sets how many bytes a message of a request may have after compression. A call with a longer one
+    /// fails with `RESOURCE_EXHAUSTED`, and its text has both sizes. Default: no limit.
+    ///
+    /// A service config may have a lower limit for a method (`maxRequestMessageBytes`), and a stub its
+    /// own: the lowest counts.
+    pub fn max_request_message(mut self, bytes: u32) -> Self {
+        self.message_limits.request = Some(bytes);
+        self
+    }
+
+    /// Sets how many bytes a message of a response may have after compression. A call with a longer one
+    /// fails with `RESOURCE_EXHAUSTED` as soon as the size of the message is known, before its data
+    /// comes. Its text has both sizes. Default: no limit.
+    ///
+    /// A service config may have a lower limit for a method (`maxResponseMessageBytes`), and a stub its
+    /// own, such as tonic's of 4 MiB: the lowest counts.
+    pub fn max_response_message(mut self, bytes: u32) -> Self {
+        self.message_limits.response = Some(bytes);
+        self
+    }
+
     /// Sets the observer, which receives the events of the channel.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -504,6 +527,7 @@ impl ChannelBuilder {
             max_attempts: self.max_attempts,
             runtime,
             observer: self.observer,
+            message_limits: self.message_limits,
             current: Current::new(Snapshot::not_started(selector)),
         });
         let mut backoff = self.backoff;

@@ -7,6 +7,7 @@ use event_listener::{Event as Changed, EventListener};
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 use trunkline_runtime::Runtime;
+use trunkline_service_config::MethodConfig;
 use trunkline_transport::Connection;
 
 use crate::core::snapshot::Snapshot;
@@ -29,7 +30,26 @@ pub(crate) struct ChannelShared {
     pub(crate) max_attempts: u32,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) message_limits: MessageLimits,
     pub(crate) current: Current,
+}
+
+/// The most bytes that one message of a call may have, after compression; `None` is no limit.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct MessageLimits {
+    pub(crate) request: Option<u32>,
+    pub(crate) response: Option<u32>,
+}
+
+impl MessageLimits {
+    /// Returns the lower one of each limit and that of a method's configuration.
+    pub(crate) fn with(self, method: &MethodConfig) -> Self {
+        let lower = |own: Option<u32>, other| own.into_iter().chain(other).min();
+        Self {
+            request: lower(self.request, method.max_request_message_bytes),
+            response: lower(self.response, method.max_response_message_bytes),
+        }
+    }
 }
 
 /// The snapshot that calls use now, and the notification of the next one.

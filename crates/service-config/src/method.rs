@@ -22,13 +22,11 @@ pub struct MethodConfig {
     /// How long a call may take. The caller's own deadline applies too: the earlier of the two ends
     /// the call.
     pub timeout: Option<Duration>,
-    /// Largest request message, in bytes after compression. The caller's own limit applies too.
-    ///
-    /// The channel does not act on it yet.
+    /// Largest request message, in bytes after compression. The caller's own limit applies too: the lower
+    /// one counts.
     pub max_request_message_bytes: Option<u32>,
-    /// Largest response message, in bytes after compression. The caller's own limit applies too.
-    ///
-    /// The channel does not act on it yet.
+    /// Largest response message, in bytes after compression. The caller's own limit applies too: the lower
+    /// one counts.
     pub max_response_message_bytes: Option<u32>,
     /// Whether and how the channel makes more than one attempt at a call.
     pub attempts: Option<AttemptPolicy>,

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
 use trunkline_runtime::PeerAddr;
-use trunkline_status::Status;
 
 use crate::error::{CallError, Fate};
 use crate::header_list::size_of_request;
@@ -73,17 +72,17 @@ impl Connection {
     /// # Errors
     ///
     /// When the connection takes no calls any more ([`Fate::Unsent`]), HTTP/2 forbids the
-    /// request, the start of its body is not kept any more, or its head is larger than the server's
+    /// request, the start of its body is not kept any more, a message is over [its
+    /// limit](RequestBody::set_max_message), or its head is larger than the server's
     /// `SETTINGS_MAX_HEADER_LIST_SIZE` (`RESOURCE_EXHAUSTED`). Nothing was sent.
     ///
     /// Source: [RFC 9113 section 10.5.1](https://www.rfc-editor.org/rfc/rfc9113#section-10.5.1): some
     /// servers close the connection for a header list over their limit, which would cost all other
     /// calls on it.
     pub fn send<B>(&self, head: Request<()>, body: &RequestBody<B>) -> Result<Sent<B>, CallError> {
-        let Some(body) = body.open() else {
-            let text = "the request cannot be sent again: its start is not kept any more";
-            return Err(CallError::new(Status::internal(text), Fate::Unknown));
-        };
+        let body = body
+            .open()
+            .map_err(|status| CallError::new(status, Fate::Unknown))?;
         let limit = self.state.max_header_list();
         if limit != u32::MAX {
             let size = size_of_request(&head);
@@ -93,8 +92,8 @@ impl Connection {
         }
         let (body, upload) = match body {
             AttemptBody::Whole(data) => (UnsentBody::Whole(data), None),
-            AttemptBody::Streaming(body) => {
-                let (upload, handle) = Upload::new(body, limit);
+            AttemptBody::Streaming(body, messages) => {
+                let (upload, handle) = Upload::new(body, messages, limit);
                 (UnsentBody::Upload(handle), Some(Box::pin(upload)))
             }
         };

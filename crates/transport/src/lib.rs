@@ -8,6 +8,7 @@ mod codes;
 
 mod go_away;
 mod header_list;
+mod messages;
 mod settings;
 mod unfinished;
 mod waiting;
@@ -55,6 +56,7 @@ pub use crate::error::{CallError, Fate, HandshakeError, HandshakeErrorKind, Lost
 pub use crate::go_away::GoAway;
 pub use crate::handshake::{HttpOptions, handshake};
 pub use crate::keepalive::KeepaliveOptions;
+pub use crate::messages::{MessageLimit, MessageTooLarge};
 pub use crate::replay::RequestBody;
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
 pub use crate::upload::Upload;

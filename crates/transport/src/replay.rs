@@ -12,19 +12,20 @@ use std::error::Error;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
 use bytes::Bytes;
 use http_body::Body;
 use trunkline_runtime::Lock;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 
 pub(crate) use self::log::Piece;
 use self::log::{ReplayLog, Rest};
 pub(crate) use self::reader::BodyReader;
 use self::reader::{data_of, failure_of};
+use crate::messages::{MessageLimit, MessageTooLarge};
 
 /// The request body of one call. Each attempt of the call sends all of it.
 ///
@@ -34,7 +35,11 @@ use self::reader::{data_of, failure_of};
 /// behind another.
 ///
 /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#when-retries-are-valid).
-pub struct RequestBody<B>(BodyKind<B>);
+pub struct RequestBody<B> {
+    kind: BodyKind<B>,
+    /// The most bytes that a message may have.
+    max_message: OnceLock<u32>,
+}
 
 enum BodyKind<B> {
     /// The whole body is known, as that of a unary call.
@@ -49,16 +54,33 @@ enum BodyKind<B> {
 /// A request body, as one attempt sends it.
 pub(crate) enum AttemptBody<B> {
     Whole(Option<Bytes>),
-    Streaming(BodyReader<B>),
+    /// With the limit of its messages, if there is one.
+    Streaming(BodyReader<B>, Option<MessageLimit>),
 }
 
 impl<B> RequestBody<B> {
     /// Makes the body of a unary call: one message with gRPC's prefix, or nothing.
     pub fn whole(data: impl Into<Option<Bytes>>) -> Self {
-        Self(BodyKind::Whole {
+        Self::new(BodyKind::Whole {
             data: data.into(),
             is_committed: AtomicBool::new(false),
         })
+    }
+
+    fn new(kind: BodyKind<B>) -> Self {
+        Self {
+            kind,
+            max_message: OnceLock::new(),
+        }
+    }
+
+    /// Sets how many bytes a message of the request may have after compression, its prefix left out.
+    /// Call it before the first attempt, and once; without it there is no limit.
+    ///
+    /// An attempt with a longer message fails with `RESOURCE_EXHAUSTED`. A streaming request is sent up
+    /// to the piece with that message.
+    pub fn set_max_message(&self, bytes: u32) {
+        let _ = self.max_message.set(bytes);
     }
 
     /// Commits the call: it is not sent again. Frees the messages that are kept, but for those that
@@ -66,7 +88,7 @@ impl<B> RequestBody<B> {
     ///
     /// The message of a unary call is freed with the `RequestBody`.
     pub fn commit(&self) {
-        match &self.0 {
+        match &self.kind {
             BodyKind::Whole { is_committed, .. } => is_committed.store(true, Ordering::Relaxed),
             BodyKind::Streaming(log) => {
                 let freed = log.lock().commit();
@@ -83,20 +105,33 @@ impl<B> RequestBody<B> {
     /// still read the body, and get over the limit.
     #[must_use]
     pub fn can_replay(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             BodyKind::Whole { is_committed, .. } => !is_committed.load(Ordering::Relaxed),
             BodyKind::Streaming(log) => !log.lock().is_committed(),
         }
     }
 
-    /// Begins an attempt at the start of the body; `None` when the start is not kept any more.
-    pub(crate) fn open(&self) -> Option<AttemptBody<B>> {
-        match &self.0 {
-            BodyKind::Whole { data, .. } => Some(AttemptBody::Whole(data.clone())),
+    /// Begins an attempt at the start of the body.
+    ///
+    /// # Errors
+    ///
+    /// When the start is not kept any more, and when a whole body has a message over the limit.
+    pub(crate) fn open(&self) -> Result<AttemptBody<B>, Status> {
+        let limit = self.max_message.get().copied().map(MessageLimit::new);
+        match &self.kind {
+            BodyKind::Whole { data, .. } => {
+                if let (Some(mut limit), Some(data)) = (limit, data) {
+                    limit.check(data).map_err(message_too_large)?;
+                }
+                Ok(AttemptBody::Whole(data.clone()))
+            }
             BodyKind::Streaming(log) => {
-                let number = log.lock().open()?;
+                let number = log.lock().open().ok_or_else(|| {
+                    let text = "the request cannot be sent again: its start is not kept any more";
+                    Status::internal(text)
+                })?;
                 let reader = BodyReader::new(Arc::clone(log), number);
-                Some(AttemptBody::Streaming(reader))
+                Ok(AttemptBody::Streaming(reader, limit))
             }
         }
     }
@@ -142,8 +177,14 @@ where
         };
         let data = first.into_iter().chain(second).collect();
         let log = ReplayLog::new(data, rest);
-        Ok(Self(BodyKind::Streaming(Arc::new(Lock::new(log)))))
+        Ok(Self::new(BodyKind::Streaming(Arc::new(Lock::new(log)))))
     }
+}
+
+/// Returns the status of a call whose request has a message over the limit.
+pub(crate) fn message_too_large(error: MessageTooLarge) -> Status {
+    let text = format!("a message of the request is too large: {error}");
+    Status::new(Code::ResourceExhausted, text)
 }
 
 impl<B> Drop for RequestBody<B> {
@@ -154,7 +195,7 @@ impl<B> Drop for RequestBody<B> {
 
 impl<B> fmt::Debug for RequestBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &self.0 {
+        f.write_str(match &self.kind {
             BodyKind::Whole { .. } => "RequestBody(whole)",
             BodyKind::Streaming(_) => "RequestBody(streaming)",
         })

@@ -17,7 +17,8 @@ use trunkline_status::{Code, Status};
 use self::handle::UploadFacts;
 pub(crate) use self::handle::UploadHandle;
 use crate::header_list::size_of;
-use crate::replay::{BodyReader, Piece};
+use crate::messages::MessageLimit;
+use crate::replay::{BodyReader, Piece, message_too_large};
 
 /// Sends a streaming request body for one attempt; done when all of it is sent, when the server
 /// wants no more of it, or when the response was dropped.
@@ -28,6 +29,8 @@ pub struct Upload<B> {
     /// `None` until the call is admitted to its connection.
     send: Option<SendStream<Bytes>>,
     body: BodyReader<B>,
+    /// The limit of the messages, if there is one.
+    messages: Option<MessageLimit>,
     /// Data that waits for room in the flow-control window.
     waiting: Option<Bytes>,
     facts: Arc<UploadFacts>,
@@ -37,12 +40,17 @@ pub struct Upload<B> {
 }
 
 impl<B> Upload<B> {
-    pub(crate) fn new(body: BodyReader<B>, max_header_list: u32) -> (Self, UploadHandle) {
+    pub(crate) fn new(
+        body: BodyReader<B>,
+        messages: Option<MessageLimit>,
+        max_header_list: u32,
+    ) -> (Self, UploadHandle) {
         let facts = Arc::<UploadFacts>::default();
         let handle = UploadHandle::new(Arc::clone(&facts));
         let upload = Self {
             send: None,
             body,
+            messages,
             waiting: None,
             facts,
             max_header_list,
@@ -123,7 +131,15 @@ where
             }
             let facts = &self.facts;
             match ready!(self.body.poll_next(cx, || !facts.is_closed())) {
-                Ok(Piece::Data(data)) => self.waiting = Some(data),
+                Ok(Piece::Data(data)) => {
+                    if let Some(limit) = &mut self.messages
+                        && let Err(error) = limit.check(&data)
+                    {
+                        self.give_up(message_too_large(error));
+                        return Poll::Ready(Ok(()));
+                    }
+                    self.waiting = Some(data);
+                }
                 Ok(Piece::Trailers(trailers)) => {
                     let (size, limit) = (size_of(&trailers), self.max_header_list);
                     if size > limit as usize {

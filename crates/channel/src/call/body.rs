@@ -10,7 +10,7 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status};
-use trunkline_transport::{Incoming, IncomingFrame};
+use trunkline_transport::{Incoming, IncomingFrame, MessageLimit, MessageTooLarge};
 
 use crate::call::deadline::Deadline;
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
@@ -30,6 +30,10 @@ pub struct Body {
 struct OpenResponse {
     incoming: Incoming,
     deadline: Option<Deadline>,
+    /// The limit of the messages, if there is one.
+    messages: Option<MessageLimit>,
+    /// A message over the limit, which follows the data that was returned last.
+    too_large: Option<MessageTooLarge>,
     /// The status in a head that did not end the stream. It is the status of the call unless
     /// trailers with another status follow.
     head_status: Option<Box<Status>>,
@@ -61,6 +65,7 @@ impl Body {
     pub(crate) fn incoming(
         incoming: Incoming,
         deadline: Option<Deadline>,
+        max_message: Option<u32>,
         head_status: Option<Status>,
         records: Records,
     ) -> Self {
@@ -71,6 +76,8 @@ impl Body {
             open: Some(OpenResponse {
                 incoming,
                 deadline,
+                messages: max_message.map(MessageLimit::new),
+                too_large: None,
                 head_status: head_status.map(Box::new),
                 records,
             }),
@@ -82,6 +89,9 @@ impl OpenResponse {
     /// Returns the next data, or the trailers that end the body; `None` when the body ends without
     /// trailers.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingFrame>> {
+        if let Some(error) = self.too_large.take() {
+            return Poll::Ready(Some(self.end_too_large(error)));
+        }
         let status = match self.incoming.poll_frame(cx) {
             Poll::Pending => match &mut self.deadline {
                 Some(deadline) => {
@@ -95,7 +105,7 @@ impl OpenResponse {
                 Some(status) => status,
                 None => {
                     self.records.attempt.add_bytes_received(data.len());
-                    return Poll::Ready(Some(IncomingFrame::Data(data)));
+                    return Poll::Ready(Some(self.checked(data)));
                 }
             },
             Poll::Ready(Some(Ok(IncomingFrame::Trailers(mut trailers)))) => {
@@ -124,6 +134,30 @@ impl OpenResponse {
         };
         self.end(&status, None);
         Poll::Ready(Some(IncomingFrame::Trailers(status.to_trailers())))
+    }
+
+    /// Returns the next data up to a message over the limit. If nothing is before that, the call has
+    /// failed, and the result is its trailers.
+    fn checked(&mut self, mut data: Bytes) -> IncomingFrame {
+        let Some(Err(error)) = self.messages.as_mut().map(|limit| limit.check(&data)) else {
+            return IncomingFrame::Data(data);
+        };
+        data.truncate(error.at);
+        if data.is_empty() {
+            return self.end_too_large(error);
+        }
+        self.too_large = Some(error);
+        IncomingFrame::Data(data)
+    }
+
+    /// Ends a call whose response has a message over the limit; returns its trailers. The attempt is
+    /// cancelled when the body drops it.
+    fn end_too_large(&mut self, error: MessageTooLarge) -> IncomingFrame {
+        let peer = self.peer();
+        let text = format!("a message of {peer}'s response is too large: {error}");
+        let status = Status::new(Code::ResourceExhausted, text);
+        self.end(&status, None);
+        IncomingFrame::Trailers(status.to_trailers())
     }
 
     /// Returns the status of the deadline once it has passed.

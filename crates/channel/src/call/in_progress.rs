@@ -31,6 +31,7 @@ use crate::core::pushback::Pushback;
 use crate::extensions::{CallAttributes, WaitForReady};
 use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
+use crate::shared::MessageLimits;
 
 /// The header with the number of attempts before this one.
 ///
@@ -83,6 +84,8 @@ pub(crate) struct Call<'a> {
     /// How often the call may be sent; `None` if its method has no policy for that.
     pub(crate) plan: Option<Box<AttemptPlan>>,
     pub(crate) deadline: Option<Deadline>,
+    /// The channel's limits of messages, lowered by the configuration.
+    limits: MessageLimits,
     /// The configuration's choice, which applies if the caller made none.
     configured_wait: Option<bool>,
     /// True once the configuration of the call was chosen: that happens once, when the resolver has
@@ -149,6 +152,7 @@ impl<'a> Call<'a> {
             started,
             plan: None,
             deadline,
+            limits: shared.message_limits,
             configured_wait: None,
             is_configured: false,
             last_failure: None,
@@ -210,6 +214,12 @@ impl<'a> Call<'a> {
             self.configured_wait = config.method.and_then(|method| method.wait_for_ready);
             if snapshot.is_resolved {
                 self.is_configured = true;
+                if let Some(method) = config.method {
+                    self.limits = self.limits.with(method);
+                }
+                if let Some(bytes) = self.limits.request {
+                    body.set_max_message(bytes);
+                }
                 if let Some(timeout) = config.method.and_then(|method| method.timeout) {
                     let runtime = &handle.shared.runtime;
                     shorten(
@@ -446,7 +456,9 @@ impl<'a> Call<'a> {
             attempt: record,
             call: std::mem::take(&mut self.record),
         };
-        let body = Body::incoming(incoming, self.deadline.take(), status, records);
+        let deadline = self.deadline.take();
+        let limit = self.limits.response;
+        let body = Body::incoming(incoming, deadline, limit, status, records);
         Ok(Response::from_parts(head, body))
     }
 

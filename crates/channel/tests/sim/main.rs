@@ -20,6 +20,7 @@ mod faults;
 mod header_lists;
 mod hedging;
 mod keepalive;
+mod message_limits;
 mod peers_words;
 mod proxies;
 mod rejections;
