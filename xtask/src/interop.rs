@@ -136,11 +136,14 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
     interop.with_environment(run).attached()
 }
 
-/// Runs gRPC's interop suite alone, without the servers of the other tests.
-pub(crate) fn run_suite(context: &Context, options: Options) -> Result<(), Failure> {
+/// The parts of the tests that need none of these servers.
+pub(crate) const ALONE: [&str; 2] = ["suite", "rotation"];
+
+/// Runs one of [`ALONE`].
+pub(crate) fn run_alone(context: &Context, part: &str, options: Options) -> Result<(), Failure> {
     let tests = required_tests(context)?;
     tests.build(context)?;
-    let run = context.run(&tests.run).args(["--", "suite"]);
+    let run = context.run(&tests.run).args(["--", part]);
     suite::with_environment(context, run, options)?.attached()
 }
 

@@ -21,6 +21,11 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Waits until this time.
+pub(crate) fn sleep_until(time: Instant) {
+    thread::sleep(time.saturating_duration_since(now()));
+}
+
 /// Waits until `holds` returns true, and returns how long that took.
 ///
 /// # Errors

@@ -19,9 +19,10 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 /// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 3] = [
+const WITH_OUR_OWN: [(&str, OwnPart); 4] = [
     ("steady", steady::check),
     ("keepalive", keepalive::check),
+    ("rotation", suite::rotation::check),
     ("suite", suite::check),
 ];
 

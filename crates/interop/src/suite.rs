@@ -31,6 +31,9 @@ mod table;
 // The document with the table.
 mod document;
 
+// What the suite lacks: servers that come and go.
+pub(crate) mod rotation;
+
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 

@@ -3,9 +3,13 @@
 //
 // Usage: grpc-go-suite -certificate FILE -key FILE -client-ca FILE
 //
+//	[-plaintext ADDRESS] [-tls ADDRESS] [-max-age DURATION]
+//
 // It prints one line of JSON on standard output once it accepts connections:
 // {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
-// client certificate from the authority in the last file. The server ends when its standard input ends.
+// client certificate from the authority in the last file. The server ends when its standard input ends. On
+// SIGTERM it lets running calls finish first. With a maximum age it ends each connection gracefully
+// after that time.
 package main
 
 import (
@@ -18,18 +22,28 @@ import (
 	"log"
 	"net"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/interop"
+	"google.golang.org/grpc/keepalive"
+
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 )
+
+// free is a free port of loopback.
+const free = "127.0.0.1:0"
 
 func main() {
 	certificate := flag.String("certificate", "", "PEM file with the certificate of the server")
 	key := flag.String("key", "", "PEM file with its key")
 	clientCA := flag.String("client-ca", "", "PEM file with the authority of client certificates")
+	plaintext := flag.String("plaintext", free, "address of the plaintext listener")
+	secure := flag.String("tls", free, "address of the TLS listener")
+	maxAge := flag.Duration("max-age", 0, "maximum age of a connection; 0 for none")
 	flag.Parse()
 	pair, err := tls.LoadX509KeyPair(*certificate, *key)
 	if err != nil {
@@ -49,26 +63,44 @@ func main() {
 		ClientAuth:   tls.RequireAndVerifyClientCert,
 		ClientCAs:    clients,
 	}
+	age := grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: *maxAge})
+	servers := []*grpc.Server{
+		grpc.NewServer(age),
+		grpc.NewServer(age, grpc.Creds(credentials.NewTLS(&server))),
+		grpc.NewServer(age, grpc.Creds(credentials.NewTLS(&mutual))),
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
 	line, err := json.Marshal(map[string]string{
-		"plaintext": serve(),
-		"tls":       serve(grpc.Creds(credentials.NewTLS(&server))),
-		"mtls":      serve(grpc.Creds(credentials.NewTLS(&mutual))),
+		"plaintext": serve(servers[0], *plaintext),
+		"tls":       serve(servers[1], *secure),
+		"mtls":      serve(servers[2], free),
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println(string(line))
-	io.Copy(io.Discard, os.Stdin)
+	go func() {
+		io.Copy(io.Discard, os.Stdin)
+		os.Exit(0)
+	}()
+	<-stop
+	for _, server := range servers {
+		server.GracefulStop()
+	}
 }
 
-// serve starts a server at a free port, and returns its address.
-func serve(options ...grpc.ServerOption) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// serve starts a server, and returns its address.
+func serve(server *grpc.Server, address string) string {
+	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := grpc.NewServer(options...)
 	testgrpc.RegisterTestServiceServer(server, interop.NewTestServer())
-	go func() { log.Fatal(server.Serve(listener)) }()
+	go func() {
+		if err := server.Serve(listener); err != nil {
+			log.Fatal(err)
+		}
+	}()
 	return listener.Addr().String()
 }

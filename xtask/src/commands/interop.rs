@@ -7,7 +7,7 @@ use crate::interop::{self, Options};
 
 pub(super) const COMMAND: Command = Command {
     name: "interop",
-    about: "test against DNS and gRPC servers of other projects: [-v] [-- COMMAND..] runs COMMAND instead; suite [--soak SECONDS] [--write] runs only gRPC's suite",
+    about: "test against DNS and gRPC servers of other projects: [-v] [-- COMMAND..] runs COMMAND instead; suite [--soak SECONDS] [--write] or rotation [--soak SECONDS] runs only that part",
     run,
 };
 
@@ -20,12 +20,14 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     match args.split_first() {
         None => interop::run(context, &[]),
         Some((dashes, command)) if dashes == "--" => interop::run(context, command),
-        Some((suite, args)) if suite == "suite" => interop::run_suite(context, options(args)?),
+        Some((part, args)) if interop::ALONE.contains(&part.as_str()) => {
+            interop::run_alone(context, part, options(args)?)
+        }
         Some((arg, _)) => Err(unknown(arg)),
     }
 }
 
-/// Reads the arguments after `suite`.
+/// Reads the arguments after the name of a part.
 fn options(args: &[String]) -> Result<Options, Failure> {
     let mut options = Options::default();
     let mut args = args.iter();

@@ -5,7 +5,7 @@
 //! | variable | value |
 //! |---|---|
 //! | `TRUNKLINE_INTEROP_SUITE` | one JSON object. A key is the name of a server. Its value is `{"command":[..]}`, or `{"missing":".."}` with the reason why it cannot be built here |
-//! | `TRUNKLINE_INTEROP_SOAK_SECS` | seconds of each soak; unset for short ones |
+//! | `TRUNKLINE_INTEROP_SOAK_SECS` | seconds of each soak, and of the rotation; unset for short ones |
 //! | `TRUNKLINE_INTEROP_DOCUMENT` | file with the table of the suite |
 //! | `TRUNKLINE_INTEROP_WRITE_DOCUMENT` | set if the table is to be written there |
 //!
@@ -24,7 +24,7 @@ use crate::process::Run;
 /// How the suite runs.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Options {
-    /// The seconds of each soak; `None` for short ones.
+    /// The seconds of each soak, and of the rotation; `None` for short ones.
     pub(crate) soak_secs: Option<u64>,
     /// Whether the table is written into the document, or compared with it.
     pub(crate) writes_document: bool,

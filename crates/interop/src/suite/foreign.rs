@@ -6,15 +6,19 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::addresses::Addresses;
 use super::certificates::Certificates;
+use crate::clock::until;
 use crate::environment::optional;
 use crate::wrong::Wrong;
 
 /// The servers, in the order of the table.
-const NAMES: [&str; 3] = ["grpc-go", "c-core", "grpc-java"];
+const NAMES: [&str; 3] = [GRPC_GO, "c-core", "grpc-java"];
+
+pub(super) const GRPC_GO: &str = "grpc-go";
 
 /// A server of another project.
 #[derive(Debug)]
@@ -31,6 +35,24 @@ pub(super) struct Running {
     pub(super) addresses: Addresses,
 }
 
+impl Running {
+    /// Sends SIGTERM, and waits until the server has let its calls finish.
+    pub(super) fn terminate(&mut self) -> Result<(), Wrong> {
+        kill_process(Pid::from_child(&self.process), Signal::TERM)?;
+        let mut status = None;
+        until("a server ends after SIGTERM", || {
+            status = self.process.try_wait()?;
+            Ok(status.is_some())
+        })?;
+        match status {
+            Some(status) if !status.success() => {
+                Err(format!("a server ended with {status}").into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // An error means that it has ended already.
@@ -45,19 +67,11 @@ impl Drop for Running {
 ///
 /// When a server does not start.
 pub(super) fn start(certificates: &Certificates) -> Result<Vec<Foreign>, Wrong> {
-    let given = optional::<String>("SUITE")?;
-    let given = given.ok_or(
-        "TRUNKLINE_INTEROP_SUITE is not set: run `cargo xtask interop`, which builds the servers",
-    )?;
-    let given: Value = serde_json::from_str(&given)?;
     let mut servers = Vec::new();
     for name in NAMES {
-        let started = match given[name]["command"].as_array() {
-            Some(command) => Ok(spawn(name, command, certificates)?),
-            None => {
-                let why = given[name]["missing"].as_str();
-                Err(why.unwrap_or("it was not named").to_owned())
-            }
+        let started = match command(name)? {
+            Ok(command) => Ok(spawn(name, &command, certificates, &[])?),
+            Err(why) => Err(why),
         };
         servers.push((name, started));
     }
@@ -72,10 +86,42 @@ pub(super) fn start(certificates: &Certificates) -> Result<Vec<Foreign>, Wrong> 
     ready.collect()
 }
 
-fn spawn(name: &str, command: &[Value], certificates: &Certificates) -> Result<Child, Wrong> {
-    let mut words = command.iter().filter_map(Value::as_str);
-    let program = words
-        .next()
+/// Starts one grpc-go server with more arguments. It needs the command line of [`command`].
+pub(super) fn start_grpc_go(
+    command: &[String],
+    certificates: &Certificates,
+    args: &[String],
+) -> Result<Running, Wrong> {
+    ready(GRPC_GO, spawn(GRPC_GO, command, certificates, args)?)
+}
+
+/// Returns the command line of a server, or why it is not on this machine.
+pub(super) fn command(name: &str) -> Result<Result<Vec<String>, String>, Wrong> {
+    let given = optional::<String>("SUITE")?;
+    let given = given.ok_or(
+        "TRUNKLINE_INTEROP_SUITE is not set: run `cargo xtask interop`, which builds the servers",
+    )?;
+    let given: Value = serde_json::from_str(&given)?;
+    Ok(match given[name]["command"].as_array() {
+        Some(words) => Ok(words
+            .iter()
+            .filter_map(|word| word.as_str().map(str::to_owned))
+            .collect()),
+        None => {
+            let why = given[name]["missing"].as_str();
+            Err(why.unwrap_or("it was not named").to_owned())
+        }
+    })
+}
+
+fn spawn(
+    name: &str,
+    command: &[String],
+    certificates: &Certificates,
+    args: &[String],
+) -> Result<Child, Wrong> {
+    let (program, words) = command
+        .split_first()
         .ok_or_else(|| format!("{name}: an empty command"))?;
     Command::new(program)
         .args(words)
@@ -85,6 +131,7 @@ fn spawn(name: &str, command: &[Value], certificates: &Certificates) -> Result<C
         .arg(certificates.key())
         .arg("--client-ca")
         .arg(certificates.client_ca())
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -1,10 +1,11 @@
 //! The client of one case: tonic's stubs over a Trunkline channel.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use trunkline::{CallEnded, Channel, ChannelEvent, Code, Observer, Tls};
+use trunkline::{CallEnded, Channel, ChannelBuilder, ChannelEvent, Code, Observer, Tls};
 
 use super::certificates::SERVER_NAME;
 use super::proto::test_service_client::TestServiceClient;
@@ -19,7 +20,7 @@ pub(super) type Tests = TestServiceClient<Watched>;
 /// Where a server listens, and how a client connects to it.
 #[derive(Clone, Debug)]
 pub(super) struct Place {
-    address: SocketAddr,
+    target: String,
     /// `None` for plaintext.
     tls: Option<Tls>,
 }
@@ -27,14 +28,26 @@ pub(super) struct Place {
 impl Place {
     /// Returns a place without TLS.
     pub(super) fn plaintext(address: SocketAddr) -> Self {
-        Self { address, tls: None }
+        Self {
+            target: address.to_string(),
+            tls: None,
+        }
     }
 
     /// Returns a place with TLS.
     pub(super) fn tls(address: SocketAddr, tls: Tls) -> Self {
         Self {
-            address,
+            target: address.to_string(),
             tls: Some(tls),
+        }
+    }
+
+    /// Returns a place of several servers that have IPv4 addresses.
+    pub(super) fn several(addresses: &[SocketAddr], tls: Option<Tls>) -> Self {
+        let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        Self {
+            target: format!("ipv4:{}", addresses.join(",")),
+            tls,
         }
     }
 }
@@ -51,8 +64,17 @@ pub(super) struct Stub {
 impl Stub {
     /// Returns a stub with a channel of its own.
     pub(super) fn new(place: &Place, runtime: &NamedRuntime) -> Result<Self, Wrong> {
+        Self::new_with(place, runtime, |builder| builder)
+    }
+
+    /// Returns a stub with a channel of its own, whose builder `change` completes.
+    pub(super) fn new_with(
+        place: &Place,
+        runtime: &NamedRuntime,
+        change: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
+    ) -> Result<Self, Wrong> {
         let ends = Ends::default();
-        let builder = Channel::builder(place.address.to_string())
+        let builder = Channel::builder(&place.target)
             .runtime(Arc::clone(&runtime.runtime))
             .observer(ends.clone());
         let builder = match &place.tls {
@@ -60,7 +82,7 @@ impl Stub {
             // The servers' certificate is for a name, not for their addresses.
             Some(tls) => builder.tls(tls.clone()).authority(SERVER_NAME),
         };
-        let channel = builder.build()?;
+        let channel = change(builder).build()?;
         Ok(Self {
             place: place.clone(),
             runtime: runtime.clone(),
@@ -89,22 +111,34 @@ impl Stub {
         self.runtime.runtime.sleep_until(time).await;
     }
 
+    /// Returns how many connections this channel has lost.
+    pub(super) fn lost(&self) -> usize {
+        self.ends.lost.load(Ordering::Relaxed)
+    }
+
     /// Returns how the calls of this channel have ended, in the order of their ends.
     pub(super) fn ends(&self) -> Vec<Code> {
-        let ends = self.ends.0.lock();
-        ends.unwrap_or_else(PoisonError::into_inner).clone()
+        let codes = self.ends.codes.lock();
+        codes.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// An observer that keeps the codes with which calls ended.
+/// An observer that keeps the codes with which calls ended, and counts lost connections.
 #[derive(Clone, Debug, Default)]
-struct Ends(Arc<Mutex<Vec<Code>>>);
+struct Ends {
+    codes: Arc<Mutex<Vec<Code>>>,
+    lost: Arc<AtomicUsize>,
+}
 
 impl Observer for Ends {
-    fn observe(&self, _: &ChannelEvent, _: Instant) {}
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let ChannelEvent::Lost { .. } = event {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     fn call_ended(&self, call: &CallEnded<'_>) {
-        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.push(call.status.code());
+        let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
+        codes.push(call.status.code());
     }
 }
