@@ -40,7 +40,7 @@ struct Inner {
 #[derive(Debug)]
 enum Configuration {
     /// From certificates, whose files may change.
-    Material(Lock<Material>),
+    Material(Box<Lock<Material>>),
     /// The user's own.
     Fixed(Prepared),
 }
@@ -63,7 +63,7 @@ impl TlsClient {
             Some(config) => Configuration::Fixed(fixed(tls, config)?),
             None => {
                 let clock = Arc::new(Clock(runtime));
-                Configuration::Material(Lock::new(Material::load(tls.clone(), clock)?))
+                Configuration::Material(Box::new(Lock::new(Material::load(tls.clone(), clock)?)))
             }
         };
         Ok(Self(Arc::new(Inner {

@@ -21,9 +21,11 @@ fn try_identity(
     version: &'static [&'static SupportedProtocolVersion],
     identity: Option<&Issued>,
 ) -> std::io::Result<trunkline_connector::Connected> {
-    let mut options = ServerOptions::default();
-    options.versions = version;
-    options.client_authority = Some(authority.der());
+    let options = ServerOptions {
+        versions: version,
+        client_authority: Some(authority.der()),
+        ..ServerOptions::default()
+    };
     let sim = Sim::new(1);
     serve(
         &sim,
@@ -108,9 +110,11 @@ fn try_silent(
     identity: Option<&Issued>,
     end: End,
 ) -> std::io::Result<trunkline_connector::Connected> {
-    let mut options = ServerOptions::default();
-    options.client_authority = Some(authority.der());
-    options.accepts_no_certificate = true;
+    let options = ServerOptions {
+        client_authority: Some(authority.der()),
+        accepts_no_certificate: true,
+        ..ServerOptions::default()
+    };
     let config = server_config_with(&authority.issue(&[NAME]), &options);
     let sim = Sim::new(1);
     serve_raw(&sim, move |stream| {

@@ -119,8 +119,10 @@ fn a_certificate_and_its_key_change_together() {
     let sim = Sim::new(1);
     let server = Authority::new("Server Root");
     let config = |client: &Authority| {
-        let mut options = ServerOptions::default();
-        options.client_authority = Some(client.der());
+        let options = ServerOptions {
+            client_authority: Some(client.der()),
+            ..ServerOptions::default()
+        };
         server_config_with(&server.issue(&[NAME]), &options)
     };
     let server_side = serve(&sim, config(&old));

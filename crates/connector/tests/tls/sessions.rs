@@ -75,8 +75,10 @@ fn both_versions_are_spoken() {
             ("TLSv1.3", "TLS13_AES_256_GCM_SHA384"),
         ),
     ] {
-        let mut options = ServerOptions::default();
-        options.versions = versions;
+        let options = ServerOptions {
+            versions,
+            ..ServerOptions::default()
+        };
         let sim = Sim::new(1);
         serve(&sim, server_config_with(&server, &options));
         let tls = Tls::new()
@@ -95,8 +97,10 @@ fn sessions_are_resumed() {
     let server = authority.issue(&[NAME]);
     for versions in [ONLY_TLS12, ONLY_TLS13] {
         for (off, expected) in [(false, [false, true]), (true, [false, false])] {
-            let mut options = ServerOptions::default();
-            options.versions = versions;
+            let options = ServerOptions {
+                versions,
+                ..ServerOptions::default()
+            };
             let sim = Sim::new(1);
             serve(&sim, server_config_with(&server, &options));
             let mut tls = Tls::new().with_ca_pem(authority.pem());

@@ -183,8 +183,10 @@ fn breaks_the_protocol() {
 /// A TLS server without ALPN may be a web server, or a proxy that ends TLS.
 #[test]
 fn without_alpn() {
-    let mut options = ServerOptions::default();
-    options.alpn = Vec::new();
+    let options = ServerOptions {
+        alpn: Vec::new(),
+        ..ServerOptions::default()
+    };
     check_options(
         &options,
         |tls| tls,
@@ -197,8 +199,10 @@ fn without_alpn() {
 /// A server that has only other protocols sends an alert.
 #[test]
 fn with_http1_in_alpn_only() {
-    let mut options = ServerOptions::default();
-    options.alpn = vec![b"http/1.1".to_vec()];
+    let options = ServerOptions {
+        alpn: vec![b"http/1.1".to_vec()],
+        ..ServerOptions::default()
+    };
     check_options(
         &options,
         |tls| tls,
@@ -210,8 +214,10 @@ fn with_http1_in_alpn_only() {
 
 #[test]
 fn only_older_versions() {
-    let mut options = ServerOptions::default();
-    options.versions = ONLY_TLS12;
+    let options = ServerOptions {
+        versions: ONLY_TLS12,
+        ..ServerOptions::default()
+    };
     check_options(
         &options,
         |tls| tls.with_min_version(TlsVersion::Tls13),

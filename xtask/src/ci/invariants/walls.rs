@@ -139,7 +139,15 @@ const CORES: [WalledCore; 10] = [
                 names: &["trunkline_connector::ConnectionInfo"],
             },
             Exception {
+                file: "core/connections.rs",
+                names: &["trunkline_connector::ConnectionInfo"],
+            },
+            Exception {
                 file: "core/event.rs",
+                names: &["trunkline_connector::ConnectionInfo"],
+            },
+            Exception {
+                file: "core/subchannels.rs",
                 names: &["trunkline_connector::ConnectionInfo"],
             },
         ],
