@@ -118,17 +118,15 @@ pub(crate) fn run(args: &ConnectArgs, common: &CommonArgs, out: &Out) -> Result<
         .into_iter()
         .map(|text| json!({ "kind": "clamped", "at": null, "message": text, "suggestion": null }))
         .collect();
+    let plan = Plan {
+        destination,
+        proxy,
+        tls,
+        options,
+        warnings,
+    };
     block_on(common.runtime, |runtime| {
-        race(
-            args,
-            &files,
-            out,
-            runtime,
-            (destination, proxy),
-            tls,
-            options,
-            warnings,
-        )
+        race(args, &files, out, runtime, plan)
     })
 }
 
@@ -194,16 +192,30 @@ fn options(args: &ConnectArgs) -> (ConnectOptions, Vec<String>) {
     (options, warnings)
 }
 
+/// What the command line asks for, checked.
+struct Plan {
+    destination: Destination,
+    proxy: Proxy,
+    tls: Option<Tls>,
+    options: ConnectOptions,
+    /// The warnings in the object.
+    warnings: Vec<Value>,
+}
+
 async fn race(
     args: &ConnectArgs,
     files: &DnsFiles,
     out: &Out,
     runtime: Arc<dyn Runtime>,
-    (destination, proxy): (Destination, Proxy),
-    tls: Option<Tls>,
-    options: ConnectOptions,
-    warnings: Vec<Value>,
+    plan: Plan,
 ) -> Result<(), Failure> {
+    let Plan {
+        destination,
+        proxy,
+        tls,
+        options,
+        warnings,
+    } = plan;
     let deadline = runtime.now().checked_add(args.timeout);
     let tls = tls.map(|tls| TlsClient::new(&tls, &destination.name(), Arc::clone(&runtime)));
     let tls = tls
