@@ -48,6 +48,10 @@ impl Kind {
 /// How long a call takes at a tonic server, so that some calls are under way at any time.
 const WORK: Duration = Duration::from_millis(10);
 
+/// How many calls may be cancelled before the server gets to them: any number. On a busy machine h2
+/// would otherwise take calls whose deadline has passed for an attack, and close the connection.
+const MOST_RESETS: usize = usize::MAX;
+
 /// Prints the addresses of the servers, and then, for each line of the parent, how many connections
 /// were closed.
 pub(crate) fn run(kind: Kind) {
@@ -103,7 +107,8 @@ async fn start_tonic(closed: &Closed, hides_limit: bool, work: Duration) -> Sock
         }
     });
     let service = GreeterServer::new(Hello { address, work });
-    tokio::spawn(Server::builder().serve_with_incoming(service, incoming));
+    let server = Server::builder().http2_max_pending_accept_reset_streams(Some(MOST_RESETS));
+    tokio::spawn(server.serve_with_incoming(service, incoming));
     address
 }
 
@@ -130,8 +135,11 @@ async fn late(listener: TcpListener) {
     while let Ok((stream, _)) = listener.accept().await {
         stream.set_nodelay(true).expect("a TCP socket");
         tokio::spawn(async move {
-            let connection = h2::server::handshake(stream).await;
-            let mut connection = connection.expect("a client that speaks HTTP/2");
+            let mut builder = h2::server::Builder::new();
+            builder.max_pending_accept_reset_streams(MOST_RESETS);
+            let connection = builder.handshake(stream).await;
+            let mut connection: h2::server::Connection<_, Bytes> =
+                connection.expect("a client that speaks HTTP/2");
             while let Some(Ok((request, respond))) = connection.accept().await {
                 // An error is caused by a call that the client has cancelled.
                 tokio::spawn(async { answer(request, respond).await.ok() });
