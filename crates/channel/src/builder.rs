@@ -29,6 +29,7 @@ use crate::control::resolver_metrics::ObserverMetrics;
 use crate::control::task::ControlTaskParts;
 use crate::core::CoreOptions;
 use crate::core::snapshot::Snapshot;
+use crate::credentials::{CallCredentials, CredentialsList};
 use crate::error::{BuildError, BuildErrorKind};
 use crate::handle::Handle;
 use crate::observer::Observer;
@@ -102,6 +103,7 @@ pub struct ChannelBuilder {
     proxy: Option<Proxy>,
     authority: Option<String>,
     user_agent: Option<String>,
+    credentials: CredentialsList,
     backoff: BackoffPolicy,
     attempt_delay: AttemptDelay,
     connect_timeout: Option<Duration>,
@@ -141,6 +143,7 @@ impl ChannelBuilder {
             proxy: None,
             authority: None,
             user_agent: None,
+            credentials: CredentialsList::default(),
             backoff: BackoffPolicy::default(),
             attempt_delay: AttemptDelay::default(),
             connect_timeout: None,
@@ -305,6 +308,18 @@ impl ChannelBuilder {
         self
     }
 
+    /// Adds credentials, whose metadata is sent with every call, such as a
+    /// [`BearerToken`](crate::BearerToken). All that are added are sent, in their order. A call can
+    /// have its own too: [`WithCallCredentials`](crate::WithCallCredentials).
+    ///
+    /// Credentials that require an encrypted connection, as they do by default, make `build` fail
+    /// with [`plaintext`](Self::plaintext). With a [`connector`](Self::connector) of your own, the
+    /// protection of each connection decides.
+    pub fn call_credentials(mut self, credentials: impl CallCredentials + 'static) -> Self {
+        self.credentials.push(Arc::new(credentials));
+        self
+    }
+
     /// Sets the delays between attempts to connect to one address.
     pub fn backoff(mut self, policy: BackoffPolicy) -> Self {
         self.backoff = policy;
@@ -460,6 +475,14 @@ impl ChannelBuilder {
         })?;
         let resolvers = self.resolver_registry()?;
         let policies = self.policy_registry();
+        if self.connector.is_none() && security.level() < self.credentials.min_security() {
+            return Err(BuildError::new(
+                BuildErrorKind::Credentials,
+                "the call credentials are for encrypted connections, and `.plaintext()` makes none: \
+                 use `.tls(..)`, or credentials that allow plaintext \
+                 (`BearerToken::allow_plaintext`)",
+            ));
+        }
         if self.connector.is_some() && self.tcp.is_some() {
             return Err(conflict(
                 "`.tcp(..)` sets the sockets of the default connector, and `.connector(..)` replaces \
@@ -524,6 +547,7 @@ impl ChannelBuilder {
             authority,
             is_authority_set,
             user_agent,
+            credentials: self.credentials,
             max_attempts: self.max_attempts,
             runtime,
             observer: self.observer,

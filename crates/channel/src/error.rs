@@ -32,6 +32,8 @@ pub enum BuildErrorKind {
     /// The TLS options cannot be used: a file, a certificate, a key or the server's name.
     /// [`source`](Error::source) is the `TlsError`.
     Tls,
+    /// The call credentials require a protection that the channel's connections do not have.
+    Credentials,
     /// Two options contradict each other.
     Conflict,
     /// There is no runtime: none was set, and no runtime's feature is on.

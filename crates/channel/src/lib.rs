@@ -7,6 +7,9 @@
 mod error;
 mod extensions;
 
+// Metadata that proves for whom a call is made.
+mod credentials;
+
 // The decisions, without runtime, lock and clock.
 mod core;
 
@@ -37,6 +40,9 @@ pub use crate::channel::{Channel, ResponseFuture};
 pub use crate::core::event::ChannelEvent;
 pub use crate::core::failure::{
     ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason,
+};
+pub use crate::credentials::{
+    BearerToken, CallCredentials, CredentialsRequest, WithCallCredentials,
 };
 pub use crate::error::{BuildError, BuildErrorKind};
 pub use crate::extensions::{CallAttributes, WaitForReady};

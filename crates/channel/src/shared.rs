@@ -11,6 +11,7 @@ use trunkline_service_config::MethodConfig;
 use trunkline_transport::Connection;
 
 use crate::core::snapshot::Snapshot;
+use crate::credentials::CredentialsList;
 use crate::observer::Observer;
 use crate::throttle::RetryThrottle;
 
@@ -26,6 +27,8 @@ pub(crate) struct ChannelShared {
     /// True when the application set the authority, which then replaces that of every address.
     pub(crate) is_authority_set: bool,
     pub(crate) user_agent: HeaderValue,
+    /// The credentials of all calls.
+    pub(crate) credentials: CredentialsList,
     /// The most attempts of a call whose method is retried or hedged; below 2 if neither is done.
     pub(crate) max_attempts: u32,
     pub(crate) runtime: Arc<dyn Runtime>,

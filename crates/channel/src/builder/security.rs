@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use http::uri::{Authority, Scheme};
-use trunkline_connector::Connector;
 #[cfg(feature = "tls")]
 use trunkline_connector::tls::{Tls, TlsConnector};
+use trunkline_connector::{Connector, SecurityLevel};
 use trunkline_resolver::CredentialsKind;
 use trunkline_runtime::Runtime;
 
@@ -28,6 +28,15 @@ impl Security {
             Self::Plaintext => Scheme::HTTP,
             #[cfg(feature = "tls")]
             Self::Tls(_) => Scheme::HTTPS,
+        }
+    }
+
+    /// Returns the protection of the connections that the default connector makes.
+    pub(super) fn level(&self) -> SecurityLevel {
+        match self {
+            Self::Plaintext => SecurityLevel::None,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => SecurityLevel::PrivacyAndIntegrity,
         }
     }
 

@@ -14,6 +14,7 @@ use trunkline_status::{Code, Status};
 use trunkline_transport::{CallError, Incoming, RequestBody};
 
 use crate::call::attempt::CallAttempt;
+use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::Body;
 use crate::call::in_progress::{Call, NoResponse, NotStarted, PickOutcome};
 use crate::call::plan::{AttemptPlan, PlanKind};
@@ -48,6 +49,7 @@ where
         alarm: Alarm::new(),
         listener: None,
         must_pick: false,
+        authorizing: None,
     };
     let now = call.runtime().now();
     let decided = match first {
@@ -55,7 +57,7 @@ where
             hedges.add(call, attempt, now);
             None
         }
-        Err(NotStarted::PickFailed(status)) => hedges.pick_failed(call, status, now),
+        Err(NotStarted::Failed(status)) => hedges.not_sent(call, status, now),
         Err(NotStarted::Ended(status)) => Some(Decision::Status(status)),
     };
     let decision = match decided {
@@ -84,6 +86,8 @@ struct Hedges {
     listener: Option<EventListener>,
     /// True while an attempt is due that has no connection yet.
     must_pick: bool,
+    /// The attempt whose credentials are awaited. The next one is started after it.
+    authorizing: Option<Authorizing>,
 }
 
 /// What ends a call.
@@ -124,7 +128,12 @@ impl Hedges {
                 return Poll::Ready(decision);
             }
             let running = self.running.len();
-            if let Some(decision) = self.start_due(call, body, now) {
+            if self.authorizing.is_none()
+                && let Some(decision) = self.start_due(call, body, now)
+            {
+                return Poll::Ready(decision);
+            }
+            if let Some(decision) = self.poll_authorizing(cx, call, body, now) {
                 return Poll::Ready(decision);
             }
             if self.running.len() > running {
@@ -132,7 +141,8 @@ impl Hedges {
                 continue;
             }
             let next = plan(call).and_then(|(hedging, _)| hedging.poll_timeout());
-            if self.running.is_empty() && !self.must_pick && next.is_none() {
+            let is_idle = self.running.is_empty() && self.authorizing.is_none();
+            if is_idle && !self.must_pick && next.is_none() {
                 let none = || Status::internal("no attempt of the call was made");
                 return Poll::Ready(self.last.take().unwrap_or_else(|| Decision::Status(none())));
             }
@@ -143,7 +153,14 @@ impl Hedges {
                 for attempt in &mut self.running {
                     attempt.end(&status);
                 }
+                if let Some(attempt) = self.authorizing.take() {
+                    attempt.end(&status);
+                }
                 return Poll::Ready(Decision::Status(status));
+            }
+            if self.authorizing.is_some() {
+                // Nothing else is due before it is sent.
+                return Poll::Pending;
             }
             if self.must_pick {
                 // Listen first, then pick again: a snapshot that is published in between is not
@@ -234,13 +251,8 @@ impl Hedges {
         self.ended(call, code, Pushback::Absent, Decision::Status(status), now)
     }
 
-    /// Handles an attempt that the picker failed.
-    fn pick_failed(
-        &mut self,
-        call: &mut Call<'_>,
-        status: Status,
-        now: Instant,
-    ) -> Option<Decision> {
+    /// Handles an attempt that failed before it was sent.
+    fn not_sent(&mut self, call: &mut Call<'_>, status: Status, now: Instant) -> Option<Decision> {
         if let Some((hedging, _)) = plan(call) {
             hedging.handle_started(now);
         }
@@ -286,22 +298,56 @@ impl Hedges {
                 hedging.stop();
                 return None;
             }
-            match call.pick(body) {
-                PickOutcome::Started(attempt) => self.add(call, attempt, now),
-                PickOutcome::Wait => {
-                    self.must_pick = true;
-                    return None;
-                }
-                PickOutcome::Failed(NotStarted::PickFailed(status)) => {
-                    if let Some(decision) = self.pick_failed(call, status, now) {
-                        return Some(decision);
-                    }
-                }
-                PickOutcome::Failed(NotStarted::Ended(status)) => {
-                    return Some(Decision::Status(status));
-                }
+            let outcome = call.pick(body);
+            if let Some(decision) = self.handle_outcome(call, outcome, now) {
+                return Some(decision);
+            }
+            if self.must_pick || self.authorizing.is_some() {
+                return None;
             }
         }
+    }
+
+    /// Handles the result of a pick.
+    fn handle_outcome(
+        &mut self,
+        call: &mut Call<'_>,
+        outcome: PickOutcome,
+        now: Instant,
+    ) -> Option<Decision> {
+        match outcome {
+            PickOutcome::Started(attempt) => self.add(call, attempt, now),
+            PickOutcome::Authorizing(attempt) => self.authorizing = Some(attempt),
+            PickOutcome::Wait => self.must_pick = true,
+            PickOutcome::Failed(NotStarted::Failed(status)) => {
+                return self.not_sent(call, status, now);
+            }
+            PickOutcome::Failed(NotStarted::Ended(status)) => {
+                return Some(Decision::Status(status));
+            }
+        }
+        None
+    }
+
+    /// Polls the credentials of the attempt that waits for them, and sends it.
+    fn poll_authorizing<B>(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: &mut Call<'_>,
+        body: &RequestBody<B>,
+        now: Instant,
+    ) -> Option<Decision>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let attempt = self.authorizing.as_mut()?;
+        let Poll::Ready(metadata) = Pin::new(attempt).poll(cx) else {
+            return None;
+        };
+        let attempt = self.authorizing.take()?;
+        let outcome = call.send_authorized(attempt, metadata, body);
+        self.handle_outcome(call, outcome, now)
     }
 
     fn add(&mut self, call: &mut Call<'_>, attempt: CallAttempt, now: Instant) {
@@ -319,10 +365,16 @@ impl Hedges {
             attempt.exempt();
             attempt.end(&Status::new(Code::Cancelled, text));
         }
+        if let Some(attempt) = self.authorizing.take() {
+            attempt.end(&Status::new(Code::Cancelled, text));
+        }
     }
 
     /// Returns what the call waits for, as text.
     fn waiting_for(&self) -> String {
+        if self.authorizing.is_some() {
+            return authorizing::WAITING.to_owned();
+        }
         if self.running.is_empty() {
             return "waiting for a connection to make the next attempt".to_owned();
         }

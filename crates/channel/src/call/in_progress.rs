@@ -20,14 +20,16 @@ use trunkline_status::{Code, Status};
 use trunkline_transport::{Connection, Fate, Incoming, RequestBody, Sent};
 
 use crate::call::attempt::CallAttempt;
+use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::{Body, Records};
-use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_timeout};
+use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_timeout, within};
 use crate::call::plan::AttemptPlan;
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
 use crate::call::refusal::Refusal;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
 use crate::core::pushback::Pushback;
+use crate::credentials::{CallCredentials, CredentialsRequest, WithCallCredentials};
 use crate::extensions::{CallAttributes, WaitForReady};
 use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
@@ -48,6 +50,8 @@ pub(crate) struct CallRequest {
     attributes: Attributes,
     /// The caller's choice whether the call waits for readiness; `None` if the caller made none.
     wait_for_ready: Option<bool>,
+    /// The credentials of this call alone.
+    credentials: Option<Arc<dyn CallCredentials>>,
     /// Empty. They become the extensions of the response, because stubs have put values into those
     /// of the request, and the memory is there.
     extensions: Extensions,
@@ -59,6 +63,8 @@ impl CallRequest {
         let attributes = head.extensions.get::<CallAttributes>();
         let attributes = attributes.map_or_else(Attributes::new, |own| own.0.clone());
         let wait_for_ready = head.extensions.get::<WaitForReady>().map(|wait| wait.0);
+        let credentials = head.extensions.get::<WithCallCredentials>();
+        let credentials = credentials.map(|own| Arc::clone(&own.0));
         head.extensions.clear();
         Self {
             path: uri.path_and_query,
@@ -66,6 +72,7 @@ impl CallRequest {
             headers: head.headers,
             attributes,
             wait_for_ready,
+            credentials,
             extensions: head.extensions,
         }
     }
@@ -80,6 +87,7 @@ pub(crate) struct Call<'a> {
     attributes: &'a mut Attributes,
     extensions: &'a mut Extensions,
     wait_for_ready: Option<bool>,
+    credentials: Option<&'a Arc<dyn CallCredentials>>,
     started: Instant,
     /// How often the call may be sent; `None` if its method has no policy for that.
     pub(crate) plan: Option<Box<AttemptPlan>>,
@@ -104,6 +112,9 @@ pub(crate) struct Call<'a> {
 /// The result of one pick from the current snapshot.
 pub(crate) enum PickOutcome {
     Started(CallAttempt),
+    /// There is a connection. The attempt is sent by [`Call::send_authorized`] once the metadata of
+    /// its credentials is there.
+    Authorizing(Authorizing),
     Failed(NotStarted),
     /// No connection yet: the call waits for the next snapshot.
     Wait,
@@ -111,8 +122,8 @@ pub(crate) enum PickOutcome {
 
 /// Why an attempt was not started.
 pub(crate) enum NotStarted {
-    /// The picker failed the attempt. A retry policy applies to it.
-    PickFailed(Status),
+    /// The picker failed the attempt, or its credentials did. A retry policy applies to it.
+    Failed(Status),
     /// The call has ended.
     Ended(Status),
 }
@@ -149,6 +160,7 @@ impl<'a> Call<'a> {
             attributes: &mut request.attributes,
             extensions: &mut request.extensions,
             wait_for_ready: request.wait_for_ready,
+            credentials: request.credentials.as_ref(),
             started,
             plan: None,
             deadline,
@@ -172,10 +184,17 @@ impl<'a> Call<'a> {
     {
         let mut listener: Option<EventListener> = None;
         loop {
-            match self.pick(body) {
+            let outcome = match self.pick(body) {
+                // Boxed, because few calls need the space in their future.
+                PickOutcome::Authorizing(attempt) => {
+                    Box::pin(self.authorize(attempt, body)).await?
+                }
+                outcome => outcome,
+            };
+            match outcome {
                 PickOutcome::Started(attempt) => return Ok(attempt),
                 PickOutcome::Failed(not_started) => return Err(not_started),
-                PickOutcome::Wait => {}
+                PickOutcome::Authorizing(_) | PickOutcome::Wait => {}
             }
             let Some(change) = listener.take() else {
                 // Listen first, then look again: a snapshot that is published in between is not
@@ -251,7 +270,20 @@ impl<'a> Call<'a> {
                 let shared = &handle.shared;
                 let record = AttemptRecord::start(shared, &snapshot, id, &self.record, throttle);
                 match snapshot.connections.get(id) {
-                    Some(ready) => self.send(ready, record, body),
+                    Some(ready) => {
+                        let head = match self.head(ready) {
+                            Ok(head) => head,
+                            Err(status) => {
+                                end_unsent(record, &status);
+                                return failed(status);
+                            }
+                        };
+                        if self.has_credentials() {
+                            self.ask_credentials(ready, &head, record)
+                        } else {
+                            self.send(ready, head, record, body)
+                        }
+                    }
                     None => {
                         end_unsent(record, &Status::unavailable("the connection was lost"));
                         PickOutcome::Wait
@@ -267,7 +299,7 @@ impl<'a> Call<'a> {
                 let waits = self.wait_for_ready.or(self.configured_wait);
                 if !waits.unwrap_or(false) {
                     let status = status.restricted_to_control_plane();
-                    return PickOutcome::Failed(NotStarted::PickFailed(status));
+                    return PickOutcome::Failed(NotStarted::Failed(status));
                 }
                 self.last_failure = Some(status);
                 PickOutcome::Wait
@@ -276,10 +308,84 @@ impl<'a> Call<'a> {
         }
     }
 
+    /// Returns true if the channel or the call has credentials.
+    fn has_credentials(&self) -> bool {
+        self.credentials.is_some() || !self.handle.shared.credentials.is_empty()
+    }
+
+    /// Asks the credentials for the metadata of an attempt.
+    fn ask_credentials(
+        &self,
+        ready: &Arc<ReadyConnection<Connection>>,
+        head: &Request<()>,
+        record: AttemptRecord,
+    ) -> PickOutcome {
+        let shared = &self.handle.shared;
+        let (uri, runtime) = (head.uri().clone(), Arc::clone(&shared.runtime));
+        let request = CredentialsRequest::new(uri, ready.info.security, runtime);
+        let peer = ready.connection.peer_addr().clone();
+        let list = shared.credentials.with(self.credentials);
+        let metadata = Box::pin(list.metadata(request, peer));
+        PickOutcome::Authorizing(Authorizing::new(Arc::clone(ready), record, metadata))
+    }
+
+    /// Waits for the credentials of an attempt, and sends it.
+    async fn authorize<B>(
+        &mut self,
+        mut attempt: Authorizing,
+        body: &RequestBody<B>,
+    ) -> Result<PickOutcome, Status>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        match within(&mut self.deadline, &mut attempt).await {
+            Ok(metadata) => Ok(self.send_authorized(attempt, metadata, body)),
+            Err(deadline) => {
+                let status = deadline.status(authorizing::WAITING);
+                attempt.end(&status);
+                Err(status)
+            }
+        }
+    }
+
+    /// Sends an attempt, once its credentials have returned their metadata or failed.
+    pub(crate) fn send_authorized<B>(
+        &mut self,
+        attempt: Authorizing,
+        metadata: Result<HeaderMap, Status>,
+        body: &RequestBody<B>,
+    ) -> PickOutcome
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.is_late = true;
+        let metadata = match metadata {
+            Ok(metadata) => metadata,
+            Err(status) => {
+                attempt.end(&status);
+                return PickOutcome::Failed(NotStarted::Failed(status));
+            }
+        };
+        let mut head = match self.head(&attempt.ready) {
+            Ok(head) => head,
+            Err(status) => {
+                attempt.end(&status);
+                return failed(status);
+            }
+        };
+        for (name, value) in &metadata {
+            head.headers_mut().append(name, value.clone());
+        }
+        self.send(&attempt.ready, head, attempt.record, body)
+    }
+
     /// Sends the call on a connection.
     fn send<B>(
         &self,
         ready: &ReadyConnection<Connection>,
+        head: Request<()>,
         record: AttemptRecord,
         body: &RequestBody<B>,
     ) -> PickOutcome
@@ -287,13 +393,6 @@ impl<'a> Call<'a> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let head = match self.head(ready) {
-            Ok(head) => head,
-            Err(status) => {
-                end_unsent(record, &status);
-                return failed(status);
-            }
-        };
         match ready.connection.send(head, body) {
             Ok(Sent { response, upload }) => {
                 if let Some(upload) = upload {

@@ -43,7 +43,7 @@ where
         let mut attempt = match started {
             Ok(attempt) => attempt,
             Err(NotStarted::Ended(status)) => return Err(status.into()),
-            Err(NotStarted::PickFailed(status)) => {
+            Err(NotStarted::Failed(status)) => {
                 let delay = delay_after(call, status.code(), Pushback::Absent, &body);
                 wait(call, delay, status).await?;
                 continue;

@@ -248,6 +248,7 @@ impl ControlTask {
             call,
             connection: ready.connection.clone(),
             authority: ready.authority.clone(),
+            security: ready.info.security,
             shared: Arc::clone(&self.shared),
             events: self.events.clone(),
             permits,

@@ -9,12 +9,14 @@ use async_channel::{Receiver, Sender};
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::uri::Authority;
 use http::{HeaderValue, Method, Request, Uri, Version};
+use trunkline_connector::SecurityLevel;
 use trunkline_lb::{SubchannelId, Watch, WatchEvent, WatchId};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 use trunkline_transport::{Connection, Incoming, IncomingFrame, RequestBody};
 
 use crate::control::event::ControlEvent;
+use crate::credentials::CredentialsRequest;
 use crate::grpc;
 use crate::shared::ChannelShared;
 
@@ -30,6 +32,8 @@ pub(crate) struct WatchTask {
     pub(crate) connection: Connection,
     /// The authority of the address, if it has one.
     pub(crate) authority: Option<Authority>,
+    /// How the connection is protected.
+    pub(crate) security: SecurityLevel,
     pub(crate) shared: Arc<ChannelShared>,
     pub(crate) events: Sender<ControlEvent>,
     /// One permit arrives for each message that the policy has handled, and the next message is
@@ -74,7 +78,9 @@ impl WatchTask {
 
     async fn try_receive(&self) -> Result<Status, Status> {
         let body = RequestBody::<()>::whole(grpc::with_prefix(&self.call.request));
-        let sent = self.connection.send(self.head()?, &body);
+        let mut head = self.head()?;
+        self.add_credentials(&mut head).await?;
+        let sent = self.connection.send(head, &body);
         let sent = sent.map_err(|error| error.into_status())?;
         let response = sent.response.await.map_err(|error| error.into_status())?;
         let (head, incoming) = response.into_parts();
@@ -105,6 +111,24 @@ impl WatchTask {
                 let _ = self.permits.recv().await;
             }
         }
+    }
+
+    /// Adds the metadata of the channel's credentials: health checks and load reports send it, too.
+    ///
+    /// Source: [gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md).
+    async fn add_credentials(&self, head: &mut Request<()>) -> Result<(), Status> {
+        let credentials = &self.shared.credentials;
+        if credentials.is_empty() {
+            return Ok(());
+        }
+        let (uri, runtime) = (head.uri().clone(), Arc::clone(&self.shared.runtime));
+        let request = CredentialsRequest::new(uri, self.security, runtime);
+        let peer = self.connection.peer_addr().clone();
+        let metadata = credentials.with(None).metadata(request, peer).await?;
+        for (name, value) in &metadata {
+            head.headers_mut().append(name, value.clone());
+        }
+        Ok(())
     }
 
     fn head(&self) -> Result<Request<()>, Status> {

@@ -13,6 +13,7 @@ mod answers;
 mod authorities;
 mod building;
 mod chaos;
+mod credentials;
 mod deadlines;
 mod ends;
 mod events;

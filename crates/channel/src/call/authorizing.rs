@@ -1,0 +1,58 @@
+//! An attempt whose credentials are awaited.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::HeaderMap;
+use trunkline_runtime::BoxFuture;
+use trunkline_status::Status;
+use trunkline_transport::Connection;
+
+use crate::call::record::{AttemptEnd, AttemptRecord};
+use crate::core::connections::ReadyConnection;
+
+/// An attempt that has a connection, and waits for the metadata of its credentials. Only calls with
+/// credentials have one.
+///
+/// It does not borrow from the call, so it can wait beside attempts that run. Dropping it cancels the
+/// attempt.
+#[must_use = "dropping it cancels the attempt"]
+pub(crate) struct Authorizing {
+    pub(crate) ready: Arc<ReadyConnection<Connection>>,
+    pub(crate) record: AttemptRecord,
+    metadata: BoxFuture<Result<HeaderMap, Status>>,
+}
+
+/// What an attempt does that is [`Authorizing`], for the text of a deadline.
+pub(crate) const WAITING: &str = "waiting for the call credentials";
+
+impl Authorizing {
+    pub(crate) fn new(
+        ready: Arc<ReadyConnection<Connection>>,
+        record: AttemptRecord,
+        metadata: BoxFuture<Result<HeaderMap, Status>>,
+    ) -> Self {
+        Self {
+            ready,
+            record,
+            metadata,
+        }
+    }
+
+    /// Ends an attempt that is not sent. It shows nothing of the server, so the throttle is left out.
+    pub(crate) fn end(mut self, status: &Status) {
+        self.record.exempt();
+        self.record.end(&AttemptEnd::without_trailers(status, 0));
+    }
+}
+
+/// Waits for the metadata.
+impl Future for Authorizing {
+    type Output = Result<HeaderMap, Status>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.metadata.as_mut().poll(cx)
+    }
+}
