@@ -117,9 +117,10 @@ pub mod resolver {
 
 // The channel.
 pub use trunkline_channel::{
-    AttemptEnded, Body, BuildError, BuildErrorKind, CallAttributes, CallEnded, CallStarted,
-    Channel, ChannelBuilder, ChannelEvent, ConnectFailure, ConnectFailureKind, ConnectPhase,
-    ConnectionLost, ConnectionLostReason, Observer, ResponseFuture, WaitForReady,
+    AttemptEnded, BearerToken, Body, BuildError, BuildErrorKind, CallAttributes, CallCredentials,
+    CallEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, ConnectFailure,
+    ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason, CredentialsRequest,
+    Observer, ResponseFuture, WaitForReady, WithCallCredentials,
 };
 
 // A page: how to implement each trait.
