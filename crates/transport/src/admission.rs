@@ -120,6 +120,11 @@ impl Admission {
         self.open.fetch_update(SeqCst, SeqCst, more).is_ok()
     }
 
+    /// Returns the number of calls that are on the connection.
+    pub(crate) fn open(&self) -> usize {
+        self.open.load(SeqCst)
+    }
+
     /// Returns whether calls are on the connection, or wait in line.
     pub(crate) fn has_calls(&self) -> bool {
         self.open.load(SeqCst) > 0 || self.waiting.load(SeqCst) > 0

@@ -93,6 +93,8 @@ pub(crate) struct FrameCounts {
     pub(crate) empty_data: usize,
     /// HEADERS frames.
     pub(crate) headers: usize,
+    /// SETTINGS frames that are not empty.
+    pub(crate) settings: usize,
 }
 
 /// Finds frames in one direction of a connection, however the bytes are cut into pieces.
@@ -291,6 +293,7 @@ impl FrameWatch {
     ) {
         if is_settings(kind, flags, stream) && len.is_multiple_of(SETTING) {
             self.skip = 0;
+            self.counts.settings += usize::from(len > 0);
             self.keep_settings(len, report);
         } else if kind == RST_STREAM_FRAME {
             report(Seen::Reset(stream));

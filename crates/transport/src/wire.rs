@@ -32,6 +32,14 @@ const POLL_BUDGET: usize = 256 * 1024;
 /// this number of bytes.
 const FRAME_COST: usize = 256;
 
+/// What a SETTINGS frame costs for each open stream: h2 changes the window of each.
+const SETTINGS_COST: usize = 4;
+
+/// How many bytes h2 gets at a time where each of them may cost much. At most four SETTINGS frames fit
+/// into it that are not empty.
+const COSTLY_PIECE: usize = 64;
+const SETTINGS_IN_PIECE: usize = 4;
+
 /// The flow-control window of a connection at its start, in bytes.
 ///
 /// Source: [RFC 9113 section 6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2).
@@ -74,6 +82,8 @@ pub(crate) struct Wire {
     held: Vec<u8>,
     /// The part of `read` that h2 has not taken yet.
     unread: std::ops::Range<usize>,
+    /// What each [`COSTLY_PIECE`] of `unread` costs beside its bytes; 0 where it is handed over at once.
+    piece_cost: usize,
     /// What is left of [`POLL_BUDGET`] for this poll of the connection.
     budget: usize,
     write: Vec<u8>,
@@ -114,6 +124,7 @@ impl Wire {
             coalescer: Coalescer::default(),
             held: Vec::new(),
             unread: 0..0,
+            piece_cost: 0,
             budget: POLL_BUDGET,
             write: Vec::with_capacity(4 * 1024),
             written: 0,
@@ -206,6 +217,12 @@ impl Wire {
         let counts = self.incoming.take_counts();
         let cost = n + counts.all * FRAME_COST;
         self.budget = self.budget.saturating_sub(cost);
+        self.piece_cost = if counts.settings > 1 {
+            let settings = counts.settings.min(SETTINGS_IN_PIECE);
+            settings * self.state.admission.open() * SETTINGS_COST
+        } else {
+            0
+        };
         self.unread = 0..end;
         // Most responses have one small message and two HEADERS frames: there is nothing to join.
         let is_worth = counts.small_data >= MANY_SMALL && counts.small_data > 2 * counts.headers;
@@ -361,7 +378,15 @@ impl AsyncRead for Wire {
                 break;
             }
         }
-        let n = buffer.len().min(this.unread.len());
+        let mut n = buffer.len().min(this.unread.len());
+        if this.piece_cost > 0 && n > 0 {
+            if this.budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            n = n.min(COSTLY_PIECE);
+            this.budget = this.budget.saturating_sub(this.piece_cost);
+        }
         let end = this.unread.start + n;
         buffer[..n].copy_from_slice(&this.read[this.unread.start..end]);
         this.unread.start = end;

@@ -36,6 +36,8 @@ struct Facts {
     is_flooding: AtomicBool,
     /// The number of bytes that were read since the test has set it to 0.
     read: AtomicUsize,
+    /// The number of bytes that were written since the test has set it to 0.
+    written: AtomicUsize,
 }
 
 impl Stream for Flood {
@@ -79,6 +81,7 @@ impl AsyncWrite for Flood {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.facts.written.fetch_add(bytes.len(), Relaxed);
         Poll::Ready(Ok(bytes.len()))
     }
 
@@ -104,10 +107,17 @@ impl Wake for Wakes {
 /// Checks that the handshake and the driver yield after a bounded number of bytes, and ask to be
 /// polled again. The flood begins with the connection, or after the first call was sent.
 fn check(frame: &[u8], is_at_once: bool) {
+    check_with(1, frame, is_at_once, usize::MAX);
+}
+
+/// As [`check`], with this number of calls. In one poll, at most this number of bytes is written in
+/// answer to the flood.
+fn check_with(calls: usize, frame: &[u8], is_at_once: bool, most_written: usize) {
     let sim = Sim::new(1);
     let facts = Arc::new(Facts {
         is_flooding: AtomicBool::new(is_at_once),
         read: AtomicUsize::new(0),
+        written: AtomicUsize::new(0),
     });
     let wakes = Arc::new(Wakes::default());
     let waker = Waker::from(Arc::clone(&wakes));
@@ -122,20 +132,27 @@ fn check(frame: &[u8], is_at_once: bool) {
     let Poll::Ready(Ok((connection, driver))) = handshake.as_mut().poll(&mut cx) else {
         panic!("no connection, although SETTINGS have come");
     };
-    let head = Request::post("http://x/s/m").body(()).expect("a request");
-    let body = RequestBody::<http_body_util::Empty<Bytes>>::whole(Bytes::new());
-    let _sent = connection.send(head, &body).expect("a stream");
+    let begin = |_| {
+        let head = Request::post("http://x/s/m").body(()).expect("a request");
+        let body = RequestBody::<http_body_util::Empty<Bytes>>::whole(Bytes::from_static(b"x"));
+        connection.send(head, &body).expect("a stream")
+    };
+    let _sent: Vec<_> = (0..calls).map(begin).collect();
     let mut driver = pin!(driver);
     facts.read.store(0, Relaxed);
     assert!(driver.as_mut().poll(&mut cx).is_pending());
     facts.is_flooding.store(true, Relaxed);
     for poll in 0..10 {
         facts.read.store(0, Relaxed);
+        facts.written.store(0, Relaxed);
         let before = wakes.0.load(Relaxed);
         assert!(driver.as_mut().poll(&mut cx).is_pending(), "poll {poll}");
         assert!(wakes.0.load(Relaxed) > before, "poll {poll}");
+        let written = facts.written.load(Relaxed);
+        assert!(written <= most_written, "poll {poll}: {written} bytes");
     }
-    assert!(facts.read.load(Relaxed) > 0, "the connection reads on");
+    let goes_on = facts.read.load(Relaxed) + facts.written.load(Relaxed) > 0;
+    assert!(goes_on, "the connection reads on, or handles what it has read");
 }
 
 /// No kind of frame can be sent so fast that a connection is polled without end.
@@ -150,4 +167,12 @@ fn a_flood_leaves_the_thread_to_others() {
     check(&unknown, true);
     // Trailers that reset the call, on stream 1: HEADERS with `:status: 200` and END_STREAM.
     check(b"\0\0\x01\x01\x05\0\0\0\x01\x88", false);
+}
+
+/// SETTINGS that change the window of each of 1,000 open streams are handled a few at a time, because h2
+/// goes through all streams for each. Each is answered by 9 bytes.
+#[test]
+fn settings_for_many_streams() {
+    let window = |size: u8| [0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 4, 0, 0, size, 0];
+    check_with(1000, &[window(1), window(2)].concat(), false, 100 * 9);
 }
