@@ -36,6 +36,7 @@ pub(crate) fn run(runtime: &Arc<dyn Runtime>, greet: &Arc<Greet>, seconds: u64) 
     let good = Load::start(runtime, GOOD_RATE, call(greet, false));
     let bad = Load::start(runtime, BAD_RATE, call(greet, true));
     wait(runtime, Duration::from_secs(seconds));
+    bad.pause();
     for (kind, load) in [(GOOD, good), (BAD, bad)] {
         // Calls that have not ended then are in the results.
         let _ = load.settle(TIMEOUT);
