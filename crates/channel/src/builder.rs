@@ -1,6 +1,7 @@
 //! Building a channel.
 
 mod authority;
+mod life;
 mod proxies;
 mod security;
 
@@ -21,6 +22,7 @@ use trunkline_target::{Schemes, Target};
 use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
 use self::authority::channel_authority;
+use self::life::LifeOptions;
 use self::proxies::Proxies;
 use self::security::Security;
 use crate::channel::Channel;
@@ -33,6 +35,7 @@ use crate::credentials::{CallCredentials, CredentialsList};
 use crate::error::{BuildError, BuildErrorKind};
 use crate::handle::Handle;
 use crate::observer::Observer;
+use crate::open_calls::OpenCalls;
 use crate::shared::{ChannelShared, Current, MessageLimits};
 
 /// The policy that is used where no service config names one.
@@ -114,6 +117,7 @@ pub struct ChannelBuilder {
     observer: Option<Arc<dyn Observer>>,
     disable_service_config: bool,
     max_attempts: u32,
+    life: LifeOptions,
 }
 
 impl Channel {
@@ -154,6 +158,7 @@ impl ChannelBuilder {
             observer: None,
             disable_service_config: false,
             max_attempts: MAX_ATTEMPTS,
+            life: LifeOptions::default(),
         }
     }
 
@@ -552,6 +557,7 @@ impl ChannelBuilder {
             runtime,
             observer: self.observer,
             message_limits: self.message_limits,
+            open_calls: OpenCalls::new(),
             current: Current::new(Snapshot::not_started(selector)),
         });
         let mut backoff = self.backoff;
@@ -572,6 +578,7 @@ impl ChannelBuilder {
                 default_policy,
                 disable_service_config: self.disable_service_config,
                 backoff,
+                idle_timeout: self.life.idle_timeout,
                 keepalive_time: http.keepalive.time,
             },
             connector: protected,

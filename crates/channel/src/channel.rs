@@ -148,7 +148,8 @@ impl Channel {
     /// Enters idleness: closes the connections that no call uses, and stops resolving the name. The
     /// next call, or [`connect`](Self::connect), leaves it: the name is resolved again.
     ///
-    /// Calls in progress continue. The channel does not enter idleness by itself in this version.
+    /// Calls in progress continue. The channel also enters idleness by itself, after
+    /// [`ChannelBuilder::idle_timeout`](crate::ChannelBuilder::idle_timeout).
     pub fn enter_idle(&self) {
         self.handle.send(ControlEvent::EnterIdle);
     }

@@ -2,7 +2,8 @@
 //!
 //! From the ground up: `failure` and `subchannel` (one subchannel), `retry` and `hedging` (how
 //! often one call is sent), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
-//! `config` (the service config in force), and [`Core`], which joins them with the policy.
+//! `config` (the service config in force), `idleness` (when no call uses the channel), and [`Core`],
+//! which joins them with the policy.
 
 pub(crate) mod connections;
 pub(crate) mod failure;
@@ -21,6 +22,7 @@ mod watches;
 pub(crate) mod event;
 
 mod config;
+pub(crate) mod idleness;
 #[cfg(test)]
 mod tests;
 
@@ -45,6 +47,7 @@ use self::config::{ConfigInForce, ConfigOutcome};
 use self::connections::ReadyConnection;
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
+use self::idleness::{CallCounts, Idleness};
 use self::snapshot::Snapshot;
 use self::subchannel::{Stage, Subchannel};
 use self::subchannels::{NextStage, Subchannels};
@@ -83,6 +86,8 @@ pub(crate) struct Core<C> {
     /// True while the channel is idle: it has no resolver until the next call, or until the
     /// application makes it connect.
     is_idle: bool,
+    /// Decides when the channel enters idleness by itself.
+    idleness: Idleness,
     /// True once the policy has received a list.
     has_list: bool,
     resolver_error: Option<ResolveError>,
@@ -123,6 +128,8 @@ pub(crate) enum Output<C> {
     StopResolver,
     /// Ask the resolver for a new list.
     ResolveNow,
+    /// Look at the calls, and call [`handle_calls`](Core::handle_calls).
+    LookAtCalls,
     /// Report an event to the observer.
     Observe(ChannelEvent),
 }
@@ -137,6 +144,8 @@ pub(crate) struct CoreOptions {
     pub(crate) default_policy: PolicyChoice,
     pub(crate) backoff: BackoffPolicy,
     pub(crate) disable_service_config: bool,
+    /// The time without calls after which the channel enters idleness; `None` for never.
+    pub(crate) idle_timeout: Option<Duration>,
     /// The keepalive time of connections; `Duration::MAX` while keepalive is off.
     pub(crate) keepalive_time: Duration,
 }
@@ -162,6 +171,7 @@ impl<C> Core<C> {
             actions: Actions::new(),
             is_unsettled: false,
             is_idle: true,
+            idleness: Idleness::new(options.idle_timeout),
             has_list: false,
             resolver_error: None,
             resolver_waits: None,
@@ -383,10 +393,21 @@ impl<C> Core<C> {
         while let Some(id) = self.subchannels.first_due(now) {
             self.end_wait(id, now);
         }
+        if self.idleness.handle_timeout(now) {
+            self.outputs.push_back(Output::LookAtCalls);
+        }
         if self.policy.poll_timeout().is_some_and(|at| at <= now) {
             self.notify_policy(now, |policy, control| policy.handle_timeout(control));
         }
         self.carry_out_actions(now);
+    }
+
+    /// Handles the number of calls so far: the channel enters idleness if none used it for the idle
+    /// timeout.
+    pub(crate) fn handle_calls(&mut self, calls: CallCounts, now: Instant) {
+        if !self.is_idle && self.idleness.handle_calls(calls, now) {
+            self.enter_idle(now);
+        }
     }
 
     /// Ends all back-offs at once: the application knows that the network is back.
@@ -417,6 +438,7 @@ impl<C> Core<C> {
 
     /// Leaves idleness: starts the resolver, or lets an idle policy connect.
     pub(crate) fn exit_idle(&mut self, now: Instant) {
+        self.idleness.handle_use(now);
         if std::mem::take(&mut self.is_idle) {
             self.outputs.push_back(Output::StartResolver);
             self.publish(Published {
@@ -435,6 +457,7 @@ impl<C> Core<C> {
         if std::mem::replace(&mut self.is_idle, true) {
             return;
         }
+        self.idleness.handle_idle();
         self.drop_policy(now);
         self.config.reset();
         self.selector = None;
@@ -492,7 +515,12 @@ impl<C> Core<C> {
     /// Returns when [`handle_timeout`](Self::handle_timeout) is to be called.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let wait = self.subchannels.next_wait();
-        wait.into_iter().chain(self.policy.poll_timeout()).min()
+        let deadlines = [
+            wait,
+            self.policy.poll_timeout(),
+            self.idleness.poll_timeout(),
+        ];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Returns the next request.

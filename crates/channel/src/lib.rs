@@ -19,6 +19,7 @@ mod observer;
 mod grpc;
 mod throttle;
 
+mod open_calls;
 mod shared;
 
 // The control path: one task per channel.

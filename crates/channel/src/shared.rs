@@ -13,6 +13,7 @@ use trunkline_transport::Connection;
 use crate::core::snapshot::Snapshot;
 use crate::credentials::CredentialsList;
 use crate::observer::Observer;
+use crate::open_calls::OpenCalls;
 use crate::throttle::RetryThrottle;
 
 /// What the clones of a channel, its calls and its control task share.
@@ -34,6 +35,8 @@ pub(crate) struct ChannelShared {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) message_limits: MessageLimits,
+    /// The calls that have begun and not ended.
+    pub(crate) open_calls: OpenCalls,
     pub(crate) current: Current,
 }
 

@@ -14,14 +14,21 @@ use crate::call::plan::ThrottleShare;
 use crate::core::pushback::Pushback;
 use crate::core::snapshot::Snapshot;
 use crate::observer::{AttemptEnded, CallEnded, CallStarted};
+use crate::open_calls::OpenCall;
 use crate::shared::ChannelShared;
 
 /// Records one call from its start, and reports its end to the observer exactly once: when
 /// [`end`](Self::end) is called, or as `CANCELLED` when it is dropped before.
 ///
-/// Empty, and of no cost, in a channel without an observer.
+/// It also keeps the channel from entering idleness until then. That is all it does in a channel
+/// without an observer.
 #[derive(Default)]
-pub(crate) struct CallRecord(Option<Arc<ObservedCall>>);
+pub(crate) struct CallRecord {
+    /// `None` without an observer.
+    observed: Option<Arc<ObservedCall>>,
+    /// `None` once the call has ended.
+    open: Option<OpenCall>,
+}
 
 /// A call whose end is reported to the observer.
 struct ObservedCall {
@@ -46,21 +53,25 @@ struct CallTotals {
 
 impl CallRecord {
     pub(crate) fn start(shared: &Arc<ChannelShared>, path: &PathAndQuery, now: Instant) -> Self {
-        let Some(observer) = &shared.observer else {
-            return Self(None);
-        };
-        observer.call_started(&CallStarted::new(path.path()));
-        Self(Some(Arc::new(ObservedCall {
-            shared: Arc::clone(shared),
-            path: path.clone(),
-            started: now,
-            totals: Lock::default(),
-        })))
+        let observed = shared.observer.as_ref().map(|observer| {
+            observer.call_started(&CallStarted::new(path.path()));
+            Arc::new(ObservedCall {
+                shared: Arc::clone(shared),
+                path: path.clone(),
+                started: now,
+                totals: Lock::default(),
+            })
+        });
+        Self {
+            observed,
+            open: Some(shared.open_calls.begin()),
+        }
     }
 
     /// Reports the end of the call, unless it was reported before.
     pub(crate) fn end(&mut self, status: &Status) {
-        let Some(call) = self.0.take() else {
+        self.open = None;
+        let Some(call) = self.observed.take() else {
             return;
         };
         let Some(observer) = &call.shared.observer else {
@@ -83,7 +94,7 @@ impl CallRecord {
 
 impl Drop for CallRecord {
     fn drop(&mut self) {
-        if self.0.is_some() {
+        if self.observed.is_some() {
             self.end(&dropped());
         }
     }
@@ -145,14 +156,14 @@ impl AttemptRecord {
         throttle: Option<ThrottleShare>,
     ) -> Self {
         let is_tracked = snapshot.picker.tracker().is_some();
-        if !is_tracked && call.0.is_none() && throttle.is_none() {
+        if !is_tracked && call.observed.is_none() && throttle.is_none() {
             return Self(None);
         }
         Self(Some(Box::new(Attempt {
             shared: Arc::clone(shared),
             id,
             snapshot: is_tracked.then(|| Arc::clone(snapshot)),
-            call: call.0.clone(),
+            call: call.observed.clone(),
             number: 0,
             started: shared.runtime.now(),
             peer: None,

@@ -225,6 +225,10 @@ impl ControlTask {
                         resolver.resolve_now();
                     }
                 }
+                Output::LookAtCalls => {
+                    let calls = self.shared.open_calls.counts();
+                    self.core.handle_calls(calls, self.shared.runtime.now());
+                }
                 Output::Observe(event) => {
                     if let Some(observer) = &self.shared.observer {
                         observer.observe(&event, self.shared.runtime.now());

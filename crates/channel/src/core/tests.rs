@@ -52,6 +52,7 @@ impl CoreHarness {
             default_config: Arc::new(config),
             default_policy,
             disable_service_config: false,
+            idle_timeout: None,
             backoff: BackoffPolicy::default(),
             keepalive_time: KEEPALIVE_TIME,
         };
@@ -105,6 +106,7 @@ impl CoreHarness {
                 Output::StopResolver => self.has_resolver = false,
                 Output::ResolveNow => self.resolve_now += 1,
                 Output::Observe(ChannelEvent::KeepaliveRaised { time }) => self.raised.push(time),
+                Output::LookAtCalls => panic!("no idle timeout is set"),
                 Output::Observe(_) => {}
             }
         }

@@ -20,6 +20,7 @@ mod events;
 mod faults;
 mod header_lists;
 mod hedging;
+mod idleness;
 mod keepalive;
 mod message_limits;
 mod peers_words;
