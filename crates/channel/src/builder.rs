@@ -192,6 +192,20 @@ impl ChannelBuilder {
     /// handshake is a part of the attempt to connect, and counts for the
     /// [`connect_timeout`](Self::connect_timeout).
     ///
+    /// ```no_run
+    /// use trunkline_channel::Channel;
+    /// use trunkline_connector::tls::Tls;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let tls = Tls::new()
+    ///     .with_ca_file("/etc/orders/ca.pem")
+    ///     .with_identity_files("/etc/orders/client.pem", "/etc/orders/client.key");
+    /// let channel = Channel::builder("dns:///orders.prod.svc:50051").tls(tls).build()?;
+    /// # let _ = channel;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
     #[cfg(feature = "tls")]
     pub fn tls(mut self, tls: trunkline_connector::tls::Tls) -> Self {
