@@ -12,10 +12,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use trunkline_runtime::{Alarm, Runtime};
 
+use crate::bandwidth::BandwidthEstimator;
 use crate::compat::{CompatWire, SharedWire};
 use crate::error::{Lost, LostReason};
-use crate::keepalive::{Keepalive, KeepaliveAction, KeepaliveOptions};
-use crate::pings::Pings;
+use crate::keepalive::{Keepalive, KeepaliveAction};
+use crate::options::HttpOptions;
+use crate::probes::Probes;
 use crate::stall::Stall;
 use crate::state::ConnectionState;
 
@@ -37,20 +39,12 @@ pub struct ConnectionDriver {
     established: Instant,
     /// Decides when the peer has not read for too long.
     stall: Stall,
-    /// Decides when the peer has not sent for too long; `None` when that is not asked for.
-    keepalive: Option<KeepaliveShell>,
-    /// Fires at the next deadline of the two.
+    /// `None` when neither keepalive nor an adaptive window is asked for.
+    probes: Option<Probes>,
+    /// Fires at the next deadline of the stall and the keepalive.
     alarm: Alarm,
     /// `None` once it was called.
     on_lost: Option<Box<dyn FnOnce(Lost) + Send>>,
-}
-
-/// A keepalive, and what it needs.
-struct KeepaliveShell {
-    core: Keepalive,
-    pings: Pings,
-    /// The number of bytes that had come from the peer at the last poll.
-    received: u64,
 }
 
 impl ConnectionDriver {
@@ -60,17 +54,17 @@ impl ConnectionDriver {
         wire: SharedWire,
         state: Arc<ConnectionState>,
         runtime: Arc<dyn Runtime>,
-        keepalive: KeepaliveOptions,
+        options: &HttpOptions,
         on_lost: Box<dyn FnOnce(Lost) + Send>,
     ) -> Self {
         wire.lock().gather();
         let established = runtime.now();
-        let pings = keepalive.is_on().then(|| connection.ping_pong()).flatten();
-        let keepalive = pings.map(|pings| KeepaliveShell {
-            core: Keepalive::new(keepalive, established),
-            pings: Pings::new(pings),
-            received: 0,
-        });
+        let keepalive = options.keepalive;
+        let keepalive = (keepalive.is_on()).then(|| Keepalive::new(keepalive, established));
+        let bandwidth = (options.adaptive_window).then(BandwidthEstimator::new);
+        let is_asked = keepalive.is_some() || bandwidth.is_some();
+        let pings = is_asked.then(|| connection.ping_pong()).flatten();
+        let probes = pings.map(|pings| Probes::new(pings, keepalive, bandwidth));
         Self {
             connection,
             wire,
@@ -78,7 +72,7 @@ impl ConnectionDriver {
             runtime,
             established,
             stall: Stall::default(),
-            keepalive,
+            probes,
             alarm: Alarm::new(),
             on_lost: Some(on_lost),
         }
@@ -107,8 +101,12 @@ impl ConnectionDriver {
             let was_stalled = self.stall.is_stalled();
             self.stall.handle_room(room, || self.runtime.now());
             self.report_stall(was_stalled);
-            if let Some(keepalive) = &mut self.keepalive {
-                keepalive.handle_received(received, &*self.runtime, cx);
+            let probes = self.probes.as_mut();
+            let window =
+                probes.and_then(|probes| probes.handle_received(received, &*self.runtime, cx));
+            if let Some(window) = window {
+                // It fails while the peer has not acknowledged the last change: a later one follows.
+                let _ = self.connection.set_initial_window_size(window);
             }
             return Poll::Pending;
         }
@@ -116,12 +114,8 @@ impl ConnectionDriver {
 
     /// Tests the connection before the first call after a long silence is sent on it.
     fn test_before_calls(&mut self) {
-        if let Some(keepalive) = &mut self.keepalive {
-            let has_calls = self.state.admission.has_calls();
-            let action = keepalive.core.handle_calls(has_calls, self.runtime.now());
-            if action.is_some() {
-                keepalive.pings.send();
-            }
+        if let Some(probes) = &mut self.probes {
+            probes.handle_calls(self.state.admission.has_calls(), &*self.runtime);
         }
     }
 
@@ -129,9 +123,11 @@ impl ConnectionDriver {
     /// given up, and continues when it is to be polled again.
     fn poll_time(&mut self, cx: &mut Context<'_>) -> Poll<ControlFlow<LostReason>> {
         loop {
-            let keepalive = self.keepalive.as_ref();
-            let keepalive = keepalive.and_then(|keepalive| keepalive.core.poll_timeout());
-            let deadlines = [self.stall.poll_timeout(), keepalive];
+            let keepalive = self.probes.as_ref().and_then(Probes::keepalive);
+            let deadlines = [
+                self.stall.poll_timeout(),
+                keepalive.and_then(Keepalive::poll_timeout),
+            ];
             let deadline = deadlines.into_iter().flatten().min();
             let Poll::Ready(now) = self.alarm.poll(cx, deadline, &*self.runtime) else {
                 return Poll::Pending;
@@ -143,20 +139,11 @@ impl ConnectionDriver {
                 return Poll::Ready(ControlFlow::Break(LostReason::NotRead));
             }
             self.report_stall(was_stalled);
-            let Some(keepalive) = &mut self.keepalive else {
-                continue;
-            };
-            if keepalive.core.poll_timeout().is_none_or(|at| at > now) {
-                continue;
-            }
-            match keepalive.core.handle_timeout(now) {
+            let probes = self.probes.as_mut();
+            match probes.and_then(|probes| probes.handle_timeout(now)) {
                 None => {}
-                Some(KeepaliveAction::Ping) => {
-                    keepalive.pings.send();
-                    return Poll::Ready(ControlFlow::Continue(()));
-                }
-                Some(KeepaliveAction::GiveUp) => {
-                    let silence = keepalive.core.silence();
+                Some(KeepaliveAction::Ping) => return Poll::Ready(ControlFlow::Continue(())),
+                Some(KeepaliveAction::GiveUp(silence)) => {
                     self.state.set_silence(silence);
                     return Poll::Ready(ControlFlow::Break(silence.into()));
                 }
@@ -197,22 +184,12 @@ impl ConnectionDriver {
                 .saturating_duration_since(self.established);
             let too_many =
                 matches!(&reason, LostReason::GoAway(frame) if frame.is_too_many_pings());
-            let keepalive = self.keepalive.as_ref().filter(|_| too_many);
-            let raised = keepalive.map(|keepalive| keepalive.core.raised_time());
+            let probes = self.probes.as_ref().filter(|_| too_many);
+            let keepalive = probes.and_then(Probes::keepalive);
+            let raised = keepalive.map(Keepalive::raised_time);
             let lost = Lost::new(&self.state, reason, source, age);
             on_lost(lost.with_raised_keepalive(raised));
         }
-    }
-}
-
-impl KeepaliveShell {
-    /// Handles the number of bytes that have come from the peer so far.
-    fn handle_received(&mut self, received: u64, runtime: &dyn Runtime, cx: &mut Context<'_>) {
-        if std::mem::replace(&mut self.received, received) != received {
-            self.core.handle_read(runtime.now());
-        }
-        // The answer is among the bytes that were read.
-        let _ = self.pings.poll_answer(cx);
     }
 }
 

@@ -7,12 +7,13 @@ use std::task::Poll;
 
 use trunkline_runtime::{Runtime, Stream};
 
+use crate::bandwidth::FIRST_WINDOW;
 use crate::compat::{CompatWire, SharedWire};
 use crate::connection::Connection;
 use crate::driver::ConnectionDriver;
 use crate::error::{HandshakeError, Lost};
 use crate::go_away::GoAway;
-use crate::keepalive::KeepaliveOptions;
+use crate::options::{HttpOptions, MAX_WINDOW, MIN_WINDOW};
 use crate::state::ConnectionState;
 use crate::wire::Wire;
 
@@ -22,97 +23,12 @@ use crate::wire::Wire;
 /// Source: [RFC 9113 section 5.1.1](https://www.rfc-editor.org/rfc/rfc9113#section-5.1.1).
 const LAST_STREAM: u32 = 3 << 29;
 
-/// The smallest flow-control window that is used: HTTP/2's initial one. A call of any size gets
-/// through it.
-///
-/// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
-const MIN_WINDOW: u32 = 0xffff;
-
-/// The largest flow-control window.
-///
-/// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
-const MAX_WINDOW: u32 = i32::MAX as u32;
-
 /// How much higher the limit of header lists is for h2 than for the caller. h2 cuts off trailers that
 /// are over its limit without a word, and ends the connection for a list that comes in more frames
 /// than one at the limit needs. The caller's limit is checked by this crate, which must see a longer
 /// list to do so: either as decoded fields, or by its size while encoded. Encoded strings are at
 /// least 5/8 of their length (RFC 7541, appendix B), so with a factor of 2 no list slips between.
 const H2_HEADER_LIMIT: u32 = 2;
-
-/// The options of HTTP/2.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HttpOptions {
-    /// The flow-control window of each call, in bytes; 2 MiB by default. A value outside of the
-    /// range from 65,535 to 2^31 - 1 is replaced by the nearest one in it.
-    ///
-    /// It bounds what is kept of a response that the application does not read. A connection keeps
-    /// at most this much for each of its calls.
-    pub stream_window: u32,
-    /// The flow-control window of the connection, in bytes; 2^31 - 1 by default. The range is that
-    /// of `stream_window`.
-    ///
-    /// It bounds what is kept of all unread responses together. Once they use it up, no other call
-    /// on the connection gets data until one of them is read. The default is so large that only
-    /// their own windows hold back calls: it takes 1,024 unread responses of 2 MiB to use it up. A
-    /// smaller value saves memory where an application leaves many responses unread; then make
-    /// `stream_window` smaller too.
-    ///
-    /// Source: [RFC 9113 section 5.2](https://www.rfc-editor.org/rfc/rfc9113#section-5.2).
-    pub connection_window: u32,
-    /// The longest header list that is taken from the server (the head of a response, or its
-    /// trailers), in bytes as HPACK counts them; 1 MiB by default.
-    ///
-    /// A longer one fails its call alone, with `RESOURCE_EXHAUSTED`. One that takes more than about
-    /// 2.5 times as much before it is decoded, or 8 times as much after, ends the connection, and so
-    /// does a list in more CONTINUATION frames than 2.5 times as much takes when they are full (160 by
-    /// default; 5 with a small limit). h2 does that: it must decode all lists in order.
-    pub max_header_list: u32,
-    /// When a connection whose peer is silent is tested and given up; off by default.
-    pub keepalive: KeepaliveOptions,
-}
-
-impl Default for HttpOptions {
-    fn default() -> Self {
-        Self {
-            stream_window: 2 * 1024 * 1024,
-            connection_window: MAX_WINDOW,
-            max_header_list: 1024 * 1024,
-            keepalive: KeepaliveOptions::default(),
-        }
-    }
-}
-
-impl HttpOptions {
-    /// Sets the flow-control window of each call, in bytes. Default: 2 MiB.
-    #[must_use]
-    pub fn with_stream_window(mut self, stream_window: u32) -> Self {
-        self.stream_window = stream_window;
-        self
-    }
-
-    /// Sets the flow-control window of the connection, in bytes. Default: 2^31 - 1.
-    #[must_use]
-    pub fn with_connection_window(mut self, connection_window: u32) -> Self {
-        self.connection_window = connection_window;
-        self
-    }
-
-    /// Sets the longest header list that is taken from the server, in bytes. Default: 1 MiB.
-    #[must_use]
-    pub fn with_max_header_list(mut self, max_header_list: u32) -> Self {
-        self.max_header_list = max_header_list;
-        self
-    }
-
-    /// Sets when a connection whose peer is silent is tested and given up. Default: off.
-    #[must_use]
-    pub fn with_keepalive(mut self, keepalive: KeepaliveOptions) -> Self {
-        self.keepalive = keepalive;
-        self
-    }
-}
 
 /// Makes an HTTP/2 connection over `stream`; done when the server's SETTINGS have come.
 ///
@@ -152,9 +68,14 @@ async fn handshake_until(
     ));
     let wire = SharedWire::new(Wire::new(stream, Arc::clone(&state)));
     let fail = |error| HandshakeError::new(&state, error);
+    let stream_window = if options.adaptive_window {
+        FIRST_WINDOW
+    } else {
+        options.stream_window.clamp(MIN_WINDOW, MAX_WINDOW)
+    };
     let (send, mut connection) = h2::client::Builder::new()
         .enable_push(false)
-        .initial_window_size(options.stream_window.clamp(MIN_WINDOW, MAX_WINDOW))
+        .initial_window_size(stream_window)
         .initial_connection_window_size(options.connection_window.clamp(MIN_WINDOW, MAX_WINDOW))
         .max_header_list_size(options.max_header_list.saturating_mul(H2_HEADER_LIMIT))
         // A caller that cancels its calls must not cost other callers the connection: the frames
@@ -186,7 +107,7 @@ async fn handshake_until(
         wire,
         Arc::clone(&state),
         runtime,
-        options.keepalive,
+        options,
         on_lost,
     );
     let connection = Connection::new(send, state, driver.established());

@@ -95,11 +95,11 @@ pub(crate) enum KeepaliveAction {
     /// Send a PING, unless one is on its way: its answer is as good.
     Ping,
     /// Give the connection up: nothing came from the peer in time.
-    GiveUp,
+    GiveUp(Silence),
 }
 
 /// The silence of a peer for which a connection is given up; prints as a reason.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Silence {
     /// How long no byte came before the PING.
     pub(crate) time: Duration,
@@ -155,7 +155,7 @@ impl Keepalive {
     }
 
     /// Returns the silence for which the connection is given up.
-    pub(crate) fn silence(&self) -> Silence {
+    fn silence(&self) -> Silence {
         Silence {
             time: self.options.time,
             timeout: self.options.timeout,
@@ -199,7 +199,7 @@ impl Keepalive {
         if self.due().is_some_and(|at| at <= now) {
             if self.pinged.is_some() {
                 self.check_at = None;
-                return Some(KeepaliveAction::GiveUp);
+                return Some(KeepaliveAction::GiveUp(self.silence()));
             }
             self.pinged = Some(now);
             action = Some(KeepaliveAction::Ping);
@@ -228,6 +228,12 @@ mod tests {
 
     const TIME: Duration = Duration::from_secs(30);
     const TIMEOUT: Duration = Duration::from_secs(5);
+
+    /// What comes of these options.
+    const GIVE_UP: KeepaliveAction = KeepaliveAction::GiveUp(Silence {
+        time: TIME,
+        timeout: TIMEOUT,
+    });
 
     fn start() -> Instant {
         #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
@@ -261,10 +267,7 @@ mod tests {
             next(&mut keepalive, start),
             Some((KeepaliveAction::Ping, 30))
         );
-        assert_eq!(
-            next(&mut keepalive, start),
-            Some((KeepaliveAction::GiveUp, 35))
-        );
+        assert_eq!(next(&mut keepalive, start), Some((GIVE_UP, 35)));
         assert_eq!(keepalive.poll_timeout(), None);
     }
 
@@ -305,10 +308,12 @@ mod tests {
             next(&mut keepalive, start),
             Some((KeepaliveAction::Ping, 61))
         );
-        assert_eq!(
-            next(&mut keepalive, start),
-            Some((KeepaliveAction::GiveUp, 151))
-        );
+        let silence = Silence {
+            time: TIME,
+            timeout: 3 * TIME,
+        };
+        let give_up = KeepaliveAction::GiveUp(silence);
+        assert_eq!(next(&mut keepalive, start), Some((give_up, 151)));
     }
 
     /// Without calls nothing is tested. The first call after that tests the connection at once if it
@@ -321,10 +326,7 @@ mod tests {
         let later = start + 10 * TIME;
         let action = keepalive.handle_calls(true, later);
         assert_eq!(action, Some(KeepaliveAction::Ping));
-        assert_eq!(
-            next(&mut keepalive, later),
-            Some((KeepaliveAction::GiveUp, 5))
-        );
+        assert_eq!(next(&mut keepalive, later), Some((GIVE_UP, 5)));
     }
 
     /// A call soon after the last byte waits for the rest of the time.
@@ -364,10 +366,7 @@ mod tests {
             next(&mut keepalive, start),
             Some((KeepaliveAction::Ping, 30))
         );
-        assert_eq!(
-            next(&mut keepalive, start),
-            Some((KeepaliveAction::GiveUp, 35))
-        );
+        assert_eq!(next(&mut keepalive, start), Some((GIVE_UP, 35)));
     }
 
     /// Values below 10 s are raised to 10 s, and the default is off. (A8)

@@ -24,6 +24,15 @@ mod admission;
 mod keepalive;
 mod stall;
 
+// How large the windows of calls are, and what is asked for.
+mod bandwidth;
+mod options;
+
+// What PINGs find out.
+mod pings;
+
+mod probes;
+
 mod state;
 
 mod error;
@@ -32,8 +41,6 @@ mod error;
 mod wire;
 
 mod compat;
-
-mod pings;
 
 // The task of a connection.
 mod driver;
@@ -54,9 +61,10 @@ pub use crate::connection::{Connection, Sent};
 pub use crate::driver::ConnectionDriver;
 pub use crate::error::{CallError, Fate, HandshakeError, HandshakeErrorKind, Lost, LostReason};
 pub use crate::go_away::GoAway;
-pub use crate::handshake::{HttpOptions, handshake};
+pub use crate::handshake::handshake;
 pub use crate::keepalive::KeepaliveOptions;
 pub use crate::messages::{MessageLimit, MessageTooLarge};
+pub use crate::options::HttpOptions;
 pub use crate::replay::RequestBody;
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
 pub use crate::upload::Upload;

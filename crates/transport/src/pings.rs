@@ -19,12 +19,15 @@ impl Pings {
         }
     }
 
-    /// Sends a PING with the next poll of the connection, unless one is on its way.
-    pub(crate) fn send(&mut self) {
-        if !self.is_waiting {
+    /// Sends a PING with the next poll of the connection, unless one is on its way. Returns whether
+    /// it does.
+    pub(crate) fn send(&mut self) -> bool {
+        let is_new = !self.is_waiting;
+        if is_new {
             // It fails when the connection has ended, which h2 reports itself.
             self.is_waiting = self.pings.send_ping(Ping::opaque()).is_ok();
         }
+        is_new && self.is_waiting
     }
 
     /// Returns whether the answer has come. Ready once for each PING.

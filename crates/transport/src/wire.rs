@@ -12,6 +12,7 @@ use trunkline_runtime::Stream;
 use crate::coalesce::Coalescer;
 use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::frames::{FrameWatch, Seen};
+use crate::probes::Received;
 use crate::settings::announce_header_list;
 use crate::stall::SendRoom;
 use crate::state::ConnectionState;
@@ -103,8 +104,8 @@ pub(crate) struct Wire {
     /// Counts what the peer does so that more can be sent: the bytes that the byte stream takes, and
     /// WINDOW_UPDATEs.
     progress: u64,
-    /// The number of bytes that came.
-    received: u64,
+    /// The numbers of bytes that came.
+    received: Received,
     /// True when flushes are left to [`poll_drain`](Self::poll_drain).
     gathers: bool,
     /// The error of a gathered write, until h2 gets it.
@@ -135,7 +136,7 @@ impl Wire {
             streams: OpenStreams::default(),
             send_window: FIRST_WINDOW,
             progress: 0,
-            received: 0,
+            received: Received::default(),
             gathers: false,
             failure: None,
         }
@@ -178,8 +179,8 @@ impl Wire {
         }
     }
 
-    /// Returns the number of bytes that came from the peer so far.
-    pub(crate) fn received(&self) -> u64 {
+    /// Returns the numbers of bytes that came from the peer so far.
+    pub(crate) fn received(&self) -> Received {
         self.received
     }
 
@@ -203,7 +204,7 @@ impl Wire {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let held = self.held.len();
         let n = ready!(open(&mut self.stream)?.poll_read(cx, &mut self.read[held..]))?;
-        self.received += n as u64;
+        self.received.all += n as u64;
         self.read[..held].copy_from_slice(&self.held);
         let (start, end) = (held, held + n);
         // The held part begins with a frame. Else that is where the watched frame ends.
@@ -255,6 +256,7 @@ impl Wire {
         let mut is_http2 = true;
         let mut wrong_first = None;
         let (unfinished, heads) = (&mut self.unfinished, &mut self.heads);
+        let received_data = &mut self.received.data;
         self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings(settings) => state.set_settings(settings),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
@@ -268,7 +270,12 @@ impl Wire {
                     *heads += 1;
                 }
             }
-            Seen::Data { stream, is_end, .. } => {
+            Seen::Data {
+                stream,
+                len,
+                is_end,
+            } => {
+                *received_data += len as u64;
                 if is_end {
                     streams.end_server(stream);
                 }

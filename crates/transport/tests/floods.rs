@@ -152,7 +152,10 @@ fn check_with(calls: usize, frame: &[u8], is_at_once: bool, most_written: usize)
         assert!(written <= most_written, "poll {poll}: {written} bytes");
     }
     let goes_on = facts.read.load(Relaxed) + facts.written.load(Relaxed) > 0;
-    assert!(goes_on, "the connection reads on, or handles what it has read");
+    assert!(
+        goes_on,
+        "the connection reads on, or handles what it has read"
+    );
 }
 
 /// No kind of frame can be sent so fast that a connection is polled without end.

@@ -67,6 +67,7 @@ fn connections() {
     let keepalive = KeepaliveOptions::default().with_time(SECOND);
     check! {HttpOptions::default(),
         with_keepalive(keepalive) => keepalive = keepalive,
+        with_adaptive_window(true) => adaptive_window = true,
         with_stream_window(1) => stream_window = 1,
         with_connection_window(1) => connection_window = 1,
         with_max_header_list(1) => max_header_list = 1,
