@@ -22,8 +22,15 @@ pub(crate) fn now() -> Instant {
 }
 
 /// Waits until this time.
-pub(crate) fn sleep_until(time: Instant) {
-    thread::sleep(time.saturating_duration_since(now()));
+pub(crate) fn wait_until(time: Instant) {
+    loop {
+        let left = time.saturating_duration_since(now());
+        if left.is_zero() {
+            return;
+        }
+        // A spurious wake-up is harmless: the time is compared again.
+        thread::park_timeout(left);
+    }
 }
 
 /// Waits until `holds` returns true, and returns how long that took.

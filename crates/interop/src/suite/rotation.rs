@@ -14,7 +14,7 @@ use super::foreign::{GRPC_GO, Running, command, start_grpc_go};
 use super::proto::{ResponseParameters, StreamingOutputCallRequest};
 use super::stub::{Place, Stub, Tests};
 use crate::clients::{DEADLINE, NamedRuntime};
-use crate::clock::{now, sleep_until, until};
+use crate::clock::{now, until, wait_until};
 use crate::environment::optional;
 use crate::wrong::Wrong;
 
@@ -56,12 +56,8 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     };
     let certificates = Certificates::make()?;
     let start = |args: &[String]| {
-        let args: Vec<String> = MAX_AGE
-            .iter()
-            .map(|arg| (*arg).to_owned())
-            .chain(args.iter().cloned())
-            .collect();
-        start_grpc_go(&command, &certificates, &args)
+        let max_age = MAX_AGE.map(str::to_owned);
+        start_grpc_go(&command, &certificates, &[&max_age, args].concat())
     };
     let servers = (0..SERVERS).map(|_| start(&[]));
     let mut servers = servers.collect::<Result<Vec<Running>, _>>()?;
@@ -71,7 +67,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
 
     let began = now();
     for ((number, server), at) in (1..).zip(&mut servers).zip(&addresses) {
-        sleep_until(began + length * number / (SERVERS + 1));
+        wait_until(began + length * number / (SERVERS + 1));
         server.terminate()?;
         *server = start(&[
             format!("-plaintext={}", at.plaintext),
@@ -79,7 +75,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         ])?;
         called(&clients, std::slice::from_ref(at))?;
     }
-    sleep_until(began + length);
+    wait_until(began + length);
     for client in &clients {
         println!("{}", client.judge(length)?);
     }
@@ -146,13 +142,9 @@ async fn call(mut tests: Tests) -> Result<SocketAddr, String> {
 fn called(clients: &[Client], servers: &[Addresses]) -> Result<(), Wrong> {
     let answers = |client: &Client| {
         let peers = client.load.outcome().peers;
-        let by = |server: &Addresses| {
+        let by = |server: &Addresses| -> u64 {
             let either = [server.plaintext, server.tls];
-            let count = either
-                .iter()
-                .filter_map(|address| peers.get(address))
-                .sum::<u64>();
-            count
+            either.iter().filter_map(|address| peers.get(address)).sum()
         };
         servers.iter().map(by).collect::<Vec<_>>()
     };

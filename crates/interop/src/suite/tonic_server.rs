@@ -41,8 +41,10 @@ impl TonicServer {
             .worker_threads(1)
             .enable_all()
             .build()?;
-        let mut options = ServerOptions::default();
-        options.client_authority = Some(certificates.root());
+        let options = ServerOptions {
+            client_authority: Some(certificates.root()),
+            ..ServerOptions::default()
+        };
         let listen = || -> io::Result<(TcpListener, SocketAddr)> {
             let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
             let address = listener.local_addr()?;
