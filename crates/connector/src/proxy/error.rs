@@ -70,10 +70,11 @@ pub struct ProxyRefusal {
     pub with_credentials: bool,
 }
 
-/// The status with which a proxy wants authentication.
+/// The statuses with which a proxy wants authentication: the standard's, and the one that tinyproxy
+/// sends for a wrong password.
 ///
 /// Source: [RFC 9110 section 15.5.8](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.8).
-const AUTHENTICATION_REQUIRED: u16 = 407;
+const AUTHENTICATION_REQUIRED: [u16; 2] = [407, 401];
 
 impl ProxyError {
     pub(crate) fn new(
@@ -211,7 +212,7 @@ impl fmt::Display for ProxyRefusal {
         if !self.excerpt.is_empty() {
             write!(f, " with \"{}\"", self.excerpt)?;
         }
-        if self.status == AUTHENTICATION_REQUIRED {
+        if AUTHENTICATION_REQUIRED.contains(&self.status) {
             f.write_str(if self.with_credentials {
                 "; it rejected the user and the password in its URL"
             } else {

@@ -1,5 +1,6 @@
 //! The protocols by which a proxy is asked for a tunnel, without I/O.
 
+mod excerpt;
 mod output;
 
 mod http_connect;

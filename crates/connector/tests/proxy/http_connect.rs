@@ -82,7 +82,7 @@ fn refusals_are_quoted() {
         ),
         ErrorKind::ConnectionRefused,
         "the proxy http://192.0.2.8:3128 did not connect to orders.test:443: it answered \
-         \"HTTP/1.1 502 Bad Gateway\" with \"<p>orders.test: no route\"",
+         \"HTTP/1.1 502 Bad Gateway\" with \"orders.test: no route\"",
     );
     check(
         answer(b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"\r\n\r\n"),

@@ -3,6 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::excerpt::excerpt;
 use super::output::{Output, is_sendable};
 use crate::proxy::destination::Destination;
 use crate::proxy::error::{ProxyErrorKind, ProxyRefusal, readable};
@@ -11,8 +12,8 @@ use crate::proxy::server::ProxyServer;
 /// The most bytes of a response's head.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// The most bytes of a refusal's body that are read.
-const MAX_BODY: usize = 1024;
+/// The most bytes of a refusal's body that are read. The pages of squid begin with 2 KiB of styles.
+const MAX_BODY: usize = 8 * 1024;
 
 /// The most characters of a text that are quoted.
 const QUOTED: usize = 200;
@@ -222,7 +223,7 @@ impl HttpConnect {
                 Framing::Chunked => first_chunk(body),
                 Framing::Close => body,
             };
-            refusal.excerpt = readable(body, QUOTED);
+            refusal.excerpt = excerpt(body, QUOTED);
             let refusal = Box::new(refusal.clone());
             self.fail(ProxyErrorKind::Refused(refusal));
         }
