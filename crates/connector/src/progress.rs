@@ -7,6 +7,8 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectStep {
+    /// A proxy is connected, and was asked for a tunnel.
+    Proxy,
     /// There is a stream, and the TLS handshake on it has begun.
     TlsHandshake,
 }

@@ -89,10 +89,10 @@ impl ConnectAttempt {
         phases: &Phases,
     ) -> Result<(Connection, ConnectionDriver, ConnectionInfo), ConnectFailure> {
         let within = phases.clone();
-        let progress = ConnectProgress::new(move |step| {
-            if step == ConnectStep::TlsHandshake {
-                within.begin(ConnectPhase::TlsHandshake);
-            }
+        let progress = ConnectProgress::new(move |step| match step {
+            ConnectStep::Proxy => within.begin(ConnectPhase::Proxy),
+            ConnectStep::TlsHandshake => within.begin(ConnectPhase::TlsHandshake),
+            _ => {}
         });
         let connecting = self
             .connector

@@ -45,6 +45,8 @@ pub enum ConnectFailureKind {
 pub enum ConnectPhase {
     /// The connector is making a stream.
     Dialing,
+    /// A proxy is connected, and has not made a tunnel.
+    Proxy,
     /// There is a stream, and the TLS handshake on it has not ended.
     TlsHandshake,
     /// There is a stream, and the server's HTTP/2 SETTINGS have not arrived.
@@ -105,6 +107,7 @@ impl fmt::Display for ConnectPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Dialing => "connecting",
+            Self::Proxy => "connected to the proxy, which has not answered yet",
             Self::TlsHandshake => "connected, but the TLS handshake has not ended",
             Self::Handshake => "connected, but no HTTP/2 SETTINGS came yet",
         })

@@ -4,6 +4,7 @@
 //! <https://github.com/grpc/grpc/blob/master/doc/default_http_proxy_mapper.md>.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,25 +12,27 @@ use std::time::Duration;
 use futures_util::future::select;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt, copy};
 use trunkline_channel::{BuildErrorKind, Channel, ChannelBuilder};
-use trunkline_connector::{DirectConnector, Proxy};
-use trunkline_endpoint::Endpoint;
+use trunkline_connector::{
+    ConnectProgress, ConnectStep, Connected, Connector, DirectConnector, Proxy,
+};
+use trunkline_endpoint::{Address, Endpoint};
 use trunkline_resolver::{AddressFamilies, DnsOptions, StaticFactory};
-use trunkline_runtime::{Runtime, Stream, TcpOptions};
+use trunkline_runtime::{BoxFuture, Runtime, Stream, TcpOptions};
 use trunkline_sim::Sim;
 use trunkline_sim::dns::Data;
 use trunkline_status::Code;
 
 use crate::world::{ROUND_ROBIN, address, builder, unary};
 
-const URL: &str = "http://198.51.100.8:50051";
+pub(crate) const URL: &str = "http://198.51.100.8:50051";
 const HOST: u8 = 8;
 
 /// The CONNECT requests that a proxy received, in their order.
-type Asked = Arc<Mutex<Vec<String>>>;
+pub(crate) type Asked = Arc<Mutex<Vec<String>>>;
 
 /// Starts a proxy on host 8, which connects to whatever it is asked for; names are looked up by the
 /// simulated system.
-fn start_proxy(sim: &Sim) -> Asked {
+pub(crate) fn start_proxy(sim: &Sim) -> Asked {
     let asked = Asked::default();
     let mut listener = sim.net().listen(address(HOST)).expect("a free address");
     let (runtime, log) = (sim.runtime(), Arc::clone(&asked));
@@ -86,7 +89,7 @@ async fn open(to: &str, runtime: &dyn Runtime) -> Option<Box<dyn Stream>> {
         .ok()
 }
 
-fn asked_for(asked: &Asked) -> Vec<String> {
+pub(crate) fn asked_for(asked: &Asked) -> Vec<String> {
     asked.lock().expect("no panic").clone()
 }
 
@@ -319,4 +322,73 @@ fn a_lost_proxy_is_connected_again() {
         unary(&channel, b"hello").await.expect_ok();
     });
     assert_eq!((asked_for(&asked).len(), asked_for(&again).len()), (1, 1));
+}
+
+/// A proxy that does not answer is named when an attempt is given up: as its phase, or by the
+/// proxy's own time-out.
+#[test]
+fn a_silent_proxy_is_named() {
+    for (timeout, words) in [
+        (
+            5,
+            [
+                "gave up after 5s",
+                "connected to the proxy, which has not answered yet",
+            ],
+        ),
+        (
+            20,
+            [
+                "the proxy http://198.51.100.8:50051",
+                "did not answer in 15s",
+            ],
+        ),
+    ] {
+        let sim = Sim::new(1);
+        let mut listener = sim.net().listen(address(HOST)).expect("a free address");
+        sim.spawn("proxy", async move {
+            let mut accepted = Vec::new();
+            while let Ok(connection) = listener.accept().await {
+                accepted.push(connection);
+            }
+        });
+        let proxy = Proxy::all(URL).expect("a URL");
+        let channel = builder(&sim, "dns:///orders.test:50051")
+            .proxy(proxy)
+            .connect_timeout(Duration::from_secs(timeout));
+        sim.run(unary(&build(channel), b"hello"))
+            .expect(Code::Unavailable, &words);
+    }
+}
+
+/// A connector over another one, whose steps must be passed on.
+#[derive(Debug)]
+struct Stepping;
+
+impl Connector for Stepping {
+    fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
+        self.connect_with_progress(address, ConnectProgress::ignored())
+    }
+
+    fn connect_with_progress(
+        &self,
+        _: &Address,
+        progress: ConnectProgress,
+    ) -> BoxFuture<io::Result<Connected>> {
+        progress.begin(ConnectStep::TlsHandshake);
+        Box::pin(std::future::pending())
+    }
+}
+
+/// The steps of a connector of the application's own are known, with a proxy or without.
+#[test]
+fn the_steps_of_an_own_connector_are_passed_on() {
+    for proxy in [Proxy::none(), Proxy::all(URL).expect("a URL")] {
+        let sim = Sim::new(1);
+        let channel = builder(&sim, format!("ipv4:{}", address(1)))
+            .connector(Stepping)
+            .proxy(proxy);
+        sim.run(unary(&build(channel), b"hello"))
+            .expect(Code::Unavailable, &["the TLS handshake has not ended"]);
+    }
 }

@@ -15,8 +15,8 @@ use futures_util::io::{AsyncReadExt, AsyncWriteExt};
 use http::Request;
 use http_body_util::Full;
 use trunkline_channel::{BuildErrorKind, Channel, ChannelEvent, Observer};
-use trunkline_connector::SecurityLevel;
 use trunkline_connector::tls::Tls;
+use trunkline_connector::{Proxy, SecurityLevel};
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_resolver::StaticFactory;
 use trunkline_runtime::{Runtime, Stream};
@@ -26,6 +26,7 @@ use trunkline_testkit::certificates::{
     Authority, ServerOptions, server_config, server_config_with,
 };
 
+use crate::proxies::{URL, asked_for, start_proxy};
 use crate::world::{ServerCall, address, builder, call, echo, request, unary, unary_within};
 
 const NAME: &str = "orders.test";
@@ -430,4 +431,31 @@ fn certificates_rotate_under_calls() {
     let accepts = *server.accepts.lock().expect("no panic");
     assert!(accepts as u64 >= SECONDS, "{accepts} connections");
     fs::remove_dir_all(&folder).expect("removed");
+}
+
+/// TLS is between this side and the backend: a proxy passes it on, and cannot read it. The
+/// certificate is for the name in the target, which the proxy looks up.
+#[test]
+fn a_proxy_passes_tls_on() {
+    let authority = Authority::new("Test Root");
+    for (name, is_trusted) in [(NAME, true), ("proxy.test", false)] {
+        let sim = Sim::new(1);
+        let server = TlsServer::start(&sim, server_config(&authority.issue(&[name])), None);
+        sim.net().set_host(NAME, [address(1).ip()]);
+        let asked = start_proxy(&sim);
+        let channel = Channel::builder("dns:///orders.test:50051")
+            .proxy(Proxy::all(URL).expect("a URL"))
+            .tls(trusting(&authority))
+            .runtime(sim.runtime())
+            .build()
+            .expect("valid options");
+        let result = sim.run(unary(&channel, b"hello"));
+        assert_eq!(asked_for(&asked), ["orders.test:50051"]);
+        if is_trusted {
+            result.expect_ok();
+            assert_eq!(server.authorities(), ["orders.test:50051"]);
+        } else {
+            result.expect(Code::Unavailable, &["proxy.test", NAME]);
+        }
+    }
 }

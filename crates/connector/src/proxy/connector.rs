@@ -14,6 +14,7 @@ use super::server::ProxyServer;
 use super::settings::Proxy;
 use super::tunnel::tunnel;
 use crate::connector::{Connected, Connector};
+use crate::progress::{ConnectProgress, ConnectStep};
 
 /// The time for a proxy to answer, unless another is set. It is shorter than the time of a channel's
 /// connection attempt (20 s), so that the error names the proxy.
@@ -80,18 +81,30 @@ impl ProxyConnector {
 
 impl Connector for ProxyConnector {
     fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
+        self.connect_with_progress(address, ConnectProgress::ignored())
+    }
+
+    fn connect_with_progress(
+        &self,
+        address: &Address,
+        progress: ConnectProgress,
+    ) -> BoxFuture<io::Result<Connected>> {
         let (server, destination) = match self.choose(address) {
             Ok(Some(choice)) => choice,
-            Ok(None) => return self.inner.connect(address),
+            Ok(None) => return self.inner.connect_with_progress(address, progress),
             Err(error) => return Box::pin(std::future::ready(Err(error))),
         };
-        let connecting = self.inner.connect(&server.address());
+        let at_proxy = server.address();
+        let connecting = self
+            .inner
+            .connect_with_progress(&at_proxy, progress.clone());
         let (runtime, timeout) = (Arc::clone(&self.runtime), self.timeout);
         Box::pin(async move {
             let connected = connecting.await.map_err(|error| {
                 let kind = ProxyErrorKind::Unreachable;
                 ProxyError::new(&server, &destination, kind).with_source(error)
             })?;
+            progress.begin(ConnectStep::Proxy);
             let tunnel = open_tunnel(&server, &destination, connected.stream, runtime, timeout);
             tunnel.await.map(Connected::plaintext)
         })
