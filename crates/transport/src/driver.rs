@@ -41,6 +41,11 @@ pub struct ConnectionDriver {
     stall: Stall,
     /// `None` when neither keepalive nor an adaptive window is asked for.
     probes: Option<Probes>,
+    /// How many small DATA frames may come for calls that have ended before the connection takes no
+    /// new calls.
+    most_late: usize,
+    /// True once more have come.
+    is_worn: bool,
     /// Fires at the next deadline of the stall and the keepalive.
     alarm: Alarm,
     /// `None` once it was called.
@@ -55,6 +60,7 @@ impl ConnectionDriver {
         state: Arc<ConnectionState>,
         runtime: Arc<dyn Runtime>,
         options: &HttpOptions,
+        most_late: usize,
         on_lost: Box<dyn FnOnce(Lost) + Send>,
     ) -> Self {
         wire.lock().gather();
@@ -73,6 +79,8 @@ impl ConnectionDriver {
             established,
             stall: Stall::default(),
             probes,
+            most_late,
+            is_worn: false,
             alarm: Alarm::new(),
             on_lost: Some(on_lost),
         }
@@ -92,6 +100,7 @@ impl ConnectionDriver {
             let mut wire = self.wire.lock();
             let drained = wire.poll_drain(cx);
             let (room, received) = (wire.send_room(drained.is_pending()), wire.received());
+            self.is_worn = wire.late_frames() > self.most_late;
             drop(wire);
             // When a write fails, poll h2 again: its next read gets the error, which ends the
             // connection.
@@ -207,6 +216,9 @@ impl Future for ConnectionDriver {
             }
             if self.state.streams_used_up() {
                 self.lose(LostReason::StreamsUsedUp, None);
+            }
+            if self.is_worn {
+                self.lose(LostReason::LateFrames, None);
             }
             match poll {
                 Poll::Pending => match self.poll_time(cx) {

@@ -80,7 +80,7 @@ impl Kept {
 
 /// The length below which a DATA frame counts as small, in bytes: h2 takes about as much memory for
 /// a frame beside its data.
-const SMALL_DATA: usize = 256;
+pub(crate) const SMALL_DATA: usize = 256;
 
 /// The numbers of frames that began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -78,6 +78,15 @@ impl OpenStreams {
         }
     }
 
+    /// Returns whether a stream is open, for one side at least.
+    pub(crate) fn is_open(&self, stream: u32) -> bool {
+        let sides = match self.place(stream) {
+            Some(at) => self.recent.get(at),
+            None => self.older.get(&stream),
+        };
+        sides.is_some_and(|sides| *sides != Sides::Closed)
+    }
+
     /// Handles END_STREAM from this side.
     pub(crate) fn end_client(&mut self, stream: u32) {
         self.end(stream, Sides::Server);
@@ -129,6 +138,7 @@ mod tests {
         streams.end_client(1);
         streams.end_client(1);
         assert_eq!(streams.take_closed(), 0);
+        assert!(streams.is_open(1) && !streams.is_open(7));
         streams.end_server(1);
         streams.end_server(1);
         streams.reset(1);

@@ -11,7 +11,7 @@ use trunkline_runtime::Stream;
 
 use crate::coalesce::Coalescer;
 use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
-use crate::frames::{FrameWatch, Seen};
+use crate::frames::{FrameWatch, SMALL_DATA, Seen};
 use crate::probes::Received;
 use crate::settings::announce_header_list;
 use crate::stall::SendRoom;
@@ -106,6 +106,8 @@ pub(crate) struct Wire {
     progress: u64,
     /// The numbers of bytes that came.
     received: Received,
+    /// The number of small DATA frames that came for calls that had ended.
+    late_frames: usize,
     /// True when flushes are left to [`poll_drain`](Self::poll_drain).
     gathers: bool,
     /// The error of a gathered write, until h2 gets it.
@@ -137,6 +139,7 @@ impl Wire {
             send_window: FIRST_WINDOW,
             progress: 0,
             received: Received::default(),
+            late_frames: 0,
             gathers: false,
             failure: None,
         }
@@ -177,6 +180,11 @@ impl Wire {
             is_window_closed: self.send_window <= 0,
             progress: self.progress,
         }
+    }
+
+    /// Returns how many small DATA frames came for calls that had ended, such as by a cancellation.
+    pub(crate) fn late_frames(&self) -> usize {
+        self.late_frames
     }
 
     /// Returns the numbers of bytes that came from the peer so far.
@@ -256,7 +264,7 @@ impl Wire {
         let mut is_http2 = true;
         let mut wrong_first = None;
         let (unfinished, heads) = (&mut self.unfinished, &mut self.heads);
-        let received_data = &mut self.received.data;
+        let (received_data, late_frames) = (&mut self.received.data, &mut self.late_frames);
         self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings(settings) => state.set_settings(settings),
             Seen::GoAway(go_away) => state.set_go_away(go_away),
@@ -276,6 +284,9 @@ impl Wire {
                 is_end,
             } => {
                 *received_data += len as u64;
+                if len < SMALL_DATA && !is_end && !streams.is_open(stream) {
+                    *late_frames += 1;
+                }
                 if is_end {
                     streams.end_server(stream);
                 }

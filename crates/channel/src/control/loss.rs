@@ -34,6 +34,7 @@ fn connection_lost(lost: Lost) -> ConnectionLost {
         LostReason::Closed => ConnectionLostReason::Closed,
         LostReason::Io(kind) => ConnectionLostReason::Io(*kind),
         LostReason::Protocol { code } => ConnectionLostReason::Protocol { code: *code },
+        LostReason::LateFrames => ConnectionLostReason::LateFrames,
         LostReason::StreamsUsedUp => ConnectionLostReason::StreamsUsedUp,
         LostReason::TaskDropped => ConnectionLostReason::TaskDropped,
         LostReason::NotRead => ConnectionLostReason::NotRead,

@@ -148,6 +148,8 @@ pub enum ConnectionLostReason {
     },
     /// Almost all stream identifiers are used; a new connection starts from 1 again.
     StreamsUsedUp,
+    /// Very many small frames came for calls that were cancelled; a new connection starts afresh.
+    LateFrames,
     /// The runtime dropped the task that polls the connection.
     TaskDropped,
     /// Nothing used the connection any more, and the server did not read what was left to send.

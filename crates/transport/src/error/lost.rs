@@ -42,6 +42,9 @@ pub enum LostReason {
     },
     /// No stream number is left for a new call. Calls that have begun may still run.
     StreamsUsedUp,
+    /// Very many small frames came for calls that were cancelled, and used up a part of what the
+    /// connection bears. Calls that have begun may still run.
+    LateFrames,
     /// The server did not read what was sent to it, and nothing used the connection any more.
     NotRead,
     /// No byte came for `time`, and none within `timeout` after the PING that was then sent. The
@@ -138,6 +141,9 @@ impl fmt::Display for Lost {
         match (&self.reason, &self.source) {
             (LostReason::GoAway(go_away), _) => write!(f, "{peer} sent {go_away}"),
             (LostReason::Closed, _) => write!(f, "{peer} closed"),
+            (LostReason::LateFrames, _) => {
+                write!(f, "{peer}: too much came for calls that were cancelled")
+            }
             (LostReason::StreamsUsedUp, _) => {
                 write!(f, "{peer}: the stream numbers are used up")
             }
