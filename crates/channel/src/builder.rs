@@ -36,6 +36,7 @@ use crate::error::{BuildError, BuildErrorKind};
 use crate::handle::Handle;
 use crate::observer::Observer;
 use crate::open_calls::OpenCalls;
+use crate::queue::CallQueue;
 use crate::shared::{ChannelShared, Current, MessageLimits};
 
 /// The policy that is used where no service config names one.
@@ -572,6 +573,9 @@ impl ChannelBuilder {
             observer: self.observer,
             message_limits: self.message_limits,
             open_calls: OpenCalls::new(),
+            queue: Arc::new(CallQueue::new(self.life.queue_limits)),
+            call_timeout: self.life.call_timeout,
+            wait_for_ready: self.life.wait_for_ready,
             current: Current::new(Snapshot::not_started(selector)),
         });
         let mut backoff = self.backoff;

@@ -20,6 +20,7 @@ mod grpc;
 mod throttle;
 
 mod open_calls;
+mod queue;
 mod shared;
 
 // The control path: one task per channel.
@@ -48,3 +49,4 @@ pub use crate::credentials::{
 pub use crate::error::{BuildError, BuildErrorKind};
 pub use crate::extensions::{CallAttributes, WaitForReady};
 pub use crate::observer::{AttemptEnded, CallEnded, CallStarted, Observer};
+pub use crate::queue::QueueLimits;

@@ -1,6 +1,7 @@
 //! What the clones of a channel, its calls and its control task share.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use event_listener::{Event as Changed, EventListener};
@@ -14,6 +15,7 @@ use crate::core::snapshot::Snapshot;
 use crate::credentials::CredentialsList;
 use crate::observer::Observer;
 use crate::open_calls::OpenCalls;
+use crate::queue::CallQueue;
 use crate::throttle::RetryThrottle;
 
 /// What the clones of a channel, its calls and its control task share.
@@ -37,6 +39,13 @@ pub(crate) struct ChannelShared {
     pub(crate) message_limits: MessageLimits,
     /// The calls that have begun and not ended.
     pub(crate) open_calls: OpenCalls,
+    /// The calls that wait until they can be sent.
+    pub(crate) queue: Arc<CallQueue>,
+    /// The timeout of a call for which neither its caller nor the configuration sets one.
+    pub(crate) call_timeout: Option<Duration>,
+    /// Whether a call waits for readiness for which neither its caller nor the configuration decides
+    /// that.
+    pub(crate) wait_for_ready: bool,
     pub(crate) current: Current,
 }
 

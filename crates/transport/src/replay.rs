@@ -111,6 +111,15 @@ impl<B> RequestBody<B> {
         }
     }
 
+    /// Returns the bytes of the messages that were read of the body and are kept.
+    #[must_use]
+    pub fn kept_bytes(&self) -> usize {
+        match &self.kind {
+            BodyKind::Whole { data, .. } => data.as_ref().map_or(0, Bytes::len),
+            BodyKind::Streaming(log) => log.lock().bytes(),
+        }
+    }
+
     /// Begins an attempt at the start of the body.
     ///
     /// # Errors

@@ -202,6 +202,13 @@ impl ResponseHead {
         self.request.bytes_sent()
     }
 
+    /// Returns whether the request waits in line: because of the server's limit of concurrent calls, or
+    /// because the server lets nothing be sent.
+    #[must_use]
+    pub fn is_in_line(&self) -> bool {
+        matches!(self.stage, AttemptStage::Queued(..))
+    }
+
     /// Returns what the attempt waits for.
     ///
     /// If more than 16 requests wait for flow control, the others count as waiting for the

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::builder::ChannelBuilder;
+use crate::queue::QueueLimits;
 
 /// The time without calls after which a channel enters idleness, unless the application sets
 /// another.
@@ -15,12 +16,19 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 pub(super) struct LifeOptions {
     /// `None` if the channel never enters idleness by itself.
     pub(super) idle_timeout: Option<Duration>,
+    /// The timeout of calls without one.
+    pub(super) call_timeout: Option<Duration>,
+    pub(super) wait_for_ready: bool,
+    pub(super) queue_limits: QueueLimits,
 }
 
 impl Default for LifeOptions {
     fn default() -> Self {
         Self {
             idle_timeout: Some(IDLE_TIMEOUT),
+            call_timeout: None,
+            wait_for_ready: false,
+            queue_limits: QueueLimits::default(),
         }
     }
 }
@@ -71,6 +79,58 @@ impl ChannelBuilder {
     /// ```
     pub fn disable_idle_timeout(mut self) -> Self {
         self.life.idle_timeout = None;
+        self
+    }
+
+    /// Sets the timeout of calls that have none. Default: none.
+    ///
+    /// The first of these that exists counts: the `grpc-timeout` of the call (tonic: `set_timeout`),
+    /// which the `timeout` of its method in the service config can only shorten; that `timeout`; this
+    /// one. While the name is being resolved, the method's is not known, and this one counts.
+    ///
+    /// It is the time to the end of the response. So give a stream that lasts longer a timeout of its
+    /// own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let channel = trunkline_channel::Channel::builder("ipv4:127.0.0.1:50051")
+    ///     .plaintext()
+    ///     .call_timeout(Duration::from_secs(10))
+    /// #   .runtime(trunkline_sim::Sim::new(1).runtime())
+    ///     .build()?;
+    /// # Ok::<(), trunkline_channel::BuildError>(())
+    /// ```
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.life.call_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets whether calls wait while there is no connection, or fail at once. Default: they fail.
+    ///
+    /// The first of these that exists counts: [`WaitForReady`](crate::WaitForReady) of the call; the
+    /// `waitForReady` of its method in the service config; this one. The timeout of the call bounds the
+    /// wait.
+    ///
+    /// ```
+    /// let channel = trunkline_channel::Channel::builder("ipv4:127.0.0.1:50051")
+    ///     .plaintext()
+    ///     .wait_for_ready(true)
+    /// #   .runtime(trunkline_sim::Sim::new(1).runtime())
+    ///     .build()?;
+    /// # Ok::<(), trunkline_channel::BuildError>(())
+    /// ```
+    ///
+    /// Source: [wait for ready](https://github.com/grpc/grpc/blob/master/doc/wait-for-ready.md).
+    pub fn wait_for_ready(mut self, waits: bool) -> Self {
+        self.life.wait_for_ready = waits;
+        self
+    }
+
+    /// Limits the calls that wait until they can be sent, and their bytes. Default: no limits. See
+    /// [`QueueLimits`].
+    pub fn queue_limits(mut self, limits: QueueLimits) -> Self {
+        self.life.queue_limits = limits;
         self
     }
 }

@@ -10,6 +10,7 @@ use trunkline_status::Status;
 use trunkline_transport::{CallError, Incoming, ResponseHead};
 
 use crate::call::record::{AttemptEnd, AttemptRecord};
+use crate::queue::QueuedCall;
 
 /// One attempt of a call: sent on a connection, until the head of its response arrives.
 ///
@@ -20,6 +21,8 @@ pub(crate) struct CallAttempt {
     response: ResponseHead,
     peer: PeerAddr,
     record: AttemptRecord,
+    /// The place in the channel's queue, while the request waits in line on the connection.
+    queued: Option<Box<QueuedCall>>,
 }
 
 impl CallAttempt {
@@ -29,7 +32,13 @@ impl CallAttempt {
             response,
             peer,
             record,
+            queued: None,
         }
+    }
+
+    /// Keeps a place in the channel's queue until the request is sent.
+    pub(crate) fn set_queued(&mut self, queued: QueuedCall) {
+        self.queued = Some(Box::new(queued));
     }
 
     /// Returns the address that the attempt was sent to.
@@ -79,7 +88,11 @@ impl Future for CallAttempt {
     type Output = Result<Response<Incoming>, CallError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.response).poll(cx)
+        let poll = Pin::new(&mut self.response).poll(cx);
+        if self.queued.is_some() && !self.response.is_in_line() {
+            self.queued = None;
+        }
+        poll
     }
 }
 

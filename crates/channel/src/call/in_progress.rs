@@ -33,6 +33,7 @@ use crate::credentials::{CallCredentials, CredentialsRequest, WithCallCredential
 use crate::extensions::{CallAttributes, WaitForReady};
 use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
+use crate::queue::QueuedCall;
 use crate::shared::MessageLimits;
 
 /// The header with the number of attempts before this one.
@@ -92,6 +93,8 @@ pub(crate) struct Call<'a> {
     /// How often the call may be sent; `None` if its method has no policy for that.
     pub(crate) plan: Option<Box<AttemptPlan>>,
     pub(crate) deadline: Option<Deadline>,
+    /// True while `deadline` is the channel's default, which a timeout of the configuration replaces.
+    has_default_timeout: bool,
     /// The channel's limits of messages, lowered by the configuration.
     limits: MessageLimits,
     /// The configuration's choice, which applies if the caller made none.
@@ -149,7 +152,13 @@ impl<'a> Call<'a> {
             .entry(USER_AGENT)
             .or_insert_with(|| shared.user_agent.clone());
         let started = shared.runtime.now();
-        let deadline = parse_grpc_timeout(headers)
+        let own_timeout = parse_grpc_timeout(headers);
+        let default_timeout = shared.call_timeout.filter(|_| own_timeout.is_none());
+        if let Some(timeout) = default_timeout {
+            headers.insert("grpc-timeout", format_grpc_timeout(timeout));
+        }
+        let deadline = own_timeout
+            .or(default_timeout)
             .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
         Ok(Self {
             handle,
@@ -164,6 +173,7 @@ impl<'a> Call<'a> {
             started,
             plan: None,
             deadline,
+            has_default_timeout: default_timeout.is_some(),
             limits: shared.message_limits,
             configured_wait: None,
             is_configured: false,
@@ -183,6 +193,7 @@ impl<'a> Call<'a> {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let mut listener: Option<EventListener> = None;
+        let mut queued: Option<Box<QueuedCall>> = None;
         loop {
             let outcome = match self.pick(body) {
                 // Boxed, because few calls need the space in their future.
@@ -211,9 +222,20 @@ impl<'a> Call<'a> {
                 }
                 text
             };
+            if queued.is_none() {
+                let place = QueuedCall::new(&shared.queue, self.bytes(body), doing)?;
+                queued = Some(Box::new(place));
+            }
             bounded(&mut self.deadline, doing, change).await?;
             self.is_late = true;
         }
+    }
+
+    /// Returns the bytes that the call takes up while it waits.
+    fn bytes<B>(&self, body: &RequestBody<B>) -> usize {
+        let headers = self.headers.iter();
+        let headers = headers.map(|(name, value)| name.as_str().len() + value.len());
+        headers.sum::<usize>() + body.kept_bytes()
     }
 
     /// Picks a subchannel from the current snapshot, and sends the call on its connection.
@@ -241,6 +263,9 @@ impl<'a> Call<'a> {
                 }
                 if let Some(timeout) = config.method.and_then(|method| method.timeout) {
                     let runtime = &handle.shared.runtime;
+                    if std::mem::take(&mut self.has_default_timeout) {
+                        self.deadline = None;
+                    }
                     shorten(
                         &mut self.deadline,
                         timeout,
@@ -297,7 +322,7 @@ impl<'a> Call<'a> {
             }
             Pick::Fail(status) => {
                 let waits = self.wait_for_ready.or(self.configured_wait);
-                if !waits.unwrap_or(false) {
+                if !waits.unwrap_or(handle.shared.wait_for_ready) {
                     let status = status.restricted_to_control_plane();
                     return PickOutcome::Failed(NotStarted::Failed(status));
                 }
@@ -399,7 +424,20 @@ impl<'a> Call<'a> {
                     self.handle.shared.runtime.spawn(upload);
                 }
                 let peer = ready.connection.peer_addr().clone();
-                PickOutcome::Started(CallAttempt::new(response, peer, record))
+                let is_in_line = response.is_in_line();
+                let mut attempt = CallAttempt::new(response, peer, record);
+                if is_in_line {
+                    let queue = &self.handle.shared.queue;
+                    let waiting_for = || attempt.waiting_for();
+                    match QueuedCall::new(queue, self.bytes(body), waiting_for) {
+                        Ok(queued) => attempt.set_queued(queued),
+                        Err(status) => {
+                            attempt.end(&status);
+                            return failed(status);
+                        }
+                    }
+                }
+                PickOutcome::Started(attempt)
             }
             Err(error) => {
                 end_unsent(record, error.status());

@@ -15,6 +15,7 @@ mod building;
 mod chaos;
 mod credentials;
 mod deadlines;
+mod defaults;
 mod ends;
 mod events;
 mod faults;

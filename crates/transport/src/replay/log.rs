@@ -106,6 +106,11 @@ impl<B> ReplayLog<B> {
         self.is_committed
     }
 
+    /// Returns the bytes of the messages that are kept.
+    pub(super) fn bytes(&self) -> usize {
+        self.data.iter().map(Bytes::len).sum()
+    }
+
     /// Adds an attempt at the start, and returns its number; `None` when the start is not kept.
     pub(super) fn open(&mut self) -> Option<usize> {
         if self.start > 0 || self.is_cleared {
