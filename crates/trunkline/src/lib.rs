@@ -120,7 +120,7 @@ pub use trunkline_channel::{
     AttemptEnded, BearerToken, Body, BuildError, BuildErrorKind, CallAttributes, CallCredentials,
     CallEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, ConnectFailure,
     ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason, CredentialsRequest,
-    Observer, ResponseFuture, WaitForReady, WithCallCredentials,
+    Observer, QueueLimits, ResponseFuture, WaitForReady, WithCallCredentials,
 };
 
 // A page: how to implement each trait.
