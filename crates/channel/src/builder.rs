@@ -18,7 +18,7 @@ use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
 use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
-use trunkline_target::{Schemes, Target};
+use trunkline_target::{Schemes, Target, TargetView};
 use trunkline_transport::{HttpOptions, KeepaliveOptions};
 
 use self::authority::channel_authority;
@@ -186,7 +186,7 @@ impl ChannelBuilder {
     ///
     /// A server's certificate must be for the host in the channel's authority: that of
     /// [`authority`](Self::authority), or else of the target; `Tls::with_server_name` has precedence
-    /// over both. A call with an authority of its own fails with `UNAVAILABLE` on a connection whose
+    /// over both. For a target `ipv4:` or `ipv6:`, it must be for the address. A call with an authority of its own fails with `UNAVAILABLE` on a connection whose
     /// certificate does not cover that.
     ///
     /// TLS is put on the streams of the [`connector`](Self::connector), also of one of your own. The
@@ -548,7 +548,9 @@ impl ChannelBuilder {
             Arc::new(connector.with_tcp(tcp))
         });
         let connector = proxies.connector(&runtime, connector);
-        let protected = security.protect(Arc::clone(&connector), &authority, &runtime)?;
+        let is_by_address = matches!(target.view(), TargetView::Ipv4(_) | TargetView::Ipv6(_));
+        let proven = Some(&authority).filter(|_| is_authority_set || !is_by_address);
+        let protected = security.protect(Arc::clone(&connector), proven, &runtime)?;
         let mut resolver_options = ResolverOptions::new(Arc::clone(&runtime))
             .with_disable_service_config(self.disable_service_config)
             .with_authority(authority.as_str())

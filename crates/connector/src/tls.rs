@@ -32,8 +32,11 @@ mod material;
 
 mod stream;
 
-mod client;
+mod name;
 
+mod sessions;
+
+mod client;
 mod connector;
 
 /// The version of rustls that the signatures here use.

@@ -59,7 +59,8 @@ impl Security {
         }
     }
 
-    /// Puts the protection on a connector's streams. `authority` is that of the channel.
+    /// Puts the protection on a connector's streams. `authority` is that of the channel; `None` where
+    /// the user names the servers by their IP addresses.
     #[cfg_attr(
         not(feature = "tls"),
         expect(unused_variables, reason = "only TLS needs them")
@@ -67,7 +68,7 @@ impl Security {
     pub(super) fn protect(
         &self,
         connector: Arc<dyn Connector>,
-        authority: &Authority,
+        authority: Option<&Authority>,
         runtime: &Arc<dyn Runtime>,
     ) -> Result<Arc<dyn Connector>, BuildError> {
         match self {
@@ -75,7 +76,13 @@ impl Security {
             #[cfg(feature = "tls")]
             Self::Tls(tls) => {
                 let runtime = Arc::clone(runtime);
-                match TlsConnector::new(connector, tls, authority.as_str(), runtime) {
+                let protected = match authority {
+                    Some(authority) => {
+                        TlsConnector::new(connector, tls, authority.as_str(), runtime)
+                    }
+                    None => TlsConnector::for_ip_addresses(connector, tls, runtime),
+                };
+                match protected {
                     Ok(connector) => Ok(Arc::new(connector)),
                     Err(error) => {
                         let text = format!("TLS cannot be used: {error}");

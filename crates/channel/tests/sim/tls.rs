@@ -199,6 +199,25 @@ fn the_name_of_the_override_is_sent() {
     assert_eq!(server.authorities(), [NAME, "elsewhere.test:1"]);
 }
 
+/// In a target that is an address, the address is what a server must prove.
+#[test]
+fn a_target_without_a_name_is_checked_by_its_address() {
+    let authority = Authority::new("Test Root");
+    let sim = Sim::new(1);
+    let server = TlsServer::start(&sim, server_config(&authority.issue(&["localhost"])), None);
+    let channel = || {
+        let builder = Channel::builder(format!("ipv4:{}", address(1)));
+        let builder = builder.tls(trusting(&authority)).runtime(sim.runtime());
+        builder.build().expect("valid options")
+    };
+    let text = "the server's certificate \"CN=localhost\" is not for \"198.51.100.1\"";
+    sim.run(unary(&channel(), b"hello"))
+        .expect(Code::Unavailable, &[text]);
+    let certificate = authority.issue(&["198.51.100.1"]);
+    *server.config.lock().expect("no panic") = server_config(&certificate);
+    sim.run(unary(&channel(), b"hello")).expect_ok();
+}
+
 /// A call whose own authority the certificate does not cover is not sent; the others are.
 ///
 /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use trunkline_endpoint::Address;
 use trunkline_runtime::{BoxFuture, Runtime};
 
-use super::client::TlsClient;
 use super::error::TlsError;
+use super::name::Names;
 use super::options::Tls;
+use super::sessions::Sessions;
 use crate::connector::{Connected, Connector};
 use crate::progress::{ConnectProgress, ConnectStep};
 
@@ -16,7 +17,8 @@ use crate::progress::{ConnectProgress, ConnectStep};
 #[derive(Clone, Debug)]
 pub struct TlsConnector {
     inner: Arc<dyn Connector>,
-    client: TlsClient,
+    sessions: Arc<Sessions>,
+    names: Names,
 }
 
 impl TlsConnector {
@@ -28,15 +30,43 @@ impl TlsConnector {
     ///
     /// # Errors
     ///
-    /// As those of [`TlsClient::new`].
+    /// As those of [`TlsClient::new`](super::TlsClient::new).
     pub fn new(
         inner: Arc<dyn Connector>,
         tls: &Tls,
         authority: &str,
         runtime: Arc<dyn Runtime>,
     ) -> Result<Self, TlsError> {
-        let client = TlsClient::new(tls, authority, runtime)?;
-        Ok(Self { inner, client })
+        Self::with_names(inner, tls, Names::new(tls, Some(authority))?, runtime)
+    }
+
+    /// Puts TLS on the streams of `inner`. The certificate of each address must be for that IP
+    /// address itself; [`Tls::with_server_name`] has precedence.
+    ///
+    /// For servers that the user names by their addresses, such as those of a target `ipv4:`.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`new`](Self::new).
+    pub fn for_ip_addresses(
+        inner: Arc<dyn Connector>,
+        tls: &Tls,
+        runtime: Arc<dyn Runtime>,
+    ) -> Result<Self, TlsError> {
+        Self::with_names(inner, tls, Names::new(tls, None)?, runtime)
+    }
+
+    fn with_names(
+        inner: Arc<dyn Connector>,
+        tls: &Tls,
+        names: Names,
+        runtime: Arc<dyn Runtime>,
+    ) -> Result<Self, TlsError> {
+        Ok(Self {
+            inner,
+            sessions: Arc::new(Sessions::load(tls, runtime)?),
+            names,
+        })
     }
 }
 
@@ -50,14 +80,16 @@ impl Connector for TlsConnector {
         address: &Address,
         progress: ConnectProgress,
     ) -> BoxFuture<io::Result<Connected>> {
-        let stream = self.inner.connect_with_progress(address, progress.clone());
-        let client = self.client.clone();
-        let server_name = client.server_name(address);
+        let server_name = match self.names.of(address) {
+            Ok(name) => name,
+            Err(error) => return Box::pin(std::future::ready(Err(error.into_io()))),
+        };
+        let connecting = self.inner.connect_with_progress(address, progress.clone());
+        let sessions = Arc::clone(&self.sessions);
         Box::pin(async move {
-            let Connected { stream, .. } = stream.await?;
+            let Connected { stream, .. } = connecting.await?;
             progress.begin(ConnectStep::TlsHandshake);
-            let server_name = server_name.map_err(TlsError::into_io)?;
-            let connected = client.handshake_for(stream, &server_name).await;
+            let connected = sessions.handshake(stream, &server_name).await;
             connected.map_err(TlsError::into_io)
         })
     }
