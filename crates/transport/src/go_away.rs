@@ -58,6 +58,12 @@ impl GoAway {
         self.code == u32::from(h2::Reason::NO_ERROR) && self.last_stream > 0
     }
 
+    /// Returns true for the code `ENHANCE_YOUR_CALM`: something on the connection costs the server too
+    /// much.
+    pub(crate) fn is_excessive(&self) -> bool {
+        self.code == u32::from(h2::Reason::ENHANCE_YOUR_CALM)
+    }
+
     /// Reads the payload of a frame, of which only the start may be there; `None` when it is too
     /// short.
     pub(crate) fn read(payload: &[u8]) -> Option<Self> {

@@ -11,6 +11,15 @@ fn size_of_field(name: &str, value: &[u8]) -> usize {
     name.len() + value.len() + FIELD_OVERHEAD
 }
 
+/// Returns the size of a header list, in bytes as HTTP/2 counts them: the length of each name and
+/// value, and 32 for each field.
+///
+/// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
+#[must_use]
+pub fn header_list_size(headers: &HeaderMap) -> usize {
+    size_of(headers)
+}
+
 /// Returns the size of a header list, in bytes as HTTP/2 counts them.
 pub(crate) fn size_of(headers: &HeaderMap) -> usize {
     headers

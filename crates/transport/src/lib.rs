@@ -62,6 +62,7 @@ pub use crate::driver::ConnectionDriver;
 pub use crate::error::{CallError, Fate, HandshakeError, HandshakeErrorKind, Lost, LostReason};
 pub use crate::go_away::GoAway;
 pub use crate::handshake::handshake;
+pub use crate::header_list::header_list_size;
 pub use crate::keepalive::KeepaliveOptions;
 pub use crate::messages::{MessageLimit, MessageTooLarge};
 pub use crate::options::HttpOptions;

@@ -18,7 +18,7 @@ use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::Body;
 use crate::call::in_progress::{Call, NoResponse, NotStarted, PickOutcome};
 use crate::call::plan::{AttemptPlan, PlanKind};
-use crate::call::transparent_retries::TransparentRetries;
+use crate::call::transparent_retries::{TransparentRetries, status_of};
 use crate::core::hedging::Hedging;
 use crate::core::pushback::Pushback;
 
@@ -236,16 +236,16 @@ impl Hedges {
         body: &RequestBody<B>,
         now: Instant,
     ) -> Option<Decision> {
-        if self.transparent.may_retry(error.fate()) && body.can_replay() {
+        if self.transparent.may_retry(error.fate(), call.headers()) && body.can_replay() {
             attempt.exempt();
-            attempt.end(&error.into_status());
+            attempt.end(&status_of(error, call.headers()));
             call.is_late = true;
             if let Some((hedging, _)) = plan(call) {
                 hedging.handle_transparent_retry(now);
             }
             return None;
         }
-        let status = error.into_status();
+        let status = status_of(error, call.headers());
         attempt.end(&status);
         let code = status.code();
         self.ended(call, code, Pushback::Absent, Decision::Status(status), now)

@@ -531,6 +531,11 @@ impl<'a> Call<'a> {
         Some((status.code(), Pushback::of(trailers)))
     }
 
+    /// Returns the metadata of the call.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        self.headers
+    }
+
     /// Returns the runtime of the channel.
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.handle.shared.runtime

@@ -15,7 +15,7 @@ use crate::call::deadline::{Deadline, bounded, within};
 use crate::call::hedges;
 use crate::call::in_progress::{Call, NoResponse, NotStarted, awaiting_answer};
 use crate::call::plan::PlanKind;
-use crate::call::transparent_retries::TransparentRetries;
+use crate::call::transparent_retries::{TransparentRetries, status_of};
 use crate::core::pushback::Pushback;
 
 /// Makes attempts, one after the other, until one gets a response. Hands over to [`hedges`] when
@@ -65,7 +65,7 @@ where
                 return call.respond(response, &mut attempt);
             }
             Ok(Err(error)) => {
-                let is_transparent = transparent.may_retry(error.fate());
+                let is_transparent = transparent.may_retry(error.fate(), call.headers());
                 let status = end_failed(call, error, &mut attempt, is_transparent);
                 // The attempt is dropped before `can_replay` is called: its upload could otherwise
                 // read more of the request afterwards, beyond the limit of what is kept.
@@ -102,7 +102,11 @@ fn end_failed(
     is_transparent: bool,
 ) -> Status {
     let doing = || awaiting_answer(attempt.peer());
-    let status = Deadline::final_status(call.deadline.as_ref(), error.into_status(), doing);
+    let status = Deadline::final_status(
+        call.deadline.as_ref(),
+        status_of(error, call.headers()),
+        doing,
+    );
     if is_transparent {
         attempt.exempt();
     }

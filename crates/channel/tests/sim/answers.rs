@@ -284,6 +284,28 @@ fn a_call_that_goaways_exclude_is_repeated_once() {
         .expect(Code::DeadlineExceeded, &["ENHANCE_YOUR_CALM", "too_many"]);
 }
 
+/// A call with much metadata whose server ends the connection by ENHANCE_YOUR_CALM is probably the
+/// reason. It is not repeated: that would cost other calls a second connection.
+#[test]
+fn a_call_that_is_probably_to_blame_is_not_repeated() {
+    for (bytes, attempts) in [(4 * 1024, 2), (9 * 1024, 1)] {
+        let sim = Sim::new(1);
+        let counts = raw::serve_calls(&sim, 1, |_| go_away(0, Reason::ENHANCE_YOUR_CALM, b""));
+        let channel = channel(&sim, 1);
+        let mut request = request(Full::new(Bytes::from_static(b"hello")));
+        let value = "v".repeat(bytes).parse().expect("a header value");
+        request.headers_mut().insert("x-large", value);
+        let result = sim.run(call(&channel, request));
+        if attempts == 1 {
+            let words = ["ENHANCE_YOUR_CALM", "not sent again", "bytes"];
+            result.expect(Code::ResourceExhausted, &words);
+        } else {
+            result.expect(Code::Unavailable, &["ENHANCE_YOUR_CALM"]);
+        }
+        assert_eq!(counts.calls(), attempts, "with {bytes} bytes of metadata");
+    }
+}
+
 /// A frame that HTTP/2 forbids ends the connection, and the next call uses another one.
 #[test]
 fn a_forbidden_frame_ends_the_connection() {

@@ -8,6 +8,7 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status};
 
 use crate::codes::ErrorCode;
+use crate::go_away::GoAway;
 use crate::keepalive::Silence;
 use crate::state::ConnectionState;
 
@@ -29,6 +30,9 @@ pub enum Fate {
     /// excludes the call. The request left this process, and may itself be what the server objects
     /// to.
     Refused,
+    /// As [`Refused`](Self::Refused), by a GOAWAY with the code `ENHANCE_YOUR_CALM`: the server ended
+    /// the connection because something on it costs too much, and this call may be that.
+    RefusedAsExcessive,
     /// The server may have acted on the call.
     Unknown,
 }
@@ -122,10 +126,12 @@ impl CallError {
         }
         let fate = if !state.is_sent(stream) {
             Fate::Unsent
-        } else if state.is_excluded(stream) {
-            Fate::Refused
-        } else {
+        } else if !state.is_excluded(stream) {
             Fate::Unknown
+        } else if state.go_away().is_some_and(GoAway::is_excessive) {
+            Fate::RefusedAsExcessive
+        } else {
+            Fate::Refused
         };
         if let Some(silence) = state.silence() {
             return Self::silenced(silence, peer, fate);
