@@ -13,6 +13,8 @@ mod diff;
 
 mod race;
 
+mod certificate;
+
 mod dns;
 mod dns_connection;
 mod dns_core;
@@ -22,6 +24,7 @@ mod dns_udp;
 #[doc(hidden)]
 pub use libfuzzer_sys;
 
+pub use crate::certificate::certificate;
 pub use crate::diff::endpoint_diff;
 pub use crate::dns::{dns_hosts, dns_packet, dns_resolv_conf};
 pub use crate::dns_connection::dns_connection;
@@ -48,6 +51,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dns_connection", dns_connection),
     ("dns_udp", dns_udp),
     ("race", race),
+    ("certificate", certificate),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a

@@ -3,6 +3,7 @@
 mod support;
 
 mod authorities;
+mod certificates;
 mod identities;
 mod names;
 mod reload;
