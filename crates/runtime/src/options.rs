@@ -9,7 +9,9 @@ use std::time::Duration;
 pub struct TcpOptions {
     /// `TCP_NODELAY`; on by default. Without it each small call may wait 40 ms for an ACK.
     pub nodelay: bool,
-    /// `SO_KEEPALIVE`, with this idle time before the first probe; off by default.
+    /// `SO_KEEPALIVE`, with this idle time before the first probe; off by default. This and the two
+    /// values below are replaced by the nearest that the system takes: on Linux 1 to 32,767 s and 1 to
+    /// 127 probes.
     pub keepalive: Option<Duration>,
     /// The time between two probes (`TCP_KEEPINTVL`), once `keepalive` is set; the system's, usually
     /// 75 s, by default.
@@ -26,7 +28,8 @@ pub struct TcpOptions {
     /// The firewall mark (`SO_MARK`, Linux).
     pub mark: Option<u32>,
     /// `TCP_USER_TIMEOUT` (Linux). It is set when the connection is established: set earlier, it
-    /// would also limit the time to connect.
+    /// would also limit the time to connect. From 1 ms to 24 days; another value is replaced by the
+    /// nearest of these.
     pub user_timeout: Option<Duration>,
 }
 

@@ -73,7 +73,7 @@ fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Res
             keepalive = keepalive.with_interval(whole_second(interval));
         }
         if let Some(probes) = options.keepalive_probes {
-            keepalive = keepalive.with_retries(probes);
+            keepalive = keepalive.with_retries(probes.clamp(1, MOST_PROBES));
         }
         socket.set_tcp_keepalive(&keepalive)?;
     }
@@ -93,9 +93,16 @@ fn configure(socket: &Socket, peer: SocketAddr, options: &TcpOptions) -> io::Res
     }
 }
 
-/// Raises a time of the TCP keep-alive: the kernel counts in whole seconds and rejects 0.
+/// The longest time of the TCP keep-alive that Linux takes (`MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPINTVL`).
+const LONGEST_KEEPALIVE: Duration = Duration::from_secs(32_767);
+
+/// The most probes of the TCP keep-alive that Linux takes (`MAX_TCP_KEEPCNT`).
+const MOST_PROBES: u32 = 127;
+
+/// Returns the nearest time of the TCP keep-alive that the kernel takes. It counts in whole seconds and
+/// rejects 0.
 fn whole_second(time: Duration) -> Duration {
-    time.max(Duration::from_secs(1))
+    time.clamp(Duration::from_secs(1), LONGEST_KEEPALIVE)
 }
 
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
@@ -120,7 +127,10 @@ fn set_mark(_: &Socket, _: u32) -> io::Result<()> {
 
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 fn set_user_timeout(socket: &SockRef<'_>, timeout: Duration) -> io::Result<()> {
-    socket.set_tcp_user_timeout(Some(timeout))
+    // The kernel counts in milliseconds, in an `int`. For 0 it has its own time-out.
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
+    socket.set_tcp_user_timeout(Some(timeout.clamp(SHORTEST, LONGEST)))
 }
 
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]

@@ -18,6 +18,7 @@ shells! {
     close_after_a_reset_is_no_error
     binds_the_local_address
     takes_every_portable_option
+    takes_every_time
 }
 
 /// Returns a connection: our end, and the peer's end, which blocks for at most `BOUND`.
@@ -131,4 +132,20 @@ async fn takes_every_portable_option(runtime: Arc<dyn Runtime>) {
     }
     let address = listener.local_addr().unwrap();
     runtime.connect_tcp(address, &options).await.unwrap();
+}
+
+/// Times and numbers that the kernel does not take are replaced by the nearest that it takes.
+async fn takes_every_time(runtime: Arc<dyn Runtime>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    for (time, probes) in [(Duration::ZERO, 0), (Duration::MAX, u32::MAX)] {
+        let mut options = TcpOptions::default()
+            .with_keepalive(time)
+            .with_keepalive_interval(time)
+            .with_keepalive_probes(probes);
+        if cfg!(target_os = "linux") {
+            options = options.with_user_timeout(time);
+        }
+        runtime.connect_tcp(address, &options).await.unwrap();
+    }
 }
