@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use trunkline::KeepaliveOptions;
 
 /// The headings of options that several commands have; a command's own options come before them.
 const CHANNEL: &str = "Channel options";
@@ -262,6 +263,10 @@ pub(crate) struct ChannelArgs {
     /// Waits at least this long after a successful resolution before the next
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds, help_heading = CHANNEL)]
     pub(crate) min_resolution_interval: Duration,
+    /// Sends a PING when nothing has come for SECONDS (10 at least), and gives the connection up when
+    /// nothing comes within TIMEOUT (if not given: 20)
+    #[arg(long, value_name = "SECONDS[/TIMEOUT]", value_parser = keepalive, help_heading = CHANNEL)]
+    pub(crate) keepalive: Option<KeepaliveOptions>,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
     #[command(flatten)]
@@ -341,6 +346,19 @@ fn seconds(text: &str) -> Result<Duration, String> {
         Err(format!(
             "expected a number of seconds from 0 to {MAX_SECONDS} (three years)"
         ))
+    }
+}
+
+/// Parses a time of keepalive and, after a slash, its time-out.
+fn keepalive(text: &str) -> Result<KeepaliveOptions, String> {
+    let (time, timeout) = match text.split_once('/') {
+        Some((time, timeout)) => (time, Some(timeout)),
+        None => (text, None),
+    };
+    let options = KeepaliveOptions::default().with_time(seconds(time)?);
+    match timeout {
+        Some(timeout) => Ok(options.with_timeout(seconds(timeout)?)),
+        None => Ok(options),
     }
 }
 

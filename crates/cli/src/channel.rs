@@ -35,6 +35,9 @@ pub(crate) fn build(
     if let Some(config) = &args.service_config {
         builder = builder.default_service_config(config.as_str());
     }
+    if let Some(keepalive) = args.keepalive {
+        builder = builder.keepalive(keepalive);
+    }
     if let Some(authority) = &args.authority {
         builder = builder.authority(authority.as_str());
     }

@@ -29,6 +29,8 @@ fn times_out_of_range() {
             &["connect", "127.0.0.1:1", "--timeout"],
             &["connect", "127.0.0.1:1", "--attempt-delay"],
             &["call", "ipv4:127.0.0.1:1", "--min-resolution-interval"],
+            &["call", "ipv4:127.0.0.1:1", "--keepalive"],
+            &["watch", "ipv4:127.0.0.1:1", "--keepalive"],
             &["call", "ipv4:127.0.0.1:1", "--qps"],
         ] {
             let (option, args) = args.split_last().expect("an option");
@@ -36,6 +38,21 @@ fn times_out_of_range() {
             let ran = trunkline(&[args, &[&option]].concat());
             assert_eq!(ran.status, 2, "{option}: {ran:?}");
         }
+    }
+}
+
+/// The keepalive has a time and, after a slash, a time-out.
+#[test]
+fn keepalive() {
+    let target = answering();
+    for time in ["10", "300/20", "0.5/0", "99999999/99999999"] {
+        let (_, object) = object(&["call", &target, "--keepalive", time]);
+        assert_eq!(object["codes"], json!({ "UNIMPLEMENTED": 1 }), "{object}");
+    }
+    for time in ["10/", "/10", "10/-1", "10/20/30", "10s"] {
+        let option = format!("--keepalive={time}");
+        let ran = trunkline(&["call", &target, &option]);
+        assert_eq!(ran.status, 2, "{option}: {ran:?}");
     }
 }
 
