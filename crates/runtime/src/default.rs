@@ -104,6 +104,10 @@ mod first_use {
             self.get().source_address(destination)
         }
 
+        fn interface_index(&self, name: &str) -> io::Result<u32> {
+            self.get().interface_index(name)
+        }
+
         fn lookup_host(&self, host: &str, port: u16) -> BoxFuture<io::Result<Vec<SocketAddr>>> {
             self.get().lookup_host(host, port)
         }

@@ -42,3 +42,15 @@ fn it_is_decided_at_the_first_use() {
     let runtime = default_runtime().expect("a runtime");
     assert_eq!(format!("{runtime:?}"), "decided at the first call");
 }
+
+/// The default runtime knows the network interfaces, as each runtime does: it passes every method on.
+#[cfg(all(
+    target_os = "linux",
+    any(feature = "async-std", feature = "smol", feature = "tokio")
+))]
+#[test]
+fn interfaces_are_known() {
+    let runtime = default_runtime().expect("a runtime");
+    let index = runtime.interface_index("lo").expect("a loopback interface");
+    assert!(index > 0, "{index}");
+}
