@@ -4,12 +4,12 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use trunkline::connector::ProxyConnector;
 use trunkline::{
     Address, BoxFuture, Connector, DirectConnector, Proxy, Runtime, Stream, TcpOptions, Timer,
-    UdpOptions, UdpSocket,
+    UdpOptions, UdpSocket, UnixAddr,
 };
 
 use crate::args::ProxyArgs;
@@ -54,6 +54,10 @@ impl Runtime for ProxiedRuntime {
         self.inner.now()
     }
 
+    fn system_time(&self) -> SystemTime {
+        self.inner.system_time()
+    }
+
     fn timer(&self) -> Box<dyn Timer> {
         self.inner.timer()
     }
@@ -78,6 +82,10 @@ impl Runtime for ProxiedRuntime {
         Box::pin(async move { connecting.await.map(|connected| connected.stream) })
     }
 
+    fn connect_unix(&self, peer: &UnixAddr) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+        self.inner.connect_unix(peer)
+    }
+
     fn connect_udp(
         &self,
         peer: SocketAddr,
@@ -88,6 +96,10 @@ impl Runtime for ProxiedRuntime {
 
     fn source_address(&self, destination: SocketAddr) -> io::Result<IpAddr> {
         self.inner.source_address(destination)
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        self.inner.variable(name)
     }
 
     fn interface_index(&self, name: &str) -> io::Result<u32> {

@@ -45,7 +45,7 @@ fn object(ran: &CommandOutput) -> Value {
 }
 
 /// `call` hands the name of its target to the proxy: of the command line, or of the environment,
-/// which is the default.
+/// which is the default; on each runtime.
 #[test]
 fn calls_go_through_a_proxy() {
     let backend = backend("a");
@@ -64,6 +64,14 @@ fn calls_go_through_a_proxy() {
         trunkline_with(
             &[&args[..], &["--proxy", "env"]].concat(),
             &[("GRPC_PROXY", &url), ("https_proxy", "x")],
+        ),
+        trunkline_with(
+            &[&args[..], &["--proxy", &url, "--runtime", "smol"]].concat(),
+            &[],
+        ),
+        trunkline_with(
+            &[&args[..], &["--proxy", &url, "--runtime", "tokio"]].concat(),
+            &[],
         ),
     ];
     for ran in runs {
