@@ -66,7 +66,8 @@ impl<P> Child<P> {
                 Action::Connect(_)
                 | Action::RequestReresolution
                 | Action::Watch { .. }
-                | Action::Unwatch(_) => {}
+                | Action::Unwatch(_)
+                | Action::ReportHealth { .. } => {}
             }
         }
         result

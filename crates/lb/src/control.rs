@@ -6,6 +6,7 @@ use std::time::Instant;
 use trunkline_endpoint::Address;
 
 use crate::connectivity::ConnectivityState;
+use crate::health::Health;
 use crate::picker::Picker;
 use crate::subchannel::SubchannelId;
 use crate::watch::{Watch, WatchId};
@@ -43,6 +44,15 @@ pub enum Action {
     },
     /// End a watch. The policy gets no further event of it. Ignore a watch that has ended already.
     Unwatch(WatchId),
+    /// Report the health of a connected backend to the application.
+    ReportHealth {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The service whose health it is; empty for the server as a whole.
+        service: Arc<str>,
+        /// The health.
+        health: Health,
+    },
 }
 
 /// The state and picker that a policy publishes.
@@ -162,6 +172,17 @@ impl Control<'_> {
     /// Ends a watch; no further event of it comes. Does nothing if it has ended.
     pub fn unwatch(&mut self, watch: WatchId) {
         self.actions.queue.push(Action::Unwatch(watch));
+    }
+
+    /// Reports the health of the backend behind the subchannel `id` to the application. It changes
+    /// nothing else.
+    pub(crate) fn report_health(&mut self, id: SubchannelId, service: Arc<str>, health: Health) {
+        let report = Action::ReportHealth {
+            id,
+            service,
+            health,
+        };
+        self.actions.queue.push(report);
     }
 
     /// Publishes a state, and the picker for calls from now on.

@@ -5,6 +5,7 @@
 
 // Values.
 mod connectivity;
+mod health;
 mod subchannel;
 mod watch;
 
@@ -20,6 +21,7 @@ mod policy;
 mod child;
 mod child_trackers;
 mod errors;
+mod health_check;
 mod sharding;
 
 // The policies, and their registry.
@@ -40,6 +42,7 @@ pub use crate::child_trackers::ChildTrackers;
 pub use crate::connectivity::ConnectivityState;
 pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::graceful_switch::GracefulSwitch;
+pub use crate::health::{Health, ServingStatus};
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
 pub use crate::picker::{Pick, PickRequest, Picker};
 pub use crate::policy::{OldList, Policy, PolicyFactory, PolicyOptions, Update};

@@ -274,6 +274,13 @@ pub struct Update {
     pub config: Arc<dyn PolicyConfig>,
     /// The resolver's note on this list, to be appended to errors; may be empty.
     pub resolution_note: Arc<str>,
+    /// The service whose health decides whether a connected backend gets calls: empty for the server
+    /// as a whole, `None` for no health checks.
+    ///
+    /// A policy over other policies hands it on, as it does the attributes. Only a
+    /// [`PickFirst`](crate::PickFirst) under another policy acts on it
+    /// ([`PickFirstConfig::with_health_checks`](crate::PickFirstConfig::with_health_checks)).
+    pub health_check: Option<Arc<str>>,
 }
 
 impl Update {
@@ -284,6 +291,7 @@ impl Update {
             attributes: Attributes::new(),
             config,
             resolution_note: Arc::from(""),
+            health_check: None,
         }
     }
 
@@ -291,6 +299,14 @@ impl Update {
     #[must_use]
     pub fn with_attributes(mut self, attributes: Attributes) -> Self {
         self.attributes = attributes;
+        self
+    }
+
+    /// Sets the service whose health decides whether a connected backend gets calls; empty for the
+    /// server as a whole. Default: no health checks.
+    #[must_use]
+    pub fn with_health_check(mut self, service: impl Into<Arc<str>>) -> Self {
+        self.health_check = Some(service.into());
         self
     }
 

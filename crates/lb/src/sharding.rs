@@ -140,6 +140,7 @@ impl<P: Policy> EndpointSharding<P> {
                 attributes: update.attributes.clone(),
                 config: config.clone(),
                 resolution_note: update.resolution_note.clone(),
+                health_check: update.health_check.clone(),
             };
             if let Some(child) = &mut self.slots[slot] {
                 child.endpoint = endpoint.clone();

@@ -11,6 +11,7 @@ use super::state::{Phase, PickFirst};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::errors::{resolver_error, zero_addresses};
+use crate::health_check::HealthChecker;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy, Update};
 use crate::subchannel::{SubchannelId, SubchannelState};
@@ -18,7 +19,11 @@ use crate::watch::{WatchEvent, WatchId};
 
 impl Policy for PickFirst {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
-        let shuffle = PickFirstConfig::of(&update).shuffle_address_list;
+        let PickFirstConfig {
+            shuffle_address_list: shuffle,
+            health_checks,
+        } = PickFirstConfig::of(&update);
+        self.health_service = update.health_check.filter(|_| health_checks);
         let list = ordered_addresses(&update.endpoints, shuffle.then_some(&mut self.rng));
         let had_resolver_error = self.failures.handle_update(update.resolution_note);
         if list.is_empty() {
@@ -28,7 +33,7 @@ impl Policy for PickFirst {
         }
         self.failures.keep_only(&list);
 
-        match self.phase {
+        match &mut self.phase {
             // Exactly the same addresses, perhaps in another order: the pass in progress goes on.
             Phase::FirstPass(_) | Phase::Steady { .. } if self.list.has_same_addresses(&list) => {
                 if had_resolver_error && self.sticky_failure {
@@ -40,15 +45,17 @@ impl Policy for PickFirst {
                 self.start_pass(control);
             }
             Phase::Idle => self.list.replace(list, control),
-            Phase::Ready { selected, .. } => {
-                let id = self.list.id(selected);
+            Phase::Ready {
+                selected,
+                list_dropped,
+                ..
+            } => {
+                let id = self.list.id(*selected);
                 self.list.replace(list, control);
                 match id.and_then(|id| self.list.position(id)) {
-                    Some(selected) => {
-                        self.phase = Phase::Ready {
-                            selected,
-                            list_dropped: false,
-                        }
+                    Some(at) => {
+                        (*selected, *list_dropped) = (at, false);
+                        self.refresh_health_check(control);
                     }
                     None => self.start_pass(control),
                 }
@@ -65,6 +72,7 @@ impl Policy for PickFirst {
                 Phase::Ready {
                     selected,
                     list_dropped,
+                    ..
                 },
                 OldList::DropList,
             ) => {
@@ -110,18 +118,34 @@ impl Policy for PickFirst {
         }
     }
 
-    /// Does nothing: the policy starts no watch.
-    fn handle_watch(&mut self, _: WatchId, _: SubchannelId, _: WatchEvent, _: &mut Control<'_>) {}
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        _: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        self.handle_health(control, |health, control| {
+            health.handle_watch(watch, event, control)
+        });
+    }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        if self.poll_timeout().is_some_and(|due| due <= control.now()) {
-            self.advance(control);
+        match &self.phase {
+            Phase::FirstPass(pass) if pass.deadline.is_some_and(|due| due <= control.now()) => {
+                self.advance(control);
+            }
+            _ => self.handle_health(control, HealthChecker::handle_timeout),
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         match &self.phase {
             Phase::FirstPass(pass) => pass.deadline,
+            Phase::Ready {
+                health: Some(health),
+                ..
+            } => health.poll_timeout(),
             _ => None,
         }
     }
@@ -132,12 +156,23 @@ impl Policy for PickFirst {
         }
     }
 
-    /// Does nothing: the policy publishes as it handles each event.
-    fn settle(&mut self, _: &mut Control<'_>) {}
+    /// Starts the health check again if its back-off was ended. The policy publishes all else as it
+    /// handles each event.
+    fn settle(&mut self, control: &mut Control<'_>) {
+        self.handle_health(control, HealthChecker::settle);
+    }
 
-    /// Does nothing: the only wait of the policy is the attempt delay, and back-off belongs to the
-    /// subchannels.
-    fn reset_backoff(&mut self) {}
+    /// Ends the back-off of the health check. The attempt delay goes on, and the back-off of
+    /// connections belongs to the subchannels.
+    fn reset_backoff(&mut self) {
+        if let Phase::Ready {
+            health: Some(health),
+            ..
+        } = &mut self.phase
+        {
+            health.reset_backoff();
+        }
+    }
 }
 
 impl PickFirst {

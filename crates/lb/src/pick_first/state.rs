@@ -10,6 +10,9 @@ use super::address_list::{AddressList, ConnState};
 use super::failures::Failures;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::errors::with_note;
+use crate::health::Health;
+use crate::health_check::HealthChecker;
 use crate::picker::Pick;
 use crate::policy::PolicyOptions;
 use crate::subchannel::SubchannelId;
@@ -32,7 +35,13 @@ use crate::subchannel::SubchannelId;
 /// addresses. Then the pass in progress goes on, so that a resolver that repeats its list cannot
 /// delay the end of the pass for ever.
 ///
+/// Under another policy it may check the health of the connected backend
+/// ([`PickFirstConfig::health_checks`](crate::PickFirstConfig)): it is `READY` only while the backend
+/// is healthy, `CONNECTING` until the first answer, and else `TRANSIENT_FAILURE`. The connection stays
+/// in any case. A backend without a health service counts as healthy.
+///
 /// Source:
+/// [gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md),
 /// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md),
 /// [gRFC A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md),
 /// [gRFC A113](https://github.com/grpc/proposal/blob/master/A113-pick-first-weighted-shuffling.md).
@@ -42,6 +51,8 @@ pub struct PickFirst {
     pub(super) rng: Rng,
     /// How long one attempt runs before the next one starts beside it.
     pub(super) attempt_delay: Duration,
+    /// The service whose health counts; `None` while health is not checked.
+    pub(super) health_service: Option<Arc<str>>,
     /// The addresses in the order to try them, with their subchannels.
     pub(super) list: AddressList,
     /// What the policy is doing.
@@ -76,6 +87,8 @@ pub(super) enum Phase {
         /// Whether the resolver dropped the list: the address is not dialled again when its
         /// connection is lost. It is the only one in the list then.
         list_dropped: bool,
+        /// The health check over the connection; `None` while health is not checked.
+        health: Option<HealthChecker>,
     },
 }
 
@@ -102,6 +115,7 @@ impl PickFirst {
         Self {
             rng: Rng::from_seed(options.seed),
             attempt_delay: options.attempt_delay.get(),
+            health_service: None,
             list: AddressList::default(),
             phase: Phase::NoList,
             sticky_failure: false,
@@ -110,11 +124,14 @@ impl PickFirst {
         }
     }
 
-    /// Returns the subchannel that is connected.
+    /// Returns the subchannel that calls use: it is connected, and its backend is healthy or not
+    /// checked.
     #[must_use]
     pub fn selected(&self) -> Option<SubchannelId> {
-        match self.phase {
-            Phase::Ready { selected, .. } => self.list.id(selected),
+        match &self.phase {
+            Phase::Ready {
+                selected, health, ..
+            } if health.as_ref().is_none_or(HealthChecker::is_healthy) => self.list.id(*selected),
             _ => None,
         }
     }
@@ -140,8 +157,90 @@ impl PickFirst {
         self.phase = Phase::Ready {
             selected: at,
             list_dropped: false,
+            health: self.start_health_check(id, control),
         };
-        self.publish(ConnectivityState::Ready, Pick::Subchannel(id), control);
+        self.publish_selected(control);
+    }
+
+    /// Starts the health check over a ready subchannel, if health is checked.
+    fn start_health_check(
+        &mut self,
+        id: SubchannelId,
+        control: &mut Control<'_>,
+    ) -> Option<HealthChecker> {
+        let service = Arc::clone(self.health_service.as_ref()?);
+        let seed = self.rng.next_seed();
+        Some(HealthChecker::start(id, service, seed, control))
+    }
+
+    /// Makes the health check over the selected subchannel ask for the service in force, and
+    /// publishes the change. Does nothing if it does so already.
+    pub(super) fn refresh_health_check(&mut self, control: &mut Control<'_>) {
+        let Phase::Ready {
+            selected, health, ..
+        } = &mut self.phase
+        else {
+            return;
+        };
+        if health.as_ref().map(HealthChecker::service) == self.health_service.as_ref() {
+            return;
+        }
+        let selected = *selected;
+        if let Some(old) = health.take() {
+            old.stop(control);
+        }
+        let Some(id) = self.list.id(selected) else {
+            return;
+        };
+        let started = self.start_health_check(id, control);
+        if let Phase::Ready { health, .. } = &mut self.phase {
+            *health = started;
+        }
+        self.publish_selected(control);
+    }
+
+    /// Hands an event to the health check, if it runs, and publishes the health if that has changed.
+    /// `event` returns true if it has.
+    pub(super) fn handle_health(
+        &mut self,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut HealthChecker, &mut Control<'_>) -> bool,
+    ) {
+        if let Phase::Ready {
+            health: Some(health),
+            ..
+        } = &mut self.phase
+            && event(health, control)
+        {
+            self.publish_selected(control);
+        }
+    }
+
+    /// Publishes the state of the selected subchannel: `READY`, or what its health makes of it.
+    fn publish_selected(&mut self, control: &mut Control<'_>) {
+        let Phase::Ready {
+            selected, health, ..
+        } = &self.phase
+        else {
+            return;
+        };
+        let (state, pick) = match health.as_ref().map(HealthChecker::health) {
+            None | Some(Health::Healthy | Health::Unchecked(_)) => {
+                let Some(id) = self.list.id(*selected) else {
+                    return;
+                };
+                (ConnectivityState::Ready, Pick::Subchannel(id))
+            }
+            Some(Health::Checking) => (ConnectivityState::Connecting, Pick::Queue),
+            Some(health @ (Health::Unhealthy(_) | Health::Failed(_))) => {
+                let address = self.list.address(*selected);
+                let text = format!("{address} is connected, but {health}");
+                let text = with_note(text, self.failures.resolution_note());
+                let failure = Pick::Fail(Status::unavailable(text));
+                (ConnectivityState::TransientFailure, failure)
+            }
+        };
+        self.publish(state, pick, control);
     }
 
     /// Publishes `TRANSIENT_FAILURE` with the current errors.

@@ -23,11 +23,12 @@ use crate::watch::{WatchEvent, WatchId};
 /// gets one share of the calls. Calls wait while no endpoint is ready and one is connecting. They
 /// fail, with the newest error, when all endpoints have failed. Each picker begins at a random
 /// endpoint, so that many clients that get the same update do not call the same endpoint at the
-/// same time.
+/// same time. With health checks, an endpoint is ready once its backend is healthy.
 ///
 /// Source:
 /// [gRPC's load balancing policies](https://github.com/grpc/grpc/blob/master/doc/load-balancing.md#round_robin),
-/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
+/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md),
+/// [gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md).
 #[derive(Debug)]
 pub struct RoundRobin {
     endpoints: EndpointSharding<PickFirst>,
@@ -50,7 +51,7 @@ impl RoundRobin {
             endpoints: EndpointSharding::new(rng.next_seed()),
             ready: ReadyList::new(),
             options: options.clone(),
-            child_config: Arc::new(PickFirstConfig::default()),
+            child_config: Arc::new(PickFirstConfig::default().with_health_checks(true)),
             rng,
         }
     }

@@ -38,7 +38,8 @@ impl Owners {
                 Action::Connect(_)
                 | Action::RequestReresolution
                 | Action::Watch { .. }
-                | Action::Unwatch(_) => {}
+                | Action::Unwatch(_)
+                | Action::ReportHealth { .. } => {}
             }
         }
     }

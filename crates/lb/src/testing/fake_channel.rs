@@ -13,6 +13,7 @@ use trunkline_status::Status;
 
 use crate::connectivity::ConnectivityState;
 use crate::control::{Action, Actions, Control, Published};
+use crate::health::Health;
 use crate::pick_first::PickFirstConfig;
 use crate::picker::{Pick, PickRequest, Picker};
 use crate::policy::{OldList, Policy, Update};
@@ -50,6 +51,10 @@ pub struct FakeChannel<P> {
     reresolutions: usize,
     /// The states that were published since `states` was called last, in order.
     states: Vec<ConnectivityState>,
+    /// What was reported of the health of backends since `health` was called last, in order.
+    health: Vec<Health>,
+    /// The service whose health the next updates ask for.
+    health_check: Option<Arc<str>>,
     config: Arc<dyn PolicyConfig>,
 }
 
@@ -118,6 +123,8 @@ impl<P: Policy> FakeChannel<P> {
             dialled: Vec::new(),
             reresolutions: 0,
             states: Vec::new(),
+            health: Vec::new(),
+            health_check: None,
             config: Arc::new(PickFirstConfig::default()),
         }
     }
@@ -132,6 +139,12 @@ impl<P: Policy> FakeChannel<P> {
     /// Sets the configuration of the next updates.
     pub fn set_config(&mut self, config: Arc<dyn PolicyConfig>) {
         self.config = config;
+    }
+
+    /// Sets the service whose health the next updates ask for; empty for the server as a whole, `None`
+    /// for no health checks.
+    pub fn set_health_check(&mut self, service: Option<&str>) {
+        self.health_check = service.map(Arc::from);
     }
 
     /// Hands an event to the policy, and settles it unless [`has_more`](Self::has_more) is true.
@@ -196,6 +209,13 @@ impl<P: Policy> FakeChannel<P> {
                 self.watches.insert(watch, (id, call));
             }
             Action::Unwatch(watch) => drop(self.watches.remove(&watch)),
+            Action::ReportHealth { health, id, .. } => {
+                assert!(
+                    self.subchannels.contains_key(&id),
+                    "a policy reports the health only of existing subchannels"
+                );
+                self.health.push(health);
+            }
         }
     }
 
@@ -229,6 +249,7 @@ impl<P: Policy> FakeChannel<P> {
     ) -> Result<(), Status> {
         let mut update = Update::new(endpoints, self.config.clone());
         update.resolution_note = resolution_note.into();
+        update.health_check = self.health_check.clone();
         self.event(|policy, control| policy.handle_update(update, control))
     }
 
@@ -344,6 +365,11 @@ impl<P: Policy> FakeChannel<P> {
     /// Removes and returns the states that were published since the last call, in order.
     pub fn states(&mut self) -> Vec<ConnectivityState> {
         std::mem::take(&mut self.states)
+    }
+
+    /// Removes and returns what was reported of the health of backends since the last call, in order.
+    pub fn health(&mut self) -> Vec<Health> {
+        std::mem::take(&mut self.health)
     }
 
     /// Resets and returns the number of requests for re-resolution since the last call.
