@@ -30,6 +30,7 @@ use crate::control::inbox::Inbox;
 use crate::control::resolver_metrics::ObserverMetrics;
 use crate::control::task::ControlTaskParts;
 use crate::core::CoreOptions;
+use crate::core::config::HealthChecks;
 use crate::core::snapshot::Snapshot;
 use crate::credentials::{CallCredentials, CredentialsList};
 use crate::error::{BuildError, BuildErrorKind};
@@ -117,6 +118,8 @@ pub struct ChannelBuilder {
     message_limits: MessageLimits,
     observer: Option<Arc<dyn Observer>>,
     disable_service_config: bool,
+    health_check: Option<String>,
+    disable_health_checks: bool,
     max_attempts: u32,
     life: LifeOptions,
 }
@@ -158,6 +161,8 @@ impl ChannelBuilder {
             message_limits: MessageLimits::default(),
             observer: None,
             disable_service_config: false,
+            health_check: None,
+            disable_health_checks: false,
             max_attempts: MAX_ATTEMPTS,
             life: LifeOptions::default(),
         }
@@ -173,6 +178,42 @@ impl ChannelBuilder {
     /// Ignores the service configs of the resolver. The DNS resolver then does not look them up.
     pub fn disable_service_config(mut self) -> Self {
         self.disable_service_config = true;
+        self
+    }
+
+    /// Sends calls only to backends that report that `service` is serving; the empty name stands for
+    /// the server as a whole. A service config with a `healthCheckConfig` takes precedence. Default:
+    /// no health checks, unless the service config asks for them.
+    ///
+    /// Each connection runs `grpc.health.v1.Health/Watch`, which takes one of the streams that the
+    /// server allows. A backend without that service counts as healthy, and
+    /// [`ChannelEvent::Health`] reports it. Only policies with a connection to each endpoint, such as
+    /// `round_robin`, check health; pick_first on its own has no other backend for its calls.
+    ///
+    /// ```
+    /// use trunkline_channel::Channel;
+    ///
+    /// let channel = Channel::builder("ipv4:192.0.2.1:50051,192.0.2.2:50051")
+    ///     .plaintext()
+    ///     .load_balancing("round_robin")
+    ///     .health_check("shop.Orders")
+    /// #   .runtime(trunkline_sim::Sim::new(1).runtime())
+    ///     .build()?;
+    /// # Ok::<(), trunkline_channel::BuildError>(())
+    /// ```
+    ///
+    /// Source: [gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md).
+    ///
+    /// [`ChannelEvent::Health`]: crate::ChannelEvent::Health
+    pub fn health_check(mut self, service: impl Into<String>) -> Self {
+        self.health_check = Some(service.into());
+        self
+    }
+
+    /// Makes no health checks, whatever service configs ask for. `build` fails with
+    /// [`health_check`](Self::health_check).
+    pub fn disable_health_checks(mut self) -> Self {
+        self.disable_health_checks = true;
         self
     }
 
@@ -535,6 +576,18 @@ impl ChannelBuilder {
                  `.default_service_config(..)` both choose the policy: drop one of them",
             ));
         }
+        let health_checks = match (self.health_check, self.disable_health_checks) {
+            (Some(_), true) => {
+                return Err(conflict(
+                    "`.health_check(..)` and `.disable_health_checks()` were both called: drop one \
+                     of them",
+                ));
+            }
+            (None, true) => HealthChecks::Off,
+            (default, false) => HealthChecks::On {
+                default: default.map(Arc::from),
+            },
+        };
         let name = self.load_balancing.as_deref().unwrap_or(DEFAULT_POLICY);
         let default_policy = parse_policy(name, &policies)?;
         let user_agent = parse_user_agent(self.user_agent.as_deref())?;
@@ -597,6 +650,7 @@ impl ChannelBuilder {
                 default_config,
                 default_policy,
                 disable_service_config: self.disable_service_config,
+                health_checks,
                 backoff,
                 idle_timeout: self.life.idle_timeout,
                 keepalive_time: http.keepalive.time,

@@ -21,7 +21,7 @@ mod watches;
 
 pub(crate) mod event;
 
-mod config;
+pub(crate) mod config;
 pub(crate) mod idleness;
 #[cfg(test)]
 mod tests;
@@ -34,7 +34,7 @@ use trunkline_backoff::{BackoffPolicy, Rng};
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{
-    Action, Actions, ConnectivityState, Control, GracefulSwitch, OldList, Pick, Policy,
+    Action, Actions, ConnectivityState, Control, GracefulSwitch, Health, OldList, Pick, Policy,
     PolicyOptions, PolicyRegistry, Published, SubchannelId, Update, Watch, WatchEvent, WatchId,
 };
 use trunkline_resolver::{
@@ -43,7 +43,7 @@ use trunkline_resolver::{
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_status::Status;
 
-use self::config::{ConfigInForce, ConfigOutcome};
+use self::config::{ConfigInForce, ConfigOutcome, HealthChecks};
 use self::connections::ReadyConnection;
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
@@ -144,6 +144,7 @@ pub(crate) struct CoreOptions {
     pub(crate) default_policy: PolicyChoice,
     pub(crate) backoff: BackoffPolicy,
     pub(crate) disable_service_config: bool,
+    pub(crate) health_checks: HealthChecks,
     /// The time without calls after which the channel enters idleness; `None` for never.
     pub(crate) idle_timeout: Option<Duration>,
     /// The keepalive time of connections; `Duration::MAX` while keepalive is off.
@@ -166,6 +167,7 @@ impl<C> Core<C> {
                 options.default_config,
                 options.default_policy,
                 options.disable_service_config,
+                options.health_checks,
             ),
             selector: None,
             actions: Actions::new(),
@@ -240,6 +242,7 @@ impl<C> Core<C> {
         let mut update = Update::new(endpoints, Arc::clone(&choice.config));
         update.attributes = resolution.attributes;
         update.resolution_note = resolution.resolution_note;
+        update.health_check = self.config.health_check();
         let result = self.notify_policy(now, |policy, control| {
             policy.handle_named_update(&choice.name, update, control)
         });
@@ -588,6 +591,11 @@ impl<C> Core<C> {
                     self.outputs.push_back(Output::Unwatch(watch));
                 }
             }
+            Action::ReportHealth {
+                id,
+                service,
+                health,
+            } => self.report_health(id, service, health),
         }
     }
 
@@ -604,6 +612,18 @@ impl<C> Core<C> {
         self.outputs.extend(ended.into_iter().map(Output::Unwatch));
         let address = gone.address;
         self.observe(ChannelEvent::SubchannelRemoved { id, address });
+    }
+
+    fn report_health(&mut self, id: SubchannelId, service: Arc<str>, health: Health) {
+        if let Some(subchannel) = self.subchannels.get(id) {
+            let address = subchannel.address.clone();
+            self.observe(ChannelEvent::Health {
+                id,
+                address,
+                service,
+                health,
+            });
+        }
     }
 
     fn start_watch(&mut self, watch: WatchId, id: SubchannelId, call: Watch, now: Instant) {

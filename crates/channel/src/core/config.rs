@@ -16,12 +16,28 @@ pub(crate) struct ConfigInForce {
     default_policy: PolicyChoice,
     /// True when the resolver's configs are ignored.
     is_disabled: bool,
+    health_checks: HealthChecks,
     current: Arc<ServiceConfig>,
     /// True once a resolution has chosen `current`: by a valid config, or by having none, which
     /// chooses the default. An invalid config after that changes nothing.
     is_chosen: bool,
     /// The JSON that `current` was parsed from.
     json: Option<Arc<str>>,
+}
+
+/// The health checks that the application wants.
+#[derive(Clone, Debug)]
+pub(crate) enum HealthChecks {
+    /// None, whatever the service config asks for.
+    Off,
+    /// Those of the service that the service config names, or else of this one, if there is one.
+    On { default: Option<Arc<str>> },
+}
+
+impl Default for HealthChecks {
+    fn default() -> Self {
+        Self::On { default: None }
+    }
 }
 
 /// The effect of one resolution on the config in force.
@@ -41,6 +57,7 @@ impl ConfigInForce {
         default: Arc<ServiceConfig>,
         default_policy: PolicyChoice,
         is_disabled: bool,
+        health_checks: HealthChecks,
     ) -> Self {
         let current = Arc::clone(&default);
         Self {
@@ -48,6 +65,7 @@ impl ConfigInForce {
             default,
             default_policy,
             is_disabled,
+            health_checks,
             current,
             is_chosen: false,
             json: None,
@@ -64,6 +82,16 @@ impl ConfigInForce {
             .policy()
             .unwrap_or(&self.default_policy)
             .clone()
+    }
+
+    /// Returns the service whose health decides whether a connected backend gets calls; `None` for
+    /// no health checks.
+    pub(crate) fn health_check(&self) -> Option<Arc<str>> {
+        let HealthChecks::On { default } = &self.health_checks else {
+            return None;
+        };
+        let named = self.current.health_check_service().map(Arc::from);
+        named.or_else(|| default.clone())
     }
 
     pub(crate) fn policies(&self) -> &PolicyRegistry {

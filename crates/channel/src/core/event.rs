@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
-use trunkline_lb::{ConnectivityState, SubchannelId, SubchannelState};
+use trunkline_lb::{ConnectivityState, Health, SubchannelId, SubchannelState};
 use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::ServiceConfig;
 
@@ -52,6 +52,20 @@ pub enum ChannelEvent {
         address: Address,
         /// Its new state.
         state: SubchannelState,
+    },
+    /// What is known of the health of a connected backend changed, where health checks are on.
+    ///
+    /// [`Health::Unchecked`] is worth a warning: the backend has no health service, and counts as
+    /// healthy.
+    Health {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The address of the subchannel.
+        address: Address,
+        /// The service that was asked for; empty for the server as a whole.
+        service: Arc<str>,
+        /// Its health.
+        health: Health,
     },
     /// A subchannel was removed: by the policy, or because the channel was closed or entered
     /// idleness. Calls in progress on its connection continue.

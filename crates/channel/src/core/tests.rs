@@ -52,6 +52,7 @@ impl CoreHarness {
             default_config: Arc::new(config),
             default_policy,
             disable_service_config: false,
+            health_checks: HealthChecks::default(),
             idle_timeout: None,
             backoff: BackoffPolicy::default(),
             keepalive_time: KEEPALIVE_TIME,

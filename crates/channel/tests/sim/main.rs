@@ -20,6 +20,7 @@ mod ends;
 mod events;
 mod faults;
 mod header_lists;
+mod health;
 mod hedging;
 mod idleness;
 mod keepalive;

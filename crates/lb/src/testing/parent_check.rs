@@ -20,7 +20,8 @@ use crate::watch::WatchEvent;
 /// name [`CHILD_NAME`](super::CHILD_NAME), whose configuration has no field. `config` is the
 /// configuration of the parent's updates. The rules:
 ///
-/// - An update, an error of the resolver and a reset of back-off reach each child.
+/// - An update with its health check, an error of the resolver and a reset of back-off reach each
+///   child.
 /// - A child gets the events of its own subchannels and watches, and no others. An event of a
 ///   subchannel that was removed reaches no child.
 /// - The deadline of the parent is not after that of a child; a child whose deadline has come is
@@ -52,6 +53,7 @@ pub fn check_parent(
     channel.set_config(config);
     let mut check = ParentCheck { records, channel };
 
+    check.channel.set_health_check(Some("orders"));
     let accepted = check.channel.update(&format!("{A} {B}"));
     accepted.expect("a parent accepts a list that its children accept");
     let count = check.children(|child| child.updates);
@@ -59,6 +61,10 @@ pub fn check_parent(
     assert!(
         count.iter().all(|&updates| updates > 0),
         "an update reaches each child"
+    );
+    check.all(
+        "the health check of an update reaches each child",
+        |child| child.health_check.as_deref() == Some("orders"),
     );
     check.settled("an update");
 

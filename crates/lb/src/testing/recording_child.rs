@@ -28,6 +28,8 @@ pub(super) const WAKE_AFTER: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct ChildRecord {
     pub(super) updates: usize,
+    /// The service of the last update whose health is to be checked.
+    pub(super) health_check: Option<Arc<str>>,
     pub(super) resolver_errors: Vec<OldList>,
     pub(super) states: Vec<(SubchannelId, SubchannelState)>,
     pub(super) watch_events: Vec<WatchEvent>,
@@ -139,6 +141,7 @@ impl Policy for RecordingChild {
         }
         self.record_event(|record| {
             record.updates += 1;
+            record.health_check = update.health_check;
             record.deadline = Some(deadline);
         });
         Ok(())
