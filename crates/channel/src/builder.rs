@@ -19,7 +19,7 @@ use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
 use trunkline_target::{Schemes, Target, TargetView};
-use trunkline_transport::{HttpOptions, KeepaliveOptions};
+use trunkline_transport::{HttpOptions, KeepaliveOptions, ReplayBudget};
 
 use self::authority::channel_authority;
 use self::life::LifeOptions;
@@ -122,6 +122,8 @@ pub struct ChannelBuilder {
     disable_health_checks: bool,
     max_attempts: u32,
     life: LifeOptions,
+    retry_buffer_per_call: usize,
+    retry_buffer_per_channel: usize,
 }
 
 impl Channel {
@@ -165,6 +167,8 @@ impl ChannelBuilder {
             disable_health_checks: false,
             max_attempts: MAX_ATTEMPTS,
             life: LifeOptions::default(),
+            retry_buffer_per_call: ReplayBudget::DEFAULT_PER_CALL,
+            retry_buffer_per_channel: ReplayBudget::DEFAULT_TOTAL,
         }
     }
 
@@ -493,6 +497,30 @@ impl ChannelBuilder {
         self
     }
 
+    /// Sets how much of the request of one call is kept so that it can be sent again, in bytes.
+    /// Default: 256 KiB.
+    ///
+    /// A call that sends more is not sent again: it goes on, and ends with the status of the attempt
+    /// that runs. Of hedged attempts, the one that has sent the most messages goes on. Each message
+    /// counts with its length and 32 bytes. The message of a unary call counts for retries and hedging
+    /// by a service config only, not for transparent retries.
+    ///
+    /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
+    pub fn retry_buffer_per_call(mut self, bytes: usize) -> Self {
+        self.retry_buffer_per_call = bytes;
+        self
+    }
+
+    /// Sets how much of the requests of all calls together is kept so that they can be sent again, in
+    /// bytes. Default: 16 MiB.
+    ///
+    /// The call that would exceed it is not sent again, as one that exceeds its
+    /// [own limit](Self::retry_buffer_per_call).
+    pub fn retry_buffer_per_channel(mut self, bytes: usize) -> Self {
+        self.retry_buffer_per_channel = bytes;
+        self
+    }
+
     /// Sets the observer, which receives the events of the channel.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -624,6 +652,10 @@ impl ChannelBuilder {
             user_agent,
             credentials: self.credentials,
             max_attempts: self.max_attempts,
+            replay_budget: ReplayBudget::new(
+                self.retry_buffer_per_call,
+                self.retry_buffer_per_channel,
+            ),
             runtime,
             observer: self.observer,
             message_limits: self.message_limits,

@@ -109,6 +109,9 @@ pub struct CallEnded<'a> {
     pub peer: Option<&'a PeerAddr>,
     /// True when the head of a response arrived.
     pub has_headers: bool,
+    /// True when a server has sent a status for the last attempt; false when this side made that, for
+    /// example because the connection was lost.
+    pub has_status: bool,
     /// The bytes of request messages that all attempts sent, each with its gRPC prefix of 5 bytes.
     pub bytes_sent: u64,
     /// The bytes of response messages that all attempts received, each with its gRPC prefix.

@@ -9,7 +9,7 @@ use http::HeaderValue;
 use http::uri::{Authority, Scheme};
 use trunkline_runtime::Runtime;
 use trunkline_service_config::MethodConfig;
-use trunkline_transport::Connection;
+use trunkline_transport::{Connection, ReplayBudget};
 
 use crate::core::snapshot::Snapshot;
 use crate::credentials::CredentialsList;
@@ -34,6 +34,8 @@ pub(crate) struct ChannelShared {
     pub(crate) credentials: CredentialsList,
     /// The most attempts of a call whose method is retried or hedged; below 2 if neither is done.
     pub(crate) max_attempts: u32,
+    /// What calls may keep of their requests so that they can be sent again.
+    pub(crate) replay_budget: ReplayBudget,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) observer: Option<Arc<dyn Observer>>,
     pub(crate) message_limits: MessageLimits,

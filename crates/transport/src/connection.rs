@@ -12,7 +12,7 @@ use trunkline_runtime::PeerAddr;
 
 use crate::error::{CallError, Fate};
 use crate::header_list::size_of_request;
-use crate::replay::{AttemptBody, RequestBody};
+use crate::replay::{AttemptBody, ReaderId, RequestBody};
 use crate::response::{ResponseHead, UnsentBody, UnsentRequest};
 use crate::state::ConnectionState;
 use crate::upload::Upload;
@@ -33,6 +33,8 @@ pub struct Sent<B> {
     pub response: ResponseHead,
     /// Sends a streaming request body; `None` when all of the request was handed to HTTP/2.
     pub upload: Option<Pin<Box<Upload<B>>>>,
+    /// The identity of the attempt among those that read a streaming body; `None` without an upload.
+    pub reader: Option<ReaderId>,
 }
 
 impl Connection {
@@ -90,11 +92,12 @@ impl Connection {
                 return Err(CallError::head_too_large(size, limit, &self.state.peer));
             }
         }
-        let (body, upload) = match body {
-            AttemptBody::Whole(data) => (UnsentBody::Whole(data), None),
+        let (body, upload, reader) = match body {
+            AttemptBody::Whole(data) => (UnsentBody::Whole(data), None, None),
             AttemptBody::Streaming(body, messages) => {
+                let reader = body.id();
                 let (upload, handle) = Upload::new(body, messages, limit);
-                (UnsentBody::Upload(handle), Some(Box::pin(upload)))
+                (UnsentBody::Upload(handle), Some(Box::pin(upload)), reader)
             }
         };
         // A clone has no pending request of its own, so it is always ready.
@@ -105,7 +108,11 @@ impl Connection {
         } else {
             ResponseHead::queued(request, state)
         };
-        Ok(Sent { response, upload })
+        Ok(Sent {
+            response,
+            upload,
+            reader,
+        })
     }
 }
 
@@ -122,6 +129,7 @@ impl<B> fmt::Debug for Sent<B> {
         f.debug_struct("Sent")
             .field("response", &self.response)
             .field("upload", &self.upload)
+            .field("reader", &self.reader)
             .finish()
     }
 }

@@ -66,7 +66,7 @@ pub use crate::header_list::header_list_size;
 pub use crate::keepalive::KeepaliveOptions;
 pub use crate::messages::{MessageLimit, MessageTooLarge};
 pub use crate::options::HttpOptions;
-pub use crate::replay::RequestBody;
+pub use crate::replay::{ReaderId, ReplayBudget, RequestBody, Reservation};
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
 pub use crate::upload::Upload;
 pub use crate::waiting::{WaitingFor, WaitingStep};

@@ -5,7 +5,10 @@
 //! appended to a log, and each attempt reads the log at its own position. An attempt at the end of
 //! the log polls the body for all of them.
 
+mod budget;
+
 mod log;
+
 mod reader;
 
 use std::error::Error;
@@ -14,14 +17,16 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::Body;
 use trunkline_runtime::Lock;
 use trunkline_status::{Code, Status};
 
+pub use self::budget::{ReplayBudget, Reservation};
 pub(crate) use self::log::Piece;
+pub use self::log::ReaderId;
 use self::log::{ReplayLog, Rest};
 pub(crate) use self::reader::BodyReader;
 use self::reader::{data_of, failure_of};
@@ -29,10 +34,10 @@ use crate::messages::{MessageLimit, MessageTooLarge};
 
 /// The request body of one call. Each attempt of the call sends all of it.
 ///
-/// The messages that were read of a streaming body are kept, as references, until
-/// [`commit`](Self::commit) is called or more than 256 KiB of them were sent. Dropping the
-/// `RequestBody` commits the call too. Attempts that run go on, unless one falls more than 256 KiB
-/// behind another.
+/// The messages that were read of a streaming body are kept, as references, until the call is
+/// committed. [`commit`](Self::commit) does that, and dropping the `RequestBody`: all attempts that
+/// run go on. When the messages that were sent exceed a limit of the [`ReplayBudget`], the call is
+/// committed to the attempt that has sent the most of them, and the others end.
 ///
 /// Source: [gRFC A6](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#when-retries-are-valid).
 pub struct RequestBody<B> {
@@ -98,8 +103,74 @@ impl<B> RequestBody<B> {
         }
     }
 
-    /// Returns whether the call can be sent again: it is not committed, at most 256 KiB of it were
-    /// sent, and its body has not failed.
+    /// Commits the call to an attempt whose response decides it, and that was begun with
+    /// [`Sent::reader`](crate::Sent::reader). The others read no more of the request: cancel them.
+    ///
+    /// Returns false when the attempt cannot send the rest of the request, because the call was
+    /// committed to another one before.
+    pub fn commit_to(&self, reader: Option<ReaderId>) -> bool {
+        let is_whole = match (&self.kind, reader) {
+            (BodyKind::Streaming(log), Some(reader)) => log.lock().commit_to(reader),
+            _ => true,
+        };
+        self.commit();
+        is_whole
+    }
+
+    /// Returns the attempt that the call is committed to; pending while that is open, or when the
+    /// body is not shared. The task is woken when a limit of the budget commits the call.
+    pub fn poll_decisive(&self, cx: &mut Context<'_>) -> Poll<ReaderId> {
+        let BodyKind::Streaming(log) = &self.kind else {
+            return Poll::Pending;
+        };
+        let mut log = log.lock();
+        if let Some(reader) = log.decisive() {
+            return Poll::Ready(reader);
+        }
+        log.register(cx.waker());
+        Poll::Pending
+    }
+
+    /// Returns whether the call is committed to another attempt than this one.
+    #[must_use]
+    pub fn is_superseded(&self, reader: Option<ReaderId>) -> bool {
+        match &self.kind {
+            BodyKind::Whole { .. } => false,
+            BodyKind::Streaming(log) => {
+                let decisive = log.lock().decisive();
+                decisive.is_some() && decisive != reader
+            }
+        }
+    }
+
+    /// Reserves memory for a unary message that may be sent again; `None` when that exceeds a limit of
+    /// `budget`. A streaming body does that itself, message by message.
+    ///
+    /// A transparent retry needs no reservation.
+    #[must_use]
+    pub fn reserve(&self, budget: &ReplayBudget) -> Option<Reservation> {
+        match &self.kind {
+            BodyKind::Whole {
+                data: Some(data), ..
+            } => budget.reserve(data),
+            _ => Some(budget.reserve_nothing()),
+        }
+    }
+
+    /// Ends the reading of an attempt that has failed, and returns whether the call can be sent
+    /// again, as [`can_replay`](Self::can_replay) does. An attempt of a committed call reads on.
+    ///
+    /// Drop the response of the attempt when this returns true.
+    #[must_use]
+    pub fn rewind(&self, reader: Option<ReaderId>) -> bool {
+        match (&self.kind, reader) {
+            (BodyKind::Streaming(log), Some(reader)) => log.lock().rewind(reader),
+            _ => self.can_replay(),
+        }
+    }
+
+    /// Returns whether the call can be sent again: it is not committed, what was sent of it is within
+    /// the limits, and its body has not failed.
     ///
     /// Drop the response of an attempt that has failed before you ask: until then its upload may
     /// still read the body, and get over the limit.
@@ -135,11 +206,11 @@ impl<B> RequestBody<B> {
                 Ok(AttemptBody::Whole(data.clone()))
             }
             BodyKind::Streaming(log) => {
-                let number = log.lock().open().ok_or_else(|| {
+                let id = log.lock().open().ok_or_else(|| {
                     let text = "the request cannot be sent again: its start is not kept any more";
                     Status::internal(text)
                 })?;
-                let reader = BodyReader::new(Arc::clone(log), number);
+                let reader = BodyReader::new(Arc::clone(log), id);
                 Ok(AttemptBody::Streaming(reader, limit))
             }
         }
@@ -152,12 +223,12 @@ where
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
     /// Reads a body as far as possible without waiting, up to two messages. That is enough to
-    /// recognise a unary call.
+    /// recognise a unary call. What is kept of a streaming body counts towards `budget`.
     ///
     /// # Errors
     ///
     /// When the body fails: the application's own error, as `INTERNAL`.
-    pub async fn prepare(mut body: B) -> Result<Self, Status> {
+    pub async fn prepare(mut body: B, budget: &ReplayBudget) -> Result<Self, Status> {
         let (mut first, mut second) = (None, None);
         // The body of a unary call returns its message, then the end.
         let rest = poll_fn(|cx| {
@@ -185,7 +256,7 @@ where
             _ => return Ok(Self::whole(first)),
         };
         let data = first.into_iter().chain(second).collect();
-        let log = ReplayLog::new(data, rest);
+        let log = ReplayLog::new(data, rest, budget);
         Ok(Self::new(BodyKind::Streaming(Arc::new(Lock::new(log)))))
     }
 }

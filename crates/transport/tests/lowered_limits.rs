@@ -16,7 +16,9 @@ use http_body::{Body, Frame};
 use trunkline_runtime::{PeerAddr, Stream};
 use trunkline_sim::Sim;
 use trunkline_status::Code;
-use trunkline_transport::{Connection, HttpOptions, RequestBody, ResponseHead, Sent, handshake};
+use trunkline_transport::{
+    Connection, HttpOptions, ReplayBudget, RequestBody, ResponseHead, Sent, handshake,
+};
 
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
@@ -175,16 +177,20 @@ async fn begin(sim: &Sim, connection: &Connection, kind: Kind) -> ResponseHead {
     let body = match kind {
         Kind::Empty => RequestBody::whole(None),
         Kind::Unary => RequestBody::whole(Some(Bytes::from_static(&[7; 1000]))),
-        Kind::Streaming => RequestBody::prepare(Messages::Left(5))
+        Kind::Streaming => RequestBody::prepare(Messages::Left(5), &ReplayBudget::default())
             .await
             .expect("a body"),
         Kind::Failing => {
             let body = Messages::Failing { was_polled: false };
-            RequestBody::prepare(body).await.expect("a body")
+            RequestBody::prepare(body, &ReplayBudget::default())
+                .await
+                .expect("a body")
         }
     };
     let head = Request::post("http://x/s/m").body(()).expect("a request");
-    let Sent { response, upload } = connection.send(head, &body).expect("a stream");
+    let Sent {
+        response, upload, ..
+    } = connection.send(head, &body).expect("a stream");
     if let Some(upload) = upload {
         sim.runtime().spawn(upload);
     }

@@ -18,8 +18,8 @@ use trunkline_runtime::TcpOptions;
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 use trunkline_transport::{
-    CallError, Connection, Fate, HttpOptions, IncomingFrame, RequestBody, ResponseHead, Sent,
-    Upload, handshake,
+    CallError, Connection, Fate, HttpOptions, IncomingFrame, ReplayBudget, RequestBody,
+    ResponseHead, Sent, Upload, handshake,
 };
 
 /// The flow-control window of the servers, in bytes: HTTP/2's initial one.
@@ -168,9 +168,19 @@ async fn rest(sim: &Sim) {
 
 /// A body that is pending at first, so that the call is a streaming one.
 async fn prepare() -> (Written, RequestBody<Written>) {
+    prepare_within(&ReplayBudget::default()).await
+}
+
+/// A streaming body that keeps within these limits.
+async fn prepare_within(budget: &ReplayBudget) -> (Written, RequestBody<Written>) {
     let written = Written::default();
-    let body = RequestBody::prepare(written.clone()).await;
+    let body = RequestBody::prepare(written.clone(), budget).await;
     (written, body.expect("no failure"))
+}
+
+/// Returns what a request with these messages takes up.
+fn cost(messages: &[usize]) -> usize {
+    messages.iter().sum::<usize>() + size_of::<Bytes>() * messages.len()
 }
 
 /// Writes `count` messages of `size` bytes, each filled with its number, and returns all bytes.
@@ -352,36 +362,49 @@ fn a_commit_before_the_first_attempt() {
     });
 }
 
-/// Over 256 KiB, the call cannot be sent again. An attempt that is further behind than that is
-/// given up, so that memory stays bounded; the faster one goes on.
+/// Over 256 KiB, the call is committed to the attempt that has sent the most messages. The others
+/// read nothing any more, so nothing is kept for them; the faster one goes on.
 #[test]
 fn more_than_is_kept() {
     let sim = Sim::new(1);
     sim.run(async {
         let one = connect(&sim, 1, Server::Blocks).await;
         let other = connect(&sim, 2, Server::Echoes).await;
-        let (written, body) = prepare().await;
-        let slow = attempt(&sim, &one, &body);
-        let fast = attempt(&sim, &other, &body);
+        let budget = ReplayBudget::default();
+        let (written, body) = prepare_within(&budget).await;
+        let slow = begin(&one, &body).expect("a stream");
+        let fast = begin(&other, &body).expect("a stream");
+        for upload in [slow.upload, fast.upload] {
+            sim.runtime().spawn(upload.expect("an upload"));
+        }
         let mut all = write_messages(&written, 2, 100_000);
         rest(&sim).await;
         assert!(body.can_replay());
+        assert_eq!(budget.used(), cost(&[100_000; 2]));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(body.poll_decisive(&mut cx).is_pending());
         all.extend(write_messages(&written, 1, 100_000));
         rest(&sim).await;
         assert!(!body.can_replay());
+        assert_eq!(
+            body.poll_decisive(&mut cx).map(Some),
+            Poll::Ready(fast.reader)
+        );
+        assert!(body.is_superseded(slow.reader) && !body.is_superseded(fast.reader));
+        assert!(!body.commit_to(slow.reader) && body.commit_to(fast.reader));
+        assert_eq!(budget.used(), 0);
         let error = begin(&other, &body).expect_err("its start is gone");
         assert_eq!(error.status().code(), Code::Internal);
-        // The slow one has all of its next message in hand, and is not too far behind yet.
-        assert_eq!(slow.bytes_sent(), WINDOW);
+        // The slow one has all of its next message in hand.
+        assert_eq!(slow.response.bytes_sent(), WINDOW);
         all.extend(write_messages(&written, 6, 100_000));
         written.end();
-        assert!(finish(fast).await.expect("an answer") == all);
-        drop(slow);
+        assert!(finish(fast.response).await.expect("an answer") == all);
+        drop(slow.response);
     });
 }
 
-/// An attempt fails when it is so far behind that its next message is no longer kept. It does not
-/// send half a request.
+/// An attempt fails when the call is committed to another one. It does not send half a request.
 #[test]
 fn an_attempt_that_is_too_far_behind() {
     let sim = Sim::new(1);
@@ -398,7 +421,120 @@ fn an_attempt_that_is_too_far_behind() {
         sim.runtime().spawn(upload);
         let error = finish(slow).await.expect_err("its data is gone");
         assert_eq!(error.status().code(), Code::Cancelled);
-        assert!(error.to_string().contains("256 KiB"), "{error}");
+        assert!(error.to_string().contains("another attempt"), "{error}");
+    });
+}
+
+/// The task of the call is woken when a limit commits the call.
+#[test]
+fn the_call_is_woken_by_the_limit() {
+    let sim = Sim::new(1);
+    sim.run(async {
+        let one = connect(&sim, 1, Server::Blocks).await;
+        let (written, body) = prepare_within(&ReplayBudget::new(1000, usize::MAX)).await;
+        let sent = begin(&one, &body).expect("a stream");
+        sim.runtime().spawn(sent.upload.expect("an upload"));
+        let reader = sent.reader;
+        let writing = async {
+            rest(&sim).await;
+            write_messages(&written, 1, 1000);
+        };
+        let deciding = poll_fn(|cx| body.poll_decisive(cx));
+        let ((), decisive) = futures_util::future::join(writing, deciding).await;
+        assert_eq!(Some(decisive), reader);
+    });
+}
+
+/// A commit by a response holds, too: an attempt that is ahead cannot take the call over later.
+#[test]
+fn a_commit_to_an_attempt_that_is_behind() {
+    let sim = Sim::new(1);
+    sim.run(async {
+        let one = connect(&sim, 1, Server::Blocks).await;
+        let other = connect(&sim, 2, Server::Echoes).await;
+        let (written, body) = prepare().await;
+        let ahead = begin(&one, &body).expect("a stream");
+        sim.runtime().spawn(ahead.upload.expect("an upload"));
+        let all = write_messages(&written, 3, 10_000);
+        rest(&sim).await;
+        let behind = begin(&other, &body).expect("a stream");
+        assert!(body.commit_to(behind.reader));
+        assert!(!body.commit_to(ahead.reader));
+        sim.runtime().spawn(behind.upload.expect("an upload"));
+        rest(&sim).await;
+        assert_eq!(behind.response.bytes_sent(), all.len() as u64);
+        let later = write_messages(&written, 40, 10_000);
+        written.end();
+        let received = finish(behind.response).await.expect("an answer");
+        assert!(received == [all, later].concat());
+        assert_eq!(ahead.response.bytes_sent(), 30_000);
+    });
+}
+
+/// All calls share the second limit. The call that exceeds it is committed, the others are not; what
+/// a call has kept is given back at its end.
+#[test]
+fn calls_share_a_limit() {
+    let sim = Sim::new(1);
+    sim.run(async {
+        let server = connect(&sim, 1, Server::Echoes).await;
+        let budget = ReplayBudget::new(10_000, cost(&[1000, 1000, 1000]));
+        let (written, body) = prepare_within(&budget).await;
+        let (others, other_body) = prepare_within(&budget).await;
+        let response = attempt(&sim, &server, &body);
+        let other = attempt(&sim, &server, &other_body);
+        write_messages(&written, 2, 1000);
+        write_messages(&others, 1, 1000);
+        rest(&sim).await;
+        assert_eq!(budget.used(), cost(&[1000, 1000, 1000]));
+        assert!(body.can_replay() && other_body.can_replay());
+        others.write("x");
+        rest(&sim).await;
+        assert!(body.can_replay() && !other_body.can_replay());
+        // What the committed call kept is free for others.
+        assert_eq!(budget.used(), cost(&[1000, 1000]));
+        let unary = RequestBody::<Written>::whole(Bytes::from(vec![7; 1000]));
+        let reservation = unary.reserve(&budget).expect("room");
+        assert_eq!(budget.used(), cost(&[1000, 1000, 1000]));
+        assert!(unary.reserve(&budget).is_none(), "over the limit");
+        drop(reservation);
+        for written in [written, others] {
+            written.end();
+        }
+        drop((body, other_body));
+        assert_eq!(finish(response).await.expect("an answer").len(), 2000);
+        assert_eq!(finish(other).await.expect("an answer").len(), 1001);
+        assert_eq!(budget.used(), 0);
+        assert!(unary.reserve(&ReplayBudget::new(999, usize::MAX)).is_none());
+        let empty = RequestBody::<Written>::whole(None);
+        assert!(empty.reserve(&ReplayBudget::new(0, 0)).is_some());
+    });
+}
+
+/// The end of a failed attempt and the question whether the call can be sent again are one step: the
+/// upload, which may run on another thread, cannot exceed the limit in between.
+#[test]
+fn a_failed_attempt_reads_no_more() {
+    let sim = Sim::new(1);
+    sim.run(async {
+        let one = connect(&sim, 1, Server::Echoes).await;
+        let (written, body) = prepare().await;
+        let failed = begin(&one, &body).expect("a stream");
+        assert!(body.rewind(failed.reader));
+        let all = write_messages(&written, 5, 100_000);
+        written.end();
+        sim.runtime().spawn(failed.upload.expect("an upload"));
+        rest(&sim).await;
+        assert_eq!(failed.response.bytes_sent(), 0);
+        assert!(body.can_replay());
+        drop(failed.response);
+        let next = begin(&one, &body).expect("a stream");
+        sim.runtime().spawn(next.upload.expect("an upload"));
+        assert!(finish(next.response).await.expect("an answer") == all);
+        assert!(
+            !body.rewind(next.reader),
+            "the limit has committed the call"
+        );
     });
 }
 

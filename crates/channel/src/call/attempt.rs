@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use http::{HeaderMap, Response};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
-use trunkline_transport::{CallError, Incoming, ResponseHead};
+use trunkline_transport::{CallError, Incoming, ReaderId, ResponseHead};
 
 use crate::call::record::{AttemptEnd, AttemptRecord};
 use crate::queue::QueuedCall;
@@ -19,6 +19,8 @@ use crate::queue::QueuedCall;
 #[must_use = "dropping an attempt cancels it"]
 pub(crate) struct CallAttempt {
     response: ResponseHead,
+    /// The attempt as a reader of the request; `None` if that is unary.
+    reader: Option<ReaderId>,
     peer: PeerAddr,
     record: AttemptRecord,
     /// The place in the channel's queue, while the request waits in line on the connection.
@@ -26,10 +28,16 @@ pub(crate) struct CallAttempt {
 }
 
 impl CallAttempt {
-    pub(crate) fn new(response: ResponseHead, peer: PeerAddr, mut record: AttemptRecord) -> Self {
+    pub(crate) fn new(
+        response: ResponseHead,
+        reader: Option<ReaderId>,
+        peer: PeerAddr,
+        mut record: AttemptRecord,
+    ) -> Self {
         record.sent_to(&peer);
         Self {
             response,
+            reader,
             peer,
             record,
             queued: None,
@@ -39,6 +47,11 @@ impl CallAttempt {
     /// Keeps a place in the channel's queue until the request is sent.
     pub(crate) fn set_queued(&mut self, queued: QueuedCall) {
         self.queued = Some(Box::new(queued));
+    }
+
+    /// Returns the attempt as a reader of the request; `None` if that is unary.
+    pub(crate) fn reader(&self) -> Option<ReaderId> {
+        self.reader
     }
 
     /// Returns the address that the attempt was sent to.

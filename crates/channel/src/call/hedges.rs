@@ -11,14 +11,14 @@ use event_listener::EventListener;
 use http::Response;
 use trunkline_runtime::Alarm;
 use trunkline_status::{Code, Status};
-use trunkline_transport::{CallError, Incoming, RequestBody};
+use trunkline_transport::{CallError, Incoming, ReaderId, RequestBody};
 
 use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::Body;
 use crate::call::in_progress::{Call, NoResponse, NotStarted, PickOutcome};
 use crate::call::plan::{AttemptPlan, PlanKind};
-use crate::call::transparent_retries::{TransparentRetries, status_of};
+use crate::call::transparent_retries::TransparentRetries;
 use crate::core::hedging::Hedging;
 use crate::core::pushback::Pushback;
 
@@ -66,10 +66,7 @@ where
     };
     hedges.cancel();
     match decision {
-        Decision::Response(mut decisive) => {
-            body.commit();
-            call.respond(decisive.response, &mut decisive.attempt)
-        }
+        Decision::Response(mut decisive) => call.respond(decisive.response, &mut decisive.attempt),
         Decision::Status(status) => Err(status.into()),
     }
 }
@@ -124,6 +121,9 @@ impl Hedges {
     {
         loop {
             let now = call.runtime().now();
+            if let Poll::Ready(decisive) = body.poll_decisive(cx) {
+                self.leave(decisive);
+            }
             if let Some(decision) = self.poll_running(cx, call, body, now) {
                 return Poll::Ready(decision);
             }
@@ -196,7 +196,7 @@ impl Hedges {
                 Poll::Pending => at += 1,
                 Poll::Ready(Ok(response)) => {
                     let attempt = self.running.swap_remove(at);
-                    if let Some(decision) = self.responded(call, response, attempt, now) {
+                    if let Some(decision) = self.responded(call, response, attempt, body, now) {
                         return Some(decision);
                     }
                 }
@@ -212,14 +212,20 @@ impl Hedges {
     }
 
     /// Handles the response of an attempt.
-    fn responded(
+    fn responded<B>(
         &mut self,
         call: &mut Call<'_>,
         mut response: Response<Incoming>,
         mut attempt: CallAttempt,
+        body: &RequestBody<B>,
         now: Instant,
     ) -> Option<Decision> {
         let failed = Call::end_if_failed(&mut response, &mut attempt);
+        if failed.is_none() && !body.commit_to(attempt.reader()) {
+            // A limit has committed the call to another attempt meanwhile.
+            end_cancelled(&mut attempt);
+            return None;
+        }
         let decision = Decision::Response(Box::new(Decisive { response, attempt }));
         match failed {
             None => Some(decision),
@@ -236,19 +242,29 @@ impl Hedges {
         body: &RequestBody<B>,
         now: Instant,
     ) -> Option<Decision> {
-        if self.transparent.may_retry(error.fate(), call.headers()) && body.can_replay() {
+        if body.is_superseded(attempt.reader()) {
+            end_cancelled(&mut attempt);
+            return None;
+        }
+        let is_transparent = self.transparent.may_retry(error.fate(), call.headers());
+        let status = call.status_of(error, attempt.peer());
+        if is_transparent {
             attempt.exempt();
-            attempt.end(&status_of(error, call.headers()));
+        }
+        attempt.end(&status);
+        let code = status.code();
+        // Its upload reads no more of the request once it is dropped.
+        drop(attempt);
+        let decision = Decision::Status(status);
+        if is_transparent && body.can_replay() {
             call.is_late = true;
             if let Some((hedging, _)) = plan(call) {
                 hedging.handle_transparent_retry(now);
             }
+            self.last.get_or_insert(decision);
             return None;
         }
-        let status = status_of(error, call.headers());
-        attempt.end(&status);
-        let code = status.code();
-        self.ended(call, code, Pushback::Absent, Decision::Status(status), now)
+        self.ended(call, code, Pushback::Absent, decision, now)
     }
 
     /// Handles an attempt that failed before it was sent.
@@ -294,12 +310,16 @@ impl Hedges {
             if hedging.poll_timeout().is_none_or(|next| next > now) {
                 return None;
             }
-            if !is_allowed || !body.can_replay() {
+            if !body.can_replay() {
+                hedging.commit();
+                return None;
+            }
+            if !is_allowed && !hedging.is_transparent() {
                 hedging.stop();
                 return None;
             }
             let outcome = call.pick(body);
-            if let Some(decision) = self.handle_outcome(call, outcome, now) {
+            if let Some(decision) = self.handle_outcome(call, outcome, body, now) {
                 return Some(decision);
             }
             if self.must_pick || self.authorizing.is_some() {
@@ -309,10 +329,11 @@ impl Hedges {
     }
 
     /// Handles the result of a pick.
-    fn handle_outcome(
+    fn handle_outcome<B>(
         &mut self,
         call: &mut Call<'_>,
         outcome: PickOutcome,
+        body: &RequestBody<B>,
         now: Instant,
     ) -> Option<Decision> {
         match outcome {
@@ -323,7 +344,15 @@ impl Hedges {
                 return self.not_sent(call, status, now);
             }
             PickOutcome::Failed(NotStarted::Ended(status)) => {
-                return Some(Decision::Status(status));
+                if self.running.is_empty() && body.can_replay() {
+                    return Some(Decision::Status(status));
+                }
+                // An attempt that cannot be made does not end those that run. One of them may also have
+                // exceeded the limit of what is kept during the pick.
+                self.last.get_or_insert(Decision::Status(status));
+                if let Some((hedging, _)) = plan(call) {
+                    hedging.commit();
+                }
             }
         }
         None
@@ -347,7 +376,7 @@ impl Hedges {
         };
         let attempt = self.authorizing.take()?;
         let outcome = call.send_authorized(attempt, metadata, body);
-        self.handle_outcome(call, outcome, now)
+        self.handle_outcome(call, outcome, body, now)
     }
 
     fn add(&mut self, call: &mut Call<'_>, attempt: CallAttempt, now: Instant) {
@@ -358,15 +387,30 @@ impl Hedges {
         self.running.push(attempt);
     }
 
+    /// Cancels all attempts but the one that the call is committed to.
+    fn leave(&mut self, decisive: ReaderId) {
+        self.end_authorizing();
+        self.running.retain_mut(|attempt| {
+            let is_left = attempt.reader() == Some(decisive);
+            if !is_left {
+                end_cancelled(attempt);
+            }
+            is_left
+        });
+    }
+
     /// Cancels the attempts that still run.
     fn cancel(&mut self) {
-        let text = "another attempt of the call decided it";
         for mut attempt in self.running.drain(..) {
-            attempt.exempt();
-            attempt.end(&Status::new(Code::Cancelled, text));
+            end_cancelled(&mut attempt);
         }
+        self.end_authorizing();
+    }
+
+    /// Cancels the attempt that waits for its credentials.
+    fn end_authorizing(&mut self) {
         if let Some(attempt) = self.authorizing.take() {
-            attempt.end(&Status::new(Code::Cancelled, text));
+            attempt.end(&overtaken());
         }
     }
 
@@ -381,4 +425,15 @@ impl Hedges {
         let texts = self.running.iter().map(CallAttempt::waiting_for);
         texts.collect::<Vec<_>>().join("; ")
     }
+}
+
+/// Ends an attempt that another one of its call has overtaken. It says nothing about its server, so
+/// the throttle does not count it.
+fn end_cancelled(attempt: &mut CallAttempt) {
+    attempt.exempt();
+    attempt.end(&overtaken());
+}
+
+fn overtaken() -> Status {
+    Status::new(Code::Cancelled, "another attempt of the call decided it")
 }

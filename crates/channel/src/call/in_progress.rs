@@ -17,7 +17,7 @@ use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_service_config::CallInfo;
 use trunkline_status::{Code, Status};
-use trunkline_transport::{Connection, Fate, Incoming, RequestBody, Sent};
+use trunkline_transport::{CallError, Connection, Fate, Incoming, ReplayBudget, RequestBody, Sent};
 
 use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
@@ -26,6 +26,7 @@ use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_t
 use crate::call::plan::AttemptPlan;
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
 use crate::call::refusal::Refusal;
+use crate::call::transparent_retries::status_of;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
 use crate::core::pushback::Pushback;
@@ -282,7 +283,9 @@ impl<'a> Call<'a> {
                     && let Some(policy) = config.method.and_then(|method| method.attempts.as_ref())
                 {
                     let now = handle.shared.runtime.now();
-                    let plan = AttemptPlan::new(policy, limit, handle.shared.throttle(), now);
+                    let reserved = body.reserve(&handle.shared.replay_budget);
+                    let throttle = handle.shared.throttle();
+                    let plan = AttemptPlan::new(policy, limit, reserved, throttle, now);
                     self.plan = Some(Box::new(plan));
                 }
             }
@@ -324,6 +327,10 @@ impl<'a> Call<'a> {
                 let waits = self.wait_for_ready.or(self.configured_wait);
                 if !waits.unwrap_or(handle.shared.wait_for_ready) {
                     let status = status.restricted_to_control_plane();
+                    let plan = self.plan.as_ref();
+                    if let Some(share) = plan.and_then(|plan| plan.throttle_share()) {
+                        share.handle_end(status.code(), Pushback::Absent);
+                    }
                     return PickOutcome::Failed(NotStarted::Failed(status));
                 }
                 self.last_failure = Some(status);
@@ -419,19 +426,24 @@ impl<'a> Call<'a> {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         match ready.connection.send(head, body) {
-            Ok(Sent { response, upload }) => {
+            Ok(Sent {
+                response,
+                upload,
+                reader,
+            }) => {
                 if let Some(upload) = upload {
                     self.handle.shared.runtime.spawn(upload);
                 }
                 let peer = ready.connection.peer_addr().clone();
                 let is_in_line = response.is_in_line();
-                let mut attempt = CallAttempt::new(response, peer, record);
+                let mut attempt = CallAttempt::new(response, reader, peer, record);
                 if is_in_line {
                     let queue = &self.handle.shared.queue;
                     let waiting_for = || attempt.waiting_for();
                     match QueuedCall::new(queue, self.bytes(body), waiting_for) {
                         Ok(queued) => attempt.set_queued(queued),
                         Err(status) => {
+                            attempt.exempt();
                             attempt.end(&status);
                             return failed(status);
                         }
@@ -539,6 +551,17 @@ impl<'a> Call<'a> {
     /// Returns the runtime of the channel.
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.handle.shared.runtime
+    }
+
+    /// Returns the status of an attempt that failed without a response: that of the deadline, once it
+    /// has passed.
+    pub(crate) fn status_of(&self, error: CallError, peer: &PeerAddr) -> Status {
+        self.final_status(status_of(error, self.headers), peer)
+    }
+
+    /// Returns what the calls of the channel may keep of their requests.
+    pub(crate) fn replay_budget(&self) -> &'a ReplayBudget {
+        &self.handle.shared.replay_budget
     }
 
     /// Returns a listener for the next snapshot.
@@ -663,5 +686,6 @@ fn failed(status: Status) -> PickOutcome {
 
 /// Ends the record of an attempt that was not sent.
 fn end_unsent(mut record: AttemptRecord, status: &Status) {
+    record.exempt();
     record.end(&AttemptEnd::without_trailers(status, 0));
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use trunkline_runtime::Runtime;
 use trunkline_service_config::AttemptPolicy;
 use trunkline_status::Code;
+use trunkline_transport::Reservation;
 
 use crate::core::codes::CodeSet;
 use crate::core::hedging::Hedging;
@@ -17,6 +18,8 @@ use crate::throttle::RetryThrottle;
 pub(crate) struct AttemptPlan {
     pub(crate) kind: PlanKind,
     throttle: Option<Arc<RetryThrottle>>,
+    /// The memory of the request, from the budget of the channel, until the plan is dropped.
+    _reserved: Option<Reservation>,
 }
 
 pub(crate) enum PlanKind {
@@ -34,18 +37,25 @@ pub(crate) struct ThrottleShare {
 }
 
 impl AttemptPlan {
-    /// Creates the plan of a call that makes at most `limit` attempts.
+    /// Creates the plan of a call that makes at most `limit` attempts. Without a reservation of
+    /// memory for its request it makes one.
     pub(crate) fn new(
         policy: &AttemptPolicy,
         limit: u32,
+        reserved: Option<Reservation>,
         throttle: Option<Arc<RetryThrottle>>,
         now: Instant,
     ) -> Self {
+        let limit = if reserved.is_some() { limit } else { 1 };
         let kind = match policy {
             AttemptPolicy::Retry(policy) => PlanKind::Retry(Retries::new(policy, limit)),
             AttemptPolicy::Hedging(policy) => PlanKind::Hedging(Hedging::new(policy, limit, now)),
         };
-        Self { kind, throttle }
+        Self {
+            kind,
+            throttle,
+            _reserved: reserved,
+        }
     }
 
     /// Returns the effect that the end of an attempt has on the throttle; `None` without one.
@@ -67,7 +77,7 @@ impl AttemptPlan {
     pub(crate) fn previous_attempts(&self) -> u32 {
         match &self.kind {
             PlanKind::Retry(retries) => retries.previous_attempts(),
-            PlanKind::Hedging(hedging) => hedging.attempts(),
+            PlanKind::Hedging(hedging) => hedging.previous_attempts(),
         }
     }
 

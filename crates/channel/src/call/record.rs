@@ -13,6 +13,7 @@ use trunkline_transport::Connection;
 use crate::call::plan::ThrottleShare;
 use crate::core::pushback::Pushback;
 use crate::core::snapshot::Snapshot;
+use crate::grpc::GRPC_STATUS;
 use crate::observer::{AttemptEnded, CallEnded, CallStarted};
 use crate::open_calls::OpenCall;
 use crate::shared::ChannelShared;
@@ -47,6 +48,8 @@ struct CallTotals {
     peer: Option<PeerAddr>,
     /// True when the head of a response arrived.
     has_headers: bool,
+    /// True when the last attempt that ended has the status of a server.
+    has_status: bool,
     bytes_sent: u64,
     bytes_received: u64,
 }
@@ -85,6 +88,7 @@ impl CallRecord {
             attempts: totals.attempts,
             peer: totals.peer.as_ref(),
             has_headers: totals.has_headers,
+            has_status: totals.has_status,
             bytes_sent: totals.bytes_sent,
             bytes_received: totals.bytes_received,
         };
@@ -178,8 +182,8 @@ impl AttemptRecord {
         self.0.is_some()
     }
 
-    /// Leaves the throttle out: the attempt is followed by a transparent retry, or it was cancelled
-    /// because another one was faster.
+    /// Leaves the throttle out: the attempt was not sent, is followed by a transparent retry, or was
+    /// cancelled.
     pub(crate) fn exempt(&mut self) {
         if let Some(attempt) = &mut self.0 {
             attempt.throttle = None;
@@ -247,6 +251,9 @@ impl AttemptRecord {
         }
         let mut totals = call.totals.lock();
         totals.has_headers |= attempt.has_headers;
+        totals.has_status = end
+            .trailers
+            .is_some_and(|own| own.contains_key(GRPC_STATUS));
         totals.bytes_sent += end.bytes_sent;
         totals.bytes_received += attempt.bytes_received;
         totals.peer = Some(peer);
@@ -256,6 +263,7 @@ impl AttemptRecord {
     /// before.
     pub(crate) fn end_dropped(&mut self, bytes_sent: u64) {
         if self.is_open() {
+            self.exempt();
             self.end(&AttemptEnd::without_trailers(&dropped(), bytes_sent));
         }
     }

@@ -13,9 +13,9 @@ use crate::call::attempt::CallAttempt;
 use crate::call::body::Body;
 use crate::call::deadline::{Deadline, bounded, within};
 use crate::call::hedges;
-use crate::call::in_progress::{Call, NoResponse, NotStarted, awaiting_answer};
+use crate::call::in_progress::{Call, NoResponse, NotStarted};
 use crate::call::plan::PlanKind;
-use crate::call::transparent_retries::{TransparentRetries, status_of};
+use crate::call::transparent_retries::TransparentRetries;
 use crate::core::pushback::Pushback;
 
 /// Makes attempts, one after the other, until one gets a response. Hands over to [`hedges`] when
@@ -32,7 +32,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let body = RequestBody::prepare(body).await?;
+    let body = RequestBody::prepare(body, call.replay_budget()).await?;
     let mut transparent = TransparentRetries::default();
     loop {
         let started = call.start_attempt(&body).await;
@@ -55,6 +55,8 @@ where
                 if call.plan.is_some()
                     && let Some((code, pushback)) = Call::end_if_failed(&mut response, &mut attempt)
                     && let Some(delay) = delay_after(call, code, pushback, &body)
+                    // Last, because it ends the upload, whose response is then dropped.
+                    && body.rewind(attempt.reader())
                 {
                     let text = format!("{} answered {code}", attempt.peer());
                     drop((response, attempt));
@@ -101,12 +103,7 @@ fn end_failed(
     attempt: &mut CallAttempt,
     is_transparent: bool,
 ) -> Status {
-    let doing = || awaiting_answer(attempt.peer());
-    let status = Deadline::final_status(
-        call.deadline.as_ref(),
-        status_of(error, call.headers()),
-        doing,
-    );
+    let status = call.status_of(error, attempt.peer());
     if is_transparent {
         attempt.exempt();
     }

@@ -23,6 +23,10 @@ pub(crate) struct Hedging {
     attempts: u32,
     /// When the next attempt is due; `None` when none follows.
     next: Option<Instant>,
+    /// The number of attempts that are to be made again because no server acted on them.
+    lost: u32,
+    /// When the last of these was lost.
+    lost_at: Instant,
 }
 
 impl Hedging {
@@ -35,6 +39,8 @@ impl Hedging {
             codes: CodeSet::new(&policy.non_fatal_codes),
             attempts: 0,
             next: Some(now),
+            lost: 0,
+            lost_at: now,
         }
     }
 
@@ -43,33 +49,54 @@ impl Hedging {
         self.codes
     }
 
-    /// Returns the number of attempts that were started.
-    pub(crate) fn attempts(&self) -> u32 {
-        self.attempts
+    /// Returns the number of attempts before the next one. Those that are made again do not count.
+    pub(crate) fn previous_attempts(&self) -> u32 {
+        self.attempts - self.lost
+    }
+
+    /// Returns true when the next attempt is one that is made again: neither the policy nor the
+    /// throttle limits it.
+    pub(crate) fn is_transparent(&self) -> bool {
+        self.lost > 0
     }
 
     /// Returns when the next attempt is due; `None` when none follows.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.next
+        if self.is_transparent() {
+            Some(self.lost_at)
+        } else {
+            self.next
+        }
     }
 
     /// Handles the start of an attempt.
     pub(crate) fn handle_started(&mut self, now: Instant) {
+        if self.is_transparent() {
+            self.lost -= 1;
+            return;
+        }
         self.attempts += 1;
         self.next = (self.attempts < self.max_attempts)
             .then(|| now.checked_add(self.delay))
             .flatten();
     }
 
-    /// Handles an attempt that no server acted on: it is made again at once, and does not count.
+    /// Handles an attempt that no server acted on: it is made again at once, and does not count. When
+    /// the next one of the policy is due does not change.
     pub(crate) fn handle_transparent_retry(&mut self, now: Instant) {
-        self.attempts = self.attempts.saturating_sub(1);
-        self.next = Some(now);
+        self.lost += 1;
+        self.lost_at = now;
     }
 
-    /// Starts no further attempts.
+    /// Starts no further attempts of the policy.
     pub(crate) fn stop(&mut self) {
         self.next = None;
+    }
+
+    /// Starts no further attempts at all: the call is committed.
+    pub(crate) fn commit(&mut self) {
+        self.next = None;
+        self.lost = 0;
     }
 
     /// Handles an attempt that failed with `code`. Returns false when that ends the call, whatever
@@ -134,7 +161,7 @@ mod tests {
                 hedging.handle_started(now);
             }
             assert_eq!(hedging.poll_timeout(), None);
-            assert_eq!(hedging.attempts(), expected);
+            assert_eq!(hedging.previous_attempts(), expected);
             let is_open = hedging.handle_failure(Code::Unavailable, Pushback::Absent, true, now);
             assert!(is_open);
             assert_eq!(hedging.poll_timeout(), None);
@@ -172,6 +199,32 @@ mod tests {
         let mut hedging = self::hedging(4, 5, start);
         hedging.handle_started(start);
         assert!(hedging.handle_failure(Code::Unavailable, Pushback::Absent, false, start));
+        assert_eq!(hedging.poll_timeout(), None);
+    }
+
+    /// An attempt that no server acted on is made again at once. It does not count, and neither the
+    /// schedule of the others nor the end of hedging changes. (gRFC A6, transparent retries)
+    #[test]
+    fn transparent_retries_leave_the_schedule() {
+        let start = Instant::now();
+        let mut hedging = hedging(2, 5, start);
+        hedging.handle_started(start);
+        let now = start + DELAY / 5;
+        hedging.handle_transparent_retry(now);
+        assert!(hedging.is_transparent());
+        assert_eq!(hedging.poll_timeout(), Some(now));
+        assert_eq!(hedging.previous_attempts(), 0);
+        hedging.handle_started(now);
+        assert_eq!(hedging.poll_timeout(), Some(start + DELAY));
+        assert_eq!(hedging.previous_attempts(), 1);
+
+        hedging.stop();
+        hedging.handle_transparent_retry(now);
+        assert_eq!(hedging.poll_timeout(), Some(now));
+        hedging.handle_started(now);
+        assert_eq!(hedging.poll_timeout(), None, "hedging has ended");
+        hedging.handle_transparent_retry(now);
+        hedging.commit();
         assert_eq!(hedging.poll_timeout(), None);
     }
 }

@@ -33,11 +33,11 @@ use crate::world::{
 
 /// The end of one attempt, as its tracker receives it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct RecordedEnd {
-    code: Code,
+pub(crate) struct RecordedEnd {
+    pub(crate) code: Code,
     has_headers: bool,
     has_trailers: bool,
-    was_sent: bool,
+    pub(crate) was_sent: bool,
     /// Bytes sent and received.
     bytes: (u64, u64),
     latency: Duration,
@@ -45,7 +45,7 @@ struct RecordedEnd {
 
 /// The attempts that a [`CountingPicker`] started, and their ends.
 #[derive(Debug, Default)]
-struct AttemptLog {
+pub(crate) struct AttemptLog {
     /// The number of picks that have not ended.
     open: AtomicUsize,
     ends: Lock<Vec<RecordedEnd>>,
@@ -86,14 +86,20 @@ impl AttemptTracker for CountingPicker {
     }
 }
 
-/// Returns a channel to host 1 with the counting picker.
-fn counting_channel(sim: &Sim) -> (Channel, Arc<AttemptLog>) {
+/// Returns the policy with the counting picker.
+pub(crate) fn counting_policy() -> (TestPolicyFactory, Arc<AttemptLog>) {
     let log = Arc::new(AttemptLog::default());
     let shared = Arc::clone(&log);
     let policy = TestPolicyFactory::with_picker(move |inner| CountingPicker {
         inner,
         log: Arc::clone(&shared),
     });
+    (policy, log)
+}
+
+/// Returns a channel to host 1 with the counting picker.
+fn counting_channel(sim: &Sim) -> (Channel, Arc<AttemptLog>) {
+    let (policy, log) = counting_policy();
     let channel = builder(sim, format!("ipv4:{}", address(1)))
         .policy(policy)
         .default_service_config(TEST_POLICY)
@@ -104,7 +110,7 @@ fn counting_channel(sim: &Sim) -> (Channel, Arc<AttemptLog>) {
 
 /// Takes the ends of the attempts out of the log, and checks that every attempt has ended.
 #[track_caller]
-fn take_ends(log: &AttemptLog) -> Vec<RecordedEnd> {
+pub(crate) fn take_ends(log: &AttemptLog) -> Vec<RecordedEnd> {
     assert_eq!(log.open.load(Ordering::Relaxed), 0, "each pick ends once");
     std::mem::take(&mut *log.ends.lock())
 }

@@ -12,12 +12,12 @@ use crate::retries::{Answer, Log, Received, scripted};
 use crate::world::{CallResult, address, builder, unary, unary_within};
 
 /// Up to 3 attempts, one every 500 ms.
-const HEDGING: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}],
+pub(crate) const HEDGING: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}], "methodConfig": [{"name": [{}],
     "hedgingPolicy": {"maxAttempts": 3, "hedgingDelay": "0.5s",
     "nonFatalStatusCodes": ["UNAVAILABLE"]}}]}"#;
 
 /// Returns a channel to the hosts from 1 to `hosts`.
-fn channel(sim: &Sim, hosts: u8, config: &str) -> Channel {
+pub(crate) fn channel(sim: &Sim, hosts: u8, config: &str) -> Channel {
     let hosts: Vec<String> = (1..=hosts).map(|host| address(host).to_string()).collect();
     let channel = builder(sim, format!("ipv4:{}", hosts.join(",")))
         .default_service_config(config)
@@ -170,4 +170,25 @@ fn the_deadline_spans_all_attempts() {
     let backend = address(1).to_string();
     result.expect(Code::DeadlineExceeded, &["deadline of 800ms", &backend]);
     assert_eq!(log.lock().len(), 2);
+}
+
+/// The throttle stops hedging, not the transparent retry of a first attempt. (gRFC A6, throttling)
+#[test]
+fn a_throttled_call_is_retried_transparently() {
+    let sim = Sim::new(1);
+    let script = [
+        Answer::Status(Code::Unavailable),
+        Answer::Reset(h2::Reason::REFUSED_STREAM),
+        Answer::Ok,
+    ];
+    let log = scripted(&sim, 1, &script);
+    let throttling = r#"{"retryThrottling": {"maxTokens": 2, "tokenRatio": 0.1}, "#;
+    let channel = channel(&sim, 1, &HEDGING.replacen('{', throttling, 1));
+    sim.run(async {
+        let first = unary(&channel, b"hello").await;
+        first.expect(Code::Unavailable, &["scripted"]);
+        assert_eq!(log.lock().len(), 1, "the bucket is half full");
+        unary(&channel, b"hello").await.expect_ok();
+    });
+    assert_eq!(log.lock().len(), 3);
 }

@@ -10,6 +10,7 @@ mod spawning;
 
 // The tests.
 mod answers;
+mod attempts;
 mod authorities;
 mod building;
 mod chaos;
@@ -21,9 +22,11 @@ mod events;
 mod faults;
 mod header_lists;
 mod health;
+mod hedged_streams;
 mod hedging;
 mod idleness;
 mod keepalive;
+mod lossy;
 mod message_limits;
 mod peers_words;
 mod proxies;
@@ -31,6 +34,7 @@ mod rejections;
 mod replays;
 mod resolvers;
 mod retries;
+mod retry_buffers;
 mod runtimes;
 mod streams;
 mod tls;

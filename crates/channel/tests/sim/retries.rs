@@ -32,8 +32,12 @@ pub(crate) enum Answer {
     Ok,
     /// The message after this number of milliseconds.
     OkAfter(u64),
+    /// A trailers-only response once the request has arrived.
+    AfterRequest(Code),
     /// RST_STREAM.
     Reset(Reason),
+    /// RST_STREAM after this number of milliseconds.
+    ResetAfter(u64, Reason),
     /// HTTP 503 without a gRPC status, as from a proxy.
     Http503,
     /// Nothing, until the call is cancelled.
@@ -96,11 +100,19 @@ async fn give(answer: Answer, mut incoming: ServerCall, runtime: Arc<dyn Runtime
         }
         Answer::Ok => send_ok(incoming),
         Answer::OkAfter(millis) => {
-            let at = runtime.now() + Duration::from_millis(millis);
-            runtime.sleep_until(at).await;
+            pause(&*runtime, millis).await;
             send_ok(incoming);
         }
+        Answer::AfterRequest(code) => {
+            while let Some(Ok(_)) = incoming.body.data().await {}
+            Status::new(code, "scripted").add_to_trailers(head.headers_mut());
+            let _ = incoming.respond.send_response(head, true);
+        }
         Answer::Reset(reason) => incoming.respond.send_reset(reason),
+        Answer::ResetAfter(millis, reason) => {
+            pause(&*runtime, millis).await;
+            incoming.respond.send_reset(reason);
+        }
         Answer::Http503 => {
             *head.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
             head.headers_mut().clear();
@@ -112,6 +124,11 @@ async fn give(answer: Answer, mut incoming: ServerCall, runtime: Arc<dyn Runtime
     }
 }
 
+async fn pause(runtime: &dyn Runtime, millis: u64) {
+    let at = runtime.now() + Duration::from_millis(millis);
+    runtime.sleep_until(at).await;
+}
+
 fn send_ok(mut incoming: ServerCall) {
     if let Ok(mut send) = incoming.respond.send_response(response_head(), false) {
         let _ = send.send_data(Bytes::from_static(b"\0\0\0\0\x02ok"), false);
@@ -120,11 +137,12 @@ fn send_ok(mut incoming: ServerCall) {
 }
 
 /// A retry policy of up to 4 attempts with delays of 1 s, 2 s, 4 s, each times 0.8 to 1.2.
-const RETRY: &str = r#"{"methodConfig": [{"name": [{}], "retryPolicy": {
+pub(crate) const RETRY: &str = r#"{"methodConfig": [{"name": [{}], "retryPolicy": {
     "maxAttempts": 4, "initialBackoff": "1s", "maxBackoff": "10s", "backoffMultiplier": 2,
     "retryableStatusCodes": ["UNAVAILABLE"]}}]}"#;
 
-fn retrying(sim: &Sim) -> ChannelBuilder {
+/// Returns the builder of a channel to host 1 with the policy [`RETRY`].
+pub(crate) fn retrying(sim: &Sim) -> ChannelBuilder {
     builder(sim, format!("ipv4:{}", address(1))).default_service_config(RETRY)
 }
 

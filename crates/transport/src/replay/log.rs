@@ -2,17 +2,14 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::num::NonZeroU32;
 use std::task::Waker;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use trunkline_status::{Code, Status};
 
-/// How much is kept of a request so that it can be sent again, in bytes of memory. gRPC for Go and
-/// C++ keep as much.
-///
-/// Source: [gRFC A6, memory management](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#memory-management-buffering).
-const REPLAY_LIMIT: usize = 256 * 1024;
+use super::budget::{ReplayBudget, Reservation};
 
 /// A piece of a request.
 pub(crate) enum Piece {
@@ -34,16 +31,27 @@ pub(super) struct ReplayLog<B> {
     start: usize,
     /// The number of messages that the fastest attempt has taken.
     taken: usize,
-    /// The memory of the messages in `data` that were taken, in bytes.
-    kept: usize,
+    /// The memory of the messages in `data` that were taken.
+    kept: Reservation,
     rest: Rest<B>,
     /// True when the call is not sent again.
     is_committed: bool,
+    /// The attempt that the call is committed to: no other one reads any more. `None` while that
+    /// is open.
+    decisive: Option<ReaderId>,
+    /// Wakes the call when the log commits it to an attempt.
+    call_waker: Option<Waker>,
     /// True when the log is empty for good: its last attempt took everything over, or has ended.
     is_cleared: bool,
-    /// The positions of the attempts that run, by their numbers.
-    positions: Vec<Option<Position>>,
+    /// The attempts that run.
+    positions: Vec<Position>,
+    /// The number of attempts that were begun.
+    opened: u32,
 }
+
+/// The identity of an attempt among those that read one streaming body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReaderId(NonZeroU32);
 
 /// What follows the messages of a [`ReplayLog`].
 pub(super) enum Rest<B> {
@@ -61,6 +69,7 @@ pub(super) enum Rest<B> {
 
 /// The position of one attempt in a [`ReplayLog`].
 struct Position {
+    reader: ReaderId,
     /// The number of messages that the attempt has taken.
     next: usize,
     /// Wakes the upload of the attempt.
@@ -81,23 +90,21 @@ pub(super) enum NextPiece<B> {
     All(VecDeque<Bytes>, Rest<B>),
 }
 
-/// Returns the memory that a message takes up, in bytes. An empty message takes up some too.
-fn cost(data: &Bytes) -> usize {
-    data.len() + size_of::<Bytes>()
-}
-
 impl<B> ReplayLog<B> {
     /// Makes the log of a body of which `data` was read already.
-    pub(super) fn new(data: VecDeque<Bytes>, rest: Rest<B>) -> Self {
+    pub(super) fn new(data: VecDeque<Bytes>, rest: Rest<B>, budget: &ReplayBudget) -> Self {
         Self {
             data,
             start: 0,
             taken: 0,
-            kept: 0,
+            kept: budget.reserve_nothing(),
             rest,
             is_committed: false,
+            decisive: None,
+            call_waker: None,
             is_cleared: false,
             positions: Vec::new(),
+            opened: 0,
         }
     }
 
@@ -111,27 +118,25 @@ impl<B> ReplayLog<B> {
         self.data.iter().map(Bytes::len).sum()
     }
 
-    /// Adds an attempt at the start, and returns its number; `None` when the start is not kept.
-    pub(super) fn open(&mut self) -> Option<usize> {
-        if self.start > 0 || self.is_cleared {
+    /// Adds an attempt at the start; `None` when the start is not kept.
+    pub(super) fn open(&mut self) -> Option<ReaderId> {
+        if self.start > 0 || self.is_cleared || self.decisive.is_some() {
             return None;
         }
-        let position = Some(Position {
+        let reader = ReaderId(NonZeroU32::MIN.checked_add(self.opened)?);
+        self.opened += 1;
+        self.positions.push(Position {
+            reader,
             next: 0,
             waker: None,
             is_waiting: false,
         });
-        if let Some(number) = self.positions.iter().position(Option::is_none) {
-            self.positions[number] = position;
-            return Some(number);
-        }
-        self.positions.push(position);
-        Some(self.positions.len() - 1)
+        Some(reader)
     }
 
     /// Ends an attempt. Returns the rest when no attempt can read it any more.
-    pub(super) fn close(&mut self, number: usize) -> Option<Rest<B>> {
-        self.positions[number] = None;
+    pub(super) fn close(&mut self, reader: ReaderId) -> Option<Rest<B>> {
+        self.positions.retain(|position| position.reader != reader);
         self.free()
     }
 
@@ -142,29 +147,71 @@ impl<B> ReplayLog<B> {
         self.free()
     }
 
+    /// Commits the call to an attempt; false when that cannot send the rest of its request, because
+    /// the call is committed to another attempt.
+    pub(super) fn commit_to(&mut self, reader: ReaderId) -> bool {
+        let is_reading = self.position(reader).is_some();
+        let decisive = *self.decisive.get_or_insert(reader);
+        self.is_committed = true;
+        decisive == reader || !is_reading
+    }
+
+    /// Ends an attempt that has failed, unless the call is committed. Returns whether it can be sent
+    /// again.
+    pub(super) fn rewind(&mut self, reader: ReaderId) -> bool {
+        if self.is_committed {
+            return false;
+        }
+        self.positions.retain(|position| position.reader != reader);
+        true
+    }
+
+    /// Returns the attempt that the call is committed to; `None` while that is open.
+    pub(super) fn decisive(&self) -> Option<ReaderId> {
+        self.decisive
+    }
+
+    /// Registers the task of the call, to be woken when the log commits it to an attempt.
+    pub(super) fn register(&mut self, waker: &Waker) {
+        let own = &mut self.call_waker;
+        if !own.as_ref().is_some_and(|own| own.will_wake(waker)) {
+            *own = Some(waker.clone());
+        }
+    }
+
+    /// Takes the waker of the call if the log has committed it.
+    pub(super) fn take_call_waker(&mut self) -> Option<Waker> {
+        self.decisive.and_then(|_| self.call_waker.take())
+    }
+
     /// Returns what is next for an attempt. When that has to wait, `waker` is woken later.
-    pub(super) fn next(&mut self, number: usize, waker: &Waker) -> NextPiece<B> {
-        if self.is_left_to(number) {
+    pub(super) fn next(&mut self, reader: ReaderId, waker: &Waker) -> NextPiece<B> {
+        if self.decisive.is_some_and(|decisive| decisive != reader) {
+            return NextPiece::Failed(Status::new(
+                Code::Cancelled,
+                "another attempt of the call is ahead of this one by more than is kept of a request",
+            ));
+        }
+        if self.is_left_to(reader) {
             let (data, rest) = self.take_all();
             return NextPiece::All(data, rest);
         }
-        let Some(position) = &mut self.positions[number] else {
-            return NextPiece::Failed(Status::internal("the attempt has ended"));
+        let position = self.positions.iter_mut().find(|own| own.reader == reader);
+        let Some(position) = position else {
+            // The attempt was ended, so its response is about to be dropped, which wakes it.
+            return NextPiece::Wait;
         };
-        let Some(index) = position.next.checked_sub(self.start) else {
-            return NextPiece::Failed(Status::new(
-                Code::Cancelled,
-                "another attempt of the call is ahead by more than the 256 KiB that are kept of a \
-                 request",
-            ));
-        };
+        let index = position.next - self.start;
         if let Some(data) = self.data.get(index).cloned() {
             position.next += 1;
             position.is_waiting = false;
             if position.next > self.taken {
                 self.taken = position.next;
-                self.kept += cost(&data);
-                self.is_committed |= self.kept > REPLAY_LIMIT;
+                if !self.kept.add(&data) && self.decisive.is_none() {
+                    // This attempt has sent the most messages.
+                    self.is_committed = true;
+                    self.decisive = Some(reader);
+                }
             }
             self.trim();
             return NextPiece::Piece(Piece::Data(data));
@@ -204,32 +251,43 @@ impl<B> ReplayLog<B> {
         self.rest = rest;
     }
 
-    /// Returns the wakers of the attempts that wait, without that of the attempt `number`.
-    pub(super) fn take_waiting(&mut self, number: usize) -> Vec<Waker> {
-        let others = self.positions.iter_mut().enumerate();
-        let others = others.filter(|(at, _)| *at != number);
+    /// Returns the wakers of the attempts that wait, without that of `reader`.
+    pub(super) fn take_waiting(&mut self, reader: ReaderId) -> Vec<Waker> {
+        let others = self.positions.iter_mut();
+        let others = others.filter(|position| position.reader != reader);
         others
-            .filter_map(|(_, position)| {
-                let position = position.as_mut()?;
+            .filter_map(|position| {
                 let is_waiting = mem::take(&mut position.is_waiting);
                 position.waker.clone().filter(|_| is_waiting)
             })
             .collect()
     }
 
-    /// Returns whether an attempt can take everything over: the call is committed, no other attempt
-    /// reads, and this one is not too far behind.
-    fn is_left_to(&self, number: usize) -> bool {
+    fn position(&self, reader: ReaderId) -> Option<&Position> {
+        self.positions.iter().find(|own| own.reader == reader)
+    }
+
+    /// Returns the positions of the attempts that still send something.
+    fn reading(&self) -> impl Iterator<Item = &Position> {
+        let decisive = self.decisive;
+        let positions = self.positions.iter();
+        positions.filter(move |own| decisive.is_none_or(|decisive| decisive == own.reader))
+    }
+
+    /// Returns whether an attempt can take everything over: the call is committed, and no other
+    /// attempt reads.
+    fn is_left_to(&self, reader: ReaderId) -> bool {
         self.is_committed
             && !matches!(self.rest, Rest::Polled)
-            && self.positions.iter().enumerate().all(|(at, position)| {
-                let next = position.as_ref().map(|position| position.next);
-                next == (at == number).then_some(self.start)
-            })
+            && self
+                .position(reader)
+                .is_some_and(|own| own.next == self.start)
+            && self.reading().all(|position| position.reader == reader)
     }
 
     fn take_all(&mut self) -> (VecDeque<Bytes>, Rest<B>) {
         self.is_cleared = true;
+        self.kept.clear();
         let rest = mem::replace(&mut self.rest, Rest::End);
         (mem::take(&mut self.data), rest)
     }
@@ -237,30 +295,28 @@ impl<B> ReplayLog<B> {
     /// Frees what no attempt can read any more. Returns the rest when that is everything.
     fn free(&mut self) -> Option<Rest<B>> {
         self.trim();
-        let is_read = self.positions.iter().any(Option::is_some);
         // With nothing taken, the first attempt may be yet to come.
-        if is_read || !self.is_committed || self.taken == 0 {
+        if !self.positions.is_empty() || !self.is_committed || self.taken == 0 {
             return None;
         }
         Some(self.take_all().1)
     }
 
     /// Frees the messages of a committed call that no attempt has still to send. So that memory
-    /// stays bounded, it also frees those that are further than [`REPLAY_LIMIT`] behind the fastest attempt.
+    /// stays bounded, attempts other than the one that the call is committed to keep none.
     fn trim(&mut self) {
         if !self.is_committed {
             return;
         }
-        let positions = self.positions.iter().flatten();
-        let Some(slowest) = positions.map(|position| position.next).min() else {
+        let Some(slowest) = self.reading().map(|position| position.next).min() else {
             return;
         };
-        while self.start < slowest || self.kept > REPLAY_LIMIT {
+        while self.start < slowest {
             let Some(data) = self.data.pop_front() else {
                 return;
             };
             self.start += 1;
-            self.kept -= cost(&data);
+            self.kept.remove(&data);
         }
     }
 }

@@ -13,7 +13,7 @@ use http_body::{Body, Frame};
 use trunkline_runtime::Lock;
 use trunkline_status::{Code, Status};
 
-use super::log::{NextPiece, Piece, ReplayLog, Rest};
+use super::log::{NextPiece, Piece, ReaderId, ReplayLog, Rest};
 
 /// Reads a streaming request body for one attempt.
 pub(crate) struct BodyReader<B>(Place<B>);
@@ -28,9 +28,17 @@ enum Place<B> {
 }
 
 impl<B> BodyReader<B> {
-    /// Reads a log as its attempt `number`.
-    pub(super) fn new(log: Arc<Lock<ReplayLog<B>>>, number: usize) -> Self {
-        Self(Place::Log(Cursor { log, number }))
+    /// Reads a log as the attempt `id`.
+    pub(super) fn new(log: Arc<Lock<ReplayLog<B>>>, id: ReaderId) -> Self {
+        Self(Place::Log(Cursor { log, id }))
+    }
+
+    /// Returns the identity of the attempt; `None` when it does not share the body.
+    pub(crate) fn id(&self) -> Option<ReaderId> {
+        match &self.0 {
+            Place::Log(cursor) => Some(cursor.id),
+            Place::Own(..) => None,
+        }
     }
 
     /// Stops reading, so that the log keeps nothing for this attempt.
@@ -51,7 +59,7 @@ where
     ///
     /// # Errors
     ///
-    /// When the body fails, or this attempt is too far behind another one.
+    /// When the body fails, or the call is committed to another attempt.
     pub(crate) fn poll_next(
         &mut self,
         cx: &mut Context<'_>,
@@ -80,24 +88,29 @@ where
 /// wait. So none of them waits for ever.
 struct Cursor<B> {
     log: Arc<Lock<ReplayLog<B>>>,
-    number: usize,
+    id: ReaderId,
 }
 
 impl<B> Cursor<B> {
     fn next(&self, waker: &Waker, is_wanted: impl Fn() -> bool) -> NextPiece<B> {
         let mut log = self.log.lock();
-        if is_wanted() {
-            log.next(self.number, waker)
-        } else {
-            NextPiece::Piece(Piece::Unwanted)
+        if !is_wanted() {
+            return NextPiece::Piece(Piece::Unwanted);
         }
+        let next = log.next(self.id, waker);
+        let call = log.take_call_waker();
+        drop(log);
+        if let Some(call) = call {
+            call.wake();
+        }
+        next
     }
 
     /// Changes the log, and wakes the other attempts that wait.
     fn change(&self, change: impl FnOnce(&mut ReplayLog<B>)) {
         let mut log = self.log.lock();
         change(&mut log);
-        let waiting = log.take_waiting(self.number);
+        let waiting = log.take_waiting(self.id);
         drop(log);
         waiting.into_iter().for_each(Waker::wake);
     }
@@ -128,7 +141,7 @@ where
 impl<B> Drop for Cursor<B> {
     fn drop(&mut self) {
         let mut freed = None;
-        self.change(|log| freed = log.close(self.number));
+        self.change(|log| freed = log.close(self.id));
     }
 }
 
@@ -204,6 +217,7 @@ mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     use super::*;
+    use crate::replay::budget::ReplayBudget;
 
     /// A body that is pending once, and then panics.
     struct Panicking(bool);
@@ -222,15 +236,16 @@ mod tests {
     }
 
     fn open(log: &Arc<Lock<ReplayLog<Panicking>>>) -> BodyReader<Panicking> {
-        let number = log.lock().open().expect("a whole log");
-        BodyReader::new(Arc::clone(log), number)
+        let id = log.lock().open().expect("a whole log");
+        BodyReader::new(Arc::clone(log), id)
     }
 
     /// A body that panics under one attempt fails the others, which would otherwise wait for ever.
     #[test]
     fn a_panic_of_the_body() {
         let rest = Rest::Body(Panicking(false));
-        let log = Arc::new(Lock::new(ReplayLog::new(VecDeque::new(), rest)));
+        let budget = ReplayBudget::default();
+        let log = Arc::new(Lock::new(ReplayLog::new(VecDeque::new(), rest, &budget)));
         let (mut one, mut other) = (open(&log), open(&log));
         let mut cx = Context::from_waker(Waker::noop());
         assert!(one.poll_next(&mut cx, || true).is_pending());
