@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -16,14 +17,15 @@ use trunkline_status::Status;
 
 use crate::call;
 use crate::call::body::Body;
+use crate::control::closing::Closed;
 use crate::control::event::ControlEvent;
 use crate::core::snapshot::Readiness;
 use crate::handle::Handle;
 
 /// A gRPC channel: balanced connections to all backends behind one name.
 ///
-/// Cheap to clone. All clones are one channel, which closes when the last one is dropped. Calls in
-/// progress continue. It is a [`tower_service::Service`], as a tonic stub requires.
+/// Cheap to clone. All clones are one channel, which ends when it is [closed](Self::close), or when the
+/// last clone is dropped. It is a [`tower_service::Service`], as a tonic stub requires.
 ///
 /// * Building it does no I/O. The first call, or [`connect`](Self::connect), starts it.
 /// * A call never returns `Err`: a local failure is a response with `grpc-status` and
@@ -93,6 +95,9 @@ impl Channel {
     /// Returns the current state.
     #[must_use]
     pub fn state(&self) -> ConnectivityState {
+        if self.handle.is_closed() {
+            return ConnectivityState::Shutdown;
+        }
         self.handle.shared.snapshot().state
     }
 
@@ -113,7 +118,8 @@ impl Channel {
     ///
     /// # Errors
     ///
-    /// `INTERNAL` when the channel's runtime cannot be used here (tokio's, outside of tokio).
+    /// `INTERNAL` when the channel's runtime cannot be used here (tokio's, outside of tokio), and
+    /// `UNAVAILABLE` once the channel is [closed](Self::close).
     pub fn connect(&self) -> Result<(), Status> {
         self.handle.start()?;
         self.handle.send(ControlEvent::ExitIdle);
@@ -134,6 +140,7 @@ impl Channel {
         loop {
             // Listen first, then look: a snapshot that is published in between is not missed.
             let changed = self.handle.shared.listen();
+            self.handle.start()?;
             let current = self.handle.shared.snapshot().readiness();
             match current {
                 Readiness::Ready => return Ok(self),
@@ -152,6 +159,43 @@ impl Channel {
     /// [`ChannelBuilder::idle_timeout`](crate::ChannelBuilder::idle_timeout).
     pub fn enter_idle(&self) {
         self.handle.send(ControlEvent::EnterIdle);
+    }
+
+    /// Closes the channel in good order, for all clones, and waits for its end.
+    ///
+    /// New calls fail at once with `UNAVAILABLE`. Those that have begun go on for up to `timeout`, also
+    /// those that wait for a connection or for a retry. Then those that are left are cancelled: they
+    /// end with `CANCELLED`, and their servers see their connections close. Afterwards no connection,
+    /// no resolver and no task of the channel is left.
+    ///
+    /// `Duration::ZERO` cancels at once, and `Duration::MAX` waits without end. The channel is closed
+    /// also when the future is dropped before its end. If it is closed by several callers, the first
+    /// deadline counts. Without `close`, dropping the last clone ends the channel too: the calls whose
+    /// responses are being read then go on, and each connection closes after its last call.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use trunkline_channel::Channel;
+    ///
+    /// # let sim = trunkline_sim::Sim::new(1);
+    /// # let backend = sim.backend(std::net::SocketAddr::from(([192, 0, 2, 1], 50051)));
+    /// let channel = Channel::builder("ipv4:192.0.2.1:50051").plaintext();
+    /// # let channel = channel.runtime(sim.runtime());
+    /// let mut channel = channel.build()?;
+    /// # sim.run(async {
+    /// channel.ready().await.expect("a connection");
+    /// let closed = channel.close(Duration::from_secs(10)).await;
+    /// assert_eq!(closed.cancelled_calls, 0);
+    /// # });
+    /// # Ok::<(), trunkline_channel::BuildError>(())
+    /// ```
+    pub async fn close(&self, timeout: Duration) -> Closed {
+        match self.handle.close(timeout) {
+            Some(closed) => closed.recv().await.unwrap_or_default(),
+            None => Closed::default(),
+        }
     }
 
     /// Ends all connection back-offs at once. Call it when the application knows that the network

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
-use async_channel::Sender;
+use async_channel::{Receiver, Sender};
 use trunkline_runtime::Lock;
 use trunkline_status::Status;
 
+use crate::control::closing::{Closed, shut_down};
 use crate::control::event::ControlEvent;
 use crate::control::task::ControlTaskParts;
 use crate::shared::ChannelShared;
@@ -18,8 +20,15 @@ pub(crate) struct Handle {
     events: Sender<ControlEvent>,
     /// The parts of the control task, until the channel is first used.
     parts: Lock<Option<ControlTaskParts>>,
-    is_running: AtomicBool,
+    stage: AtomicU8,
 }
+
+/// The control task was not started yet.
+const NOT_STARTED: u8 = 0;
+/// The control task was started.
+const RUNNING: u8 = 1;
+/// The application has closed the channel.
+const CLOSED: u8 = 2;
 
 impl Handle {
     pub(crate) fn new(
@@ -31,7 +40,7 @@ impl Handle {
             shared,
             events,
             parts: Lock::new(Some(parts)),
-            is_running: AtomicBool::new(false),
+            stage: AtomicU8::new(NOT_STARTED),
         }
     }
 
@@ -39,10 +48,13 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// `INTERNAL` when the runtime cannot be used on this thread.
+    /// `INTERNAL` when the runtime cannot be used on this thread, and `UNAVAILABLE` when the application
+    /// has closed the channel.
     pub(crate) fn start(&self) -> Result<(), Status> {
-        if self.is_running.load(Ordering::Acquire) {
-            return Ok(());
+        match self.stage.load(Ordering::Acquire) {
+            RUNNING => return Ok(()),
+            CLOSED => return Err(shut_down()),
+            _ => {}
         }
         self.shared.runtime.attach().map_err(|error| {
             Status::internal(format!(
@@ -52,9 +64,36 @@ impl Handle {
         let parts = self.parts.lock().take();
         if let Some(parts) = parts {
             self.shared.runtime.spawn(Box::pin(parts.run()));
-            self.is_running.store(true, Ordering::Release);
+            // It fails if the application has closed the channel meanwhile.
+            let _ = self.stage.compare_exchange(
+                NOT_STARTED,
+                RUNNING,
+                Ordering::AcqRel,
+                Ordering::Acquire,
+            );
         }
         Ok(())
+    }
+
+    /// Returns true once the application has closed the channel.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.stage.load(Ordering::Acquire) == CLOSED
+    }
+
+    /// Closes the channel: new calls fail, and those that have begun may end within `timeout`. Returns
+    /// the receiver of the answer; `None` if nothing is left to close.
+    pub(crate) fn close(&self, timeout: Duration) -> Option<Receiver<Closed>> {
+        self.stage.store(CLOSED, Ordering::Release);
+        self.shared.notify();
+        let parts = self.parts.lock().take();
+        if let Some(mut parts) = parts {
+            parts.inbox.close(shut_down());
+            return None;
+        }
+        let deadline = self.shared.runtime.now().checked_add(timeout);
+        let (done, closed) = async_channel::bounded(1);
+        let event = ControlEvent::Close { deadline, done };
+        self.events.try_send(event).ok().map(|()| closed)
     }
 
     /// Sends an event to the control task.

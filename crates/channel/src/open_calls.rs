@@ -1,8 +1,10 @@
 //! The calls of a channel that have begun and not ended.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
+
+use event_listener::{Event, EventListener};
 
 use crate::core::idleness::CallCounts;
 
@@ -15,6 +17,7 @@ const MOST_CELLS: usize = 32;
 /// So calls of different threads write to no memory that they share.
 pub(crate) struct OpenCalls {
     cells: Box<[Arc<Cell>]>,
+    drain: Arc<Drain>,
 }
 
 /// The calls of some threads. It fills cache lines of its own.
@@ -22,6 +25,15 @@ pub(crate) struct OpenCalls {
 struct Cell {
     begun: AtomicU64,
     ended: AtomicU64,
+    drain: Arc<Drain>,
+}
+
+/// The notification of the end of calls, for a channel that closes.
+#[derive(Default)]
+struct Drain {
+    /// True once the channel waits for its calls to end.
+    is_draining: AtomicBool,
+    ended: Event,
 }
 
 /// One call that has begun. It ends when this is dropped.
@@ -29,14 +41,17 @@ pub(crate) struct OpenCall(Arc<Cell>);
 
 impl OpenCalls {
     pub(crate) fn new() -> Self {
+        let drain = Arc::<Drain>::default();
         let cell = |_| {
             Arc::new(Cell {
                 begun: AtomicU64::new(0),
                 ended: AtomicU64::new(0),
+                drain: Arc::clone(&drain),
             })
         };
         Self {
             cells: (0..cells_per_channel()).map(cell).collect(),
+            drain,
         }
     }
 
@@ -54,11 +69,20 @@ impl OpenCalls {
         let begun = self.cells.iter().map(|cell| cell.begun.load(SeqCst)).sum();
         CallCounts { begun, ended }
     }
+
+    /// Returns a listener for the end of a call. From the first one on, each call notifies them.
+    pub(crate) fn listen(&self) -> EventListener {
+        self.drain.is_draining.store(true, SeqCst);
+        self.drain.ended.listen()
+    }
 }
 
 impl Drop for OpenCall {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, SeqCst);
+        if self.0.drain.is_draining.load(SeqCst) {
+            self.0.drain.ended.notify(usize::MAX);
+        }
     }
 }
 
@@ -84,7 +108,8 @@ fn thread_number() -> usize {
 mod tests {
     use super::*;
 
-    /// Calls that begin on one thread and end on another are counted.
+    /// Calls that begin on one thread and end on another are counted, and the ends of calls are
+    /// notified once they are waited for.
     #[test]
     fn calls_of_several_threads() {
         let calls = OpenCalls::new();
@@ -96,7 +121,9 @@ mod tests {
         });
         let counts = |begun, ended| CallCounts { begun, ended };
         assert_eq!(calls.counts(), counts(400, 0));
+        let ended = calls.listen();
         drop(open);
+        event_listener::Listener::wait(ended);
         assert_eq!(calls.counts(), counts(400, 400));
         assert_eq!(calls.counts().open(), 0);
     }

@@ -121,6 +121,11 @@ impl ChannelShared {
         self.current.throttle.load_full()
     }
 
+    /// Wakes all that listen, without a new snapshot.
+    pub(crate) fn notify(&self) {
+        self.current.changed.notify(usize::MAX);
+    }
+
     /// Returns a listener for the next [`publish`](Self::publish) from now on.
     pub(crate) fn listen(&self) -> EventListener {
         self.current.changed.listen()

@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
 use h2::client::SendRequest;
 use http::Request;
 use trunkline_runtime::PeerAddr;
+use trunkline_status::Status;
 
 use crate::error::{CallError, Fate};
 use crate::header_list::size_of_request;
@@ -25,6 +26,12 @@ pub struct Connection {
     send: SendRequest<Bytes>,
     state: Arc<ConnectionState>,
     established: Instant,
+}
+
+/// A handle that can end a connection at once. It does not keep the connection open.
+#[derive(Clone, Debug)]
+pub struct ConnectionEnd {
+    state: Weak<ConnectionState>,
 }
 
 /// An attempt of a call that was begun.
@@ -60,6 +67,14 @@ impl Connection {
     #[must_use]
     pub fn established(&self) -> Instant {
         self.established
+    }
+
+    /// Returns a handle that can end the connection at once.
+    #[must_use]
+    pub fn end(&self) -> ConnectionEnd {
+        ConnectionEnd {
+            state: Arc::downgrade(&self.state),
+        }
     }
 
     /// Begins an attempt of a call: sends the head of the request, and its body if that is unary. A
@@ -113,6 +128,21 @@ impl Connection {
             upload,
             reader,
         })
+    }
+}
+
+impl ConnectionEnd {
+    /// Ends the connection at once, if it is still there. The calls on it end with `status`.
+    pub fn cut_off(&self, status: Status) {
+        if let Some(state) = self.state.upgrade() {
+            state.cut_off.set(status);
+        }
+    }
+
+    /// Returns true once nothing is left of the connection.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.state.strong_count() == 0
     }
 }
 

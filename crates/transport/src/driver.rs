@@ -6,7 +6,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -48,6 +48,8 @@ pub struct ConnectionDriver {
     is_worn: bool,
     /// Fires at the next deadline of the stall and the keepalive.
     alarm: Alarm,
+    /// The waker that a cut-off uses.
+    waker: Option<Waker>,
     /// `None` once it was called.
     on_lost: Option<Box<dyn FnOnce(Lost) + Send>>,
 }
@@ -82,6 +84,7 @@ impl ConnectionDriver {
             most_late,
             is_worn: false,
             alarm: Alarm::new(),
+            waker: None,
             on_lost: Some(on_lost),
         }
     }
@@ -119,6 +122,17 @@ impl ConnectionDriver {
             }
             return Poll::Pending;
         }
+    }
+
+    /// Returns whether this side ends the connection with the calls on it. Wakes the driver when that
+    /// becomes true.
+    fn is_cut_off(&mut self, cx: &Context<'_>) -> bool {
+        let waker = cx.waker();
+        if !self.waker.as_ref().is_some_and(|own| own.will_wake(waker)) {
+            self.waker = Some(waker.clone());
+            self.state.cut_off.set_driver(waker.clone());
+        }
+        self.state.cut_off.status().is_some()
     }
 
     /// Tests the connection before the first call after a long silence is sent on it.
@@ -171,6 +185,7 @@ impl ConnectionDriver {
     fn give_up(&mut self, reason: LostReason, cx: &mut Context<'_>) {
         let kind = match reason {
             LostReason::KeepaliveTimeout { .. } => io::ErrorKind::TimedOut,
+            LostReason::CutOff => io::ErrorKind::ConnectionAborted,
             _ => io::ErrorKind::NotConnected,
         };
         self.wire.lock().abort(kind);
@@ -206,6 +221,10 @@ impl Future for ConnectionDriver {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_cut_off(cx) {
+            self.give_up(LostReason::CutOff, cx);
+            return Poll::Ready(());
+        }
         self.test_before_calls();
         loop {
             let poll = self.poll_connection(cx);

@@ -6,6 +6,7 @@
 // The frames that go by, and the facts of a connection that are read from them.
 mod codes;
 
+mod cut_off;
 mod go_away;
 mod header_list;
 mod messages;
@@ -57,7 +58,7 @@ mod connection;
 
 mod handshake;
 
-pub use crate::connection::{Connection, Sent};
+pub use crate::connection::{Connection, ConnectionEnd, Sent};
 pub use crate::driver::ConnectionDriver;
 pub use crate::error::{CallError, Fate, HandshakeError, HandshakeErrorKind, Lost, LostReason};
 pub use crate::go_away::GoAway;

@@ -8,6 +8,7 @@ use trunkline_runtime::{Lock, PeerAddr};
 
 use crate::admission::Admission;
 use crate::codes::WrongFirstFrame;
+use crate::cut_off::CutOff;
 use crate::go_away::GoAway;
 use crate::keepalive::Silence;
 use crate::settings::ServerSettings;
@@ -58,6 +59,8 @@ pub(crate) struct ConnectionState {
     foreign: OnceLock<Vec<u8>>,
     /// The server's first frame, when that is not SETTINGS.
     wrong_first_frame: OnceLock<WrongFirstFrame>,
+    /// Whether this side ends the connection with the calls on it.
+    pub(crate) cut_off: CutOff,
     /// The silence for which the keepalive gave the connection up.
     silence: OnceLock<Silence>,
 }
@@ -81,6 +84,7 @@ impl ConnectionState {
             last_processed: AtomicU32::new(u32::MAX),
             foreign: OnceLock::new(),
             wrong_first_frame: OnceLock::new(),
+            cut_off: CutOff::default(),
             silence: OnceLock::new(),
         }
     }

@@ -118,7 +118,7 @@ pub mod resolver {
 // The channel.
 pub use trunkline_channel::{
     AttemptEnded, BearerToken, Body, BuildError, BuildErrorKind, CallAttributes, CallCredentials,
-    CallEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, ConnectFailure,
+    CallEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, Closed, ConnectFailure,
     ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason, CredentialsRequest,
     Observer, QueueLimits, ResponseFuture, WaitForReady, WithCallCredentials,
 };

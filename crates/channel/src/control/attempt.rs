@@ -14,6 +14,7 @@ use trunkline_runtime::{Lock, Runtime};
 use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, handshake};
 
 use crate::control::event::ControlEvent;
+use crate::control::live::Alive;
 use crate::control::loss::report_to;
 use crate::core::failure::{ConnectFailure, ConnectFailureKind, ConnectPhase};
 
@@ -27,6 +28,8 @@ pub(crate) struct ConnectAttempt {
     pub(crate) connector: Arc<dyn Connector>,
     pub(crate) http: HttpOptions,
     pub(crate) events: Sender<ControlEvent>,
+    /// Held until the attempt and its connection have ended.
+    pub(crate) alive: Option<Alive>,
     /// Closed when the attempt is to be cancelled.
     pub(crate) cancelled: Receiver<()>,
 }
@@ -72,7 +75,11 @@ impl ConnectAttempt {
                     connection,
                     info,
                 });
-                self.runtime.spawn(Box::pin(driver));
+                let alive = self.alive.clone();
+                self.runtime.spawn(Box::pin(async move {
+                    driver.await;
+                    drop(alive);
+                }));
             }
             Ok(Err(failure)) => report.failed(failure),
             Err(Interrupted::TimedOut) => {

@@ -1,9 +1,13 @@
 //! The events that the control task receives.
 
+use std::time::Instant;
+
+use async_channel::Sender;
 use trunkline_connector::ConnectionInfo;
 use trunkline_lb::{SubchannelId, WatchEvent, WatchId};
 use trunkline_transport::Connection;
 
+use crate::control::closing::Closed;
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
 
 /// An event that the control task receives.
@@ -41,6 +45,11 @@ pub(crate) enum ControlEvent {
         watch: WatchId,
         id: SubchannelId,
         event: WatchEvent,
+    },
+    /// Close the channel: calls may end until the deadline. `None` for no deadline.
+    Close {
+        deadline: Option<Instant>,
+        done: Sender<Closed>,
     },
     /// The last handle of the channel was dropped.
     Shutdown,

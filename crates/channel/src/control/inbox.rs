@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use async_channel::Receiver;
 use futures_core::Stream;
 use trunkline_service_config::ServiceConfig;
-use trunkline_status::{Code, Status};
+use trunkline_status::Status;
 
 use crate::control::event::ControlEvent;
 use crate::core::snapshot::Snapshot;
@@ -22,8 +22,8 @@ use crate::shared::ChannelShared;
 pub(crate) struct Inbox {
     shared: Arc<ChannelShared>,
     events: Pin<Box<Receiver<ControlEvent>>>,
-    /// True once the last handle of the channel was dropped.
-    is_closing: bool,
+    /// True once the channel was closed in good order.
+    is_closed: bool,
 }
 
 impl Inbox {
@@ -31,32 +31,34 @@ impl Inbox {
         Self {
             shared,
             events: Box::pin(events),
-            is_closing: false,
+            is_closed: false,
         }
     }
 
-    /// Returns the next event; `None` when the channel is to be closed.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ControlEvent>> {
+    /// Returns the next event.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<ControlEvent> {
         let event = ready!(self.events.as_mut().poll_next(cx));
-        let event = event.filter(|event| !matches!(event, ControlEvent::Shutdown));
-        self.is_closing = event.is_none();
-        Poll::Ready(event)
+        // The control task holds a sender, so the queue does not end.
+        Poll::Ready(event.unwrap_or(ControlEvent::Shutdown))
+    }
+
+    /// Closes the channel in good order: calls fail with `status` from now on.
+    pub(crate) fn close(&mut self, status: Status) {
+        self.is_closed = true;
+        let selector = Arc::<ServiceConfig>::default();
+        self.shared.publish(Snapshot::shut_down(status, selector));
     }
 }
 
 impl Drop for Inbox {
     fn drop(&mut self) {
-        let status = if self.is_closing {
-            Status::new(Code::Cancelled, "the channel is closed")
-        } else {
+        if !self.is_closed {
             // Without this, calls would wait for the next snapshot without end.
-            Status::internal(
+            self.close(Status::internal(
                 "the channel's control task ended early: its runtime was shut down, or a resolver, \
                  a policy or an observer panicked",
-            )
-        };
-        let selector = Arc::<ServiceConfig>::default();
-        self.shared.publish(Snapshot::shut_down(status, selector));
+            ));
+        }
         self.events.close();
         while self.events.try_recv().is_ok() {}
     }

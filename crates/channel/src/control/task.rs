@@ -10,12 +10,15 @@ use trunkline_connector::Connector;
 use trunkline_lb::{SubchannelId, Watch, WatchEvent, WatchId};
 use trunkline_resolver::{Resolution, Resolver, ResolverFactory, ResolverOptions};
 use trunkline_runtime::Alarm;
+use trunkline_status::Status;
 use trunkline_target::Target;
 use trunkline_transport::{Connection, HttpOptions};
 
 use crate::control::attempt::ConnectAttempt;
+use crate::control::closing::{self, Closing};
 use crate::control::event::ControlEvent;
 use crate::control::inbox::Inbox;
+use crate::control::live::Live;
 use crate::control::watch::WatchTask;
 use crate::core::connections::ReadyConnection;
 use crate::core::{Core, CoreOptions, Output};
@@ -60,6 +63,8 @@ impl ControlTaskParts {
             inbox: self.inbox,
             attempts: BTreeMap::new(),
             watches: BTreeMap::new(),
+            live: Live::new(),
+            closing: None,
         };
         task.core.exit_idle(task.shared.runtime.now());
         task.do_outputs();
@@ -86,6 +91,10 @@ struct ControlTask {
     attempts: BTreeMap<SubchannelId, Sender<()>>,
     /// Watches that run.
     watches: BTreeMap<WatchId, WatchHandle>,
+    /// What runs beside this task.
+    live: Live,
+    /// Whether the application closes the channel.
+    closing: Option<Closing>,
 }
 
 /// A watch that runs; dropping it cancels the watch.
@@ -99,19 +108,21 @@ impl ControlTask {
     /// Handles the events that have arrived, in up to [`ROUNDS`] rounds. Returns `Ready` when the
     /// channel is closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.closing.as_ref().is_some_and(Closing::is_drained) {
+            return self.poll_end(cx);
+        }
         for _ in 0..ROUNDS {
             let mut handled = 0;
             while handled < BATCH
                 && let Poll::Ready(event) = self.inbox.poll_next(cx)
             {
-                match event {
-                    None => {
-                        self.core.shut_down(self.shared.runtime.now());
-                        self.do_outputs();
-                        return Poll::Ready(());
-                    }
-                    Some(event) => self.handle(event),
+                // Without a handle, the calls that have begun go on. Until the deadline, if there is
+                // one.
+                if matches!(event, ControlEvent::Shutdown) && self.closing.is_none() {
+                    self.shut_down(closing::shut_down());
+                    return Poll::Ready(());
                 }
+                self.handle(event);
                 handled += 1;
                 self.do_outputs();
             }
@@ -121,6 +132,15 @@ impl ControlTask {
             if let Some(snapshot) = self.core.take_snapshot() {
                 self.shared.publish(snapshot);
             }
+            if let Some(closing) = &mut self.closing
+                && let Poll::Ready(cut_off) = closing.poll_drained(&self.shared, cx)
+            {
+                self.shut_down(cut_off.clone().unwrap_or_else(closing::shut_down));
+                if let Some(status) = cut_off {
+                    self.live.cut_off(&status);
+                }
+                return self.poll_end(cx);
+            }
             // Last, because settling may set a deadline.
             handled += self.poll_alarm(cx);
             if handled == 0 {
@@ -128,6 +148,35 @@ impl ControlTask {
             }
         }
         cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Drops the resolver, the policy and all connections. New calls, and those that wait, fail with
+    /// `status`.
+    fn shut_down(&mut self, status: Status) {
+        self.core.shut_down(self.shared.runtime.now());
+        self.do_outputs();
+        self.inbox.close(status);
+    }
+
+    /// Waits, after all calls have ended or were cancelled, until nothing runs beside this task.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(closing) = &mut self.closing else {
+            return Poll::Ready(());
+        };
+        // An event can hold a connection, which would not close while it is kept.
+        while let Poll::Ready(event) = self.inbox.poll_next(cx) {
+            if let ControlEvent::Close { deadline, done } = event {
+                closing.add(deadline, done);
+            }
+        }
+        if self.live.poll_gone(cx).is_ready() {
+            closing.answer();
+            return Poll::Ready(());
+        }
+        if let Poll::Ready(status) = closing.poll_late(&self.shared, cx) {
+            self.live.cut_off(&status);
+        }
         Poll::Pending
     }
 
@@ -144,6 +193,7 @@ impl ControlTask {
                 info,
             } => {
                 self.attempts.remove(&id);
+                self.live.add(connection.end());
                 self.core.handle_connected(id, connection, info, now);
             }
             ControlEvent::Failed { id, failure } => {
@@ -160,6 +210,10 @@ impl ControlTask {
                 }
             }
             ControlEvent::Lost { id, why } => self.core.handle_lost(id, why, now),
+            ControlEvent::Close { deadline, done } => {
+                let closing = self.closing.get_or_insert_with(Closing::default);
+                closing.add(deadline, done);
+            }
             ControlEvent::Shutdown => {}
         }
     }
@@ -211,6 +265,7 @@ impl ControlTask {
                         connector: Arc::clone(&self.connector),
                         http,
                         events: self.events.clone(),
+                        alive: self.live.task(),
                         cancelled,
                     };
                     self.shared.runtime.spawn(Box::pin(attempt.run()));
@@ -255,6 +310,7 @@ impl ControlTask {
             security: ready.info.security,
             shared: Arc::clone(&self.shared),
             events: self.events.clone(),
+            _alive: self.live.task(),
             permits,
             cancelled,
         };

@@ -16,6 +16,7 @@ use trunkline_status::Status;
 use trunkline_transport::{Connection, Incoming, IncomingFrame, RequestBody};
 
 use crate::control::event::ControlEvent;
+use crate::control::live::Alive;
 use crate::credentials::CredentialsRequest;
 use crate::grpc;
 use crate::shared::ChannelShared;
@@ -36,6 +37,8 @@ pub(crate) struct WatchTask {
     pub(crate) security: SecurityLevel,
     pub(crate) shared: Arc<ChannelShared>,
     pub(crate) events: Sender<ControlEvent>,
+    /// Held until the watch has ended.
+    pub(crate) _alive: Option<Alive>,
     /// One permit arrives for each message that the policy has handled, and the next message is
     /// read only then. A server that sends faster can fill the flow-control window, but no memory
     /// beyond it.

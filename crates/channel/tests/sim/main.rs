@@ -14,6 +14,7 @@ mod attempts;
 mod authorities;
 mod building;
 mod chaos;
+mod closing;
 mod credentials;
 mod deadlines;
 mod defaults;

@@ -99,6 +99,9 @@ impl CallError {
             let text = format!("the request cannot be sent over HTTP/2: {error}");
             return Self::new(Status::internal(text), Fate::Unknown);
         }
+        if let Some(status) = state.cut_off.status() {
+            return Self::new(status.clone(), Fate::Unknown);
+        }
         let peer = &state.peer;
         if let Some(silence) = state.silence() {
             return Self::silenced(silence, peer, Fate::Unsent);
@@ -133,6 +136,9 @@ impl CallError {
         } else {
             Fate::Refused
         };
+        if let Some(status) = state.cut_off.status() {
+            return Self::new(status.clone(), Fate::Unknown);
+        }
         if let Some(silence) = state.silence() {
             return Self::silenced(silence, peer, fate);
         }

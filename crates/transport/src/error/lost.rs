@@ -55,6 +55,9 @@ pub enum LostReason {
         /// [`KeepaliveOptions::timeout`](crate::KeepaliveOptions::timeout), as it was in force.
         timeout: Duration,
     },
+    /// This side ended the connection with the calls on it; see
+    /// [`ConnectionEnd`](crate::ConnectionEnd).
+    CutOff,
     /// The runtime dropped the task that polled the connection.
     TaskDropped,
 }
@@ -152,6 +155,7 @@ impl fmt::Display for Lost {
                 let (time, timeout) = (*time, *timeout);
                 write!(f, "{peer}: {}", Silence { time, timeout })
             }
+            (LostReason::CutOff, _) => write!(f, "{peer} was cut off by this side"),
             (LostReason::TaskDropped, _) => {
                 write!(f, "{peer}: the task of the connection was dropped")
             }
