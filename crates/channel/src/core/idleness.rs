@@ -104,6 +104,11 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(80);
 
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+    fn base() -> Instant {
+        Instant::now()
+    }
+
     fn calls(begun: u64, ended: u64) -> CallCounts {
         CallCounts { begun, ended }
     }
@@ -128,7 +133,7 @@ mod tests {
     /// Without a call, the channel enters idleness when the timeout has passed since it left it.
     #[test]
     fn nothing_happens() {
-        let start = Instant::now();
+        let start = base();
         let mut idleness = Idleness::new(Some(TIMEOUT));
         assert_eq!(idleness.poll_timeout(), None);
         idleness.handle_use(start);
@@ -140,7 +145,7 @@ mod tests {
     /// one ends; it is noticed up to an eighth of the timeout later.
     #[test]
     fn the_timeout_begins_at_the_end_of_the_last_call() {
-        let start = Instant::now();
+        let start = base();
         for (end, expected) in [(500, 580), (501, 590), (509, 590), (510, 590)] {
             let mut idleness = Idleness::new(Some(TIMEOUT));
             idleness.handle_use(start);
@@ -153,7 +158,7 @@ mod tests {
     /// A short call between two looks counts, and so does each request to connect.
     #[test]
     fn short_calls_and_requests_to_connect_count() {
-        let start = Instant::now();
+        let start = base();
         let mut idleness = Idleness::new(Some(TIMEOUT));
         idleness.handle_use(start);
         let ended = |at: Duration| u64::from(at.as_secs() > 71);
@@ -173,7 +178,7 @@ mod tests {
     fn never() {
         for timeout in [None, Some(Duration::MAX)] {
             let mut idleness = Idleness::new(timeout);
-            idleness.handle_use(Instant::now());
+            idleness.handle_use(base());
             assert_eq!(idleness.poll_timeout(), None);
         }
     }
