@@ -164,6 +164,8 @@ impl Coalescer {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     const PING_FRAME: u8 = 0x6;
@@ -269,6 +271,61 @@ mod tests {
         let headers = frame(HEADERS_FRAME, 0, 3, b"t");
         let frames = [frame(0, 0, 1, b"a"), frame(0, 0, 1, b"b"), headers.clone()];
         check(&frames, &[frame(0, 0, 1, b"ab"), headers], 0);
+    }
+
+    /// Of the frames of a stream, the data, what flow control counts, and the end stay the same.
+    fn sums(bytes: &[u8]) -> BTreeMap<u32, (Vec<u8>, usize, usize)> {
+        let mut sums = BTreeMap::<_, (Vec<u8>, usize, usize)>::new();
+        let mut rest = bytes;
+        while let Some((header, payload)) = rest.split_first_chunk::<FRAME_HEADER>() {
+            let [a, b, c, kind, flags, stream @ ..] = *header;
+            let len = u32::from_be_bytes([0, a, b, c]) as usize;
+            let sum = sums.entry(u32::from_be_bytes(stream)).or_default();
+            if kind == DATA_FRAME {
+                let padded = data_of(flags & PADDED, &payload[..len]);
+                sum.0.extend(padded.expect("correct padding"));
+                sum.1 += len;
+            }
+            sum.2 += usize::from(kind != DATA_FRAME || flags & 1 != 0);
+            rest = &payload[len..];
+        }
+        sums.retain(|_, sum| *sum != (Vec::new(), 0, 0));
+        sums
+    }
+
+    /// Random frames keep their data, their sizes for flow control and their ends, and take no more room.
+    #[test]
+    fn random_frames_keep_their_sums() {
+        let mut state = 1_u64;
+        let mut below = |bound: u64| {
+            // The generator of Knuth's MMIX.
+            state = state.wrapping_mul(6_364_136_223_846_793_005);
+            state = state.wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from((state >> 33) % bound).expect("a small number")
+        };
+        for _ in 0..500 {
+            let mut bytes = Vec::new();
+            for _ in 0..below(60) {
+                let stream = [1, 3, 5][below(3)];
+                let data = vec![u8::try_from(below(256)).expect("a byte"); below(20)];
+                let padding = [0, 1, 100, 255][below(4)];
+                let zeros = vec![0; padding];
+                let padded = [&[u8::try_from(padding).expect("a byte")], &*data, &zeros].concat();
+                bytes.extend(match below(8) {
+                    0 => frame(HEADERS_FRAME, END_HEADERS, stream, b"t"),
+                    1 => frame(DATA_FRAME, 1, stream, &data),
+                    2 => frame(PING_FRAME, 0, 0, &[7; 8]),
+                    3 | 4 => frame(DATA_FRAME, PADDED, stream, &padded),
+                    _ => frame(DATA_FRAME, 0, stream, &data),
+                });
+            }
+            let expected = sums(&bytes);
+            let mut joined = bytes.clone();
+            let (len, left) = Coalescer::default().join(&mut joined);
+            assert_eq!(left, 0);
+            assert!(len <= bytes.len());
+            assert_eq!(sums(&joined[..len]), expected);
+        }
     }
 
     /// More streams than are joined at a time lose nothing, and no bytes panic.
