@@ -34,6 +34,7 @@ pub(crate) async fn tunnel(
         handshake,
         unwritten: Vec::new(),
         written: 0,
+        is_flushed: true,
         alarm: Alarm::new(),
         deadline: runtime.now().checked_add(timeout),
         excerpt_deadline: None,
@@ -54,6 +55,8 @@ struct Tunnel {
     handshake: Handshake,
     unwritten: Vec<u8>,
     written: usize,
+    /// False while there is something to write.
+    is_flushed: bool,
     alarm: Alarm,
     deadline: Option<Instant>,
     /// The end of the wait for the body of a refusal.
@@ -69,11 +72,16 @@ impl Tunnel {
         runtime: &dyn Runtime,
     ) -> Poll<Result<Vec<u8>, TunnelFailure>> {
         loop {
-            match self.handshake.poll_output() {
-                Some(Output::Write(bytes)) => (self.unwritten, self.written) = (bytes, 0),
-                Some(Output::Established(bytes)) => return Poll::Ready(Ok(bytes)),
-                Some(Output::Failed(kind)) => return Poll::Ready(Err((kind, None))),
-                None => {}
+            if self.is_flushed {
+                match self.handshake.poll_output() {
+                    Some(Output::Write(bytes)) => {
+                        (self.unwritten, self.written) = (bytes, 0);
+                        self.is_flushed = false;
+                    }
+                    Some(Output::Established(bytes)) => return Poll::Ready(Ok(bytes)),
+                    Some(Output::Failed(kind)) => return Poll::Ready(Err((kind, None))),
+                    None => {}
+                }
             }
             if self.handshake.is_refused() && self.excerpt_deadline.is_none() {
                 self.excerpt_deadline = runtime.now().checked_add(EXCERPT_TIMEOUT);
@@ -98,22 +106,30 @@ impl Tunnel {
         }
     }
 
-    /// Writes what is to be written, then reads one piece.
+    /// Writes what is to be written, or else reads one piece.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.written < self.unwritten.len() {
-            let left = &self.unwritten[self.written..];
-            let length = ready!(Pin::new(&mut self.stream).poll_write(cx, left))?;
-            if length == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.written += length;
+        if !self.is_flushed {
+            ready!(self.poll_write(cx))?;
+            self.is_flushed = true;
+            return Poll::Ready(Ok(()));
         }
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         let mut chunk = [0; CHUNK];
         match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut chunk))? {
             0 => self.handshake.handle_end(),
             length => self.handshake.handle_input(&chunk[..length]),
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes all that is to be written.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let left @ [_, ..] = &self.unwritten[self.written..] {
+            let length = ready!(Pin::new(&mut self.stream).poll_write(cx, left))?;
+            if length == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += length;
+        }
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use futures_util::io::AsyncReadExt;
 use trunkline_sim::Sim;
 
 use crate::world::{Step, connect, exchange, failure, start};
@@ -28,6 +29,31 @@ fn a_tunnel_is_made() {
     exchange(&sim, connected, b"then", b"first then");
     let expected = b"\x05\x02\x00\x02\x01\x04user\x04pass\x05\x01\x00\x03\x0borders.test\x01\xbb";
     assert_eq!(*seen.lock().expect("no panic"), expected);
+}
+
+/// A proxy may send its replies before it is asked: none is lost, and the tunnel begins after them.
+#[test]
+fn replies_may_come_early() {
+    let sim = Sim::new(1);
+    let replies = b"\x05\x02\x01\x00\x05\x00\x00\x01\x0a\0\0\x01\x04\x38first";
+    let script = [
+        Step::Read,
+        write(replies),
+        Step::Read,
+        Step::Read,
+        Step::Echo,
+    ];
+    start(&sim, script);
+    let connected = connect(&sim, "socks5://user:pass@192.0.2.8:3128").expect("a tunnel");
+    let mut stream = connected.stream;
+    sim.run(async {
+        let mut first = [0; 5];
+        stream
+            .read_exact(&mut first)
+            .await
+            .expect("the first bytes");
+        assert_eq!(&first, b"first");
+    });
 }
 
 /// The text of a failure says what the reply means.
