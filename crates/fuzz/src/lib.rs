@@ -15,6 +15,8 @@ mod race;
 
 mod certificate;
 
+mod proxy;
+
 mod dns;
 mod dns_connection;
 mod dns_core;
@@ -31,6 +33,7 @@ pub use crate::dns_connection::dns_connection;
 pub use crate::dns_core::dns_core;
 pub use crate::dns_udp::dns_udp;
 pub use crate::map::{address_map, endpoint_map};
+pub use crate::proxy::{proxy_answer, proxy_texts};
 pub use crate::race::race;
 pub use crate::target::{target_authority, target_parse};
 
@@ -52,6 +55,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("dns_udp", dns_udp),
     ("race", race),
     ("certificate", certificate),
+    ("proxy_answer", proxy_answer),
+    ("proxy_texts", proxy_texts),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a
