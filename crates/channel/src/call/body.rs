@@ -30,14 +30,29 @@ pub struct Body {
 struct OpenResponse {
     incoming: Incoming,
     deadline: Option<Deadline>,
-    /// The limit of the messages, if there is one.
-    messages: Option<MessageLimit>,
-    /// A message over the limit, which follows the data that was returned last.
-    too_large: Option<MessageTooLarge>,
+    /// The check of the messages, if they have a limit. In a box, because most have none, and a
+    /// response is moved several times.
+    messages: Option<Box<CheckedMessages>>,
     /// The status in a head that did not end the stream. It is the status of the call unless
     /// trailers with another status follow.
     head_status: Option<Box<Status>>,
     records: Records,
+}
+
+/// The check of the messages of a response.
+struct CheckedMessages {
+    limit: MessageLimit,
+    /// A message over the limit, which follows the data that was returned last.
+    too_large: Option<MessageTooLarge>,
+}
+
+impl CheckedMessages {
+    fn new(limit: u32) -> Self {
+        Self {
+            limit: MessageLimit::new(limit),
+            too_large: None,
+        }
+    }
 }
 
 /// The records of the attempt and of the call. They end with the body.
@@ -76,8 +91,7 @@ impl Body {
             open: Some(OpenResponse {
                 incoming,
                 deadline,
-                messages: max_message.map(MessageLimit::new),
-                too_large: None,
+                messages: max_message.map(CheckedMessages::new).map(Box::new),
                 head_status: head_status.map(Box::new),
                 records,
             }),
@@ -89,7 +103,9 @@ impl OpenResponse {
     /// Returns the next data, or the trailers that end the body; `None` when the body ends without
     /// trailers.
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<IncomingFrame>> {
-        if let Some(error) = self.too_large.take() {
+        if let Some(messages) = &mut self.messages
+            && let Some(error) = messages.too_large.take()
+        {
             return Poll::Ready(Some(self.end_too_large(error)));
         }
         let status = match self.incoming.poll_frame(cx) {
@@ -139,14 +155,17 @@ impl OpenResponse {
     /// Returns the next data up to a message over the limit. If nothing is before that, the call has
     /// failed, and the result is its trailers.
     fn checked(&mut self, mut data: Bytes) -> IncomingFrame {
-        let Some(Err(error)) = self.messages.as_mut().map(|limit| limit.check(&data)) else {
+        let Some(messages) = &mut self.messages else {
+            return IncomingFrame::Data(data);
+        };
+        let Err(error) = messages.limit.check(&data) else {
             return IncomingFrame::Data(data);
         };
         data.truncate(error.at);
         if data.is_empty() {
             return self.end_too_large(error);
         }
-        self.too_large = Some(error);
+        messages.too_large = Some(error);
         IncomingFrame::Data(data)
     }
 
