@@ -1,6 +1,6 @@
 //! The certificates in use, and how they follow their files.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use rustls::client::{Resumption, WebPkiServerVerifier};
@@ -56,7 +56,6 @@ pub(super) struct Material {
 }
 
 /// What was made from the contents of files, and how it goes on with them.
-#[derive(Debug)]
 struct Watched<T> {
     value: T,
     /// The contents that `value` was made from.
@@ -117,6 +116,16 @@ impl<T> Watched<T> {
                 Err(reason)
             }
         }
+    }
+}
+
+/// Shows no contents of files: they may be a key.
+impl<T: Debug> Debug for Watched<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watched")
+            .field("value", &self.value)
+            .field("refused", &self.refused.as_ref().map(|(_, reason)| reason))
+            .finish_non_exhaustive()
     }
 }
 
@@ -245,7 +254,7 @@ fn prepare(
         TlsVersion::Tls12 => &[&TLS13, &TLS12],
         TlsVersion::Tls13 => &[&TLS13],
     };
-    let unusable = |error: &dyn std::fmt::Display| {
+    let unusable = |error: &dyn fmt::Display| {
         let text = format!("the crypto provider cannot be used: {error}");
         TlsError::new(TlsErrorKind::Config, text)
     };
