@@ -10,9 +10,10 @@ use trunkline_testkit::certificates::{
     Authority, ServerOptions, server_config, server_config_with,
 };
 use trunkline_testkit::load::Load;
+use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 use trunkline_testkit::tls_server::TlsServer;
 
-use crate::world::{PATIENCE, failure, greet, peer};
+use crate::world::{PATIENCE, failure, greet, hello, peer};
 
 /// Calls per second.
 const RATE: u32 = 200;
@@ -68,6 +69,11 @@ on_each_runtime! {
             let response = greet(&channel).await.expect("an answer");
             assert_eq!(peer(&response), PeerAddr::Ip(server.address()));
         }
+        // Many records and several windows, both ways; tonic's limit is 4 MiB.
+        let name = "x".repeat(3 << 20);
+        let answer = GreeterClient::new(channel.clone()).say_hello(hello(&name)).await;
+        let answer = answer.expect("an answer").into_inner().message;
+        assert!(answer == format!("Hello {name}"), "{} bytes", answer.len());
         assert_eq!(server.accepts(), 1);
         let distrusting = Tls::new().with_ca_pem(Authority::new("Other Root").pem());
         let status = failure(&self::channel(&server, distrusting, &runtime), PATIENCE).await;
