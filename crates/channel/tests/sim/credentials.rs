@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use h2::server::Builder;
@@ -17,8 +17,8 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use http_body_util::Full;
 use trunkline_channel::{
-    BearerToken, BuildErrorKind, CallCredentials, Channel, ChannelBuilder, CredentialsRequest,
-    WithCallCredentials,
+    AttemptEnded, BearerToken, BuildErrorKind, CallCredentials, CallEnded, Channel, ChannelBuilder,
+    ChannelEvent, CredentialsRequest, Observer, WithCallCredentials,
 };
 use trunkline_connector::{Connected, Connector, DirectConnector, SecurityLevel};
 use trunkline_endpoint::Address;
@@ -402,6 +402,69 @@ fn each_attempt_is_asked_for() {
             .iter()
             .map(|call| call.headers["x-number"].to_str().expect("text"));
         assert_eq!(numbers.collect::<Vec<_>>(), expected, "{config}");
+    }
+}
+
+/// Logs the ends of calls and attempts.
+#[derive(Clone, Debug, Default)]
+struct Ends(Arc<Lock<Vec<String>>>);
+
+impl Observer for Ends {
+    fn observe(&self, _: &ChannelEvent, _: Instant) {}
+
+    fn call_ended(&self, call: &CallEnded<'_>) {
+        let (code, attempts) = (call.status.code(), call.attempts);
+        self.0
+            .lock()
+            .push(format!("call: {code}, {attempts} attempts"));
+    }
+
+    fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+        let code = attempt.outcome.status.code();
+        self.0.lock().push(format!("attempt: {code}"));
+    }
+}
+
+/// A call that waits for its credentials ends exactly once, whether it is dropped, its deadline
+/// passes or its credentials fail; and as it was never sent, it had no attempt. Hedges wait in the
+/// same way.
+#[test]
+fn calls_end_once_while_credentials_are_awaited() {
+    const HEDGING: &str = r#"{"methodConfig": [{"name": [{}], "hedgingPolicy": {"maxAttempts": 3,
+        "hedgingDelay": "0.2s", "nonFatalStatusCodes": ["UNAVAILABLE"]}}]}"#;
+    for config in ["{}", HEDGING] {
+        let sim = Sim::new(1);
+        let backend = sim.backend(address(1));
+        let ends = Ends::default();
+        let built = |credentials| {
+            let builder = encrypted(&sim).default_service_config(config);
+            let builder = builder.observer(ends.clone());
+            builder.call_credentials(credentials).build()
+        };
+        let hanging = Scripted::new(|_| Box::pin(std::future::pending()));
+        let hanging = built(hanging).expect("a channel");
+        let failing = Scripted::ready(Err(Status::new(Code::PermissionDenied, "no")));
+        let failing = built(failing).expect("a channel");
+        sim.run(async {
+            let late = call(&hanging, with_timeout(request(body()), "1S")).await;
+            late.expect(
+                Code::DeadlineExceeded,
+                &["waiting for the call credentials"],
+            );
+            let dropped = Box::pin(unary(&hanging));
+            let waiting = Box::pin(sim.sleep(Duration::from_secs(1)));
+            drop(futures_util::future::select(dropped, waiting).await);
+            unary(&failing)
+                .await
+                .expect(Code::PermissionDenied, &["no"]);
+        });
+        let expected = [
+            "call: DEADLINE_EXCEEDED, 0 attempts",
+            "call: CANCELLED, 0 attempts",
+            "call: PERMISSION_DENIED, 0 attempts",
+        ];
+        assert_eq!(*ends.0.lock(), expected, "{config}");
+        assert_eq!(backend.calls(), 0);
     }
 }
 
