@@ -7,11 +7,11 @@
 #![expect(unsafe_code, reason = "a counting allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,21 +25,29 @@ use trunkline_transport::{
     ResponseHead, handshake,
 };
 
-/// Counts the bytes that are allocated now.
+/// Counts the bytes that each thread has allocated and not freed. A simulation runs on one thread.
 struct Counting;
 
-static ALLOCATED: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    static ALLOCATED: Cell<isize> = const { Cell::new(0) };
+}
+
+/// Counts bytes that this thread allocates, or frees.
+fn count(bytes: isize) {
+    // A thread that ends has no counter any more.
+    let _ = ALLOCATED.try_with(|allocated| allocated.set(allocated.get().wrapping_add(bytes)));
+}
 
 // SAFETY: each method passes its arguments to the system's allocator, which has the same contract.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATED.fetch_add(layout.size(), Relaxed);
+        count(layout.size().cast_signed());
         // SAFETY: as above.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        ALLOCATED.fetch_sub(layout.size(), Relaxed);
+        count(-layout.size().cast_signed());
         // SAFETY: as above.
         unsafe { System.dealloc(memory, layout) }
     }
@@ -47,9 +55,6 @@ unsafe impl GlobalAlloc for Counting {
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
-
-/// The attacks run one after the other: the allocator counts for the whole program.
-static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -219,8 +224,6 @@ async fn next(incoming: &mut Incoming) -> Option<Result<IncomingFrame, CallError
 
 /// Runs an attack beside calls to a good backend on the same thread, which must all succeed.
 fn run(attack: Attack) -> Outcome {
-    // Dropped last, after the simulation.
-    let _guard = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let sim = Sim::new(1);
     let [bad, good] = [1, 2].map(|host| SocketAddr::from(([198, 51, 100, host], 1)));
     let _backend = sim.backend(good);
@@ -256,7 +259,7 @@ fn run(attack: Attack) -> Outcome {
         }
         sim.sleep(Duration::from_millis(10)).await;
         drain(&mut peer).await;
-        let before = ALLOCATED.load(Relaxed);
+        let before = ALLOCATED.get();
         let mut sent = 0;
         // The acknowledgement lets the client's windows grow from 65,535 bytes to 2 MiB.
         let mut chunk = [frame(SETTINGS, ACK, 0, &[]), attack.first].concat();
@@ -288,7 +291,7 @@ fn run(attack: Attack) -> Outcome {
         }
         drop((chunk, flood));
         sim.sleep(Duration::from_secs(1)).await;
-        let memory = ALLOCATED.load(Relaxed).saturating_sub(before);
+        let memory = usize::try_from(ALLOCATED.get() - before).unwrap_or(0);
         begin(&other).expect("a call").await.expect("an answer");
         drop(kept);
         (memory, sent)
