@@ -42,7 +42,14 @@ impl fmt::Display for Stuck {
         };
         write!(f, "at {} ms: {why}", Millis(self.at))?;
         list(f, "pending tasks", &self.tasks)?;
-        list(f, "next events", &self.events)
+        list(f, "next events", &self.events)?;
+        match self.kind {
+            StuckKind::Deadlock => f.write_str(
+                "; what runs outside of the simulation wakes nothing in it: give each channel \
+                 `.runtime(sim.runtime())`",
+            ),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -78,7 +78,7 @@ fn tasks_run_first_in_first_out() {
     assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3]);
 }
 
-/// A run that nothing can wake is an error that lists the waiting tasks.
+/// A run that nothing can wake is an error that lists the waiting tasks, and names a likely cause.
 #[test]
 fn a_deadlock_names_the_tasks() {
     let sim = Sim::new(1);
@@ -91,7 +91,9 @@ fn a_deadlock_names_the_tasks() {
     assert_eq!(
         stuck.to_string(),
         "at 7.000 ms: deadlock: the future waits, and nothing is left to wake it; \
-         pending tasks: task 1 `the one that waits`; next events: none"
+         pending tasks: task 1 `the one that waits`; next events: none; \
+         what runs outside of the simulation wakes nothing in it: give each channel \
+         `.runtime(sim.runtime())`"
     );
 }
 
