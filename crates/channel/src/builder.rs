@@ -18,7 +18,7 @@ use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
 use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
-use trunkline_target::{Schemes, Target, TargetView};
+use trunkline_target::{ErrorKind, Schemes, Target, TargetView};
 use trunkline_transport::{HttpOptions, KeepaliveOptions, ReplayBudget};
 
 use self::authority::channel_authority;
@@ -736,7 +736,14 @@ fn parse_target(
 ) -> Result<Target, BuildError> {
     let known: Vec<&str> = resolvers.schemes().collect();
     Target::parse_with(text, Schemes::new(&known, default_scheme)).map_err(|error| {
-        let text = format!("the target `{text}` cannot be used: {error}");
+        let hint = match (error.kind(), error.suggestion()) {
+            (ErrorKind::Scheme, Some(_)) => " Or add a resolver of your own with `.resolver(..)`",
+            (ErrorKind::Unsupported, None) => {
+                "; a resolver of your own is added with `.resolver(..)`"
+            }
+            _ => "",
+        };
+        let text = format!("the target `{text}` cannot be used: {error}{hint}");
         BuildError::new(BuildErrorKind::Target, text).with_source(error)
     })
 }
@@ -792,9 +799,16 @@ fn parse_config(
 
 fn parse_policy(name: &str, policies: &PolicyRegistry) -> Result<PolicyChoice, BuildError> {
     PolicyChoice::parse(&json!([{ name: {} }]), policies).map_err(|error| {
-        let known = policies.names().collect::<Vec<_>>().join(", ");
-        let text =
-            format!("the default policy `{name}` cannot be used: {error}; registered are: {known}");
+        let known = policies.names().collect::<Vec<_>>();
+        let text = if known.contains(&name) {
+            format!("the default policy `{name}` cannot be used: {error}")
+        } else {
+            let known = known.join(", ");
+            format!(
+                "the default policy `{name}` is not known; known are: {known}; a policy of your own \
+                 is added with `.policy(..)`"
+            )
+        };
         BuildError::new(BuildErrorKind::ServiceConfig, text).with_source(error)
     })
 }

@@ -126,6 +126,33 @@ fn contradictions_are_errors() {
     });
 }
 
+/// A scheme or a policy without a plug-in is an error that names the method that adds one.
+#[test]
+fn what_is_not_registered_can_be_added() {
+    let sim = Sim::new(1);
+    let error = |builder: ChannelBuilder| builder.build().expect_err("an error").to_string();
+    assert_eq!(
+        error(builder(&sim, "fleet:///orders")),
+        "the target `fleet:///orders` cannot be used: unknown scheme `fleet`; did you mean \
+         `dns:///orders`? Or add a resolver of your own with `.resolver(..)`"
+    );
+    assert_eq!(
+        error(builder(&sim, "xds:///orders")),
+        "the target `xds:///orders` cannot be used: nothing here resolves the scheme `xds`; a \
+         resolver of your own is added with `.resolver(..)`"
+    );
+    assert_eq!(
+        error(builder(&sim, "http://orders:50051")),
+        "the target `http://orders:50051` cannot be used: `http` is no scheme of a gRPC target; did \
+         you mean `dns:///orders:50051`?"
+    );
+    assert_eq!(
+        error(builder(&sim, "orders:50051").load_balancing("fastest")),
+        "the default policy `fastest` is not known; known are: pick_first, round_robin; a policy of \
+         your own is added with `.policy(..)`"
+    );
+}
+
 /// `load_balancing` chooses the policy by its name.
 #[test]
 fn a_policy_by_name() {
