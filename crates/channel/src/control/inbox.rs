@@ -55,8 +55,9 @@ impl Drop for Inbox {
         if !self.is_closed {
             // Without this, calls would wait for the next snapshot without end.
             self.close(Status::internal(
-                "the channel's control task ended early: its runtime was shut down, or a resolver, \
-                 a policy or an observer panicked",
+                "the channel's control task ended early: its runtime was shut down (a channel works \
+                 in one runtime only), or the task panicked: in a resolver, a policy or an observer, \
+                 or in a tokio runtime without `enable_all`",
             ));
         }
         self.events.close();
