@@ -48,7 +48,11 @@ pub trait Observer: Debug + Send + Sync {
     /// Called by the channel's control task, in the order of the events; must not block. Only
     /// [`ChannelEvent::Resolver`] may come from another task, where a resolver of your own reports
     /// from one.
-    fn observe(&self, event: &ChannelEvent, at: Instant);
+    ///
+    /// The default does nothing.
+    fn observe(&self, event: &ChannelEvent, at: Instant) {
+        let _ = (event, at);
+    }
 
     /// Handles the start of a call.
     ///
