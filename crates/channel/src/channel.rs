@@ -29,7 +29,7 @@ use crate::handle::Handle;
 ///
 /// * Building it does no I/O. The first call, or [`connect`](Self::connect), starts it.
 /// * A call never returns `Err`: a local failure is a response with `grpc-status` and
-///   `grpc-message`, so that the stub above shows the right code and text.
+///   `grpc-message`, so that a stub returns the right code and text.
 /// * [`poll_ready`](Service::poll_ready) is always ready. A call waits for a connection inside its
 ///   own future, and its `grpc-timeout` bounds the wait.
 /// * The extensions of a response contain the address that answered, as
@@ -130,6 +130,9 @@ impl Channel {
     ///
     /// `channel.ready().await?.call(request)` fails where `channel.call(request)` alone would wait
     /// for a connection. Bound the wait with a timeout of your own.
+    ///
+    /// It needs `mut` as a tower service does. All clones are one channel, so a clone can wait:
+    /// `channel.clone().ready().await?`.
     ///
     /// # Errors
     ///
