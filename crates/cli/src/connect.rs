@@ -135,6 +135,10 @@ fn destination(to: &str) -> Result<Destination, Failure> {
     if let Some(addresses) = addresses {
         return Ok(Destination::Addresses(addresses));
     }
+    if let Some(hint) = hint_for_target(to) {
+        let text = format!("{to:?} is no host with a port, but a target or a URL");
+        return Err(Failure::unusable("host", text).suggest(Some(hint)));
+    }
     if to.contains(',') {
         let bad = to
             .split(',')
@@ -167,6 +171,28 @@ fn destination(to: &str) -> Result<Destination, Failure> {
             format!("{to:?} is not a host with a port"),
         )),
     }
+}
+
+/// Returns what to give in place of a target or a URL; `None` if the text is neither.
+fn hint_for_target(text: &str) -> Option<String> {
+    let endpoint = match Target::parse(text) {
+        Ok(target) if target.used_default_scheme() => return None,
+        Ok(target) => match target.view() {
+            TargetView::Dns { .. } | TargetView::Ipv4 { .. } | TargetView::Ipv6 { .. } => {
+                target.endpoint().into_owned()
+            }
+            _ => {
+                return Some(
+                    "`trunkline resolve TARGET` shows the addresses of a target".to_owned(),
+                );
+            }
+        },
+        Err(error) if text.contains("://") => {
+            error.suggestion()?.strip_prefix("dns:///")?.to_owned()
+        }
+        Err(_) => return None,
+    };
+    Some(format!("give `{endpoint}` alone"))
 }
 
 fn options(args: &ConnectArgs) -> (ConnectOptions, Vec<String>) {

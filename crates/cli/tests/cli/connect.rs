@@ -97,6 +97,33 @@ fn hosts() {
     }
 }
 
+/// A target or a URL in place of a host is an error that names what to give.
+#[test]
+fn targets_in_place_of_hosts() {
+    for (bad, hint) in [
+        ("dns:///orders:50051", "give `orders:50051` alone"),
+        (
+            "ipv4:192.0.2.1:1,192.0.2.2:1",
+            "give `192.0.2.1:1,192.0.2.2:1` alone",
+        ),
+        (
+            "https://orders.example:8443",
+            "give `orders.example:8443` alone",
+        ),
+        (
+            "srv:///_grpc._tcp.orders",
+            "`trunkline resolve TARGET` shows the addresses of a target",
+        ),
+    ] {
+        let (status, object) = object(&["connect", bad]);
+        assert_eq!(
+            (status, &object["error"]["suggestion"]),
+            (2, &json!(hint)),
+            "{object}"
+        );
+    }
+}
+
 /// Returns a path for a file that a test creates. The file does not exist yet.
 fn path(name: &str) -> PathBuf {
     let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
