@@ -106,13 +106,14 @@ impl Tally {
         };
         let calls = self.ok + self.failed;
         let (bad, failed) = (self.bad(), self.failed);
+        let error = with_message(code, message);
         let text = if self.any_status {
             format!(
                 "{bad} of {calls} calls were not answered with a status; {failed} failed, {share} \
-                 {code}: {message}"
+                 {error}"
             )
         } else {
-            format!("{failed} of {calls} calls failed; {share} {code}: {message}")
+            format!("{failed} of {calls} calls failed; {share} {error}")
         };
         Err(Failure::operation("call", text)
             .suggest(hint(code, message))
@@ -160,7 +161,7 @@ impl Tally {
         let errors = self.errors.iter().map(|(code, message, count)| {
             Line::from(format!("{count:>8}  "))
                 .and_styled(Style::Bad, code)
-                .and(format!(": {message}"))
+                .and(with_message("", message))
         });
         let calls = self.ok + self.failed;
         let seconds = self.elapsed.as_secs_f64();
@@ -189,6 +190,18 @@ fn code_name(code: Code) -> String {
         .to_string()
 }
 
+/// Returns the code and the message, as far as there is a message.
+fn with_message(code: &str, message: &str) -> String {
+    if message.is_empty() {
+        code.to_owned()
+    } else {
+        format!("{code}: {message}")
+    }
+}
+
+/// The channel's text about a server that speaks TLS.
+const TLS_PEER: &str = "the peer speaks TLS";
+
 /// The channel's text about an answer that has an HTTP status in place of a gRPC status.
 const HTTP_ANSWER: &str = " answered HTTP ";
 
@@ -199,7 +212,11 @@ fn hint(code: &str, message: &str) -> Option<&'static str> {
             "check that the address is the server's own, or that the proxy there forwards gRPC"
         }
         "UNIMPLEMENTED" => {
-            "the server has no health service; the answers still show which backends are called"
+            "the server has no health service; the answers still show which backends are called: \
+             with --any-status that is a success"
+        }
+        "UNAVAILABLE" if message.contains(TLS_PEER) => {
+            "give --tls, and --ca for a server whose issuer the platform does not trust"
         }
         "UNAVAILABLE" => {
             "`trunkline resolve TARGET` shows the addresses, `trunkline connect ADDR` tries one"

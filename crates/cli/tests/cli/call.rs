@@ -164,6 +164,17 @@ fn an_http_status() {
     assert!(suggestion.contains("no health service"), "{suggestion}");
 }
 
+/// An error without a message is its code alone.
+#[test]
+fn no_message() {
+    let target = raw_peer::target(|_| raw_peer::status(12, ""));
+    let (_, object) = object(&["call", &target]);
+    assert_eq!(
+        object["error"]["message"],
+        "1 of 1 calls failed; mostly UNIMPLEMENTED"
+    );
+}
+
 /// With `--any-status` a call succeeds that a server answered with a gRPC status; an HTTP status or
 /// a lost connection is none.
 #[test]
