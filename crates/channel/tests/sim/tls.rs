@@ -19,7 +19,7 @@ use trunkline_connector::tls::Tls;
 use trunkline_connector::{Proxy, SecurityLevel};
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_resolver::StaticFactory;
-use trunkline_runtime::{Runtime, Stream};
+use trunkline_runtime::{PeerAddr, Runtime, Stream, UnixAddr};
 use trunkline_sim::Sim;
 use trunkline_status::Code;
 use trunkline_testkit::certificates::{
@@ -42,12 +42,21 @@ impl TlsServer {
     /// Starts a server that answers each call with its data. It ends its connections, in good order,
     /// when they have this age.
     fn start(sim: &Sim, config: Arc<ServerConfig>, max_age: Option<Duration>) -> Self {
+        Self::start_at(sim, address(1).into(), config, max_age)
+    }
+
+    fn start_at(
+        sim: &Sim,
+        at: PeerAddr,
+        config: Arc<ServerConfig>,
+        max_age: Option<Duration>,
+    ) -> Self {
         let server = Self {
             config: Arc::new(Mutex::new(config)),
             heads: Arc::default(),
             accepts: Arc::default(),
         };
-        let mut listener = sim.net().listen(address(1)).expect("a free address");
+        let mut listener = sim.net().listen(at).expect("a free address");
         let runtime = sim.runtime();
         let (config, heads) = (Arc::clone(&server.config), Arc::clone(&server.heads));
         let accepts = Arc::clone(&server.accepts);
@@ -216,6 +225,23 @@ fn a_target_without_a_name_is_checked_by_its_address() {
     let certificate = authority.issue(&["198.51.100.1"]);
     *server.config.lock().expect("no panic") = server_config(&certificate);
     sim.run(unary(&channel(), b"hello")).expect_ok();
+}
+
+/// The server at a Unix socket is `localhost`, as for grpc-go.
+#[test]
+fn a_unix_socket_is_checked_as_localhost() {
+    let authority = Authority::new("Test Root");
+    let sim = Sim::new(1);
+    let socket = PeerAddr::Unix(UnixAddr::from_path("/run/orders"));
+    let config = server_config(&authority.issue(&["localhost"]));
+    let server = TlsServer::start_at(&sim, socket, config, None);
+    let channel = Channel::builder("unix:///run/orders")
+        .tls(trusting(&authority))
+        .runtime(sim.runtime())
+        .build()
+        .expect("valid options");
+    sim.run(unary(&channel, b"hello")).expect_ok();
+    assert_eq!(server.authorities(), ["localhost"]);
 }
 
 /// A call whose own authority the certificate does not cover is not sent; the others are.
