@@ -29,14 +29,17 @@ pub(super) fn channel_authority(
     text: &str,
 ) -> Result<Authority, BuildError> {
     if let Some(own) = own {
-        return parse(own, text);
+        let origin = "that `.authority(..)` or `Tls::with_server_name` set";
+        return parse(own, origin, "");
     }
+    let origin = format!("of the target `{text}`");
+    let remedy = "; give another with `.authority(..)`";
     if let Some(resolvers) = resolver.default_authority(target) {
-        return parse(&resolvers, text);
+        return parse(&resolvers, &origin, remedy);
     }
     let encoded = target.default_authority();
     let is_proven = credentials != CredentialsKind::Plaintext;
-    match parse(&encoded, text) {
+    match parse(&encoded, &origin, remedy) {
         Err(_) if !is_proven && !names_a_host(target) => Ok(NO_HOST),
         result => result,
     }
@@ -51,13 +54,12 @@ fn names_a_host(target: &Target) -> bool {
     }
 }
 
-fn parse(authority: &str, target: &str) -> Result<Authority, BuildError> {
+fn parse(authority: &str, origin: &str, remedy: &str) -> Result<Authority, BuildError> {
     authority.parse().map_err(|error: http::uri::InvalidUri| {
         BuildError::new(
             BuildErrorKind::Authority,
             format!(
-                "the authority `{authority}` of the target `{target}` cannot be sent over HTTP/2 \
-                 ({error}); give another with `.authority(..)`"
+                "the authority `{authority}` {origin} cannot be sent over HTTP/2 ({error}){remedy}"
             ),
         )
         .with_source(error)

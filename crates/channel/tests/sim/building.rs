@@ -126,6 +126,18 @@ fn contradictions_are_errors() {
     });
 }
 
+/// An authority that cannot be sent is an error that names where it was set.
+#[test]
+fn an_authority_that_cannot_be_sent() {
+    let sim = Sim::new(1);
+    let error = builder(&sim, "orders:50051").authority("a b").build();
+    assert_eq!(
+        error.expect_err("an error").to_string(),
+        "the authority `a b` that `.authority(..)` or `Tls::with_server_name` set cannot be sent \
+         over HTTP/2 (invalid uri character)"
+    );
+}
+
 /// A scheme or a policy without a plug-in is an error that names the method that adds one.
 #[test]
 fn what_is_not_registered_can_be_added() {
