@@ -164,9 +164,15 @@ impl Tally {
                 .and(with_message("", message))
         });
         let calls = self.ok + self.failed;
+        let unit = if calls == 1 { "call" } else { "calls" };
+        let answered = if self.any_status {
+            format!(", {} answered", self.answered)
+        } else {
+            String::new()
+        };
         let seconds = self.elapsed.as_secs_f64();
         let sum = format!(
-            "{calls} calls, {} ok, {} failed in {seconds:.1} s ({:.0}/s); ms: p50 {}, p99 {}, max {}",
+            "{calls} {unit}, {} ok, {} failed{answered} in {seconds:.1} s ({:.0}/s); ms: p50 {}, p99 {}, max {}",
             self.ok,
             self.failed,
             calls as f64 / seconds.max(1e-9),

@@ -164,6 +164,23 @@ fn an_http_status() {
     assert!(suggestion.contains("no health service"), "{suggestion}");
 }
 
+/// The summary for people counts the answered calls where they are what is asked for.
+#[test]
+fn the_summary() {
+    let target = raw_peer::target(|_| raw_peer::status(12, ""));
+    for (options, start) in [
+        (&["call", &target][..], "1 call, 0 ok, 1 failed in "),
+        (
+            &["call", &target, "--any-status"],
+            "1 call, 0 ok, 1 failed, 1 answered in ",
+        ),
+    ] {
+        let stdout = trunkline(options).stdout;
+        let summary = stdout.lines().last().expect("a line");
+        assert!(summary.starts_with(start), "{summary}");
+    }
+}
+
 /// An error without a message is its code alone.
 #[test]
 fn no_message() {
