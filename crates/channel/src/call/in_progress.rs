@@ -196,17 +196,20 @@ impl<'a> Call<'a> {
         let mut listener: Option<EventListener> = None;
         let mut queued: Option<Box<QueuedCall>> = None;
         loop {
-            let outcome = match self.pick(body) {
-                // Boxed, because few calls need the space in their future.
-                PickOutcome::Authorizing(attempt) => {
-                    Box::pin(self.authorize(attempt, body)).await?
-                }
-                outcome => outcome,
-            };
-            match outcome {
+            // No outcome is kept while the call waits, so that the future of every call is small.
+            let authorizing = match self.pick(body) {
                 PickOutcome::Started(attempt) => return Ok(attempt),
                 PickOutcome::Failed(not_started) => return Err(not_started),
-                PickOutcome::Authorizing(_) | PickOutcome::Wait => {}
+                PickOutcome::Authorizing(attempt) => Some(attempt),
+                PickOutcome::Wait => None,
+            };
+            if let Some(attempt) = authorizing {
+                // Boxed, because few calls need the space in their future.
+                match Box::pin(self.authorize(attempt, body)).await? {
+                    PickOutcome::Started(attempt) => return Ok(attempt),
+                    PickOutcome::Failed(not_started) => return Err(not_started),
+                    PickOutcome::Authorizing(_) | PickOutcome::Wait => {}
+                }
             }
             let Some(change) = listener.take() else {
                 // Listen first, then look again: a snapshot that is published in between is not
@@ -227,7 +230,8 @@ impl<'a> Call<'a> {
                 let place = QueuedCall::new(&shared.queue, self.bytes(body), doing)?;
                 queued = Some(Box::new(place));
             }
-            bounded(&mut self.deadline, doing, change).await?;
+            // Boxed, as above.
+            Box::pin(bounded(&mut self.deadline, doing, change)).await?;
             self.is_late = true;
         }
     }

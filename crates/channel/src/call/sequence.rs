@@ -40,54 +40,57 @@ where
             // In a box, because the future of every call would be larger by it.
             return Box::pin(hedges::run(call, started, &body)).await;
         }
-        let mut attempt = match started {
-            Ok(attempt) => attempt,
+        // What follows waits for nothing but the attempt, so that the future of every call is small.
+        let (delay, status) = match started {
+            Ok(mut attempt) => match within(&mut call.deadline, &mut attempt).await {
+                Ok(Ok(mut response)) => {
+                    // Only a call with a plan looks for failures that can be retried.
+                    if call.plan.is_some()
+                        && let Some((code, pushback)) =
+                            Call::end_if_failed(&mut response, &mut attempt)
+                        && let Some(delay) = delay_after(call, code, pushback, &body)
+                        // Last, because it ends the upload, whose response is then dropped.
+                        && body.rewind(attempt.reader())
+                    {
+                        let text = format!("{} answered {code}", attempt.peer());
+                        (Some(delay), Status::new(code, text))
+                    } else {
+                        body.commit();
+                        return call.respond(response, &mut attempt);
+                    }
+                }
+                Ok(Err(error)) => {
+                    let is_transparent = transparent.may_retry(error.fate(), call.headers());
+                    let status = end_failed(call, error, &mut attempt, is_transparent);
+                    // The attempt is dropped before `can_replay` is called: its upload could
+                    // otherwise read more of the request afterwards, beyond the limit of what is kept.
+                    drop(attempt);
+                    if is_transparent {
+                        if !body.can_replay() {
+                            return Err(status.into());
+                        }
+                        call.is_late = true;
+                        continue;
+                    }
+                    let delay = delay_after(call, status.code(), Pushback::Absent, &body);
+                    (delay, status)
+                }
+                Err(deadline) => {
+                    let status = deadline.status(&attempt.waiting_for());
+                    attempt.end(&status);
+                    return Err(status.into());
+                }
+            },
             Err(NotStarted::Ended(status)) => return Err(status.into()),
             Err(NotStarted::Failed(status)) => {
                 let delay = delay_after(call, status.code(), Pushback::Absent, &body);
-                wait(call, delay, status).await?;
-                continue;
+                (delay, status)
             }
         };
-        match within(&mut call.deadline, &mut attempt).await {
-            Ok(Ok(mut response)) => {
-                // Only a call with a plan looks for failures that can be retried.
-                if call.plan.is_some()
-                    && let Some((code, pushback)) = Call::end_if_failed(&mut response, &mut attempt)
-                    && let Some(delay) = delay_after(call, code, pushback, &body)
-                    // Last, because it ends the upload, whose response is then dropped.
-                    && body.rewind(attempt.reader())
-                {
-                    let text = format!("{} answered {code}", attempt.peer());
-                    drop((response, attempt));
-                    wait(call, Some(delay), Status::new(code, text)).await?;
-                    continue;
-                }
-                body.commit();
-                return call.respond(response, &mut attempt);
-            }
-            Ok(Err(error)) => {
-                let is_transparent = transparent.may_retry(error.fate(), call.headers());
-                let status = end_failed(call, error, &mut attempt, is_transparent);
-                // The attempt is dropped before `can_replay` is called: its upload could otherwise
-                // read more of the request afterwards, beyond the limit of what is kept.
-                drop(attempt);
-                if is_transparent {
-                    if !body.can_replay() {
-                        return Err(status.into());
-                    }
-                    call.is_late = true;
-                } else {
-                    let delay = delay_after(call, status.code(), Pushback::Absent, &body);
-                    wait(call, delay, status).await?;
-                }
-            }
-            Err(deadline) => {
-                let status = deadline.status(&attempt.waiting_for());
-                attempt.end(&status);
-                return Err(status.into());
-            }
-        }
+        let Some(delay) = delay else {
+            return Err(status.into());
+        };
+        Box::pin(wait(call, delay, status)).await?;
     }
 }
 
@@ -132,10 +135,10 @@ fn delay_after<B>(
 ///
 /// # Errors
 ///
-/// `status`, when there is no further attempt; or that of the deadline.
-async fn wait(call: &mut Call<'_>, delay: Option<Duration>, status: Status) -> Result<(), Status> {
+/// That of the deadline; or `status`, when the clock cannot represent the time of the next attempt.
+async fn wait(call: &mut Call<'_>, delay: Duration, status: Status) -> Result<(), Status> {
     let now = call.runtime().now();
-    let Some(at) = delay.and_then(|delay| now.checked_add(delay)) else {
+    let Some(at) = now.checked_add(delay) else {
         return Err(status);
     };
     let sleep = call.runtime().sleep_until(at);
