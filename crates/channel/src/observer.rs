@@ -109,12 +109,13 @@ pub struct CallEnded<'a> {
     pub latency: Duration,
     /// The number of attempts; 0 when the call was never sent.
     pub attempts: u32,
-    /// The address at the other end of the last attempt that ended.
+    /// The address at the other end of the last attempt that ended; of hedged attempts, the one that
+    /// decided the call.
     pub peer: Option<&'a PeerAddr>,
     /// True when the head of a response arrived.
     pub has_headers: bool,
-    /// True when a server has sent a status for the last attempt; false when this side made that, for
-    /// example because the connection was lost.
+    /// True when a server has sent a status for that attempt; false when this side made it, for example
+    /// because the connection was lost.
     pub has_status: bool,
     /// The bytes of request messages that all attempts sent, each with its gRPC prefix of 5 bytes.
     pub bytes_sent: u64,

@@ -84,6 +84,11 @@ impl CallAttempt {
         self.record.exempt();
     }
 
+    /// Records that another attempt decides the call.
+    pub(crate) fn set_overtaken(&mut self) {
+        self.record.set_overtaken();
+    }
+
     /// Records that the head of a response arrived.
     pub(crate) fn set_has_headers(&mut self) {
         self.record.set_has_headers();

@@ -430,7 +430,7 @@ impl Hedges {
 /// Ends an attempt that another one of its call has overtaken. It says nothing about its server, so
 /// the throttle does not count it.
 fn end_cancelled(attempt: &mut CallAttempt) {
-    attempt.exempt();
+    attempt.set_overtaken();
     attempt.end(&overtaken());
 }
 

@@ -44,11 +44,11 @@ struct ObservedCall {
 struct CallTotals {
     /// The attempts that were sent, ended or not. The other totals are those of ended attempts.
     attempts: u32,
-    /// The address of the attempt that ended last.
+    /// The address of the attempt that ended last, of those that no other one has overtaken.
     peer: Option<PeerAddr>,
     /// True when the head of a response arrived.
     has_headers: bool,
-    /// True when the last attempt that ended has the status of a server.
+    /// True when that attempt has the status of a server.
     has_status: bool,
     bytes_sent: u64,
     bytes_received: u64,
@@ -126,6 +126,8 @@ struct Attempt {
     /// `None` until the request is sent.
     peer: Option<PeerAddr>,
     has_headers: bool,
+    /// True when another attempt decides the call.
+    is_overtaken: bool,
     bytes_received: u64,
     /// The effect of the end on the throttle, if the call has a plan and the channel a throttle.
     throttle: Option<ThrottleShare>,
@@ -172,6 +174,7 @@ impl AttemptRecord {
             started: shared.runtime.now(),
             peer: None,
             has_headers: false,
+            is_overtaken: false,
             bytes_received: 0,
             throttle,
         })))
@@ -183,10 +186,18 @@ impl AttemptRecord {
     }
 
     /// Leaves the throttle out: the attempt was not sent, is followed by a transparent retry, or was
-    /// cancelled.
+    /// dropped.
     pub(crate) fn exempt(&mut self) {
         if let Some(attempt) = &mut self.0 {
             attempt.throttle = None;
+        }
+    }
+
+    /// Records that another attempt decides the call: this one shows nothing of how the call ends.
+    pub(crate) fn set_overtaken(&mut self) {
+        self.exempt();
+        if let Some(attempt) = &mut self.0 {
+            attempt.is_overtaken = true;
         }
     }
 
@@ -251,12 +262,13 @@ impl AttemptRecord {
         }
         let mut totals = call.totals.lock();
         totals.has_headers |= attempt.has_headers;
-        totals.has_status = end
-            .trailers
-            .is_some_and(|own| own.contains_key(GRPC_STATUS));
         totals.bytes_sent += end.bytes_sent;
         totals.bytes_received += attempt.bytes_received;
-        totals.peer = Some(peer);
+        if !attempt.is_overtaken {
+            let trailers = end.trailers;
+            totals.has_status = trailers.is_some_and(|own| own.contains_key(GRPC_STATUS));
+            totals.peer = Some(peer);
+        }
     }
 
     /// Reports the end of an attempt that was dropped before its end, unless it was reported

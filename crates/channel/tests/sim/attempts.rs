@@ -109,6 +109,15 @@ fn an_observer_sees_each_attempt() {
         ),
         (
             HEDGING,
+            vec![Answer::Never, Answer::Status(Code::Internal)],
+            vec![
+                attempt(2, Code::Internal),
+                attempt(1, Code::Cancelled),
+                End::Call(2, Code::Internal, true),
+            ],
+        ),
+        (
+            HEDGING,
             vec![Answer::Never, Answer::Never, Answer::Never],
             vec![
                 attempt(1, Code::DeadlineExceeded),
