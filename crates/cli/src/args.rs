@@ -280,6 +280,7 @@ pub(crate) struct ChannelArgs {
     "call dns:///orders.prod.svc:50051",
     "call dns:///orders.prod.svc:50051 --lb round_robin --count 1000 --concurrency 10",
     "call ipv4:127.0.0.1:50051 --for 30 --qps 10 --json",
+    "call dns:///orders.prod.svc:50051 --count 100 --retry 3",
     "call dns:///orders.prod.svc:50051 --tls --ca ca.pem --cert client.pem --key client.key";
     "every call succeeded (with --any-status: was answered)",
     "a call failed, or could not be made in time"
@@ -310,7 +311,29 @@ pub(crate) struct CallArgs {
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
+    pub(crate) attempts: AttemptArgs,
+    #[command(flatten)]
     pub(crate) channel: ChannelArgs,
+}
+
+/// How often a call may be sent.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct AttemptArgs {
+    /// Retries calls that fail with UNAVAILABLE, up to this many attempts each, when the resolver gives no
+    /// service config
+    #[arg(long, value_name = "ATTEMPTS", conflicts_with_all = ["hedge", "service_config"], value_parser = clap::value_parser!(u32).range(2..=100))]
+    pub(crate) retry: Option<u32>,
+    /// Sends a call again every DELAY milliseconds while it has no answer, up to this many attempts, when
+    /// the resolver gives no service config
+    #[arg(long, value_name = "ATTEMPTS/DELAY", conflicts_with = "service_config", value_parser = hedge)]
+    pub(crate) hedge: Option<Hedge>,
+}
+
+/// The value of `--hedge`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hedge {
+    pub(crate) attempts: u32,
+    pub(crate) delay: Duration,
 }
 
 #[derive(Debug, clap::Args)]
@@ -396,6 +419,18 @@ fn millis(text: &str) -> Result<f64, String> {
     } else {
         Err("expected a number of milliseconds from 0 to 86400000 (a day)".to_owned())
     }
+}
+
+fn hedge(text: &str) -> Result<Hedge, String> {
+    let expected =
+        "expected ATTEMPTS/DELAY: 2 to 100 attempts, and a delay in milliseconds, such as 3/50";
+    let (attempts, delay) = text.split_once('/').ok_or(expected)?;
+    let attempts = attempts.parse().map_err(|_| expected)?;
+    if !(2..=100).contains(&attempts) {
+        return Err(expected.to_owned());
+    }
+    let delay = Duration::from_secs_f64(millis(delay)? / 1000.0);
+    Ok(Hedge { attempts, delay })
 }
 
 fn rate(text: &str) -> Result<f64, String> {

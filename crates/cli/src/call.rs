@@ -1,6 +1,6 @@
 //! `trunkline call`: makes health-check calls over a channel.
 
-mod answers;
+mod counter;
 mod errors;
 mod latency;
 
@@ -12,7 +12,7 @@ mod runner;
 
 use std::sync::Arc;
 
-use self::answers::AnswerCounter;
+use self::counter::CallCounter;
 use self::live::Live;
 use self::runner::CallRunner;
 use crate::args::{CallArgs, CommonArgs};
@@ -25,15 +25,22 @@ pub(crate) fn run(args: &CallArgs, common: &CommonArgs, out: &Out) -> Result<(),
     let files = args.channel.dns.open(args.timeout)?;
     let tls = args.channel.tls.open(args.timeout)?;
     block_on(common.runtime, |runtime| async move {
-        let answers = AnswerCounter::default();
-        let observer = answers.clone();
-        let channel = channel::build(&args.channel, &files, tls, Arc::clone(&runtime), observer)?;
+        let counter = CallCounter::default();
+        let observer = counter.clone();
+        let channel = channel::build(
+            &args.channel,
+            &args.attempts,
+            &files,
+            tls,
+            Arc::clone(&runtime),
+            observer,
+        )?;
         let live = Live::new(out, runtime.now());
         let runner = CallRunner {
             args,
             runtime,
             channel,
-            answers,
+            counter,
         };
         runner.run(live).await.print(out)
     })

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
 use trunkline::{Channel, Observer, Runtime, Tls};
 
-use crate::args::ChannelArgs;
+use crate::args::{AttemptArgs, ChannelArgs};
+use crate::attempts;
 use crate::failure::Failure;
 use crate::lookup::DnsFiles;
 
 /// Builds the channel that the command line asks for. It reports its events to `observer`.
 pub(crate) fn build(
     args: &ChannelArgs,
+    attempts: &AttemptArgs,
     files: &DnsFiles,
     tls: Option<Tls>,
     runtime: Arc<dyn Runtime>,
@@ -28,10 +29,7 @@ pub(crate) fn build(
         .proxy(args.proxy.setting()?)
         .runtime(runtime)
         .dns(dns);
-    if let Some(policy) = &args.lb {
-        let config = json!({ "loadBalancingConfig": [{ policy.as_str(): {} }] });
-        builder = builder.default_service_config(config.to_string());
-    }
+    builder = attempts::configure(builder, attempts, args.lb.as_deref());
     if let Some(config) = &args.service_config {
         builder = builder.default_service_config(config.as_str());
     }

@@ -16,6 +16,7 @@ mod event;
 mod svg;
 
 // What the subcommands share.
+mod attempts;
 mod file;
 mod lookup;
 mod proxy;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trunkline::{ChannelEvent, Observer};
 use trunkline_runtime::Lock;
 
-use crate::args::{CommonArgs, WatchArgs};
+use crate::args::{AttemptArgs, CommonArgs, WatchArgs};
 use crate::channel;
 use crate::endpoint_changes::EndpointChanges;
 use crate::event::describe;
@@ -28,7 +28,9 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
             started,
             changes: Lock::default(),
         };
-        let channel = channel::build(&args.channel, &files, tls, Arc::clone(&runtime), printer)?;
+        let attempts = AttemptArgs::default();
+        let tasks = Arc::clone(&runtime);
+        let channel = channel::build(&args.channel, &attempts, &files, tls, tasks, printer)?;
         channel
             .connect()
             .map_err(|status| Failure::operation("runtime", status.message().to_owned()))?;

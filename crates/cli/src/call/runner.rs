@@ -9,7 +9,7 @@ use futures_util::stream::FuturesUnordered;
 use tonic::{Code, Request, Status};
 use trunkline::{Channel, Runtime, WaitForReady};
 
-use super::answers::AnswerCounter;
+use super::counter::CallCounter;
 use super::live::Live;
 use super::tally::{FinishedCall, Tally};
 use crate::args::CallArgs;
@@ -22,7 +22,7 @@ pub(super) struct CallRunner<'a> {
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) channel: Channel,
     /// The observer of the channel.
-    pub(super) answers: AnswerCounter,
+    pub(super) counter: CallCounter,
 }
 
 /// The deadline of each call, when `--timeout` gives none for all of them.
@@ -86,7 +86,7 @@ impl CallRunner<'_> {
             live.draw(&tally, started + tally.elapsed);
         }
         live.clear();
-        tally.answered = self.answers.count();
+        tally.counts = self.counter.counts();
         tally.elapsed = self.runtime.now() - started;
         tally.unmade = wanted.map_or_else(|| u64::from(made == 0), |count| count - made);
         tally

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use tonic::{Code, Status};
 use trunkline::PeerAddr;
 
+use super::counter::CallCounts;
 use super::errors::ErrorCounts;
 use super::latency::Latencies;
 use crate::failure::Failure;
@@ -31,8 +32,7 @@ pub(super) struct Tally {
     backends: BTreeMap<String, u64>,
     errors: ErrorCounts,
     latencies: Latencies,
-    /// The calls that a server answered with a status of its own.
-    pub(super) answered: u64,
+    pub(super) counts: CallCounts,
     /// Whether a call counts as made when it was answered, with `--any-status`.
     any_status: bool,
     pub(super) elapsed: Duration,
@@ -52,7 +52,7 @@ impl Tally {
     /// Returns the number of calls that make the command fail.
     fn bad(&self) -> u64 {
         if self.any_status {
-            (self.ok + self.failed).saturating_sub(self.answered)
+            (self.ok + self.failed).saturating_sub(self.counts.answered)
         } else {
             self.failed
         }
@@ -125,7 +125,8 @@ impl Tally {
             ("calls", json!(self.ok + self.failed)),
             ("ok", json!(self.ok)),
             ("failed", json!(self.failed)),
-            ("answered", json!(self.answered)),
+            ("answered", json!(self.counts.answered)),
+            ("attempts", self.attempts()),
             ("codes", json!(self.codes)),
             ("backends", json!(self.backends)),
             ("errors", self.errors.to_json()),
@@ -145,6 +146,30 @@ impl Tally {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
+    }
+
+    /// Returns the calls by the number of their attempts.
+    fn attempts(&self) -> Value {
+        let attempts = self.counts.attempts.iter();
+        Value::Object(
+            attempts
+                .map(|(attempts, calls)| (attempts.to_string(), json!(calls)))
+                .collect(),
+        )
+    }
+
+    /// Returns the line about attempts; `None` when no call was sent twice.
+    fn attempts_line(&self) -> Option<Line> {
+        let attempts = &self.counts.attempts;
+        attempts.range(2..).next()?;
+        let texts = attempts
+            .iter()
+            .map(|(attempts, calls)| format!("{attempts}: {calls}"));
+        let texts = texts.collect::<Vec<_>>().join(", ");
+        Some(Line::styled(
+            Style::Weak,
+            format!("calls by attempts: {texts}"),
+        ))
     }
 
     fn quantile(&self, share: f64) -> Value {
@@ -182,6 +207,7 @@ impl Tally {
         );
         backends
             .chain(errors)
+            .chain(self.attempts_line())
             .chain([Line::styled(Style::Weak, sum)])
             .collect()
     }

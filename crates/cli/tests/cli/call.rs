@@ -214,3 +214,78 @@ fn any_status() {
     });
     check(&half, 1, 1);
 }
+
+/// `--retry` sends a call that fails with UNAVAILABLE again. A call counts as answered once, by its last
+/// attempt.
+#[test]
+fn retries() {
+    let target = raw_peer::target(|call| match call {
+        0 | 1 | 3 => raw_peer::status(14, "not now"),
+        _ => raw_peer::status(5, "unknown service"),
+    });
+    let args = ["call", &target, "--count=3", "--any-status"];
+    let (status, retried) = object(&[&args[..], &["--retry=3"]].concat());
+    assert_eq!(status, 0, "{retried}");
+    assert_eq!(retried["attempts"], json!({ "1": 1, "2": 1, "3": 1 }));
+    assert_eq!(retried["codes"], json!({ "NOT_FOUND": 3 }));
+    assert_eq!(retried["answered"], 3);
+
+    let (_, single) = object(&args);
+    assert_eq!(single["attempts"], json!({ "1": 3 }));
+    assert_eq!(single["codes"], json!({ "NOT_FOUND": 1, "UNAVAILABLE": 2 }));
+
+    // More attempts than a channel makes if nothing else is set.
+    let target = raw_peer::target(|call| match call {
+        0..6 => raw_peer::status(14, "not now"),
+        _ => raw_peer::status(5, "unknown service"),
+    });
+    let (_, many) = object(&[
+        "call",
+        &target,
+        "--any-status",
+        "--retry=7",
+        "--lb=round_robin",
+    ]);
+    assert_eq!(many["attempts"], json!({ "7": 1 }), "{many}");
+}
+
+/// `--hedge` sends a call again while it has no answer.
+#[test]
+fn hedging() {
+    let target = raw_peer::target(|call| match call {
+        0 | 1 => None,
+        _ => raw_peer::status(5, "unknown service"),
+    });
+    let (status, object) = object(&["call", &target, "--any-status", "--hedge=3/20"]);
+    assert_eq!(status, 0, "{object}");
+    assert_eq!(object["attempts"], json!({ "3": 1 }));
+    assert_eq!(
+        (&object["answered"], &object["calls"]),
+        (&json!(1), &json!(1))
+    );
+}
+
+/// A call that was never sent has no attempts.
+#[test]
+fn no_attempts() {
+    let address = backend("gone").address_v4();
+    let (_, object) = object(&["call", &format!("ipv4:{address}")]);
+    assert_eq!(object["attempts"], json!({ "0": 1 }));
+}
+
+/// Attempts that can never be are refused.
+#[test]
+fn unusable_attempts() {
+    for args in [
+        &["--retry", "1"][..],
+        &["--retry", "x"],
+        &["--hedge", "3"],
+        &["--hedge", "1/50"],
+        &["--hedge", "3/-1"],
+        &["--retry", "3", "--hedge", "3/50"],
+        &["--retry", "3", "--service-config", "{}"],
+    ] {
+        let ran = trunkline(&[&["call", "ipv4:127.0.0.1:1"], args].concat());
+        assert_eq!(ran.status, 2, "{args:?}: {ran:?}");
+    }
+}
