@@ -191,7 +191,7 @@ impl Tally {
         let calls = self.ok + self.failed;
         let unit = if calls == 1 { "call" } else { "calls" };
         let answered = if self.any_status {
-            format!(", {} answered", self.answered)
+            format!(", {} answered", self.counts.answered)
         } else {
             String::new()
         };
