@@ -11,16 +11,22 @@ pub(crate) struct Case {
     pub(crate) in_flight: usize,
     /// True if each call has a timeout.
     pub(crate) has_timeout: bool,
+    /// True if the calls go over TLS.
+    pub(crate) is_encrypted: bool,
 }
 
 /// All cases.
-pub(crate) const CASES: [Case; 6] = [
+pub(crate) const CASES: [Case; 10] = [
     Case::new(16, 1, false),
     Case::new(16, 100, false),
     Case::new(1024, 1, false),
     Case::new(1024, 100, false),
     Case::new(16, 1, true),
     Case::new(16, 100, true),
+    Case::new(16, 1, false).encrypted(),
+    Case::new(16, 100, false).encrypted(),
+    Case::new(1024, 1, false).encrypted(),
+    Case::new(1024, 100, false).encrypted(),
 ];
 
 impl Case {
@@ -29,19 +35,25 @@ impl Case {
             payload,
             in_flight,
             has_timeout,
+            is_encrypted: false,
         }
     }
 
-    /// Encodes the case as one word, for a child.
-    pub(crate) fn code(&self) -> String {
-        let timeout = u8::from(self.has_timeout);
-        format!("{}/{}/{timeout}", self.payload, self.in_flight)
+    const fn encrypted(mut self) -> Self {
+        self.is_encrypted = true;
+        self
     }
 
-    /// Parses the result of [`code`](Self::code).
-    pub(crate) fn from_code(code: &str) -> Self {
-        let case = CASES.into_iter().find(|case| case.code() == code);
-        case.unwrap_or_else(|| panic!("no case {code:?}"))
+    /// Encodes the case as one word, for a child. Other builds know the words, so they do not change.
+    pub(crate) fn code(&self) -> String {
+        let timeout = u8::from(self.has_timeout);
+        let tls = if self.is_encrypted { "/tls" } else { "" };
+        format!("{}/{}/{timeout}{tls}", self.payload, self.in_flight)
+    }
+
+    /// Parses the result of [`code`](Self::code); `None` for a case of another build.
+    pub(crate) fn from_code(code: &str) -> Option<Self> {
+        CASES.into_iter().find(|case| case.code() == code)
     }
 }
 
@@ -52,6 +64,7 @@ impl fmt::Display for Case {
             bytes => format!("{bytes} B"),
         };
         let timeout = if self.has_timeout { ", timeout" } else { "" };
-        write!(f, "{size}, {} in flight{timeout}", self.in_flight)
+        let tls = if self.is_encrypted { ", TLS" } else { "" };
+        write!(f, "{size}, {} in flight{timeout}{tls}", self.in_flight)
     }
 }

@@ -1,14 +1,17 @@
 //! The child processes, from the view of the parent.
 
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use trunkline_benches::child;
 
-use crate::case::Case;
+use crate::case::{CASES, Case};
 use crate::variant::{Contestant, own_program};
 use crate::{client, pin, server};
+
+/// The role of a child that prints the codes of its cases and ends.
+pub(crate) const LISTING_ROLE: &str = "cases";
 
 /// Environment variable with the role of a child.
 pub(crate) const ROLE: &str = "TRUNKLINE_BENCH_RPC";
@@ -34,12 +37,19 @@ impl Child {
         Self(child::Child::start("the server".to_owned(), command))
     }
 
-    pub(crate) fn client(contestant: &Contestant, address: &str, is_pinned: bool) -> Self {
+    /// Starts a client of the server that printed the line `server`.
+    pub(crate) fn client(contestant: &Contestant, server: &str, is_pinned: bool) -> Self {
         let variant = &contestant.variant;
         let mut command = command(&contestant.program, variant.name);
         let threads = variant.threads.to_string();
+        let words: Vec<&str> = server.split(' ').collect();
+        let [address, tls_address, root] = words[..] else {
+            panic!("the server printed {server:?}");
+        };
         command
             .env(client::ADDRESS, address)
+            .env(client::TLS_ADDRESS, tls_address)
+            .env(client::TLS_ROOT, root)
             .env("ASYNC_STD_THREAD_COUNT", &threads)
             .env("SMOL_THREADS", &threads);
         if is_pinned {
@@ -68,6 +78,22 @@ impl Child {
             allocations: f64::from(*allocations) / calls,
         }
     }
+}
+
+/// Returns the cases that another build has.
+pub(crate) fn cases_of(program: &Path) -> Vec<Case> {
+    let mut command = command(program, LISTING_ROLE);
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let output = command.output().expect("a program that starts");
+    if !output.status.success() {
+        // A build from before the cases over TLS knows no such role, and has all others.
+        return CASES
+            .into_iter()
+            .filter(|case| !case.is_encrypted)
+            .collect();
+    }
+    let codes = String::from_utf8_lossy(&output.stdout);
+    codes.lines().filter_map(Case::from_code).collect()
 }
 
 /// Prepares to start a build of this benchmark in another role.

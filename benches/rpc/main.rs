@@ -1,12 +1,13 @@
 //! Compares the client's cost of a unary call: tonic's stub over a Trunkline channel, and the same
-//! stub over tonic's own `Channel`.
+//! stub over tonic's own `Channel`; over plaintext, and over TLS (rustls with ring on both sides).
 //!
 //! This process only coordinates. One child is an echo server. For each variant, one child makes
 //! calls on request, checks every reply, and reports its CPU time and allocations. The variants
 //! take turns, so that the noise of the machine affects all of them.
 //!
 //! Arguments: `--free` lets all processes use all cores, and gives the clients' runtimes two
-//! threads. `--beside PROGRAM` adds another build of this benchmark, to compare before and after.
+//! threads. `--beside PROGRAM` adds another build of this benchmark, to compare before and after; it
+//! runs only the cases that it has.
 //! `--only TEXT` measures only the cases that have the text in their names.
 
 mod case;
@@ -20,6 +21,7 @@ mod server;
 mod variant;
 
 use std::env;
+use std::path::PathBuf;
 
 use case::Case;
 use child::Child;
@@ -45,6 +47,11 @@ struct Plan {
 fn main() {
     match env::var(child::ROLE).ok() {
         Some(role) if role == server::ROLE => server::run(),
+        Some(role) if role == child::LISTING_ROLE => {
+            for case in case::CASES {
+                println!("{}", case.code());
+            }
+        }
         Some(role) => client::run(&role),
         None => compare(),
     }
@@ -84,7 +91,9 @@ fn compare() {
         let trunkline = variants
             .iter()
             .filter(|variant| variant.stack == Stack::Trunkline);
-        contestants.extend(trunkline.map(|variant| Contestant::other(*variant, &other)));
+        let other = PathBuf::from(other);
+        let cases = child::cases_of(&other);
+        contestants.extend(trunkline.map(|variant| Contestant::other(*variant, &other, &cases)));
     }
     let only = value_of("--only").unwrap_or_default();
     let cases = case::CASES.into_iter();
@@ -103,10 +112,10 @@ fn compare() {
 /// Starts all children, and measures them in turn.
 fn generation(plan: &Plan, contestants: &[Contestant], cases: &[Case], report: &mut Report) {
     let mut server = Child::server(plan.is_pinned);
-    let address = server.line();
+    let line = server.line();
     let mut clients: Vec<Child> = contestants
         .iter()
-        .map(|contestant| Child::client(contestant, &address, plan.is_pinned))
+        .map(|contestant| Child::client(contestant, &line, plan.is_pinned))
         .collect();
     for case in cases {
         // A call without others in flight takes several times as long.
@@ -114,21 +123,25 @@ fn generation(plan: &Plan, contestants: &[Contestant], cases: &[Case], report: &
             1 => plan.calls / 4,
             _ => plan.calls,
         };
-        for client in &mut clients {
-            client.round(case, calls / 4, false);
+        let has_case = |at: usize| contestants[at].cases.contains(case);
+        for at in (0..clients.len()).filter(|at| has_case(*at)) {
+            clients[at].round(case, calls / 4, false);
         }
         for round in 0..plan.rounds {
-            let mut costs = vec![0.0; clients.len()];
+            let mut costs = vec![None; clients.len()];
             for turn in 0..clients.len() {
                 // Each round starts with another variant.
                 let at = (turn + round) % clients.len();
-                costs[at] = clients[at].round(case, calls, false).cpu_ns;
+                if has_case(at) {
+                    costs[at] = Some(clients[at].round(case, calls, false).cpu_ns);
+                }
             }
             report.add_cpu(case, &costs);
         }
-        let counts: Vec<f64> = clients
+        let counts: Vec<Option<f64>> = clients
             .iter_mut()
-            .map(|client| client.round(case, calls, true).allocations)
+            .enumerate()
+            .map(|(at, client)| has_case(at).then(|| client.round(case, calls, true).allocations))
             .collect();
         report.add_allocations(case, &counts);
     }

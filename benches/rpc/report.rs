@@ -8,12 +8,17 @@ pub(crate) struct Report {
     cells: Vec<Cells>,
 }
 
-/// The results of one case: a row for each round, with a number for each variant.
+/// The results of one case: a row for each round, with a number for each variant that has the case.
 struct Cells {
     case: Case,
-    cpu_ns: Vec<Vec<f64>>,
-    allocations: Vec<Vec<f64>>,
+    cpu_ns: Vec<Row>,
+    allocations: Vec<Row>,
 }
+
+type Row = Vec<Option<f64>>;
+
+/// The text for a variant that does not have a case.
+const NONE: &str = "-";
 
 impl Report {
     pub(crate) fn new(names: Vec<String>, cases: &[Case]) -> Self {
@@ -28,11 +33,11 @@ impl Report {
         }
     }
 
-    pub(crate) fn add_cpu(&mut self, case: &Case, row: &[f64]) {
+    pub(crate) fn add_cpu(&mut self, case: &Case, row: &[Option<f64>]) {
         self.of(case).cpu_ns.push(row.to_vec());
     }
 
-    pub(crate) fn add_allocations(&mut self, case: &Case, row: &[f64]) {
+    pub(crate) fn add_allocations(&mut self, case: &Case, row: &[Option<f64>]) {
         self.of(case).allocations.push(row.to_vec());
     }
 
@@ -54,10 +59,15 @@ impl Report {
         println!();
         self.header();
         for cells in &self.cells {
-            let first = column(&cells.cpu_ns, 0);
+            let first = column(&cells.cpu_ns, 0).expect("the first variant has all cases");
             print!("| {} | {:.1} |", cells.case, quantile(&first, 0.5) / 1e3);
             for at in 1..self.names.len() {
-                let ratios: Vec<f64> = cells.cpu_ns.iter().map(|row| row[at] / row[0]).collect();
+                let Some(costs) = column(&cells.cpu_ns, at) else {
+                    print!(" {NONE} |");
+                    continue;
+                };
+                let rows = costs.iter().zip(&first);
+                let ratios: Vec<f64> = rows.map(|(cost, first)| cost / first).collect();
                 let [low, median, high] = [0.25, 0.5, 0.75].map(|q| quantile(&ratios, q));
                 print!(" {median:.2} ({low:.2} to {high:.2}) |");
             }
@@ -70,7 +80,10 @@ impl Report {
         for cells in &self.cells {
             print!("| {} |", cells.case);
             for at in 0..self.names.len() {
-                print!(" {:.1} |", quantile(&column(&cells.allocations, at), 0.5));
+                match column(&cells.allocations, at) {
+                    Some(counts) => print!(" {:.1} |", quantile(&counts, 0.5)),
+                    None => print!(" {NONE} |"),
+                }
             }
             println!();
         }
@@ -86,7 +99,8 @@ impl Report {
     }
 }
 
-fn column(rows: &[Vec<f64>], at: usize) -> Vec<f64> {
+/// Returns the numbers of one variant, if it has the case.
+fn column(rows: &[Row], at: usize) -> Option<Vec<f64>> {
     rows.iter().map(|row| row[at]).collect()
 }
 

@@ -4,20 +4,29 @@
 //! message is a valid reply message.
 
 use std::io::Read;
+use std::sync::Arc;
 use std::thread;
 
 use bytes::BytesMut;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use trunkline_testkit::certificates::{Authority, server_config};
 
 use crate::pin;
 
 pub(crate) const ROLE: &str = "server";
 
+/// The name in the server's certificate.
+pub(crate) const NAME: &str = "greeter.test";
+
 const WINDOW: u32 = 1024 * 1024;
 
+/// Runs the server. It prints one line: its address, its address for TLS, and its root certificate.
 pub(crate) fn run() {
     pin::apply();
     thread::spawn(|| {
@@ -29,18 +38,52 @@ pub(crate) fn run() {
         .enable_all()
         .build()
         .expect("a tokio runtime");
+    let authority = Authority::new("Benchmark Root");
+    let config = server_config(&authority.issue(&[NAME]));
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await;
-        let listener = listener.expect("a loopback port");
-        println!("{}", listener.local_addr().expect("its address"));
-        while let Ok((socket, _)) = listener.accept().await {
+        let (plaintext, encrypted) = (listen().await, listen().await);
+        let address = |listener: &TcpListener| listener.local_addr().expect("its address");
+        let root = one_word(&authority.pem());
+        println!("{} {} {root}", address(&plaintext), address(&encrypted));
+        tokio::spawn(accept_encrypted(encrypted, config));
+        while let Ok((socket, _)) = plaintext.accept().await {
+            socket.set_nodelay(true).expect("a TCP socket");
             tokio::spawn(connection(socket));
         }
     });
 }
 
-async fn connection(socket: TcpStream) {
-    socket.set_nodelay(true).expect("a TCP socket");
+/// Encodes a certificate in PEM as one word, for a line of text.
+pub(crate) fn one_word(pem: &str) -> String {
+    pem.replace('\n', "|").replace(' ', "_")
+}
+
+/// Decodes the result of [`one_word`].
+pub(crate) fn lines(word: &str) -> String {
+    word.replace('|', "\n").replace('_', " ")
+}
+
+async fn listen() -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").await;
+    listener.expect("a loopback port")
+}
+
+async fn accept_encrypted(listener: TcpListener, config: Arc<ServerConfig>) {
+    let acceptor = TlsAcceptor::from(config);
+    while let Ok((socket, _)) = listener.accept().await {
+        socket.set_nodelay(true).expect("a TCP socket");
+        tokio::spawn(encrypted(socket, acceptor.clone()));
+    }
+}
+
+async fn encrypted(socket: TcpStream, acceptor: TlsAcceptor) {
+    let stream = acceptor.accept(socket).await;
+    let stream = stream.expect("a client that trusts the root");
+    assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    connection(stream).await;
+}
+
+async fn connection(socket: impl AsyncRead + AsyncWrite + Unpin) {
     let mut builder = h2::server::Builder::new();
     builder
         .initial_window_size(WINDOW)

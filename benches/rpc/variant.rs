@@ -1,7 +1,9 @@
 //! The variants that are compared.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::case::{CASES, Case};
 
 /// One kind of client.
 #[derive(Clone, Copy, Debug)]
@@ -79,6 +81,8 @@ pub(crate) struct Contestant {
     pub(crate) label: String,
     pub(crate) variant: Variant,
     pub(crate) program: PathBuf,
+    /// The cases that this build has.
+    pub(crate) cases: Vec<Case>,
 }
 
 impl Contestant {
@@ -88,15 +92,17 @@ impl Contestant {
             label: variant.name.to_owned(),
             variant,
             program: own_program(),
+            cases: CASES.to_vec(),
         }
     }
 
-    /// Returns a variant in another build.
-    pub(crate) fn other(variant: Variant, program: &str) -> Self {
+    /// Returns a variant in another build, which has these cases.
+    pub(crate) fn other(variant: Variant, program: &Path, cases: &[Case]) -> Self {
         Self {
             label: format!("{}, other", variant.name),
             variant,
             program: program.into(),
+            cases: cases.to_vec(),
         }
     }
 }
