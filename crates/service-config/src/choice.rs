@@ -93,7 +93,7 @@ fn read<'a>(choice: &'a Value, client: &Client<'_>) -> Result<Option<&'a Value>,
     for field in choice.keys() {
         match field.as_str() {
             "clientLanguage" | "percentage" | "clientHostname" | "serviceConfig" => {}
-            _ => return Err(ConfigError::new("is no field of a choice").within(field)),
+            _ => return Err(ConfigError::new("is no field of a choice").within(field.as_str())),
         }
     }
     let languages = optional(choice, "clientLanguage", |names| list(names, string))?;

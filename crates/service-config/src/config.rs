@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::json::{object, optional, string, uint32};
+use crate::ignored::ignored_parts;
+use crate::json::{Object, object, optional, string, uint32};
 use crate::method::Methods;
-use crate::{ConfigError, MethodConfig, PolicyChoice, PolicyParsers, RetryThrottling};
+use crate::print::{method_entry, retry_throttling};
+use crate::{
+    ConfigError, IgnoredPart, MethodConfig, MethodName, PolicyChoice, PolicyParsers,
+    RetryThrottling,
+};
 
 /// Configuration that the owner of a service publishes for its clients: the load-balancing policy,
 /// and defaults for the service's methods.
@@ -16,13 +21,27 @@ use crate::{ConfigError, MethodConfig, PolicyChoice, PolicyParsers, RetryThrottl
 /// nothing.
 ///
 /// Source: [service_config.md](https://github.com/grpc/grpc/blob/master/doc/service_config.md).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct ServiceConfig {
     policy: Option<PolicyChoice>,
+    /// The JSON of the policy's configuration.
+    policy_json: Value,
     methods: Methods,
     retry_throttling: Option<RetryThrottling>,
     health_check_service: Option<Arc<str>>,
     max_connections_per_subchannel: Option<u32>,
+    /// The parts that were ignored while it was parsed.
+    ignored: Arc<[IgnoredPart]>,
+}
+
+impl PartialEq for ServiceConfig {
+    fn eq(&self, other: &Self) -> bool {
+        self.policy == other.policy
+            && self.methods == other.methods
+            && self.retry_throttling == other.retry_throttling
+            && self.health_check_service == other.health_check_service
+            && self.max_connections_per_subchannel == other.max_connections_per_subchannel
+    }
 }
 
 impl ServiceConfig {
@@ -40,17 +59,32 @@ impl ServiceConfig {
         // serde_json limits the depth, so code that walks the value cannot overflow the stack.
         let value: Value = serde_json::from_str(json)
             .map_err(|error| ConfigError::new(format!("not JSON: {error}")))?;
-        let config = object(&value)?;
+        Self::from_value(&value, parsers)
+    }
+
+    /// Parses a service config from a JSON value.
+    pub(crate) fn from_value(
+        value: &Value,
+        parsers: &dyn PolicyParsers,
+    ) -> Result<Self, ConfigError> {
+        let config = object(value)?;
         let deprecated = optional(config, "loadBalancingPolicy", string)?;
-        let policy = match optional(config, "loadBalancingConfig", |list| {
-            PolicyChoice::parse(list, parsers)
-        })? {
-            Some(choice) => Some(choice),
-            None => PolicyChoice::parse_deprecated(deprecated.unwrap_or_default(), parsers)
-                .map_err(|error| error.within("loadBalancingPolicy"))?,
-        };
+        let (policy, policy_json, skipped) =
+            match optional(config, "loadBalancingConfig", |list| {
+                PolicyChoice::choose(list, parsers)
+            })? {
+                Some(chosen) => (Some(chosen.choice), chosen.json.clone(), chosen.skipped),
+                None => {
+                    let name = deprecated.unwrap_or_default();
+                    let choice = PolicyChoice::parse_deprecated(name, parsers)
+                        .map_err(|error| error.within("loadBalancingPolicy"))?;
+                    (choice, Value::Object(Object::new()), Vec::new())
+                }
+            };
         Ok(Self {
             policy,
+            policy_json,
+            ignored: ignored_parts(value, &skipped).into(),
             methods: optional(config, "methodConfig", Methods::read)?.unwrap_or_default(),
             retry_throttling: optional(config, "retryThrottling", RetryThrottling::read)?,
             health_check_service: optional(config, "healthCheckConfig", |value| {
@@ -80,6 +114,64 @@ impl ServiceConfig {
         self.methods.get(path)
     }
 
+    /// Iterates over the entries of `methodConfig`, in their order: the names of methods, and their
+    /// config.
+    pub fn methods(&self) -> impl Iterator<Item = (&[MethodName], &MethodConfig)> {
+        let entries = self.methods.entries().iter();
+        entries.map(|entry| (&entry.names[..], &entry.config))
+    }
+
+    /// Returns the parts that have no effect because the grammar or the policies here do not have
+    /// them; at most 32. They do not count when configs are compared.
+    ///
+    /// Fields inside the configuration of a policy are left to that policy.
+    #[must_use]
+    pub fn ignored(&self) -> &[IgnoredPart] {
+        &self.ignored
+    }
+
+    /// Returns the config as JSON, without the parts that are [ignored](Self::ignored). Parsed with
+    /// the same policies, the text becomes an equal config.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut config = Object::new();
+        let mut put = |field: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                config.insert(field.to_owned(), value);
+            }
+        };
+        put(
+            "loadBalancingConfig",
+            self.policy.as_ref().map(|choice| {
+                let name = choice.name.to_string();
+                json!([{ name: self.policy_json }])
+            }),
+        );
+        let methods: Vec<Value> = self
+            .methods()
+            .map(|(names, config)| method_entry(names, config))
+            .collect();
+        put(
+            "methodConfig",
+            (!methods.is_empty()).then_some(Value::Array(methods)),
+        );
+        put(
+            "retryThrottling",
+            self.retry_throttling.map(retry_throttling),
+        );
+        let service = self.health_check_service();
+        put(
+            "healthCheckConfig",
+            service.map(|service| json!({ "serviceName": service })),
+        );
+        let most = self.max_connections_per_subchannel;
+        put(
+            "connectionScaling",
+            most.map(|most| json!({ "maxConnectionsPerSubchannel": most })),
+        );
+        Value::Object(config).to_string()
+    }
+
     /// Returns when to stop retries and hedging; `None` for never.
     #[must_use]
     pub fn retry_throttling(&self) -> Option<RetryThrottling> {
@@ -88,8 +180,6 @@ impl ServiceConfig {
 
     /// Returns the service to ask for in health checks on each connection: empty for the server as
     /// a whole, `None` for no health checks.
-    ///
-    /// The channel does not act on it yet.
     #[must_use]
     pub fn health_check_service(&self) -> Option<&str> {
         self.health_check_service.as_deref()

@@ -2,48 +2,68 @@
 
 use std::fmt;
 
-/// Error: a service config has a bad value. It contains the path of the value, and the problem.
+use crate::place::{Place, Step};
+
+/// Error: a service config has a bad value. It contains the place of the value, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    path: String,
-    problem: String,
+    place: Place,
+    reason: String,
 }
 
 impl ConfigError {
-    /// Returns an error at the value itself. `problem` is a text such as "expected .., found ..".
-    pub fn new(problem: impl Into<String>) -> Self {
+    /// Returns an error at the value itself. `reason` is a text such as "expected .., found ..".
+    pub fn new(reason: impl Into<String>) -> Self {
         Self {
-            path: String::new(),
-            problem: problem.into(),
+            place: Place::default(),
+            reason: reason.into(),
         }
     }
 
-    /// Prefixes the path with `field`, the place of the value in the object or list around it.
+    /// Adds the field of an object that contains the value.
     #[must_use]
-    pub fn within(mut self, field: impl fmt::Display) -> Self {
-        let joint = if self.path.is_empty() || self.path.starts_with('[') {
-            ""
-        } else {
-            "."
-        };
-        self.path = format!("{field}{joint}{}", self.path);
+    pub fn within(mut self, field: impl Into<String>) -> Self {
+        self.place.push_outer(Step::Field(field.into()));
+        self
+    }
+
+    /// Adds the index of the item of an array that contains the value; the first is 0.
+    #[must_use]
+    pub fn within_item(mut self, index: usize) -> Self {
+        self.place.push_outer(Step::Item(index));
         self
     }
 
     /// Returns the path of the bad value, such as `methodConfig[0].timeout`; empty for the whole
     /// config.
     #[must_use]
-    pub fn path(&self) -> &str {
-        &self.path
+    pub fn path(&self) -> String {
+        self.place.to_string()
+    }
+
+    /// Returns the JSON pointer to the bad value, such as `/methodConfig/0/timeout`; empty for the
+    /// whole config. For a field that is missing, it points to where that belongs.
+    ///
+    /// Source: [RFC 6901](https://www.rfc-editor.org/rfc/rfc6901).
+    #[must_use]
+    pub fn pointer(&self) -> String {
+        self.place.pointer()
+    }
+
+    /// Returns the reason, such as `expected a string, found 1`.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
     }
 }
 
 impl fmt::Display for ConfigError {
+    /// Prints the path and the reason.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            f.write_str(&self.problem)
+        if self.place.is_root() {
+            f.write_str(&self.reason)
         } else {
-            write!(f, "{}: {}", self.path, self.problem)
+            write!(f, "{}: {}", self.place, self.reason)
         }
     }
 }

@@ -72,7 +72,7 @@ pub fn list<'a, T>(
     let items = value
         .as_array()
         .ok_or_else(|| expected("an array", value))?;
-    let read = |(at, item)| read(item).map_err(|error| error.within(format_args!("[{at}]")));
+    let read = |(at, item)| read(item).map_err(|error| error.within_item(at));
     items.iter().enumerate().map(read).collect()
 }
 

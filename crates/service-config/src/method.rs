@@ -1,7 +1,6 @@
 //! The part of a service config for single methods.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -72,11 +71,94 @@ impl MethodConfig {
     }
 }
 
-/// The configs of methods by path: `/service/method`, `/service/`, or the empty text for all
-/// methods.
-#[derive(Clone, Debug, Default, PartialEq)]
+/// The name of a method, of all methods of a service, or of all methods.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MethodName {
+    service: String,
+    method: String,
+}
+
+impl MethodName {
+    /// Returns the name of all methods.
+    #[must_use]
+    pub fn all() -> Self {
+        Self::of_method("", "")
+    }
+
+    /// Returns the name of all methods of a service, `package.Service`.
+    #[must_use]
+    pub fn of_service(service: impl Into<String>) -> Self {
+        Self::of_method(service, "")
+    }
+
+    /// Returns the name of one method.
+    #[must_use]
+    pub fn of_method(service: impl Into<String>, method: impl Into<String>) -> Self {
+        Self {
+            service: service.into(),
+            method: method.into(),
+        }
+    }
+
+    /// Returns the service, `package.Service`; empty in the name of all methods.
+    #[must_use]
+    pub fn service(&self) -> &str {
+        &self.service
+    }
+
+    /// Returns the method; empty in the name of all methods of a service.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    fn read(value: &Value) -> Result<Self, ConfigError> {
+        let name = object(value)?;
+        let service = optional(name, "service", json::string)?.unwrap_or_default();
+        let method = optional(name, "method", json::string)?.unwrap_or_default();
+        if service.is_empty() && !method.is_empty() {
+            return Err(ConfigError::new(format!(
+                "expected a service beside the method {method:?}"
+            )));
+        }
+        Ok(Self::of_method(service, method))
+    }
+
+    /// Returns the beginning of the paths that have this name: `/service/method`, `/service/`, or
+    /// nothing for all methods.
+    fn path(&self) -> String {
+        match (self.service(), self.method()) {
+            ("", _) => String::new(),
+            (service, method) => format!("/{service}/{method}"),
+        }
+    }
+}
+
+/// The configs of methods.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Methods {
-    by_path: BTreeMap<String, Arc<MethodConfig>>,
+    /// The entries of `methodConfig`, in their order.
+    entries: Vec<MethodEntry>,
+    /// The entry of each name, by [`MethodName::path`].
+    by_path: BTreeMap<String, usize>,
+}
+
+/// One entry of `methodConfig`.
+#[derive(Clone, Debug)]
+pub(crate) struct MethodEntry {
+    pub(crate) names: Vec<MethodName>,
+    pub(crate) config: MethodConfig,
+}
+
+/// Equal if the config of every method is, whatever the order of the entries.
+impl PartialEq for Methods {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_path.len() == other.by_path.len()
+            && self
+                .by_path
+                .iter()
+                .all(|(path, &at)| other.exact(path) == Some(&self.entries[at].config))
+    }
 }
 
 impl Methods {
@@ -89,42 +171,41 @@ impl Methods {
     /// Parses one entry and adds it under each of its names. An entry without names has no effect.
     fn add(&mut self, entry: &Value) -> Result<(), ConfigError> {
         let entry = object(entry)?;
-        let config = Arc::new(MethodConfig {
+        let config = MethodConfig {
             wait_for_ready: optional(entry, "waitForReady", boolean)?,
             timeout: optional(entry, "timeout", duration)?,
             max_request_message_bytes: optional(entry, "maxRequestMessageBytes", uint32)?,
             max_response_message_bytes: optional(entry, "maxResponseMessageBytes", uint32)?,
             attempts: AttemptPolicy::read(entry)?,
-        });
-        let insert = |name| match self.by_path.insert(path(name)?, config.clone()) {
-            None => Ok(()),
-            Some(_) => Err(ConfigError::new(
-                "this name has a config already; a name may be given once",
-            )),
         };
-        optional(entry, "name", |names| list(names, insert))?;
+        let at = self.entries.len();
+        let insert = |name| {
+            let name = MethodName::read(name)?;
+            match self.by_path.insert(name.path(), at) {
+                None => Ok(name),
+                Some(_) => Err(ConfigError::new(
+                    "this name has a config already; a name may be given once",
+                )),
+            }
+        };
+        let names = optional(entry, "name", |names| list(names, insert))?.unwrap_or_default();
+        self.entries.push(MethodEntry { names, config });
         Ok(())
+    }
+
+    pub(crate) fn entries(&self) -> &[MethodEntry] {
+        &self.entries
     }
 
     pub(crate) fn get(&self, path: &str) -> Option<&MethodConfig> {
         let service = path.rfind('/').map_or("", |slash| &path[..=slash]);
         [path, service, ""]
             .into_iter()
-            .find_map(|name| self.by_path.get(name))
-            .map(|config| &**config)
+            .find_map(|name| self.exact(name))
     }
-}
 
-/// Returns the key of one name in [`Methods`]: a path, or the beginning of one.
-fn path(name: &Value) -> Result<String, ConfigError> {
-    let name = object(name)?;
-    let service = optional(name, "service", json::string)?.unwrap_or_default();
-    let method = optional(name, "method", json::string)?.unwrap_or_default();
-    match (service, method) {
-        ("", "") => Ok(String::new()),
-        ("", method) => Err(ConfigError::new(format!(
-            "expected a service beside the method {method:?}"
-        ))),
-        (service, method) => Ok(format!("/{service}/{method}")),
+    fn exact(&self, path: &str) -> Option<&MethodConfig> {
+        let at = *self.by_path.get(path)?;
+        Some(&self.entries.get(at)?.config)
     }
 }

@@ -76,6 +76,15 @@ pub trait PolicyParsers {
     ) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>>;
 }
 
+/// A policy that was chosen from a list.
+pub(crate) struct Chosen<'a> {
+    pub(crate) choice: PolicyChoice,
+    /// The JSON of its configuration.
+    pub(crate) json: &'a Value,
+    /// The names of the unknown policies before it, in order.
+    pub(crate) skipped: Vec<&'a str>,
+}
+
 /// A chosen policy and its configuration.
 #[derive(Clone, Debug)]
 pub struct PolicyChoice {
@@ -103,10 +112,18 @@ impl PolicyChoice {
     ///
     /// Source: [gRFC A24](https://github.com/grpc/proposal/blob/master/A24-lb-policy-config.md).
     pub fn parse(list: &Value, parsers: &dyn PolicyParsers) -> Result<Self, ConfigError> {
+        Self::choose(list, parsers).map(|chosen| chosen.choice)
+    }
+
+    /// Chooses as [`parse`](Self::parse) does, and returns what is known of the list too.
+    pub(crate) fn choose<'a>(
+        list: &'a Value,
+        parsers: &dyn PolicyParsers,
+    ) -> Result<Chosen<'a>, ConfigError> {
         let entries = list.as_array().ok_or_else(|| expected("an array", list))?;
         let mut unknown = Vec::new();
         for (at, entry) in entries.iter().enumerate() {
-            let within = |error: ConfigError| error.within(format_args!("[{at}]"));
+            let within = |error: ConfigError| error.within_item(at);
             let mut fields = object(entry).map_err(within)?.iter();
             let (Some((name, config)), None) = (fields.next(), fields.next()) else {
                 return Err(within(ConfigError::new(
@@ -114,13 +131,18 @@ impl PolicyChoice {
                 )));
             };
             match parsers.parse(name, config) {
-                Some(Ok(config)) => {
-                    return Ok(Self {
+                Some(Ok(parsed)) => {
+                    let choice = Self {
                         name: name.as_str().into(),
-                        config,
+                        config: parsed,
+                    };
+                    return Ok(Chosen {
+                        choice,
+                        json: config,
+                        skipped: unknown,
                     });
                 }
-                Some(Err(error)) => return Err(within(error.within(name))),
+                Some(Err(error)) => return Err(within(error.within(name.as_str()))),
                 None => unknown.push(name.as_str()),
             }
         }

@@ -108,6 +108,40 @@ impl AttemptPolicy {
 }
 
 impl RetryPolicy {
+    /// Creates a policy with this most attempts, the first included, and these status codes. The
+    /// delays are 0.1 s, 0.2 s, 0.4 s and so on, up to 1 s.
+    #[must_use]
+    pub fn new(max_attempts: u32, retryable_codes: impl IntoIterator<Item = Code>) -> Self {
+        Self {
+            max_attempts,
+            initial_backoff: Duration::from_millis(100),
+            max_backoff: Duration::from_secs(1),
+            backoff_multiplier: 2.0,
+            retryable_codes: sorted(retryable_codes.into_iter().collect()),
+        }
+    }
+
+    /// Sets the delay before the second attempt, without jitter. Default: 0.1 s.
+    #[must_use]
+    pub fn with_initial_backoff(mut self, backoff: Duration) -> Self {
+        self.initial_backoff = backoff;
+        self
+    }
+
+    /// Sets the longest delay, without jitter. Default: 1 s.
+    #[must_use]
+    pub fn with_max_backoff(mut self, backoff: Duration) -> Self {
+        self.max_backoff = backoff;
+        self
+    }
+
+    /// Sets the factor from one delay to the next. Default: 2.
+    #[must_use]
+    pub fn with_backoff_multiplier(mut self, multiplier: f64) -> Self {
+        self.backoff_multiplier = multiplier;
+        self
+    }
+
     fn read(value: &Value) -> Result<Self, ConfigError> {
         let policy = object(value)?;
         Ok(Self {
@@ -127,6 +161,32 @@ impl RetryPolicy {
 }
 
 impl HedgingPolicy {
+    /// Creates a policy with this most attempts, the first included, which all start at once and
+    /// which every failure ends.
+    #[must_use]
+    pub fn new(max_attempts: u32) -> Self {
+        Self {
+            max_attempts,
+            delay: Duration::ZERO,
+            non_fatal_codes: Vec::new(),
+        }
+    }
+
+    /// Sets the delay between attempts. Default: 0, all at once.
+    #[must_use]
+    pub fn with_delay(mut self, delay: Duration) -> Self {
+        self.delay = delay;
+        self
+    }
+
+    /// Sets the status codes that do not end the call while other attempts are in flight. Default:
+    /// none.
+    #[must_use]
+    pub fn with_non_fatal_codes(mut self, codes: impl IntoIterator<Item = Code>) -> Self {
+        self.non_fatal_codes = sorted(codes.into_iter().collect());
+        self
+    }
+
     fn read(value: &Value) -> Result<Self, ConfigError> {
         let policy = object(value)?;
         Ok(Self {
@@ -138,6 +198,16 @@ impl HedgingPolicy {
 }
 
 impl RetryThrottling {
+    /// Creates a token bucket of this size, in whole tokens, to which a successful call adds this
+    /// many thousandths of a token.
+    #[must_use]
+    pub fn new(max_tokens: u32, token_ratio_thousandths: u32) -> Self {
+        Self {
+            max_tokens,
+            token_ratio_thousandths,
+        }
+    }
+
     pub(crate) fn read(value: &Value) -> Result<Self, ConfigError> {
         let throttling = object(value)?;
         Ok(Self {
@@ -187,7 +257,7 @@ fn max_attempts(value: &Value) -> Result<u32, ConfigError> {
 
 /// Parses status codes, each a number or a name. Returns them sorted, without duplicates.
 fn codes(value: &Value) -> Result<Vec<Code>, ConfigError> {
-    let mut codes = list(value, |value| {
+    let codes = list(value, |value| {
         let code = match value {
             Value::String(name) => name.parse().ok(),
             number => json::uint32(number).ok().and_then(Code::from_number),
@@ -196,7 +266,12 @@ fn codes(value: &Value) -> Result<Vec<Code>, ConfigError> {
             json::expected("a status code such as \"UNAVAILABLE\" or its number", value)
         })
     })?;
+    Ok(sorted(codes))
+}
+
+/// Returns the codes sorted, without duplicates.
+fn sorted(mut codes: Vec<Code>) -> Vec<Code> {
     codes.sort_unstable();
     codes.dedup();
-    Ok(codes)
+    codes
 }
