@@ -17,6 +17,8 @@ mod certificate;
 
 mod proxy;
 
+mod service_config;
+
 mod dns;
 mod dns_connection;
 mod dns_core;
@@ -35,6 +37,7 @@ pub use crate::dns_udp::dns_udp;
 pub use crate::map::{address_map, endpoint_map};
 pub use crate::proxy::{proxy_answer, proxy_texts};
 pub use crate::race::race;
+pub use crate::service_config::service_config;
 pub use crate::target::{target_authority, target_parse};
 
 /// A property: takes any input, and panics if it does not hold.
@@ -57,6 +60,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("certificate", certificate),
     ("proxy_answer", proxy_answer),
     ("proxy_texts", proxy_texts),
+    ("service_config", service_config),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a
