@@ -683,6 +683,7 @@ impl ChannelBuilder {
                 default_policy,
                 disable_service_config: self.disable_service_config,
                 health_checks,
+                disable_retries: self.max_attempts < 2,
                 backoff,
                 idle_timeout: self.life.idle_timeout,
                 keepalive_time: http.keepalive.time,

@@ -145,6 +145,7 @@ pub(crate) struct CoreOptions {
     pub(crate) backoff: BackoffPolicy,
     pub(crate) disable_service_config: bool,
     pub(crate) health_checks: HealthChecks,
+    pub(crate) disable_retries: bool,
     /// The time without calls after which the channel enters idleness; `None` for never.
     pub(crate) idle_timeout: Option<Duration>,
     /// The keepalive time of connections; `Duration::MAX` while keepalive is off.
@@ -168,6 +169,7 @@ impl<C> Core<C> {
                 options.default_policy,
                 options.disable_service_config,
                 options.health_checks,
+                options.disable_retries,
             ),
             selector: None,
             actions: Actions::new(),
@@ -212,6 +214,10 @@ impl<C> Core<C> {
                 if changed {
                     let config = Arc::clone(self.config.current());
                     self.observe(ChannelEvent::Config(config));
+                    let ignored = self.config.ignored();
+                    if !ignored.is_empty() {
+                        self.observe(ChannelEvent::ConfigIgnored(ignored.into()));
+                    }
                 }
                 self.selector = resolution.config_selector.clone();
                 self.update(endpoints, resolution, now)

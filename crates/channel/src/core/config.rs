@@ -4,7 +4,15 @@ use std::sync::Arc;
 
 use trunkline_lb::PolicyRegistry;
 use trunkline_resolver::{ResolveError, ResolveErrorKind, ServiceConfigSource};
-use trunkline_service_config::{PolicyChoice, ServiceConfig};
+use trunkline_service_config::{
+    AttemptPolicy, IgnoredPart, IgnoredReason, PolicyChoice, ServiceConfig,
+};
+
+/// The policy that makes no health checks on its own (gRFC A17).
+const PICK_FIRST: &str = "pick_first";
+
+/// The most ignored parts of one config that are reported.
+const MOST_IGNORED: usize = 64;
 
 /// Chooses between the service config of the resolver and the channel's default.
 ///
@@ -17,6 +25,8 @@ pub(crate) struct ConfigInForce {
     /// True when the resolver's configs are ignored.
     is_disabled: bool,
     health_checks: HealthChecks,
+    /// True when the application has turned off retries and hedging.
+    disable_retries: bool,
     current: Arc<ServiceConfig>,
     /// True once a resolution has chosen `current`: by a valid config, or by having none, which
     /// chooses the default. An invalid config after that changes nothing.
@@ -58,6 +68,7 @@ impl ConfigInForce {
         default_policy: PolicyChoice,
         is_disabled: bool,
         health_checks: HealthChecks,
+        disable_retries: bool,
     ) -> Self {
         let current = Arc::clone(&default);
         Self {
@@ -66,6 +77,7 @@ impl ConfigInForce {
             default_policy,
             is_disabled,
             health_checks,
+            disable_retries,
             current,
             is_chosen: false,
             json: None,
@@ -92,6 +104,42 @@ impl ConfigInForce {
         };
         let named = self.current.health_check_service().map(Arc::from);
         named.or_else(|| default.clone())
+    }
+
+    /// Returns the parts of the config in force that have no effect in this channel.
+    pub(crate) fn ignored(&self) -> Vec<IgnoredPart> {
+        let mut parts = self.current.ignored().to_vec();
+        let mut add = |pointer: String, reason| parts.push(IgnoredPart::new(pointer, reason));
+        if self.disable_retries {
+            for (at, (_, method)) in self.current.methods().enumerate() {
+                let field = match method.attempts {
+                    None => continue,
+                    Some(AttemptPolicy::Retry(_)) => "retryPolicy",
+                    Some(AttemptPolicy::Hedging(_)) => "hedgingPolicy",
+                };
+                let pointer = format!("/methodConfig/{at}/{field}");
+                add(pointer, IgnoredReason::TurnedOff);
+            }
+        }
+        if self.current.health_check_service().is_some() {
+            let policy = self.policy().name;
+            let reason = match &self.health_checks {
+                HealthChecks::Off => Some(IgnoredReason::TurnedOff),
+                HealthChecks::On { .. } if *policy == *PICK_FIRST => {
+                    Some(IgnoredReason::UnusedByPolicy(policy.to_string()))
+                }
+                HealthChecks::On { .. } => None,
+            };
+            if let Some(reason) = reason {
+                add("/healthCheckConfig".to_owned(), reason);
+            }
+        }
+        if self.current.max_connections_per_subchannel().is_some() {
+            let pointer = "/connectionScaling/maxConnectionsPerSubchannel";
+            add(pointer.to_owned(), IgnoredReason::NotImplemented);
+        }
+        parts.truncate(MOST_IGNORED);
+        parts
     }
 
     pub(crate) fn policies(&self) -> &PolicyRegistry {

@@ -7,7 +7,7 @@ use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{ConnectivityState, Health, SubchannelId, SubchannelState};
 use trunkline_resolver::{ResolveError, ResolverEvent};
-use trunkline_service_config::ServiceConfig;
+use trunkline_service_config::{IgnoredPart, ServiceConfig};
 
 use crate::core::failure::{ConnectFailure, ConnectionLost};
 
@@ -25,6 +25,10 @@ pub enum ChannelEvent {
     Resolver(ResolverEvent),
     /// A different service config is in force.
     Config(Arc<ServiceConfig>),
+    /// The config in force has parts without an effect in this channel: fields and policies that it
+    /// does not know, or features that the application has turned off. Follows
+    /// [`Config`](Self::Config), if there are such parts.
+    ConfigIgnored(Arc<[IgnoredPart]>),
     /// The channel's state changed. The first change is from IDLE to CONNECTING, and the last to
     /// SHUTDOWN.
     State(ConnectivityState),

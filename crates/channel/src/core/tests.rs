@@ -53,6 +53,7 @@ impl CoreHarness {
             default_policy,
             disable_service_config: false,
             health_checks: HealthChecks::default(),
+            disable_retries: false,
             idle_timeout: None,
             backoff: BackoffPolicy::default(),
             keepalive_time: KEEPALIVE_TIME,

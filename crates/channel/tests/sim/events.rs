@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use h2::server::Builder;
-use trunkline_channel::{ChannelEvent, Observer};
+use trunkline_channel::{ChannelBuilder, ChannelEvent, Observer};
 use trunkline_runtime::Lock;
+use trunkline_service_config::{IgnoredPart, IgnoredReason};
 use trunkline_sim::Sim;
 
 use crate::world::{address, builder, echo, serve, unary};
@@ -53,4 +54,90 @@ fn all_transitions_are_observed() {
         "channel SHUTDOWN",
     ];
     assert_eq!(*states.0.lock(), expected);
+}
+
+/// Records the ignored parts of service configs.
+#[derive(Clone, Debug, Default)]
+struct Ignored(Arc<Lock<Vec<Arc<[IgnoredPart]>>>>);
+
+impl Observer for Ignored {
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let ChannelEvent::ConfigIgnored(parts) = event {
+            self.0.lock().push(Arc::clone(parts));
+        }
+    }
+}
+
+/// The parts of a service config that have no effect are reported, once for each config: what this
+/// client does not know or have, and what the application has turned off.
+#[test]
+fn ignored_parts_of_the_config() {
+    let check = |config: &str,
+                 set_up: fn(ChannelBuilder) -> ChannelBuilder,
+                 expected: &[(&str, IgnoredReason)]| {
+        let sim = Sim::new(1);
+        serve(&sim, 1, Builder::new(), echo);
+        let ignored = Ignored::default();
+        let builder = builder(&sim, format!("ipv4:{}", address(1)))
+            .default_service_config(config)
+            .observer(ignored.clone());
+        let channel = set_up(builder).build().expect("a channel");
+        sim.run(async {
+            // The call makes the channel resolve. How it ends does not matter.
+            let _ = unary(&channel, b"hello").await;
+        });
+        let part =
+            |(pointer, reason): &(&str, IgnoredReason)| IgnoredPart::new(*pointer, reason.clone());
+        let expected: Arc<[IgnoredPart]> = expected.iter().map(part).collect();
+        let expected = if expected.is_empty() {
+            vec![]
+        } else {
+            vec![expected]
+        };
+        assert_eq!(*ignored.0.lock(), expected, "{config}");
+    };
+    const CONFIG: &str = r#"{
+        "loadBalancingConfig": [{"best_v9": {}}, {"round_robin": {}}],
+        "methodConfig": [
+            {"name": [{"service": "a"}], "timeout": "1s", "maxRequestMessageBytes": 10},
+            {"name": [{"service": "b"}], "hedgingPolicy": {"maxAttempts": 2}}
+        ],
+        "healthCheckConfig": {"serviceName": ""},
+        "connectionScaling": {"maxConnectionsPerSubchannel": 2},
+        "later": 1
+    }"#;
+    let unknown = IgnoredReason::UnknownPolicy("best_v9".to_owned());
+    let policy = ("/loadBalancingConfig/0", unknown);
+    let field = ("/later", IgnoredReason::UnknownField);
+    let scaling = (
+        "/connectionScaling/maxConnectionsPerSubchannel",
+        IgnoredReason::NotImplemented,
+    );
+    check(
+        CONFIG,
+        |builder| builder,
+        &[policy.clone(), field.clone(), scaling.clone()],
+    );
+    check(
+        CONFIG,
+        |builder| builder.disable_retries().disable_health_checks(),
+        &[
+            policy,
+            field,
+            ("/methodConfig/1/hedgingPolicy", IgnoredReason::TurnedOff),
+            ("/healthCheckConfig", IgnoredReason::TurnedOff),
+            scaling,
+        ],
+    );
+    let pick_first = IgnoredReason::UnusedByPolicy("pick_first".to_owned());
+    check(
+        r#"{"healthCheckConfig": {"serviceName": "a"}}"#,
+        |builder| builder,
+        &[("/healthCheckConfig", pick_first)],
+    );
+    check(
+        r#"{"methodConfig": [{"name": [{}]}]}"#,
+        |builder| builder,
+        &[],
+    );
 }
