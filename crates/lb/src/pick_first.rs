@@ -9,7 +9,8 @@ mod failures;
 // Its state, and the steps that every event shares.
 mod state;
 
-// The pass over the addresses.
+// The health check of the selected address, and the pass over the addresses.
+mod health;
 mod pass;
 
 // How it handles events.

@@ -318,89 +318,13 @@ fn pick_first_reports_the_health() {
     assert_eq!(channel.states(), states);
 }
 
-/// With health checks, both policies keep the rules of every policy.
+/// With health checks, pick_first keeps the rules of every policy, as round_robin does.
 #[test]
 fn rules() {
-    let round_robin = |options: &PolicyOptions| Checked(RoundRobin::new(options));
-    check_policy(Arc::new(RoundRobinConfig::default()), |options| {
-        Box::new(round_robin(options))
-    });
     let config = PickFirstConfig::default().with_health_checks(true);
     check_policy(Arc::new(config), |options| {
-        Box::new(Checked(PickFirst::new(options)))
+        Box::new(PickFirst::new(options))
     });
-}
-
-/// A policy whose updates ask for health checks.
-#[derive(Debug)]
-struct Checked<P>(P);
-
-mod checked {
-    use super::Checked;
-    use std::time::Instant;
-    use trunkline_lb::{
-        Control, OldList, Policy, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
-    };
-    use trunkline_status::Status;
-
-    impl<P: Policy> Policy for Checked<P> {
-        fn handle_update(
-            &mut self,
-            update: Update,
-            control: &mut Control<'_>,
-        ) -> Result<(), Status> {
-            self.0
-                .handle_update(update.with_health_check("orders"), control)
-        }
-
-        fn handle_resolver_error(
-            &mut self,
-            error: Status,
-            old: OldList,
-            control: &mut Control<'_>,
-        ) {
-            self.0.handle_resolver_error(error, old, control);
-        }
-
-        fn handle_subchannel(
-            &mut self,
-            id: SubchannelId,
-            state: SubchannelState,
-            control: &mut Control<'_>,
-        ) {
-            self.0.handle_subchannel(id, state, control);
-        }
-
-        fn handle_watch(
-            &mut self,
-            watch: WatchId,
-            id: SubchannelId,
-            event: WatchEvent,
-            control: &mut Control<'_>,
-        ) {
-            self.0.handle_watch(watch, id, event, control);
-        }
-
-        fn handle_timeout(&mut self, control: &mut Control<'_>) {
-            self.0.handle_timeout(control);
-        }
-
-        fn poll_timeout(&self) -> Option<Instant> {
-            self.0.poll_timeout()
-        }
-
-        fn exit_idle(&mut self, control: &mut Control<'_>) {
-            self.0.exit_idle(control);
-        }
-
-        fn settle(&mut self, control: &mut Control<'_>) {
-            self.0.settle(control);
-        }
-
-        fn reset_backoff(&mut self) {
-            self.0.reset_backoff();
-        }
-    }
 }
 
 /// The texts of health: parts of a sentence.

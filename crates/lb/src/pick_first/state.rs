@@ -10,8 +10,6 @@ use super::address_list::{AddressList, ConnState};
 use super::failures::Failures;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
-use crate::errors::with_note;
-use crate::health::Health;
 use crate::health_check::HealthChecker;
 use crate::picker::Pick;
 use crate::policy::PolicyOptions;
@@ -160,87 +158,6 @@ impl PickFirst {
             health: self.start_health_check(id, control),
         };
         self.publish_selected(control);
-    }
-
-    /// Starts the health check over a ready subchannel, if health is checked.
-    fn start_health_check(
-        &mut self,
-        id: SubchannelId,
-        control: &mut Control<'_>,
-    ) -> Option<HealthChecker> {
-        let service = Arc::clone(self.health_service.as_ref()?);
-        let seed = self.rng.next_seed();
-        Some(HealthChecker::start(id, service, seed, control))
-    }
-
-    /// Makes the health check over the selected subchannel ask for the service in force, and
-    /// publishes the change. Does nothing if it does so already.
-    pub(super) fn refresh_health_check(&mut self, control: &mut Control<'_>) {
-        let Phase::Ready {
-            selected, health, ..
-        } = &mut self.phase
-        else {
-            return;
-        };
-        if health.as_ref().map(HealthChecker::service) == self.health_service.as_ref() {
-            return;
-        }
-        let selected = *selected;
-        if let Some(old) = health.take() {
-            old.stop(control);
-        }
-        let Some(id) = self.list.id(selected) else {
-            return;
-        };
-        let started = self.start_health_check(id, control);
-        if let Phase::Ready { health, .. } = &mut self.phase {
-            *health = started;
-        }
-        self.publish_selected(control);
-    }
-
-    /// Hands an event to the health check, if it runs, and publishes the health if that has changed.
-    /// `event` returns true if it has.
-    pub(super) fn handle_health(
-        &mut self,
-        control: &mut Control<'_>,
-        event: impl FnOnce(&mut HealthChecker, &mut Control<'_>) -> bool,
-    ) {
-        if let Phase::Ready {
-            health: Some(health),
-            ..
-        } = &mut self.phase
-            && event(health, control)
-        {
-            self.publish_selected(control);
-        }
-    }
-
-    /// Publishes the state of the selected subchannel: `READY`, or what its health makes of it.
-    fn publish_selected(&mut self, control: &mut Control<'_>) {
-        let Phase::Ready {
-            selected, health, ..
-        } = &self.phase
-        else {
-            return;
-        };
-        let (state, pick) = match health.as_ref().map(HealthChecker::health) {
-            None | Some(Health::Healthy | Health::Unchecked(_)) => {
-                let Some(id) = self.list.id(*selected) else {
-                    return;
-                };
-                (ConnectivityState::Ready, Pick::Subchannel(id))
-            }
-            Some(Health::Checking) => (ConnectivityState::Connecting, Pick::Queue),
-            Some(health @ (Health::Unhealthy(_) | Health::Failed(_))) => {
-                let address = self.list.address(*selected);
-                let text = format!("{address} is connected, but {health}");
-                let text = with_note(text, self.failures.resolution_note());
-                let failure = Pick::Fail(Status::unavailable(text));
-                (ConnectivityState::TransientFailure, failure)
-            }
-        };
-        self.publish(state, pick, control);
     }
 
     /// Publishes `TRANSIENT_FAILURE` with the current errors.

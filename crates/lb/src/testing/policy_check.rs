@@ -151,6 +151,9 @@ impl Run {
             .collect();
         let joint = if self.rng.below(2) == 0 { " " } else { "|" };
         let list = addresses.join(joint);
+        let health_checks = [None, Some(""), Some("orders")];
+        let health_check = health_checks[self.rng.below(health_checks.len())];
+        self.channel.set_health_check(health_check);
         let accepted = self.channel.update(&list);
         self.list = accepted.is_ok().then_some(list);
     }
@@ -253,7 +256,7 @@ impl Run {
         self.channel.set_id(id, next);
     }
 
-    /// Hands over an empty message of a random watch, or its end.
+    /// Hands over a message of a random watch, which is empty or reports `SERVING`, or its end.
     fn random_watch_event(&mut self) {
         let watches: Vec<WatchId> = self.channel.watches.keys().copied().collect();
         let Some(&watch) = watches.get(self.rng.below(watches.len())) else {
@@ -263,7 +266,9 @@ impl Run {
             let status = Status::unavailable("the server ended it");
             self.channel.end_watch(watch, status);
         } else {
-            self.channel.watch_message(watch, "");
+            let messages = ["", "\x08\x01"];
+            let message = messages[self.rng.below(messages.len())];
+            self.channel.watch_message(watch, message);
         }
     }
 
