@@ -80,9 +80,9 @@ enum Shape {
     /// A value whose parts are not checked.
     Any,
     /// An object with these fields.
-    Fields(&'static [(&'static str, Shape)]),
+    Fields(&'static [(&'static str, Self)]),
     /// An array of objects with these fields.
-    Items(&'static [(&'static str, Shape)]),
+    Items(&'static [(&'static str, Self)]),
 }
 
 /// The grammar of a service config.
