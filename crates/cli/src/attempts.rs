@@ -52,5 +52,6 @@ fn policy(args: &AttemptArgs) -> Option<(&'static str, Value)> {
 
 /// Returns the most attempts of a call.
 fn most(args: &AttemptArgs) -> Option<u32> {
-    args.retry.or(args.hedge.map(|hedge| hedge.attempts))
+    args.retry
+        .or_else(|| args.hedge.map(|hedge| hedge.attempts))
 }

@@ -132,6 +132,10 @@ mod tests {
 
     const DELAY: Duration = Duration::from_millis(500);
 
+    fn start() -> Instant {
+        trunkline_sim::Sim::new(1).runtime().now()
+    }
+
     fn hedging(max_attempts: u32, limit: u32, now: Instant) -> Hedging {
         let json = format!(
             r#"{{"methodConfig": [{{"name": [{{}}], "hedgingPolicy": {{
@@ -151,7 +155,7 @@ mod tests {
     /// `maxAttempts` and the channel's limit. (gRFC A6, hedging policy)
     #[test]
     fn attempts_follow_by_the_delay() {
-        let start = Instant::now();
+        let start = start();
         for (max_attempts, limit, expected) in [(3, 5, 3), (9, 5, 5)] {
             let mut hedging = hedging(max_attempts, limit, start);
             let mut now = start;
@@ -172,7 +176,7 @@ mod tests {
     /// A6, hedging policy)
     #[test]
     fn a_failure_brings_the_next_attempt_forward() {
-        let start = Instant::now();
+        let start = start();
         let mut hedging = hedging(3, 5, start);
         hedging.handle_started(start);
         let now = start + DELAY / 5;
@@ -185,7 +189,7 @@ mod tests {
     /// stops hedging, and so does the throttle. (gRFC A6, pushback and throttling)
     #[test]
     fn pushback_and_throttle() {
-        let start = Instant::now();
+        let start = start();
         let mut hedging = hedging(4, 5, start);
         hedging.handle_started(start);
         let wanted = Duration::from_secs(3);
@@ -206,7 +210,7 @@ mod tests {
     /// schedule of the others nor the end of hedging changes. (gRFC A6, transparent retries)
     #[test]
     fn transparent_retries_leave_the_schedule() {
-        let start = Instant::now();
+        let start = start();
         let mut hedging = hedging(2, 5, start);
         hedging.handle_started(start);
         let now = start + DELAY / 5;
