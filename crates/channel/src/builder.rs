@@ -2,6 +2,7 @@
 
 mod authority;
 mod life;
+mod life_options;
 mod proxies;
 mod security;
 
@@ -22,7 +23,7 @@ use trunkline_target::{ErrorKind, Schemes, Target, TargetView};
 use trunkline_transport::{HttpOptions, KeepaliveOptions, ReplayBudget};
 
 use self::authority::channel_authority;
-use self::life::LifeOptions;
+use self::life_options::LifeOptions;
 use self::proxies::Proxies;
 use self::security::Security;
 use crate::channel::Channel;
