@@ -669,6 +669,36 @@ fn a_new_method_config_is_published_at_once() {
     );
 }
 
+/// A service config with the same values, whatever its text, changes nothing: the observer is
+/// notified of the list alone, and health checks go on.
+#[test]
+fn an_unchanged_service_config_changes_nothing() {
+    let config = r#"{"loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [{"name": [{}], "timeout": "3s"}], "healthCheckConfig": {"serviceName": "a"}}"#;
+    let mut harness = CoreHarness::new("{}");
+    harness.resolve(list(&[1]).with_service_config(config));
+    harness.connected(1);
+    assert_eq!(harness.watches.len(), 1);
+    let before = Arc::clone(harness.core.config.current());
+    let texts = [
+        config.to_owned(),
+        config.replace([' ', '\n'], ""),
+        config.replace("3s", "3.000s"),
+    ];
+    for text in texts {
+        let again = list(&[1]).with_service_config(text.clone());
+        let verdict = harness.core.handle_resolution(again, harness.now);
+        assert!(matches!(verdict, Verdict::Accepted), "{text}");
+        harness.core.settle(harness.now);
+        let outputs: Vec<_> = std::iter::from_fn(|| harness.core.poll_output()).collect();
+        assert!(
+            matches!(outputs[..], [Output::Observe(ChannelEvent::Endpoints(_))]),
+            "{text}: {outputs:?}"
+        );
+        assert!(Arc::ptr_eq(&before, harness.core.config.current()));
+    }
+}
+
 /// A batch of events makes one snapshot, which has no connection that was lost within the batch.
 #[test]
 fn a_batch_makes_one_snapshot() {
