@@ -27,6 +27,7 @@ mod hedged_streams;
 mod hedging;
 mod idleness;
 mod keepalive;
+mod leaks;
 mod lossy;
 mod message_limits;
 mod peers_words;
