@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::contestant::Contestant;
 use crate::greet::greet;
 use crate::outcome::END;
-use crate::{bystanders, deadlines};
+use crate::{bystanders, deadlines, leaks};
 
 /// Runs the trials that the parent asks for: a name, its size, and the addresses of the servers.
 pub(crate) fn run(contestant: Contestant) {
@@ -33,6 +33,9 @@ pub(crate) fn run(contestant: Contestant) {
             bystanders::run(&runtime, &greet, seconds);
             // It keeps its connections while the parent looks how many were lost.
             kept.push(greet);
+        } else if name == leaks::NAME {
+            let calls = size.parse().expect("a number of calls");
+            leaks::run(contestant, &runtime, addresses, calls);
         } else {
             let calls = size.parse().expect("a number of calls");
             let (late, tonic) = addresses.split_once(',').expect("two servers");

@@ -8,11 +8,15 @@
 //! *Deadlines*: calls with a deadline of 20 ms, which the server lets pass in several ways. Each of
 //! them must end with `DEADLINE_EXCEEDED`.
 //!
+//! *Leaks*: calls of which one in three is dropped early, and connections that come and go. Memory,
+//! descriptors, threads and tasks must return to where they were, no connection may be lost, and no
+//! other call may fail.
+//!
 //! This process only coordinates. Each client is a process of its own, with servers of its own in
 //! another process. All clients run at the same time, so the noise of the machine affects all of
 //! them. The process fails if a Trunkline channel does not meet the requirements.
 //!
-//! Arguments: `--only bystanders` or `--only deadlines` runs one trial. Without `--bench`, the trials
+//! Arguments: `--only bystanders`, `--only deadlines` or `--only leaks` runs one trial. Without `--bench`, the trials
 //! are short.
 
 mod contestant;
@@ -26,6 +30,7 @@ mod greet;
 
 mod bystanders;
 mod deadlines;
+mod leaks;
 
 mod client;
 mod process;
@@ -40,7 +45,7 @@ fn main() -> ExitCode {
     }
     let has = |flag: &str| env::args().any(|arg| arg == flag);
     let only = env::args().skip_while(|arg| arg != "--only").nth(1);
-    let names = [bystanders::NAME, deadlines::NAME];
+    let names = [bystanders::NAME, deadlines::NAME, leaks::NAME];
     if let Some(only) = only.as_deref().filter(|only| !names.contains(only)) {
         panic!("no trial {only:?}; there are {names:?}");
     }
@@ -55,6 +60,10 @@ fn main() -> ExitCode {
     if is_wanted(deadlines::NAME) {
         let calls = if is_long { 3_000 } else { 100 };
         faults.extend(verdict::deadlines(calls));
+    }
+    if is_wanted(leaks::NAME) {
+        let calls = if is_long { 100_000 } else { 2_000 };
+        faults.extend(verdict::leaks(calls));
     }
     for fault in &faults {
         println!("FAILED: {fault}");

@@ -17,6 +17,13 @@ impl Outcome {
         *self.0.entry(result.to_owned()).or_default() += calls;
     }
 
+    /// Adds the results of other calls.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (result, calls) in &other.0 {
+            self.add(result, *calls);
+        }
+    }
+
     /// Returns the number of calls with this code.
     pub(crate) fn of(&self, code: &str) -> u64 {
         let results = self.0.iter();

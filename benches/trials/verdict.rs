@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::bystanders::{self, BAD, GOOD};
 use crate::contestant::{self, Contestant, TRUNKLINE};
 use crate::deadlines::{self, Answer, BY_TONIC, TIMEOUT};
+use crate::leaks::{self, AFTER, BEFORE, HELD, KEPT, LOST, MEMORY};
 use crate::outcome::{OK, Outcome};
 use crate::process::{Results, trial};
 use crate::server::Kind;
@@ -100,6 +101,50 @@ pub(crate) fn deadlines(calls: usize) -> Vec<String> {
                 result.print_failures(kind);
             }
         }
+    }
+    faults
+}
+
+/// How much more memory the process may hold after the trial of leaks, in KiB. Allocators keep some.
+const MORE_MEMORY: u64 = 8 * 1024;
+
+/// Runs the trial of leaks. Returns what is not as required: nothing may be left, no connection may be
+/// lost while calls are dropped, and all calls that are not dropped must succeed.
+pub(crate) fn leaks(calls: usize) -> Vec<String> {
+    let mut faults = Vec::new();
+    let time = Duration::from_secs(180);
+    let results = trial(leaks::NAME, calls, &TRUNKLINE, Kind::Announcing, time);
+    println!(
+        "\nLeaks: {calls} calls, one in three dropped; then {} reconnects\n",
+        calls / 10
+    );
+    println!("| client | other calls | lost | {} |", HELD.join(" | "));
+    println!("|---|---|---|{}", "---|".repeat(HELD.len()));
+    for result in &results {
+        let (name, kept) = (result.contestant.name(), result.of(KEPT));
+        let lost = result.of(LOST).of(AFTER);
+        let held = HELD.map(|kind| (result.of(kind).of(BEFORE), result.of(kind).of(AFTER)));
+        let cells = held.map(|(before, after)| format!("{before}, then {after}"));
+        println!(
+            "| {name} | {} | {lost} | {} |",
+            kept.codes(),
+            cells.join(" | ")
+        );
+        if kept.all() == 0 || failed(&kept) > 0 {
+            faults.push(format!("{name}: {}", kept.codes()));
+        }
+        if lost > 0 {
+            faults.push(format!("{name}: {lost} connections were lost"));
+        }
+        for (kind, (before, after)) in HELD.into_iter().zip(held) {
+            let more = if kind == MEMORY { MORE_MEMORY } else { 0 };
+            if after > before + more {
+                faults.push(format!("{name}: {before} {kind} before, {after} after"));
+            }
+        }
+    }
+    for result in &results {
+        result.print_failures(KEPT);
     }
     faults
 }
