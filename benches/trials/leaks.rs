@@ -73,7 +73,7 @@ pub(crate) fn run(
     let channel = || builder(contestant, addresses).build().expect("a target");
     // The first round makes what is made once: threads, buffers of the allocator.
     drop_calls(runtime, &channel(), calls / 4);
-    reconnect(runtime, &channel, CHANNELS);
+    reconnect(runtime, channel, CHANNELS);
     let before = settled(&[0; 4]);
 
     let lost = LostConnections::default();
@@ -87,7 +87,7 @@ pub(crate) fn run(
     }));
     let closed = closed.recv().expect("the end of the channel");
     assert_eq!(closed.cancelled_calls, 0, "calls that never ended");
-    outcome.merge(&reconnect(runtime, &channel, calls / 10));
+    outcome.merge(&reconnect(runtime, channel, calls / 10));
     let after = settled(&before);
     outcome.print(KEPT);
     for (name, (before, after)) in HELD.into_iter().zip(before.into_iter().zip(after)) {
@@ -185,6 +185,10 @@ fn collect(results: mpsc::Receiver<String>) -> Outcome {
 }
 
 /// Returns what the process holds, once that is no more than `expected`, or after some time.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "other threads end in real time"
+)]
 fn settled(expected: &Holdings) -> Holdings {
     let until = Instant::now() + PATIENCE;
     loop {
