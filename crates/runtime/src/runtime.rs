@@ -113,7 +113,7 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     /// Returns the time of this runtime's clock, which never goes backwards.
     fn now(&self) -> Instant;
 
-    /// Returns the time of day, by which certificates expire. It can jump, so it measures nothing.
+    /// Returns the time of day, which decides whether a certificate has expired. It can jump, so it measures nothing.
     ///
     /// The default is the system's clock. A simulation returns a time of its own.
     fn system_time(&self) -> SystemTime {

@@ -39,7 +39,7 @@ struct StreamData {
     overhead: usize,
 }
 
-/// The most bytes that padding takes in a frame: a length of one byte, and as many as it says.
+/// The most bytes that padding takes in a frame: a length of one byte, and as many as that.
 const MOST_OVERHEAD: usize = 256;
 
 impl StreamData {

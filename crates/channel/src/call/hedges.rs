@@ -427,7 +427,7 @@ impl Hedges {
     }
 }
 
-/// Ends an attempt that another one of its call has overtaken. It says nothing about its server, so
+/// Ends an attempt that another one of its call has overtaken. It shows nothing of its server, so
 /// the throttle does not count it.
 fn end_cancelled(attempt: &mut CallAttempt) {
     attempt.set_overtaken();

@@ -26,7 +26,7 @@ use crate::world::{
 
 const TIMEOUT: Duration = Duration::from_secs(80);
 
-/// The part of the timeout by which idleness may come late.
+/// The longest delay of idleness, as a part of the timeout.
 const LATE: Duration = Duration::from_secs(10);
 
 /// A moment that is long enough for a connection.

@@ -165,7 +165,7 @@ fn previous(received: &[Received]) -> Vec<Option<&str>> {
     previous.collect()
 }
 
-/// A failed attempt is followed by another after the back-off delay, which tells the server how many
+/// A failed attempt is followed by another after the back-off delay, which carries to the server how many
 /// came before it. (gRFC A6, retry policy, exposed retry metadata)
 #[test]
 fn a_failed_attempt_is_followed_by_another() {
@@ -280,7 +280,7 @@ fn transparent_retries_do_not_count() {
     assert!(received[1].at - received[0].at < 10);
 }
 
-/// The deadline spans all attempts. Each attempt tells the server how much of it is left, and the text
+/// The deadline spans all attempts. Each attempt carries how much of it is left, and the text
 /// has the failure that is being retried. (gRFC A6, interaction with deadlines)
 #[test]
 fn the_deadline_spans_all_attempts() {

@@ -1,4 +1,4 @@
-//! The protocols by which a proxy is asked for a tunnel, without I/O.
+//! The protocols for the request of a tunnel from a proxy, without I/O.
 
 mod excerpt;
 mod output;

@@ -24,7 +24,7 @@ pub struct TlsClient {
 impl TlsClient {
     /// Loads the certificates. `authority` is the host, with or without a port, for which the
     /// server's certificate must be; [`Tls::with_server_name`] has precedence. `runtime` supplies
-    /// the clock by which certificates expire.
+    /// the clock for the expiry of certificates.
     ///
     /// # Errors
     ///

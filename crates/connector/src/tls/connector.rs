@@ -24,7 +24,7 @@ pub struct TlsConnector {
 impl TlsConnector {
     /// Puts TLS on the streams of `inner`. `authority` is the host, with or without a port, for
     /// which the certificates of all addresses must be; [`Tls::with_server_name`] has precedence.
-    /// `runtime` supplies the clock by which certificates expire.
+    /// `runtime` supplies the clock for the expiry of certificates.
     ///
     /// The server name of an address is used only with [`Tls::with_trusted_address_names`].
     ///

@@ -144,7 +144,7 @@ impl TlsStream {
         Poll::Ready(match processed {
             Ok(_) => Ok(n),
             Err((error, rejected)) => {
-                // The alert tells the server why. It is not waited for.
+                // The alert has the reason for the server. It is not waited for.
                 let _ = self.poll_send(cx);
                 let error = explain(
                     error,

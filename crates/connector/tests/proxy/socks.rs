@@ -56,7 +56,7 @@ fn replies_may_come_early() {
     });
 }
 
-/// The text of a failure says what the reply means.
+/// The text of a failure has the meaning of the reply.
 #[test]
 fn refusals_are_explained() {
     let proxy = "the proxy socks5://192.0.2.8:3128";

@@ -10,7 +10,7 @@ use crate::wrong::Wrong;
 const BEGIN: &str = "<!-- table -->\n";
 const END: &str = "<!-- end of the table -->\n";
 
-/// Compares the table with the one in the document, or writes it there if the environment says so.
+/// Compares the table with the one in the document, or writes it there if the environment asks for that.
 ///
 /// # Errors
 ///

@@ -25,7 +25,7 @@ pub(super) enum Verdict {
 /// A feature of the suite that not every server has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Feature {
-    /// It rejects a message that is not compressed as the request says.
+    /// It rejects a message that is not compressed as the request requires.
     CompressedRequest,
     /// It compresses responses when it is asked to.
     CompressedResponse,

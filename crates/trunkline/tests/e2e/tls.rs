@@ -58,7 +58,7 @@ impl Drop for Folder {
 }
 
 on_each_runtime! {
-    /// A stub needs nothing else than for a plaintext channel, and a failed handshake says why.
+    /// A stub needs nothing else than for a plaintext channel, and a failed handshake gives the reason.
     async fn stubs_work_over_tls(runtime) {
         let authority = Authority::new("Test Root");
         let server = TlsServer::start(server_config(&authority.issue(&["localhost"])), None);
