@@ -185,10 +185,7 @@ fn collect(results: mpsc::Receiver<String>) -> Outcome {
 }
 
 /// Returns what the process holds, once that is no more than `expected`, or after some time.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "other threads end in real time"
-)]
+#[expect(clippy::disallowed_methods, reason = "other threads end in real time")]
 fn settled(expected: &Holdings) -> Holdings {
     let until = Instant::now() + PATIENCE;
     loop {
