@@ -186,7 +186,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sends calls only to backends that report that `service` is serving; the empty name stands for
+    /// Sends calls only to backends that report that `service` is serving; the empty name means
     /// the server as a whole. A service config with a `healthCheckConfig` takes precedence. Default:
     /// no health checks, unless the service config asks for them.
     ///

@@ -12,7 +12,7 @@ use trunkline_transport::{Incoming, IncomingFrame};
 
 /// The response of a peer that is no gRPC server.
 pub(crate) struct Refusal {
-    /// The status that its head stands for.
+    /// The status that its head maps to.
     status: Status,
     incoming: Incoming,
 }
@@ -24,7 +24,7 @@ const EXCERPT_LIMIT: usize = 256;
 const EXCERPT_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Refusal {
-    /// Returns a refusal whose head stands for `status`.
+    /// Returns a refusal whose head maps to `status`.
     pub(crate) fn new(status: Status, incoming: Incoming) -> Self {
         Self { status, incoming }
     }

@@ -98,7 +98,7 @@ fn for_many_other_names() {
     );
 }
 
-/// A wildcard stands for one label.
+/// A wildcard matches one label.
 #[test]
 fn for_a_wildcard_that_does_not_match() {
     let authority = Authority::new("Test Root");
