@@ -555,7 +555,7 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the runtime of the channel.
-    pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
+    pub(crate) fn runtime(&self) -> &'a Arc<dyn Runtime> {
         &self.handle.shared.runtime
     }
 

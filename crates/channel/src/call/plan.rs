@@ -90,13 +90,10 @@ impl AttemptPlan {
         runtime: &dyn Runtime,
     ) -> Option<Duration> {
         let is_allowed = self.is_allowed();
-        let seed = || {
-            let mut seed = [0; 8];
-            runtime.fill_entropy(&mut seed);
-            u64::from_ne_bytes(seed)
-        };
         match &mut self.kind {
-            PlanKind::Retry(retries) => retries.handle_failure(code, pushback, is_allowed, seed),
+            PlanKind::Retry(retries) => {
+                retries.handle_failure(code, pushback, is_allowed, || runtime.seed())
+            }
             PlanKind::Hedging(_) => None,
         }
     }

@@ -1,7 +1,6 @@
 //! The attempts of a call, one after the other.
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -121,14 +120,14 @@ fn delay_after<B>(
     pushback: Pushback,
     body: &RequestBody<B>,
 ) -> Option<Duration> {
-    let runtime = Arc::clone(call.runtime());
+    let runtime = call.runtime();
     let plan = call.plan.as_mut()?;
     // The deadline spans all attempts.
     let is_late = call.deadline.as_ref().is_some_and(Deadline::is_past);
     if is_late || !body.can_replay() {
         return None;
     }
-    plan.retry_after(code, pushback, &*runtime)
+    plan.retry_after(code, pushback, &**runtime)
 }
 
 /// Waits before the next attempt of a call whose last one ended with `status`.
