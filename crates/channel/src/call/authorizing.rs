@@ -10,7 +10,7 @@ use trunkline_runtime::BoxFuture;
 use trunkline_status::Status;
 use trunkline_transport::Connection;
 
-use crate::call::record::{AttemptEnd, AttemptRecord};
+use crate::call::record::AttemptRecord;
 use crate::core::connections::ReadyConnection;
 
 /// An attempt that has a connection, and waits for the metadata of its credentials. Only calls with
@@ -41,10 +41,9 @@ impl Authorizing {
         }
     }
 
-    /// Ends an attempt that is not sent. It shows nothing of the server, so the throttle is left out.
+    /// Ends an attempt that is not sent.
     pub(crate) fn end(mut self, status: &Status) {
-        self.record.exempt();
-        self.record.end(&AttemptEnd::without_trailers(status, 0));
+        self.record.end_unsent(status);
     }
 }
 

@@ -247,11 +247,7 @@ impl Hedges {
             return None;
         }
         let is_transparent = self.transparent.may_retry(error.fate(), call.headers());
-        let status = call.status_of(error, attempt.peer());
-        if is_transparent {
-            attempt.exempt();
-        }
-        attempt.end(&status);
+        let status = call.end_failed(error, &mut attempt, is_transparent);
         let code = status.code();
         // Its upload reads no more of the request once it is dropped.
         drop(attempt);

@@ -300,13 +300,14 @@ impl<'a> Call<'a> {
             Pick::Subchannel(id) => {
                 let throttle = self.plan.as_ref().and_then(|plan| plan.throttle_share());
                 let shared = &handle.shared;
-                let record = AttemptRecord::start(shared, &snapshot, id, &self.record, throttle);
+                let mut record =
+                    AttemptRecord::start(shared, &snapshot, id, &self.record, throttle);
                 match snapshot.connections.get(id) {
                     Some(ready) => {
                         let head = match self.head(ready) {
                             Ok(head) => head,
                             Err(status) => {
-                                end_unsent(record, &status);
+                                record.end_unsent(&status);
                                 return failed(status);
                             }
                         };
@@ -317,7 +318,7 @@ impl<'a> Call<'a> {
                         }
                     }
                     None => {
-                        end_unsent(record, &Status::unavailable("the connection was lost"));
+                        record.end_unsent(&Status::unavailable("the connection was lost"));
                         PickOutcome::Wait
                     }
                 }
@@ -422,7 +423,7 @@ impl<'a> Call<'a> {
         &self,
         ready: &ReadyConnection<Connection>,
         head: Request<()>,
-        record: AttemptRecord,
+        mut record: AttemptRecord,
         body: &RequestBody<B>,
     ) -> PickOutcome
     where
@@ -456,7 +457,7 @@ impl<'a> Call<'a> {
                 PickOutcome::Started(attempt)
             }
             Err(error) => {
-                end_unsent(record, error.status());
+                record.end_unsent(error.status());
                 if error.fate() == Fate::Unsent {
                     // The connection is lost, and the control task will publish that soon.
                     PickOutcome::Wait
@@ -559,10 +560,20 @@ impl<'a> Call<'a> {
         &self.handle.shared.runtime
     }
 
-    /// Returns the status of an attempt that failed without a response: that of the deadline, once it
-    /// has passed.
-    pub(crate) fn status_of(&self, error: CallError, peer: &PeerAddr) -> Status {
-        self.final_status(status_of(error, self.headers), peer)
+    /// Ends an attempt that failed without a response, and returns its status: that of the deadline,
+    /// once it has passed.
+    pub(crate) fn end_failed(
+        &self,
+        error: CallError,
+        attempt: &mut CallAttempt,
+        is_transparent: bool,
+    ) -> Status {
+        let status = self.final_status(status_of(error, self.headers), attempt.peer());
+        if is_transparent {
+            attempt.exempt();
+        }
+        attempt.end(&status);
+        status
     }
 
     /// Returns what the calls of the channel may keep of their requests.
@@ -688,10 +699,4 @@ fn shorten(
 
 fn failed(status: Status) -> PickOutcome {
     PickOutcome::Failed(NotStarted::Ended(status))
-}
-
-/// Ends the record of an attempt that was not sent.
-fn end_unsent(mut record: AttemptRecord, status: &Status) {
-    record.exempt();
-    record.end(&AttemptEnd::without_trailers(status, 0));
 }

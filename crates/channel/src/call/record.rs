@@ -271,6 +271,13 @@ impl AttemptRecord {
         }
     }
 
+    /// Reports the end of an attempt that was not sent. It shows nothing of the server, so the throttle
+    /// is left out.
+    pub(crate) fn end_unsent(&mut self, status: &Status) {
+        self.exempt();
+        self.end(&AttemptEnd::without_trailers(status, 0));
+    }
+
     /// Reports the end of an attempt that was dropped before its end, unless it was reported
     /// before.
     pub(crate) fn end_dropped(&mut self, bytes_sent: u64) {

@@ -6,9 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Response;
 use trunkline_status::{Code, Status};
-use trunkline_transport::{CallError, RequestBody};
+use trunkline_transport::RequestBody;
 
-use crate::call::attempt::CallAttempt;
 use crate::call::body::Body;
 use crate::call::deadline::{Deadline, bounded, within};
 use crate::call::hedges;
@@ -60,7 +59,7 @@ where
                 }
                 Ok(Err(error)) => {
                     let is_transparent = transparent.may_retry(error.fate(), call.headers());
-                    let status = end_failed(call, error, &mut attempt, is_transparent);
+                    let status = call.end_failed(error, &mut attempt, is_transparent);
                     // The attempt is dropped before `can_replay` is called: its upload could
                     // otherwise read more of the request afterwards, beyond the limit of what is kept.
                     drop(attempt);
@@ -96,21 +95,6 @@ where
 fn is_hedged(call: &Call<'_>) -> bool {
     let plan = call.plan.as_ref();
     plan.is_some_and(|plan| matches!(plan.kind, PlanKind::Hedging(_)))
-}
-
-/// Ends an attempt that failed without a response, and returns its status.
-fn end_failed(
-    call: &Call<'_>,
-    error: CallError,
-    attempt: &mut CallAttempt,
-    is_transparent: bool,
-) -> Status {
-    let status = call.status_of(error, attempt.peer());
-    if is_transparent {
-        attempt.exempt();
-    }
-    attempt.end(&status);
-    status
 }
 
 /// Returns the delay before the next attempt of a call that failed; `None` when it is not retried.
