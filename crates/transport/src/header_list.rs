@@ -17,11 +17,6 @@ fn size_of_field(name: &str, value: &[u8]) -> usize {
 /// Source: [RFC 9113 section 6.5.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.2).
 #[must_use]
 pub fn header_list_size(headers: &HeaderMap) -> usize {
-    size_of(headers)
-}
-
-/// Returns the size of a header list, in bytes as HTTP/2 counts them.
-pub(crate) fn size_of(headers: &HeaderMap) -> usize {
     headers
         .iter()
         .map(|(name, value)| size_of_field(name.as_str(), value.as_bytes()))
@@ -45,7 +40,7 @@ pub(crate) fn size_of_request(head: &Request<()>) -> usize {
         let value = value?;
         Some(size_of_field(name, value.as_bytes()))
     });
-    pseudo.sum::<usize>() + size_of(head.headers())
+    pseudo.sum::<usize>() + header_list_size(head.headers())
 }
 
 #[cfg(test)]

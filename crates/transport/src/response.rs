@@ -16,7 +16,7 @@ use trunkline_status::Status;
 
 use crate::admission::Place;
 use crate::error::{CallError, Fate, ResponsePart};
-use crate::header_list::size_of;
+use crate::header_list::header_list_size;
 use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
 use crate::waiting::{WaitingFor, WaitingStep};
@@ -92,7 +92,7 @@ fn is_too_large(
     stream: impl FnOnce() -> h2::StreamId,
     state: &ConnectionState,
 ) -> bool {
-    size_of(headers) > state.header_limit as usize
+    header_list_size(headers) > state.header_limit as usize
         || state.has_long_headers() && state.has_long_headers_on(stream().as_u32())
 }
 

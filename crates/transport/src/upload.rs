@@ -16,7 +16,7 @@ use trunkline_status::{Code, Status};
 
 use self::handle::UploadFacts;
 pub(crate) use self::handle::UploadHandle;
-use crate::header_list::size_of;
+use crate::header_list::header_list_size;
 use crate::messages::MessageLimit;
 use crate::replay::{BodyReader, Piece, message_too_large};
 
@@ -141,7 +141,7 @@ where
                     self.waiting = Some(data);
                 }
                 Ok(Piece::Trailers(trailers)) => {
-                    let (size, limit) = (size_of(&trailers), self.max_header_list);
+                    let (size, limit) = (header_list_size(&trailers), self.max_header_list);
                     if size > limit as usize {
                         let text = format!(
                             "the request's trailers are too large: {size} bytes, and the server \
