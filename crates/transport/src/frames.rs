@@ -97,6 +97,34 @@ pub(crate) struct FrameCounts {
     pub(crate) settings: usize,
 }
 
+/// The header of a frame.
+///
+/// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
+#[derive(Clone, Copy, Debug)]
+struct FrameHeader {
+    /// The length of the payload.
+    len: usize,
+    kind: u8,
+    flags: u8,
+    stream: u32,
+}
+
+impl FrameHeader {
+    fn read([a, b, c, kind, flags, stream @ ..]: [u8; FRAME_HEADER]) -> Self {
+        Self {
+            len: u32::from_be_bytes([0, a, b, c]) as usize,
+            kind,
+            flags,
+            stream: u32::from_be_bytes(stream) & STREAM_BITS,
+        }
+    }
+
+    /// Returns whether this is the header of a SETTINGS frame that is not an acknowledgement.
+    fn is_settings(self) -> bool {
+        self.kind == SETTINGS_FRAME && self.flags & ACK == 0 && self.stream == 0
+    }
+}
+
 /// Finds frames in one direction of a connection, however the bytes are cut into pieces.
 #[derive(Debug)]
 pub(crate) struct FrameWatch {
@@ -235,14 +263,18 @@ impl FrameWatch {
     }
 
     fn header(&mut self, header: [u8; FRAME_HEADER], report: &mut impl FnMut(Seen)) {
-        let [a, b, c, kind, flags, stream @ ..] = header;
-        let len = u32::from_be_bytes([0, a, b, c]) as usize;
-        let stream = u32::from_be_bytes(stream) & STREAM_BITS;
+        let header = FrameHeader::read(header);
+        let FrameHeader {
+            len,
+            kind,
+            flags,
+            stream,
+        } = header;
         self.skip = len;
         self.counts.all += 1;
         let is_end = flags & END_STREAM != 0;
         if self.expects_settings {
-            self.first_header(kind, flags, len, stream, report);
+            self.first_header(header, report);
         } else if kind == HEADERS_FRAME {
             self.header_bytes = len;
             self.counts.headers += 1;
@@ -256,42 +288,31 @@ impl FrameWatch {
                 is_end,
             });
         } else {
-            self.other_header(kind, flags, len, stream, report);
+            self.other_header(header, report);
         }
     }
 
     /// Handles the header of the peer's first frame.
     #[cold]
-    fn first_header(
-        &mut self,
-        kind: u8,
-        flags: u8,
-        len: usize,
-        stream: u32,
-        report: &mut impl FnMut(Seen),
-    ) {
+    fn first_header(&mut self, header: FrameHeader, report: &mut impl FnMut(Seen)) {
         self.expects_settings = false;
-        let first = WrongFirstFrame(kind);
-        if !first.fits(len, stream) {
+        let first = WrongFirstFrame(header.kind);
+        if !first.fits(header.len, header.stream) {
             report(Seen::NotHttp2);
-        } else if !is_settings(kind, flags, stream) && kind != GOAWAY_FRAME {
+        } else if !header.is_settings() && header.kind != GOAWAY_FRAME {
             report(Seen::WrongFirstFrame(first));
         } else {
-            self.other_header(kind, flags, len, stream, report);
+            self.other_header(header, report);
         }
     }
 
     /// Handles the header of a frame that most calls have none of.
     #[cold]
-    fn other_header(
-        &mut self,
-        kind: u8,
-        flags: u8,
-        len: usize,
-        stream: u32,
-        report: &mut impl FnMut(Seen),
-    ) {
-        if is_settings(kind, flags, stream) && len.is_multiple_of(SETTING) {
+    fn other_header(&mut self, header: FrameHeader, report: &mut impl FnMut(Seen)) {
+        let FrameHeader {
+            len, kind, stream, ..
+        } = header;
+        if header.is_settings() && len.is_multiple_of(SETTING) {
             self.skip = 0;
             self.counts.settings += usize::from(len > 0);
             self.keep_settings(len, report);
@@ -324,11 +345,6 @@ impl FrameWatch {
             self.after = len - SETTING;
         }
     }
-}
-
-/// Returns whether this is the header of a SETTINGS frame that is not an acknowledgement.
-fn is_settings(kind: u8, flags: u8, stream: u32) -> bool {
-    kind == SETTINGS_FRAME && flags & ACK == 0 && stream == 0
 }
 
 #[cfg(test)]
