@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use http::HeaderMap;
+use http::{HeaderMap, Uri};
 use trunkline_runtime::BoxFuture;
 use trunkline_status::Status;
 use trunkline_transport::Connection;
@@ -21,6 +21,7 @@ use crate::core::connections::ReadyConnection;
 #[must_use = "dropping it cancels the attempt"]
 pub(crate) struct Authorizing {
     pub(crate) ready: Arc<ReadyConnection<Connection>>,
+    pub(crate) uri: Uri,
     pub(crate) record: AttemptRecord,
     metadata: BoxFuture<Result<HeaderMap, Status>>,
 }
@@ -31,11 +32,13 @@ pub(crate) const WAITING: &str = "waiting for the call credentials";
 impl Authorizing {
     pub(crate) fn new(
         ready: Arc<ReadyConnection<Connection>>,
+        uri: Uri,
         record: AttemptRecord,
         metadata: BoxFuture<Result<HeaderMap, Status>>,
     ) -> Self {
         Self {
             ready,
+            uri,
             record,
             metadata,
         }

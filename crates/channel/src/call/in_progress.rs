@@ -304,17 +304,17 @@ impl<'a> Call<'a> {
                     AttemptRecord::start(shared, &snapshot, id, &self.record, throttle);
                 match snapshot.connections.get(id) {
                     Some(ready) => {
-                        let head = match self.head(ready) {
-                            Ok(head) => head,
+                        let uri = match self.uri(ready) {
+                            Ok(uri) => uri,
                             Err(status) => {
                                 record.end_unsent(&status);
                                 return failed(status);
                             }
                         };
                         if self.has_credentials() {
-                            self.ask_credentials(ready, &head, record)
+                            self.ask_credentials(ready, uri, record)
                         } else {
-                            self.send(ready, head, record, body)
+                            self.send(ready, self.head(uri), record, body)
                         }
                     }
                     None => {
@@ -354,16 +354,16 @@ impl<'a> Call<'a> {
     fn ask_credentials(
         &self,
         ready: &Arc<ReadyConnection<Connection>>,
-        head: &Request<()>,
+        uri: Uri,
         record: AttemptRecord,
     ) -> PickOutcome {
         let shared = &self.handle.shared;
-        let (uri, runtime) = (head.uri().clone(), Arc::clone(&shared.runtime));
-        let request = CredentialsRequest::new(uri, ready.info.security, runtime);
+        let runtime = Arc::clone(&shared.runtime);
+        let request = CredentialsRequest::new(uri.clone(), ready.info.security, runtime);
         let peer = ready.connection.peer_addr().clone();
         let list = shared.credentials.with(self.credentials);
         let metadata = Box::pin(list.metadata(request, peer));
-        PickOutcome::Authorizing(Authorizing::new(Arc::clone(ready), record, metadata))
+        PickOutcome::Authorizing(Authorizing::new(Arc::clone(ready), uri, record, metadata))
     }
 
     /// Waits for the credentials of an attempt, and sends it.
@@ -405,13 +405,7 @@ impl<'a> Call<'a> {
                 return PickOutcome::Failed(NotStarted::Failed(status));
             }
         };
-        let mut head = match self.head(&attempt.ready) {
-            Ok(head) => head,
-            Err(status) => {
-                attempt.end(&status);
-                return failed(status);
-            }
-        };
+        let mut head = self.head(attempt.uri);
         for (name, value) in &metadata {
             head.headers_mut().append(name, value.clone());
         }
@@ -468,7 +462,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns the head of the request for a connection.
+    /// Returns the URI of the request for a connection.
     ///
     /// # Errors
     ///
@@ -476,7 +470,7 @@ impl<'a> Call<'a> {
     /// address brings. The channel's own authority was checked when the connection was made.
     ///
     /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
-    fn head(&self, ready: &ReadyConnection<Connection>) -> Result<Request<()>, Status> {
+    fn uri(&self, ready: &ReadyConnection<Connection>) -> Result<Uri, Status> {
         let shared = &self.handle.shared;
         let authority = self
             .authority
@@ -495,9 +489,13 @@ impl<'a> Call<'a> {
         uri.scheme = Some(shared.scheme.clone());
         uri.authority = Some(authority.clone());
         uri.path_and_query = Some(self.path.clone());
-        let uri = Uri::from_parts(uri).map_err(|error| {
+        Uri::from_parts(uri).map_err(|error| {
             Status::internal(format!("the path {:?} cannot be sent: {error}", self.path))
-        })?;
+        })
+    }
+
+    /// Returns the head of the request.
+    fn head(&self, uri: Uri) -> Request<()> {
         let mut head = Request::new(());
         *head.method_mut() = Method::POST;
         *head.uri_mut() = uri;
@@ -517,7 +515,7 @@ impl<'a> Call<'a> {
             head.headers_mut()
                 .insert(PREVIOUS_ATTEMPTS, previous.into());
         }
-        Ok(head)
+        head
     }
 
     /// Ends an attempt whose response failed before it had a head of its own: trailers only, or a
