@@ -157,11 +157,12 @@ impl<C> Core<C> {
         let mut rng = Rng::from_seed(seed);
         let mut policy_options = options.policy_options;
         policy_options.seed = rng.next_seed();
+        policy_options.policies = options.policies.clone();
         Self {
             backoff: options.backoff,
             keepalive_time: options.keepalive_time,
             rng,
-            policy: GracefulSwitch::new(options.policies.clone(), &policy_options),
+            policy: GracefulSwitch::new(&policy_options),
             policy_options,
             config: ConfigInForce::new(
                 options.policies,
@@ -494,7 +495,7 @@ impl<C> Core<C> {
             control.remove_subchannel(id);
         }
         self.policy_options.seed = self.rng.next_seed();
-        self.policy = GracefulSwitch::new(self.config.policies().clone(), &self.policy_options);
+        self.policy = GracefulSwitch::new(&self.policy_options);
         self.is_unsettled = false;
         self.carry_out_actions(now);
         // Discards the picker that the old policy published last, if it is not taken yet.

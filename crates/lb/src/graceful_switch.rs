@@ -13,8 +13,8 @@ use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
 use crate::errors::resolver_error;
 use crate::picker::Pick;
-use crate::policy::{OldList, Policy, PolicyOptions, Update};
-use crate::registry::PolicyRegistry;
+use crate::policy::{OldList, Policy, Update};
+use crate::registry::PolicyOptions;
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{WatchEvent, WatchId};
 
@@ -32,9 +32,8 @@ use crate::watch::{WatchEvent, WatchId};
 /// Source: gRPC's client channel specification, "LB policy switching".
 #[derive(Debug)]
 pub struct GracefulSwitch {
-    /// The policies that updates can name.
-    registry: PolicyRegistry,
-    /// The options of the policies, whose seed differs from policy to policy.
+    /// The options of the policies, with those that an update can name. The seed differs from policy
+    /// to policy.
     options: PolicyOptions,
     /// Makes the seeds of the policies.
     rng: Rng,
@@ -63,11 +62,11 @@ enum Which {
 }
 
 impl GracefulSwitch {
-    /// Creates a switch without a policy; the first update names a policy in `registry`.
+    /// Creates a switch without a policy; the first update names one of
+    /// [`PolicyOptions::policies`].
     #[must_use]
-    pub fn new(registry: PolicyRegistry, options: &PolicyOptions) -> Self {
+    pub fn new(options: &PolicyOptions) -> Self {
         Self {
-            registry,
             options: options.clone(),
             rng: Rng::from_seed(options.seed),
             current: None,
@@ -119,7 +118,7 @@ impl GracefulSwitch {
     /// Creates the policy with this name: the current one if there is none yet, else the pending
     /// one.
     fn start(&mut self, name: &Arc<str>, control: &mut Control<'_>) -> Result<Which, Status> {
-        let factory = self.registry.get(name).ok_or_else(|| {
+        let factory = self.options.policies.get(name).ok_or_else(|| {
             Status::internal(format!(
                 "no load-balancing policy with the name {name:?} is registered"
             ))
@@ -284,6 +283,15 @@ impl Policy for GracefulSwitch {
         };
         self.handle(which, control, |policy, control| {
             policy.handle_watch(watch, id, event, control);
+        });
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        let Some(which) = self.owner(id) else {
+            return;
+        };
+        self.handle(which, control, |policy, control| {
+            policy.handle_ejection(id, ejected, control);
         });
     }
 

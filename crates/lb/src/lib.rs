@@ -11,11 +11,13 @@ mod watch;
 
 // The data path: how calls choose a subchannel, and how their attempts end.
 mod attempt;
+mod per_thread;
 mod picker;
 
 // The contract between a policy and its channel.
 mod control;
 mod policy;
+mod registry;
 
 // What several policies share.
 mod child;
@@ -24,11 +26,11 @@ mod errors;
 mod health_check;
 mod sharding;
 
-// The policies, and their registry.
+// The policies, and the registry that has them all.
 mod pick_first;
 mod round_robin;
 
-mod registry;
+mod standard;
 
 // The policy that runs the others.
 mod graceful_switch;
@@ -43,10 +45,11 @@ pub use crate::connectivity::ConnectivityState;
 pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::health::{Health, ServingStatus};
+pub use crate::per_thread::{PerThread, PickRng};
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
 pub use crate::picker::{Pick, PickRequest, Picker};
-pub use crate::policy::{OldList, Policy, PolicyFactory, PolicyOptions, Update};
-pub use crate::registry::PolicyRegistry;
+pub use crate::policy::{OldList, Policy, Update};
+pub use crate::registry::{PolicyFactory, PolicyOptions, PolicyRegistry};
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding, ReadyList};
 pub use crate::subchannel::{SubchannelId, SubchannelState};

@@ -1,12 +1,11 @@
-//! The trait of a policy, and what it is given.
+//! The trait of a policy, and its updates.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde_json::Value;
-use trunkline_endpoint::{AttemptDelay, Attributes, Endpoint};
-use trunkline_service_config::{ConfigError, PolicyConfig};
+use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
 use crate::control::Control;
@@ -109,6 +108,10 @@ use crate::watch::{WatchEvent, WatchId};
 ///         self.forward(control, |child, control| child.handle_watch(watch, id, event, control));
 ///     }
 ///
+///     fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+///         self.forward(control, |child, control| child.handle_ejection(id, ejected, control));
+///     }
+///
 ///     fn handle_timeout(&mut self, control: &mut Control<'_>) {
 ///         if self.due.is_some_and(|due| due <= control.now()) {
 ///             self.due = None;
@@ -184,6 +187,19 @@ pub trait Policy: Debug + Send {
         control: &mut Control<'_>,
     );
 
+    /// Handles a policy above that ejects the backend of the subchannel `id`, or takes it back:
+    /// outlier detection, for example. An ejected backend keeps its connection and gets no calls.
+    ///
+    /// A policy with children hands it to the child that owns the subchannel. Only a
+    /// [`PickFirst`](crate::PickFirst) under another policy acts on it, as on a failed health check
+    /// ([`PickFirstConfig::with_health_checks`](crate::PickFirstConfig::with_health_checks)). An
+    /// ejection lasts until it is taken back or the subchannel is removed.
+    ///
+    /// Source:
+    /// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md),
+    /// "generic health reporting".
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>);
+
     /// Handles the arrival of the time that [`poll_timeout`](Self::poll_timeout) returned. A call
     /// before that time changes nothing.
     fn handle_timeout(&mut self, control: &mut Control<'_>);
@@ -239,6 +255,10 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
         control: &mut Control<'_>,
     ) {
         (**self).handle_watch(watch, id, event, control);
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        (**self).handle_ejection(id, ejected, control);
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
@@ -328,80 +348,4 @@ pub enum OldList {
     /// Connections stay in use until they are lost. No address of the list is dialled again,
     /// because it may belong to another service by now.
     DropList,
-}
-
-/// Creates the policies of one name.
-///
-/// # Examples
-///
-/// ```
-/// use std::sync::Arc;
-/// use serde_json::Value;
-/// use trunkline_lb::{Policy, PolicyFactory, PolicyOptions, PolicyRegistry, RoundRobinFactory};
-/// use trunkline_service_config::{ConfigError, PolicyConfig};
-///
-/// /// round_robin under a name of its own.
-/// #[derive(Debug)]
-/// struct Fair;
-///
-/// impl PolicyFactory for Fair {
-///     fn name(&self) -> &str {
-///         "fair"
-///     }
-///
-///     fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
-///         RoundRobinFactory.parse_config(config)
-///     }
-///
-///     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
-///         RoundRobinFactory.build(options)
-///     }
-/// }
-///
-/// let registry = PolicyRegistry::standard().with(Fair);
-/// assert!(registry.get("fair").is_some());
-/// ```
-pub trait PolicyFactory: Debug + Send + Sync {
-    /// Returns the name in a service config, such as `round_robin`.
-    fn name(&self) -> &str;
-
-    /// Parses the policy's own part of a service config: the value beside its name. A JSON `null`
-    /// means an empty configuration, as in protobuf's JSON.
-    ///
-    /// # Errors
-    ///
-    /// When a field that this policy knows has a bad value. Unknown fields are ignored.
-    fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError>;
-
-    /// Creates a policy.
-    fn build(&self, options: &PolicyOptions) -> Box<dyn Policy>;
-}
-
-/// What the channel gives to a new policy.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct PolicyOptions {
-    /// The seed of its random choices.
-    pub seed: u64,
-    /// How long pick_first waits for one address before it also tries the next.
-    pub attempt_delay: AttemptDelay,
-}
-
-impl PolicyOptions {
-    /// Creates options with this seed and the default attempt delay.
-    #[must_use]
-    pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            attempt_delay: AttemptDelay::default(),
-        }
-    }
-
-    /// Sets how long pick_first waits for one address before it also tries the next. Default: 250
-    /// ms.
-    #[must_use]
-    pub fn with_attempt_delay(mut self, delay: AttemptDelay) -> Self {
-        self.attempt_delay = delay;
-        self
-    }
 }

@@ -1,14 +1,114 @@
-//! The policies that a service config can name.
+//! What creates policies, and the policies that a service config can name.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use serde_json::Value;
+use trunkline_endpoint::AttemptDelay;
 use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 
-use crate::pick_first::PickFirstFactory;
-use crate::policy::PolicyFactory;
-use crate::round_robin::RoundRobinFactory;
+use crate::policy::Policy;
+
+/// Creates the policies of one name.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use serde_json::Value;
+/// use trunkline_lb::{Policy, PolicyFactory, PolicyOptions, PolicyRegistry, RoundRobinFactory};
+/// use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
+///
+/// /// round_robin under a name of its own.
+/// #[derive(Debug)]
+/// struct Fair;
+///
+/// impl PolicyFactory for Fair {
+///     fn name(&self) -> &str {
+///         "fair"
+///     }
+///
+///     fn parse_config(
+///         &self,
+///         config: &Value,
+///         policies: &dyn PolicyParsers,
+///     ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+///         RoundRobinFactory.parse_config(config, policies)
+///     }
+///
+///     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
+///         RoundRobinFactory.build(options)
+///     }
+/// }
+///
+/// let registry = PolicyRegistry::standard().with(Fair);
+/// assert!(registry.get("fair").is_some());
+/// ```
+pub trait PolicyFactory: Debug + Send + Sync {
+    /// Returns the name in a service config, such as `round_robin`.
+    fn name(&self) -> &str;
+
+    /// Parses the policy's own part of a service config: the value beside its name. A JSON `null`
+    /// means an empty configuration, as in protobuf's JSON.
+    ///
+    /// `policies` are those that the config can name: a policy over other policies parses its
+    /// `childPolicy` with them
+    /// ([`PolicyChoice::parse`](trunkline_service_config::PolicyChoice::parse)).
+    ///
+    /// # Errors
+    ///
+    /// When a field that this policy knows has a bad value. Unknown fields are ignored.
+    fn parse_config(
+        &self,
+        config: &Value,
+        policies: &dyn PolicyParsers,
+    ) -> Result<Arc<dyn PolicyConfig>, ConfigError>;
+
+    /// Creates a policy.
+    fn build(&self, options: &PolicyOptions) -> Box<dyn Policy>;
+}
+
+/// What the channel gives to a new policy.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PolicyOptions {
+    /// The seed of its random choices.
+    pub seed: u64,
+    /// How long pick_first waits for one address before it also tries the next.
+    pub attempt_delay: AttemptDelay,
+    /// The policies that its configuration can name, for a policy over other policies.
+    pub policies: PolicyRegistry,
+}
+
+impl PolicyOptions {
+    /// Creates options with this seed, the default attempt delay, and no policy
+    /// that a configuration can name.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            attempt_delay: AttemptDelay::default(),
+            policies: PolicyRegistry::empty(),
+        }
+    }
+
+    /// Sets the policies that the configuration of a policy over other policies can name. Default:
+    /// none.
+    #[must_use]
+    pub fn with_policies(mut self, policies: PolicyRegistry) -> Self {
+        self.policies = policies;
+        self
+    }
+
+    /// Sets how long pick_first waits for one address before it also tries the next. Default: 250
+    /// ms.
+    #[must_use]
+    pub fn with_attempt_delay(mut self, delay: AttemptDelay) -> Self {
+        self.attempt_delay = delay;
+        self
+    }
+}
 
 /// The policies that a service config can name. Each channel has a registry of its own; there is no
 /// global one.
@@ -24,7 +124,8 @@ use crate::round_robin::RoundRobinFactory;
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct PolicyRegistry {
-    factories: BTreeMap<String, Arc<dyn PolicyFactory>>,
+    /// Shared, because each policy over other policies keeps a registry.
+    factories: Arc<BTreeMap<String, Arc<dyn PolicyFactory>>>,
 }
 
 impl PolicyRegistry {
@@ -32,12 +133,6 @@ impl PolicyRegistry {
     #[must_use]
     pub fn empty() -> Self {
         Self::default()
-    }
-
-    /// Creates a registry with the policies of this crate: `pick_first` and `round_robin`.
-    #[must_use]
-    pub fn standard() -> Self {
-        Self::empty().with(PickFirstFactory).with(RoundRobinFactory)
     }
 
     /// Adds a policy, and replaces one of the same name. Names are case-sensitive.
@@ -49,12 +144,15 @@ impl PolicyRegistry {
 
     /// Adds a policy, and replaces one of the same name. Names are case-sensitive.
     pub fn register(&mut self, factory: Arc<dyn PolicyFactory>) {
-        self.factories.insert(factory.name().to_owned(), factory);
+        let name = factory.name().to_owned();
+        Arc::make_mut(&mut self.factories).insert(name, factory);
     }
 
     /// Adds all factories of `other`, in place of earlier ones of the same name.
     pub fn merge(&mut self, other: Self) {
-        self.factories.extend(other.factories);
+        let added = other.factories.iter();
+        let added = added.map(|(name, factory)| (name.clone(), Arc::clone(factory)));
+        Arc::make_mut(&mut self.factories).extend(added);
     }
 
     /// Returns the factory of the policy with this name.
@@ -75,6 +173,6 @@ impl PolicyParsers for PolicyRegistry {
         name: &str,
         config: &Value,
     ) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>> {
-        Some(self.get(name)?.parse_config(config))
+        Some(self.get(name)?.parse_config(config, self))
     }
 }

@@ -208,6 +208,15 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
+    /// Hands an ejection, or its end, to the child that owns the subchannel.
+    pub fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        if let Some(slot) = self.owners.slot(id) {
+            self.handle(slot, control, |policy, control| {
+                policy.handle_ejection(id, ejected, control);
+            });
+        }
+    }
+
     /// Hands the event to the children whose deadline has come.
     pub fn handle_timeout(&mut self, control: &mut Control<'_>) {
         let due: Vec<usize> = self

@@ -87,6 +87,14 @@
 //!         }
 //!     }
 //!
+//!     fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+//!         if self.child.owns(id) {
+//!             self.forward(control, |child, control| {
+//!                 child.handle_ejection(id, ejected, control)
+//!             })
+//!         }
+//!     }
+//!
 //!     fn handle_timeout(&mut self, control: &mut Control<'_>) {
 //!         self.forward(control, |child, control| child.handle_timeout(control))
 //!     }

@@ -41,7 +41,8 @@ fn round_robin() {
 fn policy_switch() {
     let registry = PolicyRegistry::standard();
     check_policy(choice("round_robin", &registry), |options| {
-        Box::new(GracefulSwitch::new(registry.clone(), options))
+        let options = options.clone().with_policies(registry.clone());
+        Box::new(GracefulSwitch::new(&options))
     });
 }
 
@@ -54,7 +55,9 @@ fn policy_switch_as_a_parent() {
     check_parent(config, |child| {
         let mut registry = PolicyRegistry::empty();
         registry.register(child);
-        Box::new(GracefulSwitch::new(registry, &PolicyOptions::new(1)))
+        Box::new(GracefulSwitch::new(
+            &PolicyOptions::new(1).with_policies(registry),
+        ))
     });
 }
 
@@ -76,6 +79,7 @@ fn forgetful_parents() {
     let parts = [
         (Part::Owner, "a subchannel that it does not own"),
         (Part::Watch, "the events of a watch reach the child"),
+        (Part::Ejection, "an ejection reaches the child"),
         (
             Part::Timeout,
             "a policy that was woken wants another deadline",
@@ -228,6 +232,10 @@ impl Policy for Shards {
         self.endpoints.handle_watch(watch, id, event, control);
     }
 
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        self.endpoints.handle_ejection(id, ejected, control);
+    }
+
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         self.endpoints.handle_timeout(control);
     }
@@ -260,6 +268,7 @@ impl Policy for Shards {
 enum Part {
     Owner,
     Watch,
+    Ejection,
     Timeout,
     Deadline,
     ResolverError,
@@ -361,6 +370,14 @@ impl Policy for Forgetful {
         if self.owns(id) {
             self.forward(Part::Watch, control, |child, control| {
                 child.handle_watch(watch, id, event, control);
+            });
+        }
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        if self.owns(id) {
+            self.forward(Part::Ejection, control, |child, control| {
+                child.handle_ejection(id, ejected, control);
             });
         }
     }

@@ -58,6 +58,8 @@ impl Policy for Mirror {
 
     fn handle_watch(&mut self, _: WatchId, _: SubchannelId, _: WatchEvent, _: &mut Control<'_>) {}
 
+    fn handle_ejection(&mut self, _: SubchannelId, _: bool, _: &mut Control<'_>) {}
+
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         if self.deadline.is_some_and(|due| due <= control.now()) {
             self.deadline = None;
@@ -112,6 +114,10 @@ impl Policy for Parent {
         control: &mut Control<'_>,
     ) {
         self.0.handle_watch(watch, id, event, control);
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        self.0.handle_ejection(id, ejected, control);
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {

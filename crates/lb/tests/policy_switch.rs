@@ -12,7 +12,9 @@ use trunkline_lb::{
     Control, GracefulSwitch, OldList, Pick, Policy, PolicyFactory, PolicyOptions, PolicyRegistry,
     SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
-use trunkline_service_config::{ConfigError, PolicyChoice, PolicyConfig, ServiceConfig};
+use trunkline_service_config::{
+    ConfigError, PolicyChoice, PolicyConfig, PolicyParsers, ServiceConfig,
+};
 use trunkline_status::Status;
 
 const A: &str = "10.0.0.1:443";
@@ -21,10 +23,8 @@ const B: &str = "10.0.0.2:443";
 type Channel = FakeChannel<GracefulSwitch>;
 
 fn channel() -> Channel {
-    FakeChannel::new(GracefulSwitch::new(
-        PolicyRegistry::standard(),
-        &PolicyOptions::new(7),
-    ))
+    let options = PolicyOptions::new(7).with_policies(PolicyRegistry::standard());
+    FakeChannel::new(GracefulSwitch::new(&options))
 }
 
 fn choice(name: &str) -> PolicyChoice {
@@ -267,6 +267,7 @@ impl PolicyFactory for Recorder {
     fn parse_config(
         &self,
         config: &serde_json::Value,
+        _: &dyn PolicyParsers,
     ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
         Ok(Arc::new(config.to_string()))
     }
@@ -290,6 +291,8 @@ impl Policy for Recorder {
     fn handle_subchannel(&mut self, _: SubchannelId, _: SubchannelState, _: &mut Control<'_>) {}
 
     fn handle_watch(&mut self, _: WatchId, _: SubchannelId, _: WatchEvent, _: &mut Control<'_>) {}
+
+    fn handle_ejection(&mut self, _: SubchannelId, _: bool, _: &mut Control<'_>) {}
 
     fn handle_timeout(&mut self, _: &mut Control<'_>) {}
 
@@ -318,7 +321,8 @@ fn custom_policy() {
     );
     let config = config.expect("a known policy");
     let choice = config.policy().expect("a known policy");
-    let mut channel = FakeChannel::new(GracefulSwitch::new(registry, &PolicyOptions::new(7)));
+    let options = PolicyOptions::new(7).with_policies(registry);
+    let mut channel = FakeChannel::new(GracefulSwitch::new(&options));
     for _ in 0..2 {
         let update = Update::new(endpoints(A), choice.config.clone());
         let result = channel
@@ -342,7 +346,8 @@ fn third_policy() {
     let registry = PolicyRegistry::standard().with(Recorder::default());
     let third =
         PolicyChoice::parse(&json!([{ "recorder": {} }]), &registry).expect("a known policy");
-    let mut channel = FakeChannel::new(GracefulSwitch::new(registry, &PolicyOptions::new(7)));
+    let options = PolicyOptions::new(7).with_policies(registry);
+    let mut channel = FakeChannel::new(GracefulSwitch::new(&options));
     update(&mut channel, "round_robin", A).expect("the policy accepts the list");
     channel.ready(A);
     update(&mut channel, "pick_first", B).expect("the policy accepts the list");

@@ -262,7 +262,8 @@ fn policy_switch() {
     });
     for seed in 0..SEEDS {
         let mut rng = Rng::from_seed(seed);
-        let policy = GracefulSwitch::new(registry.clone(), &PolicyOptions::new(seed));
+        let options = PolicyOptions::new(seed).with_policies(registry.clone());
+        let policy = GracefulSwitch::new(&options);
         let mut channel = FakeChannel::new(policy);
         let mut list = None;
         let mut name = "";

@@ -112,6 +112,12 @@ impl Policy for Healthy {
         }
     }
 
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        self.forward(control, |child, control| {
+            child.handle_ejection(id, ejected, control);
+        });
+    }
+
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         self.forward(control, |child, control| child.handle_timeout(control));
     }

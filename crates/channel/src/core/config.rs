@@ -142,10 +142,6 @@ impl ConfigInForce {
         parts
     }
 
-    pub(crate) fn policies(&self) -> &PolicyRegistry {
-        &self.policies
-    }
-
     /// Forgets the resolver's config: the default is in force until the next resolution.
     pub(crate) fn reset(&mut self) {
         self.current = Arc::clone(&self.default);

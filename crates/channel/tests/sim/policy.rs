@@ -10,7 +10,7 @@ use trunkline_lb::{
     SubchannelId, SubchannelState, Update, Watch, WatchEvent, WatchId,
 };
 use trunkline_runtime::Lock;
-use trunkline_service_config::{ConfigError, PolicyConfig};
+use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 use trunkline_status::Status;
 
 /// The service config that names the policy of a [`TestPolicyFactory`].
@@ -68,8 +68,12 @@ impl PolicyFactory for TestPolicyFactory {
         "test_policy"
     }
 
-    fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
-        RoundRobinFactory.parse_config(config)
+    fn parse_config(
+        &self,
+        config: &Value,
+        policies: &dyn PolicyParsers,
+    ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+        RoundRobinFactory.parse_config(config, policies)
     }
 
     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
@@ -148,6 +152,12 @@ impl Policy for TestPolicy {
         if let Some(watch) = &self.factory.watch {
             watch.log.lock().push(event);
         }
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        self.forward(control, |policy, control| {
+            policy.handle_ejection(id, ejected, control);
+        });
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {

@@ -29,6 +29,8 @@ struct Entry {
 struct Subchannel {
     id: SubchannelId,
     state: ConnState,
+    /// Whether a policy above has ejected the backend.
+    ejected: bool,
 }
 
 /// The state of a subchannel, without its error.
@@ -67,6 +69,21 @@ impl AddressList {
         }
     }
 
+    /// Returns whether a policy above has ejected the backend at this address.
+    pub(super) fn is_ejected(&self, at: usize) -> bool {
+        self.entries[at]
+            .subchannel
+            .is_some_and(|subchannel| subchannel.ejected)
+    }
+
+    /// Records an ejection, or its end. Returns the position if that changed something.
+    pub(super) fn set_ejected(&mut self, id: SubchannelId, ejected: bool) -> Option<usize> {
+        let at = self.position(id)?;
+        let subchannel = self.entries[at].subchannel.as_mut()?;
+        let before = std::mem::replace(&mut subchannel.ejected, ejected);
+        (before != ejected).then_some(at)
+    }
+
     /// Returns the position of a subchannel's address; `None` if the subchannel was removed.
     pub(super) fn position(&self, id: SubchannelId) -> Option<usize> {
         self.positions.get(&id).copied()
@@ -76,20 +93,21 @@ impl AddressList {
     /// in any other state.
     pub(super) fn connect(&mut self, at: usize, control: &mut Control<'_>) {
         let entry = &mut self.entries[at];
-        let id = match entry.subchannel {
+        let (id, ejected) = match entry.subchannel {
             Some(Subchannel {
                 id,
                 state: ConnState::Idle,
-            }) => id,
+                ejected,
+            }) => (id, ejected),
             Some(_) => return,
             None => {
                 let id = control.create_subchannel(entry.address.clone());
                 self.positions.insert(id, at);
-                id
+                (id, false)
             }
         };
         let state = ConnState::Connecting;
-        entry.subchannel = Some(Subchannel { id, state });
+        entry.subchannel = Some(Subchannel { id, state, ejected });
         control.connect(id);
     }
 

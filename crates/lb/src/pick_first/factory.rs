@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use trunkline_service_config::json::{boolean, object, optional};
-use trunkline_service_config::{ConfigError, PolicyConfig};
+use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 
 use super::config::PickFirstConfig;
 use super::state::PickFirst;
-use crate::policy::{Policy, PolicyFactory, PolicyOptions};
+use crate::policy::Policy;
+use crate::registry::{PolicyFactory, PolicyOptions};
 
 /// Creates [`PickFirst`] policies.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,7 +20,11 @@ impl PolicyFactory for PickFirstFactory {
         "pick_first"
     }
 
-    fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+    fn parse_config(
+        &self,
+        config: &Value,
+        _: &dyn PolicyParsers,
+    ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
         let shuffle = match config {
             Value::Null => None,
             config => optional(object(config)?, "shuffleAddressList", boolean)?,

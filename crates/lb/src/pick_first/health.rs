@@ -76,22 +76,26 @@ impl PickFirst {
         else {
             return;
         };
-        let (state, pick) = match health.as_ref().map(HealthChecker::health) {
+        let health = health.as_ref().map(HealthChecker::health);
+        let why = match health {
+            _ if self.is_ejected(*selected) => {
+                "ejected: too many of its calls failed, compared with other backends".to_owned()
+            }
             None | Some(Health::Healthy | Health::Unchecked(_)) => {
                 let Some(id) = self.list.id(*selected) else {
                     return;
                 };
-                (ConnectivityState::Ready, Pick::Subchannel(id))
+                return self.publish(ConnectivityState::Ready, Pick::Subchannel(id), control);
             }
-            Some(Health::Checking) => (ConnectivityState::Connecting, Pick::Queue),
-            Some(health @ (Health::Unhealthy(_) | Health::Failed(_))) => {
-                let address = self.list.address(*selected);
-                let text = format!("{address} is connected, but {health}");
-                let text = with_note(text, self.failures.resolution_note());
-                let failure = Pick::Fail(Status::unavailable(text));
-                (ConnectivityState::TransientFailure, failure)
+            Some(Health::Checking) => {
+                return self.publish(ConnectivityState::Connecting, Pick::Queue, control);
             }
+            Some(health @ (Health::Unhealthy(_) | Health::Failed(_))) => health.to_string(),
         };
-        self.publish(state, pick, control);
+        let address = self.list.address(*selected);
+        let text = format!("{address} is connected, but {why}");
+        let text = with_note(text, self.failures.resolution_note());
+        let failure = Pick::Fail(Status::unavailable(text));
+        self.publish(ConnectivityState::TransientFailure, failure, control);
     }
 }

@@ -23,6 +23,7 @@ impl Policy for PickFirst {
             shuffle_address_list: shuffle,
             health_checks,
         } = PickFirstConfig::of(&update);
+        self.obeys_ejections = health_checks;
         self.health_service = update.health_check.filter(|_| health_checks);
         let list = ordered_addresses(&update.endpoints, shuffle.then_some(&mut self.rng));
         let had_resolver_error = self.failures.handle_update(update.resolution_note);
@@ -128,6 +129,16 @@ impl Policy for PickFirst {
         self.handle_health(control, |health, control| {
             health.handle_watch(watch, event, control)
         });
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        let changed = self.list.set_ejected(id, ejected);
+        if let Phase::Ready { selected, .. } = self.phase
+            && self.obeys_ejections
+            && changed == Some(selected)
+        {
+            self.publish_selected(control);
+        }
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {

@@ -12,7 +12,7 @@ use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::health_check::HealthChecker;
 use crate::picker::Pick;
-use crate::policy::PolicyOptions;
+use crate::registry::PolicyOptions;
 use crate::subchannel::SubchannelId;
 
 /// Connects to the first address of its list that works, and sends every call there.
@@ -36,7 +36,8 @@ use crate::subchannel::SubchannelId;
 /// Under another policy it may check the health of the connected backend
 /// ([`PickFirstConfig::health_checks`](crate::PickFirstConfig)): it is `READY` only while the backend
 /// is healthy, `CONNECTING` until the first answer, and else `TRANSIENT_FAILURE`. The connection stays
-/// in any case. A backend without a health service counts as healthy.
+/// in any case. A backend without a health service counts as healthy. There, too, it is
+/// `TRANSIENT_FAILURE` while a policy above [ejects](crate::Policy::handle_ejection) the backend.
 ///
 /// Source:
 /// [gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md),
@@ -49,6 +50,8 @@ pub struct PickFirst {
     pub(super) rng: Rng,
     /// How long one attempt runs before the next one starts beside it.
     pub(super) attempt_delay: Duration,
+    /// Whether an ejection counts: true under another policy.
+    pub(super) obeys_ejections: bool,
     /// The service whose health counts; `None` while health is not checked.
     pub(super) health_service: Option<Arc<str>>,
     /// The addresses in the order to try them, with their subchannels.
@@ -113,6 +116,7 @@ impl PickFirst {
         Self {
             rng: Rng::from_seed(options.seed),
             attempt_delay: options.attempt_delay.get(),
+            obeys_ejections: false,
             health_service: None,
             list: AddressList::default(),
             phase: Phase::NoList,
@@ -123,15 +127,24 @@ impl PickFirst {
     }
 
     /// Returns the subchannel that calls use: it is connected, and its backend is healthy or not
-    /// checked.
+    /// checked, and not ejected.
     #[must_use]
     pub fn selected(&self) -> Option<SubchannelId> {
         match &self.phase {
             Phase::Ready {
                 selected, health, ..
-            } if health.as_ref().is_none_or(HealthChecker::is_healthy) => self.list.id(*selected),
+            } if health.as_ref().is_none_or(HealthChecker::is_healthy)
+                && !self.is_ejected(*selected) =>
+            {
+                self.list.id(*selected)
+            }
             _ => None,
         }
+    }
+
+    /// Returns whether the address is not to be used because a policy above has ejected it.
+    pub(super) fn is_ejected(&self, at: usize) -> bool {
+        self.obeys_ejections && self.list.is_ejected(at)
     }
 
     /// Drops the list: no address is left to dial, and calls fail with `error`.

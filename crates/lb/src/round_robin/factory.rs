@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use trunkline_service_config::json::object;
-use trunkline_service_config::{ConfigError, PolicyConfig};
+use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 
 use super::policy::RoundRobin;
-use crate::policy::{Policy, PolicyFactory, PolicyOptions};
+use crate::policy::Policy;
+use crate::registry::{PolicyFactory, PolicyOptions};
 
 /// The configuration of [`RoundRobin`], which has no field.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,7 +24,11 @@ impl PolicyFactory for RoundRobinFactory {
         "round_robin"
     }
 
-    fn parse_config(&self, config: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+    fn parse_config(
+        &self,
+        config: &Value,
+        _: &dyn PolicyParsers,
+    ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
         if !config.is_null() {
             object(config)?;
         }

@@ -12,7 +12,8 @@ use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
-use crate::policy::{OldList, Policy, PolicyOptions, Update};
+use crate::policy::{OldList, Policy, Update};
+use crate::registry::PolicyOptions;
 use crate::sharding::{EndpointSharding, ReadyList};
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{WatchEvent, WatchId};
@@ -103,6 +104,10 @@ impl Policy for RoundRobin {
         control: &mut Control<'_>,
     ) {
         self.endpoints.handle_watch(watch, id, event, control);
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        self.endpoints.handle_ejection(id, ejected, control);
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {

@@ -339,6 +339,11 @@ impl<P: Policy> FakeChannel<P> {
         self.event(|policy, control| policy.handle_watch(watch, id, event, control));
     }
 
+    /// Ejects the backend of a subchannel, or takes it back, as a policy above does.
+    pub fn eject(&mut self, id: SubchannelId, ejected: bool) {
+        self.event(|policy, control| policy.handle_ejection(id, ejected, control));
+    }
+
     /// Advances the time, and wakes the policy whenever it wants.
     pub fn advance_millis(&mut self, millis: u64) {
         let end = self.now + Duration::from_millis(millis);

@@ -10,7 +10,8 @@ use super::recording_child::{ChildRecord, RecordingFactory, Records, WAKE_AFTER}
 use crate::attempt::AttemptOutcome;
 use crate::connectivity::ConnectivityState;
 use crate::picker::Pick;
-use crate::policy::{OldList, Policy, PolicyFactory};
+use crate::policy::{OldList, Policy};
+use crate::registry::PolicyFactory;
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::WatchEvent;
 
@@ -72,6 +73,7 @@ pub fn check_parent(
     check.states();
     check.attempts();
     check.watches();
+    check.ejections();
 
     check.channel.event(|policy, _| policy.reset_backoff());
     check.all("a reset of back-off reaches each child", |child| {
@@ -216,6 +218,24 @@ impl ParentCheck {
                 "the events of a watch reach the child that owns its subchannel"
             );
             self.settled("an event of a watch");
+        }
+    }
+
+    fn ejections(&mut self) {
+        for (id, ejected) in self
+            .ids()
+            .into_iter()
+            .flat_map(|id| [(id, true), (id, false)])
+        {
+            self.channel.eject(id, ejected);
+            let handled = self.children(|child| {
+                child.subchannels.contains(&id) && child.ejections.last() == Some(&(id, ejected))
+            });
+            assert!(
+                handled.contains(&true),
+                "an ejection reaches the child that owns its subchannel"
+            );
+            self.settled("an ejection");
         }
     }
 

@@ -12,7 +12,8 @@ use crate::attempt::AttemptOutcome;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::picker::Pick;
-use crate::policy::{OldList, Policy, PolicyOptions};
+use crate::policy::{OldList, Policy};
+use crate::registry::PolicyOptions;
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::WatchId;
 

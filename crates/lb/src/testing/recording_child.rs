@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use serde_json::Value;
-use trunkline_service_config::{ConfigError, PolicyConfig};
+use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 use trunkline_status::Status;
 
 use crate::attempt::{AttemptOutcome, AttemptTracker};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::picker::{Pick, PickRequest, Picker};
-use crate::policy::{OldList, Policy, PolicyFactory, PolicyOptions, Update};
+use crate::policy::{OldList, Policy, Update};
+use crate::registry::{PolicyFactory, PolicyOptions};
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{Watch, WatchEvent, WatchId};
 
@@ -33,6 +34,7 @@ pub(super) struct ChildRecord {
     pub(super) resolver_errors: Vec<OldList>,
     pub(super) states: Vec<(SubchannelId, SubchannelState)>,
     pub(super) watch_events: Vec<WatchEvent>,
+    pub(super) ejections: Vec<(SubchannelId, bool)>,
     pub(super) timeouts: usize,
     pub(super) exit_idles: usize,
     pub(super) backoff_resets: usize,
@@ -68,7 +70,11 @@ impl PolicyFactory for RecordingFactory {
         CHILD_NAME
     }
 
-    fn parse_config(&self, _: &Value) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+    fn parse_config(
+        &self,
+        _: &Value,
+        _: &dyn PolicyParsers,
+    ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
         Ok(Arc::new(()))
     }
 
@@ -181,6 +187,11 @@ impl Policy for RecordingChild {
             "a child got an event of a watch that it did not start"
         );
         self.record_event(|record| record.watch_events.push(event));
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, _: &mut Control<'_>) {
+        self.check_owner(id);
+        self.record_event(|record| record.ejections.push((id, ejected)));
     }
 
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
