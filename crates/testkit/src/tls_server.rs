@@ -10,17 +10,21 @@ use std::time::Duration;
 use async_compat::Compat;
 use futures_rustls::TlsAcceptor;
 use futures_rustls::rustls::ServerConfig;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
+use tonic::body::Body;
 use tonic::codegen::async_trait;
 use tonic::{Request, Response, Status};
+use tower_service::Service;
 
 use crate::proto::helloworld::greeter_server::{Greeter, GreeterServer};
 use crate::proto::helloworld::{HelloReply, HelloRequest};
 
-/// A server of `helloworld.Greeter` over TLS on 127.0.0.1. It stops when it is dropped.
+/// A server over TLS on 127.0.0.1: of `helloworld.Greeter`, or of any service. It stops when it is
+/// dropped.
 #[derive(Debug)]
 pub struct TlsServer {
     address: SocketAddr,
@@ -44,6 +48,25 @@ impl TlsServer {
     ///
     /// When no socket or thread can be made.
     pub fn start(config: Arc<ServerConfig>, max_age: Option<Duration>) -> io::Result<Self> {
+        Self::start_service(GreeterServer::new(Hello), config, max_age)
+    }
+
+    /// Starts a server of this service, as [`start`](Self::start) does.
+    ///
+    /// # Errors
+    ///
+    /// When no socket or thread can be made.
+    pub fn start_service<S>(
+        service: S,
+        config: Arc<ServerConfig>,
+        max_age: Option<Duration>,
+    ) -> io::Result<Self>
+    where
+        S: Service<http::Request<Incoming>, Response = http::Response<Body>>,
+        S: Clone + Send + 'static,
+        S::Error: std::error::Error + Send + Sync,
+        S::Future: Send,
+    {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -61,7 +84,7 @@ impl TlsServer {
         let thread = std::thread::Builder::new().spawn(move || {
             tokio.block_on(async move {
                 let listener = TcpListener::from_std(listener).expect("a listener");
-                tokio::spawn(accept(listener, serving));
+                tokio::spawn(accept(listener, serving, service));
                 // An error means the same: the handle was dropped.
                 let _ = stopped.await;
             });
@@ -112,14 +135,26 @@ impl Drop for TlsServer {
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+async fn accept<S>(listener: TcpListener, shared: Arc<Shared>, service: S)
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<Body>>,
+    S: Clone + Send + 'static,
+    S::Error: std::error::Error + Send + Sync,
+    S::Future: Send,
+{
     while let Ok((stream, _)) = listener.accept().await {
         shared.accepts.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
+        tokio::spawn(serve(stream, Arc::clone(&shared), service.clone()));
     }
 }
 
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+async fn serve<S>(stream: TcpStream, shared: Arc<Shared>, service: S)
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<Body>>,
+    S: Clone + Send + 'static,
+    S::Error: std::error::Error + Send + Sync,
+    S::Future: Send,
+{
     let _ = stream.set_nodelay(true);
     let config = Arc::clone(&shared.config.lock().expect("no panic"));
     let accepted = TlsAcceptor::from(config).accept(Compat::new(stream)).await;
@@ -127,7 +162,6 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
         return;
     };
     shared.handshakes.fetch_add(1, Ordering::Relaxed);
-    let service = GreeterServer::new(Hello);
     let connection = hyper::server::conn::http2::Builder::new(TokioExecutor::new())
         .serve_connection(
             TokioIo::new(Compat::new(stream)),

@@ -11,6 +11,7 @@ mod layers;
 mod steady;
 mod targets;
 mod tls;
+mod tls_stubs;
 mod world;
 
 /// Serves as a backend when another test starts this binary as one; otherwise does nothing.
