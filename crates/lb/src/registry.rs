@@ -10,6 +10,9 @@ use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
 
 use crate::policy::Policy;
 
+/// What gRPC appends to the name of a policy that is young.
+const EXPERIMENTAL: &str = "_experimental";
+
 /// Creates the policies of one name.
 ///
 /// # Examples
@@ -156,9 +159,23 @@ impl PolicyRegistry {
     }
 
     /// Returns the factory of the policy with this name.
+    ///
+    /// gRPC ends the names of young policies with `_experimental`. Where no policy has exactly this
+    /// name, `least_request` finds `least_request_experimental`. The reverse is not true: a name
+    /// with the suffix finds only a policy whose name has it too.
+    ///
+    /// ```
+    /// use trunkline_lb::PolicyRegistry;
+    ///
+    /// let registry = PolicyRegistry::standard();
+    /// let factory = registry.get("pick_first").expect("a policy of this crate");
+    /// assert_eq!(factory.name(), "pick_first");
+    /// assert!(registry.get("pick_first_experimental").is_none());
+    /// ```
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Arc<dyn PolicyFactory>> {
-        self.factories.get(name)
+        let exact = self.factories.get(name);
+        exact.or_else(|| self.factories.get(&format!("{name}{EXPERIMENTAL}")))
     }
 
     /// Iterates over the names, sorted.
