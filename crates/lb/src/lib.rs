@@ -23,8 +23,11 @@ mod registry;
 mod child;
 mod child_trackers;
 mod errors;
+mod graceful_switch;
 mod health_check;
 mod sharding;
+
+mod children;
 
 // The policies, and the registry that has them all.
 mod pick_first;
@@ -32,15 +35,13 @@ mod round_robin;
 
 mod standard;
 
-// The policy that runs the others.
-mod graceful_switch;
-
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use crate::attempt::{AttemptOutcome, AttemptTracker};
 pub use crate::child::Child;
 pub use crate::child_trackers::ChildTrackers;
+pub use crate::children::{HierarchyPath, NamedChild, NamedChildren, endpoints_by_child};
 pub use crate::connectivity::ConnectivityState;
 pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::graceful_switch::GracefulSwitch;

@@ -1,0 +1,146 @@
+//! One child with a name.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::child::Child;
+use crate::connectivity::ConnectivityState;
+use crate::control::{Control, Published};
+use crate::graceful_switch::GracefulSwitch;
+use crate::picker::{Pick, Picker};
+use crate::policy::Policy;
+use crate::subchannel::SubchannelId;
+
+/// One of the children of [`NamedChildren`](crate::NamedChildren).
+///
+/// Its state is `CONNECTING` until it publishes another one.
+#[derive(Debug)]
+pub struct NamedChild {
+    pub(super) child: Child<GracefulSwitch>,
+    /// What the child published last.
+    published: Published,
+    /// The picker of the last failure, if the child has not been ready or idle since.
+    failure: Option<Arc<dyn Picker>>,
+    /// When the state became `CONNECTING` the last time.
+    connecting_since: Instant,
+    /// Whether the requests of the child for re-resolution have no effect.
+    pub(super) ignores_reresolution: bool,
+    /// Whether the child has handled an event and has not settled since.
+    pub(super) is_unsettled: bool,
+}
+
+impl NamedChild {
+    /// Creates a child that has not been given an update yet.
+    pub(super) fn new(switch: GracefulSwitch, now: Instant) -> Self {
+        Self {
+            child: Child::new(switch),
+            published: Published {
+                state: ConnectivityState::Connecting,
+                picker: Arc::new(Pick::Queue),
+            },
+            failure: None,
+            connecting_since: now,
+            ignores_reresolution: false,
+            is_unsettled: false,
+        }
+    }
+
+    /// Returns the state that the child published last.
+    #[must_use]
+    pub fn state(&self) -> ConnectivityState {
+        self.published.state
+    }
+
+    /// Returns the picker that the child published last.
+    #[must_use]
+    pub fn picker(&self) -> &Arc<dyn Picker> {
+        &self.published.picker
+    }
+
+    /// Returns true from `TRANSIENT_FAILURE` until the child is ready or idle again, also while it
+    /// connects.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failure.is_some()
+    }
+
+    /// Returns the state as it counts for the state of several children together: a failure is
+    /// sticky.
+    ///
+    /// It lasts until the child is ready, as gRPC's client channel specification has it, or idle: a
+    /// child that is idle connects when a call comes, so calls must reach it.
+    #[must_use]
+    pub fn sticky_state(&self) -> ConnectivityState {
+        if self.is_failing() {
+            ConnectivityState::TransientFailure
+        } else {
+            self.state()
+        }
+    }
+
+    /// Returns the picker that belongs to the [`sticky_state`](Self::sticky_state).
+    #[must_use]
+    pub fn sticky_picker(&self) -> &Arc<dyn Picker> {
+        self.failure.as_ref().unwrap_or(self.picker())
+    }
+
+    /// Returns since when the child has been connecting, without a failure since it was ready,
+    /// idle or created; `None` in any other state.
+    #[must_use]
+    pub fn connecting_since(&self) -> Option<Instant> {
+        let is_connecting = self.state() == ConnectivityState::Connecting && !self.is_failing();
+        is_connecting.then_some(self.connecting_since)
+    }
+
+    /// Iterates over the subchannels that the child owns, sorted.
+    pub fn subchannels(&self) -> impl Iterator<Item = SubchannelId> {
+        self.child.subchannels()
+    }
+
+    /// Returns the switch that runs the child's policy.
+    #[must_use]
+    pub fn switch(&self) -> &GracefulSwitch {
+        self.child.policy()
+    }
+
+    /// Returns when the child wants to be woken.
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.child.policy().poll_timeout()
+    }
+
+    /// Hands an event to the child. Returns the result, and whether the child published something.
+    pub(super) fn run<R>(
+        &mut self,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut GracefulSwitch, &mut Control<'_>) -> R,
+    ) -> (R, bool) {
+        let mark = control.mark();
+        let (result, published) = self.child.handle(control, event);
+        if self.ignores_reresolution {
+            control.retract_reresolution(mark);
+        }
+        let has_published = published.is_some();
+        if let Some(published) = published {
+            self.record(published, control.now());
+        }
+        (result, has_published)
+    }
+
+    /// Records what the child published.
+    fn record(&mut self, published: Published, now: Instant) {
+        match published.state {
+            ConnectivityState::TransientFailure => {
+                self.failure = Some(Arc::clone(&published.picker));
+            }
+            ConnectivityState::Connecting => {
+                if self.state() != ConnectivityState::Connecting {
+                    self.connecting_since = now;
+                }
+            }
+            ConnectivityState::Ready | ConnectivityState::Idle | ConnectivityState::Shutdown => {
+                self.failure = None;
+            }
+        }
+        self.published = published;
+    }
+}
