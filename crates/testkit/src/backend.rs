@@ -9,6 +9,9 @@
 //! when a connection is accepted or closed and when a call arrives or is answered. So the counters
 //! show what happened at the server, independently of the client.
 //!
+//! Its health service puts the metadata of a request whose keys begin with `test-` into its text about
+//! an unknown service.
+//!
 //! The process reads one command per line and writes one JSON object per line:
 //!
 //! | command | answer |

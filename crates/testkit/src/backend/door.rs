@@ -120,9 +120,8 @@ impl Door {
         let open = CountedConnection::new(Arc::clone(&self.counters));
         let goaway = self.goaway.subscribe();
         let services = Services::new(
-            &self.options.name,
+            &self.options,
             self.address,
-            self.options.work,
             Arc::clone(&self.counters),
             goaway.clone(),
         );

@@ -15,6 +15,9 @@ pub struct Options {
     pub drain: bool,
     /// Whether it also listens on ::1 if the machine has it, which is the default.
     pub ipv6: bool,
+    /// Whether its health service reports SERVING, which is the default; otherwise it reports
+    /// NOT_SERVING. It answers calls in both cases.
+    pub serving: bool,
 }
 
 impl Options {
@@ -27,6 +30,7 @@ impl Options {
             work: Duration::ZERO,
             drain: true,
             ipv6: true,
+            serving: true,
         }
     }
 
@@ -42,6 +46,9 @@ impl Options {
         }
         if !self.ipv6 {
             args.push("--no-ipv6".to_owned());
+        }
+        if !self.serving {
+            args.push("--not-serving".to_owned());
         }
         args
     }
@@ -60,9 +67,10 @@ impl Options {
                 Some(("--work-ms", ms)) => options.work = Duration::from_millis(number(ms)?.into()),
                 None if arg == "--no-drain" => options.drain = false,
                 None if arg == "--no-ipv6" => options.ipv6 = false,
+                None if arg == "--not-serving" => options.serving = false,
                 _ => {
                     return Err(format!(
-                        "unknown argument `{arg}`; there are --name=, --port=, --work-ms=, --no-drain and --no-ipv6"
+                        "unknown argument `{arg}`; there are --name=, --port=, --work-ms=, --no-drain, --no-ipv6 and --not-serving"
                     ));
                 }
             }

@@ -12,11 +12,13 @@ use hyper::body::Incoming;
 use tokio::sync::watch;
 use tonic::codegen::async_trait;
 use tonic::codegen::tokio_stream::Stream;
+use tonic::metadata::MetadataMap;
 use tonic::{Request, Response, Status};
 use tower_service::Service;
 
 use super::body::CountedBody;
 use super::counters::AtomicCounters;
+use super::options::Options;
 use crate::proto::health::health_check_response::ServingStatus;
 use crate::proto::health::health_server::{Health, HealthServer};
 use crate::proto::health::{HealthCheckRequest, HealthCheckResponse};
@@ -34,17 +36,21 @@ pub(super) struct Services {
 impl Services {
     /// Returns the services at the address `local`. A change of `goaway` ends health watches.
     pub(super) fn new(
-        name: &str,
+        options: &Options,
         local: SocketAddr,
-        work: Duration,
         counters: Arc<AtomicCounters>,
         goaway: watch::Receiver<u64>,
     ) -> Self {
         let greeter = GreeterServer::new(Hello {
-            served_by: format!("{name} {local}"),
-            work,
+            served_by: format!("{} {local}", options.name),
+            work: options.work,
         });
-        let health = HealthServer::new(Healthy { goaway });
+        let status = if options.serving {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        let health = HealthServer::new(Healthy { status, goaway });
         Self {
             greeter,
             health,
@@ -103,6 +109,7 @@ impl Greeter for Hello {
 
 #[derive(Debug)]
 struct Healthy {
+    status: ServingStatus,
     goaway: watch::Receiver<u64>,
 }
 
@@ -112,9 +119,12 @@ impl Health for Healthy {
         &self,
         request: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
+        let metadata = test_metadata(request.metadata());
         match request.into_inner().service.as_str() {
-            "" | "helloworld.Greeter" => Ok(Response::new(serving())),
-            other => Err(Status::not_found(format!("there is no service {other:?}"))),
+            "" | "helloworld.Greeter" => Ok(Response::new(response(self.status))),
+            other => Err(Status::not_found(format!(
+                "there is no service {other:?}{metadata}"
+            ))),
         }
     }
 
@@ -126,7 +136,7 @@ impl Health for Healthy {
     ) -> Result<Response<Self::WatchStream>, Status> {
         let mut goaway = self.goaway.clone();
         Ok(Response::new(HealthUpdates {
-            first: Some(serving()),
+            first: Some(response(self.status)),
             end: Box::pin(async move {
                 // An error means that the door is gone, which also ends the watch.
                 let _ = goaway.changed().await;
@@ -135,9 +145,18 @@ impl Health for Healthy {
     }
 }
 
-fn serving() -> HealthCheckResponse {
+/// Returns the metadata whose keys begin with `test-`, as text.
+fn test_metadata(metadata: &MetadataMap) -> String {
+    let headers = metadata.as_ref().iter();
+    let headers = headers.filter(|(key, _)| key.as_str().starts_with("test-"));
+    headers
+        .map(|(key, value)| format!("; {key}: {}", String::from_utf8_lossy(value.as_bytes())))
+        .collect()
+}
+
+fn response(status: ServingStatus) -> HealthCheckResponse {
     HealthCheckResponse {
-        status: ServingStatus::Serving.into(),
+        status: status.into(),
     }
 }
 
