@@ -1,11 +1,16 @@
 //! The command line.
 
+mod values;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use trunkline::KeepaliveOptions;
+
+pub(crate) use self::values::{Hedge, IdleTimeout};
+use self::values::{hedge, idle_timeout, keepalive, millis, rate, seconds};
 
 /// The headings of options that several commands have; a command's own options come before them.
 const CHANNEL: &str = "Channel options";
@@ -267,6 +272,13 @@ pub(crate) struct ChannelArgs {
     /// nothing comes within TIMEOUT (if not given: 20)
     #[arg(long, value_name = "SECONDS[/TIMEOUT]", value_parser = keepalive, help_heading = CHANNEL)]
     pub(crate) keepalive: Option<KeepaliveOptions>,
+    /// Enters idleness after this long without a call (if not given: 1800, and for `watch` never)
+    #[arg(long, value_name = "SECONDS|never", value_parser = idle_timeout, help_heading = CHANNEL)]
+    pub(crate) idle_timeout: Option<IdleTimeout>,
+    /// Uses only backends whose health service reports that SERVICE is serving ("" is the server as a
+    /// whole), by round_robin when no policy is given
+    #[arg(long, value_name = "SERVICE", help_heading = CHANNEL)]
+    pub(crate) health: Option<String>,
     #[command(flatten)]
     pub(crate) tls: TlsArgs,
     #[command(flatten)]
@@ -281,6 +293,8 @@ pub(crate) struct ChannelArgs {
     "call dns:///orders.prod.svc:50051 --lb round_robin --count 1000 --concurrency 10",
     "call ipv4:127.0.0.1:50051 --for 30 --qps 10 --json",
     "call dns:///orders.prod.svc:50051 --count 100 --retry 3",
+    "call dns:///orders.prod.svc:50051 --count 100 --health shop.Orders",
+    "call dns:///orders.prod.svc:50051 -H 'authorization: Bearer TOKEN'",
     "call dns:///orders.prod.svc:50051 --tls --ca ca.pem --cert client.pem --key client.key";
     "every call succeeded (with --any-status: was answered)",
     "a call failed, or could not be made in time"
@@ -307,6 +321,10 @@ pub(crate) struct CallArgs {
     /// Lets calls wait for a connection instead of failing
     #[arg(long)]
     pub(crate) wait_for_ready: bool,
+    /// Sends this metadata with each call; the value of a key that ends in -bin is base64
+    // A text: the error of an invalid value must not quote it, because it may be a secret.
+    #[arg(short = 'H', long = "header", value_name = "KEY: VALUE")]
+    pub(crate) headers: Vec<String>,
     /// A deadline for the whole command (if not given: 10 for each call)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
@@ -329,13 +347,6 @@ pub(crate) struct AttemptArgs {
     pub(crate) hedge: Option<Hedge>,
 }
 
-/// The value of `--hedge`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hedge {
-    pub(crate) attempts: u32,
-    pub(crate) delay: Duration,
-}
-
 #[derive(Debug, clap::Args)]
 #[command(after_help = after_help!(
     "watch dns:///orders.prod.svc:50051 --lb round_robin",
@@ -351,38 +362,6 @@ pub(crate) struct WatchArgs {
     pub(crate) timeout: Option<Duration>,
     #[command(flatten)]
     pub(crate) channel: ChannelArgs,
-}
-
-/// The longest time that can be given, in seconds: the longest deadline in seconds that a call can
-/// send.
-///
-/// Source: [gRPC over HTTP/2, TimeoutValue](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
-const MAX_SECONDS: f64 = 99_999_999.0;
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number: f64 = text
-        .parse()
-        .map_err(|_| "expected a number of seconds".to_owned())?;
-    if (0.0..=MAX_SECONDS).contains(&number) {
-        Ok(Duration::from_secs_f64(number))
-    } else {
-        Err(format!(
-            "expected a number of seconds from 0 to {MAX_SECONDS} (three years)"
-        ))
-    }
-}
-
-/// Parses a time of keepalive and, after a slash, its time-out.
-fn keepalive(text: &str) -> Result<KeepaliveOptions, String> {
-    let (time, timeout) = match text.split_once('/') {
-        Some((time, timeout)) => (time, Some(timeout)),
-        None => (text, None),
-    };
-    let options = KeepaliveOptions::default().with_time(seconds(time)?);
-    match timeout {
-        Some(timeout) => Ok(options.with_timeout(seconds(timeout)?)),
-        None => Ok(options),
-    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -408,38 +387,4 @@ pub(crate) struct ManArgs {
     /// Writes trunkline.1 and a page for each command to this folder
     #[arg(value_name = "DIR")]
     pub(crate) folder: Option<PathBuf>,
-}
-
-fn millis(text: &str) -> Result<f64, String> {
-    let number: f64 = text
-        .parse()
-        .map_err(|_| "expected a number of milliseconds".to_owned())?;
-    if (0.0..=86_400_000.0).contains(&number) {
-        Ok(number)
-    } else {
-        Err("expected a number of milliseconds from 0 to 86400000 (a day)".to_owned())
-    }
-}
-
-fn hedge(text: &str) -> Result<Hedge, String> {
-    let expected =
-        "expected ATTEMPTS/DELAY: 2 to 100 attempts, and a delay in milliseconds, such as 3/50";
-    let (attempts, delay) = text.split_once('/').ok_or(expected)?;
-    let attempts = attempts.parse().map_err(|_| expected)?;
-    if !(2..=100).contains(&attempts) {
-        return Err(expected.to_owned());
-    }
-    let delay = Duration::from_secs_f64(millis(delay)? / 1000.0);
-    Ok(Hedge { attempts, delay })
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    let number: f64 = text
-        .parse()
-        .map_err(|_| "expected a number of calls per second".to_owned())?;
-    if (0.001..=1e6).contains(&number) {
-        Ok(number)
-    } else {
-        Err("expected a number of calls per second from 0.001 to 1000000".to_owned())
-    }
 }

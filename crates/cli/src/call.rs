@@ -11,33 +11,38 @@ mod live;
 mod runner;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::counter::CallCounter;
 use self::live::Live;
 use self::runner::CallRunner;
-use crate::args::{CallArgs, CommonArgs};
-use crate::channel;
+use crate::args::{CallArgs, CommonArgs, IdleTimeout};
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::run::block_on;
+use crate::{channel, metadata};
+
+/// The idle timeout where the command line has none: the default of a channel.
+const IDLE_TIMEOUT: IdleTimeout = IdleTimeout::After(Duration::from_secs(1800));
 
 pub(crate) fn run(args: &CallArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
-    let files = args.channel.dns.open(args.timeout)?;
-    let tls = args.channel.tls.open(args.timeout)?;
+    let files = args.channel.open(args.timeout)?;
+    let metadata = metadata::parse(&args.headers)?;
     block_on(common.runtime, |runtime| async move {
         let counter = CallCounter::default();
         let observer = counter.clone();
         let channel = channel::build(
             &args.channel,
             &args.attempts,
-            &files,
-            tls,
+            files,
+            IDLE_TIMEOUT,
             Arc::clone(&runtime),
             observer,
         )?;
         let live = Live::new(out, runtime.now());
         let runner = CallRunner {
             args,
+            metadata,
             runtime,
             channel,
             counter,

@@ -1,27 +1,46 @@
 //! The channel that `call` and `watch` use.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline::{Channel, Observer, Runtime, Tls};
 
-use crate::args::{AttemptArgs, ChannelArgs};
-use crate::attempts;
+use crate::args::{AttemptArgs, ChannelArgs, IdleTimeout};
 use crate::failure::Failure;
 use crate::lookup::DnsFiles;
+use crate::{attempts, health_check};
+
+/// The files that the command line names.
+#[derive(Debug)]
+pub(crate) struct ChannelFiles {
+    dns: DnsFiles,
+    tls: Option<Tls>,
+}
+
+impl ChannelArgs {
+    /// Opens the files; waits at most for `timeout` for the end of a pipe.
+    pub(crate) fn open(&self, timeout: Option<Duration>) -> Result<ChannelFiles, Failure> {
+        Ok(ChannelFiles {
+            dns: self.dns.open(timeout)?,
+            tls: self.tls.open(timeout)?,
+        })
+    }
+}
 
 /// Builds the channel that the command line asks for. It reports its events to `observer`.
+/// `idle_timeout` is the one where the command line has none.
 pub(crate) fn build(
     args: &ChannelArgs,
     attempts: &AttemptArgs,
-    files: &DnsFiles,
-    tls: Option<Tls>,
+    files: ChannelFiles,
+    idle_timeout: IdleTimeout,
     runtime: Arc<dyn Runtime>,
     observer: impl Observer + 'static,
 ) -> Result<Channel, Failure> {
-    let mut dns = files.options();
+    let mut dns = files.dns.options();
     dns.pacing.min_interval = args.min_resolution_interval;
     let builder = Channel::builder(args.target.as_str());
-    let builder = match tls {
+    let builder = match files.tls {
         Some(tls) => builder.tls(tls),
         None => builder.plaintext(),
     };
@@ -30,12 +49,17 @@ pub(crate) fn build(
         .runtime(runtime)
         .dns(dns);
     builder = attempts::configure(builder, attempts, args.lb.as_deref());
+    builder = health_check::configure(builder, args)?;
     if let Some(config) = &args.service_config {
         builder = builder.default_service_config(config.as_str());
     }
     if let Some(keepalive) = args.keepalive {
         builder = builder.keepalive(keepalive);
     }
+    builder = match args.idle_timeout.unwrap_or(idle_timeout) {
+        IdleTimeout::After(time) => builder.idle_timeout(time),
+        IdleTimeout::Never => builder.disable_idle_timeout(),
+    };
     if let Some(authority) = &args.authority {
         builder = builder.authority(authority.as_str());
     }

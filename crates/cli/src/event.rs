@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
-use trunkline::{ChannelEvent, Observer, SubchannelState};
+use trunkline::{ChannelEvent, Health, Observer, SubchannelState};
 
 use crate::out::Style;
 use crate::show;
@@ -14,13 +14,14 @@ pub(crate) struct Tracer;
 
 impl Observer for Tracer {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
-        if let ChannelEvent::KeepaliveRaised { time } = event {
-            tracing::warn!(
-                "a server gets too many PINGs; new connections wait {time:?} before one"
-            );
-        }
-        if let Some((name, _, words, _)) = describe(event) {
-            tracing::info!("{name}: {words}");
+        let Some((name, _, words, _)) = describe(event) else {
+            return;
+        };
+        match event {
+            ChannelEvent::KeepaliveRaised { .. } | ChannelEvent::ConfigIgnored(_) => {
+                tracing::warn!("{name}: {words}");
+            }
+            _ => tracing::info!("{name}: {words}"),
         }
     }
 }
@@ -32,12 +33,13 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
         .collect()
 }
 
-/// Describes an event: its name, its fields in JSON, its text for people, and the style of its name.
+/// The name of an event, its fields in JSON, its text for people, and the style of its name.
+type Described = (&'static str, Map<String, Value>, String, Style);
+
+/// Describes an event.
 ///
 /// Returns `None` for an event that the command does not print.
-pub(crate) fn describe(
-    event: &ChannelEvent,
-) -> Option<(&'static str, Map<String, Value>, String, Style)> {
+pub(crate) fn describe(event: &ChannelEvent) -> Option<Described> {
     Some(match event {
         ChannelEvent::Endpoints(endpoints) => {
             let lines: Vec<String> = endpoints.iter().map(show::endpoint_line).collect();
@@ -67,6 +69,11 @@ pub(crate) fn describe(
                 words,
                 Style::Strong,
             )
+        }
+        ChannelEvent::ConfigIgnored(parts) => {
+            let lines: Vec<String> = parts.iter().map(ToString::to_string).collect();
+            let object = fields([("parts", parts.iter().map(show::ignored_part).collect())]);
+            ("config_ignored", object, lines.join("; "), Style::Bad)
         }
         ChannelEvent::State(state) => {
             let state = state.to_string();
@@ -109,6 +116,18 @@ pub(crate) fn describe(
                 Style::Bad,
             )
         }
+        ChannelEvent::Health {
+            address,
+            service,
+            health,
+            ..
+        } => described_health(&address.to_string(), service, health),
+        ChannelEvent::KeepaliveRaised { time } => (
+            "keepalive",
+            fields([("time_ms", show::millis(*time))]),
+            format!("a server gets too many PINGs; new connections wait {time:?} before one"),
+            Style::Bad,
+        ),
         ChannelEvent::SubchannelRemoved { address, .. } => (
             "subchannel",
             subchannel(&address.to_string(), "SHUTDOWN", None),
@@ -117,6 +136,28 @@ pub(crate) fn describe(
         ),
         _ => return None,
     })
+}
+
+/// Describes the health of a backend.
+fn described_health(address: &str, service: &str, health: &Health) -> Described {
+    let (name, style) = match health {
+        Health::Checking => ("checking", Style::Weak),
+        Health::Healthy => ("healthy", Style::Good),
+        Health::Unhealthy(_) => ("unhealthy", Style::Bad),
+        Health::Failed(_) => ("failed", Style::Bad),
+        Health::Unchecked(_) => ("unchecked", Style::Bad),
+        _ => ("unknown", Style::Bad),
+    };
+    let error = matches!(style, Style::Bad)
+        .then(|| json!({ "kind": "health", "message": health.to_string(), "suggestion": null }));
+    let object = fields([
+        ("address", json!(address)),
+        ("service", json!(service)),
+        ("health", json!(name)),
+        ("error", json!(error)),
+    ]);
+    let words = format!("{address} {service:?}: {health}");
+    ("health", object, words, style)
 }
 
 fn subchannel(address: &str, state: &str, error: Option<String>) -> Map<String, Value> {

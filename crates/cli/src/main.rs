@@ -18,7 +18,9 @@ mod svg;
 // What the subcommands share.
 mod attempts;
 mod file;
+mod health_check;
 mod lookup;
+mod metadata;
 mod proxy;
 mod tls;
 

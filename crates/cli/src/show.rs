@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use trunkline::service_config::{IgnoredPart, IgnoredReason};
 use trunkline::{Endpoint, ResolveErrorKind};
 
 /// Returns milliseconds with a fraction, rounded to the microsecond.
@@ -46,6 +47,21 @@ pub(crate) fn endpoint_line(endpoint: &Endpoint) -> String {
         line.push_str(&format!("  {name}={value}"));
     }
     line
+}
+
+/// Returns a part of a service config without an effect, as a warning in JSON.
+pub(crate) fn ignored_part(part: &IgnoredPart) -> Value {
+    let kind = match &part.reason {
+        IgnoredReason::UnknownField => "unknown_field",
+        IgnoredReason::UnknownPolicy(_) => "unknown_policy",
+        IgnoredReason::Replaced => "replaced",
+        IgnoredReason::NoName => "no_name",
+        IgnoredReason::TurnedOff => "turned_off",
+        IgnoredReason::UnusedByPolicy(_) => "unused_by_policy",
+        IgnoredReason::NotImplemented => "not_implemented",
+        _ => "ignored",
+    };
+    json!({ "kind": kind, "at": part.pointer, "message": part.to_string(), "suggestion": null })
 }
 
 /// Returns the `kind` of a resolver's error in JSON.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use trunkline::{ChannelEvent, Observer};
 use trunkline_runtime::Lock;
 
-use crate::args::{AttemptArgs, CommonArgs, WatchArgs};
+use crate::args::{AttemptArgs, CommonArgs, IdleTimeout, WatchArgs};
 use crate::channel;
 use crate::endpoint_changes::EndpointChanges;
 use crate::event::describe;
@@ -19,8 +19,7 @@ use crate::show;
 
 pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     let duration = args.duration.or(args.timeout);
-    let files = args.channel.dns.open(duration)?;
-    let tls = args.channel.tls.open(duration)?;
+    let files = args.channel.open(duration)?;
     block_on(common.runtime, |runtime| async move {
         let started = runtime.now();
         let printer = Printer {
@@ -30,7 +29,8 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
         };
         let attempts = AttemptArgs::default();
         let tasks = Arc::clone(&runtime);
-        let channel = channel::build(&args.channel, &attempts, &files, tls, tasks, printer)?;
+        let idle = IdleTimeout::Never;
+        let channel = channel::build(&args.channel, &attempts, files, idle, tasks, printer)?;
         channel
             .connect()
             .map_err(|status| Failure::operation("runtime", status.message().to_owned()))?;

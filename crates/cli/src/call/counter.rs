@@ -1,9 +1,10 @@
-//! Counts the calls that a server answered, and the attempts of all calls.
+//! Counts the calls that a server answered and the attempts of all calls, and keeps the warnings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
+use trunkline::service_config::IgnoredPart;
 use trunkline::{CallEnded, ChannelEvent, Observer};
 use trunkline_runtime::Lock;
 
@@ -21,6 +22,8 @@ pub(super) struct CallCounts {
     pub(super) answered: u64,
     /// The calls by the number of attempts that they took; 0 for those that were never sent.
     pub(super) attempts: BTreeMap<u32, u64>,
+    /// The parts of the service config in force that have no effect.
+    pub(super) ignored: Arc<[IgnoredPart]>,
 }
 
 impl CallCounter {
@@ -32,6 +35,12 @@ impl CallCounter {
 impl Observer for CallCounter {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         Tracer.observe(event, at);
+        match event {
+            // If the config has ignored parts, their event follows.
+            ChannelEvent::Config(_) => self.0.lock().ignored = Arc::default(),
+            ChannelEvent::ConfigIgnored(parts) => self.0.lock().ignored = Arc::clone(parts),
+            _ => {}
+        }
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use futures_util::stream::FuturesUnordered;
+use tonic::metadata::MetadataMap;
 use tonic::{Code, Request, Status};
 use trunkline::{Channel, Runtime, WaitForReady};
 
@@ -19,6 +20,8 @@ use crate::peer::PeerRecorder;
 /// Makes the calls that the command line asks for.
 pub(super) struct CallRunner<'a> {
     pub(super) args: &'a CallArgs,
+    /// The metadata of each call.
+    pub(super) metadata: MetadataMap,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) channel: Channel,
     /// The observer of the channel.
@@ -98,6 +101,7 @@ impl CallRunner<'_> {
         let timeout = deadline.map_or(EACH, |deadline| deadline.saturating_duration_since(started));
         let service = self.args.service.clone();
         let mut request = Request::new(HealthCheckRequest { service });
+        *request.metadata_mut() = self.metadata.clone();
         request.set_timeout(timeout);
         if self.args.wait_for_ready {
             request.extensions_mut().insert(WaitForReady(true));

@@ -83,6 +83,9 @@ impl Tally {
             for line in self.table() {
                 out.line(line);
             }
+            for part in self.counts.ignored.iter() {
+                out.warn(&format!("of the service config, {part}"));
+            }
         }
         if self.bad() == 0 && self.unmade == 0 {
             if out.is_json() {
@@ -130,6 +133,7 @@ impl Tally {
             ("codes", json!(self.codes)),
             ("backends", json!(self.backends)),
             ("errors", self.errors.to_json()),
+            ("warnings", self.warnings()),
             (
                 "latency_ms",
                 json!({
@@ -146,6 +150,12 @@ impl Tally {
             .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
+    }
+
+    /// Returns the parts of the service config that have no effect.
+    fn warnings(&self) -> Value {
+        let ignored = self.counts.ignored.iter();
+        ignored.map(show::ignored_part).collect()
     }
 
     /// Returns the calls by the number of their attempts.

@@ -3,9 +3,11 @@
 mod call;
 mod command;
 mod connect;
+mod health;
 mod help;
 mod hostile;
 mod limits;
+mod metadata;
 mod outside_texts;
 mod proxy;
 mod raw_peer;
