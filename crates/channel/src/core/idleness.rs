@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// part of the timeout late.
 const LOOKS: u32 = 8;
 
-/// The shortest time between two looks at the calls.
+/// The shortest time between two looks at the calls, and the shortest timeout.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The calls of a channel so far.
@@ -32,7 +32,7 @@ impl CallCounts {
 /// Source: [gRFC A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md).
 #[derive(Debug)]
 pub(crate) struct Idleness {
-    /// `None` if the channel never enters idleness by itself.
+    /// At least [`SHORTEST`]; `None` if the channel never enters idleness by itself.
     timeout: Option<Duration>,
     /// When the channel was last known to be in use.
     used: Option<Instant>,
@@ -45,7 +45,7 @@ pub(crate) struct Idleness {
 impl Idleness {
     pub(crate) fn new(timeout: Option<Duration>) -> Self {
         Self {
-            timeout,
+            timeout: timeout.map(|timeout| timeout.max(SHORTEST)),
             used: None,
             ended: 0,
             next: None,
@@ -171,6 +171,24 @@ mod tests {
         idleness.handle_use(start + TIMEOUT / 2);
         let idle = idle_after(&mut idleness, start, |_| calls(1, 1));
         assert_eq!(idle, Some(120));
+    }
+
+    /// With a timeout of zero a channel is idle soon after each call, but not during it, and its calls are
+    /// looked at once in a millisecond.
+    #[test]
+    fn zero() {
+        let start = base();
+        let mut idleness = Idleness::new(Some(Duration::ZERO));
+        idleness.handle_use(start);
+        for millis in 1..=3 {
+            let now = start + Duration::from_millis(millis);
+            assert_eq!(idleness.poll_timeout(), Some(now));
+            assert!(idleness.handle_timeout(now));
+            assert!(!idleness.handle_calls(calls(1, 0), now));
+        }
+        let ended = start + Duration::from_millis(4);
+        assert!(!idleness.handle_calls(calls(1, 1), ended));
+        assert!(idleness.handle_calls(calls(1, 1), ended + SHORTEST));
     }
 
     /// No timeout, and one that the clock cannot represent, are never reached.
