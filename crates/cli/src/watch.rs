@@ -2,7 +2,7 @@
 
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use trunkline::{ChannelEvent, Observer};
@@ -42,6 +42,8 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
             Some(end) => runtime.sleep_until(end).await,
             None => pending().await,
         }
+        // Waits, so that the last events are always printed.
+        channel.close(Duration::ZERO).await;
         Ok(())
     })
 }

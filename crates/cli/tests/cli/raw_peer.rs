@@ -27,12 +27,24 @@ pub(crate) type Answer = Vec<(&'static str, String)>;
 ///
 /// Returns the server's target. Its threads end with the test process.
 pub(crate) fn target(answer: impl Fn(u64) -> Option<Answer> + Copy + Send + 'static) -> String {
+    start(answer, true)
+}
+
+/// Starts a server that answers neither calls nor PINGs.
+pub(crate) fn silent_target() -> String {
+    start(|_| None, false)
+}
+
+fn start(
+    answer: impl Fn(u64) -> Option<Answer> + Copy + Send + 'static,
+    answers_pings: bool,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // The end of the connection ends the thread.
-            thread::spawn(move || drop(serve(stream, answer)));
+            thread::spawn(move || drop(serve(stream, answer, answers_pings)));
         }
     });
     format!("ipv4:{address}")
@@ -56,7 +68,11 @@ pub(crate) fn http_status(code: &str) -> Option<Answer> {
     ])
 }
 
-fn serve(mut stream: TcpStream, answer: impl Fn(u64) -> Option<Answer>) -> io::Result<()> {
+fn serve(
+    mut stream: TcpStream,
+    answer: impl Fn(u64) -> Option<Answer>,
+    answers_pings: bool,
+) -> io::Result<()> {
     stream.read_exact(&mut [0; PREFACE.len()])?;
     send(&mut stream, SETTINGS, 0, 0, &[])?;
     let mut calls = 0;
@@ -69,7 +85,7 @@ fn serve(mut stream: TcpStream, answer: impl Fn(u64) -> Option<Answer>) -> io::R
         let id = u32::from_be_bytes(id);
         match frame {
             SETTINGS if flags & ACK == 0 => send(&mut stream, SETTINGS, ACK, 0, &[])?,
-            PING if flags & ACK == 0 => send(&mut stream, PING, ACK, 0, &payload)?,
+            PING if flags & ACK == 0 && answers_pings => send(&mut stream, PING, ACK, 0, &payload)?,
             _ if id != 0 && flags & END_STREAM != 0 => {
                 if let Some(answer) = answer(calls) {
                     let block: Vec<u8> = answer.iter().flat_map(literal).collect();

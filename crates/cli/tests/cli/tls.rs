@@ -14,10 +14,10 @@ use trunkline_testkit::tls_server::TlsServer;
 use crate::command::{object, trunkline};
 
 /// A folder with the files of one test, which is removed at its end.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("trunkline-cli-tls-{}-{number}", std::process::id());
@@ -27,7 +27,7 @@ impl Folder {
     }
 
     /// Writes a file and returns its path.
-    fn write(&self, name: &str, contents: &str) -> String {
+    pub(crate) fn write(&self, name: &str, contents: &str) -> String {
         let path = self.0.join(name);
         fs::write(&path, contents).expect("a file");
         path.to_str().expect("a path in UTF-8").to_owned()

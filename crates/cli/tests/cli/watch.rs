@@ -1,10 +1,13 @@
 //! Tests of `trunkline watch`.
 
 use serde_json::{Value, json};
+use trunkline_testkit::certificates::{Authority, server_config};
 use trunkline_testkit::dns::{DnsServer, Reply, Type};
+use trunkline_testkit::tls_server::TlsServer;
 
 use crate::call::backend;
-use crate::command::json;
+use crate::command::{json, trunkline};
+use crate::tls::Folder;
 
 /// Endpoints, channel states and subchannel states are printed as they change, in order of time.
 #[test]
@@ -73,4 +76,45 @@ fn endpoints_that_change() {
     let shut_down = |event: &&Value| event["state"] == "SHUTDOWN";
     let address = events.iter().find(shut_down).map(|it| &it["address"]);
     assert_eq!(address, Some(&json!("127.0.0.1:1")), "{events:?}");
+}
+
+/// Over TLS, the backend becomes READY where its certificate is trusted, and the reason is printed where
+/// it is not; for scripts and for people.
+#[test]
+fn over_tls() {
+    let (authority, folder) = (Authority::new("Test Root"), Folder::new());
+    let server = server_config(&authority.issue(&["localhost"]));
+    let server = TlsServer::start(server, None).expect("a server");
+    let target = format!("dns:///localhost:{}", server.address().port());
+    let ca = folder.write("ca.pem", &authority.pem());
+    let states = |events: &[Value]| -> Vec<String> {
+        let of_server = |event: &&Value| {
+            event["event"] == "subchannel" && event["address"] == server.address().to_string()
+        };
+        let states = events.iter().filter(of_server);
+        states
+            .filter_map(|event| event["state"].as_str().map(str::to_owned))
+            .collect()
+    };
+    for runtime in ["async-std", "smol", "tokio"] {
+        let args = ["watch", &target, "--tls", "--ca", &ca, "--runtime", runtime];
+        let (status, events) = json(&[&args[..], &["--for=1"]].concat());
+        assert_eq!(status, 0);
+        assert_eq!(
+            states(&events),
+            ["CONNECTING", "READY", "SHUTDOWN"],
+            "{events:?}"
+        );
+    }
+    let args = ["watch", &target, "--tls", "--roots=bundled", "--for=1"];
+    let (_, events) = json(&args);
+    let failed = |event: &&Value| {
+        event["state"] == "TRANSIENT_FAILURE" && event["address"] == server.address().to_string()
+    };
+    let failed = events.iter().find(failed);
+    let failed = failed.unwrap_or_else(|| panic!("{events:?}"));
+    let reason = "was issued by \"CN=Test Root\"";
+    assert!(failed.to_string().contains("was issued by"), "{failed}");
+    let text = trunkline(&args).stdout;
+    assert!(text.contains(reason), "{text}");
 }
