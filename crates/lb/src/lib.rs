@@ -31,6 +31,8 @@ mod children;
 
 // The policies, and the registry that has them all.
 mod pick_first;
+
+mod least_request;
 mod round_robin;
 
 mod standard;
@@ -46,6 +48,7 @@ pub use crate::connectivity::ConnectivityState;
 pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::health::{Health, ServingStatus};
+pub use crate::least_request::{LeastRequest, LeastRequestConfig, LeastRequestFactory};
 pub use crate::per_thread::{PerThread, PickRng};
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
 pub use crate::picker::{Pick, PickRequest, Picker};

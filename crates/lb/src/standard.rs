@@ -1,13 +1,26 @@
 //! The policies of this crate, by name.
 
+use crate::least_request::LeastRequestFactory;
 use crate::pick_first::PickFirstFactory;
 use crate::registry::PolicyRegistry;
 use crate::round_robin::RoundRobinFactory;
 
 impl PolicyRegistry {
-    /// Creates a registry with the policies of this crate: `pick_first` and `round_robin`.
+    /// Creates a registry with all policies of this crate.
+    ///
+    /// ```
+    /// use trunkline_lb::PolicyRegistry;
+    ///
+    /// let registry = PolicyRegistry::standard();
+    /// for name in ["pick_first", "round_robin", "least_request_experimental"] {
+    ///     assert!(registry.names().any(|known| known == name));
+    /// }
+    /// ```
     #[must_use]
     pub fn standard() -> Self {
-        Self::empty().with(PickFirstFactory).with(RoundRobinFactory)
+        Self::empty()
+            .with(PickFirstFactory)
+            .with(RoundRobinFactory)
+            .with(LeastRequestFactory)
     }
 }

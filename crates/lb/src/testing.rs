@@ -1,4 +1,5 @@
-//! Tests for policies: a channel without I/O, and checks of the rules that every policy keeps.
+//! Tests for policies: a channel without I/O, checks of the rules that every policy keeps, and a
+//! simulation of the queues that a policy causes.
 //!
 //! Put a policy of your own into a [`FakeChannel`] to test what it does, and through
 //! [`check_policy`] to check that it keeps the contract of [`Policy`](crate::Policy). Put a policy
@@ -144,8 +145,10 @@ mod recording_child;
 
 mod parent_check;
 mod policy_check;
+mod queues;
 
 pub use self::fake_channel::{FakeChannel, FakeSubchannel, address, endpoints, pick, refused};
 pub use self::parent_check::check_parent;
 pub use self::policy_check::check_policy;
+pub use self::queues::{QueueLengths, QueueModel};
 pub use self::recording_child::CHILD_NAME;

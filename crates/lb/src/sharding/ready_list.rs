@@ -43,11 +43,24 @@ impl<T> ReadyList<T> {
         settled: impl IntoIterator<Item = (usize, C)>,
         mut ready: impl FnMut(C) -> Option<T>,
     ) {
+        self.update(settled, |child, _| ready(child));
+    }
+
+    /// Does the same as [`refresh`](Self::refresh), for values that outlast an event: `ready` gets
+    /// the earlier value of the slot too.
+    ///
+    /// The earlier value may be that of another child, which had the slot before.
+    pub fn update<C>(
+        &mut self,
+        settled: impl IntoIterator<Item = (usize, C)>,
+        mut ready: impl FnMut(C, Option<T>) -> Option<T>,
+    ) {
         for (slot, child) in settled {
             if self.by_slot.len() <= slot {
                 self.by_slot.resize_with(slot + 1, || None);
             }
-            self.by_slot[slot] = ready(child);
+            let value = &mut self.by_slot[slot];
+            *value = ready(child, value.take());
         }
     }
 

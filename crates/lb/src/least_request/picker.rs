@@ -1,0 +1,129 @@
+//! The picker of `least_request`, and the count of each endpoint's calls.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::attempt::{AttemptOutcome, AttemptTracker};
+use crate::per_thread::PickRng;
+use crate::picker::{Pick, PickRequest, Picker};
+use crate::subchannel::SubchannelId;
+
+/// A ready endpoint.
+#[derive(Clone, Debug)]
+pub(super) struct ReadyEndpoint {
+    /// Its connected subchannel.
+    pub(super) id: SubchannelId,
+    /// Its calls in flight. All pickers share it for as long as the endpoint stays ready.
+    in_flight: Arc<InFlight>,
+}
+
+/// The number of calls in flight at one endpoint.
+///
+/// All threads count here: the number is the same for all of them by its nature. It has a cache line
+/// of its own, so that threads that call different endpoints do not wait for each other.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct InFlight(AtomicU32);
+
+impl ReadyEndpoint {
+    /// Creates an endpoint that has become ready: without calls in flight.
+    pub(super) fn new(id: SubchannelId) -> Self {
+        Self {
+            id,
+            in_flight: Arc::default(),
+        }
+    }
+
+    fn in_flight(&self) -> u32 {
+        self.in_flight.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Draws a few endpoints at random for each call, and picks the one with the fewest calls in flight.
+#[derive(Debug)]
+pub(super) struct LeastRequestPicker {
+    ready: Box<[ReadyEndpoint]>,
+    /// The position in `ready` of each subchannel, by its index; the positions of other indices are
+    /// meaningless.
+    positions: Box<[u32]>,
+    choice_count: u32,
+    rng: Arc<PickRng>,
+}
+
+impl LeastRequestPicker {
+    /// Creates a picker over the endpoints that are ready.
+    pub(super) fn new(ready: Box<[ReadyEndpoint]>, choice_count: u32, rng: Arc<PickRng>) -> Self {
+        let indices = ready.iter().map(|endpoint| endpoint.id.index() + 1);
+        let mut positions = vec![0; indices.max().unwrap_or(0)];
+        for (position, endpoint) in (0..).zip(&ready) {
+            positions[endpoint.id.index()] = position;
+        }
+        Self {
+            ready,
+            positions: positions.into(),
+            choice_count,
+            rng,
+        }
+    }
+
+    /// Draws `choice_count` endpoints, each from all of them, and returns the first of those with the
+    /// fewest calls in flight.
+    fn least_loaded(&self) -> Option<&ReadyEndpoint> {
+        if self.ready.len() < 2 {
+            return self.ready.first();
+        }
+        let mut bits = self.rng.next_number();
+        let mut least = self.draw(bits as u32);
+        let mut fewest = least.in_flight();
+        for choice in 1..self.choice_count {
+            // Each random number has the bits for two draws.
+            bits = if choice % 2 == 0 {
+                self.rng.next_number()
+            } else {
+                bits >> 32
+            };
+            let other = self.draw(bits as u32);
+            let in_flight = other.in_flight();
+            if in_flight < fewest {
+                (least, fewest) = (other, in_flight);
+            }
+        }
+        Some(least)
+    }
+
+    /// Returns the endpoint that 32 random bits stand for. The chances of two endpoints differ by
+    /// less than the number of endpoints in 2^32.
+    fn draw(&self, bits: u32) -> &ReadyEndpoint {
+        let product = u64::from(bits) * self.ready.len() as u64;
+        &self.ready[(product >> 32) as usize]
+    }
+
+    /// Returns the endpoint with this subchannel, in constant time.
+    fn endpoint(&self, id: SubchannelId) -> Option<&ReadyEndpoint> {
+        let position = *self.positions.get(id.index())?;
+        let endpoint = self.ready.get(position as usize)?;
+        (endpoint.id == id).then_some(endpoint)
+    }
+}
+
+impl Picker for LeastRequestPicker {
+    fn pick(&self, _: &PickRequest<'_>) -> Pick {
+        let Some(endpoint) = self.least_loaded() else {
+            return Pick::Queue;
+        };
+        endpoint.in_flight.0.fetch_add(1, Ordering::Relaxed);
+        Pick::Subchannel(endpoint.id)
+    }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        Some(self)
+    }
+}
+
+impl AttemptTracker for LeastRequestPicker {
+    fn attempt_ended(&self, id: SubchannelId, _: &AttemptOutcome<'_>) {
+        if let Some(endpoint) = self.endpoint(id) {
+            endpoint.in_flight.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

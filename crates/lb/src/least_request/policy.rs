@@ -1,0 +1,160 @@
+//! How `least_request` handles events.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_backoff::Rng;
+use trunkline_service_config::PolicyConfig;
+use trunkline_status::Status;
+
+use super::config::LeastRequestConfig;
+use super::picker::{LeastRequestPicker, ReadyEndpoint};
+use crate::connectivity::ConnectivityState;
+use crate::control::Control;
+use crate::per_thread::PickRng;
+use crate::pick_first::{PickFirst, PickFirstConfig};
+use crate::picker::{Pick, Picker};
+use crate::policy::{OldList, Policy, Update};
+use crate::registry::PolicyOptions;
+use crate::sharding::{EndpointSharding, ReadyList};
+use crate::subchannel::{SubchannelId, SubchannelState};
+use crate::watch::{WatchEvent, WatchId};
+
+/// Keeps a connection to every endpoint, and sends each call to the least loaded of a few endpoints
+/// that are drawn at random.
+///
+/// The load of an endpoint is the number of this client's calls that are in flight there. For each
+/// call [`choice_count`](LeastRequestConfig::choice_count) ready endpoints are drawn, each from all
+/// of them, and the first of those with the fewest calls in flight gets the call. Even two choices
+/// make long queues very rare: where endpoints have Poisson arrivals and a load of 80 %, 1 % of the
+/// queues are longer than 4, against 20 with random choice. Slow endpoints get fewer calls.
+///
+/// The count of an endpoint begins at 0 when it becomes ready. It goes up with each pick and down at
+/// the end of each attempt, however that ends. Threads share the count: that cannot be otherwise.
+/// Connections, states and errors are those of [`RoundRobin`](crate::RoundRobin): one
+/// [`PickFirst`] for each endpoint, and weights do not count.
+///
+/// Source:
+/// [gRFC A48](https://github.com/grpc/proposal/blob/master/A48-xds-least-request-lb-policy.md),
+/// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md), and
+/// [The Power of Two Choices](https://www.eecs.harvard.edu/~michaelm/postscripts/tpds2001.pdf).
+#[derive(Debug)]
+pub struct LeastRequest {
+    endpoints: EndpointSharding<PickFirst>,
+    /// The ready endpoints, with the counts of their calls.
+    ready: ReadyList<ReadyEndpoint>,
+    /// How many endpoints are drawn for each call.
+    choice_count: u32,
+    /// Whether the picker that was published last draws another number of endpoints.
+    is_choice_count_new: bool,
+    /// The options of the children, whose seed differs from child to child.
+    options: PolicyOptions,
+    /// The configuration of the children.
+    child_config: Arc<dyn PolicyConfig>,
+    /// Draws the endpoints.
+    rng: Arc<PickRng>,
+}
+
+impl LeastRequest {
+    /// Creates a policy that waits for its first list.
+    #[must_use]
+    pub fn new(options: &PolicyOptions) -> Self {
+        let mut rng = Rng::from_seed(options.seed);
+        Self {
+            endpoints: EndpointSharding::new(rng.next_seed()),
+            ready: ReadyList::new(),
+            choice_count: LeastRequestConfig::default().choice_count,
+            is_choice_count_new: false,
+            options: options.clone(),
+            child_config: Arc::new(PickFirstConfig::default().with_health_checks(true)),
+            rng: Arc::new(PickRng::from_seed(rng.next_seed())),
+        }
+    }
+
+    /// Creates the picker for this state of all endpoints together.
+    fn picker(&self, state: ConnectivityState) -> Arc<dyn Picker> {
+        match state {
+            ConnectivityState::Ready => {
+                let ready = self.ready.in_order(self.endpoints.slots());
+                Arc::new(LeastRequestPicker::new(
+                    ready.cloned().collect(),
+                    self.choice_count,
+                    Arc::clone(&self.rng),
+                ))
+            }
+            ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
+            _ => Arc::new(Pick::Queue),
+        }
+    }
+}
+
+impl Policy for LeastRequest {
+    fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
+        let choice_count = LeastRequestConfig::of(&update).choice_count;
+        self.is_choice_count_new |= choice_count != self.choice_count;
+        self.choice_count = choice_count;
+        let options = &mut self.options;
+        self.endpoints
+            .handle_update(&update, &self.child_config, control, |seed| {
+                options.seed = seed;
+                PickFirst::new(options)
+            })
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        self.endpoints.handle_resolver_error(&error, old, control);
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        self.endpoints.handle_subchannel(id, state, control);
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        self.endpoints.handle_watch(watch, id, event, control);
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        self.endpoints.handle_ejection(id, ejected, control);
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        self.endpoints.handle_timeout(control);
+    }
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        let change = self.endpoints.settle(control);
+        self.ready
+            .update(self.endpoints.settled(), |child, earlier| {
+                let id = child.policy().selected()?;
+                let earlier = earlier.filter(|endpoint| endpoint.id == id);
+                Some(earlier.unwrap_or_else(|| ReadyEndpoint::new(id)))
+            });
+        let is_new = std::mem::take(&mut self.is_choice_count_new);
+        let change = change.or_else(|| is_new.then(|| self.endpoints.state()));
+        if let Some(state) = change {
+            control.publish(state, self.picker(state));
+        }
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.endpoints.poll_timeout()
+    }
+
+    /// Does nothing: no endpoint stays idle.
+    fn exit_idle(&mut self, _: &mut Control<'_>) {}
+
+    fn reset_backoff(&mut self) {
+        self.endpoints.reset_backoff();
+    }
+}
