@@ -801,11 +801,10 @@ fn parse_config(
 
 fn parse_policy(name: &str, policies: &PolicyRegistry) -> Result<PolicyChoice, BuildError> {
     PolicyChoice::parse(&json!([{ name: {} }]), policies).map_err(|error| {
-        let known = policies.names().collect::<Vec<_>>();
-        let text = if known.contains(&name) {
+        let text = if policies.get(name).is_some() {
             format!("the default policy `{name}` cannot be used: {error}")
         } else {
-            let known = known.join(", ");
+            let known = policies.names().collect::<Vec<_>>().join(", ");
             format!(
                 "the default policy `{name}` is not known; known are: {known}; a policy of your own \
                  is added with `.policy(..)`"
