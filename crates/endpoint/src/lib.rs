@@ -8,14 +8,17 @@ mod attributes;
 
 mod address;
 
-// Hashes and comparisons of sets of addresses; endpoints, which are such sets, and their weight:
+// Hashes and comparisons of sets of addresses; endpoints, which are such sets, and what resolvers
+// know of them:
 mod hash;
 
 mod set;
 
 mod endpoint;
 
+mod priority_group;
 mod weight;
+mod zone;
 
 // Maps and lists of addresses and endpoints:
 mod identity;
@@ -45,5 +48,7 @@ pub use crate::map::{
     AddressMap, EndpointMap, Entry, IdentityMap, IntoIter, Iter, IterMut, Keys, OccupiedEntry,
     VacantEntry, Values, ValuesMut,
 };
+pub use crate::priority_group::PriorityGroup;
 pub use crate::validate::{EndpointsError, validate_endpoints};
 pub use crate::weight::Weight;
+pub use crate::zone::Zone;

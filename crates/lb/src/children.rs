@@ -2,6 +2,7 @@
 
 mod hierarchy;
 mod named_child;
+mod weighted_picker;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::watch::{WatchEvent, WatchId};
 
 pub use self::hierarchy::{HierarchyPath, endpoints_by_child};
 pub use self::named_child::NamedChild;
+pub(crate) use self::weighted_picker::WeightedPicker;
 
 /// The children of a policy, by name: the common part of `weighted_target`, `priority` and other
 /// policies over a few policies.

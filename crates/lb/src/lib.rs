@@ -13,6 +13,7 @@ mod watch;
 mod attempt;
 mod per_thread;
 mod picker;
+mod weighted_turns;
 
 // The contract between a policy and its channel.
 mod control;
@@ -34,6 +35,10 @@ mod pick_first;
 
 mod least_request;
 mod round_robin;
+mod static_weights;
+
+mod priority;
+mod weighted_target;
 
 mod standard;
 
@@ -53,8 +58,17 @@ pub use crate::per_thread::{PerThread, PickRng};
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
 pub use crate::picker::{Pick, PickRequest, Picker};
 pub use crate::policy::{OldList, Policy, Update};
+pub use crate::priority::{
+    Priority, PriorityChild, PriorityConfig, PriorityFactory, PriorityGroupsConfig,
+    PriorityGroupsFactory,
+};
 pub use crate::registry::{PolicyFactory, PolicyOptions, PolicyRegistry};
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding, ReadyList};
+pub use crate::static_weights::{StaticWeights, StaticWeightsConfig, StaticWeightsFactory};
 pub use crate::subchannel::{SubchannelId, SubchannelState};
 pub use crate::watch::{Watch, WatchEvent, WatchId};
+pub use crate::weighted_target::{
+    WeightedTarget, WeightedTargetConfig, WeightedTargetEntry, WeightedTargetFactory,
+    WeightedTargetName,
+};

@@ -2,8 +2,11 @@
 
 use crate::least_request::LeastRequestFactory;
 use crate::pick_first::PickFirstFactory;
+use crate::priority::{PriorityFactory, PriorityGroupsFactory};
 use crate::registry::PolicyRegistry;
 use crate::round_robin::RoundRobinFactory;
+use crate::static_weights::StaticWeightsFactory;
+use crate::weighted_target::WeightedTargetFactory;
 
 impl PolicyRegistry {
     /// Creates a registry with all policies of this crate.
@@ -20,7 +23,11 @@ impl PolicyRegistry {
     pub fn standard() -> Self {
         Self::empty()
             .with(PickFirstFactory)
-            .with(RoundRobinFactory)
             .with(LeastRequestFactory)
+            .with(PriorityFactory)
+            .with(PriorityGroupsFactory)
+            .with(RoundRobinFactory)
+            .with(StaticWeightsFactory)
+            .with(WeightedTargetFactory)
     }
 }

@@ -81,7 +81,7 @@ impl NamedChild {
     /// Returns the picker that belongs to the [`sticky_state`](Self::sticky_state).
     #[must_use]
     pub fn sticky_picker(&self) -> &Arc<dyn Picker> {
-        self.failure.as_ref().unwrap_or(self.picker())
+        self.failure.as_ref().unwrap_or_else(|| self.picker())
     }
 
     /// Returns since when the child has been connecting, without a failure since it was ready,
