@@ -1,11 +1,13 @@
 //! How attempts end, for pickers that depend on it.
 
+use std::cell::OnceCell;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use trunkline_status::Status;
 
+use crate::orca::{LoadReport, report_in};
 use crate::subchannel::SubchannelId;
 
 /// Handles the ends of attempts, for a picker that depends on how calls end: that of least_request,
@@ -62,7 +64,7 @@ pub trait AttemptTracker: fmt::Debug + Send + Sync {
 }
 
 /// How one attempt of a call ended.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AttemptOutcome<'a> {
     /// The status of the attempt: the server's, or the client's own where the server sent none
@@ -78,6 +80,9 @@ pub struct AttemptOutcome<'a> {
     pub has_headers: bool,
     /// The time from the pick to the end.
     pub latency: Duration,
+    /// The time of the end. The channel sets it always; `None` in an outcome that was made without
+    /// it, in a test for example.
+    pub ended_at: Option<Instant>,
     /// The bytes of request messages that were sent, each with its gRPC prefix of 5 bytes.
     pub bytes_sent: u64,
     /// The bytes of response messages that came, each with its gRPC prefix of 5 bytes.
@@ -85,6 +90,8 @@ pub struct AttemptOutcome<'a> {
     /// Whether the attempt was sent: false if the subchannel had no connection any more, or the
     /// request never left the client.
     pub was_sent: bool,
+    /// The load report in the trailers, once it was asked for.
+    load_report: OnceCell<Option<LoadReport>>,
 }
 
 impl<'a> AttemptOutcome<'a> {
@@ -97,10 +104,47 @@ impl<'a> AttemptOutcome<'a> {
             trailers: None,
             has_headers: false,
             latency: Duration::ZERO,
+            ended_at: None,
             bytes_sent: 0,
             bytes_received: 0,
             was_sent: false,
+            load_report: OnceCell::new(),
         }
+    }
+
+    /// Returns the load report that the backend sent in the trailers (`endpoint-load-metrics-bin`);
+    /// `None` if there is none, or a malformed one.
+    ///
+    /// It is decoded when it is asked for first, and once for all trackers of the attempt. An
+    /// attempt whose report is not asked for pays nothing.
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU64, Ordering};
+    /// use trunkline_lb::{AttemptOutcome, AttemptTracker, SubchannelId};
+    ///
+    /// /// Adds up what the calls have cost, in thousandths.
+    /// #[derive(Debug, Default)]
+    /// struct Costs {
+    ///     database: AtomicU64,
+    /// }
+    ///
+    /// impl AttemptTracker for Costs {
+    ///     fn attempt_ended(&self, _: SubchannelId, outcome: &AttemptOutcome<'_>) {
+    ///         if let Some(report) = outcome.load_report()
+    ///             && let Some(cost) = report.request_cost.get("database")
+    ///         {
+    ///             self.database.fetch_add((cost * 1000.0) as u64, Ordering::Relaxed);
+    ///         }
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// Source: [gRFC A51](https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md),
+    /// "per-query".
+    #[must_use]
+    pub fn load_report(&self) -> Option<&LoadReport> {
+        let report = || report_in(self.trailers?);
+        self.load_report.get_or_init(report).as_ref()
     }
 
     /// Sets the header list that has the status: the trailers, or the head of a trailers-only
@@ -108,6 +152,7 @@ impl<'a> AttemptOutcome<'a> {
     #[must_use]
     pub fn with_trailers(mut self, trailers: &'a HeaderMap) -> Self {
         self.trailers = Some(trailers);
+        self.load_report = OnceCell::new();
         self
     }
 
@@ -122,6 +167,13 @@ impl<'a> AttemptOutcome<'a> {
     #[must_use]
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
+        self
+    }
+
+    /// Sets the time of the end.
+    #[must_use]
+    pub fn with_ended_at(mut self, ended_at: Instant) -> Self {
+        self.ended_at = Some(ended_at);
         self
     }
 

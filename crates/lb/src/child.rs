@@ -67,7 +67,8 @@ impl<P> Child<P> {
                 | Action::RequestReresolution
                 | Action::Watch { .. }
                 | Action::Unwatch(_)
-                | Action::ReportHealth { .. } => {}
+                | Action::ReportHealth { .. }
+                | Action::ReportLoadsUnsupported { .. } => {}
             }
         }
         result

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_endpoint::Address;
+use trunkline_status::Status;
 
 use crate::connectivity::ConnectivityState;
 use crate::health::Health;
@@ -53,6 +54,14 @@ pub enum Action {
         /// The health.
         health: Health,
     },
+    /// Report to the application that a backend sends no out-of-band load reports, although a policy
+    /// asked for them.
+    ReportLoadsUnsupported {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The status, `UNIMPLEMENTED`, with which the backend ended the stream of its reports.
+        status: Status,
+    },
 }
 
 /// The state and picker that a policy publishes.
@@ -80,6 +89,8 @@ pub struct Actions {
     free: Vec<u32>,
     /// How many watches were started.
     watches: u64,
+    /// How many subchannels were removed.
+    removals: u64,
 }
 
 impl Actions {
@@ -147,6 +158,7 @@ impl Control<'_> {
         if *generation == id.generation {
             *generation = generation.wrapping_add(1);
             self.actions.free.push(id.index);
+            self.actions.removals += 1;
             self.actions.queue.push(Action::Remove(id));
         }
     }
@@ -183,6 +195,23 @@ impl Control<'_> {
             health,
         };
         self.actions.queue.push(report);
+    }
+
+    /// Reports to the application that the backend behind the subchannel `id` sends no out-of-band
+    /// load reports. It changes nothing else.
+    pub(crate) fn report_loads_unsupported(&mut self, id: SubchannelId, status: Status) {
+        let report = Action::ReportLoadsUnsupported { id, status };
+        self.actions.queue.push(report);
+    }
+
+    /// Returns true if the subchannel was created and not removed.
+    pub(crate) fn exists(&self, id: SubchannelId) -> bool {
+        self.actions.generations.get(id.index()) == Some(&id.generation)
+    }
+
+    /// Returns how many subchannels of the tree of policies were removed so far.
+    pub(crate) fn removals(&self) -> u64 {
+        self.actions.removals
     }
 
     /// Publishes a state, and the picker for calls from now on.

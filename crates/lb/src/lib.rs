@@ -9,6 +9,10 @@ mod health;
 mod subchannel;
 mod watch;
 
+mod protobuf;
+
+mod orca;
+
 // The data path: how calls choose a subchannel, and how their attempts end.
 mod attempt;
 mod per_thread;
@@ -25,7 +29,10 @@ mod child;
 mod child_trackers;
 mod errors;
 mod graceful_switch;
+mod repeated_watch;
+
 mod health_check;
+mod orca_streams;
 mod sharding;
 
 mod children;
@@ -54,6 +61,8 @@ pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::health::{Health, ServingStatus};
 pub use crate::least_request::{LeastRequest, LeastRequestConfig, LeastRequestFactory};
+pub use crate::orca::LoadReport;
+pub use crate::orca_streams::OutOfBandReports;
 pub use crate::per_thread::{PerThread, PickRng};
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
 pub use crate::picker::{Pick, PickRequest, Picker};

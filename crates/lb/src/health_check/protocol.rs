@@ -1,43 +1,28 @@
 //! The messages of `grpc.health.v1.Health/Watch`.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::uri::PathAndQuery;
 
 use crate::health::ServingStatus;
+use crate::protobuf::{Value, put_bytes, take_field};
 use crate::watch::Watch;
 
 /// The path of the method.
 const PATH: &str = "/grpc.health.v1.Health/Watch";
 
-/// The key of `HealthCheckRequest.service`: field 1, length-delimited.
-const SERVICE: u8 = 1 << 3 | WIRE_LEN as u8;
+/// The number of `HealthCheckRequest.service`.
+const SERVICE: u64 = 1;
 
 /// The number of `HealthCheckResponse.status`.
 const STATUS: u64 = 1;
 
-// The wire types of protobuf.
-const WIRE_VARINT: u64 = 0;
-const WIRE_I64: u64 = 1;
-const WIRE_LEN: u64 = 2;
-const WIRE_I32: u64 = 5;
-
 /// Returns the call that watches the health of a service; empty for the server as a whole.
 pub(super) fn watch_call(service: &str) -> Watch {
-    let mut request = BytesMut::new();
+    let mut request = Vec::new();
     if !service.is_empty() {
-        request.put_u8(SERVICE);
-        put_varint(&mut request, service.len() as u64);
-        request.put_slice(service.as_bytes());
+        put_bytes(&mut request, SERVICE, service.as_bytes());
     }
-    Watch::new(PathAndQuery::from_static(PATH), request.freeze())
-}
-
-fn put_varint(to: &mut BytesMut, mut number: u64) {
-    while number >= 0x80 {
-        to.put_u8(number as u8 | 0x80);
-        number >>= 7;
-    }
-    to.put_u8(number as u8);
+    Watch::new(PathAndQuery::from_static(PATH), request.into())
 }
 
 /// Returns the status in a `HealthCheckResponse`; `None` if the message is malformed.
@@ -46,39 +31,11 @@ pub(super) fn read_response(message: &Bytes) -> Option<ServingStatus> {
     // In proto3 an absent field is 0, and the last one of several counts.
     let mut status = 0;
     while !rest.is_empty() {
-        let key = take_varint(&mut rest)?;
-        match (key >> 3, key & 7) {
-            (0, _) => return None,
-            (STATUS, WIRE_VARINT) => status = take_varint(&mut rest)?,
-            (_, WIRE_VARINT) => drop(take_varint(&mut rest)?),
-            (_, WIRE_I64) => rest = rest.get(8..)?,
-            (_, WIRE_I32) => rest = rest.get(4..)?,
-            (_, WIRE_LEN) => {
-                let length = usize::try_from(take_varint(&mut rest)?).ok()?;
-                rest = rest.get(length..)?;
-            }
-            _ => return None,
+        if let (STATUS, Value::Varint(number)) = take_field(&mut rest)? {
+            status = number;
         }
     }
     Some(ServingStatus::from_number(status))
-}
-
-/// Removes a varint from the front; `None` if it is cut off or longer than 64 bits.
-fn take_varint(from: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = from.split_first()?;
-        *from = rest;
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
-            return None;
-        }
-        number |= bits << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -19,10 +19,11 @@ impl PickFirst {
         &mut self,
         id: SubchannelId,
         control: &mut Control<'_>,
-    ) -> Option<HealthChecker> {
+    ) -> Option<Box<HealthChecker>> {
         let service = Arc::clone(self.health_service.as_ref()?);
         let seed = self.rng.next_seed();
-        Some(HealthChecker::start(id, service, seed, control))
+        let health = HealthChecker::start(id, service, seed, control);
+        Some(Box::new(health))
     }
 
     /// Makes the health check over the selected subchannel ask for the service in force, and
@@ -34,7 +35,7 @@ impl PickFirst {
         else {
             return;
         };
-        if health.as_ref().map(HealthChecker::service) == self.health_service.as_ref() {
+        if health.as_deref().map(HealthChecker::service) == self.health_service.as_ref() {
             return;
         }
         let selected = *selected;
@@ -76,7 +77,7 @@ impl PickFirst {
         else {
             return;
         };
-        let health = health.as_ref().map(HealthChecker::health);
+        let health = health.as_deref().map(HealthChecker::health);
         let why = match health {
             _ if self.is_ejected(*selected) => {
                 "ejected: too many of its calls failed, compared with other backends".to_owned()

@@ -89,7 +89,7 @@ pub(super) enum Phase {
         /// connection is lost. It is the only one in the list then.
         list_dropped: bool,
         /// The health check over the connection; `None` while health is not checked.
-        health: Option<HealthChecker>,
+        health: Option<Box<HealthChecker>>,
     },
 }
 
@@ -133,7 +133,7 @@ impl PickFirst {
         match &self.phase {
             Phase::Ready {
                 selected, health, ..
-            } if health.as_ref().is_none_or(HealthChecker::is_healthy)
+            } if health.as_deref().is_none_or(HealthChecker::is_healthy)
                 && !self.is_ejected(*selected) =>
             {
                 self.list.id(*selected)

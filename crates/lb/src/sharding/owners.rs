@@ -39,7 +39,8 @@ impl Owners {
                 | Action::RequestReresolution
                 | Action::Watch { .. }
                 | Action::Unwatch(_)
-                | Action::ReportHealth { .. } => {}
+                | Action::ReportHealth { .. }
+                | Action::ReportLoadsUnsupported { .. } => {}
             }
         }
     }

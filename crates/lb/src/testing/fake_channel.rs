@@ -9,11 +9,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_service_config::PolicyConfig;
-use trunkline_status::Status;
+use trunkline_status::{Code, Status};
 
+use crate::attempt::AttemptOutcome;
 use crate::connectivity::ConnectivityState;
 use crate::control::{Action, Actions, Control, Published};
 use crate::health::Health;
+use crate::orca::LoadReport;
 use crate::pick_first::PickFirstConfig;
 use crate::picker::{Pick, PickRequest, Picker};
 use crate::policy::{OldList, Policy, Update};
@@ -53,6 +55,9 @@ pub struct FakeChannel<P> {
     states: Vec<ConnectivityState>,
     /// What was reported of the health of backends since `health` was called last, in order.
     health: Vec<Health>,
+    /// The subchannels whose backends were reported to send no out-of-band load reports, since
+    /// `without_loads` was called last, in order.
+    without_loads: Vec<SubchannelId>,
     /// The service whose health the next updates ask for.
     health_check: Option<Arc<str>>,
     config: Arc<dyn PolicyConfig>,
@@ -124,6 +129,7 @@ impl<P: Policy> FakeChannel<P> {
             reresolutions: 0,
             states: Vec::new(),
             health: Vec::new(),
+            without_loads: Vec::new(),
             health_check: None,
             config: Arc::new(PickFirstConfig::default()),
         }
@@ -215,6 +221,13 @@ impl<P: Policy> FakeChannel<P> {
                     "a policy reports the health only of existing subchannels"
                 );
                 self.health.push(health);
+            }
+            Action::ReportLoadsUnsupported { id, .. } => {
+                assert!(
+                    self.subchannels.contains_key(&id),
+                    "a policy reports only on existing subchannels"
+                );
+                self.without_loads.push(id);
             }
         }
     }
@@ -375,6 +388,33 @@ impl<P: Policy> FakeChannel<P> {
     /// Removes and returns what was reported of the health of backends since the last call, in order.
     pub fn health(&mut self) -> Vec<Health> {
         std::mem::take(&mut self.health)
+    }
+
+    /// Removes and returns the subchannels whose backends were reported to send no out-of-band load
+    /// reports since the last call, in order.
+    pub fn without_loads(&mut self) -> Vec<SubchannelId> {
+        std::mem::take(&mut self.without_loads)
+    }
+
+    /// Ends an attempt that used the subchannel of an address, now: hands `outcome` to the tracker of
+    /// the picker that was published last, if it has one.
+    pub fn end_attempt(&self, address: &str, outcome: AttemptOutcome<'_>) {
+        if let Some(tracker) = self.picker().tracker() {
+            tracker.attempt_ended(self.id(address), &outcome.with_ended_at(self.now));
+        }
+    }
+
+    /// Ends an attempt that used the subchannel of an address, now: `OK`, with this load report in
+    /// its trailers.
+    pub fn report_load(&self, address: &str, report: &LoadReport) {
+        let mut trailers = HeaderMap::new();
+        report.add_to(&mut trailers);
+        let status = Status::new(Code::Ok, "");
+        let outcome = AttemptOutcome::new(&status)
+            .with_trailers(&trailers)
+            .with_headers(true)
+            .with_sent(true);
+        self.end_attempt(address, outcome);
     }
 
     /// Resets and returns the number of requests for re-resolution since the last call.

@@ -6,7 +6,7 @@ use trunkline_service_config::PolicyConfig;
 use trunkline_status::{Code, Status};
 
 use super::fake_channel::{FakeChannel, pick};
-use super::recording_child::{ChildRecord, RecordingFactory, Records, WAKE_AFTER};
+use super::recording_child::{ChildRecord, RecordingFactory, Records, WAKE_AFTER, WATCH_PATH};
 use crate::attempt::AttemptOutcome;
 use crate::connectivity::ConnectivityState;
 use crate::picker::Pick;
@@ -204,7 +204,11 @@ impl ParentCheck {
 
     fn watches(&mut self) {
         let watches: Vec<_> = self.channel.watches.clone().into_iter().collect();
-        for (watch, (id, _)) in watches {
+        for (watch, (id, call)) in watches {
+            if call.path != WATCH_PATH {
+                // A watch of the parent's own.
+                continue;
+            }
             let ended = WatchEvent::Ended(Status::unavailable("the server ended it"));
             self.channel.watch_message(watch, "one");
             self.channel

@@ -22,6 +22,9 @@ use crate::watch::{Watch, WatchEvent, WatchId};
 /// The name of the recording child in a service config.
 pub const CHILD_NAME: &str = "recording_child";
 
+/// The path of a child's watch.
+pub(super) const WATCH_PATH: &str = "/test.Service/Watch";
+
 /// How long after an update a child wants to be woken.
 pub(super) const WAKE_AFTER: Duration = Duration::from_secs(1);
 
@@ -165,7 +168,7 @@ impl Policy for RecordingChild {
     ) {
         self.check_owner(id);
         if state == SubchannelState::Ready {
-            let path = PathAndQuery::from_static("/test.Service/Watch");
+            let path = PathAndQuery::from_static(WATCH_PATH);
             self.watch = Some(control.watch(id, Watch::new(path, Bytes::new())));
         }
         self.state = state.clone();
