@@ -603,6 +603,9 @@ impl<C> Core<C> {
                 service,
                 health,
             } => self.report_health(id, service, health),
+            Action::ReportLoadsUnsupported { id, status } => {
+                self.report_loads_unsupported(id, status);
+            }
         }
     }
 
@@ -629,6 +632,17 @@ impl<C> Core<C> {
                 address,
                 service,
                 health,
+            });
+        }
+    }
+
+    fn report_loads_unsupported(&mut self, id: SubchannelId, status: Status) {
+        if let Some(subchannel) = self.subchannels.get(id) {
+            let address = subchannel.address.clone();
+            self.observe(ChannelEvent::LoadReportsUnsupported {
+                id,
+                address,
+                status,
             });
         }
     }

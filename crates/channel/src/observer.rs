@@ -84,7 +84,7 @@ pub struct CallStarted<'a> {
 }
 
 /// The end of one attempt of a call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AttemptEnded<'a> {
     /// The path of the call, `/package.Service/Method`.

@@ -232,9 +232,11 @@ impl AttemptRecord {
         let Some(attempt) = self.0.take() else {
             return;
         };
+        let now = attempt.shared.runtime.now();
         let mut outcome = AttemptOutcome::new(end.status)
             .with_headers(attempt.has_headers)
-            .with_latency(since(&attempt.shared, attempt.started))
+            .with_latency(now.saturating_duration_since(attempt.started))
+            .with_ended_at(now)
             .with_bytes(end.bytes_sent, attempt.bytes_received)
             .with_sent(attempt.peer.is_some());
         outcome.trailers = end.trailers;

@@ -8,6 +8,7 @@ use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{ConnectivityState, Health, SubchannelId, SubchannelState};
 use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::{IgnoredPart, ServiceConfig};
+use trunkline_status::Status;
 
 use crate::core::failure::{ConnectFailure, ConnectionLost};
 
@@ -70,6 +71,18 @@ pub enum ChannelEvent {
         service: Arc<str>,
         /// Its health.
         health: Health,
+    },
+    /// A backend sends no out-of-band load reports, although the policy asked for them: it has no
+    /// such service. It is not asked again on this connection.
+    ///
+    /// Worth a warning: a policy that shares calls by load treats the backend as an average one.
+    LoadReportsUnsupported {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The address of the subchannel.
+        address: Address,
+        /// The status of the server, `UNIMPLEMENTED`.
+        status: Status,
     },
     /// A subchannel was removed: by the policy, or because the channel was closed or entered
     /// idleness. Calls in progress on its connection continue.
