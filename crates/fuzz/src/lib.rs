@@ -19,6 +19,8 @@ mod proxy;
 
 mod service_config;
 
+mod load_report;
+
 mod dns;
 mod dns_connection;
 mod dns_core;
@@ -34,6 +36,7 @@ pub use crate::dns::{dns_hosts, dns_packet, dns_resolv_conf};
 pub use crate::dns_connection::dns_connection;
 pub use crate::dns_core::dns_core;
 pub use crate::dns_udp::dns_udp;
+pub use crate::load_report::load_report;
 pub use crate::map::{address_map, endpoint_map};
 pub use crate::proxy::{proxy_answer, proxy_texts};
 pub use crate::race::race;
@@ -61,6 +64,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("proxy_answer", proxy_answer),
     ("proxy_texts", proxy_texts),
     ("service_config", service_config),
+    ("load_report", load_report),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a
