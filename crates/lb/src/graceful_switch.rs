@@ -318,9 +318,11 @@ impl Policy for GracefulSwitch {
     }
 
     fn exit_idle(&mut self, control: &mut Control<'_>) {
-        self.handle(self.latest(), control, |policy, control| {
-            policy.exit_idle(control);
-        });
+        // The pending policy first, as above. The current one too: it has the calls, and one of its
+        // picks may have requested this.
+        for which in [Which::Pending, Which::Current] {
+            self.handle(which, control, |policy, control| policy.exit_idle(control));
+        }
     }
 
     fn reset_backoff(&mut self) {

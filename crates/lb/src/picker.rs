@@ -94,6 +94,12 @@ impl<'a> PickRequest<'a> {
 pub enum Pick {
     /// Use this subchannel. If it has no connection any more, the call waits for the next picker.
     Subchannel(SubchannelId),
+    /// Use this subchannel, as [`Subchannel`](Self::Subchannel) does, and make the policy leave
+    /// idleness beside the call ([`Policy::exit_idle`](crate::Policy::exit_idle)).
+    ///
+    /// ring_hash returns it: the backend that the call belongs to is idle, so another one gets this
+    /// call, and that backend is connected for the next ones (gRFC A76).
+    SubchannelAndExitIdle(SubchannelId),
     /// Wait for the next picker.
     Queue,
     /// Wait for the next picker, and make the policy leave idleness

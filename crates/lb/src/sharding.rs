@@ -25,13 +25,13 @@ use crate::watch::{WatchEvent, WatchId};
 pub use self::endpoint_child::EndpointChild;
 pub use self::ready_list::ReadyList;
 
-/// One child policy for each endpoint, all kept connected: the common part of round_robin and other
-/// petiole policies.
+/// One child policy for each endpoint: the common part of round_robin and other petiole policies.
 ///
 /// The set of its addresses, in any order, identifies an endpoint; an endpoint that is listed twice
-/// has one child. A child that becomes idle is made to connect again at once, and counts as
-/// connecting. A child that fails counts as failing until it is ready, also while it connects
-/// again: the failure is sticky.
+/// has one child. [`new`](Self::new) keeps all of them connected: a child that becomes idle is made
+/// to connect again at once, and counts as connecting. [`lazy`](Self::lazy) leaves a child idle until
+/// the policy calls [`exit_idle`](Self::exit_idle). A child that fails counts as failing until it is
+/// ready, also while it connects again: the failure is sticky.
 ///
 /// It publishes nothing itself. The policy that holds it forwards each event to the method of the
 /// same name; [`settle`](Self::settle) returns whether there is something new to publish. An event
@@ -43,6 +43,8 @@ pub use self::ready_list::ReadyList;
 /// and the aggregation rules of gRPC's client channel specification.
 #[derive(Debug)]
 pub struct EndpointSharding<P> {
+    /// Whether idle children stay idle.
+    is_lazy: bool,
     /// Makes the seeds of the children, and rotates lists.
     rng: Rng,
     /// The children by slot; `None` where a child was removed.
@@ -76,14 +78,17 @@ pub struct EndpointSharding<P> {
 struct Counts {
     ready: usize,
     connecting: usize,
+    /// Always 0 where idle children do not stay idle.
+    idle: usize,
     failing: usize,
 }
 
 impl<P: Policy> EndpointSharding<P> {
-    /// Creates a sharding without children.
+    /// Creates a sharding without children, which keeps its children connected.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
+            is_lazy: false,
             rng: Rng::from_seed(seed),
             slots: Vec::new(),
             free: Vec::new(),
@@ -97,6 +102,19 @@ impl<P: Policy> EndpointSharding<P> {
             last_failure: Arc::new(Pick::Queue),
             changed: false,
             reported: None,
+        }
+    }
+
+    /// Creates a sharding without children, which leaves idle children idle.
+    ///
+    /// Its children can be idle, and count so. Each change of the state of a child is something new
+    /// to publish. It connects nothing by itself: whether a child connects on its first update is the
+    /// child's affair.
+    #[must_use]
+    pub fn lazy(seed: u64) -> Self {
+        Self {
+            is_lazy: true,
+            ..Self::new(seed)
         }
     }
 
@@ -237,6 +255,13 @@ impl<P: Policy> EndpointSharding<P> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
+    /// Makes the child in `slot` leave idleness; does nothing if there is none.
+    pub fn exit_idle(&mut self, slot: usize, control: &mut Control<'_>) {
+        if slot < self.slots.len() {
+            self.handle(slot, control, |policy, control| policy.exit_idle(control));
+        }
+    }
+
     /// Hands the event to every child.
     pub fn reset_backoff(&mut self) {
         for slot in 0..self.slots.len() {
@@ -248,8 +273,20 @@ impl<P: Policy> EndpointSharding<P> {
         }
     }
 
+    /// Returns the number of children in this state.
+    #[must_use]
+    pub fn count(&self, state: ConnectivityState) -> usize {
+        match state {
+            ConnectivityState::Ready => self.counts.ready,
+            ConnectivityState::Connecting => self.counts.connecting,
+            ConnectivityState::Idle => self.counts.idle,
+            ConnectivityState::TransientFailure => self.counts.failing,
+            ConnectivityState::Shutdown => 0,
+        }
+    }
+
     /// Returns the state of all children together: `READY` if one is ready, else `CONNECTING` if
-    /// one is connecting, else `TRANSIENT_FAILURE`.
+    /// one is connecting, else `IDLE` if one is idle, else `TRANSIENT_FAILURE`.
     #[must_use]
     pub fn state(&self) -> ConnectivityState {
         match self.counts {
@@ -257,13 +294,14 @@ impl<P: Policy> EndpointSharding<P> {
             Counts {
                 connecting: 1.., ..
             } => ConnectivityState::Connecting,
+            Counts { idle: 1.., .. } => ConnectivityState::Idle,
             _ => ConnectivityState::TransientFailure,
         }
     }
 
     /// Settles the children that have handled an event. Returns the state if there is something to
     /// publish since the last call: another state, other ready children, or, while all children
-    /// fail, a newer failure.
+    /// fail, a newer failure. With idle children that stay idle, any change of a child.
     pub fn settle(&mut self, control: &mut Control<'_>) -> Option<ConnectivityState> {
         let settled = std::mem::take(&mut self.unsettled);
         for slot in &settled {
@@ -356,8 +394,8 @@ impl<P: Policy> EndpointSharding<P> {
         if let Some(deadline) = child.deadline {
             self.deadlines.remove(&(deadline, slot));
         }
-        *self.count(child.state) -= 1;
-        self.changed |= child.state == ConnectivityState::Ready;
+        *self.count_mut(child.state) -= 1;
+        self.changed |= self.is_lazy || child.state == ConnectivityState::Ready;
         let mark = control.mark();
         let owned: Vec<SubchannelId> = self.owners.subchannels(slot).collect();
         for id in owned {
@@ -378,7 +416,7 @@ impl<P: Policy> EndpointSharding<P> {
     }
 
     /// Runs one child, and updates what depends on it. A child that becomes idle leaves idleness at
-    /// once.
+    /// once, unless idle children stay idle.
     fn run<R>(
         &mut self,
         slot: usize,
@@ -393,6 +431,7 @@ impl<P: Policy> EndpointSharding<P> {
             state: ConnectivityState::Idle,
             ..
         }) = published
+            && !self.is_lazy
         {
             let ((), after) = control.with_child(|control| policy.exit_idle(control));
             self.unsettled.insert(slot);
@@ -429,11 +468,14 @@ impl<P: Policy> EndpointSharding<P> {
             return;
         };
         let before = child.state;
-        let after = match (before, published.state) {
+        let published_state = match published.state {
+            // It has left idleness.
+            ConnectivityState::Idle if !self.is_lazy => ConnectivityState::Connecting,
+            state => state,
+        };
+        let after = match (before, published_state) {
             // TRANSIENT_FAILURE is sticky: it counts until the child is ready.
-            (ConnectivityState::TransientFailure, ConnectivityState::Connecting)
-            | (ConnectivityState::TransientFailure, ConnectivityState::Idle) => return,
-            (_, ConnectivityState::Idle) => ConnectivityState::Connecting,
+            (ConnectivityState::TransientFailure, ConnectivityState::Connecting) => return,
             (_, state) => state,
         };
         child.state = after;
@@ -441,20 +483,22 @@ impl<P: Policy> EndpointSharding<P> {
         if after == ConnectivityState::TransientFailure {
             self.last_failure = child.picker.clone();
         }
-        *self.count(before) -= 1;
-        *self.count(after) += 1;
+        *self.count_mut(before) -= 1;
+        *self.count_mut(after) += 1;
         let ready = ConnectivityState::Ready;
+        let failing = ConnectivityState::TransientFailure;
         self.changed |= match self.state() {
-            ConnectivityState::Ready => before == ready || after == ready,
-            ConnectivityState::TransientFailure => after == ConnectivityState::TransientFailure,
-            _ => false,
+            ConnectivityState::Ready if before == ready || after == ready => true,
+            ConnectivityState::TransientFailure if after == failing => true,
+            _ => self.is_lazy && (before != after || after == failing),
         };
     }
 
-    fn count(&mut self, state: ConnectivityState) -> &mut usize {
+    fn count_mut(&mut self, state: ConnectivityState) -> &mut usize {
         match state {
             ConnectivityState::Ready => &mut self.counts.ready,
             ConnectivityState::TransientFailure => &mut self.counts.failing,
+            ConnectivityState::Idle => &mut self.counts.idle,
             _ => &mut self.counts.connecting,
         }
     }

@@ -290,3 +290,44 @@ fn children_settle() {
     assert_eq!(sharding.settle(control), Some(Ready));
     assert_eq!(sharding.settle(control), None);
 }
+
+/// A lazy sharding leaves its children idle until the policy wakes one. Each change of a child is
+/// something new to publish, and an idle child counts as idle.
+#[test]
+fn lazy() {
+    let mut channel = FakeChannel::new(Parent(EndpointSharding::lazy(1)));
+    channel
+        .update(&[A, B].join(" "))
+        .expect("the policy accepts the list");
+    let counts = |channel: &FakeChannel<Parent>| {
+        [Ready, Connecting, Idle, TransientFailure].map(|state| channel.policy.0.count(state))
+    };
+    for address in [A, B] {
+        channel.set(address, SubchannelState::Idle);
+    }
+    assert_eq!(counts(&channel), [0, 0, 2, 0]);
+    assert_eq!(channel.dialled(), "");
+    let slot = |channel: &FakeChannel<Parent>, address: &str| {
+        let mut slots = channel.policy.0.slots().zip(channel.policy.0.children());
+        let found = slots.find(|(_, child)| child.endpoint().to_string().contains(address));
+        found.expect("a child for each endpoint").0
+    };
+    let slot = slot(&channel, A);
+    channel.event(|parent, control| parent.0.exit_idle(slot, control));
+    assert_eq!(channel.dialled(), A);
+    channel.states();
+    channel.set(A, SubchannelState::Connecting);
+    channel.set(A, SubchannelState::Connecting);
+    channel.ready(A);
+    channel.idle(A);
+    // B is idle all the time.
+    assert_eq!(channel.states(), [Connecting, Ready, Idle]);
+    channel.fail(B);
+    channel.set(B, SubchannelState::Connecting);
+    assert_eq!(counts(&channel), [0, 0, 1, 1]);
+    assert_eq!(channel.states(), [Idle], "a failure is sticky");
+    channel.update(A).expect("the policy accepts the list");
+    assert_eq!(counts(&channel), [0, 0, 1, 0]);
+    channel.event(|parent, control| parent.0.exit_idle(99, control));
+    assert_eq!(channel.dialled(), "");
+}

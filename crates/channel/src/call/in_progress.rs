@@ -296,8 +296,12 @@ impl<'a> Call<'a> {
         }
         let request =
             PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
-        match snapshot.picker.pick(&request) {
-            Pick::Subchannel(id) => {
+        let pick = snapshot.picker.pick(&request);
+        if let Pick::ExitIdle | Pick::SubchannelAndExitIdle(_) = pick {
+            handle.send(ControlEvent::ExitIdle);
+        }
+        match pick {
+            Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => {
                 let throttle = self.plan.as_ref().and_then(|plan| plan.throttle_share());
                 let shared = &handle.shared;
                 let mut record =
@@ -323,11 +327,7 @@ impl<'a> Call<'a> {
                     }
                 }
             }
-            Pick::Queue => PickOutcome::Wait,
-            Pick::ExitIdle => {
-                handle.send(ControlEvent::ExitIdle);
-                PickOutcome::Wait
-            }
+            Pick::Queue | Pick::ExitIdle => PickOutcome::Wait,
             Pick::Fail(status) => {
                 let waits = self.wait_for_ready.or(self.configured_wait);
                 if !waits.unwrap_or(handle.shared.wait_for_ready) {

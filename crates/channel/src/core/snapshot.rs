@@ -108,10 +108,14 @@ impl<C> Snapshot<C> {
         }
         let metadata = HeaderMap::new();
         match self.picker.pick(&PickRequest::new("", &metadata)) {
+            // This is no call: it may lack what the policy needs of one, such as a hash.
+            Pick::Fail(_) | Pick::Drop(_) if self.state == ConnectivityState::Idle => {
+                Readiness::Idle
+            }
             Pick::Fail(status) | Pick::Drop(status) => Readiness::Failed(status),
             Pick::ExitIdle => Readiness::Idle,
             Pick::Queue => Readiness::Waiting,
-            Pick::Subchannel(id) => {
+            Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => {
                 // A picker with a tracker is notified of the end of each pick.
                 if let Some(tracker) = self.picker.tracker() {
                     let status = Status::new(Code::Cancelled, "no call followed the pick");

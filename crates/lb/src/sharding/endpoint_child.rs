@@ -44,7 +44,8 @@ impl<P> EndpointChild<P> {
     }
 
     /// Returns the state as it counts for the parent: `READY`, `CONNECTING` or
-    /// `TRANSIENT_FAILURE`. A failure is sticky: it counts until the child is ready.
+    /// `TRANSIENT_FAILURE`, and `IDLE` where idle children stay idle. A failure is sticky: it counts
+    /// until the child is ready.
     #[must_use]
     pub fn state(&self) -> ConnectivityState {
         self.state
