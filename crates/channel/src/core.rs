@@ -606,6 +606,9 @@ impl<C> Core<C> {
             Action::ReportLoadsUnsupported { id, status } => {
                 self.report_loads_unsupported(id, status);
             }
+            Action::ReportEjection { endpoint, ejection } => {
+                self.observe(ChannelEvent::Ejection { endpoint, ejection });
+            }
         }
     }
 

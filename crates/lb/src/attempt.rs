@@ -90,6 +90,10 @@ pub struct AttemptOutcome<'a> {
     /// Whether the attempt was sent: false if the subchannel had no connection any more, or the
     /// request never left the client.
     pub was_sent: bool,
+    /// Whether the client ended the attempt itself: the application dropped the call before its end,
+    /// or another attempt decided the call. It shows nothing of the backend then. A deadline that passes
+    /// does not count.
+    pub was_dropped: bool,
     /// The load report in the trailers, once it was asked for.
     load_report: OnceCell<Option<LoadReport>>,
 }
@@ -108,6 +112,7 @@ impl<'a> AttemptOutcome<'a> {
             bytes_sent: 0,
             bytes_received: 0,
             was_sent: false,
+            was_dropped: false,
             load_report: OnceCell::new(),
         }
     }
@@ -189,6 +194,13 @@ impl<'a> AttemptOutcome<'a> {
     #[must_use]
     pub fn with_sent(mut self, was_sent: bool) -> Self {
         self.was_sent = was_sent;
+        self
+    }
+
+    /// Sets whether the client ended the attempt itself.
+    #[must_use]
+    pub fn with_dropped(mut self, was_dropped: bool) -> Self {
+        self.was_dropped = was_dropped;
         self
     }
 }

@@ -68,7 +68,8 @@ impl<P> Child<P> {
                 | Action::Watch { .. }
                 | Action::Unwatch(_)
                 | Action::ReportHealth { .. }
-                | Action::ReportLoadsUnsupported { .. } => {}
+                | Action::ReportLoadsUnsupported { .. }
+                | Action::ReportEjection { .. } => {}
             }
         }
         result

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_endpoint::Address;
+use trunkline_endpoint::{Address, Endpoint};
 use trunkline_status::Status;
 
 use crate::connectivity::ConnectivityState;
+use crate::ejection::Ejection;
 use crate::health::Health;
 use crate::picker::Picker;
 use crate::subchannel::SubchannelId;
@@ -61,6 +62,13 @@ pub enum Action {
         id: SubchannelId,
         /// The status, `UNIMPLEMENTED`, with which the backend ended the stream of its reports.
         status: Status,
+    },
+    /// Report a decision of outlier detection to the application.
+    ReportEjection {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// The decision.
+        ejection: Ejection,
     },
 }
 
@@ -212,6 +220,13 @@ impl Control<'_> {
     /// Returns how many subchannels of the tree of policies were removed so far.
     pub(crate) fn removals(&self) -> u64 {
         self.actions.removals
+    }
+
+    /// Reports a decision of outlier detection about an endpoint to the application. It changes nothing
+    /// else.
+    pub(crate) fn report_ejection(&mut self, endpoint: Endpoint, ejection: Ejection) {
+        let report = Action::ReportEjection { endpoint, ejection };
+        self.actions.queue.push(report);
     }
 
     /// Publishes a state, and the picker for calls from now on.

@@ -5,6 +5,7 @@
 
 // Values.
 mod connectivity;
+mod ejection;
 mod health;
 mod subchannel;
 mod watch;
@@ -47,6 +48,8 @@ mod static_weights;
 mod priority;
 mod weighted_target;
 
+mod outlier_detection;
+
 mod standard;
 
 #[cfg(feature = "testing")]
@@ -58,11 +61,16 @@ pub use crate::child_trackers::ChildTrackers;
 pub use crate::children::{HierarchyPath, NamedChild, NamedChildren, endpoints_by_child};
 pub use crate::connectivity::ConnectivityState;
 pub use crate::control::{Action, Actions, Control, Published};
+pub use crate::ejection::{DetectionMethod, Ejection, NotEjected};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::health::{Health, ServingStatus};
 pub use crate::least_request::{LeastRequest, LeastRequestConfig, LeastRequestFactory};
 pub use crate::orca::LoadReport;
 pub use crate::orca_streams::OutOfBandReports;
+pub use crate::outlier_detection::{
+    FailurePercentageEjection, OutlierDetection, OutlierDetectionConfig, OutlierDetectionFactory,
+    SuccessRateEjection,
+};
 pub use crate::per_thread::{PerThread, PickRng};
 pub use crate::pick_first::{PickFirst, PickFirstConfig, PickFirstFactory};
 pub use crate::picker::{Pick, PickRequest, Picker};

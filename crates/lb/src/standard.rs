@@ -1,6 +1,7 @@
 //! The policies of this crate, by name.
 
 use crate::least_request::LeastRequestFactory;
+use crate::outlier_detection::OutlierDetectionFactory;
 use crate::pick_first::PickFirstFactory;
 use crate::priority::{PriorityFactory, PriorityGroupsFactory};
 use crate::registry::PolicyRegistry;
@@ -24,6 +25,7 @@ impl PolicyRegistry {
         Self::empty()
             .with(PickFirstFactory)
             .with(LeastRequestFactory)
+            .with(OutlierDetectionFactory)
             .with(PriorityFactory)
             .with(PriorityGroupsFactory)
             .with(RoundRobinFactory)

@@ -10,9 +10,10 @@ use serde_json::json;
 use trunkline_lb::testing::{CHILD_NAME, check_parent, check_policy};
 use trunkline_lb::{
     AttemptTracker, Child, ChildTrackers, ConnectivityState, Control, EndpointSharding,
-    GracefulSwitch, LeastRequest, LeastRequestConfig, OldList, Pick, PickFirst, PickFirstConfig,
-    PickRequest, Picker, Policy, PolicyFactory, PolicyOptions, PolicyRegistry, Published,
-    RoundRobin, RoundRobinConfig, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    GracefulSwitch, LeastRequest, LeastRequestConfig, OldList, OutlierDetection,
+    OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
+    PolicyFactory, PolicyOptions, PolicyRegistry, Published, RoundRobin, RoundRobinConfig,
+    SubchannelId, SubchannelState, SuccessRateEjection, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
@@ -69,6 +70,44 @@ fn policy_switch_as_a_parent() {
             &PolicyOptions::new(1).with_policies(registry),
         ))
     });
+}
+
+#[test]
+fn outlier_detection() {
+    let registry = PolicyRegistry::standard();
+    for child in ["round_robin", "pick_first"] {
+        let child = PolicyChoice::parse(&json!([{ child: {} }]), &registry);
+        let off = OutlierDetectionConfig::new(child.expect("a known policy"));
+        let on = off
+            .clone()
+            .with_success_rate(SuccessRateEjection::default());
+        for config in [off, on.with_interval(Duration::from_millis(300))] {
+            check_policy(Arc::new(config), |options| {
+                let options = options.clone().with_policies(registry.clone());
+                Box::new(OutlierDetection::new(&options))
+            });
+        }
+    }
+}
+
+#[test]
+fn outlier_detection_as_a_parent() {
+    let off = OutlierDetectionConfig::new(PolicyChoice {
+        name: CHILD_NAME.into(),
+        config: Arc::new(()),
+    });
+    let on = off
+        .clone()
+        .with_success_rate(SuccessRateEjection::default());
+    for config in [off, on] {
+        check_parent(Arc::new(config), |child| {
+            let mut registry = PolicyRegistry::empty();
+            registry.register(child);
+            Box::new(OutlierDetection::new(
+                &PolicyOptions::new(1).with_policies(registry),
+            ))
+        });
+    }
 }
 
 #[test]

@@ -1,14 +1,17 @@
 //! Invariants of the policies under random events in random order.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::json;
 use trunkline_backoff::Rng;
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
-use trunkline_lb::testing::{FakeChannel, pick, refused};
+use trunkline_lb::testing::{FakeChannel, endpoints, pick, refused};
 use trunkline_lb::{
-    AttemptOutcome, GracefulSwitch, LeastRequest, OldList, Pick, PickFirst, PickFirstConfig,
-    Picker, Policy, PolicyOptions, PolicyRegistry, RoundRobin, SubchannelId, SubchannelState,
+    AttemptOutcome, Ejection, FailurePercentageEjection, GracefulSwitch, LeastRequest, OldList,
+    OutlierDetection, OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, Picker, Policy,
+    PolicyOptions, PolicyRegistry, RoundRobin, SubchannelId, SubchannelState, SuccessRateEjection,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::{Code, Status};
@@ -328,6 +331,111 @@ fn policy_switch() {
         assert_eq!(channel.policy.name(), Some(name));
         assert_eq!(channel.addresses(), list, "seed {seed}");
     }
+}
+
+/// Outlier detection picks only ready subchannels, none of an ejected endpoint while its child is ready;
+/// ejects no more endpoints than it may; returns each of them; and never stops trying an endpoint.
+#[test]
+fn outlier_detection() {
+    let registry = PolicyRegistry::standard();
+    let child = PolicyChoice::parse(&json!([{ "round_robin": {} }]), &registry);
+    let config = OutlierDetectionConfig::new(child.expect("a known policy"))
+        .with_interval(Duration::from_millis(300))
+        .with_base_ejection_time(Duration::from_millis(500))
+        .with_max_ejection_percent(50)
+        .with_success_rate(
+            SuccessRateEjection::default()
+                .with_stdev_factor(500)
+                .with_minimum_hosts(2)
+                .with_request_volume(1),
+        )
+        .with_failure_percentage(
+            FailurePercentageEjection::default()
+                .with_threshold(60)
+                .with_minimum_hosts(1)
+                .with_request_volume(1),
+        );
+    let off = OutlierDetectionConfig::new((*config.child).clone());
+    let (mut ejections, mut returns) = (0, 0);
+    for seed in 0..SEEDS {
+        let mut rng = Rng::from_seed(seed);
+        let options = PolicyOptions::new(seed).with_policies(registry.clone());
+        let mut channel =
+            FakeChannel::new(OutlierDetection::new(&options)).with_config(config.clone());
+        let mut list = None;
+        // The endpoints that are ejected, by their addresses.
+        let mut ejected = BTreeSet::new();
+        for step in 0..STEPS {
+            if rng.below(40) == 0 {
+                let next = [&config, &off][rng.below(2)];
+                channel.set_config(Arc::new(next.clone()));
+            }
+            let is_settled = random_batch(&mut channel, &mut list, &mut rng);
+            for (addresses, ejection) in channel.ejections() {
+                let mut addresses: Vec<&str> = addresses.split('|').collect();
+                addresses.sort_unstable();
+                addresses.dedup();
+                let addresses = addresses.join("|");
+                match ejection {
+                    Ejection::Ejected { .. } => {
+                        ejections += 1;
+                        assert!(ejected.insert(addresses), "seed {seed}, step {step}");
+                    }
+                    Ejection::Returned => {
+                        returns += 1;
+                        ejected.remove(&addresses);
+                    }
+                    _ => {}
+                }
+            }
+            // An endpoint that is not listed any more is forgotten without a report.
+            let listed: Vec<_> = list.iter().flat_map(|list| endpoints(list)).collect();
+            ejected.retain(|addresses| {
+                let gone = endpoints(addresses);
+                listed.iter().any(|one| one.same_addresses(&gone[0]))
+            });
+            if !is_settled || channel.published.is_empty() {
+                continue;
+            }
+            check_published(&channel);
+            assert!(list.is_none() || is_alive(&channel) || channel.state() == Ready);
+            let picker = channel.picker();
+            for _ in 0..rng.below(8) {
+                let Pick::Subchannel(id) = pick(&*picker) else {
+                    break;
+                };
+                let address = channel.subchannels[&id].address.to_string();
+                let is_out = ejected.iter().any(|one| one.contains(&address));
+                assert!(!is_out, "seed {seed}, step {step}: {address} is ejected");
+                let code = [Code::Ok, Code::Internal][rng.below(2)];
+                let status = Status::new(code, "");
+                if let Some(tracker) = picker.tracker() {
+                    tracker.attempt_ended(id, &AttemptOutcome::new(&status).with_sent(true));
+                }
+            }
+        }
+        // Without further calls, all return.
+        channel.advance_millis(400_000);
+        let list = list.unwrap_or_else(|| "10.0.0.1:443 10.0.0.2:443".to_owned());
+        channel.update(&list).expect("the policy accepts the list");
+        for id in channel.subchannels.keys().copied().collect::<Vec<_>>() {
+            if channel.subchannels.get(&id).map(|found| &found.state)
+                == Some(&SubchannelState::Connecting)
+            {
+                channel.set_id(id, SubchannelState::Ready);
+            }
+        }
+        let picked: Vec<Pick> = (0..10).map(|_| channel.pick()).collect();
+        for (id, found) in &channel.subchannels {
+            let is_picked = picked.contains(&Pick::Subchannel(*id));
+            let is_ready = found.state == SubchannelState::Ready;
+            assert_eq!(is_picked, is_ready, "seed {seed}: {found:?}");
+        }
+        lose_all(&mut channel);
+        channel.dialled();
+        exhaust(&mut channel, &list);
+    }
+    assert!(ejections > 400 && returns > 100, "{ejections}, {returns}");
 }
 
 /// Loses all connections.

@@ -94,7 +94,7 @@ pub mod transport {
 }
 
 // Load-balancing policies.
-pub use trunkline_lb::{ConnectivityState, Health, SubchannelState};
+pub use trunkline_lb::{ConnectivityState, Ejection, Health, SubchannelState};
 
 /// Load-balancing policies, and the trait to write one.
 pub mod lb {

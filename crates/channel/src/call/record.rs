@@ -128,6 +128,8 @@ struct Attempt {
     has_headers: bool,
     /// True when another attempt decides the call.
     is_overtaken: bool,
+    /// True when the attempt was dropped before its end.
+    is_dropped: bool,
     bytes_received: u64,
     /// The effect of the end on the throttle, if the call has a plan and the channel a throttle.
     throttle: Option<ThrottleShare>,
@@ -175,6 +177,7 @@ impl AttemptRecord {
             peer: None,
             has_headers: false,
             is_overtaken: false,
+            is_dropped: false,
             bytes_received: 0,
             throttle,
         })))
@@ -238,7 +241,8 @@ impl AttemptRecord {
             .with_latency(now.saturating_duration_since(attempt.started))
             .with_ended_at(now)
             .with_bytes(end.bytes_sent, attempt.bytes_received)
-            .with_sent(attempt.peer.is_some());
+            .with_sent(attempt.peer.is_some())
+            .with_dropped(attempt.is_dropped || attempt.is_overtaken);
         outcome.trailers = end.trailers;
         if let Some(throttle) = &attempt.throttle {
             let pushback = end.trailers.map(Pushback::of);
@@ -283,7 +287,8 @@ impl AttemptRecord {
     /// Reports the end of an attempt that was dropped before its end, unless it was reported
     /// before.
     pub(crate) fn end_dropped(&mut self, bytes_sent: u64) {
-        if self.is_open() {
+        if let Some(attempt) = &mut self.0 {
+            attempt.is_dropped = true;
             self.exempt();
             self.end(&AttemptEnd::without_trailers(&dropped(), bytes_sent));
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
-use trunkline_lb::{ConnectivityState, Health, SubchannelId, SubchannelState};
+use trunkline_lb::{ConnectivityState, Ejection, Health, SubchannelId, SubchannelState};
 use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::{IgnoredPart, ServiceConfig};
 use trunkline_status::Status;
@@ -83,6 +83,13 @@ pub enum ChannelEvent {
         address: Address,
         /// The status of the server, `UNIMPLEMENTED`.
         status: Status,
+    },
+    /// Outlier detection ejected an endpoint, or returned it, or left an outlier in place.
+    Ejection {
+        /// The endpoint.
+        endpoint: Endpoint,
+        /// The decision.
+        ejection: Ejection,
     },
     /// A subchannel was removed: by the policy, or because the channel was closed or entered
     /// idleness. Calls in progress on its connection continue.

@@ -160,6 +160,10 @@ fn a_tracker_sees_each_attempt() {
         let codes: Vec<Code> = ends.iter().map(|end| end.code).collect();
         assert_eq!(codes, expected);
         assert!(ends.iter().all(|end| end.was_sent));
+        // An attempt that another one has overtaken shows nothing of its server.
+        for end in ends {
+            assert_eq!(end.was_dropped, end.code == Code::Cancelled);
+        }
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct RecordedEnd {
     has_headers: bool,
     has_trailers: bool,
     pub(crate) was_sent: bool,
+    pub(crate) was_dropped: bool,
     /// Bytes sent and received.
     bytes: (u64, u64),
     latency: Duration,
@@ -80,6 +81,7 @@ impl AttemptTracker for CountingPicker {
             has_headers: outcome.has_headers,
             has_trailers: outcome.trailers.is_some(),
             was_sent: outcome.was_sent,
+            was_dropped: outcome.was_dropped,
             bytes: (outcome.bytes_sent, outcome.bytes_received),
             latency: outcome.latency,
         });
@@ -135,6 +137,7 @@ fn end(code: Code) -> RecordedEnd {
         has_headers: false,
         has_trailers: false,
         was_sent: true,
+        was_dropped: false,
         bytes: (5, 0),
         latency: Duration::ZERO,
     }
@@ -356,13 +359,18 @@ fn a_dropped_call_ends_the_attempt() {
         let mut waiting = calls.call(hello());
         assert!((&mut waiting).now_or_never().is_none());
         drop(waiting);
-        assert_eq!(take_ends(&log), [end(Code::Cancelled)]);
+        let expected = RecordedEnd {
+            was_dropped: true,
+            ..end(Code::Cancelled)
+        };
+        assert_eq!(take_ends(&log), [expected]);
         let Ok(response) = calls.call(hello()).await;
         let mut body = response.into_body();
         body.frame().await.expect("data").expect("no error");
         drop(body);
         let ended = take_end(&log);
         assert_eq!(ended.code, Code::Cancelled);
+        assert!(ended.was_dropped);
         assert_eq!(ended.bytes, (5, 4));
     });
 }

@@ -40,7 +40,8 @@ impl Owners {
                 | Action::Watch { .. }
                 | Action::Unwatch(_)
                 | Action::ReportHealth { .. }
-                | Action::ReportLoadsUnsupported { .. } => {}
+                | Action::ReportLoadsUnsupported { .. }
+                | Action::ReportEjection { .. } => {}
             }
         }
     }

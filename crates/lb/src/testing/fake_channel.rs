@@ -14,6 +14,7 @@ use trunkline_status::{Code, Status};
 use crate::attempt::AttemptOutcome;
 use crate::connectivity::ConnectivityState;
 use crate::control::{Action, Actions, Control, Published};
+use crate::ejection::Ejection;
 use crate::health::Health;
 use crate::orca::LoadReport;
 use crate::pick_first::PickFirstConfig;
@@ -58,6 +59,8 @@ pub struct FakeChannel<P> {
     /// The subchannels whose backends were reported to send no out-of-band load reports, since
     /// `without_loads` was called last, in order.
     without_loads: Vec<SubchannelId>,
+    /// What was reported of ejections since `ejections` was called last, in order.
+    ejections: Vec<(String, Ejection)>,
     /// The service whose health the next updates ask for.
     health_check: Option<Arc<str>>,
     config: Arc<dyn PolicyConfig>,
@@ -130,6 +133,7 @@ impl<P: Policy> FakeChannel<P> {
             states: Vec::new(),
             health: Vec::new(),
             without_loads: Vec::new(),
+            ejections: Vec::new(),
             health_check: None,
             config: Arc::new(PickFirstConfig::default()),
         }
@@ -228,6 +232,11 @@ impl<P: Policy> FakeChannel<P> {
                     "a policy reports only on existing subchannels"
                 );
                 self.without_loads.push(id);
+            }
+            Action::ReportEjection { endpoint, ejection } => {
+                let addresses = endpoint.addresses().iter().map(Address::to_string);
+                let addresses: Vec<String> = addresses.collect();
+                self.ejections.push((addresses.join("|"), ejection));
             }
         }
     }
@@ -415,6 +424,12 @@ impl<P: Policy> FakeChannel<P> {
             .with_headers(true)
             .with_sent(true);
         self.end_attempt(address, outcome);
+    }
+
+    /// Removes and returns the decisions of outlier detection that were reported since the last call,
+    /// in order, each with the addresses of its endpoint, separated by `|`.
+    pub fn ejections(&mut self) -> Vec<(String, Ejection)> {
+        std::mem::take(&mut self.ejections)
     }
 
     /// Resets and returns the number of requests for re-resolution since the last call.
