@@ -5,8 +5,8 @@ use crate::AttributeKey;
 /// The attribute key of an endpoint's weight: its share of the load relative to the other
 /// endpoints.
 ///
-/// A policy takes an absent weight and a weight of 0 as 1. A new weight never causes a new
-/// connection.
+/// A policy takes an absent weight and a weight of 0 as 1; `static_weights` gives the weight 0 the
+/// very small share of RFC 2782. A new weight never causes a new connection.
 ///
 /// ```
 /// use std::net::SocketAddr;

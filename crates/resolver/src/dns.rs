@@ -26,6 +26,6 @@ mod srv_scheme;
 
 mod factory;
 
-pub use self::attributes::{LookupReport, SrvPriority};
+pub use self::attributes::LookupReport;
 pub use self::factory::{DnsFactory, SrvFactory};
 pub use self::options::{AddressFamilies, DnsOptions};

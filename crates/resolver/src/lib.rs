@@ -34,9 +34,7 @@ mod registry;
 
 pub use crate::address_scheme::AddressScheme;
 #[cfg(feature = "dns")]
-pub use crate::dns::{
-    AddressFamilies, DnsFactory, DnsOptions, LookupReport, SrvFactory, SrvPriority,
-};
+pub use crate::dns::{AddressFamilies, DnsFactory, DnsOptions, LookupReport, SrvFactory};
 pub use crate::error::{ResolveError, ResolveErrorKind};
 pub use crate::factory::ResolverFactory;
 pub use crate::fixed::{StaticFactory, StaticResolver};

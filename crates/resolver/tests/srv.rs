@@ -12,10 +12,10 @@ use std::time::Duration;
 use support::printed;
 use support::world::World;
 use trunkline_dns::ClientConfig;
-use trunkline_endpoint::Weight;
+use trunkline_endpoint::{PriorityGroup, Weight};
 use trunkline_resolver::{
     DnsOptions, LookupReport, Resolution, ResolveErrorKind, Resolver, ResolverFactory, SrvFactory,
-    SrvPriority, Verdict,
+    Verdict,
 };
 use trunkline_target::Target;
 use trunkline_testkit::dns::{Data, Rcode, Reply, Type};
@@ -107,7 +107,7 @@ fn dual_stack_endpoints() {
     };
     assert_eq!(first.attributes().get::<Weight>(), Some(&10));
     assert_eq!(second.attributes().get::<Weight>(), Some(&20));
-    assert_eq!(first.attributes().get::<SrvPriority>(), Some(&1));
+    assert_eq!(first.attributes().get::<PriorityGroup>(), Some(&1));
     assert!(first.attributes().same_connection(second.attributes()));
     assert!(report(&resolution).complete && !report(&resolution).partial);
     assert_eq!(report(&resolution).server, Some(SERVER.parse().unwrap()));
@@ -139,10 +139,11 @@ fn endpoints_have_weights() {
     assert_eq!(weights, [Some(65_535), Some(0)]);
 }
 
-/// Only the hosts with the lowest priority are looked up and used. A record that is there twice counts
-/// once.
+/// "A client MUST attempt to contact the target host with the lowest-numbered priority it can reach":
+/// the hosts of all priorities are endpoints, the lowest first. A record that is there twice counts
+/// once, with the lower priority.
 #[test]
-fn lowest_priority() {
+fn priorities() {
     let world = world();
     set_records(
         &world,
@@ -150,12 +151,40 @@ fn lowest_priority() {
         &[
             (5, 0, 5002, "b2.test"),
             (1, 0, 5001, "b1.test"),
-            (1, 0, 5001, "B1.test"),
+            (5, 7, 5001, "B1.test"),
         ],
     );
     let mut resolver = build(&world, options());
-    assert_eq!(printed(&accept(&world, &mut resolver)), [FIRST]);
-    assert_eq!(world.count("b2.test", Type::A), 0);
+    let resolution = accept(&world, &mut resolver);
+    assert_eq!(printed(&resolution), [FIRST, SECOND]);
+    let endpoints = resolution.endpoints.as_ref().unwrap().iter();
+    let attributes = endpoints.map(|endpoint| {
+        let attributes = endpoint.attributes();
+        (
+            attributes.get::<PriorityGroup>().copied(),
+            attributes.get::<Weight>().copied(),
+        )
+    });
+    let attributes: Vec<_> = attributes.collect();
+    assert_eq!(attributes, [(Some(1), Some(0)), (Some(5), Some(0))]);
+}
+
+/// The reserve is not delivered before a host of the lowest priority: its lookup was only faster.
+#[test]
+fn early_delivery_waits_for_the_lowest_priority() {
+    let world = world();
+    let records = [(1, 0, 5001, "b1.test"), (5, 0, 5002, "b2.test")];
+    set_records(&world, 300, &records);
+    let late = Duration::from_millis(400);
+    let v4 = Ipv4Addr::new(192, 0, 2, 1);
+    world.set(SERVER, "b1.test", Type::A, Reply::a(300, [v4]).after(late));
+    let v6 = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+    let slow = Reply::aaaa(300, [v6]).after(late);
+    world.set(SERVER, "b1.test", Type::AAAA, slow);
+    let mut resolver = build(&world, options());
+    let first = accept(&world, &mut resolver);
+    assert_eq!(printed(&first), [FIRST, SECOND]);
+    assert!(report(&first).complete);
 }
 
 /// Two ports of one host are two endpoints.
@@ -197,8 +226,7 @@ fn no_service() {
     check(Reply::rcode(Rcode::SERVFAIL), ResolveErrorKind::Unavailable);
 }
 
-/// Nothing can connect to port 0: such a record is no endpoint, and does not count for the lowest
-/// priority. Where there is no other, the error names it, and it is temporary.
+/// Nothing can connect to port 0: such a record is no endpoint. Where there is no other, the error names it, and it is temporary.
 #[test]
 fn port_0() {
     let world = world();

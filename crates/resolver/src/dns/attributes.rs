@@ -1,7 +1,7 @@
-//! The attributes of the schemes `dns` and `srv`: what they set on resolutions and endpoints.
+//! The attributes of the schemes `dns` and `srv`: what they set on resolutions.
 //!
-//! The weight of an SRV record is the attribute `Weight` of `trunkline-endpoint`; `srv_scheme` sets
-//! it.
+//! The weight and the priority of an SRV record are the attributes `Weight` and `PriorityGroup` of
+//! `trunkline-endpoint`; `srv_scheme` sets them.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -59,18 +59,5 @@ impl LookupReport {
 impl AttributeKey for LookupReport {
     type Value = Self;
     const NAME: &'static str = "lookup";
-    const IDENTIFIES_CONNECTION: bool = false;
-}
-
-/// The attribute key of the priority of an endpoint's SRV record. It is the same for all endpoints:
-/// only the records with the lowest priority in the answer are used.
-///
-/// Source: [RFC 2782](https://www.rfc-editor.org/rfc/rfc2782).
-#[derive(Clone, Copy, Debug)]
-pub struct SrvPriority;
-
-impl AttributeKey for SrvPriority {
-    type Value = u16;
-    const NAME: &'static str = "srv_priority";
     const IDENTIFIES_CONNECTION: bool = false;
 }

@@ -147,11 +147,12 @@ impl ResolverFactory for DnsFactory {
 /// - A and AAAA records do not show which addresses belong to one backend; SRV records do. An
 ///   endpoint has the A and AAAA records of one host, at the port of its record, in RFC 6724 order.
 ///   Its attributes are the record's weight, under [`Weight`](trunkline_endpoint::Weight), and its
-///   priority, under [`SrvPriority`](crate::SrvPriority). Policies take a weight of 0 as 1, which
-///   gives such a record the small share that RFC 2782 asks for.
-/// - Only the records with the lowest priority are used, in the server's order. The additional
-///   section of the reply is ignored, because it is not trusted: the hosts are looked up, up to 64
-///   at the same time.
+///   priority, under [`PriorityGroup`](trunkline_endpoint::PriorityGroup). A channel uses the hosts
+///   with the lowest priority, and those of the next one while all of them fail. Where no policy is
+///   chosen, the hosts of one priority share the calls by weight.
+/// - Endpoints come in the order of their priority, then in the server's order. A host and port with
+///   two records has the lower priority. The additional section of the reply is ignored, because it
+///   is not trusted: the hosts are looked up, up to 64 at the same time, lowest priority first.
 /// - A host that does not exist has no endpoint; one that could not be looked up keeps its
 ///   addresses. If no host has an address, the resolution is an error.
 /// - A record with port 0 is not used; if all have it, the error is temporary.

@@ -9,10 +9,10 @@ use std::time::Instant;
 use trunkline_connect::sort_rfc6724;
 use trunkline_dns::io::{Client, RecordLookup};
 use trunkline_dns::{RecordAnswer, Srv};
-use trunkline_endpoint::{Attributes, Endpoint, Weight};
+use trunkline_endpoint::{Attributes, Endpoint, PriorityGroup, Weight};
 use trunkline_runtime::Runtime;
 
-use super::attributes::{LookupReport, SrvPriority};
+use super::attributes::LookupReport;
 use super::early_delivery::EarlyDelivery;
 use super::failure::from_lookup;
 use super::host_lookup::{HostLookup, HostResult};
@@ -178,6 +178,9 @@ impl SrvLookup {
 
     /// Returns a resolution with the hosts whose addresses are known, if the channel has no endpoints
     /// and the resolution delay has passed.
+    ///
+    /// It waits for a host of the lowest priority: otherwise the channel would use the reserve only
+    /// because its lookup was faster.
     fn early(&self, run: &mut SrvRun, now: Instant) -> Option<Resolution> {
         let SrvStage::Hosts(_, answer, states) = &run.stage else {
             return None;
@@ -196,7 +199,9 @@ impl SrvLookup {
             })
             .filter(|host| !host.known.is_empty())
             .collect();
-        if seen.is_empty() || !run.early.poll_due(now) {
+        let first = states.first().map(|state| state.host.record.priority);
+        let has_first = seen.iter().any(|host| Some(host.record.priority) == first);
+        if !has_first || !run.early.poll_due(now) {
             return None;
         }
         let report = LookupReport::early(answer.source.server(), now - run.started);
@@ -338,7 +343,7 @@ impl SrvLookup {
         }
         let attributes = Attributes::new()
             .with::<Weight>(record.weight.into())
-            .with::<SrvPriority>(record.priority);
+            .with::<PriorityGroup>(record.priority.into());
         Endpoint::new(addresses).with_attributes(attributes)
     }
 }
@@ -367,16 +372,18 @@ fn no_ports(name: &str, answer: &RecordAnswer<Srv>) -> ResolveError {
     }
 }
 
-/// Returns the hosts in the records with the lowest priority, each host and port once, with their known
-/// addresses. Records with port 0 are left out.
+/// Returns the hosts in the records, those with the lowest priority first, with their known
+/// addresses. Each host and port is there once, with the lowest priority that it has. Records with
+/// port 0 are left out.
 fn host_states(answer: &RecordAnswer<Srv>, known: &[SrvHost]) -> Vec<HostState> {
-    let with_port = || answer.records.iter().filter(|record| record.port != 0);
-    let lowest = with_port().map(|record| record.priority).min();
+    let with_port = answer.records.iter().filter(|record| record.port != 0);
+    let mut records: Vec<&Srv> = with_port.collect();
+    records.sort_by_key(|record| record.priority);
     let mut states: Vec<HostState> = Vec::new();
-    for record in with_port() {
+    for record in records {
         let same =
             |host: &SrvHost| host.record.target == record.target && host.record.port == record.port;
-        if Some(record.priority) != lowest || states.iter().any(|state| same(&state.host)) {
+        if states.iter().any(|state| same(&state.host)) {
             continue;
         }
         let known = known.iter().find(|host| same(host));
