@@ -15,7 +15,7 @@ use serde_json::json;
 use trunkline_backoff::BackoffPolicy;
 use trunkline_connector::{Connector, DirectConnector, Proxy};
 use trunkline_endpoint::AttemptDelay;
-use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry};
+use trunkline_lb::{PolicyFactory, PolicyOptions, PolicyRegistry, StaticWeightsFactory};
 use trunkline_resolver::{ResolverFactory, ResolverOptions, ResolverRegistry};
 use trunkline_runtime::{IntoRuntime, Runtime, TcpOptions};
 use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
@@ -31,7 +31,7 @@ use crate::control::inbox::Inbox;
 use crate::control::resolver_metrics::ObserverMetrics;
 use crate::control::task::ControlTaskParts;
 use crate::core::CoreOptions;
-use crate::core::config::HealthChecks;
+use crate::core::config::{DefaultPolicy, HealthChecks};
 use crate::core::snapshot::Snapshot;
 use crate::credentials::{CallCredentials, CredentialsList};
 use crate::error::{BuildError, BuildErrorKind};
@@ -306,7 +306,11 @@ impl ChannelBuilder {
     /// Sets the load-balancing policy, with its default configuration, that is in force while the
     /// resolver returns no service config that names one; `round_robin`, for example. To give the
     /// policy a configuration, name it in [`default_service_config`](Self::default_service_config)
-    /// instead: `build` fails if both choose a policy. Default: `pick_first`.
+    /// instead: `build` fails if both choose a policy. Default: `pick_first`; for targets of the
+    /// scheme `srv`, `static_weights`.
+    ///
+    /// Where endpoints have a priority, as those of `srv` have, the policy runs in each group of the
+    /// same priority, and the first group that works gets the calls.
     pub fn load_balancing(mut self, policy: impl Into<String>) -> Self {
         self.load_balancing = Some(policy.into());
         self
@@ -617,8 +621,14 @@ impl ChannelBuilder {
                 default: default.map(Arc::from),
             },
         };
-        let name = self.load_balancing.as_deref().unwrap_or(DEFAULT_POLICY);
-        let default_policy = parse_policy(name, &policies)?;
+        let policy_or = |default| {
+            let name = self.load_balancing.as_deref().unwrap_or(default);
+            parse_policy(name, &policies)
+        };
+        let default_policy = DefaultPolicy {
+            plain: policy_or(DEFAULT_POLICY)?,
+            in_group: policy_or(StaticWeightsFactory::NAME)?,
+        };
         let user_agent = parse_user_agent(self.user_agent.as_deref())?;
 
         let mut http = self.http;

@@ -40,10 +40,10 @@ use trunkline_lb::{
 use trunkline_resolver::{
     Rejection, RejectionKind, Resolution, ResolveError, ResolveErrorKind, Verdict,
 };
-use trunkline_service_config::{ConfigSelector, PolicyChoice, ServiceConfig};
+use trunkline_service_config::{ConfigSelector, ServiceConfig};
 use trunkline_status::Status;
 
-use self::config::{ConfigInForce, ConfigOutcome, HealthChecks};
+use self::config::{ConfigInForce, ConfigOutcome, DefaultPolicy, HealthChecks};
 use self::connections::ReadyConnection;
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
@@ -141,7 +141,7 @@ pub(crate) struct CoreOptions {
     pub(crate) policy_options: PolicyOptions,
     pub(crate) default_config: Arc<ServiceConfig>,
     /// The policy that is used where the service config names none.
-    pub(crate) default_policy: PolicyChoice,
+    pub(crate) default_policy: DefaultPolicy,
     pub(crate) backoff: BackoffPolicy,
     pub(crate) disable_service_config: bool,
     pub(crate) health_checks: HealthChecks,
@@ -215,7 +215,7 @@ impl<C> Core<C> {
                 if changed {
                     let config = Arc::clone(self.config.current());
                     self.observe(ChannelEvent::Config(config));
-                    let ignored = self.config.ignored();
+                    let ignored = self.config.ignored(&endpoints);
                     if !ignored.is_empty() {
                         self.observe(ChannelEvent::ConfigIgnored(ignored.into()));
                     }
@@ -245,7 +245,7 @@ impl<C> Core<C> {
     ) -> Verdict {
         self.has_list = true;
         self.resolver_waits = None;
-        let choice = self.config.policy();
+        let choice = self.config.policy(&endpoints);
         let mut update = Update::new(endpoints, Arc::clone(&choice.config));
         update.attributes = resolution.attributes;
         update.resolution_note = resolution.resolution_note;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use trunkline_lb::PolicyRegistry;
+use trunkline_endpoint::{Endpoint, PriorityGroup};
+use trunkline_lb::{PolicyRegistry, PriorityGroupsConfig, PriorityGroupsFactory};
 use trunkline_resolver::{ResolveError, ResolveErrorKind, ServiceConfigSource};
 use trunkline_service_config::{
     AttemptPolicy, IgnoredPart, IgnoredReason, PolicyChoice, ServiceConfig,
@@ -21,7 +22,7 @@ const MOST_IGNORED: usize = 64;
 pub(crate) struct ConfigInForce {
     policies: PolicyRegistry,
     default: Arc<ServiceConfig>,
-    default_policy: PolicyChoice,
+    default_policy: DefaultPolicy,
     /// True when the resolver's configs are ignored.
     is_disabled: bool,
     health_checks: HealthChecks,
@@ -33,6 +34,15 @@ pub(crate) struct ConfigInForce {
     is_chosen: bool,
     /// The JSON that `current` was parsed from.
     json: Option<Arc<str>>,
+}
+
+/// The policy that is used where the service config names none.
+#[derive(Clone, Debug)]
+pub(crate) struct DefaultPolicy {
+    /// For endpoints without a priority.
+    pub(crate) plain: PolicyChoice,
+    /// For the endpoints of one priority.
+    pub(crate) in_group: PolicyChoice,
 }
 
 /// The health checks that the application wants.
@@ -65,7 +75,7 @@ impl ConfigInForce {
     pub(crate) fn new(
         policies: PolicyRegistry,
         default: Arc<ServiceConfig>,
-        default_policy: PolicyChoice,
+        default_policy: DefaultPolicy,
         is_disabled: bool,
         health_checks: HealthChecks,
         disable_retries: bool,
@@ -88,12 +98,28 @@ impl ConfigInForce {
         &self.current
     }
 
-    /// Returns the policy in force.
-    pub(crate) fn policy(&self) -> PolicyChoice {
-        self.current
-            .policy()
-            .unwrap_or(&self.default_policy)
-            .clone()
+    /// Returns the policy in force for these endpoints. Where they have priorities, it runs in each
+    /// group of the same priority, and the first group that works gets the calls.
+    pub(crate) fn policy(&self, endpoints: &[Endpoint]) -> PolicyChoice {
+        let chosen = self.chosen_policy(endpoints).clone();
+        if !have_groups(endpoints) || *chosen.name == *PriorityGroupsFactory::NAME {
+            return chosen;
+        }
+        PolicyChoice {
+            name: PriorityGroupsFactory::NAME.into(),
+            config: Arc::new(PriorityGroupsConfig::new(chosen)),
+        }
+    }
+
+    /// Returns the policy for endpoints of the same priority.
+    fn chosen_policy(&self, endpoints: &[Endpoint]) -> &PolicyChoice {
+        let DefaultPolicy { plain, in_group } = &self.default_policy;
+        let default = if have_groups(endpoints) {
+            in_group
+        } else {
+            plain
+        };
+        self.current.policy().unwrap_or(default)
     }
 
     /// Returns the service whose health decides whether a connected backend gets calls; `None` for
@@ -106,8 +132,9 @@ impl ConfigInForce {
         named.or_else(|| default.clone())
     }
 
-    /// Returns the parts of the config in force that have no effect in this channel.
-    pub(crate) fn ignored(&self) -> Vec<IgnoredPart> {
+    /// Returns the parts of the config in force that have no effect in this channel with these
+    /// endpoints.
+    pub(crate) fn ignored(&self, endpoints: &[Endpoint]) -> Vec<IgnoredPart> {
         let mut parts = self.current.ignored().to_vec();
         let mut add = |pointer: String, reason| parts.push(IgnoredPart::new(pointer, reason));
         if self.disable_retries {
@@ -122,10 +149,10 @@ impl ConfigInForce {
             }
         }
         if self.current.health_check_service().is_some() {
-            let policy = self.policy().name;
+            let policy = &self.chosen_policy(endpoints).name;
             let reason = match &self.health_checks {
                 HealthChecks::Off => Some(IgnoredReason::TurnedOff),
-                HealthChecks::On { .. } if *policy == *PICK_FIRST => {
+                HealthChecks::On { .. } if **policy == *PICK_FIRST => {
                     Some(IgnoredReason::UnusedByPolicy(policy.to_string()))
                 }
                 HealthChecks::On { .. } => None,
@@ -180,4 +207,10 @@ impl ConfigInForce {
             Err(error) => ConfigOutcome::NoConfig(error),
         }
     }
+}
+
+/// Returns whether the resolver has given a priority to one of the endpoints.
+fn have_groups(endpoints: &[Endpoint]) -> bool {
+    let mut endpoints = endpoints.iter();
+    endpoints.any(|endpoint| endpoint.attributes().get::<PriorityGroup>().is_some())
 }

@@ -10,7 +10,7 @@ use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
 use trunkline_resolver::{RejectionKind, ResolveError, ResolveErrorKind, ServiceConfigSource};
 use trunkline_runtime::PeerAddr;
-use trunkline_service_config::{CallConfig, CallInfo, MethodConfig, ServiceConfig};
+use trunkline_service_config::{CallConfig, CallInfo, MethodConfig, PolicyChoice, ServiceConfig};
 
 use super::failure::{ConnectFailureKind, ConnectionLostReason};
 use super::*;
@@ -50,7 +50,10 @@ impl CoreHarness {
             policies,
             policy_options: PolicyOptions::new(0),
             default_config: Arc::new(config),
-            default_policy,
+            default_policy: DefaultPolicy {
+                plain: default_policy.clone(),
+                in_group: default_policy,
+            },
             disable_service_config: false,
             health_checks: HealthChecks::default(),
             disable_retries: false,

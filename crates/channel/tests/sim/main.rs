@@ -38,6 +38,7 @@ mod resolvers;
 mod retries;
 mod retry_buffers;
 mod runtimes;
+mod services;
 mod streams;
 mod tls;
 mod watches;
