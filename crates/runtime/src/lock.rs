@@ -1,6 +1,6 @@
 //! A mutex without poisoning.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// A mutex that ignores poisoning: it can still be locked after a thread panicked while it held the
 /// lock.
@@ -19,5 +19,14 @@ impl<T> Lock<T> {
     /// Waits until no other thread holds the lock, and holds it until the guard is dropped.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds the lock until the guard is dropped; `None` if it is held already.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }

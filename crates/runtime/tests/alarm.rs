@@ -146,4 +146,7 @@ fn a_lock_outlives_a_panic() {
     });
     assert!(panicked.join().is_err());
     assert_eq!(*lock.lock(), 2);
+    let held = lock.try_lock().expect("an unlocked lock");
+    assert_eq!(*held, 2);
+    assert!(lock.try_lock().is_none());
 }

@@ -13,9 +13,11 @@ use trunkline_status::Status;
 
 use crate::error::{CallError, Fate};
 use crate::header_list::size_of_request;
+use crate::lone_calls::Handles;
 use crate::replay::{AttemptBody, ReaderId, RequestBody};
 use crate::response::{ResponseHead, UnsentBody, UnsentRequest};
 use crate::state::ConnectionState;
+use crate::turns::Turns;
 use crate::upload::Upload;
 
 /// A handle to one HTTP/2 connection, on which calls are made. Cheap to clone.
@@ -25,7 +27,10 @@ use crate::upload::Upload;
 pub struct Connection {
     send: SendRequest<Bytes>,
     state: Arc<ConnectionState>,
+    turns: Arc<Turns>,
     established: Instant,
+    /// After `send`, because h2 closes the connection when both are gone.
+    _handles: Arc<Handles>,
 }
 
 /// A handle that can end a connection at once. It does not keep the connection open.
@@ -48,11 +53,14 @@ impl Connection {
     pub(crate) fn new(
         send: SendRequest<Bytes>,
         state: Arc<ConnectionState>,
+        turns: Arc<Turns>,
         established: Instant,
     ) -> Self {
         Self {
             send,
+            _handles: Arc::new(Handles::new(Arc::clone(&state))),
             state,
+            turns,
             established,
         }
     }
@@ -119,7 +127,17 @@ impl Connection {
         let request = UnsentRequest::new(self.send.clone(), head, body);
         let state = Arc::clone(&self.state);
         let response = if state.admission.try_admit() {
-            ResponseHead::sent(request, state)?
+            let is_alone = request.is_short() && state.admission.open() == 1;
+            let is_alone = is_alone && state.lone_calls.begin();
+            let turn = is_alone.then(|| self.turns.try_take()).flatten();
+            if is_alone {
+                state.lone_calls.free();
+            }
+            let response = ResponseHead::sent(request, Arc::clone(&state), is_alone)?;
+            if let Some(turn) = turn {
+                turn.poll(&state);
+            }
+            response
         } else {
             ResponseHead::queued(request, state)
         };

@@ -20,6 +20,7 @@ use crate::options::HttpOptions;
 use crate::probes::Probes;
 use crate::stall::Stall;
 use crate::state::ConnectionState;
+use crate::turns::Turns;
 
 /// The references to the facts of a connection that nothing uses: those of its driver and its wire.
 const OWN_REFERENCES: usize = 2;
@@ -30,8 +31,9 @@ const OWN_REFERENCES: usize = 2;
 /// and on which thread.
 #[must_use = "a connection that is not polled does nothing"]
 pub struct ConnectionDriver {
-    connection: h2::client::Connection<CompatWire, Bytes>,
-    /// The wire under `connection`.
+    /// Gives the turns at the connection.
+    turns: Arc<Turns>,
+    /// The wire under the connection.
     wire: SharedWire,
     state: Arc<ConnectionState>,
     /// Supplies the clock and the timer.
@@ -73,8 +75,10 @@ impl ConnectionDriver {
         let is_asked = keepalive.is_some() || bandwidth.is_some();
         let pings = is_asked.then(|| connection.ping_pong()).flatten();
         let probes = pings.map(|pings| Probes::new(pings, keepalive, bandwidth));
+        // A caller's turn does not serve the probes.
+        let turns = Arc::new(Turns::new(connection, wire.clone(), probes.is_none()));
         Self {
-            connection,
+            turns,
             wire,
             state,
             runtime,
@@ -94,34 +98,35 @@ impl ConnectionDriver {
         self.established
     }
 
-    /// Polls the connection, then sends all that it wrote.
-    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
-        loop {
-            if let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx) {
-                return Poll::Ready(ended);
-            }
-            let mut wire = self.wire.lock();
-            let drained = wire.poll_drain(cx);
-            let (room, received) = (wire.send_room(drained.is_pending()), wire.received());
-            self.is_worn = wire.late_frames() > self.most_late;
-            drop(wire);
-            // When a write fails, poll h2 again: its next read gets the error, which ends the
-            // connection.
-            if matches!(drained, Poll::Ready(Err(_))) {
-                continue;
-            }
-            let was_stalled = self.stall.is_stalled();
-            self.stall.handle_room(room, || self.runtime.now());
-            self.report_stall(was_stalled);
-            let probes = self.probes.as_mut();
-            let window =
-                probes.and_then(|probes| probes.handle_received(received, &*self.runtime, cx));
-            if let Some(window) = window {
-                // It fails while the peer has not acknowledged the last change: a later one follows.
-                let _ = self.connection.set_initial_window_size(window);
-            }
-            return Poll::Pending;
+    /// Returns what gives the turns at the connection.
+    pub(crate) fn turns(&self) -> &Arc<Turns> {
+        &self.turns
+    }
+
+    /// Polls the connection, and sends all that it wrote.
+    fn poll_connection(&mut self, task: &Waker) -> Poll<Result<(), h2::Error>> {
+        let cx = &mut Context::from_waker(self.turns.waker());
+        let mut turn = self.turns.take(task);
+        let Some(http2) = &mut *turn else {
+            return Poll::Ready(Ok(()));
+        };
+        if let Poll::Ready(ended) = http2.poll(&self.state, cx) {
+            return Poll::Ready(ended);
         }
+        let wire = self.wire.lock();
+        let (room, received) = (wire.send_room(http2.is_blocked), wire.received());
+        self.is_worn = wire.late_frames() > self.most_late;
+        drop(wire);
+        let was_stalled = self.stall.is_stalled();
+        self.stall.handle_room(room, || self.runtime.now());
+        self.report_stall(was_stalled);
+        let probes = self.probes.as_mut();
+        let window = probes.and_then(|probes| probes.handle_received(received, &*self.runtime, cx));
+        if let Some(window) = window {
+            // It fails while the peer has not acknowledged the last change: a later one follows.
+            let _ = http2.connection.set_initial_window_size(window);
+        }
+        Poll::Pending
     }
 
     /// Returns whether this side ends the connection with the calls on it. Wakes the driver when that
@@ -190,7 +195,12 @@ impl ConnectionDriver {
         };
         self.wire.lock().abort(kind);
         // h2 fails the calls when it finds that the stream is gone.
-        let ended = Pin::new(&mut self.connection).poll(cx);
+        let mut turn = self.turns.take(cx.waker());
+        let ended = match &mut *turn {
+            Some(http2) => Pin::new(&mut http2.connection).poll(cx),
+            None => Poll::Pending,
+        };
+        drop(turn);
         let error = match ended {
             Poll::Ready(Err(error)) => Some(error),
             Poll::Ready(Ok(())) | Poll::Pending => None,
@@ -227,7 +237,7 @@ impl Future for ConnectionDriver {
         }
         self.test_before_calls();
         loop {
-            let poll = self.poll_connection(cx);
+            let poll = self.poll_connection(cx.waker());
             if self.on_lost.is_some()
                 && let Some(go_away) = self.state.go_away().cloned()
             {
@@ -257,6 +267,7 @@ impl Drop for ConnectionDriver {
     /// Reports the loss also when the runtime drops the task.
     fn drop(&mut self) {
         self.lose(LostReason::TaskDropped, None);
+        self.turns.close(&self.state);
     }
 }
 

@@ -135,7 +135,8 @@ async fn handshake_until(
         endurance.frame_budget / MOST_OF_A_FRAME / LATE_SHARE,
         on_lost,
     );
-    let connection = Connection::new(send, state, driver.established());
+    let turns = Arc::clone(driver.turns());
+    let connection = Connection::new(send, state, turns, driver.established());
     Ok((connection, driver))
 }
 

@@ -34,6 +34,10 @@ mod pings;
 
 mod probes;
 
+mod held_waker;
+
+mod lone_calls;
+
 mod state;
 
 mod error;
@@ -43,7 +47,9 @@ mod wire;
 
 mod compat;
 
-// The task of a connection.
+// What polls a connection.
+mod turns;
+
 mod driver;
 
 // One attempt: the body of its request, sending that, and its response.

@@ -115,6 +115,14 @@ impl UnsentRequest {
         Self { send, head, body }
     }
 
+    /// Returns true if the request is complete, and not long.
+    pub(crate) fn is_short(&self) -> bool {
+        match &self.body {
+            UnsentBody::Whole(data) => data.as_ref().is_none_or(|data| data.len() <= SHORT_REQUEST),
+            UnsentBody::Upload(_) => false,
+        }
+    }
+
     /// Hands the request to HTTP/2. It was admitted.
     fn send(mut self, state: &ConnectionState) -> Result<(ResponseFuture, RequestSide), CallError> {
         let no_body = matches!(self.body, UnsentBody::Whole(None));
@@ -158,6 +166,8 @@ pub struct ResponseHead {
     request: RequestSide,
     /// The server's limit of concurrent calls, if that made the request wait.
     held_back: Option<u32>,
+    /// True while the attempt is served by the connection's [`LoneCalls`](crate::lone_calls::LoneCalls).
+    is_alone: bool,
 }
 
 /// What an attempt waits for.
@@ -175,13 +185,19 @@ impl ResponseHead {
     pub(crate) fn sent(
         request: UnsentRequest,
         state: Arc<ConnectionState>,
+        is_alone: bool,
     ) -> Result<Self, CallError> {
-        let (response, request) = request.send(&state)?;
+        let sent = request.send(&state);
+        if sent.is_err() && is_alone {
+            state.lone_calls.end(None);
+        }
+        let (response, request) = sent?;
         Ok(Self {
             stage: AttemptStage::Sent(response),
             state,
             request,
             held_back: None,
+            is_alone,
         })
     }
 
@@ -192,6 +208,7 @@ impl ResponseHead {
             held_back: state.admission.limit_in_the_way(),
             state,
             request: RequestSide::Sent(0, None),
+            is_alone: false,
         }
     }
 
@@ -276,6 +293,8 @@ impl Future for ResponseHead {
         let AttemptStage::Sent(response) = &mut this.stage else {
             return Poll::Pending;
         };
+        let waker = this.state.waker_for_h2(cx.waker(), this.is_alone);
+        let cx = &mut Context::from_waker(waker);
         Poll::Ready(match ready!(Pin::new(&mut *response).poll(cx)) {
             Ok(head) => {
                 if is_too_large(head.headers(), || response.stream_id(), &this.state) {
@@ -286,9 +305,11 @@ impl Future for ResponseHead {
                 }
                 let state = Arc::clone(&this.state);
                 let request = this.request.take();
+                let is_alone = mem::take(&mut this.is_alone);
                 Ok(head.map(|recv| Incoming {
                     is_empty: recv.is_end_stream(),
-                    recv,
+                    recv: Some(recv),
+                    is_alone,
                     state,
                     request,
                     data_ended: false,
@@ -309,12 +330,18 @@ impl Drop for ResponseHead {
             self.state.admission.give_up(place);
         }
         self.request.cancel(&self.state);
+        if self.is_alone {
+            self.state.lone_calls.end(None);
+        }
     }
 }
 
 /// The body of a response, as it arrives. Dropping it before its end cancels the attempt.
 pub struct Incoming {
-    recv: RecvStream,
+    /// `None` only while it is dropped.
+    recv: Option<RecvStream>,
+    /// True while the attempt is served by the connection's [`LoneCalls`](crate::lone_calls::LoneCalls).
+    is_alone: bool,
     state: Arc<ConnectionState>,
     request: RequestSide,
     /// True if the head ended the response.
@@ -343,12 +370,17 @@ impl Incoming {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<IncomingFrame, CallError>>> {
+        let Some(recv) = &mut self.recv else {
+            return Poll::Ready(None);
+        };
+        let waker = self.state.waker_for_h2(cx.waker(), self.is_alone);
+        let cx = &mut Context::from_waker(waker);
         while !self.data_ended {
-            match ready!(self.recv.poll_data(cx)) {
+            match ready!(recv.poll_data(cx)) {
                 Some(Ok(data)) if data.is_empty() => {}
                 Some(Ok(data)) => {
                     // The caller has the data now; the window bounds only what it has not read yet.
-                    let _ = self.recv.flow_control().release_capacity(data.len());
+                    let _ = recv.flow_control().release_capacity(data.len());
                     return Poll::Ready(Some(Ok(IncomingFrame::Data(data))));
                 }
                 Some(Err(error)) => {
@@ -358,11 +390,11 @@ impl Incoming {
                 None => self.data_ended = true,
             }
         }
-        let trailers = ready!(self.recv.poll_trailers(cx));
+        let trailers = ready!(recv.poll_trailers(cx));
         self.is_ended = true;
         match trailers {
             Ok(Some(trailers)) => {
-                let stream = || self.recv.stream_id();
+                let stream = || recv.stream_id();
                 Poll::Ready(Some(if is_too_large(&trailers, stream, &self.state) {
                     let status = trailers.get(GRPC_STATUS);
                     let part = ResponsePart::Trailers;
@@ -396,7 +428,10 @@ impl Incoming {
     }
 
     fn error(&self, error: &h2::Error) -> CallError {
-        let stream = self.recv.stream_id().as_u32();
+        let stream = self
+            .recv
+            .as_ref()
+            .map_or(0, |recv| recv.stream_id().as_u32());
         self.request.error(error, stream, &self.state)
     }
 }
@@ -404,8 +439,14 @@ impl Incoming {
 impl Drop for Incoming {
     fn drop(&mut self) {
         // A response without a body is dropped without a look at it.
-        if !self.is_ended && !self.is_empty && !self.recv.is_end_stream() {
+        let recv = self.recv.take();
+        let has_ended =
+            self.is_ended || self.is_empty || recv.as_ref().is_none_or(RecvStream::is_end_stream);
+        if !has_ended {
             self.request.cancel(&self.state);
+        }
+        if self.is_alone {
+            self.state.lone_calls.end(recv.filter(|_| has_ended));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::task::Waker;
 
 use trunkline_runtime::{Lock, PeerAddr};
 
@@ -11,6 +12,7 @@ use crate::codes::WrongFirstFrame;
 use crate::cut_off::CutOff;
 use crate::go_away::GoAway;
 use crate::keepalive::Silence;
+use crate::lone_calls::LoneCalls;
 use crate::settings::ServerSettings;
 use crate::unfinished::ShownRequests;
 use crate::waiting::WaitingStep;
@@ -30,6 +32,8 @@ pub(crate) struct ConnectionState {
     pub(crate) peer: PeerAddr,
     /// The calls that are on the connection, and those that wait for room.
     pub(crate) admission: Admission,
+    /// Serves a call that is alone on the connection.
+    pub(crate) lone_calls: LoneCalls,
     /// The connection takes no new calls once this stream was used.
     last_stream: u32,
     /// The longest header list that is taken from the server, in bytes as HTTP/2 counts them.
@@ -70,6 +74,7 @@ impl ConnectionState {
         Self {
             peer,
             admission: Admission::default(),
+            lone_calls: LoneCalls::default(),
             last_stream,
             header_limit,
             long_headers: Lock::default(),
@@ -97,6 +102,15 @@ impl ConnectionState {
             self.admission.set_server_limit(max as usize);
         }
         self.settings_seen.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns the waker with which h2 wakes a call that is `task`.
+    pub(crate) fn waker_for_h2<'a>(&'a self, task: &'a Waker, is_alone: bool) -> &'a Waker {
+        if is_alone {
+            self.lone_calls.waker(task)
+        } else {
+            task
+        }
     }
 
     /// Returns whether the byte stream takes no more bytes for now.

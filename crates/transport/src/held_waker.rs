@@ -1,0 +1,162 @@
+//! A waker that can be held back.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Wake, Waker};
+
+use trunkline_runtime::Lock;
+
+/// Wakes a task, which may change, and can be held back.
+///
+/// A wake that comes while it is held back happens at the [release](Self::release).
+#[derive(Debug)]
+pub(crate) struct HeldWaker {
+    waker: Waker,
+    signal: Arc<Signal>,
+}
+
+#[derive(Debug, Default)]
+struct Signal {
+    /// Taken by each wake.
+    task: Lock<Option<Waker>>,
+    is_held: AtomicBool,
+    /// True when the task is to be woken.
+    is_due: AtomicBool,
+}
+
+impl Default for HeldWaker {
+    fn default() -> Self {
+        let signal = Arc::<Signal>::default();
+        Self {
+            waker: Waker::from(Arc::clone(&signal)),
+            signal,
+        }
+    }
+}
+
+impl HeldWaker {
+    /// Returns the waker that wakes the task.
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Sets the task that the next wake is for.
+    pub(crate) fn set_task(&self, task: &Waker) {
+        let mut own = self.signal.task.lock();
+        if !own.as_ref().is_some_and(|own| own.will_wake(task)) {
+            *own = Some(task.clone());
+        }
+    }
+
+    /// Frees the task. It is not woken any more.
+    pub(crate) fn clear_task(&self) {
+        let task = self.signal.task.lock().take();
+        drop(task);
+    }
+
+    /// Holds wakes back.
+    pub(crate) fn hold(&self) {
+        self.signal.is_held.store(true, SeqCst);
+    }
+
+    /// Forgets the wakes that were held back so far.
+    pub(crate) fn forget(&self) {
+        self.signal.is_due.store(false, SeqCst);
+    }
+
+    /// Ends the holding back, and wakes the task if it is due.
+    pub(crate) fn release(&self) {
+        self.signal.is_held.store(false, SeqCst);
+        self.signal.wake_if_due();
+    }
+}
+
+impl Signal {
+    fn wake_if_due(&self) {
+        if self.is_due.swap(false, SeqCst) {
+            let task = self.task.lock().take();
+            if let Some(task) = task {
+                task.wake();
+            }
+        }
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // First, so that a release at the same time finds it.
+        self.is_due.store(true, SeqCst);
+        if !self.is_held.load(SeqCst) {
+            self.wake_if_due();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    fn check(wakes: usize, act: impl FnOnce(&HeldWaker)) {
+        let (held, count) = (HeldWaker::default(), Arc::<Count>::default());
+        held.set_task(&Waker::from(Arc::clone(&count)));
+        act(&held);
+        assert_eq!(count.0.load(SeqCst), wakes);
+    }
+
+    /// A wake happens at once, and once for each task that was set.
+    #[test]
+    fn wakes_at_once() {
+        check(1, |held| {
+            held.waker().wake_by_ref();
+            held.waker().wake_by_ref();
+        });
+    }
+
+    /// Wakes that are held back happen at the release, once.
+    #[test]
+    fn wakes_at_the_release() {
+        check(0, |held| {
+            held.hold();
+            held.waker().wake_by_ref();
+        });
+        check(1, |held| {
+            held.hold();
+            held.waker().wake_by_ref();
+            held.waker().wake_by_ref();
+            held.release();
+            held.release();
+        });
+    }
+
+    /// A wake that was forgotten does not happen; one that follows does.
+    #[test]
+    fn forgets_wakes() {
+        check(0, |held| {
+            held.hold();
+            held.waker().wake_by_ref();
+            held.forget();
+            held.release();
+        });
+        check(1, |held| {
+            held.hold();
+            held.forget();
+            held.waker().wake_by_ref();
+            held.release();
+        });
+    }
+}

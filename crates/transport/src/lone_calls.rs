@@ -1,0 +1,107 @@
+//! What a connection does for a call that is alone on it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::Waker;
+
+use h2::RecvStream;
+use trunkline_runtime::Lock;
+
+use crate::held_waker::HeldWaker;
+use crate::state::ConnectionState;
+
+/// Saves a call that is alone on its connection what would cost it switches between threads.
+///
+/// * h2 wakes a call while it holds a lock that the call needs at once. This call is woken when the
+///   poll of the connection ends.
+/// * h2 wakes the driver when a stream is dropped that has ended, in case it was the last of the
+///   connection. While there are handles to the connection, calls can follow, so the stream of this
+///   call is kept until the next one.
+#[derive(Default)]
+pub(crate) struct LoneCalls {
+    /// True while a call is served like this.
+    is_taken: AtomicBool,
+    /// Wakes the call. Held back while the connection is polled.
+    waker: HeldWaker,
+    ended: Lock<EndedStream>,
+}
+
+/// The stream of the last of these calls.
+#[derive(Default)]
+struct EndedStream {
+    stream: Option<RecvStream>,
+    /// True once no handle to the connection is left.
+    is_last: bool,
+}
+
+/// What all handles to a connection have in common. When it is dropped, streams that have ended are
+/// not kept any more: the driver closes the connection after the last one.
+pub(crate) struct Handles(Arc<ConnectionState>);
+
+impl LoneCalls {
+    /// Begins to serve a call. Returns false if another one is served.
+    pub(crate) fn begin(&self) -> bool {
+        !self.is_taken.swap(true, SeqCst)
+    }
+
+    /// Frees the stream that is kept. h2 then wakes the driver.
+    pub(crate) fn free(&self) {
+        let stream = self.ended.lock().stream.take();
+        drop(stream);
+    }
+
+    /// Returns the waker for h2 that wakes `task`.
+    pub(crate) fn waker(&self, task: &Waker) -> &Waker {
+        self.waker.set_task(task);
+        self.waker.waker()
+    }
+
+    /// Ends the service. Keeps the stream of the call, if it has ended.
+    pub(crate) fn end(&self, ended: Option<RecvStream>) {
+        if ended.is_some() {
+            let mut kept = self.ended.lock();
+            let old = if kept.is_last {
+                ended
+            } else {
+                std::mem::replace(&mut kept.stream, ended)
+            };
+            drop(kept);
+            drop(old);
+        }
+        self.waker.clear_task();
+        self.is_taken.store(false, SeqCst);
+    }
+
+    /// Begins a poll of the connection.
+    pub(crate) fn begin_poll(&self) {
+        self.waker.hold();
+    }
+
+    /// Ends a poll of the connection.
+    pub(crate) fn end_poll(&self) {
+        self.waker.release();
+    }
+}
+
+impl Handles {
+    pub(crate) fn new(state: Arc<ConnectionState>) -> Self {
+        Self(state)
+    }
+}
+
+impl Drop for Handles {
+    fn drop(&mut self) {
+        let mut ended = self.0.lone_calls.ended.lock();
+        ended.is_last = true;
+        let stream = ended.stream.take();
+        drop(ended);
+        drop(stream);
+    }
+}
+
+impl fmt::Debug for LoneCalls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoneCalls").finish_non_exhaustive()
+    }
+}
