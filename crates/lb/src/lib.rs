@@ -44,6 +44,7 @@ mod pick_first;
 mod least_request;
 mod round_robin;
 mod static_weights;
+mod weighted_round_robin;
 
 mod priority;
 mod weighted_target;
@@ -81,10 +82,13 @@ pub use crate::priority::{
 };
 pub use crate::registry::{PolicyFactory, PolicyOptions, PolicyRegistry};
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
-pub use crate::sharding::{EndpointChild, EndpointSharding, ReadyList};
+pub use crate::sharding::{EndpointChild, EndpointSharding, Positions, ReadyList};
 pub use crate::static_weights::{StaticWeights, StaticWeightsConfig, StaticWeightsFactory};
 pub use crate::subchannel::{SubchannelId, SubchannelState};
 pub use crate::watch::{Watch, WatchEvent, WatchId};
+pub use crate::weighted_round_robin::{
+    UtilizationMetric, WeightedRoundRobin, WeightedRoundRobinConfig, WeightedRoundRobinFactory,
+};
 pub use crate::weighted_target::{
     WeightedTarget, WeightedTargetConfig, WeightedTargetEntry, WeightedTargetFactory,
     WeightedTargetName,

@@ -2,6 +2,7 @@
 
 mod endpoint_child;
 mod owners;
+mod positions;
 mod ready_list;
 
 use std::collections::BTreeSet;
@@ -23,6 +24,7 @@ use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{WatchEvent, WatchId};
 
 pub use self::endpoint_child::EndpointChild;
+pub use self::positions::Positions;
 pub use self::ready_list::ReadyList;
 
 /// One child policy for each endpoint: the common part of round_robin and other petiole policies.
@@ -330,6 +332,12 @@ impl<P: Policy> EndpointSharding<P> {
     /// it as an index, as a [`ReadyList`] does.
     pub fn slots(&self) -> impl Iterator<Item = usize> {
         self.order.iter().copied()
+    }
+
+    /// Returns whether a child created this subchannel and did not remove it.
+    #[must_use]
+    pub fn owns(&self, id: SubchannelId) -> bool {
+        self.owners.slot(id).is_some()
     }
 
     /// Iterates over the subchannels that the child in `slot` owns, sorted.

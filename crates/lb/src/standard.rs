@@ -7,6 +7,7 @@ use crate::priority::{PriorityFactory, PriorityGroupsFactory};
 use crate::registry::PolicyRegistry;
 use crate::round_robin::RoundRobinFactory;
 use crate::static_weights::StaticWeightsFactory;
+use crate::weighted_round_robin::WeightedRoundRobinFactory;
 use crate::weighted_target::WeightedTargetFactory;
 
 impl PolicyRegistry {
@@ -30,6 +31,7 @@ impl PolicyRegistry {
             .with(PriorityGroupsFactory)
             .with(RoundRobinFactory)
             .with(StaticWeightsFactory)
+            .with(WeightedRoundRobinFactory)
             .with(WeightedTargetFactory)
     }
 }
