@@ -14,6 +14,7 @@ use trunkline_lb::{
     OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
     PolicyFactory, PolicyOptions, PolicyRegistry, Published, RoundRobin, RoundRobinConfig,
     SubchannelId, SubchannelState, SuccessRateEjection, Update, WatchEvent, WatchId,
+    WeightedRoundRobin, WeightedRoundRobinConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
@@ -44,6 +45,18 @@ fn least_request() {
         let config = LeastRequestConfig::default().with_choice_count(choice_count);
         check_policy(Arc::new(config), |options| {
             Box::new(LeastRequest::new(options))
+        });
+    }
+}
+
+#[test]
+fn weighted_round_robin() {
+    for out_of_band in [false, true] {
+        let config = WeightedRoundRobinConfig::default()
+            .with_enable_oob_load_report(out_of_band)
+            .with_blackout_period(Duration::ZERO);
+        check_policy(Arc::new(config), |options| {
+            Box::new(WeightedRoundRobin::new(options))
         });
     }
 }

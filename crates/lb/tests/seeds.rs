@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use serde_json::json;
 use trunkline_backoff::Rng;
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
 use trunkline_lb::testing::{FakeChannel, endpoints, pick, refused};
 use trunkline_lb::{
-    AttemptOutcome, Ejection, FailurePercentageEjection, GracefulSwitch, LeastRequest, OldList,
-    OutlierDetection, OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, Picker, Policy,
-    PolicyOptions, PolicyRegistry, RoundRobin, SubchannelId, SubchannelState, SuccessRateEjection,
+    AttemptOutcome, Ejection, FailurePercentageEjection, GracefulSwitch, LeastRequest, LoadReport,
+    OldList, OutlierDetection, OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, Picker,
+    Policy, PolicyOptions, PolicyRegistry, RoundRobin, SubchannelId, SubchannelState,
+    SuccessRateEjection, WeightedRoundRobin, WeightedRoundRobinConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::{Code, Status};
@@ -218,26 +220,42 @@ fn pick_first() {
 /// round_robin picks only ready subchannels, each of them, and never stops trying an endpoint.
 #[test]
 fn round_robin() {
-    petiole(SEEDS, RoundRobin::new, |ready| ready);
+    let channel = |options: &PolicyOptions| FakeChannel::new(RoundRobin::new(options));
+    petiole(SEEDS, channel, |ready| ready);
 }
 
 /// least_request does the same. It draws endpoints at random, so it is a question of probability
 /// when each of six is picked: 200 picks miss one of them once in 10^15 times.
 #[test]
 fn least_request() {
-    petiole(SEEDS / 8, LeastRequest::new, |_| 200);
+    let channel = |options: &PolicyOptions| FakeChannel::new(LeastRequest::new(options));
+    petiole(SEEDS / 8, channel, |_| 200);
+}
+
+/// weighted_round_robin does the same, with backends of which the largest can do 16 times what the
+/// smallest can.
+#[test]
+fn weighted_round_robin() {
+    let config = WeightedRoundRobinConfig::default()
+        .with_blackout_period(Duration::ZERO)
+        .with_weight_expiration_period(Duration::from_secs(3))
+        .with_weight_update_period(Duration::from_millis(100));
+    let channel = |options: &PolicyOptions| {
+        FakeChannel::new(WeightedRoundRobin::new(options)).with_config(config.clone())
+    };
+    petiole(SEEDS / 2, channel, |ready| 32 * ready);
 }
 
 /// Checks a policy that keeps all endpoints connected: it picks only ready subchannels, each of them
 /// at least once in as many picks as `picks` returns for their number, and never stops trying.
 fn petiole<P: Policy>(
     seeds: u64,
-    make: impl Fn(&PolicyOptions) -> P,
+    make: impl Fn(&PolicyOptions) -> FakeChannel<P>,
     picks: impl Fn(usize) -> usize,
 ) {
     for seed in 0..seeds {
         let mut rng = Rng::from_seed(seed);
-        let mut channel = FakeChannel::new(make(&PolicyOptions::new(seed)));
+        let mut channel = make(&PolicyOptions::new(seed));
         let mut list = None;
         for step in 0..STEPS {
             if !random_batch(&mut channel, &mut list, &mut rng) {
@@ -272,14 +290,19 @@ fn petiole<P: Policy>(
     }
 }
 
-/// Picks once, and ends the attempt. Returns the subchannel.
+/// Picks once, and ends the attempt with a load report. Returns the subchannel.
 fn call(picker: &dyn Picker) -> Option<SubchannelId> {
     let Pick::Subchannel(id) = pick(picker) else {
         return None;
     };
     if let Some(tracker) = picker.tracker() {
         let status = Status::new(Code::Ok, "");
-        tracker.attempt_ended(id, &AttemptOutcome::new(&status).with_sent(true));
+        let mut trailers = HeaderMap::new();
+        let qps = (1 << (id.index() % 5)) as f64;
+        let report = LoadReport::default().with_cpu_utilization(0.5);
+        report.with_qps(qps).add_to(&mut trailers);
+        let outcome = AttemptOutcome::new(&status).with_trailers(&trailers);
+        tracker.attempt_ended(id, &outcome.with_sent(true));
     }
     Some(id)
 }
