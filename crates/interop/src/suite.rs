@@ -31,7 +31,8 @@ mod table;
 // The document with the table.
 mod document;
 
-// What the suite lacks: servers that come and go.
+// What the suite lacks: servers that come and go, and one that fails.
+pub(crate) mod ejection;
 pub(crate) mod rotation;
 
 use std::thread::{self, ScopedJoinHandle};

@@ -9,10 +9,11 @@
 // {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
 // client certificate from the authority in the last file. The server ends when its standard input ends. On
 // SIGTERM it lets running calls finish first. With a maximum age it ends each connection gracefully
-// after that time.
+// after that time. From SIGUSR1 on every second call fails with INTERNAL, until SIGUSR2.
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -23,13 +24,16 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/interop"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 )
@@ -64,10 +68,11 @@ func main() {
 		ClientCAs:    clients,
 	}
 	age := grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: *maxAge})
+	failing := watchFailing()
 	servers := []*grpc.Server{
-		grpc.NewServer(age),
-		grpc.NewServer(age, grpc.Creds(credentials.NewTLS(&server))),
-		grpc.NewServer(age, grpc.Creds(credentials.NewTLS(&mutual))),
+		grpc.NewServer(age, failing[0], failing[1]),
+		grpc.NewServer(age, failing[0], failing[1], grpc.Creds(credentials.NewTLS(&server))),
+		grpc.NewServer(age, failing[0], failing[1], grpc.Creds(credentials.NewTLS(&mutual))),
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
@@ -103,4 +108,36 @@ func serve(server *grpc.Server, address string) string {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// watchFailing returns the options of servers whose every second call fails between SIGUSR1 and SIGUSR2.
+func watchFailing() [2]grpc.ServerOption {
+	var isFailing atomic.Bool
+	var calls atomic.Uint64
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2)
+	go func() {
+		for got := range signals {
+			isFailing.Store(got == syscall.SIGUSR1)
+		}
+	}()
+	check := func() error {
+		if isFailing.Load() && calls.Add(1)%2 == 0 {
+			return status.Error(codes.Internal, "every second call fails")
+		}
+		return nil
+	}
+	unary := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if err := check(); err != nil {
+			return nil, err
+		}
+		return handler(ctx, req)
+	}
+	stream := func(server any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		if err := check(); err != nil {
+			return err
+		}
+		return handler(server, stream)
+	}
+	return [2]grpc.ServerOption{grpc.ChainUnaryInterceptor(unary), grpc.ChainStreamInterceptor(stream)}
 }

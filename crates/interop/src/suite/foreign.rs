@@ -36,6 +36,13 @@ pub(super) struct Running {
 }
 
 impl Running {
+    /// Makes every second call of a grpc-go server fail, or none.
+    pub(super) fn set_failing(&self, fails: bool) -> Result<(), Wrong> {
+        let signal = if fails { Signal::USR1 } else { Signal::USR2 };
+        kill_process(Pid::from_child(&self.process), signal)?;
+        Ok(())
+    }
+
     /// Sends SIGTERM, and waits until the server has let its calls finish.
     pub(super) fn terminate(&mut self) -> Result<(), Wrong> {
         kill_process(Pid::from_child(&self.process), Signal::TERM)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use trunkline::{CallEnded, Channel, ChannelBuilder, ChannelEvent, Code, Observer, Tls};
+use trunkline::{CallEnded, Channel, ChannelBuilder, ChannelEvent, Code, Ejection, Observer, Tls};
 
 use super::certificates::SERVER_NAME;
 use super::proto::test_service_client::TestServiceClient;
@@ -116,6 +116,12 @@ impl Stub {
         self.ends.lost.load(Ordering::Relaxed)
     }
 
+    /// Returns the decisions of outlier detection in this channel, in their order.
+    pub(super) fn ejections(&self) -> Vec<Ejection> {
+        let ejections = self.ends.ejections.lock();
+        ejections.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Returns how the calls of this channel have ended, in the order of their ends.
     pub(super) fn ends(&self) -> Vec<Code> {
         let codes = self.ends.codes.lock();
@@ -123,17 +129,27 @@ impl Stub {
     }
 }
 
-/// An observer that keeps the codes with which calls ended, and counts lost connections.
+/// An observer that keeps the codes with which calls ended and the ejections of backends, and counts lost
+/// connections.
 #[derive(Clone, Debug, Default)]
 struct Ends {
+    ejections: Arc<Mutex<Vec<Ejection>>>,
     codes: Arc<Mutex<Vec<Code>>>,
     lost: Arc<AtomicUsize>,
 }
 
 impl Observer for Ends {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
-        if let ChannelEvent::Lost { .. } = event {
-            self.lost.fetch_add(1, Ordering::Relaxed);
+        match event {
+            ChannelEvent::Lost { .. } => {
+                self.lost.fetch_add(1, Ordering::Relaxed);
+            }
+            ChannelEvent::Ejection { ejection, .. } => {
+                let ejections = self.ejections.lock();
+                let mut ejections = ejections.unwrap_or_else(PoisonError::into_inner);
+                ejections.push(ejection.clone());
+            }
+            _ => {}
         }
     }
 
