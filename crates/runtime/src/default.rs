@@ -47,9 +47,9 @@ mod first_use {
     impl FirstUse {
         fn get(&self) -> &dyn Runtime {
             &**self.0.get_or_init(|| {
-                let tokio = Tokio::new();
-                if tokio.attach().is_ok() {
-                    return Arc::new(tokio);
+                // Also where it cannot be used because a driver is off: `attach` returns the reason.
+                if Tokio::is_current() {
+                    return Arc::new(Tokio::new());
                 }
                 #[cfg(feature = "async-std")]
                 return Arc::new(crate::AsyncStd::new());

@@ -1,5 +1,6 @@
 //! The runtime of tokio.
 
+mod drivers;
 mod handle;
 mod stream;
 mod timer;
@@ -17,6 +18,7 @@ use socket2::SockRef;
 use crate::{
     BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, socket,
 };
+use drivers::MissingDriver;
 use stream::TokioStream;
 use timer::TokioTimer;
 use udp::TokioUdp;
@@ -25,16 +27,19 @@ use udp::TokioUdp;
 ///
 /// It needs the handle of a tokio runtime whose I/O and time drivers are on
 /// (`Builder::enable_all`). It takes the handle of the current runtime at the first
-/// [`attach`](Runtime::attach), unless it was made [with a handle](Self::with_handle).
+/// [`attach`](Runtime::attach), unless it was made [with a handle](Self::with_handle). The first use
+/// also checks the drivers: where one is off, it and all later ones are errors that name the
+/// builder's method. tokio prints a message of its own in addition.
 ///
 /// # Panics
 ///
-/// [`spawn`](Runtime::spawn), and a timer when it is polled, panic where there is no handle:
-/// outside of tokio, before the first successful `attach`. tokio itself panics where a driver is
-/// off.
+/// [`spawn`](Runtime::spawn), and a timer when it is polled, panic where `attach` fails: outside of
+/// tokio, or where a driver is off.
 #[derive(Debug, Default)]
 pub struct Tokio {
     handle: OnceLock<Handle>,
+    /// The driver of `handle` that is off, once that was checked.
+    missing: OnceLock<Option<MissingDriver>>,
 }
 
 impl Tokio {
@@ -43,6 +48,7 @@ impl Tokio {
     pub const fn new() -> Self {
         Self {
             handle: OnceLock::new(),
+            missing: OnceLock::new(),
         }
     }
 
@@ -50,15 +56,28 @@ impl Tokio {
     pub fn with_handle(handle: Handle) -> Self {
         Self {
             handle: OnceLock::from(handle),
+            missing: OnceLock::new(),
         }
     }
 
+    /// Returns true where the caller runs on a tokio runtime.
+    #[cfg(any(feature = "async-std", feature = "smol"))]
+    pub(crate) fn is_current() -> bool {
+        handle::current().is_ok()
+    }
+
     fn handle(&self) -> io::Result<&Handle> {
-        if let Some(handle) = self.handle.get() {
-            return Ok(handle);
+        let handle = match self.handle.get() {
+            Some(handle) => handle,
+            None => {
+                let current = handle::current()?;
+                self.handle.get_or_init(|| current)
+            }
+        };
+        match self.missing.get_or_init(|| drivers::missing(handle)) {
+            None => Ok(handle),
+            Some(driver) => Err(driver.error()),
         }
-        let current = handle::current()?;
-        Ok(self.handle.get_or_init(|| current))
     }
 
     /// Returns the future of `connect`. Where there is no handle, the future returns that error

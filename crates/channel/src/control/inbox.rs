@@ -56,8 +56,7 @@ impl Drop for Inbox {
             // Without this, calls would wait for the next snapshot without end.
             self.close(Status::internal(
                 "the channel's control task ended early: its runtime was shut down (a channel works \
-                 in one runtime only), or the task panicked: in a resolver, a policy or an observer, \
-                 or in a tokio runtime without `enable_all`",
+                 in one runtime only), or the task panicked: in a resolver, a policy or an observer",
             ));
         }
         self.events.close();

@@ -64,3 +64,35 @@ fn takes_a_given_handle() {
     tokio.block_on(bounded(runtime, system::runs_tasks));
     assert_eq!(receiver.try_recv(), Ok(1));
 }
+
+/// In a tokio runtime whose drivers are off, each use is an error that names the method of tokio's
+/// builder; with the current handle and with a given one.
+#[test]
+fn the_error_without_a_driver_names_the_builders_method() {
+    let text = |driver, method| {
+        format!(
+            "the {driver} driver of this tokio runtime is off: build the runtime with `enable_all` (or \
+             `{method}`), or choose another runtime"
+        )
+    };
+    let without_time = Builder::new_current_thread().enable_io().build().unwrap();
+    let without_io = Builder::new_current_thread().enable_time().build().unwrap();
+    let without_both = Builder::new_current_thread().build().unwrap();
+    for (tokio, expected) in [
+        (&without_time, text("time", "enable_time")),
+        (&without_io, text("I/O", "enable_io")),
+        (&without_both, text("time", "enable_time")),
+    ] {
+        let given = Tokio::with_handle(tokio.handle().clone());
+        assert_eq!(given.attach().unwrap_err().to_string(), expected);
+        let current = Tokio::new();
+        let attached = tokio.block_on(async { current.attach() });
+        assert_eq!(attached.unwrap_err().to_string(), expected);
+        for runtime in [given, current] {
+            let connected = tokio.block_on(runtime.connect_tcp(PEER, &TcpOptions::default()));
+            assert_eq!(connected.unwrap_err().to_string(), expected);
+            let socket = runtime.connect_udp(PEER, &UdpOptions::default());
+            assert_eq!(socket.unwrap_err().to_string(), expected);
+        }
+    }
+}
