@@ -44,7 +44,8 @@ fn calls_go_to_backends_that_serve() {
         assert_eq!(object["backends"], json!({ &good: 20 }), "{more:?}");
         assert_eq!(object["warnings"], json!([]), "{more:?}");
     }
-    let (_, object) = object(&[&args[..], &["--lb", "round_robin"]].concat());
+    let args = ["call", &target, "--count=400", "--lb=round_robin"];
+    let (_, object) = object(&args);
     assert!(object["backends"][&bad].as_u64() > Some(1), "{object}");
 }
 
