@@ -56,6 +56,7 @@ pub(crate) fn ignored_part(part: &IgnoredPart) -> Value {
         IgnoredReason::UnknownPolicy(_) => "unknown_policy",
         IgnoredReason::Replaced => "replaced",
         IgnoredReason::NoName => "no_name",
+        IgnoredReason::Slash => "slash",
         IgnoredReason::TurnedOff => "turned_off",
         IgnoredReason::UnusedByPolicy(_) => "unused_by_policy",
         IgnoredReason::NotImplemented => "not_implemented",

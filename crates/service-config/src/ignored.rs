@@ -36,6 +36,9 @@ pub enum IgnoredReason {
     Replaced,
     /// An entry of `methodConfig` has no name, and applies to no method.
     NoName,
+    /// The name of a service or of a method has a slash, such as `/shop.Orders`: the path of a gRPC call
+    /// is `/service/method`, so no call has that name.
+    Slash,
     /// The application has turned the feature off.
     TurnedOff,
     /// The load-balancing policy in force does not use it.
@@ -68,6 +71,7 @@ impl fmt::Display for IgnoredReason {
             Self::UnknownPolicy(name) => write!(f, "no policy {name:?} is registered"),
             Self::Replaced => f.write_str("`loadBalancingConfig` replaces it"),
             Self::NoName => f.write_str("it has no name"),
+            Self::Slash => f.write_str("the names of gRPC services and methods have no slash"),
             Self::TurnedOff => f.write_str("the application has turned it off"),
             Self::UnusedByPolicy(name) => write!(f, "the policy {name:?} does not use it"),
             Self::NotImplemented => f.write_str("this client does not have it"),
@@ -156,10 +160,28 @@ pub(crate) fn ignored_parts(config: &Value, skipped: &[&str]) -> Vec<IgnoredPart
             let pointer = format!("/methodConfig/{at}");
             found.push(IgnoredPart::new(pointer, IgnoredReason::NoName));
         }
+        for (name_at, name) in names.into_iter().flatten().enumerate() {
+            names_with_slash(
+                name,
+                &format!("/methodConfig/{at}/name/{name_at}"),
+                &mut found,
+            );
+        }
     }
     unknown_fields(config, &CONFIG, &mut String::new(), &mut found);
     found.truncate(MOST);
     found
+}
+
+/// Adds the parts of a method's name that have a slash. `pointer` is that to the name.
+fn names_with_slash(name: &Value, pointer: &str, found: &mut Vec<IgnoredPart>) {
+    for field in ["service", "method"] {
+        let value = name.get(field).and_then(Value::as_str);
+        if value.is_some_and(|value| value.contains('/')) && found.len() < MOST {
+            let pointer = format!("{pointer}/{field}");
+            found.push(IgnoredPart::new(pointer, IgnoredReason::Slash));
+        }
+    }
 }
 
 /// Adds the fields of `value` that `shape` does not have. `pointer` is that to `value`.

@@ -64,9 +64,35 @@ fn skipped_parts() {
     );
 }
 
+/// A name with a slash matches no call: the path of a gRPC call is `/service/method`.
+///
+/// Source: [gRPC over HTTP/2, Path](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+#[test]
+fn names_with_a_slash() {
+    check(
+        r#"{"methodConfig": [
+            {"name": [{"service": "shop.Orders", "method": "Get"}]},
+            {"name": [{"service": "shop.Carts"}, {"service": "/shop.Orders/", "method": "/Get"}]},
+            {"name": [{"service": "shop.Orders/Get"}]}]}"#,
+        &[
+            ("/methodConfig/1/name/1/service", IgnoredReason::Slash),
+            ("/methodConfig/1/name/1/method", IgnoredReason::Slash),
+            ("/methodConfig/2/name/0/service", IgnoredReason::Slash),
+        ],
+    );
+}
+
 /// A hostile config cannot make the list long.
 #[test]
 fn at_most_32() {
+    let name = r#"{"name": [{"service": "/", "method": "/"}]}"#;
+    let json = format!(r#"{{"methodConfig": [{name}]}}"#);
+    assert_eq!(good(&json).ignored().len(), 2);
+    let names: Vec<String> = (0..1000)
+        .map(|at| format!(r#"{{"service": "/{at}"}}"#))
+        .collect();
+    let json = format!(r#"{{"methodConfig": [{{"name": [{}]}}]}}"#, names.join(","));
+    assert_eq!(good(&json).ignored().len(), 32);
     let fields: Vec<String> = (0..1000).map(|at| format!(r#""x{at}": 1"#)).collect();
     let json = format!("{{{}}}", fields.join(","));
     assert_eq!(good(&json).ignored().len(), 32);
