@@ -192,4 +192,8 @@ impl PolicyParsers for PolicyRegistry {
     ) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>> {
         Some(self.get(name)?.parse_config(config, self))
     }
+
+    fn names(&self) -> Vec<&str> {
+        Self::names(self).collect()
+    }
 }

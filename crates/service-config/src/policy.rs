@@ -74,6 +74,12 @@ pub trait PolicyParsers {
         name: &str,
         config: &Value,
     ) -> Option<Result<Arc<dyn PolicyConfig>, ConfigError>>;
+
+    /// Returns the names of the policies that are known, for the texts of errors. The default returns
+    /// none, and the texts leave them out.
+    fn names(&self) -> Vec<&str> {
+        Vec::new()
+    }
 }
 
 /// A policy that was chosen from a list.
@@ -148,7 +154,11 @@ impl PolicyChoice {
         }
         Err(ConfigError::new(match unknown.as_slice() {
             [] => "expected at least one policy".to_owned(),
-            names => format!("no policy of this list is known here: {}", names.join(", ")),
+            names => format!(
+                "no policy of this list is known here: {}{}",
+                names.join(", "),
+                known(parsers)
+            ),
         }))
     }
 
@@ -169,8 +179,17 @@ impl PolicyChoice {
                 name: lower.into(),
             })),
             None => Err(ConfigError::new(format!(
-                "no policy with the name {name:?} is known here"
+                "no policy with the name {name:?} is known here{}",
+                known(parsers)
             ))),
         }
+    }
+}
+
+/// Returns the end of a text about an unknown policy: the names of those that are known.
+fn known(parsers: &dyn PolicyParsers) -> String {
+    match parsers.names().as_slice() {
+        [] => String::new(),
+        names => format!("; known are: {}", names.join(", ")),
     }
 }

@@ -55,7 +55,7 @@ fn bad_lists() {
         ),
         (
             r#"[{"a": {}}, {"b": {}}]"#,
-            "loadBalancingConfig: no policy of this list is known here: a, b",
+            "loadBalancingConfig: no policy of this list is known here: a, b; known are: pick_first, round_robin",
         ),
         (
             "[{}]",
@@ -75,7 +75,7 @@ fn bad_lists() {
         ),
         (
             r#"[{"Round_Robin": {}}]"#,
-            "loadBalancingConfig: no policy of this list is known here: Round_Robin",
+            "loadBalancingConfig: no policy of this list is known here: Round_Robin; known are: pick_first, round_robin",
         ),
     ];
     for (list, expected) in cases {
@@ -115,7 +115,7 @@ fn deprecated_name() {
     );
     assert_eq!(
         bad(r#"{"loadBalancingPolicy": "nonsense"}"#),
-        "loadBalancingPolicy: no policy with the name \"nonsense\" is known here"
+        "loadBalancingPolicy: no policy with the name \"nonsense\" is known here; known are: pick_first, round_robin"
     );
     assert_eq!(
         bad(r#"{"loadBalancingPolicy": 1}"#),

@@ -138,7 +138,7 @@ fn mistakes() {
     check(
         ServiceConfig::builder().policy("best_v9", json!({})),
         "/loadBalancingConfig",
-        "no policy of this list is known here: best_v9",
+        "no policy of this list is known here: best_v9; known are: pick_first, round_robin",
     );
 }
 

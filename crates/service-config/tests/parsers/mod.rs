@@ -38,6 +38,10 @@ impl PolicyParsers for Parsers {
             _ => None,
         }
     }
+
+    fn names(&self) -> Vec<&str> {
+        vec!["pick_first", "round_robin"]
+    }
 }
 
 pub fn parse(json: &str) -> Result<ServiceConfig, ConfigError> {
