@@ -5,6 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::ip;
+use crate::view::DEFAULT_PORT;
 
 /// Folders at the root of a file system. A path such as the one of `unix://tmp/s` that begins with
 /// one of them lacks a slash.
@@ -154,7 +155,7 @@ pub(crate) fn host_ports(endpoint: &str) -> Vec<String> {
         }
         if is_above_range(port) {
             repaired.extend(without_repeated_digit(port).map(|port| format!("{host}:{port}")));
-            repaired.push(host.to_string());
+            repaired.push(format!("{host}:{DEFAULT_PORT}"));
         }
         // `host::80`, `host: 80`
         let host = host.trim_end_matches([':', ' ']);
@@ -214,7 +215,7 @@ pub(crate) fn is_v6(text: &str) -> bool {
 fn service_port(name: &str) -> Option<u16> {
     match name.to_ascii_lowercase().as_str() {
         "http" => Some(80),
-        "https" | "grpc" | "grpcs" => Some(443),
+        "https" | "grpc" | "grpcs" => Some(DEFAULT_PORT),
         _ => None,
     }
 }

@@ -179,9 +179,11 @@ fn ports() {
     check("host:", Port, 5, Some("host"));
     check("dns:///[::1]:", Port, 13, Some("dns:///[::1]"));
     check(":", Port, 1, None);
-    check("host:65536", Port, 5, Some("host"));
+    // With a port that can be used, which the default of the host alone is.
+    check("host:65536", Port, 5, Some("host:443"));
+    check("ipv4:192.0.2.1:99999", Port, 15, Some("ipv4:192.0.2.1:443"));
     check("dns:///h:500051", Port, 9, Some("dns:///h:50051"));
-    check("[::1]:80800", Port, 6, Some("[::1]"));
+    check("[::1]:80800", Port, 6, Some("[::1]:443"));
     check("host:http", Port, 5, Some("host:80"));
     check("host:https", Port, 5, Some("host:443"));
     check("host:-1", Port, 5, None);

@@ -116,7 +116,7 @@ fn slips_have_suggestions() {
     check("host:", "host");
     check("[::1", "[::1]");
     check("host:500051", "host:50051");
-    check("host:65536", "host");
+    check("host:65536", "host:443");
     check("host:80  ", "host:80");
     check("dns:/orders", "dns:///orders");
     check("dns:///10.0.0.1,10.0.0.2", "ipv4:10.0.0.1,10.0.0.2");
