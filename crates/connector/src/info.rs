@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use trunkline_runtime::PeerAddr;
 
+use crate::authority_error::{AuthorityError, AuthorityErrorKind};
+
 /// Describes a connected stream. Cheap to clone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -72,20 +74,23 @@ impl TlsInfo {
 /// # Examples
 ///
 /// ```
-/// use trunkline_connector::{AuthorityValidator, ConnectionInfo, SecurityLevel};
+/// use trunkline_connector::{
+///     AuthorityError, AuthorityErrorKind, AuthorityValidator, ConnectionInfo, SecurityLevel,
+/// };
 ///
 /// /// A mesh that has proved the identity of one domain, whichever of its hosts is called.
 /// #[derive(Debug)]
 /// struct Domain(&'static str);
 ///
 /// impl AuthorityValidator for Domain {
-///     fn validate(&self, authority: &str) -> Result<(), String> {
+///     fn validate(&self, authority: &str) -> Result<(), AuthorityError> {
 ///         let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
 ///         let below = host.strip_suffix(self.0);
 ///         if below.is_some_and(|below| below.ends_with('.')) {
 ///             return Ok(());
 ///         }
-///         Err(format!("the mesh has proved to be hosts of {}", self.0))
+///         let text = format!("the mesh has proved to be hosts of {}", self.0);
+///         Err(AuthorityError::new(AuthorityErrorKind::NotProved, text))
 ///     }
 /// }
 ///
@@ -106,7 +111,7 @@ pub trait AuthorityValidator: Debug + Send + Sync {
     ///
     /// When the server has not proved that it is this host. The text gives the reason, and names
     /// what the server has proved.
-    fn validate(&self, authority: &str) -> Result<(), String>;
+    fn validate(&self, authority: &str) -> Result<(), AuthorityError>;
 }
 
 /// Two descriptions are equal when all facts are, and when they share their validator or have none.
@@ -170,11 +175,14 @@ impl ConnectionInfo {
     /// # Errors
     ///
     /// When the server has not proved that it is this host; see [`AuthorityValidator`].
-    pub fn validate_authority(&self, authority: &str) -> Result<(), String> {
+    pub fn validate_authority(&self, authority: &str) -> Result<(), AuthorityError> {
         match &self.authority_validator {
             Some(validator) => validator.validate(authority),
             None if self.security == SecurityLevel::None => Ok(()),
-            None => Err("the connector cannot check it".to_owned()),
+            None => {
+                let text = "the connector cannot check it";
+                Err(AuthorityError::new(AuthorityErrorKind::Unchecked, text))
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 
 // From the ground up: what is known of a stream, the trait, the default connector, the connectors
 // over another one.
+mod authority_error;
 mod info;
 mod progress;
 
@@ -16,6 +17,7 @@ mod proxy;
 #[cfg(feature = "tls")]
 pub mod tls;
 
+pub use crate::authority_error::{AuthorityError, AuthorityErrorKind};
 pub use crate::connector::{Connected, Connector};
 pub use crate::direct::DirectConnector;
 pub use crate::info::{AuthorityValidator, ConnectionInfo, SecurityLevel, TlsInfo};

@@ -67,8 +67,9 @@ pub mod dns {
 #[cfg(feature = "tls-no-provider")]
 pub use trunkline_connector::tls::{Tls, TlsError, TlsErrorKind};
 pub use trunkline_connector::{
-    AuthorityValidator, ConnectProgress, ConnectStep, Connected, ConnectionInfo, Connector,
-    DirectConnector, Proxy, ProxyServer, SecurityLevel, TlsInfo,
+    AuthorityError, AuthorityErrorKind, AuthorityValidator, ConnectProgress, ConnectStep,
+    Connected, ConnectionInfo, Connector, DirectConnector, Proxy, ProxyServer, SecurityLevel,
+    TlsInfo,
 };
 pub use trunkline_transport::{HttpOptions, KeepaliveOptions};
 

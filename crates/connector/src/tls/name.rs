@@ -11,6 +11,7 @@ use super::certificate::Certificate;
 use super::error::{TlsError, TlsErrorKind};
 use super::explain::its_names;
 use super::options::Tls;
+use crate::authority_error::{AuthorityError, AuthorityErrorKind};
 use crate::info::AuthorityValidator;
 
 /// The names for which the certificates of addresses must be.
@@ -99,12 +100,15 @@ pub(super) struct CertifiedNames {
 }
 
 impl AuthorityValidator for CertifiedNames {
-    fn validate(&self, authority: &str) -> Result<(), String> {
+    fn validate(&self, authority: &str) -> Result<(), AuthorityError> {
         let host = host_of(authority);
         if host.eq_ignore_ascii_case(&self.server_name.to_str()) {
             return Ok(());
         }
-        let name = parse_name(host).map_err(|error| error.to_string())?;
+        let name = parse_name(host).map_err(|error| {
+            let text = error.to_string();
+            AuthorityError::new(AuthorityErrorKind::InvalidName, text).with_source(error)
+        })?;
         let covers = ParsedCertificate::try_from(&self.certificate)
             .is_ok_and(|certificate| verify_server_name(&certificate, &name).is_ok());
         if covers {
@@ -112,8 +116,7 @@ impl AuthorityValidator for CertifiedNames {
         }
         let names = Certificate::from_der(&self.certificate)
             .map_or_else(|| "it cannot be read".to_owned(), |own| its_names(&own));
-        Err(format!(
-            "the server's certificate does not cover it, {names}"
-        ))
+        let text = format!("the server's certificate does not cover it, {names}");
+        Err(AuthorityError::new(AuthorityErrorKind::NotProved, text))
     }
 }

@@ -5,11 +5,17 @@
 use std::net::SocketAddr;
 
 use trunkline_connector::tls::Tls;
-use trunkline_connector::{ConnectionInfo, SecurityLevel};
+use trunkline_connector::{AuthorityErrorKind, ConnectionInfo, SecurityLevel};
 use trunkline_sim::Sim;
 use trunkline_testkit::certificates::{Authority, server_config};
 
 use crate::support::{connect_for, serve};
+
+/// Returns the kind and the text of an error; `None` where the authority may be used.
+fn refused(info: &ConnectionInfo, authority: &str) -> Option<(AuthorityErrorKind, String)> {
+    let error = info.validate_authority(authority).err()?;
+    Some((error.kind(), error.to_string()))
+}
 
 /// A call may name each host that the certificate is for, with any port.
 #[test]
@@ -28,7 +34,7 @@ fn a_certificate_covers_its_names() {
         "a.svc.test:443",
         "192.0.2.1:50051",
     ] {
-        assert_eq!(info.validate_authority(covered), Ok(()), "{covered}");
+        assert_eq!(refused(&info, covered), None, "{covered}");
     }
     let names = "its names are \"orders.test\", \"*.svc.test\", \"192.0.2.1\"";
     for foreign in [
@@ -38,8 +44,15 @@ fn a_certificate_covers_its_names() {
         "[2001:db8::1]:443",
     ] {
         let reason = format!("the server's certificate does not cover it, {names}");
-        assert_eq!(info.validate_authority(foreign), Err(reason), "{foreign}");
+        let expected = Some((AuthorityErrorKind::NotProved, reason));
+        assert_eq!(refused(&info, foreign), expected, "{foreign}");
     }
+    let (kind, text) = refused(&info, "a b").expect("no name of a host");
+    assert_eq!(kind, AuthorityErrorKind::InvalidName);
+    assert!(
+        text.starts_with("`a b` is not a name that a certificate can have"),
+        "{text}"
+    );
 }
 
 /// The name of the override was checked, so calls may have it even if the certificate had others.
@@ -47,8 +60,9 @@ fn a_certificate_covers_its_names() {
 fn without_tls_every_authority_is_allowed() {
     let peer = SocketAddr::from(([192, 0, 2, 1], 80));
     let plain = ConnectionInfo::new(peer.into());
-    assert_eq!(plain.validate_authority("billing.test"), Ok(()));
+    assert_eq!(refused(&plain, "billing.test"), None);
     let unknown = plain.with_security(SecurityLevel::PrivacyAndIntegrity);
     let reason = "the connector cannot check it".to_owned();
-    assert_eq!(unknown.validate_authority("billing.test"), Err(reason));
+    let expected = Some((AuthorityErrorKind::Unchecked, reason));
+    assert_eq!(refused(&unknown, "billing.test"), expected);
 }
