@@ -25,7 +25,8 @@ use crate::handle::Handle;
 /// A gRPC channel: balanced connections to all backends behind one name.
 ///
 /// Cheap to clone. All clones are one channel, which ends when it is [closed](Self::close), or when the
-/// last clone is dropped. It is a [`tower_service::Service`], as a tonic stub requires.
+/// last clone is dropped. It is a [`tower_service::Service`], as a tonic stub requires; so is a reference
+/// to it.
 ///
 /// * Building it does no I/O. The first call, or [`connect`](Self::connect), starts it.
 /// * A call never returns `Err`: a local failure is a response with `grpc-status` and
@@ -45,11 +46,10 @@ use crate::handle::Handle;
 /// use trunkline_channel::{Body, Channel};
 /// use trunkline_status::{Code, Status};
 ///
-/// async fn greet(channel: &mut Channel) -> Result<(), Status> {
-///     // Waits for a connection, or fails with the reason.
-///     let channel = channel.ready().await?;
+/// async fn greet(channel: &Channel) -> Result<(), Status> {
 ///     let request = Request::post("/helloworld.Greeter/SayHello").body(Body::empty());
-///     let response = channel.call(request.expect("a request")).await;
+///     // Waits for a connection, or fails with the reason.
+///     let response = channel.ready().await?.call(request.expect("a request")).await;
 ///     let response = response.expect("a call never returns `Err`");
 ///     // A response that has ended already has its status in its headers, others in their trailers.
 ///     match Status::from_trailers(response.headers()) {
@@ -58,15 +58,15 @@ use crate::handle::Handle;
 ///     }
 /// }
 ///
-/// let mut channel = Channel::builder("ipv4:127.0.0.1:50051").plaintext();
+/// let channel = Channel::builder("ipv4:127.0.0.1:50051").plaintext();
 /// # let sim = trunkline_sim::Sim::new(1);
-/// # let mut channel = channel.runtime(sim.runtime());
-/// let mut channel = channel.build()?;
-/// # let status = sim.run(async move { greet(&mut channel).await }).expect_err("nothing listens there");
+/// # let channel = channel.runtime(sim.runtime());
+/// let channel = channel.build()?;
+/// # let status = sim.run(async move { greet(&channel).await }).expect_err("nothing listens there");
 /// # assert_eq!(status.code(), Code::Unavailable);
 /// # Ok::<(), trunkline_channel::BuildError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Channel {
     handle: Arc<Handle>,
 }
@@ -131,14 +131,11 @@ impl Channel {
     /// `channel.ready().await?.call(request)` fails where `channel.call(request)` alone would wait
     /// for a connection. Bound the wait with a timeout of your own.
     ///
-    /// It needs `mut` as a tower service does. All clones are one channel, so a clone can wait:
-    /// `channel.clone().ready().await?`.
-    ///
     /// # Errors
     ///
     /// The status that a call would get now: when the channel cannot connect (TRANSIENT_FAILURE),
     /// is closed, or when its runtime cannot be used here.
-    pub async fn ready(&mut self) -> Result<&mut Self, Status> {
+    pub async fn ready(&self) -> Result<&Self, Status> {
         self.connect()?;
         loop {
             // Listen first, then look: a snapshot that is published in between is not missed.
@@ -186,7 +183,7 @@ impl Channel {
     /// # let backend = sim.backend(std::net::SocketAddr::from(([192, 0, 2, 1], 50051)));
     /// let channel = Channel::builder("ipv4:192.0.2.1:50051").plaintext();
     /// # let channel = channel.runtime(sim.runtime());
-    /// let mut channel = channel.build()?;
+    /// let channel = channel.build()?;
     /// # sim.run(async {
     /// channel.ready().await.expect("a connection");
     /// let closed = channel.close(Duration::from_secs(10)).await;
@@ -208,6 +205,16 @@ impl Channel {
     }
 }
 
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel")
+            .field("target", &self.target())
+            .field("state", &self.state())
+            .field("runtime", &self.handle.shared.runtime)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<B> Service<Request<B>> for Channel
 where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
@@ -222,9 +229,25 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> ResponseFuture {
-        ResponseFuture {
-            call: Box::pin(call::call(Arc::clone(&self.handle), request)),
-        }
+        ResponseFuture::new(&self.handle, request)
+    }
+}
+
+impl<B> Service<Request<B>> for &Channel
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> ResponseFuture {
+        ResponseFuture::new(&self.handle, request)
     }
 }
 
@@ -233,6 +256,18 @@ where
 #[must_use = "a call is not made unless its future is polled"]
 pub struct ResponseFuture {
     call: Pin<Box<dyn Future<Output = Response<Body>> + Send>>,
+}
+
+impl ResponseFuture {
+    fn new<B>(handle: &Arc<Handle>, request: Request<B>) -> Self
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        Self {
+            call: Box::pin(call::call(Arc::clone(handle), request)),
+        }
+    }
 }
 
 impl Future for ResponseFuture {

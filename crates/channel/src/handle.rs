@@ -1,6 +1,5 @@
 //! A channel as its clones hold it.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -107,17 +106,5 @@ impl Handle {
 impl Drop for Handle {
     fn drop(&mut self) {
         self.send(ControlEvent::Shutdown);
-    }
-}
-
-/// Prints as `Channel`: the public `Channel` derives its `Debug` from this, and a handle is not
-/// visible to users.
-impl fmt::Debug for Handle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Channel")
-            .field("target", &self.shared.target)
-            .field("state", &self.shared.snapshot().state)
-            .field("runtime", &self.shared.runtime)
-            .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ mod stream;
 mod timer;
 mod udp;
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
@@ -35,7 +36,7 @@ use udp::TokioUdp;
 ///
 /// [`spawn`](Runtime::spawn), and a timer when it is polled, panic where `attach` fails: outside of
 /// tokio, or where a driver is off.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tokio {
     handle: OnceLock<Handle>,
     /// The driver of `handle` that is off, once that was checked.
@@ -88,6 +89,14 @@ impl Tokio {
     {
         let handle = self.handle().cloned();
         Box::pin(async move { connect(handle?).await })
+    }
+}
+
+impl fmt::Debug for Tokio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokio")
+            .field("attached", &self.handle.get().is_some())
+            .finish()
     }
 }
 

@@ -178,7 +178,7 @@ fn a_policy_by_name() {
     }
     let target = format!("ipv4:{},{}", address(1), address(2));
     let channel = builder(&sim, target).load_balancing("round_robin").build();
-    let mut channel = channel.expect("a channel");
+    let channel = channel.expect("a channel");
     sim.run(async {
         channel.ready().await.expect("a connection");
         unary(&channel, b"one").await.expect_ok();
@@ -197,13 +197,22 @@ fn a_policy_by_name() {
 fn ready_waits_for_a_connection() {
     let sim = Sim::new(1);
     serve(&sim, 1, Builder::new(), echo);
-    let mut channel = builder(&sim, format!("ipv4:{}", address(1)))
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
         .build()
         .expect("a channel");
     sim.run(async {
-        let ready = channel.ready().await.expect("a connection");
+        let mut ready = channel.ready().await.expect("a connection");
         assert_eq!(ready.state(), ConnectivityState::Ready);
         let Ok(response) = ready.call(request(Full::new("hello".into()))).await;
+        read_to_end(response).await.expect_ok();
+        // In one expression, without a mutable channel.
+        let asked = request(Full::new("hello".into()));
+        let Ok(response) = channel
+            .ready()
+            .await
+            .expect("a connection")
+            .call(asked)
+            .await;
         read_to_end(response).await.expect_ok();
         // `ready` leaves idleness, too.
         channel.enter_idle();
@@ -212,11 +221,27 @@ fn ready_waits_for_a_connection() {
     });
 }
 
+/// `Debug` prints the target, the state and the runtime.
+#[test]
+fn debug_is_one_struct() {
+    let sim = Sim::new(1);
+    let channel = builder(&sim, "ipv4:192.0.2.1:50051")
+        .build()
+        .expect("a channel");
+    let runtime = sim.runtime();
+    let expected = format!(
+        "Channel {{ target: \"ipv4:192.0.2.1:50051\", state: Idle, runtime: {runtime:?}, .. }}"
+    );
+    assert_eq!(format!("{channel:?}"), expected);
+    sim.run(channel.close(Duration::ZERO));
+    assert_eq!(format!("{channel:?}"), expected.replace("Idle", "Shutdown"));
+}
+
 /// `ready` fails with the reason for which there is no connection.
 #[test]
 fn ready_fails_with_the_reason() {
     let sim = Sim::new(1);
-    let mut channel = builder(&sim, format!("ipv4:{}", address(1)))
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
         .build()
         .expect("a channel");
     let error = sim.run(async { channel.ready().await.expect_err("no server") });
@@ -229,7 +254,7 @@ fn ready_fails_with_the_reason() {
 fn a_connect_timeout_bounds_attempts() {
     let sim = Sim::new(1);
     sim.net().set_fate(address(1), ConnectFate::AcceptSilently);
-    let mut channel = builder(&sim, format!("ipv4:{}", address(1)))
+    let channel = builder(&sim, format!("ipv4:{}", address(1)))
         .connect_timeout(Duration::from_secs(3))
         .build()
         .expect("a channel");

@@ -84,7 +84,7 @@ fn check_nothing_is_left(sim: &Sim) {
 fn new_calls_fail() {
     let sim = Sim::new(1);
     let server = serve(&sim, 1, Builder::new(), echo);
-    let mut channel = channel(&sim, 1);
+    let channel = channel(&sim, 1);
     let clone = channel.clone();
     sim.run(async {
         unary(&channel, b"hello").await.expect_ok();

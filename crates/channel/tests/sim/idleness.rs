@@ -304,7 +304,7 @@ fn connect_leaves_idleness() {
 fn reset_connect_backoff_connects_at_once() {
     let sim = Sim::new(1);
     let channel = builder(&sim, format!("ipv4:{}", address(1))).build();
-    let mut channel = channel.expect("a channel");
+    let channel = channel.expect("a channel");
     sim.run(async {
         channel.reset_connect_backoff();
         sim.sleep(MOMENT).await;

@@ -19,7 +19,7 @@ on_each_runtime! {
             work,
             ..Options::new("a")
         });
-        let mut channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
+        let channel = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
         channel.ready().await.expect("a connection");
         let limited = ConcurrencyLimit::new(channel, 1);
         let began = runtime.now();
@@ -51,11 +51,11 @@ on_each_runtime! {
     /// `Endpoint::connect`: `ready` returns once a call can be sent, or why none can.
     async fn connecting_before_the_first_call(runtime) {
         let backend = backend("a");
-        let mut there = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
+        let there = channel(format!("ipv4:{}", backend.address_v4()), &runtime);
         assert!(there.ready().await.is_ok());
         let gone = backend.address_v4();
         drop(backend);
-        let mut nowhere = channel(format!("ipv4:{gone}"), &runtime);
+        let nowhere = channel(format!("ipv4:{gone}"), &runtime);
         let status = nowhere.ready().await.expect_err("a reason");
         assert!(status.message().contains(&gone.to_string()), "{status}");
     }
