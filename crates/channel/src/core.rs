@@ -586,8 +586,12 @@ impl<C> Core<C> {
         match action {
             Action::Create { id, address } => {
                 let seed = self.rng.next_seed();
-                self.subchannels
-                    .insert(Subchannel::new(id, address, self.backoff, seed));
+                let subchannel = Subchannel::new(id, address, self.backoff, seed);
+                if subchannel.authority.is_none() && subchannel.address.server_name().is_some() {
+                    let address = subchannel.address.clone();
+                    self.observe(ChannelEvent::ServerNameIgnored { id, address });
+                }
+                self.subchannels.insert(subchannel);
             }
             Action::Connect(id) => self.connect(id, now),
             Action::Remove(id) => self.remove(id),

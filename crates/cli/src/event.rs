@@ -18,7 +18,9 @@ impl Observer for Tracer {
             return;
         };
         match event {
-            ChannelEvent::KeepaliveRaised { .. } | ChannelEvent::ConfigIgnored(_) => {
+            ChannelEvent::KeepaliveRaised { .. }
+            | ChannelEvent::ConfigIgnored(_)
+            | ChannelEvent::ServerNameIgnored { .. } => {
                 tracing::warn!("{name}: {words}");
             }
             _ => tracing::info!("{name}: {words}"),
@@ -122,6 +124,15 @@ pub(crate) fn describe(event: &ChannelEvent) -> Option<Described> {
             health,
             ..
         } => described_health(&address.to_string(), service, health),
+        ChannelEvent::ServerNameIgnored { address, .. } => {
+            let name = address.server_name().unwrap_or_default();
+            let text = format!("the server name {name:?} of {address} cannot be sent");
+            let object = fields([
+                ("address", json!(address.to_string())),
+                ("server_name", json!(name)),
+            ]);
+            ("server_name_ignored", object, text, Style::Bad)
+        }
         ChannelEvent::KeepaliveRaised { time } => (
             "keepalive",
             fields([("time_ms", show::millis(*time))]),

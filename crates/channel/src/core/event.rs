@@ -49,6 +49,14 @@ pub enum ChannelEvent {
         /// What is known of the connection.
         info: ConnectionInfo,
     },
+    /// The resolver gave an address a server name that is no `:authority`: calls to the address have the
+    /// channel's own authority.
+    ServerNameIgnored {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The address, with its server name.
+        address: Address,
+    },
     /// A subchannel's state changed.
     Subchannel {
         /// The subchannel. An id is never used twice in a channel.

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use h2::server::Builder;
 use trunkline_channel::{ChannelBuilder, ChannelEvent, Observer};
+use trunkline_endpoint::{Address, Endpoint};
+use trunkline_resolver::StaticFactory;
 use trunkline_runtime::Lock;
 use trunkline_service_config::{IgnoredPart, IgnoredReason};
 use trunkline_sim::Sim;
@@ -22,6 +24,9 @@ impl Observer for States {
             ChannelEvent::Subchannel { id, state, .. } => format!("subchannel {id:?} {state:?}"),
             ChannelEvent::SubchannelRemoved { id, .. } => format!("subchannel {id:?} removed"),
             ChannelEvent::Connected { id, info, .. } => format!("{id:?} to {}", info.peer),
+            ChannelEvent::ServerNameIgnored { id, address } => {
+                format!("{id:?} not as {:?}", address.server_name())
+            }
             _ => return,
         };
         self.0.lock().push(text);
@@ -54,6 +59,28 @@ fn all_transitions_are_observed() {
         "channel SHUTDOWN",
     ];
     assert_eq!(*states.0.lock(), expected);
+}
+
+/// A server name that cannot be sent is reported; the calls have the authority of the channel.
+#[test]
+fn server_names_that_cannot_be_sent_are_observed() {
+    for (name, is_reported) in [("a b", true), ("", true), ("orders.test", false)] {
+        let sim = Sim::new(1);
+        let backend = sim.backend(address(1));
+        let states = States::default();
+        let endpoint = Endpoint::new([Address::from(address(1)).with_server_name(name)]);
+        let channel = builder(&sim, "fleet:///target.test")
+            .resolver(StaticFactory::from_endpoints("fleet", [endpoint]))
+            .observer(states.clone())
+            .build()
+            .expect("a channel");
+        sim.run(async { unary(&channel, b"hello").await.expect_ok() });
+        let report = format!("#0.0 not as Some({name:?})");
+        assert_eq!(states.0.lock().contains(&report), is_reported, "{name:?}");
+        let expected = if is_reported { "target.test" } else { name };
+        let received = backend.received();
+        assert_eq!(received.last().expect("a call").authority, expected);
+    }
 }
 
 /// Records the ignored parts of service configs.
