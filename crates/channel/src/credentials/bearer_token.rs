@@ -66,7 +66,9 @@ impl BearerToken {
     /// The file is read again at most once a second, by calls: a replaced file counts from the next
     /// call after a second. While it cannot be read, or has no valid token, the last token is used.
     /// If there never was one, calls fail with `UNAVAILABLE` or `UNAUTHENTICATED`, and name the file.
-    /// Reading blocks the thread of a call, so the file has to be local; it has at most 64 KiB.
+    /// Reading blocks the thread of a call, because a [`Runtime`](trunkline_runtime::Runtime) has no
+    /// threads for work that blocks. So the file has to be local, and it has at most 64 KiB: a read takes
+    /// microseconds.
     pub fn from_file(path: impl Into<PathBuf>) -> Self {
         Self::from_source(Source::File(TokenFile::new(path.into())))
     }
