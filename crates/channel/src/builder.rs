@@ -46,6 +46,9 @@ use crate::shared::{ChannelShared, Current, MessageLimits};
 /// Source: [service config](https://github.com/grpc/grpc/blob/master/doc/service_config.md).
 const DEFAULT_POLICY: &str = "pick_first";
 
+/// The environment variable that names the zone of the program.
+const ZONE_VARIABLE: &str = "TRUNKLINE_ZONE";
+
 /// The `user-agent` of a channel, after the application's own part.
 ///
 /// Source: [gRPC over HTTP/2, User Agents](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#user-agents).
@@ -105,6 +108,7 @@ pub struct ChannelBuilder {
     /// From [`policy`](Self::policy).
     policies: PolicyRegistry,
     load_balancing: Option<String>,
+    zone: Option<String>,
     connector: Option<Arc<dyn Connector>>,
     proxy: Option<Proxy>,
     authority: Option<String>,
@@ -150,6 +154,7 @@ impl ChannelBuilder {
             policy_registries: PolicyRegistry::empty(),
             policies: PolicyRegistry::empty(),
             load_balancing: None,
+            zone: None,
             connector: None,
             proxy: None,
             authority: None,
@@ -313,6 +318,14 @@ impl ChannelBuilder {
     /// same priority, and the first group that works gets the calls.
     pub fn load_balancing(mut self, policy: impl Into<String>) -> Self {
         self.load_balancing = Some(policy.into());
+        self
+    }
+
+    /// Sets the zone in which this program runs, for policies that prefer the endpoints of their own
+    /// zone, such as `zone_aware`; empty for none. Default: the environment variable
+    /// `TRUNKLINE_ZONE`.
+    pub fn zone(mut self, zone: impl Into<String>) -> Self {
+        self.zone = Some(zone.into());
         self
     }
 
@@ -583,6 +596,8 @@ impl ChannelBuilder {
                  that one: give the socket options to your connector",
             ));
         }
+        let zone = self.zone.or_else(|| runtime.variable(ZONE_VARIABLE));
+        let zone = zone.filter(|zone| !zone.is_empty()).map(Arc::from);
         let default_scheme = self.default_scheme.as_deref().unwrap_or("dns");
         let target = parse_target(&self.target, &resolvers, default_scheme)?;
         let resolver = resolver_for(&target, &self.target, &resolvers)?;
@@ -680,7 +695,8 @@ impl ChannelBuilder {
         if let Some(timeout) = self.connect_timeout {
             backoff.min_attempt = timeout;
         }
-        let policy_options = PolicyOptions::new(0).with_attempt_delay(self.attempt_delay);
+        let mut policy_options = PolicyOptions::new(0).with_attempt_delay(self.attempt_delay);
+        policy_options.zone = zone;
         let (events, inbox) = async_channel::unbounded();
         let parts = ControlTaskParts {
             shared: Arc::clone(&shared),

@@ -48,6 +48,7 @@ mod weighted_round_robin;
 
 mod priority;
 mod weighted_target;
+mod zone_aware;
 
 mod outlier_detection;
 
@@ -93,3 +94,4 @@ pub use crate::weighted_target::{
     WeightedTarget, WeightedTargetConfig, WeightedTargetEntry, WeightedTargetFactory,
     WeightedTargetName,
 };
+pub use crate::zone_aware::{ZoneAware, ZoneAwareConfig, ZoneAwareFactory};

@@ -82,6 +82,9 @@ pub struct PolicyOptions {
     pub attempt_delay: AttemptDelay,
     /// The policies that its configuration can name, for a policy over other policies.
     pub policies: PolicyRegistry,
+    /// The zone of the program, for policies that prefer the endpoints of one
+    /// ([`Zone`](trunkline_endpoint::Zone)); `None` if it is not known.
+    pub zone: Option<Arc<str>>,
 }
 
 impl PolicyOptions {
@@ -93,6 +96,7 @@ impl PolicyOptions {
             seed,
             attempt_delay: AttemptDelay::default(),
             policies: PolicyRegistry::empty(),
+            zone: None,
         }
     }
 
@@ -101,6 +105,13 @@ impl PolicyOptions {
     #[must_use]
     pub fn with_policies(mut self, policies: PolicyRegistry) -> Self {
         self.policies = policies;
+        self
+    }
+
+    /// Sets the zone of the program. Default: not known.
+    #[must_use]
+    pub fn with_zone(mut self, zone: impl Into<Arc<str>>) -> Self {
+        self.zone = Some(zone.into());
         self
     }
 

@@ -9,6 +9,7 @@ use crate::round_robin::RoundRobinFactory;
 use crate::static_weights::StaticWeightsFactory;
 use crate::weighted_round_robin::WeightedRoundRobinFactory;
 use crate::weighted_target::WeightedTargetFactory;
+use crate::zone_aware::ZoneAwareFactory;
 
 impl PolicyRegistry {
     /// Creates a registry with all policies of this crate.
@@ -33,5 +34,6 @@ impl PolicyRegistry {
             .with(StaticWeightsFactory)
             .with(WeightedRoundRobinFactory)
             .with(WeightedTargetFactory)
+            .with(ZoneAwareFactory)
     }
 }

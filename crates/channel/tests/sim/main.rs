@@ -42,3 +42,4 @@ mod services;
 mod streams;
 mod tls;
 mod watches;
+mod zones;

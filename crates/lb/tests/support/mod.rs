@@ -43,7 +43,7 @@ pub(crate) fn routed(lists: &str) -> Vec<Endpoint> {
     let parts = parts.flat_map(|part| {
         let (name, list) = part
             .split_once(": ")
-            .unwrap_or((part.trim_end_matches(':'), ""));
+            .unwrap_or_else(|| (part.trim_end_matches(':'), ""));
         let path = HierarchyPath::new(name.trim().split('/'));
         labelled(list, &Attributes::new().with::<HierarchyPath>(path))
     });
