@@ -42,6 +42,7 @@ mod children;
 mod pick_first;
 
 mod least_request;
+mod ring_hash;
 mod round_robin;
 mod static_weights;
 mod weighted_round_robin;
@@ -82,6 +83,7 @@ pub use crate::priority::{
     PriorityGroupsFactory,
 };
 pub use crate::registry::{PolicyFactory, PolicyOptions, PolicyRegistry};
+pub use crate::ring_hash::{HashKey, RequestHash, RingHash, RingHashConfig, RingHashFactory};
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding, Positions, ReadyList};
 pub use crate::static_weights::{StaticWeights, StaticWeightsConfig, StaticWeightsFactory};

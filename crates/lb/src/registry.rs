@@ -13,6 +13,11 @@ use crate::policy::Policy;
 /// What gRPC appends to the name of a policy that is young.
 const EXPERIMENTAL: &str = "_experimental";
 
+/// The largest size of a ring unless the channel raises it.
+///
+/// Source: [gRFC A42](https://github.com/grpc/proposal/blob/master/A42-xds-ring-hash-lb-policy.md).
+const DEFAULT_RING_SIZE_CAP: u32 = 4096;
+
 /// Creates the policies of one name.
 ///
 /// # Examples
@@ -80,6 +85,8 @@ pub struct PolicyOptions {
     pub seed: u64,
     /// How long pick_first waits for one address before it also tries the next.
     pub attempt_delay: AttemptDelay,
+    /// The largest size of the ring of ring_hash, whatever its configuration asks for.
+    pub ring_size_cap: u32,
     /// The policies that its configuration can name, for a policy over other policies.
     pub policies: PolicyRegistry,
     /// The zone of the program, for policies that prefer the endpoints of one
@@ -88,13 +95,14 @@ pub struct PolicyOptions {
 }
 
 impl PolicyOptions {
-    /// Creates options with this seed, the default attempt delay, and no policy
-    /// that a configuration can name.
+    /// Creates options with this seed, the defaults of all others, and no policy that a
+    /// configuration can name.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
             attempt_delay: AttemptDelay::default(),
+            ring_size_cap: DEFAULT_RING_SIZE_CAP,
             policies: PolicyRegistry::empty(),
             zone: None,
         }
@@ -112,6 +120,15 @@ impl PolicyOptions {
     #[must_use]
     pub fn with_zone(mut self, zone: impl Into<Arc<str>>) -> Self {
         self.zone = Some(zone.into());
+        self
+    }
+
+    /// Sets the largest size of the ring of ring_hash; 0 counts as 1. Default: 4096.
+    ///
+    /// An entry takes 12 bytes. A larger ring spreads calls more evenly over many endpoints.
+    #[must_use]
+    pub fn with_ring_size_cap(mut self, cap: u32) -> Self {
+        self.ring_size_cap = cap.max(1);
         self
     }
 

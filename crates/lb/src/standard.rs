@@ -5,6 +5,7 @@ use crate::outlier_detection::OutlierDetectionFactory;
 use crate::pick_first::PickFirstFactory;
 use crate::priority::{PriorityFactory, PriorityGroupsFactory};
 use crate::registry::PolicyRegistry;
+use crate::ring_hash::RingHashFactory;
 use crate::round_robin::RoundRobinFactory;
 use crate::static_weights::StaticWeightsFactory;
 use crate::weighted_round_robin::WeightedRoundRobinFactory;
@@ -28,6 +29,7 @@ impl PolicyRegistry {
             .with(PickFirstFactory)
             .with(LeastRequestFactory)
             .with(OutlierDetectionFactory)
+            .with(RingHashFactory)
             .with(PriorityFactory)
             .with(PriorityGroupsFactory)
             .with(RoundRobinFactory)

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use http::HeaderName;
 use serde_json::json;
 use trunkline_lb::testing::{CHILD_NAME, check_parent, check_policy};
 use trunkline_lb::{
     AttemptTracker, Child, ChildTrackers, ConnectivityState, Control, EndpointSharding,
     GracefulSwitch, LeastRequest, LeastRequestConfig, OldList, OutlierDetection,
     OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
-    PolicyFactory, PolicyOptions, PolicyRegistry, Published, RoundRobin, RoundRobinConfig,
-    SubchannelId, SubchannelState, SuccessRateEjection, Update, WatchEvent, WatchId,
-    WeightedRoundRobin, WeightedRoundRobinConfig,
+    PolicyFactory, PolicyOptions, PolicyRegistry, Published, RingHash, RingHashConfig, RoundRobin,
+    RoundRobinConfig, SubchannelId, SubchannelState, SuccessRateEjection, Update, WatchEvent,
+    WatchId, WeightedRoundRobin, WeightedRoundRobinConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
@@ -47,6 +48,16 @@ fn least_request() {
             Box::new(LeastRequest::new(options))
         });
     }
+}
+
+/// The calls of the check have no header, so each of them goes anywhere.
+#[test]
+fn ring_hash() {
+    let header = HeaderName::from_static("user");
+    let config = RingHashConfig::default()
+        .with_min_ring_size(32)
+        .with_request_hash_header(header);
+    check_policy(Arc::new(config), |options| Box::new(RingHash::new(options)));
 }
 
 #[test]

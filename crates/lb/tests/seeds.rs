@@ -4,16 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::json;
 use trunkline_backoff::Rng;
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
 use trunkline_lb::testing::{FakeChannel, endpoints, pick, refused};
 use trunkline_lb::{
     AttemptOutcome, Ejection, FailurePercentageEjection, GracefulSwitch, LeastRequest, LoadReport,
-    OldList, OutlierDetection, OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, Picker,
-    Policy, PolicyOptions, PolicyRegistry, RoundRobin, SubchannelId, SubchannelState,
-    SuccessRateEjection, WeightedRoundRobin, WeightedRoundRobinConfig,
+    OldList, OutlierDetection, OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig,
+    PickRequest, Picker, Policy, PolicyOptions, PolicyRegistry, RingHash, RingHashConfig,
+    RoundRobin, SubchannelId, SubchannelState, SuccessRateEjection, WeightedRoundRobin,
+    WeightedRoundRobinConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::{Code, Status};
@@ -305,6 +306,68 @@ fn call(picker: &dyn Picker) -> Option<SubchannelId> {
         tracker.attempt_ended(id, &outcome.with_sent(true));
     }
     Some(id)
+}
+
+/// ring_hash sends equal calls to equal ready subchannels, connects what calls request, is ready if an
+/// endpoint is, and never stops trying while it is failing.
+#[test]
+fn ring_hash() {
+    let header = HeaderName::from_static("user");
+    for seed in 0..SEEDS {
+        let mut rng = Rng::from_seed(seed);
+        let config = RingHashConfig::default()
+            .with_min_ring_size(32)
+            .with_request_hash_header(header.clone());
+        let policy = RingHash::new(&PolicyOptions::new(seed));
+        let mut channel = FakeChannel::new(policy).with_config(config);
+        let mut list = None;
+        for step in 0..STEPS {
+            let is_last = random_batch(&mut channel, &mut list, &mut rng);
+            if !is_last || channel.published.is_empty() {
+                continue;
+            }
+            let context = format!("seed {seed}, step {step}");
+            let mut metadata = HeaderMap::new();
+            if rng.below(4) > 0 {
+                metadata.insert(&header, HeaderValue::from(rng.below(20)));
+            }
+            let pick = channel
+                .picker()
+                .pick(&PickRequest::new("/a.B/C", &metadata));
+            match &pick {
+                Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => {
+                    let state = channel.subchannels.get(id).map(|found| &found.state);
+                    assert_eq!(state, Some(&SubchannelState::Ready), "{context}");
+                }
+                Pick::Queue => assert!(is_alive(&channel), "{context}"),
+                Pick::ExitIdle => {}
+                Pick::Fail(status) => assert!(!status.message().is_empty()),
+                Pick::Drop(_) => panic!("{context}: a call with a header has a hash"),
+            }
+            if let Pick::ExitIdle | Pick::SubchannelAndExitIdle(_) = pick {
+                channel.dialled();
+                channel.exit_idle();
+                assert_ne!(
+                    channel.dialled(),
+                    "",
+                    "{context}: it connects what calls request"
+                );
+            }
+            let mut states = channel.subchannels.values().map(|found| &found.state);
+            let is_ready = states.any(|state| *state == SubchannelState::Ready);
+            assert_eq!(is_ready, channel.state() == Ready, "{context}");
+            if list.is_some() && [Connecting, TransientFailure].contains(&channel.state()) {
+                assert!(is_alive(&channel), "{context}");
+            }
+            assert!(channel.subchannels.len() <= 8, "{context}: one an address");
+        }
+        let list = list.unwrap_or_else(|| "10.0.0.1:443 10.0.0.2:443".to_owned());
+        channel.update(&list).expect("the policy accepts the list");
+        lose_all(&mut channel);
+        channel.exit_idle();
+        channel.dialled();
+        exhaust(&mut channel, &list);
+    }
 }
 
 /// A switch between both picks only ready subchannels, whichever policy they belong to, and a

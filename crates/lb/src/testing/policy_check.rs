@@ -28,8 +28,9 @@ const EVENTS: usize = 200;
 /// each time. The rules:
 ///
 /// - It publishes on the first update, and the choice of its picker matches the state: a ready
-///   subchannel when it is `READY`, `Queue` when `CONNECTING`, a failure with a text when
-///   `TRANSIENT_FAILURE`, `ExitIdle` or `Queue` when `IDLE`.
+///   subchannel when it is `READY`, `Queue` when `CONNECTING`, `ExitIdle` or `Queue` when `IDLE`, a
+///   failure with a text when `TRANSIENT_FAILURE`, or `Queue` while a subchannel is connecting or its
+///   health is checked.
 /// - It comes to rest: a second [`settle`](Policy::settle) requests and publishes nothing.
 /// - An event of a subchannel that was removed changes nothing, and neither does a
 ///   [`handle_timeout`](Policy::handle_timeout) that comes early.
@@ -289,7 +290,7 @@ impl Run {
         let seed = self.seed;
         let picker = self.channel.picker();
         match (self.channel.state(), pick(&*picker)) {
-            (ConnectivityState::Ready, Pick::Subchannel(id)) => {
+            (ConnectivityState::Ready, Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id)) => {
                 let subchannel = self.channel.subchannels.get(&id);
                 assert_eq!(
                     subchannel.map(|found| &found.state),
@@ -307,6 +308,16 @@ impl Run {
                 assert!(
                     !status.message().is_empty(),
                     "seed {seed}: an error has a text"
+                );
+            }
+            (ConnectivityState::TransientFailure, Pick::Queue) => {
+                // ring_hash has calls wait for the backend that it tries next.
+                let mut states = self.channel.subchannels.values().map(|found| &found.state);
+                let is_connecting = states.any(|state| *state == SubchannelState::Connecting);
+                assert!(
+                    is_connecting || !self.channel.watches.is_empty(),
+                    "seed {seed}: a failing policy has calls wait only for a connection attempt or \
+                     a health check"
                 );
             }
             (state, pick) => {
