@@ -1,10 +1,9 @@
 //! How many calls are on a connection at a time.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
-use trunkline_runtime::Lock;
+use crate::line::{CallLine, Member, Place};
 
 /// Admits calls to a connection, as many as the server allows at a time; the others wait in line.
 ///
@@ -12,14 +11,15 @@ use trunkline_runtime::Lock;
 /// turn comes. A call that waits here leaves nothing behind.
 ///
 /// A call that is admitted counts until its stream is closed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Admission {
     /// The number of calls that were admitted and whose streams are not closed.
     open: AtomicUsize,
     limit: Limit,
-    /// The length of `line`, so that it is locked only when calls wait.
-    waiting: AtomicUsize,
-    line: Lock<Line>,
+    /// The calls that wait, for this connection or for any that shares the line.
+    line: CallLine,
+    /// This connection, as the line knows it.
+    member: Member,
 }
 
 /// How many calls may be open.
@@ -32,17 +32,6 @@ struct Limit {
     /// True once the connection is lost: then h2 refuses every call.
     is_lost: AtomicBool,
 }
-
-/// The calls that wait, by their places.
-#[derive(Debug, Default)]
-struct Line {
-    next: u64,
-    wakers: BTreeMap<u64, Waker>,
-}
-
-/// The place of a call that waits.
-#[derive(Debug, Default)]
-pub(crate) struct Place(Option<u64>);
 
 impl Default for Limit {
     fn default() -> Self {
@@ -67,57 +56,61 @@ impl Limit {
 }
 
 impl Admission {
+    /// Returns the admission to a connection whose calls wait in `line`.
+    pub(crate) fn new(line: CallLine) -> Self {
+        let member = line.join();
+        Self {
+            open: AtomicUsize::new(0),
+            limit: Limit::default(),
+            line,
+            member,
+        }
+    }
+
+    /// Returns the line in which calls wait.
+    pub(crate) fn line(&self) -> &CallLine {
+        &self.line
+    }
+
     /// Admits a call if there is room, and no other call waits.
     pub(crate) fn try_admit(&self) -> bool {
-        self.waiting.load(SeqCst) == 0 && self.take_room()
+        self.line.is_empty() && self.take_room()
     }
 
-    /// Waits until a call is admitted. It keeps its place in line.
+    /// Waits until a call is admitted to this connection. It keeps its place in line.
     pub(crate) fn poll_admit(&self, cx: &mut Context<'_>, place: &mut Place) -> Poll<()> {
-        if self.take_room() {
-            self.leave_line(place);
-            return Poll::Ready(());
-        }
-        {
-            let mut line = self.line.lock();
-            let number = *place.0.get_or_insert_with(|| {
-                line.next += 1;
-                line.next
-            });
-            line.wakers.insert(number, cx.waker().clone());
-            self.waiting.store(line.wakers.len(), SeqCst);
-        }
-        // If another call ended before this one was in line, it has not woken this one.
-        if self.take_room() {
-            self.leave_line(place);
-            return Poll::Ready(());
-        }
-        Poll::Pending
+        let take = || self.take_room().then_some(());
+        self.line.poll_turn(cx, place, Some(self.member), take)
     }
 
-    /// Handles the end of a call that waits.
+    /// Handles the end of a call that waits for this connection.
     pub(crate) fn give_up(&self, place: &mut Place) {
-        if !self.leave_line(place) {
+        if !self.line.leave(place) {
             // The call was woken because there was room, which the next call can now take.
             self.wake();
         }
-    }
-
-    /// Takes a call out of the line. Returns whether it was there, or never had a place.
-    fn leave_line(&self, place: &mut Place) -> bool {
-        let Some(number) = place.0.take() else {
-            return true;
-        };
-        let mut line = self.line.lock();
-        let was_there = line.wakers.remove(&number).is_some();
-        self.waiting.store(line.wakers.len(), SeqCst);
-        was_there
     }
 
     fn take_room(&self) -> bool {
         let limit = self.limit.get();
         let more = |open: usize| (open < limit).then_some(open.saturating_add(1));
         self.open.fetch_update(SeqCst, SeqCst, more).is_ok()
+    }
+
+    /// Admits a call that can also be sent on another connection of the line, whether or not others
+    /// wait. A lost connection has no room for it.
+    pub(crate) fn admit_from_line(&self) -> bool {
+        !self.limit.is_lost.load(SeqCst) && self.take_room()
+    }
+
+    /// Returns whether there is room for a call that can also be sent on another connection.
+    pub(crate) fn has_room(&self) -> bool {
+        self.room() > 0
+    }
+
+    /// Returns whether as many calls are on the connection as the server allows.
+    pub(crate) fn is_full(&self) -> bool {
+        !self.limit.is_lost.load(SeqCst) && self.open.load(SeqCst) >= self.limit.server.load(SeqCst)
     }
 
     /// Returns the number of calls that are on the connection.
@@ -127,7 +120,7 @@ impl Admission {
 
     /// Returns whether calls are on the connection, or wait in line.
     pub(crate) fn has_calls(&self) -> bool {
-        self.open.load(SeqCst) > 0 || self.waiting.load(SeqCst) > 0
+        self.open.load(SeqCst) > 0 || !self.line.is_empty()
     }
 
     /// Records that this number of streams were closed.
@@ -159,34 +152,39 @@ impl Admission {
         }
     }
 
-    /// Admits all calls: the connection is lost, and h2 gives each of them the reason.
+    /// Admits all calls that wait for this connection alone: it is lost, and h2 gives each of them the
+    /// reason. The others wait for the connections that are left.
     pub(crate) fn lose(&self) {
         self.limit.is_lost.store(true, SeqCst);
         self.wake();
     }
 
     /// Wakes as many calls as there is room for.
-    fn wake(&self) {
-        if self.waiting.load(SeqCst) == 0 {
+    pub(crate) fn wake(&self) {
+        if self.line.is_empty() {
             return;
         }
-        let mut woken = Vec::new();
-        {
-            let mut line = self.line.lock();
-            let room = self.limit.get().saturating_sub(self.open.load(SeqCst));
-            while woken.len() < room
-                && let Some((_, waker)) = line.wakers.pop_first()
-            {
-                woken.push(waker);
-            }
-            self.waiting.store(line.wakers.len(), SeqCst);
+        if self.limit.is_lost.load(SeqCst) {
+            let is_own = |member| member == Some(self.member);
+            return self.line.wake(usize::MAX, is_own);
         }
-        woken.into_iter().for_each(Waker::wake);
+        let takes = |member: Option<Member>| member.is_none_or(|own| own == self.member);
+        self.line.wake(self.room(), takes);
+    }
+
+    /// Returns the number of calls that there is room for; none on a lost connection.
+    fn room(&self) -> usize {
+        if self.limit.is_lost.load(SeqCst) {
+            return 0;
+        }
+        self.limit.get().saturating_sub(self.open.load(SeqCst))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::task::Waker;
+
     use super::*;
 
     fn poll(admission: &Admission, place: &mut Place) -> bool {
@@ -197,7 +195,7 @@ mod tests {
     /// Calls over the limit wait in line, and no call overtakes them.
     #[test]
     fn calls_over_the_limit_wait_in_line() {
-        let admission = Admission::default();
+        let admission = Admission::new(CallLine::default());
         admission.set_server_limit(1);
         assert!(admission.try_admit());
         let (mut first, mut second) = (Place::default(), Place::default());
@@ -212,24 +210,24 @@ mod tests {
     /// A call that was woken and ends passes its turn on, and nothing is left of calls that ended.
     #[test]
     fn a_call_that_ends_passes_its_turn_on() {
-        let admission = Admission::default();
+        let admission = Admission::new(CallLine::default());
         admission.set_server_limit(1);
         assert!(admission.try_admit());
         let (mut first, mut second) = (Place::default(), Place::default());
         assert!(!poll(&admission, &mut first));
         assert!(!poll(&admission, &mut second));
         admission.close(1);
-        assert_eq!(admission.waiting.load(SeqCst), 1);
+        assert!(!admission.line.is_empty());
         admission.give_up(&mut first);
-        assert_eq!(admission.waiting.load(SeqCst), 0);
+        assert!(admission.line.is_empty());
         assert!(poll(&admission, &mut second));
-        assert!(admission.line.lock().wakers.is_empty());
+        assert!(admission.line.is_empty());
     }
 
     /// A stalled connection admits no call, and a lost one all.
     #[test]
     fn stalled_and_lost_connections() {
-        let admission = Admission::default();
+        let admission = Admission::new(CallLine::default());
         admission.set_stalled(true);
         assert!(!admission.try_admit());
         admission.set_stalled(false);
@@ -238,5 +236,31 @@ mod tests {
         assert!(!admission.try_admit());
         admission.lose();
         assert!(admission.try_admit());
+    }
+    /// A call that can also be sent on another connection takes room on a connection that has it, and
+    /// never on a lost one.
+    #[test]
+    fn calls_of_a_shared_line_take_room_where_it_is() {
+        let line = CallLine::default();
+        let (one, other) = (Admission::new(line.clone()), Admission::new(line.clone()));
+        one.set_server_limit(1);
+        other.set_server_limit(1);
+        assert!(one.try_admit());
+        assert!(one.is_full() && !one.has_room());
+        assert!(!other.is_full() && other.has_room());
+        assert!(!one.admit_from_line() && other.admit_from_line());
+        let (mut any, mut own) = (Place::default(), Place::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(!poll(&one, &mut own));
+        let take = || (one.admit_from_line() || other.admit_from_line()).then_some(());
+        assert!(line.poll_turn(&mut cx, &mut any, None, take).is_pending());
+        // Calls wait, so a new one goes to the end of the line.
+        other.close(1);
+        assert!(!other.try_admit());
+        assert!(line.poll_turn(&mut cx, &mut any, None, take).is_ready());
+        one.lose();
+        assert!(line.is_empty());
+        assert!(!one.has_room() && !one.is_full() && !one.admit_from_line());
+        assert!(poll(&one, &mut own));
     }
 }

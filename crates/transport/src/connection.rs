@@ -12,10 +12,12 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
 use crate::error::{CallError, Fate};
-use crate::header_list::size_of_request;
+use crate::line::CallLine;
 use crate::lone_calls::Handles;
+use crate::queued::{QueuedRequest, UnsentBody, UnsentRequest, check_head};
 use crate::replay::{AttemptBody, ReaderId, RequestBody};
-use crate::response::{ResponseHead, UnsentBody, UnsentRequest};
+use crate::response::ResponseHead;
+use crate::room::{Candidates, FullConnection, Room};
 use crate::state::ConnectionState;
 use crate::turns::Turns;
 use crate::upload::Upload;
@@ -105,26 +107,52 @@ impl Connection {
     /// servers close the connection for a header list over their limit, which would cost all other
     /// calls on it.
     pub fn send<B>(&self, head: Request<()>, body: &RequestBody<B>) -> Result<Sent<B>, CallError> {
+        self.send_or(head, body, |request| {
+            QueuedRequest::for_one(request, self.send.clone(), Arc::clone(&self.state))
+        })
+    }
+
+    /// As [`send`](Self::send). But a request that waits in line takes the first room on any of the
+    /// candidates, which are made only then.
+    ///
+    /// The candidates share the [line](Self::line) of this connection. Once this connection is lost, the
+    /// request waits for the others: call [`CallLine::wake_all`] when they have changed.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`send`](Self::send).
+    pub fn send_on_any<B>(
+        &self,
+        head: Request<()>,
+        body: &RequestBody<B>,
+        candidates: impl FnOnce() -> Box<dyn Candidates>,
+    ) -> Result<Sent<B>, CallError> {
+        self.send_or(head, body, |request| {
+            QueuedRequest::for_any(request, self.line().clone(), candidates())
+        })
+    }
+
+    /// Begins an attempt of a call. Without room, the request waits in line, as `queue` has it.
+    fn send_or<B>(
+        &self,
+        head: Request<()>,
+        body: &RequestBody<B>,
+        queue: impl FnOnce(UnsentRequest) -> QueuedRequest,
+    ) -> Result<Sent<B>, CallError> {
         let body = body
             .open()
             .map_err(|status| CallError::new(status, Fate::Unknown))?;
-        let limit = self.state.max_header_list();
-        if limit != u32::MAX {
-            let size = size_of_request(&head);
-            if size > limit as usize {
-                return Err(CallError::head_too_large(size, limit, &self.state.peer));
-            }
-        }
+        check_head(&head, &self.state)?;
         let (body, upload, reader) = match body {
             AttemptBody::Whole(data) => (UnsentBody::Whole(data), None, None),
             AttemptBody::Streaming(body, messages) => {
                 let reader = body.id();
+                let limit = self.state.max_header_list();
                 let (upload, handle) = Upload::new(body, messages, limit);
                 (UnsentBody::Upload(handle), Some(Box::pin(upload)), reader)
             }
         };
-        // A clone has no pending request of its own, so it is always ready.
-        let request = UnsentRequest::new(self.send.clone(), head, body);
+        let request = UnsentRequest::new(head, body);
         let state = Arc::clone(&self.state);
         let response = if state.admission.try_admit() {
             let is_alone = request.is_short() && state.admission.open() == 1;
@@ -133,19 +161,58 @@ impl Connection {
             if is_alone {
                 state.lone_calls.free();
             }
-            let response = ResponseHead::sent(request, Arc::clone(&state), is_alone)?;
+            // A clone has no pending request of its own, so it is always ready.
+            let send = self.send.clone();
+            let response = ResponseHead::sent(request, send, Arc::clone(&state), is_alone)?;
             if let Some(turn) = turn {
                 turn.poll(&state);
             }
             response
         } else {
-            ResponseHead::queued(request, state)
+            ResponseHead::queued(queue(request), state)
         };
         Ok(Sent {
             response,
             upload,
             reader,
         })
+    }
+
+    /// Returns the line in which calls wait for room on this connection.
+    #[must_use]
+    pub fn line(&self) -> &CallLine {
+        self.state.admission.line()
+    }
+
+    /// Returns whether the server allows one more call on the connection now; false once the connection
+    /// is lost. Others may wait in line for it.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.state.admission.has_room()
+    }
+
+    /// Returns whether as many calls are on the connection as the server allows
+    /// (`SETTINGS_MAX_CONCURRENT_STREAMS`); false once the connection is lost.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.state.admission.is_full()
+    }
+
+    /// Takes room for a request that waits in line. `None` if there is none, or the connection is lost.
+    #[must_use]
+    pub fn take_room(&self) -> Option<Room> {
+        Room::take(&self.send, &self.state)
+    }
+
+    /// Returns this connection as one that has no room.
+    #[must_use]
+    pub fn as_full(&self) -> FullConnection {
+        FullConnection(Arc::clone(&self.state))
+    }
+
+    /// Wakes as many of the calls that wait in line as there is room for on this connection.
+    pub fn wake_line(&self) {
+        self.state.admission.wake();
     }
 }
 

@@ -14,6 +14,7 @@ use crate::driver::ConnectionDriver;
 use crate::error::{HandshakeError, Lost};
 use crate::frames::SMALL_DATA;
 use crate::go_away::GoAway;
+use crate::line::CallLine;
 use crate::options::{HttpOptions, MAX_WINDOW, MIN_WINDOW};
 use crate::state::ConnectionState;
 use crate::wire::Wire;
@@ -71,16 +72,34 @@ pub async fn handshake(
     runtime: Arc<dyn Runtime>,
     on_lost: impl FnOnce(Lost) + Send + 'static,
 ) -> Result<(Connection, ConnectionDriver), HandshakeError> {
+    handshake_in_line(CallLine::default(), stream, options, runtime, on_lost).await
+}
+
+/// As [`handshake`], but the calls that wait for room on the connection wait in `line`, which several
+/// connections to one server can share.
+///
+/// # Errors
+///
+/// Those of [`handshake`].
+pub async fn handshake_in_line(
+    line: CallLine,
+    stream: Box<dyn Stream>,
+    options: &HttpOptions,
+    runtime: Arc<dyn Runtime>,
+    on_lost: impl FnOnce(Lost) + Send + 'static,
+) -> Result<(Connection, ConnectionDriver), HandshakeError> {
     let endurance = Endurance {
         last_stream: LAST_STREAM,
         frame_budget: FRAME_BUDGET,
     };
-    handshake_until(endurance, stream, options, runtime, Box::new(on_lost)).await
+    let on_lost = Box::new(on_lost);
+    handshake_until(endurance, line, stream, options, runtime, on_lost).await
 }
 
 /// As [`handshake`], with this endurance.
 async fn handshake_until(
     endurance: Endurance,
+    line: CallLine,
     stream: Box<dyn Stream>,
     options: &HttpOptions,
     runtime: Arc<dyn Runtime>,
@@ -88,6 +107,7 @@ async fn handshake_until(
 ) -> Result<(Connection, ConnectionDriver), HandshakeError> {
     let state = Arc::new(ConnectionState::new(
         stream.peer_addr(),
+        line,
         endurance.last_stream,
         options.max_header_list,
     ));
@@ -187,7 +207,15 @@ mod tests {
         let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
         let (stream, options) = (stream.expect("a stream"), HttpOptions::default());
         let clock = Arc::clone(&runtime);
-        let handshake = handshake_until(endurance, stream, &options, clock, on_lost).await;
+        let handshake = handshake_until(
+            endurance,
+            CallLine::default(),
+            stream,
+            &options,
+            clock,
+            on_lost,
+        )
+        .await;
         let (connection, driver) = handshake.expect("a connection");
         runtime.spawn(Box::pin(driver));
         (connection, losses)

@@ -18,7 +18,9 @@ mod coalesce;
 mod frames;
 mod streams;
 
-// How many calls are on a connection at a time.
+// How many calls are on a connection at a time, and those that wait.
+mod line;
+
 mod admission;
 
 // When a peer that sends or reads nothing is given up.
@@ -52,10 +54,14 @@ mod turns;
 
 mod driver;
 
-// One attempt: the body of its request, sending that, and its response.
+// One attempt: the body of its request, sending that, waiting for room, and its response.
 mod replay;
 
 mod upload;
+
+mod room;
+
+mod queued;
 
 mod response;
 
@@ -68,12 +74,14 @@ pub use crate::connection::{Connection, ConnectionEnd, Sent};
 pub use crate::driver::ConnectionDriver;
 pub use crate::error::{CallError, Fate, HandshakeError, HandshakeErrorKind, Lost, LostReason};
 pub use crate::go_away::GoAway;
-pub use crate::handshake::handshake;
+pub use crate::handshake::{handshake, handshake_in_line};
 pub use crate::header_list::header_list_size;
 pub use crate::keepalive::KeepaliveOptions;
+pub use crate::line::CallLine;
 pub use crate::messages::{MessageLimit, MessageTooLarge};
 pub use crate::options::HttpOptions;
 pub use crate::replay::{ReaderId, ReplayBudget, RequestBody, Reservation};
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
+pub use crate::room::{Candidates, FullConnection, Room, Turn};
 pub use crate::upload::Upload;
 pub use crate::waiting::{WaitingFor, WaitingStep};

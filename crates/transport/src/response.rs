@@ -10,13 +10,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{RecvStream, SendStream};
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Response};
 use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
-use crate::admission::Place;
 use crate::error::{CallError, Fate, ResponsePart};
 use crate::header_list::header_list_size;
+use crate::queued::{AdmittedRequest, QueuedRequest, SHORT_REQUEST, UnsentBody, UnsentRequest};
 use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
 use crate::waiting::{WaitingFor, WaitingStep};
@@ -76,11 +76,6 @@ impl RequestSide {
     }
 }
 
-/// The longest request, in bytes, whose sending side is not kept. What h2 keeps of such a request,
-/// when its attempt is cancelled before it is sent, is not much more than what it keeps of any
-/// stream; and a stream with two handles costs it more.
-const SHORT_REQUEST: usize = 4 * 1024;
-
 /// The header that has the status of a call.
 const GRPC_STATUS: &str = "grpc-status";
 
@@ -96,66 +91,33 @@ fn is_too_large(
         || state.has_long_headers() && state.has_long_headers_on(stream().as_u32())
 }
 
-/// A request that was not handed to HTTP/2 yet.
-pub(crate) struct UnsentRequest {
-    send: SendRequest<Bytes>,
-    head: Request<()>,
-    body: UnsentBody,
-}
-
-/// The body of an [`UnsentRequest`].
-pub(crate) enum UnsentBody {
-    Whole(Option<Bytes>),
-    /// An upload, which waits for its stream.
-    Upload(UploadHandle),
-}
-
-impl UnsentRequest {
-    pub(crate) fn new(send: SendRequest<Bytes>, head: Request<()>, body: UnsentBody) -> Self {
-        Self { send, head, body }
-    }
-
-    /// Returns true if the request is complete, and not long.
-    pub(crate) fn is_short(&self) -> bool {
-        match &self.body {
-            UnsentBody::Whole(data) => data.as_ref().is_none_or(|data| data.len() <= SHORT_REQUEST),
-            UnsentBody::Upload(_) => false,
+/// Hands a request to HTTP/2. It was admitted.
+fn hand_over(
+    request: UnsentRequest,
+    mut send: SendRequest<Bytes>,
+    state: &ConnectionState,
+) -> Result<(ResponseFuture, RequestSide), CallError> {
+    let no_body = matches!(request.body, UnsentBody::Whole(None));
+    let sent = send.send_request(request.head, no_body);
+    let (response, mut stream) = sent.map_err(|error| {
+        state.admission.close(1);
+        CallError::not_sent(&error, state)
+    })?;
+    let request = match request.body {
+        UnsentBody::Whole(None) => RequestSide::Sent(0, None),
+        UnsentBody::Whole(Some(data)) => {
+            let bytes = data.len();
+            // An error here is one of the stream, which the response reports too.
+            let _ = stream.send_data(data, true);
+            let is_short = bytes <= SHORT_REQUEST;
+            RequestSide::Sent(bytes as u64, (!is_short).then_some(stream))
         }
-    }
-
-    /// Hands the request to HTTP/2. It was admitted.
-    fn send(mut self, state: &ConnectionState) -> Result<(ResponseFuture, RequestSide), CallError> {
-        let no_body = matches!(self.body, UnsentBody::Whole(None));
-        let sent = self.send.send_request(self.head, no_body);
-        let (response, mut stream) = sent.map_err(|error| {
-            state.admission.close(1);
-            CallError::not_sent(&error, state)
-        })?;
-        let request = match self.body {
-            UnsentBody::Whole(None) => RequestSide::Sent(0, None),
-            UnsentBody::Whole(Some(data)) => {
-                let bytes = data.len();
-                // An error here is one of the stream, which the response reports too.
-                let _ = stream.send_data(data, true);
-                let is_short = bytes <= SHORT_REQUEST;
-                RequestSide::Sent(bytes as u64, (!is_short).then_some(stream))
-            }
-            UnsentBody::Upload(handle) => {
-                handle.start(stream);
-                RequestSide::Upload(handle)
-            }
-        };
-        Ok((response, request))
-    }
-
-    /// Returns why the upload gave the attempt up, if it did.
-    fn failure(&self) -> Option<CallError> {
-        let UnsentBody::Upload(handle) = &self.body else {
-            return None;
-        };
-        let status = handle.failure()?.clone();
-        Some(CallError::new(status, Fate::Unknown))
-    }
+        UnsentBody::Upload(handle) => {
+            handle.start(stream);
+            RequestSide::Upload(handle)
+        }
+    };
+    Ok((response, request))
 }
 
 /// Waits for the head of a response.
@@ -173,7 +135,7 @@ pub struct ResponseHead {
 /// What an attempt waits for.
 enum AttemptStage {
     /// Its admission to the connection.
-    Queued(Box<UnsentRequest>, Place),
+    Queued(Box<QueuedRequest>),
     /// The head of the response.
     Sent(ResponseFuture),
     /// Nothing: it has ended.
@@ -184,10 +146,11 @@ impl ResponseHead {
     /// Sends a request that was admitted.
     pub(crate) fn sent(
         request: UnsentRequest,
+        send: SendRequest<Bytes>,
         state: Arc<ConnectionState>,
         is_alone: bool,
     ) -> Result<Self, CallError> {
-        let sent = request.send(&state);
+        let sent = hand_over(request, send, &state);
         if sent.is_err() && is_alone {
             state.lone_calls.end(None);
         }
@@ -201,15 +164,22 @@ impl ResponseHead {
         })
     }
 
-    /// Sends a request when it is admitted.
-    pub(crate) fn queued(request: UnsentRequest, state: Arc<ConnectionState>) -> Self {
+    /// Sends a request when its turn comes. Until then, it names the connection of `state`.
+    pub(crate) fn queued(request: QueuedRequest, state: Arc<ConnectionState>) -> Self {
         Self {
-            stage: AttemptStage::Queued(Box::new(request), Place::default()),
+            stage: AttemptStage::Queued(Box::new(request)),
             held_back: state.admission.limit_in_the_way(),
             state,
             request: RequestSide::Sent(0, None),
             is_alone: false,
         }
+    }
+
+    /// Returns the address at the other end of the connection that the request was sent on. While the
+    /// request waits in line, that of a connection that it waits for.
+    #[must_use]
+    pub fn peer_addr(&self) -> &PeerAddr {
+        &self.state.peer
     }
 
     /// Returns how many message bytes of the request were handed to HTTP/2 so far. They include
@@ -262,21 +232,20 @@ impl ResponseHead {
         }
     }
 
-    /// Waits for the admission of a request that is queued, and sends it.
+    /// Waits for the turn of a request that is queued, and sends it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), CallError>> {
-        if let AttemptStage::Queued(request, place) = &mut self.stage {
-            if let Some(error) = request.failure() {
-                return Poll::Ready(Err(error));
-            }
-            ready!(self.state.admission.poll_admit(cx, place));
-        }
-        match mem::replace(&mut self.stage, AttemptStage::Ended) {
-            AttemptStage::Queued(request, _) => {
-                let (response, request) = request.send(&self.state)?;
-                self.stage = AttemptStage::Sent(response);
-                self.request = request;
-            }
-            other => self.stage = other,
+        if let AttemptStage::Queued(queued) = &mut self.stage {
+            let admitted = ready!(queued.poll_turn(cx, &mut self.state))?;
+            let AdmittedRequest {
+                request,
+                send,
+                state,
+            } = admitted;
+            self.stage = AttemptStage::Ended;
+            self.state = state;
+            let (response, request) = hand_over(request, send, &self.state)?;
+            self.stage = AttemptStage::Sent(response);
+            self.request = request;
         }
         Poll::Ready(Ok(()))
     }
@@ -326,9 +295,6 @@ impl Future for ResponseHead {
 
 impl Drop for ResponseHead {
     fn drop(&mut self) {
-        if let AttemptStage::Queued(_, place) = &mut self.stage {
-            self.state.admission.give_up(place);
-        }
         self.request.cancel(&self.state);
         if self.is_alone {
             self.state.lone_calls.end(None);

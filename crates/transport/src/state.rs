@@ -12,6 +12,7 @@ use crate::codes::WrongFirstFrame;
 use crate::cut_off::CutOff;
 use crate::go_away::GoAway;
 use crate::keepalive::Silence;
+use crate::line::CallLine;
 use crate::lone_calls::LoneCalls;
 use crate::settings::ServerSettings;
 use crate::unfinished::ShownRequests;
@@ -70,10 +71,10 @@ pub(crate) struct ConnectionState {
 }
 
 impl ConnectionState {
-    pub(crate) fn new(peer: PeerAddr, last_stream: u32, header_limit: u32) -> Self {
+    pub(crate) fn new(peer: PeerAddr, line: CallLine, last_stream: u32, header_limit: u32) -> Self {
         Self {
             peer,
-            admission: Admission::default(),
+            admission: Admission::new(line),
             lone_calls: LoneCalls::default(),
             last_stream,
             header_limit,

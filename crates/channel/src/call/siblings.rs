@@ -1,0 +1,93 @@
+//! The connections of one subchannel, for a call that waits for a free stream.
+
+use std::sync::Arc;
+
+use http::Request;
+use trunkline_connector::SecurityLevel;
+use trunkline_lb::SubchannelId;
+use trunkline_status::Status;
+use trunkline_transport::{CallLine, Candidates, Connection, Turn};
+
+use crate::control::event::ControlEvent;
+use crate::core::connections::{ConnectionId, ReadyConnection};
+use crate::handle::Handle;
+
+/// The connections of one subchannel, for a call that waits for a free stream: those of the snapshot
+/// that is current when it looks for room.
+///
+/// Only calls that wait have one.
+///
+/// Source: gRFC A105.
+pub(crate) struct Siblings {
+    handle: Arc<Handle>,
+    line: CallLine,
+    id: SubchannelId,
+    /// The connection that the call was made for.
+    connection: ConnectionId,
+    /// How that connection is protected, for which the credentials of the call were made.
+    security: SecurityLevel,
+    /// True when the subchannel may have one more connection, as of the last look for room.
+    may_grow: bool,
+}
+
+impl Siblings {
+    /// Returns the connections of the subchannel of `ready`, for which the call was made.
+    pub(crate) fn new(handle: &Arc<Handle>, ready: &ReadyConnection<Connection>) -> Self {
+        Self {
+            handle: Arc::clone(handle),
+            line: ready.connection.line().clone(),
+            id: ready.id,
+            connection: ready.connection_id,
+            security: ready.info.security,
+            may_grow: false,
+        }
+    }
+
+    /// Returns whether a call that was made for another connection can be sent on this one. Its
+    /// credentials depend on the security of the connection, and its authority on the certificate.
+    fn suits(&self, ready: &ReadyConnection<Connection>, head: &Request<()>) -> bool {
+        if ready.connection_id == self.connection {
+            return true;
+        }
+        let authority = head.uri().authority();
+        let covers = |authority| {
+            let shared = &self.handle.shared;
+            shared.check_authority(authority, &ready.info).is_ok()
+        };
+        ready.info.security == self.security && authority.is_none_or(covers)
+    }
+}
+
+impl Candidates for Siblings {
+    fn find_room(&mut self, head: &Request<()>) -> Turn {
+        let snapshot = self.handle.shared.snapshot();
+        let Some(ready) = snapshot.connections.get(self.id) else {
+            self.may_grow = false;
+            return leave("no connection is left to the address");
+        };
+        self.may_grow = ready.len() < snapshot.max_connections;
+        for own in ready.iter() {
+            if let Some(room) = own.connection.take_room() {
+                return if self.suits(own, head) {
+                    Turn::Send(room)
+                } else {
+                    leave("the connection with a free stream is protected in another way")
+                };
+            }
+        }
+        Turn::Wait(ready.oldest().connection.as_full())
+    }
+
+    fn handle_waiting(&mut self) {
+        if self.may_grow && self.line.ask() {
+            self.handle.send(ControlEvent::CallWaiting { id: self.id });
+        }
+    }
+}
+
+/// Returns the turn of a call that is picked again: nothing of it was sent.
+fn leave(why: &str) -> Turn {
+    Turn::Leave(Status::unavailable(format!(
+        "the call waited for a free stream, and {why}"
+    )))
+}
