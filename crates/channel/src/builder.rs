@@ -714,6 +714,7 @@ impl ChannelBuilder {
                 backoff,
                 idle_timeout: self.life.idle_timeout,
                 keepalive_time: http.keepalive.time,
+                connections_limit: self.life.connections_limit,
             },
             connector: protected,
             http,

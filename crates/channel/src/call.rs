@@ -1,7 +1,8 @@
 //! The data path: the life of one call.
 //!
 //! From the ground up: `deadline`, `plan` and `transparent_retries`; `record`, with everything that depends
-//! on how a call or an attempt ends; `authorizing`, an attempt whose credentials are awaited;
+//! on how a call or an attempt ends; `siblings`, the connections of a subchannel for a call
+//! that waits for a free stream; `authorizing`, an attempt whose credentials are awaited;
 //! `attempt`, one attempt until the head of its response; `body`,
 //! the response; `refusal`, the response of a peer that is no gRPC server; `in_progress`, what all
 //! attempts have in common; `hedges`, attempts side by side; `sequence`, attempts one after the
@@ -12,6 +13,8 @@ mod plan;
 mod transparent_retries;
 
 mod record;
+
+mod siblings;
 
 mod attempt;
 mod authorizing;

@@ -1,7 +1,7 @@
 //! The control path: one task per channel, and one for each connection attempt and watch.
 //!
 //! From the ground up: the closing of the channel, the events that the control task receives, the losses, attempts and
-//! watches that send them, the inbox in which they arrive, what the resolver reports to the observer,
+//! watches that send them, the inbox in which they arrive, the lines of calls that wait, what the resolver reports to the observer,
 //! and the task.
 //!
 //! `loss` describes how the loss of a connection, by a GOAWAY for example, reaches the policy.
@@ -12,6 +12,7 @@ pub(crate) mod event;
 
 mod attempt;
 pub(crate) mod inbox;
+mod lines;
 mod live;
 mod loss;
 pub(crate) mod resolver_metrics;

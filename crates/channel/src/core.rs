@@ -44,13 +44,13 @@ use trunkline_service_config::{ConfigSelector, ServiceConfig};
 use trunkline_status::Status;
 
 use self::config::{ConfigInForce, ConfigOutcome, DefaultPolicy, HealthChecks};
-use self::connections::ReadyConnection;
+use self::connections::{ConnectionId, ReadyConnection};
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
 use self::idleness::{CallCounts, Idleness};
 use self::snapshot::Snapshot;
-use self::subchannel::{Stage, Subchannel};
-use self::subchannels::{NextStage, Subchannels};
+use self::subchannel::{Growth, Stage, Subchannel};
+use self::subchannels::{NewConnection, NextStage, Subchannels};
 use self::watches::Watches;
 
 /// The most pending attempts that a snapshot names.
@@ -76,6 +76,10 @@ pub(crate) struct Core<C> {
     rng: Rng,
     policy_options: PolicyOptions,
     config: ConfigInForce,
+    /// The most connections that a subchannel opens, by the config in force.
+    max_connections: usize,
+    /// The id of the last attempt's connection.
+    last_connection: ConnectionId,
     /// The selector of the last resolution. `None` if that had none: the service config in force
     /// then selects.
     selector: Option<Arc<dyn ConfigSelector>>,
@@ -107,6 +111,8 @@ pub(crate) enum Output<C> {
     /// Start a connection attempt, and end it at the deadline.
     Connect {
         id: SubchannelId,
+        /// The id of the connection that the attempt makes.
+        connection: ConnectionId,
         address: Address,
         deadline: Instant,
         /// The keepalive time of the connection.
@@ -114,6 +120,12 @@ pub(crate) enum Output<C> {
     },
     /// Cancel the attempt that runs for this subchannel.
     Cancel(SubchannelId),
+    /// Once the snapshot is published, wake the calls that wait for a free stream on this subchannel,
+    /// look whether any still waits, and call [`handle_line`](Core::handle_line).
+    LookAtLine(SubchannelId),
+    /// Once the snapshot is published, wake all calls that wait for a free stream on this subchannel:
+    /// it was removed.
+    DropLine(SubchannelId),
     /// Start a watch over a connection.
     Watch {
         watch: WatchId,
@@ -150,6 +162,8 @@ pub(crate) struct CoreOptions {
     pub(crate) idle_timeout: Option<Duration>,
     /// The keepalive time of connections; `Duration::MAX` while keepalive is off.
     pub(crate) keepalive_time: Duration,
+    /// The limit of the connections of a subchannel, whatever the service config asks for.
+    pub(crate) connections_limit: u32,
 }
 
 impl<C> Core<C> {
@@ -171,7 +185,10 @@ impl<C> Core<C> {
                 options.disable_service_config,
                 options.health_checks,
                 options.disable_retries,
+                options.connections_limit,
             ),
+            max_connections: 1,
+            last_connection: ConnectionId::START,
             selector: None,
             actions: Actions::new(),
             is_unsettled: false,
@@ -210,7 +227,9 @@ impl<C> Core<C> {
         self.resolver_error = None;
         // The config may be new even where the policy publishes nothing new.
         self.is_stale = true;
-        match self.config.apply(&resolution.service_config) {
+        let outcome = self.config.apply(&resolution.service_config);
+        self.apply_max_connections();
+        match outcome {
             ConfigOutcome::InForce { changed } => {
                 if changed {
                     let config = Arc::clone(self.config.current());
@@ -234,6 +253,18 @@ impl<C> Core<C> {
                 self.resolver_failed(error.clone(), OldList::Keep, now);
                 rejected(RejectionKind::ServiceConfigMissing, error)
             }
+        }
+    }
+
+    /// Applies how many connections a subchannel opens, by the config in force. A lower number closes no
+    /// connection.
+    fn apply_max_connections(&mut self) {
+        let most = self.config.max_connections();
+        let old = std::mem::replace(&mut self.max_connections, most);
+        if most > old {
+            let ready = self.subchannels.connections().subchannels();
+            let ids = ready.map(|ready| ready.oldest().id);
+            self.outputs.extend(ids.map(Output::LookAtLine));
         }
     }
 
@@ -291,9 +322,10 @@ impl<C> Core<C> {
 
     /// Handles an attempt's step from one phase to the next.
     pub(crate) fn handle_progress(&mut self, id: SubchannelId, phase: ConnectPhase, now: Instant) {
-        if let Some(retry_at) = self.retry_time_of_attempt(id) {
-            let next = NextStage::Other(Stage::Connecting { retry_at, phase });
-            self.transition(id, next, now);
+        if let Some((stage, retry_at)) = self.running_attempt(id) {
+            let alone = Stage::Connecting { retry_at, phase };
+            let next = stage.with(alone, Growth::Connecting { retry_at, phase });
+            self.transition(id, NextStage::Other(next), now);
         }
     }
 
@@ -301,25 +333,35 @@ impl<C> Core<C> {
     pub(crate) fn handle_connected(
         &mut self,
         id: SubchannelId,
+        connection_id: ConnectionId,
         connection: C,
         info: ConnectionInfo,
         now: Instant,
     ) {
-        let Some(retry_at) = self.retry_time_of_attempt(id) else {
+        let Some((_, retry_at)) = self.running_attempt(id) else {
             return;
         };
         if let Some(subchannel) = self.subchannels.get_mut(id) {
             subchannel.backoff.reset();
             let address = subchannel.address.clone();
             let info = info.clone();
-            self.observe(ChannelEvent::Connected { id, address, info });
+            let connections = self.subchannels.connections().count(id) + 1;
+            self.observe(ChannelEvent::Connected {
+                id,
+                connection: connection_id,
+                connections,
+                address,
+                info,
+            });
         }
-        let next = NextStage::Ready {
+        let new = NewConnection {
+            connection_id,
             retry_at,
             connection,
             info,
         };
-        self.transition(id, next, now);
+        self.transition(id, NextStage::Connected(new), now);
+        self.outputs.push_back(Output::LookAtLine(id));
         self.carry_out_actions(now);
     }
 
@@ -330,13 +372,17 @@ impl<C> Core<C> {
         failure: ConnectFailure,
         now: Instant,
     ) {
-        let Some(until) = self.retry_time_of_attempt(id) else {
+        let Some((stage, until)) = self.running_attempt(id) else {
             return;
         };
         let error = Status::unavailable(failure.to_string());
         self.observe(ChannelEvent::ConnectFailed { id, failure });
-        let next = NextStage::Other(Stage::BackingOff { until, error });
-        self.transition(id, next, now);
+        let growth = Growth::Waiting {
+            until,
+            error: Some(error.clone()),
+        };
+        let next = stage.with(Stage::BackingOff { until, error }, growth);
+        self.transition(id, NextStage::Other(next), now);
         self.carry_out_actions(now);
     }
 
@@ -349,7 +395,15 @@ impl<C> Core<C> {
     /// The first unused connection in a row is an exception if a GOAWAY ended it: a server that
     /// shuts down in good order, or that refused one call, probably serves the next connection, and
     /// the call that it refused is repeated at once.
-    pub(crate) fn handle_lost(&mut self, id: SubchannelId, why: ConnectionLost, now: Instant) {
+    ///
+    /// A subchannel that has other connections stays READY, and its watches move to the oldest of them.
+    pub(crate) fn handle_lost(
+        &mut self,
+        id: SubchannelId,
+        connection: ConnectionId,
+        why: ConnectionLost,
+        now: Instant,
+    ) {
         // Also when the subchannel was removed: the server still objects to the PINGs.
         if let Some(time) = why.raised_keepalive()
             && time > self.keepalive_time
@@ -357,10 +411,11 @@ impl<C> Core<C> {
             self.keepalive_time = time;
             self.observe(ChannelEvent::KeepaliveRaised { time });
         }
-        let Some(subchannel) = self.subchannels.get_mut(id) else {
+        let ready = self.subchannels.connections().get(id);
+        let Some(retry_at) = ready.and_then(|ready| Some(ready.find(connection)?.retry_at)) else {
             return;
         };
-        let Stage::Ready { retry_at } = *subchannel.stage() else {
+        let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
         };
         let was_unused = subchannel
@@ -369,12 +424,70 @@ impl<C> Core<C> {
             .is_some_and(|lost| lost.is_unused());
         let is_go_away = matches!(why.reason(), ConnectionLostReason::GoAway { .. });
         let is_excepted = is_go_away && !was_unused;
-        subchannel.not_before = (why.is_unused() && !is_excepted).then_some(retry_at);
+        let hold = (why.is_unused() && !is_excepted).then_some(retry_at);
+        // Another connection of the subchannel may have been lost unused.
+        subchannel.not_before = subchannel.not_before.max(hold);
         subchannel.last_lost = Some(why.clone());
         let address = subchannel.address.clone();
-        self.observe(ChannelEvent::Lost { id, address, why });
-        self.transition(id, NextStage::Other(Stage::Idle), now);
+        let connections = self.subchannels.connections().count(id) - 1;
+        self.observe(ChannelEvent::Lost {
+            id,
+            connection,
+            connections,
+            address,
+            why,
+        });
+        self.transition(id, NextStage::Disconnected(connection), now);
+        self.move_watches(id, connection);
+        // Calls that wait for a free stream leave the line if no connection is left. Otherwise there may
+        // be one more now.
+        self.outputs.push_back(Output::LookAtLine(id));
         self.carry_out_actions(now);
+    }
+
+    /// Starts the watches over a connection that is lost again over the oldest one that is left.
+    fn move_watches(&mut self, id: SubchannelId, from: ConnectionId) {
+        let Some(ready) = self.subchannels.connections().get(id) else {
+            return;
+        };
+        let ready = ready.oldest();
+        for (watch, call) in self.watches.move_all(id, from, ready.connection_id) {
+            let ready = Arc::clone(ready);
+            self.outputs.push_back(Output::Unwatch(watch));
+            self.outputs.push_back(Output::Watch { watch, ready, call });
+        }
+    }
+
+    /// Handles a call that waits for a free stream on a subchannel.
+    pub(crate) fn handle_call_waiting(&mut self, id: SubchannelId) {
+        if self.may_grow(id) {
+            self.outputs.push_back(Output::LookAtLine(id));
+        }
+    }
+
+    /// Handles the look at the calls that wait for a free stream on a subchannel. `must_grow` is true
+    /// when calls wait and all of its connections are full: an attempt for one more connection starts
+    /// if nothing speaks against it.
+    ///
+    /// Source: gRFC A105.
+    pub(crate) fn handle_line(&mut self, id: SubchannelId, must_grow: bool, now: Instant) {
+        if must_grow && self.may_grow(id) {
+            self.connect_after_hold(id, now);
+            self.carry_out_actions(now);
+        }
+    }
+
+    /// Returns whether an attempt for one more connection of a subchannel may start: it has some, and
+    /// fewer than it may have, no attempt runs, and it does not wait.
+    fn may_grow(&self, id: SubchannelId) -> bool {
+        let stage = self.subchannels.get(id).map(Subchannel::stage);
+        let is_resting = matches!(
+            stage,
+            Some(Stage::Ready {
+                growth: Growth::Resting
+            })
+        );
+        is_resting && self.subchannels.connections().count(id) < self.max_connections
     }
 
     /// Handles an event of a watch.
@@ -436,6 +549,11 @@ impl<C> Core<C> {
     fn end_wait(&mut self, id: SubchannelId, now: Instant) {
         match self.subchannels.get(id).map(Subchannel::stage) {
             Some(Stage::HeldBack { .. }) => self.start_attempt(id, now),
+            Some(Stage::Ready { .. }) => {
+                let growth = Growth::Resting;
+                self.transition(id, NextStage::Other(Stage::Ready { growth }), now);
+                self.outputs.push_back(Output::LookAtLine(id));
+            }
             Some(Stage::BackingOff { .. }) => {
                 self.transition(id, NextStage::Other(Stage::Idle), now);
                 // The policy's requests are carried out before the next wait ends: the policy may
@@ -470,6 +588,7 @@ impl<C> Core<C> {
         self.idleness.handle_idle();
         self.drop_policy(now);
         self.config.reset();
+        self.apply_max_connections();
         self.selector = None;
         self.has_list = false;
         self.resolver_error = None;
@@ -560,6 +679,7 @@ impl<C> Core<C> {
             state: self.published.state,
             picker: Arc::clone(&self.published.picker),
             connections: self.subchannels.connections().clone(),
+            max_connections: self.max_connections,
             selector: self.selector.clone().unwrap_or_else(config),
             throttling: self.config.current().retry_throttling(),
             is_resolved: self.has_list,
@@ -620,13 +740,14 @@ impl<C> Core<C> {
         let Some(gone) = self.subchannels.remove(id) else {
             return;
         };
-        if matches!(gone.stage(), Stage::Connecting { .. }) {
+        if gone.stage().retry_time_of_attempt().is_some() {
             self.outputs.push_back(Output::Cancel(id));
         }
         // The policy is not notified of the end of these watches: it has no such subchannel any
         // more.
         let ended = self.watches.remove_all(id);
         self.outputs.extend(ended.into_iter().map(Output::Unwatch));
+        self.outputs.push_back(Output::DropLine(id));
         let address = gone.address;
         self.observe(ChannelEvent::SubchannelRemoved { id, address });
     }
@@ -656,12 +777,10 @@ impl<C> Core<C> {
 
     fn start_watch(&mut self, watch: WatchId, id: SubchannelId, call: Watch, now: Instant) {
         if let Some(ready) = self.subchannels.connections().get(id) {
-            self.watches.insert(watch, id);
-            self.outputs.push_back(Output::Watch {
-                watch,
-                ready: Arc::clone(ready),
-                call,
-            });
+            let ready = Arc::clone(ready.oldest());
+            let connection = ready.connection_id;
+            self.watches.insert(watch, id, connection, call.clone());
+            self.outputs.push_back(Output::Watch { watch, ready, call });
         } else if self.subchannels.get(id).is_some() {
             self.end_watch(watch, id, "the subchannel has no connection", now);
         }
@@ -676,14 +795,25 @@ impl<C> Core<C> {
     }
 
     fn connect(&mut self, id: SubchannelId, now: Instant) {
+        let Some(subchannel) = self.subchannels.get(id) else {
+            return;
+        };
+        if matches!(subchannel.stage(), Stage::Idle) {
+            self.connect_after_hold(id, now);
+        }
+    }
+
+    /// Starts an attempt: not before the time to which the loss of an unused connection holds it back.
+    fn connect_after_hold(&mut self, id: SubchannelId, now: Instant) {
         let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
         };
-        if !matches!(subchannel.stage(), Stage::Idle) {
-            return;
-        }
         match subchannel.not_before.take().filter(|at| *at > now) {
-            Some(until) => self.transition(id, NextStage::Other(Stage::HeldBack { until }), now),
+            Some(until) => {
+                let growth = Growth::Waiting { until, error: None };
+                let next = subchannel.stage().with(Stage::HeldBack { until }, growth);
+                self.transition(id, NextStage::Other(next), now);
+            }
             None => self.start_attempt(id, now),
         }
     }
@@ -694,23 +824,36 @@ impl<C> Core<C> {
         };
         let retry_at = subchannel.backoff.next_attempt(now);
         let deadline = subchannel.backoff.attempt_deadline(retry_at, now);
+        let phase = ConnectPhase::Dialing;
+        let alone = Stage::Connecting { retry_at, phase };
+        let growth = Growth::Connecting { retry_at, phase };
+        let next = subchannel.stage().with(alone, growth);
+        let address = subchannel.address.clone();
+        let connections = self.subchannels.connections().count(id);
+        if connections > 0 {
+            let address = address.clone();
+            self.observe(ChannelEvent::ConnectionScaling {
+                id,
+                address,
+                connections,
+            });
+        }
+        self.last_connection = self.last_connection.next();
         self.outputs.push_back(Output::Connect {
             id,
-            address: subchannel.address.clone(),
+            connection: self.last_connection,
+            address,
             deadline,
             keepalive_time: self.keepalive_time,
         });
-        let phase = ConnectPhase::Dialing;
-        let next = NextStage::Other(Stage::Connecting { retry_at, phase });
-        self.transition(id, next, now);
+        self.transition(id, NextStage::Other(next), now);
     }
 
-    /// Returns the earliest start of the attempt after the one that runs; `None` if none runs.
-    fn retry_time_of_attempt(&self, id: SubchannelId) -> Option<Instant> {
-        match self.subchannels.get(id)?.stage() {
-            Stage::Connecting { retry_at, .. } => Some(*retry_at),
-            _ => None,
-        }
+    /// Returns the stage of a subchannel whose attempt runs, and the earliest start of the attempt after
+    /// that; `None` if none runs.
+    fn running_attempt(&self, id: SubchannelId) -> Option<(Stage, Instant)> {
+        let stage = self.subchannels.get(id)?.stage();
+        Some((stage.clone(), stage.retry_time_of_attempt()?))
     }
 
     /// Changes the stage of a subchannel, and reports the new state to the policy and the observer

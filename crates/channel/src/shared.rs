@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use event_listener::{Event as Changed, EventListener};
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
+use trunkline_connector::ConnectionInfo;
 use trunkline_runtime::Runtime;
 use trunkline_service_config::MethodConfig;
 use trunkline_transport::{Connection, ReplayBudget};
@@ -96,6 +97,26 @@ impl ChannelShared {
             Some(own) if !self.is_authority_set => own,
             _ => &self.authority,
         }
+    }
+
+    /// Checks that a call with this authority can be sent on a connection.
+    ///
+    /// # Errors
+    ///
+    /// The reason, when the server has not proved that it is that authority. The channel's own was
+    /// checked when the connection was made.
+    ///
+    /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
+    pub(crate) fn check_authority(
+        &self,
+        authority: &Authority,
+        info: &ConnectionInfo,
+    ) -> Result<(), String> {
+        // Most calls have the channel's own. The comparison of texts is for the others.
+        if std::ptr::eq(authority, &raw const self.authority) || *authority == self.authority {
+            return Ok(());
+        }
+        info.validate_authority(authority.as_str())
     }
 
     /// Returns the current snapshot. Takes no lock and moves no reference count.

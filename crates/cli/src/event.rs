@@ -108,9 +108,29 @@ pub(crate) fn describe(event: &ChannelEvent) -> Option<Described> {
                 style,
             )
         }
-        ChannelEvent::Lost { address, why, .. } => {
-            // The event of the subchannel's new state follows; this one has the reason.
-            let object = subchannel(&address.to_string(), "IDLE", Some(why.to_string()));
+        ChannelEvent::ConnectionScaling {
+            address,
+            connections,
+            ..
+        } => (
+            "scaling",
+            fields([
+                ("address", json!(address.to_string())),
+                ("connections", json!(connections)),
+            ]),
+            format!("{address}: {connections} full, connecting once more"),
+            Style::Weak,
+        ),
+        ChannelEvent::Lost {
+            address,
+            connections,
+            why,
+            ..
+        } => {
+            // The event of the subchannel's new state follows, if that is another one; this event has
+            // the reason.
+            let state = if *connections == 0 { "IDLE" } else { "READY" };
+            let object = subchannel(&address.to_string(), state, Some(why.to_string()));
             (
                 "subchannel",
                 object,

@@ -12,9 +12,10 @@ pub struct WatchId(pub(crate) u64);
 ///
 /// Health checking (gRFC A17) and out-of-band load reports (gRFC A51) are such calls.
 ///
-/// A watch belongs to the connection that is ready when it starts. It ends when the server ends the
-/// call, or when that connection is lost; the policy starts another one on the next connection,
-/// with its own back-off. It also ends, without an event, when the policy ends it
+/// A watch belongs to the connection that is ready when it starts, the oldest one where a subchannel
+/// has several. It ends when the server ends the call, or when that connection is lost; the policy
+/// starts another one on the next connection, with its own back-off. While the subchannel has other
+/// connections, the watch is started again on the oldest of them instead, without an event. It also ends, without an event, when the policy ends it
 /// ([`Control::unwatch`](crate::Control::unwatch)) or removes the subchannel.
 ///
 /// ```

@@ -99,6 +99,31 @@ impl ChannelBuilder {
         self
     }
 
+    /// Sets the most connections to one address, whatever the service config asks for. Default: 10.
+    ///
+    /// By default a channel has one connection to each address that it uses. The service config asks for
+    /// more by `connectionScaling`: while all connections to an address have as many calls as their server
+    /// allows (`MAX_CONCURRENT_STREAMS`), and more calls wait, one more connection is made, up to
+    /// `maxConnectionsPerSubchannel`. Numbers above this limit are lowered to it; 0 counts as 1.
+    ///
+    /// ```
+    /// use trunkline_channel::Channel;
+    ///
+    /// let channel = Channel::builder("ipv4:127.0.0.1:50051")
+    ///     .plaintext()
+    ///     .default_service_config(r#"{"connectionScaling": {"maxConnectionsPerSubchannel": 20}}"#)
+    ///     .max_connections_per_subchannel_limit(20)
+    /// #   .runtime(trunkline_sim::Sim::new(1).runtime())
+    ///     .build()?;
+    /// # Ok::<(), trunkline_channel::BuildError>(())
+    /// ```
+    ///
+    /// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max-concurrent-streams-connection-scaling.md).
+    pub fn max_connections_per_subchannel_limit(mut self, limit: u32) -> Self {
+        self.life.connections_limit = limit;
+        self
+    }
+
     /// Limits the calls that wait until they can be sent, and their bytes. Default: no limits. See
     /// [`QueueLimits`].
     pub fn queue_limits(mut self, limits: QueueLimits) -> Self {

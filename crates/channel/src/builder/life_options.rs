@@ -10,6 +10,11 @@ use crate::queue::QueueLimits;
 /// Source: [gRFC A62](https://github.com/grpc/proposal/blob/master/A62-pick-first.md).
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
+/// The most connections of a subchannel, unless the application sets another number.
+///
+/// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max-concurrent-streams-connection-scaling.md).
+const CONNECTIONS_LIMIT: u32 = 10;
+
 /// How long a channel and its calls last.
 #[derive(Debug)]
 pub(super) struct LifeOptions {
@@ -19,6 +24,8 @@ pub(super) struct LifeOptions {
     pub(super) call_timeout: Option<Duration>,
     pub(super) wait_for_ready: bool,
     pub(super) queue_limits: QueueLimits,
+    /// The most connections of a subchannel, whatever the service config asks for.
+    pub(super) connections_limit: u32,
 }
 
 impl Default for LifeOptions {
@@ -28,6 +35,7 @@ impl Default for LifeOptions {
             call_timeout: None,
             wait_for_ready: false,
             queue_limits: QueueLimits::default(),
+            connections_limit: CONNECTIONS_LIMIT,
         }
     }
 }

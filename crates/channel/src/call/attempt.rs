@@ -49,6 +49,15 @@ impl CallAttempt {
         self.queued = Some(Box::new(queued));
     }
 
+    /// Handles the end of the wait for a free stream, which may be on another connection.
+    fn left_line(&mut self) {
+        let peer = self.response.peer_addr();
+        if *peer != self.peer {
+            self.peer = peer.clone();
+            self.record.set_peer(peer);
+        }
+    }
+
     /// Returns the attempt as a reader of the request; `None` if that is unary.
     pub(crate) fn reader(&self) -> Option<ReaderId> {
         self.reader
@@ -109,6 +118,7 @@ impl Future for CallAttempt {
         let poll = Pin::new(&mut self.response).poll(cx);
         if self.queued.is_some() && !self.response.is_in_line() {
             self.queued = None;
+            self.left_line();
         }
         poll
     }

@@ -17,7 +17,9 @@ use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::{PeerAddr, Runtime};
 use trunkline_service_config::CallInfo;
 use trunkline_status::{Code, Status};
-use trunkline_transport::{CallError, Connection, Fate, Incoming, ReplayBudget, RequestBody, Sent};
+use trunkline_transport::{
+    CallError, Candidates, Connection, Fate, Incoming, ReplayBudget, RequestBody, Sent,
+};
 
 use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
@@ -26,6 +28,7 @@ use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_t
 use crate::call::plan::AttemptPlan;
 use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
 use crate::call::refusal::Refusal;
+use crate::call::siblings::Siblings;
 use crate::call::transparent_retries::status_of;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
@@ -307,7 +310,8 @@ impl<'a> Call<'a> {
                 let mut record =
                     AttemptRecord::start(shared, &snapshot, id, &self.record, throttle);
                 match snapshot.connections.get(id) {
-                    Some(ready) => {
+                    Some(subchannel) => {
+                        let ready = subchannel.choose(Connection::has_room);
                         let uri = match self.uri(ready) {
                             Ok(uri) => uri,
                             Err(status) => {
@@ -424,7 +428,8 @@ impl<'a> Call<'a> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        match ready.connection.send(head, body) {
+        let siblings = || Box::new(Siblings::new(self.handle, ready)) as Box<dyn Candidates>;
+        match ready.connection.send_on_any(head, body, siblings) {
             Ok(Sent {
                 response,
                 upload,
@@ -467,19 +472,13 @@ impl<'a> Call<'a> {
     /// # Errors
     ///
     /// `UNAVAILABLE` when the server has not proved that it is the authority that the call or the
-    /// address brings. The channel's own authority was checked when the connection was made.
-    ///
-    /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
+    /// address brings.
     fn uri(&self, ready: &ReadyConnection<Connection>) -> Result<Uri, Status> {
         let shared = &self.handle.shared;
         let authority = self
             .authority
             .unwrap_or_else(|| shared.authority(ready.authority.as_ref()));
-        // Most calls have the channel's own. The comparison of texts is for the others.
-        if !std::ptr::eq(authority, &raw const shared.authority)
-            && *authority != shared.authority
-            && let Err(reason) = ready.info.validate_authority(authority.as_str())
-        {
+        if let Err(reason) = shared.check_authority(authority, &ready.info) {
             return Err(Status::unavailable(format!(
                 "the authority `{authority}` cannot be used on the connection to {}: {reason}",
                 ready.connection.peer_addr()

@@ -216,6 +216,13 @@ impl AttemptRecord {
         }
     }
 
+    /// Records that the request is sent to another address than first meant.
+    pub(crate) fn set_peer(&mut self, peer: &PeerAddr) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.peer = Some(peer.clone());
+        }
+    }
+
     /// Records that the head of a response arrived.
     pub(crate) fn set_has_headers(&mut self) {
         if let Some(attempt) = &mut self.0 {

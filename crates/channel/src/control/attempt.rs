@@ -11,17 +11,22 @@ use trunkline_connector::{ConnectProgress, ConnectStep, Connected, ConnectionInf
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
 use trunkline_runtime::{Lock, Runtime};
-use trunkline_transport::{Connection, ConnectionDriver, HttpOptions, handshake};
+use trunkline_transport::{CallLine, Connection, ConnectionDriver, HttpOptions, handshake_in_line};
 
 use crate::control::event::ControlEvent;
 use crate::control::live::Alive;
 use crate::control::loss::report_to;
+use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectFailureKind, ConnectPhase};
 
 /// One attempt to connect a subchannel. It runs as its own task, and reports to the control task by
 /// events.
 pub(crate) struct ConnectAttempt {
     pub(crate) id: SubchannelId,
+    /// The id of the connection that the attempt makes.
+    pub(crate) connection_id: ConnectionId,
+    /// The line in which the calls of the subchannel wait for a free stream.
+    pub(crate) line: CallLine,
     pub(crate) address: Address,
     pub(crate) deadline: Instant,
     pub(crate) runtime: Arc<dyn Runtime>,
@@ -72,6 +77,7 @@ impl ConnectAttempt {
                 // loss of a connection that it does not know.
                 report.send(ControlEvent::Connected {
                     id: self.id,
+                    connection_id: self.connection_id,
                     connection,
                     info,
                 });
@@ -110,9 +116,10 @@ impl ConnectAttempt {
             ConnectFailure::new(self.address.clone(), kind).with_source(error)
         })?;
         phases.begin(ConnectPhase::Handshake);
-        let on_lost = report_to(self.events.clone(), self.id);
-        let handshake = handshake(stream, &self.http, Arc::clone(&self.runtime), on_lost).await;
-        let (connection, driver) = handshake.map_err(|error| {
+        let on_lost = report_to(self.events.clone(), self.id, self.connection_id);
+        let (line, runtime) = (self.line.clone(), Arc::clone(&self.runtime));
+        let handshake = handshake_in_line(line, stream, &self.http, runtime, on_lost);
+        let (connection, driver) = handshake.await.map_err(|error| {
             let kind = ConnectFailureKind::Handshake;
             ConnectFailure::new(self.address.clone(), kind).with_source(error)
         })?;

@@ -8,6 +8,7 @@ use trunkline_lb::{SubchannelId, WatchEvent, WatchId};
 use trunkline_transport::Connection;
 
 use crate::control::closing::Closed;
+use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
 
 /// An event that the control task receives.
@@ -27,6 +28,7 @@ pub(crate) enum ControlEvent {
     /// An attempt succeeded.
     Connected {
         id: SubchannelId,
+        connection_id: ConnectionId,
         connection: Connection,
         info: ConnectionInfo,
     },
@@ -38,8 +40,11 @@ pub(crate) enum ControlEvent {
     /// A connection takes no new calls any more.
     Lost {
         id: SubchannelId,
+        connection_id: ConnectionId,
         why: ConnectionLost,
     },
+    /// A call waits for a free stream on a subchannel that may have more connections.
+    CallWaiting { id: SubchannelId },
     /// A watch received a message, or ended.
     Watched {
         watch: WatchId,

@@ -46,7 +46,12 @@ impl Inbox {
     pub(crate) fn close(&mut self, status: Status) {
         self.is_closed = true;
         let selector = Arc::<ServiceConfig>::default();
+        let last = self.shared.snapshot().connections.clone();
         self.shared.publish(Snapshot::shut_down(status, selector));
+        // The calls that wait for a free stream wait for no snapshot.
+        for ready in last.subchannels() {
+            ready.oldest().connection.line().wake_all();
+        }
     }
 }
 

@@ -11,17 +11,23 @@ use trunkline_lb::SubchannelId;
 use trunkline_transport::{Lost, LostReason};
 
 use crate::control::event::ControlEvent;
+use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectionLost, ConnectionLostReason};
 
 /// Returns the function that reports the loss of a subchannel's connection to the control task.
 pub(crate) fn report_to(
     events: Sender<ControlEvent>,
     id: SubchannelId,
+    connection_id: ConnectionId,
 ) -> impl FnOnce(Lost) + Send + 'static {
     move |lost| {
         let why = connection_lost(lost);
         // Unbounded; closed only when the control task has ended.
-        let _ = events.try_send(ControlEvent::Lost { id, why });
+        let _ = events.try_send(ControlEvent::Lost {
+            id,
+            connection_id,
+            why,
+        });
     }
 }
 

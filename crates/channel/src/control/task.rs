@@ -18,6 +18,7 @@ use crate::control::attempt::ConnectAttempt;
 use crate::control::closing::{self, Closing};
 use crate::control::event::ControlEvent;
 use crate::control::inbox::Inbox;
+use crate::control::lines::Lines;
 use crate::control::live::Live;
 use crate::control::watch::WatchTask;
 use crate::core::connections::ReadyConnection;
@@ -63,6 +64,7 @@ impl ControlTaskParts {
             inbox: self.inbox,
             attempts: BTreeMap::new(),
             watches: BTreeMap::new(),
+            lines: Lines::default(),
             live: Live::new(),
             closing: None,
         };
@@ -91,6 +93,8 @@ struct ControlTask {
     attempts: BTreeMap<SubchannelId, Sender<()>>,
     /// Watches that run.
     watches: BTreeMap<WatchId, WatchHandle>,
+    /// The calls that wait for a free stream.
+    lines: Lines,
     /// What runs beside this task.
     live: Live,
     /// Whether the application closes the channel.
@@ -132,6 +136,7 @@ impl ControlTask {
             if let Some(snapshot) = self.core.take_snapshot() {
                 self.shared.publish(snapshot);
             }
+            handled += self.look_at_lines();
             if let Some(closing) = &mut self.closing
                 && let Poll::Ready(cut_off) = closing.poll_drained(&self.shared, cx)
             {
@@ -157,6 +162,21 @@ impl ControlTask {
         self.core.shut_down(self.shared.runtime.now());
         self.do_outputs();
         self.inbox.close(status);
+        self.lines.wake_dropped();
+    }
+
+    /// Looks at the calls that wait for a free stream, where the core has asked for that. The snapshot
+    /// is published.
+    fn look_at_lines(&mut self) -> usize {
+        self.lines.wake_dropped();
+        let looks = self.lines.take_looks();
+        for id in &looks {
+            let must_grow = self.lines.look(*id, &self.shared.snapshot());
+            self.core
+                .handle_line(*id, must_grow, self.shared.runtime.now());
+        }
+        self.do_outputs();
+        looks.len()
     }
 
     /// Waits, after all calls have ended or were cancelled, until nothing runs beside this task.
@@ -189,12 +209,14 @@ impl ControlTask {
             ControlEvent::Progress { id, phase } => self.core.handle_progress(id, phase, now),
             ControlEvent::Connected {
                 id,
+                connection_id,
                 connection,
                 info,
             } => {
                 self.attempts.remove(&id);
                 self.live.add(connection.end());
-                self.core.handle_connected(id, connection, info, now);
+                self.core
+                    .handle_connected(id, connection_id, connection, info, now);
             }
             ControlEvent::Failed { id, failure } => {
                 self.attempts.remove(&id);
@@ -209,7 +231,12 @@ impl ControlTask {
                     self.watches.remove(&watch);
                 }
             }
-            ControlEvent::Lost { id, why } => self.core.handle_lost(id, why, now),
+            ControlEvent::Lost {
+                id,
+                connection_id,
+                why,
+            } => self.core.handle_lost(id, connection_id, why, now),
+            ControlEvent::CallWaiting { id } => self.core.handle_call_waiting(id),
             ControlEvent::Close { deadline, done } => {
                 let closing = self.closing.get_or_insert_with(Closing::default);
                 closing.add(deadline, done);
@@ -249,6 +276,7 @@ impl ControlTask {
             match output {
                 Output::Connect {
                     id,
+                    connection,
                     address,
                     deadline,
                     keepalive_time,
@@ -259,6 +287,8 @@ impl ControlTask {
                     self.attempts.insert(id, cancel);
                     let attempt = ConnectAttempt {
                         id,
+                        connection_id: connection,
+                        line: self.lines.get(id),
                         address,
                         deadline,
                         runtime: Arc::clone(&self.shared.runtime),
@@ -270,6 +300,8 @@ impl ControlTask {
                     };
                     self.shared.runtime.spawn(Box::pin(attempt.run()));
                 }
+                Output::LookAtLine(id) => self.lines.plan_look(id),
+                Output::DropLine(id) => self.lines.remove(id),
                 Output::Cancel(id) => drop(self.attempts.remove(&id)),
                 Output::Watch { watch, ready, call } => self.start_watch(watch, &ready, call),
                 Output::Unwatch(watch) => drop(self.watches.remove(&watch)),

@@ -28,6 +28,8 @@ pub(crate) struct ConfigInForce {
     health_checks: HealthChecks,
     /// True when the application has turned off retries and hedging.
     disable_retries: bool,
+    /// The application's limit of the connections of a subchannel.
+    connections_limit: u32,
     current: Arc<ServiceConfig>,
     /// True once a resolution has chosen `current`: by a valid config, or by having none, which
     /// chooses the default. An invalid config after that changes nothing.
@@ -79,6 +81,7 @@ impl ConfigInForce {
         is_disabled: bool,
         health_checks: HealthChecks,
         disable_retries: bool,
+        connections_limit: u32,
     ) -> Self {
         let current = Arc::clone(&default);
         Self {
@@ -88,6 +91,7 @@ impl ConfigInForce {
             is_disabled,
             health_checks,
             disable_retries,
+            connections_limit,
             current,
             is_chosen: false,
             json: None,
@@ -132,6 +136,15 @@ impl ConfigInForce {
         named.or_else(|| default.clone())
     }
 
+    /// Returns the most connections that a subchannel opens: 1 if the config sets no number, and at most
+    /// the channel's own limit.
+    ///
+    /// Source: gRFC A105.
+    pub(crate) fn max_connections(&self) -> usize {
+        let wanted = self.current.max_connections_per_subchannel().unwrap_or(1);
+        wanted.min(self.connections_limit).max(1) as usize
+    }
+
     /// Returns the parts of the config in force that have no effect in this channel with these
     /// endpoints.
     pub(crate) fn ignored(&self, endpoints: &[Endpoint]) -> Vec<IgnoredPart> {
@@ -160,10 +173,6 @@ impl ConfigInForce {
             if let Some(reason) = reason {
                 add("/healthCheckConfig".to_owned(), reason);
             }
-        }
-        if self.current.max_connections_per_subchannel().is_some() {
-            let pointer = "/connectionScaling/maxConnectionsPerSubchannel";
-            add(pointer.to_owned(), IgnoredReason::NotImplemented);
         }
         parts.truncate(MOST_IGNORED);
         parts

@@ -2,28 +2,61 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use http::uri::Authority;
 use trunkline_connector::ConnectionInfo;
 use trunkline_lb::SubchannelId;
 
-/// The number of connections in one chunk of the table.
+/// The number of subchannels in one chunk of the table.
 const CHUNK: usize = 64;
 
 /// The connections of the subchannels that are READY, by [`SubchannelId::index`].
 ///
 /// A clone shares all chunks with its original until one of them changes. A snapshot holds a clone,
-/// so publishing one costs one `Arc` for every 64 connections.
+/// so publishing one costs one `Arc` for every 64 subchannels.
 pub(crate) struct Connections<C> {
     chunks: Vec<Chunk<C>>,
 }
 
-type Chunk<C> = Arc<[Option<Arc<ReadyConnection<C>>>; CHUNK]>;
+type Chunk<C> = Arc<[Option<ReadySubchannel<C>>; CHUNK]>;
 
-/// The connection of one READY subchannel.
+/// Identifies a connection of one channel, by the attempt that made it. An id is never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// The id before the first one.
+    pub(crate) const START: Self = Self(0);
+
+    /// Returns the next id.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Prints the number of the connection: the first attempt of a channel has 1.
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// The connections of one READY subchannel: at least one, and the oldest first.
+pub(crate) struct ReadySubchannel<C> {
+    oldest: Arc<ReadyConnection<C>>,
+    /// The others. Empty for most subchannels, and then nothing is allocated.
+    younger: Vec<Arc<ReadyConnection<C>>>,
+}
+
+/// One connection of a READY subchannel.
 #[derive(Debug)]
 pub(crate) struct ReadyConnection<C> {
     pub(crate) id: SubchannelId,
+    pub(crate) connection_id: ConnectionId,
+    /// If its attempt had failed, the next could have started then. The time also bounds the attempt
+    /// after a connection that is lost unused.
+    pub(crate) retry_at: Instant,
     pub(crate) connection: C,
     /// The authority of the address, if it has one.
     pub(crate) authority: Option<Authority>,
@@ -31,38 +64,118 @@ pub(crate) struct ReadyConnection<C> {
     pub(crate) info: ConnectionInfo,
 }
 
+impl<C> ReadySubchannel<C> {
+    /// Returns the oldest connection.
+    pub(crate) fn oldest(&self) -> &Arc<ReadyConnection<C>> {
+        &self.oldest
+    }
+
+    /// Returns the number of connections.
+    pub(crate) fn len(&self) -> usize {
+        1 + self.younger.len()
+    }
+
+    /// Returns the connections, the oldest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<ReadyConnection<C>>> {
+        std::iter::once(&self.oldest).chain(&self.younger)
+    }
+
+    /// Returns the oldest connection that has room, as `has_room` decides; the oldest of all if none
+    /// has.
+    ///
+    /// Source: gRFC A105: connections are looked at from the oldest to the newest.
+    pub(crate) fn choose(&self, has_room: impl Fn(&C) -> bool) -> &Arc<ReadyConnection<C>> {
+        if self.younger.is_empty() {
+            return &self.oldest;
+        }
+        let mut connections = self.iter();
+        let found = connections.find(|ready| has_room(&ready.connection));
+        found.unwrap_or(&self.oldest)
+    }
+
+    /// Returns the connection with this id.
+    pub(crate) fn find(&self, id: ConnectionId) -> Option<&Arc<ReadyConnection<C>>> {
+        self.iter().find(|ready| ready.connection_id == id)
+    }
+
+    /// Returns the subchannel without this connection; `None` if no other is left.
+    fn without(&self, id: ConnectionId) -> Option<Self> {
+        let mut left = self.iter().filter(|ready| ready.connection_id != id);
+        let oldest = Arc::clone(left.next()?);
+        let younger = left.cloned().collect();
+        Some(Self { oldest, younger })
+    }
+}
+
 impl<C> Connections<C> {
     pub(crate) fn new() -> Self {
         Self { chunks: Vec::new() }
     }
 
-    /// Returns the connection of a subchannel.
-    pub(crate) fn get(&self, id: SubchannelId) -> Option<&Arc<ReadyConnection<C>>> {
+    /// Returns the connections of a subchannel, if it has any.
+    pub(crate) fn get(&self, id: SubchannelId) -> Option<&ReadySubchannel<C>> {
         let chunk = self.chunks.get(id.index() / CHUNK)?;
         let ready = chunk[id.index() % CHUNK].as_ref();
-        ready.filter(|ready| ready.id == id)
+        ready.filter(|ready| ready.oldest.id == id)
     }
 
-    /// Adds a connection. It replaces the one at its index, if there is one.
+    /// Returns the number of connections of a subchannel.
+    pub(crate) fn count(&self, id: SubchannelId) -> usize {
+        self.get(id).map_or(0, ReadySubchannel::len)
+    }
+
+    /// Adds a connection, the youngest of its subchannel. It replaces those of another subchannel at
+    /// its index, if there is one.
     pub(crate) fn insert(&mut self, ready: ReadyConnection<C>) {
         let at = ready.id.index();
         while self.chunks.len() <= at / CHUNK {
             self.chunks.push(Arc::new([const { None }; CHUNK]));
         }
-        Arc::make_mut(&mut self.chunks[at / CHUNK])[at % CHUNK] = Some(Arc::new(ready));
+        let slot = &mut Arc::make_mut(&mut self.chunks[at / CHUNK])[at % CHUNK];
+        match slot.as_mut().filter(|own| own.oldest.id == ready.id) {
+            Some(own) => own.younger.push(Arc::new(ready)),
+            None => {
+                *slot = Some(ReadySubchannel {
+                    oldest: Arc::new(ready),
+                    younger: Vec::new(),
+                });
+            }
+        }
     }
 
-    /// Removes the connection of a subchannel, if it has one.
+    /// Removes one connection of a subchannel, if it has that.
+    pub(crate) fn remove_one(&mut self, id: SubchannelId, connection: ConnectionId) {
+        if let Some(ready) = self.get(id) {
+            let left = ready.without(connection);
+            Arc::make_mut(&mut self.chunks[id.index() / CHUNK])[id.index() % CHUNK] = left;
+        }
+    }
+
+    /// Removes the connections of a subchannel, if it has any.
     pub(crate) fn remove(&mut self, id: SubchannelId) {
         if self.get(id).is_some() {
             Arc::make_mut(&mut self.chunks[id.index() / CHUNK])[id.index() % CHUNK] = None;
         }
     }
 
-    /// Returns all connections, in the order of their indices.
+    /// Returns the subchannels that have connections, in the order of their indices.
+    pub(crate) fn subchannels(&self) -> impl Iterator<Item = &ReadySubchannel<C>> {
+        self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
+    }
+
+    /// Returns all connections, in the order of their subchannels' indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &ReadyConnection<C>> {
-        let connections = self.chunks.iter().flat_map(|chunk| chunk.iter());
-        connections.filter_map(Option::as_deref)
+        let connections = self.subchannels().flat_map(ReadySubchannel::iter);
+        connections.map(|ready| &**ready)
+    }
+}
+
+impl<C> Clone for ReadySubchannel<C> {
+    fn clone(&self) -> Self {
+        Self {
+            oldest: Arc::clone(&self.oldest),
+            younger: self.younger.clone(),
+        }
     }
 }
 
@@ -83,42 +196,80 @@ impl<C> fmt::Debug for Connections<C> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use trunkline_endpoint::Address;
     use trunkline_lb::Actions;
 
     use super::*;
 
+    #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+    fn base() -> Instant {
+        Instant::now()
+    }
+
+    fn ready(id: SubchannelId, connection: u64, port: u16) -> ReadyConnection<u16> {
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        ReadyConnection {
+            id,
+            connection_id: ConnectionId(connection),
+            retry_at: base(),
+            connection: port,
+            authority: None,
+            info: ConnectionInfo::new(address.into()),
+        }
+    }
+
+    /// Returns the ids of this many new subchannels.
+    fn ids(count: u16) -> Vec<SubchannelId> {
+        let mut actions = Actions::new();
+        let mut control = actions.control(base());
+        let address = |port| Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+        let create = |port| control.create_subchannel(address(port));
+        (0..count).map(create).collect()
+    }
+
     /// A clone keeps the connections of its time, and only a chunk that changed is copied.
     #[test]
     fn clones_share_what_does_not_change() {
-        let mut actions = Actions::new();
-        #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
-        let mut control = actions.control(Instant::now());
-        let mut ids = Vec::new();
+        let ids = ids(200);
         let mut connections = Connections::new();
-        for port in 0..200 {
-            let address = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], port)));
-            let id = control.create_subchannel(address);
-            ids.push(id);
-            connections.insert(ReadyConnection {
-                id,
-                connection: port,
-                authority: None,
-                info: ConnectionInfo::new(
-                    std::net::SocketAddr::from(([127, 0, 0, 1], port)).into(),
-                ),
-            });
+        for (id, port) in ids.iter().zip(0..) {
+            connections.insert(ready(*id, u64::from(port), port));
         }
         let clone = connections.clone();
         connections.remove(ids[70]);
-        let old = clone.get(ids[70]).map(|ready| ready.connection);
+        let old = clone.get(ids[70]).map(|ready| ready.oldest.connection);
         assert_eq!(old, Some(70));
         assert!(connections.get(ids[70]).is_none());
         assert_eq!(connections.iter().count(), 199);
         let chunks = connections.chunks.iter().zip(&clone.chunks);
         let shared: Vec<bool> = chunks.map(|(one, other)| Arc::ptr_eq(one, other)).collect();
         assert_eq!(shared, [true, false, true, true]);
+    }
+
+    /// The oldest connection with room is chosen, and the oldest of all if none has room. When the
+    /// oldest is removed, the next one takes its place. (gRFC A105)
+    #[test]
+    fn the_oldest_connection_with_room_is_chosen() {
+        let id = ids(1)[0];
+        let mut connections = Connections::new();
+        for (connection, port) in [(1, 10), (2, 20), (3, 30)] {
+            connections.insert(ready(id, connection, port));
+        }
+        let choose = |connections: &Connections<u16>, full: &[u16]| {
+            let ready = connections.get(id).expect("connections");
+            ready.choose(|port| !full.contains(port)).connection
+        };
+        assert_eq!(choose(&connections, &[]), 10);
+        assert_eq!(choose(&connections, &[10]), 20);
+        assert_eq!(choose(&connections, &[10, 20, 30]), 10);
+        connections.remove_one(id, ConnectionId(1));
+        assert_eq!(choose(&connections, &[]), 20);
+        assert_eq!(
+            (connections.count(id), choose(&connections, &[20])),
+            (2, 30)
+        );
+        connections.remove_one(id, ConnectionId(3));
+        connections.remove_one(id, ConnectionId(2));
+        assert!(connections.get(id).is_none());
     }
 }

@@ -10,6 +10,7 @@ use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::{IgnoredPart, ServiceConfig};
 use trunkline_status::Status;
 
+use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectionLost};
 
 /// An event of a channel, outside of its calls.
@@ -33,17 +34,36 @@ pub enum ChannelEvent {
     /// The channel's state changed. The first change is from IDLE to CONNECTING, and the last to
     /// SHUTDOWN.
     State(ConnectivityState),
-    /// A connection attempt failed. The subchannel's new state follows.
+    /// All connections of a subchannel have as many calls as their server allows
+    /// (`MAX_CONCURRENT_STREAMS`), and more calls wait: the attempt for one more connection starts.
+    /// [`Connected`](Self::Connected) or [`ConnectFailed`](Self::ConnectFailed) follows.
+    ///
+    /// Only with `connectionScaling` in the service config (gRFC A105).
+    ConnectionScaling {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The address of the subchannel.
+        address: Address,
+        /// The number of its connections, all of which are full.
+        connections: usize,
+    },
+    /// A connection attempt failed. The subchannel's new state follows, unless it has other
+    /// connections.
     ConnectFailed {
         /// The subchannel.
         id: SubchannelId,
         /// The address, the step and the reason.
         failure: ConnectFailure,
     },
-    /// A connection attempt succeeded. The subchannel's new state follows.
+    /// A connection attempt succeeded. The subchannel's new state follows, unless it had other
+    /// connections before.
     Connected {
         /// The subchannel.
         id: SubchannelId,
+        /// The connection.
+        connection: ConnectionId,
+        /// The number of connections of the subchannel, with this one.
+        connections: usize,
         /// The address of the subchannel.
         address: Address,
         /// What is known of the connection.
@@ -116,10 +136,15 @@ pub enum ChannelEvent {
         /// The keepalive time of new connections, twice that of the one that was ended.
         time: Duration,
     },
-    /// A connection takes no new calls any more. The subchannel's new state follows.
+    /// A connection takes no new calls any more. The subchannel's new state follows, unless it has
+    /// other connections.
     Lost {
         /// The subchannel.
         id: SubchannelId,
+        /// The connection.
+        connection: ConnectionId,
+        /// The number of connections of the subchannel that are left.
+        connections: usize,
         /// The address of the subchannel.
         address: Address,
         /// The reason, such as the server's GOAWAY.

@@ -22,6 +22,8 @@ pub(crate) struct Snapshot<C> {
     pub(crate) state: ConnectivityState,
     pub(crate) picker: Arc<dyn Picker>,
     pub(crate) connections: Connections<C>,
+    /// The most connections that a subchannel opens.
+    pub(crate) max_connections: usize,
     pub(crate) selector: Arc<dyn ConfigSelector>,
     /// When the calls of the channel are not retried any more, by the service config in force.
     pub(crate) throttling: Option<RetryThrottling>,
@@ -81,6 +83,7 @@ impl<C> Snapshot<C> {
             state: ConnectivityState::Idle,
             picker: Arc::new(Pick::Queue),
             connections: Connections::new(),
+            max_connections: 1,
             selector,
             throttling: None,
             is_resolved: false,

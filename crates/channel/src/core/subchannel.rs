@@ -41,10 +41,9 @@ pub(crate) enum Stage {
         retry_at: Instant,
         phase: ConnectPhase,
     },
-    /// There is a connection. If its attempt had failed, the next could have started at `retry_at`.
-    /// The time is kept because it also bounds the attempt after a connection that is lost unused.
+    /// There is a connection, or several.
     Ready {
-        retry_at: Instant,
+        growth: Growth,
     },
     /// The last attempt failed.
     BackingOff {
@@ -53,12 +52,73 @@ pub(crate) enum Stage {
     },
 }
 
+/// What a READY subchannel does about one more connection.
+///
+/// Source: gRFC A105.
+#[derive(Clone, Debug)]
+pub(crate) enum Growth {
+    /// Nothing. An attempt may start.
+    Resting,
+    /// An attempt runs. If it fails, the next may start at `retry_at`.
+    Connecting {
+        retry_at: Instant,
+        phase: ConnectPhase,
+    },
+    /// No attempt starts before `until`: the last one failed with `error`; or, without an error, a
+    /// connection was lost before it answered a call.
+    Waiting {
+        until: Instant,
+        error: Option<Status>,
+    },
+}
+
+impl Growth {
+    /// Returns the stage of a subchannel whose last connection is lost.
+    ///
+    /// Source: gRFC A105: the state is the first that matches of CONNECTING while an attempt runs,
+    /// TRANSIENT_FAILURE during a back-off, and IDLE.
+    pub(crate) fn into_stage(self) -> Stage {
+        match self {
+            Self::Connecting { retry_at, phase } => Stage::Connecting { retry_at, phase },
+            Self::Waiting {
+                until,
+                error: Some(error),
+            } => Stage::BackingOff { until, error },
+            Self::Resting | Self::Waiting { error: None, .. } => Stage::Idle,
+        }
+    }
+}
+
 impl Stage {
     /// Returns when the wait ends, if this stage is a wait.
     pub(crate) fn wait_until(&self) -> Option<Instant> {
         match self {
-            Self::HeldBack { until } | Self::BackingOff { until, .. } => Some(*until),
+            Self::HeldBack { until }
+            | Self::BackingOff { until, .. }
+            | Self::Ready {
+                growth: Growth::Waiting { until, .. },
+            } => Some(*until),
             Self::Idle | Self::Connecting { .. } | Self::Ready { .. } => None,
+        }
+    }
+
+    /// Returns the earliest start of the attempt after the one that runs; `None` if none runs.
+    pub(crate) fn retry_time_of_attempt(&self) -> Option<Instant> {
+        match self {
+            Self::Connecting { retry_at, .. }
+            | Self::Ready {
+                growth: Growth::Connecting { retry_at, .. },
+            } => Some(*retry_at),
+            _ => None,
+        }
+    }
+
+    /// Returns this stage with another one for its attempt: `alone` if it has no connection, and READY
+    /// with `growth` if it has one.
+    pub(crate) fn with(&self, alone: Self, growth: Growth) -> Self {
+        match self {
+            Self::Ready { .. } => Self::Ready { growth },
+            _ => alone,
         }
     }
 

@@ -6,10 +6,10 @@ use std::time::Instant;
 use trunkline_connector::ConnectionInfo;
 use trunkline_lb::SubchannelId;
 
-use crate::core::connections::{Connections, ReadyConnection};
+use crate::core::connections::{ConnectionId, Connections, ReadyConnection};
 use crate::core::failure::ConnectPhase;
 use crate::core::snapshot::Pending;
-use crate::core::subchannel::{Stage, Subchannel};
+use crate::core::subchannel::{Growth, Stage, Subchannel};
 
 /// The subchannels of a channel, with indices over their stages.
 ///
@@ -35,14 +35,21 @@ pub(crate) struct Subchannels<C> {
 /// The stage that a subchannel changes to.
 #[derive(Debug)]
 pub(crate) enum NextStage<C> {
-    /// READY, with the connection.
-    Ready {
-        retry_at: Instant,
-        connection: C,
-        info: ConnectionInfo,
-    },
-    /// Any other stage.
+    /// READY, with one more connection.
+    Connected(NewConnection<C>),
+    /// As before, without this connection. If no other is left: the stage of its growth.
+    Disconnected(ConnectionId),
+    /// This stage. The connections stay if it is READY.
     Other(Stage),
+}
+
+/// A connection that an attempt has made.
+#[derive(Debug)]
+pub(crate) struct NewConnection<C> {
+    pub(crate) connection_id: ConnectionId,
+    pub(crate) retry_at: Instant,
+    pub(crate) connection: C,
+    pub(crate) info: ConnectionInfo,
 }
 
 /// What changed in a table of subchannels.
@@ -89,34 +96,47 @@ impl<C> Subchannels<C> {
     /// Changes the stage of a subchannel and returns the one before; `None` when there is no such
     /// subchannel. The only writer of a stage.
     pub(crate) fn transition(&mut self, id: SubchannelId, next: NextStage<C>) -> Option<Stage> {
-        let (stage, connected) = match next {
-            NextStage::Ready {
-                retry_at,
-                connection,
-                info,
-            } => (Stage::Ready { retry_at }, Some((connection, info))),
-            NextStage::Other(stage) => (stage, None),
+        let subchannel = self.get(id)?;
+        let old = subchannel.stage.clone();
+        let stage = match next {
+            NextStage::Connected(new) => {
+                self.connections.insert(ReadyConnection {
+                    id,
+                    connection_id: new.connection_id,
+                    retry_at: new.retry_at,
+                    connection: new.connection,
+                    authority: subchannel.authority.clone(),
+                    info: new.info,
+                });
+                self.connections_changed = true;
+                let growth = Growth::Resting;
+                Stage::Ready { growth }
+            }
+            NextStage::Disconnected(connection) => {
+                self.connections.remove_one(id, connection);
+                self.connections_changed = true;
+                match &old {
+                    Stage::Ready { growth } if self.connections.get(id).is_none() => {
+                        growth.clone().into_stage()
+                    }
+                    old => old.clone(),
+                }
+            }
+            NextStage::Other(stage) => {
+                if !matches!(stage, Stage::Ready { .. }) {
+                    self.disconnect(id);
+                }
+                stage
+            }
         };
-        let subchannel = self.get_mut(id)?;
-        let authority = subchannel.authority.clone();
-        let is_pending = stage.is_pending();
-        let wait = stage.wait_until();
-        let old = std::mem::replace(&mut subchannel.stage, stage);
         self.leave(id, &old);
-        if is_pending {
+        if stage.is_pending() {
             self.pending.insert(id);
             self.pending_changed = true;
         }
-        self.waits.extend(wait.map(|until| (until, id)));
-        if let Some((connection, info)) = connected {
-            self.connections.insert(ReadyConnection {
-                id,
-                connection,
-                authority,
-                info,
-            });
-            self.connections_changed = true;
-        }
+        self.waits
+            .extend(stage.wait_until().map(|until| (until, id)));
+        self.get_mut(id)?.stage = stage;
         Some(old)
     }
 
@@ -125,10 +145,19 @@ impl<C> Subchannels<C> {
         let slot = self.table.get_mut(id.index())?;
         let subchannel = slot.take_if(|subchannel| subchannel.id == id)?;
         self.leave(id, &subchannel.stage);
+        self.disconnect(id);
         Some(subchannel)
     }
 
-    /// Removes a subchannel that leaves `stage` from every index.
+    /// Removes the connections of a subchannel, if it has any.
+    fn disconnect(&mut self, id: SubchannelId) {
+        if self.connections.get(id).is_some() {
+            self.connections.remove(id);
+            self.connections_changed = true;
+        }
+    }
+
+    /// Removes a subchannel that leaves `stage` from every index over the stages.
     fn leave(&mut self, id: SubchannelId, stage: &Stage) {
         if stage.is_pending() {
             self.pending.remove(&id);
@@ -136,10 +165,6 @@ impl<C> Subchannels<C> {
         }
         if let Some(until) = stage.wait_until() {
             self.waits.remove(&(until, id));
-        }
-        if matches!(stage, Stage::Ready { .. }) {
-            self.connections.remove(id);
-            self.connections_changed = true;
         }
     }
 

@@ -23,11 +23,13 @@ const KEEPALIVE_TIME: Duration = Duration::from_secs(30);
 struct CoreHarness {
     core: Core<u32>,
     now: Instant,
-    /// The attempts that run: subchannel, address, and time from start to deadline.
-    attempts: Vec<(SubchannelId, SocketAddr, Duration)>,
+    /// The attempts that run.
+    attempts: Vec<RunningAttempt>,
     snapshot: Snapshot<u32>,
     /// The watches that run, with their connections.
     watches: Vec<(WatchId, u32)>,
+    /// The subchannels whose lines are to be looked at.
+    looks: Vec<SubchannelId>,
     has_resolver: bool,
     /// The number of requests for a new list.
     resolve_now: usize,
@@ -37,6 +39,16 @@ struct CoreHarness {
     keepalive_time: Duration,
     /// The keepalive times that were observed.
     raised: Vec<Duration>,
+}
+
+/// A connection attempt that runs.
+#[derive(Debug)]
+struct RunningAttempt {
+    id: SubchannelId,
+    connection: ConnectionId,
+    address: SocketAddr,
+    /// The time from start to deadline.
+    time: Duration,
 }
 
 impl CoreHarness {
@@ -60,6 +72,7 @@ impl CoreHarness {
             idle_timeout: None,
             backoff: BackoffPolicy::default(),
             keepalive_time: KEEPALIVE_TIME,
+            connections_limit: 10,
         };
         let mut core = Core::new(options, 7);
         let now = base();
@@ -70,6 +83,7 @@ impl CoreHarness {
             attempts: Vec::new(),
             snapshot: Snapshot::not_started(Arc::<ServiceConfig>::default()),
             watches: Vec::new(),
+            looks: Vec::new(),
             has_resolver: false,
             resolve_now: 0,
             cancelled: 0,
@@ -93,16 +107,22 @@ impl CoreHarness {
             match output {
                 Output::Connect {
                     id,
+                    connection,
                     address,
                     deadline,
                     keepalive_time,
                 } => {
                     self.keepalive_time = keepalive_time;
                     let address = address.socket_addr().expect("an IP address");
-                    self.attempts.push((id, address, deadline - self.now));
+                    self.attempts.push(RunningAttempt {
+                        id,
+                        connection,
+                        address,
+                        time: deadline - self.now,
+                    });
                 }
                 Output::Cancel(id) => {
-                    self.attempts.retain(|(running, ..)| *running != id);
+                    self.attempts.retain(|running| running.id != id);
                     self.cancelled += 1;
                 }
                 Output::Watch { watch, ready, .. } => self.watches.push((watch, ready.connection)),
@@ -111,6 +131,8 @@ impl CoreHarness {
                 Output::StopResolver => self.has_resolver = false,
                 Output::ResolveNow => self.resolve_now += 1,
                 Output::Observe(ChannelEvent::KeepaliveRaised { time }) => self.raised.push(time),
+                Output::LookAtLine(id) => self.looks.push(id),
+                Output::DropLine(id) => self.looks.retain(|look| *look != id),
                 Output::LookAtCalls => panic!("no idle timeout is set"),
                 Output::Observe(_) => {}
             }
@@ -131,15 +153,16 @@ impl CoreHarness {
 
     /// Handles the success of the attempt at this port; its connection is the port's number.
     fn connected(&mut self, port: u16) {
-        let id = self.end_attempt(port);
+        let attempt = self.end_attempt(port);
+        let (id, connection) = (attempt.id, attempt.connection);
         self.core
-            .handle_connected(id, u32::from(port), info(port), self.now);
+            .handle_connected(id, connection, u32::from(port), info(port), self.now);
         self.settle();
     }
 
     /// Handles the failure of the attempt at this port: connection refused.
     fn refused(&mut self, port: u16) {
-        let id = self.end_attempt(port);
+        let id = self.end_attempt(port).id;
         self.core.handle_failed(id, refused(port), self.now);
         self.settle();
     }
@@ -158,9 +181,10 @@ impl CoreHarness {
     fn lose_by(&mut self, port: u16, why: ConnectionLost) {
         let mut connections = self.snapshot.connections.iter();
         let slot = connections.find(|slot| slot.connection == u32::from(port));
-        let id = slot.expect("a connection").id;
+        let slot = slot.expect("a connection");
+        let (id, connection) = (slot.id, slot.connection_id);
         drop(connections);
-        self.core.handle_lost(id, why, self.now);
+        self.core.handle_lost(id, connection, why, self.now);
         self.settle();
     }
 
@@ -168,18 +192,18 @@ impl CoreHarness {
     fn attempt_at(&self, port: u16) -> SubchannelId {
         let mut attempts = self.attempts.iter();
         attempts
-            .find(|(_, address, _)| address.port() == port)
+            .find(|attempt| attempt.address.port() == port)
             .expect("an attempt")
-            .0
+            .id
     }
 
-    /// Removes the attempt at this port, and returns its subchannel.
-    fn end_attempt(&mut self, port: u16) -> SubchannelId {
+    /// Removes the attempt at this port, and returns it.
+    fn end_attempt(&mut self, port: u16) -> RunningAttempt {
         let mut attempts = self.attempts.iter();
         let at = attempts
-            .position(|(_, address, _)| address.port() == port)
+            .position(|attempt| attempt.address.port() == port)
             .expect("an attempt");
-        self.attempts.remove(at).0
+        self.attempts.remove(at)
     }
 
     /// Moves the time on, and handles each timeout of the core on the way.
@@ -198,7 +222,7 @@ impl CoreHarness {
         let mut ports: Vec<u16> = self
             .attempts
             .iter()
-            .map(|(_, address, _)| address.port())
+            .map(|attempt| attempt.address.port())
             .collect();
         ports.sort_unstable();
         ports
@@ -216,6 +240,7 @@ impl CoreHarness {
                 .connections
                 .get(id)
                 .expect("a ready connection")
+                .oldest()
                 .connection),
             other => Err(other),
         }
@@ -328,7 +353,7 @@ fn a_refused_list_goes_before_a_kept_service_config() {
 fn an_attempt_has_the_standard_deadline() {
     let mut harness = CoreHarness::new("{}");
     assert_eq!(harness.list(&[1]), Verdict::Accepted);
-    let [(_, _, deadline)] = harness.attempts[..] else {
+    let [RunningAttempt { time: deadline, .. }] = harness.attempts[..] else {
         panic!("not one attempt: {:?}", harness.attempts)
     };
     assert_eq!(deadline, Duration::from_secs(20));
@@ -498,7 +523,9 @@ fn an_address_that_leaves_the_list_is_dropped() {
     harness.list(&[2]);
     assert_eq!(harness.running(), [2]);
     assert_eq!(harness.cancelled, 1);
-    harness.core.handle_connected(late, 1, info(1), harness.now);
+    harness
+        .core
+        .handle_connected(late, FIRST, 1, info(1), harness.now);
     harness.settle();
     harness.connected(2);
     assert_eq!(harness.picks(2), [2, 2]);
@@ -548,7 +575,7 @@ fn a_snapshot_describes_what_calls_wait_for() {
         harness.snapshot.waiting_for("dns:///x"),
         "waiting for a connection: 127.0.0.1:1: connecting"
     );
-    let id = harness.attempts[0].0;
+    let id = harness.attempts[0].id;
     harness
         .core
         .handle_progress(id, ConnectPhase::Handshake, harness.now);
@@ -707,13 +734,17 @@ fn an_unchanged_service_config_changes_nothing() {
 fn a_batch_makes_one_snapshot() {
     let mut harness = CoreHarness::new(ROUND_ROBIN);
     harness.list(&[1, 2, 3]);
-    let ids = [1, 2, 3].map(|port| harness.end_attempt(port));
-    for (id, port) in ids.into_iter().zip(1..) {
+    let attempts = [1, 2, 3].map(|port| harness.end_attempt(port));
+    let ids = attempts.map(|attempt| (attempt.id, attempt.connection));
+    for ((id, connection), port) in ids.into_iter().zip(1..) {
         harness
             .core
-            .handle_connected(id, port, info(0), harness.now);
+            .handle_connected(id, connection, port, info(0), harness.now);
     }
-    harness.core.handle_lost(ids[1], lost(false), harness.now);
+    let (id, connection) = ids[1];
+    harness
+        .core
+        .handle_lost(id, connection, lost(false), harness.now);
     let observed_states = |core: &mut Core<u32>| {
         let outputs = std::iter::from_fn(|| core.poll_output());
         let states =
@@ -734,14 +765,25 @@ fn a_batch_makes_one_snapshot() {
 
 const PICK_FIRST: &str = r#"{"loadBalancingConfig": [{"pick_first": {}}]}"#;
 
+/// Several connections to each address.
+const SCALING: &str = r#"{"loadBalancingConfig": [{"round_robin": {}}],
+    "connectionScaling": {"maxConnectionsPerSubchannel": 3}}"#;
+
+/// The id of a connection whose subchannel was removed.
+const FIRST: ConnectionId = ConnectionId::START;
+
 /// Makes the core handle one random event, without settling it. A connection is the number of its
 /// port.
-fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rng: &mut Rng) {
+fn random_event(
+    harness: &mut CoreHarness,
+    connected: &mut Vec<(SubchannelId, ConnectionId)>,
+    rng: &mut Rng,
+) {
     match rng.below(16) {
         0..3 if !harness.has_resolver => harness.core.exit_idle(harness.now),
         0 | 1 => {
             let ports: Vec<u16> = (0..rng.below(6)).map(|_| rng.below(8) as u16).collect();
-            let config = [PICK_FIRST, ROUND_ROBIN, ROUND_ROBIN][rng.below(3)];
+            let config = [PICK_FIRST, ROUND_ROBIN, SCALING][rng.below(3)];
             let resolution = list(&ports).with_service_config(config);
             let verdict = harness.core.handle_resolution(resolution, harness.now);
             assert_eq!(verdict == Verdict::Accepted, !ports.is_empty());
@@ -762,12 +804,20 @@ fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rn
         6 if rng.below(8) == 0 => harness.core.enter_idle(harness.now),
         6..9 if !connected.is_empty() => {
             // The policy may have removed the subchannel of this connection.
-            let id = connected.swap_remove(rng.below(connected.len()));
+            let (id, connection) = connected.swap_remove(rng.below(connected.len()));
             let is_unused = rng.below(2) == 0;
-            harness.core.handle_lost(id, lost(is_unused), harness.now);
+            harness
+                .core
+                .handle_lost(id, connection, lost(is_unused), harness.now);
+        }
+        9 | 10 if !connected.is_empty() => {
+            // Calls wait for a free stream on this subchannel.
+            let (id, _) = connected[rng.below(connected.len())];
+            harness.core.handle_line(id, true, harness.now);
         }
         _ if !harness.attempts.is_empty() => {
-            let (id, address, _) = harness.attempts.remove(rng.below(harness.attempts.len()));
+            let attempt = harness.attempts.remove(rng.below(harness.attempts.len()));
+            let (id, connection, address) = (attempt.id, attempt.connection, attempt.address);
             match rng.below(3) {
                 0 => harness
                     .core
@@ -776,8 +826,8 @@ fn random_event(harness: &mut CoreHarness, connected: &mut Vec<SubchannelId>, rn
                     let port = u32::from(address.port());
                     harness
                         .core
-                        .handle_connected(id, port, info(0), harness.now);
-                    connected.push(id);
+                        .handle_connected(id, connection, port, info(0), harness.now);
+                    connected.push((id, connection));
                 }
             }
         }
@@ -804,7 +854,9 @@ fn an_idle_channel_starts_again() {
     assert_eq!(harness.pick(), Err(Pick::ExitIdle));
     assert_eq!(harness.snapshot.connections.iter().count(), 0);
     assert_eq!(harness.core.poll_timeout(), None);
-    harness.core.handle_connected(late, 3, info(3), harness.now);
+    harness
+        .core
+        .handle_connected(late, FIRST, 3, info(3), harness.now);
     harness.settle();
     assert_eq!(
         harness.pick(),

@@ -136,15 +136,7 @@ fn ignored_parts_of_the_config() {
     let unknown = IgnoredReason::UnknownPolicy("best_v9".to_owned());
     let policy = ("/loadBalancingConfig/0", unknown);
     let field = ("/later", IgnoredReason::UnknownField);
-    let scaling = (
-        "/connectionScaling/maxConnectionsPerSubchannel",
-        IgnoredReason::NotImplemented,
-    );
-    check(
-        CONFIG,
-        |builder| builder,
-        &[policy.clone(), field.clone(), scaling.clone()],
-    );
+    check(CONFIG, |builder| builder, &[policy.clone(), field.clone()]);
     check(
         CONFIG,
         |builder| builder.disable_retries().disable_health_checks(),
@@ -153,7 +145,6 @@ fn ignored_parts_of_the_config() {
             field,
             ("/methodConfig/1/hedgingPolicy", IgnoredReason::TurnedOff),
             ("/healthCheckConfig", IgnoredReason::TurnedOff),
-            scaling,
         ],
     );
     let pick_first = IgnoredReason::UnusedByPolicy("pick_first".to_owned());

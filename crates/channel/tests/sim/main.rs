@@ -4,6 +4,7 @@
 mod world;
 
 mod bodies;
+mod hand_server;
 mod policy;
 mod raw;
 mod spawning;
@@ -38,6 +39,7 @@ mod resolvers;
 mod retries;
 mod retry_buffers;
 mod runtimes;
+mod scaling;
 mod services;
 mod streams;
 mod tls;

@@ -12,24 +12,24 @@ use crate::world::{ServerCounts, address};
 /// The length of the client's connection preface, in bytes.
 ///
 /// Source: [RFC 9113 section 3.4](https://www.rfc-editor.org/rfc/rfc9113#section-3.4).
-const PREFACE: usize = 24;
+pub(crate) const PREFACE: usize = 24;
 
 /// The length of a frame's header, in bytes.
 ///
 /// Source: [RFC 9113 section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1).
-const FRAME_HEADER: usize = 9;
+pub(crate) const FRAME_HEADER: usize = 9;
 
 // Frame types. Source: RFC 9113 section 6, https://www.rfc-editor.org/rfc/rfc9113#section-6
 pub(crate) const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const WINDOW_UPDATE: u8 = 8;
 
 // Flags of frames, from the same section.
 const END_STREAM: u8 = 1;
-const ACK: u8 = 1;
+pub(crate) const ACK: u8 = 1;
 const END_HEADERS: u8 = 4;
 
 /// SETTINGS_MAX_CONCURRENT_STREAMS.
