@@ -65,6 +65,9 @@ pub struct EndpointSharding<P> {
     unsettled: BTreeSet<usize>,
     /// The slots of children that settled in the last `settle`.
     settled: BTreeSet<usize>,
+    /// What all children were given with their endpoints, which this has not. `None` if an event since
+    /// then makes it necessary to give it again.
+    given: Option<Update>,
     /// How many children are in each state.
     counts: Counts,
     /// The picker of the child that failed last, or of an error that concerns all children.
@@ -100,6 +103,7 @@ impl<P: Policy> EndpointSharding<P> {
             deadlines: BTreeSet::new(),
             unsettled: BTreeSet::new(),
             settled: BTreeSet::new(),
+            given: None,
             counts: Counts::default(),
             last_failure: Arc::new(Pick::Queue),
             changed: false,
@@ -126,6 +130,9 @@ impl<P: Policy> EndpointSharding<P> {
     /// The children connect in the order of the list, rotated by a random amount, so that a
     /// thousand clients with one list do not all connect to its first endpoint first.
     ///
+    /// A child that is ready is not handed an update that changes nothing for it: mostly a resolver
+    /// returns the same list again, or one with few changes.
+    ///
     /// # Errors
     ///
     /// `UNAVAILABLE` when no endpoint of the list has an address (all children are removed then);
@@ -144,6 +151,15 @@ impl<P: Policy> EndpointSharding<P> {
         distinct.rotate_left(first);
         let mut gone = std::mem::take(&mut self.by_endpoint);
         self.order.clear();
+        let shared = Update {
+            endpoints: Arc::default(),
+            config: config.clone(),
+            ..update.clone()
+        };
+        let is_given = self
+            .given
+            .as_ref()
+            .is_some_and(|given| same(given, &shared));
         let mut result = Ok(());
         for endpoint in distinct {
             let slot = match gone.remove(endpoint) {
@@ -155,21 +171,23 @@ impl<P: Policy> EndpointSharding<P> {
             };
             self.by_endpoint.insert(endpoint.clone(), slot);
             self.order.push(slot);
-            let update = Update {
-                endpoints: Arc::from([endpoint.clone()]),
-                attributes: update.attributes.clone(),
-                config: config.clone(),
-                resolution_note: update.resolution_note.clone(),
-                health_check: update.health_check.clone(),
-            };
             if let Some(child) = &mut self.slots[slot] {
+                let is_ready = child.state == ConnectivityState::Ready;
+                if is_given && is_ready && child.endpoint == *endpoint {
+                    continue;
+                }
                 child.endpoint = endpoint.clone();
             }
+            let update = Update {
+                endpoints: Arc::from([endpoint.clone()]),
+                ..shared.clone()
+            };
             let accepted = self.handle(slot, control, |policy, control| {
                 policy.handle_update(update, control)
             });
             result = result.and_then(|()| accepted.unwrap_or(Ok(())));
         }
+        self.given = result.is_ok().then_some(shared);
         for (_, slot) in gone {
             self.remove(slot, control);
         }
@@ -189,6 +207,8 @@ impl<P: Policy> EndpointSharding<P> {
         old: OldList,
         control: &mut Control<'_>,
     ) {
+        // The next update ends the error.
+        self.given = None;
         if self.order.is_empty() {
             self.fail(resolver_error(error));
         }
@@ -510,6 +530,15 @@ impl<P: Policy> EndpointSharding<P> {
             _ => &mut self.counts.connecting,
         }
     }
+}
+
+/// Returns whether two updates have the same content, apart from their endpoints.
+fn same(one: &Update, other: &Update) -> bool {
+    let same_config = Arc::ptr_eq(&one.config, &other.config) || one.config.equals(&*other.config);
+    same_config
+        && one.attributes == other.attributes
+        && one.resolution_note == other.resolution_note
+        && one.health_check == other.health_check
 }
 
 /// Returns the endpoints that have an address, each once: the first of those with the same

@@ -192,6 +192,46 @@ fn failing_is_sticky() {
     assert_eq!(channel.states(), [Ready, Connecting]);
 }
 
+/// A child that is ready is handed an update only if that changes something for it, or if the resolver
+/// has failed since the last one. One that is not ready is handed every update.
+#[test]
+fn update_without_a_change() {
+    let list = [A, B].join(" ");
+    let mut channel = parent(&[A, B]);
+    channel.ready(A);
+    // Each update makes a child want to be woken a second later.
+    let mut wakes_after = |update: &mut dyn FnMut(&mut FakeChannel<Parent>)| {
+        update(&mut channel);
+        channel.advance_millis(1000);
+        let children = channel.policy.0.children();
+        let mut wakes: Vec<_> = children
+            .map(|child| (child.endpoint().to_string(), child.policy().wakes))
+            .collect();
+        wakes.sort();
+        wakes
+            .into_iter()
+            .map(|(_, wakes)| wakes)
+            .collect::<Vec<u32>>()
+    };
+    let unchanged = &mut |channel: &mut FakeChannel<Parent>| {
+        channel.update(&list).expect("the policy accepts the list");
+    };
+    assert_eq!(wakes_after(&mut |_| ()), [1, 1]);
+    assert_eq!(wakes_after(unchanged), [1, 2]);
+    let noted = &mut |channel: &mut FakeChannel<Parent>| {
+        let updated = channel.update_with_note(endpoints(&list), "from a stale answer");
+        updated.expect("the policy accepts the list");
+    };
+    assert_eq!(wakes_after(noted), [2, 3]);
+    assert_eq!(wakes_after(noted), [2, 4]);
+    let failed = &mut |channel: &mut FakeChannel<Parent>| {
+        channel.resolver_error("timed out", OldList::Keep);
+    };
+    assert_eq!(wakes_after(failed), [2, 4]);
+    assert_eq!(wakes_after(noted), [3, 5]);
+    assert_eq!(wakes_after(noted), [3, 6]);
+}
+
 /// When one child rejects its update, the other children still get theirs. The error is returned.
 #[test]
 fn error_of_a_child() {
