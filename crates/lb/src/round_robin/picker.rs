@@ -26,7 +26,10 @@ pub(super) struct RoundRobinPicker {
 impl RoundRobinPicker {
     /// Creates a picker that begins at a random subchannel of `ready`.
     pub(super) fn new(ready: Box<[SubchannelId]>, rng: &mut Rng) -> Self {
-        let next = PerThread::new(|_| AtomicUsize::new(rng.below(ready.len())));
+        // One draw of `rng`, however many threads the machine runs: the same seed gives the same run
+        // on every machine.
+        let mut firsts = Rng::from_seed(rng.next_seed());
+        let next = PerThread::new(|_| AtomicUsize::new(firsts.below(ready.len())));
         Self { ready, next }
     }
 }
