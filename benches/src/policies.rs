@@ -1,42 +1,40 @@
-//! Pickers that real policies publish, and endpoints for policies.
+//! Pickers that real policies publish.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_endpoint::Endpoint;
-use trunkline_lb::{
-    Action, Actions, PickFirst, PickFirstConfig, Picker, Policy, PolicyOptions, RoundRobin,
-    SubchannelState, Update,
-};
+use serde_json::{Value, json};
+use trunkline_lb::{Picker, SubchannelState};
 use trunkline_status::Status;
 
+use crate::driver::{Driver, endpoints};
+
 /// Returns the picker of a round_robin with this many endpoints, all of them ready.
-pub fn round_robin(endpoints: u16) -> Arc<dyn Picker> {
-    let policy = RoundRobin::new(&PolicyOptions::new(1));
-    picker(policy, endpoints, &SubchannelState::Ready)
+#[must_use]
+pub fn round_robin(endpoints: u32) -> Arc<dyn Picker> {
+    picker(
+        &json!([{"round_robin": {}}]),
+        endpoints,
+        &SubchannelState::Ready,
+    )
 }
 
 /// Returns the picker of a pick_first that is ready.
+#[must_use]
 pub fn pick_first() -> Arc<dyn Picker> {
-    let policy = PickFirst::new(&PolicyOptions::new(1));
-    picker(policy, 1, &SubchannelState::Ready)
+    picker(&json!([{"pick_first": {}}]), 1, &SubchannelState::Ready)
 }
 
 /// Returns the picker of a pick_first whose connection attempt has failed.
+#[must_use]
 pub fn failing() -> Arc<dyn Picker> {
-    let policy = PickFirst::new(&PolicyOptions::new(1));
     let error = Status::unavailable("connection refused");
-    picker(policy, 1, &SubchannelState::TransientFailure(error))
-}
-
-/// Returns this many endpoints with one address each.
-pub fn endpoints(count: u16) -> Vec<Endpoint> {
-    let endpoint = |port| Endpoint::new([SocketAddr::from((Ipv4Addr::LOCALHOST, port))]);
-    (0..count).map(endpoint).collect()
+    let state = SubchannelState::TransientFailure(error);
+    picker(&json!([{"pick_first": {}}]), 1, &state)
 }
 
 /// Returns an instant at which virtual time begins.
+#[must_use]
 pub fn now() -> Instant {
     #[expect(
         clippy::disallowed_methods,
@@ -45,19 +43,13 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
-fn picker(mut policy: impl Policy, endpoints: u16, after: &SubchannelState) -> Arc<dyn Picker> {
+fn picker(config: &Value, count: u32, after: &SubchannelState) -> Arc<dyn Picker> {
     let now = now();
-    let mut actions = Actions::new();
-    let list = self::endpoints(endpoints);
-    let update = Update::new(list, Arc::new(PickFirstConfig::default()));
-    let accepted = policy.handle_update(update, &mut actions.control(now));
-    accepted.expect("a good list");
-    for action in actions.take() {
-        if let Action::Connect(id) = action {
-            policy.handle_subchannel(id, after.clone(), &mut actions.control(now));
-        }
+    let mut driver = Driver::new(config, 1).expect("a policy of the standard registry");
+    driver.update(endpoints(count), now);
+    for id in driver.take_dials() {
+        driver.set(id, after.clone(), now);
     }
-    policy.settle(&mut actions.control(now));
-    let published = actions.take_published();
-    published.expect("a published picker").picker
+    driver.settle(now);
+    driver.picker()
 }

@@ -1,0 +1,149 @@
+//! What a pick costs.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+
+use http::HeaderMap;
+use trunkline_benches::allocations::allocations;
+use trunkline_lb::SubchannelId;
+
+use crate::clock::{cpu_time, median, nanoseconds, wall_time};
+use crate::contestant::Contestant;
+
+/// The calls of one measurement.
+const BATCH: usize = 4096;
+
+/// The size of a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Plan {
+    /// How often each contestant has its turn.
+    pub(crate) rounds: usize,
+    /// How many batches of calls it makes in a turn.
+    pub(crate) batches: usize,
+}
+
+/// The costs of one contestant in nanoseconds, a value a round.
+#[derive(Default)]
+pub(crate) struct Costs {
+    /// A pick, on one thread.
+    pub(crate) one: Vec<f64>,
+    /// A pick, while another thread picks too.
+    pub(crate) two: Vec<f64>,
+    /// The end of a call, on one thread.
+    pub(crate) end: Vec<f64>,
+    /// The allocations of a batch of picks and of their ends.
+    pub(crate) allocations: u64,
+}
+
+impl Costs {
+    /// Returns the median over the rounds of how many times as much a pick costs as one of
+    /// `other`'s.
+    pub(crate) fn ratio(&self, other: &Self) -> f64 {
+        ratio(&self.one, &other.one)
+    }
+
+    /// Returns the median of how many times as much a pick costs while another thread picks too.
+    pub(crate) fn of_sharing(&self) -> f64 {
+        ratio(&self.two, &self.one)
+    }
+}
+
+/// Returns the median of the ratios within a round, of the rounds that have both values.
+fn ratio(costs: &[f64], others: &[f64]) -> f64 {
+    let pairs = costs.iter().zip(others);
+    let ratios = pairs.map(|(cost, other)| cost / other);
+    median(ratios.filter(|ratio| ratio.is_finite()).collect())
+}
+
+/// Measures all contestants in turns, so that the noise of the machine affects all of them.
+pub(crate) fn measure(
+    contestants: &[&dyn Contestant],
+    requests: &[HeaderMap],
+    plan: Plan,
+) -> Vec<Costs> {
+    let mut costs: Vec<Costs> = contestants.iter().map(|_| Costs::default()).collect();
+    let mut calls = vec![None; BATCH];
+    for (contestant, costs) in contestants.iter().zip(&mut costs) {
+        // The first batch also makes what a thread makes once.
+        run(*contestant, requests, &mut calls, 1);
+        assert!(calls.iter().all(Option::is_some), "a call has no backend");
+        costs.allocations = allocations(|| {
+            contestant.pick(requests, &mut calls);
+            contestant.end(&calls);
+        });
+    }
+    for _ in 0..plan.rounds {
+        for (contestant, costs) in contestants.iter().zip(&mut costs) {
+            let (pick, end) = run(*contestant, requests, &mut calls, plan.batches);
+            costs.one.push(pick);
+            costs.end.push(end);
+            let pick = run_beside_another(*contestant, requests, &mut calls, plan.batches);
+            costs.two.push(pick);
+        }
+    }
+    costs
+}
+
+/// Returns the median times of a pick and of an end.
+fn run(
+    contestant: &dyn Contestant,
+    requests: &[HeaderMap],
+    calls: &mut [Option<SubchannelId>],
+    batches: usize,
+) -> (f64, f64) {
+    let mut picks = Vec::new();
+    let mut ends = Vec::new();
+    for _ in 0..batches {
+        picks.push(nanoseconds(|| contestant.pick(requests, calls)));
+        ends.push(nanoseconds(|| contestant.end(calls)));
+    }
+    let each = |times| median(times) / calls.len() as f64;
+    (each(picks), each(ends))
+}
+
+/// Returns the median time of a pick while another thread picks without pause. Not a number if the
+/// machine does not run both threads at the same time.
+fn run_beside_another(
+    contestant: &dyn Contestant,
+    requests: &[HeaderMap],
+    calls: &mut [Option<SubchannelId>],
+    batches: usize,
+) -> f64 {
+    /// How many batches are measured together.
+    const TOGETHER: usize = 4;
+    let others = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut calls = vec![None; BATCH];
+            while !stop.load(Ordering::Relaxed) {
+                contestant.pick(requests, &mut calls);
+                contestant.end(&calls);
+                others.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        while others.load(Ordering::Relaxed) == 0 {
+            thread::yield_now();
+        }
+        let mut picks = Vec::new();
+        for _ in 0..4 * batches {
+            let (start, ran) = (wall_time(), cpu_time());
+            let before = others.load(Ordering::Relaxed);
+            let mut time = 0.0;
+            for _ in 0..TOGETHER {
+                time += nanoseconds(|| contestant.pick(requests, calls));
+                contestant.end(calls);
+            }
+            // Both threads have run all the time, each on a core of its own.
+            let is_alone = wall_time() - start < (cpu_time() - ran).mul_f64(1.2);
+            if is_alone && others.load(Ordering::Relaxed) - before >= TOGETHER / 2 {
+                picks.push(time);
+            }
+            if picks.len() == batches {
+                break;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        median(picks) / (TOGETHER * calls.len()) as f64
+    })
+}
