@@ -79,7 +79,7 @@ impl Contestant for Published {
         for (call, metadata) in calls.iter_mut().zip(requests.iter().cycle()) {
             let request = PickRequest::new("/shop.Orders/Get", metadata);
             *call = match self.picker.load().pick(black_box(&request)) {
-                Pick::Subchannel(id) => Some(id),
+                Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => Some(id),
                 _ => None,
             };
         }

@@ -98,7 +98,7 @@ impl Policy {
             for _ in 0..8 {
                 match driver.picker().pick(&request) {
                     Pick::Subchannel(_) => break,
-                    Pick::ExitIdle => driver.exit_idle(now),
+                    Pick::ExitIdle | Pick::SubchannelAndExitIdle(_) => driver.exit_idle(now),
                     _ => {}
                 }
                 driver.connect_all(now);
