@@ -1,6 +1,9 @@
 //! The policies of this crate keep the contract of a policy, and the checks find policies that do
 //! not.
 
+mod support;
+
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,12 +16,18 @@ use trunkline_lb::{
     AttemptTracker, Child, ChildTrackers, ConnectivityState, Control, EndpointSharding,
     GracefulSwitch, LeastRequest, LeastRequestConfig, OldList, OutlierDetection,
     OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
-    PolicyFactory, PolicyOptions, PolicyRegistry, Published, RingHash, RingHashConfig, RoundRobin,
-    RoundRobinConfig, SubchannelId, SubchannelState, SuccessRateEjection, Update, WatchEvent,
-    WatchId, WeightedRoundRobin, WeightedRoundRobinConfig,
+    PolicyFactory, PolicyOptions, PolicyRegistry, Priority, PriorityChild, PriorityConfig,
+    PriorityGroupsConfig, Published, RingHash, RingHashConfig, RoundRobin, RoundRobinConfig,
+    StaticWeights, StaticWeightsConfig, SubchannelId, SubchannelState, SuccessRateEjection, Update,
+    WatchEvent, WatchId, WeightedRoundRobin, WeightedRoundRobinConfig, WeightedTarget,
+    WeightedTargetConfig, ZoneAware, ZoneAwareConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
+
+use support::labelled::{
+    Labelled, first_to_a, in_three_zones, to_a_or_b, with_priority_and_weight,
+};
 
 fn choice(name: &str, registry: &PolicyRegistry) -> Arc<dyn PolicyConfig> {
     Arc::new(PolicyChoice::parse(&json!([{ name: {} }]), registry).expect("a known policy"))
@@ -70,6 +79,111 @@ fn weighted_round_robin() {
             Box::new(WeightedRoundRobin::new(options))
         });
     }
+}
+
+#[test]
+fn static_weights() {
+    check_policy(Arc::new(StaticWeightsConfig::default()), |options| {
+        let policy = StaticWeights::new(options);
+        Box::new(Labelled::new(policy, with_priority_and_weight))
+    });
+}
+
+/// The leaves of the trees that are checked: one that connects to all endpoints, and one that can be
+/// idle.
+const LEAVES: [&str; 2] = ["round_robin", "pick_first"];
+
+#[test]
+fn priority() {
+    for leaf in LEAVES {
+        let child = |name: &str| PriorityChild::new(name, support::choice(leaf, json!({})));
+        let config = PriorityConfig::default()
+            .with_child(child("a"))
+            .with_child(child("b"));
+        check_policy(Arc::new(config), |options| {
+            let policy = Priority::new(&support::options(options.seed));
+            Box::new(Labelled::new(policy, to_a_or_b))
+        });
+        let config = PriorityGroupsConfig::new(support::choice(leaf, json!({})));
+        check_policy(Arc::new(config), |options| {
+            let policy = Priority::new(&support::options(options.seed));
+            Box::new(Labelled::new(policy, with_priority_and_weight))
+        });
+    }
+}
+
+#[test]
+fn weighted_target() {
+    for leaf in LEAVES {
+        let child = support::choice(leaf, json!({}));
+        let config = WeightedTargetConfig::default()
+            .with_target("a", NonZeroU32::MIN, child.clone())
+            .with_target("b", NonZeroU32::MAX, child);
+        check_policy(Arc::new(config), |options| {
+            let policy = WeightedTarget::new(&support::options(options.seed));
+            Box::new(Labelled::new(policy, to_a_or_b))
+        });
+    }
+}
+
+#[test]
+fn zone_aware() {
+    for leaf in LEAVES {
+        let config = ZoneAwareConfig::new(support::choice(leaf, json!({})));
+        check_policy(Arc::new(config), |options| {
+            let options = support::options(options.seed).with_zone("a");
+            Box::new(Labelled::new(ZoneAware::new(&options), in_three_zones))
+        });
+    }
+}
+
+/// Returns the choice of the recording child, and options with it alone.
+fn recording(child: Arc<dyn PolicyFactory>) -> PolicyOptions {
+    let mut registry = PolicyRegistry::empty();
+    registry.register(child);
+    PolicyOptions::new(1).with_policies(registry)
+}
+
+fn recording_child() -> PolicyChoice {
+    PolicyChoice {
+        name: CHILD_NAME.into(),
+        config: Arc::new(()),
+    }
+}
+
+#[test]
+fn priority_as_a_parent() {
+    let config = PriorityConfig::default()
+        .with_child(PriorityChild::new("a", recording_child()))
+        .with_child(PriorityChild::new("b", recording_child()));
+    check_parent(Arc::new(config), |child| {
+        let policy = Priority::new(&recording(child));
+        Box::new(Labelled::new(policy, first_to_a))
+    });
+    let config = PriorityGroupsConfig::new(recording_child());
+    check_parent(Arc::new(config), |child| {
+        let policy = Priority::new(&recording(child));
+        Box::new(Labelled::new(policy, with_priority_and_weight))
+    });
+}
+
+#[test]
+fn weighted_target_as_a_parent() {
+    let config = WeightedTargetConfig::default()
+        .with_target("a", NonZeroU32::MIN, recording_child())
+        .with_target("b", NonZeroU32::MIN, recording_child());
+    check_parent(Arc::new(config), |child| {
+        let policy = WeightedTarget::new(&recording(child));
+        Box::new(Labelled::new(policy, first_to_a))
+    });
+}
+
+#[test]
+fn zone_aware_as_a_parent() {
+    check_parent(Arc::new(ZoneAwareConfig::new(recording_child())), |child| {
+        let policy = ZoneAware::new(&recording(child).with_zone("a"));
+        Box::new(Labelled::new(policy, first_to_a))
+    });
 }
 
 #[test]

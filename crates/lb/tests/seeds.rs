@@ -1,6 +1,9 @@
 //! Invariants of the policies under random events in random order.
 
+mod support;
+
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,12 +15,15 @@ use trunkline_lb::testing::{FakeChannel, endpoints, pick, refused};
 use trunkline_lb::{
     AttemptOutcome, Ejection, FailurePercentageEjection, GracefulSwitch, LeastRequest, LoadReport,
     OldList, OutlierDetection, OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig,
-    PickRequest, Picker, Policy, PolicyOptions, PolicyRegistry, RingHash, RingHashConfig,
-    RoundRobin, SubchannelId, SubchannelState, SuccessRateEjection, WeightedRoundRobin,
-    WeightedRoundRobinConfig,
+    PickRequest, Picker, Policy, PolicyOptions, PolicyRegistry, Priority, PriorityChild,
+    PriorityConfig, PriorityGroupsConfig, RingHash, RingHashConfig, RoundRobin, StaticWeights,
+    SubchannelId, SubchannelState, SuccessRateEjection, WeightedRoundRobin,
+    WeightedRoundRobinConfig, WeightedTarget, WeightedTargetConfig, ZoneAware, ZoneAwareConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::{Code, Status};
+
+use support::labelled::{Labelled, in_three_zones, to_a_or_b, with_priority_and_weight};
 
 const SEEDS: u64 = 400;
 const STEPS: usize = 300;
@@ -365,6 +371,99 @@ fn ring_hash() {
         channel.update(&list).expect("the policy accepts the list");
         lose_all(&mut channel);
         channel.exit_idle();
+        channel.dialled();
+        exhaust(&mut channel, &list);
+    }
+}
+
+/// static_weights does the same, with weights from 0 to 3: the smallest share is one of 96.
+#[test]
+fn static_weights() {
+    let channel = |options: &PolicyOptions| {
+        let policy = StaticWeights::new(options);
+        FakeChannel::new(Labelled::new(policy, with_priority_and_weight))
+    };
+    petiole(SEEDS / 4, channel, |_| 800);
+}
+
+/// weighted_target over round_robin does the same: each child that is ready gets its share.
+#[test]
+fn weighted_target() {
+    let child = support::choice("round_robin", json!({}));
+    let config = WeightedTargetConfig::default()
+        .with_target("a", NonZeroU32::MIN, child.clone())
+        .with_target("b", NonZeroU32::MIN.saturating_add(3), child);
+    let channel = |options: &PolicyOptions| {
+        let policy = WeightedTarget::new(&support::options(options.seed));
+        FakeChannel::new(Labelled::new(policy, to_a_or_b)).with_config(config.clone())
+    };
+    petiole(SEEDS / 4, channel, |ready| 40 * ready);
+}
+
+/// priority over round_robin picks only ready subchannels, never fails calls while an endpoint is
+/// ready, and never stops trying an endpoint. The same for priority_groups.
+#[test]
+fn priority() {
+    let child = |name: &str| PriorityChild::new(name, support::choice("round_robin", json!({})));
+    let by_name = PriorityConfig::default()
+        .with_child(child("a"))
+        .with_child(child("b"));
+    tree(|seed| {
+        let policy = Priority::new(&support::options(seed));
+        FakeChannel::new(Labelled::new(policy, to_a_or_b)).with_config(by_name.clone())
+    });
+    let by_group = PriorityGroupsConfig::new(support::choice("static_weights", json!({})));
+    tree(|seed| {
+        let policy = Priority::new(&support::options(seed));
+        FakeChannel::new(Labelled::new(policy, with_priority_and_weight))
+            .with_config(by_group.clone())
+    });
+}
+
+/// zone_aware over round_robin does the same.
+#[test]
+fn zone_aware() {
+    let config = ZoneAwareConfig::new(support::choice("round_robin", json!({})));
+    tree(|seed| {
+        let options = support::options(seed).with_zone("a");
+        FakeChannel::new(Labelled::new(ZoneAware::new(&options), in_three_zones))
+            .with_config(config.clone())
+    });
+}
+
+/// Checks a policy over children that each keep their endpoints connected.
+fn tree<P: Policy>(make: impl Fn(u64) -> FakeChannel<P>) {
+    for seed in 0..SEEDS / 2 {
+        let mut rng = Rng::from_seed(seed);
+        let mut channel = make(seed);
+        let mut list = None;
+        for step in 0..STEPS {
+            if !random_batch(&mut channel, &mut list, &mut rng) {
+                continue;
+            }
+            check_published(&channel);
+            let states = channel.subchannels.values().map(|found| &found.state);
+            let is_ready = states.clone().any(|state| *state == SubchannelState::Ready);
+            if is_ready {
+                assert_ne!(
+                    channel.state(),
+                    TransientFailure,
+                    "seed {seed}, step {step}"
+                );
+            } else {
+                assert!(
+                    list.is_none() || is_alive(&channel),
+                    "seed {seed}, step {step}"
+                );
+            }
+            // Each address belongs to one child, and has one subchannel.
+            let listed = list.iter().flat_map(|list| endpoints(list));
+            let listed: usize = listed.map(|endpoint| endpoint.addresses().len()).sum();
+            assert!(list.is_none() || channel.subchannels.len() <= listed);
+        }
+        let list = list.unwrap_or_else(|| "10.0.0.1:443 10.0.0.2:443".to_owned());
+        channel.update(&list).expect("the policy accepts the list");
+        lose_all(&mut channel);
         channel.dialled();
         exhaust(&mut channel, &list);
     }
