@@ -7,7 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use event_listener::{Event as Changed, EventListener};
 use http::HeaderValue;
 use http::uri::{Authority, Scheme};
-use trunkline_connector::ConnectionInfo;
+use trunkline_connector::{AuthorityError, ConnectionInfo};
 use trunkline_runtime::Runtime;
 use trunkline_service_config::MethodConfig;
 use trunkline_transport::{Connection, ReplayBudget};
@@ -111,7 +111,7 @@ impl ChannelShared {
         &self,
         authority: &Authority,
         info: &ConnectionInfo,
-    ) -> Result<(), String> {
+    ) -> Result<(), AuthorityError> {
         // Most calls have the channel's own. The comparison of texts is for the others.
         if std::ptr::eq(authority, &raw const self.authority) || *authority == self.authority {
             return Ok(());
