@@ -116,6 +116,7 @@ pub struct ChannelBuilder {
     credentials: CredentialsList,
     backoff: BackoffPolicy,
     attempt_delay: AttemptDelay,
+    ring_size_cap: Option<u32>,
     connect_timeout: Option<Duration>,
     tcp: Option<TcpOptions>,
     http: HttpOptions,
@@ -162,6 +163,7 @@ impl ChannelBuilder {
             credentials: CredentialsList::default(),
             backoff: BackoffPolicy::default(),
             attempt_delay: AttemptDelay::default(),
+            ring_size_cap: None,
             connect_timeout: None,
             tcp: None,
             http: HttpOptions::default(),
@@ -423,6 +425,15 @@ impl ChannelBuilder {
     /// Source: [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md).
     pub fn attempt_delay(mut self, delay: Duration) -> Self {
         self.attempt_delay = AttemptDelay::new(delay);
+        self
+    }
+
+    /// Sets the largest size of the ring of the policy ring_hash, whatever its configuration asks for;
+    /// 0 counts as 1. Default: 4096.
+    ///
+    /// Source: [gRFC A42](https://github.com/grpc/proposal/blob/master/A42-xds-ring-hash-lb-policy.md).
+    pub fn ring_size_cap(mut self, cap: u32) -> Self {
+        self.ring_size_cap = Some(cap);
         self
     }
 
@@ -697,6 +708,9 @@ impl ChannelBuilder {
         }
         let mut policy_options = PolicyOptions::new(0).with_attempt_delay(self.attempt_delay);
         policy_options.zone = zone;
+        if let Some(cap) = self.ring_size_cap {
+            policy_options = policy_options.with_ring_size_cap(cap);
+        }
         let (events, inbox) = async_channel::unbounded();
         let parts = ControlTaskParts {
             shared: Arc::clone(&shared),

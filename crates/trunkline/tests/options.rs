@@ -5,10 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderName;
 use trunkline::connect::io::{AddressOrder, ConnectOptions};
 use trunkline::connect::{OnFailure, RaceOptions, RttHistory};
 use trunkline::dns::ClientConfig;
-use trunkline::lb::{PickFirstConfig, PolicyOptions, Update};
+use trunkline::lb::{LeastRequestConfig, PickFirstConfig, PolicyOptions, RingHashConfig, Update};
 use trunkline::resolver::{AddressFamilies, Pacing, ResolverEvent, ResolverMetrics};
 use trunkline::runtime::Lock;
 use trunkline::service_config::{AttemptPolicy, Client, MethodConfig, ServiceConfig};
@@ -143,9 +144,19 @@ fn policies_and_methods() {
     let delay = AttemptDelay::new(SECOND);
     check! {PolicyOptions::new(1),
         with_attempt_delay(delay) => attempt_delay = delay,
+        with_ring_size_cap(1) => ring_size_cap = 1,
     }
     check! {PickFirstConfig::default(),
         with_shuffle_address_list(true) => shuffle_address_list = true,
+    }
+    check! {LeastRequestConfig::default(),
+        with_choice_count(3) => choice_count = 3,
+    }
+    let header = HeaderName::from_static("user");
+    check! {RingHashConfig::default(),
+        with_min_ring_size(1) => min_ring_size = 1,
+        with_max_ring_size(2) => max_ring_size = 2,
+        with_request_hash_header(header.clone()) => request_hash_header = Some(header),
     }
     check! {Update::new([], Arc::new(PickFirstConfig::default())),
         with_attributes(named()) => attributes = named(),

@@ -38,6 +38,7 @@ mod replays;
 mod resolvers;
 mod retries;
 mod retry_buffers;
+mod ring_hash;
 mod runtimes;
 mod scaling;
 mod services;
