@@ -5,6 +5,7 @@ mod runtimes;
 
 mod balancing;
 mod calls;
+mod custom_policies;
 mod dual_stack;
 mod errors;
 mod layers;
