@@ -8,7 +8,7 @@ use trunkline::{Channel, Observer, Runtime, Tls};
 use crate::args::{AttemptArgs, ChannelArgs, IdleTimeout};
 use crate::failure::Failure;
 use crate::lookup::DnsFiles;
-use crate::{attempts, health_check};
+use crate::{attempts, health_check, lb};
 
 /// The files that the command line names.
 #[derive(Debug)]
@@ -37,6 +37,9 @@ pub(crate) fn build(
     runtime: Arc<dyn Runtime>,
     observer: impl Observer + 'static,
 ) -> Result<Channel, Failure> {
+    if let Some(policy) = &args.lb {
+        lb::check(policy)?;
+    }
     let mut dns = files.dns.options();
     dns.pacing.min_interval = args.min_resolution_interval;
     let builder = Channel::builder(args.target.as_str());
@@ -87,7 +90,7 @@ fn build_hint(error: &trunkline::BuildError) -> Option<&'static str> {
         Kind::Scheme => "give a target such as `dns:///orders.prod.svc:50051`",
         Kind::Authority => "give another with --authority",
         Kind::Proxy => "give `--proxy none` to connect directly",
-        Kind::ServiceConfig => "give --lb round_robin or --lb pick_first, or valid JSON",
+        Kind::ServiceConfig => "give --lb round_robin or another policy, or valid JSON",
         _ => return None,
     })
 }

@@ -19,6 +19,7 @@ mod svg;
 mod attempts;
 mod file;
 mod health_check;
+mod lb;
 mod lookup;
 mod metadata;
 mod proxy;

@@ -190,8 +190,11 @@ impl Tally {
 
     /// Returns the lines of the table for people.
     pub(super) fn table(&self) -> Vec<Line> {
+        let answered: u64 = self.backends.values().sum();
         let backends = self.backends.iter().map(|(backend, count)| {
-            Line::styled(Style::Strong, format!("{count:>8}")).and(format!("  {backend}"))
+            let share = *count as f64 / answered as f64 * 100.0;
+            Line::styled(Style::Strong, format!("{count:>8}"))
+                .and(format!(" {share:>4.0} %  {backend}"))
         });
         let errors = self.errors.iter().map(|(code, message, count)| {
             Line::from(format!("{count:>8}  "))

@@ -6,6 +6,7 @@ mod connect;
 mod health;
 mod help;
 mod hostile;
+mod lb;
 mod life;
 mod limits;
 mod metadata;

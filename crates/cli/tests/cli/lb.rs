@@ -1,0 +1,95 @@
+//! Tests of `--lb`, with three backends.
+
+use serde_json::json;
+use trunkline_testkit::backend::Backend;
+
+use crate::call::backend;
+use crate::command::{object, trunkline};
+
+const CALLS: u64 = 600;
+
+/// Makes [`CALLS`] calls to three backends with these options, once all are connected. Returns the number
+/// of calls of each, the least first.
+fn shares(backends: &[Backend; 3], options: &[&str]) -> [u64; 3] {
+    let addresses = backends.each_ref().map(|it| it.address_v4().to_string());
+    let target = format!("ipv4:{}", addresses.join(","));
+    let count = CALLS.to_string();
+    let args = ["call", &target, "--count", &count, "--concurrency=4"];
+    let (status, object) = object(&[&args[..], options].concat());
+    assert_eq!((status, &object["ok"]), (0, &json!(CALLS)), "{object}");
+    let mut shares = addresses.map(|address| object["backends"][address].as_u64().unwrap_or(0));
+    shares.sort_unstable();
+    assert_eq!(shares.iter().sum::<u64>(), CALLS, "{object}");
+    shares
+}
+
+/// Each policy that works without a configuration spreads the calls as it promises. The first calls may
+/// all go to the backend that is connected first.
+#[test]
+fn policies_without_a_configuration() {
+    let backends = ["a", "b", "c"].map(backend);
+    for policy in [
+        "round_robin",
+        "weighted_round_robin",
+        "least_request",
+        "least_request_experimental",
+    ] {
+        let shares = shares(&backends, &["--lb", policy]);
+        assert!(shares[0] > CALLS / 6, "{policy}: {shares:?}");
+    }
+    assert_eq!(shares(&backends, &["--lb", "pick_first"]), [0, 0, CALLS]);
+}
+
+/// People see the share of each backend.
+#[test]
+fn shares_are_printed() {
+    let backend = backend("a");
+    let target = format!("ipv4:{}", backend.address_v4());
+    let stdout = trunkline(&["call", &target, "--count=3"]).stdout;
+    let line = format!("       3  100 %  {}\n", backend.address_v4());
+    assert!(stdout.starts_with(&line), "{stdout}");
+}
+
+/// A policy that needs a configuration gets it by `--service-config`; `--lb` refuses it, and the hint
+/// shows the option.
+#[test]
+fn policies_with_a_configuration() {
+    let backends = ["a", "b", "c"].map(backend);
+    let config = json!({ "loadBalancingConfig": [{ "outlier_detection": {
+        "failurePercentageEjection": {}, "childPolicy": [{ "round_robin": {} }],
+    }}]});
+    let shares = shares(&backends, &["--service-config", &config.to_string()]);
+    assert!(shares[0] > CALLS / 6, "{shares:?}");
+    for (policy, reason) in [
+        ("outlier_detection", ": childPolicy: is missing"),
+        ("weighted_target", ": targets: is missing"),
+        ("weighted_target_experimental", ": targets: is missing"),
+        ("priority", ""),
+    ] {
+        let ran = trunkline(&["call", "ipv4:127.0.0.1:1", "--lb", policy]);
+        let expected = format!(
+            "error: --lb: the policy \"{policy}\" needs a configuration{reason}\ntry: give it as \
+             --service-config '{{\"loadBalancingConfig\":[{{\"{policy}\":{{..}}}}]}}'\n"
+        );
+        assert_eq!((ran.status, ran.stderr), (2, expected));
+    }
+}
+
+/// For an unknown policy, the known ones are listed by their short names.
+#[test]
+fn an_unknown_policy() {
+    for command in ["call", "watch"] {
+        let ran = trunkline(&[command, "ipv4:127.0.0.1:1", "--lb", "no_such_policy"]);
+        let (error, hint) = ran.stderr.split_once('\n').expect("two lines");
+        assert_eq!(
+            (ran.status, error),
+            (2, "error: --lb: there is no policy \"no_such_policy\"")
+        );
+        let known = hint.strip_prefix("try: give one of ").expect("a hint");
+        let known: Vec<&str> = known.trim_end().split(", ").collect();
+        for name in ["pick_first", "round_robin", "least_request"] {
+            assert!(known.contains(&name), "{hint}");
+        }
+        assert!(!hint.contains("experimental"), "{hint}");
+    }
+}
