@@ -9,7 +9,7 @@ use crate::failure::Failure;
 const EXPERIMENTAL: &str = "_experimental";
 
 /// The policies that have no use without a configuration, although they accept an empty one.
-const NEED_CONFIG: [&str; 1] = ["priority"];
+const NEED_CONFIG: [&str; 2] = ["priority", "ring_hash"];
 
 /// Checks that a policy is known and works without a configuration.
 pub(crate) fn check(name: &str) -> Result<(), Failure> {

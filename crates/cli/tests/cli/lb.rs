@@ -33,6 +33,9 @@ fn policies_without_a_configuration() {
         "weighted_round_robin",
         "least_request",
         "least_request_experimental",
+        "priority_groups",
+        "static_weights",
+        "zone_aware",
     ] {
         let shares = shares(&backends, &["--lb", policy]);
         assert!(shares[0] > CALLS / 6, "{policy}: {shares:?}");
@@ -58,13 +61,19 @@ fn policies_with_a_configuration() {
     let config = json!({ "loadBalancingConfig": [{ "outlier_detection": {
         "failurePercentageEjection": {}, "childPolicy": [{ "round_robin": {} }],
     }}]});
-    let shares = shares(&backends, &["--service-config", &config.to_string()]);
-    assert!(shares[0] > CALLS / 6, "{shares:?}");
+    let ejecting = shares(&backends, &["--service-config", &config.to_string()]);
+    assert!(ejecting[0] > CALLS / 6, "{ejecting:?}");
+    // The metadata of `-H` decides the backend.
+    let config =
+        json!({ "loadBalancingConfig": [{ "ring_hash": { "requestHashHeader": "session" } }] });
+    let options = ["--service-config", &config.to_string(), "-H", "session: 7"];
+    assert_eq!(shares(&backends, &options), [0, 0, CALLS]);
     for (policy, reason) in [
         ("outlier_detection", ": childPolicy: is missing"),
         ("weighted_target", ": targets: is missing"),
         ("weighted_target_experimental", ": targets: is missing"),
         ("priority", ""),
+        ("ring_hash", ""),
     ] {
         let ran = trunkline(&["call", "ipv4:127.0.0.1:1", "--lb", policy]);
         let expected = format!(
