@@ -137,7 +137,7 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
 }
 
 /// The parts of the tests that need none of these servers.
-pub(crate) const ALONE: [&str; 3] = ["suite", "rotation", "ejection"];
+pub(crate) const ALONE: [&str; 4] = ["suite", "rotation", "ejection", "weights"];
 
 /// Runs one of [`ALONE`].
 pub(crate) fn run_alone(context: &Context, part: &str, options: Options) -> Result<(), Failure> {

@@ -17,6 +17,7 @@ mod service;
 mod tonic_server;
 
 // The client, and its cases.
+mod backend_metrics;
 mod judge;
 mod stub;
 
@@ -31,9 +32,10 @@ mod table;
 // The document with the table.
 mod document;
 
-// What the suite lacks: servers that come and go, and one that fails.
+// What the suite lacks: servers that come and go, one that fails, and some that report their load.
 pub(crate) mod ejection;
 pub(crate) mod rotation;
+pub(crate) mod weights;
 
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;

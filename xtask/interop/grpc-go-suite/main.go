@@ -3,13 +3,15 @@
 //
 // Usage: grpc-go-suite -certificate FILE -key FILE -client-ca FILE
 //
-//	[-plaintext ADDRESS] [-tls ADDRESS] [-max-age DURATION]
+//	[-plaintext ADDRESS] [-tls ADDRESS] [-max-age DURATION] [-qps RATE -utilization SHARE]
 //
 // It prints one line of JSON on standard output once it accepts connections:
 // {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
 // client certificate from the authority in the last file. The server ends when its standard input ends. On
 // SIGTERM it lets running calls finish first. With a maximum age it ends each connection gracefully
-// after that time. From SIGUSR1 on every second call fails with INTERNAL, until SIGUSR2.
+// after that time. From SIGUSR1 on every second call fails with INTERNAL, until SIGUSR2. With a rate and a
+// utilization it reports them as its load, in the trailers of each unary call and out of band. Otherwise it
+// reports what the requests of the suite ask for.
 package main
 
 import (
@@ -26,6 +28,8 @@ import (
 	"os/signal"
 	"sync/atomic"
 	"syscall"
+	"time"
+	_ "unsafe" // for go:linkname
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -33,10 +37,17 @@ import (
 	_ "google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/interop"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/orca"
 	"google.golang.org/grpc/status"
 
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 )
+
+// allowShortInterval makes a service of load reports accept intervals below 30 s. grpc-go's own server of
+// the suite uses it, too: the suite waits for 10 s at most.
+//
+//go:linkname allowShortInterval google.golang.org/grpc/internal.ORCAAllowAnyMinReportingInterval
+var allowShortInterval any
 
 // free is a free port of loopback.
 const free = "127.0.0.1:0"
@@ -48,6 +59,8 @@ func main() {
 	plaintext := flag.String("plaintext", free, "address of the plaintext listener")
 	secure := flag.String("tls", free, "address of the TLS listener")
 	maxAge := flag.Duration("max-age", 0, "maximum age of a connection; 0 for none")
+	qps := flag.Float64("qps", 0, "queries per second to report; 0 for none")
+	utilization := flag.Float64("utilization", 0, "utilization of the application to report")
 	flag.Parse()
 	pair, err := tls.LoadX509KeyPair(*certificate, *key)
 	if err != nil {
@@ -69,10 +82,21 @@ func main() {
 	}
 	age := grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: *maxAge})
 	failing := watchFailing()
-	servers := []*grpc.Server{
-		grpc.NewServer(age, failing[0], failing[1]),
-		grpc.NewServer(age, failing[0], failing[1], grpc.Creds(credentials.NewTLS(&server))),
-		grpc.NewServer(age, failing[0], failing[1], grpc.Creds(credentials.NewTLS(&mutual))),
+	var servers []*grpc.Server
+	for _, options := range [][]grpc.ServerOption{
+		{},
+		{grpc.Creds(credentials.NewTLS(&server))},
+		{grpc.Creds(credentials.NewTLS(&mutual))},
+	} {
+		metrics := orca.NewServerMetricsRecorder()
+		var always orca.ServerMetricsProvider
+		if *qps > 0 {
+			metrics.SetQPS(*qps)
+			metrics.SetApplicationUtilization(*utilization)
+			always = metrics
+		}
+		options = append(options, age, failing[0], failing[1], orca.CallMetricsServerOption(always))
+		servers = append(servers, withService(grpc.NewServer(options...), metrics))
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
@@ -95,13 +119,27 @@ func main() {
 	}
 }
 
+// withService adds the services to a server.
+func withService(server *grpc.Server, metrics orca.ServerMetricsRecorder) *grpc.Server {
+	options := orca.ServiceOptions{
+		ServerMetricsProvider: metrics,
+		MinReportingInterval:  time.Second,
+	}
+	allowShortInterval.(func(*orca.ServiceOptions))(&options)
+	if err := orca.Register(server, options); err != nil {
+		log.Fatal(err)
+	}
+	tests := interop.NewTestServer(interop.NewTestServerOptions{MetricsRecorder: metrics})
+	testgrpc.RegisterTestServiceServer(server, tests)
+	return server
+}
+
 // serve starts a server, and returns its address.
 func serve(server *grpc.Server, address string) string {
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		log.Fatal(err)
 	}
-	testgrpc.RegisterTestServiceServer(server, interop.NewTestServer())
 	go func() {
 		if err := server.Serve(listener); err != nil {
 			log.Fatal(err)

@@ -4,12 +4,16 @@ import io.grpc.ServerCredentials;
 import io.grpc.ServerInterceptors;
 import io.grpc.TlsServerCredentials;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import io.grpc.services.MetricRecorder;
 import io.grpc.testing.integration.TestServiceImpl;
+import io.grpc.xds.orca.OrcaMetricReportingServerInterceptor;
+import io.grpc.xds.orca.OrcaServiceImpl;
 import java.io.File;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
 
 /**
  * A grpc-java server of gRPC's interop suite on loopback. The service is grpc-java's own, from
@@ -48,12 +52,15 @@ public final class SuiteServer {
   private static String serve(ServerCredentials credentials, ScheduledExecutorService executor)
       throws IOException {
     InetSocketAddress free = new InetSocketAddress("127.0.0.1", 0);
+    MetricRecorder metrics = MetricRecorder.newInstance();
     Server server =
         NettyServerBuilder.forAddress(free, credentials)
             .maxInboundMessageSize(MAX_MESSAGE_SIZE)
+            .intercept(OrcaMetricReportingServerInterceptor.getInstance())
+            .addService(OrcaServiceImpl.createService(executor, metrics, 1, TimeUnit.SECONDS))
             .addService(
                 ServerInterceptors.intercept(
-                    new TestServiceImpl(executor), TestServiceImpl.interceptors()))
+                    new TestServiceImpl(executor, metrics), TestServiceImpl.interceptors()))
             .build()
             .start();
     return "127.0.0.1:" + server.getPort();

@@ -3,6 +3,7 @@
 
 mod compression;
 mod ends;
+mod load_reports;
 mod metadata;
 mod soak;
 mod statuses;
@@ -36,8 +37,6 @@ pub(super) enum Task {
 }
 
 const CREDENTIALS: &str = "needs credentials of Google's cloud";
-
-const ORCA: &str = "needs a policy of the test's own, and load reports to it";
 
 macro_rules! run {
     ($module:ident :: $name:ident) => {
@@ -94,8 +93,8 @@ pub(super) const CASES: [Case; 30] = [
     run!(ends::timeout_on_sleeping_server),
     soak!(rpc_soak),
     soak!(channel_soak),
-    skip("orca_per_rpc", ORCA),
-    skip("orca_oob", ORCA),
+    run!(load_reports::orca_per_rpc),
+    run!(load_reports::orca_oob),
     skip(
         "max_concurrent_streams_connection_scaling",
         "needs connectionScaling in the service config, which Trunkline does not have yet",

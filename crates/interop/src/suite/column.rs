@@ -97,5 +97,6 @@ fn reason(feature: Feature) -> &'static str {
         Feature::CompressedResponse => {
             "the server does not compress the response that is to be compressed; the calls pass"
         }
+        Feature::LoadReports => "the server does not report its load; the calls pass",
     }
 }

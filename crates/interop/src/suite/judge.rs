@@ -29,6 +29,8 @@ pub(super) enum Feature {
     CompressedRequest,
     /// It compresses responses when it is asked to.
     CompressedResponse,
+    /// It reports its load.
+    LoadReports,
 }
 
 /// Returns an error unless both are equal.

@@ -1,7 +1,7 @@
 //! The client of one case: tonic's stubs over a Trunkline channel.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -96,6 +96,14 @@ impl Stub {
         Self::new(&self.place, &self.runtime)
     }
 
+    /// Returns a stub with another channel to the same server, whose builder `change` completes.
+    pub(super) fn with_changed_channel(
+        &self,
+        change: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
+    ) -> Result<Self, Wrong> {
+        Self::new_with(&self.place, &self.runtime, change)
+    }
+
     /// Returns a client of the test service.
     pub(super) fn tests(&self) -> Tests {
         TestServiceClient::new(Watched(self.channel.clone()))
@@ -122,6 +130,11 @@ impl Stub {
         ejections.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Returns whether the server has no service of load reports, although the policy asked for them.
+    pub(super) fn lacks_load_reports(&self) -> bool {
+        self.ends.lacks_load_reports.load(Ordering::Relaxed)
+    }
+
     /// Returns how the calls of this channel have ended, in the order of their ends.
     pub(super) fn ends(&self) -> Vec<Code> {
         let codes = self.ends.codes.lock();
@@ -129,13 +142,14 @@ impl Stub {
     }
 }
 
-/// An observer that keeps the codes with which calls ended and the ejections of backends, and counts lost
-/// connections.
+/// An observer that keeps the codes with which calls ended and the ejections of backends, counts lost
+/// connections, and records that the server has no service of load reports.
 #[derive(Clone, Debug, Default)]
 struct Ends {
     ejections: Arc<Mutex<Vec<Ejection>>>,
     codes: Arc<Mutex<Vec<Code>>>,
     lost: Arc<AtomicUsize>,
+    lacks_load_reports: Arc<AtomicBool>,
 }
 
 impl Observer for Ends {
@@ -148,6 +162,9 @@ impl Observer for Ends {
                 let ejections = self.ejections.lock();
                 let mut ejections = ejections.unwrap_or_else(PoisonError::into_inner);
                 ejections.push(ejection.clone());
+            }
+            ChannelEvent::LoadReportsUnsupported { .. } => {
+                self.lacks_load_reports.store(true, Ordering::Relaxed);
             }
             _ => {}
         }
