@@ -6,6 +6,7 @@ use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use arc_swap::ArcSwap;
 use futures_util::FutureExt;
@@ -63,13 +64,16 @@ pub(crate) struct Published {
     picker: ArcSwap<Arc<dyn Picker>>,
     /// The header list that ends each call.
     trailers: HeaderMap,
+    /// When each call ends.
+    start: Instant,
 }
 
 impl Published {
-    pub(crate) fn new(picker: Arc<dyn Picker>, trailers: HeaderMap) -> Self {
+    pub(crate) fn new(picker: Arc<dyn Picker>, trailers: HeaderMap, start: Instant) -> Self {
         Self {
             picker: ArcSwap::from_pointee(picker),
             trailers,
+            start,
         }
     }
 }
@@ -93,6 +97,7 @@ impl Contestant for Published {
         let status = Status::new(Code::Ok, "");
         let outcome = AttemptOutcome::new(&status)
             .with_trailers(&self.trailers)
+            .with_ended_at(self.start)
             .with_headers(true)
             .with_sent(true);
         for id in calls.iter().flatten() {

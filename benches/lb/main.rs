@@ -100,8 +100,9 @@ fn measure_picks(policies: &[Policy], size: &Size, verdict: &mut Verdict) {
         let ids = ids(count, now());
         let (floor, p2c) = (Floor::new(ids.clone()), P2c::new(ids));
         let published = |policy: &Policy| {
-            let driver = policy.ready(count, now());
-            Published::new(driver.picker(), policy.trailers())
+            let start = now();
+            let driver = policy.ready(count, start);
+            Published::new(driver.picker(), policy.trailers(), start)
         };
         let pickers: Vec<Published> = policies.iter().map(published).collect();
         let peers: [(&str, &dyn Contestant); 2] = [("floor", &floor), ("tower's p2c", &p2c)];

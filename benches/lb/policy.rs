@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 use trunkline_benches::driver::{Driver, endpoints};
-use trunkline_benches::orca::trailers;
-use trunkline_lb::{AttemptOutcome, Pick, PickRequest, SubchannelId};
+use trunkline_lb::{AttemptOutcome, LoadReport, Pick, PickRequest, SubchannelId};
 use trunkline_status::{Code, Status};
 
 /// A policy of the standard registry. A new policy is one line of [`POLICIES`].
@@ -82,7 +81,7 @@ impl Policy {
         driver.connect_all(start);
         self.wake_lazy(&mut driver, start);
         if self.has_reports {
-            self.report_loads(&mut driver);
+            self.report_loads(&mut driver, start);
             let due = start + Duration::from_secs(1);
             while driver.poll_timeout().is_some_and(|timeout| timeout <= due) {
                 driver.handle_timeout(due);
@@ -107,14 +106,16 @@ impl Policy {
     }
 
     /// Ends one call at each backend, with a report that makes its weight 1, 2, 3 or 4.
-    fn report_loads(&self, driver: &mut Driver) {
+    fn report_loads(&self, driver: &mut Driver, now: Instant) {
         let picker = driver.picker();
         let tracker = picker.tracker().expect("a policy with weights tracks ends");
         let status = Status::new(Code::Ok, "");
         for subchannel in driver.subchannels().filter(|found| found.is_ready) {
             let weight = f64::from(subchannel.id.index() as u32 % 4 + 1);
-            let report = trailers(100.0 * weight, 0.5);
-            let outcome = AttemptOutcome::new(&status).with_trailers(&report);
+            let report = reporting(100.0 * weight);
+            let outcome = AttemptOutcome::new(&status)
+                .with_trailers(&report)
+                .with_ended_at(now);
             tracker.attempt_ended(subchannel.id, &outcome.with_headers(true).with_sent(true));
         }
     }
@@ -122,11 +123,19 @@ impl Policy {
     /// Returns the header list that ends each call.
     pub(crate) fn trailers(&self) -> HeaderMap {
         if self.has_reports {
-            trailers(200.0, 0.5)
+            reporting(200.0)
         } else {
             HeaderMap::new()
         }
     }
+}
+
+/// Returns the trailers of a server that handles `qps` calls a second, and is busy half of the time.
+fn reporting(qps: f64) -> HeaderMap {
+    let mut trailers = HeaderMap::new();
+    let report = LoadReport::default().with_application_utilization(0.5);
+    report.with_qps(qps).add_to(&mut trailers);
+    trailers
 }
 
 /// Returns the metadata of the calls that are measured: those of many users.

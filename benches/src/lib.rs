@@ -4,5 +4,4 @@ pub mod allocations;
 pub mod child;
 pub mod driver;
 pub mod memory;
-pub mod orca;
 pub mod policies;
