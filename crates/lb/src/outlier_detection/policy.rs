@@ -39,9 +39,8 @@ use crate::watch::{WatchEvent, WatchId};
 /// another attempt of a hedged call was faster. Neither does an attempt that was not sent. A call whose
 /// deadline passed has failed.
 ///
-/// The time of a call is not counted in the policy's way: a call counts one atomic addition when it
-/// ends, in memory that threads do not share. With a configuration that has no method the policy counts
-/// nothing, and its picker is the child's.
+/// The end of a call costs one atomic addition, in memory that threads do not share. With a
+/// configuration that has no method the policy counts nothing, and its picker is the child's.
 ///
 /// Source: [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md),
 /// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md)
