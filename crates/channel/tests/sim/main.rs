@@ -32,6 +32,7 @@ mod leaks;
 mod lossy;
 mod message_limits;
 mod peers_words;
+mod policy_changes;
 mod proxies;
 mod rejections;
 mod replays;

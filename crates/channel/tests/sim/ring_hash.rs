@@ -81,7 +81,10 @@ fn calls_without_the_header_connect_the_others_too() {
     sim.run(async {
         call(&channel, hello()).await.expect_ok();
         let first = accepts(&counts).iter().sum::<usize>();
-        assert!(first < 3, "one for the call, and one for later calls: {first}");
+        assert!(
+            first < 3,
+            "one for the call, and one for later calls: {first}"
+        );
         for _ in 0..60 {
             call(&channel, hello()).await.expect_ok();
         }
