@@ -81,6 +81,23 @@ fn calls_go_through_a_proxy() {
     }
 }
 
+/// `watch` shows a channel that becomes READY through a proxy, and the reason where the proxy refuses.
+#[test]
+fn channels_go_through_a_proxy() {
+    let backend = backend("a");
+    let args = ["watch", "dns:///orders.test:50051", "--json", "--for=1"];
+    let states = |server| {
+        let url = format!("http://{}", proxy(server));
+        let ran = trunkline_with(&[&args[..], &["--proxy", &url]].concat(), &[]);
+        assert_eq!(ran.status, 0, "{ran:?}");
+        ran.stdout
+    };
+    let connected = states(Some(backend.address_v4()));
+    assert!(connected.contains(r#""state":"READY""#), "{connected}");
+    let refused = states(None);
+    assert!(refused.contains("403 Forbidden"), "{refused}");
+}
+
 /// `--proxy none` turns the environment's off, and loopback addresses do not use it at all.
 #[test]
 fn calls_can_be_direct() {

@@ -237,6 +237,35 @@ fn calls_are_made_over_tls() {
     );
 }
 
+/// A server that asks for a client certificate gets it from `call` and `watch`; without one the call
+/// fails with the reason.
+#[test]
+fn channels_show_a_client_certificate() {
+    let (authority, folder) = (Authority::new("Test Root"), Folder::new());
+    let options = ServerOptions {
+        client_authority: Some(authority.der()),
+        ..ServerOptions::default()
+    };
+    let config = server_config_with(&authority.issue(&["localhost"]), &options);
+    let server = TlsServer::start(config, None).expect("a server");
+    let target = format!("dns:///localhost:{}", server.address().port());
+    let ca = folder.write("ca.pem", &authority.pem());
+    let client = authority.issue(&["client.test"]);
+    let cert = folder.write("client.pem", &client.chain_pem());
+    let key = folder.write("client.key", &client.key_pem());
+    let with = ["--tls", "--ca", &ca, "--cert", &cert, "--key", &key];
+    let call = ["call", &target, "--any-status"];
+    let (status, made) = object(&[&call[..], &with].concat());
+    assert_eq!((status, &made["answered"]), (0, &json!(1)), "{made}");
+    let (status, refused) = object(&[&call[..], &["--tls", "--ca", &ca]].concat());
+    assert_eq!(status, 1, "{refused}");
+    let message = refused["errors"][0]["message"].as_str().expect("a message");
+    assert!(message.contains("client certificate"), "{message}");
+    let watch = ["watch", &target, "--for=1", "--json"];
+    let ran = trunkline(&[&watch[..], &with].concat());
+    assert!(ran.stdout.contains(r#""state":"READY""#), "{ran:?}");
+}
+
 /// Options that need each other, or that contradict each other, and files that cannot be used: 2.
 #[test]
 fn options_that_cannot_work_are_refused() {
