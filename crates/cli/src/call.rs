@@ -17,6 +17,7 @@ use self::counter::CallCounter;
 use self::live::Live;
 use self::runner::CallRunner;
 use crate::args::{CallArgs, CommonArgs, IdleTimeout};
+use crate::event::Tracer;
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::run::block_on;
@@ -29,7 +30,9 @@ pub(crate) fn run(args: &CallArgs, common: &CommonArgs, out: &Out) -> Result<(),
     let files = args.channel.open(args.timeout)?;
     let metadata = metadata::parse(&args.headers)?;
     block_on(common.runtime, |runtime| async move {
-        let counter = CallCounter::default();
+        let counter = CallCounter::new(Tracer {
+            default_policy: args.channel.default_policy(),
+        });
         let observer = counter.clone();
         let channel = channel::build(
             &args.channel,

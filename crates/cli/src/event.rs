@@ -9,17 +9,24 @@ use crate::out::Style;
 use crate::show;
 
 /// Logs each event by `tracing`, for `-v`.
-#[derive(Debug)]
-pub(crate) struct Tracer;
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tracer {
+    /// The policy where a service config names none.
+    pub(crate) default_policy: &'static str,
+}
 
 impl Observer for Tracer {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
-        let Some((name, _, words, _)) = describe(event) else {
+        let Some((name, _, words, _)) = describe(event, self.default_policy) else {
             return;
         };
         match event {
             ChannelEvent::KeepaliveRaised { .. }
             | ChannelEvent::ConfigIgnored(_)
+            | ChannelEvent::Health {
+                health: Health::Unchecked(_),
+                ..
+            }
             | ChannelEvent::ServerNameIgnored { .. } => {
                 tracing::warn!("{name}: {words}");
             }
@@ -38,10 +45,10 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
 /// The name of an event, its fields in JSON, its text for people, and the style of its name.
 type Described = (&'static str, Map<String, Value>, String, Style);
 
-/// Describes an event.
+/// Describes an event. `default_policy` is the policy where a service config names none.
 ///
 /// Returns `None` for an event that the command does not print.
-pub(crate) fn describe(event: &ChannelEvent) -> Option<Described> {
+pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Described> {
     Some(match event {
         ChannelEvent::Endpoints(endpoints) => {
             let lines: Vec<String> = endpoints.iter().map(show::endpoint_line).collect();
@@ -61,10 +68,10 @@ pub(crate) fn describe(event: &ChannelEvent) -> Option<Described> {
         }
         ChannelEvent::Config(config) => {
             let policy = config.policy().map(|choice| choice.name.to_string());
-            let words = format!(
-                "policy {}",
-                policy.as_deref().unwrap_or("pick_first (the default)")
-            );
+            let words = match &policy {
+                Some(policy) => format!("policy {policy}"),
+                None => format!("policy {default_policy} (the default)"),
+            };
             (
                 "config",
                 fields([("policy", json!(policy))]),

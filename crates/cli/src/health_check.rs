@@ -12,8 +12,19 @@ use crate::failure::Failure;
 /// Source: [gRFC A17](https://github.com/grpc/proposal/blob/master/A17-client-side-health-checking.md).
 const PICK_FIRST: &str = "pick_first";
 
-/// The policy where the command line gives none.
-const DEFAULT_POLICY: &str = "round_robin";
+/// The policy of channels that check health, where no other is given.
+const ROUND_ROBIN: &str = "round_robin";
+
+impl ChannelArgs {
+    /// Returns the policy where a service config names none.
+    pub(crate) fn default_policy(&self) -> &'static str {
+        if self.health.is_some() {
+            ROUND_ROBIN
+        } else {
+            PICK_FIRST
+        }
+    }
+}
 
 /// Sets the health checks of a channel. They also apply with a service config of the resolver, unless
 /// that names a service of its own.
@@ -46,7 +57,7 @@ pub(crate) fn configure(
             Err(conflict(text.to_owned()).suggest(Some(hint)))
         }
         Some(_) => Ok(builder),
-        None => Ok(builder.load_balancing(DEFAULT_POLICY)),
+        None => Ok(builder.load_balancing(ROUND_ROBIN)),
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
         let printer = Printer {
             out: Arc::new(Out::new(common)),
             started,
+            default_policy: args.channel.default_policy(),
             changes: Lock::default(),
         };
         let attempts = AttemptArgs::default();
@@ -53,13 +54,15 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
 pub(crate) struct Printer {
     out: Arc<Out>,
     started: Instant,
+    default_policy: &'static str,
     changes: Lock<EndpointChanges>,
 }
 
 impl Observer for Printer {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         let at = at.saturating_duration_since(self.started);
-        let Some((name, mut fields, mut words, style)) = describe(event) else {
+        let Some((name, mut fields, mut words, style)) = describe(event, self.default_policy)
+        else {
             return;
         };
         match event {

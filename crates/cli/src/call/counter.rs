@@ -11,8 +11,11 @@ use trunkline_runtime::Lock;
 use crate::event::Tracer;
 
 /// Counts calls when they end.
-#[derive(Clone, Debug, Default)]
-pub(super) struct CallCounter(Arc<Lock<CallCounts>>);
+#[derive(Clone, Debug)]
+pub(super) struct CallCounter {
+    counts: Arc<Lock<CallCounts>>,
+    tracer: Tracer,
+}
 
 /// What a [`CallCounter`] has counted.
 #[derive(Clone, Debug, Default)]
@@ -27,24 +30,31 @@ pub(super) struct CallCounts {
 }
 
 impl CallCounter {
+    pub(super) fn new(tracer: Tracer) -> Self {
+        Self {
+            counts: Arc::default(),
+            tracer,
+        }
+    }
+
     pub(super) fn counts(&self) -> CallCounts {
-        self.0.lock().clone()
+        self.counts.lock().clone()
     }
 }
 
 impl Observer for CallCounter {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
-        Tracer.observe(event, at);
+        self.tracer.observe(event, at);
         match event {
             // If the config has ignored parts, their event follows.
-            ChannelEvent::Config(_) => self.0.lock().ignored = Arc::default(),
-            ChannelEvent::ConfigIgnored(parts) => self.0.lock().ignored = Arc::clone(parts),
+            ChannelEvent::Config(_) => self.counts.lock().ignored = Arc::default(),
+            ChannelEvent::ConfigIgnored(parts) => self.counts.lock().ignored = Arc::clone(parts),
             _ => {}
         }
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {
-        let mut counts = self.0.lock();
+        let mut counts = self.counts.lock();
         counts.answered += u64::from(call.has_status);
         *counts.attempts.entry(call.attempts).or_default() += 1;
     }

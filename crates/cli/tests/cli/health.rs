@@ -125,6 +125,8 @@ fn watch_prints_health() {
     let text = trunkline(&args).stdout;
     let line = format!("health          {bad} \"{SERVICE}\": not healthy: NOT_SERVING");
     assert!(text.contains(&line), "{text}");
+    let policy = "config          policy round_robin (the default)\n";
+    assert!(text.contains(policy), "{text}");
 }
 
 /// The parts of a service config that have no effect are an event of `watch` and warnings of `call`.
