@@ -48,6 +48,7 @@ mod static_weights;
 mod weighted_round_robin;
 
 mod priority;
+mod random_subsetting;
 mod weighted_target;
 mod zone_aware;
 
@@ -81,6 +82,9 @@ pub use crate::policy::{OldList, Policy, Update};
 pub use crate::priority::{
     Priority, PriorityChild, PriorityConfig, PriorityFactory, PriorityGroupsConfig,
     PriorityGroupsFactory,
+};
+pub use crate::random_subsetting::{
+    RandomSubsetting, RandomSubsettingConfig, RandomSubsettingFactory,
 };
 pub use crate::registry::{PolicyFactory, PolicyOptions, PolicyRegistry};
 pub use crate::ring_hash::{HashKey, RequestHash, RingHash, RingHashConfig, RingHashFactory};

@@ -4,6 +4,7 @@ use crate::least_request::LeastRequestFactory;
 use crate::outlier_detection::OutlierDetectionFactory;
 use crate::pick_first::PickFirstFactory;
 use crate::priority::{PriorityFactory, PriorityGroupsFactory};
+use crate::random_subsetting::RandomSubsettingFactory;
 use crate::registry::PolicyRegistry;
 use crate::ring_hash::RingHashFactory;
 use crate::round_robin::RoundRobinFactory;
@@ -32,6 +33,7 @@ impl PolicyRegistry {
             .with(RingHashFactory)
             .with(PriorityFactory)
             .with(PriorityGroupsFactory)
+            .with(RandomSubsettingFactory)
             .with(RoundRobinFactory)
             .with(StaticWeightsFactory)
             .with(WeightedRoundRobinFactory)

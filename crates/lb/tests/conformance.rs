@@ -17,10 +17,10 @@ use trunkline_lb::{
     GracefulSwitch, LeastRequest, LeastRequestConfig, OldList, OutlierDetection,
     OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
     PolicyFactory, PolicyOptions, PolicyRegistry, Priority, PriorityChild, PriorityConfig,
-    PriorityGroupsConfig, Published, RingHash, RingHashConfig, RoundRobin, RoundRobinConfig,
-    StaticWeights, StaticWeightsConfig, SubchannelId, SubchannelState, SuccessRateEjection, Update,
-    WatchEvent, WatchId, WeightedRoundRobin, WeightedRoundRobinConfig, WeightedTarget,
-    WeightedTargetConfig, ZoneAware, ZoneAwareConfig,
+    PriorityGroupsConfig, Published, RandomSubsetting, RandomSubsettingConfig, RingHash,
+    RingHashConfig, RoundRobin, RoundRobinConfig, StaticWeights, StaticWeightsConfig, SubchannelId,
+    SubchannelState, SuccessRateEjection, Update, WatchEvent, WatchId, WeightedRoundRobin,
+    WeightedRoundRobinConfig, WeightedTarget, WeightedTargetConfig, ZoneAware, ZoneAwareConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
@@ -246,6 +246,34 @@ fn outlier_detection_as_a_parent() {
             ))
         });
     }
+}
+
+#[test]
+fn random_subsetting() {
+    let registry = PolicyRegistry::standard();
+    for (size, child) in [(2, "round_robin"), (1, "pick_first")] {
+        let child = PolicyChoice::parse(&json!([{ child: {} }]), &registry);
+        let config = RandomSubsettingConfig::new(size, child.expect("a known policy"));
+        check_policy(Arc::new(config), |options| {
+            let options = options.clone().with_policies(registry.clone());
+            Box::new(RandomSubsetting::new(&options))
+        });
+    }
+}
+
+#[test]
+fn random_subsetting_as_a_parent() {
+    let child = PolicyChoice {
+        name: CHILD_NAME.into(),
+        config: Arc::new(()),
+    };
+    check_parent(Arc::new(RandomSubsettingConfig::new(9, child)), |child| {
+        let mut registry = PolicyRegistry::empty();
+        registry.register(child);
+        Box::new(RandomSubsetting::new(
+            &PolicyOptions::new(1).with_policies(registry),
+        ))
+    });
 }
 
 #[test]

@@ -16,9 +16,10 @@ use trunkline_lb::{
     AttemptOutcome, Ejection, FailurePercentageEjection, GracefulSwitch, LeastRequest, LoadReport,
     OldList, OutlierDetection, OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig,
     PickRequest, Picker, Policy, PolicyOptions, PolicyRegistry, Priority, PriorityChild,
-    PriorityConfig, PriorityGroupsConfig, RingHash, RingHashConfig, RoundRobin, StaticWeights,
-    SubchannelId, SubchannelState, SuccessRateEjection, WeightedRoundRobin,
-    WeightedRoundRobinConfig, WeightedTarget, WeightedTargetConfig, ZoneAware, ZoneAwareConfig,
+    PriorityConfig, PriorityGroupsConfig, RandomSubsetting, RandomSubsettingConfig, RingHash,
+    RingHashConfig, RoundRobin, StaticWeights, SubchannelId, SubchannelState, SuccessRateEjection,
+    WeightedRoundRobin, WeightedRoundRobinConfig, WeightedTarget, WeightedTargetConfig, ZoneAware,
+    ZoneAwareConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::{Code, Status};
@@ -466,6 +467,34 @@ fn tree<P: Policy>(make: impl Fn(u64) -> FakeChannel<P>) {
         lose_all(&mut channel);
         channel.dialled();
         exhaust(&mut channel, &list);
+    }
+}
+
+/// random_subsetting connects to no more endpoints than its subset has, picks only ready ones, and
+/// never stops trying.
+#[test]
+fn random_subsetting() {
+    let registry = PolicyRegistry::standard();
+    let child = PolicyChoice::parse(&json!([{ "round_robin": {} }]), &registry);
+    let child = child.expect("a known policy");
+    for seed in 0..SEEDS / 4 {
+        let mut rng = Rng::from_seed(seed);
+        let options = PolicyOptions::new(seed).with_policies(registry.clone());
+        let config = RandomSubsettingConfig::new(2, child.clone());
+        let mut channel = FakeChannel::new(RandomSubsetting::new(&options)).with_config(config);
+        let mut list = None;
+        for step in 0..STEPS {
+            if !random_batch(&mut channel, &mut list, &mut rng) {
+                continue;
+            }
+            check_published(&channel);
+            let states = channel.subchannels.values().map(|found| &found.state);
+            let ready = states.filter(|state| **state == SubchannelState::Ready);
+            assert!(ready.count() <= 2, "seed {seed}, step {step}");
+            if list.is_some() && channel.state() != Ready {
+                assert!(is_alive(&channel), "seed {seed}, step {step}");
+            }
+        }
     }
 }
 
