@@ -6,7 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use tonic::Code;
+use trunkline::{Channel, Proxy, Tokio};
 use trunkline_testkit::dns::{DnsServer, Rcode, Reply};
+use trunkline_testkit::proto::helloworld::HelloRequest;
+use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 use crate::world::{backend, builder, channel, dns, failure};
 
@@ -117,8 +120,7 @@ on_each_runtime! {
 /// The runtime `Tokio` used outside of tokio: the call fails with INTERNAL instead of a panic.
 #[test]
 fn tokio_outside_of_tokio() {
-    let runtime: std::sync::Arc<dyn trunkline::Runtime> =
-        std::sync::Arc::new(trunkline::Tokio::new());
+    let runtime: std::sync::Arc<dyn trunkline::Runtime> = std::sync::Arc::new(Tokio::new());
     let channel = channel("ipv4:127.0.0.1:1", &runtime);
     let status = async_std::task::block_on(async {
         use tower_service::Service;
@@ -134,4 +136,35 @@ fn tokio_outside_of_tokio() {
     });
     assert_eq!(status.code(), trunkline::Code::Internal);
     assert!(status.message().contains("tokio"), "{status}");
+}
+
+/// A tokio runtime whose drivers are off: the call fails with INTERNAL and names the method of tokio's
+/// builder, also where the channel was given no runtime or a handle.
+#[test]
+fn tokio_without_drivers() {
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .expect("a tokio runtime");
+    let target = || {
+        Channel::builder("ipv4:127.0.0.1:1")
+            .plaintext()
+            .proxy(Proxy::none())
+    };
+    for builder in [
+        target(),
+        target().runtime(Tokio::new()),
+        target().runtime(Tokio::with_handle(tokio.handle().clone())),
+    ] {
+        let channel = builder.build().expect("a channel");
+        let status = tokio.block_on(async {
+            let mut stub = GreeterClient::new(channel);
+            stub.say_hello(HelloRequest::default()).await
+        });
+        let status = status.expect_err("no timers");
+        check(
+            &status,
+            Code::Internal,
+            &["cannot be used here", "`enable_all`"],
+        );
+    }
 }
