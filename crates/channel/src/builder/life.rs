@@ -118,7 +118,7 @@ impl ChannelBuilder {
     /// # Ok::<(), trunkline_channel::BuildError>(())
     /// ```
     ///
-    /// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max-concurrent-streams-connection-scaling.md).
+    /// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
     pub fn max_connections_per_subchannel_limit(mut self, limit: u32) -> Self {
         self.life.connections_limit = limit;
         self

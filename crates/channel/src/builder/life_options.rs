@@ -12,7 +12,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30 * 60);
 
 /// The most connections of a subchannel, unless the application sets another number.
 ///
-/// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max-concurrent-streams-connection-scaling.md).
+/// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
 const CONNECTIONS_LIMIT: u32 = 10;
 
 /// How long a channel and its calls last.

@@ -1,6 +1,6 @@
 //! Several connections to one address, when calls wait for a free stream (`connectionScaling`).
 //!
-//! Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max-concurrent-streams-connection-scaling.md).
+//! Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
 
 use std::future::pending;
 use std::sync::Arc;
