@@ -1,6 +1,6 @@
 """A C-core server of gRPC's interop suite on loopback.
 
-Usage: suite.py --protos FOLDER --certificate FILE --key FILE --client-ca FILE
+Usage: suite.py --protos FOLDER --certificate FILE --key FILE --client-ca FILE --max-streams NUMBER
 
 FOLDER has grpc/testing/test.proto, from which the stubs are made at the start. The server prints one line
 of JSON on standard output once it accepts connections:
@@ -86,7 +86,10 @@ def service(messages, services):
                 time.sleep(one.interval_us / 1e6)
                 if not one.compressed.value:
                     context.disable_next_message_compression()
-                yield messages.StreamingOutputCallResponse(payload=payload(one.size))
+                address = context.peer() if one.fill_peer_socket_address.value else ""
+                yield messages.StreamingOutputCallResponse(
+                    payload=payload(one.size), peer_socket_address=address
+                )
 
     return Tests()
 
@@ -97,6 +100,7 @@ def main():
     parser.add_argument("--certificate", required=True, help="PEM file with the certificate of the server")
     parser.add_argument("--key", required=True, help="PEM file with its key")
     parser.add_argument("--client-ca", required=True, help="PEM file with the authority of client certificates")
+    parser.add_argument("--max-streams", type=int, required=True, help="most concurrent calls on a connection")
     args = parser.parse_args()
 
     sys.path.insert(0, args.protos)
@@ -104,7 +108,9 @@ def main():
     grpc.__path__.append(str(pathlib.Path(args.protos, "grpc")))
     _, services = grpc.protos_and_services("grpc/testing/test.proto")
     messages = grpc.protos("grpc/testing/messages.proto")
-    server = grpc.server(futures.ThreadPoolExecutor(max_workers=16))
+    # A call has a thread for as long as it is open.
+    threads = futures.ThreadPoolExecutor(max_workers=128)
+    server = grpc.server(threads, options=[("grpc.max_concurrent_streams", args.max_streams)])
     services.add_TestServiceServicer_to_server(service(messages, services), server)
     read = lambda file: pathlib.Path(file).read_bytes()
     pairs = [(read(args.key), read(args.certificate))]

@@ -3,7 +3,8 @@
 //
 // Usage: grpc-go-suite -certificate FILE -key FILE -client-ca FILE
 //
-//	[-plaintext ADDRESS] [-tls ADDRESS] [-max-age DURATION] [-qps RATE -utilization SHARE]
+//	[-plaintext ADDRESS] [-tls ADDRESS] [-max-age DURATION] [-max-streams NUMBER]
+//	[-qps RATE -utilization SHARE]
 //
 // It prints one line of JSON on standard output once it accepts connections:
 // {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
@@ -58,6 +59,7 @@ func main() {
 	clientCA := flag.String("client-ca", "", "PEM file with the authority of client certificates")
 	plaintext := flag.String("plaintext", free, "address of the plaintext listener")
 	secure := flag.String("tls", free, "address of the TLS listener")
+	maxStreams := flag.Uint("max-streams", 0, "most concurrent calls on a connection; 0 for any number")
 	maxAge := flag.Duration("max-age", 0, "maximum age of a connection; 0 for none")
 	qps := flag.Float64("qps", 0, "queries per second to report; 0 for none")
 	utilization := flag.Float64("utilization", 0, "utilization of the application to report")
@@ -81,6 +83,7 @@ func main() {
 		ClientCAs:    clients,
 	}
 	age := grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionAge: *maxAge})
+	streams := grpc.MaxConcurrentStreams(uint32(*maxStreams))
 	failing := watchFailing()
 	var servers []*grpc.Server
 	for _, options := range [][]grpc.ServerOption{
@@ -95,7 +98,7 @@ func main() {
 			metrics.SetApplicationUtilization(*utilization)
 			always = metrics
 		}
-		options = append(options, age, failing[0], failing[1], orca.CallMetricsServerOption(always))
+		options = append(options, age, streams, failing[0], failing[1], orca.CallMetricsServerOption(always))
 		servers = append(servers, withService(grpc.NewServer(options...), metrics))
 	}
 	stop := make(chan os.Signal, 1)

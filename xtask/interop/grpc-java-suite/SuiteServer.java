@@ -19,8 +19,9 @@ import java.util.concurrent.TimeUnit;
  * A grpc-java server of gRPC's interop suite on loopback. The service is grpc-java's own, from
  * grpc-interop-testing.
  *
- * <p>Usage: SuiteServer --certificate FILE --key FILE --client-ca FILE (PEM). It prints one line of JSON on
- * standard output once it accepts connections:
+ * <p>Usage: SuiteServer --certificate FILE --key FILE --client-ca FILE (PEM) --max-streams NUMBER. It allows
+ * this many concurrent calls on a connection. It prints one line of JSON on standard output once it accepts
+ * connections:
  * {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
  * client certificate from the authority in the last file. The server ends when its standard input ends.
  */
@@ -32,6 +33,7 @@ public final class SuiteServer {
     File certificate = new File(args[1]);
     File key = new File(args[3]);
     File clientCa = new File(args[5]);
+    int maxStreams = Integer.parseInt(args[7]);
     ServerCredentials mutual =
         TlsServerCredentials.newBuilder()
             .keyManager(certificate, key)
@@ -41,21 +43,23 @@ public final class SuiteServer {
     ScheduledExecutorService executor = Executors.newSingleThreadScheduledExecutor();
     System.out.printf(
         "{\"plaintext\":\"%s\",\"tls\":\"%s\",\"mtls\":\"%s\"}%n",
-        serve(InsecureServerCredentials.create(), executor),
-        serve(TlsServerCredentials.create(certificate, key), executor),
-        serve(mutual, executor));
+        serve(InsecureServerCredentials.create(), executor, maxStreams),
+        serve(TlsServerCredentials.create(certificate, key), executor, maxStreams),
+        serve(mutual, executor, maxStreams));
     while (System.in.read() >= 0) {}
     System.exit(0);
   }
 
   /** Starts a server at a free port, and returns its address. */
-  private static String serve(ServerCredentials credentials, ScheduledExecutorService executor)
+  private static String serve(
+      ServerCredentials credentials, ScheduledExecutorService executor, int maxStreams)
       throws IOException {
     InetSocketAddress free = new InetSocketAddress("127.0.0.1", 0);
     MetricRecorder metrics = MetricRecorder.newInstance();
     Server server =
         NettyServerBuilder.forAddress(free, credentials)
             .maxInboundMessageSize(MAX_MESSAGE_SIZE)
+            .maxConcurrentCallsPerConnection(maxStreams)
             .intercept(OrcaMetricReportingServerInterceptor.getInstance())
             .addService(OrcaServiceImpl.createService(executor, metrics, 1, TimeUnit.SECONDS))
             .addService(

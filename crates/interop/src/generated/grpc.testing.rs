@@ -139,6 +139,10 @@ pub struct ResponseParameters {
     /// the response's compression status.
     #[prost(message, optional, tag = "3")]
     pub compressed: ::core::option::Option<BoolValue>,
+    /// Whether to request the server to send the requesting peer's socket
+    /// address in the response.
+    #[prost(message, optional, tag = "4")]
+    pub fill_peer_socket_address: ::core::option::Option<BoolValue>,
 }
 /// Server-streaming request.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -168,6 +172,9 @@ pub struct StreamingOutputCallResponse {
     /// Payload to increase response size.
     #[prost(message, optional, tag = "1")]
     pub payload: ::core::option::Option<Payload>,
+    /// The peer's socket address if requested.
+    #[prost(string, tag = "2")]
+    pub peer_socket_address: ::prost::alloc::string::String,
 }
 /// Metrics data the server will update and send to the client. It mirrors orca load report
 /// <https://github.com/cncf/xds/blob/eded343319d09f30032952beda9840bbd3dcf7ac/xds/data/orca/v3/orca_load_report.proto#L15,>

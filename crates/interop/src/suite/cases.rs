@@ -5,6 +5,7 @@ mod compression;
 mod ends;
 mod load_reports;
 mod metadata;
+mod scaling;
 mod soak;
 mod statuses;
 mod streaming;
@@ -12,6 +13,7 @@ mod unary;
 
 use trunkline::BoxFuture;
 
+pub(super) use self::scaling::MAX_STREAMS;
 pub(super) use self::soak::Soak;
 pub(super) use self::unary::{large_call, try_large_call};
 use super::judge::Verdict;
@@ -95,8 +97,5 @@ pub(super) const CASES: [Case; 30] = [
     soak!(channel_soak),
     run!(load_reports::orca_per_rpc),
     run!(load_reports::orca_oob),
-    skip(
-        "max_concurrent_streams_connection_scaling",
-        "needs connectionScaling in the service config, which Trunkline does not have yet",
-    ),
+    run!(scaling::max_concurrent_streams_connection_scaling),
 ];

@@ -98,5 +98,8 @@ fn reason(feature: Feature) -> &'static str {
             "the server does not compress the response that is to be compressed; the calls pass"
         }
         Feature::LoadReports => "the server does not report its load; the calls pass",
+        Feature::PeerAddress => {
+            "the server does not fill in `peer_socket_address`; the client's own count of connections is right"
+        }
     }
 }

@@ -10,6 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::addresses::Addresses;
+use super::cases::MAX_STREAMS;
 use super::certificates::Certificates;
 use crate::clock::until;
 use crate::environment::optional;
@@ -75,9 +76,10 @@ impl Drop for Running {
 /// When a server does not start.
 pub(super) fn start(certificates: &Certificates) -> Result<Vec<Foreign>, Wrong> {
     let mut servers = Vec::new();
+    let args = ["--max-streams".to_owned(), MAX_STREAMS.to_string()];
     for name in NAMES {
         let started = match command(name)? {
-            Ok(command) => Ok(spawn(name, &command, certificates, &[])?),
+            Ok(command) => Ok(spawn(name, &command, certificates, &args)?),
             Err(why) => Err(why),
         };
         servers.push((name, started));

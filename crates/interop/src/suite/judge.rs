@@ -31,6 +31,8 @@ pub(super) enum Feature {
     CompressedResponse,
     /// It reports its load.
     LoadReports,
+    /// It fills in the address of the client when it is asked to.
+    PeerAddress,
 }
 
 /// Returns an error unless both are equal.

@@ -1,5 +1,6 @@
 //! The service of the tonic server.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -19,6 +20,10 @@ use super::proto::{
 /// chooses those of a response by [`StaysCompressed`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tests;
+
+/// The address of the client, in the extensions of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ClientAddress(pub(super) SocketAddr);
 
 type Replies = Pin<Box<dyn Stream<Item = Result<StreamingOutputCallResponse, Status>> + Send>>;
 
@@ -59,6 +64,7 @@ impl TestService for Tests {
         &self,
         request: Request<StreamingOutputCallRequest>,
     ) -> Result<Response<Replies>, Status> {
+        let client = client(&request)?;
         let parameters = request.into_inner().response_parameters;
         let stay = parameters.iter().map(|one| is_true(one.compressed));
         let stay = StaysCompressed(stay.collect());
@@ -66,7 +72,7 @@ impl TestService for Tests {
         tokio::spawn(async move {
             for one in parameters {
                 // A closed channel means that the client has ended the call.
-                if sender.send(reply(one).await).await.is_err() {
+                if sender.send(reply(one, client).await).await.is_err() {
                     return;
                 }
             }
@@ -102,6 +108,7 @@ impl TestService for Tests {
         &self,
         request: Request<Streaming<StreamingOutputCallRequest>>,
     ) -> Result<Response<Replies>, Status> {
+        let client = client(&request)?;
         let mut requests = request.into_inner();
         let (sender, replies) = async_channel::bounded(1);
         tokio::spawn(async move {
@@ -120,7 +127,7 @@ impl TestService for Tests {
                     return;
                 }
                 for one in request.response_parameters {
-                    if sender.send(reply(one).await).await.is_err() {
+                    if sender.send(reply(one, client).await).await.is_err() {
                         return;
                     }
                 }
@@ -151,6 +158,13 @@ fn flags<T>(request: &Request<T>) -> Result<SeenFlags, Status> {
     flags.ok_or_else(|| Status::internal("the flags of the messages are not known"))
 }
 
+/// Returns the address of the client.
+fn client<T>(request: &Request<T>) -> Result<SocketAddr, Status> {
+    let client = request.extensions().get::<ClientAddress>();
+    let client = client.ok_or_else(|| Status::internal("the address of the client is not known"));
+    client.map(|client| client.0)
+}
+
 /// Returns an error if the message with this index is not compressed as it claims.
 fn expect(expected: Option<BoolValue>, flags: &SeenFlags, index: usize) -> Result<(), Status> {
     let Some(expected) = expected else {
@@ -176,12 +190,20 @@ fn asked_for(status: Option<EchoStatus>) -> Result<(), Status> {
 }
 
 /// Returns a response after the time that it asks for.
-async fn reply(one: ResponseParameters) -> Result<StreamingOutputCallResponse, Status> {
+async fn reply(
+    one: ResponseParameters,
+    client: SocketAddr,
+) -> Result<StreamingOutputCallResponse, Status> {
     if let Ok(interval @ 1..) = u64::try_from(one.interval_us) {
         tokio::time::sleep(Duration::from_micros(interval)).await;
     }
     Ok(StreamingOutputCallResponse {
         payload: Some(payload(one.size)?),
+        peer_socket_address: if is_true(one.fill_peer_socket_address) {
+            client.to_string()
+        } else {
+            String::new()
+        },
     })
 }
 

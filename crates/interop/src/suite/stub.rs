@@ -104,6 +104,11 @@ impl Stub {
         Self::new_with(&self.place, &self.runtime, change)
     }
 
+    /// Returns how many connections the channel has made.
+    pub(super) fn connected(&self) -> usize {
+        self.ends.connected.load(Ordering::Relaxed)
+    }
+
     /// Returns a client of the test service.
     pub(super) fn tests(&self) -> Tests {
         TestServiceClient::new(Watched(self.channel.clone()))
@@ -142,12 +147,13 @@ impl Stub {
     }
 }
 
-/// An observer that keeps the codes with which calls ended and the ejections of backends, counts lost
-/// connections, and records that the server has no service of load reports.
+/// An observer that keeps the codes with which calls ended and the ejections of backends, counts
+/// connections and their losses, and records that the server has no service of load reports.
 #[derive(Clone, Debug, Default)]
 struct Ends {
     ejections: Arc<Mutex<Vec<Ejection>>>,
     codes: Arc<Mutex<Vec<Code>>>,
+    connected: Arc<AtomicUsize>,
     lost: Arc<AtomicUsize>,
     lacks_load_reports: Arc<AtomicBool>,
 }
@@ -155,6 +161,9 @@ struct Ends {
 impl Observer for Ends {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
         match event {
+            ChannelEvent::Connected { .. } => {
+                self.connected.fetch_add(1, Ordering::Relaxed);
+            }
             ChannelEvent::Lost { .. } => {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }

@@ -18,14 +18,12 @@ use trunkline::tower_service::Service;
 use trunkline_testkit::certificates::{ServerOptions, server_config, server_config_with};
 
 use super::addresses::Addresses;
+use super::cases::MAX_STREAMS;
 use super::certificates::Certificates;
 use super::echo::{EchoBody, INITIAL};
 use super::messages::{MessageBody, SeenFlags, StaysCompressed};
 use super::proto::test_service_server::TestServiceServer;
-use super::service::Tests;
-
-/// The most streams at a time on a connection.
-const MAX_STREAMS: u32 = 100;
+use super::service::{ClientAddress, Tests};
 
 /// A server at free ports of loopback. Dropping it ends it.
 #[derive(Debug)]
@@ -53,7 +51,7 @@ impl TonicServer {
         let serve_tls = |config| -> io::Result<SocketAddr> {
             let (listener, address) = listen()?;
             let acceptor = TlsAcceptor::from(config);
-            let serve = move |stream| serve_tls(stream, acceptor.clone());
+            let serve = move |stream, client| serve_tls(stream, client, acceptor.clone());
             runtime.spawn(accept(listener, serve));
             Ok(address)
         };
@@ -82,41 +80,46 @@ impl Drop for TonicServer {
 
 /// Serves connections until the listener fails. One at a free port does not; if it does, every case
 /// shows it.
-async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F)
+async fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream, SocketAddr) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
 {
-    while let Ok((stream, _)) = listener.accept().await {
+    while let Ok((stream, client)) = listener.accept().await {
         // Without this option small frames wait for the client's ACK. A failure costs only time.
         let _ = stream.set_nodelay(true);
-        tokio::spawn(serve(stream));
+        tokio::spawn(serve(stream, client));
     }
 }
 
-async fn serve_tls(stream: TcpStream, acceptor: TlsAcceptor) {
+async fn serve_tls(stream: TcpStream, client: SocketAddr, acceptor: TlsAcceptor) {
     // A handshake that fails is an error at the client, too.
     if let Ok(stream) = acceptor.accept(stream).await {
-        serve(stream).await;
+        serve(stream, client).await;
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static) {
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + 'static, client: SocketAddr) {
     // The client may end the connection in any way.
     let _ = http2::Builder::new(TokioExecutor::new())
         .max_concurrent_streams(MAX_STREAMS)
-        .serve_connection(TokioIo::new(stream), service_fn(answer))
+        .serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| answer(request, client)),
+        )
         .await;
 }
 
 /// Answers one call.
 async fn answer(
     mut request: Request<Incoming>,
+    client: SocketAddr,
 ) -> Result<Response<EchoBody<MessageBody<tonic::body::Body>>>, Infallible> {
     let mut tests = TestServiceServer::new(Tests)
         .accept_compressed(Gzip)
         .send_compressed(Gzip);
     let flags = SeenFlags::default();
     request.extensions_mut().insert(flags.clone());
+    request.extensions_mut().insert(ClientAddress(client));
     let headers = request.headers().clone();
     let request = request.map(|body| MessageBody::new(body, Some(flags), None));
     let mut response = tests.call(request).await?;
