@@ -34,6 +34,8 @@ fn calls_go_to_backends_that_serve() {
         &["--service-config", config],
         &["--service-config", "{}"],
         &["--service-config", &same],
+        &["--lb", "least_request"],
+        &["--lb", "weighted_round_robin"],
         &["--retry", "3"],
         &["--hedge", "3/500", "--lb", "round_robin"],
         &["--runtime", "tokio"],

@@ -63,6 +63,11 @@ fn policies_with_a_configuration() {
     }}]});
     let ejecting = shares(&backends, &["--service-config", &config.to_string()]);
     assert!(ejecting[0] > CALLS / 6, "{ejecting:?}");
+    let config = json!({ "loadBalancingConfig": [{ "random_subsetting": {
+        "subsetSize": 2, "childPolicy": [{ "round_robin": {} }],
+    }}]});
+    let some = shares(&backends, &["--service-config", &config.to_string()]);
+    assert!(some[0] == 0 && some[1] > CALLS / 6, "{some:?}");
     // The metadata of `-H` decides the backend.
     let config =
         json!({ "loadBalancingConfig": [{ "ring_hash": { "requestHashHeader": "session" } }] });
@@ -73,6 +78,7 @@ fn policies_with_a_configuration() {
         ("weighted_target", ": targets: is missing"),
         ("weighted_target_experimental", ": targets: is missing"),
         ("priority", ""),
+        ("random_subsetting", ": subsetSize: is missing"),
         ("ring_hash", ""),
     ] {
         let ran = trunkline(&["call", "ipv4:127.0.0.1:1", "--lb", policy]);
