@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
-use trunkline::{ChannelEvent, Health, Observer, SubchannelState};
+use trunkline::{ChannelEvent, Ejection, Endpoint, Health, Observer, SubchannelState};
 
 use crate::out::Style;
 use crate::show;
@@ -27,6 +27,11 @@ impl Observer for Tracer {
                 health: Health::Unchecked(_),
                 ..
             }
+            | ChannelEvent::Ejection {
+                ejection: Ejection::Ejected { .. },
+                ..
+            }
+            | ChannelEvent::LoadReportsUnsupported { .. }
             | ChannelEvent::ServerNameIgnored { .. } => {
                 tracing::warn!("{name}: {words}");
             }
@@ -151,6 +156,18 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
             health,
             ..
         } => described_health(&address.to_string(), service, health),
+        ChannelEvent::Ejection { endpoint, ejection } => described_ejection(endpoint, ejection),
+        ChannelEvent::LoadReportsUnsupported {
+            address, status, ..
+        } => (
+            "load_reports",
+            fields([
+                ("address", json!(address.to_string())),
+                ("error", error("load_reports", &status.to_string())),
+            ]),
+            format!("{address} reports no load: {status}"),
+            Style::Bad,
+        ),
         ChannelEvent::ServerNameIgnored { address, .. } => {
             let name = address.server_name().unwrap_or_default();
             let text = format!("the server name {name:?} of {address} cannot be sent");
@@ -186,8 +203,7 @@ fn described_health(address: &str, service: &str, health: &Health) -> Described 
         Health::Unchecked(_) => ("unchecked", Style::Bad),
         _ => ("unknown", Style::Bad),
     };
-    let error = matches!(style, Style::Bad)
-        .then(|| json!({ "kind": "health", "message": health.to_string(), "suggestion": null }));
+    let error = matches!(style, Style::Bad).then(|| error("health", &health.to_string()));
     let object = fields([
         ("address", json!(address)),
         ("service", json!(service)),
@@ -198,9 +214,30 @@ fn described_health(address: &str, service: &str, health: &Health) -> Described 
     ("health", object, words, style)
 }
 
-fn subchannel(address: &str, state: &str, error: Option<String>) -> Map<String, Value> {
-    let error = error
-        .map(|message| json!({ "kind": "connection", "message": message, "suggestion": null }));
+/// Describes a decision of outlier detection.
+fn described_ejection(endpoint: &Endpoint, ejection: &Ejection) -> Described {
+    let (name, style) = match ejection {
+        Ejection::Ejected { .. } => ("ejected", Style::Bad),
+        Ejection::NotEjected { .. } => ("not_ejected", Style::Weak),
+        Ejection::Returned => ("returned", Style::Good),
+        _ => ("unknown", Style::Weak),
+    };
+    let object = fields([
+        ("endpoint", show::endpoint(endpoint)),
+        ("ejection", json!(name)),
+        ("message", json!(ejection.to_string())),
+    ]);
+    let words = format!("{}: {ejection}", show::endpoint_line(endpoint));
+    ("ejection", object, words, style)
+}
+
+/// Returns an error without a suggestion.
+fn error(kind: &str, message: &str) -> Value {
+    json!({ "kind": kind, "message": message, "suggestion": null })
+}
+
+fn subchannel(address: &str, state: &str, message: Option<String>) -> Map<String, Value> {
+    let error = message.map(|message| error("connection", &message));
     fields([
         ("address", json!(address)),
         ("state", json!(state)),

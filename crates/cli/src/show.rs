@@ -16,7 +16,8 @@ pub(crate) fn endpoints(endpoints: &[Endpoint]) -> Value {
     endpoints.iter().map(endpoint).collect()
 }
 
-fn endpoint(endpoint: &Endpoint) -> Value {
+/// Returns one endpoint as `resolve` and `watch` print it in JSON.
+pub(crate) fn endpoint(endpoint: &Endpoint) -> Value {
     let addresses: Vec<String> = endpoint
         .addresses()
         .iter()

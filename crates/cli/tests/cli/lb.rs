@@ -5,6 +5,7 @@ use trunkline_testkit::backend::Backend;
 
 use crate::call::backend;
 use crate::command::{object, trunkline};
+use crate::raw_peer;
 
 const CALLS: u64 = 600;
 
@@ -88,6 +89,24 @@ fn policies_with_a_configuration() {
         );
         assert_eq!((ran.status, ran.stderr), (2, expected));
     }
+}
+
+/// With `-v` the ejection of a backend that fails is logged, with the method that detected it.
+#[test]
+fn an_ejection_is_logged() {
+    let (a, b) = (backend("a"), backend("b"));
+    let failing = raw_peer::target(|_| raw_peer::status(14, "not now"));
+    let failing = failing.strip_prefix("ipv4:").expect("an address");
+    let target = format!("ipv4:{failing},{},{}", a.address_v4(), b.address_v4());
+    let config = json!({ "loadBalancingConfig": [{ "outlier_detection": {
+        "interval": "0.2s",
+        "failurePercentageEjection": { "minimumHosts": 3, "requestVolume": 5 },
+        "childPolicy": [{ "round_robin": {} }],
+    }}]});
+    let args = ["call", &target, "--for=1.5", "--qps=200", "-v"];
+    let ran = trunkline(&[&args[..], &["--service-config", &config.to_string()]].concat());
+    let line = format!("WARN trunkline::event: ejection: {failing}: ejected by failure_percentage");
+    assert!(ran.stderr.contains(&line), "{ran:?}");
 }
 
 /// For an unknown policy, the known ones are listed by their short names.
