@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use trunkline_testkit::backend::Backend;
+use trunkline_testkit::dns::{Data, DnsServer, Reply, Type};
 
 use crate::call::backend;
 use crate::command::{object, trunkline};
@@ -52,6 +53,36 @@ fn shares_are_printed() {
     let stdout = trunkline(&["call", &target, "--count=3"]).stdout;
     let line = format!("       3  100 %  {}\n", backend.address_v4());
     assert!(stdout.starts_with(&line), "{stdout}");
+}
+
+/// Under `srv:`, the hosts with the lowest priority share the calls by weight; the reserve gets none.
+#[test]
+fn hosts_of_a_service() {
+    let backends = ["a", "b", "c"].map(backend);
+    let server = DnsServer::start().expect("a DNS server");
+    let ranks = [(10, 3), (10, 1), (20, 100)];
+    let records = backends
+        .iter()
+        .zip(ranks)
+        .map(|(backend, (priority, weight))| Data::Srv {
+            priority,
+            weight,
+            port: backend.address_v4().port(),
+            target: "host.test".to_owned(),
+        });
+    server.set("_grpc._tcp.x.test", Type::SRV, Reply::data(60, records));
+    server.set("host.test", Type::A, Reply::a(60, [[127, 0, 0, 1].into()]));
+    server.set("host.test", Type::AAAA, Reply::no_data());
+    let target = format!("srv://{}/_grpc._tcp.x.test", server.address());
+    let (status, object) = object(&["call", &target, "--count=400"]);
+    assert_eq!((status, &object["ok"]), (0, &json!(400)), "{object}");
+    let share = |at: usize| {
+        let address = backends[at].address_v4().to_string();
+        object["backends"][address].as_u64().unwrap_or(0)
+    };
+    // The first calls may all go to the backend that is connected first.
+    assert!((250..=350).contains(&share(0)), "{object}");
+    assert_eq!((share(0) + share(1), share(2)), (400, 0), "{object}");
 }
 
 /// A policy that needs a configuration gets it by `--service-config`; `--lb` refuses it, and the hint
