@@ -29,6 +29,7 @@ mod hedging;
 mod idleness;
 mod keepalive;
 mod leaks;
+mod load_reports;
 mod lossy;
 mod message_limits;
 mod peers_words;
