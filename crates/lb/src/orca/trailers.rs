@@ -3,12 +3,12 @@
 use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::report::LoadReport;
 
 /// The trailer with the report.
-const TRAILER: &str = "endpoint-load-metrics-bin";
+const TRAILER: HeaderName = HeaderName::from_static("endpoint-load-metrics-bin");
 
 /// The base64 of binary headers: padded or not, as the protocol requires of a receiver. It is sent
 /// without padding.
@@ -28,7 +28,7 @@ const SHORT: usize = 256;
 
 /// Returns the report in the trailers; `None` if there is none, more than one, or a malformed one.
 pub(crate) fn report_in(trailers: &HeaderMap) -> Option<LoadReport> {
-    let mut values = trailers.get_all(TRAILER).iter();
+    let mut values = trailers.get_all(&TRAILER).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
     };

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// The largest scaled weight, and the number of rounds after which the order repeats.
 const ROUNDS: u32 = u16::MAX as u32;
 
-/// How far the first turns of two neighbours are apart, in parts of [`ROUNDS`]: a half. It keeps
-/// neighbours of the same weight from being left out in the same rounds.
+/// How far the phases of two neighbours are apart: half of [`ROUNDS`]. It keeps neighbours of the same
+/// weight from being left out in the same rounds.
 const OFFSET: u64 = ROUNDS as u64 / 2;
 
 /// The largest weight, in units of the mean. It limits how many turns there are for each pick, in the
@@ -28,9 +28,35 @@ const MOST_MEANS: f64 = 64.0;
 pub(super) struct Schedule {
     /// How many backends there are.
     len: u32,
-    /// The weight of each backend, from 1 to [`ROUNDS`], of which one has the largest; `None` if all
-    /// have the same.
-    weights: Option<Box<[u16]>>,
+    /// The stride of each backend; `None` if all have the same weight.
+    strides: Option<Box<[Stride]>>,
+}
+
+/// The rounds in which a backend is picked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stride {
+    /// The weight, from 1 to [`ROUNDS`], which one of the backends has.
+    weight: u16,
+    /// Where the backend begins, below [`ROUNDS`].
+    phase: u16,
+}
+
+impl Stride {
+    fn new(index: usize, weight: u16) -> Self {
+        let phase = index as u64 * OFFSET % u64::from(ROUNDS);
+        Self {
+            weight,
+            phase: phase as u16,
+        }
+    }
+
+    /// Returns whether the backend is picked in this round, which is below [`ROUNDS`].
+    fn is_picked(self, round: u32) -> bool {
+        let weight = u32::from(self.weight);
+        // At most 65,535 * 65,534 + 65,534: it fits.
+        let position = weight * round + u32::from(self.phase);
+        position % ROUNDS >= ROUNDS - weight
+    }
 }
 
 impl Schedule {
@@ -39,9 +65,11 @@ impl Schedule {
     ///
     /// With fewer than two known weights, all backends count the same.
     pub(super) fn new(weights: &[Option<f64>]) -> Self {
+        let stride = |(index, weight): (usize, &u16)| Stride::new(index, *weight);
+        let scaled = scaled(weights);
         Self {
             len: u32::try_from(weights.len()).unwrap_or(u32::MAX),
-            weights: scaled(weights),
+            strides: scaled.map(|weights| weights.iter().enumerate().map(stride).collect()),
         }
     }
 
@@ -59,25 +87,16 @@ impl Schedule {
         if at.index >= self.len {
             at.advance(self.len);
         }
-        // In each round at least the backend with the largest weight is picked.
-        while !self.is_picked(at) {
-            at.advance(self.len);
+        if let Some(strides) = &self.strides {
+            // In each round at least the backend with the largest weight is picked.
+            while !strides[at.index as usize].is_picked(at.round) {
+                at.advance(self.len);
+            }
         }
         let picked = at.index as usize;
         at.advance(self.len);
         turn.store(at.to_bits(), Ordering::Relaxed);
         Some(picked)
-    }
-
-    /// Returns whether the backend whose turn it is gets the call.
-    fn is_picked(&self, turn: Turn) -> bool {
-        let Some(weights) = &self.weights else {
-            return true;
-        };
-        let weight = u64::from(weights[turn.index as usize]);
-        let rounds = u64::from(ROUNDS);
-        let stride = weight * u64::from(turn.round) + u64::from(turn.index) * OFFSET;
-        stride % rounds >= rounds - weight
     }
 }
 
