@@ -618,6 +618,23 @@ fn another_address_makes_another_endpoint() {
     assert_eq!(ejected(&channel), [""; 0]);
 }
 
+/// So it does where the child keeps the subchannel and publishes nothing: the calls that follow count for the
+/// new endpoint, those before it do not.
+#[test]
+fn a_kept_subchannel_counts_for_its_new_endpoint() {
+    let mut config = failure_percentage();
+    config["failurePercentageEjection"]["minimumHosts"] = json!(1);
+    config["childPolicy"] = json!([{ "pick_first": {} }]);
+    let mut channel = channel(A, config.clone());
+    end_calls(&channel, A, Code::Ok, 1000);
+    let list = format!("{A}|[2001:db8::1]:443");
+    reconfigure(&mut channel, &list, config);
+    end_calls(&channel, A, Code::Internal, 10);
+    channel.advance_millis(INTERVAL);
+    let method = DetectionMethod::FailurePercentage;
+    check_reports(&mut channel, &[(&list, ejected_by(method, 30))]);
+}
+
 /// An endpoint that is listed again after it was removed is a new one.
 #[test]
 fn a_removed_endpoint_is_forgotten() {

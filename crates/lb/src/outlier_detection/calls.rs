@@ -125,6 +125,21 @@ impl CallTable {
 mod tests {
     use super::*;
 
+    /// A removed subchannel has no counter, also when another one has its index.
+    #[test]
+    fn an_index_is_used_again() {
+        let id = |generation| SubchannelId {
+            index: 1,
+            generation,
+        };
+        let mut table = CallTable::default();
+        table.set(id(0), Some(Counters::default().next()));
+        assert!(table.get(id(0)).is_some());
+        table.set(id(1), Some(Counters::default().next()));
+        assert!(table.get(id(0)).is_none());
+        assert!(table.get(id(1)).is_some());
+    }
+
     /// No call is lost or counted twice, whichever threads count and take at the same time.
     #[test]
     fn threads_count_together() {

@@ -97,15 +97,13 @@ impl OutlierDetection {
         result
     }
 
-    /// Hands the ejections to the child that it does not know yet. Returns whether there were any.
-    fn forward_ejections(&mut self, control: &mut Control<'_>) -> bool {
-        let changes = self.endpoints.take_changes();
-        for &(id, ejected) in &changes {
+    /// Hands the ejections to the child that it does not know yet.
+    fn forward_ejections(&mut self, control: &mut Control<'_>) {
+        for (id, ejected) in self.endpoints.take_changes() {
             self.run_child(control, |child, control| {
                 child.handle_ejection(id, ejected, control);
             });
         }
-        !changes.is_empty()
     }
 
     /// Hands an event to the child, and records what it does.
@@ -141,7 +139,7 @@ impl OutlierDetection {
         self.config = Some(config);
     }
 
-    /// Ends all ejections, and forgets the earlier ones.
+    /// Ends all ejections, and forgets the earlier ones. The child is notified with the update.
     fn return_all(&mut self, control: &mut Control<'_>) {
         for endpoint in self.endpoints.list_mut() {
             endpoint.multiplier = 0;
@@ -149,7 +147,6 @@ impl OutlierDetection {
                 control.report_ejection(endpoint.endpoint.clone(), Ejection::Returned);
             }
         }
-        self.endpoints.suspect_all();
     }
 
     /// Ends an interval: decides which endpoints are ejected, and which return.
@@ -159,14 +156,7 @@ impl OutlierDetection {
         };
         self.interval_start = Some(control.now());
         let endpoints = self.endpoints.list_mut();
-        let sweep = Sweep {
-            config,
-            endpoints: &mut *endpoints,
-            rng: &mut self.rng,
-            now: control.now(),
-            decisions: Vec::new(),
-        };
-        let decisions = sweep.run();
+        let decisions = Sweep::new(config, endpoints, &mut self.rng, control.now()).run();
         if decisions.is_empty() {
             return;
         }
@@ -265,10 +255,7 @@ impl Policy for OutlierDetection {
     }
 
     fn settle(&mut self, control: &mut Control<'_>) {
-        self.run_child(control, |child, control| child.settle(control));
-        if self.forward_ejections(control) {
-            self.run_child(control, |child, control| child.settle(control));
-        }
+        self.forward(control, |child, control| child.settle(control));
         if !std::mem::take(&mut self.is_stale) {
             return;
         }

@@ -14,16 +14,36 @@ const ROUNDING: f64 = 1e-9;
 
 /// Examines the endpoints at the end of an interval.
 pub(super) struct Sweep<'a> {
-    pub(super) config: &'a OutlierDetectionConfig,
-    pub(super) endpoints: &'a mut [TrackedEndpoint],
+    config: &'a OutlierDetectionConfig,
+    endpoints: &'a mut [TrackedEndpoint],
     /// Decides which part of the outliers is ejected.
-    pub(super) rng: &'a mut Rng,
-    pub(super) now: Instant,
+    rng: &'a mut Rng,
+    now: Instant,
+    /// How many endpoints are ejected.
+    ejected: usize,
     /// What was decided, with the index of the endpoint.
-    pub(super) decisions: Vec<(usize, Ejection)>,
+    decisions: Vec<(usize, Ejection)>,
 }
 
-impl Sweep<'_> {
+impl<'a> Sweep<'a> {
+    pub(super) fn new(
+        config: &'a OutlierDetectionConfig,
+        endpoints: &'a mut [TrackedEndpoint],
+        rng: &'a mut Rng,
+        now: Instant,
+    ) -> Self {
+        let ejected = endpoints.iter();
+        let ejected = ejected.filter(|endpoint| endpoint.ejected_at.is_some());
+        Self {
+            ejected: ejected.count(),
+            config,
+            endpoints,
+            rng,
+            now,
+            decisions: Vec::new(),
+        }
+    }
+
     /// Ejects the outliers, and ends the ejections that have lasted long enough.
     pub(super) fn run(mut self) -> Vec<(usize, Ejection)> {
         for endpoint in &mut *self.endpoints {
@@ -99,6 +119,7 @@ impl Sweep<'_> {
             let endpoint = &mut self.endpoints[at];
             endpoint.ejected_at = Some(self.now);
             endpoint.multiplier = endpoint.multiplier.saturating_add(1);
+            self.ejected += 1;
             Ejection::Ejected {
                 method,
                 time: self.config.ejection_time(endpoint.multiplier),
@@ -109,10 +130,8 @@ impl Sweep<'_> {
 
     /// Returns whether as many endpoints are ejected as the configuration allows.
     fn are_most_ejected(&self) -> bool {
-        let endpoints = self.endpoints.iter();
-        let ejected = endpoints.filter(|endpoint| endpoint.ejected_at.is_some());
         let limit = self.endpoints.len() as u64 * u64::from(self.config.max_ejection_percent);
-        ejected.count() as u64 * 100 >= limit
+        self.ejected as u64 * 100 >= limit
     }
 
     /// Returns the endpoints that were ejected for long enough. For all that were not ejected, takes
