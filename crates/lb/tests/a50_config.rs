@@ -39,7 +39,9 @@ fn check(config: Value, expected: OutlierDetectionConfig) {
 fn check_error(config: Value, pointer: &str, reason: &str) {
     let parsed = OutlierDetectionFactory.parse_config(&config, &PolicyRegistry::standard());
     let error = parsed.expect_err("a bad value");
-    assert_eq!((&*error.pointer(), error.reason()), (pointer, reason));
+    // The list of all policies, which may come after the reason, changes with each new one.
+    let found = error.reason().split("; known are: ").next();
+    assert_eq!((&*error.pointer(), found), (pointer, Some(reason)));
 }
 
 /// Without a method: the times have their defaults, and nothing is ejected. So is a field that is `null`.

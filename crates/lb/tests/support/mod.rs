@@ -35,7 +35,9 @@ pub(crate) fn config_error(name: &str, config: Value) -> String {
     let pointer = error.pointer();
     let place = pointer.strip_prefix(&format!("/0/{name}"));
     let place = place.expect("the error is in the configuration of the policy");
-    format!("{place}: {}", error.reason())
+    // The list of all policies, which comes after that, changes with each new one.
+    let reason = error.reason().split("; known are: ").next();
+    format!("{place}: {}", reason.unwrap_or_default())
 }
 
 /// Parses lists for children, such as `a: 10.0.0.1:443 10.0.0.2:443; b: 10.0.0.3:443`. The name of a
