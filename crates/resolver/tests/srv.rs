@@ -185,6 +185,24 @@ fn early_delivery_waits_for_the_lowest_priority() {
     let first = accept(&world, &mut resolver);
     assert_eq!(printed(&first), [FIRST, SECOND]);
     assert!(report(&first).complete);
+
+    // A host of the lowest priority that does not exist is not waited for.
+    let records = [
+        (1, 0, 5001, "b1.test"),
+        (5, 0, 5002, "b2.test"),
+        (9, 0, 5003, "b3.test"),
+    ];
+    set_records(&world, 300, &records);
+    world.remove(SERVER, "b1.test");
+    let v4 = Ipv4Addr::new(192, 0, 2, 3);
+    world.set(SERVER, "b3.test", Type::A, Reply::a(300, [v4]).after(late));
+    world.set(SERVER, "b3.test", Type::AAAA, Reply::no_data());
+    let mut resolver = build(&world, options());
+    let early = accept(&world, &mut resolver);
+    assert_eq!(printed(&early), [SECOND]);
+    assert!(!report(&early).complete);
+    let whole = accept(&world, &mut resolver);
+    assert_eq!(printed(&whole), [&SECOND[..], &["192.0.2.3:5003"]]);
 }
 
 /// Two ports of one host are two endpoints.

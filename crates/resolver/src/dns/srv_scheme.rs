@@ -179,8 +179,8 @@ impl SrvLookup {
     /// Returns a resolution with the hosts whose addresses are known, if the channel has no endpoints
     /// and the resolution delay has passed.
     ///
-    /// It waits for a host of the lowest priority: otherwise the channel would use the reserve only
-    /// because its lookup was faster.
+    /// It waits for the hosts of lower priorities than theirs: otherwise the channel would use the
+    /// reserve only because its lookup was faster.
     fn early(&self, run: &mut SrvRun, now: Instant) -> Option<Resolution> {
         let SrvStage::Hosts(_, answer, states) = &run.stage else {
             return None;
@@ -199,9 +199,11 @@ impl SrvLookup {
             })
             .filter(|host| !host.known.is_empty())
             .collect();
-        let first = states.first().map(|state| state.host.record.priority);
-        let has_first = seen.iter().any(|host| Some(host.record.priority) == first);
-        if !has_first || !run.early.poll_due(now) {
+        let best = seen.iter().map(|host| host.record.priority).min()?;
+        let is_better = |state: &&HostState| state.host.record.priority < best;
+        let mut better = states.iter().filter(is_better);
+        let is_decided = better.all(|state| matches!(state.progress, HostProgress::Ended(_)));
+        if !is_decided || !run.early.poll_due(now) {
             return None;
         }
         let report = LookupReport::early(answer.source.server(), now - run.started);
