@@ -62,6 +62,10 @@ impl Runtime for ProxiedRuntime {
         self.inner.timer()
     }
 
+    fn far_timer(&self) -> Box<dyn Timer> {
+        self.inner.far_timer()
+    }
+
     fn spawn(&self, task: BoxFuture<()>) {
         self.inner.spawn(task);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{Runtime, Timer};
 
@@ -40,18 +40,39 @@ use crate::{Runtime, Timer};
 #[derive(Default)]
 pub struct Alarm {
     /// `None` until the first deadline.
-    timer: Option<Box<dyn Timer>>,
-    /// The deadline that `timer` is set to.
+    near: Option<Box<dyn Timer>>,
+    /// For deadlines that are far away; `None` until the first one.
+    far: Option<Box<dyn Timer>>,
+    /// True if such deadlines are expected.
+    expects_far: bool,
+    /// True while `far` is set, and not `near`.
+    is_far: bool,
+    /// The deadline that the timer is set to.
     deadline: Option<Instant>,
 }
+
+/// The least distance of a deadline that is far away. Deadlines that change often are nearer.
+const FAR: Duration = Duration::from_secs(10);
 
 impl Alarm {
     /// Returns an alarm that has no timer yet.
     pub const fn new() -> Self {
         Self {
-            timer: None,
+            near: None,
+            far: None,
+            expects_far: false,
+            is_far: false,
             deadline: None,
         }
+    }
+
+    /// Returns an alarm that takes a [`far_timer`](Runtime::far_timer) for deadlines that are at
+    /// least 10 s away. Use it for a shell that lives as long as a channel: the timer may take a
+    /// descriptor.
+    pub const fn far() -> Self {
+        let mut alarm = Self::new();
+        alarm.expects_far = true;
+        alarm
     }
 
     /// Sets the timer to `deadline`, and returns the time once the deadline has passed.
@@ -68,19 +89,44 @@ impl Alarm {
         deadline: Option<Instant>,
         runtime: &dyn Runtime,
     ) -> Poll<Instant> {
-        if deadline.is_none() && self.timer.is_none() {
-            return Poll::Pending;
-        }
-        let timer = self.timer.get_or_insert_with(|| runtime.timer());
         if self.deadline != deadline {
-            timer.set(deadline);
-            self.deadline = deadline;
+            self.set(deadline, runtime);
         }
-        let Some(deadline) = deadline else {
+        let timer = if self.is_far {
+            &mut self.far
+        } else {
+            &mut self.near
+        };
+        let (Some(deadline), Some(timer)) = (deadline, timer) else {
             return Poll::Pending;
         };
         ready!(timer.poll_fired(cx));
         Poll::Ready(runtime.now().max(deadline))
+    }
+
+    /// Sets the timer that is right for `deadline`, and unsets the other one.
+    fn set(&mut self, deadline: Option<Instant>, runtime: &dyn Runtime) {
+        self.deadline = deadline;
+        let is_far = |at: Instant| at.saturating_duration_since(runtime.now()) >= FAR;
+        self.is_far = self.expects_far && deadline.is_some_and(is_far);
+        let (timer, other) = if self.is_far {
+            (&mut self.far, &mut self.near)
+        } else {
+            (&mut self.near, &mut self.far)
+        };
+        if let Some(other) = other {
+            other.set(None);
+        }
+        if timer.is_none() && deadline.is_some() {
+            *timer = Some(if self.is_far {
+                runtime.far_timer()
+            } else {
+                runtime.timer()
+            });
+        }
+        if let Some(timer) = timer {
+            timer.set(deadline);
+        }
     }
 }
 

@@ -72,6 +72,10 @@ mod first_use {
             self.get().timer()
         }
 
+        fn far_timer(&self) -> Box<dyn Timer> {
+            self.get().far_timer()
+        }
+
         fn spawn(&self, task: BoxFuture<()>) {
             self.get().spawn(task);
         }

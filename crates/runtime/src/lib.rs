@@ -17,6 +17,13 @@ mod runtime;
 mod alarm;
 mod lock;
 
+// The kernel's timers.
+#[cfg(all(
+    target_os = "linux",
+    any(feature = "async-std", feature = "smol", feature = "tokio")
+))]
+mod far_timer;
+
 // The sockets of all runtimes below, before they are registered with a reactor.
 #[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
 mod socket;

@@ -5,6 +5,9 @@ mod clock;
 
 pub(crate) mod timer;
 
+#[cfg(target_os = "linux")]
+pub(crate) mod far_timer;
+
 mod stream;
 
 pub(crate) mod connect;

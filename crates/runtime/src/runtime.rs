@@ -127,6 +127,19 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     /// Returns a timer that is not set.
     fn timer(&self) -> Box<dyn Timer>;
 
+    /// Returns a timer that is not set, for deadlines that are far away.
+    ///
+    /// While a timer is pending, each wait of a reactor may cost more, which is much where one call
+    /// follows another. This timer should cost nothing while it is pending; in return, it may cost more to
+    /// make and to set.
+    ///
+    /// The default is [`timer`](Self::timer). On Linux, the runtimes of this crate take a timer of
+    /// the kernel, which is a file descriptor (timerfd). It follows the system's clock, so with
+    /// tokio's paused clock it is the usual timer.
+    fn far_timer(&self) -> Box<dyn Timer> {
+        self.timer()
+    }
+
     /// Runs `task` to its end, in the background.
     fn spawn(&self, task: BoxFuture<()>);
 

@@ -1,6 +1,8 @@
 //! The runtime of tokio.
 
 mod drivers;
+#[cfg(target_os = "linux")]
+mod far_timer;
 mod handle;
 mod stream;
 mod timer;
@@ -114,6 +116,11 @@ impl Runtime for Tokio {
 
     fn timer(&self) -> Box<dyn Timer> {
         Box::new(TokioTimer::new(self.handle().ok().cloned()))
+    }
+
+    #[cfg(target_os = "linux")]
+    fn far_timer(&self) -> Box<dyn Timer> {
+        far_timer::far_timer(self.handle().ok().cloned())
     }
 
     fn spawn(&self, task: BoxFuture<()>) {

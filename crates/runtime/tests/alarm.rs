@@ -17,6 +17,7 @@ struct TestRuntime(Arc<Lock<(Instant, Vec<TimerCall>)>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TimerCall {
     Make,
+    MakeFar,
     Set(Option<Instant>),
 }
 
@@ -56,6 +57,11 @@ impl Runtime for TestRuntime {
 
     fn timer(&self) -> Box<dyn Timer> {
         self.0.lock().1.push(TimerCall::Make);
+        Box::new(EarlyTimer(self.clone(), None))
+    }
+
+    fn far_timer(&self) -> Box<dyn Timer> {
+        self.0.lock().1.push(TimerCall::MakeFar);
         Box::new(EarlyTimer(self.clone(), None))
     }
 
@@ -112,6 +118,31 @@ fn sets_the_timer_only_when_the_deadline_changes() {
     }
     let set = [first, second, None, second].map(TimerCall::Set);
     assert_eq!(runtime.log()[1..], set);
+}
+
+/// An alarm for far deadlines has two timers, of which one at most is set.
+#[test]
+fn takes_another_timer_for_far_deadlines() {
+    let (runtime, start) = runtime();
+    let mut alarm = Alarm::far();
+    let (near, far) = (start + 10 * EARLY, start + Duration::from_secs(10));
+    for deadline in [Some(far), Some(near), None, Some(far)] {
+        assert_eq!(poll(&mut alarm, deadline, &runtime), Poll::Pending);
+    }
+    let expected = [
+        TimerCall::MakeFar,
+        TimerCall::Set(Some(far)),
+        TimerCall::Set(None),
+        TimerCall::Make,
+        TimerCall::Set(Some(near)),
+        TimerCall::Set(None),
+        TimerCall::Set(None),
+        TimerCall::Set(None),
+        TimerCall::Set(Some(far)),
+    ];
+    assert_eq!(runtime.log(), expected);
+    runtime.advance_to(far);
+    assert_eq!(poll(&mut alarm, Some(far), &runtime), Poll::Ready(far));
 }
 
 /// When the timer fires early, the alarm returns the deadline, so that the core finds it due; when

@@ -52,7 +52,7 @@ impl ControlTaskParts {
         let seed = self.shared.runtime.seed();
         let mut task = ControlTask {
             core: Core::new(self.core, seed),
-            alarm: Alarm::new(),
+            alarm: Alarm::far(),
             shared: self.shared,
             target: self.target,
             factory: self.resolver,

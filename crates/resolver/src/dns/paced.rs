@@ -62,7 +62,7 @@ impl<L: RepeatedLookup> PacedResolver<L> {
             lookup,
             meter: LookupMeter::new(name, options.metrics.clone()),
             pacer: Pacer::new(pacing, runtime.seed(), runtime.now()),
-            alarm: Alarm::new(),
+            alarm: Alarm::far(),
             runtime,
         }
     }

@@ -13,6 +13,11 @@ macro_rules! impl_runtime {
                 Box::new(crate::reactor::timer::ReactorTimer::new())
             }
 
+            #[cfg(target_os = "linux")]
+            fn far_timer(&self) -> Box<dyn crate::Timer> {
+                crate::reactor::far_timer::far_timer()
+            }
+
             fn spawn(&self, task: crate::BoxFuture<()>) {
                 $spawn(task)
             }

@@ -1,0 +1,30 @@
+//! Timers of the kernel that async-io watches.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::task::{Context, Poll};
+
+use async_io::Async;
+
+use super::clock::now;
+use super::timer::ReactorTimer;
+use crate::Timer;
+use crate::far_timer::{FarTimer, WatchedFd};
+
+/// Returns a timer for deadlines that are far away.
+pub(crate) fn far_timer() -> Box<dyn Timer> {
+    let near = Box::new(ReactorTimer::new());
+    Box::new(FarTimer::<Async<OwnedFd>>::new((), now, near))
+}
+
+impl WatchedFd for Async<OwnedFd> {
+    type Reactor = ();
+
+    fn watch(fd: OwnedFd, (): &()) -> io::Result<Self> {
+        Self::new_nonblocking(fd)
+    }
+
+    fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_readable(self, cx)
+    }
+}
