@@ -32,6 +32,7 @@ mod leaks;
 mod load_reports;
 mod lossy;
 mod message_limits;
+mod outlier_detection;
 mod peers_words;
 mod policy_changes;
 mod proxies;
