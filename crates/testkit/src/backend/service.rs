@@ -107,6 +107,9 @@ impl Greeter for Hello {
     }
 }
 
+/// The services whose health is known; the empty name is the server as a whole.
+const SERVICES: [&str; 2] = ["", "helloworld.Greeter"];
+
 #[derive(Debug)]
 struct Healthy {
     status: ServingStatus,
@@ -121,7 +124,7 @@ impl Health for Healthy {
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let metadata = test_metadata(request.metadata());
         match request.into_inner().service.as_str() {
-            "" | "helloworld.Greeter" => Ok(Response::new(response(self.status))),
+            service if SERVICES.contains(&service) => Ok(Response::new(response(self.status))),
             other => Err(Status::not_found(format!(
                 "there is no service {other:?}{metadata}"
             ))),
@@ -132,11 +135,17 @@ impl Health for Healthy {
 
     async fn watch(
         &self,
-        _: Request<HealthCheckRequest>,
+        request: Request<HealthCheckRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
+        let service = request.into_inner().service;
+        let status = if SERVICES.contains(&service.as_str()) {
+            self.status
+        } else {
+            ServingStatus::ServiceUnknown
+        };
         let mut goaway = self.goaway.clone();
         Ok(Response::new(HealthUpdates {
-            first: Some(response(self.status)),
+            first: Some(response(status)),
             end: Box::pin(async move {
                 // An error means that the door is gone, which also ends the watch.
                 let _ = goaway.changed().await;
