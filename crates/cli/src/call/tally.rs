@@ -247,6 +247,10 @@ fn with_message(code: &str, message: &str) -> String {
 /// The channel's text about a server that speaks TLS.
 const TLS_PEER: &str = "the peer speaks TLS";
 
+/// The channel's texts about backends that fail their health checks.
+const NOT_HEALTHY: &str = "not healthy: ";
+const UNKNOWN_TO_HEALTH: &str = "not healthy: SERVICE_UNKNOWN";
+
 /// The channel's text about an answer that has an HTTP status in place of a gRPC status.
 const HTTP_ANSWER: &str = " answered HTTP ";
 
@@ -262,6 +266,12 @@ fn hint(code: &str, message: &str) -> Option<&'static str> {
         }
         "UNAVAILABLE" if message.contains(TLS_PEER) => {
             "give --tls, and --ca for a server whose issuer the platform does not trust"
+        }
+        "UNAVAILABLE" if message.contains(UNKNOWN_TO_HEALTH) => {
+            "the backends do not know the --health service: give its full name, such as shop.Orders"
+        }
+        "UNAVAILABLE" if message.contains(NOT_HEALTHY) => {
+            "`trunkline watch TARGET --health SERVICE` shows the health of each backend"
         }
         "UNAVAILABLE" => {
             "`trunkline resolve TARGET` shows the addresses, `trunkline connect ADDR` tries one"

@@ -60,6 +60,20 @@ fn no_backend_serves() {
     assert_eq!(status, 1, "{object}");
     let message = object["errors"][0]["message"].as_str().expect("a message");
     assert!(message.contains("not healthy: NOT_SERVING"), "{message}");
+    let hint = "`trunkline watch TARGET --health SERVICE` shows the health of each backend";
+    assert_eq!(object["error"]["suggestion"], hint);
+}
+
+/// A service that no backend knows, such as one with a slash, has a hint of its own.
+#[test]
+fn an_unknown_service() {
+    let backend = backend("a");
+    let target = format!("ipv4:{}", backend.address_v4());
+    let (status, object) = object(&["call", &target, "--health=/helloworld.Greeter"]);
+    assert_eq!(status, 1, "{object}");
+    let hint =
+        "the backends do not know the --health service: give its full name, such as shop.Orders";
+    assert_eq!(object["error"]["suggestion"], hint);
 }
 
 /// Health checks that cannot take effect are refused, and the text names both sides.
