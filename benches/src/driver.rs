@@ -29,6 +29,8 @@ pub struct Driver {
     /// The subchannels that began to connect since `take_dials` was called last, in order.
     dials: Vec<SubchannelId>,
     wants_reresolution: bool,
+    /// How many subchannels are connected.
+    ready: usize,
     /// What the policy published last.
     published: Option<Published>,
 }
@@ -63,6 +65,7 @@ impl Driver {
             subchannels: Vec::new(),
             dials: Vec::new(),
             wants_reresolution: false,
+            ready: 0,
             published: None,
         })
     }
@@ -83,8 +86,11 @@ impl Driver {
         let Some(subchannel) = self.subchannel_mut(id) else {
             return;
         };
-        subchannel.is_ready = state == SubchannelState::Ready;
+        let was_ready =
+            std::mem::replace(&mut subchannel.is_ready, state == SubchannelState::Ready);
+        let is_ready = subchannel.is_ready;
         subchannel.is_idle = state == SubchannelState::Idle;
+        self.ready = self.ready + usize::from(is_ready) - usize::from(was_ready);
         self.run(now, |policy, control| {
             policy.handle_subchannel(id, state, control);
         });
@@ -158,6 +164,12 @@ impl Driver {
         self.subchannels.iter().flatten()
     }
 
+    /// Returns how many subchannels are connected.
+    #[must_use]
+    pub fn ready_count(&self) -> usize {
+        self.ready
+    }
+
     /// Returns the picker that was published last; one that makes calls wait before that.
     #[must_use]
     pub fn picker(&self) -> Arc<dyn Picker> {
@@ -222,7 +234,11 @@ impl Driver {
                     self.policy.handle_subchannel(id, state, control);
                 }
             }
-            Action::Remove(id) => self.subchannels[id.index()] = None,
+            Action::Remove(id) => {
+                let removed = self.subchannels[id.index()].take();
+                let was_ready = removed.is_some_and(|removed| removed.is_ready);
+                self.ready -= usize::from(was_ready);
+            }
             Action::RequestReresolution => self.wants_reresolution = true,
             // Nothing here answers a watch, and nothing reads reports.
             _ => {}
