@@ -11,6 +11,7 @@ mod examples;
 mod facade;
 mod features;
 mod field;
+mod figures;
 mod fmt;
 mod from_tonic;
 mod fuzz;
@@ -35,7 +36,7 @@ const README: Step = Step {
 };
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [&Step; 28] = [
+pub(crate) const STEPS: [&Step; 29] = [
     &fmt::STEP,
     &workflows::STEP,
     &from_tonic::STEP,
@@ -47,6 +48,7 @@ pub(crate) const STEPS: [&Step; 28] = [
     &examples::STEP,
     &facade::STEP,
     &benches::STEP,
+    &figures::STEP,
     &docs::STEP,
     &cores::STEP,
     &features::STEP,

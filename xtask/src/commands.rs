@@ -4,6 +4,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod demo;
+mod figures;
 mod fuzz;
 mod interop;
 mod test;
@@ -13,11 +14,14 @@ use std::fmt::Write;
 
 use crate::command::Command;
 
-const COMMANDS: [Command; 8] = [
+pub(crate) use self::figures::LINE as FIGURES;
+
+const COMMANDS: [Command; 9] = [
     ci::COMMAND,
     demo::COMMAND,
     test::COMMAND,
     bench::COMMAND,
+    figures::COMMAND,
     fuzz::COMMAND,
     interop::COMMAND,
     testbed::COMMAND,

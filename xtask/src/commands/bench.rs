@@ -11,7 +11,7 @@ pub(super) const COMMAND: Command = Command {
     run,
 };
 
-/// The package with the benchmarks (targets of the kind `bench`) and the comparisons (`bin`).
+/// The package with the benchmarks: targets of the kind `bench`.
 const PACKAGE: &str = "trunkline-benches";
 
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
@@ -20,7 +20,7 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
         .member(PACKAGE)
         .into_iter()
         .flat_map(|package: &Package| &package.targets)
-        .filter(|target| target.kind == "bench" || target.kind == "bin")
+        .filter(|target| target.kind == "bench")
         .collect();
     let Some(name) = args.first() else {
         if targets.is_empty() {
@@ -39,15 +39,11 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     one(context, target, &args[1..])
 }
 
-/// Runs one target. Both kinds use the profile `bench`, so that they share the build of
-/// dependencies.
 fn one(context: &Context, target: &Target, args: &[String]) -> Result<(), Failure> {
     let name = &target.name;
     println!("{name}");
-    let line = if target.kind == "bench" {
-        format!("cargo bench -p {PACKAGE} --bench {name} --")
-    } else {
-        format!("cargo run --quiet --profile bench -p {PACKAGE} --bin {name} --")
-    };
-    context.run(&line).args(args).attached()
+    context
+        .run(&format!("cargo bench -p {PACKAGE} --bench {name} --"))
+        .args(args)
+        .attached()
 }
