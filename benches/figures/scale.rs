@@ -42,12 +42,12 @@ fn cases() -> [Case; 4] {
         Case {
             name: "round_robin",
             config: json!([round_robin]),
-            sampled: 4,
+            sampled: 10,
         },
         Case {
             name: "weighted",
             config: json!([weighted]),
-            sampled: 4,
+            sampled: 10,
         },
         Case {
             name: "subset of 20",
