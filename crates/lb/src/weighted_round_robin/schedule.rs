@@ -262,8 +262,10 @@ mod tests {
     /// Each backend gets its share of 100,000 picks within 1 %, and of a few picks within a few.
     #[test]
     fn shares() {
+        let many: Vec<f64> = (1..=100).map(f64::from).collect();
         for weights in [
-            &[1.0, 3.0][..],
+            &many[..],
+            &[1.0, 3.0],
             &[1.0, 2.0, 3.0, 4.0],
             &[0.3, 0.31, 0.29, 1.0, 0.01],
             &[100.0, 1.0],
