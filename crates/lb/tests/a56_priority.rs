@@ -417,11 +417,6 @@ fn ignored_requests_for_reresolution() {
         assert_eq!(children.channel.reresolutions(), usize::from(!ignore));
         children.channel.exit_idle();
     }
-    let config = PriorityConfig::default().with_child(child("p0", true));
-    children
-        .update_with(config, "p0:")
-        .expect_err("an empty list");
-    assert_eq!(children.channel.reresolutions(), 0);
 }
 
 /// A child that is idle is used: calls make it connect. No child below it is created.

@@ -144,3 +144,62 @@ impl NamedChild {
         self.published = published;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::registry::PolicyOptions;
+
+    /// Returns a child after it has published these states, one a second from its creation on, with
+    /// the seconds for which it has been connecting.
+    fn after(states: &[ConnectivityState]) -> (NamedChild, Option<u64>) {
+        #[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+        let created = Instant::now();
+        let mut now = created;
+        let mut child = NamedChild::new(GracefulSwitch::new(&PolicyOptions::new(1)), created);
+        for state in states {
+            now += Duration::from_secs(1);
+            let picker: Arc<dyn Picker> = Arc::new(Pick::Queue);
+            let published = Published {
+                state: *state,
+                picker,
+            };
+            child.record(published, now);
+        }
+        let since = child.connecting_since();
+        let secs = since.map(|since| now.duration_since(since).as_secs());
+        (child, secs)
+    }
+
+    /// The failover timer of gRFC A56 starts when a child is created, and when it changes to
+    /// CONNECTING after it was READY or IDLE more recently than TRANSIENT_FAILURE. Another CONNECTING
+    /// does not start it again.
+    #[test]
+    fn how_long_it_has_been_connecting() {
+        use ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+        let check = |states: &[ConnectivityState], secs| assert_eq!(after(states).1, secs);
+        check(&[], Some(0));
+        check(&[Connecting, Connecting], Some(2));
+        check(&[Ready], None);
+        check(&[Ready, Connecting, Connecting], Some(1));
+        check(&[TransientFailure, Connecting], None);
+        check(&[TransientFailure, Idle, Connecting, Connecting], Some(1));
+        check(&[TransientFailure, Ready, Connecting], Some(0));
+    }
+
+    /// A failure is sticky: it lasts until READY, or IDLE here, with its picker.
+    #[test]
+    fn sticky_failure() {
+        use ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
+        let sticky = |states: &[ConnectivityState]| after(states).0.sticky_state();
+        assert_eq!(sticky(&[]), Connecting);
+        assert_eq!(sticky(&[TransientFailure, Connecting]), TransientFailure);
+        assert_eq!(sticky(&[TransientFailure, Connecting, Ready]), Ready);
+        assert_eq!(sticky(&[TransientFailure, Idle]), Idle);
+        let (child, _) = after(&[TransientFailure, Connecting]);
+        assert_eq!(child.state(), Connecting);
+        assert!(!Arc::ptr_eq(child.sticky_picker(), child.picker()));
+    }
+}

@@ -104,3 +104,46 @@ impl ReadySubchannels {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A subchannel that was removed leaves nothing, whatever it was.
+    #[test]
+    fn removed_subchannels() {
+        let id = SubchannelId {
+            index: 3,
+            generation: 1,
+        };
+        for ejected in [false, true] {
+            let mut ready = ReadySubchannels::default();
+            ready.set_state(id, true, &SubchannelState::Ready);
+            ready.set_ejected(id, ejected);
+            assert_eq!(ready.counts(), (usize::from(!ejected), 0));
+            ready.record(&[Action::Remove(id)]);
+            assert_eq!(ready.counts(), (0, 0));
+            assert!(ready.connected.is_empty() && ready.ejected.is_empty());
+        }
+    }
+
+    /// An ejection lasts while the subchannel connects again, and can come before it is connected.
+    #[test]
+    fn ejections_last() {
+        let id = SubchannelId {
+            index: 0,
+            generation: 0,
+        };
+        let mut ready = ReadySubchannels::default();
+        ready.set_ejected(id, true);
+        for _ in 0..2 {
+            ready.set_state(id, false, &SubchannelState::Ready);
+            assert_eq!(ready.counts(), (0, 0));
+            ready.set_state(id, false, &SubchannelState::Idle);
+        }
+        ready.set_state(id, false, &SubchannelState::Ready);
+        ready.set_ejected(id, false);
+        ready.set_ejected(id, false);
+        assert_eq!(ready.counts(), (0, 1));
+    }
+}
