@@ -12,8 +12,8 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 
 use crate::error::{CallError, Fate};
+use crate::handles::Handles;
 use crate::line::CallLine;
-use crate::lone_calls::Handles;
 use crate::queued::{QueuedRequest, UnsentBody, UnsentRequest, check_head};
 use crate::replay::{AttemptBody, ReaderId, RequestBody};
 use crate::response::ResponseHead;

@@ -42,6 +42,8 @@ mod lone_calls;
 
 mod state;
 
+mod handles;
+
 mod error;
 
 // What is between h2 and the byte stream: the buffers, then the traits that h2 needs.

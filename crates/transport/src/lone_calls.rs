@@ -1,7 +1,6 @@
 //! What a connection does for a call that is alone on it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Waker;
 
@@ -9,7 +8,6 @@ use h2::RecvStream;
 use trunkline_runtime::Lock;
 
 use crate::held_waker::HeldWaker;
-use crate::state::ConnectionState;
 
 /// Saves a call that is alone on its connection what would cost it switches between threads.
 ///
@@ -34,10 +32,6 @@ struct EndedStream {
     /// True once no handle to the connection is left.
     is_last: bool,
 }
-
-/// What all handles to a connection have in common. When it is dropped, streams that have ended are
-/// not kept any more: the driver closes the connection after the last one.
-pub(crate) struct Handles(Arc<ConnectionState>);
 
 impl LoneCalls {
     /// Begins to serve a call. Returns false if another one is served.
@@ -73,6 +67,15 @@ impl LoneCalls {
         self.is_taken.store(false, SeqCst);
     }
 
+    /// Ends the keeping of streams: no handle to the connection is left.
+    pub(crate) fn end_handles(&self) {
+        let mut ended = self.ended.lock();
+        ended.is_last = true;
+        let stream = ended.stream.take();
+        drop(ended);
+        drop(stream);
+    }
+
     /// Begins a poll of the connection.
     pub(crate) fn begin_poll(&self) {
         self.waker.hold();
@@ -81,22 +84,6 @@ impl LoneCalls {
     /// Ends a poll of the connection.
     pub(crate) fn end_poll(&self) {
         self.waker.release();
-    }
-}
-
-impl Handles {
-    pub(crate) fn new(state: Arc<ConnectionState>) -> Self {
-        Self(state)
-    }
-}
-
-impl Drop for Handles {
-    fn drop(&mut self) {
-        let mut ended = self.0.lone_calls.ended.lock();
-        ended.is_last = true;
-        let stream = ended.stream.take();
-        drop(ended);
-        drop(stream);
     }
 }
 
