@@ -5,6 +5,8 @@
 //! time is virtual, and all randomness comes from seeds.
 
 mod chart;
+mod file;
+
 mod queues;
 mod scale;
 mod shares;
@@ -12,8 +14,7 @@ mod shares;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// A file of `docs/`, with its content.
-type File = (&'static str, String);
+use self::file::File;
 
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -1,6 +1,7 @@
 //! The page on scale: 10,000 clients of 1,000 backends, through a rolling restart and a doubling.
 
 mod client;
+mod outcome;
 mod page;
 mod tally;
 mod world;
@@ -12,9 +13,10 @@ use trunkline_backoff::Rng;
 use trunkline_benches::policies::now;
 
 use self::client::Client;
-use self::tally::{Spread, Tally};
+use self::outcome::Outcome;
+use self::tally::Tally;
 use self::world::World;
-use crate::File;
+use crate::file::File;
 
 /// How many clients there are.
 const CLIENTS: u64 = 10_000;
@@ -60,14 +62,6 @@ fn cases() -> [Case; 4] {
             sampled: 1,
         },
     ]
-}
-
-/// What the clients with one policy do together.
-struct Outcome {
-    name: &'static str,
-    tally: Tally,
-    /// How evenly the backends are loaded while all is steady, with fewer clients of this number.
-    with_fewer: Vec<(u64, Spread)>,
 }
 
 /// Runs all cases, and returns the page with its pictures.

@@ -3,11 +3,11 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::Outcome;
+use super::outcome::Outcome;
 use super::tally::{SAMPLE, Spread};
 use super::world::{DOUBLED, DOUBLING, END, RESTART, RESTARTED, World};
-use crate::File;
 use crate::chart::{self, Axis, Line};
+use crate::file::File;
 
 /// The seconds of one point of a picture, which shows the highest value.
 const BIN: usize = 10;
