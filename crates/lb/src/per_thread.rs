@@ -79,8 +79,14 @@ impl PickRng {
     }
 
     /// Returns a random number.
+    ///
+    /// Two threads that share a slot may draw the same number at the same time: an atomic addition
+    /// would cost each pick more than all else here.
     pub fn next_number(&self) -> u64 {
-        mix(self.states.get().fetch_add(STEP, Ordering::Relaxed))
+        let state = self.states.get();
+        let now = state.load(Ordering::Relaxed);
+        state.store(now.wrapping_add(STEP), Ordering::Relaxed);
+        mix(now)
     }
 
     /// Returns a number from 0 up to, but not including, `bound`; 0 if `bound` is 0.
