@@ -27,7 +27,8 @@ pub mod runtime {
 // Values.
 pub use trunkline_backoff::BackoffPolicy;
 pub use trunkline_endpoint::{
-    Address, AttemptDelay, AttributeKey, Attributes, Endpoint, Family, Location, Weight, interleave,
+    Address, AttemptDelay, AttributeKey, Attributes, Endpoint, Family, Location, PriorityGroup,
+    Weight, Zone, interleave,
 };
 pub use trunkline_status::{Code, Status};
 

@@ -49,6 +49,37 @@ const REMOTE: &str = "remote";
 /// The own zone is that of the configuration, else [`PolicyOptions::zone`]. Without one, all endpoints
 /// are equal.
 ///
+/// Here the own zone `a` has two of five endpoints, and needs half of them, so 80 % of the calls stay:
+///
+/// ```
+/// use serde_json::json;
+/// use trunkline_endpoint::{Attributes, Endpoint, Zone};
+/// use trunkline_lb::testing::{FakeChannel, endpoints};
+/// use trunkline_lb::{PolicyOptions, PolicyRegistry, ZoneAware};
+/// use trunkline_service_config::PolicyChoice;
+///
+/// let registry = PolicyRegistry::standard();
+/// let config = PolicyChoice::parse(&json!([{ "zone_aware": { "zone": "a" } }]), &registry)?.config;
+/// let options = PolicyOptions::new(1).with_policies(registry);
+/// let mut channel = FakeChannel::new(ZoneAware::new(&options));
+/// channel.set_config(config);
+///
+/// let in_zone = |zone: &str, list: &str| -> Vec<Endpoint> {
+///     let attributes = Attributes::new().with::<Zone>(zone.into());
+///     let endpoints = endpoints(list).into_iter();
+///     endpoints.map(|it| it.with_attributes(attributes.clone())).collect()
+/// };
+/// let local = in_zone("a", "10.0.1.1:443 10.0.1.2:443");
+/// let remote = in_zone("b", "10.0.2.1:443 10.0.2.2:443 10.0.2.3:443");
+/// channel.update_endpoints([local, remote].concat()).expect("the policy accepts the list");
+/// for address in channel.addresses().split(' ') {
+///     channel.ready(address);
+/// }
+/// let stays = (0..1000).filter(|_| channel.picked().starts_with("10.0.1.")).count();
+/// assert!((797..=803).contains(&stays));
+/// # Ok::<(), trunkline_service_config::ConfigError>(())
+/// ```
+///
 /// Source: [Envoy's zone aware routing](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/zone_aware).
 #[derive(Debug)]
 pub struct ZoneAware {
