@@ -635,6 +635,27 @@ fn a_kept_subchannel_counts_for_its_new_endpoint() {
     check_reports(&mut channel, &[(&list, ejected_by(method, 30))]);
 }
 
+/// Where two endpoints have a common address, its calls count for one of them, also when the other one has
+/// been removed.
+#[test]
+fn endpoints_with_a_common_address() {
+    let both = format!("{A}|{B} {A}|{C} {D} {E}");
+    for left in [format!("{A}|{B} {D} {E}"), format!("{A}|{C} {D} {E}")] {
+        let mut config = failure_percentage();
+        config["childPolicy"] = json!([{ "pick_first": {} }]);
+        let mut channel = channel(A, config.clone());
+        reconfigure(&mut channel, &both, config.clone());
+        reconfigure(&mut channel, &left, config.clone());
+        end_calls(&channel, A, Code::Internal, 10);
+        config["failurePercentageEjection"]["minimumHosts"] = json!(1);
+        reconfigure(&mut channel, &left, config);
+        channel.advance_millis(INTERVAL);
+        let reports = channel.ejections();
+        assert_eq!(reports.len(), 1, "{left}: {reports:?}");
+        assert!(left.starts_with(&reports[0].0), "{left}: {reports:?}");
+    }
+}
+
 /// An endpoint that is listed again after it was removed is a new one.
 #[test]
 fn a_removed_endpoint_is_forgotten() {

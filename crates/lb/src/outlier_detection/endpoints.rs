@@ -28,7 +28,7 @@ pub(super) struct TrackedEndpoint {
 struct Subchannel {
     id: SubchannelId,
     address: Address,
-    /// The index of its endpoint; `None` if no listed endpoint has its address.
+    /// The slot of its endpoint; `None` if no listed endpoint has its address.
     endpoint: Option<usize>,
     /// Whether a policy above has ejected it.
     ejected_above: bool,
@@ -36,15 +36,29 @@ struct Subchannel {
     reported: bool,
 }
 
-/// The endpoints, in the order of the list, and the subchannels.
+/// The endpoints of the list, and the subchannels.
 ///
 /// The set of its addresses, in any order, identifies an endpoint. Where two endpoints have a common
-/// address, its subchannels belong to the later one.
+/// address, its subchannels belong to one of them.
+///
+/// An update costs one look-up for each endpoint that stays. All else is done for those that come and
+/// go.
 #[derive(Debug, Default)]
 pub(super) struct Endpoints {
-    list: Vec<TrackedEndpoint>,
-    /// The index of the endpoint at each location.
+    /// `None` where an endpoint was removed.
+    slots: Vec<Option<TrackedEndpoint>>,
+    /// The slots without an endpoint.
+    free: Vec<usize>,
+    /// The number of the update that listed each slot last.
+    listed: Vec<u64>,
+    /// How many updates there were.
+    updates: u64,
+    /// The slot of each endpoint.
+    by_endpoint: EndpointMap<usize>,
+    /// The slot of the endpoint at each location.
     by_location: AddressMap<usize>,
+    /// Whether two endpoints have had a common address.
+    has_overlaps: bool,
     /// By the index of the id.
     subchannels: Vec<Option<Subchannel>>,
     /// The counter of each subchannel. Pickers keep it; it is copied when it changes meanwhile.
@@ -56,9 +70,9 @@ pub(super) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Returns the endpoints, in the order of the list.
-    pub(super) fn list_mut(&mut self) -> &mut [TrackedEndpoint] {
-        &mut self.list
+    /// Iterates over the endpoints of the list.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut TrackedEndpoint> {
+        self.slots.iter_mut().flatten()
     }
 
     /// Returns the counter of each subchannel.
@@ -69,55 +83,104 @@ impl Endpoints {
     /// Replaces the list. An endpoint that stays keeps what is known of it. Returns true if calls of
     /// an existing subchannel are counted elsewhere now.
     pub(super) fn replace(&mut self, endpoints: &[Endpoint]) -> bool {
-        let mut old = EndpointMap::with_capacity(self.list.len());
-        for tracked in self.list.drain(..) {
-            old.insert(tracked.endpoint.clone(), tracked);
-        }
-        let mut seen = EndpointMap::with_capacity(endpoints.len());
-        self.by_location = AddressMap::with_capacity(endpoints.len());
+        self.updates += 1;
+        let mut added = Vec::new();
         for endpoint in endpoints {
-            if endpoint.addresses().is_empty() || seen.insert(endpoint.clone(), ()).is_some() {
+            if endpoint.addresses().is_empty() {
                 continue;
             }
-            for address in endpoint.addresses() {
-                self.by_location.insert(location(address), self.list.len());
+            let known = self.by_endpoint.get(endpoint).copied();
+            let slot = known.unwrap_or_else(|| {
+                let slot = self.add(endpoint);
+                added.push(slot);
+                slot
+            });
+            self.listed[slot] = self.updates;
+            if let Some(tracked) = &mut self.slots[slot] {
+                // The attributes and the order of the addresses may be others.
+                tracked.endpoint = endpoint.clone();
             }
-            let tracked = match old.remove(endpoint) {
-                Some(known) => TrackedEndpoint {
-                    endpoint: endpoint.clone(),
-                    ..known
-                },
-                None => TrackedEndpoint {
-                    endpoint: endpoint.clone(),
-                    counter: self.counters.next(),
-                    calls: Calls::default(),
-                    ejected_at: None,
-                    multiplier: 0,
-                },
-            };
-            self.list.push(tracked);
         }
-        self.suspect_all();
+        let is_gone =
+            |slot: &usize| self.slots[*slot].is_some() && self.listed[*slot] != self.updates;
+        let gone: Vec<usize> = (0..self.slots.len()).filter(is_gone).collect();
+        if added.is_empty() && gone.is_empty() {
+            return false;
+        }
+        for slot in gone {
+            self.drop_slot(slot);
+        }
+        if self.has_overlaps {
+            // A location of a removed endpoint may be that of another one too.
+            added = (0..self.slots.len()).collect();
+        }
+        for slot in added {
+            self.locate(slot);
+        }
         self.reassign()
+    }
+
+    /// Adds an endpoint, and returns its slot.
+    fn add(&mut self, endpoint: &Endpoint) -> usize {
+        let tracked = TrackedEndpoint {
+            endpoint: endpoint.clone(),
+            counter: self.counters.next(),
+            calls: Calls::default(),
+            ejected_at: None,
+            multiplier: 0,
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.listed.push(0);
+            self.slots.len() - 1
+        });
+        self.slots[slot] = Some(tracked);
+        self.by_endpoint.insert(endpoint.clone(), slot);
+        slot
+    }
+
+    /// Removes an endpoint.
+    fn drop_slot(&mut self, slot: usize) {
+        let Some(gone) = self.slots[slot].take() else {
+            return;
+        };
+        self.free.push(slot);
+        self.by_endpoint.remove(&gone.endpoint);
+        for address in gone.endpoint.addresses() {
+            let address = location(address);
+            if self.by_location.get(&address) == Some(&slot) {
+                self.by_location.remove(&address);
+            }
+        }
+    }
+
+    /// Makes subchannels to its addresses belong to the endpoint in `slot`.
+    fn locate(&mut self, slot: usize) {
+        if let Some(tracked) = &self.slots[slot] {
+            for address in tracked.endpoint.addresses() {
+                let before = self.by_location.insert(location(address), slot);
+                self.has_overlaps |= before.is_some_and(|other| other != slot);
+            }
+        }
     }
 
     /// Finds the endpoint of each subchannel again. Returns true if a counter changed.
     fn reassign(&mut self) -> bool {
         let mut changed = false;
         for subchannel in self.subchannels.iter_mut().flatten() {
-            subchannel.endpoint = self
-                .by_location
-                .get(&location(&subchannel.address))
-                .copied();
-            let counter = subchannel.endpoint.map(|at| &self.list[at].counter);
-            let known = self.table.get(subchannel.id);
-            let is_same = match (known, counter) {
+            let slot = self.by_location.get(&location(&subchannel.address));
+            let slot = slot.copied();
+            let tracked = slot.and_then(|slot| self.slots[slot].as_ref());
+            let counter = tracked.map(|tracked| &tracked.counter);
+            let is_same = match (self.table.get(subchannel.id), counter) {
                 (Some(known), Some(counter)) => known.is_same(counter),
                 (None, None) => true,
                 _ => false,
             };
+            subchannel.endpoint = slot;
             if !is_same {
                 Arc::make_mut(&mut self.table).set(subchannel.id, counter.cloned());
+                self.suspects.push(subchannel.id);
                 changed = true;
             }
         }
@@ -140,11 +203,12 @@ impl Endpoints {
             self.subchannels.resize_with(id.index() + 1, || None);
         }
         let endpoint = self.by_location.get(&location(&address)).copied();
-        let counter = endpoint.map(|at| self.list[at].counter.clone());
-        Arc::make_mut(&mut self.table).set(id, counter);
-        if endpoint.is_some_and(|at| self.list[at].ejected_at.is_some()) {
+        let tracked = endpoint.and_then(|slot| self.slots[slot].as_ref());
+        let counter = tracked.map(|tracked| tracked.counter.clone());
+        if tracked.is_some_and(|tracked| tracked.ejected_at.is_some()) {
             self.suspects.push(id);
         }
+        Arc::make_mut(&mut self.table).set(id, counter);
         self.subchannels[id.index()] = Some(Subchannel {
             id,
             address,
@@ -183,8 +247,9 @@ impl Endpoints {
             let Some(subchannel) = subchannel(&mut self.subchannels, id) else {
                 continue;
             };
-            let own = subchannel.endpoint.map(|at| &self.list[at]);
-            let own = own.is_some_and(|endpoint| endpoint.ejected_at.is_some());
+            let own = subchannel.endpoint;
+            let own = own.and_then(|slot| self.slots[slot].as_ref());
+            let own = own.is_some_and(|tracked| tracked.ejected_at.is_some());
             let ejected = own || subchannel.ejected_above;
             if std::mem::replace(&mut subchannel.reported, ejected) != ejected {
                 changes.push((id, ejected));

@@ -130,7 +130,7 @@ impl OutlierDetection {
             self.return_all(control);
         } else if !counted {
             // What was counted before, while there was a method, is out of date.
-            for endpoint in self.endpoints.list_mut() {
+            for endpoint in self.endpoints.iter_mut() {
                 endpoint.counter.take();
             }
             self.interval_start = Some(control.now());
@@ -139,14 +139,15 @@ impl OutlierDetection {
         self.config = Some(config);
     }
 
-    /// Ends all ejections, and forgets the earlier ones. The child is notified with the update.
+    /// Ends all ejections, and forgets the earlier ones.
     fn return_all(&mut self, control: &mut Control<'_>) {
-        for endpoint in self.endpoints.list_mut() {
+        for endpoint in self.endpoints.iter_mut() {
             endpoint.multiplier = 0;
             if endpoint.ejected_at.take().is_some() {
                 control.report_ejection(endpoint.endpoint.clone(), Ejection::Returned);
             }
         }
+        self.endpoints.suspect_all();
     }
 
     /// Ends an interval: decides which endpoints are ejected, and which return.
@@ -154,14 +155,15 @@ impl OutlierDetection {
         let Some(config) = &self.config else {
             return;
         };
-        self.interval_start = Some(control.now());
-        let endpoints = self.endpoints.list_mut();
-        let decisions = Sweep::new(config, endpoints, &mut self.rng, control.now()).run();
+        let now = control.now();
+        self.interval_start = Some(now);
+        let endpoints = self.endpoints.iter_mut().collect();
+        let decisions = Sweep::new(config, endpoints, &mut self.rng, now).run();
         if decisions.is_empty() {
             return;
         }
-        for (at, ejection) in decisions {
-            control.report_ejection(endpoints[at].endpoint.clone(), ejection);
+        for (endpoint, ejection) in decisions {
+            control.report_ejection(endpoint, ejection);
         }
         self.endpoints.suspect_all();
     }

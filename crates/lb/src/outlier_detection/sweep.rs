@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
+use trunkline_endpoint::Endpoint;
 
 use super::config::{FailurePercentageEjection, OutlierDetectionConfig, SuccessRateEjection};
 use super::endpoints::TrackedEndpoint;
@@ -15,20 +16,20 @@ const ROUNDING: f64 = 1e-9;
 /// Examines the endpoints at the end of an interval.
 pub(super) struct Sweep<'a> {
     config: &'a OutlierDetectionConfig,
-    endpoints: &'a mut [TrackedEndpoint],
+    endpoints: Vec<&'a mut TrackedEndpoint>,
     /// Decides which part of the outliers is ejected.
     rng: &'a mut Rng,
     now: Instant,
     /// How many endpoints are ejected.
     ejected: usize,
-    /// What was decided, with the index of the endpoint.
-    decisions: Vec<(usize, Ejection)>,
+    /// What was decided, in order.
+    decisions: Vec<(Endpoint, Ejection)>,
 }
 
 impl<'a> Sweep<'a> {
     pub(super) fn new(
         config: &'a OutlierDetectionConfig,
-        endpoints: &'a mut [TrackedEndpoint],
+        endpoints: Vec<&'a mut TrackedEndpoint>,
         rng: &'a mut Rng,
         now: Instant,
     ) -> Self {
@@ -45,8 +46,8 @@ impl<'a> Sweep<'a> {
     }
 
     /// Ejects the outliers, and ends the ejections that have lasted long enough.
-    pub(super) fn run(mut self) -> Vec<(usize, Ejection)> {
-        for endpoint in &mut *self.endpoints {
+    pub(super) fn run(mut self) -> Vec<(Endpoint, Ejection)> {
+        for endpoint in &mut self.endpoints {
             endpoint.calls = endpoint.counter.take();
         }
         if let Some(method) = self.config.success_rate {
@@ -125,7 +126,8 @@ impl<'a> Sweep<'a> {
                 time: self.config.ejection_time(endpoint.multiplier),
             }
         };
-        self.decisions.push((at, decision));
+        let endpoint = self.endpoints[at].endpoint.clone();
+        self.decisions.push((endpoint, decision));
     }
 
     /// Returns whether as many endpoints are ejected as the configuration allows.
@@ -137,7 +139,7 @@ impl<'a> Sweep<'a> {
     /// Returns the endpoints that were ejected for long enough. For all that were not ejected, takes
     /// one step back.
     fn end_ejections(&mut self) {
-        for (at, endpoint) in self.endpoints.iter_mut().enumerate() {
+        for endpoint in &mut self.endpoints {
             match endpoint.ejected_at {
                 None => endpoint.multiplier = endpoint.multiplier.saturating_sub(1),
                 Some(ejected_at) => {
@@ -145,7 +147,8 @@ impl<'a> Sweep<'a> {
                     let end = ejected_at.checked_add(lasts);
                     if end.is_some_and(|end| end <= self.now) {
                         endpoint.ejected_at = None;
-                        self.decisions.push((at, Ejection::Returned));
+                        let returned = (endpoint.endpoint.clone(), Ejection::Returned);
+                        self.decisions.push(returned);
                     }
                 }
             }
