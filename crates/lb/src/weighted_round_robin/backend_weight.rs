@@ -59,7 +59,8 @@ pub(super) struct BackendWeight {
     weight: AtomicU64,
     /// When the newest report with a weight came; [`NEVER`] if none has.
     last_updated: AtomicU64,
-    /// When the first report of an uninterrupted row came; [`NEVER`] if none has.
+    /// When the first report came since the connection was made or the weight expired; [`NEVER`] if
+    /// none has.
     non_empty_since: AtomicU64,
 }
 
@@ -83,7 +84,8 @@ impl BackendWeight {
     }
 
     /// Returns the weight, unless there is none yet, the last report is too long ago, or the blackout
-    /// period has not ended. A weight that has expired has to end another blackout period.
+    /// period has not ended. A weight that has expired needs another blackout
+    /// period.
     pub(super) fn current(&self, now: u64, config: &WeightedRoundRobinConfig) -> Option<f64> {
         let last_updated = self.last_updated.load(Ordering::Relaxed);
         if last_updated == NEVER {
