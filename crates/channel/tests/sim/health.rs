@@ -307,6 +307,9 @@ fn each_connection_has_its_watch() {
     let _two = Backend::start(&sim, 2, Some(SERVING));
     let channel = channel(&sim, CHECKED);
     sim.run(async {
+        // Until both are connected, the one that is first gets all calls.
+        channel.connect().expect("a runtime");
+        sim.sleep(SECOND).await;
         assert_eq!(shares(&channel).await, [5, 5]);
         sim.net().kill(address(1).ip());
         sim.sleep(SECOND).await;
@@ -349,7 +352,11 @@ fn no_health_checks() {
             builder = builder.disable_health_checks();
         }
         let channel = builder.build().expect("a channel");
-        sim.run(async { assert_eq!(shares(&channel).await, expected) });
+        sim.run(async {
+            channel.connect().expect("a runtime");
+            sim.sleep(SECOND).await;
+            assert_eq!(shares(&channel).await, expected);
+        });
         assert_eq!(backends.each_ref().map(Backend::watches), [0, 0]);
     }
 }
