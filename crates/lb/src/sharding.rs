@@ -1,5 +1,6 @@
 //! One child policy for each endpoint.
 
+mod counts;
 mod endpoint_child;
 mod owners;
 mod positions;
@@ -14,6 +15,7 @@ use trunkline_endpoint::{Endpoint, EndpointMap};
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
+use self::counts::Counts;
 use self::owners::Owners;
 use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
@@ -78,16 +80,6 @@ pub struct EndpointSharding<P> {
     reported: Option<ConnectivityState>,
 }
 
-/// The number of children in each state.
-#[derive(Debug, Default)]
-struct Counts {
-    ready: usize,
-    connecting: usize,
-    /// Always 0 where idle children do not stay idle.
-    idle: usize,
-    failing: usize,
-}
-
 impl<P: Policy> EndpointSharding<P> {
     /// Creates a sharding without children, which keeps its children connected.
     #[must_use]
@@ -130,8 +122,8 @@ impl<P: Policy> EndpointSharding<P> {
     /// The children connect in the order of the list, rotated by a random amount, so that a
     /// thousand clients with one list do not all connect to its first endpoint first.
     ///
-    /// A child that is ready is not handed an update that changes nothing for it: mostly a resolver
-    /// returns the same list again, or one with few changes.
+    /// A child that is ready or idle is not handed an update that changes nothing for it: mostly a
+    /// resolver returns the same list again, or one with few changes.
     ///
     /// # Errors
     ///
@@ -172,8 +164,11 @@ impl<P: Policy> EndpointSharding<P> {
             self.by_endpoint.insert(endpoint.clone(), slot);
             self.order.push(slot);
             if let Some(child) = &mut self.slots[slot] {
-                let is_ready = child.state == ConnectivityState::Ready;
-                if is_given && is_ready && child.endpoint == *endpoint {
+                let is_at_rest = matches!(
+                    child.state,
+                    ConnectivityState::Ready | ConnectivityState::Idle
+                );
+                if is_given && is_at_rest && child.endpoint == *endpoint {
                     continue;
                 }
                 child.endpoint = endpoint.clone();
@@ -298,27 +293,14 @@ impl<P: Policy> EndpointSharding<P> {
     /// Returns the number of children in this state.
     #[must_use]
     pub fn count(&self, state: ConnectivityState) -> usize {
-        match state {
-            ConnectivityState::Ready => self.counts.ready,
-            ConnectivityState::Connecting => self.counts.connecting,
-            ConnectivityState::Idle => self.counts.idle,
-            ConnectivityState::TransientFailure => self.counts.failing,
-            ConnectivityState::Shutdown => 0,
-        }
+        self.counts.of(state)
     }
 
     /// Returns the state of all children together: `READY` if one is ready, else `CONNECTING` if
     /// one is connecting, else `IDLE` if one is idle, else `TRANSIENT_FAILURE`.
     #[must_use]
     pub fn state(&self) -> ConnectivityState {
-        match self.counts {
-            Counts { ready: 1.., .. } => ConnectivityState::Ready,
-            Counts {
-                connecting: 1.., ..
-            } => ConnectivityState::Connecting,
-            Counts { idle: 1.., .. } => ConnectivityState::Idle,
-            _ => ConnectivityState::TransientFailure,
-        }
+        self.counts.state()
     }
 
     /// Settles the children that have handled an event. Returns the state if there is something to
@@ -403,8 +385,8 @@ impl<P: Policy> EndpointSharding<P> {
     }
 
     fn add(&mut self, policy: P) -> usize {
-        self.counts.connecting += 1;
         let child = EndpointChild::new(policy);
+        self.counts.add(child.state);
         let slot = self.free.pop().unwrap_or(self.slots.len());
         match self.slots.get_mut(slot) {
             Some(empty) => *empty = Some(child),
@@ -422,7 +404,7 @@ impl<P: Policy> EndpointSharding<P> {
         if let Some(deadline) = child.deadline {
             self.deadlines.remove(&(deadline, slot));
         }
-        *self.count_mut(child.state) -= 1;
+        self.counts.remove(child.state);
         self.changed |= self.is_lazy || child.state == ConnectivityState::Ready;
         let mark = control.mark();
         let owned: Vec<SubchannelId> = self.owners.subchannels(slot).collect();
@@ -511,8 +493,8 @@ impl<P: Policy> EndpointSharding<P> {
         if after == ConnectivityState::TransientFailure {
             self.last_failure = child.picker.clone();
         }
-        *self.count_mut(before) -= 1;
-        *self.count_mut(after) += 1;
+        self.counts.remove(before);
+        self.counts.add(after);
         let ready = ConnectivityState::Ready;
         let failing = ConnectivityState::TransientFailure;
         self.changed |= match self.state() {
@@ -520,15 +502,6 @@ impl<P: Policy> EndpointSharding<P> {
             ConnectivityState::TransientFailure if after == failing => true,
             _ => self.is_lazy && (before != after || after == failing),
         };
-    }
-
-    fn count_mut(&mut self, state: ConnectivityState) -> &mut usize {
-        match state {
-            ConnectivityState::Ready => &mut self.counts.ready,
-            ConnectivityState::TransientFailure => &mut self.counts.failing,
-            ConnectivityState::Idle => &mut self.counts.idle,
-            _ => &mut self.counts.connecting,
-        }
     }
 }
 

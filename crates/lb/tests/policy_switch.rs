@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
+use http::{HeaderMap, HeaderName};
 use serde_json::json;
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
 use trunkline_lb::testing::{FakeChannel, endpoints};
 use trunkline_lb::{
-    Control, GracefulSwitch, OldList, Pick, Policy, PolicyFactory, PolicyOptions, PolicyRegistry,
-    SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    Control, GracefulSwitch, OldList, Pick, PickRequest, Policy, PolicyFactory, PolicyOptions,
+    PolicyRegistry, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::{
     ConfigError, PolicyChoice, PolicyConfig, PolicyParsers, ServiceConfig,
@@ -222,6 +223,37 @@ fn exit_idle() {
     assert_eq!(channel.pick(), Pick::ExitIdle);
     channel.exit_idle();
     assert_eq!(channel.states(), [Connecting, Ready, Idle, Connecting]);
+}
+
+/// While another policy is pending, the current one still leaves idleness for its calls: here
+/// ring_hash connects the endpoint that a call belongs to.
+#[test]
+fn exit_idle_of_the_current_policy() {
+    let config = json!([{ "ring_hash": { "requestHashHeader": "user" } }]);
+    let registry = PolicyRegistry::standard();
+    let ring_hash = PolicyChoice::parse(&config, &registry).expect("a known policy");
+    let mut channel = channel().with_config(ring_hash);
+    channel
+        .update(&[A, B].join(" "))
+        .expect("the policy accepts the list");
+    channel.exit_idle();
+    let ready = channel.dialled();
+    channel.ready(&ready);
+    update(&mut channel, "pick_first", "10.0.0.3:443").expect("the policy accepts the list");
+    assert_eq!(channel.policy.pending_name(), Some("pick_first"));
+    channel.dialled();
+    let picker = channel.picker();
+    let mut users = (0..100).map(|user: u32| {
+        let metadata = HeaderMap::from_iter([(HeaderName::from_static("user"), user.into())]);
+        picker.pick(&PickRequest::new("/test.Service/Method", &metadata))
+    });
+    assert!(
+        users.any(|pick| pick == Pick::ExitIdle),
+        "half of the users belong to each endpoint"
+    );
+    channel.exit_idle();
+    assert_eq!(channel.dialled(), if ready == A { B } else { A });
+    assert_eq!(channel.state(), Ready);
 }
 
 /// As a policy, the switch takes a choice of a policy as its configuration.
