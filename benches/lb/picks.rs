@@ -1,6 +1,6 @@
 //! What a pick costs.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use http::HeaderMap;
@@ -72,16 +72,63 @@ pub(crate) fn measure(
             contestant.end(&calls);
         });
     }
-    for _ in 0..plan.rounds {
-        for (contestant, costs) in contestants.iter().zip(&mut costs) {
-            let (pick, end) = run(*contestant, requests, &mut calls, plan.batches);
-            costs.one.push(pick);
-            costs.end.push(end);
-            let pick = run_beside_another(*contestant, requests, &mut calls, plan.batches);
-            costs.two.push(pick);
+    let other = Other::default();
+    thread::scope(|scope| {
+        scope.spawn(|| other.run(contestants, requests));
+        for _ in 0..plan.rounds {
+            let turns = contestants.iter().zip(&mut costs).enumerate();
+            for (at, (contestant, costs)) in turns {
+                let (pick, end) = run(*contestant, requests, &mut calls, plan.batches);
+                costs.one.push(pick);
+                costs.end.push(end);
+                other.current.store(at, Ordering::Relaxed);
+                let pick = run_beside(&other, *contestant, requests, &mut calls, plan.batches);
+                other.current.store(IDLE, Ordering::Relaxed);
+                costs.two.push(pick);
+            }
+        }
+        other.current.store(END, Ordering::Relaxed);
+    });
+    costs
+}
+
+/// The other thread, the same for the whole measurement, as a program's threads are.
+struct Other {
+    /// The number of the contestant that it picks from without pause, or one of those below.
+    current: AtomicUsize,
+    /// How many batches it has made.
+    batches: AtomicUsize,
+}
+
+/// It waits.
+const IDLE: usize = usize::MAX;
+/// It ends.
+const END: usize = usize::MAX - 1;
+
+impl Default for Other {
+    fn default() -> Self {
+        Self {
+            current: AtomicUsize::new(IDLE),
+            batches: AtomicUsize::new(0),
         }
     }
-    costs
+}
+
+impl Other {
+    fn run(&self, contestants: &[&dyn Contestant], requests: &[HeaderMap]) {
+        let mut calls = vec![None; BATCH];
+        loop {
+            match self.current.load(Ordering::Relaxed) {
+                END => return,
+                IDLE => thread::yield_now(),
+                at => {
+                    contestants[at].pick(requests, &mut calls);
+                    contestants[at].end(&calls);
+                    self.batches.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
 }
 
 /// Returns the median times of a pick and of an end.
@@ -103,7 +150,8 @@ fn run(
 
 /// Returns the median time of a pick while another thread picks without pause. Not a number if the
 /// machine does not run both threads at the same time.
-fn run_beside_another(
+fn run_beside(
+    other: &Other,
     contestant: &dyn Contestant,
     requests: &[HeaderMap],
     calls: &mut [Option<SubchannelId>],
@@ -111,39 +159,23 @@ fn run_beside_another(
 ) -> f64 {
     /// How many batches are measured together.
     const TOGETHER: usize = 4;
-    let others = AtomicUsize::new(0);
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let mut calls = vec![None; BATCH];
-            while !stop.load(Ordering::Relaxed) {
-                contestant.pick(requests, &mut calls);
-                contestant.end(&calls);
-                others.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-        while others.load(Ordering::Relaxed) == 0 {
-            thread::yield_now();
+    let mut picks = Vec::new();
+    for _ in 0..4 * batches {
+        let (start, ran) = (wall_time(), cpu_time());
+        let before = other.batches.load(Ordering::Relaxed);
+        let mut time = 0.0;
+        for _ in 0..TOGETHER {
+            time += nanoseconds(|| contestant.pick(requests, calls));
+            contestant.end(calls);
         }
-        let mut picks = Vec::new();
-        for _ in 0..4 * batches {
-            let (start, ran) = (wall_time(), cpu_time());
-            let before = others.load(Ordering::Relaxed);
-            let mut time = 0.0;
-            for _ in 0..TOGETHER {
-                time += nanoseconds(|| contestant.pick(requests, calls));
-                contestant.end(calls);
-            }
-            // Both threads have run all the time, each on a core of its own.
-            let is_alone = wall_time() - start < (cpu_time() - ran).mul_f64(1.2);
-            if is_alone && others.load(Ordering::Relaxed) - before >= TOGETHER / 2 {
-                picks.push(time);
-            }
-            if picks.len() == batches {
-                break;
-            }
+        // Both threads have run all the time, each on a core of its own.
+        let is_alone = wall_time() - start < (cpu_time() - ran).mul_f64(1.2);
+        if is_alone && other.batches.load(Ordering::Relaxed) - before >= TOGETHER / 2 {
+            picks.push(time);
         }
-        stop.store(true, Ordering::Relaxed);
-        median(picks) / (TOGETHER * calls.len()) as f64
-    })
+        if picks.len() == batches {
+            break;
+        }
+    }
+    median(picks) / (TOGETHER * calls.len()) as f64
 }
