@@ -25,7 +25,7 @@ const BACKENDS: [(&str, Duration); 3] = [
     ("C, four times slower", Duration::from_millis(20)),
 ];
 /// How many calls arrive in a second, at random.
-const RATE: f64 = 120.0;
+const RATE: f64 = 90.0;
 /// How many users make them.
 const USERS: usize = 1000;
 /// How long the calls last, and when they begin to count: weights need some seconds.
