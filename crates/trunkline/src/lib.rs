@@ -121,8 +121,8 @@ pub mod resolver {
 pub use trunkline_channel::{
     AttemptEnded, BearerToken, Body, BuildError, BuildErrorKind, CallAttributes, CallCredentials,
     CallEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, Closed, ConnectFailure,
-    ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason, CredentialsRequest,
-    Observer, QueueLimits, ResponseFuture, WaitForReady, WithCallCredentials,
+    ConnectFailureKind, ConnectPhase, ConnectionId, ConnectionLost, ConnectionLostReason,
+    CredentialsRequest, Observer, QueueLimits, ResponseFuture, WaitForReady, WithCallCredentials,
 };
 
 // A page: how to implement each trait.

@@ -1,5 +1,7 @@
 //! The core in virtual time: its outputs and snapshots for the events that it handles.
 
+mod scaling;
+
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -1,0 +1,71 @@
+//! More than one connection of a subchannel.
+//!
+//! Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_lb::SubchannelId;
+
+use crate::core::connections::ConnectionId;
+use crate::core::subchannel::{Growth, Stage, Subchannel};
+use crate::core::{Core, Output};
+
+impl<C> Core<C> {
+    /// Applies how many connections a subchannel opens, by the config in force. A lower number closes no
+    /// connection.
+    pub(super) fn apply_max_connections(&mut self) {
+        let most = self.config.max_connections();
+        let old = std::mem::replace(&mut self.max_connections, most);
+        if most > old {
+            let ready = self.subchannels.connections().subchannels();
+            let ids = ready.map(|ready| ready.oldest().id);
+            self.outputs.extend(ids.map(Output::LookAtLine));
+        }
+    }
+
+    /// Starts the watches over a connection that is lost again over the oldest one that is left.
+    pub(super) fn move_watches(&mut self, id: SubchannelId, from: ConnectionId) {
+        let Some(ready) = self.subchannels.connections().get(id) else {
+            return;
+        };
+        let ready = ready.oldest();
+        for (watch, call) in self.watches.move_all(id, from, ready.connection_id) {
+            let ready = Arc::clone(ready);
+            self.outputs.push_back(Output::Unwatch(watch));
+            self.outputs.push_back(Output::Watch { watch, ready, call });
+        }
+    }
+
+    /// Handles a call that waits for a free stream on a subchannel.
+    pub(crate) fn handle_call_waiting(&mut self, id: SubchannelId) {
+        if self.may_grow(id) {
+            self.outputs.push_back(Output::LookAtLine(id));
+        }
+    }
+
+    /// Handles the look at the calls that wait for a free stream on a subchannel. `must_grow` is true
+    /// when calls wait and all of its connections are full: an attempt for one more connection starts
+    /// if nothing speaks against it.
+    ///
+    /// Source: gRFC A105.
+    pub(crate) fn handle_line(&mut self, id: SubchannelId, must_grow: bool, now: Instant) {
+        if must_grow && self.may_grow(id) {
+            self.connect_after_hold(id, now);
+            self.carry_out_actions(now);
+        }
+    }
+
+    /// Returns whether an attempt for one more connection of a subchannel may start: it has some, and
+    /// fewer than it may have, no attempt runs, and it does not wait.
+    fn may_grow(&self, id: SubchannelId) -> bool {
+        let stage = self.subchannels.get(id).map(Subchannel::stage);
+        let is_resting = matches!(
+            stage,
+            Some(Stage::Ready {
+                growth: Growth::Resting
+            })
+        );
+        is_resting && self.subchannels.connections().count(id) < self.max_connections
+    }
+}
