@@ -223,6 +223,8 @@ impl Wire {
         };
         self.held.clear();
         self.watch_incoming(start..end)?;
+        // Before h2 wakes their callers: the next call of a caller would find its last one counted.
+        self.state.admission.close(self.streams.take_closed());
         let counts = self.incoming.take_counts();
         let cost = n + counts.all * FRAME_COST;
         self.budget = self.budget.saturating_sub(cost);
