@@ -9,6 +9,7 @@ mod custom_policies;
 mod dual_stack;
 mod errors;
 mod layers;
+mod scaling;
 mod steady;
 mod targets;
 mod tls;
