@@ -163,9 +163,9 @@ impl Connection {
             }
             // A clone has no pending request of its own, so it is always ready.
             let send = self.send.clone();
-            let response = ResponseHead::sent(request, send, Arc::clone(&state), is_alone)?;
+            let response = ResponseHead::sent(request, send, state, is_alone)?;
             if let Some(turn) = turn {
-                turn.poll(&state);
+                turn.poll(&self.state);
             }
             response
         } else {

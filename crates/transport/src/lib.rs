@@ -36,6 +36,7 @@ mod pings;
 
 mod probes;
 
+// What a call is spared that is alone on its connection.
 mod held_waker;
 
 mod lone_calls;
