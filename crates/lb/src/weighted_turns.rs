@@ -37,9 +37,12 @@ impl WeightedTurns {
             sum += weight;
             sum
         });
+        // One draw of `rng`, however many threads the machine runs: the same seed gives the same run
+        // on every machine.
+        let mut firsts = Rng::from_seed(rng.next_seed());
         Self {
             sums: sums.collect(),
-            positions: PerThread::new(|_| AtomicU64::new(rng.next_seed())),
+            positions: PerThread::new(|_| AtomicU64::new(firsts.next_seed())),
         }
     }
 
