@@ -23,7 +23,7 @@ use trunkline_benches::policies::now;
 
 use self::contestant::{Contestant, Floor, P2c, Published};
 use self::picks::{Costs, Plan};
-use self::policy::{Policy, ids, registered, requests};
+use self::policy::{POLICIES, Policy, ids, requests};
 use self::verdict::Verdict;
 
 #[global_allocator]
@@ -77,14 +77,13 @@ fn main() -> ExitCode {
     let is_whole = std::env::args().any(|arg| arg == "--bench");
     let size = if is_whole { WHOLE } else { SHORT };
     let mut verdict = Verdict::default();
-    let policies = registered();
-    measure_picks(&policies, &size, &mut verdict);
+    measure_picks(&POLICIES, &size, &mut verdict);
     if std::env::args().any(|arg| arg == "--picks") {
         verdict.print();
         return ExitCode::SUCCESS;
     }
-    measure_updates(&policies, &size, is_whole, &mut verdict);
-    measure_memory(&policies, &size);
+    measure_updates(&POLICIES, &size, is_whole, &mut verdict);
+    measure_memory(&POLICIES, &size);
     verdict.print();
     // A run of `cargo test` measures too little to judge times.
     if verdict.has_failed(is_whole) {

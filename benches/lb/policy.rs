@@ -48,17 +48,6 @@ pub(crate) const POLICIES: [Policy; 4] = [
     },
 ];
 
-/// Returns the policies that the standard registry has.
-pub(crate) fn registered() -> Vec<Policy> {
-    let (found, missing): (Vec<Policy>, Vec<Policy>) = POLICIES
-        .iter()
-        .partition(|policy| Driver::new(&policy.config(), 1).is_ok());
-    for policy in missing {
-        println!("{} is left out: it is not registered", policy.name);
-    }
-    found
-}
-
 /// How many different calls there are.
 const USERS: u32 = 1024;
 

@@ -8,7 +8,8 @@ pub(crate) struct Verdict {
 
 struct Line {
     text: String,
-    is_met: bool,
+    /// `None` if it could not be measured.
+    is_met: Option<bool>,
     /// Whether it depends on how long something takes.
     is_time: bool,
 }
@@ -18,8 +19,8 @@ impl Verdict {
     pub(crate) fn at_most(&mut self, what: String, ratio: f64, most: f64) {
         self.lines.push(Line {
             text: format!("{what}: {ratio:.2} (at most {most})"),
-            // What could not be measured is printed as not a number, and is no failure.
-            is_met: ratio.is_nan() || ratio <= most,
+            // What the machine cannot measure is not a number.
+            is_met: (!ratio.is_nan()).then_some(ratio <= most),
             is_time: true,
         });
     }
@@ -28,7 +29,7 @@ impl Verdict {
     pub(crate) fn exact(&mut self, what: String, number: u64) {
         self.lines.push(Line {
             text: format!("{what}: {number} (none)"),
-            is_met: number == 0,
+            is_met: Some(number == 0),
             is_time: false,
         });
     }
@@ -36,17 +37,21 @@ impl Verdict {
     pub(crate) fn print(&self) {
         println!();
         for line in &self.lines {
-            println!(
-                "{:6} {}",
-                if line.is_met { "ok" } else { "FAILED" },
-                line.text
-            );
+            let word = match line.is_met {
+                Some(true) => "ok",
+                Some(false) => "FAILED",
+                None => "-",
+            };
+            println!("{word:6} {}", line.text);
         }
     }
 
     /// Returns whether a target is missed; `with_times` is whether those of times count.
     pub(crate) fn has_failed(&self, with_times: bool) -> bool {
         let counts = |line: &&Line| with_times || !line.is_time;
-        self.lines.iter().filter(counts).any(|line| !line.is_met)
+        self.lines
+            .iter()
+            .filter(counts)
+            .any(|line| line.is_met == Some(false))
     }
 }
