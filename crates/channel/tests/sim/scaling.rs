@@ -3,18 +3,21 @@
 //! Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
 
 use std::future::pending;
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_channel::Sender;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http_body_util::Full;
-use trunkline_channel::{Channel, ChannelBuilder, ChannelEvent, Observer};
-use trunkline_endpoint::Endpoint;
+use trunkline_channel::{BearerToken, Channel, ChannelBuilder, ChannelEvent, Observer};
+use trunkline_connector::{Connected, Connector, DirectConnector, SecurityLevel};
+use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{ConnectivityState, SubchannelState};
 use trunkline_resolver::{ManualResolver, Resolution};
-use trunkline_runtime::Lock;
+use trunkline_runtime::{BoxFuture, Lock};
 use trunkline_sim::{BackendOptions, CallReply, ConnectFate, Sim, StuckKind};
 use trunkline_status::Code;
 
@@ -654,6 +657,51 @@ fn the_deadline_of_a_call_in_line() {
         sim.sleep(MOMENT).await;
         calls.start(&sim, &channel, 2).await;
         assert_eq!(server.placed(), [0, 1]);
+    });
+}
+
+/// Makes a protected connection first, and then connections whose data can be read on the path.
+#[derive(Debug)]
+struct FirstProtected {
+    direct: DirectConnector,
+    made: AtomicUsize,
+}
+
+impl Connector for FirstProtected {
+    fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
+        let level = match self.made.fetch_add(1, Ordering::Relaxed) {
+            0 => SecurityLevel::PrivacyAndIntegrity,
+            _ => SecurityLevel::IntegrityOnly,
+        };
+        let connecting = self.direct.connect(address);
+        Box::pin(async move {
+            let mut connected = connecting.await?;
+            connected.info = connected.info.with_security(level);
+            Ok(connected)
+        })
+    }
+}
+
+/// A call whose credentials were made for a protected connection is not sent on one that is protected
+/// less: it leaves the line, and its credentials decide again.
+#[test]
+fn credentials_are_not_moved_to_a_connection_with_less_protection() {
+    let sim = Sim::new(1);
+    let server = HandServer::start(&sim, 1, 1);
+    let connector = FirstProtected {
+        direct: DirectConnector::new(sim.runtime()),
+        made: AtomicUsize::new(0),
+    };
+    let channel = scaling(&sim, 2)
+        .connector(connector)
+        .call_credentials(BearerToken::new("abc.def"))
+        .build()
+        .expect("a channel");
+    let mut calls = Calls::default();
+    sim.run(async {
+        calls.start(&sim, &channel, 2).await;
+        assert_eq!((server.accepts(), server.placed()), (2, vec![0]));
+        assert_eq!(calls.ended(), [(1, Code::Unauthenticated)]);
     });
 }
 
