@@ -59,7 +59,7 @@ fn serve_failing(sim: &Sim, host: u8) -> (Arc<AtomicBool>, Arc<ServerCounts>) {
         let is_failing = Arc::clone(&is_failing);
         let number = Arc::clone(&number);
         async move {
-            let is_second = number.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+            let is_second = number.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
             if !is_failing.load(Ordering::Relaxed) || !is_second {
                 return echo(call).await;
             }
