@@ -208,6 +208,23 @@ impl NamedChildren {
         std::mem::take(&mut self.has_news)
     }
 
+    /// Makes idle children leave idleness, unless no child is ready or connecting, and settles them.
+    /// Returns whether a child has published something.
+    ///
+    /// For policies that send no calls to an idle child while another one is ready or connecting:
+    /// without a call, the idle child would never connect again.
+    #[must_use]
+    pub fn wake_idle(&mut self, control: &mut Control<'_>) -> bool {
+        if self.state() == ConnectivityState::Idle {
+            return false;
+        }
+        let is_idle = |child: &&mut NamedChild| child.sticky_state() == ConnectivityState::Idle;
+        for child in self.children.values_mut().filter(is_idle) {
+            self.has_news |= handle(child, control, |switch, control| switch.exit_idle(control)).1;
+        }
+        self.settle(control)
+    }
+
     /// Returns the child with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&NamedChild> {

@@ -158,6 +158,22 @@ fn aggregated_state() {
     assert_eq!(targets.channel.state(), TransientFailure);
 }
 
+/// A child that becomes idle connects again while another one has the calls: none of them reaches it.
+#[test]
+fn idle_beside_a_ready_child() {
+    let mut targets = Targets::new("pick_first");
+    let weights = [("a", 1), ("b", 1)];
+    let lists = format!("a: {A}; b: {B}");
+    targets.update(&weights, &lists).unwrap();
+    targets.all_ready(&[A, B]);
+    targets.channel.dialled();
+    targets.channel.idle(A);
+    assert_eq!(targets.channel.dialled(), A);
+    check_shares(&targets.channel, &[(B, 10)], 0);
+    targets.channel.ready(A);
+    check_shares(&targets.channel, &[(A, 50), (B, 50)], 3);
+}
+
 /// When all children have failed, calls get the errors of all of them, by weight. The state does not
 /// return to CONNECTING before a child is ready.
 #[test]
@@ -299,6 +315,7 @@ fn configuration() {
     let check = |config, expected: &str| assert_eq!(config_error(name, config), expected);
     let target = |weight: serde_json::Value| json!({"targets": {"a": {"weight": weight, "childPolicy": [{"round_robin": {}}]}}});
     check(json!({}), "/targets: is missing");
+    check(json!(null), "/targets: is missing");
     check(
         target(json!(0)),
         "/targets/a/weight: expected an integer from 1 to 4294967295, found 0",

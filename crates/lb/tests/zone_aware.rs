@@ -108,6 +108,20 @@ fn too_few_local_endpoints_spill_over() {
     check(&channel, &[('a', 600), ('b', 360), ('-', 240)]);
 }
 
+/// A child policy that becomes idle connects again while the other one has the calls: none of them
+/// reaches it.
+#[test]
+fn idle_beside_a_ready_zone() {
+    let config = json!({ "childPolicy": [{ "pick_first": {} }] });
+    let mut channel = ready(&in_zone_a(), config, &[('a', 1), ('b', 1)]);
+    channel.dialled();
+    channel.idle(&address('a', 1));
+    assert_eq!(channel.dialled(), address('a', 1));
+    check(&channel, &[('b', 1_200)]);
+    channel.ready(&address('a', 1));
+    check(&channel, &[('a', 1_200)]);
+}
+
 /// Only ready endpoints count: calls spill over while endpoints of the zone fail, and come back with
 /// them. While none of them is ready, all calls go to the other zones; no call fails or waits.
 #[test]

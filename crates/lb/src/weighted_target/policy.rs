@@ -27,6 +27,9 @@ use crate::watch::{WatchEvent, WatchId};
 /// children have failed, they share the calls in the same way, and each call fails with the error
 /// of its child. The failure of a child lasts until it is ready or idle.
 ///
+/// A child that is idle connects again at once while another one is ready or connecting, because no
+/// call reaches it. C-core does the same. If all others have failed, it waits for a call.
+///
 /// The shares are even, not random as in gRFC A28: each is right after a few calls.
 ///
 /// A child that the configuration no longer names is removed at once. gRFC A28 keeps it for 15
@@ -179,6 +182,7 @@ impl Policy for WeightedTarget {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let has_news = self.children.settle(control);
+        let has_news = self.children.wake_idle(control) || has_news;
         if !std::mem::take(&mut self.is_stale) && !has_news {
             return;
         }

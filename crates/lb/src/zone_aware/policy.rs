@@ -46,6 +46,8 @@ const REMOTE: &str = "remote";
 /// endpoint without a zone belongs to a zone without a name, which is never the own one. An endpoint
 /// is ready if it is connected, and neither unhealthy nor ejected.
 ///
+/// A child policy that becomes idle while the other one is ready or connecting connects again at once.
+///
 /// The own zone is that of the configuration, else [`PolicyOptions::zone`]. Without one, all endpoints
 /// are equal.
 ///
@@ -297,7 +299,10 @@ impl Policy for ZoneAware {
     }
 
     fn settle(&mut self, control: &mut Control<'_>) {
-        let has_news = self.forward(control, NamedChildren::settle);
+        let has_news = self.forward(control, |children, control| {
+            let has_news = children.settle(control);
+            children.wake_idle(control) || has_news
+        });
         let state = self.children.state();
         let current = (state, self.counts());
         let is_waiting = matches!(
