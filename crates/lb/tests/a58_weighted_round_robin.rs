@@ -362,6 +362,15 @@ fn expiration() {
     check_shares(&channel, &[(A, 250), (B, 750)]);
 }
 
+/// The longest period is longer than a clock can show: the weights are never read again.
+#[test]
+fn longest_update_period() {
+    let config = config().with_weight_update_period(Duration::MAX);
+    let mut channel = ready(&[A, B], config);
+    channel.advance_millis(60_000);
+    check_shares(&channel, &[(A, 500), (B, 500)]);
+}
+
 /// An endpoint without a weight gets the mean of the others; with fewer than two weights, calls go in turn.
 #[test]
 fn unknown_weights() {

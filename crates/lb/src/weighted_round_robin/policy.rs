@@ -133,6 +133,12 @@ impl WeightedRoundRobin {
         }
     }
 
+    /// Returns when the next schedule is due; `None` if that is later than a clock can show.
+    fn schedule_due(&self, control: &Control<'_>) -> Option<Instant> {
+        let period = self.config.weight_update_period;
+        control.now().checked_add(period)
+    }
+
     /// Makes the picker of the endpoints that are ready now.
     fn make_picker(&mut self, control: &Control<'_>) -> Arc<WeightedPicker> {
         let ready = self.ready.in_order(self.endpoints.slots());
@@ -140,7 +146,7 @@ impl WeightedRoundRobin {
         let clock = self.clock(control.now());
         let schedule = ready.schedule(clock.nanos(control.now()), &self.config);
         let many = ready.len() > 1;
-        self.next_schedule = many.then(|| control.now() + self.config.weight_update_period);
+        self.next_schedule = self.schedule_due(control).filter(|_| many);
         Arc::new(WeightedPicker {
             ready: Arc::new(ready),
             schedule,
@@ -250,7 +256,7 @@ impl Policy for WeightedRoundRobin {
     fn handle_timeout(&mut self, control: &mut Control<'_>) {
         if self.next_schedule.is_some_and(|due| due <= control.now()) {
             self.is_due = true;
-            self.next_schedule = Some(control.now() + self.config.weight_update_period);
+            self.next_schedule = self.schedule_due(control);
         }
         if let Some(reports) = &mut self.reports {
             reports.handle_timeout(control);
