@@ -515,6 +515,7 @@ fn configuration() {
         assert!(parsed.equals(&expected), "{parsed:?}");
     };
     check(json!({}), PriorityConfig::default());
+    check(json!(null), PriorityConfig::default());
     check(
         json!({"children": {}, "priorities": []}),
         PriorityConfig::default(),

@@ -52,6 +52,9 @@ impl PriorityConfig {
 
     /// Reads the JSON of a service config.
     pub(super) fn parse(config: &Value, policies: &dyn PolicyParsers) -> Result<Self, ConfigError> {
+        if config.is_null() {
+            return Ok(Self::default());
+        }
         let config = object(config)?;
         let mut named = optional(config, "children", |children| {
             let children = object(children)?.iter();

@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde_json::Value;
-use trunkline_service_config::json::{object, required, uint32};
+use trunkline_service_config::json::{Object, object, required, uint32};
 use trunkline_service_config::{ConfigError, PolicyChoice, PolicyParsers};
 
 /// The configuration of [`WeightedTarget`](crate::WeightedTarget).
@@ -54,7 +54,13 @@ impl WeightedTargetConfig {
     /// A weight of 0 is an error, as in C-core and Java: the child would connect and never get a
     /// call.
     pub(super) fn parse(config: &Value, policies: &dyn PolicyParsers) -> Result<Self, ConfigError> {
-        let targets = required(object(config)?, "targets", |targets| {
+        let none = Object::new();
+        let config = if config.is_null() {
+            &none
+        } else {
+            object(config)?
+        };
+        let targets = required(config, "targets", |targets| {
             let targets = object(targets)?.iter();
             let entries = targets.map(|(name, target)| {
                 let entry = parse_target(target, policies);
