@@ -81,6 +81,9 @@ impl NamedChildren {
             self.children.insert(Arc::clone(name), child);
             self.has_news = true;
         }
+        if let Some(child) = self.children.get_mut(name) {
+            child.ends_failure |= std::mem::take(&mut child.is_dropped);
+        }
         update.config = Arc::clone(&choice.config);
         let result = self.handle(name, control, |switch, control| {
             switch.handle_named_update(&choice.name, update, control)
@@ -123,6 +126,9 @@ impl NamedChildren {
         self.handle_all(control, |switch, control| {
             switch.handle_resolver_error(error.clone(), old, control);
         });
+        for child in self.children.values_mut() {
+            child.is_dropped |= old == OldList::DropList;
+        }
     }
 
     /// Hands the event to the child that owns the subchannel.
@@ -203,6 +209,7 @@ impl NamedChildren {
                 let ((), has_published) =
                     child.run(control, |switch, control| switch.settle(control));
                 self.has_news |= has_published;
+                child.ends_failure = false;
             }
         }
         std::mem::take(&mut self.has_news)

@@ -70,6 +70,10 @@ pub struct EndpointSharding<P> {
     /// What all children were given with their endpoints, which this has not. `None` if an event since
     /// then makes it necessary to give it again.
     given: Option<Update>,
+    /// Whether the resolver has dropped the list, and there is no other yet.
+    is_dropped: bool,
+    /// Whether children are handed the first list after one that was dropped.
+    ends_failures: bool,
     /// How many children are in each state.
     counts: Counts,
     /// The picker of the child that failed last, or of an error that concerns all children.
@@ -96,6 +100,8 @@ impl<P: Policy> EndpointSharding<P> {
             unsettled: BTreeSet::new(),
             settled: BTreeSet::new(),
             given: None,
+            is_dropped: false,
+            ends_failures: false,
             counts: Counts::default(),
             last_failure: Arc::new(Pick::Queue),
             changed: false,
@@ -138,6 +144,7 @@ impl<P: Policy> EndpointSharding<P> {
     ) -> Result<(), Status> {
         // The first list changes the state, whatever it contains.
         self.changed |= self.reported.is_none();
+        self.ends_failures = std::mem::take(&mut self.is_dropped);
         let mut distinct = distinct(&update.endpoints);
         let first = self.rng.below(distinct.len());
         distinct.rotate_left(first);
@@ -183,6 +190,7 @@ impl<P: Policy> EndpointSharding<P> {
             result = result.and_then(|()| accepted.unwrap_or(Ok(())));
         }
         self.given = result.is_ok().then_some(shared);
+        self.is_dropped = false;
         for (_, slot) in gone {
             self.remove(slot, control);
         }
@@ -204,6 +212,7 @@ impl<P: Policy> EndpointSharding<P> {
     ) {
         // The next update ends the error.
         self.given = None;
+        self.is_dropped |= old == OldList::DropList;
         if self.order.is_empty() {
             self.fail(resolver_error(error));
         }
@@ -484,8 +493,13 @@ impl<P: Policy> EndpointSharding<P> {
             state => state,
         };
         let after = match (before, published_state) {
-            // TRANSIENT_FAILURE is sticky: it counts until the child is ready.
-            (ConnectivityState::TransientFailure, ConnectivityState::Connecting) => return,
+            // TRANSIENT_FAILURE is sticky: it counts until the child is ready. The lack of a list is
+            // no such failure: the next list ends it.
+            (ConnectivityState::TransientFailure, ConnectivityState::Connecting)
+                if !self.ends_failures =>
+            {
+                return;
+            }
             (_, state) => state,
         };
         child.state = after;

@@ -272,6 +272,9 @@ fn dropped_list() {
     assert_eq!(channel.error(), "name resolver error: NXDOMAIN");
     channel.advance_millis(10_000);
     assert_eq!(channel.dialled(), "");
+    // The error ends with the next list: calls wait for its connections.
+    channel.update(A).expect("the policy accepts the list");
+    assert_eq!((channel.state(), channel.pick()), (Connecting, Pick::Queue));
     channel
         .update(&[A, C].join(" "))
         .expect("the policy accepts the list");

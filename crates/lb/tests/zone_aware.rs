@@ -280,3 +280,28 @@ fn configuration_errors() {
     let null = choice("zone_aware", json!(null)).config;
     assert!(null.equals(&*choice("zone_aware", json!({})).config));
 }
+
+/// The error of an empty list, or of a dropped one, ends with the next list: calls wait for its
+/// connections.
+#[test]
+fn a_list_after_none() {
+    let list = || zones(&[('a', 1), ('b', 1)]);
+    let mut channel = ready(&in_zone_a(), json!({}), &[('a', 1), ('b', 1)]);
+    channel.update("").expect_err("an empty list is refused");
+    assert_eq!(
+        (channel.state(), channel.addresses()),
+        (TransientFailure, String::new())
+    );
+    channel.update_endpoints(list()).expect("a usable list");
+    assert_eq!(channel.state(), Connecting);
+    for at in ['a', 'b'] {
+        channel.ready(&address(at, 1));
+    }
+    channel.resolver_error("NXDOMAIN", OldList::DropList);
+    for at in ['a', 'b'] {
+        channel.idle(&address(at, 1));
+    }
+    assert_eq!(channel.state(), TransientFailure);
+    channel.update_endpoints(list()).expect("a usable list");
+    assert_eq!(channel.state(), Connecting);
+}

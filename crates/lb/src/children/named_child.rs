@@ -27,6 +27,11 @@ pub struct NamedChild {
     pub(super) ignores_reresolution: bool,
     /// Whether the child has handled an event and has not settled since.
     pub(super) is_unsettled: bool,
+    /// Whether the resolver has dropped the list of the child, and it has no other yet.
+    pub(super) is_dropped: bool,
+    /// Whether the child has the first list after a dropped one, and has not settled since. The lack
+    /// of a list is no failure that lasts until the child is ready: this list ends it.
+    pub(super) ends_failure: bool,
 }
 
 impl NamedChild {
@@ -42,6 +47,8 @@ impl NamedChild {
             connecting_since: now,
             ignores_reresolution: false,
             is_unsettled: false,
+            is_dropped: false,
+            ends_failure: false,
         }
     }
 
@@ -133,6 +140,9 @@ impl NamedChild {
                 self.failure = Some(Arc::clone(&published.picker));
             }
             ConnectivityState::Connecting => {
+                if self.ends_failure {
+                    self.failure = None;
+                }
                 if self.state() != ConnectivityState::Connecting {
                     self.connecting_since = now;
                 }

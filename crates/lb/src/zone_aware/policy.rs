@@ -15,7 +15,7 @@ use super::share::ReadyCounts;
 use crate::children::{NamedChildren, WeightedPicker};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
-use crate::errors::resolver_error;
+use crate::errors::{resolver_error, zero_addresses};
 use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -228,9 +228,16 @@ impl Policy for ZoneAware {
         self.min_local = usize::try_from(min_local).unwrap_or(usize::MAX);
         self.published = None;
         let mut sides = vec![(LOCAL, sides.local), (REMOTE, sides.remote)];
-        // An empty list is an empty list for one child.
-        let is_empty = update.endpoints.is_empty();
-        sides.retain(|(name, list)| !list.is_empty() || (is_empty && *name == REMOTE));
+        sides.retain(|(_, list)| list.iter().any(|endpoint| !endpoint.addresses().is_empty()));
+        if sides.is_empty() {
+            // Without children: their failure would outlast the empty list.
+            let error = zero_addresses(&update.resolution_note);
+            self.no_list = Some(error.clone());
+            self.forward(control, |children, control| {
+                children.retain(|_| false, control)
+            });
+            return Err(error);
+        }
         self.forward(control, |children, control| {
             let is_used = |name: &str| sides.iter().any(|(used, _)| *used == name);
             children.retain(is_used, control);
