@@ -42,10 +42,14 @@ impl HeldWaker {
 
     /// Sets the task that the next wake is for.
     pub(crate) fn set_task(&self, task: &Waker) {
-        let mut own = self.signal.task.lock();
-        if !own.as_ref().is_some_and(|own| own.will_wake(task)) {
-            *own = Some(task.clone());
+        let is_set = |own: &Waker| own.will_wake(task);
+        if self.signal.task.lock().as_ref().is_some_and(is_set) {
+            return;
         }
+        // A waker is an executor's code, which may drop a call: it is not run under the lock.
+        let task = Some(task.clone());
+        let old = std::mem::replace(&mut *self.signal.task.lock(), task);
+        drop(old);
     }
 
     /// Frees the task. It is not woken any more.
@@ -158,5 +162,35 @@ mod tests {
             held.waker().wake_by_ref();
             held.release();
         });
+    }
+
+    /// Records whether the lock is free when it is dropped.
+    struct Dropped {
+        signal: Arc<Signal>,
+        is_free: Arc<AtomicBool>,
+    }
+
+    impl Wake for Dropped {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            let is_free = self.signal.task.try_lock().is_some();
+            self.is_free.store(is_free, SeqCst);
+        }
+    }
+
+    /// The waker of an earlier task is dropped without the lock: that may drop a call, which takes it.
+    #[test]
+    fn an_old_waker_is_dropped_without_the_lock() {
+        let (held, is_free) = (HeldWaker::default(), Arc::<AtomicBool>::default());
+        let dropped = Dropped {
+            signal: Arc::clone(&held.signal),
+            is_free: Arc::clone(&is_free),
+        };
+        held.set_task(&Waker::from(Arc::new(dropped)));
+        held.set_task(Waker::noop());
+        assert!(is_free.load(SeqCst));
     }
 }
