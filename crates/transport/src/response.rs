@@ -59,6 +59,14 @@ impl RequestSide {
         }
     }
 
+    /// Returns true if HTTP/2 still has a part of the request, of which the sending side was kept.
+    fn is_unfinished(&self, state: &ConnectionState) -> bool {
+        match self {
+            Self::Sent(_, Some(stream)) => state.unfinished.contains(stream.stream_id().as_u32()),
+            _ => false,
+        }
+    }
+
     /// Returns why this side gave the attempt up, if it did.
     fn failure(&self) -> Option<&Status> {
         match self {
@@ -408,7 +416,9 @@ impl Drop for Incoming {
         let recv = self.recv.take();
         let has_ended =
             self.is_ended || self.is_empty || recv.as_ref().is_none_or(RecvStream::is_end_stream);
-        if !has_ended {
+        // After an answer to a part of the request, h2 would keep the rest, and the stream would stay
+        // open.
+        if !has_ended || self.request.is_unfinished(&self.state) {
             self.request.cancel(&self.state);
         }
         if self.is_alone {

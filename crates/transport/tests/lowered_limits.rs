@@ -169,6 +169,7 @@ impl Body for Messages {
 enum Kind {
     Empty,
     Unary,
+    Long,
     Streaming,
     Failing,
 }
@@ -177,6 +178,7 @@ async fn begin(sim: &Sim, connection: &Connection, kind: Kind) -> ResponseHead {
     let body = match kind {
         Kind::Empty => RequestBody::whole(None),
         Kind::Unary => RequestBody::whole(Some(Bytes::from_static(&[7; 1000]))),
+        Kind::Long => RequestBody::whole(Some(Bytes::from_static(&[7; 5000]))),
         Kind::Streaming => RequestBody::prepare(Messages::Left(5), &ReplayBudget::default())
             .await
             .expect("a body"),
@@ -288,4 +290,37 @@ fn a_call_whose_body_fails_leaves_its_place() {
         }
     });
     assert_eq!(frames, EXPECTED);
+}
+
+/// A server that answers a call before it has let all of the request be sent is not sent the rest. The
+/// call is reset, so the place of its stream is free for the next one.
+///
+/// Source: [RFC 9113 section 8.1](https://www.rfc-editor.org/rfc/rfc9113#section-8.1).
+#[test]
+fn an_answer_before_the_end_of_the_request_frees_the_place() {
+    let sim = Sim::new(1);
+    let peer = Peer::default();
+    // SETTINGS_MAX_CONCURRENT_STREAMS is 1, SETTINGS_INITIAL_WINDOW_SIZE is 0.
+    let settings = [0, 3, 0, 0, 0, 1, 0, 4, 0, 0, 0, 0];
+    peer.send(&frame(SETTINGS, 0, 0, &settings));
+    let frames = sim.run(async {
+        let (stream, options) = (Box::new(peer.clone()), HttpOptions::default());
+        let made = handshake(stream, &options, sim.runtime(), |_| ()).await;
+        let (connection, driver) = made.expect("a connection");
+        sim.runtime().spawn(Box::pin(driver));
+        rest(&sim).await;
+        let first = begin(&sim, &connection, Kind::Long).await;
+        rest(&sim).await;
+        peer.send(&answer(1));
+        peer.wake();
+        drop(first.await.expect("an answer"));
+        rest(&sim).await;
+        let second = begin(&sim, &connection, Kind::Empty).await;
+        sim.spawn("second", async move {
+            let _ = second.await;
+        });
+        rest(&sim).await;
+        peer.frames()
+    });
+    assert_eq!(frames, [(HEADERS, 1), (RST_STREAM, 1), (HEADERS, 3)]);
 }
