@@ -60,7 +60,7 @@ const WHOLE: Size = Size {
         batches: 12,
     },
     updated: &[1_000, 10_000, 100_000],
-    updates: 15,
+    updates: 5,
 };
 
 const SHORT: Size = Size {
