@@ -32,9 +32,9 @@ pub(crate) struct WeightedTurns {
 impl WeightedTurns {
     /// Creates the turns of the indices of `weights`. A weight of 0 gets no turn.
     pub(crate) fn new(weights: impl IntoIterator<Item = u64>, rng: &mut Rng) -> Self {
-        let mut sum = 0;
+        let mut sum = 0_u64;
         let sums = weights.into_iter().map(|weight| {
-            sum += weight;
+            sum = sum.saturating_add(weight);
             sum
         });
         // One draw of `rng`, however many threads the machine runs: the same seed gives the same run
@@ -93,12 +93,14 @@ mod tests {
     }
 
     #[test]
-    fn without_weight() {
+    fn extreme_weights() {
         let turns = |weights: &[u64]| {
             WeightedTurns::new(weights.iter().copied(), &mut Rng::from_seed(1)).next()
         };
         assert_eq!(turns(&[]), None);
         assert_eq!(turns(&[0, 0]), None);
         assert_eq!(turns(&[0, 7]), Some(1));
+        // The sum is limited; the first of two such weights gets all turns.
+        assert_eq!(turns(&[u64::MAX, u64::MAX]), Some(0));
     }
 }
