@@ -164,12 +164,16 @@ impl Admission {
         if self.line.is_empty() {
             return;
         }
+        let is_own = |member| member == Some(self.member);
         if self.limit.is_lost.load(SeqCst) {
-            let is_own = |member| member == Some(self.member);
-            return self.line.wake(usize::MAX, is_own);
+            self.line.wake(usize::MAX, is_own);
+            return;
         }
         let takes = |member: Option<Member>| member.is_none_or(|own| own == self.member);
-        self.line.wake(self.room(), takes);
+        let movable = self.line.wake(self.room(), takes);
+        // Those calls may end, or take room elsewhere. No other connection wakes a call that waits for
+        // this one.
+        self.line.wake(movable, is_own);
     }
 
     /// Returns the number of calls that there is room for; none on a lost connection.
@@ -261,6 +265,30 @@ mod tests {
         one.lose();
         assert!(line.is_empty());
         assert!(!one.has_room() && !one.is_full() && !one.admit_from_line());
+        assert!(poll(&one, &mut own));
+    }
+
+    /// A call that waits for one connection is not forgotten when the call that was woken before it
+    /// takes room elsewhere.
+    #[test]
+    fn a_call_for_one_connection_gets_the_room_that_another_leaves() {
+        let line = CallLine::default();
+        let (one, other) = (Admission::new(line.clone()), Admission::new(line.clone()));
+        for admission in [&one, &other] {
+            admission.set_server_limit(1);
+            assert!(admission.try_admit());
+        }
+        let (mut any, mut own) = (Place::default(), Place::default());
+        let mut cx = Context::from_waker(Waker::noop());
+        let take = || (other.admit_from_line() || one.admit_from_line()).then_some(());
+        assert!(line.poll_turn(&mut cx, &mut any, None, take).is_pending());
+        assert!(!poll(&one, &mut own));
+        one.close(1);
+        other.close(1);
+        assert!(line.poll_turn(&mut cx, &mut any, None, take).is_ready());
+        assert!(one.has_room());
+        // It was woken, and so is not in line.
+        assert!(line.is_empty());
         assert!(poll(&one, &mut own));
     }
 }

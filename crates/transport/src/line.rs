@@ -137,21 +137,25 @@ impl CallLine {
 
     /// Wakes the first `most` calls whose connection passes the filter, and takes them out of the
     /// line. A call that finds no room goes back to its place.
-    pub(crate) fn wake(&self, most: usize, filter: impl Fn(Option<Member>) -> bool) {
+    ///
+    /// Returns how many of them wait for any connection.
+    pub(crate) fn wake(&self, most: usize, filter: impl Fn(Option<Member>) -> bool) -> usize {
         if most == 0 || self.is_empty() {
-            return;
+            return 0;
         }
-        let woken: Vec<Waker> = {
+        let woken: Vec<Waiter> = {
             let mut waiters = self.0.waiters.lock();
             let by_place = &mut waiters.by_place;
             let places = by_place.iter().filter(|(_, own)| filter(own.member));
             let places: Vec<u64> = places.map(|(place, _)| *place).take(most).collect();
             let woken = places.iter().filter_map(|place| by_place.remove(place));
-            let woken = woken.map(|waiter| waiter.waker).collect();
+            let woken = woken.collect();
             self.0.waiting.store(by_place.len(), SeqCst);
             woken
         };
-        woken.into_iter().for_each(Waker::wake);
+        let movable = woken.iter().filter(|own| own.member.is_none()).count();
+        woken.into_iter().for_each(|own| own.waker.wake());
+        movable
     }
 }
 
