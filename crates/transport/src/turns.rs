@@ -42,6 +42,8 @@ pub(crate) struct CallerTurn<'a> {
     /// `None` at the end of the turn.
     http2: Option<MutexGuard<'a, Option<Http2>>>,
     turns: &'a Turns,
+    /// True when there is more to do for the driver. A poll that panics leaves everything to it.
+    is_unfinished: bool,
 }
 
 impl Turns {
@@ -84,6 +86,7 @@ impl Turns {
         Some(CallerTurn {
             http2: Some(http2),
             turns: self,
+            is_unfinished: false,
         })
     }
 
@@ -150,9 +153,9 @@ impl CallerTurn<'_> {
         let driver = &self.turns.driver;
         // The poll does what the driver was to be woken for until now.
         driver.forget();
-        if !http2.poll_for_caller(state, &mut Context::from_waker(driver.waker())) {
-            driver.waker().wake_by_ref();
-        }
+        self.is_unfinished = true;
+        let cx = &mut Context::from_waker(driver.waker());
+        self.is_unfinished = !http2.poll_for_caller(state, cx);
     }
 }
 
@@ -160,6 +163,9 @@ impl Drop for CallerTurn<'_> {
     fn drop(&mut self) {
         // First, because the driver may run at once on another thread.
         self.http2 = None;
+        if self.is_unfinished {
+            self.turns.driver.waker().wake_by_ref();
+        }
         self.turns.driver.release();
     }
 }

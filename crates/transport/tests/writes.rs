@@ -3,10 +3,12 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
@@ -34,6 +36,8 @@ struct Watch {
     count: AtomicUsize,
     /// True when writes are to fail.
     is_broken: AtomicBool,
+    /// True when the next read is to panic.
+    is_faulty: AtomicBool,
 }
 
 impl Stream for Watched {
@@ -52,6 +56,8 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
+        let is_faulty = self.watch.is_faulty.swap(false, Relaxed);
+        assert!(!is_faulty, "this read panics");
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
@@ -196,4 +202,36 @@ fn a_failed_write_ends_the_connection() {
         assert_eq!(error.fate(), Fate::Unsent, "{error:?}");
     });
     assert!(why.contains("broken pipe"), "{why}");
+}
+
+/// A byte stream that panics while a call is sent at once costs that call alone: the driver goes on
+/// with the connection.
+#[test]
+fn the_driver_runs_after_a_panic_of_a_caller() {
+    let sim = Sim::new(1);
+    let address = SocketAddr::from(([198, 51, 100, 1], 1));
+    let _backend = sim.backend(address);
+    let runtime = sim.runtime();
+    let watch = Arc::new(Watch::default());
+    sim.run(async {
+        let stream = runtime.connect_tcp(address, &TcpOptions::default()).await;
+        let stream = Box::new(Watched {
+            stream: stream.expect("a stream"),
+            watch: Arc::clone(&watch),
+        });
+        let options = HttpOptions::default();
+        let made = handshake(stream, &options, Arc::clone(&runtime), |_| ()).await;
+        let (connection, driver) = made.expect("a connection");
+        runtime.spawn(Box::pin(driver));
+        finish(begin(&connection)).await;
+        sim.sleep(Duration::from_millis(10)).await;
+        let before = watch.count.load(Relaxed);
+        watch.is_faulty.store(true, Relaxed);
+        let sent = catch_unwind(AssertUnwindSafe(|| begin(&connection)));
+        assert!(sent.is_err());
+        sim.sleep(Duration::from_millis(10)).await;
+        // The request, which is cancelled.
+        assert_eq!(watch.count.load(Relaxed), before + 1);
+        finish(begin(&connection)).await;
+    });
 }
