@@ -1,18 +1,19 @@
 //! Values that threads do not share.
 
 use std::cell::Cell;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// The most slots of one [`PerThread`].
 const MOST_SLOTS: usize = 64;
 
 /// One value for each thread, so that pickers can count without sharing a cache line.
 ///
-/// A thread uses the same slot for its whole life. There are about twice as many slots as the
-/// machine runs threads at the same time, at most 64. Two threads of a process with more threads
-/// may share a slot, so `T` is an atomic or another type that threads can share: a shared slot
-/// costs time, never a wrong value.
+/// A thread uses the same slot for its whole life, and one that ended leaves its slot to a later
+/// thread. There are about twice as many slots as the machine runs threads at the same time, at most
+/// 64. Two threads of a process with more threads may share a slot, so `T` is an atomic or another
+/// type that threads can share: a shared slot costs time, never a wrong value.
 ///
 /// ```
 /// use std::sync::atomic::{AtomicUsize, Ordering};
@@ -116,19 +117,83 @@ fn slots() -> usize {
     })
 }
 
-/// Returns the number of the current thread: threads are numbered in the order of their first call.
+/// Returns the number of the current thread, the lowest one that was free at its first call.
 fn thread_number() -> usize {
-    /// The number of the next thread.
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         /// The number of this thread; `None` before its first call.
         static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
     }
     NUMBER.with(|number| {
         number.get().unwrap_or_else(|| {
-            let own = NEXT.fetch_add(1, Ordering::Relaxed);
-            number.set(Some(own));
-            own
+            let own = Taken::new();
+            number.set(Some(own.0));
+            // At the end of a thread that has dropped its values already, the number is free at once.
+            let _ = TAKEN.try_with(|taken| taken.set(Some(own)));
+            number.get().unwrap_or_default()
         })
     })
+}
+
+thread_local! {
+    /// Gives the number of this thread back at its end. Apart from the number itself, because reading
+    /// a value that has a destructor costs more.
+    static TAKEN: Cell<Option<Taken>> = const { Cell::new(None) };
+}
+
+/// The number of a thread. Dropping it frees the number for another thread.
+struct Taken(usize);
+
+/// The numbers of threads.
+struct Numbers {
+    /// The lowest number that was never taken.
+    next: usize,
+    /// The numbers that were given back.
+    free: BTreeSet<usize>,
+}
+
+/// Locked twice in the life of a thread.
+static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers {
+    next: 0,
+    free: BTreeSet::new(),
+});
+
+impl Taken {
+    /// Takes the lowest number that is free.
+    fn new() -> Self {
+        let mut numbers = numbers();
+        Self(numbers.free.pop_first().unwrap_or_else(|| {
+            numbers.next += 1;
+            numbers.next - 1
+        }))
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        numbers().free.insert(self.0);
+    }
+}
+
+fn numbers() -> MutexGuard<'static, Numbers> {
+    // A panic cannot leave the numbers half changed.
+    NUMBERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Threads that run at the same time have different numbers, and a number is used again after the
+    /// end of its thread: a process that starts many threads does not make the later ones share slots.
+    #[test]
+    fn numbers_are_used_again() {
+        let own = thread_number();
+        let others: BTreeSet<usize> = (0..100)
+            .map(|_| std::thread::spawn(thread_number).join().expect("no panic"))
+            .collect();
+        assert_eq!(thread_number(), own);
+        assert!(!others.contains(&own));
+        // Other tests of the process may take numbers meanwhile.
+        assert!(others.len() < 50, "{others:?}");
+    }
 }
