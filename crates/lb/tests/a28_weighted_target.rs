@@ -227,7 +227,7 @@ fn refused_lists() {
     assert_eq!(targets.channel.state(), TransientFailure);
 }
 
-/// Without targets, calls fail and the error says why.
+/// Without targets, calls fail with an error that gives the reason.
 #[test]
 fn no_targets() {
     let mut targets = Targets::with_lists(&[], "");

@@ -1,4 +1,4 @@
-//! The names by which a service config finds policies.
+//! The names under which a service config finds policies.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! An HTTP/2 server that does what a test says, and nothing by itself: it answers no call, and changes
+//! An HTTP/2 server that does what a test requests, and nothing by itself: it answers no call, and changes
 //! its limits at any time.
 
 use std::sync::Arc;

@@ -33,7 +33,7 @@ pub struct PriorityConfig {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct PriorityChild {
-    /// The name, by which the endpoints of the child are found
+    /// The name, which the endpoints of the child have in their paths
     /// ([`HierarchyPath`](crate::HierarchyPath)).
     pub name: Arc<str>,
     /// The policy of the child.
