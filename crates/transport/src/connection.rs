@@ -155,8 +155,11 @@ impl Connection {
         let request = UnsentRequest::new(head, body);
         let state = Arc::clone(&self.state);
         let response = if state.admission.try_admit() {
-            let is_alone = request.is_short() && state.admission.open() == 1;
-            let is_alone = is_alone && state.lone_calls.begin();
+            let has_company = state.admission.open() > 1;
+            if has_company {
+                state.lone_calls.handle_company();
+            }
+            let is_alone = !has_company && request.is_short() && state.lone_calls.begin();
             let turn = is_alone.then(|| self.turns.try_take()).flatten();
             if is_alone {
                 state.lone_calls.free();

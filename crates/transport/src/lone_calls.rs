@@ -1,13 +1,19 @@
 //! What a connection does for a call that is alone on it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{
+    AtomicBool, AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+};
 use std::task::Waker;
 
 use h2::RecvStream;
 use trunkline_runtime::Lock;
 
 use crate::held_waker::HeldWaker;
+
+/// How many calls in a row must be alone before one is served, once calls had company.
+const CALLS_ALONE: u32 = 16;
 
 /// Saves a call that is alone on its connection what would cost it switches between threads.
 ///
@@ -16,8 +22,13 @@ use crate::held_waker::HeldWaker;
 /// * h2 wakes the driver when a stream is dropped that has ended, in case it was the last of the
 ///   connection. While there are handles to the connection, calls can follow, so the stream of this
 ///   call is kept until the next one.
+///
+/// Only where calls are alone most of the time: the first of many that begin together is better sent
+/// with them.
 #[derive(Default)]
 pub(crate) struct LoneCalls {
+    /// How many calls must be alone from now on before the next one is served.
+    to_wait: AtomicU32,
     /// True while a call is served like this.
     is_taken: AtomicBool,
     /// Wakes the call. Held back while the connection is polled.
@@ -34,9 +45,25 @@ struct EndedStream {
 }
 
 impl LoneCalls {
-    /// Begins to serve a call. Returns false if another one is served.
+    /// Begins to serve a call, which is alone. Returns false if another one is served, or if calls had
+    /// company lately.
     pub(crate) fn begin(&self) -> bool {
-        !self.is_taken.swap(true, SeqCst)
+        // A count that two threads change at the same time is only a little off.
+        match self.to_wait.load(Relaxed) {
+            0 => !self.is_taken.swap(true, SeqCst),
+            left => {
+                self.to_wait.store(left - 1, Relaxed);
+                false
+            }
+        }
+    }
+
+    /// Handles that a call begins that is not alone.
+    pub(crate) fn handle_company(&self) {
+        // Read first: all threads share it, and with many calls it stays what it is.
+        if self.to_wait.load(Relaxed) != CALLS_ALONE {
+            self.to_wait.store(CALLS_ALONE, Relaxed);
+        }
     }
 
     /// Frees the stream that is kept. h2 then wakes the driver.

@@ -164,16 +164,44 @@ async fn finish(call: ResponseHead) {
 #[test]
 fn a_call_that_is_alone_is_sent_at_once() {
     check(async |connection, watch| {
-        // Each time the connection is unused, the next call is alone again.
         for _ in 0..3 {
             let before = watch.count.load(Relaxed);
-            let first = begin(&connection);
+            let call = begin(&connection);
             assert_eq!(watch.count.load(Relaxed), before + 1);
-            let second = begin(&connection);
-            assert_eq!(watch.count.load(Relaxed), before + 1);
-            finish(first).await;
-            finish(second).await;
+            finish(call).await;
         }
+        let first = begin(&connection);
+        let before = watch.count.load(Relaxed);
+        let second = begin(&connection);
+        assert_eq!(watch.count.load(Relaxed), before);
+        finish(first).await;
+        finish(second).await;
+    });
+}
+
+/// After calls that were not alone, the next ones are left to the driver, though each is alone when it
+/// begins: many calls that begin together again and again are sent in one write each time.
+#[test]
+fn the_first_of_many_calls_is_sent_with_them() {
+    check(async |connection, watch| {
+        for round in 0..3 {
+            let before = watch.count.load(Relaxed);
+            let calls: Vec<ResponseHead> = (0..4).map(|_| begin(&connection)).collect();
+            // In the first round nothing is known of the calls.
+            let at_once = usize::from(round == 0);
+            assert_eq!(watch.count.load(Relaxed), before + at_once);
+            for call in calls {
+                finish(call).await;
+            }
+        }
+        // Once calls have been alone for long enough, the next one is sent at once.
+        for _ in 0..16 {
+            finish(begin(&connection)).await;
+        }
+        let before = watch.count.load(Relaxed);
+        let call = begin(&connection);
+        assert_eq!(watch.count.load(Relaxed), before + 1);
+        finish(call).await;
     });
 }
 
