@@ -117,21 +117,27 @@ fn slots() -> usize {
     })
 }
 
+thread_local! {
+    /// The number of this thread; `None` before its first call.
+    static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
+}
+
 /// Returns the number of the current thread, the lowest one that was free at its first call.
+#[inline]
 fn thread_number() -> usize {
-    thread_local! {
-        /// The number of this thread; `None` before its first call.
-        static NUMBER: Cell<Option<usize>> = const { Cell::new(None) };
-    }
-    NUMBER.with(|number| {
-        number.get().unwrap_or_else(|| {
-            let own = Taken::new();
-            number.set(Some(own.0));
-            // At the end of a thread that has dropped its values already, the number is free at once.
-            let _ = TAKEN.try_with(|taken| taken.set(Some(own)));
-            number.get().unwrap_or_default()
-        })
-    })
+    NUMBER.get().unwrap_or_else(take_number)
+}
+
+/// Takes a number for the current thread. Apart from the way of each pick, which it would make slower.
+#[cold]
+#[inline(never)]
+fn take_number() -> usize {
+    let own = Taken::new();
+    let number = own.0;
+    NUMBER.set(Some(number));
+    // At the end of a thread that has dropped its values already, the number is free at once.
+    let _ = TAKEN.try_with(|taken| taken.set(Some(own)));
+    number
 }
 
 thread_local! {
