@@ -2,6 +2,7 @@
 
 mod counts;
 mod endpoint_child;
+mod forward;
 mod owners;
 mod positions;
 mod ready_list;
@@ -24,6 +25,8 @@ use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{WatchEvent, WatchId};
+
+pub(crate) use self::forward::forward_to_endpoints;
 
 pub use self::endpoint_child::EndpointChild;
 pub use self::positions::Positions;

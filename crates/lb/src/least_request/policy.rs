@@ -1,7 +1,6 @@
 //! How `least_request` handles events.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyConfig;
@@ -14,11 +13,9 @@ use crate::control::Control;
 use crate::per_thread::PickRng;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
-use crate::policy::{OldList, Policy, Update};
+use crate::policy::{Policy, Update};
 use crate::registry::PolicyOptions;
-use crate::sharding::{EndpointSharding, ReadyList};
-use crate::subchannel::{SubchannelId, SubchannelState};
-use crate::watch::{WatchEvent, WatchId};
+use crate::sharding::{EndpointSharding, ReadyList, forward_to_endpoints};
 
 /// Keeps a connection to every endpoint, and sends each call to the least loaded of a few endpoints
 /// that are drawn at random.
@@ -101,36 +98,7 @@ impl Policy for LeastRequest {
             })
     }
 
-    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
-        self.endpoints.handle_resolver_error(&error, old, control);
-    }
-
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.endpoints.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.endpoints.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.endpoints.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.endpoints.handle_timeout(control);
-    }
+    forward_to_endpoints!();
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let change = self.endpoints.settle(control);
@@ -147,14 +115,6 @@ impl Policy for LeastRequest {
         }
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoints.poll_timeout()
-    }
-
     /// Does nothing: no endpoint stays idle.
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
-
-    fn reset_backoff(&mut self) {
-        self.endpoints.reset_backoff();
-    }
 }

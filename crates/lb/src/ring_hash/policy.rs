@@ -1,7 +1,6 @@
 //! How `ring_hash` handles events.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyConfig;
@@ -18,11 +17,9 @@ use crate::control::Control;
 use crate::per_thread::PickRng;
 use crate::pick_first::PickFirstConfig;
 use crate::picker::Picker;
-use crate::policy::{OldList, Policy, Update};
+use crate::policy::{Policy, Update};
 use crate::registry::PolicyOptions;
-use crate::sharding::EndpointSharding;
-use crate::subchannel::{SubchannelId, SubchannelState};
-use crate::watch::{WatchEvent, WatchId};
+use crate::sharding::{EndpointSharding, forward_to_endpoints};
 
 /// Sends calls with the same hash to the same endpoint, and connects to an endpoint only when calls
 /// belong there.
@@ -223,36 +220,7 @@ impl Policy for RingHash {
         result
     }
 
-    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
-        self.endpoints.handle_resolver_error(&error, old, control);
-    }
-
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.endpoints.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.endpoints.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.endpoints.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.endpoints.handle_timeout(control);
-    }
+    forward_to_endpoints!();
 
     fn settle(&mut self, control: &mut Control<'_>) {
         self.settle_endpoints(control);
@@ -265,10 +233,6 @@ impl Policy for RingHash {
         }
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoints.poll_timeout()
-    }
-
     /// Connects the endpoints that picks have requested. Without such, connects any endpoint if the
     /// policy is idle.
     fn exit_idle(&mut self, control: &mut Control<'_>) {
@@ -277,9 +241,5 @@ impl Policy for RingHash {
         for slot in requested {
             self.endpoints.exit_idle(slot, control);
         }
-    }
-
-    fn reset_backoff(&mut self) {
-        self.endpoints.reset_backoff();
     }
 }

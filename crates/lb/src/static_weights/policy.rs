@@ -1,7 +1,6 @@
 //! How `static_weights` handles events.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use trunkline_backoff::Rng;
 use trunkline_endpoint::Weight;
@@ -13,11 +12,10 @@ use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
-use crate::policy::{OldList, Policy, Update};
+use crate::policy::{Policy, Update};
 use crate::registry::PolicyOptions;
-use crate::sharding::{EndpointSharding, ReadyList};
-use crate::subchannel::{SubchannelId, SubchannelState};
-use crate::watch::{WatchEvent, WatchId};
+use crate::sharding::{EndpointSharding, ReadyList, forward_to_endpoints};
+use crate::subchannel::SubchannelId;
 
 /// Keeps a connection to every endpoint, and shares calls among the ready endpoints in proportion to
 /// their [`Weight`].
@@ -84,36 +82,7 @@ impl Policy for StaticWeights {
             })
     }
 
-    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
-        self.endpoints.handle_resolver_error(&error, old, control);
-    }
-
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.endpoints.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.endpoints.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.endpoints.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.endpoints.handle_timeout(control);
-    }
+    forward_to_endpoints!();
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let change = self.endpoints.settle(control);
@@ -129,14 +98,6 @@ impl Policy for StaticWeights {
         }
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.endpoints.poll_timeout()
-    }
-
     /// Does nothing: no endpoint stays idle.
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
-
-    fn reset_backoff(&mut self) {
-        self.endpoints.reset_backoff();
-    }
 }
