@@ -241,7 +241,7 @@ fn failure_percentage_is_above_the_threshold() {
     assert_eq!(ejected(&channel), [B, D]);
 }
 
-/// All that fail are ejected by the failure percentage, where none stands out: the success rates are equal.
+/// All that fail are ejected by the failure percentage, where none is an outlier: the success rates are equal.
 #[test]
 fn methods_differ_when_all_fail() {
     let mut both = failure_percentage();
