@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::attempt::{AttemptOutcome, AttemptTracker};
 use crate::per_thread::PickRng;
 use crate::picker::{Pick, PickRequest, Picker};
+use crate::sharding::Positions;
 use crate::subchannel::SubchannelId;
 
 /// A ready endpoint.
@@ -44,9 +45,8 @@ impl ReadyEndpoint {
 #[derive(Debug)]
 pub(super) struct LeastRequestPicker {
     ready: Box<[ReadyEndpoint]>,
-    /// The position in `ready` of each subchannel, by its index; the positions of other indices are
-    /// meaningless.
-    positions: Box<[u32]>,
+    /// The position in `ready` of each subchannel.
+    positions: Positions,
     choice_count: u32,
     rng: Arc<PickRng>,
 }
@@ -54,14 +54,9 @@ pub(super) struct LeastRequestPicker {
 impl LeastRequestPicker {
     /// Creates a picker over the endpoints that are ready.
     pub(super) fn new(ready: Box<[ReadyEndpoint]>, choice_count: u32, rng: Arc<PickRng>) -> Self {
-        let indices = ready.iter().map(|endpoint| endpoint.id.index() + 1);
-        let mut positions = vec![0; indices.max().unwrap_or(0)];
-        for (position, endpoint) in (0..).zip(&ready) {
-            positions[endpoint.id.index()] = position;
-        }
         Self {
+            positions: Positions::new(ready.iter().map(|endpoint| endpoint.id)),
             ready,
-            positions: positions.into(),
             choice_count,
             rng,
         }
@@ -98,13 +93,6 @@ impl LeastRequestPicker {
         let product = u64::from(bits) * self.ready.len() as u64;
         (product >> 32) as usize
     }
-
-    /// Returns the endpoint with this subchannel, in constant time.
-    fn endpoint(&self, id: SubchannelId) -> Option<&ReadyEndpoint> {
-        let position = *self.positions.get(id.index())?;
-        let endpoint = self.ready.get(position as usize)?;
-        (endpoint.id == id).then_some(endpoint)
-    }
 }
 
 impl Picker for LeastRequestPicker {
@@ -123,8 +111,8 @@ impl Picker for LeastRequestPicker {
 
 impl AttemptTracker for LeastRequestPicker {
     fn attempt_ended(&self, id: SubchannelId, _: &AttemptOutcome<'_>) {
-        if let Some(endpoint) = self.endpoint(id) {
-            endpoint.in_flight.0.fetch_sub(1, Ordering::Relaxed);
+        if let Some(at) = self.positions.get(id) {
+            self.ready[at].in_flight.0.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
