@@ -37,9 +37,11 @@ use crate::credentials::{CallCredentials, CredentialsList};
 use crate::error::{BuildError, BuildErrorKind};
 use crate::handle::Handle;
 use crate::observer::Observer;
+use crate::observer::observers::Observers;
+use crate::observer_factory::{ChannelIdentity, ObserverFactory};
 use crate::open_calls::OpenCalls;
 use crate::queue::CallQueue;
-use crate::shared::{ChannelShared, Current, MessageLimits};
+use crate::shared::{ChannelId, ChannelShared, Current, MessageLimits};
 
 /// The policy that is used where no service config names one.
 ///
@@ -122,7 +124,8 @@ pub struct ChannelBuilder {
     http: HttpOptions,
     keepalive: Option<KeepaliveOptions>,
     message_limits: MessageLimits,
-    observer: Option<Arc<dyn Observer>>,
+    observers: Vec<Arc<dyn Observer>>,
+    observer_factories: Vec<Box<dyn ObserverFactory>>,
     disable_service_config: bool,
     health_check: Option<String>,
     disable_health_checks: bool,
@@ -169,7 +172,8 @@ impl ChannelBuilder {
             http: HttpOptions::default(),
             keepalive: None,
             message_limits: MessageLimits::default(),
-            observer: None,
+            observers: Vec::new(),
+            observer_factories: Vec::new(),
             disable_service_config: false,
             health_check: None,
             disable_health_checks: false,
@@ -550,9 +554,16 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the observer, which receives the events of the channel.
+    /// Adds an observer, which receives the events of the channel. A channel can have several.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observers.push(Arc::new(observer));
+        self
+    }
+
+    /// Adds an observer that is made for this channel, such as metrics with the target as a label.
+    /// It receives events after those of [`observer`](Self::observer).
+    pub fn telemetry(mut self, factory: impl ObserverFactory + 'static) -> Self {
+        self.observer_factories.push(Box::new(factory));
         self
     }
 
@@ -674,14 +685,27 @@ impl ChannelBuilder {
             .with_authority(authority.as_str())
             .with_connector(Arc::clone(&connector))
             .with_credentials(credentials);
-        if let Some(observer) = &self.observer {
+        let canonical = target.canonical();
+        let id = ChannelId::next();
+        let identity = ChannelIdentity {
+            id,
+            target: &self.target,
+            canonical_target: &canonical,
+            authority: authority.as_str(),
+        };
+        let mut observers = self.observers;
+        let factories = self.observer_factories.iter();
+        observers.extend(factories.filter_map(|factory| factory.observer_for(&identity)));
+        let observers = Observers::new(observers);
+        if !observers.is_empty() {
             resolver_options = resolver_options.with_metrics(Arc::new(ObserverMetrics {
-                observer: Arc::clone(observer),
+                observers: observers.clone(),
                 runtime: Arc::clone(&runtime),
             }));
         }
         let shared = Arc::new(ChannelShared {
-            canonical: target.canonical(),
+            id,
+            canonical,
             target: self.target.into(),
             scheme: security.scheme(),
             authority,
@@ -694,7 +718,7 @@ impl ChannelBuilder {
                 self.retry_buffer_per_channel,
             ),
             runtime,
-            observer: self.observer,
+            observers,
             message_limits: self.message_limits,
             open_calls: OpenCalls::new(),
             queue: Arc::new(CallQueue::new(self.life.queue_limits)),
@@ -735,7 +759,11 @@ impl ChannelBuilder {
             events: events.clone(),
             inbox: Inbox::new(Arc::clone(&shared), inbox),
         };
-        Ok(Channel::new(Handle::new(shared, events, parts)))
+        let channel = Channel::new(Handle::new(shared, events, parts));
+        for factory in &self.observer_factories {
+            factory.channel_built(&channel.downgrade());
+        }
+        Ok(channel)
     }
 
     /// Returns the resolvers of the channel: the standard ones, those of registries, the options of

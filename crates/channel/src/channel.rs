@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::control::closing::Closed;
 use crate::control::event::ControlEvent;
 use crate::core::snapshot::Readiness;
 use crate::handle::Handle;
+use crate::shared::ChannelId;
 
 /// A gRPC channel: balanced connections to all backends behind one name.
 ///
@@ -73,9 +74,21 @@ pub struct Channel {
 
 impl Channel {
     pub(crate) fn new(handle: Handle) -> Self {
-        Self {
-            handle: Arc::new(handle),
-        }
+        Self::from_handle(Arc::new(handle))
+    }
+
+    pub(crate) fn from_handle(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
+    pub(crate) fn weak_handle(&self) -> Weak<Handle> {
+        Arc::downgrade(&self.handle)
+    }
+
+    /// Returns the id of the channel, which all clones share.
+    #[must_use]
+    pub fn id(&self) -> ChannelId {
+        self.handle.shared.id
     }
 
     /// Returns the target as the application gave it.

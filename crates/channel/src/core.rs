@@ -45,7 +45,7 @@ use trunkline_service_config::{ConfigSelector, ServiceConfig};
 use trunkline_status::Status;
 
 use self::config::{ConfigInForce, ConfigOutcome, DefaultPolicy, HealthChecks};
-use self::connections::{ConnectionId, ReadyConnection};
+use self::connections::{ConnectionId, ReadyConnection, ReadySubchannel};
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
 use self::idleness::{CallCounts, Idleness};
@@ -365,7 +365,13 @@ impl<C> Core<C> {
             return;
         };
         let error = Status::unavailable(failure.to_string());
-        self.observe(ChannelEvent::ConnectFailed { id, failure });
+        if let Some(connection) = self.subchannels.get(id).and_then(|own| own.last_attempt) {
+            self.observe(ChannelEvent::ConnectFailed {
+                id,
+                connection,
+                failure,
+            });
+        }
         let growth = Growth::Waiting {
             until,
             error: Some(error.clone()),
@@ -651,11 +657,16 @@ impl<C> Core<C> {
             Action::Create { id, address } => {
                 let seed = self.rng.next_seed();
                 let subchannel = Subchannel::new(id, address, self.backoff, seed);
-                if subchannel.authority.is_none() && subchannel.address.server_name().is_some() {
-                    let address = subchannel.address.clone();
+                let address = subchannel.address.clone();
+                let is_ignored = subchannel.authority.is_none() && address.server_name().is_some();
+                self.subchannels.insert(subchannel);
+                self.observe(ChannelEvent::SubchannelCreated {
+                    id,
+                    address: address.clone(),
+                });
+                if is_ignored {
                     self.observe(ChannelEvent::ServerNameIgnored { id, address });
                 }
-                self.subchannels.insert(subchannel);
             }
             Action::Connect(id) => self.connect(id, now),
             Action::Remove(id) => self.remove(id),
@@ -681,11 +692,21 @@ impl<C> Core<C> {
     }
 
     fn remove(&mut self, id: SubchannelId) {
+        let ready = self.subchannels.connections().get(id);
+        let connections = ready.into_iter().flat_map(ReadySubchannel::iter);
+        let connections = connections.map(|ready| ready.connection_id).collect();
         let Some(gone) = self.subchannels.remove(id) else {
             return;
         };
         if gone.stage().retry_time_of_attempt().is_some() {
             self.outputs.push_back(Output::Cancel(id));
+            if let Some(connection) = gone.last_attempt {
+                self.observe(ChannelEvent::ConnectCancelled {
+                    id,
+                    connection,
+                    address: gone.address.clone(),
+                });
+            }
         }
         // The policy is not notified of the end of these watches: it has no such subchannel any
         // more.
@@ -693,7 +714,11 @@ impl<C> Core<C> {
         self.outputs.extend(ended.into_iter().map(Output::Unwatch));
         self.outputs.push_back(Output::DropLine(id));
         let address = gone.address;
-        self.observe(ChannelEvent::SubchannelRemoved { id, address });
+        self.observe(ChannelEvent::SubchannelRemoved {
+            id,
+            address,
+            connections,
+        });
     }
 
     fn report_health(&mut self, id: SubchannelId, service: Arc<str>, health: Health) {
@@ -783,9 +808,18 @@ impl<C> Core<C> {
             });
         }
         self.last_connection = self.last_connection.next();
+        let connection = self.last_connection;
+        if let Some(subchannel) = self.subchannels.get_mut(id) {
+            subchannel.last_attempt = Some(connection);
+        }
+        self.observe(ChannelEvent::ConnectStarted {
+            id,
+            connection,
+            address: address.clone(),
+        });
         self.outputs.push_back(Output::Connect {
             id,
-            connection: self.last_connection,
+            connection,
             address,
             deadline,
             keepalive_time: self.keepalive_time,

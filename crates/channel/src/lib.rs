@@ -33,8 +33,12 @@ mod handle;
 mod call;
 
 // The public types that an application starts with.
-mod builder;
 mod channel;
+mod weak;
+
+mod observer_factory;
+
+mod builder;
 
 pub use crate::builder::ChannelBuilder;
 pub use crate::call::body::Body;
@@ -50,5 +54,11 @@ pub use crate::credentials::{
 };
 pub use crate::error::{BuildError, BuildErrorKind};
 pub use crate::extensions::{CallAttributes, WaitForReady};
-pub use crate::observer::{AttemptEnded, CallEnded, CallStarted, Observer};
+pub use crate::observer::{
+    AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, CallTrace, Direction,
+    MessageFact, Observer, SentTo,
+};
+pub use crate::observer_factory::{ChannelIdentity, ObserverFactory};
 pub use crate::queue::QueueLimits;
+pub use crate::shared::ChannelId;
+pub use crate::weak::WeakChannel;

@@ -1,18 +1,25 @@
-//! The observer of a channel.
+//! The observers of a channel.
+//!
+//! From the ground up: `facts`, what observers receive of calls; `trace`, the traces of calls; this
+//! file, the traits; and `observers`, all observers of one channel.
+
+mod facts;
+pub(crate) mod observers;
+mod trace;
 
 use std::fmt::Debug;
-use std::time::{Duration, Instant};
-
-use trunkline_lb::AttemptOutcome;
-use trunkline_runtime::PeerAddr;
-use trunkline_status::Status;
+use std::time::Instant;
 
 use crate::core::event::ChannelEvent;
+
+pub use self::facts::{AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, SentTo};
+pub use self::trace::{CallTrace, Direction, MessageFact};
 
 /// Receives the events of a channel and of its calls.
 ///
 /// Logs, traces, metrics and idle timers are made from it. A channel without an observer records
-/// nothing.
+/// nothing. An observer that is given to several channels receives the events of all of them
+/// mixed: where that matters, an [`ObserverFactory`](crate::ObserverFactory) makes one for each.
 ///
 /// # Examples
 ///
@@ -54,16 +61,49 @@ pub trait Observer: Debug + Send + Sync {
         let _ = (event, at);
     }
 
+    /// Returns whether the observer wants the facts of a call that starts now.
+    ///
+    /// Asked once for each call, so it must be cheap. A call that no observer wants costs what it
+    /// costs in a channel without observers. Where the answer is false, no other method is called
+    /// for this call.
+    ///
+    /// The default returns true.
+    fn observes_calls(&self) -> bool {
+        true
+    }
+
     /// Handles the start of a call.
     ///
     /// This and the following methods are called by the tasks of the calls, many at a time; they
-    /// must not block. Each started call ends exactly once.
+    /// must not block. Each started call ends exactly once, and so does each of its attempts.
     fn call_started(&self, call: &CallStarted<'_>) {
         let _ = call;
     }
 
-    /// Handles the end of one attempt of a call. A call makes one attempt for each time that it is
-    /// sent on a connection.
+    /// Starts the trace of a call, after [`call_started`](Self::call_started). It receives what
+    /// happens to this one call, and can add headers to its attempts.
+    ///
+    /// The default returns `None`: the observer keeps nothing for each call.
+    fn trace_call(&self, call: &CallStarted<'_>) -> Option<Box<dyn CallTrace>> {
+        let _ = call;
+        None
+    }
+
+    /// Handles the start of one attempt of a call: the name is resolved, and the attempt is about to
+    /// be picked a connection.
+    ///
+    /// Source: [gRFC A66](https://github.com/grpc/proposal/blob/master/A66-otel-stats.md), the
+    /// attempt is created before the pick.
+    fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
+        let _ = attempt;
+    }
+
+    /// Handles an attempt that was handed to a connection.
+    fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
+        let _ = attempt;
+    }
+
+    /// Handles the end of one attempt of a call, sent or not.
     fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
         let _ = attempt;
     }
@@ -72,59 +112,5 @@ pub trait Observer: Debug + Send + Sync {
     /// dropped, or the call failed.
     fn call_ended(&self, call: &CallEnded<'_>) {
         let _ = call;
-    }
-}
-
-/// The start of a call.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct CallStarted<'a> {
-    /// The path, `/package.Service/Method`.
-    pub path: &'a str,
-}
-
-/// The end of one attempt of a call.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct AttemptEnded<'a> {
-    /// The path of the call, `/package.Service/Method`.
-    pub path: &'a str,
-    /// The number of the attempt in its call; the first is 1.
-    pub number: u32,
-    /// The address at the other end.
-    pub peer: &'a PeerAddr,
-    /// How the attempt ended.
-    pub outcome: AttemptOutcome<'a>,
-}
-
-/// The end of a call.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct CallEnded<'a> {
-    /// The path, `/package.Service/Method`.
-    pub path: &'a str,
-    /// The status that the caller sees; `CANCELLED` when the caller dropped the call.
-    pub status: &'a Status,
-    /// The time from the start of the call to its end.
-    pub latency: Duration,
-    /// The number of attempts; 0 when the call was never sent.
-    pub attempts: u32,
-    /// The address at the other end of the last attempt that ended; of hedged attempts, the one that
-    /// decided the call.
-    pub peer: Option<&'a PeerAddr>,
-    /// True when the head of a response arrived.
-    pub has_headers: bool,
-    /// True when a server has sent a status for that attempt; false when this side made it, for example
-    /// because the connection was lost.
-    pub has_status: bool,
-    /// The bytes of request messages that all attempts sent, each with its gRPC prefix of 5 bytes.
-    pub bytes_sent: u64,
-    /// The bytes of response messages that all attempts received, each with its gRPC prefix.
-    pub bytes_received: u64,
-}
-
-impl<'a> CallStarted<'a> {
-    pub(crate) fn new(path: &'a str) -> Self {
-        Self { path }
     }
 }

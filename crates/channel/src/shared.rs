@@ -1,6 +1,8 @@
 //! What the clones of a channel, its calls and its control task share.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
@@ -14,13 +16,39 @@ use trunkline_transport::{Connection, ReplayBudget};
 
 use crate::core::snapshot::Snapshot;
 use crate::credentials::CredentialsList;
-use crate::observer::Observer;
+use crate::observer::observers::Observers;
 use crate::open_calls::OpenCalls;
 use crate::queue::CallQueue;
 use crate::throttle::RetryThrottle;
 
+/// Identifies a channel of this process. An id is never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ChannelId(u64);
+
+impl ChannelId {
+    /// Returns the next id; the first is 1.
+    pub(crate) fn next() -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Self(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// Returns the id as a number: the first channel of a process has 1.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+/// Prints the number.
+impl fmt::Display for ChannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// What the clones of a channel, its calls and its control task share.
 pub(crate) struct ChannelShared {
+    pub(crate) id: ChannelId,
     /// The target as the application gave it.
     pub(crate) target: Arc<str>,
     /// The target with its scheme.
@@ -38,7 +66,7 @@ pub(crate) struct ChannelShared {
     /// What calls may keep of their requests so that they can be sent again.
     pub(crate) replay_budget: ReplayBudget,
     pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) observer: Option<Arc<dyn Observer>>,
+    pub(crate) observers: Observers,
     pub(crate) message_limits: MessageLimits,
     /// The calls that have begun and not ended.
     pub(crate) open_calls: OpenCalls,

@@ -119,10 +119,12 @@ pub mod resolver {
 
 // The channel.
 pub use trunkline_channel::{
-    AttemptEnded, BearerToken, Body, BuildError, BuildErrorKind, CallAttributes, CallCredentials,
-    CallEnded, CallStarted, Channel, ChannelBuilder, ChannelEvent, Closed, ConnectFailure,
-    ConnectFailureKind, ConnectPhase, ConnectionId, ConnectionLost, ConnectionLostReason,
-    CredentialsRequest, Observer, QueueLimits, ResponseFuture, WaitForReady, WithCallCredentials,
+    AttemptEnded, AttemptSent, AttemptStarted, BearerToken, Body, BuildError, BuildErrorKind,
+    CallAttributes, CallCredentials, CallEnded, CallStarted, CallTrace, Channel, ChannelBuilder,
+    ChannelEvent, ChannelId, ChannelIdentity, Closed, ConnectFailure, ConnectFailureKind,
+    ConnectPhase, ConnectionId, ConnectionLost, ConnectionLostReason, CredentialsRequest,
+    Direction, MessageFact, Observer, ObserverFactory, QueueLimits, ResponseFuture, SentTo,
+    WaitForReady, WeakChannel, WithCallCredentials,
 };
 
 // A page: how to implement each trait.

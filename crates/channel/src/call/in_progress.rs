@@ -166,7 +166,7 @@ impl<'a> Call<'a> {
             .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
         Ok(Self {
             handle,
-            record: CallRecord::start(shared, path, started),
+            record: CallRecord::start(shared, path, headers, started),
             path,
             authority: request.authority.as_ref(),
             headers,

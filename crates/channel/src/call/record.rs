@@ -1,7 +1,7 @@
 //! The end of a call and of its attempts. Everything that depends on an end is here, and only here.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use http::uri::PathAndQuery;
@@ -11,10 +11,11 @@ use trunkline_status::{Code, Status};
 use trunkline_transport::Connection;
 
 use crate::call::plan::ThrottleShare;
+use crate::core::connections::ConnectionId;
 use crate::core::pushback::Pushback;
 use crate::core::snapshot::Snapshot;
 use crate::grpc::GRPC_STATUS;
-use crate::observer::{AttemptEnded, CallEnded, CallStarted};
+use crate::observer::{AttemptEnded, AttemptStarted, CallEnded, CallStarted, Observer, SentTo};
 use crate::open_calls::OpenCall;
 use crate::shared::ChannelShared;
 
@@ -55,9 +56,22 @@ struct CallTotals {
 }
 
 impl CallRecord {
-    pub(crate) fn start(shared: &Arc<ChannelShared>, path: &PathAndQuery, now: Instant) -> Self {
-        let observed = shared.observer.as_ref().map(|observer| {
-            observer.call_started(&CallStarted::new(path.path()));
+    pub(crate) fn start(
+        shared: &Arc<ChannelShared>,
+        path: &PathAndQuery,
+        metadata: &HeaderMap,
+        now: Instant,
+    ) -> Self {
+        let is_observed = shared.observers.iter().any(Observer::observes_calls);
+        let observed = is_observed.then(|| {
+            let started = CallStarted {
+                path: path.path(),
+                metadata,
+                at: now,
+            };
+            for observer in shared.observers.iter() {
+                observer.call_started(&started);
+            }
             Arc::new(ObservedCall {
                 shared: Arc::clone(shared),
                 path: path.clone(),
@@ -77,9 +91,6 @@ impl CallRecord {
         let Some(call) = self.observed.take() else {
             return;
         };
-        let Some(observer) = &call.shared.observer else {
-            return;
-        };
         let totals = call.totals.lock();
         let ended = CallEnded {
             path: call.path.path(),
@@ -91,8 +102,14 @@ impl CallRecord {
             has_status: totals.has_status,
             bytes_sent: totals.bytes_sent,
             bytes_received: totals.bytes_received,
+            retries: 0,
+            transparent_retries: 0,
+            hedges: 0,
+            retry_delay: Duration::ZERO,
         };
-        observer.call_ended(&ended);
+        for observer in call.shared.observers.iter() {
+            observer.call_ended(&ended);
+        }
     }
 }
 
@@ -265,13 +282,25 @@ impl AttemptRecord {
         let (Some(call), Some(peer)) = (attempt.call, attempt.peer) else {
             return;
         };
-        if let Some(observer) = &attempt.shared.observer {
-            observer.attempt_ended(&AttemptEnded {
+        let ended = AttemptEnded {
+            started: AttemptStarted {
                 path: call.path.path(),
                 number: attempt.number,
+                previous_attempts: 0,
+                is_transparent_retry: false,
+                is_hedged: false,
+                at: attempt.started,
+            },
+            sent: Some(SentTo {
                 peer: &peer,
-                outcome,
-            });
+                subchannel: attempt.id,
+                connection: ConnectionId::START,
+            }),
+            latency: outcome.latency,
+            outcome,
+        };
+        for observer in attempt.shared.observers.iter() {
+            observer.attempt_ended(&ended);
         }
         let mut totals = call.totals.lock();
         totals.has_headers |= attempt.has_headers;
@@ -308,7 +337,7 @@ impl Drop for AttemptRecord {
     }
 }
 
-fn since(shared: &ChannelShared, started: Instant) -> std::time::Duration {
+fn since(shared: &ChannelShared, started: Instant) -> Duration {
     shared.runtime.now().saturating_duration_since(started)
 }
 

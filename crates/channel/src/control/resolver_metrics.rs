@@ -1,4 +1,4 @@
-//! The way of a resolver's reports to the observer.
+//! The way of a resolver's reports to the observers.
 
 use std::sync::Arc;
 
@@ -6,18 +6,18 @@ use trunkline_resolver::{ResolverEvent, ResolverMetrics};
 use trunkline_runtime::Runtime;
 
 use crate::core::event::ChannelEvent;
-use crate::observer::Observer;
+use crate::observer::observers::Observers;
 
-/// Passes what a resolver reports to the observer of its channel.
+/// Passes what a resolver reports to the observers of its channel.
 #[derive(Debug)]
 pub(crate) struct ObserverMetrics {
-    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) observers: Observers,
     pub(crate) runtime: Arc<dyn Runtime>,
 }
 
 impl ResolverMetrics for ObserverMetrics {
     fn record(&self, event: &ResolverEvent) {
         let event = ChannelEvent::Resolver(event.clone());
-        self.observer.observe(&event, self.runtime.now());
+        self.observers.observe(&event, self.runtime.now());
     }
 }

@@ -317,9 +317,8 @@ impl ControlTask {
                     self.core.handle_calls(calls, self.shared.runtime.now());
                 }
                 Output::Observe(event) => {
-                    if let Some(observer) = &self.shared.observer {
-                        observer.observe(&event, self.shared.runtime.now());
-                    }
+                    let at = self.shared.runtime.now();
+                    self.shared.observers.observe(&event, at);
                 }
             }
         }

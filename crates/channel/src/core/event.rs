@@ -34,6 +34,33 @@ pub enum ChannelEvent {
     /// The channel's state changed. The first change is from IDLE to CONNECTING, and the last to
     /// SHUTDOWN.
     State(ConnectivityState),
+    /// A subchannel was created: the policy wants calls to go to this address. It is idle.
+    SubchannelCreated {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The address that it connects to.
+        address: Address,
+    },
+    /// A connection attempt started. [`Connected`](Self::Connected),
+    /// [`ConnectFailed`](Self::ConnectFailed) or [`ConnectCancelled`](Self::ConnectCancelled)
+    /// follows.
+    ConnectStarted {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The connection that the attempt makes.
+        connection: ConnectionId,
+        /// The address of the subchannel.
+        address: Address,
+    },
+    /// A connection attempt was cancelled, because its subchannel was removed.
+    ConnectCancelled {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The connection that the attempt was to make.
+        connection: ConnectionId,
+        /// The address of the subchannel.
+        address: Address,
+    },
     /// All connections of a subchannel have as many calls as their server allows
     /// (`MAX_CONCURRENT_STREAMS`), and more calls wait: the attempt for one more connection starts.
     /// [`Connected`](Self::Connected) or [`ConnectFailed`](Self::ConnectFailed) follows.
@@ -52,6 +79,8 @@ pub enum ChannelEvent {
     ConnectFailed {
         /// The subchannel.
         id: SubchannelId,
+        /// The connection that the attempt was to make.
+        connection: ConnectionId,
         /// The address, the step and the reason.
         failure: ConnectFailure,
     },
@@ -126,6 +155,8 @@ pub enum ChannelEvent {
         id: SubchannelId,
         /// The address that it connected to.
         address: Address,
+        /// Its connections, which get no new calls any more.
+        connections: Arc<[ConnectionId]>,
     },
     /// A server ended a connection because of the channel's keepalive PINGs (`too_many_pings`): new
     /// connections send them less often. The loss of the connection follows.

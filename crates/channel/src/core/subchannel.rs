@@ -8,6 +8,7 @@ use trunkline_endpoint::Address;
 use trunkline_lb::{SubchannelId, SubchannelState};
 use trunkline_status::Status;
 
+use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectPhase, ConnectionLost};
 
 /// One address that the policy has a subchannel for.
@@ -20,6 +21,8 @@ pub(crate) struct Subchannel {
     pub(crate) backoff: Backoff,
     /// The earliest start of the next attempt, after a connection that was lost unused.
     pub(crate) not_before: Option<Instant>,
+    /// The connection that the last attempt was to make.
+    pub(crate) last_attempt: Option<ConnectionId>,
     /// The loss of the last connection.
     pub(crate) last_lost: Option<ConnectionLost>,
     /// Written by [`Subchannels::transition`](crate::core::subchannels::Subchannels::transition)
@@ -152,6 +155,7 @@ impl Subchannel {
             authority,
             backoff: Backoff::new(policy, seed),
             not_before: None,
+            last_attempt: None,
             last_lost: None,
             stage: Stage::Idle,
         }

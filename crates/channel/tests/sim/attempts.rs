@@ -37,7 +37,9 @@ impl Observer for Ends {
 
     fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
         let code = attempt.outcome.status.code();
-        self.0.lock().push(End::Attempt(attempt.number, code));
+        self.0
+            .lock()
+            .push(End::Attempt(attempt.started.number, code));
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {

@@ -413,7 +413,7 @@ impl Observer for Metrics {
 
     fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
         let code = attempt.outcome.status.code();
-        self.add(format!("attempt {} {code}", attempt.number));
+        self.add(format!("attempt {} {code}", attempt.started.number));
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {
