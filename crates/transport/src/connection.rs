@@ -14,6 +14,7 @@ use trunkline_status::Status;
 use crate::error::{CallError, Fate};
 use crate::handles::Handles;
 use crate::line::CallLine;
+use crate::messages::MessageListener;
 use crate::queued::{QueuedRequest, UnsentBody, UnsentRequest, check_head};
 use crate::replay::{AttemptBody, ReaderId, RequestBody};
 use crate::response::ResponseHead;
@@ -107,7 +108,7 @@ impl Connection {
     /// servers close the connection for a header list over their limit, which would cost all other
     /// calls on it.
     pub fn send<B>(&self, head: Request<()>, body: &RequestBody<B>) -> Result<Sent<B>, CallError> {
-        self.send_or(head, body, |request| {
+        self.send_or(head, body, None, |request| {
             QueuedRequest::for_one(request, self.send.clone(), Arc::clone(&self.state))
         })
     }
@@ -118,6 +119,9 @@ impl Connection {
     /// The candidates share the [line](Self::line) of this connection. Once this connection is lost, the
     /// request waits for the others: call [`CallLine::wake_all`] when they have changed.
     ///
+    /// `listener` is notified of each message of the request that the attempt sends. Several attempts of
+    /// a call need one each, because each sends the messages from the first on.
+    ///
     /// # Errors
     ///
     /// Those of [`send`](Self::send).
@@ -125,9 +129,10 @@ impl Connection {
         &self,
         head: Request<()>,
         body: &RequestBody<B>,
+        listener: Option<Arc<dyn MessageListener>>,
         candidates: impl FnOnce() -> Box<dyn Candidates>,
     ) -> Result<Sent<B>, CallError> {
-        self.send_or(head, body, |request| {
+        self.send_or(head, body, listener, |request| {
             QueuedRequest::for_any(request, self.line().clone(), candidates())
         })
     }
@@ -137,6 +142,7 @@ impl Connection {
         &self,
         head: Request<()>,
         body: &RequestBody<B>,
+        listener: Option<Arc<dyn MessageListener>>,
         queue: impl FnOnce(UnsentRequest) -> QueuedRequest,
     ) -> Result<Sent<B>, CallError> {
         let body = body
@@ -144,11 +150,11 @@ impl Connection {
             .map_err(|status| CallError::new(status, Fate::Unknown))?;
         check_head(&head, &self.state)?;
         let (body, upload, reader) = match body {
-            AttemptBody::Whole(data) => (UnsentBody::Whole(data), None, None),
+            AttemptBody::Whole(data) => (UnsentBody::Whole(data, listener), None, None),
             AttemptBody::Streaming(body, messages) => {
                 let reader = body.id();
                 let limit = self.state.max_header_list();
-                let (upload, handle) = Upload::new(body, messages, limit);
+                let (upload, handle) = Upload::new(body, messages, listener, limit);
                 (UnsentBody::Upload(handle), Some(Box::pin(upload)), reader)
             }
         };

@@ -9,6 +9,9 @@ mod codes;
 mod cut_off;
 mod go_away;
 mod header_list;
+mod prefixes;
+
+mod message_limit;
 mod messages;
 mod settings;
 mod unfinished;
@@ -58,6 +61,7 @@ mod turns;
 mod driver;
 
 // One attempt: the body of its request, sending that, waiting for room, and its response.
+mod outbound;
 mod replay;
 
 mod upload;
@@ -81,8 +85,10 @@ pub use crate::handshake::{handshake, handshake_in_line};
 pub use crate::header_list::header_list_size;
 pub use crate::keepalive::KeepaliveOptions;
 pub use crate::line::CallLine;
-pub use crate::messages::{MessageLimit, MessageTooLarge};
+pub use crate::message_limit::{MessageLimit, MessageTooLarge};
+pub use crate::messages::{Message, MessageCounter, MessageListener};
 pub use crate::options::HttpOptions;
+pub use crate::prefixes::MESSAGE_PREFIX;
 pub use crate::replay::{ReaderId, ReplayBudget, RequestBody, Reservation};
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
 pub use crate::room::{Candidates, FullConnection, Room, Turn};

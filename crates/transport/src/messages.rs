@@ -1,159 +1,116 @@
-//! The sizes of gRPC messages, as they go by.
+//! The messages of a call, as they go by.
 
-use std::fmt;
+use crate::prefixes::Prefixes;
 
-/// The length of the prefix of a message: a flag, and the length of the message in four bytes.
-///
-/// Source: [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
-const PREFIX: usize = 5;
-
-/// Finds a message over a limit in the data of a request or of a response, however it is cut into
-/// pieces. A message is found by its prefix, before the rest of it has come.
-///
-/// ```
-/// use trunkline_transport::MessageLimit;
-///
-/// let mut limit = MessageLimit::new(2);
-/// assert_eq!(limit.check(b"\0\0\0\0\x02ab\0\0"), Ok(()));
-/// let error = limit.check(b"\0\0\x03abc").unwrap_err();
-/// assert_eq!((error.size, error.limit, error.at), (3, 2, 0));
-/// ```
-#[derive(Clone, Debug)]
-pub struct MessageLimit {
-    limit: u32,
-    /// The number of bytes that have yet to come of the message whose prefix came last.
-    left: u32,
-    /// The part of a prefix that has come.
-    prefix: [u8; PREFIX],
-    prefix_len: usize,
-}
-
-/// A message over a limit.
+/// A gRPC message, as its prefix describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MessageTooLarge {
-    /// The size that the message's prefix announces, in bytes: that after compression.
-    pub size: u32,
-    /// The limit, in bytes.
-    pub limit: u32,
-    /// Where the message begins in the piece that was checked; 0 if it began before that.
-    pub at: usize,
+pub struct Message {
+    /// The number of messages before this one, in this direction of the attempt.
+    pub sequence: u64,
+    /// The size of the message after compression, in bytes. Its prefix does not count.
+    pub bytes: u32,
+    /// True if the message is compressed.
+    pub is_compressed: bool,
 }
 
-impl MessageLimit {
-    /// Returns a check of one direction of a call, in which a message has at most `limit` bytes after
-    /// compression. Its prefix does not count.
+/// Is notified of the messages of one attempt's request.
+///
+/// Source: the events "Outbound message" of
+/// [gRFC A72](https://github.com/grpc/proposal/blob/master/A72-open-telemetry-tracing.md).
+pub trait MessageListener: Send + Sync {
+    /// Handles a message whose prefix was handed to HTTP/2. The rest of it may still wait.
+    ///
+    /// Called by the task of the call, or by that of its upload: return soon.
+    fn handle_sent(&self, message: Message);
+}
+
+/// Counts the messages in one direction of an attempt, however its data is cut into pieces. A message
+/// counts once its prefix is complete.
+///
+/// The size of all messages without their prefixes is that of the data, less
+/// [`MESSAGE_PREFIX`](crate::MESSAGE_PREFIX) for each of them.
+///
+/// ```
+/// use trunkline_transport::{Message, MessageCounter};
+///
+/// let mut counter = MessageCounter::default();
+/// let mut seen = Vec::new();
+/// counter.handle_data(b"\0\0\0\0\x02ab\x01\0\0", |message| seen.push(message));
+/// assert_eq!(counter.messages(), 1);
+/// counter.handle_data(b"\0\x03abc", |message| seen.push(message));
+/// assert_eq!(counter.messages(), 2);
+/// let message = |sequence, bytes, is_compressed| Message { sequence, bytes, is_compressed };
+/// assert_eq!(seen, [message(0, 2, false), message(1, 3, true)]);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct MessageCounter {
+    prefixes: Prefixes,
+    messages: u64,
+}
+
+impl MessageCounter {
+    /// Counts the messages whose prefixes are complete with the next piece of the data. Each of them
+    /// is handed to `report`, in their order.
+    pub fn handle_data(&mut self, mut piece: &[u8], mut report: impl FnMut(Message)) {
+        while let Some(prefix) = self.prefixes.next(&mut piece) {
+            let message = Message {
+                sequence: self.messages,
+                bytes: prefix.size,
+                is_compressed: prefix.flag != 0,
+            };
+            self.messages += 1;
+            report(message);
+        }
+    }
+
+    /// Returns the number of messages so far.
     #[must_use]
-    pub fn new(limit: u32) -> Self {
-        Self {
-            limit,
-            left: 0,
-            prefix: [0; PREFIX],
-            prefix_len: 0,
-        }
-    }
-
-    /// Checks the next piece of the data.
-    ///
-    /// # Errors
-    ///
-    /// When a message in it is over the limit. Check nothing more after that.
-    pub fn check(&mut self, piece: &[u8]) -> Result<(), MessageTooLarge> {
-        let mut rest = piece;
-        while !rest.is_empty() {
-            let passed = rest.len().min(self.left as usize);
-            self.left -= u32::try_from(passed).unwrap_or(self.left);
-            rest = &rest[passed..];
-            if rest.is_empty() {
-                break;
-            }
-            let start = piece.len() - rest.len();
-            let at = start.saturating_sub(self.prefix_len);
-            let taken = rest.len().min(PREFIX - self.prefix_len);
-            let place = self.prefix_len..self.prefix_len + taken;
-            self.prefix[place].copy_from_slice(&rest[..taken]);
-            self.prefix_len += taken;
-            rest = &rest[taken..];
-            if self.prefix_len == PREFIX {
-                self.prefix_len = 0;
-                let [_, size @ ..] = self.prefix;
-                self.left = u32::from_be_bytes(size);
-                if self.left > self.limit {
-                    let (size, limit) = (self.left, self.limit);
-                    return Err(MessageTooLarge { size, limit, at });
-                }
-            }
-        }
-        Ok(())
+    pub fn messages(&self) -> u64 {
+        self.messages
     }
 }
-
-impl fmt::Display for MessageTooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { size, limit, .. } = self;
-        write!(
-            f,
-            "it has {size} bytes after compression, and the limit of this client is {limit}"
-        )
-    }
-}
-
-impl std::error::Error for MessageTooLarge {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Messages of these sizes, one after the other.
-    fn messages(sizes: &[u32]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for size in sizes {
-            bytes.push(0);
-            bytes.extend(size.to_be_bytes());
-            bytes.resize(bytes.len() + *size as usize, 7);
-        }
-        bytes
-    }
-
-    /// The first message over the limit is found, however the data is cut. (gRPC over HTTP/2,
-    /// "Length-Prefixed-Message")
+    /// Messages are counted with their sizes, also empty ones, however the data is cut. (gRPC over
+    /// HTTP/2, "Length-Prefixed-Message")
     #[test]
-    fn a_message_over_the_limit_is_found() {
-        let bytes = messages(&[0, 3, 4, 0, 5, 9]);
-        let start = messages(&[0, 3, 4, 0]).len();
-        for piece in 1..=bytes.len() {
-            let mut limit = MessageLimit::new(4);
-            let mut pieces = bytes.chunks(piece).enumerate();
-            let found = pieces.find_map(|(number, bytes)| {
-                let error = limit.check(bytes).err()?;
-                Some((number * piece, error))
+    fn messages_in_pieces() {
+        let sizes = [(0, 0), (3, 1), (300, 0), (0, 1), (1, 0)];
+        let mut data = Vec::new();
+        let mut expected = Vec::new();
+        for (sequence, (bytes, flag)) in (0..).zip(sizes) {
+            data.push(flag);
+            data.extend(u32::to_be_bytes(bytes));
+            data.resize(data.len() + bytes as usize, 1);
+            expected.push(Message {
+                sequence,
+                bytes,
+                is_compressed: flag == 1,
             });
-            let (offset, error) = found.expect("a message over the limit");
-            assert_eq!((error.size, error.limit), (5, 4), "in pieces of {piece}");
-            assert_eq!(
-                error.at,
-                start.saturating_sub(offset),
-                "in pieces of {piece}"
-            );
-            let prefix = start..start + PREFIX;
-            assert!(
-                offset < prefix.end,
-                "found by its prefix, in pieces of {piece}"
-            );
         }
-        let mut none = MessageLimit::new(9);
-        assert_eq!(none.check(&bytes), Ok(()));
+        for piece in 1..=data.len() {
+            let (mut counter, mut seen) = (MessageCounter::default(), Vec::new());
+            for piece in data.chunks(piece) {
+                counter.handle_data(piece, |message| seen.push(message));
+                counter.handle_data(b"", |message| seen.push(message));
+            }
+            assert_eq!(seen, expected, "in pieces of {piece}");
+            assert_eq!(counter.messages(), 5);
+        }
     }
 
-    /// A message of 4 GiB is found, and a limit of 0 allows empty messages only.
+    /// A message counts when its prefix is complete, before its data comes, and not before.
     #[test]
-    fn the_largest_and_the_smallest() {
-        let error = MessageLimit::new(u32::MAX - 1).check(&[0, 255, 255, 255, 255]);
-        assert_eq!(error.map_err(|error| error.size), Err(u32::MAX));
-        let mut limit = MessageLimit::new(0);
-        assert_eq!(limit.check(&messages(&[0, 0])), Ok(()));
-        assert_eq!(
-            limit.check(&messages(&[1])).map_err(|error| error.at),
-            Err(0)
-        );
+    fn a_message_counts_by_its_prefix() {
+        let mut counter = MessageCounter::default();
+        counter.handle_data(&[0, 255, 255, 255], |_| ());
+        assert_eq!(counter.messages(), 0);
+        counter.handle_data(&[255], |message| assert_eq!(message.bytes, u32::MAX));
+        assert_eq!(counter.messages(), 1);
+        counter.handle_data(&[0; 100], |_| ());
+        assert_eq!(counter.messages(), 1);
     }
 }

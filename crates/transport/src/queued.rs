@@ -11,6 +11,7 @@ use trunkline_status::Status;
 use crate::error::{CallError, Fate};
 use crate::header_list::size_of_request;
 use crate::line::{CallLine, Place};
+use crate::messages::MessageListener;
 use crate::room::{Candidates, Turn};
 use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
@@ -28,7 +29,8 @@ pub(crate) struct UnsentRequest {
 
 /// The body of an [`UnsentRequest`].
 pub(crate) enum UnsentBody {
-    Whole(Option<Bytes>),
+    /// All of it, and what is notified when it is handed over.
+    Whole(Option<Bytes>, Option<Arc<dyn MessageListener>>),
     /// An upload, which waits for its stream.
     Upload(UploadHandle),
 }
@@ -41,7 +43,9 @@ impl UnsentRequest {
     /// Returns true if the request is complete, and not long.
     pub(crate) fn is_short(&self) -> bool {
         match &self.body {
-            UnsentBody::Whole(data) => data.as_ref().is_none_or(|data| data.len() <= SHORT_REQUEST),
+            UnsentBody::Whole(data, _) => {
+                data.as_ref().is_none_or(|data| data.len() <= SHORT_REQUEST)
+            }
             UnsentBody::Upload(_) => false,
         }
     }
@@ -49,7 +53,7 @@ impl UnsentRequest {
     /// Returns why the upload gave the attempt up, if it did.
     fn failure(&self) -> Option<&Status> {
         match &self.body {
-            UnsentBody::Whole(_) => None,
+            UnsentBody::Whole(..) => None,
             UnsentBody::Upload(handle) => handle.failure(),
         }
     }

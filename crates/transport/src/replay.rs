@@ -30,7 +30,7 @@ pub use self::log::ReaderId;
 use self::log::{ReplayLog, Rest};
 pub(crate) use self::reader::BodyReader;
 use self::reader::{data_of, failure_of};
-use crate::messages::{MessageLimit, MessageTooLarge};
+use crate::message_limit::{MessageLimit, MessageTooLarge};
 
 /// The request body of one call. Each attempt of the call sends all of it.
 ///

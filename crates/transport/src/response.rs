@@ -16,6 +16,7 @@ use trunkline_status::Status;
 
 use crate::error::{CallError, Fate, ResponsePart};
 use crate::header_list::header_list_size;
+use crate::outbound::{Handed, Outbound};
 use crate::queued::{AdmittedRequest, QueuedRequest, SHORT_REQUEST, UnsentBody, UnsentRequest};
 use crate::state::ConnectionState;
 use crate::upload::UploadHandle;
@@ -23,25 +24,25 @@ use crate::waiting::{WaitingFor, WaitingStep};
 
 /// The request of the same attempt, as its response sees it.
 pub(crate) enum RequestSide {
-    /// All of it was handed to HTTP/2: this number of message bytes. The sending side of its stream
-    /// is kept until the attempt ends, if the request is longer than [`SHORT_REQUEST`].
-    Sent(u64, Option<SendStream<Bytes>>),
+    /// All of it was handed to HTTP/2. The sending side of its stream is kept until the attempt ends,
+    /// if the request is longer than [`SHORT_REQUEST`].
+    Sent(Handed, Option<SendStream<Bytes>>),
     /// An upload sends it.
     Upload(UploadHandle),
 }
 
 impl RequestSide {
-    fn bytes_sent(&self) -> u64 {
+    fn handed(&self) -> Handed {
         match self {
-            Self::Sent(bytes, _) => *bytes,
-            Self::Upload(handle) => handle.bytes_sent(),
+            Self::Sent(handed, _) => *handed,
+            Self::Upload(handle) => handle.handed(),
         }
     }
 
     /// Takes this side out of a response that goes on elsewhere, or has ended.
     fn take(&mut self) -> Self {
-        let bytes = self.bytes_sent();
-        mem::replace(self, Self::Sent(bytes, None))
+        let handed = self.handed();
+        mem::replace(self, Self::Sent(handed, None))
     }
 
     /// Cancels an attempt whose response was dropped, and frees what was not sent. An upload
@@ -105,20 +106,19 @@ fn hand_over(
     mut send: SendRequest<Bytes>,
     state: &ConnectionState,
 ) -> Result<(ResponseFuture, RequestSide), CallError> {
-    let no_body = matches!(request.body, UnsentBody::Whole(None));
+    let no_body = matches!(request.body, UnsentBody::Whole(None, _));
     let sent = send.send_request(request.head, no_body);
     let (response, mut stream) = sent.map_err(|error| {
         state.admission.close(1);
         CallError::not_sent(&error, state)
     })?;
     let request = match request.body {
-        UnsentBody::Whole(None) => RequestSide::Sent(0, None),
-        UnsentBody::Whole(Some(data)) => {
-            let bytes = data.len();
+        UnsentBody::Whole(None, _) => RequestSide::Sent(Handed::default(), None),
+        UnsentBody::Whole(Some(data), listener) => {
+            let is_short = data.len() <= SHORT_REQUEST;
             // An error here is one of the stream, which the response reports too.
-            let _ = stream.send_data(data, true);
-            let is_short = bytes <= SHORT_REQUEST;
-            RequestSide::Sent(bytes as u64, (!is_short).then_some(stream))
+            let handed = Outbound::new(listener).send(&mut stream, data, true);
+            RequestSide::Sent(handed.unwrap_or_default(), (!is_short).then_some(stream))
         }
         UnsentBody::Upload(handle) => {
             handle.start(stream);
@@ -178,7 +178,7 @@ impl ResponseHead {
             stage: AttemptStage::Queued(Box::new(request)),
             held_back: state.admission.limit_in_the_way(),
             state,
-            request: RequestSide::Sent(0, None),
+            request: RequestSide::Sent(Handed::default(), None),
             is_alone: false,
         }
     }
@@ -194,7 +194,18 @@ impl ResponseHead {
     /// gRPC's prefix of five bytes for each message.
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
-        self.request.bytes_sent()
+        self.request.handed().bytes
+    }
+
+    /// Returns how many messages of the request were handed to HTTP/2 so far. A message counts once its
+    /// prefix was.
+    ///
+    /// The size of the messages without their prefixes is [`bytes_sent`](Self::bytes_sent) less
+    /// [`MESSAGE_PREFIX`](crate::MESSAGE_PREFIX) for each. While the request is being sent, call this
+    /// method first: the other number may have grown meanwhile.
+    #[must_use]
+    pub fn messages_sent(&self) -> u64 {
+        self.request.handed().messages
     }
 
     /// Returns whether the request waits in line: because of the server's limit of concurrent calls, or
@@ -398,7 +409,18 @@ impl Incoming {
     /// gRPC's prefix of five bytes for each message.
     #[must_use]
     pub fn bytes_sent(&self) -> u64 {
-        self.request.bytes_sent()
+        self.request.handed().bytes
+    }
+
+    /// Returns how many messages of the request were handed to HTTP/2 so far. A message counts once its
+    /// prefix was.
+    ///
+    /// The size of the messages without their prefixes is [`bytes_sent`](Self::bytes_sent) less
+    /// [`MESSAGE_PREFIX`](crate::MESSAGE_PREFIX) for each. While the request is being sent, call this
+    /// method first: the other number may have grown meanwhile.
+    #[must_use]
+    pub fn messages_sent(&self) -> u64 {
+        self.request.handed().messages
     }
 
     fn error(&self, error: &h2::Error) -> CallError {

@@ -17,7 +17,9 @@ use trunkline_status::{Code, Status};
 use self::handle::UploadFacts;
 pub(crate) use self::handle::UploadHandle;
 use crate::header_list::header_list_size;
-use crate::messages::MessageLimit;
+use crate::message_limit::MessageLimit;
+use crate::messages::MessageListener;
+use crate::outbound::Outbound;
 use crate::replay::{BodyReader, Piece, message_too_large};
 
 /// Sends a streaming request body for one attempt; done when all of it is sent, when the server
@@ -31,6 +33,7 @@ pub struct Upload<B> {
     body: BodyReader<B>,
     /// The limit of the messages, if there is one.
     messages: Option<MessageLimit>,
+    outbound: Outbound,
     /// Data that waits for room in the flow-control window.
     waiting: Option<Bytes>,
     facts: Arc<UploadFacts>,
@@ -43,6 +46,7 @@ impl<B> Upload<B> {
     pub(crate) fn new(
         body: BodyReader<B>,
         messages: Option<MessageLimit>,
+        listener: Option<Arc<dyn MessageListener>>,
         max_header_list: u32,
     ) -> (Self, UploadHandle) {
         let facts = Arc::<UploadFacts>::default();
@@ -51,6 +55,7 @@ impl<B> Upload<B> {
             send: None,
             body,
             messages,
+            outbound: Outbound::new(listener),
             waiting: None,
             facts,
             max_header_list,
@@ -77,9 +82,8 @@ impl<B> Upload<B> {
         let Some(send) = self.send.as_mut().filter(|_| !part.is_empty()) else {
             return Ok(());
         };
-        let len = part.len();
-        send.send_data(part, false)?;
-        self.facts.count(len);
+        self.facts
+            .set_handed(self.outbound.send(send, part, false)?);
         Ok(())
     }
 }

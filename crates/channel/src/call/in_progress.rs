@@ -429,7 +429,7 @@ impl<'a> Call<'a> {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let siblings = || Box::new(Siblings::new(self.handle, ready)) as Box<dyn Candidates>;
-        match ready.connection.send_on_any(head, body, siblings) {
+        match ready.connection.send_on_any(head, body, None, siblings) {
             Ok(Sent {
                 response,
                 upload,

@@ -9,6 +9,8 @@ use h2::SendStream;
 use trunkline_runtime::Lock;
 use trunkline_status::Status;
 
+use crate::outbound::Handed;
+
 /// The facts that an upload and the response of the same attempt share.
 #[derive(Debug, Default)]
 pub(crate) struct UploadFacts {
@@ -20,7 +22,9 @@ pub(crate) struct UploadFacts {
     stream: Lock<Option<SendStream<Bytes>>>,
     /// The reason why the upload gave the attempt up.
     failure: OnceLock<Status>,
-    bytes_sent: AtomicU64,
+    /// What was handed to HTTP/2. Only the upload writes it.
+    bytes: AtomicU64,
+    messages: AtomicU64,
     /// Whether data waits for room in the flow-control windows.
     waits: AtomicBool,
 }
@@ -57,9 +61,11 @@ impl UploadFacts {
         }
     }
 
-    /// Counts message bytes that were handed to HTTP/2.
-    pub(crate) fn count(&self, bytes: usize) {
-        self.bytes_sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// Records what was handed to HTTP/2 so far.
+    pub(crate) fn set_handed(&self, handed: Handed) {
+        self.bytes.store(handed.bytes, Ordering::Relaxed);
+        // Last, so that no message is seen without its prefix.
+        self.messages.store(handed.messages, Ordering::Release);
     }
 }
 
@@ -91,9 +97,13 @@ impl UploadHandle {
         self.0.waits.load(Ordering::Relaxed)
     }
 
-    /// Returns how many message bytes were handed to HTTP/2 so far.
-    pub(crate) fn bytes_sent(&self) -> u64 {
-        self.0.bytes_sent.load(Ordering::Relaxed)
+    /// Returns what was handed to HTTP/2 so far.
+    pub(crate) fn handed(&self) -> Handed {
+        let messages = self.0.messages.load(Ordering::Acquire);
+        Handed {
+            bytes: self.0.bytes.load(Ordering::Relaxed),
+            messages,
+        }
     }
 }
 
