@@ -20,6 +20,7 @@ mod subchannels;
 mod watches;
 
 pub(crate) mod event;
+pub(crate) mod event_text;
 
 pub(crate) mod config;
 pub(crate) mod idleness;

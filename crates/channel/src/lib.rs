@@ -46,6 +46,7 @@ pub use crate::channel::{Channel, ResponseFuture};
 pub use crate::control::closing::Closed;
 pub use crate::core::connections::ConnectionId;
 pub use crate::core::event::ChannelEvent;
+pub use crate::core::event_text::EventLevel;
 pub use crate::core::failure::{
     ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectionLost, ConnectionLostReason,
 };

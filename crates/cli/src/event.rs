@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
-use trunkline::{ChannelEvent, Ejection, Endpoint, Health, Observer, SubchannelState};
+use trunkline::{ChannelEvent, Ejection, Endpoint, EventLevel, Health, Observer, SubchannelState};
 
 use crate::out::Style;
 use crate::show;
@@ -20,21 +20,8 @@ impl Observer for Tracer {
         let Some((name, _, words, _)) = describe(event, self.default_policy) else {
             return;
         };
-        match event {
-            ChannelEvent::KeepaliveRaised { .. }
-            | ChannelEvent::ConfigIgnored(_)
-            | ChannelEvent::Health {
-                health: Health::Unchecked(_),
-                ..
-            }
-            | ChannelEvent::Ejection {
-                ejection: Ejection::Ejected { .. },
-                ..
-            }
-            | ChannelEvent::LoadReportsUnsupported { .. }
-            | ChannelEvent::ServerNameIgnored { .. } => {
-                tracing::warn!("{name}: {words}");
-            }
+        match event.level() {
+            EventLevel::Warn => tracing::warn!("{name}: {words}"),
             _ => tracing::info!("{name}: {words}"),
         }
     }
@@ -54,8 +41,10 @@ type Described = (&'static str, Map<String, Value>, String, Style);
 ///
 /// Returns `None` for an event that the command does not print.
 pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Described> {
+    let words = || event.to_string();
     Some(match event {
         ChannelEvent::Endpoints(endpoints) => {
+            // The text of the event is cut after the first endpoints.
             let lines: Vec<String> = endpoints.iter().map(show::endpoint_line).collect();
             let object = fields([("endpoints", show::endpoints(endpoints))]);
             ("endpoints", object, lines.join(" | "), Style::Strong)
@@ -67,7 +56,7 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
             (
                 "resolver_error",
                 fields([("error", object)]),
-                error.to_string(),
+                words(),
                 Style::Bad,
             )
         }
@@ -85,9 +74,8 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
             )
         }
         ChannelEvent::ConfigIgnored(parts) => {
-            let lines: Vec<String> = parts.iter().map(ToString::to_string).collect();
             let object = fields([("parts", parts.iter().map(show::ignored_part).collect())]);
-            ("config_ignored", object, lines.join("; "), Style::Bad)
+            ("config_ignored", object, words(), Style::Bad)
         }
         ChannelEvent::State(state) => {
             let state = state.to_string();
@@ -109,14 +97,10 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
                     Style::Bad,
                 ),
             };
-            let words = match &error {
-                Some(error) => format!("{address} {state}: {error}"),
-                None => format!("{address} {state}"),
-            };
             (
                 "subchannel",
                 subchannel(&address.to_string(), state, error),
-                words,
+                words(),
                 style,
             )
         }
@@ -130,7 +114,7 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
                 ("address", json!(address.to_string())),
                 ("connections", json!(connections)),
             ]),
-            format!("{address}: {connections} full, connecting once more"),
+            words(),
             Style::Weak,
         ),
         ChannelEvent::Lost {
@@ -143,20 +127,17 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
             // the reason.
             let state = if *connections == 0 { "IDLE" } else { "READY" };
             let object = subchannel(&address.to_string(), state, Some(why.to_string()));
-            (
-                "subchannel",
-                object,
-                format!("{address} lost: {why}"),
-                Style::Bad,
-            )
+            ("subchannel", object, words(), Style::Bad)
         }
         ChannelEvent::Health {
             address,
             service,
             health,
             ..
-        } => described_health(&address.to_string(), service, health),
-        ChannelEvent::Ejection { endpoint, ejection } => described_ejection(endpoint, ejection),
+        } => described_health(&address.to_string(), service, health, words()),
+        ChannelEvent::Ejection { endpoint, ejection } => {
+            described_ejection(endpoint, ejection, words())
+        }
         ChannelEvent::LoadReportsUnsupported {
             address, status, ..
         } => (
@@ -165,28 +146,27 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
                 ("address", json!(address.to_string())),
                 ("error", error("load_reports", &status.to_string())),
             ]),
-            format!("{address} reports no load: {status}"),
+            words(),
             Style::Bad,
         ),
         ChannelEvent::ServerNameIgnored { address, .. } => {
             let name = address.server_name().unwrap_or_default();
-            let text = format!("the server name {name:?} of {address} cannot be sent");
             let object = fields([
                 ("address", json!(address.to_string())),
                 ("server_name", json!(name)),
             ]);
-            ("server_name_ignored", object, text, Style::Bad)
+            ("server_name_ignored", object, words(), Style::Bad)
         }
         ChannelEvent::KeepaliveRaised { time } => (
             "keepalive",
             fields([("time_ms", show::millis(*time))]),
-            format!("a server gets too many PINGs; new connections wait {time:?} before one"),
+            words(),
             Style::Bad,
         ),
         ChannelEvent::SubchannelRemoved { address, .. } => (
             "subchannel",
             subchannel(&address.to_string(), "SHUTDOWN", None),
-            format!("{address} removed"),
+            words(),
             Style::Weak,
         ),
         _ => return None,
@@ -194,7 +174,7 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
 }
 
 /// Describes the health of a backend.
-fn described_health(address: &str, service: &str, health: &Health) -> Described {
+fn described_health(address: &str, service: &str, health: &Health, words: String) -> Described {
     let (name, style) = match health {
         Health::Checking => ("checking", Style::Weak),
         Health::Healthy => ("healthy", Style::Good),
@@ -210,12 +190,11 @@ fn described_health(address: &str, service: &str, health: &Health) -> Described 
         ("health", json!(name)),
         ("error", json!(error)),
     ]);
-    let words = format!("{address} {service:?}: {health}");
     ("health", object, words, style)
 }
 
 /// Describes a decision of outlier detection.
-fn described_ejection(endpoint: &Endpoint, ejection: &Ejection) -> Described {
+fn described_ejection(endpoint: &Endpoint, ejection: &Ejection, words: String) -> Described {
     let (name, style) = match ejection {
         Ejection::Ejected { .. } => ("ejected", Style::Bad),
         Ejection::NotEjected { .. } => ("not_ejected", Style::Weak),
@@ -227,7 +206,6 @@ fn described_ejection(endpoint: &Endpoint, ejection: &Ejection) -> Described {
         ("ejection", json!(name)),
         ("message", json!(ejection.to_string())),
     ]);
-    let words = format!("{}: {ejection}", show::endpoint_line(endpoint));
     ("ejection", object, words, style)
 }
 

@@ -123,8 +123,8 @@ pub use trunkline_channel::{
     CallAttributes, CallCredentials, CallEnded, CallStarted, CallTrace, Channel, ChannelBuilder,
     ChannelEvent, ChannelId, ChannelIdentity, Closed, ConnectFailure, ConnectFailureKind,
     ConnectPhase, ConnectionId, ConnectionLost, ConnectionLostReason, CredentialsRequest,
-    Direction, MessageFact, Observer, ObserverFactory, QueueLimits, ResponseFuture, SentTo,
-    WaitForReady, WeakChannel, WithCallCredentials,
+    Direction, EventLevel, MessageFact, Observer, ObserverFactory, QueueLimits, ResponseFuture,
+    SentTo, WaitForReady, WeakChannel, WithCallCredentials,
 };
 
 // A page: how to implement each trait.
