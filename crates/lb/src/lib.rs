@@ -91,7 +91,7 @@ pub use crate::ring_hash::{HashKey, RequestHash, RingHash, RingHashConfig, RingH
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding, Positions, ReadyList};
 pub use crate::static_weights::{StaticWeights, StaticWeightsConfig, StaticWeightsFactory};
-pub use crate::subchannel::{SubchannelId, SubchannelState};
+pub use crate::subchannel::{ParseSubchannelIdError, SubchannelId, SubchannelState};
 pub use crate::watch::{Watch, WatchEvent, WatchId};
 pub use crate::weighted_round_robin::{
     UtilizationMetric, WeightedRoundRobin, WeightedRoundRobinConfig, WeightedRoundRobinFactory,

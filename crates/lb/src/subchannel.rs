@@ -1,6 +1,8 @@
 //! Subchannels, as policies see them.
 
+use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 
 use trunkline_status::Status;
 
@@ -8,6 +10,17 @@ use trunkline_status::Status;
 ///
 /// An id is an index, which is used again after the subchannel is removed, and a generation, which
 /// is not. So a late event of a removed subchannel cannot be taken for one of its successor.
+///
+/// # Examples
+///
+/// ```
+/// use trunkline_lb::SubchannelId;
+///
+/// let id: SubchannelId = "#3.1".parse().expect("an index and a generation");
+/// assert_eq!(id.index(), 3);
+/// assert_eq!(id.to_string(), "#3.1");
+/// assert!("3".parse::<SubchannelId>().is_err());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SubchannelId {
     pub(crate) index: u32,
@@ -28,6 +41,41 @@ impl fmt::Debug for SubchannelId {
         write!(f, "#{}.{}", self.index, self.generation)
     }
 }
+
+/// Prints the index and the generation: `#3.0`.
+impl fmt::Display for SubchannelId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
+/// Parses what `Display` prints.
+impl FromStr for SubchannelId {
+    type Err = ParseSubchannelIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let parts = text.strip_prefix('#').and_then(|id| id.split_once('.'));
+        let parsed = parts.and_then(|(index, generation)| {
+            Some(Self {
+                index: index.parse().ok()?,
+                generation: generation.parse().ok()?,
+            })
+        });
+        parsed.ok_or(ParseSubchannelIdError(()))
+    }
+}
+
+/// The error of a text that is no [`SubchannelId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseSubchannelIdError(());
+
+impl fmt::Display for ParseSubchannelIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not the id of a subchannel, such as `#3.0`")
+    }
+}
+
+impl Error for ParseSubchannelIdError {}
 
 /// The state of a subchannel, as its policy is notified of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
