@@ -42,6 +42,8 @@ use crate::observer_factory::{ChannelIdentity, ObserverFactory};
 use crate::open_calls::OpenCalls;
 use crate::queue::CallQueue;
 use crate::shared::{ChannelId, ChannelShared, Current, MessageLimits};
+#[cfg(feature = "tracing")]
+use crate::spans::TracingObserver;
 
 /// The policy that is used where no service config names one.
 ///
@@ -696,6 +698,8 @@ impl ChannelBuilder {
         let mut observers = self.observers;
         let factories = self.observer_factories.iter();
         observers.extend(factories.filter_map(|factory| factory.observer_for(&identity)));
+        #[cfg(feature = "tracing")]
+        observers.push(Arc::new(TracingObserver::new(id, &canonical)));
         let observers = Observers::new(observers);
         if !observers.is_empty() {
             resolver_options = resolver_options.with_metrics(Arc::new(ObserverMetrics {

@@ -26,6 +26,9 @@ mod shared;
 // The control path: one task per channel.
 mod control;
 
+#[cfg(feature = "tracing")]
+mod spans;
+
 // What the clones of a channel hold.
 mod handle;
 

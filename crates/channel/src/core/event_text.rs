@@ -102,7 +102,7 @@ fn is_orderly(why: &ConnectionLost) -> bool {
     )
 }
 
-/// Prints one line without the name of the event: `10.0.0.1:50051: connection refused`, for example.
+/// Prints one line: `10.0.0.1:50051: cannot connect: connection refused`, for example.
 impl fmt::Display for ChannelEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -110,8 +110,8 @@ impl fmt::Display for ChannelEvent {
             Self::ResolverError(error) => error.fmt(f),
             Self::Resolver(event) => write_lookup(event, f),
             Self::Config(config) => match config.policy() {
-                Some(choice) => write!(f, "policy {}", choice.name),
-                None => f.write_str("the default policy of the channel"),
+                Some(choice) => write!(f, "service config with the policy {}", choice.name),
+                None => f.write_str("service config without a policy: the channel's default"),
             },
             Self::ConfigIgnored(parts) => {
                 for (at, part) in parts.iter().enumerate() {
@@ -136,7 +136,7 @@ impl fmt::Display for ChannelEvent {
                 ..
             } => write!(f, "{address}: {connections} full, connecting once more"),
             Self::ConnectFailed { failure, .. } => {
-                write!(f, "{}: {failure}", failure.address())
+                write!(f, "{}: cannot connect: {failure}", failure.address())
             }
             Self::Connected {
                 address,
@@ -188,8 +188,10 @@ impl fmt::Display for ChannelEvent {
 
 /// Writes a list of endpoints, of a long one the first and their number.
 fn write_endpoints(endpoints: &[Endpoint], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    if endpoints.is_empty() {
-        return f.write_str("none");
+    match endpoints.len() {
+        0 => return f.write_str("no endpoints"),
+        1 => f.write_str("1 endpoint: ")?,
+        many => write!(f, "{many} endpoints: ")?,
     }
     for (at, endpoint) in endpoints.iter().take(ENDPOINTS_SHOWN).enumerate() {
         if at > 0 {

@@ -30,6 +30,7 @@ mod idleness;
 mod keepalive;
 mod leaks;
 mod load_reports;
+mod logs;
 mod lossy;
 mod message_limits;
 mod outlier_detection;

@@ -1,0 +1,64 @@
+//! Which events repeat what is known.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use trunkline_endpoint::Endpoint;
+use trunkline_lb::{ConnectivityState, SubchannelId};
+
+use crate::core::event::ChannelEvent;
+
+/// Remembers what the last lines said: a failure that lasts is written once, and then as a detail.
+#[derive(Debug, Default)]
+pub(super) struct Repeats {
+    endpoints: Option<Arc<[Endpoint]>>,
+    /// The text of the resolver's failure, until it has a list.
+    resolver_error: Option<String>,
+    /// The subchannels whose last attempt failed.
+    failing: HashSet<SubchannelId>,
+    /// The last failure of the resolver or of a backend, since a connection was there.
+    last_failure: Option<String>,
+}
+
+impl Repeats {
+    /// Takes note of an event, and returns whether it only repeats what is known.
+    pub(super) fn is_repeated(&mut self, event: &ChannelEvent) -> bool {
+        match event {
+            ChannelEvent::Endpoints(endpoints) => {
+                let was_failing = self.resolver_error.take().is_some();
+                let old = self.endpoints.replace(Arc::clone(endpoints));
+                !was_failing && old.is_some_and(|old| old == *endpoints)
+            }
+            ChannelEvent::ResolverError(error) => {
+                let text = error.to_string();
+                self.last_failure = Some(text.clone());
+                let old = self.resolver_error.replace(text);
+                old == self.resolver_error
+            }
+            ChannelEvent::ConnectFailed { id, .. } => {
+                self.last_failure = Some(event.to_string());
+                !self.failing.insert(*id)
+            }
+            ChannelEvent::Connected { id, .. } => {
+                self.failing.remove(id);
+                self.last_failure = None;
+                false
+            }
+            ChannelEvent::Lost { .. } => {
+                self.last_failure = Some(event.to_string());
+                false
+            }
+            ChannelEvent::SubchannelRemoved { id, .. } => {
+                self.failing.remove(id);
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns what explains a failing channel: the last failure of its resolver or of a backend.
+    pub(super) fn reason_of(&self, state: ConnectivityState) -> Option<&str> {
+        let is_failing = state == ConnectivityState::TransientFailure;
+        self.last_failure.as_deref().filter(|_| is_failing)
+    }
+}

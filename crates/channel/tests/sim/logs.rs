@@ -1,0 +1,153 @@
+//! The log lines of a channel (the feature `tracing`).
+
+use std::io::{self, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use h2::server::Builder;
+use tracing::Level;
+use trunkline_channel::Channel;
+use trunkline_endpoint::Endpoint;
+use trunkline_resolver::{ManualResolver, Resolution, ResolveError, ResolveErrorKind};
+use trunkline_runtime::Lock;
+use trunkline_sim::Sim;
+
+use crate::world::{address, builder, echo, serve};
+
+/// What a subscriber writes.
+#[derive(Clone, Default)]
+struct Lines(Arc<Lock<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs `run` under a subscriber that writes up to `level`, and returns the lines without the id and the
+/// target of the channel.
+fn lines(level: Level, run: impl FnOnce()) -> Vec<String> {
+    let lines = Lines::default();
+    let writer = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_ansi(false)
+        .without_time()
+        .with_writer(move || writer.clone())
+        .finish();
+    tracing::subscriber::with_default(subscriber, run);
+    let text = String::from_utf8(lines.0.lock().clone()).expect("UTF-8");
+    let ours = text.lines().filter(|line| line.contains("trunkline::"));
+    let plain = ours.map(|line| {
+        let is_plain = |word: &&str| !word.starts_with("channel.");
+        let words = line.split(' ').filter(is_plain);
+        words.collect::<Vec<_>>().join(" ").trim().to_owned()
+    });
+    plain.collect()
+}
+
+/// The target of hosts 1 to `count`.
+fn hosts(count: u8) -> String {
+    let addresses = (1..=count).map(|host| address(host).to_string());
+    format!("ipv4:{}", addresses.collect::<Vec<_>>().join(","))
+}
+
+/// Connects, and waits for `time`.
+fn connect(sim: &Sim, channel: &Channel, time: Duration) {
+    sim.run(async {
+        channel.connect().expect("a runtime");
+        sim.sleep(time).await;
+    });
+}
+
+/// At the level INFO, a line gives each change of the channel, with the reason of a failure. A backend
+/// that cannot be reached is a line once, whatever the number of attempts.
+#[test]
+fn a_failing_backend_is_one_line() {
+    let logged = lines(Level::INFO, || {
+        let sim = Sim::new(1);
+        let channel = builder(&sim, hosts(1)).build().expect("a channel");
+        connect(&sim, &channel, Duration::from_secs(600));
+        serve(&sim, 1, Builder::new(), echo);
+        connect(&sim, &channel, Duration::from_secs(200));
+        drop(channel);
+        sim.run(sim.sleep(Duration::from_secs(1)));
+    });
+    let expected = [
+        r#"INFO trunkline::channel: the channel is CONNECTING event="state""#,
+        r#"INFO trunkline::resolver: 1 endpoint: 198.51.100.1:50051 event="endpoints""#,
+        r#"INFO trunkline::channel: service config without a policy: the channel's default event="config""#,
+        r#"WARN trunkline::connection: 198.51.100.1:50051: cannot connect: connection refused event="connect_failed" subchannel=#0.0"#,
+        r#"WARN trunkline::channel: the channel is TRANSIENT_FAILURE; the last failure: 198.51.100.1:50051: cannot connect: connection refused event="state""#,
+        r#"INFO trunkline::channel: the channel is READY event="state""#,
+        r#"INFO trunkline::channel: the channel is SHUTDOWN event="state""#,
+    ];
+    assert_eq!(logged, expected);
+}
+
+/// The loss of many backends writes no more than twenty lines in ten seconds, and the last of them says
+/// where the others are.
+#[test]
+fn many_failing_backends_are_twenty_lines() {
+    let config = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
+    let run = || {
+        let sim = Sim::new(1);
+        let channel = builder(&sim, hosts(200)).default_service_config(config);
+        let channel = channel.build().expect("a channel");
+        connect(&sim, &channel, Duration::from_secs(600));
+    };
+    let logged = lines(Level::INFO, run);
+    let of_backends: Vec<_> = logged
+        .iter()
+        .filter(|line| line.contains("subchannel="))
+        .collect();
+    assert_eq!(of_backends.len(), 20, "{logged:#?}");
+    let remark = "more lines about single backends within 10s are at the level DEBUG";
+    let with_remark = of_backends
+        .iter()
+        .filter(|line| line.contains(remark))
+        .count();
+    assert_eq!((with_remark, of_backends[19].contains(remark)), (1, true));
+    // The details are complete.
+    let details = lines(Level::DEBUG, run);
+    let is_failure = |line: &&String| line.contains("connect_failed");
+    assert!(details.iter().filter(is_failure).count() > 1000);
+}
+
+/// A name that cannot be resolved is a line once, and a list that does not change too.
+#[test]
+fn a_failing_resolver_is_one_line() {
+    let logged = lines(Level::INFO, || {
+        let sim = Sim::new(1);
+        let resolver = ManualResolver::new("fleet");
+        let channel = builder(&sim, "fleet:///orders").resolver(resolver.clone());
+        let channel = channel.build().expect("a channel");
+        let pause = Duration::from_millis(1);
+        connect(&sim, &channel, pause);
+        for _ in 0..3 {
+            let error = ResolveError::new(ResolveErrorKind::NotFound, "no such name");
+            resolver.update(Resolution::from_error(error));
+            connect(&sim, &channel, pause);
+        }
+        for _ in 0..3 {
+            resolver.update(Resolution::new([Endpoint::new([address(1)])]));
+            connect(&sim, &channel, pause);
+        }
+    });
+    let expected = [
+        r#"INFO trunkline::channel: the channel is CONNECTING event="state""#,
+        r#"WARN trunkline::resolver: no such name event="resolver_error""#,
+        r#"WARN trunkline::channel: the channel is TRANSIENT_FAILURE; the last failure: no such name event="state""#,
+        r#"INFO trunkline::resolver: 1 endpoint: 198.51.100.1:50051 event="endpoints""#,
+        r#"INFO trunkline::channel: service config without a policy: the channel's default event="config""#,
+        r#"INFO trunkline::channel: the channel is CONNECTING event="state""#,
+        r#"WARN trunkline::connection: 198.51.100.1:50051: cannot connect: connection refused event="connect_failed" subchannel=#0.0"#,
+        r#"WARN trunkline::channel: the channel is TRANSIENT_FAILURE; the last failure: 198.51.100.1:50051: cannot connect: connection refused event="state""#,
+    ];
+    assert_eq!(logged, expected);
+}
