@@ -694,6 +694,7 @@ impl ChannelBuilder {
             target: &self.target,
             canonical_target: &canonical,
             authority: authority.as_str(),
+            runtime: &runtime,
         };
         let mut observers = self.observers;
         let factories = self.observer_factories.iter();

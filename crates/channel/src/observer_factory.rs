@@ -3,6 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use trunkline_runtime::Runtime;
+
 use crate::observer::Observer;
 use crate::shared::ChannelId;
 use crate::weak::WeakChannel;
@@ -36,6 +38,8 @@ pub struct ChannelIdentity<'a> {
     pub canonical_target: &'a str,
     /// The default `:authority` of its calls.
     pub authority: &'a str,
+    /// The runtime of the channel, with its clock and its time of day.
+    pub runtime: &'a Arc<dyn Runtime>,
 }
 
 impl<T: ObserverFactory + ?Sized> ObserverFactory for Arc<T> {

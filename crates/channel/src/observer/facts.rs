@@ -53,6 +53,8 @@ pub struct AttemptSent<'a> {
     /// The time from the start of the attempt to now: the wait for the pick, a connection and
     /// credentials.
     pub waited: Duration,
+    /// The time at which it was handed to the connection.
+    pub at: Instant,
 }
 
 /// The other end of an attempt that was sent.
