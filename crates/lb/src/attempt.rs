@@ -87,6 +87,10 @@ pub struct AttemptOutcome<'a> {
     pub bytes_sent: u64,
     /// The bytes of response messages that came, each with its gRPC prefix of 5 bytes.
     pub bytes_received: u64,
+    /// The number of request messages in `bytes_sent`. A message counts once its prefix is complete.
+    pub messages_sent: u64,
+    /// The number of response messages in `bytes_received`.
+    pub messages_received: u64,
     /// Whether the attempt was sent: false if the subchannel had no connection any more, or the
     /// request never left the client.
     pub was_sent: bool,
@@ -111,6 +115,8 @@ impl<'a> AttemptOutcome<'a> {
             ended_at: None,
             bytes_sent: 0,
             bytes_received: 0,
+            messages_sent: 0,
+            messages_received: 0,
             was_sent: false,
             was_dropped: false,
             load_report: OnceCell::new(),
@@ -187,6 +193,14 @@ impl<'a> AttemptOutcome<'a> {
     pub fn with_bytes(mut self, sent: u64, received: u64) -> Self {
         self.bytes_sent = sent;
         self.bytes_received = received;
+        self
+    }
+
+    /// Sets the number of messages, sent and received.
+    #[must_use]
+    pub fn with_messages(mut self, sent: u64, received: u64) -> Self {
+        self.messages_sent = sent;
+        self.messages_received = received;
         self
     }
 
