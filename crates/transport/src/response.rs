@@ -215,6 +215,12 @@ impl ResponseHead {
         matches!(self.stage, AttemptStage::Queued(..))
     }
 
+    /// Returns whether the request was handed to HTTP/2.
+    #[must_use]
+    pub fn is_sent(&self) -> bool {
+        matches!(self.stage, AttemptStage::Sent(_))
+    }
+
     /// Returns what the attempt waits for.
     ///
     /// If more than 16 requests wait for flow control, the others count as waiting for the
