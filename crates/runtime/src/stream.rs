@@ -61,6 +61,10 @@ use crate::PeerAddr;
 ///         self.inner.peer_addr()
 ///     }
 ///
+///     fn local_addr(&self) -> Option<PeerAddr> {
+///         self.inner.local_addr()
+///     }
+///
 ///     fn abort(self: Box<Self>) {
 ///         self.inner.abort();
 ///     }
@@ -69,6 +73,14 @@ use crate::PeerAddr;
 pub trait Stream: AsyncRead + AsyncWrite + Debug + Send + Sync + Unpin + 'static {
     /// Returns the address that this stream is connected to.
     fn peer_addr(&self) -> PeerAddr;
+
+    /// Returns the address of this side. `None`, also the default, where it is unknown or has no name, as
+    /// that of a client of a Unix socket.
+    ///
+    /// It is for telemetry. A stream over another one returns that of the other one.
+    fn local_addr(&self) -> Option<PeerAddr> {
+        None
+    }
 
     /// Closes the stream at once, and loses data that was not sent yet. TCP sends RST and keeps no
     /// TIME_WAIT.

@@ -80,6 +80,8 @@ fn latency_is_one_way() {
         assert_eq!(sim.elapsed(), 20 * MS);
         assert_eq!(ours.peer_addr(), PeerAddr::Ip(server()));
         assert_eq!(theirs.peer_addr().to_string(), "192.0.2.1:32768");
+        assert_eq!(ours.local_addr(), Some(theirs.peer_addr()));
+        assert_eq!(theirs.local_addr(), Some(ours.peer_addr()));
         ours.write_all(b"ping").await.unwrap();
         let mut buffer = [0; 4];
         theirs.read_exact(&mut buffer).await.unwrap();
@@ -339,6 +341,8 @@ fn unix_sockets() {
             theirs.write_all(b"hi").await.unwrap();
             let mut buffer = [0; 2];
             ours.read_exact(&mut buffer).await.unwrap();
+            assert_eq!(theirs.local_addr(), Some(ours.peer_addr()));
+            assert_eq!(ours.local_addr(), None);
             assert_eq!(ours.peer_addr(), PeerAddr::Unix(address));
         }
         let missing = UnixAddr::from_path("/run/none.sock");

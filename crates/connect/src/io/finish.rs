@@ -125,6 +125,10 @@ impl Stream for RacingStream {
         self.peer.clone()
     }
 
+    fn local_addr(&self) -> Option<PeerAddr> {
+        self.stream.as_ref()?.local_addr()
+    }
+
     fn abort(mut self: Box<Self>) {
         if let Some(stream) = self.stream.take() {
             stream.abort();

@@ -82,6 +82,10 @@ impl Stream for Leftover {
         self.stream.peer_addr()
     }
 
+    fn local_addr(&self) -> Option<PeerAddr> {
+        self.stream.local_addr()
+    }
+
     fn abort(self: Box<Self>) {
         self.stream.abort();
     }

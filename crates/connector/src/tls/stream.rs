@@ -313,6 +313,10 @@ impl Stream for TlsStream {
         self.stream.peer_addr()
     }
 
+    fn local_addr(&self) -> Option<PeerAddr> {
+        self.stream.local_addr()
+    }
+
     fn abort(self: Box<Self>) {
         self.stream.abort();
     }

@@ -25,6 +25,8 @@ fn a_connection_is_described() {
     let info = &connected.info;
     assert_eq!(info.peer, address().into());
     assert_eq!(connected.stream.peer_addr(), address().into());
+    let local = connected.stream.local_addr();
+    assert!(local.is_some_and(|local| local != address().into()));
     assert_eq!(info.security, SecurityLevel::PrivacyAndIntegrity);
     assert_eq!(info.alpn.as_deref(), Some(&b"h2"[..]));
     let tls = TlsInfo::new("TLSv1.3", "TLS13_AES_256_GCM_SHA384", NAME);

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice, IoSliceMut, Read};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
@@ -28,6 +28,9 @@ pub(super) struct ReactorStream<S> {
 pub(super) trait RawStream: Debug + Send + Sync + 'static {
     fn shut_down_write(&self) -> io::Result<()>;
     fn reset_on_close(&self);
+
+    /// Returns the address of this side, if it has one.
+    fn local_ip(&self) -> Option<SocketAddr>;
 }
 
 impl RawStream for TcpStream {
@@ -39,6 +42,10 @@ impl RawStream for TcpStream {
         // This fails only on a socket that is closed or reset already.
         let _ = socket::reset_on_close(&SockRef::from(self));
     }
+
+    fn local_ip(&self) -> Option<SocketAddr> {
+        self.local_addr().ok()
+    }
 }
 
 #[cfg(unix)]
@@ -48,6 +55,10 @@ impl RawStream for UnixStream {
     }
 
     fn reset_on_close(&self) {}
+
+    fn local_ip(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 impl<S> ReactorStream<S>
@@ -104,6 +115,10 @@ where
 {
     fn peer_addr(&self) -> PeerAddr {
         self.peer.clone()
+    }
+
+    fn local_addr(&self) -> Option<PeerAddr> {
+        self.socket.get_ref().local_ip().map(PeerAddr::Ip)
     }
 
     fn abort(self: Box<Self>) {

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -26,6 +27,9 @@ pub(super) trait RawStream:
     ::tokio::io::AsyncRead + ::tokio::io::AsyncWrite + Debug + Send + Sync + Unpin + 'static
 {
     fn reset_on_close(&self);
+
+    /// Returns the address of this side, if it has one.
+    fn local_ip(&self) -> Option<SocketAddr>;
 }
 
 impl RawStream for TcpStream {
@@ -33,11 +37,19 @@ impl RawStream for TcpStream {
         // This fails only on a socket that is closed or reset already.
         let _ = socket::reset_on_close(&SockRef::from(self));
     }
+
+    fn local_ip(&self) -> Option<SocketAddr> {
+        self.local_addr().ok()
+    }
 }
 
 #[cfg(unix)]
 impl RawStream for UnixStream {
     fn reset_on_close(&self) {}
+
+    fn local_ip(&self) -> Option<SocketAddr> {
+        None
+    }
 }
 
 impl<S: RawStream> TokioStream<S> {
@@ -49,6 +61,10 @@ impl<S: RawStream> TokioStream<S> {
 impl<S: RawStream> Stream for TokioStream<S> {
     fn peer_addr(&self) -> PeerAddr {
         self.peer.clone()
+    }
+
+    fn local_addr(&self) -> Option<PeerAddr> {
+        self.socket.local_ip().map(PeerAddr::Ip)
     }
 
     fn abort(self: Box<Self>) {

@@ -26,10 +26,11 @@ async fn pair(runtime: &dyn Runtime, bind: &str) -> (Box<dyn Stream>, TcpStream)
     let listener = TcpListener::bind(bind).unwrap();
     let address = listener.local_addr().unwrap();
     let ours = runtime.connect_tcp(address, &TcpOptions::default()).await;
-    let (theirs, _) = listener.accept().unwrap();
+    let (theirs, local) = listener.accept().unwrap();
     theirs.set_read_timeout(Some(BOUND)).unwrap();
     let ours = ours.unwrap();
     assert_eq!(ours.peer_addr(), PeerAddr::Ip(address));
+    assert_eq!(ours.local_addr(), Some(PeerAddr::Ip(local)));
     (ours, theirs)
 }
 

@@ -34,6 +34,7 @@ impl Drop for SocketPath {
 async fn check_exchange(runtime: &dyn Runtime, address: UnixAddr, listener: UnixListener) {
     let mut ours = runtime.connect_unix(&address).await.unwrap();
     assert_eq!(ours.peer_addr(), PeerAddr::Unix(address));
+    assert_eq!(ours.local_addr(), None);
     let (mut theirs, _) = listener.accept().unwrap();
     theirs.set_read_timeout(Some(BOUND)).unwrap();
     ours.write_all(b"ping").await.unwrap();

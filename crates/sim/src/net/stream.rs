@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::{PeerAddr, Stream};
 
-use crate::world::SharedWorld;
+use crate::world::{CLIENT, SharedWorld};
 
 pub(crate) struct SimStream {
     shared: Arc<SharedWorld>,
@@ -32,6 +32,19 @@ impl SimStream {
 impl Stream for SimStream {
     fn peer_addr(&self) -> PeerAddr {
         self.peer.clone()
+    }
+
+    fn local_addr(&self) -> Option<PeerAddr> {
+        let (conn, side) = self.end;
+        self.shared.with(|world| {
+            let conn = world.net.conns.get(&conn)?;
+            match (side, &conn.local) {
+                // The client's end of a Unix socket has no name.
+                (CLIENT, PeerAddr::Unix(_)) => None,
+                (CLIENT, local) => Some(local.clone()),
+                _ => Some(conn.peer.clone()),
+            }
+        })
     }
 
     fn abort(self: Box<Self>) {
