@@ -135,8 +135,12 @@ impl Admission {
     /// stalled.
     pub(crate) fn limit_in_the_way(&self) -> Option<u32> {
         let is_stalled = self.limit.is_stalled.load(SeqCst);
-        let limit = u32::try_from(self.limit.server.load(SeqCst)).ok();
-        limit.filter(|_| !is_stalled)
+        self.server_limit().filter(|_| !is_stalled)
+    }
+
+    /// Returns how many calls the server allows at a time; `None` without a limit.
+    pub(crate) fn server_limit(&self) -> Option<u32> {
+        u32::try_from(self.limit.server.load(SeqCst)).ok()
     }
 
     /// Sets how many calls the server allows at a time.

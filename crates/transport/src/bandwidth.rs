@@ -2,10 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-/// The window at the start, in bytes: HTTP/2's own.
-///
-/// Source: [RFC 9113 section 6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2).
-pub(crate) const FIRST_WINDOW: u32 = 65_535;
+use crate::codes::FIRST_WINDOW;
 
 /// The largest window, in bytes, as in grpc-go.
 pub(crate) const LARGEST_WINDOW: u32 = 16 * 1024 * 1024;

@@ -35,6 +35,11 @@ pub(crate) const FRAME_HEADER: usize = 9;
 /// The place of the type in a frame header.
 pub(crate) const FRAME_TYPE_AT: usize = 3;
 
+/// The flow-control windows of a connection and of a stream at their start, in bytes.
+///
+/// Source: [RFC 9113 section 6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2).
+pub(crate) const FIRST_WINDOW: u32 = 65_535;
+
 /// The length of one setting, in bytes: an identifier of two, and a value of four.
 ///
 /// Source: [RFC 9113 section 6.5.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.5.1).

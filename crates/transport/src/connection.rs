@@ -20,6 +20,7 @@ use crate::replay::{AttemptBody, ReaderId, RequestBody};
 use crate::response::ResponseHead;
 use crate::room::{Candidates, FullConnection, Room};
 use crate::state::ConnectionState;
+use crate::stats::ConnectionStats;
 use crate::turns::Turns;
 use crate::upload::Upload;
 
@@ -185,6 +186,14 @@ impl Connection {
             upload,
             reader,
         })
+    }
+
+    /// Returns the numbers of the connection.
+    ///
+    /// Any thread may call this at any time: it takes no lock, and holds up no call.
+    #[must_use]
+    pub fn stats(&self) -> ConnectionStats {
+        self.state.stats()
     }
 
     /// Returns the line in which calls wait for room on this connection.

@@ -76,7 +76,12 @@ impl ConnectionDriver {
         let pings = is_asked.then(|| connection.ping_pong()).flatten();
         let probes = pings.map(|pings| Probes::new(pings, keepalive, bandwidth));
         // A caller's turn does not serve the probes.
-        let turns = Arc::new(Turns::new(connection, wire.clone(), probes.is_none()));
+        let turns = Arc::new(Turns::new(
+            connection,
+            wire.clone(),
+            Arc::clone(&runtime),
+            probes.is_none(),
+        ));
         Self {
             turns,
             wire,
@@ -144,6 +149,13 @@ impl ConnectionDriver {
     fn test_before_calls(&mut self) {
         if let Some(probes) = &mut self.probes {
             probes.handle_calls(self.state.admission.has_calls(), &*self.runtime);
+            self.report_keepalives();
+        }
+    }
+
+    fn report_keepalives(&self) {
+        if let Some(probes) = &self.probes {
+            self.state.counts.set_keepalives(probes.keepalives_sent());
         }
     }
 
@@ -170,7 +182,10 @@ impl ConnectionDriver {
             let probes = self.probes.as_mut();
             match probes.and_then(|probes| probes.handle_timeout(now)) {
                 None => {}
-                Some(KeepaliveAction::Ping) => return Poll::Ready(ControlFlow::Continue(())),
+                Some(KeepaliveAction::Ping) => {
+                    self.report_keepalives();
+                    return Poll::Ready(ControlFlow::Continue(()));
+                }
                 Some(KeepaliveAction::GiveUp(silence)) => {
                     self.state.set_silence(silence);
                     return Poll::Ready(ControlFlow::Break(silence.into()));

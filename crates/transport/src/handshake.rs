@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use trunkline_runtime::{Runtime, Stream};
 
-use crate::bandwidth::FIRST_WINDOW;
+use crate::codes::FIRST_WINDOW;
 use crate::compat::{CompatWire, SharedWire};
 use crate::connection::Connection;
 use crate::driver::ConnectionDriver;
@@ -106,10 +106,11 @@ async fn handshake_until(
     on_lost: Box<dyn FnOnce(Lost) + Send>,
 ) -> Result<(Connection, ConnectionDriver), HandshakeError> {
     let state = Arc::new(ConnectionState::new(
-        stream.peer_addr(),
+        &*stream,
         line,
         endurance.last_stream,
         options.max_header_list,
+        runtime.now(),
     ));
     let wire = SharedWire::new(Wire::new(stream, Arc::clone(&state)));
     let fail = |error| HandshakeError::new(&state, error);

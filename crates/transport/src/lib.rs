@@ -21,6 +21,11 @@ mod coalesce;
 mod frames;
 mod streams;
 
+// The numbers of a connection.
+mod stats;
+
+mod counts;
+
 // How many calls are on a connection at a time, and those that wait.
 mod line;
 
@@ -92,5 +97,6 @@ pub use crate::prefixes::MESSAGE_PREFIX;
 pub use crate::replay::{ReaderId, ReplayBudget, RequestBody, Reservation};
 pub use crate::response::{Incoming, IncomingFrame, ResponseHead};
 pub use crate::room::{Candidates, FullConnection, Room, Turn};
+pub use crate::stats::ConnectionStats;
 pub use crate::upload::Upload;
 pub use crate::waiting::{WaitingFor, WaitingStep};

@@ -17,6 +17,8 @@ pub(crate) struct Probes {
     bandwidth: Option<BandwidthEstimator>,
     /// What had come from the peer at the last poll.
     received: Received,
+    /// The number of PINGs that the keepalive has sent.
+    keepalives: u64,
 }
 
 /// The numbers of bytes that have come from the peer.
@@ -38,7 +40,17 @@ impl Probes {
             keepalive,
             bandwidth,
             received: Received::default(),
+            keepalives: 0,
         }
+    }
+
+    /// Returns the number of PINGs that the keepalive has sent.
+    pub(crate) fn keepalives_sent(&self) -> u64 {
+        self.keepalives
+    }
+
+    fn send_keepalive(&mut self) {
+        self.keepalives += u64::from(self.pings.send());
     }
 
     /// Returns the keepalive, if that is asked for.
@@ -51,7 +63,7 @@ impl Probes {
         if let Some(keepalive) = &mut self.keepalive
             && keepalive.handle_calls(has_calls, runtime.now()).is_some()
         {
-            self.pings.send();
+            self.send_keepalive();
         }
     }
 
@@ -89,7 +101,7 @@ impl Probes {
         }
         let action = keepalive.handle_timeout(now);
         if action == Some(KeepaliveAction::Ping) {
-            self.pings.send();
+            self.send_keepalive();
         }
         action
     }

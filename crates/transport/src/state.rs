@@ -4,17 +4,20 @@ use std::collections::VecDeque;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Waker;
+use std::time::Instant;
 
-use trunkline_runtime::{Lock, PeerAddr};
+use trunkline_runtime::{Lock, PeerAddr, Stream};
 
 use crate::admission::Admission;
 use crate::codes::WrongFirstFrame;
+use crate::counts::SharedCounts;
 use crate::cut_off::CutOff;
 use crate::go_away::GoAway;
 use crate::keepalive::Silence;
 use crate::line::CallLine;
 use crate::lone_calls::LoneCalls;
 use crate::settings::ServerSettings;
+use crate::stats::ConnectionStats;
 use crate::unfinished::ShownRequests;
 use crate::waiting::WaitingStep;
 
@@ -31,6 +34,10 @@ const LONG_HEADERS_KEPT: usize = 256;
 #[derive(Debug)]
 pub(crate) struct ConnectionState {
     pub(crate) peer: PeerAddr,
+    /// The address of this side, if the byte stream knows it.
+    local: Option<PeerAddr>,
+    /// The numbers of the connection.
+    pub(crate) counts: SharedCounts,
     /// The calls that are on the connection, and those that wait for room.
     pub(crate) admission: Admission,
     /// Serves a call that is alone on the connection.
@@ -71,9 +78,18 @@ pub(crate) struct ConnectionState {
 }
 
 impl ConnectionState {
-    pub(crate) fn new(peer: PeerAddr, line: CallLine, last_stream: u32, header_limit: u32) -> Self {
+    /// Returns the facts of a connection over `stream` that is made now.
+    pub(crate) fn new(
+        stream: &dyn Stream,
+        line: CallLine,
+        last_stream: u32,
+        header_limit: u32,
+        now: Instant,
+    ) -> Self {
         Self {
-            peer,
+            peer: stream.peer_addr(),
+            local: stream.local_addr(),
+            counts: SharedCounts::new(now),
             admission: Admission::new(line),
             lone_calls: LoneCalls::default(),
             last_stream,
@@ -93,6 +109,16 @@ impl ConnectionState {
             cut_off: CutOff::default(),
             silence: OnceLock::new(),
         }
+    }
+
+    /// Returns the numbers of the connection.
+    pub(crate) fn stats(&self) -> ConnectionStats {
+        let mut stats = ConnectionStats::new(self.peer.clone());
+        stats.local_addr.clone_from(&self.local);
+        stats.max_concurrent_streams = self.admission.server_limit();
+        stats.go_away = self.go_away().map(GoAway::code);
+        self.counts.show(&mut stats);
+        stats
     }
 
     pub(crate) fn set_settings(&self, settings: ServerSettings) {

@@ -20,6 +20,18 @@ pub(crate) struct OpenStreams {
     older: BTreeMap<u32, Sides>,
     /// The number of streams that were closed since [`take_closed`](Self::take_closed).
     closed: usize,
+    counts: StreamCounts,
+}
+
+/// The numbers of streams of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StreamCounts {
+    /// Those whose first HEADERS were seen.
+    pub(crate) started: u64,
+    /// Those that were closed after the server had ended its side.
+    pub(crate) succeeded: u64,
+    /// Those that were closed before that.
+    pub(crate) failed: u64,
 }
 
 /// The sides of a stream that have not ended.
@@ -40,6 +52,7 @@ impl Default for OpenStreams {
             recent: VecDeque::new(),
             older: BTreeMap::new(),
             closed: 0,
+            counts: StreamCounts::default(),
         }
     }
 }
@@ -52,6 +65,7 @@ impl OpenStreams {
             self.push(Sides::Closed);
         }
         self.push(Sides::Both);
+        self.counts.started += 1;
     }
 
     fn push(&mut self, sides: Sides) {
@@ -100,22 +114,52 @@ impl OpenStreams {
     fn end(&mut self, stream: u32, left: Sides) {
         match self.sides(stream) {
             Some(sides @ Sides::Both) => *sides = left,
-            Some(sides) if *sides != left => self.reset(stream),
+            Some(sides) if *sides != left => self.close(stream, true),
             _ => {}
         }
     }
 
     /// Handles RST_STREAM from either side.
     pub(crate) fn reset(&mut self, stream: u32) {
+        self.close(stream, false);
+    }
+
+    /// Closes a stream. It has ended well if the server's side has.
+    fn close(&mut self, stream: u32, has_server_ended: bool) {
         if let Some(sides) = self.sides(stream)
             && *sides != Sides::Closed
         {
+            let is_success = has_server_ended || *sides == Sides::Client;
             *sides = Sides::Closed;
             self.closed += 1;
+            self.counts.succeeded += u64::from(is_success);
+            self.counts.failed += u64::from(!is_success);
             if stream < self.first {
                 self.older.remove(&stream);
             }
         }
+    }
+
+    /// Handles a GOAWAY: the server has not acted on the streams after `last`, and no frame will close
+    /// them. They are not in [`take_closed`](Self::take_closed), because the connection takes no new
+    /// calls.
+    pub(crate) fn exclude_after(&mut self, last: u32) {
+        let kept = (last.checked_sub(self.first)).map_or(0, |distance| distance as usize / 2 + 1);
+        // They are forgotten, so that a peer that sends many GOAWAYs makes no work.
+        let excluded = self.recent.drain(kept.min(self.recent.len())..);
+        let open = excluded.filter(|sides| *sides != Sides::Closed).count();
+        self.counts.failed += open as u64;
+        while let Some(newest) = self.older.last_entry()
+            && *newest.key() > last
+        {
+            newest.remove();
+            self.counts.failed += 1;
+        }
+    }
+
+    /// Returns the numbers of streams so far.
+    pub(crate) fn counts(&self) -> StreamCounts {
+        self.counts
     }
 
     /// Returns the number of streams that were closed since the last call.
@@ -149,6 +193,37 @@ mod tests {
         streams.reset(5);
         streams.end_server(7);
         assert_eq!(streams.take_closed(), 2);
+        let counts = StreamCounts {
+            started: 3,
+            succeeded: 2,
+            failed: 1,
+        };
+        assert_eq!(streams.counts(), counts);
+    }
+
+    /// A GOAWAY closes the streams after its last one, which have failed, also if they are old. (RFC 9113
+    /// section 6.8)
+    #[test]
+    fn a_go_away_excludes_streams() {
+        for last in [0, 1, 2, 3, 4, 5, 2047, 2049, 2050, 2051, u32::MAX / 2] {
+            let mut streams = OpenStreams::default();
+            let mut expected = StreamCounts::default();
+            for stream in (1..=2051).step_by(2) {
+                streams.open(stream);
+                expected.started += 1;
+                if stream == 3 {
+                    streams.reset(3);
+                }
+                expected.failed += u64::from(stream == 3 || stream > last);
+            }
+            assert_eq!(streams.older.keys().copied().collect::<Vec<_>>(), [1]);
+            for _ in 0..2 {
+                streams.exclude_after(last);
+                assert_eq!(streams.counts(), expected, "after {last}");
+            }
+            assert_eq!(streams.is_open(1), last >= 1);
+            assert_eq!(streams.is_open(2049), last >= 2049);
+        }
     }
 
     /// A stream that stays open while many others come and go is closed once, too, and what is kept

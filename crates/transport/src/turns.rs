@@ -2,11 +2,11 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use trunkline_runtime::Lock;
+use trunkline_runtime::{Lock, Runtime};
 
 use crate::compat::{CompatWire, SharedWire};
 use crate::held_waker::HeldWaker;
@@ -31,6 +31,10 @@ pub(crate) struct Http2 {
     pub(crate) connection: h2::client::Connection<CompatWire, Bytes>,
     /// The wire under `connection`.
     wire: SharedWire,
+    /// Supplies the clock.
+    runtime: Arc<dyn Runtime>,
+    /// The number of streams that were started when that was last looked at.
+    started: u64,
     /// True while bytes wait for the peer to read.
     pub(crate) is_blocked: bool,
     /// The end of the connection, until the driver gets it.
@@ -50,12 +54,15 @@ impl Turns {
     pub(crate) fn new(
         connection: h2::client::Connection<CompatWire, Bytes>,
         wire: SharedWire,
+        runtime: Arc<dyn Runtime>,
         lends: bool,
     ) -> Self {
         Self {
             http2: Lock::new(Some(Http2 {
                 connection,
                 wire,
+                runtime,
+                started: 0,
                 is_blocked: false,
                 ended: None,
             })),
@@ -110,18 +117,29 @@ impl Http2 {
         state.lone_calls.begin_poll();
         let poll = match self.ended.take() {
             Some(ended) => Poll::Ready(ended),
-            None => self.poll_and_write(cx),
+            None => self.poll_and_write(state, cx),
         };
         state.lone_calls.end_poll();
         poll
     }
 
-    fn poll_and_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+    fn poll_and_write(
+        &mut self,
+        state: &ConnectionState,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), h2::Error>> {
         loop {
             if let Poll::Ready(ended) = Pin::new(&mut self.connection).poll(cx) {
                 return Poll::Ready(ended);
             }
-            let drained = self.wire.lock().poll_drain(cx);
+            let mut wire = self.wire.lock();
+            let drained = wire.poll_drain(cx);
+            let started = wire.streams_started();
+            drop(wire);
+            if started != self.started {
+                self.started = started;
+                state.counts.set_last_start(self.runtime.now());
+            }
             self.is_blocked = drained.is_pending();
             // When a write fails, poll h2 again: its next read gets the error, which ends the
             // connection.

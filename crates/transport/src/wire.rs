@@ -10,7 +10,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::Stream;
 
 use crate::coalesce::Coalescer;
-use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
+use crate::codes::{FIRST_WINDOW, FRAME_TYPE_AT, SETTINGS_FRAME};
+use crate::counts::WireCounts;
 use crate::frames::{FrameWatch, SMALL_DATA, Seen};
 use crate::probes::Received;
 use crate::settings::announce_header_list;
@@ -40,11 +41,6 @@ const SETTINGS_COST: usize = 4;
 /// into it that are not empty.
 const COSTLY_PIECE: usize = 64;
 const SETTINGS_IN_PIECE: usize = 4;
-
-/// The flow-control window of a connection at its start, in bytes.
-///
-/// Source: [RFC 9113 section 6.9.2](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.2).
-const FIRST_WINDOW: i64 = 65_535;
 
 /// How many HEADERS frames that do not end their stream may come, beyond two for each call: its head,
 /// and an informational response before that. h2 keeps them until the application asks for the
@@ -101,6 +97,12 @@ pub(crate) struct Wire {
     streams: OpenStreams,
     /// What the server allows to be sent on all streams together, in bytes.
     send_window: i64,
+    /// What this side lets the server send on all streams together, in bytes.
+    receive_window: i64,
+    /// The number of bytes that the byte stream has taken.
+    bytes_sent: u64,
+    frames_sent: usize,
+    frames_received: usize,
     /// Counts what the peer does so that more can be sent: the bytes that the byte stream takes, and
     /// WINDOW_UPDATEs.
     progress: u64,
@@ -136,7 +138,11 @@ impl Wire {
             unfinished: UnfinishedRequests::default(),
             is_stuck: false,
             streams: OpenStreams::default(),
-            send_window: FIRST_WINDOW,
+            send_window: FIRST_WINDOW.into(),
+            receive_window: FIRST_WINDOW.into(),
+            bytes_sent: 0,
+            frames_sent: 0,
+            frames_received: 0,
             progress: 0,
             received: Received::default(),
             late_frames: 0,
@@ -152,6 +158,7 @@ impl Wire {
     /// message. This way, all that one poll of the connection writes is written together.
     pub(crate) fn gather(&mut self) {
         self.gathers = true;
+        self.publish();
     }
 
     /// Allows the next poll of the connection to read again. Needed only before the wire gathers:
@@ -167,10 +174,31 @@ impl Wire {
         self.refill_budget();
         let drained = self.poll_hand_over(cx);
         self.state.admission.close(self.streams.take_closed());
+        self.publish();
         drained.map_err(|error| {
             self.failure = Some(error);
             WriteFailed
         })
+    }
+
+    /// Publishes the numbers of the connection.
+    fn publish(&mut self) {
+        self.frames_sent += self.outgoing.take_counts().all;
+        let window = |window: i64| u32::try_from(window.max(0)).unwrap_or(u32::MAX);
+        self.state.counts.publish(&WireCounts {
+            streams: self.streams.counts(),
+            bytes_sent: self.bytes_sent,
+            bytes_received: self.received.all,
+            frames_sent: self.frames_sent as u64,
+            frames_received: self.frames_received as u64,
+            send_window: window(self.send_window),
+            receive_window: window(self.receive_window),
+        });
+    }
+
+    /// Returns the number of streams that were started so far.
+    pub(crate) fn streams_started(&self) -> u64 {
+        self.streams.counts().started
     }
 
     /// Returns what the peer lets be sent. `is_blocked` is true when bytes wait for the peer to read.
@@ -226,6 +254,7 @@ impl Wire {
         // Before h2 wakes their callers: the next call of a caller would find its last one counted.
         self.state.admission.close(self.streams.take_closed());
         let counts = self.incoming.take_counts();
+        self.frames_received += counts.all;
         let cost = n + counts.all * FRAME_COST;
         self.budget = self.budget.saturating_sub(cost);
         self.piece_cost = if counts.settings > 1 {
@@ -267,9 +296,13 @@ impl Wire {
         let mut wrong_first = None;
         let (unfinished, heads) = (&mut self.unfinished, &mut self.heads);
         let (received_data, late_frames) = (&mut self.received.data, &mut self.late_frames);
+        let receive_window = &mut self.receive_window;
         self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings(settings) => state.set_settings(settings),
-            Seen::GoAway(go_away) => state.set_go_away(go_away),
+            Seen::GoAway(go_away) => {
+                streams.exclude_after(go_away.last_stream);
+                state.set_go_away(go_away);
+            }
             Seen::NotHttp2 => is_http2 = false,
             Seen::WrongFirstFrame(first) => wrong_first = Some(first),
             Seen::Headers { stream, is_end } => {
@@ -286,6 +319,7 @@ impl Wire {
                 is_end,
             } => {
                 *received_data += len as u64;
+                *receive_window -= len as i64;
                 if len < SMALL_DATA && !is_end && !streams.is_open(stream) {
                     *late_frames += 1;
                 }
@@ -348,6 +382,7 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += n;
+            self.bytes_sent += n as u64;
             self.progress += n as u64;
             self.state.set_last_sent(self.last_headers);
         }
@@ -427,6 +462,7 @@ impl AsyncWrite for Wire {
         }
         let n = bytes.len().min(WRITE_BUFFER);
         let (streams, send_window) = (&mut this.streams, &mut this.send_window);
+        let receive_window = &mut this.receive_window;
         let (last_headers, unfinished) = (&mut this.last_headers, &mut this.unfinished);
         this.outgoing.feed(&bytes[..n], |seen| match seen {
             Seen::Headers { stream, is_end } => {
@@ -459,6 +495,7 @@ impl AsyncWrite for Wire {
                 unfinished.end(stream);
                 streams.reset(stream);
             }
+            Seen::WindowUpdate(increment) => *receive_window += i64::from(increment),
             _ => {}
         });
         let start = this.write.len();
@@ -483,6 +520,14 @@ impl AsyncWrite for Wire {
         self.check()?;
         ready!(self.poll_hand_over(cx))?;
         open(&mut self.stream)?.poll_close(cx)
+    }
+}
+
+impl Drop for Wire {
+    /// Publishes the numbers for the last time: the streams that are open end with the connection.
+    fn drop(&mut self) {
+        self.streams.exclude_after(0);
+        self.publish();
     }
 }
 

@@ -179,8 +179,13 @@ impl Stage {
         self.sim.run(runtime.sleep_until(until));
     }
 
+    /// Returns when the peer received PINGs. The connection has counted them.
     fn pings(&self) -> Vec<u64> {
-        self.pings.lock().expect("no panic").clone()
+        let pings = self.pings.lock().expect("no panic").clone();
+        if let Some(connection) = &*self.connection.lock().expect("no panic") {
+            assert_eq!(connection.stats().keepalives_sent, pings.len() as u64);
+        }
+        pings
     }
 
     fn lost(&self) -> Option<Lost> {
