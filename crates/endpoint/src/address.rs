@@ -1,8 +1,10 @@
 //! Addresses: a location to connect to, with a server name and attributes.
 
+use std::error::Error;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::Attributes;
@@ -200,6 +202,71 @@ impl fmt::Display for Location {
         }
     }
 }
+
+/// Parses what `Display` prints, so that an address in a log or in a snapshot can be looked up.
+///
+/// A path that is not UTF-8 does not print as it is, and is another one afterwards.
+impl FromStr for Location {
+    type Err = ParseLocationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Socket(address));
+        }
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Ok(Self::Unix(Path::new(path).into()));
+        }
+        if let Some(name) = text.strip_prefix("unix-abstract:") {
+            let name = unescape(name).ok_or(ParseLocationError(()))?;
+            return Ok(Self::UnixAbstract(name.into()));
+        }
+        let parts = text.rsplit_once(':');
+        let parts = parts.and_then(|(host, port)| Some((host, port.parse().ok()?)));
+        let (host, port) = parts.ok_or(ParseLocationError(()))?;
+        let literal = host
+            .strip_prefix('[')
+            .and_then(|host| host.strip_suffix(']'));
+        let host = literal.unwrap_or(host).into();
+        Ok(Self::Name { host, port })
+    }
+}
+
+/// Undoes `escape_ascii`; `None` for what that does not print.
+fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next()? {
+                b't' => b'\t',
+                b'r' => b'\r',
+                b'n' => b'\n',
+                b'x' => {
+                    let digit = |byte: u8| char::from(byte).to_digit(16);
+                    let (high, low) = (digit(rest.next()?)?, digit(rest.next()?)?);
+                    u8::try_from(high * 16 + low).ok()?
+                }
+                quoted @ (b'\\' | b'\'' | b'"') => quoted,
+                _ => return None,
+            },
+            b' '..=b'~' => byte,
+            _ => return None,
+        });
+    }
+    Some(bytes)
+}
+
+/// The error of a text that is no [`Location`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ParseLocationError(());
+
+impl fmt::Display for ParseLocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not an address, such as `192.0.2.1:443`, `unix:/path` or `host:443`")
+    }
+}
+
+impl Error for ParseLocationError {}
 
 impl From<SocketAddr> for Location {
     fn from(address: SocketAddr) -> Self {

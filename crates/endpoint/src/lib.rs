@@ -36,7 +36,7 @@ mod family;
 
 mod interleave;
 
-pub use crate::address::{Address, Location};
+pub use crate::address::{Address, Location, ParseLocationError};
 pub use crate::attributes::{AttributeKey, Attributes};
 pub use crate::delay::AttemptDelay;
 pub use crate::diff::{Diff, diff};

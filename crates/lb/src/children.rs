@@ -15,6 +15,7 @@ use trunkline_status::Status;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::graceful_switch::GracefulSwitch;
+use crate::inspection::ChildNode;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
 use crate::subchannel::{SubchannelId, SubchannelState};
@@ -268,6 +269,16 @@ impl NamedChildren {
         ];
         let best = best_first.into_iter().find(|state| any(*state));
         best.unwrap_or(ConnectivityState::TransientFailure)
+    }
+
+    /// Describes the children, sorted by name. A policy adds what it knows of each of them.
+    ///
+    /// The fact `is_failing` is there while a child connects again after a failure that counts until it
+    /// is ready ([`NamedChild::is_failing`]).
+    #[must_use]
+    pub fn inspect(&self, now: Instant) -> Vec<ChildNode> {
+        let inspect = |(name, child): (&Arc<str>, &NamedChild)| child.inspect(name, now);
+        self.children.iter().map(inspect).collect()
     }
 
     fn handle<R>(

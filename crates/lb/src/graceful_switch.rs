@@ -12,6 +12,7 @@ use crate::child::Child;
 use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
 use crate::errors::resolver_error;
+use crate::inspection::PolicyNode;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -41,6 +42,8 @@ pub struct GracefulSwitch {
     current: Option<NamedPolicy>,
     /// The policy that will be the current one.
     pending: Option<NamedPolicy>,
+    /// The state while there is no policy.
+    state_without_policy: ConnectivityState,
 }
 
 /// A policy with its name.
@@ -71,6 +74,7 @@ impl GracefulSwitch {
             rng: Rng::from_seed(options.seed),
             current: None,
             pending: None,
+            state_without_policy: ConnectivityState::Connecting,
         }
     }
 
@@ -243,6 +247,7 @@ impl Policy for GracefulSwitch {
     fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
         if self.current.is_none() {
             let state = ConnectivityState::TransientFailure;
+            self.state_without_policy = state;
             return control.publish(state, Arc::new(Pick::Fail(resolver_error(&error))));
         }
         if self.pending.is_some() && old == OldList::DropList {
@@ -328,6 +333,21 @@ impl Policy for GracefulSwitch {
     fn reset_backoff(&mut self) {
         for named in [&mut self.current, &mut self.pending].into_iter().flatten() {
             named.child.policy_mut().reset_backoff();
+        }
+    }
+
+    /// Describes the current policy, under the name by which it was chosen, with the pending one. The
+    /// switch has no node of its own while it has a policy.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let inspect = |named: &NamedPolicy| {
+            let mut node = named.child.policy().inspect(now);
+            node.policy = named.name.to_string().into();
+            node.state = named.state;
+            node
+        };
+        match &self.current {
+            Some(current) => inspect(current).with_pending(self.pending.as_ref().map(inspect)),
+            None => PolicyNode::new("none", self.state_without_policy),
         }
     }
 }

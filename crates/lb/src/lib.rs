@@ -10,6 +10,8 @@ mod health;
 mod subchannel;
 mod watch;
 
+mod inspection;
+
 mod protobuf;
 
 mod orca;
@@ -68,6 +70,7 @@ pub use crate::control::{Action, Actions, Control, Published};
 pub use crate::ejection::{DetectionMethod, Ejection, NotEjected};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::health::{Health, ServingStatus};
+pub use crate::inspection::{ChildNode, EndpointNode, FactValue, Facts, PolicyNode};
 pub use crate::least_request::{LeastRequest, LeastRequestConfig, LeastRequestFactory};
 pub use crate::orca::LoadReport;
 pub use crate::orca_streams::OutOfBandReports;

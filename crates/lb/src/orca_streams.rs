@@ -43,8 +43,8 @@ const NANOS: u64 = 2;
 /// use std::collections::BTreeMap;
 /// use std::time::{Duration, Instant};
 /// use trunkline_lb::{
-///     Child, Control, OldList, OutOfBandReports, Policy, PolicyOptions, Published, SubchannelId,
-///     SubchannelState, Update, WatchEvent, WatchId,
+///     Child, Control, OldList, OutOfBandReports, Policy, PolicyNode, PolicyOptions, Published,
+///     SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 /// };
 /// use trunkline_status::Status;
 ///
@@ -121,6 +121,11 @@ const NANOS: u64 = 2;
 ///     fn reset_backoff(&mut self) {
 ///         self.child.policy_mut().reset_backoff();
 ///         self.reports.reset_backoff();
+///     }
+///
+///     fn inspect(&self, now: Instant) -> PolicyNode {
+///         let child = self.child.policy().inspect(now);
+///         PolicyNode::new("recorder", child.state).with_child(child)
 ///     }
 ///
 ///     // The others go to the child alone.

@@ -9,6 +9,7 @@ use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
 use crate::control::Control;
+use crate::inspection::PolicyNode;
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{WatchEvent, WatchId};
 
@@ -33,8 +34,8 @@ use crate::watch::{WatchEvent, WatchId};
 /// use std::sync::Arc;
 /// use std::time::{Duration, Instant};
 /// use trunkline_lb::{
-///     Child, ConnectivityState, Control, OldList, Pick, Policy, Published, SubchannelId,
-///     SubchannelState, Update, WatchEvent, WatchId,
+///     Child, ConnectivityState, Control, OldList, Pick, Policy, PolicyNode, Published,
+///     SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 /// };
 /// use trunkline_status::Status;
 ///
@@ -137,6 +138,15 @@ use crate::watch::{WatchEvent, WatchId};
 ///     fn reset_backoff(&mut self) {
 ///         self.child.policy_mut().reset_backoff();
 ///     }
+///
+///     fn inspect(&self, now: Instant) -> PolicyNode {
+///         let child = self.child.policy().inspect(now);
+///         let state = match self.due {
+///             Some(_) => ConnectivityState::Connecting,
+///             None => child.state,
+///         };
+///         PolicyNode::new("patient", state).with_child(child)
+///     }
 /// }
 ///
 /// // With the feature `testing`: it forwards each event, and keeps the rules of every policy.
@@ -227,6 +237,14 @@ pub trait Policy: Debug + Send {
     /// Back-off belongs to the subchannels and is reset there. A policy with children calls it on
     /// each of them. [`settle`](Self::settle) follows, as after each event.
     fn reset_backoff(&mut self);
+
+    /// Describes the policy and those below it at the time `now`, for people and tools. It changes
+    /// nothing.
+    ///
+    /// A policy with children describes each of them
+    /// ([`PolicyNode::children`](crate::PolicyNode::children)). The list of endpoints belongs into one
+    /// node of the tree: that of the policy that chooses among them.
+    fn inspect(&self, now: Instant) -> PolicyNode;
 }
 
 impl<P: Policy + ?Sized> Policy for Box<P> {
@@ -279,6 +297,10 @@ impl<P: Policy + ?Sized> Policy for Box<P> {
 
     fn reset_backoff(&mut self) {
         (**self).reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        (**self).inspect(now)
     }
 }
 

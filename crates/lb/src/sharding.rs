@@ -7,6 +7,7 @@ mod owners;
 mod positions;
 mod ready_list;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,6 +22,7 @@ use self::owners::Owners;
 use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
 use crate::errors::{resolver_error, zero_addresses};
+use crate::inspection::{EndpointNode, PolicyNode};
 use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::subchannel::{SubchannelId, SubchannelState};
@@ -370,6 +372,34 @@ impl<P: Policy> EndpointSharding<P> {
     #[must_use]
     pub fn last_failure(&self) -> &Arc<dyn Picker> {
         &self.last_failure
+    }
+
+    /// Describes the policy `name` that holds this sharding, with the children as its endpoints.
+    ///
+    /// The state is that of the last [`settle`](Self::settle). `describe` adds what is known of each
+    /// child, which comes with its slot. For a [`PickFirst`](crate::PickFirst) that is
+    /// [`PickFirst::describe`](crate::PickFirst::describe). For a child of any other type add
+    /// [`Policy::inspect`], with [`EndpointNode::with_policy`].
+    #[must_use]
+    pub fn inspect(
+        &self,
+        name: impl Into<Cow<'static, str>>,
+        mut describe: impl FnMut(usize, &EndpointChild<P>, EndpointNode) -> EndpointNode,
+    ) -> PolicyNode {
+        let children = self.order.iter();
+        let children = children.filter_map(|&slot| Some((slot, self.slots[slot].as_ref()?)));
+        let endpoints = children.map(|(slot, child)| {
+            let node = EndpointNode::new(&child.endpoint, child.state);
+            let node = node.with_subchannels(self.owners.subchannels(slot));
+            describe(slot, child, node)
+        });
+        let state = self.reported.unwrap_or(ConnectivityState::Connecting);
+        PolicyNode::new(name, state).with_endpoints(endpoints.collect())
+    }
+
+    /// Returns whether `settle` has returned a state.
+    pub(crate) fn has_settled(&self) -> bool {
+        self.reported.is_some()
     }
 
     fn fail(&mut self, error: Status) {

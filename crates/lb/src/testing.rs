@@ -13,8 +13,8 @@
 //!
 //! use trunkline_lb::testing::{FakeChannel, check_parent, check_policy};
 //! use trunkline_lb::{
-//!     Child, Control, OldList, PickFirst, PickFirstConfig, Policy, PolicyOptions, Published,
-//!     SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+//!     Child, Control, OldList, PickFirst, PickFirstConfig, Policy, PolicyNode, PolicyOptions,
+//!     Published, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 //! };
 //! use trunkline_status::Status;
 //!
@@ -114,6 +114,13 @@
 //!
 //!     fn reset_backoff(&mut self) {
 //!         self.child.policy_mut().reset_backoff()
+//!     }
+//!
+//!     fn inspect(&self, now: Instant) -> PolicyNode {
+//!         let child = self.child.policy().inspect(now);
+//!         PolicyNode::new("counter", child.state)
+//!             .with_fact("updates", self.updates)
+//!             .with_child(child)
 //!     }
 //! }
 //!

@@ -7,8 +7,8 @@ use http::{HeaderMap, HeaderValue};
 use trunkline_lb::testing::FakeChannel;
 use trunkline_lb::{
     AttemptOutcome, Child, ConnectivityState, Control, LoadReport, OldList, OutOfBandReports,
-    PickFirst, Policy, PolicyOptions, Published, SubchannelId, SubchannelState, Update, WatchEvent,
-    WatchId,
+    PickFirst, Policy, PolicyNode, PolicyOptions, Published, SubchannelId, SubchannelState, Update,
+    WatchEvent, WatchId,
 };
 use trunkline_status::{Code, Status};
 
@@ -231,6 +231,11 @@ impl Policy for Recorder {
     fn reset_backoff(&mut self) {
         self.child.policy_mut().reset_backoff();
         self.reports.reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let child = self.child.policy().inspect(now);
+        PolicyNode::new("recorder", child.state).with_child(child)
     }
 }
 

@@ -16,11 +16,12 @@ use trunkline_lb::{
     AttemptTracker, Child, ChildTrackers, ConnectivityState, Control, EndpointSharding,
     GracefulSwitch, LeastRequest, LeastRequestConfig, OldList, OutlierDetection,
     OutlierDetectionConfig, Pick, PickFirst, PickFirstConfig, PickRequest, Picker, Policy,
-    PolicyFactory, PolicyOptions, PolicyRegistry, Priority, PriorityChild, PriorityConfig,
-    PriorityGroupsConfig, Published, RandomSubsetting, RandomSubsettingConfig, RingHash,
-    RingHashConfig, RoundRobin, RoundRobinConfig, StaticWeights, StaticWeightsConfig, SubchannelId,
-    SubchannelState, SuccessRateEjection, Update, WatchEvent, WatchId, WeightedRoundRobin,
-    WeightedRoundRobinConfig, WeightedTarget, WeightedTargetConfig, ZoneAware, ZoneAwareConfig,
+    PolicyFactory, PolicyNode, PolicyOptions, PolicyRegistry, Priority, PriorityChild,
+    PriorityConfig, PriorityGroupsConfig, Published, RandomSubsetting, RandomSubsettingConfig,
+    RingHash, RingHashConfig, RoundRobin, RoundRobinConfig, StaticWeights, StaticWeightsConfig,
+    SubchannelId, SubchannelState, SuccessRateEjection, Update, WatchEvent, WatchId,
+    WeightedRoundRobin, WeightedRoundRobinConfig, WeightedTarget, WeightedTargetConfig, ZoneAware,
+    ZoneAwareConfig,
 };
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_status::Status;
@@ -306,6 +307,7 @@ fn forgetful_parents() {
         (Part::ResetBackoff, "a reset of back-off reaches"),
         (Part::Tracker, "has a tracker"),
         (Part::Removal, "a child that was removed"),
+        (Part::Inspection, "describes each of its children"),
     ];
     for (part, rule) in parts {
         let run = || {
@@ -476,6 +478,12 @@ impl Policy for Shards {
     fn reset_backoff(&mut self) {
         self.endpoints.reset_backoff();
     }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        self.endpoints.inspect("shards", |_, child, node| {
+            node.with_policy(child.policy().inspect(now))
+        })
+    }
 }
 
 /// A part of a parent's contract.
@@ -492,6 +500,7 @@ enum Part {
     ResetBackoff,
     Tracker,
     Removal,
+    Inspection,
 }
 
 /// A parent with one child, which it replaces with each update. It forgets one part.
@@ -625,6 +634,17 @@ impl Policy for Forgetful {
             && self.part != Part::ResetBackoff
         {
             child.policy_mut().reset_backoff();
+        }
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let child = self
+            .child
+            .as_ref()
+            .filter(|_| self.part != Part::Inspection);
+        match child.map(|child| child.policy().inspect(now)) {
+            Some(child) => PolicyNode::new("forgetful", child.state).with_child(child),
+            None => PolicyNode::new("forgetful", ConnectivityState::Connecting),
         }
     }
 }

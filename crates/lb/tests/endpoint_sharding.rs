@@ -7,7 +7,8 @@ use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure}
 use trunkline_lb::testing::{FakeChannel, endpoints, refused};
 use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, EndpointSharding, OldList, Pick, Policy,
-    PolicyOptions, RoundRobin, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    PolicyNode, PolicyOptions, RoundRobin, SubchannelId, SubchannelState, Update, WatchEvent,
+    WatchId,
 };
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
@@ -80,6 +81,10 @@ impl Policy for Mirror {
     fn reset_backoff(&mut self) {
         self.deadline = None;
     }
+
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        PolicyNode::new("mirror", Connecting)
+    }
 }
 
 /// A parent that publishes the state of its children, with the picker of the last failure.
@@ -138,6 +143,12 @@ impl Policy for Parent {
 
     fn reset_backoff(&mut self) {
         self.0.reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        self.0.inspect("parent", |_, child, node| {
+            node.with_policy(child.policy().inspect(now))
+        })
     }
 }
 

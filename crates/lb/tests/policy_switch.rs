@@ -10,8 +10,8 @@ use serde_json::json;
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
 use trunkline_lb::testing::{FakeChannel, endpoints};
 use trunkline_lb::{
-    Control, GracefulSwitch, OldList, Pick, PickRequest, Policy, PolicyFactory, PolicyOptions,
-    PolicyRegistry, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    Control, GracefulSwitch, OldList, Pick, PickRequest, Policy, PolicyFactory, PolicyNode,
+    PolicyOptions, PolicyRegistry, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline_service_config::{
     ConfigError, PolicyChoice, PolicyConfig, PolicyParsers, ServiceConfig,
@@ -337,6 +337,10 @@ impl Policy for Recorder {
     fn settle(&mut self, _: &mut Control<'_>) {}
 
     fn reset_backoff(&mut self) {}
+
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        PolicyNode::new("recorder", Connecting)
+    }
 }
 
 /// A policy of another crate gets the configuration that its factory parsed, and the switch returns

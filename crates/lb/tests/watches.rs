@@ -9,8 +9,9 @@ use http::uri::PathAndQuery;
 use trunkline_lb::ConnectivityState::{Connecting, Idle, Ready, TransientFailure};
 use trunkline_lb::testing::{FakeChannel, check_policy};
 use trunkline_lb::{
-    Child, Control, OldList, Pick, PickFirst, PickFirstConfig, Policy, PolicyOptions, Published,
-    SubchannelId, SubchannelState, Update, Watch, WatchEvent, WatchId,
+    Child, ConnectivityState, Control, OldList, Pick, PickFirst, PickFirstConfig, Picker, Policy,
+    PolicyNode, PolicyOptions, Published, SubchannelId, SubchannelState, Update, Watch, WatchEvent,
+    WatchId,
 };
 use trunkline_status::{Code, Status};
 
@@ -23,6 +24,8 @@ struct Healthy {
     child: Child<PickFirst>,
     /// The watch that runs, and what pick_first has published.
     watched: Option<(WatchId, Published)>,
+    /// The state that was published last.
+    state: ConnectivityState,
 }
 
 impl Healthy {
@@ -30,6 +33,7 @@ impl Healthy {
         let mut channel = FakeChannel::new(Self {
             child: Child::new(PickFirst::new(&PolicyOptions::new(7))),
             watched: None,
+            state: Connecting,
         });
         let accepted = channel.update(&[A, B].join(" "));
         accepted.expect("the policy accepts the list");
@@ -47,7 +51,7 @@ impl Healthy {
             self.watched = None;
             match self.child.policy().selected() {
                 Some(id) => self.watch(id, published, control),
-                None => control.publish(published.state, published.picker),
+                None => self.publish(published.state, published.picker, control),
             }
         }
         result
@@ -57,7 +61,17 @@ impl Healthy {
         let path = PathAndQuery::from_static("/grpc.health.v1.Health/Watch");
         let watch = control.watch(id, Watch::new(path, Bytes::new()));
         self.watched = Some((watch, published));
-        control.publish(Connecting, Arc::new(Pick::Queue));
+        self.publish(Connecting, Arc::new(Pick::Queue), control);
+    }
+
+    fn publish(
+        &mut self,
+        state: ConnectivityState,
+        picker: Arc<dyn Picker>,
+        control: &mut Control<'_>,
+    ) {
+        self.state = state;
+        control.publish(state, picker);
     }
 }
 
@@ -97,15 +111,15 @@ impl Policy for Healthy {
         };
         match event {
             WatchEvent::Message(message) if message == "serving" => {
-                control.publish(published.state, published.picker);
+                self.publish(published.state, published.picker, control);
             }
             WatchEvent::Message(_) => {
                 let error = Status::unavailable("the backend is not serving");
-                control.publish(TransientFailure, Arc::new(Pick::Fail(error)));
+                self.publish(TransientFailure, Arc::new(Pick::Fail(error)), control);
             }
             // The server does not check its health: take it for healthy.
             WatchEvent::Ended(status) if status.code() == Code::Unimplemented => {
-                control.publish(published.state, published.picker);
+                self.publish(published.state, published.picker, control);
             }
             // A real policy waits for a back-off first.
             WatchEvent::Ended(_) => self.watch(id, published, control),
@@ -137,6 +151,11 @@ impl Policy for Healthy {
     fn reset_backoff(&mut self) {
         self.child.policy_mut().reset_backoff();
     }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let child = self.child.policy().inspect(now);
+        PolicyNode::new("healthy", self.state).with_child(child)
+    }
 }
 
 /// The policy keeps the rules of a policy.
@@ -146,6 +165,7 @@ fn rules() {
         Box::new(Healthy {
             child: Child::new(PickFirst::new(options)),
             watched: None,
+            state: Connecting,
         })
     });
 }

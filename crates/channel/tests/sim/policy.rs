@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 use trunkline_lb::{
-    Child, Control, OldList, Picker, Policy, PolicyFactory, PolicyOptions, RoundRobinFactory,
-    SubchannelId, SubchannelState, Update, Watch, WatchEvent, WatchId,
+    Child, Control, OldList, Picker, Policy, PolicyFactory, PolicyNode, PolicyOptions,
+    RoundRobinFactory, SubchannelId, SubchannelState, Update, Watch, WatchEvent, WatchId,
 };
 use trunkline_runtime::Lock;
 use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
@@ -178,6 +178,10 @@ impl Policy for TestPolicy {
 
     fn reset_backoff(&mut self) {
         self.child.policy_mut().reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        self.child.policy().inspect(now)
     }
 }
 

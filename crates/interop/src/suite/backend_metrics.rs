@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use trunkline::lb::{
     AttemptOutcome, AttemptTracker, Child, Control, LoadReport, OldList, OutOfBandReports, Pick,
-    PickFirst, PickRequest, Picker, Policy, PolicyFactory, PolicyOptions, Published, SubchannelId,
-    SubchannelState, Update, WatchEvent, WatchId,
+    PickFirst, PickRequest, Picker, Policy, PolicyFactory, PolicyNode, PolicyOptions, Published,
+    SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
 };
 use trunkline::serde_json::Value;
 use trunkline::service_config::{ConfigError, PolicyConfig, PolicyParsers};
@@ -171,6 +171,11 @@ impl Policy for BackendMetrics {
     fn reset_backoff(&mut self) {
         self.child.policy_mut().reset_backoff();
         self.out_of_band.reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let child = self.child.policy().inspect(now);
+        PolicyNode::new(NAME, child.state).with_child(child)
     }
 }
 

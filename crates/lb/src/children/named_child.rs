@@ -7,6 +7,7 @@ use crate::child::Child;
 use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
 use crate::graceful_switch::GracefulSwitch;
+use crate::inspection::ChildNode;
 use crate::picker::{Pick, Picker};
 use crate::policy::Policy;
 use crate::subchannel::SubchannelId;
@@ -108,6 +109,17 @@ impl NamedChild {
     #[must_use]
     pub fn switch(&self) -> &GracefulSwitch {
         self.child.policy()
+    }
+
+    /// Describes the child, whose name is `name`.
+    #[must_use]
+    pub fn inspect(&self, name: &str, now: Instant) -> ChildNode {
+        let child = ChildNode::new(name.to_owned(), self.switch().inspect(now));
+        if self.is_failing() && self.state() != ConnectivityState::TransientFailure {
+            child.with_fact("is_failing", true)
+        } else {
+            child
+        }
     }
 
     /// Returns when the child wants to be woken.

@@ -36,7 +36,7 @@ impl ReadyEndpoint {
         }
     }
 
-    fn in_flight(&self) -> u32 {
+    pub(super) fn in_flight(&self) -> u32 {
         self.in_flight.0.load(Ordering::Relaxed)
     }
 }

@@ -1,6 +1,7 @@
 //! How `least_request` handles events.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyConfig;
@@ -10,6 +11,7 @@ use super::config::LeastRequestConfig;
 use super::picker::{LeastRequestPicker, ReadyEndpoint};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::PolicyNode;
 use crate::per_thread::PickRng;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
@@ -117,4 +119,18 @@ impl Policy for LeastRequest {
 
     /// Does nothing: no endpoint stays idle.
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
+
+    /// Describes the calls in flight at each endpoint that is ready, counted at different moments.
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        let node = self
+            .endpoints
+            .inspect("least_request_experimental", |slot, child, node| {
+                let node = child.policy().describe(node);
+                match self.ready.get(slot) {
+                    Some(ready) => node.with_fact("calls_in_flight", ready.in_flight()),
+                    None => node,
+                }
+            });
+        node.with_fact("choice_count", self.choice_count)
+    }
 }

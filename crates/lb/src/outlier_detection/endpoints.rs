@@ -1,12 +1,16 @@
 //! The endpoints of the list, and the subchannels that lead to them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_endpoint::{Address, AddressMap, Endpoint, EndpointMap};
 
 use super::calls::{CallCounter, CallTable, Calls, Counters};
+use super::config::OutlierDetectionConfig;
+use crate::connectivity::ConnectivityState;
 use crate::control::Action;
+use crate::inspection::EndpointNode;
 use crate::subchannel::SubchannelId;
 
 /// What is known of one endpoint.
@@ -237,6 +241,36 @@ impl Endpoints {
     pub(super) fn suspect_all(&mut self) {
         let subchannels = self.subchannels.iter().flatten();
         self.suspects = subchannels.map(|subchannel| subchannel.id).collect();
+    }
+
+    /// Describes the endpoints that are ejected: for how long, at least, and how often in a row.
+    pub(super) fn inspect_ejected(
+        &self,
+        config: &OutlierDetectionConfig,
+        now: Instant,
+    ) -> Vec<EndpointNode> {
+        let mut nodes = Vec::new();
+        let mut at_slot = BTreeMap::new();
+        for (slot, tracked) in self.slots.iter().enumerate() {
+            let Some((tracked, since)) = tracked.as_ref().and_then(|it| Some((it, it.ejected_at?)))
+            else {
+                continue;
+            };
+            let lasts = config.ejection_time(tracked.multiplier);
+            let left = lasts.saturating_sub(now.saturating_duration_since(since));
+            let state = ConnectivityState::TransientFailure;
+            let node = EndpointNode::new(&tracked.endpoint, state)
+                .with_fact("returns_in_secs", left)
+                .with_fact("ejections", tracked.multiplier);
+            at_slot.insert(slot, nodes.len());
+            nodes.push(node);
+        }
+        for subchannel in self.subchannels.iter().flatten() {
+            if let Some(at) = subchannel.endpoint.and_then(|slot| at_slot.get(&slot)) {
+                nodes[*at].subchannels.push(subchannel.id);
+            }
+        }
+        nodes
     }
 
     /// Returns the subchannels whose ejection, or its end, the child does not know yet. It counts as

@@ -12,9 +12,11 @@ use super::endpoints::Endpoints;
 use super::picker::CountingPicker;
 use super::sweep::Sweep;
 use crate::child::Child;
+use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
 use crate::ejection::Ejection;
 use crate::graceful_switch::GracefulSwitch;
+use crate::inspection::PolicyNode;
 use crate::picker::Picker;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -268,5 +270,24 @@ impl Policy for OutlierDetection {
 
     fn reset_backoff(&mut self) {
         self.child.policy_mut().reset_backoff();
+    }
+
+    /// Describes the endpoints that are ejected, and the child.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let child = self.child.policy().inspect(now);
+        let state = self.published.as_ref().map(|published| published.state);
+        let state = state.unwrap_or(ConnectivityState::Connecting);
+        let ejected = match &self.config {
+            Some(config) => self.endpoints.inspect_ejected(config, now),
+            None => Vec::new(),
+        };
+        let mut node = PolicyNode::new("outlier_detection_experimental", state)
+            .with_fact("counts_calls", self.interval_start.is_some())
+            .with_fact("ejected_endpoints", ejected.len());
+        if let Some(end) = self.interval_end() {
+            let left = end.saturating_duration_since(now);
+            node = node.with_fact("interval_ends_in_secs", left);
+        }
+        node.with_endpoints(ejected).with_child(child)
     }
 }

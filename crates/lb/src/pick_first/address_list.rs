@@ -1,10 +1,13 @@
 //! The addresses of a list with their subchannels.
 
 use std::collections::BTreeMap;
+use std::slice;
 
 use trunkline_endpoint::{Address, AddressMap};
 
+use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::EndpointNode;
 use crate::subchannel::SubchannelId;
 
 /// The addresses in the order to try them. An address has a subchannel once its turn has come.
@@ -46,7 +49,35 @@ pub(super) enum ConnState {
     Ready,
 }
 
+impl Entry {
+    fn inspect(&self) -> EndpointNode {
+        let state = match self.subchannel.map(|subchannel| subchannel.state) {
+            None | Some(ConnState::Idle) => ConnectivityState::Idle,
+            Some(ConnState::Connecting) => ConnectivityState::Connecting,
+            Some(ConnState::Backoff) => ConnectivityState::TransientFailure,
+            Some(ConnState::Ready) => ConnectivityState::Ready,
+        };
+        let node = EndpointNode::of_addresses(slice::from_ref(&self.address), state);
+        match self.subchannel {
+            None => node,
+            Some(Subchannel { id, ejected, .. }) => {
+                let node = node.with_subchannels([id]);
+                if ejected {
+                    node.with_fact("is_ejected", true)
+                } else {
+                    node
+                }
+            }
+        }
+    }
+}
+
 impl AddressList {
+    /// Describes the addresses, each as an endpoint.
+    pub(super) fn inspect(&self) -> Vec<EndpointNode> {
+        self.entries.iter().map(Entry::inspect).collect()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

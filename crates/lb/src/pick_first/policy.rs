@@ -12,6 +12,7 @@ use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::errors::{resolver_error, zero_addresses};
 use crate::health_check::HealthChecker;
+use crate::inspection::PolicyNode;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy, Update};
 use crate::subchannel::{SubchannelId, SubchannelState};
@@ -183,6 +184,22 @@ impl Policy for PickFirst {
         {
             health.reset_backoff();
         }
+    }
+
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        let state = self.published.unwrap_or(ConnectivityState::Connecting);
+        let phase = match self.phase {
+            Phase::NoList => "no_list",
+            Phase::Idle => "idle",
+            Phase::FirstPass(_) => "first_pass",
+            Phase::Steady { .. } => "steady",
+            Phase::Ready { .. } => "ready",
+        };
+        let mut node = PolicyNode::new("pick_first", state).with_fact("phase", phase);
+        if let Some(health) = self.health() {
+            node = node.with_fact("health", health.to_string());
+        }
+        node.with_endpoints(self.list.inspect())
     }
 }
 

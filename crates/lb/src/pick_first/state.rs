@@ -10,7 +10,9 @@ use super::address_list::{AddressList, ConnState};
 use super::failures::Failures;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::health::Health;
 use crate::health_check::HealthChecker;
+use crate::inspection::EndpointNode;
 use crate::picker::Pick;
 use crate::registry::PolicyOptions;
 use crate::subchannel::SubchannelId;
@@ -138,6 +140,29 @@ impl PickFirst {
             {
                 self.list.id(*selected)
             }
+            _ => None,
+        }
+    }
+
+    /// Adds to `node`, the endpoint that a policy above runs this policy for, whether its backend is
+    /// ejected, and what is known of its health.
+    #[must_use]
+    pub fn describe(&self, mut node: EndpointNode) -> EndpointNode {
+        if let Phase::Ready { selected, .. } = self.phase
+            && self.is_ejected(selected)
+        {
+            node = node.with_fact("is_ejected", true);
+        }
+        match self.health() {
+            Some(health) => node.with_fact("health", health.to_string()),
+            None => node,
+        }
+    }
+
+    /// Returns the health of the connected backend; `None` while it is not checked.
+    pub(super) fn health(&self) -> Option<&Health> {
+        match &self.phase {
+            Phase::Ready { health, .. } => health.as_deref().map(HealthChecker::health),
             _ => None,
         }
     }

@@ -11,6 +11,7 @@ use crate::children::{NamedChild, NamedChildren};
 use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
 use crate::errors::resolver_error;
+use crate::inspection::PolicyNode;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -302,5 +303,32 @@ impl Policy for Priority {
 
     fn reset_backoff(&mut self) {
         self.children.reset_backoff();
+    }
+
+    /// Describes the children that exist, in the order of their priority, which begins at 0.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let state = self.published.as_ref().map(|published| published.state);
+        let state = state.unwrap_or(ConnectivityState::Connecting);
+        let mut node = PolicyNode::new("priority_experimental", state);
+        node = node.with_fact("priorities", self.parts.len());
+        if let Some(name) = &self.chosen {
+            node = node.with_fact("chosen", name.to_string());
+        }
+        let existing = self
+            .parts
+            .iter()
+            .enumerate()
+            .filter_map(|(priority, part)| {
+                let name = &part.child.name;
+                let child = self.children.get(name)?.inspect(name, now);
+                let child = child.with_fact("priority", priority);
+                Some(match self.unused.get(name) {
+                    Some(due) => {
+                        child.with_fact("removed_in_secs", due.saturating_duration_since(now))
+                    }
+                    None => child,
+                })
+            });
+        node.with_children(existing.collect())
     }
 }

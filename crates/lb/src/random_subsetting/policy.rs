@@ -11,6 +11,7 @@ use super::config::RandomSubsettingConfig;
 use super::subset::subset;
 use crate::control::Control;
 use crate::graceful_switch::GracefulSwitch;
+use crate::inspection::PolicyNode;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
 use crate::subchannel::{SubchannelId, SubchannelState};
@@ -31,6 +32,9 @@ pub struct RandomSubsetting {
     seed: u64,
     /// The child: its subchannels and pickers are those of this policy.
     child: GracefulSwitch,
+    /// The number of endpoints in the last list, and of those that the child got.
+    listed: usize,
+    used: usize,
 }
 
 impl RandomSubsetting {
@@ -45,6 +49,8 @@ impl RandomSubsetting {
         Self {
             seed,
             child: GracefulSwitch::new(&options),
+            listed: 0,
+            used: 0,
         }
     }
 }
@@ -62,7 +68,9 @@ impl Policy for RandomSubsetting {
             return Err(Status::internal(text));
         };
         let size = usize::try_from(config.subset_size).unwrap_or(usize::MAX);
+        self.listed = update.endpoints.len();
         update.endpoints = subset(&update.endpoints, size, self.seed);
+        self.used = update.endpoints.len();
         update.config = Arc::clone(&config.child) as _;
         self.child.handle_update(update, control)
     }
@@ -112,5 +120,13 @@ impl Policy for RandomSubsetting {
 
     fn reset_backoff(&mut self) {
         self.child.reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let child = self.child.inspect(now);
+        let node = PolicyNode::new("random_subsetting_experimental", child.state);
+        node.with_fact("listed_endpoints", self.listed)
+            .with_fact("used_endpoints", self.used)
+            .with_child(child)
     }
 }

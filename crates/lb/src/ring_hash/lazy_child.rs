@@ -7,6 +7,7 @@ use trunkline_status::Status;
 
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::{EndpointNode, PolicyNode};
 use crate::pick_first::PickFirst;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy, Update};
@@ -45,6 +46,11 @@ impl LazyChild {
     /// Returns the subchannel that calls use, if it is ready.
     pub(super) fn selected(&self) -> Option<SubchannelId> {
         self.policy.selected()
+    }
+
+    /// Adds what pick_first knows of its backend.
+    pub(super) fn describe(&self, node: EndpointNode) -> EndpointNode {
+        self.policy.describe(node)
     }
 }
 
@@ -124,5 +130,13 @@ impl Policy for LazyChild {
 
     fn reset_backoff(&mut self) {
         self.policy.reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let mut node = self.policy.inspect(now);
+        if let Stage::Asleep { update: Some(_) } = self.stage {
+            node.state = ConnectivityState::Idle;
+        }
+        node
     }
 }

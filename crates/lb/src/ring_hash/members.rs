@@ -44,6 +44,11 @@ impl Members {
         is_new
     }
 
+    /// Returns the weight of the endpoint in this slot.
+    pub(super) fn weight(&self, slot: usize) -> Option<u64> {
+        Some(self.by_slot.get(slot)?.as_ref()?.weight)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_slot.is_empty()
     }

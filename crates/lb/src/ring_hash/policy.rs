@@ -1,6 +1,7 @@
 //! How `ring_hash` handles events.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyConfig;
@@ -14,6 +15,7 @@ use super::requests::Requests;
 use super::ring::Ring;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::PolicyNode;
 use crate::per_thread::PickRng;
 use crate::pick_first::PickFirstConfig;
 use crate::picker::Picker;
@@ -241,5 +243,22 @@ impl Policy for RingHash {
         for slot in requested {
             self.endpoints.exit_idle(slot, control);
         }
+    }
+
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        let endpoints = self
+            .endpoints
+            .inspect("ring_hash_experimental", |slot, child, node| {
+                let node = child.policy().describe(node);
+                match self.members.weight(slot) {
+                    Some(weight) => node.with_fact("weight", weight),
+                    None => node,
+                }
+            });
+        let mut node = endpoints.with_fact("ring_size", self.ring.len());
+        if self.endpoints.has_settled() {
+            node.state = self.state();
+        }
+        node
     }
 }

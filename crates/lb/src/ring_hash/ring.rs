@@ -66,6 +66,11 @@ impl Ring {
         }
     }
 
+    /// Returns the number of entries.
+    pub(super) fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
     /// Returns the position of the entry that `hash` belongs to: the first one whose hash is not
     /// smaller, or else the first of all.
     pub(super) fn position(&self, hash: u64) -> usize {

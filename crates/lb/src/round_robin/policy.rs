@@ -1,6 +1,7 @@
 //! How `round_robin` handles events.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyConfig;
@@ -9,6 +10,7 @@ use trunkline_status::Status;
 use super::picker::RoundRobinPicker;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::PolicyNode;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
 use crate::policy::{Policy, Update};
@@ -94,4 +96,10 @@ impl Policy for RoundRobin {
 
     /// Does nothing: no endpoint stays idle.
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
+
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        self.endpoints.inspect("round_robin", |_, child, node| {
+            child.policy().describe(node)
+        })
+    }
 }

@@ -64,10 +64,15 @@ impl<T> ReadyList<T> {
         }
     }
 
+    /// Returns the value of the child in this slot; `None` if it is not ready.
+    #[must_use]
+    pub fn get(&self, slot: usize) -> Option<&T> {
+        self.by_slot.get(slot)?.as_ref()
+    }
+
     /// Iterates over the values of the ready children among `slots`, in the order of `slots`.
     pub fn in_order(&self, slots: impl IntoIterator<Item = usize>) -> impl Iterator<Item = &T> {
-        let value = |slot: usize| self.by_slot.get(slot)?.as_ref();
-        slots.into_iter().filter_map(value)
+        slots.into_iter().filter_map(|slot| self.get(slot))
     }
 }
 

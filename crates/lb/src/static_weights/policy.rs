@@ -1,15 +1,17 @@
 //! How `static_weights` handles events.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use trunkline_backoff::Rng;
-use trunkline_endpoint::Weight;
+use trunkline_endpoint::{Endpoint, Weight};
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
 use super::picker::StaticWeightsPicker;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::PolicyNode;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
 use crate::policy::{Policy, Update};
@@ -71,6 +73,11 @@ impl StaticWeights {
     }
 }
 
+fn weight_of(endpoint: &Endpoint) -> u32 {
+    let weight = endpoint.attributes().get::<Weight>();
+    weight.copied().unwrap_or(1)
+}
+
 impl Policy for StaticWeights {
     fn handle_update(&mut self, update: Update, control: &mut Control<'_>) -> Result<(), Status> {
         self.has_new_list = true;
@@ -87,8 +94,7 @@ impl Policy for StaticWeights {
     fn settle(&mut self, control: &mut Control<'_>) {
         let change = self.endpoints.settle(control);
         self.ready.refresh(self.endpoints.settled(), |child| {
-            let weight = child.endpoint().attributes().get::<Weight>();
-            Some((child.policy().selected()?, weight.copied().unwrap_or(1)))
+            Some((child.policy().selected()?, weight_of(child.endpoint())))
         });
         let has_new_list = std::mem::take(&mut self.has_new_list);
         let has_new_weights = has_new_list && self.endpoints.state() == ConnectivityState::Ready;
@@ -100,4 +106,11 @@ impl Policy for StaticWeights {
 
     /// Does nothing: no endpoint stays idle.
     fn exit_idle(&mut self, _: &mut Control<'_>) {}
+
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        self.endpoints.inspect("static_weights", |_, child, node| {
+            let weight = weight_of(child.endpoint());
+            child.policy().describe(node).with_fact("weight", weight)
+        })
+    }
 }

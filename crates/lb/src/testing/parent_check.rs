@@ -6,9 +6,12 @@ use trunkline_service_config::PolicyConfig;
 use trunkline_status::{Code, Status};
 
 use super::fake_channel::{FakeChannel, pick};
-use super::recording_child::{ChildRecord, RecordingFactory, Records, WAKE_AFTER, WATCH_PATH};
+use super::recording_child::{
+    CHILD_NUMBER, ChildRecord, RecordingFactory, Records, WAKE_AFTER, WATCH_PATH,
+};
 use crate::attempt::AttemptOutcome;
 use crate::connectivity::ConnectivityState;
+use crate::inspection::FactValue;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy};
 use crate::registry::PolicyFactory;
@@ -33,6 +36,7 @@ use crate::watch::WatchEvent;
 ///   is the parent, and its picker chooses their subchannels.
 /// - The end of an attempt reaches the tracker of the child whose picker chose the subchannel,
 ///   once.
+/// - The parent's description of itself has each child once, directly or below other nodes.
 /// - When the parent removes a child, the child's subchannels are removed.
 ///
 /// It hands over two endpoints, and later the second of them alone. A parent may create any number
@@ -69,6 +73,8 @@ pub fn check_parent(
     );
     check.settled("an update");
 
+    check.nodes();
+
     check.deadlines();
     check.states();
     check.attempts();
@@ -93,6 +99,7 @@ pub fn check_parent(
     accepted.expect("a parent accepts a list that its children accept");
     check.settled("a second update");
     check.removal();
+    check.nodes();
 
     check.channel.resolver_error("NXDOMAIN", OldList::DropList);
     check.all("an error of the resolver reaches each child", |child| {
@@ -254,6 +261,23 @@ impl ParentCheck {
             |child| child.exit_idles > 0,
         );
         self.settled("the end of idleness");
+    }
+
+    /// Checks that the tree of nodes has each child once.
+    fn nodes(&self) {
+        let node = self.channel.policy.inspect(self.channel.now);
+        let numbers = node.iter().filter_map(|node| node.facts.get(CHILD_NUMBER));
+        let mut numbers: Vec<&FactValue> = numbers.collect();
+        numbers.sort_by_key(|number| number.to_string());
+        let records = self.records.lock();
+        let present = records.iter().enumerate();
+        let present = present.filter(|(_, child)| !child.is_removed);
+        let mut present: Vec<FactValue> = present.map(|(number, _)| number.into()).collect();
+        present.sort_by_key(ToString::to_string);
+        assert!(
+            present.iter().eq(numbers),
+            "a parent describes each of its children, once"
+        );
     }
 
     /// Checks that a removed child has no subchannels, and that their late events reach no child.

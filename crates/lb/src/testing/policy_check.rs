@@ -1,5 +1,6 @@
 //! The check of the rules that every policy keeps.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -37,6 +38,8 @@ const EVENTS: usize = 200;
 /// - After `handle_timeout`, it wants another deadline, or none.
 /// - A repeated list creates and removes no subchannel.
 /// - It connects, removes and watches only subchannels that exist.
+/// - Its description of itself ([`Policy::inspect`]) has the state that it published last, and all
+///   subchannels.
 /// - The same seed and events give the same run.
 ///
 /// ```
@@ -115,6 +118,7 @@ impl Run {
         self.channel.settle();
         self.check_rest();
         self.check_pick();
+        self.check_node();
         let (dialled, states) = (self.channel.dialled(), self.channel.states());
         let _ = writeln!(
             self.log,
@@ -282,6 +286,22 @@ impl Run {
             self.summary(),
             "seed {}: a policy comes to rest when nothing has changed",
             self.seed
+        );
+    }
+
+    /// Checks that the policy describes what it does.
+    fn check_node(&self) {
+        let seed = self.seed;
+        let node = self.channel.policy.inspect(self.channel.now);
+        assert_eq!(
+            node.state,
+            self.channel.state(),
+            "seed {seed}: a policy describes itself in the state that it published"
+        );
+        let described: BTreeSet<SubchannelId> = node.subchannels().collect();
+        assert!(
+            described.iter().eq(self.channel.subchannels.keys()),
+            "seed {seed}: a policy describes all of its subchannels, and no others: {described:?}"
         );
     }
 

@@ -13,6 +13,7 @@ use trunkline_status::Status;
 use crate::attempt::{AttemptOutcome, AttemptTracker};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::{EndpointNode, PolicyNode};
 use crate::picker::{Pick, PickRequest, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::{PolicyFactory, PolicyOptions};
@@ -21,6 +22,9 @@ use crate::watch::{Watch, WatchEvent, WatchId};
 
 /// The name of the recording child in a service config.
 pub const CHILD_NAME: &str = "recording_child";
+
+/// The fact of a child's node that is its place in the records.
+pub(super) const CHILD_NUMBER: &str = "number";
 
 /// The path of a child's watch.
 pub(super) const WATCH_PATH: &str = "/test.Service/Watch";
@@ -245,6 +249,22 @@ impl Policy for RecordingChild {
 
     fn reset_backoff(&mut self) {
         self.record_event(|record| record.backoff_resets += 1);
+    }
+
+    fn inspect(&self, _: Instant) -> PolicyNode {
+        let state = match self.state {
+            SubchannelState::Idle => ConnectivityState::Idle,
+            SubchannelState::Connecting => ConnectivityState::Connecting,
+            SubchannelState::Ready => ConnectivityState::Ready,
+            SubchannelState::TransientFailure(_) => ConnectivityState::TransientFailure,
+        };
+        let endpoints = self.subchannel.into_iter();
+        let endpoints = endpoints
+            .map(|id| EndpointNode::of_addresses(&[], state).with_subchannels([id]))
+            .collect();
+        PolicyNode::new(CHILD_NAME, state)
+            .with_fact(CHILD_NUMBER, self.number)
+            .with_endpoints(endpoints)
     }
 }
 

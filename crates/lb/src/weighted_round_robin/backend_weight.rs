@@ -64,6 +64,15 @@ pub(super) struct BackendWeight {
     non_empty_since: AtomicU64,
 }
 
+/// Why a backend has no weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoWeight {
+    /// It has not reported one, or not for the blackout period.
+    NotYetUsable,
+    /// The last report is too long ago.
+    Stale,
+}
+
 impl BackendWeight {
     /// Creates the weight of a backend that has just been connected: it is not known.
     pub(super) fn unknown() -> Self {
@@ -86,21 +95,37 @@ impl BackendWeight {
     /// Returns the weight, unless there is none yet, the last report is too long ago, or the blackout
     /// period has not ended. A weight that has expired needs another blackout
     /// period.
-    pub(super) fn current(&self, now: u64, config: &WeightedRoundRobinConfig) -> Option<f64> {
+    pub(super) fn current(
+        &self,
+        now: u64,
+        config: &WeightedRoundRobinConfig,
+    ) -> Result<f64, NoWeight> {
+        let weight = self.state(now, config);
+        if weight == Err(NoWeight::Stale) {
+            self.non_empty_since.store(NEVER, Ordering::Relaxed);
+        }
+        weight
+    }
+
+    /// Returns the same as [`current`](Self::current), and changes nothing.
+    pub(super) fn state(
+        &self,
+        now: u64,
+        config: &WeightedRoundRobinConfig,
+    ) -> Result<f64, NoWeight> {
         let last_updated = self.last_updated.load(Ordering::Relaxed);
         if last_updated == NEVER {
-            return None;
+            return Err(NoWeight::NotYetUsable);
         }
         let age = |since: u64| now.saturating_sub(since);
         if age(last_updated) >= nanos(config.weight_expiration_period) {
-            self.non_empty_since.store(NEVER, Ordering::Relaxed);
-            return None;
+            return Err(NoWeight::Stale);
         }
         let blackout = nanos(config.blackout_period);
         let since = self.non_empty_since.load(Ordering::Relaxed);
         if blackout > 0 && (since == NEVER || age(since) < blackout) {
-            return None;
+            return Err(NoWeight::NotYetUsable);
         }
-        Some(f64::from_bits(self.weight.load(Ordering::Relaxed)))
+        Ok(f64::from_bits(self.weight.load(Ordering::Relaxed)))
     }
 }

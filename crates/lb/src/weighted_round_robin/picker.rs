@@ -52,7 +52,7 @@ impl ReadyBackends {
     /// Returns the schedule that the weights ask for now.
     pub(super) fn schedule(&self, now: u64, config: &WeightedRoundRobinConfig) -> Schedule {
         let backends = self.backends.iter();
-        let weights = backends.map(|backend| backend.weight.current(now, config));
+        let weights = backends.map(|backend| backend.weight.current(now, config).ok());
         Schedule::new(&weights.collect::<Vec<_>>())
     }
 }

@@ -13,6 +13,7 @@ use super::config::WeightedRoundRobinConfig;
 use super::picker::{ReadyBackend, ReadyBackends, WeightedPicker};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::inspection::PolicyNode;
 use crate::orca_streams::OutOfBandReports;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
@@ -303,5 +304,22 @@ impl Policy for WeightedRoundRobin {
         if let Some(reports) = &mut self.reports {
             reports.reset_backoff();
         }
+    }
+
+    /// Describes the weight of each endpoint that has one now.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let now = self.clock.as_ref().map(|clock| clock.nanos(now));
+        self.endpoints
+            .inspect("weighted_round_robin", |slot, child, node| {
+                let node = child.policy().describe(node);
+                let weight = self.ready.get(slot).zip(now).and_then(|(ready, now)| {
+                    let state = ready.weight.state(now, &self.config);
+                    state.ok()
+                });
+                match weight {
+                    Some(weight) => node.with_fact("weight", weight),
+                    None => node,
+                }
+            })
     }
 }

@@ -13,6 +13,7 @@ use crate::children::{NamedChildren, WeightedPicker, endpoints_by_child};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::errors::resolver_error;
+use crate::inspection::PolicyNode;
 use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -208,5 +209,16 @@ impl Policy for WeightedTarget {
 
     fn reset_backoff(&mut self) {
         self.children.reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let targets = &self.config.targets;
+        let children = self.children.inspect(now).into_iter();
+        let children = children.map(|child| match targets.get(&*child.name) {
+            Some(target) => child.with_fact("weight", target.weight.get()),
+            None => child,
+        });
+        let state = self.published.unwrap_or(ConnectivityState::Connecting);
+        PolicyNode::new("weighted_target_experimental", state).with_children(children.collect())
     }
 }

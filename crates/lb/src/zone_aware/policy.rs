@@ -16,6 +16,7 @@ use crate::children::{NamedChildren, WeightedPicker};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::errors::{resolver_error, zero_addresses};
+use crate::inspection::PolicyNode;
 use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -141,6 +142,11 @@ impl ZoneAware {
             zones: self.zones,
             min_local: self.min_local,
         }
+    }
+
+    /// Returns whether there is a child, or an error that calls fail with.
+    fn has_anything(&self) -> bool {
+        self.no_list.is_some() || self.children.iter().next().is_some()
     }
 
     /// Creates the picker for this state of both children together.
@@ -318,7 +324,7 @@ impl Policy for ZoneAware {
         );
         let before = self.published.replace(current);
         let is_new = match before {
-            None => self.no_list.is_some() || self.children.iter().next().is_some(),
+            None => self.has_anything(),
             Some((before, _)) if is_waiting => before != state,
             Some(before) => has_news || before != current,
         };
@@ -338,5 +344,27 @@ impl Policy for ZoneAware {
 
     fn reset_backoff(&mut self) {
         self.children.reset_backoff();
+    }
+
+    /// Describes the number of ready endpoints on each side, and the weights by which the sides share
+    /// the calls.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let counts = self.counts();
+        let (local, remote) = counts.weights();
+        let state = match self.published {
+            Some((state, _)) if self.has_anything() => state,
+            _ => ConnectivityState::Connecting,
+        };
+        let node = PolicyNode::new("zone_aware", state).with_fact("zones", counts.zones);
+        let children = self.children.inspect(now).into_iter().map(|child| {
+            let (ready, weight) = if child.name == LOCAL {
+                (counts.local, local)
+            } else {
+                (counts.remote, remote)
+            };
+            let child = child.with_fact("ready_endpoints", ready);
+            child.with_fact("weight", weight)
+        });
+        node.with_children(children.collect())
     }
 }

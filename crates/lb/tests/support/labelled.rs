@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use trunkline_endpoint::{Attributes, Endpoint, PriorityGroup, Weight, Zone};
 use trunkline_lb::{
-    Control, HierarchyPath, OldList, Policy, SubchannelId, SubchannelState, Update, WatchEvent,
-    WatchId,
+    Control, HierarchyPath, OldList, Policy, PolicyNode, SubchannelId, SubchannelState, Update,
+    WatchEvent, WatchId,
 };
 use trunkline_status::Status;
 
@@ -121,5 +121,9 @@ impl<P: Policy> Policy for Labelled<P> {
 
     fn reset_backoff(&mut self) {
         self.policy.reset_backoff();
+    }
+
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        self.policy.inspect(now)
     }
 }

@@ -14,9 +14,9 @@ use std::time::Instant;
 
 use trunkline::http::HeaderName;
 use trunkline::lb::{
-    AttemptTracker, ChildTrackers, Control, HierarchyPath, NamedChildren, OldList, Pick,
-    PickRequest, Picker, Policy, PolicyFactory, PolicyOptions, SubchannelId, Update, WatchEvent,
-    WatchId, endpoints_by_child,
+    AttemptTracker, ChildTrackers, Control, HierarchyPath, NamedChild, NamedChildren, OldList,
+    Pick, PickRequest, Picker, Policy, PolicyFactory, PolicyNode, PolicyOptions, SubchannelId,
+    Update, WatchEvent, WatchId, endpoints_by_child,
 };
 use trunkline::serde_json::Value;
 use trunkline::service_config::{ConfigError, PolicyChoice, PolicyConfig, PolicyParsers, json};
@@ -95,6 +95,8 @@ pub(crate) struct Lanes {
     lanes: NamedChildren,
     /// `None` before the first update.
     config: Option<LanesConfig>,
+    /// The state while `config` is `None`.
+    state_without_lanes: ConnectivityState,
     /// Whether the picker that was published is out of date, whatever the lanes do.
     is_stale: bool,
 }
@@ -104,6 +106,7 @@ impl Lanes {
         Self {
             lanes: NamedChildren::new(options),
             config: None,
+            state_without_lanes: ConnectivityState::Connecting,
             is_stale: false,
         }
     }
@@ -192,7 +195,8 @@ impl Policy for Lanes {
         if self.config.is_none() {
             // There is no lane yet that could fail the calls.
             let failure = Arc::new(Pick::Fail(error));
-            return control.publish(ConnectivityState::TransientFailure, failure);
+            self.state_without_lanes = ConnectivityState::TransientFailure;
+            return control.publish(self.state_without_lanes, failure);
         }
         self.lanes.handle_resolver_error(&error, old, control);
     }
@@ -234,6 +238,14 @@ impl Policy for Lanes {
 
     fn reset_backoff(&mut self) {
         self.lanes.reset_backoff();
+    }
+
+    /// Describes each lane.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let default = self.config.as_ref();
+        let default = default.and_then(|config| self.lanes.get(&config.default));
+        let state = default.map_or(self.state_without_lanes, NamedChild::sticky_state);
+        PolicyNode::new("lanes", state).with_children(self.lanes.inspect(now))
     }
 }
 

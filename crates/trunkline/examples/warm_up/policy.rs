@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use trunkline::backoff::Rng;
 use trunkline::lb::{
     AttemptTracker, Control, EndpointSharding, OldList, Pick, PickFirst, PickFirstConfig,
-    PickRequest, PickRng, Picker, Policy, PolicyFactory, PolicyOptions, ReadyList, SubchannelId,
-    Update, WatchEvent, WatchId,
+    PickRequest, PickRng, Picker, Policy, PolicyFactory, PolicyNode, PolicyOptions, ReadyList,
+    SubchannelId, Update, WatchEvent, WatchId,
 };
 use trunkline::serde_json::Value;
 use trunkline::service_config::{ConfigError, PolicyConfig, PolicyParsers, json, parse_duration};
@@ -225,6 +225,20 @@ impl Policy for WarmUp {
 
     fn reset_backoff(&mut self) {
         self.endpoints.reset_backoff();
+    }
+
+    /// Describes the weight of each backend that is ready.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        self.endpoints.inspect("warm_up", |slot, child, node| {
+            let node = child.policy().describe(node);
+            let since = self.ready.get(slot).and_then(|id| self.ready_since.get(id));
+            match since {
+                Some(since) => {
+                    node.with_fact("weight", self.weight(now.saturating_duration_since(*since)))
+                }
+                None => node,
+            }
+        })
     }
 }
 
