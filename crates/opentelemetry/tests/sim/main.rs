@@ -1,0 +1,3 @@
+//! Telemetry of channels in the simulator, as the SDK of OpenTelemetry exports it.
+
+mod propagation;
