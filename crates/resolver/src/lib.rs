@@ -43,6 +43,6 @@ pub use crate::metrics::{LookupOutcome, ResolverEvent, ResolverMetrics};
 pub use crate::options::{CredentialsKind, ResolverOptions};
 pub use crate::pacer::{Pacer, Pacing};
 pub use crate::registry::ResolverRegistry;
-pub use crate::resolver::{Resolution, Resolver, ServiceConfigSource};
+pub use crate::resolver::{Resolution, Resolver, ResolverSchedule, ServiceConfigSource};
 pub use crate::stream::{StreamFactory, StreamResolver};
 pub use crate::verdict::{Rejection, RejectionKind, Verdict};

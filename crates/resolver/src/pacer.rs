@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use trunkline_backoff::{Backoff, BackoffPolicy, Rng};
 
-use crate::Verdict;
+use crate::{ResolverSchedule, Verdict};
 
 /// How often a name is resolved: intervals, refreshing by TTL, back-off.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +95,7 @@ const LEAST_REFRESH: Duration = Duration::from_millis(100);
 /// use std::sync::Arc;
 /// use std::task::{Context, Poll, ready};
 /// use std::time::Duration;
-/// use trunkline_resolver::{Pacer, Resolution, Resolver, Verdict};
+/// use trunkline_resolver::{Pacer, Resolution, Resolver, ResolverSchedule, Verdict};
 /// use trunkline_runtime::{Alarm, Runtime};
 /// # fn ask_the_directory() -> Resolution { Resolution::new([]) }
 ///
@@ -125,6 +125,10 @@ const LEAST_REFRESH: Duration = Duration::from_millis(100);
 ///
 ///     fn resolve_now(&mut self) {
 ///         self.pacer.resolve_now();
+///     }
+///
+///     fn schedule(&self) -> ResolverSchedule {
+///         self.pacer.schedule()
 ///     }
 ///
 ///     fn handle_verdict(&mut self, verdict: Verdict) {
@@ -158,6 +162,8 @@ pub struct Pacer {
     rejected: bool,
     /// When the last resolution succeeded.
     succeeded: Option<Instant>,
+    /// When the answer of the last success expires, if it does.
+    expires: Option<Instant>,
     /// When the answer of the last success is due for a refresh.
     refresh: Option<Instant>,
     /// When to retry after a failure or a rejection; overrides requests and refreshes while set.
@@ -186,6 +192,7 @@ impl Pacer {
             failed: false,
             rejected: false,
             succeeded: None,
+            expires: None,
             refresh: None,
             retry: None,
         }
@@ -226,6 +233,15 @@ impl Pacer {
         self.running
     }
 
+    /// Returns what [`Resolver::schedule`](crate::Resolver::schedule) reports of a paced resolver.
+    #[must_use]
+    pub fn schedule(&self) -> ResolverSchedule {
+        ResolverSchedule::default()
+            .with_is_resolving(self.running)
+            .with_expires(self.expires)
+            .with_next(self.poll_timeout())
+    }
+
     /// Requests a resolution, because the last answer may be out of date.
     pub fn resolve_now(&mut self) {
         self.requested = true;
@@ -235,6 +251,7 @@ impl Pacer {
     /// `now` on; `None` for an answer that does not expire (a literal, a file).
     pub fn handle_success(&mut self, ttl: Option<Duration>, now: Instant) {
         self.completion.reset();
+        self.expires = ttl.and_then(|ttl| now.checked_add(ttl));
         let ttl = ttl.filter(|_| self.pacing.refresh);
         let refresh = ttl.map(|ttl| ttl.max(self.pacing.min_interval));
         self.end(refresh, now);
@@ -244,6 +261,7 @@ impl Pacer {
     /// up. `ttl` is for how long the found part is valid from `now` on.
     pub fn handle_partial(&mut self, ttl: Option<Duration>, now: Instant) {
         let completion = self.completion.next_delay();
+        self.expires = ttl.and_then(|ttl| now.checked_add(ttl));
         let refresh = match ttl.filter(|_| self.pacing.refresh) {
             Some(ttl) => ttl.max(self.pacing.min_interval).min(completion),
             None => completion,

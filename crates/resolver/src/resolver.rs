@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_service_config::{ConfigSelector, ServiceConfig};
@@ -69,12 +70,56 @@ pub trait Resolver: Debug + Send {
         None
     }
 
+    /// Returns when the resolver resolves again, as far as it knows: for snapshots of the channel.
+    ///
+    /// The default knows nothing.
+    fn schedule(&self) -> ResolverSchedule {
+        ResolverSchedule::default()
+    }
+
     /// Handles the channel's verdict on the last resolution. Ignored by default.
     ///
     /// After a rejection the resolver is to resolve again, with back-off: a [`Pacer`](crate::Pacer)
     /// does so. What a rejection does to calls is in the table of [`Verdict`].
     fn handle_verdict(&mut self, verdict: Verdict) {
         let _ = verdict;
+    }
+}
+
+/// When a resolver resolves again, by the clock of its runtime.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ResolverSchedule {
+    /// True while a resolution runs. Default: false.
+    pub is_resolving: bool,
+    /// When the last answer expires: the end of its TTL. Default: `None`, for a resolver without an
+    /// answer, or whose answers do not expire.
+    pub expires: Option<Instant>,
+    /// When the next resolution starts without a request. Default: `None`, while one runs, and where
+    /// only a request makes one start.
+    pub next: Option<Instant>,
+}
+
+impl ResolverSchedule {
+    /// Sets [`is_resolving`](Self::is_resolving).
+    #[must_use]
+    pub fn with_is_resolving(mut self, is_resolving: bool) -> Self {
+        self.is_resolving = is_resolving;
+        self
+    }
+
+    /// Sets [`expires`](Self::expires).
+    #[must_use]
+    pub fn with_expires(mut self, expires: Option<Instant>) -> Self {
+        self.expires = expires;
+        self
+    }
+
+    /// Sets [`next`](Self::next).
+    #[must_use]
+    pub fn with_next(mut self, next: Option<Instant>) -> Self {
+        self.next = next;
+        self
     }
 }
 
@@ -86,6 +131,9 @@ pub struct Resolution {
     pub endpoints: Result<Arc<[Endpoint]>, ResolveError>,
     /// The service config that was found with them.
     pub service_config: ServiceConfigSource,
+    /// Where the resolver found the service config, in words, for people: `TXT record of
+    /// _grpc_config.orders.test`, for example. `None` if there is nothing to say.
+    pub service_config_place: Option<Arc<str>>,
     /// Attributes of the resolution as a whole.
     pub attributes: Attributes,
     /// A remark on how the resolver got these endpoints, for example which part of the answer is
@@ -127,6 +175,7 @@ impl Resolution {
         Self {
             endpoints,
             service_config: ServiceConfigSource::Absent,
+            service_config_place: None,
             attributes: Attributes::new(),
             resolution_note: Arc::from(""),
             config_selector: None,
@@ -137,6 +186,13 @@ impl Resolution {
     #[must_use]
     pub fn with_service_config(mut self, json: impl Into<Arc<str>>) -> Self {
         self.service_config = ServiceConfigSource::Json(json.into());
+        self
+    }
+
+    /// Sets where the service config was found, in words. Default: `None`.
+    #[must_use]
+    pub fn with_service_config_place(mut self, place: impl Into<Arc<str>>) -> Self {
+        self.service_config_place = Some(place.into());
         self
     }
 

@@ -216,6 +216,7 @@ impl DnsLookup {
         resolution.resolution_note = Arc::clone(&list.note);
         if let Some(config) = config {
             resolution.service_config = config.current().clone();
+            resolution.service_config_place = Some(config.place());
         }
         self.last = Some(list);
         resolution

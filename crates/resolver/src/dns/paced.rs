@@ -8,7 +8,9 @@ use std::time::Instant;
 use trunkline_runtime::{Alarm, Runtime};
 
 use super::meter::LookupMeter;
-use crate::{LookupOutcome, Pacer, Pacing, Resolution, Resolver, ResolverOptions, Verdict};
+use crate::{
+    LookupOutcome, Pacer, Pacing, Resolution, Resolver, ResolverOptions, ResolverSchedule, Verdict,
+};
 
 /// A lookup that can be repeated. It keeps its results from one run to the next.
 pub(super) trait RepeatedLookup: fmt::Debug + Send {
@@ -113,6 +115,10 @@ impl<L: RepeatedLookup> Resolver for PacedResolver<L> {
     fn waiting_for(&self) -> Option<String> {
         let queries = self.lookup.waiting_for()?;
         Some(format!("no answer yet from {queries}"))
+    }
+
+    fn schedule(&self) -> ResolverSchedule {
+        self.pacer.schedule()
     }
 
     fn handle_verdict(&mut self, verdict: Verdict) {

@@ -82,6 +82,11 @@ impl TxtConfig {
         &self.current
     }
 
+    /// Returns where the service config is, in words.
+    pub(super) fn place(&self) -> Arc<str> {
+        format!("TXT record of {}", self.name).into()
+    }
+
     /// Returns every query of the last lookup, with its outcome.
     pub(super) fn attempts(&self) -> &[ServerAttempt] {
         &self.attempts
