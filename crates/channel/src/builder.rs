@@ -702,12 +702,10 @@ impl ChannelBuilder {
         #[cfg(feature = "tracing")]
         observers.push(Arc::new(TracingObserver::new(id, &canonical)));
         let observers = Observers::new(observers);
-        if !observers.is_empty() {
-            resolver_options = resolver_options.with_metrics(Arc::new(ObserverMetrics {
-                observers: observers.clone(),
-                runtime: Arc::clone(&runtime),
-            }));
-        }
+        resolver_options = resolver_options.with_metrics(Arc::new(ObserverMetrics {
+            observers: observers.clone(),
+            runtime: Arc::clone(&runtime),
+        }));
         let shared = Arc::new(ChannelShared {
             id,
             canonical,

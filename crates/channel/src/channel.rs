@@ -21,6 +21,8 @@ use crate::control::closing::Closed;
 use crate::control::event::ControlEvent;
 use crate::core::snapshot::Readiness;
 use crate::handle::Handle;
+use crate::inspect::inspection::Inspection;
+use crate::inspect::options::InspectOptions;
 use crate::shared::ChannelId;
 
 /// A gRPC channel: balanced connections to all backends behind one name.
@@ -209,6 +211,47 @@ impl Channel {
             Some(closed) => closed.recv().await.unwrap_or_default(),
             None => Closed::default(),
         }
+    }
+
+    /// Returns a snapshot of the channel: resolver, service config, policy, endpoints, subchannels,
+    /// numbers of calls, and the last events.
+    ///
+    /// The channel's control task collects the facts, which takes it a few milliseconds for 10,000
+    /// endpoints; calls go on meanwhile. A channel that was never used, that is idle or closed answers
+    /// too. This does not start it, and is no use that keeps it from idleness.
+    ///
+    /// The snapshot is bounded: it has the first 10,000 endpoints and subchannels.
+    /// [`inspect_with`](Self::inspect_with) returns the others, or less of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use trunkline_channel::Channel;
+    ///
+    /// # let sim = trunkline_sim::Sim::new(1);
+    /// # let backend = sim.backend(std::net::SocketAddr::from(([192, 0, 2, 1], 50051)));
+    /// let channel = Channel::builder("ipv4:192.0.2.1:50051").plaintext();
+    /// # let channel = channel.runtime(sim.runtime());
+    /// let channel = channel.build()?;
+    /// # sim.run(async {
+    /// channel.ready().await.expect("a connection");
+    /// let inspection = channel.inspect().await;
+    /// for subchannel in &inspection.subchannels.items {
+    ///     println!("{}: {:?}", subchannel.address, subchannel.stage);
+    /// }
+    /// # assert_eq!(inspection.subchannels.total, 1);
+    /// # });
+    /// # Ok::<(), trunkline_channel::BuildError>(())
+    /// ```
+    pub async fn inspect(&self) -> Inspection {
+        self.inspect_with(InspectOptions::default()).await
+    }
+
+    /// Returns a snapshot as [`inspect`](Self::inspect) does, of these parts of the channel.
+    pub async fn inspect_with(&self, options: InspectOptions) -> Inspection {
+        let options = options.bounded();
+        let facts = self.handle.inspect(options).await;
+        facts.inspection(&self.handle.shared, options)
     }
 
     /// Ends all connection back-offs at once. Call it when the application knows that the network

@@ -15,7 +15,7 @@ pub(crate) mod pushback;
 pub(crate) mod retry;
 
 pub(crate) mod snapshot;
-mod subchannel;
+pub(crate) mod subchannel;
 mod subchannels;
 mod watches;
 
@@ -24,6 +24,7 @@ pub(crate) mod event_text;
 
 pub(crate) mod config;
 pub(crate) mod idleness;
+pub(crate) mod inspect;
 mod scaling;
 #[cfg(test)]
 mod tests;
@@ -50,8 +51,9 @@ use self::connections::{ConnectionId, ReadyConnection, ReadySubchannel};
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
 use self::idleness::{CallCounts, Idleness};
+use self::inspect::Answer;
 use self::snapshot::Snapshot;
-use self::subchannel::{Growth, Stage, Subchannel};
+use self::subchannel::{Growth, LastFailure, LastLoss, Stage, Subchannel};
 use self::subchannels::{NewConnection, NextStage, Subchannels};
 use self::watches::Watches;
 
@@ -87,6 +89,8 @@ pub(crate) struct Core<C> {
     selector: Option<Arc<dyn ConfigSelector>>,
     actions: Actions,
     policy: GracefulSwitch,
+    /// The name of the policy; `None` while the channel has no list.
+    policy_name: Option<Arc<str>>,
     /// True when the policy has handled an event since it last settled.
     is_unsettled: bool,
     /// True while the channel is idle: it has no resolver until the next call, or until the
@@ -99,6 +103,12 @@ pub(crate) struct Core<C> {
     resolver_error: Option<ResolveError>,
     /// What the resolver waits for, as text. `None` if it names nothing, or has returned a list.
     resolver_waits: Option<Arc<str>>,
+    /// The last list of the resolver; `None` while the channel is idle.
+    answer: Option<Answer>,
+    /// The last error about a resolution, with its time; a later list does not clear it.
+    last_resolver_error: Option<(ResolveError, Instant)>,
+    /// When the channel changed its state last; `None` before the first change.
+    state_since: Option<Instant>,
     subchannels: Subchannels<C>,
     watches: Watches,
     published: Published,
@@ -193,12 +203,16 @@ impl<C> Core<C> {
             last_connection: ConnectionId::START,
             selector: None,
             actions: Actions::new(),
+            policy_name: None,
             is_unsettled: false,
             is_idle: true,
             idleness: Idleness::new(options.idle_timeout),
             has_list: false,
             resolver_error: None,
             resolver_waits: None,
+            answer: None,
+            last_resolver_error: None,
+            state_since: None,
             subchannels: Subchannels::new(),
             watches: Watches::default(),
             published: Published {
@@ -226,26 +240,44 @@ impl<C> Core<C> {
             }
         };
         self.observe(ChannelEvent::Endpoints(Arc::clone(&endpoints)));
+        self.answer = Some(Answer {
+            endpoints: Arc::clone(&endpoints),
+            note: Arc::clone(&resolution.resolution_note),
+            at: now,
+        });
         self.resolver_error = None;
         // The config may be new even where the policy publishes nothing new.
         self.is_stale = true;
-        let outcome = self.config.apply(&resolution.service_config);
+        let place = resolution.service_config_place.as_ref();
+        let outcome = self.config.apply(&resolution.service_config, place, now);
         self.apply_max_connections();
         match outcome {
             ConfigOutcome::InForce { changed } => {
                 if changed {
-                    let config = Arc::clone(self.config.current());
-                    self.observe(ChannelEvent::Config(config));
+                    let facts = self.config.facts();
+                    self.observe(ChannelEvent::Config {
+                        config: facts.config,
+                        origin: facts.origin,
+                        place: facts.place,
+                    });
                     let ignored = self.config.ignored(&endpoints);
                     if !ignored.is_empty() {
                         self.observe(ChannelEvent::ConfigIgnored(ignored.into()));
                     }
                 }
                 self.selector = resolution.config_selector.clone();
-                self.update(endpoints, resolution, now)
+                let counts = ChannelEvent::ResolutionAccepted {
+                    endpoints: endpoints.len(),
+                    addresses: endpoints.iter().map(|own| own.addresses().len()).sum(),
+                };
+                let verdict = self.update(endpoints, resolution, now);
+                if verdict.is_accepted() {
+                    self.observe(counts);
+                }
+                verdict
             }
             ConfigOutcome::KeptOld(error) => {
-                self.observe(ChannelEvent::ResolverError(error.clone()));
+                self.report_resolver_error(error.clone(), now);
                 match self.update(endpoints, resolution, now) {
                     Verdict::Accepted => rejected(RejectionKind::ServiceConfigKept, error),
                     refused => refused,
@@ -267,6 +299,13 @@ impl<C> Core<C> {
         self.has_list = true;
         self.resolver_waits = None;
         let choice = self.config.policy(&endpoints);
+        if self.policy_name.as_ref() != Some(&choice.name) {
+            let replaced = self.policy_name.replace(choice.name.clone());
+            self.observe(ChannelEvent::Policy {
+                name: choice.name.clone(),
+                replaced,
+            });
+        }
         let mut update = Update::new(endpoints, Arc::clone(&choice.config));
         update.attributes = resolution.attributes;
         update.resolution_note = resolution.resolution_note;
@@ -282,12 +321,17 @@ impl<C> Core<C> {
             ResolveErrorKind::Unavailable,
             format!("the list of endpoints cannot be used: {}", status.message()),
         );
-        self.observe(ChannelEvent::ResolverError(error.clone()));
+        self.report_resolver_error(error.clone(), now);
         rejected(RejectionKind::Endpoints, error)
     }
 
+    fn report_resolver_error(&mut self, error: ResolveError, now: Instant) {
+        self.last_resolver_error = Some((error.clone(), now));
+        self.observe(ChannelEvent::ResolverError(error));
+    }
+
     fn resolver_failed(&mut self, error: ResolveError, old: OldList, now: Instant) {
-        self.observe(ChannelEvent::ResolverError(error.clone()));
+        self.report_resolver_error(error.clone(), now);
         let status = Status::unavailable(error.to_string());
         self.resolver_error = Some(error);
         self.notify_policy(now, |policy, control| {
@@ -366,7 +410,15 @@ impl<C> Core<C> {
             return;
         };
         let error = Status::unavailable(failure.to_string());
-        if let Some(connection) = self.subchannels.get(id).and_then(|own| own.last_attempt) {
+        if let Some(subchannel) = self.subchannels.get_mut(id)
+            && let Some(connection) = subchannel.last_attempt
+        {
+            subchannel.attempts_failed += 1;
+            subchannel.last_failure = Some(Box::new(LastFailure {
+                connection,
+                failure: failure.clone(),
+                at: now,
+            }));
             self.observe(ChannelEvent::ConnectFailed {
                 id,
                 connection,
@@ -415,15 +467,19 @@ impl<C> Core<C> {
             return;
         };
         let was_unused = subchannel
-            .last_lost
+            .last_loss
             .as_ref()
-            .is_some_and(|lost| lost.is_unused());
+            .is_some_and(|lost| lost.why.is_unused());
         let is_go_away = matches!(why.reason(), ConnectionLostReason::GoAway { .. });
         let is_excepted = is_go_away && !was_unused;
         let hold = (why.is_unused() && !is_excepted).then_some(retry_at);
         // Another connection of the subchannel may have been lost unused.
         subchannel.not_before = subchannel.not_before.max(hold);
-        subchannel.last_lost = Some(why.clone());
+        subchannel.last_loss = Some(Box::new(LastLoss {
+            connection,
+            why: why.clone(),
+            at: now,
+        }));
         let address = subchannel.address.clone();
         let connections = self.subchannels.connections().count(id) - 1;
         self.observe(ChannelEvent::Lost {
@@ -519,11 +575,13 @@ impl<C> Core<C> {
     pub(crate) fn exit_idle(&mut self, now: Instant) {
         self.idleness.handle_use(now);
         if std::mem::take(&mut self.is_idle) {
+            self.observe(ChannelEvent::IdleLeft);
             self.outputs.push_back(Output::StartResolver);
-            self.publish(Published {
+            let published = Published {
                 state: ConnectivityState::Connecting,
                 picker: Arc::new(Pick::Queue),
-            });
+            };
+            self.publish(published, now);
             return;
         }
         self.notify_policy(now, |policy, control| policy.exit_idle(control));
@@ -537,6 +595,7 @@ impl<C> Core<C> {
             return;
         }
         self.idleness.handle_idle();
+        self.observe(ChannelEvent::IdleEntered);
         self.drop_policy(now);
         self.config.reset();
         self.apply_max_connections();
@@ -544,17 +603,23 @@ impl<C> Core<C> {
         self.has_list = false;
         self.resolver_error = None;
         self.resolver_waits = None;
-        self.publish(Published {
+        self.answer = None;
+        let published = Published {
             state: ConnectivityState::Idle,
             picker: Arc::new(Pick::ExitIdle),
-        });
+        };
+        self.publish(published, now);
     }
 
     /// Closes the channel: drops the resolver, the policy and all connections. Afterwards only
     /// [`poll_output`](Self::poll_output) is called.
     pub(crate) fn shut_down(&mut self, now: Instant) {
         self.drop_policy(now);
-        self.observe(ChannelEvent::State(ConnectivityState::Shutdown));
+        let published = Published {
+            state: ConnectivityState::Shutdown,
+            picker: Arc::new(Pick::Queue),
+        };
+        self.publish(published, now);
     }
 
     /// Drops the resolver, the policy and all subchannels.
@@ -566,6 +631,7 @@ impl<C> Core<C> {
         }
         self.policy_options.seed = self.rng.next_seed();
         self.policy = GracefulSwitch::new(&self.policy_options);
+        self.policy_name = None;
         self.is_unsettled = false;
         self.carry_out_actions(now);
         // Discards the picker that the old policy published last, if it is not taken yet.
@@ -580,12 +646,13 @@ impl<C> Core<C> {
             self.carry_out_actions(now);
         }
         if let Some(published) = self.actions.take_published() {
-            self.publish(published);
+            self.publish(published, now);
         }
     }
 
-    fn publish(&mut self, published: Published) {
+    fn publish(&mut self, published: Published, now: Instant) {
         if published.state != self.published.state {
+            self.state_since = Some(now);
             self.observe(ChannelEvent::State(published.state));
         }
         self.published = published;
@@ -657,7 +724,7 @@ impl<C> Core<C> {
         match action {
             Action::Create { id, address } => {
                 let seed = self.rng.next_seed();
-                let subchannel = Subchannel::new(id, address, self.backoff, seed);
+                let subchannel = Subchannel::new(id, address, self.backoff, seed, now);
                 let address = subchannel.address.clone();
                 let is_ignored = subchannel.authority.is_none() && address.server_name().is_some();
                 self.subchannels.insert(subchannel);
@@ -812,6 +879,7 @@ impl<C> Core<C> {
         let connection = self.last_connection;
         if let Some(subchannel) = self.subchannels.get_mut(id) {
             subchannel.last_attempt = Some(connection);
+            subchannel.attempts_started += 1;
         }
         self.observe(ChannelEvent::ConnectStarted {
             id,
@@ -838,7 +906,7 @@ impl<C> Core<C> {
     /// Changes the stage of a subchannel, and reports the new state to the policy and the observer
     /// if that changed too.
     fn transition(&mut self, id: SubchannelId, next: NextStage<C>, now: Instant) {
-        let Some(old) = self.subchannels.transition(id, next) else {
+        let Some(old) = self.subchannels.transition(id, next, now) else {
             return;
         };
         let Some(subchannel) = self.subchannels.get(id) else {

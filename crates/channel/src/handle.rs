@@ -5,12 +5,18 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
+use trunkline_lb::ConnectivityState;
 use trunkline_runtime::Lock;
 use trunkline_status::Status;
 
 use crate::control::closing::{Closed, shut_down};
 use crate::control::event::ControlEvent;
 use crate::control::task::ControlTaskParts;
+use crate::core::config::ConfigFacts;
+use crate::core::inspect::CoreFacts;
+use crate::inspect::facts::Facts;
+use crate::inspect::inspection::ChannelLife;
+use crate::inspect::options::InspectOptions;
 use crate::shared::ChannelShared;
 
 /// A channel as its clones hold it: when the last one is dropped, the control task ends.
@@ -93,6 +99,45 @@ impl Handle {
         let (done, closed) = async_channel::bounded(1);
         let event = ControlEvent::Close { deadline, done };
         self.events.try_send(event).ok().map(|()| closed)
+    }
+
+    /// Collects what a snapshot of the channel shows. Does not start the channel.
+    pub(crate) async fn inspect(&self, options: InspectOptions) -> Facts {
+        if let Some(parts) = &*self.parts.lock() {
+            let config = Arc::clone(&parts.core.default_config);
+            let config = Some(ConfigFacts::from_default(config));
+            let core = CoreFacts::without_core(ConnectivityState::Idle, None, config);
+            return self.facts_without_task(ChannelLife::NotStarted, core, options);
+        }
+        let (answer, answered) = async_channel::bounded(1);
+        self.send(ControlEvent::Inspect { options, answer });
+        if let Ok(facts) = answered.recv().await {
+            return facts;
+        }
+        // The control task has ended.
+        let last = self.shared.observers.recent().last(usize::MAX);
+        let mut changes = last.iter().rev().filter(|event| event.is_state());
+        let since = changes.next().map(|event| event.at);
+        let core = CoreFacts::without_core(ConnectivityState::Shutdown, since, None);
+        self.facts_without_task(ChannelLife::Closed, core, options)
+    }
+
+    /// Returns the facts of a channel whose control task does not run.
+    fn facts_without_task(
+        &self,
+        life: ChannelLife,
+        core: CoreFacts,
+        options: InspectOptions,
+    ) -> Facts {
+        Facts {
+            now: self.shared.runtime.now(),
+            life,
+            core,
+            schedule: None,
+            subchannels: Vec::new(),
+            next_subchannel: None,
+            events: self.shared.observers.recent().last(options.most_events),
+        }
     }
 
     /// Sends an event to the control task.

@@ -23,6 +23,9 @@ mod open_calls;
 mod queue;
 mod shared;
 
+// What a snapshot of a channel shows.
+mod inspect;
+
 // The control path: one task per channel.
 mod control;
 
@@ -47,6 +50,7 @@ pub use crate::builder::ChannelBuilder;
 pub use crate::call::body::Body;
 pub use crate::channel::{Channel, ResponseFuture};
 pub use crate::control::closing::Closed;
+pub use crate::core::config::ServiceConfigOrigin;
 pub use crate::core::connections::ConnectionId;
 pub use crate::core::event::ChannelEvent;
 pub use crate::core::event_text::EventLevel;
@@ -58,6 +62,16 @@ pub use crate::credentials::{
 };
 pub use crate::error::{BuildError, BuildErrorKind};
 pub use crate::extensions::{CallAttributes, WaitForReady};
+pub use crate::inspect::connection::{ConnectionInspection, ConnectionSecurity, TlsInspection};
+pub use crate::inspect::inspection::{ChannelLife, Inspection};
+pub use crate::inspect::options::InspectOptions;
+pub use crate::inspect::parts::{
+    AnswerInspection, CallsInspection, EndpointInspection, ErrorInspection, EventInspection,
+    InspectionPage, ResolverInspection, ServiceConfigInspection,
+};
+pub use crate::inspect::subchannel::{
+    ConnectingStep, FailureInspection, LossInspection, SubchannelInspection, SubchannelStage,
+};
 pub use crate::observer::{
     AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, CallTrace, Direction,
     MessageFact, Observer, SentTo,

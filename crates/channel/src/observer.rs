@@ -1,10 +1,11 @@
 //! The observers of a channel.
 //!
 //! From the ground up: `facts`, what observers receive of calls; `trace`, the traces of calls; this
-//! file, the traits; and `observers`, all observers of one channel.
+//! file, the traits; `recent`, the last events of a channel; and `observers`, all observers of one channel.
 
 mod facts;
 pub(crate) mod observers;
+pub(crate) mod recent;
 mod trace;
 
 use std::fmt::Debug;

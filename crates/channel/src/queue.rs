@@ -84,6 +84,11 @@ impl CallQueue {
         }
     }
 
+    /// Returns the number of calls in the queue, and of their bytes.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.calls.load(Relaxed), self.bytes.load(Relaxed))
+    }
+
     /// Adds a call.
     fn add(&self, bytes: usize, waiting_for: impl Fn() -> String) -> Result<(), Status> {
         let QueueLimits {

@@ -23,6 +23,7 @@ use crate::throttle::RetryThrottle;
 
 /// Identifies a channel of this process. An id is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ChannelId(u64);
 
 impl ChannelId {

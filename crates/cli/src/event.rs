@@ -60,7 +60,7 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
                 Style::Bad,
             )
         }
-        ChannelEvent::Config(config) => {
+        ChannelEvent::Config { config, .. } => {
             let policy = config.policy().map(|choice| choice.name.to_string());
             let words = match &policy {
                 Some(policy) => format!("policy {policy}"),

@@ -10,6 +10,8 @@ use trunkline_transport::Connection;
 use crate::control::closing::Closed;
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
+use crate::inspect::facts::Facts;
+use crate::inspect::options::InspectOptions;
 
 /// An event that the control task receives.
 #[derive(Debug)]
@@ -50,6 +52,12 @@ pub(crate) enum ControlEvent {
         watch: WatchId,
         id: SubchannelId,
         event: WatchEvent,
+    },
+    /// Collect what a snapshot of the channel shows.
+    Inspect {
+        options: InspectOptions,
+        /// Has room for the one answer.
+        answer: Sender<Facts>,
     },
     /// Close the channel: calls may end until the deadline. `None` for no deadline.
     Close {

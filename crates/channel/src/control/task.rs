@@ -23,6 +23,10 @@ use crate::control::live::Live;
 use crate::control::watch::WatchTask;
 use crate::core::connections::ReadyConnection;
 use crate::core::{Core, CoreOptions, Output};
+use crate::inspect::connection::ConnectionFacts;
+use crate::inspect::facts::Facts;
+use crate::inspect::inspection::ChannelLife;
+use crate::inspect::options::InspectOptions;
 use crate::shared::ChannelShared;
 
 /// The parts that the control task is made of when the channel is first used.
@@ -67,6 +71,7 @@ impl ControlTaskParts {
             lines: Lines::default(),
             live: Live::new(),
             closing: None,
+            inspections: Vec::new(),
         };
         task.core.exit_idle(task.shared.runtime.now());
         task.do_outputs();
@@ -99,6 +104,8 @@ struct ControlTask {
     live: Live,
     /// Whether the application closes the channel.
     closing: Option<Closing>,
+    /// The requests for snapshots. They are answered when the batch of events is handled.
+    inspections: Vec<(InspectOptions, Sender<Facts>)>,
 }
 
 /// A watch that runs; dropping it cancels the watch.
@@ -136,6 +143,7 @@ impl ControlTask {
             if let Some(snapshot) = self.core.take_snapshot() {
                 self.shared.publish(snapshot);
             }
+            self.answer_inspections();
             handled += self.look_at_lines();
             if let Some(closing) = &mut self.closing
                 && let Poll::Ready(cut_off) = closing.poll_drained(&self.shared, cx)
@@ -186,10 +194,18 @@ impl ControlTask {
         };
         // An event can hold a connection, which would not close while it is kept.
         while let Poll::Ready(event) = self.inbox.poll_next(cx) {
-            if let ControlEvent::Close { deadline, done } = event {
-                closing.add(deadline, done);
+            match event {
+                ControlEvent::Close { deadline, done } => closing.add(deadline, done),
+                ControlEvent::Inspect { options, answer } => {
+                    self.inspections.push((options, answer));
+                }
+                _ => {}
             }
         }
+        self.answer_inspections();
+        let Some(closing) = &mut self.closing else {
+            return Poll::Ready(());
+        };
         if self.live.poll_gone(cx).is_ready() {
             closing.answer();
             return Poll::Ready(());
@@ -241,7 +257,36 @@ impl ControlTask {
                 let closing = self.closing.get_or_insert_with(Closing::default);
                 closing.add(deadline, done);
             }
+            ControlEvent::Inspect { options, answer } => self.inspections.push((options, answer)),
             ControlEvent::Shutdown => {}
+        }
+    }
+
+    /// Answers the requests for snapshots.
+    fn answer_inspections(&mut self) {
+        for (options, answer) in std::mem::take(&mut self.inspections) {
+            // It has room for the one answer; the future that waits for it may be gone.
+            let _ = answer.try_send(self.facts(options));
+        }
+    }
+
+    /// Collects what a snapshot of the channel shows.
+    fn facts(&self, options: InspectOptions) -> Facts {
+        let (first, most) = (options.first_subchannel, options.most_subchannels);
+        let page = self.core.subchannel_facts(first, most, connection_facts);
+        let (subchannels, next_subchannel) = page;
+        let life = match self.closing {
+            Some(_) => ChannelLife::Closing,
+            None => ChannelLife::Running,
+        };
+        Facts {
+            now: self.shared.runtime.now(),
+            life,
+            core: self.core.facts(),
+            schedule: self.resolver.as_ref().map(|resolver| resolver.schedule()),
+            subchannels,
+            next_subchannel,
+            events: self.shared.observers.recent().last(options.most_events),
         }
     }
 
@@ -366,5 +411,15 @@ impl ControlTask {
                 self.core.handle_resolution(resolution, now);
             }
         }
+    }
+}
+
+/// Reads what a snapshot shows of a connection.
+fn connection_facts(ready: &ReadyConnection<Connection>) -> ConnectionFacts {
+    ConnectionFacts {
+        id: ready.connection_id,
+        info: ready.info.clone(),
+        established: ready.connection.established(),
+        stats: ready.connection.stats(),
     }
 }

@@ -1,6 +1,7 @@
 //! Which service config is in force.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use trunkline_endpoint::{Endpoint, PriorityGroup};
 use trunkline_lb::{PolicyRegistry, PriorityGroupsConfig, PriorityGroupsFactory};
@@ -36,6 +37,47 @@ pub(crate) struct ConfigInForce {
     is_chosen: bool,
     /// The JSON that `current` was parsed from.
     json: Option<Arc<str>>,
+    /// Where `current` comes from.
+    origin: ServiceConfigOrigin,
+    /// Where the resolver found `current`, as text.
+    place: Option<Arc<str>>,
+    /// Why the config of the last resolution is not used, and since when; `None` if it is used.
+    rejected: Option<(ResolveError, Instant)>,
+}
+
+/// Where a service config comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum ServiceConfigOrigin {
+    /// The channel: that of
+    /// [`default_service_config`](crate::ChannelBuilder::default_service_config), or else an empty one.
+    /// In JSON: `default`.
+    Default,
+    /// The resolver. In JSON: `resolver`.
+    Resolver,
+}
+
+/// What a snapshot of the channel shows of the config in force.
+#[derive(Debug)]
+pub(crate) struct ConfigFacts {
+    pub(crate) config: Arc<ServiceConfig>,
+    pub(crate) origin: ServiceConfigOrigin,
+    pub(crate) place: Option<Arc<str>>,
+    pub(crate) rejected: Option<(ResolveError, Instant)>,
+}
+
+impl ConfigFacts {
+    /// Returns those of a channel that has not resolved its name yet.
+    pub(crate) fn from_default(config: Arc<ServiceConfig>) -> Self {
+        Self {
+            config,
+            origin: ServiceConfigOrigin::Default,
+            place: None,
+            rejected: None,
+        }
+    }
 }
 
 /// The policy that is used where the service config names none.
@@ -95,6 +137,19 @@ impl ConfigInForce {
             current,
             is_chosen: false,
             json: None,
+            origin: ServiceConfigOrigin::Default,
+            place: None,
+            rejected: None,
+        }
+    }
+
+    /// Returns what a snapshot of the channel shows of the config in force.
+    pub(crate) fn facts(&self) -> ConfigFacts {
+        ConfigFacts {
+            config: Arc::clone(&self.current),
+            origin: self.origin,
+            place: self.place.clone(),
+            rejected: self.rejected.clone(),
         }
     }
 
@@ -183,37 +238,69 @@ impl ConfigInForce {
         self.current = Arc::clone(&self.default);
         self.is_chosen = false;
         self.json = None;
+        self.origin = ServiceConfigOrigin::Default;
+        self.place = None;
+        self.rejected = None;
     }
 
-    /// Applies the service config of one resolution.
-    pub(crate) fn apply(&mut self, source: &ServiceConfigSource) -> ConfigOutcome {
+    /// Applies the service config of one resolution, which the resolver found at `place`.
+    pub(crate) fn apply(
+        &mut self,
+        source: &ServiceConfigSource,
+        place: Option<&Arc<str>>,
+        now: Instant,
+    ) -> ConfigOutcome {
+        let default = || {
+            Ok((
+                Arc::clone(&self.default),
+                None,
+                ServiceConfigOrigin::Default,
+            ))
+        };
         let result = match source {
-            _ if self.is_disabled => Ok((Arc::clone(&self.default), None)),
+            _ if self.is_disabled => default(),
             ServiceConfigSource::Json(json) if self.json.as_ref() == Some(json) => {
+                self.place = place.cloned();
+                self.rejected = None;
                 return ConfigOutcome::InForce { changed: false };
             }
             ServiceConfigSource::Json(json) => ServiceConfig::parse(json, &self.policies)
-                .map(|config| (Arc::new(config), Some(Arc::clone(json))))
+                .map(|config| {
+                    let (config, json) = (Arc::new(config), Some(Arc::clone(json)));
+                    (config, json, ServiceConfigOrigin::Resolver)
+                })
                 .map_err(|error| {
                     let text = format!("the resolver's service config is invalid: {error}");
                     ResolveError::new(ResolveErrorKind::Unavailable, text)
                 }),
-            ServiceConfigSource::Parsed(config) => Ok((Arc::clone(config), None)),
+            ServiceConfigSource::Parsed(config) => {
+                Ok((Arc::clone(config), None, ServiceConfigOrigin::Resolver))
+            }
             ServiceConfigSource::Invalid(error) => Err(error.clone()),
-            _ => Ok((Arc::clone(&self.default), None)),
+            _ => default(),
         };
         match result {
-            Ok((config, json)) => {
+            Ok((config, json, origin)) => {
                 let changed = !self.is_chosen || *config != *self.current;
                 if changed {
                     self.current = config;
                 }
                 self.json = json;
                 self.is_chosen = true;
+                self.origin = origin;
+                let is_found = origin == ServiceConfigOrigin::Resolver;
+                self.place = place.filter(|_| is_found).cloned();
+                self.rejected = None;
                 ConfigOutcome::InForce { changed }
             }
-            Err(error) if self.is_chosen => ConfigOutcome::KeptOld(error),
-            Err(error) => ConfigOutcome::NoConfig(error),
+            Err(error) => {
+                self.rejected = Some((error.clone(), now));
+                if self.is_chosen {
+                    ConfigOutcome::KeptOld(error)
+                } else {
+                    ConfigOutcome::NoConfig(error)
+                }
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ type Chunk<C> = Arc<[Option<ReadySubchannel<C>>; CHUNK]>;
 
 /// Identifies a connection of one channel, by the attempt that made it. An id is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ConnectionId(u64);
 
 impl ConnectionId {

@@ -10,6 +10,7 @@ use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::{IgnoredPart, ServiceConfig};
 use trunkline_status::Status;
 
+use crate::core::config::ServiceConfigOrigin;
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectionLost};
 
@@ -17,7 +18,8 @@ use crate::core::failure::{ConnectFailure, ConnectionLost};
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ChannelEvent {
-    /// The resolver returned this list.
+    /// The resolver returned this list. [`ResolutionAccepted`](Self::ResolutionAccepted) or
+    /// [`ResolverError`](Self::ResolverError) follows.
     Endpoints(Arc<[Endpoint]>),
     /// The resolver failed, or returned something that cannot be used.
     ResolverError(ResolveError),
@@ -26,11 +28,41 @@ pub enum ChannelEvent {
     /// It comes from the resolver and not from the channel, and may come from another task.
     Resolver(ResolverEvent),
     /// A different service config is in force.
-    Config(Arc<ServiceConfig>),
+    Config {
+        /// The config.
+        config: Arc<ServiceConfig>,
+        /// Where it comes from.
+        origin: ServiceConfigOrigin,
+        /// Where the resolver found it, such as the name of the TXT record; `None` if it does not
+        /// report that, and for the default of the channel.
+        place: Option<Arc<str>>,
+    },
     /// The config in force has parts without an effect in this channel: fields and policies that it
     /// does not know, or features that the application has turned off. Follows
     /// [`Config`](Self::Config), if there are such parts.
     ConfigIgnored(Arc<[IgnoredPart]>),
+    /// The channel left idleness: a call, or the application, needs connections. The name is resolved
+    /// from now on. Also reported when the channel is used for the first time.
+    IdleLeft,
+    /// The channel entered idleness: no call used it for the idle timeout, or the application asked for
+    /// it. The resolver, the policy and the connections are dropped.
+    IdleEntered,
+    /// A load-balancing policy was chosen, by the service config in force or by the channel's default:
+    /// the first one, or another one than before. Only the top policy is named.
+    Policy {
+        /// The name of the policy, such as `round_robin`.
+        name: Arc<str>,
+        /// The name of the policy before. It stays in use until the new one can serve calls.
+        replaced: Option<Arc<str>>,
+    },
+    /// The channel uses the resolution whose list was reported last: the policy has the list, and the
+    /// service config was valid.
+    ResolutionAccepted {
+        /// The number of endpoints.
+        endpoints: usize,
+        /// The number of their addresses.
+        addresses: usize,
+    },
     /// The channel's state changed. The first change is from IDLE to CONNECTING, and the last to
     /// SHUTDOWN.
     State(ConnectivityState),

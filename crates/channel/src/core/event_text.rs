@@ -9,6 +9,7 @@ use trunkline_endpoint::Endpoint;
 use trunkline_lb::{Ejection, Health, SubchannelState};
 use trunkline_resolver::{LookupOutcome, ResolverEvent};
 
+use crate::core::config::ServiceConfigOrigin;
 use crate::core::event::ChannelEvent;
 use crate::core::failure::{ConnectionLost, ConnectionLostReason};
 
@@ -37,8 +38,12 @@ impl ChannelEvent {
             Self::ResolverError(_) => "resolver_error",
             Self::Resolver(ResolverEvent::LookupStarted { .. }) => "lookup_started",
             Self::Resolver(_) => "lookup_ended",
-            Self::Config(_) => "config",
+            Self::Config { .. } => "config",
             Self::ConfigIgnored(_) => "config_ignored",
+            Self::IdleLeft => "idle_left",
+            Self::IdleEntered => "idle_entered",
+            Self::Policy { .. } => "policy",
+            Self::ResolutionAccepted { .. } => "resolution_accepted",
             Self::State(_) => "state",
             Self::SubchannelCreated { .. } => "subchannel_created",
             Self::ConnectStarted { .. } => "connect_started",
@@ -77,7 +82,10 @@ impl ChannelEvent {
             } => EventLevel::Warn,
             Self::Lost { why, .. } if !is_orderly(why) => EventLevel::Warn,
             Self::Endpoints(_)
-            | Self::Config(_)
+            | Self::Config { .. }
+            | Self::Policy {
+                replaced: Some(_), ..
+            }
             | Self::State(_)
             | Self::ConnectionScaling { .. }
             | Self::Lost { .. }
@@ -109,10 +117,42 @@ impl fmt::Display for ChannelEvent {
             Self::Endpoints(endpoints) => write_endpoints(endpoints, f),
             Self::ResolverError(error) => error.fmt(f),
             Self::Resolver(event) => write_lookup(event, f),
-            Self::Config(config) => match config.policy() {
-                Some(choice) => write!(f, "service config with the policy {}", choice.name),
-                None => f.write_str("service config without a policy: the channel's default"),
-            },
+            Self::Config {
+                config,
+                origin,
+                place,
+            } => {
+                match config.policy() {
+                    Some(choice) => write!(f, "service config with the policy {}", choice.name)?,
+                    None => {
+                        f.write_str("service config without a policy: the channel's default")?
+                    }
+                }
+                match (origin, place) {
+                    (_, Some(place)) => write!(f, ", from {place}"),
+                    (ServiceConfigOrigin::Resolver, None) => f.write_str(", from the resolver"),
+                    (ServiceConfigOrigin::Default, None) => Ok(()),
+                }
+            }
+            Self::IdleLeft => f.write_str("the channel left idleness, and resolves its name"),
+            Self::IdleEntered => f.write_str("the channel is idle: its connections are closed"),
+            Self::Policy { name, replaced } => {
+                write!(f, "calls are balanced by {name}")?;
+                match replaced {
+                    Some(replaced) => write!(f, ", in place of {replaced}"),
+                    None => Ok(()),
+                }
+            }
+            Self::ResolutionAccepted {
+                endpoints,
+                addresses,
+            } => {
+                let plural = if *endpoints == 1 { "" } else { "s" };
+                write!(
+                    f,
+                    "{endpoints} endpoint{plural} in use, addresses: {addresses}"
+                )
+            }
             Self::ConfigIgnored(parts) => {
                 for (at, part) in parts.iter().enumerate() {
                     let joint = if at == 0 { "" } else { "; " };

@@ -9,7 +9,7 @@ use trunkline_lb::{SubchannelId, SubchannelState};
 use trunkline_status::Status;
 
 use crate::core::connections::ConnectionId;
-use crate::core::failure::{ConnectPhase, ConnectionLost};
+use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
 
 /// One address that the policy has a subchannel for.
 #[derive(Debug)]
@@ -24,10 +24,35 @@ pub(crate) struct Subchannel {
     /// The connection that the last attempt was to make.
     pub(crate) last_attempt: Option<ConnectionId>,
     /// The loss of the last connection.
-    pub(crate) last_lost: Option<ConnectionLost>,
+    pub(crate) last_loss: Option<Box<LastLoss>>,
+    /// The last attempt that failed.
+    pub(crate) last_failure: Option<Box<LastFailure>>,
+    /// The number of attempts so far.
+    pub(crate) attempts_started: u64,
+    /// The number of attempts that have failed.
+    pub(crate) attempts_failed: u64,
     /// Written by [`Subchannels::transition`](crate::core::subchannels::Subchannels::transition)
     /// alone.
     pub(in crate::core) stage: Stage,
+    /// When the kind of the stage changed last. Written together with it.
+    pub(in crate::core) stage_since: Instant,
+}
+
+/// The loss of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct LastLoss {
+    pub(crate) connection: ConnectionId,
+    pub(crate) why: ConnectionLost,
+    pub(crate) at: Instant,
+}
+
+/// An attempt that failed.
+#[derive(Clone, Debug)]
+pub(crate) struct LastFailure {
+    /// The connection that it was to make.
+    pub(crate) connection: ConnectionId,
+    pub(crate) failure: ConnectFailure,
+    pub(crate) at: Instant,
 }
 
 /// What a subchannel is doing: finer than the [`SubchannelState`] that its policy sees.
@@ -147,6 +172,7 @@ impl Subchannel {
         address: Address,
         policy: BackoffPolicy,
         seed: u64,
+        now: Instant,
     ) -> Self {
         let authority = address.server_name().and_then(|name| name.parse().ok());
         Self {
@@ -156,8 +182,12 @@ impl Subchannel {
             backoff: Backoff::new(policy, seed),
             not_before: None,
             last_attempt: None,
-            last_lost: None,
+            last_loss: None,
+            last_failure: None,
+            attempts_started: 0,
+            attempts_failed: 0,
             stage: Stage::Idle,
+            stage_since: now,
         }
     }
 

@@ -1,6 +1,7 @@
 //! The table of subchannels, with indices over their stages.
 
 use std::collections::BTreeSet;
+use std::mem::discriminant;
 use std::time::Instant;
 
 use trunkline_connector::ConnectionInfo;
@@ -94,8 +95,13 @@ impl<C> Subchannels<C> {
     }
 
     /// Changes the stage of a subchannel and returns the one before; `None` when there is no such
-    /// subchannel. The only writer of a stage.
-    pub(crate) fn transition(&mut self, id: SubchannelId, next: NextStage<C>) -> Option<Stage> {
+    /// subchannel. The only writer of a stage, and of when its kind changed.
+    pub(crate) fn transition(
+        &mut self,
+        id: SubchannelId,
+        next: NextStage<C>,
+        now: Instant,
+    ) -> Option<Stage> {
         let subchannel = self.get(id)?;
         let old = subchannel.stage.clone();
         let stage = match next {
@@ -136,7 +142,11 @@ impl<C> Subchannels<C> {
         }
         self.waits
             .extend(stage.wait_until().map(|until| (until, id)));
-        self.get_mut(id)?.stage = stage;
+        let subchannel = self.get_mut(id)?;
+        if discriminant(&stage) != discriminant(&old) {
+            subchannel.stage_since = now;
+        }
+        subchannel.stage = stage;
         Some(old)
     }
 
@@ -195,6 +205,16 @@ impl<C> Subchannels<C> {
         subchannels.map(|subchannel| subchannel.id).collect()
     }
 
+    /// Returns the number of subchannels.
+    pub(crate) fn len(&self) -> usize {
+        self.table.iter().flatten().count()
+    }
+
+    /// Returns the subchannels from the index `first` on, in the order of their indices.
+    pub(crate) fn from(&self, first: usize) -> impl Iterator<Item = &Subchannel> {
+        self.table.iter().skip(first).flatten()
+    }
+
     /// Returns the attempts that calls may be waiting for, at most `most`.
     pub(crate) fn pending(&self, most: usize) -> Vec<Pending> {
         let pending = self.pending.iter().filter_map(|id| {
@@ -206,7 +226,7 @@ impl<C> Subchannels<C> {
             Some(Pending {
                 address: subchannel.address.clone(),
                 phase,
-                last_lost: subchannel.last_lost.clone(),
+                last_lost: subchannel.last_loss.as_ref().map(|lost| lost.why.clone()),
             })
         });
         pending.take(most).collect()

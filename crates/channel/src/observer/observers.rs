@@ -1,30 +1,39 @@
-//! All observers of one channel.
+//! All observers of one channel, and its last events.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::core::event::ChannelEvent;
 use crate::observer::Observer;
+use crate::observer::recent::RecentEvents;
 
-/// The observers of one channel, in the order in which they were added.
+/// The observers of one channel, in the order in which they were added, and its last events.
 #[derive(Clone, Debug)]
-pub(crate) struct Observers(Arc<[Arc<dyn Observer>]>);
+pub(crate) struct Observers {
+    list: Arc<[Arc<dyn Observer>]>,
+    recent: Arc<RecentEvents>,
+}
 
 impl Observers {
     pub(crate) fn new(observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self(observers.into())
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        Self {
+            list: observers.into(),
+            recent: Arc::default(),
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn Observer> {
-        self.0.iter().map(|observer| &**observer)
+        self.list.iter().map(|observer| &**observer)
     }
 
-    /// Reports an event of the channel to each observer.
+    /// Returns the last events of the channel.
+    pub(crate) fn recent(&self) -> &RecentEvents {
+        &self.recent
+    }
+
+    /// Keeps an event of the channel among the last ones, and reports it to each observer.
     pub(crate) fn observe(&self, event: &ChannelEvent, at: Instant) {
+        self.recent.push(event, at);
         for observer in self.iter() {
             observer.observe(event, at);
         }

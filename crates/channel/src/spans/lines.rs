@@ -52,16 +52,20 @@ macro_rules! line {
         match $event {
             ChannelEvent::Endpoints(_)
             | ChannelEvent::ResolverError(_)
+            | ChannelEvent::ResolutionAccepted { .. }
             | ChannelEvent::Resolver(_) => {
                 line!(@ $level, "trunkline::resolver", $lines, $event, $text)
             }
-            ChannelEvent::Health { .. }
+            ChannelEvent::Policy { .. }
+            | ChannelEvent::Health { .. }
             | ChannelEvent::LoadReportsUnsupported { .. }
             | ChannelEvent::Ejection { .. } => {
                 line!(@ $level, "trunkline::policy", $lines, $event, $text)
             }
-            ChannelEvent::Config(_)
+            ChannelEvent::Config { .. }
             | ChannelEvent::ConfigIgnored(_)
+            | ChannelEvent::IdleEntered
+            | ChannelEvent::IdleLeft
             | ChannelEvent::State(_)
             | ChannelEvent::KeepaliveRaised { .. } => {
                 line!(@ $level, "trunkline::channel", $lines, $event, $text)

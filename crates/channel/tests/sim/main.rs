@@ -27,6 +27,7 @@ mod health;
 mod hedged_streams;
 mod hedging;
 mod idleness;
+mod inspection;
 mod keepalive;
 mod leaks;
 mod load_reports;

@@ -50,7 +50,7 @@ fn a_resolver_gets_the_options_of_its_channel() {
         assert_eq!(options.authority.as_deref(), Some("channel.test"));
         assert_eq!(options.credentials, CredentialsKind::Plaintext);
         assert!(options.disable_service_config);
-        assert!(options.metrics.is_none(), "nothing listens");
+        assert!(options.metrics.is_some(), "the last events are kept");
         log.lock()
             .push(options.connector.connect(&Address::from(address(1))));
     });

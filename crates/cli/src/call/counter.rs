@@ -47,7 +47,7 @@ impl Observer for CallCounter {
         self.tracer.observe(event, at);
         match event {
             // If the config has ignored parts, their event follows.
-            ChannelEvent::Config(_) => self.counts.lock().ignored = Arc::default(),
+            ChannelEvent::Config { .. } => self.counts.lock().ignored = Arc::default(),
             ChannelEvent::ConfigIgnored(parts) => self.counts.lock().ignored = Arc::clone(parts),
             _ => {}
         }

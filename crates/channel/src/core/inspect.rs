@@ -1,0 +1,125 @@
+//! What a snapshot of the channel shows of the core.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_endpoint::{Address, Endpoint};
+use trunkline_lb::{ConnectivityState, SubchannelId};
+use trunkline_resolver::ResolveError;
+
+use crate::core::Core;
+use crate::core::config::ConfigFacts;
+use crate::core::connections::{ReadyConnection, ReadySubchannel};
+use crate::core::subchannel::{LastFailure, LastLoss, Stage, Subchannel};
+
+/// What a snapshot of the channel shows of the core, but the subchannels. Cheap to make: long lists are
+/// shared.
+#[derive(Debug)]
+pub(crate) struct CoreFacts {
+    pub(crate) state: ConnectivityState,
+    /// When the channel changed to that state; `None` if it never changed.
+    pub(crate) state_since: Option<Instant>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) resolver_waits: Option<Arc<str>>,
+    /// The last error of the resolver, or of the channel about a resolution.
+    pub(crate) resolver_error: Option<(ResolveError, Instant)>,
+    /// The service config in force; `None` once the channel is closed.
+    pub(crate) config: Option<ConfigFacts>,
+    /// True when the last resolution has a selector of its own.
+    pub(crate) has_selector: bool,
+    /// The number of subchannels.
+    pub(crate) subchannels: usize,
+}
+
+impl CoreFacts {
+    /// Returns those of a channel without a core: before its first use, and once it is closed.
+    pub(crate) fn without_core(
+        state: ConnectivityState,
+        state_since: Option<Instant>,
+        config: Option<ConfigFacts>,
+    ) -> Self {
+        Self {
+            state,
+            state_since,
+            answer: None,
+            resolver_waits: None,
+            resolver_error: None,
+            config,
+            has_selector: false,
+            subchannels: 0,
+        }
+    }
+}
+
+/// The last list of the resolver.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) endpoints: Arc<[Endpoint]>,
+    pub(crate) note: Arc<str>,
+    pub(crate) at: Instant,
+}
+
+/// What a snapshot shows of one subchannel. `T` is what it shows of a connection.
+#[derive(Debug)]
+pub(crate) struct SubchannelFacts<T> {
+    pub(crate) id: SubchannelId,
+    pub(crate) address: Address,
+    pub(crate) stage: Stage,
+    pub(crate) stage_since: Instant,
+    pub(crate) attempts_started: u64,
+    pub(crate) attempts_failed: u64,
+    pub(crate) last_failure: Option<LastFailure>,
+    pub(crate) last_loss: Option<LastLoss>,
+    pub(crate) connections: Vec<T>,
+}
+
+impl<C> Core<C> {
+    /// Returns what a snapshot of the channel shows, but the subchannels.
+    pub(crate) fn facts(&self) -> CoreFacts {
+        CoreFacts {
+            state: self.published.state,
+            state_since: self.state_since,
+            answer: self.answer.clone(),
+            resolver_waits: self.resolver_waits.clone(),
+            resolver_error: self.last_resolver_error.clone(),
+            config: Some(self.config.facts()),
+            has_selector: self.selector.is_some(),
+            subchannels: self.subchannels.len(),
+        }
+    }
+
+    /// Returns what a snapshot shows of up to `most` subchannels, from the index `first` on, and the index
+    /// at which the next page starts, if there is one. `connection` returns what it shows of a connection.
+    pub(crate) fn subchannel_facts<T>(
+        &self,
+        first: usize,
+        most: usize,
+        connection: impl Fn(&ReadyConnection<C>) -> T,
+    ) -> (Vec<SubchannelFacts<T>>, Option<usize>) {
+        let mut from = self.subchannels.from(first);
+        let page = from.by_ref().take(most);
+        let page = page.map(|subchannel| self.facts_of(subchannel, &connection));
+        let page = page.collect();
+        (page, from.next().map(|next| next.id.index()))
+    }
+
+    fn facts_of<T>(
+        &self,
+        subchannel: &Subchannel,
+        connection: impl Fn(&ReadyConnection<C>) -> T,
+    ) -> SubchannelFacts<T> {
+        let ready = self.subchannels.connections().get(subchannel.id);
+        let connections = ready.into_iter().flat_map(ReadySubchannel::iter);
+        SubchannelFacts {
+            id: subchannel.id,
+            address: subchannel.address.clone(),
+            stage: subchannel.stage().clone(),
+            stage_since: subchannel.stage_since,
+            attempts_started: subchannel.attempts_started,
+            attempts_failed: subchannel.attempts_failed,
+            last_failure: subchannel.last_failure.as_deref().cloned(),
+            last_loss: subchannel.last_loss.as_deref().cloned(),
+            connections: connections.map(|ready| connection(ready)).collect(),
+        }
+    }
+}

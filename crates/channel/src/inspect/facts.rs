@@ -1,0 +1,23 @@
+//! What the control task collects for a snapshot.
+
+use std::time::Instant;
+
+use trunkline_resolver::ResolverSchedule;
+
+use crate::core::inspect::{CoreFacts, SubchannelFacts};
+use crate::inspect::connection::ConnectionFacts;
+use crate::inspect::inspection::ChannelLife;
+use crate::observer::recent::RecentEvent;
+
+/// What the control task collects for a snapshot. No text is made, and long lists are shared.
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) now: Instant,
+    pub(crate) life: ChannelLife,
+    pub(crate) core: CoreFacts,
+    /// When the resolver resolves again; `None` without a resolver.
+    pub(crate) schedule: Option<ResolverSchedule>,
+    pub(crate) subchannels: Vec<SubchannelFacts<ConnectionFacts>>,
+    pub(crate) next_subchannel: Option<usize>,
+    pub(crate) events: Vec<RecentEvent>,
+}

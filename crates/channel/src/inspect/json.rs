@@ -1,0 +1,163 @@
+//! How values of a snapshot become JSON, and are read again.
+
+use serde::{Deserialize, Deserializer, Serializer};
+
+/// A type that is a text in JSON: what `Display` prints.
+pub(super) mod text {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::de::Error;
+
+    use super::{Deserialize, Deserializer, Serializer};
+
+    pub(in crate::inspect) fn serialize<T, S>(value: &T, to: S) -> Result<S::Ok, S::Error>
+    where
+        T: Display,
+        S: Serializer,
+    {
+        to.collect_str(value)
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, T, D>(from: D) -> Result<T, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let text = String::deserialize(from)?;
+        text.parse().map_err(D::Error::custom)
+    }
+}
+
+/// A state, as the documents of gRPC write it.
+pub(super) mod state {
+    use serde::de::Error;
+    use trunkline_lb::ConnectivityState;
+
+    use super::{Deserialize, Deserializer, Serializer};
+
+    const ALL: [ConnectivityState; 5] = [
+        ConnectivityState::Idle,
+        ConnectivityState::Connecting,
+        ConnectivityState::Ready,
+        ConnectivityState::TransientFailure,
+        ConnectivityState::Shutdown,
+    ];
+
+    pub(in crate::inspect) fn serialize<S: Serializer>(
+        state: &ConnectivityState,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.collect_str(state)
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<ConnectivityState, D::Error> {
+        let name = String::deserialize(from)?;
+        let mut all = ALL.into_iter();
+        let state = all.find(|state| state.to_string() == name);
+        state.ok_or_else(|| D::Error::custom(format_args!("no connectivity state: {name:?}")))
+    }
+}
+
+/// A duration, as a whole number of milliseconds.
+pub(super) mod millis {
+    use std::time::Duration;
+
+    use super::{Deserialize, Deserializer, Serializer};
+
+    pub(in crate::inspect) fn serialize<S: Serializer>(
+        duration: &Duration,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(whole(*duration))
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+
+    pub(super) fn whole(duration: Duration) -> u64 {
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A duration that may be absent, as a whole number of milliseconds or `null`.
+pub(super) mod millis_option {
+    use std::time::Duration;
+
+    use super::{Deserialize, Deserializer, Serializer, millis};
+
+    pub(in crate::inspect) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => to.serialize_some(&millis::whole(*duration)),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let millis = Option::<u64>::deserialize(from)?;
+        Ok(millis.map(Duration::from_millis))
+    }
+}
+
+/// A time of day, as milliseconds since the start of 1970 in UTC.
+pub(super) mod unix_millis {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use super::{Deserialize, Deserializer, Serializer, millis};
+
+    pub(in crate::inspect) fn serialize<S: Serializer>(
+        time: &SystemTime,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        to.serialize_u64(millis::whole(since))
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<SystemTime, D::Error> {
+        let since = Duration::from_millis(u64::deserialize(from)?);
+        Ok(UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH))
+    }
+}
+
+/// The level of an event.
+pub(super) mod level {
+    use serde::de::Error;
+
+    use super::{Deserialize, Deserializer, Serializer};
+    use crate::core::event_text::EventLevel;
+
+    pub(in crate::inspect) fn serialize<S: Serializer>(
+        level: &EventLevel,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        to.serialize_str(match level {
+            EventLevel::Debug => "debug",
+            EventLevel::Info => "info",
+            EventLevel::Warn => "warn",
+        })
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<EventLevel, D::Error> {
+        let name = String::deserialize(from)?;
+        match &*name {
+            "debug" => Ok(EventLevel::Debug),
+            "info" => Ok(EventLevel::Info),
+            "warn" => Ok(EventLevel::Warn),
+            _ => Err(D::Error::custom(format_args!("no level: {name:?}"))),
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! Makes the snapshot of what the control task has collected, in the task of the caller.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_resolver::ResolveError;
+
+use crate::core::config::ConfigFacts;
+use crate::core::failure::ConnectPhase;
+use crate::core::inspect::{CoreFacts, SubchannelFacts};
+use crate::core::subchannel::{Growth, LastFailure, LastLoss, Stage};
+use crate::inspect::connection::ConnectionFacts;
+use crate::inspect::facts::Facts;
+use crate::inspect::inspection::Inspection;
+use crate::inspect::options::InspectOptions;
+use crate::inspect::parts::{
+    AnswerInspection, CallsInspection, EndpointInspection, ErrorInspection, EventInspection,
+    InspectionPage, ResolverInspection, ServiceConfigInspection,
+};
+use crate::inspect::subchannel::{
+    ConnectingStep, FailureInspection, LossInspection, SubchannelInspection, SubchannelStage,
+};
+use crate::observer::recent::RecentEvent;
+use crate::shared::ChannelShared;
+
+/// The longest JSON of a service config that a snapshot has, in bytes.
+const LONGEST_CONFIG: usize = 64 * 1024;
+
+impl Facts {
+    /// Makes the snapshot.
+    pub(crate) fn inspection(self, shared: &ChannelShared, options: InspectOptions) -> Inspection {
+        let now = self.now;
+        let age = |at: Instant| now.saturating_duration_since(at);
+        let left = |at: Instant| at.saturating_duration_since(now);
+        let core = self.core;
+        let calls = shared.open_calls.counts();
+        let (queued, queued_bytes) = shared.queue.counts();
+        let schedule = self.schedule.unwrap_or_default();
+        Inspection {
+            id: shared.id,
+            target: shared.target.to_string(),
+            canonical_target: shared.canonical.clone(),
+            authority: shared.authority.to_string(),
+            taken_at: shared.runtime.system_time(),
+            life: self.life,
+            state: core.state,
+            state_age: core.state_since.map(age),
+            resolver: ResolverInspection {
+                is_active: self.schedule.is_some(),
+                is_resolving: schedule.is_resolving,
+                waiting_for: core.resolver_waits.as_deref().map(str::to_owned),
+                last_answer: core.answer.as_ref().map(|answer| AnswerInspection {
+                    age: age(answer.at),
+                    endpoints: answer.endpoints.len(),
+                    addresses: addresses_of(&answer.endpoints),
+                    note: answer.note.to_string(),
+                }),
+                ttl_left: schedule.expires.map(left),
+                next_in: schedule.next.map(left),
+                last_error: core
+                    .resolver_error
+                    .as_ref()
+                    .map(|error| inspect_error(error, age)),
+            },
+            service_config: core.config.as_ref().map(|config| ServiceConfigInspection {
+                origin: config.origin,
+                place: config.place.as_deref().map(str::to_owned),
+                config: config_json(config),
+                has_selector: core.has_selector,
+                rejected: config
+                    .rejected
+                    .as_ref()
+                    .map(|error| inspect_error(error, age)),
+            }),
+            endpoints: endpoints(&core, options),
+            subchannels: InspectionPage {
+                total: core.subchannels,
+                next: self.next_subchannel,
+                items: self
+                    .subchannels
+                    .into_iter()
+                    .map(|subchannel| inspect_subchannel(subchannel, now))
+                    .collect(),
+            },
+            calls: CallsInspection {
+                begun: calls.begun,
+                ended: calls.ended,
+                open: calls.open(),
+                queued,
+                queued_bytes,
+            },
+            events: self
+                .events
+                .iter()
+                .map(|event| inspect_event(event, age))
+                .collect(),
+        }
+    }
+}
+
+fn inspect_error(
+    (error, at): &(ResolveError, Instant),
+    age: impl Fn(Instant) -> Duration,
+) -> ErrorInspection {
+    ErrorInspection {
+        age: age(*at),
+        message: error.to_string(),
+    }
+}
+
+fn inspect_event(event: &RecentEvent, age: impl Fn(Instant) -> Duration) -> EventInspection {
+    let (name, level, text) = event.describe();
+    EventInspection {
+        age: age(event.at),
+        name: name.to_owned(),
+        level,
+        text,
+    }
+}
+
+/// Returns the JSON of a config, unless that is very long.
+fn config_json(config: &ConfigFacts) -> Option<serde_json::Value> {
+    let json = config.config.to_json();
+    if json.len() > LONGEST_CONFIG {
+        return None;
+    }
+    serde_json::from_str(&json).ok()
+}
+
+fn addresses_of(endpoints: &[Endpoint]) -> usize {
+    let counts = endpoints.iter().map(|endpoint| endpoint.addresses().len());
+    counts.sum()
+}
+
+fn endpoints(core: &CoreFacts, options: InspectOptions) -> InspectionPage<EndpointInspection> {
+    let all = core.answer.as_ref().map(|answer| &*answer.endpoints);
+    let all = all.unwrap_or_default();
+    let first = options.first_endpoint.min(all.len());
+    let end = all.len().min(first.saturating_add(options.most_endpoints));
+    let items = all[first..end].iter().map(|endpoint| EndpointInspection {
+        addresses: endpoint
+            .addresses()
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+        attributes: inspect_attributes(endpoint.attributes()),
+    });
+    InspectionPage {
+        total: all.len(),
+        next: (end < all.len()).then_some(end),
+        items: items.collect(),
+    }
+}
+
+fn inspect_attributes(attributes: &Attributes) -> BTreeMap<String, String> {
+    if attributes.is_empty() {
+        return BTreeMap::new();
+    }
+    let pairs = attributes.to_strings().into_iter();
+    pairs
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn inspect_subchannel(
+    subchannel: SubchannelFacts<ConnectionFacts>,
+    now: Instant,
+) -> SubchannelInspection {
+    let age = |at: Instant| now.saturating_duration_since(at);
+    let address = &subchannel.address;
+    let wait = subchannel.stage.wait_until();
+    SubchannelInspection {
+        id: subchannel.id,
+        address: address.to_string(),
+        server_name: address.server_name().map(str::to_owned),
+        attributes: inspect_attributes(address.attributes()),
+        stage: match subchannel.stage {
+            Stage::Idle => SubchannelStage::Idle,
+            Stage::HeldBack { .. } => SubchannelStage::HeldBack,
+            Stage::Connecting { .. } => SubchannelStage::Connecting,
+            Stage::Ready { .. } => SubchannelStage::Ready,
+            Stage::BackingOff { .. } => SubchannelStage::BackingOff,
+        },
+        stage_age: age(subchannel.stage_since),
+        connecting: match subchannel.stage {
+            Stage::Connecting { phase, .. }
+            | Stage::Ready {
+                growth: Growth::Connecting { phase, .. },
+            } => Some(step(phase)),
+            _ => None,
+        },
+        wait_left: wait.map(|until| until.saturating_duration_since(now)),
+        attempts_started: subchannel.attempts_started,
+        attempts_failed: subchannel.attempts_failed,
+        last_failure: subchannel.last_failure.map(|last| {
+            let LastFailure {
+                connection,
+                failure,
+                at,
+            } = last;
+            FailureInspection {
+                age: age(at),
+                connection,
+                message: failure.to_string(),
+            }
+        }),
+        last_loss: subchannel.last_loss.map(|last| {
+            let LastLoss {
+                connection,
+                why,
+                at,
+            } = last;
+            LossInspection {
+                age: age(at),
+                connection,
+                connection_age: why.age(),
+                was_unused: why.is_unused(),
+                message: why.to_string(),
+            }
+        }),
+        connections: subchannel
+            .connections
+            .into_iter()
+            .map(|connection| connection.inspection(now))
+            .collect(),
+    }
+}
+
+fn step(phase: ConnectPhase) -> ConnectingStep {
+    match phase {
+        ConnectPhase::Dialing => ConnectingStep::Dialing,
+        ConnectPhase::Proxy => ConnectingStep::Proxy,
+        ConnectPhase::TlsHandshake => ConnectingStep::TlsHandshake,
+        ConnectPhase::Handshake => ConnectingStep::Http2Handshake,
+    }
+}

@@ -1,0 +1,133 @@
+//! The last events of a channel.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_runtime::Lock;
+
+use crate::core::event::ChannelEvent;
+use crate::core::event_text::EventLevel;
+
+/// The most events that are kept.
+pub(crate) const MOST_EVENTS: usize = 100;
+
+/// The longest text of an event, in bytes. A longer one is cut.
+const LONGEST_TEXT: usize = 1024;
+
+/// The last events of a channel, for snapshots of it.
+///
+/// An event is kept as it is, and becomes text when it is asked for. Those that can hold much memory,
+/// such as a list of endpoints, are kept as text.
+#[derive(Debug, Default)]
+pub(crate) struct RecentEvents(Lock<VecDeque<RecentEvent>>);
+
+/// One of the last events.
+#[derive(Clone, Debug)]
+pub(crate) struct RecentEvent {
+    pub(crate) at: Instant,
+    what: Kept,
+}
+
+/// What is kept of an event.
+#[derive(Clone, Debug)]
+enum Kept {
+    Event(Arc<ChannelEvent>),
+    Text {
+        name: &'static str,
+        level: EventLevel,
+        text: Arc<str>,
+    },
+}
+
+impl RecentEvents {
+    /// Adds an event, and drops the oldest one when there are more than [`MOST_EVENTS`].
+    pub(crate) fn push(&self, event: &ChannelEvent, at: Instant) {
+        let event = RecentEvent {
+            at,
+            what: Kept::new(event),
+        };
+        let mut events = self.0.lock();
+        let oldest = (events.len() >= MOST_EVENTS).then(|| events.pop_front());
+        events.push_back(event);
+        drop(events);
+        // Freed without the lock.
+        drop(oldest);
+    }
+
+    /// Returns the last events, at most `most`, the oldest first.
+    pub(crate) fn last(&self, most: usize) -> Vec<RecentEvent> {
+        let events = self.0.lock();
+        let skipped = events.len().saturating_sub(most);
+        events.iter().skip(skipped).cloned().collect()
+    }
+}
+
+impl RecentEvent {
+    /// Returns true for a change of the channel's state.
+    pub(crate) fn is_state(&self) -> bool {
+        match &self.what {
+            Kept::Event(event) => matches!(**event, ChannelEvent::State(_)),
+            Kept::Text { .. } => false,
+        }
+    }
+
+    /// Returns the name of the event, its level and its text.
+    pub(crate) fn describe(&self) -> (&'static str, EventLevel, String) {
+        match &self.what {
+            Kept::Event(event) => (event.name(), event.level(), cut_text(event)),
+            Kept::Text { name, level, text } => (name, *level, text.to_string()),
+        }
+    }
+}
+
+impl Kept {
+    fn new(event: &ChannelEvent) -> Self {
+        match event {
+            ChannelEvent::Endpoints(_)
+            | ChannelEvent::Config { .. }
+            | ChannelEvent::ConfigIgnored(_) => Self::Text {
+                name: event.name(),
+                level: event.level(),
+                text: cut_text(event).into(),
+            },
+            ChannelEvent::Connected { .. } => {
+                let mut event = event.clone();
+                if let ChannelEvent::Connected { info, .. } = &mut event {
+                    info.peer_certificates = Arc::default();
+                    info.authority_validator = None;
+                }
+                Self::Event(Arc::new(event))
+            }
+            _ => Self::Event(Arc::new(event.clone())),
+        }
+    }
+}
+
+/// Returns the text of an event, cut to [`LONGEST_TEXT`].
+fn cut_text(event: &ChannelEvent) -> String {
+    let mut text = CutText(String::new());
+    // The error is the end of the room.
+    let _ = write!(text, "{event}");
+    text.0
+}
+
+/// A text with little room: what does not fit is left out.
+struct CutText(String);
+
+impl Write for CutText {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        let room = LONGEST_TEXT - self.0.len();
+        if more.len() <= room {
+            self.0.push_str(more);
+            return Ok(());
+        }
+        let mut end = room;
+        while !more.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.0.push_str(&more[..end]);
+        Err(fmt::Error)
+    }
+}
