@@ -1,0 +1,122 @@
+//! The metrics of the calls of a channel.
+
+use std::sync::Arc;
+
+use trunkline_channel::{AttemptEnded, AttemptSent, CallEnded};
+
+use crate::instrument::Instrument;
+use crate::instruments;
+use crate::methods::MethodTable;
+use crate::recorder::{LazyRecorder, Scope};
+
+/// The instruments that are recorded by calls.
+const OF_CALLS: &[&Instrument] = &[
+    &instruments::ATTEMPT_STARTED,
+    &instruments::ATTEMPT_DURATION,
+    &instruments::ATTEMPT_SENT,
+    &instruments::ATTEMPT_RECEIVED,
+    &instruments::CALL_DURATION,
+    &instruments::CALL_RETRIES,
+    &instruments::CALL_TRANSPARENT_RETRIES,
+    &instruments::CALL_HEDGES,
+    &instruments::CALL_RETRY_DELAY,
+    &instruments::CALLS_OPEN,
+    &instruments::ATTEMPTS_WAITING,
+    &instruments::ATTEMPT_WAIT,
+];
+
+/// The bytes before each message: a flag and the length.
+///
+/// Source: [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md),
+/// length-prefixed message.
+const PREFIX: u64 = 5;
+
+/// The metrics of the calls of a channel. Its methods take no lock and allocate nothing, once the
+/// series of a method and its status exist.
+#[derive(Debug)]
+pub(crate) struct CallMetrics {
+    scope: Arc<Scope>,
+    is_on: bool,
+    methods: MethodTable,
+    open: LazyRecorder,
+    waiting: LazyRecorder,
+    wait: LazyRecorder,
+}
+
+impl CallMetrics {
+    pub(crate) fn new(scope: Arc<Scope>) -> Self {
+        Self {
+            is_on: scope.records_any(OF_CALLS),
+            methods: MethodTable::new(Arc::clone(&scope)),
+            open: LazyRecorder::default(),
+            waiting: LazyRecorder::default(),
+            wait: LazyRecorder::default(),
+            scope,
+        }
+    }
+
+    /// Returns whether calls record anything.
+    pub(crate) fn is_on(&self) -> bool {
+        self.is_on
+    }
+
+    pub(crate) fn call_started(&self) {
+        self.add_open(1);
+    }
+
+    pub(crate) fn attempt_started(&self, path: &str) {
+        self.add_waiting(1);
+        self.methods
+            .with(path, |scope, series| series.attempt_started(scope));
+    }
+
+    pub(crate) fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
+        self.add_waiting(-1);
+        let waited = attempt.waited.as_secs_f64();
+        let bind = || self.scope.bind(&instruments::ATTEMPT_WAIT, &[]);
+        self.wait.record(waited, bind);
+    }
+
+    pub(crate) fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+        if attempt.sent.is_none() {
+            self.add_waiting(-1);
+        }
+        let outcome = &attempt.outcome;
+        let code = outcome.status.code();
+        let duration = attempt.latency.as_secs_f64();
+        let sent = without_prefixes(outcome.bytes_sent, outcome.messages_sent);
+        let received = without_prefixes(outcome.bytes_received, outcome.messages_received);
+        self.methods.with(attempt.started.path, |scope, series| {
+            series.attempt_ended(scope, code, duration, sent, received);
+        });
+    }
+
+    pub(crate) fn call_ended(&self, call: &CallEnded<'_>) {
+        self.add_open(-1);
+        self.methods.with(call.path, |scope, series| {
+            series.call_ended(scope, call.status.code(), call.latency.as_secs_f64());
+            series.call_sent_again(
+                scope,
+                call.retries,
+                call.transparent_retries,
+                call.hedges,
+                call.retry_delay.as_secs_f64(),
+            );
+        });
+    }
+
+    fn add_open(&self, calls: i64) {
+        let bind = || self.scope.bind(&instruments::CALLS_OPEN, &[]);
+        self.open.record(calls, bind);
+    }
+
+    fn add_waiting(&self, attempts: i64) {
+        let bind = || self.scope.bind(&instruments::ATTEMPTS_WAITING, &[]);
+        self.waiting.record(attempts, bind);
+    }
+}
+
+/// Returns the bytes of messages without their prefixes.
+fn without_prefixes(bytes: u64, messages: u64) -> u64 {
+    bytes.saturating_sub(PREFIX.saturating_mul(messages))
+}
