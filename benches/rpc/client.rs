@@ -14,7 +14,7 @@ use crate::case::Case;
 use crate::executor::Executor;
 use crate::load::{Stub, caller};
 use crate::variant::{Shape, Stack, Variant};
-use crate::{pin, server};
+use crate::{pin, server, watchers};
 
 /// Environment variable with the address of the server.
 pub(crate) const ADDRESS: &str = "TRUNKLINE_BENCH_RPC_ADDRESS";
@@ -46,13 +46,14 @@ impl Server {
 pub(crate) fn run(name: &str) {
     pin::apply();
     let variant = Variant::named(name);
+    watchers::listen(variant.watcher);
     let executor = Executor::new(&variant);
     match variant.stack {
         Stack::Tonic => serve(&executor, |server| {
             GreeterClient::new(tonic(&executor, &server))
         }),
         Stack::Trunkline => serve(&executor, |server| {
-            GreeterClient::new(trunkline(variant.shape, &server))
+            GreeterClient::new(trunkline(&variant, &server))
         }),
     }
 }
@@ -77,8 +78,8 @@ fn tonic(executor: &Executor, server: &Server) -> tonic::transport::Channel {
         .expect("a connection")
 }
 
-fn trunkline(shape: Shape, server: &Server) -> Channel {
-    let runtime: Arc<dyn Runtime> = match shape {
+fn trunkline(variant: &Variant, server: &Server) -> Channel {
+    let runtime: Arc<dyn Runtime> = match variant.shape {
         Shape::Tokio => Arc::new(Tokio::new()),
         Shape::AsyncStdBlockOn | Shape::AsyncStdPool => Arc::new(AsyncStd::new()),
         Shape::SmolBlockOn => Arc::new(Smol::new()),
@@ -91,7 +92,8 @@ fn trunkline(shape: Shape, server: &Server) -> Channel {
         }
         None => builder.plaintext(),
     };
-    builder.runtime(runtime).build().expect("a good target")
+    let builder = watchers::add(variant.watcher, builder.runtime(runtime));
+    builder.build().expect("a good target")
 }
 
 /// Runs a round of calls for each request of the parent, and prints its cost.

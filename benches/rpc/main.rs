@@ -8,6 +8,7 @@
 //! Arguments: `--free` lets all processes use all cores, and gives the clients' runtimes two
 //! threads. `--beside PROGRAM` adds another build of this benchmark, to compare before and after; it
 //! runs only the cases that it has.
+//! `--telemetry` compares calls that nobody sees with calls that observers, metrics and traces see.
 //! `--only TEXT` measures only the cases that have the text in their names.
 
 mod case;
@@ -19,6 +20,7 @@ mod pin;
 mod report;
 mod server;
 mod variant;
+mod watchers;
 
 use std::env;
 use std::path::PathBuf;
@@ -27,7 +29,7 @@ use case::Case;
 use child::Child;
 use report::Report;
 use trunkline_benches::allocations::CountingAllocator;
-use variant::{Contestant, Stack};
+use variant::{Contestant, Stack, Variant};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
@@ -81,12 +83,15 @@ fn compare() {
         }
     };
     plan.is_pinned = !has("--free");
-    let variants = if plan.is_pinned {
-        variant::ONE_THREAD
+    let variants: &[Variant] = if has("--telemetry") {
+        &variant::WATCHED
+    } else if plan.is_pinned {
+        &variant::ONE_THREAD
     } else {
-        variant::TWO_THREADS
+        &variant::TWO_THREADS
     };
-    let mut contestants: Vec<Contestant> = variants.map(Contestant::own).into();
+    let own = variants.iter().map(|variant| Contestant::own(*variant));
+    let mut contestants: Vec<Contestant> = own.collect();
     if let Some(other) = value_of("--beside") {
         let trunkline = variants
             .iter()

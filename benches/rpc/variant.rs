@@ -13,6 +13,21 @@ pub(crate) struct Variant {
     pub(crate) shape: Shape,
     /// Number of threads in the runtime's pool.
     pub(crate) threads: usize,
+    /// Who sees the calls.
+    pub(crate) watcher: Watcher,
+}
+
+/// Who sees the calls of a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watcher {
+    /// Nobody.
+    Nobody,
+    /// An observer that counts the ends of attempts and of calls.
+    Observer,
+    /// A subscriber of `tracing` that writes up to INFO: no spans of calls, which are DEBUG.
+    Lines,
+    /// A subscriber of `tracing` that writes spans of calls and what happens in them.
+    Spans,
 }
 
 /// The channel under the stub.
@@ -41,6 +56,14 @@ const fn variant(name: &'static str, stack: Stack, shape: Shape, threads: usize)
         stack,
         shape,
         threads,
+        watcher: Watcher::Nobody,
+    }
+}
+
+const fn watched(name: &'static str, watcher: Watcher) -> Variant {
+    Variant {
+        watcher,
+        ..variant(name, Stack::Trunkline, Shape::Tokio, 1)
     }
 }
 
@@ -67,10 +90,18 @@ pub(crate) const TWO_THREADS: [Variant; 5] = [
     variant("smol x2", Stack::Trunkline, Shape::SmolBlockOn, 2),
 ];
 
+/// Variants that differ only in who sees the calls. The others are compared with the first.
+pub(crate) const WATCHED: [Variant; 4] = [
+    watched("unwatched", Watcher::Nobody),
+    watched("observer", Watcher::Observer),
+    watched("tracing, INFO", Watcher::Lines),
+    watched("tracing, DEBUG", Watcher::Spans),
+];
+
 impl Variant {
     /// Returns the variant with this name.
     pub(crate) fn named(name: &str) -> Self {
-        let mut all = ONE_THREAD.into_iter().chain(TWO_THREADS);
+        let mut all = ONE_THREAD.into_iter().chain(TWO_THREADS).chain(WATCHED);
         let variant = all.find(|variant| variant.name == name);
         variant.unwrap_or_else(|| panic!("no variant {name:?}"))
     }
