@@ -14,6 +14,9 @@ mod trace;
 // The measurements.
 mod sink;
 
+// Both of one channel.
+mod joined;
+
 mod open_telemetry;
 
 pub use crate::open_telemetry::OpenTelemetry;
