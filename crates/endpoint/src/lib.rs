@@ -16,6 +16,7 @@ mod set;
 
 mod endpoint;
 
+mod labels;
 mod priority_group;
 mod weight;
 mod zone;
@@ -44,6 +45,7 @@ pub use crate::endpoint::Endpoint;
 pub use crate::family::Family;
 pub use crate::identity::Identity;
 pub use crate::interleave::{Turn, Turns, interleave};
+pub use crate::labels::{BackendLabels, BackendService, Locality};
 pub use crate::map::{
     AddressMap, EndpointMap, Entry, IdentityMap, IntoIter, Iter, IterMut, Keys, OccupiedEntry,
     VacantEntry, Values, ValuesMut,
