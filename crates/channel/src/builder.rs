@@ -699,6 +699,8 @@ impl ChannelBuilder {
         let mut observers = self.observers;
         let factories = self.observer_factories.iter();
         observers.extend(factories.filter_map(|factory| factory.observer_for(&identity)));
+        // Spans and lines are not made of weights: without another observer nothing reads them.
+        let wants_weights = !observers.is_empty();
         #[cfg(feature = "tracing")]
         observers.push(Arc::new(TracingObserver::new(id, &canonical)));
         let observers = Observers::new(observers);
@@ -733,7 +735,9 @@ impl ChannelBuilder {
         if let Some(timeout) = self.connect_timeout {
             backoff.min_attempt = timeout;
         }
-        let mut policy_options = PolicyOptions::new(0).with_attempt_delay(self.attempt_delay);
+        let mut policy_options = PolicyOptions::new(0)
+            .with_attempt_delay(self.attempt_delay)
+            .with_weight_reports(wants_weights);
         policy_options.zone = zone;
         if let Some(cap) = self.ring_size_cap {
             policy_options = policy_options.with_ring_size_cap(cap);

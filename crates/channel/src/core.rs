@@ -756,6 +756,7 @@ impl<C> Core<C> {
             Action::ReportEjection { endpoint, ejection } => {
                 self.observe(ChannelEvent::Ejection { endpoint, ejection });
             }
+            Action::ReportWeights(update) => self.observe(ChannelEvent::Weights(update)),
         }
     }
 

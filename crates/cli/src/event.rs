@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use serde_json::{Map, Value, json};
+use trunkline::lb::WeightsUpdate;
 use trunkline::{ChannelEvent, Ejection, Endpoint, EventLevel, Health, Observer, SubchannelState};
 
 use crate::out::Style;
@@ -138,6 +139,7 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
         ChannelEvent::Ejection { endpoint, ejection } => {
             described_ejection(endpoint, ejection, words())
         }
+        ChannelEvent::Weights(update) => described_weights(update, words()),
         ChannelEvent::LoadReportsUnsupported {
             address, status, ..
         } => (
@@ -207,6 +209,16 @@ fn described_ejection(endpoint: &Endpoint, ejection: &Ejection, words: String) -
         ("message", json!(ejection.to_string())),
     ]);
     ("ejection", object, words, style)
+}
+
+fn described_weights(update: &WeightsUpdate, words: String) -> Described {
+    let object = fields([
+        ("weights", json!(&*update.weights)),
+        ("not_yet_usable", json!(update.not_yet_usable)),
+        ("stale", json!(update.stale)),
+        ("is_fallback", json!(update.is_fallback)),
+    ]);
+    ("weights", object, words, Style::Weak)
 }
 
 /// Returns an error without a suggestion.

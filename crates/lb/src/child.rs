@@ -69,7 +69,8 @@ impl<P> Child<P> {
                 | Action::Unwatch(_)
                 | Action::ReportHealth { .. }
                 | Action::ReportLoadsUnsupported { .. }
-                | Action::ReportEjection { .. } => {}
+                | Action::ReportEjection { .. }
+                | Action::ReportWeights(_) => {}
             }
         }
         result

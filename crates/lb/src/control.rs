@@ -12,6 +12,7 @@ use crate::health::Health;
 use crate::picker::Picker;
 use crate::subchannel::SubchannelId;
 use crate::watch::{Watch, WatchId};
+use crate::weights::WeightsUpdate;
 
 /// One thing that the channel has to do for a policy.
 ///
@@ -70,6 +71,8 @@ pub enum Action {
         /// The decision.
         ejection: Ejection,
     },
+    /// Report the weights of weighted_round_robin to the application.
+    ReportWeights(WeightsUpdate),
 }
 
 /// The state and picker that a policy publishes.
@@ -227,6 +230,11 @@ impl Control<'_> {
     pub(crate) fn report_ejection(&mut self, endpoint: Endpoint, ejection: Ejection) {
         let report = Action::ReportEjection { endpoint, ejection };
         self.actions.queue.push(report);
+    }
+
+    /// Reports the weights of weighted_round_robin to the application. It changes nothing else.
+    pub(crate) fn report_weights(&mut self, update: WeightsUpdate) {
+        self.actions.queue.push(Action::ReportWeights(update));
     }
 
     /// Publishes a state, and the picker for calls from now on.

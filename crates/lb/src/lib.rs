@@ -7,8 +7,10 @@
 mod connectivity;
 mod ejection;
 mod health;
+mod labels;
 mod subchannel;
 mod watch;
+mod weights;
 
 mod inspection;
 
@@ -71,6 +73,7 @@ pub use crate::ejection::{DetectionMethod, Ejection, NotEjected};
 pub use crate::graceful_switch::GracefulSwitch;
 pub use crate::health::{Health, ServingStatus};
 pub use crate::inspection::{ChildNode, EndpointNode, FactValue, Facts, PolicyNode};
+pub use crate::labels::WeightedTargetName;
 pub use crate::least_request::{LeastRequest, LeastRequestConfig, LeastRequestFactory};
 pub use crate::orca::LoadReport;
 pub use crate::orca_streams::OutOfBandReports;
@@ -101,6 +104,6 @@ pub use crate::weighted_round_robin::{
 };
 pub use crate::weighted_target::{
     WeightedTarget, WeightedTargetConfig, WeightedTargetEntry, WeightedTargetFactory,
-    WeightedTargetName,
 };
+pub use crate::weights::WeightsUpdate;
 pub use crate::zone_aware::{ZoneAware, ZoneAwareConfig, ZoneAwareFactory};

@@ -92,6 +92,9 @@ pub struct PolicyOptions {
     /// The zone of the program, for policies that prefer the endpoints of one
     /// ([`Zone`](trunkline_endpoint::Zone)); `None` if it is not known.
     pub zone: Option<Arc<str>>,
+    /// Whether weighted_round_robin reports its weights ([`WeightsUpdate`](crate::WeightsUpdate)): each
+    /// report costs as much as an update of the scheduler.
+    pub reports_weights: bool,
 }
 
 impl PolicyOptions {
@@ -105,6 +108,7 @@ impl PolicyOptions {
             ring_size_cap: DEFAULT_RING_SIZE_CAP,
             policies: PolicyRegistry::empty(),
             zone: None,
+            reports_weights: false,
         }
     }
 
@@ -120,6 +124,13 @@ impl PolicyOptions {
     #[must_use]
     pub fn with_zone(mut self, zone: impl Into<Arc<str>>) -> Self {
         self.zone = Some(zone.into());
+        self
+    }
+
+    /// Sets whether weighted_round_robin reports its weights. Default: false.
+    #[must_use]
+    pub fn with_weight_reports(mut self, reports: bool) -> Self {
+        self.reports_weights = reports;
         self
     }
 

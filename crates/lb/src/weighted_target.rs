@@ -6,4 +6,4 @@ mod policy;
 
 pub use self::config::{WeightedTargetConfig, WeightedTargetEntry};
 pub use self::factory::WeightedTargetFactory;
-pub use self::policy::{WeightedTarget, WeightedTargetName};
+pub use self::policy::WeightedTarget;

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
-use trunkline_lb::{ConnectivityState, Ejection, Health, SubchannelId, SubchannelState};
+use trunkline_lb::{
+    ConnectivityState, Ejection, Health, SubchannelId, SubchannelState, WeightsUpdate,
+};
 use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::{IgnoredPart, ServiceConfig};
 use trunkline_status::Status;
@@ -180,6 +182,8 @@ pub enum ChannelEvent {
         /// The decision.
         ejection: Ejection,
     },
+    /// weighted_round_robin updated its scheduler: with these weights.
+    Weights(WeightsUpdate),
     /// A subchannel was removed: by the policy, or because the channel was closed or entered
     /// idleness. Calls in progress on its connection continue.
     SubchannelRemoved {

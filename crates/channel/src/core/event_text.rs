@@ -56,6 +56,7 @@ impl ChannelEvent {
             Self::Health { .. } => "health",
             Self::LoadReportsUnsupported { .. } => "load_reports_unsupported",
             Self::Ejection { .. } => "ejection",
+            Self::Weights(_) => "weights",
             Self::SubchannelRemoved { .. } => "subchannel_removed",
             Self::KeepaliveRaised { .. } => "keepalive_raised",
             Self::Lost { .. } => "connection_lost",
@@ -216,6 +217,7 @@ impl fmt::Display for ChannelEvent {
                 write_endpoint(endpoint, f)?;
                 write!(f, ": {ejection}")
             }
+            Self::Weights(update) => update.fmt(f),
             Self::SubchannelRemoved { address, .. } => write!(f, "{address} removed"),
             Self::KeepaliveRaised { time } => write!(
                 f,

@@ -59,7 +59,8 @@ macro_rules! line {
             ChannelEvent::Policy { .. }
             | ChannelEvent::Health { .. }
             | ChannelEvent::LoadReportsUnsupported { .. }
-            | ChannelEvent::Ejection { .. } => {
+            | ChannelEvent::Ejection { .. }
+            | ChannelEvent::Weights(_) => {
                 line!(@ $level, "trunkline::policy", $lines, $event, $text)
             }
             ChannelEvent::Config { .. }

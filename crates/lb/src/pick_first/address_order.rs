@@ -1,15 +1,24 @@
 //! The order in which `pick_first` tries the addresses of its endpoints.
 
 use trunkline_backoff::Rng;
-use trunkline_endpoint::{Address, AddressMap, Endpoint, Family, Location, Weight, interleave};
+use trunkline_endpoint::{
+    Address, AddressMap, BackendLabels, Endpoint, Family, Location, Weight, interleave,
+};
+
+use crate::labels::labelled_addresses;
 
 /// Returns the addresses in the order to try them: shuffles the endpoints if `shuffle` has a
-/// generator, flattens them, keeps each address once, and interleaves the address families.
+/// generator, flattens them, keeps each address once, and interleaves the address families. Each address
+/// gets the labels of its endpoint, else those of the policy, `labels`.
 ///
 /// Source:
 /// [gRFC A61](https://github.com/grpc/proposal/blob/master/A61-IPv4-IPv6-dualstack-backends.md),
 /// which defines the order of these steps.
-pub(super) fn ordered_addresses(endpoints: &[Endpoint], shuffle: Option<&mut Rng>) -> Vec<Address> {
+pub(super) fn ordered_addresses(
+    endpoints: &[Endpoint],
+    labels: &BackendLabels,
+    shuffle: Option<&mut Rng>,
+) -> Vec<Address> {
     let mut endpoints: Vec<&Endpoint> = endpoints.iter().collect();
     if let Some(rng) = shuffle {
         shuffle_by_weight(&mut endpoints, rng);
@@ -17,9 +26,8 @@ pub(super) fn ordered_addresses(endpoints: &[Endpoint], shuffle: Option<&mut Rng
     let mut seen = AddressMap::new();
     let distinct: Vec<Address> = endpoints
         .into_iter()
-        .flat_map(Endpoint::addresses)
-        .filter(|&address| seen.insert(address.clone(), ()).is_none())
-        .cloned()
+        .flat_map(|endpoint| labelled_addresses(endpoint, labels))
+        .filter(|address| seen.insert(address.clone(), ()).is_none())
         .collect();
     interleave(distinct, family, 1)
 }

@@ -13,6 +13,7 @@ use crate::control::Control;
 use crate::errors::{resolver_error, zero_addresses};
 use crate::health_check::HealthChecker;
 use crate::inspection::PolicyNode;
+use crate::labels::labels_of_update;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy, Update};
 use crate::subchannel::{SubchannelId, SubchannelState};
@@ -26,7 +27,9 @@ impl Policy for PickFirst {
         } = PickFirstConfig::of(&update);
         self.obeys_ejections = health_checks;
         self.health_service = update.health_check.filter(|_| health_checks);
-        let list = ordered_addresses(&update.endpoints, shuffle.then_some(&mut self.rng));
+        let labels = labels_of_update(&update.attributes);
+        let shuffle = shuffle.then_some(&mut self.rng);
+        let list = ordered_addresses(&update.endpoints, &labels, shuffle);
         let had_resolver_error = self.failures.handle_update(update.resolution_note);
         if list.is_empty() {
             let error = zero_addresses(self.failures.resolution_note());

@@ -41,7 +41,8 @@ impl Owners {
                 | Action::Unwatch(_)
                 | Action::ReportHealth { .. }
                 | Action::ReportLoadsUnsupported { .. }
-                | Action::ReportEjection { .. } => {}
+                | Action::ReportEjection { .. }
+                | Action::ReportWeights(_) => {}
             }
         }
     }

@@ -22,6 +22,7 @@ use crate::picker::{Pick, PickRequest, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{Watch, WatchEvent, WatchId};
+use crate::weights::WeightsUpdate;
 
 /// A policy inside a channel without I/O, in virtual time.
 ///
@@ -61,6 +62,8 @@ pub struct FakeChannel<P> {
     without_loads: Vec<SubchannelId>,
     /// What was reported of ejections since `ejections` was called last, in order.
     ejections: Vec<(String, Ejection)>,
+    /// The reports of weights since they were taken last.
+    weights: Vec<WeightsUpdate>,
     /// The service whose health the next updates ask for.
     health_check: Option<Arc<str>>,
     config: Arc<dyn PolicyConfig>,
@@ -134,6 +137,7 @@ impl<P: Policy> FakeChannel<P> {
             health: Vec::new(),
             without_loads: Vec::new(),
             ejections: Vec::new(),
+            weights: Vec::new(),
             health_check: None,
             config: Arc::new(PickFirstConfig::default()),
         }
@@ -238,6 +242,7 @@ impl<P: Policy> FakeChannel<P> {
                 let addresses: Vec<String> = addresses.collect();
                 self.ejections.push((addresses.join("|"), ejection));
             }
+            Action::ReportWeights(update) => self.weights.push(update),
         }
     }
 
@@ -430,6 +435,11 @@ impl<P: Policy> FakeChannel<P> {
     /// in order, each with the addresses of its endpoint, separated by `|`.
     pub fn ejections(&mut self) -> Vec<(String, Ejection)> {
         std::mem::take(&mut self.ejections)
+    }
+
+    /// Removes and returns the updates of weights that were reported since the last call, in order.
+    pub fn weights(&mut self) -> Vec<WeightsUpdate> {
+        std::mem::take(&mut self.weights)
     }
 
     /// Resets and returns the number of requests for re-resolution since the last call.

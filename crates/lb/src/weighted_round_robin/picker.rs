@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use trunkline_backoff::Rng;
+use trunkline_endpoint::BackendLabels;
 
-use super::backend_weight::{BackendWeight, ReportClock};
+use super::backend_weight::{BackendWeight, NoWeight, ReportClock};
 use super::config::WeightedRoundRobinConfig;
 use super::schedule::{Schedule, Turn};
 use crate::attempt::{AttemptOutcome, AttemptTracker};
@@ -13,6 +14,7 @@ use crate::per_thread::PerThread;
 use crate::picker::{Pick, PickRequest, Picker};
 use crate::sharding::Positions;
 use crate::subchannel::SubchannelId;
+use crate::weights::WeightsUpdate;
 
 /// A ready backend.
 #[derive(Clone, Debug)]
@@ -47,6 +49,28 @@ impl ReadyBackends {
 
     pub(super) fn len(&self) -> usize {
         self.backends.len()
+    }
+
+    /// Returns what is to be reported of an update of the scheduler now, except for the labels.
+    pub(super) fn report(&self, now: u64, config: &WeightedRoundRobinConfig) -> WeightsUpdate {
+        let (mut not_yet_usable, mut stale) = (0, 0);
+        let weights = self.backends.iter().map(|backend| {
+            let weight = backend.weight.state(now, config);
+            match weight {
+                Ok(weight) => return weight,
+                Err(NoWeight::NotYetUsable) => not_yet_usable += 1,
+                Err(NoWeight::Stale) => stale += 1,
+            }
+            0.0
+        });
+        let weights: Arc<[f64]> = weights.collect();
+        WeightsUpdate {
+            is_fallback: weights.len() - not_yet_usable - stale < 2,
+            not_yet_usable,
+            stale,
+            weights,
+            labels: BackendLabels::default(),
+        }
     }
 
     /// Returns the schedule that the weights ask for now.

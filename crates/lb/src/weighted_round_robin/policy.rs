@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
+use trunkline_endpoint::BackendLabels;
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
@@ -14,6 +15,7 @@ use super::picker::{ReadyBackend, ReadyBackends, WeightedPicker};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::inspection::PolicyNode;
+use crate::labels::labels_of_update;
 use crate::orca_streams::OutOfBandReports;
 use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
@@ -63,6 +65,8 @@ pub struct WeightedRoundRobin {
     /// Whether the next schedule is due.
     is_due: bool,
     config: Arc<WeightedRoundRobinConfig>,
+    /// The labels of reports.
+    labels: BackendLabels,
     /// Whether the picker that was published last has another configuration.
     is_config_new: bool,
     /// The time of reports; `None` before the first event.
@@ -90,6 +94,7 @@ impl WeightedRoundRobin {
             next_schedule: None,
             is_due: false,
             config: Arc::default(),
+            labels: BackendLabels::default(),
             is_config_new: false,
             clock: None,
             options: options.clone(),
@@ -141,11 +146,13 @@ impl WeightedRoundRobin {
     }
 
     /// Makes the picker of the endpoints that are ready now.
-    fn make_picker(&mut self, control: &Control<'_>) -> Arc<WeightedPicker> {
+    fn make_picker(&mut self, control: &mut Control<'_>) -> Arc<WeightedPicker> {
         let ready = self.ready.in_order(self.endpoints.slots());
         let ready = ReadyBackends::new(ready.cloned().collect(), &mut self.rng);
         let clock = self.clock(control.now());
-        let schedule = ready.schedule(clock.nanos(control.now()), &self.config);
+        let now = clock.nanos(control.now());
+        self.report_weights(&ready, now, control);
+        let schedule = ready.schedule(now, &self.config);
         let many = ready.len() > 1;
         self.next_schedule = self.schedule_due(control).filter(|_| many);
         Arc::new(WeightedPicker {
@@ -157,9 +164,10 @@ impl WeightedRoundRobin {
     }
 
     /// Returns the picker with the schedule that the weights ask for now, if that is another one.
-    fn make_schedule(&mut self, control: &Control<'_>) -> Option<Arc<WeightedPicker>> {
+    fn make_schedule(&mut self, control: &mut Control<'_>) -> Option<Arc<WeightedPicker>> {
         let current = self.current.as_ref()?;
         let now = current.clock.nanos(control.now());
+        self.report_weights(&current.ready, now, control);
         let schedule = current.ready.schedule(now, &self.config);
         (schedule != current.schedule).then(|| {
             Arc::new(WeightedPicker {
@@ -169,6 +177,15 @@ impl WeightedRoundRobin {
                 clock: Arc::clone(&current.clock),
             })
         })
+    }
+
+    /// Reports an update of the scheduler with these ready endpoints, if reports are wanted.
+    fn report_weights(&self, ready: &ReadyBackends, now: u64, control: &mut Control<'_>) {
+        if self.options.reports_weights && ready.len() > 0 {
+            let mut update = ready.report(now, &self.config);
+            update.labels = self.labels.clone();
+            control.report_weights(update);
+        }
     }
 
     /// Publishes a new state of all endpoints together.
@@ -194,6 +211,7 @@ impl Policy for WeightedRoundRobin {
             self.config = Arc::new(config);
             self.is_config_new = true;
         }
+        self.labels = labels_of_update(&update.attributes);
         let options = &mut self.options;
         let result = self
             .endpoints

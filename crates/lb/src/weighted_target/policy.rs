@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
-use trunkline_endpoint::AttributeKey;
 use trunkline_status::Status;
 
 use super::config::WeightedTargetConfig;
@@ -14,6 +13,7 @@ use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::errors::resolver_error;
 use crate::inspection::PolicyNode;
+use crate::labels::WeightedTargetName;
 use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -23,7 +23,7 @@ use crate::watch::{WatchEvent, WatchId};
 /// Shares calls among named children by weight.
 ///
 /// Each child gets the endpoints whose [`HierarchyPath`](crate::HierarchyPath) begins with its
-/// name, and the attribute [`WeightedTargetName`]. The children that are ready share the calls in
+/// name, and the attribute [`WeightedTargetName`](crate::WeightedTargetName). The children that are ready share the calls in
 /// proportion to their weights. Calls wait while no child is ready and one is connecting. When all
 /// children have failed, they share the calls in the same way, and each call fails with the error
 /// of its child. The failure of a child lasts until it is ready or idle.
@@ -51,19 +51,6 @@ pub struct WeightedTarget {
     is_stale: bool,
     /// The state that was published last.
     published: Option<ConnectivityState>,
-}
-
-/// The attribute key of the name of a child of `weighted_target`: set on the updates of that child.
-/// For children of xDS it is the name of the locality.
-///
-/// Source: [gRFC A78](https://github.com/grpc/proposal/blob/master/A78-grpc-metrics-wrr-pf-xds.md).
-#[derive(Debug)]
-pub enum WeightedTargetName {}
-
-impl AttributeKey for WeightedTargetName {
-    type Value = Arc<str>;
-    const NAME: &'static str = "weighted target name";
-    const IDENTIFIES_CONNECTION: bool = false;
 }
 
 impl WeightedTarget {
