@@ -12,13 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use tower_service::Service;
-use trunkline_lb::ConnectivityState;
+use trunkline_lb::{ConnectivityState, SubchannelId};
 use trunkline_status::Status;
+use trunkline_transport::ConnectionStats;
 
 use crate::call;
 use crate::call::body::Body;
 use crate::control::closing::Closed;
 use crate::control::event::ControlEvent;
+use crate::core::connections::ConnectionId;
 use crate::core::snapshot::Readiness;
 use crate::handle::Handle;
 use crate::inspect::inspection::Inspection;
@@ -114,6 +116,20 @@ impl Channel {
             return ConnectivityState::Shutdown;
         }
         self.handle.shared.snapshot().state
+    }
+
+    /// Returns the numbers of one connection; `None` if it does not exist, or takes no new calls.
+    ///
+    /// Takes no lock, and holds up no call.
+    #[must_use]
+    pub fn connection_stats(
+        &self,
+        subchannel: SubchannelId,
+        connection: ConnectionId,
+    ) -> Option<ConnectionStats> {
+        let snapshot = self.handle.shared.snapshot();
+        let ready = snapshot.connections.get(subchannel)?.find(connection)?;
+        Some(ready.connection.stats())
     }
 
     /// Waits until the state differs from `known`, and returns it. A state that lasts only a moment
