@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use generated_file::{GeneratedFile, Sides};
 
 /// The generated files, each with its proto and the sides of services that it contains.
-const FILES: [GeneratedFile; 5] = [
+const FILES: [GeneratedFile; 6] = [
     GeneratedFile {
         proto: "echo.proto",
         path: "crates/testkit/src/generated/echo.rs",
@@ -31,6 +31,11 @@ const FILES: [GeneratedFile; 5] = [
         proto: "grpc/health/v1/health.proto",
         path: "crates/cli/src/generated/grpc.health.v1.rs",
         sides: Sides::Client,
+    },
+    GeneratedFile {
+        proto: "grpc/channelz/v1/channelz.proto",
+        path: "crates/channelz/src/generated/grpc.channelz.v1.rs",
+        sides: Sides::ClientAndServer,
     },
     GeneratedFile {
         proto: "grpc/testing/test.proto",

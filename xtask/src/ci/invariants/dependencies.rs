@@ -14,7 +14,7 @@ const ONLY: [(&[&str], &[&str]); 4] = [
         &["h2", "async-compat"],
         &["trunkline-transport", "trunkline-sim"],
     ),
-    (&["tonic", "tonic-prost"], &[]),
+    (&["tonic", "tonic-prost"], &["trunkline-channelz"]),
 ];
 
 /// Returns a line for each invariant of the dependency tree that is broken.
