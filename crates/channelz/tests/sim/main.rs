@@ -1,0 +1,5 @@
+//! Tests of channelz in a simulation, through the client of its service.
+
+mod world;
+
+mod lives;
