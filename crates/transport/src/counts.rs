@@ -10,18 +10,32 @@ use crate::codes::FIRST_WINDOW;
 use crate::stats::ConnectionStats;
 use crate::streams::StreamCounts;
 
-/// The numbers of a connection that its wire counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// The numbers of a connection that its wire counts, beside those of its streams.
+#[derive(Debug)]
 pub(crate) struct WireCounts {
-    pub(crate) streams: StreamCounts,
+    /// The number of bytes that the byte stream has taken.
     pub(crate) bytes_sent: u64,
+    /// The number of bytes that came from the byte stream.
     pub(crate) bytes_received: u64,
-    pub(crate) frames_sent: u64,
-    pub(crate) frames_received: u64,
+    pub(crate) frames_sent: usize,
+    pub(crate) frames_received: usize,
     /// What the server lets be sent on all streams together, in bytes.
-    pub(crate) send_window: u32,
+    pub(crate) send_window: i64,
     /// What this side lets the server send on all streams together, in bytes.
-    pub(crate) receive_window: u32,
+    pub(crate) receive_window: i64,
+}
+
+impl Default for WireCounts {
+    fn default() -> Self {
+        Self {
+            bytes_sent: 0,
+            bytes_received: 0,
+            frames_sent: 0,
+            frames_received: 0,
+            send_window: FIRST_WINDOW.into(),
+            receive_window: FIRST_WINDOW.into(),
+        }
+    }
 }
 
 /// The numbers of a connection that any thread can read.
@@ -69,17 +83,20 @@ impl SharedCounts {
     }
 
     /// Publishes what the wire has counted.
-    pub(crate) fn publish(&self, counts: &WireCounts) {
-        self.started.store(counts.streams.started, Relaxed);
+    pub(crate) fn publish(&self, counts: &WireCounts, streams: StreamCounts) {
+        self.started.store(streams.started, Relaxed);
         // After the starts, so that no more ends are seen than starts.
-        self.succeeded.store(counts.streams.succeeded, Release);
-        self.failed.store(counts.streams.failed, Release);
+        self.succeeded.store(streams.succeeded, Release);
+        self.failed.store(streams.failed, Release);
         self.bytes_sent.store(counts.bytes_sent, Relaxed);
         self.bytes_received.store(counts.bytes_received, Relaxed);
-        self.frames_sent.store(counts.frames_sent, Relaxed);
-        self.frames_received.store(counts.frames_received, Relaxed);
-        self.send_window.store(counts.send_window, Relaxed);
-        self.receive_window.store(counts.receive_window, Relaxed);
+        self.frames_sent.store(counts.frames_sent as u64, Relaxed);
+        let received = counts.frames_received as u64;
+        self.frames_received.store(received, Relaxed);
+        let window = |window: i64| u32::try_from(window.max(0)).unwrap_or(u32::MAX);
+        self.send_window.store(window(counts.send_window), Relaxed);
+        let receive = window(counts.receive_window);
+        self.receive_window.store(receive, Relaxed);
     }
 
     /// Records when the last stream was started.

@@ -10,7 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::Stream;
 
 use crate::coalesce::Coalescer;
-use crate::codes::{FIRST_WINDOW, FRAME_TYPE_AT, SETTINGS_FRAME};
+use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::counts::WireCounts;
 use crate::frames::{FrameWatch, SMALL_DATA, Seen};
 use crate::probes::Received;
@@ -95,19 +95,12 @@ pub(crate) struct Wire {
     /// True while the stream takes no more of `write`.
     is_stuck: bool,
     streams: OpenStreams,
-    /// What the server allows to be sent on all streams together, in bytes.
-    send_window: i64,
-    /// What this side lets the server send on all streams together, in bytes.
-    receive_window: i64,
-    /// The number of bytes that the byte stream has taken.
-    bytes_sent: u64,
-    frames_sent: usize,
-    frames_received: usize,
+    counts: WireCounts,
     /// Counts what the peer does so that more can be sent: the bytes that the byte stream takes, and
     /// WINDOW_UPDATEs.
     progress: u64,
-    /// The numbers of bytes that came.
-    received: Received,
+    /// The number of bytes that came in DATA frames.
+    received_data: u64,
     /// The number of small DATA frames that came for calls that had ended.
     late_frames: usize,
     /// True when flushes are left to [`poll_drain`](Self::poll_drain).
@@ -138,13 +131,9 @@ impl Wire {
             unfinished: UnfinishedRequests::default(),
             is_stuck: false,
             streams: OpenStreams::default(),
-            send_window: FIRST_WINDOW.into(),
-            receive_window: FIRST_WINDOW.into(),
-            bytes_sent: 0,
-            frames_sent: 0,
-            frames_received: 0,
+            counts: WireCounts::default(),
             progress: 0,
-            received: Received::default(),
+            received_data: 0,
             late_frames: 0,
             gathers: false,
             failure: None,
@@ -183,17 +172,9 @@ impl Wire {
 
     /// Publishes the numbers of the connection.
     fn publish(&mut self) {
-        self.frames_sent += self.outgoing.take_counts().all;
-        let window = |window: i64| u32::try_from(window.max(0)).unwrap_or(u32::MAX);
-        self.state.counts.publish(&WireCounts {
-            streams: self.streams.counts(),
-            bytes_sent: self.bytes_sent,
-            bytes_received: self.received.all,
-            frames_sent: self.frames_sent as u64,
-            frames_received: self.frames_received as u64,
-            send_window: window(self.send_window),
-            receive_window: window(self.receive_window),
-        });
+        self.counts.frames_sent += self.outgoing.take_counts().all;
+        let streams = self.streams.counts();
+        self.state.counts.publish(&self.counts, streams);
     }
 
     /// Returns the number of streams that were started so far.
@@ -205,7 +186,7 @@ impl Wire {
     pub(crate) fn send_room(&self, is_blocked: bool) -> SendRoom {
         SendRoom {
             is_blocked,
-            is_window_closed: self.send_window <= 0,
+            is_window_closed: self.counts.send_window <= 0,
             progress: self.progress,
         }
     }
@@ -217,7 +198,10 @@ impl Wire {
 
     /// Returns the numbers of bytes that came from the peer so far.
     pub(crate) fn received(&self) -> Received {
-        self.received
+        Received {
+            all: self.counts.bytes_received,
+            data: self.received_data,
+        }
     }
 
     /// Closes the byte stream at once, and frees the bytes that it has not taken. h2 gets an error of
@@ -240,7 +224,7 @@ impl Wire {
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let held = self.held.len();
         let n = ready!(open(&mut self.stream)?.poll_read(cx, &mut self.read[held..]))?;
-        self.received.all += n as u64;
+        self.counts.bytes_received += n as u64;
         self.read[..held].copy_from_slice(&self.held);
         let (start, end) = (held, held + n);
         // The held part begins with a frame. Else that is where the watched frame ends.
@@ -254,7 +238,7 @@ impl Wire {
         // Before h2 wakes their callers: the next call of a caller would find its last one counted.
         self.state.admission.close(self.streams.take_closed());
         let counts = self.incoming.take_counts();
-        self.frames_received += counts.all;
+        self.counts.frames_received += counts.all;
         let cost = n + counts.all * FRAME_COST;
         self.budget = self.budget.saturating_sub(cost);
         self.piece_cost = if counts.settings > 1 {
@@ -291,12 +275,11 @@ impl Wire {
     fn watch_incoming(&mut self, part: std::ops::Range<usize>) -> io::Result<()> {
         let bytes = &self.read[part];
         let (state, streams) = (&self.state, &mut self.streams);
-        let (send_window, progress) = (&mut self.send_window, &mut self.progress);
+        let (counts, progress) = (&mut self.counts, &mut self.progress);
         let mut is_http2 = true;
         let mut wrong_first = None;
         let (unfinished, heads) = (&mut self.unfinished, &mut self.heads);
-        let (received_data, late_frames) = (&mut self.received.data, &mut self.late_frames);
-        let receive_window = &mut self.receive_window;
+        let (received_data, late_frames) = (&mut self.received_data, &mut self.late_frames);
         self.incoming.feed(bytes, |seen| match seen {
             Seen::Settings(settings) => state.set_settings(settings),
             Seen::GoAway(go_away) => {
@@ -319,7 +302,7 @@ impl Wire {
                 is_end,
             } => {
                 *received_data += len as u64;
-                *receive_window -= len as i64;
+                counts.receive_window -= len as i64;
                 if len < SMALL_DATA && !is_end && !streams.is_open(stream) {
                     *late_frames += 1;
                 }
@@ -332,7 +315,7 @@ impl Wire {
                 streams.reset(stream);
             }
             Seen::WindowUpdate(increment) => {
-                *send_window += i64::from(increment);
+                counts.send_window += i64::from(increment);
                 *progress += 1;
             }
             Seen::LongHeaders { stream } => state.set_long_headers(stream),
@@ -382,7 +365,7 @@ impl Wire {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += n;
-            self.bytes_sent += n as u64;
+            self.counts.bytes_sent += n as u64;
             self.progress += n as u64;
             self.state.set_last_sent(self.last_headers);
         }
@@ -461,8 +444,7 @@ impl AsyncWrite for Wire {
             ready!(this.poll_hand_over(cx))?;
         }
         let n = bytes.len().min(WRITE_BUFFER);
-        let (streams, send_window) = (&mut this.streams, &mut this.send_window);
-        let receive_window = &mut this.receive_window;
+        let (streams, counts) = (&mut this.streams, &mut this.counts);
         let (last_headers, unfinished) = (&mut this.last_headers, &mut this.unfinished);
         this.outgoing.feed(&bytes[..n], |seen| match seen {
             Seen::Headers { stream, is_end } => {
@@ -485,7 +467,7 @@ impl AsyncWrite for Wire {
                 len,
                 is_end,
             } => {
-                *send_window -= len as i64;
+                counts.send_window -= len as i64;
                 if is_end {
                     unfinished.end(stream);
                     streams.end_client(stream);
@@ -495,7 +477,7 @@ impl AsyncWrite for Wire {
                 unfinished.end(stream);
                 streams.reset(stream);
             }
-            Seen::WindowUpdate(increment) => *receive_window += i64::from(increment),
+            Seen::WindowUpdate(increment) => counts.receive_window += i64::from(increment),
             _ => {}
         });
         let start = this.write.len();

@@ -80,6 +80,8 @@ fn time_of_response(options: HttpOptions) -> Duration {
             }
         }
         assert_eq!(length, LENGTH);
+        // The PINGs that measure the path are not those of a keepalive.
+        assert_eq!(connection.stats().keepalives_sent, 0);
         sim.elapsed() - began
     })
 }

@@ -94,7 +94,8 @@ async fn echo(request: Request<h2::RecvStream>, mut respond: h2::server::SendRes
 
 /// A connection to a server that allows one call at a time.
 async fn connect(sim: &Sim, server: Server) -> Connection {
-    let address = SocketAddr::from(([198, 51, 100, 1], 1));
+    let host = server as u8 + 1;
+    let address = SocketAddr::from(([198, 51, 100, host], 1));
     let mut listener = sim.net().listen(address).expect("a free address");
     let runtime = sim.runtime();
     let tasks = sim.runtime();
@@ -272,5 +273,42 @@ fn attempts_count_their_own() {
         drop(incoming);
         let incoming = waiting.await.expect("an answer").into_body();
         assert_eq!((incoming.bytes_sent(), incoming.messages_sent()), (10, 1));
+    });
+}
+
+/// Attempts side by side, as with hedging, count their own too. One is blocked, and dropped after the other
+/// was answered.
+#[test]
+fn attempts_side_by_side() {
+    let sizes = [10, 70_000, 3];
+    let pieces = sizes.map(|bytes| Bytes::from(message(0, bytes))).to_vec();
+    let all = sizes.iter().sum::<usize>() + 3 * MESSAGE_PREFIX;
+    let sim = Sim::new(1);
+    sim.run(async {
+        let connections = [
+            connect(&sim, Server::Blocks).await,
+            connect(&sim, Server::Echoes).await,
+        ];
+        let body = streaming(&sim, pieces).await;
+        let recorders = [Arc::new(Recorder::default()), Arc::new(Recorder::default())];
+        let [blocked, answered] = [0, 1].map(|attempt| {
+            let listener: Arc<dyn MessageListener> = recorders[attempt].clone();
+            begin(&sim, &connections[attempt], &body, Some(listener))
+        });
+        let incoming = answered.await.expect("an answer").into_body();
+        let facts = [
+            fact(0, 10, false),
+            fact(1, 70_000, false),
+            fact(2, 3, false),
+        ];
+        assert_eq!(
+            (incoming.bytes_sent(), incoming.messages_sent()),
+            (all as u64, 3)
+        );
+        assert_eq!(recorders[1].take(), facts);
+        assert_eq!(sent(&blocked), (WINDOW, 2));
+        drop(blocked);
+        rest(&sim).await;
+        assert_eq!(recorders[0].take(), facts[..2]);
     });
 }
