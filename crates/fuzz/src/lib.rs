@@ -21,6 +21,8 @@ mod service_config;
 
 mod load_report;
 
+mod policies;
+
 mod dns;
 mod dns_connection;
 mod dns_core;
@@ -38,6 +40,7 @@ pub use crate::dns_core::dns_core;
 pub use crate::dns_udp::dns_udp;
 pub use crate::load_report::load_report;
 pub use crate::map::{address_map, endpoint_map};
+pub use crate::policies::policies;
 pub use crate::proxy::{proxy_answer, proxy_texts};
 pub use crate::race::race;
 pub use crate::service_config::service_config;
@@ -65,6 +68,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("proxy_texts", proxy_texts),
     ("service_config", service_config),
     ("load_report", load_report),
+    ("policies", policies),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a
