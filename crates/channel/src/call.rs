@@ -1,7 +1,6 @@
 //! The data path: the life of one call.
 //!
-//! From the ground up: `deadline`, `plan` and `transparent_retries`; `record`, with everything that depends
-//! on how a call or an attempt ends; `siblings`, the connections of a subchannel for a call
+//! From the ground up: `deadline`, `plan` and `transparent_retries`; `siblings`, the connections of a subchannel for a call
 //! that waits for a free stream; `authorizing`, an attempt whose credentials are awaited;
 //! `attempt`, one attempt until the head of its response; `body`,
 //! the response; `refusal`, the response of a peer that is no gRPC server; `in_progress`, what all
@@ -11,8 +10,6 @@
 mod deadline;
 mod plan;
 mod transparent_retries;
-
-mod record;
 
 mod siblings;
 
@@ -67,7 +64,7 @@ where
             NoResponse::Ended(status) => status,
             NoResponse::Refused(refusal) => call.read(refusal).await,
         };
-        call.record.end(&status);
+        call.record.end(&status, None);
         let mut response = trailers_only(&status);
         if let Some(peer) = call.answered_by {
             response.extensions_mut().insert(peer);

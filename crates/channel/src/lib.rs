@@ -21,6 +21,7 @@ mod throttle;
 
 mod open_calls;
 mod queue;
+mod record;
 mod shared;
 
 // What a snapshot of a channel shows.

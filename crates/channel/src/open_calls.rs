@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::thread::available_parallelism;
 
+use concurrent_queue::ConcurrentQueue;
 use event_listener::{Event, EventListener};
 
 use crate::core::idleness::CallCounts;
@@ -11,21 +12,27 @@ use crate::core::idleness::CallCounts;
 /// The most cells of a channel.
 const MOST_CELLS: usize = 32;
 
-/// Counts the calls of a channel.
+/// The most spares of a cell.
+const MOST_SPARES: usize = 256;
+
+/// Counts the calls of a channel, and keeps memory of calls that have ended, the spares, for later
+/// ones.
 ///
 /// Each thread counts in a cell of its own, as long as there are no more threads than processors.
 /// So calls of different threads write to no memory that they share.
-pub(crate) struct OpenCalls {
-    cells: Box<[Arc<Cell>]>,
+pub(crate) struct OpenCalls<S> {
+    cells: Box<[Arc<Cell<S>>]>,
     drain: Arc<Drain>,
 }
 
 /// The calls of some threads. It fills cache lines of its own.
 #[repr(align(128))]
-struct Cell {
+struct Cell<S> {
     begun: AtomicU64,
     ended: AtomicU64,
     drain: Arc<Drain>,
+    /// Empty until the first spare comes.
+    spares: OnceLock<ConcurrentQueue<S>>,
 }
 
 /// The notification of the end of calls, for a channel that closes.
@@ -37,9 +44,9 @@ struct Drain {
 }
 
 /// One call that has begun. It ends when this is dropped.
-pub(crate) struct OpenCall(Arc<Cell>);
+pub(crate) struct OpenCall<S>(Arc<Cell<S>>);
 
-impl OpenCalls {
+impl<S> OpenCalls<S> {
     pub(crate) fn new() -> Self {
         let drain = Arc::<Drain>::default();
         let cell = |_| {
@@ -47,6 +54,7 @@ impl OpenCalls {
                 begun: AtomicU64::new(0),
                 ended: AtomicU64::new(0),
                 drain: Arc::clone(&drain),
+                spares: OnceLock::new(),
             })
         };
         Self {
@@ -56,7 +64,7 @@ impl OpenCalls {
     }
 
     /// Counts a call, until its end.
-    pub(crate) fn begin(&self) -> OpenCall {
+    pub(crate) fn begin(&self) -> OpenCall<S> {
         let cell = &self.cells[thread_number() % self.cells.len()];
         cell.begun.fetch_add(1, SeqCst);
         OpenCall(Arc::clone(cell))
@@ -77,7 +85,20 @@ impl OpenCalls {
     }
 }
 
-impl Drop for OpenCall {
+impl<S> OpenCall<S> {
+    /// Takes a spare of the cell that the call began in, if it has one.
+    pub(crate) fn take_spare(&self) -> Option<S> {
+        self.0.spares.get()?.pop().ok()
+    }
+
+    /// Gives a spare to the cell that the call began in. It is dropped if the cell has enough.
+    pub(crate) fn give_spare(&self, spare: S) {
+        let spares = || ConcurrentQueue::bounded(MOST_SPARES);
+        let _ = self.0.spares.get_or_init(spares).push(spare);
+    }
+}
+
+impl<S> Drop for OpenCall<S> {
     fn drop(&mut self) {
         self.0.ended.fetch_add(1, SeqCst);
         if self.0.drain.is_draining.load(SeqCst) {
@@ -112,8 +133,8 @@ mod tests {
     /// notified once they are waited for.
     #[test]
     fn calls_of_several_threads() {
-        let calls = OpenCalls::new();
-        let open: Vec<OpenCall> = std::thread::scope(|scope| {
+        let calls = OpenCalls::<()>::new();
+        let open: Vec<OpenCall<()>> = std::thread::scope(|scope| {
             let begin = || scope.spawn(|| (0..100).map(|_| calls.begin()).collect::<Vec<_>>());
             let threads: Vec<_> = (0..4).map(|_| begin()).collect();
             let open = threads.into_iter().map(|thread| thread.join());
@@ -126,5 +147,30 @@ mod tests {
         event_listener::Listener::wait(ended);
         assert_eq!(calls.counts(), counts(400, 400));
         assert_eq!(calls.counts().open(), 0);
+    }
+
+    /// A spare goes back to the cell that its call began in, whichever thread ends the call.
+    #[test]
+    fn a_spare_is_taken_by_the_next_call_of_its_thread() {
+        let calls = OpenCalls::new();
+        let call = calls.begin();
+        assert_eq!(call.take_spare(), None);
+        std::thread::scope(|scope| {
+            scope.spawn(|| call.give_spare(7));
+        });
+        assert_eq!(calls.begin().take_spare(), Some(7));
+        assert_eq!(calls.begin().take_spare(), None);
+    }
+
+    /// A cell keeps no more than its most spares.
+    #[test]
+    fn spares_are_bounded() {
+        let calls = OpenCalls::new();
+        let call = calls.begin();
+        for spare in 0..1000 {
+            call.give_spare(spare);
+        }
+        let taken = std::iter::from_fn(|| call.take_spare());
+        assert_eq!(taken.count(), MOST_SPARES);
     }
 }

@@ -19,6 +19,7 @@ use crate::credentials::CredentialsList;
 use crate::observer::observers::Observers;
 use crate::open_calls::OpenCalls;
 use crate::queue::CallQueue;
+use crate::record::SpareCall;
 use crate::throttle::RetryThrottle;
 
 /// Identifies a channel of this process. An id is never used twice.
@@ -70,7 +71,7 @@ pub(crate) struct ChannelShared {
     pub(crate) observers: Observers,
     pub(crate) message_limits: MessageLimits,
     /// The calls that have begun and not ended.
-    pub(crate) open_calls: OpenCalls,
+    pub(crate) open_calls: OpenCalls<SpareCall>,
     /// The calls that wait until they can be sent.
     pub(crate) queue: Arc<CallQueue>,
     /// The timeout of a call for which neither its caller nor the configuration sets one.

@@ -1,8 +1,13 @@
 //! The token bucket that stops retries while too many calls fail.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use trunkline_service_config::RetryThrottling;
+use trunkline_status::Code;
+
+use crate::core::codes::CodeSet;
+use crate::core::pushback::Pushback;
 
 /// Thousandths of a token in a whole one.
 const TOKEN: u32 = 1000;
@@ -18,6 +23,13 @@ pub(crate) struct RetryThrottle {
     config: RetryThrottling,
     /// In thousandths.
     tokens: AtomicU32,
+}
+
+/// The effect that the end of one attempt has on the channel's throttle.
+pub(crate) struct ThrottleShare {
+    throttle: Arc<RetryThrottle>,
+    /// The codes that count as failures.
+    codes: CodeSet,
 }
 
 impl RetryThrottle {
@@ -60,6 +72,21 @@ impl RetryThrottle {
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |tokens| {
                 Some(change(tokens))
             });
+    }
+}
+
+impl ThrottleShare {
+    pub(crate) fn new(throttle: Arc<RetryThrottle>, codes: CodeSet) -> Self {
+        Self { throttle, codes }
+    }
+
+    /// Handles the end of the attempt.
+    pub(crate) fn handle_end(&self, code: Code, pushback: Pushback) {
+        if code == Code::Ok {
+            self.throttle.handle_success();
+        } else if self.codes.contains(code) || pushback == Pushback::Never {
+            self.throttle.handle_failure();
+        }
     }
 }
 

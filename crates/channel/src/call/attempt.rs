@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{HeaderMap, Response};
@@ -9,8 +10,10 @@ use trunkline_runtime::PeerAddr;
 use trunkline_status::Status;
 use trunkline_transport::{CallError, Incoming, ReaderId, ResponseHead};
 
-use crate::call::record::{AttemptEnd, AttemptRecord};
+use crate::call::siblings::SentOn;
+use crate::core::connections::ConnectionId;
 use crate::queue::QueuedCall;
+use crate::record::{AttemptEnd, AttemptRecord, SentData};
 
 /// One attempt of a call: sent on a connection, until the head of its response arrives.
 ///
@@ -21,41 +24,45 @@ pub(crate) struct CallAttempt {
     response: ResponseHead,
     /// The attempt as a reader of the request; `None` if that is unary.
     reader: Option<ReaderId>,
-    peer: PeerAddr,
     record: AttemptRecord,
-    /// The place in the channel's queue, while the request waits in line on the connection.
-    queued: Option<Box<QueuedCall>>,
+    /// The place in line, while the request waits for a free stream.
+    in_line: Option<Box<InLine>>,
+}
+
+/// The place of an attempt that waits in line.
+struct InLine {
+    /// The place in the channel's queue.
+    _queued: QueuedCall,
+    sent_on: Arc<SentOn>,
 }
 
 impl CallAttempt {
     pub(crate) fn new(
         response: ResponseHead,
         reader: Option<ReaderId>,
-        peer: PeerAddr,
-        mut record: AttemptRecord,
+        record: AttemptRecord,
     ) -> Self {
-        record.sent_to(&peer);
         Self {
             response,
             reader,
-            peer,
             record,
-            queued: None,
+            in_line: None,
         }
     }
 
-    /// Keeps a place in the channel's queue until the request is sent.
-    pub(crate) fn set_queued(&mut self, queued: QueuedCall) {
-        self.queued = Some(Box::new(queued));
+    /// Records that the request was handed to this connection.
+    pub(crate) fn set_sent(&mut self, connection: ConnectionId) {
+        self.record.set_sent(self.response.peer_addr(), connection);
     }
 
-    /// Handles the end of the wait for a free stream, which may be on another connection.
-    fn left_line(&mut self) {
-        let peer = self.response.peer_addr();
-        if *peer != self.peer {
-            self.peer = peer.clone();
-            self.record.set_peer(peer);
-        }
+    /// Keeps a place in the channel's queue until the request is sent. `sent_on` returns then which
+    /// connection that is on.
+    pub(crate) fn set_in_line(&mut self, queued: QueuedCall, sent_on: Arc<SentOn>) {
+        self.record.set_waiting();
+        self.in_line = Some(Box::new(InLine {
+            _queued: queued,
+            sent_on,
+        }));
     }
 
     /// Returns the attempt as a reader of the request; `None` if that is unary.
@@ -65,7 +72,7 @@ impl CallAttempt {
 
     /// Returns the address that the attempt was sent to.
     pub(crate) fn peer(&self) -> &PeerAddr {
-        &self.peer
+        self.response.peer_addr()
     }
 
     /// Returns what the attempt waits for, as text.
@@ -80,11 +87,11 @@ impl CallAttempt {
 
     /// Ends an attempt, with the trailers of its response if there are any.
     pub(crate) fn end_with(&mut self, status: &Status, trailers: Option<&HeaderMap>) {
-        let bytes_sent = self.response.bytes_sent();
+        let sent = sent_by(&self.response);
         self.record.end(&AttemptEnd {
             status,
             trailers,
-            bytes_sent,
+            sent,
         });
     }
 
@@ -116,9 +123,11 @@ impl Future for CallAttempt {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let poll = Pin::new(&mut self.response).poll(cx);
-        if self.queued.is_some() && !self.response.is_in_line() {
-            self.queued = None;
-            self.left_line();
+        if self.in_line.is_some() && !self.response.is_in_line() {
+            // The request may also have failed on its way out of the line.
+            if let Some(in_line) = self.in_line.take().filter(|_| self.response.is_sent()) {
+                self.set_sent(in_line.sent_on.get());
+            }
         }
         poll
     }
@@ -126,6 +135,15 @@ impl Future for CallAttempt {
 
 impl Drop for CallAttempt {
     fn drop(&mut self) {
-        self.record.end_dropped(self.response.bytes_sent());
+        self.record.end_dropped(|| sent_by(&self.response));
+    }
+}
+
+/// Returns what an attempt has sent of the request.
+fn sent_by(response: &ResponseHead) -> SentData {
+    SentData {
+        // First: the bytes may grow meanwhile.
+        messages: response.messages_sent(),
+        bytes: response.bytes_sent(),
     }
 }

@@ -10,8 +10,8 @@ use trunkline_runtime::BoxFuture;
 use trunkline_status::Status;
 use trunkline_transport::Connection;
 
-use crate::call::record::AttemptRecord;
 use crate::core::connections::ReadyConnection;
+use crate::record::AttemptRecord;
 
 /// An attempt that has a connection, and waits for the metadata of its credentials. Only calls with
 /// credentials have one.
@@ -47,6 +47,11 @@ impl Authorizing {
     /// Ends an attempt that is not sent.
     pub(crate) fn end(mut self, status: &Status) {
         self.record.end_unsent(status);
+    }
+
+    /// Ends an attempt that is not sent, because another one decides the call.
+    pub(crate) fn end_overtaken(mut self, status: &Status) {
+        self.record.end_overtaken(status);
     }
 }
 

@@ -13,8 +13,8 @@ use trunkline_status::{Code, Status};
 use trunkline_transport::{Incoming, IncomingFrame, MessageLimit, MessageTooLarge};
 
 use crate::call::deadline::Deadline;
-use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
 use crate::grpc::{SeenStatus, repair_status, without_status};
+use crate::record::{AttemptEnd, AttemptRecord, CallRecord, SentData};
 
 /// The body of a response: data, then trailers with the call's status.
 ///
@@ -65,8 +65,8 @@ pub(crate) struct Records {
 impl Records {
     /// Reports the end of the attempt and of the call.
     pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) {
-        self.attempt.end(end);
-        self.call.end(end.status);
+        let now = self.attempt.end(end);
+        self.call.end(end.status, now);
     }
 }
 
@@ -120,7 +120,7 @@ impl OpenResponse {
                 // A server that always has more data must not outlive the deadline.
                 Some(status) => status,
                 None => {
-                    self.records.attempt.add_bytes_received(data.len());
+                    self.records.attempt.add_received(&data);
                     return Poll::Ready(Some(self.checked(data)));
                 }
             },
@@ -192,11 +192,11 @@ impl OpenResponse {
     }
 
     fn end(&mut self, status: &Status, trailers: Option<&HeaderMap>) {
-        let bytes_sent = self.incoming.bytes_sent();
+        let sent = sent_for(&self.incoming);
         self.records.end(&AttemptEnd {
             status,
             trailers,
-            bytes_sent,
+            sent,
         });
     }
 
@@ -228,8 +228,18 @@ fn reading_from(peer: &PeerAddr) -> String {
 
 impl Drop for OpenResponse {
     fn drop(&mut self) {
-        let bytes_sent = self.incoming.bytes_sent();
-        self.records.attempt.end_dropped(bytes_sent);
+        self.records
+            .attempt
+            .end_dropped(|| sent_for(&self.incoming));
+    }
+}
+
+/// Returns what the attempt of a response has sent of the request.
+pub(crate) fn sent_for(incoming: &Incoming) -> SentData {
+    SentData {
+        // First: the bytes may grow meanwhile.
+        messages: incoming.messages_sent(),
+        bytes: incoming.bytes_sent(),
     }
 }
 

@@ -64,7 +64,7 @@ where
         Some(decision) => decision,
         None => poll_fn(|cx| hedges.poll(cx, call, body)).await,
     };
-    hedges.cancel();
+    hedges.cancel(call);
     match decision {
         Decision::Response(mut decisive) => call.respond(decisive.response, &mut decisive.attempt),
         Decision::Status(status) => Err(status.into()),
@@ -122,7 +122,7 @@ impl Hedges {
         loop {
             let now = call.runtime().now();
             if let Poll::Ready(decisive) = body.poll_decisive(cx) {
-                self.leave(decisive);
+                self.leave(call, decisive);
             }
             if let Some(decision) = self.poll_running(cx, call, body, now) {
                 return Poll::Ready(decision);
@@ -156,6 +156,7 @@ impl Hedges {
                 if let Some(attempt) = self.authorizing.take() {
                     attempt.end(&status);
                 }
+                call.waiting.end_unsent(&status);
                 return Poll::Ready(Decision::Status(status));
             }
             if self.authorizing.is_some() {
@@ -289,8 +290,26 @@ impl Hedges {
         Some(decision)
     }
 
-    /// Starts the attempts that are due.
+    /// Starts the attempts that are due. Ends the one that waits for a pick, if no attempt follows.
     fn start_due<B>(
+        &mut self,
+        call: &mut Call<'_>,
+        body: &RequestBody<B>,
+        now: Instant,
+    ) -> Option<Decision>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let decision = self.pick_due(call, body, now);
+        if plan(call).is_none_or(|(hedging, _)| hedging.poll_timeout().is_none()) {
+            call.waiting.end_overtaken(&overtaken());
+        }
+        decision
+    }
+
+    /// Picks a connection for each attempt that is due.
+    fn pick_due<B>(
         &mut self,
         call: &mut Call<'_>,
         body: &RequestBody<B>,
@@ -384,8 +403,8 @@ impl Hedges {
     }
 
     /// Cancels all attempts but the one that the call is committed to.
-    fn leave(&mut self, decisive: ReaderId) {
-        self.end_authorizing();
+    fn leave(&mut self, call: &mut Call<'_>, decisive: ReaderId) {
+        self.end_unsent(call);
         self.running.retain_mut(|attempt| {
             let is_left = attempt.reader() == Some(decisive);
             if !is_left {
@@ -396,18 +415,19 @@ impl Hedges {
     }
 
     /// Cancels the attempts that still run.
-    fn cancel(&mut self) {
+    fn cancel(&mut self, call: &mut Call<'_>) {
         for mut attempt in self.running.drain(..) {
             end_cancelled(&mut attempt);
         }
-        self.end_authorizing();
+        self.end_unsent(call);
     }
 
-    /// Cancels the attempt that waits for its credentials.
-    fn end_authorizing(&mut self) {
+    /// Cancels the attempts that wait for a pick or for credentials.
+    fn end_unsent(&mut self, call: &mut Call<'_>) {
         if let Some(attempt) = self.authorizing.take() {
-            attempt.end(&overtaken());
+            attempt.end_overtaken(&overtaken());
         }
+        call.waiting.end_overtaken(&overtaken());
     }
 
     /// Returns what the call waits for, as text.

@@ -23,21 +23,22 @@ use trunkline_transport::{
 
 use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
-use crate::call::body::{Body, Records};
+use crate::call::body::{Body, Records, sent_for};
 use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_timeout, within};
-use crate::call::plan::AttemptPlan;
-use crate::call::record::{AttemptEnd, AttemptRecord, CallRecord};
+use crate::call::plan::{AttemptPlan, PlanKind};
 use crate::call::refusal::Refusal;
 use crate::call::siblings::Siblings;
 use crate::call::transparent_retries::status_of;
 use crate::control::event::ControlEvent;
 use crate::core::connections::ReadyConnection;
+use crate::core::hedging::Hedging;
 use crate::core::pushback::Pushback;
 use crate::credentials::{CallCredentials, CredentialsRequest, WithCallCredentials};
 use crate::extensions::{CallAttributes, WaitForReady};
 use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
 use crate::queue::QueuedCall;
+use crate::record::{AttemptEnd, AttemptKind, AttemptRecord, CallRecord};
 use crate::shared::MessageLimits;
 
 /// The header with the number of attempts before this one.
@@ -113,6 +114,12 @@ pub(crate) struct Call<'a> {
     pub(crate) is_late: bool,
     /// The address of the server that sent a response.
     pub(crate) answered_by: Option<PeerAddr>,
+    /// True when the next attempt is made because no server acted on the last one. A hedging plan
+    /// decides that by itself.
+    pub(crate) is_transparent_retry: bool,
+    /// The record of the attempt that waits for a pick. It ends before that of the call, also when both
+    /// are dropped.
+    pub(crate) waiting: AttemptRecord,
     pub(crate) record: CallRecord,
 }
 
@@ -166,7 +173,14 @@ impl<'a> Call<'a> {
             .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
         Ok(Self {
             handle,
-            record: CallRecord::start(shared, path, headers, started),
+            record: CallRecord::start(
+                &shared.observers,
+                &shared.runtime,
+                &shared.open_calls,
+                path,
+                headers,
+                started,
+            ),
             path,
             authority: request.authority.as_ref(),
             headers,
@@ -184,6 +198,8 @@ impl<'a> Call<'a> {
             last_failure: None,
             is_late: false,
             answered_by: None,
+            is_transparent_retry: false,
+            waiting: AttemptRecord::default(),
         })
     }
 
@@ -230,13 +246,52 @@ impl<'a> Call<'a> {
                 text
             };
             if queued.is_none() {
-                let place = QueuedCall::new(&shared.queue, self.bytes(body), doing)?;
-                queued = Some(Box::new(place));
+                match QueuedCall::new(&shared.queue, self.bytes(body), doing) {
+                    Ok(place) => queued = Some(Box::new(place)),
+                    Err(status) => return Err(self.end_waiting(status)),
+                }
             }
             // Boxed, as above.
-            Box::pin(bounded(&mut self.deadline, doing, change)).await?;
+            let waited = Box::pin(bounded(&mut self.deadline, doing, change)).await;
+            if let Err(status) = waited {
+                return Err(self.end_waiting(status));
+            }
             self.is_late = true;
         }
+    }
+
+    /// Ends the attempt that waits for a pick, if there is one. The call ends too.
+    fn end_waiting(&mut self, status: Status) -> NotStarted {
+        self.waiting.end_unsent(&status);
+        NotStarted::Ended(status)
+    }
+
+    /// Starts the record of the next attempt, if it has not started.
+    fn start_record(&mut self) {
+        let (plan, is_transparent_retry) = (&self.plan, &mut self.is_transparent_retry);
+        self.waiting.start(&self.record, || {
+            let hedging = plan.as_ref().and_then(|plan| match &plan.kind {
+                PlanKind::Hedging(hedging) => Some(hedging),
+                PlanKind::Retry(_) => None,
+            });
+            AttemptKind {
+                previous_attempts: plan.as_ref().map_or(0, |plan| plan.previous_attempts()),
+                is_transparent_retry: hedging.map_or(
+                    std::mem::take(is_transparent_retry),
+                    Hedging::is_transparent,
+                ),
+                is_hedged: hedging.is_some(),
+            }
+        });
+    }
+
+    /// Returns the result of a pick after which the attempt waits for the next snapshot.
+    fn wait(&mut self, is_resolved: bool) -> PickOutcome {
+        self.waiting.set_waiting();
+        if !is_resolved {
+            self.record.wait_for_resolution();
+        }
+        PickOutcome::Wait
     }
 
     /// Returns the bytes that the call takes up while it waits.
@@ -252,7 +307,7 @@ impl<'a> Call<'a> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let handle = &self.handle;
+        let handle = self.handle;
         let snapshot = handle.shared.snapshot();
         if !self.is_configured {
             let info = CallInfo::new(self.path.path(), self.headers, self.attributes);
@@ -263,6 +318,7 @@ impl<'a> Call<'a> {
             self.configured_wait = config.method.and_then(|method| method.wait_for_ready);
             if snapshot.is_resolved {
                 self.is_configured = true;
+                self.record.set_resolved();
                 if let Some(method) = config.method {
                     self.limits = self.limits.with(method);
                 }
@@ -297,6 +353,9 @@ impl<'a> Call<'a> {
                 }
             }
         }
+        if self.is_configured {
+            self.start_record();
+        }
         let request =
             PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
         let pick = snapshot.picker.pick(&request);
@@ -306,11 +365,12 @@ impl<'a> Call<'a> {
         match pick {
             Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => {
                 let throttle = self.plan.as_ref().and_then(|plan| plan.throttle_share());
-                let shared = &handle.shared;
-                let mut record =
-                    AttemptRecord::start(shared, &snapshot, id, &self.record, throttle);
+                self.start_record();
+                let mut record = std::mem::take(&mut self.waiting);
+                record.set_picked(&handle.shared.runtime, &snapshot, id, throttle);
                 match snapshot.connections.get(id) {
                     Some(subchannel) => {
+                        record.set_connected();
                         let ready = subchannel.choose(Connection::has_room);
                         let uri = match self.uri(ready) {
                             Ok(uri) => uri,
@@ -322,16 +382,18 @@ impl<'a> Call<'a> {
                         if self.has_credentials() {
                             self.ask_credentials(ready, uri, record)
                         } else {
-                            self.send(ready, self.head(uri), record, body)
+                            let head = self.head(uri);
+                            self.send(ready, head, record, body)
                         }
                     }
                     None => {
-                        record.end_unsent(&Status::unavailable("the connection was lost"));
-                        PickOutcome::Wait
+                        record.lose_pick(&Status::unavailable("the connection was lost"));
+                        self.waiting = record;
+                        self.wait(true)
                     }
                 }
             }
-            Pick::Queue | Pick::ExitIdle => PickOutcome::Wait,
+            Pick::Queue | Pick::ExitIdle => self.wait(snapshot.is_resolved),
             Pick::Fail(status) => {
                 let waits = self.wait_for_ready.or(self.configured_wait);
                 if !waits.unwrap_or(handle.shared.wait_for_ready) {
@@ -340,12 +402,17 @@ impl<'a> Call<'a> {
                     if let Some(share) = plan.and_then(|plan| plan.throttle_share()) {
                         share.handle_end(status.code(), Pushback::Absent);
                     }
+                    self.waiting.end_unsent(&status);
                     return PickOutcome::Failed(NotStarted::Failed(status));
                 }
                 self.last_failure = Some(status);
-                PickOutcome::Wait
+                self.wait(snapshot.is_resolved)
             }
-            Pick::Drop(status) => failed(status.restricted_to_control_plane()),
+            Pick::Drop(status) => {
+                let status = status.restricted_to_control_plane();
+                self.waiting.end_unsent(&status);
+                failed(status)
+            }
         }
     }
 
@@ -359,8 +426,9 @@ impl<'a> Call<'a> {
         &self,
         ready: &Arc<ReadyConnection<Connection>>,
         uri: Uri,
-        record: AttemptRecord,
+        mut record: AttemptRecord,
     ) -> PickOutcome {
+        record.set_waiting();
         let shared = &self.handle.shared;
         let runtime = Arc::clone(&shared.runtime);
         let request = CredentialsRequest::new(uri.clone(), ready.info.security, runtime);
@@ -418,9 +486,9 @@ impl<'a> Call<'a> {
 
     /// Sends the call on a connection.
     fn send<B>(
-        &self,
+        &mut self,
         ready: &ReadyConnection<Connection>,
-        head: Request<()>,
+        mut head: Request<()>,
         mut record: AttemptRecord,
         body: &RequestBody<B>,
     ) -> PickOutcome
@@ -428,8 +496,15 @@ impl<'a> Call<'a> {
         B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let siblings = || Box::new(Siblings::new(self.handle, ready)) as Box<dyn Candidates>;
-        match ready.connection.send_on_any(head, body, None, siblings) {
+        let listener = record.inject(head.headers_mut());
+        let mut sent_on = None;
+        let siblings = || {
+            let siblings = Siblings::new(self.handle, ready);
+            sent_on = Some(siblings.1);
+            Box::new(siblings.0) as Box<dyn Candidates>
+        };
+        let sent = ready.connection.send_on_any(head, body, listener, siblings);
+        match sent {
             Ok(Sent {
                 response,
                 upload,
@@ -438,31 +513,32 @@ impl<'a> Call<'a> {
                 if let Some(upload) = upload {
                     self.handle.shared.runtime.spawn(upload);
                 }
-                let peer = ready.connection.peer_addr().clone();
-                let is_in_line = response.is_in_line();
-                let mut attempt = CallAttempt::new(response, reader, peer, record);
-                if is_in_line {
+                let mut attempt = CallAttempt::new(response, reader, record);
+                if let Some(sent_on) = sent_on {
                     let queue = &self.handle.shared.queue;
                     let waiting_for = || attempt.waiting_for();
                     match QueuedCall::new(queue, self.bytes(body), waiting_for) {
-                        Ok(queued) => attempt.set_queued(queued),
+                        Ok(queued) => attempt.set_in_line(queued, sent_on),
                         Err(status) => {
                             attempt.exempt();
                             attempt.end(&status);
                             return failed(status);
                         }
                     }
+                } else {
+                    attempt.set_sent(ready.connection_id);
                 }
                 PickOutcome::Started(attempt)
             }
+            Err(error) if error.fate() == Fate::Unsent => {
+                // The connection is lost, and the control task will publish that soon.
+                record.lose_pick(error.status());
+                self.waiting = record;
+                self.wait(true)
+            }
             Err(error) => {
                 record.end_unsent(error.status());
-                if error.fate() == Fate::Unsent {
-                    // The connection is lost, and the control task will publish that soon.
-                    PickOutcome::Wait
-                } else {
-                    failed(error.into_status())
-                }
+                failed(error.into_status())
             }
         }
     }
@@ -604,7 +680,7 @@ impl<'a> Call<'a> {
         {
             self.answered_by = Some(peer.clone());
             let status = self.final_status(status, peer);
-            let end = AttemptEnd::without_trailers(&status, incoming.bytes_sent());
+            let end = AttemptEnd::without_trailers(&status, sent_for(&incoming));
             record.end(&end);
             return Err(NoResponse::Refused(Box::new(Refusal::new(
                 status, incoming,
@@ -613,19 +689,19 @@ impl<'a> Call<'a> {
         if incoming.is_empty()
             && let Some(own) = &status
         {
-            let bytes_sent = incoming.bytes_sent();
+            let sent = sent_for(&incoming);
             let status = self.final_status(own.clone(), peer);
             if status.code() != own.code() {
                 self.answered_by = Some(peer.clone());
-                record.end(&AttemptEnd::without_trailers(&status, bytes_sent));
+                record.end(&AttemptEnd::without_trailers(&status, sent));
                 return Err(NoResponse::Ended(status));
             }
-            record.end(&AttemptEnd {
+            let now = record.end(&AttemptEnd {
                 status: own,
                 trailers: Some(&head.headers),
-                bytes_sent,
+                sent,
             });
-            self.record.end(own);
+            self.record.end(own, now);
         }
         if head.extensions.is_empty() {
             head.extensions = std::mem::take(self.extensions);

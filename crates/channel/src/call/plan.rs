@@ -8,11 +8,10 @@ use trunkline_service_config::AttemptPolicy;
 use trunkline_status::Code;
 use trunkline_transport::Reservation;
 
-use crate::core::codes::CodeSet;
 use crate::core::hedging::Hedging;
 use crate::core::pushback::Pushback;
 use crate::core::retry::Retries;
-use crate::throttle::RetryThrottle;
+use crate::throttle::{RetryThrottle, ThrottleShare};
 
 /// The plan of a call whose method has a retry or hedging policy.
 pub(crate) struct AttemptPlan {
@@ -27,13 +26,6 @@ pub(crate) enum PlanKind {
     Retry(Retries),
     /// Attempts side by side.
     Hedging(Hedging),
-}
-
-/// The effect that the end of one attempt has on the channel's throttle.
-pub(crate) struct ThrottleShare {
-    throttle: Arc<RetryThrottle>,
-    /// The codes that count as failures.
-    codes: CodeSet,
 }
 
 impl AttemptPlan {
@@ -65,7 +57,7 @@ impl AttemptPlan {
             PlanKind::Hedging(hedging) => hedging.codes(),
         };
         let throttle = Arc::clone(self.throttle.as_ref()?);
-        Some(ThrottleShare { throttle, codes })
+        Some(ThrottleShare::new(throttle, codes))
     }
 
     /// Returns whether the throttle allows further attempts.
@@ -95,17 +87,6 @@ impl AttemptPlan {
                 retries.handle_failure(code, pushback, is_allowed, || runtime.seed())
             }
             PlanKind::Hedging(_) => None,
-        }
-    }
-}
-
-impl ThrottleShare {
-    /// Handles the end of the attempt.
-    pub(crate) fn handle_end(&self, code: Code, pushback: Pushback) {
-        if code == Code::Ok {
-            self.throttle.handle_success();
-        } else if self.codes.contains(code) || pushback == Pushback::Never {
-            self.throttle.handle_failure();
         }
     }
 }

@@ -68,6 +68,7 @@ where
                             return Err(status.into());
                         }
                         call.is_late = true;
+                        call.is_transparent_retry = true;
                         continue;
                     }
                     let delay = delay_after(call, status.code(), Pushback::Absent, &body);

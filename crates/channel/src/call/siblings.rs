@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Request;
 use trunkline_connector::SecurityLevel;
 use trunkline_lb::SubchannelId;
+use trunkline_runtime::Lock;
 use trunkline_status::Status;
 use trunkline_transport::{CallLine, Candidates, Connection, Turn};
 
@@ -26,19 +27,46 @@ pub(crate) struct Siblings {
     connection: ConnectionId,
     /// How that connection is protected, for which the credentials of the call were made.
     security: SecurityLevel,
+    /// The connection that the call was sent on, once it was.
+    sent_on: Arc<SentOn>,
     /// True when the subchannel may have one more connection, as of the last look for room.
     may_grow: bool,
 }
 
+/// The connection that a call in line is sent on, when its turn comes.
+pub(crate) struct SentOn(Lock<ConnectionId>);
+
+impl SentOn {
+    /// Returns the connection: the one that the call was made for until it is another.
+    pub(crate) fn get(&self) -> ConnectionId {
+        *self.0.lock()
+    }
+}
+
 impl Siblings {
-    /// Returns the connections of the subchannel of `ready`, for which the call was made.
-    pub(crate) fn new(handle: &Arc<Handle>, ready: &ReadyConnection<Connection>) -> Self {
+    /// Returns the connections of the subchannel of `ready`, for which the call was made, and the one
+    /// that the call is sent on in the end.
+    pub(crate) fn new(
+        handle: &Arc<Handle>,
+        ready: &ReadyConnection<Connection>,
+    ) -> (Self, Arc<SentOn>) {
+        let sent_on = Arc::new(SentOn(Lock::new(ready.connection_id)));
+        let siblings = Self::with(handle, ready, Arc::clone(&sent_on));
+        (siblings, sent_on)
+    }
+
+    fn with(
+        handle: &Arc<Handle>,
+        ready: &ReadyConnection<Connection>,
+        sent_on: Arc<SentOn>,
+    ) -> Self {
         Self {
             handle: Arc::clone(handle),
             line: ready.connection.line().clone(),
             id: ready.id,
             connection: ready.connection_id,
             security: ready.info.security,
+            sent_on,
             may_grow: false,
         }
     }
@@ -69,6 +97,7 @@ impl Candidates for Siblings {
         for own in ready.iter() {
             if let Some(room) = own.connection.take_room() {
                 return if self.suits(own, head) {
+                    *self.sent_on.0.lock() = own.connection_id;
                     Turn::Send(room)
                 } else {
                     leave("the connection with a free stream is protected in another way")

@@ -51,9 +51,10 @@ pub struct AttemptSent<'a> {
     /// The other end.
     pub to: SentTo<'a>,
     /// The time from the start of the attempt to now: the wait for the pick, a connection and
-    /// credentials.
+    /// credentials, and in line for a free stream.
     pub waited: Duration,
-    /// The time at which it was handed to the connection.
+    /// The time at which it was handed to the connection. Without a wait, and unless the call is traced,
+    /// that is the time of its start.
     pub at: Instant,
 }
 

@@ -26,6 +26,11 @@ impl Observers {
         self.list.iter().map(|observer| &**observer)
     }
 
+    /// Returns the observer at this place.
+    pub(crate) fn get(&self, at: usize) -> Option<&dyn Observer> {
+        self.list.get(at).map(|observer| &**observer)
+    }
+
     /// Returns the last events of the channel.
     pub(crate) fn recent(&self) -> &RecentEvents {
         &self.recent

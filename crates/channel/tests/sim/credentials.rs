@@ -426,7 +426,7 @@ impl Observer for Ends {
 }
 
 /// A call that waits for its credentials ends exactly once, whether it is dropped, its deadline
-/// passes or its credentials fail; and as it was never sent, it had no attempt. Hedges wait in the
+/// passes or its credentials fail; and so does its attempt, which was never sent. Hedges wait in the
 /// same way.
 #[test]
 fn calls_end_once_while_credentials_are_awaited() {
@@ -459,8 +459,11 @@ fn calls_end_once_while_credentials_are_awaited() {
                 .expect(Code::PermissionDenied, &["no"]);
         });
         let expected = [
+            "attempt: DEADLINE_EXCEEDED",
             "call: DEADLINE_EXCEEDED, 0 attempts",
+            "attempt: CANCELLED",
             "call: CANCELLED, 0 attempts",
+            "attempt: PERMISSION_DENIED",
             "call: PERMISSION_DENIED, 0 attempts",
         ];
         assert_eq!(*ends.0.lock(), expected, "{config}");

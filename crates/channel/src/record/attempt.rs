@@ -1,0 +1,330 @@
+//! The record of an attempt.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::HeaderMap;
+use trunkline_lb::{AttemptOutcome, SubchannelId};
+use trunkline_runtime::{PeerAddr, Runtime};
+use trunkline_status::Status;
+use trunkline_transport::{Connection, MessageListener};
+
+use crate::core::connections::ConnectionId;
+use crate::core::pushback::Pushback;
+use crate::core::snapshot::Snapshot;
+use crate::grpc::GRPC_STATUS;
+use crate::observer::{AttemptEnded, AttemptSent, Direction, SentTo};
+use crate::record::call::CallRecord;
+use crate::record::facts::{Attempt, AttemptKind, PickInForce, dropped};
+use crate::record::messages::{SentMessages, message_fact};
+use crate::throttle::ThrottleShare;
+
+/// Records one attempt, and reports its end exactly once, to the picker's tracker and to the
+/// observers: when [`end`](Self::end) is called, or as `CANCELLED` when it is dropped before.
+///
+/// An attempt of a call that an observer wants is recorded from its start, through all of its picks.
+/// Every other one is recorded from its pick. It is empty, and of no cost, where the picker has no
+/// tracker and the call no throttle: it then keeps no reference to anything that calls share.
+#[derive(Default)]
+pub(crate) struct AttemptRecord(Option<Box<Attempt>>);
+
+/// The end of an attempt.
+pub(crate) struct AttemptEnd<'a> {
+    pub(crate) status: &'a Status,
+    /// The trailers, or the head of a trailers-only response.
+    pub(crate) trailers: Option<&'a HeaderMap>,
+    pub(crate) sent: SentData,
+}
+
+/// What an attempt has sent of the request.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SentData {
+    /// The messages whose prefixes were sent.
+    pub(crate) messages: u64,
+    /// The bytes of messages, with their prefixes.
+    pub(crate) bytes: u64,
+}
+
+impl<'a> AttemptEnd<'a> {
+    /// Returns the end of an attempt whose server sent no status.
+    pub(crate) fn without_trailers(status: &'a Status, sent: SentData) -> Self {
+        Self {
+            status,
+            trailers: None,
+            sent,
+        }
+    }
+}
+
+impl AttemptRecord {
+    /// Starts an attempt that is about to be picked a connection. Does nothing if it has started, or if
+    /// no observer wants the call. `kind` returns what the attempt is to its call.
+    pub(crate) fn start(&mut self, call: &CallRecord, kind: impl FnOnce() -> AttemptKind) {
+        if self.0.is_none()
+            && let Some(call) = call.observed()
+        {
+            self.0 = Some(call.start_attempt(kind()));
+        }
+    }
+
+    /// Records that `snapshot`'s picker chose the subchannel `id`.
+    pub(crate) fn set_picked(
+        &mut self,
+        runtime: &Arc<dyn Runtime>,
+        snapshot: &Arc<Snapshot<Connection>>,
+        id: SubchannelId,
+        throttle: Option<ThrottleShare>,
+    ) {
+        let is_tracked = snapshot.picker.tracker().is_some();
+        if self.0.is_none() && !is_tracked && throttle.is_none() {
+            return;
+        }
+        let attempt = self.0.get_or_insert_with(|| {
+            let now = runtime.now();
+            Box::new(Attempt::new(Arc::clone(runtime), now))
+        });
+        attempt.pick = Some(PickInForce {
+            id,
+            snapshot: is_tracked.then(|| Arc::clone(snapshot)),
+            throttle,
+            at: if attempt.facts.has_waited {
+                runtime.now()
+            } else {
+                attempt.started
+            },
+        });
+    }
+
+    /// Records that the pick has a connection.
+    pub(crate) fn set_connected(&mut self) {
+        let Some(attempt) = &mut self.0 else {
+            return;
+        };
+        if std::mem::replace(&mut attempt.facts.is_connected, true) || !attempt.facts.has_waited {
+            return;
+        }
+        if let (Some(call), Some(pick)) = (&attempt.call, &attempt.pick) {
+            let waited = pick.at.saturating_duration_since(attempt.started);
+            for trace in call.traces() {
+                trace.pick_delayed(attempt.number, waited, pick.at);
+            }
+        }
+    }
+
+    /// Handles the loss of the pick's connection before the request was sent: ends the pick, with this
+    /// status. The attempt of an observed call goes on, with its next pick.
+    pub(crate) fn lose_pick(&mut self, status: &Status) {
+        let Some(attempt) = &mut self.0 else {
+            return;
+        };
+        let pick = attempt.pick.take();
+        if let Some(pick) = pick.filter(|pick| pick.snapshot.is_some()) {
+            let now = attempt.runtime.now();
+            let outcome = AttemptOutcome::new(status)
+                .with_latency(now.saturating_duration_since(pick.at))
+                .with_ended_at(now);
+            pick.end(&outcome);
+        }
+        if attempt.call.is_none() {
+            self.0 = None;
+        }
+    }
+
+    /// Records that the attempt waits: for a connection, for credentials or in line.
+    pub(crate) fn set_waiting(&mut self) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.facts.has_waited = true;
+        }
+    }
+
+    /// Returns true until the end of the attempt is reported; false if nothing is to be reported.
+    pub(crate) fn is_open(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Leaves the throttle out: the attempt was not sent, is followed by a transparent retry, or was
+    /// dropped.
+    pub(crate) fn exempt(&mut self) {
+        if let Some(pick) = self.0.as_mut().and_then(|own| own.pick.as_mut()) {
+            pick.throttle = None;
+        }
+    }
+
+    /// Records that another attempt decides the call: this one shows nothing of how the call ends.
+    pub(crate) fn set_overtaken(&mut self) {
+        self.exempt();
+        if let Some(attempt) = &mut self.0 {
+            attempt.facts.is_overtaken = true;
+        }
+    }
+
+    /// Adds the headers of traces to those of the request, which is about to be sent. Returns what is
+    /// notified of each message that the attempt sends, if the call is traced.
+    pub(crate) fn inject(&mut self, headers: &mut HeaderMap) -> Option<Arc<dyn MessageListener>> {
+        let attempt = self.0.as_mut()?;
+        let call = attempt.call.as_ref()?;
+        let traces = call.traces.as_ref()?;
+        traces.inject(attempt.number, headers);
+        let runtime = Arc::clone(&attempt.runtime);
+        let messages = Arc::new(SentMessages::new(traces.clone(), runtime, attempt.number));
+        attempt.facts.sent_messages = Some(Arc::clone(&messages));
+        Some(messages)
+    }
+
+    /// Records that the request was handed to a connection.
+    pub(crate) fn set_sent(&mut self, peer: &PeerAddr, connection: ConnectionId) {
+        let Some(attempt) = &mut self.0 else {
+            return;
+        };
+        attempt.facts.is_sent = true;
+        let (Some(call), Some(pick)) = (&attempt.call, &attempt.pick) else {
+            return;
+        };
+        attempt.facts.sent_to = Some((peer.clone(), connection));
+        // The clock costs time, so it is not read where it would show next to nothing.
+        let at = if attempt.facts.has_waited || call.traces.is_some() {
+            attempt.runtime.now()
+        } else {
+            attempt.started
+        };
+        let sent = AttemptSent {
+            path: call.path.path(),
+            number: attempt.number,
+            to: SentTo {
+                peer,
+                subchannel: pick.id,
+                connection,
+            },
+            waited: at.saturating_duration_since(attempt.started),
+            at,
+        };
+        for observer in call.observers() {
+            observer.attempt_sent(&sent);
+        }
+        for trace in call.traces() {
+            trace.attempt_sent(&sent);
+        }
+        if let Some(messages) = &attempt.facts.sent_messages {
+            messages.handle_attempt_sent();
+        }
+    }
+
+    /// Records that the head of a response arrived.
+    pub(crate) fn set_has_headers(&mut self) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.facts.has_headers = true;
+        }
+    }
+
+    /// Records data of the response.
+    pub(crate) fn add_received(&mut self, data: &[u8]) {
+        let Some(attempt) = self.0.as_deref_mut() else {
+            return;
+        };
+        attempt.facts.bytes_received += data.len() as u64;
+        let call = attempt.call.as_ref();
+        match call.filter(|call| call.traces.is_some()) {
+            None => attempt.facts.received.handle_data(data, |_| ()),
+            Some(call) => attempt.facts.received.handle_data(data, |message| {
+                let at = call.runtime.now();
+                let fact = message_fact(attempt.number, Direction::Received, message, at);
+                for trace in call.traces() {
+                    trace.message(&fact);
+                }
+            }),
+        }
+    }
+
+    /// Reports the end of the attempt, unless it was reported before. Returns the time of the end, if it
+    /// was reported now.
+    pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) -> Option<Instant> {
+        let mut attempt = self.0.take()?;
+        let now = attempt.runtime.now();
+        let (pick, call) = (attempt.pick.take(), attempt.call.take());
+        let picked = pick.as_ref().map_or(now, |pick| pick.at);
+        let mut outcome = AttemptOutcome::new(end.status)
+            .with_headers(attempt.facts.has_headers)
+            .with_latency(now.saturating_duration_since(picked))
+            .with_ended_at(now)
+            .with_bytes(end.sent.bytes, attempt.facts.bytes_received)
+            .with_messages(end.sent.messages, attempt.facts.received.messages())
+            .with_sent(attempt.facts.is_sent)
+            .with_dropped(attempt.facts.is_dropped || attempt.facts.is_overtaken);
+        outcome.trailers = end.trailers;
+        let subchannel = pick.as_ref().map(|pick| pick.id);
+        if let Some(pick) = pick {
+            pick.end(&outcome);
+        }
+        let Some(call) = call else {
+            return Some(now);
+        };
+        if let Some(messages) = attempt.facts.sent_messages.take() {
+            messages.handle_attempt_ended();
+        }
+        let sent_to = attempt.facts.sent_to.as_ref().zip(subchannel);
+        let ended = AttemptEnded {
+            started: attempt.started(&call),
+            sent: sent_to.map(|((peer, connection), subchannel)| SentTo {
+                peer,
+                subchannel,
+                connection: *connection,
+            }),
+            latency: now.saturating_duration_since(attempt.started),
+            outcome,
+        };
+        for observer in call.observers() {
+            observer.attempt_ended(&ended);
+        }
+        for trace in call.traces() {
+            trace.attempt_ended(&ended);
+        }
+        let trailers = end.trailers;
+        let has_status = trailers.is_some_and(|own| own.contains_key(GRPC_STATUS));
+        call.end_attempt(attempt, has_status, end.sent.bytes, now);
+        Some(now)
+    }
+
+    /// Reports the end of an attempt that was not sent. It shows nothing of the server, so the throttle
+    /// is left out.
+    pub(crate) fn end_unsent(&mut self, status: &Status) {
+        self.exempt();
+        self.end(&AttemptEnd::without_trailers(status, SentData::default()));
+    }
+
+    /// Reports the end of an attempt that was not sent, because another one decides the call.
+    pub(crate) fn end_overtaken(&mut self, status: &Status) {
+        self.set_overtaken();
+        self.end_unsent(status);
+    }
+
+    /// Reports the end of an attempt that was dropped before its end, unless it was reported
+    /// before. `sent` returns what it has sent.
+    pub(crate) fn end_dropped(&mut self, sent: impl FnOnce() -> SentData) {
+        if let Some(attempt) = &mut self.0 {
+            attempt.facts.is_dropped = true;
+            self.exempt();
+            self.end(&AttemptEnd::without_trailers(&dropped(), sent()));
+        }
+    }
+}
+
+impl Drop for AttemptRecord {
+    fn drop(&mut self) {
+        self.end_dropped(SentData::default);
+    }
+}
+
+impl PickInForce {
+    /// Reports the end of the pick to the throttle and to the picker's tracker.
+    fn end(self, outcome: &AttemptOutcome<'_>) {
+        if let Some(throttle) = &self.throttle {
+            let pushback = outcome.trailers.map(Pushback::of);
+            throttle.handle_end(outcome.status.code(), pushback.unwrap_or_default());
+        }
+        if let Some(snapshot) = &self.snapshot
+            && let Some(tracker) = snapshot.picker.tracker()
+        {
+            tracker.attempt_ended(self.id, outcome);
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! What is known of an observed call and of its attempts.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::HeaderMap;
+use http::uri::PathAndQuery;
+use trunkline_lb::SubchannelId;
+use trunkline_runtime::{Lock, PeerAddr, Runtime};
+use trunkline_status::{Code, Status};
+use trunkline_transport::{Connection, MessageCounter};
+
+use crate::core::connections::ConnectionId;
+use crate::core::snapshot::Snapshot;
+use crate::observer::observers::Observers;
+use crate::observer::{AttemptStarted, CallStarted, CallTrace, Observer};
+use crate::record::messages::SentMessages;
+use crate::record::traces::Traces;
+use crate::throttle::ThrottleShare;
+
+/// The memory of an observed call that has ended, for another call of the same channel.
+pub(crate) type SpareCall = Arc<ObservedCall>;
+
+/// A call that an observer wants.
+///
+/// It is used again for later calls, so that an observed call allocates nothing.
+pub(crate) struct ObservedCall {
+    observers: Observers,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    /// The observers that want this call, by their place in `observers`.
+    wanted: Vec<usize>,
+    /// `None` if no observer traces the call.
+    pub(crate) traces: Option<Traces>,
+    pub(crate) path: PathAndQuery,
+    pub(crate) started: Instant,
+    pub(crate) progress: Lock<Progress>,
+}
+
+/// What has happened to a call so far, and the totals over its attempts.
+#[derive(Default)]
+pub(crate) struct Progress {
+    /// When the call began to wait for the first resolution, if it did.
+    pub(crate) unresolved_since: Option<Instant>,
+    /// The attempts that were started.
+    pub(crate) started: u32,
+    pub(crate) retries: u32,
+    pub(crate) transparent_retries: u32,
+    pub(crate) hedges: u32,
+    /// The attempts that have not ended.
+    running: u32,
+    /// When the last one of them ended.
+    idle_since: Option<Instant>,
+    pub(crate) retry_delay: Duration,
+    /// Of the attempts that were sent, those that have ended.
+    pub(crate) sent: u32,
+    /// The address of the attempt that ended last, of those that no other one has overtaken.
+    pub(crate) peer: Option<PeerAddr>,
+    /// True when the head of a response arrived.
+    pub(crate) has_headers: bool,
+    /// True when that attempt has the status of a server.
+    pub(crate) has_status: bool,
+    pub(crate) bytes_sent: u64,
+    pub(crate) bytes_received: u64,
+    /// The memory of an attempt that has ended, for the next one.
+    spare: Option<Box<Attempt>>,
+}
+
+/// What an attempt is to its call.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct AttemptKind {
+    /// The number of attempts before this one, without transparent retries.
+    pub(crate) previous_attempts: u32,
+    pub(crate) is_transparent_retry: bool,
+    pub(crate) is_hedged: bool,
+}
+
+/// One attempt, from its start to its end.
+pub(crate) struct Attempt {
+    pub(crate) runtime: Arc<dyn Runtime>,
+    /// The call, if an observer wants it. Otherwise the record begins with the pick, and only the
+    /// picker and the throttle are notified of the end.
+    pub(crate) call: Option<Arc<ObservedCall>>,
+    /// The number of the attempt among those of the call that were started; the first is 1.
+    pub(crate) number: u32,
+    pub(crate) kind: AttemptKind,
+    pub(crate) started: Instant,
+    /// The pick in force, whose end is not reported yet.
+    pub(crate) pick: Option<PickInForce>,
+    pub(crate) facts: AttemptFacts,
+}
+
+/// What has happened to an attempt so far.
+#[derive(Default)]
+pub(crate) struct AttemptFacts {
+    /// True once the attempt had to wait: for a pick, for credentials or in line.
+    pub(crate) has_waited: bool,
+    /// True once it had a connection.
+    pub(crate) is_connected: bool,
+    /// True once the request is sent.
+    pub(crate) is_sent: bool,
+    /// The other end of an observed attempt that was sent.
+    pub(crate) sent_to: Option<(PeerAddr, ConnectionId)>,
+    /// Reports the messages that the attempt sends, if the call is traced.
+    pub(crate) sent_messages: Option<Arc<SentMessages>>,
+    pub(crate) has_headers: bool,
+    /// True when another attempt decides the call.
+    pub(crate) is_overtaken: bool,
+    /// True when the attempt was dropped before its end.
+    pub(crate) is_dropped: bool,
+    pub(crate) bytes_received: u64,
+    pub(crate) received: MessageCounter,
+}
+
+/// A pick whose end is not reported yet.
+pub(crate) struct PickInForce {
+    pub(crate) id: SubchannelId,
+    /// The snapshot of the pick, if its picker has a tracker.
+    pub(crate) snapshot: Option<Arc<Snapshot<Connection>>>,
+    /// The effect of the end on the throttle, if the call has a plan and the channel a throttle.
+    pub(crate) throttle: Option<ThrottleShare>,
+    pub(crate) at: Instant,
+}
+
+impl Attempt {
+    /// Returns an attempt that has just started.
+    pub(crate) fn new(runtime: Arc<dyn Runtime>, now: Instant) -> Self {
+        Self {
+            runtime,
+            call: None,
+            number: 0,
+            kind: AttemptKind::default(),
+            started: now,
+            pick: None,
+            facts: AttemptFacts::default(),
+        }
+    }
+
+    /// Returns what observers receive of the start of an attempt of `call`.
+    pub(crate) fn started<'a>(&self, call: &'a ObservedCall) -> AttemptStarted<'a> {
+        AttemptStarted {
+            path: call.path.path(),
+            number: self.number,
+            previous_attempts: self.kind.previous_attempts,
+            is_transparent_retry: self.kind.is_transparent_retry,
+            is_hedged: self.kind.is_hedged,
+            at: self.started,
+        }
+    }
+}
+
+impl Progress {
+    /// Counts an attempt that starts now. Returns its number, and memory for it if there is some.
+    fn start(&mut self, kind: AttemptKind, now: Instant) -> (u32, Option<Box<Attempt>>) {
+        let is_first = self.started == 0;
+        self.started += 1;
+        if kind.is_transparent_retry {
+            self.transparent_retries += 1;
+        } else if !is_first {
+            let count = if kind.is_hedged {
+                &mut self.hedges
+            } else {
+                &mut self.retries
+            };
+            *count += 1;
+        }
+        if self.running == 0
+            && let Some(since) = self.idle_since
+        {
+            self.retry_delay += now.saturating_duration_since(since);
+        }
+        self.running += 1;
+        (self.started, self.spare.take())
+    }
+
+    /// Counts the end of an attempt.
+    fn end(&mut self, now: Instant) {
+        self.running -= 1;
+        if self.running == 0 {
+            self.idle_since = Some(now);
+        }
+    }
+}
+
+impl ObservedCall {
+    /// Starts a call, if an observer wants it, and notifies these observers. `spare` returns memory to
+    /// use again, if there is some.
+    pub(crate) fn start(
+        observers: &Observers,
+        runtime: &Arc<dyn Runtime>,
+        path: &PathAndQuery,
+        metadata: &HeaderMap,
+        now: Instant,
+        spare: impl FnOnce() -> Option<SpareCall>,
+    ) -> Option<Arc<Self>> {
+        let mut wanted = (0..)
+            .zip(observers.iter())
+            .filter(|(_, observer)| observer.observes_calls())
+            .map(|(at, _)| at);
+        let first = wanted.next()?;
+        let mut call = spare().unwrap_or_else(|| Arc::new(Self::unused(observers, runtime, now)));
+        if Arc::get_mut(&mut call).is_none() {
+            call = Arc::new(Self::unused(observers, runtime, now));
+        }
+        let own = Arc::get_mut(&mut call)?;
+        own.wanted.push(first);
+        own.wanted.extend(wanted);
+        own.path.clone_from(path);
+        own.started = now;
+        let started = CallStarted {
+            path: path.path(),
+            metadata,
+            at: now,
+        };
+        for observer in own.observers() {
+            observer.call_started(&started);
+        }
+        let traces = own.observers().filter_map(|own| own.trace_call(&started));
+        own.traces = Traces::new(traces.collect());
+        Some(call)
+    }
+
+    fn unused(observers: &Observers, runtime: &Arc<dyn Runtime>, now: Instant) -> Self {
+        Self {
+            observers: observers.clone(),
+            runtime: Arc::clone(runtime),
+            wanted: Vec::with_capacity(1),
+            traces: None,
+            path: PathAndQuery::from_static("/"),
+            started: now,
+            progress: Lock::default(),
+        }
+    }
+
+    /// Frees what belongs to a call that has ended. Returns memory that another call can use; `None` if
+    /// anything else still uses it.
+    pub(crate) fn into_spare(mut self: Arc<Self>) -> Option<SpareCall> {
+        let own = Arc::get_mut(&mut self)?;
+        own.wanted.clear();
+        own.traces = None;
+        own.path = PathAndQuery::from_static("/");
+        let mut progress = own.progress.lock();
+        *progress = Progress {
+            spare: progress.spare.take(),
+            ..Progress::default()
+        };
+        drop(progress);
+        Some(self)
+    }
+
+    /// Returns the observers that want the call.
+    pub(crate) fn observers(&self) -> impl Iterator<Item = &dyn Observer> {
+        let wanted = self.wanted.iter();
+        wanted.filter_map(|at| self.observers.get(*at))
+    }
+
+    /// Returns the traces of the call.
+    pub(crate) fn traces(&self) -> impl Iterator<Item = &dyn CallTrace> {
+        self.traces.iter().flat_map(Traces::iter)
+    }
+
+    /// Starts an attempt of the call.
+    pub(crate) fn start_attempt(self: &Arc<Self>, kind: AttemptKind) -> Box<Attempt> {
+        let now = self.runtime.now();
+        let (number, spare) = self.progress.lock().start(kind, now);
+        let mut attempt =
+            spare.unwrap_or_else(|| Box::new(Attempt::new(Arc::clone(&self.runtime), now)));
+        attempt.call = Some(Arc::clone(self));
+        attempt.number = number;
+        attempt.kind = kind;
+        attempt.started = now;
+        let started = attempt.started(self);
+        for observer in self.observers() {
+            observer.attempt_started(&started);
+        }
+        for trace in self.traces() {
+            trace.attempt_started(&started);
+        }
+        attempt
+    }
+
+    /// Handles the end of an attempt, which was reported. Keeps its memory.
+    pub(crate) fn end_attempt(
+        &self,
+        mut attempt: Box<Attempt>,
+        has_status: bool,
+        bytes_sent: u64,
+        now: Instant,
+    ) {
+        let facts = std::mem::take(&mut attempt.facts);
+        let mut progress = self.progress.lock();
+        progress.end(now);
+        if let Some((peer, _)) = facts.sent_to {
+            progress.sent += 1;
+            progress.has_headers |= facts.has_headers;
+            progress.bytes_sent += bytes_sent;
+            progress.bytes_received += facts.bytes_received;
+            if !facts.is_overtaken {
+                progress.has_status = has_status;
+                progress.peer = Some(peer);
+            }
+        }
+        if progress.spare.is_none() {
+            progress.spare = Some(attempt);
+        }
+    }
+}
+
+/// Returns the status of a call or an attempt that was dropped before its end.
+pub(crate) fn dropped() -> Status {
+    Status::new(Code::Cancelled, "the call was dropped before its end")
+}

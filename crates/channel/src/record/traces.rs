@@ -1,0 +1,29 @@
+//! The traces of one call.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use crate::observer::CallTrace;
+
+/// The traces of one call: one of each observer that returned one. A clone is another reference.
+#[derive(Clone)]
+pub(crate) struct Traces(Arc<[Box<dyn CallTrace>]>);
+
+impl Traces {
+    /// Returns `None` if there is no trace.
+    pub(crate) fn new(traces: Vec<Box<dyn CallTrace>>) -> Option<Self> {
+        (!traces.is_empty()).then(|| Self(traces.into()))
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn CallTrace> {
+        self.0.iter().map(|trace| &**trace)
+    }
+
+    /// Adds the headers of all traces to those of an attempt.
+    pub(crate) fn inject(&self, number: u32, headers: &mut HeaderMap) {
+        for trace in self.iter() {
+            trace.inject(number, headers);
+        }
+    }
+}
