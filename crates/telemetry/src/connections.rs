@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use trunkline_channel::{ConnectionId, ConnectionLostReason};
 use trunkline_connector::SecurityLevel;
+use trunkline_endpoint::{Address, BackendLabels};
 use trunkline_runtime::Lock;
 
+use crate::backend_labels;
 use crate::disconnects::{SUBCHANNEL_SHUTDOWN, disconnect_error};
 use crate::event_series::EventSeries;
 use crate::instruments;
@@ -18,8 +20,14 @@ use crate::label::LabelKey;
 #[derive(Debug)]
 pub(crate) struct ConnectionMetrics {
     series: Arc<EventSeries>,
-    /// How each open connection is protected.
-    open: Lock<BTreeMap<ConnectionId, SecurityLevel>>,
+    open: Lock<BTreeMap<ConnectionId, OpenConnection>>,
+}
+
+/// A connection that is counted as open.
+#[derive(Debug)]
+struct OpenConnection {
+    security: SecurityLevel,
+    labels: BackendLabels,
 }
 
 impl ConnectionMetrics {
@@ -30,18 +38,26 @@ impl ConnectionMetrics {
         }
     }
 
-    pub(crate) fn connected(&self, connection: ConnectionId, security: SecurityLevel) {
-        self.series
-            .get(&instruments::CONNECTION_ATTEMPTS_SUCCEEDED, &[])
-            .record(1u64);
-        self.open.lock().insert(connection, security);
-        self.add_open(security, 1);
+    pub(crate) fn connected(
+        &self,
+        connection: ConnectionId,
+        address: &Address,
+        security: SecurityLevel,
+    ) {
+        let labels = BackendLabels::of(address.attributes());
+        let succeeded = &instruments::CONNECTION_ATTEMPTS_SUCCEEDED;
+        let attempts = self.series.get(succeeded, &backend_labels::values(&labels));
+        attempts.record(1u64);
+        let open = OpenConnection { security, labels };
+        self.add_open(&open, 1);
+        self.open.lock().insert(connection, open);
     }
 
-    pub(crate) fn connect_failed(&self) {
-        self.series
-            .get(&instruments::CONNECTION_ATTEMPTS_FAILED, &[])
-            .record(1u64);
+    pub(crate) fn connect_failed(&self, address: &Address) {
+        let labels = BackendLabels::of(address.attributes());
+        let failed = &instruments::CONNECTION_ATTEMPTS_FAILED;
+        let attempts = self.series.get(failed, &backend_labels::values(&labels));
+        attempts.record(1u64);
     }
 
     pub(crate) fn lost(&self, connection: ConnectionId, reason: ConnectionLostReason) {
@@ -57,23 +73,22 @@ impl ConnectionMetrics {
 
     /// Counts the end of a connection, once.
     fn disconnected(&self, connection: ConnectionId, error: &str) {
-        let Some(security) = self.open.lock().remove(&connection) else {
+        let Some(ended) = self.open.lock().remove(&connection) else {
             return;
         };
-        self.series
-            .get(
-                &instruments::DISCONNECTIONS,
-                &[(LabelKey::DISCONNECT_ERROR, error)],
-            )
-            .record(1u64);
-        self.add_open(security, -1);
+        let [locality, service] = backend_labels::values(&ended.labels);
+        let values = [locality, service, (LabelKey::DISCONNECT_ERROR, error)];
+        let disconnections = self.series.get(&instruments::DISCONNECTIONS, &values);
+        disconnections.record(1u64);
+        self.add_open(&ended, -1);
     }
 
-    fn add_open(&self, security: SecurityLevel, connections: i64) {
-        let level = [(LabelKey::SECURITY_LEVEL, security_level(security))];
-        self.series
-            .get(&instruments::OPEN_CONNECTIONS, &level)
-            .record(connections);
+    fn add_open(&self, connection: &OpenConnection, connections: i64) {
+        let level = security_level(connection.security);
+        let [locality, service] = backend_labels::values(&connection.labels);
+        let values = [locality, service, (LabelKey::SECURITY_LEVEL, level)];
+        let open = self.series.get(&instruments::OPEN_CONNECTIONS, &values);
+        open.record(connections);
     }
 }
 

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use trunkline_channel::{ChannelEvent, ConnectFailure};
 use trunkline_connector::ConnectionInfo;
-use trunkline_lb::{ConnectivityState, Ejection};
+use trunkline_endpoint::{Address, BackendLabels, Endpoint};
+use trunkline_lb::{ConnectivityState, Ejection, WeightsUpdate};
 use trunkline_resolver::{LookupOutcome, ResolveErrorKind, ResolverEvent};
 use trunkline_runtime::Lock;
 
+use crate::backend_labels;
 use crate::connections::ConnectionMetrics;
 use crate::event_series::EventSeries;
 use crate::handshakes::{SUCCESS, failed_handshake, resumption};
@@ -38,14 +40,18 @@ impl ControlMetrics {
         match event {
             ChannelEvent::State(state) => self.set_state(Some(*state)),
             ChannelEvent::Connected {
-                connection, info, ..
+                connection,
+                address,
+                info,
+                ..
             } => {
-                self.handshake_succeeded(info);
-                self.connections.connected(*connection, info.security);
+                self.handshake_succeeded(address, info);
+                let security = info.security;
+                self.connections.connected(*connection, address, security);
             }
             ChannelEvent::ConnectFailed { failure, .. } => {
                 self.handshake_failed(failure);
-                self.connections.connect_failed();
+                self.connections.connect_failed(failure.address());
             }
             ChannelEvent::Lost {
                 connection, why, ..
@@ -53,7 +59,8 @@ impl ControlMetrics {
             ChannelEvent::SubchannelRemoved { connections, .. } => {
                 self.connections.removed(connections);
             }
-            ChannelEvent::Ejection { ejection, .. } => self.ejection(ejection),
+            ChannelEvent::Ejection { endpoint, ejection } => self.ejection(endpoint, ejection),
+            ChannelEvent::Weights(update) => self.weights(update),
             ChannelEvent::Resolver(event) => self.resolver(event),
             _ => {}
         }
@@ -74,43 +81,64 @@ impl ControlMetrics {
         add(new, 1);
     }
 
-    fn handshake_succeeded(&self, info: &ConnectionInfo) {
+    fn handshake_succeeded(&self, address: &Address, info: &ConnectionInfo) {
         if let Some(tls) = &info.tls {
-            self.handshake(SUCCESS, resumption(tls.resumed));
+            self.handshake(address, SUCCESS, resumption(tls.resumed));
         }
     }
 
     fn handshake_failed(&self, failure: &ConnectFailure) {
         if let Some(result) = failed_handshake(failure) {
-            self.handshake(result, resumption(false));
+            self.handshake(failure.address(), result, resumption(false));
         }
     }
 
-    fn handshake(&self, result: &str, resumed: &str) {
-        let labels = [
-            (LabelKey::TLS_RESULT, result),
-            (LabelKey::TLS_RESUMED, resumed),
-        ];
-        let handshakes = self.series.get(&instruments::TLS_HANDSHAKES, &labels);
+    fn handshake(&self, address: &Address, result: &str, resumed: &str) {
+        let labels = BackendLabels::of(address.attributes());
+        let [locality, service] = backend_labels::values(&labels);
+        let result = (LabelKey::TLS_RESULT, result);
+        let resumed = (LabelKey::TLS_RESUMED, resumed);
+        let values = [result, resumed, locality, service];
+        let handshakes = self.series.get(&instruments::TLS_HANDSHAKES, &values);
         handshakes.record(1u64);
     }
 
-    fn ejection(&self, ejection: &Ejection) {
+    fn ejection(&self, endpoint: &Endpoint, ejection: &Ejection) {
+        let labels = BackendLabels::of(endpoint.attributes());
+        let [_, service] = backend_labels::values(&labels);
         let ejections = match ejection {
             Ejection::Ejected { method, .. } => {
-                let labels = [(LabelKey::DETECTION_METHOD, &*method.to_string())];
-                self.series.get(&instruments::EJECTIONS_ENFORCED, &labels)
+                let values = [(LabelKey::DETECTION_METHOD, &*method.to_string()), service];
+                self.series.get(&instruments::EJECTIONS_ENFORCED, &values)
             }
             Ejection::NotEjected { method, reason } => {
-                let labels = [
+                let values = [
                     (LabelKey::DETECTION_METHOD, &*method.to_string()),
                     (LabelKey::UNENFORCED_REASON, &*reason.to_string()),
+                    service,
                 ];
-                self.series.get(&instruments::EJECTIONS_UNENFORCED, &labels)
+                self.series.get(&instruments::EJECTIONS_UNENFORCED, &values)
             }
             _ => return,
         };
         ejections.record(1u64);
+    }
+
+    fn weights(&self, update: &WeightsUpdate) {
+        let values = backend_labels::values(&update.labels);
+        let count = |instrument, number: usize| {
+            if number > 0 {
+                self.series.get(instrument, &values).record(number as u64);
+            }
+        };
+        count(&instruments::RR_FALLBACK, usize::from(update.is_fallback));
+        let not_yet_usable = &instruments::ENDPOINT_WEIGHT_NOT_YET_USABLE;
+        count(not_yet_usable, update.not_yet_usable);
+        count(&instruments::ENDPOINT_WEIGHT_STALE, update.stale);
+        let weights = self.series.get(&instruments::ENDPOINT_WEIGHTS, &values);
+        for weight in &*update.weights {
+            weights.record(*weight);
+        }
     }
 
     fn resolver(&self, event: &ResolverEvent) {

@@ -42,8 +42,9 @@ impl EventSeries {
         if !self.scope.options.records(instrument) {
             return Recorder::off();
         }
-        let values_of = values.iter().map(|(_, value)| (*value).to_owned());
-        let key = (instrument.name, values_of.collect());
+        let labels = self.scope.labels(instrument, values);
+        let texts = labels.iter().map(|(_, value)| (*value).to_owned());
+        let key = (instrument.name, texts.collect());
         let mut bound = self.bound.lock();
         if let Some(recorder) = bound.get(&key) {
             return recorder.clone();
@@ -51,7 +52,7 @@ impl EventSeries {
         if bound.len() >= MAX_SERIES {
             return Recorder::off();
         }
-        let recorder = self.scope.bind(instrument, values);
+        let recorder = self.scope.bind_labels(instrument, &labels);
         bound.insert(key, recorder.clone());
         recorder
     }

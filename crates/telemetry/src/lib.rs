@@ -21,7 +21,11 @@ mod options;
 // The series of a channel.
 mod recorder;
 
+mod backend_labels;
+
 // Calls, on the data path.
+mod grow_only;
+
 mod methods;
 
 mod calls;

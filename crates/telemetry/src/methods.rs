@@ -1,12 +1,10 @@
 //! The series of the methods of a channel, which calls find without a lock.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use trunkline_runtime::Lock;
 use trunkline_status::Code;
 
+use crate::grow_only::GrowOnly;
 use crate::instrument::Instrument;
 use crate::instruments;
 use crate::label::LabelKey;
@@ -19,15 +17,12 @@ const CODES: usize = 17;
 
 /// The methods of a channel.
 ///
-/// A method that was called before is found without a lock, and without an allocation. Methods are
-/// never removed; [`max_methods`](crate::MetricsOptions::max_methods) bounds them.
+/// Methods are never removed; [`max_methods`](crate::MetricsOptions::max_methods) bounds them.
 #[derive(Debug)]
 pub(crate) struct MethodTable {
     scope: Arc<Scope>,
     /// By path, with the leading slash.
-    known: ArcSwap<HashMap<Box<str>, Arc<MethodSeries>>>,
-    /// Held while a method is added.
-    adding: Lock<()>,
+    known: GrowOnly<Box<str>, MethodSeries>,
     other: MethodSeries,
 }
 
@@ -57,45 +52,23 @@ struct AttemptSeries {
 impl MethodTable {
     pub(crate) fn new(scope: Arc<Scope>) -> Self {
         Self {
-            scope,
-            known: ArcSwap::default(),
-            adding: Lock::default(),
+            known: GrowOnly::new(scope.options.max_methods),
             other: MethodSeries::new(OTHER),
+            scope,
         }
     }
 
     /// Calls `f` with the series of the method that `path` names.
     pub(crate) fn with(&self, path: &str, f: impl FnOnce(&Scope, &MethodSeries)) {
-        let known = self.known.load();
-        if let Some(series) = known.get(path) {
-            return f(&self.scope, series);
-        }
-        let is_full = known.len() >= self.scope.options.max_methods;
-        drop(known);
-        if is_full || !self.scope.options.methods.accepts(without_slash(path)) {
-            return f(&self.scope, &self.other);
-        }
-        match self.add(path) {
-            Some(series) => f(&self.scope, &series),
-            None => f(&self.scope, &self.other),
-        }
-    }
-
-    /// Adds a method, unless there are too many. Another thread may have added it meanwhile.
-    fn add(&self, path: &str) -> Option<Arc<MethodSeries>> {
-        let _adding = self.adding.lock();
-        let known = self.known.load_full();
-        if let Some(series) = known.get(path) {
-            return Some(Arc::clone(series));
-        }
-        if known.len() >= self.scope.options.max_methods {
-            return None;
-        }
-        let series = Arc::new(MethodSeries::new(without_slash(path)));
-        let mut known = HashMap::clone(&known);
-        known.insert(path.into(), Arc::clone(&series));
-        self.known.store(Arc::new(known));
-        Some(series)
+        let scope = &*self.scope;
+        let make = || {
+            let method = without_slash(path);
+            let is_accepted = scope.options.methods.accepts(method);
+            is_accepted.then(|| (path.into(), MethodSeries::new(method)))
+        };
+        self.known.with(path, make, |series| {
+            f(scope, series.unwrap_or(&self.other));
+        });
     }
 }
 

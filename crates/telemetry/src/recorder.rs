@@ -63,20 +63,35 @@ impl Scope {
         if !self.options.records(instrument) {
             return Recorder::off();
         }
+        self.bind_labels(instrument, &self.labels(instrument, values))
+    }
+
+    /// Returns the labels of the series whose labels have these values.
+    pub(crate) fn labels<'a>(
+        &'a self,
+        instrument: &Instrument,
+        values: &[(LabelKey, &'a str)],
+    ) -> Vec<(LabelKey, &'a str)> {
         let optional = instrument.optional_labels.iter();
         let optional = optional.filter(|key| self.has_label(**key));
         let keys = instrument.labels.iter().chain(optional);
-        let labels: Vec<(LabelKey, &str)> =
-            keys.map(|key| (*key, self.value(*key, values))).collect();
-        Recorder(Some(self.sink.series(instrument, &labels)))
+        keys.map(|key| (*key, self.value(*key, values))).collect()
+    }
+
+    /// Returns the series with these [labels](Self::labels).
+    pub(crate) fn bind_labels(
+        &self,
+        instrument: &'static Instrument,
+        labels: &[(LabelKey, &str)],
+    ) -> Recorder {
+        Recorder(Some(self.sink.series(instrument, labels)))
     }
 
     fn value<'a>(&'a self, key: LabelKey, values: &[(LabelKey, &'a str)]) -> &'a str {
         if key == LabelKey::TARGET {
             return &self.target;
         }
-        let mut values = values.iter();
-        let found = values.find(|(own, _)| *own == key);
+        let found = values.iter().find(|(own, _)| *own == key);
         found.map_or("", |(_, value)| *value)
     }
 }
