@@ -1,0 +1,59 @@
+//! The labels of backends: `grpc.lb.locality` of
+//! [gRFC A78](https://github.com/grpc/proposal/blob/master/A78-grpc-metrics-wrr-pf-xds.md), and
+//! `grpc.lb.backend_service` of
+//! [gRFC A89](https://github.com/grpc/proposal/blob/master/A89-backend-service-metric-label.md).
+
+use trunkline_channel::{Channel, ChannelBuilder};
+use trunkline_endpoint::{Attributes, BackendService, Endpoint, Locality};
+use trunkline_resolver::StaticFactory;
+use trunkline_sim::Sim;
+use trunkline_status::Code;
+use trunkline_telemetry::{Instrument, LabelKey, MetricsOptions, instruments};
+
+use crate::world::{GET, SECOND, address, backend, call, measured_with, only};
+
+/// Returns the builder of a channel with round_robin to two hosts: the first has a locality and a
+/// service, the second has neither.
+fn builder(sim: &Sim) -> ChannelBuilder {
+    let labels = Attributes::new()
+        .with::<Locality>("north".into())
+        .with::<BackendService>("orders-v2".into());
+    let endpoints = [
+        Endpoint::new([address(1)]).with_attributes(labels),
+        Endpoint::new([address(2)]),
+    ];
+    for host in [1, 2] {
+        backend(sim, host);
+    }
+    Channel::builder("inventory:orders")
+        .resolver(StaticFactory::from_endpoints("inventory", endpoints))
+        .default_service_config(r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#)
+        .plaintext()
+        .runtime(sim.runtime())
+}
+
+fn options(instrument: &'static Instrument) -> MetricsOptions {
+    only(&[instrument])
+        .with_optional_label(LabelKey::LOCALITY)
+        .with_optional_label(LabelKey::BACKEND_SERVICE)
+}
+
+/// Connections have the labels of their backend. "The empty string if the resolver attribute is unset."
+#[test]
+fn connections_have_the_labels_of_their_backend() {
+    let sim = Sim::new(1);
+    let options = options(&instruments::OPEN_CONNECTIONS);
+    let (channel, sink) = measured_with(builder(&sim), options);
+    sim.run(async {
+        assert_eq!(call(&channel, GET, b"").await, Code::Ok);
+        sim.sleep(SECOND).await;
+    });
+    let open = "grpc.subchannel.open_connections{grpc.target=inventory:///orders";
+    assert_eq!(
+        sink.lines(),
+        [
+            format!("{open}, grpc.lb.backend_service=, grpc.lb.locality=}} 1"),
+            format!("{open}, grpc.lb.backend_service=orders-v2, grpc.lb.locality=north}} 1"),
+        ]
+    );
+}

@@ -1,0 +1,15 @@
+//! The metrics of channels in virtual time over a simulated network.
+
+// What the tests share.
+mod world;
+
+// The tests.
+mod allocations;
+mod calls;
+mod connections;
+mod instruments;
+mod labels;
+mod lookups;
+mod methods;
+mod policies;
+mod retries;
