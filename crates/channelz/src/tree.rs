@@ -30,25 +30,16 @@ pub(crate) struct Tree {
     trace: Trace,
     /// The most connections of a subchannel, by the service config in force.
     connections_limit: u32,
-    /// What the resolver returned last; `None` before its first resolution.
-    resolution: Option<Resolution>,
+    /// Whether the last list of the resolver has endpoints; `None` before the first list.
+    has_endpoints: Option<bool>,
+    /// True when the resolver has failed since it returned endpoints.
+    is_failing: bool,
     /// The ids of the subchannels that were not removed.
     live: BTreeMap<SubchannelId, i64>,
     /// All subchannels, with those that were removed and are still referred to.
     subchannels: BTreeMap<i64, Subchannel>,
     sockets: BTreeMap<i64, Socket>,
     counters: Arc<CounterTable>,
-}
-
-/// What a trace shows of a resolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Resolution {
-    /// There are endpoints.
-    Endpoints,
-    /// There is no endpoint.
-    Nothing,
-    /// The resolver failed.
-    Failed,
 }
 
 /// A subchannel.
@@ -85,7 +76,8 @@ impl Tree {
             state: ConnectivityState::Idle,
             trace,
             connections_limit: 1,
-            resolution: None,
+            has_endpoints: None,
+            is_failing: false,
             live: BTreeMap::new(),
             subchannels: BTreeMap::new(),
             sockets: BTreeMap::new(),
@@ -139,15 +131,12 @@ impl Tree {
     pub(crate) fn handle_event(&mut self, event: &ChannelEvent, now: Instant) {
         match event {
             ChannelEvent::Endpoints(endpoints) => {
-                let resolution = if endpoints.is_empty() {
-                    Resolution::Nothing
-                } else {
-                    Resolution::Endpoints
-                };
-                self.handle_resolution(resolution, event, now);
+                self.handle_endpoints(!endpoints.is_empty(), event, now);
             }
             ChannelEvent::ResolverError(_) => {
-                self.handle_resolution(Resolution::Failed, event, now);
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    self.log(event, now);
+                }
             }
             ChannelEvent::Config { config, .. } => {
                 self.connections_limit = config.max_connections_per_subchannel().unwrap_or(1);
@@ -199,14 +188,15 @@ impl Tree {
         }
     }
 
-    /// Logs a resolution that differs from the one before.
+    /// Logs a list if there was none before and now there is, or the other way round.
     ///
     /// Source: gRFC A3: the change between no endpoint and some is of interest, the list is not.
-    fn handle_resolution(&mut self, resolution: Resolution, event: &ChannelEvent, now: Instant) {
-        if self.resolution != Some(resolution) {
-            self.resolution = Some(resolution);
+    fn handle_endpoints(&mut self, has_endpoints: bool, event: &ChannelEvent, now: Instant) {
+        let is_recovery = has_endpoints && std::mem::take(&mut self.is_failing);
+        if is_recovery || self.has_endpoints != Some(has_endpoints) {
             self.log(event, now);
         }
+        self.has_endpoints = Some(has_endpoints);
     }
 
     fn add_subchannel(

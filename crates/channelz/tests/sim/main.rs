@@ -3,3 +3,6 @@
 mod world;
 
 mod lives;
+mod pages;
+mod sockets;
+mod unknown;

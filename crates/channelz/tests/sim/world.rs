@@ -269,6 +269,24 @@ pub(crate) fn id_of_channel(channel: &proto::Channel) -> i64 {
     channel.r#ref.as_ref().expect("a ref").channel_id
 }
 
+/// Returns the id of the only subchannel of a channel.
+#[track_caller]
+pub(crate) fn only_subchannel(channel: &proto::Channel) -> i64 {
+    let [subchannel] = channel.subchannel_ref.as_slice() else {
+        panic!("not one subchannel: {:?}", channel.subchannel_ref);
+    };
+    subchannel.subchannel_id
+}
+
+/// Returns the id of the only socket of a subchannel.
+#[track_caller]
+pub(crate) fn only_socket(subchannel: &proto::Subchannel) -> i64 {
+    let [socket] = subchannel.socket_ref.as_slice() else {
+        panic!("not one socket: {:?}", subchannel.socket_ref);
+    };
+    socket.socket_id
+}
+
 /// Makes one call, and returns its code.
 pub(crate) async fn call(channel: &Channel) -> Code {
     let mut greeter = GreeterClient::new(channel.clone());
