@@ -112,6 +112,13 @@ impl OpenTelemetry {
         self.traces.has_message_events = has_message_events;
         self
     }
+
+    /// Sets whether the span of an attempt has the address of its server: `network.peer.address` and, for
+    /// an IP address, `network.peer.port`. Default: false, as in gRFC A72.
+    pub fn with_peer_attributes(mut self, has_peer_attributes: bool) -> Self {
+        self.traces.has_peer_attributes = has_peer_attributes;
+        self
+    }
 }
 
 impl ObserverFactory for OpenTelemetry {

@@ -57,6 +57,7 @@ impl Observer for TraceObserver {
             tracer: tracer.clone(),
             propagator: self.settings.propagator.clone(),
             has_message_events: self.settings.has_message_events,
+            has_peer_attributes: self.settings.has_peer_attributes,
             clock: CallClock::new(call.at, time),
             context,
             attempts: Lock::default(),

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use http::HeaderMap;
 use opentelemetry::trace::{SpanBuilder, SpanKind, TraceContextExt};
 use opentelemetry::{Context, KeyValue};
-use trunkline_channel::{AttemptEnded, AttemptStarted, CallEnded, CallTrace, MessageFact};
+use trunkline_channel::{
+    AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallTrace, MessageFact,
+};
 use trunkline_runtime::Lock;
 
 use crate::propagation::MetadataInjector;
@@ -19,6 +21,7 @@ pub(super) struct RecordingTrace {
     pub(super) tracer: SharedTracer,
     pub(super) propagator: Option<Propagator>,
     pub(super) has_message_events: bool,
+    pub(super) has_peer_attributes: bool,
     pub(super) clock: CallClock,
     /// The context of the call's span.
     pub(super) context: Context,
@@ -34,19 +37,23 @@ pub(super) struct OpenAttempt {
 }
 
 impl RecordingTrace {
-    /// Adds an event to the span of an open attempt.
+    /// Adds an event to the span of this context.
     fn add_event(
         &self,
-        number: u32,
+        context: &Context,
         at: Instant,
-        event: impl FnOnce() -> (&'static str, Vec<KeyValue>),
+        (name, attributes): (&'static str, Vec<KeyValue>),
     ) {
+        let time = self.clock.time(at);
+        let span = context.span();
+        span.add_event_with_timestamp(name, time, attributes);
+    }
+
+    /// Returns the context of an open attempt.
+    fn attempt(&self, number: u32) -> Option<Context> {
         let attempts = self.attempts.lock();
-        if let Some(attempt) = attempts.iter().find(|attempt| attempt.number == number) {
-            let (name, attributes) = event();
-            let span = attempt.context.span();
-            span.add_event_with_timestamp(name, self.clock.time(at), attributes);
-        }
+        let attempt = attempts.iter().find(|attempt| attempt.number == number)?;
+        Some(attempt.context.clone())
     }
 
     /// Removes an attempt and returns its context.
@@ -60,9 +67,8 @@ impl RecordingTrace {
 
 impl CallTrace for RecordingTrace {
     fn resolution_delayed(&self, _: Duration, at: Instant) {
-        let time = self.clock.time(at);
-        let span = self.context.span();
-        span.add_event_with_timestamp(spans::RESOLUTION_DELAYED, time, Vec::new());
+        let event = (spans::RESOLUTION_DELAYED, Vec::new());
+        self.add_event(&self.context, at, event);
     }
 
     fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
@@ -79,22 +85,32 @@ impl CallTrace for RecordingTrace {
     }
 
     fn pick_delayed(&self, number: u32, _: Duration, at: Instant) {
-        self.add_event(number, at, || (spans::PICK_DELAYED, Vec::new()));
+        if let Some(attempt) = self.attempt(number) {
+            self.add_event(&attempt, at, (spans::PICK_DELAYED, Vec::new()));
+        }
     }
 
     fn inject(&self, number: u32, headers: &mut HeaderMap) {
-        let Some(propagator) = &self.propagator else {
-            return;
-        };
-        let attempts = self.attempts.lock();
-        if let Some(attempt) = attempts.iter().find(|attempt| attempt.number == number) {
-            propagator.inject_context(&attempt.context, &mut MetadataInjector::new(headers));
+        if let Some(propagator) = &self.propagator
+            && let Some(attempt) = self.attempt(number)
+        {
+            propagator.inject_context(&attempt, &mut MetadataInjector::new(headers));
+        }
+    }
+
+    fn attempt_sent(&self, sent: &AttemptSent<'_>) {
+        if self.has_peer_attributes
+            && let Some(attempt) = self.attempt(sent.number)
+        {
+            attempt.span().set_attributes(spans::peer(sent.to.peer));
         }
     }
 
     fn message(&self, message: &MessageFact) {
-        if self.has_message_events {
-            self.add_event(message.number, message.at, || spans::message(message));
+        if self.has_message_events
+            && let Some(attempt) = self.attempt(message.number)
+        {
+            self.add_event(&attempt, message.at, spans::message(message));
         }
     }
 

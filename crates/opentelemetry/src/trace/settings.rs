@@ -24,6 +24,8 @@ pub(crate) struct TraceSettings {
     pub(crate) propagator: Option<Propagator>,
     /// True when each message is an event.
     pub(crate) has_message_events: bool,
+    /// True when the address of the server is an attribute of an attempt.
+    pub(crate) has_peer_attributes: bool,
 }
 
 impl SharedTracer {
@@ -43,6 +45,7 @@ impl Default for TraceSettings {
             tracer: None,
             propagator: None,
             has_message_events: true,
+            has_peer_attributes: false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use opentelemetry::KeyValue;
 use opentelemetry::trace::Status as SpanStatus;
 use trunkline_channel::{AttemptStarted, Direction, MessageFact};
+use trunkline_runtime::PeerAddr;
 use trunkline_status::{Code, Status};
 
 /// The event of a call whose name was not resolved when it started.
@@ -30,6 +31,19 @@ pub(super) fn attempt(attempt: &AttemptStarted<'_>) -> [KeyValue; 2] {
         ),
         KeyValue::new("transparent-retry", attempt.is_transparent_retry),
     ]
+}
+
+/// Returns the attributes of a server's address.
+///
+/// Source: [OpenTelemetry, semantic conventions](https://opentelemetry.io/docs/specs/semconv/registry/attributes/network/).
+pub(super) fn peer(peer: &PeerAddr) -> Vec<KeyValue> {
+    match peer {
+        PeerAddr::Ip(address) => vec![
+            KeyValue::new("network.peer.address", address.ip().to_string()),
+            KeyValue::new("network.peer.port", i64::from(address.port())),
+        ],
+        other => vec![KeyValue::new("network.peer.address", other.to_string())],
+    }
 }
 
 /// Returns the event of a message: its name and its attributes.
