@@ -52,7 +52,7 @@ fn protected(sim: &Sim, level: SecurityLevel) -> ChannelBuilder {
 }
 
 /// Returns the builder of a channel to host 1, over encrypted connections.
-fn encrypted(sim: &Sim) -> ChannelBuilder {
+pub(crate) fn encrypted(sim: &Sim) -> ChannelBuilder {
     protected(sim, SecurityLevel::PrivacyAndIntegrity)
 }
 

@@ -4,6 +4,7 @@
 mod world;
 
 mod bodies;
+mod facts;
 mod hand_server;
 mod policy;
 mod raw;
@@ -49,5 +50,6 @@ mod scaling;
 mod services;
 mod streams;
 mod tls;
+mod traces;
 mod watches;
 mod zones;
