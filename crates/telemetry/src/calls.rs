@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use trunkline_channel::{AttemptEnded, AttemptSent, CallEnded};
+use trunkline_endpoint::{Address, BackendLabels};
+use trunkline_lb::SubchannelId;
 
 use crate::instrument::Instrument;
 use crate::instruments;
-use crate::methods::MethodTable;
+use crate::label::LabelKey;
+use crate::methods::{AttemptMeasures, MethodTable};
 use crate::recorder::{LazyRecorder, Scope};
+use crate::subchannel_labels::SubchannelLabels;
 
 /// The instruments that are recorded by calls.
 const OF_CALLS: &[&Instrument] = &[
@@ -41,16 +45,21 @@ pub(crate) struct CallMetrics {
     open: LazyRecorder,
     waiting: LazyRecorder,
     wait: LazyRecorder,
+    /// `None` where series have no labels of backends.
+    labels: Option<SubchannelLabels>,
 }
 
 impl CallMetrics {
     pub(crate) fn new(scope: Arc<Scope>) -> Self {
+        let mut labels = [LabelKey::LOCALITY, LabelKey::BACKEND_SERVICE].into_iter();
+        let has_labels = labels.any(|label| scope.has_label(label));
         Self {
             is_on: scope.records_any(OF_CALLS),
             methods: MethodTable::new(Arc::clone(&scope)),
             open: LazyRecorder::default(),
             waiting: LazyRecorder::default(),
             wait: LazyRecorder::default(),
+            labels: has_labels.then(SubchannelLabels::new),
             scope,
         }
     }
@@ -58,6 +67,13 @@ impl CallMetrics {
     /// Returns whether calls record anything.
     pub(crate) fn is_on(&self) -> bool {
         self.is_on
+    }
+
+    /// Handles a new subchannel: attempts that are sent on it have the labels of its address.
+    pub(crate) fn subchannel_created(&self, id: SubchannelId, address: &Address) {
+        if let Some(labels) = &self.labels {
+            labels.set(id, BackendLabels::of(address.attributes()));
+        }
     }
 
     pub(crate) fn call_started(&self) {
@@ -81,13 +97,24 @@ impl CallMetrics {
         if attempt.sent.is_none() {
             self.add_waiting(-1);
         }
+        let subchannel = attempt.sent.map(|sent| sent.subchannel);
+        match (&self.labels, subchannel) {
+            (Some(own), Some(id)) => own.with(id, |labels| self.record_end(attempt, labels)),
+            _ => self.record_end(attempt, None),
+        }
+    }
+
+    fn record_end(&self, attempt: &AttemptEnded<'_>, labels: Option<&BackendLabels>) {
         let outcome = &attempt.outcome;
-        let code = outcome.status.code();
-        let duration = attempt.latency.as_secs_f64();
-        let sent = without_prefixes(outcome.bytes_sent, outcome.messages_sent);
-        let received = without_prefixes(outcome.bytes_received, outcome.messages_received);
+        let measures = AttemptMeasures {
+            code: outcome.status.code(),
+            duration: attempt.latency.as_secs_f64(),
+            sent: without_prefixes(outcome.bytes_sent, outcome.messages_sent),
+            received: without_prefixes(outcome.bytes_received, outcome.messages_received),
+            labels,
+        };
         self.methods.with(attempt.started.path, |scope, series| {
-            series.attempt_ended(scope, code, duration, sent, received);
+            series.attempt_ended(scope, &measures);
         });
     }
 

@@ -26,6 +26,8 @@ mod backend_labels;
 // Calls, on the data path.
 mod grow_only;
 
+mod subchannel_labels;
+
 mod methods;
 
 mod calls;

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use trunkline_endpoint::BackendLabels;
 use trunkline_status::Code;
 
+use crate::backend_labels;
 use crate::grow_only::GrowOnly;
 use crate::instrument::Instrument;
 use crate::instruments;
@@ -11,6 +13,10 @@ use crate::label::LabelKey;
 use crate::options::without_slash;
 use crate::recorder::{LazyRecorder, OTHER, Recorder, Scope};
 use crate::sink::Value;
+
+/// The most different labels of backends that the series of one method have; those of all further
+/// ones are `other`.
+const MAX_LABELS: usize = 64;
 
 /// The number of gRPC's codes.
 const CODES: usize = 17;
@@ -37,8 +43,28 @@ pub(crate) struct MethodSeries {
     retry_delay: LazyRecorder,
     /// The durations of calls, by their code.
     calls: [LazyRecorder; CODES],
-    /// The ends of attempts, by their code.
-    attempts: [AttemptSeries; CODES],
+    /// The ends of attempts at backends without labels, and all where labels are off.
+    attempts: AttemptsByCode,
+    /// The ends of attempts at backends with labels.
+    labelled: GrowOnly<BackendLabels, AttemptsByCode>,
+    /// The ends of attempts at backends with further labels.
+    over: AttemptsByCode,
+}
+
+/// The series of the ends of attempts, by their code.
+type AttemptsByCode = [AttemptSeries; CODES];
+
+/// The end of an attempt.
+pub(crate) struct AttemptMeasures<'a> {
+    pub(crate) code: Code,
+    /// In seconds.
+    pub(crate) duration: f64,
+    /// The bytes of the messages that were sent, without their prefixes.
+    pub(crate) sent: u64,
+    /// The bytes of the messages that were received, without their prefixes.
+    pub(crate) received: u64,
+    /// The labels of the backend; `None` without a backend, or where the labels are off.
+    pub(crate) labels: Option<&'a BackendLabels>,
 }
 
 /// The series of the attempts of a method that end with one code.
@@ -83,6 +109,8 @@ impl MethodSeries {
             retry_delay: LazyRecorder::default(),
             calls: Default::default(),
             attempts: Default::default(),
+            labelled: GrowOnly::new(MAX_LABELS),
+            over: Default::default(),
         }
     }
 
@@ -91,30 +119,58 @@ impl MethodSeries {
         self.started.record(1u64, bind);
     }
 
-    /// Records the end of an attempt: its duration in seconds, and the bytes of its messages.
-    pub(crate) fn attempt_ended(
+    /// Records the end of an attempt.
+    pub(crate) fn attempt_ended(&self, scope: &Scope, end: &AttemptMeasures<'_>) {
+        let Some(labels) = end.labels else {
+            let none = BackendLabels::default();
+            return self.record_end(scope, &self.attempts, &none, end);
+        };
+        let make = || Some((labels.clone(), AttemptsByCode::default()));
+        self.labelled.with(labels, make, |series| match series {
+            Some(series) => self.record_end(scope, series, labels, end),
+            None => {
+                let mut other = BackendLabels::default();
+                other.locality = Some(OTHER.into());
+                other.backend_service = Some(OTHER.into());
+                self.record_end(scope, &self.over, &other, end);
+            }
+        });
+    }
+
+    fn record_end(
         &self,
         scope: &Scope,
-        code: Code,
-        duration: f64,
-        sent: u64,
-        received: u64,
+        series: &AttemptsByCode,
+        labels: &BackendLabels,
+        end: &AttemptMeasures<'_>,
     ) {
-        let series = &self.attempts[usize::from(code.number())];
-        let bind = |instrument| self.bind_with(scope, instrument, code);
-        let duration_of = &instruments::ATTEMPT_DURATION;
-        series.duration.record(duration, || bind(duration_of));
-        let sent_by = &instruments::ATTEMPT_SENT;
-        series.sent.record(sent, || bind(sent_by));
-        let received_by = &instruments::ATTEMPT_RECEIVED;
-        series.received.record(received, || bind(received_by));
+        let bind = |instrument| {
+            let [locality, service] = backend_labels::values(labels);
+            let values = [
+                (LabelKey::METHOD, &*self.method),
+                (LabelKey::STATUS, end.code.name()),
+                locality,
+                service,
+            ];
+            scope.bind(instrument, &values)
+        };
+        let series = &series[usize::from(end.code.number())];
+        let duration = &instruments::ATTEMPT_DURATION;
+        series.duration.record(end.duration, || bind(duration));
+        let sent = &instruments::ATTEMPT_SENT;
+        series.sent.record(end.sent, || bind(sent));
+        let received = &instruments::ATTEMPT_RECEIVED;
+        series.received.record(end.received, || bind(received));
     }
 
     /// Records the duration of a call in seconds.
     pub(crate) fn call_ended(&self, scope: &Scope, code: Code, duration: f64) {
         let series = &self.calls[usize::from(code.number())];
-        let bind = || self.bind_with(scope, &instruments::CALL_DURATION, code);
-        series.record(duration, bind);
+        series.record(duration, || {
+            let method = (LabelKey::METHOD, &*self.method);
+            let values = [method, (LabelKey::STATUS, code.name())];
+            scope.bind(&instruments::CALL_DURATION, &values)
+        });
     }
 
     /// Records how often a call was sent again, each number unless it is 0, and the delay in
@@ -145,13 +201,5 @@ impl MethodSeries {
 
     fn bind(&self, scope: &Scope, instrument: &'static Instrument) -> Recorder {
         scope.bind(instrument, &[(LabelKey::METHOD, &self.method)])
-    }
-
-    fn bind_with(&self, scope: &Scope, instrument: &'static Instrument, code: Code) -> Recorder {
-        let labels = [
-            (LabelKey::METHOD, &*self.method),
-            (LabelKey::STATUS, code.name()),
-        ];
-        scope.bind(instrument, &labels)
     }
 }

@@ -89,6 +89,9 @@ impl ObserverFactory for Metrics {
 
 impl Observer for ChannelMetrics {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let ChannelEvent::SubchannelCreated { id, address } = event {
+            self.calls.subchannel_created(*id, address);
+        }
         self.control.observe(event);
     }
 

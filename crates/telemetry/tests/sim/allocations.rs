@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use trunkline_channel::{
-    AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, ChannelEvent,
-    ChannelIdentity, Observer, ObserverFactory,
+    AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted, Channel, ChannelBuilder,
+    ChannelEvent, ChannelIdentity, Observer, ObserverFactory,
 };
 use trunkline_sim::{CallReply, Sim};
 use trunkline_status::Code;
@@ -14,7 +14,8 @@ use trunkline_telemetry::{
     Instrument, LabelKey, Metrics, MetricsOptions, MetricsSink, Series, Value,
 };
 
-use crate::world::{GET, backend, builder, call, failing};
+use crate::labels;
+use crate::world::{GET, SECOND, backend, builder, call, failing};
 
 /// A sink that counts the values.
 #[derive(Clone, Debug, Default)]
@@ -87,21 +88,30 @@ impl Observer for CountedObserver {
     }
 }
 
+/// Adds metrics with all instruments to a channel. Returns it with its sink, and with the number of
+/// allocations.
+fn counted(
+    channel: ChannelBuilder,
+    options: MetricsOptions,
+) -> (Channel, Arc<AtomicU64>, Arc<AtomicU64>) {
+    let (sink, allocations) = (Counting::default(), Arc::new(AtomicU64::new(0)));
+    let options = options.with_all_instruments();
+    let channel = channel.telemetry(Counted {
+        metrics: Metrics::new(sink.clone()).with_options(options),
+        allocations: Arc::clone(&allocations),
+    });
+    let channel = channel.build().expect("a valid target");
+    (channel, sink.0, allocations)
+}
+
 /// With all instruments on, a call of a method that was called before, and that ends with a status
 /// that the method had before, allocates nothing in the metrics.
 #[test]
 fn a_call_allocates_nothing() {
     let sim = Sim::new(1);
     let backend = backend(&sim, 1);
-    let (sink, allocations) = (Counting::default(), Arc::new(AtomicU64::new(0)));
-    let options = MetricsOptions::default()
-        .with_all_instruments()
-        .with_max_methods(1);
-    let channel = builder(&sim, 1).telemetry(Counted {
-        metrics: Metrics::new(sink.clone()).with_options(options),
-        allocations: Arc::clone(&allocations),
-    });
-    let channel = channel.build().expect("a valid target");
+    let options = MetricsOptions::default().with_max_methods(1);
+    let (channel, recorded, allocations) = counted(builder(&sim, 1), options);
     let calls = async || {
         backend.push_reply(CallReply::Echo);
         assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
@@ -114,12 +124,34 @@ fn a_call_allocates_nothing() {
     sim.run(async {
         calls().await;
         assert!(allocations.swap(0, Ordering::Relaxed) > 0);
-        let recorded = sink.0.load(Ordering::Relaxed);
+        let before = recorded.load(Ordering::Relaxed);
         for _ in 0..10 {
             calls().await;
         }
         assert_eq!(allocations.load(Ordering::Relaxed), 0);
-        let recorded = sink.0.load(Ordering::Relaxed) - recorded;
+        let recorded = recorded.load(Ordering::Relaxed) - before;
         assert!(recorded >= 30 * 5, "{recorded}");
+    });
+}
+
+/// The same with the labels of backends.
+#[test]
+fn labels_of_backends_allocate_nothing() {
+    let sim = Sim::new(1);
+    let options = MetricsOptions::default()
+        .with_optional_label(LabelKey::LOCALITY)
+        .with_optional_label(LabelKey::BACKEND_SERVICE);
+    let (channel, _, allocations) = counted(labels::builder(&sim), options);
+    sim.run(async {
+        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        sim.sleep(SECOND).await;
+        for _ in 0..2 {
+            assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        }
+        assert!(allocations.swap(0, Ordering::Relaxed) > 0);
+        for _ in 0..10 {
+            assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        }
+        assert_eq!(allocations.load(Ordering::Relaxed), 0);
     });
 }

@@ -14,7 +14,7 @@ use crate::world::{GET, SECOND, address, backend, call, measured_with, only};
 
 /// Returns the builder of a channel with round_robin to two hosts: the first has a locality and a
 /// service, the second has neither.
-fn builder(sim: &Sim) -> ChannelBuilder {
+pub(crate) fn builder(sim: &Sim) -> ChannelBuilder {
     let labels = Attributes::new()
         .with::<Locality>("north".into())
         .with::<BackendService>("orders-v2".into());
@@ -54,6 +54,40 @@ fn connections_have_the_labels_of_their_backend() {
         [
             format!("{open}, grpc.lb.backend_service=, grpc.lb.locality=}} 1"),
             format!("{open}, grpc.lb.backend_service=orders-v2, grpc.lb.locality=north}} 1"),
+        ]
+    );
+}
+
+/// The end of an attempt has the labels of the backend that it was sent to. An attempt that was sent to
+/// none has empty ones.
+#[test]
+fn attempts_have_the_labels_of_their_backend() {
+    let sim = Sim::new(1);
+    let options = options(&instruments::ATTEMPT_SENT);
+    let (channel, sink) = measured_with(builder(&sim), options);
+    sim.run(async {
+        assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        sim.sleep(SECOND).await;
+        sink.clear();
+        for _ in 0..4 {
+            assert_eq!(call(&channel, GET, b"hello").await, Code::Ok);
+        }
+        sim.net().kill(address(1).ip());
+        sim.net().kill(address(2).ip());
+        sim.sleep(SECOND).await;
+        assert_eq!(call(&channel, GET, b"hello").await, Code::Unavailable);
+    });
+    let sent = "grpc.client.attempt.sent_total_compressed_message_size{grpc.method=orders.Orders/Get, \
+        grpc.target=inventory:///orders, grpc.status";
+    let labels = |locality, service| {
+        format!("grpc.lb.locality={locality}, grpc.lb.backend_service={service}}}")
+    };
+    assert_eq!(
+        sink.lines(),
+        [
+            format!("{sent}=OK, {} [5, 5]", labels("", "")),
+            format!("{sent}=OK, {} [5, 5]", labels("north", "orders-v2")),
+            format!("{sent}=UNAVAILABLE, {} [0]", labels("", "")),
         ]
     );
 }
