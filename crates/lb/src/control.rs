@@ -66,7 +66,8 @@ pub enum Action {
     },
     /// Report a decision of outlier detection to the application.
     ReportEjection {
-        /// The endpoint.
+        /// The endpoint, with the labels of metrics
+        /// ([`BackendLabels`](trunkline_endpoint::BackendLabels)) that are known of it.
         endpoint: Endpoint,
         /// The decision.
         ejection: Ejection,

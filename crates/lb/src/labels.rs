@@ -27,6 +27,16 @@ pub(crate) fn labels_of_update(attributes: &Attributes) -> BackendLabels {
     labels
 }
 
+/// Returns an endpoint with the labels for metrics that are known of it: its own, else those of the policy.
+pub(crate) fn labelled_endpoint(endpoint: Endpoint, of_policy: &BackendLabels) -> Endpoint {
+    if of_policy.is_empty() {
+        return endpoint;
+    }
+    let labels = BackendLabels::of(endpoint.attributes()).or(of_policy.clone());
+    let attributes = labels.add_to(endpoint.attributes());
+    endpoint.with_attributes(attributes)
+}
+
 /// Returns the addresses of an endpoint, each with the labels for metrics that are known of it: its
 /// own, else those of its endpoint, else those of the policy.
 ///

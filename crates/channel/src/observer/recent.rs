@@ -43,7 +43,13 @@ enum Kept {
 
 impl RecentEvents {
     /// Adds an event, and drops the oldest one when there are more than [`MOST_EVENTS`].
+    ///
+    /// [`ChannelEvent::Weights`] is left out: it comes every second, and would leave no room for others. The
+    /// weights are in the tree of policies.
     pub(crate) fn push(&self, event: &ChannelEvent, at: Instant) {
+        if let ChannelEvent::Weights(_) = event {
+            return;
+        }
         let event = RecentEvent {
             at,
             what: Kept::new(event),

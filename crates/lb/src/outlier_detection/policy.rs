@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
+use trunkline_endpoint::BackendLabels;
 use trunkline_status::Status;
 
 use super::config::OutlierDetectionConfig;
@@ -17,6 +18,7 @@ use crate::control::{Control, Published};
 use crate::ejection::Ejection;
 use crate::graceful_switch::GracefulSwitch;
 use crate::inspection::PolicyNode;
+use crate::labels::{labelled_endpoint, labels_of_update};
 use crate::picker::Picker;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
@@ -55,6 +57,8 @@ pub struct OutlierDetection {
     config: Option<Arc<OutlierDetectionConfig>>,
     /// When the current interval began; `None` while calls are not counted.
     interval_start: Option<Instant>,
+    /// The labels of endpoints that have none of their own, for reports.
+    labels: BackendLabels,
     /// Decides which part of the outliers is ejected.
     rng: Rng,
     /// What the child published last.
@@ -76,6 +80,7 @@ impl OutlierDetection {
             endpoints: Endpoints::default(),
             config: None,
             interval_start: None,
+            labels: BackendLabels::default(),
             rng,
             published: None,
             is_stale: false,
@@ -146,7 +151,8 @@ impl OutlierDetection {
         for endpoint in self.endpoints.iter_mut() {
             endpoint.multiplier = 0;
             if endpoint.ejected_at.take().is_some() {
-                control.report_ejection(endpoint.endpoint.clone(), Ejection::Returned);
+                let endpoint = labelled_endpoint(endpoint.endpoint.clone(), &self.labels);
+                control.report_ejection(endpoint, Ejection::Returned);
             }
         }
         self.endpoints.suspect_all();
@@ -165,7 +171,7 @@ impl OutlierDetection {
             return;
         }
         for (endpoint, ejection) in decisions {
-            control.report_ejection(endpoint, ejection);
+            control.report_ejection(labelled_endpoint(endpoint, &self.labels), ejection);
         }
         self.endpoints.suspect_all();
     }
@@ -194,6 +200,7 @@ impl Policy for OutlierDetection {
             ));
         };
         let config = Arc::new(config.clone());
+        self.labels = labels_of_update(&update.attributes);
         self.is_stale |= self.endpoints.replace(&update.endpoints);
         self.configure(Arc::clone(&config), control);
         update.config = config.child.clone();

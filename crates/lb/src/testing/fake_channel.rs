@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::HeaderMap;
-use trunkline_endpoint::{Address, Endpoint};
+use trunkline_endpoint::{Address, BackendLabels, Endpoint};
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::{Code, Status};
 
@@ -62,6 +62,8 @@ pub struct FakeChannel<P> {
     without_loads: Vec<SubchannelId>,
     /// What was reported of ejections since `ejections` was called last, in order.
     ejections: Vec<(String, Ejection)>,
+    /// The labels of the endpoints of all `ejections` since they were taken last.
+    ejection_labels: Vec<BackendLabels>,
     /// The reports of weights since they were taken last.
     weights: Vec<WeightsUpdate>,
     /// The service whose health the next updates ask for.
@@ -137,6 +139,7 @@ impl<P: Policy> FakeChannel<P> {
             health: Vec::new(),
             without_loads: Vec::new(),
             ejections: Vec::new(),
+            ejection_labels: Vec::new(),
             weights: Vec::new(),
             health_check: None,
             config: Arc::new(PickFirstConfig::default()),
@@ -238,6 +241,8 @@ impl<P: Policy> FakeChannel<P> {
                 self.without_loads.push(id);
             }
             Action::ReportEjection { endpoint, ejection } => {
+                let labels = BackendLabels::of(endpoint.attributes());
+                self.ejection_labels.push(labels);
                 let addresses = endpoint.addresses().iter().map(Address::to_string);
                 let addresses: Vec<String> = addresses.collect();
                 self.ejections.push((addresses.join("|"), ejection));
@@ -435,6 +440,11 @@ impl<P: Policy> FakeChannel<P> {
     /// in order, each with the addresses of its endpoint, separated by `|`.
     pub fn ejections(&mut self) -> Vec<(String, Ejection)> {
         std::mem::take(&mut self.ejections)
+    }
+
+    /// Removes and returns the labels for metrics of the endpoints of those decisions, in the same order.
+    pub fn ejection_labels(&mut self) -> Vec<BackendLabels> {
+        std::mem::take(&mut self.ejection_labels)
     }
 
     /// Removes and returns the updates of weights that were reported since the last call, in order.
