@@ -205,7 +205,8 @@ impl fmt::Display for Location {
 
 /// Parses what `Display` prints, so that an address in a log or in a snapshot can be looked up.
 ///
-/// A path that is not UTF-8 does not print as it is, and is another one afterwards.
+/// Two kinds do not print as they are, and are others afterwards: a path that is not UTF-8, and a host
+/// that is an IP literal, which becomes a [`Socket`](Self::Socket).
 impl FromStr for Location {
     type Err = ParseLocationError;
 

@@ -149,3 +149,39 @@ fn addresses_are_printed() {
     assert_eq!(endpoint.to_string(), "[192.0.2.1:1, 192.0.2.1:2]");
     assert_eq!(Endpoint::default().to_string(), "[]");
 }
+
+/// What a location prints is parsed to the same one.
+#[test]
+fn locations_are_parsed() {
+    let check = |location: Location| {
+        let text = location.to_string();
+        assert_eq!(text.parse(), Ok(location), "{text}");
+    };
+    for address in ["192.0.2.1:443", "[2001:db8::1]:443", "[fe80::1%2]:443"] {
+        let address: SocketAddr = address.parse().expect("an address");
+        check(address.into());
+    }
+    check(Path::new("/tmp/a:b \u{e4}").into());
+    let name: Vec<u8> = (0..=255).collect();
+    check(Location::UnixAbstract(name.into()));
+    let host: Location = "orders.prod:80".parse().expect("a host");
+    check(host.clone());
+    let (host_name, port) = ("orders.prod".into(), 80);
+    let expected = Location::Name {
+        host: host_name,
+        port,
+    };
+    assert_eq!(host, expected);
+    for bad in [
+        "",
+        "orders",
+        "orders:",
+        "orders:65536",
+        "unix-abstract:a\\",
+        "unix-abstract:\\x0",
+        "unix-abstract:\u{e4}",
+    ] {
+        let parsed: Result<Location, _> = bad.parse();
+        assert!(parsed.is_err(), "{bad:?} is {parsed:?}");
+    }
+}

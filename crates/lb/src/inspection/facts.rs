@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// A few named values, in the order in which they were added. Each name is there once.
+/// A few named values, sorted by name. Each name is there once.
 ///
 /// Names are `snake_case`, and end with the unit where the value has one: `returns_in_secs`. With the
 /// feature `serde` it is a JSON object.
@@ -14,7 +14,7 @@ use std::time::Duration;
 ///
 /// let facts = Facts::new().with("weight", 2.5).with("is_ejected", true);
 /// assert_eq!(facts.get("weight"), Some(&FactValue::Number(2.5)));
-/// assert_eq!(facts.to_string(), "weight 2.5, is_ejected true");
+/// assert_eq!(facts.to_string(), "is_ejected true, weight 2.5");
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts(Vec<(Cow<'static, str>, FactValue)>);
@@ -54,12 +54,12 @@ impl Facts {
     /// Adds a fact. An earlier value of the same name is replaced.
     pub fn insert(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<FactValue>) {
         let (name, value) = (name.into(), value.into());
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, known)) => *known = value,
-            None => {
+        match self.position(&name) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => {
                 // Most lists have one fact or two, and there may be one list for each endpoint.
                 self.0.reserve_exact(1);
-                self.0.push((name, value));
+                self.0.insert(at, (name, value));
             }
         }
     }
@@ -67,11 +67,16 @@ impl Facts {
     /// Returns the value of a fact.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&FactValue> {
-        let fact = self.0.iter().find(|(known, _)| known == name);
-        fact.map(|(_, value)| value)
+        let at = self.position(name).ok()?;
+        Some(&self.0[at].1)
     }
 
-    /// Iterates over the names and values, in order.
+    /// Returns where a name is, or else where it belongs.
+    fn position(&self, name: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(known, _)| (**known).cmp(name))
+    }
+
+    /// Iterates over the names and values, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &FactValue)> {
         self.0.iter().map(|(name, value)| (&**name, value))
     }
