@@ -276,8 +276,8 @@ impl<'a> Call<'a> {
             });
             AttemptKind {
                 previous_attempts: plan.as_ref().map_or(0, |plan| plan.previous_attempts()),
-                is_transparent_retry: hedging.map_or(
-                    std::mem::take(is_transparent_retry),
+                is_transparent_retry: hedging.map_or_else(
+                    || std::mem::take(is_transparent_retry),
                     Hedging::is_transparent,
                 ),
                 is_hedged: hedging.is_some(),

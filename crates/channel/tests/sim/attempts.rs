@@ -10,15 +10,19 @@ use h2::Reason;
 use http_body_util::Full;
 use tower_service::Service;
 use trunkline_channel::{AttemptEnded, CallEnded, ChannelEvent, Observer, WaitForReady};
+use trunkline_lb::{AttemptOutcome, AttemptTracker, Pick, PickRequest, Picker, SubchannelId};
 use trunkline_runtime::Lock;
-use trunkline_sim::Sim;
+use trunkline_sim::{ConnectFate, Sim};
 use trunkline_status::Code;
 
 use crate::ends::{counting_policy, take_ends};
+use crate::facts::FactLog;
 use crate::hedging::HEDGING;
-use crate::policy::TEST_POLICY;
+use crate::policy::{TEST_POLICY, TestPolicyFactory};
 use crate::retries::{Answer, RETRY, retrying, scripted};
-use crate::world::{CallResult, call, read_to_end, request, unary, with_timeout};
+use crate::world::{
+    CallResult, address, call, read_to_end, request, unary, unary_within, with_timeout,
+};
 
 /// What an observer is notified of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -286,4 +290,290 @@ fn a_hedged_call_that_is_polled_late_ends_with_its_deadline() {
         calling.await
     });
     result.expect(Code::DeadlineExceeded, &["deadline of 800ms"]);
+}
+
+/// The facts that an observer receives of one call on a channel with this config, to a server with
+/// this script.
+fn facts(config: &str, answers: &[Answer]) -> Vec<String> {
+    let sim = Sim::new(1);
+    scripted(&sim, 1, answers);
+    let log = FactLog::untraced(&sim);
+    let builder = retrying(&sim).default_service_config(config);
+    let channel = builder.observer(log.clone()).build().expect("a channel");
+    sim.run(async move {
+        let request = request(Full::new(Bytes::from_static(b"\0\0\0\0\x02hi")));
+        call(&channel, with_timeout(request, "20S")).await
+    });
+    log.take_observed()
+}
+
+/// Each attempt is a retry, a transparent retry or a hedge, except the first. Transparent retries are
+/// not among the previous attempts. The delay of retries is the time without an attempt. (gRFC A96,
+/// gRFC A72)
+#[test]
+fn attempts_know_what_they_are() {
+    let pushback = Answer::Pushback(Code::Unavailable, "100");
+    let refused = Answer::Reset(Reason::REFUSED_STREAM);
+    let unavailable = Answer::Status(Code::Unavailable);
+    let never = Answer::Never;
+    for (config, answers, expected) in [
+        (
+            RETRY,
+            vec![pushback.clone(), refused.clone(), pushback],
+            vec![
+                "0: call",
+                "0: 1 starts, 0 before",
+                "2: 1 sent to 1/1 after 2",
+                "4: 1 ends with UNAVAILABLE after 4 at 1/1, (1, 0) messages, (7, 0) bytes",
+                "104: 2 starts, 1 before",
+                "104: 2 sent to 1/1 after 0",
+                "106: 2 ends with UNAVAILABLE after 2 at 1/1, (1, 0) messages, (7, 0) bytes",
+                "106: 3 starts, 1 before, transparent",
+                "106: 3 sent to 1/1 after 0",
+                "108: 3 ends with UNAVAILABLE after 2 at 1/1, (1, 0) messages, (7, 0) bytes",
+                "208: 4 starts, 2 before",
+                "208: 4 sent to 1/1 after 0",
+                "210: 4 ends with OK after 2 at 1/1, (1, 1) messages, (7, 7) bytes",
+                "210: call ends with OK after 210, 4 sent, 2 retries, 1 transparent, 200 idle",
+            ],
+        ),
+        (
+            HEDGING,
+            vec![never.clone(), refused, unavailable, never],
+            vec![
+                "0: call",
+                "0: 1 starts, 0 before, hedged",
+                "2: 1 sent to 1/1 after 2",
+                "502: 2 starts, 1 before, hedged",
+                "502: 2 sent to 1/1 after 0",
+                "504: 2 ends with UNAVAILABLE after 2 at 1/1, (1, 0) messages, (7, 0) bytes",
+                "504: 3 starts, 1 before, transparent, hedged",
+                "504: 3 sent to 1/1 after 0",
+                "506: 3 ends with UNAVAILABLE after 2 at 1/1, (1, 0) messages, (7, 0) bytes",
+                "506: 4 starts, 2 before, hedged",
+                "506: 4 sent to 1/1 after 0",
+                "20000: 1 ends with DEADLINE_EXCEEDED after 20000 at 1/1, (1, 0) messages, (7, 0) bytes",
+                "20000: 4 ends with DEADLINE_EXCEEDED after 19494 at 1/1, (1, 0) messages, (7, 0) bytes",
+                "20000: call ends with DEADLINE_EXCEEDED after 20000, 4 sent, 1 transparent, 2 hedges",
+            ],
+        ),
+    ] {
+        assert_eq!(facts(config, &answers), expected);
+    }
+}
+
+/// An attempt starts before its pick. So one that fails in the pick, or whose deadline passes in the wait
+/// for it, has started and ends, and was not sent. (gRFC A66: "created after name resolution")
+#[test]
+fn an_attempt_starts_before_its_pick() {
+    let wait_for_ready = r#"{"methodConfig": [{"name": [{}], "waitForReady": true}]}"#;
+    for (config, fate, expected) in [
+        (
+            "{}",
+            ConnectFate::Refuse,
+            vec![
+                "0: call",
+                "0: 1 starts, 0 before",
+                "2: 1 ends with UNAVAILABLE after 2, unsent",
+                "2: call ends with UNAVAILABLE after 2, 0 sent",
+            ],
+        ),
+        (
+            wait_for_ready,
+            ConnectFate::Refuse,
+            vec![
+                "0: call",
+                "0: 1 starts, 0 before",
+                "5000: 1 ends with DEADLINE_EXCEEDED after 5000, unsent",
+                "5000: call ends with DEADLINE_EXCEEDED after 5000, 0 sent",
+            ],
+        ),
+        (
+            HEDGING,
+            ConnectFate::Silent,
+            vec![
+                "0: call",
+                "0: 1 starts, 0 before, hedged",
+                "5000: 1 ends with DEADLINE_EXCEEDED after 5000, unsent",
+                "5000: call ends with DEADLINE_EXCEEDED after 5000, 0 sent",
+            ],
+        ),
+    ] {
+        let sim = Sim::new(1);
+        sim.net().set_fate(address(1), fate);
+        let log = FactLog::untraced(&sim);
+        let builder = retrying(&sim).default_service_config(config);
+        let channel = builder.observer(log.clone()).build().expect("a channel");
+        sim.run(unary_within(&channel, "5S"));
+        assert_eq!(log.take_observed(), expected);
+    }
+}
+
+/// A retry policy applies to a failed pick, and each of its attempts has one end.
+#[test]
+fn failed_picks_are_attempts() {
+    let sim = Sim::new(1);
+    sim.net().set_fate(address(1), ConnectFate::Refuse);
+    let log = FactLog::untraced(&sim);
+    let channel = retrying(&sim).observer(log.clone()).build();
+    let channel = channel.expect("a channel");
+    sim.run(unary(&channel, b"hello"))
+        .expect(Code::Unavailable, &[]);
+    let facts = log.take_observed();
+    let count = |text| facts.iter().filter(|fact| fact.contains(text)).count();
+    assert_eq!(count("starts"), 4, "{facts:?}");
+    assert_eq!(count("unsent"), 4, "{facts:?}");
+    let end = facts.last().expect("the end of the call");
+    assert!(end.contains("0 sent, 3 retries"), "{end}");
+}
+
+/// A call that is dropped while it waits for a pick ends its attempt first.
+#[test]
+fn a_call_that_is_dropped_in_the_pick() {
+    for config in ["{}", HEDGING] {
+        let sim = Sim::new(1);
+        sim.net().set_fate(address(1), ConnectFate::Silent);
+        let log = FactLog::untraced(&sim);
+        let builder = retrying(&sim).default_service_config(config);
+        let channel = builder.observer(log.clone()).build().expect("a channel");
+        sim.run(async {
+            let dropped = std::pin::pin!(unary(&channel, b"hello"));
+            let pause = std::pin::pin!(sim.sleep(Duration::from_millis(600)));
+            futures_util::future::select(dropped, pause).await;
+        });
+        let facts = log.take_observed();
+        let expected = [
+            "600: 1 ends with CANCELLED after 600, unsent, dropped",
+            "600: call ends with CANCELLED after 600, 0 sent",
+        ];
+        assert_eq!(facts[2..], expected);
+    }
+}
+
+/// A pick whose connection is already lost ends for its tracker. The attempt goes on with its next pick:
+/// observers see one attempt, and the wait of all its picks.
+#[test]
+fn a_lost_pick_is_no_attempt() {
+    /// Returns the last subchannel where the inner picker returns none, as a picker that is out of date
+    /// does.
+    #[derive(Debug)]
+    struct OutOfDate {
+        inner: Arc<dyn Picker>,
+        last: Arc<Lock<Option<SubchannelId>>>,
+        ends: Arc<Lock<Vec<bool>>>,
+    }
+
+    impl Picker for OutOfDate {
+        fn pick(&self, request: &PickRequest<'_>) -> Pick {
+            let pick = self.inner.pick(request);
+            let mut last = self.last.lock();
+            match pick {
+                Pick::Subchannel(id) => *last = Some(id),
+                _ => return last.map_or(pick, Pick::Subchannel),
+            }
+            pick
+        }
+
+        fn tracker(&self) -> Option<&dyn AttemptTracker> {
+            Some(self)
+        }
+    }
+
+    impl AttemptTracker for OutOfDate {
+        fn attempt_ended(&self, _: SubchannelId, outcome: &AttemptOutcome<'_>) {
+            self.ends.lock().push(outcome.was_sent);
+        }
+    }
+
+    let sim = Sim::new(1);
+    let backend = sim.backend(address(1));
+    let (picked, ends) = (Arc::default(), Arc::<Lock<Vec<bool>>>::default());
+    let (log, seen) = (FactLog::untraced(&sim), Arc::clone(&ends));
+    let channel = retrying(&sim)
+        .policy(TestPolicyFactory::with_picker(move |inner| OutOfDate {
+            inner,
+            last: Arc::clone(&picked),
+            ends: Arc::clone(&seen),
+        }))
+        .default_service_config(TEST_POLICY)
+        .observer(log.clone())
+        .build()
+        .expect("a channel");
+    sim.run(async {
+        unary(&channel, b"\0\0\0\0\0").await.expect_ok();
+        backend.kill();
+        sim.sleep(Duration::from_millis(10)).await;
+        backend.restart();
+        log.take_observed();
+        ends.lock().clear();
+        let mut request = request(Full::new(Bytes::from_static(b"\0\0\0\0\0")));
+        request.extensions_mut().insert(WaitForReady(true));
+        call(&channel, request).await.expect_ok();
+    });
+    let ends = std::mem::take(&mut *ends.lock());
+    let (last, lost) = ends.split_last().expect("an end");
+    assert!(*last && !lost.is_empty(), "{ends:?}");
+    assert!(lost.iter().all(|was_sent| !was_sent), "{ends:?}");
+    let facts = log.take_observed();
+    let count = |text| facts.iter().filter(|fact| fact.contains(text)).count();
+    assert_eq!(
+        (facts.len(), count("1 sent"), count("starts")),
+        (5, 2, 1),
+        "{facts:?}"
+    );
+}
+
+/// A hedge that waits for a pick when another attempt decides the call was overtaken, and never sent.
+#[test]
+fn a_hedge_in_the_pick_is_overtaken() {
+    /// Lets the first pick through.
+    #[derive(Debug)]
+    struct OnlyOnce {
+        inner: Arc<dyn Picker>,
+        picks: Arc<Lock<usize>>,
+    }
+
+    impl Picker for OnlyOnce {
+        fn pick(&self, request: &PickRequest<'_>) -> Pick {
+            let pick = self.inner.pick(request);
+            if !matches!(pick, Pick::Subchannel(_)) {
+                return pick;
+            }
+            let mut picks = self.picks.lock();
+            *picks += 1;
+            if *picks == 1 { pick } else { Pick::Queue }
+        }
+
+        fn tracker(&self) -> Option<&dyn AttemptTracker> {
+            None
+        }
+    }
+
+    let sim = Sim::new(1);
+    scripted(&sim, 1, &[Answer::OkAfter(700)]);
+    let picks = Arc::default();
+    let log = FactLog::untraced(&sim);
+    let (_, methods) = HEDGING.split_once(r#""methodConfig""#).expect("a method");
+    let policy = TEST_POLICY.strip_suffix('}').expect("an object");
+    let config = format!(r#"{policy}, "methodConfig"{methods}"#);
+    let channel = retrying(&sim)
+        .policy(TestPolicyFactory::with_picker(move |inner| OnlyOnce {
+            inner,
+            picks: Arc::clone(&picks),
+        }))
+        .default_service_config(config)
+        .observer(log.clone())
+        .build()
+        .expect("a channel");
+    sim.run(unary(&channel, b"\0\0\0\0\0")).expect_ok();
+    let expected = [
+        "0: call",
+        "0: 1 starts, 0 before, hedged",
+        "2: 1 sent to 1/1 after 2",
+        "502: 2 starts, 1 before, hedged",
+        "704: 2 ends with CANCELLED after 202, unsent, dropped",
+        "704: 1 ends with OK after 704 at 1/1, (1, 1) messages, (5, 7) bytes",
+        "704: call ends with OK after 704, 1 sent, 1 hedges",
+    ];
+    assert_eq!(log.take_observed(), expected);
 }
