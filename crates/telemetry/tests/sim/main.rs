@@ -13,3 +13,4 @@ mod lookups;
 mod methods;
 mod policies;
 mod retries;
+mod tls;
