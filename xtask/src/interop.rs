@@ -137,7 +137,7 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
 }
 
 /// The parts of the tests that need none of these servers.
-pub(crate) const ALONE: [&str; 4] = ["suite", "rotation", "ejection", "weights"];
+pub(crate) const ALONE: [&str; 5] = ["suite", "rotation", "ejection", "weights", "channelz"];
 
 /// Runs one of [`ALONE`].
 pub(crate) fn run_alone(context: &Context, part: &str, options: Options) -> Result<(), Failure> {

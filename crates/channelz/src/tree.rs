@@ -133,11 +133,7 @@ impl Tree {
             ChannelEvent::Endpoints(endpoints) => {
                 self.handle_endpoints(!endpoints.is_empty(), event, now);
             }
-            ChannelEvent::ResolverError(_) => {
-                if !std::mem::replace(&mut self.is_failing, true) {
-                    self.log(event, now);
-                }
-            }
+            ChannelEvent::ResolverError(_) => self.handle_resolver_error(event, now),
             ChannelEvent::Config { config, .. } => {
                 self.connections_limit = config.max_connections_per_subchannel().unwrap_or(1);
                 self.log(event, now);
@@ -197,6 +193,13 @@ impl Tree {
             self.log(event, now);
         }
         self.has_endpoints = Some(has_endpoints);
+    }
+
+    /// Logs the first error of a row.
+    fn handle_resolver_error(&mut self, event: &ChannelEvent, now: Instant) {
+        if !std::mem::replace(&mut self.is_failing, true) {
+            self.log(event, now);
+        }
     }
 
     fn add_subchannel(

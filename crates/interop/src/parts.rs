@@ -19,13 +19,14 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 /// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 6] = [
+const WITH_OUR_OWN: [(&str, OwnPart); 7] = [
     ("steady", steady::check),
     ("keepalive", keepalive::check),
     ("rotation", suite::rotation::check),
     ("ejection", suite::ejection::check),
     ("suite", suite::check),
     ("weights", suite::weights::check),
+    ("channelz", suite::channelz::check),
 ];
 
 /// Runs the parts with these names, or all parts if there are none.

@@ -32,7 +32,9 @@ mod table;
 // The document with the table.
 mod document;
 
-// What the suite lacks: servers that come and go, one that fails, and some that report their load.
+// What the suite lacks: a foreign client of channelz, servers that come and go, one that fails, and some
+// that report their load.
+pub(crate) mod channelz;
 pub(crate) mod ejection;
 pub(crate) mod rotation;
 pub(crate) mod weights;

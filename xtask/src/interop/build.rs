@@ -41,7 +41,12 @@ fn go(context: &Context, name: &str) -> Result<Built, Failure> {
 
 /// Prepares the C-core server: a Python script, and an environment with grpcio.
 pub(super) fn c_core(context: &Context) -> Result<Built, Failure> {
-    python(context, "server.py")
+    python(context, "c-core", "server.py")
+}
+
+/// Prepares the channelz client: a Python script, and an environment with the stubs of channelz.
+pub(super) fn channelz(context: &Context) -> Result<Built, Failure> {
+    python(context, "channelz", "channelz.py")
 }
 
 /// Builds the grpc-go server of gRPC's interop suite.
@@ -51,7 +56,7 @@ pub(super) fn grpc_go_suite(context: &Context) -> Result<Built, Failure> {
 
 /// Prepares the C-core server of gRPC's interop suite, which reads the protos of `codegen`.
 pub(super) fn c_core_suite(context: &Context) -> Result<Built, Failure> {
-    let mut built = python(context, "suite.py")?;
+    let mut built = python(context, "c-core", "suite.py")?;
     if let Ok((_, args)) = &mut built {
         args.push(PathBuf::from("--protos"));
         args.push(context.root.join("xtask/codegen/proto"));
@@ -101,13 +106,14 @@ pub(super) fn grpc_java_suite(context: &Context) -> Result<Built, Failure> {
     Ok(Ok((PathBuf::from("java"), args)))
 }
 
-/// Prepares a Python script with an environment that has grpcio.
-fn python(context: &Context, script: &str) -> Result<Built, Failure> {
+/// Prepares a Python script of the folder `name`, with an environment that has what its file of
+/// requirements lists.
+fn python(context: &Context, name: &str, script: &str) -> Result<Built, Failure> {
     if context.run("python3 -m venv --help").stdout().is_err() {
         return Ok(Err("no python3 with the module venv here".to_owned()));
     }
-    let sources = sources(context, "c-core");
-    let tool = format!("c-core-{}", fingerprint(&sources)?);
+    let sources = sources(context, name);
+    let tool = format!("{name}-{}", fingerprint(&sources)?);
     let folder = context.cache.tool(&tool, Moves::No, |folder| {
         context.run("python3 -m venv").args([folder]).succeed()?;
         context
