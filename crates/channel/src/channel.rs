@@ -229,14 +229,14 @@ impl Channel {
         }
     }
 
-    /// Returns a snapshot of the channel: resolver, service config, policy, endpoints, subchannels,
+    /// Returns an inspection of the channel: resolver, service config, policy, endpoints, subchannels,
     /// numbers of calls, and the last events.
     ///
     /// The channel's control task collects the facts, which takes it a few milliseconds for 10,000
     /// endpoints; calls go on meanwhile. A channel that was never used, that is idle or closed answers
     /// too. This does not start it, and is no use that keeps it from idleness.
     ///
-    /// The snapshot is bounded: it has the first 10,000 endpoints and subchannels.
+    /// The inspection is bounded: it has the first 10,000 endpoints and subchannels.
     /// [`inspect_with`](Self::inspect_with) returns the others, or less of them.
     ///
     /// # Examples
@@ -263,7 +263,7 @@ impl Channel {
         self.inspect_with(InspectOptions::default()).await
     }
 
-    /// Returns a snapshot as [`inspect`](Self::inspect) does, of these parts of the channel.
+    /// Returns an inspection as [`inspect`](Self::inspect) does, of these parts of the channel.
     pub async fn inspect_with(&self, options: InspectOptions) -> Inspection {
         let options = options.bounded();
         let facts = self.handle.inspect(options).await;

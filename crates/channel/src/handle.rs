@@ -14,7 +14,7 @@ use crate::control::event::ControlEvent;
 use crate::control::task::ControlTaskParts;
 use crate::core::config::ConfigFacts;
 use crate::core::inspect::CoreFacts;
-use crate::inspect::facts::Facts;
+use crate::inspect::facts::ChannelFacts;
 use crate::inspect::inspection::ChannelLife;
 use crate::inspect::options::InspectOptions;
 use crate::shared::ChannelShared;
@@ -101,8 +101,8 @@ impl Handle {
         self.events.try_send(event).ok().map(|()| closed)
     }
 
-    /// Collects what a snapshot of the channel shows. Does not start the channel.
-    pub(crate) async fn inspect(&self, options: InspectOptions) -> Facts {
+    /// Collects what an inspection of the channel shows. Does not start the channel.
+    pub(crate) async fn inspect(&self, options: InspectOptions) -> ChannelFacts {
         if let Some(parts) = &*self.parts.lock() {
             let config = Arc::clone(&parts.core.default_config);
             let config = Some(ConfigFacts::from_default(config));
@@ -128,12 +128,13 @@ impl Handle {
         life: ChannelLife,
         core: CoreFacts,
         options: InspectOptions,
-    ) -> Facts {
-        Facts {
+    ) -> ChannelFacts {
+        ChannelFacts {
             now: self.shared.runtime.now(),
             life,
             core,
             schedule: None,
+            policy: None,
             subchannels: Vec::new(),
             next_subchannel: None,
             events: self.shared.observers.recent().last(options.most_events),

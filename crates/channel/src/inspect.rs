@@ -1,8 +1,8 @@
-//! Snapshots of a channel, for people and for tools.
+//! Inspections of a channel, for people and for tools.
 //!
-//! From the ground up: `options`, what a snapshot shows; `json`, the form of its values; the parts of a
-//! snapshot; `inspection`, the snapshot; `facts`, what the control task collects; `make`, which makes the
-//! snapshot of them, in the task of the caller.
+//! From the ground up: `options`, what an inspection shows; `json`, the form of its values; its parts;
+//! `inspection`, the whole; `facts`, what the control task collects; `make`, which makes an inspection of
+//! them, in the task of the caller.
 
 pub(crate) mod options;
 

@@ -24,7 +24,7 @@ mod queue;
 mod record;
 mod shared;
 
-// What a snapshot of a channel shows.
+// What an inspection of a channel shows.
 mod inspect;
 
 // The control path: one task per channel.

@@ -70,7 +70,7 @@ pub trait Resolver: Debug + Send {
         None
     }
 
-    /// Returns when the resolver resolves again, as far as it knows: for snapshots of the channel.
+    /// Returns when the resolver resolves again, as far as it knows: for inspections of the channel.
     ///
     /// The default knows nothing.
     fn schedule(&self) -> ResolverSchedule {

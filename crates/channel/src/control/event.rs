@@ -10,7 +10,7 @@ use trunkline_transport::Connection;
 use crate::control::closing::Closed;
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
-use crate::inspect::facts::Facts;
+use crate::inspect::facts::ChannelFacts;
 use crate::inspect::options::InspectOptions;
 
 /// An event that the control task receives.
@@ -53,11 +53,11 @@ pub(crate) enum ControlEvent {
         id: SubchannelId,
         event: WatchEvent,
     },
-    /// Collect what a snapshot of the channel shows.
+    /// Collect what an inspection of the channel shows.
     Inspect {
         options: InspectOptions,
         /// Has room for the one answer.
-        answer: Sender<Facts>,
+        answer: Sender<ChannelFacts>,
     },
     /// Close the channel: calls may end until the deadline. `None` for no deadline.
     Close {

@@ -24,7 +24,7 @@ use crate::control::watch::WatchTask;
 use crate::core::connections::ReadyConnection;
 use crate::core::{Core, CoreOptions, Output};
 use crate::inspect::connection::ConnectionFacts;
-use crate::inspect::facts::Facts;
+use crate::inspect::facts::ChannelFacts;
 use crate::inspect::inspection::ChannelLife;
 use crate::inspect::options::InspectOptions;
 use crate::shared::ChannelShared;
@@ -104,8 +104,8 @@ struct ControlTask {
     live: Live,
     /// Whether the application closes the channel.
     closing: Option<Closing>,
-    /// The requests for snapshots. They are answered when the batch of events is handled.
-    inspections: Vec<(InspectOptions, Sender<Facts>)>,
+    /// The requests for inspections. They are answered when the batch of events is handled.
+    inspections: Vec<(InspectOptions, Sender<ChannelFacts>)>,
 }
 
 /// A watch that runs; dropping it cancels the watch.
@@ -262,7 +262,7 @@ impl ControlTask {
         }
     }
 
-    /// Answers the requests for snapshots.
+    /// Answers the requests for inspections.
     fn answer_inspections(&mut self) {
         for (options, answer) in std::mem::take(&mut self.inspections) {
             // It has room for the one answer; the future that waits for it may be gone.
@@ -270,8 +270,8 @@ impl ControlTask {
         }
     }
 
-    /// Collects what a snapshot of the channel shows.
-    fn facts(&self, options: InspectOptions) -> Facts {
+    /// Collects what an inspection of the channel shows.
+    fn facts(&self, options: InspectOptions) -> ChannelFacts {
         let (first, most) = (options.first_subchannel, options.most_subchannels);
         let page = self.core.subchannel_facts(first, most, connection_facts);
         let (subchannels, next_subchannel) = page;
@@ -279,11 +279,16 @@ impl ControlTask {
             Some(_) => ChannelLife::Closing,
             None => ChannelLife::Running,
         };
-        Facts {
-            now: self.shared.runtime.now(),
+        let now = self.shared.runtime.now();
+        ChannelFacts {
+            now,
             life,
             core: self.core.facts(),
             schedule: self.resolver.as_ref().map(|resolver| resolver.schedule()),
+            policy: options
+                .policy
+                .then(|| self.core.inspect_policy(now))
+                .flatten(),
             subchannels,
             next_subchannel,
             events: self.shared.observers.recent().last(options.most_events),
@@ -414,7 +419,7 @@ impl ControlTask {
     }
 }
 
-/// Reads what a snapshot shows of a connection.
+/// Reads what an inspection shows of a connection.
 fn connection_facts(ready: &ReadyConnection<Connection>) -> ConnectionFacts {
     ConnectionFacts {
         id: ready.connection_id,

@@ -59,7 +59,7 @@ pub enum ServiceConfigOrigin {
     Resolver,
 }
 
-/// What a snapshot of the channel shows of the config in force.
+/// What an inspection of the channel shows of the config in force.
 #[derive(Debug)]
 pub(crate) struct ConfigFacts {
     pub(crate) config: Arc<ServiceConfig>,
@@ -143,7 +143,7 @@ impl ConfigInForce {
         }
     }
 
-    /// Returns what a snapshot of the channel shows of the config in force.
+    /// Returns what an inspection of the channel shows of the config in force.
     pub(crate) fn facts(&self) -> ConfigFacts {
         ConfigFacts {
             config: Arc::clone(&self.current),

@@ -30,6 +30,12 @@ impl ConnectionId {
     /// The id before the first one.
     pub(crate) const START: Self = Self(0);
 
+    /// Returns the id as a number: the first attempt of a channel has 1.
+    #[must_use]
+    pub fn get(self) -> u64 {
+        self.0
+    }
+
     /// Returns the next id.
     pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)

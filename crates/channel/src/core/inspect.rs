@@ -1,10 +1,10 @@
-//! What a snapshot of the channel shows of the core.
+//! What an inspection of the channel shows of the core.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_endpoint::{Address, Endpoint};
-use trunkline_lb::{ConnectivityState, SubchannelId};
+use trunkline_lb::{ConnectivityState, Policy, PolicyNode, SubchannelId};
 use trunkline_resolver::ResolveError;
 
 use crate::core::Core;
@@ -12,7 +12,7 @@ use crate::core::config::ConfigFacts;
 use crate::core::connections::{ReadyConnection, ReadySubchannel};
 use crate::core::subchannel::{LastFailure, LastLoss, Stage, Subchannel};
 
-/// What a snapshot of the channel shows of the core, but the subchannels. Cheap to make: long lists are
+/// What an inspection of the channel shows of the core, but the subchannels. Cheap to make: long lists are
 /// shared.
 #[derive(Debug)]
 pub(crate) struct CoreFacts {
@@ -59,7 +59,7 @@ pub(crate) struct Answer {
     pub(crate) at: Instant,
 }
 
-/// What a snapshot shows of one subchannel. `T` is what it shows of a connection.
+/// What an inspection shows of one subchannel. `T` is what it shows of a connection.
 #[derive(Debug)]
 pub(crate) struct SubchannelFacts<T> {
     pub(crate) id: SubchannelId,
@@ -74,7 +74,7 @@ pub(crate) struct SubchannelFacts<T> {
 }
 
 impl<C> Core<C> {
-    /// Returns what a snapshot of the channel shows, but the subchannels.
+    /// Returns what an inspection of the channel shows, but the subchannels.
     pub(crate) fn facts(&self) -> CoreFacts {
         CoreFacts {
             state: self.published.state,
@@ -88,7 +88,13 @@ impl<C> Core<C> {
         }
     }
 
-    /// Returns what a snapshot shows of up to `most` subchannels, from the index `first` on, and the index
+    /// Returns the tree of policies; `None` while there is no list, and so no policy.
+    pub(crate) fn inspect_policy(&self, now: Instant) -> Option<PolicyNode> {
+        self.policy_name.as_ref()?;
+        Some(self.policy.inspect(now))
+    }
+
+    /// Returns what an inspection shows of up to `most` subchannels, from the index `first` on, and the index
     /// at which the next page starts, if there is one. `connection` returns what it shows of a connection.
     pub(crate) fn subchannel_facts<T>(
         &self,

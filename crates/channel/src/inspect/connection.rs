@@ -1,4 +1,4 @@
-//! One connection, in a snapshot.
+//! One connection, in an inspection.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::core::connections::ConnectionId;
 #[cfg(feature = "serde")]
 use crate::inspect::json;
 
-/// One connection of a subchannel, in a snapshot.
+/// One connection of a subchannel, in an inspection.
 ///
 /// The numbers of streams and bytes are those of HTTP/2, since the start of the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub enum ConnectionSecurity {
     PrivacyAndIntegrity,
 }
 
-/// What TLS agreed on, in a snapshot.
+/// What TLS agreed on, in an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -109,7 +109,7 @@ pub(crate) struct ConnectionFacts {
 }
 
 impl ConnectionFacts {
-    /// Returns the connection as a snapshot shows it.
+    /// Returns the connection as an inspection shows it.
     pub(super) fn inspection(self, now: Instant) -> ConnectionInspection {
         let (info, stats) = (self.info, self.stats);
         let tls = info.tls.as_deref().map(|tls| TlsInspection {

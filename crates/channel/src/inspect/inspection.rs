@@ -1,8 +1,8 @@
-//! A snapshot of a channel.
+//! A whole inspection.
 
 use std::time::{Duration, SystemTime};
 
-use trunkline_lb::ConnectivityState;
+use trunkline_lb::{ConnectivityState, PolicyNode};
 
 #[cfg(feature = "serde")]
 use crate::inspect::json;
@@ -13,7 +13,7 @@ use crate::inspect::parts::{
 use crate::inspect::subchannel::SubchannelInspection;
 use crate::shared::ChannelId;
 
-/// A snapshot of a channel, for people and for tools: see
+/// An inspection of a channel, for people and for tools: see
 /// [`Channel::inspect`](crate::Channel::inspect).
 ///
 /// With the feature `serde` it is JSON, and is read from it again. The names of the fields are those
@@ -36,7 +36,7 @@ pub struct Inspection {
     pub canonical_target: String,
     /// The default `:authority` of calls.
     pub authority: String,
-    /// The time of day of the snapshot. In JSON: `taken_at_unix_ms`, in milliseconds since the start
+    /// The time of day of the inspection. In JSON: `taken_at_unix_ms`, in milliseconds since the start
     /// of 1970 in UTC.
     #[cfg_attr(
         feature = "serde",
@@ -46,7 +46,6 @@ pub struct Inspection {
     /// Where the channel is in its life.
     pub life: ChannelLife,
     /// The state. In JSON: `IDLE`, `CONNECTING`, `READY`, `TRANSIENT_FAILURE` or `SHUTDOWN`.
-    #[cfg_attr(feature = "serde", serde(with = "json::state"))]
     pub state: ConnectivityState,
     /// The time since it has that state; `None` for a channel that was never used. In JSON:
     /// `state_age_ms`.
@@ -59,6 +58,10 @@ pub struct Inspection {
     pub resolver: ResolverInspection,
     /// The service config in force; `None` once the channel is closed.
     pub service_config: Option<ServiceConfigInspection>,
+    /// The tree of policies; `None` while the channel has none, or where it is not asked for. It has up to
+    /// 10,000 entries of endpoints. The fact `endpoints_left_out` of a node is the number of those over
+    /// that.
+    pub policy: Option<PolicyNode>,
     /// The endpoints of the list in use, in the order of the resolver.
     pub endpoints: InspectionPage<EndpointInspection>,
     /// The subchannels, in the order of their indices.

@@ -1,4 +1,4 @@
-//! How values of a snapshot become JSON, and are read again.
+//! How values of an inspection become JSON, and are read again.
 
 use serde::{Deserialize, Deserializer, Serializer};
 
@@ -26,38 +26,6 @@ pub(super) mod text {
     {
         let text = String::deserialize(from)?;
         text.parse().map_err(D::Error::custom)
-    }
-}
-
-/// A state, as the documents of gRPC write it.
-pub(super) mod state {
-    use serde::de::Error;
-    use trunkline_lb::ConnectivityState;
-
-    use super::{Deserialize, Deserializer, Serializer};
-
-    const ALL: [ConnectivityState; 5] = [
-        ConnectivityState::Idle,
-        ConnectivityState::Connecting,
-        ConnectivityState::Ready,
-        ConnectivityState::TransientFailure,
-        ConnectivityState::Shutdown,
-    ];
-
-    pub(in crate::inspect) fn serialize<S: Serializer>(
-        state: &ConnectivityState,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.collect_str(state)
-    }
-
-    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<ConnectivityState, D::Error> {
-        let name = String::deserialize(from)?;
-        let mut all = ALL.into_iter();
-        let state = all.find(|state| state.to_string() == name);
-        state.ok_or_else(|| D::Error::custom(format_args!("no connectivity state: {name:?}")))
     }
 }
 

@@ -1,9 +1,10 @@
-//! Makes the snapshot of what the control task has collected, in the task of the caller.
+//! Makes the inspection of what the control task has collected, in the task of the caller.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_lb::PolicyNode;
 use trunkline_resolver::ResolveError;
 
 use crate::core::config::ConfigFacts;
@@ -11,9 +12,9 @@ use crate::core::failure::ConnectPhase;
 use crate::core::inspect::{CoreFacts, SubchannelFacts};
 use crate::core::subchannel::{Growth, LastFailure, LastLoss, Stage};
 use crate::inspect::connection::ConnectionFacts;
-use crate::inspect::facts::Facts;
+use crate::inspect::facts::ChannelFacts;
 use crate::inspect::inspection::Inspection;
-use crate::inspect::options::InspectOptions;
+use crate::inspect::options::{InspectOptions, MOST_ITEMS};
 use crate::inspect::parts::{
     AnswerInspection, CallsInspection, EndpointInspection, ErrorInspection, EventInspection,
     InspectionPage, ResolverInspection, ServiceConfigInspection,
@@ -21,14 +22,17 @@ use crate::inspect::parts::{
 use crate::inspect::subchannel::{
     ConnectingStep, FailureInspection, LossInspection, SubchannelInspection, SubchannelStage,
 };
-use crate::observer::recent::RecentEvent;
+use crate::observer::recent::{RecentEvent, cut_text};
 use crate::shared::ChannelShared;
 
-/// The longest JSON of a service config that a snapshot has, in bytes.
+/// The longest JSON of a service config that an inspection has, in bytes.
 const LONGEST_CONFIG: usize = 64 * 1024;
 
-impl Facts {
-    /// Makes the snapshot.
+/// The longest message of an error, in bytes.
+const LONGEST_MESSAGE: usize = 4096;
+
+impl ChannelFacts {
+    /// Makes the inspection.
     pub(crate) fn inspection(self, shared: &ChannelShared, options: InspectOptions) -> Inspection {
         let now = self.now;
         let age = |at: Instant| now.saturating_duration_since(at);
@@ -49,12 +53,15 @@ impl Facts {
             resolver: ResolverInspection {
                 is_active: self.schedule.is_some(),
                 is_resolving: schedule.is_resolving,
-                waiting_for: core.resolver_waits.as_deref().map(str::to_owned),
+                waiting_for: core
+                    .resolver_waits
+                    .as_ref()
+                    .map(|waits| cut_text(waits, LONGEST_MESSAGE)),
                 last_answer: core.answer.as_ref().map(|answer| AnswerInspection {
                     age: age(answer.at),
                     endpoints: answer.endpoints.len(),
                     addresses: addresses_of(&answer.endpoints),
-                    note: answer.note.to_string(),
+                    note: cut_text(&answer.note, LONGEST_MESSAGE),
                 }),
                 ttl_left: schedule.expires.map(left),
                 next_in: schedule.next.map(left),
@@ -65,7 +72,10 @@ impl Facts {
             },
             service_config: core.config.as_ref().map(|config| ServiceConfigInspection {
                 origin: config.origin,
-                place: config.place.as_deref().map(str::to_owned),
+                place: config
+                    .place
+                    .as_ref()
+                    .map(|place| cut_text(place, LONGEST_MESSAGE)),
                 config: config_json(config),
                 has_selector: core.has_selector,
                 rejected: config
@@ -73,6 +83,7 @@ impl Facts {
                     .as_ref()
                     .map(|error| inspect_error(error, age)),
             }),
+            policy: self.policy.map(bounded_tree),
             endpoints: endpoints(&core, options),
             subchannels: InspectionPage {
                 total: core.subchannels,
@@ -105,7 +116,7 @@ fn inspect_error(
 ) -> ErrorInspection {
     ErrorInspection {
         age: age(*at),
-        message: error.to_string(),
+        message: cut_text(error, LONGEST_MESSAGE),
     }
 }
 
@@ -126,6 +137,28 @@ fn config_json(config: &ConfigFacts) -> Option<serde_json::Value> {
         return None;
     }
     serde_json::from_str(&json).ok()
+}
+
+/// Returns a tree of policies without the entries of endpoints over [`MOST_ITEMS`].
+fn bounded_tree(mut node: PolicyNode) -> PolicyNode {
+    let mut room = MOST_ITEMS;
+    bound(&mut node, &mut room);
+    node
+}
+
+fn bound(node: &mut PolicyNode, room: &mut usize) {
+    let left_out = node.endpoints.len().saturating_sub(*room);
+    if left_out > 0 {
+        node.endpoints.truncate(*room);
+        node.facts.insert("endpoints_left_out", left_out);
+    }
+    *room -= node.endpoints.len();
+    let of_endpoints = node.endpoints.iter_mut();
+    let below = of_endpoints.filter_map(|endpoint| endpoint.policy.as_deref_mut());
+    let children = node.children.iter_mut().map(|child| &mut child.node);
+    for child in below.chain(children).chain(node.pending.as_deref_mut()) {
+        bound(child, room);
+    }
 }
 
 fn addresses_of(endpoints: &[Endpoint]) -> usize {
@@ -202,7 +235,7 @@ fn inspect_subchannel(
             FailureInspection {
                 age: age(at),
                 connection,
-                message: failure.to_string(),
+                message: cut_text(&failure, LONGEST_MESSAGE),
             }
         }),
         last_loss: subchannel.last_loss.map(|last| {
@@ -216,7 +249,7 @@ fn inspect_subchannel(
                 connection,
                 connection_age: why.age(),
                 was_unused: why.is_unused(),
-                message: why.to_string(),
+                message: cut_text(&why, LONGEST_MESSAGE),
             }
         }),
         connections: subchannel

@@ -1,11 +1,11 @@
-//! Which parts of a channel a snapshot shows.
+//! Which parts of a channel an inspection shows.
 
-/// The most endpoints, and the most subchannels, of one snapshot. Higher numbers are lowered to it.
-const MOST_ITEMS: usize = 10_000;
+/// The most endpoints, and the most subchannels, of one inspection. Higher numbers are lowered to it.
+pub(super) const MOST_ITEMS: usize = 10_000;
 
-/// Which parts of a channel a snapshot shows, and how much of the long lists.
+/// Which parts of a channel an inspection shows, and how much of the long lists.
 ///
-/// By default a snapshot shows all parts, and of each list the first 10,000 items.
+/// By default an inspection shows all parts, and of each list the first 10,000 items.
 ///
 /// # Examples
 ///
@@ -105,7 +105,7 @@ impl InspectOptions {
         self
     }
 
-    /// Returns the options with numbers that are at most what a snapshot can show.
+    /// Returns the options with numbers that are at most what an inspection can show.
     pub(crate) fn bounded(mut self) -> Self {
         self.most_endpoints = self.most_endpoints.min(MOST_ITEMS);
         self.most_subchannels = self.most_subchannels.min(MOST_ITEMS);

@@ -1,4 +1,4 @@
-//! The parts of a snapshot that are small: resolver, service config, endpoints, calls, events.
+//! The parts of an inspection that are small: resolver, service config, endpoints, calls, events.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct InspectionPage<T> {
     pub items: Vec<T>,
 }
 
-/// The resolver of a channel, in a snapshot.
+/// The resolver of a channel, in an inspection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -56,7 +56,7 @@ pub struct ResolverInspection {
     pub last_error: Option<ErrorInspection>,
 }
 
-/// The last list of a resolver, in a snapshot.
+/// The last list of a resolver, in an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -72,7 +72,7 @@ pub struct AnswerInspection {
     pub note: String,
 }
 
-/// An error, in a snapshot.
+/// An error, in an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -80,11 +80,11 @@ pub struct ErrorInspection {
     /// The time since the error. In JSON: `age_ms`.
     #[cfg_attr(feature = "serde", serde(rename = "age_ms", with = "json::millis"))]
     pub age: Duration,
-    /// The text.
+    /// The text, of at most 4,096 bytes.
     pub message: String,
 }
 
-/// The service config in force, in a snapshot.
+/// The service config in force, in an inspection.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -104,7 +104,7 @@ pub struct ServiceConfigInspection {
     pub rejected: Option<ErrorInspection>,
 }
 
-/// One endpoint of the list in use, in a snapshot.
+/// One endpoint of the list in use, in an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -115,7 +115,7 @@ pub struct EndpointInspection {
     pub attributes: BTreeMap<String, String>,
 }
 
-/// The calls of a channel so far, in a snapshot.
+/// The calls of a channel so far, in an inspection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -132,7 +132,7 @@ pub struct CallsInspection {
     pub queued_bytes: usize,
 }
 
-/// One of the last events of a channel, in a snapshot.
+/// One of the last events of a channel, in an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! One subchannel, in a snapshot.
+//! One subchannel, in an inspection.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::inspect::connection::ConnectionInspection;
 #[cfg(feature = "serde")]
 use crate::inspect::json;
 
-/// One subchannel, in a snapshot: one address that the policy wants calls to go to.
+/// One subchannel, in an inspection: one address that the policy wants calls to go to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -90,7 +90,7 @@ pub enum ConnectingStep {
     Http2Handshake,
 }
 
-/// The failure of a connection attempt, in a snapshot.
+/// The failure of a connection attempt, in an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -104,7 +104,7 @@ pub struct FailureInspection {
     pub message: String,
 }
 
-/// The loss of a connection, in a snapshot.
+/// The loss of a connection, in an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]

@@ -16,7 +16,7 @@ pub(crate) const MOST_EVENTS: usize = 100;
 /// The longest text of an event, in bytes. A longer one is cut.
 const LONGEST_TEXT: usize = 1024;
 
-/// The last events of a channel, for snapshots of it.
+/// The last events of a channel, for inspections of it.
 ///
 /// An event is kept as it is, and becomes text when it is asked for. Those that can hold much memory,
 /// such as a list of endpoints, are kept as text.
@@ -82,7 +82,11 @@ impl RecentEvent {
     /// Returns the name of the event, its level and its text.
     pub(crate) fn describe(&self) -> (&'static str, EventLevel, String) {
         match &self.what {
-            Kept::Event(event) => (event.name(), event.level(), cut_text(event)),
+            Kept::Event(event) => (
+                event.name(),
+                event.level(),
+                cut_text(&**event, LONGEST_TEXT),
+            ),
             Kept::Text { name, level, text } => (name, *level, text.to_string()),
         }
     }
@@ -96,7 +100,7 @@ impl Kept {
             | ChannelEvent::ConfigIgnored(_) => Self::Text {
                 name: event.name(),
                 level: event.level(),
-                text: cut_text(event).into(),
+                text: cut_text(event, LONGEST_TEXT).into(),
             },
             ChannelEvent::Connected { .. } => {
                 let mut event = event.clone();
@@ -111,29 +115,35 @@ impl Kept {
     }
 }
 
-/// Returns the text of an event, cut to [`LONGEST_TEXT`].
-fn cut_text(event: &ChannelEvent) -> String {
-    let mut text = CutText(String::new());
+/// Returns what a value prints, cut to `most` bytes. No more than that is made.
+pub(crate) fn cut_text(value: &impl fmt::Display, most: usize) -> String {
+    let mut cut = CutText {
+        text: String::new(),
+        most,
+    };
     // The error is the end of the room.
-    let _ = write!(text, "{event}");
-    text.0
+    let _ = write!(cut, "{value}");
+    cut.text
 }
 
 /// A text with little room: what does not fit is left out.
-struct CutText(String);
+struct CutText {
+    text: String,
+    most: usize,
+}
 
 impl Write for CutText {
     fn write_str(&mut self, more: &str) -> fmt::Result {
-        let room = LONGEST_TEXT - self.0.len();
+        let room = self.most - self.text.len();
         if more.len() <= room {
-            self.0.push_str(more);
+            self.text.push_str(more);
             return Ok(());
         }
         let mut end = room;
         while !more.is_char_boundary(end) {
             end -= 1;
         }
-        self.0.push_str(&more[..end]);
+        self.text.push_str(&more[..end]);
         Err(fmt::Error)
     }
 }
