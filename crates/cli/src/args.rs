@@ -321,6 +321,9 @@ pub(crate) struct CallArgs {
     /// Lets calls wait for a connection instead of failing
     #[arg(long)]
     pub(crate) wait_for_ready: bool,
+    /// Prints an inspection of the channel as JSON after the calls
+    #[arg(long)]
+    pub(crate) inspect: bool,
     /// Sends this metadata with each call; the value of a key that ends in -bin is base64
     // A text: the error of an invalid value must not quote it, because it may be a secret.
     #[arg(short = 'H', long = "header", value_name = "KEY: VALUE")]
@@ -354,6 +357,9 @@ pub(crate) struct AttemptArgs {
     "the time of --for is over", "the channel cannot be used"
 ))]
 pub(crate) struct WatchArgs {
+    /// Prints an inspection of the channel as JSON when the time of --for is over
+    #[arg(long)]
+    pub(crate) inspect: bool,
     /// Watches for this long instead of until an interrupt
     #[arg(long = "for", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) duration: Option<Duration>,

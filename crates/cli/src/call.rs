@@ -21,7 +21,7 @@ use crate::event::Tracer;
 use crate::failure::Failure;
 use crate::out::Out;
 use crate::run::block_on;
-use crate::{channel, metadata};
+use crate::{channel, metadata, show};
 
 /// The idle timeout where the command line has none: the default of a channel.
 const IDLE_TIMEOUT: IdleTimeout = IdleTimeout::After(Duration::from_secs(1800));
@@ -47,9 +47,13 @@ pub(crate) fn run(args: &CallArgs, common: &CommonArgs, out: &Out) -> Result<(),
             args,
             metadata,
             runtime,
-            channel,
+            channel: channel.clone(),
             counter,
         };
-        runner.run(live).await.print(out)
+        let tally = runner.run(live).await;
+        if args.inspect {
+            show::inspection(&channel.inspect().await, out)?;
+        }
+        tally.print(out)
     })
 }

@@ -18,10 +18,9 @@ pub(crate) struct Tracer {
 
 impl Observer for Tracer {
     fn observe(&self, event: &ChannelEvent, _: Instant) {
-        let Some((name, _, words, _)) = describe(event, self.default_policy) else {
-            return;
-        };
+        let (name, _, words, _) = describe(event, self.default_policy);
         match event.level() {
+            _ if is_step(event) => tracing::debug!("{name}: {words}"),
             EventLevel::Warn => tracing::warn!("{name}: {words}"),
             _ => tracing::info!("{name}: {words}"),
         }
@@ -39,11 +38,9 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
 type Described = (&'static str, Map<String, Value>, String, Style);
 
 /// Describes an event. `default_policy` is the policy where a service config names none.
-///
-/// Returns `None` for an event that the command does not print.
-pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Described> {
+pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Described {
     let words = || event.to_string();
-    Some(match event {
+    match event {
         ChannelEvent::Endpoints(endpoints) => {
             // The text of the event is cut after the first endpoints.
             let lines: Vec<String> = endpoints.iter().map(show::endpoint_line).collect();
@@ -171,8 +168,80 @@ pub(crate) fn describe(event: &ChannelEvent, default_policy: &str) -> Option<Des
             words(),
             Style::Weak,
         ),
-        _ => return None,
-    })
+        _ => {
+            let name = event.name();
+            (name, step(event), words(), Style::Weak)
+        }
+    }
+}
+
+/// Returns whether an event is a step of the work of a channel, which is printed only where that is asked
+/// for.
+pub(crate) fn is_step(event: &ChannelEvent) -> bool {
+    matches!(
+        event,
+        ChannelEvent::IdleEntered
+            | ChannelEvent::IdleLeft
+            | ChannelEvent::Policy { .. }
+            | ChannelEvent::ResolutionAccepted { .. }
+            | ChannelEvent::Resolver(_)
+            | ChannelEvent::SubchannelCreated { .. }
+            | ChannelEvent::ConnectStarted { .. }
+            | ChannelEvent::ConnectCancelled { .. }
+            | ChannelEvent::ConnectFailed { .. }
+            | ChannelEvent::Connected { .. }
+    )
+}
+
+/// Returns the fields of a step of the work of a channel.
+fn step(event: &ChannelEvent) -> Map<String, Value> {
+    let mut object = fields([("message", json!(event.to_string()))]);
+    let mut add = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    match event {
+        ChannelEvent::Policy { name, replaced } => {
+            add("policy", json!(**name));
+            add("replaced", json!(replaced.as_deref()));
+        }
+        ChannelEvent::ResolutionAccepted {
+            endpoints,
+            addresses,
+        } => {
+            add("endpoints", json!(endpoints));
+            add("addresses", json!(addresses));
+        }
+        ChannelEvent::SubchannelCreated { address, .. } => {
+            add("address", json!(address.to_string()));
+        }
+        ChannelEvent::ConnectStarted {
+            address,
+            connection,
+            ..
+        }
+        | ChannelEvent::ConnectCancelled {
+            address,
+            connection,
+            ..
+        }
+        | ChannelEvent::Connected {
+            address,
+            connection,
+            ..
+        } => {
+            add("address", json!(address.to_string()));
+            add("connection", json!(connection.get()));
+        }
+        ChannelEvent::ConnectFailed {
+            failure,
+            connection,
+            ..
+        } => {
+            add("address", json!(failure.address().to_string()));
+            add("connection", json!(connection.get()));
+            add("error", error("connection", &failure.to_string()));
+        }
+        _ => {}
+    }
+    object
 }
 
 /// Describes the health of a backend.

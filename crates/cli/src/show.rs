@@ -4,11 +4,29 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use trunkline::service_config::{IgnoredPart, IgnoredReason};
-use trunkline::{Endpoint, ResolveErrorKind};
+use trunkline::{Endpoint, Inspection, ResolveErrorKind};
+
+use crate::failure::Failure;
+use crate::out::Out;
 
 /// Returns milliseconds with a fraction, rounded to the microsecond.
 pub(crate) fn millis(time: Duration) -> Value {
     json!((time.as_secs_f64() * 1e6).round() / 1e3)
+}
+
+/// Prints an inspection of a channel: as a JSON object on a line, or as JSON that people can read.
+pub(crate) fn inspection(inspection: &Inspection, out: &Out) -> Result<(), Failure> {
+    let failed = |error: serde_json::Error| Failure::operation("inspect", error.to_string());
+    if out.is_json() {
+        let inspection = serde_json::to_value(inspection).map_err(failed)?;
+        out.object(&json!({ "event": "inspection", "inspection": inspection }));
+        return Ok(());
+    }
+    let text = serde_json::to_string_pretty(inspection).map_err(failed)?;
+    for line in text.lines() {
+        out.line(line);
+    }
+    Ok(())
 }
 
 /// Returns endpoints as `resolve` and `watch` print them in JSON.

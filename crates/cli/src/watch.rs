@@ -11,7 +11,7 @@ use trunkline_runtime::Lock;
 use crate::args::{AttemptArgs, CommonArgs, IdleTimeout, WatchArgs};
 use crate::channel;
 use crate::endpoint_changes::EndpointChanges;
-use crate::event::describe;
+use crate::event::{describe, is_step};
 use crate::failure::Failure;
 use crate::out::{Line, Out, Style};
 use crate::run::block_on;
@@ -26,6 +26,7 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
             out: Arc::new(Out::new(common)),
             started,
             default_policy: args.channel.default_policy(),
+            shows_steps: common.json || common.verbose > 0,
             changes: Lock::default(),
         };
         let attempts = AttemptArgs::default();
@@ -43,6 +44,9 @@ pub(crate) fn run(args: &WatchArgs, common: &CommonArgs, out: &Out) -> Result<()
             Some(end) => runtime.sleep_until(end).await,
             None => pending().await,
         }
+        if args.inspect {
+            show::inspection(&channel.inspect().await, out)?;
+        }
         // Waits, so that the last events are always printed.
         channel.close(Duration::ZERO).await;
         Ok(())
@@ -55,16 +59,18 @@ pub(crate) struct Printer {
     out: Arc<Out>,
     started: Instant,
     default_policy: &'static str,
+    /// Whether the steps of the channel's work are printed too.
+    shows_steps: bool,
     changes: Lock<EndpointChanges>,
 }
 
 impl Observer for Printer {
     fn observe(&self, event: &ChannelEvent, at: Instant) {
         let at = at.saturating_duration_since(self.started);
-        let Some((name, mut fields, mut words, style)) = describe(event, self.default_policy)
-        else {
+        if is_step(event) && !self.shows_steps {
             return;
-        };
+        }
+        let (name, mut fields, mut words, style) = describe(event, self.default_policy);
         match event {
             ChannelEvent::Endpoints(list) => {
                 let Some(removed) = self.changes.lock().handle_list(list) else {

@@ -118,3 +118,48 @@ fn over_tls() {
     let text = trunkline(&args).stdout;
     assert!(text.contains(reason), "{text}");
 }
+
+/// The steps of the channel's work are events in JSON, and in text where `-v` asks for them.
+#[test]
+fn steps() {
+    let backend = backend("a");
+    let target = format!("ipv4:{}", backend.address_v4());
+    let args = ["watch", &target, "--lb=round_robin", "--for=1"];
+    let (_, events) = json(&args);
+    let step = |name: &str| {
+        let mut events = events.iter();
+        let step = events.find(|object| object["event"] == name);
+        step.unwrap_or_else(|| panic!("{name} is missing in {events:?}"))
+    };
+    assert_eq!(step("policy")["policy"], "round_robin");
+    assert_eq!(step("resolution_accepted")["addresses"], 1);
+    assert_eq!(step("connect_started")["connection"], 1);
+    assert_eq!(step("connected")["connection"], 1);
+    assert!(step("idle_left")["message"].is_string());
+    for (verbose, is_shown) in [(None, false), (Some("-v"), true)] {
+        let ran = trunkline(&args.iter().copied().chain(verbose).collect::<Vec<_>>());
+        assert_eq!(ran.stdout.contains("connect_started"), is_shown, "{ran:?}");
+    }
+}
+
+/// `--inspect` prints an inspection of the channel at the end.
+#[test]
+fn an_inspection_at_the_end() {
+    let backend = backend("a");
+    let target = format!("ipv4:{}", backend.address_v4());
+    let address = json!(backend.address_v4().to_string());
+    for args in [&["watch", &target, "--for=1"][..], &["call", &target]] {
+        let (status, events) = json(&[args, &["--inspect"]].concat());
+        assert_eq!(status, 0);
+        let mut events = events.iter();
+        let inspection = events.find(|object| object["event"] == "inspection");
+        let inspection = &inspection.expect("an inspection")["inspection"];
+        assert_eq!(inspection["state"], "READY");
+        assert_eq!(inspection["subchannels"]["items"][0]["address"], address);
+    }
+    let ran = trunkline(&["call", &target, "--inspect"]);
+    assert!(
+        ran.stdout.contains("\n  \"state\": \"READY\",\n"),
+        "{ran:?}"
+    );
+}
