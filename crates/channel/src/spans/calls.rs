@@ -121,7 +121,7 @@ impl CallTrace for CallSpans {
             target: "trunkline::call",
             parent: &span,
             code = display(outcome.status.code()),
-            message = outcome.status.message(),
+            status_message = text_of(outcome.status),
             latency_ms = millis(attempt.latency),
             bytes_sent = outcome.bytes_sent,
             bytes_received = outcome.bytes_received,
@@ -136,7 +136,7 @@ impl CallTrace for CallSpans {
             target: "trunkline::call",
             parent: &self.call,
             code = display(call.status.code()),
-            message = call.status.message(),
+            status_message = text_of(call.status),
             latency_ms = millis(call.latency),
             attempts = call.attempts,
             "call ended"
@@ -152,6 +152,12 @@ fn record_status(span: &Span, status: &Status) {
     }
 }
 
+/// Returns the message of a status; `None` if it has none.
+fn text_of(status: &Status) -> Option<&str> {
+    Some(status.message()).filter(|text| !text.is_empty())
+}
+
+/// Returns a time in milliseconds, in steps of a microsecond.
 fn millis(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+    time.as_micros() as f64 / 1000.0
 }

@@ -1,18 +1,20 @@
-//! The log lines of a channel (the feature `tracing`).
+//! The log lines of a channel, and the spans of its calls (the feature `tracing`).
 
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use h2::server::Builder;
-use tracing::Level;
-use trunkline_channel::Channel;
+use tracing::{Instrument, Level};
+use trunkline_channel::{CallStarted, Channel, Observer};
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{ManualResolver, Resolution, ResolveError, ResolveErrorKind};
 use trunkline_runtime::Lock;
 use trunkline_sim::Sim;
+use trunkline_status::Code;
 
-use crate::world::{address, builder, echo, serve};
+use crate::retries::{Answer, retrying, scripted};
+use crate::world::{address, builder, echo, serve, unary};
 
 /// What a subscriber writes.
 #[derive(Clone, Default)]
@@ -150,4 +152,83 @@ fn a_failing_resolver_is_one_line() {
         r#"WARN trunkline::channel: the channel is TRANSIENT_FAILURE; the last failure: 198.51.100.1:50051: cannot connect: connection refused event="state""#,
     ];
     assert_eq!(logged, expected);
+}
+
+/// The spans of a call and of its attempts, with what happens in them: a call that waits for the name
+/// and for a connection, and is retried.
+#[test]
+fn a_call_and_its_attempts_are_spans() {
+    let logged = lines(Level::TRACE, || {
+        let sim = Sim::new(1);
+        let answers = [Answer::Status(Code::Unavailable), Answer::OkAfter(10)];
+        scripted(&sim, 1, &answers);
+        let channel = retrying(&sim).build().expect("a channel");
+        let outer = tracing::info_span!("checkout");
+        let call = async { unary(&channel, b"\0\0\0\0\x02hi").await.expect_ok() };
+        sim.run(call.instrument(outer));
+    });
+    let of_calls: Vec<_> = logged
+        .iter()
+        .filter_map(|line| line.split_once("checkout:call"))
+        .map(|(level, rest)| format!("{level}{rest}"))
+        .collect();
+    let call = r#"{otel.name="test.Echo/Say" otel.kind="client" rpc.system="grpc" rpc.service="test.Echo" rpc.method="Say" server.address="ipv4:///198.51.100.1:50051""#;
+    let first = format!("{call}}}:attempt{{number=1 previous_attempts=0 transparent_retry=false");
+    let second = format!("{call}}}:attempt{{number=2 previous_attempts=1 transparent_retry=false");
+    let peer = "network.peer.address=198.51.100.1:50051";
+    let failed = r#"rpc.grpc.status_code=14 otel.status_code="ERROR""#;
+    let ok = "rpc.grpc.status_code=0";
+    let event = "trunkline::call:";
+    let sent = "message sent sequence=0 bytes=2 compressed=false";
+    let received = "message received sequence=0 bytes=2 compressed=false";
+    let expected = [
+        format!("DEBUG {call}}}: {event} delayed name resolution waited_ms=0.0"),
+        format!("DEBUG {first}}}: {event} delayed pick waited_ms=2.0"),
+        format!("TRACE {first} {peer}}}: {event} {sent}"),
+        format!(
+            r#"DEBUG {first} {peer} {failed}}}: {event} attempt ended code=UNAVAILABLE status_message="scripted" latency_ms=4.0 bytes_sent=7 bytes_received=0"#
+        ),
+        format!("TRACE {second} {peer}}}: {event} {sent}"),
+        format!("TRACE {second} {peer}}}: {event} {received}"),
+        format!(
+            "DEBUG {second} {peer} {ok}}}: {event} attempt ended code=OK latency_ms=12.0 bytes_sent=7 bytes_received=7"
+        ),
+        format!(
+            "DEBUG {call} {ok} attempts=2}}: {event} call ended code=OK latency_ms=845.97 attempts=2"
+        ),
+    ];
+    assert_eq!(of_calls, expected);
+}
+
+/// Counts the traces of calls that an observer is asked for.
+#[derive(Clone, Debug, Default)]
+struct Asked(Arc<Lock<Vec<&'static str>>>);
+
+impl Observer for Asked {
+    fn observes_calls(&self) -> bool {
+        self.0.lock().push("asked");
+        false
+    }
+
+    fn call_started(&self, _: &CallStarted<'_>) {
+        self.0.lock().push("started");
+    }
+}
+
+/// While nothing wants spans of calls, none is made: at the level INFO, and without a subscriber. An
+/// observer that wants no calls is asked once a call, and not notified of it.
+#[test]
+fn nothing_is_made_while_nothing_listens() {
+    let asked = Asked::default();
+    let run = || {
+        let sim = Sim::new(1);
+        serve(&sim, 1, Builder::new(), echo);
+        let channel = builder(&sim, hosts(1)).observer(asked.clone());
+        let channel = channel.build().expect("a channel");
+        sim.run(async { unary(&channel, b"hello").await.expect_ok() });
+    };
+    let logged = lines(Level::INFO, run);
+    assert!(!logged.iter().any(|line| line.contains("trunkline::call")));
+    run();
+    assert_eq!(*asked.0.lock(), ["asked", "asked"]);
 }
