@@ -62,7 +62,7 @@ pub struct PolicyNode {
         feature = "serde",
         serde(default, skip_serializing_if = "Option::is_none")
     )]
-    pub pending: Option<Box<PolicyNode>>,
+    pub pending: Option<Box<Self>>,
 }
 
 /// One of the policies below another one.
