@@ -7,7 +7,9 @@ mod config;
 mod schedule;
 
 mod backend_weight;
+mod connected;
 mod picker;
+mod ready;
 
 mod policy;
 

@@ -70,6 +70,11 @@ impl<T> ReadyList<T> {
         self.by_slot.get(slot)?.as_ref()
     }
 
+    /// Returns the value of the child in this slot, to be changed.
+    pub(crate) fn get_mut(&mut self, slot: usize) -> Option<&mut T> {
+        self.by_slot.get_mut(slot)?.as_mut()
+    }
+
     /// Iterates over the values of the ready children among `slots`, in the order of `slots`.
     pub fn in_order(&self, slots: impl IntoIterator<Item = usize>) -> impl Iterator<Item = &T> {
         slots.into_iter().filter_map(|slot| self.get(slot))

@@ -1,6 +1,5 @@
 //! How `weighted_round_robin` handles events.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,9 +8,12 @@ use trunkline_endpoint::BackendLabels;
 use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
-use super::backend_weight::{BackendWeight, ReportClock};
+use super::backend_weight::ReportClock;
 use super::config::WeightedRoundRobinConfig;
-use super::picker::{ReadyBackend, ReadyBackends, WeightedPicker};
+use super::connected::ConnectedBackends;
+use super::picker::{ReadyBackends, WeightedPicker};
+use super::ready::{Ready, ReadyBackend};
+use super::schedule::Schedule;
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::inspection::PolicyNode;
@@ -21,7 +23,7 @@ use crate::pick_first::{PickFirst, PickFirstConfig};
 use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
-use crate::sharding::{EndpointSharding, ReadyList};
+use crate::sharding::EndpointSharding;
 use crate::subchannel::{SubchannelId, SubchannelState};
 use crate::watch::{WatchEvent, WatchId};
 
@@ -35,7 +37,9 @@ use crate::watch::{WatchEvent, WatchId};
 /// [`RoundRobin`](crate::RoundRobin). A connection that is made again begins without a weight, because
 /// the backend may have started again.
 ///
-/// The shares follow the weights once in each update period; the order of the calls is as even as
+/// The shares follow the weights once in each update period, and when another endpoint is ready or one
+/// is not any more. With 1024 ready endpoints or more, such an endpoint does not make the weights of all
+/// others be read before the period ends, and it counts as the mean until then. The order of the calls is as even as
 /// their weights permit. A weight of more than 64 times the mean counts as 64 times the mean. Each
 /// thread goes round on its own, so that threads share no counter. The only thing that they share is
 /// the weight of a backend, which the end of each call with a report writes.
@@ -51,13 +55,13 @@ use crate::watch::{WatchEvent, WatchId};
 pub struct WeightedRoundRobin {
     endpoints: EndpointSharding<PickFirst>,
     /// The weight of each backend that is connected.
-    connected: BTreeMap<SubchannelId, Arc<BackendWeight>>,
+    connected: ConnectedBackends,
     /// How many subchannels of the tree of policies had been removed when `connected` was cleaned.
     removals: u64,
     /// The reports out of band, if they are on.
     reports: Option<OutOfBandReports>,
     /// The ready endpoints.
-    ready: ReadyList<ReadyBackend>,
+    ready: Ready,
     /// The picker of the ready endpoints, while there are any.
     current: Option<Arc<WeightedPicker>>,
     /// When the next schedule is made; `None` while fewer than two endpoints are ready.
@@ -86,10 +90,10 @@ impl WeightedRoundRobin {
         let mut rng = Rng::from_seed(options.seed);
         Self {
             endpoints: EndpointSharding::new(rng.next_seed()),
-            connected: BTreeMap::new(),
+            connected: ConnectedBackends::default(),
             removals: 0,
             reports: None,
-            ready: ReadyList::new(),
+            ready: Ready::default(),
             current: None,
             next_schedule: None,
             is_due: false,
@@ -119,8 +123,8 @@ impl WeightedRoundRobin {
             }
             None if self.config.enable_oob_load_report => {
                 let mut reports = OutOfBandReports::new(period, self.rng.next_seed());
-                for id in self.connected.keys() {
-                    reports.start(*id, control);
+                for id in self.connected.ids() {
+                    reports.start(id, control);
                 }
                 self.reports = Some(reports);
             }
@@ -135,7 +139,7 @@ impl WeightedRoundRobin {
     /// Forgets the backends whose subchannel was removed.
     fn forget_removed(&mut self, control: &Control<'_>) {
         if std::mem::replace(&mut self.removals, control.removals()) != self.removals {
-            self.connected.retain(|id, _| control.exists(*id));
+            self.connected.retain(|id| control.exists(id));
         }
     }
 
@@ -145,61 +149,81 @@ impl WeightedRoundRobin {
         control.now().checked_add(period)
     }
 
-    /// Makes the picker of the endpoints that are ready now.
-    fn make_picker(&mut self, control: &mut Control<'_>) -> Arc<WeightedPicker> {
-        let ready = self.ready.in_order(self.endpoints.slots());
-        let ready = ReadyBackends::new(ready.cloned().collect(), &mut self.rng);
-        let clock = self.clock(control.now());
-        let now = clock.nanos(control.now());
-        self.report_weights(&ready, now, control);
-        let schedule = ready.schedule(now, &self.config);
-        let many = ready.len() > 1;
-        self.next_schedule = self.schedule_due(control).filter(|_| many);
-        Arc::new(WeightedPicker {
-            ready: Arc::new(ready),
-            schedule,
-            config: Arc::clone(&self.config),
-            clock,
-        })
+    /// Makes the picker of the endpoints that are ready now. `reads` is whether it must read the
+    /// weights of all.
+    fn make_picker(&mut self, reads: bool, control: &mut Control<'_>) -> Arc<WeightedPicker> {
+        let kept = if reads {
+            None
+        } else {
+            self.ready.keep(&self.endpoints)
+        };
+        let schedule = match kept {
+            // The next update of the weights does not wait any longer.
+            Some(schedule) => schedule,
+            None => {
+                let many = self.endpoints.count(ConnectivityState::Ready) > 1;
+                self.next_schedule = self.schedule_due(control).filter(|_| many);
+                self.read_weights(control)
+            }
+        };
+        let ids = self.ready.ids(&self.endpoints);
+        let ready = Arc::new(ReadyBackends::new(ids, &mut self.rng));
+        self.picker(ready, schedule, control.now())
     }
 
     /// Returns the picker with the schedule that the weights ask for now, if that is another one.
     fn make_schedule(&mut self, control: &mut Control<'_>) -> Option<Arc<WeightedPicker>> {
-        let current = self.current.as_ref()?;
-        let now = current.clock.nanos(control.now());
-        self.report_weights(&current.ready, now, control);
-        let schedule = current.ready.schedule(now, &self.config);
-        (schedule != current.schedule).then(|| {
-            Arc::new(WeightedPicker {
-                ready: Arc::clone(&current.ready),
-                schedule,
-                config: Arc::clone(&self.config),
-                clock: Arc::clone(&current.clock),
-            })
+        let current = Arc::clone(self.current.as_ref()?);
+        let schedule = self.read_weights(control);
+        (schedule != current.schedule)
+            .then(|| self.picker(Arc::clone(&current.ready), schedule, control.now()))
+    }
+
+    fn picker(
+        &mut self,
+        ready: Arc<ReadyBackends>,
+        schedule: Schedule,
+        now: Instant,
+    ) -> Arc<WeightedPicker> {
+        Arc::new(WeightedPicker {
+            ready,
+            schedule,
+            connected: self.connected.clone(),
+            config: Arc::clone(&self.config),
+            clock: self.clock(now),
         })
     }
 
-    /// Reports an update of the scheduler with these ready endpoints, if reports are wanted.
-    fn report_weights(&self, ready: &ReadyBackends, now: u64, control: &mut Control<'_>) {
-        if self.options.reports_weights && ready.len() > 0 {
-            let mut update = ready.report(now, &self.config);
+    /// Updates the schedule: returns the one that the weights ask for now. Reports it if reports are
+    /// wanted.
+    fn read_weights(&mut self, control: &mut Control<'_>) -> Schedule {
+        let now = control.now();
+        let now = self.clock(now).nanos(now);
+        let is_ready = self.endpoints.count(ConnectivityState::Ready) > 0;
+        if self.options.reports_weights && is_ready {
+            let mut update = self.ready.report(&self.endpoints, now, &self.config);
             update.labels = self.labels.clone();
             control.report_weights(update);
         }
+        self.ready.read(&self.endpoints, now, &self.config)
     }
 
-    /// Publishes a new state of all endpoints together.
-    fn publish(&mut self, state: ConnectivityState, control: &mut Control<'_>) {
-        (self.current, self.next_schedule) = (None, None);
+    /// Publishes a new state of all endpoints together. `reads` is whether the weights of all are
+    /// read.
+    fn publish(&mut self, state: ConnectivityState, reads: bool, control: &mut Control<'_>) {
+        let before = self.current.take();
         let picker: Arc<dyn Picker> = match state {
             ConnectivityState::Ready => {
-                let picker = self.make_picker(control);
+                let picker = self.make_picker(reads || before.is_none(), control);
                 self.current = Some(Arc::clone(&picker));
                 picker
             }
             ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
             _ => Arc::new(Pick::Queue),
         };
+        if self.current.is_none() {
+            self.next_schedule = None;
+        }
         control.publish(state, picker);
     }
 }
@@ -238,10 +262,9 @@ impl Policy for WeightedRoundRobin {
             return;
         }
         if state == SubchannelState::Ready {
-            let unknown = || Arc::new(BackendWeight::unknown());
-            self.connected.entry(id).or_insert_with(unknown);
+            self.connected.add(id);
         } else {
-            self.connected.remove(&id);
+            self.connected.remove(id);
         }
         if let Some(reports) = &mut self.reports {
             reports.handle_subchannel(id, &state, control);
@@ -262,7 +285,7 @@ impl Policy for WeightedRoundRobin {
         };
         if let Some(report) = reports.handle_watch(watch, id, event, control)
             && let Some(weight) = self.config.weight(&report)
-            && let Some(backend) = self.connected.get(&id)
+            && let Some(backend) = self.connected.get(id)
         {
             backend.record(weight, clock.nanos(control.now()));
         }
@@ -301,16 +324,19 @@ impl Policy for WeightedRoundRobin {
         }
         self.clock(control.now()).advance(control.now());
         let connected = &self.connected;
-        self.ready.refresh(self.endpoints.settled(), |child| {
-            let id = child.policy().selected()?;
-            let weight = Arc::clone(connected.get(&id)?);
-            Some(ReadyBackend { id, weight })
-        });
+        self.ready
+            .list
+            .update(self.endpoints.settled(), |child, earlier| {
+                let id = child.policy().selected()?;
+                let weight = connected.get(id)?;
+                let earlier = earlier.filter(|backend| backend.is(id, weight));
+                Some(earlier.unwrap_or_else(|| ReadyBackend::new(id, weight)))
+            });
         let is_due = std::mem::take(&mut self.is_due);
         let is_config_new = std::mem::take(&mut self.is_config_new);
         let change = change.or_else(|| is_config_new.then(|| self.endpoints.state()));
         if let Some(state) = change {
-            self.publish(state, control);
+            self.publish(state, is_due || is_config_new, control);
         } else if is_due && let Some(picker) = self.make_schedule(control) {
             self.current = Some(Arc::clone(&picker));
             control.publish(ConnectivityState::Ready, picker);
@@ -330,7 +356,7 @@ impl Policy for WeightedRoundRobin {
         self.endpoints
             .inspect("weighted_round_robin", |slot, child, node| {
                 let node = child.policy().describe(node);
-                let weight = self.ready.get(slot).zip(now).and_then(|(ready, now)| {
+                let weight = self.ready.list.get(slot).zip(now).and_then(|(ready, now)| {
                     let state = ready.weight.state(now, &self.config);
                     state.ok()
                 });

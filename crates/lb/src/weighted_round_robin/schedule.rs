@@ -60,16 +60,22 @@ impl Stride {
 }
 
 impl Schedule {
-    /// Creates the schedule of backends with these weights, which are above 0 and finite. `None` is a
-    /// weight that is not known: it counts as the mean of the others.
-    ///
-    /// With fewer than two known weights, all backends count the same.
-    pub(super) fn new(weights: &[Option<f64>]) -> Self {
-        let stride = |(index, weight): (usize, &u16)| Stride::new(index, *weight);
-        let scaled = scaled(weights);
+    /// Creates the schedule of backends that all count the same.
+    pub(super) fn even(len: usize) -> Self {
         Self {
-            len: u32::try_from(weights.len()).unwrap_or(u32::MAX),
-            strides: scaled.map(|weights| weights.iter().enumerate().map(stride).collect()),
+            len: u32::try_from(len).unwrap_or(u32::MAX),
+            strides: None,
+        }
+    }
+
+    /// Creates the schedule of backends with these weights, from 1 to [`ROUNDS`].
+    pub(super) fn of_scaled(weights: impl Iterator<Item = u16>) -> Self {
+        let strides = weights.enumerate();
+        let strides = strides.map(|(index, weight)| Stride::new(index, weight));
+        let strides: Box<[Stride]> = strides.collect();
+        Self {
+            len: u32::try_from(strides.len()).unwrap_or(u32::MAX),
+            strides: Some(strides),
         }
     }
 
@@ -142,26 +148,50 @@ impl Turn {
     }
 }
 
-/// Scales weights so that the largest one is [`ROUNDS`]; `None` if all count the same.
-fn scaled(weights: &[Option<f64>]) -> Option<Box<[u16]>> {
-    let known = || weights.iter().flatten();
-    let count = known().count();
-    if count < 2 {
-        return None;
+/// Weights as numbers of which the largest is [`ROUNDS`].
+#[derive(Debug)]
+pub(super) struct Scale {
+    /// The weight of each backend, from 1 to [`ROUNDS`].
+    pub(super) weights: Box<[u16]>,
+    /// What a weight that is not known counts: the mean of the others.
+    pub(super) unknown: u16,
+}
+
+impl Scale {
+    /// Scales weights, which are above 0 and finite. `None` is a weight that is not known: it counts
+    /// as the mean of the others. Returns `None` if all count the same, as they do with fewer than two
+    /// known weights.
+    pub(super) fn new(weights: &[Option<f64>]) -> Option<Self> {
+        let known = || weights.iter().flatten();
+        let count = known().count();
+        if count < 2 {
+            return None;
+        }
+        let largest = known().copied().fold(0.0, f64::max);
+        // Fractions of the largest, because a sum of very large numbers might not be finite.
+        let fractions = || known().map(|weight| weight / largest);
+        let limit = limit(fractions(), count as f64);
+        let mean = fractions().map(|fraction| fraction.min(limit)).sum::<f64>() / count as f64;
+        let scaled = |fraction: f64| {
+            let scaled = fraction / limit * f64::from(ROUNDS);
+            scaled.round().clamp(1.0, ROUNDS.into()) as u16
+        };
+        let fraction =
+            |weight: &Option<f64>| weight.map_or(mean, |weight| (weight / largest).min(limit));
+        let weights: Box<[u16]> = weights.iter().map(fraction).map(scaled).collect();
+        let is_uneven = weights.iter().any(|weight| *weight != weights[0]);
+        is_uneven.then(|| Self {
+            weights,
+            unknown: scaled(mean),
+        })
     }
-    let largest = known().copied().fold(0.0, f64::max);
-    // Fractions of the largest, because a sum of very large numbers might not be finite.
-    let fractions = || known().map(|weight| weight / largest);
-    let limit = limit(fractions(), count as f64);
-    let mean = fractions().map(|fraction| fraction.min(limit)).sum::<f64>() / count as f64;
-    let scaled: Box<[u16]> = weights
-        .iter()
-        .map(|weight| weight.map_or(mean, |weight| (weight / largest).min(limit)))
-        .map(|fraction| fraction / limit * f64::from(ROUNDS))
-        .map(|scaled| scaled.round().clamp(1.0, ROUNDS.into()) as u16)
-        .collect();
-    let is_uneven = scaled.iter().any(|weight| *weight != scaled[0]);
-    is_uneven.then_some(scaled)
+
+    /// Returns true if a pick among `count` backends whose weights have this sum takes few turns: at
+    /// most twice as many as where the largest weight is limited.
+    pub(super) fn is_dense(sum: u64, count: usize) -> bool {
+        let turns = f64::from(ROUNDS) * count as f64 / sum as f64;
+        turns <= 2.0 * MOST_MEANS
+    }
 }
 
 /// Returns the number to which weights are limited, so that the largest one is at most [`MOST_MEANS`]
@@ -197,13 +227,20 @@ mod tests {
     /// Returns how often each backend is picked.
     fn counts(weights: &[f64], picks: usize, start: Turn) -> Vec<usize> {
         let weights: Vec<Option<f64>> = weights.iter().copied().map(Some).collect();
-        let schedule = Schedule::new(&weights);
+        let schedule = schedule(&weights);
         let turn = AtomicU64::new(start.to_bits());
         let mut counts = vec![0; weights.len()];
         for _ in 0..picks {
             counts[schedule.next(&turn).expect("a backend")] += 1;
         }
         counts
+    }
+
+    /// Returns the schedule of backends with these weights.
+    fn schedule(weights: &[Option<f64>]) -> Schedule {
+        let even = || Schedule::even(weights.len());
+        let of_scale = |scale: Scale| Schedule::of_scaled(scale.weights.iter().copied());
+        Scale::new(weights).map_or_else(even, of_scale)
     }
 
     /// A position that a random generator may give.
@@ -215,7 +252,9 @@ mod tests {
     #[test]
     fn scaling() {
         let check = |weights: &[Option<f64>], expected: Option<&[u16]>| {
-            assert_eq!(scaled(weights).as_deref(), expected, "{weights:?}");
+            let scale = Scale::new(weights);
+            let scaled = scale.as_ref().map(|scale| &*scale.weights);
+            assert_eq!(scaled, expected, "{weights:?}");
         };
         check(&[], None);
         check(&[Some(3.0)], None);
@@ -290,7 +329,7 @@ mod tests {
     #[test]
     fn no_bursts() {
         let weights = [Some(1.0), Some(2.0), Some(3.0)];
-        let schedule = Schedule::new(&weights);
+        let schedule = schedule(&weights);
         let turn = AtomicU64::new(0);
         let picks: Vec<_> = (0..100_000).map(|_| schedule.next(&turn)).collect();
         let mut triples = picks.windows(3);
@@ -300,10 +339,10 @@ mod tests {
     /// A position of a larger schedule is one of a smaller schedule, too.
     #[test]
     fn fewer_backends() {
-        let schedule = Schedule::new(&[None, None]);
+        let schedule = Schedule::even(2);
         let turn = AtomicU64::new(start(3, 900).to_bits());
         assert_eq!(schedule.next(&turn), Some(0));
         assert_eq!(schedule.next(&turn), Some(1));
-        assert_eq!(Schedule::new(&[]).next(&turn), None);
+        assert_eq!(Schedule::even(0).next(&turn), None);
     }
 }
