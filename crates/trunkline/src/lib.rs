@@ -27,8 +27,8 @@ pub mod runtime {
 // Values.
 pub use trunkline_backoff::BackoffPolicy;
 pub use trunkline_endpoint::{
-    Address, AttemptDelay, AttributeKey, Attributes, Endpoint, Family, Location, PriorityGroup,
-    Weight, Zone, interleave,
+    Address, AttemptDelay, AttributeKey, Attributes, BackendLabels, BackendService, Endpoint,
+    Family, Locality, Location, PriorityGroup, Weight, Zone, interleave,
 };
 pub use trunkline_status::{Code, Status};
 
