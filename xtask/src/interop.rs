@@ -137,7 +137,9 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
 }
 
 /// The parts of the tests that need none of these servers.
-pub(crate) const ALONE: [&str; 5] = ["suite", "rotation", "ejection", "weights", "channelz"];
+pub(crate) const ALONE: [&str; 6] = [
+    "suite", "rotation", "ejection", "weights", "traces", "channelz",
+];
 
 /// Runs one of [`ALONE`].
 pub(crate) fn run_alone(context: &Context, part: &str, options: Options) -> Result<(), Failure> {

@@ -19,12 +19,13 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 /// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 7] = [
+const WITH_OUR_OWN: [(&str, OwnPart); 8] = [
     ("steady", steady::check),
     ("keepalive", keepalive::check),
     ("rotation", suite::rotation::check),
     ("ejection", suite::ejection::check),
     ("suite", suite::check),
+    ("traces", suite::traces::check),
     ("weights", suite::weights::check),
     ("channelz", suite::channelz::check),
 ];

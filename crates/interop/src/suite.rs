@@ -6,6 +6,7 @@ mod proto;
 
 // What passes on the wire.
 mod messages;
+mod trace_parent;
 mod watched;
 
 // The servers of other projects, and the own one.
@@ -32,11 +33,12 @@ mod table;
 // The document with the table.
 mod document;
 
-// What the suite lacks: a foreign client of channelz, servers that come and go, one that fails, and some
-// that report their load.
+// What the suite lacks: a foreign client of channelz, servers that come and go, one that fails, some that
+// report their load, and some that trace.
 pub(crate) mod channelz;
 pub(crate) mod ejection;
 pub(crate) mod rotation;
+pub(crate) mod traces;
 pub(crate) mod weights;
 
 use std::thread::{self, ScopedJoinHandle};

@@ -4,7 +4,7 @@
 // Usage: grpc-go-suite -certificate FILE -key FILE -client-ca FILE
 //
 //	[-plaintext ADDRESS] [-tls ADDRESS] [-max-age DURATION] [-max-streams NUMBER]
-//	[-qps RATE -utilization SHARE]
+//	[-qps RATE -utilization SHARE] [-traces]
 //
 // It prints one line of JSON on standard output once it accepts connections:
 // {"plaintext":"127.0.0.1:41234","tls":"127.0.0.1:41235","mtls":"127.0.0.1:41236"}. The last one demands a
@@ -12,7 +12,8 @@
 // SIGTERM it lets running calls finish first. With a maximum age it ends each connection gracefully
 // after that time. From SIGUSR1 on every second call fails with INTERNAL, until SIGUSR2. With a rate and a
 // utilization it reports them as its load, in the trailers of each unary call and out of band. Otherwise it
-// reports what the requests of the suite ask for.
+// reports what the requests of the suite ask for. With traces it has grpc-go's OpenTelemetry plugin, which reads
+// traceparent and grpc-trace-bin, and returns the parent of its span as the header x-trace-parent.
 package main
 
 import (
@@ -32,13 +33,19 @@ import (
 	"time"
 	_ "unsafe" // for go:linkname
 
+	"go.opentelemetry.io/otel/propagation"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	_ "google.golang.org/grpc/encoding/gzip"
+	experimental "google.golang.org/grpc/experimental/opentelemetry"
 	"google.golang.org/grpc/interop"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/orca"
+	"google.golang.org/grpc/stats/opentelemetry"
 	"google.golang.org/grpc/status"
 
 	testgrpc "google.golang.org/grpc/interop/grpc_testing"
@@ -63,6 +70,7 @@ func main() {
 	maxAge := flag.Duration("max-age", 0, "maximum age of a connection; 0 for none")
 	qps := flag.Float64("qps", 0, "queries per second to report; 0 for none")
 	utilization := flag.Float64("utilization", 0, "utilization of the application to report")
+	traces := flag.Bool("traces", false, "trace calls, and return the parents of their spans")
 	flag.Parse()
 	pair, err := tls.LoadX509KeyPair(*certificate, *key)
 	if err != nil {
@@ -99,6 +107,9 @@ func main() {
 			always = metrics
 		}
 		options = append(options, age, streams, failing[0], failing[1], orca.CallMetricsServerOption(always))
+		if *traces {
+			options = append(options, traced()...)
+		}
 		servers = append(servers, withService(grpc.NewServer(options...), metrics))
 	}
 	stop := make(chan os.Signal, 1)
@@ -181,4 +192,27 @@ func watchFailing() [2]grpc.ServerOption {
 		return handler(server, stream)
 	}
 	return [2]grpc.ServerOption{grpc.ChainUnaryInterceptor(unary), grpc.ChainStreamInterceptor(stream)}
+}
+
+// traced returns the options of a server that traces its calls. It returns the parent of each span, as its
+// propagator has read it, in the headers of a unary call: trace id, span id and flags.
+func traced() []grpc.ServerOption {
+	plugin := opentelemetry.ServerOption(opentelemetry.Options{
+		TraceOptions: experimental.TraceOptions{
+			TracerProvider: sdktrace.NewTracerProvider(),
+			TextMapPropagator: propagation.NewCompositeTextMapPropagator(
+				propagation.TraceContext{}, opentelemetry.GRPCTraceBinPropagator{}),
+		},
+	})
+	unary := func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if span, ok := trace.SpanFromContext(ctx).(sdktrace.ReadOnlySpan); ok && span.Parent().IsValid() {
+			parent := span.Parent()
+			text := fmt.Sprintf("%s-%s-%s", parent.TraceID(), parent.SpanID(), parent.TraceFlags())
+			if err := grpc.SetHeader(ctx, metadata.Pairs("x-trace-parent", text)); err != nil {
+				return nil, err
+			}
+		}
+		return handler(ctx, req)
+	}
+	return []grpc.ServerOption{plugin, grpc.ChainUnaryInterceptor(unary)}
 }

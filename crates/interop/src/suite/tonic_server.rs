@@ -24,6 +24,7 @@ use super::echo::{EchoBody, INITIAL};
 use super::messages::{MessageBody, SeenFlags, StaysCompressed};
 use super::proto::test_service_server::TestServiceServer;
 use super::service::{ClientAddress, Tests};
+use super::trace_parent::return_parent;
 
 /// A server at free ports of loopback. Dropping it ends it.
 #[derive(Debug)]
@@ -126,6 +127,7 @@ async fn answer(
     if let Some(value) = headers.get(INITIAL) {
         response.headers_mut().insert(INITIAL, value.clone());
     }
+    return_parent(&headers, response.headers_mut());
     let stay = response.extensions_mut().remove::<StaysCompressed>();
     Ok(response.map(|body| EchoBody::new(MessageBody::new(body, None, stay), &headers)))
 }
