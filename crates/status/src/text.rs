@@ -28,6 +28,8 @@ impl From<Cow<'static, str>> for Text {
     fn from(text: Cow<'static, str>) -> Self {
         match text {
             Cow::Borrowed(text) => Self::Static(text),
+            // Most statuses are OK, without a text. A shared text would allocate.
+            Cow::Owned(text) if text.is_empty() => Self::Static(""),
             Cow::Owned(text) => Self::Shared(text.into()),
         }
     }

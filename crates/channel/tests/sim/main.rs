@@ -11,6 +11,7 @@ mod raw;
 mod spawning;
 
 // The tests.
+mod allocations;
 mod answers;
 mod attempts;
 mod authorities;

@@ -1,0 +1,72 @@
+//! What a call allocates, with observers and without.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use trunkline_channel::{Channel, ChannelBuilder, Observer};
+use trunkline_sim::Sim;
+
+use crate::hedging::HEDGING;
+use crate::world::{address, builder, call, request};
+
+/// An observer that keeps nothing.
+#[derive(Debug)]
+struct KeepsNothing;
+
+impl Observer for KeepsNothing {}
+
+/// An observer that wants no call.
+#[derive(Debug)]
+struct WantsNothing;
+
+impl Observer for WantsNothing {
+    fn observes_calls(&self) -> bool {
+        false
+    }
+}
+
+/// The calls that are made at the same time.
+const IN_FLIGHT: usize = 20;
+
+/// Returns the allocations, and their bytes, of a number of calls on a channel with these observers,
+/// once the channel is warm. It is the least of several rounds: a table with random hashes grows in some
+/// of them.
+fn allocations(config: &str, observe: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> (u64, u64) {
+    let sim = Sim::new(1);
+    let _backend = sim.backend(address(1));
+    let builder = builder(&sim, format!("ipv4:{}", address(1))).default_service_config(config);
+    let channel = observe(builder).build().expect("a channel");
+    for _ in 0..5 {
+        make_calls(&sim, &channel);
+    }
+    let measure = |_| {
+        let measured = allocation_counter::measure(|| make_calls(&sim, &channel));
+        (measured.count_total, measured.bytes_total)
+    };
+    (0..5).map(measure).min().expect("a round")
+}
+
+fn make_calls(sim: &Sim, channel: &Channel) {
+    sim.run(async {
+        let hello = || request(Full::new(Bytes::from_static(b"\0\0\0\0\x05hello")));
+        let calls = (0..IN_FLIGHT).map(|_| call(channel, hello()));
+        for result in futures_util::future::join_all(calls).await {
+            result.expect_ok();
+        }
+    });
+}
+
+/// A call that an observer sees allocates what it allocates without one, and so does one that no
+/// observer wants; whether an attempt has a plan or not.
+#[test]
+fn an_observer_that_keeps_nothing_costs_no_allocation() {
+    for config in ["{}", HEDGING] {
+        let without = allocations(config, |builder| builder);
+        let unwanted = allocations(config, |builder| builder.observer(WantsNothing));
+        assert_eq!(unwanted, without);
+        let observed = allocations(config, |builder| {
+            let builder = builder.observer(WantsNothing);
+            builder.observer(KeepsNothing).observer(KeepsNothing)
+        });
+        assert_eq!(observed, without);
+    }
+}
