@@ -95,3 +95,36 @@ impl Trace {
         self.events.iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A text that is too long is cut between two characters, and ends with dots.
+    #[test]
+    fn long_texts() {
+        let sim = trunkline_sim::Sim::new(1);
+        let now = sim.runtime().now();
+        let text = |text: String| TraceEvent::new(Severity::CtInfo, text, now).text;
+        assert_eq!(*text("a".repeat(256)), *"a".repeat(256));
+        assert_eq!(*text("a".repeat(257)), *("a".repeat(253) + "..."));
+        // The cut would be within the last of these characters, of two bytes each.
+        assert_eq!(*text("é".repeat(200)), *("é".repeat(126) + "..."));
+    }
+
+    /// The oldest event makes room for the new one, and all are counted.
+    #[test]
+    fn the_limit() {
+        let sim = trunkline_sim::Sim::new(1);
+        let now = sim.runtime().now();
+        let event = |child| TraceEvent::new(Severity::CtInfo, String::new(), now).about(child);
+        let mut trace = Trace::new(2, now);
+        let pushed = [1, 2, 3].map(|child| trace.push(event(child)).and_then(|old| old.child));
+        assert_eq!(pushed, [None, None, Some(1)]);
+        let kept: Vec<_> = trace.events().map(|event| event.child).collect();
+        assert_eq!((kept, trace.logged()), (vec![Some(2), Some(3)], 3));
+        let mut none = Trace::new(0, now);
+        assert_eq!(none.push(event(4)).and_then(|old| old.child), Some(4));
+        assert_eq!((none.events().count(), none.logged()), (0, 1));
+    }
+}

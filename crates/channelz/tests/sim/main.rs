@@ -2,6 +2,8 @@
 
 mod world;
 
+mod concurrent;
+mod costs;
 mod lives;
 mod pages;
 mod sockets;
