@@ -23,6 +23,7 @@ mod deadlines;
 mod defaults;
 mod ends;
 mod events;
+mod fact_order;
 mod faults;
 mod header_lists;
 mod health;
