@@ -99,7 +99,8 @@ pub trait Observer: Debug + Send + Sync {
         let _ = attempt;
     }
 
-    /// Handles an attempt that was handed to a connection.
+    /// Handles an attempt that was handed to a connection. One that waits in line for a free stream is
+    /// not, until it leaves the line.
     fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
         let _ = attempt;
     }

@@ -43,7 +43,8 @@ pub trait CallTrace: Debug + Send + Sync {
         let _ = attempt;
     }
 
-    /// Handles a message that an attempt sent or received.
+    /// Handles a message that an attempt sent or received: its prefix has passed, and the rest of it may
+    /// follow later.
     fn message(&self, message: &MessageFact) {
         let _ = message;
     }
