@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trunkline_endpoint::BackendLabels;
 use trunkline_status::Code;
 
-use crate::backend_labels;
+use crate::backend_labels::{self, LabelValues};
 use crate::grow_only::GrowOnly;
 use crate::instrument::Instrument;
 use crate::instruments;
@@ -122,18 +122,12 @@ impl MethodSeries {
     /// Records the end of an attempt.
     pub(crate) fn attempt_ended(&self, scope: &Scope, end: &AttemptMeasures<'_>) {
         let Some(labels) = end.labels else {
-            let none = BackendLabels::default();
-            return self.record_end(scope, &self.attempts, &none, end);
+            return self.record_end(scope, &self.attempts, backend_labels::NONE, end);
         };
         let make = || Some((labels.clone(), AttemptsByCode::default()));
         self.labelled.with(labels, make, |series| match series {
-            Some(series) => self.record_end(scope, series, labels, end),
-            None => {
-                let mut other = BackendLabels::default();
-                other.locality = Some(OTHER.into());
-                other.backend_service = Some(OTHER.into());
-                self.record_end(scope, &self.over, &other, end);
-            }
+            Some(series) => self.record_end(scope, series, backend_labels::values(labels), end),
+            None => self.record_end(scope, &self.over, backend_labels::all(OTHER), end),
         });
     }
 
@@ -141,18 +135,13 @@ impl MethodSeries {
         &self,
         scope: &Scope,
         series: &AttemptsByCode,
-        labels: &BackendLabels,
+        [locality, service]: LabelValues<'_>,
         end: &AttemptMeasures<'_>,
     ) {
         let bind = |instrument| {
-            let [locality, service] = backend_labels::values(labels);
-            let values = [
-                (LabelKey::METHOD, &*self.method),
-                (LabelKey::STATUS, end.code.name()),
-                locality,
-                service,
-            ];
-            scope.bind(instrument, &values)
+            let method = (LabelKey::METHOD, &*self.method);
+            let status = (LabelKey::STATUS, end.code.name());
+            scope.bind(instrument, &[method, status, locality, service])
         };
         let series = &series[usize::from(end.code.number())];
         let duration = &instruments::ATTEMPT_DURATION;

@@ -91,3 +91,35 @@ fn attempts_have_the_labels_of_their_backend() {
         ]
     );
 }
+
+/// A resolver that makes up very many localities does not make as many series: 64 for each method, and
+/// `other`.
+#[test]
+fn labels_over_the_limit_are_other() {
+    let sim = Sim::new(1);
+    let endpoint = |host: u8| {
+        backend(&sim, host);
+        let locality = Attributes::new().with::<Locality>(format!("zone {host}").into());
+        Endpoint::new([address(host)]).with_attributes(locality)
+    };
+    let endpoints: Vec<Endpoint> = (1..=70).map(endpoint).collect();
+    let channel = Channel::builder("inventory:orders")
+        .resolver(StaticFactory::from_endpoints("inventory", endpoints))
+        .default_service_config(r#"{"loadBalancingConfig":[{"round_robin":{}}]}"#)
+        .plaintext()
+        .runtime(sim.runtime());
+    let options = only(&[&instruments::ATTEMPT_SENT]).with_optional_label(LabelKey::LOCALITY);
+    let (channel, sink) = measured_with(channel, options);
+    sim.run(async {
+        assert_eq!(call(&channel, GET, b"").await, Code::Ok);
+        sim.sleep(SECOND).await;
+        sink.clear();
+        for _ in 0..140 {
+            assert_eq!(call(&channel, GET, b"").await, Code::Ok);
+        }
+    });
+    let lines = sink.lines();
+    let of_zones = lines.iter().filter(|line| line.ends_with("} [0, 0]"));
+    let of_others = lines.iter().filter(|line| line.contains("locality=other}"));
+    assert_eq!((of_zones.count(), of_others.count()), (64, 1), "{lines:?}");
+}

@@ -5,6 +5,7 @@ mod world;
 
 // The tests.
 mod allocations;
+mod balance;
 mod calls;
 mod connections;
 mod instruments;
