@@ -9,7 +9,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use h2::server::Builder;
 use trunkline_channel::{Channel, ChannelEvent, Observer};
 use trunkline_endpoint::Address;
-use trunkline_lb::LoadReport;
+use trunkline_lb::{LoadReport, WeightsUpdate};
 use trunkline_runtime::Lock;
 use trunkline_sim::Sim;
 use trunkline_status::{Code, Status};
@@ -144,6 +144,69 @@ fn reports_of_calls() {
         check(first_of_400(&channel).await, 300);
         sim.sleep(21 * SECOND).await;
         check(first_of_400(&channel).await, 200);
+    });
+}
+
+/// Records what weighted_round_robin reports of its weights.
+#[derive(Clone, Debug, Default)]
+struct WeightsLog(Arc<Lock<Vec<WeightsUpdate>>>);
+
+impl Observer for WeightsLog {
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        if let ChannelEvent::Weights(update) = event {
+            self.0.lock().push(update.clone());
+        }
+    }
+}
+
+impl WeightsLog {
+    /// Removes and returns the text of the last report, and its weights, sorted.
+    fn take_last(&self) -> Option<(String, Vec<f64>)> {
+        let update = std::mem::take(&mut *self.0.lock()).pop()?;
+        let mut weights = update.weights.to_vec();
+        weights.sort_by(f64::total_cmp);
+        Some((update.to_string(), weights))
+    }
+}
+
+/// An observer gets the weights of each update of the scheduler: here one for each half second, with two
+/// ready endpoints. They are no events of a snapshot, which has the weights that count in its tree.
+/// [gRFC A78](https://github.com/grpc/proposal/blob/master/A78-grpc-metrics-wrr-pf-xds.md).
+#[test]
+fn weights_are_reported() {
+    let sim = Sim::new(1);
+    serve_with_load(&sim, 1, 0.2, Stream::Reports);
+    serve_with_load(&sim, 2, 0.5, Stream::Reports);
+    let log = WeightsLog::default();
+    let target = format!("ipv4:{},{}", address(1), address(2));
+    let builder = builder(&sim, target)
+        .default_service_config(PER_CALL)
+        .observer(log.clone());
+    let channel = builder.build().expect("a channel");
+    sim.run(async {
+        unary(&channel, b"hello").await.expect_ok();
+        sim.sleep(SECOND).await;
+        first_of_400(&channel).await;
+        sim.sleep(SECOND).await;
+        let text = "0 of 2 endpoints have a weight (2 not yet usable, 0 stale); calls go in turn";
+        assert_eq!(log.take_last(), Some((text.to_owned(), vec![0.0, 0.0])));
+        sim.sleep(3 * SECOND).await;
+        let text = "2 of 2 endpoints have a weight (0 not yet usable, 0 stale)";
+        let weights = vec![200.0, 500.0];
+        assert_eq!(log.take_last(), Some((text.to_owned(), weights)));
+        sim.sleep(10 * SECOND).await;
+        assert_eq!(std::mem::take(&mut *log.0.lock()).len(), 20);
+        let inspection = channel.inspect().await;
+        let tree = inspection.policy.expect("a policy");
+        let weights = tree.endpoints.iter();
+        let mut weights: Vec<String> = weights.map(|endpoint| endpoint.facts.to_string()).collect();
+        weights.sort();
+        assert_eq!(weights, ["weight 200", "weight 500"]);
+        let events = inspection.events.iter();
+        assert_eq!(events.filter(|event| event.name == "weights").count(), 0);
+        sim.sleep(20 * SECOND).await;
+        let text = "0 of 2 endpoints have a weight (0 not yet usable, 2 stale); calls go in turn";
+        assert_eq!(log.take_last(), Some((text.to_owned(), vec![0.0, 0.0])));
     });
 }
 
