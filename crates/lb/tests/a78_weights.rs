@@ -94,14 +94,14 @@ fn states_of_a_weight() {
     }
     channel.advance_millis(1000);
     let blackout = (true, 3, 0, vec![0.0; 3]);
-    assert_eq!(numbers(&channel.weights()), [blackout.clone()]);
+    assert_eq!(numbers(&channel.weights()), std::slice::from_ref(&blackout));
 
     channel.advance_millis(8000);
     assert_eq!(numbers(&channel.weights()), vec![blackout; 8]);
     channel.report_load(A, &report(5.0));
     channel.advance_millis(1000);
     let usable = (false, 1, 0, vec![0.0, 3.0, 5.0]);
-    assert_eq!(numbers(&channel.weights()), [usable.clone()]);
+    assert_eq!(numbers(&channel.weights()), std::slice::from_ref(&usable));
 
     // The report of B is 60 s old, that of A 51 s.
     channel.advance_millis(49_000);
