@@ -388,13 +388,14 @@ impl<P: Policy> EndpointSharding<P> {
     ) -> PolicyNode {
         let children = self.order.iter();
         let children = children.filter_map(|&slot| Some((slot, self.slots[slot].as_ref()?)));
-        let endpoints = children.map(|(slot, child)| {
+        let mut endpoints = Vec::with_capacity(self.order.len());
+        endpoints.extend(children.map(|(slot, child)| {
             let node = EndpointNode::new(&child.endpoint, child.state);
             let node = node.with_subchannels(self.owners.subchannels(slot));
             describe(slot, child, node)
-        });
+        }));
         let state = self.reported.unwrap_or(ConnectivityState::Connecting);
-        PolicyNode::new(name, state).with_endpoints(endpoints.collect())
+        PolicyNode::new(name, state).with_endpoints(endpoints)
     }
 
     /// Returns whether `settle` has returned a state.

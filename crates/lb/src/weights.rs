@@ -8,8 +8,8 @@ use trunkline_endpoint::BackendLabels;
 /// The weights with which weighted_round_robin updated its scheduler.
 ///
 /// The scheduler is updated when the set of ready endpoints or the configuration changes, and once in
-/// each update period while at least two endpoints are ready. An update without a ready endpoint is
-/// none.
+/// each update period while at least two endpoints are ready. Without a ready endpoint there is no update,
+/// and none where a set of thousands of endpoints keeps its weights while one of them changes.
 ///
 /// Source: [gRFC A78](https://github.com/grpc/proposal/blob/master/A78-grpc-metrics-wrr-pf-xds.md),
 /// "Weighted Round Robin LB Policy".

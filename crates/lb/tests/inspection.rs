@@ -1,10 +1,11 @@
 //! What policies show of themselves ([`Policy::inspect`]).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use trunkline_endpoint::{Attributes, PriorityGroup, Weight, Zone};
+use trunkline_endpoint::{Attributes, Endpoint, PriorityGroup, Weight, Zone};
 use trunkline_lb::testing::{FakeChannel, endpoints};
 use trunkline_lb::{
     AttemptOutcome, ChildNode, ConnectivityState, EndpointNode, FactValue, Facts, GracefulSwitch,
@@ -458,6 +459,32 @@ fn zones() {
         ],
     });
     check(&channel, &expected);
+}
+
+/// A tree over 10,000 endpoints has a node with a small entry for each of them: its addresses, its
+/// subchannels and its facts are one allocation each.
+#[test]
+fn ten_thousand_endpoints() {
+    const COUNT: u64 = 10_000;
+    let config = json!([{ "outlier_detection_experimental": {
+        "childPolicy": [{ "static_weights": {} }],
+    } }]);
+    let mut channel = channel(&config);
+    let list: Vec<Endpoint> = (0..COUNT)
+        .map(|at| {
+            let [.., high, low] = at.to_be_bytes();
+            Endpoint::new([SocketAddr::from(([10, 0, high, low], 443))])
+        })
+        .collect();
+    channel
+        .update_endpoints(list)
+        .expect("the policy accepts the list");
+    let allocated = allocation_counter::measure(|| {
+        let node = channel.policy.inspect(channel.now);
+        assert_eq!(node.subchannels().count() as u64, COUNT);
+    });
+    assert!(allocated.count_total <= 3 * COUNT + 100, "{allocated:?}");
+    assert!(allocated.bytes_total <= 256 * COUNT, "{allocated:?}");
 }
 
 /// A policy of an endpoint that is no pick_first is a node of its own, and so are pending ones: a walk
