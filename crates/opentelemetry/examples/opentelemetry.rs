@@ -1,7 +1,6 @@
 //! A call that is retried, with its trace and its metrics on standard output.
 //!
-//! The two backends are simulated, so the example needs no server: the first one answers UNAVAILABLE
-//! once. In a program of your own, leave out `.runtime(..)`, and replace the exporters by those of
+//! The backend is simulated, so the example needs no server. It answers UNAVAILABLE once. In a program of your own, leave out `.runtime(..)`, and replace the exporters by those of
 //! your collector, such as the ones of `opentelemetry-otlp`.
 //!
 //! ```sh
@@ -26,7 +25,6 @@ use trunkline_sim::{CallReply, Sim};
 use trunkline_telemetry::{MetricsOptions, instruments};
 
 const CONFIG: &str = r#"{
-    "loadBalancingConfig": [{"round_robin": {}}],
     "methodConfig": [{
         "name": [{}],
         "retryPolicy": {
@@ -41,14 +39,13 @@ const CONFIG: &str = r#"{
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sim = Sim::new(1);
-    let first: SocketAddr = "198.51.100.1:50051".parse()?;
-    let second: SocketAddr = "198.51.100.2:50051".parse()?;
+    let address: SocketAddr = "198.51.100.1:50051".parse()?;
     let overloaded = CallReply::Status {
         code: 14,
         message: "overloaded".to_owned(),
     };
-    sim.backend(first).push_reply(overloaded);
-    let second = sim.backend(second);
+    let backend = sim.backend(address);
+    backend.push_reply(overloaded);
 
     // What every program with OpenTelemetry has.
     let resource = Resource::builder()
@@ -70,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_propagator(TraceContextPropagator::new())
         .with_meter_provider(&meters)
         .with_metrics_options(options);
-    let mut channel = Channel::builder("ipv4:198.51.100.1:50051,198.51.100.2:50051")
+    let mut channel = Channel::builder("ipv4:198.51.100.1:50051")
         .plaintext()
         .default_service_config(CONFIG)
         .runtime(sim.runtime())
@@ -87,9 +84,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let Ok(response) = channel.call(request).await;
         let Ok(_) = response.into_body().collect().await;
     });
-    for call in second.received() {
-        let traceparent = call.headers.get("traceparent");
-        println!("\nThe second backend received traceparent: {traceparent:?}\n");
+    for attempt in backend.received() {
+        let traceparent = attempt.headers.get("traceparent");
+        println!("The backend received traceparent: {traceparent:?}");
     }
 
     // Exports what is left. The spans were exported when they ended.

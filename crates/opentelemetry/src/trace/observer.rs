@@ -21,12 +21,12 @@ pub(crate) struct TraceObserver {
 }
 
 impl TraceObserver {
-    /// Returns the trace of a call that has no recorded span: it sends `context`, if there is a
+    /// Returns the trace of a call that has no recorded span: it sends the context, if there is a
     /// propagator.
-    fn silent(&self, context: Context) -> Option<Box<dyn CallTrace>> {
+    fn silent(&self, context: impl FnOnce() -> Context) -> Option<Box<dyn CallTrace>> {
         let propagator = self.settings.propagator.clone()?;
         Some(Box::new(SilentTrace {
-            context,
+            context: context(),
             propagator,
         }))
     }
@@ -41,17 +41,15 @@ impl Observer for TraceObserver {
             return None;
         }
         let Some(tracer) = &self.settings.tracer else {
-            return self.silent(parent);
+            return self.silent(|| parent);
         };
         let time = self.runtime.system_time();
         let builder = SpanBuilder::from_name(spans::name("Sent", call.path))
             .with_kind(SpanKind::Client)
             .with_start_time(time);
         let span = tracer.start(builder, &parent);
-        let is_recording = span.is_recording();
-        let context = parent.with_span(span);
-        if !is_recording {
-            return self.silent(context);
+        if !span.is_recording() {
+            return self.silent(|| parent.with_span(span));
         }
         Some(Box::new(RecordingTrace {
             tracer: tracer.clone(),
@@ -59,7 +57,7 @@ impl Observer for TraceObserver {
             has_message_events: self.settings.has_message_events,
             has_peer_attributes: self.settings.has_peer_attributes,
             clock: CallClock::new(call.at, time),
-            context,
+            context: parent.with_span(span),
             attempts: Lock::default(),
         }))
     }

@@ -100,6 +100,28 @@ fn calls_that_are_not_sampled() {
     );
 }
 
+/// A call that is not sampled costs little: its trace keeps the context, and nothing for attempts and
+/// messages.
+#[test]
+fn the_cost_of_a_call_that_is_not_sampled() {
+    let allocations = |telemetry: Option<OpenTelemetry>| {
+        let traced = Traced::new();
+        traced.backend(1);
+        let telemetry = telemetry.unwrap_or_default();
+        let channel = traced.builder_with(1, telemetry).build();
+        let channel = channel.expect("a channel");
+        traced.sim.run(call_ok(&channel));
+        let call = call_ok(&channel).with_context(caller(false));
+        allocation_counter::measure(|| traced.sim.run(call)).count_total
+    };
+    let provider = opentelemetry_sdk::trace::SdkTracerProvider::default();
+    let traces = OpenTelemetry::new().with_tracer_provider(&provider);
+    let without = allocations(None);
+    let unsent = allocations(Some(traces.clone())) - without;
+    let sent = allocations(Some(traces.with_propagator(TraceContextPropagator::new()))) - without;
+    assert!(unsent <= 2 && sent <= 20, "{unsent} and {sent} allocations");
+}
+
 /// Without a tracer, the context of the caller is sent as it is, and its baggage where a propagator
 /// sends that.
 #[test]

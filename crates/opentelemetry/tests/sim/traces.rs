@@ -127,10 +127,41 @@ fn hedged_attempts() {
     );
 }
 
-/// Each message of a stream is an event. Sizes are without the prefix of gRPC; messages that are compressed
-/// have only their compressed size.
+/// A client stream and a server stream have an event for each message, too.
 #[test]
-fn streams() {
+fn streams_in_one_direction() {
+    let traced = Traced::new();
+    traced.serve(1, |requests| if requests > 1 { 1 } else { 3 });
+    let channel = traced.builder(1).build().expect("a channel");
+    traced.sim.run(async {
+        call_ok(&channel).await;
+        let status = call(&channel, &[b"one", b"two", b"three"]).await;
+        assert_eq!(status.code(), Code::Ok);
+    });
+    traced.expect(
+        "
+        Sent.test.Echo.Say Client 0ns..4ms Ok
+          @0ns Delayed name resolution complete
+          Attempt.test.Echo.Say Internal 0ns..4ms Ok {previous-rpc-attempts=0, transparent-retry=false}
+            @2ms Delayed LB pick complete
+            @2ms Outbound message {sequence-number=0, message-size=5}
+            @4ms Inbound message {sequence-number=0, message-size=5}
+            @4ms Inbound message {sequence-number=1, message-size=5}
+            @4ms Inbound message {sequence-number=2, message-size=5}
+        Sent.test.Echo.Say Client 4ms..6ms Ok
+          Attempt.test.Echo.Say Internal 4ms..6ms Ok {previous-rpc-attempts=0, transparent-retry=false}
+            @4ms Outbound message {sequence-number=0, message-size=3}
+            @4ms Outbound message {sequence-number=1, message-size=3}
+            @4ms Outbound message {sequence-number=2, message-size=5}
+            @6ms Inbound message {sequence-number=0, message-size=5}
+        ",
+    );
+}
+
+/// Each message of a stream in both directions is an event. Sizes are without the prefix of gRPC; messages
+/// that are compressed have only their compressed size.
+#[test]
+fn streams_in_both_directions() {
     let traced = Traced::new();
     traced.backend(1);
     let channel = traced.builder(1).build().expect("a channel");

@@ -1,20 +1,23 @@
 //! Traced channels on a simulation, and their calls.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::SystemTime;
+use std::vec::IntoIter;
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Response};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 use opentelemetry_sdk::trace::{InMemorySpanExporter, SdkTracerProvider, SpanData};
 use tower_service::Service;
 use trunkline_channel::{Channel, ChannelBuilder};
 use trunkline_opentelemetry::OpenTelemetry;
-use trunkline_runtime::Lock;
-use trunkline_sim::{Backend, Sim};
+use trunkline_runtime::{BoxFuture, Lock};
+use trunkline_sim::{Backend, IncomingBody, Sim};
 use trunkline_status::{Code, Status};
 
 use crate::printed::{expect_lines, print};
@@ -64,6 +67,11 @@ impl Traced {
         self.sim.backend(address(host))
     }
 
+    /// Starts a backend that answers a number of requests with `replies` messages.
+    pub(crate) fn serve(&self, host: u8, replies: fn(usize) -> usize) -> Backend {
+        self.sim.serve(address(host), Replies(replies))
+    }
+
     /// Returns the builder of a traced channel to the hosts from 1 to `hosts`.
     pub(crate) fn builder(&self, hosts: u8) -> ChannelBuilder {
         self.builder_with(hosts, self.telemetry())
@@ -106,6 +114,47 @@ impl fmt::Debug for Traced {
     }
 }
 
+type Frames = Result<Frame<Bytes>, Infallible>;
+
+/// A service that answers a number of requests with a number of replies.
+#[derive(Clone, Copy, Debug)]
+struct Replies(fn(usize) -> usize);
+
+impl Service<Request<IncomingBody>> for Replies {
+    type Response = Response<StreamBody<stream::Iter<IntoIter<Frames>>>>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = BoxFuture<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<IncomingBody>) -> Self::Future {
+        let replies = self.0;
+        Box::pin(async move {
+            let received = request.into_body().collect().await?.to_bytes();
+            let mut frames = Vec::new();
+            frames.resize_with(replies(messages(&received)), || {
+                Ok(Frame::data(framed(b"reply", false)))
+            });
+            let trailers = Status::new(Code::Ok, "").to_trailers();
+            frames.push(Ok(Frame::trailers(trailers)));
+            let response = Response::builder().header("content-type", "application/grpc");
+            Ok(response.body(StreamBody::new(stream::iter(frames)))?)
+        })
+    }
+}
+
+/// Returns the number of messages in a body.
+fn messages(mut body: &[u8]) -> usize {
+    let mut messages = 0;
+    while let Some((&[_, a, b, c, d], rest)) = body.split_first_chunk() {
+        body = &rest[u32::from_be_bytes([a, b, c, d]) as usize..];
+        messages += 1;
+    }
+    messages
+}
+
 /// Returns the address of the host with this number.
 pub(crate) fn address(host: u8) -> SocketAddr {
     SocketAddr::from(([198, 51, 100, host], 50051))
@@ -124,7 +173,7 @@ pub(crate) fn framed(message: &[u8], is_compressed: bool) -> Bytes {
 pub(crate) fn request(
     path: &'static str,
     frames: Vec<Bytes>,
-) -> Request<impl http_body::Body<Data = Bytes, Error = std::convert::Infallible> + Send + Unpin> {
+) -> Request<impl http_body::Body<Data = Bytes, Error = Infallible> + Send + Unpin> {
     let frames = frames.into_iter().map(|data| Ok(Frame::data(data)));
     Request::post(path)
         .header("content-type", "application/grpc")
