@@ -28,6 +28,8 @@ mod dns_connection;
 mod dns_core;
 mod dns_udp;
 
+mod trace_context;
+
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use libfuzzer_sys;
@@ -45,6 +47,7 @@ pub use crate::proxy::{proxy_answer, proxy_texts};
 pub use crate::race::race;
 pub use crate::service_config::service_config;
 pub use crate::target::{target_authority, target_parse};
+pub use crate::trace_context::trace_context;
 
 /// A property: takes any input, and panics if it does not hold.
 pub type Property = fn(&[u8]);
@@ -69,6 +72,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("service_config", service_config),
     ("load_report", load_report),
     ("policies", policies),
+    ("trace_context", trace_context),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a
