@@ -2,6 +2,7 @@
 
 mod world;
 
+mod agreement;
 mod concurrent;
 mod costs;
 mod lives;
