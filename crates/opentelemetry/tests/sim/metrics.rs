@@ -109,6 +109,45 @@ fn calls_with_a_retry_and_a_failure() {
     );
 }
 
+/// A channel has both metrics and traces where both providers are given: of calls, and of its
+/// connections.
+#[test]
+fn metrics_and_traces_of_one_channel() {
+    let (traced, metered) = (Traced::new(), Metered::new());
+    traced.backend(1);
+    let mut options = MetricsOptions::default();
+    options.instruments = vec![
+        &instruments::ATTEMPT_STARTED,
+        &instruments::ATTEMPT_DURATION,
+        &instruments::CALL_DURATION,
+        &instruments::ATTEMPT_WAIT,
+        &instruments::CONNECTION_ATTEMPTS_SUCCEEDED,
+    ];
+    let telemetry = traced.telemetry().with_meter_provider(&metered.provider);
+    let telemetry = telemetry.with_metrics_options(options);
+    let channel = traced.builder_with(1, telemetry).build();
+    traced.sim.run(call_ok(&channel.expect("a channel")));
+    metered.expect(
+        "
+        grpc.client.attempt.duration [s] {grpc.method=test.Echo/Say, grpc.status=OK, grpc.target=ipv4:///198.51.100.1:50051} 1 values, sum 0.004: 1 up to 0.004
+        grpc.client.attempt.started [{attempt}] {grpc.method=test.Echo/Say, grpc.target=ipv4:///198.51.100.1:50051} 1
+        grpc.client.call.duration [s] {grpc.method=test.Echo/Say, grpc.status=OK, grpc.target=ipv4:///198.51.100.1:50051} 1 values, sum 0.004: 1 up to 0.004
+        grpc.subchannel.connection_attempts_succeeded [{attempt}] {grpc.target=ipv4:///198.51.100.1:50051} 1
+        trunkline.client.attempt.wait [s] {grpc.target=ipv4:///198.51.100.1:50051} 1 values, sum 0.002: 1 up to 0.002
+        ",
+    );
+    traced.expect(
+        "
+        Sent.test.Echo.Say Client 0ns..4ms Ok
+          @0ns Delayed name resolution complete
+          Attempt.test.Echo.Say Internal 0ns..4ms Ok {previous-rpc-attempts=0, transparent-retry=false}
+            @2ms Delayed LB pick complete
+            @2ms Outbound message {sequence-number=0, message-size=5}
+            @4ms Inbound message {sequence-number=0, message-size=5}
+        ",
+    );
+}
+
 /// Every instrument is made with its name, unit, description and kind, and a histogram with its
 /// buckets. The instrumentation scope is the crate.
 #[test]
@@ -196,6 +235,26 @@ fn a_record_allocates_nothing() {
     };
     record();
     assert_eq!(allocation_counter::measure(record).count_total, 0);
+}
+
+/// A call that is measured allocates as much as one that is not, once it has series.
+#[test]
+fn a_measured_call_allocates_nothing() {
+    let allocations = |telemetry: OpenTelemetry| {
+        let traced = Traced::new();
+        traced.backend(1);
+        let channel = traced.builder_with(1, telemetry).build();
+        let channel = channel.expect("a channel");
+        traced.sim.run(async {
+            call_ok(&channel).await;
+            call_ok(&channel).await;
+        });
+        let call = call_ok(&channel);
+        allocation_counter::measure(|| traced.sim.run(call)).count_total
+    };
+    let metered = Metered::new();
+    let metrics = OpenTelemetry::new().with_meter_provider(&metered.provider);
+    assert_eq!(allocations(metrics), allocations(OpenTelemetry::new()));
 }
 
 /// Each kind of instrument with each kind of number keeps what is recorded.
