@@ -118,6 +118,13 @@ impl Channel {
         self.handle.shared.snapshot().state
     }
 
+    /// Returns the most connections that a subchannel opens: the number of the service config in force
+    /// (`connectionScaling`), up to the limit of the channel; else 1.
+    #[must_use]
+    pub fn connections_per_subchannel(&self) -> usize {
+        self.handle.shared.snapshot().max_connections
+    }
+
     /// Returns the numbers of one connection; `None` if it does not exist, or takes no new calls.
     ///
     /// Takes no lock, and holds up no call.

@@ -7,10 +7,11 @@ use trunkline_transport::ConnectionStats;
 
 use crate::clock::Clock;
 use crate::counters::CallTotals;
+use crate::parts::{Socket, Subchannel};
 use crate::proto;
 use crate::record::ChannelRecord;
 use crate::trace::{Trace, TraceEvent};
-use crate::tree::{Socket, Subchannel, Tree};
+use crate::tree::Tree;
 
 use proto::channel_connectivity_state::State;
 use proto::channel_trace_event::ChildRef;
@@ -40,8 +41,9 @@ pub(crate) fn channel(record: &ChannelRecord) -> proto::Channel {
     }
 }
 
-/// Returns the message of a subchannel; `None` if the channel has none with this id.
+/// Returns the message of a subchannel; `None` if the channel has ended, or has none with this id.
 pub(crate) fn subchannel(record: &ChannelRecord, id: i64) -> Option<proto::Subchannel> {
+    let connections_limit = record.channel()?.connections_per_subchannel();
     let tree = record.tree.lock();
     let subchannel = tree.subchannel(id)?;
     let sockets = tree.sockets_of(subchannel);
@@ -49,7 +51,7 @@ pub(crate) fn subchannel(record: &ChannelRecord, id: i64) -> Option<proto::Subch
         r#ref: Some(subchannel_ref(id, subchannel)),
         data: Some(proto::ChannelData {
             target: subchannel.name.clone(),
-            max_connections_per_subchannel: tree.connections_limit(),
+            max_connections_per_subchannel: u32::try_from(connections_limit).unwrap_or(u32::MAX),
             ..channel_data(
                 subchannel.state,
                 trace(&subchannel.trace, &tree, record.clock),

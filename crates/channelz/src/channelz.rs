@@ -141,7 +141,7 @@ impl Service for Channelz {
         request: Request<GetSubchannelRequest>,
     ) -> Result<Response<GetSubchannelResponse>, Status> {
         let id = request.into_inner().subchannel_id;
-        let mut channels = self.channels(0);
+        let mut channels = self.registry.starting_at(0).into_iter();
         let subchannel = channels.find_map(|record| answers::subchannel(&record, id));
         let subchannel = subchannel.ok_or_else(|| not_found("subchannel", id))?;
         Ok(Response::new(GetSubchannelResponse {

@@ -15,7 +15,10 @@ mod ids;
 mod counters;
 mod trace;
 
+mod event;
 mod table;
+
+mod parts;
 
 mod tree;
 

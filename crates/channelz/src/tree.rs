@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_channel::{ChannelEvent, ConnectionId, EventLevel};
+use trunkline_channel::{ChannelEvent, ConnectionId};
 use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::Address;
-use trunkline_lb::{ConnectivityState, SubchannelId, SubchannelState};
+use trunkline_lb::{ConnectivityState, SubchannelId};
 
-use crate::counters::MessageCounters;
+use crate::event::{connectivity, trace_event};
 use crate::ids::next_id;
 use crate::options::ChannelzOptions;
+use crate::parts::{Socket, Subchannel};
 use crate::proto::channel_trace_event::Severity;
-use crate::table::{CounterTable, SubchannelCounters};
+use crate::table::CounterTable;
 use crate::trace::{Trace, TraceEvent};
 
 /// A channel with its subchannels and sockets.
@@ -28,8 +29,6 @@ pub(crate) struct Tree {
     options: ChannelzOptions,
     state: ConnectivityState,
     trace: Trace,
-    /// The most connections of a subchannel, by the service config in force.
-    connections_limit: u32,
     /// Whether the last list of the resolver has endpoints; `None` before the first list.
     has_endpoints: Option<bool>,
     /// True when the resolver has failed since it returned endpoints.
@@ -42,29 +41,6 @@ pub(crate) struct Tree {
     counters: Arc<CounterTable>,
 }
 
-/// A subchannel.
-#[derive(Debug)]
-pub(crate) struct Subchannel {
-    key: SubchannelId,
-    pub(crate) name: String,
-    pub(crate) state: ConnectivityState,
-    pub(crate) trace: Trace,
-    pub(crate) counters: Arc<SubchannelCounters>,
-    /// The ids of its sockets.
-    sockets: Vec<(ConnectionId, i64)>,
-    /// The number of events in the channel's trace that refer to it.
-    mentions: usize,
-}
-
-/// A socket: a connection that takes calls.
-#[derive(Clone, Debug)]
-pub(crate) struct Socket {
-    pub(crate) subchannel: SubchannelId,
-    pub(crate) connection: ConnectionId,
-    pub(crate) info: ConnectionInfo,
-    pub(crate) messages: Arc<MessageCounters>,
-}
-
 impl Tree {
     /// Returns a channel that was built now.
     pub(crate) fn new(options: ChannelzOptions, counters: Arc<CounterTable>, now: Instant) -> Self {
@@ -75,7 +51,6 @@ impl Tree {
             options,
             state: ConnectivityState::Idle,
             trace,
-            connections_limit: 1,
             has_endpoints: None,
             is_failing: false,
             live: BTreeMap::new(),
@@ -91,10 +66,6 @@ impl Tree {
 
     pub(crate) fn trace(&self) -> &Trace {
         &self.trace
-    }
-
-    pub(crate) fn connections_limit(&self) -> u32 {
-        self.connections_limit
     }
 
     /// Returns the id and the description of each subchannel that was not removed, by id.
@@ -134,15 +105,12 @@ impl Tree {
                 self.handle_endpoints(!endpoints.is_empty(), event, now);
             }
             ChannelEvent::ResolverError(_) => self.handle_resolver_error(event, now),
-            ChannelEvent::Config { config, .. } => {
-                self.connections_limit = config.max_connections_per_subchannel().unwrap_or(1);
-                self.log(event, now);
-            }
             ChannelEvent::State(state) => {
                 self.state = *state;
                 self.log(event, now);
             }
-            ChannelEvent::ConfigIgnored(_)
+            ChannelEvent::Config { .. }
+            | ChannelEvent::ConfigIgnored(_)
             | ChannelEvent::Policy { .. }
             | ChannelEvent::IdleLeft
             | ChannelEvent::IdleEntered
@@ -320,23 +288,5 @@ impl Tree {
             self.counters.remove(subchannel.key);
             self.subchannels.remove(&id);
         }
-    }
-}
-
-/// Returns what a trace keeps of an event.
-fn trace_event(event: &ChannelEvent, now: Instant) -> TraceEvent {
-    let severity = match event.level() {
-        EventLevel::Warn => Severity::CtWarning,
-        _ => Severity::CtInfo,
-    };
-    TraceEvent::new(severity, event.to_string(), now)
-}
-
-fn connectivity(state: &SubchannelState) -> ConnectivityState {
-    match state {
-        SubchannelState::Idle => ConnectivityState::Idle,
-        SubchannelState::Connecting => ConnectivityState::Connecting,
-        SubchannelState::Ready => ConnectivityState::Ready,
-        SubchannelState::TransientFailure(_) => ConnectivityState::TransientFailure,
     }
 }

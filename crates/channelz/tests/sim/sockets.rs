@@ -61,7 +61,8 @@ fn a_socket_with_calls() {
     });
 }
 
-/// With more than one connection, a subchannel shows the most it may have, and a socket for each.
+/// With more than one connection, a subchannel shows the most it may have, by the service config and by
+/// the limit of the channel, and a socket for each.
 ///
 /// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
 #[test]
@@ -71,7 +72,8 @@ fn a_socket_for_each_connection() {
     backend.set_options(BackendOptions::default().with_max_concurrent_streams(1));
     backend.set_reply(CallReply::Echo.after(SECOND));
     let builder = world.builder(format!("ipv4:{}", address(1)));
-    let config = r#"{"connectionScaling": {"maxConnectionsPerSubchannel": 2}}"#;
+    let builder = builder.max_connections_per_subchannel_limit(2);
+    let config = r#"{"connectionScaling": {"maxConnectionsPerSubchannel": 5}}"#;
     let channel = builder.default_service_config(config).build();
     let channel = channel.expect("a channel");
     for _ in 0..2 {

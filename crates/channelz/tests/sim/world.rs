@@ -261,7 +261,7 @@ impl Names {
     fn of(&mut self, id: i64) -> char {
         assert!(id > 0);
         let next = (b'a'..=b'z').nth(self.0.len()).expect("few ids");
-        *self.0.entry(id).or_insert(char::from(next))
+        *self.0.entry(id).or_insert_with(|| char::from(next))
     }
 }
 
