@@ -71,7 +71,7 @@ impl OpenTelemetry {
     }
 
     /// Sets which instruments are recorded, with which optional labels, and which methods and targets
-    /// are told apart. Default: [`MetricsOptions::default`].
+    /// have series of their own. Default: [`MetricsOptions::default`].
     pub fn with_metrics_options(mut self, options: MetricsOptions) -> Self {
         self.metrics = options;
         self
