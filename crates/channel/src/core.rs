@@ -14,6 +14,7 @@ pub(crate) mod hedging;
 pub(crate) mod pushback;
 pub(crate) mod retry;
 
+mod answer;
 pub(crate) mod snapshot;
 pub(crate) mod subchannel;
 mod subchannels;
@@ -46,12 +47,12 @@ use trunkline_resolver::{
 use trunkline_service_config::{ConfigSelector, ServiceConfig};
 use trunkline_status::Status;
 
+use self::answer::Answer;
 use self::config::{ConfigInForce, ConfigOutcome, DefaultPolicy, HealthChecks};
 use self::connections::{ConnectionId, ReadyConnection, ReadySubchannel};
 use self::event::ChannelEvent;
 use self::failure::{ConnectFailure, ConnectPhase, ConnectionLost, ConnectionLostReason};
 use self::idleness::{CallCounts, Idleness};
-use self::inspect::Answer;
 use self::snapshot::Snapshot;
 use self::subchannel::{Growth, LastFailure, LastLoss, Stage, Subchannel};
 use self::subchannels::{NewConnection, NextStage, Subchannels};

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_endpoint::{Address, Endpoint};
+use trunkline_endpoint::Address;
 use trunkline_lb::{ConnectivityState, Policy, PolicyNode, SubchannelId};
 use trunkline_resolver::ResolveError;
 
 use crate::core::Core;
+pub(crate) use crate::core::answer::Answer;
 use crate::core::config::ConfigFacts;
 use crate::core::connections::{ReadyConnection, ReadySubchannel};
 use crate::core::subchannel::{LastFailure, LastLoss, Stage, Subchannel};
@@ -49,14 +50,6 @@ impl CoreFacts {
             subchannels: 0,
         }
     }
-}
-
-/// The last list of the resolver.
-#[derive(Clone, Debug)]
-pub(crate) struct Answer {
-    pub(crate) endpoints: Arc<[Endpoint]>,
-    pub(crate) note: Arc<str>,
-    pub(crate) at: Instant,
 }
 
 /// What an inspection shows of one subchannel. `T` is what it shows of a connection.
