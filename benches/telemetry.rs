@@ -8,7 +8,6 @@
 
 use std::hint::black_box;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -21,54 +20,16 @@ use trunkline::{
     ChannelIdentity, Observer, ObserverFactory,
 };
 use trunkline_benches::allocations::{CountingAllocator, allocations};
+use trunkline_benches::atomics::Atomics;
 use trunkline_opentelemetry::OpenTelemetrySink;
 use trunkline_sim::Sim;
-use trunkline_telemetry::{
-    Instrument, InstrumentKind, LabelKey, Metrics, MetricsOptions, MetricsSink, Series, Value,
-};
+use trunkline_telemetry::{LabelKey, Metrics, MetricsOptions, MetricsSink};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// How often each fact is handled.
 const TIMES: u32 = 200_000;
-
-/// A sink of atomics: the least that a sink can do.
-#[derive(Debug)]
-struct Atomics;
-
-/// A sum, or the counts of the buckets and their sum.
-#[derive(Debug)]
-struct AtomicSeries {
-    buckets: &'static [f64],
-    counts: Box<[AtomicU64]>,
-    sum: AtomicU64,
-}
-
-impl MetricsSink for Atomics {
-    fn series(&self, instrument: &'static Instrument, _: &[(LabelKey, &str)]) -> Arc<dyn Series> {
-        let is_histogram = instrument.kind == InstrumentKind::Histogram;
-        let buckets = if is_histogram {
-            instrument.buckets
-        } else {
-            &[]
-        };
-        Arc::new(AtomicSeries {
-            buckets,
-            counts: (0..=buckets.len()).map(|_| AtomicU64::new(0)).collect(),
-            sum: AtomicU64::new(0),
-        })
-    }
-}
-
-impl Series for AtomicSeries {
-    fn record(&self, value: Value) {
-        let number = value.as_f64();
-        let bucket = self.buckets.partition_point(|bound| *bound < number);
-        self.counts[bucket].fetch_add(1, Ordering::Relaxed);
-        self.sum.fetch_add(value.as_u64(), Ordering::Relaxed);
-    }
-}
 
 /// Hands each fact of a call to the metrics of a channel many times.
 #[derive(Clone, Debug)]

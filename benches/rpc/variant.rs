@@ -24,6 +24,10 @@ pub(crate) enum Watcher {
     Nobody,
     /// An observer that counts the ends of attempts and of calls.
     Observer,
+    /// Metrics with the default instruments, in a sink of atomics.
+    Metrics,
+    /// The same in the SDK of OpenTelemetry.
+    OpenTelemetry,
     /// A subscriber of `tracing` that writes up to INFO: no spans of calls, which are DEBUG.
     Lines,
     /// A subscriber of `tracing` that writes spans of calls and what happens in them.
@@ -91,9 +95,11 @@ pub(crate) const TWO_THREADS: [Variant; 5] = [
 ];
 
 /// Variants that differ only in who sees the calls. The others are compared with the first.
-pub(crate) const WATCHED: [Variant; 4] = [
+pub(crate) const WATCHED: [Variant; 6] = [
     watched("unwatched", Watcher::Nobody),
     watched("observer", Watcher::Observer),
+    watched("metrics", Watcher::Metrics),
+    watched("OpenTelemetry", Watcher::OpenTelemetry),
     watched("tracing, INFO", Watcher::Lines),
     watched("tracing, DEBUG", Watcher::Spans),
 ];

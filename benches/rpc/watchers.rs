@@ -1,10 +1,15 @@
 //! Who sees the calls of a channel, for what telemetry costs.
 
 use std::io;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use opentelemetry_sdk::metrics::{InMemoryMetricExporter, PeriodicReader, SdkMeterProvider};
 use tracing::Level;
 use trunkline::{AttemptEnded, CallEnded, ChannelBuilder, Observer};
+use trunkline_benches::atomics::Atomics;
+use trunkline_opentelemetry::OpenTelemetrySink;
+use trunkline_telemetry::Metrics;
 
 use crate::variant::Watcher;
 
@@ -28,12 +33,22 @@ impl Observer for Counts {
     }
 }
 
+/// Returns the provider of all channels. Without a reader, it would record nothing.
+fn open_telemetry() -> SdkMeterProvider {
+    static PROVIDER: OnceLock<SdkMeterProvider> = OnceLock::new();
+    let provider = PROVIDER.get_or_init(|| {
+        let reader = PeriodicReader::builder(InMemoryMetricExporter::default()).build();
+        SdkMeterProvider::builder().with_reader(reader).build()
+    });
+    provider.clone()
+}
+
 /// Starts what sees the calls of all channels.
 pub(crate) fn listen(watcher: Watcher) {
     let level = match watcher {
         Watcher::Lines => Level::INFO,
         Watcher::Spans => Level::DEBUG,
-        Watcher::Nobody | Watcher::Observer => return,
+        Watcher::Nobody | Watcher::Observer | Watcher::Metrics | Watcher::OpenTelemetry => return,
     };
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(level)
@@ -45,6 +60,11 @@ pub(crate) fn listen(watcher: Watcher) {
 pub(crate) fn add(watcher: Watcher, builder: ChannelBuilder) -> ChannelBuilder {
     match watcher {
         Watcher::Observer => builder.observer(Counts::default()),
+        Watcher::Metrics => builder.telemetry(Metrics::new(Atomics)),
+        Watcher::OpenTelemetry => {
+            let provider = open_telemetry();
+            builder.telemetry(Metrics::new(OpenTelemetrySink::new(&provider)))
+        }
         Watcher::Nobody | Watcher::Lines | Watcher::Spans => builder,
     }
 }

@@ -1,6 +1,7 @@
 //! Code that the benchmarks share.
 
 pub mod allocations;
+pub mod atomics;
 pub mod child;
 pub mod driver;
 pub mod memory;
