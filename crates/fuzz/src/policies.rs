@@ -18,7 +18,7 @@ use self::run::Run;
 use crate::input::Input;
 
 /// The most events of one input.
-const MOST_EVENTS: usize = 96;
+const MOST_EVENTS: usize = 32;
 
 /// A policy of the standard registry picks only subchannels that are ready, and its picks match its
 /// state. Its state follows from those of its subchannels. It comes to rest, and ignores what came too

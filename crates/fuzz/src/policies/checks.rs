@@ -87,9 +87,14 @@ impl Run {
     pub(super) fn check_bounds(&mut self) {
         let listed = self.list.as_ref().map_or(MOST_LISTED, List::len);
         let subchannels = self.channel.subchannels.len();
-        // While a policy is pending, each of both has its own.
+        // While a policy is pending, each of both has its own, and so have children of both.
+        let most = if self.policies == 1 {
+            listed
+        } else {
+            4 * MOST_LISTED
+        };
         assert!(
-            subchannels <= listed.max(MOST_LISTED * (self.policies - 1)) + listed,
+            subchannels <= most,
             "{subchannels} subchannels for {listed} addresses"
         );
         assert!(

@@ -209,7 +209,7 @@ impl Run {
         };
         let was_connecting = found.state == SubchannelState::Connecting;
         if was_connecting && next == SubchannelState::Idle {
-            self.model.handle_failure(found.address.to_string());
+            self.model.handle_failure(&found.address);
         }
         self.ends += 1;
         self.channel.set_id(id, next);

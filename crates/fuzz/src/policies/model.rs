@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use trunkline_endpoint::Endpoint;
+use trunkline_endpoint::Address;
 use trunkline_lb::testing::{FakeChannel, endpoints};
 use trunkline_lb::{
     ConnectivityState, Ejection, GracefulSwitch, SubchannelId, SubchannelState, WatchId,
@@ -10,7 +10,7 @@ use trunkline_lb::{
 use trunkline_status::Code;
 
 use super::choices::{Choice, Rule};
-use super::list::List;
+use super::list::{List, Number, number};
 
 /// The channel of a run. The switch is the policy at the top, as it is in a channel.
 pub(super) type Channel = FakeChannel<GracefulSwitch>;
@@ -20,16 +20,19 @@ pub(super) type Channel = FakeChannel<GracefulSwitch>;
 pub(super) struct Model {
     /// The subchannels that a policy above has ejected.
     pub(super) ejected: BTreeSet<SubchannelId>,
-    /// The sorted addresses of each endpoint that outlier detection has ejected.
-    outliers: BTreeSet<Vec<String>>,
+    /// The addresses of each endpoint that outlier detection has ejected.
+    outliers: BTreeSet<BTreeSet<Number>>,
     /// What the last message of each health check was: whether the backend is healthy.
     answers: BTreeMap<WatchId, bool>,
     /// The subchannels whose backends have no health service.
     unchecked: BTreeSet<SubchannelId>,
-    /// The addresses of the list that are the only ones of their endpoint.
-    alone: BTreeSet<String>,
+    /// The addresses of the list that are the only ones of their endpoint, and are in no other.
+    alone: BTreeSet<Number>,
+    /// The addresses that are the only ones of an endpoint, and were in another one too while it was
+    /// listed: which of the two has failed is not known.
+    unsure: BTreeSet<Number>,
     /// The addresses that have failed since they were available or listed.
-    failing: BTreeSet<String>,
+    failing: BTreeSet<Number>,
     /// Whether the state follows from the list and the subchannels alone: no list was dropped, and no
     /// other policy has taken over.
     is_simple: bool,
@@ -54,18 +57,20 @@ impl Model {
         if is_service_new {
             self.unchecked.clear();
         }
-        let alone = list.alone();
+        let (single, alone) = (list.single(), list.alone());
+        self.unsure.extend(single.difference(&alone));
+        self.unsure.retain(|address| single.contains(address));
         let before = std::mem::replace(&mut self.alone, alone);
         self.failing
             .retain(|address| before.contains(address) && self.alone.contains(address));
-        let listed: BTreeSet<Vec<String>> = list.endpoints.iter().map(sorted).collect();
+        let listed = list.sets();
         // An endpoint that is not listed any more is forgotten without a report.
         self.outliers.retain(|outlier| listed.contains(outlier));
     }
 
     /// Records that a connection attempt ended without a connection.
-    pub(super) fn handle_failure(&mut self, address: String) {
-        self.failing.insert(address);
+    pub(super) fn handle_failure(&mut self, address: &Address) {
+        self.failing.insert(number(address));
     }
 
     /// Records a message of a watch.
@@ -83,10 +88,11 @@ impl Model {
     /// Updates the facts after one event, before the policy settles.
     pub(super) fn observe(&mut self, channel: &mut Channel, checks_health: bool) {
         for (addresses, ejection) in channel.ejections() {
-            let outlier = endpoints(&addresses).first().map(sorted);
+            let outlier = endpoints(&addresses).into_iter().next();
+            let outlier = outlier.map(|one| one.addresses().iter().map(number).collect());
             match ejection {
                 Ejection::Ejected { .. } => self.outliers.extend(outlier),
-                Ejection::Returned => drop(outlier.map(|one| self.outliers.remove(&one))),
+                Ejection::Returned => self.outliers.retain(|one| Some(one) != outlier.as_ref()),
                 _ => {}
             }
         }
@@ -107,7 +113,7 @@ impl Model {
                 SubchannelState::TransientFailure(_) => Some(true),
                 _ => None,
             };
-            let address = subchannel.address.to_string();
+            let address = number(&subchannel.address);
             match is_failing {
                 Some(true) => drop(self.failing.insert(address)),
                 Some(false) => drop(self.failing.remove(&address)),
@@ -150,13 +156,13 @@ impl Model {
         if &*choice.name == "pick_first" {
             return true;
         }
-        let address = subchannel.address.to_string();
+        let address = number(&subchannel.address);
         let is_good = matches!(self.health(channel, id, checks_health), Health::Good);
         is_good && !self.ejected.contains(&id) && !self.is_outlier(&address)
     }
 
     /// Returns true if outlier detection has ejected an endpoint with this address.
-    fn is_outlier(&self, address: &String) -> bool {
+    fn is_outlier(&self, address: &Number) -> bool {
         self.outliers
             .iter()
             .any(|outlier| outlier.contains(address))
@@ -177,7 +183,9 @@ impl Model {
     /// Returns true if [`check`](Self::check) and [`available`](Self::available) can be relied on.
     pub(super) fn is_certain(&self, list: Option<&List>) -> bool {
         // An address of two endpoints would make it uncertain which of them is ejected.
-        self.is_simple && list.is_none_or(|list| list.len() == list.addresses().len())
+        self.is_simple
+            && self.unsure.is_empty()
+            && list.is_none_or(|list| list.len() == list.addresses().len())
     }
 
     /// Checks the state that the policy has published.
@@ -230,10 +238,4 @@ enum Health {
 pub(super) fn is_health_check(channel: &Channel, watch: WatchId) -> bool {
     let watch = channel.watches.get(&watch);
     watch.is_some_and(|(_, call)| call.path.path().starts_with("/grpc.health.v1."))
-}
-
-fn sorted(endpoint: &Endpoint) -> Vec<String> {
-    let addresses = endpoint.addresses().iter().map(ToString::to_string);
-    let addresses: BTreeSet<String> = addresses.collect();
-    addresses.into_iter().collect()
 }

@@ -57,9 +57,9 @@ impl Run {
     /// Hands over a list.
     pub(super) fn update(&mut self, list: List) {
         // Each endpoint may begin a pass, and end it at once if all its addresses are in back-off.
-        self.ends += list.endpoints.len();
+        self.ends += list.len();
         self.model.handle_list(&list, false);
-        let result = self.channel.update_endpoints(list.endpoints.clone());
+        let result = self.channel.update_endpoints(list.endpoints());
         assert_eq!(
             result.is_err(),
             list.is_empty(),
