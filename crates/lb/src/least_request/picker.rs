@@ -1,6 +1,6 @@
 //! The picker of `least_request`, and the count of each endpoint's calls.
 
-use std::hint::select_unpredictable;
+use std::hint::{black_box, select_unpredictable};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -9,6 +9,9 @@ use crate::per_thread::PickRng;
 use crate::picker::{Pick, PickRequest, Picker};
 use crate::sharding::Positions;
 use crate::subchannel::SubchannelId;
+
+/// From this many ready endpoints on, their counts do not fit into the fastest cache.
+const LARGE: usize = 512;
 
 /// A ready endpoint.
 #[derive(Clone, Debug)]
@@ -84,7 +87,19 @@ impl LeastRequestPicker {
             least = select_unpredictable(in_flight < fewest, other, least);
             fewest = fewest.min(in_flight);
         }
+        if self.ready.len() >= LARGE {
+            self.load_upcoming();
+        }
         Some(&self.ready[least])
+    }
+
+    /// Loads the first two counts of this thread's next pick into the processor's cache, beside those
+    /// of this pick. Afterwards the addition to a count makes all later loads wait for it.
+    fn load_upcoming(&self) {
+        let bits = self.rng.upcoming_number();
+        let in_flight = |bits: u32| self.ready[self.draw(bits)].in_flight();
+        // The numbers themselves do not matter.
+        black_box(in_flight(bits as u32) ^ in_flight((bits >> 32) as u32));
     }
 
     /// Returns the position of the endpoint that 32 random bits stand for. The chances of two
