@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use support::rejection;
 use trunkline_backoff::{BackoffPolicy, Rng};
-use trunkline_resolver::{Pacer, Pacing, Verdict};
+use trunkline_resolver::{Pacer, Pacing, ResolverSchedule, Verdict};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -327,4 +327,37 @@ fn any_sequence_of_events() {
             }
         }
     }
+}
+
+/// The schedule has what is needed to show a resolver: whether it resolves, when its answer expires, and
+/// when it resolves again without a request. The answer expires by its TTL, whatever the pacing.
+#[test]
+fn the_schedule_of_a_resolver() {
+    let mut clock = Clock::new(Pacing::default().with_jitter(0.0));
+    let check = |clock: &Clock, resolves: bool, expires: Option<u32>, next: Option<u32>| {
+        let second = |at: u32| clock.start + SECOND * at;
+        let expected = ResolverSchedule::default()
+            .with_is_resolving(resolves)
+            .with_expires(expires.map(second))
+            .with_next(next.map(second));
+        assert_eq!(clock.pacer.schedule(), expected);
+    };
+    check(&clock, false, None, Some(0));
+    clock.at(0).start();
+    check(&clock, true, None, None);
+    clock.at(1).succeed(Some(5));
+    // Not before the minimum interval.
+    check(&clock, false, Some(6), Some(31));
+    clock.at(31).start();
+    check(&clock, true, Some(6), None);
+    clock.at(32).succeed(Some(60));
+    check(&clock, false, Some(92), Some(92));
+    clock.at(92).start();
+    clock.at(93).succeed(None);
+    check(&clock, false, None, None);
+
+    let mut clock = Clock::new(Pacing::default().with_refresh(false));
+    clock.at(0).start();
+    clock.at(0).succeed(Some(60));
+    check(&clock, false, Some(60), None);
 }
