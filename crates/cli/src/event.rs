@@ -187,6 +187,7 @@ pub(crate) fn is_step(event: &ChannelEvent) -> bool {
             | ChannelEvent::Resolver(_)
             | ChannelEvent::SubchannelCreated { .. }
             | ChannelEvent::ConnectStarted { .. }
+            | ChannelEvent::AddressTried { .. }
             | ChannelEvent::ConnectCancelled { .. }
             | ChannelEvent::ConnectFailed { .. }
             | ChannelEvent::Connected { .. }
@@ -229,6 +230,18 @@ fn step(event: &ChannelEvent) -> Map<String, Value> {
         } => {
             add("address", json!(address.to_string()));
             add("connection", json!(connection.get()));
+        }
+        ChannelEvent::AddressTried {
+            address,
+            connection,
+            tried,
+            ..
+        } => {
+            add("address", json!(address.to_string()));
+            add("connection", json!(connection.get()));
+            add("tried", json!(tried.address.to_string()));
+            add("outcome", json!(tried.outcome.to_string()));
+            add("elapsed_ms", show::millis(tried.elapsed));
         }
         ChannelEvent::ConnectFailed {
             failure,

@@ -3,11 +3,13 @@
 use std::io;
 use std::sync::Arc;
 
+use trunkline_connect::RaceReport;
 use trunkline_connect::io::{ConnectOptions, SystemLookup, connect_host};
 use trunkline_endpoint::{Address, Location};
 use trunkline_runtime::{BoxFuture, Runtime, Stream, TcpOptions, UnixAddr};
 
 use crate::connector::{Connected, Connector};
+use crate::progress::{AddressTried, ConnectProgress};
 
 /// Connects directly: over TCP, to Unix sockets, and to names that the system looks up.
 ///
@@ -37,7 +39,11 @@ impl DirectConnector {
         self
     }
 
-    fn stream_to(&self, location: &Location) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+    fn stream_to(
+        &self,
+        location: &Location,
+        progress: ConnectProgress,
+    ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
         match location {
             Location::Socket(peer) => self.runtime.connect_tcp(*peer, &self.tcp),
             Location::Unix(path) => self.runtime.connect_unix(&UnixAddr::from_path(path)),
@@ -51,9 +57,16 @@ impl DirectConnector {
                 let (host, port, tcp) = (Arc::clone(host), *port, self.tcp.clone());
                 Box::pin(async move {
                     let options = ConnectOptions::default().with_tcp(tcp);
-                    let connected =
-                        connect_host(&*runtime, &host, port, &SystemLookup, &options).await?;
-                    Ok(connected.stream)
+                    match connect_host(&*runtime, &host, port, &SystemLookup, &options).await {
+                        Ok(winner) => {
+                            report_tries(&winner.report, &progress);
+                            Ok(winner.stream)
+                        }
+                        Err(error) => {
+                            report_tries(error.report(), &progress);
+                            Err(error.into())
+                        }
+                    }
                 })
             }
             other => {
@@ -66,7 +79,28 @@ impl DirectConnector {
 
 impl Connector for DirectConnector {
     fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
-        let stream = self.stream_to(address.location());
+        self.connect_with_progress(address, ConnectProgress::ignored())
+    }
+
+    fn connect_with_progress(
+        &self,
+        address: &Address,
+        progress: ConnectProgress,
+    ) -> BoxFuture<io::Result<Connected>> {
+        let stream = self.stream_to(address.location(), progress);
         Box::pin(async move { stream.await.map(Connected::plaintext) })
+    }
+}
+
+/// Reports the addresses that a race has tried.
+fn report_tries(report: &RaceReport, progress: &ConnectProgress) {
+    for attempt in report.attempts() {
+        let (Some(outcome), Some(end)) = (attempt.outcome, attempt.end) else {
+            continue;
+        };
+        let elapsed = end.saturating_sub(attempt.start);
+        let mut tried = AddressTried::new(attempt.address, outcome, elapsed);
+        tried.error = attempt.error.map(|error| error.to_string().into());
+        progress.tried(tried);
     }
 }

@@ -21,8 +21,9 @@ pub use crate::authority_error::{AuthorityError, AuthorityErrorKind};
 pub use crate::connector::{Connected, Connector};
 pub use crate::direct::DirectConnector;
 pub use crate::info::{AuthorityValidator, ConnectionInfo, SecurityLevel, TlsInfo};
-pub use crate::progress::{ConnectProgress, ConnectStep};
+pub use crate::progress::{AddressTried, ConnectProgress, ConnectStep};
 pub use crate::proxy::{
     Destination, NoProxy, Proxy, ProxyConnector, ProxyError, ProxyErrorKind, ProxyMapper,
     ProxyProtocol, ProxyRefusal, ProxyServer, ProxyUrlError, TargetRoute, ViaProxy, open_tunnel,
 };
+pub use trunkline_connect::ConnectOutcome;

@@ -68,9 +68,9 @@ pub mod dns {
 #[cfg(feature = "tls-no-provider")]
 pub use trunkline_connector::tls::{Tls, TlsError, TlsErrorKind};
 pub use trunkline_connector::{
-    AuthorityError, AuthorityErrorKind, AuthorityValidator, ConnectProgress, ConnectStep,
-    Connected, ConnectionInfo, Connector, DirectConnector, Proxy, ProxyServer, SecurityLevel,
-    TlsInfo,
+    AddressTried, AuthorityError, AuthorityErrorKind, AuthorityValidator, ConnectProgress,
+    ConnectStep, Connected, ConnectionInfo, Connector, DirectConnector, Proxy, ProxyServer,
+    SecurityLevel, TlsInfo,
 };
 pub use trunkline_transport::{HttpOptions, KeepaliveOptions};
 

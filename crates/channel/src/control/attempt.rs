@@ -7,7 +7,9 @@ use std::task::Poll;
 use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
-use trunkline_connector::{ConnectProgress, ConnectStep, Connected, ConnectionInfo, Connector};
+use trunkline_connector::{
+    ConnectProgress, ConnectStep, Connected, ConnectionInfo, Connector, TlsInfo,
+};
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
 use trunkline_runtime::{Lock, Runtime};
@@ -51,6 +53,7 @@ impl ConnectAttempt {
         let phases = Phases {
             id: self.id,
             current: Arc::new(Lock::new(ConnectPhase::Dialing)),
+            tls: Arc::default(),
             events: self.events.clone(),
         };
         let result = {
@@ -92,7 +95,8 @@ impl ConnectAttempt {
                 let waited = self.runtime.now().saturating_duration_since(started);
                 let phase = *phases.current.lock();
                 let kind = ConnectFailureKind::TimedOut { phase, waited };
-                report.failed(ConnectFailure::new(self.address.clone(), kind));
+                let tls = phases.tls.lock().take();
+                report.failed(ConnectFailure::new(self.address.clone(), kind).with_tls(tls));
             }
         }
     }
@@ -107,6 +111,15 @@ impl ConnectAttempt {
             ConnectStep::TlsHandshake => within.begin(ConnectPhase::TlsHandshake),
             _ => {}
         });
+        let (id, connection_id, events) = (self.id, self.connection_id, self.events.clone());
+        let progress = progress.with_tries(move |tried| {
+            // The queue is unbounded, and closed only when the control task has ended.
+            let _ = events.try_send(ControlEvent::Tried {
+                id,
+                connection_id,
+                tried,
+            });
+        });
         let connecting = self
             .connector
             .connect_with_progress(&self.address, progress);
@@ -116,12 +129,15 @@ impl ConnectAttempt {
             ConnectFailure::new(self.address.clone(), kind).with_source(error)
         })?;
         phases.begin(ConnectPhase::Handshake);
+        phases.tls.lock().clone_from(&info.tls);
         let on_lost = report_to(self.events.clone(), self.id, self.connection_id);
         let (line, runtime) = (self.line.clone(), Arc::clone(&self.runtime));
         let handshake = handshake_in_line(line, stream, &self.http, runtime, on_lost);
         let (connection, driver) = handshake.await.map_err(|error| {
             let kind = ConnectFailureKind::Handshake;
-            ConnectFailure::new(self.address.clone(), kind).with_source(error)
+            ConnectFailure::new(self.address.clone(), kind)
+                .with_tls(info.tls.clone())
+                .with_source(error)
         })?;
         Ok((connection, driver, info))
     }
@@ -132,6 +148,8 @@ impl ConnectAttempt {
 struct Phases {
     id: SubchannelId,
     current: Arc<Lock<ConnectPhase>>,
+    /// What TLS has agreed on, once there is a stream.
+    tls: Arc<Lock<Option<Arc<TlsInfo>>>>,
     events: Sender<ControlEvent>,
 }
 

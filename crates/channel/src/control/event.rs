@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use async_channel::Sender;
-use trunkline_connector::ConnectionInfo;
+use trunkline_connector::{AddressTried, ConnectionInfo};
 use trunkline_lb::{SubchannelId, WatchEvent, WatchId};
 use trunkline_transport::Connection;
 
@@ -26,6 +26,12 @@ pub(crate) enum ControlEvent {
     Progress {
         id: SubchannelId,
         phase: ConnectPhase,
+    },
+    /// An attempt tried one of the addresses of a name.
+    Tried {
+        id: SubchannelId,
+        connection_id: ConnectionId,
+        tried: AddressTried,
     },
     /// An attempt succeeded.
     Connected {

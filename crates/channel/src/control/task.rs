@@ -223,6 +223,11 @@ impl ControlTask {
             ControlEvent::EnterIdle => self.core.enter_idle(now),
             ControlEvent::ResetBackoff => self.core.reset_backoff(now),
             ControlEvent::Progress { id, phase } => self.core.handle_progress(id, phase, now),
+            ControlEvent::Tried {
+                id,
+                connection_id,
+                tried,
+            } => self.core.handle_tried(id, connection_id, tried),
             ControlEvent::Connected {
                 id,
                 connection_id,

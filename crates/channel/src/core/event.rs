@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_connector::ConnectionInfo;
+use trunkline_connector::{AddressTried, ConnectionInfo};
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{
     ConnectivityState, Ejection, Health, SubchannelId, SubchannelState, WeightsUpdate,
@@ -85,6 +85,21 @@ pub enum ChannelEvent {
         connection: ConnectionId,
         /// The address of the subchannel.
         address: Address,
+    },
+    /// A connection attempt tried one of the addresses of a name, whatever came of it.
+    ///
+    /// Only where the address of a subchannel is a name, such as that of a target `passthrough:`. The
+    /// events come together before the end of the attempt. The fate of an attempt to an IP address is that
+    /// of its connection attempt.
+    AddressTried {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The connection that the attempt makes.
+        connection: ConnectionId,
+        /// The address of the subchannel, the name.
+        address: Address,
+        /// The address that was tried, and how that ended.
+        tried: AddressTried,
     },
     /// A connection attempt was cancelled, because its subchannel was removed.
     ConnectCancelled {

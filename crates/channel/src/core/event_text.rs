@@ -47,6 +47,7 @@ impl ChannelEvent {
             Self::State(_) => "state",
             Self::SubchannelCreated { .. } => "subchannel_created",
             Self::ConnectStarted { .. } => "connect_started",
+            Self::AddressTried { .. } => "address_tried",
             Self::ConnectCancelled { .. } => "connect_cancelled",
             Self::ConnectionScaling { .. } => "connection_scaling",
             Self::ConnectFailed { .. } => "connect_failed",
@@ -168,6 +169,18 @@ impl fmt::Display for ChannelEvent {
                 connection,
                 ..
             } => write!(f, "{address}: connecting (connection {connection})"),
+            Self::AddressTried { address, tried, .. } => {
+                let (peer, outcome) = (tried.address, tried.outcome);
+                write!(
+                    f,
+                    "{address}: tried {peer}: {outcome} after {:?}",
+                    tried.elapsed
+                )?;
+                match &tried.error {
+                    Some(error) => write!(f, ": {error}"),
+                    None => Ok(()),
+                }
+            }
             Self::ConnectCancelled { address, .. } => {
                 write!(f, "{address}: the attempt to connect was cancelled")
             }

@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkline_connector::TlsInfo;
 use trunkline_endpoint::Address;
 
 /// Why one connection attempt of a subchannel failed.
@@ -17,6 +18,7 @@ use trunkline_endpoint::Address;
 pub struct ConnectFailure {
     address: Address,
     kind: ConnectFailureKind,
+    tls: Option<Arc<TlsInfo>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -58,8 +60,14 @@ impl ConnectFailure {
         Self {
             address,
             kind,
+            tls: None,
             source: None,
         }
+    }
+
+    pub(crate) fn with_tls(mut self, tls: Option<Arc<TlsInfo>>) -> Self {
+        self.tls = tls;
+        self
     }
 
     pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -77,6 +85,12 @@ impl ConnectFailure {
     #[must_use]
     pub fn kind(&self) -> ConnectFailureKind {
         self.kind
+    }
+
+    /// Returns what TLS agreed on, where its handshake succeeded and that of HTTP/2 did not; else `None`.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_deref()
     }
 }
 

@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use serde_json::json;
-use trunkline_endpoint::Attributes;
+use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_lb::{Pick, PickRequest};
-use trunkline_resolver::{RejectionKind, ResolveError, ResolveErrorKind, ServiceConfigSource};
+use trunkline_resolver::{
+    RejectionKind, Resolution, ResolveError, ResolveErrorKind, ServiceConfigSource, Verdict,
+};
 use trunkline_runtime::PeerAddr;
 use trunkline_service_config::{CallConfig, CallInfo, MethodConfig, PolicyChoice, ServiceConfig};
 

@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use h2::server::Builder;
 use trunkline_channel::{ChannelBuilder, ChannelEvent, Observer};
 use trunkline_endpoint::{Address, Endpoint};
-use trunkline_resolver::StaticFactory;
+use trunkline_resolver::{ManualResolver, Resolution, StaticFactory};
 use trunkline_runtime::Lock;
 use trunkline_service_config::{IgnoredPart, IgnoredReason};
 use trunkline_sim::Sim;
 
-use crate::world::{address, builder, echo, serve, unary};
+use crate::world::{ROUND_ROBIN, address, builder, echo, serve, unary};
 
 /// Records the state changes and connections of a channel, as texts.
 #[derive(Clone, Debug, Default)]
@@ -158,4 +158,107 @@ fn ignored_parts_of_the_config() {
         |builder| builder,
         &[],
     );
+}
+
+/// Records the texts of all events.
+#[derive(Clone, Debug, Default)]
+struct Texts(Arc<Lock<Vec<String>>>);
+
+impl Observer for Texts {
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        self.0.lock().push(format!("{}: {event}", event.name()));
+    }
+}
+
+/// The steps of a channel from its first use to idleness, and a new policy: each is an event, in the order
+/// of what happens.
+#[test]
+fn steps_of_a_channel() {
+    let sim = Sim::new(1);
+    serve(&sim, 1, Builder::new(), echo);
+    let texts = Texts::default();
+    let names = ManualResolver::new("fleet");
+    let list = || Resolution::new([Endpoint::new([address(1)])]);
+    names.update(list());
+    let channel = builder(&sim, "fleet:///any")
+        .resolver(names.clone())
+        .observer(texts.clone())
+        .build()
+        .expect("a channel");
+    sim.run(async {
+        unary(&channel, b"hello").await.expect_ok();
+        let config = list()
+            .with_service_config(ROUND_ROBIN)
+            .with_service_config_place("page 1");
+        names.update(config);
+        sim.sleep(Duration::from_secs(1)).await;
+        names.update(list().with_service_config("{"));
+        sim.sleep(Duration::from_secs(1)).await;
+        channel.enter_idle();
+        sim.sleep(Duration::from_secs(1)).await;
+    });
+    let list = "endpoints: 1 endpoint: 198.51.100.1:50051";
+    let error = "resolver_error: the resolver's service config is invalid: ";
+    let expected = [
+        "idle_left: the channel left idleness, and resolves its name",
+        "state: the channel is CONNECTING",
+        list,
+        "config: service config without a policy: the channel's default",
+        "policy: calls are balanced by pick_first",
+        "subchannel_created: 198.51.100.1:50051 created",
+        "connect_started: 198.51.100.1:50051: connecting (connection 1)",
+        "subchannel_state: 198.51.100.1:50051 CONNECTING",
+        "resolution_accepted: 1 endpoint in use, addresses: 1",
+        "connected: 198.51.100.1:50051: connected to 198.51.100.1:50051 (connection 1)",
+        "subchannel_state: 198.51.100.1:50051 READY",
+        "state: the channel is READY",
+        list,
+        "config: service config with the policy round_robin, from page 1",
+        "policy: calls are balanced by round_robin, in place of pick_first",
+        "subchannel_created: 198.51.100.1:50051 created",
+        "connect_started: 198.51.100.1:50051: connecting (connection 2)",
+        "subchannel_state: 198.51.100.1:50051 CONNECTING",
+        "resolution_accepted: 1 endpoint in use, addresses: 1",
+        "connected: 198.51.100.1:50051: connected to 198.51.100.1:50051 (connection 2)",
+        "subchannel_state: 198.51.100.1:50051 READY",
+        "subchannel_removed: 198.51.100.1:50051 removed",
+        list,
+        error,
+        "idle_entered: the channel is idle: its connections are closed",
+        "subchannel_removed: 198.51.100.1:50051 removed",
+        "state: the channel is IDLE",
+    ];
+    let mut texts = std::mem::take(&mut *texts.0.lock());
+    for text in &mut texts {
+        if text.starts_with(error) {
+            text.truncate(error.len());
+        }
+    }
+    assert_eq!(texts, expected);
+}
+
+/// The addresses of a name that a connection attempt tries are events, each with its fate, before the end of
+/// the attempt.
+#[test]
+fn the_addresses_of_a_name() {
+    let sim = Sim::new(1);
+    sim.net()
+        .set_host("orders.test", [1, 2].map(|host| address(host).ip()));
+    serve(&sim, 2, Builder::new(), echo);
+    let texts = Texts::default();
+    let channel = builder(&sim, "passthrough:///orders.test:50051")
+        .observer(texts.clone())
+        .build()
+        .expect("a channel");
+    sim.run(async { unary(&channel, b"hello").await.expect_ok() });
+    let texts = std::mem::take(&mut *texts.0.lock());
+    let is_attempt = |text: &&String| text.starts_with("address") || text.starts_with("connect");
+    let attempt: Vec<&String> = texts.iter().filter(is_attempt).collect();
+    let expected = [
+        "connect_started: orders.test:50051: connecting (connection 1)",
+        "address_tried: orders.test:50051: tried 198.51.100.1:50051: refused after 2ms: connection refused",
+        "address_tried: orders.test:50051: tried 198.51.100.2:50051: connected after 2ms",
+        "connected: orders.test:50051: connected to 198.51.100.2:50051 (connection 1)",
+    ];
+    assert_eq!(attempt, expected);
 }
