@@ -21,6 +21,8 @@ const NAME: &str = "orders.test";
 enum Server {
     /// Makes the TLS handshake, and sends nothing but its SETTINGS. It closes after this many bytes.
     Tls(Arc<ServerConfig>, usize),
+    /// Makes the TLS handshake, and closes without SETTINGS.
+    TlsAlone(Arc<ServerConfig>),
     /// Sends this, and nothing more.
     Bytes(&'static [u8]),
     /// Closes after the first byte.
@@ -54,6 +56,12 @@ fn start(sim: &Sim, server: Server) {
                         {
                             left -= read;
                         }
+                    }
+                    Server::TlsAlone(config) => {
+                        let Ok(mut stream) = TlsAcceptor::from(config).accept(stream).await else {
+                            return;
+                        };
+                        let _ = stream.read(&mut buffer).await;
                     }
                     Server::Bytes(bytes) => {
                         let _ = stream.write_all(bytes).await;
@@ -116,6 +124,19 @@ fn successes_are_counted_with_their_resumption() {
             "SUCCESS, FULL_HANDSHAKE: 1",
             "SUCCESS, RESUMED_HANDSHAKE: 1"
         ]
+    );
+}
+
+/// A handshake counts as a success also where HTTP/2 fails after it.
+#[test]
+fn successes_without_a_connection() {
+    let (tls, authority) = trusted();
+    let server = Server::TlsAlone(server_config(&authority.issue(&[NAME])));
+    let found = handshakes(server, tls, 1);
+    let is_success = |line: &String| line.starts_with("SUCCESS, ");
+    assert!(
+        !found.is_empty() && found.iter().all(is_success),
+        "{found:?}"
     );
 }
 
