@@ -704,7 +704,7 @@ fn a_new_method_config_is_published_at_once() {
 }
 
 /// A service config with the same values, whatever its text, changes nothing: the observer is
-/// notified of the list alone, and health checks go on.
+/// notified of the list and its acceptance alone, and health checks go on.
 #[test]
 fn an_unchanged_service_config_changes_nothing() {
     let config = r#"{"loadBalancingConfig": [{"round_robin": {}}],
@@ -725,10 +725,14 @@ fn an_unchanged_service_config_changes_nothing() {
         assert!(matches!(verdict, Verdict::Accepted), "{text}");
         harness.core.settle(harness.now);
         let outputs: Vec<_> = std::iter::from_fn(|| harness.core.poll_output()).collect();
-        assert!(
-            matches!(outputs[..], [Output::Observe(ChannelEvent::Endpoints(_))]),
-            "{text}: {outputs:?}"
+        let is_expected = matches!(
+            outputs[..],
+            [
+                Output::Observe(ChannelEvent::Endpoints(_)),
+                Output::Observe(ChannelEvent::ResolutionAccepted { .. }),
+            ]
         );
+        assert!(is_expected, "{text}: {outputs:?}");
         assert!(Arc::ptr_eq(&before, harness.core.config.current()));
     }
 }
