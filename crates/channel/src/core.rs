@@ -6,6 +6,7 @@
 //! which joins them with the policy, and its parts: `resolution`, on what the resolver returns; `scaling`, on more than
 //! one connection of a subchannel; and `inspect`, on what it shows of itself.
 
+pub(crate) mod address_fate;
 pub(crate) mod connections;
 pub(crate) mod failure;
 
@@ -37,7 +38,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use trunkline_backoff::{BackoffPolicy, Rng};
-use trunkline_connector::{AddressTried, ConnectionInfo};
+use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::Address;
 use trunkline_lb::{
     Action, Actions, ConnectivityState, Control, GracefulSwitch, Health, Pick, Policy,
@@ -47,6 +48,7 @@ use trunkline_resolver::ResolveError;
 use trunkline_service_config::{ConfigSelector, ServiceConfig};
 use trunkline_status::Status;
 
+use self::address_fate::AddressFate;
 use self::answer::Answer;
 use self::config::{ConfigInForce, DefaultPolicy, HealthChecks};
 use self::connections::{ConnectionId, ReadyConnection, ReadySubchannel};
@@ -239,7 +241,7 @@ impl<C> Core<C> {
         &mut self,
         id: SubchannelId,
         connection: ConnectionId,
-        tried: AddressTried,
+        fate: AddressFate,
     ) {
         let Some(subchannel) = self.subchannels.get(id) else {
             return;
@@ -250,7 +252,7 @@ impl<C> Core<C> {
                 id,
                 connection,
                 address,
-                tried,
+                fate,
             });
         }
     }

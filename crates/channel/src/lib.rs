@@ -51,6 +51,7 @@ pub use crate::builder::ChannelBuilder;
 pub use crate::call::body::Body;
 pub use crate::channel::{Channel, ResponseFuture};
 pub use crate::control::closing::Closed;
+pub use crate::core::address_fate::{AddressFate, AddressOutcome};
 pub use crate::core::config::ServiceConfigOrigin;
 pub use crate::core::connections::ConnectionId;
 pub use crate::core::event::ChannelEvent;

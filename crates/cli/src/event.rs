@@ -234,14 +234,14 @@ fn step(event: &ChannelEvent) -> Map<String, Value> {
         ChannelEvent::AddressTried {
             address,
             connection,
-            tried,
+            fate,
             ..
         } => {
             add("address", json!(address.to_string()));
             add("connection", json!(connection.get()));
-            add("tried", json!(tried.address.to_string()));
-            add("outcome", json!(tried.outcome.to_string()));
-            add("elapsed_ms", show::millis(tried.elapsed));
+            add("tried", json!(fate.address.to_string()));
+            add("outcome", json!(fate.outcome.to_string()));
+            add("elapsed_ms", show::millis(fate.elapsed));
         }
         ChannelEvent::ConnectFailed {
             failure,

@@ -89,8 +89,8 @@ impl ControlMetrics {
 
     fn handshake_failed(&self, failure: &ConnectFailure) {
         // TLS succeeded, and HTTP/2 did not.
-        if let Some(tls) = failure.tls() {
-            self.handshake(failure.address(), SUCCESS, resumption(tls.resumed));
+        if let Some(resumed) = failure.resumed_tls() {
+            self.handshake(failure.address(), SUCCESS, resumption(resumed));
         }
         if let Some(result) = failed_handshake(failure) {
             self.handshake(failure.address(), result, resumption(false));

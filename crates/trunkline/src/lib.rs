@@ -119,16 +119,16 @@ pub mod resolver {
 
 // The channel.
 pub use trunkline_channel::{
-    AnswerInspection, AttemptEnded, AttemptSent, AttemptStarted, BearerToken, Body, BuildError,
-    BuildErrorKind, CallAttributes, CallCredentials, CallEnded, CallStarted, CallTrace,
-    CallsInspection, Channel, ChannelBuilder, ChannelEvent, ChannelId, ChannelIdentity,
-    ChannelLife, Closed, ConnectFailure, ConnectFailureKind, ConnectPhase, ConnectingStep,
-    ConnectionId, ConnectionInspection, ConnectionLost, ConnectionLostReason, ConnectionSecurity,
-    CredentialsRequest, Direction, EndpointInspection, ErrorInspection, EventInspection,
-    EventLevel, FailureInspection, InspectOptions, Inspection, InspectionPage, LossInspection,
-    MessageFact, Observer, ObserverFactory, QueueLimits, ResolverInspection, ResponseFuture,
-    SentTo, ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection, SubchannelStage,
-    TlsInspection, WaitForReady, WeakChannel, WithCallCredentials,
+    AddressFate, AddressOutcome, AnswerInspection, AttemptEnded, AttemptSent, AttemptStarted,
+    BearerToken, Body, BuildError, BuildErrorKind, CallAttributes, CallCredentials, CallEnded,
+    CallStarted, CallTrace, CallsInspection, Channel, ChannelBuilder, ChannelEvent, ChannelId,
+    ChannelIdentity, ChannelLife, Closed, ConnectFailure, ConnectFailureKind, ConnectPhase,
+    ConnectingStep, ConnectionId, ConnectionInspection, ConnectionLost, ConnectionLostReason,
+    ConnectionSecurity, CredentialsRequest, Direction, EndpointInspection, ErrorInspection,
+    EventInspection, EventLevel, FailureInspection, InspectOptions, Inspection, InspectionPage,
+    LossInspection, MessageFact, Observer, ObserverFactory, QueueLimits, ResolverInspection,
+    ResponseFuture, SentTo, ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection,
+    SubchannelStage, TlsInspection, WaitForReady, WeakChannel, WithCallCredentials,
 };
 
 // A page: how to implement each trait.

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use async_channel::{Receiver, Sender};
 use trunkline_connector::{
-    ConnectProgress, ConnectStep, Connected, ConnectionInfo, Connector, TlsInfo,
+    AddressTried, ConnectOutcome, ConnectProgress, ConnectStep, Connected, ConnectionInfo,
+    Connector,
 };
 use trunkline_endpoint::Address;
 use trunkline_lb::SubchannelId;
@@ -18,6 +19,7 @@ use trunkline_transport::{CallLine, Connection, ConnectionDriver, HttpOptions, h
 use crate::control::event::ControlEvent;
 use crate::control::live::Alive;
 use crate::control::loss::report_to;
+use crate::core::address_fate::{AddressFate, AddressOutcome};
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectFailureKind, ConnectPhase};
 
@@ -53,7 +55,7 @@ impl ConnectAttempt {
         let phases = Phases {
             id: self.id,
             current: Arc::new(Lock::new(ConnectPhase::Dialing)),
-            tls: Arc::default(),
+            resumed_tls: Arc::default(),
             events: self.events.clone(),
         };
         let result = {
@@ -95,8 +97,10 @@ impl ConnectAttempt {
                 let waited = self.runtime.now().saturating_duration_since(started);
                 let phase = *phases.current.lock();
                 let kind = ConnectFailureKind::TimedOut { phase, waited };
-                let tls = phases.tls.lock().take();
-                report.failed(ConnectFailure::new(self.address.clone(), kind).with_tls(tls));
+                let resumed_tls = phases.resumed_tls.lock().take();
+                report.failed(
+                    ConnectFailure::new(self.address.clone(), kind).with_resumed_tls(resumed_tls),
+                );
             }
         }
     }
@@ -117,7 +121,7 @@ impl ConnectAttempt {
             let _ = events.try_send(ControlEvent::Tried {
                 id,
                 connection_id,
-                tried,
+                fate: fate_of(tried),
             });
         });
         let connecting = self
@@ -129,17 +133,33 @@ impl ConnectAttempt {
             ConnectFailure::new(self.address.clone(), kind).with_source(error)
         })?;
         phases.begin(ConnectPhase::Handshake);
-        phases.tls.lock().clone_from(&info.tls);
+        let resumed_tls = info.tls.as_ref().map(|tls| tls.resumed);
+        *phases.resumed_tls.lock() = resumed_tls;
         let on_lost = report_to(self.events.clone(), self.id, self.connection_id);
         let (line, runtime) = (self.line.clone(), Arc::clone(&self.runtime));
         let handshake = handshake_in_line(line, stream, &self.http, runtime, on_lost);
         let (connection, driver) = handshake.await.map_err(|error| {
             let kind = ConnectFailureKind::Handshake;
             ConnectFailure::new(self.address.clone(), kind)
-                .with_tls(info.tls.clone())
+                .with_resumed_tls(resumed_tls)
                 .with_source(error)
         })?;
         Ok((connection, driver, info))
+    }
+}
+
+/// Converts the connector's report of an address into the channel's.
+fn fate_of(tried: AddressTried) -> AddressFate {
+    AddressFate {
+        address: tried.address,
+        outcome: match tried.outcome {
+            ConnectOutcome::Connected => AddressOutcome::Connected,
+            ConnectOutcome::Cancelled => AddressOutcome::GivenUp,
+            ConnectOutcome::TimedOut => AddressOutcome::TimedOut,
+            _ => AddressOutcome::Failed,
+        },
+        elapsed: tried.elapsed,
+        error: tried.error,
     }
 }
 
@@ -148,8 +168,8 @@ impl ConnectAttempt {
 struct Phases {
     id: SubchannelId,
     current: Arc<Lock<ConnectPhase>>,
-    /// What TLS has agreed on, once there is a stream.
-    tls: Arc<Lock<Option<Arc<TlsInfo>>>>,
+    /// Whether TLS has continued an earlier session, once it has succeeded.
+    resumed_tls: Arc<Lock<Option<bool>>>,
     events: Sender<ControlEvent>,
 }
 

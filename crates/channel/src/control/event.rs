@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use async_channel::Sender;
-use trunkline_connector::{AddressTried, ConnectionInfo};
+use trunkline_connector::ConnectionInfo;
 use trunkline_lb::{SubchannelId, WatchEvent, WatchId};
 use trunkline_transport::Connection;
 
 use crate::control::closing::Closed;
+use crate::core::address_fate::AddressFate;
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectPhase, ConnectionLost};
 use crate::inspect::facts::ChannelFacts;
@@ -31,7 +32,7 @@ pub(crate) enum ControlEvent {
     Tried {
         id: SubchannelId,
         connection_id: ConnectionId,
-        tried: AddressTried,
+        fate: AddressFate,
     },
     /// An attempt succeeded.
     Connected {

@@ -226,8 +226,8 @@ impl ControlTask {
             ControlEvent::Tried {
                 id,
                 connection_id,
-                tried,
-            } => self.core.handle_tried(id, connection_id, tried),
+                fate,
+            } => self.core.handle_tried(id, connection_id, fate),
             ControlEvent::Connected {
                 id,
                 connection_id,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_connector::{AddressTried, ConnectionInfo};
+use trunkline_connector::ConnectionInfo;
 use trunkline_endpoint::{Address, Endpoint};
 use trunkline_lb::{
     ConnectivityState, Ejection, Health, SubchannelId, SubchannelState, WeightsUpdate,
@@ -12,6 +12,7 @@ use trunkline_resolver::{ResolveError, ResolverEvent};
 use trunkline_service_config::{IgnoredPart, ServiceConfig};
 use trunkline_status::Status;
 
+use crate::core::address_fate::AddressFate;
 use crate::core::config::ServiceConfigOrigin;
 use crate::core::connections::ConnectionId;
 use crate::core::failure::{ConnectFailure, ConnectionLost};
@@ -99,7 +100,7 @@ pub enum ChannelEvent {
         /// The address of the subchannel, the name.
         address: Address,
         /// The address that was tried, and how that ended.
-        tried: AddressTried,
+        fate: AddressFate,
     },
     /// A connection attempt was cancelled, because its subchannel was removed.
     ConnectCancelled {

@@ -169,14 +169,14 @@ impl fmt::Display for ChannelEvent {
                 connection,
                 ..
             } => write!(f, "{address}: connecting (connection {connection})"),
-            Self::AddressTried { address, tried, .. } => {
-                let (peer, outcome) = (tried.address, tried.outcome);
+            Self::AddressTried { address, fate, .. } => {
+                let (peer, outcome) = (fate.address, fate.outcome);
                 write!(
                     f,
                     "{address}: tried {peer}: {outcome} after {:?}",
-                    tried.elapsed
+                    fate.elapsed
                 )?;
-                match &tried.error {
+                match &fate.error {
                     Some(error) => write!(f, ": {error}"),
                     None => Ok(()),
                 }

@@ -7,7 +7,6 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_connector::TlsInfo;
 use trunkline_endpoint::Address;
 
 /// Why one connection attempt of a subchannel failed.
@@ -18,7 +17,8 @@ use trunkline_endpoint::Address;
 pub struct ConnectFailure {
     address: Address,
     kind: ConnectFailureKind,
-    tls: Option<Arc<TlsInfo>>,
+    /// Whether TLS continued an earlier session, where its handshake succeeded.
+    resumed_tls: Option<bool>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -60,13 +60,13 @@ impl ConnectFailure {
         Self {
             address,
             kind,
-            tls: None,
+            resumed_tls: None,
             source: None,
         }
     }
 
-    pub(crate) fn with_tls(mut self, tls: Option<Arc<TlsInfo>>) -> Self {
-        self.tls = tls;
+    pub(crate) fn with_resumed_tls(mut self, resumed_tls: Option<bool>) -> Self {
+        self.resumed_tls = resumed_tls;
         self
     }
 
@@ -87,10 +87,11 @@ impl ConnectFailure {
         self.kind
     }
 
-    /// Returns what TLS agreed on, where its handshake succeeded and that of HTTP/2 did not; else `None`.
+    /// Returns whether TLS continued an earlier session, where its handshake succeeded and that of HTTP/2
+    /// did not; else `None`.
     #[must_use]
-    pub fn tls(&self) -> Option<&TlsInfo> {
-        self.tls.as_deref()
+    pub fn resumed_tls(&self) -> Option<bool> {
+        self.resumed_tls
     }
 }
 

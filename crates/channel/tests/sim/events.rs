@@ -256,7 +256,7 @@ fn the_addresses_of_a_name() {
     let attempt: Vec<&String> = texts.iter().filter(is_attempt).collect();
     let expected = [
         "connect_started: orders.test:50051: connecting (connection 1)",
-        "address_tried: orders.test:50051: tried 198.51.100.1:50051: refused after 2ms: connection refused",
+        "address_tried: orders.test:50051: tried 198.51.100.1:50051: failed after 2ms: connection refused",
         "address_tried: orders.test:50051: tried 198.51.100.2:50051: connected after 2ms",
         "connected: orders.test:50051: connected to 198.51.100.2:50051 (connection 1)",
     ];
