@@ -239,8 +239,8 @@ impl Channel {
     /// Returns an inspection of the channel: resolver, service config, policy, endpoints, subchannels,
     /// numbers of calls, and the last events.
     ///
-    /// The channel's control task collects the facts, which takes it a few milliseconds for 10,000
-    /// endpoints; calls go on meanwhile. A channel that was never used, that is idle or closed answers
+    /// The channel's control task collects the facts, and the caller makes texts of them; calls go on
+    /// meanwhile. With 10,000 endpoints it takes some tens of milliseconds. A channel that was never used, that is idle or closed answers
     /// too. This does not start it, and is no use that keeps it from idleness.
     ///
     /// The inspection is bounded: it has the first 10,000 endpoints and subchannels.
