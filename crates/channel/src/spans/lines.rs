@@ -104,6 +104,8 @@ impl Lines {
         let mut level = level_of(event);
         if self.repeats.is_repeated(event) {
             level = EventLevel::Debug;
+        } else if self.repeats.take_recovery(event) {
+            level = EventLevel::Info;
         }
         let mut is_last = false;
         if level > EventLevel::Debug && subchannel_of(event).is_some() {

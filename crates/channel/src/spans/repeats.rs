@@ -7,6 +7,7 @@ use trunkline_endpoint::Endpoint;
 use trunkline_lb::{ConnectivityState, SubchannelId};
 
 use crate::core::event::ChannelEvent;
+use crate::core::event_text::EventLevel;
 
 /// Remembers what the last lines said: a failure that lasts is written once, and then as a detail.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub(super) struct Repeats {
     resolver_error: Option<String>,
     /// The subchannels whose last attempt failed.
     failing: HashSet<SubchannelId>,
+    /// The subchannels that a warning was about, and that have not connected since.
+    warned: HashSet<SubchannelId>,
     /// The last failure of the resolver or of a backend, since a connection was there.
     last_failure: Option<String>,
 }
@@ -37,6 +40,7 @@ impl Repeats {
             }
             ChannelEvent::ConnectFailed { id, .. } => {
                 self.last_failure = Some(event.to_string());
+                self.warned.insert(*id);
                 !self.failing.insert(*id)
             }
             ChannelEvent::Connected { id, .. } => {
@@ -44,16 +48,25 @@ impl Repeats {
                 self.last_failure = None;
                 false
             }
-            ChannelEvent::Lost { .. } => {
+            ChannelEvent::Lost { id, .. } => {
                 self.last_failure = Some(event.to_string());
+                if event.level() == EventLevel::Warn {
+                    self.warned.insert(*id);
+                }
                 false
             }
             ChannelEvent::SubchannelRemoved { id, .. } => {
                 self.failing.remove(id);
+                self.warned.remove(id);
                 false
             }
             _ => false,
         }
+    }
+
+    /// Returns whether an event ends what a warning was about: the backend is connected again.
+    pub(super) fn take_recovery(&mut self, event: &ChannelEvent) -> bool {
+        matches!(event, ChannelEvent::Connected { id, .. } if self.warned.remove(id))
     }
 
     /// Returns what explains a failing channel: the last failure of its resolver or of a backend.

@@ -86,10 +86,36 @@ fn a_failing_backend_is_one_line() {
         r#"INFO trunkline::channel: service config without a policy: the channel's default event="config""#,
         r#"WARN trunkline::connection: 198.51.100.1:50051: cannot connect: connection refused event="connect_failed" subchannel=#0.0"#,
         r#"WARN trunkline::channel: the channel is TRANSIENT_FAILURE; the last failure: 198.51.100.1:50051: cannot connect: connection refused event="state""#,
+        r#"INFO trunkline::connection: 198.51.100.1:50051: connected to 198.51.100.1:50051 (connection 16) event="connected" subchannel=#0.0"#,
         r#"INFO trunkline::channel: the channel is READY event="state""#,
         r#"INFO trunkline::channel: the channel is SHUTDOWN event="state""#,
     ];
     assert_eq!(logged, expected);
+}
+
+/// A backend that is reached again after a warning about it is a line, also where another one kept the
+/// channel READY.
+#[test]
+fn a_backend_that_recovers_is_a_line() {
+    let config = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;
+    let logged = lines(Level::INFO, || {
+        let sim = Sim::new(1);
+        serve(&sim, 1, Builder::new(), echo);
+        let channel = builder(&sim, hosts(2)).default_service_config(config);
+        let channel = channel.build().expect("a channel");
+        connect(&sim, &channel, Duration::from_secs(600));
+        serve(&sim, 2, Builder::new(), echo);
+        connect(&sim, &channel, Duration::from_secs(200));
+    });
+    let of_backends: Vec<_> = logged
+        .iter()
+        .filter(|line| line.contains("subchannel="))
+        .collect();
+    let expected = [
+        r#"WARN trunkline::connection: 198.51.100.2:50051: cannot connect: connection refused event="connect_failed" subchannel=#0.0"#,
+        r#"INFO trunkline::connection: 198.51.100.2:50051: connected to 198.51.100.2:50051 (connection 17) event="connected" subchannel=#0.0"#,
+    ];
+    assert_eq!(of_backends, expected);
 }
 
 /// The loss of many backends writes no more than twenty lines in ten seconds, and the last of them says
