@@ -85,6 +85,7 @@ fn the_dashboard_shows_what_exists() {
         "trunkline_opentelemetry",
         "trunkline_metrics",
         "trunkline_channelz",
+        "trunkline_telemetry",
     ];
     known.extend(crates.map(str::to_owned));
     for text in [PAGE, DASHBOARD] {
