@@ -99,12 +99,14 @@ pub struct AttemptOutcome<'a> {
     /// does not count.
     pub was_dropped: bool,
     /// The load report in the trailers, once it was asked for.
-    load_report: OnceCell<Option<LoadReport>>,
+    /// In a box, because few attempts have one, and an outcome is moved.
+    load_report: OnceCell<Option<Box<LoadReport>>>,
 }
 
 impl<'a> AttemptOutcome<'a> {
     /// Creates the outcome of an attempt that was never sent: no trailers, no headers, no bytes, no
     /// time.
+    #[inline]
     #[must_use]
     pub fn new(status: &'a Status) -> Self {
         Self {
@@ -154,12 +156,13 @@ impl<'a> AttemptOutcome<'a> {
     /// "per-query".
     #[must_use]
     pub fn load_report(&self) -> Option<&LoadReport> {
-        let report = || report_in(self.trailers?);
-        self.load_report.get_or_init(report).as_ref()
+        let report = || report_in(self.trailers?).map(Box::new);
+        self.load_report.get_or_init(report).as_deref()
     }
 
     /// Sets the header list that has the status: the trailers, or the head of a trailers-only
     /// response.
+    #[inline]
     #[must_use]
     pub fn with_trailers(mut self, trailers: &'a HeaderMap) -> Self {
         self.trailers = Some(trailers);
@@ -168,6 +171,7 @@ impl<'a> AttemptOutcome<'a> {
     }
 
     /// Sets whether the head of a response came.
+    #[inline]
     #[must_use]
     pub fn with_headers(mut self, has_headers: bool) -> Self {
         self.has_headers = has_headers;
@@ -175,6 +179,7 @@ impl<'a> AttemptOutcome<'a> {
     }
 
     /// Sets the time from the pick to the end.
+    #[inline]
     #[must_use]
     pub fn with_latency(mut self, latency: Duration) -> Self {
         self.latency = latency;
@@ -182,6 +187,7 @@ impl<'a> AttemptOutcome<'a> {
     }
 
     /// Sets the time of the end.
+    #[inline]
     #[must_use]
     pub fn with_ended_at(mut self, ended_at: Instant) -> Self {
         self.ended_at = Some(ended_at);
@@ -189,6 +195,7 @@ impl<'a> AttemptOutcome<'a> {
     }
 
     /// Sets the bytes of messages, sent and received, each message with its gRPC prefix.
+    #[inline]
     #[must_use]
     pub fn with_bytes(mut self, sent: u64, received: u64) -> Self {
         self.bytes_sent = sent;
@@ -197,6 +204,7 @@ impl<'a> AttemptOutcome<'a> {
     }
 
     /// Sets the number of messages, sent and received.
+    #[inline]
     #[must_use]
     pub fn with_messages(mut self, sent: u64, received: u64) -> Self {
         self.messages_sent = sent;
@@ -205,6 +213,7 @@ impl<'a> AttemptOutcome<'a> {
     }
 
     /// Sets whether the attempt was sent.
+    #[inline]
     #[must_use]
     pub fn with_sent(mut self, was_sent: bool) -> Self {
         self.was_sent = was_sent;
@@ -212,6 +221,7 @@ impl<'a> AttemptOutcome<'a> {
     }
 
     /// Sets whether the client ended the attempt itself.
+    #[inline]
     #[must_use]
     pub fn with_dropped(mut self, was_dropped: bool) -> Self {
         self.was_dropped = was_dropped;

@@ -6,6 +6,7 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
 use trunkline_runtime::Lock;
 
 /// A map that only grows, up to a number of entries.
@@ -14,7 +15,8 @@ use trunkline_runtime::Lock;
 /// map, so it is for few keys that are used often.
 #[derive(Debug)]
 pub(crate) struct GrowOnly<K, V> {
-    known: ArcSwap<HashMap<K, Arc<V>>>,
+    /// Hashed fast: the keys are the program's own, and there are few.
+    known: ArcSwap<HashMap<K, Arc<V>, RandomState>>,
     /// Held while an entry is added.
     adding: Lock<()>,
     max: usize,

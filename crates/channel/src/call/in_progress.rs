@@ -269,7 +269,9 @@ impl<'a> Call<'a> {
     /// Starts the record of the next attempt, if it has not started.
     fn start_record(&mut self) {
         let (plan, is_transparent_retry) = (&self.plan, &mut self.is_transparent_retry);
-        self.waiting.start(&self.record, || {
+        // The clock costs time, and a call that did not wait makes its first attempt at once.
+        let now = (!self.is_late).then_some(self.started);
+        self.waiting.start(&self.record, now, || {
             let hedging = plan.as_ref().and_then(|plan| match &plan.kind {
                 PlanKind::Hedging(hedging) => Some(hedging),
                 PlanKind::Retry(_) => None,

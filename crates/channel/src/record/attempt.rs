@@ -58,12 +58,18 @@ impl<'a> AttemptEnd<'a> {
 
 impl AttemptRecord {
     /// Starts an attempt that is about to be picked a connection. Does nothing if it has started, or if
-    /// no observer wants the call. `kind` returns what the attempt is to its call.
-    pub(crate) fn start(&mut self, call: &CallRecord, kind: impl FnOnce() -> AttemptKind) {
+    /// no observer wants the call. `kind` returns what the attempt is to its call. `now` is the time, if
+    /// it is known.
+    pub(crate) fn start(
+        &mut self,
+        call: &CallRecord,
+        now: Option<Instant>,
+        kind: impl FnOnce() -> AttemptKind,
+    ) {
         if self.0.is_none()
             && let Some(call) = call.observed()
         {
-            self.0 = Some(call.start_attempt(kind()));
+            self.0 = Some(call.start_attempt(kind(), now));
         }
     }
 

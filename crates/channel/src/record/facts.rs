@@ -258,9 +258,13 @@ impl ObservedCall {
         self.traces.iter().flat_map(Traces::iter)
     }
 
-    /// Starts an attempt of the call.
-    pub(crate) fn start_attempt(self: &Arc<Self>, kind: AttemptKind) -> Box<Attempt> {
-        let now = self.runtime.now();
+    /// Starts an attempt of the call. `now` is the time, if it is known.
+    pub(crate) fn start_attempt(
+        self: &Arc<Self>,
+        kind: AttemptKind,
+        now: Option<Instant>,
+    ) -> Box<Attempt> {
+        let now = now.unwrap_or_else(|| self.runtime.now());
         let (number, spare) = self.progress.lock().start(kind, now);
         let mut attempt =
             spare.unwrap_or_else(|| Box::new(Attempt::new(Arc::clone(&self.runtime), now)));
