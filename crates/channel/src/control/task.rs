@@ -1,6 +1,6 @@
 //! The control task of a channel.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -71,7 +71,7 @@ impl ControlTaskParts {
             lines: Lines::default(),
             live: Live::new(),
             closing: None,
-            inspections: Vec::new(),
+            inspections: VecDeque::new(),
         };
         task.core.exit_idle(task.shared.runtime.now());
         task.do_outputs();
@@ -104,8 +104,8 @@ struct ControlTask {
     live: Live,
     /// Whether the application closes the channel.
     closing: Option<Closing>,
-    /// The requests for inspections. They are answered when the batch of events is handled.
-    inspections: Vec<(InspectOptions, Sender<ChannelFacts>)>,
+    /// The requests for inspections. One is answered in each round, after its batch of events.
+    inspections: VecDeque<(InspectOptions, Sender<ChannelFacts>)>,
 }
 
 /// A watch that runs; dropping it cancels the watch.
@@ -143,7 +143,7 @@ impl ControlTask {
             if let Some(snapshot) = self.core.take_snapshot() {
                 self.shared.publish(snapshot);
             }
-            self.answer_inspections();
+            handled += self.answer_inspection();
             handled += self.look_at_lines();
             if let Some(closing) = &mut self.closing
                 && let Poll::Ready(cut_off) = closing.poll_drained(&self.shared, cx)
@@ -197,12 +197,12 @@ impl ControlTask {
             match event {
                 ControlEvent::Close { deadline, done } => closing.add(deadline, done),
                 ControlEvent::Inspect { options, answer } => {
-                    self.inspections.push((options, answer));
+                    self.inspections.push_back((options, answer));
                 }
                 _ => {}
             }
         }
-        self.answer_inspections();
+        while self.answer_inspection() > 0 {}
         let Some(closing) = &mut self.closing else {
             return Poll::Ready(());
         };
@@ -262,17 +262,24 @@ impl ControlTask {
                 let closing = self.closing.get_or_insert_with(Closing::default);
                 closing.add(deadline, done);
             }
-            ControlEvent::Inspect { options, answer } => self.inspections.push((options, answer)),
+            ControlEvent::Inspect { options, answer } => {
+                self.inspections.push_back((options, answer))
+            }
             ControlEvent::Shutdown => {}
         }
     }
 
-    /// Answers the requests for inspections.
-    fn answer_inspections(&mut self) {
-        for (options, answer) in std::mem::take(&mut self.inspections) {
-            // It has room for the one answer; the future that waits for it may be gone.
-            let _ = answer.try_send(self.facts(options));
-        }
+    /// Answers one request for an inspection: many at once must not hold up the events. Returns the number
+    /// of answers.
+    fn answer_inspection(&mut self) -> usize {
+        // A future that waits for an answer may be gone.
+        self.inspections.retain(|(_, answer)| !answer.is_closed());
+        let Some((options, answer)) = self.inspections.pop_front() else {
+            return 0;
+        };
+        // It has room for the one answer.
+        let _ = answer.try_send(self.facts(options));
+        1
     }
 
     /// Collects what an inspection of the channel shows.

@@ -1,5 +1,6 @@
 //! What observers receive of calls and of their attempts.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
@@ -10,15 +11,27 @@ use trunkline_status::Status;
 use crate::core::connections::ConnectionId;
 
 /// The start of a call.
-#[derive(Clone, Copy, Debug)]
+///
+/// `Debug` prints the number of its headers, not their values: they can hold tokens.
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct CallStarted<'a> {
     /// The path, `/package.Service/Method`.
     pub path: &'a str,
-    /// The metadata of the call.
+    /// The metadata of the call. Secrets of the application can be in it.
     pub metadata: &'a HeaderMap,
     /// The time of the start.
     pub at: Instant,
+}
+
+impl fmt::Debug for CallStarted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallStarted")
+            .field("path", &self.path)
+            .field("headers", &self.metadata.len())
+            .field("at", &self.at)
+            .finish()
+    }
 }
 
 /// The start of one attempt of a call, before a connection is picked for it.

@@ -19,7 +19,7 @@ const LONGEST_TEXT: usize = 1024;
 /// The last events of a channel, for inspections of it.
 ///
 /// An event is kept as it is, and becomes text when it is asked for. Those that can hold much memory,
-/// such as a list of endpoints, are kept as text.
+/// such as a list of endpoints, or what a resolver or a server has written, are kept as text.
 #[derive(Debug, Default)]
 pub(crate) struct RecentEvents(Lock<VecDeque<RecentEvent>>);
 
@@ -97,7 +97,11 @@ impl Kept {
         match event {
             ChannelEvent::Endpoints(_)
             | ChannelEvent::Config { .. }
-            | ChannelEvent::ConfigIgnored(_) => Self::Text {
+            | ChannelEvent::ConfigIgnored(_)
+            | ChannelEvent::ResolverError(_)
+            | ChannelEvent::Ejection { .. }
+            | ChannelEvent::Health { .. }
+            | ChannelEvent::LoadReportsUnsupported { .. } => Self::Text {
                 name: event.name(),
                 level: event.level(),
                 text: cut_text(event, LONGEST_TEXT).into(),

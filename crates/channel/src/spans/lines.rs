@@ -7,9 +7,10 @@ use std::time::Instant;
 use trunkline_lb::{ConnectivityState, SubchannelId};
 
 use super::budget::{LineBudget, Room, WINDOW};
-use super::repeats::Repeats;
+use super::repeats::{LONGEST_TEXT, Repeats};
 use crate::core::event::ChannelEvent;
 use crate::core::event_text::EventLevel;
+use crate::observer::recent::cut_text;
 use crate::shared::ChannelId;
 
 /// Writes the log lines of one channel.
@@ -19,6 +20,7 @@ pub(super) struct Lines {
     /// The canonical target.
     target: Arc<str>,
     repeats: Repeats,
+    /// Of the lines about single backends.
     budget: LineBudget,
 }
 
@@ -32,7 +34,7 @@ struct Text<'a> {
 
 impl fmt::Display for Text<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.event.fmt(f)?;
+        f.write_str(&cut_text(self.event, LONGEST_TEXT))?;
         if let Some(reason) = self.reason {
             write!(f, "; the last failure: {reason}")?;
         }
@@ -108,7 +110,7 @@ impl Lines {
             level = EventLevel::Info;
         }
         let mut is_last = false;
-        if level > EventLevel::Debug && subchannel_of(event).is_some() {
+        if level > EventLevel::Debug && is_of_backend(event) {
             match self.budget.take(at) {
                 Room::Some => {}
                 Room::Last => is_last = true,
@@ -132,6 +134,11 @@ impl Lines {
     }
 }
 
+/// Returns true for an event about a single backend.
+fn is_of_backend(event: &ChannelEvent) -> bool {
+    matches!(event, ChannelEvent::Ejection { .. }) || subchannel_of(event).is_some()
+}
+
 fn level_of(event: &ChannelEvent) -> EventLevel {
     match event {
         ChannelEvent::State(ConnectivityState::TransientFailure) => EventLevel::Warn,
@@ -139,7 +146,7 @@ fn level_of(event: &ChannelEvent) -> EventLevel {
     }
 }
 
-/// Returns the subchannel of an event about a single backend.
+/// Returns the subchannel of an event about one.
 fn subchannel_of(event: &ChannelEvent) -> Option<SubchannelId> {
     match event {
         ChannelEvent::SubchannelCreated { id, .. }

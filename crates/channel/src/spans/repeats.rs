@@ -8,8 +8,13 @@ use trunkline_lb::{ConnectivityState, SubchannelId};
 
 use crate::core::event::ChannelEvent;
 use crate::core::event_text::EventLevel;
+use crate::observer::recent::cut_text;
 
-/// Remembers what the last lines said: a failure that lasts is written once, and then as a detail.
+/// The longest text of an event in a line, in bytes. A longer one is cut: resolvers and servers choose
+/// parts of it.
+pub(super) const LONGEST_TEXT: usize = 1024;
+
+/// Remembers what the last lines report: a failure that lasts is written once, and then as a detail.
 #[derive(Debug, Default)]
 pub(super) struct Repeats {
     endpoints: Option<Arc<[Endpoint]>>,
@@ -24,7 +29,7 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// Takes note of an event, and returns whether it only repeats what is known.
+    /// Handles an event, and returns whether it only repeats what is known.
     pub(super) fn is_repeated(&mut self, event: &ChannelEvent) -> bool {
         match event {
             ChannelEvent::Endpoints(endpoints) => {
@@ -33,13 +38,13 @@ impl Repeats {
                 !was_failing && old.is_some_and(|old| old == *endpoints)
             }
             ChannelEvent::ResolverError(error) => {
-                let text = error.to_string();
+                let text = cut_text(error, LONGEST_TEXT);
                 self.last_failure = Some(text.clone());
                 let old = self.resolver_error.replace(text);
                 old == self.resolver_error
             }
             ChannelEvent::ConnectFailed { id, .. } => {
-                self.last_failure = Some(event.to_string());
+                self.last_failure = Some(cut_text(event, LONGEST_TEXT));
                 self.warned.insert(*id);
                 !self.failing.insert(*id)
             }
@@ -49,7 +54,7 @@ impl Repeats {
                 false
             }
             ChannelEvent::Lost { id, .. } => {
-                self.last_failure = Some(event.to_string());
+                self.last_failure = Some(cut_text(event, LONGEST_TEXT));
                 if event.level() == EventLevel::Warn {
                     self.warned.insert(*id);
                 }

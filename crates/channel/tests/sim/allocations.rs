@@ -27,6 +27,9 @@ impl Observer for WantsNothing {
 /// The calls that are made at the same time.
 const IN_FLIGHT: usize = 20;
 
+/// The rounds of which the least counts.
+const ROUNDS: usize = 25;
+
 /// Returns the allocations, and their bytes, of a number of calls on a channel with these observers,
 /// once the channel is warm. It is the least of several rounds: a table with random hashes grows in some
 /// of them.
@@ -42,7 +45,7 @@ fn allocations(config: &str, observe: impl FnOnce(ChannelBuilder) -> ChannelBuil
         let measured = allocation_counter::measure(|| make_calls(&sim, &channel));
         (measured.count_total, measured.bytes_total)
     };
-    (0..5).map(measure).min().expect("a round")
+    (0..ROUNDS).map(measure).min().expect("a round")
 }
 
 fn make_calls(sim: &Sim, channel: &Channel) {

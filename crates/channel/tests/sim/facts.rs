@@ -365,3 +365,27 @@ impl CallTrace for Trace {
         self.add(end_of_call(call));
     }
 }
+
+/// The start of a call shows no values of its metadata, which can hold tokens.
+#[test]
+fn the_start_of_a_call_shows_no_token() {
+    #[derive(Clone, Debug, Default)]
+    struct Printed(Arc<Lock<String>>);
+    impl Observer for Printed {
+        fn call_started(&self, call: &CallStarted<'_>) {
+            *self.0.lock() = format!("{call:?}");
+        }
+    }
+    let sim = Sim::new(1);
+    let printed = Printed::default();
+    let target = format!("ipv4:{}", crate::world::address(1));
+    let channel = crate::world::builder(&sim, target).observer(printed.clone());
+    let channel = channel.build().expect("a channel");
+    let mut request = crate::world::request(http_body_util::Full::new(bytes::Bytes::new()));
+    let token = HeaderValue::from_static("Bearer secret-token");
+    request.headers_mut().insert("authorization", token);
+    let _ = sim.run(crate::world::call(&channel, request));
+    let text = printed.0.lock().clone();
+    assert!(text.contains("/test.Echo/Say"), "{text}");
+    assert!(!text.contains("secret-token"), "{text}");
+}

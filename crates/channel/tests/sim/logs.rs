@@ -1,11 +1,12 @@
 //! The log lines of a channel, and the spans of its calls (the feature `tracing`).
 
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use h2::server::Builder;
-use tracing::{Instrument, Level};
+use tracing::level_filters::LevelFilter;
+use tracing::{Dispatch, Instrument, Level};
 use trunkline_channel::{CallStarted, Channel, Observer};
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{ManualResolver, Resolution, ResolveError, ResolveErrorKind};
@@ -42,7 +43,15 @@ fn lines(level: Level, run: impl FnOnce()) -> Vec<String> {
         .without_time()
         .with_writer(move || writer.clone())
         .finish();
-    tracing::subscriber::with_default(subscriber, run);
+    // While there is one subscriber, `tracing` asks that of the thread which first comes to a place in the
+    // code, for all threads. Other tests run without one. So there are always more.
+    static OTHERS: OnceLock<[Dispatch; 2]> = OnceLock::new();
+    let silent = || tracing_subscriber::fmt().with_max_level(LevelFilter::OFF);
+    OTHERS.get_or_init(|| [silent(), silent()].map(|own| Dispatch::new(own.finish())));
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::callsite::rebuild_interest_cache();
+        run();
+    });
     let text = String::from_utf8(lines.0.lock().clone()).expect("UTF-8");
     let ours = text.lines().filter(|line| line.contains("trunkline::"));
     let plain = ours.map(|line| {
