@@ -308,7 +308,7 @@ impl<C> Core<C> {
             && let Some(connection) = subchannel.last_attempt
         {
             subchannel.attempts_failed += 1;
-            subchannel.last_failure = Some(Box::new(LastFailure {
+            subchannel.last_failure = Some(Arc::new(LastFailure {
                 connection,
                 failure: failure.clone(),
                 at: now,
@@ -369,7 +369,7 @@ impl<C> Core<C> {
         let hold = (why.is_unused() && !is_excepted).then_some(retry_at);
         // Another connection of the subchannel may have been lost unused.
         subchannel.not_before = subchannel.not_before.max(hold);
-        subchannel.last_loss = Some(Box::new(LastLoss {
+        subchannel.last_loss = Some(Arc::new(LastLoss {
             connection,
             why: why.clone(),
             at: now,

@@ -11,7 +11,8 @@ use crate::core::Core;
 pub(crate) use crate::core::answer::Answer;
 use crate::core::config::ConfigFacts;
 use crate::core::connections::{ReadyConnection, ReadySubchannel};
-use crate::core::subchannel::{LastFailure, LastLoss, Stage, Subchannel};
+use crate::core::failure::ConnectPhase;
+use crate::core::subchannel::{Growth, LastFailure, LastLoss, Stage, Subchannel};
 
 /// What an inspection of the channel shows of the core, but the subchannels. Cheap to make: long lists are
 /// shared.
@@ -57,13 +58,41 @@ impl CoreFacts {
 pub(crate) struct SubchannelFacts<T> {
     pub(crate) id: SubchannelId,
     pub(crate) address: Address,
-    pub(crate) stage: Stage,
+    pub(crate) stage: StageFacts,
+    /// When its wait ends, if that is what the stage is.
+    pub(crate) wait_until: Option<Instant>,
     pub(crate) stage_since: Instant,
     pub(crate) attempts_started: u64,
     pub(crate) attempts_failed: u64,
-    pub(crate) last_failure: Option<LastFailure>,
-    pub(crate) last_loss: Option<LastLoss>,
+    pub(crate) last_failure: Option<Arc<LastFailure>>,
+    pub(crate) last_loss: Option<Arc<LastLoss>>,
     pub(crate) connections: Vec<T>,
+}
+
+/// What a subchannel is doing, without the texts of its errors.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum StageFacts {
+    Idle,
+    HeldBack,
+    Connecting(ConnectPhase),
+    /// With the phase of the attempt for one more connection, if one runs.
+    Ready(Option<ConnectPhase>),
+    BackingOff,
+}
+
+impl StageFacts {
+    fn of(stage: &Stage) -> Self {
+        match stage {
+            Stage::Idle => Self::Idle,
+            Stage::HeldBack { .. } => Self::HeldBack,
+            Stage::Connecting { phase, .. } => Self::Connecting(*phase),
+            Stage::Ready {
+                growth: Growth::Connecting { phase, .. },
+            } => Self::Ready(Some(*phase)),
+            Stage::Ready { .. } => Self::Ready(None),
+            Stage::BackingOff { .. } => Self::BackingOff,
+        }
+    }
 }
 
 impl<C> Core<C> {
@@ -112,12 +141,13 @@ impl<C> Core<C> {
         SubchannelFacts {
             id: subchannel.id,
             address: subchannel.address.clone(),
-            stage: subchannel.stage().clone(),
+            stage: StageFacts::of(subchannel.stage()),
+            wait_until: subchannel.stage().wait_until(),
             stage_since: subchannel.stage_since,
             attempts_started: subchannel.attempts_started,
             attempts_failed: subchannel.attempts_failed,
-            last_failure: subchannel.last_failure.as_deref().cloned(),
-            last_loss: subchannel.last_loss.as_deref().cloned(),
+            last_failure: subchannel.last_failure.clone(),
+            last_loss: subchannel.last_loss.clone(),
             connections: connections.map(|ready| connection(ready)).collect(),
         }
     }

@@ -1,5 +1,6 @@
 //! One subchannel and its stage.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use http::uri::Authority;
@@ -24,9 +25,9 @@ pub(crate) struct Subchannel {
     /// The connection that the last attempt was to make.
     pub(crate) last_attempt: Option<ConnectionId>,
     /// The loss of the last connection.
-    pub(crate) last_loss: Option<Box<LastLoss>>,
+    pub(crate) last_loss: Option<Arc<LastLoss>>,
     /// The last attempt that failed.
-    pub(crate) last_failure: Option<Box<LastFailure>>,
+    pub(crate) last_failure: Option<Arc<LastFailure>>,
     /// The number of attempts so far.
     pub(crate) attempts_started: u64,
     /// The number of attempts that have failed.

@@ -9,8 +9,7 @@ use trunkline_resolver::ResolveError;
 
 use crate::core::config::ConfigFacts;
 use crate::core::failure::ConnectPhase;
-use crate::core::inspect::{CoreFacts, SubchannelFacts};
-use crate::core::subchannel::{Growth, LastFailure, LastLoss, Stage};
+use crate::core::inspect::{CoreFacts, StageFacts, SubchannelFacts};
 use crate::inspect::connection::ConnectionFacts;
 use crate::inspect::facts::ChannelFacts;
 use crate::inspect::inspection::Inspection;
@@ -202,55 +201,37 @@ fn inspect_subchannel(
 ) -> SubchannelInspection {
     let age = |at: Instant| now.saturating_duration_since(at);
     let address = &subchannel.address;
-    let wait = subchannel.stage.wait_until();
+    let (stage, connecting) = match subchannel.stage {
+        StageFacts::Idle => (SubchannelStage::Idle, None),
+        StageFacts::HeldBack => (SubchannelStage::HeldBack, None),
+        StageFacts::Connecting(phase) => (SubchannelStage::Connecting, Some(phase)),
+        StageFacts::Ready(growing) => (SubchannelStage::Ready, growing),
+        StageFacts::BackingOff => (SubchannelStage::BackingOff, None),
+    };
     SubchannelInspection {
         id: subchannel.id,
         address: address.to_string(),
         server_name: address.server_name().map(str::to_owned),
         attributes: inspect_attributes(address.attributes()),
-        stage: match subchannel.stage {
-            Stage::Idle => SubchannelStage::Idle,
-            Stage::HeldBack { .. } => SubchannelStage::HeldBack,
-            Stage::Connecting { .. } => SubchannelStage::Connecting,
-            Stage::Ready { .. } => SubchannelStage::Ready,
-            Stage::BackingOff { .. } => SubchannelStage::BackingOff,
-        },
+        stage,
         stage_age: age(subchannel.stage_since),
-        connecting: match subchannel.stage {
-            Stage::Connecting { phase, .. }
-            | Stage::Ready {
-                growth: Growth::Connecting { phase, .. },
-            } => Some(step(phase)),
-            _ => None,
-        },
-        wait_left: wait.map(|until| until.saturating_duration_since(now)),
+        connecting: connecting.map(step),
+        wait_left: subchannel
+            .wait_until
+            .map(|until| until.saturating_duration_since(now)),
         attempts_started: subchannel.attempts_started,
         attempts_failed: subchannel.attempts_failed,
-        last_failure: subchannel.last_failure.map(|last| {
-            let LastFailure {
-                connection,
-                failure,
-                at,
-            } = last;
-            FailureInspection {
-                age: age(at),
-                connection,
-                message: cut_text(&failure, LONGEST_MESSAGE),
-            }
+        last_failure: subchannel.last_failure.map(|last| FailureInspection {
+            age: age(last.at),
+            connection: last.connection,
+            message: cut_text(&last.failure, LONGEST_MESSAGE),
         }),
-        last_loss: subchannel.last_loss.map(|last| {
-            let LastLoss {
-                connection,
-                why,
-                at,
-            } = last;
-            LossInspection {
-                age: age(at),
-                connection,
-                connection_age: why.age(),
-                was_unused: why.is_unused(),
-                message: cut_text(&why, LONGEST_MESSAGE),
-            }
+        last_loss: subchannel.last_loss.map(|last| LossInspection {
+            age: age(last.at),
+            connection: last.connection,
+            connection_age: last.why.age(),
+            was_unused: last.why.is_unused(),
+            message: cut_text(&last.why, LONGEST_MESSAGE),
         }),
         connections: subchannel
             .connections
