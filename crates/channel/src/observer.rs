@@ -53,7 +53,8 @@ pub use self::trace::{CallTrace, Direction, MessageFact};
 pub trait Observer: Debug + Send + Sync {
     /// Handles one event of the channel, which happened at `at`.
     ///
-    /// Called by the channel's control task, in the order of the events; must not block. Only
+    /// Called by the channel's control task, in the order of the events; must neither block nor panic: a
+    /// panic ends the task, and with it the channel. Only
     /// [`ChannelEvent::Resolver`] may come from another task, where a resolver of your own reports
     /// from one.
     ///
@@ -76,7 +77,7 @@ pub trait Observer: Debug + Send + Sync {
     /// Handles the start of a call.
     ///
     /// This and the following methods are called by the tasks of the calls, many at a time; they
-    /// must not block. Each started call ends exactly once, and so does each of its attempts.
+    /// must neither block nor panic: a panic unwinds through the task of the call. Each started call ends exactly once, and so does each of its attempts.
     fn call_started(&self, call: &CallStarted<'_>) {
         let _ = call;
     }

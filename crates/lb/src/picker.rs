@@ -57,7 +57,9 @@ pub trait Picker: fmt::Debug + Send + Sync {
 }
 
 /// What a picker knows about the call.
-#[derive(Clone, Copy, Debug)]
+///
+/// `Debug` prints the number of its headers, not their values: they can hold tokens.
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct PickRequest<'a> {
     /// The path of the call, `/package.Service/Method`.
@@ -86,6 +88,16 @@ impl<'a> PickRequest<'a> {
     pub fn with_attributes(mut self, attributes: &'a Attributes) -> Self {
         self.attributes = attributes;
         self
+    }
+}
+
+impl fmt::Debug for PickRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PickRequest")
+            .field("path", &self.path)
+            .field("headers", &self.metadata.len())
+            .field("attributes", &self.attributes)
+            .finish()
     }
 }
 

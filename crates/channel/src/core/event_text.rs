@@ -85,9 +85,7 @@ impl ChannelEvent {
             Self::Lost { why, .. } if !is_orderly(why) => EventLevel::Warn,
             Self::Endpoints(_)
             | Self::Config { .. }
-            | Self::Policy {
-                replaced: Some(_), ..
-            }
+            | Self::Policy { .. }
             | Self::State(_)
             | Self::ConnectionScaling { .. }
             | Self::Lost { .. }
@@ -127,7 +125,7 @@ impl fmt::Display for ChannelEvent {
                 match config.policy() {
                     Some(choice) => write!(f, "service config with the policy {}", choice.name)?,
                     None => {
-                        f.write_str("service config without a policy: the channel's default")?
+                        f.write_str("the service config names no policy: the channel's default is used")?
                     }
                 }
                 match (origin, place) {

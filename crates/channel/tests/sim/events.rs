@@ -203,7 +203,7 @@ fn steps_of_a_channel() {
         "idle_left: the channel left idleness, and resolves its name",
         "state: the channel is CONNECTING",
         list,
-        "config: service config without a policy: the channel's default",
+        "config: the service config names no policy: the channel's default is used",
         "policy: calls are balanced by pick_first",
         "subchannel_created: 198.51.100.1:50051 created",
         "connect_started: 198.51.100.1:50051: connecting (connection 1)",

@@ -52,7 +52,7 @@ created 0.000, 7 events
 1.000 INFO the channel left idleness, and resolves its name
 1.000 INFO the channel is CONNECTING
 1.000 INFO 1 endpoint: 198.51.100.1:50051
-1.000 INFO service config without a policy: the channel's default
+1.000 INFO the service config names no policy: the channel's default is used
 1.000 INFO calls are balanced by pick_first
 1.000 INFO 198.51.100.1:50051 created (b 198.51.100.1:50051)
 subchannel b 198.51.100.1:50051";
@@ -95,7 +95,7 @@ created 0.000, 8 events
 0.000 INFO the channel left idleness, and resolves its name
 0.000 INFO the channel is CONNECTING
 0.000 INFO 1 endpoint: 198.51.100.1:50051
-0.000 INFO service config without a policy: the channel's default
+0.000 INFO the service config names no policy: the channel's default is used
 0.000 INFO calls are balanced by pick_first
 0.000 INFO 198.51.100.1:50051 created (b 198.51.100.1:50051)
 0.002 INFO the channel is READY
