@@ -13,7 +13,7 @@ use crate::control::closing::{Closed, shut_down};
 use crate::control::event::ControlEvent;
 use crate::control::task::ControlTaskParts;
 use crate::core::config::ConfigFacts;
-use crate::core::inspect::CoreFacts;
+use crate::core::inspect::{CoreFacts, SubchannelPage};
 use crate::inspect::facts::ChannelFacts;
 use crate::inspect::inspection::ChannelLife;
 use crate::inspect::options::InspectOptions;
@@ -135,8 +135,7 @@ impl Handle {
             core,
             schedule: None,
             policy: None,
-            subchannels: Vec::new(),
-            next_subchannel: None,
+            subchannels: SubchannelPage::empty(),
             events: self.shared.observers.recent().last(options.most_events),
         }
     }

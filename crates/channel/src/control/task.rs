@@ -285,8 +285,7 @@ impl ControlTask {
     /// Collects what an inspection of the channel shows.
     fn facts(&self, options: InspectOptions) -> ChannelFacts {
         let (first, most) = (options.first_subchannel, options.most_subchannels);
-        let page = self.core.subchannel_facts(first, most, connection_facts);
-        let (subchannels, next_subchannel) = page;
+        let subchannels = self.core.subchannel_page(first, most, connection_facts);
         let life = match self.closing {
             Some(_) => ChannelLife::Closing,
             None => ChannelLife::Running,
@@ -302,7 +301,6 @@ impl ControlTask {
                 .then(|| self.core.inspect_policy(now))
                 .flatten(),
             subchannels,
-            next_subchannel,
             events: self.shared.observers.recent().last(options.most_events),
         }
     }

@@ -124,9 +124,9 @@ impl fmt::Display for ChannelEvent {
             } => {
                 match config.policy() {
                     Some(choice) => write!(f, "service config with the policy {}", choice.name)?,
-                    None => {
-                        f.write_str("the service config names no policy: the channel's default is used")?
-                    }
+                    None => f.write_str(
+                        "the service config names no policy: the channel's default is used",
+                    )?,
                 }
                 match (origin, place) {
                     (_, Some(place)) => write!(f, ", from {place}"),

@@ -53,9 +53,30 @@ impl CoreFacts {
     }
 }
 
-/// What an inspection shows of one subchannel. `T` is what it shows of a connection.
+/// What an inspection shows of some subchannels. `T` is what it shows of a connection.
 #[derive(Debug)]
-pub(crate) struct SubchannelFacts<T> {
+pub(crate) struct SubchannelPage<T> {
+    pub(crate) subchannels: Vec<SubchannelFacts>,
+    /// The connections of all of them, in the order of the subchannels.
+    pub(crate) connections: Vec<T>,
+    /// The index at which the next page starts, if there is one.
+    pub(crate) next: Option<usize>,
+}
+
+impl<T> SubchannelPage<T> {
+    /// Returns the page of a channel without subchannels.
+    pub(crate) fn empty() -> Self {
+        Self {
+            subchannels: Vec::new(),
+            connections: Vec::new(),
+            next: None,
+        }
+    }
+}
+
+/// What an inspection shows of one subchannel.
+#[derive(Debug)]
+pub(crate) struct SubchannelFacts {
     pub(crate) id: SubchannelId,
     pub(crate) address: Address,
     pub(crate) stage: StageFacts,
@@ -66,7 +87,8 @@ pub(crate) struct SubchannelFacts<T> {
     pub(crate) attempts_failed: u64,
     pub(crate) last_failure: Option<Arc<LastFailure>>,
     pub(crate) last_loss: Option<Arc<LastLoss>>,
-    pub(crate) connections: Vec<T>,
+    /// The number of its connections.
+    pub(crate) connections: usize,
 }
 
 /// What a subchannel is doing, without the texts of its errors.
@@ -116,39 +138,46 @@ impl<C> Core<C> {
         Some(self.policy.inspect(now))
     }
 
-    /// Returns what an inspection shows of up to `most` subchannels, from the index `first` on, and the index
-    /// at which the next page starts, if there is one. `connection` returns what it shows of a connection.
-    pub(crate) fn subchannel_facts<T>(
+    /// Returns what an inspection shows of up to `most` subchannels, from the index `first` on. `connection`
+    /// returns what it shows of a connection.
+    pub(crate) fn subchannel_page<T>(
         &self,
         first: usize,
         most: usize,
         connection: impl Fn(&ReadyConnection<C>) -> T,
-    ) -> (Vec<SubchannelFacts<T>>, Option<usize>) {
+    ) -> SubchannelPage<T> {
         let mut from = self.subchannels.from(first);
-        let page = from.by_ref().take(most);
-        let page = page.map(|subchannel| self.facts_of(subchannel, &connection));
-        let page = page.collect();
-        (page, from.next().map(|next| next.id.index()))
-    }
-
-    fn facts_of<T>(
-        &self,
-        subchannel: &Subchannel,
-        connection: impl Fn(&ReadyConnection<C>) -> T,
-    ) -> SubchannelFacts<T> {
-        let ready = self.subchannels.connections().get(subchannel.id);
-        let connections = ready.into_iter().flat_map(ReadySubchannel::iter);
-        SubchannelFacts {
-            id: subchannel.id,
-            address: subchannel.address.clone(),
-            stage: StageFacts::of(subchannel.stage()),
-            wait_until: subchannel.stage().wait_until(),
-            stage_since: subchannel.stage_since,
-            attempts_started: subchannel.attempts_started,
-            attempts_failed: subchannel.attempts_failed,
-            last_failure: subchannel.last_failure.clone(),
-            last_loss: subchannel.last_loss.clone(),
-            connections: connections.map(|ready| connection(ready)).collect(),
+        let most = most.min(self.subchannels.len());
+        let mut page = SubchannelPage {
+            subchannels: Vec::with_capacity(most),
+            connections: Vec::with_capacity(most),
+            next: None,
+        };
+        for subchannel in from.by_ref().take(most) {
+            let ready = self.subchannels.connections().get(subchannel.id);
+            let connections = ready.into_iter().flat_map(ReadySubchannel::iter);
+            let before = page.connections.len();
+            let facts = connections.map(|ready| connection(ready));
+            page.connections.extend(facts);
+            let connections = page.connections.len() - before;
+            page.subchannels.push(facts_of(subchannel, connections));
         }
+        page.next = from.next().map(|next| next.id.index());
+        page
+    }
+}
+
+fn facts_of(subchannel: &Subchannel, connections: usize) -> SubchannelFacts {
+    SubchannelFacts {
+        id: subchannel.id,
+        address: subchannel.address.clone(),
+        stage: StageFacts::of(subchannel.stage()),
+        wait_until: subchannel.stage().wait_until(),
+        stage_since: subchannel.stage_since,
+        attempts_started: subchannel.attempts_started,
+        attempts_failed: subchannel.attempts_failed,
+        last_failure: subchannel.last_failure.clone(),
+        last_loss: subchannel.last_loss.clone(),
+        connections,
     }
 }

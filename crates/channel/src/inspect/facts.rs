@@ -5,7 +5,7 @@ use std::time::Instant;
 use trunkline_lb::PolicyNode;
 use trunkline_resolver::ResolverSchedule;
 
-use crate::core::inspect::{CoreFacts, SubchannelFacts};
+use crate::core::inspect::{CoreFacts, SubchannelPage};
 use crate::inspect::connection::ConnectionFacts;
 use crate::inspect::inspection::ChannelLife;
 use crate::observer::recent::RecentEvent;
@@ -20,7 +20,6 @@ pub(crate) struct ChannelFacts {
     pub(crate) schedule: Option<ResolverSchedule>,
     /// The tree of policies, if the inspection shows it.
     pub(crate) policy: Option<PolicyNode>,
-    pub(crate) subchannels: Vec<SubchannelFacts<ConnectionFacts>>,
-    pub(crate) next_subchannel: Option<usize>,
+    pub(crate) subchannels: SubchannelPage<ConnectionFacts>,
     pub(crate) events: Vec<RecentEvent>,
 }

@@ -9,8 +9,8 @@ use trunkline_resolver::ResolveError;
 
 use crate::core::config::ConfigFacts;
 use crate::core::failure::ConnectPhase;
-use crate::core::inspect::{CoreFacts, StageFacts, SubchannelFacts};
-use crate::inspect::connection::ConnectionFacts;
+use crate::core::inspect::{CoreFacts, StageFacts, SubchannelFacts, SubchannelPage};
+use crate::inspect::connection::{ConnectionFacts, ConnectionInspection};
 use crate::inspect::facts::ChannelFacts;
 use crate::inspect::inspection::Inspection;
 use crate::inspect::options::{InspectOptions, MOST_ITEMS};
@@ -86,12 +86,8 @@ impl ChannelFacts {
             endpoints: endpoints(&core, options),
             subchannels: InspectionPage {
                 total: core.subchannels,
-                next: self.next_subchannel,
-                items: self
-                    .subchannels
-                    .into_iter()
-                    .map(|subchannel| inspect_subchannel(subchannel, now))
-                    .collect(),
+                next: self.subchannels.next,
+                items: inspect_subchannels(self.subchannels, now),
             },
             calls: CallsInspection {
                 begun: calls.begun,
@@ -195,8 +191,23 @@ fn inspect_attributes(attributes: &Attributes) -> BTreeMap<String, String> {
         .collect()
 }
 
+fn inspect_subchannels(
+    page: SubchannelPage<ConnectionFacts>,
+    now: Instant,
+) -> Vec<SubchannelInspection> {
+    let mut connections = page.connections.into_iter();
+    let subchannels = page.subchannels.into_iter();
+    let inspect = |subchannel: SubchannelFacts| {
+        let own = connections.by_ref().take(subchannel.connections);
+        let own = own.map(|connection| connection.inspection(now)).collect();
+        inspect_subchannel(subchannel, own, now)
+    };
+    subchannels.map(inspect).collect()
+}
+
 fn inspect_subchannel(
-    subchannel: SubchannelFacts<ConnectionFacts>,
+    subchannel: SubchannelFacts,
+    connections: Vec<ConnectionInspection>,
     now: Instant,
 ) -> SubchannelInspection {
     let age = |at: Instant| now.saturating_duration_since(at);
@@ -233,11 +244,7 @@ fn inspect_subchannel(
             was_unused: last.why.is_unused(),
             message: cut_text(&last.why, LONGEST_MESSAGE),
         }),
-        connections: subchannel
-            .connections
-            .into_iter()
-            .map(|connection| connection.inspection(now))
-            .collect(),
+        connections,
     }
 }
 
