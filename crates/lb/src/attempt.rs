@@ -99,8 +99,7 @@ pub struct AttemptOutcome<'a> {
     /// does not count.
     pub was_dropped: bool,
     /// The load report in the trailers, once it was asked for.
-    /// In a box, because few attempts have one, and an outcome is moved.
-    load_report: OnceCell<Option<Box<LoadReport>>>,
+    load_report: OnceCell<Option<LoadReport>>,
 }
 
 impl<'a> AttemptOutcome<'a> {
@@ -156,8 +155,8 @@ impl<'a> AttemptOutcome<'a> {
     /// "per-query".
     #[must_use]
     pub fn load_report(&self) -> Option<&LoadReport> {
-        let report = || report_in(self.trailers?).map(Box::new);
-        self.load_report.get_or_init(report).as_deref()
+        let report = || report_in(self.trailers?);
+        self.load_report.get_or_init(report).as_ref()
     }
 
     /// Sets the header list that has the status: the trailers, or the head of a trailers-only
