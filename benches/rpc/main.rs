@@ -8,7 +8,7 @@
 //! Arguments: `--free` lets all processes use all cores, and gives the clients' runtimes two
 //! threads. `--beside PROGRAM` adds another build of this benchmark, to compare before and after; it
 //! runs only the cases that it has.
-//! `--telemetry` compares calls that nobody sees with calls that observers, metrics and traces see.
+//! `--telemetry` compares unobserved calls with calls that have observers, metrics and traces.
 //! `--only TEXT` measures only the cases that have the text in their names.
 
 mod case;

@@ -13,14 +13,14 @@ pub(crate) struct Variant {
     pub(crate) shape: Shape,
     /// Number of threads in the runtime's pool.
     pub(crate) threads: usize,
-    /// Who sees the calls.
+    /// What observes the calls.
     pub(crate) watcher: Watcher,
 }
 
-/// Who sees the calls of a channel.
+/// What observes the calls of a channel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Watcher {
-    /// Nobody.
+    /// No observer.
     Nobody,
     /// An observer that counts the ends of attempts and of calls.
     Observer,
@@ -94,7 +94,7 @@ pub(crate) const TWO_THREADS: [Variant; 5] = [
     variant("smol x2", Stack::Trunkline, Shape::SmolBlockOn, 2),
 ];
 
-/// Variants that differ only in who sees the calls. The others are compared with the first.
+/// Variants that differ only in what observes the calls. The others are compared with the first.
 pub(crate) const WATCHED: [Variant; 6] = [
     watched("unwatched", Watcher::Nobody),
     watched("observer", Watcher::Observer),

@@ -1,4 +1,4 @@
-//! Who sees the calls of a channel, for what telemetry costs.
+//! What observes the calls of a channel, for what telemetry costs.
 
 use std::io;
 use std::sync::OnceLock;

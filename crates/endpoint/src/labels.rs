@@ -1,4 +1,4 @@
-//! The labels of metrics that say where calls go.
+//! The labels of metrics for where calls go.
 
 use std::sync::Arc;
 
@@ -39,7 +39,7 @@ impl AttributeKey for BackendService {
     const IDENTIFIES_CONNECTION: bool = false;
 }
 
-/// The labels of metrics that say where calls go. gRPC's metrics have the empty text where one is not
+/// The labels of metrics for where calls go. gRPC's metrics have the empty text where one is not
 /// known.
 ///
 /// ```

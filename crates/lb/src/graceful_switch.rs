@@ -336,7 +336,7 @@ impl Policy for GracefulSwitch {
         }
     }
 
-    /// Describes the current policy, under the name by which it was chosen, with the pending one. The
+    /// Describes the current policy, under the name that it was chosen with, and the pending one. The
     /// switch has no node of its own while it has a policy.
     fn inspect(&self, now: Instant) -> PolicyNode {
         let inspect = |named: &NamedPolicy| {

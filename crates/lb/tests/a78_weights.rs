@@ -140,7 +140,7 @@ fn updates() {
     assert_eq!(channel.weights(), []);
 }
 
-/// Reports cost nothing where nobody reads them: they are off by default.
+/// Reports cost nothing where nothing reads them: they are off by default.
 #[test]
 fn off() {
     let options = PolicyOptions::new(1);

@@ -161,8 +161,8 @@ fn round_robin() {
     check(&channel, &expected);
 }
 
-/// The policy that connects beside the current one is pending. The name of a policy is that by which it
-/// was chosen.
+/// The policy that connects beside the current one is pending. The name of a policy is the one that it
+/// was chosen with.
 #[test]
 fn pending() {
     let mut channel = channel(&json!([{ "round_robin": {} }]));

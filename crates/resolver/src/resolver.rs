@@ -132,7 +132,7 @@ pub struct Resolution {
     /// The service config that was found with them.
     pub service_config: ServiceConfigSource,
     /// Where the resolver found the service config, in words, for people: `TXT record of
-    /// _grpc_config.orders.test`, for example. `None` if there is nothing to say.
+    /// _grpc_config.orders.test`, for example. `None` if it is not known.
     pub service_config_place: Option<Arc<str>>,
     /// Attributes of the resolution as a whole.
     pub attributes: Attributes,

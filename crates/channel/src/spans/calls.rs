@@ -144,7 +144,7 @@ impl CallTrace for CallSpans {
     }
 }
 
-/// Records how a call or an attempt ended, also under the name by which OpenTelemetry knows failures.
+/// Records how a call or an attempt ended, also under the name that OpenTelemetry has for failures.
 fn record_status(span: &Span, status: &Status) {
     span.record("rpc.grpc.status_code", status.code() as u32);
     if status.code() != Code::Ok {

@@ -128,8 +128,8 @@ fn a_backend_that_recovers_is_a_line() {
     assert_eq!(of_backends, expected);
 }
 
-/// The loss of many backends writes no more than twenty lines in ten seconds, and the last of them says
-/// where the others are.
+/// The loss of many backends writes no more than twenty lines in ten seconds, and the last of them names
+/// the level of the others.
 #[test]
 fn many_failing_backends_are_twenty_lines() {
     let config = r#"{"loadBalancingConfig": [{"round_robin": {}}]}"#;

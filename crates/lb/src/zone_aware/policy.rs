@@ -346,8 +346,8 @@ impl Policy for ZoneAware {
         self.children.reset_backoff();
     }
 
-    /// Describes the number of ready endpoints on each side, and the weights by which the sides share
-    /// the calls.
+    /// Describes the number of ready endpoints on each side, and the weight of each side in
+    /// the choice between them.
     fn inspect(&self, now: Instant) -> PolicyNode {
         let counts = self.counts();
         let (local, remote) = counts.weights();
