@@ -751,9 +751,12 @@ impl<C> Core<C> {
     }
 
     fn start_attempt(&mut self, id: SubchannelId, now: Instant) {
+        let connection = self.last_connection.next();
         let Some(subchannel) = self.subchannels.get_mut(id) else {
             return;
         };
+        subchannel.last_attempt = Some(connection);
+        subchannel.attempts_started += 1;
         let retry_at = subchannel.backoff.next_attempt(now);
         let deadline = subchannel.backoff.attempt_deadline(retry_at, now);
         let phase = ConnectPhase::Dialing;
@@ -770,12 +773,7 @@ impl<C> Core<C> {
                 connections,
             });
         }
-        self.last_connection = self.last_connection.next();
-        let connection = self.last_connection;
-        if let Some(subchannel) = self.subchannels.get_mut(id) {
-            subchannel.last_attempt = Some(connection);
-            subchannel.attempts_started += 1;
-        }
+        self.last_connection = connection;
         self.observe(ChannelEvent::ConnectStarted {
             id,
             connection,

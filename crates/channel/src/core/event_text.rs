@@ -18,6 +18,8 @@ const ENDPOINTS_SHOWN: usize = 8;
 
 /// How much an event matters to the people who run the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum EventLevel {
     /// A step of the channel's work.

@@ -8,7 +8,7 @@ use trunkline_lb::{ConnectivityState, Policy, PolicyNode, SubchannelId};
 use trunkline_resolver::ResolveError;
 
 use crate::core::Core;
-pub(crate) use crate::core::answer::Answer;
+use crate::core::answer::Answer;
 use crate::core::config::ConfigFacts;
 use crate::core::connections::{ReadyConnection, ReadySubchannel};
 use crate::core::failure::ConnectPhase;

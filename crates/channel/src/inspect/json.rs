@@ -98,34 +98,3 @@ pub(super) mod unix_millis {
         Ok(UNIX_EPOCH.checked_add(since).unwrap_or(UNIX_EPOCH))
     }
 }
-
-/// The level of an event.
-pub(super) mod level {
-    use serde::de::Error;
-
-    use super::{Deserialize, Deserializer, Serializer};
-    use crate::core::event_text::EventLevel;
-
-    pub(in crate::inspect) fn serialize<S: Serializer>(
-        level: &EventLevel,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        to.serialize_str(match level {
-            EventLevel::Debug => "debug",
-            EventLevel::Info => "info",
-            EventLevel::Warn => "warn",
-        })
-    }
-
-    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<EventLevel, D::Error> {
-        let name = String::deserialize(from)?;
-        match &*name {
-            "debug" => Ok(EventLevel::Debug),
-            "info" => Ok(EventLevel::Info),
-            "warn" => Ok(EventLevel::Warn),
-            _ => Err(D::Error::custom(format_args!("no level: {name:?}"))),
-        }
-    }
-}

@@ -143,7 +143,6 @@ pub struct EventInspection {
     /// The name of its kind: [`ChannelEvent::name`](crate::ChannelEvent::name).
     pub name: String,
     /// How much it matters. In JSON: `debug`, `info` or `warn`.
-    #[cfg_attr(feature = "serde", serde(with = "json::level"))]
     pub level: EventLevel,
     /// What happened, in one line of at most 1,024 bytes.
     pub text: String,
