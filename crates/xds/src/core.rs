@@ -1,0 +1,20 @@
+//! The cores: from the bytes of a control plane to routes and endpoints, without I/O, clock, task or
+//! lock.
+
+// From the ground up: a module uses only those above it.
+
+// Values.
+mod cluster_hold;
+mod resource_error;
+mod resource_type;
+
+// What a control plane sends, validated.
+pub mod resources;
+
+// All of it together: what a channel routes by.
+mod config;
+
+pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
+pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
+pub use self::resource_error::{ResourceError, ResourceErrorKind};
+pub use self::resource_type::ResourceType;

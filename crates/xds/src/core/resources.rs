@@ -1,0 +1,41 @@
+//! Resources of a control plane, validated: listeners, route configurations, clusters, endpoints.
+//!
+//! A value of these types can be used as it is: what the specification of xDS refuses was refused
+//! when the resource was decoded.
+
+// From the ground up: a module uses only those above it.
+
+// What the validators share.
+mod fault;
+mod fraction;
+mod matcher;
+
+// The parts of resources.
+mod http_filter;
+mod locality;
+mod security;
+
+// The resources.
+mod cluster;
+mod endpoints;
+mod listener;
+mod route;
+
+mod resource;
+
+pub use self::cluster::{Cluster, ClusterKind, LoadReporting};
+pub use self::endpoints::{ClusterEndpoints, DropCategory, LocalityEndpoints};
+pub use self::fault::{Fault, Faults};
+pub use self::fraction::Fraction;
+pub use self::http_filter::{
+    FaultAbort, FaultConfig, FaultDelay, FilterConfig, FilterOverride, FilterOverrides, HttpFilter,
+};
+pub use self::listener::{ApiListener, Listener, RouteSource};
+pub use self::locality::LocalityName;
+pub use self::matcher::{Pattern, StringMatcher};
+pub use self::resource::Resource;
+pub use self::route::{
+    Domain, ForwardAction, HashPolicy, HashSource, HeaderCondition, HeaderMatcher, PathMatcher,
+    Route, RouteAction, RouteConfiguration, SkippedRoute, VirtualHost, WeightedCluster,
+};
+pub use self::security::UpstreamTls;
