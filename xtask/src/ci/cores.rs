@@ -8,7 +8,7 @@ use crate::step::{Done, Step};
 ///
 /// The channel's core is one module of a crate that needs its shell; the step `invariants` guards
 /// the walls of every core.
-const CORES: [&str; 10] = [
+const CORES: [&str; 11] = [
     "target",
     "endpoint",
     "status",
@@ -19,6 +19,7 @@ const CORES: [&str; 10] = [
     "lb",
     "resolver",
     "sim",
+    "xds",
 ];
 
 pub(super) const STEP: Step = Step {

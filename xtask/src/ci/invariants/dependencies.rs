@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::metadata::{Metadata, Package};
 
 /// Crates, and the only packages of this workspace that may depend on them.
-const ONLY: [(&[&str], &[&str]); 4] = [
+const ONLY: [(&[&str], &[&str]); 5] = [
     (&["async-std", "smol", "socket2"], &["trunkline-runtime"]),
     (&["hickory-proto"], &["trunkline-dns"]),
     (
@@ -15,6 +15,10 @@ const ONLY: [(&[&str], &[&str]); 4] = [
         &["trunkline-transport", "trunkline-sim"],
     ),
     (&["tonic", "tonic-prost"], &["trunkline-channelz"]),
+    (
+        &["trunkline-xds-proto"],
+        &["trunkline-xds", "trunkline-sim"],
+    ),
 ];
 
 /// Returns a line for each invariant of the dependency tree that is broken.

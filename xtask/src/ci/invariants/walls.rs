@@ -87,7 +87,7 @@ struct Exception {
     names: &'static [&'static str],
 }
 
-const CORES: [WalledCore; 10] = [
+const CORES: [WalledCore; 11] = [
     core("target", Extent::Whole, &[]),
     core("endpoint", Extent::Whole, &[]),
     core("status", Extent::Whole, &[]),
@@ -163,6 +163,8 @@ const CORES: [WalledCore; 10] = [
             },
         ],
     ),
+    // Its policies too.
+    core("xds", Extent::AllBut("io"), &[]),
 ];
 
 const fn core(
