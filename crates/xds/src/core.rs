@@ -8,13 +8,25 @@ mod cluster_hold;
 mod resource_error;
 mod resource_type;
 
+// Where to ask: names, servers, the bootstrap.
+mod names;
+mod server;
+
+mod bootstrap;
+
 // What a control plane sends, validated.
 pub mod resources;
 
 // All of it together: what a channel routes by.
 mod config;
 
+pub use self::bootstrap::{Authority, Bootstrap, Node, NodeLocality};
 pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
+pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};
 pub use self::resource_error::{ResourceError, ResourceErrorKind};
 pub use self::resource_type::ResourceType;
+pub use self::server::{
+    DEFAULT_REFRESH_INTERVAL, IdentityFiles, ServerCallCredentials, ServerConfig,
+    ServerCredentials, ServerFeatures, TlsFiles,
+};
