@@ -1,8 +1,9 @@
 //! Generates the text of one Rust file from a proto.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+
+use crate::rustfmt::rustfmt;
+use crate::scratch::Scratch;
 
 /// One generated file.
 #[derive(Clone, Copy)]
@@ -39,56 +40,14 @@ impl GeneratedFile {
             // Without `connect()`, which would need tonic's transport. A stub accepts any channel.
             .build_transport(false)
             .build_server(self.sides == Sides::ClientAndServer)
-            .out_dir(&folder.0)
+            .out_dir(folder.path())
             .compile_fds(files)
             .map_err(|error| format!("{}: {error}", self.proto))?;
-        let made = folder.0.join(format!("{package}.rs"));
-        let text = std::fs::read_to_string(&made)
-            .map_err(|error| format!("cannot read {}: {error}", made.display()))?;
+        let text = folder.read(&format!("{package}.rs"))?;
         let header = format!(
             "// Made by `cargo xtask codegen` from xtask/codegen/proto/{}; do not edit.\n",
             self.proto
         );
         rustfmt(&(header + &text))
     }
-}
-
-/// A temporary folder, which is removed on drop.
-struct Scratch(std::path::PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, String> {
-        let path = std::env::temp_dir().join(format!("trunkline-codegen-{}", std::process::id()));
-        std::fs::create_dir_all(&path)
-            .map_err(|error| format!("cannot make {}: {error}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A temporary folder that is left behind does no harm.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Formats `source` with the rustfmt of this toolchain.
-fn rustfmt(source: &str) -> Result<String, String> {
-    let failed = |error: std::io::Error| {
-        format!("cannot run rustfmt: {error}; `rustup component add rustfmt` installs it")
-    };
-    let mut child = Command::new("rustfmt")
-        .args(["--edition", "2024", "--emit", "stdout"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(failed)?;
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(source.as_bytes()).map_err(failed)?;
-    }
-    let output = child.wait_with_output().map_err(failed)?;
-    if !output.status.success() {
-        return Err("rustfmt cannot read the generated code".to_owned());
-    }
-    String::from_utf8(output.stdout).map_err(|error| format!("rustfmt printed no text: {error}"))
 }

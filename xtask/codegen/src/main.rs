@@ -3,12 +3,17 @@
 //! `cargo xtask codegen` runs it. With `--check` it writes nothing, and fails if a checked-in file
 //! does not match the protos.
 
+mod rustfmt;
+mod scratch;
+
 mod generated_file;
+mod package_tree;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 use generated_file::{GeneratedFile, Sides};
+use package_tree::PackageTree;
 
 /// The generated files, each with its proto and the sides of services that it contains.
 const FILES: [GeneratedFile; 6] = [
@@ -44,6 +49,12 @@ const FILES: [GeneratedFile; 6] = [
     },
 ];
 
+/// The messages of xDS: a file for each package.
+const XDS: PackageTree = PackageTree {
+    folders: &["envoy", "google", "udpa", "xds"],
+    out: "crates/xds-proto/src/generated",
+};
+
 fn main() -> ExitCode {
     let mut check = false;
     for arg in std::env::args().skip(1) {
@@ -67,17 +78,30 @@ fn run(check: bool) -> Result<(), String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let protos = here.join("proto");
     let root = here.join("../..");
-    let mut stale = Vec::new();
+    let mut made = Vec::new();
     for generated in FILES {
-        let made = generated.make(&protos)?;
-        let path = root.join(generated.path);
-        if std::fs::read_to_string(&path).is_ok_and(|there| there == made) {
-            println!("{}: up to date", generated.path);
+        made.push((generated.path.to_owned(), generated.make(&protos)?));
+    }
+    made.extend(XDS.make(&protos)?);
+    let mut stale = Vec::new();
+    for (path, text) in &made {
+        let file = root.join(path);
+        if std::fs::read_to_string(&file).is_ok_and(|there| there == *text) {
+            println!("{path}: up to date");
         } else if check {
-            stale.push(generated.path);
+            stale.push(path.clone());
         } else {
-            write(&path, &made)?;
-            println!("{}: written", generated.path);
+            write(&file, text)?;
+            println!("{path}: written");
+        }
+    }
+    for path in XDS.left_over(&root, &made)? {
+        if check {
+            stale.push(path);
+        } else {
+            std::fs::remove_file(root.join(&path))
+                .map_err(|error| format!("cannot remove {path}: {error}"))?;
+            println!("{path}: removed");
         }
     }
     if stale.is_empty() {
