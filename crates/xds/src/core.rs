@@ -8,19 +8,24 @@ mod cluster_hold;
 mod resource_error;
 mod resource_type;
 
-// Where to ask: names, servers, the bootstrap.
+// Names, and who has what they name.
 mod names;
 mod server;
-
-mod bootstrap;
 
 // What a control plane sends, validated.
 pub mod resources;
 
+// Which servers have them.
+mod bootstrap;
+
 // All of it together: what a channel routes by.
 mod config;
 
-pub use self::bootstrap::{Authority, Bootstrap, Node, NodeLocality};
+pub use self::bootstrap::{
+    Authority, Bootstrap, BootstrapError, BootstrapErrorKind, BootstrapSource, CONFIG_VARIABLE,
+    CertificateProvider, FILE_VARIABLE, Node, NodeLocality, TargetError, TargetErrorKind,
+    WatchedFiles, data_plane_authority,
+};
 pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
 pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};

@@ -26,6 +26,7 @@ mod resource;
 pub use self::cluster::{Cluster, ClusterKind, LoadReporting};
 pub use self::endpoints::{ClusterEndpoints, DropCategory, LocalityEndpoints};
 pub use self::fault::{Fault, Faults};
+pub(crate) use self::fault::{Place, cut};
 pub use self::fraction::Fraction;
 pub use self::http_filter::{
     FaultAbort, FaultConfig, FaultDelay, FilterConfig, FilterOverride, FilterOverrides, HttpFilter,
