@@ -5,8 +5,10 @@
 
 // Values.
 mod cluster_hold;
+mod hostname;
 mod resource_error;
 mod resource_type;
+mod wire;
 
 // Names, and who has what they name.
 mod names;
@@ -28,6 +30,7 @@ pub use self::bootstrap::{
 };
 pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
+pub use self::hostname::Hostname;
 pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};
 pub use self::resource_error::{ResourceError, ResourceErrorKind};
 pub use self::resource_type::ResourceType;

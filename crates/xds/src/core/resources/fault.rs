@@ -149,3 +149,8 @@ pub(crate) fn cut(value: &str) -> &str {
         .unwrap_or_default();
     &value[..end]
 }
+
+/// Returns a wrong value as texts quote it: at most 100 bytes of it, in quotation marks, and readable.
+pub(crate) fn quote(value: &str) -> String {
+    format!("{:?}", cut(value))
+}
