@@ -1,6 +1,8 @@
 //! The node: how a client describes itself to servers.
 
+use prost_types::value::Kind;
 use serde_json::{Map, Value};
+use trunkline_xds_proto::envoy::config::core::v3 as proto;
 
 /// How the client describes itself to its servers: the `node` of a bootstrap.
 ///
@@ -106,4 +108,68 @@ impl NodeLocality {
             sub_zone: sub_zone.into(),
         }
     }
+}
+
+/// What the client does differently than the API's first version expects, sent with each node.
+///
+/// Source: [gRFC A27](https://github.com/grpc/proposal/blob/master/A27-xds-global-load-balancing.md),
+/// xRFC TP3.
+const CLIENT_FEATURES: [&str; 2] = [
+    "envoy.lb.does_not_support_overprovisioning",
+    "xds.config.resource-in-sotw",
+];
+
+/// A feature of the client on streams of load reports: it can report all clusters.
+const LOAD_REPORT_FEATURE: &str = "envoy.lrs.supports_send_all_clusters";
+
+impl Node {
+    /// Returns the message that the first request of a stream of resources has.
+    #[must_use]
+    pub fn to_proto(&self) -> proto::Node {
+        proto::Node {
+            id: self.id.clone(),
+            cluster: self.cluster.clone(),
+            metadata: (!self.metadata.is_empty()).then(|| structure(&self.metadata)),
+            locality: self.locality.as_ref().map(|locality| proto::Locality {
+                region: locality.region.clone(),
+                zone: locality.zone.clone(),
+                sub_zone: locality.sub_zone.clone(),
+            }),
+            user_agent_name: self.user_agent_name.clone(),
+            client_features: CLIENT_FEATURES.map(str::to_owned).into(),
+            user_agent_version_type: Some(proto::node::UserAgentVersionType::UserAgentVersion(
+                self.user_agent_version.clone(),
+            )),
+        }
+    }
+
+    /// Returns the message that the first request of a stream of load reports has.
+    #[must_use]
+    pub fn to_load_report_proto(&self) -> proto::Node {
+        let mut node = self.to_proto();
+        node.client_features.push(LOAD_REPORT_FEATURE.to_owned());
+        node
+    }
+}
+
+fn structure(object: &Map<String, Value>) -> prost_types::Struct {
+    let field = |(name, value): (&String, &Value)| (name.clone(), to_value(value));
+    prost_types::Struct {
+        fields: object.iter().map(field).collect(),
+    }
+}
+
+fn to_value(value: &Value) -> prost_types::Value {
+    let kind = match value {
+        Value::Null => Kind::NullValue(0),
+        Value::Bool(value) => Kind::BoolValue(*value),
+        // A number of JSON is a double in protobuf; one that has no double is not made by the parser.
+        Value::Number(value) => Kind::NumberValue(value.as_f64().unwrap_or(f64::NAN)),
+        Value::String(value) => Kind::StringValue(value.clone()),
+        Value::Array(items) => Kind::ListValue(prost_types::ListValue {
+            values: items.iter().map(to_value).collect(),
+        }),
+        Value::Object(object) => Kind::StructValue(structure(object)),
+    };
+    prost_types::Value { kind: Some(kind) }
 }

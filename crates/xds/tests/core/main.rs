@@ -1,0 +1,4 @@
+//! Tests of the cores, named after the clauses of the specification.
+
+mod bootstrap;
+mod names;
