@@ -19,6 +19,8 @@ mod net;
 mod runtime;
 // Servers.
 mod backend;
+#[cfg(feature = "xds")]
+pub mod control_plane;
 pub mod dns;
 // The handle of a simulation: its clock, tasks, network and servers.
 mod sim;

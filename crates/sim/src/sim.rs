@@ -13,6 +13,8 @@ use tower_service::Service;
 use trunkline_runtime::{PeerAddr, Runtime};
 
 use crate::backend::{Backend, IncomingBody};
+#[cfg(feature = "xds")]
+use crate::control_plane::ControlPlane;
 use crate::dns::DnsServer;
 use crate::executor::{self, Limits};
 use crate::net::Net;
@@ -108,6 +110,16 @@ impl Sim {
     /// When another server has the address.
     pub fn backend(&self, address: impl Into<PeerAddr>) -> Backend {
         Backend::start(self.shared.clone(), address.into())
+    }
+
+    /// Starts a control plane at `address`, a `SocketAddr` or a `UnixAddr`. It has no resources yet.
+    ///
+    /// # Panics
+    ///
+    /// When another server has the address.
+    #[cfg(feature = "xds")]
+    pub fn control_plane(&self, address: impl Into<PeerAddr>) -> ControlPlane {
+        ControlPlane::start(&self.shared, address.into())
     }
 
     /// Runs `future` and all tasks until `future` is complete. The tasks that are not complete
