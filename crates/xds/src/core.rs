@@ -20,6 +20,9 @@ pub mod resources;
 // Which servers have them.
 mod bootstrap;
 
+// Asking for them.
+pub mod ads;
+
 // All of it together: what a channel routes by.
 mod config;
 

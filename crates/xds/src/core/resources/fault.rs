@@ -35,10 +35,19 @@ impl Faults {
             self.more += 1;
             return;
         }
-        self.first.push(Fault {
+        self.push(Fault {
             field: place.to_string(),
             text: text.into(),
         });
+    }
+
+    /// Adds a fault.
+    fn push(&mut self, fault: Fault) {
+        if self.first.len() == Self::MOST {
+            self.more += 1;
+        } else {
+            self.first.push(fault);
+        }
     }
 
     /// Returns whether there is none.
@@ -70,6 +79,16 @@ impl Faults {
         } else {
             Err(self)
         }
+    }
+}
+
+impl FromIterator<Fault> for Faults {
+    fn from_iter<I: IntoIterator<Item = Fault>>(faults: I) -> Self {
+        let mut all = Self::new();
+        for fault in faults {
+            all.push(fault);
+        }
+        all
     }
 }
 

@@ -1,0 +1,467 @@
+//! One client: its watches, and the servers that it asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_status::Status;
+use trunkline_xds_proto::envoy::config::core::v3::Node;
+use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryResponse;
+
+use super::authority::Authority;
+use super::decoder::ResourceDecoder;
+use super::dump::{AdsDump, AuthorityDump, ServerDump};
+use super::entry::Origin;
+use super::event::AdsEvent;
+use super::ids::{DeliveryId, LinkId, StreamId, WatchId};
+use super::intake::{Authorities, Touched, take_in};
+use super::links::Links;
+use super::nack::cut;
+use super::outbox::Outbox;
+use super::output::{AdsOutput, Update};
+use super::state::ResourceState;
+use crate::core::bootstrap::Bootstrap;
+use crate::core::names::{AuthorityName, ResourceName};
+use crate::core::resource_error::ResourceErrorKind;
+use crate::core::resource_type::ResourceType;
+
+/// The most bytes of a version or a nonce. Both are kept, and sent back.
+const LONGEST_VERSION: usize = 16 * 1024;
+
+/// The most bytes of a text about a failed server.
+const LONGEST_FAILURE: usize = 1024;
+
+/// The most bytes of a type URL in an event.
+const LONGEST_TYPE_URL: usize = 200;
+
+/// A client of control planes, without any I/O: it asks servers for the resources that are watched,
+/// keeps them, and passes on to watchers what changes.
+///
+/// - **Watches**: [`watch`](Self::watch), [`unwatch`](Self::unwatch). They can be made while
+///   outputs are performed.
+/// - **What happened**: the `handle_*` methods.
+/// - **What to do**: after each of these, call [`poll_output`](Self::poll_output) until it returns
+///   `None`. Requests come after deliveries, so that the watches which follow from a delivery are in
+///   the request that answers it. Then wait for the next event or for
+///   [`poll_timeout`](Self::poll_timeout), whichever is first. When that time has come, read what the
+///   streams have first, and then call [`handle_timeout`](Self::handle_timeout).
+/// - **What it knows**: [`dump`](Self::dump).
+///
+/// `now` never goes backwards. The same inputs and the same seed give the same outputs.
+///
+/// A server is not trusted: what the client keeps is bounded by what is watched and by the size of
+/// one message.
+///
+/// Source: [the xDS transport protocol](https://www.envoyproxy.io/docs/envoy/latest/api-docs/xds_protocol),
+/// gRFCs [A27](https://github.com/grpc/proposal/blob/master/A27-xds-global-load-balancing.md),
+/// [A46](https://github.com/grpc/proposal/blob/master/A46-xds-nack-semantics.md),
+/// [A47](https://github.com/grpc/proposal/blob/master/A47-xds-federation.md),
+/// [A57](https://github.com/grpc/proposal/blob/master/A57-xds-client-failure-mode-behavior.md),
+/// [A71](https://github.com/grpc/proposal/blob/master/A71-xds-fallback.md),
+/// [A88](https://github.com/grpc/proposal/blob/master/A88-xds-data-error-handling.md).
+#[derive(Debug)]
+pub struct AdsClient {
+    bootstrap: Arc<Bootstrap>,
+    /// Sent in the first request of each stream.
+    node: Node,
+    decoder: Arc<dyn ResourceDecoder>,
+    /// The open watches, and the resource of each; `None` for a name that cannot be used.
+    watches: BTreeMap<WatchId, Option<(ResourceType, ResourceName)>>,
+    next_watch: u64,
+    authorities: Authorities,
+    links: Links,
+    outbox: Outbox,
+}
+
+impl AdsClient {
+    /// Creates a client without watches. `node` describes it to the servers, `seed` is for the jitter
+    /// of back-offs.
+    #[must_use]
+    pub fn new(
+        bootstrap: Arc<Bootstrap>,
+        node: Node,
+        decoder: Arc<dyn ResourceDecoder>,
+        seed: u64,
+    ) -> Self {
+        Self {
+            bootstrap,
+            node,
+            decoder,
+            watches: BTreeMap::new(),
+            next_watch: 0,
+            authorities: Authorities::new(),
+            links: Links::new(seed),
+            outbox: Outbox::default(),
+        }
+    }
+
+    /// Starts a watch of a resource. What is known of it is delivered; a name that cannot be used is
+    /// delivered as an error, too.
+    pub fn watch(&mut self, kind: ResourceType, name: &str) -> WatchId {
+        let watch = WatchId(self.next_watch);
+        self.next_watch += 1;
+        let given: Arc<str> = name.into();
+        let updates = match self.usable(kind, name) {
+            Ok(name) => {
+                let authority = self.authority(name.authority());
+                let entry = authority.watched(kind, &name.as_str().into());
+                entry.watchers.insert(watch, Arc::clone(&given));
+                let updates = entry.current();
+                self.watches.insert(watch, Some((kind, name)));
+                updates
+            }
+            Err(text) => {
+                self.watches.insert(watch, None);
+                let error = ResourceErrorKind::InvalidName(text.into());
+                vec![Update::Changed(Err(error.into()))]
+            }
+        };
+        for update in updates {
+            self.outbox.deliver(watch, kind, &given, update, None);
+        }
+        watch
+    }
+
+    /// Ends a watch: nothing is delivered to it any more. A resource without watches is not asked for
+    /// any more, and forgotten.
+    pub fn unwatch(&mut self, watch: WatchId) {
+        let Some(watched) = self.watches.remove(&watch) else {
+            return;
+        };
+        self.outbox.end_watch(watch);
+        let Some((kind, name)) = watched else {
+            return;
+        };
+        let Some(authority) = self.authorities.get_mut(name.authority()) else {
+            return;
+        };
+        if let Some(entry) = authority.entry(kind, name.as_str()) {
+            entry.watchers.remove(&watch);
+            if entry.watchers.is_empty() {
+                authority.handle_unwatched(kind, &name.as_str().into());
+            }
+        }
+    }
+
+    /// Handles that the channel of a link is in TRANSIENT_FAILURE. `text` is the channel's error.
+    ///
+    /// The stream goes on waiting.
+    pub fn handle_connect_failed(&mut self, link: LinkId, text: &str) {
+        let text = cut(text.to_owned(), LONGEST_FAILURE);
+        if let Some(link) = self.links.get_mut(link)
+            && link.handle_connect_failed(&text)
+        {
+            self.outbox.report(AdsEvent::Failed {
+                server: Arc::clone(&link.server),
+                text: text.into(),
+            });
+        }
+    }
+
+    /// Handles that the connection of a stream took the oldest request that it had not taken yet.
+    pub fn handle_written(&mut self, stream: StreamId, now: Instant) {
+        let Some(link) = self.links.of_stream(stream) else {
+            return;
+        };
+        let Some((kind, names)) = link.handle_written() else {
+            return;
+        };
+        for name in names {
+            let mut authorities = self.authorities.values_mut();
+            let is_awaited = authorities.any(|authority| {
+                authority.links().contains(&link.id)
+                    && authority
+                        .entry(kind, &name)
+                        .is_some_and(|entry| entry.is_awaited())
+            });
+            if is_awaited {
+                link.start_timer(kind, &name, now);
+            }
+        }
+    }
+
+    /// Handles a message of a stream.
+    pub fn handle_message(&mut self, stream: StreamId, response: DiscoveryResponse, now: Instant) {
+        let Some(link) = self.links.of_stream(stream) else {
+            return;
+        };
+        link.handle_message(now);
+        if response.version_info.len().max(response.nonce.len()) > LONGEST_VERSION {
+            let text: Arc<str> =
+                format!("it sent a version or a nonce of more than {LONGEST_VERSION} bytes").into();
+            self.outbox.push(AdsOutput::EndStream { stream });
+            if link.handle_breach(&text, now) {
+                let server = Arc::clone(&link.server);
+                self.outbox.report(AdsEvent::Failed { server, text });
+            }
+            return;
+        }
+        if link.handle_response() {
+            self.outbox.report(AdsEvent::Connected {
+                server: Arc::clone(&link.server),
+            });
+        }
+        let mut reached = BTreeSet::new();
+        for (name, authority) in &mut self.authorities {
+            if authority.handle_reachable(stream.link) {
+                reached.insert(name.clone());
+            }
+        }
+        let touched = self.take_response(stream, response, now);
+        self.deliver(&touched, &reached, stream.link);
+    }
+
+    /// Handles the end of a stream, by the server or by the connection.
+    pub fn handle_stream_ended(&mut self, stream: StreamId, status: &Status, now: Instant) {
+        let Some(link) = self.links.of_stream(stream) else {
+            return;
+        };
+        let server = Arc::clone(&link.server);
+        let text = format!("{}: {}", status.code(), status.message());
+        let text = cut(text, LONGEST_FAILURE);
+        let (is_answered, has_failed) = link.handle_stream_ended(&text, now);
+        let text: Arc<str> = text.into();
+        self.outbox.report(AdsEvent::StreamEnded {
+            server: Arc::clone(&server),
+            text: Arc::clone(&text),
+            is_answered,
+        });
+        if has_failed {
+            self.outbox.report(AdsEvent::Failed { server, text });
+        }
+    }
+
+    /// Handles that a watcher has taken a delivery: all that follows from it is done.
+    ///
+    /// The next message of a link is not read before all deliveries of the last one are settled.
+    /// Those of ended watches count as settled.
+    pub fn handle_settled(&mut self, delivery: DeliveryId) {
+        self.outbox.settle(delivery);
+    }
+
+    /// Handles that the time which [`poll_timeout`](Self::poll_timeout) returned has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        for link in self.links.iter_mut() {
+            let time = link.resource_time();
+            let (state, error) = if link.server.features.resource_timer_is_transient_error {
+                (ResourceState::Timeout, ResourceErrorKind::TimedOut(time))
+            } else {
+                (
+                    ResourceState::DoesNotExist,
+                    ResourceErrorKind::NotSent(time),
+                )
+            };
+            for (kind, name) in link.expire(now) {
+                for authority in self.authorities.values_mut() {
+                    if !authority.links().contains(&link.id) {
+                        continue;
+                    }
+                    let Some(entry) = authority.entry(kind, &name) else {
+                        continue;
+                    };
+                    if !entry.is_awaited() {
+                        continue;
+                    }
+                    let origin = Origin {
+                        server: Arc::clone(&link.server),
+                        version: "".into(),
+                        at: now,
+                    };
+                    entry.handle_error(state, error.clone(), origin);
+                    self.outbox.deliver_changes(kind, entry, None);
+                }
+            }
+        }
+    }
+
+    /// Returns the next action; `None` if there is nothing to do before the next event.
+    pub fn poll_output(&mut self, now: Instant) -> Option<AdsOutput> {
+        if let Some(output) = self.next_queued() {
+            return Some(output);
+        }
+        for authority in self.authorities.values_mut() {
+            authority.connect(&mut self.links, &mut self.outbox, now);
+        }
+        self.links.start_streams(&mut self.outbox, now);
+        if self.outbox.is_empty() {
+            self.subscribe();
+            self.send();
+            self.read(now);
+        }
+        self.next_queued()
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) and then
+    /// [`poll_output`](Self::poll_output); `None` if only an event can change something.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.links
+            .iter()
+            .filter_map(|link| link.next_timeout())
+            .min()
+    }
+
+    /// Returns the state of the client.
+    #[must_use]
+    pub fn dump(&self) -> AdsDump {
+        let servers = self.links.iter().map(|link| ServerDump {
+            server: Arc::clone(&link.server),
+            failure: link.failure().cloned(),
+            is_held: self.outbox.holds(link.id),
+        });
+        let authorities = self.authorities.values();
+        AdsDump {
+            servers: servers.collect(),
+            authorities: authorities
+                .map(|authority| AuthorityDump::of(authority, &self.links))
+                .filter(|authority| !authority.resources.is_empty())
+                .collect(),
+        }
+    }
+
+    /// Returns the name in canonical form, or why it cannot be used.
+    fn usable(&self, kind: ResourceType, name: &str) -> Result<ResourceName, String> {
+        let parsed = ResourceName::parse(kind, name).map_err(|error| error.to_string())?;
+        if parsed.as_str() == WILDCARD {
+            return Err(format!("name {name:?}: it asks for all resources"));
+        }
+        match self.bootstrap.servers_of(parsed.authority()) {
+            Some(_) => Ok(parsed),
+            None => Err(format!(
+                "name {name:?}: authority \"{}\" is not in the bootstrap",
+                parsed.authority()
+            )),
+        }
+    }
+
+    /// Returns an authority of the bootstrap.
+    fn authority(&mut self, name: &AuthorityName) -> &mut Authority {
+        let bootstrap = &self.bootstrap;
+        self.authorities.entry(name.clone()).or_insert_with(|| {
+            let servers = bootstrap.servers_of(name).unwrap_or_default();
+            let on_reachability_only = bootstrap.falls_back_on_reachability_only(name);
+            Authority::new(name.clone(), servers.to_vec(), on_reachability_only)
+        })
+    }
+
+    /// Applies a message that is a response to a request of its stream. Returns what it touched.
+    fn take_response(
+        &mut self,
+        stream: StreamId,
+        response: DiscoveryResponse,
+        now: Instant,
+    ) -> (Option<ResourceType>, Touched) {
+        let Some(link) = self.links.get_mut(stream.link) else {
+            return (None, Touched::new());
+        };
+        let kind = ResourceType::from_url(&response.type_url);
+        let Some(kind) = kind.filter(|kind| link.was_requested(*kind)) else {
+            self.outbox.report(AdsEvent::ResponseIgnored {
+                server: Arc::clone(&link.server),
+                type_url: cut(response.type_url, LONGEST_TYPE_URL),
+            });
+            return (None, Touched::new());
+        };
+        if link.owes_answer(kind) {
+            // The response before this one is answered by itself.
+            self.send();
+        }
+        for authority in self.authorities.values_mut() {
+            authority.handle_response(stream.link, &mut self.links, &mut self.outbox);
+        }
+        let Some(link) = self.links.get_mut(stream.link) else {
+            return (None, Touched::new());
+        };
+        let outcome = take_in(
+            kind,
+            response,
+            link,
+            &mut self.authorities,
+            &*self.decoder,
+            now,
+        );
+        self.outbox.report(AdsEvent::Response {
+            server: Arc::clone(&link.server),
+            kind,
+            version: outcome.version,
+            valid: outcome.valid,
+            invalid: outcome.invalid,
+            nack: outcome.nack.map(Arc::from),
+        });
+        (Some(kind), outcome.touched)
+    }
+
+    /// Delivers what a message changed: the resources that it touched, and all those of the
+    /// authorities in `reached`.
+    fn deliver(
+        &mut self,
+        (kind, touched): &(Option<ResourceType>, Touched),
+        reached: &BTreeSet<AuthorityName>,
+        link: LinkId,
+    ) {
+        for name in reached {
+            if let Some(authority) = self.authorities.get_mut(name) {
+                authority.deliver_all(&mut self.outbox, Some(link));
+            }
+        }
+        let Some(kind) = *kind else {
+            return;
+        };
+        for name in touched {
+            let authority = self.authorities.get_mut(name.authority());
+            if let Some(entry) = authority.and_then(|all| all.entry(kind, name.as_str())) {
+                self.outbox.deliver_changes(kind, entry, Some(link));
+            }
+        }
+    }
+
+    /// Returns the next action of the outbox that still matters.
+    fn next_queued(&mut self) -> Option<AdsOutput> {
+        loop {
+            match self.outbox.pop()? {
+                AdsOutput::Deliver(delivery)
+                    if !self.watches.contains_key(&delivery.id.watch()) => {}
+                output => return Some(output),
+            }
+        }
+    }
+
+    /// Brings the subscriptions up to date with the watches, and drops the links without any.
+    fn subscribe(&mut self) {
+        self.authorities
+            .retain(|_, authority| authority.subscribe(&mut self.links));
+        let used = self
+            .authorities
+            .values()
+            .flat_map(|authority| authority.links().iter().copied())
+            .collect();
+        self.links.retain(&used, &mut self.outbox);
+    }
+
+    /// Sends the requests that are due.
+    fn send(&mut self) {
+        for link in self.links.iter_mut() {
+            for (stream, request) in link.take_requests(&self.node) {
+                self.outbox.push(AdsOutput::Send {
+                    stream,
+                    request: Box::new(request),
+                });
+            }
+        }
+    }
+
+    /// Allows the next message of each link whose watchers have taken the last one.
+    fn read(&mut self, now: Instant) {
+        for link in self.links.iter_mut() {
+            if self.outbox.holds(link.id) {
+                continue;
+            }
+            if let Some(stream) = link.read(now) {
+                self.outbox.push(AdsOutput::Read { stream });
+            }
+        }
+    }
+}
+
+/// The name that asks for all resources of a type. It is never sent.
+const WILDCARD: &str = "*";
