@@ -431,10 +431,10 @@ impl ControlTask {
 
 /// Reads what an inspection shows of a connection.
 fn connection_facts(ready: &ReadyConnection<Connection>) -> ConnectionFacts {
-    ConnectionFacts {
-        id: ready.connection_id,
-        info: ready.info.clone(),
-        established: ready.connection.established(),
-        stats: ready.connection.stats(),
-    }
+    ConnectionFacts::new(
+        ready.connection_id,
+        &ready.info,
+        ready.connection.established(),
+        ready.connection.stats(),
+    )
 }

@@ -1,8 +1,10 @@
 //! One connection, in an inspection.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_connector::{ConnectionInfo, SecurityLevel};
+use trunkline_connector::{ConnectionInfo, SecurityLevel, TlsInfo};
+use trunkline_runtime::PeerAddr;
 use trunkline_transport::ConnectionStats;
 
 use crate::core::connections::ConnectionId;
@@ -21,10 +23,13 @@ pub struct ConnectionInspection {
     /// The time since the end of the HTTP/2 handshake. In JSON: `age_ms`.
     #[cfg_attr(feature = "serde", serde(rename = "age_ms", with = "json::millis"))]
     pub age: Duration,
-    /// The address at the other end: `192.0.2.1:50051`, `unix:/path`, `unix-abstract:name`.
-    pub peer: String,
-    /// The address of this side, where it is known.
-    pub local: Option<String>,
+    /// The address at the other end. In JSON: a text, such as `192.0.2.1:50051`, `unix:/path` or
+    /// `unix-abstract:name`.
+    #[cfg_attr(feature = "serde", serde(with = "json::peer"))]
+    pub peer: PeerAddr,
+    /// The address of this side, where it is known. In JSON: a text, or `null`.
+    #[cfg_attr(feature = "serde", serde(with = "json::peer_option", default))]
+    pub local: Option<PeerAddr>,
     /// How the stream is protected.
     pub security: ConnectionSecurity,
     /// The protocol that ALPN chose, such as `h2`; `None` without ALPN.
@@ -102,41 +107,65 @@ pub struct TlsInspection {
 /// What the control task reads of one connection.
 #[derive(Debug)]
 pub(crate) struct ConnectionFacts {
-    pub(crate) id: ConnectionId,
-    pub(crate) info: ConnectionInfo,
-    pub(crate) established: Instant,
-    pub(crate) stats: ConnectionStats,
+    id: ConnectionId,
+    peer: PeerAddr,
+    security: SecurityLevel,
+    alpn: Option<Arc<[u8]>>,
+    tls: Option<Arc<TlsInfo>>,
+    peer_certificates: usize,
+    established: Instant,
+    stats: ConnectionStats,
 }
 
 impl ConnectionFacts {
+    /// Copies what an inspection shows, and no more: there may be ten thousand connections.
+    pub(crate) fn new(
+        id: ConnectionId,
+        info: &ConnectionInfo,
+        established: Instant,
+        stats: ConnectionStats,
+    ) -> Self {
+        Self {
+            id,
+            peer: info.peer.clone(),
+            security: info.security,
+            alpn: info.alpn.clone(),
+            tls: info.tls.clone(),
+            peer_certificates: info.peer_certificates.len(),
+            established,
+            stats,
+        }
+    }
+
     /// Returns the connection as an inspection shows it.
     pub(super) fn inspection(self, now: Instant) -> ConnectionInspection {
-        let (info, stats) = (self.info, self.stats);
-        let tls = info.tls.as_deref().map(|tls| TlsInspection {
+        let stats = self.stats;
+        let tls = self.tls.as_deref().map(|tls| TlsInspection {
             version: tls.version.clone(),
             cipher: tls.cipher.clone(),
             resumed: tls.resumed,
             server_name: tls.server_name.clone(),
-            peer_certificates: info.peer_certificates.len(),
+            peer_certificates: self.peer_certificates,
             asked_for_certificate: tls.asked_for_certificate,
             reload_problem: tls.reload_problem.clone(),
         });
+        let streams_open = stats.streams_open();
         ConnectionInspection {
             id: self.id,
             age: now.saturating_duration_since(self.established),
-            peer: info.peer.to_string(),
-            local: stats.local_addr.as_ref().map(ToString::to_string),
-            security: match info.security {
+            peer: self.peer,
+            local: stats.local_addr,
+            security: match self.security {
                 SecurityLevel::None => ConnectionSecurity::None,
                 SecurityLevel::IntegrityOnly => ConnectionSecurity::IntegrityOnly,
                 SecurityLevel::PrivacyAndIntegrity => ConnectionSecurity::PrivacyAndIntegrity,
             },
-            alpn: info.alpn.map(|alpn| alpn.escape_ascii().to_string()),
+            alpn: self.alpn.map(|alpn| alpn.escape_ascii().to_string()),
             tls,
             streams_started: stats.streams_started,
             streams_succeeded: stats.streams_succeeded,
             streams_failed: stats.streams_failed,
-            streams_open: stats.streams_open(),
+            streams_open,
             max_concurrent_streams: stats.max_concurrent_streams,
             last_stream_age: stats
                 .last_stream_started

@@ -29,6 +29,104 @@ pub(super) mod text {
     }
 }
 
+/// The address of one end of a connection, as text.
+pub(super) mod peer {
+    use serde::de::Error;
+    use trunkline_endpoint::Location;
+    use trunkline_runtime::{PeerAddr, UnixAddr};
+
+    use super::{Deserializer, Serializer, text};
+
+    pub(in crate::inspect) fn serialize<S: Serializer>(
+        address: &PeerAddr,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        text::serialize(address, to)
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<PeerAddr, D::Error> {
+        match text::deserialize(from)? {
+            Location::Socket(address) => Ok(address.into()),
+            Location::Unix(path) => Ok(UnixAddr::from_path(path).into()),
+            Location::UnixAbstract(name) => Ok(UnixAddr::from_abstract_name(name).into()),
+            other => Err(D::Error::custom(format!(
+                "expected the address of a peer, found `{other}`"
+            ))),
+        }
+    }
+}
+
+/// The address of one end of a connection, as text or `null`.
+pub(super) mod peer_option {
+    use trunkline_runtime::PeerAddr;
+
+    use super::{Deserialize, Deserializer, Serializer, peer};
+
+    pub(in crate::inspect) fn serialize<S: Serializer>(
+        address: &Option<PeerAddr>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match address {
+            Some(address) => peer::serialize(address, to),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<PeerAddr>, D::Error> {
+        #[derive(Deserialize)]
+        struct Peer(#[serde(with = "peer")] PeerAddr);
+
+        let address = Option::<Peer>::deserialize(from)?;
+        Ok(address.map(|Peer(address)| address))
+    }
+}
+
+/// A list of values, each as the text that `Display` prints.
+pub(super) mod texts {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::text;
+
+    pub(in crate::inspect) fn serialize<T, S>(values: &[T], to: S) -> Result<S::Ok, S::Error>
+    where
+        T: Display,
+        S: Serializer,
+    {
+        to.collect_seq(values.iter().map(Text))
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, T, D>(from: D) -> Result<Vec<T>, D::Error>
+    where
+        T: FromStr<Err: Display>,
+        D: Deserializer<'de>,
+    {
+        let values = Vec::<Text<T>>::deserialize(from)?;
+        Ok(values.into_iter().map(|Text(value)| value).collect())
+    }
+
+    /// A value of the list.
+    struct Text<T>(T);
+
+    impl<T: Display> Serialize for Text<T> {
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            text::serialize(&self.0, to)
+        }
+    }
+
+    impl<'de, T: FromStr<Err: Display>> Deserialize<'de> for Text<T> {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            text::deserialize(from).map(Self)
+        }
+    }
+}
+
 /// A duration, as a whole number of milliseconds.
 pub(super) mod millis {
     use std::time::Duration;

@@ -170,7 +170,7 @@ fn endpoints(core: &CoreFacts, options: InspectOptions) -> InspectionPage<Endpoi
         addresses: endpoint
             .addresses()
             .iter()
-            .map(ToString::to_string)
+            .map(|address| address.location().clone())
             .collect(),
         attributes: inspect_attributes(endpoint.attributes()),
     });
@@ -198,8 +198,10 @@ fn inspect_subchannels(
     let mut connections = page.connections.into_iter();
     let subchannels = page.subchannels.into_iter();
     let inspect = |subchannel: SubchannelFacts| {
-        let own = connections.by_ref().take(subchannel.connections);
-        let own = own.map(|connection| connection.inspection(now)).collect();
+        // Of exactly the size that it needs: `collect` makes room for four.
+        let mut own = Vec::with_capacity(subchannel.connections);
+        let facts = connections.by_ref().take(subchannel.connections);
+        own.extend(facts.map(|connection| connection.inspection(now)));
         inspect_subchannel(subchannel, own, now)
     };
     subchannels.map(inspect).collect()
@@ -221,7 +223,7 @@ fn inspect_subchannel(
     };
     SubchannelInspection {
         id: subchannel.id,
-        address: address.to_string(),
+        address: address.location().clone(),
         server_name: address.server_name().map(str::to_owned),
         attributes: inspect_attributes(address.attributes()),
         stage,

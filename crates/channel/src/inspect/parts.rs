@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use trunkline_endpoint::Location;
+
 use crate::core::config::ServiceConfigOrigin;
 use crate::core::event_text::EventLevel;
 #[cfg(feature = "serde")]
@@ -109,8 +111,9 @@ pub struct ServiceConfigInspection {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct EndpointInspection {
-    /// Its addresses, in the order of the resolver.
-    pub addresses: Vec<String>,
+    /// Its addresses, in the order of the resolver. In JSON: texts.
+    #[cfg_attr(feature = "serde", serde(with = "json::texts"))]
+    pub addresses: Vec<Location>,
     /// Its attributes, such as weight, priority and zone, by name.
     pub attributes: BTreeMap<String, String>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use trunkline_endpoint::Location;
 use trunkline_lb::SubchannelId;
 
 use crate::core::connections::ConnectionId;
@@ -18,8 +19,10 @@ pub struct SubchannelInspection {
     /// The subchannel. In JSON: a text, such as `#3.0`.
     #[cfg_attr(feature = "serde", serde(with = "json::text"))]
     pub id: SubchannelId,
-    /// The address: `192.0.2.1:50051`, `unix:/path`, `unix-abstract:name`, `host:port`.
-    pub address: String,
+    /// The address. In JSON: a text, such as `192.0.2.1:50051`, `unix:/path`, `unix-abstract:name` or
+    /// `host:port`.
+    #[cfg_attr(feature = "serde", serde(with = "json::text"))]
+    pub address: Location,
     /// The server name of the address, if it has one of its own.
     pub server_name: Option<String>,
     /// The attributes of the address, by name.

@@ -10,13 +10,15 @@ use h2::server::Builder;
 use http_body_util::Full;
 use serde_json::{Value, json};
 use trunkline_channel::{
-    Channel, ChannelLife, ConnectingStep, EventLevel, InspectOptions, Inspection, SubchannelStage,
+    Channel, ChannelLife, ConnectingStep, ConnectionInspection, EventLevel, InspectOptions,
+    Inspection, SubchannelStage,
 };
 use trunkline_endpoint::{Endpoint, Weight};
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::{
     DnsOptions, ManualResolver, Resolution, ResolveError, ResolveErrorKind, StaticFactory,
 };
+use trunkline_runtime::{PeerAddr, UnixAddr};
 use trunkline_sim::dns::Data;
 use trunkline_sim::{CallReply, Sim};
 
@@ -203,6 +205,43 @@ fn the_example_of_the_documentation() {
         std::fs::write(at, &text).expect("the example is written");
     }
     assert_eq!(text, EXAMPLE);
+}
+
+/// Addresses of all kinds are texts in JSON, and are read again without a loss.
+#[test]
+fn addresses_are_texts_in_json() {
+    let sim = Sim::new(1);
+    let path = UnixAddr::from_path("/run/echo.sock");
+    let name = UnixAddr::from_abstract_name("echo");
+    for (address, target, text) in [
+        (path, "unix:/run/echo.sock", "unix:/run/echo.sock"),
+        (name, "unix-abstract:echo", "unix-abstract:echo"),
+    ] {
+        let _backend = sim.backend(address.clone());
+        let channel = builder(&sim, target).build().expect("a channel");
+        let inspection = sim.run(async {
+            unary(&channel, b"hello").await.expect_ok();
+            inspect(&channel).await
+        });
+        let json = serde_json::to_value(&inspection).expect("JSON");
+        let subchannel = &json["subchannels"]["items"][0];
+        assert_eq!(json["endpoints"]["items"][0]["addresses"], json!([text]));
+        assert_eq!(subchannel["address"], json!(text));
+        assert_eq!(subchannel["connections"][0]["peer"], json!(text));
+        let mut read: Inspection = serde_json::from_value(json).expect("the inspection");
+        let (shown, read) = (&inspection.subchannels.items[0], &mut read.subchannels);
+        assert_eq!(shown.connections[0].peer, PeerAddr::Unix(address));
+        assert_eq!(shown.address, read.items[0].address);
+        let connection = read.items[0].connections.remove(0);
+        assert_eq!(shown.connections[0].peer, connection.peer);
+        assert_eq!(shown.connections[0].local, connection.local);
+    }
+    let named = r#"{"peer": "backend.test:443"}"#;
+    let error = serde_json::from_str::<ConnectionInspection>(named).expect_err("a name");
+    assert!(
+        error.to_string().contains("the address of a peer"),
+        "{error}"
+    );
 }
 
 /// A backend that refuses connections is backing off: the inspection has the reason, and what is left of
