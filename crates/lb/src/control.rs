@@ -244,12 +244,17 @@ impl Control<'_> {
     }
 
     /// Returns the current end of the queue, for [`requested_since`](Self::requested_since).
-    pub(crate) fn mark(&self) -> usize {
+    #[must_use]
+    pub fn mark(&self) -> usize {
         self.actions.queue.len()
     }
 
     /// Returns the actions that were requested since `mark`, which was taken in the same event.
-    pub(crate) fn requested_since(&self, mark: usize) -> &[Action] {
+    ///
+    /// A policy over other policies sees in it which subchannels a child has created, and for which
+    /// addresses.
+    #[must_use]
+    pub fn requested_since(&self, mark: usize) -> &[Action] {
         &self.actions.queue[mark..]
     }
 

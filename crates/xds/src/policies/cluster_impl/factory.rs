@@ -1,0 +1,48 @@
+//! The factory of `xds_cluster_impl_experimental`.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use trunkline_lb::{Policy, PolicyFactory, PolicyOptions};
+use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
+
+use super::config::ClusterImplConfig;
+use super::policy::ClusterImpl;
+use crate::policies::counters::ClusterCounters;
+use crate::policies::load_store::LoadStore;
+use crate::policies::names::CLUSTER_IMPL;
+
+/// Creates [`ClusterImpl`] policies, which share their counts.
+#[derive(Clone, Debug, Default)]
+pub struct ClusterImplFactory {
+    counters: ClusterCounters,
+    loads: LoadStore,
+}
+
+impl ClusterImplFactory {
+    /// Creates a factory of policies that count the calls in flight in `counters`, and the calls for load
+    /// reports in `loads`.
+    #[must_use]
+    pub fn new(counters: ClusterCounters, loads: LoadStore) -> Self {
+        Self { counters, loads }
+    }
+}
+
+impl PolicyFactory for ClusterImplFactory {
+    fn name(&self) -> &str {
+        CLUSTER_IMPL
+    }
+
+    fn parse_config(
+        &self,
+        config: &Value,
+        policies: &dyn PolicyParsers,
+    ) -> Result<Arc<dyn PolicyConfig>, ConfigError> {
+        Ok(Arc::new(ClusterImplConfig::parse(config, policies)?))
+    }
+
+    fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
+        let (counters, loads) = (self.counters.clone(), self.loads.clone());
+        Box::new(ClusterImpl::new(options, counters, loads))
+    }
+}

@@ -1,0 +1,93 @@
+//! The picker of `xds_cluster_impl_experimental`.
+
+use std::sync::Arc;
+
+use trunkline_lb::{
+    AttemptOutcome, AttemptTracker, Pick, PickRequest, PickRng, Picker, SubchannelId,
+};
+use trunkline_status::{Code, Status};
+
+use super::drops::Drops;
+use super::localities::LoadTable;
+use crate::policies::counters::InFlight;
+use crate::policies::load_store::{ClusterLoad, ReportedMetrics};
+
+/// What the pickers of one configuration have in common.
+#[derive(Debug)]
+pub(super) struct CallRules {
+    pub(super) drops: Drops,
+    /// The most calls in flight.
+    pub(super) limit: u32,
+    /// The error of calls over the limit.
+    pub(super) over_limit: Status,
+    pub(super) in_flight: Arc<InFlight>,
+    pub(super) load: Arc<ClusterLoad>,
+    pub(super) metrics: ReportedMetrics,
+    pub(super) rng: Arc<PickRng>,
+}
+
+/// Drops and limits calls, counts them, and leaves the choice to the child's picker.
+#[derive(Debug)]
+pub(super) struct LimitedPicker {
+    pub(super) child: Arc<dyn Picker>,
+    /// Whether the child is ready: only then a call is drawn for drops, once for the call.
+    pub(super) is_ready: bool,
+    pub(super) rules: Arc<CallRules>,
+    /// The counts of each subchannel; `None` without load reports.
+    pub(super) loads: Option<Arc<LoadTable>>,
+}
+
+impl LimitedPicker {
+    /// Drops a call over the limit.
+    fn drop_over_limit(&self) -> Pick {
+        self.rules.load.add_dropped_by_limit();
+        Pick::Drop(self.rules.over_limit.clone())
+    }
+}
+
+impl Picker for LimitedPicker {
+    fn pick(&self, request: &PickRequest<'_>) -> Pick {
+        let rules = &*self.rules;
+        if self.is_ready
+            && let Some(error) = rules.drops.draw(&rules.rng)
+        {
+            return Pick::Drop(error);
+        }
+        // The place is taken before the choice: so the limit is exact.
+        if !rules.in_flight.start(rules.limit) {
+            return self.drop_over_limit();
+        }
+        let pick = self.child.pick(request);
+        match &pick {
+            Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => {
+                if let Some(load) = self.loads.as_ref().and_then(|loads| loads.get(*id)) {
+                    load.start();
+                }
+            }
+            Pick::Queue | Pick::ExitIdle | Pick::Fail(_) | Pick::Drop(_) => rules.in_flight.end(),
+        }
+        pick
+    }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        Some(self)
+    }
+}
+
+impl AttemptTracker for LimitedPicker {
+    fn attempt_ended(&self, id: SubchannelId, outcome: &AttemptOutcome<'_>) {
+        self.rules.in_flight.end();
+        if let Some(load) = self.loads.as_ref().and_then(|loads| loads.get(id)) {
+            load.end(outcome.status.code() == Code::Ok);
+            let metrics = &self.rules.metrics;
+            if !metrics.is_empty()
+                && let Some(report) = outcome.load_report()
+            {
+                load.add_report(report, metrics);
+            }
+        }
+        if let Some(tracker) = self.child.tracker() {
+            tracker.attempt_ended(id, outcome);
+        }
+    }
+}

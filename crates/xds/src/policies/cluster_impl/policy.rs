@@ -1,0 +1,276 @@
+//! How `xds_cluster_impl_experimental` handles events.
+
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Instant;
+
+use trunkline_backoff::Rng;
+use trunkline_endpoint::BackendService;
+use trunkline_lb::{
+    Child, ConnectivityState, Control, GracefulSwitch, OldList, PickRng, Policy, PolicyNode,
+    PolicyOptions, Published, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+};
+use trunkline_service_config::PolicyChoice;
+use trunkline_status::Status;
+
+use super::config::ClusterImplConfig;
+use super::drops::Drops;
+use super::localities::{LoadTable, Localities};
+use super::picker::{CallRules, LimitedPicker};
+use crate::policies::counters::{ClusterCounters, ClusterKey};
+use crate::policies::load_store::{ClusterLoad, LoadStore, ReportedMetrics};
+use crate::policies::names::CLUSTER_IMPL;
+
+/// Drops and limits the calls of one cluster, counts them for load reports, and leaves the choice to a
+/// child policy.
+///
+/// For each call, in this order:
+///
+/// 1. If the child is ready, it is drawn for each category of drops whether the call is dropped. A call
+///    that waits is not drawn again for each picker.
+/// 2. If the most calls are in flight to the cluster, in all channels of the pool together, it is
+///    dropped.
+/// 3. The child's picker chooses. From then on until its end the call is in flight.
+///
+/// A dropped call fails with `UNAVAILABLE`, also if it is wait-for-ready, and is not retried. A new
+/// configuration is in force for new calls at once.
+///
+/// Source: [gRFC A27](https://github.com/grpc/proposal/blob/master/A27-xds-global-load-balancing.md),
+/// [gRFC A32](https://github.com/grpc/proposal/blob/master/A32-xds-circuit-breaking.md),
+/// [gRFC A75](https://github.com/grpc/proposal/blob/master/A75-xds-aggregate-cluster-behavior-fixes.md),
+/// [gRFC A85](https://github.com/grpc/proposal/blob/master/A85-lrs-custom-metrics-changes.md).
+#[derive(Debug)]
+pub struct ClusterImpl {
+    child: Child<GracefulSwitch>,
+    counters: ClusterCounters,
+    loads: LoadStore,
+    rng: Arc<PickRng>,
+    /// The configuration in force, and what the pickers have of it; `None` before the first update.
+    rules: Option<(ClusterImplConfig, Arc<CallRules>)>,
+    localities: Localities,
+    /// The counts of the subchannels; `None` if it is out of date, or without load reports.
+    table: Option<Arc<LoadTable>>,
+    /// What the child published last.
+    published: Option<Published>,
+    /// Whether what this policy published last is out of date.
+    is_stale: bool,
+}
+
+impl ClusterImpl {
+    /// Creates a policy that waits for its first list. Its child is one of
+    /// [`PolicyOptions::policies`].
+    #[must_use]
+    pub fn new(options: &PolicyOptions, counters: ClusterCounters, loads: LoadStore) -> Self {
+        let mut rng = Rng::from_seed(options.seed);
+        let mut child_options = options.clone();
+        child_options.seed = rng.next_seed();
+        Self {
+            child: Child::new(GracefulSwitch::new(&child_options)),
+            counters,
+            loads,
+            rng: Arc::new(PickRng::from_seed(rng.next_seed())),
+            rules: None,
+            localities: Localities::default(),
+            table: None,
+            published: None,
+            is_stale: false,
+        }
+    }
+
+    /// Puts a configuration in force.
+    fn configure(&mut self, config: &ClusterImplConfig, note: &str) {
+        let key = ClusterKey {
+            cluster: Arc::clone(&config.cluster),
+            service_name: Arc::clone(&config.service_name),
+        };
+        let note = match note {
+            "" => String::new(),
+            note => format!("; {note}"),
+        };
+        let load = self.load(config, &key);
+        let (cluster, limit) = (&config.cluster, config.max_requests);
+        let over_limit =
+            format!("{limit} calls in flight to cluster {cluster:?}, the most allowed{note}");
+        let metrics = config.load_reporting.as_ref();
+        let metrics = metrics.map(|reporting| ReportedMetrics::new(&reporting.endpoint_metrics));
+        let rules = CallRules {
+            drops: Drops::new(config, &load, &note),
+            limit,
+            over_limit: Status::unavailable(over_limit),
+            in_flight: self.counters.in_flight(&key),
+            load,
+            metrics: metrics.unwrap_or_default(),
+            rng: Arc::clone(&self.rng),
+        };
+        self.rules = Some((config.clone(), Arc::new(rules)));
+        self.table = None;
+        self.is_stale = true;
+    }
+
+    /// Returns where the calls of a cluster are counted: where they were before, if it is the same one.
+    fn load(&mut self, config: &ClusterImplConfig, key: &ClusterKey) -> Arc<ClusterLoad> {
+        let is_reported = config.load_reporting.is_some();
+        if let Some((before, rules)) = &self.rules
+            && before.load_reporting.is_some() == is_reported
+            && before.cluster == key.cluster
+            && before.service_name == key.service_name
+        {
+            return Arc::clone(&rules.load);
+        }
+        self.localities.forget_counts();
+        if is_reported {
+            self.loads.cluster(key)
+        } else {
+            Arc::default()
+        }
+    }
+
+    /// Hands an event to the child, and records what it does.
+    fn forward<R>(
+        &mut self,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut GracefulSwitch, &mut Control<'_>) -> R,
+    ) -> R {
+        let mark = control.mark();
+        let (result, published) = self.child.handle(control, event);
+        if self.localities.record(control.requested_since(mark)) {
+            self.table = None;
+            self.is_stale |= self.counts_loads();
+        }
+        if published.is_some() {
+            self.published = published;
+            self.is_stale = true;
+        }
+        result
+    }
+
+    fn counts_loads(&self) -> bool {
+        let rules = self.rules.as_ref();
+        rules.is_some_and(|(config, _)| config.load_reporting.is_some())
+    }
+
+    /// Publishes the picker over the child's.
+    fn publish(&mut self, control: &mut Control<'_>) {
+        let (Some((config, rules)), Some(published)) = (&self.rules, &self.published) else {
+            return;
+        };
+        if config.load_reporting.is_some() && self.table.is_none() {
+            self.table = Some(Arc::new(self.localities.table(&rules.load)));
+        }
+        let picker = LimitedPicker {
+            child: Arc::clone(&published.picker),
+            is_ready: published.state == ConnectivityState::Ready,
+            rules: Arc::clone(rules),
+            loads: self.table.clone(),
+        };
+        control.publish(published.state, Arc::new(picker));
+    }
+}
+
+impl Policy for ClusterImpl {
+    /// Fails with `INTERNAL` if the configuration is that of another policy.
+    fn handle_update(
+        &mut self,
+        mut update: Update,
+        control: &mut Control<'_>,
+    ) -> Result<(), Status> {
+        let config = Arc::clone(&update.config);
+        let config: &dyn Any = &*config;
+        let Some(config) = config.downcast_ref::<ClusterImplConfig>() else {
+            let text = format!("the configuration is not that of {CLUSTER_IMPL}");
+            return Err(Status::internal(text));
+        };
+        self.configure(config, &update.resolution_note);
+        if config.load_reporting.is_some() {
+            self.localities.replace(&update.endpoints);
+        }
+        update.attributes = update
+            .attributes
+            .with::<BackendService>(Arc::clone(&config.cluster));
+        let PolicyChoice { name, config } = &config.child_policy;
+        update.config = Arc::clone(config);
+        self.forward(control, |child, control| {
+            child.handle_named_update(name, update, control)
+        })
+    }
+
+    fn handle_resolver_error(&mut self, error: Status, old: OldList, control: &mut Control<'_>) {
+        self.forward(control, |child, control| {
+            child.handle_resolver_error(error, old, control);
+        });
+    }
+
+    fn handle_subchannel(
+        &mut self,
+        id: SubchannelId,
+        state: SubchannelState,
+        control: &mut Control<'_>,
+    ) {
+        self.forward(control, |child, control| {
+            child.handle_subchannel(id, state, control);
+        });
+    }
+
+    fn handle_watch(
+        &mut self,
+        watch: WatchId,
+        id: SubchannelId,
+        event: WatchEvent,
+        control: &mut Control<'_>,
+    ) {
+        self.forward(control, |child, control| {
+            child.handle_watch(watch, id, event, control);
+        });
+    }
+
+    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
+        self.forward(control, |child, control| {
+            child.handle_ejection(id, ejected, control);
+        });
+    }
+
+    fn handle_timeout(&mut self, control: &mut Control<'_>) {
+        self.forward(control, |child, control| child.handle_timeout(control));
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.child.policy().poll_timeout()
+    }
+
+    fn exit_idle(&mut self, control: &mut Control<'_>) {
+        self.forward(control, |child, control| child.exit_idle(control));
+    }
+
+    fn settle(&mut self, control: &mut Control<'_>) {
+        self.forward(control, |child, control| child.settle(control));
+        if std::mem::take(&mut self.is_stale) {
+            self.publish(control);
+        }
+    }
+
+    fn reset_backoff(&mut self) {
+        self.child.policy_mut().reset_backoff();
+    }
+
+    /// Describes the limit and the drops of the cluster, and the child.
+    fn inspect(&self, now: Instant) -> PolicyNode {
+        let state = self.published.as_ref().map(|published| published.state);
+        let state = state.unwrap_or(ConnectivityState::Connecting);
+        let mut node = PolicyNode::new(CLUSTER_IMPL, state);
+        if let Some((config, rules)) = &self.rules {
+            node = node
+                .with_fact("cluster", config.cluster.to_string())
+                .with_fact("calls_in_flight", rules.in_flight.now())
+                .with_fact("max_requests", rules.limit)
+                .with_fact("dropped_by_limit", rules.load.dropped_by_limit())
+                .with_fact("reports_load", config.load_reporting.is_some());
+            if !config.service_name.is_empty() {
+                node = node.with_fact("endpoints", config.service_name.to_string());
+            }
+            if !config.drops.is_empty() {
+                node = node.with_fact("dropped_by_category", rules.drops.total());
+            }
+        }
+        node.with_child(self.child.policy().inspect(now))
+    }
+}

@@ -1,0 +1,90 @@
+//! Counts the calls of clusters for load reports.
+
+mod cluster;
+mod locality;
+mod metrics;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub(super) use self::cluster::{ClusterLoad, DropCount};
+pub(super) use self::locality::LocalityLoad;
+pub(super) use self::metrics::ReportedMetrics;
+use super::counters::ClusterKey;
+use super::totals::ClusterTotals;
+
+/// How many clusters are kept that no channel uses any more, so that their last calls can be reported.
+///
+/// A control plane that changes its clusters all the time, and takes no reports, does not fill the
+/// memory.
+const MOST_UNUSED: usize = 1000;
+
+/// The calls of the clusters of one client, counted for load reports. Clones share the counts.
+///
+/// `xds_cluster_impl_experimental` counts, if the cluster asks for reports. Whatever sends the reports
+/// reads [`totals`](Self::totals).
+#[derive(Clone, Debug, Default)]
+pub struct LoadStore {
+    /// Locked when the configuration of a cluster changes and for a report, never by a call.
+    clusters: Arc<Mutex<BTreeMap<ClusterKey, Arc<ClusterLoad>>>>,
+}
+
+impl LoadStore {
+    /// Creates a store without counts.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns what was counted so far, sorted by the name of the cluster and that of its endpoints.
+    #[must_use]
+    pub fn totals(&self) -> Vec<ClusterTotals> {
+        let clusters = self.lock();
+        let totals = clusters.iter().map(|(key, load)| ClusterTotals {
+            cluster: Arc::clone(&key.cluster),
+            service_name: Arc::clone(&key.service_name),
+            is_in_use: is_used(load),
+            ..load.totals()
+        });
+        totals.collect()
+    }
+
+    /// Forgets a cluster that was reported, unless a channel counts there.
+    pub fn forget_unused(&self, reported: &ClusterTotals) {
+        let key = ClusterKey {
+            cluster: Arc::clone(&reported.cluster),
+            service_name: Arc::clone(&reported.service_name),
+        };
+        let mut clusters = self.lock();
+        if clusters.get(&key).is_some_and(|load| !is_used(load)) {
+            clusters.remove(&key);
+        }
+    }
+
+    /// Returns where the calls of a cluster are counted.
+    pub(super) fn cluster(&self, key: &ClusterKey) -> Arc<ClusterLoad> {
+        let mut clusters = self.lock();
+        if let Some(load) = clusters.get(key) {
+            return Arc::clone(load);
+        }
+        let unused = clusters.iter().filter(|(_, load)| !is_used(load));
+        let unused: Vec<ClusterKey> = unused.map(|(key, _)| key.clone()).collect();
+        let excess = unused.len().saturating_sub(MOST_UNUSED);
+        for key in unused.iter().take(excess) {
+            clusters.remove(key);
+        }
+        let load = Arc::default();
+        clusters.insert(key.clone(), Arc::clone(&load));
+        load
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<ClusterKey, Arc<ClusterLoad>>> {
+        // A panic cannot leave the map half changed.
+        self.clusters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns whether a channel or a call counts in `load`.
+fn is_used(load: &Arc<ClusterLoad>) -> bool {
+    Arc::strong_count(load) > 1
+}
