@@ -7,12 +7,16 @@
 
 // What the validators share.
 mod fault;
+
+mod config_source;
+mod duration;
 mod fraction;
 mod matcher;
 
 // The parts of resources.
 mod http_filter;
 mod locality;
+mod policy_conversion;
 mod security;
 
 // The resources.

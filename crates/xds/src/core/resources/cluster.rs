@@ -1,62 +1,16 @@
 //! Clusters.
 
-use std::sync::Arc;
+// From the ground up: a module uses only those above it.
 
-use trunkline_lb::OutlierDetectionConfig;
-use trunkline_service_config::PolicyChoice;
+mod values;
 
-use super::security::UpstreamTls;
+// The parts of the message.
+mod kind;
+mod labels;
+mod limits;
+mod outliers;
+mod policy;
 
-/// A cluster: a set of backends, and how calls are shared among them.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cluster {
-    /// Its name.
-    pub name: Arc<str>,
-    /// Where its backends are.
-    pub kind: ClusterKind,
-    /// The policy below the priorities: among localities, or among endpoints.
-    pub lb_policy: PolicyChoice,
-    /// The most calls in flight.
-    pub max_requests: u32,
-    /// The detection of outliers; `None` for none.
-    pub outlier_detection: Option<OutlierDetectionConfig>,
-    /// Load reports to the server that sent the cluster; `None` for none.
-    pub load_reporting: Option<LoadReporting>,
-    /// Transport security; `None` for that of the channel.
-    pub tls: Option<UpstreamTls>,
-    /// Whether connections go through the HTTP proxy of the endpoint's metadata (gRFC A86).
-    pub http11_proxy: bool,
-    /// The label `csm.service_name` of metrics: `unknown` where the cluster has none.
-    pub service_name_label: Arc<str>,
-    /// The label `csm.service_namespace_name` of metrics: `unknown` where the cluster has none.
-    pub service_namespace_label: Arc<str>,
-}
+mod decode;
 
-/// Where the backends of a cluster are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ClusterKind {
-    /// In the endpoints with this name.
-    Eds {
-        /// The name.
-        service_name: Arc<str>,
-    },
-    /// At all addresses of this host name, as one endpoint.
-    LogicalDns {
-        /// The host name.
-        host: Arc<str>,
-        /// The port.
-        port: u16,
-    },
-    /// In other clusters, in order of priority.
-    Aggregate {
-        /// Their names.
-        clusters: Arc<[Arc<str>]>,
-    },
-}
-
-/// What is reported of the calls of a cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct LoadReporting {
-    /// The fields of backends' load reports that are added up, as the cluster names them (gRFC A85).
-    pub endpoint_metrics: Vec<Box<str>>,
-}
+pub use self::values::{Cluster, ClusterKind, LoadReporting};

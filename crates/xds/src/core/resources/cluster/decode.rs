@@ -1,0 +1,94 @@
+//! Reads and validates a cluster.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use prost::Message as _;
+use trunkline_service_config::PolicyParsers;
+use trunkline_xds_proto::envoy::config::cluster::v3::Cluster as Message;
+use trunkline_xds_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
+
+use super::super::fault::{Faults, Place};
+use super::values::{Cluster, LoadReporting};
+use super::{kind, labels, limits, outliers, policy};
+use crate::core::bootstrap::CertificateProvider;
+
+/// The most bytes of a cluster. In memory it takes many times as much.
+const MOST_BYTES: usize = 1 << 20;
+
+impl Cluster {
+    /// Reads a message `Cluster`.
+    ///
+    /// `policies` are the load-balancing policies that it can name, `providers` the certificate providers
+    /// of the bootstrap.
+    ///
+    /// # Errors
+    ///
+    /// All faults of the message, with their places. One of more than 1 MiB is refused.
+    ///
+    /// Source: [gRFC A27](https://github.com/grpc/proposal/blob/master/A27-xds-global-load-balancing.md),
+    /// [A37](https://github.com/grpc/proposal/blob/master/A37-xds-aggregate-and-logical-dns-clusters.md).
+    pub fn decode(
+        bytes: &[u8],
+        policies: &dyn PolicyParsers,
+        providers: &BTreeMap<Arc<str>, CertificateProvider>,
+    ) -> Result<Self, Faults> {
+        let mut faults = Faults::new();
+        let message = if bytes.len() > MOST_BYTES {
+            Err(format!("{} bytes, the most is {MOST_BYTES}", bytes.len()))
+        } else {
+            Message::decode(bytes).map_err(|error| error.to_string())
+        };
+        let message = match message {
+            Ok(message) => message,
+            Err(text) => {
+                faults.add(&Place::Root, text);
+                return Err(faults);
+            }
+        };
+
+        let kind = kind::decode(&message, &mut faults);
+        let lb_policy = policy::decode(&message, policies, &mut faults);
+        let limits = message.circuit_breakers.as_ref();
+        let max_connections_per_host = limits::max_connections_per_host(limits, &mut faults);
+        let outliers = message.outlier_detection.as_ref();
+        let outlier_detection =
+            outliers.and_then(|message| outliers::decode(message, lb_policy.as_ref(), &mut faults));
+        if !message.transport_socket_matches.is_empty() {
+            let place = Place::Root.field("transport_socket_matches");
+            faults.add(&place, "unsupported");
+        }
+        let load_reporting = read_load_reporting(&message, &mut faults);
+        let metadata = message.metadata.as_ref();
+        let _ = providers;
+        let (Some(kind), Some(lb_policy)) = (kind, lb_policy) else {
+            return Err(faults);
+        };
+        faults.or(Self {
+            kind,
+            lb_policy,
+            max_requests: limits::max_requests(limits),
+            max_connections_per_host,
+            outlier_detection,
+            load_reporting,
+            tls: None,
+            http11_proxy: false,
+            service_name_label: labels::label(metadata, "service_name"),
+            service_namespace_label: labels::label(metadata, "service_namespace"),
+            name: message.name.into(),
+        })
+    }
+}
+
+/// Reads where the load of the cluster is reported: only to the server that sent it.
+fn read_load_reporting(message: &Message, faults: &mut Faults) -> Option<LoadReporting> {
+    let server = message.lrs_server.as_ref()?;
+    let Some(ConfigSourceSpecifier::Self_(_)) = server.config_source_specifier else {
+        faults.add(&Place::Root.field("lrs_server"), "must be self");
+        return None;
+    };
+    let metrics = message.lrs_report_endpoint_metrics.iter();
+    Some(LoadReporting {
+        endpoint_metrics: metrics.map(|name| name.as_str().into()).collect(),
+    })
+}
