@@ -12,8 +12,13 @@ mod config_source;
 mod duration;
 mod fraction;
 mod matcher;
+mod rewrite;
+
+mod patterns;
 
 // The parts of resources.
+mod call_match;
+mod domain;
 mod http_filter;
 mod locality;
 mod policy_conversion;
@@ -27,7 +32,13 @@ mod route;
 
 mod resource;
 
+// From bytes to all of them.
+mod decode;
+
+pub use self::call_match::{HeaderCondition, HeaderMatcher, PathMatcher};
 pub use self::cluster::{Cluster, ClusterKind, LoadReporting};
+pub use self::decode::{DecodeContext, decode, resource_name};
+pub use self::domain::Domain;
 pub use self::endpoints::{ClusterEndpoints, DropCategory, LocalityEndpoints};
 pub use self::fault::{Fault, Faults};
 pub(crate) use self::fault::{Place, cut};
@@ -39,8 +50,9 @@ pub use self::listener::{ApiListener, Listener, RouteSource};
 pub use self::locality::LocalityName;
 pub use self::matcher::{Pattern, StringMatcher};
 pub use self::resource::Resource;
+pub use self::rewrite::Rewrite;
 pub use self::route::{
-    Domain, ForwardAction, HashPolicy, HashSource, HeaderCondition, HeaderMatcher, PathMatcher,
-    Route, RouteAction, RouteConfiguration, SkippedRoute, VirtualHost, WeightedCluster,
+    ForwardAction, HashPolicy, HashSource, Route, RouteAction, RouteConfiguration, SkippedRoute,
+    VirtualHost, WeightedCluster,
 };
 pub use self::security::UpstreamTls;

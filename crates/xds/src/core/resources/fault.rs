@@ -125,6 +125,8 @@ pub(crate) enum Place<'a> {
     Item(&'a Self, usize),
     /// An entry of a map.
     Key(&'a Self, &'a str),
+    /// The message at this place, which has a name.
+    Named(&'a Self, &'a str),
 }
 
 impl Place<'_> {
@@ -136,6 +138,11 @@ impl Place<'_> {
     /// Returns the place of an item of the repeated field at this place.
     pub(crate) fn item(&self, at: usize) -> Place<'_> {
         Place::Item(self, at)
+    }
+
+    /// Returns this place with the name of the message there.
+    pub(crate) fn label<'a>(&'a self, name: &'a str) -> Place<'a> {
+        Place::Named(self, name)
     }
 
     /// Returns the place of an entry of the map at this place.
@@ -152,6 +159,7 @@ impl fmt::Display for Place<'_> {
             Self::Field(Self::Root, name) => f.write_str(name),
             Self::Field(outer, name) => write!(f, "{outer}.{name}"),
             Self::Item(outer, at) => write!(f, "{outer}[{at}]"),
+            Self::Named(outer, name) => write!(f, "{outer} ({:?})", cut(name)),
             Self::Key(outer, key) => write!(f, "{outer}[{:?}]", cut(key)),
         }
     }

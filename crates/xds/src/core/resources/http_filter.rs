@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use trunkline_status::Code;
 
 use super::fraction::Fraction;
@@ -71,4 +72,25 @@ pub enum FaultAbort {
     Code(Code),
     /// As the call's headers `x-envoy-fault-abort-grpc-request` and `x-envoy-fault-abort-request` ask.
     Header,
+}
+
+impl FaultAbort {
+    /// Returns the code of a call that ends with this HTTP status; `None` outside 200 to 599, which
+    /// ends no call.
+    ///
+    /// Source: [HTTP to gRPC status codes](https://github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md).
+    #[must_use]
+    pub fn code_of_http(status: u32) -> Option<Code> {
+        let status = u16::try_from(status).ok()?;
+        let status = StatusCode::from_u16(status).ok()?;
+        (200..600)
+            .contains(&status.as_u16())
+            .then(|| Code::from_http_status(status))
+    }
+
+    /// Returns the code with this number; `Unknown` if there is none.
+    #[must_use]
+    pub fn code_of_grpc(number: u32) -> Code {
+        Code::from_number(number).unwrap_or(Code::Unknown)
+    }
 }

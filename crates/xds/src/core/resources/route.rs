@@ -6,9 +6,11 @@ use std::time::Duration;
 use http::HeaderName;
 use trunkline_service_config::RetryPolicy;
 
+use super::call_match::{HeaderMatcher, PathMatcher};
+use super::domain::{self, Domain};
 use super::fraction::Fraction;
 use super::http_filter::FilterOverrides;
-use super::matcher::{Pattern, StringMatcher};
+use super::rewrite::Rewrite;
 
 /// A route configuration: the virtual hosts of a listener.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +19,45 @@ pub struct RouteConfiguration {
     pub name: Arc<str>,
     /// Its virtual hosts, in order.
     pub virtual_hosts: Vec<Arc<VirtualHost>>,
+}
+
+impl RouteConfiguration {
+    /// Returns the virtual host of an authority, with its port if it has one.
+    ///
+    /// An equal domain is better than the longest `*suffix`, that than the longest `prefix*`, and that
+    /// than `*`. Of equal domains the first one counts. ASCII case is ignored.
+    ///
+    /// Source: [gRFC A27](https://github.com/grpc/proposal/blob/master/A27-xds-global-load-balancing.md);
+    /// grpc-go compares with the case.
+    #[must_use]
+    pub fn virtual_host(&self, authority: &str) -> Option<&Arc<VirtualHost>> {
+        let mut best = None;
+        for host in &self.virtual_hosts {
+            let rank = host
+                .domains
+                .iter()
+                .filter_map(|domain| domain.rank(authority));
+            let Some(rank) = rank.max() else {
+                continue;
+            };
+            if best.is_none_or(|(other, _)| rank > other) {
+                best = Some((rank, host));
+            }
+        }
+        best.map(|(_, host)| host)
+    }
+
+    /// Returns why there is no virtual host for `authority`, for people: the configuration's name, and
+    /// the domains that it has.
+    #[must_use]
+    pub fn explain_missing(&self, authority: &str) -> String {
+        let domains = self.virtual_hosts.iter().flat_map(|host| &host.domains);
+        format!(
+            "route configuration {:?} has no virtual host for {authority:?} ({})",
+            self.name,
+            domain::list(domains)
+        )
+    }
 }
 
 /// The routes of some domains.
@@ -33,19 +74,6 @@ pub struct VirtualHost {
     pub skipped_routes: Vec<SkippedRoute>,
     /// What it changes about filters.
     pub filter_overrides: FilterOverrides,
-}
-
-/// A pattern of domains. ASCII case is ignored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Domain {
-    /// `*`: all.
-    Any,
-    /// `*suffix`, without the star: at least one character, then this text.
-    Suffix(Box<str>),
-    /// `prefix*`, without the star: this text, then at least one character.
-    Prefix(Box<str>),
-    /// This one.
-    Exact(Box<str>),
 }
 
 /// A route.
@@ -74,56 +102,6 @@ pub struct SkippedRoute {
     pub index: usize,
     /// Why.
     pub reason: String,
-}
-
-/// A condition on a path, `/package.Service/Method`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PathMatcher {
-    /// Starts with this text; the empty text and `/` match every path.
-    Prefix {
-        /// The text.
-        text: Box<str>,
-        /// Whether ASCII case is ignored.
-        ignore_case: bool,
-    },
-    /// Equal to this text.
-    Exact {
-        /// The text.
-        text: Box<str>,
-        /// Whether ASCII case is ignored.
-        ignore_case: bool,
-    },
-    /// Matches this pattern as a whole.
-    Regex(Pattern),
-}
-
-/// A condition on a header of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderMatcher {
-    /// The name of the header, in lower case. A text, because names that a call cannot have
-    /// (pseudo-headers) are allowed, and count as absent.
-    pub name: Box<str>,
-    /// The condition.
-    pub condition: HeaderCondition,
-    /// Whether the condition must not hold. An absent header never matches, except
-    /// [`Present`](HeaderCondition::Present).
-    pub invert: bool,
-}
-
-/// A condition on the value of a header.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderCondition {
-    /// The header is there, or with `false` is not.
-    Present(bool),
-    /// A decimal integer from `start` up to, and not including, `end`.
-    Range {
-        /// The first integer that matches.
-        start: i64,
-        /// The first integer after those that match.
-        end: i64,
-    },
-    /// A condition on the text.
-    Text(StringMatcher),
 }
 
 /// What happens to the calls of a route.
@@ -178,9 +156,8 @@ pub enum HashSource {
     Header {
         /// Its name.
         name: HeaderName,
-        /// The pattern that is replaced everywhere in the value, and its replacement in the syntax of
-        /// the crate `regex`.
-        rewrite: Option<(Pattern, Box<str>)>,
+        /// What is replaced in the value, everywhere.
+        rewrite: Option<Rewrite>,
     },
     /// The channel.
     ChannelId,

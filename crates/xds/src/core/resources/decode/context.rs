@@ -1,0 +1,53 @@
+//! What decoding a resource depends on, and what it finds.
+
+use crate::core::resources::fault::{Faults, Place};
+use crate::core::resources::patterns::Patterns;
+use crate::core::server::ServerConfig;
+
+/// What the meaning of a resource depends on.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct DecodeContext<'a> {
+    /// The server that sent the resource.
+    pub server: &'a ServerConfig,
+}
+
+impl<'a> DecodeContext<'a> {
+    /// Returns the context of a resource that `server` sent.
+    #[must_use]
+    pub fn new(server: &'a ServerConfig) -> Self {
+        Self { server }
+    }
+}
+
+/// The validation of one resource.
+#[derive(Debug)]
+pub(super) struct Validation<'a> {
+    pub(super) context: &'a DecodeContext<'a>,
+    pub(super) faults: Faults,
+    pub(super) patterns: Patterns,
+}
+
+impl<'a> Validation<'a> {
+    pub(super) fn new(context: &'a DecodeContext<'a>) -> Self {
+        Self {
+            context,
+            faults: Faults::new(),
+            patterns: Patterns::default(),
+        }
+    }
+
+    /// Adds the fault `text` of the field at `place`.
+    pub(super) fn add(&mut self, place: &Place<'_>, text: impl Into<String>) {
+        self.faults.add(place, text);
+    }
+
+    /// Returns the value, or adds the fault `text` of the field at `place`.
+    pub(super) fn check<T>(
+        &mut self,
+        place: &Place<'_>,
+        result: Result<T, impl Into<String>>,
+    ) -> Option<T> {
+        result.map_err(|text| self.add(place, text)).ok()
+    }
+}
