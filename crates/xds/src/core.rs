@@ -22,6 +22,7 @@ mod bootstrap;
 
 // Asking for them.
 pub mod ads;
+mod decoder;
 
 // All of it together: what a channel routes by.
 mod config;
@@ -33,6 +34,7 @@ pub use self::bootstrap::{
 };
 pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
+pub use self::decoder::Decoder;
 pub use self::hostname::Hostname;
 pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};
 pub use self::resource_error::{ResourceError, ResourceErrorKind};
