@@ -20,6 +20,7 @@ mod invariants;
 mod miri;
 mod msrv;
 mod package;
+mod protos;
 mod readme;
 mod test;
 mod testbed;
@@ -36,7 +37,7 @@ const README: Step = Step {
 };
 
 /// All steps, in the order in which they run.
-pub(crate) const STEPS: [&Step; 29] = [
+pub(crate) const STEPS: [&Step; 30] = [
     &fmt::STEP,
     &workflows::STEP,
     &from_tonic::STEP,
@@ -54,6 +55,7 @@ pub(crate) const STEPS: [&Step; 29] = [
     &features::STEP,
     &msrv::STEP,
     &package::STEP,
+    &protos::STEP,
     &deny::STEP,
     &deny::ADVISORIES,
     &miri::STEP,
