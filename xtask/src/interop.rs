@@ -137,8 +137,8 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
 }
 
 /// The parts of the tests that need none of these servers.
-pub(crate) const ALONE: [&str; 6] = [
-    "suite", "rotation", "ejection", "weights", "traces", "channelz",
+pub(crate) const ALONE: [&str; 7] = [
+    "suite", "rotation", "ejection", "weights", "traces", "channelz", "xds",
 ];
 
 /// Runs one of [`ALONE`].

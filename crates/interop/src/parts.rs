@@ -19,7 +19,7 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 /// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 8] = [
+const WITH_OUR_OWN: [(&str, OwnPart); 9] = [
     ("steady", steady::check),
     ("keepalive", keepalive::check),
     ("rotation", suite::rotation::check),
@@ -28,6 +28,7 @@ const WITH_OUR_OWN: [(&str, OwnPart); 8] = [
     ("traces", suite::traces::check),
     ("weights", suite::weights::check),
     ("channelz", suite::channelz::check),
+    ("xds", suite::xds::check),
 ];
 
 /// Runs the parts with these names, or all parts if there are none.

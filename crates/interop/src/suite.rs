@@ -34,12 +34,13 @@ mod table;
 mod document;
 
 // What the suite lacks: a foreign client of channelz, servers that come and go, one that fails, some that
-// report their load, and some that trace.
+// report their load, some that trace, and a control plane.
 pub(crate) mod channelz;
 pub(crate) mod ejection;
 pub(crate) mod rotation;
 pub(crate) mod traces;
 pub(crate) mod weights;
+pub(crate) mod xds;
 
 use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;

@@ -54,6 +54,11 @@ pub(super) fn grpc_go_suite(context: &Context) -> Result<Built, Failure> {
     go(context, "grpc-go-suite")
 }
 
+/// Builds the control plane of go-control-plane and grpc-go's client of it: one program.
+pub(super) fn xds(context: &Context) -> Result<Built, Failure> {
+    go(context, "xds")
+}
+
 /// Prepares the C-core server of gRPC's interop suite, which reads the protos of `codegen`.
 pub(super) fn c_core_suite(context: &Context) -> Result<Built, Failure> {
     let mut built = python(context, "c-core", "suite.py")?;

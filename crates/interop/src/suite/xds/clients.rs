@@ -1,0 +1,170 @@
+//! The two clients that are compared.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+use tonic::Request;
+use tonic::metadata::MetadataKey;
+use trunkline::PeerAddr;
+
+use super::process::Process;
+use crate::clients::DEADLINE;
+use crate::clients::NamedRuntime;
+use crate::suite::proto::{Empty, SimpleRequest};
+use crate::suite::stub::Stub;
+use crate::wrong::Wrong;
+
+/// Calls to be made, one after the other.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Calls {
+    pub(super) count: usize,
+    pub(super) method: Method,
+    /// One header, or none.
+    pub(super) header: Option<(&'static str, &'static str)>,
+}
+
+/// The methods that the calls have.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Method {
+    Empty,
+    Unary,
+}
+
+/// How the calls of a client ended.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Called {
+    /// The calls that each backend answered.
+    pub(super) backends: BTreeMap<SocketAddr, usize>,
+    /// The calls by their code, in upper case and without separators: `OK`, `UNAVAILABLE`.
+    pub(super) codes: BTreeMap<String, usize>,
+    /// A text of those that failed, by their code.
+    pub(super) texts: BTreeMap<String, String>,
+}
+
+/// A client.
+#[derive(Debug)]
+pub(super) enum Client {
+    /// grpc-go's.
+    Foreign(Process),
+    /// Ours.
+    #[expect(dead_code, reason = "waits for the client")]
+    Own { stub: Stub, runtime: NamedRuntime },
+}
+
+impl Client {
+    /// Starts grpc-go's client.
+    pub(super) fn foreign(
+        command: &[String],
+        target: &str,
+        bootstrap: &str,
+    ) -> Result<Self, Wrong> {
+        let variables = [("GRPC_XDS_BOOTSTRAP_CONFIG", bootstrap)];
+        let (process, _) =
+            Process::start("grpc-go's client", command, &["client", target], &variables)?;
+        Ok(Self::Foreign(process))
+    }
+
+    /// Makes calls, one after the other.
+    pub(super) fn call(&mut self, calls: Calls) -> Result<Called, Wrong> {
+        match self {
+            Self::Foreign(process) => foreign_calls(process, calls),
+            Self::Own { stub, runtime } => {
+                let stub = stub.clone();
+                runtime.wait(own_calls(stub, calls))?
+            }
+        }
+    }
+}
+
+fn foreign_calls(process: &mut Process, calls: Calls) -> Result<Called, Wrong> {
+    let method = match calls.method {
+        Method::Empty => "EmptyCall",
+        Method::Unary => "UnaryCall",
+    };
+    let headers: BTreeMap<&str, &str> = calls.header.into_iter().collect();
+    let command = json!({
+        "command": "call",
+        "method": format!("/grpc.testing.TestService/{method}"),
+        "count": calls.count,
+        "headers": headers,
+        "timeout": DEADLINE.as_secs_f64(),
+    });
+    let answer = process.ask(&command, "called")?;
+    let counts = |field: &str| -> BTreeMap<String, usize> {
+        let entries = answer[field].as_object().into_iter().flatten();
+        let entry = |(key, value): (&String, &Value)| {
+            let count = value.as_u64().unwrap_or_default();
+            (key.clone(), usize::try_from(count).unwrap_or(usize::MAX))
+        };
+        entries.map(entry).collect()
+    };
+    let mut called = Called::default();
+    for (address, count) in counts("backends") {
+        called.backends.insert(address.parse()?, count);
+    }
+    for (code, count) in counts("codes") {
+        called.codes.insert(code.to_uppercase(), count);
+    }
+    for (code, text) in answer["texts"].as_object().into_iter().flatten() {
+        let text = text.as_str().unwrap_or_default();
+        called.texts.insert(code.to_uppercase(), text.to_owned());
+    }
+    Ok(called)
+}
+
+async fn own_calls(stub: Stub, calls: Calls) -> Result<Called, Wrong> {
+    let mut called = Called::default();
+    for _ in 0..calls.count {
+        let (code, text) = match own_call(&stub, calls).await {
+            Ok(peer) => {
+                *called.backends.entry(peer).or_default() += 1;
+                (tonic::Code::Ok, String::new())
+            }
+            Err(status) => (status.code(), status.message().to_owned()),
+        };
+        let code = format!("{code:?}").to_uppercase();
+        if !text.is_empty() {
+            called.texts.insert(code.clone(), text);
+        }
+        *called.codes.entry(code).or_default() += 1;
+    }
+    Ok(called)
+}
+
+/// Makes one call, and returns the address of the server.
+async fn own_call(stub: &Stub, calls: Calls) -> Result<SocketAddr, tonic::Status> {
+    let mut tests = stub.tests();
+    let extensions = match calls.method {
+        Method::Empty => {
+            let call = tests.empty_call(request(Empty {}, calls.header)?);
+            call.await?.extensions().clone()
+        }
+        Method::Unary => {
+            let call = tests.unary_call(request(SimpleRequest::default(), calls.header)?);
+            call.await?.extensions().clone()
+        }
+    };
+    match extensions.get::<PeerAddr>() {
+        Some(PeerAddr::Ip(peer)) => Ok(*peer),
+        other => Err(tonic::Status::internal(format!(
+            "not an IP address: {other:?}"
+        ))),
+    }
+}
+
+fn request<M>(
+    message: M,
+    header: Option<(&'static str, &'static str)>,
+) -> Result<Request<M>, tonic::Status> {
+    let mut request = Request::new(message);
+    request.set_timeout(DEADLINE);
+    if let Some((name, value)) = header {
+        let name = MetadataKey::from_static(name);
+        let value = value
+            .parse()
+            .map_err(|_| tonic::Status::internal("a header that cannot be sent"))?;
+        request.metadata_mut().insert(name, value);
+    }
+    Ok(request)
+}

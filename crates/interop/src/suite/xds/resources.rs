@@ -1,0 +1,82 @@
+//! The resources of the steps, as the JSON of their protos.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+const PREFIX: &str = "type.googleapis.com/";
+
+pub(super) const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
+
+/// Returns a listener whose routes are the route configuration of this name.
+pub(super) fn listener(name: &str, routes: &str) -> Value {
+    let filters = "envoy.extensions.filters";
+    json!({
+        "@type": LISTENER,
+        "name": name,
+        "api_listener": {"api_listener": {
+            "@type": format!("{PREFIX}{filters}.network.http_connection_manager.v3.HttpConnectionManager"),
+            "rds": {"route_config_name": routes, "config_source": {"ads": {}}},
+            "http_filters": [{
+                "name": "router",
+                "typed_config": {"@type": format!("{PREFIX}{filters}.http.router.v3.Router")},
+            }],
+        }},
+    })
+}
+
+/// Returns a route configuration with one virtual host for all domains.
+pub(super) fn routes(name: &str, routes: &Value) -> Value {
+    json!({
+        "@type": format!("{PREFIX}envoy.config.route.v3.RouteConfiguration"),
+        "name": name,
+        "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}],
+    })
+}
+
+/// Returns a route of all calls to one cluster.
+pub(super) fn route(cluster: &str) -> Value {
+    json!({"match": {"prefix": ""}, "route": {"cluster": cluster}})
+}
+
+/// Returns an EDS cluster with round_robin in each locality.
+pub(super) fn cluster(name: &str) -> Value {
+    json!({
+        "@type": format!("{PREFIX}envoy.config.cluster.v3.Cluster"),
+        "name": name,
+        "type": "EDS",
+        "eds_cluster_config": {"eds_config": {"ads": {}}},
+        "lb_policy": "ROUND_ROBIN",
+    })
+}
+
+/// The endpoints of one locality.
+pub(super) struct Locality<'a> {
+    pub(super) zone: &'static str,
+    pub(super) weight: u32,
+    pub(super) priority: u32,
+    pub(super) endpoints: &'a [SocketAddr],
+}
+
+/// Returns the endpoints of a cluster.
+pub(super) fn endpoints(cluster: &str, localities: &[Locality<'_>]) -> Value {
+    let localities = localities.iter().map(|locality| {
+        let endpoints = locality.endpoints.iter().map(|address| {
+            json!({"endpoint": {"address": {"socket_address": {
+                "address": address.ip().to_string(),
+                "port_value": address.port(),
+            }}}})
+        });
+        json!({
+            "locality": {"region": "here", "zone": locality.zone},
+            "load_balancing_weight": locality.weight,
+            "priority": locality.priority,
+            "lb_endpoints": endpoints.collect::<Value>(),
+        })
+    });
+    json!({
+        "@type": format!("{PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment"),
+        "cluster_name": cluster,
+        "endpoints": localities.collect::<Value>(),
+    })
+}
