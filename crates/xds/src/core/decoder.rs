@@ -1,19 +1,42 @@
 //! The decoder of all types of resources.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trunkline_lb::PolicyRegistry;
+
 use super::ads::ResourceDecoder;
+use super::bootstrap::CertificateProvider;
 use super::resource_type::ResourceType;
 use super::resources::{self, DecodeContext, Faults, Resource};
 use super::server::ServerConfig;
 
 /// Decodes and validates the resources that servers send.
 #[derive(Clone, Debug, Default)]
-pub struct Decoder {}
+pub struct Decoder {
+    policies: PolicyRegistry,
+    certificate_providers: BTreeMap<Arc<str>, CertificateProvider>,
+}
 
 impl Decoder {
-    /// Returns a decoder.
+    /// Returns a decoder of clusters that name these load-balancing policies, and no certificate
+    /// provider.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(policies: PolicyRegistry) -> Self {
+        Self {
+            policies,
+            certificate_providers: BTreeMap::new(),
+        }
+    }
+
+    /// Sets the certificate providers that clusters can name. Default: none.
+    #[must_use]
+    pub fn with_certificate_providers(
+        mut self,
+        providers: BTreeMap<Arc<str>, CertificateProvider>,
+    ) -> Self {
+        self.certificate_providers = providers;
+        self
     }
 }
 
@@ -27,7 +50,9 @@ impl ResourceDecoder for Decoder {
         kind: ResourceType,
         bytes: &[u8],
         server: &ServerConfig,
+        earlier: Option<&Resource>,
     ) -> Result<Resource, Faults> {
-        resources::decode(kind, bytes, &DecodeContext::new(server))
+        let context = DecodeContext::new(server, &self.policies, &self.certificate_providers);
+        resources::decode(kind, bytes, &context.with_earlier(earlier))
     }
 }

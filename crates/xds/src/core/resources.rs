@@ -8,8 +8,6 @@
 // What the validators share.
 mod fault;
 
-mod config_source;
-mod duration;
 mod fraction;
 mod matcher;
 mod rewrite;
@@ -21,7 +19,6 @@ mod call_match;
 mod domain;
 mod http_filter;
 mod locality;
-mod policy_conversion;
 mod security;
 
 // The resources.

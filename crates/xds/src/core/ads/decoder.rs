@@ -17,7 +17,8 @@ pub trait ResourceDecoder: fmt::Debug + Send + Sync {
 
     /// Decodes and validates the resource that is encoded in `bytes`.
     ///
-    /// `server` sent it: what some fields mean depends on the features of the server.
+    /// `server` sent it: what some fields mean depends on the features of the server. `earlier` is the
+    /// resource as it is cached: the new one can share what has not changed.
     ///
     /// # Errors
     ///
@@ -27,5 +28,6 @@ pub trait ResourceDecoder: fmt::Debug + Send + Sync {
         kind: ResourceType,
         bytes: &[u8],
         server: &ServerConfig,
+        earlier: Option<&Resource>,
     ) -> Result<Resource, Faults>;
 }

@@ -134,8 +134,9 @@ impl Intake<'_> {
             entry.handle_unchanged(origin);
             Ok(())
         } else {
+            let earlier = entry.cached().map(|cached| &cached.resource);
             decoder
-                .decode(kind, &bytes, &origin.server)
+                .decode(kind, &bytes, &origin.server, earlier)
                 .map(|resource| entry.handle_valid(resource, &bytes, origin))
         };
         match faults {

@@ -1,16 +1,65 @@
 //! Clusters.
 
-// From the ground up: a module uses only those above it.
+use std::num::NonZeroU32;
+use std::sync::Arc;
 
-mod values;
+use trunkline_lb::OutlierDetectionConfig;
+use trunkline_service_config::PolicyChoice;
 
-// The parts of the message.
-mod kind;
-mod labels;
-mod limits;
-mod outliers;
-mod policy;
+use super::security::UpstreamTls;
 
-mod decode;
+/// A cluster: a set of backends, and how calls are shared among them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cluster {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Where its backends are.
+    pub kind: ClusterKind,
+    /// The policy below the priorities: among localities, or among endpoints.
+    pub lb_policy: PolicyChoice,
+    /// The most calls in flight.
+    pub max_requests: u32,
+    /// The most connections to an address (gRFC A105); `None` for the channel's own number.
+    pub max_connections_per_host: Option<NonZeroU32>,
+    /// The detection of outliers; `None` for none. Its child is [`lb_policy`](Self::lb_policy).
+    pub outlier_detection: Option<OutlierDetectionConfig>,
+    /// Load reports to the server that sent the cluster; `None` for none.
+    pub load_reporting: Option<LoadReporting>,
+    /// Transport security; `None` for that of the channel.
+    pub tls: Option<UpstreamTls>,
+    /// Whether connections go through the HTTP proxy of the endpoint's metadata (gRFC A86).
+    pub http11_proxy: bool,
+    /// The label `csm.service_name` of metrics: `unknown` where the cluster has none.
+    pub service_name_label: Arc<str>,
+    /// The label `csm.service_namespace_name` of metrics: `unknown` where the cluster has none.
+    pub service_namespace_label: Arc<str>,
+}
 
-pub use self::values::{Cluster, ClusterKind, LoadReporting};
+/// Where the backends of a cluster are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClusterKind {
+    /// In the endpoints with this name.
+    Eds {
+        /// The name.
+        service_name: Arc<str>,
+    },
+    /// At all addresses of this host name, as one endpoint.
+    LogicalDns {
+        /// The host name.
+        host: Arc<str>,
+        /// The port.
+        port: u16,
+    },
+    /// In other clusters, in order of priority.
+    Aggregate {
+        /// Their names.
+        clusters: Arc<[Arc<str>]>,
+    },
+}
+
+/// What is reported of the calls of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LoadReporting {
+    /// The fields of backends' load reports that are added up, as the cluster names them (gRFC A85).
+    pub endpoint_metrics: Vec<Box<str>>,
+}

@@ -19,6 +19,11 @@ mod route_configuration;
 
 mod listener;
 
+mod policies;
+
+mod cluster;
+mod endpoints;
+
 use std::sync::Arc;
 
 use prost::Message;
@@ -27,6 +32,8 @@ use trunkline_xds_proto::envoy::config::route::v3::RouteConfiguration;
 
 pub use self::context::DecodeContext;
 use self::context::Validation;
+use super::cluster::Cluster;
+use super::endpoints::ClusterEndpoints;
 use super::fault::{Faults, Place};
 use super::resource::Resource;
 use crate::core::resource_type::ResourceType;
@@ -75,9 +82,16 @@ pub fn decode(
             let routes = route_configuration::decode(message, &root, &mut validation);
             Resource::RouteConfiguration(Arc::new(routes))
         }
-        ResourceType::Cluster | ResourceType::Endpoints => {
-            validation.add(&root, format!("{kind} cannot be decoded"));
-            return Err(validation.faults);
+        ResourceType::Cluster => {
+            let cluster = Cluster::decode(bytes, context.policies, context.certificate_providers)?;
+            Resource::Cluster(Arc::new(cluster))
+        }
+        ResourceType::Endpoints => {
+            let earlier = match context.earlier {
+                Some(Resource::Endpoints(earlier)) => Some(&**earlier),
+                _ => None,
+            };
+            Resource::Endpoints(Arc::new(ClusterEndpoints::decode(bytes, earlier)?))
         }
     };
     validation.faults.or(resource)

@@ -2,11 +2,6 @@
 
 use std::fmt;
 
-use trunkline_xds_proto::envoy::r#type::v3::FractionalPercent;
-use trunkline_xds_proto::envoy::r#type::v3::fractional_percent::DenominatorType;
-
-use super::fault::{Faults, Place};
-
 /// A share of calls, in millionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Fraction(u32);
@@ -26,26 +21,6 @@ impl Fraction {
         } else {
             Self(millionths as u32)
         }
-    }
-
-    /// Reads a message `FractionalPercent`. A numerator above the denominator counts as all calls.
-    pub(crate) fn decode(
-        message: &FractionalPercent,
-        place: &Place<'_>,
-        faults: &mut Faults,
-    ) -> Option<Self> {
-        let millionths_each = match DenominatorType::try_from(message.denominator) {
-            Ok(DenominatorType::Hundred) => 10_000,
-            Ok(DenominatorType::TenThousand) => 100,
-            Ok(DenominatorType::Million) => 1,
-            Err(_) => {
-                let text = format!("unsupported denominator {}", message.denominator);
-                faults.add(&place.field("denominator"), text);
-                return None;
-            }
-        };
-        let millionths = u64::from(message.numerator) * millionths_each;
-        Some(Self::from_millionths(millionths))
     }
 
     /// Returns the share in millionths.

@@ -1,7 +1,14 @@
 //! What decoding a resource depends on, and what it finds.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use trunkline_lb::PolicyRegistry;
+
+use crate::core::bootstrap::CertificateProvider;
 use crate::core::resources::fault::{Faults, Place};
 use crate::core::resources::patterns::Patterns;
+use crate::core::resources::resource::Resource;
 use crate::core::server::ServerConfig;
 
 /// What the meaning of a resource depends on.
@@ -10,13 +17,35 @@ use crate::core::server::ServerConfig;
 pub struct DecodeContext<'a> {
     /// The server that sent the resource.
     pub server: &'a ServerConfig,
+    /// The load-balancing policies that a cluster can name.
+    pub policies: &'a PolicyRegistry,
+    /// The certificate providers that a cluster can name.
+    pub certificate_providers: &'a BTreeMap<Arc<str>, CertificateProvider>,
+    /// What the resource was before. The new one shares what has not changed. Default: `None`.
+    pub earlier: Option<&'a Resource>,
 }
 
 impl<'a> DecodeContext<'a> {
-    /// Returns the context of a resource that `server` sent.
+    /// Returns the context of a resource that `server` sent, of which no earlier version is known.
     #[must_use]
-    pub fn new(server: &'a ServerConfig) -> Self {
-        Self { server }
+    pub fn new(
+        server: &'a ServerConfig,
+        policies: &'a PolicyRegistry,
+        certificate_providers: &'a BTreeMap<Arc<str>, CertificateProvider>,
+    ) -> Self {
+        Self {
+            server,
+            policies,
+            certificate_providers,
+            earlier: None,
+        }
+    }
+
+    /// Sets what the resource was before.
+    #[must_use]
+    pub fn with_earlier(mut self, earlier: Option<&'a Resource>) -> Self {
+        self.earlier = earlier;
+        self
     }
 }
 

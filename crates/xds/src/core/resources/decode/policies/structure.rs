@@ -4,7 +4,7 @@ use prost_types::Struct;
 use prost_types::value::Kind;
 use serde_json::{Map, Number, Value};
 
-use super::super::fault::{Faults, Place};
+use crate::core::resources::fault::{Faults, Place};
 
 /// The first integers that have no exact `f64` of their own: 2^53 on both sides of 0.
 const FIRST_INEXACT: f64 = 9_007_199_254_740_992.0;

@@ -6,8 +6,8 @@ use trunkline_lb::{FailurePercentageEjection, OutlierDetectionConfig, SuccessRat
 use trunkline_service_config::PolicyChoice;
 use trunkline_xds_proto::envoy::config::cluster::v3::OutlierDetection;
 
-use super::super::duration;
-use super::super::fault::{Faults, Place};
+use crate::core::resources::decode::shared::duration;
+use crate::core::resources::fault::{Faults, Place};
 
 /// Reads the detection of outliers, over the policy `child`. Fields that are not set have the defaults
 /// of the policy. `None` without a child, once the faults are found.
@@ -18,7 +18,9 @@ pub(super) fn decode(
 ) -> Option<OutlierDetectionConfig> {
     let place = Place::Root.field("outlier_detection");
     let mut time = |name, value: Option<prost_types::Duration>| {
-        value.and_then(|value| duration::decode(&value, &place.field(name), faults))
+        duration(value?)
+            .map_err(|text| faults.add(&place.field(name), text))
+            .ok()
     };
     let interval = time("interval", message.interval);
     let base_ejection_time = time("base_ejection_time", message.base_ejection_time);

@@ -8,8 +8,8 @@ use trunkline_xds_proto::envoy::config::cluster::v3::cluster::{
     LbConfig, LbPolicy, LeastRequestLbConfig, RingHashLbConfig,
 };
 
-use super::super::fault::{Faults, Place};
-use super::super::policy_conversion::{choose, ring_hash};
+use crate::core::resources::decode::policies::{choose, ring_hash};
+use crate::core::resources::fault::{Faults, Place};
 
 /// The number of endpoints that least_request compares, where the cluster gives none.
 const DEFAULT_CHOICES: u32 = 2;

@@ -1,5 +1,11 @@
 //! Reads and validates a cluster.
 
+mod kind;
+mod labels;
+mod limits;
+mod outliers;
+mod policy;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -8,9 +14,9 @@ use trunkline_service_config::PolicyParsers;
 use trunkline_xds_proto::envoy::config::cluster::v3::Cluster as Message;
 use trunkline_xds_proto::envoy::config::core::v3::config_source::ConfigSourceSpecifier;
 
-use super::super::fault::{Faults, Place};
-use super::values::{Cluster, LoadReporting};
-use super::{kind, labels, limits, outliers, policy};
+use crate::core::resources::cluster::{Cluster, LoadReporting};
+use crate::core::resources::fault::{Faults, Place};
+
 use crate::core::bootstrap::CertificateProvider;
 
 /// The most bytes of a cluster. In memory it takes many times as much.

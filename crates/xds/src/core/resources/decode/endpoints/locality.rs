@@ -7,12 +7,12 @@ use std::sync::Arc;
 use prost::Message;
 use trunkline_xds_proto::envoy::config::endpoint::v3::LocalityLbEndpoints;
 
-use super::super::fault::{Faults, Place, quote};
-use super::super::locality::LocalityName;
 use super::build::{Builder, Usable};
 use super::reader::{RawAddress, RawEndpoint};
-use super::values::LocalityEndpoints;
 use super::weights::Share;
+use crate::core::resources::endpoints::LocalityEndpoints;
+use crate::core::resources::fault::{Faults, Place, quote};
+use crate::core::resources::locality::LocalityName;
 use crate::core::wire::fields;
 
 /// A locality without its endpoints, which are read once the weights of its priority are known.

@@ -6,7 +6,7 @@ use trunkline_xds_proto::envoy::config::cluster::v3::CircuitBreakers;
 use trunkline_xds_proto::envoy::config::cluster::v3::circuit_breakers::Thresholds;
 use trunkline_xds_proto::envoy::config::core::v3::RoutingPriority;
 
-use super::super::fault::{Faults, Place};
+use crate::core::resources::fault::{Faults, Place};
 
 /// The most calls in flight of a cluster that has no number.
 ///

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::fault::{Faults, Place};
+use crate::core::resources::fault::{Faults, Place};
 
 /// The name of the policy.
 pub(super) const NAME: &str = "ring_hash_experimental";
@@ -17,7 +17,7 @@ const MOST: u64 = 8_388_608;
 
 /// Returns the name and the configuration of the policy with these sizes, whose fields are called
 /// `minimum_ring_size` and `maximum_ring_size`.
-pub(in super::super) fn ring_hash(
+pub(in crate::core::resources::decode) fn ring_hash(
     minimum: Option<u64>,
     maximum: Option<u64>,
     place: &Place<'_>,

@@ -1,4 +1,10 @@
-//! Chooses a policy from a list of extensions.
+//! Chooses a policy from a list of extensions: the JSON of gRPC's own policies, and of those that a
+//! registry has beside them.
+//!
+//! Source: [gRFC A52](https://github.com/grpc/proposal/blob/master/A52-xds-custom-lb-policies.md).
+
+mod ring;
+mod structure;
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -19,10 +25,9 @@ use trunkline_xds_proto::envoy::extensions::load_balancing_policies::wrr_localit
 use trunkline_xds_proto::google::protobuf::Any;
 use trunkline_xds_proto::{udpa, xds};
 
-use super::super::duration;
-use super::super::fault::{Faults, Place, quote};
-use super::ring::ring_hash;
-use super::structure;
+pub(super) use self::ring::ring_hash;
+use super::shared::duration;
+use crate::core::resources::fault::{Faults, Place, quote};
 
 /// The most lists in each other.
 ///
@@ -38,7 +43,7 @@ const DEFAULT_CHOICES: u32 = 2;
 
 /// Chooses the first policy of a list that is supported: one of gRPC's own, or one that `policies`
 /// has and that is configured by a struct.
-pub(in super::super) fn choose(
+pub(super) fn choose(
     list: &LoadBalancingPolicy,
     policies: &dyn PolicyParsers,
     place: &Place<'_>,
@@ -253,8 +258,11 @@ impl Conversion<'_> {
             ),
         ] {
             if let Some(read) = read {
-                let read = duration::decode(read, &place.field(field), self.faults);
-                config.insert(name.to_owned(), seconds(read.ok_or(Faulty)?));
+                let read = duration(*read).map_err(|text| {
+                    self.faults.add(&place.field(field), text);
+                    Faulty
+                })?;
+                config.insert(name.to_owned(), seconds(read));
             }
         }
         if let Some(penalty) = message.error_utilization_penalty {

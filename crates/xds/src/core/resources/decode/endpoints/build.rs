@@ -6,8 +6,8 @@ use std::sync::Arc;
 use trunkline_endpoint::{Address, Attributes, Endpoint, Locality, Weight};
 use trunkline_lb::HashKey;
 
-use super::values::LocalityEndpoints;
 use crate::core::hostname::Hostname;
+use crate::core::resources::endpoints::LocalityEndpoints;
 
 /// An endpoint that can be used.
 #[derive(Debug)]

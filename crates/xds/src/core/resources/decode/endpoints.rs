@@ -1,16 +1,26 @@
 //! Reads and validates the endpoints of a cluster.
 
+// From the ground up: a module uses only those above it.
+
+mod reader;
+mod weights;
+
+mod build;
+
+mod locality;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use prost::Message;
 use trunkline_xds_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 
-use super::super::fault::{Faults, Place};
-use super::super::fraction::Fraction;
-use super::super::locality::LocalityName;
-use super::locality::{Addresses, Head};
-use super::values::{ClusterEndpoints, DropCategory, LocalityEndpoints};
+use self::locality::{Addresses, Head};
+use super::shared::fraction;
+use crate::core::resources::endpoints::{ClusterEndpoints, DropCategory, LocalityEndpoints};
+use crate::core::resources::fault::{Faults, Place};
+use crate::core::resources::fraction::Fraction;
+use crate::core::resources::locality::LocalityName;
 use crate::core::wire::{Malformed, fields};
 
 impl ClusterEndpoints {
@@ -168,7 +178,13 @@ fn read_drops(
     let read = drops.enumerate().filter_map(|(at, message)| {
         let place = list.item(at);
         let share = match &message.drop_percentage {
-            Some(share) => Fraction::decode(share, &place.field("drop_percentage"), faults)?,
+            Some(share) => match fraction(*share) {
+                Ok(share) => share,
+                Err(text) => {
+                    faults.add(&place.field("drop_percentage"), text);
+                    return None;
+                }
+            },
             None => Fraction::default(),
         };
         let category = match earlier.get(at) {

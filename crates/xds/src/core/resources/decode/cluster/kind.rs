@@ -13,9 +13,9 @@ use trunkline_xds_proto::envoy::config::endpoint::v3::ClusterLoadAssignment;
 use trunkline_xds_proto::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
 use trunkline_xds_proto::envoy::extensions::clusters::aggregate::v3::ClusterConfig;
 
-use super::super::config_source;
-use super::super::fault::{Faults, Place, quote};
-use super::values::ClusterKind;
+use crate::core::resources::cluster::ClusterKind;
+use crate::core::resources::decode::shared::config_source;
+use crate::core::resources::fault::{Faults, Place, quote};
 
 /// What names of the new style begin with.
 const XDSTP: &str = "xdstp:";
@@ -52,7 +52,9 @@ fn decode_eds(message: &Message, faults: &mut Faults) -> Option<ClusterKind> {
         faults.add(&place, "is missing");
         return None;
     };
-    config_source::check(eds.eds_config.as_ref(), &place.field("eds_config"), faults);
+    if let Err(text) = config_source(eds.eds_config.as_ref()) {
+        faults.add(&place.field("eds_config"), text);
+    }
     let service_name = match &*eds.service_name {
         "" if message.name.starts_with(XDSTP) => {
             let text = "is missing: a cluster with an xdstp name must give it";
