@@ -1,4 +1,5 @@
 //! Tests of the cores, named after the clauses of the specification.
 
 mod bootstrap;
+mod endpoints;
 mod names;
