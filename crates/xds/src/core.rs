@@ -4,6 +4,7 @@
 // From the ground up: a module uses only those above it.
 
 // Values.
+mod call_attributes;
 mod cluster_hold;
 mod hostname;
 mod resource_error;
@@ -27,11 +28,15 @@ mod decoder;
 // All of it together: what a channel routes by.
 mod config;
 
+// The choice of each call.
+mod selector;
+
 pub use self::bootstrap::{
     Authority, Bootstrap, BootstrapError, BootstrapErrorKind, BootstrapSource, CONFIG_VARIABLE,
     CertificateProvider, FILE_VARIABLE, Node, NodeLocality, TargetError, TargetErrorKind,
     WatchedFiles, data_plane_authority,
 };
+pub use self::call_attributes::AutoHostRewrite;
 pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
 pub use self::decoder::Decoder;
@@ -39,6 +44,10 @@ pub use self::hostname::Hostname;
 pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};
 pub use self::resource_error::{ResourceError, ResourceErrorKind};
 pub use self::resource_type::ResourceType;
+pub use self::selector::{
+    ClusterShare, Explanation, RouteExplanation, RouteSelector, RouteVerdict, SelectorOptions,
+    explain,
+};
 pub use self::server::{
     DEFAULT_REFRESH_INTERVAL, IdentityFiles, ServerCallCredentials, ServerConfig,
     ServerCredentials, ServerFeatures, TlsFiles,

@@ -32,6 +32,7 @@ mod resource;
 // From bytes to all of them.
 mod decode;
 
+pub(crate) use self::call_match::text as header_text;
 pub use self::call_match::{HeaderCondition, HeaderMatcher, PathMatcher};
 pub use self::cluster::{Cluster, ClusterKind, LoadReporting};
 pub use self::decode::{DecodeContext, decode, resource_name};

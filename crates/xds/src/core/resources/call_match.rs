@@ -1,9 +1,11 @@
 //! Conditions on calls.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use http::{HeaderMap, HeaderValue};
 
+use super::fault::cut;
 use super::matcher::{Pattern, StringMatcher, equals, starts_with};
 
 /// A condition on a path, `/package.Service/Method`.
@@ -141,4 +143,22 @@ pub(crate) fn text<'a>(name: &str, metadata: &'a HeaderMap) -> Option<Cow<'a, st
 
 fn as_text(value: &HeaderValue) -> Option<&str> {
     str::from_utf8(value.as_bytes()).ok()
+}
+
+impl fmt::Display for HeaderMatcher {
+    /// Prints the condition, such as `x-env must start with "test"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let not = if self.invert { " not" } else { "" };
+        write!(f, "{:?}", cut(&self.name))?;
+        match &self.condition {
+            HeaderCondition::Present(expected) if *expected != self.invert => {
+                f.write_str(" must be present")
+            }
+            HeaderCondition::Present(_) => f.write_str(" must be absent"),
+            HeaderCondition::Range { start, end } => {
+                write!(f, " must{not} be a number from {start} to below {end}")
+            }
+            HeaderCondition::Text(matcher) => write!(f, " must{not} {matcher}"),
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! Matchers of strings.
 
+use std::fmt;
 use std::sync::Arc;
 
 use regex::Regex;
@@ -174,4 +175,22 @@ pub(super) fn explain(source: &str, error: &regex::Error) -> String {
     let reason = text.lines().last().unwrap_or_default();
     let reason = reason.strip_prefix("error: ").unwrap_or(reason);
     format!("{source:?} is no regular expression: {}", cut(reason))
+}
+
+impl fmt::Display for StringMatcher {
+    /// Prints the condition after "must": `start with "a", in any case`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (verb, text, ignore_case) = match self {
+            Self::Exact { text, ignore_case } => ("be", &**text, *ignore_case),
+            Self::Prefix { text, ignore_case } => ("start with", &**text, *ignore_case),
+            Self::Suffix { text, ignore_case } => ("end with", &**text, *ignore_case),
+            Self::Contains { text, ignore_case } => ("contain", &**text, *ignore_case),
+            Self::Regex(pattern) => ("match", pattern.source(), false),
+        };
+        write!(f, "{verb} {:?}", cut(text))?;
+        if ignore_case {
+            f.write_str(", in any case")?;
+        }
+        Ok(())
+    }
 }
