@@ -28,6 +28,7 @@ mod cluster_impl;
 mod cluster_manager;
 mod wrr_locality;
 
+mod needs_hash;
 mod registry;
 
 pub use self::cds::{Cds, CdsConfig, CdsFactory};
@@ -36,6 +37,7 @@ pub use self::cluster_manager::{ClusterManager, ClusterManagerConfig, ClusterMan
 pub use self::counters::ClusterCounters;
 pub use self::load_store::LoadStore;
 pub use self::locality::{EndpointLocality, LocalityShare};
+pub use self::needs_hash::cluster_needs_hash;
 pub use self::registry::registry;
 pub use self::totals::{ClusterTotals, LocalityTotals, MetricTotal};
 pub use self::wrr_locality::{WrrLocality, WrrLocalityConfig, WrrLocalityFactory};

@@ -112,9 +112,8 @@ const OF_TRANSPORT: [&str; 7] = [
 ///
 /// Source: [gRFC A28](https://github.com/grpc/proposal/blob/master/A28-xds-traffic-splitting-and-routing.md).
 fn is_visible(name: &str) -> bool {
-    !name.ends_with("-bin")
-        && !name.starts_with(':')
-        && !(name.starts_with("grpc-") && OF_TRANSPORT.contains(&name))
+    let is_text = !name.ends_with("-bin") && !name.starts_with(':');
+    is_text && (!name.starts_with("grpc-") || !OF_TRANSPORT.contains(&name))
 }
 
 fn is_present(name: &str, metadata: &HeaderMap) -> bool {

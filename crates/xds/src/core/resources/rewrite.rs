@@ -79,7 +79,7 @@ impl Rewrite {
             let Some(whole) = found.get(0) else {
                 continue;
             };
-            hasher.write(text[rest..whole.start()].as_bytes());
+            hasher.write(&text.as_bytes()[rest..whole.start()]);
             for part in &self.parts {
                 match part {
                     Part::Text(text) => hasher.write(text.as_bytes()),
@@ -91,7 +91,7 @@ impl Rewrite {
             }
             rest = whole.end();
         }
-        hasher.write(text[rest..].as_bytes());
+        hasher.write(&text.as_bytes()[rest..]);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::core::resources::route::{Route, RouteAction, SkippedRoute};
 
 /// The result of decoding a route.
 pub(super) enum DecodedRoute {
-    Route(Route),
+    Route(Box<Route>),
     Skipped(SkippedRoute),
     /// There are faults.
     Faulty,
@@ -63,7 +63,7 @@ pub(super) fn decode(
     let Some((path, headers, fraction)) = conditions else {
         return DecodedRoute::Faulty;
     };
-    DecodedRoute::Route(Route {
+    DecodedRoute::Route(Box::new(Route {
         index,
         name: message.name.into(),
         path,
@@ -71,7 +71,7 @@ pub(super) fn decode(
         fraction,
         action,
         filter_overrides,
-    })
+    }))
 }
 
 /// The conditions on path and headers, and the share of the calls.

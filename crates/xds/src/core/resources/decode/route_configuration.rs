@@ -46,7 +46,7 @@ fn virtual_host(
     let place = place.field("routes");
     for (at, message) in message.routes.into_iter().enumerate() {
         match route::decode(message, at, retry.as_ref(), &place.item(at), validation) {
-            DecodedRoute::Route(route) => routes.push(route),
+            DecodedRoute::Route(route) => routes.push(*route),
             DecodedRoute::Skipped(skipped) => skipped_routes.push(skipped),
             DecodedRoute::Faulty => {}
         }
