@@ -20,6 +20,7 @@ mod route_configuration;
 mod listener;
 
 mod policies;
+mod security;
 
 mod cluster;
 mod endpoints;

@@ -17,6 +17,7 @@ use trunkline_xds_proto::envoy::config::core::v3::config_source::ConfigSourceSpe
 use crate::core::resources::cluster::{Cluster, LoadReporting};
 use crate::core::resources::fault::{Faults, Place};
 
+use super::security::{Providers, transport_socket};
 use crate::core::bootstrap::CertificateProvider;
 
 /// The most bytes of a cluster. In memory it takes many times as much.
@@ -66,7 +67,12 @@ impl Cluster {
         }
         let load_reporting = read_load_reporting(&message, &mut faults);
         let metadata = message.metadata.as_ref();
-        let _ = providers;
+        let place = Place::Root.field("transport_socket");
+        let transport_socket = match &message.transport_socket {
+            Some(socket) => transport_socket(socket, Providers(providers), &place, &mut faults),
+            None => None,
+        };
+        let transport_socket = transport_socket.unwrap_or_default();
         let (Some(kind), Some(lb_policy)) = (kind, lb_policy) else {
             return Err(faults);
         };
@@ -77,8 +83,8 @@ impl Cluster {
             max_connections_per_host,
             outlier_detection,
             load_reporting,
-            tls: None,
-            http11_proxy: false,
+            tls: transport_socket.tls,
+            http11_proxy: transport_socket.http11_proxy,
             service_name_label: labels::label(metadata, "service_name"),
             service_namespace_label: labels::label(metadata, "service_namespace"),
             name: message.name.into(),
