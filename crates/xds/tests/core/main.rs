@@ -4,3 +4,4 @@ mod bootstrap;
 mod cluster;
 mod endpoints;
 mod names;
+mod policies;
