@@ -31,6 +31,9 @@ mod config;
 // The choice of each call.
 mod selector;
 
+// Which resources a target needs.
+pub mod dependencies;
+
 pub use self::bootstrap::{
     Authority, Bootstrap, BootstrapError, BootstrapErrorKind, BootstrapSource, CONFIG_VARIABLE,
     CertificateProvider, FILE_VARIABLE, Node, NodeLocality, TargetError, TargetErrorKind,

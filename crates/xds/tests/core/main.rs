@@ -2,6 +2,7 @@
 
 mod bootstrap;
 mod cluster;
+mod dependencies;
 mod endpoints;
 mod names;
 mod policies;

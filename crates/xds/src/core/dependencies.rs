@@ -1,0 +1,19 @@
+//! From a target to all resources that its calls need.
+//!
+//! A [`DependencyManager`] watches the listener of a target, the route configuration that it names, the
+//! clusters of the routes, and their endpoints. It publishes an [`XdsConfig`](super::XdsConfig) when all
+//! of them have their values or their errors.
+//!
+//! Source: [gRFC A74](https://github.com/grpc/proposal/blob/master/A74-xds-config-tears.md).
+
+// From the ground up.
+mod error_text;
+mod output;
+mod watched;
+
+mod reach;
+
+mod manager;
+
+pub use self::manager::DependencyManager;
+pub use self::output::{DependencyOutput, HostName};
