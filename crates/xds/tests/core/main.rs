@@ -6,3 +6,4 @@ mod dependencies;
 mod endpoints;
 mod names;
 mod policies;
+mod policy_conversion;
