@@ -7,3 +7,4 @@ mod endpoints;
 mod names;
 mod policies;
 mod policy_conversion;
+mod security;
