@@ -34,6 +34,9 @@ mod selector;
 // Which resources a target needs.
 pub mod dependencies;
 
+// The counts of the calls, for load reports.
+mod load_totals;
+
 pub use self::bootstrap::{
     Authority, Bootstrap, BootstrapError, BootstrapErrorKind, BootstrapSource, CONFIG_VARIABLE,
     CertificateProvider, FILE_VARIABLE, Node, NodeLocality, TargetError, TargetErrorKind,
@@ -44,6 +47,7 @@ pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
 pub use self::decoder::Decoder;
 pub use self::hostname::Hostname;
+pub use self::load_totals::{ClusterTotals, LocalityTotals, MetricTotal};
 pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};
 pub use self::resource_error::{ResourceError, ResourceErrorKind};
 pub use self::resource_type::ResourceType;

@@ -16,7 +16,6 @@
 // What is counted of calls.
 mod counters;
 mod load_store;
-mod totals;
 
 // What several policies share.
 mod locality;
@@ -39,5 +38,4 @@ pub use self::load_store::LoadStore;
 pub use self::locality::{EndpointLocality, LocalityShare};
 pub use self::needs_hash::cluster_needs_hash;
 pub use self::registry::registry;
-pub use self::totals::{ClusterTotals, LocalityTotals, MetricTotal};
 pub use self::wrr_locality::{WrrLocality, WrrLocalityConfig, WrrLocalityFactory};

@@ -11,7 +11,7 @@ pub(super) use self::cluster::{ClusterLoad, DropCount};
 pub(super) use self::locality::LocalityLoad;
 pub(super) use self::metrics::ReportedMetrics;
 use super::counters::ClusterKey;
-use super::totals::ClusterTotals;
+use crate::core::ClusterTotals;
 
 /// How many clusters are kept that no channel uses any more, so that their last calls can be reported.
 ///

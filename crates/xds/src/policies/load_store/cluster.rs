@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::locality::LocalityLoad;
+use crate::core::ClusterTotals;
 use crate::core::resources::LocalityName;
-use crate::policies::totals::ClusterTotals;
 
 /// Counts the calls of one cluster.
 #[derive(Debug, Default)]

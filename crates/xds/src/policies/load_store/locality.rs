@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use trunkline_lb::{LoadReport, PerThread};
 
 use super::metrics::ReportedMetrics;
-use crate::policies::totals::{LocalityTotals, MetricTotal};
+use crate::core::{LocalityTotals, MetricTotal};
 
 /// How many metrics of one locality are kept. Backends choose their names, and are not trusted with the
 /// memory of their client; further ones are left out.

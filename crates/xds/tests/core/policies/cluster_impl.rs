@@ -4,8 +4,8 @@ use trunkline_lb::testing::FakeChannel;
 use trunkline_lb::{AttemptOutcome, ConnectivityState, Pick};
 use trunkline_status::{Code, Status};
 use trunkline_xds::core::resources::{Cluster, DropCategory, Fraction, LoadReporting};
-use trunkline_xds::core::{ClusterEntry, LeafEndpoints};
-use trunkline_xds::policies::{ClusterCounters, ClusterManager, ClusterTotals};
+use trunkline_xds::core::{ClusterEntry, ClusterTotals, LeafEndpoints};
+use trunkline_xds::policies::{ClusterCounters, ClusterManager};
 
 use super::support::{Tree, cluster, eds, leaf, with_endpoints};
 

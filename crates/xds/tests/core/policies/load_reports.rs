@@ -5,7 +5,7 @@ use std::sync::Arc;
 use trunkline_lb::{AttemptOutcome, LoadReport, Pick};
 use trunkline_status::{Code, Status};
 use trunkline_xds::core::resources::{Cluster, LoadReporting};
-use trunkline_xds::policies::{ClusterTotals, LocalityTotals, MetricTotal};
+use trunkline_xds::core::{ClusterTotals, LocalityTotals, MetricTotal};
 
 use super::support::{Tree, cluster, leaf, zone};
 

@@ -25,7 +25,7 @@ pub struct ClusterTotals {
     /// The calls of each locality.
     pub localities: BTreeMap<Arc<LocalityName>, LocalityTotals>,
     /// Whether a channel still counts here. If not, the cluster can be forgotten once it is reported
-    /// ([`LoadStore::forget_unused`](super::LoadStore::forget_unused)).
+    /// ([`LoadStore::forget_unused`](crate::policies::LoadStore::forget_unused)).
     pub is_in_use: bool,
 }
 
@@ -73,13 +73,13 @@ pub struct MetricTotal {
 
 impl MetricTotal {
     /// Adds a value.
-    pub(super) fn add(&mut self, value: f64) {
+    pub(crate) fn add(&mut self, value: f64) {
         self.count += 1;
         self.sum += value;
     }
 
     /// Adds the values of another total.
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         self.count += other.count;
         self.sum += other.sum;
     }
