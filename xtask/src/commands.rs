@@ -9,6 +9,7 @@ mod fuzz;
 mod interop;
 mod test;
 mod testbed;
+mod xds_demo;
 
 use std::fmt::Write;
 
@@ -16,7 +17,7 @@ use crate::command::Command;
 
 pub(crate) use self::figures::LINE as FIGURES;
 
-const COMMANDS: [Command; 9] = [
+const COMMANDS: [Command; 10] = [
     ci::COMMAND,
     demo::COMMAND,
     test::COMMAND,
@@ -25,6 +26,7 @@ const COMMANDS: [Command; 9] = [
     fuzz::COMMAND,
     interop::COMMAND,
     testbed::COMMAND,
+    xds_demo::COMMAND,
     codegen::COMMAND,
 ];
 

@@ -7,13 +7,13 @@
 //! read counters, and stop and start servers ([`control`]).
 
 mod backends;
-mod build;
+pub(crate) mod build;
 mod control;
 mod environment;
 mod forwarders;
 mod nameserver;
 mod packages;
-mod server;
+pub(crate) mod server;
 mod suite;
 mod zone;
 

@@ -20,6 +20,7 @@ mod metadata;
 mod process;
 mod step;
 mod testbed;
+mod xds_demo;
 
 use std::process::ExitCode;
 

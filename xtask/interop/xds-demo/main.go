@@ -42,6 +42,7 @@ func main() {
 		snapshot, err := cache.NewSnapshot(strconv.Itoa(version), read(os.Args[2]))
 		must(err)
 		must(snapshots.SetSnapshot(context.Background(), "everyone", snapshot))
+		log.Printf("serves version %d of %s", version, os.Args[2])
 	}
 }
 

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 
 /// A program and its first arguments, or why it cannot be built here.
-pub(super) type Built = Result<(PathBuf, Vec<PathBuf>), String>;
+pub(crate) type Built = Result<(PathBuf, Vec<PathBuf>), String>;
 
 /// Builds CoreDNS with the few plugins that are needed.
 pub(super) fn coredns(context: &Context) -> Result<Built, Failure> {
@@ -15,7 +15,7 @@ pub(super) fn coredns(context: &Context) -> Result<Built, Failure> {
 }
 
 /// Builds the grpc-go server.
-pub(super) fn grpc_go(context: &Context) -> Result<Built, Failure> {
+pub(crate) fn grpc_go(context: &Context) -> Result<Built, Failure> {
     go(context, "grpc-go")
 }
 
@@ -47,6 +47,11 @@ pub(super) fn c_core(context: &Context) -> Result<Built, Failure> {
 /// Prepares the channelz client: a Python script, and an environment with the stubs of channelz.
 pub(super) fn channelz(context: &Context) -> Result<Built, Failure> {
     python(context, "channelz", "channelz.py")
+}
+
+/// Builds the control plane that serves a file.
+pub(crate) fn xds_demo(context: &Context) -> Result<Built, Failure> {
+    go(context, "xds-demo")
 }
 
 /// Builds the grpc-go server of gRPC's interop suite.

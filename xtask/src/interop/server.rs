@@ -23,7 +23,7 @@ pub(crate) struct Server {
     /// Its name in messages and environment variables.
     pub(super) name: &'static str,
     /// The address at which it listens.
-    pub(super) address: SocketAddr,
+    pub(crate) address: SocketAddr,
     child: Child,
     input: Option<ChildStdin>,
     lines: Receiver<String>,
@@ -32,7 +32,7 @@ pub(crate) struct Server {
 
 impl Server {
     /// Starts a server and waits for its event `ready`. Its log goes to a file in `folder`.
-    pub(super) fn start(
+    pub(crate) fn start(
         name: &'static str,
         command: Command,
         folder: &Path,
@@ -49,7 +49,7 @@ impl Server {
 
     /// Starts a server that reports no events, and waits for a line with `ready` in its log
     /// ([`logging`]). It listens at `address`.
-    pub(super) fn start_foreign(
+    pub(crate) fn start_foreign(
         name: &'static str,
         command: Command,
         folder: &Path,
@@ -57,11 +57,18 @@ impl Server {
         ready: &str,
     ) -> Result<Self, Failure> {
         let server = Self::spawn(name, command, folder, address)?;
+        server.wait_for(ready)?;
+        Ok(server)
+    }
+
+    /// Waits for a line with `ready` in the log of a server that reports no events.
+    pub(crate) fn wait_for(&self, ready: &str) -> Result<(), Failure> {
+        let name = self.name;
         let stopwatch = Stopwatch::start();
         let mut logged = String::new();
         loop {
-            match server.lines.recv_timeout(stopwatch.left(LIMIT)) {
-                Ok(line) if line.contains(ready) => return Ok(server),
+            match self.lines.recv_timeout(stopwatch.left(LIMIT)) {
+                Ok(line) if line.contains(ready) => return Ok(()),
                 Ok(line) => {
                     logged.push_str(&line);
                     logged.push('\n');
@@ -75,6 +82,15 @@ impl Server {
                 }
             }
         }
+    }
+
+    /// Sends a line to the server.
+    pub(crate) fn send(&mut self, line: &str) -> Result<(), Failure> {
+        let sent = match &mut self.input {
+            Some(input) => writeln!(input, "{line}").and_then(|()| input.flush()),
+            None => Ok(()),
+        };
+        sent.map_err(|error| self.failure(&format!("cannot be asked: {error}")))
     }
 
     fn spawn(
@@ -106,11 +122,7 @@ impl Server {
 
     /// Asks for the counters, and returns the server's answer.
     pub(super) fn counts(&mut self) -> Result<Value, Failure> {
-        let asked = match &mut self.input {
-            Some(input) => input.write_all(b"counts\n").and_then(|()| input.flush()),
-            None => Ok(()),
-        };
-        asked.map_err(|error| self.failure(&format!("cannot be asked: {error}")))?;
+        self.send("counts")?;
         self.event("counts")
     }
 
@@ -149,7 +161,7 @@ impl Server {
 }
 
 /// Returns a command that runs a program with its standard error, the log, on standard output.
-pub(super) fn logging(program: &Path) -> Command {
+pub(crate) fn logging(program: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" \"$@\" 2>&1"]).arg(program);
     command
