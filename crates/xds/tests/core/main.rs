@@ -1,5 +1,6 @@
 //! Tests of the cores, named after the clauses of the specification.
 
+mod ads;
 mod bootstrap;
 mod cluster;
 mod dependencies;

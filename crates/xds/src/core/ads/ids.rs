@@ -1,5 +1,7 @@
 //! Ids of the things that a client and its shell talk about.
 
+use std::fmt;
+
 /// A link: a channel to one server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LinkId(pub(super) u32);
@@ -35,5 +37,26 @@ impl DeliveryId {
     #[must_use]
     pub fn watch(self) -> WatchId {
         self.watch
+    }
+}
+
+impl fmt::Display for LinkId {
+    /// Prints the number of the link.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for StreamId {
+    /// Prints the number of the link and the number of the stream on it: `0.2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.link, self.number)
+    }
+}
+
+impl fmt::Display for WatchId {
+    /// Prints the number of the watch.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
     }
 }

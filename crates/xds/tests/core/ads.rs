@@ -1,0 +1,15 @@
+//! 2: the transport protocol.
+
+mod driver;
+
+mod absence;
+mod errors;
+mod fallback;
+mod inspection;
+mod reading;
+mod requests;
+mod responses;
+mod seeds;
+mod streams;
+mod untrusted;
+mod watches;

@@ -1,0 +1,107 @@
+//! 2.18, 7.1, 7.2, 7.3: what a client shows of itself.
+
+use std::sync::Arc;
+
+use trunkline_xds::core::ads::{
+    AdsDump, AuthorityDump, CachedDump, ErrorDump, NoFallback, ResourceDump, ResourceState,
+    ServerDump,
+};
+use trunkline_xds::core::{AuthorityName, Bootstrap, ResourceErrorKind};
+
+use super::driver::{Cluster, Driver, Endpoints, seconds, server};
+
+/// 7.1, 7.2: the whole state. A response with one bad resource leaves the good ones ACKED with the new
+/// version; REQUESTED has nothing.
+#[test]
+fn xds_7_1_dump() {
+    let mut driver = Driver::with(Bootstrap::new(server("a")).with_fallback(server("b")));
+    for name in ["a", "b"] {
+        driver.watch(Cluster, name);
+    }
+    driver.watch(Cluster, "a");
+    driver.send(0, Cluster, "1", "x", &["a=1", "b=1"]);
+    driver.pass(seconds(3));
+    driver.watch(Endpoints, "e");
+    driver.send(0, Cluster, "2", "y", &["a=bad", "b=2"]);
+
+    let a = Arc::new(server("a"));
+    let cached = |raw: &'static str, version: &str, after: u64| {
+        Some(CachedDump {
+            raw: raw.into(),
+            version: version.into(),
+            updated: driver.start + seconds(after),
+            server: Arc::clone(&a),
+        })
+    };
+    let fault = "virtual_hosts[0].domains: no domains";
+    let resources = vec![
+        ResourceDump {
+            kind: Cluster,
+            name: "a".into(),
+            state: ResourceState::Nacked,
+            watchers: 2,
+            cached: cached("a=1", "1", 0),
+            error: Some(ErrorDump {
+                error: ResourceErrorKind::Invalid(fault.into()).into(),
+                version: "2".into(),
+                at: driver.start + seconds(3),
+                server: Arc::clone(&a),
+            }),
+        },
+        ResourceDump {
+            kind: Cluster,
+            name: "b".into(),
+            state: ResourceState::Acked,
+            watchers: 1,
+            cached: cached("b=2", "2", 3),
+            error: None,
+        },
+        ResourceDump {
+            kind: Endpoints,
+            name: "e".into(),
+            state: ResourceState::Requested,
+            watchers: 1,
+            cached: None,
+            error: None,
+        },
+    ];
+    let expected = AdsDump {
+        servers: vec![ServerDump {
+            server: Arc::clone(&a),
+            failure: None,
+            is_held: false,
+        }],
+        authorities: vec![AuthorityDump {
+            name: AuthorityName::Old,
+            asked: vec![a],
+            no_fallback: Some(NoFallback::ServerWorks),
+            resources,
+        }],
+    };
+    assert_eq!(driver.client.dump(), expected);
+}
+
+/// 7.2: what is not watched any more is not shown.
+#[test]
+fn xds_7_2_unwatched_is_not_shown() {
+    let mut driver = Driver::new();
+    let watch = driver.watch(Cluster, "a");
+    driver.client.unwatch(watch);
+    assert!(driver.client.dump().authorities.is_empty());
+    driver.run();
+    assert!(driver.client.dump().servers.is_empty());
+}
+
+/// 2.8, 7.2: a resource that comes again unchanged has the new version and time.
+#[test]
+fn xds_7_2_version_of_an_unchanged_resource() {
+    let mut driver = Driver::new();
+    driver.watch(Cluster, "a");
+    driver.send(0, Cluster, "1", "x", &["a=1"]);
+    driver.pass(seconds(3));
+    driver.send(0, Cluster, "2", "y", &["a=1"]);
+    let dump = driver.client.dump();
+    let cached = dump.authorities[0].resources[0].cached.as_ref();
+    let cached = cached.map(|cached| (&*cached.version, cached.updated));
+    assert_eq!(cached, Some(("2", driver.start + seconds(3))));
+}
