@@ -125,7 +125,7 @@ impl Driver {
             id: "n1".to_owned(),
             ..Node::default()
         };
-        let now = Instant::now();
+        let now = start();
         Self {
             client: AdsClient::new(Arc::new(bootstrap), node, Arc::new(TextDecoder), seed),
             now,
@@ -354,4 +354,10 @@ pub(super) fn resource_error(name: &str, code: Code, message: &str) -> ResourceE
 
 pub(super) const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
+}
+
+/// Returns the time at which virtual time starts.
+#[expect(clippy::disallowed_methods, reason = "virtual time starts anywhere")]
+pub(super) fn start() -> Instant {
+    Instant::now()
 }

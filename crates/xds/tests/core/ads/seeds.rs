@@ -14,7 +14,7 @@ use trunkline_xds::core::{Bootstrap, ResourceErrorKind, ResourceType, ServerFeat
 use trunkline_xds_proto::envoy::config::core::v3::Node;
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryRequest;
 
-use super::driver::{TextDecoder, resource_error, response, server};
+use super::driver::{TextDecoder, resource_error, response, server, start};
 
 /// The names that may be watched.
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -82,7 +82,7 @@ impl World {
         );
         Self {
             client,
-            now: Instant::now(),
+            now: start(),
             rng,
             nonces: 0,
             watches: BTreeMap::new(),
