@@ -6,21 +6,40 @@ use serde_json::{Value, json};
 
 const PREFIX: &str = "type.googleapis.com/";
 
+const FILTERS: &str = "type.googleapis.com/envoy.extensions.filters.";
+
 pub(super) const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 
 /// Returns a listener whose routes are the route configuration of this name.
 pub(super) fn listener(name: &str, routes: &str) -> Value {
-    let filters = "envoy.extensions.filters";
+    listener_with(name, routes, &[])
+}
+
+/// Returns the same listener, where a part of the calls ends with this gRPC code.
+pub(super) fn listener_with_aborts(name: &str, routes: &str, code: u32, percent: u32) -> Value {
+    let fault = json!({
+        "name": "fault",
+        "typed_config": {
+            "@type": format!("{FILTERS}http.fault.v3.HTTPFault"),
+            "abort": {"grpc_status": code, "percentage": {"numerator": percent}},
+        },
+    });
+    listener_with(name, routes, &[fault])
+}
+
+fn listener_with(name: &str, routes: &str, filters: &[Value]) -> Value {
+    let mut filters = filters.to_vec();
+    filters.push(json!({
+        "name": "router",
+        "typed_config": {"@type": format!("{FILTERS}http.router.v3.Router")},
+    }));
     json!({
         "@type": LISTENER,
         "name": name,
         "api_listener": {"api_listener": {
-            "@type": format!("{PREFIX}{filters}.network.http_connection_manager.v3.HttpConnectionManager"),
+            "@type": format!("{FILTERS}network.http_connection_manager.v3.HttpConnectionManager"),
             "rds": {"route_config_name": routes, "config_source": {"ads": {}}},
-            "http_filters": [{
-                "name": "router",
-                "typed_config": {"@type": format!("{PREFIX}{filters}.http.router.v3.Router")},
-            }],
+            "http_filters": filters,
         }},
     })
 }
@@ -47,6 +66,36 @@ pub(super) fn cluster(name: &str) -> Value {
         "type": "EDS",
         "eds_cluster_config": {"eds_config": {"ads": {}}},
         "lb_policy": "ROUND_ROBIN",
+    })
+}
+
+/// Returns a cluster of clusters, in the order in which they are tried.
+pub(super) fn aggregate(name: &str, clusters: &[&str]) -> Value {
+    let config = format!("{PREFIX}envoy.extensions.clusters.aggregate.v3.ClusterConfig");
+    json!({
+        "@type": format!("{PREFIX}envoy.config.cluster.v3.Cluster"),
+        "name": name,
+        "cluster_type": {
+            "name": "envoy.clusters.aggregate",
+            "typed_config": {"@type": config, "clusters": clusters},
+        },
+        "lb_policy": "ROUND_ROBIN",
+    })
+}
+
+/// Returns a cluster whose endpoint is found in the DNS.
+pub(super) fn dns_cluster(name: &str, host: &str, port: u16) -> Value {
+    let address = json!({"socket_address": {"address": host, "port_value": port}});
+    let endpoint = json!({"endpoint": {"address": address}});
+    json!({
+        "@type": format!("{PREFIX}envoy.config.cluster.v3.Cluster"),
+        "name": name,
+        "type": "LOGICAL_DNS",
+        "lb_policy": "ROUND_ROBIN",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{"lb_endpoints": [endpoint]}],
+        },
     })
 }
 

@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::clients::{Calls, Method};
 use super::plane::Plane;
-use super::resources::{LISTENER, Locality, cluster, endpoints, listener, route, routes};
+use super::resources::{
+    LISTENER, Locality, aggregate, cluster, dns_cluster, endpoints, listener, listener_with_aborts,
+    route, routes,
+};
 use crate::wrong::Wrong;
 
 /// A change of the control plane, and what calls do after it.
@@ -58,7 +61,7 @@ const fn step(
     }
 }
 
-pub(super) const STEPS: [Step; 13] = [
+pub(super) const STEPS: [Step; 16] = [
     step("three endpoints in one locality", three, [33, 33, 33]),
     step("localities with the weights 3 and 1", weights, [75, 25, 0]),
     step(
@@ -93,6 +96,16 @@ pub(super) const STEPS: [Step; 13] = [
             no_cluster,
             [0, 0, 0],
         )
+    },
+    step(
+        "the first cluster of an aggregate has no endpoint that can be connected",
+        aggregated,
+        [0, 0, 100],
+    ),
+    step("an endpoint from the DNS", named, [0, 100, 0]),
+    Step {
+        unavailable: 30,
+        ..step("a fault in 30 % of the calls", fault, [100, 0, 0])
     },
     Step {
         unavailable: 100,
@@ -201,8 +214,34 @@ fn no_cluster(plane: &mut Plane, backends: &[SocketAddr; 3]) -> Result<(), Wrong
     ])
 }
 
+fn aggregated(plane: &mut Plane, backends: &[SocketAddr; 3]) -> Result<(), Wrong> {
+    // Nothing listens at port 1.
+    let nowhere = [SocketAddr::from(([127, 0, 0, 1], 1))];
+    plane.set(&[
+        cluster("d"),
+        endpoints("d", &[locality("z1", 1, 0, &nowhere)]),
+        endpoints("c", &[locality("z1", 1, 0, &backends[2..])]),
+        aggregate("both", &["d", "c"]),
+        routes("routes", &json!([route("both")])),
+    ])
+}
+
+fn named(plane: &mut Plane, backends: &[SocketAddr; 3]) -> Result<(), Wrong> {
+    plane.set(&[
+        dns_cluster("named", "127.0.0.1", backends[1].port()),
+        routes("routes", &json!([route("named")])),
+    ])
+}
+
+fn fault(plane: &mut Plane, _: &[SocketAddr; 3]) -> Result<(), Wrong> {
+    plane.set(&[
+        routes("routes", &json!([route("b")])),
+        listener_with_aborts("orders", "routes", 14, 30),
+    ])
+}
+
 fn deleted(plane: &mut Plane, _: &[SocketAddr; 3]) -> Result<(), Wrong> {
-    plane.set(&[routes("routes", &json!([route("b")]))])?;
+    plane.set(&[listener("orders", "routes")])?;
     plane.delete(LISTENER, "orders")
 }
 
