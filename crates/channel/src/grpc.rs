@@ -192,34 +192,53 @@ pub(crate) fn without_status(peer: &PeerAddr) -> Status {
     )
 }
 
-/// Returns a message with its prefix.
-pub(crate) fn with_prefix(message: &[u8]) -> Bytes {
+/// Returns a message with its gRPC prefix: not compressed, and its length.
+///
+/// Source: [gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md).
+#[must_use]
+pub fn with_prefix(message: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(PREFIX + message.len());
     bytes.extend_from_slice(&[NOT_COMPRESSED]);
-    // The length has 32 bits. Only requests of watches are made here, and they are small.
+    // The length has 32 bits.
     let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&len.to_be_bytes());
     bytes.extend_from_slice(message);
     bytes.freeze()
 }
 
-/// Cuts the data of a response into messages. Holds at most one message and one piece of data.
+/// Cuts the data of a response into messages, for a caller without a stub. Holds at most one message and
+/// one piece of data.
+///
+/// ```
+/// use trunkline_channel::{Messages, with_prefix};
+///
+/// let mut messages = Messages::new(1024);
+/// let data = with_prefix(b"one");
+/// messages.push(&data[..6]);
+/// assert_eq!(messages.next()?, None);
+/// messages.push(&data[6..]);
+/// assert_eq!(messages.next()?.as_deref(), Some(&b"one"[..]));
+/// # Ok::<(), trunkline_status::Status>(())
+/// ```
 #[derive(Debug)]
-pub(crate) struct Messages {
+pub struct Messages {
     data: BytesMut,
     /// The longest message that is accepted, in bytes without its prefix.
     limit: usize,
 }
 
 impl Messages {
-    pub(crate) fn new(limit: usize) -> Self {
+    /// Returns a reader of messages with up to `limit` bytes, without their prefixes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
         Self {
             data: BytesMut::new(),
             limit,
         }
     }
 
-    pub(crate) fn push(&mut self, data: &[u8]) {
+    /// Adds the next data of the response.
+    pub fn push(&mut self, data: &[u8]) {
         self.data.extend_from_slice(data);
     }
 
@@ -228,7 +247,11 @@ impl Messages {
     /// # Errors
     ///
     /// When it is longer than the limit, or compressed.
-    pub(crate) fn next(&mut self) -> Result<Option<Bytes>, Status> {
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "an iterator would end where this has no message yet"
+    )]
+    pub fn next(&mut self) -> Result<Option<Bytes>, Status> {
         let Some(&[flag, len @ ..]) = self.data.first_chunk::<PREFIX>() else {
             return Ok(None);
         };

@@ -64,6 +64,7 @@ pub use crate::credentials::{
 };
 pub use crate::error::{BuildError, BuildErrorKind};
 pub use crate::extensions::{CallAttributes, WaitForReady};
+pub use crate::grpc::{Messages, with_prefix};
 pub use crate::inspect::connection::{ConnectionInspection, ConnectionSecurity, TlsInspection};
 pub use crate::inspect::inspection::{ChannelLife, Inspection};
 pub use crate::inspect::options::InspectOptions;

@@ -1,5 +1,12 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+// From the ground up: a module uses only those above it.
 pub mod core;
 pub mod policies;
+
+#[cfg(feature = "io")]
+mod io;
+
+#[cfg(feature = "io")]
+pub use crate::io::{ClientDump, XdsPool};

@@ -1,0 +1,163 @@
+//! A client of control planes, which the channels of one target share.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Waker;
+
+use trunkline_runtime::{Lock, Runtime};
+
+use super::inbox::Inbox;
+use crate::core::ads::{AdsClient, AdsDump, AdsOutput, DeliveryId, ResourceDecoder, WatchId};
+use crate::core::{Bootstrap, ResourceType};
+
+/// A client in use. When the last reference is dropped, its task ends, and with it the connections
+/// to the servers.
+pub(super) struct Client {
+    shared: Arc<ClientShared>,
+}
+
+/// What a client and its task share.
+pub(super) struct ClientShared {
+    /// The target that the client asks for.
+    pub(super) target: Arc<str>,
+    pub(super) bootstrap: Arc<Bootstrap>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    /// The longest message of a server that is accepted, in bytes.
+    pub(super) message_limit: usize,
+    state: Lock<State>,
+}
+
+struct State {
+    ads: AdsClient,
+    /// Where the updates of each watch go.
+    watchers: BTreeMap<WatchId, Arc<Inbox>>,
+    /// Wakes the task.
+    task: Option<Waker>,
+    /// True once nothing uses the client any more.
+    is_over: bool,
+}
+
+impl Client {
+    /// Returns a new client, and what its task needs.
+    pub(super) fn new(
+        target: Arc<str>,
+        bootstrap: Arc<Bootstrap>,
+        decoder: Arc<dyn ResourceDecoder>,
+        runtime: Arc<dyn Runtime>,
+        message_limit: usize,
+    ) -> (Self, Arc<ClientShared>) {
+        let node = bootstrap.node.to_proto();
+        let seed = runtime.seed();
+        let shared = Arc::new(ClientShared {
+            target,
+            runtime,
+            message_limit,
+            state: Lock::new(State {
+                ads: AdsClient::new(Arc::clone(&bootstrap), node, decoder, seed),
+                watchers: BTreeMap::new(),
+                task: None,
+                is_over: false,
+            }),
+            bootstrap,
+        });
+        let client = Self {
+            shared: Arc::clone(&shared),
+        };
+        (client, shared)
+    }
+
+    pub(super) fn shared(&self) -> &ClientShared {
+        &self.shared
+    }
+
+    /// Starts a watch, whose updates go to `inbox`.
+    pub(super) fn watch(&self, kind: ResourceType, name: &str, inbox: &Arc<Inbox>) -> WatchId {
+        self.shared.change(|state| {
+            let watch = state.ads.watch(kind, name);
+            state.watchers.insert(watch, Arc::clone(inbox));
+            watch
+        })
+    }
+
+    /// Ends a watch.
+    pub(super) fn unwatch(&self, watch: WatchId) {
+        self.shared.change(|state| {
+            state.watchers.remove(&watch);
+            state.ads.unwatch(watch);
+        });
+    }
+
+    /// Handles that all that follows from some updates is done.
+    pub(super) fn settle(&self, deliveries: impl IntoIterator<Item = DeliveryId>) {
+        self.shared.change(|state| {
+            for delivery in deliveries {
+                state.ads.handle_settled(delivery);
+            }
+        });
+    }
+
+    /// Returns the state of the client.
+    pub(super) fn dump(&self) -> AdsDump {
+        self.shared.state.lock().ads.dump()
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.shared.change(|state| state.is_over = true);
+    }
+}
+
+impl ClientShared {
+    /// Changes the state, and wakes the task.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, task) = {
+            let mut state = self.state.lock();
+            (change(&mut state), state.task.take())
+        };
+        if let Some(task) = task {
+            task.wake();
+        }
+        result
+    }
+
+    /// Changes the core without waking the task, which is the caller.
+    pub(super) fn with_core<T>(&self, change: impl FnOnce(&mut AdsClient) -> T) -> T {
+        change(&mut self.state.lock().ads)
+    }
+
+    /// Returns whether nothing uses the client any more. If not, `waker` is woken after the next
+    /// change.
+    pub(super) fn is_over(&self, waker: &Waker) -> bool {
+        let mut state = self.state.lock();
+        state.task = Some(waker.clone());
+        state.is_over
+    }
+
+    /// Returns all that is to be done, with the inbox of each update.
+    pub(super) fn take_outputs(&self) -> Vec<(AdsOutput, Option<Arc<Inbox>>)> {
+        let now = self.runtime.now();
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let outputs = std::iter::from_fn(|| state.ads.poll_output(now));
+        let with_inbox = outputs.map(|output| {
+            let inbox = match &output {
+                AdsOutput::Deliver(delivery) => {
+                    state.watchers.get(&delivery.id.watch()).map(Arc::clone)
+                }
+                _ => None,
+            };
+            (output, inbox)
+        });
+        with_inbox.collect()
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("target", &self.shared.target)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,170 @@
+//! A link: the channel to one server, and the stream over it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use trunkline_channel::{BuildError, Channel};
+use trunkline_lb::ConnectivityState;
+use trunkline_runtime::{Runtime, TcpOptions};
+use trunkline_transport::KeepaliveOptions;
+
+use super::stream::{Stream, StreamEvent};
+use crate::core::ads::StreamId;
+use crate::core::{ServerConfig, ServerCredentials};
+
+/// How long the connection to a server may be silent before a PING tests it. Common servers punish
+/// a client that sends more of them.
+const PING_TIME: Duration = Duration::from_secs(300);
+
+/// How long the answer to a PING, and the acknowledgement of sent data, may take.
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a TCP connection may be silent before the system tests it.
+const TCP_KEEPALIVE: Duration = Duration::from_secs(30);
+
+/// The time between two such tests.
+const TCP_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How many tests without an answer end the connection.
+const TCP_PROBES: u32 = 3;
+
+/// The channel to one server, with its streams.
+pub(super) struct Link {
+    /// The channel, or why there is none.
+    channel: Result<Channel, Arc<BuildError>>,
+    /// Ready with the text of the channel's next failure; `None` once there can be none.
+    failure: Option<NextFailure>,
+    streams: BTreeMap<StreamId, Stream>,
+}
+
+type NextFailure = Pin<Box<dyn Future<Output = String> + Send>>;
+
+/// What happens on a link.
+#[derive(Debug)]
+pub(super) enum LinkEvent {
+    /// The channel cannot connect, for this reason.
+    Failed(String),
+    /// Something happened on a stream.
+    Stream(StreamId, StreamEvent),
+}
+
+impl Link {
+    /// Makes the channel to a server. It connects when the first stream starts.
+    pub(super) fn new(server: &ServerConfig, runtime: &Arc<dyn Runtime>) -> Self {
+        let channel = build(server, runtime).map_err(Arc::new);
+        let failure: NextFailure = match &channel {
+            Ok(channel) => Box::pin(next_failure(channel.clone(), ConnectivityState::Idle)),
+            Err(error) => Box::pin(std::future::ready(error.to_string())),
+        };
+        Self {
+            channel,
+            failure: Some(failure),
+            streams: BTreeMap::new(),
+        }
+    }
+
+    /// Starts a stream of the method at `path`, whose messages have up to `limit` bytes. Without a
+    /// channel it never has a response: the link has failed.
+    pub(super) fn start(&mut self, stream: StreamId, path: &'static str, limit: usize) {
+        if let Ok(channel) = &self.channel {
+            let started = Stream::start(channel, path, limit);
+            self.streams.insert(stream, started);
+        }
+    }
+
+    /// Cancels a stream.
+    pub(super) fn end(&mut self, stream: StreamId) {
+        self.streams.remove(&stream);
+    }
+
+    /// Returns an open stream.
+    pub(super) fn stream(&mut self, stream: StreamId) -> Option<&mut Stream> {
+        self.streams.get_mut(&stream)
+    }
+
+    /// Ready with what happened.
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<LinkEvent> {
+        for (id, stream) in &mut self.streams {
+            let id = *id;
+            if let Poll::Ready(event) = stream.poll_event(cx) {
+                if matches!(event, StreamEvent::Ended(_)) {
+                    self.streams.remove(&id);
+                }
+                return Poll::Ready(LinkEvent::Stream(id, event));
+            }
+        }
+        if let Some(failure) = &mut self.failure
+            && let Poll::Ready(text) = failure.as_mut().poll(cx)
+        {
+            self.failure = self.channel.as_ref().ok().map(|channel| {
+                let known = ConnectivityState::TransientFailure;
+                Box::pin(next_failure(channel.clone(), known)) as NextFailure
+            });
+            return Poll::Ready(LinkEvent::Failed(text));
+        }
+        Poll::Pending
+    }
+}
+
+/// Waits until the channel leaves the state `known` and then cannot connect; returns why.
+async fn next_failure(channel: Channel, mut known: ConnectivityState) -> String {
+    loop {
+        known = channel.state_changed(known).await;
+        if known == ConnectivityState::TransientFailure
+            && let Err(status) = channel.ready().await
+        {
+            return status.message().to_owned();
+        }
+    }
+}
+
+/// Makes the channel to a server.
+fn build(server: &ServerConfig, runtime: &Arc<dyn Runtime>) -> Result<Channel, BuildError> {
+    let tcp = TcpOptions::default()
+        .with_keepalive(TCP_KEEPALIVE)
+        .with_keepalive_interval(TCP_INTERVAL)
+        .with_keepalive_probes(TCP_PROBES)
+        .with_user_timeout(PING_TIMEOUT);
+    let keepalive = KeepaliveOptions::default()
+        .with_time(PING_TIME)
+        .with_timeout(PING_TIMEOUT);
+    let builder = Channel::builder(server.uri.as_str())
+        .tcp(tcp)
+        .keepalive(keepalive)
+        .runtime(Arc::clone(runtime));
+    match &server.credentials {
+        ServerCredentials::Insecure => builder.plaintext().build(),
+        #[cfg(feature = "tls")]
+        ServerCredentials::Tls(files) => builder.tls(tls(files)).build(),
+        // Without the feature `tls` no security is chosen, which `build` reports with its name.
+        #[cfg(not(feature = "tls"))]
+        ServerCredentials::Tls(_) => builder.build(),
+    }
+}
+
+/// Returns the TLS options for the files of a bootstrap.
+#[cfg(feature = "tls")]
+fn tls(files: &crate::core::TlsFiles) -> trunkline_connector::tls::Tls {
+    let mut tls = trunkline_connector::tls::Tls::new();
+    if let Some(file) = &files.ca_certificate_file {
+        tls = tls.with_ca_file(file);
+    }
+    if let Some(identity) = &files.identity {
+        tls = tls.with_identity_files(&identity.certificate_file, &identity.private_key_file);
+    }
+    tls
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Link")
+            .field("channel", &self.channel)
+            .field("streams", &self.streams)
+            .finish_non_exhaustive()
+    }
+}

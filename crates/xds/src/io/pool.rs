@@ -1,0 +1,121 @@
+//! The clients of a program.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock, Weak};
+
+use trunkline_runtime::{Lock, Runtime};
+
+use super::client::Client;
+use super::client_task::ClientTask;
+use crate::core::ads::{AdsDump, ResourceDecoder};
+use crate::core::{Bootstrap, Node};
+
+/// The longest message of a server that is accepted by default, in bytes: 64 MiB. The control plane of
+/// a large mesh sends all clusters in one message.
+const MESSAGE_LIMIT: usize = 64 << 20;
+
+/// Clients of control planes, which channels share.
+///
+/// The channels of one target, with equal bootstraps and on the same runtime, have one client: one
+/// stream to each server, and one copy of each resource. It ends with the last of these channels. All
+/// clones are one pool.
+///
+/// # Examples
+///
+/// ```
+/// use trunkline_xds::XdsPool;
+///
+/// let pool = XdsPool::new();
+/// assert!(pool.dump().is_empty());
+/// ```
+///
+/// Source: [gRFC A71](https://github.com/grpc/proposal/blob/master/A71-xds-fallback.md).
+#[derive(Clone, Default)]
+pub struct XdsPool {
+    clients: Arc<Lock<Vec<Weak<Client>>>>,
+}
+
+/// The state of one client of a pool.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ClientDump {
+    /// The target of its channels: `client_scope` of the client status discovery service.
+    pub target: Arc<str>,
+    /// How it describes itself to its servers.
+    pub node: Node,
+    /// Its servers and resources.
+    pub ads: AdsDump,
+}
+
+impl XdsPool {
+    /// Returns a pool without clients.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns the pool of the process, which channels use by default.
+    #[must_use]
+    pub fn global() -> Self {
+        static GLOBAL: OnceLock<XdsPool> = OnceLock::new();
+        GLOBAL.get_or_init(Self::new).clone()
+    }
+
+    /// Returns the states of all clients, in the order of their creation.
+    ///
+    /// Source: [gRFC A40](https://github.com/grpc/proposal/blob/master/A40-csds-support.md).
+    #[must_use]
+    pub fn dump(&self) -> Vec<ClientDump> {
+        let clients: Vec<_> = {
+            let clients = self.clients.lock();
+            clients.iter().filter_map(Weak::upgrade).collect()
+        };
+        let dump = |client: &Arc<Client>| ClientDump {
+            target: Arc::clone(&client.shared().target),
+            node: client.shared().bootstrap.node.clone(),
+            ads: client.dump(),
+        };
+        clients.iter().map(dump).collect()
+    }
+
+    /// Returns the client of a target, and starts it if there is none.
+    pub(super) fn client(
+        &self,
+        target: &str,
+        bootstrap: &Arc<Bootstrap>,
+        runtime: &Arc<dyn Runtime>,
+        decoder: impl FnOnce() -> Arc<dyn ResourceDecoder>,
+    ) -> Arc<Client> {
+        let mut clients = self.clients.lock();
+        clients.retain(|client| client.strong_count() > 0);
+        let is_same = |client: &Arc<Client>| {
+            let shared = client.shared();
+            *shared.target == *target
+                && shared.bootstrap == *bootstrap
+                && Arc::ptr_eq(&shared.runtime, runtime)
+        };
+        if let Some(client) = clients.iter().filter_map(Weak::upgrade).find(is_same) {
+            return client;
+        }
+        let (client, shared) = Client::new(
+            target.into(),
+            Arc::clone(bootstrap),
+            decoder(),
+            Arc::clone(runtime),
+            MESSAGE_LIMIT,
+        );
+        let client = Arc::new(client);
+        clients.push(Arc::downgrade(&client));
+        runtime.spawn(Box::pin(ClientTask::run(shared)));
+        client
+    }
+}
+
+impl fmt::Debug for XdsPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let clients = self.clients.lock().len();
+        f.debug_struct("XdsPool")
+            .field("clients", &clients)
+            .finish_non_exhaustive()
+    }
+}
