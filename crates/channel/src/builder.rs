@@ -1,6 +1,7 @@
 //! Building a channel.
 
 mod authority;
+pub(crate) mod extension;
 mod life;
 mod life_options;
 mod proxies;

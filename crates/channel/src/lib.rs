@@ -48,6 +48,7 @@ mod observer_factory;
 mod builder;
 
 pub use crate::builder::ChannelBuilder;
+pub use crate::builder::extension::ChannelExtension;
 pub use crate::call::body::Body;
 pub use crate::channel::{Channel, ResponseFuture};
 pub use crate::control::closing::Closed;

@@ -17,4 +17,24 @@ mod client_task;
 
 mod pool;
 
+// What a program sets.
+mod options;
+
+// The resolution of one target.
+mod host_names;
+mod releases;
+mod selection;
+
+mod session;
+
+mod resolver;
+
+mod factory;
+
+mod extension;
+
+pub use self::options::Xds;
 pub use self::pool::{ClientDump, XdsPool};
+
+#[cfg(test)]
+mod tests;

@@ -9,10 +9,7 @@ use super::client::Client;
 use super::client_task::ClientTask;
 use crate::core::ads::{AdsDump, ResourceDecoder};
 use crate::core::{Bootstrap, Node};
-
-/// The longest message of a server that is accepted by default, in bytes: 64 MiB. The control plane of
-/// a large mesh sends all clusters in one message.
-const MESSAGE_LIMIT: usize = 64 << 20;
+use crate::policies::ClusterCounters;
 
 /// Clients of control planes, which channels share.
 ///
@@ -33,6 +30,7 @@ const MESSAGE_LIMIT: usize = 64 << 20;
 #[derive(Clone, Default)]
 pub struct XdsPool {
     clients: Arc<Lock<Vec<Weak<Client>>>>,
+    counters: ClusterCounters,
 }
 
 /// The state of one client of a pool.
@@ -78,12 +76,18 @@ impl XdsPool {
         clients.iter().map(dump).collect()
     }
 
+    /// Returns the calls in flight of the clusters, which all channels of the pool count together.
+    pub(super) fn counters(&self) -> &ClusterCounters {
+        &self.counters
+    }
+
     /// Returns the client of a target, and starts it if there is none.
     pub(super) fn client(
         &self,
         target: &str,
         bootstrap: &Arc<Bootstrap>,
         runtime: &Arc<dyn Runtime>,
+        message_limit: usize,
         decoder: impl FnOnce() -> Arc<dyn ResourceDecoder>,
     ) -> Arc<Client> {
         let mut clients = self.clients.lock();
@@ -102,7 +106,7 @@ impl XdsPool {
             Arc::clone(bootstrap),
             decoder(),
             Arc::clone(runtime),
-            MESSAGE_LIMIT,
+            message_limit,
         );
         let client = Arc::new(client);
         clients.push(Arc::downgrade(&client));
