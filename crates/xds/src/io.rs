@@ -35,6 +35,3 @@ mod extension;
 
 pub use self::options::Xds;
 pub use self::pool::{ClientDump, XdsPool};
-
-#[cfg(test)]
-mod tests;

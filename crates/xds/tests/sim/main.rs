@@ -1,0 +1,8 @@
+//! Tests of whole channels over simulated control planes and backends, in virtual time, named after
+//! the clauses of the specification.
+
+mod bootstrap;
+mod end_to_end;
+mod errors;
+mod links;
+mod mesh;
