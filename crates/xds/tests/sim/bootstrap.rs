@@ -42,7 +42,7 @@ fn xds_1_9_late_bootstrap() {
         .build()
         .expect("a channel");
     mesh.sim.run(async {
-        let text = "xds bootstrap: neither GRPC_XDS_BOOTSTRAP nor GRPC_XDS_BOOTSTRAP_CONFIG is set";
+        let text = "name resolver error: xds bootstrap: neither GRPC_XDS_BOOTSTRAP nor GRPC_XDS_BOOTSTRAP_CONFIG is set";
         assert_eq!(
             call(&channel, "/a.B/C").await,
             Err(Status::unavailable(text))
