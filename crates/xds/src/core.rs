@@ -34,8 +34,10 @@ mod selector;
 // Which resources a target needs.
 pub mod dependencies;
 
-// The counts of the calls, for load reports.
+// The counts of the calls, and their reports.
 mod load_totals;
+
+pub mod load_reports;
 
 pub use self::bootstrap::{
     Authority, Bootstrap, BootstrapError, BootstrapErrorKind, BootstrapSource, CONFIG_VARIABLE,

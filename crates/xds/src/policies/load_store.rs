@@ -49,16 +49,18 @@ impl LoadStore {
         totals.collect()
     }
 
-    /// Forgets a cluster that was reported, unless a channel counts there.
-    pub fn forget_unused(&self, reported: &ClusterTotals) {
+    /// Forgets a cluster that was reported, unless a channel counts there. Returns whether it did.
+    pub fn forget_unused(&self, reported: &ClusterTotals) -> bool {
         let key = ClusterKey {
             cluster: Arc::clone(&reported.cluster),
             service_name: Arc::clone(&reported.service_name),
         };
         let mut clusters = self.lock();
-        if clusters.get(&key).is_some_and(|load| !is_used(load)) {
+        let is_unused = clusters.get(&key).is_some_and(|load| !is_used(load));
+        if is_unused {
             clusters.remove(&key);
         }
+        is_unused
     }
 
     /// Returns where the calls of a cluster are counted.

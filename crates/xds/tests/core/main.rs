@@ -5,6 +5,7 @@ mod bootstrap;
 mod cluster;
 mod dependencies;
 mod endpoints;
+mod load_reports;
 mod names;
 mod policies;
 mod policy_conversion;
