@@ -98,7 +98,7 @@ impl Authority {
         self.entries
             .iter()
             .flat_map(|(kind, entries)| entries.iter().map(|(name, entry)| (*kind, name, entry)))
-            .filter(|(_, _, entry)| !entry.watchers.is_empty())
+            .filter(|(_, _, entry)| entry.is_watched())
     }
 
     /// Returns an entry.
@@ -203,31 +203,24 @@ impl Authority {
         Some(text)
     }
 
-    /// Handles that one of the links works. Returns whether the watchers of all entries may have
-    /// something to know.
-    pub(super) fn handle_reachable(&mut self, link: LinkId) -> bool {
-        if !self.links.contains(&link) || self.failure.take().is_none() {
-            return false;
-        }
-        for entry in self.entries.values_mut().flat_map(BTreeMap::values_mut) {
-            entry.set_unreachable(None);
-        }
-        true
-    }
-
-    /// Handles a response over one of the links: the servers after that one are not asked any more.
-    pub(super) fn handle_response(&mut self, link: LinkId, links: &mut Links, outbox: &mut Outbox) {
+    /// Handles a response over one of the links: the server works, and those after it are not asked any
+    /// more. Returns whether the watchers of all entries may have something to know.
+    pub(super) fn handle_response(
+        &mut self,
+        link: LinkId,
+        links: &mut Links,
+        outbox: &mut Outbox,
+    ) -> bool {
         let Some(at) = self.links.iter().position(|id| *id == link) else {
-            return;
+            return false;
         };
         let dropped = self.links.split_off(at + 1);
-        if dropped.is_empty() {
-            return;
+        if !dropped.is_empty() {
+            outbox.report(AdsEvent::Recovered {
+                authority: self.name.clone(),
+                server: Arc::clone(&self.servers[at]),
+            });
         }
-        outbox.report(AdsEvent::Recovered {
-            authority: self.name.clone(),
-            server: Arc::clone(&self.servers[at]),
-        });
         for id in dropped.into_iter().filter(|id| *id != link) {
             let Some(link) = links.get_mut(id) else {
                 continue;
@@ -238,6 +231,13 @@ impl Authority {
                 }
             }
         }
+        if self.failure.take().is_none() {
+            return false;
+        }
+        for entry in self.entries.values_mut().flat_map(BTreeMap::values_mut) {
+            entry.set_unreachable(None);
+        }
+        true
     }
 
     /// Delivers to the watchers of all entries what they do not know yet.
@@ -256,9 +256,7 @@ impl Authority {
             let Some(entries) = self.entries.get_mut(&kind) else {
                 continue;
             };
-            let is_watched = entries
-                .get(&name)
-                .is_some_and(|entry| !entry.watchers.is_empty());
+            let is_watched = entries.get(&name).is_some_and(|entry| entry.is_watched());
             if !is_watched {
                 entries.remove(&name);
             }

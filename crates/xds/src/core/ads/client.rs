@@ -105,8 +105,7 @@ impl AdsClient {
             Ok(name) => {
                 let authority = self.authority(name.authority());
                 let entry = authority.watched(kind, &name.as_str().into());
-                entry.watchers.insert(watch, Arc::clone(&given));
-                let updates = entry.current();
+                let updates = entry.add_watcher(watch, Arc::clone(&given));
                 self.watches.insert(watch, Some((kind, name)));
                 updates
             }
@@ -136,8 +135,8 @@ impl AdsClient {
             return;
         };
         if let Some(entry) = authority.entry(kind, name.as_str()) {
-            entry.watchers.remove(&watch);
-            if entry.watchers.is_empty() {
+            entry.remove_watcher(watch);
+            if !entry.is_watched() {
                 authority.handle_unwatched(kind, &name.as_str().into());
             }
         }
@@ -203,7 +202,7 @@ impl AdsClient {
         }
         let mut reached = BTreeSet::new();
         for (name, authority) in &mut self.authorities {
-            if authority.handle_reachable(stream.link) {
+            if authority.handle_response(stream.link, &mut self.links, &mut self.outbox) {
                 reached.insert(name.clone());
             }
         }
@@ -319,6 +318,21 @@ impl AdsClient {
         }
     }
 
+    /// Returns the number of watched resources of each authority, type and state; the state is the label
+    /// of [`ResourceState::label`]: the gauge `grpc.xds_client.resources`.
+    #[must_use]
+    pub fn resource_counts(&self) -> BTreeMap<(AuthorityName, ResourceType, &'static str), u64> {
+        let mut counts = BTreeMap::new();
+        for authority in self.authorities.values() {
+            for (kind, _, entry) in authority.entries() {
+                let label = entry.state().label(entry.cached().is_some());
+                let key = (authority.name.clone(), kind, label);
+                *counts.entry(key).or_default() += 1;
+            }
+        }
+        counts
+    }
+
     /// Returns the name in canonical form, or why it cannot be used.
     fn usable(&self, kind: ResourceType, name: &str) -> Result<ResourceName, String> {
         let parsed = ResourceName::parse(kind, name).map_err(|error| error.to_string())?;
@@ -365,9 +379,6 @@ impl AdsClient {
         if link.owes_answer(kind) {
             // The response before this one is answered by itself.
             self.send();
-        }
-        for authority in self.authorities.values_mut() {
-            authority.handle_response(stream.link, &mut self.links, &mut self.outbox);
         }
         let Some(link) = self.links.get_mut(stream.link) else {
             return (None, Touched::new());

@@ -137,7 +137,7 @@ impl ResourceDump {
             kind,
             name: Arc::clone(name),
             state: entry.state(),
-            watchers: entry.watchers.len(),
+            watchers: entry.watchers().len(),
             cached,
             error,
         }

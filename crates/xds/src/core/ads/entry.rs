@@ -17,7 +17,7 @@ use crate::core::server::ServerConfig;
 #[derive(Debug, Default)]
 pub(super) struct Entry {
     /// The watchers, and the name as each of them gave it.
-    pub(super) watchers: BTreeMap<WatchId, Arc<str>>,
+    watchers: BTreeMap<WatchId, Arc<str>>,
     state: ResourceState,
     cached: Option<Cached>,
     /// The last error of the resource itself, if no valid one came after it.
@@ -83,9 +83,35 @@ impl Entry {
         self.error.as_ref()
     }
 
+    /// Returns the watchers, and the name as each of them gave it.
+    pub(super) fn watchers(&self) -> &BTreeMap<WatchId, Arc<str>> {
+        &self.watchers
+    }
+
+    /// Returns whether there are watchers.
+    pub(super) fn is_watched(&self) -> bool {
+        !self.watchers.is_empty()
+    }
+
+    /// Adds a watcher, and returns what it is to be notified of.
+    pub(super) fn add_watcher(&mut self, watch: WatchId, name: Arc<str>) -> Vec<Update> {
+        self.watchers.insert(watch, name);
+        if self.view() == View::Nothing {
+            // The new watcher does not know an error that is over by now. It must not miss the same
+            // error when it comes again.
+            self.told = View::Nothing;
+        }
+        self.current()
+    }
+
+    /// Removes a watcher.
+    pub(super) fn remove_watcher(&mut self, watch: WatchId) {
+        self.watchers.remove(&watch);
+    }
+
     /// Returns whether no server has answered in any way, and a watcher waits for that.
     pub(super) fn is_awaited(&self) -> bool {
-        self.state == ResourceState::Requested && !self.watchers.is_empty()
+        self.state == ResourceState::Requested && self.is_watched()
     }
 
     /// Handles a valid resource whose bytes equal the cached ones.
@@ -154,8 +180,8 @@ impl Entry {
         updates
     }
 
-    /// Returns what a new watcher is to be notified of.
-    pub(super) fn current(&self) -> Vec<Update> {
+    /// Returns all that watchers are to know.
+    fn current(&self) -> Vec<Update> {
         match (self.view(), &self.cached) {
             (View::Value(_, ambient), Some(cached)) => {
                 let mut updates = vec![Update::Changed(Ok(cached.resource.clone()))];

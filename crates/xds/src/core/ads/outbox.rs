@@ -55,7 +55,7 @@ impl Outbox {
         cause: Option<LinkId>,
     ) {
         for update in entry.take_updates() {
-            for (watch, name) in &entry.watchers {
+            for (watch, name) in entry.watchers() {
                 self.deliver(*watch, kind, name, update.clone(), cause);
             }
         }

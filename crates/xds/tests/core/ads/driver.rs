@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use trunkline_status::{Code, Status};
@@ -22,8 +23,11 @@ pub(super) use ResourceType::{Cluster, Endpoints, Listener, RouteConfiguration a
 /// Reads resources of the form `name=value`. A value `bad` has a fault, `worse` has two.
 ///
 /// The client does not look into values, so a route configuration is the value of any type.
-#[derive(Debug)]
-pub(super) struct TextDecoder;
+#[derive(Debug, Default)]
+pub(super) struct TextDecoder {
+    /// How many resources were decoded.
+    decoded: AtomicUsize,
+}
 
 impl ResourceDecoder for TextDecoder {
     fn name(&self, _kind: ResourceType, bytes: &[u8]) -> Result<String, String> {
@@ -39,6 +43,7 @@ impl ResourceDecoder for TextDecoder {
         _server: &ServerConfig,
         _earlier: Option<&Resource>,
     ) -> Result<Resource, Faults> {
+        self.decoded.fetch_add(1, Ordering::Relaxed);
         let name = self.name(kind, bytes).unwrap_or_default();
         let text = String::from_utf8_lossy(bytes);
         // What follows a comma does not change the value.
@@ -96,6 +101,7 @@ pub(super) fn server(host: &str) -> ServerConfig {
 /// A client, and what it asked for.
 pub(super) struct Driver {
     pub(super) client: AdsClient,
+    decoder: Arc<TextDecoder>,
     pub(super) now: Instant,
     pub(super) start: Instant,
     /// Whether requests are written at once. Else they wait for [`write`](Self::write).
@@ -126,8 +132,10 @@ impl Driver {
             ..Node::default()
         };
         let now = start();
+        let decoder = Arc::new(TextDecoder::default());
         Self {
-            client: AdsClient::new(Arc::new(bootstrap), node, Arc::new(TextDecoder), seed),
+            client: AdsClient::new(Arc::new(bootstrap), node, Arc::clone(&decoder) as _, seed),
+            decoder,
             now,
             start: now,
             is_connected: true,
@@ -227,6 +235,11 @@ impl Driver {
     /// Returns the lines since the last time.
     pub(super) fn take_lines(&mut self) -> Vec<String> {
         std::mem::take(&mut self.lines)
+    }
+
+    /// Returns how many resources were decoded.
+    pub(super) fn decoded(&self) -> usize {
+        self.decoder.decoded.load(Ordering::Relaxed)
     }
 
     /// Compares the lines since the last time.

@@ -105,3 +105,32 @@ fn xds_7_2_version_of_an_unchanged_resource() {
     let cached = cached.map(|cached| (&*cached.version, cached.updated));
     assert_eq!(cached, Some(("2", driver.start + seconds(3))));
 }
+
+/// 2.19: the gauge of resources, by authority, type and state.
+#[test]
+fn xds_2_19_resources() {
+    let mut driver = Driver::new();
+    for name in ["a", "b", "c", "d"] {
+        driver.watch(Cluster, name);
+    }
+    driver.watch(Endpoints, "e");
+    driver.send(0, Cluster, "1", "x", &["a=1", "b=1", "c=1"]);
+    driver.send(0, Cluster, "2", "y", &["a=2", "b=bad", "d=bad"]);
+    let counts = driver.client.resource_counts();
+    let counts = counts.iter().map(|((authority, kind, state), count)| {
+        format!(
+            "{authority} {} {state} {count}",
+            super::driver::short(*kind)
+        )
+    });
+    assert_eq!(
+        counts.collect::<Vec<_>>(),
+        [
+            "#old CDS acked 1",
+            "#old CDS does_not_exist_but_cached 1",
+            "#old CDS nacked 1",
+            "#old CDS nacked_but_cached 1",
+            "#old EDS requested 1",
+        ]
+    );
+}

@@ -81,6 +81,7 @@ fn xds_2_6_others_resources_are_dropped() {
     driver.send(0, Listener, "1", "a", &["k=bad", "l=1", "m=2", "m=3"]);
     driver.expect(&["w0 LDS l 1", r#"0.0 LDS "1" "a" [l]"#, "0.0 read"]);
     assert_eq!(counts(&driver), [(1, 0)]);
+    assert_eq!(driver.decoded(), 1);
 }
 
 /// 2.6: a name that appears twice is invalid.
@@ -145,6 +146,7 @@ fn xds_2_8_unchanged_bytes() {
     driver.send(0, Routes, "2", "b", &["r=x"]);
     driver.expect(&[r#"0.0 RDS "2" "b" [r]"#, "0.0 read"]);
     assert_eq!(counts(&driver), [(1, 0), (1, 0)]);
+    assert_eq!(driver.decoded(), 1);
 }
 
 /// 2.8: a decoded value that equals the cached one is no event.

@@ -56,6 +56,23 @@ fn xds_2_15_replaced_watch_finds_the_cache() {
     driver.expect(&["w1 CDS c 1"]);
 }
 
+/// 2.11, 2.15: a watcher that comes when an error is over is notified when the same error comes again.
+#[test]
+fn xds_2_15_late_watcher_gets_the_next_error() {
+    let mut driver = Driver::new();
+    driver.watch(Listener, "l");
+    driver.watch(Cluster, "c");
+    driver.fail_link(0, "refused");
+    driver.send(0, Listener, "1", "a", &["l=1"]);
+    driver.take_lines();
+    driver.watch(Cluster, "c");
+    driver.expect(&[]);
+    driver.fail_link(0, "refused");
+    let lines = driver.take_lines();
+    let late = "w2 CDS c error: cannot be had: dns:///a:18000: refused".to_owned();
+    assert!(lines.contains(&late), "{lines:?}");
+}
+
 /// 2.17: names that differ only in the order of their parameters are one resource; each watcher is
 /// notified under the name that it gave.
 #[test]
