@@ -30,6 +30,8 @@ mod dns_udp;
 
 mod trace_context;
 
+mod xds_resources;
+
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use libfuzzer_sys;
@@ -48,6 +50,7 @@ pub use crate::race::race;
 pub use crate::service_config::service_config;
 pub use crate::target::{target_authority, target_parse};
 pub use crate::trace_context::trace_context;
+pub use crate::xds_resources::{xds_cluster, xds_endpoints};
 
 /// A property: takes any input, and panics if it does not hold.
 pub type Property = fn(&[u8]);
@@ -73,6 +76,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("load_report", load_report),
     ("policies", policies),
     ("trace_context", trace_context),
+    ("xds_endpoints", xds_endpoints),
+    ("xds_cluster", xds_cluster),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a
