@@ -3,10 +3,14 @@
 mod ads;
 mod bootstrap;
 mod cluster;
+mod decoding;
 mod dependencies;
 mod endpoints;
+mod listener;
 mod load_reports;
 mod names;
 mod policies;
 mod policy_conversion;
+mod route;
 mod security;
+mod selector;
