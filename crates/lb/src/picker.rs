@@ -1,8 +1,10 @@
 //! The choice of a subchannel for one attempt of a call.
 
+use std::cell::Cell;
 use std::fmt;
 
 use http::HeaderMap;
+use http::uri::Authority;
 use trunkline_endpoint::Attributes;
 use trunkline_status::Status;
 
@@ -69,6 +71,8 @@ pub struct PickRequest<'a> {
     /// The call's attributes: what the application or the configuration of the call gives to
     /// policies beside the metadata (a hash key, the cluster that a route chose).
     pub attributes: &'a Attributes,
+    /// Where a picker leaves the authority of the attempt; `None` if it cannot choose one.
+    authority: Option<&'a Cell<Option<Authority>>>,
 }
 
 impl<'a> PickRequest<'a> {
@@ -80,6 +84,7 @@ impl<'a> PickRequest<'a> {
             path,
             metadata,
             attributes: NONE,
+            authority: None,
         }
     }
 
@@ -88,6 +93,39 @@ impl<'a> PickRequest<'a> {
     pub fn with_attributes(mut self, attributes: &'a Attributes) -> Self {
         self.attributes = attributes;
         self
+    }
+
+    /// Sets where a picker leaves the authority of the attempt. Default: nowhere, because the
+    /// application has chosen the authority of the call.
+    #[must_use]
+    pub fn with_authority_slot(mut self, slot: &'a Cell<Option<Authority>>) -> Self {
+        self.authority = Some(slot);
+        self
+    }
+
+    /// Sets the `:authority` with which the attempt is sent, in place of the channel's, if the picker
+    /// chooses a subchannel. Has no effect where the application has chosen the authority of the call.
+    ///
+    /// Over TLS, the attempt fails where the server's certificate is not for this authority.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    /// use http::HeaderMap;
+    /// use http::uri::Authority;
+    /// use trunkline_lb::PickRequest;
+    ///
+    /// let (metadata, slot) = (HeaderMap::new(), Cell::new(None));
+    /// let request = PickRequest::new("/shop.Orders/Get", &metadata).with_authority_slot(&slot);
+    /// // In a picker:
+    /// request.set_authority(&Authority::from_static("orders.prod"));
+    /// assert_eq!(slot.take().expect("the picker's").as_str(), "orders.prod");
+    /// ```
+    ///
+    /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
+    pub fn set_authority(&self, authority: &Authority) {
+        if let Some(slot) = self.authority {
+            slot.set(Some(authority.clone()));
+        }
     }
 }
 

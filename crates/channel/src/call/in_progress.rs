@@ -3,6 +3,7 @@
 //! It starts an attempt on the connection that a picker chooses, and makes the response of an attempt
 //! into the one that a stub expects. Which attempts are made, and when, is decided above it.
 
+use std::cell::Cell;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -358,8 +359,12 @@ impl<'a> Call<'a> {
         if self.is_configured {
             self.start_record();
         }
-        let request =
+        let picked_authority = Cell::new(None);
+        let mut request =
             PickRequest::new(self.path.path(), self.headers).with_attributes(self.attributes);
+        if self.authority.is_none() {
+            request = request.with_authority_slot(&picked_authority);
+        }
         let pick = snapshot.picker.pick(&request);
         if let Pick::ExitIdle | Pick::SubchannelAndExitIdle(_) = pick {
             handle.send(ControlEvent::ExitIdle);
@@ -374,7 +379,8 @@ impl<'a> Call<'a> {
                     Some(subchannel) => {
                         record.set_connected();
                         let ready = subchannel.choose(Connection::has_room);
-                        let uri = match self.uri(ready) {
+                        let picked_authority = picked_authority.take();
+                        let uri = match self.uri(ready, picked_authority.as_ref()) {
                             Ok(uri) => uri,
                             Err(status) => {
                                 record.end_unsent(&status);
@@ -545,16 +551,22 @@ impl<'a> Call<'a> {
         }
     }
 
-    /// Returns the URI of the request for a connection.
+    /// Returns the URI of the request for a connection. `picked` is the authority that the picker has
+    /// chosen, if it has.
     ///
     /// # Errors
     ///
-    /// `UNAVAILABLE` when the server has not proved that it is the authority that the call or the
-    /// address brings.
-    fn uri(&self, ready: &ReadyConnection<Connection>) -> Result<Uri, Status> {
+    /// `UNAVAILABLE` when the server has not proved that it is the authority that the call, the picker
+    /// or the address brings.
+    fn uri(
+        &self,
+        ready: &ReadyConnection<Connection>,
+        picked: Option<&Authority>,
+    ) -> Result<Uri, Status> {
         let shared = &self.handle.shared;
         let authority = self
             .authority
+            .or(picked)
             .unwrap_or_else(|| shared.authority(ready.authority.as_ref()));
         if let Err(reason) = shared.check_authority(authority, &ready.info) {
             return Err(Status::unavailable(format!(

@@ -11,6 +11,7 @@ use trunkline_resolver::StaticFactory;
 use trunkline_runtime::{PeerAddr, UnixAddr};
 use trunkline_sim::{Backend, Sim};
 
+use crate::policy::{AddressedTo, TEST_POLICY};
 use crate::world::{address, builder, read_to_end, request, unary};
 
 /// Makes a call over the channel of this builder, which must reach `backend`, and returns the
@@ -134,8 +135,10 @@ fn a_host_that_cannot_be_sent_is_an_error() {
     }
 }
 
-/// The authority of a call goes before that of the channel, that before the address's, and that
-/// before the target's.
+/// The authority of a call goes before that of the picker, that before the channel's, that before the
+/// address's, and that before the target's.
+///
+/// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
 #[test]
 fn authorities_have_an_order() {
     let sim = Sim::new(1);
@@ -165,4 +168,13 @@ fn authorities_have_an_order() {
         sent(target().authority("channel.test"), with_own),
         "call.test"
     );
+    let picked = || {
+        target()
+            .policy(AddressedTo::policy("picked.test:1"))
+            .default_service_config(TEST_POLICY)
+    };
+    let with_both = || picked().authority("channel.test");
+    assert_eq!(sent(picked(), path), "picked.test:1");
+    assert_eq!(sent(with_both(), path), "picked.test:1");
+    assert_eq!(sent(with_both(), with_own), "call.test");
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use http::uri::Authority;
 use serde_json::Value;
 use trunkline_lb::{
-    Child, Control, OldList, Picker, Policy, PolicyFactory, PolicyNode, PolicyOptions,
-    RoundRobinFactory, SubchannelId, SubchannelState, Update, Watch, WatchEvent, WatchId,
+    AttemptTracker, Child, Control, OldList, Pick, PickRequest, Picker, Policy, PolicyFactory,
+    PolicyNode, PolicyOptions, RoundRobinFactory, SubchannelId, SubchannelState, Update, Watch,
+    WatchEvent, WatchId,
 };
 use trunkline_runtime::Lock;
 use trunkline_service_config::{ConfigError, PolicyConfig, PolicyParsers};
@@ -188,5 +190,34 @@ impl Policy for TestPolicy {
 impl fmt::Debug for TestPolicyFactory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TestPolicyFactory").finish_non_exhaustive()
+    }
+}
+
+/// Leaves the choice to another picker, and addresses the calls to a host.
+#[derive(Debug)]
+pub(crate) struct AddressedTo {
+    pub(crate) inner: Arc<dyn Picker>,
+    pub(crate) host: Authority,
+}
+
+impl AddressedTo {
+    /// Makes policies whose pickers address the calls to this host.
+    pub(crate) fn policy(host: &'static str) -> TestPolicyFactory {
+        let host = Authority::from_static(host);
+        TestPolicyFactory::with_picker(move |inner| Self {
+            inner,
+            host: host.clone(),
+        })
+    }
+}
+
+impl Picker for AddressedTo {
+    fn pick(&self, request: &PickRequest<'_>) -> Pick {
+        request.set_authority(&self.host);
+        self.inner.pick(request)
+    }
+
+    fn tracker(&self) -> Option<&dyn AttemptTracker> {
+        self.inner.tracker()
     }
 }

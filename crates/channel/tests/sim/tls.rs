@@ -26,6 +26,7 @@ use trunkline_testkit::certificates::{
     Authority, ServerOptions, server_config, server_config_with,
 };
 
+use crate::policy::{AddressedTo, TEST_POLICY};
 use crate::proxies::{URL, asked_for, start_proxy};
 use crate::world::{ServerCall, address, builder, call, echo, request, unary, unary_within};
 
@@ -267,6 +268,32 @@ fn a_call_names_only_hosts_of_the_certificate() {
     sim.run(unary(&channel, b"hello")).expect_ok();
     let sent = ["billing.svc.test", "orders.test:1", "orders.test:50051"];
     assert_eq!(server.authorities(), sent);
+}
+
+/// The same holds for the host that a picker addresses a call to.
+#[test]
+fn a_picker_names_only_hosts_of_the_certificate() {
+    let authority = Authority::new("Test Root");
+    let sim = Sim::new(1);
+    let certificate = authority.issue(&[NAME, "billing.test"]);
+    let server = TlsServer::start(&sim, server_config(&certificate), None);
+    let channel = |host: &'static str| {
+        let builder = Channel::builder(format!("ipv4:{}", address(1)));
+        let builder = builder.tls(trusting(&authority).with_server_name(NAME));
+        let builder = builder.policy(AddressedTo::policy(host));
+        let builder = builder.default_service_config(TEST_POLICY);
+        builder
+            .runtime(sim.runtime())
+            .build()
+            .expect("valid options")
+    };
+    sim.run(unary(&channel("billing.test"), b"hello"))
+        .expect_ok();
+    sim.run(unary(&channel("bank.test"), b"hello")).expect(
+        Code::Unavailable,
+        &["the authority `bank.test`", "\"billing.test\""],
+    );
+    assert_eq!(server.authorities(), ["billing.test"]);
 }
 
 /// The same holds for the name that a resolver gives an address, unless the application trusts the
