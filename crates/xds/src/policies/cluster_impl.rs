@@ -1,8 +1,8 @@
 //! `xds_cluster_impl_experimental`: drops, limits and counts the calls of one cluster.
 
+mod backends;
 mod config;
 mod drops;
-mod localities;
 
 mod picker;
 

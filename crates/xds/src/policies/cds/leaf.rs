@@ -7,8 +7,8 @@ use trunkline_lb::{HierarchyPath, OutlierDetectionConfig, PriorityChild, Priorit
 use trunkline_service_config::PolicyChoice;
 
 use super::priority_names::PriorityNames;
-use crate::core::LeafEndpoints;
 use crate::core::resources::{Cluster, ClusterEndpoints, ClusterKind, LocalityName};
+use crate::core::{Hostname, LeafEndpoints};
 use crate::policies::cluster_impl::ClusterImplConfig;
 use crate::policies::locality::{EndpointLocality, LocalityShare};
 use crate::policies::names::{CLUSTER_IMPL, OUTLIER_DETECTION, PRIORITY};
@@ -102,6 +102,12 @@ fn of_priorities(
 }
 
 fn of_host(cluster: &Cluster, endpoint: &Endpoint, names: &mut PriorityNames) -> LeafUpdate {
+    let mut endpoint = endpoint.clone();
+    if let ClusterKind::LogicalDns { host, port } = &cluster.kind {
+        let hostname: Arc<str> = format!("{host}:{port}").into();
+        let attributes = endpoint.attributes().with::<Hostname>(hostname);
+        endpoint = endpoint.with_attributes(attributes);
+    }
     let share = LocalityShare {
         name: Arc::default(),
         weight: 1,
@@ -109,7 +115,7 @@ fn of_host(cluster: &Cluster, endpoint: &Endpoint, names: &mut PriorityNames) ->
     let mut endpoints = Vec::new();
     let mut children = Vec::new();
     for name in names.assign(&[vec![Arc::clone(&share.name)]]) {
-        placed([endpoint], &name, &share, &mut endpoints);
+        placed([&endpoint], &name, &share, &mut endpoints);
         children.push(PriorityChild::new(name, cluster.lb_policy.clone()));
     }
     let mut config = ClusterImplConfig::new(Arc::clone(&cluster.name), priority(children));

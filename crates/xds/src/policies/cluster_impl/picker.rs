@@ -7,8 +7,9 @@ use trunkline_lb::{
 };
 use trunkline_status::{Code, Status};
 
+use super::backends::{BackendTable, PickedBackend};
 use super::drops::Drops;
-use super::localities::LoadTable;
+use crate::core::AutoHostRewrite;
 use crate::policies::counters::InFlight;
 use crate::policies::load_store::{ClusterLoad, ReportedMetrics};
 
@@ -33,11 +34,16 @@ pub(super) struct LimitedPicker {
     /// Whether the child is ready: only then a call is drawn for drops, once for the call.
     pub(super) is_ready: bool,
     pub(super) rules: Arc<CallRules>,
-    /// The counts of each subchannel; `None` without load reports.
-    pub(super) loads: Option<Arc<LoadTable>>,
+    /// What is known of each subchannel; `None` if nothing of any.
+    pub(super) backends: Option<Arc<BackendTable>>,
 }
 
 impl LimitedPicker {
+    /// Returns what is known of a subchannel.
+    fn backend(&self, id: SubchannelId) -> Option<&PickedBackend> {
+        self.backends.as_ref()?.get(id)
+    }
+
     /// Drops a call over the limit.
     fn drop_over_limit(&self) -> Pick {
         self.rules.load.add_dropped_by_limit();
@@ -60,8 +66,15 @@ impl Picker for LimitedPicker {
         let pick = self.child.pick(request);
         match &pick {
             Pick::Subchannel(id) | Pick::SubchannelAndExitIdle(id) => {
-                if let Some(load) = self.loads.as_ref().and_then(|loads| loads.get(*id)) {
-                    load.start();
+                if let Some(backend) = self.backend(*id) {
+                    if let Some(load) = &backend.load {
+                        load.start();
+                    }
+                    if let Some(authority) = &backend.authority
+                        && request.attributes.get::<AutoHostRewrite>().is_some()
+                    {
+                        request.set_authority(authority);
+                    }
                 }
             }
             Pick::Queue | Pick::ExitIdle | Pick::Fail(_) | Pick::Drop(_) => rules.in_flight.end(),
@@ -77,7 +90,7 @@ impl Picker for LimitedPicker {
 impl AttemptTracker for LimitedPicker {
     fn attempt_ended(&self, id: SubchannelId, outcome: &AttemptOutcome<'_>) {
         self.rules.in_flight.end();
-        if let Some(load) = self.loads.as_ref().and_then(|loads| loads.get(id)) {
+        if let Some(load) = self.backend(id).and_then(|backend| backend.load.as_ref()) {
             load.end(outcome.status.code() == Code::Ok);
             let metrics = &self.rules.metrics;
             if !metrics.is_empty()

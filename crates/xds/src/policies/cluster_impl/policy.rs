@@ -13,9 +13,9 @@ use trunkline_lb::{
 use trunkline_service_config::PolicyChoice;
 use trunkline_status::Status;
 
+use super::backends::{BackendTable, Backends};
 use super::config::ClusterImplConfig;
 use super::drops::Drops;
-use super::localities::{LoadTable, Localities};
 use super::picker::{CallRules, LimitedPicker};
 use crate::policies::counters::{ClusterCounters, ClusterKey};
 use crate::policies::load_store::{ClusterLoad, LoadStore, ReportedMetrics};
@@ -32,12 +32,16 @@ use crate::policies::names::CLUSTER_IMPL;
 ///    dropped.
 /// 3. The child's picker chooses. From then on until its end the call is in flight.
 ///
+/// A call whose route rewrites the authority is addressed to the host name of its endpoint, if it has one,
+/// unless the application set an authority for the call.
+///
 /// A dropped call fails with `UNAVAILABLE`, also if it is wait-for-ready, and is not retried. A new
 /// configuration is in force for new calls at once.
 ///
 /// Source: [gRFC A27](https://github.com/grpc/proposal/blob/master/A27-xds-global-load-balancing.md),
 /// [gRFC A32](https://github.com/grpc/proposal/blob/master/A32-xds-circuit-breaking.md),
 /// [gRFC A75](https://github.com/grpc/proposal/blob/master/A75-xds-aggregate-cluster-behavior-fixes.md),
+/// [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md),
 /// [gRFC A85](https://github.com/grpc/proposal/blob/master/A85-lrs-custom-metrics-changes.md).
 #[derive(Debug)]
 pub struct ClusterImpl {
@@ -47,9 +51,9 @@ pub struct ClusterImpl {
     rng: Arc<PickRng>,
     /// The configuration in force, and what the pickers have of it; `None` before the first update.
     rules: Option<(ClusterImplConfig, Arc<CallRules>)>,
-    localities: Localities,
-    /// The counts of the subchannels; `None` if it is out of date, or without load reports.
-    table: Option<Arc<LoadTable>>,
+    backends: Backends,
+    /// What pickers know of the subchannels; `None` if it is out of date, or nothing is known.
+    table: Option<Arc<BackendTable>>,
     /// What the child published last.
     published: Option<Published>,
     /// Whether what this policy published last is out of date.
@@ -70,7 +74,7 @@ impl ClusterImpl {
             loads,
             rng: Arc::new(PickRng::from_seed(rng.next_seed())),
             rules: None,
-            localities: Localities::default(),
+            backends: Backends::default(),
             table: None,
             published: None,
             is_stale: false,
@@ -117,7 +121,7 @@ impl ClusterImpl {
         {
             return Arc::clone(&rules.load);
         }
-        self.localities.forget_counts();
+        self.backends.forget_counts();
         if is_reported {
             self.loads.cluster(key)
         } else {
@@ -133,9 +137,9 @@ impl ClusterImpl {
     ) -> R {
         let mark = control.mark();
         let (result, published) = self.child.handle(control, event);
-        if self.localities.record(control.requested_since(mark)) {
+        if self.backends.record(control.requested_since(mark)) {
             self.table = None;
-            self.is_stale |= self.counts_loads();
+            self.is_stale |= !self.backends.is_empty();
         }
         if published.is_some() {
             self.published = published;
@@ -144,24 +148,21 @@ impl ClusterImpl {
         result
     }
 
-    fn counts_loads(&self) -> bool {
-        let rules = self.rules.as_ref();
-        rules.is_some_and(|(config, _)| config.load_reporting.is_some())
-    }
-
     /// Publishes the picker over the child's.
     fn publish(&mut self, control: &mut Control<'_>) {
         let (Some((config, rules)), Some(published)) = (&self.rules, &self.published) else {
             return;
         };
-        if config.load_reporting.is_some() && self.table.is_none() {
-            self.table = Some(Arc::new(self.localities.table(&rules.load)));
+        if self.table.is_none() && !self.backends.is_empty() {
+            let reported = config.load_reporting.as_ref();
+            let load = reported.map(|_| &*rules.load);
+            self.table = Some(Arc::new(self.backends.table(load)));
         }
         let picker = LimitedPicker {
             child: Arc::clone(&published.picker),
             is_ready: published.state == ConnectivityState::Ready,
             rules: Arc::clone(rules),
-            loads: self.table.clone(),
+            backends: self.table.clone(),
         };
         control.publish(published.state, Arc::new(picker));
     }
@@ -181,9 +182,8 @@ impl Policy for ClusterImpl {
             return Err(Status::internal(text));
         };
         self.configure(config, &update.resolution_note);
-        if config.load_reporting.is_some() {
-            self.localities.replace(&update.endpoints);
-        }
+        let counts_loads = config.load_reporting.is_some();
+        self.backends.replace(&update.endpoints, counts_loads);
         update.attributes = update
             .attributes
             .with::<BackendService>(Arc::clone(&config.cluster));

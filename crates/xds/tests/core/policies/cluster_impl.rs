@@ -1,13 +1,17 @@
 //! xds.md 4.6: drops and limits.
 
+use std::cell::Cell;
+
+use http::HeaderMap;
+use http::uri::Authority;
 use trunkline_lb::testing::FakeChannel;
-use trunkline_lb::{AttemptOutcome, ConnectivityState, Pick};
+use trunkline_lb::{AttemptOutcome, ConnectivityState, Pick, PickRequest};
 use trunkline_status::{Code, Status};
 use trunkline_xds::core::resources::{Cluster, DropCategory, Fraction, LoadReporting};
-use trunkline_xds::core::{ClusterEntry, ClusterTotals, LeafEndpoints};
+use trunkline_xds::core::{AutoHostRewrite, ClusterEntry, ClusterTotals, Hostname, LeafEndpoints};
 use trunkline_xds::policies::{ClusterCounters, ClusterManager};
 
-use super::support::{Tree, cluster, eds, leaf, with_endpoints};
+use super::support::{Tree, call_to, cluster, eds, leaf, with_endpoints};
 
 /// Returns the cluster `c` with a limit, whose loads are reported.
 fn limited(max_requests: u32) -> Cluster {
@@ -208,4 +212,61 @@ fn xds_4_6_no_call_allowed() {
     tree.update([("c", leaf(limited(0), "z 10.0.0.1:443"))]);
     tree.connect_all();
     dropped(tree.pick("c"));
+}
+
+/// xds.md 4.7: a call whose route rewrites the authority is addressed to the host name of its endpoint.
+#[test]
+fn xds_4_7_authority_rewriting() {
+    let mut tree = Tree::new();
+    let list = |hostname: Option<&str>| {
+        let mut endpoints = eds("c-eds", "z 10.0.0.1:443");
+        let locality = &mut endpoints.priorities[0][0];
+        let named = locality.endpoints.iter().cloned().map(|endpoint| {
+            let attributes = endpoint.attributes().clone();
+            let attributes = match hostname {
+                Some(name) => attributes.with::<Hostname>(name.into()),
+                None => attributes,
+            };
+            endpoint.with_attributes(attributes)
+        });
+        locality.endpoints = named.collect();
+        with_endpoints(cluster("c"), LeafEndpoints::Eds(endpoints.into()))
+    };
+    let rewritten = |tree: &Tree| {
+        let (metadata, slot) = (HeaderMap::new(), Cell::new(None));
+        let attributes = call_to("c").with::<AutoHostRewrite>(());
+        let request = PickRequest::new("/s/m", &metadata)
+            .with_attributes(&attributes)
+            .with_authority_slot(&slot);
+        assert!(matches!(
+            tree.channel.picker().pick(&request),
+            Pick::Subchannel(_)
+        ));
+        slot.take()
+            .map(|authority: Authority| authority.to_string())
+    };
+    tree.update([("c", list(Some("orders.prod:443")))]);
+    tree.connect_all();
+    assert_eq!(rewritten(&tree).as_deref(), Some("orders.prod:443"));
+    // A new name is for new calls, and reconnects nothing. One that is no authority is not used.
+    tree.update([("c", list(Some("other.prod")))]);
+    assert_eq!(rewritten(&tree).as_deref(), Some("other.prod"));
+    for unusable in [Some("no host"), None] {
+        tree.update([("c", list(unusable))]);
+        assert_eq!(rewritten(&tree), None);
+    }
+    assert_eq!(tree.channel.removed, []);
+
+    // Without the attribute of the route, nothing is rewritten.
+    tree.update([("c", list(Some("orders.prod")))]);
+    let (metadata, slot) = (HeaderMap::new(), Cell::new(None));
+    let attributes = call_to("c");
+    let request = PickRequest::new("/s/m", &metadata)
+        .with_attributes(&attributes)
+        .with_authority_slot(&slot);
+    assert!(matches!(
+        tree.channel.picker().pick(&request),
+        Pick::Subchannel(_)
+    ));
+    assert_eq!(slot.take(), None);
 }
