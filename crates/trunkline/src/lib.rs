@@ -121,15 +121,31 @@ pub mod resolver {
 pub use trunkline_channel::{
     AddressFate, AddressOutcome, AnswerInspection, AttemptEnded, AttemptSent, AttemptStarted,
     BearerToken, Body, BuildError, BuildErrorKind, CallAttributes, CallCredentials, CallEnded,
-    CallStarted, CallTrace, CallsInspection, Channel, ChannelBuilder, ChannelEvent, ChannelId,
-    ChannelIdentity, ChannelLife, Closed, ConnectFailure, ConnectFailureKind, ConnectPhase,
-    ConnectingStep, ConnectionId, ConnectionInspection, ConnectionLost, ConnectionLostReason,
-    ConnectionSecurity, CredentialsRequest, Direction, EndpointInspection, ErrorInspection,
-    EventInspection, EventLevel, FailureInspection, InspectOptions, Inspection, InspectionPage,
-    LossInspection, MessageFact, Observer, ObserverFactory, QueueLimits, ResolverInspection,
-    ResponseFuture, SentTo, ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection,
-    SubchannelStage, TlsInspection, WaitForReady, WeakChannel, WithCallCredentials,
+    CallStarted, CallTrace, CallsInspection, Channel, ChannelBuilder, ChannelEvent,
+    ChannelExtension, ChannelId, ChannelIdentity, ChannelLife, Closed, ConnectFailure,
+    ConnectFailureKind, ConnectPhase, ConnectingStep, ConnectionId, ConnectionInspection,
+    ConnectionLost, ConnectionLostReason, ConnectionSecurity, CredentialsRequest, Direction,
+    EndpointInspection, ErrorInspection, EventInspection, EventLevel, FailureInspection,
+    InspectOptions, Inspection, InspectionPage, LossInspection, MessageFact, Observer,
+    ObserverFactory, QueueLimits, ResolverInspection, ResponseFuture, SentTo,
+    ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection, SubchannelStage,
+    TlsInspection, WaitForReady, WeakChannel, WithCallCredentials,
 };
+
+/// The client of xDS: the scheme `xds`, bootstraps, and what a client of a control plane knows.
+///
+/// ```
+/// use trunkline::Channel;
+/// use trunkline::xds::Xds;
+///
+/// // The bootstrap is that of the environment, which is read at the first call.
+/// let channel = Channel::builder("xds:///orders").with(Xds::new()).plaintext().build()?;
+/// # Ok::<(), trunkline::BuildError>(())
+/// ```
+#[cfg(feature = "xds")]
+pub mod xds {
+    pub use trunkline_xds::*;
+}
 
 // A page: how to implement each trait.
 #[cfg(feature = "dns")]
