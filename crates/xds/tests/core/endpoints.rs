@@ -604,3 +604,29 @@ fn xds_4_9_unchanged_endpoints_are_shared() {
         value(&after[0].endpoints[1])
     );
 }
+
+/// 3,000 endpoints of which one changes cost no allocation for each one that stays.
+#[test]
+fn xds_10_16_unchanged_endpoints_allocate_nothing() {
+    let of = |health: HealthStatus| {
+        let endpoints = (0..3000_u16).map(|at| {
+            let [high, low] = at.to_be_bytes();
+            let mut endpoint = resources::endpoint(SocketAddr::from(([10, 0, high, low], 443)));
+            if at == 1500 {
+                endpoint.health_status = health.into();
+            }
+            endpoint
+        });
+        here(endpoints).encode_to_vec()
+    };
+    let decode =
+        |bytes: &[u8], earlier| ClusterEndpoints::decode(bytes, earlier).expect("valid endpoints");
+    let earlier = decode(&of(HealthStatus::Healthy), None);
+    for (health, most) in [(HealthStatus::Unhealthy, 60), (HealthStatus::Healthy, 60)] {
+        let bytes = of(health);
+        let info = allocation_counter::measure(|| {
+            decode(&bytes, Some(&earlier));
+        });
+        assert!(info.count_total <= most, "{health:?}: {info:?}");
+    }
+}
