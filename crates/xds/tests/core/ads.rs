@@ -3,6 +3,7 @@
 mod driver;
 
 mod absence;
+mod costs;
 mod errors;
 mod fallback;
 mod inspection;
