@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trunkline_endpoint::Endpoint;
+use trunkline_endpoint::{Attributes, Endpoint};
 use trunkline_lb::{HierarchyPath, OutlierDetectionConfig, PriorityChild, PriorityConfig};
 use trunkline_service_config::PolicyChoice;
 
@@ -136,11 +136,17 @@ fn placed<'a>(
 ) {
     let locality: Arc<str> = share.name.to_string().into();
     let path = HierarchyPath::new([Arc::clone(priority), locality]);
+    // Most endpoints of a locality share their attributes, and then the new ones too.
+    let mut last: Option<(&Attributes, Attributes)> = None;
     list.extend(endpoints.into_iter().map(|endpoint| {
-        let attributes = endpoint
-            .attributes()
-            .with::<HierarchyPath>(path.clone())
-            .with::<EndpointLocality>(share.clone());
+        let before = endpoint.attributes();
+        let attributes = match &last {
+            Some((same, attributes)) if *same == before => attributes.clone(),
+            _ => before
+                .with::<HierarchyPath>(path.clone())
+                .with::<EndpointLocality>(share.clone()),
+        };
+        last = Some((before, attributes.clone()));
         endpoint.clone().with_attributes(attributes)
     }));
 }
