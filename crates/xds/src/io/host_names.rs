@@ -15,12 +15,15 @@ use crate::core::dependencies::HostName;
 /// The addresses of a host name, as one endpoint, or why it has none.
 pub(super) type Resolved = Result<Arc<Endpoint>, Arc<str>>;
 
+/// The resolver of a name, or why there is none, until that is reported.
+type Running = Result<Box<dyn Resolver>, Option<Arc<str>>>;
+
 /// Resolves host names, as the channel of a target `dns:///host:port` does.
 #[derive(Debug)]
 pub(super) struct HostNames {
     factory: Option<Arc<dyn ResolverFactory>>,
     options: ResolverOptions,
-    running: BTreeMap<HostName, Result<Box<dyn Resolver>, Option<Arc<str>>>>,
+    running: BTreeMap<HostName, Running>,
 }
 
 impl HostNames {

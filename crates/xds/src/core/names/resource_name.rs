@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use super::AuthorityName;
+use super::authority_name::AuthorityName;
 use super::encode::{decode, normalize_path, normalize_query};
 use super::error::{NameError, NameErrorKind};
+use super::template::encode_for_xdstp;
 use crate::core::resource_type::ResourceType;
 
 /// The name of a resource in canonical form: equal names are equal texts.
@@ -88,7 +89,7 @@ impl ResourceName {
         let id = normalize_path(id).ok_or_else(bad_escape)?;
         let query = sorted(query).ok_or_else(bad_escape)?;
         let mark = if query.is_empty() { "" } else { "?" };
-        let shown = super::encode_for_xdstp(&authority);
+        let shown = encode_for_xdstp(&authority);
         Ok(Self {
             text: format!("xdstp://{shown}/{type_name}/{id}{mark}{query}").into(),
             authority: AuthorityName::Named(authority.into()),
