@@ -126,10 +126,10 @@ pub use trunkline_channel::{
     ConnectFailureKind, ConnectPhase, ConnectingStep, ConnectionId, ConnectionInspection,
     ConnectionLost, ConnectionLostReason, ConnectionSecurity, CredentialsRequest, Direction,
     EndpointInspection, ErrorInspection, EventInspection, EventLevel, FailureInspection,
-    InspectOptions, Inspection, InspectionPage, LossInspection, MessageFact, Observer,
+    InspectOptions, Inspection, InspectionPage, LossInspection, MessageFact, Messages, Observer,
     ObserverFactory, QueueLimits, ResolverInspection, ResponseFuture, SentTo,
     ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection, SubchannelStage,
-    TlsInspection, WaitForReady, WeakChannel, WithCallCredentials,
+    TlsInspection, WaitForReady, WeakChannel, WithCallCredentials, with_prefix,
 };
 
 /// The client of xDS: the scheme `xds`, bootstraps, and what a client of a control plane knows.

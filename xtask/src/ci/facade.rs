@@ -155,8 +155,9 @@ fn traits(source: &str) -> impl Iterator<Item = &str> {
 
 /// Returns whether a page implements a trait.
 fn is_implemented(name: &str, page: &str) -> bool {
-    // Every type that can be compared has this one.
-    name == "PolicyConfig" || page.contains(&format!("impl {name} for "))
+    // Every type that can be compared has the first one. The others join the core of `xds` with its own shell.
+    let is_left_out = ["PolicyConfig", "ClusterReleased", "ResourceDecoder"].contains(&name);
+    is_left_out || page.contains(&format!("impl {name} for "))
 }
 
 fn read(path: &Path) -> Result<String, Failure> {
@@ -168,7 +169,7 @@ fn manifest(trunkline: &str) -> String {
     format!(
         "[package]\nname = \"facade-examples\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
          [dependencies]\ntrunkline = {{ path = {trunkline:?}, features = [\"async-std\", \"smol\", \
-         \"testing\", \"tls\", \"tls-bundled-roots\", \"tokio\"] }}\n\n[workspace]\n"
+         \"testing\", \"tls\", \"tls-bundled-roots\", \"tokio\", \"xds\"] }}\n\n[workspace]\n"
     )
 }
 
