@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use prost::Message as _;
 use trunkline_service_config::RetryPolicy;
 use trunkline_sim::control_plane::proto::envoy::config::core::v3::RuntimeFractionalPercent;
 use trunkline_sim::control_plane::proto::envoy::config::route::v3::header_matcher::HeaderMatchSpecifier;
@@ -937,4 +938,44 @@ fn xds_3_0_3_all_faults() {
     assert_eq!(lines.len(), 21);
     assert_eq!(lines[19], "virtual_hosts[0].routes[19].match: is required");
     assert_eq!(lines[20], "and 5 more");
+}
+
+/// The routes and virtual hosts of a resource are limited: in memory they take many times the bytes
+/// that they take in a message.
+#[test]
+fn xds_3_2_limits() {
+    let routes = |routes: usize| {
+        let route = resources::route("", "a");
+        decode_host(std::iter::repeat_n(route, routes)).map(|host| host.routes.len())
+    };
+    assert_eq!(routes(99_999), Ok(99_999));
+    assert_eq!(
+        routes(100_001),
+        Err(
+            "virtual_hosts[0].routes[99999]: the resource has more than 100000 routes and virtual \
+             hosts"
+                .to_owned()
+        )
+    );
+}
+
+/// Bytes that are no message are a fault of their place.
+#[test]
+fn xds_3_0_1_malformed() {
+    /// A route configuration with any bytes as its virtual hosts.
+    #[derive(Clone, PartialEq, prost::Message)]
+    struct Raw {
+        #[prost(bytes = "vec", repeated, tag = "2")]
+        virtual_hosts: Vec<Vec<u8>>,
+    }
+
+    let good = resources::virtual_host("good", ["*"], []);
+    let hosts = vec![good.encode_to_vec(), vec![0xff]];
+    let raw = Raw {
+        virtual_hosts: hosts,
+    };
+    assert_eq!(
+        decoding::decode(ResourceType::RouteConfiguration, &raw).err(),
+        Some("virtual_hosts[1]: malformed protobuf message".to_owned())
+    );
 }

@@ -4,6 +4,7 @@
 
 mod context;
 mod shared;
+mod split;
 
 mod filters;
 mod matchers;
@@ -29,7 +30,6 @@ use std::sync::Arc;
 
 use prost::Message;
 use trunkline_xds_proto::envoy::config::listener::v3::Listener;
-use trunkline_xds_proto::envoy::config::route::v3::RouteConfiguration;
 
 pub use self::context::DecodeContext;
 use self::context::Validation;
@@ -78,9 +78,10 @@ pub fn decode(
             Resource::Listener(Arc::new(listener))
         }
         ResourceType::RouteConfiguration => {
-            let message =
-                RouteConfiguration::decode(bytes).map_err(|error| undecodable(kind, &error))?;
-            let routes = route_configuration::decode(message, &root, &mut validation);
+            let routes = route_configuration::decode(bytes, &root, &mut validation);
+            let Some(routes) = routes else {
+                return Err(validation.faults);
+            };
             Resource::RouteConfiguration(Arc::new(routes))
         }
         ResourceType::Cluster => {

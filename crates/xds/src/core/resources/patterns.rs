@@ -21,7 +21,7 @@ const LIMIT: usize = 32 << 20;
 
 /// What a pattern may take, in steps: the size of a compiled pattern is not known, but a limit that it
 /// keeps to is.
-const STEPS: [usize; 3] = [1 << 13, 1 << 16, 1 << 20];
+const STEPS: [usize; 3] = [1 << 12, 1 << 16, 1 << 20];
 
 impl Default for Patterns {
     fn default() -> Self {

@@ -55,7 +55,15 @@ pub(super) struct Validation<'a> {
     pub(super) context: &'a DecodeContext<'a>,
     pub(super) faults: Faults,
     pub(super) patterns: Patterns,
+    /// How many further routes and virtual hosts the resource may have.
+    routes_left: usize,
 }
+
+/// The most routes and virtual hosts of a resource, together.
+///
+/// In memory a route takes many times the bytes that it takes in a message, and a call looks at one
+/// after the other.
+const MOST_ROUTES: usize = 100_000;
 
 impl<'a> Validation<'a> {
     pub(super) fn new(context: &'a DecodeContext<'a>) -> Self {
@@ -63,7 +71,22 @@ impl<'a> Validation<'a> {
             context,
             faults: Faults::new(),
             patterns: Patterns::default(),
+            routes_left: MOST_ROUTES,
         }
+    }
+
+    /// Counts a route or a virtual host at `place`. Returns false if there are too many: then the rest
+    /// of the resource is not read.
+    pub(super) fn count_route(&mut self, place: &Place<'_>) -> bool {
+        let Some(left) = self.routes_left.checked_sub(1) else {
+            self.add(
+                place,
+                format!("the resource has more than {MOST_ROUTES} routes and virtual hosts"),
+            );
+            return false;
+        };
+        self.routes_left = left;
+        true
     }
 
     /// Adds the fault `text` of the field at `place`.

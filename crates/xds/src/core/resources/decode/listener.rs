@@ -10,9 +10,13 @@ use trunkline_xds_proto::google::protobuf::Any;
 
 use super::context::Validation;
 use super::shared::{config_source, duration};
+use super::split::{Split, split};
 use super::{filters, route_configuration};
 use crate::core::resources::fault::{Place, cut};
 use crate::core::resources::listener::{ApiListener, Listener, RouteSource};
+
+/// The number of the field `route_config` of an `HttpConnectionManager`.
+const ROUTE_CONFIG: u64 = 4;
 
 /// Decodes a listener.
 pub(super) fn decode(
@@ -40,17 +44,16 @@ fn api_listener(
     place: &Place<'_>,
     validation: &mut Validation<'_>,
 ) -> Option<ApiListener> {
-    let manager = match HttpConnectionManager::unpack(any) {
-        Some(Ok(manager)) => manager,
-        Some(Err(error)) => {
-            validation.add(place, format!("cannot be decoded: {error}"));
-            return None;
-        }
-        None => {
-            validation.add(place, format!("unsupported type {:?}", cut(&any.type_url)));
-            return None;
-        }
-    };
+    if any.type_url != HttpConnectionManager::TYPE_URL {
+        validation.add(place, format!("unsupported type {:?}", cut(&any.type_url)));
+        return None;
+    }
+    let parts: Result<Split<'_, HttpConnectionManager>, _> = split(&any.value, ROUTE_CONFIG);
+    let parts = parts.map_err(|error| format!("cannot be decoded: {error}"));
+    let Split {
+        message: manager,
+        values: inline,
+    } = validation.check(place, parts)?;
     if manager.xff_num_trusted_hops != 0 {
         validation.add(&place.field("xff_num_trusted_hops"), "must be 0");
     }
@@ -66,7 +69,7 @@ fn api_listener(
         let place = place.field("common_http_protocol_options");
         validation.check(&place.field("max_stream_duration"), duration(value))
     });
-    let routes = routes(manager.route_specifier, place, validation);
+    let routes = routes(manager.route_specifier, &inline, place, validation);
     let http_filters = filters::decode(
         manager.http_filters,
         &place.field("http_filters"),
@@ -81,9 +84,17 @@ fn api_listener(
 
 fn routes(
     specifier: Option<RouteSpecifier>,
+    inline: &[&[u8]],
     place: &Place<'_>,
     validation: &mut Validation<'_>,
 ) -> Option<RouteSource> {
+    // Senders write one field of a oneof. Where there are others too, those count.
+    if let (None, [.., _]) = (&specifier, inline) {
+        // Values of one field are merged, which is what the joined bytes are decoded to.
+        let bytes = inline.concat();
+        let routes = route_configuration::decode(&bytes, &place.field("route_config"), validation);
+        return routes.map(|routes| RouteSource::Inline(Arc::new(routes)));
+    }
     match specifier {
         Some(RouteSpecifier::Rds(rds)) => {
             let place = place.field("rds");
@@ -94,12 +105,7 @@ fn routes(
             }
             Some(RouteSource::Rds(rds.route_config_name.into()))
         }
-        Some(RouteSpecifier::RouteConfig(message)) => {
-            let place = place.field("route_config");
-            let routes = route_configuration::decode(message, &place, validation);
-            Some(RouteSource::Inline(Arc::new(routes)))
-        }
-        Some(RouteSpecifier::ScopedRoutes(_)) | None => {
+        Some(RouteSpecifier::RouteConfig(_) | RouteSpecifier::ScopedRoutes(_)) | None => {
             validation.add(place, "needs rds or route_config");
             None
         }
