@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Waker;
 
-use trunkline_runtime::{Lock, Runtime};
+use trunkline_runtime::Lock;
 
 use super::inbox::Inbox;
+use super::link::LinkOptions;
 use crate::core::ads::{AdsClient, AdsDump, AdsOutput, DeliveryId, ResourceDecoder, WatchId};
 use crate::core::{Bootstrap, ResourceType};
 
@@ -22,9 +23,7 @@ pub(super) struct ClientShared {
     /// The target that the client asks for.
     pub(super) target: Arc<str>,
     pub(super) bootstrap: Arc<Bootstrap>,
-    pub(super) runtime: Arc<dyn Runtime>,
-    /// The longest message of a server that is accepted, in bytes.
-    pub(super) message_limit: usize,
+    pub(super) links: LinkOptions,
     state: Lock<State>,
 }
 
@@ -44,15 +43,13 @@ impl Client {
         target: Arc<str>,
         bootstrap: Arc<Bootstrap>,
         decoder: Arc<dyn ResourceDecoder>,
-        runtime: Arc<dyn Runtime>,
-        message_limit: usize,
+        links: LinkOptions,
     ) -> (Self, Arc<ClientShared>) {
         let node = bootstrap.node.to_proto();
-        let seed = runtime.seed();
+        let seed = links.runtime.seed();
         let shared = Arc::new(ClientShared {
             target,
-            runtime,
-            message_limit,
+            links,
             state: Lock::new(State {
                 ads: AdsClient::new(Arc::clone(&bootstrap), node, decoder, seed),
                 watchers: BTreeMap::new(),
@@ -137,7 +134,7 @@ impl ClientShared {
 
     /// Returns all that is to be done, with the inbox of each update.
     pub(super) fn take_outputs(&self) -> Vec<(AdsOutput, Option<Arc<Inbox>>)> {
-        let now = self.runtime.now();
+        let now = self.links.runtime.now();
         let mut state = self.state.lock();
         let state = &mut *state;
         let outputs = std::iter::from_fn(|| state.ads.poll_output(now));

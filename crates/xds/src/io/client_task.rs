@@ -63,14 +63,14 @@ impl ClientTask {
         for (output, inbox) in outputs {
             match output {
                 AdsOutput::Connect { link, server } => {
-                    let made = Link::new(&server, &self.shared.runtime);
+                    let made = Link::new(&server, &self.shared.links);
                     self.links.insert(link, made);
                 }
                 AdsOutput::Disconnect { link } => {
                     self.links.remove(&link);
                 }
                 AdsOutput::StartStream { stream } => {
-                    let limit = self.shared.message_limit;
+                    let limit = self.shared.links.message_limit;
                     if let Some(link) = self.links.get_mut(&stream.link()) {
                         link.start(stream, STREAM_AGGREGATED_RESOURCES, limit);
                     }
@@ -122,7 +122,7 @@ impl ClientTask {
     /// Handles a deadline that has passed. Returns false if there is none.
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> bool {
         let deadline = self.shared.with_core(|core| core.poll_timeout());
-        let Poll::Ready(now) = self.alarm.poll(cx, deadline, &*self.shared.runtime) else {
+        let Poll::Ready(now) = self.alarm.poll(cx, deadline, &*self.shared.links.runtime) else {
             return false;
         };
         self.shared.with_core(|core| core.handle_timeout(now));
@@ -134,7 +134,7 @@ impl ClientShared {
     /// Handles what happened on a link. Returns the stream that is to be cancelled, if its server broke
     /// the protocol.
     fn handle(&self, link: LinkId, event: LinkEvent) -> Option<StreamId> {
-        let now = self.runtime.now();
+        let now = self.links.runtime.now();
         self.with_core(|core| match event {
             LinkEvent::Failed(text) => {
                 core.handle_connect_failed(link, &text);

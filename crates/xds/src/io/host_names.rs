@@ -28,9 +28,9 @@ pub(super) struct HostNames {
 
 impl HostNames {
     /// Returns the resolvers of a channel with these options: none yet.
-    pub(super) fn new(options: ResolverOptions) -> Self {
+    pub(super) fn new(resolvers: &ResolverRegistry, options: ResolverOptions) -> Self {
         Self {
-            factory: ResolverRegistry::standard().get("dns").cloned(),
+            factory: resolvers.get("dns").cloned(),
             options: options.with_disable_service_config(true),
             running: BTreeMap::new(),
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use trunkline_channel::{BuildError, Channel};
 use trunkline_lb::ConnectivityState;
+use trunkline_resolver::ResolverRegistry;
 use trunkline_runtime::{Runtime, TcpOptions};
 use trunkline_transport::KeepaliveOptions;
 
@@ -33,6 +34,17 @@ const TCP_INTERVAL: Duration = Duration::from_secs(10);
 /// How many tests without an answer end the connection.
 const TCP_PROBES: u32 = 3;
 
+/// What the links of a client have in common.
+#[derive(Clone, Debug)]
+pub(super) struct LinkOptions {
+    /// The runtime of the channel that started the client.
+    pub(super) runtime: Arc<dyn Runtime>,
+    /// The resolvers for the URIs of servers.
+    pub(super) resolvers: ResolverRegistry,
+    /// The longest message of a server that is accepted, in bytes.
+    pub(super) message_limit: usize,
+}
+
 /// The channel to one server, with its streams.
 pub(super) struct Link {
     /// The channel, or why there is none.
@@ -55,8 +67,8 @@ pub(super) enum LinkEvent {
 
 impl Link {
     /// Makes the channel to a server. It connects when the first stream starts.
-    pub(super) fn new(server: &ServerConfig, runtime: &Arc<dyn Runtime>) -> Self {
-        let channel = build(server, runtime).map_err(Arc::new);
+    pub(super) fn new(server: &ServerConfig, options: &LinkOptions) -> Self {
+        let channel = build(server, options).map_err(Arc::new);
         let failure: NextFailure = match &channel {
             Ok(channel) => Box::pin(next_failure(channel.clone(), ConnectivityState::Idle)),
             Err(error) => Box::pin(std::future::ready(error.to_string())),
@@ -124,7 +136,7 @@ async fn next_failure(channel: Channel, mut known: ConnectivityState) -> String 
 }
 
 /// Makes the channel to a server.
-fn build(server: &ServerConfig, runtime: &Arc<dyn Runtime>) -> Result<Channel, BuildError> {
+fn build(server: &ServerConfig, options: &LinkOptions) -> Result<Channel, BuildError> {
     let tcp = TcpOptions::default()
         .with_keepalive(TCP_KEEPALIVE)
         .with_keepalive_interval(TCP_INTERVAL)
@@ -136,7 +148,8 @@ fn build(server: &ServerConfig, runtime: &Arc<dyn Runtime>) -> Result<Channel, B
     let builder = Channel::builder(server.uri.as_str())
         .tcp(tcp)
         .keepalive(keepalive)
-        .runtime(Arc::clone(runtime));
+        .resolvers(options.resolvers.clone())
+        .runtime(Arc::clone(&options.runtime));
     match &server.credentials {
         ServerCredentials::Insecure => builder.plaintext().build(),
         #[cfg(feature = "tls")]

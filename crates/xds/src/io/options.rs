@@ -5,11 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use trunkline_lb::PolicyRegistry;
-use trunkline_resolver::{ResolveError, ResolveErrorKind};
+use trunkline_resolver::{ResolveError, ResolveErrorKind, ResolverRegistry};
 use trunkline_runtime::Runtime;
 use trunkline_target::Target;
 
 use super::client::Client;
+use super::link::LinkOptions;
 use super::pool::XdsPool;
 use crate::core::{Bootstrap, BootstrapError, Decoder, ResourceName};
 use crate::policies::{LoadStore, registry};
@@ -47,6 +48,7 @@ pub struct Xds {
     pool: XdsPool,
     message_limit: usize,
     policies: PolicyRegistry,
+    resolvers: ResolverRegistry,
     loads: LoadStore,
 }
 
@@ -69,6 +71,7 @@ impl Xds {
             pool: XdsPool::global(),
             message_limit: MESSAGE_LIMIT,
             policies: PolicyRegistry::standard(),
+            resolvers: ResolverRegistry::standard(),
             loads: LoadStore::new(),
         }
     }
@@ -113,6 +116,19 @@ impl Xds {
         self
     }
 
+    /// Adds resolvers, for the URIs of servers and for the host names of clusters (those of the scheme
+    /// `dns`). Default: those of Trunkline.
+    #[must_use]
+    pub fn with_resolvers(mut self, resolvers: ResolverRegistry) -> Self {
+        self.resolvers.merge(resolvers);
+        self
+    }
+
+    /// Returns the resolvers for servers and host names.
+    pub(super) fn resolvers(&self) -> &ResolverRegistry {
+        &self.resolvers
+    }
+
     /// Returns the bootstrap that the program gave.
     pub(super) fn own_bootstrap(&self) -> Option<&Arc<Bootstrap>> {
         match &self.source {
@@ -153,13 +169,13 @@ impl Xds {
             let decoder = Decoder::new(self.all_policies()).with_certificate_providers(providers);
             Arc::new(decoder) as _
         };
-        self.pool.client(
-            target.as_str(),
-            bootstrap,
-            runtime,
-            self.message_limit,
-            decoder,
-        )
+        let links = LinkOptions {
+            runtime: Arc::clone(runtime),
+            resolvers: self.resolvers.clone(),
+            message_limit: self.message_limit,
+        };
+        self.pool
+            .client(target.as_str(), bootstrap, &links, decoder)
     }
 
     /// Returns the policies of the channel, with those that only xDS needs.

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
 
-use trunkline_runtime::{Lock, Runtime};
+use trunkline_runtime::Lock;
 
 use super::client::Client;
 use super::client_task::ClientTask;
+use super::link::LinkOptions;
 use crate::core::ads::{AdsDump, ResourceDecoder};
 use crate::core::{Bootstrap, Node};
 use crate::policies::ClusterCounters;
@@ -86,8 +87,7 @@ impl XdsPool {
         &self,
         target: &str,
         bootstrap: &Arc<Bootstrap>,
-        runtime: &Arc<dyn Runtime>,
-        message_limit: usize,
+        links: &LinkOptions,
         decoder: impl FnOnce() -> Arc<dyn ResourceDecoder>,
     ) -> Arc<Client> {
         let mut clients = self.clients.lock();
@@ -96,7 +96,7 @@ impl XdsPool {
             let shared = client.shared();
             *shared.target == *target
                 && shared.bootstrap == *bootstrap
-                && Arc::ptr_eq(&shared.runtime, runtime)
+                && Arc::ptr_eq(&shared.links.runtime, &links.runtime)
         };
         if let Some(client) = clients.iter().filter_map(Weak::upgrade).find(is_same) {
             return client;
@@ -105,12 +105,11 @@ impl XdsPool {
             target.into(),
             Arc::clone(bootstrap),
             decoder(),
-            Arc::clone(runtime),
-            message_limit,
+            links.clone(),
         );
         let client = Arc::new(client);
         clients.push(Arc::downgrade(&client));
-        runtime.spawn(Box::pin(ClientTask::run(shared)));
+        links.runtime.spawn(Box::pin(ClientTask::run(shared)));
         client
     }
 }

@@ -65,7 +65,13 @@ impl XdsResolver {
         let client = self
             .xds
             .client(&self.target, &bootstrap, &self.options.runtime);
-        Ok(Session::new(client, &listener, self.options.clone()))
+        let resolvers = self.xds.resolvers();
+        Ok(Session::new(
+            client,
+            &listener,
+            resolvers,
+            self.options.clone(),
+        ))
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use trunkline_resolver::{Resolution, ResolverOptions};
+use trunkline_resolver::{Resolution, ResolverOptions, ResolverRegistry};
 use trunkline_service_config::ConfigSelector;
 use trunkline_status::Status;
 
@@ -53,6 +53,7 @@ impl Session {
     pub(super) fn new(
         client: Arc<Client>,
         listener: &ResourceName,
+        resolvers: &ResolverRegistry,
         options: ResolverOptions,
     ) -> Self {
         let shared = client.shared();
@@ -68,7 +69,7 @@ impl Session {
             selector: None,
             service_config: None,
             unsettled: Vec::new(),
-            host_names: HostNames::new(options),
+            host_names: HostNames::new(resolvers, options),
             client,
         }
     }

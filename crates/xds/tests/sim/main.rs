@@ -4,5 +4,7 @@
 mod bootstrap;
 mod end_to_end;
 mod errors;
+mod host_names;
 mod links;
 mod mesh;
+mod servers;

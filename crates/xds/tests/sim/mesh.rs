@@ -73,13 +73,26 @@ impl Mesh {
 
     /// Returns the builder of a channel with this bootstrap.
     pub(crate) fn builder_of(&self, target: &str, bootstrap: Bootstrap) -> ChannelBuilder {
-        let xds = Xds::new()
+        self.builder_with(target, self.xds(bootstrap))
+    }
+
+    /// Returns xDS with this bootstrap.
+    pub(crate) fn xds(&self, bootstrap: Bootstrap) -> Xds {
+        Xds::new()
             .with_bootstrap(bootstrap)
-            .with_pool(self.pool.clone());
+            .with_pool(self.pool.clone())
+    }
+
+    fn builder_with(&self, target: &str, xds: Xds) -> ChannelBuilder {
         Channel::builder(target)
             .with(xds)
             .plaintext()
             .runtime(Arc::clone(&self.runtime))
+    }
+
+    /// Returns a channel with these options.
+    pub(crate) fn channel_with(&self, target: &str, xds: Xds) -> Channel {
+        self.builder_with(target, xds).build().expect("a channel")
     }
 
     /// Returns a channel to `xds:///orders`.
