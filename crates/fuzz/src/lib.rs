@@ -32,6 +32,8 @@ mod trace_context;
 
 mod xds_resources;
 
+mod xds_ads;
+
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub use libfuzzer_sys;
@@ -50,6 +52,7 @@ pub use crate::race::race;
 pub use crate::service_config::service_config;
 pub use crate::target::{target_authority, target_parse};
 pub use crate::trace_context::trace_context;
+pub use crate::xds_ads::xds_ads;
 pub use crate::xds_resources::{xds_cluster, xds_endpoints};
 
 /// A property: takes any input, and panics if it does not hold.
@@ -76,6 +79,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("load_report", load_report),
     ("policies", policies),
     ("trace_context", trace_context),
+    ("xds_ads", xds_ads),
     ("xds_endpoints", xds_endpoints),
     ("xds_cluster", xds_cluster),
 ];

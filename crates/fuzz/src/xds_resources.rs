@@ -106,7 +106,8 @@ fn addresses(endpoint: &LbEndpoint) -> Vec<SocketAddr> {
     .collect()
 }
 
-static POLICIES: LazyLock<PolicyRegistry> = LazyLock::new(|| {
+/// The policies that clusters can name.
+pub(crate) static POLICIES: LazyLock<PolicyRegistry> = LazyLock::new(|| {
     let mut policies = PolicyRegistry::standard();
     policies.merge(registry(&ClusterCounters::new(), &LoadStore::new()));
     policies
