@@ -9,6 +9,7 @@ mod ejection;
 mod health;
 mod labels;
 mod subchannel;
+mod subchannel_table;
 mod watch;
 mod weights;
 
@@ -98,6 +99,7 @@ pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
 pub use crate::sharding::{EndpointChild, EndpointSharding, Positions, ReadyList};
 pub use crate::static_weights::{StaticWeights, StaticWeightsConfig, StaticWeightsFactory};
 pub use crate::subchannel::{ParseSubchannelIdError, SubchannelId, SubchannelState};
+pub use crate::subchannel_table::SubchannelTable;
 pub use crate::watch::{Watch, WatchEvent, WatchId};
 pub use crate::weighted_round_robin::{
     UtilizationMetric, WeightedRoundRobin, WeightedRoundRobinConfig, WeightedRoundRobinFactory,

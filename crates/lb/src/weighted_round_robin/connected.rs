@@ -4,44 +4,30 @@ use std::sync::Arc;
 
 use super::backend_weight::BackendWeight;
 use crate::subchannel::SubchannelId;
-
-/// How many entries a block has: about the square root of 100,000, which makes the cost of a change
-/// in a large table small.
-const BLOCK: usize = 256;
-
-/// One entry: a connected backend.
-type Entry = Option<(SubchannelId, Arc<BackendWeight>)>;
+use crate::subchannel_table::SubchannelTable;
 
 /// The weight of each backend that is connected, by its subchannel.
 ///
-/// The policy changes it, and each picker keeps it as it was when the picker was made. A copy shares
-/// all blocks, and a change copies one of them.
+/// The policy changes it, and each picker keeps it as it was when the picker was made.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ConnectedBackends {
-    /// By the index of the subchannel.
-    blocks: Vec<Arc<[Entry]>>,
-}
+pub(super) struct ConnectedBackends(SubchannelTable<Arc<BackendWeight>>);
 
 impl ConnectedBackends {
     /// Returns the weight of a backend; `None` if it is not connected.
     pub(super) fn get(&self, id: SubchannelId) -> Option<&Arc<BackendWeight>> {
-        let block = self.blocks.get(id.index() / BLOCK)?;
-        let (connected, weight) = block[id.index() % BLOCK].as_ref()?;
-        (*connected == id).then_some(weight)
+        self.0.get(id)
     }
 
     /// Adds a backend without a weight, unless it is there already.
     pub(super) fn add(&mut self, id: SubchannelId) {
         if self.get(id).is_none() {
-            *self.entry(id) = Some((id, Arc::new(BackendWeight::unknown())));
+            self.0.insert(id, Arc::new(BackendWeight::unknown()));
         }
     }
 
     /// Removes a backend.
     pub(super) fn remove(&mut self, id: SubchannelId) {
-        if self.get(id).is_some() {
-            *self.entry(id) = None;
-        }
+        self.0.remove(id);
     }
 
     /// Removes the backends for which `keep` returns false.
@@ -54,17 +40,7 @@ impl ConnectedBackends {
 
     /// Iterates over the subchannels, sorted by their index.
     pub(super) fn ids(&self) -> impl Iterator<Item = SubchannelId> {
-        let entries = self.blocks.iter().flat_map(|block| block.iter().flatten());
-        entries.map(|(id, _)| *id)
-    }
-
-    /// Returns the entry with the index of a subchannel, to be changed.
-    fn entry(&mut self, id: SubchannelId) -> &mut Entry {
-        let block = id.index() / BLOCK;
-        while self.blocks.len() <= block {
-            self.blocks.push(std::iter::repeat_n(None, BLOCK).collect());
-        }
-        &mut Arc::make_mut(&mut self.blocks[block])[id.index() % BLOCK]
+        self.0.iter().map(|(id, _)| id)
     }
 }
 
