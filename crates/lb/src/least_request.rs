@@ -1,6 +1,7 @@
 //! The policy `least_request`.
 
 mod config;
+mod counts;
 mod factory;
 mod picker;
 mod policy;

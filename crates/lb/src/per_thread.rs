@@ -90,12 +90,6 @@ impl PickRng {
         mix(now)
     }
 
-    /// Returns the number that [`next_number`](Self::next_number) will return to this thread next,
-    /// unless another thread shares its slot.
-    pub(crate) fn upcoming_number(&self) -> u64 {
-        mix(self.states.get().load(Ordering::Relaxed))
-    }
-
     /// Returns a number from 0 up to, but not including, `bound`; 0 if `bound` is 0.
     ///
     /// Source: [Lemire's multiplication](https://arxiv.org/abs/1805.10941), without its correction:

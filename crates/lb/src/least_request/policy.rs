@@ -8,6 +8,7 @@ use trunkline_service_config::PolicyConfig;
 use trunkline_status::Status;
 
 use super::config::LeastRequestConfig;
+use super::counts::{Place, Places};
 use super::picker::{LeastRequestPicker, ReadyEndpoint};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
@@ -18,6 +19,7 @@ use crate::picker::{Pick, Picker};
 use crate::policy::{Policy, Update};
 use crate::registry::PolicyOptions;
 use crate::sharding::{EndpointSharding, ReadyList, forward_to_endpoints};
+use crate::subchannel_table::SubchannelTable;
 
 /// Keeps a connection to every endpoint, and sends each call to the least loaded of a few endpoints
 /// that are drawn at random.
@@ -40,8 +42,12 @@ use crate::sharding::{EndpointSharding, ReadyList, forward_to_endpoints};
 #[derive(Debug)]
 pub struct LeastRequest {
     endpoints: EndpointSharding<PickFirst>,
-    /// The ready endpoints, with the counts of their calls.
+    /// The ready endpoints.
     ready: ReadyList<ReadyEndpoint>,
+    /// Where calls in flight are counted.
+    places: Places,
+    /// Where those of each subchannel are counted.
+    by_subchannel: SubchannelTable<Place>,
     /// How many endpoints are drawn for each call.
     choice_count: u32,
     /// Whether the picker that was published last draws another number of endpoints.
@@ -62,6 +68,8 @@ impl LeastRequest {
         Self {
             endpoints: EndpointSharding::new(rng.next_seed()),
             ready: ReadyList::new(),
+            places: Places::new(),
+            by_subchannel: SubchannelTable::new(),
             choice_count: LeastRequestConfig::default().choice_count,
             is_choice_count_new: false,
             options: options.clone(),
@@ -74,12 +82,16 @@ impl LeastRequest {
     fn picker(&self, state: ConnectivityState) -> Arc<dyn Picker> {
         match state {
             ConnectivityState::Ready => {
-                let ready = self.ready.in_order(self.endpoints.slots());
-                Arc::new(LeastRequestPicker::new(
-                    ready.cloned().collect(),
-                    self.choice_count,
-                    Arc::clone(&self.rng),
-                ))
+                let count = self.endpoints.count(ConnectivityState::Ready);
+                let mut ready = Vec::with_capacity(count);
+                ready.extend(self.ready.in_order(self.endpoints.slots()));
+                Arc::new(LeastRequestPicker {
+                    ready: ready.into(),
+                    places: self.by_subchannel.clone(),
+                    counts: self.places.counts().clone(),
+                    choice_count: self.choice_count,
+                    rng: Arc::clone(&self.rng),
+                })
             }
             ConnectivityState::TransientFailure => self.endpoints.last_failure().clone(),
             _ => Arc::new(Pick::Queue),
@@ -104,11 +116,21 @@ impl Policy for LeastRequest {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let change = self.endpoints.settle(control);
+        let (places, by_subchannel) = (&mut self.places, &mut self.by_subchannel);
+        places.refresh();
         self.ready
             .update(self.endpoints.settled(), |child, earlier| {
-                let id = child.policy().selected()?;
-                let earlier = earlier.filter(|endpoint| endpoint.id == id);
-                Some(earlier.unwrap_or_else(|| ReadyEndpoint::new(id)))
+                let id = child.policy().selected();
+                if let Some(gone) = earlier.filter(|earlier| Some(earlier.id) != id) {
+                    by_subchannel.remove(gone.id);
+                    places.give_back(gone.place);
+                }
+                let kept = earlier.filter(|earlier| Some(earlier.id) == id);
+                kept.or_else(|| {
+                    let (id, place) = (id?, places.take());
+                    by_subchannel.insert(id, place);
+                    Some(ReadyEndpoint { id, place })
+                })
             });
         let is_new = std::mem::take(&mut self.is_choice_count_new);
         let change = change.or_else(|| is_new.then(|| self.endpoints.state()));
@@ -127,7 +149,10 @@ impl Policy for LeastRequest {
             .inspect("least_request_experimental", |slot, child, node| {
                 let node = child.policy().describe(node);
                 match self.ready.get(slot) {
-                    Some(ready) => node.with_fact("calls_in_flight", ready.in_flight()),
+                    Some(ready) => {
+                        let calls = self.places.counts().at(ready.place).get();
+                        node.with_fact("calls_in_flight", calls)
+                    }
                     None => node,
                 }
             });
