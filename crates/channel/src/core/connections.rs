@@ -6,20 +6,14 @@ use std::time::Instant;
 
 use http::uri::Authority;
 use trunkline_connector::ConnectionInfo;
-use trunkline_lb::SubchannelId;
+use trunkline_lb::{SubchannelId, SubchannelTable};
 
-/// The number of subchannels in one chunk of the table.
-const CHUNK: usize = 64;
-
-/// The connections of the subchannels that are READY, by [`SubchannelId::index`].
+/// The connections of the subchannels that are READY.
 ///
-/// A clone shares all chunks with its original until one of them changes. A snapshot holds a clone,
-/// so publishing one costs one `Arc` for every 64 subchannels.
+/// A snapshot holds a clone, which shares what does not change with the next ones.
 pub(crate) struct Connections<C> {
-    chunks: Vec<Chunk<C>>,
+    table: SubchannelTable<ReadySubchannel<C>>,
 }
-
-type Chunk<C> = Arc<[Option<ReadySubchannel<C>>; CHUNK]>;
 
 /// Identifies a connection of one channel, by the attempt that made it. An id is never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -116,14 +110,14 @@ impl<C> ReadySubchannel<C> {
 
 impl<C> Connections<C> {
     pub(crate) fn new() -> Self {
-        Self { chunks: Vec::new() }
+        Self {
+            table: SubchannelTable::new(),
+        }
     }
 
     /// Returns the connections of a subchannel, if it has any.
     pub(crate) fn get(&self, id: SubchannelId) -> Option<&ReadySubchannel<C>> {
-        let chunk = self.chunks.get(id.index() / CHUNK)?;
-        let ready = chunk[id.index() % CHUNK].as_ref();
-        ready.filter(|ready| ready.oldest.id == id)
+        self.table.get(id)
     }
 
     /// Returns the number of connections of a subchannel.
@@ -134,40 +128,38 @@ impl<C> Connections<C> {
     /// Adds a connection, the youngest of its subchannel. It replaces those of another subchannel at
     /// its index, if there is one.
     pub(crate) fn insert(&mut self, ready: ReadyConnection<C>) {
-        let at = ready.id.index();
-        while self.chunks.len() <= at / CHUNK {
-            self.chunks.push(Arc::new([const { None }; CHUNK]));
-        }
-        let slot = &mut Arc::make_mut(&mut self.chunks[at / CHUNK])[at % CHUNK];
-        match slot.as_mut().filter(|own| own.oldest.id == ready.id) {
-            Some(own) => own.younger.push(Arc::new(ready)),
-            None => {
-                *slot = Some(ReadySubchannel {
-                    oldest: Arc::new(ready),
-                    younger: Vec::new(),
-                });
-            }
+        let id = ready.id;
+        let ready = Arc::new(ready);
+        if let Some(own) = self.table.get_mut(id) {
+            own.younger.push(ready);
+        } else {
+            let own = ReadySubchannel {
+                oldest: ready,
+                younger: Vec::new(),
+            };
+            self.table.insert(id, own);
         }
     }
 
     /// Removes one connection of a subchannel, if it has that.
     pub(crate) fn remove_one(&mut self, id: SubchannelId, connection: ConnectionId) {
-        if let Some(ready) = self.get(id) {
-            let left = ready.without(connection);
-            Arc::make_mut(&mut self.chunks[id.index() / CHUNK])[id.index() % CHUNK] = left;
+        let Some(own) = self.table.get_mut(id) else {
+            return;
+        };
+        match own.without(connection) {
+            Some(left) => *own = left,
+            None => self.remove(id),
         }
     }
 
     /// Removes the connections of a subchannel, if it has any.
     pub(crate) fn remove(&mut self, id: SubchannelId) {
-        if self.get(id).is_some() {
-            Arc::make_mut(&mut self.chunks[id.index() / CHUNK])[id.index() % CHUNK] = None;
-        }
+        self.table.remove(id);
     }
 
     /// Returns the subchannels that have connections, in the order of their indices.
     pub(crate) fn subchannels(&self) -> impl Iterator<Item = &ReadySubchannel<C>> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter().flatten())
+        self.table.iter().map(|(_, ready)| ready)
     }
 
     /// Returns all connections, in the order of their subchannels' indices.
@@ -189,7 +181,7 @@ impl<C> Clone for ReadySubchannel<C> {
 impl<C> Clone for Connections<C> {
     fn clone(&self) -> Self {
         Self {
-            chunks: self.chunks.clone(),
+            table: self.table.clone(),
         }
     }
 }
@@ -234,9 +226,9 @@ mod tests {
         (0..count).map(create).collect()
     }
 
-    /// A clone keeps the connections of its time, and only a chunk that changed is copied.
+    /// A clone keeps the connections of its time.
     #[test]
-    fn clones_share_what_does_not_change() {
+    fn clones_keep_their_connections() {
         let ids = ids(200);
         let mut connections = Connections::new();
         for (id, port) in ids.iter().zip(0..) {
@@ -248,9 +240,6 @@ mod tests {
         assert_eq!(old, Some(70));
         assert!(connections.get(ids[70]).is_none());
         assert_eq!(connections.iter().count(), 199);
-        let chunks = connections.chunks.iter().zip(&clone.chunks);
-        let shared: Vec<bool> = chunks.map(|(one, other)| Arc::ptr_eq(one, other)).collect();
-        assert_eq!(shared, [true, false, true, true]);
     }
 
     /// The oldest connection with room is chosen, and the oldest of all if none has room. When the
