@@ -4,27 +4,19 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use trunkline_channel::ConnectionId;
-use trunkline_lb::SubchannelId;
+use trunkline_lb::{SubchannelId, SubchannelTable};
 
 use crate::counters::{MessageCounters, SubchannelCalls};
 
-/// The number of subchannels in one chunk of the table.
-const CHUNK: usize = 64;
-
-/// The counters of subchannels, by [`SubchannelId::index`].
-///
-/// Calls read it without a lock. A change copies one chunk, and the list of chunks.
+/// The counters of subchannels. Calls read them without a lock.
 #[derive(Debug, Default)]
 pub(crate) struct CounterTable {
-    chunks: ArcSwap<Vec<Arc<Chunk>>>,
+    table: ArcSwap<SubchannelTable<Arc<SubchannelCounters>>>,
 }
-
-type Chunk = [Option<Arc<SubchannelCounters>>; CHUNK];
 
 /// The counters of one subchannel and of its sockets.
 #[derive(Debug)]
 pub(crate) struct SubchannelCounters {
-    id: SubchannelId,
     pub(crate) calls: SubchannelCalls,
     /// Most subchannels have one socket.
     sockets: ArcSwap<Vec<(ConnectionId, Arc<MessageCounters>)>>,
@@ -33,10 +25,7 @@ pub(crate) struct SubchannelCounters {
 impl CounterTable {
     /// Runs `count` with the counters of a subchannel, if they are there.
     pub(crate) fn with(&self, id: SubchannelId, count: impl FnOnce(&SubchannelCounters)) {
-        let chunks = self.chunks.load();
-        let chunk = chunks.get(id.index() / CHUNK);
-        let counters = chunk.and_then(|chunk| chunk[id.index() % CHUNK].as_ref());
-        if let Some(counters) = counters.filter(|counters| counters.id == id) {
+        if let Some(counters) = self.table.load().get(id) {
             count(counters);
         }
     }
@@ -45,35 +34,24 @@ impl CounterTable {
     /// same index. Only one thread at a time may change the table.
     pub(crate) fn insert(&self, id: SubchannelId) -> Arc<SubchannelCounters> {
         let counters = Arc::new(SubchannelCounters {
-            id,
             calls: SubchannelCalls::default(),
             sockets: ArcSwap::default(),
         });
-        self.set(id.index(), Some(Arc::clone(&counters)));
+        self.change(|table| table.insert(id, Arc::clone(&counters)));
         counters
     }
 
     /// Removes the counters of a subchannel, if they are there.
     pub(crate) fn remove(&self, id: SubchannelId) {
-        let mut is_there = false;
-        self.with(id, |_| is_there = true);
-        if is_there {
-            self.set(id.index(), None);
-        }
+        self.change(|table| {
+            table.remove(id);
+        });
     }
 
-    fn set(&self, index: usize, counters: Option<Arc<SubchannelCounters>>) {
-        let mut chunks = Vec::clone(&self.chunks.load());
-        while chunks.len() <= index / CHUNK {
-            chunks.push(Arc::new([const { None }; CHUNK]));
-        }
-        let chunk = Arc::make_mut(&mut chunks[index / CHUNK]);
-        chunk[index % CHUNK] = counters;
-        let is_empty = |chunk: &Arc<Chunk>| chunk.iter().all(Option::is_none);
-        while chunks.last().is_some_and(is_empty) {
-            chunks.pop();
-        }
-        self.chunks.store(Arc::new(chunks));
+    fn change(&self, change: impl FnOnce(&mut SubchannelTable<Arc<SubchannelCounters>>)) {
+        let mut table = SubchannelTable::clone(&self.table.load());
+        change(&mut table);
+        self.table.store(Arc::new(table));
     }
 }
 
