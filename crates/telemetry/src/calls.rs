@@ -59,7 +59,7 @@ impl CallMetrics {
             open: LazyRecorder::default(),
             waiting: LazyRecorder::default(),
             wait: LazyRecorder::default(),
-            labels: has_labels.then(SubchannelLabels::new),
+            labels: has_labels.then(SubchannelLabels::default),
             scope,
         }
     }
