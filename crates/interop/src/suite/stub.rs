@@ -42,6 +42,14 @@ impl Place {
         }
     }
 
+    /// Returns the place that a target leads to, without TLS.
+    pub(super) fn target(target: &str) -> Self {
+        Self {
+            target: target.to_owned(),
+            tls: None,
+        }
+    }
+
     /// Returns a place of several servers that have IPv4 addresses.
     pub(super) fn several(addresses: &[SocketAddr], tls: Option<Tls>) -> Self {
         let addresses: Vec<String> = addresses.iter().map(ToString::to_string).collect();

@@ -1,5 +1,5 @@
 //! A channel of ours and one of grpc-go beside each other, with one control plane: go-control-plane. Both
-//! must share calls as the resources ask, and send the control plane the same requests. It is no part of
+//! must share calls as the resources ask, and subscribe to and reject the same resources. It is no part of
 //! gRPC's suite, but uses its servers.
 
 // From the ground up.
@@ -14,7 +14,7 @@ mod steps;
 use std::net::SocketAddr;
 
 use self::clients::{Called, Client};
-use self::plane::{Plane, Requests};
+use self::plane::{Plane, Seen};
 use self::steps::{STEPS, Step};
 use super::certificates::Certificates;
 use super::foreign::{GRPC_GO, Running, command, start_grpc_go};
@@ -39,7 +39,7 @@ const PROBES: usize = 60;
 /// # Errors
 ///
 /// When a client shares calls in another way than a step asks for, or the clients send other requests.
-pub(crate) fn check(_: &[NamedRuntime; 3]) -> Result<(), Wrong> {
+pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let (xds, grpc_go) = match (command("xds")?, command(GRPC_GO)?) {
         (Ok(xds), Ok(grpc_go)) => (xds, grpc_go),
         (Err(why), _) | (_, Err(why)) => {
@@ -56,23 +56,35 @@ pub(crate) fn check(_: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let mut plane = Plane::start(&xds)?;
     let foreign = Client::foreign(&xds, TARGET, &bootstrap(&plane, FOREIGN))?;
     let mut clients = vec![(FOREIGN, foreign)];
-    let runtimes: [NamedRuntime; 0] = [];
+    for on in runtimes {
+        let client = Client::own(on, TARGET, &bootstrap(&plane, on.name))?;
+        clients.push((on.name, client));
+    }
 
-    let mut requests = 0;
+    let mut before: &[&str] = &[];
     for step in &STEPS {
+        plane.start_step()?;
         (step.change)(&mut plane, addresses)?;
         for (name, client) in &mut clients {
             take(step, *name == FOREIGN, addresses, client)
                 .map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
         }
-        let seen = plane.requests()?;
-        requests += compare(&seen, &runtimes).map_err(|wrong| format!("{}: {wrong}", step.name))?;
+        for on in runtimes {
+            let same = compare(step, before, &mut plane, on);
+            same.map_err(|wrong| format!("{}: {wrong}", step.name))?;
+        }
+        before = step.rejected;
+    }
+    let mut requests = Vec::new();
+    for (name, _) in &clients {
+        requests.push(format!("{name} {}", plane.seen(name)?.requests));
     }
     let differ = STEPS.iter().filter_map(|step| step.difference.as_ref());
     let differ: Vec<_> = differ.map(|known| known.why).collect();
     println!(
-        "{} steps of go-control-plane beside grpc-go's client: the same shares of three grpc-go servers, the same codes, the same {requests} requests of each client; known differences: {}",
+        "{} steps of go-control-plane beside grpc-go's client: the same shares of three grpc-go servers, the same codes, the same subscriptions after each step (requests: {}); known differences: {}",
         STEPS.len(),
+        requests.join(", "),
         differ.join("; "),
     );
     Ok(())
@@ -138,15 +150,28 @@ fn take(
     Err(format!("asked for {shares:?} and {unavailable} failed of 100, found {called:?}").into())
 }
 
-/// Checks that our clients have sent the requests that grpc-go's has sent, and returns their number.
-fn compare(seen: &Requests, runtimes: &[NamedRuntime]) -> Result<usize, Wrong> {
-    let of = |node: &str| seen.get(node).cloned().unwrap_or_default();
-    let foreign = of(FOREIGN);
-    for on in runtimes {
-        let own = of(on.name);
-        if own != foreign {
-            return Err(format!("{} sent {own:?}, grpc-go sent {foreign:?}", on.name).into());
-        }
+/// Waits until a client of ours is subscribed to what grpc-go's is subscribed to, and has rejected what
+/// that has rejected. How many requests lead there depends on the time and on the client, and a rejection of
+/// the step `before` may be repeated until the next response comes.
+fn compare(
+    step: &Step,
+    before: &[&str],
+    plane: &mut Plane,
+    on: &NamedRuntime,
+) -> Result<(), Wrong> {
+    if step.difference.is_some() {
+        return Ok(());
     }
-    Ok(foreign.values().map(Vec::len).sum())
+    let [mut own, mut foreign] = [Seen::default(), Seen::default()];
+    let same = until("the same subscriptions", || {
+        own = plane.seen(on.name)?;
+        foreign = plane.seen(FOREIGN)?;
+        Ok(own.subscriptions == foreign.subscriptions
+            && [&own, &foreign].iter().all(|seen| {
+                let late = |kind: &&String| !before.contains(&kind.as_str());
+                seen.rejected.iter().filter(late).eq(step.rejected)
+            }))
+    });
+    same.map_err(|wrong| format!("{wrong}: {} {own:?}, grpc-go {foreign:?}", on.name))?;
+    Ok(())
 }

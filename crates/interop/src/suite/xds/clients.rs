@@ -7,12 +7,14 @@ use serde_json::{Value, json};
 use tonic::Request;
 use tonic::metadata::MetadataKey;
 use trunkline::PeerAddr;
+use trunkline_xds::core::Bootstrap;
+use trunkline_xds::{Xds, XdsPool};
 
 use super::process::Process;
 use crate::clients::DEADLINE;
 use crate::clients::NamedRuntime;
 use crate::suite::proto::{Empty, SimpleRequest};
-use crate::suite::stub::Stub;
+use crate::suite::stub::{Place, Stub};
 use crate::wrong::Wrong;
 
 /// Calls to be made, one after the other.
@@ -48,7 +50,6 @@ pub(super) enum Client {
     /// grpc-go's.
     Foreign(Process),
     /// Ours.
-    #[expect(dead_code, reason = "waits for the client")]
     Own { stub: Stub, runtime: NamedRuntime },
 }
 
@@ -63,6 +64,24 @@ impl Client {
         let (process, _) =
             Process::start("grpc-go's client", command, &["client", target], &variables)?;
         Ok(Self::Foreign(process))
+    }
+
+    /// Builds a channel of ours.
+    pub(super) fn own(
+        runtime: &NamedRuntime,
+        target: &str,
+        bootstrap: &str,
+    ) -> Result<Self, Wrong> {
+        let bootstrap = Bootstrap::parse(bootstrap)?;
+        // Otherwise the channels of all runtimes could share a client.
+        let xds = Xds::new()
+            .with_bootstrap(bootstrap)
+            .with_pool(XdsPool::new());
+        let stub = Stub::new_with(&Place::target(target), runtime, |builder| builder.with(xds))?;
+        Ok(Self::Own {
+            stub,
+            runtime: runtime.clone(),
+        })
     }
 
     /// Makes calls, one after the other.

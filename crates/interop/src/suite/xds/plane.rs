@@ -1,6 +1,6 @@
 //! The control plane: go-control-plane in a process of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -15,18 +15,21 @@ pub(super) struct Plane {
     pub(super) address: String,
     /// The node of each stream, which is in its first request alone.
     nodes: BTreeMap<u64, String>,
+    /// What was seen of each node.
+    seen: BTreeMap<String, Seen>,
 }
 
-/// A request that the control plane saw, as far as two clients must agree on it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Request {
-    pub(super) names: Vec<String>,
-    pub(super) version: String,
-    pub(super) is_nack: bool,
+/// What the control plane saw of one client.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Seen {
+    /// The names in the last request of each type, by the last part of the type.
+    pub(super) subscriptions: BTreeMap<String, Vec<String>>,
+    /// The types of which the client has rejected a response in this step.
+    pub(super) rejected: BTreeSet<String>,
+    /// How many requests there were in all steps. go-control-plane answers a rejection at once with
+    /// the response that was rejected, and so each client sends many; they count once a step.
+    pub(super) requests: usize,
 }
-
-/// The requests of each node by the last part of their type.
-pub(super) type Requests = BTreeMap<String, BTreeMap<String, Vec<Request>>>;
 
 impl Plane {
     pub(super) fn start(command: &[String]) -> Result<Self, Wrong> {
@@ -36,6 +39,7 @@ impl Plane {
             process,
             address,
             nodes: BTreeMap::new(),
+            seen: BTreeMap::new(),
         })
     }
 
@@ -58,12 +62,26 @@ impl Plane {
         self.process.ask(command, "done").map(drop)
     }
 
-    /// Returns the requests since the last call of this.
-    pub(super) fn requests(&mut self) -> Result<Requests, Wrong> {
+    /// Begins a step: forgets which types were rejected before.
+    pub(super) fn start_step(&mut self) -> Result<(), Wrong> {
+        self.read()?;
+        self.seen
+            .values_mut()
+            .for_each(|seen| seen.rejected.clear());
+        Ok(())
+    }
+
+    /// Returns what was seen of a client until now.
+    pub(super) fn seen(&mut self, node: &str) -> Result<Seen, Wrong> {
+        self.read()?;
+        Ok(self.seen.get(node).cloned().unwrap_or_default())
+    }
+
+    /// Reads the requests since the last time.
+    fn read(&mut self) -> Result<(), Wrong> {
         let answer = self
             .process
             .ask(&json!({"command": "requests"}), "requests")?;
-        let mut all = Requests::new();
         for request in answer["requests"].as_array().into_iter().flatten() {
             let text = |field: &str| request[field].as_str().unwrap_or_default().to_owned();
             let stream = request["stream"].as_u64().unwrap_or_default();
@@ -71,25 +89,21 @@ impl Plane {
                 self.nodes.insert(stream, text("node"));
             }
             let node = self.nodes.get(&stream).cloned().unwrap_or_default();
-            let kind = text("type")
-                .rsplit('.')
-                .next()
-                .unwrap_or_default()
-                .to_owned();
+            let kind = text("type");
+            let kind = kind.rsplit('.').next().unwrap_or_default().to_owned();
+            let seen = self.seen.entry(node).or_default();
+            let is_new = text("error").is_empty() || seen.rejected.insert(kind.clone());
+            seen.requests += usize::from(is_new);
             let names = request["names"].as_array().into_iter().flatten();
-            let names = names.filter_map(|name| name.as_str().map(str::to_owned));
-            let requests = all.entry(node).or_default().entry(kind).or_default();
-            let request = Request {
-                names: names.collect(),
-                version: text("version"),
-                is_nack: !text("error").is_empty(),
-            };
-            // go-control-plane answers a NACK at once with the response that was refused: how often depends
-            // on the time.
-            if requests.last() != Some(&request) {
-                requests.push(request);
+            let names: Vec<_> = names
+                .filter_map(|name| name.as_str().map(str::to_owned))
+                .collect();
+            if names.is_empty() {
+                seen.subscriptions.remove(&kind);
+            } else {
+                seen.subscriptions.insert(kind, names);
             }
         }
-        Ok(all)
+        Ok(())
     }
 }

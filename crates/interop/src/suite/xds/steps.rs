@@ -23,6 +23,8 @@ pub(super) struct Step {
     pub(super) shares: [u32; 3],
     /// The share of the calls that fail with UNAVAILABLE, in per cent.
     pub(super) unavailable: u32,
+    /// The types of which each client rejects a response, by the last part.
+    pub(super) rejected: &'static [&'static str],
     /// Where the two clients differ, and how: the row of the comparison.
     pub(super) difference: Option<Difference>,
 }
@@ -57,6 +59,7 @@ const fn step(
         calls: EMPTY,
         shares,
         unavailable: 0,
+        rejected: &[],
         difference: None,
     }
 }
@@ -83,7 +86,10 @@ pub(super) const STEPS: [Step; 16] = [
         },
         ..step("a route for one header", by_header, [0, 0, 100])
     },
-    step("an update that is invalid", invalid, [100, 0, 0]),
+    Step {
+        rejected: &["ClusterLoadAssignment"],
+        ..step("an update that is invalid", invalid, [100, 0, 0])
+    },
     step("the streams are ended", ended, [100, 0, 0]),
     Step {
         unavailable: 40,
@@ -105,6 +111,11 @@ pub(super) const STEPS: [Step; 16] = [
     step("an endpoint from the DNS", named, [0, 100, 0]),
     Step {
         unavailable: 30,
+        difference: Some(Difference {
+            why: "faults are not injected",
+            shares: [100, 0, 0],
+            unavailable: 0,
+        }),
         ..step("a fault in 30 % of the calls", fault, [100, 0, 0])
     },
     Step {
