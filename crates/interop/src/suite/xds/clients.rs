@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use tonic::Request;
 use tonic::metadata::MetadataKey;
 use trunkline::PeerAddr;
-use trunkline_xds::core::Bootstrap;
-use trunkline_xds::{Xds, XdsPool};
+use trunkline::xds::core::Bootstrap;
+use trunkline::xds::{Xds, XdsPool};
 
 use super::process::Process;
 use crate::clients::DEADLINE;
