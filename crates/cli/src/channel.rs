@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use trunkline::xds::Xds;
 use trunkline::{Channel, Observer, Runtime, Tls};
 
 use crate::args::{AttemptArgs, ChannelArgs, IdleTimeout};
@@ -48,6 +49,7 @@ pub(crate) fn build(
         None => builder.plaintext(),
     };
     let mut builder = builder
+        .with(Xds::new())
         .proxy(args.proxy.setting()?)
         .runtime(runtime)
         .dns(dns);
