@@ -18,6 +18,9 @@ mod server;
 // What a control plane sends, validated.
 pub mod resources;
 
+// Which server a certificate is for.
+pub mod san;
+
 // Which servers have them.
 mod bootstrap;
 

@@ -12,5 +12,6 @@ mod names;
 mod policies;
 mod policy_conversion;
 mod route;
+mod san;
 mod security;
 mod selector;
