@@ -7,6 +7,7 @@
 mod call_attributes;
 mod cluster_hold;
 mod hostname;
+mod http_proxy;
 mod resource_error;
 mod resource_type;
 mod wire;
@@ -52,6 +53,7 @@ pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
 pub use self::decoder::Decoder;
 pub use self::hostname::Hostname;
+pub use self::http_proxy::HttpProxy;
 pub use self::load_totals::{ClusterTotals, LocalityTotals, MetricTotal};
 pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};
 pub use self::resource_error::{ResourceError, ResourceErrorKind};

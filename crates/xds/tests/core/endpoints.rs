@@ -17,8 +17,10 @@ use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::{
     ClusterLoadAssignment, LbEndpoint, LocalityLbEndpoints,
 };
 use trunkline_sim::control_plane::proto::envoy::r#type::v3::FractionalPercent;
+use trunkline_sim::control_plane::proto::google::protobuf::Any;
+use trunkline_sim::control_plane::proto::TypeUrl;
 use trunkline_sim::control_plane::resources;
-use trunkline_xds::core::Hostname;
+use trunkline_xds::core::{Hostname, HttpProxy};
 use trunkline_xds::core::resources::{
     ClusterEndpoints, DropCategory, Fraction, LocalityEndpoints, LocalityName,
 };
@@ -402,6 +404,95 @@ fn xds_3_4_2_hostname_and_hash_key() {
             Endpoint::new([addr(2)]).with_attributes(attributes),
         ]
     );
+}
+
+/// Returns metadata with an address under the key of proxies.
+fn with_proxy(config: Any) -> Metadata {
+    let key = "envoy.http11_proxy_transport_socket.proxy_address".to_owned();
+    Metadata {
+        typed_filter_metadata: [("other".to_owned(), Any::default()), (key, config)].into(),
+        ..Metadata::default()
+    }
+}
+
+/// Returns a locality whose metadata has a proxy: our own messages do not have the field.
+fn locality_with_proxy(endpoints: impl IntoIterator<Item = LbEndpoint>, config: Any) -> Vec<u8> {
+    /// A `LocalityLbEndpoints` with `metadata`.
+    #[derive(Clone, PartialEq, Message)]
+    struct WithMetadata {
+        #[prost(message, optional, tag = "9")]
+        metadata: Option<Metadata>,
+    }
+
+    /// A `ClusterLoadAssignment` of localities as bytes.
+    #[derive(Clone, PartialEq, Message)]
+    struct Assignment {
+        #[prost(bytes = "vec", repeated, tag = "2")]
+        endpoints: Vec<Vec<u8>>,
+    }
+
+    let mut bytes = locality("here", endpoints).encode_to_vec();
+    let metadata = WithMetadata {
+        metadata: Some(with_proxy(config)),
+    };
+    bytes.extend(metadata.encode_to_vec());
+    let message = Assignment {
+        endpoints: vec![bytes],
+    };
+    message.encode_to_vec()
+}
+
+/// The proxy of an endpoint is that of its metadata, else that of its locality's (gRFC A86).
+#[test]
+fn xds_6_2_proxy_of_an_endpoint() {
+    let mut own = endpoint(1);
+    own.metadata = Some(with_proxy(resources::address("192.0.2.100", 3128).pack()));
+    let mut other_type = endpoint(2);
+    other_type.metadata = Some(with_proxy(Any {
+        type_url: "type.googleapis.com/a.B".into(),
+        ..Any::default()
+    }));
+    let of_locality = resources::address("2001:db8::100", 3129).pack();
+    let bytes = locality_with_proxy([own, other_type, endpoint(3)], of_locality);
+    let first = ClusterEndpoints::decode(&bytes, None).expect("valid endpoints");
+    let again = ClusterEndpoints::decode(&bytes, Some(&first)).expect("valid endpoints");
+    for endpoints in [&first, &again] {
+        let endpoints = endpoints.priorities[0][0].endpoints.iter();
+        let proxies: Vec<Option<String>> = endpoints
+            .map(|it| {
+                it.attributes()
+                    .get::<HttpProxy>()
+                    .map(SocketAddr::to_string)
+            })
+            .collect();
+        let of_locality = || Some("[2001:db8::100]:3129".to_owned());
+        let expected = [
+            Some("192.0.2.100:3128".into()),
+            of_locality(),
+            of_locality(),
+        ];
+        assert_eq!(proxies, expected);
+    }
+    let before = &first.priorities[0][0].endpoints;
+    assert!(Arc::ptr_eq(before, &again.priorities[0][0].endpoints));
+}
+
+/// The address of a proxy is an IP address with a port.
+#[test]
+fn xds_6_2_proxy_faults() {
+    let place =
+        "metadata.typed_filter_metadata[\"envoy.http11_proxy_transport_socket.proxy_address\"]";
+    let mut named = endpoint(1);
+    named.metadata = Some(with_proxy(resources::address("proxy.local", 3128).pack()));
+    let bytes = locality_with_proxy([named], Address { address: None }.pack());
+    let faults = ClusterEndpoints::decode(&bytes, None).map_err(|faults| faults.to_string());
+    let expected = [
+        format!("endpoints[0].{place}.socket_address: no IP address and port"),
+        format!(
+            "endpoints[0].lb_endpoints[0].{place}.socket_address: \"proxy.local\" is not an IP address"
+        ),
+    ];
+    assert_eq!(faults, Err(expected.join("\n")));
 }
 
 /// Endpoints and localities that come in resources of their own are ignored.

@@ -2,8 +2,12 @@
 
 // From the ground up: a module uses only those above it.
 
-mod reader;
+mod address;
 mod weights;
+
+mod metadata;
+
+mod reader;
 
 mod build;
 

@@ -7,6 +7,7 @@ use trunkline_endpoint::{Address, Attributes, Endpoint, Locality, Weight};
 use trunkline_lb::HashKey;
 
 use crate::core::hostname::Hostname;
+use crate::core::http_proxy::HttpProxy;
 use crate::core::resources::endpoints::LocalityEndpoints;
 
 /// An endpoint that can be used.
@@ -20,6 +21,8 @@ pub(super) struct Usable<'a> {
     pub(super) hostname: &'a str,
     /// The hash key; empty for none.
     pub(super) hash_key: &'a str,
+    /// The proxy to reach it through, where the cluster asks for one.
+    pub(super) proxy: Option<SocketAddr>,
     /// The weight in the locality, then among all endpoints of the priority.
     pub(super) weight: u32,
 }
@@ -35,7 +38,7 @@ pub(super) struct Builder<'a> {
     /// All of them.
     all_earlier: Option<&'a Arc<[Endpoint]>>,
     locality: Arc<str>,
-    /// The last set of attributes without a host name and a hash key, and its weight. Most endpoints of a
+    /// The last set of attributes with the locality and a weight alone, and that weight. Most endpoints of a
     /// locality have the same.
     plain: Option<(u32, Attributes)>,
     made: Vec<Endpoint>,
@@ -107,6 +110,7 @@ impl<'a> Builder<'a> {
             |value: Option<&Arc<str>>, text: &str| value.map_or("", |value| value) == text;
         attributes.get::<Weight>() == Some(&usable.weight)
             && attributes.get::<Locality>() == Some(&self.locality)
+            && attributes.get::<HttpProxy>() == usable.proxy.as_ref()
             && is_text(attributes.get::<HashKey>(), usable.hash_key)
             && is_text(attributes.get::<Hostname>(), usable.hostname)
     }
@@ -122,6 +126,9 @@ impl<'a> Builder<'a> {
                 plain
             }
         };
+        if let Some(proxy) = usable.proxy {
+            attributes = attributes.with::<HttpProxy>(proxy);
+        }
         if !usable.hash_key.is_empty() {
             attributes = attributes.with::<HashKey>(usable.hash_key.into());
         }

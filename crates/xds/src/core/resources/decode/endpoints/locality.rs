@@ -1,19 +1,21 @@
 //! Reads the endpoints of one locality.
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use prost::Message;
 use trunkline_xds_proto::envoy::config::endpoint::v3::LocalityLbEndpoints;
 
+use super::address::RawAddress;
 use super::build::{Builder, Usable};
-use super::reader::{RawAddress, RawEndpoint};
+use super::metadata::{PROXY, RawMetadata};
+use super::reader::RawEndpoint;
 use super::weights::Share;
 use crate::core::resources::endpoints::LocalityEndpoints;
-use crate::core::resources::fault::{Faults, Place, quote};
+use crate::core::resources::fault::{Faults, Place};
 use crate::core::resources::locality::LocalityName;
-use crate::core::wire::fields;
+use crate::core::wire::{Malformed, fields};
 
 /// A locality without its endpoints, which are read once the weights of its priority are known.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(super) struct Head<'a> {
     pub(super) name: LocalityName,
     pub(super) weight: u32,
     pub(super) priority: u32,
+    metadata: RawMetadata<'a>,
     bytes: &'a [u8],
 }
 
@@ -35,29 +38,8 @@ impl<'a> Head<'a> {
         place: &Place<'_>,
         faults: &mut Faults,
     ) -> Option<Self> {
-        let mut rest = Vec::new();
-        for field in fields(bytes) {
-            let field = match field {
-                Ok(field) => field,
-                Err(error) => {
-                    faults.add(place, error.to_string());
-                    return None;
-                }
-            };
-            match field.number {
-                1 | 3 | 5 => rest.extend_from_slice(field.whole),
-                // A list of endpoints that comes in resources of its own (LEDS).
-                7 | 8 => return None,
-                _ => {}
-            }
-        }
-        let message = match LocalityLbEndpoints::decode(&*rest) {
-            Ok(message) => message,
-            Err(error) => {
-                faults.add(place, error.to_string());
-                return None;
-            }
-        };
+        let read = read_message(bytes).map_err(|text| faults.add(place, text));
+        let (message, metadata) = read.ok()??;
         let weight = message.load_balancing_weight.filter(|&weight| weight > 0)?;
         let Some(locality) = message.locality else {
             faults.add(&place.field("locality"), "no locality");
@@ -72,6 +54,7 @@ impl<'a> Head<'a> {
             },
             weight,
             priority: message.priority,
+            metadata,
             bytes,
         })
     }
@@ -88,6 +71,7 @@ impl<'a> Head<'a> {
     ) -> LocalityEndpoints {
         let list = place.field("lb_endpoints");
         let mut usable = Vec::new();
+        let proxy = proxy(&self.metadata, place, faults);
         let (mut all, mut sum) = (0, 0_u64);
         let endpoints = fields(self.bytes).filter_map(|field| field.ok().filter(|f| f.number == 2));
         for (index, field) in endpoints.enumerate() {
@@ -109,7 +93,10 @@ impl<'a> Head<'a> {
             all += 1;
             sum += u64::from(endpoint.weight);
             if raw.is_healthy() {
-                usable.push(endpoint);
+                usable.push(Usable {
+                    proxy: endpoint.proxy.or(proxy),
+                    ..endpoint
+                });
             }
         }
         if sum > u64::from(u32::MAX) {
@@ -136,6 +123,25 @@ impl<'a> Head<'a> {
             all,
         }
     }
+}
+
+/// Reads all of a message but the endpoints. `None` if these are elsewhere.
+fn read_message(bytes: &[u8]) -> Result<Option<(LocalityLbEndpoints, RawMetadata<'_>)>, String> {
+    let text = |error: Malformed| error.to_string();
+    let mut rest = Vec::new();
+    let mut metadata = RawMetadata::default();
+    for field in fields(bytes) {
+        let field = field.map_err(text)?;
+        match field.number {
+            1 | 3 | 5 => rest.extend_from_slice(field.whole),
+            // A list of endpoints that comes in resources of its own (LEDS).
+            7 | 8 => return Ok(None),
+            9 => metadata.read(field.bytes().map_err(text)?).map_err(text)?,
+            _ => {}
+        }
+    }
+    let message = LocalityLbEndpoints::decode(&*rest).map_err(|error| error.to_string())?;
+    Ok(Some((message, metadata)))
 }
 
 /// The addresses of a resource, with the places of their endpoints.
@@ -175,18 +181,19 @@ fn validate<'a>(
         faults.add(&endpoint, "no endpoint");
         return None;
     }
-    let address = socket_addr(raw.address, &endpoint, faults);
+    let address = address_at(raw.address, &endpoint, faults);
     let list = endpoint.field("additional_addresses");
     let additional: Vec<Option<SocketAddr>> = raw
         .additional
         .iter()
         .enumerate()
-        .map(|(index, &address)| socket_addr(address, &list.item(index), faults))
+        .map(|(index, &raw)| address_at(raw, &list.item(index), faults))
         .collect();
     if raw.weight == Some(0) {
         faults.add(&place.field("load_balancing_weight"), "must be above 0");
         return None;
     }
+    let proxy = proxy(&raw.metadata, place, faults);
     let address = address?;
     let additional = additional.into_iter().collect::<Option<Vec<_>>>()?;
     let all = std::iter::once(&address).chain(&additional);
@@ -197,35 +204,25 @@ fn validate<'a>(
         address,
         additional,
         hostname: raw.hostname,
-        hash_key: raw.hash_key,
+        hash_key: raw.metadata.hash_key,
+        proxy,
         weight: raw.weight.unwrap_or(1),
     })
 }
 
-/// Checks an address: an IP literal with a port.
-fn socket_addr(
+/// Returns an address of the endpoint at `place`.
+fn address_at(
     raw: Option<RawAddress<'_>>,
     place: &Place<'_>,
     faults: &mut Faults,
 ) -> Option<SocketAddr> {
-    let place = place.field("address");
-    let place = place.field("socket_address");
-    let Some(RawAddress { host, port }) = raw else {
-        faults.add(&place, "no IP address and port");
-        return None;
-    };
-    let ip: Option<IpAddr> = host.parse().ok();
-    if ip.is_none() {
-        let text = "is not an IP address; use a LOGICAL_DNS cluster";
-        faults.add(&place, format!("{} {text}", quote(host)));
-    }
-    let valid = port.and_then(|port| u16::try_from(port).ok().filter(|&port| port > 0));
-    if valid.is_none() {
-        let port = port.map_or_else(|| "none".to_owned(), |port| port.to_string());
-        faults.add(
-            &place.field("port_value"),
-            format!("must be from 1 to 65535, is {port}"),
-        );
-    }
-    Some(SocketAddr::new(ip?.to_canonical(), valid?))
+    let hint = "; use a LOGICAL_DNS cluster";
+    RawAddress::check(raw, hint, &place.field("address"), faults)
+}
+
+/// Returns the proxy that the metadata of an endpoint or a locality name.
+fn proxy(metadata: &RawMetadata<'_>, place: &Place<'_>, faults: &mut Faults) -> Option<SocketAddr> {
+    let place = place.field("metadata");
+    let place = place.field("typed_filter_metadata");
+    RawAddress::check(metadata.proxy?, "", &place.key(PROXY), faults)
 }

@@ -4,15 +4,9 @@
 
 use trunkline_xds_proto::envoy::config::core::v3::HealthStatus;
 
+use super::address::RawAddress;
+use super::metadata::RawMetadata;
 use crate::core::wire::{Malformed, fields};
-
-/// The key of the metadata with what load balancing reads of endpoints.
-///
-/// Source: [gRFC A76](https://github.com/grpc/proposal/blob/master/A76-ring-hash-improvements.md).
-const LB_METADATA: &str = "envoy.lb";
-
-/// The field of that metadata with the hash key.
-const HASH_KEY: &str = "hash_key";
 
 /// A message `LbEndpoint`.
 #[derive(Debug, Default)]
@@ -30,16 +24,7 @@ pub(super) struct RawEndpoint<'a> {
     health: i32,
     /// The weight, if it is set.
     pub(super) weight: Option<u32>,
-    /// The hash key; empty for none.
-    pub(super) hash_key: &'a str,
-}
-
-/// A message `SocketAddress`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RawAddress<'a> {
-    pub(super) host: &'a str,
-    /// The port, if it is a number.
-    pub(super) port: Option<u32>,
+    pub(super) metadata: RawMetadata<'a>,
 }
 
 impl<'a> RawEndpoint<'a> {
@@ -52,7 +37,7 @@ impl<'a> RawEndpoint<'a> {
                 1 => raw.read_endpoint(field.bytes()?)?,
                 // Enums and integers of 32 bits are what fits of a varint.
                 2 => raw.health = field.varint()? as i32,
-                3 => raw.read_metadata(field.bytes()?)?,
+                3 => raw.metadata.read(field.bytes()?)?,
                 4 => raw.weight = read_uint32_value(field.bytes()?, raw.weight)?,
                 5 => raw.is_named = true,
                 _ => {}
@@ -73,37 +58,10 @@ impl<'a> RawEndpoint<'a> {
         for field in fields(bytes) {
             let field = field?;
             match field.number {
-                1 => self.address = read_address(field.bytes()?, self.address)?,
+                1 => self.address = RawAddress::read(field.bytes()?, self.address)?,
                 3 => self.hostname = field.text()?,
                 4 => self.additional.push(read_additional(field.bytes()?)?),
                 _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads a message `Metadata`, as far as its structs.
-    fn read_metadata(&mut self, bytes: &'a [u8]) -> Result<(), Malformed> {
-        for field in fields(bytes) {
-            let field = field?;
-            if field.number != 1 {
-                continue;
-            }
-            let (name, metadata) = read_entry(field.bytes()?)?;
-            if name != LB_METADATA {
-                continue;
-            }
-            // The last entry with a key replaces the earlier ones.
-            self.hash_key = "";
-            for field in fields(metadata) {
-                let field = field?;
-                if field.number != 1 {
-                    continue;
-                }
-                let (name, value) = read_entry(field.bytes()?)?;
-                if name == HASH_KEY {
-                    self.hash_key = read_string_value(value)?;
-                }
             }
         }
         Ok(())
@@ -116,60 +74,10 @@ fn read_additional(bytes: &[u8]) -> Result<Option<RawAddress<'_>>, Malformed> {
     for field in fields(bytes) {
         let field = field?;
         if field.number == 1 {
-            address = read_address(field.bytes()?, address)?;
+            address = RawAddress::read(field.bytes()?, address)?;
         }
     }
     Ok(address)
-}
-
-/// Reads a message `Address` into an earlier one.
-fn read_address<'a>(
-    bytes: &'a [u8],
-    mut address: Option<RawAddress<'a>>,
-) -> Result<Option<RawAddress<'a>>, Malformed> {
-    for field in fields(bytes) {
-        let field = field?;
-        if field.number != 1 {
-            continue;
-        }
-        let socket = address.get_or_insert_default();
-        for field in fields(field.bytes()?) {
-            let field = field?;
-            match field.number {
-                2 => socket.host = field.text()?,
-                3 => socket.port = Some(field.varint()? as u32),
-                // A named port, in place of a number.
-                4 => socket.port = None,
-                _ => {}
-            }
-        }
-    }
-    Ok(address)
-}
-
-/// Reads an entry of a map from texts to messages: the key, and the bytes of the message.
-fn read_entry(bytes: &[u8]) -> Result<(&str, &[u8]), Malformed> {
-    let (mut key, mut value) = ("", &[][..]);
-    for field in fields(bytes) {
-        let field = field?;
-        match field.number {
-            1 => key = field.text()?,
-            2 => value = field.bytes()?,
-            _ => {}
-        }
-    }
-    Ok((key, value))
-}
-
-/// Reads a message `google.protobuf.Value`: its text, or the empty one if it is of another kind.
-fn read_string_value(bytes: &[u8]) -> Result<&str, Malformed> {
-    let mut text = "";
-    for field in fields(bytes) {
-        let field = field?;
-        // The kinds are 1 to 6, and the last one counts.
-        text = if field.number == 3 { field.text()? } else { "" };
-    }
-    Ok(text)
 }
 
 /// Reads a message `google.protobuf.UInt32Value` into an earlier one.
