@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use trunkline_channel::{BuildError, Channel};
+use trunkline_channel::{BearerToken, BuildError, Channel};
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::ResolverRegistry;
 use trunkline_runtime::{Runtime, TcpOptions};
@@ -16,7 +16,7 @@ use trunkline_transport::KeepaliveOptions;
 
 use super::stream::{Stream, StreamEvent};
 use crate::core::ads::StreamId;
-use crate::core::{ServerConfig, ServerCredentials};
+use crate::core::{ServerCallCredentials, ServerConfig, ServerCredentials};
 
 /// How long the connection to a server may be silent before a PING tests it. Common servers punish
 /// a client that sends more of them.
@@ -145,11 +145,19 @@ fn build(server: &ServerConfig, options: &LinkOptions) -> Result<Channel, BuildE
     let keepalive = KeepaliveOptions::default()
         .with_time(PING_TIME)
         .with_timeout(PING_TIMEOUT);
-    let builder = Channel::builder(server.uri.as_str())
+    let mut builder = Channel::builder(server.uri.as_str())
         .tcp(tcp)
         .keepalive(keepalive)
         .resolvers(options.resolvers.clone())
         .runtime(Arc::clone(&options.runtime));
+    for credentials in &server.call_credentials {
+        builder = match credentials {
+            // Sent over encrypted connections only: without TLS the channel cannot be built.
+            ServerCallCredentials::JwtTokenFile(file) => {
+                builder.call_credentials(BearerToken::from_file(file))
+            }
+        };
+    }
     match &server.credentials {
         ServerCredentials::Insecure => builder.plaintext().build(),
         #[cfg(feature = "tls")]

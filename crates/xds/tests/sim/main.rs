@@ -8,3 +8,5 @@ mod host_names;
 mod links;
 mod mesh;
 mod servers;
+#[cfg(feature = "tls")]
+mod tls;
