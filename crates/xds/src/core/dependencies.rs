@@ -6,14 +6,27 @@
 //!
 //! Source: [gRFC A74](https://github.com/grpc/proposal/blob/master/A74-xds-config-tears.md).
 
-// From the ground up.
+// From the ground up: a module uses only those above it.
 mod error_text;
 mod output;
+
+// What is known, and what of it is new.
+mod changed;
 mod watched;
 
+mod known;
+
+// What follows from it.
 mod reach;
+
+mod leaves;
+mod same;
+
+mod entries;
+
+mod assembly;
 
 mod manager;
 
 pub use self::manager::DependencyManager;
-pub use self::output::{DependencyOutput, HostName};
+pub use self::output::{Awaited, DependencyOutput, HostName};

@@ -15,7 +15,7 @@ use super::inbox::Inbox;
 use super::releases::Releases;
 use super::selection::{failed, routed, service_config};
 use crate::core::ads::{Delivery, DeliveryId, Update, WatchId};
-use crate::core::dependencies::{DependencyManager, DependencyOutput};
+use crate::core::dependencies::{Awaited, DependencyManager, DependencyOutput};
 use crate::core::{
     ClusterHold, ClusterReleased, ResourceName, ResourceType, RouteSelector, SelectorOptions,
     XdsConfig,
@@ -97,14 +97,16 @@ impl Session {
 
     /// Returns what the first configuration waits for.
     pub(super) fn waiting_for(&self) -> Option<String> {
-        let (kind, name) = self.dependencies.missing().first()?;
-        let awaited = format!("{kind} {name:?}");
+        let awaited = self.dependencies.awaited().first()?;
+        if matches!(awaited, Awaited::HostName(_)) {
+            return Some(awaited.to_string());
+        }
         let bootstrap = &self.client.shared().bootstrap;
         let server = bootstrap.servers.first().map(|server| &server.uri);
         let node = &bootstrap.node.id;
         Some(match server {
             Some(uri) => format!("{awaited} of the control plane {uri}; xDS node {node:?}"),
-            None => awaited,
+            None => awaited.to_string(),
         })
     }
 

@@ -23,9 +23,12 @@ impl ErrorText {
         }
     }
 
-    /// Returns the note of a cluster of which nothing is out of date: the node alone.
-    pub(super) fn node(&self) -> &Arc<str> {
-        &self.node
+    /// Returns the note of a cluster: what of it may be out of date, and the node.
+    pub(super) fn note(&self, ambient: &[String]) -> Arc<str> {
+        if ambient.is_empty() {
+            return Arc::clone(&self.node);
+        }
+        self.text(ambient.join("; "))
     }
 
     /// Returns a text about something else.

@@ -1,5 +1,6 @@
-//! What a dependency manager asks its shell to do.
+//! What a dependency manager asks its shell to do, and what it waits for.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::core::config::XdsConfig;
@@ -12,6 +13,22 @@ pub struct HostName {
     pub host: Arc<str>,
     /// The port.
     pub port: u16,
+}
+
+impl HostName {
+    pub(super) fn new(host: &Arc<str>, port: u16) -> Self {
+        Self {
+            host: Arc::clone(host),
+            port,
+        }
+    }
+}
+
+impl fmt::Display for HostName {
+    /// Prints it for people: `host name "db.local:443"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "host name \"{}:{}\"", self.host, self.port)
+    }
 }
 
 /// An action for the shell of a dependency manager. Actions are performed in order.
@@ -30,4 +47,24 @@ pub enum DependencyOutput {
     Publish(Arc<XdsConfig>),
     /// Every call fails from now on with UNAVAILABLE and this text: there is nothing to route by.
     Fail(Arc<str>),
+}
+
+/// What a configuration waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Awaited {
+    /// The value of a resource, or its error.
+    Resource(ResourceType, Arc<str>),
+    /// The addresses of a name, or their error.
+    HostName(HostName),
+}
+
+impl fmt::Display for Awaited {
+    /// Prints it for people: `cluster "orders"`, `host name "db.local:443"`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resource(kind, name) => write!(f, "{kind} {name:?}"),
+            Self::HostName(name) => name.fmt(f),
+        }
+    }
 }
