@@ -31,6 +31,7 @@ mod dns_udp;
 mod trace_context;
 
 mod xds_resources;
+mod xds_routes;
 
 mod xds_ads;
 
@@ -54,6 +55,7 @@ pub use crate::target::{target_authority, target_parse};
 pub use crate::trace_context::trace_context;
 pub use crate::xds_ads::xds_ads;
 pub use crate::xds_resources::{xds_cluster, xds_endpoints};
+pub use crate::xds_routes::{xds_listener, xds_routes};
 
 /// A property: takes any input, and panics if it does not hold.
 pub type Property = fn(&[u8]);
@@ -82,6 +84,8 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("xds_ads", xds_ads),
     ("xds_endpoints", xds_endpoints),
     ("xds_cluster", xds_cluster),
+    ("xds_listener", xds_listener),
+    ("xds_routes", xds_routes),
 ];
 
 /// Defines the fuzz target of a property: a target for libFuzzer with `--cfg fuzzing`, else a

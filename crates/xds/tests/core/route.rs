@@ -461,7 +461,7 @@ fn xds_3_0_5_regex() {
 /// The patterns of a resource may not take more than a limit together: a short one can take a megabyte.
 #[test]
 fn xds_3_0_5_regex_limit() {
-    let routes = (0..2000).map(|at| {
+    let routes = (0..40).map(|at| {
         let source = format!("(\\w{{40}}){{{}}}", at + 1);
         with_match(RouteMatch {
             path_specifier: Some(PathSpecifier::SafeRegex(regex(&source))),
@@ -469,18 +469,15 @@ fn xds_3_0_5_regex_limit() {
         })
     });
     let faults = decode_host(routes).expect_err("too large");
-    assert!(
-        faults.contains("take more than 32 MiB") || faults.contains("takes more than 1024 KiB"),
-        "{faults}"
-    );
+    assert!(faults.contains("takes more than 1024 KiB"), "{faults}");
     // Equal patterns count once.
-    let routes = (0..5000).map(|_| {
+    let routes = (0..500).map(|_| {
         with_match(RouteMatch {
             path_specifier: Some(PathSpecifier::SafeRegex(regex("/\\w{10}"))),
             ..RouteMatch::default()
         })
     });
-    assert_eq!(decode_host(routes).map(|host| host.routes.len()), Ok(5000));
+    assert_eq!(decode_host(routes).map(|host| host.routes.len()), Ok(500));
 }
 
 /// A share is scaled to millionths; an unknown denominator is refused.
