@@ -470,6 +470,15 @@ fn xds_3_0_5_regex_limit() {
     });
     let faults = decode_host(routes).expect_err("too large");
     assert!(faults.contains("takes more than 1024 KiB"), "{faults}");
+    // Each of these is small enough.
+    let routes = (0..40).map(|at| {
+        with_match(RouteMatch {
+            path_specifier: Some(PathSpecifier::SafeRegex(regex(&format!("/{at}/\\w{{30}}")))),
+            ..RouteMatch::default()
+        })
+    });
+    let faults = decode_host(routes).expect_err("too many");
+    assert!(faults.contains("take more than 32 MiB"), "{faults}");
     // Equal patterns count once.
     let routes = (0..500).map(|_| {
         with_match(RouteMatch {
