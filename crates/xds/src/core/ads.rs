@@ -32,14 +32,16 @@ mod links;
 
 mod authority;
 
+mod dump;
+
+mod authorities;
+
 // A response.
 mod response;
 
 mod intake;
 
 // All of it.
-mod dump;
-
 mod client;
 
 pub use self::authority::NoFallback;

@@ -1,6 +1,6 @@
 //! One client: its watches, and the servers that it asks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,13 +8,13 @@ use trunkline_status::Status;
 use trunkline_xds_proto::envoy::config::core::v3::Node;
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryResponse;
 
-use super::authority::Authority;
+use super::authorities::{Authorities, Names};
 use super::decoder::ResourceDecoder;
-use super::dump::{AdsDump, AuthorityDump, ServerDump};
+use super::dump::{AdsDump, ServerDump};
 use super::entry::Origin;
 use super::event::AdsEvent;
 use super::ids::{DeliveryId, LinkId, StreamId, WatchId};
-use super::intake::{Authorities, Touched, take_in};
+use super::intake::take_in;
 use super::links::Links;
 use super::nack::cut;
 use super::outbox::Outbox;
@@ -61,7 +61,6 @@ const LONGEST_TYPE_URL: usize = 200;
 /// [A88](https://github.com/grpc/proposal/blob/master/A88-xds-data-error-handling.md).
 #[derive(Debug)]
 pub struct AdsClient {
-    bootstrap: Arc<Bootstrap>,
     /// Sent in the first request of each stream.
     node: Node,
     decoder: Arc<dyn ResourceDecoder>,
@@ -84,12 +83,11 @@ impl AdsClient {
         seed: u64,
     ) -> Self {
         Self {
-            bootstrap,
             node,
             decoder,
             watches: BTreeMap::new(),
             next_watch: 0,
-            authorities: Authorities::new(),
+            authorities: Authorities::new(bootstrap),
             links: Links::new(seed),
             outbox: Outbox::default(),
         }
@@ -101,10 +99,9 @@ impl AdsClient {
         let watch = WatchId(self.next_watch);
         self.next_watch += 1;
         let given: Arc<str> = name.into();
-        let updates = match self.usable(kind, name) {
+        let updates = match self.authorities.usable(kind, name) {
             Ok(name) => {
-                let authority = self.authority(name.authority());
-                let entry = authority.watched(kind, &name.as_str().into());
+                let entry = self.authorities.watched(kind, &name);
                 let updates = entry.add_watcher(watch, Arc::clone(&given));
                 self.watches.insert(watch, Some((kind, name)));
                 updates
@@ -166,14 +163,7 @@ impl AdsClient {
             return;
         };
         for name in names {
-            let mut authorities = self.authorities.values_mut();
-            let is_awaited = authorities.any(|authority| {
-                authority.links().contains(&link.id)
-                    && authority
-                        .entry(kind, &name)
-                        .is_some_and(|entry| entry.is_awaited())
-            });
-            if is_awaited {
+            if self.authorities.awaited(link.id, kind, &name).is_some() {
                 link.start_timer(kind, &name, now);
             }
         }
@@ -200,14 +190,12 @@ impl AdsClient {
                 server: Arc::clone(&link.server),
             });
         }
-        let mut reached = BTreeSet::new();
-        for (name, authority) in &mut self.authorities {
-            if authority.handle_response(stream.link, &mut self.links, &mut self.outbox) {
-                reached.insert(name.clone());
-            }
-        }
+        let reached =
+            self.authorities
+                .handle_response(stream.link, &mut self.links, &mut self.outbox);
         let touched = self.take_response(stream, response, now);
-        self.deliver(&touched, &reached, stream.link);
+        self.authorities
+            .deliver(touched, &reached, stream.link, &mut self.outbox);
     }
 
     /// Handles the end of a stream, by the server or by the connection.
@@ -251,24 +239,16 @@ impl AdsClient {
                 )
             };
             for (kind, name) in link.expire(now) {
-                for authority in self.authorities.values_mut() {
-                    if !authority.links().contains(&link.id) {
-                        continue;
-                    }
-                    let Some(entry) = authority.entry(kind, &name) else {
-                        continue;
-                    };
-                    if !entry.is_awaited() {
-                        continue;
-                    }
-                    let origin = Origin {
-                        server: Arc::clone(&link.server),
-                        version: "".into(),
-                        at: now,
-                    };
-                    entry.handle_error(state, error.clone(), origin);
-                    self.outbox.deliver_changes(kind, entry, None);
-                }
+                let Some(entry) = self.authorities.awaited(link.id, kind, &name) else {
+                    continue;
+                };
+                let origin = Origin {
+                    server: Arc::clone(&link.server),
+                    version: "".into(),
+                    at: now,
+                };
+                entry.handle_error(state, error.clone(), origin);
+                self.outbox.deliver_changes(kind, entry, None);
             }
         }
     }
@@ -278,12 +258,12 @@ impl AdsClient {
         if let Some(output) = self.next_queued() {
             return Some(output);
         }
-        for authority in self.authorities.values_mut() {
-            authority.connect(&mut self.links, &mut self.outbox, now);
-        }
+        self.authorities
+            .connect(&mut self.links, &mut self.outbox, now);
         self.links.start_streams(&mut self.outbox, now);
         if self.outbox.is_empty() {
-            self.subscribe();
+            self.authorities
+                .subscribe(&mut self.links, &mut self.outbox);
             self.send();
             self.read(now);
         }
@@ -308,13 +288,9 @@ impl AdsClient {
             failure: link.failure().cloned(),
             is_held: self.outbox.holds(link.id),
         });
-        let authorities = self.authorities.values();
         AdsDump {
             servers: servers.collect(),
-            authorities: authorities
-                .map(|authority| AuthorityDump::of(authority, &self.links))
-                .filter(|authority| !authority.resources.is_empty())
-                .collect(),
+            authorities: self.authorities.dump(&self.links),
         }
     }
 
@@ -322,67 +298,31 @@ impl AdsClient {
     /// of [`ResourceState::label`]: the gauge `grpc.xds_client.resources`.
     #[must_use]
     pub fn resource_counts(&self) -> BTreeMap<(AuthorityName, ResourceType, &'static str), u64> {
-        let mut counts = BTreeMap::new();
-        for authority in self.authorities.values() {
-            for (kind, _, entry) in authority.entries() {
-                let label = entry.state().label(entry.cached().is_some());
-                let key = (authority.name.clone(), kind, label);
-                *counts.entry(key).or_default() += 1;
-            }
-        }
-        counts
+        self.authorities.counts()
     }
 
-    /// Returns the name in canonical form, or why it cannot be used.
-    fn usable(&self, kind: ResourceType, name: &str) -> Result<ResourceName, String> {
-        let parsed = ResourceName::parse(kind, name).map_err(|error| error.to_string())?;
-        if parsed.as_str() == WILDCARD {
-            return Err(format!("name {name:?}: it asks for all resources"));
-        }
-        match self.bootstrap.servers_of(parsed.authority()) {
-            Some(_) => Ok(parsed),
-            None => Err(format!(
-                "name {name:?}: authority \"{}\" is not in the bootstrap",
-                parsed.authority()
-            )),
-        }
-    }
-
-    /// Returns an authority of the bootstrap.
-    fn authority(&mut self, name: &AuthorityName) -> &mut Authority {
-        let bootstrap = &self.bootstrap;
-        self.authorities.entry(name.clone()).or_insert_with(|| {
-            let servers = bootstrap.servers_of(name).unwrap_or_default();
-            let on_reachability_only = bootstrap.falls_back_on_reachability_only(name);
-            Authority::new(name.clone(), servers.to_vec(), on_reachability_only)
-        })
-    }
-
-    /// Applies a message that is a response to a request of its stream. Returns what it touched.
+    /// Applies a message that is a response to a request of its stream. Returns the resources
+    /// that it touched.
     fn take_response(
         &mut self,
         stream: StreamId,
         response: DiscoveryResponse,
         now: Instant,
-    ) -> (Option<ResourceType>, Touched) {
-        let Some(link) = self.links.get_mut(stream.link) else {
-            return (None, Touched::new());
-        };
+    ) -> Option<(ResourceType, Names)> {
+        let link = self.links.get_mut(stream.link)?;
         let kind = ResourceType::from_url(&response.type_url);
         let Some(kind) = kind.filter(|kind| link.was_requested(*kind)) else {
             self.outbox.report(AdsEvent::ResponseIgnored {
                 server: Arc::clone(&link.server),
                 type_url: cut(response.type_url, LONGEST_TYPE_URL),
             });
-            return (None, Touched::new());
+            return None;
         };
         if link.owes_answer(kind) {
             // The response before this one is answered by itself.
             self.send();
         }
-        let Some(link) = self.links.get_mut(stream.link) else {
-            return (None, Touched::new());
-        };
+        let link = self.links.get_mut(stream.link)?;
         let outcome = take_in(
             kind,
             response,
@@ -399,31 +339,7 @@ impl AdsClient {
             invalid: outcome.invalid,
             nack: outcome.nack.map(Arc::from),
         });
-        (Some(kind), outcome.touched)
-    }
-
-    /// Delivers what a message changed: the resources that it touched, and all those of the
-    /// authorities in `reached`.
-    fn deliver(
-        &mut self,
-        (kind, touched): &(Option<ResourceType>, Touched),
-        reached: &BTreeSet<AuthorityName>,
-        link: LinkId,
-    ) {
-        for name in reached {
-            if let Some(authority) = self.authorities.get_mut(name) {
-                authority.deliver_all(&mut self.outbox, Some(link));
-            }
-        }
-        let Some(kind) = *kind else {
-            return;
-        };
-        for name in touched {
-            let authority = self.authorities.get_mut(name.authority());
-            if let Some(entry) = authority.and_then(|all| all.entry(kind, name.as_str())) {
-                self.outbox.deliver_changes(kind, entry, Some(link));
-            }
-        }
+        Some((kind, outcome.touched))
     }
 
     /// Returns the next action of the outbox that still matters.
@@ -435,18 +351,6 @@ impl AdsClient {
                 output => return Some(output),
             }
         }
-    }
-
-    /// Brings the subscriptions up to date with the watches, and drops the links without any.
-    fn subscribe(&mut self) {
-        self.authorities
-            .retain(|_, authority| authority.subscribe(&mut self.links));
-        let used = self
-            .authorities
-            .values()
-            .flat_map(|authority| authority.links().iter().copied())
-            .collect();
-        self.links.retain(&used, &mut self.outbox);
     }
 
     /// Sends the requests that are due.
@@ -473,6 +377,3 @@ impl AdsClient {
         }
     }
 }
-
-/// The name that asks for all resources of a type. It is never sent.
-const WILDCARD: &str = "*";

@@ -1,6 +1,5 @@
 //! Applying a response to the watched resources.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,7 +7,7 @@ use trunkline_status::Code;
 use trunkline_xds_proto::envoy::service::discovery::v3::{DiscoveryResponse, ResourceError};
 use trunkline_xds_proto::google::protobuf::Any;
 
-use super::authority::Authority;
+use super::authorities::{Authorities, Names};
 use super::decoder::ResourceDecoder;
 use super::entry::{Entry, Origin};
 use super::link::Link;
@@ -16,7 +15,7 @@ use super::nack::{NackText, cut};
 use super::response::{Received, received};
 use super::state::ResourceState;
 use super::subscription::Answer;
-use crate::core::names::{AuthorityName, ResourceName};
+use crate::core::names::ResourceName;
 use crate::core::resource_error::ResourceErrorKind;
 use crate::core::resource_type::ResourceType;
 use crate::core::resources::{Fault, Faults};
@@ -27,22 +26,16 @@ const LONGEST_FAULTS: usize = 8 * 1024;
 /// The most bytes of a server's error that are kept.
 const LONGEST_MESSAGE: usize = 1024;
 
-/// The authorities of a client that have watched resources.
-pub(super) type Authorities = BTreeMap<AuthorityName, Authority>;
-
 /// What came of a response.
 #[derive(Debug)]
 pub(super) struct Outcome {
     /// The resources whose watchers may have something to know.
-    pub(super) touched: Touched,
+    pub(super) touched: Names,
     pub(super) version: Arc<str>,
     pub(super) valid: u64,
     pub(super) invalid: u64,
     pub(super) nack: Option<String>,
 }
-
-/// Names of resources of one type.
-pub(super) type Touched = BTreeSet<ResourceName>;
 
 /// Applies a response of a type that the link has asked for, and leaves its answer with the link.
 pub(super) fn take_in(
@@ -63,7 +56,7 @@ pub(super) fn take_in(
         link,
         authorities,
         decoder,
-        touched: Touched::new(),
+        touched: Names::new(),
         nack: NackText::default(),
         valid: 0,
     };
@@ -94,16 +87,16 @@ struct Intake<'a> {
     link: &'a mut Link,
     authorities: &'a mut Authorities,
     decoder: &'a dyn ResourceDecoder,
-    touched: Touched,
+    touched: Names,
     nack: NackText,
     valid: u64,
 }
 
 impl Intake<'_> {
     /// Applies the resources, and returns their names.
-    fn take_resources(&mut self, resources: Vec<Any>) -> Touched {
+    fn take_resources(&mut self, resources: Vec<Any>) -> Names {
         let Some(subscription) = self.link.subscription(self.kind) else {
-            return Touched::new();
+            return Names::new();
         };
         let received = received(
             self.kind,
@@ -112,7 +105,7 @@ impl Intake<'_> {
             self.decoder,
             &mut self.nack,
         );
-        let mut present = Touched::new();
+        let mut present = Names::new();
         for resource in received {
             present.insert(resource.name.clone());
             self.take_resource(resource);
@@ -152,8 +145,8 @@ impl Intake<'_> {
     }
 
     /// Applies the errors of resources that are not in `present`, and returns the names of all.
-    fn take_errors(&mut self, errors: Vec<ResourceError>, present: &Touched) -> Touched {
-        let mut refused = Touched::new();
+    fn take_errors(&mut self, errors: Vec<ResourceError>, present: &Names) -> Names {
+        let mut refused = Names::new();
         for error in errors {
             let name = error.resource_name.unwrap_or_default().name;
             let Ok(name) = ResourceName::parse(self.kind, &name) else {
@@ -178,11 +171,8 @@ impl Intake<'_> {
     }
 
     /// Handles that the response, which has the whole state, does not have some cached resources.
-    fn delete_others(&mut self, present: &Touched, refused: &Touched) {
-        for authority in self.authorities.values_mut() {
-            if !authority.links().contains(&self.link.id) {
-                continue;
-            }
+    fn delete_others(&mut self, present: &Names, refused: &Names) {
+        for authority in self.authorities.using(self.link.id) {
             for (name, entry) in authority.entries_of(self.kind) {
                 if entry.cached().is_none() {
                     continue;
@@ -213,13 +203,11 @@ impl Intake<'_> {
     /// Returns the entry of a resource that this link has asked for, and stops its timer.
     fn entry(&mut self, name: &ResourceName) -> Option<&mut Entry> {
         let subscription = self.link.subscription(self.kind)?;
-        let (name, authority) = (name.as_str(), name.authority());
-        if !subscription.has(name) {
+        if !subscription.has(name.as_str()) {
             return None;
         }
-        self.link.stop_timer(self.kind, name);
-        let authority = self.authorities.get_mut(authority)?;
-        authority.entry(self.kind, name)
+        self.link.stop_timer(self.kind, name.as_str());
+        self.authorities.entry(self.kind, name)
     }
 }
 
