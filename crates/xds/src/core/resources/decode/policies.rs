@@ -5,9 +5,9 @@
 
 mod ring;
 mod structure;
+mod weighted;
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use trunkline_service_config::{PolicyChoice, PolicyParsers};
@@ -26,7 +26,7 @@ use trunkline_xds_proto::google::protobuf::Any;
 use trunkline_xds_proto::{udpa, xds};
 
 pub(super) use self::ring::ring_hash;
-use super::shared::duration;
+use self::weighted::weighted_round_robin;
 use crate::core::resources::fault::{Faults, Place, quote};
 
 /// The most lists in each other.
@@ -179,7 +179,7 @@ impl Conversion<'_> {
             );
         }
         if let Some(message) = self.unpack::<ClientSideWeightedRoundRobin>(any, place)? {
-            let config = self.weighted_round_robin(&message, place)?;
+            let config = weighted_round_robin(&message, place, self.faults).ok_or(Faulty)?;
             return policy("weighted_round_robin", config);
         }
         if let Some(message) = self.unpack::<RandomSubsetting>(any, place)? {
@@ -225,71 +225,6 @@ impl Conversion<'_> {
         let chosen = self.choose(list, place, depth + 1).ok_or(Faulty)?;
         Ok(chosen.into_list())
     }
-
-    fn weighted_round_robin(
-        &mut self,
-        message: &ClientSideWeightedRoundRobin,
-        place: &Place<'_>,
-    ) -> Result<Value, Faulty> {
-        let mut config = Map::new();
-        if let Some(is_on) = message.enable_oob_load_report {
-            config.insert("enableOobLoadReport".to_owned(), Value::Bool(is_on));
-        }
-        for (field, name, read) in [
-            (
-                "oob_reporting_period",
-                "oobReportingPeriod",
-                &message.oob_reporting_period,
-            ),
-            (
-                "blackout_period",
-                "blackoutPeriod",
-                &message.blackout_period,
-            ),
-            (
-                "weight_expiration_period",
-                "weightExpirationPeriod",
-                &message.weight_expiration_period,
-            ),
-            (
-                "weight_update_period",
-                "weightUpdatePeriod",
-                &message.weight_update_period,
-            ),
-        ] {
-            if let Some(read) = read {
-                let read = duration(*read).map_err(|text| {
-                    self.faults.add(&place.field(field), text);
-                    Faulty
-                })?;
-                config.insert(name.to_owned(), seconds(read));
-            }
-        }
-        if let Some(penalty) = message.error_utilization_penalty {
-            // What is no number of JSON would count as absent.
-            if !(penalty.is_finite() && penalty >= 0.0) {
-                let text = format!("must be a number of at least 0, is {penalty}");
-                self.faults
-                    .add(&place.field("error_utilization_penalty"), text);
-                return Err(Faulty);
-            }
-            config.insert("errorUtilizationPenalty".to_owned(), json!(penalty));
-        }
-        let metrics = &message.metric_names_for_computing_utilization;
-        if !metrics.is_empty() {
-            config.insert(
-                "metricNamesForComputingUtilization".to_owned(),
-                json!(metrics),
-            );
-        }
-        Ok(Value::Object(config))
-    }
-}
-
-/// Returns a duration as the JSON of protobuf has it, such as `"1.5s"`.
-fn seconds(duration: Duration) -> Value {
-    let (seconds, nanos) = (duration.as_secs(), duration.subsec_nanos());
-    Value::String(format!("{seconds}.{nanos:09}s"))
 }
 
 /// Returns the name of a type: what follows the last `/` of its URL.
