@@ -17,6 +17,13 @@ mod client_task;
 
 mod pool;
 
+// Load reports.
+mod server_loads;
+
+mod load_task;
+
+mod loads;
+
 // What a program sets.
 mod options;
 

@@ -10,7 +10,7 @@ use trunkline_runtime::Lock;
 use super::inbox::Inbox;
 use super::link::LinkOptions;
 use crate::core::ads::{AdsClient, AdsDump, AdsOutput, DeliveryId, ResourceDecoder, WatchId};
-use crate::core::{Bootstrap, ResourceType};
+use crate::core::{Bootstrap, ResourceType, ServerConfig};
 
 /// A client in use. When the last reference is dropped, its task ends, and with it the connections
 /// to the servers.
@@ -92,6 +92,11 @@ impl Client {
                 state.ads.handle_settled(delivery);
             }
         });
+    }
+
+    /// Returns the server that sent a watched resource; `None` if there is no such resource.
+    pub(super) fn server_of(&self, kind: ResourceType, name: &str) -> Option<Arc<ServerConfig>> {
+        self.shared.state.lock().ads.server_of(kind, name)
     }
 
     /// Returns the state of the client.

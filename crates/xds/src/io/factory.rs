@@ -5,13 +5,18 @@ use trunkline_resolver::{
 };
 use trunkline_target::Target;
 
+use super::loads::Loads;
 use super::options::Xds;
 use super::resolver::XdsResolver;
 use crate::core::data_plane_authority;
 
 /// Makes the resolvers of `xds:` targets.
 #[derive(Clone, Debug)]
-pub(super) struct XdsFactory(pub(super) Xds);
+pub(super) struct XdsFactory {
+    pub(super) xds: Xds,
+    /// The load reports of the channel.
+    pub(super) loads: Loads,
+}
 
 impl ResolverFactory for XdsFactory {
     fn scheme(&self) -> &str {
@@ -20,13 +25,13 @@ impl ResolverFactory for XdsFactory {
 
     /// Checks the bootstrap of the program, if it has one, and that it has the authority of the target.
     fn check(&self, target: &Target) -> Result<(), ResolveError> {
-        match self.0.own_bootstrap() {
+        match self.xds.own_bootstrap() {
             Some(bootstrap) => {
                 bootstrap.check().map_err(|error| {
                     let text = error.to_string();
                     ResolveError::new(ResolveErrorKind::InvalidName, text).with_source(error)
                 })?;
-                self.0.listener_name(bootstrap, target).map(drop)
+                self.xds.listener_name(bootstrap, target).map(drop)
             }
             None => Ok(()),
         }
@@ -37,7 +42,12 @@ impl ResolverFactory for XdsFactory {
         target: &Target,
         options: &ResolverOptions,
     ) -> Result<Box<dyn Resolver>, ResolveError> {
-        let resolver = XdsResolver::new(self.0.clone(), target.clone(), options.clone());
+        let resolver = XdsResolver::new(
+            self.xds.clone(),
+            self.loads.clone(),
+            target.clone(),
+            options.clone(),
+        );
         Ok(Box::new(resolver))
     }
 

@@ -68,7 +68,7 @@ pub(super) enum LinkEvent {
 impl Link {
     /// Makes the channel to a server. It connects when the first stream starts.
     pub(super) fn new(server: &ServerConfig, options: &LinkOptions) -> Self {
-        let channel = build(server, options).map_err(Arc::new);
+        let channel = connect(server, options).map_err(Arc::new);
         let failure: NextFailure = match &channel {
             Ok(channel) => Box::pin(next_failure(channel.clone(), ConnectivityState::Idle)),
             Err(error) => Box::pin(std::future::ready(error.to_string())),
@@ -136,7 +136,7 @@ async fn next_failure(channel: Channel, mut known: ConnectivityState) -> String 
 }
 
 /// Makes the channel to a server.
-fn build(server: &ServerConfig, options: &LinkOptions) -> Result<Channel, BuildError> {
+pub(super) fn connect(server: &ServerConfig, options: &LinkOptions) -> Result<Channel, BuildError> {
     let tcp = TcpOptions::default()
         .with_keepalive(TCP_KEEPALIVE)
         .with_keepalive_interval(TCP_INTERVAL)

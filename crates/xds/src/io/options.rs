@@ -49,7 +49,6 @@ pub struct Xds {
     message_limit: usize,
     policies: PolicyRegistry,
     resolvers: ResolverRegistry,
-    loads: LoadStore,
 }
 
 /// Where the bootstrap is.
@@ -72,7 +71,6 @@ impl Xds {
             message_limit: MESSAGE_LIMIT,
             policies: PolicyRegistry::standard(),
             resolvers: ResolverRegistry::standard(),
-            loads: LoadStore::new(),
         }
     }
 
@@ -166,7 +164,8 @@ impl Xds {
     ) -> Arc<Client> {
         let decoder = || {
             let providers = bootstrap.certificate_providers.clone();
-            let decoder = Decoder::new(self.all_policies()).with_certificate_providers(providers);
+            let decoder = Decoder::new(self.all_policies(&LoadStore::new()))
+                .with_certificate_providers(providers);
             Arc::new(decoder) as _
         };
         let links = LinkOptions {
@@ -178,10 +177,10 @@ impl Xds {
             .client(target.as_str(), bootstrap, &links, decoder)
     }
 
-    /// Returns the policies of the channel, with those that only xDS needs.
-    pub(super) fn all_policies(&self) -> PolicyRegistry {
+    /// Returns the policies of a channel that counts in `loads`, with those that only xDS needs.
+    pub(super) fn all_policies(&self, loads: &LoadStore) -> PolicyRegistry {
         let mut policies = self.policies.clone();
-        policies.merge(registry(self.pool.counters(), &self.loads));
+        policies.merge(registry(self.pool.counters(), loads));
         policies
     }
 }

@@ -12,6 +12,7 @@ use trunkline_resolver::{
 use trunkline_runtime::Alarm;
 use trunkline_target::Target;
 
+use super::loads::Loads;
 use super::options::Xds;
 use super::session::Session;
 use crate::core::{Bootstrap, ResourceName};
@@ -19,6 +20,7 @@ use crate::core::{Bootstrap, ResourceName};
 /// Resolves one target while its channel is not idle.
 pub(super) struct XdsResolver {
     xds: Xds,
+    loads: Loads,
     target: Target,
     options: ResolverOptions,
     stage: Stage,
@@ -36,7 +38,7 @@ enum Stage {
 }
 
 impl XdsResolver {
-    pub(super) fn new(xds: Xds, target: Target, options: ResolverOptions) -> Self {
+    pub(super) fn new(xds: Xds, loads: Loads, target: Target, options: ResolverOptions) -> Self {
         let runtime = &options.runtime;
         let stage = Stage::Waiting {
             at: runtime.now(),
@@ -45,6 +47,7 @@ impl XdsResolver {
         };
         Self {
             xds,
+            loads,
             target,
             options,
             stage,
@@ -66,9 +69,11 @@ impl XdsResolver {
             .xds
             .client(&self.target, &bootstrap, &self.options.runtime);
         let resolvers = self.xds.resolvers();
+        let loads = self.loads.clone();
         Ok(Session::new(
             client,
             &listener,
+            loads,
             resolvers,
             self.options.clone(),
         ))

@@ -12,13 +12,14 @@ use trunkline_status::Status;
 use super::client::Client;
 use super::host_names::HostNames;
 use super::inbox::Inbox;
+use super::loads::Loads;
 use super::releases::Releases;
 use super::selection::{failed, routed, service_config};
 use crate::core::ads::{Delivery, DeliveryId, Update, WatchId};
 use crate::core::dependencies::{Awaited, DependencyManager, DependencyOutput};
 use crate::core::{
-    ClusterHold, ClusterReleased, ResourceName, ResourceType, RouteSelector, SelectorOptions,
-    XdsConfig,
+    ClusterHold, ClusterReleased, ResolvedCluster, ResourceName, ResourceType, RouteSelector,
+    SelectorOptions, XdsConfig,
 };
 use crate::policies::cluster_needs_hash;
 
@@ -29,6 +30,7 @@ pub(super) struct Session {
     inbox: Arc<Inbox>,
     watches: BTreeMap<(ResourceType, Arc<str>), WatchId>,
     host_names: HostNames,
+    loads: Loads,
     releases: Arc<Releases>,
     /// How many holds there are of each cluster that calls can have.
     holds: BTreeMap<Arc<str>, usize>,
@@ -53,6 +55,7 @@ impl Session {
     pub(super) fn new(
         client: Arc<Client>,
         listener: &ResourceName,
+        loads: Loads,
         resolvers: &ResolverRegistry,
         options: ResolverOptions,
     ) -> Self {
@@ -70,6 +73,7 @@ impl Session {
             service_config: None,
             unsettled: Vec::new(),
             host_names: HostNames::new(resolvers, options),
+            loads,
             client,
         }
     }
@@ -191,6 +195,7 @@ impl Session {
     }
 
     fn publish(&mut self, config: &Arc<XdsConfig>) -> Resolution {
+        self.report_loads(config);
         let selector = self.selector_of(config);
         let held = self.holds.keys();
         let clusters: BTreeSet<_> = held
@@ -203,6 +208,21 @@ impl Session {
         };
         self.service_config = Some((clusters, Arc::clone(&service_config)));
         routed(config, selector, &service_config)
+    }
+
+    /// Reports the calls of the clusters whose server asked for it.
+    fn report_loads(&self, config: &XdsConfig) {
+        let shared = self.client.shared();
+        for (name, entry) in &config.clusters {
+            if let Ok(resolved) = entry
+                && let ResolvedCluster::Leaf { cluster, .. } = &**resolved
+                && cluster.load_reporting.is_some()
+                && let Some(server) = self.client.server_of(ResourceType::Cluster, name)
+            {
+                let node = || shared.bootstrap.node.to_proto();
+                self.loads.report(name, &server, node, &shared.links);
+            }
+        }
     }
 
     /// Returns the selector of a configuration: the one in force if nothing of it changes.

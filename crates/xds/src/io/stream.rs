@@ -17,7 +17,8 @@ use super::requests::Requests;
 
 /// A call in both directions. Dropping it cancels the call.
 pub(super) struct Stream {
-    requests: Requests,
+    /// `None` once there are no more.
+    requests: Option<Requests>,
     response: Response,
     messages: Messages,
     /// True once the next message may be read, until it was.
@@ -58,7 +59,7 @@ impl Stream {
         headers.insert(http::header::CONTENT_TYPE, content_type);
         request.extensions_mut().insert(WaitForReady(true));
         Self {
-            requests,
+            requests: Some(requests),
             response: Response::Head(channel.call(request)),
             messages: Messages::new(limit),
             may_read: false,
@@ -67,7 +68,14 @@ impl Stream {
 
     /// Sends a message once the connection takes it.
     pub(super) fn send(&self, message: &impl Message) {
-        self.requests.push(with_prefix(&message.encode_to_vec()));
+        if let Some(requests) = &self.requests {
+            requests.push(with_prefix(&message.encode_to_vec()));
+        }
+    }
+
+    /// Ends the client's side of the call: what was sent arrives, and nothing after it.
+    pub(super) fn finish(&mut self) {
+        self.requests = None;
     }
 
     /// Allows the next message to be read.
@@ -81,7 +89,9 @@ impl Stream {
             return Poll::Pending;
         }
         // A request is reported before the answer to it.
-        if let Poll::Ready(taken) = self.requests.poll_taken(cx) {
+        if let Some(requests) = &self.requests
+            && let Poll::Ready(taken) = requests.poll_taken(cx)
+        {
             return Poll::Ready(StreamEvent::Taken(taken));
         }
         let event = ready!(self.poll_response(cx)).unwrap_or_else(|status| {

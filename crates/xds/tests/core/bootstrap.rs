@@ -569,9 +569,6 @@ fn xds_1_7_node() {
     };
     assert_eq!(node.to_proto(), expected);
 
-    let features = node.to_load_report_proto().client_features;
-    assert_eq!(features[2..], ["envoy.lrs.supports_send_all_clusters"]);
-
     // What is absent is not sent.
     let bare = Node::new("x").with_user_agent("mine", "7").to_proto();
     assert_eq!((bare.locality, bare.metadata), (None, None));

@@ -6,6 +6,7 @@ mod end_to_end;
 mod errors;
 mod host_names;
 mod links;
+mod loads;
 mod mesh;
 mod servers;
 #[cfg(feature = "tls")]

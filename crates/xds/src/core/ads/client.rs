@@ -24,6 +24,7 @@ use crate::core::bootstrap::Bootstrap;
 use crate::core::names::{AuthorityName, ResourceName};
 use crate::core::resource_error::ResourceErrorKind;
 use crate::core::resource_type::ResourceType;
+use crate::core::server::ServerConfig;
 
 /// The most bytes of a version or a nonce. Both are kept, and sent back.
 const LONGEST_VERSION: usize = 16 * 1024;
@@ -278,6 +279,17 @@ impl AdsClient {
             .iter()
             .filter_map(|link| link.next_timeout())
             .min()
+    }
+
+    /// Returns the server that sent a watched resource, as the watcher names it; `None` if there is no
+    /// such resource.
+    pub fn server_of(&mut self, kind: ResourceType, name: &str) -> Option<Arc<ServerConfig>> {
+        let name = ResourceName::parse(kind, name).ok()?;
+        let authority = self.authorities.get_mut(name.authority())?;
+        let entry = authority.entry(kind, name.as_str())?;
+        entry
+            .cached()
+            .map(|cached| Arc::clone(&cached.origin.server))
     }
 
     /// Returns the state of the client.

@@ -119,9 +119,6 @@ const CLIENT_FEATURES: [&str; 2] = [
     "xds.config.resource-in-sotw",
 ];
 
-/// A feature of the client on streams of load reports: it can report all clusters.
-const LOAD_REPORT_FEATURE: &str = "envoy.lrs.supports_send_all_clusters";
-
 impl Node {
     /// Returns the message that the first request of a stream of resources has.
     #[must_use]
@@ -141,14 +138,6 @@ impl Node {
                 self.user_agent_version.clone(),
             )),
         }
-    }
-
-    /// Returns the message that the first request of a stream of load reports has.
-    #[must_use]
-    pub fn to_load_report_proto(&self) -> proto::Node {
-        let mut node = self.to_proto();
-        node.client_features.push(LOAD_REPORT_FEATURE.to_owned());
-        node
     }
 }
 

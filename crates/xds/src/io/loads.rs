@@ -1,0 +1,84 @@
+//! The load reports of one channel.
+
+use std::fmt;
+use std::sync::Arc;
+
+use trunkline_runtime::Lock;
+use trunkline_xds_proto::envoy::config::core::v3::Node;
+
+use super::link::LinkOptions;
+use super::load_task::LoadTask;
+use super::server_loads::ServerLoads;
+use crate::core::ServerConfig;
+use crate::policies::LoadStore;
+
+/// The load reports of one channel. Each server that asked for reports of a cluster has a task, which
+/// sends a last report when the channel ends.
+///
+/// A task stays while the channel is idle: what the server has been told is known to it alone.
+#[derive(Clone)]
+pub(super) struct Loads {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: LoadStore,
+    servers: Lock<Vec<(Arc<ServerConfig>, Arc<ServerLoads>)>>,
+}
+
+impl Loads {
+    /// Returns the reports of a channel: none yet.
+    pub(super) fn new() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                store: LoadStore::new(),
+                servers: Lock::default(),
+            }),
+        }
+    }
+
+    /// Returns where the channel's policies count.
+    pub(super) fn store(&self) -> &LoadStore {
+        &self.shared.store
+    }
+
+    /// Reports the calls of a cluster to the server that asked for it. The first time, this starts the
+    /// reports to the server.
+    pub(super) fn report(
+        &self,
+        cluster: &Arc<str>,
+        server: &Arc<ServerConfig>,
+        node: impl FnOnce() -> Node,
+        options: &LinkOptions,
+    ) {
+        let mut servers = self.shared.servers.lock();
+        for (_, loads) in servers.iter().filter(|(other, _)| other != server) {
+            loads.remove(cluster);
+        }
+        if let Some((_, loads)) = servers.iter().find(|(other, _)| other == server) {
+            loads.add(cluster);
+            return;
+        }
+        let loads = Arc::new(ServerLoads::new(self.shared.store.clone()));
+        loads.add(cluster);
+        LoadTask::spawn(server, node(), Arc::clone(&loads), options);
+        servers.push((Arc::clone(server), loads));
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        for (_, loads) in self.servers.lock().iter() {
+            loads.stop();
+        }
+    }
+}
+
+impl fmt::Debug for Loads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers = self.shared.servers.lock().len();
+        f.debug_struct("Loads")
+            .field("servers", &servers)
+            .finish_non_exhaustive()
+    }
+}
