@@ -1,6 +1,6 @@
 //! The names of the children of `priority_experimental` below a cluster.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::core::resources::LocalityName;
@@ -31,25 +31,32 @@ impl PriorityNames {
     /// Returns the names of priorities with these localities, the highest first.
     ///
     /// 1. A priority keeps the name that was at its place, if one of its localities had it.
-    /// 2. Else it takes the first name that one of its localities had, and no priority has now.
+    /// 2. Else it takes the name that the first of its localities had whose name no priority has now.
     /// 3. Else it gets a new one.
     pub(super) fn assign(&mut self, priorities: &[Vec<Arc<LocalityName>>]) -> Vec<Arc<str>> {
-        let had = |old: usize, localities: &[Arc<LocalityName>]| {
-            let had = &self.last[old].localities;
-            localities.iter().any(|locality| had.contains(locality))
-        };
         let mut is_taken = vec![false; self.last.len()];
         let mut from: Vec<Option<usize>> = vec![None; priorities.len()];
-        let places = priorities.iter().zip(&mut from).enumerate();
-        for (at, (localities, from)) in places.take(self.last.len()) {
-            if had(at, localities) {
-                *from = Some(at);
+        for (at, (localities, old)) in priorities.iter().zip(&self.last).enumerate() {
+            if localities.iter().any(|one| old.localities.contains(one)) {
+                from[at] = Some(at);
                 is_taken[at] = true;
+            }
+        }
+        // The old priorities of each locality, the highest last. Those that are taken are removed, so
+        // that the work is bounded by the number of localities.
+        let mut olds: BTreeMap<&LocalityName, Vec<usize>> = BTreeMap::new();
+        for (at, old) in self.last.iter().enumerate().rev() {
+            for locality in &old.localities {
+                olds.entry(locality).or_default().push(at);
             }
         }
         for (localities, from) in priorities.iter().zip(&mut from) {
             if from.is_none() {
-                *from = (0..self.last.len()).find(|old| !is_taken[*old] && had(*old, localities));
+                *from = localities.iter().find_map(|locality| {
+                    let olds = olds.get_mut(&**locality)?;
+                    while olds.pop_if(|old| is_taken[*old]).is_some() {}
+                    olds.last().copied()
+                });
                 if let Some(old) = *from {
                     is_taken[old] = true;
                 }
