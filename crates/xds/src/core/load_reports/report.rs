@@ -120,7 +120,7 @@ fn unnamed(new: MetricTotal, old: MetricTotal) -> Option<UnnamedEndpointLoadMetr
 /// Returns the values of a metric since `old`; `None` without any.
 fn metric(new: MetricTotal, old: MetricTotal) -> Option<(u64, f64)> {
     let count = grown(new.count, old.count);
-    (count > 0).then(|| (count, new.sum - old.sum))
+    (count > 0).then_some((count, new.sum - old.sum))
 }
 
 /// Returns how much a total has grown. One that is smaller began again.
