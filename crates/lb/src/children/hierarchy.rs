@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use trunkline_endpoint::{AttributeKey, Endpoint};
+use trunkline_endpoint::{AttributeKey, Attributes, Endpoint};
 
 /// The way of an endpoint through a tree of policies: the name of a child of the top policy, then
 /// the name of a child of that child, and so on. An attribute of endpoints; the type is its own key.
@@ -81,16 +81,26 @@ impl AttributeKey for HierarchyPath {
 #[must_use]
 pub fn endpoints_by_child(endpoints: &[Endpoint]) -> BTreeMap<Arc<str>, Vec<Endpoint>> {
     let mut groups: BTreeMap<Arc<str>, Vec<Endpoint>> = BTreeMap::new();
+    // The endpoints of a child follow each other mostly, with equal attributes: then they share those
+    // that they get.
+    let mut last: Option<(&Attributes, &Arc<str>, Attributes)> = None;
     for endpoint in endpoints {
-        let attributes = endpoint.attributes();
-        let path = attributes.get::<HierarchyPath>();
-        let Some((name, rest)) = path.and_then(HierarchyPath::split_first) else {
-            continue;
-        };
-        let attributes = if rest.names().is_empty() {
-            attributes.without::<HierarchyPath>()
-        } else {
-            attributes.with::<HierarchyPath>(rest)
+        let before = endpoint.attributes();
+        let (name, attributes) = match &last {
+            Some((same, name, attributes)) if *same == before => (*name, attributes.clone()),
+            _ => {
+                let path = before.get::<HierarchyPath>();
+                let Some((name, rest)) = path.and_then(HierarchyPath::split_first) else {
+                    continue;
+                };
+                let attributes = if rest.names().is_empty() {
+                    before.without::<HierarchyPath>()
+                } else {
+                    before.with::<HierarchyPath>(rest)
+                };
+                last = Some((before, name, attributes.clone()));
+                (name, attributes)
+            }
         };
         let endpoint = endpoint.clone().with_attributes(attributes);
         match groups.get_mut(name) {

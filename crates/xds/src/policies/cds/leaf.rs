@@ -76,7 +76,9 @@ fn of_priorities(
         names.collect()
     });
     let localities: Vec<Vec<Arc<LocalityName>>> = localities.collect();
-    let mut endpoints = Vec::new();
+    let usable = eds.priorities.iter().flatten();
+    let usable = usable.map(|locality| locality.endpoints.len()).sum();
+    let mut endpoints = Vec::with_capacity(usable);
     let mut children = Vec::new();
     for (priority, name) in eds.priorities.iter().zip(names.assign(&localities)) {
         for locality in priority {
@@ -136,19 +138,22 @@ fn placed<'a>(
 ) {
     let locality: Arc<str> = share.name.to_string().into();
     let path = HierarchyPath::new([Arc::clone(priority), locality]);
-    // Most endpoints of a locality share their attributes, and then the new ones too.
+    // Endpoints with equal attributes share those that they get: that is most of a large locality.
     let mut last: Option<(&Attributes, Attributes)> = None;
-    list.extend(endpoints.into_iter().map(|endpoint| {
+    for endpoint in endpoints {
         let before = endpoint.attributes();
         let attributes = match &last {
             Some((same, attributes)) if *same == before => attributes.clone(),
-            _ => before
-                .with::<HierarchyPath>(path.clone())
-                .with::<EndpointLocality>(share.clone()),
+            _ => {
+                let attributes = before
+                    .with::<HierarchyPath>(path.clone())
+                    .with::<EndpointLocality>(share.clone());
+                last = Some((before, attributes.clone()));
+                attributes
+            }
         };
-        last = Some((before, attributes.clone()));
-        endpoint.clone().with_attributes(attributes)
-    }));
+        list.push(endpoint.clone().with_attributes(attributes));
+    }
 }
 
 fn priority(children: Vec<PriorityChild>) -> PolicyChoice {

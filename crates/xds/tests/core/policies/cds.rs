@@ -419,3 +419,26 @@ fn xds_4_1_resolver_error() {
     tree.channel.exit_idle();
     assert_eq!(tree.channel.dialled(), "10.0.0.1:443");
 }
+
+/// xds.md 10.16: one changed endpoint of 3,000 dials one address, and costs no work for each of the others
+/// beyond the comparison: what is allocated does not grow with their number.
+#[test]
+fn xds_10_16_one_changed_endpoint_of_many() {
+    let list = |last: usize| {
+        let hosts = (0..2_999).chain([last]);
+        let hosts = hosts.map(|host| format!(" 10.1.{}.{}:443", host / 250, host % 250));
+        leaf(cluster("c"), &format!("a{}", hosts.collect::<String>()))
+    };
+    let mut tree = Tree::new();
+    tree.update([("c", list(3_000))]);
+    tree.channel.has_more = true;
+    tree.connect_all();
+    tree.channel.has_more = false;
+    tree.channel.settle();
+    tree.channel.dialled();
+    let changed = list(3_001);
+    let allocated = allocation_counter::measure(|| tree.update([("c", changed)]));
+    assert_eq!(tree.channel.dialled(), "10.1.12.1:443");
+    assert_eq!(tree.channel.removed.len(), 1);
+    assert!(allocated.count_total < 1_000, "{allocated:?}");
+}

@@ -87,10 +87,9 @@ pub(crate) fn eds(name: &str, priorities: &str) -> ClusterEndpoints {
         let (head, list) = text.split_once(' ').unwrap_or((text, ""));
         let (name, weight) = head.split_once('*').unwrap_or((head, "1"));
         let name = zone(name);
-        let label: Arc<str> = name.to_string().into();
-        let labelled = |endpoint: Endpoint| {
-            endpoint.with_attributes(Attributes::new().with::<Locality>(Arc::clone(&label)))
-        };
+        // The endpoints of a locality share their attributes, as those that were decoded do.
+        let attributes = Attributes::new().with::<Locality>(name.to_string().into());
+        let labelled = |endpoint: Endpoint| endpoint.with_attributes(attributes.clone());
         let list: Arc<[Endpoint]> = endpoints(list).into_iter().map(labelled).collect();
         LocalityEndpoints {
             name,
