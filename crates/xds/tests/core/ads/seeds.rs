@@ -10,14 +10,29 @@ use trunkline_xds::core::ads::{
     AdsClient, AdsOutput, DeliveryId, LinkId, NoFallback, StreamId, Update, WatchId,
 };
 use trunkline_xds::core::resources::Resource;
-use trunkline_xds::core::{Bootstrap, ResourceErrorKind, ResourceType, ServerFeatures};
+use trunkline_xds::core::{
+    Authority, AuthorityName, Bootstrap, ResourceErrorKind, ResourceType, ServerConfig,
+    ServerFeatures,
+};
 use trunkline_xds_proto::envoy::config::core::v3::Node;
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryRequest;
 
 use super::driver::{TextDecoder, resource_error, response, server, start};
 
-/// The names that may be watched.
-const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+/// Returns the names that may be watched: some have an authority of their own.
+fn names(kind: ResourceType) -> Vec<String> {
+    let old = ["a", "b", "c", "d"].map(str::to_owned);
+    let of_mesh = ["e", "f"].map(|id| format!("xdstp://mesh/{}/{id}", kind.message_name()));
+    old.into_iter().chain(of_mesh).collect()
+}
+
+fn authority(name: &str) -> AuthorityName {
+    if name.starts_with("xdstp:") {
+        AuthorityName::Named("mesh".into())
+    } else {
+        AuthorityName::Old
+    }
+}
 
 /// A server as it sees one stream.
 #[derive(Debug)]
@@ -51,9 +66,9 @@ struct World {
     now: Instant,
     rng: Rng,
     nonces: u64,
-    watches: BTreeMap<WatchId, (ResourceType, &'static str)>,
+    watches: BTreeMap<WatchId, (ResourceType, String)>,
     known: BTreeMap<WatchId, Known>,
-    links: BTreeSet<LinkId>,
+    links: BTreeMap<LinkId, Arc<ServerConfig>>,
     streams: BTreeMap<LinkId, ServerStream>,
     unsettled: Vec<(DeliveryId, LinkId)>,
     /// The link whose message is being handled, and the watches that it can have changed.
@@ -70,7 +85,15 @@ impl World {
             .with_resource_timer_is_transient_error(rng.below(2) == 0);
         let bootstrap = Bootstrap::new(server("a").with_features(features))
             .with_fallback(server("b"))
-            .with_fallback(server("c").with_features(features));
+            .with_fallback(server("c").with_features(features))
+            // It shares a server, which is the first one here and the second one there.
+            .with_authority(
+                "mesh",
+                Authority::new()
+                    .with_server(server("b"))
+                    .with_server(server("d"))
+                    .with_fallback_on_reachability_only(rng.below(2) == 0),
+            );
         let client = AdsClient::new(
             Arc::new(bootstrap),
             Node {
@@ -87,7 +110,7 @@ impl World {
             nonces: 0,
             watches: BTreeMap::new(),
             known: BTreeMap::new(),
-            links: BTreeSet::new(),
+            links: BTreeMap::new(),
             streams: BTreeMap::new(),
             unsettled: Vec::new(),
             cause: None,
@@ -109,8 +132,10 @@ impl World {
     }
 
     fn watch(&mut self) {
-        let (kind, name) = (self.any_type(), NAMES[self.rng.below(NAMES.len())]);
-        let watch = self.client.watch(kind, name);
+        let kind = self.any_type();
+        let mut names = names(kind);
+        let name = names.swap_remove(self.rng.below(names.len()));
+        let watch = self.client.watch(kind, &name);
         self.watches.insert(watch, (kind, name));
         self.known.insert(watch, Known::default());
     }
@@ -144,12 +169,12 @@ impl World {
         let kind = self.any_type();
         let mut texts = Vec::new();
         let mut errors = Vec::new();
-        for name in NAMES {
+        for name in names(kind) {
             match self.rng.below(10) {
                 0..=4 => texts.push(format!("{name}={}", self.rng.below(3))),
                 5 => texts.push(format!("{name}=bad")),
-                6 => errors.push(resource_error(name, Code::NotFound, "no")),
-                7 => errors.push(resource_error(name, Code::Internal, "no")),
+                6 => errors.push(resource_error(&name, Code::NotFound, "no")),
+                7 => errors.push(resource_error(&name, Code::Internal, "no")),
                 _ => {}
             }
         }
@@ -221,9 +246,12 @@ impl World {
             outputs += 1;
             assert!(outputs < 10_000, "the outputs do not end");
             match output {
-                AdsOutput::Connect { link, .. } => assert!(self.links.insert(link)),
+                AdsOutput::Connect { link, server } => {
+                    assert!(!self.links.values().any(|other| *other == server));
+                    self.links.insert(link, server);
+                }
                 AdsOutput::Disconnect { link } => {
-                    assert!(self.links.remove(&link));
+                    assert!(self.links.remove(&link).is_some());
                     self.streams.remove(&link);
                 }
                 AdsOutput::StartStream { stream } => self.start(stream),
@@ -234,7 +262,7 @@ impl World {
                     let watch = delivery.id.watch();
                     assert_eq!(
                         self.watches.get(&watch),
-                        Some(&(delivery.kind, NAMES[index(&delivery.name)])),
+                        Some(&(delivery.kind, delivery.name.to_string())),
                         "an open watch, and its resource"
                     );
                     self.take_update(watch, delivery.update);
@@ -260,7 +288,7 @@ impl World {
     }
 
     fn start(&mut self, id: StreamId) {
-        assert!(self.links.contains(&id.link()));
+        assert!(self.links.contains_key(&id.link()));
         let stream = ServerStream {
             id,
             is_read: false,
@@ -288,11 +316,19 @@ impl World {
         assert!(request.resource_names.is_sorted());
         assert!(!names.contains("*"));
         assert!(!(is_first && names.is_empty()), "an empty list first");
+        let server = &self.links[&id.link()];
+        let dump = self.client.dump();
+        let asked: BTreeSet<&AuthorityName> = dump
+            .authorities
+            .iter()
+            .filter(|authority| authority.asked.contains(server))
+            .map(|authority| &authority.name)
+            .collect();
         let watched: BTreeSet<String> = self
             .watches
             .values()
-            .filter(|(watched, _)| *watched == kind)
-            .map(|(_, name)| (*name).to_owned())
+            .filter(|(watched, name)| *watched == kind && asked.contains(&authority(name)))
+            .map(|(_, name)| name.clone())
             .collect();
         assert_eq!(names, watched, "a partial list");
         // 2.3: each response is answered once, in order, with its own nonce.
@@ -351,7 +387,7 @@ impl World {
         }
         for (watch, (kind, name)) in &self.watches {
             let known = &self.known[watch];
-            let resource = shown[&(*kind, (*name).to_owned())];
+            let resource = shown[&(*kind, name.clone())];
             let cached = resource.cached.as_ref().map(|cached| &*cached.raw);
             let raw = known.value.as_ref().map(|value| {
                 let value = super::driver::value_of(value);
@@ -373,9 +409,19 @@ impl World {
             assert_eq!(is_nacked, resource.state.label(false) == "nacked");
         }
         // 2.13: where all servers have failed, each watcher knows.
-        let fallback = dump.authorities.first().and_then(|all| all.no_fallback);
-        if fallback.is_some_and(|why| why != NoFallback::ServerWorks) {
-            assert!(self.known.values().all(|known| known.has_error));
+        for of_name in &dump.authorities {
+            if of_name.no_fallback == Some(NoFallback::ServerWorks) {
+                continue;
+            }
+            assert!(
+                of_name.no_fallback.is_some(),
+                "a fallback that did not happen"
+            );
+            for (watch, (_, name)) in &self.watches {
+                if authority(name) == of_name.name {
+                    assert!(self.known[watch].has_error);
+                }
+            }
         }
         assert_eq!(
             shown.len(),
@@ -442,13 +488,6 @@ impl World {
         self.client.handle_message(id, response, self.now);
         self.perform();
     }
-}
-
-fn index(name: &str) -> usize {
-    NAMES
-        .iter()
-        .position(|known| *known == name)
-        .expect("a known name")
 }
 
 /// 8.1: in any order of events, every response is answered once with its nonce, no list is partial, and
