@@ -16,6 +16,7 @@ use self::values::{hedge, idle_timeout, keepalive, millis, rate, seconds};
 const CHANNEL: &str = "Channel options";
 const TLS: &str = "TLS options";
 const LOOKUP: &str = "Name lookup options";
+const XDS: &str = "xDS options";
 const COMMON: &str = "Common options";
 
 /// Makes the text below a command's options: examples, and the exit statuses 0 and 1.
@@ -106,6 +107,8 @@ pub(crate) enum Command {
     Call(CallArgs),
     /// Prints what happens to a channel: endpoints, states, connections
     Watch(WatchArgs),
+    /// Prints what a control plane sends for an xds: target, and the route that a call takes
+    Xds(XdsArgs),
     /// Prints a script with which a shell completes this command
     Completions(CompletionsArgs),
     /// Prints the manual page, or writes one for each command
@@ -138,6 +141,15 @@ pub(crate) struct DnsArgs {
     /// Reads hosts from this file instead of the system's hosts file
     #[arg(long, value_name = "FILE", help_heading = LOOKUP)]
     pub(crate) hosts: Option<PathBuf>,
+}
+
+/// The configuration of targets with the scheme `xds`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BootstrapArgs {
+    /// Reads the bootstrap of xds: targets from this file, instead of from GRPC_XDS_BOOTSTRAP or
+    /// GRPC_XDS_BOOTSTRAP_CONFIG
+    #[arg(long, value_name = "FILE", help_heading = XDS)]
+    pub(crate) bootstrap: Option<PathBuf>,
 }
 
 /// The proxy of connections.
@@ -175,6 +187,8 @@ pub(crate) struct ResolveArgs {
     /// A deadline for the whole command (if not given: 30 for each resolution)
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) bootstrap: BootstrapArgs,
     #[command(flatten)]
     pub(crate) dns: DnsArgs,
 }
@@ -284,7 +298,39 @@ pub(crate) struct ChannelArgs {
     #[command(flatten)]
     pub(crate) proxy: ProxyArgs,
     #[command(flatten)]
+    pub(crate) bootstrap: BootstrapArgs,
+    #[command(flatten)]
     pub(crate) dns: DnsArgs,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = after_help!(
+    "xds xds:///orders",
+    "xds xds:///orders --bootstrap bootstrap.json --json",
+    "xds xds:///orders --path /shop.Orders/Place -H 'x-canary: yes'";
+    "the target has a whole configuration, and with --path a route",
+    "a resource is missing or cannot be used, or no route takes the call"
+))]
+pub(crate) struct XdsArgs {
+    /// The target, such as xds:///orders
+    pub(crate) target: String,
+    /// Also shows the route of a call of this method, /package.Service/Method
+    #[arg(long, alias = "route", value_name = "PATH")]
+    pub(crate) path: Option<String>,
+    /// The metadata of that call; the value of a key that ends in -bin is base64
+    // A text: the error of an invalid value must not quote it, because it may be a secret.
+    #[arg(
+        short = 'H',
+        long = "header",
+        value_name = "KEY: VALUE",
+        requires = "path"
+    )]
+    pub(crate) headers: Vec<String>,
+    /// Waits this long for the resources
+    #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = seconds)]
+    pub(crate) timeout: Duration,
+    #[command(flatten)]
+    pub(crate) bootstrap: BootstrapArgs,
 }
 
 #[derive(Debug, clap::Args)]

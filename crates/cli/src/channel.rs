@@ -16,6 +16,7 @@ use crate::{attempts, health_check, lb};
 pub(crate) struct ChannelFiles {
     dns: DnsFiles,
     tls: Option<Tls>,
+    xds: Xds,
 }
 
 impl ChannelArgs {
@@ -24,6 +25,7 @@ impl ChannelArgs {
         Ok(ChannelFiles {
             dns: self.dns.open(timeout)?,
             tls: self.tls.open(timeout)?,
+            xds: self.bootstrap.open(timeout)?,
         })
     }
 }
@@ -52,7 +54,8 @@ pub(crate) fn build(
         .with(Xds::new())
         .proxy(args.proxy.setting()?)
         .runtime(runtime)
-        .dns(dns);
+        .dns(dns)
+        .with(files.xds);
     builder = attempts::configure(builder, attempts, args.lb.as_deref());
     builder = health_check::configure(builder, args)?;
     if let Some(config) = &args.service_config {

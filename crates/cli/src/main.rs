@@ -25,8 +25,10 @@ mod metadata;
 mod proxy;
 mod tls;
 
+mod bootstrap;
 mod channel;
 mod health;
+mod mesh;
 mod peer;
 mod run;
 
@@ -38,6 +40,7 @@ mod connect;
 mod generate;
 mod resolve;
 mod watch;
+mod xds;
 
 use std::process::ExitCode;
 
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Connect(command) => connect::run(command, &args.common, &out),
         Command::Call(command) => call::run(command, &args.common, &out),
         Command::Watch(command) => watch::run(command, &args.common, &out),
+        Command::Xds(command) => xds::run(command, &args.common, &out),
         Command::Completions(command) => generate::completions(command, &out),
         Command::Man(command) => generate::man(command, &out),
     };

@@ -23,7 +23,7 @@ use crate::args::{CommonArgs, ResolveArgs};
 use crate::failure::Failure;
 use crate::out::{Line, Out, Style};
 use crate::run::block_on;
-use crate::{show, target};
+use crate::{mesh, show, target};
 
 /// The deadline of each resolution, when `--timeout` gives none for all of them.
 const EACH: Duration = Duration::from_secs(30);
@@ -35,7 +35,10 @@ pub(crate) fn run(args: &ResolveArgs, common: &CommonArgs, out: &Out) -> Result<
         .with_resolving_timeout(args.timeout.unwrap_or(EACH))
         .with_sort(!args.no_sort)
         .with_txt_service_config(args.txt);
-    let registry = ResolverRegistry::standard().with_dns(options);
+    let xds = args.bootstrap.open(args.timeout)?;
+    let registry = ResolverRegistry::standard()
+        .with_dns(options)
+        .with(xds.resolver_factory());
     let known: Vec<&str> = registry.schemes().collect();
     let target = Target::parse_with(&args.target, Schemes::new(&known, "dns"))
         .map_err(|error| invalid_target(&args.target, &error))?;
@@ -67,7 +70,10 @@ async fn repeat(
     factory: Arc<dyn ResolverFactory>,
     target: Target,
 ) -> Result<(), Failure> {
-    let options = ResolverOptions::new(Arc::clone(&runtime));
+    let mut options = ResolverOptions::new(Arc::clone(&runtime));
+    if let Some(authority) = factory.default_authority(&target) {
+        options = options.with_authority(authority);
+    }
     let mut last = Ok(());
     let mut started = runtime.now();
     let end = args
@@ -147,8 +153,11 @@ fn print(
     started: Instant,
     now: Instant,
 ) -> Result<(), Failure> {
-    let endpoints = resolution.endpoints.as_ref();
-    let endpoints = endpoints.map_err(|error| failure(error, scheme))?;
+    let endpoints = match &resolution.endpoints {
+        _ if scheme == "xds" => mesh::endpoints(resolution)?,
+        Ok(endpoints) => Arc::clone(endpoints),
+        Err(error) => return Err(failure(error, scheme)),
+    };
     let report = resolution.attributes.get::<LookupReport>();
     let attempts = report.map_or(&[][..], |report| &report.attempts);
     let elapsed = report.map_or(now - started, |report| report.elapsed);
@@ -164,11 +173,14 @@ fn print(
         ServiceConfigSource::Json(json) => serde_json::from_str(json).unwrap_or(Value::Null),
         _ => Value::Null,
     };
-    let doubt = doubt(&resolution.service_config);
+    // That of a mesh names policies which only its channels have.
+    let doubt = (scheme != "xds")
+        .then(|| doubt(&resolution.service_config))
+        .flatten();
     let note = &*resolution.resolution_note;
     if out.is_json() {
         let mut object = json!({
-            "endpoints": show::endpoints(endpoints),
+            "endpoints": show::endpoints(&endpoints),
             "partial": partial,
             "service_config": config,
             "ttl_secs": ttl,

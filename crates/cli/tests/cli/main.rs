@@ -17,6 +17,7 @@ mod resolve;
 mod target;
 mod tls;
 mod watch;
+mod xds;
 
 /// Serves as a backend when another test starts this binary as one; otherwise does nothing.
 #[test]

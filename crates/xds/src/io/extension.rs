@@ -2,6 +2,8 @@
 
 use trunkline_channel::{ChannelBuilder, ChannelExtension};
 
+use trunkline_resolver::ResolverFactory;
+
 use super::factory::XdsFactory;
 use super::loads::Loads;
 use super::options::Xds;
@@ -12,5 +14,15 @@ impl ChannelExtension for Xds {
         let policies = self.all_policies(loads.store());
         let factory = XdsFactory { xds: self, loads };
         builder.policies(policies).resolver(factory)
+    }
+}
+
+impl Xds {
+    /// Returns the factory of the scheme's resolvers, for a program that resolves targets without a
+    /// channel. Each resolution that can be routed has its configuration among its attributes
+    /// ([`XdsConfigKey`](crate::core::XdsConfigKey)).
+    #[must_use]
+    pub fn resolver_factory(&self) -> impl ResolverFactory + use<> {
+        XdsFactory(self.clone())
     }
 }
