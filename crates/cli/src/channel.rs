@@ -51,7 +51,6 @@ pub(crate) fn build(
         None => builder.plaintext(),
     };
     let mut builder = builder
-        .with(Xds::new())
         .proxy(args.proxy.setting()?)
         .runtime(runtime)
         .dns(dns)

@@ -1,7 +1,6 @@
 //! xDS as an extension of a channel.
 
 use trunkline_channel::{ChannelBuilder, ChannelExtension};
-
 use trunkline_resolver::ResolverFactory;
 
 use super::factory::XdsFactory;
@@ -23,6 +22,9 @@ impl Xds {
     /// ([`XdsConfigKey`](crate::core::XdsConfigKey)).
     #[must_use]
     pub fn resolver_factory(&self) -> impl ResolverFactory + use<> {
-        XdsFactory(self.clone())
+        XdsFactory {
+            xds: self.clone(),
+            loads: Loads::new(),
+        }
     }
 }
