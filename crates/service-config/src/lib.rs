@@ -35,4 +35,4 @@ pub use crate::ignored::{IgnoredPart, IgnoredReason};
 pub use crate::method::{MethodConfig, MethodName};
 pub use crate::policy::{PolicyChoice, PolicyConfig, PolicyParsers};
 pub use crate::retry::{AttemptPolicy, HedgingPolicy, RetryPolicy, RetryThrottling};
-pub use crate::selector::{CallConfig, CallInfo, ConfigSelector};
+pub use crate::selector::{CallConfig, CallInfo, ConfigSelector, InjectedFault};

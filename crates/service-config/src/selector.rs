@@ -1,6 +1,9 @@
 //! The choice of each call's configuration.
 
-use std::fmt::Debug;
+use std::any::Any;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderMap;
 use trunkline_endpoint::Attributes;
@@ -84,6 +87,33 @@ pub struct CallConfig<'a> {
     pub method: Option<&'a MethodConfig>,
     /// The attributes that pickers see, in place of the application's; `None` keeps those.
     pub attributes: Option<Attributes>,
+    /// What is done to the call on purpose, before its first pick; `None` for nothing.
+    pub fault: Option<Box<InjectedFault>>,
+}
+
+/// What is done to a call on purpose, so that a program can be tested.
+///
+/// The call is delayed first, within its deadline, then it ends. Neither is retried.
+///
+/// Source: [gRFC A33](https://github.com/grpc/proposal/blob/master/A33-Fault-Injection.md).
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct InjectedFault {
+    /// How long the call is delayed. Default: not at all.
+    pub delay: Option<Duration>,
+    /// The status with which the call ends, without being sent. Default: it is sent.
+    pub abort: Option<Status>,
+    /// What is dropped when the fault is over. Default: nothing.
+    pub guards: Vec<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Debug for InjectedFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InjectedFault")
+            .field("delay", &self.delay)
+            .field("abort", &self.abort)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> CallConfig<'a> {
@@ -93,6 +123,7 @@ impl<'a> CallConfig<'a> {
         Self {
             method,
             attributes: None,
+            fault: None,
         }
     }
 
@@ -100,6 +131,13 @@ impl<'a> CallConfig<'a> {
     #[must_use]
     pub fn with_attributes(mut self, attributes: Attributes) -> Self {
         self.attributes = Some(attributes);
+        self
+    }
+
+    /// Sets what is done to the call on purpose. Default: nothing.
+    #[must_use]
+    pub fn with_fault(mut self, fault: Option<Box<InjectedFault>>) -> Self {
+        self.fault = fault;
         self
     }
 }

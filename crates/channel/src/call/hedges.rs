@@ -354,7 +354,8 @@ impl Hedges {
         match outcome {
             PickOutcome::Started(attempt) => self.add(call, attempt, now),
             PickOutcome::Authorizing(attempt) => self.authorizing = Some(attempt),
-            PickOutcome::Wait => self.must_pick = true,
+            // A fault is a matter of the first pick, which is none of a hedged attempt.
+            PickOutcome::Fault(_) | PickOutcome::Wait => self.must_pick = true,
             PickOutcome::Failed(NotStarted::Failed(status)) => {
                 return self.not_sent(call, status, now);
             }

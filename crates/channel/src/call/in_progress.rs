@@ -16,7 +16,7 @@ use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::{PeerAddr, Runtime};
-use trunkline_service_config::CallInfo;
+use trunkline_service_config::{CallInfo, InjectedFault};
 use trunkline_status::{Code, Status};
 use trunkline_transport::{
     CallError, Candidates, Connection, Fate, Incoming, ReplayBudget, RequestBody, Sent,
@@ -131,6 +131,8 @@ pub(crate) enum PickOutcome {
     /// its credentials is there.
     Authorizing(Authorizing),
     Failed(NotStarted),
+    /// The call is delayed or ended on purpose first. Only the first pick of a call has this result.
+    Fault(Box<InjectedFault>),
     /// No connection yet: the call waits for the next snapshot.
     Wait,
 }
@@ -218,6 +220,11 @@ impl<'a> Call<'a> {
         loop {
             // No outcome is kept while the call waits, so that the future of every call is small.
             let authorizing = match self.pick(body) {
+                PickOutcome::Fault(fault) => {
+                    // Boxed, because few calls need the space in their future.
+                    Box::pin(self.suffer(fault)).await?;
+                    continue;
+                }
                 PickOutcome::Started(attempt) => return Ok(attempt),
                 PickOutcome::Failed(not_started) => return Err(not_started),
                 PickOutcome::Authorizing(attempt) => Some(attempt),
@@ -228,7 +235,7 @@ impl<'a> Call<'a> {
                 match Box::pin(self.authorize(attempt, body)).await? {
                     PickOutcome::Started(attempt) => return Ok(attempt),
                     PickOutcome::Failed(not_started) => return Err(not_started),
-                    PickOutcome::Authorizing(_) | PickOutcome::Wait => {}
+                    PickOutcome::Fault(_) | PickOutcome::Authorizing(_) | PickOutcome::Wait => {}
                 }
             }
             let Some(change) = listener.take() else {
@@ -258,6 +265,30 @@ impl<'a> Call<'a> {
                 return Err(self.end_waiting(status));
             }
             self.is_late = true;
+        }
+    }
+
+    /// Does to the call what its configuration asks for on purpose.
+    ///
+    /// # Errors
+    ///
+    /// The status with which the call ends, or that of the deadline.
+    async fn suffer(&mut self, fault: Box<InjectedFault>) -> Result<(), Status> {
+        let runtime = &self.handle.shared.runtime;
+        // A time that the clock cannot represent never comes: then the deadline decides alone.
+        if let Some(delay) = fault.delay {
+            self.is_late = true;
+            let doing = || format!("delayed {delay:?} by fault injection");
+            match runtime.now().checked_add(delay) {
+                Some(at) => {
+                    bounded(&mut self.deadline, doing, runtime.sleep_until(at)).await?;
+                }
+                None => bounded(&mut self.deadline, doing, std::future::pending()).await?,
+            }
+        }
+        match fault.abort {
+            Some(status) => Err(status),
+            None => Ok(()),
         }
     }
 
@@ -353,6 +384,9 @@ impl<'a> Call<'a> {
                     let throttle = handle.shared.throttle();
                     let plan = AttemptPlan::new(policy, limit, reserved, throttle, now);
                     self.plan = Some(Box::new(plan));
+                }
+                if let Some(fault) = config.fault {
+                    return PickOutcome::Fault(fault);
                 }
             }
         }
