@@ -59,8 +59,8 @@ pub use self::names::{AuthorityName, NameError, NameErrorKind, ResourceName};
 pub use self::resource_error::{ResourceError, ResourceErrorKind};
 pub use self::resource_type::ResourceType;
 pub use self::selector::{
-    ClusterShare, Explanation, RouteExplanation, RouteSelector, RouteVerdict, SelectorOptions,
-    explain,
+    ActiveFaults, ClusterShare, Explanation, RouteExplanation, RouteSelector, RouteVerdict,
+    SelectorOptions, explain,
 };
 pub use self::server::{
     DEFAULT_REFRESH_INTERVAL, IdentityFiles, ServerCallCredentials, ServerConfig,

@@ -14,6 +14,7 @@
 // From the ground up: a file uses those above it, never those below.
 
 // What is counted of calls.
+mod active_faults;
 mod counters;
 mod load_store;
 
@@ -30,6 +31,7 @@ mod wrr_locality;
 mod needs_hash;
 mod registry;
 
+pub use self::active_faults::FaultCount;
 pub use self::cds::{Cds, CdsConfig, CdsFactory};
 pub use self::cluster_impl::{ClusterImpl, ClusterImplConfig, ClusterImplFactory};
 pub use self::cluster_manager::{ClusterManager, ClusterManagerConfig, ClusterManagerFactory};

@@ -42,7 +42,8 @@ pub use self::fault::{Fault, Faults};
 pub(crate) use self::fault::{Place, cut};
 pub use self::fraction::Fraction;
 pub use self::http_filter::{
-    FaultAbort, FaultConfig, FaultDelay, FilterConfig, FilterOverride, FilterOverrides, HttpFilter,
+    FaultAbort, FaultConfig, FaultDelay, FaultShare, FilterConfig, FilterOverride, FilterOverrides,
+    HttpFilter,
 };
 pub use self::listener::{ApiListener, Listener, RouteSource};
 pub use self::locality::LocalityName;

@@ -2,7 +2,10 @@
 
 // From the ground up: a module uses only those above it.
 
+mod fault_injection;
 mod request_hash;
+
+mod options;
 
 mod action;
 
@@ -10,4 +13,6 @@ mod explanation;
 mod route_selector;
 
 pub use self::explanation::{ClusterShare, Explanation, RouteExplanation, RouteVerdict, explain};
-pub use self::route_selector::{RouteSelector, SelectorOptions};
+pub use self::fault_injection::ActiveFaults;
+pub use self::options::SelectorOptions;
+pub use self::route_selector::RouteSelector;

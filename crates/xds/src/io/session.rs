@@ -21,7 +21,7 @@ use crate::core::{
     ClusterHold, ClusterReleased, ResolvedCluster, ResourceName, ResourceType, RouteSelector,
     SelectorOptions, XdsConfig,
 };
-use crate::policies::cluster_needs_hash;
+use crate::policies::{FaultCount, cluster_needs_hash};
 
 /// Joins the client with the core that knows what the channel depends on, and decides nothing.
 pub(super) struct Session {
@@ -68,7 +68,8 @@ impl Session {
             watches: BTreeMap::new(),
             releases: Arc::new(Releases::default()),
             holds: BTreeMap::new(),
-            selector_options: SelectorOptions::new(node, options.runtime.seed()),
+            selector_options: SelectorOptions::new(node, options.runtime.seed())
+                .with_active_faults(Arc::new(FaultCount::of_process())),
             selector: None,
             service_config: None,
             unsettled: Vec::new(),

@@ -27,7 +27,7 @@ use trunkline_sim::control_plane::proto::{TypeUrl, udpa, xds};
 use trunkline_sim::control_plane::resources;
 use trunkline_status::Code;
 use trunkline_xds::core::resources::{
-    ApiListener as Api, FaultAbort, FaultConfig, FaultDelay, FilterConfig, FilterOverride, Fraction,
+    ApiListener as Api, FaultAbort, FaultConfig, FaultDelay, FaultShare, FilterConfig, FilterOverride, Fraction,
     HttpFilter, Listener as Decoded, Resource, RouteSource, VirtualHost,
 };
 use trunkline_xds::core::ResourceType;
@@ -399,6 +399,14 @@ fn decode_fault(message: &HttpFault) -> Result<FaultConfig, String> {
     }
 }
 
+/// Returns a share, and what 1 means in a header, in millionths.
+fn share(configured: u64, unit: u64) -> FaultShare {
+    FaultShare {
+        configured: Fraction::from_millionths(configured),
+        unit: Fraction::from_millionths(unit),
+    }
+}
+
 fn percent(numerator: u32, denominator: i32) -> Option<FractionalPercent> {
     Some(FractionalPercent {
         numerator,
@@ -427,9 +435,9 @@ fn xds_3_1_6_fault() {
         max_active_faults: Some(3),
         delay: Some((
             FaultDelay::Fixed(Duration::from_millis(5)),
-            Fraction::from_millionths(2500),
+            share(2500, 100),
         )),
-        abort: Some((FaultAbort::Code(Code::NotFound), Fraction::default())),
+        abort: Some((FaultAbort::Code(Code::NotFound), share(0, 10_000))),
     };
     assert_eq!(decode_fault(&message), Ok(expected));
 
@@ -443,7 +451,7 @@ fn xds_3_1_6_fault() {
         ..HttpFault::default()
     };
     let expected = FaultConfig {
-        delay: Some((FaultDelay::Header, Fraction::ALL)),
+        delay: Some((FaultDelay::Header, share(1_000_000, 10_000))),
         ..no_fault()
     };
     assert_eq!(decode_fault(&message), Ok(expected));
@@ -478,7 +486,7 @@ fn xds_3_1_6_codes() {
         (70_000, None),
     ];
     for (status, code) in of_http {
-        let expected = code.map(|code| (FaultAbort::Code(code), Fraction::ALL));
+        let expected = code.map(|code| (FaultAbort::Code(code), share(1_000_000, 10_000)));
         assert_eq!(abort(ErrorType::HttpStatus(status)), expected, "{status}");
     }
     for (number, code) in [
@@ -486,7 +494,7 @@ fn xds_3_1_6_codes() {
         (16, Code::Unauthenticated),
         (17, Code::Unknown),
     ] {
-        let expected = Some((FaultAbort::Code(code), Fraction::ALL));
+        let expected = Some((FaultAbort::Code(code), share(1_000_000, 10_000)));
         assert_eq!(abort(ErrorType::GrpcStatus(number)), expected, "{number}");
     }
 }

@@ -15,3 +15,4 @@ mod route;
 mod san;
 mod security;
 mod selector;
+mod selector_faults;

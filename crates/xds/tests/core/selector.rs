@@ -23,7 +23,7 @@ use trunkline_xds::core::{
 
 /// Records the clusters that nothing uses any more.
 #[derive(Debug, Default)]
-struct Released(Mutex<Vec<Arc<str>>>);
+pub(crate) struct Released(Mutex<Vec<Arc<str>>>);
 
 impl Released {
     fn take(&self) -> Vec<Arc<str>> {
@@ -71,7 +71,7 @@ fn route_with(path: &str, action: ForwardAction) -> Route {
     }
 }
 
-fn route(path: &str, cluster: &str) -> Route {
+pub(crate) fn route(path: &str, cluster: &str) -> Route {
     route_with(path, forward([(cluster, 1)]))
 }
 
@@ -88,7 +88,7 @@ fn host_of(routes: impl IntoIterator<Item = Route>) -> VirtualHost {
     }
 }
 
-fn config_of(routes: impl IntoIterator<Item = Route>) -> XdsConfig {
+pub(crate) fn config_of(routes: impl IntoIterator<Item = Route>) -> XdsConfig {
     let virtual_host = Arc::new(host_of(routes));
     let route_config = Arc::new(RouteConfiguration {
         name: "routes".into(),
@@ -114,11 +114,23 @@ const SEED: u64 = 42;
 
 /// Returns a selector. The policies of clusters whose names start with `ring` need a hash.
 fn selector_with(config: &XdsConfig, released: &Arc<Released>) -> RouteSelector {
+    selector_with_options(
+        config,
+        SelectorOptions::new("node-1".into(), SEED),
+        released,
+    )
+}
+
+/// Returns a selector with these options.
+pub(crate) fn selector_with_options(
+    config: &XdsConfig,
+    options: SelectorOptions,
+    released: &Arc<Released>,
+) -> RouteSelector {
     let hold = |cluster: &Arc<str>| {
         let released: Arc<dyn ClusterReleased> = Arc::<Released>::clone(released);
         ClusterHold::new(Arc::clone(cluster), released)
     };
-    let options = SelectorOptions::new("node-1".into(), SEED);
     RouteSelector::new(config, options, hold, |cluster| cluster.starts_with("ring"))
 }
 
@@ -126,7 +138,7 @@ fn selector(routes: impl IntoIterator<Item = Route>) -> RouteSelector {
     selector_with(&config_of(routes), &Arc::default())
 }
 
-fn metadata(headers: &[(&str, &str)]) -> HeaderMap {
+pub(crate) fn metadata(headers: &[(&str, &str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("a name");

@@ -5,6 +5,7 @@ mod bootstrap;
 mod churn;
 mod end_to_end;
 mod errors;
+mod faults;
 mod host_names;
 mod links;
 mod loads;

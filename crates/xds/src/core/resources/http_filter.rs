@@ -51,9 +51,18 @@ pub struct FaultConfig {
     /// off.
     pub max_active_faults: Option<u32>,
     /// The delay, and which calls have it.
-    pub delay: Option<(FaultDelay, Fraction)>,
+    pub delay: Option<(FaultDelay, FaultShare)>,
     /// The end of calls, and which calls have it.
-    pub abort: Option<(FaultAbort, Fraction)>,
+    pub abort: Option<(FaultAbort, FaultShare)>,
+}
+
+/// Which calls have a fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultShare {
+    /// The share of the calls.
+    pub configured: Fraction,
+    /// The share that the number 1 means in a header of a call, by which the call can lower its share.
+    pub unit: Fraction,
 }
 
 /// How long a call is delayed.

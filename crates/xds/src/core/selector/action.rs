@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{PerThread, PickRng, RequestHash};
-use trunkline_service_config::{AttemptPolicy, CallInfo, MethodConfig};
+use trunkline_service_config::{AttemptPolicy, CallConfig, CallInfo, MethodConfig};
 
-use super::request_hash;
+use super::options::SelectorOptions;
+use super::{fault_injection, request_hash};
 use crate::core::call_attributes::AutoHostRewrite;
 use crate::core::cluster_hold::{ClusterHold, ClusterOfCall};
-use crate::core::resources::{ForwardAction, HashPolicy};
+use crate::core::resources::{FaultConfig, FilterOverrides, ForwardAction, HashPolicy, HttpFilter};
 
 /// Where the calls of a route go, and how.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ struct Destination {
     attributes: usize,
     /// Whether a call needs a hash also if the route yields none.
     needs_hash: bool,
+    /// The filters that delay and abort calls.
+    faults: Arc<[FaultConfig]>,
 }
 
 /// The attributes of calls, prepared for each cluster.
@@ -76,6 +79,8 @@ impl Use {
 /// Prepares the actions of routes.
 pub(super) struct Preparation<'a> {
     default_timeout: Option<Duration>,
+    /// The filters of the listener, and what the virtual host changes about them.
+    filters: (&'a [HttpFilter], &'a FilterOverrides),
     hold: &'a mut dyn FnMut(&Arc<str>) -> ClusterHold,
     needs_hash: &'a dyn Fn(&str) -> bool,
     places: BTreeMap<(Arc<str>, bool), usize>,
@@ -86,11 +91,13 @@ impl<'a> Preparation<'a> {
     /// Begins with no action. `default_timeout` is that of routes without their own.
     pub(super) fn new(
         default_timeout: Option<Duration>,
+        filters: (&'a [HttpFilter], &'a FilterOverrides),
         hold: &'a mut dyn FnMut(&Arc<str>) -> ClusterHold,
         needs_hash: &'a dyn Fn(&str) -> bool,
     ) -> Self {
         Self {
             default_timeout,
+            filters,
             hold,
             needs_hash,
             places: BTreeMap::new(),
@@ -98,8 +105,12 @@ impl<'a> Preparation<'a> {
         }
     }
 
-    /// Prepares the action of a route.
-    pub(super) fn prepare(&mut self, action: &ForwardAction) -> Forward {
+    /// Prepares the action of a route. `overrides` is what the route changes about filters.
+    pub(super) fn prepare(
+        &mut self,
+        action: &ForwardAction,
+        overrides: &FilterOverrides,
+    ) -> Forward {
         let timeout = action.max_stream_duration.or(self.default_timeout);
         let mut method = MethodConfig::default();
         // 0 is no limit.
@@ -111,6 +122,10 @@ impl<'a> Preparation<'a> {
             let destination = Destination {
                 attributes: self.place(&cluster.name, action.auto_host_rewrite),
                 needs_hash: (self.needs_hash)(&cluster.name),
+                faults: fault_injection::filters(
+                    self.filters.0,
+                    [&cluster.filter_overrides, overrides, self.filters.1],
+                ),
             };
             (sum, destination)
         });
@@ -158,23 +173,30 @@ impl<'a> Preparation<'a> {
 }
 
 impl Forward {
-    /// Returns the attributes of a call: its cluster, drawn by weight, and its hash, if the cluster
-    /// needs one.
-    pub(super) fn attributes(
-        &self,
+    /// Returns the configuration of a call: its cluster, drawn by weight, its hash, if the cluster
+    /// needs one, and its fault.
+    pub(super) fn config<'a>(
+        &'a self,
         call: &CallInfo<'_>,
         prepared: &CallAttributes,
-        channel: u64,
-        rng: &PickRng,
-    ) -> Attributes {
+        options: &SelectorOptions,
+    ) -> CallConfig<'a> {
+        let rng = &*options.rng;
         let destination = self.draw(rng);
-        let attributes = prepared.of(destination.attributes, call.attributes);
-        if self.hash_policies.is_empty() && !destination.needs_hash {
-            return attributes;
+        let mut attributes = prepared.of(destination.attributes, call.attributes);
+        if destination.needs_hash || !self.hash_policies.is_empty() {
+            // All attempts of a call have one hash, also a random one.
+            let channel = options.channel_id;
+            let hash = request_hash::hash(&self.hash_policies, call.metadata, channel);
+            attributes = attributes.with::<RequestHash>(hash.unwrap_or_else(|| rng.next_number()));
         }
-        // All attempts of a call have one hash, also a random one.
-        let hash = request_hash::hash(&self.hash_policies, call.metadata, channel);
-        attributes.with::<RequestHash>(hash.unwrap_or_else(|| rng.next_number()))
+        let config = CallConfig::new(Some(&self.method)).with_attributes(attributes);
+        if destination.faults.is_empty() {
+            return config;
+        }
+        let active = options.active_faults.as_deref();
+        let faults = &destination.faults;
+        config.with_fault(fault_injection::draw(faults, call.metadata, rng, active))
     }
 
     fn draw(&self, rng: &PickRng) -> &Destination {

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use trunkline_lb::PickRng;
 use trunkline_service_config::{CallConfig, CallInfo, ConfigSelector};
 use trunkline_status::Status;
 
 use super::action::{CallAttributes, Forward, Preparation};
+use super::options::SelectorOptions;
 use crate::core::cluster_hold::ClusterHold;
 use crate::core::config::XdsConfig;
 use crate::core::resources::{ApiListener, Fraction, Listener, Route, RouteAction, VirtualHost};
@@ -32,32 +32,6 @@ pub struct RouteSelector {
     options: SelectorOptions,
 }
 
-/// What the selectors of a channel have in common.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct SelectorOptions {
-    /// The id of the node, for the errors of calls.
-    pub node_id: Arc<str>,
-    /// The hash of calls whose route hashes the channel: one random number for each channel.
-    pub channel_id: u64,
-    /// What the draws come from.
-    pub rng: Arc<PickRng>,
-}
-
-impl SelectorOptions {
-    /// Returns the options of a channel. `seed` is a random number: the channel's id and all draws
-    /// come from it.
-    #[must_use]
-    pub fn new(node_id: Arc<str>, seed: u64) -> Self {
-        let rng = PickRng::from_seed(seed);
-        Self {
-            node_id,
-            channel_id: rng.next_number(),
-            rng: Arc::new(rng),
-        }
-    }
-}
-
 impl RouteSelector {
     /// Prepares the routes of a configuration.
     ///
@@ -73,10 +47,14 @@ impl RouteSelector {
     ) -> Self {
         let api: Option<&ApiListener> = config.listener.api.as_ref();
         let default_timeout = api.and_then(|api| api.max_stream_duration);
-        let mut preparation = Preparation::new(default_timeout, &mut hold, &needs_hash);
+        let filters = api.map_or(&[][..], |api| &api.http_filters);
+        let filters = (filters, &config.virtual_host.filter_overrides);
+        let mut preparation = Preparation::new(default_timeout, filters, &mut hold, &needs_hash);
         let routes = config.virtual_host.routes.iter();
         let actions = routes.map(|route| match &route.action {
-            RouteAction::Forward(action) => Some(preparation.prepare(action)),
+            RouteAction::Forward(action) => {
+                Some(preparation.prepare(action, &route.filter_overrides))
+            }
             RouteAction::NotForClients => None,
         });
         let actions = actions.collect();
@@ -132,9 +110,7 @@ impl ConfigSelector for RouteSelector {
             let path = call.path;
             return Err(self.fail(format_args!("the route for {path} is not for clients")));
         };
-        let (channel, rng) = (self.options.channel_id, &self.options.rng);
-        let attributes = forward.attributes(call, &self.attributes, channel, rng);
-        Ok(CallConfig::new(Some(&forward.method)).with_attributes(attributes))
+        Ok(forward.config(call, &self.attributes, &self.options))
     }
 }
 

@@ -8,8 +8,7 @@ use trunkline_xds_proto::envoy::r#type::v3::FractionalPercent;
 
 use super::problem::Problem;
 use crate::core::resources::decode::shared;
-use crate::core::resources::fraction::Fraction;
-use crate::core::resources::http_filter::{FaultAbort, FaultConfig, FaultDelay};
+use crate::core::resources::http_filter::{FaultAbort, FaultConfig, FaultDelay, FaultShare};
 
 /// Decodes which calls are delayed or aborted.
 pub(super) fn decode(message: HttpFault) -> Result<FaultConfig, Problem> {
@@ -20,7 +19,7 @@ pub(super) fn decode(message: HttpFault) -> Result<FaultConfig, Problem> {
     })
 }
 
-fn delay(message: common::FaultDelay) -> Result<(FaultDelay, Fraction), Problem> {
+fn delay(message: common::FaultDelay) -> Result<(FaultDelay, FaultShare), Problem> {
     let delay = match message.fault_delay_secifier {
         Some(FaultDelaySecifier::FixedDelay(delay)) => {
             let delay = shared::duration(delay);
@@ -38,7 +37,7 @@ fn delay(message: common::FaultDelay) -> Result<(FaultDelay, Fraction), Problem>
 }
 
 /// Decodes the end of calls; `None` if no call ends.
-fn abort(message: proto::FaultAbort) -> Result<Option<(FaultAbort, Fraction)>, Problem> {
+fn abort(message: proto::FaultAbort) -> Result<Option<(FaultAbort, FaultShare)>, Problem> {
     let share = percentage(message.percentage, "abort.percentage")?;
     let abort = match message.error_type {
         Some(ErrorType::HttpStatus(status)) => {
@@ -59,9 +58,17 @@ fn abort(message: proto::FaultAbort) -> Result<Option<(FaultAbort, Fraction)>, P
     Ok(Some((abort, share)))
 }
 
-fn percentage(value: Option<FractionalPercent>, field: &'static str) -> Result<Fraction, Problem> {
-    let Some(value) = value else {
-        return Ok(Fraction::default());
-    };
-    shared::fraction(value).map_err(|text| Problem::bad(field, text))
+fn percentage(
+    value: Option<FractionalPercent>,
+    field: &'static str,
+) -> Result<FaultShare, Problem> {
+    let value = value.unwrap_or_default();
+    let fraction = |value| shared::fraction(value).map_err(|text| Problem::bad(field, text));
+    Ok(FaultShare {
+        configured: fraction(value)?,
+        unit: fraction(FractionalPercent {
+            numerator: 1,
+            ..value
+        })?,
+    })
 }
