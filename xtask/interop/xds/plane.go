@@ -76,7 +76,7 @@ type plane struct {
 	refuses   bool
 	delay     time.Duration
 	requests  []map[string]any
-	loads     []json.RawMessage
+	loads     []map[string]any
 }
 
 // allClients gives every client the same snapshot.
@@ -245,12 +245,15 @@ func (p *plane) logRequest(stream int64, request *discovery.DiscoveryRequest) er
 
 // StreamLoadStats asks for the load of all clusters each second, and keeps what it gets.
 func (p *plane) StreamLoadStats(stream loadstats.LoadReportingService_StreamLoadStatsServer) error {
+	node := ""
 	for first := true; ; first = false {
 		request, err := stream.Recv()
 		if err != nil {
 			return err
 		}
 		if first {
+			// Only the first message has it.
+			node = request.GetNode().GetId()
 			err := stream.Send(&loadstats.LoadStatsResponse{
 				SendAllClusters:       true,
 				LoadReportingInterval: durationpb.New(time.Second),
@@ -266,7 +269,7 @@ func (p *plane) StreamLoadStats(stream loadstats.LoadReportingService_StreamLoad
 				return err
 			}
 			p.mutex.Lock()
-			p.loads = append(p.loads, text)
+			p.loads = append(p.loads, map[string]any{"node": node, "stats": json.RawMessage(text)})
 			p.mutex.Unlock()
 		}
 	}

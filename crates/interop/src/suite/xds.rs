@@ -12,6 +12,7 @@ mod plane;
 mod steps;
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use self::clients::{Called, Client};
 use self::plane::{Plane, Seen};
@@ -19,7 +20,7 @@ use self::steps::{STEPS, Step};
 use super::certificates::Certificates;
 use super::foreign::{GRPC_GO, Running, command, start_grpc_go};
 use crate::clients::NamedRuntime;
-use crate::clock::until;
+use crate::clock::{now, until, wait_until};
 use crate::wrong::Wrong;
 
 const TARGET: &str = "xds:///orders";
@@ -33,6 +34,9 @@ const TOLERANCE: f64 = 8.2;
 
 /// The calls by which a client shows that it uses a change.
 const PROBES: usize = 60;
+
+/// The time in which a client sends two load reports, and some more.
+const REPORTS: Duration = Duration::from_millis(2_500);
 
 /// Takes all steps with both clients, and prints the result.
 ///
@@ -68,6 +72,12 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         for (name, client) in &mut clients {
             take(step, *name == FOREIGN, addresses, client)
                 .map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
+        }
+        if let Some(cluster) = step.reported {
+            for (name, client) in &mut clients {
+                let calls = report(step, cluster, &mut plane, name, client);
+                calls.map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
+            }
         }
         for on in runtimes {
             let same = compare(step, before, &mut plane, on);
@@ -148,6 +158,33 @@ fn take(
         return Ok(());
     }
     Err(format!("asked for {shares:?} and {unavailable} failed of 100, found {called:?}").into())
+}
+
+/// Waits until a client has reported each call of a cluster, not one more and not one less.
+fn report(
+    step: &Step,
+    cluster: &str,
+    plane: &mut Plane,
+    name: &str,
+    client: &mut Client,
+) -> Result<(), Wrong> {
+    // A report is sent each second. So this has all calls before.
+    wait_until(now() + REPORTS);
+    let before = plane.load(name, cluster)?;
+    client.call(step.calls)?;
+    let expected = before + step.calls.count as u64;
+    let mut found = 0;
+    let all = until("all calls are reported", || {
+        found = plane.load(name, cluster)?;
+        Ok(found >= expected)
+    });
+    all.map_err(|wrong| format!("{wrong}: {found} of {expected}"))?;
+    wait_until(now() + REPORTS);
+    found = plane.load(name, cluster)?;
+    if found != expected {
+        return Err(format!("reported {found} calls of {expected}").into());
+    }
+    Ok(())
 }
 
 /// Waits until a client of ours is subscribed to what grpc-go's is subscribed to, and has rejected what

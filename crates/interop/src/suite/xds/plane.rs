@@ -17,6 +17,8 @@ pub(super) struct Plane {
     nodes: BTreeMap<u64, String>,
     /// What was seen of each node.
     seen: BTreeMap<String, Seen>,
+    /// The calls that each node has reported as successful, by the name of the cluster.
+    loads: BTreeMap<String, BTreeMap<String, u64>>,
 }
 
 /// What the control plane saw of one client.
@@ -40,6 +42,7 @@ impl Plane {
             address,
             nodes: BTreeMap::new(),
             seen: BTreeMap::new(),
+            loads: BTreeMap::new(),
         })
     }
 
@@ -75,6 +78,29 @@ impl Plane {
     pub(super) fn seen(&mut self, node: &str) -> Result<Seen, Wrong> {
         self.read()?;
         Ok(self.seen.get(node).cloned().unwrap_or_default())
+    }
+
+    /// Returns how many calls of a cluster a client has reported as successful until now.
+    pub(super) fn load(&mut self, node: &str, cluster: &str) -> Result<u64, Wrong> {
+        let answer = self.process.ask(&json!({"command": "loads"}), "loads")?;
+        for load in answer["loads"].as_array().into_iter().flatten() {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let stats = &load["stats"];
+            let clusters = self.loads.entry(text(&load["node"])).or_default();
+            let calls = clusters.entry(text(&stats["clusterName"])).or_default();
+            for locality in stats["upstreamLocalityStats"]
+                .as_array()
+                .into_iter()
+                .flatten()
+            {
+                // The JSON of a 64-bit integer is a string.
+                let successful = text(&locality["totalSuccessfulRequests"]);
+                *calls += successful.parse::<u64>().unwrap_or(0);
+            }
+        }
+        let clusters = self.loads.get(node);
+        let calls = clusters.and_then(|clusters| clusters.get(cluster));
+        Ok(calls.copied().unwrap_or(0))
     }
 
     /// Reads the requests since the last time.

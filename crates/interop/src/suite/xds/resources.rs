@@ -69,6 +69,13 @@ pub(super) fn cluster(name: &str) -> Value {
     })
 }
 
+/// Returns the same cluster, whose load is reported to the control plane.
+pub(super) fn reporting_cluster(name: &str) -> Value {
+    let mut cluster = cluster(name);
+    cluster["lrs_server"] = json!({"self": {}});
+    cluster
+}
+
 /// Returns a cluster of clusters, in the order in which they are tried.
 pub(super) fn aggregate(name: &str, clusters: &[&str]) -> Value {
     let config = format!("{PREFIX}envoy.extensions.clusters.aggregate.v3.ClusterConfig");

@@ -8,7 +8,7 @@ use super::clients::{Calls, Method};
 use super::plane::Plane;
 use super::resources::{
     LISTENER, Locality, aggregate, cluster, dns_cluster, endpoints, listener, listener_with_aborts,
-    route, routes,
+    reporting_cluster, route, routes,
 };
 use crate::wrong::Wrong;
 
@@ -23,6 +23,8 @@ pub(super) struct Step {
     pub(super) shares: [u32; 3],
     /// The share of the calls that fail with UNAVAILABLE, in per cent.
     pub(super) unavailable: u32,
+    /// The cluster whose calls each client reports to the control plane.
+    pub(super) reported: Option<&'static str>,
     /// The types of which each client rejects a response, by the last part.
     pub(super) rejected: &'static [&'static str],
     /// Where the two clients differ, and how: the row of the comparison.
@@ -59,12 +61,13 @@ const fn step(
         calls: EMPTY,
         shares,
         unavailable: 0,
+        reported: None,
         rejected: &[],
         difference: None,
     }
 }
 
-pub(super) const STEPS: [Step; 16] = [
+pub(super) const STEPS: [Step; 17] = [
     step("three endpoints in one locality", three, [33, 33, 33]),
     step("localities with the weights 3 and 1", weights, [75, 25, 0]),
     step(
@@ -109,6 +112,10 @@ pub(super) const STEPS: [Step; 16] = [
         [0, 0, 100],
     ),
     step("an endpoint from the DNS", named, [0, 100, 0]),
+    Step {
+        reported: Some("e"),
+        ..step("the load of a cluster is reported", reported, [0, 100, 0])
+    },
     Step {
         unavailable: 30,
         difference: Some(Difference {
@@ -241,6 +248,14 @@ fn named(plane: &mut Plane, backends: &[SocketAddr; 3]) -> Result<(), Wrong> {
     plane.set(&[
         dns_cluster("named", "127.0.0.1", backends[1].port()),
         routes("routes", &json!([route("named")])),
+    ])
+}
+
+fn reported(plane: &mut Plane, backends: &[SocketAddr; 3]) -> Result<(), Wrong> {
+    plane.set(&[
+        reporting_cluster("e"),
+        endpoints("e", &[locality("z1", 1, 0, &backends[1..2])]),
+        routes("routes", &json!([route("e")])),
     ])
 }
 
