@@ -21,6 +21,9 @@ pub mod resources;
 
 // Which server a certificate is for.
 pub mod san;
+pub mod spiffe;
+
+mod file_watcher;
 
 // Which servers have them.
 mod bootstrap;
@@ -52,6 +55,7 @@ pub use self::call_attributes::AutoHostRewrite;
 pub use self::cluster_hold::{ClusterHold, ClusterOfCall, ClusterReleased};
 pub use self::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
 pub use self::decoder::Decoder;
+pub use self::file_watcher::{FileWatcher, FileWatcherEvent};
 pub use self::hostname::Hostname;
 pub use self::http_proxy::HttpProxy;
 pub use self::load_totals::{ClusterTotals, LocalityTotals, MetricTotal};
