@@ -54,7 +54,7 @@ pub use crate::service_config::service_config;
 pub use crate::target::{target_authority, target_parse};
 pub use crate::trace_context::trace_context;
 pub use crate::xds_ads::xds_ads;
-pub use crate::xds_resources::{xds_cluster, xds_endpoints};
+pub use crate::xds_resources::{xds_cluster, xds_endpoints, xds_identity};
 pub use crate::xds_routes::{xds_listener, xds_routes};
 
 /// A property: takes any input, and panics if it does not hold.
@@ -84,6 +84,7 @@ pub const PROPERTIES: &[(&str, Property)] = &[
     ("xds_ads", xds_ads),
     ("xds_endpoints", xds_endpoints),
     ("xds_cluster", xds_cluster),
+    ("xds_identity", xds_identity),
     ("xds_listener", xds_listener),
     ("xds_routes", xds_routes),
 ];

@@ -1,4 +1,4 @@
-//! Clusters and endpoints of a control plane.
+//! Clusters and endpoints of a control plane, and the identities of their servers.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -8,6 +8,8 @@ use prost::Message;
 use trunkline_endpoint::{Address, Weight};
 use trunkline_lb::PolicyRegistry;
 use trunkline_xds::core::resources::{Cluster, ClusterEndpoints};
+use trunkline_xds::core::san::SubjectAltName;
+use trunkline_xds::core::spiffe::{SpiffeId, TrustBundles};
 use trunkline_xds::core::{CertificateProvider, WatchedFiles};
 use trunkline_xds::policies::{ClusterCounters, LoadStore, registry};
 use trunkline_xds_proto::envoy::config::cluster::v3 as cluster;
@@ -121,5 +123,27 @@ pub fn xds_cluster(data: &[u8]) {
     let decoded = decode(data);
     if let Ok(message) = cluster::Cluster::decode(data) {
         assert_eq!(decode(&message.encode_to_vec()), decoded);
+    }
+}
+
+/// The names of a certificate of any bytes can be checked. A text that is a SPIFFE identity is its trust
+/// domain and its path; a map of trust bundles is one or has a fault.
+pub fn xds_identity(data: &[u8]) {
+    if let Some(names) = SubjectAltName::of_certificate(data) {
+        // A name has a tag and a length.
+        assert!(names.len() <= data.len() / 2);
+        if let Ok(id) = SpiffeId::of_names(&names) {
+            assert!(!id.trust_domain().is_empty());
+        }
+    }
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(id) = text.parse::<SpiffeId>() {
+        assert_eq!(format!("spiffe://{}{}", id.trust_domain(), id.path()), text);
+        assert!(TrustBundles::default().roots_of(&id).is_err());
+    }
+    if let Err(error) = TrustBundles::parse(text) {
+        assert!(!error.to_string().is_empty());
     }
 }
