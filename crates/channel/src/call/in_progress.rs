@@ -137,6 +137,12 @@ pub(crate) enum PickOutcome {
     Wait,
 }
 
+/// What must happen before an attempt can be sent, or a call can be picked for.
+enum Unfinished {
+    Authorizing(Authorizing),
+    Fault(Box<InjectedFault>),
+}
+
 /// Why an attempt was not started.
 pub(crate) enum NotStarted {
     /// The picker failed the attempt, or its credentials did. A retry policy applies to it.
@@ -219,20 +225,16 @@ impl<'a> Call<'a> {
         let mut queued: Option<Box<QueuedCall>> = None;
         loop {
             // No outcome is kept while the call waits, so that the future of every call is small.
-            let authorizing = match self.pick(body) {
-                PickOutcome::Fault(fault) => {
-                    // Boxed, because few calls need the space in their future.
-                    Box::pin(self.suffer(fault)).await?;
-                    continue;
-                }
+            let unfinished = match self.pick(body) {
                 PickOutcome::Started(attempt) => return Ok(attempt),
                 PickOutcome::Failed(not_started) => return Err(not_started),
-                PickOutcome::Authorizing(attempt) => Some(attempt),
+                PickOutcome::Authorizing(attempt) => Some(Unfinished::Authorizing(attempt)),
+                PickOutcome::Fault(fault) => Some(Unfinished::Fault(fault)),
                 PickOutcome::Wait => None,
             };
-            if let Some(attempt) = authorizing {
+            if let Some(unfinished) = unfinished {
                 // Boxed, because few calls need the space in their future.
-                match Box::pin(self.authorize(attempt, body)).await? {
+                match Box::pin(self.finish_pick(unfinished, body)).await? {
                     PickOutcome::Started(attempt) => return Ok(attempt),
                     PickOutcome::Failed(not_started) => return Err(not_started),
                     PickOutcome::Fault(_) | PickOutcome::Authorizing(_) | PickOutcome::Wait => {}
@@ -265,6 +267,22 @@ impl<'a> Call<'a> {
                 return Err(self.end_waiting(status));
             }
             self.is_late = true;
+        }
+    }
+
+    /// Waits for what must happen before the attempt can be sent. After a fault, the call picks again.
+    async fn finish_pick<B>(
+        &mut self,
+        unfinished: Unfinished,
+        body: &RequestBody<B>,
+    ) -> Result<PickOutcome, Status>
+    where
+        B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        match unfinished {
+            Unfinished::Authorizing(attempt) => self.authorize(attempt, body).await,
+            Unfinished::Fault(fault) => self.suffer(fault).await.map(|()| PickOutcome::Wait),
         }
     }
 
