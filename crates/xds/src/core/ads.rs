@@ -11,8 +11,9 @@ mod ids;
 mod output;
 mod state;
 
-// What reads resources.
+// What reads messages and resources.
 mod decoder;
+mod message;
 mod nack;
 
 // A link: what it asks for, how long it waits, and when it is read.
@@ -50,5 +51,6 @@ pub use self::decoder::ResourceDecoder;
 pub use self::dump::{AdsDump, AuthorityDump, CachedDump, ErrorDump, ResourceDump, ServerDump};
 pub use self::event::AdsEvent;
 pub use self::ids::{DeliveryId, LinkId, StreamId, WatchId};
+pub use self::message::{ResponseError, read_response};
 pub use self::output::{AdsOutput, Delivery, Update};
 pub use self::state::ResourceState;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use prost::Message;
 use trunkline_runtime::Alarm;
 use trunkline_status::Status;
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryResponse;
@@ -15,7 +14,7 @@ use trunkline_xds_proto::method::STREAM_AGGREGATED_RESOURCES;
 use super::client::ClientShared;
 use super::link::{Link, LinkEvent};
 use super::stream::StreamEvent;
-use crate::core::ads::{AdsOutput, LinkId, StreamId};
+use crate::core::ads::{AdsOutput, LinkId, StreamId, read_response};
 
 /// The most events that are handled in one poll. After them the task yields: a server that always has
 /// more must not hold up the other tasks of its thread.
@@ -147,7 +146,7 @@ impl ClientShared {
                 None
             }
             LinkEvent::Stream(stream, StreamEvent::Message(message)) => {
-                match decode(message) {
+                match decode(&message) {
                     Ok(response) => core.handle_message(stream, response, now),
                     Err(status) => {
                         core.handle_stream_ended(stream, &status, now);
@@ -164,11 +163,8 @@ impl ClientShared {
     }
 }
 
-fn decode(message: Bytes) -> Result<DiscoveryResponse, Status> {
+fn decode(message: &Bytes) -> Result<DiscoveryResponse, Status> {
     let len = message.len();
-    DiscoveryResponse::decode(message).map_err(|error| {
-        Status::internal(format!(
-            "a message of {len} bytes is no DiscoveryResponse: {error}"
-        ))
-    })
+    read_response(message)
+        .map_err(|error| Status::internal(format!("a message of {len} bytes: {error}")))
 }

@@ -1,6 +1,9 @@
 //! What a server can make a client do and keep.
 
+use bytes::Bytes;
+use prost::Message;
 use trunkline_status::Code;
+use trunkline_xds::core::ads::{ResponseError, read_response};
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryResponse;
 
 use super::driver::{Cluster, Driver, Endpoints, any, resource_error, response, seconds};
@@ -145,4 +148,46 @@ fn xds_2_12_old_streams_are_ignored() {
     driver.run();
     driver.expect(&[]);
     assert_eq!(driver.events.len(), events);
+}
+
+/// A response is read as protobuf has it. Its resources share the memory of the message.
+#[test]
+fn xds_2_6_responses_are_read() {
+    let mut sent = response(Cluster, "7", "x", &["a=1", "b=2"]);
+    sent.resource_errors = vec![
+        resource_error("c", Code::NotFound, "no"),
+        Default::default(),
+    ];
+    let message = Bytes::from(sent.encode_to_vec());
+    let read = read_response(&message).expect("a response");
+    assert_eq!(read, sent);
+    let shared = message.as_ptr_range();
+    assert!(shared.contains(&read.resources[0].value.as_ptr()));
+    assert_eq!(
+        read_response(&Bytes::new()),
+        Ok(DiscoveryResponse::default())
+    );
+    for end in 1..message.len() {
+        let cut = message.slice(..end);
+        assert_eq!(
+            read_response(&cut).ok(),
+            DiscoveryResponse::decode(cut).ok()
+        );
+    }
+}
+
+/// An empty resource is two bytes of a message, and many times that in memory: a response has at most
+/// 200,000 resources and errors.
+#[test]
+fn xds_2_6_items_are_bounded() {
+    let [resource, error] = [[0x12, 0], [0x3a, 0]];
+    let message = |resources, errors| {
+        Bytes::from([resource.repeat(resources), error.repeat(errors)].concat())
+    };
+    let most = read_response(&message(100_000, 100_000)).expect("a response");
+    assert_eq!(most.resources.len() + most.resource_errors.len(), 200_000);
+    for (resources, errors) in [(200_001, 0), (0, 200_001), (100_000, 100_001)] {
+        let refused = read_response(&message(resources, errors)).expect_err("too many");
+        assert_eq!(refused, ResponseError::TooManyItems);
+    }
 }
