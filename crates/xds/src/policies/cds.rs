@@ -1,5 +1,6 @@
 //! `cds_experimental`: the policies of one cluster.
 
+mod applied;
 mod config;
 mod priority_names;
 

@@ -4,7 +4,6 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Instant;
 
-use trunkline_endpoint::Attributes;
 use trunkline_lb::{
     Child, ConnectivityState, Control, GracefulSwitch, OldList, Pick, Policy, PolicyNode,
     PolicyOptions, PriorityChild, PriorityConfig, SubchannelId, SubchannelState, Update,
@@ -13,6 +12,7 @@ use trunkline_lb::{
 use trunkline_service_config::PolicyChoice;
 use trunkline_status::Status;
 
+use super::applied::Applied;
 use super::config::CdsConfig;
 use super::leaf::leaf_update;
 use super::priority_names::PriorityNames;
@@ -44,17 +44,11 @@ pub struct Cds {
     cluster: Option<Arc<str>>,
     /// What the child was given last; `None` if the next update has to reach it in any case.
     applied: Option<Applied>,
+    /// Why calls fail, while there is no child.
+    failure: Option<String>,
     names: PriorityNames,
     /// The state that was published last.
     published: Option<ConnectivityState>,
-}
-
-/// What the policies below a cluster were given.
-#[derive(Debug)]
-struct Applied {
-    cluster: Arc<ResolvedCluster>,
-    attributes: Attributes,
-    health_check: Option<Arc<str>>,
 }
 
 impl Cds {
@@ -67,6 +61,7 @@ impl Cds {
             child: None,
             cluster: None,
             applied: None,
+            failure: None,
             names: PriorityNames::default(),
             published: None,
         }
@@ -74,17 +69,16 @@ impl Cds {
 
     /// Ends the child: calls fail with this text.
     fn fail(&mut self, text: String, control: &mut Control<'_>) {
-        self.drop_child(control);
-        let state = ConnectivityState::TransientFailure;
-        self.published = Some(state);
-        control.publish(state, Arc::new(Pick::Fail(Status::unavailable(text))));
-    }
-
-    fn drop_child(&mut self, control: &mut Control<'_>) {
         self.applied = None;
         if let Some(child) = self.child.take() {
             child.remove(control);
+        } else if self.failure.as_ref() == Some(&text) {
+            return;
         }
+        let state = ConnectivityState::TransientFailure;
+        self.published = Some(state);
+        self.failure = Some(text.clone());
+        control.publish(state, Arc::new(Pick::Fail(Status::unavailable(text))));
     }
 
     /// Hands an event to the child, and publishes what it publishes.
@@ -111,6 +105,7 @@ impl Cds {
         let options = &self.options;
         let child = || Child::new(GracefulSwitch::new(options));
         self.child.get_or_insert_with(child);
+        self.failure = None;
         update.config = Arc::clone(&choice.config);
         let result = self.forward(control, |child, control| {
             child.handle_named_update(&choice.name, update, control)
@@ -186,39 +181,6 @@ impl Cds {
             config: Arc::new(config),
         };
         self.update_child(&choice, update, control)
-    }
-}
-
-impl Applied {
-    fn is_same(&self, other: &Self) -> bool {
-        is_same_cluster(&self.cluster, &other.cluster)
-            && self.attributes == other.attributes
-            && self.health_check == other.health_check
-    }
-}
-
-/// Compares clusters. What two configurations share is not looked at.
-fn is_same_cluster(one: &Arc<ResolvedCluster>, other: &Arc<ResolvedCluster>) -> bool {
-    fn same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
-        Arc::ptr_eq(one, other) || one == other
-    }
-    if Arc::ptr_eq(one, other) {
-        return true;
-    }
-    match (&**one, &**other) {
-        (
-            ResolvedCluster::Leaf {
-                cluster,
-                endpoints: LeafEndpoints::Eds(endpoints),
-                note,
-            },
-            ResolvedCluster::Leaf {
-                cluster: other_cluster,
-                endpoints: LeafEndpoints::Eds(other_endpoints),
-                note: other_note,
-            },
-        ) => note == other_note && same(cluster, other_cluster) && same(endpoints, other_endpoints),
-        (one, other) => one == other,
     }
 }
 
@@ -331,6 +293,9 @@ impl Policy for Cds {
         let mut node = PolicyNode::new(CDS, state);
         if let Some(cluster) = &self.cluster {
             node = node.with_fact("cluster", cluster.to_string());
+        }
+        if let Some(failure) = &self.failure {
+            node = node.with_fact("error", failure.clone());
         }
         match &self.child {
             Some(child) => node.with_child(child.policy().inspect(now)),

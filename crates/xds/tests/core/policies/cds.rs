@@ -442,3 +442,41 @@ fn xds_10_16_one_changed_endpoint_of_many() {
     assert_eq!(tree.channel.removed.len(), 1);
     assert!(allocated.count_total < 1_000, "{allocated:?}");
 }
+
+/// A priority whose endpoints are all gone or unhealthy makes room for the next at once, and is used
+/// again as soon as it has one that is ready.
+#[test]
+fn xds_4_5_priority_without_endpoints() {
+    let mut tree = Tree::new();
+    let update = |tree: &mut Tree, list: &str| tree.update([("c", leaf(cluster("c"), list))]);
+    update(&mut tree, "a 10.0.0.1:443 / b 10.0.0.2:443");
+    tree.connect_all();
+    assert_eq!(tree.picked("c"), "10.0.0.1:443");
+    update(&mut tree, "a / b 10.0.0.2:443");
+    tree.connect_all();
+    assert_eq!(tree.picked("c"), "10.0.0.2:443");
+    update(&mut tree, "a 10.0.0.3:443 / b 10.0.0.2:443");
+    tree.connect_all();
+    assert_eq!(tree.picked("c"), "10.0.0.3:443");
+    // All priorities are gone, and come back.
+    update(&mut tree, "");
+    assert_eq!(tree.channel.addresses(), "");
+    update(&mut tree, "a 10.0.0.1:443");
+    tree.connect_all();
+    assert_eq!(tree.picked("c"), "10.0.0.1:443");
+}
+
+/// A cluster that fails for the same reason again publishes nothing new.
+#[test]
+fn xds_4_9_unchanged_failure() {
+    let mut channel = FakeChannel::new(Cds::new(&options(1)));
+    let failing = || xds_config([("c", Err("cluster \"c\" does not exist".into()))]);
+    for _ in 0..2 {
+        let update = update(CdsConfig::new("c"), &failing());
+        let accepted = channel.event(|policy, control| policy.handle_update(update, control));
+        assert_eq!(accepted, Ok(()));
+    }
+    assert_eq!(channel.states(), [TransientFailure]);
+    let facts = channel.policy.inspect(channel.now).facts.to_string();
+    assert_eq!(facts, "cluster c, error cluster \"c\" does not exist");
+}
