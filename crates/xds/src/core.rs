@@ -34,6 +34,7 @@ mod decoder;
 
 // All of it together: what a channel routes by.
 mod config;
+pub(crate) mod same;
 
 // The choice of each call.
 mod selector;

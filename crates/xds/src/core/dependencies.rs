@@ -20,7 +20,6 @@ mod known;
 mod reach;
 
 mod leaves;
-mod same;
 
 mod entries;
 

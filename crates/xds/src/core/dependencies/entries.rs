@@ -9,11 +9,11 @@ use super::known::Known;
 use super::leaves::Leaves;
 use super::output::HostName;
 use super::reach::DEEPEST;
-use super::same::same_entry;
 use super::watched::{Resolved, Watched};
 use crate::core::config::{ClusterEntry, LeafEndpoints, ResolvedCluster, XdsConfig};
 use crate::core::resource_type::ResourceType;
 use crate::core::resources::{Cluster, ClusterKind};
+use crate::core::same::same_entry;
 
 /// Makes the clusters of a configuration. What equals its counterpart in the configuration in force is
 /// shared with that.

@@ -11,12 +11,12 @@ use super::error_text::ErrorText;
 use super::known::Known;
 use super::output::{Awaited, DependencyOutput, HostName};
 use super::reach::Reach;
-use super::same::same_config;
 use super::watched::{Resolved, Watches};
 use crate::core::config::XdsConfig;
 use crate::core::resource_error::ResourceError;
 use crate::core::resource_type::ResourceType;
 use crate::core::resources::{Cluster, ClusterEndpoints, Listener, Resource, RouteConfiguration};
+use crate::core::same::same_config;
 
 /// Finds all resources that the calls of one target need, without doing any I/O.
 ///

@@ -9,16 +9,20 @@ fn same<T: PartialEq>(one: &Arc<T>, other: &Arc<T>) -> bool {
 }
 
 /// Returns whether two entries have the same content.
-pub(super) fn same_entry(one: &ClusterEntry, other: &ClusterEntry) -> bool {
+pub(crate) fn same_entry(one: &ClusterEntry, other: &ClusterEntry) -> bool {
     match (one, other) {
-        (Ok(one), Ok(other)) => Arc::ptr_eq(one, other) || same_cluster(one, other),
+        (Ok(one), Ok(other)) => same_cluster(one, other),
         (Err(one), Err(other)) => one == other,
         _ => false,
     }
 }
 
-fn same_cluster(one: &ResolvedCluster, other: &ResolvedCluster) -> bool {
-    match (one, other) {
+/// Returns whether two clusters have the same content.
+pub(crate) fn same_cluster(one: &Arc<ResolvedCluster>, other: &Arc<ResolvedCluster>) -> bool {
+    if Arc::ptr_eq(one, other) {
+        return true;
+    }
+    match (&**one, &**other) {
         (
             ResolvedCluster::Leaf {
                 cluster,
@@ -54,7 +58,7 @@ fn same_endpoints(one: &LeafEndpoints, other: &LeafEndpoints) -> bool {
 }
 
 /// Returns whether two configurations have the same content.
-pub(super) fn same_config(one: &XdsConfig, other: &XdsConfig) -> bool {
+pub(crate) fn same_config(one: &XdsConfig, other: &XdsConfig) -> bool {
     same(&one.listener, &other.listener)
         && same(&one.route_config, &other.route_config)
         && same(&one.virtual_host, &other.virtual_host)
