@@ -118,11 +118,6 @@ pub(super) const STEPS: [Step; 17] = [
     },
     Step {
         unavailable: 30,
-        difference: Some(Difference {
-            why: "faults are not injected",
-            shares: [100, 0, 0],
-            unavailable: 0,
-        }),
         ..step("a fault in 30 % of the calls", fault, [100, 0, 0])
     },
     Step {
