@@ -12,6 +12,8 @@ mod link;
 // What watches and what is watched.
 mod inbox;
 
+mod observer;
+
 mod client;
 mod client_task;
 
@@ -40,5 +42,6 @@ mod factory;
 
 mod extension;
 
+pub use self::observer::XdsObserver;
 pub use self::options::Xds;
 pub use self::pool::{ClientDump, XdsPool};

@@ -9,4 +9,4 @@ pub mod policies;
 mod io;
 
 #[cfg(feature = "io")]
-pub use crate::io::{ClientDump, Xds, XdsPool};
+pub use crate::io::{ClientDump, Xds, XdsObserver, XdsPool};

@@ -9,7 +9,10 @@ use trunkline_runtime::Lock;
 
 use super::inbox::Inbox;
 use super::link::LinkOptions;
-use crate::core::ads::{AdsClient, AdsDump, AdsOutput, DeliveryId, ResourceDecoder, WatchId};
+use super::observer::XdsObserver;
+use crate::core::ads::{
+    AdsClient, AdsDump, AdsEvent, AdsOutput, DeliveryId, ResourceDecoder, WatchId,
+};
 use crate::core::{Bootstrap, ResourceType, ServerConfig};
 
 /// A client in use. When the last reference is dropped, its task ends, and with it the connections
@@ -24,6 +27,7 @@ pub(super) struct ClientShared {
     pub(super) target: Arc<str>,
     pub(super) bootstrap: Arc<Bootstrap>,
     pub(super) links: LinkOptions,
+    observers: Vec<Arc<dyn XdsObserver>>,
     state: Lock<State>,
 }
 
@@ -44,12 +48,14 @@ impl Client {
         bootstrap: Arc<Bootstrap>,
         decoder: Arc<dyn ResourceDecoder>,
         links: LinkOptions,
+        observers: Vec<Arc<dyn XdsObserver>>,
     ) -> (Self, Arc<ClientShared>) {
         let node = bootstrap.node.to_proto();
         let seed = links.runtime.seed();
         let shared = Arc::new(ClientShared {
             target,
             links,
+            observers,
             state: Lock::new(State {
                 ads: AdsClient::new(Arc::clone(&bootstrap), node, decoder, seed),
                 watchers: BTreeMap::new(),
@@ -135,6 +141,14 @@ impl ClientShared {
         let mut state = self.state.lock();
         state.task = Some(waker.clone());
         state.is_over
+    }
+
+    /// Reports an event to the observers.
+    pub(super) fn observe(&self, event: &AdsEvent) {
+        let now = self.links.runtime.now();
+        for observer in &self.observers {
+            observer.observe(&self.target, event, now);
+        }
     }
 
     /// Returns all that is to be done, with the inbox of each update.

@@ -94,7 +94,7 @@ impl ClientTask {
                         inbox.push(delivery);
                     }
                 }
-                AdsOutput::Event(_) => {}
+                AdsOutput::Event(event) => self.shared.observe(&event),
             }
         }
         has_any

@@ -8,6 +8,7 @@ use trunkline_runtime::Lock;
 use super::client::Client;
 use super::client_task::ClientTask;
 use super::link::LinkOptions;
+use super::observer::XdsObserver;
 use crate::core::ads::{AdsDump, ResourceDecoder};
 use crate::core::{Bootstrap, Node};
 use crate::policies::ClusterCounters;
@@ -32,6 +33,7 @@ use crate::policies::ClusterCounters;
 pub struct XdsPool {
     clients: Arc<Lock<Vec<Weak<Client>>>>,
     counters: ClusterCounters,
+    observers: Vec<Arc<dyn XdsObserver>>,
 }
 
 /// The state of one client of a pool.
@@ -51,6 +53,13 @@ impl XdsPool {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Adds an observer of the clients that are started through this value and its later clones.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl XdsObserver + 'static) -> Self {
+        self.observers.push(Arc::new(observer));
+        self
     }
 
     /// Returns the pool of the process, which channels use by default.
@@ -106,6 +115,7 @@ impl XdsPool {
             Arc::clone(bootstrap),
             decoder(),
             links.clone(),
+            self.observers.clone(),
         );
         let client = Arc::new(client);
         clients.push(Arc::downgrade(&client));

@@ -10,6 +10,7 @@ mod host_names;
 mod links;
 mod loads;
 mod mesh;
+mod observers;
 mod policies;
 mod servers;
 #[cfg(feature = "tls")]
