@@ -164,7 +164,17 @@ const CORES: [WalledCore; 11] = [
         ],
     ),
     // Its policies too.
-    core("xds", Extent::AllBut("io"), &[]),
+    core(
+        "xds",
+        Extent::AllBut("io"),
+        &[
+            // The faults of all channels of a process are counted together.
+            Exception {
+                file: "policies/active_faults.rs",
+                names: &["atomic", "Atomic*", "LazyLock"],
+            },
+        ],
+    ),
 ];
 
 const fn core(
