@@ -46,7 +46,8 @@ pub(super) struct Subscriptions {
 #[derive(Default)]
 struct Subscription {
     names: BTreeSet<String>,
-    /// The names in the last response.
+    /// The names in the last response, without those that the client unsubscribed from since: it has
+    /// forgotten their resources, so they are sent again when it asks for them again.
     returned: BTreeSet<String>,
     /// The nonce of the last response; empty before.
     nonce: String,
@@ -69,6 +70,8 @@ impl Subscriptions {
             return false;
         }
         subscription.names = request.resource_names.iter().cloned().collect();
+        let names = &subscription.names;
+        subscription.returned.retain(|name| names.contains(name));
         subscription.known = match request.error_detail {
             Some(_) => subscription.sent.clone(),
             None => request.version_info.clone(),
