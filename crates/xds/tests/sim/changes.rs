@@ -13,7 +13,7 @@ use trunkline_xds::core::ResourceType;
 
 use crate::mesh::{Mesh, backend, call, routes, shares};
 
-const SEEDS: u64 = 10;
+const SEEDS: u64 = 6;
 const CHANGES: usize = 40;
 const BACKENDS: u8 = 8;
 const LEAVES: [&str; 4] = ["a", "b", "c", "d"];
@@ -21,7 +21,7 @@ const AGGREGATES: [&str; 2] = ["p", "q"];
 
 /// A change that comes later: a resource that another one names already.
 enum Late {
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
     Endpoints(ClusterLoadAssignment),
 }
 
@@ -78,7 +78,8 @@ impl Plane {
                 let name = LEAVES[self.rng.below(LEAVES.len())];
                 if self.is_cached(name) {
                     self.mesh.plane.delete::<Cluster>(name);
-                    self.late.push(Late::Cluster(resources::cluster(name)));
+                    self.late
+                        .push(Late::Cluster(Box::new(resources::cluster(name))));
                 }
             }
             6 => self.mesh.plane.end_streams(14, "a restart"),
@@ -121,7 +122,8 @@ impl Plane {
         let backends = self.random_backends();
         let endpoints = resources::endpoints(name, backends.iter().copied());
         self.backends.insert(name, backends);
-        self.late.push(Late::Cluster(resources::cluster(name)));
+        self.late
+            .push(Late::Cluster(Box::new(resources::cluster(name))));
         self.late.push(Late::Endpoints(endpoints));
         if self.rng.below(2) == 0 {
             self.change_late(0);
@@ -150,7 +152,7 @@ impl Plane {
         let count = self.late.len().saturating_sub(stay);
         for change in self.late.drain(..count) {
             match change {
-                Late::Cluster(cluster) => self.mesh.plane.set(cluster),
+                Late::Cluster(cluster) => self.mesh.plane.set(*cluster),
                 Late::Endpoints(endpoints) => self.mesh.plane.set(endpoints),
             }
         }
@@ -161,7 +163,7 @@ impl Plane {
         let mut leaves = BTreeSet::new();
         let mut backends = BTreeSet::new();
         for name in &self.routed {
-            let below = self.below.get(name).cloned().unwrap_or(vec![name]);
+            let below = self.below.get(name).cloned().unwrap_or_else(|| vec![name]);
             backends.extend(&self.backends[below[0]]);
             leaves.extend(below);
         }

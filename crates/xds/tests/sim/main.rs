@@ -2,6 +2,7 @@
 //! the clauses of the specification.
 
 mod bootstrap;
+mod changes;
 mod churn;
 mod end_to_end;
 mod errors;
