@@ -114,9 +114,9 @@ fn xds_2_11_codes_of_received_errors() {
 fn xds_2_8_cache_does_not_keep_messages() {
     let mut driver = Driver::new();
     driver.watch(Endpoints, "e");
-    let message = bytes::Bytes::from(vec![b'e'; 1 << 20]);
+    let message = Bytes::from(vec![b'e'; 1 << 20]);
     let mut resource = any(Endpoints, "");
-    resource.value = bytes::Bytes::from([b"e=1,".as_slice(), &message].concat()).slice(..4);
+    resource.value = Bytes::from([b"e=1,".as_slice(), &message].concat()).slice(..4);
     let value = resource.value.clone();
     driver.send_response(
         0,
