@@ -1,6 +1,7 @@
 //! Tests of whole channels over simulated control planes and backends, in virtual time, named after
 //! the clauses of the specification.
 
+mod aggregates;
 mod bootstrap;
 mod changes;
 mod churn;
