@@ -115,9 +115,9 @@ impl Facts {
         let cached = resource.cached.as_ref();
         let error = resource.error.as_ref();
         let at = cached.map(|cached| cached.updated);
-        let at = at.or(error.map(|error| error.at));
+        let at = at.or_else(|| error.map(|error| error.at));
         let server = cached.map(|cached| &cached.server);
-        let server = server.or(error.map(|error| &error.server));
+        let server = server.or_else(|| error.map(|error| &error.server));
         Self {
             version: cached.map(|cached| cached.version.to_string()),
             age: at.map(|at| now.saturating_duration_since(at)),
