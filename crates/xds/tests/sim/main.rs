@@ -7,6 +7,7 @@ mod changes;
 mod churn;
 mod end_to_end;
 mod errors;
+mod fallback;
 mod faults;
 mod host_names;
 mod links;
