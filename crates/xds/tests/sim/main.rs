@@ -9,6 +9,7 @@ mod end_to_end;
 mod errors;
 mod fallback;
 mod faults;
+mod hashes;
 mod host_names;
 mod links;
 mod loads;
