@@ -265,7 +265,7 @@ impl AdsClient {
         if self.outbox.is_empty() {
             self.authorities
                 .subscribe(&mut self.links, &mut self.outbox);
-            self.send();
+            self.send(now);
             self.read(now);
         }
         self.next_queued()
@@ -330,9 +330,9 @@ impl AdsClient {
             });
             return None;
         };
-        if link.owes_answer(kind) {
+        if link.hurry_answer(kind) {
             // The response before this one is answered by itself.
-            self.send();
+            self.send(now);
         }
         let link = self.links.get_mut(stream.link)?;
         let outcome = take_in(
@@ -366,9 +366,9 @@ impl AdsClient {
     }
 
     /// Sends the requests that are due.
-    fn send(&mut self) {
+    fn send(&mut self, now: Instant) {
         for link in self.links.iter_mut() {
-            for (stream, request) in link.take_requests(&self.node) {
+            for (stream, request) in link.take_requests(&self.node, now) {
                 self.outbox.push(AdsOutput::Send {
                     stream,
                     request: Box::new(request),

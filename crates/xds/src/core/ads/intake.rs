@@ -76,7 +76,7 @@ pub(super) fn take_in(
         invalid,
         nack,
     };
-    link.owe_answer(kind, &response.version_info, response.nonce, answer);
+    link.owe_answer(kind, &response.version_info, response.nonce, answer, now);
     outcome
 }
 

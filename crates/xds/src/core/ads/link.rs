@@ -207,11 +207,11 @@ impl Link {
             .is_some_and(Subscription::was_requested)
     }
 
-    /// Returns whether a response of this type waits for its answer.
-    pub(super) fn owes_answer(&self, kind: ResourceType) -> bool {
+    /// Returns whether a response of this type waits for its answer, which is due from now on.
+    pub(super) fn hurry_answer(&mut self, kind: ResourceType) -> bool {
         self.subscriptions
-            .get(&kind)
-            .is_some_and(Subscription::owes_answer)
+            .get_mut(&kind)
+            .is_some_and(Subscription::hurry_answer)
     }
 
     /// Handles a response of a type that was asked for.
@@ -221,19 +221,24 @@ impl Link {
         version: &str,
         nonce: String,
         answer: Answer,
+        now: Instant,
     ) {
         let subscription = self.subscriptions.entry(kind).or_default();
-        subscription.handle_response(version, nonce, answer);
+        subscription.handle_response(version, nonce, answer, now);
     }
 
     /// Returns the requests that are due, in the order of the types.
-    pub(super) fn take_requests(&mut self, node: &Node) -> Vec<(StreamId, DiscoveryRequest)> {
+    pub(super) fn take_requests(
+        &mut self,
+        node: &Node,
+        now: Instant,
+    ) -> Vec<(StreamId, DiscoveryRequest)> {
         let Phase::Streaming(stream) = &mut self.phase else {
             return Vec::new();
         };
         let mut requests = Vec::new();
         for (kind, subscription) in &mut self.subscriptions {
-            let Some(mut request) = subscription.take_request(*kind) else {
+            let Some(mut request) = subscription.take_request(*kind, now) else {
                 continue;
             };
             if !stream.has_sent_node {
@@ -314,7 +319,11 @@ impl Link {
     /// Returns when the link has something to do.
     pub(super) fn next_timeout(&self) -> Option<Instant> {
         match &self.phase {
-            Phase::Streaming(stream) => stream.timers.next(),
+            Phase::Streaming(stream) => {
+                let answers = self.subscriptions.values();
+                let answers = answers.filter_map(Subscription::next_answer);
+                answers.chain(stream.timers.next()).min()
+            }
             Phase::Waiting(at) => Some(*at),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryRequest;
 use trunkline_xds_proto::google::rpc;
@@ -11,6 +11,13 @@ use crate::core::resource_type::ResourceType;
 
 /// `google.rpc.Code.INVALID_ARGUMENT`: the code of every NACK.
 const INVALID_ARGUMENT: i32 = 3;
+
+/// How long the answer waits to a response of the same version that is refused for the same reasons as the
+/// one before it.
+///
+/// Common servers send a response again as soon as it is refused. Without a pause both sides would do
+/// nothing else.
+const REPEATED_NACK: Duration = Duration::from_secs(1);
 
 /// What a link asks for of one type, and what of it the server knows.
 #[derive(Debug, Default)]
@@ -27,6 +34,10 @@ pub(super) struct Subscription {
     is_changed: bool,
     /// The answer that the last response waits for.
     answer: Option<Answer>,
+    /// Before this time the answer waits for a change of the names; `None` if it is due.
+    answer_at: Option<Instant>,
+    /// The version of the last response on this stream, and why it was refused; `None` if it was not.
+    refused: Option<(String, String)>,
 }
 
 /// A name on the current stream.
@@ -89,15 +100,38 @@ impl Subscription {
         self.was_requested
     }
 
-    /// Returns whether a response waits for its answer.
-    pub(super) fn owes_answer(&self) -> bool {
+    /// Returns whether a response waits for its answer, which is due from now on.
+    pub(super) fn hurry_answer(&mut self) -> bool {
+        self.answer_at = None;
         self.answer.is_some()
     }
 
-    /// Handles a response: the answer is due.
-    pub(super) fn handle_response(&mut self, version: &str, nonce: String, answer: Answer) {
-        if matches!(answer, Answer::Ack) {
-            version.clone_into(&mut self.version);
+    /// Returns when an answer that waits is due.
+    pub(super) fn next_answer(&self) -> Option<Instant> {
+        self.answer_at
+    }
+
+    /// Handles a response: the answer is due, unless it is the response before it again, and refused.
+    pub(super) fn handle_response(
+        &mut self,
+        version: &str,
+        nonce: String,
+        answer: Answer,
+        now: Instant,
+    ) {
+        self.answer_at = None;
+        match &answer {
+            Answer::Ack => {
+                version.clone_into(&mut self.version);
+                self.refused = None;
+            }
+            Answer::Nack(why) => {
+                let refused = Some((version.to_owned(), why.clone()));
+                if self.refused == refused {
+                    self.answer_at = Some(now + REPEATED_NACK);
+                }
+                self.refused = refused;
+            }
         }
         self.nonce = nonce;
         self.answer = Some(answer);
@@ -109,6 +143,8 @@ impl Subscription {
         self.was_requested = false;
         self.is_changed = !self.names.is_empty();
         self.answer = None;
+        self.answer_at = None;
+        self.refused = None;
         for name in self.names.values_mut() {
             *name = Name::default();
         }
@@ -119,11 +155,15 @@ impl Subscription {
     ///
     /// A type without names is not mentioned on a stream that has not asked for any: as the first
     /// request of a type, a list without names asks for everything.
-    pub(super) fn take_request(&mut self, kind: ResourceType) -> Option<Request> {
+    pub(super) fn take_request(&mut self, kind: ResourceType, now: Instant) -> Option<Request> {
         if !self.was_requested && self.names.is_empty() {
             self.is_changed = false;
             return None;
         }
+        if !self.is_changed && self.answer_at.is_some_and(|at| now < at) {
+            return None;
+        }
+        self.answer_at = None;
         let answer = self.answer.take();
         if answer.is_none() && !self.is_changed {
             return None;

@@ -1,5 +1,7 @@
 //! 2.1 to 2.5: which requests are sent.
 
+use std::time::Duration;
+
 use super::driver::{Cluster, Driver, Endpoints, Listener, Routes, seconds};
 
 /// 2.1: a link is made when it is first needed, and dropped with its last subscription.
@@ -71,6 +73,43 @@ fn xds_2_3_nack_keeps_version() {
     driver.expect(&[
         "w0 RDS r ambient: is invalid: virtual_hosts[0].domains: no domains",
         &format!(r#"0.0 RDS "2" "c" [r] {nack}"#),
+        "0.0 read",
+    ]);
+}
+
+/// 2.3: a response that is refused for the same reasons as the one before it is answered a second later.
+/// Common servers send it again as soon as it is refused: without a pause, both sides would do nothing
+/// else. A change of the names does not wait, and has the answer.
+#[test]
+fn xds_2_3_repeated_nacks_are_paced() {
+    let mut driver = Driver::new();
+    driver.watch(Routes, "r");
+    driver.take_lines();
+    let nack = "nack 3: 1 of 1 resources are invalid\n\"r\": virtual_hosts[0].domains: no domains";
+    driver.send(0, Routes, "1", "a", &["r=bad"]);
+    driver.expect(&[
+        "w0 RDS r error: is invalid: virtual_hosts[0].domains: no domains",
+        &format!(r#"0.0 RDS "" "a" [r] {nack}"#),
+        "0.0 read",
+    ]);
+    driver.send(0, Routes, "1", "b", &["r=bad"]);
+    driver.expect(&["0.0 read"]);
+    driver.pass(Duration::from_millis(999));
+    driver.expect(&[]);
+    driver.pass(Duration::from_millis(1));
+    driver.expect(&[&format!(r#"0.0 RDS "" "b" [r] {nack}"#)]);
+    driver.send(0, Routes, "1", "c", &["r=bad"]);
+    driver.expect(&["0.0 read"]);
+    driver.watch(Routes, "s");
+    driver.expect(&[&format!(r#"0.0 RDS "" "c" [r s] {nack}"#)]);
+    // Every response is answered with its own nonce.
+    driver.send(0, Routes, "1", "d", &["r=bad"]);
+    driver.expect(&["0.0 read"]);
+    driver.send(0, Routes, "2", "e", &["r=x"]);
+    driver.expect(&[
+        &format!(r#"0.0 RDS "" "d" [r s] {nack}"#),
+        "w0 RDS r x",
+        r#"0.0 RDS "2" "e" [r s]"#,
         "0.0 read",
     ]);
 }
