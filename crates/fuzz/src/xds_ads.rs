@@ -1,7 +1,7 @@
 //! Responses of xDS servers.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use prost::Message;
@@ -18,6 +18,9 @@ const NAMES: [&str; 3] = ["a", "b", "orders"];
 
 /// The longest text of a NACK.
 const LONGEST_NACK: usize = 8 * 1024;
+
+/// How long the answer may wait to a response that is refused again.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The first byte chooses the type, the others are a response, which is read as protobuf has it. Each
 /// response is answered once, the text of a NACK is bounded, and the same response again changes nothing.
@@ -101,10 +104,25 @@ impl Run {
         }
     }
 
-    /// Returns what follows from a response; `None` if the stream is given up.
+    /// Returns what follows from a response within a second; `None` if the stream is given up.
     fn handle(&mut self, response: DiscoveryResponse) -> Option<Answered> {
         self.client.handle_message(self.stream, response, self.now);
         let mut answered = Answered::default();
+        let mut is_read = self.perform(&mut answered)?;
+        // The answer waits to a response that is refused for the second time.
+        let due = self.client.poll_timeout();
+        if let Some(due) = due.filter(|due| *due <= self.now + SECOND) {
+            self.now = due;
+            self.client.handle_timeout(due);
+            is_read |= self.perform(&mut answered)?;
+        }
+        assert!(is_read, "the next message is read");
+        Some(answered)
+    }
+
+    /// Performs the actions of the client. Returns whether the next message is read; `None` if the
+    /// stream is given up.
+    fn perform(&mut self, answered: &mut Answered) -> Option<bool> {
         let mut is_read = false;
         while let Some(output) = self.client.poll_output(self.now) {
             match output {
@@ -118,8 +136,7 @@ impl Run {
                 _ => {}
             }
         }
-        assert!(is_read, "the next message is read");
-        Some(answered)
+        Some(is_read)
     }
 }
 
