@@ -18,6 +18,9 @@ mod roots;
 
 mod identity;
 
+// Which servers are the right ones, in place of the host name.
+mod name_check;
+
 // What a user sets up.
 mod options;
 
@@ -46,5 +49,6 @@ pub use self::certificate::Certificate;
 pub use self::client::TlsClient;
 pub use self::connector::TlsConnector;
 pub use self::error::{TlsError, TlsErrorKind};
+pub use self::name_check::NameCheck;
 pub use self::options::{Tls, TlsVersion};
 pub use self::time::CertificateTime;

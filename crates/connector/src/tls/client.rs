@@ -23,8 +23,9 @@ pub struct TlsClient {
 
 impl TlsClient {
     /// Loads the certificates. `authority` is the host, with or without a port, for which the
-    /// server's certificate must be; [`Tls::with_server_name`] has precedence. `runtime` supplies
-    /// the clock for the expiry of certificates.
+    /// server's certificate must be; [`Tls::with_server_name`] has precedence. With
+    /// [`Tls::with_name_check`] it is only sent. `runtime` supplies the clock for the expiry of
+    /// certificates.
     ///
     /// # Errors
     ///

@@ -7,6 +7,7 @@ use rustls::{AlertDescription, CertificateError, OtherError};
 
 use super::certificate::Certificate;
 use super::error::{TlsError, TlsErrorKind};
+use super::name_check::RefusedByCheck;
 use super::time::CertificateTime;
 
 /// The most names of a certificate that a text lists.
@@ -217,6 +218,9 @@ fn bad_certificate(why: &CertificateError, situation: &Situation<'_>) -> TlsErro
             TlsErrorKind::UnknownIssuer,
             unknown_issuer(&certificates, situation),
         ),
+        CertificateError::Other(other) if other.0.is::<RefusedByCheck>() => {
+            TlsError::new(TlsErrorKind::WrongName, other.0.to_string())
+        }
         CertificateError::Other(other) if is_ca(other) => {
             let text = format!(
                 "{} is that of a certificate authority (CA:TRUE), which cannot be a server's",

@@ -15,7 +15,7 @@ use super::identity::{Identity, IdentitySource};
 use super::options::{Tls, TlsVersion};
 use super::roots::{RootSource, Roots};
 use super::source::PemSource;
-use super::verifier::{ClientCertificate, RecordingVerifier};
+use super::verifier::{ClientCertificate, OwnCheck, RecordingVerifier};
 
 /// The ALPN name of HTTP/2 over TLS.
 ///
@@ -27,6 +27,8 @@ pub(super) const ALPN_H2: &[u8] = b"h2";
 pub(super) struct Prepared {
     pub(super) config: Arc<ClientConfig>,
     pub(super) described: Arc<Described>,
+    /// True when a handshake proves that the server has a certificate for the server name.
+    pub(super) proves_name: bool,
     /// Why files that have changed are not used.
     pub(super) problem: Option<String>,
 }
@@ -259,16 +261,26 @@ fn prepare(
         TlsError::new(TlsErrorKind::Config, text)
     };
     let store = Arc::new(roots.store.clone());
-    let verifier = WebPkiServerVerifier::builder_with_provider(store, Arc::clone(provider))
-        .build()
-        .map_err(|error| unusable(&error))?;
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::clone(&store), Arc::clone(provider))
+            .build()
+            .map_err(|error| unusable(&error))?;
+    let own_check = options.name_check.as_ref().map(|check| OwnCheck {
+        roots: store,
+        algorithms: provider.signature_verification_algorithms,
+        check: Arc::clone(check),
+    });
+    let verifier = RecordingVerifier {
+        webpki: verifier,
+        own_check,
+    };
     let resolver = ClientCertificate(identity.map(|own| Arc::clone(&own.key)));
     let builder = ClientConfig::builder_with_details(Arc::clone(provider), Arc::clone(clock))
         .with_protocol_versions(versions)
         .map_err(|error| unusable(&error))?;
     let mut config = builder
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(RecordingVerifier(verifier)))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(resolver));
     config.alpn_protocols = vec![ALPN_H2.to_vec()];
     if options.without_resumption {
@@ -280,6 +292,7 @@ fn prepare(
             roots: roots.described.clone(),
             identity: identity.and_then(|own| own.described.clone()),
         }),
+        proves_name: options.name_check.is_none(),
         problem: None,
     })
 }

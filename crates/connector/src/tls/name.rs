@@ -23,13 +23,26 @@ pub(super) enum Names {
     OfAddressOr(ServerName<'static>),
     /// The IP address itself.
     IpAddress,
+    /// Any: the user checks the names of certificates. What is sent is the server name of the
+    /// address if `is_of_address`, else `name`, else none.
+    Unchecked {
+        is_of_address: bool,
+        name: Option<ServerName<'static>>,
+    },
 }
 
 impl Names {
     /// Returns the names of servers that are reached as `authority`; without one, by their address.
     pub(super) fn new(tls: &Tls, authority: Option<&str>) -> Result<Self, TlsError> {
-        if let Some(name) = &tls.server_name {
-            return parse_name(name).map(Self::One);
+        let own = tls.server_name.as_deref().map(parse_name).transpose()?;
+        if tls.name_check.is_some() {
+            return Ok(Self::Unchecked {
+                is_of_address: tls.trusts_address_names,
+                name: own,
+            });
+        }
+        if let Some(name) = own {
+            return Ok(Self::One(name));
         }
         let Some(authority) = authority else {
             return Ok(Self::IpAddress);
@@ -45,12 +58,30 @@ impl Names {
     /// Returns the name for which the certificate of this address must be.
     pub(super) fn of(&self, address: &Address) -> Result<ServerName<'static>, TlsError> {
         match (self, address.server_name(), address.location()) {
-            (Self::OfAddressOr(_), Some(name), _) => parse_name(host_of(name)),
-            (Self::One(name) | Self::OfAddressOr(name), ..) => Ok(name.clone()),
-            (Self::IpAddress, _, Location::Socket(address)) => {
-                Ok(ServerName::IpAddress(address.ip().into()))
-            }
-            (Self::IpAddress, ..) => {
+            (
+                Self::OfAddressOr(_)
+                | Self::Unchecked {
+                    is_of_address: true,
+                    ..
+                },
+                Some(name),
+                _,
+            ) => parse_name(host_of(name)),
+            (
+                Self::One(name)
+                | Self::OfAddressOr(name)
+                | Self::Unchecked {
+                    name: Some(name), ..
+                },
+                ..,
+            ) => Ok(name.clone()),
+            // rustls sends no IP address: without a name it is only the key of its sessions.
+            (
+                Self::IpAddress | Self::Unchecked { name: None, .. },
+                _,
+                Location::Socket(address),
+            ) => Ok(ServerName::IpAddress(address.ip().into())),
+            (Self::IpAddress | Self::Unchecked { name: None, .. }, ..) => {
                 let text = format!(
                     "{address} is no IP address that a certificate can have: set the name to check \
                      with `Tls::with_server_name`"
@@ -95,14 +126,16 @@ pub(super) fn parse_name(name: &str) -> Result<ServerName<'static>, TlsError> {
 #[derive(Debug)]
 pub(super) struct CertifiedNames {
     pub(super) certificate: CertificateDer<'static>,
-    /// The name that the handshake checked.
-    pub(super) server_name: ServerName<'static>,
+    /// The name that the handshake checked, if it checked one.
+    pub(super) server_name: Option<ServerName<'static>>,
 }
 
 impl AuthorityValidator for CertifiedNames {
     fn validate(&self, authority: &str) -> Result<(), AuthorityError> {
         let host = host_of(authority);
-        if host.eq_ignore_ascii_case(&self.server_name.to_str()) {
+        if let Some(checked) = &self.server_name
+            && host.eq_ignore_ascii_case(&checked.to_str())
+        {
             return Ok(());
         }
         let name = parse_name(host).map_err(|error| {

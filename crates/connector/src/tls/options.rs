@@ -9,6 +9,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 
 use super::identity::IdentitySource;
+use super::name_check::NameCheck;
 use super::roots::RootSource;
 use super::source::PemSource;
 
@@ -43,6 +44,7 @@ pub struct Tls {
     pub(super) identity: Option<IdentitySource>,
     pub(super) server_name: Option<String>,
     pub(super) trusts_address_names: bool,
+    pub(super) name_check: Option<Arc<dyn NameCheck>>,
     pub(super) min_version: TlsVersion,
     pub(super) without_resumption: bool,
     pub(super) provider: Option<Arc<CryptoProvider>>,
@@ -161,6 +163,18 @@ impl Tls {
         self
     }
 
+    /// Lets `check` decide whether a server is the right one, in place of the check of the host name.
+    /// The chain of its certificate must lead to the roots all the same.
+    ///
+    /// The host in the channel's authority is then not sent as the server name. What is sent is the
+    /// server name of the address with [`with_trusted_address_names`](Self::with_trusted_address_names)
+    /// where it has one, else that of [`with_server_name`](Self::with_server_name), else none. A call
+    /// with an authority of its own still needs a certificate for that.
+    pub fn with_name_check(mut self, check: impl NameCheck + 'static) -> Self {
+        self.name_check = Some(Arc::new(check));
+        self
+    }
+
     /// Sets the lowest version that is accepted. Default: [`TlsVersion::Tls12`].
     pub fn with_min_version(mut self, version: TlsVersion) -> Self {
         self.min_version = version;
@@ -196,6 +210,7 @@ impl fmt::Debug for Tls {
             .field("identity", &self.identity)
             .field("server_name", &self.server_name)
             .field("trusts_address_names", &self.trusts_address_names)
+            .field("name_check", &self.name_check)
             .field("min_version", &self.min_version)
             .field("without_resumption", &self.without_resumption)
             .field("has_provider", &self.provider.is_some())

@@ -83,7 +83,7 @@ impl Sessions {
         let certificates = stream.session().peer_certificates().unwrap_or_default();
         let validator = certificates.first().map(|own| CertifiedNames {
             certificate: own.clone(),
-            server_name: server_name.clone(),
+            server_name: prepared.proves_name.then(|| server_name.clone()),
         });
         let certificates: Vec<Vec<u8>> = certificates.iter().map(|one| one.to_vec()).collect();
         let mut described = ConnectionInfo::new(peer)
@@ -100,11 +100,12 @@ impl Sessions {
 
 /// Returns the configuration that the user gave, with HTTP/2 in its ALPN.
 fn fixed(tls: &Tls, config: &Arc<rustls::ClientConfig>) -> Result<Prepared, TlsError> {
-    if !tls.roots.is_empty() || tls.identity.is_some() || tls.provider.is_some() {
+    let has_others = tls.identity.is_some() || tls.provider.is_some() || tls.name_check.is_some();
+    if !tls.roots.is_empty() || has_others {
         return Err(TlsError::new(
             TlsErrorKind::Config,
-            "a configuration of rustls has its own roots, client certificate and provider: drop it, \
-             or drop the others",
+            "a configuration of rustls has its own roots, client certificate, provider and check of \
+             names: drop it, or drop the others",
         ));
     }
     let mut config = Arc::clone(config);
@@ -123,6 +124,7 @@ fn fixed(tls: &Tls, config: &Arc<rustls::ClientConfig>) -> Result<Prepared, TlsE
             roots: "the roots of the given configuration".to_owned(),
             identity: None,
         }),
+        proves_name: true,
         problem: None,
     })
 }

@@ -5,6 +5,7 @@ mod support;
 mod authorities;
 mod certificates;
 mod identities;
+mod name_checks;
 mod names;
 mod reload;
 mod sessions;

@@ -1,9 +1,10 @@
 //! Options that cannot work are errors when the connector is made, with texts that contain no key.
 
+use std::error::Error;
 use std::sync::Arc;
 
 use futures_rustls::rustls::{self, RootCertStore};
-use trunkline_connector::tls::{Tls, TlsErrorKind};
+use trunkline_connector::tls::{NameCheck, Tls, TlsErrorKind};
 use trunkline_sim::Sim;
 use trunkline_testkit::certificates::{Authority, server_config};
 
@@ -106,6 +107,16 @@ fn keys_are_not_printed() {
     }
 }
 
+/// A check of names that accepts each certificate.
+#[derive(Debug)]
+struct AcceptAll;
+
+impl NameCheck for AcceptAll {
+    fn check(&self, _: &[u8], _: Option<&str>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        Ok(())
+    }
+}
+
 /// A configuration of rustls is used as it is, with HTTP/2 in its ALPN.
 #[test]
 fn own_configurations() {
@@ -129,12 +140,17 @@ fn own_configurations() {
         text,
         "the server's certificate is not for \"orders.test\": its names cannot be read"
     );
-    check(
-        &tls.with_platform_roots(),
-        TlsErrorKind::Config,
-        "a configuration of rustls has its own roots, client certificate and provider: drop it, or \
-         drop the others",
-    );
+    for both in [
+        tls.clone().with_platform_roots(),
+        tls.with_name_check(AcceptAll),
+    ] {
+        check(
+            &both,
+            TlsErrorKind::Config,
+            "a configuration of rustls has its own roots, client certificate, provider and check of \
+             names: drop it, or drop the others",
+        );
+    }
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     check(
         &Tls::from_config(config),
