@@ -2,6 +2,7 @@
 //! the clauses of the specification.
 
 mod aggregates;
+mod balancing;
 mod bootstrap;
 mod changes;
 mod churn;
@@ -16,6 +17,7 @@ mod loads;
 mod mesh;
 mod observers;
 mod policies;
+mod route_settings;
 mod servers;
 #[cfg(feature = "tls")]
 mod tls;

@@ -116,10 +116,23 @@ pub(crate) fn routes(
     resources::route_configuration("routes", routes)
 }
 
+/// Returns a duration of a resource.
+pub(crate) fn seconds(seconds: i64) -> Option<prost_types::Duration> {
+    Some(prost_types::Duration { seconds, nanos: 0 })
+}
+
 /// Makes a call of the method at `path`, and returns the backend that answered, or its failure.
 pub(crate) async fn call(channel: &Channel, path: &str) -> Result<SocketAddr, Status> {
+    call_with(channel, Request::post(path)).await
+}
+
+/// Makes a call with this head, and returns the backend that answered, or its failure.
+pub(crate) async fn call_with(
+    channel: &Channel,
+    head: http::request::Builder,
+) -> Result<SocketAddr, Status> {
     let body = http_body_util::Full::new(Bytes::from_static(b"\0\0\0\0\0"));
-    let request = Request::post(path).body(body).expect("a request");
+    let request = head.body(body).expect("a request");
     let mut channel = channel;
     let Ok(response) = channel.call(request).await;
     let peer = response.extensions().get::<PeerAddr>().cloned();
