@@ -103,14 +103,19 @@ impl Session {
     /// Returns what the first configuration waits for.
     pub(super) fn waiting_for(&self) -> Option<String> {
         let awaited = self.dependencies.awaited().first()?;
-        if matches!(awaited, Awaited::HostName(_)) {
+        let Awaited::Resource(kind, name) = awaited else {
             return Some(awaited.to_string());
-        }
+        };
         let bootstrap = &self.client.shared().bootstrap;
-        let server = bootstrap.servers.first().map(|server| &server.uri);
+        let name = ResourceName::parse(*kind, name).ok();
+        let servers = name.and_then(|name| bootstrap.servers_of(name.authority()));
+        let server = servers.and_then(|servers| servers.first());
         let node = &bootstrap.node.id;
         Some(match server {
-            Some(uri) => format!("{awaited} of the control plane {uri}; xDS node {node:?}"),
+            Some(server) => {
+                let uri = &server.uri;
+                format!("{awaited} of the control plane {uri}; xDS node {node:?}")
+            }
             None => awaited.to_string(),
         })
     }

@@ -21,3 +21,4 @@ mod route_settings;
 mod servers;
 #[cfg(feature = "tls")]
 mod tls;
+mod waits;
