@@ -19,6 +19,9 @@ mod client_task;
 
 mod pool;
 
+#[cfg(feature = "csds")]
+mod client_status;
+
 // Load reports.
 mod server_loads;
 

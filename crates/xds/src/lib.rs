@@ -10,3 +10,7 @@ mod io;
 
 #[cfg(feature = "io")]
 pub use crate::io::{ClientDump, Xds, XdsObserver, XdsPool};
+
+/// The messages of xDS, among them those of [`XdsPool::client_status`].
+#[cfg(feature = "csds")]
+pub use trunkline_xds_proto as proto;

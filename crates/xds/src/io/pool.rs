@@ -74,16 +74,18 @@ impl XdsPool {
     /// Source: [gRFC A40](https://github.com/grpc/proposal/blob/master/A40-csds-support.md).
     #[must_use]
     pub fn dump(&self) -> Vec<ClientDump> {
-        let clients: Vec<_> = {
-            let clients = self.clients.lock();
-            clients.iter().filter_map(Weak::upgrade).collect()
-        };
         let dump = |client: &Arc<Client>| ClientDump {
             target: Arc::clone(&client.shared().target),
             node: client.shared().bootstrap.node.clone(),
             ads: client.dump(),
         };
-        clients.iter().map(dump).collect()
+        self.clients().iter().map(dump).collect()
+    }
+
+    /// Returns the clients in use, in the order of their creation.
+    pub(super) fn clients(&self) -> Vec<Arc<Client>> {
+        let clients = self.clients.lock();
+        clients.iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Returns the calls in flight of the clusters, which all channels of the pool count together.
