@@ -195,6 +195,9 @@ impl ChannelBuilder {
     }
 
     /// Ignores the service configs of the resolver. The DNS resolver then does not look them up.
+    ///
+    /// A resolver that routes calls, such as that of `xds:` targets, keeps its config, which has the
+    /// policies of its routes.
     pub fn disable_service_config(mut self) -> Self {
         self.disable_service_config = true;
         self

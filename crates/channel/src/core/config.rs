@@ -24,7 +24,7 @@ pub(crate) struct ConfigInForce {
     policies: PolicyRegistry,
     default: Arc<ServiceConfig>,
     default_policy: DefaultPolicy,
-    /// True when the resolver's configs are ignored.
+    /// True when the configs of resolvers that route no calls are ignored.
     is_disabled: bool,
     health_checks: HealthChecks,
     /// True when the application has turned off retries and hedging.
@@ -244,10 +244,14 @@ impl ConfigInForce {
     }
 
     /// Applies the service config of one resolution, which the resolver found at `place`.
+    ///
+    /// Where the resolver routes calls, its config has the policies that its routes need. Such a config
+    /// is never ignored, because no call would find its backends.
     pub(crate) fn apply(
         &mut self,
         source: &ServiceConfigSource,
         place: Option<&Arc<str>>,
+        routes_calls: bool,
         now: Instant,
     ) -> ConfigOutcome {
         let default = || {
@@ -258,7 +262,7 @@ impl ConfigInForce {
             ))
         };
         let result = match source {
-            _ if self.is_disabled => default(),
+            _ if self.is_disabled && !routes_calls => default(),
             ServiceConfigSource::Json(json) if self.json.as_ref() == Some(json) => {
                 self.place = place.cloned();
                 self.rejected = None;

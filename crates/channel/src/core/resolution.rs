@@ -41,7 +41,9 @@ impl<C> Core<C> {
         // The config may be new even where the policy publishes nothing new.
         self.is_stale = true;
         let place = resolution.service_config_place.as_ref();
-        let outcome = self.config.apply(&resolution.service_config, place, now);
+        let routes_calls = resolution.config_selector.is_some();
+        let source = &resolution.service_config;
+        let outcome = self.config.apply(source, place, routes_calls, now);
         self.apply_max_connections();
         match outcome {
             ConfigOutcome::InForce { changed } => {

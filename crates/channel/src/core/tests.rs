@@ -58,6 +58,11 @@ struct RunningAttempt {
 impl CoreHarness {
     /// Returns a core that has left idleness, with this default service config.
     fn new(default_config: &str) -> Self {
+        Self::with(default_config, false)
+    }
+
+    /// Returns such a core, which may ignore the service configs of resolvers.
+    fn with(default_config: &str, disable_service_config: bool) -> Self {
         let policies = PolicyRegistry::standard();
         let config = ServiceConfig::parse(default_config, &policies).expect("a valid config");
         let default_policy =
@@ -70,7 +75,7 @@ impl CoreHarness {
                 plain: default_policy.clone(),
                 in_group: default_policy,
             },
-            disable_service_config: false,
+            disable_service_config,
             health_checks: HealthChecks::default(),
             disable_retries: false,
             idle_timeout: None,
@@ -938,6 +943,19 @@ fn a_config_selector_replaces_the_service_config_for_calls() {
     let timeout = selected.method.and_then(|method| method.timeout);
     assert_eq!(timeout, Some(Duration::from_secs(7)));
     assert!(selector.select(&call("/s/other")).is_err());
+}
+
+/// The service config of a resolver is ignored if the channel wants none, but not that of a resolver
+/// that routes calls: it has the policies of the routes.
+#[test]
+fn service_configs_that_are_ignored() {
+    let found = || list(&[1, 2]).with_service_config(ROUND_ROBIN);
+    let mut harness = CoreHarness::with(PICK_FIRST, true);
+    harness.resolve(found());
+    assert_eq!(harness.running(), [1]);
+    let mut harness = CoreHarness::with(PICK_FIRST, true);
+    harness.resolve(found().with_config_selector(Arc::new(Routes(MethodConfig::default()))));
+    assert_eq!(harness.running(), [1, 2]);
 }
 
 /// After batches of any events, a snapshot is consistent: its picker fits its state, a subchannel

@@ -20,6 +20,17 @@ fn xds_4_1_from_the_listener_to_the_endpoints() {
     });
 }
 
+/// 4.1: the policies of the routes are no service config that a program turns off.
+#[test]
+fn xds_4_1_without_service_configs() {
+    let mesh = Mesh::with_backends(6, [1]);
+    let channel = mesh.builder().disable_service_config().build();
+    let channel = channel.expect("a channel");
+    mesh.sim.run(async {
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+    });
+}
+
 /// 4.2: a route chooses the cluster by the path of the call.
 #[test]
 fn xds_4_2_routes_by_path() {
