@@ -1,4 +1,4 @@
-//! The instruments of a channel.
+//! The instruments of a channel, and of its client of xDS.
 //!
 //! From the ground up: `buckets`, then a file for each group of instruments. Names, units, labels
 //! and buckets are those of the gRFCs. Instruments whose name begins with `trunkline.` are our own.
@@ -12,6 +12,7 @@ mod retries;
 mod subchannels;
 mod tls;
 mod weights;
+mod xds;
 
 use crate::instrument::Instrument;
 
@@ -30,8 +31,13 @@ pub use self::tls::TLS_HANDSHAKES;
 pub use self::weights::{
     ENDPOINT_WEIGHT_NOT_YET_USABLE, ENDPOINT_WEIGHT_STALE, ENDPOINT_WEIGHTS, RR_FALLBACK,
 };
+pub use self::xds::{
+    XDS_CONNECTED, XDS_RESOURCE_UPDATES_INVALID, XDS_RESOURCE_UPDATES_VALID, XDS_RESOURCES,
+    XDS_SERVER_FAILURE,
+};
 
-/// All instruments of a channel.
+/// All instruments. Those whose names begin with `grpc.xds_client.` are recorded by `XdsMetrics` of
+/// `trunkline-xds`, all others by [`Metrics`](crate::Metrics).
 pub static ALL: &[&Instrument] = &[
     &ATTEMPT_STARTED,
     &ATTEMPT_DURATION,
@@ -53,6 +59,11 @@ pub static ALL: &[&Instrument] = &[
     &ENDPOINT_WEIGHT_STALE,
     &ENDPOINT_WEIGHTS,
     &TLS_HANDSHAKES,
+    &XDS_CONNECTED,
+    &XDS_SERVER_FAILURE,
+    &XDS_RESOURCE_UPDATES_VALID,
+    &XDS_RESOURCE_UPDATES_INVALID,
+    &XDS_RESOURCES,
     &CALLS_OPEN,
     &ATTEMPTS_WAITING,
     &ATTEMPT_WAIT,

@@ -54,6 +54,24 @@ impl LabelKey {
     ///
     /// Source: gRFC A118.
     pub const TLS_RESUMED: Self = Self("grpc.tls.handshake.resumed");
+    /// The target of an xDS server, as the bootstrap has it.
+    ///
+    /// Source: gRFC A78.
+    pub const XDS_SERVER: Self = Self("grpc.xds.server");
+    /// The authority of xDS resources: a key of `authorities` in the bootstrap, or `#old` for names
+    /// which are no `xdstp:` URI.
+    ///
+    /// Source: gRFC A78.
+    pub const XDS_AUTHORITY: Self = Self("grpc.xds.authority");
+    /// The type of an xDS resource, such as `envoy.config.listener.v3.Listener`.
+    ///
+    /// Source: gRFC A78.
+    pub const XDS_RESOURCE_TYPE: Self = Self("grpc.xds.resource_type");
+    /// The state of xDS resources in the client, such as `acked` or `nacked_but_cached`.
+    ///
+    /// Source: gRFC A78, with the states of
+    /// [A88](https://github.com/grpc/proposal/blob/master/A88-xds-data-error-handling.md).
+    pub const XDS_CACHE_STATE: Self = Self("grpc.xds.cache_state");
     /// The outcome of a lookup of the resolver, such as `complete`. Trunkline's own.
     pub const LOOKUP_OUTCOME: Self = Self("trunkline.resolver.outcome");
     /// The connectivity state of a channel, such as `READY`. Trunkline's own.

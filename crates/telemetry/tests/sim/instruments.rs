@@ -10,7 +10,7 @@
 
 use std::collections::BTreeSet;
 
-use trunkline_telemetry::InstrumentKind::{self, Counter, Histogram, UpDownCounter};
+use trunkline_telemetry::InstrumentKind::{self, Counter, Gauge, Histogram, UpDownCounter};
 use trunkline_telemetry::ValueKind::{self, Float, Integer};
 use trunkline_telemetry::{Instrument, LabelKey, instruments};
 
@@ -87,6 +87,17 @@ const ROWS: &[Row] = &[
         "grpc.tls.handshake.result, grpc.target",
         "grpc.tls.handshake.resumed, grpc.lb.locality, grpc.lb.backend_service", false, "", "gRFC A118"),
 
+    ("grpc.xds_client.connected", Gauge, Integer, "{bool}",
+        "grpc.target, grpc.xds.server", "", false, "", "gRFC A78"),
+    ("grpc.xds_client.server_failure", Counter, Integer, "{failure}",
+        "grpc.target, grpc.xds.server", "", false, "", "gRFC A78"),
+    ("grpc.xds_client.resource_updates_valid", Counter, Integer, "{resource}",
+        "grpc.target, grpc.xds.server, grpc.xds.resource_type", "", false, "", "gRFC A78"),
+    ("grpc.xds_client.resource_updates_invalid", Counter, Integer, "{resource}",
+        "grpc.target, grpc.xds.server, grpc.xds.resource_type", "", false, "", "gRFC A78"),
+    ("grpc.xds_client.resources", Gauge, Integer, "{resource}",
+        "grpc.target, grpc.xds.authority, grpc.xds.cache_state, grpc.xds.resource_type", "", false, "", "gRFC A78"),
+
     ("trunkline.client.calls.open", UpDownCounter, Integer, "{call}",
         "grpc.target", "", false, "", ""),
     ("trunkline.client.attempts.waiting", UpDownCounter, Integer, "{attempt}",
@@ -101,8 +112,8 @@ const ROWS: &[Row] = &[
         "grpc.target, trunkline.channel.state", "", false, "", ""),
 ];
 
-/// Every instrument of the gRFCs that a channel without xDS can record is there, as they define it,
-/// and no other one with the prefix `grpc.`.
+/// Every instrument of the gRFCs that a channel, or its client of xDS, can record is there, as they
+/// define it, and no other one with the prefix `grpc.`.
 #[test]
 fn all_instruments_are_as_defined() {
     assert_eq!(instruments::ALL.len(), ROWS.len());
