@@ -14,6 +14,9 @@ mod inbox;
 
 mod observer;
 
+#[cfg(feature = "telemetry")]
+mod metrics;
+
 mod client;
 mod client_task;
 
@@ -45,6 +48,8 @@ mod factory;
 
 mod extension;
 
+#[cfg(feature = "telemetry")]
+pub use self::metrics::XdsMetrics;
 pub use self::observer::XdsObserver;
 pub use self::options::Xds;
 pub use self::pool::{ClientDump, XdsPool};

@@ -14,3 +14,6 @@ pub use crate::io::{ClientDump, Xds, XdsObserver, XdsPool};
 /// The messages of xDS, among them those of [`XdsPool::client_status`].
 #[cfg(feature = "csds")]
 pub use trunkline_xds_proto as proto;
+
+#[cfg(feature = "telemetry")]
+pub use crate::io::XdsMetrics;

@@ -27,6 +27,7 @@ mod link;
 mod entry;
 
 // All links, and all resources of an authority.
+mod counts;
 mod outbox;
 
 mod links;

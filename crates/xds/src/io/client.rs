@@ -155,13 +155,15 @@ impl ClientShared {
     pub(super) fn take_outputs(&self) -> Vec<(AdsOutput, Option<Arc<Inbox>>)> {
         let now = self.links.runtime.now();
         let mut state = self.state.lock();
-        let state = &mut *state;
-        let outputs = std::iter::from_fn(|| state.ads.poll_output(now));
-        let with_inbox = outputs.map(|output| {
+        let State { ads, watchers, .. } = &mut *state;
+        let mut outputs: Vec<_> = std::iter::from_fn(|| ads.poll_output(now)).collect();
+        if !self.observers.is_empty() {
+            ads.report_resources();
+            outputs.extend(std::iter::from_fn(|| ads.poll_output(now)));
+        }
+        let with_inbox = outputs.into_iter().map(|output| {
             let inbox = match &output {
-                AdsOutput::Deliver(delivery) => {
-                    state.watchers.get(&delivery.id.watch()).map(Arc::clone)
-                }
+                AdsOutput::Deliver(delivery) => watchers.get(&delivery.id.watch()).map(Arc::clone),
                 _ => None,
             };
             (output, inbox)

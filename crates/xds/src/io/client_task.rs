@@ -41,6 +41,8 @@ impl ClientTask {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..BATCH {
             if self.shared.is_over(cx.waker()) {
+                // Nothing is watched any more, and observers are notified of it.
+                self.do_outputs();
                 self.links.clear();
                 return Poll::Ready(());
             }

@@ -17,6 +17,8 @@ mod host_names;
 mod links;
 mod loads;
 mod mesh;
+#[cfg(feature = "telemetry")]
+mod metrics;
 mod observers;
 mod policies;
 mod route_settings;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::authority::Authority;
+use super::counts::ResourceCounts;
 use super::dump::AuthorityDump;
 use super::entry::Entry;
 use super::ids::LinkId;
@@ -148,8 +149,8 @@ impl Authorities {
     }
 
     /// Returns the number of watched resources by authority, type and label of the state.
-    pub(super) fn counts(&self) -> BTreeMap<(AuthorityName, ResourceType, &'static str), u64> {
-        let mut counts = BTreeMap::new();
+    pub(super) fn counts(&self) -> ResourceCounts {
+        let mut counts = ResourceCounts::new();
         for authority in self.authorities.values() {
             for (kind, _, entry) in authority.entries() {
                 let label = entry.state().label(entry.cached().is_some());

@@ -9,6 +9,7 @@ use trunkline_xds_proto::envoy::config::core::v3::Node;
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryResponse;
 
 use super::authorities::{Authorities, Names};
+use super::counts::ReportedCounts;
 use super::decoder::ResourceDecoder;
 use super::dump::{AdsDump, ServerDump};
 use super::entry::Origin;
@@ -71,6 +72,7 @@ pub struct AdsClient {
     authorities: Authorities,
     links: Links,
     outbox: Outbox,
+    counts: ReportedCounts,
 }
 
 impl AdsClient {
@@ -91,6 +93,7 @@ impl AdsClient {
             authorities: Authorities::new(bootstrap),
             links: Links::new(seed),
             outbox: Outbox::default(),
+            counts: ReportedCounts::default(),
         }
     }
 
@@ -99,6 +102,7 @@ impl AdsClient {
     pub fn watch(&mut self, kind: ResourceType, name: &str) -> WatchId {
         let watch = WatchId(self.next_watch);
         self.next_watch += 1;
+        self.counts.handle_change();
         let given: Arc<str> = name.into();
         let updates = match self.authorities.usable(kind, name) {
             Ok(name) => {
@@ -126,6 +130,7 @@ impl AdsClient {
             return;
         };
         self.outbox.end_watch(watch);
+        self.counts.handle_change();
         let Some((kind, name)) = watched else {
             return;
         };
@@ -249,6 +254,7 @@ impl AdsClient {
                     at: now,
                 };
                 entry.handle_error(state, error.clone(), origin);
+                self.counts.handle_change();
                 self.outbox.deliver_changes(kind, entry, None);
             }
         }
@@ -313,6 +319,15 @@ impl AdsClient {
         self.authorities.counts()
     }
 
+    /// Adds an [event](AdsEvent::Resources) for each of these numbers that has changed since the last
+    /// call. Call it for observers, when [`poll_output`](Self::poll_output) has returned `None`.
+    pub fn report_resources(&mut self) {
+        let events = self.counts.report(|| self.authorities.counts());
+        for event in events {
+            self.outbox.report(event);
+        }
+    }
+
     /// Applies a message that is a response to a request of its stream. Returns the resources
     /// that it touched.
     fn take_response(
@@ -335,6 +350,7 @@ impl AdsClient {
             self.send(now);
         }
         let link = self.links.get_mut(stream.link)?;
+        self.counts.handle_change();
         let outcome = take_in(
             kind,
             response,

@@ -25,6 +25,12 @@ pub enum AdsEvent {
         /// How.
         text: Arc<str>,
     },
+    /// A server is not used any more, and its connection is closed. It does not count as connected
+    /// from now on, and this is no failure.
+    Disconnected {
+        /// The server.
+        server: Arc<ServerConfig>,
+    },
     /// A stream ended, and another one follows.
     StreamEnded {
         /// The server.
@@ -56,6 +62,19 @@ pub enum AdsEvent {
         server: Arc<ServerConfig>,
         /// The start of the type URL.
         type_url: String,
+    },
+    /// The number of watched resources of an authority, a type and a state changed:
+    /// `grpc.xds_client.resources`. Comes only where the shell
+    /// [asks for it](super::AdsClient::report_resources).
+    Resources {
+        /// The authority.
+        authority: AuthorityName,
+        /// The type.
+        kind: ResourceType,
+        /// The state, by its [label](super::ResourceState::label).
+        state: &'static str,
+        /// The number of resources.
+        count: u64,
     },
     /// The next server of an authority is asked too, because the one before it failed.
     FellBack {

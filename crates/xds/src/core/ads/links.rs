@@ -91,10 +91,13 @@ impl Links {
 
     /// Drops the links that are not among `used`.
     pub(super) fn retain(&mut self, used: &BTreeSet<LinkId>, outbox: &mut Outbox) {
-        self.links.retain(|id, _| {
+        self.links.retain(|id, link| {
             let is_used = used.contains(id);
             if !is_used {
                 outbox.push(AdsOutput::Disconnect { link: *id });
+                outbox.report(AdsEvent::Disconnected {
+                    server: Arc::clone(&link.server),
+                });
             }
             is_used
         });
