@@ -7,7 +7,7 @@ use crate::xds_demo;
 
 pub(super) const COMMAND: Command = Command {
     name: "xds-demo",
-    about: "start a control plane of 40 lines that serves the target xds:///orders: [-- COMMAND..] runs COMMAND with it and ends",
+    about: "start a small control plane that serves the target xds:///orders: [-- COMMAND..] runs COMMAND with it and ends",
     run,
 };
 

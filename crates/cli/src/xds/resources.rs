@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 use trunkline::xds::ClientDump;
 use trunkline::xds::core::ResourceType;
-use trunkline::xds::core::ads::{ResourceDump, ResourceState};
+use trunkline::xds::core::ads::{NoFallback, ResourceDump, ResourceState};
 
 use crate::out::{Line, Style};
 use crate::show;
@@ -50,7 +50,10 @@ pub(super) fn lines(clients: &[ClientDump], now: Instant) -> Vec<Line> {
             lines.push(line.and_styled(style, words));
         }
         for authority in &client.ads.authorities {
-            if let Some(reason) = &authority.no_fallback {
+            // A server that works needs no other.
+            if let Some(reason) = &authority.no_fallback
+                && *reason != NoFallback::ServerWorks
+            {
                 let text = format!(
                     "{}: no other control plane is asked: {reason}",
                     authority.name

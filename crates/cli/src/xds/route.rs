@@ -33,10 +33,10 @@ struct Backend {
 }
 
 impl Backend {
-    /// Returns the share of the calls of its priority, in per cent. Weights are fractions of 2^31
-    /// (gRFC A113).
-    fn share(&self) -> f64 {
-        100.0 * f64::from(self.weight) / f64::from(1_u32 << 31)
+    /// Returns its weight as a fraction of that of its priority (gRFC A113). Only policies that use the
+    /// weights of endpoints share calls by it.
+    fn fraction(&self) -> f64 {
+        f64::from(self.weight) / f64::from(1_u32 << 31)
     }
 }
 
@@ -159,11 +159,11 @@ impl Route {
                 Err(error) => lines.push(Line::styled(Style::Bad, format!("    {error}"))),
                 Ok(backends) => lines.extend(backends.iter().map(|backend| {
                     Line::from(format!(
-                        "    {}  {}  priority {}  {:.1} % of it",
+                        "    {}  {}  priority {}  weight {:.3}",
                         backend.addresses.join(", "),
                         backend.locality,
                         backend.priority,
-                        backend.share()
+                        backend.fraction()
                     ))
                 })),
             }
