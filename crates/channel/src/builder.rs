@@ -6,6 +6,7 @@ mod life;
 mod life_options;
 mod proxies;
 mod security;
+pub(crate) mod security_layer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,6 +28,7 @@ use self::authority::channel_authority;
 use self::life_options::LifeOptions;
 use self::proxies::Proxies;
 use self::security::Security;
+use self::security_layer::SecurityLayer;
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
 use crate::control::resolver_metrics::ObserverMetrics;
@@ -99,6 +101,7 @@ pub struct ChannelBuilder {
     security: Option<Security>,
     /// True when `.plaintext()` and `.tls(..)` were both called.
     is_security_ambiguous: bool,
+    security_layer: Option<Box<dyn SecurityLayer>>,
     runtime: Option<Arc<dyn Runtime>>,
     /// From [`resolvers`](Self::resolvers). Kept apart from the single resolvers, which take
     /// precedence over every registry, whatever the order of the calls.
@@ -153,6 +156,7 @@ impl ChannelBuilder {
             default_service_config: None,
             security: None,
             is_security_ambiguous: false,
+            security_layer: None,
             runtime: None,
             resolver_registries: ResolverRegistry::empty(),
             resolvers: ResolverRegistry::empty(),
@@ -610,7 +614,8 @@ impl ChannelBuilder {
         })?;
         let resolvers = self.resolver_registry()?;
         let policies = self.policy_registry();
-        if self.connector.is_none() && security.level() < self.credentials.min_security() {
+        let is_default = self.connector.is_none() && self.security_layer.is_none();
+        if is_default && security.level() < self.credentials.min_security() {
             return Err(BuildError::new(
                 BuildErrorKind::Credentials,
                 "the call credentials are for encrypted connections, and `.plaintext()` makes none: \
@@ -685,7 +690,11 @@ impl ChannelBuilder {
         let connector = proxies.connector(&runtime, connector);
         let is_by_address = matches!(target.view(), TargetView::Ipv4(_) | TargetView::Ipv6(_));
         let proven = Some(&authority).filter(|_| is_authority_set || !is_by_address);
-        let protected = security.protect(Arc::clone(&connector), proven, &runtime)?;
+        let fallback = security.protect(Arc::clone(&connector), proven, &runtime)?;
+        let protected = match &self.security_layer {
+            Some(chosen) => chosen.protect(Arc::clone(&connector), fallback, &runtime),
+            None => fallback,
+        };
         let mut resolver_options = ResolverOptions::new(Arc::clone(&runtime))
             .with_disable_service_config(self.disable_service_config)
             .with_authority(authority.as_str())

@@ -49,6 +49,7 @@ mod builder;
 
 pub use crate::builder::ChannelBuilder;
 pub use crate::builder::extension::ChannelExtension;
+pub use crate::builder::security_layer::SecurityLayer;
 pub use crate::call::body::Body;
 pub use crate::channel::{Channel, ResponseFuture};
 pub use crate::control::closing::Closed;

@@ -127,7 +127,7 @@ pub use trunkline_channel::{
     ConnectionLost, ConnectionLostReason, ConnectionSecurity, CredentialsRequest, Direction,
     EndpointInspection, ErrorInspection, EventInspection, EventLevel, FailureInspection,
     InspectOptions, Inspection, InspectionPage, LossInspection, MessageFact, Messages, Observer,
-    ObserverFactory, QueueLimits, ResolverInspection, ResponseFuture, SentTo,
+    ObserverFactory, QueueLimits, ResolverInspection, ResponseFuture, SecurityLayer, SentTo,
     ServiceConfigInspection, ServiceConfigOrigin, SubchannelInspection, SubchannelStage,
     TlsInspection, WaitForReady, WeakChannel, WithCallCredentials, with_prefix,
 };

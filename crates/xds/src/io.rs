@@ -32,6 +32,12 @@ mod load_task;
 
 mod loads;
 
+// TLS to backends.
+mod providers;
+
+#[cfg(feature = "tls")]
+mod credentials;
+
 // What a program sets.
 mod options;
 

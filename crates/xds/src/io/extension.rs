@@ -6,12 +6,25 @@ use trunkline_resolver::ResolverFactory;
 use super::factory::XdsFactory;
 use super::loads::Loads;
 use super::options::Xds;
+use super::providers::Providers;
 
 impl ChannelExtension for Xds {
     fn extend(self, builder: ChannelBuilder) -> ChannelBuilder {
         let loads = Loads::new();
         let policies = self.all_policies(loads.store());
-        let factory = XdsFactory { xds: self, loads };
+        let providers = Providers::default();
+        #[cfg(feature = "tls")]
+        let builder = if self.has_credentials() {
+            let providers = providers.clone();
+            builder.security_layer(super::credentials::XdsCredentials { providers })
+        } else {
+            builder
+        };
+        let factory = XdsFactory {
+            xds: self,
+            loads,
+            providers,
+        };
         builder.policies(policies).resolver(factory)
     }
 }
@@ -25,6 +38,7 @@ impl Xds {
         XdsFactory {
             xds: self.clone(),
             loads: Loads::new(),
+            providers: Providers::default(),
         }
     }
 }

@@ -7,6 +7,7 @@ use trunkline_target::Target;
 
 use super::loads::Loads;
 use super::options::Xds;
+use super::providers::Providers;
 use super::resolver::XdsResolver;
 use crate::core::data_plane_authority;
 
@@ -16,6 +17,8 @@ pub(super) struct XdsFactory {
     pub(super) xds: Xds,
     /// The load reports of the channel.
     pub(super) loads: Loads,
+    /// The certificate providers of the channel.
+    pub(super) providers: Providers,
 }
 
 impl ResolverFactory for XdsFactory {
@@ -45,6 +48,7 @@ impl ResolverFactory for XdsFactory {
         let resolver = XdsResolver::new(
             self.xds.clone(),
             self.loads.clone(),
+            self.providers.clone(),
             target.clone(),
             options.clone(),
         );

@@ -49,6 +49,8 @@ pub struct Xds {
     message_limit: usize,
     policies: PolicyRegistry,
     resolvers: ResolverRegistry,
+    #[cfg(feature = "tls")]
+    has_credentials: bool,
 }
 
 /// Where the bootstrap is.
@@ -71,6 +73,8 @@ impl Xds {
             message_limit: MESSAGE_LIMIT,
             policies: PolicyRegistry::standard(),
             resolvers: ResolverRegistry::standard(),
+            #[cfg(feature = "tls")]
+            has_credentials: false,
         }
     }
 
@@ -120,6 +124,30 @@ impl Xds {
     pub fn with_resolvers(mut self, resolvers: ResolverRegistry) -> Self {
         self.resolvers.merge(resolvers);
         self
+    }
+
+    /// Uses TLS to the backends of clusters that ask for it (`transport_socket`), with the certificates of
+    /// `certificate_providers` in the bootstrap. Other clusters have the security that the channel chooses
+    /// with `.plaintext()` or `.tls(..)`, which is never used after an error of TLS.
+    ///
+    /// The files of certificates are read before each handshake; `refresh_interval` is not used. While a
+    /// file is missing, connecting fails, and is tried again with back-off. A cluster whose roots are a
+    /// SPIFFE trust bundle map cannot be connected to.
+    ///
+    /// Default: what clusters ask for is checked, and not used.
+    ///
+    /// Source: [gRFC A29](https://github.com/grpc/proposal/blob/master/A29-xds-tls-security.md).
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn with_xds_credentials(mut self) -> Self {
+        self.has_credentials = true;
+        self
+    }
+
+    /// Returns whether clusters choose the security of their backends.
+    #[cfg(feature = "tls")]
+    pub(super) fn has_credentials(&self) -> bool {
+        self.has_credentials
     }
 
     /// Returns the resolvers for servers and host names.

@@ -14,6 +14,7 @@ use trunkline_target::Target;
 
 use super::loads::Loads;
 use super::options::Xds;
+use super::providers::Providers;
 use super::session::Session;
 use crate::core::{Bootstrap, ResourceName};
 
@@ -21,6 +22,7 @@ use crate::core::{Bootstrap, ResourceName};
 pub(super) struct XdsResolver {
     xds: Xds,
     loads: Loads,
+    providers: Providers,
     target: Target,
     options: ResolverOptions,
     stage: Stage,
@@ -38,7 +40,13 @@ enum Stage {
 }
 
 impl XdsResolver {
-    pub(super) fn new(xds: Xds, loads: Loads, target: Target, options: ResolverOptions) -> Self {
+    pub(super) fn new(
+        xds: Xds,
+        loads: Loads,
+        providers: Providers,
+        target: Target,
+        options: ResolverOptions,
+    ) -> Self {
         let runtime = &options.runtime;
         let stage = Stage::Waiting {
             at: runtime.now(),
@@ -48,6 +56,7 @@ impl XdsResolver {
         Self {
             xds,
             loads,
+            providers,
             target,
             options,
             stage,
@@ -65,6 +74,7 @@ impl XdsResolver {
 
     fn start(&self) -> Result<Session, ResolveError> {
         let (bootstrap, listener) = self.find()?;
+        self.providers.replace(&bootstrap);
         let client = self
             .xds
             .client(&self.target, &bootstrap, &self.options.runtime);

@@ -6,6 +6,8 @@ mod balancing;
 mod bootstrap;
 mod changes;
 mod churn;
+#[cfg(feature = "tls")]
+mod credentials;
 #[cfg(feature = "csds")]
 mod csds;
 mod end_to_end;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_rustls::TlsAcceptor;
+use futures_rustls::{TlsAcceptor, rustls};
 use futures_util::future::select;
 use futures_util::io::{AsyncReadExt, copy};
 use trunkline_runtime::TcpOptions;
@@ -18,16 +18,16 @@ use crate::mesh::{Mesh, PLANE, backend, call};
 const FRONT: &str = "198.51.100.9:443";
 
 /// A folder for files, which is removed at the end.
-struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("trunkline-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder");
         Self(path)
     }
 
-    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let file = self.0.join(name);
         std::fs::write(&file, content).expect("a file");
         file
@@ -40,11 +40,14 @@ impl Drop for Folder {
     }
 }
 
-/// Starts a server that ends TLS and passes what it decrypts to the control plane.
-fn start_front(mesh: &Mesh, authority: &Authority) {
-    let address: SocketAddr = FRONT.parse().expect("an address");
-    let plane: SocketAddr = PLANE.parse().expect("an address");
-    let acceptor = TlsAcceptor::from(server_config(&authority.issue(&["198.51.100.9"])));
+/// Starts a server at `address` that ends TLS and passes what it decrypts to `plain`.
+pub(crate) fn start_front(
+    mesh: &Mesh,
+    address: SocketAddr,
+    plain: SocketAddr,
+    config: Arc<rustls::ServerConfig>,
+) {
+    let acceptor = TlsAcceptor::from(config);
     let mut listener = mesh.sim.net().listen(address).expect("a free address");
     let runtime = Arc::clone(&mesh.runtime);
     mesh.sim.spawn("front", async move {
@@ -54,8 +57,8 @@ fn start_front(mesh: &Mesh, authority: &Authority) {
                 let Ok(outer) = accepting.await else {
                     return;
                 };
-                let inner = tasks.connect_tcp(plane, &TcpOptions::default()).await;
-                let (from_inner, mut to_inner) = inner.expect("the control plane").split();
+                let inner = tasks.connect_tcp(plain, &TcpOptions::default()).await;
+                let (from_inner, mut to_inner) = inner.expect("the server").split();
                 let (from_outer, mut to_outer) = outer.split();
                 let up = copy(from_outer, &mut to_inner);
                 let down = copy(from_inner, &mut to_outer);
@@ -63,6 +66,14 @@ fn start_front(mesh: &Mesh, authority: &Authority) {
             }));
         }
     });
+}
+
+/// Starts TLS in front of the control plane.
+fn start_plane_front(mesh: &Mesh, authority: &Authority) {
+    let (address, plane) = (FRONT.parse(), PLANE.parse());
+    let config = server_config(&authority.issue(&["198.51.100.9"]));
+    let plane = plane.expect("an address");
+    start_front(mesh, address.expect("an address"), plane, config);
 }
 
 fn front(ca: &std::path::Path) -> ServerConfig {
@@ -75,7 +86,7 @@ fn front(ca: &std::path::Path) -> ServerConfig {
 fn xds_1_4_tls_and_a_token() {
     let mesh = Mesh::with_backends(61, [1]);
     let (folder, authority) = (Folder::new("xds-tls"), Authority::new("a root"));
-    start_front(&mesh, &authority);
+    start_plane_front(&mesh, &authority);
     let ca = folder.write("ca.pem", authority.pem());
     let token = folder.write("token", "a.b.c\n");
     let server = front(&ca).with_call_credentials(ServerCallCredentials::JwtTokenFile(token));
@@ -99,7 +110,7 @@ fn xds_1_4_tls_and_a_token() {
 fn xds_1_4_another_authority() {
     let mesh = Mesh::with_backends(62, [1]);
     let folder = Folder::new("xds-other-ca");
-    start_front(&mesh, &Authority::new("a root"));
+    start_plane_front(&mesh, &Authority::new("a root"));
     let ca = folder.write("ca.pem", Authority::new("a root").pem());
     let channel = mesh
         .builder_of("xds:///orders", Bootstrap::new(front(&ca)))

@@ -9,6 +9,7 @@ use trunkline_service_config::PolicyChoice;
 use super::priority_names::PriorityNames;
 use crate::core::resources::{Cluster, ClusterEndpoints, ClusterKind, LocalityName};
 use crate::core::{Hostname, LeafEndpoints};
+use crate::policies::backend_tls::secure;
 use crate::policies::cluster_impl::ClusterImplConfig;
 use crate::policies::locality::{EndpointLocality, LocalityShare};
 use crate::policies::names::{CLUSTER_IMPL, OUTLIER_DETECTION, PRIORITY};
@@ -97,6 +98,9 @@ fn of_priorities(
         .with_service_name(Arc::clone(&eds.name))
         .with_drops(eds.drops.clone());
     config.load_reporting.clone_from(&cluster.load_reporting);
+    if let Some(tls) = &cluster.tls {
+        secure(&mut endpoints, tls);
+    }
     LeafUpdate {
         choice: detected(cluster, config),
         endpoints,
@@ -122,6 +126,9 @@ fn of_host(cluster: &Cluster, endpoint: &Endpoint, names: &mut PriorityNames) ->
     }
     let mut config = ClusterImplConfig::new(Arc::clone(&cluster.name), priority(children));
     config.load_reporting.clone_from(&cluster.load_reporting);
+    if let Some(tls) = &cluster.tls {
+        secure(&mut endpoints, tls);
+    }
     LeafUpdate {
         choice: detected(cluster, config),
         endpoints,
