@@ -6,7 +6,7 @@ mod life;
 mod life_options;
 mod proxies;
 mod security;
-pub(crate) mod security_layer;
+mod security_layer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,7 +28,6 @@ use self::authority::channel_authority;
 use self::life_options::LifeOptions;
 use self::proxies::Proxies;
 use self::security::Security;
-use self::security_layer::SecurityLayer;
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
 use crate::control::resolver_metrics::ObserverMetrics;
@@ -44,6 +43,7 @@ use crate::observer::observers::Observers;
 use crate::observer_factory::{ChannelIdentity, ObserverFactory};
 use crate::open_calls::OpenCalls;
 use crate::queue::CallQueue;
+use crate::security_layer::SecurityLayer;
 use crate::shared::{ChannelId, ChannelShared, Current, MessageLimits};
 #[cfg(feature = "tracing")]
 use crate::spans::TracingObserver;

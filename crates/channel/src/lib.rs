@@ -44,12 +44,12 @@ mod channel;
 mod weak;
 
 mod observer_factory;
+mod security_layer;
 
 mod builder;
 
 pub use crate::builder::ChannelBuilder;
 pub use crate::builder::extension::ChannelExtension;
-pub use crate::builder::security_layer::SecurityLayer;
 pub use crate::call::body::Body;
 pub use crate::channel::{Channel, ResponseFuture};
 pub use crate::control::closing::Closed;
@@ -83,5 +83,6 @@ pub use crate::observer::{
 };
 pub use crate::observer_factory::{ChannelIdentity, ObserverFactory};
 pub use crate::queue::QueueLimits;
+pub use crate::security_layer::SecurityLayer;
 pub use crate::shared::ChannelId;
 pub use crate::weak::WeakChannel;
