@@ -30,13 +30,14 @@ const EXTENDING: &str = "crates/trunkline/EXTENDING.md";
 
 /// Beginnings of paths into crates that only some examples need: runtimes, combinators of
 /// futures, tonic, and the simulation. An example with one of them is left out.
-const OTHER_CRATES: [&str; 6] = [
+const OTHER_CRATES: [&str; 7] = [
     "async_std::",
     "futures_util::",
     "smol::",
     "tokio::",
     "tonic::",
     "trunkline_sim::",
+    "trunkline_telemetry::",
 ];
 
 /// What an example of a crate below the facade finds under the name of a crate.
