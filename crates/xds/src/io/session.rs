@@ -32,8 +32,6 @@ pub(super) struct Session {
     host_names: HostNames,
     loads: Loads,
     releases: Arc<Releases>,
-    /// How many holds there are of each cluster that calls can have.
-    holds: BTreeMap<Arc<str>, usize>,
     selector_options: SelectorOptions,
     /// The selector in force.
     selector: Option<Selector>,
@@ -67,7 +65,6 @@ impl Session {
             inbox: Arc::new(Inbox::default()),
             watches: BTreeMap::new(),
             releases: Arc::new(Releases::default()),
-            holds: BTreeMap::new(),
             selector_options: SelectorOptions::new(node, options.runtime.seed())
                 .with_active_faults(Arc::new(FaultCount::of_process())),
             selector: None,
@@ -136,23 +133,13 @@ impl Session {
         }
         for cluster in self.releases.take(cx) {
             has_any = true;
-            self.release(&cluster);
+            self.dependencies.handle_release(&cluster);
         }
         for (name, result) in self.host_names.poll(cx) {
             has_any = true;
             self.dependencies.handle_resolved(&name, result);
         }
         has_any
-    }
-
-    fn release(&mut self, cluster: &Arc<str>) {
-        self.dependencies.handle_release(cluster);
-        if let Some(count) = self.holds.get_mut(cluster) {
-            *count -= 1;
-            if *count == 0 {
-                self.holds.remove(cluster);
-            }
-        }
     }
 
     fn handle_delivery(&mut self, delivery: Delivery) {
@@ -203,7 +190,7 @@ impl Session {
     fn publish(&mut self, config: &Arc<XdsConfig>) -> Resolution {
         self.report_loads(config);
         let selector = self.selector_of(config);
-        let held = self.holds.keys();
+        let held = self.dependencies.held();
         let clusters: BTreeSet<_> = held
             .filter(|name| config.clusters.contains_key(*name))
             .cloned()
@@ -244,11 +231,10 @@ impl Session {
         {
             return Arc::clone(&old.selector) as Arc<dyn ConfigSelector>;
         }
-        let (dependencies, holds) = (&mut self.dependencies, &mut self.holds);
+        let dependencies = &mut self.dependencies;
         let releases = &self.releases;
         let hold = |cluster: &Arc<str>| {
             dependencies.handle_hold(cluster);
-            *holds.entry(Arc::clone(cluster)).or_default() += 1;
             let releases = Arc::clone(releases) as Arc<dyn ClusterReleased>;
             ClusterHold::new(Arc::clone(cluster), releases)
         };

@@ -220,6 +220,11 @@ impl DependencyManager {
         }
     }
 
+    /// Returns the clusters that are held, by name.
+    pub fn held(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.holds.keys()
+    }
+
     /// Returns what has neither value nor error, and is needed for a configuration.
     #[must_use]
     pub fn awaited(&self) -> &[Awaited] {
