@@ -15,7 +15,8 @@ mod weights;
 
 mod inspection;
 
-mod protobuf;
+#[doc(hidden)]
+pub mod protobuf;
 
 mod orca;
 

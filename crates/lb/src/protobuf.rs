@@ -1,5 +1,7 @@
 //! The wire format of protobuf, as far as the few messages of policies need it.
 //!
+//! Public for the other crates of this workspace, without a promise of a stable API.
+//!
 //! Source: [protobuf's encoding](https://protobuf.dev/programming-guides/encoding/).
 
 use bytes::BufMut;
@@ -12,7 +14,7 @@ const WIRE_I32: u64 = 5;
 
 /// The value of a field, as it is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
+pub enum Value<'a> {
     /// An integer, a boolean or an enum.
     Varint(u64),
     /// Eight bytes: a `fixed64`, or the bits of a `double`.
@@ -25,7 +27,8 @@ pub(crate) enum Value<'a> {
 
 /// Removes a field from the front of `from`, which is not empty. Returns its number and its value;
 /// `None` if the message is malformed. The deprecated groups count as malformed.
-pub(crate) fn take_field<'a>(from: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
+#[must_use]
+pub fn take_field<'a>(from: &mut &'a [u8]) -> Option<(u64, Value<'a>)> {
     let key = take_varint(from)?;
     let value = match key & 7 {
         WIRE_VARINT => Value::Varint(take_varint(from)?),

@@ -8,22 +8,7 @@
 
 use std::fmt;
 
-// The wire types.
-const WIRE_VARINT: u64 = 0;
-const WIRE_I64: u64 = 1;
-const WIRE_LEN: u64 = 2;
-const WIRE_I32: u64 = 5;
-
-/// The value of a field.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Value<'a> {
-    /// An integer, a boolean or an enum.
-    Varint(u64),
-    /// A string, bytes or a message.
-    Bytes(&'a [u8]),
-    /// A number of four or eight bytes, which no message here has.
-    Fixed,
-}
+use trunkline_lb::protobuf::{Value, take_field};
 
 /// A field of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +30,7 @@ impl<'a> Field<'a> {
     pub(crate) fn bytes(&self) -> Result<&'a [u8], Malformed> {
         match self.value {
             Value::Bytes(bytes) => Ok(bytes),
-            Value::Varint(_) | Value::Fixed => Err(Malformed(())),
+            Value::Varint(_) | Value::I64(_) | Value::I32(_) => Err(Malformed(())),
         }
     }
 
@@ -66,7 +51,7 @@ impl<'a> Field<'a> {
     pub(crate) fn varint(&self) -> Result<u64, Malformed> {
         match self.value {
             Value::Varint(number) => Ok(number),
-            Value::Bytes(_) | Value::Fixed => Err(Malformed(())),
+            Value::Bytes(_) | Value::I64(_) | Value::I32(_) => Err(Malformed(())),
         }
     }
 }
@@ -100,56 +85,16 @@ impl<'a> Iterator for Fields<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let field = take_field(&mut self.rest);
-        if field.is_none() {
+        let start = self.rest;
+        let Some((number, value)) = take_field(&mut self.rest) else {
             self.rest = &[];
-        }
-        Some(field.ok_or(Malformed(())))
+            return Some(Err(Malformed(())));
+        };
+        let whole = &start[..start.len() - self.rest.len()];
+        Some(Ok(Field {
+            number,
+            value,
+            whole,
+        }))
     }
-}
-
-/// Removes a field from the front.
-fn take_field<'a>(from: &mut &'a [u8]) -> Option<Field<'a>> {
-    let start = *from;
-    let key = take_varint(from)?;
-    let value = match key & 7 {
-        WIRE_VARINT => Value::Varint(take_varint(from)?),
-        WIRE_I64 => take(from, 8).map(|_| Value::Fixed)?,
-        WIRE_LEN => {
-            let length = usize::try_from(take_varint(from)?).ok()?;
-            Value::Bytes(take(from, length)?)
-        }
-        WIRE_I32 => take(from, 4).map(|_| Value::Fixed)?,
-        _ => return None,
-    };
-    // Numbers begin at 1.
-    (key >> 3 > 0).then_some(Field {
-        number: key >> 3,
-        value,
-        whole: &start[..start.len() - from.len()],
-    })
-}
-
-fn take<'a>(from: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (bytes, rest) = from.split_at_checked(length)?;
-    *from = rest;
-    Some(bytes)
-}
-
-/// Removes a varint; `None` if it is cut off or longer than 64 bits.
-fn take_varint(from: &mut &[u8]) -> Option<u64> {
-    let mut number = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = from.split_first()?;
-        *from = rest;
-        let bits = u64::from(byte & 0x7f);
-        if shift == 63 && bits > 1 {
-            return None;
-        }
-        number |= bits << shift;
-        if byte < 0x80 {
-            return Some(number);
-        }
-    }
-    None
 }
