@@ -32,6 +32,8 @@ mod policy;
 mod registry;
 
 // What several policies share.
+mod forward;
+
 mod child;
 mod child_trackers;
 mod errors;

@@ -10,12 +10,11 @@ use trunkline_status::Status;
 use super::config::RandomSubsettingConfig;
 use super::subset::subset;
 use crate::control::Control;
+use crate::forward::forward_events;
 use crate::graceful_switch::GracefulSwitch;
 use crate::inspection::PolicyNode;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
-use crate::subchannel::{SubchannelId, SubchannelState};
-use crate::watch::{WatchEvent, WatchId};
 
 /// Gives its child policy a random part of the endpoints, so that a service with many clients and
 /// many backends does not have a connection from each client to each backend.
@@ -79,36 +78,7 @@ impl Policy for RandomSubsetting {
         self.child.handle_resolver_error(error, old, control);
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.child.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.child.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.child.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.child.handle_timeout(control);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.child.poll_timeout()
-    }
+    forward_events!(to child);
 
     fn exit_idle(&mut self, control: &mut Control<'_>) {
         self.child.exit_idle(control);
@@ -116,10 +86,6 @@ impl Policy for RandomSubsetting {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         self.child.settle(control);
-    }
-
-    fn reset_backoff(&mut self) {
-        self.child.reset_backoff();
     }
 
     fn inspect(&self, now: Instant) -> PolicyNode {

@@ -7,13 +7,13 @@ use trunkline_status::Status;
 
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
+use crate::forward::forward_events;
 use crate::inspection::{EndpointNode, PolicyNode};
 use crate::pick_first::PickFirst;
 use crate::picker::Pick;
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
-use crate::subchannel::{SubchannelId, SubchannelState};
-use crate::watch::{WatchEvent, WatchId};
+use crate::subchannel::SubchannelId;
 
 /// A pick_first that is idle, and has no subchannel, until it first leaves idleness. From then on it
 /// is a pick_first like any other.
@@ -79,36 +79,7 @@ impl Policy for LazyChild {
         self.policy.handle_resolver_error(error, old, control);
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.policy.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.policy.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.policy.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.policy.handle_timeout(control);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.policy.poll_timeout()
-    }
+    forward_events!(to policy);
 
     fn exit_idle(&mut self, control: &mut Control<'_>) {
         match &mut self.stage {
@@ -126,10 +97,6 @@ impl Policy for LazyChild {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         self.policy.settle(control);
-    }
-
-    fn reset_backoff(&mut self) {
-        self.policy.reset_backoff();
     }
 
     fn inspect(&self, now: Instant) -> PolicyNode {

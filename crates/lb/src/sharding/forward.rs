@@ -3,7 +3,7 @@
 /// Implements the methods of [`Policy`](crate::Policy) that only forward to the
 /// [`EndpointSharding`](crate::EndpointSharding) in the field `endpoints`.
 ///
-/// The others are the policy's own: `handle_update`, `exit_idle` and `settle`.
+/// The others are the policy's own: `handle_update`, `exit_idle`, `settle` and `inspect`.
 macro_rules! forward_to_endpoints {
     () => {
         fn handle_resolver_error(
@@ -15,45 +15,7 @@ macro_rules! forward_to_endpoints {
             self.endpoints.handle_resolver_error(&error, old, control);
         }
 
-        fn handle_subchannel(
-            &mut self,
-            id: $crate::SubchannelId,
-            state: $crate::SubchannelState,
-            control: &mut $crate::Control<'_>,
-        ) {
-            self.endpoints.handle_subchannel(id, state, control);
-        }
-
-        fn handle_watch(
-            &mut self,
-            watch: $crate::WatchId,
-            id: $crate::SubchannelId,
-            event: $crate::WatchEvent,
-            control: &mut $crate::Control<'_>,
-        ) {
-            self.endpoints.handle_watch(watch, id, event, control);
-        }
-
-        fn handle_ejection(
-            &mut self,
-            id: $crate::SubchannelId,
-            ejected: bool,
-            control: &mut $crate::Control<'_>,
-        ) {
-            self.endpoints.handle_ejection(id, ejected, control);
-        }
-
-        fn handle_timeout(&mut self, control: &mut $crate::Control<'_>) {
-            self.endpoints.handle_timeout(control);
-        }
-
-        fn poll_timeout(&self) -> Option<::std::time::Instant> {
-            self.endpoints.poll_timeout()
-        }
-
-        fn reset_backoff(&mut self) {
-            self.endpoints.reset_backoff();
-        }
+        $crate::forward::forward_events!(to endpoints);
     };
 }
 

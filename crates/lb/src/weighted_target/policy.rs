@@ -12,13 +12,12 @@ use crate::children::{NamedChildren, WeightedPicker, endpoints_by_child};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::errors::resolver_error;
+use crate::forward::forward_events;
 use crate::inspection::PolicyNode;
 use crate::labels::WeightedTargetName;
 use crate::picker::{Pick, Picker};
 use crate::policy::{OldList, Policy, Update};
 use crate::registry::PolicyOptions;
-use crate::subchannel::{SubchannelId, SubchannelState};
-use crate::watch::{WatchEvent, WatchId};
 
 /// Shares calls among named children by weight.
 ///
@@ -141,32 +140,7 @@ impl Policy for WeightedTarget {
         }
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.children.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.children.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.children.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.children.handle_timeout(control);
-    }
+    forward_events!(to children);
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let has_news = self.children.settle(control);
@@ -185,17 +159,9 @@ impl Policy for WeightedTarget {
         }
     }
 
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.children.poll_timeout()
-    }
-
     /// Makes all children leave idleness.
     fn exit_idle(&mut self, control: &mut Control<'_>) {
         self.children.exit_idle(control);
-    }
-
-    fn reset_backoff(&mut self) {
-        self.children.reset_backoff();
     }
 
     fn inspect(&self, now: Instant) -> PolicyNode {

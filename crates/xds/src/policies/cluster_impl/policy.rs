@@ -8,7 +8,7 @@ use trunkline_backoff::Rng;
 use trunkline_endpoint::BackendService;
 use trunkline_lb::{
     Child, ConnectivityState, Control, GracefulSwitch, OldList, PickRng, Policy, PolicyNode,
-    PolicyOptions, Published, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    PolicyOptions, Published, Update, forward_events,
 };
 use trunkline_service_config::PolicyChoice;
 use trunkline_status::Status;
@@ -200,45 +200,10 @@ impl Policy for ClusterImpl {
         });
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.forward(control, |child, control| {
-            child.handle_subchannel(id, state, control);
-        });
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.forward(control, |child, control| {
-            child.handle_watch(watch, id, event, control);
-        });
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.forward(control, |child, control| {
-            child.handle_ejection(id, ejected, control);
-        });
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.forward(control, |child, control| child.handle_timeout(control));
-    }
+    forward_events!(through forward);
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.child.policy().poll_timeout()
-    }
-
-    fn exit_idle(&mut self, control: &mut Control<'_>) {
-        self.forward(control, |child, control| child.exit_idle(control));
     }
 
     fn settle(&mut self, control: &mut Control<'_>) {

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use trunkline_lb::{
     ChildTrackers, ConnectivityState, Control, NamedChildren, OldList, Pick, Picker, Policy,
-    PolicyNode, PolicyOptions, SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    PolicyNode, PolicyOptions, Update, forward_events,
 };
 use trunkline_status::Status;
 
@@ -129,36 +129,7 @@ impl Policy for ClusterManager {
         self.error = Some(error);
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.children.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.children.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.children.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.children.handle_timeout(control);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.children.poll_timeout()
-    }
+    forward_events!(to children);
 
     /// Makes all children leave idleness.
     fn exit_idle(&mut self, control: &mut Control<'_>) {
@@ -172,10 +143,6 @@ impl Policy for ClusterManager {
             self.published = Some(state);
             control.publish(state, self.picker());
         }
-    }
-
-    fn reset_backoff(&mut self) {
-        self.children.reset_backoff();
     }
 
     fn inspect(&self, now: Instant) -> PolicyNode {

@@ -8,8 +8,8 @@ use std::time::Instant;
 
 use trunkline_endpoint::Endpoint;
 use trunkline_lb::{
-    Control, GracefulSwitch, HierarchyPath, OldList, Policy, PolicyNode, PolicyOptions,
-    SubchannelId, SubchannelState, Update, WatchEvent, WatchId, WeightedTargetConfig,
+    Control, GracefulSwitch, HierarchyPath, OldList, Policy, PolicyNode, PolicyOptions, Update,
+    WeightedTargetConfig, forward_events,
 };
 use trunkline_status::Status;
 
@@ -98,36 +98,7 @@ impl Policy for WrrLocality {
         self.child.handle_resolver_error(error, old, control);
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.child.handle_subchannel(id, state, control);
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.child.handle_watch(watch, id, event, control);
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.child.handle_ejection(id, ejected, control);
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.child.handle_timeout(control);
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        self.child.poll_timeout()
-    }
+    forward_events!(to child);
 
     fn exit_idle(&mut self, control: &mut Control<'_>) {
         self.child.exit_idle(control);
@@ -135,10 +106,6 @@ impl Policy for WrrLocality {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         self.child.settle(control);
-    }
-
-    fn reset_backoff(&mut self) {
-        self.child.reset_backoff();
     }
 
     fn inspect(&self, now: Instant) -> PolicyNode {

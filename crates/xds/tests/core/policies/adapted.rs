@@ -7,7 +7,7 @@ use std::time::Instant;
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{
     AttemptTracker, Control, OldList, Pick, PickRequest, Picker, Policy, PolicyNode, Published,
-    SubchannelId, SubchannelState, Update, WatchEvent, WatchId,
+    Update, forward_events,
 };
 use trunkline_status::Status;
 
@@ -68,45 +68,10 @@ impl Policy for Adapted {
         });
     }
 
-    fn handle_subchannel(
-        &mut self,
-        id: SubchannelId,
-        state: SubchannelState,
-        control: &mut Control<'_>,
-    ) {
-        self.forward(control, |policy, control| {
-            policy.handle_subchannel(id, state, control);
-        });
-    }
-
-    fn handle_watch(
-        &mut self,
-        watch: WatchId,
-        id: SubchannelId,
-        event: WatchEvent,
-        control: &mut Control<'_>,
-    ) {
-        self.forward(control, |policy, control| {
-            policy.handle_watch(watch, id, event, control);
-        });
-    }
-
-    fn handle_ejection(&mut self, id: SubchannelId, ejected: bool, control: &mut Control<'_>) {
-        self.forward(control, |policy, control| {
-            policy.handle_ejection(id, ejected, control);
-        });
-    }
-
-    fn handle_timeout(&mut self, control: &mut Control<'_>) {
-        self.forward(control, |policy, control| policy.handle_timeout(control));
-    }
+    forward_events!(through forward);
 
     fn poll_timeout(&self) -> Option<Instant> {
         self.policy.poll_timeout()
-    }
-
-    fn exit_idle(&mut self, control: &mut Control<'_>) {
-        self.forward(control, |policy, control| policy.exit_idle(control));
     }
 
     fn settle(&mut self, control: &mut Control<'_>) {
