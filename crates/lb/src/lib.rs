@@ -99,7 +99,7 @@ pub use crate::random_subsetting::{
 pub use crate::registry::{PolicyFactory, PolicyOptions, PolicyRegistry};
 pub use crate::ring_hash::{HashKey, RequestHash, RingHash, RingHashConfig, RingHashFactory};
 pub use crate::round_robin::{RoundRobin, RoundRobinConfig, RoundRobinFactory};
-pub use crate::sharding::{EndpointChild, EndpointSharding, Positions, ReadyList};
+pub use crate::sharding::{EndpointChild, EndpointSharding, ReadyList};
 pub use crate::static_weights::{StaticWeights, StaticWeightsConfig, StaticWeightsFactory};
 pub use crate::subchannel::{ParseSubchannelIdError, SubchannelId, SubchannelState};
 pub use crate::subchannel_table::SubchannelTable;

@@ -4,7 +4,6 @@ mod counts;
 mod endpoint_child;
 mod forward;
 mod owners;
-mod positions;
 mod ready_list;
 
 use std::borrow::Cow;
@@ -31,7 +30,6 @@ use crate::watch::{WatchEvent, WatchId};
 pub(crate) use self::forward::forward_to_endpoints;
 
 pub use self::endpoint_child::EndpointChild;
-pub use self::positions::Positions;
 pub use self::ready_list::ReadyList;
 
 /// One child policy for each endpoint: the common part of round_robin and other petiole policies.
