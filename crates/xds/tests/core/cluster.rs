@@ -31,6 +31,8 @@ use trunkline_xds::core::CertificateProvider;
 use trunkline_xds::core::resources::{Cluster, ClusterKind, LoadReporting};
 use trunkline_xds::policies::{ClusterCounters, LoadStore, registry};
 
+use crate::values;
+
 /// Returns all policies that a client has.
 pub(crate) fn policies() -> PolicyRegistry {
     let mut policies = PolicyRegistry::standard();
@@ -65,23 +67,13 @@ pub(crate) fn check_faults(message: &Proto, faults: &[&str]) {
 
 /// Returns what a cluster has that sets nothing.
 fn plain(name: &str) -> Cluster {
-    Cluster {
-        name: name.into(),
-        kind: ClusterKind::Eds {
-            service_name: name.into(),
-        },
-        lb_policy: policy(&json!([
-            { "xds_wrr_locality_experimental": { "childPolicy": [{ "round_robin": {} }] } }
-        ])),
-        max_requests: 1024,
-        max_connections_per_host: None,
-        outlier_detection: None,
-        load_reporting: None,
-        tls: None,
-        http11_proxy: false,
-        service_name_label: "unknown".into(),
-        service_namespace_label: "unknown".into(),
-    }
+    let kind = ClusterKind::Eds {
+        service_name: name.into(),
+    };
+    let lb_policy = policy(&json!([
+        { "xds_wrr_locality_experimental": { "childPolicy": [{ "round_robin": {} }] } }
+    ]));
+    values::cluster(name, kind, lb_policy)
 }
 
 fn of_type(kind: DiscoveryType) -> Proto {

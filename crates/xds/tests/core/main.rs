@@ -18,3 +18,4 @@ mod security;
 mod selector;
 mod selector_faults;
 mod spiffe;
+mod values;

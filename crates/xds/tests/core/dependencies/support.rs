@@ -6,13 +6,15 @@ use trunkline_endpoint::Endpoint;
 use trunkline_service_config::PolicyChoice;
 use trunkline_xds::core::dependencies::{DependencyManager, DependencyOutput, HostName};
 use trunkline_xds::core::resources::{
-    ApiListener, Cluster, ClusterEndpoints, ClusterKind, Domain, DropCategory, FilterConfig,
-    ForwardAction, Fraction, HttpFilter, Listener, PathMatcher, Resource, Route, RouteAction,
-    RouteConfiguration, RouteSource, VirtualHost, WeightedCluster,
+    ApiListener, ClusterEndpoints, ClusterKind, Domain, DropCategory, FilterConfig, ForwardAction,
+    Fraction, HttpFilter, Listener, PathMatcher, Resource, Route, RouteAction, RouteConfiguration,
+    RouteSource, VirtualHost, WeightedCluster,
 };
 use trunkline_xds::core::{
     ResolvedCluster, ResourceError, ResourceErrorKind, ResourceType, XdsConfig,
 };
+
+use crate::values;
 
 pub(super) const L: ResourceType = ResourceType::Listener;
 pub(super) const R: ResourceType = ResourceType::RouteConfiguration;
@@ -200,22 +202,11 @@ pub(super) fn route_configuration(domain: &str, clusters: &[&str]) -> RouteConfi
 }
 
 pub(super) fn cluster(name: &str, kind: ClusterKind) -> Resource {
-    Resource::Cluster(Arc::new(Cluster {
-        name: name.into(),
-        kind,
-        lb_policy: PolicyChoice {
-            name: "round_robin".into(),
-            config: Arc::new(()),
-        },
-        max_requests: 1024,
-        max_connections_per_host: None,
-        outlier_detection: None,
-        load_reporting: None,
-        tls: None,
-        http11_proxy: false,
-        service_name_label: "unknown".into(),
-        service_namespace_label: "unknown".into(),
-    }))
+    let lb_policy = PolicyChoice {
+        name: "round_robin".into(),
+        config: Arc::new(()),
+    };
+    Resource::Cluster(Arc::new(values::cluster(name, kind, lb_policy)))
 }
 
 /// Returns a cluster whose endpoints have its own name.

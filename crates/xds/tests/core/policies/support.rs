@@ -21,6 +21,8 @@ use trunkline_xds::policies::{
     ClusterCounters, ClusterManager, ClusterManagerConfig, LoadStore, registry,
 };
 
+use crate::values;
+
 /// Returns options with all policies, which count in `counters` and `loads`.
 pub(crate) fn options_with(
     seed: u64,
@@ -52,21 +54,10 @@ pub(crate) fn round_robin() -> PolicyChoice {
 
 /// Returns the cluster `name`, whose endpoints have the name `name-eds`.
 pub(crate) fn cluster(name: &str) -> Cluster {
-    Cluster {
-        name: name.into(),
-        kind: ClusterKind::Eds {
-            service_name: format!("{name}-eds").into(),
-        },
-        lb_policy: round_robin(),
-        max_requests: 1024,
-        max_connections_per_host: None,
-        outlier_detection: None,
-        load_reporting: None,
-        tls: None,
-        http11_proxy: false,
-        service_name_label: "unknown".into(),
-        service_namespace_label: "unknown".into(),
-    }
+    let kind = ClusterKind::Eds {
+        service_name: format!("{name}-eds").into(),
+    };
+    values::cluster(name, kind, round_robin())
 }
 
 /// Returns the locality in this zone.
