@@ -12,7 +12,7 @@ mod resource_error;
 mod resource_type;
 mod wire;
 
-// Names, and who has what they name.
+// Names, and the servers that have what they name.
 mod names;
 mod server;
 

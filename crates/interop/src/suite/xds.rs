@@ -32,7 +32,7 @@ const FOREIGN: &str = "grpc-go";
 /// of 600 draws with the chance of one half.
 const TOLERANCE: f64 = 8.2;
 
-/// The calls by which a client shows that it uses a change.
+/// The number of calls that show whether a client uses a change.
 const PROBES: usize = 60;
 
 /// The time in which a client sends two load reports, and some more.

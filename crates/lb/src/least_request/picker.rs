@@ -60,7 +60,7 @@ impl LeastRequestPicker {
         Some((least, count))
     }
 
-    /// Returns the endpoint that 32 random bits stand for, and its count. The chances of two endpoints
+    /// Returns the endpoint that 32 random bits choose, and its count. The chances of two endpoints
     /// differ by less than the number of endpoints in 2^32.
     fn draw(&self, bits: u32) -> (&ReadyEndpoint, &Count) {
         let product = u64::from(bits) * self.ready.len() as u64;

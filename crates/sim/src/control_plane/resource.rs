@@ -8,7 +8,7 @@ use trunkline_xds_proto::envoy::config::route::v3::RouteConfiguration;
 
 /// A message that a control plane serves by its name.
 pub trait Resource: TypeUrl {
-    /// Returns the name by which clients subscribe to it.
+    /// Returns the name that clients subscribe to.
     fn name(&self) -> &str;
 }
 

@@ -94,7 +94,7 @@ pub struct ServerFeatures {
     pub resource_timer_is_transient_error: bool,
 }
 
-/// How often files of certificates are read again, where the bootstrap does not say.
+/// How often files of certificates are read again, where the bootstrap has no interval.
 pub const DEFAULT_REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 
 impl ServerConfig {

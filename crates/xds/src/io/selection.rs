@@ -30,7 +30,7 @@ impl fmt::Debug for FailAll {
     }
 }
 
-/// Returns the resolution by which all calls fail.
+/// Returns a resolution with which all calls fail.
 pub(super) fn failed(status: Status) -> Resolution {
     with_config(&service_config(&BTreeSet::new())).with_config_selector(Arc::new(FailAll(status)))
 }

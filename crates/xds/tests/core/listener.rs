@@ -499,7 +499,7 @@ fn xds_3_1_6_codes() {
     }
 }
 
-/// A fault that does not say what happens is refused, and so is an unknown denominator.
+/// A fault without a kind of delay or abort is refused, and so is an unknown denominator.
 #[test]
 fn xds_3_1_6_bad_faults() {
     let check = |message: &HttpFault, fault: &str| {

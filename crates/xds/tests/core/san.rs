@@ -202,7 +202,7 @@ fn xds_6_4_wildcards_of_dns_names() {
         let tls = tls(UpstreamTlsContext::default(), vec![matcher]);
         verify_names(&tls, None, &[SubjectAltName::Dns(pattern.into())]).is_ok()
     };
-    // A `*` elsewhere, or alone, stands for nothing.
+    // A `*` elsewhere, or alone, matches nothing.
     for pattern in ["*", "*.", "a*.shop.example", "*.*.example", "a.*.example"] {
         assert!(!verify(pattern, "a.shop.example"), "{pattern}");
     }

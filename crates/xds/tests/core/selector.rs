@@ -259,7 +259,7 @@ fn xds_3_2_5_range() {
     }
 }
 
-/// Conditions on texts compare as their names say.
+/// Conditions on texts compare as they are named.
 #[test]
 fn xds_3_2_5_texts() {
     let text = |matcher| HeaderCondition::Text(matcher);

@@ -126,7 +126,7 @@ fn xds_1_4_another_authority() {
     assert_eq!(mesh.plane.streams(), 0);
 }
 
-/// A97: a token is never sent in plaintext: the server cannot be used, and the error says why.
+/// A97: a token is never sent in plaintext: the server cannot be used, and the error has the reason.
 #[test]
 fn xds_1_4_no_token_in_plaintext() {
     let mesh = Mesh::with_backends(63, [1]);

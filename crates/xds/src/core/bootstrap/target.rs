@@ -78,8 +78,8 @@ impl Error for TargetError {
 }
 
 impl Bootstrap {
-    /// Returns the name of the listener that a target such as `xds:///orders` or
-    /// `xds://authority/orders` stands for.
+    /// Returns the name of the listener of a target such as `xds:///orders` or
+    /// `xds://authority/orders`.
     ///
     /// # Errors
     ///

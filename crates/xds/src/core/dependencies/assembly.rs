@@ -18,7 +18,7 @@ use crate::core::resources::{
 /// Puts the resources of a target together.
 pub(super) struct Assembly<'a> {
     pub(super) listener_name: &'a Arc<str>,
-    /// The authority by which the virtual host is chosen.
+    /// The authority whose virtual host is used.
     pub(super) authority: &'a str,
     pub(super) text: &'a ErrorText,
     pub(super) known: &'a Known,

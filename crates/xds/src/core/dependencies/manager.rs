@@ -32,7 +32,7 @@ use crate::core::same::same_config;
 #[derive(Debug)]
 pub struct DependencyManager {
     listener_name: Arc<str>,
-    /// The authority by which the virtual host is chosen.
+    /// The authority whose virtual host is used.
     authority: Arc<str>,
     text: ErrorText,
     known: Known,

@@ -2,7 +2,7 @@
 
 use super::encode::encode_path;
 
-/// What stands for the target's path in a template.
+/// The placeholder of the target's path in a template.
 const PLACE: &str = "%s";
 
 /// Returns the template with each `%s` replaced by `path`, which is percent-encoded if the template

@@ -12,7 +12,7 @@ use super::fraction::Fraction;
 /// An HTTP filter of a listener.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpFilter {
-    /// The name of the instance, by which routes override its configuration.
+    /// The name of the instance. Routes override its configuration under this name.
     pub name: Arc<str>,
     /// Its configuration.
     pub config: FilterConfig,
@@ -61,7 +61,7 @@ pub struct FaultConfig {
 pub struct FaultShare {
     /// The share of the calls.
     pub configured: Fraction,
-    /// The share that the number 1 means in a header of a call, by which the call can lower its share.
+    /// The share that the number 1 means in the header with which a call can lower its share.
     pub unit: Fraction,
 }
 

@@ -88,7 +88,7 @@ fn is_match(matcher: &StringMatcher, name: &SubjectAltName) -> bool {
 }
 
 /// Returns whether a name is a DNS name that covers `host`: the same one, or one with the first label
-/// `*`, which stands for exactly one label. The case is ignored, and so is a dot at the end.
+/// `*`, which matches exactly one label. The case is ignored, and so is a dot at the end.
 ///
 /// Source: [RFC 6125 section 6.4](https://www.rfc-editor.org/rfc/rfc6125#section-6.4).
 fn is_dns_name_of(name: &SubjectAltName, host: &str) -> bool {

@@ -15,7 +15,7 @@ use crate::core::resources::{
     HttpFilter, header_text,
 };
 
-// The headers by which a call asks for a fault, where the filter allows it.
+// The headers with which a call asks for a fault, where the filter allows it.
 //
 // Source: gRFC A33, "Header-based fault injection".
 const DELAY: &str = "x-envoy-fault-delay-request";

@@ -42,7 +42,7 @@ pub(in crate::core::resources::decode) fn ring_hash(
         faults.add(&place.field("minimum_ring_size"), text);
         is_valid = false;
     }
-    // In the policy's own configuration 0 stands for its default.
+    // In the policy's own configuration 0 means its default.
     let config = json!({ "minRingSize": minimum.max(1), "maxRingSize": maximum.max(1) });
     is_valid.then_some((NAME, config))
 }
