@@ -6,3 +6,4 @@ pub mod child;
 pub mod driver;
 pub mod memory;
 pub mod policies;
+pub mod protocol;
