@@ -1,4 +1,7 @@
 //! Code that the benchmarks share.
+//!
+//! What they measure with: [`allocations`], [`memory`], [`usage`], [`statistics`]. How they speak
+//! with their processes: [`child`], [`protocol`]. How they report: [`results`], [`text`].
 
 pub mod allocations;
 pub mod atomics;
@@ -7,3 +10,7 @@ pub mod driver;
 pub mod memory;
 pub mod policies;
 pub mod protocol;
+pub mod results;
+pub mod statistics;
+pub mod text;
+pub mod usage;

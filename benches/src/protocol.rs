@@ -55,6 +55,8 @@ pub enum Ability {
     Tls,
     /// Calls with a timeout.
     Timeout,
+    /// Channels that are built for one call each.
+    Cold,
 }
 
 /// Whom a client calls, and with how many threads.
@@ -122,6 +124,8 @@ pub enum Kind {
     Unary,
     /// One call of `/helloworld.Greeter/SayHelloBidiStream`.
     Stream,
+    /// A unary call on a channel that is built for it, and dropped after it.
+    Cold,
 }
 
 /// What a round cost the client's process, with all its threads.
@@ -168,11 +172,41 @@ impl Case {
         case
     }
 
+    /// Returns a case of channels that make one call each, to one backend, in plaintext.
+    #[must_use]
+    pub const fn cold(in_flight: usize) -> Self {
+        let mut case = Self::unary(16, in_flight);
+        case.kind = Kind::Cold;
+        case
+    }
+
+    /// Returns the same case with three backends.
+    #[must_use]
+    pub const fn balanced(mut self) -> Self {
+        self.backends = 3;
+        self
+    }
+
+    /// Returns the same case over TLS.
+    #[must_use]
+    pub const fn encrypted(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Returns the same case with a timeout for each call.
+    #[must_use]
+    pub const fn timed(mut self) -> Self {
+        self.timeout = true;
+        self
+    }
+
     /// Returns what a client must be able to do for this case.
     pub fn needs(&self) -> impl Iterator<Item = Ability> {
         let kind = match self.kind {
             Kind::Unary => Ability::Unary,
             Kind::Stream => Ability::Stream,
+            Kind::Cold => Ability::Cold,
         };
         let others = [
             (self.backends > 1, Ability::RoundRobin),
@@ -186,11 +220,12 @@ impl Case {
 
 impl Ability {
     /// Everything that a case can need.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Unary,
         Self::Stream,
         Self::RoundRobin,
         Self::Tls,
         Self::Timeout,
+        Self::Cold,
     ];
 }

@@ -61,10 +61,7 @@ fn the_setup() {
 #[test]
 fn a_round() {
     let round = Round {
-        case: Case {
-            backends: 3,
-            ..Case::unary(16, 100)
-        },
+        case: Case::unary(16, 100).balanced(),
         calls: 2000,
         measure: Measure::Cpu,
     };
@@ -111,12 +108,8 @@ fn what_a_case_needs() {
     let needs = |case: Case| case.needs().collect::<Vec<_>>();
     assert_eq!(needs(Case::unary(16, 1)), [Ability::Unary]);
     assert_eq!(needs(Case::stream(65_536, 16)), [Ability::Stream]);
-    let all = Case {
-        backends: 3,
-        tls: true,
-        timeout: true,
-        ..Case::unary(16, 1)
-    };
+    assert_eq!(needs(Case::cold(100)), [Ability::Cold]);
+    let all = Case::unary(16, 1).balanced().encrypted().timed();
     let rest = [Ability::RoundRobin, Ability::Tls, Ability::Timeout];
     assert_eq!(needs(all), [&[Ability::Unary], &rest[..]].concat());
 }

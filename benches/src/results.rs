@@ -1,0 +1,160 @@
+//! What a benchmark found, for machines and for the page.
+
+use std::{env, fs, io};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::statistics::Summary;
+
+/// The results of one benchmark.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Results {
+    /// Its name, such as `rpc`.
+    pub bench: String,
+    /// The size of the run in words, and what is special about it.
+    pub notes: Vec<String>,
+    /// What was compared, with its versions.
+    pub versions: Vec<(String, String)>,
+    /// The tables, in order.
+    pub tables: Vec<Table>,
+    /// What it has to show. Empty in a short run, which shows nothing.
+    pub targets: Vec<Target>,
+    /// What was not measured, with the reason.
+    pub left_out: Vec<String>,
+    /// The figures of all rounds, in a form of the benchmark's own.
+    pub raw: Value,
+}
+
+/// A table of figures.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Table {
+    /// A heading: what the figures are, with their unit.
+    pub title: String,
+    /// Name of the picture of it in `docs/plots`, without `.svg`, if there is one.
+    pub plot: Option<String>,
+    /// The columns, without that of the names of the rows.
+    pub columns: Vec<Column>,
+    /// The rows.
+    pub rows: Vec<Row>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Column {
+    /// Its heading.
+    pub name: String,
+    /// Number of digits after the point.
+    pub digits: usize,
+    /// Whether the quartiles are shown.
+    pub has_spread: bool,
+    /// Whether the picture of the table has it.
+    pub is_drawn: bool,
+}
+
+/// A row of a table.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Row {
+    /// Its heading.
+    pub name: String,
+    /// A cell for each column; `None` where nothing was measured.
+    pub cells: Vec<Option<Summary>>,
+}
+
+/// A figure that has to be reached.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Target {
+    /// What is measured.
+    pub what: String,
+    /// What it is compared with. Empty for a figure that is none of a comparison.
+    pub against: String,
+    /// The most that it may be.
+    pub most: f64,
+    /// What was measured; `None` if nothing was.
+    pub figure: Option<f64>,
+    /// The least and the most of separate runs.
+    pub runs: Option<(f64, f64)>,
+}
+
+/// Whether a target is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The figure is not above the most that it may be.
+    Ok,
+    /// It is above.
+    Missed,
+    /// There is no figure.
+    NotMeasured,
+}
+
+impl Column {
+    /// Returns a column with this many digits, with quartiles, which is drawn.
+    #[must_use]
+    pub fn new(name: impl Into<String>, digits: usize) -> Self {
+        Self {
+            name: name.into(),
+            digits,
+            has_spread: true,
+            is_drawn: true,
+        }
+    }
+
+    /// Hides the quartiles.
+    #[must_use]
+    pub fn without_spread(mut self) -> Self {
+        self.has_spread = false;
+        self
+    }
+
+    /// Leaves the column out of the picture.
+    #[must_use]
+    pub fn not_drawn(mut self) -> Self {
+        self.is_drawn = false;
+        self
+    }
+}
+
+impl Target {
+    /// Compares the figure with the most that it may be, both rounded to three digits after the
+    /// point, so that the noise of the last bits decides nothing.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let rounded = |value: f64| (value * 1000.0).round();
+        match self.figure {
+            None => Verdict::NotMeasured,
+            Some(figure) if rounded(figure) <= rounded(self.most) => Verdict::Ok,
+            Some(_) => Verdict::Missed,
+        }
+    }
+}
+
+impl Results {
+    /// Returns results without any figures.
+    #[must_use]
+    pub fn new(bench: &str) -> Self {
+        Self {
+            bench: bench.to_owned(),
+            notes: Vec::new(),
+            versions: Vec::new(),
+            tables: Vec::new(),
+            targets: Vec::new(),
+            left_out: Vec::new(),
+            raw: Value::Null,
+        }
+    }
+
+    /// Prints the results, and writes them to the file that the argument `--json` names, if there
+    /// is one.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn publish(&self) -> io::Result<()> {
+        print!("{}", crate::text::results(self, 2));
+        let Some(path) = env::args().skip_while(|arg| arg != "--json").nth(1) else {
+            return Ok(());
+        };
+        let json = serde_json::to_string_pretty(self)?;
+        fs::write(path, json)
+    }
+}
