@@ -37,7 +37,8 @@ mod first_use {
     use std::time::Instant;
 
     use crate::{
-        BoxFuture, Runtime, Stream, TcpOptions, Timer, Tokio, UdpOptions, UdpSocket, UnixAddr,
+        BoxFuture, Runtime, RuntimeId, Stream, TcpOptions, Timer, Tokio, UdpOptions, UdpSocket,
+        UnixAddr,
     };
 
     /// tokio where a tokio runtime is current at the first use, else async-std, else smol.
@@ -62,6 +63,10 @@ mod first_use {
     impl Runtime for FirstUse {
         fn attach(&self) -> io::Result<()> {
             self.get().attach()
+        }
+
+        fn identity(&self) -> Option<RuntimeId> {
+            self.0.get()?.identity()
         }
 
         fn now(&self) -> Instant {

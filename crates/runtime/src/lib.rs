@@ -4,6 +4,7 @@
 // From the ground up: a module uses only those above it.
 
 // The types in the trait's signatures.
+mod identity;
 mod options;
 mod peer;
 mod stream;
@@ -48,6 +49,7 @@ pub use crate::alarm::Alarm;
 #[cfg(feature = "async-std")]
 pub use crate::async_std::AsyncStd;
 pub use crate::default::default_runtime;
+pub use crate::identity::RuntimeId;
 pub use crate::into_runtime::IntoRuntime;
 pub use crate::lock::Lock;
 pub use crate::options::{TcpOptions, UdpOptions};

@@ -7,7 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::{Instant, SystemTime};
 
-use crate::{Sleep, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, UnixAddr};
+use crate::{RuntimeId, Sleep, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, UnixAddr};
 
 /// A boxed future, as methods of a trait object take and return it.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -108,6 +108,15 @@ pub trait Runtime: Debug + Send + Sync + 'static {
     /// the user must do.
     fn attach(&self) -> io::Result<()> {
         Ok(())
+    }
+
+    /// Returns what this runtime is, where several values can be one runtime; `None` where it cannot
+    /// be known, or is not known before [`attach`](Self::attach).
+    ///
+    /// Work that channels share runs once for each runtime. The default is `None`: clones of one
+    /// `Arc` are then one runtime, and nothing else is ([`is_same_as`](#method.is_same_as)).
+    fn identity(&self) -> Option<RuntimeId> {
+        None
     }
 
     /// Returns the time of this runtime's clock, which never goes backwards.
@@ -222,6 +231,13 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 }
 
 impl dyn Runtime {
+    /// Returns true if both are one runtime: by their [identities](Self::identity), or because they are
+    /// one value.
+    pub fn is_same_as(&self, other: &dyn Runtime) -> bool {
+        let identity = self.identity();
+        std::ptr::addr_eq(self, other) || (identity.is_some() && identity == other.identity())
+    }
+
     /// Returns a future that is ready at `deadline`.
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         let mut timer = self.timer();

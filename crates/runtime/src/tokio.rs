@@ -19,7 +19,8 @@ use ::tokio::runtime::Handle;
 use socket2::SockRef;
 
 use crate::{
-    BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, socket,
+    BoxFuture, PeerAddr, Runtime, RuntimeId, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
+    socket,
 };
 use drivers::MissingDriver;
 use stream::TokioStream;
@@ -107,6 +108,12 @@ type Connecting = BoxFuture<io::Result<Box<dyn Stream>>>;
 impl Runtime for Tokio {
     fn attach(&self) -> io::Result<()> {
         self.handle().map(|_| ())
+    }
+
+    /// Returns the identity of the tokio runtime; `None` before the first `attach`.
+    fn identity(&self) -> Option<RuntimeId> {
+        let handle = self.handle.get()?;
+        Some(RuntimeId::of::<Self>().with_instance(handle.id()))
     }
 
     /// Returns the time of tokio's clock, which its feature `test-util` can pause.

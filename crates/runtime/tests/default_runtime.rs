@@ -54,3 +54,31 @@ fn interfaces_are_known() {
     let index = runtime.interface_index("lo").expect("a loopback interface");
     assert!(index > 0, "{index}");
 }
+
+/// Two default runtimes are one once they are used, so channels with them share what runs on it.
+#[cfg(any(feature = "async-std", feature = "smol", feature = "tokio"))]
+#[test]
+fn defaults_are_one_runtime() {
+    let defaults = || {
+        let pair = [(); 2].map(|()| default_runtime().expect("a runtime"));
+        for runtime in &pair {
+            // Fails outside of tokio with the feature `tokio` alone.
+            let _ = runtime.attach();
+        }
+        pair
+    };
+    let [one, other] = defaults();
+    let has_global = cfg!(any(feature = "async-std", feature = "smol"));
+    assert_eq!(one.is_same_as(&*other), has_global);
+
+    #[cfg(feature = "tokio")]
+    {
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a tokio runtime");
+        let [here, there] = tokio.block_on(async { defaults() });
+        assert!(here.is_same_as(&*there));
+        assert!(!here.is_same_as(&*one));
+    }
+}

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use trunkline_runtime::{
-    BoxFuture, PeerAddr, Runtime, Stream, TcpOptions, Timer, UdpOptions, UdpSocket, UnixAddr,
+    BoxFuture, PeerAddr, Runtime, RuntimeId, Stream, TcpOptions, Timer, UdpOptions, UdpSocket,
+    UnixAddr,
 };
 
 use crate::executor;
@@ -29,6 +30,12 @@ impl SimRuntime {
 }
 
 impl Runtime for SimRuntime {
+    /// Returns the identity of the simulation, which is the address of its world.
+    fn identity(&self) -> Option<RuntimeId> {
+        let world = Arc::as_ptr(&self.shared);
+        Some(RuntimeId::of::<Self>().with_instance(format_args!("{world:p}")))
+    }
+
     fn now(&self) -> Instant {
         self.shared.now()
     }

@@ -50,7 +50,7 @@ impl ClientCache {
         let same = cached
             .runtime
             .as_ref()
-            .is_some_and(|known| Arc::ptr_eq(known, runtime));
+            .is_some_and(|known| known.is_same_as(&**runtime));
         if !same {
             *cached = CachedClients {
                 runtime: Some(Arc::clone(runtime)),

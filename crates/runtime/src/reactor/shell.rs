@@ -5,6 +5,10 @@
 macro_rules! impl_runtime {
     ($name:ident, spawn: $spawn:expr, blocking: $blocking:expr $(,)?) => {
         impl crate::Runtime for $name {
+            fn identity(&self) -> Option<crate::RuntimeId> {
+                Some(crate::RuntimeId::of::<Self>())
+            }
+
             fn now(&self) -> std::time::Instant {
                 crate::reactor::now()
             }

@@ -96,3 +96,20 @@ fn the_error_without_a_driver_names_the_builders_method() {
         }
     }
 }
+
+/// The identity is that of the tokio runtime, and not known before the first `attach`.
+#[test]
+fn values_on_one_tokio_runtime_are_one() {
+    let (one, other) = (current_thread(), current_thread());
+    let of = |tokio: &TokioRuntime| -> Arc<dyn Runtime> {
+        Arc::new(Tokio::with_handle(tokio.handle().clone()))
+    };
+    assert!(of(&one).is_same_as(&*of(&one)));
+    assert!(!of(&one).is_same_as(&*of(&other)));
+
+    let late: Arc<dyn Runtime> = Arc::new(Tokio::new());
+    assert!(late.is_same_as(&*late));
+    assert!(!late.is_same_as(&*of(&one)));
+    one.block_on(async { late.attach() }).unwrap();
+    assert!(late.is_same_as(&*of(&one)));
+}

@@ -107,7 +107,7 @@ impl XdsPool {
             let shared = client.shared();
             *shared.target == *target
                 && shared.bootstrap == *bootstrap
-                && Arc::ptr_eq(&shared.links.runtime, &links.runtime)
+                && shared.links.runtime.is_same_as(&*links.runtime)
         };
         if let Some(client) = clients.iter().filter_map(Weak::upgrade).find(is_same) {
             return client;

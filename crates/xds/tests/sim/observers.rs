@@ -72,3 +72,20 @@ fn xds_2_19_events() {
     let expected = expected.map(|word| format!("xds:///orders: {word}"));
     assert_eq!(log[..expected.len()], expected);
 }
+
+/// 2.1: channels on one runtime share a client, also where each has a value of the runtime of its own, as
+/// channels with the default runtime have.
+#[test]
+fn xds_2_1_one_client_for_one_runtime() {
+    let mesh = Mesh::with_backends(82, [1]);
+    let channels = [(); 2].map(|()| {
+        let builder = mesh.builder().runtime(mesh.sim.runtime());
+        builder.build().expect("a channel")
+    });
+    mesh.sim.run(async {
+        for channel in &channels {
+            call(channel, "/a.B/C").await.expect("an answer");
+        }
+    });
+    assert_eq!(mesh.pool.dump().len(), 1);
+}
