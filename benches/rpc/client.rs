@@ -1,141 +1,171 @@
-//! The child that makes calls.
+//! The child that makes calls, in the protocol of `benches/README.md`.
 
-use std::env;
+use std::io::BufRead;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
-use trunkline::{AsyncStd, Channel, Runtime, Smol, Tls, Tokio};
 use trunkline_benches::allocations::allocations_of_all_threads;
-use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
+use trunkline_benches::protocol::{
+    Cost, FromClient, Hello, Kind, Measure, Round, ToClient, VERSION,
+};
+use trunkline_benches::statistics::quantile;
+use trunkline_benches::usage::{Switches, cpu_time, max_rss_bytes, switches};
 
-use crate::case::Case;
+use crate::bare::Bare;
 use crate::executor::Executor;
-use crate::load::{Stub, caller};
-use crate::variant::{Shape, Stack, Variant};
-use crate::{pin, server, watchers};
-
-/// Environment variable with the address of the server.
-pub(crate) const ADDRESS: &str = "TRUNKLINE_BENCH_RPC_ADDRESS";
-
-/// Environment variable with the address of the server for TLS.
-pub(crate) const TLS_ADDRESS: &str = "TRUNKLINE_BENCH_RPC_TLS_ADDRESS";
-
-/// Environment variable with the root certificate of the server, as
-/// [`one_word`](server::one_word) returns it.
-pub(crate) const TLS_ROOT: &str = "TRUNKLINE_BENCH_RPC_TLS_ROOT";
-
-/// The server, from the view of the client.
-struct Server {
-    address: String,
-    /// Its root certificate in PEM, if calls to it go over TLS.
-    root_pem: Option<String>,
-}
-
-impl Server {
-    fn from_env(is_encrypted: bool) -> Self {
-        let value = |name| env::var(name).unwrap_or_else(|_| panic!("the variable {name}"));
-        Self {
-            address: value(if is_encrypted { TLS_ADDRESS } else { ADDRESS }),
-            root_pem: is_encrypted.then(|| server::lines(&value(TLS_ROOT))),
-        }
-    }
-}
+use crate::load::{Times, cold, stream, unary};
+use crate::stack::{Connected, Stack, Tonic, Trunkline};
+use crate::variant::{self, Shape, Variant};
+use crate::{versions, watchers};
 
 pub(crate) fn run(name: &str) {
-    pin::apply();
     let variant = Variant::named(name);
     watchers::listen(variant.watcher);
-    let executor = Executor::new(&variant);
+    let package = match variant.stack {
+        variant::Stack::Bare => "h2",
+        variant::Stack::Tonic => "tonic",
+        variant::Stack::Trunkline => "trunkline",
+    };
+    print(&FromClient::Hello(Hello {
+        protocol: VERSION,
+        name: variant.name.to_owned(),
+        version: format!("{package} {}", versions::of(package)),
+        can: variant.can(),
+    }));
+    let mut orders = orders();
+    let Some(ToClient::Setup(setup)) = orders.next() else {
+        panic!("the first line is no setup");
+    };
+    let executor = Executor::new(&variant, setup.threads);
+    let setup = Arc::new(setup);
+    let rounds = orders.map(|order| match order {
+        ToClient::Round(round) => round,
+        ToClient::Setup(_) => panic!("a second setup"),
+    });
     match variant.stack {
-        Stack::Tonic => serve(&executor, |server| {
-            GreeterClient::new(tonic(&executor, &server))
-        }),
-        Stack::Trunkline => serve(&executor, |server| {
-            GreeterClient::new(trunkline(&variant, &server))
-        }),
-    }
-}
-
-fn tonic(executor: &Executor, server: &Server) -> tonic::transport::Channel {
-    let scheme = match server.root_pem {
-        Some(_) => "https",
-        None => "http",
-    };
-    let uri = format!("{scheme}://{}", server.address);
-    let mut endpoint = Endpoint::from_shared(uri).expect("a good address");
-    if let Some(root_pem) = &server.root_pem {
-        // tonic adds ALPN `h2` by itself.
-        let tls = ClientTlsConfig::new()
-            .ca_certificate(Certificate::from_pem(root_pem))
-            .domain_name(server::NAME);
-        endpoint = endpoint.tls_config(tls).expect("a good certificate");
-    }
-    let connecting = endpoint.tcp_nodelay(true);
-    executor
-        .block_on(connecting.connect())
-        .expect("a connection")
-}
-
-fn trunkline(variant: &Variant, server: &Server) -> Channel {
-    let runtime: Arc<dyn Runtime> = match variant.shape {
-        Shape::Tokio => Arc::new(Tokio::new()),
-        Shape::AsyncStdBlockOn | Shape::AsyncStdPool => Arc::new(AsyncStd::new()),
-        Shape::SmolBlockOn => Arc::new(Smol::new()),
-    };
-    let builder = Channel::builder(format!("ipv4:{}", server.address));
-    let builder = match &server.root_pem {
-        Some(pem) => {
-            let tls = Tls::new().with_ca_pem(pem.as_str());
-            builder.tls(tls.with_server_name(server::NAME))
+        variant::Stack::Bare => serve(
+            &executor,
+            &Bare::new(setup, variant.shape),
+            &variant,
+            rounds,
+        ),
+        variant::Stack::Tonic => serve(&executor, &Tonic { setup }, &variant, rounds),
+        variant::Stack::Trunkline => {
+            serve(&executor, &Trunkline { setup, variant }, &variant, rounds);
         }
-        None => builder.plaintext(),
-    };
-    let builder = watchers::add(variant.watcher, builder.runtime(runtime));
-    builder.build().expect("a good target")
-}
-
-/// Runs a round of calls for each request of the parent, and prints its cost.
-fn serve<S: Stub>(executor: &Executor, connect: impl Fn(Server) -> S) {
-    let plaintext = connect(Server::from_env(false));
-    // Not before it is needed, so that it costs the other cases nothing.
-    let mut encrypted = None;
-    for line in std::io::stdin().lines().map_while(Result::ok) {
-        let words: Vec<&str> = line.split(' ').collect();
-        let [case, calls, is_counted] = words[..] else {
-            panic!("an order that makes no sense: {line:?}");
-        };
-        let case = Case::from_code(case).unwrap_or_else(|| panic!("no case {case:?}"));
-        let stub = if case.is_encrypted {
-            encrypted.get_or_insert_with(|| connect(Server::from_env(true)))
-        } else {
-            &plaintext
-        };
-        let calls: usize = calls.parse().expect("a number");
-        let callers = (0..case.in_flight)
-            .map(|at| caller(stub.clone(), case, at, share(calls, case.in_flight, at)))
-            .collect();
-        let (mut cpu, mut allocations) = (Duration::ZERO, 0);
-        match is_counted {
-            "1" => allocations = allocations_of_all_threads(|| executor.run(callers)),
-            _ => {
-                let before = cpu_time();
-                executor.run(callers);
-                cpu = cpu_time() - before;
-            }
-        }
-        println!("{} {allocations}", cpu.as_nanos());
     }
 }
 
-/// Returns how many of `calls` the caller with the index `at` makes.
-fn share(calls: usize, callers: usize, at: usize) -> usize {
-    calls / callers + usize::from(at < calls % callers)
+/// Iterates over what the coordinator orders, until it has ended.
+fn orders() -> impl Iterator<Item = ToClient> {
+    let lines = std::io::stdin().lock().lines().map_while(Result::ok);
+    lines.map(|line| serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line}: {error}")))
 }
 
-/// Returns the CPU time of all threads of this process so far, in user and kernel mode.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::try_from(time).expect("a time since the start")
+fn print(line: &FromClient) {
+    let line = serde_json::to_string(line).expect("plain data");
+    println!("{line}");
+}
+
+/// Runs rounds, and prints what they cost.
+fn serve<S: Stack>(
+    executor: &Executor,
+    stack: &S,
+    variant: &Variant,
+    rounds: impl Iterator<Item = Round>,
+) {
+    // Connections are made when they are first needed, and then kept.
+    let mut channels: Vec<(usize, bool, Connected<S::Channel>)> = Vec::new();
+    for round in rounds {
+        let case = round.case;
+        let made = channels
+            .iter()
+            .position(|(backends, tls, _)| (*backends, *tls) == (case.backends, case.tls));
+        let at = made.unwrap_or_else(|| {
+            let channel = executor.block_on(stack.connect(case));
+            channels.push((case.backends, case.tls, channel));
+            channels.len() - 1
+        });
+        let work = prepare(executor, stack, &channels[at].2, variant, round);
+        print(&FromClient::Result(measure(round.measure, work)));
+    }
+}
+
+/// Makes the callers of a round. The result runs them.
+fn prepare<'a, S: Stack>(
+    executor: &'a Executor,
+    stack: &S,
+    channel: &Connected<S::Channel>,
+    variant: &Variant,
+    round: Round,
+) -> Box<dyn FnOnce() -> Vec<Times> + 'a> {
+    let Round {
+        case,
+        calls,
+        measure,
+    } = round;
+    let share = |at: usize| calls / case.in_flight + usize::from(at < calls % case.in_flight);
+    match case.kind {
+        Kind::Unary if variant.shape == Shape::AsyncStdEachCall => {
+            let stub = channel.stub();
+            Box::new(move || {
+                let call =
+                    |at| executor.block_on(unary(stub.clone(), case, 0, at..at + 1, measure));
+                (0..calls).map(call).collect()
+            })
+        }
+        Kind::Unary => {
+            let callers: Vec<_> = (0..case.in_flight)
+                .map(|at| unary(channel.stub(), case, at, 0..share(at), measure))
+                .collect();
+            Box::new(|| executor.run(callers))
+        }
+        Kind::Stream => {
+            let caller = stream(channel.clone(), case, calls, measure);
+            Box::new(|| executor.run(vec![caller]))
+        }
+        Kind::Cold => {
+            let callers: Vec<_> = (0..case.in_flight)
+                .map(|at| cold(stack.clone(), case, at, share(at), measure))
+                .collect();
+            Box::new(|| executor.run(callers))
+        }
+    }
+}
+
+/// Runs the work of a round, and returns what it cost.
+fn measure(measure: Measure, work: impl FnOnce() -> Vec<Times>) -> Cost {
+    let mut cost = Cost::default();
+    let mut times = Vec::new();
+    if measure == Measure::Allocations {
+        cost.allocations = Some(allocations_of_all_threads(|| times = work()));
+        return cost;
+    }
+    let before = (switches(), cpu_time());
+    times.extend(work());
+    cost.cpu_ns = nanoseconds(cpu_time() - before.1);
+    let used = before.0.zip(switches());
+    let growth = |count: fn(&Switches) -> u64| {
+        used.as_ref()
+            .map(|(before, after)| count(after).saturating_sub(count(before)))
+    };
+    cost.voluntary_switches = growth(|switches| switches.voluntary);
+    cost.involuntary_switches = growth(|switches| switches.involuntary);
+    cost.max_rss_bytes = max_rss_bytes();
+    cost.latency_ns = percentiles(times);
+    cost
+}
+
+fn percentiles(times: Vec<Times>) -> Option<[u64; 3]> {
+    let times: Vec<f64> = times
+        .into_iter()
+        .flat_map(Times::into_vec)
+        .map(|time| time as f64)
+        .collect();
+    let at = |part| Some(quantile(&times, part)? as u64);
+    Some([at(0.5)?, at(0.9)?, at(0.99)?])
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }

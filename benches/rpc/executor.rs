@@ -14,8 +14,8 @@ pub(crate) struct Executor {
 }
 
 impl Executor {
-    pub(crate) fn new(variant: &Variant) -> Self {
-        let tokio = matches!(variant.shape, Shape::Tokio).then(|| tokio_runtime(variant.threads));
+    pub(crate) fn new(variant: &Variant, threads: usize) -> Self {
+        let tokio = matches!(variant.shape, Shape::Tokio).then(|| tokio_runtime(threads));
         Self {
             shape: variant.shape,
             tokio,
@@ -31,28 +31,36 @@ impl Executor {
         }
     }
 
-    /// Runs all callers until the last one is done.
-    pub(crate) fn run<F>(&self, mut callers: Vec<F>)
+    /// Runs all callers until the last one is done, and returns their results.
+    pub(crate) fn run<F>(&self, callers: Vec<F>) -> Vec<F::Output>
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output: Send> + Send + 'static,
     {
         match self.shape {
             Shape::Tokio => self.block_on(async {
                 let tasks: Vec<_> = callers.into_iter().map(tokio::spawn).collect();
+                let mut results = Vec::with_capacity(tasks.len());
                 for task in tasks {
-                    task.await.expect("a caller that ends");
+                    results.push(task.await.expect("a caller that ends"));
                 }
+                results
             }),
             Shape::AsyncStdPool => self.block_on(async {
                 let tasks: Vec<_> = callers.into_iter().map(async_std::task::spawn).collect();
+                let mut results = Vec::with_capacity(tasks.len());
                 for task in tasks {
-                    task.await;
+                    results.push(task.await);
                 }
+                results
             }),
-            Shape::AsyncStdBlockOn | Shape::SmolBlockOn => match callers.len() {
-                1 => callers.drain(..).for_each(|caller| self.block_on(caller)),
-                _ => self.block_on(FuturesUnordered::from_iter(callers).collect()),
-            },
+            // A lone caller is not wrapped in anything.
+            _ if callers.len() == 1 => {
+                let results = callers.into_iter().map(|caller| self.block_on(caller));
+                results.collect()
+            }
+            Shape::AsyncStdBlockOn | Shape::AsyncStdEachCall | Shape::SmolBlockOn => {
+                self.block_on(FuturesUnordered::from_iter(callers).collect())
+            }
         }
     }
 }

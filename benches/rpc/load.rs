@@ -1,53 +1,179 @@
-//! A caller, which makes calls one after the other.
+//! Callers, which make calls one after the other, and check every reply.
 
-use std::future::Future;
-use std::time::Duration;
+use std::ops::Range;
+use std::time::{Duration, Instant};
 
-use tonic::{Request, Response, Status};
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http_body::Body;
+use tonic::Request;
+use tonic::client::{Grpc, GrpcService};
+use tonic::codegen::StdError;
+use tonic_prost::ProstCodec;
+use trunkline_benches::protocol::{Case, Measure};
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 use trunkline_testkit::proto::helloworld::{HelloReply, HelloRequest};
 
-use crate::case::Case;
+use crate::stack::{Connected, Stack};
 
 /// Far longer than a call takes, so only the cost of setting it is measured.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The stub, over either channel.
-pub(crate) trait Stub: Clone + Send + 'static {
-    fn greet(
-        &mut self,
-        request: Request<HelloRequest>,
-    ) -> impl Future<Output = Result<Response<HelloReply>, Status>> + Send;
+const STREAM: &str = "/helloworld.Greeter/SayHelloBidiStream";
+
+/// The channel under a stub.
+pub(crate) trait Service:
+    GrpcService<
+        tonic::body::Body,
+        ResponseBody: Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+        Error: Into<StdError> + Send,
+        Future: Send,
+    > + Clone
+    + Send
+    + 'static
+{
 }
 
-impl Stub for GreeterClient<trunkline::Channel> {
-    fn greet(
-        &mut self,
-        request: Request<HelloRequest>,
-    ) -> impl Future<Output = Result<Response<HelloReply>, Status>> + Send {
-        self.say_hello(request)
+impl<T> Service for T where
+    T: GrpcService<
+            tonic::body::Body,
+            ResponseBody: Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
+            Error: Into<StdError> + Send,
+            Future: Send,
+        > + Clone
+        + Send
+        + 'static
+{
+}
+
+/// The times that the calls of one caller took, in nanoseconds; empty if they are not measured.
+pub(crate) struct Times {
+    times: Option<Vec<u64>>,
+}
+
+impl Times {
+    fn new(measure: Measure, calls: usize) -> Self {
+        Self {
+            times: (measure == Measure::Latency).then(|| Vec::with_capacity(calls)),
+        }
+    }
+
+    /// Returns the time of the start of a call, if it matters.
+    fn start(&self) -> Option<Instant> {
+        self.times.as_ref().map(|_| now())
+    }
+
+    fn end(&mut self, start: Option<Instant>) {
+        if let (Some(times), Some(start)) = (&mut self.times, start) {
+            let time = now().duration_since(start).as_nanos();
+            times.push(u64::try_from(time).unwrap_or(u64::MAX));
+        }
+    }
+
+    pub(crate) fn into_vec(self) -> Vec<u64> {
+        self.times.unwrap_or_default()
     }
 }
 
-impl Stub for GreeterClient<tonic::transport::Channel> {
-    fn greet(
-        &mut self,
-        request: Request<HelloRequest>,
-    ) -> impl Future<Output = Result<Response<HelloReply>, Status>> + Send {
-        self.say_hello(request)
-    }
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures the time that passes"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
-/// Makes calls, one after the other, and checks that each reply belongs to its call.
-pub(crate) async fn caller<S: Stub>(mut stub: S, case: Case, caller: usize, calls: usize) {
-    for call in 0..calls {
-        let mut name = format!("{caller:04}-{call:08}-");
-        name.extend(std::iter::repeat_n('x', case.payload - name.len()));
+/// Makes calls with these numbers.
+pub(crate) async fn unary<S: Service>(
+    mut stub: GreeterClient<S>,
+    case: Case,
+    caller: usize,
+    calls: Range<usize>,
+    measure: Measure,
+) -> Times {
+    let mut times = Times::new(measure, calls.len());
+    for call in calls {
+        let start = times.start();
+        let name = text(case.bytes, caller, call);
         let mut request = Request::new(HelloRequest { name: name.clone() });
-        if case.has_timeout {
+        if case.timeout {
             request.set_timeout(TIMEOUT);
         }
-        let reply = stub.greet(request).await.expect("a reply");
+        let reply = stub.say_hello(request).await.expect("a reply");
         assert_eq!(reply.into_inner().message, name);
+        times.end(start);
     }
+    times
+}
+
+/// Sends this many messages in one stream, which come back.
+pub(crate) async fn stream<S: Service>(
+    connected: Connected<S>,
+    case: Case,
+    messages: usize,
+    measure: Measure,
+) -> Times {
+    let mut times = Times::new(measure, messages);
+    let mut starts = Vec::new();
+    let (sender, receiver) = async_channel::bounded(case.in_flight);
+    let mut sender = Some(sender);
+    let mut sent = 0;
+    let mut send = |starts: &mut Vec<Option<Instant>>, times: &Times| {
+        if sent == messages {
+            // The stream of requests ends when its sender is gone.
+            sender = None;
+        }
+        let Some(sender) = &sender else { return };
+        starts.push(times.start());
+        let name = text(case.bytes, 0, sent);
+        let sending = sender.try_send(HelloRequest { name });
+        sending.expect("no more messages than have room");
+        sent += 1;
+    };
+    for _ in 0..case.in_flight.min(messages) {
+        send(&mut starts, &times);
+    }
+    let mut grpc = Grpc::with_origin(connected.service, connected.origin);
+    let ready = grpc.ready().await.map_err(Into::into);
+    ready.expect("a channel that is ready");
+    let codec: ProstCodec<HelloRequest, HelloReply> = ProstCodec::default();
+    let path = PathAndQuery::from_static(STREAM);
+    let response = grpc.streaming(Request::new(receiver), path, codec).await;
+    let mut replies = response.expect("a stream of replies").into_inner();
+    let mut at = 0;
+    while let Some(reply) = replies.message().await.expect("a good reply") {
+        assert_eq!(reply.message, text(case.bytes, 0, at));
+        times.end(starts[at]);
+        at += 1;
+        send(&mut starts, &times);
+    }
+    assert_eq!(at, messages, "each message comes back");
+    times
+}
+
+/// Builds a channel for each call.
+pub(crate) async fn cold<S: Stack>(
+    stack: S,
+    case: Case,
+    caller: usize,
+    calls: usize,
+    measure: Measure,
+) -> Times {
+    let mut times = Times::new(measure, calls);
+    for call in 0..calls {
+        let start = times.start();
+        let stub = stack.connect(case).await.stub();
+        unary(stub, case, caller, call..call + 1, Measure::Cpu).await;
+        times.end(start);
+    }
+    times
+}
+
+/// Returns the text of a message.
+fn text(bytes: usize, caller: usize, call: usize) -> String {
+    let mut text = String::with_capacity(bytes);
+    // Writing to a String cannot fail.
+    let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{caller:04}-{call:08}-"));
+    text.extend(std::iter::repeat_n('x', bytes.saturating_sub(text.len())));
+    text
 }

@@ -1,153 +1,150 @@
-//! Compares the client's cost of a unary call: tonic's stub over a Trunkline channel, and the same
-//! stub over tonic's own `Channel`; over plaintext, and over TLS (rustls with ring on both sides).
+//! Compares what calls cost the client: tonic's stub on bare h2 (the floor, "A"), over tonic's own
+//! `Channel`, and over ours on each runtime; and clients from outside of this workspace.
 //!
-//! This process only coordinates. One child is an echo server. For each variant, one child makes
-//! calls on request, checks every reply, and reports its CPU time and allocations. The variants
-//! take turns, so that the noise of the machine affects all of them.
+//! This process only coordinates. One child is an echo server. For each client, one child makes
+//! calls on request, checks every reply, and reports what they cost its process
+//! (`benches/README.md` has the protocol). The clients take turns, so that the noise of the machine
+//! affects all of them, and all processes are started again several times.
 //!
-//! Arguments: `--free` lets all processes use all cores, and gives the clients' runtimes two
-//! threads. `--beside PROGRAM` adds another build of this benchmark, to compare before and after; it
-//! runs only the cases that it has.
-//! `--telemetry` compares unobserved calls with calls that have observers, metrics and traces.
-//! `--only TEXT` measures only the cases that have the text in their names.
+//! Arguments: `--pinned` measures only with a core for the clients and another for the server,
+//! `--free` only with all cores free; without both, both are done. `--only TEXT` measures only cases
+//! with the text in their names, `--client TEXT` (repeatable) only clients with the text in their
+//! names, beside the floor. `--peer COMMAND` (repeatable) adds a client from outside. `--beside
+//! PROGRAM` adds another build of this benchmark, to compare before and after. `--telemetry`
+//! compares unobserved calls with calls that have observers, metrics and traces. `--generations N`
+//! starts all processes N times. `--quick` only shows that everything works. `--json FILE` writes
+//! all figures.
 
-mod case;
-mod child;
+mod bare;
+mod cases;
 mod client;
 mod executor;
+mod goals;
 mod load;
-mod pin;
+mod one_write;
+mod options;
+mod process;
 mod report;
+mod rounds;
+mod samples;
 mod server;
+mod stack;
+mod strace;
 mod variant;
+mod versions;
 mod watchers;
 
 use std::env;
-use std::path::PathBuf;
 
-use case::Case;
-use child::Child;
-use report::Report;
+use serde_json::{Value, json};
 use trunkline_benches::allocations::CountingAllocator;
-use variant::{Contestant, Stack, Variant};
+use trunkline_benches::protocol::Case;
+use trunkline_benches::results::Results;
+
+use crate::cases::Group;
+use crate::goals::Goal;
+use crate::options::Options;
+use crate::process::{Contestant, ROLE};
+use crate::rounds::Field;
+use crate::variant::{FREE, ONE_THREAD, Stack, Variant, WATCHED};
 
 #[global_allocator]
 static ALLOCATOR: CountingAllocator = CountingAllocator;
 
-/// The size of a measurement.
-struct Plan {
-    /// How often all children are restarted.
-    generations: usize,
-    /// How often each variant runs each case, in each generation.
-    rounds: usize,
-    /// Calls in a round with many calls in flight.
-    calls: usize,
-    /// True if the clients run on one core, and the server on the other.
-    is_pinned: bool,
-}
-
 fn main() {
-    match env::var(child::ROLE).ok() {
+    match env::var(ROLE).ok() {
         Some(role) if role == server::ROLE => server::run(),
-        Some(role) if role == child::LISTING_ROLE => {
-            for case in case::CASES {
-                println!("{}", case.code());
-            }
-        }
         Some(role) => client::run(&role),
-        None => compare(),
+        None => compare(&Options::from_args()),
     }
 }
 
-/// Returns the command-line argument after this flag.
-fn value_of(flag: &str) -> Option<String> {
-    env::args().skip_while(|arg| arg != flag).nth(1)
-}
-
-fn compare() {
-    let has = |flag: &str| env::args().any(|arg| arg == flag);
-    // `cargo test` does not pass `--bench`. Then only check that everything works.
-    let mut plan = if has("--bench") && !has("--test") {
-        Plan {
-            generations: 3,
-            rounds: 5,
-            calls: 2_000,
-            is_pinned: true,
-        }
-    } else {
-        Plan {
-            generations: 1,
-            rounds: 1,
-            calls: 200,
-            is_pinned: true,
-        }
-    };
-    plan.is_pinned = !has("--free");
-    let variants: &[Variant] = if has("--telemetry") {
-        &variant::WATCHED
-    } else if plan.is_pinned {
-        &variant::ONE_THREAD
-    } else {
-        &variant::TWO_THREADS
-    };
-    let own = variants.iter().map(|variant| Contestant::own(*variant));
-    let mut contestants: Vec<Contestant> = own.collect();
-    if let Some(other) = value_of("--beside") {
-        let trunkline = variants
-            .iter()
-            .filter(|variant| variant.stack == Stack::Trunkline);
-        let other = PathBuf::from(other);
-        let cases = child::cases_of(&other);
-        contestants.extend(trunkline.map(|variant| Contestant::other(*variant, &other, &cases)));
-    }
-    let only = value_of("--only").unwrap_or_default();
-    let cases = case::CASES.into_iter();
-    let cases: Vec<Case> = cases
-        .filter(|case| case.to_string().contains(&only))
-        .collect();
-    assert!(!cases.is_empty(), "no case has {only:?} in its name");
-    let labels = contestants.iter().map(|one| one.label.clone()).collect();
-    let mut report = Report::new(labels, &cases);
-    for _ in 0..plan.generations {
-        generation(&plan, &contestants, &cases, &mut report);
-    }
-    report.print(plan.is_pinned);
-}
-
-/// Starts all children, and measures them in turn.
-fn generation(plan: &Plan, contestants: &[Contestant], cases: &[Case], report: &mut Report) {
-    let mut server = Child::server(plan.is_pinned);
-    let line = server.line();
-    let mut clients: Vec<Child> = contestants
-        .iter()
-        .map(|contestant| Child::client(contestant, &line, plan.is_pinned))
-        .collect();
-    for case in cases {
-        // A call without others in flight takes several times as long.
-        let calls = match case.in_flight {
-            1 => plan.calls / 4,
-            _ => plan.calls,
+fn compare(options: &Options) {
+    let mut results = Results::new("rpc");
+    let size = options.size;
+    results.notes.push(format!(
+        "{} runs with all processes started again, in each {} rounds of each case, in which all clients take turns; {} calls in a round (a quarter of that with one in flight)",
+        size.generations, size.rounds, size.calls
+    ));
+    let mut raw = Vec::new();
+    if options.is_telemetry {
+        let group = Group {
+            title: "what observes the calls",
+            plot: None,
+            cases: vec![Case::unary(16, 1), Case::unary(16, 100)],
         };
-        let has_case = |at: usize| contestants[at].cases.contains(case);
-        for at in (0..clients.len()).filter(|at| has_case(*at)) {
-            clients[at].round(case, calls / 4, false);
+        let measured = measure(options, &mut results, &WATCHED, true, &[group], &[]);
+        raw.push(("telemetry", measured));
+    } else {
+        if options.is_pinned {
+            let (groups, goals) = (cases::groups(), goals::pinned());
+            let measured = measure(options, &mut results, &ONE_THREAD, true, &groups, &goals);
+            raw.push(("pinned", measured));
         }
-        for round in 0..plan.rounds {
-            let mut costs = vec![None; clients.len()];
-            for turn in 0..clients.len() {
-                // Each round starts with another variant.
-                let at = (turn + round) % clients.len();
-                if has_case(at) {
-                    costs[at] = Some(clients[at].round(case, calls, false).cpu_ns);
-                }
-            }
-            report.add_cpu(case, &costs);
+        if options.is_free {
+            let (groups, goals) = ([cases::free_group()], goals::free());
+            let measured = measure(options, &mut results, &FREE, false, &groups, &goals);
+            raw.push(("free", measured));
         }
-        let counts: Vec<Option<f64>> = clients
-            .iter_mut()
-            .enumerate()
-            .map(|(at, client)| has_case(at).then(|| client.round(case, calls, true).allocations))
-            .collect();
-        report.add_allocations(case, &counts);
     }
+    results.raw = raw.into_iter().collect();
+    results.publish().expect("a file that can be written");
+}
+
+/// Measures all cases of the groups, and adds their tables. Returns all figures.
+fn measure(
+    options: &Options,
+    results: &mut Results,
+    variants: &[Variant],
+    is_pinned: bool,
+    groups: &[Group],
+    goals: &[Goal],
+) -> Value {
+    let mut left_out = Vec::new();
+    let contestants = contestants(options, variants, &mut left_out);
+    let mut field = Field::new(contestants, is_pinned, options.size);
+    field.left_out = left_out;
+    let cases: Vec<Case> = groups
+        .iter()
+        .flat_map(|group| group.cases.iter().copied())
+        .filter(|case| options.wants(case))
+        .collect();
+    let samples = field.measure(&cases);
+    for group in groups {
+        report::add_group(results, &field, group, &samples, true);
+    }
+    report::add_targets(results, &field, &samples, goals);
+    report::add_field(results, &field);
+    let labels = report::labels(&field);
+    let raw: Vec<Value> = samples.iter().map(|samples| samples.raw(&labels)).collect();
+    json!(raw)
+}
+
+/// Returns the clients that were asked for. The first one is always among them.
+fn contestants(
+    options: &Options,
+    variants: &[Variant],
+    left_out: &mut Vec<String>,
+) -> Vec<Contestant> {
+    let wanted = |name: &str| {
+        options.clients.is_empty() || options.clients.iter().any(|text| name.contains(text))
+    };
+    let chosen = variants
+        .iter()
+        .enumerate()
+        .filter(|(at, variant)| *at == 0 || wanted(variant.name))
+        .map(|(_, variant)| *variant);
+    let mut contestants: Vec<Contestant> = chosen.clone().map(Contestant::own).collect();
+    if let Some(other) = &options.beside {
+        let ours = chosen.filter(|variant| variant.stack == Stack::Trunkline);
+        contestants.extend(ours.map(|variant| Contestant::other(variant, other)));
+    }
+    for line in &options.peers {
+        match Contestant::peer(line, 1) {
+            Ok(peer) if wanted(&peer.label) => contestants.push(peer),
+            Ok(_) => {}
+            Err(error) => left_out.push(format!("{line}: {error}")),
+        }
+    }
+    contestants
 }

@@ -1,119 +1,148 @@
-//! Prints the results as tables.
+//! Makes tables of the samples.
 
-use crate::case::Case;
+use trunkline_benches::results::{Column, Results, Row, Table};
+use trunkline_benches::statistics::Summary;
 
-/// The results of all cases.
-pub(crate) struct Report {
-    names: Vec<String>,
-    cells: Vec<Cells>,
+use crate::cases::Group;
+use crate::goals::Goal;
+use crate::rounds::Field;
+use crate::samples::{Contestant, Samples};
+
+/// What else is shown of a call: a title, digits, and where the figures are.
+type Other = (&'static str, usize, fn(&Contestant) -> Vec<f64>);
+
+const OTHERS: [Other; 6] = [
+    ("Allocations a call", 1, |of| of.allocations.clone()),
+    ("System calls a call", 2, |of| of.system_calls.clone()),
+    ("Times that a thread waits, a call", 2, |of| {
+        of.switches.clone()
+    }),
+    ("Time of a call in microseconds, the median", 0, |of| {
+        micros(&of.latency_ns[0])
+    }),
+    (
+        "Time of a call in microseconds, the 99th percentile",
+        0,
+        |of| micros(&of.latency_ns[1]),
+    ),
+    ("The most memory of the process, in MiB", 1, |of| {
+        let mib = |bytes: &f64| bytes / f64::from(1 << 20);
+        of.max_rss_bytes.iter().map(mib).collect()
+    }),
+];
+
+fn micros(nanoseconds: &[f64]) -> Vec<f64> {
+    nanoseconds.iter().map(|time| time / 1e3).collect()
 }
 
-/// The results of one case: a row for each round, with a number for each variant that has the case.
-struct Cells {
-    case: Case,
-    cpu_ns: Vec<Row>,
-    allocations: Vec<Row>,
-}
-
-type Row = Vec<Option<f64>>;
-
-/// The text for a variant that does not have a case.
-const NONE: &str = "-";
-
-impl Report {
-    pub(crate) fn new(names: Vec<String>, cases: &[Case]) -> Self {
-        let cells = cases.iter().map(|case| Cells {
-            case: *case,
-            cpu_ns: Vec::new(),
-            allocations: Vec::new(),
+/// Adds the tables of a group. `others` is whether more than CPU time is of interest.
+pub(crate) fn add_group(
+    results: &mut Results,
+    field: &Field,
+    group: &Group,
+    samples: &[Samples],
+    others: bool,
+) {
+    let samples: Vec<&Samples> = group
+        .cases
+        .iter()
+        .filter_map(|case| samples.iter().find(|samples| samples.case == *case))
+        .collect();
+    if samples.is_empty() {
+        return;
+    }
+    let base = &field.contestants[0].label;
+    results.tables.push(Table {
+        title: format!(
+            "Client CPU a call, as a ratio to {base} (in brackets: its microseconds): {}",
+            group.title
+        ),
+        plot: group.plot.map(str::to_owned),
+        columns: samples
+            .iter()
+            .map(|samples| {
+                let name = crate::cases::name(&samples.case);
+                let first = samples.cpu_ns(0).map_or(f64::NAN, |cpu| cpu.median / 1e3);
+                Column::new(format!("{name} ({first:.1})"), 2)
+            })
+            .collect(),
+        rows: rows(field, &samples, |samples, at| samples.ratio(at, 0)),
+    });
+    if !others {
+        return;
+    }
+    for (title, digits, figures) in OTHERS {
+        let rows = rows(field, &samples, |samples, at| {
+            Summary::of(&figures(&samples.of[at]))
         });
-        Self {
-            names,
-            cells: cells.collect(),
+        // Nothing of it could be measured.
+        if rows.is_empty() {
+            continue;
         }
-    }
-
-    pub(crate) fn add_cpu(&mut self, case: &Case, row: &[Option<f64>]) {
-        self.of(case).cpu_ns.push(row.to_vec());
-    }
-
-    pub(crate) fn add_allocations(&mut self, case: &Case, row: &[Option<f64>]) {
-        self.of(case).allocations.push(row.to_vec());
-    }
-
-    fn of(&mut self, case: &Case) -> &mut Cells {
-        let mut cells = self.cells.iter_mut();
-        cells.find(|cells| cells.case == *case).expect("a case")
-    }
-
-    pub(crate) fn print(&self, is_pinned: bool) {
-        let place = if is_pinned {
-            "client on one core, server on another"
-        } else {
-            "client and server on all cores"
-        };
-        let baseline = &self.names[0];
-        println!();
-        println!("Client CPU a call ({place}): {baseline} in us, the others as ratios to it.");
-        println!("Medians of {} rounds, with quartiles.", self.rounds());
-        println!();
-        self.header();
-        for cells in &self.cells {
-            let first = column(&cells.cpu_ns, 0).expect("the first variant has all cases");
-            print!("| {} | {:.1} |", cells.case, quantile(&first, 0.5) / 1e3);
-            for at in 1..self.names.len() {
-                let Some(costs) = column(&cells.cpu_ns, at) else {
-                    print!(" {NONE} |");
-                    continue;
-                };
-                let rows = costs.iter().zip(&first);
-                let ratios: Vec<f64> = rows.map(|(cost, first)| cost / first).collect();
-                let [low, median, high] = [0.25, 0.5, 0.75].map(|q| quantile(&ratios, q));
-                print!(" {median:.2} ({low:.2} to {high:.2}) |");
-            }
-            println!();
-        }
-        println!();
-        println!("Allocations a call, medians.");
-        println!();
-        self.header();
-        for cells in &self.cells {
-            print!("| {} |", cells.case);
-            for at in 0..self.names.len() {
-                match column(&cells.allocations, at) {
-                    Some(counts) => print!(" {:.1} |", quantile(&counts, 0.5)),
-                    None => print!(" {NONE} |"),
-                }
-            }
-            println!();
-        }
-    }
-
-    fn header(&self) {
-        println!("| | {} |", self.names.join(" | "));
-        println!("|---|{}", "---|".repeat(self.names.len()));
-    }
-
-    fn rounds(&self) -> usize {
-        self.cells[0].cpu_ns.len()
+        let columns = samples
+            .iter()
+            .map(|samples| Column::new(crate::cases::name(&samples.case), digits).without_spread());
+        results.tables.push(Table {
+            title: format!("{title}: {}", group.title),
+            plot: None,
+            columns: columns.collect(),
+            rows,
+        });
     }
 }
 
-/// Returns the numbers of one variant, if it has the case.
-fn column(rows: &[Row], at: usize) -> Option<Vec<f64>> {
-    rows.iter().map(|row| row[at]).collect()
+/// Returns a row for each contestant with a figure.
+fn rows(
+    field: &Field,
+    samples: &[&Samples],
+    figure: impl Fn(&Samples, usize) -> Option<Summary>,
+) -> Vec<Row> {
+    let rows = field
+        .contestants
+        .iter()
+        .enumerate()
+        .map(|(at, contestant)| {
+            let cells = samples.iter().map(|samples| figure(samples, at));
+            Row {
+                name: contestant.label.clone(),
+                cells: cells.collect(),
+            }
+        });
+    rows.filter(|row| row.cells.iter().any(Option::is_some))
+        .collect()
 }
 
-/// Returns the value below which the fraction `part` of the values lies.
-fn quantile(values: &[f64], part: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        clippy::cast_sign_loss,
-        reason = "there are few values"
-    )]
-    let at = ((sorted.len() - 1) as f64 * part).round() as usize;
-    sorted[at]
+/// Adds what a run has to show, unless it is too short to show anything.
+pub(crate) fn add_targets(
+    results: &mut Results,
+    field: &Field,
+    samples: &[Samples],
+    goals: &[Goal],
+) {
+    if field.size.is_quick {
+        return;
+    }
+    let place = if field.is_pinned { "" } else { ", cores free" };
+    let labels = labels(field);
+    let targets = goals.iter();
+    let targets = targets.filter_map(|goal| goal.target(samples, &labels, place));
+    results.targets.extend(targets);
+}
+
+/// Adds what was compared, and what was not.
+pub(crate) fn add_field(results: &mut Results, field: &Field) {
+    for (contestant, version) in field.contestants.iter().zip(&field.versions) {
+        let Some(version) = version else { continue };
+        let entry = (contestant.label.clone(), version.clone());
+        if !results.versions.contains(&entry) {
+            results.versions.push(entry);
+        }
+    }
+    results.left_out.extend_from_slice(&field.left_out);
+}
+
+/// Returns the names of all contestants.
+pub(crate) fn labels(field: &Field) -> Vec<&str> {
+    let contestants = field.contestants.iter();
+    contestants.map(|one| one.label.as_str()).collect()
 }

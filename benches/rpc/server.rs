@@ -7,28 +7,37 @@ use std::io::Read;
 use std::sync::Arc;
 use std::thread;
 
-use bytes::BytesMut;
+use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::SendResponse;
 use http::{HeaderMap, HeaderValue, Request, Response};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use trunkline_testkit::certificates::{Authority, server_config};
 
-use crate::pin;
-
 pub(crate) const ROLE: &str = "server";
 
 /// The name in the server's certificate.
 pub(crate) const NAME: &str = "greeter.test";
 
+/// How many backends there are, each for plaintext and for TLS.
+const BACKENDS: usize = 3;
+
 const WINDOW: u32 = 1024 * 1024;
 
-/// Runs the server. It prints one line: its address, its address for TLS, and its root certificate.
+/// Where the backends are, for clients: the line that the server prints.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Backends {
+    pub(crate) plaintext: Vec<String>,
+    pub(crate) tls: Vec<String>,
+    pub(crate) root_pem: String,
+}
+
+/// Runs the server, until its input ends.
 pub(crate) fn run() {
-    pin::apply();
     thread::spawn(|| {
         // The parent never writes, so the read returns when the parent has ended.
         let _ = std::io::stdin().read(&mut [0]);
@@ -41,26 +50,35 @@ pub(crate) fn run() {
     let authority = Authority::new("Benchmark Root");
     let config = server_config(&authority.issue(&[NAME]));
     runtime.block_on(async {
-        let (plaintext, encrypted) = (listen().await, listen().await);
-        let address = |listener: &TcpListener| listener.local_addr().expect("its address");
-        let root = one_word(&authority.pem());
-        println!("{} {} {root}", address(&plaintext), address(&encrypted));
-        tokio::spawn(accept_encrypted(encrypted, config));
-        while let Ok((socket, _)) = plaintext.accept().await {
-            socket.set_nodelay(true).expect("a TCP socket");
-            tokio::spawn(connection(socket));
+        let mut backends = Backends {
+            plaintext: Vec::new(),
+            tls: Vec::new(),
+            root_pem: authority.pem(),
+        };
+        let mut tasks = Vec::new();
+        for _ in 0..BACKENDS {
+            let (plaintext, encrypted) = (listen().await, listen().await);
+            let address = |listener: &TcpListener| listener.local_addr().expect("its address");
+            backends.plaintext.push(address(&plaintext).to_string());
+            backends.tls.push(address(&encrypted).to_string());
+            tasks.push(tokio::spawn(accept(plaintext)));
+            tasks.push(tokio::spawn(accept_encrypted(
+                encrypted,
+                Arc::clone(&config),
+            )));
+        }
+        println!("{}", serde_json::to_string(&backends).expect("plain data"));
+        for task in tasks {
+            task.await.expect("a listener that accepts");
         }
     });
 }
 
-/// Encodes a certificate in PEM as one word, for a line of text.
-pub(crate) fn one_word(pem: &str) -> String {
-    pem.replace('\n', "|").replace(' ', "_")
-}
-
-/// Decodes the result of [`one_word`].
-pub(crate) fn lines(word: &str) -> String {
-    word.replace('|', "\n").replace('_', " ")
+async fn accept(listener: TcpListener) {
+    while let Ok((socket, _)) = listener.accept().await {
+        socket.set_nodelay(true).expect("a TCP socket");
+        tokio::spawn(connection(socket));
+    }
 }
 
 async fn listen() -> TcpListener {
@@ -77,8 +95,10 @@ async fn accept_encrypted(listener: TcpListener, config: Arc<ServerConfig>) {
 }
 
 async fn encrypted(socket: TcpStream, acceptor: TlsAcceptor) {
-    let stream = acceptor.accept(socket).await;
-    let stream = stream.expect("a client that trusts the root");
+    // A client can end before it is connected.
+    let Ok(stream) = acceptor.accept(socket).await else {
+        return;
+    };
     assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     connection(stream).await;
 }
@@ -89,31 +109,36 @@ async fn connection(socket: impl AsyncRead + AsyncWrite + Unpin) {
         .initial_window_size(WINDOW)
         .initial_connection_window_size(WINDOW)
         .max_concurrent_streams(1_000);
-    let connection = builder.handshake(socket).await;
-    let mut connection: h2::server::Connection<_, bytes::Bytes> =
-        connection.expect("a client that speaks HTTP/2");
+    let Ok(mut connection) = builder.handshake::<_, Bytes>(socket).await else {
+        return;
+    };
     while let Some(Ok((request, respond))) = connection.accept().await {
         // An error is caused by a call that the client has cancelled.
         tokio::spawn(async { echo(request, respond).await.ok() });
     }
 }
 
+/// Sends each part of the request back, as it comes.
 async fn echo(
     request: Request<RecvStream>,
-    mut respond: SendResponse<bytes::Bytes>,
+    mut respond: SendResponse<Bytes>,
 ) -> Result<(), h2::Error> {
     let mut body = request.into_body();
-    let mut message = BytesMut::new();
-    while let Some(data) = body.data().await {
-        let data = data?;
-        body.flow_control().release_capacity(data.len())?;
-        message.extend_from_slice(&data);
-    }
     let mut response = Response::new(());
     let content_type = HeaderValue::from_static("application/grpc");
     response.headers_mut().insert("content-type", content_type);
+    // A unary request has come whole when the first part has, nearly always: its answer is one write.
+    let mut part = body.data().await.transpose()?;
     let mut send = respond.send_response(response, false)?;
-    send.send_data(message.freeze(), false)?;
+    while let Some(data) = part {
+        body.flow_control().release_capacity(data.len())?;
+        // The end of a request can come as an empty part. What waits for the client's window is
+        // bounded by what the client sends ahead.
+        if !data.is_empty() {
+            send.send_data(data, false)?;
+        }
+        part = body.data().await.transpose()?;
+    }
     let mut trailers = HeaderMap::new();
     trailers.insert("grpc-status", HeaderValue::from_static("0"));
     send.send_trailers(trailers)

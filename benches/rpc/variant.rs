@@ -1,9 +1,6 @@
-//! The variants that are compared.
+//! The clients of this workspace that are compared.
 
-use std::env;
-use std::path::{Path, PathBuf};
-
-use crate::case::{CASES, Case};
+use trunkline_benches::protocol::{Ability, Case, Kind};
 
 /// One kind of client.
 #[derive(Clone, Copy, Debug)]
@@ -37,61 +34,103 @@ pub(crate) enum Watcher {
 /// The channel under the stub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stack {
+    /// h2 alone: the floor.
+    Bare,
+    /// tonic's `Channel`, or `Channel::balance_list`.
     Tonic,
+    /// Ours.
     Trunkline,
 }
 
 /// How the callers run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     /// As tasks of tokio.
     Tokio,
     /// All inside one `async_std::task::block_on`.
     AsyncStdBlockOn,
+    /// Each call inside a `block_on` of its own, as in a synchronous program.
+    AsyncStdEachCall,
     /// As tasks of async-std.
     AsyncStdPool,
     /// All inside one `smol::block_on`.
     SmolBlockOn,
 }
 
-const fn variant(name: &'static str, stack: Stack, shape: Shape, threads: usize) -> Variant {
+const fn variant(name: &'static str, stack: Stack, shape: Shape) -> Variant {
     Variant {
         name,
         stack,
         shape,
-        threads,
+        threads: 1,
         watcher: Watcher::Nobody,
+    }
+}
+
+const fn with_two_threads(name: &'static str, stack: Stack, shape: Shape) -> Variant {
+    Variant {
+        threads: 2,
+        ..variant(name, stack, shape)
     }
 }
 
 const fn watched(name: &'static str, watcher: Watcher) -> Variant {
     Variant {
         watcher,
-        ..variant(name, Stack::Trunkline, Shape::Tokio, 1)
+        ..variant(name, Stack::Trunkline, Shape::Tokio)
     }
 }
 
-/// Variants with one thread. The others are compared with the first.
-pub(crate) const ONE_THREAD: [Variant; 5] = [
-    variant("tonic", Stack::Tonic, Shape::Tokio, 1),
-    variant("tokio", Stack::Trunkline, Shape::Tokio, 1),
-    variant("async-std", Stack::Trunkline, Shape::AsyncStdBlockOn, 1),
-    variant("async-std pool", Stack::Trunkline, Shape::AsyncStdPool, 1),
-    variant("smol", Stack::Trunkline, Shape::SmolBlockOn, 1),
+/// The floor, which all others are compared with.
+pub(crate) const FLOOR: &str = "A";
+
+const A: Variant = variant(FLOOR, Stack::Bare, Shape::Tokio);
+const TONIC: Variant = variant("tonic", Stack::Tonic, Shape::Tokio);
+const TOKIO: Variant = variant("tokio", Stack::Trunkline, Shape::Tokio);
+
+/// Variants with one thread.
+pub(crate) const ONE_THREAD: [Variant; 9] = [
+    A,
+    variant("A, async-std block_on", Stack::Bare, Shape::AsyncStdBlockOn),
+    variant("A, async-std pool", Stack::Bare, Shape::AsyncStdPool),
+    TONIC,
+    TOKIO,
+    variant(
+        "async-std block_on",
+        Stack::Trunkline,
+        Shape::AsyncStdBlockOn,
+    ),
+    variant("async-std pool", Stack::Trunkline, Shape::AsyncStdPool),
+    variant(
+        "async-std, a block_on a call",
+        Stack::Trunkline,
+        Shape::AsyncStdEachCall,
+    ),
+    variant("smol block_on", Stack::Trunkline, Shape::SmolBlockOn),
 ];
 
-/// The same variants with two threads, for all cores.
-pub(crate) const TWO_THREADS: [Variant; 5] = [
-    variant("tonic x2", Stack::Tonic, Shape::Tokio, 2),
-    variant("tokio x2", Stack::Trunkline, Shape::Tokio, 2),
-    variant("async-std x2", Stack::Trunkline, Shape::AsyncStdBlockOn, 2),
-    variant(
-        "async-std pool x2",
+/// Variants for all cores. Where a runtime has a pool, it has two threads.
+pub(crate) const FREE: [Variant; 8] = [
+    A,
+    TONIC,
+    with_two_threads("tonic, two workers", Stack::Tonic, Shape::Tokio),
+    TOKIO,
+    with_two_threads("tokio, two workers", Stack::Trunkline, Shape::Tokio),
+    with_two_threads(
+        "async-std block_on, two threads",
+        Stack::Trunkline,
+        Shape::AsyncStdBlockOn,
+    ),
+    with_two_threads(
+        "async-std pool, two threads",
         Stack::Trunkline,
         Shape::AsyncStdPool,
-        2,
     ),
-    variant("smol x2", Stack::Trunkline, Shape::SmolBlockOn, 2),
+    with_two_threads(
+        "smol block_on, two threads",
+        Stack::Trunkline,
+        Shape::SmolBlockOn,
+    ),
 ];
 
 /// Variants that differ only in what observes the calls. The others are compared with the first.
@@ -107,44 +146,27 @@ pub(crate) const WATCHED: [Variant; 6] = [
 impl Variant {
     /// Returns the variant with this name.
     pub(crate) fn named(name: &str) -> Self {
-        let mut all = ONE_THREAD.into_iter().chain(TWO_THREADS).chain(WATCHED);
+        let mut all = ONE_THREAD.into_iter().chain(FREE).chain(WATCHED);
         let variant = all.find(|variant| variant.name == name);
         variant.unwrap_or_else(|| panic!("no variant {name:?}"))
     }
-}
 
-/// A variant in one build of this benchmark.
-pub(crate) struct Contestant {
-    pub(crate) label: String,
-    pub(crate) variant: Variant,
-    pub(crate) program: PathBuf,
-    /// The cases that this build has.
-    pub(crate) cases: Vec<Case>,
-}
-
-impl Contestant {
-    /// Returns a variant in this build.
-    pub(crate) fn own(variant: Variant) -> Self {
-        Self {
-            label: variant.name.to_owned(),
-            variant,
-            program: own_program(),
-            cases: CASES.to_vec(),
-        }
+    /// Returns what it can do.
+    pub(crate) fn can(&self) -> Vec<Ability> {
+        let is_each_call = self.shape == Shape::AsyncStdEachCall;
+        let all = Ability::ALL.into_iter();
+        let of_calls = |ability: &Ability| {
+            !is_each_call || !matches!(ability, Ability::Stream | Ability::Cold)
+        };
+        all.filter(of_calls).collect()
     }
 
-    /// Returns a variant in another build, which has these cases.
-    pub(crate) fn other(variant: Variant, program: &Path, cases: &[Case]) -> Self {
-        Self {
-            label: format!("{}, other", variant.name),
-            variant,
-            program: program.into(),
-            cases: cases.to_vec(),
+    /// Returns whether a case makes sense for it.
+    pub(crate) fn measures(&self, case: &Case) -> bool {
+        match self.shape {
+            // A synchronous caller has one call in flight.
+            Shape::AsyncStdEachCall => case.kind == Kind::Unary && case.in_flight == 1,
+            _ => true,
         }
     }
-}
-
-/// Returns the path of this program.
-pub(crate) fn own_program() -> PathBuf {
-    env::current_exe().expect("the path of this program")
 }

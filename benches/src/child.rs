@@ -1,8 +1,8 @@
 //! The child processes of a benchmark, from the view of the parent.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::process::{self, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -49,13 +49,28 @@ impl Child {
         &self.name
     }
 
+    /// Returns the id of the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Writes a line to the child.
     ///
     /// # Panics
     ///
     /// When the child has ended.
     pub fn send(&mut self, line: &str) {
-        writeln!(self.input, "{line}").expect("a child that reads");
+        self.try_send(line).expect("a child that reads");
+    }
+
+    /// Writes a line to the child.
+    ///
+    /// # Errors
+    ///
+    /// When the child has ended.
+    pub fn try_send(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.input, "{line}")
     }
 
     /// Waits for the next line from the child.
@@ -64,8 +79,26 @@ impl Child {
     ///
     /// When no line comes within `limit`: the child hangs or has ended.
     pub fn line(&mut self, limit: Duration) -> String {
-        let line = self.output.recv_timeout(limit);
-        line.unwrap_or_else(|error| panic!("{} gives no answer: {error}", self.name))
+        let line = self.try_line(limit);
+        line.unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// Waits for the next line from the child.
+    ///
+    /// # Errors
+    ///
+    /// When no line comes within `limit`: the child hangs or has ended.
+    pub fn try_line(&mut self, limit: Duration) -> io::Result<String> {
+        self.output
+            .recv_timeout(limit)
+            .map_err(|error| match error {
+                RecvTimeoutError::Timeout => {
+                    io::Error::new(io::ErrorKind::TimedOut, format!("no line in {limit:?}"))
+                }
+                RecvTimeoutError::Disconnected => {
+                    io::Error::new(io::ErrorKind::UnexpectedEof, "it has ended")
+                }
+            })
     }
 }
 

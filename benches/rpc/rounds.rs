@@ -1,0 +1,141 @@
+//! Runs the rounds of all clients in turn.
+
+use trunkline_benches::protocol::{Case, Measure};
+
+use crate::cases;
+use crate::options::Size;
+use crate::process::{Client, Contestant, Server, Start};
+use crate::samples::Samples;
+use crate::strace::Strace;
+
+/// Clients that are compared with each other, under the same conditions.
+pub(crate) struct Field {
+    pub(crate) contestants: Vec<Contestant>,
+    pub(crate) is_pinned: bool,
+    pub(crate) size: Size,
+    /// What was not measured, and why.
+    pub(crate) left_out: Vec<String>,
+    /// The version of each client, once it has been started.
+    pub(crate) versions: Vec<Option<String>>,
+}
+
+impl Field {
+    pub(crate) fn new(contestants: Vec<Contestant>, is_pinned: bool, size: Size) -> Self {
+        Self {
+            versions: contestants.iter().map(|_| None).collect(),
+            contestants,
+            is_pinned,
+            size,
+            left_out: Vec::new(),
+        }
+    }
+
+    /// Measures these cases.
+    pub(crate) fn measure(&mut self, cases: &[Case]) -> Vec<Samples> {
+        let count = self.contestants.len();
+        let mut samples: Vec<Samples> = cases
+            .iter()
+            .map(|case| Samples::new(*case, count, self.size.rounds))
+            .collect();
+        for _ in 0..self.size.generations {
+            self.generation(&mut samples);
+        }
+        samples
+    }
+
+    /// Starts all processes, and measures the clients in turn.
+    fn generation(&mut self, samples: &mut [Samples]) {
+        let server = Server::start(self.is_pinned);
+        let mut clients: Vec<Option<Client>> = Vec::new();
+        for at in 0..self.contestants.len() {
+            let contestant = &self.contestants[at];
+            let started = Client::start(contestant, &server.backends, self.is_pinned);
+            let client = self.unless_failed(at, "it does not start", started);
+            if let Some(client) = &client {
+                self.versions[at] = Some(client.hello.version.clone());
+            }
+            clients.push(client);
+        }
+        for samples in samples {
+            self.case(&mut clients, samples);
+        }
+    }
+
+    fn case(&mut self, clients: &mut [Option<Client>], samples: &mut Samples) {
+        let case = samples.case;
+        let calls = self.size.calls_of(&case);
+        let of_variant = |at: usize| match &self.contestants[at].start {
+            Start::Variant(variant, _) => variant.measures(&case),
+            Start::Peer(_) => true,
+        };
+        let mut takes_part: Vec<bool> = (0..clients.len())
+            .map(|at| of_variant(at) && clients[at].as_ref().is_some_and(|one| one.can(&case)))
+            .collect();
+        let mut round = |field: &mut Self, at: usize, calls, measure| {
+            if !takes_part[at] {
+                return None;
+            }
+            let cost = clients[at].as_mut()?.round(&case, calls, measure);
+            let cost = field.unless_failed(at, &cases::name(&case), cost);
+            if cost.is_none() {
+                // Its state is unknown, and it may answer late.
+                takes_part[at] = false;
+                clients[at] = None;
+            }
+            cost
+        };
+        let count = samples.of.len();
+        for at in 0..count {
+            round(self, at, calls.div_ceil(4), Measure::Cpu);
+        }
+        for turn in 0..self.size.rounds {
+            // Each round starts with another client.
+            for at in (0..count).map(|at| (at + turn) % count) {
+                let cost = round(self, at, calls, Measure::Cpu);
+                samples.of[at].add_cpu(cost.as_ref(), calls);
+            }
+        }
+        for at in 0..count {
+            if let Some(cost) = round(self, at, calls, Measure::Latency) {
+                samples.of[at].add_latency(&cost);
+            }
+            if let Some(cost) = round(self, at, calls, Measure::Allocations) {
+                samples.of[at].add_allocations(&cost, calls);
+            }
+        }
+        if self.size.is_quick {
+            return;
+        }
+        for at in 0..count {
+            if let Some(client) = clients[at].as_mut()
+                && takes_part[at]
+                && let Some(strace) = Strace::attach(client.id())
+            {
+                let ran = client.round(&case, calls, Measure::Cpu);
+                let counted = strace.detach();
+                if self.unless_failed(at, "under strace", ran).is_none() {
+                    clients[at] = None;
+                } else if let Some(count) = counted {
+                    samples.of[at]
+                        .system_calls
+                        .push(count as f64 / calls as f64);
+                }
+            }
+        }
+    }
+
+    /// Returns the result, or notes why there is none. Clients of this workspace must not fail.
+    fn unless_failed<T>(&mut self, at: usize, what: &str, result: Result<T, String>) -> Option<T> {
+        let label = &self.contestants[at].label;
+        match result {
+            Ok(result) => Some(result),
+            Err(error) if matches!(self.contestants[at].start, Start::Peer(_)) => {
+                let line = format!("{label}: {what}: {error}");
+                println!("left out: {line}");
+                self.left_out.push(line);
+                None
+            }
+            Err(error) => panic!("{label}: {what}: {error}"),
+        }
+    }
+}
