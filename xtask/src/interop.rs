@@ -137,8 +137,17 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
 }
 
 /// The parts of the tests that need none of these servers.
-pub(crate) const ALONE: [&str; 7] = [
-    "suite", "rotation", "ejection", "weights", "traces", "channelz", "xds",
+pub(crate) const ALONE: [&str; 10] = [
+    "suite",
+    "rotation",
+    "ejection",
+    "weights",
+    "traces",
+    "channelz",
+    "xds",
+    "xds-steps",
+    "xds-mesh",
+    "xds-churn",
 ];
 
 /// Runs one of [`ALONE`].

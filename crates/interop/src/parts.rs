@@ -19,7 +19,7 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 /// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 9] = [
+const WITH_OUR_OWN: [(&str, OwnPart); 11] = [
     ("steady", steady::check),
     ("keepalive", keepalive::check),
     ("rotation", suite::rotation::check),
@@ -28,7 +28,9 @@ const WITH_OUR_OWN: [(&str, OwnPart); 9] = [
     ("traces", suite::traces::check),
     ("weights", suite::weights::check),
     ("channelz", suite::channelz::check),
-    ("xds", suite::xds::check),
+    ("xds-steps", suite::xds::beside::check),
+    ("xds-mesh", suite::xds::mesh::check),
+    ("xds-churn", suite::xds::churn::check),
 ];
 
 /// Runs the parts with these names, or all parts if there are none.
@@ -41,7 +43,8 @@ pub(crate) fn run(names: &[String]) -> Result<(), Wrong> {
     let parts: Vec<_> = others
         .chain(WITH_OUR_OWN.iter().map(|(part, _)| *part))
         .collect();
-    if let Some(name) = names.iter().find(|name| !parts.contains(&name.as_str())) {
+    let is_known = |name: &String| parts.iter().any(|part| is_in(part, name));
+    if let Some(name) = names.iter().find(|name| !is_known(name)) {
         return Err(format!("no part `{name}`; there are {}", parts.join(", ")).into());
     }
     let tokio = tokio::runtime::Builder::new_multi_thread()
@@ -54,9 +57,15 @@ pub(crate) fn run(names: &[String]) -> Result<(), Wrong> {
     done
 }
 
+/// Returns whether a name is that of a part, or of a group of parts: `xds` has `xds-steps`.
+fn is_in(part: &str, name: &str) -> bool {
+    let rest = part.strip_prefix(name);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
+
 /// Runs the parts on these runtimes. The servers are started for the first part that needs them.
 fn run_on(names: &[String], runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
-    let wanted = |part: &str| names.is_empty() || names.iter().any(|name| name == part);
+    let wanted = |part: &str| names.is_empty() || names.iter().any(|name| is_in(part, name));
     let in_part = |part, wrong| Wrong::from(format!("{part}: {wrong}"));
     let mut stage = None;
     for (part, check) in WITH_OTHERS {

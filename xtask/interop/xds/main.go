@@ -1,11 +1,12 @@
-// The foreign sides of xDS: a control plane (go-control-plane), and grpc-go's own client.
+// The foreign sides of xDS: a control plane (go-control-plane), grpc-go's own client, and a grpc-go backend.
 //
-// Usage: xds plane [-listen ADDRESS]
+// Usage: xds plane [-listen ADDRESS] [-epoch NUMBER] [-by-node]
 //
 //	xds client TARGET
+//	xds backend -listen ADDRESS.. [-count NUMBER]
 //
-// Both print events as lines of JSON on standard output, obey commands as lines of JSON on standard
-// input, and end when the input ends. plane.go and client.go list the commands.
+// All print events as lines of JSON on standard output, obey commands as lines of JSON on standard
+// input, and end when the input ends. plane.go, client.go and backend.go list the commands.
 package main
 
 import (
@@ -19,13 +20,15 @@ import (
 
 func main() {
 	if len(os.Args) < 2 {
-		log.Fatal("usage: xds plane|client")
+		log.Fatal("usage: xds plane|client|backend")
 	}
 	switch os.Args[1] {
 	case "plane":
 		servePlane(os.Args[2:])
 	case "client":
 		serveClient(os.Args[2:])
+	case "backend":
+		serveBackend(os.Args[2:])
 	default:
 		log.Fatalf("no such side: %q", os.Args[1])
 	}

@@ -8,8 +8,8 @@ import (
 	"log"
 	"net"
 	"sort"
-	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
@@ -17,6 +17,7 @@ import (
 	"github.com/envoyproxy/go-control-plane/pkg/server/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/stats"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -48,45 +49,87 @@ import (
 // planeCommand is a command of the control plane. Each is answered by one event, "done" unless named
 // here.
 type planeCommand struct {
-	// "set": adds the resources, or replaces those of the same names.
-	// "delete": removes the resource with this type and name.
+	// "set": adds the resources, or replaces those of the same names; "done" has the versions of all types.
+	// "delete": removes the resource with this type and name; "done" has the versions of all types.
 	// "kill": ends every stream with UNAVAILABLE.
 	// "refuse": ends new streams at once with UNAVAILABLE, while on.
 	// "delay": waits so long before it handles a request.
 	// "requests": answers with the requests since the last such command.
 	// "loads": answers with the load reports since the last such command.
+	// "traffic": answers with the messages and their bytes on all streams since the start.
 	Command   string            `json:"command"`
 	Resources []json.RawMessage `json:"resources"`
 	Type      string            `json:"type"`
 	Name      string            `json:"name"`
 	On        bool              `json:"on"`
 	Millis    int               `json:"millis"`
+	// The node whose snapshot "set" and "delete" change, with -by-node.
+	Node string `json:"node"`
 }
 
-// plane is a control plane with one snapshot for all clients. Each type has a version of its own,
-// which grows when a resource of the type changes.
+// plane is a control plane with one snapshot for all clients, or one for each node. Each type has a
+// version of its own, which grows when a resource of the type changes.
 type plane struct {
 	snapshots cache.SnapshotCache
+	// epoch is the first part of each version, so that no two processes have the same.
+	epoch   int
+	traffic traffic
 
-	mutex     sync.Mutex
+	mutex    sync.Mutex
+	served   map[string]*served
+	streams  map[int]func()
+	opened   int
+	refuses  bool
+	delay    time.Duration
+	requests []map[string]any
+	loads    []map[string]any
+}
+
+// served is what clients with one key of the snapshots get: resources by type and name.
+type served struct {
 	resources map[string]map[string]types.Resource
 	versions  map[string]int
-	streams   map[int]func()
-	opened    int
-	refuses   bool
-	delay     time.Duration
-	requests  []map[string]any
-	loads     []map[string]any
 }
 
 // allClients gives every client the same snapshot.
 type allClients struct{}
 
-func (allClients) ID(*core.Node) string { return "all" }
+func (allClients) ID(*core.Node) string { return "" }
+
+// eachNode gives every node a snapshot of its own.
+type eachNode struct{}
+
+func (eachNode) ID(node *core.Node) string { return node.GetId() }
+
+// traffic counts the messages of all streams, and their bytes.
+type traffic struct {
+	sent, sentBytes, received, receivedBytes atomic.Int64
+}
+
+// TagConn, HandleConn, TagRPC and HandleRPC make traffic a stats.Handler.
+
+func (t *traffic) TagConn(ctx context.Context, _ *stats.ConnTagInfo) context.Context { return ctx }
+
+func (t *traffic) HandleConn(context.Context, stats.ConnStats) {}
+
+func (t *traffic) TagRPC(ctx context.Context, _ *stats.RPCTagInfo) context.Context { return ctx }
+
+func (t *traffic) HandleRPC(_ context.Context, event stats.RPCStats) {
+	switch event := event.(type) {
+	case *stats.OutPayload:
+		t.sent.Add(1)
+		t.sentBytes.Add(int64(event.WireLength))
+	case *stats.InPayload:
+		t.received.Add(1)
+		t.receivedBytes.Add(int64(event.WireLength))
+	}
+}
 
 func servePlane(args []string) {
 	flags := flag.NewFlagSet("plane", flag.ExitOnError)
 	listen := flags.String("listen", "127.0.0.1:0", "address and port; port 0 takes a free one")
+	epoch := flags.Int("epoch", 1, "the first part of each version")
+	byNode := flags.Bool("by-node", false, "serve each node what was set for it")
 	if err := flags.Parse(args); err != nil {
 		log.Fatal(err)
 	}
@@ -94,15 +137,19 @@ func servePlane(args []string) {
 	if err != nil {
 		log.Fatal(err)
 	}
+	var keys cache.NodeHash = allClients{}
+	if *byNode {
+		keys = eachNode{}
+	}
 	p := &plane{
 		// With true it answers no request that names a part of the snapshot alone.
-		snapshots: cache.NewSnapshotCache(false, allClients{}, nil),
-		resources: map[string]map[string]types.Resource{},
-		versions:  map[string]int{},
+		snapshots: cache.NewSnapshotCache(false, keys, nil),
+		epoch:     *epoch,
+		served:    map[string]*served{},
 		streams:   map[int]func(){},
 	}
 	callbacks := server.CallbackFuncs{StreamRequestFunc: p.logRequest}
-	xds := grpc.NewServer(grpc.StreamInterceptor(p.endable))
+	xds := grpc.NewServer(grpc.StreamInterceptor(p.endable), grpc.StatsHandler(&p.traffic))
 	discovery.RegisterAggregatedDiscoveryServiceServer(
 		xds, server.NewServer(context.Background(), p.snapshots, callbacks),
 	)
@@ -122,15 +169,18 @@ func (p *plane) handle(line json.RawMessage) error {
 	event, fields := "done", map[string]any{}
 	switch command.Command {
 	case "set":
-		if err := p.set(command.Resources); err != nil {
+		if err := p.set(command.Node, command.Resources); err != nil {
 			return err
 		}
+		fields["versions"] = p.versions(command.Node)
 	case "delete":
-		delete(p.resources[command.Type], command.Name)
-		p.versions[command.Type]++
-		if err := p.publish(); err != nil {
+		changed := p.of(command.Node)
+		delete(changed.resources[command.Type], command.Name)
+		changed.versions[command.Type]++
+		if err := p.publish(command.Node); err != nil {
 			return err
 		}
+		fields["versions"] = p.versions(command.Node)
 	case "kill":
 		for _, end := range p.streams {
 			end()
@@ -145,6 +195,13 @@ func (p *plane) handle(line json.RawMessage) error {
 	case "loads":
 		event, fields["loads"] = "loads", p.loads
 		p.loads = nil
+	case "traffic":
+		event = "traffic"
+		fields["sent"] = p.traffic.sent.Load()
+		fields["sent_bytes"] = p.traffic.sentBytes.Load()
+		fields["received"] = p.traffic.received.Load()
+		fields["received_bytes"] = p.traffic.receivedBytes.Load()
+		fields["streams"] = p.opened
 	default:
 		return fmt.Errorf("no such command: %q", command.Command)
 	}
@@ -152,8 +209,20 @@ func (p *plane) handle(line json.RawMessage) error {
 	return nil
 }
 
+// of returns what a node is served.
+func (p *plane) of(node string) *served {
+	if p.served[node] == nil {
+		p.served[node] = &served{
+			resources: map[string]map[string]types.Resource{},
+			versions:  map[string]int{},
+		}
+	}
+	return p.served[node]
+}
+
 // set adds resources, each the JSON of an Any.
-func (p *plane) set(resources []json.RawMessage) error {
+func (p *plane) set(node string, resources []json.RawMessage) error {
+	changed := p.of(node)
 	for _, text := range resources {
 		packed := new(anypb.Any)
 		if err := protojson.Unmarshal(text, packed); err != nil {
@@ -164,22 +233,31 @@ func (p *plane) set(resources []json.RawMessage) error {
 			return err
 		}
 		kind := packed.GetTypeUrl()
-		if p.resources[kind] == nil {
-			p.resources[kind] = map[string]types.Resource{}
+		if changed.resources[kind] == nil {
+			changed.resources[kind] = map[string]types.Resource{}
 		}
 		name := cache.GetResourceName(resource)
-		if old, there := p.resources[kind][name]; !there || !proto.Equal(old, resource) {
-			p.resources[kind][name] = resource
-			p.versions[kind]++
+		if old, there := changed.resources[kind][name]; !there || !proto.Equal(old, resource) {
+			changed.resources[kind][name] = resource
+			changed.versions[kind]++
 		}
 	}
-	return p.publish()
+	return p.publish(node)
 }
 
-// publish gives clients the resources of this moment.
-func (p *plane) publish() error {
+// versions returns the version of each type.
+func (p *plane) versions(node string) map[string]string {
+	versions := map[string]string{}
+	for kind, changes := range p.of(node).versions {
+		versions[kind] = fmt.Sprintf("%d.%d", p.epoch, changes)
+	}
+	return versions
+}
+
+// publish gives a node the resources of this moment.
+func (p *plane) publish(node string) error {
 	all := map[string][]types.Resource{}
-	for kind, named := range p.resources {
+	for kind, named := range p.of(node).resources {
 		for _, resource := range named {
 			all[kind] = append(all[kind], resource)
 		}
@@ -188,11 +266,10 @@ func (p *plane) publish() error {
 	if err != nil {
 		return err
 	}
-	for kind := range all {
-		index := cache.GetResponseType(kind)
-		snapshot.Resources[index].Version = strconv.Itoa(p.versions[kind])
+	for kind, version := range p.versions(node) {
+		snapshot.Resources[cache.GetResponseType(kind)].Version = version
 	}
-	return p.snapshots.SetSnapshot(context.Background(), "all", snapshot)
+	return p.snapshots.SetSnapshot(context.Background(), node, snapshot)
 }
 
 // endable runs a stream until it ends or is killed.

@@ -137,6 +137,11 @@ impl Stub {
         self.ends.lost.load(Ordering::Relaxed)
     }
 
+    /// Returns how many attempts a retry policy has started in this channel.
+    pub(super) fn retries(&self) -> usize {
+        self.ends.retries.load(Ordering::Relaxed)
+    }
+
     /// Returns the decisions of outlier detection in this channel, in their order.
     pub(super) fn ejections(&self) -> Vec<Ejection> {
         let ejections = self.ends.ejections.lock();
@@ -156,13 +161,14 @@ impl Stub {
 }
 
 /// An observer that keeps the codes with which calls ended and the ejections of backends, counts
-/// connections and their losses, and records that the server has no service of load reports.
+/// connections, their losses and retries, and records that the server has no service of load reports.
 #[derive(Clone, Debug, Default)]
 struct Ends {
     ejections: Arc<Mutex<Vec<Ejection>>>,
     codes: Arc<Mutex<Vec<Code>>>,
     connected: Arc<AtomicUsize>,
     lost: Arc<AtomicUsize>,
+    retries: Arc<AtomicUsize>,
     lacks_load_reports: Arc<AtomicBool>,
 }
 
@@ -188,6 +194,8 @@ impl Observer for Ends {
     }
 
     fn call_ended(&self, call: &CallEnded<'_>) {
+        self.retries
+            .fetch_add(call.retries as usize, Ordering::Relaxed);
         let mut codes = self.codes.lock().unwrap_or_else(PoisonError::into_inner);
         codes.push(call.status.code());
     }

@@ -1,4 +1,4 @@
-//! The two clients that are compared.
+//! The clients that are compared.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -13,6 +13,7 @@ use trunkline::xds::{Xds, XdsPool};
 use super::process::Process;
 use crate::clients::DEADLINE;
 use crate::clients::NamedRuntime;
+use crate::suite::foreign::GRPC_GO;
 use crate::suite::proto::{Empty, SimpleRequest};
 use crate::suite::stub::{Place, Stub};
 use crate::wrong::Wrong;
@@ -44,25 +45,51 @@ pub(super) struct Called {
     pub(super) texts: BTreeMap<String, String>,
 }
 
+impl Called {
+    /// Returns how many calls failed.
+    pub(super) fn failed(&self) -> usize {
+        let codes = self.codes.iter();
+        codes
+            .filter(|(code, _)| *code != "OK")
+            .map(|(_, calls)| calls)
+            .sum()
+    }
+}
+
+/// The program of another project's client.
+#[derive(Clone, Debug)]
+pub(super) struct Foreign {
+    /// Its name, which is its node.
+    pub(super) name: &'static str,
+    command: Vec<String>,
+}
+
+impl Foreign {
+    /// Returns grpc-go's client, which is in the program of the control plane.
+    pub(super) fn grpc_go(xds: &[String]) -> Self {
+        let mut command = xds.to_vec();
+        command.push("client".to_owned());
+        Self {
+            name: GRPC_GO,
+            command,
+        }
+    }
+}
+
 /// A client.
 #[derive(Debug)]
 pub(super) enum Client {
-    /// grpc-go's.
+    /// Another project's.
     Foreign(Process),
     /// Ours.
     Own { stub: Stub, runtime: NamedRuntime },
 }
 
 impl Client {
-    /// Starts grpc-go's client.
-    pub(super) fn foreign(
-        command: &[String],
-        target: &str,
-        bootstrap: &str,
-    ) -> Result<Self, Wrong> {
+    /// Starts another project's client.
+    pub(super) fn foreign(one: &Foreign, target: &str, bootstrap: &str) -> Result<Self, Wrong> {
         let variables = [("GRPC_XDS_BOOTSTRAP_CONFIG", bootstrap)];
-        let (process, _) =
-            Process::start("grpc-go's client", command, &["client", target], &variables)?;
+        let (process, _) = Process::start(one.name, &one.command, &[target], &variables)?;
         Ok(Self::Foreign(process))
     }
 
@@ -109,7 +136,11 @@ fn foreign_calls(process: &mut Process, calls: Calls) -> Result<Called, Wrong> {
         "headers": headers,
         "timeout": DEADLINE.as_secs_f64(),
     });
-    let answer = process.ask(&command, "called")?;
+    called(&process.ask(&command, "called")?)
+}
+
+/// Reads the event `called` of another project's client.
+pub(super) fn called(answer: &Value) -> Result<Called, Wrong> {
     let counts = |field: &str| -> BTreeMap<String, usize> {
         let entries = answer[field].as_object().into_iter().flatten();
         let entry = |(key, value): (&String, &Value)| {
@@ -123,13 +154,19 @@ fn foreign_calls(process: &mut Process, calls: Calls) -> Result<Called, Wrong> {
         called.backends.insert(address.parse()?, count);
     }
     for (code, count) in counts("codes") {
-        called.codes.insert(code.to_uppercase(), count);
+        called.codes.insert(plain(&code), count);
     }
     for (code, text) in answer["texts"].as_object().into_iter().flatten() {
         let text = text.as_str().unwrap_or_default();
-        called.texts.insert(code.to_uppercase(), text.to_owned());
+        called.texts.insert(plain(code), text.to_owned());
     }
     Ok(called)
+}
+
+/// Returns a code as [`Called::codes`] has it: other projects print `DeadlineExceeded` or
+/// `DEADLINE_EXCEEDED`.
+fn plain(code: &str) -> String {
+    code.replace('_', "").to_uppercase()
 }
 
 async fn own_calls(stub: Stub, calls: Calls) -> Result<Called, Wrong> {
@@ -152,7 +189,7 @@ async fn own_calls(stub: Stub, calls: Calls) -> Result<Called, Wrong> {
 }
 
 /// Makes one call, and returns the address of the server.
-async fn own_call(stub: &Stub, calls: Calls) -> Result<SocketAddr, tonic::Status> {
+pub(super) async fn own_call(stub: &Stub, calls: Calls) -> Result<SocketAddr, tonic::Status> {
     let mut tests = stub.tests();
     let extensions = match calls.method {
         Method::Empty => {

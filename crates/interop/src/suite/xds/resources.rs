@@ -58,6 +58,16 @@ pub(super) fn route(cluster: &str) -> Value {
     json!({"match": {"prefix": ""}, "route": {"cluster": cluster}})
 }
 
+/// Returns a route of all calls to clusters with weights, which sends a call again that ends with UNAVAILABLE.
+pub(super) fn weighted_route(clusters: &[(&str, u32)]) -> Value {
+    let clusters = clusters.iter();
+    let clusters = clusters.map(|(name, weight)| json!({"name": name, "weight": weight}));
+    json!({"match": {"prefix": ""}, "route": {
+        "weighted_clusters": {"clusters": clusters.collect::<Value>()},
+        "retry_policy": {"retry_on": "unavailable", "num_retries": 3},
+    }})
+}
+
 /// Returns an EDS cluster with round_robin in each locality.
 pub(super) fn cluster(name: &str) -> Value {
     json!({
@@ -106,6 +116,23 @@ pub(super) fn dns_cluster(name: &str, host: &str, port: u16) -> Value {
     })
 }
 
+/// Returns one endpoint, which has all of these addresses.
+pub(super) fn endpoint(addresses: &[SocketAddr]) -> Value {
+    let address = |address: &SocketAddr| {
+        json!({"socket_address": {
+            "address": address.ip().to_string(),
+            "port_value": address.port(),
+        }})
+    };
+    let mut addresses = addresses.iter().map(address);
+    let mut endpoint = json!({"address": addresses.next()});
+    let more: Vec<_> = addresses.map(|more| json!({"address": more})).collect();
+    if !more.is_empty() {
+        endpoint["additional_addresses"] = more.into();
+    }
+    json!({"endpoint": endpoint})
+}
+
 /// The endpoints of one locality.
 pub(super) struct Locality<'a> {
     pub(super) zone: &'static str,
@@ -117,12 +144,8 @@ pub(super) struct Locality<'a> {
 /// Returns the endpoints of a cluster.
 pub(super) fn endpoints(cluster: &str, localities: &[Locality<'_>]) -> Value {
     let localities = localities.iter().map(|locality| {
-        let endpoints = locality.endpoints.iter().map(|address| {
-            json!({"endpoint": {"address": {"socket_address": {
-                "address": address.ip().to_string(),
-                "port_value": address.port(),
-            }}}})
-        });
+        let endpoints = locality.endpoints.iter();
+        let endpoints = endpoints.map(|address| endpoint(&[*address]));
         json!({
             "locality": {"region": "here", "zone": locality.zone},
             "load_balancing_weight": locality.weight,
@@ -130,9 +153,14 @@ pub(super) fn endpoints(cluster: &str, localities: &[Locality<'_>]) -> Value {
             "lb_endpoints": endpoints.collect::<Value>(),
         })
     });
+    assignment(cluster, &localities.collect())
+}
+
+/// Returns the endpoints of a cluster, as a list of localities.
+pub(super) fn assignment(cluster: &str, localities: &Value) -> Value {
     json!({
         "@type": format!("{PREFIX}envoy.config.endpoint.v3.ClusterLoadAssignment"),
         "cluster_name": cluster,
-        "endpoints": localities.collect::<Value>(),
+        "endpoints": localities,
     })
 }
