@@ -40,12 +40,21 @@ pub(crate) fn wait_until(time: Instant) {
 /// When `holds` fails, and after [`LIMIT`]: the message names `what` was waited for.
 pub(crate) fn until(
     what: &str,
+    holds: impl FnMut() -> Result<bool, Wrong>,
+) -> Result<Duration, Wrong> {
+    until_within(what, LIMIT, holds)
+}
+
+/// Waits as [`until`] does, but up to `limit`.
+pub(crate) fn until_within(
+    what: &str,
+    limit: Duration,
     mut holds: impl FnMut() -> Result<bool, Wrong>,
 ) -> Result<Duration, Wrong> {
     let start = now();
     while !holds()? {
-        if now() - start > LIMIT {
-            return Err(format!("waited {} s in vain: {what}", LIMIT.as_secs()).into());
+        if now() - start > limit {
+            return Err(format!("waited {} s in vain: {what}", limit.as_secs()).into());
         }
         // A spurious wake-up is harmless: the condition is tested again.
         thread::park_timeout(TICK);

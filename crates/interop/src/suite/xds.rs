@@ -10,6 +10,7 @@ mod clients;
 mod plane;
 mod traffic;
 
+mod link;
 mod started;
 mod steps;
 
@@ -17,3 +18,4 @@ mod steps;
 pub(crate) mod beside;
 pub(crate) mod churn;
 pub(crate) mod mesh;
+pub(crate) mod partition;

@@ -49,10 +49,15 @@ pub(super) struct Seen {
 
 impl Plane {
     pub(super) fn start(command: &[String]) -> Result<Self, Wrong> {
+        Self::start_at(command, "127.0.0.1:0")
+    }
+
+    /// Starts a control plane that listens at this address.
+    pub(super) fn start_at(command: &[String], address: &str) -> Result<Self, Wrong> {
         let mut plane = Self {
             command: command.to_vec(),
             process: None,
-            address: "127.0.0.1:0".to_owned(),
+            address: address.to_owned(),
             epoch: 0,
             resources: BTreeMap::new(),
             versions: BTreeMap::new(),
@@ -62,6 +67,12 @@ impl Plane {
         };
         plane.restart()?;
         Ok(plane)
+    }
+
+    /// Returns the id of the process.
+    pub(super) fn id(&self) -> Result<u32, Wrong> {
+        let process = self.process.as_ref();
+        Ok(process.ok_or("the control plane is killed")?.id())
     }
 
     /// Ends the process, without a farewell to its clients. Resources can be set while it is gone.

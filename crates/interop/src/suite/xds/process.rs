@@ -45,6 +45,11 @@ impl Process {
         Ok((process, ready))
     }
 
+    /// Returns the id of the process.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Gives a command, and returns its answer, which must be this event.
     pub(super) fn ask(&mut self, command: &Value, event: &str) -> Result<Value, Wrong> {
         writeln!(self.input, "{command}")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
-use trunkline_backoff::Rng;
+use trunkline::backoff::Rng;
 
 use super::super::backend::Connections;
 use super::super::resources::{assignment, cluster, endpoint, listener, routes, weighted_route};
