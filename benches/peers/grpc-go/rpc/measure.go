@@ -1,0 +1,119 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+
+	"google.golang.org/grpc"
+)
+
+// kibibyte is the unit of ru_maxrss on Linux.
+const kibibyte = 1024
+
+// measure runs a round, and returns what it cost.
+func measure(channels *channels, order round) (cost, error) {
+	channel, err := channels.get(order.Case)
+	if err != nil {
+		return cost{}, err
+	}
+	var times [][]int64
+	if order.Measure == "latency" {
+		times = make([][]int64, max(order.Case.InFlight, 1))
+	}
+	mallocsBefore := mallocs(order)
+	before, err := usage()
+	if err != nil {
+		return cost{}, err
+	}
+	if err := run(channel, order, times); err != nil {
+		return cost{}, err
+	}
+	after, err := usage()
+	if err != nil {
+		return cost{}, err
+	}
+	result := cost{
+		CPUNanos:            cpuNanos(after) - cpuNanos(before),
+		LatencyNanos:        percentiles(times),
+		MaxRSSBytes:         after.Maxrss * kibibyte,
+		VoluntarySwitches:   after.Nvcsw - before.Nvcsw,
+		InvoluntarySwitches: after.Nivcsw - before.Nivcsw,
+	}
+	if order.Measure == "allocations" {
+		made := mallocs(order) - mallocsBefore
+		result.Allocations = &made
+	}
+	return result, nil
+}
+
+// run makes the calls of a round. times has a list for each caller, or is empty.
+func run(channel *grpc.ClientConn, order round, times [][]int64) error {
+	work := order.Case
+	list := func(caller int) *[]int64 {
+		if len(times) == 0 {
+			return nil
+		}
+		return &times[caller]
+	}
+	switch work.Kind {
+	case "stream":
+		return stream(channel, work, order.Calls, list(0))
+	case "unary":
+	default:
+		return fmt.Errorf("no kind of calls %q", work.Kind)
+	}
+	failures := make([]error, work.InFlight)
+	var callers sync.WaitGroup
+	for caller := range work.InFlight {
+		count := order.Calls / work.InFlight
+		if caller < order.Calls%work.InFlight {
+			count++
+		}
+		callers.Go(func() { failures[caller] = calls(channel, work, caller, count, list(caller)) })
+	}
+	callers.Wait()
+	for _, err := range failures {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// percentiles returns the percentiles 50, 90 and 99; nil if no times were measured.
+func percentiles(times [][]int64) *[3]int64 {
+	all := slices.Concat(times...)
+	if len(all) == 0 {
+		return nil
+	}
+	slices.Sort(all)
+	at := func(percent int) int64 { return all[(len(all)-1)*percent/100] }
+	return &[3]int64{at(50), at(90), at(99)}
+}
+
+// mallocs returns the number of allocations so far, if the round counts them. Reading it stops all
+// goroutines.
+func mallocs(order round) uint64 {
+	if order.Measure != "allocations" {
+		return 0
+	}
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	return memory.Mallocs
+}
+
+func usage() (syscall.Rusage, error) {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		return usage, fmt.Errorf("getrusage: %w", err)
+	}
+	return usage, nil
+}
+
+// cpuNanos returns the CPU time in user and kernel mode.
+func cpuNanos(usage syscall.Rusage) int64 {
+	return usage.Utime.Nano() + usage.Stime.Nano()
+}
