@@ -24,10 +24,19 @@ func text(caller, call, length int) string {
 	var name strings.Builder
 	name.Grow(length)
 	fmt.Fprintf(&name, "%04d-%08d-", caller, call)
-	for name.Len() < length {
-		name.WriteByte('x')
-	}
+	name.WriteString(filler(length - name.Len()))
 	return name.String()
+}
+
+// fillers is what filler returns parts of.
+var fillers = strings.Repeat("x", 64<<10)
+
+// filler returns a text of a length, without making one.
+func filler(length int) string {
+	if length > len(fillers) {
+		return strings.Repeat("x", length)
+	}
+	return fillers[:max(length, 0)]
 }
 
 // calls makes unary calls, one after the other. It adds the time of each to times, unless that is nil.
@@ -37,6 +46,23 @@ func text(caller, call, length int) string {
 func calls(channel *grpc.ClientConn, work workload, caller, count int, times *[]int64) error {
 	for call := range count {
 		if err := greet(channel, work, text(caller, call, work.Bytes), times); err != nil {
+			return fmt.Errorf("caller %d, call %d: %w", caller, call, err)
+		}
+	}
+	return nil
+}
+
+// coldCalls makes unary calls, each on a channel that is made for it and closed after it.
+func coldCalls(channels *channels, work workload, caller, count int, times *[]int64) error {
+	for call := range count {
+		start := now(times)
+		channel, err := channels.dial(channelKey{backends: work.Backends, tls: work.TLS})
+		if err == nil {
+			err = greet(channel, work, text(caller, call, work.Bytes), nil)
+			record(times, start)
+			err = errors.Join(err, channel.Close())
+		}
+		if err != nil {
 			return fmt.Errorf("caller %d, call %d: %w", caller, call, err)
 		}
 	}

@@ -15,9 +15,13 @@ const kibibyte = 1024
 
 // measure runs a round, and returns what it cost.
 func measure(channels *channels, order round) (cost, error) {
-	channel, err := channels.get(order.Case)
-	if err != nil {
-		return cost{}, err
+	// A round of cold starts makes channels of its own.
+	var channel *grpc.ClientConn
+	if order.Case.Kind != "cold" {
+		var err error
+		if channel, err = channels.get(order.Case); err != nil {
+			return cost{}, err
+		}
 	}
 	var times [][]int64
 	if order.Measure == "latency" {
@@ -28,7 +32,7 @@ func measure(channels *channels, order round) (cost, error) {
 	if err != nil {
 		return cost{}, err
 	}
-	if err := run(channel, order, times); err != nil {
+	if err := run(channels, channel, order, times); err != nil {
 		return cost{}, err
 	}
 	after, err := usage()
@@ -49,8 +53,9 @@ func measure(channels *channels, order round) (cost, error) {
 	return result, nil
 }
 
-// run makes the calls of a round. times has a list for each caller, or is empty.
-func run(channel *grpc.ClientConn, order round, times [][]int64) error {
+// run makes the calls of a round, over the channel unless each call has its own. times has a list for
+// each caller, or is empty.
+func run(channels *channels, channel *grpc.ClientConn, order round, times [][]int64) error {
 	work := order.Case
 	list := func(caller int) *[]int64 {
 		if len(times) == 0 {
@@ -58,9 +63,12 @@ func run(channel *grpc.ClientConn, order round, times [][]int64) error {
 		}
 		return &times[caller]
 	}
+	callAll := func(caller, count int) error { return calls(channel, work, caller, count, list(caller)) }
 	switch work.Kind {
 	case "stream":
 		return stream(channel, work, order.Calls, list(0))
+	case "cold":
+		callAll = func(caller, count int) error { return coldCalls(channels, work, caller, count, list(caller)) }
 	case "unary":
 	default:
 		return fmt.Errorf("no kind of calls %q", work.Kind)
@@ -72,7 +80,7 @@ func run(channel *grpc.ClientConn, order round, times [][]int64) error {
 		if caller < order.Calls%work.InFlight {
 			count++
 		}
-		callers.Go(func() { failures[caller] = calls(channel, work, caller, count, list(caller)) })
+		callers.Go(func() { failures[caller] = callAll(caller, count) })
 	}
 	callers.Wait()
 	for _, err := range failures {
