@@ -90,6 +90,11 @@ pub(crate) fn free_group() -> Group {
     }
 }
 
+/// Returns the case of many backends that are connected and idle.
+pub(crate) fn resident(is_quick: bool) -> Case {
+    Case::resident(if is_quick { 20 } else { 1_000 })
+}
+
 /// Returns a name for texts, which differs from that of every other case.
 pub(crate) fn name(case: &Case) -> String {
     let size = match case.bytes {
@@ -102,8 +107,11 @@ pub(crate) fn name(case: &Case) -> String {
             format!("stream of {size}"),
             format!("{} ahead", case.in_flight),
         ),
-        Kind::Cold => ("cold".to_owned(), format!("{} at a time", case.in_flight)),
+        Kind::Cold | Kind::Resident => ("cold".to_owned(), format!("{} at a time", case.in_flight)),
     };
+    if case.kind == Kind::Resident {
+        return format!("resident, {} backends", case.backends);
+    }
     let backends = match case.backends {
         1 => "",
         _ => ", round_robin",

@@ -16,7 +16,7 @@ use crate::executor::Executor;
 use crate::load::{Times, cold, stream, unary};
 use crate::stack::{Connected, Stack, Tonic, Trunkline};
 use crate::variant::{self, Shape, Variant};
-use crate::{versions, watchers};
+use crate::{resident, versions, watchers};
 
 pub(crate) fn run(name: &str) {
     let variant = Variant::named(name);
@@ -78,6 +78,12 @@ fn serve<S: Stack>(
     let mut channels: Vec<(usize, bool, Connected<S::Channel>)> = Vec::new();
     for round in rounds {
         let case = round.case;
+        if case.kind == Kind::Resident {
+            print(&FromClient::Result(resident::measure(
+                executor, stack, round,
+            )));
+            continue;
+        }
         let made = channels
             .iter()
             .position(|(backends, tls, _)| (*backends, *tls) == (case.backends, case.tls));
@@ -130,6 +136,7 @@ fn prepare<'a, S: Stack>(
                 .collect();
             Box::new(|| executor.run(callers))
         }
+        Kind::Resident => unreachable!("it is measured by itself"),
     }
 }
 

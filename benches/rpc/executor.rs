@@ -1,6 +1,7 @@
 //! Runs the callers on the runtime of their variant.
 
 use std::future::Future;
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -28,6 +29,16 @@ impl Executor {
             (Some(tokio), _) => tokio.block_on(future),
             (None, Shape::SmolBlockOn) => smol::block_on(future),
             (None, _) => async_std::task::block_on(future),
+        }
+    }
+
+    /// Lets the runtime go on for some time.
+    pub(crate) fn wait(&self, time: Duration) {
+        match self.shape {
+            Shape::Tokio => self.block_on(async { tokio::time::sleep(time).await }),
+            _ => self.block_on(async {
+                async_io::Timer::after(time).await;
+            }),
         }
     }
 

@@ -25,6 +25,10 @@ enum Figure {
     Cpu,
     /// How many more allocations a call makes.
     Allocations,
+    /// The ratio of the memory of an idle connected backend, on the heap.
+    Heap,
+    /// The same of resident memory.
+    Rss,
 }
 
 const TOKIO: &[&str] = &["tokio"];
@@ -87,6 +91,18 @@ pub(crate) fn pinned() -> Vec<Goal> {
         allocations(case.timed(), TOKIO, 2.0);
         allocations(case.timed(), ASYNC_STD, 3.0);
     }
+    let case = cases::resident(false);
+    for figure in [Figure::Heap, Figure::Rss] {
+        for ours in [TOKIO, ASYNC_STD] {
+            goals.push(Goal {
+                case,
+                ours,
+                against: "tonic",
+                figure,
+                most: 0.70,
+            });
+        }
+    }
     goals
 }
 
@@ -129,11 +145,14 @@ impl Goal {
                     let counts = |at: usize| samples.of[at].allocations.iter();
                     counts(of).zip(counts(to)).map(|(of, to)| of - to).collect()
                 }
+                Figure::Heap => quotients(&samples.of[of].heap_bytes, &samples.of[to].heap_bytes),
+                Figure::Rss => quotients(&samples.of[of].rss_bytes, &samples.of[to].rss_bytes),
             };
             let figure = match self.figure {
                 Figure::Cpu => samples.ratio(of, to)?.median,
                 // A connection allocates too, now and then: that is none of the call's.
                 Figure::Allocations => quantile(&runs, 0.5)?.round(),
+                Figure::Heap | Figure::Rss => quantile(&runs, 0.5)?,
             };
             Some((figure, ours, runs))
         };
@@ -150,6 +169,8 @@ impl Goal {
         let what = match self.figure {
             Figure::Cpu => "CPU",
             Figure::Allocations => "allocations more",
+            Figure::Heap => "heap",
+            Figure::Rss => "resident memory",
         };
         Some(Target {
             what: format!("{what}, {ours}: {}{place}", cases::name(&self.case)),
@@ -159,4 +180,9 @@ impl Goal {
             runs,
         })
     }
+}
+
+/// Returns the quotients of figures that were measured in the same runs.
+fn quotients(of: &[f64], to: &[f64]) -> Vec<f64> {
+    of.iter().zip(to).map(|(of, to)| of / to).collect()
 }

@@ -9,7 +9,8 @@
 //! Arguments: `--pinned` measures only with a core for the clients and another for the server,
 //! `--free` only with all cores free; without both, both are done. `--only TEXT` measures only cases
 //! with the text in their names, `--client TEXT` (repeatable) only clients with the text in their
-//! names, beside the floor. `--peer COMMAND` (repeatable) adds a client from outside. `--beside
+//! names, beside the floor. `--peer COMMAND` (repeatable) adds a client from outside, `--no-peers`
+//! leaves tonic out. `--beside
 //! PROGRAM` adds another build of this benchmark, to compare before and after. `--telemetry`
 //! compares unobserved calls with calls that have observers, metrics and traces. `--generations N`
 //! starts all processes N times. `--quick` only shows that everything works. `--json FILE` writes
@@ -25,6 +26,7 @@ mod one_write;
 mod options;
 mod process;
 mod report;
+mod resident;
 mod rounds;
 mod samples;
 mod server;
@@ -36,6 +38,7 @@ mod watchers;
 
 use std::env;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use trunkline_benches::allocations::CountingAllocator;
 use trunkline_benches::protocol::Case;
@@ -60,12 +63,17 @@ fn main() {
 }
 
 fn compare(options: &Options) {
+    raise_limit_of_files();
     let mut results = Results::new("rpc");
     let size = options.size;
     results.notes.push(format!(
         "{} runs with all processes started again, in each {} rounds of each case, in which all clients take turns; {} calls in a round (a quarter of that with one in flight)",
         size.generations, size.rounds, size.calls
     ));
+    if cfg!(debug_assertions) {
+        let note = "built without optimization: these figures say nothing about speed";
+        results.notes.push(note.to_owned());
+    }
     let mut raw = Vec::new();
     if options.is_telemetry {
         let group = Group {
@@ -104,15 +112,19 @@ fn measure(
     let contestants = contestants(options, variants, &mut left_out);
     let mut field = Field::new(contestants, is_pinned, options.size);
     field.left_out = left_out;
+    let resident =
+        (is_pinned && !options.is_telemetry).then(|| cases::resident(options.size.is_quick));
     let cases: Vec<Case> = groups
         .iter()
         .flat_map(|group| group.cases.iter().copied())
+        .chain(resident)
         .filter(|case| options.wants(case))
         .collect();
     let samples = field.measure(&cases);
     for group in groups {
         report::add_group(results, &field, group, &samples, true);
     }
+    report::add_memory(results, &field, &samples);
     report::add_targets(results, &field, &samples, goals);
     report::add_field(results, &field);
     let labels = report::labels(&field);
@@ -126,6 +138,7 @@ fn contestants(
     variants: &[Variant],
     left_out: &mut Vec<String>,
 ) -> Vec<Contestant> {
+    let is_peer = |variant: &Variant| variant.stack == Stack::Tonic;
     let wanted = |name: &str| {
         options.clients.is_empty() || options.clients.iter().any(|text| name.contains(text))
     };
@@ -133,6 +146,7 @@ fn contestants(
         .iter()
         .enumerate()
         .filter(|(at, variant)| *at == 0 || wanted(variant.name))
+        .filter(|(_, variant)| options.has_peers || !is_peer(variant))
         .map(|(_, variant)| *variant);
     let mut contestants: Vec<Contestant> = chosen.clone().map(Contestant::own).collect();
     if let Some(other) = &options.beside {
@@ -147,4 +161,13 @@ fn contestants(
         }
     }
     contestants
+}
+
+/// Lets this process and its children open as many files as they may: a thousand connections are
+/// more than the usual limit.
+fn raise_limit_of_files() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it fails, the limit stays as it is.
+    let _ = setrlimit(Resource::Nofile, limit);
 }

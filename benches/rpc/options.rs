@@ -22,6 +22,8 @@ pub(crate) struct Options {
     pub(crate) clients: Vec<String>,
     /// Another build of this benchmark.
     pub(crate) beside: Option<PathBuf>,
+    /// Whether the peers of this workspace take part.
+    pub(crate) has_peers: bool,
     /// Command lines of clients from outside of this workspace.
     pub(crate) peers: Vec<String>,
 }
@@ -61,6 +63,8 @@ impl Size {
             Kind::Unary if case.in_flight == 1 => self.calls / 4,
             Kind::Unary => self.calls,
             Kind::Stream => self.calls / 4,
+            // Those of tonic's balancer are chosen at random: five a backend reach nearly all.
+            Kind::Resident => case.backends * 5,
             Kind::Cold => (self.calls / 20).max(case.in_flight.min(self.calls)),
         }
     }
@@ -90,6 +94,7 @@ impl Options {
             only: value("--only").unwrap_or_default(),
             clients: values("--client"),
             beside: value("--beside").map(PathBuf::from),
+            has_peers: !has("--no-peers"),
             peers: values("--peer"),
         }
     }

@@ -10,9 +10,10 @@ use trunkline_benches::child::Child;
 use trunkline_benches::protocol::{
     Case, Cost, FromClient, Hello, Measure, Round, Setup, ToClient, VERSION,
 };
+use trunkline_benches::results::Side;
 
 use crate::server::{self, Backends};
-use crate::variant::Variant;
+use crate::variant::{Stack, Variant};
 
 /// Environment variable with the role of a child that is this program.
 pub(crate) const ROLE: &str = "TRUNKLINE_BENCH_RPC";
@@ -67,6 +68,18 @@ impl Contestant {
         let hello = peer.launch(None)?.1;
         peer.label = hello.name;
         Ok(peer)
+    }
+
+    /// Returns what its rows in tables are of.
+    pub(crate) fn side(&self) -> Side {
+        match &self.start {
+            Start::Peer(_) => Side::Peer,
+            Start::Variant(variant, _) => match variant.stack {
+                Stack::Bare => Side::Floor,
+                Stack::Tonic => Side::Peer,
+                Stack::Trunkline => Side::Ours,
+            },
+        }
     }
 
     fn command(&self) -> Command {

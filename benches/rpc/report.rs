@@ -1,5 +1,6 @@
 //! Makes tables of the samples.
 
+use trunkline_benches::protocol::Kind;
 use trunkline_benches::results::{Column, Results, Row, Table};
 use trunkline_benches::statistics::Summary;
 
@@ -8,11 +9,13 @@ use crate::goals::Goal;
 use crate::rounds::Field;
 use crate::samples::{Contestant, Samples};
 
+const ALLOCATIONS: &str = "Allocations a call";
+
 /// What else is shown of a call: a title, digits, and where the figures are.
 type Other = (&'static str, usize, fn(&Contestant) -> Vec<f64>);
 
 const OTHERS: [Other; 6] = [
-    ("Allocations a call", 1, |of| of.allocations.clone()),
+    (ALLOCATIONS, 1, |of| of.allocations.clone()),
     ("System calls a call", 2, |of| of.system_calls.clone()),
     ("Times that a thread waits, a call", 2, |of| {
         of.switches.clone()
@@ -58,6 +61,7 @@ pub(crate) fn add_group(
             group.title
         ),
         plot: group.plot.map(str::to_owned),
+        is_judged: true,
         columns: samples
             .iter()
             .map(|samples| {
@@ -85,10 +89,47 @@ pub(crate) fn add_group(
         results.tables.push(Table {
             title: format!("{title}: {}", group.title),
             plot: None,
+            is_judged: title == ALLOCATIONS,
             columns: columns.collect(),
             rows,
         });
     }
+}
+
+/// Adds the table of memory, if it was measured.
+pub(crate) fn add_memory(results: &mut Results, field: &Field, samples: &[Samples]) {
+    let measured = samples
+        .iter()
+        .find(|samples| samples.case.kind == Kind::Resident);
+    let Some(samples) = measured else { return };
+    let figures: [(&str, fn(&Contestant) -> &Vec<f64>); 2] = [
+        ("heap", |of| &of.heap_bytes),
+        ("resident", |of| &of.rss_bytes),
+    ];
+    let names = field.contestants.iter().zip(&samples.of);
+    let rows = names.map(|(contestant, of)| Row {
+        name: contestant.label.clone(),
+        side: contestant.side(),
+        cells: figures
+            .iter()
+            .map(|(_, figure)| Summary::of(figure(of)))
+            .collect(),
+    });
+    results.tables.push(Table {
+        title: format!(
+            "Memory of an idle connected backend, in bytes, of {}",
+            samples.case.backends
+        ),
+        plot: Some("rpc-memory".to_owned()),
+        is_judged: true,
+        columns: figures
+            .iter()
+            .map(|(name, _)| Column::new(*name, 0).without_spread())
+            .collect(),
+        rows: rows
+            .filter(|row| row.cells.iter().any(Option::is_some))
+            .collect(),
+    });
 }
 
 /// Returns a row for each contestant with a figure.
@@ -105,6 +146,7 @@ fn rows(
             let cells = samples.iter().map(|samples| figure(samples, at));
             Row {
                 name: contestant.label.clone(),
+                side: contestant.side(),
                 cells: cells.collect(),
             }
         });

@@ -1,6 +1,6 @@
 //! Runs the rounds of all clients in turn.
 
-use trunkline_benches::protocol::{Case, Measure};
+use trunkline_benches::protocol::{Case, Kind, Measure};
 
 use crate::cases;
 use crate::options::Size;
@@ -57,19 +57,52 @@ impl Field {
             clients.push(client);
         }
         for samples in samples {
-            self.case(&mut clients, samples);
+            if samples.case.kind == Kind::Resident {
+                self.memory(&server, samples);
+            } else {
+                self.case(&mut clients, samples);
+            }
+        }
+    }
+
+    /// Measures memory, of a process each that has done nothing else.
+    fn memory(&mut self, server: &Server, samples: &mut Samples) {
+        let case = samples.case;
+        let calls = self.size.calls_of(&case);
+        for at in 0..self.contestants.len() {
+            if !self.takes_part(at, &case) {
+                continue;
+            }
+            let contestant = &self.contestants[at];
+            let started = Client::start(contestant, &server.backends, self.is_pinned);
+            let ran = started.and_then(|mut client| {
+                if client.can(&case) {
+                    client.round(&case, calls, Measure::Cpu).map(Some)
+                } else {
+                    Ok(None)
+                }
+            });
+            if let Some(Some(cost)) = self.unless_failed(at, &cases::name(&case), ran) {
+                samples.of[at].add_memory(&cost, case.backends);
+            }
+        }
+    }
+
+    /// Returns whether a case makes sense for a contestant.
+    fn takes_part(&self, at: usize, case: &Case) -> bool {
+        match &self.contestants[at].start {
+            Start::Variant(variant, _) => variant.measures(case),
+            Start::Peer(_) => true,
         }
     }
 
     fn case(&mut self, clients: &mut [Option<Client>], samples: &mut Samples) {
         let case = samples.case;
         let calls = self.size.calls_of(&case);
-        let of_variant = |at: usize| match &self.contestants[at].start {
-            Start::Variant(variant, _) => variant.measures(&case),
-            Start::Peer(_) => true,
-        };
         let mut takes_part: Vec<bool> = (0..clients.len())
-            .map(|at| of_variant(at) && clients[at].as_ref().is_some_and(|one| one.can(&case)))
+            .map(|at| {
+                self.takes_part(at, &case) && clients[at].as_ref().is_some_and(|one| one.can(&case))
+            })
             .collect();
         let mut round = |field: &mut Self, at: usize, calls, measure| {
             if !takes_part[at] {

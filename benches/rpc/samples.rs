@@ -25,6 +25,9 @@ pub(crate) struct Contestant {
     pub(crate) system_calls: Vec<f64>,
     /// The median and the 99th percentile, in nanoseconds.
     pub(crate) latency_ns: [Vec<f64>; 2],
+    /// What it gained for each backend, in bytes: on the heap, and resident.
+    pub(crate) heap_bytes: Vec<f64>,
+    pub(crate) rss_bytes: Vec<f64>,
     /// The most memory of its process, in bytes.
     pub(crate) max_rss_bytes: Vec<f64>,
 }
@@ -57,7 +60,10 @@ impl Samples {
 
     /// Returns all figures, and all ratios, by name.
     pub(crate) fn raw(&self, labels: &[&str]) -> Value {
-        let measured = |at: &usize| !self.of[*at].cpu_ns.iter().all(Option::is_none);
+        let measured = |at: &usize| {
+            let of = &self.of[*at];
+            of.cpu_ns.iter().any(Option::is_some) || !of.rss_bytes.is_empty()
+        };
         let named = labels.iter().enumerate().filter(|(at, _)| measured(at));
         let clients: Value = named
             .clone()
@@ -71,6 +77,8 @@ impl Samples {
                     "latency_p50_ns": of.latency_ns[0],
                     "latency_p99_ns": of.latency_ns[1],
                     "max_rss_bytes": of.max_rss_bytes,
+                    "heap_bytes": of.heap_bytes,
+                    "rss_bytes": of.rss_bytes,
                 });
                 ((*label).to_owned(), figures)
             })
@@ -109,6 +117,12 @@ impl Contestant {
             self.latency_ns[0].push(median as f64);
             self.latency_ns[1].push(last as f64);
         }
+    }
+
+    pub(crate) fn add_memory(&mut self, cost: &Cost, backends: usize) {
+        let each = |bytes: u64| bytes as f64 / backends as f64;
+        self.heap_bytes.extend(cost.heap_bytes.map(each));
+        self.rss_bytes.extend(cost.rss_bytes.map(each));
     }
 
     pub(crate) fn add_allocations(&mut self, cost: &Cost, calls: usize) {

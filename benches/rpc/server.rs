@@ -58,9 +58,12 @@ pub(crate) fn run() {
         let mut tasks = Vec::new();
         for _ in 0..BACKENDS {
             let (plaintext, encrypted) = (listen().await, listen().await);
-            let address = |listener: &TcpListener| listener.local_addr().expect("its address");
-            backends.plaintext.push(address(&plaintext).to_string());
-            backends.tls.push(address(&encrypted).to_string());
+            let address = |listener: &TcpListener| {
+                let port = listener.local_addr().expect("its address").port();
+                format!("127.0.0.1:{port}")
+            };
+            backends.plaintext.push(address(&plaintext));
+            backends.tls.push(address(&encrypted));
             tasks.push(tokio::spawn(accept(plaintext)));
             tasks.push(tokio::spawn(accept_encrypted(
                 encrypted,
@@ -81,9 +84,10 @@ async fn accept(listener: TcpListener) {
     }
 }
 
+/// Listens on all addresses, so that one server can be many backends.
 async fn listen() -> TcpListener {
-    let listener = TcpListener::bind("127.0.0.1:0").await;
-    listener.expect("a loopback port")
+    let listener = TcpListener::bind("0.0.0.0:0").await;
+    listener.expect("a free port")
 }
 
 async fn accept_encrypted(listener: TcpListener, config: Arc<ServerConfig>) {

@@ -7,7 +7,7 @@ use http::Uri;
 use http::uri::Scheme;
 use tonic::transport::{Certificate, ClientTlsConfig, Endpoint};
 use trunkline::{AsyncStd, Channel, Runtime, Smol, Tls, Tokio};
-use trunkline_benches::protocol::{Case, Setup};
+use trunkline_benches::protocol::{Case, Kind, Setup, resident_backends};
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
 use crate::load::Service;
@@ -37,13 +37,17 @@ impl<S: Service> Connected<S> {
 }
 
 /// Returns the addresses of the backends of a case.
-pub(crate) fn backends<'a>(setup: &'a Setup, case: &Case) -> &'a [String] {
+pub(crate) fn backends(setup: &Setup, case: &Case) -> Vec<String> {
     let all = if case.tls {
         &setup.tls_backends
     } else {
         &setup.backends
     };
-    &all[..case.backends]
+    if case.kind == Kind::Resident {
+        let many = resident_backends(&all[0], case.backends).into_iter();
+        return many.map(|address| address.to_string()).collect();
+    }
+    all[..case.backends].to_vec()
 }
 
 /// Returns the origin of the backends of a case.
@@ -69,8 +73,9 @@ impl Stack for Tonic {
     type Channel = tonic::transport::Channel;
 
     async fn connect(&self, case: Case) -> Connected<Self::Channel> {
-        let backends = backends(&self.setup, &case).iter();
+        let backends = backends(&self.setup, &case);
         let endpoints: Vec<Endpoint> = backends
+            .iter()
             .map(|address| tonic_endpoint(&self.setup, &case, address))
             .collect();
         let service = match &endpoints[..] {

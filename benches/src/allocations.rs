@@ -2,12 +2,14 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 /// True while `COUNT_OF_ALL` counts. It is off by default, because a counter that all threads share
 /// costs time.
 static IS_COUNTING_ALL: AtomicBool = AtomicBool::new(false);
 static COUNT_OF_ALL: AtomicU64 = AtomicU64::new(0);
+/// What was allocated less what was freed, in bytes, while counting.
+static BYTES_OF_ALL: AtomicI64 = AtomicI64::new(0);
 
 thread_local! {
     static COUNT: Cell<u64> = const { Cell::new(0) };
@@ -25,28 +27,38 @@ pub struct CountingAllocator;
 // Counting neither allocates nor unwinds.
 unsafe impl GlobalAlloc for CountingAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
+        count(size(layout.size()));
         // SAFETY: see above.
         unsafe { System.alloc(layout) }
     }
 
-    unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
+    unsafe fn realloc(&self, old: *mut u8, layout: Layout, new: usize) -> *mut u8 {
+        count(size(new) - size(layout.size()));
         // SAFETY: see above.
-        unsafe { System.realloc(old, layout, size) }
+        unsafe { System.realloc(old, layout, new) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        if IS_COUNTING_ALL.load(Relaxed) {
+            BYTES_OF_ALL.fetch_sub(size(layout.size()), Relaxed);
+        }
         // SAFETY: see above.
         unsafe { System.dealloc(old, layout) }
     }
 }
 
-fn count() {
+/// Returns a size as a number that can be negative. No allocation is larger than `isize::MAX`.
+fn size(bytes: usize) -> i64 {
+    bytes as i64
+}
+
+/// Counts an allocation that takes this many bytes more.
+fn count(bytes: i64) {
     // Fails only at the end of a thread, when its counter is gone and no longer needed.
     let _ = COUNT.try_with(|count| count.set(count.get() + 1));
     if IS_COUNTING_ALL.load(Relaxed) {
         COUNT_OF_ALL.fetch_add(1, Relaxed);
+        BYTES_OF_ALL.fetch_add(bytes, Relaxed);
     }
 }
 
@@ -65,4 +77,14 @@ pub fn allocations_of_all_threads(work: impl FnOnce()) -> u64 {
     work();
     IS_COUNTING_ALL.store(false, Relaxed);
     COUNT_OF_ALL.load(Relaxed) - before
+}
+
+/// Returns by how many bytes `work` changes what all threads have allocated, with its result; 0 if
+/// the allocator is not installed.
+pub fn growth_of_all_threads<R>(work: impl FnOnce() -> R) -> (i64, R) {
+    let before = BYTES_OF_ALL.load(Relaxed);
+    IS_COUNTING_ALL.store(true, Relaxed);
+    let result = work();
+    IS_COUNTING_ALL.store(false, Relaxed);
+    (BYTES_OF_ALL.load(Relaxed) - before, result)
 }

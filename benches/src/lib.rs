@@ -1,12 +1,14 @@
 //! Code that the benchmarks share.
 //!
 //! What they measure with: [`allocations`], [`memory`], [`usage`], [`statistics`]. How they speak
-//! with their processes: [`child`], [`protocol`]. How they report: [`results`], [`text`].
+//! with their processes: [`child`], [`protocol`]. How they report: [`machine`], [`results`],
+//! [`text`].
 
 pub mod allocations;
 pub mod atomics;
 pub mod child;
 pub mod driver;
+pub mod machine;
 pub mod memory;
 pub mod policies;
 pub mod protocol;

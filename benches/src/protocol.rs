@@ -1,6 +1,8 @@
 //! The lines between the coordinator of `rpc` and its clients, which programs in other languages
 //! can exchange too: one JSON object a line. `benches/README.md` is the guide for such a program.
 
+use std::net::SocketAddr;
+
 use serde::{Deserialize, Serialize};
 
 /// The version of the protocol. It changes with each change that an older client cannot follow.
@@ -57,6 +59,8 @@ pub enum Ability {
     Timeout,
     /// Channels that are built for one call each.
     Cold,
+    /// A channel with many backends that stays.
+    Resident,
 }
 
 /// Whom a client calls, and with how many threads.
@@ -108,7 +112,8 @@ pub struct Case {
     /// Number of callers, each of which has one call in flight at a time. In a stream, the number
     /// of messages that are sent before the reply to the first one has to be read.
     pub in_flight: usize,
-    /// Number of backends: 1, or 3 that get the calls in turn.
+    /// Number of backends: 1, or 3 that get the calls in turn. With [`Kind::Resident`] any number,
+    /// whose addresses [`resident_backends`] returns.
     pub backends: usize,
     /// Whether the calls go over TLS.
     pub tls: bool,
@@ -126,6 +131,9 @@ pub enum Kind {
     Stream,
     /// A unary call on a channel that is built for it, and dropped after it.
     Cold,
+    /// A channel with many backends, all of which are connected. It is the only round of its
+    /// process.
+    Resident,
 }
 
 /// What a round cost the client's process, with all its threads.
@@ -142,6 +150,12 @@ pub struct Cost {
     /// The most memory that the process has had so far, in bytes.
     #[serde(default)]
     pub max_rss_bytes: Option<u64>,
+    /// Memory that the process has gained, of which its allocator knows, in bytes.
+    #[serde(default)]
+    pub heap_bytes: Option<u64>,
+    /// Resident memory that the process has gained, in bytes.
+    #[serde(default)]
+    pub rss_bytes: Option<u64>,
     /// How often a thread gave up the core, because it had to wait.
     #[serde(default)]
     pub voluntary_switches: Option<u64>,
@@ -180,6 +194,15 @@ impl Case {
         case
     }
 
+    /// Returns a case of one channel that stays connected to many backends, in plaintext.
+    #[must_use]
+    pub const fn resident(backends: usize) -> Self {
+        let mut case = Self::unary(16, 1);
+        case.kind = Kind::Resident;
+        case.backends = backends;
+        case
+    }
+
     /// Returns the same case with three backends.
     #[must_use]
     pub const fn balanced(mut self) -> Self {
@@ -207,9 +230,13 @@ impl Case {
             Kind::Unary => Ability::Unary,
             Kind::Stream => Ability::Stream,
             Kind::Cold => Ability::Cold,
+            Kind::Resident => Ability::Resident,
         };
         let others = [
-            (self.backends > 1, Ability::RoundRobin),
+            (
+                self.backends > 1 && self.kind != Kind::Resident,
+                Ability::RoundRobin,
+            ),
             (self.tls, Ability::Tls),
             (self.timeout, Ability::Timeout),
         ];
@@ -220,12 +247,30 @@ impl Case {
 
 impl Ability {
     /// Everything that a case can need.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Unary,
         Self::Stream,
         Self::RoundRobin,
         Self::Tls,
         Self::Timeout,
         Self::Cold,
+        Self::Resident,
     ];
+}
+
+/// Returns the addresses of the backends of [`Kind::Resident`]: 127.1.0.1 and those after it, 250 in
+/// each network of 256, with the port of `first`.
+///
+/// # Panics
+///
+/// When `first` is no address, or when there are more backends than addresses.
+#[must_use]
+pub fn resident_backends(first: &str, count: usize) -> Vec<SocketAddr> {
+    let first: SocketAddr = first.parse().expect("an address");
+    let addresses = (0..count).map(|at| {
+        let network = u8::try_from(at / 250).expect("at most 64,000 backends");
+        let host = u8::try_from(at % 250 + 1).expect("at most 250");
+        SocketAddr::from(([127, 1, network, host], first.port()))
+    });
+    addresses.collect()
 }

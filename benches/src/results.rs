@@ -12,6 +12,8 @@ use crate::statistics::Summary;
 pub struct Results {
     /// Its name, such as `rpc`.
     pub bench: String,
+    /// The machine that it ran on.
+    pub machine: Vec<(String, String)>,
     /// The size of the run in words, and what is special about it.
     pub notes: Vec<String>,
     /// What was compared, with its versions.
@@ -33,6 +35,8 @@ pub struct Table {
     pub title: String,
     /// Name of the picture of it in `docs/plots`, without `.svg`, if there is one.
     pub plot: Option<String>,
+    /// Whether its figures judge the rows: less is better.
+    pub is_judged: bool,
     /// The columns, without that of the names of the rows.
     pub columns: Vec<Column>,
     /// The rows.
@@ -48,8 +52,6 @@ pub struct Column {
     pub digits: usize,
     /// Whether the quartiles are shown.
     pub has_spread: bool,
-    /// Whether the picture of the table has it.
-    pub is_drawn: bool,
 }
 
 /// A row of a table.
@@ -57,8 +59,22 @@ pub struct Column {
 pub struct Row {
     /// Its heading.
     pub name: String,
+    /// What the row is of.
+    pub side: Side,
     /// A cell for each column; `None` where nothing was measured.
     pub cells: Vec<Option<Summary>>,
+}
+
+/// What a row of a table is of.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The least that is possible.
+    Floor,
+    /// What a user could take in place of ours.
+    Peer,
+    /// Ours.
+    Ours,
 }
 
 /// A figure that has to be reached.
@@ -88,14 +104,13 @@ pub enum Verdict {
 }
 
 impl Column {
-    /// Returns a column with this many digits, with quartiles, which is drawn.
+    /// Returns a column with this many digits, with quartiles.
     #[must_use]
     pub fn new(name: impl Into<String>, digits: usize) -> Self {
         Self {
             name: name.into(),
             digits,
             has_spread: true,
-            is_drawn: true,
         }
     }
 
@@ -103,13 +118,6 @@ impl Column {
     #[must_use]
     pub fn without_spread(mut self) -> Self {
         self.has_spread = false;
-        self
-    }
-
-    /// Leaves the column out of the picture.
-    #[must_use]
-    pub fn not_drawn(mut self) -> Self {
-        self.is_drawn = false;
         self
     }
 }
@@ -129,11 +137,12 @@ impl Target {
 }
 
 impl Results {
-    /// Returns results without any figures.
+    /// Returns results of this machine, without any figures.
     #[must_use]
     pub fn new(bench: &str) -> Self {
         Self {
             bench: bench.to_owned(),
+            machine: crate::machine::describe(),
             notes: Vec::new(),
             versions: Vec::new(),
             tables: Vec::new(),

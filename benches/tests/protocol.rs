@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trunkline_benches::protocol::{
     Ability, Case, Cost, FromClient, Hello, Measure, Round, Setup, ToClient, VERSION,
+    resident_backends,
 };
 
 /// The page for authors of clients.
@@ -104,11 +105,21 @@ fn a_result_with_other_fields() {
 }
 
 #[test]
+fn the_addresses_of_many_backends() {
+    let addresses = resident_backends("127.0.0.1:4001", 1_000);
+    assert_eq!(addresses[0].to_string(), "127.1.0.1:4001");
+    assert_eq!(addresses[249].to_string(), "127.1.0.250:4001");
+    assert_eq!(addresses[250].to_string(), "127.1.1.1:4001");
+    assert_eq!(addresses[999].to_string(), "127.1.3.250:4001");
+}
+
+#[test]
 fn what_a_case_needs() {
     let needs = |case: Case| case.needs().collect::<Vec<_>>();
     assert_eq!(needs(Case::unary(16, 1)), [Ability::Unary]);
     assert_eq!(needs(Case::stream(65_536, 16)), [Ability::Stream]);
     assert_eq!(needs(Case::cold(100)), [Ability::Cold]);
+    assert_eq!(needs(Case::resident(1_000)), [Ability::Resident]);
     let all = Case::unary(16, 1).balanced().encrypted().timed();
     let rest = [Ability::RoundRobin, Ability::Tls, Ability::Timeout];
     assert_eq!(needs(all), [&[Ability::Unary], &rest[..]].concat());

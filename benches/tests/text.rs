@@ -1,6 +1,6 @@
 //! Results are printed as tables of Markdown.
 
-use trunkline_benches::results::{Column, Results, Row, Table, Target, Verdict};
+use trunkline_benches::results::{Column, Results, Row, Side, Table, Target, Verdict};
 use trunkline_benches::statistics::Summary;
 use trunkline_benches::text;
 
@@ -24,6 +24,7 @@ fn a_table_has_quartiles_and_gaps() {
     let table = Table {
         title: "CPU".into(),
         plot: None,
+        is_judged: true,
         columns: vec![
             Column::new("tokio", 2),
             Column::new("bytes", 0).without_spread(),
@@ -31,10 +32,12 @@ fn a_table_has_quartiles_and_gaps() {
         rows: vec![
             Row {
                 name: "16 B".into(),
+                side: Side::Ours,
                 cells: vec![Some(summary), Some(Summary::exact(1_234_567.0))],
             },
             Row {
                 name: "1 KiB".into(),
+                side: Side::Peer,
                 cells: vec![None, Some(Summary::exact(-999.0))],
             },
         ],

@@ -4,8 +4,9 @@
 
 // From the ground up.
 //   tools:       clock, failure, process, cache, metadata, context
-//   the checks:  step, demo, fuzzer, interop, testbed; ci
+//   the checks:  step, bench, demo, fuzzer, interop, testbed; ci
 //   commands:    command, commands
+mod bench;
 mod cache;
 mod ci;
 mod clock;

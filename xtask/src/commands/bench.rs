@@ -1,49 +1,88 @@
 //! `bench`: runs the benchmarks and the comparisons with peers.
 
+use std::path::{Path, PathBuf};
+
+use crate::bench::{self, Options, Peers};
 use crate::command::Command;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::metadata::{Package, Target};
+use crate::metadata::Target;
 
 pub(super) const COMMAND: Command = Command {
     name: "bench",
-    about: "run all benchmarks, or one: [NAME [ITS ARGUMENTS]]",
+    about: "run all benchmarks, or one: [NAME] [--quick] [--json FILE] [--peers all|rust|none] \
+            [--write-docs] [ARGUMENTS OF THE BENCHMARK]",
     run,
 };
 
-/// The package with the benchmarks: targets of the kind `bench`.
-const PACKAGE: &str = "trunkline-benches";
-
 fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
-    let targets: Vec<&Target> = context
-        .metadata()?
-        .member(PACKAGE)
-        .into_iter()
-        .flat_map(|package: &Package| &package.targets)
-        .filter(|target| target.kind == "bench")
-        .collect();
-    let Some(name) = args.first() else {
-        if targets.is_empty() {
-            return Err(Failure::new(format!("{PACKAGE} has no benchmark")));
+    let options = Options::parse(args)?;
+    let targets = bench::targets(context)?;
+    let chosen: Vec<&Target> = match &options.name {
+        None => targets.clone(),
+        Some(name) => {
+            let target = targets.iter().find(|target| target.name == *name);
+            let target = target.ok_or_else(|| {
+                let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
+                Failure::usage(format!("no benchmark `{name}`"))
+                    .remedy(format!("name one of: {}", names.join(", ")))
+            })?;
+            vec![target]
         }
-        return targets
-            .iter()
-            .try_for_each(|target| one(context, target, &[]));
     };
-    let target = targets.iter().find(|target| target.name == *name);
-    let target = target.ok_or_else(|| {
-        let names: Vec<&str> = targets.iter().map(|target| target.name.as_str()).collect();
-        Failure::usage(format!("no benchmark `{name}`"))
-            .remedy(format!("name one of: {}", names.join(", ")))
-    })?;
-    one(context, target, &args[1..])
+    let folder = context.metadata()?.target.join("bench");
+    create(&folder)?;
+    let mut written = Vec::new();
+    for target in chosen {
+        let file = bench::reports(target).then(|| folder.join(format!("{}.json", target.name)));
+        one(context, target, &options, file.as_deref())?;
+        written.extend(file);
+    }
+    if let Some(file) = &options.json {
+        bench::merge(&written, file)?;
+    }
+    if options.writes_docs {
+        return context
+            .run("cargo run --locked --quiet --release -p trunkline-benches --bin page --")
+            .args(&written)
+            .attached();
+    }
+    Ok(())
 }
 
-fn one(context: &Context, target: &Target, args: &[String]) -> Result<(), Failure> {
+/// Runs a benchmark, which writes its figures to `file` if there is one.
+fn one(
+    context: &Context,
+    target: &Target,
+    options: &Options,
+    file: Option<&Path>,
+) -> Result<(), Failure> {
     let name = &target.name;
     println!("{name}");
-    context
-        .run(&format!("cargo bench -p {PACKAGE} --bench {name} --"))
-        .args(args)
-        .attached()
+    // Built for tests, a benchmark runs each thing once. That is good enough to see that it works.
+    let command = if options.is_quick { "test" } else { "bench" };
+    let mut run = context.run(&format!(
+        "cargo {command} --locked -p {} --bench {name} --",
+        bench::PACKAGE
+    ));
+    if let Some(file) = file {
+        run = run.arg("--json").arg(file);
+    }
+    if name == bench::WITH_PEERS {
+        match options.peers {
+            Peers::None => run = run.arg("--no-peers"),
+            Peers::Rust => {}
+            Peers::All => {
+                for command in bench::peers(context) {
+                    run = run.arg("--peer").arg(command);
+                }
+            }
+        }
+    }
+    run.args(&options.rest).attached()
+}
+
+fn create(folder: &PathBuf) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Failure::new(format!("cannot create {}: {error}", folder.display())))
 }
