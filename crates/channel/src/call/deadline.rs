@@ -11,6 +11,8 @@ use http::{HeaderMap, HeaderValue};
 use trunkline_runtime::{Runtime, Sleep};
 use trunkline_status::{Code, Status};
 
+use crate::call::kept_metadata::GRPC_TIMEOUT;
+
 /// The latest time for the end of a call.
 pub(crate) struct Deadline {
     timeout: Duration,
@@ -120,7 +122,7 @@ pub(crate) async fn within<T>(
 ///
 /// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
 pub(crate) fn parse_grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get("grpc-timeout")?.to_str().ok()?;
+    let text = headers.get(&GRPC_TIMEOUT)?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|c| c.is_ascii_digit()) {
         return None;

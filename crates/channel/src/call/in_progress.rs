@@ -12,7 +12,7 @@ use bytes::Bytes;
 use event_listener::EventListener;
 use http::header::USER_AGENT;
 use http::uri::{self, Authority, PathAndQuery};
-use http::{Extensions, HeaderMap, Method, Request, Response, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Response, Uri, Version};
 use trunkline_endpoint::Attributes;
 use trunkline_lb::{Pick, PickRequest};
 use trunkline_runtime::{PeerAddr, Runtime};
@@ -26,6 +26,7 @@ use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::{Body, Records, sent_for};
 use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_timeout, within};
+use crate::call::kept_metadata::{GRPC_TIMEOUT, KeptMetadata};
 use crate::call::plan::{AttemptPlan, PlanKind};
 use crate::call::refusal::Refusal;
 use crate::call::siblings::Siblings;
@@ -45,7 +46,7 @@ use crate::shared::MessageLimits;
 /// The header with the number of attempts before this one.
 ///
 /// Source: [gRFC A6, exposed retry metadata](https://github.com/grpc/proposal/blob/master/A6-client-retries.md#exposed-retry-metadata).
-const PREVIOUS_ATTEMPTS: &str = "grpc-previous-rpc-attempts";
+static PREVIOUS_ATTEMPTS: HeaderName = HeaderName::from_static("grpc-previous-rpc-attempts");
 
 /// What the caller asked for.
 pub(crate) struct CallRequest {
@@ -90,7 +91,10 @@ pub(crate) struct Call<'a> {
     handle: &'a Arc<Handle>,
     path: &'a PathAndQuery,
     authority: Option<&'a Authority>,
+    /// Empty while they are in `kept`.
     headers: &'a mut HeaderMap,
+    /// What `headers` are made of again, while an attempt has them.
+    kept: Option<KeptMetadata>,
     attributes: &'a mut Attributes,
     extensions: &'a mut Extensions,
     wait_for_ready: Option<bool>,
@@ -175,7 +179,7 @@ impl<'a> Call<'a> {
         let own_timeout = parse_grpc_timeout(headers);
         let default_timeout = shared.call_timeout.filter(|_| own_timeout.is_none());
         if let Some(timeout) = default_timeout {
-            headers.insert("grpc-timeout", format_grpc_timeout(timeout));
+            headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
         }
         let deadline = own_timeout
             .or(default_timeout)
@@ -193,6 +197,7 @@ impl<'a> Call<'a> {
             path,
             authority: request.authority.as_ref(),
             headers,
+            kept: None,
             attributes: &mut request.attributes,
             extensions: &mut request.extensions,
             wait_for_ready: request.wait_for_ready,
@@ -360,6 +365,7 @@ impl<'a> Call<'a> {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let handle = self.handle;
+        self.restore_headers();
         let snapshot = handle.shared.snapshot();
         if !self.is_configured {
             let info = CallInfo::new(self.path.path(), self.headers, self.attributes);
@@ -378,14 +384,13 @@ impl<'a> Call<'a> {
                     body.set_max_message(bytes);
                 }
                 if let Some(timeout) = config.method.and_then(|method| method.timeout) {
-                    let runtime = &handle.shared.runtime;
                     if std::mem::take(&mut self.has_default_timeout) {
                         self.deadline = None;
                     }
                     shorten(
                         &mut self.deadline,
                         timeout,
-                        runtime,
+                        &handle.shared.runtime,
                         self.started,
                         self.headers,
                     );
@@ -575,6 +580,7 @@ impl<'a> Call<'a> {
                 }
                 let mut attempt = CallAttempt::new(response, reader, record);
                 if let Some(sent_on) = sent_on {
+                    self.restore_headers();
                     let queue = &self.handle.shared.queue;
                     let waiting_for = || attempt.waiting_for();
                     match QueuedCall::new(queue, self.bytes(body), waiting_for) {
@@ -592,6 +598,7 @@ impl<'a> Call<'a> {
             }
             Err(error) if error.fate() == Fate::Unsent => {
                 // The connection is lost, and the control task will publish that soon.
+                self.restore_headers();
                 record.lose_pick(error.status());
                 self.waiting = record;
                 self.wait(true)
@@ -635,18 +642,38 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// Returns the headers of an attempt, without those of its own.
+    fn take_headers(&mut self) -> HeaderMap {
+        if self.plan.is_some() {
+            return self.headers.clone();
+        }
+        let user_agent = &self.handle.shared.user_agent;
+        let kept = KeptMetadata::of(self.headers, user_agent, self.deadline.is_some());
+        self.kept = Some(kept);
+        std::mem::take(self.headers)
+    }
+
+    /// Makes the headers again that were given to an attempt.
+    fn restore_headers(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            let deadline = self.deadline.as_ref();
+            let timeout = || deadline.map(|own| format_grpc_timeout(own.timeout()));
+            kept.restore(self.headers, &self.handle.shared.user_agent, timeout);
+        }
+    }
+
     /// Returns the head of the request.
-    fn head(&self, uri: Uri) -> Request<()> {
+    fn head(&mut self, uri: Uri) -> Request<()> {
         let mut head = Request::new(());
         *head.method_mut() = Method::POST;
         *head.uri_mut() = uri;
         *head.version_mut() = Version::HTTP_2;
-        *head.headers_mut() = self.headers.clone();
+        *head.headers_mut() = self.take_headers();
         if let Some(deadline) = self.deadline.as_ref().filter(|_| self.is_late) {
             // The protocol requires a positive number.
             let left = deadline.left().max(Duration::from_nanos(1));
             head.headers_mut()
-                .insert("grpc-timeout", format_grpc_timeout(left));
+                .insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(left));
         }
         let previous = self
             .plan
@@ -654,7 +681,7 @@ impl<'a> Call<'a> {
             .map_or(0, |plan| plan.previous_attempts());
         if previous > 0 {
             head.headers_mut()
-                .insert(PREVIOUS_ATTEMPTS, previous.into());
+                .insert(PREVIOUS_ATTEMPTS.clone(), previous.into());
         }
         head
     }
@@ -690,7 +717,8 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the metadata of the call.
-    pub(crate) fn headers(&self) -> &HeaderMap {
+    pub(crate) fn headers(&mut self) -> &HeaderMap {
+        self.restore_headers();
         self.headers
     }
 
@@ -702,12 +730,13 @@ impl<'a> Call<'a> {
     /// Ends an attempt that failed without a response, and returns its status: that of the deadline,
     /// once it has passed.
     pub(crate) fn end_failed(
-        &self,
+        &mut self,
         error: CallError,
         attempt: &mut CallAttempt,
         is_transparent: bool,
     ) -> Status {
-        let status = self.final_status(status_of(error, self.headers), attempt.peer());
+        let status = status_of(error, self.headers());
+        let status = self.final_status(status, attempt.peer());
         if is_transparent {
             attempt.exempt();
         }
@@ -833,7 +862,7 @@ fn shorten(
         return;
     }
     *deadline = Deadline::new(timeout, runtime, started);
-    headers.insert("grpc-timeout", format_grpc_timeout(timeout));
+    headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
 }
 
 fn failed(status: Status) -> PickOutcome {
