@@ -28,6 +28,7 @@ use self::authority::channel_authority;
 use self::life_options::LifeOptions;
 use self::proxies::Proxies;
 use self::security::Security;
+use crate::call_timer::CallTimer;
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
 use crate::control::resolver_metrics::ObserverMetrics;
@@ -741,6 +742,7 @@ impl ChannelBuilder {
             open_calls: OpenCalls::new(),
             queue: Arc::new(CallQueue::new(self.life.queue_limits)),
             call_timeout: self.life.call_timeout,
+            call_timer: CallTimer::default(),
             wait_for_ready: self.life.wait_for_ready,
             current: Current::new(Snapshot::not_started(selector)),
         });

@@ -1,7 +1,7 @@
 //! The decisions of a channel, without sockets, tasks, locks and clocks.
 //!
 //! From the ground up: `failure` and `subchannel` (one subchannel), `retry` and `hedging` (how
-//! often one call is sent), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
+//! often one call is sent), `deadlines` (of the calls that wait), `connections` and `snapshot` (what calls see), `subchannels` (the table with its indices), `event` (what observers see),
 //! `config` (the service config in force), `idleness` (when no call uses the channel), [`Core`],
 //! which joins them with the policy, and its parts: `resolution`, on what the resolver returns; `scaling`, on more than
 //! one connection of a subchannel; and `inspect`, on what it shows of itself.
@@ -12,6 +12,7 @@ pub(crate) mod failure;
 
 // The attempts of one call.
 pub(crate) mod codes;
+pub(crate) mod deadlines;
 pub(crate) mod hedging;
 pub(crate) mod pushback;
 pub(crate) mod retry;

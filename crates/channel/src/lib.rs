@@ -20,6 +20,8 @@ mod grpc;
 mod throttle;
 
 mod open_calls;
+
+mod call_timer;
 mod queue;
 mod record;
 mod shared;

@@ -107,7 +107,8 @@ impl<S> Drop for OpenCall<S> {
     }
 }
 
-fn cells_per_channel() -> usize {
+/// Returns how many cells a channel has: one for each thread that can run, up to a limit.
+pub(crate) fn cells_per_channel() -> usize {
     // Asking the system is slow.
     static CELLS: OnceLock<usize> = OnceLock::new();
     *CELLS.get_or_init(|| {
@@ -117,7 +118,7 @@ fn cells_per_channel() -> usize {
 }
 
 /// Returns the number of this thread, in the order of their first calls.
-fn thread_number() -> usize {
+pub(crate) fn thread_number() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
         static NUMBER: usize = NEXT.fetch_add(1, SeqCst);

@@ -14,6 +14,7 @@ use trunkline_runtime::Runtime;
 use trunkline_service_config::MethodConfig;
 use trunkline_transport::{Connection, ReplayBudget};
 
+use crate::call_timer::CallTimer;
 use crate::core::snapshot::Snapshot;
 use crate::credentials::CredentialsList;
 use crate::observer::observers::Observers;
@@ -79,6 +80,8 @@ pub(crate) struct ChannelShared {
     /// Whether a call waits for readiness for which neither its caller nor the configuration decides
     /// that.
     pub(crate) wait_for_ready: bool,
+    /// Wakes calls at their deadlines.
+    pub(crate) call_timer: CallTimer,
     pub(crate) current: Current,
 }
 

@@ -2,41 +2,40 @@
 
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use http::{HeaderMap, HeaderValue};
-use trunkline_runtime::{Runtime, Sleep};
 use trunkline_status::{Code, Status};
 
 use crate::call::kept_metadata::GRPC_TIMEOUT;
+use crate::call_timer::DeadlinePlace;
+use crate::shared::ChannelShared;
 
 /// The latest time for the end of a call.
 pub(crate) struct Deadline {
     timeout: Duration,
     at: Instant,
-    sleep: Sleep,
-    /// The runtime whose clock measures the time.
-    runtime: Arc<dyn Runtime>,
+    place: DeadlinePlace,
 }
 
 impl Deadline {
-    pub(crate) fn new(timeout: Duration, runtime: &Arc<dyn Runtime>, now: Instant) -> Option<Self> {
+    /// Returns the deadline of a call of the channel that began at `now`.
+    pub(crate) fn new(timeout: Duration, channel: &ChannelShared, now: Instant) -> Option<Self> {
         // A time that the clock cannot represent is never reached.
         let at = now.checked_add(timeout)?;
         Some(Self {
             timeout,
             at,
-            sleep: runtime.sleep_until(at),
-            runtime: Arc::clone(runtime),
+            place: channel.call_timer.place(&channel.runtime, now),
         })
     }
 
     /// Returns the time that is left.
     pub(crate) fn left(&self) -> Duration {
-        self.at.saturating_duration_since(self.runtime.now())
+        self.at
+            .saturating_duration_since(self.place.runtime().now())
     }
 
     /// Returns true once the deadline has passed. Does not wait.
@@ -69,7 +68,7 @@ impl Deadline {
 
     /// Waits for the deadline.
     pub(crate) fn poll_passed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        Pin::new(&mut self.sleep).poll(cx)
+        self.place.poll_passed(self.at, cx)
     }
 
     /// Returns the status of a call whose deadline passed while it was `doing` something.

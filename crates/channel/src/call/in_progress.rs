@@ -41,7 +41,7 @@ use crate::grpc::{self, GRPC_STATUS};
 use crate::handle::Handle;
 use crate::queue::QueuedCall;
 use crate::record::{AttemptEnd, AttemptKind, AttemptRecord, CallRecord};
-use crate::shared::MessageLimits;
+use crate::shared::{ChannelShared, MessageLimits};
 
 /// The header with the number of attempts before this one.
 ///
@@ -183,7 +183,7 @@ impl<'a> Call<'a> {
         }
         let deadline = own_timeout
             .or(default_timeout)
-            .and_then(|timeout| Deadline::new(timeout, &shared.runtime, started));
+            .and_then(|timeout| Deadline::new(timeout, shared, started));
         Ok(Self {
             handle,
             record: CallRecord::start(
@@ -390,7 +390,7 @@ impl<'a> Call<'a> {
                     shorten(
                         &mut self.deadline,
                         timeout,
-                        &handle.shared.runtime,
+                        &handle.shared,
                         self.started,
                         self.headers,
                     );
@@ -851,7 +851,7 @@ pub(crate) fn awaiting_answer(peer: &PeerAddr) -> String {
 fn shorten(
     deadline: &mut Option<Deadline>,
     timeout: Duration,
-    runtime: &Arc<dyn Runtime>,
+    channel: &ChannelShared,
     started: Instant,
     headers: &mut HeaderMap,
 ) {
@@ -861,7 +861,7 @@ fn shorten(
     {
         return;
     }
-    *deadline = Deadline::new(timeout, runtime, started);
+    *deadline = Deadline::new(timeout, channel, started);
     headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
 }
 

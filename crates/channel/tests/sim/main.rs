@@ -16,6 +16,7 @@ mod answers;
 mod attempts;
 mod authorities;
 mod building;
+mod call_timers;
 mod chaos;
 mod closing;
 mod credentials;
