@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::metadata::{Package, Target};
+use crate::peers;
 
 /// The package with the benchmarks: targets of the kind `bench`.
 pub(crate) const PACKAGE: &str = "trunkline-benches";
@@ -119,8 +120,8 @@ pub(crate) fn reports(target: &Target) -> bool {
 
 /// Returns the command lines of the peers from outside of the workspace, which speak the protocol of
 /// `benches/README.md`.
-pub(crate) fn peers(_: &Context) -> Vec<String> {
-    Vec::new()
+pub(crate) fn peers(context: &Context) -> Vec<String> {
+    peers::command_lines(context)
 }
 
 /// Writes the figures of all benchmarks to one file, by name.

@@ -12,7 +12,7 @@ mod control;
 mod environment;
 mod forwarders;
 mod nameserver;
-mod packages;
+pub(crate) mod packages;
 pub(crate) mod server;
 mod suite;
 mod zone;

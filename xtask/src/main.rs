@@ -18,6 +18,7 @@ mod failure;
 mod fuzzer;
 mod interop;
 mod metadata;
+mod peers;
 mod process;
 mod step;
 mod testbed;

@@ -27,9 +27,9 @@ impl Packages {
             return Self::System("no apt-get".to_owned());
         }
         let tool = format!("unbound-dnsmasq-{}", release());
-        let unpacked = context
-            .cache
-            .tool(&tool, Moves::Yes, |folder| unpack(context, folder));
+        let unpacked = context.cache.tool(&tool, Moves::Yes, |folder| {
+            unpack(context, folder, &PACKAGES)
+        });
         match unpacked {
             Ok(folder) => Self::Unpacked(folder),
             Err(failure) => Self::System(format!("no package: {}", reason(&failure))),
@@ -67,7 +67,7 @@ impl Packages {
 
 /// Returns the release of the distribution, such as `debian-bookworm`. Another release has other
 /// libraries.
-fn release() -> String {
+pub(crate) fn release() -> String {
     let text = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let value = |name: &str| {
         let value = text.lines().find_map(|line| line.strip_prefix(name));
@@ -84,8 +84,8 @@ fn reason(failure: &Failure) -> &str {
     complaint.unwrap_or(&failure.what)
 }
 
-/// Downloads and unpacks the packages, with those of their libraries that the system lacks.
-fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
+/// Downloads and unpacks packages, with those that they depend on and the system lacks.
+pub(crate) fn unpack(context: &Context, folder: &Path, packages: &[&str]) -> Result<(), Failure> {
     let cannot = |error| Failure::new(format!("cannot use {}: {error}", folder.display()));
     let apt = folder.join("apt");
     for name in ["lists/partial", "archives/partial"] {
@@ -100,7 +100,7 @@ fn unpack(context: &Context, folder: &Path) -> Result<(), Failure> {
     // An unreachable source may not matter: the download shows whether it does.
     let updated = apt_get("update").finish()?;
     apt_get("install --yes --download-only --reinstall --no-install-recommends")
-        .args(PACKAGES)
+        .args(packages)
         .succeed()
         .map_err(|failure| {
             let output = format!("{}\n{}", updated.output, failure.output);

@@ -1,0 +1,174 @@
+//! Builds the clients of the benchmark `rpc` that are no part of the workspace.
+//!
+//! Each is a program that speaks the protocol of `benches/README.md`. Their dependencies are fetched
+//! by the clients of their registries, with versions that lock files pin. What is built is kept, so only
+//! the first build takes long.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::cache::{Moves, fingerprint};
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::interop::packages;
+
+/// Limit for the build of one peer.
+const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The packages of the distribution with C-core for C++, the messages that the client uses, and JSON.
+const CPP_PACKAGES: [&str; 3] = ["libgrpc++-dev", "libprotobuf-dev", "nlohmann-json3-dev"];
+
+/// A command line, or why there is none.
+type Built = Result<Vec<PathBuf>, String>;
+
+/// A peer, and how it is built.
+type Peer = (&'static str, fn(&Context) -> Result<Built, Failure>);
+
+/// The peers, the most telling first.
+const PEERS: [Peer; 3] = [
+    ("grpc-go", grpc_go),
+    ("C-core by C++", cpp),
+    ("C-core by Python", python),
+];
+
+/// Returns the command line of each peer that can be built here. Prints why the others cannot.
+pub(crate) fn command_lines(context: &Context) -> Vec<String> {
+    let lines = PEERS.iter().filter_map(|(name, build)| {
+        let why = match build(context) {
+            Ok(Ok(words)) => match line(&words) {
+                Some(line) => return Some(line),
+                None => "its path has a blank".to_owned(),
+            },
+            Ok(Err(why)) => why,
+            Err(failure) => format!("{}\n{}", failure.what, failure.output),
+        };
+        println!("    without {name}: {why}");
+        None
+    });
+    lines.collect()
+}
+
+/// Returns a command line whose words are separated by blanks; `None` if a word has one.
+fn line(words: &[PathBuf]) -> Option<String> {
+    let words: Option<Vec<&str>> = words
+        .iter()
+        .map(|word| {
+            word.to_str()
+                .filter(|word| !word.contains(char::is_whitespace))
+        })
+        .collect();
+    Some(words?.join(" "))
+}
+
+fn grpc_go(context: &Context) -> Result<Built, Failure> {
+    if let Err(why) = have(context, &["go"]) {
+        return Ok(Err(why));
+    }
+    let sources = sources(context, "grpc-go");
+    let program = sources.join("target/trunkline-peer-grpc-go-rpc");
+    context
+        .run("go build -mod=readonly -buildvcs=false -o")
+        .args([&program])
+        .args(["./rpc"])
+        .folder(&sources)
+        .env("CGO_ENABLED", "0")
+        .limit(LIMIT)
+        .succeed()?;
+    Ok(Ok(vec![program]))
+}
+
+/// Builds the client in C++ with the distribution's packages, which are unpacked and not installed.
+fn cpp(context: &Context) -> Result<Built, Failure> {
+    if let Err(why) = have(context, &["apt-get", "c++", "pkg-config"]) {
+        return Ok(Err(why));
+    }
+    let sources = sources(context, "c-core-cpp");
+    let tool = format!(
+        "peer-c-core-cpp-{}-{}",
+        packages::release(),
+        fingerprint(&sources)?
+    );
+    let program = "trunkline-peer-c-core-cpp";
+    // The program contains the folder of its libraries.
+    let folder = context.cache.tool(&tool, Moves::No, |folder| {
+        packages::unpack(context, folder, &CPP_PACKAGES)?;
+        context
+            .run("sh")
+            .args([sources.join("build.sh")])
+            .args([folder])
+            .args([program])
+            .folder(&sources)
+            .limit(LIMIT)
+            .succeed()
+            .map(|_| ())
+    })?;
+    Ok(Ok(vec![folder.join(program)]))
+}
+
+/// Prepares the client in Python, and an environment with what its file of requirements lists.
+fn python(context: &Context) -> Result<Built, Failure> {
+    if context.run("python3 -m venv --help").stdout().is_err() {
+        return Ok(Err("no python3 with the module venv here".to_owned()));
+    }
+    let sources = sources(context, "c-core-python");
+    let tool = format!("peer-c-core-python-{}", fingerprint(&sources)?);
+    let folder = context.cache.tool(&tool, Moves::No, |folder| {
+        context.run("python3 -m venv").args([folder]).succeed()?;
+        context
+            .program(folder.join("bin/python"))
+            .args([
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--only-binary=:all:",
+                "-r",
+            ])
+            .args([sources.join("requirements.txt")])
+            .succeed()
+            .map(|_| ())
+    })?;
+    Ok(Ok(vec![
+        folder.join("bin/python"),
+        sources.join("client.py"),
+    ]))
+}
+
+/// Returns which of these tools is missing, if one is.
+fn have(context: &Context, tools: &[&str]) -> Result<(), String> {
+    for tool in tools {
+        // go has a command for it, and the others have a flag.
+        let flag = if *tool == "go" {
+            "version"
+        } else {
+            "--version"
+        };
+        if context.run(tool).args([flag]).stdout().is_err() {
+            return Err(format!("no {tool} here"));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the folder with the sources of a peer.
+fn sources(context: &Context, name: &str) -> PathBuf {
+    context.root.join(Path::new("benches/peers")).join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::line;
+
+    /// The benchmark separates the words at blanks, so no word can have one.
+    #[test]
+    fn command_lines_of_paths() {
+        let words = |words: &[&str]| -> Vec<PathBuf> { words.iter().map(PathBuf::from).collect() };
+        assert_eq!(
+            line(&words(&["/cache/python", "client.py"])).as_deref(),
+            Some("/cache/python client.py")
+        );
+        assert_eq!(line(&words(&["/my cache/python"])), None);
+    }
+}
