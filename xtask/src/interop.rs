@@ -137,7 +137,7 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
 }
 
 /// The parts of the tests that need none of these servers.
-pub(crate) const ALONE: [&str; 11] = [
+pub(crate) const ALONE: [&str; 12] = [
     "suite",
     "rotation",
     "ejection",
@@ -149,6 +149,7 @@ pub(crate) const ALONE: [&str; 11] = [
     "xds-mesh",
     "xds-churn",
     "xds-partition",
+    "xds-soak",
 ];
 
 /// Runs one of [`ALONE`].

@@ -19,7 +19,7 @@ const WITH_OTHERS: [(&str, Part); 5] = [
 /// A part that starts its servers itself.
 type OwnPart = fn(&[NamedRuntime; 3]) -> Result<(), Wrong>;
 
-const WITH_OUR_OWN: [(&str, OwnPart); 12] = [
+const WITH_OUR_OWN: [(&str, OwnPart); 13] = [
     ("steady", steady::check),
     ("keepalive", keepalive::check),
     ("rotation", suite::rotation::check),
@@ -32,6 +32,7 @@ const WITH_OUR_OWN: [(&str, OwnPart); 12] = [
     ("xds-mesh", suite::xds::mesh::check),
     ("xds-churn", suite::xds::churn::check),
     ("xds-partition", suite::xds::partition::check),
+    ("xds-soak", suite::xds::soak::check),
 ];
 
 /// Runs the parts with these names, or all parts if there are none.

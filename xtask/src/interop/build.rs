@@ -59,7 +59,7 @@ pub(super) fn grpc_go_suite(context: &Context) -> Result<Built, Failure> {
     go(context, "grpc-go-suite")
 }
 
-/// Builds the control plane of go-control-plane and grpc-go's client of it: one program.
+/// Builds the control plane of go-control-plane, grpc-go's client of it, and its backends: one program.
 pub(super) fn xds(context: &Context) -> Result<Built, Failure> {
     go(context, "xds")
 }
@@ -74,15 +74,25 @@ pub(super) fn c_core_suite(context: &Context) -> Result<Built, Failure> {
     Ok(built)
 }
 
-/// Builds the grpc-java server of gRPC's interop suite. The pom pins its libraries.
+/// Builds the grpc-java server of gRPC's interop suite.
 pub(super) fn grpc_java_suite(context: &Context) -> Result<Built, Failure> {
+    java(context, "grpc-java-suite", "SuiteServer")
+}
+
+/// Builds grpc-java's client of a control plane.
+pub(super) fn xds_java(context: &Context) -> Result<Built, Failure> {
+    java(context, "xds-java", "XdsClient")
+}
+
+/// Builds a Java class of the folder `name`. The pom there pins its libraries.
+fn java(context: &Context, name: &str, class: &str) -> Result<Built, Failure> {
     for tool in ["javac", "mvn"] {
         if context.run(tool).args(["--version"]).stdout().is_err() {
             return Ok(Err(format!("no {tool} here")));
         }
     }
-    let sources = sources(context, "grpc-java-suite");
-    let tool = format!("grpc-java-suite-{}", fingerprint(&sources)?);
+    let sources = sources(context, name);
+    let tool = format!("{name}-{}", fingerprint(&sources)?);
     let folder = context.cache.tool(&tool, Moves::Yes, |folder| {
         let libraries = folder.join("lib");
         context
@@ -95,14 +105,14 @@ pub(super) fn grpc_java_suite(context: &Context) -> Result<Built, Failure> {
             .args([folder.join("classes")])
             .args(["-cp"])
             .args([libraries.join("*")])
-            .args([sources.join("SuiteServer.java")])
+            .args([sources.join(class).with_extension("java")])
             .succeed()
             .map(|_| ())
     })?;
     let classes = [folder.join("classes"), folder.join("lib/*")];
     let classes = std::env::join_paths(classes)
         .map_err(|error| Failure::new(format!("{}: {error}", folder.display())))?;
-    // The server is small and short-lived: it needs neither threads for its heap nor the second compiler.
+    // The program is small and short-lived: it needs neither threads for its heap nor the second compiler.
     let mut args: Vec<PathBuf> = [
         "-Xmx256m",
         "-XX:+UseSerialGC",
@@ -112,7 +122,7 @@ pub(super) fn grpc_java_suite(context: &Context) -> Result<Built, Failure> {
     .map(PathBuf::from)
     .into();
     args.push(classes.into());
-    args.push(PathBuf::from("SuiteServer"));
+    args.push(PathBuf::from(class));
     Ok(Ok((PathBuf::from("java"), args)))
 }
 

@@ -4,8 +4,8 @@
 //!
 //! | variable | value |
 //! |---|---|
-//! | `TRUNKLINE_INTEROP_SUITE` | one JSON object. A key is the name of a server, or `channelz` for the channelz client, or `xds` for the control plane and grpc-go's client of it. Its value is `{"command":[..]}`, or `{"missing":".."}` with the reason why it cannot be built here |
-//! | `TRUNKLINE_INTEROP_SOAK_SECS` | seconds of each soak, and of the rotation; unset for short ones |
+//! | `TRUNKLINE_INTEROP_SUITE` | one JSON object. A key is the name of a server, or `channelz` for the channelz client, `xds` for the control plane, grpc-go's client of it and its backends, or `xds-java` for grpc-java's client. Its value is `{"command":[..]}`, or `{"missing":".."}` with the reason why it cannot be built here |
+//! | `TRUNKLINE_INTEROP_SOAK_SECS` | seconds of each soak, of the rotation, and of the churn of xDS; unset for short ones |
 //! | `TRUNKLINE_INTEROP_DOCUMENT` | file with the table of the suite |
 //! | `TRUNKLINE_INTEROP_WRITE_DOCUMENT` | set if the table is to be written there |
 //!
@@ -24,7 +24,7 @@ use crate::process::Run;
 /// How the suite runs.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Options {
-    /// The seconds of each soak, and of the rotation; `None` for short ones.
+    /// The seconds of each soak, of the rotation, and of the churn of xDS; `None` for short ones.
     pub(crate) soak_secs: Option<u64>,
     /// Whether the table is written into the document, or compared with it.
     pub(crate) writes_document: bool,
@@ -42,6 +42,7 @@ pub(super) fn with_environment(
         "grpc-java": command(build::grpc_java_suite(context)?),
         "channelz": command(build::channelz(context)?),
         "xds": command(build::xds(context)?),
+        "xds-java": command(build::xds_java(context)?),
     });
     let mut run = run.env("TRUNKLINE_INTEROP_SUITE", servers.to_string()).env(
         "TRUNKLINE_INTEROP_DOCUMENT",

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use trunkline::{CallEnded, Channel, ChannelBuilder, ChannelEvent, Code, Ejection, Observer, Tls};
+use trunkline::{
+    CallEnded, Channel, ChannelBuilder, ChannelEvent, Code, Ejection, Observer, Runtime, Tls,
+};
 
 use super::certificates::SERVER_NAME;
 use super::proto::test_service_client::TestServiceClient;
@@ -115,6 +117,17 @@ impl Stub {
     /// Returns how many connections the channel has made.
     pub(super) fn connected(&self) -> usize {
         self.ends.connected.load(Ordering::Relaxed)
+    }
+
+    /// Starts to connect, before the first call.
+    pub(super) fn connect(&self) -> Result<(), Wrong> {
+        let connecting = self.channel.connect();
+        connecting.map_err(|status| status.to_string().into())
+    }
+
+    /// Returns the runtime of the channel.
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime.runtime
     }
 
     /// Returns a client of the test service.

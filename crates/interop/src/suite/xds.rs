@@ -10,6 +10,7 @@ mod clients;
 mod plane;
 mod traffic;
 
+mod counted;
 mod link;
 mod started;
 mod steps;
@@ -19,3 +20,4 @@ pub(crate) mod beside;
 pub(crate) mod churn;
 pub(crate) mod mesh;
 pub(crate) mod partition;
+pub(crate) mod soak;

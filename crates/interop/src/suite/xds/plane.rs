@@ -15,6 +15,7 @@ const KINDS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Plane {
     command: Vec<String>,
+    flags: &'static [&'static str],
     /// `None` while it is killed.
     process: Option<Process>,
     /// `HOST:PORT`.
@@ -52,10 +53,24 @@ impl Plane {
         Self::start_at(command, "127.0.0.1:0")
     }
 
+    /// Starts a control plane that serves each node what is set for it.
+    pub(super) fn start_by_node(command: &[String]) -> Result<Self, Wrong> {
+        Self::start_with(command, &["-by-node"], "127.0.0.1:0")
+    }
+
     /// Starts a control plane that listens at this address.
     pub(super) fn start_at(command: &[String], address: &str) -> Result<Self, Wrong> {
+        Self::start_with(command, &[], address)
+    }
+
+    fn start_with(
+        command: &[String],
+        flags: &'static [&'static str],
+        address: &str,
+    ) -> Result<Self, Wrong> {
         let mut plane = Self {
             command: command.to_vec(),
+            flags,
             process: None,
             address: address.to_owned(),
             epoch: 0,
@@ -85,6 +100,7 @@ impl Plane {
         self.epoch += 1;
         let epoch = self.epoch.to_string();
         let args = ["plane", "-listen", &self.address, "-epoch", &epoch];
+        let args = [&args, self.flags].concat();
         let (process, ready) = Process::start("go-control-plane", &self.command, &args, &[])?;
         let address = ready["address"].as_str().ok_or("no address")?;
         address.clone_into(&mut self.address);
@@ -109,6 +125,19 @@ impl Plane {
             return Ok(());
         }
         self.serve(resources)
+    }
+
+    /// Adds or replaces resources for one node.
+    pub(super) fn set_for(&mut self, node: &str, resources: &[Value]) -> Result<(), Wrong> {
+        let command = json!({"command": "set", "node": node, "resources": resources});
+        self.ask(&command, "done").map(drop)
+    }
+
+    /// Returns the counters of all messages.
+    pub(super) fn traffic(&mut self) -> Result<Value, Wrong> {
+        // The list of requests would grow.
+        self.ask(&json!({"command": "requests"}), "requests")?;
+        self.ask(&json!({"command": "traffic"}), "traffic")
     }
 
     fn serve(&mut self, resources: &[Value]) -> Result<(), Wrong> {
