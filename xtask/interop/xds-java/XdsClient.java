@@ -136,7 +136,10 @@ public final class XdsClient {
         new ClientCall.Listener<>() {
           @Override
           public void onClose(Status status, Metadata trailers) {
-            outcome.add(call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR), status);
+            // A call that the client fails by itself has no attributes.
+            SocketAddress from =
+                status.isOk() ? call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR) : null;
+            outcome.add(from, status);
             end.run();
           }
         },

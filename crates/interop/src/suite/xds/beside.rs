@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::clients::{Called, Client, Foreign};
+use super::clients::{Called, Client, foreign};
 use super::plane::{Plane, Seen};
 use super::started;
 use super::steps::{STEPS, Step};
@@ -14,8 +14,8 @@ use crate::suite::certificates::Certificates;
 use crate::suite::foreign::{GRPC_GO, Running, command, start_grpc_go};
 use crate::wrong::Wrong;
 
-/// The node of grpc-go's client.
-const FOREIGN: &str = GRPC_GO;
+/// The node of the client with which the others are compared.
+const REFERENCE: &str = GRPC_GO;
 
 /// How far a share may be from the one that is asked for, in points of a per cent: four standard deviations
 /// of 600 draws with the chance of one half.
@@ -47,7 +47,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let addresses: &[SocketAddr; 3] = addresses.as_slice().try_into()?;
 
     let mut plane = Plane::start(&xds)?;
-    let foreign = [Foreign::grpc_go(&xds)];
+    let foreign = foreign(&xds)?;
     let mut clients = started::clients(&foreign, &plane, runtimes)?;
 
     let mut before: &[&str] = &[];
@@ -55,7 +55,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         plane.start_step()?;
         (step.change)(&mut plane, addresses)?;
         for (name, client) in &mut clients {
-            take(step, *name == FOREIGN, addresses, client)
+            take(step, addresses, client)
                 .map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
         }
         if let Some(cluster) = step.reported {
@@ -64,8 +64,8 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
                 calls.map_err(|wrong| format!("{name}, {}: {wrong}", step.name))?;
             }
         }
-        for on in runtimes {
-            let same = compare(step, before, &mut plane, on);
+        for (name, _) in clients.iter().filter(|(name, _)| *name != REFERENCE) {
+            let same = compare(step, before, &mut plane, name);
             same.map_err(|wrong| format!("{}: {wrong}", step.name))?;
         }
         before = step.rejected;
@@ -77,8 +77,13 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let differ = STEPS.iter().filter_map(|step| step.difference.as_ref());
     let differ: Vec<_> = differ.map(|known| known.why).collect();
     println!(
-        "{} steps of go-control-plane beside grpc-go's client: the same shares of three grpc-go servers, the same codes, the same subscriptions after each step (requests: {}); known differences: {}",
+        "{} steps of go-control-plane with {}: the same shares of three grpc-go servers, the same codes, the same subscriptions after each step (requests: {}); known differences: {}",
         STEPS.len(),
+        clients
+            .iter()
+            .map(|(name, _)| *name)
+            .collect::<Vec<_>>()
+            .join(", "),
         requests.join(", "),
         differ.join("; "),
     );
@@ -86,14 +91,9 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
 }
 
 /// Waits until a client uses the change of a step, and checks how it shares calls then.
-fn take(
-    step: &Step,
-    is_foreign: bool,
-    backends: &[SocketAddr; 3],
-    client: &mut Client,
-) -> Result<(), Wrong> {
+fn take(step: &Step, backends: &[SocketAddr; 3], client: &mut Client) -> Result<(), Wrong> {
     let (shares, unavailable) = match &step.difference {
-        Some(ours) if !is_foreign => (ours.shares, ours.unavailable),
+        Some(ours) if client.is_own() => (ours.shares, ours.unavailable),
         _ => (step.shares, step.unavailable),
     };
     let mut probes = step.calls;
@@ -159,28 +159,23 @@ fn report(
     Ok(())
 }
 
-/// Waits until a client of ours is subscribed to what grpc-go's is subscribed to, and has rejected what
+/// Waits until a client is subscribed to what grpc-go's is subscribed to, and has rejected what
 /// that has rejected. How many requests lead there depends on the time and on the client, and a rejection of
 /// the step `before` may be repeated until the next response comes.
-fn compare(
-    step: &Step,
-    before: &[&str],
-    plane: &mut Plane,
-    on: &NamedRuntime,
-) -> Result<(), Wrong> {
+fn compare(step: &Step, before: &[&str], plane: &mut Plane, name: &str) -> Result<(), Wrong> {
     if step.difference.is_some() {
         return Ok(());
     }
     let [mut own, mut foreign] = [Seen::default(), Seen::default()];
     let same = until("the same subscriptions", || {
-        own = plane.seen(on.name)?;
-        foreign = plane.seen(FOREIGN)?;
+        own = plane.seen(name)?;
+        foreign = plane.seen(REFERENCE)?;
         Ok(own.subscriptions == foreign.subscriptions
             && [&own, &foreign].iter().all(|seen| {
                 let late = |kind: &&String| !before.contains(&kind.as_str());
                 seen.rejected.iter().filter(late).eq(step.rejected)
             }))
     });
-    same.map_err(|wrong| format!("{wrong}: {} {own:?}, grpc-go {foreign:?}", on.name))?;
+    same.map_err(|wrong| format!("{wrong}: {name} {own:?}, grpc-go {foreign:?}"))?;
     Ok(())
 }

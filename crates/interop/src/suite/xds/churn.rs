@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use self::script::{BACKENDS, Change, Script};
 use super::backend::{Backend, Connections, Counts};
-use super::clients::Foreign;
+use super::clients::foreign;
 use super::plane::Plane;
 use super::started;
 use super::traffic::Traffic;
@@ -31,7 +31,7 @@ const GONE: Duration = Duration::from_secs(2);
 /// The number of changes from one death of the control plane to the next.
 const CHANGES: u32 = 16;
 
-/// Makes calls on all runtimes, and with grpc-go's client, while the resources change, and prints the results.
+/// Makes calls on all runtimes, and with the clients of other projects, while the resources change, and prints the results.
 ///
 /// # Errors
 ///
@@ -51,7 +51,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let mut script = Script::new(addresses.collect());
     let mut plane = Plane::start(&xds)?;
     plane.set(&script.all())?;
-    let clients = started::clients(&[Foreign::grpc_go(&xds)], &plane, runtimes)?;
+    let clients = started::clients(&foreign(&xds)?, &plane, runtimes)?;
     let traffic = clients.into_iter();
     let traffic = traffic.map(|(name, client)| Traffic::start(name, client, RATE));
     let mut traffic = traffic.collect::<Result<Vec<_>, _>>()?;

@@ -13,10 +13,13 @@ use trunkline::xds::{Xds, XdsPool};
 use super::process::Process;
 use crate::clients::DEADLINE;
 use crate::clients::NamedRuntime;
-use crate::suite::foreign::GRPC_GO;
+use crate::suite::foreign::{GRPC_GO, command};
 use crate::suite::proto::{Empty, SimpleRequest};
 use crate::suite::stub::{Place, Stub};
 use crate::wrong::Wrong;
+
+/// The name of grpc-java's client.
+const GRPC_JAVA: &str = "grpc-java";
 
 /// Calls to be made, one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +79,20 @@ impl Foreign {
     }
 }
 
+/// Returns the clients of other projects that this machine has, and prints which it has not. `xds` is the program
+/// of the control plane.
+pub(super) fn foreign(xds: &[String]) -> Result<Vec<Foreign>, Wrong> {
+    let mut all = vec![Foreign::grpc_go(xds)];
+    match command("xds-java")? {
+        Ok(command) => all.push(Foreign {
+            name: GRPC_JAVA,
+            command,
+        }),
+        Err(why) => println!("skipped: grpc-java's client of xDS: {why}"),
+    }
+    Ok(all)
+}
+
 /// A client.
 #[derive(Debug)]
 pub(super) enum Client {
@@ -88,7 +105,11 @@ pub(super) enum Client {
 impl Client {
     /// Starts another project's client.
     pub(super) fn foreign(one: &Foreign, target: &str, bootstrap: &str) -> Result<Self, Wrong> {
-        let variables = [("GRPC_XDS_BOOTSTRAP_CONFIG", bootstrap)];
+        let variables = [
+            ("GRPC_XDS_BOOTSTRAP_CONFIG", bootstrap),
+            // grpc-java reads additional addresses only then.
+            ("GRPC_EXPERIMENTAL_XDS_DUALSTACK_ENDPOINTS", "true"),
+        ];
         let (process, _) = Process::start(one.name, &one.command, &[target], &variables)?;
         Ok(Self::Foreign(process))
     }
@@ -109,6 +130,11 @@ impl Client {
             stub,
             runtime: runtime.clone(),
         })
+    }
+
+    /// Returns whether it is one of ours.
+    pub(super) fn is_own(&self) -> bool {
+        matches!(self, Self::Own { .. })
     }
 
     /// Makes calls, one after the other.

@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpListener};
 use serde_json::json;
 
 use super::backend::{Backend, Connections};
-use super::clients::Foreign;
+use super::clients::foreign;
 use super::plane::Plane;
 use super::resources::{assignment, cluster, endpoint, listener, routes, weighted_route};
 use super::started;
@@ -22,11 +22,14 @@ const RATE: u32 = 200;
 /// The answers of each client from which its shares are computed.
 const ANSWERS: usize = 600;
 
+/// The answers of each client before that, so that none is of a call that waited for a connection.
+const WAITING: usize = 300;
+
 /// How far a share may be from a third, in points of a per cent. The calls that are in flight when the answers
 /// are counted make the difference.
 const TOLERANCE: f64 = 2.0;
 
-/// Makes calls on all runtimes, and with grpc-go's client, and prints the results.
+/// Makes calls on all runtimes, and with the clients of other projects, and prints the results.
 ///
 /// # Errors
 ///
@@ -65,7 +68,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         cluster("a"),
         assignment("a", &locality),
     ])?;
-    let clients = started::clients(&[Foreign::grpc_go(&xds)], &plane, runtimes)?;
+    let clients = started::clients(&foreign(&xds)?, &plane, runtimes)?;
     let traffic = clients.into_iter();
     let traffic = traffic.map(|(name, client)| Traffic::start(name, client, RATE));
     let mut traffic = traffic.collect::<Result<Vec<_>, _>>()?;
@@ -148,6 +151,8 @@ fn answered(traffic: &mut [Traffic], addresses: &[SocketAddr]) -> Result<Vec<u12
 ///
 /// When a client of ours has an answer of another address, or not a third of each.
 fn shares(traffic: &mut [Traffic], addresses: &[SocketAddr]) -> Result<Vec<String>, Wrong> {
+    // Calls that waited for the first connection have all gone to that one.
+    more(traffic, WAITING)?;
     let answers = more(traffic, ANSWERS)?;
     let mut texts = Vec::new();
     for (one, answers) in traffic.iter().zip(answers) {

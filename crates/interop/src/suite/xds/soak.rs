@@ -67,17 +67,18 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let long = optional("SOAK_SECS")?;
     let size = if long.is_some() { WHOLE } else { SHORT };
     let length = Duration::from_secs(long.unwrap_or(SHORT_SECS));
+    let began = now();
     let mut fleet = Fleet::start(&xds, size, runtimes)?;
-    let took = until_within("all connections are made", START, || {
+    let connected = until_within("all connections are made", START, || {
         Ok(fleet.connections() == size.all())
     });
-    let took = took.map_err(|wrong| format!("{wrong}: {} connections", fleet.connections()))?;
+    connected.map_err(|wrong| format!("{wrong}: {} connections", fleet.connections()))?;
     println!(
         "soak of xDS: {} targets with {} clusters each, {} connections after {:.1} s",
         size.targets,
         size.clusters,
         size.all(),
-        took.as_secs_f64()
+        (now() - began).as_secs_f64()
     );
     fleet.start_calls(RATE);
 

@@ -27,11 +27,11 @@ pub(super) struct Step {
     pub(super) reported: Option<&'static str>,
     /// The types of which each client rejects a response, by the last part.
     pub(super) rejected: &'static [&'static str],
-    /// Where the two clients differ, and how: the row of the comparison.
+    /// Where clients of ours differ from the others, and how: the row of the comparison.
     pub(super) difference: Option<Difference>,
 }
 
-/// What Trunkline does where grpc-go does something else.
+/// What Trunkline does where the clients of other projects do something else.
 pub(super) struct Difference {
     pub(super) why: &'static str,
     pub(super) shares: [u32; 3],
