@@ -28,7 +28,7 @@ fn of_table(table: &Table) -> Vec<String> {
             if !ours.is_empty() {
                 lines.push(format!(
                     "* {}, {}: of {}'s, {}\n",
-                    table.title,
+                    table.measure,
                     column.name,
                     peer.name,
                     ours.join(", ")
@@ -64,7 +64,8 @@ mod tests {
     fn results(is_judged: bool) -> [Results; 1] {
         let mut results = Results::new("rpc");
         results.tables.push(Table {
-            title: "CPU".into(),
+            title: "CPU a call".into(),
+            measure: "CPU".into(),
             plot: None,
             is_judged,
             columns: ["16 B", "1 KiB"].map(|name| Column::new(name, 2)).into(),

@@ -49,7 +49,7 @@ pub(crate) fn bars(table: &Table) -> Result<String, DrawError> {
         for group in &groups {
             write(
                 &area,
-                &group.column.name,
+                &group.column.heading(),
                 (12, y + LINE / 2),
                 13.0,
                 HPos::Left,
@@ -143,6 +143,7 @@ mod tests {
         let figure = |value| Some(Summary::exact(value));
         let table = Table {
             title: "CPU < 1".into(),
+            measure: "CPU".into(),
             plot: None,
             is_judged: true,
             columns: ["16 B", "1 KiB"].map(|name| Column::new(name, 2)).into(),

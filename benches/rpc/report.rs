@@ -57,9 +57,10 @@ pub(crate) fn add_group(
     let base = &field.contestants[0].label;
     results.tables.push(Table {
         title: format!(
-            "Client CPU a call, as a ratio to {base} (in brackets: its microseconds): {}",
+            "Client CPU a call, as a ratio to {base} (in brackets: its time): {}",
             group.title
         ),
+        measure: "CPU".to_owned(),
         plot: group.plot.map(str::to_owned),
         is_judged: true,
         columns: samples
@@ -67,7 +68,7 @@ pub(crate) fn add_group(
             .map(|samples| {
                 let name = crate::cases::name(&samples.case);
                 let first = samples.cpu_ns(0).map_or(f64::NAN, |cpu| cpu.median / 1e3);
-                Column::new(format!("{name} ({first:.1})"), 2)
+                Column::new(name, 2).with_base(format!("{first:.1} us"))
             })
             .collect(),
         rows: rows(field, &samples, |samples, at| samples.ratio(at, 0)),
@@ -88,6 +89,7 @@ pub(crate) fn add_group(
             .map(|samples| Column::new(crate::cases::name(&samples.case), digits).without_spread());
         results.tables.push(Table {
             title: format!("{title}: {}", group.title),
+            measure: title.to_owned(),
             plot: None,
             is_judged: title == ALLOCATIONS,
             columns: columns.collect(),
@@ -102,7 +104,8 @@ pub(crate) fn add_memory(results: &mut Results, field: &Field, samples: &[Sample
         .iter()
         .find(|samples| samples.case.kind == Kind::Resident);
     let Some(samples) = measured else { return };
-    let figures: [(&str, fn(&Contestant) -> &Vec<f64>); 2] = [
+    type Figure = (&'static str, fn(&Contestant) -> &Vec<f64>);
+    let figures: [Figure; 2] = [
         ("heap", |of| &of.heap_bytes),
         ("resident", |of| &of.rss_bytes),
     ];
@@ -120,6 +123,7 @@ pub(crate) fn add_memory(results: &mut Results, field: &Field, samples: &[Sample
             "Memory of an idle connected backend, in bytes, of {}",
             samples.case.backends
         ),
+        measure: "memory of a backend".to_owned(),
         plot: Some("rpc-memory".to_owned()),
         is_judged: true,
         columns: figures

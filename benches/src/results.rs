@@ -33,6 +33,8 @@ pub struct Results {
 pub struct Table {
     /// A heading: what the figures are, with their unit.
     pub title: String,
+    /// What the figures are, in a few words.
+    pub measure: String,
     /// Name of the picture of it in `docs/plots`, without `.svg`, if there is one.
     pub plot: Option<String>,
     /// Whether its figures judge the rows: less is better.
@@ -48,6 +50,8 @@ pub struct Table {
 pub struct Column {
     /// Its heading.
     pub name: String,
+    /// The absolute figure that its ratios are to, if they are ratios.
+    pub base: Option<String>,
     /// Number of digits after the point.
     pub digits: usize,
     /// Whether the quartiles are shown.
@@ -109,9 +113,27 @@ impl Column {
     pub fn new(name: impl Into<String>, digits: usize) -> Self {
         Self {
             name: name.into(),
+            base: None,
             digits,
             has_spread: true,
         }
+    }
+
+    /// Adds the absolute figure that the ratios are to.
+    #[must_use]
+    pub fn with_base(mut self, base: impl Into<String>) -> Self {
+        self.base = Some(base.into());
+        self
+    }
+
+    /// Returns the heading, with the absolute figure in brackets if there is one.
+    #[must_use]
+    pub fn heading(&self) -> String {
+        let base = self.base.as_ref();
+        base.map_or_else(
+            || self.name.clone(),
+            |base| format!("{} ({base})", self.name),
+        )
     }
 
     /// Hides the quartiles.

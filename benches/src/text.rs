@@ -38,7 +38,7 @@ pub fn results(results: &Results, level: usize) -> String {
 pub fn table(table: &Table) -> String {
     let mut text = String::from("| |");
     for column in &table.columns {
-        add(&mut text, format_args!(" {} |", column.name));
+        add(&mut text, format_args!(" {} |", column.heading()));
     }
     add(
         &mut text,

@@ -22,11 +22,12 @@ fn a_table_has_quartiles_and_gaps() {
         high: 1.125,
     };
     let table = Table {
-        title: "CPU".into(),
+        title: "CPU a call".into(),
+        measure: "CPU".into(),
         plot: None,
         is_judged: true,
         columns: vec![
-            Column::new("tokio", 2),
+            Column::new("tokio", 2).with_base("5 us"),
             Column::new("bytes", 0).without_spread(),
         ],
         rows: vec![
@@ -43,7 +44,7 @@ fn a_table_has_quartiles_and_gaps() {
         ],
     };
     let expected = "\
-| | tokio | bytes |
+| | tokio (5 us) | bytes |
 |---|---|---|
 | 16 B | 1.00 (0.90 to 1.12) | 1,234,567 |
 | 1 KiB | - | -999 |

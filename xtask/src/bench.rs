@@ -17,7 +17,7 @@ pub(crate) const PACKAGE: &str = "trunkline-benches";
 pub(crate) const WITH_PEERS: &str = "rpc";
 
 /// The benchmarks that write their figures.
-const REPORTING: [&str; 1] = ["rpc"];
+const REPORTING: [&str; 2] = ["discovery", "rpc"];
 
 /// What the command was asked for.
 #[derive(Debug, PartialEq)]
