@@ -12,14 +12,18 @@ mod certificate;
 mod error;
 
 // Where certificates and keys come from.
+mod provider;
 mod source;
+
+mod root_certificates;
 
 mod roots;
 
 mod identity;
 
-// Which servers are the right ones, in place of the host name.
+// Which servers are the right ones, in place of the host name, and which roots they lead to.
 mod name_check;
+mod root_choice;
 
 // What a user sets up.
 mod options;
@@ -49,6 +53,9 @@ pub use self::certificate::Certificate;
 pub use self::client::TlsClient;
 pub use self::connector::TlsConnector;
 pub use self::error::{TlsError, TlsErrorKind};
+pub use self::identity::ClientIdentity;
 pub use self::name_check::NameCheck;
 pub use self::options::{Tls, TlsVersion};
+pub use self::root_certificates::RootCertificates;
+pub use self::root_choice::RootChoice;
 pub use self::time::CertificateTime;

@@ -8,6 +8,7 @@ use rustls::{AlertDescription, CertificateError, OtherError};
 use super::certificate::Certificate;
 use super::error::{TlsError, TlsErrorKind};
 use super::name_check::RefusedByCheck;
+use super::root_choice::RefusedByChoice;
 use super::time::CertificateTime;
 
 /// The most names of a certificate that a text lists.
@@ -220,6 +221,9 @@ fn bad_certificate(why: &CertificateError, situation: &Situation<'_>) -> TlsErro
         ),
         CertificateError::Other(other) if other.0.is::<RefusedByCheck>() => {
             TlsError::new(TlsErrorKind::WrongName, other.0.to_string())
+        }
+        CertificateError::Other(other) if other.0.is::<RefusedByChoice>() => {
+            TlsError::new(TlsErrorKind::UnknownIssuer, other.0.to_string())
         }
         CertificateError::Other(other) if is_ca(other) => {
             let text = format!(

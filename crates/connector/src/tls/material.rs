@@ -3,7 +3,7 @@
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::time_provider::TimeProvider;
 use rustls::version::{TLS12, TLS13};
@@ -13,9 +13,10 @@ use super::certificate::Certificate;
 use super::error::{TlsError, TlsErrorKind};
 use super::identity::{Identity, IdentitySource};
 use super::options::{Tls, TlsVersion};
+use super::provider::provider_or_ring;
 use super::roots::{RootSource, Roots};
 use super::source::PemSource;
-use super::verifier::{ClientCertificate, OwnCheck, RecordingVerifier};
+use super::verifier::{Checks, ClientCertificate, RecordingVerifier};
 
 /// The ALPN name of HTTP/2 over TLS.
 ///
@@ -141,10 +142,12 @@ fn read_all(sources: &[&PemSource]) -> Result<Contents, String> {
 impl Material {
     /// Loads all certificates.
     pub(super) fn load(mut options: Tls, clock: Arc<dyn TimeProvider>) -> Result<Self, TlsError> {
-        if options.roots.is_empty() {
+        if options.root_choice.is_some() {
+            options.roots.clear();
+        } else if options.roots.is_empty() {
             options.roots.push(RootSource::Platform);
         }
-        let provider = provider(&options)?;
+        let provider = provider_or_ring(options.provider.as_ref())?;
         let roots = Watched::new(&root_sources(&options), TlsErrorKind::Roots, |pem| {
             Roots::load(&options.roots, pem)
         })?;
@@ -213,10 +216,10 @@ fn root_sources(options: &Tls) -> Vec<&PemSource> {
 }
 
 fn identity_sources(options: &Tls) -> Vec<&PemSource> {
-    let identity = options.identity.as_ref();
-    identity.map_or_else(Vec::new, |identity| {
-        vec![&identity.certificate, &identity.key]
-    })
+    match &options.identity {
+        Some(IdentitySource::Pem(pem)) => vec![&pem.certificate, &pem.key],
+        _ => Vec::new(),
+    }
 }
 
 fn load_identity(
@@ -225,24 +228,12 @@ fn load_identity(
     provider: &CryptoProvider,
 ) -> Result<Option<Identity>, TlsError> {
     match (source, contents) {
-        (Some(source), [chain, key]) => Identity::load(source, chain, key, provider).map(Some),
+        (Some(IdentitySource::Read(read)), _) => Ok(Some(read.identity.clone())),
+        (Some(IdentitySource::Pem(source)), [chain, key]) => {
+            Identity::load(source, chain, key, provider).map(Some)
+        }
         _ => Ok(None),
     }
-}
-
-/// Returns the provider of the options, or else ring.
-fn provider(options: &Tls) -> Result<Arc<CryptoProvider>, TlsError> {
-    if let Some(own) = &options.provider {
-        return Ok(Arc::clone(own));
-    }
-    #[cfg(feature = "tls-ring")]
-    return Ok(Arc::new(rustls::crypto::ring::default_provider()));
-    #[cfg(not(feature = "tls-ring"))]
-    Err(TlsError::new(
-        TlsErrorKind::Config,
-        "there is no implementation of cryptography: give one with `with_provider`, or turn on the \
-         feature that brings ring",
-    ))
 }
 
 fn prepare(
@@ -260,19 +251,10 @@ fn prepare(
         let text = format!("the crypto provider cannot be used: {error}");
         TlsError::new(TlsErrorKind::Config, text)
     };
-    let store = Arc::new(roots.store.clone());
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::clone(&store), Arc::clone(provider))
-            .build()
-            .map_err(|error| unusable(&error))?;
-    let own_check = options.name_check.as_ref().map(|check| OwnCheck {
-        roots: store,
-        algorithms: provider.signature_verification_algorithms,
-        check: Arc::clone(check),
-    });
+    let checks = Checks::new(options, roots, provider).map_err(|error| unusable(&error))?;
     let verifier = RecordingVerifier {
-        webpki: verifier,
-        own_check,
+        checks,
+        algorithms: provider.signature_verification_algorithms,
     };
     let resolver = ClientCertificate(identity.map(|own| Arc::clone(&own.key)));
     let builder = ClientConfig::builder_with_details(Arc::clone(provider), Arc::clone(clock))
@@ -289,7 +271,10 @@ fn prepare(
     Ok(Prepared {
         config: Arc::new(config),
         described: Arc::new(Described {
-            roots: roots.described.clone(),
+            roots: match &options.root_choice {
+                Some(_) => "the roots for its trust domain".to_owned(),
+                None => roots.described.clone(),
+            },
             identity: identity.and_then(|own| own.described.clone()),
         }),
         proves_name: options.name_check.is_none(),

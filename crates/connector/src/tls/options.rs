@@ -8,8 +8,10 @@ use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 
-use super::identity::IdentitySource;
+use super::identity::{ClientIdentity, IdentityPem, IdentitySource};
 use super::name_check::NameCheck;
+use super::root_certificates::RootCertificates;
+use super::root_choice::RootChoice;
 use super::roots::RootSource;
 use super::source::PemSource;
 
@@ -41,6 +43,7 @@ use super::source::PemSource;
 #[must_use = "it does nothing until a channel or a connector is made with it"]
 pub struct Tls {
     pub(super) roots: Vec<RootSource>,
+    pub(super) root_choice: Option<Arc<dyn RootChoice>>,
     pub(super) identity: Option<IdentitySource>,
     pub(super) server_name: Option<String>,
     pub(super) trusts_address_names: bool,
@@ -119,14 +122,32 @@ impl Tls {
         self
     }
 
+    /// Trusts root certificates that were read already.
+    pub fn with_roots(mut self, roots: RootCertificates) -> Self {
+        self.roots.push(RootSource::Read(roots));
+        self
+    }
+
+    /// Lets `choice` choose the root certificates for each server, in place of all other roots.
+    pub fn with_root_choice(mut self, choice: impl RootChoice + 'static) -> Self {
+        self.root_choice = Some(Arc::new(choice));
+        self
+    }
+
     /// Shows this certificate to servers that require one (mutual TLS): the client's certificate and
     /// those that lead to a root, in PEM, and the key of the first one, in PEM (PKCS #8, PKCS #1 or
     /// SEC1, not encrypted).
     pub fn with_identity_pem(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
-        self.identity = Some(IdentitySource {
+        self.identity = Some(IdentitySource::Pem(IdentityPem {
             certificate: PemSource::Value(chain.into()),
             key: PemSource::Value(key.into()),
-        });
+        }));
+        self
+    }
+
+    /// As [`with_identity_pem`](Self::with_identity_pem), with what was read already.
+    pub fn with_identity(mut self, identity: ClientIdentity) -> Self {
+        self.identity = Some(IdentitySource::Read(identity));
         self
     }
 
@@ -137,10 +158,10 @@ impl Tls {
         chain: impl Into<PathBuf>,
         key: impl Into<PathBuf>,
     ) -> Self {
-        self.identity = Some(IdentitySource {
+        self.identity = Some(IdentitySource::Pem(IdentityPem {
             certificate: PemSource::File(chain.into()),
             key: PemSource::File(key.into()),
-        });
+        }));
         self
     }
 
@@ -207,6 +228,7 @@ impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Tls")
             .field("roots", &self.roots)
+            .field("root_choice", &self.root_choice)
             .field("identity", &self.identity)
             .field("server_name", &self.server_name)
             .field("trusts_address_names", &self.trusts_address_names)

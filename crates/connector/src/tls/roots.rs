@@ -2,9 +2,9 @@
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use super::error::{TlsError, TlsErrorKind};
+use super::root_certificates::{RootCertificates, add, certificates};
 use super::source::PemSource;
 
 /// Where root certificates are from.
@@ -15,6 +15,8 @@ pub(super) enum RootSource {
     Bundled,
     Der(CertificateDer<'static>),
     Pem(PemSource),
+    /// Read already.
+    Read(RootCertificates),
 }
 
 /// The roots that are trusted, and a text that names them: `the 3 given roots`.
@@ -57,6 +59,10 @@ impl Roots {
                     }
                     given += store.len() - before;
                 }
+                RootSource::Read(roots) => {
+                    store.roots.extend_from_slice(&roots.store.roots);
+                    given += roots.len();
+                }
             }
         }
         match given {
@@ -69,17 +75,6 @@ impl Roots {
             described: parts.join(" and "),
         })
     }
-}
-
-fn add(
-    store: &mut RootCertStore,
-    certificate: CertificateDer<'static>,
-    source: &dyn std::fmt::Display,
-) -> Result<(), TlsError> {
-    store.add(certificate).map_err(|error| {
-        let text = format!("a certificate in {source} cannot be a root: {error}");
-        TlsError::new(TlsErrorKind::Roots, text).with_source(error)
-    })
 }
 
 /// Adds the roots of the platform: its store, or the files and folders in `SSL_CERT_FILE` and
@@ -96,23 +91,4 @@ fn load_platform(store: &mut RootCertStore) -> Result<(), TlsError> {
     }
     text.push_str(": install its package of CA certificates, or give roots of your own");
     Err(TlsError::new(TlsErrorKind::Roots, text))
-}
-
-/// Returns the certificates in PEM, at least one.
-pub(super) fn certificates(
-    pem: &[u8],
-    source: &PemSource,
-    kind: TlsErrorKind,
-) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
-    match certificates {
-        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        Ok(_) => {
-            let text = format!("{source} has no certificate in PEM (`BEGIN CERTIFICATE`)");
-            Err(TlsError::new(kind, text))
-        }
-        // The error of the parser is not quoted: it can contain a line of the file, and the file
-        // can contain a key.
-        Err(_) => Err(TlsError::new(kind, format!("{source} is not valid PEM"))),
-    }
 }

@@ -101,7 +101,7 @@ impl Sessions {
 /// Returns the configuration that the user gave, with HTTP/2 in its ALPN.
 fn fixed(tls: &Tls, config: &Arc<rustls::ClientConfig>) -> Result<Prepared, TlsError> {
     let has_others = tls.identity.is_some() || tls.provider.is_some() || tls.name_check.is_some();
-    if !tls.roots.is_empty() || has_others {
+    if !tls.roots.is_empty() || tls.root_choice.is_some() || has_others {
         return Err(TlsError::new(
             TlsErrorKind::Config,
             "a configuration of rustls has its own roots, client certificate, provider and check of \

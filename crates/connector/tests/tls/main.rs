@@ -1,5 +1,6 @@
 //! TLS over simulated streams: what a handshake agrees on, and how it fails.
 
+mod folder;
 mod support;
 
 mod authorities;
@@ -7,7 +8,9 @@ mod certificates;
 mod identities;
 mod name_checks;
 mod names;
+mod read_once;
 mod reload;
+mod root_choices;
 mod sessions;
 mod setup;
 mod wrong_certificates;

@@ -3,45 +3,15 @@
 //! Source: the `file_watcher` of [gRFC A29](https://github.com/grpc/proposal/blob/master/A29-xds-tls-security.md).
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use trunkline_connector::tls::{Tls, TlsConnector, TlsErrorKind};
 use trunkline_sim::Sim;
 use trunkline_testkit::certificates::{
-    Authority, Issued, ServerOptions, server_config, server_config_with,
+    Authority, ServerOptions, server_config, server_config_with,
 };
 
+use crate::folder::Folder;
 use crate::support::{NAME, connect_with, connector, failure, serve};
-
-/// A folder that is removed at the end of the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("trunkline-{test}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn write(&self, name: &str, contents: &str) {
-        fs::write(self.path(name), contents).expect("a file");
-    }
-
-    fn write_identity(&self, identity: &Issued) {
-        self.write("client.pem", &identity.chain_pem());
-        self.write("client.key", &identity.key_pem());
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(Path::new(&self.0));
-    }
-}
 
 /// Connects, and returns the warning about files.
 fn problem(sim: &Sim, connector: &TlsConnector) -> Option<String> {
