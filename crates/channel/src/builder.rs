@@ -615,7 +615,9 @@ impl ChannelBuilder {
         })?;
         let resolvers = self.resolver_registry()?;
         let policies = self.policy_registry();
-        let is_default = self.connector.is_none() && self.security_layer.is_none();
+        let layer = self.security_layer.as_ref();
+        let is_chosen = layer.is_some_and(|layer| layer.chooses_security());
+        let is_default = self.connector.is_none() && !is_chosen;
         if is_default && security.level() < self.credentials.min_security() {
             return Err(BuildError::new(
                 BuildErrorKind::Credentials,

@@ -19,4 +19,10 @@ pub trait SecurityLayer: Debug + Send + Sync {
         fallback: Arc<dyn Connector>,
         runtime: &Arc<dyn Runtime>,
     ) -> Arc<dyn Connector>;
+
+    /// Returns whether a connection can have another security than the channel's own. If not, a channel in
+    /// plaintext with call credentials that need encryption is refused when it is built. Default: true.
+    fn chooses_security(&self) -> bool {
+        true
+    }
 }
