@@ -633,6 +633,7 @@ impl<C> Core<C> {
             }
             Action::Connect(id) => self.connect(id, now),
             Action::Remove(id) => self.remove(id),
+            Action::LimitConnections { id, most } => self.limit_connections(id, most),
             Action::RequestReresolution => self.outputs.push_back(Output::ResolveNow),
             Action::Watch { watch, id, call } => self.start_watch(watch, id, call, now),
             Action::Unwatch(watch) => {

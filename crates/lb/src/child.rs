@@ -64,6 +64,7 @@ impl<P> Child<P> {
                 Action::Create { id, .. } => drop(self.subchannels.insert(*id)),
                 Action::Remove(id) => drop(self.subchannels.remove(id)),
                 Action::Connect(_)
+                | Action::LimitConnections { .. }
                 | Action::RequestReresolution
                 | Action::Watch { .. }
                 | Action::Unwatch(_)

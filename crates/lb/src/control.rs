@@ -1,5 +1,6 @@
 //! How a policy requests actions from the channel.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,6 +33,17 @@ pub enum Action {
     /// Remove a subchannel: it gets no new calls, and those in progress finish. The policy gets no
     /// further event of it.
     Remove(SubchannelId),
+    /// Limit how many connections a subchannel opens; `None` for the channel's own number, which it has
+    /// when it is created. More than the channel permits count as that. A lower number closes no
+    /// connection. Ignore a subchannel that was removed.
+    ///
+    /// Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max-concurrent-streams-connection-scaling.md).
+    LimitConnections {
+        /// The subchannel.
+        id: SubchannelId,
+        /// The most connections.
+        most: Option<NonZeroU32>,
+    },
     /// Ask the resolver for a new list.
     RequestReresolution,
     /// Start a server-streaming call over the connection of a ready subchannel, and hand its
@@ -173,6 +185,13 @@ impl Control<'_> {
             self.actions.removals += 1;
             self.actions.queue.push(Action::Remove(id));
         }
+    }
+
+    /// Limits how many connections a subchannel opens; see [`Action::LimitConnections`]. A policy over other
+    /// policies limits what its children create.
+    pub fn limit_connections(&mut self, id: SubchannelId, most: Option<NonZeroU32>) {
+        let limit = Action::LimitConnections { id, most };
+        self.actions.queue.push(limit);
     }
 
     /// Asks the resolver for a new list.

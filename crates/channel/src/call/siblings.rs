@@ -93,7 +93,7 @@ impl Candidates for Siblings {
             self.may_grow = false;
             return leave("no connection is left to the address");
         };
-        self.may_grow = ready.len() < snapshot.max_connections;
+        self.may_grow = ready.len() < ready.most(snapshot.max_connections);
         for own in ready.iter() {
             if let Some(room) = own.connection.take_room() {
                 return if self.suits(own, head) {

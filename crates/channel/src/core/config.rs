@@ -196,7 +196,11 @@ impl ConfigInForce {
     ///
     /// Source: gRFC A105.
     pub(crate) fn max_connections(&self) -> usize {
-        let wanted = self.current.max_connections_per_subchannel().unwrap_or(1);
+        self.permitted_connections(self.current.max_connections_per_subchannel().unwrap_or(1))
+    }
+
+    /// Returns how many connections a subchannel opens where `wanted` are asked for.
+    pub(crate) fn permitted_connections(&self, wanted: u32) -> usize {
         wanted.min(self.connections_limit).max(1) as usize
     }
 

@@ -48,6 +48,8 @@ pub(crate) struct ReadySubchannel<C> {
     oldest: Arc<ReadyConnection<C>>,
     /// The others. Empty for most subchannels, and then nothing is allocated.
     younger: Vec<Arc<ReadyConnection<C>>>,
+    /// The most that the policy lets it open; `None` for the channel's own number.
+    most: Option<usize>,
 }
 
 /// One connection of a READY subchannel.
@@ -74,6 +76,11 @@ impl<C> ReadySubchannel<C> {
     /// Returns the number of connections.
     pub(crate) fn len(&self) -> usize {
         1 + self.younger.len()
+    }
+
+    /// Returns the most connections that it opens, where the channel opens `default`.
+    pub(crate) fn most(&self, default: usize) -> usize {
+        self.most.unwrap_or(default)
     }
 
     /// Returns the connections, the oldest first.
@@ -104,7 +111,11 @@ impl<C> ReadySubchannel<C> {
         let mut left = self.iter().filter(|ready| ready.connection_id != id);
         let oldest = Arc::clone(left.next()?);
         let younger = left.cloned().collect();
-        Some(Self { oldest, younger })
+        Some(Self {
+            oldest,
+            younger,
+            most: self.most,
+        })
     }
 }
 
@@ -126,8 +137,8 @@ impl<C> Connections<C> {
     }
 
     /// Adds a connection, the youngest of its subchannel. It replaces those of another subchannel at
-    /// its index, if there is one.
-    pub(crate) fn insert(&mut self, ready: ReadyConnection<C>) {
+    /// its index, if there is one. `most` is how many connections the policy lets the subchannel open.
+    pub(crate) fn insert(&mut self, ready: ReadyConnection<C>, most: Option<usize>) {
         let id = ready.id;
         let ready = Arc::new(ready);
         if let Some(own) = self.table.get_mut(id) {
@@ -136,8 +147,16 @@ impl<C> Connections<C> {
             let own = ReadySubchannel {
                 oldest: ready,
                 younger: Vec::new(),
+                most,
             };
             self.table.insert(id, own);
+        }
+    }
+
+    /// Sets how many connections the policy lets a subchannel open, if it has any.
+    pub(crate) fn limit(&mut self, id: SubchannelId, most: Option<usize>) {
+        if let Some(own) = self.table.get_mut(id) {
+            own.most = most;
         }
     }
 
@@ -174,6 +193,7 @@ impl<C> Clone for ReadySubchannel<C> {
         Self {
             oldest: Arc::clone(&self.oldest),
             younger: self.younger.clone(),
+            most: self.most,
         }
     }
 }
@@ -232,7 +252,7 @@ mod tests {
         let ids = ids(200);
         let mut connections = Connections::new();
         for (id, port) in ids.iter().zip(0..) {
-            connections.insert(ready(*id, u64::from(port), port));
+            connections.insert(ready(*id, u64::from(port), port), None);
         }
         let clone = connections.clone();
         connections.remove(ids[70]);
@@ -249,7 +269,7 @@ mod tests {
         let id = ids(1)[0];
         let mut connections = Connections::new();
         for (connection, port) in [(1, 10), (2, 20), (3, 30)] {
-            connections.insert(ready(id, connection, port));
+            connections.insert(ready(id, connection, port), None);
         }
         let choose = |connections: &Connections<u16>, full: &[u16]| {
             let ready = connections.get(id).expect("connections");

@@ -2,6 +2,7 @@
 //!
 //! Source: [gRFC A105](https://github.com/grpc/proposal/blob/master/A105-max_concurrent_streams-connection-scaling.md).
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,24 @@ impl<C> Core<C> {
             let ids = ready.map(|ready| ready.oldest().id);
             self.outputs.extend(ids.map(Output::LookAtLine));
         }
+    }
+
+    /// Applies how many connections the policy lets a subchannel open. A lower number closes no connection.
+    pub(super) fn limit_connections(&mut self, id: SubchannelId, most: Option<NonZeroU32>) {
+        let before = self.max_connections_of(id);
+        let most = most.map(|most| self.config.permitted_connections(most.get()));
+        self.subchannels.limit_connections(id, most);
+        let is_ready = self.subchannels.connections().count(id) > 0;
+        if is_ready && self.max_connections_of(id) > before {
+            self.outputs.push_back(Output::LookAtLine(id));
+        }
+    }
+
+    /// Returns how many connections a subchannel opens.
+    fn max_connections_of(&self, id: SubchannelId) -> usize {
+        let subchannel = self.subchannels.get(id);
+        let own = subchannel.and_then(|subchannel| subchannel.max_connections);
+        own.unwrap_or(self.max_connections)
     }
 
     /// Starts the watches over a connection that is lost again over the oldest one that is left.
@@ -66,6 +85,6 @@ impl<C> Core<C> {
                 growth: Growth::Resting
             })
         );
-        is_resting && self.subchannels.connections().count(id) < self.max_connections
+        is_resting && self.subchannels.connections().count(id) < self.max_connections_of(id)
     }
 }

@@ -32,6 +32,8 @@ pub(crate) struct Subchannel {
     pub(crate) attempts_started: u64,
     /// The number of attempts that have failed.
     pub(crate) attempts_failed: u64,
+    /// The most connections that the policy lets it open; `None` for the channel's own number.
+    pub(crate) max_connections: Option<usize>,
     /// Written by [`Subchannels::transition`](crate::core::subchannels::Subchannels::transition)
     /// alone.
     pub(in crate::core) stage: Stage,
@@ -187,6 +189,7 @@ impl Subchannel {
             last_failure: None,
             attempts_started: 0,
             attempts_failed: 0,
+            max_connections: None,
             stage: Stage::Idle,
             stage_since: now,
         }

@@ -94,6 +94,17 @@ impl<C> Subchannels<C> {
         (subchannel.id == id).then_some(subchannel)
     }
 
+    /// Sets how many connections the policy lets a subchannel open. Ignores one that was removed.
+    pub(crate) fn limit_connections(&mut self, id: SubchannelId, most: Option<usize>) {
+        let Some(subchannel) = self.get_mut(id) else {
+            return;
+        };
+        if std::mem::replace(&mut subchannel.max_connections, most) != most {
+            self.connections.limit(id, most);
+            self.connections_changed = true;
+        }
+    }
+
     /// Changes the stage of a subchannel and returns the one before; `None` when there is no such
     /// subchannel. The only writer of a stage, and of when its kind changed.
     pub(crate) fn transition(
@@ -106,14 +117,15 @@ impl<C> Subchannels<C> {
         let old = subchannel.stage.clone();
         let stage = match next {
             NextStage::Connected(new) => {
-                self.connections.insert(ReadyConnection {
+                let ready = ReadyConnection {
                     id,
                     connection_id: new.connection_id,
                     retry_at: new.retry_at,
                     connection: new.connection,
                     authority: subchannel.authority.clone(),
                     info: new.info,
-                });
+                };
+                self.connections.insert(ready, subchannel.max_connections);
                 self.connections_changed = true;
                 let growth = Growth::Resting;
                 Stage::Ready { growth }

@@ -36,6 +36,7 @@ impl Owners {
                 Action::Create { id, .. } => self.insert(slot, id),
                 Action::Remove(id) => self.remove(id),
                 Action::Connect(_)
+                | Action::LimitConnections { .. }
                 | Action::RequestReresolution
                 | Action::Watch { .. }
                 | Action::Unwatch(_)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -79,6 +80,8 @@ pub struct FakeSubchannel {
     pub address: Address,
     /// Its state.
     pub state: SubchannelState,
+    /// The most connections that the policy lets it open; `None` for the channel's own number.
+    pub max_connections: Option<NonZeroU32>,
 }
 
 /// Parses an address, `a.b.c.d:port` or `[v6]:port`.
@@ -195,7 +198,11 @@ impl<P: Policy> FakeChannel<P> {
         match action {
             Action::Create { id, address } => {
                 let state = SubchannelState::Idle;
-                let created = FakeSubchannel { address, state };
+                let created = FakeSubchannel {
+                    address,
+                    state,
+                    max_connections: None,
+                };
                 let old = self.subchannels.insert(id, created);
                 assert!(old.is_none(), "{id:?} was created twice");
                 assert!(!self.removed.contains(&id), "{id:?} was removed before");
@@ -213,6 +220,11 @@ impl<P: Policy> FakeChannel<P> {
                 old.expect("a policy removes only existing subchannels");
                 self.removed.push(id);
                 self.watches.retain(|_, (watched, _)| *watched != id);
+            }
+            Action::LimitConnections { id, most } => {
+                if let Some(subchannel) = self.subchannels.get_mut(&id) {
+                    subchannel.max_connections = most;
+                }
             }
             Action::RequestReresolution => self.reresolutions += 1,
             Action::Watch { watch, id, call } => {
