@@ -7,6 +7,10 @@ use std::time::{Duration, Instant};
 /// The shortest interval, so that a bootstrap cannot keep the reader busy all the time.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
+/// The time after which files are read again while none could be used yet. It is short, because connections
+/// wait for them: they are often written by another process that starts at the same time.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The longest interval: ten years, which no clock overflows with.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
@@ -65,7 +69,8 @@ impl<M: PartialEq> FileWatcher<M> {
     }
 
     /// Handles the contents of the files, or the reason why they cannot be used: one is unreadable, or
-    /// the key is not that of the certificate. The next reading is an interval later.
+    /// the key is not that of the certificate. The next reading is an interval later; 1 s later while
+    /// nothing could be used yet.
     ///
     /// Returns what changes. The same reason again is no event.
     pub fn handle_read(
@@ -73,7 +78,13 @@ impl<M: PartialEq> FileWatcher<M> {
         read: Result<M, String>,
         now: Instant,
     ) -> Option<FileWatcherEvent> {
-        self.next_read = now + self.interval;
+        let is_loaded = read.is_ok() || self.current.is_some();
+        let interval = if is_loaded {
+            self.interval
+        } else {
+            RETRY_INTERVAL
+        };
+        self.next_read = now + interval;
         match read {
             Ok(read) if self.current.as_deref() == Some(&read) => {
                 let problem = self.problem.take();

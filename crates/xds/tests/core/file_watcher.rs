@@ -79,18 +79,27 @@ fn xds_6_6_unusable_files_keep_the_old_ones() {
     assert_eq!(watcher.handle_read(Ok("first"), now), None);
 }
 
-/// Until the files are there, there is nothing to connect with.
+/// Until the files are there, there is nothing to connect with, and they are read each second. Once they
+/// were there, the interval is in force.
 #[test]
 fn xds_6_6_files_that_are_not_there_yet() {
     let now = start();
     let mut watcher = FileWatcher::new(INTERVAL, now);
     assert_eq!(watcher.handle_read(unreadable(), now), refused());
     assert_eq!(watcher.current(), None);
+    let second = now + Duration::from_secs(1);
+    assert_eq!(watcher.poll_timeout(), second);
+    assert_eq!(watcher.handle_read(unreadable(), second), None);
+    let third = second + Duration::from_secs(1);
+    assert_eq!(watcher.poll_timeout(), third);
     assert_eq!(
-        watcher.handle_read(Ok("first"), now),
+        watcher.handle_read(Ok("first"), third),
         Some(FileWatcherEvent::Changed)
     );
     assert_eq!(watcher.current().map(|it| **it), Some("first"));
+    assert_eq!(watcher.poll_timeout(), third + INTERVAL);
+    watcher.handle_read(unreadable(), third + INTERVAL);
+    assert_eq!(watcher.poll_timeout(), third + INTERVAL * 2);
 }
 
 /// An interval neither keeps the reader busy, nor overflows the clock. No text has the contents.
