@@ -7,6 +7,8 @@ mod requests;
 mod stream;
 
 // The channel below it.
+mod server_error;
+
 mod link;
 
 // What watches and what is watched.

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use trunkline_channel::{BearerToken, BuildError, Channel};
+use trunkline_channel::{BearerToken, Channel};
 use trunkline_lb::ConnectivityState;
 use trunkline_resolver::ResolverRegistry;
 use trunkline_runtime::{Runtime, TcpOptions};
+use trunkline_target::{Schemes, Target};
 use trunkline_transport::KeepaliveOptions;
 
+use super::server_error::ServerError;
 use super::stream::{Stream, StreamEvent};
 use crate::core::ads::StreamId;
 use crate::core::{ServerCallCredentials, ServerConfig, ServerCredentials};
@@ -34,6 +36,9 @@ const TCP_INTERVAL: Duration = Duration::from_secs(10);
 /// How many tests without an answer end the connection.
 const TCP_PROBES: u32 = 3;
 
+/// The scheme of a server that is given by its name, also where the URI has no scheme.
+const DNS: &str = "dns";
+
 /// What the links of a client have in common.
 #[derive(Clone, Debug)]
 pub(super) struct LinkOptions {
@@ -48,7 +53,7 @@ pub(super) struct LinkOptions {
 /// The channel to one server, with its streams.
 pub(super) struct Link {
     /// The channel, or why there is none.
-    channel: Result<Channel, Arc<BuildError>>,
+    channel: Result<Channel, ServerError>,
     /// Ready with the text of the channel's next failure; `None` once there can be none.
     failure: Option<NextFailure>,
     streams: BTreeMap<StreamId, Stream>,
@@ -68,7 +73,7 @@ pub(super) enum LinkEvent {
 impl Link {
     /// Makes the channel to a server. It connects when the first stream starts.
     pub(super) fn new(server: &ServerConfig, options: &LinkOptions) -> Self {
-        let channel = connect(server, options).map_err(Arc::new);
+        let channel = connect(server, options);
         let failure: NextFailure = match &channel {
             Ok(channel) => Box::pin(next_failure(channel.clone(), ConnectivityState::Idle)),
             Err(error) => Box::pin(std::future::ready(error.to_string())),
@@ -136,7 +141,17 @@ async fn next_failure(channel: Channel, mut known: ConnectivityState) -> String 
 }
 
 /// Makes the channel to a server.
-pub(super) fn connect(server: &ServerConfig, options: &LinkOptions) -> Result<Channel, BuildError> {
+pub(super) fn connect(
+    server: &ServerConfig,
+    options: &LinkOptions,
+) -> Result<Channel, ServerError> {
+    if options.resolvers.get(DNS).is_none() && needs_dns(&server.uri, &options.resolvers) {
+        return Err(ServerError::NoDns);
+    }
+    let is_insecure = matches!(server.credentials, ServerCredentials::Insecure);
+    if is_insecure && !server.call_credentials.is_empty() {
+        return Err(ServerError::TokenInPlaintext);
+    }
     let tcp = TcpOptions::default()
         .with_keepalive(TCP_KEEPALIVE)
         .with_keepalive_interval(TCP_INTERVAL)
@@ -152,20 +167,26 @@ pub(super) fn connect(server: &ServerConfig, options: &LinkOptions) -> Result<Ch
         .runtime(Arc::clone(&options.runtime));
     for credentials in &server.call_credentials {
         builder = match credentials {
-            // Sent over encrypted connections only: without TLS the channel cannot be built.
             ServerCallCredentials::JwtTokenFile(file) => {
                 builder.call_credentials(BearerToken::from_file(file))
             }
         };
     }
-    match &server.credentials {
-        ServerCredentials::Insecure => builder.plaintext().build(),
+    let secured = match &server.credentials {
+        ServerCredentials::Insecure => builder.plaintext(),
         #[cfg(feature = "tls")]
-        ServerCredentials::Tls(files) => builder.tls(tls(files)).build(),
-        // Without the feature `tls` no security is chosen, which `build` reports with its name.
+        ServerCredentials::Tls(files) => builder.tls(tls(files)),
         #[cfg(not(feature = "tls"))]
-        ServerCredentials::Tls(_) => builder.build(),
-    }
+        ServerCredentials::Tls(_) => return Err(ServerError::NoTls),
+    };
+    Ok(secured.build()?)
+}
+
+/// Returns whether a server is found by DNS.
+fn needs_dns(uri: &str, resolvers: &ResolverRegistry) -> bool {
+    let known: Vec<&str> = resolvers.schemes().chain([DNS]).collect();
+    let target = Target::parse_with(uri, Schemes::new(&known, DNS));
+    target.is_ok_and(|target| target.scheme() == DNS)
 }
 
 /// Returns the TLS options for the files of a bootstrap.
@@ -187,5 +208,40 @@ impl fmt::Debug for Link {
             .field("channel", &self.channel)
             .field("streams", &self.streams)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A server that is given by its name needs the resolver `dns`: without it, the error names the
+    /// feature.
+    #[test]
+    fn servers_that_dns_finds() {
+        let dns = "server_uri is a name, and this program has no DNS client: turn on the feature `dns` \
+                   of trunkline, or give an address, such as `ipv4:192.0.2.1:443`";
+        let sim = trunkline_sim::Sim::new(1);
+        let standard = ResolverRegistry::standard();
+        let mut resolvers = ResolverRegistry::empty();
+        let others = standard.schemes().filter(|scheme| *scheme != DNS);
+        for factory in others.filter_map(|scheme| standard.get(scheme)) {
+            resolvers.register(Arc::clone(factory));
+        }
+        let options = LinkOptions {
+            runtime: sim.runtime(),
+            resolvers,
+            message_limit: 4096,
+        };
+        for (uri, expected) in [
+            ("plane.test:18000", Some(dns)),
+            ("dns:///plane.test:18000", Some(dns)),
+            ("ipv4:192.0.2.1:18000", None),
+            ("unix:///run/plane.sock", None),
+        ] {
+            let made = connect(&ServerConfig::insecure(uri), &options);
+            let error = made.err().map(|error| error.to_string());
+            assert_eq!(error.as_deref(), expected, "{uri}");
+        }
     }
 }

@@ -139,10 +139,9 @@ fn xds_1_4_no_token_in_plaintext() {
     mesh.sim.run(async {
         let status = call(&channel, "/a.B/C").await.expect_err("no protection");
         let text = status.message();
-        assert!(
-            text.contains("call credentials are for encrypted connections"),
-            "{text}"
-        );
+        let expected = "call_creds has a token, which is for encrypted connections only, and \
+                        channel_creds has the type \"insecure\": use \"tls\", or remove call_creds";
+        assert!(text.contains(expected), "{text}");
     });
     assert!(mesh.sim.elapsed() < Duration::from_secs(1));
     assert_eq!(mesh.plane.streams(), 0);
