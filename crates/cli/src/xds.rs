@@ -1,5 +1,6 @@
 //! `trunkline xds`: prints what a control plane sends for a target.
 
+mod certificates;
 mod resources;
 mod route;
 
@@ -26,7 +27,8 @@ use crate::{mesh, metadata, target};
 pub(crate) fn run(args: &XdsArgs, common: &CommonArgs, out: &Out) -> Result<(), Failure> {
     let pool = XdsPool::new();
     let xds = args.bootstrap.open(Some(args.timeout))?;
-    let xds = xds.with_pool(pool.clone());
+    // Reads the files of certificates that the clusters name, and connects to no backend.
+    let xds = xds.with_pool(pool.clone()).with_xds_credentials();
     let headers = metadata::parse(&args.headers)?.into_headers();
     let target = parse(&args.target)?;
     block_on(common.runtime, |runtime| {
@@ -75,7 +77,10 @@ async fn show(
         _ => None,
     };
     if out.is_json() {
-        let mut object = json!({ "resources": resources::json(&dump, now) });
+        let mut object = json!({
+            "resources": resources::json(&dump, now),
+            "certificate_providers": certificates::json(&dump),
+        });
         if args.path.is_some() {
             object["route"] = route.as_ref().map_or(Value::Null, Route::json);
         }
@@ -91,6 +96,9 @@ async fn show(
         };
     }
     for line in resources::lines(&dump, now) {
+        out.line(line);
+    }
+    for line in certificates::lines(&dump) {
         out.line(line);
     }
     for line in route.iter().flat_map(Route::lines) {

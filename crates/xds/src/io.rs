@@ -22,6 +22,12 @@ mod metrics;
 mod client;
 mod client_task;
 
+// Certificates of backends.
+mod provider_dump;
+
+#[cfg(feature = "tls")]
+mod certificates;
+
 mod pool;
 
 #[cfg(feature = "csds")]
@@ -34,14 +40,18 @@ mod load_task;
 
 mod loads;
 
-// TLS to backends.
-mod providers;
-
+// The connections to backends.
 #[cfg(feature = "tls")]
-mod credentials;
+mod cluster_security;
+#[cfg(feature = "tls")]
+mod secure_connector;
+
+mod connection_layer;
 
 // What a program sets.
 mod options;
+
+mod channel_parts;
 
 // The resolution of one target.
 mod host_names;
@@ -61,3 +71,4 @@ pub use self::metrics::XdsMetrics;
 pub use self::observer::XdsObserver;
 pub use self::options::Xds;
 pub use self::pool::{ClientDump, XdsPool};
+pub use self::provider_dump::{CertificateFilesDump, CertificateProviderDump};

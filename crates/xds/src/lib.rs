@@ -9,7 +9,9 @@ pub mod policies;
 mod io;
 
 #[cfg(feature = "io")]
-pub use crate::io::{ClientDump, Xds, XdsObserver, XdsPool};
+pub use crate::io::{
+    CertificateFilesDump, CertificateProviderDump, ClientDump, Xds, XdsObserver, XdsPool,
+};
 
 /// The messages of xDS, among them those of [`XdsPool::client_status`].
 #[cfg(feature = "csds")]

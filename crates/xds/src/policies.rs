@@ -19,7 +19,7 @@ mod counters;
 mod load_store;
 
 // What several policies share.
-mod backend_tls;
+mod address_facts;
 mod locality;
 mod names;
 
@@ -33,7 +33,7 @@ mod needs_hash;
 mod registry;
 
 pub use self::active_faults::FaultCount;
-pub use self::backend_tls::{BackendTls, BackendTlsConfig};
+pub use self::address_facts::SecuredBy;
 pub use self::cds::{Cds, CdsConfig, CdsFactory};
 pub use self::cluster_impl::{ClusterImpl, ClusterImplConfig, ClusterImplFactory};
 pub use self::cluster_manager::{ClusterManager, ClusterManagerConfig, ClusterManagerFactory};

@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use trunkline_endpoint::AttributeKey;
 
-/// The attribute key of the HTTP proxy through which an endpoint is reached, where its cluster asks for
-/// one (`Http11ProxyUpstreamTransport`). Another proxy needs another connection.
+/// The attribute key of the HTTP proxy of an endpoint. The addresses have it, too, where the cluster asks
+/// for a proxy (`Http11ProxyUpstreamTransport`): then they are connected to through it, and another proxy
+/// needs another connection.
 ///
 /// Source: [gRFC A86](https://github.com/grpc/proposal/blob/master/A86-xds-http-connect.md).
 #[derive(Debug)]

@@ -3,29 +3,23 @@
 use trunkline_channel::{ChannelBuilder, ChannelExtension};
 use trunkline_resolver::ResolverFactory;
 
+use super::channel_parts::ChannelParts;
+use super::connection_layer::ConnectionLayer;
 use super::factory::XdsFactory;
-use super::loads::Loads;
 use super::options::Xds;
-use super::providers::Providers;
 
 impl ChannelExtension for Xds {
     fn extend(self, builder: ChannelBuilder) -> ChannelBuilder {
-        let loads = Loads::new();
-        let policies = self.all_policies(loads.store());
-        let providers = Providers::default();
-        #[cfg(feature = "tls")]
-        let builder = if self.has_credentials() {
-            let providers = providers.clone();
-            builder.security_layer(super::credentials::XdsCredentials { providers })
-        } else {
-            builder
+        let parts = ChannelParts::new(self);
+        let policies = parts.xds.all_policies(parts.loads.store());
+        let layer = ConnectionLayer {
+            #[cfg(feature = "tls")]
+            security: parts.security.clone(),
         };
-        let factory = XdsFactory {
-            xds: self,
-            loads,
-            providers,
-        };
-        builder.policies(policies).resolver(factory)
+        builder
+            .security_layer(layer)
+            .policies(policies)
+            .resolver(XdsFactory(parts))
     }
 }
 
@@ -35,10 +29,6 @@ impl Xds {
     /// ([`XdsConfigKey`](crate::core::XdsConfigKey)).
     #[must_use]
     pub fn resolver_factory(&self) -> impl ResolverFactory + use<> {
-        XdsFactory {
-            xds: self.clone(),
-            loads: Loads::new(),
-            providers: Providers::default(),
-        }
+        XdsFactory(ChannelParts::new(self.clone()))
     }
 }

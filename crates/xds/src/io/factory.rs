@@ -5,21 +5,13 @@ use trunkline_resolver::{
 };
 use trunkline_target::Target;
 
-use super::loads::Loads;
-use super::options::Xds;
-use super::providers::Providers;
+use super::channel_parts::ChannelParts;
 use super::resolver::XdsResolver;
 use crate::core::data_plane_authority;
 
 /// Makes the resolvers of `xds:` targets.
 #[derive(Clone, Debug)]
-pub(super) struct XdsFactory {
-    pub(super) xds: Xds,
-    /// The load reports of the channel.
-    pub(super) loads: Loads,
-    /// The certificate providers of the channel.
-    pub(super) providers: Providers,
-}
+pub(super) struct XdsFactory(pub(super) ChannelParts);
 
 impl ResolverFactory for XdsFactory {
     fn scheme(&self) -> &str {
@@ -28,13 +20,13 @@ impl ResolverFactory for XdsFactory {
 
     /// Checks the bootstrap of the program, if it has one, and that it has the authority of the target.
     fn check(&self, target: &Target) -> Result<(), ResolveError> {
-        match self.xds.own_bootstrap() {
+        match self.0.xds.own_bootstrap() {
             Some(bootstrap) => {
                 bootstrap.check().map_err(|error| {
                     let text = error.to_string();
                     ResolveError::new(ResolveErrorKind::InvalidName, text).with_source(error)
                 })?;
-                self.xds.listener_name(bootstrap, target).map(drop)
+                self.0.xds.listener_name(bootstrap, target).map(drop)
             }
             None => Ok(()),
         }
@@ -45,13 +37,7 @@ impl ResolverFactory for XdsFactory {
         target: &Target,
         options: &ResolverOptions,
     ) -> Result<Box<dyn Resolver>, ResolveError> {
-        let resolver = XdsResolver::new(
-            self.xds.clone(),
-            self.loads.clone(),
-            self.providers.clone(),
-            target.clone(),
-            options.clone(),
-        );
+        let resolver = XdsResolver::new(self.0.clone(), target.clone(), options.clone());
         Ok(Box::new(resolver))
     }
 

@@ -13,6 +13,8 @@ use super::client::Client;
 use super::link::LinkOptions;
 use super::pool::XdsPool;
 use crate::core::{Bootstrap, BootstrapError, Decoder, ResourceName};
+#[cfg(feature = "tls")]
+use crate::policies::CdsFactory;
 use crate::policies::{LoadStore, registry};
 
 /// The longest message of a server that is accepted by default, in bytes: 64 MiB. The control plane of
@@ -130,9 +132,14 @@ impl Xds {
     /// `certificate_providers` in the bootstrap. Other clusters have the security that the channel chooses
     /// with `.plaintext()` or `.tls(..)`, which is never used after an error of TLS.
     ///
-    /// The files of certificates are read before each handshake; `refresh_interval` is not used. While a
-    /// file is missing, connecting fails, and is tried again with back-off. A cluster whose roots are a
-    /// SPIFFE trust bundle map cannot be connected to.
+    /// The files of certificates are read when a cluster names their provider, and again after each
+    /// `refresh_interval`; new contents are for new connections. Files that cannot be used leave in use what
+    /// was read before, [`XdsPool::dump`] has the reason, and a certificate and its key are replaced together.
+    /// While there is nothing yet, files are read each second; a connection waits up to 10 s for them, and
+    /// then fails with the reason.
+    ///
+    /// What a cluster asks for is in force for the connections that are made from then on; those that exist
+    /// stay.
     ///
     /// Default: what clusters ask for is checked, and not used.
     ///
@@ -144,10 +151,12 @@ impl Xds {
         self
     }
 
-    /// Returns whether clusters choose the security of their backends.
+    /// Returns where a new channel keeps what its clusters ask for; `None` if they choose nothing.
     #[cfg(feature = "tls")]
-    pub(super) fn has_credentials(&self) -> bool {
-        self.has_credentials
+    pub(super) fn new_security(&self) -> Option<super::cluster_security::ClusterSecurity> {
+        let providers = self.pool.providers();
+        let new = || super::cluster_security::ClusterSecurity::new(providers.clone());
+        self.has_credentials.then(new)
     }
 
     /// Returns the resolvers for servers and host names.
@@ -209,6 +218,11 @@ impl Xds {
     pub(super) fn all_policies(&self, loads: &LoadStore) -> PolicyRegistry {
         let mut policies = self.policies.clone();
         policies.merge(registry(self.pool.counters(), loads));
+        #[cfg(feature = "tls")]
+        if self.has_credentials {
+            let cds = CdsFactory::new().with_cluster_security(true);
+            policies.merge(PolicyRegistry::empty().with(cds));
+        }
         policies
     }
 }

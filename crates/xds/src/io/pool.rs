@@ -9,6 +9,7 @@ use super::client::Client;
 use super::client_task::ClientTask;
 use super::link::LinkOptions;
 use super::observer::XdsObserver;
+use super::provider_dump::CertificateProviderDump;
 use crate::core::ads::{AdsDump, ResourceDecoder};
 use crate::core::{Bootstrap, Node};
 use crate::policies::ClusterCounters;
@@ -34,6 +35,8 @@ pub struct XdsPool {
     clients: Arc<Lock<Vec<Weak<Client>>>>,
     counters: ClusterCounters,
     observers: Vec<Arc<dyn XdsObserver>>,
+    #[cfg(feature = "tls")]
+    providers: super::certificates::ProviderPool,
 }
 
 /// The state of one client of a pool.
@@ -46,6 +49,9 @@ pub struct ClientDump {
     pub node: Node,
     /// Its servers and resources.
     pub ads: AdsDump,
+    /// The certificate providers that clusters of its channels use, in the order of their names. Empty
+    /// without [`Xds::with_xds_credentials`](crate::Xds), and while the channels are idle.
+    pub certificate_providers: Vec<CertificateProviderDump>,
 }
 
 impl XdsPool {
@@ -78,6 +84,7 @@ impl XdsPool {
             target: Arc::clone(&client.shared().target),
             node: client.shared().bootstrap.node.clone(),
             ads: client.dump(),
+            certificate_providers: self.certificate_providers(client),
         };
         self.clients().iter().map(dump).collect()
     }
@@ -86,6 +93,24 @@ impl XdsPool {
     pub(super) fn clients(&self) -> Vec<Arc<Client>> {
         let clients = self.clients.lock();
         clients.iter().filter_map(Weak::upgrade).collect()
+    }
+
+    #[cfg(feature = "tls")]
+    fn certificate_providers(&self, client: &Client) -> Vec<CertificateProviderDump> {
+        let shared = client.shared();
+        let runtime = &shared.links.runtime;
+        self.providers.dump(&shared.bootstrap, runtime)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn certificate_providers(&self, _: &Client) -> Vec<CertificateProviderDump> {
+        Vec::new()
+    }
+
+    /// Returns the certificate providers in use, which all channels of the pool share.
+    #[cfg(feature = "tls")]
+    pub(super) fn providers(&self) -> &super::certificates::ProviderPool {
+        &self.providers
     }
 
     /// Returns the calls in flight of the clusters, which all channels of the pool count together.

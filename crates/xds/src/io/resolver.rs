@@ -12,17 +12,13 @@ use trunkline_resolver::{
 use trunkline_runtime::Alarm;
 use trunkline_target::Target;
 
-use super::loads::Loads;
-use super::options::Xds;
-use super::providers::Providers;
+use super::channel_parts::ChannelParts;
 use super::session::Session;
 use crate::core::{Bootstrap, ResourceName};
 
 /// Resolves one target while its channel is not idle.
 pub(super) struct XdsResolver {
-    xds: Xds,
-    loads: Loads,
-    providers: Providers,
+    parts: ChannelParts,
     target: Target,
     options: ResolverOptions,
     stage: Stage,
@@ -40,13 +36,7 @@ enum Stage {
 }
 
 impl XdsResolver {
-    pub(super) fn new(
-        xds: Xds,
-        loads: Loads,
-        providers: Providers,
-        target: Target,
-        options: ResolverOptions,
-    ) -> Self {
+    pub(super) fn new(parts: ChannelParts, target: Target, options: ResolverOptions) -> Self {
         let runtime = &options.runtime;
         let stage = Stage::Waiting {
             at: runtime.now(),
@@ -54,9 +44,7 @@ impl XdsResolver {
             alarm: Alarm::new(),
         };
         Self {
-            xds,
-            loads,
-            providers,
+            parts,
             target,
             options,
             stage,
@@ -65,28 +53,20 @@ impl XdsResolver {
 
     /// Returns the bootstrap, and the name of the listener of the target.
     fn find(&self) -> Result<(Arc<Bootstrap>, ResourceName), ResolveError> {
-        let bootstrap = self.xds.load(&*self.options.runtime).map_err(|error| {
+        let xds = &self.parts.xds;
+        let bootstrap = xds.load(&*self.options.runtime).map_err(|error| {
             ResolveError::new(ResolveErrorKind::Unavailable, error.to_string()).with_source(error)
         })?;
-        let listener = self.xds.listener_name(&bootstrap, &self.target)?;
+        let listener = xds.listener_name(&bootstrap, &self.target)?;
         Ok((bootstrap, listener))
     }
 
     fn start(&self) -> Result<Session, ResolveError> {
         let (bootstrap, listener) = self.find()?;
-        self.providers.replace(&bootstrap);
-        let client = self
-            .xds
-            .client(&self.target, &bootstrap, &self.options.runtime);
-        let resolvers = self.xds.resolvers();
-        let loads = self.loads.clone();
-        Ok(Session::new(
-            client,
-            &listener,
-            loads,
-            resolvers,
-            self.options.clone(),
-        ))
+        let (xds, runtime) = (&self.parts.xds, &self.options.runtime);
+        let client = xds.client(&self.target, &bootstrap, runtime);
+        let parts = self.parts.clone();
+        Ok(Session::new(client, &listener, parts, self.options.clone()))
     }
 }
 

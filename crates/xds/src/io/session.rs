@@ -5,14 +5,14 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use trunkline_resolver::{Resolution, ResolverOptions, ResolverRegistry};
+use trunkline_resolver::{Resolution, ResolverOptions};
 use trunkline_service_config::ConfigSelector;
 use trunkline_status::Status;
 
+use super::channel_parts::ChannelParts;
 use super::client::Client;
 use super::host_names::HostNames;
 use super::inbox::Inbox;
-use super::loads::Loads;
 use super::releases::Releases;
 use super::selection::{failed, routed, service_config};
 use crate::core::ads::{Delivery, DeliveryId, Update, WatchId};
@@ -30,7 +30,7 @@ pub(super) struct Session {
     inbox: Arc<Inbox>,
     watches: BTreeMap<(ResourceType, Arc<str>), WatchId>,
     host_names: HostNames,
-    loads: Loads,
+    parts: ChannelParts,
     releases: Arc<Releases>,
     selector_options: SelectorOptions,
     /// The selector in force.
@@ -53,8 +53,7 @@ impl Session {
     pub(super) fn new(
         client: Arc<Client>,
         listener: &ResourceName,
-        loads: Loads,
-        resolvers: &ResolverRegistry,
+        parts: ChannelParts,
         options: ResolverOptions,
     ) -> Self {
         let shared = client.shared();
@@ -70,8 +69,8 @@ impl Session {
             selector: None,
             service_config: None,
             unsettled: Vec::new(),
-            host_names: HostNames::new(resolvers, options),
-            loads,
+            host_names: HostNames::new(parts.xds.resolvers(), options),
+            parts,
             client,
         }
     }
@@ -189,6 +188,11 @@ impl Session {
 
     fn publish(&mut self, config: &Arc<XdsConfig>) -> Resolution {
         self.report_loads(config);
+        #[cfg(feature = "tls")]
+        if let Some(security) = &self.parts.security {
+            let shared = self.client.shared();
+            security.replace(config, &shared.bootstrap, &shared.links.runtime);
+        }
         let selector = self.selector_of(config);
         let held = self.dependencies.held();
         let clusters: BTreeSet<_> = held
@@ -213,7 +217,7 @@ impl Session {
                 && let Some(server) = self.client.server_of(ResourceType::Cluster, name)
             {
                 let node = || shared.bootstrap.node.to_proto();
-                self.loads.report(name, &server, node, &shared.links);
+                self.parts.loads.report(name, &server, node, &shared.links);
             }
         }
     }
@@ -251,6 +255,10 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
+        #[cfg(feature = "tls")]
+        if let Some(security) = &self.parts.security {
+            security.clear();
+        }
         for watch in self.watches.values() {
             self.client.unwatch(*watch);
         }

@@ -25,7 +25,7 @@ use super::wrr_locality::WrrLocalityFactory;
 pub fn registry(counters: &ClusterCounters, loads: &LoadStore) -> PolicyRegistry {
     PolicyRegistry::empty()
         .with(ClusterManagerFactory)
-        .with(CdsFactory)
+        .with(CdsFactory::new())
         .with(ClusterImplFactory::new(counters.clone(), loads.clone()))
         .with(WrrLocalityFactory)
 }

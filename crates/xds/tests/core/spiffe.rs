@@ -93,7 +93,7 @@ fn xds_6_6_trust_bundles() {
     let bundles = TrustBundles::parse(&map(&bundle)).expect("a map");
     let id = |text: &str| -> SpiffeId { text.parse().expect("an identity") };
     let roots = bundles.roots_of(&id("spiffe://example.org/orders"));
-    assert_eq!(roots.expect("roots"), [&[1, 2, 3][..], &[4, 5]]);
+    assert_eq!(*roots.expect("roots"), [&[1, 2, 3][..], &[4, 5]]);
     let error = bundles.roots_of(&id("spiffe://elsewhere.org/orders"));
     assert_eq!(
         error.map_err(|error| error.to_string()),

@@ -6,6 +6,7 @@ mod balancing;
 mod bootstrap;
 mod changes;
 mod churn;
+mod connections;
 #[cfg(feature = "tls")]
 mod credentials;
 #[cfg(feature = "csds")]
@@ -23,6 +24,7 @@ mod mesh;
 mod metrics;
 mod observers;
 mod policies;
+mod proxies;
 mod route_settings;
 mod servers;
 #[cfg(feature = "tls")]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_rustls::{TlsAcceptor, rustls};
@@ -27,8 +27,12 @@ impl Folder {
         Self(path)
     }
 
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+
     pub(crate) fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
-        let file = self.0.join(name);
+        let file = self.path(name);
         std::fs::write(&file, content).expect("a file");
         file
     }
@@ -40,18 +44,19 @@ impl Drop for Folder {
     }
 }
 
-/// Starts a server at `address` that ends TLS and passes what it decrypts to `plain`.
+/// Starts a server at `address` that ends TLS and passes what it decrypts to `plain`. A connection has the
+/// configuration of the moment.
 pub(crate) fn start_front(
     mesh: &Mesh,
     address: SocketAddr,
     plain: SocketAddr,
-    config: Arc<rustls::ServerConfig>,
+    config: Arc<Mutex<Arc<rustls::ServerConfig>>>,
 ) {
-    let acceptor = TlsAcceptor::from(config);
     let mut listener = mesh.sim.net().listen(address).expect("a free address");
     let runtime = Arc::clone(&mesh.runtime);
     mesh.sim.spawn("front", async move {
         while let Ok((stream, _)) = listener.accept().await {
+            let acceptor = TlsAcceptor::from(Arc::clone(&config.lock().expect("no panic")));
             let (accepting, tasks) = (acceptor.accept(stream), Arc::clone(&runtime));
             runtime.spawn(Box::pin(async move {
                 let Ok(outer) = accepting.await else {
@@ -73,6 +78,7 @@ fn start_plane_front(mesh: &Mesh, authority: &Authority) {
     let (address, plane) = (FRONT.parse(), PLANE.parse());
     let config = server_config(&authority.issue(&["198.51.100.9"]));
     let plane = plane.expect("an address");
+    let config = Arc::new(Mutex::new(config));
     start_front(mesh, address.expect("an address"), plane, config);
 }
 

@@ -57,6 +57,19 @@ pub enum ClusterKind {
     },
 }
 
+impl ClusterKind {
+    /// Returns the host name of a cluster with one, with its port: `db.local:443`.
+    ///
+    /// Source: [gRFC A81](https://github.com/grpc/proposal/blob/master/A81-xds-authority-rewriting.md).
+    #[must_use]
+    pub fn host_name(&self) -> Option<Arc<str>> {
+        match self {
+            Self::LogicalDns { host, port } => Some(format!("{host}:{port}").into()),
+            Self::Eds { .. } | Self::Aggregate { .. } => None,
+        }
+    }
+}
+
 /// What is reported of the calls of a cluster.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReporting {

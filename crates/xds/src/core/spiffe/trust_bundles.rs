@@ -14,14 +14,24 @@ use crate::core::resources::Place;
 /// The use of a key that certifies workloads.
 const X509_SVID: &str = "x509-svid";
 
-/// The roots of each trust domain: a SPIFFE trust bundle map.
+/// The roots of each trust domain: a SPIFFE trust bundle map. `R` is what the roots of one domain are: at
+/// first certificates in DER.
 ///
 /// Source: [gRFC A87](https://github.com/grpc/proposal/blob/master/A87-mtls-spiffe-support.md),
 /// [X509-SVID section 6.1](https://github.com/spiffe/spiffe/blob/main/standards/X509-SVID.md#61-publishing-spiffe-bundle-elements).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustBundles {
-    /// The certificates, in DER, by trust domain.
-    roots: BTreeMap<Box<str>, Vec<Bytes>>,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrustBundles<R = Vec<Bytes>> {
+    /// The roots, by trust domain.
+    roots: BTreeMap<Box<str>, R>,
+}
+
+impl Default for TrustBundles {
+    /// Returns a map without trust domains.
+    fn default() -> Self {
+        Self {
+            roots: BTreeMap::new(),
+        }
+    }
 }
 
 impl TrustBundles {
@@ -52,15 +62,36 @@ impl TrustBundles {
             roots: roots.collect::<Result<_, _>>()?,
         })
     }
+}
 
-    /// Returns the roots for the certificate of a server, in DER.
+impl<R> TrustBundles<R> {
+    /// Returns a map with what `load` makes of the roots of each trust domain.
+    ///
+    /// # Errors
+    ///
+    /// The first error of `load`, which gets the name of the domain and its roots.
+    pub fn try_map<T, E>(
+        self,
+        mut load: impl FnMut(&str, R) -> Result<T, E>,
+    ) -> Result<TrustBundles<T>, E> {
+        let domains = self.roots.into_iter();
+        let loaded = domains.map(|(domain, roots)| {
+            let roots = load(&domain, roots)?;
+            Ok((domain, roots))
+        });
+        Ok(TrustBundles {
+            roots: loaded.collect::<Result<_, E>>()?,
+        })
+    }
+
+    /// Returns the roots for the certificate of a server.
     ///
     /// # Errors
     ///
     /// When the trust domain of its identity is not in the map.
-    pub fn roots_of(&self, id: &SpiffeId) -> Result<&[Bytes], SpiffeError> {
+    pub fn roots_of(&self, id: &SpiffeId) -> Result<&R, SpiffeError> {
         let domain = id.trust_domain();
-        let roots = self.roots.get(domain).map(Vec::as_slice);
+        let roots = self.roots.get(domain);
         roots.ok_or_else(|| SpiffeErrorKind::UnknownTrustDomain(domain.into()).into())
     }
 }

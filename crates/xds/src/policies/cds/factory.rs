@@ -12,7 +12,27 @@ use crate::policies::names::CDS;
 
 /// Creates [`Cds`] policies.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct CdsFactory;
+pub struct CdsFactory {
+    has_cluster_security: bool,
+}
+
+impl CdsFactory {
+    /// Returns the factory of policies whose addresses do not name their cluster.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            has_cluster_security: false,
+        }
+    }
+
+    /// Sets whether clusters choose the transport security: then each address names its cluster
+    /// ([`SecuredBy`](crate::policies::SecuredBy)). Default: false.
+    #[must_use]
+    pub const fn with_cluster_security(mut self, is_on: bool) -> Self {
+        self.has_cluster_security = is_on;
+        self
+    }
+}
 
 impl PolicyFactory for CdsFactory {
     fn name(&self) -> &str {
@@ -28,6 +48,6 @@ impl PolicyFactory for CdsFactory {
     }
 
     fn build(&self, options: &PolicyOptions) -> Box<dyn Policy> {
-        Box::new(Cds::new(options))
+        Box::new(Cds::new(options).with_cluster_security(self.has_cluster_security))
     }
 }

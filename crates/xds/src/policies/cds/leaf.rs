@@ -9,7 +9,6 @@ use trunkline_service_config::PolicyChoice;
 use super::priority_names::PriorityNames;
 use crate::core::resources::{Cluster, ClusterEndpoints, ClusterKind, LocalityName};
 use crate::core::{Hostname, LeafEndpoints};
-use crate::policies::backend_tls::secure;
 use crate::policies::cluster_impl::ClusterImplConfig;
 use crate::policies::locality::{EndpointLocality, LocalityShare};
 use crate::policies::names::{CLUSTER_IMPL, OUTLIER_DETECTION, PRIORITY};
@@ -98,9 +97,6 @@ fn of_priorities(
         .with_service_name(Arc::clone(&eds.name))
         .with_drops(eds.drops.clone());
     config.load_reporting.clone_from(&cluster.load_reporting);
-    if let Some(tls) = &cluster.tls {
-        secure(&mut endpoints, tls);
-    }
     LeafUpdate {
         choice: detected(cluster, config),
         endpoints,
@@ -109,8 +105,7 @@ fn of_priorities(
 
 fn of_host(cluster: &Cluster, endpoint: &Endpoint, names: &mut PriorityNames) -> LeafUpdate {
     let mut endpoint = endpoint.clone();
-    if let ClusterKind::LogicalDns { host, port } = &cluster.kind {
-        let hostname: Arc<str> = format!("{host}:{port}").into();
+    if let Some(hostname) = cluster.kind.host_name() {
         let attributes = endpoint.attributes().with::<Hostname>(hostname);
         endpoint = endpoint.with_attributes(attributes);
     }
@@ -126,9 +121,6 @@ fn of_host(cluster: &Cluster, endpoint: &Endpoint, names: &mut PriorityNames) ->
     }
     let mut config = ClusterImplConfig::new(Arc::clone(&cluster.name), priority(children));
     config.load_reporting.clone_from(&cluster.load_reporting);
-    if let Some(tls) = &cluster.tls {
-        secure(&mut endpoints, tls);
-    }
     LeafUpdate {
         choice: detected(cluster, config),
         endpoints,
@@ -177,7 +169,11 @@ fn priority(children: Vec<PriorityChild>) -> PolicyChoice {
 fn detected(cluster: &Cluster, limits: ClusterImplConfig) -> PolicyChoice {
     let limits = PolicyChoice {
         name: CLUSTER_IMPL.into(),
-        config: Arc::new(limits.with_max_requests(cluster.max_requests)),
+        config: Arc::new(
+            limits
+                .with_max_requests(cluster.max_requests)
+                .with_max_connections_per_host(cluster.max_connections_per_host),
+        ),
     };
     let config = match &cluster.outlier_detection {
         Some(config) => {

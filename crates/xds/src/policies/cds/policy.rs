@@ -17,6 +17,7 @@ use super::leaf::leaf_update;
 use super::priority_names::PriorityNames;
 use crate::core::resources::Cluster;
 use crate::core::{LeafEndpoints, ResolvedCluster, XdsConfig, XdsConfigKey};
+use crate::policies::address_facts::add_facts;
 use crate::policies::names::{CDS, PRIORITY};
 
 /// Runs the policies of one cluster, which it reads in the channel's
@@ -37,6 +38,8 @@ use crate::policies::names::{CDS, PRIORITY};
 pub struct Cds {
     /// The options of the child.
     options: PolicyOptions,
+    /// Whether addresses name their cluster.
+    has_cluster_security: bool,
     /// The policies of the cluster; `None` while calls fail.
     child: Option<Child<GracefulSwitch>>,
     /// The name of the cluster of the last update.
@@ -57,6 +60,7 @@ impl Cds {
     pub fn new(options: &PolicyOptions) -> Self {
         Self {
             options: options.clone(),
+            has_cluster_security: false,
             child: None,
             cluster: None,
             applied: None,
@@ -64,6 +68,14 @@ impl Cds {
             names: PriorityNames::default(),
             published: None,
         }
+    }
+
+    /// Sets whether clusters choose the transport security; see
+    /// [`CdsFactory::with_cluster_security`](super::CdsFactory::with_cluster_security). Default: false.
+    #[must_use]
+    pub fn with_cluster_security(mut self, is_on: bool) -> Self {
+        self.has_cluster_security = is_on;
+        self
     }
 
     /// Ends the child: calls fail with this text.
@@ -141,7 +153,8 @@ impl Cds {
             return Ok(());
         }
         match leaf_update(cluster, endpoints, &mut self.names) {
-            Ok(leaf) => {
+            Ok(mut leaf) => {
+                add_facts(&mut leaf.endpoints, cluster, self.has_cluster_security);
                 update.endpoints = leaf.endpoints.into();
                 update.resolution_note = Arc::clone(note);
                 self.update_child(&leaf.choice, update, control)

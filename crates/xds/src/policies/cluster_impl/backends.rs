@@ -101,6 +101,11 @@ impl Backends {
         has_changed
     }
 
+    /// Iterates over the child's subchannels.
+    pub(super) fn subchannels(&self) -> impl Iterator<Item = SubchannelId> {
+        self.subchannels.keys().copied()
+    }
+
     /// Forgets the counts, because the next table is for another cluster.
     pub(super) fn forget_counts(&mut self) {
         self.counts.clear();

@@ -1,5 +1,6 @@
 //! The configuration of `xds_cluster_impl_experimental`.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde_json::Value;
@@ -20,6 +21,7 @@ const DEFAULT_MAX_REQUESTS: u32 = 1024;
 ///   "cluster": "NAME",
 ///   "edsServiceName": "NAME",
 ///   "maxConcurrentRequests": 1024,
+///   "maxConnectionsPerHost": 1,
 ///   "dropCategories": [{ "category": "throttle", "requestsPerMillion": 500000 }],
 ///   "childPolicy": [{ "round_robin": {} }]
 /// }
@@ -33,6 +35,8 @@ pub struct ClusterImplConfig {
     pub service_name: Arc<str>,
     /// The most calls in flight. Default: 1024.
     pub max_requests: u32,
+    /// The most connections to an address (gRFC A105). Default: `None`, for the channel's own number.
+    pub max_connections_per_host: Option<NonZeroU32>,
     /// The calls that are dropped, in the order in which they are drawn. Default: none.
     pub drops: Vec<DropCategory>,
     /// What is counted for load reports; `None`, the default, for nothing.
@@ -49,6 +53,7 @@ impl ClusterImplConfig {
             cluster: cluster.into(),
             service_name: Arc::from(""),
             max_requests: DEFAULT_MAX_REQUESTS,
+            max_connections_per_host: None,
             drops: Vec::new(),
             load_reporting: None,
             child_policy,
@@ -66,6 +71,13 @@ impl ClusterImplConfig {
     #[must_use]
     pub fn with_max_requests(mut self, limit: u32) -> Self {
         self.max_requests = limit;
+        self
+    }
+
+    /// Sets the most connections to an address. Default: `None`, for the channel's own number.
+    #[must_use]
+    pub fn with_max_connections_per_host(mut self, limit: Option<NonZeroU32>) -> Self {
+        self.max_connections_per_host = limit;
         self
     }
 
@@ -92,10 +104,12 @@ impl ClusterImplConfig {
         })?;
         let service_name = optional(config, "edsServiceName", string)?;
         let limit = optional(config, "maxConcurrentRequests", uint32)?;
+        let connections = optional(config, "maxConnectionsPerHost", uint32)?;
         let drops = optional(config, "dropCategories", |drops| list(drops, parse_drop))?;
         Ok(Self::new(cluster, child_policy)
             .with_service_name(service_name.unwrap_or_default())
             .with_max_requests(limit.unwrap_or(DEFAULT_MAX_REQUESTS))
+            .with_max_connections_per_host(connections.and_then(NonZeroU32::new))
             .with_drops(drops.unwrap_or_default()))
     }
 }

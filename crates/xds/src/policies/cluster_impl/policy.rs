@@ -1,14 +1,15 @@
 //! How `xds_cluster_impl_experimental` handles events.
 
 use std::any::Any;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
 use trunkline_endpoint::BackendService;
 use trunkline_lb::{
-    Child, ConnectivityState, Control, GracefulSwitch, OldList, PickRng, Policy, PolicyNode,
-    PolicyOptions, Published, Update, forward_events,
+    Action, Child, ConnectivityState, Control, GracefulSwitch, OldList, PickRng, Policy,
+    PolicyNode, PolicyOptions, Published, SubchannelId, Update, forward_events,
 };
 use trunkline_service_config::PolicyChoice;
 use trunkline_status::Status;
@@ -31,6 +32,9 @@ use crate::policies::names::CLUSTER_IMPL;
 /// 2. If the most calls are in flight to the cluster, in all channels of the pool together, it is
 ///    dropped.
 /// 3. The child's picker chooses. From then on until its end the call is in flight.
+///
+/// Where the cluster limits the connections to an address, each subchannel of the child has that limit (gRFC
+/// A105). Else it has the channel's own.
 ///
 /// A call whose route rewrites the authority is addressed to the host name of its endpoint, if it has one,
 /// unless the application set an authority for the call.
@@ -129,6 +133,12 @@ impl ClusterImpl {
         }
     }
 
+    /// Returns how many connections to an address the cluster asks for.
+    fn max_connections(&self) -> Option<NonZeroU32> {
+        let (config, _) = self.rules.as_ref()?;
+        config.max_connections_per_host
+    }
+
     /// Hands an event to the child, and records what it does.
     fn forward<R>(
         &mut self,
@@ -137,9 +147,16 @@ impl ClusterImpl {
     ) -> R {
         let mark = control.mark();
         let (result, published) = self.child.handle(control, event);
-        if self.backends.record(control.requested_since(mark)) {
+        let actions = control.requested_since(mark);
+        if self.backends.record(actions) {
             self.table = None;
             self.is_stale |= !self.backends.is_empty();
+        }
+        if let Some(most) = self.max_connections() {
+            let created: Vec<_> = actions.iter().filter_map(created).collect();
+            for id in created {
+                control.limit_connections(id, Some(most));
+            }
         }
         if published.is_some() {
             self.published = published;
@@ -168,6 +185,14 @@ impl ClusterImpl {
     }
 }
 
+/// Returns the subchannel that an action creates.
+fn created(action: &Action) -> Option<SubchannelId> {
+    match action {
+        Action::Create { id, .. } => Some(*id),
+        _ => None,
+    }
+}
+
 impl Policy for ClusterImpl {
     /// Fails with `INTERNAL` if the configuration is that of another policy.
     fn handle_update(
@@ -181,7 +206,14 @@ impl Policy for ClusterImpl {
             let text = format!("the configuration is not that of {CLUSTER_IMPL}");
             return Err(Status::internal(text));
         };
+        let before = self.max_connections();
         self.configure(config, &update.resolution_note);
+        let most = self.max_connections();
+        if most != before {
+            for id in self.backends.subchannels() {
+                control.limit_connections(id, most);
+            }
+        }
         let counts_loads = config.load_reporting.is_some();
         self.backends.replace(&update.endpoints, counts_loads);
         update.attributes = update
@@ -229,6 +261,9 @@ impl Policy for ClusterImpl {
                 .with_fact("max_requests", rules.limit)
                 .with_fact("dropped_by_limit", rules.load.dropped_by_limit())
                 .with_fact("reports_load", config.load_reporting.is_some());
+            if let Some(most) = config.max_connections_per_host {
+                node = node.with_fact("max_connections_per_host", most.get());
+            }
             if !config.service_name.is_empty() {
                 node = node.with_fact("endpoints", config.service_name.to_string());
             }

@@ -1,6 +1,7 @@
 //! xds.md 4.6: drops and limits.
 
 use std::cell::Cell;
+use std::num::NonZeroU32;
 
 use http::HeaderMap;
 use http::uri::Authority;
@@ -159,6 +160,33 @@ fn xds_4_6_changed_limit() {
     assert_eq!(tree.picked("c"), address);
     assert_eq!(tree.picked("c"), address);
     dropped(tree.pick("c"));
+    assert_eq!(tree.channel.removed, []);
+}
+
+/// 3.3.4: each subchannel has the cluster's limit of connections, and a new limit when that changes; no
+/// subchannel is replaced (gRFC A105).
+#[test]
+fn xds_3_3_4_connections_per_host() {
+    let at_most = |most| Cluster {
+        max_connections_per_host: NonZeroU32::new(most),
+        ..cluster("c")
+    };
+    let limits = |tree: &Tree| -> Vec<Option<u32>> {
+        let subchannels = tree.channel.subchannels.values();
+        let limits = subchannels.map(|subchannel| subchannel.max_connections);
+        limits.map(|most| most.map(NonZeroU32::get)).collect()
+    };
+    let mut tree = Tree::new();
+    let one = "z 10.0.0.1:443";
+    tree.update([("c", leaf(at_most(0), one))]);
+    tree.connect_all();
+    assert_eq!(limits(&tree), [None]);
+    tree.update([("c", leaf(at_most(3), one))]);
+    assert_eq!(limits(&tree), [Some(3)]);
+    tree.update([("c", leaf(at_most(3), "z 10.0.0.1:443 10.0.0.2:443"))]);
+    assert_eq!(limits(&tree), [Some(3), Some(3)]);
+    tree.update([("c", leaf(at_most(0), "z 10.0.0.1:443 10.0.0.2:443"))]);
+    assert_eq!(limits(&tree), [None, None]);
     assert_eq!(tree.channel.removed, []);
 }
 

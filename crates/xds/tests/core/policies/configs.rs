@@ -1,6 +1,7 @@
 //! The configurations of the policies as JSON.
 
 use serde_json::{Value, json};
+use std::num::NonZeroU32;
 use trunkline_service_config::{PolicyChoice, PolicyConfig};
 use trunkline_xds::core::resources::{DropCategory, Fraction};
 use trunkline_xds::policies::{
@@ -74,6 +75,7 @@ fn cluster_impl() {
         "cluster": "c",
         "edsServiceName": "e",
         "maxConcurrentRequests": 3,
+        "maxConnectionsPerHost": 4,
         "dropCategories": [{ "category": "throttle", "requestsPerMillion": 500_000 }],
         "childPolicy": child,
     });
@@ -84,6 +86,7 @@ fn cluster_impl() {
     let expected = ClusterImplConfig::new("c", round_robin())
         .with_service_name("e")
         .with_max_requests(3)
+        .with_max_connections_per_host(NonZeroU32::new(4))
         .with_drops(vec![drop]);
     check(name, most, &expected);
 }

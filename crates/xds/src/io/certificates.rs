@@ -1,0 +1,13 @@
+//! Certificates from files, for TLS to backends.
+
+// From the ground up: a module uses only those above it.
+
+mod peer_roots;
+
+mod provider;
+
+mod pool;
+
+pub(super) use self::peer_roots::PeerRoots;
+pub(super) use self::pool::ProviderPool;
+pub(super) use self::provider::Provider;

@@ -1,0 +1,70 @@
+//! The certificate providers in use.
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+
+use trunkline_runtime::{Lock, Runtime};
+
+use super::provider::Provider;
+use crate::core::{Bootstrap, CertificateProvider};
+use crate::io::provider_dump::CertificateProviderDump;
+
+/// The certificate providers in use: one for all channels whose bootstraps have it with the same name and
+/// files, on one runtime. All clones are one pool.
+#[derive(Clone, Default)]
+pub(in crate::io) struct ProviderPool(Arc<Lock<Vec<Weak<Provider>>>>);
+
+impl ProviderPool {
+    /// Returns the provider of an instance, and starts it if it is not in use.
+    pub(in crate::io) fn provider(
+        &self,
+        instance: &Arc<str>,
+        provider: &CertificateProvider,
+        runtime: &Arc<dyn Runtime>,
+    ) -> Arc<Provider> {
+        let mut providers = self.0.lock();
+        providers.retain(|provider| provider.strong_count() > 0);
+        let found = providers
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|known| known.is_for(instance, provider, runtime));
+        if let Some(found) = found {
+            return found;
+        }
+        let started = Provider::start(instance, provider, runtime);
+        providers.push(Arc::downgrade(&started));
+        started
+    }
+
+    /// Returns the state of those that a client with this bootstrap uses, in the order of their names.
+    pub(in crate::io) fn dump(
+        &self,
+        bootstrap: &Bootstrap,
+        runtime: &Arc<dyn Runtime>,
+    ) -> Vec<CertificateProviderDump> {
+        // References are dropped without the lock: the last one ends a provider.
+        let in_use: Vec<_> = {
+            let providers = self.0.lock();
+            providers.iter().filter_map(Weak::upgrade).collect()
+        };
+        let of = |(instance, provider): (&Arc<str>, &CertificateProvider)| {
+            let mut in_use = in_use.iter();
+            let found = in_use.find(|known| known.is_for(instance, provider, runtime));
+            found.map(|found| found.dump())
+        };
+        bootstrap
+            .certificate_providers
+            .iter()
+            .filter_map(of)
+            .collect()
+    }
+}
+
+impl fmt::Debug for ProviderPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let providers = self.0.lock().len();
+        f.debug_struct("ProviderPool")
+            .field("providers", &providers)
+            .finish()
+    }
+}

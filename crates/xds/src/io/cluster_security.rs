@@ -1,0 +1,172 @@
+//! The transport security that the clusters of a channel ask for.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use trunkline_endpoint::Address;
+use trunkline_runtime::{Lock, Runtime};
+
+use super::certificates::{Provider, ProviderPool};
+use crate::core::resources::{Cluster, UpstreamTls};
+use crate::core::san::sent_server_name;
+use crate::core::{Bootstrap, Hostname, LeafEndpoints, ResolvedCluster, XdsConfig};
+
+/// The transport security that the clusters of a channel ask for now, and the certificates for it. The
+/// resolution of the channel sets it, before its policies get the clusters; the connector reads it for
+/// each connection. All clones are one.
+#[derive(Clone)]
+pub(super) struct ClusterSecurity {
+    pool: ProviderPool,
+    state: Arc<Lock<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The configuration in force; `None` while the channel is idle.
+    config: Option<Arc<XdsConfig>>,
+    /// The certificate providers that its clusters name, by instance.
+    providers: BTreeMap<Arc<str>, Arc<Provider>>,
+}
+
+/// How a connection is secured.
+pub(super) enum Security {
+    /// As the channel secures it by default.
+    Fallback,
+    /// By TLS, as the cluster asks for it.
+    Tls(Box<SecureAddress>),
+}
+
+/// TLS to one address.
+pub(super) struct SecureAddress {
+    pub(super) cluster: Arc<Cluster>,
+    /// The server name that is sent; `None` for none.
+    pub(super) server_name: Option<Arc<str>>,
+    /// The provider of the roots; `None` for the roots of the platform.
+    pub(super) roots: Option<Arc<Provider>>,
+    /// The provider of the client's certificate; `None` for no certificate.
+    pub(super) identity: Option<Arc<Provider>>,
+}
+
+impl ClusterSecurity {
+    /// Returns the security of a channel without clusters. Its providers are those of `pool`.
+    pub(super) fn new(pool: ProviderPool) -> Self {
+        Self {
+            pool,
+            state: Arc::default(),
+        }
+    }
+
+    /// Puts a configuration in force: the providers that its clusters name are in use from now on, and no
+    /// others.
+    pub(super) fn replace(
+        &self,
+        config: &Arc<XdsConfig>,
+        bootstrap: &Bootstrap,
+        runtime: &Arc<dyn Runtime>,
+    ) {
+        let mut providers = BTreeMap::new();
+        for (_, tls) in config
+            .clusters
+            .values()
+            .flatten()
+            .filter_map(|it| tls_of(it))
+        {
+            let named = [&tls.roots, &tls.identity];
+            for (instance, _) in named.into_iter().flatten() {
+                if let Some((name, provider)) =
+                    bootstrap.certificate_providers.get_key_value(instance)
+                {
+                    let provider = self.pool.provider(name, provider, runtime);
+                    providers.insert(Arc::clone(name), provider);
+                }
+            }
+        }
+        let before = {
+            let mut state = self.state.lock();
+            state.config = Some(Arc::clone(config));
+            std::mem::replace(&mut state.providers, providers)
+        };
+        // The providers that are not used any more end without the lock.
+        drop(before);
+    }
+
+    /// Ends the use of all providers, because the channel is idle.
+    pub(super) fn clear(&self) {
+        let before = std::mem::take(&mut *self.state.lock());
+        drop(before);
+    }
+
+    /// Returns how a connection to an address of a cluster is secured now.
+    ///
+    /// # Errors
+    ///
+    /// When the cluster is not in use any more, as text.
+    pub(super) fn of(&self, cluster: &str, address: &Address) -> Result<Security, String> {
+        let state = self.state.lock();
+        let config = state.config.as_ref();
+        let entry = config.and_then(|config| config.clusters.get(cluster)?.as_ref().ok());
+        let Some(resolved) = entry else {
+            return Err(format!("cluster {cluster:?} is not in use any more"));
+        };
+        let Some((cluster, tls)) = tls_of(resolved) else {
+            return Ok(Security::Fallback);
+        };
+        let provider = |named: &Option<(Arc<str>, Arc<str>)>| {
+            let Some((instance, _)) = named else {
+                return Ok(None);
+            };
+            // A cluster that names another one is refused when it is read.
+            let found = state.providers.get(instance).cloned();
+            let missing = || format!("certificate provider {instance:?} is not in the bootstrap");
+            found.map(Some).ok_or_else(missing)
+        };
+        let hostname = tls.auto_host_sni.then(|| hostname(resolved, address));
+        let server_name = sent_server_name(tls, hostname.flatten().as_deref()).map(Arc::from);
+        Ok(Security::Tls(Box::new(SecureAddress {
+            cluster: Arc::clone(cluster),
+            server_name,
+            roots: provider(&tls.roots)?,
+            identity: provider(&tls.identity)?,
+        })))
+    }
+}
+
+/// Returns a cluster that asks for TLS, and what it asks for.
+fn tls_of(resolved: &Arc<ResolvedCluster>) -> Option<(&Arc<Cluster>, &UpstreamTls)> {
+    match &**resolved {
+        ResolvedCluster::Leaf { cluster, .. } => Some((cluster, cluster.tls.as_ref()?)),
+        ResolvedCluster::Aggregate { .. } => None,
+    }
+}
+
+/// Returns the host name of the endpoint that has this address.
+fn hostname(resolved: &ResolvedCluster, address: &Address) -> Option<Arc<str>> {
+    let ResolvedCluster::Leaf {
+        cluster, endpoints, ..
+    } = resolved
+    else {
+        return None;
+    };
+    match endpoints {
+        LeafEndpoints::Eds(eds) => {
+            let localities = eds.priorities.iter().flatten();
+            let mut endpoints = localities.flat_map(|locality| locality.endpoints.iter());
+            let found = endpoints.find(|endpoint| {
+                let mut addresses = endpoint.addresses().iter();
+                addresses.any(|known| known.same_location(address))
+            });
+            found?.attributes().get::<Hostname>().cloned()
+        }
+        LeafEndpoints::LogicalDns(_) => cluster.kind.host_name(),
+        LeafEndpoints::Missing(_) => None,
+    }
+}
+
+impl fmt::Debug for ClusterSecurity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterSecurity")
+            .field("providers", &self.state.lock().providers)
+            .finish_non_exhaustive()
+    }
+}
