@@ -65,8 +65,7 @@ pub(crate) struct Records {
 impl Records {
     /// Reports the end of the attempt and of the call.
     pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) {
-        let now = self.attempt.end(end);
-        self.call.end(end.status, now);
+        self.attempt.end_with_call(end, &mut self.call);
     }
 }
 
@@ -125,7 +124,8 @@ impl OpenResponse {
                 }
             },
             Poll::Ready(Some(Ok(IncomingFrame::Trailers(mut trailers)))) => {
-                let has_failed = match repair_status(&mut trailers) {
+                let seen = repair_status(&mut trailers);
+                let has_failed = match seen {
                     SeenStatus::Ok => false,
                     SeenStatus::Failed => true,
                     SeenStatus::Missing => {
@@ -137,7 +137,7 @@ impl OpenResponse {
                 match self.past_deadline().filter(|_| has_failed) {
                     Some(status) => status,
                     None => {
-                        self.end_with_trailers(&trailers);
+                        self.end_with_trailers(&trailers, seen);
                         return Poll::Ready(Some(IncomingFrame::Trailers(trailers)));
                     }
                 }
@@ -200,11 +200,16 @@ impl OpenResponse {
         });
     }
 
-    fn end_with_trailers(&mut self, trailers: &HeaderMap) {
-        // Parsing the status costs time, so it is done only where the status is reported.
+    fn end_with_trailers(&mut self, trailers: &HeaderMap, seen: SeenStatus) {
+        // Parsing the status costs time, so it is done only where the status is reported, and if there
+        // is more of it than the code.
         if self.records.attempt.is_open() {
-            let status = Status::from_trailers(trailers);
-            let status = status.unwrap_or_else(|| without_status(self.peer()));
+            let status = if seen == SeenStatus::Ok && trailers.len() == 1 {
+                Status::new(Code::Ok, "")
+            } else {
+                let status = Status::from_trailers(trailers);
+                status.unwrap_or_else(|| without_status(self.peer()))
+            };
             self.end(&status, Some(trailers));
         }
     }

@@ -326,7 +326,7 @@ impl<'a> Call<'a> {
         let (plan, is_transparent_retry) = (&self.plan, &mut self.is_transparent_retry);
         // The clock costs time, and a call that did not wait makes its first attempt at once.
         let now = (!self.is_late).then_some(self.started);
-        self.waiting.start(&self.record, now, || {
+        self.waiting.start(&mut self.record, now, || {
             let hedging = plan.as_ref().and_then(|plan| match &plan.kind {
                 PlanKind::Hedging(hedging) => Some(hedging),
                 PlanKind::Retry(_) => None,
@@ -791,12 +791,12 @@ impl<'a> Call<'a> {
                 record.end(&AttemptEnd::without_trailers(&status, sent));
                 return Err(NoResponse::Ended(status));
             }
-            let now = record.end(&AttemptEnd {
+            let end = AttemptEnd {
                 status: own,
                 trailers: Some(&head.headers),
                 sent,
-            });
-            self.record.end(own, now);
+            };
+            record.end_with_call(&end, &mut self.record);
         }
         if head.extensions.is_empty() {
             head.extensions = std::mem::take(self.extensions);

@@ -1,7 +1,7 @@
 //! The record of an attempt.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use trunkline_lb::{AttemptOutcome, SubchannelId};
@@ -15,7 +15,9 @@ use crate::core::snapshot::Snapshot;
 use crate::grpc::GRPC_STATUS;
 use crate::observer::{AttemptEnded, AttemptSent, Direction, SentTo};
 use crate::record::call::CallRecord;
-use crate::record::facts::{Attempt, AttemptKind, PickInForce, dropped};
+use crate::record::facts::{
+    Attempt, AttemptKind, EndedAttempt, ObservedCall, PickInForce, dropped,
+};
 use crate::record::messages::{SentMessages, message_fact};
 use crate::throttle::ThrottleShare;
 
@@ -62,7 +64,7 @@ impl AttemptRecord {
     /// it is known.
     pub(crate) fn start(
         &mut self,
-        call: &CallRecord,
+        call: &mut CallRecord,
         now: Option<Instant>,
         kind: impl FnOnce() -> AttemptKind,
     ) {
@@ -188,25 +190,29 @@ impl AttemptRecord {
         };
         attempt.facts.sent_to = Some((peer.clone(), connection));
         // The clock costs time, so it is not read where it would show next to nothing.
-        let at = if attempt.facts.has_waited || call.traces.is_some() {
-            attempt.runtime.now()
+        let (at, waited) = if attempt.facts.has_waited || call.traces.is_some() {
+            let now = attempt.runtime.now();
+            (now, now.saturating_duration_since(attempt.started))
         } else {
-            attempt.started
+            (attempt.started, Duration::ZERO)
         };
-        let sent = AttemptSent {
-            path: call.path.path(),
+        let mut sent = AttemptSent {
+            path: call.path(),
+            tag: 0,
             number: attempt.number,
             to: SentTo {
                 peer,
                 subchannel: pick.id,
                 connection,
             },
-            waited: at.saturating_duration_since(attempt.started),
+            waited,
             at,
         };
-        for observer in call.observers() {
+        for (observer, tag) in call.observers() {
+            sent.tag = tag;
             observer.attempt_sent(&sent);
         }
+        sent.tag = 0;
         for trace in call.traces() {
             trace.attempt_sent(&sent);
         }
@@ -241,16 +247,38 @@ impl AttemptRecord {
         }
     }
 
-    /// Reports the end of the attempt, unless it was reported before. Returns the time of the end, if it
-    /// was reported now.
-    pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) -> Option<Instant> {
+    /// Reports the end of the attempt, unless it was reported before.
+    pub(crate) fn end(&mut self, end: &AttemptEnd<'_>) {
+        if let Some((call, ended)) = self.report_end(end).and_then(Reported::for_call) {
+            call.end_attempt(ended);
+        }
+    }
+
+    /// Reports the end of the attempt, and of its call, which ends with it, each unless it was reported
+    /// before.
+    pub(crate) fn end_with_call(&mut self, end: &AttemptEnd<'_>, call: &mut CallRecord) {
+        let reported = self.report_end(end);
+        let at = reported.as_ref().map(|reported| reported.ended.at);
+        // The attempt uses the call no longer, so that the call can be ended without a lock.
+        let last = reported
+            .and_then(Reported::for_call)
+            .map(|(_, ended)| ended);
+        call.end_after(end.status, last, at);
+    }
+
+    fn report_end(&mut self, end: &AttemptEnd<'_>) -> Option<Reported> {
         let mut attempt = self.0.take()?;
         let now = attempt.runtime.now();
+        let latency = now.saturating_duration_since(attempt.started);
         let (pick, call) = (attempt.pick.take(), attempt.call.take());
-        let picked = pick.as_ref().map_or(now, |pick| pick.at);
+        let since_pick = match &pick {
+            Some(pick) if pick.at == attempt.started => latency,
+            Some(pick) => now.saturating_duration_since(pick.at),
+            None => Duration::ZERO,
+        };
         let mut outcome = AttemptOutcome::new(end.status)
             .with_headers(attempt.facts.has_headers)
-            .with_latency(now.saturating_duration_since(picked))
+            .with_latency(since_pick)
             .with_ended_at(now)
             .with_bytes(end.sent.bytes, attempt.facts.bytes_received)
             .with_messages(end.sent.messages, attempt.facts.received.messages())
@@ -261,33 +289,42 @@ impl AttemptRecord {
         if let Some(pick) = pick {
             pick.end(&outcome);
         }
-        let Some(call) = call else {
-            return Some(now);
-        };
-        if let Some(messages) = attempt.facts.sent_messages.take() {
-            messages.handle_attempt_ended();
+        if let Some(call) = &call {
+            if let Some(messages) = attempt.facts.sent_messages.take() {
+                messages.handle_attempt_ended();
+            }
+            let sent_to = attempt.facts.sent_to.as_ref().zip(subchannel);
+            let mut ended = AttemptEnded {
+                started: attempt.started(call),
+                sent: sent_to.map(|((peer, connection), subchannel)| SentTo {
+                    peer,
+                    subchannel,
+                    connection: *connection,
+                }),
+                latency,
+                outcome: &outcome,
+            };
+            for (observer, tag) in call.observers() {
+                ended.started.tag = tag;
+                observer.attempt_ended(&ended);
+            }
+            ended.started.tag = 0;
+            for trace in call.traces() {
+                trace.attempt_ended(&ended);
+            }
         }
-        let sent_to = attempt.facts.sent_to.as_ref().zip(subchannel);
-        let ended = AttemptEnded {
-            started: attempt.started(&call),
-            sent: sent_to.map(|((peer, connection), subchannel)| SentTo {
-                peer,
-                subchannel,
-                connection: *connection,
-            }),
-            latency: now.saturating_duration_since(attempt.started),
-            outcome,
-        };
-        for observer in call.observers() {
-            observer.attempt_ended(&ended);
-        }
-        for trace in call.traces() {
-            trace.attempt_ended(&ended);
-        }
-        let trailers = end.trailers;
-        let has_status = trailers.is_some_and(|own| own.contains_key(GRPC_STATUS));
-        call.end_attempt(attempt, has_status, end.sent.bytes, now);
-        Some(now)
+        // One pass costs less than a lookup by name: there are rarely more than three fields.
+        let mut names = end.trailers.into_iter().flat_map(HeaderMap::keys);
+        Some(Reported {
+            call,
+            ended: EndedAttempt {
+                attempt,
+                has_status: names.any(|name| name.as_str() == GRPC_STATUS),
+                bytes_sent: end.sent.bytes,
+                latency,
+                at: now,
+            },
+        })
     }
 
     /// Reports the end of an attempt that was not sent. It shows nothing of the server, so the throttle
@@ -311,6 +348,20 @@ impl AttemptRecord {
             self.exempt();
             self.end(&AttemptEnd::without_trailers(&dropped(), sent()));
         }
+    }
+}
+
+/// The end of an attempt that was reported now.
+struct Reported {
+    /// The call, if an observer wants it.
+    call: Option<Arc<ObservedCall>>,
+    ended: EndedAttempt,
+}
+
+impl Reported {
+    /// Returns what the call counts; `None` if no observer wants it.
+    fn for_call(self) -> Option<(Arc<ObservedCall>, EndedAttempt)> {
+        Some((self.call?, self.ended))
     }
 }
 

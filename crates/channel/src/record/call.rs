@@ -8,10 +8,9 @@ use http::uri::PathAndQuery;
 use trunkline_runtime::Runtime;
 use trunkline_status::Status;
 
-use crate::observer::CallEnded;
 use crate::observer::observers::Observers;
 use crate::open_calls::{OpenCall, OpenCalls};
-use crate::record::facts::{ObservedCall, SpareCall, dropped};
+use crate::record::facts::{EndedAttempt, ObservedCall, SpareCall, dropped};
 
 /// Records one call from its start, and reports its end to the observers exactly once: when
 /// [`end`](Self::end) is called, or as `CANCELLED` when it is dropped before.
@@ -45,8 +44,8 @@ impl CallRecord {
     }
 
     /// Returns the call, if an observer wants it.
-    pub(crate) fn observed(&self) -> Option<&Arc<ObservedCall>> {
-        self.observed.as_ref()
+    pub(crate) fn observed(&mut self) -> Option<&mut Arc<ObservedCall>> {
+        self.observed.as_mut()
     }
 
     /// Records that the call waits for the first resolution of the name.
@@ -77,35 +76,21 @@ impl CallRecord {
 
     /// Reports the end of the call, unless it was reported before. `now` is the time, if it is known.
     pub(crate) fn end(&mut self, status: &Status, now: Option<Instant>) {
+        self.end_after(status, None, now);
+    }
+
+    /// Reports the end of the call, as [`end`](Self::end) does. `last` is an attempt that ends with it.
+    pub(crate) fn end_after(
+        &mut self,
+        status: &Status,
+        last: Option<EndedAttempt>,
+        now: Option<Instant>,
+    ) {
         let open = self.open.take();
         let Some(call) = self.observed.take() else {
             return;
         };
-        let now = now.unwrap_or_else(|| call.runtime.now());
-        let progress = call.progress.lock();
-        let ended = CallEnded {
-            path: call.path.path(),
-            status,
-            latency: now.saturating_duration_since(call.started),
-            attempts: progress.sent,
-            peer: progress.peer.as_ref(),
-            has_headers: progress.has_headers,
-            has_status: progress.has_status,
-            bytes_sent: progress.bytes_sent,
-            bytes_received: progress.bytes_received,
-            retries: progress.retries,
-            transparent_retries: progress.transparent_retries,
-            hedges: progress.hedges,
-            retry_delay: progress.retry_delay,
-        };
-        for observer in call.observers() {
-            observer.call_ended(&ended);
-        }
-        for trace in call.traces() {
-            trace.call_ended(&ended);
-        }
-        drop(progress);
-        if let (Some(open), Some(spare)) = (open, call.into_spare()) {
+        if let (Some(spare), Some(open)) = (call.end(status, last, now), open) {
             open.give_spare(spare);
         }
     }

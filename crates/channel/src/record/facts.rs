@@ -1,5 +1,6 @@
 //! What is known of an observed call and of its attempts.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use trunkline_transport::{Connection, MessageCounter};
 use crate::core::connections::ConnectionId;
 use crate::core::snapshot::Snapshot;
 use crate::observer::observers::Observers;
-use crate::observer::{AttemptStarted, CallStarted, CallTrace, Observer};
+use crate::observer::{AttemptStarted, CallEnded, CallStarted, CallTrace, Observer};
 use crate::record::messages::SentMessages;
 use crate::record::traces::Traces;
 use crate::throttle::ThrottleShare;
@@ -27,13 +28,25 @@ pub(crate) type SpareCall = Arc<ObservedCall>;
 pub(crate) struct ObservedCall {
     observers: Observers,
     pub(crate) runtime: Arc<dyn Runtime>,
-    /// The observers that want this call, by their place in `observers`.
-    wanted: Vec<usize>,
+    /// The first observer that wants this call.
+    first: Wanted,
+    /// Those after it.
+    others: Vec<Wanted>,
     /// `None` if no observer traces the call.
     pub(crate) traces: Option<Traces>,
-    pub(crate) path: PathAndQuery,
-    pub(crate) started: Instant,
+    /// `None` in memory that no call uses.
+    path: Option<PathAndQuery>,
+    started: Instant,
     pub(crate) progress: Lock<Progress>,
+}
+
+/// An observer that wants a call.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    /// Its place among the observers of the channel.
+    at: usize,
+    /// What it has set as the tag of the call.
+    tag: u64,
 }
 
 /// What has happened to a call so far, and the totals over its attempts.
@@ -111,6 +124,17 @@ pub(crate) struct AttemptFacts {
     pub(crate) received: MessageCounter,
 }
 
+/// An attempt whose end was reported, but not counted for its call.
+pub(crate) struct EndedAttempt {
+    pub(crate) attempt: Box<Attempt>,
+    /// True when it has the status of a server.
+    pub(crate) has_status: bool,
+    pub(crate) bytes_sent: u64,
+    /// The time from its start to its end.
+    pub(crate) latency: Duration,
+    pub(crate) at: Instant,
+}
+
 /// A pick whose end is not reported yet.
 pub(crate) struct PickInForce {
     pub(crate) id: SubchannelId,
@@ -135,10 +159,11 @@ impl Attempt {
         }
     }
 
-    /// Returns what observers receive of the start of an attempt of `call`.
+    /// Returns what observers receive of the start of an attempt of `call`, without a tag.
     pub(crate) fn started<'a>(&self, call: &'a ObservedCall) -> AttemptStarted<'a> {
         AttemptStarted {
-            path: call.path.path(),
+            path: call.path(),
+            tag: 0,
             number: self.number,
             previous_attempts: self.kind.previous_attempts,
             is_transparent_retry: self.kind.is_transparent_retry,
@@ -172,12 +197,25 @@ impl Progress {
         (self.started, self.spare.take())
     }
 
-    /// Counts the end of an attempt.
-    fn end(&mut self, now: Instant) {
+    /// Counts the end of an attempt, and keeps its memory.
+    fn end(&mut self, ended: EndedAttempt) {
+        let mut attempt = ended.attempt;
+        let facts = std::mem::take(&mut attempt.facts);
         self.running -= 1;
         if self.running == 0 {
-            self.idle_since = Some(now);
+            self.idle_since = Some(ended.at);
         }
+        if let Some((peer, _)) = facts.sent_to {
+            self.sent += 1;
+            self.has_headers |= facts.has_headers;
+            self.bytes_sent += ended.bytes_sent;
+            self.bytes_received += facts.bytes_received;
+            if !facts.is_overtaken {
+                self.has_status = ended.has_status;
+                self.peer = Some(peer);
+            }
+        }
+        self.spare.get_or_insert(attempt);
     }
 }
 
@@ -195,27 +233,34 @@ impl ObservedCall {
         let mut wanted = (0..)
             .zip(observers.iter())
             .filter(|(_, observer)| observer.observes_calls())
-            .map(|(at, _)| at);
+            .map(|(at, _)| Wanted { at, tag: 0 });
         let first = wanted.next()?;
         let mut call = spare().unwrap_or_else(|| Arc::new(Self::unused(observers, runtime, now)));
         if Arc::get_mut(&mut call).is_none() {
             call = Arc::new(Self::unused(observers, runtime, now));
         }
         let own = Arc::get_mut(&mut call)?;
-        own.wanted.push(first);
-        own.wanted.extend(wanted);
-        own.path.clone_from(path);
+        own.first = first;
+        own.others.extend(wanted);
+        own.path = Some(path.clone());
         own.started = now;
+        let tag = Cell::new(0);
         let started = CallStarted {
             path: path.path(),
             metadata,
             at: now,
+            tag: &tag,
         };
-        for observer in own.observers() {
-            observer.call_started(&started);
+        for wanted in std::iter::once(&mut own.first).chain(&mut own.others) {
+            if let Some(observer) = observers.get(wanted.at) {
+                observer.call_started(&started);
+                wanted.tag = tag.take();
+            }
         }
-        let traces = own.observers().filter_map(|own| own.trace_call(&started));
-        own.traces = Traces::new(traces.collect());
+        let traces = own
+            .observers()
+            .filter_map(|(own, _)| own.trace_call(&started));
+        own.traces = Traces::collect(traces);
         Some(call)
     }
 
@@ -223,34 +268,24 @@ impl ObservedCall {
         Self {
             observers: observers.clone(),
             runtime: Arc::clone(runtime),
-            wanted: Vec::with_capacity(1),
+            first: Wanted::default(),
+            others: Vec::new(),
             traces: None,
-            path: PathAndQuery::from_static("/"),
+            path: None,
             started: now,
             progress: Lock::default(),
         }
     }
 
-    /// Frees what belongs to a call that has ended. Returns memory that another call can use; `None` if
-    /// anything else still uses it.
-    pub(crate) fn into_spare(mut self: Arc<Self>) -> Option<SpareCall> {
-        let own = Arc::get_mut(&mut self)?;
-        own.wanted.clear();
-        own.traces = None;
-        own.path = PathAndQuery::from_static("/");
-        let mut progress = own.progress.lock();
-        *progress = Progress {
-            spare: progress.spare.take(),
-            ..Progress::default()
-        };
-        drop(progress);
-        Some(self)
+    /// Returns the path of the call, `/package.Service/Method`.
+    pub(crate) fn path(&self) -> &str {
+        self.path.as_ref().map_or("", PathAndQuery::path)
     }
 
-    /// Returns the observers that want the call.
-    pub(crate) fn observers(&self) -> impl Iterator<Item = &dyn Observer> {
-        let wanted = self.wanted.iter();
-        wanted.filter_map(|at| self.observers.get(*at))
+    /// Returns the observers that want the call, each with what it has set as the tag of the call.
+    pub(crate) fn observers(&self) -> impl Iterator<Item = (&dyn Observer, u64)> {
+        let wanted = std::iter::once(&self.first).chain(&self.others);
+        wanted.filter_map(|own| Some((self.observers.get(own.at)?, own.tag)))
     }
 
     /// Returns the traces of the call.
@@ -260,51 +295,93 @@ impl ObservedCall {
 
     /// Starts an attempt of the call. `now` is the time, if it is known.
     pub(crate) fn start_attempt(
-        self: &Arc<Self>,
+        self: &mut Arc<Self>,
         kind: AttemptKind,
         now: Option<Instant>,
     ) -> Box<Attempt> {
         let now = now.unwrap_or_else(|| self.runtime.now());
-        let (number, spare) = self.progress.lock().start(kind, now);
+        // No attempt of a call that is not hedged runs now, so the call is not shared.
+        let (number, spare) = match Arc::get_mut(self) {
+            Some(own) => own.progress.get_mut().start(kind, now),
+            None => self.progress.lock().start(kind, now),
+        };
         let mut attempt =
             spare.unwrap_or_else(|| Box::new(Attempt::new(Arc::clone(&self.runtime), now)));
-        attempt.call = Some(Arc::clone(self));
         attempt.number = number;
         attempt.kind = kind;
         attempt.started = now;
-        let started = attempt.started(self);
-        for observer in self.observers() {
+        let mut started = attempt.started(self);
+        for (observer, tag) in self.observers() {
+            started.tag = tag;
             observer.attempt_started(&started);
         }
+        started.tag = 0;
         for trace in self.traces() {
             trace.attempt_started(&started);
         }
+        attempt.call = Some(Arc::clone(self));
         attempt
     }
 
-    /// Handles the end of an attempt, which was reported. Keeps its memory.
-    pub(crate) fn end_attempt(
-        &self,
-        mut attempt: Box<Attempt>,
-        has_status: bool,
-        bytes_sent: u64,
-        now: Instant,
-    ) {
-        let facts = std::mem::take(&mut attempt.facts);
-        let mut progress = self.progress.lock();
-        progress.end(now);
-        if let Some((peer, _)) = facts.sent_to {
-            progress.sent += 1;
-            progress.has_headers |= facts.has_headers;
-            progress.bytes_sent += bytes_sent;
-            progress.bytes_received += facts.bytes_received;
-            if !facts.is_overtaken {
-                progress.has_status = has_status;
-                progress.peer = Some(peer);
-            }
+    /// Handles the end of an attempt, which was reported.
+    pub(crate) fn end_attempt(&self, ended: EndedAttempt) {
+        self.progress.lock().end(ended);
+    }
+
+    /// Handles the end of the call: notifies observers and traces. `last` is an attempt that ends with
+    /// it. Returns memory that another call can use; `None` if an attempt still uses it.
+    pub(crate) fn end(
+        mut self: Arc<Self>,
+        status: &Status,
+        last: Option<EndedAttempt>,
+        now: Option<Instant>,
+    ) -> Option<SpareCall> {
+        let now = now.unwrap_or_else(|| self.runtime.now());
+        let latency = match &last {
+            Some(last) if last.attempt.started == self.started => last.latency,
+            _ => now.saturating_duration_since(self.started),
+        };
+        let Some(own) = Arc::get_mut(&mut self) else {
+            let mut progress = std::mem::take(&mut *self.progress.lock());
+            last.into_iter().for_each(|ended| progress.end(ended));
+            self.report_end(&progress, status, latency);
+            return None;
+        };
+        let mut progress = std::mem::take(own.progress.get_mut());
+        last.into_iter().for_each(|ended| progress.end(ended));
+        own.report_end(&progress, status, latency);
+        own.progress.get_mut().spare = progress.spare;
+        // Frees what belongs to the call.
+        own.others.clear();
+        own.traces = None;
+        own.path = None;
+        Some(self)
+    }
+
+    fn report_end(&self, progress: &Progress, status: &Status, latency: Duration) {
+        let mut ended = CallEnded {
+            path: self.path(),
+            tag: 0,
+            status,
+            latency,
+            attempts: progress.sent,
+            peer: progress.peer.as_ref(),
+            has_headers: progress.has_headers,
+            has_status: progress.has_status,
+            bytes_sent: progress.bytes_sent,
+            bytes_received: progress.bytes_received,
+            retries: progress.retries,
+            transparent_retries: progress.transparent_retries,
+            hedges: progress.hedges,
+            retry_delay: progress.retry_delay,
+        };
+        for (observer, tag) in self.observers() {
+            ended.tag = tag;
+            observer.call_ended(&ended);
         }
-        if progress.spare.is_none() {
-            progress.spare = Some(attempt);
+        ended.tag = 0;
+        for trace in self.traces() {
+            trace.call_ended(&ended);
         }
     }
 }

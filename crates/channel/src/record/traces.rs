@@ -1,5 +1,6 @@
 //! The traces of one call.
 
+use std::iter;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -12,8 +13,9 @@ pub(crate) struct Traces(Arc<[Box<dyn CallTrace>]>);
 
 impl Traces {
     /// Returns `None` if there is no trace.
-    pub(crate) fn new(traces: Vec<Box<dyn CallTrace>>) -> Option<Self> {
-        (!traces.is_empty()).then(|| Self(traces.into()))
+    pub(crate) fn collect(mut traces: impl Iterator<Item = Box<dyn CallTrace>>) -> Option<Self> {
+        let first = traces.next()?;
+        Some(Self(iter::once(first).chain(traces).collect()))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn CallTrace> {

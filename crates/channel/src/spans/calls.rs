@@ -115,7 +115,7 @@ impl CallTrace for CallSpans {
             };
             attempts.swap_remove(at).1
         };
-        let outcome = &attempt.outcome;
+        let outcome = attempt.outcome;
         record_status(&span, outcome.status);
         tracing::debug!(
             target: "trunkline::call",

@@ -389,3 +389,102 @@ fn the_start_of_a_call_shows_no_token() {
     assert!(text.contains("/test.Echo/Say"), "{text}");
     assert!(!text.contains("secret-token"), "{text}");
 }
+
+/// The tags of the facts that an observer and its traces received.
+type Tags = Arc<Lock<Vec<(&'static str, u64)>>>;
+
+/// Sets a tag, and keeps those that it gets back.
+#[derive(Clone, Debug)]
+struct Tagging {
+    tag: u64,
+    seen: Tags,
+}
+
+impl Tagging {
+    fn new(tag: u64) -> Self {
+        let seen = Tags::default();
+        Self { tag, seen }
+    }
+
+    fn see(&self, fact: &'static str, tag: u64) {
+        self.seen.lock().push((fact, tag));
+    }
+}
+
+impl Observer for Tagging {
+    fn call_started(&self, call: &CallStarted<'_>) {
+        call.set_tag(self.tag);
+    }
+
+    fn trace_call(&self, _: &CallStarted<'_>) -> Option<Box<dyn CallTrace>> {
+        Some(Box::new(self.clone()))
+    }
+
+    fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
+        self.see("attempt started", attempt.tag);
+    }
+
+    fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
+        self.see("attempt sent", attempt.tag);
+    }
+
+    fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+        self.see("attempt ended", attempt.started.tag);
+    }
+
+    fn call_ended(&self, call: &CallEnded<'_>) {
+        self.see("call ended", call.tag);
+    }
+}
+
+impl CallTrace for Tagging {
+    fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
+        self.see("trace: attempt started", attempt.tag);
+    }
+
+    fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
+        self.see("trace: attempt sent", attempt.tag);
+    }
+
+    fn attempt_ended(&self, attempt: &AttemptEnded<'_>) {
+        self.see("trace: attempt ended", attempt.started.tag);
+    }
+
+    fn call_ended(&self, call: &CallEnded<'_>) {
+        self.see("trace: call ended", call.tag);
+    }
+}
+
+/// Each observer gets back its own tag in all later facts of a call. The facts of traces have none.
+#[test]
+fn each_observer_gets_back_its_own_tag() {
+    let sim = Sim::new(1);
+    crate::world::serve(&sim, 1, h2::server::Builder::new(), crate::world::echo);
+    let observers = [Tagging::new(7), Tagging::new(0), Tagging::new(u64::MAX)];
+    let target = format!("ipv4:{}", crate::world::address(1));
+    let mut builder = crate::world::builder(&sim, target);
+    for observer in &observers {
+        builder = builder.observer(observer.clone());
+    }
+    let channel = builder.build().expect("a channel");
+    sim.run(async {
+        for _ in 0..2 {
+            let request = crate::world::request(http_body_util::Full::new(bytes::Bytes::new()));
+            crate::world::call(&channel, request).await.expect_ok();
+        }
+    });
+    for observer in observers {
+        let tag = observer.tag;
+        let one_call = [
+            ("attempt started", tag),
+            ("trace: attempt started", 0),
+            ("attempt sent", tag),
+            ("trace: attempt sent", 0),
+            ("attempt ended", tag),
+            ("trace: attempt ended", 0),
+            ("call ended", tag),
+            ("trace: call ended", 0),
+        ];
+        assert_eq!(*observer.seen.lock(), [one_call, one_call].concat());
+    }
+}
