@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use trunkline_channel::{AttemptEnded, AttemptSent, CallEnded};
+use trunkline_channel::{AttemptEnded, AttemptSent, AttemptStarted, CallEnded, CallStarted};
 use trunkline_endpoint::{Address, BackendLabels};
 use trunkline_lb::SubchannelId;
 
@@ -76,14 +76,16 @@ impl CallMetrics {
         }
     }
 
-    pub(crate) fn call_started(&self) {
+    /// Handles the start of a call. Its tag keeps later facts from looking up its method again.
+    pub(crate) fn call_started(&self, call: &CallStarted<'_>) {
         self.add_open(1);
+        call.set_tag(self.methods.tag(call.path));
     }
 
-    pub(crate) fn attempt_started(&self, path: &str) {
+    pub(crate) fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
         self.add_waiting(1);
-        self.methods
-            .with(path, |scope, series| series.attempt_started(scope));
+        let series = self.methods.series(attempt.tag, attempt.path);
+        series.attempt_started(&self.scope);
     }
 
     pub(crate) fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
@@ -105,7 +107,7 @@ impl CallMetrics {
     }
 
     fn record_end(&self, attempt: &AttemptEnded<'_>, labels: Option<&BackendLabels>) {
-        let outcome = &attempt.outcome;
+        let outcome = attempt.outcome;
         let measures = AttemptMeasures {
             code: outcome.status.code(),
             duration: attempt.latency.as_secs_f64(),
@@ -113,23 +115,15 @@ impl CallMetrics {
             received: without_prefixes(outcome.bytes_received, outcome.messages_received),
             labels,
         };
-        self.methods.with(attempt.started.path, |scope, series| {
-            series.attempt_ended(scope, &measures);
-        });
+        let started = &attempt.started;
+        let series = self.methods.series(started.tag, started.path);
+        series.attempt_ended(&self.scope, &measures);
     }
 
     pub(crate) fn call_ended(&self, call: &CallEnded<'_>) {
         self.add_open(-1);
-        self.methods.with(call.path, |scope, series| {
-            series.call_ended(scope, call.status.code(), call.latency.as_secs_f64());
-            series.call_sent_again(
-                scope,
-                call.retries,
-                call.transparent_retries,
-                call.hedges,
-                call.retry_delay.as_secs_f64(),
-            );
-        });
+        let series = self.methods.series(call.tag, call.path);
+        series.call_ended(&self.scope, call);
     }
 
     fn add_open(&self, calls: i64) {

@@ -1,85 +1,166 @@
 //! A map that is read by calls without a lock, and only grows.
 
 use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::Arc;
+use std::hash::{BuildHasher, Hash};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 use trunkline_runtime::Lock;
 
+/// The number of slots in the first part. Each further part has twice as many as the one before.
+const FIRST_PART: usize = 16;
+
+/// The most parts: together they have slots for a quarter of a million entries.
+const PARTS: usize = 14;
+
+/// The slots of a part that an entry can be in.
+const WINDOW: usize = 4;
+
 /// A map that only grows, up to a number of entries.
 ///
-/// An entry that exists is found without a lock, and without an allocation. A new one copies the
-/// map, so it is for few keys that are used often.
+/// An entry that exists is found without a lock, without a write to shared memory, and without an
+/// allocation. Entries never move, so each has a [place](Found::place), which finds it without its key.
+///
+/// An entry is in one of [`WINDOW`] slots of a part, which its hash chooses: in the first free one of
+/// the first part that has one. So a free slot shows that the entry is in no later slot and part.
 #[derive(Debug)]
 pub(crate) struct GrowOnly<K, V> {
-    /// Hashed fast: the keys are the program's own, and there are few.
-    known: ArcSwap<HashMap<K, Arc<V>, RandomState>>,
+    parts: [OnceLock<Box<[Slot<K, V>]>>; PARTS],
+    /// Fast: the keys are the program's own, and there are few.
+    hasher: RandomState,
+    /// The number of entries.
+    count: AtomicUsize,
     /// Held while an entry is added.
     adding: Lock<()>,
     max: usize,
 }
 
-impl<K: Eq + Hash + Clone, V> GrowOnly<K, V> {
+type Slot<K, V> = OnceLock<Box<Entry<K, V>>>;
+
+#[derive(Debug)]
+struct Entry<K, V> {
+    key: K,
+    value: V,
+}
+
+/// An entry that was found or added.
+#[derive(Debug)]
+pub(crate) struct Found<'a, V> {
+    /// Where it is. It never moves.
+    pub(crate) place: usize,
+    pub(crate) value: &'a V,
+}
+
+/// The result of a search for a key.
+enum Search<'a, V> {
+    Found(Found<'a, V>),
+    /// The key is new. Its entry belongs in this place.
+    Free(usize),
+    /// The key is new, and all slots that it can be in are taken.
+    Full,
+}
+
+impl<K: Eq + Hash, V> GrowOnly<K, V> {
     /// Returns an empty map for at most `max` entries.
     pub(crate) fn new(max: usize) -> Self {
         Self {
-            known: ArcSwap::default(),
+            parts: [const { OnceLock::new() }; PARTS],
+            hasher: RandomState::default(),
+            count: AtomicUsize::new(0),
             adding: Lock::default(),
             max,
         }
     }
 
-    /// Calls `f` with the value of the key, and returns what it returns.
+    /// Returns the entry of the key.
     ///
-    /// Where the key is new, `make` makes its entry. `f` gets `None` if `make` returns `None`, or if
-    /// the map is full.
-    pub(crate) fn with<Q, R>(
+    /// Where the key is new, `make` makes its entry. The result is `None` if `make` returns `None`, or
+    /// if the map is full.
+    pub(crate) fn find_or_add<Q>(
         &self,
         key: &Q,
         make: impl FnOnce() -> Option<(K, V)>,
-        f: impl FnOnce(Option<&V>) -> R,
-    ) -> R
+    ) -> Option<Found<'_, V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let known = self.known.load();
-        if let Some(value) = known.get(key) {
-            return f(Some(value));
+        let hash = self.hasher.hash_one(key);
+        if let Search::Found(found) = self.search(key, hash) {
+            return Some(found);
         }
-        let is_full = known.len() >= self.max;
-        drop(known);
-        if is_full {
-            return f(None);
+        if self.count.load(Ordering::Relaxed) >= self.max {
+            return None;
         }
-        let made = make();
-        let value = made.and_then(|(owned, value)| self.add(key, owned, value));
-        f(value.as_deref())
+        let made = make()?;
+        self.add(key, hash, made)
+    }
+
+    /// Returns the value of the entry in a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&V> {
+        let (part, slot) = part_and_slot(place);
+        let slot = self.parts.get(part)?.get()?.get(slot)?;
+        slot.get().map(|entry| &entry.value)
     }
 
     /// Adds an entry, unless there are too many. Another thread may have added it meanwhile.
-    fn add<Q>(&self, key: &Q, owned: K, value: V) -> Option<Arc<V>>
+    fn add<Q>(&self, key: &Q, hash: u64, (owned, value): (K, V)) -> Option<Found<'_, V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
         let _adding = self.adding.lock();
-        let known = self.known.load_full();
-        if let Some(value) = known.get(key) {
-            return Some(Arc::clone(value));
-        }
-        if known.len() >= self.max {
-            return None;
-        }
-        let value = Arc::new(value);
-        let mut known = HashMap::clone(&known);
-        known.insert(owned, Arc::clone(&value));
-        self.known.store(Arc::new(known));
-        Some(value)
+        let count = self.count.load(Ordering::Relaxed);
+        let place = match self.search(key, hash) {
+            Search::Found(found) => return Some(found),
+            Search::Free(place) if count < self.max => place,
+            Search::Free(_) | Search::Full => return None,
+        };
+        self.count.store(count + 1, Ordering::Relaxed);
+        let (part, slot) = part_and_slot(place);
+        let slots = self.parts[part].get_or_init(|| free_slots(part));
+        let entry = Entry { key: owned, value };
+        let entry = slots[slot].get_or_init(|| Box::new(entry));
+        let value = &entry.value;
+        Some(Found { place, value })
     }
+
+    fn search<Q>(&self, key: &Q, hash: u64) -> Search<'_, V>
+    where
+        K: Borrow<Q>,
+        Q: Eq + Hash + ?Sized,
+    {
+        for (part, slots) in self.parts.iter().enumerate() {
+            let (first, len) = (first_place(part), FIRST_PART << part);
+            for step in 0..WINDOW {
+                let slot = (hash as usize).wrapping_add(step) & (len - 1);
+                let place = first + slot;
+                let Some(entry) = slots.get().and_then(|slots| slots[slot].get()) else {
+                    return Search::Free(place);
+                };
+                if entry.key.borrow() == key {
+                    let value = &entry.value;
+                    return Search::Found(Found { place, value });
+                }
+            }
+        }
+        Search::Full
+    }
+}
+
+fn free_slots<K, V>(part: usize) -> Box<[Slot<K, V>]> {
+    (0..FIRST_PART << part).map(|_| OnceLock::new()).collect()
+}
+
+/// Returns the place of the first slot of a part.
+fn first_place(part: usize) -> usize {
+    (FIRST_PART << part) - FIRST_PART
+}
+
+fn part_and_slot(place: usize) -> (usize, usize) {
+    let part = (place / FIRST_PART + 1).ilog2() as usize;
+    (part, place - first_place(part))
 }
 
 #[cfg(test)]
@@ -92,7 +173,7 @@ mod tests {
         let map = GrowOnly::<String, usize>::new(2);
         let get = |key: &str, value: Option<usize>| {
             let entry = || value.map(|value| (key.to_owned(), value));
-            map.with(key, entry, |value| value.copied())
+            map.find_or_add(key, entry).map(|found| *found.value)
         };
         assert_eq!(get("a", Some(1)), Some(1));
         assert_eq!(get("a", Some(2)), Some(1));
@@ -102,37 +183,44 @@ mod tests {
         assert_eq!(get("b", Some(5)), Some(3));
     }
 
+    /// An entry stays in its place while others are added, and each has another place.
+    #[test]
+    fn entries_stay_in_their_places() {
+        let map = GrowOnly::<usize, usize>::new(10_000);
+        let add = |key: usize| {
+            map.find_or_add(&key, || Some((key, key)))
+                .map(|own| own.place)
+        };
+        let places: Vec<_> = (0..10_000).map(|key| add(key).expect("a place")).collect();
+        for (key, place) in places.iter().enumerate() {
+            assert_eq!(map.at(*place), Some(&key));
+            assert_eq!(add(key), Some(*place));
+        }
+        assert_eq!(map.at(usize::MAX / 2), None);
+        assert_eq!(add(10_000), None);
+    }
+
     /// Threads that add the same key at the same time use one entry.
     #[test]
     fn threads_share_entries() {
-        let map = GrowOnly::<String, std::sync::atomic::AtomicUsize>::new(8);
+        let map = GrowOnly::<String, AtomicUsize>::new(8);
         std::thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
                     for number in 0..800 {
                         let key = (number % 10).to_string();
-                        map.with(
-                            &key,
-                            || Some((key.clone(), 0.into())),
-                            |value| {
-                                if let Some(value) = value {
-                                    value.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                                }
-                            },
-                        );
+                        let make = || Some((key.clone(), 0.into()));
+                        if let Some(found) = map.find_or_add(&key, make) {
+                            found.value.fetch_add(1, Ordering::Relaxed);
+                        }
                     }
                 });
             }
         });
-        let known = map.known.load();
-        assert_eq!(known.len(), 8);
-        for key in ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] {
-            if let Some(value) = known.get(key) {
-                assert_eq!(
-                    value.load(std::sync::atomic::Ordering::Relaxed),
-                    320,
-                    "{key}"
-                );
+        assert_eq!(map.count.load(Ordering::Relaxed), 8);
+        for number in 0..10 {
+            if let Some(found) = map.find_or_add(&number.to_string(), || None) {
+                assert_eq!(found.value.load(Ordering::Relaxed), 320, "{number}");
             }
         }
     }

@@ -1,18 +1,18 @@
-//! The series of the methods of a channel, which calls find without a lock.
+//! The series of the methods of a channel, which a call finds without a lock, and once.
 
 use std::sync::Arc;
 
+use trunkline_channel::CallEnded;
 use trunkline_endpoint::BackendLabels;
 use trunkline_status::Code;
 
 use crate::backend_labels::{self, LabelValues};
-use crate::grow_only::GrowOnly;
+use crate::grow_only::{Found, GrowOnly};
 use crate::instrument::Instrument;
 use crate::instruments;
 use crate::label::LabelKey;
 use crate::options::without_slash;
 use crate::recorder::{LazyRecorder, OTHER, Recorder, Scope};
-use crate::sink::Value;
 
 /// The most different labels of backends that the series of one method have; those of all further
 /// ones are `other`.
@@ -20,6 +20,12 @@ const MAX_LABELS: usize = 64;
 
 /// The number of gRPC's codes.
 const CODES: usize = 17;
+
+/// The tag of all methods that have no series of their own. A call without a tag has 0.
+const OTHER_METHODS: u64 = 1;
+
+/// The tag of the method in the first place.
+const FIRST_METHOD: u64 = 2;
 
 /// The methods of a channel.
 ///
@@ -84,17 +90,28 @@ impl MethodTable {
         }
     }
 
-    /// Calls `f` with the series of the method that `path` names.
-    pub(crate) fn with(&self, path: &str, f: impl FnOnce(&Scope, &MethodSeries)) {
-        let scope = &*self.scope;
-        let make = || {
-            let method = without_slash(path);
-            let is_accepted = scope.options.methods.accepts(method);
-            is_accepted.then(|| (path.into(), MethodSeries::new(method)))
+    /// Returns the tag of the method that `path` names, by which [`series`](Self::series) finds it again.
+    pub(crate) fn tag(&self, path: &str) -> u64 {
+        let found = self.find(path);
+        found.map_or(OTHER_METHODS, |found| found.place as u64 + FIRST_METHOD)
+    }
+
+    /// Returns the series of the method with this tag; that of `path` where a call has no tag.
+    pub(crate) fn series(&self, tag: u64, path: &str) -> &MethodSeries {
+        let known = match tag.checked_sub(FIRST_METHOD) {
+            Some(place) => usize::try_from(place).ok().and_then(|at| self.known.at(at)),
+            None if tag == OTHER_METHODS => None,
+            None => self.find(path).map(|found| found.value),
         };
-        self.known.with(path, make, |series| {
-            f(scope, series.unwrap_or(&self.other));
-        });
+        known.unwrap_or(&self.other)
+    }
+
+    fn find(&self, path: &str) -> Option<Found<'_, MethodSeries>> {
+        self.known.find_or_add(path, || {
+            let method = without_slash(path);
+            let is_accepted = self.scope.options.methods.accepts(method);
+            is_accepted.then(|| (path.into(), MethodSeries::new(method)))
+        })
     }
 }
 
@@ -125,10 +142,11 @@ impl MethodSeries {
             return self.record_end(scope, &self.attempts, backend_labels::NONE, end);
         };
         let make = || Some((labels.clone(), AttemptsByCode::default()));
-        self.labelled.with(labels, make, |series| match series {
-            Some(series) => self.record_end(scope, series, backend_labels::values(labels), end),
-            None => self.record_end(scope, &self.over, backend_labels::all(OTHER), end),
-        });
+        let (series, values) = match self.labelled.find_or_add(labels, make) {
+            Some(found) => (found.value, backend_labels::values(labels)),
+            None => (&self.over, backend_labels::all(OTHER)),
+        };
+        self.record_end(scope, series, values, end);
     }
 
     fn record_end(
@@ -152,40 +170,30 @@ impl MethodSeries {
         series.received.record(end.received, || bind(received));
     }
 
-    /// Records the duration of a call in seconds.
-    pub(crate) fn call_ended(&self, scope: &Scope, code: Code, duration: f64) {
+    /// Records the end of a call: its duration, and how often and how late it was sent again, each of
+    /// these unless it is 0.
+    pub(crate) fn call_ended(&self, scope: &Scope, call: &CallEnded<'_>) {
+        let code = call.status.code();
         let series = &self.calls[usize::from(code.number())];
-        series.record(duration, || {
+        series.record(call.latency.as_secs_f64(), || {
             let method = (LabelKey::METHOD, &*self.method);
             let values = [method, (LabelKey::STATUS, code.name())];
             scope.bind(&instruments::CALL_DURATION, &values)
         });
-    }
-
-    /// Records how often a call was sent again, each number unless it is 0, and the delay in
-    /// seconds.
-    pub(crate) fn call_sent_again(
-        &self,
-        scope: &Scope,
-        retries: u32,
-        transparent_retries: u32,
-        hedges: u32,
-        delay: f64,
-    ) {
-        let record = |series: &LazyRecorder, instrument, value: Value| {
-            if value.as_f64() > 0.0 {
-                series.record(value, || self.bind(scope, instrument));
+        let record = |series: &LazyRecorder, instrument, times: u32| {
+            if times > 0 {
+                series.record(u64::from(times), || self.bind(scope, instrument));
             }
         };
-        let retries = Value::from(u64::from(retries));
-        record(&self.retries, &instruments::CALL_RETRIES, retries);
-        let transparent = Value::from(u64::from(transparent_retries));
-        let series = &self.transparent_retries;
-        record(series, &instruments::CALL_TRANSPARENT_RETRIES, transparent);
-        let hedges = Value::from(u64::from(hedges));
-        record(&self.hedges, &instruments::CALL_HEDGES, hedges);
-        let delay = Value::from(delay);
-        record(&self.retry_delay, &instruments::CALL_RETRY_DELAY, delay);
+        record(&self.retries, &instruments::CALL_RETRIES, call.retries);
+        let (series, times) = (&self.transparent_retries, call.transparent_retries);
+        record(series, &instruments::CALL_TRANSPARENT_RETRIES, times);
+        record(&self.hedges, &instruments::CALL_HEDGES, call.hedges);
+        if !call.retry_delay.is_zero() {
+            let delay = call.retry_delay.as_secs_f64();
+            let bind = || self.bind(scope, &instruments::CALL_RETRY_DELAY);
+            self.retry_delay.record(delay, bind);
+        }
     }
 
     fn bind(&self, scope: &Scope, instrument: &'static Instrument) -> Recorder {

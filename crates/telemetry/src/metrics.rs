@@ -99,12 +99,12 @@ impl Observer for ChannelMetrics {
         self.calls.is_on()
     }
 
-    fn call_started(&self, _: &CallStarted<'_>) {
-        self.calls.call_started();
+    fn call_started(&self, call: &CallStarted<'_>) {
+        self.calls.call_started(call);
     }
 
     fn attempt_started(&self, attempt: &AttemptStarted<'_>) {
-        self.calls.attempt_started(attempt.path);
+        self.calls.attempt_started(attempt);
     }
 
     fn attempt_sent(&self, attempt: &AttemptSent<'_>) {
