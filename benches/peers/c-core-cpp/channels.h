@@ -33,6 +33,8 @@ inline std::shared_ptr<grpc::Channel> MakeChannel(const Setup& setup, const Case
   arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  // Otherwise it is the list of addresses, which HTTP/2 servers reject.
+  arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, setup.server_name);
   // Otherwise channels with the same backends share connections.
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   auto credentials = grpc::InsecureChannelCredentials();

@@ -47,6 +47,8 @@ class Channels:
             ("grpc.enable_retries", 0),
             ("grpc.enable_http_proxy", 0),
             ("grpc.use_local_subchannel_pool", 1),
+            # Otherwise it is the list of addresses, which HTTP/2 servers reject.
+            ("grpc.default_authority", self._setup["server_name"]),
         ]
         target = "ipv4:" + ",".join(backends)
         if not is_encrypted:
