@@ -48,6 +48,17 @@ pub(super) struct SecureAddress {
     pub(super) identity: Option<Arc<Provider>>,
 }
 
+impl SecureAddress {
+    /// Returns why certificates that were read earlier are in use; `None` if they are those of the files.
+    pub(super) fn problem(&self) -> Option<String> {
+        let roots = self.roots.iter().filter_map(|it| it.dump().roots);
+        let identity = self.identity.iter().filter_map(|it| it.dump().identity);
+        let problems = roots.chain(identity).filter_map(|part| part.problem);
+        let problems: Vec<Arc<str>> = problems.collect();
+        (!problems.is_empty()).then(|| problems.join("; "))
+    }
+}
+
 impl ClusterSecurity {
     /// Returns the security of a channel without clusters. Its providers are those of `pool`.
     pub(super) fn new(pool: ProviderPool) -> Self {

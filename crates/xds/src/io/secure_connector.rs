@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use trunkline_connector::tls::{ClientIdentity, NameCheck, Tls, TlsConnector};
+use trunkline_connector::tls::{ClientIdentity, NameCheck, Tls, TlsConnector, TlsError};
 use trunkline_connector::{ConnectProgress, Connected, Connector};
 use trunkline_endpoint::Address;
 use trunkline_runtime::{BoxFuture, Lock, Runtime};
@@ -53,8 +53,53 @@ impl Connector for SecureConnector {
         let connectors = Arc::clone(&self.connectors);
         Box::pin(async move {
             let connector = connectors.of(&secure).await?;
-            connector.connect_with_progress(&named, progress).await
+            let result = connector.connect_with_progress(&named, progress).await;
+            match secure.problem() {
+                Some(problem) => with_problem(result, problem),
+                None => result,
+            }
         })
+    }
+}
+
+/// Adds why certificates that were read earlier are in use: to what is known of the connection, or to the
+/// error of the handshake.
+fn with_problem(result: io::Result<Connected>, problem: String) -> io::Result<Connected> {
+    match result {
+        Ok(mut connected) => {
+            if let Some(info) = &mut connected.info.tls {
+                Arc::make_mut(info).reload_problem = Some(problem);
+            }
+            Ok(connected)
+        }
+        Err(error) if error.get_ref().is_some_and(|inner| inner.is::<TlsError>()) => {
+            let kind = error.kind();
+            Err(io::Error::new(kind, EarlierCertificates { error, problem }))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A handshake failed with certificates that are no longer those of their files.
+#[derive(Debug)]
+struct EarlierCertificates {
+    error: io::Error,
+    problem: String,
+}
+
+impl fmt::Display for EarlierCertificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { error, problem } = self;
+        write!(
+            f,
+            "{error}; certificates that were read earlier are in use, because {problem}"
+        )
+    }
+}
+
+impl Error for EarlierCertificates {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
     }
 }
 

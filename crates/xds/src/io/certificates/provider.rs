@@ -180,7 +180,7 @@ impl Provider {
     }
 
     /// Returns the state of the files.
-    pub(super) fn dump(&self) -> CertificateProviderDump {
+    pub(in crate::io) fn dump(&self) -> CertificateProviderDump {
         fn of<M: PartialEq>(watcher: Option<&FileWatcher<M>>) -> Option<CertificateFilesDump> {
             watcher.map(|watcher| CertificateFilesDump {
                 is_loaded: watcher.current().is_some(),

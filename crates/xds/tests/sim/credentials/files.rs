@@ -47,6 +47,16 @@ fn xds_6_6_no_file_is_read_for_a_connection() {
         secure_mesh.break_connections();
         secure_mesh.mesh.sleep(SECOND).await;
         assert_eq!(call(&first, "/a.B/C").await, Ok(secure()));
+        // A handshake that fails then has the reason, too.
+        secure_mesh.set_server(&Authority::new("other root").issue(&["orders.mesh.test"]));
+        secure_mesh.break_connections();
+        secure_mesh.mesh.sleep(SECOND).await;
+        let status = call(&first, "/a.B/C").await.expect_err("an unknown root");
+        let expected = format!(
+            "; certificates that were read earlier are in use, because {} cannot be read: ",
+            secure_mesh.path("ca.pem").display()
+        );
+        assert!(status.message().contains(&expected), "{status}");
     });
 }
 
