@@ -33,6 +33,10 @@ mod socket;
 #[cfg(any(feature = "async-std", feature = "smol"))]
 mod reactor;
 
+// Our own reactor in async-io's, and `block_on`.
+#[cfg(all(target_os = "linux", feature = "async-std"))]
+mod nested;
+
 // The runtimes, one for each feature.
 #[cfg(feature = "async-std")]
 mod async_std;
@@ -52,6 +56,8 @@ pub use crate::default::default_runtime;
 pub use crate::identity::RuntimeId;
 pub use crate::into_runtime::IntoRuntime;
 pub use crate::lock::Lock;
+#[cfg(all(target_os = "linux", feature = "async-std"))]
+pub use crate::nested::block_on;
 pub use crate::options::{TcpOptions, UdpOptions};
 pub use crate::peer::{PeerAddr, UnixAddr};
 pub use crate::runtime::{BoxFuture, Runtime};
@@ -62,3 +68,5 @@ pub use crate::timer::{Sleep, Timer};
 #[cfg(feature = "tokio")]
 pub use crate::tokio::Tokio;
 pub use crate::udp::{Received, UdpSocket};
+#[cfg(all(not(target_os = "linux"), feature = "async-std"))]
+pub use ::async_std::task::block_on;

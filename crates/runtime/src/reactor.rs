@@ -8,6 +8,9 @@ pub(crate) mod timer;
 #[cfg(target_os = "linux")]
 pub(crate) mod far_timer;
 
+// What the sockets need of a reactor.
+pub(crate) mod watch;
+
 mod stream;
 
 pub(crate) mod connect;

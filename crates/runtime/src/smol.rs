@@ -1,6 +1,9 @@
 //! The runtime of smol.
 
+use async_io::Async;
+
 use crate::reactor::impl_runtime;
+use crate::reactor::timer::ReactorTimer;
 
 /// smol: its global executor (`SMOL_THREADS` threads), and async-io's reactor.
 ///
@@ -18,6 +21,8 @@ impl Smol {
 
 impl_runtime! {
     Smol,
+    watch: Async,
+    timer: ReactorTimer::boxed,
     spawn: |task| ::smol::spawn(task).detach(),
     blocking: ::smol::unblock,
 }

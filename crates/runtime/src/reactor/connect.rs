@@ -1,41 +1,43 @@
-//! Connects sockets that async-io watches.
+//! Connects sockets that a reactor watches.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 
-use async_io::Async;
 use socket2::SockRef;
 
 use super::stream::ReactorStream;
+use super::watch::{Watch, writable};
 use crate::{BoxFuture, PeerAddr, Stream, TcpOptions, socket};
 
-pub(crate) fn connect_tcp(
+pub(crate) fn connect_tcp<W: Watch<TcpStream>>(
     peer: SocketAddr,
     options: &TcpOptions,
 ) -> BoxFuture<io::Result<Box<dyn Stream>>> {
     let options = options.clone();
     Box::pin(async move {
         let started = socket::start_tcp(peer, &options)?;
-        // The socket is non-blocking already; `Async::new` would set that again.
-        let stream = Async::new_nonblocking(started.socket)?;
+        let stream = W::watch(started.socket)?;
         if !started.is_connected {
-            stream.writable().await?;
+            writable(&stream).await?;
         }
-        socket::finish_tcp(&SockRef::from(stream.get_ref()), peer, &options)?;
+        socket::finish_tcp(&SockRef::from(stream.socket()), peer, &options)?;
         Ok(ReactorStream::boxed(stream, PeerAddr::Ip(peer)))
     })
 }
 
 #[cfg(unix)]
-pub(crate) fn connect_unix(peer: &crate::UnixAddr) -> BoxFuture<io::Result<Box<dyn Stream>>> {
+pub(crate) fn connect_unix<W>(peer: &crate::UnixAddr) -> BoxFuture<io::Result<Box<dyn Stream>>>
+where
+    W: Watch<std::os::unix::net::UnixStream>,
+{
     let peer = peer.clone();
     Box::pin(async move {
         let started = socket::start_unix(&peer)?;
-        let stream = Async::new_nonblocking(started.socket)?;
+        let stream = W::watch(started.socket)?;
         if !started.is_connected {
-            stream.writable().await?;
+            writable(&stream).await?;
         }
-        socket::finish_unix(&SockRef::from(stream.get_ref()))?;
+        socket::finish_unix(&SockRef::from(stream.socket()))?;
         Ok(ReactorStream::boxed(stream, PeerAddr::Unix(peer)))
     })
 }

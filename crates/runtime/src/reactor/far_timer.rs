@@ -7,13 +7,11 @@ use std::task::{Context, Poll};
 use async_io::Async;
 
 use super::clock::now;
-use super::timer::ReactorTimer;
 use crate::Timer;
 use crate::far_timer::{FarTimer, WatchedFd};
 
-/// Returns a timer for deadlines that are far away.
-pub(crate) fn far_timer() -> Box<dyn Timer> {
-    let near = Box::new(ReactorTimer::new());
+/// Returns a timer for deadlines that are far away. `near` is a timer of the runtime.
+pub(crate) fn far_timer(near: Box<dyn Timer>) -> Box<dyn Timer> {
     Box::new(FarTimer::<Async<OwnedFd>>::new((), now, near))
 }
 

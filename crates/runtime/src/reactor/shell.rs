@@ -1,9 +1,16 @@
-//! The `Runtime` of async-std and of smol, which differ in their executor only.
+//! The `Runtime` of async-std and of smol, which differ in their executor and their reactor.
 
-/// Implements `Runtime` for a runtime over async-io. The arguments are two closures: one spawns a
-/// task, one runs a blocking function on another thread.
+/// Implements `Runtime` for a runtime over async-io. The arguments: the reactor that watches its
+/// sockets, a type with the trait `Watch`; a function that makes its timers; two closures, of which one
+/// spawns a task, and one runs a blocking function on another thread.
 macro_rules! impl_runtime {
-    ($name:ident, spawn: $spawn:expr, blocking: $blocking:expr $(,)?) => {
+    (
+        $name:ident,
+        watch: $watch:ident,
+        timer: $timer:expr,
+        spawn: $spawn:expr,
+        blocking: $blocking:expr $(,)?
+    ) => {
         impl crate::Runtime for $name {
             fn identity(&self) -> Option<crate::RuntimeId> {
                 Some(crate::RuntimeId::of::<Self>())
@@ -14,12 +21,12 @@ macro_rules! impl_runtime {
             }
 
             fn timer(&self) -> Box<dyn crate::Timer> {
-                Box::new(crate::reactor::timer::ReactorTimer::new())
+                $timer()
             }
 
             #[cfg(target_os = "linux")]
             fn far_timer(&self) -> Box<dyn crate::Timer> {
-                crate::reactor::far_timer::far_timer()
+                crate::reactor::far_timer::far_timer($timer())
             }
 
             fn spawn(&self, task: crate::BoxFuture<()>) {
@@ -35,7 +42,7 @@ macro_rules! impl_runtime {
                 peer: std::net::SocketAddr,
                 options: &crate::TcpOptions,
             ) -> crate::BoxFuture<std::io::Result<Box<dyn crate::Stream>>> {
-                crate::reactor::connect::connect_tcp(peer, options)
+                crate::reactor::connect::connect_tcp::<$watch<std::net::TcpStream>>(peer, options)
             }
 
             #[cfg(unix)]
@@ -43,7 +50,9 @@ macro_rules! impl_runtime {
                 &self,
                 peer: &crate::UnixAddr,
             ) -> crate::BoxFuture<std::io::Result<Box<dyn crate::Stream>>> {
-                crate::reactor::connect::connect_unix(peer)
+                crate::reactor::connect::connect_unix::<$watch<std::os::unix::net::UnixStream>>(
+                    peer,
+                )
             }
 
             fn connect_udp(
@@ -51,7 +60,9 @@ macro_rules! impl_runtime {
                 peer: std::net::SocketAddr,
                 options: &crate::UdpOptions,
             ) -> std::io::Result<Box<dyn crate::UdpSocket>> {
-                crate::reactor::udp::ReactorUdp::connect(peer, options)
+                crate::reactor::udp::ReactorUdp::<$watch<std::net::UdpSocket>>::connect(
+                    peer, options,
+                )
             }
 
             fn source_address(

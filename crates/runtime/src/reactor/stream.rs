@@ -1,31 +1,38 @@
-//! Byte streams over async-io.
+//! Byte streams over a reactor.
 
 use std::fmt::Debug;
-use std::io::{self, IoSlice, IoSliceMut, Read};
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::marker::PhantomData;
 use std::net::{Shutdown, SocketAddr, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use async_io::Async;
 use futures_io::{AsyncRead, AsyncWrite};
 use socket2::SockRef;
 
+use super::watch::Watch;
 use crate::{PeerAddr, Stream, socket};
 
-/// A connected socket that async-io watches.
+/// A connected socket that a reactor watches.
 #[derive(Debug)]
-pub(super) struct ReactorStream<S> {
-    socket: Async<S>,
+pub(super) struct ReactorStream<S, W> {
+    socket: W,
     peer: PeerAddr,
     /// False after a read that took all there was. The next read then waits for the reactor first:
     /// async-io's own reads try the socket twice before they wait, and each try is a system call.
     may_have_data: bool,
+    /// The type of the socket in `socket`.
+    kind: PhantomData<fn() -> S>,
 }
 
-/// What a stream needs from its socket beyond reading and writing.
+/// What a stream needs from its socket.
 pub(super) trait RawStream: Debug + Send + Sync + 'static {
+    fn receive(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn receive_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize>;
+    fn send(&self, bytes: &[u8]) -> io::Result<usize>;
+    fn send_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize>;
     fn shut_down_write(&self) -> io::Result<()>;
     fn reset_on_close(&self);
 
@@ -33,7 +40,30 @@ pub(super) trait RawStream: Debug + Send + Sync + 'static {
     fn local_ip(&self) -> Option<SocketAddr>;
 }
 
+/// Implements the reading and writing of a socket of the standard library.
+macro_rules! impl_bytes {
+    () => {
+        fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+            Read::read(&mut &*self, buffer)
+        }
+
+        fn receive_vectored(&self, buffers: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+            Read::read_vectored(&mut &*self, buffers)
+        }
+
+        fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+            Write::write(&mut &*self, bytes)
+        }
+
+        fn send_vectored(&self, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+            Write::write_vectored(&mut &*self, parts)
+        }
+    };
+}
+
 impl RawStream for TcpStream {
+    impl_bytes!();
+
     fn shut_down_write(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
@@ -50,6 +80,8 @@ impl RawStream for TcpStream {
 
 #[cfg(unix)]
 impl RawStream for UnixStream {
+    impl_bytes!();
+
     fn shut_down_write(&self) -> io::Result<()> {
         self.shutdown(Shutdown::Write)
     }
@@ -61,25 +93,16 @@ impl RawStream for UnixStream {
     }
 }
 
-impl<S> ReactorStream<S>
-where
-    S: RawStream,
-    Async<S>: AsyncWrite,
-    for<'a> &'a S: Read,
-{
-    pub(super) fn boxed(socket: Async<S>, peer: PeerAddr) -> Box<dyn Stream> {
+impl<S: RawStream, W: Watch<S>> ReactorStream<S, W> {
+    pub(super) fn boxed(socket: W, peer: PeerAddr) -> Box<dyn Stream> {
         Box::new(Self {
             socket,
             peer,
             may_have_data: true,
+            kind: PhantomData,
         })
     }
-}
 
-impl<S> ReactorStream<S>
-where
-    S: RawStream,
-{
     /// Waits until the socket may have data, then reads up to `len` bytes with `read`.
     fn poll_read_with(
         &mut self,
@@ -92,8 +115,9 @@ where
                 ready!(self.socket.poll_readable(cx))?;
                 self.may_have_data = true;
             }
-            match read(self.socket.get_ref()) {
+            match read(self.socket.socket()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.socket.handle_empty();
                     self.may_have_data = false;
                 }
                 Ok(n) => {
@@ -105,38 +129,45 @@ where
             }
         }
     }
+
+    /// Writes with `write`, and waits for room where there is none.
+    fn poll_write_with(
+        &self,
+        cx: &mut Context<'_>,
+        mut write: impl FnMut(&S) -> io::Result<usize>,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match write(self.socket.socket()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.socket.poll_writable(cx))?;
+                }
+                written => return Poll::Ready(written),
+            }
+        }
+    }
 }
 
-impl<S> Stream for ReactorStream<S>
-where
-    S: RawStream,
-    Async<S>: AsyncWrite,
-    for<'a> &'a S: Read,
-{
+impl<S: RawStream, W: Watch<S>> Stream for ReactorStream<S, W> {
     fn peer_addr(&self) -> PeerAddr {
         self.peer.clone()
     }
 
     fn local_addr(&self) -> Option<PeerAddr> {
-        self.socket.get_ref().local_ip().map(PeerAddr::Ip)
+        self.socket.socket().local_ip().map(PeerAddr::Ip)
     }
 
     fn abort(self: Box<Self>) {
-        self.socket.get_ref().reset_on_close();
+        self.socket.socket().reset_on_close();
     }
 }
 
-impl<S> AsyncRead for ReactorStream<S>
-where
-    S: RawStream,
-    for<'a> &'a S: Read,
-{
+impl<S: RawStream, W: Watch<S>> AsyncRead for ReactorStream<S, W> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        self.poll_read_with(cx, buffer.len(), |mut socket| socket.read(buffer))
+        self.poll_read_with(cx, buffer.len(), |socket| socket.receive(buffer))
     }
 
     fn poll_read_vectored(
@@ -145,29 +176,25 @@ where
         buffers: &mut [IoSliceMut<'_>],
     ) -> Poll<io::Result<usize>> {
         let len = buffers.iter().map(|buffer| buffer.len()).sum();
-        self.poll_read_with(cx, len, |mut socket| socket.read_vectored(buffers))
+        self.poll_read_with(cx, len, |socket| socket.receive_vectored(buffers))
     }
 }
 
-impl<S> AsyncWrite for ReactorStream<S>
-where
-    S: RawStream,
-    Async<S>: AsyncWrite,
-{
+impl<S: RawStream, W: Watch<S>> AsyncWrite for ReactorStream<S, W> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(cx, bytes)
+        self.poll_write_with(cx, |socket| socket.send(bytes))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(cx, parts)
+        self.poll_write_with(cx, |socket| socket.send_vectored(parts))
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -176,7 +203,7 @@ where
 
     /// Sends FIN, which async-io's own `poll_close` does not.
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(match self.socket.get_ref().shut_down_write() {
+        Poll::Ready(match self.socket.socket().shut_down_write() {
             // The peer has reset the connection, so it is closed.
             Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
             done => done,
@@ -187,9 +214,11 @@ where
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::io::Write;
+    use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener};
     use std::task::Waker;
+
+    use async_io::Async;
 
     use super::*;
 
@@ -205,6 +234,7 @@ mod tests {
             socket: Async::new(socket).expect("a socket"),
             peer: PeerAddr::Ip(address),
             may_have_data: true,
+            kind: PhantomData,
         };
         let (mut tries, mut buffer) = (0, [0; 8]);
         let mut poll_read = |cx: &mut Context<'_>| {

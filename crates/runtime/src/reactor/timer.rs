@@ -18,6 +18,12 @@ pub(crate) struct ReactorTimer {
 }
 
 impl ReactorTimer {
+    /// Returns such a timer in a box.
+    #[cfg(any(feature = "smol", not(target_os = "linux")))]
+    pub(crate) fn boxed() -> Box<dyn Timer> {
+        Box::new(Self::new())
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             deadline: None,

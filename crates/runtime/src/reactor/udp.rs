@@ -1,34 +1,34 @@
-//! Datagrams over async-io.
+//! Datagrams over a reactor.
 
 use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll, ready};
 
-use async_io::Async;
 use socket2::SockRef;
 
+use super::watch::Watch;
 use crate::{Received, UdpOptions, UdpSocket, socket};
 
-/// A connected UDP socket that async-io watches.
+/// A connected UDP socket that a reactor watches.
 #[derive(Debug)]
-pub(crate) struct ReactorUdp {
-    socket: Async<std::net::UdpSocket>,
+pub(crate) struct ReactorUdp<W> {
+    socket: W,
 }
 
-impl ReactorUdp {
+impl<W: Watch<std::net::UdpSocket>> ReactorUdp<W> {
     pub(crate) fn connect(
         peer: SocketAddr,
         options: &UdpOptions,
     ) -> io::Result<Box<dyn UdpSocket>> {
-        let socket = Async::new_nonblocking(socket::connect_udp(peer, options)?)?;
+        let socket = W::watch(socket::connect_udp(peer, options)?)?;
         Ok(Box::new(Self { socket }))
     }
 }
 
-impl UdpSocket for ReactorUdp {
+impl<W: Watch<std::net::UdpSocket>> UdpSocket for ReactorUdp<W> {
     fn poll_send(&mut self, cx: &mut Context<'_>, datagram: &[u8]) -> Poll<io::Result<()>> {
         loop {
-            match self.socket.get_ref().send(datagram) {
+            match self.socket.socket().send(datagram) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.socket.poll_writable(cx))?;
                 }
@@ -39,7 +39,7 @@ impl UdpSocket for ReactorUdp {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Received>> {
         loop {
-            match socket::receive(&SockRef::from(self.socket.get_ref()), buffer) {
+            match socket::receive(&SockRef::from(self.socket.socket()), buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     ready!(self.socket.poll_readable(cx))?;
                 }

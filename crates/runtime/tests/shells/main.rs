@@ -22,6 +22,15 @@ macro_rules! shells {
             })*
         }
 
+        #[cfg(feature = "async-std")]
+        mod own_block_on {
+            $(#[test]
+            fn $check() {
+                let runtime = std::sync::Arc::new(trunkline_runtime::AsyncStd::new());
+                trunkline_runtime::block_on(crate::bounded(runtime, super::$check));
+            })*
+        }
+
         #[cfg(feature = "smol")]
         mod smol_runtime {
             $(#[test]

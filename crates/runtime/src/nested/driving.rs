@@ -1,0 +1,293 @@
+//! Moves the reactor and the tasks between the threads in `block_on` and async-std.
+
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::task::Waker;
+
+use super::fallback::Fallback;
+use super::outer::Outer;
+use super::reactor::Reactor;
+use super::root::Root;
+use super::task::{Schedule, Task};
+use crate::Lock;
+
+/// The most tasks that one thread runs before it looks at other things.
+const BATCH: usize = 64;
+
+/// How often a thread in `block_on` runs tasks and its future before it looks for reports, if there is
+/// always something to run.
+const MOST_BUSY: u32 = 32;
+
+/// The most tasks that async-io's thread runs for one batch of reports. The pool runs the others.
+const MOST_INLINE: usize = 16;
+
+/// The reactor and the tasks of a process.
+///
+/// They are *driven* while threads are in `block_on`. Of these threads, one is in the seat of the
+/// reactor, or on its way there; it runs the tasks between its waits. The others are parked until they
+/// are woken, or until the seat is free. Otherwise async-io drives the reactor, and async-std's pool
+/// runs the tasks.
+#[derive(Debug)]
+pub(super) struct Nested {
+    pub(super) reactor: Reactor,
+    /// The tasks to run, while the threads in `block_on` do that.
+    queue: Lock<VecDeque<Arc<Task>>>,
+    /// False while async-io drives the reactor. It stays true for a while when the last thread leaves
+    /// `block_on`: a program may call that once for each RPC.
+    is_driven: AtomicBool,
+    /// How many calls of `block_on` run.
+    present: AtomicUsize,
+    /// The threads in `block_on` that wait for the seat.
+    parked: Lock<Vec<Arc<Root>>>,
+    outer: Outer,
+    pub(super) fallback: Fallback,
+}
+
+thread_local! {
+    /// True on a thread that has been in `block_on`.
+    static BLOCKS_ON: Cell<bool> = const { Cell::new(false) };
+    /// True while this thread of async-io wakes the tasks of a batch of reports.
+    static COLLECTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A call of `block_on` that runs.
+#[derive(Debug)]
+pub(super) struct Presence {
+    nested: &'static Nested,
+    root: Arc<Root>,
+    /// How often in a row there was something to run.
+    busy: u32,
+    /// Room for the tasks that a wait wakes.
+    wakers: Vec<Waker>,
+}
+
+impl Nested {
+    /// `on_ready` is to call [`handle_ready`](Self::handle_ready).
+    pub(super) fn new(on_ready: fn()) -> io::Result<Self> {
+        let reactor = Reactor::new()?;
+        let outer = Outer::new(Arc::clone(reactor.descriptor()), on_ready)?;
+        outer.arm(None);
+        Ok(Self {
+            reactor,
+            queue: Lock::default(),
+            is_driven: AtomicBool::new(false),
+            present: AtomicUsize::new(0),
+            parked: Lock::default(),
+            outer,
+            fallback: Fallback::default(),
+        })
+    }
+
+    /// Returns whether a thread in `block_on` will do what the caller leaves to it.
+    ///
+    /// If the last such thread has left, a caller that was never in `block_on` does not wait for it to
+    /// come back.
+    pub(super) fn is_driven_for_caller(&self) -> bool {
+        if !self.is_driven.load(SeqCst) {
+            return false;
+        }
+        if self.present.load(SeqCst) > 0 || BLOCKS_ON.get() {
+            return true;
+        }
+        self.end_driving();
+        false
+    }
+
+    /// Returns whether async-io drives the reactor, or a thread waits in it.
+    pub(super) fn is_safe(&self) -> bool {
+        !self.is_driven.load(SeqCst) || self.reactor.is_waiting()
+    }
+
+    /// Returns whether a task, a report or a timer waits for a thread.
+    pub(super) fn has_work(&self) -> bool {
+        self.has_tasks() || self.reactor.has_reports()
+    }
+
+    fn has_tasks(&self) -> bool {
+        !self.queue.lock().is_empty()
+    }
+
+    /// Has others drive the reactor: a thread that waits for the seat, else async-io.
+    pub(super) fn hand_over(&self) {
+        if !self.unpark_one() {
+            self.end_driving();
+        }
+    }
+
+    /// Leaves the reactor to async-io, and the tasks to async-std's pool.
+    fn end_driving(&self) {
+        if self.is_driven.swap(false, SeqCst) {
+            self.move_to_pool();
+            self.arm();
+        }
+    }
+
+    fn move_to_pool(&self) {
+        let tasks = std::mem::take(&mut *self.queue.lock());
+        for task in tasks {
+            task.run_on_pool();
+        }
+    }
+
+    /// Has async-io watch the reactor, if no thread in `block_on` drives it.
+    pub(super) fn arm(&self) {
+        if !self.is_driven.load(SeqCst) {
+            self.outer.arm(self.reactor.timers.next());
+        }
+    }
+
+    /// Has a thread that waits for the seat take it. Returns false if there is none.
+    fn unpark_one(&self) -> bool {
+        let root = self.parked.lock().pop();
+        root.as_ref().is_some_and(|root| {
+            root.unpark();
+            true
+        })
+    }
+
+    /// Takes the reports, on the thread that drives async-io's reactor, and runs the tasks that wait for
+    /// them on this thread.
+    ///
+    /// The pool would need another thread for that, which is woken at the cost of a whole call.
+    pub(super) fn handle_ready(&'static self) {
+        if self.is_driven.load(SeqCst) {
+            return;
+        }
+        let mut wakers = Vec::new();
+        if let Some(mut seat) = self.reactor.try_take_seat() {
+            self.reactor.turn(&mut seat, || false, &mut wakers);
+        }
+        // A thread that came to `block_on` meanwhile did not get the seat.
+        if self.is_driven.load(SeqCst) {
+            self.unpark_one();
+        }
+        COLLECTS.set(true);
+        wake_all(&mut wakers);
+        COLLECTS.set(false);
+        for _ in 0..MOST_INLINE {
+            let Some(task) = self.queue.lock().pop_front() else {
+                break;
+            };
+            task.run();
+        }
+        if !self.is_driven.load(SeqCst) {
+            self.move_to_pool();
+        }
+        self.arm();
+    }
+
+    /// Runs tasks that are due. Tasks that become due meanwhile are left for the next time.
+    fn run_tasks(&self) {
+        let due = self.queue.lock().len().min(BATCH);
+        for _ in 0..due {
+            let Some(task) = self.queue.lock().pop_front() else {
+                return;
+            };
+            task.run();
+        }
+    }
+}
+
+/// Wakes tasks. One whose waker panics does not keep the others from being woken.
+fn wake_all(wakers: &mut Vec<Waker>) {
+    for waker in wakers.drain(..) {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    }
+}
+
+impl Schedule for Nested {
+    fn schedule(&self, task: Arc<Task>) {
+        if COLLECTS.get() {
+            self.queue.lock().push_back(task);
+        } else if self.is_driven_for_caller() {
+            self.queue.lock().push_back(task);
+            self.reactor.notify();
+            // They were moved just before that, maybe.
+            if !self.is_driven.load(SeqCst) {
+                self.move_to_pool();
+            }
+        } else {
+            task.run_on_pool();
+        }
+    }
+}
+
+impl Presence {
+    /// Begins a call of `block_on` on this thread.
+    pub(super) fn begin(nested: &'static Nested, root: Arc<Root>) -> Self {
+        BLOCKS_ON.set(true);
+        nested.present.fetch_add(1, SeqCst);
+        let presence = Self {
+            nested,
+            root,
+            busy: 0,
+            wakers: Vec::new(),
+        };
+        presence.handle_progress();
+        presence
+    }
+
+    /// Runs tasks and waits, until the future of the root may be woken.
+    pub(super) fn turn(&mut self) {
+        let nested = self.nested;
+        nested.run_tasks();
+        let has_work = || self.root.is_woken() || nested.has_tasks();
+        if self.busy < MOST_BUSY && has_work() {
+            self.busy += 1;
+            self.handle_progress();
+            return;
+        }
+        let Some(mut seat) = nested.reactor.try_take_seat() else {
+            if !has_work() {
+                self.park();
+            }
+            self.busy = 0;
+            self.handle_progress();
+            return;
+        };
+        self.busy = 0;
+        self.root.begin_wait();
+        let may_wait = || !has_work();
+        nested.reactor.turn(&mut seat, may_wait, &mut self.wakers);
+        self.root.handle_awake();
+        drop(seat);
+        self.handle_progress();
+        wake_all(&mut self.wakers);
+        nested.run_tasks();
+    }
+
+    /// Has the tasks come to this thread, and the fallback see that it moves.
+    fn handle_progress(&self) {
+        if !self.nested.is_driven.load(SeqCst) {
+            self.nested.is_driven.store(true, SeqCst);
+        }
+        self.nested.fallback.tick();
+    }
+
+    /// Parks until the root is woken, or the seat may be free.
+    fn park(&self) {
+        let nested = self.nested;
+        nested.parked.lock().push(Arc::clone(&self.root));
+        self.root.begin_park();
+        // The thread in the seat may have left before it could see this one.
+        let is_free = nested.reactor.try_take_seat().is_some();
+        if !is_free && !self.root.is_woken() {
+            std::thread::park();
+        }
+        self.root.handle_awake();
+        let is_other = |root: &Arc<Root>| !Arc::ptr_eq(root, &self.root);
+        nested.parked.lock().retain(is_other);
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.handle_progress();
+        self.nested.present.fetch_sub(1, SeqCst);
+        self.nested.unpark_one();
+    }
+}

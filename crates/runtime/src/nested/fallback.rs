@@ -1,0 +1,179 @@
+//! Finds out that no thread drives the reactor any more.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use crate::Lock;
+
+/// How long a thread in `block_on` may leave the reactor and the tasks alone, while it runs code of the
+/// program. It is also how long they are kept for a thread that left `block_on`, which may come back.
+const PATIENCE: Duration = Duration::from_millis(1);
+
+/// How many times that they are kept if there is nothing to do.
+const MOST_QUIET: u32 = 20;
+
+/// Name of the thread.
+const NAME: &str = "trunkline-fallback";
+
+/// Memory for the stack of the thread, which calls little.
+const STACK: usize = 128 * 1024;
+
+/// A thread that looks every millisecond whether the reactor is driven, while it is driven by code that
+/// runs. While that waits, and while async-io drives the reactor, it is parked.
+#[derive(Debug, Default)]
+pub(super) struct Fallback {
+    /// `None` until it is first needed.
+    thread: Lock<Option<Thread>>,
+    /// True once it is started.
+    is_started: AtomicBool,
+    /// Counts what the threads in `block_on` do.
+    ticks: AtomicUsize,
+    /// True while the thread is parked until the next tick.
+    is_parked: AtomicBool,
+}
+
+/// What the thread finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    /// The number of ticks so far.
+    pub(super) ticks: usize,
+    /// True when there is nothing to watch: a thread waits in the reactor, or async-io drives it.
+    pub(super) is_safe: bool,
+}
+
+/// Decides what the thread does.
+#[derive(Debug, Default)]
+struct Patience {
+    ticks: usize,
+    /// How often nothing has moved.
+    quiet: u32,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Look again after a while.
+    Wait,
+    /// Park until the next tick.
+    Park,
+    /// The reactor and the tasks are to be driven by others.
+    HandOver,
+}
+
+impl Patience {
+    fn judge(&mut self, found: Finding, has_work: impl FnOnce() -> bool) -> Verdict {
+        if found.ticks != self.ticks {
+            self.ticks = found.ticks;
+            self.quiet = 0;
+            return Verdict::Wait;
+        }
+        if found.is_safe {
+            return Verdict::Park;
+        }
+        self.quiet += 1;
+        if has_work() || self.quiet >= MOST_QUIET {
+            return Verdict::HandOver;
+        }
+        Verdict::Wait
+    }
+}
+
+impl Fallback {
+    /// Starts the thread, which runs `run`, unless it was started.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no more threads.
+    pub(super) fn start(&self, run: fn()) -> io::Result<()> {
+        if self.is_started.load(SeqCst) {
+            return Ok(());
+        }
+        let mut thread = self.thread.lock();
+        if thread.is_none() {
+            let builder = thread::Builder::new().name(NAME.to_owned());
+            let handle = builder.stack_size(STACK).spawn(run)?;
+            *thread = Some(handle.thread().clone());
+            self.is_started.store(true, SeqCst);
+        }
+        Ok(())
+    }
+
+    /// Handles that a thread in `block_on` does something.
+    pub(super) fn tick(&self) {
+        self.ticks.fetch_add(1, SeqCst);
+        if self.is_parked.load(SeqCst)
+            && self.is_parked.swap(false, SeqCst)
+            && let Some(thread) = &*self.thread.lock()
+        {
+            thread.unpark();
+        }
+    }
+
+    /// Runs the thread. `is_safe` returns whether there is nothing to watch, `has_work` whether a task or
+    /// a report waits, and `hand_over` has others drive the reactor.
+    pub(super) fn run(
+        &self,
+        is_safe: impl Fn() -> bool,
+        has_work: impl Fn() -> bool,
+        hand_over: impl Fn(),
+    ) -> ! {
+        let find = || Finding {
+            ticks: self.ticks.load(SeqCst),
+            is_safe: is_safe(),
+        };
+        let mut patience = Patience::default();
+        loop {
+            let found = find();
+            match patience.judge(found, &has_work) {
+                Verdict::Wait => thread::park_timeout(PATIENCE),
+                Verdict::HandOver => hand_over(),
+                Verdict::Park => {
+                    self.is_parked.store(true, SeqCst);
+                    if find() != found {
+                        self.is_parked.store(false, SeqCst);
+                    }
+                    while self.is_parked.load(SeqCst) {
+                        thread::park();
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(patience: &mut Patience, ticks: usize, is_safe: bool, has_work: bool) -> Verdict {
+        patience.judge(Finding { ticks, is_safe }, || has_work)
+    }
+
+    /// While a thread drives the reactor, nothing happens; work that waits while no thread moves is
+    /// handed over the first time that it is found.
+    #[test]
+    fn work_is_handed_over() {
+        let mut patience = Patience::default();
+        for ticks in 1..100 {
+            assert_eq!(judge(&mut patience, ticks, false, true), Verdict::Wait);
+        }
+        assert_eq!(judge(&mut patience, 99, true, true), Verdict::Park);
+        assert_eq!(judge(&mut patience, 99, false, true), Verdict::HandOver);
+    }
+
+    /// Without work, the reactor is kept for a thread that may come back, but not for ever: the thread
+    /// that looks is parked in the end.
+    #[test]
+    fn a_quiet_reactor_is_handed_over_later() {
+        let mut patience = Patience::default();
+        for ticks in [1, 2] {
+            assert_eq!(judge(&mut patience, ticks, false, false), Verdict::Wait);
+            for _ in 1..MOST_QUIET {
+                assert_eq!(judge(&mut patience, ticks, false, false), Verdict::Wait);
+            }
+        }
+        assert_eq!(judge(&mut patience, 2, false, false), Verdict::HandOver);
+        assert_eq!(judge(&mut patience, 2, true, false), Verdict::Park);
+    }
+}

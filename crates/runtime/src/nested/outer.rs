@@ -1,0 +1,84 @@
+//! The place of the reactor in async-io's.
+
+use std::future::Future;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Instant;
+
+use async_io::Async;
+
+use crate::Lock;
+
+/// Has async-io watch the reactor, while no thread of ours waits in it.
+#[derive(Debug)]
+pub(super) struct Outer {
+    descriptor: Async<Arc<OwnedFd>>,
+    alarm: Lock<Alarm>,
+    waker: Waker,
+}
+
+/// Waits for the first timer of the reactor.
+#[derive(Debug)]
+struct Alarm {
+    timer: async_io::Timer,
+    /// What the timer is set to. To set it costs a system call.
+    deadline: Option<Instant>,
+}
+
+/// Calls a function on the thread that drives async-io's reactor.
+struct OnReady(fn());
+
+impl Outer {
+    /// `on_ready` is called when the reactor has reports or timers that are due, once after each call of
+    /// [`arm`](Self::arm).
+    pub(super) fn new(descriptor: Arc<OwnedFd>, on_ready: fn()) -> io::Result<Self> {
+        Ok(Self {
+            descriptor: Async::new_nonblocking(descriptor)?,
+            alarm: Lock::new(Alarm {
+                timer: async_io::Timer::never(),
+                deadline: None,
+            }),
+            waker: Waker::from(Arc::new(OnReady(on_ready))),
+        })
+    }
+
+    /// Waits for reports, and for a timer if one is pending.
+    pub(super) fn arm(&self, deadline: Option<Instant>) {
+        let cx = &mut Context::from_waker(&self.waker);
+        // Ready means that there was a report since the last wait. Reports that are left are found by the
+        // next wait at once.
+        while let Poll::Ready(Ok(())) = self.descriptor.poll_readable(cx) {}
+        let mut alarm = self.alarm.lock();
+        if alarm.deadline != deadline {
+            alarm.deadline = deadline;
+            match deadline {
+                Some(deadline) => alarm.timer.set_at(deadline),
+                None => alarm.timer = async_io::Timer::never(),
+            }
+        }
+        let is_due = deadline.is_some() && Pin::new(&mut alarm.timer).poll(cx).is_ready();
+        drop(alarm);
+        if is_due {
+            self.on_pool();
+        }
+    }
+
+    /// Has the pool call the function: the caller may hold any lock.
+    fn on_pool(&self) {
+        let waker = self.waker.clone();
+        drop(async_std::task::spawn(async move { waker.wake() }));
+    }
+}
+
+impl Wake for OnReady {
+    fn wake(self: Arc<Self>) {
+        (self.0)();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        (self.0)();
+    }
+}

@@ -1,0 +1,146 @@
+//! One descriptor that the reactor watches.
+
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::task::{Context, Poll, Waker};
+
+use rustix::event::epoll::EventFlags;
+
+use crate::Lock;
+
+/// What the reactor has reported of one descriptor, and the tasks that wait for it.
+///
+/// The reactor reports edges: what changed since its last report. So a report is kept until a task has
+/// acted on it.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    read: Direction,
+    write: Direction,
+    /// True once the peer sends no more. A read that empties the socket then does not see the end, which
+    /// is not reported again.
+    has_ended: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Direction {
+    /// True from a report until a task acts on it.
+    is_ready: AtomicBool,
+    /// Taken by the next report.
+    waker: Lock<Option<Waker>>,
+}
+
+impl Source {
+    /// The reports that the reactor is asked for.
+    pub(super) const INTEREST: EventFlags = EventFlags::IN
+        .union(EventFlags::OUT)
+        .union(EventFlags::RDHUP)
+        .union(EventFlags::ET);
+
+    /// Handles a report. Adds the tasks to be woken to `wakers`.
+    pub(super) fn handle(&self, flags: EventFlags, wakers: &mut Vec<Waker>) {
+        let failed = EventFlags::ERR | EventFlags::HUP;
+        let ended = EventFlags::RDHUP | EventFlags::HUP;
+        if flags.intersects(ended) {
+            // First, so that a task that finds the report finds this too.
+            self.has_ended.store(true, SeqCst);
+        }
+        if flags.intersects(failed | ended | EventFlags::IN) {
+            wakers.extend(self.read.report());
+        }
+        if flags.intersects(failed | EventFlags::OUT) {
+            wakers.extend(self.write.report());
+        }
+    }
+
+    /// Waits for a report that the descriptor is readable.
+    pub(super) fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.has_ended.load(SeqCst) {
+            return Poll::Ready(());
+        }
+        self.read.poll(cx)
+    }
+
+    /// Waits for a report that the descriptor is writable.
+    pub(super) fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.write.poll(cx)
+    }
+
+    /// Handles that the descriptor has nothing to read, also no end. Without this, a wrong report of an
+    /// end would be a loop without end.
+    pub(super) fn handle_empty(&self) {
+        if self.has_ended.load(SeqCst) {
+            self.has_ended.store(false, SeqCst);
+        }
+    }
+}
+
+impl Direction {
+    fn report(&self) -> Option<Waker> {
+        self.is_ready.store(true, SeqCst);
+        self.waker.lock().take()
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+        // The report is forgotten before the task acts on it, so a later one is never lost.
+        if self.is_ready.swap(false, SeqCst) {
+            return Poll::Ready(());
+        }
+        let mut waker = self.waker.lock();
+        if !waker.as_ref().is_some_and(|own| own.will_wake(cx.waker())) {
+            let old = waker.replace(cx.waker().clone());
+            drop(waker);
+            // A waker is an executor's code, which is not run under the lock.
+            drop(old);
+        } else {
+            drop(waker);
+        }
+        // A report at the same time may have come before the waker.
+        if self.is_ready.swap(false, SeqCst) {
+            return Poll::Ready(());
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn poll(source: &Source) -> [Poll<()>; 2] {
+        let cx = &mut Context::from_waker(Waker::noop());
+        [source.poll_readable(cx), source.poll_writable(cx)]
+    }
+
+    const READY: Poll<()> = Poll::Ready(());
+
+    /// A report is for the directions that it names, and is used up by one poll.
+    #[test]
+    fn a_report_is_used_once() {
+        let (source, mut wakers) = (Source::default(), Vec::new());
+        assert_eq!(poll(&source), [Poll::Pending; 2]);
+        source.handle(EventFlags::IN, &mut wakers);
+        assert_eq!(wakers.len(), 1);
+        assert_eq!(poll(&source), [READY, Poll::Pending]);
+        assert_eq!(poll(&source), [Poll::Pending; 2]);
+        source.handle(EventFlags::OUT, &mut wakers);
+        assert_eq!(poll(&source), [Poll::Pending, READY]);
+        assert_eq!(poll(&source), [Poll::Pending; 2]);
+        source.handle(EventFlags::ERR, &mut wakers);
+        assert_eq!(poll(&source), [READY; 2]);
+        assert_eq!(poll(&source), [Poll::Pending; 2]);
+        assert_eq!(wakers.len(), 4);
+    }
+
+    /// The end of what the peer sends stays known: the read that empties the socket does not see it. A
+    /// read that finds neither data nor an end corrects it.
+    #[test]
+    fn an_end_stays_known() {
+        let (source, mut wakers) = (Source::default(), Vec::new());
+        source.handle(EventFlags::IN | EventFlags::RDHUP, &mut wakers);
+        for _ in 0..3 {
+            assert_eq!(poll(&source), [READY, Poll::Pending]);
+        }
+        source.handle_empty();
+        let _ = poll(&source);
+        assert_eq!(poll(&source), [Poll::Pending; 2]);
+    }
+}
