@@ -8,12 +8,12 @@
 pub use {bytes, futures_core, futures_io, http, http_body, serde_json, tower_service};
 
 // The async runtimes.
-#[cfg(feature = "async-std")]
-pub use trunkline_runtime::AsyncStd;
 #[cfg(feature = "smol")]
 pub use trunkline_runtime::Smol;
 #[cfg(feature = "tokio")]
 pub use trunkline_runtime::Tokio;
+#[cfg(feature = "async-std")]
+pub use trunkline_runtime::{AsyncStd, block_on};
 pub use trunkline_runtime::{
     BoxFuture, IntoRuntime, PeerAddr, Received, Runtime, Sleep, Stream, TcpOptions, Timer,
     UdpOptions, UdpSocket, UnixAddr, default_runtime,

@@ -12,6 +12,7 @@ mod layers;
 mod scaling;
 mod steady;
 mod targets;
+mod threads;
 mod tls;
 mod tls_stubs;
 mod world;

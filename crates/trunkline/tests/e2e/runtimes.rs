@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use trunkline::{AsyncStd, Runtime, Smol, Tokio};
 
-/// Turns each `async fn name(runtime: Arc<dyn Runtime>)` into three tests, one on each runtime.
+/// Turns each `async fn name(runtime: Arc<dyn Runtime>)` into four tests: one on each runtime,
+/// and one in the `block_on` of Trunkline.
 macro_rules! on_each_runtime {
     ($($(#[$attribute:meta])* async fn $name:ident($runtime:ident) $body:block)*) => {$(
         $(#[$attribute])*
@@ -17,6 +18,11 @@ macro_rules! on_each_runtime {
             #[test]
             fn on_async_std() {
                 $crate::runtimes::on_async_std(test);
+            }
+
+            #[test]
+            fn in_block_on() {
+                $crate::runtimes::in_block_on(test);
             }
 
             #[test]
@@ -34,6 +40,10 @@ macro_rules! on_each_runtime {
 
 pub(crate) fn on_async_std<F: Future<Output = ()>>(test: fn(Arc<dyn Runtime>) -> F) {
     async_std::task::block_on(test(Arc::new(AsyncStd::new())));
+}
+
+pub(crate) fn in_block_on<F: Future<Output = ()>>(test: fn(Arc<dyn Runtime>) -> F) {
+    trunkline::block_on(test(Arc::new(AsyncStd::new())));
 }
 
 pub(crate) fn on_smol<F: Future<Output = ()>>(test: fn(Arc<dyn Runtime>) -> F) {
