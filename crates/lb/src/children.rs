@@ -84,6 +84,7 @@ impl NamedChildren {
         }
         if let Some(child) = self.children.get_mut(name) {
             child.ends_failure |= std::mem::take(&mut child.is_dropped);
+            child.is_aside = false;
         }
         update.config = Arc::clone(&choice.config);
         let result = self.handle(name, control, |switch, control| {
@@ -97,6 +98,15 @@ impl NamedChildren {
     pub fn ignore_reresolution(&mut self, name: &str, ignore: bool) {
         if let Some(child) = self.children.get_mut(name) {
             child.ignores_reresolution = ignore;
+        }
+    }
+
+    /// Puts the child `name` aside until its next update: it keeps its connections, but its state does
+    /// not count, its requests for re-resolution have no effect, and it does not leave idleness.
+    pub fn set_aside(&mut self, name: &str) {
+        if let Some(child) = self.children.get_mut(name) {
+            child.is_aside = true;
+            self.has_news = true;
         }
     }
 
@@ -183,9 +193,11 @@ impl NamedChildren {
         children.filter_map(NamedChild::poll_timeout).min()
     }
 
-    /// Makes every child leave idleness.
+    /// Makes every child leave idleness that is not put aside.
     pub fn exit_idle(&mut self, control: &mut Control<'_>) {
-        self.handle_all(control, |switch, control| switch.exit_idle(control));
+        for child in self.children.values_mut().filter(|child| !child.is_aside) {
+            self.has_news |= handle(child, control, |switch, control| switch.exit_idle(control)).1;
+        }
     }
 
     /// Makes the child `name` leave idleness.
@@ -226,7 +238,9 @@ impl NamedChildren {
         if self.state() == ConnectivityState::Idle {
             return false;
         }
-        let is_idle = |child: &&mut NamedChild| child.sticky_state() == ConnectivityState::Idle;
+        let is_idle = |child: &&mut NamedChild| {
+            child.sticky_state() == ConnectivityState::Idle && !child.is_aside
+        };
         for child in self.children.values_mut().filter(is_idle) {
             self.has_news |= handle(child, control, |switch, control| switch.exit_idle(control)).1;
         }
@@ -251,7 +265,7 @@ impl NamedChildren {
         owner.map(|(name, _)| name)
     }
 
-    /// Returns the state of all children together, with sticky failures: `READY` if one is ready,
+    /// Returns the state of all children that are not put aside, with sticky failures: `READY` if one is ready,
     /// else `CONNECTING` if one is connecting, else `IDLE` if one is idle, else
     /// `TRANSIENT_FAILURE`.
     ///
@@ -260,7 +274,7 @@ impl NamedChildren {
     pub fn state(&self) -> ConnectivityState {
         let any = |state| {
             let mut children = self.children.values();
-            children.any(|child| child.sticky_state() == state)
+            children.any(|child| child.sticky_state() == state && !child.is_aside)
         };
         let best_first = [
             ConnectivityState::Ready,

@@ -2,6 +2,7 @@
 
 mod config;
 mod factory;
+mod kept;
 mod policy;
 
 pub use self::config::{WeightedTargetConfig, WeightedTargetEntry};

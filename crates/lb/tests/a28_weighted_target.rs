@@ -113,8 +113,7 @@ fn new_weights() {
     check_shares(&targets.channel, &[(A, 150), (B, 150)], 3);
 }
 
-/// A child that is added gets calls when it is ready. One that is removed gets none, and its
-/// connections go at once.
+/// A child that is added gets calls when it is ready. One that is removed gets none.
 #[test]
 fn targets_come_and_go() {
     let weights = [("a", 1), ("b", 1), ("c", 1)];
@@ -127,12 +126,71 @@ fn targets_come_and_go() {
     check_shares(&targets.channel, &[(A, 50), (B, 50), (C, 50)], 3);
     targets.update(&[weights[0], weights[2]], &lists).unwrap();
     check_shares(&targets.channel, &[(A, 50), (C, 50)], 3);
-    assert_eq!(targets.channel.addresses(), format!("{A} {C}"));
+    assert_eq!(targets.channel.addresses(), format!("{A} {B} {C}"));
     targets.channel.idle(A);
     targets.channel.fail(A);
     check_shares(&targets.channel, &[(C, 50)], 0);
     targets.update(&weights[..1], &lists).unwrap();
     assert!(targets.channel.error().contains(A));
+}
+
+/// "If a child policy is removed, it is kept for 15 minutes": with its connections, but without calls, and
+/// its state does not count. So a child that comes back within that time need not connect.
+#[test]
+fn a_removed_target_is_kept() {
+    const MINUTE: u64 = 60_000;
+    let weights = [("a", 1), ("b", 1)];
+    let lists = format!("a: {A}; b: {B}");
+    let mut targets = Targets::with_lists(&weights, &lists);
+    targets.all_ready(&[A, B]);
+    targets.update(&weights[..1], &format!("a: {A}")).unwrap();
+    check_shares(&targets.channel, &[(A, 50)], 0);
+    targets.channel.dialled();
+    targets.channel.idle(A);
+    targets.channel.fail(A);
+    assert_eq!(targets.channel.state(), TransientFailure);
+    targets.channel.advance_millis(14 * MINUTE);
+    assert_eq!(targets.channel.addresses(), format!("{A} {B}"));
+
+    targets.channel.ready(A);
+    targets.channel.dialled();
+    targets.update(&weights, &lists).unwrap();
+    assert_eq!(targets.channel.dialled(), "");
+    check_shares(&targets.channel, &[(A, 50), (B, 50)], 3);
+
+    // The time begins again with the next removal.
+    targets.update(&weights[..1], &format!("a: {A}")).unwrap();
+    targets.channel.advance_millis(14 * MINUTE);
+    assert_eq!(targets.channel.addresses(), format!("{A} {B}"));
+    targets.channel.advance_millis(MINUTE);
+    assert_eq!(targets.channel.addresses(), A);
+}
+
+/// No backend has two connections because of a child that is kept: it is removed when another child
+/// gets one of its addresses.
+#[test]
+fn a_kept_target_whose_endpoint_moves() {
+    let weights = [("a", 1), ("b", 1)];
+    let mut targets = Targets::with_lists(&weights, &format!("a: {A}; b: {B}"));
+    targets.all_ready(&[A, B]);
+    targets.update(&weights[..1], &format!("a: {A}")).unwrap();
+    assert_eq!(targets.channel.addresses(), format!("{A} {B}"));
+    targets
+        .update(&weights[..1], &format!("a: {A} {B}"))
+        .unwrap();
+    assert_eq!(targets.channel.addresses(), format!("{A} {B}"));
+}
+
+/// A configuration with new names again and again keeps 16 children of before.
+#[test]
+fn kept_targets_are_few() {
+    let mut targets = Targets::new("round_robin");
+    for number in 0..40 {
+        let (name, address) = (format!("target {number}"), format!("10.1.0.{number}:443"));
+        let list = format!("{name}: {address}");
+        targets.update(&[(&name, 1)], &list).unwrap();
+    }
+    assert_eq!(targets.channel.addresses().split(' ').count(), 17);
 }
 
 /// READY before CONNECTING before IDLE before TRANSIENT_FAILURE.
@@ -237,7 +295,7 @@ fn no_targets() {
     assert_eq!(targets.channel.state(), Connecting);
     targets.update(&[], "").unwrap();
     assert_eq!(targets.channel.error(), text);
-    assert_eq!(targets.channel.addresses(), "");
+    assert_eq!(targets.channel.addresses(), A);
 
     let mut targets = Targets::new("round_robin");
     targets.channel.resolver_error("timed out", OldList::Keep);

@@ -26,6 +26,8 @@ pub struct NamedChild {
     connecting_since: Instant,
     /// Whether the requests of the child for re-resolution have no effect.
     pub(super) ignores_reresolution: bool,
+    /// Whether the child was put aside: it only keeps its connections.
+    pub(super) is_aside: bool,
     /// Whether the child has handled an event and has not settled since.
     pub(super) is_unsettled: bool,
     /// Whether the resolver has dropped the list of the child, and it has no other yet.
@@ -47,6 +49,7 @@ impl NamedChild {
             failure: None,
             connecting_since: now,
             ignores_reresolution: false,
+            is_aside: false,
             is_unsettled: false,
             is_dropped: false,
             ends_failure: false,
@@ -135,7 +138,7 @@ impl NamedChild {
     ) -> (R, bool) {
         let mark = control.mark();
         let (result, published) = self.child.handle(control, event);
-        if self.ignores_reresolution {
+        if self.ignores_reresolution || self.is_aside {
             control.retract_reresolution(mark);
         }
         let has_published = published.is_some();

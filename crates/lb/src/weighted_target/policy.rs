@@ -1,13 +1,16 @@
 //! How `weighted_target` handles events.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use trunkline_backoff::Rng;
+use trunkline_endpoint::Endpoint;
 use trunkline_status::Status;
 
 use super::config::WeightedTargetConfig;
+use super::kept::Kept;
 use crate::children::{NamedChildren, WeightedPicker, endpoints_by_child};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
@@ -32,9 +35,10 @@ use crate::registry::PolicyOptions;
 ///
 /// The shares are even, not random as in gRFC A28: each is right after a few calls.
 ///
-/// A child that the configuration no longer names is removed at once. gRFC A28 keeps it for 15
-/// minutes, for clients that share subchannels between policies (see gRFC A115): here its
-/// connections would help no other child. grpc-go does the same.
+/// A child that the configuration no longer names gets no calls, and keeps its connections for 15
+/// minutes, in case that it comes back. It is removed before that when another child gets one of its
+/// addresses, since both would have a connection to one backend, or when more than 16 are kept.
+/// grpc-go removes it at once.
 ///
 /// Source: [gRFC A28](https://github.com/grpc/proposal/blob/master/A28-xds-traffic-splitting-and-routing.md),
 /// "weighted_target".
@@ -42,6 +46,10 @@ use crate::registry::PolicyOptions;
 pub struct WeightedTarget {
     children: NamedChildren,
     config: WeightedTargetConfig,
+    /// The children that `config` no longer names.
+    kept: Kept,
+    /// The endpoints of each child, from the last update.
+    endpoints: BTreeMap<Arc<str>, Arc<[Endpoint]>>,
     /// Chooses where each picker begins.
     rng: Rng,
     /// The error of calls while there are no children.
@@ -62,10 +70,38 @@ impl WeightedTarget {
         Self {
             children: NamedChildren::new(&child_options),
             config: WeightedTargetConfig::default(),
+            kept: Kept::default(),
+            endpoints: BTreeMap::new(),
             rng,
             no_children: no_targets(),
             is_stale: false,
             published: None,
+        }
+    }
+
+    /// Puts the children aside that the configuration no longer names.
+    fn keep_removed(&mut self, now: Instant) {
+        for name in self.config.targets.keys() {
+            self.kept.forget(name);
+        }
+        let before = std::mem::take(&mut self.endpoints);
+        for (name, endpoints) in before {
+            if !self.config.targets.contains_key(&name) {
+                self.children.set_aside(&name);
+                self.kept.insert(name, &endpoints, now);
+            }
+        }
+    }
+
+    /// Hands an event to the children, and ends those whose time is over.
+    fn forward(
+        &mut self,
+        control: &mut Control<'_>,
+        event: impl FnOnce(&mut NamedChildren, &mut Control<'_>),
+    ) {
+        event(&mut self.children, control);
+        for name in self.kept.take_due(control.now()) {
+            self.children.remove(&name, control);
         }
     }
 
@@ -112,19 +148,22 @@ impl Policy for WeightedTarget {
         self.config = config.clone();
         self.no_children = no_targets();
         self.is_stale = true;
-        let targets = &self.config.targets;
-        self.children
-            .retain(|name| targets.contains_key(name), control);
         let mut by_child = endpoints_by_child(&update.endpoints);
+        self.keep_removed(control.now());
         let mut results = Vec::new();
-        for (name, target) in targets {
+        for (name, target) in &self.config.targets {
             let mut part = update.clone();
             part.endpoints = by_child.remove(name).unwrap_or_default().into();
+            let of_child = Arc::clone(&part.endpoints);
+            self.endpoints.insert(Arc::clone(name), of_child);
             part.attributes = update
                 .attributes
                 .with::<WeightedTargetName>(Arc::clone(name));
             let choice = &target.child_policy;
             results.push(self.children.handle_update(name, choice, part, control));
+        }
+        for name in self.kept.take_replaced(self.endpoints.values()) {
+            self.children.remove(&name, control);
         }
         if results.iter().any(Result::is_ok) {
             return Ok(());
@@ -140,7 +179,16 @@ impl Policy for WeightedTarget {
         }
     }
 
-    forward_events!(to children);
+    forward_events!(through forward);
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines = [self.kept.poll_timeout(), self.children.poll_timeout()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    fn reset_backoff(&mut self) {
+        self.children.reset_backoff();
+    }
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let has_news = self.children.settle(control);
@@ -159,17 +207,15 @@ impl Policy for WeightedTarget {
         }
     }
 
-    /// Makes all children leave idleness.
-    fn exit_idle(&mut self, control: &mut Control<'_>) {
-        self.children.exit_idle(control);
-    }
-
     fn inspect(&self, now: Instant) -> PolicyNode {
         let targets = &self.config.targets;
         let children = self.children.inspect(now).into_iter();
         let children = children.map(|child| match targets.get(&*child.name) {
             Some(target) => child.with_fact("weight", target.weight.get()),
-            None => child,
+            None => {
+                let until = self.kept.until(&child.name).unwrap_or(now);
+                child.with_fact("removed_in_secs", until.saturating_duration_since(now))
+            }
         });
         let state = self.published.unwrap_or(ConnectivityState::Connecting);
         PolicyNode::new("weighted_target_experimental", state).with_children(children.collect())

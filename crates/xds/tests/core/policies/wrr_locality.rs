@@ -26,6 +26,8 @@ fn xds_4_5_only_ready_localities() {
 }
 
 /// xds.md 4.9: another weight of a locality, or a locality more, reconnects nothing.
+///
+/// xds.md 4.5: "a removed child is kept 15 min": a locality that comes back has its connections.
 #[test]
 fn xds_4_9_weights_never_reconnect() {
     let mut tree = Tree::new();
@@ -44,7 +46,15 @@ fn xds_4_9_weights_never_reconnect() {
     );
     assert_eq!(
         update("a*3 10.0.0.1:443, d*4 10.0.0.3:443"),
-        (String::new(), 1)
+        (String::new(), 0)
+    );
+    assert_eq!(
+        update("a*3 10.0.0.1:443, b*5 10.0.0.2:443, d*4 10.0.0.3:443"),
+        (String::new(), 0)
+    );
+    assert_eq!(
+        update("a*3 10.0.0.1:443, d*4 10.0.0.3:443"),
+        (String::new(), 0)
     );
     assert_eq!(tree.shares("c", 70), "10.0.0.1:443 30, 10.0.0.3:443 40");
 }
