@@ -29,6 +29,8 @@ mod file_watcher;
 mod bootstrap;
 
 // Asking for them.
+mod restarts;
+
 pub mod ads;
 mod decoder;
 

@@ -185,7 +185,7 @@ impl AdsClient {
             let text: Arc<str> =
                 format!("it sent a version or a nonce of more than {LONGEST_VERSION} bytes").into();
             self.outbox.push(AdsOutput::EndStream { stream });
-            if link.handle_breach(&text, now) {
+            if link.handle_stream_failed(&text, now) {
                 let server = Arc::clone(&link.server);
                 self.outbox.report(AdsEvent::Failed { server, text });
             }

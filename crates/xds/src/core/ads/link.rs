@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_backoff::{Backoff, BackoffPolicy};
 use trunkline_xds_proto::envoy::config::core::v3::Node;
 use trunkline_xds_proto::envoy::service::discovery::v3::DiscoveryRequest;
 
@@ -12,10 +11,8 @@ use super::ids::{LinkId, StreamId};
 use super::subscription::{Answer, Subscription};
 use super::timers::Timers;
 use crate::core::resource_type::ResourceType;
+use crate::core::restarts::Restarts;
 use crate::core::server::ServerConfig;
-
-/// The shortest time between the starts of two streams.
-const SHORTEST_BETWEEN_STARTS: Duration = Duration::from_secs(1);
 
 /// How long a server has to send a resource.
 ///
@@ -32,7 +29,7 @@ pub(super) struct Link {
     pub(super) server: Arc<ServerConfig>,
     subscriptions: BTreeMap<ResourceType, Subscription>,
     phase: Phase,
-    backoff: Backoff,
+    restarts: Restarts,
     /// Why the server cannot be asked; `None` from each response on.
     failure: Option<Arc<str>>,
     /// The number of the next stream.
@@ -67,7 +64,7 @@ impl Link {
             server,
             subscriptions: BTreeMap::new(),
             phase: Phase::Waiting(now),
-            backoff: Backoff::new(BackoffPolicy::default(), seed),
+            restarts: Restarts::new(seed),
             failure: None,
             next_stream: 0,
         }
@@ -134,7 +131,7 @@ impl Link {
             && !stream.is_answered
         {
             stream.is_answered = true;
-            self.backoff.reset();
+            self.restarts.handle_answer();
         }
         self.failure.take().is_some()
     }
@@ -143,33 +140,29 @@ impl Link {
     ///
     /// Returns whether the server had answered on it, and whether that is a new failure.
     pub(super) fn handle_stream_ended(&mut self, text: &str, now: Instant) -> (bool, bool) {
-        let is_answered = self.stream().is_some_and(|stream| stream.is_answered);
-        if is_answered {
-            self.end_stream(now, now);
+        if let Some(stream) = self.stream()
+            && stream.is_answered
+        {
+            self.end_stream(Restarts::after_answer(stream.started, now));
             return (true, false);
         }
-        let failed =
-            self.handle_connect_failed(&format!("stream ended without a response: {text}"));
-        let next = now + self.backoff.next_delay();
-        self.end_stream(next, now);
-        (false, failed)
+        let text = format!("stream ended without a response: {text}");
+        (false, self.handle_stream_failed(&text, now))
     }
 
-    /// Handles that the stream is given up, because the server broke a rule of the protocol. Returns
-    /// whether that is a new failure.
-    pub(super) fn handle_breach(&mut self, text: &str, now: Instant) -> bool {
+    /// Handles that the stream has failed, or is given up because the server broke a rule of the
+    /// protocol. Returns whether that is a new failure.
+    pub(super) fn handle_stream_failed(&mut self, text: &str, now: Instant) -> bool {
         let failed = self.handle_connect_failed(text);
-        let next = now + self.backoff.next_delay();
-        self.end_stream(next, now);
+        let started = self.stream().map_or(now, |stream| stream.started);
+        let next = self.restarts.after_failure(started, now);
+        self.end_stream(next);
         failed
     }
 
-    /// Ends the stream; another one starts at `next`, or later where two starts would be too close.
-    fn end_stream(&mut self, next: Instant, now: Instant) {
-        let earliest = self
-            .stream()
-            .map_or(now, |stream| stream.started + SHORTEST_BETWEEN_STARTS);
-        self.phase = Phase::Waiting(next.max(earliest));
+    /// Ends the stream; another one starts at `next`.
+    fn end_stream(&mut self, next: Instant) {
+        self.phase = Phase::Waiting(next);
         for subscription in self.subscriptions.values_mut() {
             subscription.handle_stream_end();
         }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use trunkline_backoff::{Backoff, BackoffPolicy};
 use trunkline_xds_proto::envoy::config::core::v3::Node;
 use trunkline_xds_proto::envoy::service::load_stats::v3::{LoadStatsRequest, LoadStatsResponse};
 
 use super::report::{Reported, since};
 use crate::core::load_totals::ClusterTotals;
+use crate::core::restarts::Restarts;
 
 /// The shortest time between two reports.
 const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
@@ -17,9 +17,6 @@ const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 /// The longest time between two reports: what a `google.protobuf.Duration` can have, cut to what the
 /// clock can.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// The shortest time between two starts of a stream.
-const SHORTEST_RESTART: Duration = Duration::from_secs(1);
 
 /// How long the last report may take.
 const LAST_REPORT: Duration = Duration::from_secs(1);
@@ -38,7 +35,7 @@ const SEND_ALL_CLUSTERS: &str = "envoy.lrs.supports_send_all_clusters";
 #[derive(Debug)]
 pub struct LoadReporter {
     node: Node,
-    backoff: Backoff,
+    restarts: Restarts,
     /// When counting began.
     began: Instant,
     stage: Stage,
@@ -103,7 +100,7 @@ impl LoadReporter {
         node.client_features.push(SEND_ALL_CLUSTERS.to_owned());
         Self {
             node,
-            backoff: Backoff::new(BackoffPolicy::default(), seed),
+            restarts: Restarts::new(seed),
             began: now,
             stage: Stage::Waiting(now),
             reported: BTreeMap::new(),
@@ -119,7 +116,7 @@ impl LoadReporter {
         let (Stage::Started(started) | Stage::Reporting { started, .. }) = self.stage else {
             return;
         };
-        self.backoff.reset();
+        self.restarts.handle_answer();
         let interval = interval(message.load_reporting_interval);
         self.stage = Stage::Reporting {
             started,
@@ -162,8 +159,8 @@ impl LoadReporter {
             return self.finish();
         }
         let again = match &self.stage {
-            Stage::Reporting { started, .. } => now.max(*started + SHORTEST_RESTART),
-            Stage::Started(_) => now + self.backoff.next_delay(),
+            Stage::Reporting { started, .. } => Restarts::after_answer(*started, now),
+            Stage::Started(started) => self.restarts.after_failure(*started, now),
             Stage::Waiting(_) | Stage::Ended => return,
         };
         self.stage = Stage::Waiting(again);
