@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use prost::Message;
@@ -130,19 +130,21 @@ impl LoadTask {
 
     /// Ready when the server has ended the stream, or has taken too long.
     fn poll_closed(&mut self, by: Instant, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(stream) = &mut self.stream
-            && let Poll::Ready(event) = stream.poll_event(cx)
-        {
-            match event {
-                StreamEvent::Ended(_) => self.stream = None,
+        if self.alarm.poll(cx, Some(by), &*self.runtime).is_ready() {
+            return Poll::Ready(());
+        }
+        for _ in 0..BATCH {
+            let Some(stream) = &mut self.stream else {
+                return Poll::Ready(());
+            };
+            match ready!(stream.poll_event(cx)) {
+                StreamEvent::Ended(_) => return Poll::Ready(()),
                 StreamEvent::Message(_) => stream.read(),
                 StreamEvent::Taken(_) => {}
             }
         }
-        if self.stream.is_none() {
-            return Poll::Ready(());
-        }
-        self.alarm.poll(cx, Some(by), &*self.runtime).map(drop)
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Handles one event of the stream. Returns false if there was none.
