@@ -53,6 +53,12 @@ pub trait ConfigSelector: Debug + Send + Sync {
     /// When there is none for this call (no route matches, for example): the call fails with the
     /// status.
     fn select<'a>(&'a self, call: &CallInfo<'_>) -> Result<CallConfig<'a>, Status>;
+
+    /// Returns true if the errors of [`select`](Self::select) are for now: a call that is wait-for-ready
+    /// waits for the next selector, and does not fail. Default: false.
+    fn fails_for_now(&self) -> bool {
+        false
+    }
 }
 
 /// The parts of a call that a [`ConfigSelector`] may look at.

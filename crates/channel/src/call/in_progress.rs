@@ -371,7 +371,14 @@ impl<'a> Call<'a> {
             let info = CallInfo::new(self.path.path(), self.headers, self.attributes);
             let config = match snapshot.selector.select(&info) {
                 Ok(config) => config,
-                Err(status) => return failed(status.restricted_to_control_plane()),
+                Err(status) => {
+                    let waits = self.wait_for_ready.unwrap_or(handle.shared.wait_for_ready);
+                    if waits && snapshot.selector.fails_for_now() {
+                        self.last_failure = Some(status);
+                        return self.wait(snapshot.is_resolved);
+                    }
+                    return failed(status.restricted_to_control_plane());
+                }
             };
             self.configured_wait = config.method.and_then(|method| method.wait_for_ready);
             if snapshot.is_resolved {

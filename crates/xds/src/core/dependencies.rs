@@ -17,6 +17,8 @@ mod watched;
 mod known;
 
 // What follows from it.
+mod outage;
+
 mod reach;
 
 mod leaves;
@@ -28,4 +30,4 @@ mod assembly;
 mod manager;
 
 pub use self::manager::DependencyManager;
-pub use self::output::{Awaited, DependencyOutput, HostName};
+pub use self::output::{Awaited, DependencyOutput, HostName, RoutingFailure};

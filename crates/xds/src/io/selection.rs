@@ -10,29 +10,44 @@ use trunkline_resolver::Resolution;
 use trunkline_service_config::{CallConfig, CallInfo, ConfigSelector};
 use trunkline_status::Status;
 
+use crate::core::dependencies::RoutingFailure;
 use crate::core::{XdsConfig, XdsConfigKey};
 
 /// Where the service config of a resolution comes from, for people.
 const PLACE: &str = "the resources of the control plane";
 
-/// Fails each call.
-struct FailAll(Status);
+/// Fails each call, or lets it wait if it is wait-for-ready and the failure is for now.
+struct FailAll {
+    status: Status,
+    is_transient: bool,
+}
 
 impl ConfigSelector for FailAll {
     fn select<'a>(&'a self, _: &CallInfo<'_>) -> Result<CallConfig<'a>, Status> {
-        Err(self.0.clone())
+        Err(self.status.clone())
+    }
+
+    fn fails_for_now(&self) -> bool {
+        self.is_transient
     }
 }
 
 impl fmt::Debug for FailAll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("FailAll").field(&self.0).finish()
+        f.debug_struct("FailAll")
+            .field("status", &self.status)
+            .field("is_transient", &self.is_transient)
+            .finish()
     }
 }
 
 /// Returns a resolution with which all calls fail.
-pub(super) fn failed(status: Status) -> Resolution {
-    with_config(&service_config(&BTreeSet::new())).with_config_selector(Arc::new(FailAll(status)))
+pub(super) fn failed(failure: &RoutingFailure) -> Resolution {
+    let selector = FailAll {
+        status: Status::unavailable(failure.text.to_string()),
+        is_transient: failure.is_transient,
+    };
+    with_config(&service_config(&BTreeSet::new())).with_config_selector(Arc::new(selector))
 }
 
 /// Returns the resolution of a configuration. `service_config` is that of its clusters.

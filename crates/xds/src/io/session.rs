@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 
 use trunkline_resolver::{Resolution, ResolverOptions};
 use trunkline_service_config::ConfigSelector;
-use trunkline_status::Status;
 
 use super::channel_parts::ChannelParts;
 use super::client::Client;
@@ -176,10 +175,9 @@ impl Session {
                 DependencyOutput::Resolve(name) => self.host_names.start(name),
                 DependencyOutput::StopResolving(name) => self.host_names.stop(&name),
                 DependencyOutput::Publish(config) => resolution = Some(self.publish(&config)),
-                DependencyOutput::Fail(text) => {
+                DependencyOutput::Fail(failure) => {
                     self.selector = None;
-                    let status = Status::unavailable(text.to_string());
-                    resolution = Some(failed(status));
+                    resolution = Some(failed(&failure));
                 }
             }
         }

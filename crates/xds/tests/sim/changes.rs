@@ -282,3 +282,28 @@ fn xds_10_2_five_hundred_clusters() {
         assert_eq!(first.accepts(), dials);
     });
 }
+
+/// 8.1: no call fails while the old configuration and its backends live: the routes move to a cluster, and
+/// the control plane dies before it has sent that.
+#[test]
+fn xds_8_1_a_control_plane_dies_in_a_change() {
+    let mesh = Mesh::with_backends(49, [1, 2]);
+    mesh.plane
+        .set(resources::endpoints("endpoints", [backend(1)]));
+    let channel = mesh.channel();
+    mesh.sim.run(async {
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+        mesh.plane.set(routes([resources::route("", "later")]));
+        mesh.sleep(Duration::from_secs(1)).await;
+        mesh.plane.backend().kill();
+        for _ in 0..60 {
+            mesh.sleep(Duration::from_secs(1)).await;
+            assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+        }
+        mesh.plane.set(resources::cluster("later"));
+        mesh.plane.set(resources::endpoints("later", [backend(2)]));
+        mesh.plane.backend().restart();
+        mesh.sleep(Duration::from_secs(180)).await;
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(2)));
+    });
+}

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use http::Request;
+use trunkline_channel::WaitForReady;
 use trunkline_sim::control_plane::proto::envoy::config::listener::v3::Listener;
 use trunkline_sim::control_plane::resources;
 use trunkline_status::Status;
 
-use crate::mesh::{Mesh, backend, call, routes};
+use crate::mesh::{Mesh, backend, call, call_with, routes};
 
 /// Checks the failure of a call.
 fn check(result: Result<std::net::SocketAddr, Status>, expected: &str) {
@@ -113,5 +115,35 @@ fn xds_4_8_unreachable_server() {
         mesh.plane.backend().restart();
         mesh.sleep(Duration::from_secs(180)).await;
         assert_eq!(call(&channel, "/a.B/C").await, Ok(backend(1)));
+    });
+}
+
+/// 4.1: an error of the way to the control plane is for now: calls that are wait-for-ready wait for the
+/// first configuration, as they wait for a connection. An error of the resource itself fails them.
+#[test]
+fn xds_4_1_wait_for_ready() {
+    let mesh = Mesh::with_backends(16, [1]);
+    mesh.plane.backend().kill();
+    let channel = mesh.channel();
+    let patient = || Request::post("/a.B/C").extension(WaitForReady(true));
+    mesh.sim.run(async {
+        let status = call(&channel, "/a.B/C").await.expect_err("no server");
+        assert!(status.message().contains("cannot be had"), "{status}");
+        let waiting = call_with(&channel, patient());
+        let healing = async {
+            mesh.sleep(Duration::from_secs(60)).await;
+            mesh.plane.backend().restart();
+        };
+        let (answer, ()) = futures_util::future::join(waiting, healing).await;
+        assert_eq!(answer, Ok(backend(1)));
+    });
+
+    let mesh = Mesh::new(17);
+    let channel = mesh.channel();
+    mesh.sim.run(async {
+        check(
+            call_with(&channel, patient()).await,
+            "listener \"orders\" was not sent within 15 s; xDS node \"n1\"",
+        );
     });
 }

@@ -1,15 +1,18 @@
 //! From the resources to a configuration.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use super::changed::Parts;
 use super::entries::{Entries, ambient_text};
 use super::error_text::ErrorText;
 use super::known::Known;
-use super::output::Awaited;
+use super::outage::Outage;
+use super::output::RoutingFailure;
 use super::reach::Reach;
 use crate::core::config::XdsConfig;
+use crate::core::resource_error::ResourceError;
 use crate::core::resource_type::ResourceType;
 use crate::core::resources::{
     ApiListener, Listener, RouteAction, RouteConfiguration, RouteSource, VirtualHost,
@@ -34,8 +37,8 @@ impl<'a> Assembly<'a> {
     ///
     /// # Errors
     ///
-    /// Where nothing can be routed: the text for calls.
-    pub(super) fn config(&self, reach: &mut Reach) -> Result<Option<XdsConfig>, Arc<str>> {
+    /// Where nothing can be routed: why.
+    pub(super) fn config(&self, reach: &mut Reach) -> Result<Option<XdsConfig>, RoutingFailure> {
         let Some((listener, api)) = self.api_listener(reach)? else {
             return Ok(None);
         };
@@ -44,11 +47,12 @@ impl<'a> Assembly<'a> {
         };
         let virtual_host = route_config
             .virtual_host(self.authority)
-            .ok_or_else(|| self.text.text(route_config.explain_missing(self.authority)))?;
+            .ok_or_else(|| self.lasting(route_config.explain_missing(self.authority)))?;
         let required = clusters_of(virtual_host);
-        reach.add(&required, self.known);
+        let outage = self.outage();
+        reach.add(&required, self.known, &outage);
         let awaited = reach.awaited.len();
-        reach.add(self.holds.keys(), self.known);
+        reach.add(self.holds.keys(), self.known, &outage);
         // A cluster that no route names is not waited for.
         reach.awaited.truncate(awaited);
         if awaited > 0 {
@@ -100,20 +104,19 @@ impl<'a> Assembly<'a> {
     fn api_listener(
         &self,
         reach: &mut Reach,
-    ) -> Result<Option<(&'a Arc<Listener>, &'a ApiListener)>, Arc<str>> {
+    ) -> Result<Option<(&'a Arc<Listener>, &'a ApiListener)>, RoutingFailure> {
         let name = self.listener_name;
         let kind = ResourceType::Listener;
         let listener = match &self.known.listener.current {
             None => {
-                let listener = Awaited::Resource(kind, Arc::clone(name));
-                reach.awaited.push(listener);
+                reach.add_awaited::<Listener>(kind, name, None, &self.outage());
                 return Ok(None);
             }
-            Some(Err(error)) => return Err(self.text.resource(kind, name, error)),
+            Some(Err(error)) => return Err(self.failure(kind, name, error)),
             Some(Ok(listener)) => listener,
         };
         let for_servers = || {
-            self.text.text(format_args!(
+            self.lasting(format_args!(
                 "listener {name:?} is for servers: it has no api_listener"
             ))
         };
@@ -126,21 +129,44 @@ impl<'a> Assembly<'a> {
         &self,
         api: &'a ApiListener,
         reach: &mut Reach,
-    ) -> Result<Option<&'a Arc<RouteConfiguration>>, Arc<str>> {
+    ) -> Result<Option<&'a Arc<RouteConfiguration>>, RoutingFailure> {
         let name = match &api.routes {
             RouteSource::Inline(route_config) => return Ok(Some(route_config)),
             RouteSource::Rds(name) => name,
         };
         reach.route_config = Some(Arc::clone(name));
         let kind = ResourceType::RouteConfiguration;
-        match self.known.route_configs.current(name) {
-            None => {
-                let route_config = Awaited::Resource(kind, Arc::clone(name));
-                reach.awaited.push(route_config);
-                Ok(None)
-            }
-            Some(Err(error)) => Err(self.text.resource(kind, name, error)),
+        let current = self.known.route_configs.current(name);
+        let awaited = reach.awaited.len();
+        reach.add_awaited(kind, name, current, &self.outage());
+        match current {
             Some(Ok(route_config)) => Ok(Some(route_config)),
+            Some(Err(error)) if reach.awaited.len() == awaited => {
+                Err(self.failure(kind, name, error))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    fn outage(&self) -> Outage<'a> {
+        Outage {
+            listener_name: self.listener_name,
+            in_force: self.old,
+        }
+    }
+
+    fn failure(&self, kind: ResourceType, name: &str, error: &ResourceError) -> RoutingFailure {
+        RoutingFailure {
+            text: self.text.resource(kind, name, error),
+            is_transient: !error.is_data_error(),
+        }
+    }
+
+    /// Returns a failure that lasts until the resources change.
+    fn lasting(&self, what: impl fmt::Display) -> RoutingFailure {
+        RoutingFailure {
+            text: self.text.text(what),
+            is_transient: false,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::assembly::Assembly;
 use super::changed::Changed;
 use super::error_text::ErrorText;
 use super::known::Known;
-use super::output::{Awaited, DependencyOutput, HostName};
+use super::output::{Awaited, DependencyOutput, HostName, RoutingFailure};
 use super::reach::Reach;
 use super::watched::{Resolved, Watches};
 use crate::core::config::XdsConfig;
@@ -24,7 +24,9 @@ use crate::core::same::same_config;
 /// [`poll_output`](Self::poll_output) until it returns `None`.
 ///
 /// A configuration is published only whole: each cluster that its routes name has its value or its
-/// error, and each leaf its endpoints or their error. Until then the one before stays in force. What is
+/// error, and each leaf its endpoints or their error. Until then the one before stays in force. It also
+/// stays in force while something that only the new one needs is not known because the control plane of
+/// all of them cannot be reached. What is
 /// not needed any more is watched until the next publication. Parts that did not change are shared with
 /// the configuration before.
 ///
@@ -50,7 +52,7 @@ pub struct DependencyManager {
 #[derive(Clone, Debug)]
 enum Published {
     Config(Arc<XdsConfig>),
-    Failure(Arc<str>),
+    Failure(RoutingFailure),
 }
 
 impl DependencyManager {
@@ -252,7 +254,7 @@ impl DependencyManager {
         let mut reach = Reach::default();
         let published = match self.assembly().config(&mut reach) {
             Ok(config) => config.map(|config| Published::Config(Arc::new(config))),
-            Err(text) => Some(Published::Failure(text)),
+            Err(failure) => Some(Published::Failure(failure)),
         };
         self.watch(&reach);
         if let Some(published) = published {
@@ -292,7 +294,7 @@ impl DependencyManager {
         }
         self.outputs.push_back(match &published {
             Published::Config(config) => DependencyOutput::Publish(Arc::clone(config)),
-            Published::Failure(text) => DependencyOutput::Fail(Arc::clone(text)),
+            Published::Failure(failure) => DependencyOutput::Fail(failure.clone()),
         });
         self.published = Some(published);
     }

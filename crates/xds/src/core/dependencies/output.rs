@@ -45,8 +45,18 @@ pub enum DependencyOutput {
     StopResolving(HostName),
     /// The channel routes by this configuration from now on.
     Publish(Arc<XdsConfig>),
-    /// Every call fails from now on with UNAVAILABLE and this text: there is nothing to route by.
-    Fail(Arc<str>),
+    /// Every call fails from now on with UNAVAILABLE: there is nothing to route by.
+    Fail(RoutingFailure),
+}
+
+/// Why there is nothing to route by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoutingFailure {
+    /// The text for calls.
+    pub text: Arc<str>,
+    /// Whether only the way to the resource failed, so that it may be there: then a call that is
+    /// wait-for-ready waits.
+    pub is_transient: bool,
 }
 
 /// What a configuration waits for.

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::known::Known;
+use super::outage::Outage;
 use super::output::{Awaited, HostName};
+use crate::core::resource_error::ResourceError;
 use crate::core::resource_type::ResourceType;
 use crate::core::resources::{Cluster, ClusterKind};
 
@@ -22,14 +24,19 @@ pub(super) struct Reach {
     pub(super) clusters: BTreeMap<Arc<str>, usize>,
     pub(super) endpoints: BTreeSet<Arc<str>>,
     pub(super) names: BTreeSet<HostName>,
-    /// What has neither value nor error.
+    /// What has neither value nor error, or is held back by an outage.
     pub(super) awaited: Vec<Awaited>,
 }
 
 impl Reach {
     /// Adds `roots` and what they need. Each cluster is looked at once, so that the work is bounded by the
     /// size of the resources, however they name each other.
-    pub(super) fn add<'a>(&mut self, roots: impl IntoIterator<Item = &'a Arc<str>>, known: &Known) {
+    pub(super) fn add<'a>(
+        &mut self,
+        roots: impl IntoIterator<Item = &'a Arc<str>>,
+        known: &Known,
+        outage: &Outage<'_>,
+    ) {
         let mut level: Vec<Arc<str>> = roots.into_iter().cloned().collect();
         for depth in 0..=DEEPEST {
             let mut below = Vec::new();
@@ -38,7 +45,7 @@ impl Reach {
                     Some(least) if *least <= depth => continue,
                     Some(least) => *least = depth,
                     None => {
-                        self.add_parts(&name, known);
+                        self.add_parts(&name, known, outage);
                         self.clusters.insert(Arc::clone(&name), depth);
                     }
                 }
@@ -53,25 +60,38 @@ impl Reach {
     }
 
     /// Adds what one cluster needs, without the clusters below it.
-    fn add_parts(&mut self, name: &Arc<str>, known: &Known) {
-        match known.clusters.current(name) {
-            None => {
-                let cluster = Awaited::Resource(ResourceType::Cluster, Arc::clone(name));
-                self.awaited.push(cluster);
-            }
-            Some(Err(_)) => {}
-            Some(Ok(cluster)) => self.add_backends(cluster, known),
+    fn add_parts(&mut self, name: &Arc<str>, known: &Known, outage: &Outage<'_>) {
+        let current = known.clusters.current(name);
+        self.add_awaited(ResourceType::Cluster, name, current, outage);
+        if let Some(Ok(cluster)) = current {
+            self.add_backends(cluster, known, outage);
         }
     }
 
-    fn add_backends(&mut self, cluster: &Cluster, known: &Known) {
+    /// Adds a resource to what is awaited, if it is.
+    pub(super) fn add_awaited<T>(
+        &mut self,
+        kind: ResourceType,
+        name: &Arc<str>,
+        current: Option<&Result<Arc<T>, ResourceError>>,
+        outage: &Outage<'_>,
+    ) {
+        let is_awaited = match current {
+            None => true,
+            Some(Ok(_)) => false,
+            Some(Err(error)) => outage.holds_back(kind, name, error),
+        };
+        if is_awaited {
+            self.awaited.push(Awaited::Resource(kind, Arc::clone(name)));
+        }
+    }
+
+    fn add_backends(&mut self, cluster: &Cluster, known: &Known, outage: &Outage<'_>) {
         match &cluster.kind {
             ClusterKind::Eds { service_name } => {
-                let is_new = self.endpoints.insert(Arc::clone(service_name));
-                if is_new && known.endpoints.current(service_name).is_none() {
-                    let name = Arc::clone(service_name);
-                    let endpoints = Awaited::Resource(ResourceType::Endpoints, name);
-                    self.awaited.push(endpoints);
+                if self.endpoints.insert(Arc::clone(service_name)) {
+                    let current = known.endpoints.current(service_name);
+                    self.add_awaited(ResourceType::Endpoints, service_name, current, outage);
                 }
             }
             ClusterKind::LogicalDns { host, port } => {

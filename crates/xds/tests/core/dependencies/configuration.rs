@@ -1,6 +1,7 @@
 //! What is published, and when.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use trunkline_xds::core::dependencies::Awaited;
 use trunkline_xds::core::resources::{Listener, Resource, RouteSource};
@@ -43,6 +44,30 @@ fn xds_4_1_inline_routes_need_no_watch() {
     assert_eq!(harness.set(listener_with(inline)), ["watch cluster a"]);
 }
 
+/// "Only the chosen virtual host's clusters are watched. An RDS without a matching virtual host is valid: the
+/// error is the channel's" (xds.md 3.2.11).
+#[test]
+fn xds_3_2_11_other_virtual_hosts_need_nothing() {
+    let mut harness = Harness::new();
+    harness.set(listener("routes"));
+    let elsewhere = route_configuration("elsewhere", &["z"]);
+    let mut both = route_configuration("orders", &["a"]);
+    both.virtual_hosts.extend(elsewhere.virtual_hosts.clone());
+    let both = Resource::RouteConfiguration(Arc::new(both));
+    assert_eq!(harness.set(both), ["watch cluster a"]);
+    harness.set(eds("a"));
+    assert_eq!(harness.set(endpoints("a")), ["publish a"]);
+    let elsewhere = Resource::RouteConfiguration(Arc::new(elsewhere));
+    assert_eq!(
+        harness.set(elsewhere),
+        [
+            r#"fail: route configuration "routes" has no virtual host for "orders" (it has "elsewhere"); xDS node "node-1""#,
+            "unwatch cluster a",
+            "unwatch endpoints a"
+        ]
+    );
+}
+
 /// "Until then the old one stays in force whole." "Unneeded watches stop at the next publication."
 #[test]
 fn xds_4_1_the_old_configuration_stays_until_the_new_one_is_whole() {
@@ -55,6 +80,65 @@ fn xds_4_1_the_old_configuration_stays_until_the_new_one_is_whole() {
         harness.set(endpoints("b")),
         ["publish b", "unwatch cluster a", "unwatch endpoints a"]
     );
+}
+
+/// No call fails while the old configuration and its backends live (xds.md 8.1): what only the new one
+/// needs, and cannot be had because the control plane of both is down, is awaited as what is on its way.
+#[test]
+fn xds_8_1_an_outage_holds_a_new_configuration_back() {
+    let down = || ResourceErrorKind::Unreachable("plane: refused".into());
+    let mut harness = Harness::with_config();
+    assert_eq!(harness.set(routes(&["b"])), ["watch cluster b"]);
+    assert!(harness.fail(C, "b", down()).is_empty());
+    assert_eq!(
+        harness.manager.awaited(),
+        [Awaited::Resource(C, "b".into())]
+    );
+    assert_eq!(harness.set(eds("b")), ["watch endpoints b"]);
+    assert!(harness.fail(E, "b", down()).is_empty());
+    // Back again, the control plane has no such endpoints: that is news.
+    assert_eq!(
+        harness.fail(E, "b", ResourceErrorKind::NotSent(Duration::from_secs(15))),
+        ["publish b", "unwatch cluster a", "unwatch endpoints a"]
+    );
+
+    let mut harness = Harness::with_config();
+    assert_eq!(
+        harness.set(listener("other")),
+        ["watch route configuration other"]
+    );
+    assert!(harness.fail(R, "other", down()).is_empty());
+    let deleted = harness.fail(R, "other", ResourceErrorKind::Deleted);
+    assert!(deleted[0].starts_with("fail: "), "{deleted:?}");
+}
+
+/// Nothing is held back where something newer can come all the same: from a control plane that is
+/// reached, for a host name, or where nothing is in force.
+#[test]
+fn xds_4_1_an_outage_of_a_part_holds_nothing_back() {
+    let down = || ResourceErrorKind::Unreachable("plane: refused".into());
+    let other = "xdstp://other/envoy.config.cluster.v3.Cluster/b";
+    let mut harness = Harness::with_config();
+    harness.set(routes(&["a", other]));
+    let line = format!("publish a {other}");
+    assert_eq!(harness.fail(C, other, down()), [line]);
+
+    let mut harness = Harness::new();
+    harness.set(listener("routes"));
+    harness.set(routes(&["a"]));
+    harness.set(logical_dns("a", "db.test"));
+    let found = Ok(endpoint("192.0.2.1:443"));
+    harness.manager.handle_resolved(&host("db.test"), found);
+    assert_eq!(harness.outputs(), ["publish a"]);
+    harness.set(routes(&["a", "b"]));
+    assert_eq!(harness.fail(C, "b", down()), ["publish a b"]);
+    // It is in force with its error now.
+    harness.set(routes(&["b"]));
+    assert!(harness.error("b").contains("cannot be had"));
+
+    let mut harness = Harness::new();
+    let failed = harness.fail(L, "orders", down());
+    assert!(failed[0].starts_with("fail for now: "), "{failed:?}");
 }
 
 /// "Cluster changed(error): that cluster alone fails."
@@ -83,7 +167,7 @@ fn xds_4_1_an_error_of_endpoints_leaves_the_cluster_without_any() {
     harness.set(listener("routes"));
     harness.set(routes(&["a"]));
     harness.set(eds("a"));
-    let error = ResourceErrorKind::NotSent(std::time::Duration::from_secs(15));
+    let error = ResourceErrorKind::NotSent(Duration::from_secs(15));
     assert_eq!(harness.fail(E, "a", error), ["publish a"]);
     let Ok(resolved) = &harness.config().clusters["a"] else {
         panic!("the cluster itself has no error");

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use trunkline_backoff::Rng;
 use trunkline_endpoint::Endpoint;
-use trunkline_xds::core::dependencies::{DependencyManager, DependencyOutput, HostName};
+use trunkline_xds::core::dependencies::{
+    DependencyManager, DependencyOutput, HostName, RoutingFailure,
+};
 use trunkline_xds::core::resources::{ClusterKind, Resource, RouteAction, RouteSource};
 use trunkline_xds::core::{
     ResolvedCluster, ResourceError, ResourceErrorKind, ResourceType, XdsConfig,
@@ -24,7 +26,7 @@ const HOSTS: [&str; 2] = ["one.test", "two.test"];
 const ROUTES: [&str; 2] = ["routes", "others"];
 
 /// What is in force: a configuration, or the text of a failure.
-type InForce = Result<Arc<XdsConfig>, Arc<str>>;
+type InForce = Result<Arc<XdsConfig>, RoutingFailure>;
 
 /// A watched resource as the client sees it.
 #[derive(Default)]
@@ -202,8 +204,8 @@ impl Run {
                     self.in_force = Some(Ok(config));
                     has_published = true;
                 }
-                DependencyOutput::Fail(text) => {
-                    self.in_force = Some(Err(text));
+                DependencyOutput::Fail(failure) => {
+                    self.in_force = Some(Err(failure));
                     has_published = true;
                 }
                 other => panic!("an unknown action: {other:?}"),
@@ -288,7 +290,7 @@ impl Run {
                     }
                 }
                 DependencyOutput::Publish(config) => fresh = Some(Ok(config)),
-                DependencyOutput::Fail(text) => fresh = Some(Err(text)),
+                DependencyOutput::Fail(failure) => fresh = Some(Err(failure)),
                 _ => {}
             }
         }

@@ -94,9 +94,15 @@ impl Harness {
                     self.last = Some(Ok(config));
                     line
                 }
-                DependencyOutput::Fail(text) => {
+                DependencyOutput::Fail(failure) => {
+                    let text = failure.text;
                     self.last = Some(Err(text.to_string()));
-                    format!("fail: {text}")
+                    let kind = if failure.is_transient {
+                        "fail for now"
+                    } else {
+                        "fail"
+                    };
+                    format!("{kind}: {text}")
                 }
                 other => panic!("an unknown action: {other:?}"),
             });
