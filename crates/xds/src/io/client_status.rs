@@ -31,77 +31,7 @@ impl XdsPool {
     ///
     /// INVALID_ARGUMENT if the request has node matchers, which gRPC clients do not support.
     ///
-    /// # Examples
-    ///
-    /// The method `FetchClientStatus` in a server of tonic:
-    ///
-    /// ```no_run
-    /// use std::convert::Infallible;
-    /// use std::future::{Future, Ready, ready};
-    /// use std::pin::Pin;
-    /// use std::task::{Context, Poll};
-    ///
-    /// use tonic::body::Body;
-    /// use tonic::codegen::{Service, http};
-    /// use tonic::server::{Grpc, NamedService, UnaryService};
-    /// use tonic::transport::Server;
-    /// use tonic::{Code, Request, Response, Status};
-    /// use trunkline_xds::XdsPool;
-    /// use trunkline_xds::proto::envoy::service::status::v3::{
-    ///     ClientStatusRequest, ClientStatusResponse,
-    /// };
-    ///
-    /// /// The service.
-    /// #[derive(Clone)]
-    /// struct Csds(XdsPool);
-    ///
-    /// /// Its method for one request.
-    /// struct Fetch(XdsPool);
-    ///
-    /// impl UnaryService<ClientStatusRequest> for Fetch {
-    ///     type Response = ClientStatusResponse;
-    ///     type Future = Ready<Result<Response<ClientStatusResponse>, Status>>;
-    ///
-    ///     fn call(&mut self, request: Request<ClientStatusRequest>) -> Self::Future {
-    ///         let answer = self.0.client_status(request.get_ref());
-    ///         ready(answer.map(Response::new).map_err(|error| {
-    ///             let code = Code::from_i32(error.code().number().into());
-    ///             Status::new(code, error.message())
-    ///         }))
-    ///     }
-    /// }
-    ///
-    /// impl NamedService for Csds {
-    ///     const NAME: &'static str = "envoy.service.status.v3.ClientStatusDiscoveryService";
-    /// }
-    ///
-    /// impl Service<http::Request<Body>> for Csds {
-    ///     type Response = http::Response<Body>;
-    ///     type Error = Infallible;
-    ///     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
-    ///
-    ///     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-    ///         Poll::Ready(Ok(()))
-    ///     }
-    ///
-    ///     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-    ///         let fetch = Fetch(self.0.clone());
-    ///         Box::pin(async move {
-    ///             if !request.uri().path().ends_with("/FetchClientStatus") {
-    ///                 return Ok(Status::unimplemented("only FetchClientStatus").into_http());
-    ///             }
-    ///             let codec = tonic_prost::ProstCodec::default();
-    ///             Ok(Grpc::new(codec).unary(fetch, request).await)
-    ///         })
-    ///     }
-    /// }
-    ///
-    /// # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
-    /// // In a server with other services: `.add_service(Csds(XdsPool::global()))`.
-    /// Server::builder().serve("127.0.0.1:50052".parse()?, Csds(XdsPool::global())).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
+    /// The crate `trunkline-csds` has the service, for tonic's servers.
     ///
     /// Source: [gRFC A40](https://github.com/grpc/proposal/blob/master/A40-csds-support.md).
     pub fn client_status(

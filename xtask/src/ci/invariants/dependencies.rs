@@ -14,7 +14,10 @@ const ONLY: [(&[&str], &[&str]); 5] = [
         &["h2", "async-compat"],
         &["trunkline-transport", "trunkline-sim"],
     ),
-    (&["tonic", "tonic-prost"], &["trunkline-channelz"]),
+    (
+        &["tonic", "tonic-prost"],
+        &["trunkline-channelz", "trunkline-csds"],
+    ),
     (
         &["trunkline-xds-proto"],
         &["trunkline-xds", "trunkline-sim"],
