@@ -17,11 +17,12 @@ pub(crate) struct EndpointChanges {
 
 impl EndpointChanges {
     /// Handles a list. Returns the endpoints of the last list whose addresses are not in this one;
-    /// `None` when this list equals the last.
+    /// `None` when this list equals the last, or is the first one and empty: what routes calls by itself, as
+    /// `xds` does, returns no list.
     pub(crate) fn handle_list(&mut self, list: &Arc<[Endpoint]>) -> Option<Vec<Endpoint>> {
         let last = self.last.replace(Arc::clone(list));
         let Some(last) = last else {
-            return Some(Vec::new());
+            return (!list.is_empty()).then(Vec::new);
         };
         if lines(&last) == lines(list) {
             return None;
@@ -49,4 +50,24 @@ fn addresses(endpoint: &Endpoint) -> String {
     let addresses = endpoint.addresses().iter();
     let addresses: Vec<String> = addresses.map(ToString::to_string).collect();
     addresses.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+
+    use super::*;
+
+    /// Lists without endpoints are no news before there was another one.
+    #[test]
+    fn empty_lists() {
+        let empty: Arc<[Endpoint]> = Arc::new([]);
+        let address: SocketAddr = "192.0.2.1:443".parse().expect("an address");
+        let one: Arc<[Endpoint]> = Arc::new([Endpoint::new([address])]);
+        let mut changes = EndpointChanges::default();
+        assert_eq!(changes.handle_list(&empty), None);
+        assert_eq!(changes.handle_list(&empty), None);
+        assert_eq!(changes.handle_list(&one), Some(Vec::new()));
+        assert_eq!(changes.handle_list(&empty), Some(one.to_vec()));
+    }
 }

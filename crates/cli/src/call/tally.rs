@@ -251,6 +251,9 @@ const TLS_PEER: &str = "the peer speaks TLS";
 const NOT_HEALTHY: &str = "not healthy: ";
 const UNKNOWN_TO_HEALTH: &str = "not healthy: SERVICE_UNKNOWN";
 
+/// The part of a message that names the client to the operators of a control plane.
+const XDS_NODE: &str = "; xDS node ";
+
 /// The channel's text about an answer that has an HTTP status in place of a gRPC status.
 const HTTP_ANSWER: &str = " answered HTTP ";
 
@@ -259,6 +262,10 @@ fn hint(code: &str, message: &str) -> Option<&'static str> {
     Some(match code {
         _ if message.contains(HTTP_ANSWER) => {
             "check that the address is the server's own, or that the proxy there forwards gRPC"
+        }
+        _ if message.contains(XDS_NODE) => {
+            "`trunkline xds TARGET` shows the resources of the control plane, and with --path \
+             /package.Service/Method the route of a call"
         }
         "UNIMPLEMENTED" => {
             "the server has no health service; the answers still show which backends are called: \

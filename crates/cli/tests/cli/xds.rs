@@ -102,4 +102,5 @@ fn control_plane_that_is_down() {
     let ran = trunkline(&["call", "xds:///orders", "--bootstrap", path]);
     assert_eq!(ran.status, 1, "{ran:?}");
     assert!(ran.stdout.contains("cannot be had"), "{ran:?}");
+    assert!(ran.stderr.contains("`trunkline xds TARGET`"), "{ran:?}");
 }
