@@ -26,21 +26,17 @@ pub(crate) fn run(context: &Context, command: &[String]) -> Result<(), Failure> 
         return run.env("GRPC_XDS_BOOTSTRAP", &demo.bootstrap).attached();
     }
     println!("{}", demo.help(context));
-    let mut version = 1;
     for line in std::io::stdin().lines() {
         line.map_err(|error| Failure::new(format!("cannot read the input: {error}")))?;
-        version += 1;
         demo.plane.send("")?;
-        demo.plane.wait_for(&serves(version))?;
-        println!("serves version {version}");
+        println!("{}", demo.plane.wait_for(SERVES)?);
     }
     Ok(())
 }
 
-/// What the control plane logs when it serves a version of the file.
-fn serves(version: u32) -> String {
-    format!("serves version {version} ")
-}
+/// What the control plane logs when it has read the file: the version that it serves, and what is wrong
+/// with the file if that is the version of before.
+const SERVES: &str = "serves version ";
 
 /// The processes. They end when this is dropped.
 struct Demo {
@@ -71,7 +67,7 @@ impl Demo {
 
         let mut command = logging(&plane);
         command.arg(address.to_string()).arg(&resources);
-        let plane = Server::start_foreign("xds-demo", command, &folder, address, &serves(1))?;
+        let plane = Server::start_foreign("xds-demo", command, &folder, address, SERVES)?;
         Ok(Self {
             plane,
             servers,

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log"
 	"net"
 	"os"
@@ -37,13 +38,30 @@ func main() {
 	discovery.RegisterAggregatedDiscoveryServiceServer(plane, server.NewServer(context.Background(), snapshots, nil))
 	go func() { must(plane.Serve(listener)) }()
 
-	lines := bufio.NewScanner(os.Stdin)
-	for version := 1; version == 1 || lines.Scan(); version++ {
-		snapshot, err := cache.NewSnapshot(strconv.Itoa(version), read(os.Args[2]))
-		must(err)
-		must(snapshots.SetSnapshot(context.Background(), "everyone", snapshot))
-		log.Printf("serves version %d of %s", version, os.Args[2])
+	file, version := os.Args[2], 0
+	for lines := bufio.NewScanner(os.Stdin); version == 0 || lines.Scan(); {
+		if err := serve(snapshots, file, version+1); err == nil {
+			version++
+			log.Printf("serves version %d of %s", version, file)
+		} else if version > 0 {
+			log.Printf("still serves version %d: %s: %v", version, file, err)
+		} else {
+			log.Fatalf("%s: %v", file, err)
+		}
 	}
+}
+
+// serve gives all clients the resources of a file.
+func serve(snapshots cache.SnapshotCache, file string, version int) error {
+	resources, err := read(file)
+	if err != nil {
+		return err
+	}
+	snapshot, err := cache.NewSnapshot(strconv.Itoa(version), resources)
+	if err != nil {
+		return err
+	}
+	return snapshots.SetSnapshot(context.Background(), "everyone", snapshot)
 }
 
 // everyone gives all clients the same snapshot.
@@ -52,20 +70,28 @@ type everyone struct{}
 func (everyone) ID(*core.Node) string { return "everyone" }
 
 // read returns the resources of a file by their types.
-func read(file string) map[string][]types.Resource {
+func read(file string) (map[string][]types.Resource, error) {
 	text, err := os.ReadFile(file)
-	must(err)
+	if err != nil {
+		return nil, err
+	}
 	var list []json.RawMessage
-	must(json.Unmarshal(text, &list))
+	if err := json.Unmarshal(text, &list); err != nil {
+		return nil, err
+	}
 	resources := map[string][]types.Resource{}
-	for _, one := range list {
+	for number, one := range list {
 		packed := new(anypb.Any)
-		must(protojson.Unmarshal(one, packed))
+		if err := protojson.Unmarshal(one, packed); err != nil {
+			return nil, fmt.Errorf("resource %d: %w", number, err)
+		}
 		resource, err := packed.UnmarshalNew()
-		must(err)
+		if err != nil {
+			return nil, fmt.Errorf("resource %d: %w", number, err)
+		}
 		resources[packed.TypeUrl] = append(resources[packed.TypeUrl], resource)
 	}
-	return resources
+	return resources, nil
 }
 
 func must(err error) {

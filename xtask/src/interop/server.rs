@@ -61,14 +61,14 @@ impl Server {
         Ok(server)
     }
 
-    /// Waits for a line with `ready` in the log of a server that reports no events.
-    pub(crate) fn wait_for(&self, ready: &str) -> Result<(), Failure> {
+    /// Waits for a line with `ready` in the log of a server that reports no events, and returns it.
+    pub(crate) fn wait_for(&self, ready: &str) -> Result<String, Failure> {
         let name = self.name;
         let stopwatch = Stopwatch::start();
         let mut logged = String::new();
         loop {
             match self.lines.recv_timeout(stopwatch.left(LIMIT)) {
-                Ok(line) if line.contains(ready) => return Ok(()),
+                Ok(line) if line.contains(ready) => return Ok(line),
                 Ok(line) => {
                     logged.push_str(&line);
                     logged.push('\n');
