@@ -90,6 +90,7 @@ impl Link {
     pub(super) fn start(&mut self, stream: StreamId, path: &'static str, limit: usize) {
         if let Ok(channel) = &self.channel {
             let started = Stream::start(channel, path, limit);
+            let started = started.with_setting("Xds::with_message_limit");
             self.streams.insert(stream, started);
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Stream {
     requests: Option<Requests>,
     response: Response,
     messages: Messages,
+    /// What sets the limit of `messages`, for people; `None` if nothing does.
+    setting: Option<&'static str>,
     /// True once the next message may be read, until it was.
     may_read: bool,
 }
@@ -62,8 +64,15 @@ impl Stream {
             requests: Some(requests),
             response: Response::Head(channel.call(request)),
             messages: Messages::new(limit),
+            setting: None,
             may_read: false,
         }
+    }
+
+    /// Sets what sets the limit of messages: the error of a longer one names it.
+    pub(super) fn with_setting(mut self, setting: &'static str) -> Self {
+        self.setting = Some(setting);
+        self
     }
 
     /// Sends a message once the connection takes it.
@@ -118,7 +127,9 @@ impl Stream {
             return Poll::Pending;
         }
         loop {
-            if let Some(message) = self.messages.next()? {
+            let setting = self.setting;
+            let next = self.messages.next();
+            if let Some(message) = next.map_err(|status| named(status, setting))? {
                 self.may_read = false;
                 return Poll::Ready(Ok(StreamEvent::Message(message)));
             }
@@ -133,6 +144,17 @@ impl Stream {
                 }
             }
         }
+    }
+}
+
+/// Adds the setting to the error of a message that is too long.
+fn named(status: Status, setting: Option<&'static str>) -> Status {
+    match setting {
+        Some(setting) if status.code() == Code::ResourceExhausted => {
+            let text = format!("{} ({setting} sets it)", status.message());
+            Status::new(status.code(), text)
+        }
+        _ => status,
     }
 }
 

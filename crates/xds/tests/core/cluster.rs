@@ -109,7 +109,7 @@ fn xds_3_3_1_eds_service_name_of_xdstp() {
     );
 }
 
-/// The endpoints come from the same server.
+/// The endpoints come from the same server (3.0.6: "`config_source` fields must be `ads` or `self`").
 #[test]
 fn xds_3_3_1_eds_source() {
     let mut message = resources::cluster("orders");

@@ -62,3 +62,16 @@ fn xds_2_3_requests() {
         ]
     );
 }
+
+/// 10.4: "64 MiB, and the error names the setting": a message over the limit is no riddle.
+#[test]
+fn xds_10_4_a_message_over_the_limit() {
+    let mesh = Mesh::with_backends(33, [1]);
+    let xds = mesh.xds(mesh.bootstrap()).with_message_limit(16);
+    let channel = mesh.channel_with("xds:///orders", xds);
+    mesh.sim.run(async {
+        let status = call(&channel, "/a.B/C").await.expect_err("no listener");
+        let limit = "the limit is 16 bytes (Xds::with_message_limit sets it)";
+        assert!(status.message().contains(limit), "{status}");
+    });
+}

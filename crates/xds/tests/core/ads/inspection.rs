@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use trunkline_status::Code;
 use trunkline_xds::core::ads::{
     AdsDump, AuthorityDump, CachedDump, ErrorDump, NoFallback, ResourceDump, ResourceState,
     ServerDump,
 };
 use trunkline_xds::core::{AuthorityName, Bootstrap, ResourceErrorKind};
 
-use super::driver::{Cluster, Driver, Endpoints, seconds, server};
+use super::driver::{Cluster, Driver, Endpoints, resource_error, response, seconds, server};
 
 /// 7.1, 7.2: the whole state. A response with one bad resource leaves the good ones ACKED with the new
 /// version; REQUESTED has nothing.
@@ -79,6 +80,41 @@ fn xds_7_1_dump() {
         }],
     };
     assert_eq!(driver.client.dump(), expected);
+}
+
+/// 2.18: "entry states, exactly one", with the version that is cached beside it.
+#[test]
+fn xds_2_18_states() {
+    let mut own = server("a");
+    own.features.resource_timer_is_transient_error = true;
+    let mut driver = Driver::with(Bootstrap::new(own));
+    let check = |driver: &Driver, expected: &[&str]| {
+        let dump = driver.client.dump();
+        let resources = dump.authorities[0].resources.iter();
+        let states = resources.map(|resource| {
+            let version = resource.cached.as_ref().map(|cached| &*cached.version);
+            let (name, state) = (&resource.name, resource.state);
+            format!("{name} {state} {}", version.unwrap_or("-"))
+        });
+        assert_eq!(states.collect::<Vec<_>>(), expected);
+    };
+    driver.watch(Cluster, "a");
+    driver.watch(Cluster, "b");
+    check(&driver, &["a REQUESTED -", "b REQUESTED -"]);
+    driver.send(0, Cluster, "1", "n1", &["a=1", "b=bad"]);
+    check(&driver, &["a ACKED 1", "b NACKED -"]);
+    driver.send(0, Cluster, "2", "n2", &["a=bad", "b=1"]);
+    check(&driver, &["a NACKED 1", "b ACKED 2"]);
+    driver.send(0, Cluster, "3", "n3", &["a=1"]);
+    check(&driver, &["a ACKED 3", "b DOES_NOT_EXIST 2"]);
+    let mut refusing = response(Cluster, "4", "n4", &["a=1"]);
+    refusing.resource_errors = vec![resource_error("b", Code::PermissionDenied, "not yours")];
+    driver.send_response(0, refusing);
+    check(&driver, &["a ACKED 4", "b RECEIVED_ERROR 2"]);
+    driver.watch(Cluster, "c");
+    driver.write();
+    driver.pass(seconds(30));
+    check(&driver, &["a ACKED 4", "b RECEIVED_ERROR 2", "c TIMEOUT -"]);
 }
 
 /// 7.2: what is not watched any more is not shown.
