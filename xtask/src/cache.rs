@@ -29,6 +29,11 @@ impl Cache {
         })
     }
 
+    /// Returns a folder for what a build tool keeps, which itself finds out what is out of date.
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
     /// Returns the folder of one tool. `make` fills it if it does not exist yet.
     ///
     /// `make` works in a temporary folder, which is renamed only when `make` has succeeded, so a

@@ -1,8 +1,8 @@
 //! Builds the clients of the benchmark `rpc` that are no part of the workspace.
 //!
 //! Each is a program that speaks the protocol of `benches/README.md`. Their dependencies are fetched
-//! by the clients of their registries, with versions that lock files pin. What is built is kept, so only
-//! the first build takes long.
+//! by the clients of their registries, with versions that lock files pin. cargo and go keep what they
+//! have built, so only the first build takes long: that of the clients in Rust, ten minutes. It is kept in the user's cache.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,6 +18,14 @@ const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 /// The packages of the distribution with C-core for C++, the messages that the client uses, and JSON.
 const CPP_PACKAGES: [&str; 3] = ["libgrpc++-dev", "libprotobuf-dev", "nlohmann-json3-dev"];
 
+/// Packages of the workspace of peers in Rust, which are also the names of their programs.
+const GRPC: &str = "trunkline-peer-grpc";
+const VOLO: &str = "trunkline-peer-volo";
+
+/// Those that share most of what they depend on. They are built together: alone, each would choose other
+/// features of it, and build it again.
+const ON_TOKIO: [&str; 2] = [GRPC, VOLO];
+
 /// A command line, or why there is none.
 type Built = Result<Vec<PathBuf>, String>;
 
@@ -25,8 +33,16 @@ type Built = Result<Vec<PathBuf>, String>;
 type Peer = (&'static str, fn(&Context) -> Result<Built, Failure>);
 
 /// The peers, the most telling first.
-const PEERS: [Peer; 3] = [
+const PEERS: [Peer; 6] = [
     ("grpc-go", grpc_go),
+    ("grpc", |context| rust(context, GRPC, &ON_TOKIO, &["cc"])),
+    ("grpc, with TCP_NODELAY", |context| {
+        let built = rust(context, GRPC, &ON_TOKIO, &["cc"])?;
+        Ok(built.map(|words| [words, vec!["--nodelay".into()]].concat()))
+    }),
+    ("volo-grpc", |context| {
+        rust(context, VOLO, &ON_TOKIO, &["cc"])
+    }),
     ("C-core by C++", cpp),
     ("C-core by Python", python),
 ];
@@ -40,7 +56,7 @@ pub(crate) fn command_lines(context: &Context) -> Vec<String> {
                 None => "its path has a blank".to_owned(),
             },
             Ok(Err(why)) => why,
-            Err(failure) => format!("{}\n{}", failure.what, failure.output),
+            Err(failure) => format!("{}\n{}", failure.what, end_of(&failure.output)),
         };
         println!("    without {name}: {why}");
         None
@@ -60,6 +76,12 @@ fn line(words: &[PathBuf]) -> Option<String> {
     Some(words?.join(" "))
 }
 
+/// Returns the last lines of the output of a build, which have the error.
+fn end_of(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
+    lines[lines.len().saturating_sub(12)..].join("\n")
+}
+
 fn grpc_go(context: &Context) -> Result<Built, Failure> {
     if let Err(why) = have(context, &["go"]) {
         return Ok(Err(why));
@@ -77,9 +99,31 @@ fn grpc_go(context: &Context) -> Result<Built, Failure> {
     Ok(Ok(vec![program]))
 }
 
+/// Builds packages of the workspace of peers in Rust, which need these tools besides cargo, and returns
+/// one of their programs.
+fn rust(
+    context: &Context,
+    program: &str,
+    packages: &[&str],
+    tools: &[&str],
+) -> Result<Built, Failure> {
+    if let Err(why) = have(context, tools) {
+        return Ok(Err(why));
+    }
+    let target = context.cache.folder("peers-rust");
+    context
+        .run("nice -n 10 cargo build --locked --release --target-dir")
+        .args([&target])
+        .args(packages.iter().flat_map(|package| ["-p", package]))
+        .folder(&sources(context, "rust"))
+        .limit(LIMIT)
+        .succeed()?;
+    Ok(Ok(vec![target.join("release").join(program)]))
+}
+
 /// Builds the client in C++ with the distribution's packages, which are unpacked and not installed.
 fn cpp(context: &Context) -> Result<Built, Failure> {
-    if let Err(why) = have(context, &["apt-get", "c++", "pkg-config"]) {
+    if let Err(why) = have(context, &["apt-get", "c++"]) {
         return Ok(Err(why));
     }
     let sources = sources(context, "c-core-cpp");
