@@ -15,7 +15,7 @@ use crate::bare::Bare;
 use crate::executor::Executor;
 use crate::load::{Times, cold, stream, unary};
 use crate::stack::{Connected, Stack, Tonic, Trunkline};
-use crate::variant::{self, Shape, Variant};
+use crate::variant::{self, Variant};
 use crate::{resident, versions, watchers};
 
 pub(crate) fn run(name: &str) {
@@ -112,7 +112,7 @@ fn prepare<'a, S: Stack>(
     } = round;
     let share = |at: usize| calls / case.in_flight + usize::from(at < calls % case.in_flight);
     match case.kind {
-        Kind::Unary if variant.shape == Shape::AsyncStdEachCall => {
+        Kind::Unary if variant.shape.is_each_call() => {
             let stub = channel.stub();
             Box::new(move || {
                 let call =

@@ -28,6 +28,7 @@ impl Executor {
         match (&self.tokio, self.shape) {
             (Some(tokio), _) => tokio.block_on(future),
             (None, Shape::SmolBlockOn) => smol::block_on(future),
+            (None, Shape::OwnBlockOn | Shape::OwnEachCall) => trunkline::block_on(future),
             (None, _) => async_std::task::block_on(future),
         }
     }
@@ -69,9 +70,11 @@ impl Executor {
                 let results = callers.into_iter().map(|caller| self.block_on(caller));
                 results.collect()
             }
-            Shape::AsyncStdBlockOn | Shape::AsyncStdEachCall | Shape::SmolBlockOn => {
-                self.block_on(FuturesUnordered::from_iter(callers).collect())
-            }
+            Shape::AsyncStdBlockOn
+            | Shape::AsyncStdEachCall
+            | Shape::OwnBlockOn
+            | Shape::OwnEachCall
+            | Shape::SmolBlockOn => self.block_on(FuturesUnordered::from_iter(callers).collect()),
         }
     }
 }

@@ -116,9 +116,11 @@ impl Stack for Trunkline {
     async fn connect(&self, case: Case) -> Connected<Channel> {
         let runtime: Arc<dyn Runtime> = match self.variant.shape {
             Shape::Tokio => Arc::new(Tokio::new()),
-            Shape::AsyncStdBlockOn | Shape::AsyncStdEachCall | Shape::AsyncStdPool => {
-                Arc::new(AsyncStd::new())
-            }
+            Shape::AsyncStdBlockOn
+            | Shape::AsyncStdEachCall
+            | Shape::AsyncStdPool
+            | Shape::OwnBlockOn
+            | Shape::OwnEachCall => Arc::new(AsyncStd::new()),
             Shape::SmolBlockOn => Arc::new(Smol::new()),
         };
         let target = format!("ipv4:{}", backends(&self.setup, &case).join(","));

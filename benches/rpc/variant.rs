@@ -53,8 +53,19 @@ pub(crate) enum Shape {
     AsyncStdEachCall,
     /// As tasks of async-std.
     AsyncStdPool,
+    /// All inside one `trunkline::block_on`.
+    OwnBlockOn,
+    /// Each call inside a `trunkline::block_on` of its own.
+    OwnEachCall,
     /// All inside one `smol::block_on`.
     SmolBlockOn,
+}
+
+impl Shape {
+    /// Returns whether each call has a `block_on` of its own.
+    pub(crate) fn is_each_call(self) -> bool {
+        matches!(self, Self::AsyncStdEachCall | Self::OwnEachCall)
+    }
 }
 
 const fn variant(name: &'static str, stack: Stack, shape: Shape) -> Variant {
@@ -84,12 +95,15 @@ const fn watched(name: &'static str, watcher: Watcher) -> Variant {
 /// The floor, which all others are compared with.
 pub(crate) const FLOOR: &str = "A";
 
+/// The name of all callers inside one `trunkline::block_on`, whose threads do not depend on the cores.
+const OWN: &str = "trunkline block_on";
+
 const A: Variant = variant(FLOOR, Stack::Bare, Shape::Tokio);
 const TONIC: Variant = variant("tonic", Stack::Tonic, Shape::Tokio);
 const TOKIO: Variant = variant("tokio", Stack::Trunkline, Shape::Tokio);
 
 /// Variants with one thread.
-pub(crate) const ONE_THREAD: [Variant; 9] = [
+pub(crate) const ONE_THREAD: [Variant; 11] = [
     A,
     variant("A, async-std block_on", Stack::Bare, Shape::AsyncStdBlockOn),
     variant("A, async-std pool", Stack::Bare, Shape::AsyncStdPool),
@@ -106,12 +120,19 @@ pub(crate) const ONE_THREAD: [Variant; 9] = [
         Stack::Trunkline,
         Shape::AsyncStdEachCall,
     ),
+    variant(OWN, Stack::Trunkline, Shape::OwnBlockOn),
+    variant(
+        "trunkline, a block_on a call",
+        Stack::Trunkline,
+        Shape::OwnEachCall,
+    ),
     variant("smol block_on", Stack::Trunkline, Shape::SmolBlockOn),
 ];
 
 /// Variants for all cores. Where a runtime has a pool, it has two threads.
-pub(crate) const FREE: [Variant; 8] = [
+pub(crate) const FREE: [Variant; 9] = [
     A,
+    variant(OWN, Stack::Trunkline, Shape::OwnBlockOn),
     TONIC,
     with_two_threads("tonic, two workers", Stack::Tonic, Shape::Tokio),
     TOKIO,
@@ -153,7 +174,7 @@ impl Variant {
 
     /// Returns what it can do.
     pub(crate) fn can(&self) -> Vec<Ability> {
-        let is_each_call = self.shape == Shape::AsyncStdEachCall;
+        let is_each_call = self.shape.is_each_call();
         let all = Ability::ALL.into_iter();
         let of_calls = |ability: &Ability| {
             !is_each_call || !matches!(ability, Ability::Stream | Ability::Cold)
@@ -163,10 +184,7 @@ impl Variant {
 
     /// Returns whether a case makes sense for it.
     pub(crate) fn measures(&self, case: &Case) -> bool {
-        match self.shape {
-            // A synchronous caller has one call in flight.
-            Shape::AsyncStdEachCall => case.kind == Kind::Unary && case.in_flight == 1,
-            _ => true,
-        }
+        // A synchronous caller has one call in flight.
+        !self.shape.is_each_call() || case.kind == Kind::Unary && case.in_flight == 1
     }
 }
