@@ -218,6 +218,53 @@ fn threads_take_over() {
     }
 }
 
+/// Any mixture of ways to run, on several threads at once: every exchange ends.
+#[test]
+fn any_mixture() {
+    let server = server();
+    let threads: Vec<_> = (1..6)
+        .map(|seed| thread::spawn(move || mix(server, seed)))
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// Makes exchanges on one stream, each in a way that the generator of `seed` chooses.
+fn mix(server: SocketAddr, seed: u32) {
+    let mut stream = block_on(connect(server));
+    let mut state = seed;
+    for byte in 0..40 {
+        // xorshift32
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        match state % 6 {
+            0 | 1 => block_on(exchange(&mut stream, byte)),
+            2 => async_std::task::block_on(exchange(&mut stream, byte)),
+            3 => {
+                let task = spawn(async move {
+                    exchange(&mut stream, byte).await;
+                    stream
+                });
+                stream = received(&task);
+            }
+            4 => {
+                let task = async move {
+                    exchange(&mut stream, byte).await;
+                    stream
+                };
+                stream = block_on(async_std::task::spawn(task));
+            }
+            _ => block_on(async {
+                // The thread blocks while a task needs the reactor.
+                received(&spawn(exchanges(server, 2)));
+                exchange(&mut stream, byte).await;
+            }),
+        }
+    }
+}
+
 /// `block_on` inside of `block_on`, and inside of a task that it runs.
 #[test]
 fn nested() {

@@ -17,7 +17,7 @@ use super::root::Root;
 ///
 /// * Any number of threads may be in `block_on` at the same time, also nested. One of them waits for the
 ///   network, and takes the others' responses too. When it leaves, another one takes over.
-/// * When all have left, or when the code of the program holds them up for more than about a millisecond,
+/// * When all have left, or when the code of the program holds them up for several milliseconds,
 ///   async-std takes over, with the threads of its pool.
 /// * Tasks that are spawned on async-std, smol or threads run there, and can be waited for in here. To
 ///   keep many calls on this thread, join their futures (`FuturesUnordered`) instead of spawning them.

@@ -7,12 +7,19 @@ use std::time::Duration;
 
 use crate::Lock;
 
-/// How long a thread in `block_on` may leave the reactor and the tasks alone, while it runs code of the
-/// program. It is also how long they are kept for a thread that left `block_on`, which may come back.
-const PATIENCE: Duration = Duration::from_millis(1);
+/// How often the thread looks. Each look switches threads twice.
+const INTERVAL: Duration = Duration::from_millis(2);
 
-/// How many times that they are kept if there is nothing to do.
-const MOST_QUIET: u32 = 20;
+/// At which look in a row that finds no progress, but work, that is handed over.
+///
+/// A thread in `block_on` may do without the reactor for this long, while it runs code of the program: a
+/// hundred calls that are made together take it a millisecond. If their connection moved to another
+/// thread meanwhile, each of them would wake that thread.
+const QUIET_WITH_WORK: u32 = 2;
+
+/// At which look in a row that finds neither progress nor work the reactor is handed over. It is kept
+/// that long for a thread that left `block_on` and may come back.
+const MOST_QUIET: u32 = 10;
 
 /// Name of the thread.
 const NAME: &str = "trunkline-fallback";
@@ -20,8 +27,7 @@ const NAME: &str = "trunkline-fallback";
 /// Memory for the stack of the thread, which calls little.
 const STACK: usize = 128 * 1024;
 
-/// A thread that looks every millisecond whether the reactor is driven, while it is driven by code that
-/// runs. While that waits, and while async-io drives the reactor, it is parked.
+/// A thread that looks whether the reactor is still driven, while that is up to code that runs. While that waits, and while async-io drives the reactor, it is parked.
 #[derive(Debug, Default)]
 pub(super) struct Fallback {
     /// `None` until it is first needed.
@@ -72,7 +78,12 @@ impl Patience {
             return Verdict::Park;
         }
         self.quiet += 1;
-        if has_work() || self.quiet >= MOST_QUIET {
+        let is_over = match self.quiet {
+            ..QUIET_WITH_WORK => false,
+            MOST_QUIET.. => true,
+            _ => has_work(),
+        };
+        if is_over {
             return Verdict::HandOver;
         }
         Verdict::Wait
@@ -126,7 +137,7 @@ impl Fallback {
         loop {
             let found = find();
             match patience.judge(found, &has_work) {
-                Verdict::Wait => thread::park_timeout(PATIENCE),
+                Verdict::Wait => thread::park_timeout(INTERVAL),
                 Verdict::HandOver => hand_over(),
                 Verdict::Park => {
                     self.is_parked.store(true, SeqCst);
@@ -151,7 +162,7 @@ mod tests {
     }
 
     /// While a thread drives the reactor, nothing happens; work that waits while no thread moves is
-    /// handed over the first time that it is found.
+    /// handed over at the second look.
     #[test]
     fn work_is_handed_over() {
         let mut patience = Patience::default();
@@ -159,6 +170,7 @@ mod tests {
             assert_eq!(judge(&mut patience, ticks, false, true), Verdict::Wait);
         }
         assert_eq!(judge(&mut patience, 99, true, true), Verdict::Park);
+        assert_eq!(judge(&mut patience, 99, false, true), Verdict::Wait);
         assert_eq!(judge(&mut patience, 99, false, true), Verdict::HandOver);
     }
 
