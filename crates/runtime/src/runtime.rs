@@ -231,7 +231,7 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 }
 
 impl dyn Runtime {
-    /// Returns true if both are one runtime: by their [identities](Self::identity), or because they are
+    /// Returns true if both are one runtime: by their [identities](Runtime::identity), or because they are
     /// one value.
     pub fn is_same_as(&self, other: &dyn Runtime) -> bool {
         let identity = self.identity();
