@@ -13,7 +13,7 @@
 //! leaves tonic out. `--beside
 //! PROGRAM` adds another build of this benchmark, to compare before and after. `--telemetry`
 //! compares unobserved calls with calls that have observers, metrics and traces. `--generations N`
-//! starts all processes N times. `--quick` only shows that everything works. `--json FILE` writes
+//! starts all processes N times, `--rounds N` and `--calls N` are the size of a generation. `--quick` only shows that everything works. `--json FILE` writes
 //! all figures.
 
 mod bare;
@@ -31,7 +31,6 @@ mod rounds;
 mod samples;
 mod server;
 mod stack;
-mod strace;
 mod variant;
 mod versions;
 mod watchers;

@@ -82,9 +82,10 @@ impl Options {
         // `cargo test` does not pass `--bench`. Then only check that everything works.
         let is_whole = has("--bench") && !has("--test") && !has("--quick");
         let mut size = if is_whole { WHOLE } else { QUICK };
-        if let Some(generations) = value("--generations") {
-            size.generations = generations.parse().expect("a number of generations");
-        }
+        let number = |flag: &str| value(flag).map(|text| text.parse().expect("a number"));
+        size.generations = number("--generations").unwrap_or(size.generations);
+        size.rounds = number("--rounds").unwrap_or(size.rounds);
+        size.calls = number("--calls").unwrap_or(size.calls);
         let (free, pinned) = (has("--free"), has("--pinned"));
         Self {
             size,

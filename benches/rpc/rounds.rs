@@ -1,12 +1,12 @@
 //! Runs the rounds of all clients in turn.
 
 use trunkline_benches::protocol::{Case, Kind, Measure};
+use trunkline_benches::strace::Strace;
 
 use crate::cases;
 use crate::options::Size;
 use crate::process::{Client, Contestant, Server, Start};
 use crate::samples::Samples;
-use crate::strace::Strace;
 
 /// Clients that are compared with each other, under the same conditions.
 pub(crate) struct Field {

@@ -1,6 +1,7 @@
 //! Code that the benchmarks share.
 //!
-//! What they measure with: [`allocations`], [`memory`], [`usage`], [`statistics`]. How they speak
+//! What they measure with: [`allocations`], [`memory`], [`usage`], [`strace`],
+//! [`statistics`]. How they speak
 //! with their processes: [`child`], [`protocol`]. How they report: [`machine`], [`results`],
 //! [`text`].
 
@@ -14,5 +15,6 @@ pub mod policies;
 pub mod protocol;
 pub mod results;
 pub mod statistics;
+pub mod strace;
 pub mod text;
 pub mod usage;

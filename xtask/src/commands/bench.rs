@@ -43,7 +43,7 @@ fn run(context: &Context, args: &[String]) -> Result<(), Failure> {
     }
     if options.writes_docs {
         return context
-            .run("cargo run --locked --quiet --release -p trunkline-benches --bin page --")
+            .run("cargo run --locked --quiet -p trunkline-benches --bin page --")
             .args(&written)
             .attached();
     }

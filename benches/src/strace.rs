@@ -1,20 +1,24 @@
-//! Counts the system calls of a client.
+//! Counts the system calls of another process.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// strace, attached to a process.
-pub(crate) struct Strace {
+#[derive(Debug)]
+pub struct Strace {
     process: Child,
-    file: std::path::PathBuf,
+    /// Where strace writes its table.
+    file: PathBuf,
 }
 
 impl Strace {
     /// Attaches to all threads of a process. `None` where strace is missing, or not allowed to.
-    pub(crate) fn attach(id: u32) -> Option<Self> {
+    #[must_use]
+    pub fn attach(id: u32) -> Option<Self> {
         let file = std::env::temp_dir().join(format!("trunkline-strace-{id}"));
         let mut command = Command::new("strace");
         command
@@ -38,7 +42,8 @@ impl Strace {
     }
 
     /// Detaches, and returns the number of system calls.
-    pub(crate) fn detach(mut self) -> Option<u64> {
+    #[must_use]
+    pub fn detach(mut self) -> Option<u64> {
         let id = Pid::from_child(&self.process);
         kill_process(id, Signal::INT).ok()?;
         self.process.wait().ok()?;
@@ -60,4 +65,26 @@ impl Drop for Strace {
 fn total(table: &str) -> Option<u64> {
     let line = table.lines().find(|line| line.ends_with("total"))?;
     line.split_whitespace().nth(3)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::total;
+
+    const WITHOUT_ERRORS: &str = "\
+% time     seconds  usecs/call     calls    errors syscall
+------ ----------- ----------- --------- --------- ----------------
+ 60.00    0.000012           1        12           recvfrom
+ 40.00    0.000008           2         4           sendto
+------ ----------- ----------- --------- --------- ----------------
+100.00    0.000020           1        16           total
+";
+
+    #[test]
+    fn the_total_is_the_number_of_calls() {
+        assert_eq!(total(WITHOUT_ERRORS), Some(16));
+        let with_errors = WITHOUT_ERRORS.replace("16           total", "16         3 total");
+        assert_eq!(total(&with_errors), Some(16));
+        assert_eq!(total(""), None);
+    }
 }
