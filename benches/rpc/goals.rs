@@ -126,10 +126,7 @@ pub(crate) fn free() -> Vec<Goal> {
     vec![
         goal(TOKIO, 1.1),
         goal(
-            &[
-                "async-std block_on, two threads",
-                "trunkline block_on, two threads",
-            ],
+            &["async-std block_on, two threads", "trunkline block_on"],
             1.3,
         ),
     ]
