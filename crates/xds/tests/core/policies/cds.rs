@@ -1,17 +1,18 @@
 //! xds.md 4.5, "cds" and "aggregate", 4.8 and 4.9: the policies of one cluster.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use trunkline_endpoint::{BackendLabels, BackendService};
+use trunkline_endpoint::{BackendLabels, BackendService, Endpoint};
 use trunkline_lb::ConnectivityState::{Ready, TransientFailure};
 use trunkline_lb::testing::{FakeChannel, endpoints};
 use trunkline_lb::{
     FailurePercentageEjection, OldList, OutlierDetectionConfig, Pick, Policy, PolicyNode,
 };
-use trunkline_xds::core::LeafEndpoints;
 use trunkline_xds::core::resources::{Cluster, ClusterEndpoints, ClusterKind};
-use trunkline_xds::policies::{Cds, CdsConfig};
+use trunkline_xds::core::{HttpProxy, LeafEndpoints};
+use trunkline_xds::policies::{Cds, CdsConfig, SecuredBy};
 
 use super::support::{
     Tree, aggregate, cluster, eds, leaf, options, round_robin, update, with_endpoints, xds_config,
@@ -263,6 +264,41 @@ fn xds_4_5_dynamic_cluster() {
         channel.error(),
         "cluster \"c\" is not in the configuration of the channel"
     );
+}
+
+/// 6.1, 6.2: an address names its cluster where clusters choose the security, and has the proxy of its
+/// endpoint where the cluster asks for proxies. Else it has neither.
+#[test]
+fn xds_6_what_the_connector_finds_at_an_address() {
+    let proxy: SocketAddr = "192.0.2.100:3128".parse().expect("an address");
+    let mut behind = eds("c-eds", "z 10.0.0.1:443");
+    let locality = &mut behind.priorities[0][0];
+    let with_proxy = |endpoint: &Endpoint| {
+        let attributes = endpoint.attributes().with::<HttpProxy>(proxy);
+        endpoint.clone().with_attributes(attributes)
+    };
+    locality.endpoints = locality.endpoints.iter().map(with_proxy).collect();
+    let facts = |is_secured, http11_proxy| {
+        let cluster = Cluster {
+            http11_proxy,
+            ..cluster("c")
+        };
+        let endpoints = LeafEndpoints::Eds(Arc::new(behind.clone()));
+        let xds = xds_config([("c", with_endpoints(cluster, endpoints))]);
+        let policy = Cds::new(&options(1)).with_cluster_security(is_secured);
+        let mut channel = FakeChannel::new(policy);
+        let update = update(CdsConfig::new("c"), &xds);
+        let done = channel.event(|policy, control| policy.handle_update(update, control));
+        assert_eq!(done, Ok(()));
+        let subchannel = channel.subchannels.values().next();
+        let attributes = subchannel.expect("a subchannel").address.attributes();
+        let cluster = attributes.get::<SecuredBy>().map(ToString::to_string);
+        (cluster, attributes.get::<HttpProxy>().copied())
+    };
+    assert_eq!(facts(false, false), (None, None));
+    assert_eq!(facts(true, false), (Some("c".into()), None));
+    assert_eq!(facts(false, true), (None, Some(proxy)));
+    assert_eq!(facts(true, true), (Some("c".into()), Some(proxy)));
 }
 
 /// An aggregate uses the first of its clusters that works, each with its own policy and limits.
