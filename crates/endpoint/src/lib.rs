@@ -3,6 +3,9 @@
 
 // From the ground up: a module uses only those above it.
 
+// Lists:
+mod short_list;
+
 // Addresses and their attributes:
 mod attributes;
 
@@ -51,6 +54,7 @@ pub use crate::map::{
     VacantEntry, Values, ValuesMut,
 };
 pub use crate::priority_group::PriorityGroup;
+pub use crate::short_list::ShortList;
 pub use crate::validate::{EndpointsError, validate_endpoints};
 pub use crate::weight::Weight;
 pub use crate::zone::Zone;

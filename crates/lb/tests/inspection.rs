@@ -66,7 +66,7 @@ fn check(channel: &Channel, expected: &Value) {
 
 fn sort(node: &mut PolicyNode) {
     node.endpoints
-        .sort_by_key(|endpoint| endpoint.addresses.clone());
+        .sort_by_key(|endpoint| endpoint.addresses.to_vec());
     for child in &mut node.children {
         sort(&mut child.node);
     }

@@ -91,6 +91,7 @@ pub(super) mod texts {
     use std::str::FromStr;
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use trunkline_endpoint::ShortList;
 
     use super::text;
 
@@ -102,7 +103,7 @@ pub(super) mod texts {
         to.collect_seq(values.iter().map(Text))
     }
 
-    pub(in crate::inspect) fn deserialize<'de, T, D>(from: D) -> Result<Vec<T>, D::Error>
+    pub(in crate::inspect) fn deserialize<'de, T, D>(from: D) -> Result<ShortList<T>, D::Error>
     where
         T: FromStr<Err: Display>,
         D: Deserializer<'de>,
@@ -124,6 +125,28 @@ pub(super) mod texts {
         fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
             text::deserialize(from).map(Self)
         }
+    }
+}
+
+/// A list.
+pub(super) mod list {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use trunkline_endpoint::ShortList;
+
+    pub(in crate::inspect) fn serialize<T, S>(values: &[T], to: S) -> Result<S::Ok, S::Error>
+    where
+        T: Serialize,
+        S: Serializer,
+    {
+        to.collect_seq(values)
+    }
+
+    pub(in crate::inspect) fn deserialize<'de, T, D>(from: D) -> Result<ShortList<T>, D::Error>
+    where
+        T: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Vec::deserialize(from).map(ShortList::from)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use trunkline_endpoint::{Attributes, Endpoint};
+use trunkline_endpoint::{Attributes, Endpoint, ShortList};
 use trunkline_lb::PolicyNode;
 use trunkline_resolver::ResolveError;
 
@@ -198,10 +198,8 @@ fn inspect_subchannels(
     let mut connections = page.connections.into_iter();
     let subchannels = page.subchannels.into_iter();
     let inspect = |subchannel: SubchannelFacts| {
-        // Of exactly the size that it needs: `collect` makes room for four.
-        let mut own = Vec::with_capacity(subchannel.connections);
-        let facts = connections.by_ref().take(subchannel.connections);
-        own.extend(facts.map(|connection| connection.inspection(now)));
+        let own = connections.by_ref().take(subchannel.connections);
+        let own = own.map(|connection| connection.inspection(now)).collect();
         inspect_subchannel(subchannel, own, now)
     };
     subchannels.map(inspect).collect()
@@ -209,7 +207,7 @@ fn inspect_subchannels(
 
 fn inspect_subchannel(
     subchannel: SubchannelFacts,
-    connections: Vec<ConnectionInspection>,
+    connections: ShortList<ConnectionInspection>,
     now: Instant,
 ) -> SubchannelInspection {
     let age = |at: Instant| now.saturating_duration_since(at);

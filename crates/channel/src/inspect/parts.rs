@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use trunkline_endpoint::Location;
+use trunkline_endpoint::{Location, ShortList};
 
 use crate::core::config::ServiceConfigOrigin;
 use crate::core::event_text::EventLevel;
@@ -113,7 +113,7 @@ pub struct ServiceConfigInspection {
 pub struct EndpointInspection {
     /// Its addresses, in the order of the resolver. In JSON: texts.
     #[cfg_attr(feature = "serde", serde(with = "json::texts"))]
-    pub addresses: Vec<Location>,
+    pub addresses: ShortList<Location>,
     /// Its attributes, such as weight, priority and zone, by name.
     pub attributes: BTreeMap<String, String>,
 }

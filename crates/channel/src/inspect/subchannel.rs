@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use trunkline_endpoint::Location;
+use trunkline_endpoint::{Location, ShortList};
 use trunkline_lb::SubchannelId;
 
 use crate::core::connections::ConnectionId;
@@ -54,7 +54,8 @@ pub struct SubchannelInspection {
     /// The last connection that was lost.
     pub last_loss: Option<LossInspection>,
     /// The connections that take calls, the oldest first.
-    pub connections: Vec<ConnectionInspection>,
+    #[cfg_attr(feature = "serde", serde(with = "json::list"))]
+    pub connections: ShortList<ConnectionInspection>,
 }
 
 /// What a subchannel is doing.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use trunkline_endpoint::{Address, Endpoint, Location};
+use trunkline_endpoint::{Address, Endpoint, Location, ShortList};
 
 use super::facts::{FactValue, Facts};
 use crate::connectivity::ConnectivityState;
@@ -89,16 +89,20 @@ pub struct ChildNode {
 pub struct EndpointNode {
     /// Its addresses, in the order to try them; in JSON as they print.
     #[cfg_attr(feature = "serde", serde(with = "super::texts"))]
-    pub addresses: Vec<Location>,
+    pub addresses: ShortList<Location>,
     /// Its state. A failure lasts until it is ready, also while it connects again. An ejected endpoint
     /// counts as failing.
     pub state: ConnectivityState,
     /// Its subchannels, sorted; in JSON as they print.
     #[cfg_attr(
         feature = "serde",
-        serde(default, skip_serializing_if = "Vec::is_empty", with = "super::texts")
+        serde(
+            default,
+            skip_serializing_if = "<[SubchannelId]>::is_empty",
+            with = "super::texts"
+        )
     )]
-    pub subchannels: Vec<SubchannelId>,
+    pub subchannels: ShortList<SubchannelId>,
     /// What else the policy knows of it: its weight, for example.
     #[cfg_attr(
         feature = "serde",
@@ -226,7 +230,7 @@ impl EndpointNode {
         Self {
             addresses: addresses.collect(),
             state,
-            subchannels: Vec::new(),
+            subchannels: ShortList::new(),
             facts: Facts::new(),
             policy: None,
         }
@@ -235,11 +239,7 @@ impl EndpointNode {
     /// Sets the subchannels. Default: none.
     #[must_use]
     pub fn with_subchannels(mut self, subchannels: impl IntoIterator<Item = SubchannelId>) -> Self {
-        self.subchannels.clear();
-        for id in subchannels {
-            self.subchannels.reserve_exact(1);
-            self.subchannels.push(id);
-        }
+        self.subchannels = subchannels.into_iter().collect();
         self
     }
 

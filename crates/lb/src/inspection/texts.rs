@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::Serializer;
+use trunkline_endpoint::ShortList;
 
 pub(super) fn serialize<S: Serializer>(
     values: &[impl Display],
@@ -13,7 +14,7 @@ pub(super) fn serialize<S: Serializer>(
     serializer.collect_seq(values.iter().map(ToString::to_string))
 }
 
-pub(super) fn deserialize<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+pub(super) fn deserialize<'de, D, T>(deserializer: D) -> Result<ShortList<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: FromStr<Err: Display>,
