@@ -56,6 +56,8 @@ mod handles;
 mod error;
 
 // What is between h2 and the byte stream: the buffers, then the traits that h2 needs.
+mod buffers;
+
 mod wire;
 
 mod compat;

@@ -9,6 +9,7 @@ use std::task::{Context, Poll, ready};
 use futures_io::{AsyncRead, AsyncWrite};
 use trunkline_runtime::Stream;
 
+use crate::buffers::{ReadBuffer, release_write_buffer, take_write_buffer};
 use crate::coalesce::Coalescer;
 use crate::codes::{FRAME_TYPE_AT, SETTINGS_FRAME};
 use crate::counts::WireCounts;
@@ -19,9 +20,6 @@ use crate::stall::SendRoom;
 use crate::state::ConnectionState;
 use crate::streams::OpenStreams;
 use crate::unfinished::UnfinishedRequests;
-
-/// The maximum number of bytes that one read of the stream takes.
-const READ_BUFFER: usize = 16 * 1024;
 
 /// How much one poll of a connection reads, in bytes; each frame counts as [`FRAME_COST`] bytes more.
 /// After that the task yields. A peer that sends faster than its frames are handled, be it PINGs or
@@ -72,7 +70,8 @@ pub(crate) struct Wire {
     announced: Option<u32>,
     /// True until the first bytes come.
     expects_first: bool,
-    read: Box<[u8]>,
+    /// Has memory only while there is something in it, as `write` has.
+    read: ReadBuffer,
     /// Joins small DATA frames.
     coalescer: Coalescer,
     /// The start of a frame, which h2 gets with the rest of it.
@@ -118,13 +117,13 @@ impl Wire {
             outgoing: FrameWatch::of_client(),
             state,
             expects_first: true,
-            read: vec![0; READ_BUFFER].into(),
+            read: ReadBuffer::default(),
             coalescer: Coalescer::default(),
             held: Vec::new(),
             unread: 0..0,
             piece_cost: 0,
             budget: POLL_BUDGET,
-            write: Vec::with_capacity(4 * 1024),
+            write: Vec::new(),
             written: 0,
             last_headers: 0,
             heads: 0,
@@ -223,15 +222,22 @@ impl Wire {
     /// Reads from the byte stream for h2. Returns how many bytes came; none at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let held = self.held.len();
-        let n = ready!(open(&mut self.stream)?.poll_read(cx, &mut self.read[held..]))?;
+        let stream = open(&mut self.stream)?;
+        let poll = stream.poll_read(cx, &mut self.read.get()[held..]);
+        if !matches!(poll, Poll::Ready(Ok(_))) {
+            self.read.release();
+            self.unread = 0..0;
+        }
+        let n = ready!(poll)?;
         self.counts.bytes_received += n as u64;
-        self.read[..held].copy_from_slice(&self.held);
+        let read = self.read.get();
+        read[..held].copy_from_slice(&self.held);
         let (start, end) = (held, held + n);
         // The held part begins with a frame. Else that is where the watched frame ends.
         let frame = if held > 0 {
             Some(0)
         } else {
-            self.incoming.next_frame(&self.read[start..end])
+            self.incoming.next_frame(&read[start..end])
         };
         self.held.clear();
         self.watch_incoming(start..end)?;
@@ -252,19 +258,19 @@ impl Wire {
         let is_worth = counts.small_data >= MANY_SMALL && counts.small_data > 2 * counts.headers;
         let is_worth = is_worth || counts.empty_data > 0;
         if is_worth && let Some(frame) = frame.filter(|frame| *frame < end) {
-            let (joined, left) = self.coalescer.join(&mut self.read[frame..end]);
+            let (joined, left) = self.coalescer.join(&mut self.read.get()[frame..end]);
             let tail = end - left..end;
             if left <= MOST_HELD {
-                self.held.extend_from_slice(&self.read[tail]);
+                self.held.extend_from_slice(&self.read.bytes()[tail]);
                 self.unread = 0..frame + joined;
             } else {
-                self.read.copy_within(tail, frame + joined);
+                self.read.get().copy_within(tail, frame + joined);
                 self.unread = 0..frame + joined + left;
             }
         } else {
             // The frame that begins there may be an empty one.
             let whole = end - self.incoming.partial_header().min(end);
-            self.held.extend_from_slice(&self.read[whole..end]);
+            self.held.extend_from_slice(&self.read.bytes()[whole..end]);
             self.unread = 0..whole;
         }
         Poll::Ready(Ok(n))
@@ -273,7 +279,7 @@ impl Wire {
     /// Watches a part of `read`; fails when the peer does not speak HTTP/2, or begins
     /// with another frame than SETTINGS.
     fn watch_incoming(&mut self, part: std::ops::Range<usize>) -> io::Result<()> {
-        let bytes = &self.read[part];
+        let bytes = &self.read.bytes()[part];
         let (state, streams) = (&self.state, &mut self.streams);
         let (counts, progress) = (&mut self.counts, &mut self.progress);
         let mut is_http2 = true;
@@ -369,7 +375,7 @@ impl Wire {
             self.progress += n as u64;
             self.state.set_last_sent(self.last_headers);
         }
-        self.write.clear();
+        release_write_buffer(&mut self.write);
         self.written = 0;
         // A stream with a buffer of its own, such as that of TLS, has not sent all of it yet.
         match &mut self.stream {
@@ -426,7 +432,7 @@ impl AsyncRead for Wire {
             this.budget = this.budget.saturating_sub(this.piece_cost);
         }
         let end = this.unread.start + n;
-        buffer[..n].copy_from_slice(&this.read[this.unread.start..end]);
+        buffer[..n].copy_from_slice(&this.read.bytes()[this.unread.start..end]);
         this.unread.start = end;
         Poll::Ready(Ok(n))
     }
@@ -480,6 +486,7 @@ impl AsyncWrite for Wire {
             Seen::WindowUpdate(increment) => counts.receive_window += i64::from(increment),
             _ => {}
         });
+        take_write_buffer(&mut this.write);
         let start = this.write.len();
         this.write.extend_from_slice(&bytes[..n]);
         // The preface is a write of its own; the next one begins with SETTINGS.
