@@ -26,7 +26,7 @@ const WINDOW: usize = 4;
 /// the first part that has one. So a free slot shows that the entry is in no later slot and part.
 #[derive(Debug)]
 pub(crate) struct GrowOnly<K, V> {
-    parts: [OnceLock<Box<[Slot<K, V>]>>; PARTS],
+    parts: [OnceLock<Part<K, V>>; PARTS],
     /// Fast: the keys are the program's own, and there are few.
     hasher: RandomState,
     /// The number of entries.
@@ -35,6 +35,9 @@ pub(crate) struct GrowOnly<K, V> {
     adding: Lock<()>,
     max: usize,
 }
+
+/// The slots of a part.
+type Part<K, V> = Box<[Slot<K, V>]>;
 
 type Slot<K, V> = OnceLock<Box<Entry<K, V>>>;
 
@@ -149,7 +152,7 @@ impl<K: Eq + Hash, V> GrowOnly<K, V> {
     }
 }
 
-fn free_slots<K, V>(part: usize) -> Box<[Slot<K, V>]> {
+fn free_slots<K, V>(part: usize) -> Part<K, V> {
     (0..FIRST_PART << part).map(|_| OnceLock::new()).collect()
 }
 
