@@ -28,10 +28,8 @@ pub(crate) type SpareCall = Arc<ObservedCall>;
 pub(crate) struct ObservedCall {
     observers: Observers,
     pub(crate) runtime: Arc<dyn Runtime>,
-    /// The first observer that wants this call.
-    first: Wanted,
-    /// Those after it.
-    others: Vec<Wanted>,
+    /// The observers that want this call.
+    wanted: Vec<Wanted>,
     /// `None` if no observer traces the call.
     pub(crate) traces: Option<Traces>,
     /// `None` in memory that no call uses.
@@ -41,7 +39,7 @@ pub(crate) struct ObservedCall {
 }
 
 /// An observer that wants a call.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Wanted {
     /// Its place among the observers of the channel.
     at: usize,
@@ -240,8 +238,8 @@ impl ObservedCall {
             call = Arc::new(Self::unused(observers, runtime, now));
         }
         let own = Arc::get_mut(&mut call)?;
-        own.first = first;
-        own.others.extend(wanted);
+        own.wanted.push(first);
+        own.wanted.extend(wanted);
         own.path = Some(path.clone());
         own.started = now;
         let tag = Cell::new(0);
@@ -251,7 +249,7 @@ impl ObservedCall {
             at: now,
             tag: &tag,
         };
-        for wanted in std::iter::once(&mut own.first).chain(&mut own.others) {
+        for wanted in &mut own.wanted {
             if let Some(observer) = observers.get(wanted.at) {
                 observer.call_started(&started);
                 wanted.tag = tag.take();
@@ -268,8 +266,7 @@ impl ObservedCall {
         Self {
             observers: observers.clone(),
             runtime: Arc::clone(runtime),
-            first: Wanted::default(),
-            others: Vec::new(),
+            wanted: Vec::with_capacity(1),
             traces: None,
             path: None,
             started: now,
@@ -284,13 +281,13 @@ impl ObservedCall {
 
     /// Returns the observers that want the call, each with what it has set as the tag of the call.
     pub(crate) fn observers(&self) -> impl Iterator<Item = (&dyn Observer, u64)> {
-        let wanted = std::iter::once(&self.first).chain(&self.others);
+        let wanted = self.wanted.iter();
         wanted.filter_map(|own| Some((self.observers.get(own.at)?, own.tag)))
     }
 
     /// Returns the traces of the call.
-    pub(crate) fn traces(&self) -> impl Iterator<Item = &dyn CallTrace> {
-        self.traces.iter().flat_map(Traces::iter)
+    pub(crate) fn traces(&self) -> &[Box<dyn CallTrace>] {
+        self.traces.as_ref().map_or(&[], Traces::as_slice)
     }
 
     /// Starts an attempt of the call. `now` is the time, if it is known.
@@ -352,7 +349,7 @@ impl ObservedCall {
         own.report_end(&progress, status, latency);
         own.progress.get_mut().spare = progress.spare;
         // Frees what belongs to the call.
-        own.others.clear();
+        own.wanted.clear();
         own.traces = None;
         own.path = None;
         Some(self)

@@ -59,7 +59,7 @@ impl SentMessages {
 
     fn report(&self, message: Message, at: Instant) {
         let fact = message_fact(self.number, Direction::Sent, message, at);
-        for trace in self.traces.iter() {
+        for trace in self.traces.as_slice() {
             trace.message(&fact);
         }
     }

@@ -18,13 +18,13 @@ impl Traces {
         Some(Self(iter::once(first).chain(traces).collect()))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &dyn CallTrace> {
-        self.0.iter().map(|trace| &**trace)
+    pub(crate) fn as_slice(&self) -> &[Box<dyn CallTrace>] {
+        &self.0
     }
 
     /// Adds the headers of all traces to those of an attempt.
     pub(crate) fn inject(&self, number: u32, headers: &mut HeaderMap) {
-        for trace in self.iter() {
+        for trace in self.as_slice() {
             trace.inject(number, headers);
         }
     }
