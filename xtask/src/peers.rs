@@ -11,16 +11,18 @@ use crate::cache::{Moves, fingerprint};
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::interop::packages;
+use crate::process::Run;
 
 /// Limit for the build of one peer.
 const LIMIT: Duration = Duration::from_secs(2 * 60 * 60);
 
-/// The packages of the distribution with C-core for C++, the messages that the client uses, and JSON.
-const CPP_PACKAGES: [&str; 3] = ["libgrpc++-dev", "libprotobuf-dev", "nlohmann-json3-dev"];
+/// The packages of the distribution with C-core, and with the messages and JSON for the client in C++.
+const C_CORE_PACKAGES: [&str; 3] = ["libgrpc++-dev", "libprotobuf-dev", "nlohmann-json3-dev"];
 
 /// Packages of the workspace of peers in Rust, which are also the names of their programs.
 const GRPC: &str = "trunkline-peer-grpc";
 const VOLO: &str = "trunkline-peer-volo";
+const GRPCIO: &str = "trunkline-peer-grpcio";
 
 /// Those that share most of what they depend on. They are built together: alone, each would choose other
 /// features of it, and build it again.
@@ -33,7 +35,7 @@ type Built = Result<Vec<PathBuf>, String>;
 type Peer = (&'static str, fn(&Context) -> Result<Built, Failure>);
 
 /// The peers, the most telling first.
-const PEERS: [Peer; 6] = [
+const PEERS: [Peer; 7] = [
     ("grpc-go", grpc_go),
     ("grpc", |context| rust(context, GRPC, &ON_TOKIO, &["cc"])),
     ("grpc, with TCP_NODELAY", |context| {
@@ -43,6 +45,7 @@ const PEERS: [Peer; 6] = [
     ("volo-grpc", |context| {
         rust(context, VOLO, &ON_TOKIO, &["cc"])
     }),
+    ("grpcio", grpcio),
     ("C-core by C++", cpp),
     ("C-core by Python", python),
 ];
@@ -111,21 +114,61 @@ fn rust(
         return Ok(Err(why));
     }
     let target = context.cache.folder("peers-rust");
-    context
-        .run("nice -n 10 cargo build --locked --release --target-dir")
-        .args([&target])
-        .args(packages.iter().flat_map(|package| ["-p", package]))
-        .folder(&sources(context, "rust"))
-        .limit(LIMIT)
-        .succeed()?;
+    cargo_build(context, &target, packages).succeed()?;
     Ok(Ok(vec![target.join("release").join(program)]))
 }
 
-/// Builds the client in C++ with the distribution's packages, which are unpacked and not installed.
+/// Builds the client on grpcio over the distribution's C-core. That in the crate takes half an hour to
+/// build.
+fn grpcio(context: &Context) -> Result<Built, Failure> {
+    if let Err(why) = have(context, &["apt-get", "c++", "pkg-config"]) {
+        return Ok(Err(why));
+    }
+    let packages = c_core(context)?;
+    let libraries = packages.join(format!("usr/lib/{}-linux-gnu", std::env::consts::ARCH));
+    let libraries = libraries.display();
+    // The RPATH counts for the libraries that C-core needs, too.
+    let flags = [
+        format!("-Lnative={libraries}"),
+        format!("-Clink-arg=-Wl,-rpath,{libraries},--disable-new-dtags"),
+        format!("-Clink-arg=-Wl,-rpath-link,{libraries}"),
+    ];
+    // Other flags than those of the other peers, so another folder.
+    let target = context.cache.folder("peers-grpcio");
+    cargo_build(context, &target, &[GRPCIO])
+        .env("GRPCIO_SYS_USE_PKG_CONFIG", "1")
+        .env("PKG_CONFIG_PATH", format!("{libraries}/pkgconfig"))
+        .env("PKG_CONFIG_SYSROOT_DIR", &packages)
+        .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"))
+        .succeed()?;
+    Ok(Ok(vec![target.join("release").join(GRPCIO)]))
+}
+
+/// Prepares to build packages of the workspace of peers in Rust.
+fn cargo_build(context: &Context, target: &Path, packages: &[&str]) -> Run {
+    context
+        .run("nice -n 10 cargo build --locked --release --target-dir")
+        .args([target])
+        .args(packages.iter().flat_map(|package| ["-p", package]))
+        .folder(&sources(context, "rust"))
+        .limit(LIMIT)
+}
+
+/// Returns the folder with C-core from the distribution's packages, which are unpacked and not
+/// installed.
+fn c_core(context: &Context) -> Result<PathBuf, Failure> {
+    let tool = format!("peer-c-core-{}", packages::release());
+    context.cache.tool(&tool, Moves::Yes, |folder| {
+        packages::unpack(context, folder, &C_CORE_PACKAGES)
+    })
+}
+
+/// Builds the client in C++ over the distribution's C-core.
 fn cpp(context: &Context) -> Result<Built, Failure> {
     if let Err(why) = have(context, &["apt-get", "c++"]) {
         return Ok(Err(why));
     }
+    let packages = c_core(context)?;
     let sources = sources(context, "c-core-cpp");
     let tool = format!(
         "peer-c-core-cpp-{}-{}",
@@ -133,14 +176,11 @@ fn cpp(context: &Context) -> Result<Built, Failure> {
         fingerprint(&sources)?
     );
     let program = "trunkline-peer-c-core-cpp";
-    // The program contains the folder of its libraries.
-    let folder = context.cache.tool(&tool, Moves::No, |folder| {
-        packages::unpack(context, folder, &CPP_PACKAGES)?;
+    let folder = context.cache.tool(&tool, Moves::Yes, |folder| {
         context
             .run("sh")
             .args([sources.join("build.sh")])
-            .args([folder])
-            .args([program])
+            .args([&packages, &folder.join(program)])
             .folder(&sources)
             .limit(LIMIT)
             .succeed()

@@ -6,6 +6,6 @@
 set -eu
 folder=$1 program=$2
 libraries=$folder/usr/lib/$(c++ -dumpmachine | sed 's/-pc-/-/')
-nice -n 10 c++ -std=c++17 -O2 -DNDEBUG -Wall -isystem "$folder/usr/include" main.cc -o "$folder/$program" \
+nice -n 10 c++ -std=c++17 -O2 -DNDEBUG -Wall -isystem "$folder/usr/include" main.cc -o "$program" \
     -L"$libraries" -Wl,-rpath,"$libraries",--disable-new-dtags -Wl,-rpath-link,"$libraries" \
     -Wl,--copy-dt-needed-entries -lgrpc++ -lgrpc -lgpr -lprotobuf -pthread

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <fstream>
 #include <iostream>
 #include <mutex>
 #include <string>
@@ -34,6 +35,17 @@ rusage Usage() {
 int64_t CpuNanos(const rusage& usage) {
   const auto nanos = [](const timeval& time) { return time.tv_sec * 1'000'000'000LL + time.tv_usec * 1'000LL; };
   return nanos(usage.ru_utime) + nanos(usage.ru_stime);
+}
+
+// Returns the most memory that the process has had so far; null where there is no /proc. ru_maxrss would
+// count its parent, too.
+json MaxRssBytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    int64_t kibibytes;
+    if (word == "VmHWM:" && status >> kibibytes) return kibibytes * 1024;
+  }
+  return nullptr;
 }
 
 // Runs the callers, and returns the time of each call if it is measured.
@@ -84,8 +96,7 @@ json Measure(Channels& channels, const Round& round) {
   return {{"cpu_ns", CpuNanos(after) - CpuNanos(before)},
           {"latency_ns", Percentiles(std::move(times))},
           {"allocations", nullptr},
-          // ru_maxrss is in KiB.
-          {"max_rss_bytes", after.ru_maxrss * 1024},
+          {"max_rss_bytes", MaxRssBytes()},
           {"voluntary_switches", after.ru_nvcsw - before.ru_nvcsw},
           {"involuntary_switches", after.ru_nivcsw - before.ru_nivcsw}};
 }

@@ -2,16 +2,15 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 
 	"google.golang.org/grpc"
 )
-
-// kibibyte is the unit of ru_maxrss on Linux.
-const kibibyte = 1024
 
 // measure runs a round, and returns what it cost.
 func measure(channels *channels, order round) (cost, error) {
@@ -42,7 +41,7 @@ func measure(channels *channels, order round) (cost, error) {
 	result := cost{
 		CPUNanos:            cpuNanos(after) - cpuNanos(before),
 		LatencyNanos:        percentiles(times),
-		MaxRSSBytes:         after.Maxrss * kibibyte,
+		MaxRSSBytes:         maxRSSBytes(),
 		VoluntarySwitches:   after.Nvcsw - before.Nvcsw,
 		InvoluntarySwitches: after.Nivcsw - before.Nivcsw,
 	}
@@ -111,6 +110,23 @@ func mallocs(order round) uint64 {
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
 	return memory.Mallocs
+}
+
+// maxRSSBytes returns the most memory that the process has had so far, and nil where there is no /proc.
+// ru_maxrss would count its parent, too.
+func maxRSSBytes() *int64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		return nil
+	}
+	for line := range strings.Lines(string(status)) {
+		var kibibytes int64
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kibibytes); err == nil {
+			bytes := kibibytes * 1024
+			return &bytes
+		}
+	}
+	return nil
 }
 
 func usage() (syscall.Rusage, error) {

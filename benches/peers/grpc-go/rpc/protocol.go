@@ -52,7 +52,7 @@ type cost struct {
 	CPUNanos            int64     `json:"cpu_ns"`
 	LatencyNanos        *[3]int64 `json:"latency_ns"`
 	Allocations         *uint64   `json:"allocations"`
-	MaxRSSBytes         int64     `json:"max_rss_bytes"`
+	MaxRSSBytes         *int64    `json:"max_rss_bytes"`
 	VoluntarySwitches   int64     `json:"voluntary_switches"`
 	InvoluntarySwitches int64     `json:"involuntary_switches"`
 }

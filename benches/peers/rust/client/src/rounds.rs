@@ -49,8 +49,9 @@ impl<P: Peer> Rounds<P> {
         Ok(Cost {
             cpu_ns: usage::cpu_ns(&before, &after),
             latency_ns: percentiles(outcome?.concat()),
-            allocations,
-            max_rss_bytes: Some(usage::max_rss_bytes(&after)),
+            // Without the allocator that counts, none is counted.
+            allocations: allocations.filter(|count| *count > 0),
+            max_rss_bytes: usage::max_rss_bytes(),
             voluntary_switches: Some(grown(Usage::voluntary_context_switches)),
             involuntary_switches: Some(grown(Usage::involuntary_context_switches)),
             ..Cost::default()

@@ -1,10 +1,9 @@
 //! What this process has used so far.
 
+use std::fs;
+
 use nix::sys::resource::{Usage, UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
-
-/// The unit of `ru_maxrss` on Linux.
-const KIBIBYTE: i64 = 1024;
 
 /// Returns the counters of all threads of this process.
 pub(crate) fn now() -> Result<Usage, String> {
@@ -17,9 +16,15 @@ pub(crate) fn cpu_ns(before: &Usage, after: &Usage) -> u64 {
     difference(micros(before), micros(after)) * 1_000
 }
 
-/// Returns the most memory that the process has had so far, in bytes.
-pub(crate) fn max_rss_bytes(usage: &Usage) -> u64 {
-    difference(0, usage.max_rss() * KIBIBYTE)
+/// Returns the most memory that the process has had so far, in bytes; `None` where there is no `/proc`.
+/// `ru_maxrss` would count its parent, too.
+pub(crate) fn max_rss_bytes() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kibibytes * 1024)
 }
 
 /// Returns by how much a counter has grown; counters never shrink.
