@@ -9,7 +9,7 @@ use super::backend::{Backend, Connections, Counts};
 use super::clients::foreign;
 use super::plane::Plane;
 use super::started;
-use super::traffic::Traffic;
+use super::traffic::{Traffic, answered};
 use crate::clients::NamedRuntime;
 use crate::clock::{now, until, wait_until};
 use crate::environment::optional;
@@ -55,14 +55,7 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
     let traffic = clients.into_iter();
     let traffic = traffic.map(|(name, client)| Traffic::start(name, client, RATE));
     let mut traffic = traffic.collect::<Result<Vec<_>, _>>()?;
-    let always = script.always();
-    until("each client is answered", || {
-        let mut all = true;
-        for one in &mut traffic {
-            all &= one.outcome()?.backends.contains_key(&always);
-        }
-        Ok(all)
-    })?;
+    answered(&mut traffic, script.always())?;
 
     let counts = run(&mut script, &mut plane, &traffic, now() + length)?;
     let mut lines = Vec::new();
@@ -72,12 +65,12 @@ pub(crate) fn check(runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         let ended = match result {
             Err(wrong) if one.is_own() => return Err(wrong),
             Err(wrong) => wrong.to_string(),
-            Ok(calls) => format!("{calls} calls, 0 failed"),
+            Ok(calls) => format!("{}: {calls} calls, 0 failed", one.name),
         };
         let dials = one
             .stub()
             .map(|stub| format!(", {} connections", stub.connected()));
-        lines.push(format!("{} {ended}{}", one.name, dials.unwrap_or_default()));
+        lines.push(format!("{ended}{}", dials.unwrap_or_default()));
     }
     let mut found = Counts::new();
     for backend in &mut backends {

@@ -214,8 +214,22 @@ async fn own_calls(stub: Stub, calls: Calls) -> Result<Called, Wrong> {
     Ok(called)
 }
 
+/// Makes one call with a header, and returns the address of the server, or the code and text of its failure.
+pub(super) async fn answer(
+    stub: Stub,
+    header: Option<(&'static str, &'static str)>,
+) -> Result<SocketAddr, String> {
+    let calls = Calls {
+        count: 1,
+        method: Method::Empty,
+        header,
+    };
+    let answer = own_call(&stub, calls).await;
+    answer.map_err(|status| format!("{:?}: {}", status.code(), status.message()))
+}
+
 /// Makes one call, and returns the address of the server.
-pub(super) async fn own_call(stub: &Stub, calls: Calls) -> Result<SocketAddr, tonic::Status> {
+async fn own_call(stub: &Stub, calls: Calls) -> Result<SocketAddr, tonic::Status> {
     let mut tests = stub.tests();
     let extensions = match calls.method {
         Method::Empty => {

@@ -11,9 +11,9 @@ use super::link::{FAR, Link, established};
 use super::plane::Plane;
 use super::resources::{Locality, cluster, endpoints, listener, route, routes};
 use super::started;
-use super::traffic::Traffic;
+use super::traffic::{Traffic, answered};
 use crate::clients::NamedRuntime;
-use crate::clock::{now, until, until_within, wait_until};
+use crate::clock::{now, until_within, wait_until};
 use crate::environment::optional;
 use crate::suite::foreign::command;
 use crate::wrong::Wrong;
@@ -148,16 +148,4 @@ fn inside(xds: &[String], runtimes: &[NamedRuntime; 3]) -> Result<(), Wrong> {
         back.as_secs_f64(),
     );
     Ok(())
-}
-
-/// Waits until each client has an answer of this backend.
-fn answered(traffic: &mut [Traffic], backend: SocketAddr) -> Result<(), Wrong> {
-    let answered = until("each client is answered", || {
-        let mut all = true;
-        for one in &mut *traffic {
-            all &= one.outcome()?.backends.contains_key(&backend);
-        }
-        Ok(all)
-    });
-    answered.map(drop)
 }

@@ -44,8 +44,9 @@ const SAMPLES: u32 = 10;
 /// allocator keeps what was freed in pieces.
 const MEMORY: (f64, u64) = (0.05, 16 << 20);
 
-/// How many more descriptors and tasks there may be: those of calls and changes that are in progress.
-const IN_PROGRESS: usize = 100;
+/// How many more descriptors and tasks there may be: those of 120 calls, the most at a time, and of changes that are in
+/// progress.
+const IN_PROGRESS: usize = 150;
 
 /// The most messages, in each direction, that a change may cost: a response and its acknowledgement, and then
 /// some more where a change makes a connection that is an occasion for another request.

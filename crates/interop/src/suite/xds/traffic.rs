@@ -8,7 +8,7 @@ use trunkline::BoxFuture;
 use trunkline_testkit::load::Load;
 
 use super::backend::CLIENT;
-use super::clients::{Called, Calls, Client, Method, called, own_call};
+use super::clients::{Called, Client, answer, called};
 use super::process::Process;
 use crate::clients::DEADLINE;
 use crate::clock::until;
@@ -45,20 +45,9 @@ impl Traffic {
                 By::Foreign(process)
             }
             Client::Own { stub, runtime } => {
-                let calls = Calls {
-                    count: 1,
-                    method: Method::Empty,
-                    header: Some((CLIENT, name)),
-                };
                 let caller = stub.clone();
-                let call = move |_| {
-                    let stub = caller.clone();
-                    Box::pin(async move {
-                        let answer = own_call(&stub, calls).await;
-                        answer
-                            .map_err(|status| format!("{:?}: {}", status.code(), status.message()))
-                    }) as BoxFuture<_>
-                };
+                let call =
+                    move |_| Box::pin(answer(caller.clone(), Some((CLIENT, name)))) as BoxFuture<_>;
                 let in_flight = u64::from(rate) * DEADLINE.as_secs();
                 let load = Load::start_with(&runtime.runtime, rate, in_flight, Box::new(call));
                 By::Own { stub, load }
@@ -127,6 +116,18 @@ impl Traffic {
         }
         Ok(called.backends.values().sum())
     }
+}
+
+/// Waits until each client has an answer of this backend.
+pub(super) fn answered(traffic: &mut [Traffic], backend: SocketAddr) -> Result<(), Wrong> {
+    let answered = until("each client is answered", || {
+        let mut all = true;
+        for one in &mut *traffic {
+            all &= one.outcome()?.backends.contains_key(&backend);
+        }
+        Ok(all)
+    });
+    answered.map(drop)
 }
 
 /// Waits until each client has had this many further answers, and returns which backends gave them.

@@ -10,7 +10,7 @@ use trunkline::backoff::Rng;
 use trunkline_testkit::load::Load;
 
 use super::super::backend::Backend;
-use super::super::clients::{Calls, Client, Method, own_call};
+use super::super::clients::{Client, answer};
 use super::super::counted::{Counted, Tasks};
 use super::super::plane::Plane;
 use super::super::resources::{assignment, cluster, endpoint, listener, routes, weighted_route};
@@ -117,16 +117,7 @@ impl Fleet {
         let next = AtomicUsize::new(0);
         let call = move |_| {
             let number = next.fetch_add(1, Ordering::Relaxed) % stubs.len();
-            let stub = stubs[number].clone();
-            Box::pin(async move {
-                let calls = Calls {
-                    count: 1,
-                    method: Method::Empty,
-                    header: None,
-                };
-                let answer = own_call(&stub, calls).await;
-                answer.map_err(|status| format!("{:?}: {}", status.code(), status.message()))
-            }) as BoxFuture<_>
+            Box::pin(answer(stubs[number].clone(), None)) as BoxFuture<_>
         };
         self.loads.push(Load::start(&runtime, rate, Box::new(call)));
     }
