@@ -12,6 +12,7 @@ mod world;
 use std::env;
 
 use serde_json::{Value, json};
+use trunkline_benches::publish::publish;
 use trunkline_benches::results::{Column, Results, Row, Side, Table};
 use trunkline_benches::statistics::Summary;
 
@@ -66,5 +67,5 @@ fn main() {
         columns: vec![Column::new("seconds", 3), Column::new("failed calls", 0)],
         rows,
     });
-    results.publish().expect("a file that can be written");
+    publish(&results).expect("a file that can be written");
 }

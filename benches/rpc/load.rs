@@ -3,48 +3,21 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http_body::Body;
 use tonic::Request;
-use tonic::client::{Grpc, GrpcService};
-use tonic::codegen::StdError;
+use tonic::client::Grpc;
 use tonic_prost::ProstCodec;
 use trunkline_benches::protocol::{Case, Measure};
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 use trunkline_testkit::proto::helloworld::{HelloReply, HelloRequest};
 
+use crate::service::Service;
 use crate::stack::{Connected, Stack};
 
 /// Far longer than a call takes, so only the cost of setting it is measured.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 const STREAM: &str = "/helloworld.Greeter/SayHelloBidiStream";
-
-/// The channel under a stub.
-pub(crate) trait Service:
-    GrpcService<
-        tonic::body::Body,
-        ResponseBody: Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
-        Error: Into<StdError> + Send,
-        Future: Send,
-    > + Clone
-    + Send
-    + 'static
-{
-}
-
-impl<T> Service for T where
-    T: GrpcService<
-            tonic::body::Body,
-            ResponseBody: Body<Data = Bytes, Error: Into<StdError> + Send> + Send + 'static,
-            Error: Into<StdError> + Send,
-            Future: Send,
-        > + Clone
-        + Send
-        + 'static
-{
-}
 
 /// The times that the calls of one caller took, in nanoseconds; empty if they are not measured.
 pub(crate) struct Times {

@@ -30,6 +30,7 @@ mod resident;
 mod rounds;
 mod samples;
 mod server;
+mod service;
 mod stack;
 mod variant;
 mod versions;
@@ -41,6 +42,7 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::{Value, json};
 use trunkline_benches::allocations::CountingAllocator;
 use trunkline_benches::protocol::Case;
+use trunkline_benches::publish::publish;
 use trunkline_benches::results::Results;
 
 use crate::cases::Group;
@@ -95,7 +97,7 @@ fn compare(options: &Options) {
         }
     }
     results.raw = raw.into_iter().collect();
-    results.publish().expect("a file that can be written");
+    publish(&results).expect("a file that can be written");
 }
 
 /// Measures all cases of the groups, and adds their tables. Returns all figures.

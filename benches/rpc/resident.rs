@@ -8,7 +8,8 @@ use trunkline_benches::protocol::{Case, Cost, Measure, Round};
 use trunkline_benches::usage::rss_bytes;
 
 use crate::executor::Executor;
-use crate::load::{Service, unary};
+use crate::load::unary;
+use crate::service::Service;
 use crate::stack::{Connected, Stack};
 
 /// How long the client waits before it looks: what a connection gives back when it is idle, it has

@@ -10,7 +10,7 @@ use trunkline::{AsyncStd, Channel, Runtime, Smol, Tls, Tokio};
 use trunkline_benches::protocol::{Case, Kind, Setup, resident_backends};
 use trunkline_testkit::proto::helloworld::greeter_client::GreeterClient;
 
-use crate::load::Service;
+use crate::service::Service;
 use crate::variant::{Shape, Variant};
 use crate::watchers;
 

@@ -1,9 +1,8 @@
 //! Code that the benchmarks share.
 //!
-//! What they measure with: [`allocations`], [`memory`], [`usage`], [`strace`],
-//! [`statistics`]. How they speak
-//! with their processes: [`child`], [`protocol`]. How they report: [`machine`], [`results`],
-//! [`text`].
+//! What they measure with: [`allocations`], [`memory`], [`usage`], [`strace`], [`statistics`]. How
+//! they speak with their processes: [`child`], [`protocol`]. How they report: [`machine`],
+//! [`results`], [`text`], [`publish`].
 
 pub mod allocations;
 pub mod atomics;
@@ -13,6 +12,7 @@ pub mod machine;
 pub mod memory;
 pub mod policies;
 pub mod protocol;
+pub mod publish;
 pub mod results;
 pub mod statistics;
 pub mod strace;

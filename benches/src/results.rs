@@ -1,7 +1,5 @@
 //! What a benchmark found, for machines and for the page.
 
-use std::{env, fs, io};
-
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -172,20 +170,5 @@ impl Results {
             left_out: Vec::new(),
             raw: Value::Null,
         }
-    }
-
-    /// Prints the results, and writes them to the file that the argument `--json` names, if there
-    /// is one.
-    ///
-    /// # Errors
-    ///
-    /// When the file cannot be written.
-    pub fn publish(&self) -> io::Result<()> {
-        print!("{}", crate::text::results(self, 2));
-        let Some(path) = env::args().skip_while(|arg| arg != "--json").nth(1) else {
-            return Ok(());
-        };
-        let json = serde_json::to_string_pretty(self)?;
-        fs::write(path, json)
     }
 }
