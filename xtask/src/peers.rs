@@ -2,7 +2,8 @@
 //!
 //! Each is a program that speaks the protocol of `benches/README.md`. Their dependencies are fetched
 //! by the clients of their registries, with versions that lock files pin. cargo and go keep what they
-//! have built, so only the first build takes long: that of the clients in Rust, ten minutes. It is kept in the user's cache.
+//! have built, in the user's cache, so only the first build takes long: that of the clients in Rust, ten
+//! minutes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
