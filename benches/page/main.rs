@@ -32,7 +32,9 @@ fn main() -> Result<(), Error> {
     if !targets.is_empty() {
         written = regions::replace(&written, "targets", &text::targets(&targets))?;
     }
-    if !all.is_empty() {
+    // Benchmarks without peers have no losses, and leave those of others as they are.
+    let mut tables = all.iter().flat_map(|one| &one.tables);
+    if tables.any(|table| table.is_judged) {
         written = regions::replace(&written, "losses", &losses::text(&all))?;
     }
     fs::write(page, written)?;
