@@ -68,7 +68,7 @@ where
         call.record.end(&status, None);
         let mut response = trailers_only(&status);
         if let Some(peer) = call.answered_by {
-            response.extensions_mut().insert(peer);
+            response.extensions_mut().insert(*peer);
         }
         response
     }

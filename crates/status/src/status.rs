@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use crate::text::Text;
 use crate::{Code, decode_message, encode_message};
 
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+static GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+static GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 /// Status of a call: a [`Code`] and a message for people.
 ///
@@ -102,13 +102,13 @@ impl Status {
     /// Adds the status to `trailers`. Replaces a status that they already contain.
     pub fn add_to_trailers(&self, trailers: &mut HeaderMap) {
         trailers.insert(
-            GRPC_STATUS,
+            GRPC_STATUS.clone(),
             HeaderValue::from(u16::from(self.code.number())),
         );
         if self.message.is_empty() {
-            trailers.remove(GRPC_MESSAGE);
+            trailers.remove(&GRPC_MESSAGE);
         } else {
-            trailers.insert(GRPC_MESSAGE, encode_message(&self.message));
+            trailers.insert(GRPC_MESSAGE.clone(), encode_message(&self.message));
         }
     }
 
@@ -118,9 +118,9 @@ impl Status {
     /// quotes it.
     #[must_use]
     pub fn from_trailers(trailers: &HeaderMap) -> Option<Self> {
-        let value = trailers.get(GRPC_STATUS)?;
+        let value = trailers.get(&GRPC_STATUS)?;
         let message = trailers
-            .get(GRPC_MESSAGE)
+            .get(&GRPC_MESSAGE)
             .map(decode_message)
             .unwrap_or_default();
         // `parse` alone would accept a sign.

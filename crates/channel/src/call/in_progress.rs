@@ -99,7 +99,9 @@ pub(crate) struct Call<'a> {
     extensions: &'a mut Extensions,
     wait_for_ready: Option<bool>,
     credentials: Option<&'a Arc<dyn CallCredentials>>,
-    started: Instant,
+    /// When the call began. `None` until that is needed, at the latest when the call waits for a
+    /// connection: reading the clock costs time.
+    started: Option<Instant>,
     /// How often the call may be sent; `None` if its method has no policy for that.
     pub(crate) plan: Option<Box<AttemptPlan>>,
     pub(crate) deadline: Option<Deadline>,
@@ -113,12 +115,12 @@ pub(crate) struct Call<'a> {
     /// returned a list. Until then the default config decides.
     is_configured: bool,
     /// The status of the last failed pick, if the call waits for readiness.
-    last_failure: Option<Status>,
+    last_failure: Option<Box<Status>>,
     /// True once the call had to wait or to be sent again: less time is left than the caller's
     /// `grpc-timeout`.
     pub(crate) is_late: bool,
     /// The address of the server that sent a response.
-    pub(crate) answered_by: Option<PeerAddr>,
+    pub(crate) answered_by: Option<Box<PeerAddr>>,
     /// True when the next attempt is made because no server acted on the last one. A hedging plan
     /// decides that by itself.
     pub(crate) is_transparent_retry: bool,
@@ -175,18 +177,19 @@ impl<'a> Call<'a> {
         headers
             .entry(USER_AGENT)
             .or_insert_with(|| shared.user_agent.clone());
-        let started = shared.runtime.now();
         let own_timeout = parse_grpc_timeout(headers);
         let default_timeout = shared.call_timeout.filter(|_| own_timeout.is_none());
         if let Some(timeout) = default_timeout {
             headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
         }
-        let deadline = own_timeout
-            .or(default_timeout)
-            .and_then(|timeout| Deadline::new(timeout, shared, started));
-        Ok(Self {
-            handle,
-            record: CallRecord::start(
+        let timeout = own_timeout.or(default_timeout);
+        let is_observed = shared.observers.iter().next().is_some();
+        let started = (is_observed || timeout.is_some()).then(|| shared.runtime.now());
+        let deadline = timeout
+            .zip(started)
+            .and_then(|(timeout, started)| Deadline::new(timeout, shared, started));
+        let record = match started.filter(|_| is_observed) {
+            Some(started) => CallRecord::start(
                 &shared.observers,
                 &shared.runtime,
                 &shared.open_calls,
@@ -194,6 +197,11 @@ impl<'a> Call<'a> {
                 headers,
                 started,
             ),
+            None => CallRecord::unobserved(&shared.open_calls),
+        };
+        Ok(Self {
+            handle,
+            record,
             path,
             authority: request.authority.as_ref(),
             headers,
@@ -246,6 +254,7 @@ impl<'a> Call<'a> {
                 }
             }
             let Some(change) = listener.take() else {
+                self.started();
                 // Listen first, then look again: a snapshot that is published in between is not
                 // missed.
                 listener = Some(self.handle.shared.listen());
@@ -321,11 +330,17 @@ impl<'a> Call<'a> {
         NotStarted::Ended(status)
     }
 
+    /// Returns when the call began.
+    fn started(&mut self) -> Instant {
+        let runtime = &self.handle.shared.runtime;
+        *self.started.get_or_insert_with(|| runtime.now())
+    }
+
     /// Starts the record of the next attempt, if it has not started.
     fn start_record(&mut self) {
         let (plan, is_transparent_retry) = (&self.plan, &mut self.is_transparent_retry);
         // The clock costs time, and a call that did not wait makes its first attempt at once.
-        let now = (!self.is_late).then_some(self.started);
+        let now = self.started.filter(|_| !self.is_late);
         self.waiting.start(&mut self.record, now, || {
             let hedging = plan.as_ref().and_then(|plan| match &plan.kind {
                 PlanKind::Hedging(hedging) => Some(hedging),
@@ -374,7 +389,7 @@ impl<'a> Call<'a> {
                 Err(status) => {
                     let waits = self.wait_for_ready.unwrap_or(handle.shared.wait_for_ready);
                     if waits && snapshot.selector.fails_for_now() {
-                        self.last_failure = Some(status);
+                        self.last_failure = Some(Box::new(status));
                         return self.wait(snapshot.is_resolved);
                     }
                     return failed(status.restricted_to_control_plane());
@@ -394,11 +409,12 @@ impl<'a> Call<'a> {
                     if std::mem::take(&mut self.has_default_timeout) {
                         self.deadline = None;
                     }
+                    let started = self.started();
                     shorten(
                         &mut self.deadline,
                         timeout,
                         &handle.shared,
-                        self.started,
+                        started,
                         self.headers,
                     );
                 }
@@ -477,7 +493,7 @@ impl<'a> Call<'a> {
                     self.waiting.end_unsent(&status);
                     return PickOutcome::Failed(NotStarted::Failed(status));
                 }
-                self.last_failure = Some(status);
+                self.last_failure = Some(Box::new(status));
                 self.wait(snapshot.is_resolved)
             }
             Pick::Drop(status) => {
@@ -780,7 +796,7 @@ impl<'a> Call<'a> {
         if status.is_none()
             && let Err(status) = grpc::check_head(head.status, &head.headers, peer)
         {
-            self.answered_by = Some(peer.clone());
+            self.answered_by = Some(Box::new(peer.clone()));
             let status = self.final_status(status, peer);
             let end = AttemptEnd::without_trailers(&status, sent_for(&incoming));
             record.end(&end);
@@ -794,7 +810,7 @@ impl<'a> Call<'a> {
             let sent = sent_for(&incoming);
             let status = self.final_status(own.clone(), peer);
             if status.code() != own.code() {
-                self.answered_by = Some(peer.clone());
+                self.answered_by = Some(Box::new(peer.clone()));
                 record.end(&AttemptEnd::without_trailers(&status, sent));
                 return Err(NoResponse::Ended(status));
             }

@@ -41,11 +41,11 @@ impl KeptMetadata {
             others: Vec::new(),
         };
         for (name, value) in headers {
-            let flag = if *name == TE && *value == TRAILERS {
+            let flag = if *name == TE && is_same(value, &TRAILERS) {
                 &mut kept.has_te
-            } else if *name == CONTENT_TYPE && *value == GRPC {
+            } else if *name == CONTENT_TYPE && is_same(value, &GRPC) {
                 &mut kept.has_content_type
-            } else if *name == USER_AGENT && value == user_agent {
+            } else if *name == USER_AGENT && is_same(value, user_agent) {
                 &mut kept.has_user_agent
             } else if has_deadline && *name == GRPC_TIMEOUT {
                 &mut kept.has_timeout
@@ -93,6 +93,12 @@ impl KeptMetadata {
             headers.append(name, value);
         }
     }
+}
+
+/// Compares two values. Most are the same memory, which saves the look at it.
+fn is_same(one: &HeaderValue, other: &HeaderValue) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    std::ptr::eq(one, other) || one == other
 }
 
 #[cfg(test)]

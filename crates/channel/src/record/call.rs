@@ -43,6 +43,14 @@ impl CallRecord {
         }
     }
 
+    /// Records a call of a channel without observers.
+    pub(crate) fn unobserved(open_calls: &OpenCalls<SpareCall>) -> Self {
+        Self {
+            observed: None,
+            open: Some(open_calls.begin()),
+        }
+    }
+
     /// Returns the call, if an observer wants it.
     pub(crate) fn observed(&mut self) -> Option<&mut Arc<ObservedCall>> {
         self.observed.as_mut()
