@@ -124,21 +124,40 @@ pub(crate) fn parse_grpc_timeout(headers: &HeaderMap) -> Option<Duration> {
     // A look at each name costs less than a hash of this one: few calls have many headers.
     let mut fields = headers.iter();
     let (_, value) = fields.find(|(name, _)| **name == GRPC_TIMEOUT)?;
-    let text = value.to_str().ok()?;
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|c| c.is_ascii_digit()) {
+    let [digits @ .., unit] = value.as_bytes() else {
+        return None;
+    };
+    if digits.is_empty() || digits.len() > 8 {
         return None;
     }
-    let number: u64 = digits.parse().ok()?;
+    let mut number: u64 = 0;
+    for digit in digits {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        number = number * 10 + u64::from(digit);
+    }
     Some(match unit {
-        "H" => Duration::from_secs(number * 3600),
-        "M" => Duration::from_secs(number * 60),
-        "S" => Duration::from_secs(number),
-        "m" => Duration::from_millis(number),
-        "u" => Duration::from_micros(number),
-        "n" => Duration::from_nanos(number),
+        b'H' => Duration::from_secs(number * 3600),
+        b'M' => Duration::from_secs(number * 60),
+        b'S' => Duration::from_secs(number),
+        b'm' => Duration::from_millis(number),
+        b'u' => Duration::from_micros(number),
+        b'n' => Duration::from_nanos(number),
         _ => return None,
     })
+}
+
+/// Writes the `grpc-timeout` of an attempt for which this time is left.
+///
+/// It is sent as a header that is never indexed. Hardly two such attempts have the same time left. Their
+/// values would fill the table of the header compression, and each later `grpc-timeout` of the connection
+/// would be compared with all of them.
+///
+/// Source: [RFC 7541 section 6.2.3](https://www.rfc-editor.org/rfc/rfc7541#section-6.2.3).
+pub(crate) fn format_time_left(left: Duration) -> HeaderValue {
+    // The protocol requires a positive number.
+    let mut value = format_grpc_timeout(left.max(Duration::from_nanos(1)));
+    value.set_sensitive(true);
+    value
 }
 
 /// Writes `grpc-timeout`, in the finest unit whose number fits into eight digits, rounded up.
@@ -177,6 +196,16 @@ mod tests {
             (Duration::from_secs(86_400), "86400000m"),
         ] {
             assert_eq!(format_grpc_timeout(timeout), text);
+        }
+    }
+
+    /// The time left is positive, and does not go into the table of the header compression.
+    #[test]
+    fn the_time_left_is_never_indexed() {
+        for (left, text) in [(0, "1n"), (1_500, "1500n")] {
+            let value = format_time_left(Duration::from_nanos(left));
+            assert_eq!(value, text);
+            assert!(value.is_sensitive());
         }
     }
 

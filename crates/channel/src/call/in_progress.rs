@@ -25,7 +25,9 @@ use trunkline_transport::{
 use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::{Body, Records, sent_for};
-use crate::call::deadline::{Deadline, bounded, format_grpc_timeout, parse_grpc_timeout, within};
+use crate::call::deadline::{
+    Deadline, bounded, format_grpc_timeout, format_time_left, parse_grpc_timeout, within,
+};
 use crate::call::kept_metadata::{GRPC_TIMEOUT, KeptMetadata};
 use crate::call::plan::{AttemptPlan, PlanKind};
 use crate::call::refusal::Refusal;
@@ -693,10 +695,8 @@ impl<'a> Call<'a> {
         *head.version_mut() = Version::HTTP_2;
         *head.headers_mut() = self.take_headers();
         if let Some(deadline) = self.deadline.as_ref().filter(|_| self.is_late) {
-            // The protocol requires a positive number.
-            let left = deadline.left().max(Duration::from_nanos(1));
-            head.headers_mut()
-                .insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(left));
+            let left = format_time_left(deadline.left());
+            head.headers_mut().insert(GRPC_TIMEOUT.clone(), left);
         }
         let previous = self
             .plan
