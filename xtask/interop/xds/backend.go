@@ -25,6 +25,8 @@ const clientHeader = "x-client"
 type backendCommand struct {
 	// "counts": answers with the event "counts": the calls of each address, and each connection since the
 	// start, with its address, its client and whether it is closed.
+	// "open": answers with the event "open": how many connections of the address are open; of all of them
+	// without one.
 	// "cut": closes the listener of an address, and resets its connections; answers with "done".
 	// "listen": listens at the address again; answers with "done".
 	Command string `json:"command"`
@@ -100,6 +102,9 @@ func (b *backend) handle(line json.RawMessage) error {
 	case "counts":
 		b.emitCounts()
 		return nil
+	case "open":
+		emit("open", map[string]any{"open": b.open(command.Address)})
+		return nil
 	case "cut":
 		b.cut(command.Address)
 	case "listen":
@@ -151,6 +156,19 @@ func (b *backend) cut(address string) {
 			one.Conn.Close()
 		}
 	}
+}
+
+// open returns how many connections of an address, or of all, are open.
+func (b *backend) open(address string) int {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	count := 0
+	for _, one := range b.byPeer {
+		if address == "" || one.address == address {
+			count++
+		}
+	}
+	return count
 }
 
 func (b *backend) emitCounts() {
