@@ -41,8 +41,9 @@ type backend struct {
 	listeners   map[string]net.Listener
 	calls       map[string]int
 	connections []*connection
-	// byPeer finds an open connection by the address of its client, which no two have at the same time.
-	byPeer map[string]*connection
+	// byPeer finds an open connection by its two addresses. That of the client alone can belong to several
+	// connections at a time, to different ports.
+	byPeer map[[2]string]*connection
 }
 
 // connection is a connection that was accepted.
@@ -75,7 +76,7 @@ func serveBackend(args []string) {
 	b := &backend{
 		listeners: map[string]net.Listener{},
 		calls:     map[string]int{},
-		byPeer:    map[string]*connection{},
+		byPeer:    map[[2]string]*connection{},
 	}
 	b.server = grpc.NewServer(grpc.UnaryInterceptor(b.count))
 	testgrpc.RegisterTestServiceServer(b.server, interop.NewTestServer())
@@ -195,7 +196,7 @@ func (b *backend) count(
 	if from, known := peer.FromContext(ctx); known {
 		b.mutex.Lock()
 		b.calls[from.LocalAddr.String()]++
-		one := b.byPeer[from.Addr.String()]
+		one := b.byPeer[[2]string{from.Addr.String(), from.LocalAddr.String()}]
 		if names := headers.Get(clientHeader); one != nil && one.client == "" && len(names) > 0 {
 			one.client = names[0]
 		}
@@ -218,7 +219,7 @@ func (l counting) Accept() (net.Conn, error) {
 	one := &connection{Conn: accepted, backend: l.backend, address: l.Addr().String()}
 	l.backend.mutex.Lock()
 	l.backend.connections = append(l.backend.connections, one)
-	l.backend.byPeer[accepted.RemoteAddr().String()] = one
+	l.backend.byPeer[one.key()] = one
 	l.backend.mutex.Unlock()
 	return one, nil
 }
@@ -234,7 +235,12 @@ func (c *connection) Close() error {
 // markClosed records that the connection is closed. The mutex is locked.
 func (c *connection) markClosed() {
 	c.isClosed = true
-	if key := c.RemoteAddr().String(); c.backend.byPeer[key] == c {
+	if key := c.key(); c.backend.byPeer[key] == c {
 		delete(c.backend.byPeer, key)
 	}
+}
+
+// key returns the addresses of the client and of the backend.
+func (c *connection) key() [2]string {
+	return [2]string{c.RemoteAddr().String(), c.LocalAddr().String()}
 }
