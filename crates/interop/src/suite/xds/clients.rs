@@ -99,7 +99,10 @@ pub(super) enum Client {
     /// Another project's.
     Foreign(Process),
     /// Ours.
-    Own { stub: Stub, runtime: NamedRuntime },
+    Own {
+        stub: Box<Stub>,
+        runtime: NamedRuntime,
+    },
 }
 
 impl Client {
@@ -127,7 +130,7 @@ impl Client {
             .with_pool(XdsPool::new());
         let stub = Stub::new_with(&Place::target(target), runtime, |builder| builder.with(xds))?;
         Ok(Self::Own {
-            stub,
+            stub: Box::new(stub),
             runtime: runtime.clone(),
         })
     }
@@ -142,7 +145,7 @@ impl Client {
         match self {
             Self::Foreign(process) => foreign_calls(process, calls),
             Self::Own { stub, runtime } => {
-                let stub = stub.clone();
+                let stub = Stub::clone(stub);
                 runtime.wait(own_calls(stub, calls))?
             }
         }

@@ -26,7 +26,7 @@ pub(super) struct Traffic {
 #[derive(Debug)]
 enum By {
     Foreign(Process),
-    Own { stub: Stub, load: Load },
+    Own { stub: Box<Stub>, load: Load },
 }
 
 impl Traffic {
@@ -46,8 +46,9 @@ impl Traffic {
             }
             Client::Own { stub, runtime } => {
                 let caller = stub.clone();
-                let call =
-                    move |_| Box::pin(answer(caller.clone(), Some((CLIENT, name)))) as BoxFuture<_>;
+                let call = move |_| {
+                    Box::pin(answer(Stub::clone(&caller), Some((CLIENT, name)))) as BoxFuture<_>
+                };
                 let in_flight = u64::from(rate) * DEADLINE.as_secs();
                 let load = Load::start_with(&runtime.runtime, rate, in_flight, Box::new(call));
                 By::Own { stub, load }

@@ -87,7 +87,7 @@ impl Fleet {
             let client = Client::own(&on, "xds:///orders", &bootstrap(&plane, &node(target)))?;
             if let Client::Own { stub, .. } = client {
                 stub.connect()?;
-                stubs.push(stub);
+                stubs.push(*stub);
             }
         }
         Ok(Self {
