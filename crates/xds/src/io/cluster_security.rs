@@ -112,7 +112,8 @@ impl ClusterSecurity {
     ///
     /// # Errors
     ///
-    /// When the cluster is not in use any more, as text.
+    /// When the cluster is not in use any more, or takes the server name from the endpoint and the address is
+    /// not among its endpoints any more, as text.
     pub(super) fn of(&self, cluster: &str, address: &Address) -> Result<Security, String> {
         let state = self.state.lock();
         let config = state.config.as_ref();
@@ -132,8 +133,16 @@ impl ClusterSecurity {
             let missing = || format!("certificate provider {instance:?} is not in the bootstrap");
             found.map(Some).ok_or_else(missing)
         };
-        let hostname = tls.auto_host_sni.then(|| hostname(resolved, address));
-        let server_name = sent_server_name(tls, hostname.flatten().as_deref()).map(Arc::from);
+        let hostname = if tls.auto_host_sni {
+            // Without this name the checks of the certificate could pass for any server.
+            hostname(resolved, address).map_err(|NotListed| {
+                let name = &cluster.name;
+                format!("{address} is no endpoint of cluster {name:?} any more")
+            })?
+        } else {
+            None
+        };
+        let server_name = sent_server_name(tls, hostname.as_deref()).map(Arc::from);
         Ok(Security::Tls(Box::new(SecureAddress {
             cluster: Arc::clone(cluster),
             server_name,
@@ -151,13 +160,16 @@ fn tls_of(resolved: &Arc<ResolvedCluster>) -> Option<(&Arc<Cluster>, &UpstreamTl
     }
 }
 
-/// Returns the host name of the endpoint that has this address.
-fn hostname(resolved: &ResolvedCluster, address: &Address) -> Option<Arc<str>> {
+/// An address is not among the endpoints of its cluster.
+struct NotListed;
+
+/// Returns the host name of the endpoint that has this address; `None` if it has no host name.
+fn hostname(resolved: &ResolvedCluster, address: &Address) -> Result<Option<Arc<str>>, NotListed> {
     let ResolvedCluster::Leaf {
         cluster, endpoints, ..
     } = resolved
     else {
-        return None;
+        return Err(NotListed);
     };
     match endpoints {
         LeafEndpoints::Eds(eds) => {
@@ -167,10 +179,11 @@ fn hostname(resolved: &ResolvedCluster, address: &Address) -> Option<Arc<str>> {
                 let mut addresses = endpoint.addresses().iter();
                 addresses.any(|known| known.same_location(address))
             });
-            found?.attributes().get::<Hostname>().cloned()
+            let endpoint = found.ok_or(NotListed)?;
+            Ok(endpoint.attributes().get::<Hostname>().cloned())
         }
-        LeafEndpoints::LogicalDns(_) => cluster.kind.host_name(),
-        LeafEndpoints::Missing(_) => None,
+        LeafEndpoints::LogicalDns(_) => Ok(cluster.kind.host_name()),
+        LeafEndpoints::Missing(_) => Err(NotListed),
     }
 }
 

@@ -1,5 +1,7 @@
 //! 6.5: the server name that is sent, and its use in place of the cluster's conditions.
 
+use std::time::Duration;
+
 use trunkline_endpoint::Endpoint;
 use trunkline_resolver::{ManualResolver, Resolution, ResolverRegistry};
 use trunkline_sim::control_plane::proto::envoy::config::endpoint::v3::lb_endpoint::HostIdentifier;
@@ -8,7 +10,7 @@ use trunkline_sim::control_plane::proto::envoy::r#type::matcher::v3::string_matc
 use trunkline_sim::control_plane::resources;
 
 use super::secure_mesh::{SecureMesh, WORKLOAD, secure, socket, tls, validation};
-use crate::mesh::call;
+use crate::mesh::{backend, call};
 
 /// Gives the endpoint of the mesh this host name.
 fn set_hostname(secure_mesh: &SecureMesh, hostname: &str) {
@@ -113,6 +115,42 @@ fn xds_6_5_logical_dns() {
     let channel = mesh.channel_with("xds:///orders", xds);
     mesh.sim.run(async {
         assert_eq!(call(&channel, "/a.B/C").await, Ok(secure()));
+    });
+    assert_eq!(secure_mesh.sent(), [Some(WORKLOAD.to_owned())]);
+}
+
+/// A locality that EDS does not list any more stays connected for a time. A connection that is lost then is
+/// not made again: the name that the server must prove is not known.
+///
+/// Source: [gRFC A101](https://github.com/grpc/proposal/blob/master/A101-SNI-setting-and-SNI-SAN-validation.md).
+#[test]
+fn xds_6_5_no_handshake_with_an_endpoint_that_was_removed() {
+    let secure_mesh = SecureMesh::new(465);
+    secure_mesh.set_cluster(UpstreamTlsContext {
+        auto_host_sni: true,
+        auto_sni_san_validation: true,
+        ..tls(validation([]))
+    });
+    let locality = |region, address| {
+        let mut endpoint = resources::endpoint(address);
+        if let Some(HostIdentifier::Endpoint(endpoint)) = &mut endpoint.host_identifier {
+            endpoint.hostname = WORKLOAD.into();
+        }
+        resources::locality_endpoints(resources::locality(region, "", ""), [endpoint])
+    };
+    let here = locality("here", secure());
+    // The other locality has no TLS: calls are for the first one.
+    let there = locality("there", backend(1));
+    let mesh = &secure_mesh.mesh;
+    mesh.plane
+        .set(resources::assignment("endpoints", [here, there.clone()]));
+    let channel = secure_mesh.channel();
+    mesh.sim.run(async {
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(secure()));
+        mesh.plane.set(resources::assignment("endpoints", [there]));
+        mesh.sleep(Duration::from_secs(1)).await;
+        secure_mesh.break_connections();
+        mesh.sleep(Duration::from_secs(5)).await;
     });
     assert_eq!(secure_mesh.sent(), [Some(WORKLOAD.to_owned())]);
 }
