@@ -59,8 +59,8 @@ where
         self.wait(self.source.poll_writable(cx))
     }
 
-    fn handle_empty(&self) {
-        self.source.handle_empty();
+    fn has_ended(&self) -> bool {
+        self.source.has_ended()
     }
 }
 

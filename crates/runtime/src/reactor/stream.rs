@@ -117,12 +117,11 @@ impl<S: RawStream, W: Watch<S>> ReactorStream<S, W> {
             }
             match read(self.socket.socket()) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.socket.handle_empty();
                     self.may_have_data = false;
                 }
                 Ok(n) => {
-                    // Data that came meanwhile, or the end, is found by the reactor.
-                    self.may_have_data = n == 0 || n >= len;
+                    // Data that comes later, or the end, is reported then.
+                    self.may_have_data = n == 0 || n >= len || self.socket.has_ended();
                     return Poll::Ready(Ok(n));
                 }
                 failed => return Poll::Ready(failed),
@@ -216,6 +215,7 @@ mod tests {
     use std::future::poll_fn;
     use std::io::{Read, Write};
     use std::net::{Ipv4Addr, TcpListener};
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
     use std::task::Waker;
 
     use async_io::Async;
@@ -255,5 +255,102 @@ mod tests {
         drop(peer);
         let read = async_io::block_on(poll_fn(&mut poll_read));
         assert_eq!(read, (0, 3));
+    }
+
+    /// A socket over a reactor that reports edges. The tests report them.
+    #[derive(Debug, Default)]
+    struct Edges {
+        is_readable: AtomicBool,
+        has_ended: AtomicBool,
+    }
+
+    impl Edges {
+        /// Reports data and the end of the data.
+        fn report_end(&self) {
+            self.has_ended.store(true, SeqCst);
+            self.is_readable.store(true, SeqCst);
+        }
+    }
+
+    impl Watch<Edges> for Edges {
+        fn watch(socket: Edges) -> io::Result<Self> {
+            Ok(socket)
+        }
+
+        fn socket(&self) -> &Edges {
+            self
+        }
+
+        fn poll_readable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            if self.is_readable.swap(false, SeqCst) {
+                return Poll::Ready(Ok(()));
+            }
+            Poll::Pending
+        }
+
+        fn poll_writable(&self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn has_ended(&self) -> bool {
+            self.has_ended.load(SeqCst)
+        }
+    }
+
+    impl RawStream for Edges {
+        fn receive(&self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn receive_vectored(&self, _: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+            Err(io::ErrorKind::WouldBlock.into())
+        }
+
+        fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn send_vectored(&self, _: &[IoSlice<'_>]) -> io::Result<usize> {
+            Ok(0)
+        }
+
+        fn shut_down_write(&self) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn reset_on_close(&self) {}
+
+        fn local_ip(&self) -> Option<SocketAddr> {
+            None
+        }
+    }
+
+    /// An end that is reported with the last data, and only once, is found also when the report comes
+    /// after a read that found nothing, and before the wait for it.
+    #[test]
+    fn an_end_is_found_once_reported() {
+        let mut ours = ReactorStream {
+            socket: Edges::default(),
+            peer: PeerAddr::Ip((Ipv4Addr::LOCALHOST, 1).into()),
+            may_have_data: true,
+            kind: PhantomData,
+        };
+        let mut outcomes = [Ok(0), Ok(3), Err(io::ErrorKind::WouldBlock)].map(Some);
+        let mut left = 3;
+        let mut poll_read = || {
+            let cx = &mut Context::from_waker(Waker::noop());
+            let read = |socket: &Edges| {
+                left -= 1;
+                let outcome = outcomes[left].take().expect("a read that is due");
+                if outcome.is_err() {
+                    socket.report_end();
+                }
+                outcome.map_err(io::Error::from)
+            };
+            let polled = ours.poll_read_with(cx, 8, read);
+            polled.map(|read| read.expect("no failure"))
+        };
+        assert_eq!(poll_read(), Poll::Ready(3));
+        assert_eq!(poll_read(), Poll::Ready(0));
     }
 }

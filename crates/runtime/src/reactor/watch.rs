@@ -27,8 +27,11 @@ pub(crate) trait Watch<S>: Debug + Send + Sync + Sized + Unpin + 'static {
     /// that would block.
     fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Handles that a read of the socket would block.
-    fn handle_empty(&self) {}
+    /// Returns true once the end of what the peer sends was reported, maybe together with data: it is not
+    /// reported again. The default is for reactors that report it as often as they are asked.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// Waits until the socket is writable.
