@@ -70,7 +70,7 @@ impl Nested {
     pub(super) fn new(on_ready: fn()) -> io::Result<Self> {
         let reactor = Reactor::new()?;
         let outer = Outer::new(Arc::clone(reactor.descriptor()), on_ready)?;
-        outer.arm(None);
+        outer.arm(|| None);
         Ok(Self {
             reactor,
             queue: Lock::default(),
@@ -136,7 +136,7 @@ impl Nested {
     /// Has async-io watch the reactor, if no thread in `block_on` drives it.
     pub(super) fn arm(&self) {
         if !self.is_driven.load(SeqCst) {
-            self.outer.arm(self.reactor.timers.next());
+            self.outer.arm(|| self.reactor.timers.next());
         }
     }
 

@@ -45,13 +45,16 @@ impl Outer {
         })
     }
 
-    /// Waits for reports, and for a timer if one is pending.
-    pub(super) fn arm(&self, deadline: Option<Instant>) {
+    /// Waits for reports, and for the first timer if one is pending. `next` returns its deadline.
+    pub(super) fn arm(&self, next: impl FnOnce() -> Option<Instant>) {
         let cx = &mut Context::from_waker(&self.waker);
         // Ready means that there was a report since the last wait. Reports that are left are found by the
         // next wait at once.
         while let Poll::Ready(Ok(())) = self.descriptor.poll_readable(cx) {}
         let mut alarm = self.alarm.lock();
+        // Read under the lock: of two threads, the later one sets the alarm, and it must not set what was the
+        // first deadline before the earlier one added a timer.
+        let deadline = next();
         if alarm.deadline != deadline {
             alarm.deadline = deadline;
             match deadline {
@@ -60,6 +63,10 @@ impl Outer {
             }
         }
         let is_due = deadline.is_some() && Pin::new(&mut alarm.timer).poll(cx).is_ready();
+        if is_due {
+            // async-io's timer is not set any more.
+            alarm.deadline = None;
+        }
         drop(alarm);
         if is_due {
             self.on_pool();
@@ -80,5 +87,35 @@ impl Wake for OnReady {
 
     fn wake_by_ref(self: &Arc<Self>) {
         (self.0)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::time::Duration;
+
+    use rustix::event::{EventfdFlags, eventfd};
+
+    use super::*;
+    use crate::reactor::now;
+
+    /// A timer that is due has the function called each time that it is waited for, also when its deadline
+    /// is the one of the last wait: the function may have found it not due yet.
+    #[test]
+    fn a_deadline_fires_again() {
+        static CALLS: AtomicUsize = AtomicUsize::new(0);
+        let on_ready = || drop(CALLS.fetch_add(1, SeqCst));
+        let descriptor = eventfd(0, EventfdFlags::CLOEXEC).expect("a descriptor");
+        let outer = Outer::new(Arc::new(descriptor), on_ready).expect("a descriptor");
+        let deadline = now();
+        for calls in 1..=3 {
+            outer.arm(|| Some(deadline));
+            let limit = now() + Duration::from_secs(20);
+            while CALLS.load(SeqCst) < calls && now() < limit {
+                std::thread::yield_now();
+            }
+            assert_eq!(CALLS.load(SeqCst), calls);
+        }
     }
 }
