@@ -84,6 +84,8 @@ impl Patience {
             _ => has_work(),
         };
         if is_over {
+            // A thread that is to take over needs time for that too.
+            self.quiet = 0;
             return Verdict::HandOver;
         }
         Verdict::Wait
@@ -138,7 +140,10 @@ impl Fallback {
             let found = find();
             match patience.judge(found, &has_work) {
                 Verdict::Wait => thread::park_timeout(INTERVAL),
-                Verdict::HandOver => hand_over(),
+                Verdict::HandOver => {
+                    hand_over();
+                    thread::park_timeout(INTERVAL);
+                }
                 Verdict::Park => {
                     self.is_parked.store(true, SeqCst);
                     if find() != found {
@@ -162,7 +167,7 @@ mod tests {
     }
 
     /// While a thread drives the reactor, nothing happens; work that waits while no thread moves is
-    /// handed over at the second look.
+    /// handed over at the second look. It is handed over again only if no thread has moved since.
     #[test]
     fn work_is_handed_over() {
         let mut patience = Patience::default();
@@ -170,8 +175,11 @@ mod tests {
             assert_eq!(judge(&mut patience, ticks, false, true), Verdict::Wait);
         }
         assert_eq!(judge(&mut patience, 99, true, true), Verdict::Park);
-        assert_eq!(judge(&mut patience, 99, false, true), Verdict::Wait);
-        assert_eq!(judge(&mut patience, 99, false, true), Verdict::HandOver);
+        for _ in 0..3 {
+            assert_eq!(judge(&mut patience, 99, false, true), Verdict::Wait);
+            assert_eq!(judge(&mut patience, 99, false, true), Verdict::HandOver);
+        }
+        assert_eq!(judge(&mut patience, 100, false, true), Verdict::Wait);
     }
 
     /// Without work, the reactor is kept for a thread that may come back, but not for ever: the thread
