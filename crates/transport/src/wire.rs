@@ -219,6 +219,37 @@ impl Wire {
         self.failure.take().map_or(Ok(()), Err)
     }
 
+    /// Returns the next bytes for h2, at most `most`, which are handed over with that; none at the end of
+    /// the stream.
+    pub(crate) fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<io::Result<&[u8]>> {
+        self.check()?;
+        while self.unread.is_empty() {
+            if self.budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if ready!(self.poll_fill(cx))? == 0 {
+                break;
+            }
+        }
+        let mut n = most.min(self.unread.len());
+        if self.piece_cost > 0 && n > 0 {
+            if self.budget == 0 {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            n = n.min(COSTLY_PIECE);
+            self.budget = self.budget.saturating_sub(self.piece_cost);
+        }
+        let start = self.unread.start;
+        self.unread.start += n;
+        Poll::Ready(Ok(&self.read.bytes()[start..start + n]))
+    }
+
     /// Reads from the byte stream for h2. Returns how many bytes came; none at the end.
     fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let held = self.held.len();
@@ -403,39 +434,6 @@ fn open(stream: &mut Option<Box<dyn Stream>>) -> io::Result<Pin<&mut Box<dyn Str
 /// Source: [RFC 9113 section 4.2](https://www.rfc-editor.org/rfc/rfc9113#section-4.2).
 fn is_foreign(bytes: &[u8]) -> bool {
     bytes.first().is_some_and(|first| *first != 0)
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = &mut *self;
-        this.check()?;
-        while this.unread.is_empty() {
-            if this.budget == 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            if ready!(this.poll_fill(cx))? == 0 {
-                break;
-            }
-        }
-        let mut n = buffer.len().min(this.unread.len());
-        if this.piece_cost > 0 && n > 0 {
-            if this.budget == 0 {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
-            }
-            n = n.min(COSTLY_PIECE);
-            this.budget = this.budget.saturating_sub(this.piece_cost);
-        }
-        let end = this.unread.start + n;
-        buffer[..n].copy_from_slice(&this.read.bytes()[this.unread.start..end]);
-        this.unread.start = end;
-        Poll::Ready(Ok(n))
-    }
 }
 
 impl AsyncWrite for Wire {
