@@ -109,9 +109,12 @@ impl TlsError {
         self
     }
 
-    /// Adds to the text.
-    pub(super) fn and(mut self, addition: &str) -> Self {
-        self.0.message.push_str(addition);
+    /// Adds to the text why certificates that were read earlier are in use. All else stays.
+    #[must_use]
+    pub fn with_reload_problem(mut self, problem: &str) -> Self {
+        let message = &mut self.0.message;
+        message.push_str("; certificates that were read earlier are in use, because ");
+        message.push_str(problem);
         self
     }
 
@@ -155,8 +158,9 @@ impl TlsError {
         &self.0.certificates
     }
 
-    /// Returns the error as an [`io::Error`], which contains it.
-    pub(super) fn into_io(self) -> io::Error {
+    /// Returns the error as an [`io::Error`], which contains it: what a connector returns.
+    #[must_use]
+    pub fn into_io(self) -> io::Error {
         let kind = match self.0.kind {
             TlsErrorKind::Closed => io::ErrorKind::UnexpectedEof,
             TlsErrorKind::Io => self

@@ -69,9 +69,7 @@ impl Sessions {
         });
         if let Err(mut error) = done {
             if let Some(problem) = prepared.problem {
-                error = error.and(&format!(
-                    "; certificates that were read earlier are in use, because {problem}"
-                ));
+                error = error.with_reload_problem(&problem);
             }
             if error.peer_certificates().is_empty() {
                 let certificates = stream.session().peer_certificates().unwrap_or_default();

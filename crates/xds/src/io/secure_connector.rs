@@ -72,34 +72,10 @@ fn with_problem(result: io::Result<Connected>, problem: String) -> io::Result<Co
             }
             Ok(connected)
         }
-        Err(error) if error.get_ref().is_some_and(|inner| inner.is::<TlsError>()) => {
-            let kind = error.kind();
-            Err(io::Error::new(kind, EarlierCertificates { error, problem }))
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// A handshake failed with certificates that are no longer those of their files.
-#[derive(Debug)]
-struct EarlierCertificates {
-    error: io::Error,
-    problem: String,
-}
-
-impl fmt::Display for EarlierCertificates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { error, problem } = self;
-        write!(
-            f,
-            "{error}; certificates that were read earlier are in use, because {problem}"
-        )
-    }
-}
-
-impl Error for EarlierCertificates {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.error)
+        Err(error) => Err(match error.downcast::<TlsError>() {
+            Ok(error) => error.with_reload_problem(&problem).into_io(),
+            Err(error) => error,
+        }),
     }
 }
 

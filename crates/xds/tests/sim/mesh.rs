@@ -83,7 +83,8 @@ impl Mesh {
             .with_pool(self.pool.clone())
     }
 
-    fn builder_with(&self, target: &str, xds: Xds) -> ChannelBuilder {
+    /// Returns the builder of a channel with these options.
+    pub(crate) fn builder_with(&self, target: &str, xds: Xds) -> ChannelBuilder {
         Channel::builder(target)
             .with(xds)
             .plaintext()

@@ -1,8 +1,13 @@
 //! 6.6: certificates that follow their files.
 
+use std::error::Error as _;
 use std::fs;
-use std::time::Duration;
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
+use trunkline_channel::{ChannelEvent, Observer};
+use trunkline_connector::tls::{TlsError, TlsErrorKind};
 use trunkline_sim::control_plane::resources;
 use trunkline_status::Status;
 use trunkline_testkit::certificates::Authority;
@@ -27,12 +32,38 @@ fn problems(secure_mesh: &SecureMesh) -> [Option<String>; 2] {
     parts.map(|part| part?.problem.as_deref().map(str::to_owned))
 }
 
+/// Keeps the kinds of the handshakes that failed.
+#[derive(Clone, Debug, Default)]
+struct HandshakeFailures(Arc<Mutex<Vec<TlsErrorKind>>>);
+
+impl Observer for HandshakeFailures {
+    fn observe(&self, event: &ChannelEvent, _: Instant) {
+        let ChannelEvent::ConnectFailed { failure, .. } = event else {
+            return;
+        };
+        let error = failure
+            .source()
+            .and_then(|it| it.downcast_ref::<io::Error>());
+        let inner = error.and_then(io::Error::get_ref);
+        if let Some(error) = inner.and_then(|it| it.downcast_ref::<TlsError>()) {
+            self.0.lock().expect("no panic").push(error.kind());
+        }
+    }
+}
+
 /// Files are read once for all connections of all channels: those that are made after the files have gone
 /// use what was read.
 #[test]
 fn xds_6_6_no_file_is_read_for_a_connection() {
     let secure_mesh = SecureMesh::new(510);
-    let (first, second) = (secure_mesh.channel(), secure_mesh.channel());
+    let failures = HandshakeFailures::default();
+    let xds = secure_mesh.mesh.xds(secure_mesh.bootstrap());
+    let builder = secure_mesh
+        .mesh
+        .builder_with("xds:///orders", xds.with_xds_credentials());
+    let first = builder.observer(failures.clone()).build();
+    let first = first.expect("a channel");
+    let second = secure_mesh.channel();
     secure_mesh.mesh.sim.run(async {
         assert_eq!(call(&first, "/a.B/C").await, Ok(secure()));
         fs::remove_file(secure_mesh.path("ca.pem")).expect("removed");
@@ -58,6 +89,9 @@ fn xds_6_6_no_file_is_read_for_a_connection() {
         );
         assert!(status.message().contains(&expected), "{status}");
     });
+    // And its kind, which metrics count.
+    let kinds = failures.0.lock().expect("no panic");
+    assert_eq!(kinds.first(), Some(&TlsErrorKind::UnknownIssuer));
 }
 
 /// New roots are for the connections that are made once the interval has passed. Those that exist stay.
