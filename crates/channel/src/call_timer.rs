@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -26,7 +26,7 @@ const NEVER: u64 = u64::MAX;
 /// call leaves. With one timeout for all calls, that is about once in each timeout. So a call sets no
 /// timer of the runtime, and allocates nothing once as many calls have waited at a time.
 ///
-/// It outlives the channel as long as a response is read that has a deadline.
+/// It outlives the channel as long as a place is left: a response can be read that has a deadline.
 #[derive(Default)]
 pub(crate) struct CallTimer {
     /// Empty until the first deadline.
@@ -43,6 +43,8 @@ struct Started {
 #[repr(align(128))]
 struct Shard {
     deadlines: Lock<Deadlines<Waker>>,
+    /// The number of places, also of those that do not wait yet.
+    places: AtomicUsize,
     control: Arc<TimerControl>,
 }
 
@@ -81,6 +83,7 @@ impl CallTimer {
     pub(crate) fn place(&self, runtime: &Arc<dyn Runtime>, now: Instant) -> DeadlinePlace {
         let started = self.started.get_or_init(|| Started::new(runtime, now));
         let shard = &started.shards[thread_number() % started.shards.len()];
+        shard.places.fetch_add(1, SeqCst);
         DeadlinePlace {
             shard: Arc::clone(shard),
             key: None,
@@ -110,6 +113,7 @@ impl Started {
         let shard = |_| {
             Arc::new(Shard {
                 deadlines: Lock::default(),
+                places: AtomicUsize::new(0),
                 control: Arc::clone(&control),
             })
         };
@@ -204,10 +208,12 @@ impl Drop for DeadlinePlace {
         if let Some(key) = self.key {
             let waker = self.shard.deadlines.lock().remove(key);
             drop(waker);
-            let control = &self.shard.control;
-            if control.is_closed.load(SeqCst) {
-                control.wake_task();
-            }
+        }
+        // Before the look at `is_closed`: the task finds that no place is left, or is woken here.
+        self.shard.places.fetch_sub(1, SeqCst);
+        let control = &self.shard.control;
+        if control.is_closed.load(SeqCst) {
+            control.wake_task();
         }
     }
 }
@@ -241,6 +247,13 @@ impl TimerTask {
         }
         next
     }
+
+    /// Returns true once the channel is gone, and every place. A place that does not wait yet counts too,
+    /// because a response can be read for the first time after its channel is gone.
+    fn is_over(&self) -> bool {
+        let is_unused = |shard: &Arc<Shard>| shard.places.load(SeqCst) == 0;
+        self.control.is_closed.load(SeqCst) && self.shards.iter().all(is_unused)
+    }
 }
 
 impl Future for TimerTask {
@@ -248,13 +261,15 @@ impl Future for TimerTask {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        let old = this.control.task.lock().replace(cx.waker().clone());
+        // A waker is an executor's code: none is cloned or dropped under the lock.
+        let waker = cx.waker().clone();
+        let old = this.control.task.lock().replace(waker);
         drop(old);
         loop {
-            let next = this.next();
-            if next.is_none() && this.control.is_closed.load(SeqCst) {
+            if this.is_over() {
                 return Poll::Ready(());
             }
+            let next = this.next();
             match this.alarm.poll(cx, next, &*this.control.runtime) {
                 Poll::Ready(now) => this.wake_passed(now),
                 Poll::Pending => return Poll::Pending,
@@ -268,5 +283,54 @@ impl fmt::Debug for DeadlinePlace {
         f.debug_struct("DeadlinePlace")
             .field("key", &self.key)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, poll_fn};
+    use std::time::Duration;
+
+    use trunkline_sim::Sim;
+
+    use super::*;
+
+    /// Lets all tasks run until nothing is left to do. Returns how many stay.
+    fn tasks(sim: &Sim) -> usize {
+        let stuck = sim.try_run(pending::<()>());
+        stuck.expect_err("a deadlock").tasks.len()
+    }
+
+    /// A response can be read for the first time after its channel is gone. Its deadline holds, and
+    /// then nothing is left of the timer.
+    #[test]
+    fn a_place_that_waits_after_its_channel_is_gone() {
+        let sim = Sim::new(1);
+        let before = tasks(&sim);
+        let runtime = sim.runtime();
+        let now = runtime.now();
+        let timer = CallTimer::default();
+        let mut place = timer.place(&runtime, now);
+        drop(timer);
+        assert_eq!(tasks(&sim), before + 1);
+        let at = now + Duration::from_secs(3);
+        sim.run(poll_fn(|cx| place.poll_passed(at, cx)));
+        assert_eq!(sim.elapsed(), Duration::from_secs(3));
+        drop(place);
+        assert_eq!(tasks(&sim), before);
+    }
+
+    /// A place that never waits leaves nothing of a timer whose channel is gone.
+    #[test]
+    fn a_place_that_never_waits() {
+        let sim = Sim::new(1);
+        let before = tasks(&sim);
+        let runtime = sim.runtime();
+        let timer = CallTimer::default();
+        let place = timer.place(&runtime, runtime.now());
+        drop(timer);
+        assert_eq!(tasks(&sim), before + 1);
+        drop(place);
+        assert_eq!(tasks(&sim), before);
     }
 }
