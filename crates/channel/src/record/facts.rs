@@ -215,6 +215,16 @@ impl Progress {
         }
         self.spare.get_or_insert(attempt);
     }
+
+    /// Returns the progress at the end of the call, and forgets it. The attempts that still run stay
+    /// counted, because each of them ends later.
+    fn take(&mut self) -> Self {
+        let still = Self {
+            running: self.running,
+            ..Self::default()
+        };
+        std::mem::replace(self, still)
+    }
 }
 
 impl ObservedCall {
@@ -339,8 +349,10 @@ impl ObservedCall {
             _ => now.saturating_duration_since(self.started),
         };
         let Some(own) = Arc::get_mut(&mut self) else {
-            let mut progress = std::mem::take(&mut *self.progress.lock());
-            last.into_iter().for_each(|ended| progress.end(ended));
+            let mut shared = self.progress.lock();
+            last.into_iter().for_each(|ended| shared.end(ended));
+            let progress = shared.take();
+            drop(shared);
             self.report_end(&progress, status, latency);
             return None;
         };
@@ -386,4 +398,50 @@ impl ObservedCall {
 /// Returns the status of a call or an attempt that was dropped before its end.
 pub(crate) fn dropped() -> Status {
     Status::new(Code::Cancelled, "the call was dropped before its end")
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+    use trunkline_sim::Sim;
+
+    use super::*;
+
+    /// An observer that wants all calls.
+    #[derive(Debug)]
+    struct All;
+
+    impl Observer for All {}
+
+    /// Returns an attempt that ends now, and which was not sent.
+    fn ended(attempt: Box<Attempt>, at: Instant) -> EndedAttempt {
+        EndedAttempt {
+            attempt,
+            has_status: false,
+            bytes_sent: 0,
+            latency: Duration::ZERO,
+            at,
+        }
+    }
+
+    /// An attempt may end after its call, whose end has reported the progress: it is counted once.
+    #[test]
+    fn an_attempt_that_ends_after_its_call() {
+        let sim = Sim::new(1);
+        let runtime = sim.runtime();
+        let now = runtime.now();
+        let observers = Observers::new(vec![Arc::new(All)]);
+        let path = PathAndQuery::from_static("/p.Orders/Get");
+        let metadata = HeaderMap::new();
+        let call = ObservedCall::start(&observers, &runtime, &path, &metadata, now, || None);
+        let mut call = call.expect("an observer wants the call");
+        let kind = AttemptKind::default();
+        let [early, late] = [(); 2].map(|()| call.start_attempt(kind, Some(now)));
+        let of_late = late.call.clone().expect("the call of the attempt");
+        let spare = call.end(&dropped(), Some(ended(early, now)), Some(now));
+        assert!(spare.is_none());
+        assert_eq!(of_late.progress.lock().running, 1);
+        of_late.end_attempt(ended(late, now));
+        assert_eq!(of_late.progress.lock().running, 0);
+    }
 }
