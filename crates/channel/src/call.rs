@@ -1,6 +1,6 @@
 //! The data path: the life of one call.
 //!
-//! From the ground up: `kept_metadata`, `deadline`, `plan` and `transparent_retries`; `siblings`, the connections of a subchannel for a call
+//! From the ground up: `deadline`, `kept_metadata`, `plan` and `transparent_retries`; `siblings`, the connections of a subchannel for a call
 //! that waits for a free stream; `authorizing`, an attempt whose credentials are awaited;
 //! `attempt`, one attempt until the head of its response; `body`,
 //! the response; `refusal`, the response of a peer that is no gRPC server; `in_progress`, what all

@@ -6,12 +6,16 @@ use std::pin::pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use trunkline_status::{Code, Status};
 
-use crate::call::kept_metadata::GRPC_TIMEOUT;
 use crate::call_timer::DeadlinePlace;
 use crate::shared::ChannelShared;
+
+/// The header with the time that a call has.
+///
+/// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
+pub(crate) static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 /// The latest time for the end of a call.
 pub(crate) struct Deadline {

@@ -26,9 +26,10 @@ use crate::call::attempt::CallAttempt;
 use crate::call::authorizing::{self, Authorizing};
 use crate::call::body::{Body, Records, sent_for};
 use crate::call::deadline::{
-    Deadline, bounded, format_grpc_timeout, format_time_left, parse_grpc_timeout, within,
+    Deadline, GRPC_TIMEOUT, bounded, format_grpc_timeout, format_time_left, parse_grpc_timeout,
+    within,
 };
-use crate::call::kept_metadata::{GRPC_TIMEOUT, KeptMetadata};
+use crate::call::kept_metadata::KeptMetadata;
 use crate::call::plan::{AttemptPlan, PlanKind};
 use crate::call::refusal::Refusal;
 use crate::call::siblings::Siblings;
@@ -681,8 +682,7 @@ impl<'a> Call<'a> {
     /// Makes the headers again that were given to an attempt.
     fn restore_headers(&mut self) {
         if let Some(kept) = self.kept.take() {
-            let deadline = self.deadline.as_ref();
-            let timeout = || deadline.map(|own| format_grpc_timeout(own.timeout()));
+            let timeout = self.deadline.as_ref().map(Deadline::timeout);
             kept.restore(self.headers, &self.handle.shared.user_agent, timeout);
         }
     }

@@ -1,7 +1,11 @@
 //! The metadata of a call while an attempt has its header map.
 
+use std::time::Duration;
+
 use http::header::{CONTENT_TYPE, TE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::call::deadline::{GRPC_TIMEOUT, format_grpc_timeout};
 
 /// The content type of a request, as stubs write it.
 static GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
@@ -23,11 +27,6 @@ pub(crate) struct KeptMetadata {
     /// The other fields. Those with one name are in their order.
     others: Vec<(HeaderName, HeaderValue)>,
 }
-
-/// The header with the time that a call has.
-///
-/// Source: [gRPC over HTTP/2, Requests](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#requests).
-pub(crate) static GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 
 impl KeptMetadata {
     /// Keeps what [`restore`](Self::restore) needs to make these headers again. A `grpc-timeout` is not
@@ -67,13 +66,13 @@ impl KeptMetadata {
         self.others.push((name.clone(), value.clone()));
     }
 
-    /// Adds the headers that were kept. `timeout` returns the value of `grpc-timeout`, and is called if
-    /// the call had one that was not kept.
+    /// Adds the headers that were kept. `timeout` is that of the deadline of the call, for a `grpc-timeout`
+    /// that was not kept.
     pub(crate) fn restore(
         self,
         headers: &mut HeaderMap,
         user_agent: &HeaderValue,
-        timeout: impl FnOnce() -> Option<HeaderValue>,
+        timeout: Option<Duration>,
     ) {
         if self.has_te {
             headers.insert(TE, TRAILERS.clone());
@@ -85,9 +84,9 @@ impl KeptMetadata {
             headers.insert(USER_AGENT, user_agent.clone());
         }
         if self.has_timeout
-            && let Some(timeout) = timeout()
+            && let Some(timeout) = timeout
         {
-            headers.insert(GRPC_TIMEOUT.clone(), timeout);
+            headers.insert(GRPC_TIMEOUT.clone(), format_grpc_timeout(timeout));
         }
         for (name, value) in self.others {
             headers.append(name, value);
@@ -104,6 +103,7 @@ fn is_same(one: &HeaderValue, other: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::deadline::parse_grpc_timeout;
 
     /// Returns headers with these fields.
     fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -116,12 +116,12 @@ mod tests {
         headers
     }
 
-    /// Checks that headers are restored, and how many fields of them are cloned for that.
-    fn check(fields: &[(&'static str, &'static str)], has_deadline: bool, cloned: usize) {
+    /// Checks that headers are restored, and how many fields of them are cloned for that. `timeout` is
+    /// that of the deadline.
+    fn check(fields: &[(&'static str, &'static str)], timeout: Option<Duration>, cloned: usize) {
         let user_agent = HeaderValue::from_static("grpc-test/1");
-        let timeout = || Some(HeaderValue::from_static("20S"));
         let headers = headers(fields);
-        let kept = KeptMetadata::of(&headers, &user_agent, has_deadline);
+        let kept = KeptMetadata::of(&headers, &user_agent, timeout.is_some());
         assert_eq!(kept.others.len(), cloned, "{fields:?}");
         let mut restored = HeaderMap::new();
         kept.restore(&mut restored, &user_agent, timeout);
@@ -137,9 +137,9 @@ mod tests {
             ("content-type", "application/grpc"),
             ("user-agent", "grpc-test/1"),
         ];
-        check(&usual, false, 0);
-        check(&[&usual[..], &[("grpc-timeout", "20S")]].concat(), true, 0);
-        check(&[&usual[..], &[("grpc-timeout", "20S")]].concat(), false, 1);
+        let deadline = Some(Duration::from_secs(20));
+        check(&usual, None, 0);
+        check(&[&usual[..], &[("grpc-timeout", "20S")]].concat(), None, 1);
         let own = [
             ("x-own", "1"),
             ("te", "gzip"),
@@ -147,9 +147,25 @@ mod tests {
             ("x-own", "2"),
             ("user-agent", "other/2"),
         ];
-        check(&own, true, 5);
+        check(&own, deadline, 5);
         let twice = [("te", "trailers"), ("te", "trailers"), ("te", "gzip")];
-        check(&twice, true, 2);
-        check(&[], true, 0);
+        check(&twice, deadline, 2);
+        check(&[], deadline, 0);
+    }
+
+    /// The deadline can be shorter than what the caller wrote, as the service config has it. A second
+    /// attempt has the time of the deadline.
+    #[test]
+    fn a_second_attempt_has_the_timeout_of_the_deadline() {
+        let user_agent = HeaderValue::from_static("grpc-test/1");
+        for timeout in [Duration::from_secs(20), Duration::from_millis(1_500)] {
+            let headers = headers(&[("grpc-timeout", "20S")]);
+            let kept = KeptMetadata::of(&headers, &user_agent, true);
+            assert!(kept.others.is_empty());
+            let mut restored = HeaderMap::new();
+            kept.restore(&mut restored, &user_agent, Some(timeout));
+            assert_eq!(parse_grpc_timeout(&restored), Some(timeout));
+            assert_eq!(restored.len(), 1);
+        }
     }
 }
