@@ -70,6 +70,10 @@ impl Runtime for ProxiedRuntime {
         self.inner.spawn(task);
     }
 
+    fn spawn_driver(&self, task: BoxFuture<()>) {
+        self.inner.spawn_driver(task);
+    }
+
     fn fill_entropy(&self, bytes: &mut [u8]) {
         self.inner.fill_entropy(bytes);
     }

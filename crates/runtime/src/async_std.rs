@@ -32,6 +32,7 @@ impl_runtime! {
     watch: Watched,
     timer: nested::timer,
     spawn: nested::spawn,
+    spawn_driver: nested::spawn_driver,
     blocking: ::async_std::task::spawn_blocking,
 }
 

@@ -85,6 +85,10 @@ mod first_use {
             self.get().spawn(task);
         }
 
+        fn spawn_driver(&self, task: BoxFuture<()>) {
+            self.get().spawn_driver(task);
+        }
+
         fn fill_entropy(&self, bytes: &mut [u8]) {
             self.get().fill_entropy(bytes);
         }

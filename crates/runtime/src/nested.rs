@@ -33,6 +33,6 @@ mod timer;
 mod watched;
 
 pub use block_on::block_on;
-pub(crate) use spawn::spawn;
+pub(crate) use spawn::{spawn, spawn_driver};
 pub(crate) use timer::timer;
 pub(crate) use watched::Watched;

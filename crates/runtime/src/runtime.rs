@@ -65,6 +65,10 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 ///         self.0.spawn(task);
 ///     }
 ///
+///     fn spawn_driver(&self, task: BoxFuture<()>) {
+///         self.0.spawn_driver(task);
+///     }
+///
 ///     fn fill_entropy(&self, bytes: &mut [u8]) {
 ///         self.0.fill_entropy(bytes);
 ///     }
@@ -151,6 +155,18 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 
     /// Runs `task` to its end, in the background.
     fn spawn(&self, task: BoxFuture<()>);
+
+    /// Runs the driver of a connection to its end, in the background.
+    ///
+    /// It reads and writes one stream, wakes other tasks, and never blocks. So a runtime may poll it on a
+    /// thread that must not be held up, such as the one that waits for all sockets: a response then needs
+    /// one thread less. `AsyncStd` does so on Linux. Other tasks belong into
+    /// [`spawn`](Self::spawn).
+    ///
+    /// The default is [`spawn`](Self::spawn). A runtime around another one calls this method of that one.
+    fn spawn_driver(&self, task: BoxFuture<()>) {
+        self.spawn(task);
+    }
 
     /// Fills `bytes` from a source that cannot be predicted. A simulation fills them from its seed.
     fn fill_entropy(&self, bytes: &mut [u8]);

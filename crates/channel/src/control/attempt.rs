@@ -87,7 +87,7 @@ impl ConnectAttempt {
                     info,
                 });
                 let alive = self.alive.clone();
-                self.runtime.spawn(Box::pin(async move {
+                self.runtime.spawn_driver(Box::pin(async move {
                     driver.await;
                     drop(alive);
                 }));

@@ -1,6 +1,6 @@
 //! Moves the reactor and the tasks between the threads in `block_on` and async-std.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -22,7 +22,8 @@ const BATCH: usize = 64;
 /// always something to run.
 const MOST_BUSY: u32 = 32;
 
-/// The most tasks that async-io's thread runs for one batch of reports. The pool runs the others.
+/// The most drivers of connections that async-io's thread runs for one batch of reports. The pool runs the
+/// others, and all other tasks: one that blocks would hold up async-io.
 const MOST_INLINE: usize = 16;
 
 /// The reactor and the tasks of a process.
@@ -50,8 +51,8 @@ pub(super) struct Nested {
 thread_local! {
     /// True on a thread that has been in `block_on`.
     static BLOCKS_ON: Cell<bool> = const { Cell::new(false) };
-    /// True while this thread of async-io wakes the tasks of a batch of reports.
-    static COLLECTS: Cell<bool> = const { Cell::new(false) };
+    /// While this thread of async-io wakes the tasks of a batch of reports: those that it may run itself.
+    static INLINE: RefCell<Option<Vec<Arc<Task>>>> = const { RefCell::new(None) };
 }
 
 /// A call of `block_on` that runs.
@@ -149,10 +150,11 @@ impl Nested {
         })
     }
 
-    /// Takes the reports, on the thread that drives async-io's reactor, and runs the tasks that wait for
-    /// them on this thread.
+    /// Takes the reports, on the thread that drives async-io's reactor, and runs the drivers of connections
+    /// that wait for them on this thread.
     ///
-    /// The pool would need another thread for that, which is woken at the cost of a whole call.
+    /// The pool would need another thread for that, which is woken at the cost of a whole call. This thread
+    /// holds a lock of async-io, so it runs nothing that may block.
     pub(super) fn handle_ready(&'static self) {
         if self.is_driven.load(SeqCst) {
             return;
@@ -165,17 +167,11 @@ impl Nested {
         if self.is_driven.load(SeqCst) {
             self.unpark_one();
         }
-        COLLECTS.set(true);
+        INLINE.set(Some(Vec::new()));
         wake_all(&mut wakers);
-        COLLECTS.set(false);
-        for _ in 0..MOST_INLINE {
-            let Some(task) = self.queue.lock().pop_front() else {
-                break;
-            };
+        // The others are with the pool by now, or with a thread in `block_on`.
+        for task in INLINE.take().into_iter().flatten() {
             task.run();
-        }
-        if !self.is_driven.load(SeqCst) {
-            self.move_to_pool();
         }
         self.arm();
     }
@@ -199,11 +195,29 @@ fn wake_all(wakers: &mut Vec<Waker>) {
     }
 }
 
+/// Keeps a task for this thread, if it may run it itself. Otherwise returns it.
+fn keep_inline(task: Arc<Task>) -> Option<Arc<Task>> {
+    if !task.is_driver() {
+        return Some(task);
+    }
+    let mut task = Some(task);
+    // There is no list on a thread that ends.
+    let _ = INLINE.try_with(|inline| {
+        if let Some(tasks) = &mut *inline.borrow_mut()
+            && tasks.len() < MOST_INLINE
+        {
+            tasks.extend(task.take());
+        }
+    });
+    task
+}
+
 impl Schedule for Nested {
     fn schedule(&self, task: Arc<Task>) {
-        if COLLECTS.get() {
-            self.queue.lock().push_back(task);
-        } else if self.is_driven_for_caller() {
+        let Some(task) = keep_inline(task) else {
+            return;
+        };
+        if self.is_driven_for_caller() {
             self.queue.lock().push_back(task);
             self.reactor.notify();
             // They were moved just before that, maybe.

@@ -105,7 +105,9 @@ mod tests {
     #[test]
     fn a_deadline_fires_again() {
         static CALLS: AtomicUsize = AtomicUsize::new(0);
-        let on_ready = || drop(CALLS.fetch_add(1, SeqCst));
+        let on_ready = || {
+            CALLS.fetch_add(1, SeqCst);
+        };
         let descriptor = eventfd(0, EventfdFlags::CLOEXEC).expect("a descriptor");
         let outer = Outer::new(Arc::new(descriptor), on_ready).expect("a descriptor");
         let deadline = now();

@@ -30,6 +30,8 @@ pub(super) struct Task {
     pool: Lock<Pool>,
     /// True when the task on the pool is to run this one.
     is_on_pool: AtomicBool,
+    /// True for the driver of a connection, which never blocks.
+    is_driver: bool,
     scheduler: &'static dyn Schedule,
 }
 
@@ -49,15 +51,21 @@ enum Pool {
 }
 
 impl Task {
-    /// Makes a task, and schedules it.
-    pub(super) fn spawn(future: BoxFuture<()>, scheduler: &'static dyn Schedule) {
+    /// Makes a task, and schedules it. `is_driver` is true if it never blocks.
+    pub(super) fn spawn(future: BoxFuture<()>, is_driver: bool, scheduler: &'static dyn Schedule) {
         scheduler.schedule(Arc::new(Self {
             state: AtomicU8::new(SCHEDULED),
             future: Lock::new(Some(future)),
             pool: Lock::new(Pool::Absent),
             is_on_pool: AtomicBool::new(false),
+            is_driver,
             scheduler,
         }));
+    }
+
+    /// Returns whether the task never blocks.
+    pub(super) fn is_driver(&self) -> bool {
+        self.is_driver
     }
 
     /// Polls the task, which was scheduled, on this thread. A panic ends the task, and nothing else.

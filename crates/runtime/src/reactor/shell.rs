@@ -1,14 +1,16 @@
 //! The `Runtime` of async-std and of smol, which differ in their executor and their reactor.
 
 /// Implements `Runtime` for a runtime over async-io. The arguments: the reactor that watches its
-/// sockets, a type with the trait `Watch`; a function that makes its timers; two closures, of which one
-/// spawns a task, and one runs a blocking function on another thread.
+/// sockets, a type with the trait `Watch`; a function that makes its timers; closures, of which one
+/// spawns a task, one the driver of a connection if that differs, and one runs a blocking function on
+/// another thread.
 macro_rules! impl_runtime {
     (
         $name:ident,
         watch: $watch:ident,
         timer: $timer:expr,
         spawn: $spawn:expr,
+        $(spawn_driver: $spawn_driver:expr,)?
         blocking: $blocking:expr $(,)?
     ) => {
         impl crate::Runtime for $name {
@@ -32,6 +34,12 @@ macro_rules! impl_runtime {
             fn spawn(&self, task: crate::BoxFuture<()>) {
                 $spawn(task)
             }
+
+            $(
+                fn spawn_driver(&self, task: crate::BoxFuture<()>) {
+                    $spawn_driver(task)
+                }
+            )?
 
             fn fill_entropy(&self, bytes: &mut [u8]) {
                 crate::socket::fill_entropy(bytes);
