@@ -18,9 +18,12 @@ use crate::Lock;
 /// The most tasks that one thread runs before it looks at other things.
 const BATCH: usize = 64;
 
-/// How often a thread in `block_on` runs tasks and its future before it looks for reports, if there is
-/// always something to run.
-const MOST_BUSY: u32 = 32;
+/// How much a thread in `block_on` does before it looks for reports, if there is always something to do: a
+/// task counts as 1, and a poll of its future as [`POLL`].
+const MOST_BUSY: usize = 64;
+
+/// What a poll of the future of a `block_on` counts, also in one that never waits.
+const POLL: usize = 2;
 
 /// The most drivers of connections that async-io's thread runs for one batch of reports. The pool runs the
 /// others, and all other tasks: one that blocks would hold up async-io.
@@ -51,6 +54,9 @@ pub(super) struct Nested {
 thread_local! {
     /// True on a thread that has been in `block_on`.
     static BLOCKS_ON: Cell<bool> = const { Cell::new(false) };
+    /// What this thread has done in `block_on` since it last looked for reports. It is kept from one
+    /// `block_on` to the next: many short ones must not keep the network waiting.
+    static BUSY: Cell<usize> = const { Cell::new(0) };
     /// While this thread of async-io wakes the tasks of a batch of reports: those that it may run itself.
     static INLINE: RefCell<Option<Vec<Arc<Task>>>> = const { RefCell::new(None) };
 }
@@ -60,8 +66,6 @@ thread_local! {
 pub(super) struct Presence {
     nested: &'static Nested,
     root: Arc<Root>,
-    /// How often in a row there was something to run.
-    busy: u32,
     /// Room for the tasks that a wait wakes.
     wakers: Vec<Waker>,
 }
@@ -176,16 +180,22 @@ impl Nested {
         self.arm();
     }
 
-    /// Runs tasks that are due. Tasks that become due meanwhile are left for the next time.
+    /// Runs tasks that are due, and counts them. Tasks that become due meanwhile are left for the next time.
     fn run_tasks(&self) {
         let due = self.queue.lock().len().min(BATCH);
         for _ in 0..due {
             let Some(task) = self.queue.lock().pop_front() else {
                 return;
             };
+            count(1);
             task.run();
         }
     }
+}
+
+/// Counts what this thread does in `block_on`.
+fn count(done: usize) {
+    BUSY.set(BUSY.get().saturating_add(done));
 }
 
 /// Wakes tasks. One whose waker panics does not keep the others from being woken.
@@ -238,20 +248,21 @@ impl Presence {
         let presence = Self {
             nested,
             root,
-            busy: 0,
             wakers: Vec::new(),
         };
-        presence.handle_progress();
+        presence.keep_driven();
+        // No tick: nothing was done for the network yet.
+        nested.fallback.look();
         presence
     }
 
     /// Runs tasks and waits, until the future of the root may be woken.
     pub(super) fn turn(&mut self) {
         let nested = self.nested;
+        count(POLL);
         nested.run_tasks();
         let has_work = || self.root.is_woken() || nested.has_tasks();
-        if self.busy < MOST_BUSY && has_work() {
-            self.busy += 1;
+        if BUSY.get() < MOST_BUSY && has_work() {
             self.handle_progress();
             return;
         }
@@ -259,11 +270,11 @@ impl Presence {
             if !has_work() {
                 self.park();
             }
-            self.busy = 0;
+            BUSY.set(0);
             self.handle_progress();
             return;
         };
-        self.busy = 0;
+        BUSY.set(0);
         self.root.begin_wait();
         let may_wait = || !has_work();
         nested.reactor.turn(&mut seat, may_wait, &mut self.wakers);
@@ -274,12 +285,29 @@ impl Presence {
         nested.run_tasks();
     }
 
+    /// Takes the reports that there are, and runs tasks.
+    fn visit(&mut self) {
+        let nested = self.nested;
+        BUSY.set(0);
+        if let Some(mut seat) = nested.reactor.try_take_seat() {
+            nested.reactor.turn(&mut seat, || false, &mut self.wakers);
+        }
+        self.handle_progress();
+        wake_all(&mut self.wakers);
+        nested.run_tasks();
+    }
+
     /// Has the tasks come to this thread, and the fallback see that it moves.
     fn handle_progress(&self) {
+        self.keep_driven();
+        self.nested.fallback.tick();
+    }
+
+    /// Has the tasks come to the threads in `block_on`.
+    fn keep_driven(&self) {
         if !self.nested.is_driven.load(SeqCst) {
             self.nested.is_driven.store(true, SeqCst);
         }
-        self.nested.fallback.tick();
     }
 
     /// Parks until the root is woken, or the seat may be free.
@@ -300,8 +328,14 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        self.handle_progress();
+        count(POLL);
+        if BUSY.get() >= MOST_BUSY && !std::thread::panicking() {
+            self.visit();
+        }
         self.nested.present.fetch_sub(1, SeqCst);
         self.nested.unpark_one();
     }
 }
+
+#[cfg(test)]
+mod tests;

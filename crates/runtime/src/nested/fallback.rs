@@ -34,7 +34,7 @@ pub(super) struct Fallback {
     thread: Lock<Option<Thread>>,
     /// True once it is started.
     is_started: AtomicBool,
-    /// Counts what the threads in `block_on` do.
+    /// Counts how often the threads in `block_on` have run tasks or looked at the reactor.
     ticks: AtomicUsize,
     /// True while the thread is parked until the next tick.
     is_parked: AtomicBool,
@@ -112,9 +112,20 @@ impl Fallback {
         Ok(())
     }
 
-    /// Handles that a thread in `block_on` does something.
+    /// Handles that a thread in `block_on` has run tasks or looked at the reactor.
     pub(super) fn tick(&self) {
         self.ticks.fetch_add(1, SeqCst);
+        self.look();
+    }
+
+    /// Returns how often the threads in `block_on` did something.
+    #[cfg(test)]
+    pub(super) fn ticks(&self) -> usize {
+        self.ticks.load(SeqCst)
+    }
+
+    /// Has the thread look, if it is parked.
+    pub(super) fn look(&self) {
         if self.is_parked.load(SeqCst)
             && self.is_parked.swap(false, SeqCst)
             && let Some(thread) = &*self.thread.lock()

@@ -272,12 +272,12 @@ mod tests {
         }
     }
 
-    impl Watch<Edges> for Edges {
-        fn watch(socket: Edges) -> io::Result<Self> {
+    impl Watch<Self> for Edges {
+        fn watch(socket: Self) -> io::Result<Self> {
             Ok(socket)
         }
 
-        fn socket(&self) -> &Edges {
+        fn socket(&self) -> &Self {
             self
         }
 
