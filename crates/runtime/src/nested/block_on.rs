@@ -25,7 +25,10 @@ use super::root::Root;
 ///   (`async_std::task::current`) and its `spawn_local` need its own `block_on`.
 ///
 /// This is for Linux. On other systems it is `async_std::task::block_on`; it is that too where the system
-/// has no descriptor or no thread left.
+/// has no descriptor left, and `async_io::block_on` where it has no thread left.
+///
+/// After a `fork` without `exec`, the child must not use it: it has neither the threads nor a reactor of its
+/// own. Urgent data of a peer (`MSG_OOB`) is not reported.
 ///
 /// # Panics
 ///
@@ -43,11 +46,14 @@ use super::root::Root;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let started = nested().and_then(|nested| start_fallback(nested).map(|()| nested));
-    let Ok(nested) = started else {
-        // Without descriptors or threads. It makes neither.
+    let Ok(nested) = nested() else {
+        // Without descriptors. It makes none.
         return async_std::task::block_on(future);
     };
+    if start_fallback(nested).is_err() {
+        // Without threads. It makes none, whereas async-std's begins with those of the pool.
+        return async_io::block_on(future);
+    }
     let root = Arc::new(Root::new(notify));
     let waker = Waker::from(Arc::clone(&root));
     let mut presence = Presence::begin(nested, Arc::clone(&root));

@@ -1,6 +1,9 @@
 //! Finds out that no thread drives the reactor any more.
 
+use std::future::ready;
 use std::io;
+use std::panic::catch_unwind;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, Thread};
 use std::time::Duration;
@@ -32,7 +35,9 @@ const STACK: usize = 128 * 1024;
 pub(super) struct Fallback {
     /// `None` until it is first needed.
     thread: Lock<Option<Thread>>,
-    /// True once it is started.
+    /// True if async-std's pool, to which the reactor is handed over, was started.
+    has_pool: OnceLock<bool>,
+    /// True once the thread is started.
     is_started: AtomicBool,
     /// Counts how often the threads in `block_on` have run tasks or looked at the reactor.
     ticks: AtomicUsize,
@@ -93,14 +98,19 @@ impl Patience {
 }
 
 impl Fallback {
-    /// Starts the thread, which runs `run`, unless it was started.
+    /// Starts the thread, which runs `run`, unless it was started, and async-std's pool, to which it hands
+    /// over.
     ///
     /// # Errors
     ///
-    /// When the system has no more threads.
+    /// When the system has no more threads for either.
     pub(super) fn start(&self, run: fn()) -> io::Result<()> {
         if self.is_started.load(SeqCst) {
             return Ok(());
+        }
+        // A pool that could not be started cannot be started later either.
+        if !*self.has_pool.get_or_init(start_pool) {
+            return Err(io::Error::other("async-std's pool has no threads"));
         }
         let mut thread = self.thread.lock();
         if thread.is_none() {
@@ -167,6 +177,12 @@ impl Fallback {
             }
         }
     }
+}
+
+/// Starts async-std's pool. Returns false if the system has no threads for it, which is a panic there: it
+/// would end the thread that hands over.
+fn start_pool() -> bool {
+    catch_unwind(|| drop(async_std::task::spawn(ready(())))).is_ok()
 }
 
 #[cfg(test)]
