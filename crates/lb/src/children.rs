@@ -6,7 +6,7 @@ mod weighted_picker;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use trunkline_backoff::Rng;
 use trunkline_service_config::PolicyChoice;
@@ -24,6 +24,9 @@ use crate::watch::{WatchEvent, WatchId};
 pub use self::hierarchy::{HierarchyPath, endpoints_by_child};
 pub use self::named_child::NamedChild;
 pub(crate) use self::weighted_picker::WeightedPicker;
+
+/// How long a child that gets no calls is kept, with its connections (gRFCs A28 and A56).
+pub(crate) const KEEP_UNUSED: Duration = Duration::from_secs(15 * 60);
 
 /// The children of a policy, by name: the common part of `weighted_target`, `priority` and other
 /// policies over a few policies.
@@ -90,6 +93,9 @@ impl NamedChildren {
         let result = self.handle(name, control, |switch, control| {
             switch.handle_named_update(&choice.name, update, control)
         });
+        if let Some(child) = self.children.get_mut(name) {
+            child.connect_withheld(control);
+        }
         result.unwrap_or(Ok(()))
     }
 
@@ -102,7 +108,8 @@ impl NamedChildren {
     }
 
     /// Puts the child `name` aside until its next update: it keeps its connections, but its state does
-    /// not count, its requests for re-resolution have no effect, and it does not leave idleness.
+    /// not count, its requests for re-resolution have no effect, and it does not leave idleness. It
+    /// opens no connection in place of a lost one before that update.
     pub fn set_aside(&mut self, name: &str) {
         if let Some(child) = self.children.get_mut(name) {
             child.is_aside = true;

@@ -286,6 +286,18 @@ impl Control<'_> {
         }
     }
 
+    /// Cancels the requests to connect that were made since `mark`. Returns their subchannels.
+    pub(crate) fn retract_connects(&mut self, mark: usize) -> Vec<SubchannelId> {
+        let mut retracted = Vec::new();
+        for action in self.actions.queue.split_off(mark) {
+            match action {
+                Action::Connect(id) => retracted.push(id),
+                action => self.actions.queue.push(action),
+            }
+        }
+        retracted
+    }
+
     /// Hands an event to a child policy. Returns what the child published, which does not reach
     /// the channel; every other action that it requests does.
     pub fn with_child<R>(

@@ -181,16 +181,80 @@ fn a_kept_target_whose_endpoint_moves() {
     assert_eq!(targets.channel.addresses(), format!("{A} {B}"));
 }
 
-/// A configuration with new names again and again keeps 16 children of before.
+/// A target that is kept opens no connection. It is removed when it has lost its last one: its backends
+/// may be shut down, or their addresses may belong to others now.
+#[test]
+fn a_kept_target_does_not_connect() {
+    let weights = [("a", 1), ("b", 1)];
+    let lists = format!("a: {A}; b: {B} {C}");
+    let mut targets = Targets::with_lists(&weights, &lists);
+    targets.all_ready(&[A, B, C]);
+    targets.update(&weights[..1], &format!("a: {A}")).unwrap();
+    targets.channel.dialled();
+    targets.channel.idle(B);
+    assert_eq!(targets.channel.addresses(), format!("{A} {B} {C}"));
+    targets.channel.idle(C);
+    assert_eq!(targets.channel.addresses(), A);
+    assert_eq!(targets.channel.dialled(), "");
+    check_shares(&targets.channel, &[(A, 10)], 0);
+}
+
+/// A target that comes back connects again what it has lost, and only that.
+#[test]
+fn a_kept_target_connects_when_it_is_back() {
+    let weights = [("a", 1), ("b", 1)];
+    let lists = format!("a: {A}; b: {B} {C} {D}");
+    let mut targets = Targets::with_lists(&weights, &lists);
+    targets.all_ready(&[A, B, C, D]);
+    targets.update(&weights[..1], &format!("a: {A}")).unwrap();
+    targets.channel.idle(B);
+    targets.channel.idle(C);
+    targets.channel.dialled();
+    // The new list no longer has one of the lost endpoints.
+    let lists = format!("a: {A}; b: {B} {D}");
+    targets.update(&weights, &lists).unwrap();
+    assert_eq!(targets.channel.dialled(), B);
+    check_shares(&targets.channel, &[(A, 50), (D, 50)], 3);
+    targets.channel.ready(B);
+    check_shares(&targets.channel, &[(A, 50), (B, 25), (D, 25)], 3);
+}
+
+/// A target without a connection is removed at once, and what it connects is not awaited.
+#[test]
+fn a_target_that_is_not_ready_is_not_kept() {
+    let weights = [("a", 1), ("b", 1), ("c", 1)];
+    let lists = format!("a: {A}; b: {B}; c: {C}");
+    let mut targets = Targets::with_lists(&weights, &lists);
+    targets.channel.ready(A);
+    targets.channel.fail(C);
+    targets.update(&weights[..1], &format!("a: {A}")).unwrap();
+    assert_eq!(targets.channel.addresses(), A);
+}
+
+/// Returns how many connections are left of a configuration that has one target with this number of
+/// endpoints, all ready, and each time with another name.
+fn kept_connections(updates: usize, endpoints: usize) -> usize {
+    let mut targets = Targets::new("round_robin");
+    for number in 0..updates {
+        let name = format!("target {number}");
+        let addresses: Vec<String> = (0..endpoints)
+            .map(|at| format!("10.{number}.{}.{}:443", at / 250, at % 250))
+            .collect();
+        let list = format!("{name}: {}", addresses.join(" "));
+        targets.update(&[(&name, 1)], &list).unwrap();
+        addresses
+            .iter()
+            .for_each(|address| targets.channel.ready(address));
+    }
+    targets.channel.addresses().split(' ').count()
+}
+
+/// A configuration with new names again and again keeps 16 children of before, and of their endpoints
+/// no more than 1,000.
 #[test]
 fn kept_targets_are_few() {
-    let mut targets = Targets::new("round_robin");
-    for number in 0..40 {
-        let (name, address) = (format!("target {number}"), format!("10.1.0.{number}:443"));
-        let list = format!("{name}: {address}");
-        targets.update(&[(&name, 1)], &list).unwrap();
-    }
-    assert_eq!(targets.channel.addresses().split(' ').count(), 17);
+    assert_eq!(kept_connections(40, 1), 1 + 16);
+    assert_eq!(kept_connections(5, 300), 300 + 900);
 }
 
 /// READY before CONNECTING before IDLE before TRANSIENT_FAILURE.
@@ -293,6 +357,7 @@ fn no_targets() {
     assert_eq!(targets.channel.error(), text);
     targets.update(&[("a", 1)], &format!("a: {A}")).unwrap();
     assert_eq!(targets.channel.state(), Connecting);
+    targets.channel.ready(A);
     targets.update(&[], "").unwrap();
     assert_eq!(targets.channel.error(), text);
     assert_eq!(targets.channel.addresses(), A);

@@ -1,5 +1,6 @@
 //! One child with a name.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -28,6 +29,8 @@ pub struct NamedChild {
     pub(super) ignores_reresolution: bool,
     /// Whether the child was put aside: it only keeps its connections.
     pub(super) is_aside: bool,
+    /// The subchannels that the child, while it is aside, has requested to connect.
+    withheld: BTreeSet<SubchannelId>,
     /// Whether the child has handled an event and has not settled since.
     pub(super) is_unsettled: bool,
     /// Whether the resolver has dropped the list of the child, and it has no other yet.
@@ -50,6 +53,7 @@ impl NamedChild {
             connecting_since: now,
             ignores_reresolution: false,
             is_aside: false,
+            withheld: BTreeSet::new(),
             is_unsettled: false,
             is_dropped: false,
             ends_failure: false,
@@ -141,11 +145,23 @@ impl NamedChild {
         if self.ignores_reresolution || self.is_aside {
             control.retract_reresolution(mark);
         }
+        if self.is_aside {
+            self.withheld.extend(control.retract_connects(mark));
+        }
         let has_published = published.is_some();
         if let Some(published) = published {
             self.record(published, control.now());
         }
         (result, has_published)
+    }
+
+    /// Connects what the child has requested to connect while it was aside.
+    pub(super) fn connect_withheld(&mut self, control: &mut Control<'_>) {
+        for id in std::mem::take(&mut self.withheld) {
+            if self.child.owns(id) {
+                control.connect(id);
+            }
+        }
     }
 
     /// Records what the child published.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use trunkline_status::Status;
 
 use super::split::{Part, Split};
-use crate::children::{NamedChild, NamedChildren};
+use crate::children::{KEEP_UNUSED, NamedChild, NamedChildren};
 use crate::connectivity::ConnectivityState;
 use crate::control::{Control, Published};
 use crate::errors::resolver_error;
@@ -20,9 +20,6 @@ use crate::watch::{WatchEvent, WatchId};
 
 /// How long a child may connect before the next one gets its chance (gRFC A56).
 const FAILOVER_AFTER: Duration = Duration::from_secs(10);
-
-/// How long a child that a preferred one has replaced is kept, with its connections (gRFC A56).
-const KEEP_UNUSED: Duration = Duration::from_secs(15 * 60);
 
 /// Sends all calls to the first child that works.
 ///

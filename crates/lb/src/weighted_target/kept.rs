@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use trunkline_endpoint::{Endpoint, Location};
 
-/// How long a child that the configuration no longer names is kept (gRFC A28).
-const KEEP: Duration = Duration::from_secs(15 * 60);
+use crate::children::KEEP_UNUSED;
 
-/// The most children that are kept, so that a configuration that changes all the time costs no more
-/// connections than that.
-const MAX_KEPT: usize = 16;
+/// The most children that are kept, however often the configuration changes.
+const MAX_CHILDREN: usize = 16;
+
+/// The most endpoints that the kept children have together. Each of them can be a connection.
+const MAX_ENDPOINTS: usize = 1_000;
 
 /// The children that the configuration no longer names, which keep their connections for a while.
 #[derive(Debug, Default)]
@@ -23,6 +24,8 @@ pub(super) struct Kept {
 struct KeptChild {
     /// When the child is removed.
     until: Instant,
+    /// The number of endpoints of its last list.
+    endpoints: usize,
     /// The addresses of its last list.
     locations: Vec<Location>,
 }
@@ -33,7 +36,8 @@ impl Kept {
         let addresses = endpoints.iter().flat_map(Endpoint::addresses);
         let locations = addresses.map(|address| address.location().clone());
         let child = KeptChild {
-            until: now + KEEP,
+            until: now + KEEP_UNUSED,
+            endpoints: endpoints.len(),
             locations: locations.collect(),
         };
         self.children.insert(name, child);
@@ -57,21 +61,41 @@ impl Kept {
             .flat_map(|list| list.iter())
             .flat_map(Endpoint::addresses);
         let listed: HashSet<&Location> = listed.map(|address| address.location()).collect();
-        let mut gone = self.take(|child| child.locations.iter().any(|at| listed.contains(at)));
-        while self.children.len() > MAX_KEPT {
-            let oldest = self.children.iter().min_by_key(|(_, child)| child.until);
-            let Some(name) = oldest.map(|(name, _)| Arc::clone(name)) else {
+        let mut gone = self.take(|_, child| child.locations.iter().any(|at| listed.contains(at)));
+        gone.append(&mut self.take_oldest());
+        gone
+    }
+
+    /// Removes and returns the oldest of too many children.
+    fn take_oldest(&mut self) -> Vec<Arc<str>> {
+        let children = self.children.iter();
+        let mut oldest: Vec<(Instant, Arc<str>)> = children
+            .map(|(name, child)| (child.until, Arc::clone(name)))
+            .collect();
+        oldest.sort();
+        let mut endpoints: usize = self.children.values().map(|child| child.endpoints).sum();
+        let mut gone = Vec::new();
+        for (_, name) in oldest {
+            if self.children.len() <= MAX_CHILDREN && endpoints <= MAX_ENDPOINTS {
                 break;
-            };
-            self.children.remove(&name);
+            }
+            endpoints -= self
+                .children
+                .remove(&name)
+                .map_or(0, |child| child.endpoints);
             gone.push(name);
         }
         gone
     }
 
+    /// Removes and returns the children that are not ready.
+    pub(super) fn take_lost(&mut self, is_ready: impl Fn(&str) -> bool) -> Vec<Arc<str>> {
+        self.take(|name, _| !is_ready(name))
+    }
+
     /// Removes and returns the children whose time is over.
     pub(super) fn take_due(&mut self, now: Instant) -> Vec<Arc<str>> {
-        self.take(|child| child.until <= now)
+        self.take(|_, child| child.until <= now)
     }
 
     /// Returns when the next child is removed.
@@ -84,10 +108,10 @@ impl Kept {
         Some(self.children.get(name)?.until)
     }
 
-    fn take(&mut self, is_gone: impl Fn(&KeptChild) -> bool) -> Vec<Arc<str>> {
+    fn take(&mut self, is_gone: impl Fn(&str, &KeptChild) -> bool) -> Vec<Arc<str>> {
         let mut gone = Vec::new();
         self.children.retain(|name, child| {
-            let is_gone = is_gone(child);
+            let is_gone = is_gone(name, child);
             if is_gone {
                 gone.push(Arc::clone(name));
             }

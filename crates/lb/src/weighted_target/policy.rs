@@ -11,7 +11,7 @@ use trunkline_status::Status;
 
 use super::config::WeightedTargetConfig;
 use super::kept::Kept;
-use crate::children::{NamedChildren, WeightedPicker, endpoints_by_child};
+use crate::children::{NamedChild, NamedChildren, WeightedPicker, endpoints_by_child};
 use crate::connectivity::ConnectivityState;
 use crate::control::Control;
 use crate::errors::resolver_error;
@@ -35,9 +35,14 @@ use crate::registry::PolicyOptions;
 ///
 /// The shares are even, not random as in gRFC A28: each is right after a few calls.
 ///
-/// A child that the configuration no longer names gets no calls, and keeps its connections for 15
-/// minutes, in case that it comes back. It is removed before that when another child gets one of its
-/// addresses, since both would have a connection to one backend, or when more than 16 are kept.
+/// A child that the configuration no longer names gets no calls. If it is ready, it keeps its
+/// connections for 15 minutes, in case that it comes back. It opens no new ones. It is removed before
+/// that:
+///
+/// - when it is no longer ready, because its last connection is lost;
+/// - when another child gets one of its addresses, since both would have a connection to one backend;
+/// - when it is the oldest, and more than 16 children or 1,000 endpoints are kept.
+///
 /// grpc-go removes it at once.
 ///
 /// Source: [gRFC A28](https://github.com/grpc/proposal/blob/master/A28-xds-traffic-splitting-and-routing.md),
@@ -90,6 +95,18 @@ impl WeightedTarget {
                 self.children.set_aside(&name);
                 self.kept.insert(name, &endpoints, now);
             }
+        }
+    }
+
+    /// Ends the kept children that are not ready: they have no connection to keep.
+    fn end_lost(&mut self, control: &mut Control<'_>) {
+        let children = &self.children;
+        let state = |name: &str| children.get(name).map(NamedChild::state);
+        let lost = self
+            .kept
+            .take_lost(|name| state(name) == Some(ConnectivityState::Ready));
+        for name in lost {
+            self.children.remove(&name, control);
         }
     }
 
@@ -150,6 +167,7 @@ impl Policy for WeightedTarget {
         self.is_stale = true;
         let mut by_child = endpoints_by_child(&update.endpoints);
         self.keep_removed(control.now());
+        self.end_lost(control);
         let mut results = Vec::new();
         for (name, target) in &self.config.targets {
             let mut part = update.clone();
@@ -192,6 +210,7 @@ impl Policy for WeightedTarget {
 
     fn settle(&mut self, control: &mut Control<'_>) {
         let has_news = self.children.settle(control);
+        self.end_lost(control);
         let has_news = self.children.wake_idle(control) || has_news;
         if !std::mem::take(&mut self.is_stale) && !has_news {
             return;
