@@ -7,6 +7,7 @@ mod life_options;
 mod proxies;
 mod security;
 mod security_layer;
+mod security_layers;
 
 use std::fmt;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use self::authority::channel_authority;
 use self::life_options::LifeOptions;
 use self::proxies::Proxies;
 use self::security::Security;
+use self::security_layers::SecurityLayers;
 use crate::call_timer::CallTimer;
 use crate::channel::Channel;
 use crate::control::inbox::Inbox;
@@ -44,7 +46,6 @@ use crate::observer::observers::Observers;
 use crate::observer_factory::{ChannelIdentity, ObserverFactory};
 use crate::open_calls::OpenCalls;
 use crate::queue::CallQueue;
-use crate::security_layer::SecurityLayer;
 use crate::shared::{ChannelId, ChannelShared, Current, MessageLimits};
 #[cfg(feature = "tracing")]
 use crate::spans::TracingObserver;
@@ -102,7 +103,7 @@ pub struct ChannelBuilder {
     security: Option<Security>,
     /// True when `.plaintext()` and `.tls(..)` were both called.
     is_security_ambiguous: bool,
-    security_layer: Option<Box<dyn SecurityLayer>>,
+    security_layers: SecurityLayers,
     runtime: Option<Arc<dyn Runtime>>,
     /// From [`resolvers`](Self::resolvers). Kept apart from the single resolvers, which take
     /// precedence over every registry, whatever the order of the calls.
@@ -157,7 +158,7 @@ impl ChannelBuilder {
             default_service_config: None,
             security: None,
             is_security_ambiguous: false,
-            security_layer: None,
+            security_layers: SecurityLayers::default(),
             runtime: None,
             resolver_registries: ResolverRegistry::empty(),
             resolvers: ResolverRegistry::empty(),
@@ -615,8 +616,7 @@ impl ChannelBuilder {
         })?;
         let resolvers = self.resolver_registry()?;
         let policies = self.policy_registry();
-        let layer = self.security_layer.as_ref();
-        let is_chosen = layer.is_some_and(|layer| layer.chooses_security());
+        let is_chosen = self.security_layers.choose_security()?;
         let is_default = self.connector.is_none() && !is_chosen;
         if is_default && security.level() < self.credentials.min_security() {
             return Err(BuildError::new(
@@ -694,10 +694,8 @@ impl ChannelBuilder {
         let is_by_address = matches!(target.view(), TargetView::Ipv4(_) | TargetView::Ipv6(_));
         let proven = Some(&authority).filter(|_| is_authority_set || !is_by_address);
         let fallback = security.protect(Arc::clone(&connector), proven, &runtime)?;
-        let protected = match &self.security_layer {
-            Some(chosen) => chosen.protect(Arc::clone(&connector), fallback, &runtime),
-            None => fallback,
-        };
+        let layers = &self.security_layers;
+        let protected = layers.protect(&connector, fallback, &runtime);
         let mut resolver_options = ResolverOptions::new(Arc::clone(&runtime))
             .with_disable_service_config(self.disable_service_config)
             .with_authority(authority.as_str())

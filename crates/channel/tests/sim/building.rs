@@ -1,16 +1,17 @@
 //! Building a channel: the options add up in any order, or `build` returns an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use h2::server::Builder;
 use http_body_util::Full;
 use tower_service::Service;
-use trunkline_channel::{BuildErrorKind, ChannelBuilder};
-use trunkline_connector::DirectConnector;
+use trunkline_channel::{BuildErrorKind, ChannelBuilder, SecurityLayer};
+use trunkline_connector::{Connector, DirectConnector};
 use trunkline_endpoint::Endpoint;
 use trunkline_lb::{ConnectivityState, PolicyRegistry};
 use trunkline_resolver::{DnsOptions, ResolverRegistry, StaticFactory};
-use trunkline_runtime::TcpOptions;
+use trunkline_runtime::{Runtime, TcpOptions};
 use trunkline_sim::{ConnectFate, Sim};
 use trunkline_status::Code;
 
@@ -87,6 +88,32 @@ fn check_error(kind: BuildErrorKind, words: &[&str], step: Step) {
             "{word:?} is missing in: {error}"
         );
     }
+}
+
+/// A layer that chooses plaintext for each connection.
+#[derive(Debug)]
+struct AlwaysPlain;
+
+impl SecurityLayer for AlwaysPlain {
+    fn protect(
+        &self,
+        plain: Arc<dyn Connector>,
+        _: Arc<dyn Connector>,
+        _: &Arc<dyn Runtime>,
+    ) -> Arc<dyn Connector> {
+        plain
+    }
+}
+
+/// One layer chooses the security of connections: a second one never replaces it silently.
+#[test]
+fn two_security_layers_are_an_error() {
+    let words = ["AlwaysPlain", "both choose the transport security"];
+    check_error(BuildErrorKind::Conflict, &words, |builder| {
+        builder
+            .security_layer(AlwaysPlain)
+            .security_layer(AlwaysPlain)
+    });
 }
 
 /// Options that contradict each other are an error that names both.

@@ -2,12 +2,18 @@
 //!
 //! Source: [gRFC A86](https://github.com/grpc/proposal/blob/master/A86-xds-http-connect.md).
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use futures_util::future::select;
 use futures_util::io::{AsyncReadExt, AsyncWriteExt, copy};
-use trunkline_runtime::{Runtime, Stream, TcpOptions};
+#[cfg(feature = "tls")]
+use trunkline_channel::BuildErrorKind;
+use trunkline_channel::{Channel, SecurityLayer};
+use trunkline_connector::{Connected, Connector};
+use trunkline_endpoint::Address;
+use trunkline_runtime::{BoxFuture, Runtime, Stream, TcpOptions};
 use trunkline_sim::control_plane::proto::TypeUrl;
 use trunkline_sim::control_plane::proto::envoy::config::core::v3::transport_socket::ConfigType;
 use trunkline_sim::control_plane::proto::envoy::config::core::v3::{Metadata, TransportSocket};
@@ -153,6 +159,79 @@ fn xds_6_2_tls_through_a_proxy() {
     });
     assert_eq!(asked_for(&asked), ["CONNECT 192.0.2.9:443 HTTP/1.1"]);
     assert_eq!(secure_mesh.sent(), [None]);
+}
+
+/// A layer of a program that connects to every address itself, and keeps them.
+#[derive(Clone, Debug, Default)]
+struct OwnLayer(Arc<Mutex<Vec<String>>>);
+
+impl SecurityLayer for OwnLayer {
+    fn protect(
+        &self,
+        plain: Arc<dyn Connector>,
+        _: Arc<dyn Connector>,
+        _: &Arc<dyn Runtime>,
+    ) -> Arc<dyn Connector> {
+        Arc::new(OwnConnector {
+            plain,
+            log: Arc::clone(&self.0),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct OwnConnector {
+    plain: Arc<dyn Connector>,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+impl Connector for OwnConnector {
+    fn connect(&self, address: &Address) -> BoxFuture<io::Result<Connected>> {
+        self.log.lock().expect("no panic").push(address.to_string());
+        self.plain.connect(address)
+    }
+}
+
+/// The proxies of endpoints leave the security layer of the program in use, whichever of them is set first.
+#[test]
+fn xds_6_2_proxies_around_a_security_layer() {
+    for (is_first, seed) in [(true, 554), (false, 555)] {
+        let mesh = Mesh::with_backends(seed, [1]);
+        let asked = start_proxy(&mesh);
+        set_endpoints(&mesh, &[backend(1)]);
+        set_cluster(&mesh, Some(through_proxies(None)));
+        let (layer, xds) = (OwnLayer::default(), mesh.xds(mesh.bootstrap()));
+        let builder = Channel::builder("xds:///orders")
+            .plaintext()
+            .runtime(Arc::clone(&mesh.runtime));
+        let builder = match is_first {
+            true => builder.security_layer(layer.clone()).with(xds),
+            false => builder.with(xds).security_layer(layer.clone()),
+        };
+        let channel = builder.build().expect("a channel");
+        mesh.sim.run(async {
+            call(&channel, "/a.B/C").await.expect("an answer");
+        });
+        assert_eq!(asked_for(&asked), ["CONNECT 192.0.2.1:50051 HTTP/1.1"]);
+        assert_eq!(*layer.0.lock().expect("no panic"), [backend(1).to_string()]);
+    }
+}
+
+/// A program's own security layer and clusters that choose the security are a contradiction.
+#[cfg(feature = "tls")]
+#[test]
+fn xds_6_1_credentials_beside_a_security_layer() {
+    let mesh = Mesh::new(556);
+    let xds = mesh.xds(mesh.bootstrap()).with_xds_credentials();
+    let builder = mesh.builder_with("xds:///orders", xds);
+    let error = builder
+        .security_layer(OwnLayer::default())
+        .build()
+        .expect_err("two layers");
+    assert_eq!(error.kind(), BuildErrorKind::Conflict);
+    let text = error.to_string();
+    assert!(text.contains("ConnectionLayer` and `"), "{text}");
+    assert!(text.contains("OwnLayer` both choose"), "{text}");
 }
 
 /// 4.8: the failure of a proxy names it.
