@@ -14,6 +14,11 @@ use crate::io::provider_dump::CertificateProviderDump;
 #[derive(Clone, Default)]
 pub(in crate::io) struct ProviderPool(Arc<Lock<Vec<Weak<Provider>>>>);
 
+enum Found {
+    InUse(Arc<Provider>),
+    New(Arc<Provider>),
+}
+
 impl ProviderPool {
     /// Returns the provider of an instance, and starts it if it is not in use.
     pub(in crate::io) fn provider(
@@ -22,18 +27,30 @@ impl ProviderPool {
         provider: &CertificateProvider,
         runtime: &Arc<dyn Runtime>,
     ) -> Arc<Provider> {
-        let mut providers = self.0.lock();
-        providers.retain(|provider| provider.strong_count() > 0);
-        let found = providers
-            .iter()
-            .filter_map(Weak::upgrade)
-            .find(|known| known.is_for(instance, provider, runtime));
-        if let Some(found) = found {
-            return found;
+        let (in_use, found) = {
+            let mut providers = self.0.lock();
+            providers.retain(|provider| provider.strong_count() > 0);
+            let mut in_use: Vec<_> = providers.iter().filter_map(Weak::upgrade).collect();
+            let mut known = in_use.iter();
+            let found = match known.position(|known| known.is_for(instance, provider, runtime)) {
+                Some(at) => Found::InUse(in_use.swap_remove(at)),
+                None => {
+                    let new = Provider::new(instance, provider, runtime);
+                    providers.push(Arc::downgrade(&new));
+                    Found::New(new)
+                }
+            };
+            (in_use, found)
+        };
+        // References are dropped without the lock: the last one ends a provider. Files are read without it, too.
+        drop(in_use);
+        match found {
+            Found::InUse(provider) => provider,
+            Found::New(provider) => {
+                provider.start();
+                provider
+            }
         }
-        let started = Provider::start(instance, provider, runtime);
-        providers.push(Arc::downgrade(&started));
-        started
     }
 
     /// Returns the state of those that a client with this bootstrap uses, in the order of their names.

@@ -17,6 +17,9 @@ use crate::io::provider_dump::{CertificateFilesDump, CertificateProviderDump};
 /// channel's connection attempt (20 s), so that the error names the file.
 const WAIT: Duration = Duration::from_secs(10);
 
+/// Why there are no certificates until the first reading ends.
+const NOT_READ: &str = "its files have not been read yet";
+
 /// A certificate provider in use: it reads its files, again and again, and has what was read.
 ///
 /// The roots and the client's certificate are read independently: a problem of one does not hold back
@@ -40,8 +43,8 @@ struct State {
 }
 
 impl Provider {
-    /// Reads the files for the first time, and starts the task that reads them again.
-    pub(super) fn start(
+    /// Returns a provider that has read nothing. It must be [started](Self::start).
+    pub(super) fn new(
         instance: &Arc<str>,
         provider: &CertificateProvider,
         runtime: &Arc<dyn Runtime>,
@@ -51,7 +54,7 @@ impl Provider {
         let has_roots = files.files.ca_certificate_file.is_some()
             || files.spiffe_trust_bundle_map_file.is_some();
         let has_identity = files.files.identity.is_some();
-        let provider = Arc::new(Self {
+        Arc::new(Self {
             instance: Arc::clone(instance),
             files: files.clone(),
             runtime: Arc::clone(runtime),
@@ -61,10 +64,14 @@ impl Provider {
                 waiting: Vec::new(),
                 task: None,
             }),
-        });
-        provider.read(now);
-        runtime.spawn(Box::pin(follow(Arc::downgrade(&provider))));
-        provider
+        })
+    }
+
+    /// Reads the files for the first time, and starts the task that reads them again. Connections wait meanwhile.
+    pub(super) fn start(self: &Arc<Self>) {
+        self.read(self.runtime.now());
+        let task = follow(Arc::downgrade(self));
+        self.runtime.spawn(Box::pin(task));
     }
 
     /// Returns the name of the instance.
@@ -119,7 +126,7 @@ impl Provider {
                 if let Some(current) = watcher.current() {
                     return Poll::Ready(Ok(Arc::clone(current)));
                 }
-                let problem = watcher.problem().unwrap_or_default().to_owned();
+                let problem = watcher.problem().unwrap_or(NOT_READ).to_owned();
                 let waiting = &mut state.waiting;
                 if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
                     waiting.push(cx.waker().clone());
