@@ -42,6 +42,9 @@ mod loads;
 
 // The connections to backends.
 #[cfg(feature = "tls")]
+mod endpoint_names;
+
+#[cfg(feature = "tls")]
 mod cluster_security;
 #[cfg(feature = "tls")]
 mod secure_connector;

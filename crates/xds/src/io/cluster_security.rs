@@ -8,9 +8,10 @@ use trunkline_endpoint::Address;
 use trunkline_runtime::{Lock, Runtime};
 
 use super::certificates::{Provider, ProviderPool};
+use super::endpoint_names::{EndpointNames, NotListed};
 use crate::core::resources::{Cluster, UpstreamTls};
 use crate::core::san::sent_server_name;
-use crate::core::{Bootstrap, Hostname, LeafEndpoints, ResolvedCluster, XdsConfig};
+use crate::core::{Bootstrap, ResolvedCluster, XdsConfig};
 
 /// The transport security that the clusters of a channel ask for now, and the certificates for it. The
 /// resolution of the channel sets it, before its policies get the clusters; the connector reads it for
@@ -27,7 +28,12 @@ struct State {
     config: Option<Arc<XdsConfig>>,
     /// The certificate providers that its clusters name, by instance.
     providers: BTreeMap<Arc<str>, Arc<Provider>>,
+    /// The host names of endpoints, of the clusters with `auto_host_sni`.
+    names: BTreeMap<Arc<str>, Arc<EndpointNames>>,
 }
+
+/// The TLS of a cluster, and the host names of its endpoints if it takes the server name from them.
+type Found = (SecureAddress, Option<Arc<EndpointNames>>);
 
 /// How a connection is secured.
 pub(super) enum Security {
@@ -77,12 +83,16 @@ impl ClusterSecurity {
         runtime: &Arc<dyn Runtime>,
     ) {
         let mut providers = BTreeMap::new();
-        for (_, tls) in config
-            .clusters
-            .values()
-            .flatten()
-            .filter_map(|it| tls_of(it))
-        {
+        let mut names = BTreeMap::new();
+        let earlier = self.state.lock().names.clone();
+        for (cluster, resolved) in &config.clusters {
+            let Some((_, tls)) = resolved.as_ref().ok().and_then(tls_of) else {
+                continue;
+            };
+            if let (true, Ok(resolved)) = (tls.auto_host_sni, resolved) {
+                let of_cluster = EndpointNames::of(resolved, earlier.get(cluster));
+                names.insert(Arc::clone(cluster), of_cluster);
+            }
             let named = [&tls.roots, &tls.identity];
             for (instance, _) in named.into_iter().flatten() {
                 if let Some((name, provider)) =
@@ -95,8 +105,12 @@ impl ClusterSecurity {
         }
         let before = {
             let mut state = self.state.lock();
-            state.config = Some(Arc::clone(config));
-            std::mem::replace(&mut state.providers, providers)
+            let new = State {
+                config: Some(Arc::clone(config)),
+                providers,
+                names,
+            };
+            std::mem::replace(&mut *state, new)
         };
         // The providers that are not used any more end without the lock.
         drop(before);
@@ -115,14 +129,36 @@ impl ClusterSecurity {
     /// When the cluster is not in use any more, or takes the server name from the endpoint and the address is
     /// not among its endpoints any more, as text.
     pub(super) fn of(&self, cluster: &str, address: &Address) -> Result<Security, String> {
+        let Some((secure, names)) = self.found(cluster)? else {
+            return Ok(Security::Fallback);
+        };
+        let named = match &names {
+            Some(names) => names.name(address).map_err(|NotListed| {
+                // Without this name the checks of the certificate could pass for any server.
+                format!("{address} is no endpoint of cluster {cluster:?} any more")
+            })?,
+            None => None,
+        };
+        let tls = secure.cluster.tls.as_ref();
+        let server_name = tls.and_then(|tls| sent_server_name(tls, named.map(|name| &**name)));
+        let server_name = server_name.map(Arc::from);
+        Ok(Security::Tls(Box::new(SecureAddress {
+            server_name,
+            ..secure
+        })))
+    }
+
+    /// Returns the TLS of a cluster without a server name, and the host names of its endpoints if it takes the
+    /// name from them; `None` for the security of the channel.
+    fn found(&self, cluster: &str) -> Result<Option<Found>, String> {
         let state = self.state.lock();
         let config = state.config.as_ref();
         let entry = config.and_then(|config| config.clusters.get(cluster)?.as_ref().ok());
         let Some(resolved) = entry else {
             return Err(format!("cluster {cluster:?} is not in use any more"));
         };
-        let Some((cluster, tls)) = tls_of(resolved) else {
-            return Ok(Security::Fallback);
+        let Some((resource, tls)) = tls_of(resolved) else {
+            return Ok(None);
         };
         let provider = |named: &Option<(Arc<str>, Arc<str>)>| {
             let Some((instance, _)) = named else {
@@ -133,22 +169,17 @@ impl ClusterSecurity {
             let missing = || format!("certificate provider {instance:?} is not in the bootstrap");
             found.map(Some).ok_or_else(missing)
         };
-        let hostname = if tls.auto_host_sni {
-            // Without this name the checks of the certificate could pass for any server.
-            hostname(resolved, address).map_err(|NotListed| {
-                let name = &cluster.name;
-                format!("{address} is no endpoint of cluster {name:?} any more")
-            })?
-        } else {
-            None
-        };
-        let server_name = sent_server_name(tls, hostname.as_deref()).map(Arc::from);
-        Ok(Security::Tls(Box::new(SecureAddress {
-            cluster: Arc::clone(cluster),
-            server_name,
+        let secure = SecureAddress {
+            cluster: Arc::clone(resource),
+            server_name: None,
             roots: provider(&tls.roots)?,
             identity: provider(&tls.identity)?,
-        })))
+        };
+        let names = match tls.auto_host_sni {
+            true => Some(state.names.get(cluster).cloned().unwrap_or_default()),
+            false => None,
+        };
+        Ok(Some((secure, names)))
     }
 }
 
@@ -157,33 +188,6 @@ fn tls_of(resolved: &Arc<ResolvedCluster>) -> Option<(&Arc<Cluster>, &UpstreamTl
     match &**resolved {
         ResolvedCluster::Leaf { cluster, .. } => Some((cluster, cluster.tls.as_ref()?)),
         ResolvedCluster::Aggregate { .. } => None,
-    }
-}
-
-/// An address is not among the endpoints of its cluster.
-struct NotListed;
-
-/// Returns the host name of the endpoint that has this address; `None` if it has no host name.
-fn hostname(resolved: &ResolvedCluster, address: &Address) -> Result<Option<Arc<str>>, NotListed> {
-    let ResolvedCluster::Leaf {
-        cluster, endpoints, ..
-    } = resolved
-    else {
-        return Err(NotListed);
-    };
-    match endpoints {
-        LeafEndpoints::Eds(eds) => {
-            let localities = eds.priorities.iter().flatten();
-            let mut endpoints = localities.flat_map(|locality| locality.endpoints.iter());
-            let found = endpoints.find(|endpoint| {
-                let mut addresses = endpoint.addresses().iter();
-                addresses.any(|known| known.same_location(address))
-            });
-            let endpoint = found.ok_or(NotListed)?;
-            Ok(endpoint.attributes().get::<Hostname>().cloned())
-        }
-        LeafEndpoints::LogicalDns(_) => Ok(cluster.kind.host_name()),
-        LeafEndpoints::Missing(_) => Err(NotListed),
     }
 }
 

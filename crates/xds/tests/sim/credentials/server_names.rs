@@ -65,6 +65,32 @@ fn xds_6_5_the_name_that_is_sent() {
     }
 }
 
+/// A host name that changes is sent for the next connection. Those that exist stay.
+#[test]
+fn xds_6_5_a_host_name_that_changes() {
+    let secure_mesh = SecureMesh::new(456);
+    set_hostname(&secure_mesh, "one.orders.test");
+    secure_mesh.set_cluster(UpstreamTlsContext {
+        auto_host_sni: true,
+        ..tls(validation([]))
+    });
+    let channel = secure_mesh.channel();
+    secure_mesh.mesh.sim.run(async {
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(secure()));
+        set_hostname(&secure_mesh, "two.orders.test");
+        secure_mesh.mesh.sleep(Duration::from_secs(1)).await;
+        assert_eq!(secure_mesh.sent(), [Some("one.orders.test".to_owned())]);
+        secure_mesh.break_connections();
+        secure_mesh.mesh.sleep(Duration::from_secs(1)).await;
+        assert_eq!(call(&channel, "/a.B/C").await, Ok(secure()));
+    });
+    let expected = ["one.orders.test", "two.orders.test"];
+    assert_eq!(
+        secure_mesh.sent(),
+        expected.map(|name| Some(name.to_owned()))
+    );
+}
+
 /// With `auto_sni_san_validation`, the name that was sent must be in the certificate, whatever the
 /// conditions are; where none is sent, the conditions are in force.
 #[test]
