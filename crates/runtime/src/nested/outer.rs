@@ -6,11 +6,15 @@ use std::os::fd::OwnedFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_io::Async;
 
 use crate::Lock;
+use crate::reactor::now;
+
+/// When the function is called if async-io cannot watch the descriptor.
+const RETRY: Duration = Duration::from_millis(10);
 
 /// Has async-io watch the reactor, while no thread of ours waits in it.
 #[derive(Debug)]
@@ -50,11 +54,22 @@ impl Outer {
         let cx = &mut Context::from_waker(&self.waker);
         // Ready means that there was a report since the last wait. Reports that are left are found by the
         // next wait at once.
-        while let Poll::Ready(Ok(())) = self.descriptor.poll_readable(cx) {}
+        let is_watched = loop {
+            match self.descriptor.poll_readable(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_)) => break false,
+                Poll::Pending => break true,
+            }
+        };
         let mut alarm = self.alarm.lock();
         // Read under the lock: of two threads, the later one sets the alarm, and it must not set what was the
         // first deadline before the earlier one added a timer.
-        let deadline = next();
+        let mut deadline = next();
+        if !is_watched {
+            // The kernel had no memory for it, for example.
+            let again = now() + RETRY;
+            deadline = Some(deadline.map_or(again, |first| first.min(again)));
+        }
         if alarm.deadline != deadline {
             alarm.deadline = deadline;
             match deadline {
@@ -93,12 +108,10 @@ impl Wake for OnReady {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    use std::time::Duration;
 
     use rustix::event::{EventfdFlags, eventfd};
 
     use super::*;
-    use crate::reactor::now;
 
     /// A timer that is due has the function called each time that it is waited for, also when its deadline
     /// is the one of the last wait: the function may have found it not due yet.
