@@ -251,6 +251,11 @@ fn prepare(
         let text = format!("the crypto provider cannot be used: {error}");
         TlsError::new(TlsErrorKind::Config, text)
     };
+    if options.root_choice.is_none() && roots.store.is_empty() {
+        let text = "there is no root certificate to trust: give at least one, or leave the roots out for \
+                    those of the platform";
+        return Err(TlsError::new(TlsErrorKind::Roots, text));
+    }
     let checks = Checks::new(options, roots, provider).map_err(|error| unusable(&error))?;
     let verifier = RecordingVerifier {
         checks,
@@ -272,7 +277,7 @@ fn prepare(
         config: Arc::new(config),
         described: Arc::new(Described {
             roots: match &options.root_choice {
-                Some(_) => "the roots for its trust domain".to_owned(),
+                Some(_) => "the roots that were chosen for it".to_owned(),
                 None => roots.described.clone(),
             },
             identity: identity.and_then(|own| own.described.clone()),

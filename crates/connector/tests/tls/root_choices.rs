@@ -83,7 +83,7 @@ fn the_chain_must_lead_to_the_chosen_roots() {
             (
                 TlsErrorKind::UnknownIssuer,
                 "the server's certificate \"CN=orders.test\" was issued by \"CN=Test Root\", which \
-                 is not among the roots for its trust domain, and the server sent no certificate \
+                 is not among the roots that were chosen for it, and the server sent no certificate \
                  that leads to one of them"
                     .to_owned()
             )

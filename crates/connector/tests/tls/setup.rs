@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use futures_rustls::rustls::{self, RootCertStore};
-use trunkline_connector::tls::{NameCheck, Tls, TlsErrorKind};
+use trunkline_connector::tls::{NameCheck, RootCertificates, Tls, TlsErrorKind};
 use trunkline_sim::Sim;
 use trunkline_testkit::certificates::{Authority, server_config};
 
@@ -21,6 +21,13 @@ fn roots() {
         &Tls::new().with_ca_pem("nothing"),
         TlsErrorKind::Roots,
         "the given PEM has no certificate in PEM (`BEGIN CERTIFICATE`)",
+    );
+    let none = RootCertificates::from_der(Vec::<Vec<u8>>::new());
+    check(
+        &Tls::new().with_roots(none.expect("no certificate is wrong")),
+        TlsErrorKind::Roots,
+        "there is no root certificate to trust: give at least one, or leave the roots out for those of \
+         the platform",
     );
     check(
         &Tls::new().with_ca_pem("-----BEGIN CERTIFICATE-----\nAAAA"),

@@ -84,7 +84,7 @@ fn xds_6_6_no_roots_for_the_server() {
         (
             &domains.bank,
             &[orders],
-            "was issued by \"CN=bank\", which is not among the roots for its trust domain",
+            "was issued by \"CN=bank\", which is not among the roots that were chosen for it",
         ),
         (
             &other,
