@@ -142,6 +142,18 @@ impl Certificates {
         Ok(Self { roots, identity })
     }
 
+    /// Returns whether these are the last readings of files that can be used.
+    fn are_current(&self, secure: &SecureAddress) -> bool {
+        let current = Self {
+            roots: secure.roots.as_ref().and_then(|it| it.current_roots()),
+            identity: secure
+                .identity
+                .as_ref()
+                .and_then(|it| it.current_identity()),
+        };
+        self.is_same(&current)
+    }
+
     /// Returns whether both are the same readings of files.
     fn is_same(&self, other: &Self) -> bool {
         fn is_same<T>(one: Option<&Arc<T>>, other: Option<&Arc<T>>) -> bool {
@@ -169,26 +181,54 @@ impl TlsConnectors {
             return Err(unusable("the cluster asks for no TLS"));
         };
         let certificates = Certificates::of(secure).await?;
-        let mut kept = self.kept.lock();
-        if let Some(at) = kept.iter().position(|known| *known.tls == *tls) {
-            let found = kept.remove(at);
-            if found.certificates.is_same(&certificates) {
-                let connector = found.connector.clone();
-                kept.push(found);
-                return Ok(connector);
-            }
+        if let Some(connector) = self.used(tls, &certificates) {
+            return Ok(connector);
         }
         let tls = Arc::new(tls.clone());
         let connector = self.connector(&tls, &certificates)?;
-        if kept.len() == KEPT {
-            kept.remove(0);
-        }
-        kept.push(Kept {
+        let new = Kept {
             tls,
             certificates,
-            connector: connector.clone(),
-        });
-        Ok(connector)
+            connector,
+        };
+        Ok(self.keep(new, secure))
+    }
+
+    /// Returns the connector of this TLS that has these certificates, which becomes the last used one.
+    fn used(&self, tls: &UpstreamTls, certificates: &Certificates) -> Option<TlsConnector> {
+        let mut kept = self.kept.lock();
+        let at = kept
+            .iter()
+            .position(|known| *known.tls == *tls && known.certificates.is_same(certificates))?;
+        let found = kept.remove(at);
+        let connector = found.connector.clone();
+        kept.push(found);
+        Some(connector)
+    }
+
+    /// Keeps a connector, unless its certificates were replaced while it was made. Returns the one to use.
+    fn keep(&self, new: Kept, secure: &SecureAddress) -> TlsConnector {
+        let connector = new.connector.clone();
+        // What is not kept any more is dropped without the lock.
+        let dropped = {
+            let mut kept = self.kept.lock();
+            let at = kept.iter().position(|known| *known.tls == *new.tls);
+            match at {
+                // It was made for another connection at the same time.
+                Some(at) if kept[at].certificates.is_same(&new.certificates) => {
+                    return kept[at].connector.clone();
+                }
+                _ if !new.certificates.are_current(secure) => Some(new),
+                at => {
+                    let first = (kept.len() >= KEPT).then_some(0);
+                    let dropped = at.or(first).map(|at| kept.remove(at));
+                    kept.push(new);
+                    dropped
+                }
+            }
+        };
+        drop(dropped);
+        connector
     }
 
     fn connector(

@@ -110,6 +110,18 @@ impl Provider {
         self.wait(|state| state.identity.as_ref(), missing).await
     }
 
+    /// Returns the roots in use; `None` if there are none yet.
+    pub(in crate::io) fn current_roots(&self) -> Option<Arc<PeerRoots>> {
+        let state = self.state.lock();
+        state.roots.as_ref()?.current().cloned()
+    }
+
+    /// Returns the client's certificate and its key in use; `None` if there are none yet.
+    pub(in crate::io) fn current_identity(&self) -> Option<Arc<ClientIdentity>> {
+        let state = self.state.lock();
+        state.identity.as_ref()?.current().cloned()
+    }
+
     async fn wait<M: PartialEq>(
         &self,
         part: impl Fn(&State) -> Option<&FileWatcher<M>>,
