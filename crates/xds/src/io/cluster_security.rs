@@ -126,7 +126,7 @@ impl ClusterSecurity {
     ///
     /// # Errors
     ///
-    /// When the cluster is not in use any more, or takes the server name from the endpoint and the address is
+    /// When the cluster is not in use any more or cannot be used, or takes the server name from the endpoint and the address is
     /// not among its endpoints any more, as text.
     pub(super) fn of(&self, cluster: &str, address: &Address) -> Result<Security, String> {
         let Some((secure, names)) = self.found(cluster)? else {
@@ -153,9 +153,10 @@ impl ClusterSecurity {
     fn found(&self, cluster: &str) -> Result<Option<Found>, String> {
         let state = self.state.lock();
         let config = state.config.as_ref();
-        let entry = config.and_then(|config| config.clusters.get(cluster)?.as_ref().ok());
-        let Some(resolved) = entry else {
-            return Err(format!("cluster {cluster:?} is not in use any more"));
+        let resolved = match config.and_then(|config| config.clusters.get(cluster)) {
+            Some(Ok(resolved)) => resolved,
+            Some(Err(text)) => return Err(text.to_string()),
+            None => return Err(format!("cluster {cluster:?} is not in use any more")),
         };
         let Some((resource, tls)) = tls_of(resolved) else {
             return Ok(None);
