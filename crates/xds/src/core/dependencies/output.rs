@@ -51,6 +51,7 @@ pub enum DependencyOutput {
 
 /// Why there is nothing to route by.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RoutingFailure {
     /// The text for calls.
     pub text: Arc<str>,
