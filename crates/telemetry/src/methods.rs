@@ -90,7 +90,7 @@ impl MethodTable {
         }
     }
 
-    /// Returns the tag of the method that `path` names, by which [`series`](Self::series) finds it again.
+    /// Returns the tag of the method that `path` names. [`series`](Self::series) finds the method again by its tag.
     pub(crate) fn tag(&self, path: &str) -> u64 {
         let found = self.find(path);
         found.map_or(OTHER_METHODS, |found| found.place as u64 + FIRST_METHOD)

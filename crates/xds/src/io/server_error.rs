@@ -5,7 +5,7 @@ use std::fmt;
 
 use trunkline_channel::BuildError;
 
-/// Why there can be no channel to a server of the bootstrap. The text is for the person who wrote that.
+/// Why there can be no channel to a server of the bootstrap. The text is for its author.
 #[derive(Debug)]
 pub(super) enum ServerError {
     /// The server is given by a name, and the program was built without the resolver `dns`.
