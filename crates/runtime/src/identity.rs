@@ -1,4 +1,4 @@
-//! What tells two runtimes apart.
+//! The identity of a runtime.
 
 use std::any::{TypeId, type_name};
 use std::fmt::{self, Display};

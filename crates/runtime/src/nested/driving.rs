@@ -59,6 +59,15 @@ thread_local! {
     static BUSY: Cell<usize> = const { Cell::new(0) };
     /// While this thread of async-io wakes the tasks of a batch of reports: those that it may run itself.
     static INLINE: RefCell<Option<Vec<Arc<Task>>>> = const { RefCell::new(None) };
+    /// The memory of the last batch of reports on this thread, for the next one.
+    static ROOM: Cell<Room> = const { Cell::new(Room { wakers: Vec::new(), tasks: Vec::new() }) };
+}
+
+/// Memory for the tasks of a batch of reports. Empty between batches.
+#[derive(Default)]
+struct Room {
+    wakers: Vec<Waker>,
+    tasks: Vec<Arc<Task>>,
 }
 
 /// A call of `block_on` that runs.
@@ -163,7 +172,7 @@ impl Nested {
         if self.is_driven.load(SeqCst) {
             return;
         }
-        let mut wakers = Vec::new();
+        let Room { mut wakers, tasks } = ROOM.take();
         if let Some(mut seat) = self.reactor.try_take_seat() {
             self.reactor.turn(&mut seat, || false, &mut wakers);
         }
@@ -171,12 +180,14 @@ impl Nested {
         if self.is_driven.load(SeqCst) {
             self.unpark_one();
         }
-        INLINE.set(Some(Vec::new()));
+        INLINE.set(Some(tasks));
         wake_all(&mut wakers);
         // The others are with the pool by now, or with a thread in `block_on`.
-        for task in INLINE.take().into_iter().flatten() {
+        let mut tasks = INLINE.take().unwrap_or_default();
+        for task in tasks.drain(..) {
             task.run();
         }
+        ROOM.set(Room { wakers, tasks });
         self.arm();
     }
 

@@ -47,7 +47,7 @@ async fn calls(channel: &Channel, count: usize) {
 }
 
 /// The limit of the cluster is that of its subchannels: more connections are made while calls wait, and
-/// no more than it says. Without it there is one.
+/// no more than it allows. Without it there is one.
 #[test]
 fn xds_3_3_4_connections_to_an_address() {
     for (seed, most, expected) in [(560, None, 1), (561, Some(1), 1), (562, Some(3), 3)] {
