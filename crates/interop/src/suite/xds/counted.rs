@@ -29,6 +29,16 @@ impl Counted {
     pub(super) fn new(inner: Arc<dyn Runtime>, tasks: Tasks) -> Self {
         Self { inner, tasks }
     }
+
+    /// Returns the task, which is counted from now on until it has ended.
+    fn counted(&self, task: BoxFuture<()>) -> BoxFuture<()> {
+        self.tasks.0.fetch_add(1, Ordering::Relaxed);
+        let running = Running(self.tasks.clone());
+        Box::pin(async move {
+            task.await;
+            drop(running);
+        })
+    }
 }
 
 /// Part of a task that runs.
@@ -68,12 +78,11 @@ impl Runtime for Counted {
     }
 
     fn spawn(&self, task: BoxFuture<()>) {
-        self.tasks.0.fetch_add(1, Ordering::Relaxed);
-        let running = Running(self.tasks.clone());
-        self.inner.spawn(Box::pin(async move {
-            task.await;
-            drop(running);
-        }));
+        self.inner.spawn(self.counted(task));
+    }
+
+    fn spawn_driver(&self, task: BoxFuture<()>) {
+        self.inner.spawn_driver(self.counted(task));
     }
 
     fn fill_entropy(&self, bytes: &mut [u8]) {
