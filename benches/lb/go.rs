@@ -3,24 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
+use trunkline_benches::go;
+
 use crate::updates::Update;
 
 /// Measures updates of lists of each length; returns why it cannot where there is no Go.
 pub(crate) fn measure(counts: &[u32], updates: u32) -> Result<Vec<Update>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers/grpc-go");
     let program = folder.join("target/trunkline-peer-grpc-go");
-    let built = Command::new("go")
-        .args(["build", "-mod=readonly", "-buildvcs=false", "-o"])
-        .args([&program])
-        .arg(".")
-        .current_dir(&folder)
-        .env("CGO_ENABLED", "0")
-        .output();
-    match built {
-        Ok(output) if output.status.success() => {}
-        Ok(output) => return Err(String::from_utf8_lossy(&output.stderr).into_owned()),
-        Err(error) => return Err(format!("go: {error}")),
-    }
+    go::build(&folder, &program)?;
     let output = Command::new(&program)
         .arg(updates.to_string())
         .args(counts.iter().map(u32::to_string))

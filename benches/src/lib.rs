@@ -1,13 +1,14 @@
 //! Code that the benchmarks share.
 //!
 //! What they measure with: [`allocations`], [`memory`], [`usage`], [`strace`], [`statistics`]. How
-//! they speak with their processes: [`child`], [`protocol`]. How they report: [`machine`],
+//! they speak with their processes: [`child`], [`protocol`]. Those in Go: [`go`]. How they report: [`machine`],
 //! [`results`], [`text`], [`publish`].
 
 pub mod allocations;
 pub mod atomics;
 pub mod child;
 pub mod driver;
+pub mod go;
 pub mod machine;
 pub mod memory;
 pub mod policies;
