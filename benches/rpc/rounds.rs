@@ -1,5 +1,7 @@
 //! Runs the rounds of all clients in turn.
 
+use std::time::{Duration, Instant};
+
 use trunkline_benches::protocol::{Case, Kind, Measure};
 use trunkline_benches::strace::Strace;
 
@@ -7,6 +9,12 @@ use crate::cases;
 use crate::options::Size;
 use crate::process::{Client, Contestant, Server, Start};
 use crate::samples::Samples;
+
+/// How long a round of CPU may take. A client that waits 40 ms a call for a delayed
+/// acknowledgement makes fewer calls: what it costs a call is known from them too.
+const ROUND: Duration = Duration::from_secs(1);
+/// The least calls of a round.
+const FEW: usize = 20;
 
 /// Clients that are compared with each other, under the same conditions.
 pub(crate) struct Field {
@@ -118,22 +126,26 @@ impl Field {
             cost
         };
         let count = samples.of.len();
-        for at in 0..count {
-            round(self, at, calls.div_ceil(4), Measure::Cpu);
+        let mut calls_of = vec![calls; count];
+        for (at, own) in calls_of.iter_mut().enumerate() {
+            let few = calls.div_ceil(4);
+            let start = Instant::now();
+            round(self, at, few, Measure::Cpu);
+            *own = within(ROUND, few, start.elapsed(), calls);
         }
         for turn in 0..self.size.rounds {
             // Each round starts with another client.
             for at in (0..count).map(|at| (at + turn) % count) {
-                let cost = round(self, at, calls, Measure::Cpu);
-                samples.of[at].add_cpu(cost.as_ref(), calls);
+                let cost = round(self, at, calls_of[at], Measure::Cpu);
+                samples.of[at].add_cpu(cost.as_ref(), calls_of[at]);
             }
         }
         for at in 0..count {
-            if let Some(cost) = round(self, at, calls, Measure::Latency) {
+            if let Some(cost) = round(self, at, calls_of[at], Measure::Latency) {
                 samples.of[at].add_latency(&cost);
             }
-            if let Some(cost) = round(self, at, calls, Measure::Allocations) {
-                samples.of[at].add_allocations(&cost, calls);
+            if let Some(cost) = round(self, at, calls_of[at], Measure::Allocations) {
+                samples.of[at].add_allocations(&cost, calls_of[at]);
             }
         }
         if self.size.is_quick {
@@ -144,14 +156,14 @@ impl Field {
                 && takes_part[at]
                 && let Some(strace) = Strace::attach(client.id())
             {
-                let ran = client.round(&case, calls, Measure::Cpu);
+                let ran = client.round(&case, calls_of[at], Measure::Cpu);
                 let counted = strace.detach();
                 if self.unless_failed(at, "under strace", ran).is_none() {
                     clients[at] = None;
                 } else if let Some(count) = counted {
                     samples.of[at]
                         .system_calls
-                        .push(count as f64 / calls as f64);
+                        .push(count as f64 / calls_of[at] as f64);
                 }
             }
         }
@@ -171,4 +183,11 @@ impl Field {
             Err(error) => panic!("{label}: {what}: {error}"),
         }
     }
+}
+
+/// Returns how many calls fit into a round, if `ran` of them took `took`.
+fn within(round: Duration, ran: usize, took: Duration, calls: usize) -> usize {
+    let fit = round.as_secs_f64() * ran as f64 / took.as_secs_f64();
+    // Of a client that is fast, this is far more than the calls of a round.
+    (fit as usize).clamp(FEW.min(calls), calls)
 }
