@@ -434,6 +434,10 @@ fn xds_3_0_5_unsupported_matchers() {
             string_matcher(Some(MatchPattern::SafeRegex(regex("["))), false),
             false,
         ),
+        header("x", HeaderMatchSpecifier::ExactMatch(empty()), false),
+        header("x", HeaderMatchSpecifier::PrefixMatch(empty()), false),
+        header("x", HeaderMatchSpecifier::SuffixMatch(empty()), false),
+        header("x", HeaderMatchSpecifier::ContainsMatch(empty()), false),
     ];
     check_faults(
         decode_headers(headers),
@@ -445,6 +449,9 @@ fn xds_3_0_5_unsupported_matchers() {
             ".match.headers[5].string_match.contains: is empty",
             ".match.headers[6].string_match.safe_regex.regex: \"[\" is no regular expression: \
              unclosed character class",
+            ".match.headers[8].prefix_match: is empty",
+            ".match.headers[9].suffix_match: is empty",
+            ".match.headers[10].contains_match: is empty",
         ],
     );
 }

@@ -19,13 +19,7 @@ pub(in crate::core::resources) fn string(
     patterns: &mut Patterns,
 ) -> Option<StringMatcher> {
     let ignore_case = message.ignore_case;
-    let mut not_empty = |text: String, field| {
-        if text.is_empty() {
-            faults.add(&place.field(field), "is empty");
-            return None;
-        }
-        Some(text.into())
-    };
+    let mut not_empty = |text, field| not_empty(text, &place.field(field), faults);
     Some(match message.match_pattern {
         Some(MatchPattern::Exact(text)) => StringMatcher::Exact {
             text: text.into(),
@@ -54,6 +48,15 @@ pub(in crate::core::resources) fn string(
             return None;
         }
     })
+}
+
+/// Returns a text that is not empty: an empty one would match everything.
+fn not_empty(text: String, place: &Place<'_>, faults: &mut Faults) -> Option<Box<str>> {
+    if text.is_empty() {
+        faults.add(place, "is empty");
+        return None;
+    }
+    Some(text.into())
 }
 
 fn regex(
@@ -104,21 +107,22 @@ pub(super) fn header(
     patterns: &mut Patterns,
 ) -> Option<HeaderMatcher> {
     let (text, ignore_case) = (HeaderCondition::Text, false);
+    let mut not_empty = |text, field| not_empty(text, &place.field(field), faults);
     let condition = match message.header_match_specifier {
         Some(HeaderMatchSpecifier::ExactMatch(value)) => text(StringMatcher::Exact {
             text: value.into(),
             ignore_case,
         }),
         Some(HeaderMatchSpecifier::PrefixMatch(value)) => text(StringMatcher::Prefix {
-            text: value.into(),
+            text: not_empty(value, "prefix_match")?,
             ignore_case,
         }),
         Some(HeaderMatchSpecifier::SuffixMatch(value)) => text(StringMatcher::Suffix {
-            text: value.into(),
+            text: not_empty(value, "suffix_match")?,
             ignore_case,
         }),
         Some(HeaderMatchSpecifier::ContainsMatch(value)) => text(StringMatcher::Contains {
-            text: value.into(),
+            text: not_empty(value, "contains_match")?,
             ignore_case,
         }),
         Some(HeaderMatchSpecifier::SafeRegexMatch(value)) => {
