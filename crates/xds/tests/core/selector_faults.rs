@@ -128,8 +128,8 @@ fn xds_3_1_6_several_filters() {
     );
 }
 
-/// Headers choose delay and status where the filter allows it. The last value counts, and percentages
-/// only lower the filter's.
+/// Headers choose delay and status where the filter allows it. The last value counts, percentages only
+/// lower the filter's, and a status of HTTP goes before one of gRPC.
 #[test]
 fn xds_3_1_6_headers() {
     let by_header = FaultConfig {
@@ -153,7 +153,11 @@ fn xds_3_1_6_headers() {
     check(&[(delay, "x")], None, None);
     check(&[(http, "404")], None, Some(Code::Unimplemented));
     check(&[(http, "600")], None, None);
-    check(&[(http, "404"), (grpc, "13")], None, Some(Code::Internal));
+    check(&[(grpc, "13")], None, Some(Code::Internal));
+    let both = |http_status| [(http, http_status), (grpc, "13")];
+    check(&both("404"), None, Some(Code::Unimplemented));
+    check(&both("600"), None, Some(Code::Internal));
+    check(&both("x"), None, Some(Code::Internal));
     check(&[(grpc, "99")], None, Some(Code::Unknown));
     let percentage = "x-envoy-fault-delay-request-percentage";
     check(&[(delay, "5"), (percentage, "0")], None, None);

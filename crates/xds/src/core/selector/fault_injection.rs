@@ -118,12 +118,10 @@ pub(super) fn draw(
     fault
 }
 
-/// Returns the code that a call asks for.
+/// Returns the code that a call asks for. A status of HTTP goes before one of gRPC, as in Envoy.
 fn requested_code(metadata: &HeaderMap) -> Option<Code> {
-    match number(ABORT_GRPC, metadata) {
-        Some(number) => Some(FaultAbort::code_of_grpc(number)),
-        None => FaultAbort::code_of_http(number(ABORT_HTTP, metadata)?),
-    }
+    let of_http = number(ABORT_HTTP, metadata).and_then(FaultAbort::code_of_http);
+    of_http.or_else(|| number(ABORT_GRPC, metadata).map(FaultAbort::code_of_grpc))
 }
 
 /// Returns a share, lowered by what a header asks for.
