@@ -209,6 +209,14 @@ fn xds_1_2_wrong_types() {
         &with(json!({ "authorities": { "a": { "fallback_on_reachability_only": "yes" } } })),
         "authorities[\"a\"].fallback_on_reachability_only: expected true or false, found a string",
     );
+    check_fails(
+        &with(json!({ "server_listener_resource_name_template": 7 })),
+        "server_listener_resource_name_template: expected a string, found a number",
+    );
+    check_fails(
+        &with(json!({ "allowed_grpc_services": [] })),
+        "allowed_grpc_services: expected an object, found an array",
+    );
 }
 
 /// 1.3: a server needs a URI that this client can resolve, and supported credentials.

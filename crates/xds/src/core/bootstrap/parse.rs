@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::certificate_provider::certificate_providers;
 use super::error::BootstrapError;
-use super::json::{boolean, object, optional, required, string_or_empty, text};
+use super::json::{boolean, object, optional, required, string, string_or_empty, text};
 use super::node::{Node, NodeLocality};
 use super::servers::servers;
 use super::value::{Authority, Bootstrap, DEFAULT_TEMPLATE};
@@ -51,6 +51,14 @@ impl Bootstrap {
         let authorities = optional(fields, place, "authorities", authorities)?;
         let providers = "certificate_providers";
         let providers = optional(fields, place, providers, certificate_providers)?;
+        // They are for servers, and for filters that call services.
+        optional(
+            fields,
+            place,
+            "server_listener_resource_name_template",
+            string,
+        )?;
+        optional(fields, place, "allowed_grpc_services", object)?;
         let bootstrap = Self {
             servers: required(fields, place, "xds_servers", servers)?,
             node: optional(fields, place, "node", node)?.unwrap_or_default(),
