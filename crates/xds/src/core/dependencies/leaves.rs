@@ -16,7 +16,7 @@ pub(super) struct Leaves {
     pub(super) skipped: Vec<(Arc<str>, String)>,
     /// Whether one of them is awaited.
     pub(super) are_awaited: bool,
-    /// Whether aggregates are nested deeper than [`DEEPEST`].
+    /// Whether more than [`DEEPEST`] clusters are below each other.
     pub(super) are_too_deep: bool,
     seen: BTreeSet<Arc<str>>,
 }
@@ -30,15 +30,18 @@ impl Leaves {
         leaves
     }
 
-    /// Visits a cluster that is `depth` aggregates below the first. The depth is at most 17, so recursion
+    /// Visits a cluster that has `depth` aggregates above it. The depth is at most [`DEEPEST`], so recursion
     /// is bounded.
     fn visit(&mut self, name: &Arc<str>, known: &Known, depth: usize) {
         if !self.seen.insert(Arc::clone(name)) {
             return;
         }
+        if depth == DEEPEST {
+            self.are_too_deep = true;
+            return;
+        }
         match known.clusters.current(name) {
             Some(Ok(cluster)) => match &cluster.kind {
-                ClusterKind::Aggregate { .. } if depth == DEEPEST => self.are_too_deep = true,
                 ClusterKind::Aggregate { clusters } => {
                     for cluster in clusters.iter() {
                         self.visit(cluster, known, depth + 1);

@@ -10,7 +10,7 @@ use crate::core::resource_error::ResourceError;
 use crate::core::resource_type::ResourceType;
 use crate::core::resources::{Cluster, ClusterKind};
 
-/// The deepest nesting of aggregate clusters.
+/// The most clusters that are below each other, the leaf included.
 ///
 /// Source: [gRFC A37](https://github.com/grpc/proposal/blob/master/A37-xds-aggregate-and-logical-dns-clusters.md).
 pub(super) const DEEPEST: usize = 16;
@@ -38,7 +38,7 @@ impl Reach {
         outage: &Outage<'_>,
     ) {
         let mut level: Vec<Arc<str>> = roots.into_iter().cloned().collect();
-        for depth in 0..=DEEPEST {
+        for depth in 0..DEEPEST {
             let mut below = Vec::new();
             for name in level {
                 match self.clusters.get_mut(&name) {

@@ -43,7 +43,8 @@ fn xds_4_5_clusters_with_errors_are_skipped() {
     );
 }
 
-/// "Depth > 16: error of the whole."
+/// "Depth > 16: error of the whole." The clusters of a way are counted, the one of the route and the leaf
+/// included, as grpc-go and C-core do.
 #[test]
 fn xds_4_5_aggregates_are_nested_16_deep_at_most() {
     let chain = |length: usize| {
@@ -59,9 +60,9 @@ fn xds_4_5_aggregates_are_nested_16_deep_at_most() {
         harness.set(endpoints(&leaf));
         harness
     };
-    assert_eq!(chain(16).leaves("c0"), ["c16"]);
+    assert_eq!(chain(15).leaves("c0"), ["c15"]);
     assert_eq!(
-        chain(17).error("c0"),
+        chain(16).error("c0"),
         r#"aggregate cluster "c0" is nested deeper than 16; xDS node "node-1""#
     );
 }
@@ -81,24 +82,24 @@ fn xds_4_5_work_is_bounded_whatever_clusters_name() {
     assert!(harness.error("c000").contains("is nested deeper than 16"));
 }
 
-/// The nesting of one cluster does not take the leaves of another: `c16`, which is as deep as can be below
+/// The nesting of one cluster does not take the leaves of another: `c15`, which is as deep as can be below
 /// `c0`, is an aggregate of its own too.
 #[test]
 fn xds_4_5_the_depth_counts_from_each_cluster_of_a_route() {
     let mut harness = Harness::new();
     harness.set(listener("routes"));
-    harness.set(routes(&["c0", "c16"]));
-    for depth in 0..16 {
+    harness.set(routes(&["c0", "c15"]));
+    for depth in 0..15 {
         let below = format!("c{}", depth + 1);
         harness.set(aggregate(&format!("c{depth}"), &[&below]));
     }
     assert_eq!(
-        harness.set(aggregate("c16", &["leaf"])),
+        harness.set(aggregate("c15", &["leaf"])),
         ["watch cluster leaf"]
     );
     assert_eq!(harness.set(eds("leaf")), ["watch endpoints leaf"]);
-    assert_eq!(harness.set(endpoints("leaf")), ["publish c0 c16 leaf"]);
-    assert_eq!(harness.leaves("c16"), ["leaf"]);
+    assert_eq!(harness.set(endpoints("leaf")), ["publish c0 c15 leaf"]);
+    assert_eq!(harness.leaves("c15"), ["leaf"]);
     assert_eq!(
         harness.error("c0"),
         r#"aggregate cluster "c0" is nested deeper than 16; xDS node "node-1""#
@@ -111,11 +112,11 @@ fn xds_4_5_the_depth_counts_from_each_cluster_that_calls_hold() {
     let mut harness = Harness::new();
     harness.set(listener("routes"));
     harness.set(routes(&["c0"]));
-    for depth in 0..16 {
+    for depth in 0..15 {
         let below = format!("c{}", depth + 1);
         harness.set(aggregate(&format!("c{depth}"), &[&below]));
     }
-    harness.set(aggregate("c16", &["leaf"]));
-    harness.manager.handle_hold(&"c16".into());
+    harness.set(aggregate("c15", &["leaf"]));
+    harness.manager.handle_hold(&"c15".into());
     assert_eq!(harness.outputs(), ["watch cluster leaf"]);
 }
