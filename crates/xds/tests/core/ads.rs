@@ -7,6 +7,7 @@ mod costs;
 mod errors;
 mod fallback;
 mod inspection;
+mod lessons;
 mod reading;
 mod requests;
 mod responses;
